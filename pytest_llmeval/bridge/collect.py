@@ -1,0 +1,227 @@
+"""Collection: each row of a marked function's dataset becomes an item; what is wrong is gathered, not raised."""
+
+import difflib
+import hashlib
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from pytest_llmeval.bridge.cases import PARAM, CaseParam, Eval
+from pytest_llmeval.core.errors import DatasetError, UserError
+from pytest_llmeval.core.ids import node_part
+from pytest_llmeval.core.types import Sample
+from pytest_llmeval.loaders.datasets import open_dataset
+from pytest_llmeval.loaders.prompts import load_prompt
+from pytest_llmeval.loaders.source import Dataset, RowRef
+
+__all__ = ["CaseMaker", "Reading"]
+
+_MOST_PROBLEMS = 10
+
+
+@dataclass(slots=True)
+class Reading:
+    """What was read of one function's dataset."""
+
+    eval: Eval
+    cases: int = 0
+    """Items that were made of it, before any parametrize of the user's."""
+    slices: set[str] = field(default_factory=set)
+    limited: bool = False
+    """Whether ``--limit`` left rows out."""
+    sliced: bool = False
+    """Whether ``--slice`` left rows out."""
+
+
+class CaseMaker:
+    """Turns marked functions into cases."""
+
+    def __init__(
+        self,
+        config: pytest.Config,
+        *,
+        models: Sequence[str],
+        limit: int | None,
+        slices: tuple[str, ...],
+        epochs: int,
+    ) -> None:
+        """Prepare for one session.
+
+        Args:
+            config: of the session.
+            models: the names of the models; at least one.
+            limit: rows of each dataset, after ``slices``; None for all.
+            slices: rows in any of them; empty for all.
+            epochs: repetitions of each row, from 1.
+        """
+        self._config = config
+        self._models = models
+        self._limit = limit
+        self._slices = slices
+        self._epochs = epochs
+        self._marks: dict[str, pytest.MarkDecorator] = {}
+        self._digest = hashlib.sha256()
+        self.problems: list[str] = []
+        self.readings: list[Reading] = []
+
+    @property
+    def dataset_digest(self) -> str:
+        """The sha256 in hex over the rows taken so far, in their order."""
+        return self._digest.hexdigest()
+
+    def parametrize(self, metafunc: pytest.Metafunc, marker: pytest.Mark) -> None:
+        """Make the cases of one function; what is wrong goes to ``problems`` and makes none."""
+        where = metafunc.definition.nodeid
+        try:
+            reading = Reading(self._eval(metafunc, marker, where))
+            sets = list(self._parameter_sets(reading))
+        except UserError as error:
+            self.problems.append(str(error))
+            return
+        self.readings.append(reading)
+        reading.cases = len(sets)
+        if sets:
+            metafunc.fixturenames.append(PARAM)
+            metafunc.parametrize(PARAM, sets)
+
+    def unknown_slices(self) -> list[str]:
+        """Return a problem for each ``--slice`` that no row has."""
+        known = sorted(set[str]().union(*(reading.slices for reading in self.readings)))
+        return [
+            f"--slice {name}: no row has it; {_hint(name, known)}"
+            for name in self._slices
+            if name not in known and self.readings
+        ]
+
+    def _eval(self, metafunc: pytest.Metafunc, marker: pytest.Mark, where: str) -> Eval:
+        try:
+            given = inspect.signature(_marker).bind(*marker.args, **marker.kwargs)
+        except TypeError as error:
+            raise UserError(f"{where}: marker llmeval: {error}; llmeval(dataset, *, suite, prompt, params, cluster)") from None
+        given.apply_defaults()
+        arguments = given.arguments
+        _check_marker(arguments, where)
+        place = {"rootdir": self._config.rootpath, "test_file": metafunc.definition.path}
+        try:
+            dataset = open_dataset(arguments["dataset"], **place)
+            prompt = load_prompt(arguments["prompt"], **place)
+        except UserError as error:
+            raise type(error)(f"{where}: {error}") from None
+        return Eval(
+            suite=arguments["suite"] or metafunc.function.__name__.removeprefix("test_"),
+            where=where,
+            dataset=dataset,
+            prompt=prompt,
+            params=dict(arguments["params"] or {}),
+            cluster=arguments["cluster"],
+        )
+
+    def _parameter_sets(self, reading: Reading) -> Iterator[Any]:
+        taken = list(self._taken(reading))
+        many = len(self._models) > 1
+        marks = {sample_marks: self._decorators(sample_marks, where) for _, _, sample_marks, where in taken}
+        for model in self._models:
+            prefix = f"{node_part(model)}-" if many else ""
+            for ref, sample_id, sample_marks, _ in taken:
+                base = prefix + node_part(sample_id)
+                for epoch in range(1, self._epochs + 1):
+                    own_id = f"{base}-e{epoch}" if self._epochs > 1 else base
+                    case = CaseParam(reading.eval, ref, sample_id, model, epoch, own_id)
+                    yield pytest.param(case, id=own_id, marks=marks[sample_marks])
+
+    def _taken(self, reading: Reading) -> Iterator[tuple[RowRef, str, tuple[str, ...], str]]:
+        """Yield what is kept of each row that ``--slice`` and ``--limit`` leave; raise what is wrong with the rows."""
+        dataset = reading.eval.dataset
+        left = -1 if self._limit is None else self._limit
+        wanted = set(self._slices)
+        checked = _Rows(dataset)
+        for ref, sample in checked:
+            reading.slices.update(sample.slices)
+            if wanted and wanted.isdisjoint(sample.slices):
+                reading.sliced = True
+                continue
+            if left == 0:
+                reading.limited = True
+                break
+            left -= 1
+            self._digest.update(b"%x;" % ref.checksum)
+            yield ref, sample.id, sample.marks, f"{dataset.shown}:{ref.line}"
+        checked.raise_wrong()
+
+    def _decorators(self, names: tuple[str, ...], where: str) -> tuple[pytest.MarkDecorator, ...]:
+        for name in names:
+            if name not in self._marks:
+                self._marks[name] = _mark(name, where)
+        return tuple(self._marks[name] for name in names)
+
+
+class _Rows:
+    """The good rows of a dataset, each id once; the wrong ones are gathered, ten at most."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._dataset = dataset
+        self._lines: dict[str, int] = {}
+        self._wrong: list[str] = []
+
+    def __iter__(self) -> Iterator[tuple[RowRef, Sample]]:
+        for ref, sample in self._dataset.rows():
+            if isinstance(sample, DatasetError):
+                self._wrong.append(str(sample))
+            elif sample.id in self._lines:
+                self._wrong.append(
+                    f"{self._dataset.shown}:{ref.line}: id {sample.id!r} stands in line {self._lines[sample.id]}"
+                    " already; ids are unique"
+                )
+            else:
+                self._lines[sample.id] = ref.line
+                yield ref, sample
+            if len(self._wrong) >= _MOST_PROBLEMS:
+                return
+
+    def raise_wrong(self) -> None:
+        """Raise DatasetError for all wrong rows met so far, or for a dataset without rows."""
+        if self._wrong:
+            raise DatasetError("\n".join(self._wrong))
+        if not self._lines:
+            raise DatasetError(f"{self._dataset.shown}: empty dataset; it needs at least one row with the key 'input'")
+
+
+def _marker(
+    dataset: object,
+    *,
+    suite: str | None = None,
+    prompt: object = None,
+    params: Mapping[str, Any] | None = None,
+    cluster: str | None = None,
+) -> None:
+    """The signature of the marker ``llmeval``."""
+
+
+def _check_marker(arguments: Mapping[str, Any], where: str) -> None:
+    for key in ("suite", "cluster"):
+        value = arguments[key]
+        if value is not None and (not isinstance(value, str) or not value):
+            raise UserError(f"{where}: marker llmeval: {key} must be a text that is not empty, found {value!r}")
+    if not isinstance(arguments["params"] or {}, Mapping):
+        raise UserError(f"{where}: marker llmeval: params must be a mapping, found {arguments['params']!r}")
+
+
+def _mark(name: str, where: str) -> pytest.MarkDecorator:
+    """Return the pytest mark of a row, by the project's own rule on unknown marks."""
+    make: Callable[[], pytest.MarkDecorator] = lambda: getattr(pytest.mark, name)  # noqa: E731 - one expression
+    try:
+        return make()
+    except pytest.fail.Exception as error:
+        raise DatasetError(f"{where}: marks: {error}; register it or take it out") from None
+    except Warning as error:
+        raise DatasetError(f"{where}: marks: {error}") from None
+
+
+def _hint(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    return f"slices are {', '.join(known[:12])}" if known else "the rows have no slices"

@@ -1,0 +1,220 @@
+"""The conductor: which evals of a session run, what is wrong with them, and who runs and records them.
+
+It is the only object of this plugin in a session without evals. Where cases are to run it registers a CaseRunner in
+the process that runs them, and a Recorder in the process that the user started (under xdist, the controller).
+"""
+
+import os
+import secrets
+import tempfile
+from collections import Counter
+from collections.abc import Generator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_llmeval.bridge.cases import cases_in, param_of, suite_of
+from pytest_llmeval.bridge.facts import CollectionFacts, SuiteFacts
+from pytest_llmeval.bridge.fixtures import FIXTURE_NAMES
+from pytest_llmeval.bridge.selection import Selection, holds_for
+
+if TYPE_CHECKING:
+    from pytest_llmeval.bridge.session import Preparation
+
+__all__ = ["Conductor"]
+
+_FACTS = "llmeval_facts"
+_NOTE = "llmeval_note"
+_LAST_FAILED = "cache/lastfailed"
+
+
+class Conductor:
+    """Watches collection; see the module."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.selection = Selection(config)
+        self.selection.widen_testpaths()
+        self.is_worker = hasattr(config, "workerinput")
+        self.facts: CollectionFacts | None = None
+        note = getattr(config, "workerinput", {}).get(_NOTE)
+        self._note = Path(note) if note else None
+        self._failed_before = self._hide_failed_evals()
+        self._preparation: Preparation | None = None
+        self._waiting = 0
+        self._notes: list[str] = []
+        self._dropped_by_mark: Counter[str] = Counter()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Tell an xdist worker where it will find the address of the embedded model; no file is made yet."""
+        if self._note is None:
+            self._note = Path(tempfile.gettempdir()) / f"llmeval-{secrets.token_hex(16)}" / "server.json"
+        node.workerinput[_NOTE] = str(self._note)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Make the cases of a marked function that was asked for."""
+        marker = metafunc.definition.get_closest_marker("llmeval")
+        if marker is None:
+            return
+        if self.selection.waits(metafunc.definition):
+            self._waiting += 1
+            return
+        maker = self._prepared().maker
+        if maker is not None:
+            maker.parametrize(metafunc, marker)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None, object, object]:
+        """Leave out what nobody asked for, then let everybody else select, then see what is left."""
+        self._drop_uncalled(items)
+        result = yield
+        if self._preparation is not None or self._waiting:
+            self._drop_unmatched_last_failed(items)
+            self._conclude(items)
+        return result
+
+    def pytest_deselected(self, items: list[pytest.Item]) -> None:
+        """Count the cases that ``-m`` left out: they make no run partial."""
+        expression = self.config.getoption("markexpr", "")
+        for item, param in cases_in(items) if expression else ():
+            if not holds_for(expression, item):
+                self._dropped_by_mark[suite_of(item, param)] += 1
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Take, in the controller, what a worker's collection found."""
+        text = getattr(report, _FACTS, None)
+        if text is None or self.is_worker:
+            return
+        terminal = self.config.pluginmanager.getplugin("terminalreporter")
+        if terminal is not None:  # it is no report of a skipped module
+            terminal.stats["skipped"] = [each for each in terminal.stats.get("skipped", ()) if each is not report]
+            if not terminal.stats["skipped"]:
+                del terminal.stats["skipped"]
+        if self.facts is None:
+            self._begin(CollectionFacts.from_json(text))
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_sessionfinish(self) -> Generator[None, object, object]:
+        """Remember the failed evals that this session did not look at, once pytest wrote what failed in it."""
+        result = yield
+        if self._failed_before and not self.is_worker:
+            cache = self.config.cache
+            cache.set(_LAST_FAILED, {**cache.get(_LAST_FAILED, {}), **self._failed_before})
+        return result
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Say in one line how many evals wait."""
+        waiting = self.facts.waiting if self.facts is not None else 0
+        waiting += 0 if self.config.getoption("file_or_dir") else self.selection.uncollected()
+        if waiting and not (self.facts and self.facts.selected):
+            functions = "1 eval function waits" if waiting == 1 else f"{waiting} eval functions wait"
+            folder = next((path.name for path in self.selection.folders if path.is_dir()), "FILE")
+            terminalreporter.write_line(f"llmeval: {functions}; run them with: pytest {folder}")
+
+    def _prepared(self) -> "Preparation":
+        if self._preparation is None:
+            from pytest_llmeval.bridge.session import Preparation
+
+            self._preparation = Preparation(self.config, os.environ, note=self._note)
+        return self._preparation
+
+    def _drop_uncalled(self, items: list[pytest.Item]) -> None:
+        """Deselect waiting evals, waiting training, and ordinary tests that only our own widening brought in."""
+        dropped = [item for item in items if self._is_uncalled(item)]
+        if dropped:
+            gone = set(dropped)
+            items[:] = [item for item in items if item not in gone]
+            self.config.hook.pytest_deselected(items=dropped)
+
+    def _hide_failed_evals(self) -> dict[str, bool]:
+        """Keep ``--lf`` from choosing evals that wait: it would then leave out all else, and they would not run."""
+        plugin = self.config.pluginmanager.getplugin("lfplugin")
+        if plugin is None or self.selection.asks_for_evals:
+            return {}
+        hidden = [node for node in plugin.lastfailed if self.selection.is_eval_path(str(node))]
+        return {str(node): plugin.lastfailed.pop(node) for node in hidden}
+
+    def _drop_unmatched_last_failed(self, items: list[pytest.Item]) -> None:
+        """Run no eval where ``--lf`` knows failed ones of these files and none of them is here (another model, say)."""
+        plugin = self.config.pluginmanager.getplugin("lfplugin")
+        if plugin is None or not self.config.getoption("lf"):
+            return
+        failed = {str(node) for node in plugin.lastfailed}
+        files = {node.partition("::")[0] for node in failed}
+        cases = [item for item, _ in cases_in(items)]
+        known = [item for item in cases if item.nodeid.partition("::")[0] in files]
+        if known and not any(item.nodeid in failed for item in cases):
+            gone = set(cases)
+            items[:] = [item for item in items if item not in gone]
+            self.config.hook.pytest_deselected(items=cases)
+            self._notes.append("--lf: no eval that failed is among these (other --model or --epochs?); none was run")
+
+    def _is_uncalled(self, item: pytest.Item) -> bool:
+        if item.get_closest_marker("llmeval") is not None:
+            return param_of(item) is None
+        return self.selection.training_waits(item) or self.selection.is_foreign(item)
+
+    def _conclude(self, items: list[pytest.Item]) -> None:
+        """Gather the facts of this collection and act on them, here or in the controller."""
+        facts = self._gather(items)
+        if facts.problems and not facts.selected and items:
+            facts.notes += [f"not run: {problem}" for problem in facts.problems]
+            facts.problems.clear()
+        if not self.is_worker:
+            self._begin(facts)
+        elif facts.worth_telling:
+            if facts.problems:
+                items.clear()
+            self._tell(facts)
+        if facts.selected and not facts.problems and not facts.count_only:
+            self._prepared().register_runner()
+
+    def _gather(self, items: list[pytest.Item]) -> CollectionFacts:
+        facts = CollectionFacts(waiting=self._waiting, count_only=bool(self.config.option.collectonly))
+        if self._preparation is None:
+            return facts
+        chosen = list(cases_in(items))
+        found: dict[str, SuiteFacts] = {}
+        for item, param in chosen:
+            suite = suite_of(item, param)
+            if suite not in found:
+                found[suite] = self._preparation.suite_facts(param.eval)
+                facts.notes += [note for note in _shadowed(item) if note not in facts.notes]
+            expected = found[suite].expected
+            expected[param.model] = expected.get(param.model, 0) + 1
+        for suite, suite_facts in found.items():
+            missing = suite_facts.made - sum(suite_facts.expected.values()) - self._dropped_by_mark[suite]
+            if missing > 0:
+                suite_facts.left_out.append(f"{missing} cases were not selected")
+        facts.suites = found
+        facts.notes += self._notes
+        facts.all_collected = self.selection.covers_all()
+        self._preparation.complete(facts)
+        return facts
+
+    def _tell(self, facts: CollectionFacts) -> None:
+        """Send the facts to the controller, as a report of collection, the only thing that travels before tests run."""
+        report = pytest.CollectReport(nodeid="", outcome="skipped", longrepr=("llmeval", 0, facts.to_json()), result=[])
+        setattr(report, _FACTS, facts.to_json())
+        self.config.hook.pytest_collectreport(report=report)
+
+    def _begin(self, facts: CollectionFacts) -> None:
+        self.facts = facts
+        if facts.problems:
+            raise pytest.UsageError("\n".join(facts.problems))
+        if facts.selected and not facts.count_only:
+            self._prepared().register_recorder(facts)
+
+
+def _shadowed(item: pytest.Item) -> list[str]:
+    """Return a note for each of our short fixture names that the project's own fixture takes in this test."""
+    definitions = getattr(item, "_fixtureinfo").name2fixturedefs  # noqa: B009 - no public way to see who defines one
+    notes = []
+    for name in FIXTURE_NAMES:
+        chosen = definitions.get(name)
+        if chosen and chosen[-1].func.__module__ != "pytest_llmeval.bridge.fixtures":
+            notes.append(f"fixture {name!r} is the project's own here; this plugin's is 'llmeval_{name}'")
+    return notes

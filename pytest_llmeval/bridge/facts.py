@@ -1,0 +1,66 @@
+"""What a collection found, in a form that an xdist worker can send to the controller."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+__all__ = ["CollectionFacts", "SuiteFacts"]
+
+
+@dataclass(slots=True, kw_only=True)
+class SuiteFacts:
+    """One suite of the session."""
+
+    slices: list[str] = field(default_factory=list)
+    """Names of the slices of the rows read, sorted."""
+    read_to_end: bool = True
+    """False where ``--limit`` stopped the reading."""
+    prompt: str = ""
+    prompt_digest: str = ""
+    made: int = 0
+    """How many cases its rows gave, before anything but ``--limit`` and ``--slice`` left some out."""
+    expected: dict[str, int] = field(default_factory=dict)
+    """How many cases of each model are to run."""
+    left_out: list[str] = field(default_factory=list)
+    """What left out cases, ``-m`` apart; empty where the run is not partial."""
+
+
+@dataclass(slots=True, kw_only=True)
+class CollectionFacts:
+    """All that the session needs to know of the evals that were collected."""
+
+    suites: dict[str, SuiteFacts] = field(default_factory=dict)
+    models: dict[str, str] = field(default_factory=dict)
+    """The spec of each model, by its name."""
+    dataset_digest: str = ""
+    waiting: int = 0
+    """Marked functions that nobody asked for."""
+    all_collected: bool = False
+    """Whether everything under ``llmeval_paths`` was collected."""
+    notes: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    """What makes this session a usage error, one line or more each."""
+    count_only: bool = False
+    """Whether items are only listed (``--co``)."""
+
+    @property
+    def selected(self) -> int:
+        """How many cases are to run."""
+        return sum(sum(suite.expected.values()) for suite in self.suites.values())
+
+    @property
+    def worth_telling(self) -> bool:
+        """Whether there is anything to report at all."""
+        return bool(self.selected or self.waiting or self.problems)
+
+    def to_json(self) -> str:
+        """Return the facts as one ASCII text."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "CollectionFacts":
+        """Return the facts that ``to_json`` wrote."""
+        data: Mapping[str, Any] = json.loads(text)
+        suites = {name: SuiteFacts(**suite) for name, suite in data["suites"].items()}
+        return cls(**{**data, "suites": suites})

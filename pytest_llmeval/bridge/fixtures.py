@@ -1,0 +1,89 @@
+"""The fixtures that an eval asks for. Each exists under a short name, which a project's own fixture may take."""
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_llmeval.bridge.cases import CaseRun, param_of, run_of
+
+if TYPE_CHECKING:
+    from pytest_llmeval.core.types import Model, Response, Sample
+    from pytest_llmeval.scorers import ScoreBook
+
+__all__ = ["FIXTURE_NAMES"]
+
+FIXTURE_NAMES = ("sample", "response", "model", "judge", "score")
+
+
+def _run(request: pytest.FixtureRequest) -> CaseRun:
+    run = run_of(request.node)
+    if run is None:
+        pytest.fail(
+            f"fixture {request.fixturename!r} belongs to evals: mark the test with @pytest.mark.llmeval(dataset)",
+            pytrace=False,
+        )
+    return run
+
+
+@pytest.fixture
+def llmeval_sample(request: pytest.FixtureRequest) -> "Sample":
+    """The dataset row of this case: id, input, target, slices, marks, metadata."""
+    return _run(request).sample
+
+
+@pytest.fixture
+def llmeval_model(request: pytest.FixtureRequest) -> "Model":
+    """The model under test: ``await model.generate()`` in async evals, ``model.generate_sync()`` in others."""
+    from pytest_llmeval.bridge.running import model_for
+
+    run, param = _run(request), param_of(request.node)
+    assert param is not None
+    return model_for(request.config, run, param)
+
+
+@pytest.fixture
+def llmeval_response(llmeval_model: "Model") -> "Response":
+    """The model's answer to the prompt of this case."""
+    return llmeval_model.generate_sync()
+
+
+@pytest.fixture
+def llmeval_judge(request: pytest.FixtureRequest) -> None:
+    """The judge model: None, since without one there is no judge."""
+    _run(request)
+
+
+@pytest.fixture
+def llmeval_score(request: pytest.FixtureRequest) -> "ScoreBook":
+    """The scorers of this case: ``score.json_match(response, target)``; every result is recorded."""
+    return _run(request).book
+
+
+@pytest.fixture
+def sample(llmeval_sample: "Sample") -> "Sample":
+    """The dataset row of this case (llmeval_sample)."""
+    return llmeval_sample
+
+
+@pytest.fixture
+def model(llmeval_model: "Model") -> "Model":
+    """The model under test (llmeval_model)."""
+    return llmeval_model
+
+
+@pytest.fixture
+def response(llmeval_response: "Response") -> "Response":
+    """The model's answer to the prompt of this case (llmeval_response)."""
+    return llmeval_response
+
+
+@pytest.fixture
+def judge(llmeval_judge: Any) -> Any:
+    """The judge model (llmeval_judge)."""
+    return llmeval_judge
+
+
+@pytest.fixture
+def score(llmeval_score: "ScoreBook") -> "ScoreBook":
+    """The scorers of this case (llmeval_score)."""
+    return llmeval_score

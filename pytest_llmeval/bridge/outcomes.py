@@ -1,0 +1,153 @@
+"""From pytest's reports to the outcome of a case: passed, missed, error or skipped."""
+
+import re
+from typing import Any
+
+import pytest
+
+from pytest_llmeval.bridge.cases import RUN_KEY, CaseRun
+from pytest_llmeval.core.errors import CaseError, ErrorKind
+from pytest_llmeval.core.rules import Thresholds
+from pytest_llmeval.core.text import one_line, printable
+from pytest_llmeval.core.transport import dump_case, dump_key, plain
+from pytest_llmeval.core.types import CaseRecord, Outcome, Score
+
+__all__ = ["KEY_ATTRIBUTE", "KIND_ATTRIBUTE", "OUTCOME_ATTRIBUTE", "RECORD_ATTRIBUTE", "Reporter"]
+
+OUTCOME_ATTRIBUTE = "llmeval_outcome"
+"""On the report of each phase of a case: what it came to so far."""
+KIND_ATTRIBUTE = "llmeval_error_kind"
+"""On the failed report of an error: its kind."""
+KEY_ATTRIBUTE = "llmeval_key"
+"""On the report of the setup: which case it is, as JSON; a worker that dies later says no more."""
+RECORD_ATTRIBUTE = "llmeval_record"
+"""On the report of the teardown: the finished case, as JSON."""
+
+_TIMEOUT = re.compile(r"Timeout \(?>?[\d.]+s\)? from pytest-timeout")
+_PROPERTY = "llmeval_"
+_LONGEST_ERROR = 2000
+
+
+class Reporter:
+    """Decides the outcome of each case from the reports of its phases."""
+
+    def __init__(self, thresholds: Thresholds | None) -> None:
+        self._thresholds = thresholds
+
+    def before(self, item: pytest.Item, run: CaseRun, call: pytest.CallInfo[None]) -> None:
+        """Give the outcome and the scores to JUnit, which reads them off the report of the teardown."""
+        if call.when == "teardown":
+            kept = [pair for pair in item.user_properties if not pair[0].startswith(_PROPERTY)]
+            item.user_properties[:] = [*kept, *_properties(run)]
+
+    def after(self, item: pytest.Item, run: CaseRun, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
+        """Decide what a phase came to, and mark its report."""
+        error = call.excinfo.value if call.excinfo is not None else None
+        _decide(run, report, error)
+        if report.when == "call" and run.outcome == "missed" and report.failed and self._is_gated(run):
+            report.outcome, report.longrepr = "passed", None
+        if report.failed:
+            _tidy(report, run, error)
+        report.sections = [(name, printable(text)) for name, text in report.sections]
+        setattr(report, OUTCOME_ATTRIBUTE, run.outcome)
+        if report.when == "setup":
+            setattr(report, KEY_ATTRIBUTE, dump_key(run.key))
+        if report.when == "teardown":
+            setattr(report, RECORD_ATTRIBUTE, dump_case(_record(run)))
+            del item.stash[RUN_KEY]
+
+    def _is_gated(self, run: CaseRun) -> bool:
+        return self._thresholds is not None and self._thresholds.has_rules(run.key.suite)
+
+
+def _decide(run: CaseRun, report: pytest.TestReport, error: BaseException | None) -> None:
+    if report.skipped:
+        run.outcome = "skipped"
+    elif report.failed and (error is None or _is_miss(report, error)):
+        run.outcome = "missed"
+        run.error = one_line(str(error), _LONGEST_ERROR) if error and not run.book.misses else None
+    elif report.failed and run.outcome != "error":
+        run.outcome = "error"
+        run.error_kind = _kind(error)
+        run.error = one_line(_message(error), _LONGEST_ERROR)
+    elif report.when == "call":
+        run.outcome = "passed"
+
+
+def _is_miss(report: pytest.TestReport, error: BaseException) -> bool:
+    is_assertion = isinstance(error, AssertionError | pytest.fail.Exception)
+    return report.when == "call" and is_assertion and not _is_timeout(error)
+
+
+def _is_timeout(error: BaseException | None) -> bool:
+    return isinstance(error, pytest.fail.Exception) and bool(_TIMEOUT.search(str(error)))
+
+
+def _kind(error: BaseException | None) -> str:
+    if isinstance(error, CaseError):
+        return str(error.kind)
+    return str(ErrorKind.TIMEOUT if _is_timeout(error) else ErrorKind.CODE)
+
+
+def _message(error: BaseException | None) -> str:
+    return str(error) if isinstance(error, CaseError) else f"{type(error).__name__}: {error}"
+
+
+def _tidy(report: pytest.TestReport, run: CaseRun, error: BaseException | None) -> None:
+    """Make the text of a failure harmless, and one line where a traceback would say nothing."""
+    if run.outcome == "error":
+        setattr(report, KIND_ATTRIBUTE, run.error_kind)
+    if isinstance(error, CaseError):
+        report.longrepr = f"{run.error_kind}: {run.error}"
+    elif isinstance(report.longrepr, str):
+        report.longrepr = printable(report.longrepr)
+    else:
+        _clean(report.longrepr, set())
+
+
+def _clean(value: Any, seen: set[int]) -> None:
+    """Make every text inside a failure's representation printable, in place."""
+    if id(value) in seen or not hasattr(value, "__dict__"):
+        return
+    seen.add(id(value))
+    for name, inner in vars(value).items():
+        if isinstance(inner, str):
+            object.__setattr__(value, name, printable(inner))
+        elif isinstance(inner, list):
+            object.__setattr__(value, name, [_cleaned(each, seen) for each in inner])
+        else:
+            _clean(inner, seen)
+
+
+def _cleaned(value: Any, seen: set[int]) -> Any:
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, tuple):
+        return tuple(_cleaned(each, seen) for each in value)
+    _clean(value, seen)
+    return value
+
+
+def _record(run: CaseRun) -> CaseRecord:
+    outcome: Outcome = run.outcome or "error"  # type: ignore[assignment]  # only outcomes are assigned to it
+    failed = outcome == "error"
+    return CaseRecord(
+        key=run.key,
+        slices=run.sample.slices,
+        outcome=outcome,
+        error_kind=(run.error_kind or ErrorKind.CODE) if failed else None,
+        error=run.error,
+        input_digest=run.digest,
+        started_at=run.started_at,
+        scores=run.book.scores,
+        calls=tuple(run.calls),
+    )
+
+
+def _properties(run: CaseRun) -> list[tuple[str, Any]]:
+    scores = [(f"{_PROPERTY}score_{score.name}", _number(score)) for score in run.book.scores]
+    return [(f"{_PROPERTY}outcome", run.outcome or "error"), *scores]
+
+
+def _number(score: Score) -> str:
+    return "none" if score.value is None else str(plain(score.value))

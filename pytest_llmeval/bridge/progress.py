@@ -1,0 +1,56 @@
+"""Progress of a run in the terminal: one line now and then, which is right on a terminal, in a pipe and in a CI log."""
+
+import time
+from collections.abc import Callable
+
+__all__ = ["Progress"]
+
+_EVERY_S = 10.0
+_EVERY_S_IN_LOGS = 30.0
+
+
+class Progress:
+    """Counts finished cases and says now and then how many, how fast, how long still, and what was spent."""
+
+    def __init__(
+        self, total: int, write: Callable[[str], None], *, is_terminal: bool, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Begin to count.
+
+        Args:
+            total: cases of the run.
+            write: puts out one line.
+            is_terminal: whether a person watches; then a line comes every 10 seconds, else every 30.
+            clock: seconds, never going back.
+        """
+        self._total = total
+        self._write = write
+        self._every_s = _EVERY_S if is_terminal else _EVERY_S_IN_LOGS
+        self._clock = clock
+        self._began = self._told = clock()
+        self._done = 0
+        self._missed = 0
+        self._errors = 0
+        self._cost_usd: float | None = 0.0
+
+    def add(self, outcome: str, cost_usd: float | None) -> None:
+        """Count a finished case; ``cost_usd`` is None where its price is not known."""
+        self._done += 1
+        self._missed += outcome == "missed"
+        self._errors += outcome == "error"
+        if outcome != "skipped":
+            self._cost_usd = None if self._cost_usd is None or cost_usd is None else self._cost_usd + cost_usd
+        now = self._clock()
+        if now - self._told >= self._every_s and self._done < self._total:
+            self._told = now
+            self._write(self._line(now - self._began))
+
+    def _line(self, passed_s: float) -> str:
+        rate = self._done / passed_s
+        left_s = round((self._total - self._done) / rate)
+        spent = "cost unknown" if self._cost_usd is None else f"${self._cost_usd:.4f}" if self._cost_usd else "$0"
+        counts = f"{self._missed} missed, {self._errors} errors"
+        speed = f"{rate:.1f}/s" if rate >= 1 else f"{rate * 60:.1f}/min"
+        return (
+            f"llmeval {self._done}/{self._total}, {counts}, {speed}, {left_s // 60}:{left_s % 60:02d} left, {spent}"
+        )

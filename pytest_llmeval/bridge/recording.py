@@ -1,0 +1,271 @@
+"""Recording a run in the process that the user started: every finished case, the gate, the exit status, the summary."""
+
+import os
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+from pytest_llmeval.bridge.facts import CollectionFacts
+from pytest_llmeval.bridge.git_state import git_state
+from pytest_llmeval.bridge.model_setup import EmbeddedModel
+from pytest_llmeval.bridge.options import Settings
+from pytest_llmeval.bridge.outcomes import KEY_ATTRIBUTE, KIND_ATTRIBUTE, OUTCOME_ATTRIBUTE, RECORD_ATTRIBUTE
+from pytest_llmeval.bridge.progress import Progress
+from pytest_llmeval.core.errors import ErrorKind, UserError
+from pytest_llmeval.core.gate import GateResult, judge
+from pytest_llmeval.core.rules import Thresholds
+from pytest_llmeval.core.status import UNMEASURABLE, exit_status
+from pytest_llmeval.core.transport import load_case, load_key
+from pytest_llmeval.core.types import CaseKey, CaseRecord
+from pytest_llmeval.reports.run_text import run_lines, verdict_line
+from pytest_llmeval.reports.run_view import view_run
+from pytest_llmeval.store.records import Run, RunEnd, RunStatus, new_run_id, process_started, stored_case, utc_now
+from pytest_llmeval.store.sqlite import SqliteStore
+from pytest_llmeval.version import __version__
+
+__all__ = ["Recorder"]
+
+_LAST_FAILED = "cache/lastfailed"
+_MONEY_KINDS = frozenset({ErrorKind.BUDGET, ErrorKind.AUTH, ErrorKind.QUOTA})
+_DECIDED_KINDS = _MONEY_KINDS | {ErrorKind.NOT_CACHED}
+_LETTERS = {"missed": ("missed", "m", ("MISSED", {"yellow": True})), "error": ("error", "E", ("ERROR", {"red": True}))}
+
+
+class Recorder:
+    """The plugin object that records the run of this session."""
+
+    def __init__(
+        self,
+        config: pytest.Config,
+        settings: Settings,
+        facts: CollectionFacts,
+        *,
+        thresholds: Thresholds | None,
+        embedded: EmbeddedModel | None,
+    ) -> None:
+        """Prepare; nothing is opened before ``begin``.
+
+        Args:
+            config: of the session.
+            settings: of the session.
+            facts: what is to run.
+            thresholds: the rules; None for none.
+            embedded: the embedded model, where a case asks it.
+        """
+        self._config = config
+        self._settings = settings
+        self._facts = facts
+        self._thresholds = thresholds or Thresholds()
+        self._embedded = embedded
+        self._store: SqliteStore | None = None
+        self._run_id = new_run_id()
+        self._open: dict[str, CaseKey] = {}
+        self._missed: list[str] = []
+        self._finished = 0
+        self._failures = 0
+        self._decided_failures = 0
+        self._money_errors = False
+        self._gate: GateResult | None = None
+        self._is_stopped = False
+
+    def begin(self) -> None:
+        """Open the database, start the embedded model and record that the run began.
+
+        Raises:
+            UsageError: one of them cannot be had.
+        """
+        if self._store is not None:
+            return
+        terminal = self._config.pluginmanager.getplugin("terminalreporter")
+        try:
+            self._store = SqliteStore(self._settings.db)
+            if self._embedded is not None:
+                self._embedded.start(terminal.write_line if terminal else print, self._settings.environ)
+            self._store.start_run(self._run())
+        except UserError as error:
+            raise pytest.UsageError(str(error)) from None
+        self._progress = Progress(
+            self._facts.selected, self._write_line, is_terminal=bool(terminal and terminal.isatty)
+        )
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self) -> None:
+        """Begin before the first test runs."""
+        self.begin()
+
+    def pytest_report_teststatus(self, report: Any) -> Any:
+        """Give misses a category of their own, and errors of the body that of broken fixtures."""
+        outcome = getattr(report, OUTCOME_ATTRIBUTE, None)
+        if outcome == "missed" and report.when == "call" and report.passed:
+            return _LETTERS["missed"]
+        if report.failed and (report.nodeid in self._open or outcome) and outcome != "missed":
+            return _LETTERS["error"]
+        return None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        """Record a finished case, or one whose worker died."""
+        key = getattr(report, KEY_ATTRIBUTE, None)
+        if key is not None:
+            self._open[report.nodeid] = load_key(key)
+        if report.failed and not hasattr(report, "wasxfail") and report.outcome != "rerun":
+            self._count_failure(report)
+        record = getattr(report, RECORD_ATTRIBUTE, None)
+        if record is not None:
+            self._open.pop(report.nodeid, None)
+            self._add(load_case(record))
+        elif report.nodeid in self._open and report.when == "???":
+            self._add(_crashed(self._open.pop(report.nodeid)))
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
+        """Judge the run and set the status, after plugins that count failures of their own."""
+        result = yield
+        if self._store is not None:
+            self._conclude(session, self._store)
+            self._remember_misses()
+        return result
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Show the run."""
+        if self._store is None:
+            return
+        width, verbosity = terminalreporter._tw.fullwidth, self._config.option.verbose
+        view = view_run(self._store.find_run(self._run_id), self._store.cases(self._run_id), self._store.verdicts(self._run_id))
+        terminalreporter.section("llmeval")
+        if verbosity >= 0:
+            for line in run_lines(view, width=width, verbosity=verbosity):
+                terminalreporter.write_line(line)
+        for note in [*self._facts.notes, *self._partial_notes()]:
+            terminalreporter.write_line(f"note: {note}")
+        terminalreporter.write_line("gate: stopped, not judged" if self._is_stopped else verdict_line(view))
+        name = f" ({view.run.name})" if view.run.name else ""
+        where = self._settings.shown(self._settings.db)
+        terminalreporter.write_line(f"run {self._run_id}{name} is in {where}; look at it: llmeval show {self._run_id}")
+
+    def pytest_unconfigure(self) -> None:
+        """Close the database and end the embedded model."""
+        if self._store is not None:
+            self._store.close()
+        if self._embedded is not None:
+            self._embedded.stop()
+
+    def _run(self) -> Run:
+        git = git_state(self._config.rootpath)
+        suites = {
+            name: {"prompt": suite.prompt, "prompt_digest": suite.prompt_digest, "left_out": suite.left_out}
+            for name, suite in self._facts.suites.items()
+        }
+        return Run(
+            id=self._run_id,
+            name=self._settings.run_name,
+            started_at=utc_now(),
+            version=__version__,
+            models=tuple(self._facts.models),
+            git_commit=git.commit,
+            git_branch=git.branch,
+            git_dirty=git.dirty,
+            dataset_digest=self._facts.dataset_digest,
+            settings={
+                "options": self._settings.recorded(),
+                "models": self._facts.models,
+                "suites": suites,
+                "markexpr": self._config.getoption("markexpr", ""),
+                "partial": self._is_partial(),
+            },
+            process_started=process_started(os.getpid()),
+        )
+
+    def _add(self, case: CaseRecord) -> None:
+        assert self._store is not None
+        self._store.add_case(self._run_id, case)
+        self._finished += 1
+        self._money_errors |= case.error_kind in _MONEY_KINDS
+        if case.outcome == "missed":
+            self._missed.append(case.key.nodeid)
+        self._progress.add(case.outcome, stored_case(self._run_id, case).cost_usd if case.calls else 0.0)
+
+    def _count_failure(self, report: Any) -> None:
+        self._failures += 1
+        key = self._open.get(report.nodeid)
+        kind = getattr(report, KIND_ATTRIBUTE, ErrorKind.WORKER_CRASHED if report.when == "???" else None)
+        if key is not None and kind is not None:
+            self._decided_failures += self._thresholds.has_rules(key.suite) or kind in _DECIDED_KINDS
+
+    def _conclude(self, session: pytest.Session, store: SqliteStore) -> None:
+        natural = int(session.exitstatus)
+        self._is_stopped = self._was_stopped(session, natural)
+        if not self._is_stopped:
+            expected = {
+                (suite, model): count
+                for suite, facts in self._facts.suites.items()
+                for model, count in facts.expected.items()
+            }
+            cases = store.judged_cases(self._run_id)
+            self._gate = judge(self._thresholds, cases, collected=expected, partial=self._is_partial())
+            store.set_verdicts(self._run_id, self._gate.verdicts)
+        status = self._status(session, natural)
+        session.exitstatus = status
+        store.finish_run(self._run_id, self._end(status))
+
+    def _status(self, session: pytest.Session, natural: int) -> int:
+        return exit_status(
+            natural,
+            verdict=self._gate.verdict if self._gate is not None else "none",
+            on_inconclusive=self._on_inconclusive(),
+            stopped=self._is_stopped,
+            only_decided_failures=session.testsfailed == self._failures == self._decided_failures,
+            money_errors=self._money_errors,
+        )
+
+    def _was_stopped(self, session: pytest.Session, natural: int) -> bool:
+        distributed = self._config.pluginmanager.getplugin("dsession")
+        is_cut = bool(session.shouldstop or session.shouldfail or getattr(distributed, "shouldstop", False))
+        return is_cut or natural not in (0, 1)
+
+    def _on_inconclusive(self) -> Any:
+        verdicts = self._gate.verdicts if self._gate is not None else ()
+        suites = [self._thresholds.suites[each.suite] for each in verdicts if each.verdict == "inconclusive"]
+        return "fail" if any(suite.settings.on_inconclusive == "fail" for suite in suites) else "warn"
+
+    def _end(self, status: int) -> RunEnd:
+        state: RunStatus = "finished"
+        if self._is_stopped:
+            state = "interrupted"
+        elif status == UNMEASURABLE or (self._gate is not None and self._gate.verdict == "unmeasurable"):
+            state = "unmeasurable"
+        verdict = self._gate.verdict if self._gate is not None else "none"
+        return RunEnd(finished_at=utc_now(), status=state, exit_code=status, verdict=verdict)
+
+    def _is_partial(self) -> bool:
+        return any(suite.left_out for suite in self._facts.suites.values())
+
+    def _partial_notes(self) -> list[str]:
+        reasons = dict.fromkeys(reason for suite in self._facts.suites.values() for reason in suite.left_out)
+        told = ", ".join(reasons)
+        return [f"partial run ({told}): rules are judged on what ran, and it can be no baseline"] if reasons else []
+
+    def _remember_misses(self) -> None:
+        """Let ``--lf`` run misses again, though their reports passed."""
+        if self._missed and self._config.pluginmanager.hasplugin("lfplugin"):
+            cache = self._config.cache
+            assert cache is not None
+            cache.set(_LAST_FAILED, {**cache.get(_LAST_FAILED, {}), **dict.fromkeys(self._missed, True)})
+
+    def _write_line(self, line: str) -> None:
+        terminal = self._config.pluginmanager.getplugin("terminalreporter")
+        if terminal is not None and self._config.option.verbose >= -1:
+            terminal.ensure_newline()
+            terminal.write_line(line)
+
+
+def _crashed(key: CaseKey) -> CaseRecord:
+    return CaseRecord(
+        key=key,
+        slices=(),
+        outcome="error",
+        error_kind=ErrorKind.WORKER_CRASHED,
+        error="the worker process died while it ran this case",
+        started_at=utc_now(),
+    )

@@ -1,0 +1,168 @@
+"""Which evals run: the ones that were asked for. The others wait, their datasets unread."""
+
+import ast
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from _pytest.mark.expression import Expression
+
+__all__ = ["Selection", "holds_for"]
+
+_TRAIN_FOLDER = "finetune"
+
+
+class Selection:
+    """What the command line asks for, as far as evals and training are concerned.
+
+    An eval below a folder of the ini key ``llmeval_paths`` runs only if (a) a path or node id on the command line, or
+    the folder that pytest was started in, lies in that folder, or (b) the ``-m`` expression would not hold for an
+    item without any mark. Training items and ``judge_attack`` need (b) or their own node id.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        root = config.rootpath
+        self.folders = tuple(root / name for name in config.getini("llmeval_paths"))
+        self._train_folder = root / _TRAIN_FOLDER
+        self.by_mark = _asks_for_marks(config.getoption("markexpr", ""))
+        self._asked = tuple(self._asked_paths())
+        self.added: tuple[Path, ...] = ()
+        """Folders that are collected only because ``-m`` may ask for items in them."""
+
+    def widen_testpaths(self) -> None:
+        """Collect the folders of evals and training too where ``-m`` may ask for their items."""
+        config = self._config
+        if not self.by_mark or config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
+            return
+        covered = [(config.invocation_params.dir / arg).resolve() for arg in config.args]
+        wanted = [*self.folders, self._train_folder]
+        self.added = tuple(
+            folder
+            for folder in wanted
+            if folder.is_dir()
+            and not any(_lies_in(folder, other) or _lies_in(other, folder) for other in covered)
+            and any(_mentions_us(path) for path in _modules(folder))
+        )
+        config.args.extend(str(folder) for folder in self.added)
+
+    def waits(self, item: pytest.Item) -> bool:
+        """Whether a marked function (or its placeholder) was not asked for."""
+        if self.by_mark or self._named(item):
+            return False
+        if item.get_closest_marker("judge_attack") is not None:
+            return True
+        homes = [folder for folder in self.folders if _lies_in(item.path, folder)]
+        return bool(homes) and not any(_lies_in(path, home) for path in self._asked for home in homes)
+
+    def training_waits(self, item: pytest.Item) -> bool:
+        """Whether ``item`` is a training item that was not asked for."""
+        is_training = item.get_closest_marker("train") is not None and _lies_in(item.path, self._train_folder)
+        return is_training and not self.by_mark and not self._named(item)
+
+    def is_foreign(self, item: pytest.Item) -> bool:
+        """Whether ``item`` is an ordinary test that only our widening of the testpaths brought in."""
+        marks = ("llmeval", "train")
+        return any(_lies_in(item.path, folder) for folder in self.added) and not any(
+            item.get_closest_marker(mark) for mark in marks
+        )
+
+    def uncollected(self) -> int:
+        """Return how many eval functions stand in folders that the testpaths leave out, read without importing."""
+        if self._config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
+            return 0
+        covered = [(self._config.invocation_params.dir / arg).resolve() for arg in self._config.args]
+        left_out = [folder for folder in self.folders if not any(_lies_in(folder, other) for other in covered)]
+        return sum(_marked_functions(path) for folder in left_out if folder.is_dir() for path in _modules(folder))
+
+    @property
+    def asks_for_evals(self) -> bool:
+        """Whether evals that wait otherwise were asked for, by path or by ``-m``."""
+        return self.by_mark or any(_lies_in(path, folder) for path in self._asked for folder in self.folders)
+
+    def is_eval_path(self, nodeid: str) -> bool:
+        """Whether a node id lies in a folder whose evals wait."""
+        path = self._config.rootpath / nodeid.partition("::")[0]
+        return any(_lies_in(path, folder) for folder in self.folders)
+
+    def covers_all(self) -> bool:
+        """Whether everything below the folders of evals was collected, as far as paths tell."""
+        start = self._config.invocation_params.dir
+        paths = [(start / argument).resolve() for argument in self._config.args if "::" not in argument]
+        return all(any(_lies_in(folder, path) for path in paths) for folder in self.folders if folder.is_dir())
+
+    def _asked_paths(self) -> Iterator[Path]:
+        config = self._config
+        start = config.invocation_params.dir
+        yield start.resolve()
+        if config.args_source is pytest.Config.ArgsSource.ARGS:
+            for argument in config.args:
+                yield (start / argument.partition("::")[0]).resolve()
+
+    def _named(self, item: pytest.Item) -> bool:
+        """Whether the command line names this function by its node id."""
+        start = self._config.invocation_params.dir
+        for argument in self._config.args:
+            path, _, name = argument.partition("::")
+            if name and (start / path).resolve() == item.path:
+                own = item.nodeid.partition("::")[2].partition("[")[0]
+                asked = name.partition("[")[0]
+                if own == asked or own.startswith(f"{asked}::"):
+                    return True
+        return False
+
+
+def holds_for(expression: str, item: pytest.Item) -> bool:
+    """Whether a ``-m`` expression holds for ``item``, as pytest sees it."""
+    marks = list(item.iter_markers())
+
+    def has(name: str, /, **kwargs: Any) -> bool:
+        return any(mark.name == name and kwargs.items() <= mark.kwargs.items() for mark in marks)
+
+    return Expression.compile(expression).evaluate(has)
+
+
+def _asks_for_marks(expression: str) -> bool:
+    """Whether a ``-m`` expression would not hold for an item without any mark."""
+    if not expression:
+        return False
+    try:
+        return not Expression.compile(expression).evaluate(lambda name, /, **kwargs: False)
+    except SyntaxError:
+        return False  # pytest reports it
+
+
+def _lies_in(path: Path, folder: Path) -> bool:
+    return path == folder or folder in path.parents
+
+
+def _modules(folder: Path) -> Iterable[Path]:
+    return sorted(folder.rglob("*.py"))
+
+
+def _mentions_us(path: Path) -> bool:
+    try:
+        text = path.read_bytes()
+    except OSError:
+        return False
+    return b"llmeval" in text or b"mark.train" in text
+
+
+def _marked_functions(path: Path) -> int:
+    try:
+        source = path.read_bytes()
+        tree = ast.parse(source) if b"llmeval" in source else None
+    except (OSError, SyntaxError, ValueError):
+        return 0
+    functions = [] if tree is None else [node for node in ast.walk(tree) if _is_function(node)]
+    return sum(any(_is_marker(decorator) for decorator in getattr(node, "decorator_list", ())) for node in functions)
+
+
+def _is_function(node: ast.AST) -> bool:
+    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test")
+
+
+def _is_marker(decorator: ast.expr) -> bool:
+    target = decorator.func if isinstance(decorator, ast.Call) else decorator
+    return isinstance(target, ast.Attribute) and target.attr == "llmeval"

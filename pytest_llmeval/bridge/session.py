@@ -1,0 +1,142 @@
+"""What a session with evals needs, made once: settings, rules, models; and the objects that run and record cases."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from pytest_llmeval.bridge.cases import Eval
+from pytest_llmeval.bridge.collect import CaseMaker
+from pytest_llmeval.bridge.facts import CollectionFacts, SuiteFacts
+from pytest_llmeval.bridge.model_setup import EmbeddedModel, Opener, chosen_models, listed_models
+from pytest_llmeval.bridge.options import Settings, resolve
+from pytest_llmeval.bridge.recording import Recorder
+from pytest_llmeval.bridge.running import AsyncBodies, CaseRunner
+from pytest_llmeval.core.errors import UserError
+from pytest_llmeval.core.gate_names import check_names
+from pytest_llmeval.core.rules import SuiteSeen, Thresholds
+from pytest_llmeval.loaders.thresholds import load_thresholds
+from pytest_llmeval.models import NamedModel
+from pytest_llmeval.store.sqlite import check_database
+
+__all__ = ["Preparation"]
+
+
+class Preparation:
+    """Made when the first eval that was asked for is met; what is wrong is gathered in ``problems``."""
+
+    def __init__(self, config: pytest.Config, environ: Mapping[str, str], *, note: Path | None) -> None:
+        """Prepare.
+
+        Args:
+            config: of the session.
+            environ: the environment.
+            note: the file through which xdist workers learn the address of the embedded model; None without xdist.
+        """
+        self.config = config
+        self._note = note
+        self._server: EmbeddedModel | None = None
+        self.problems: list[str] = []
+        self.settings: Settings | None = None
+        self.thresholds: Thresholds | None = None
+        self.models: dict[str, NamedModel] = {}
+        self._listed: dict[str, NamedModel] = {}
+        self.maker: CaseMaker | None = None
+        try:
+            self.settings = resolve(config, environ)
+        except UserError as error:
+            self.problems.append(str(error))
+            return
+        self.maker = self._make_maker(self.settings)
+        self.thresholds = self._load_thresholds(self.settings)
+        self._check_database(self.settings)
+
+    def suite_facts(self, eval_: Eval) -> SuiteFacts:
+        """Return what collection knows of the suite of a function, its cases not yet counted."""
+        assert self.maker is not None
+        reading = next(each for each in self.maker.readings if each.eval is eval_)
+        left_out = [flag for flag, cut in (("--limit", reading.limited), ("--slice", reading.sliced)) if cut]
+        return SuiteFacts(
+            slices=sorted(reading.slices),
+            read_to_end=not reading.limited,
+            prompt=eval_.prompt.source,
+            prompt_digest=eval_.prompt.digest,
+            made=reading.cases,
+            left_out=left_out,
+        )
+
+    def complete(self, facts: CollectionFacts) -> None:
+        """Add what is not about single items: models, digest, and everything that is wrong."""
+        facts.problems += self.problems
+        facts.models = {name: model.spec.text for name, model in self.models.items()}
+        if self.maker is not None:
+            facts.dataset_digest = self.maker.dataset_digest
+            facts.problems += [*self.maker.problems, *self._doubled_suites(), *self.maker.unknown_slices()]
+        if self.thresholds is not None and self.settings is not None and facts.selected:
+            known = frozenset({*self.models, *self._listed})
+            seen = {
+                name: SuiteSeen(name=name, slices=frozenset(suite.slices), read_to_end=suite.read_to_end, models=known)
+                for name, suite in facts.suites.items()
+            }
+            facts.problems += check_names(self.thresholds, seen, everything_collected=facts.all_collected)
+
+    def register_runner(self) -> None:
+        """Let cases run in this process."""
+        assert self.settings is not None
+        opener = Opener(self.settings, self.models, self._embedded().address)
+        runner = CaseRunner(self.config, open_model=opener, thresholds=self.thresholds)
+        self.config.pluginmanager.register(runner, "llmeval-runner")
+        self.config.pluginmanager.register(AsyncBodies(runner.loop), "llmeval-async")
+
+    def register_recorder(self, facts: CollectionFacts) -> None:
+        """Record the run in this process, which the user started."""
+        assert self.settings is not None
+        embedded = self._embedded() if any(spec.startswith("local:") for spec in facts.models.values()) else None
+        recorder = Recorder(self.config, self.settings, facts, thresholds=self.thresholds, embedded=embedded)
+        self.config.pluginmanager.register(recorder, "llmeval-recorder")
+        if self.config.pluginmanager.hasplugin("dsession"):
+            recorder.begin()
+
+    def _embedded(self) -> EmbeddedModel:
+        if self._server is None:
+            self._server = EmbeddedModel(self._note)
+        return self._server
+
+    def _make_maker(self, settings: Settings) -> CaseMaker:
+        try:
+            self._listed = listed_models(settings)
+            self.models = chosen_models(settings, self._listed)
+        except UserError as error:
+            self.problems.append(str(error))
+        return CaseMaker(
+            self.config,
+            models=list(self.models) or ["none"],
+            limit=settings.limit,
+            slices=settings.slices,
+            epochs=settings.epochs,
+        )
+
+    def _load_thresholds(self, settings: Settings) -> Thresholds | None:
+        if not settings.thresholds.exists() and not settings.thresholds_given:
+            return None
+        try:
+            return load_thresholds(settings.thresholds, shown_as=settings.shown(settings.thresholds))
+        except UserError as error:
+            self.problems.append(str(error))
+            return None
+
+    def _check_database(self, settings: Settings) -> None:
+        try:
+            check_database(settings.db)
+        except UserError as error:
+            self.problems.append(str(error))
+
+    def _doubled_suites(self) -> list[str]:
+        assert self.maker is not None
+        first: dict[str, str] = {}
+        problems = []
+        for reading in self.maker.readings:
+            suite, where = reading.eval.suite, reading.eval.where
+            if first.setdefault(suite, where) != where:
+                problems.append(f"suite {suite!r} is named by {first[suite]} and by {where}; name one with suite='...'")
+        return problems

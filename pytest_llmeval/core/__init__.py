@@ -1,0 +1,1 @@
+"""The core: types, metrics, the gate and the errors. Standard library only."""

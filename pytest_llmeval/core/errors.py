@@ -1,0 +1,114 @@
+"""The one tree of this package's errors.
+
+    LlmevalError
+    ├── UserError                something a person wrote is wrong: exit status 4, no traceback
+    │   ├── DatasetError         a dataset or one of its rows
+    │   ├── ThresholdsError      thresholds.yaml
+    │   ├── ModelError           a model spec, models.yaml, a key or an extra that is missing
+    │   ├── SettingsError        an option, ini key or environment variable
+    │   ├── PromptError          a prompt file or template
+    │   └── StoreError           the database cannot be used
+    └── CaseError                one case has no verdict; ``kind`` says why
+        ├── CallError            the model or judge gave no usable answer
+        └── ScorerError          a scorer raised or returned something that is not a score
+
+A miss (the answer is not good enough) is no error of this tree: it is an AssertionError or a failed score.
+"""
+
+from enum import StrEnum
+
+__all__ = [
+    "CallError",
+    "CaseError",
+    "DatasetError",
+    "ErrorKind",
+    "LlmevalError",
+    "ModelError",
+    "PromptError",
+    "ScorerError",
+    "SettingsError",
+    "StoreError",
+    "ThresholdsError",
+    "UserError",
+]
+
+
+class ErrorKind(StrEnum):
+    """Why a case has no verdict. The words are stable: they stand in the database and in reports."""
+
+    TIMEOUT = "timeout"
+    CONNECTION = "connection"
+    RATE_LIMITED = "rate_limited"
+    QUOTA = "quota"
+    AUTH = "auth"
+    BAD_REQUEST = "bad_request"
+    SERVER_ERROR = "server_error"
+    MALFORMED_RESPONSE = "malformed_response"
+    TOO_LARGE = "too_large"
+    FILTERED = "filtered"
+    SCORER = "scorer"
+    JUDGE = "judge"
+    CODE = "code"
+    WORKER_CRASHED = "worker_crashed"
+    BUDGET = "budget"
+    INTERRUPTED = "interrupted"
+    NOT_CACHED = "not_cached"
+
+
+class LlmevalError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+
+class UserError(LlmevalError):
+    """Something a person wrote is wrong; the message names where, what was found and what to do."""
+
+
+class DatasetError(UserError):
+    """A dataset, or one of its rows, cannot be used."""
+
+
+class ThresholdsError(UserError):
+    """thresholds.yaml cannot be used."""
+
+
+class ModelError(UserError):
+    """A model cannot be had: unknown spec, missing key, missing extra, missing weights."""
+
+
+class SettingsError(UserError):
+    """An option, an ini key or an environment variable has a value that makes no sense."""
+
+
+class PromptError(UserError):
+    """A prompt file or template cannot be used."""
+
+
+class StoreError(UserError):
+    """The database file cannot be used: foreign, newer, or not writable."""
+
+
+class CaseError(LlmevalError):
+    """One case has no verdict."""
+
+    def __init__(self, message: str, *, kind: ErrorKind) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class CallError(CaseError):
+    """A model or judge call that failed after its retries.
+
+    ``attempts`` is the number of requests sent, ``latency_s`` the seconds spent in the last one.
+    """
+
+    def __init__(self, message: str, *, kind: ErrorKind, attempts: int = 1, latency_s: float | None = None) -> None:
+        super().__init__(message, kind=kind)
+        self.attempts = attempts
+        self.latency_s = latency_s
+
+
+class ScorerError(CaseError):
+    """A scorer raised, or returned something that is not a score."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, kind=ErrorKind.SCORER)

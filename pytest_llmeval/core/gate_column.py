@@ -1,0 +1,153 @@
+"""One metric read from many cases.
+
+What a case says of a metric is a :class:`Reading`: a value, or why there is none. All readings of one metric
+form a :class:`Column`, and only a column is averaged.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from pytest_llmeval.core.errors import ErrorKind
+from pytest_llmeval.core.gate_case import LOST_KINDS, JudgedCase
+from pytest_llmeval.core.intervals import mean
+from pytest_llmeval.core.rules import COUNTED_METRICS, MEASURED_METRICS
+
+__all__ = ["Column", "Grouped", "Reading", "State", "read_column", "sample_means"]
+
+State = Literal["scored", "open", "lost", "unscored", "no_judge", "skipped", "cached"]
+"""What a case says of a metric.
+
+``scored``: a value. ``open``: it could be any (a bad answer may hide behind an error, or it is unknown).
+``lost``: an error of the infrastructure. ``unscored``: the case finished without it. ``no_judge``: nobody to
+give it. ``skipped``: the case was skipped. ``cached``: a latency that is not this run's.
+"""
+
+Grouped = dict[tuple[str, int], list[float]]
+"""Values by what is averaged first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What one case says of one metric."""
+
+    sample_id: str
+    unit: tuple[str, int]
+    """What is averaged first: the sample, with 0; for ``error_rate`` the case (sample and epoch)."""
+    state: State
+    value: float | None = None
+    """Finite; None unless ``state`` is ``scored``."""
+    hit: bool | None = None
+    """Whether it is good enough: passed, or a value of 1 where nothing was demanded; None without a value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """All readings of one metric over the cases of one suite and model, or of one slice of them."""
+
+    metric: str
+    readings: tuple[Reading, ...]
+    errors: int
+    """Cases that ended in an error, whether or not they have a value."""
+
+    def count(self, *states: State) -> int:
+        """Return how many cases are in one of ``states``."""
+        return sum(reading.state in states for reading in self.readings)
+
+    def ids(self, *states: State) -> list[str]:
+        """Return the sample ids of the cases in one of ``states``, sorted, each once."""
+        return sorted({reading.sample_id for reading in self.readings if reading.state in states})
+
+    def cases(self) -> list[float]:
+        """Return the value of each scored case."""
+        return [reading.value for reading in self.readings if reading.value is not None]
+
+    def grouped(self, fill: float | None = None, states: Collection[State] = ()) -> Grouped:
+        """Return the values by unit, with ``fill`` for cases in ``states``; others without are left out."""
+        grouped: Grouped = {}
+        for reading in self.readings:
+            value = fill if reading.state in states else reading.value
+            if value is not None:
+                grouped.setdefault(reading.unit, []).append(value)
+        return grouped
+
+    def samples(self) -> list[float]:
+        """Return the mean of each sample with a value, over its scored epochs."""
+        return sample_means(self.grouped())
+
+    @property
+    def is_unit(self) -> bool:
+        """Whether the values lie in [0, 1]: a share, or a score of which no value was seen outside."""
+        return self.metric not in MEASURED_METRICS and all(0 <= value <= 1 for value in self.cases())
+
+
+def sample_means(grouped: Grouped) -> list[float]:
+    """Return the mean of each unit that has a value."""
+    return [average for values in grouped.values() if (average := mean(values)) is not None]
+
+
+def read_column(metric: str, cases: Iterable[JudgedCase]) -> Column:
+    """Return what ``cases`` (of one suite and model) say of ``metric``."""
+    kept = tuple(cases)
+    readings = tuple(_read(metric, case) for case in kept)
+    return Column(metric=metric, readings=readings, errors=sum(case.outcome == "error" for case in kept))
+
+
+def _read(metric: str, case: JudgedCase) -> Reading:
+    unit = (case.sample_id, case.epoch if metric == "error_rate" else 0)
+    if case.outcome == "skipped":
+        return Reading(sample_id=case.sample_id, unit=unit, state="skipped")
+    value = _value(metric, case)
+    if value is None or (metric == "latency_s" and case.cached):
+        return Reading(sample_id=case.sample_id, unit=unit, state=_missing(metric, case))
+    hit = _hit(metric, case, value)
+    return Reading(sample_id=case.sample_id, unit=unit, state="scored", value=value, hit=hit)
+
+
+def _value(metric: str, case: JudgedCase) -> float | None:
+    """Return the metric's value in one case; a score given before the case broke counts."""
+    if metric == "error_rate":
+        return float(case.outcome == "error")
+    if metric == "pass_rate":
+        return None if case.outcome == "error" else float(case.outcome == "passed")
+    if metric in MEASURED_METRICS:
+        return _measured(metric, case)
+    return case.scores.get(metric)
+
+
+def _measured(metric: str, case: JudgedCase) -> float | None:
+    """Return a number of the calls; time and tokens of calls that broke on the way are no answer's."""
+    if metric != "cost_usd" and case.outcome == "error" and case.error_kind in LOST_KINDS:
+        return None
+    found: float | None = getattr(case, metric)
+    return found
+
+
+def _missing(metric: str, case: JudgedCase) -> State:
+    """Return why a case that was not skipped has no value."""
+    if metric in MEASURED_METRICS:
+        return _missing_measure(metric, case)
+    status = case.statuses.get(metric)
+    if status in ("none", "error"):
+        return "no_judge" if status == "none" else "open"
+    if case.outcome != "error":
+        return "unscored"
+    return "lost" if case.error_kind in LOST_KINDS else "open"
+
+
+def _missing_measure(metric: str, case: JudgedCase) -> State:
+    """Return why a number of the calls is missing.
+
+    A failed call says nothing of its tokens and is mostly not billed, so it is lost; a timeout took long, but
+    how long is open. An answer without a number has one that is not known.
+    """
+    if metric == "latency_s" and case.cached:
+        return "cached"
+    if case.outcome == "error" and not (metric == "latency_s" and case.error_kind == ErrorKind.TIMEOUT):
+        return "lost"
+    return "open"
+
+
+def _hit(metric: str, case: JudgedCase, value: float) -> bool:
+    verdict = None if metric in COUNTED_METRICS else case.passed.get(metric)
+    return value >= 1 if verdict is None else verdict

@@ -1,0 +1,110 @@
+"""Names in thresholds.yaml held against the names of a session."""
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+
+from pytest_llmeval.core.rules import Rule, SuiteRules, SuiteSeen, Thresholds
+
+__all__ = ["check_names", "closest", "did_you_mean", "show_key"]
+
+_SHOWN = 60
+
+
+def check_names(
+    thresholds: Thresholds, suites: Mapping[str, SuiteSeen], *, everything_collected: bool
+) -> list[str]:
+    """Return one message per name in ``thresholds`` that cannot be right; an empty list is well.
+
+    A slice is wrong where its suite was read to the end without it, a model where its suite was collected and
+    its models are known, a suite where everything was collected and a collected suite without rules has a
+    similar name. Any other unknown suite was just not selected: its rules are not judged.
+
+    Args:
+        thresholds: The rules.
+        suites: What was collected, by suite name.
+        everything_collected: Whether all under ``llmeval_paths`` was collected.
+
+    Returns:
+        Messages ``thresholds.yaml:LINE: WHERE: what is wrong``, in the order of the file.
+    """
+    messages: list[str] = []
+    for rules in thresholds.suites.values():
+        seen = suites.get(rules.name)
+        if seen is not None:
+            wrong = [*_wrong_slices(rules, seen), *_wrong_models(rules, seen)]
+        else:
+            wrong = list(_wrong_suite(rules, thresholds, suites)) if everything_collected else []
+        messages.extend(_at(thresholds, line) + text for line, text in sorted(wrong, key=_line_first))
+    return messages
+
+
+def closest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
+    """Return the name in ``known`` most like ``word``; None where none is like it.
+
+    ``cutoff`` is the least similarity, in [0, 1], by ``difflib.SequenceMatcher.ratio``.
+    """
+    folded = {name.casefold(): name for name in sorted(known, reverse=True)}
+    found = difflib.get_close_matches(word.casefold()[:200], sorted(folded), n=1, cutoff=cutoff)
+    return folded[found[0]] if found else None
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return what to do about an unknown ``word``: the name that was meant, else the names there are.
+
+    At most ten names are listed; without any the text is empty.
+    """
+    names = sorted(known)
+    near = closest(word, names)
+    if near is not None:
+        return f"did you mean {near!r}?"
+    if not names:
+        return ""
+    more = f" and {len(names) - 10} more" if len(names) > 10 else ""
+    return f"there are {', '.join(map(repr, names[:10]))}{more}"
+
+
+def show_key(name: object) -> str:
+    """Return a key as a part of a place in a message: as it is where it is plain, else quoted and cut."""
+    text = str(name)
+    if text and len(text) <= _SHOWN and all(letter.isalnum() or letter in "_-" for letter in text):
+        return text
+    return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "…")
+
+
+def _wrong_suite(
+    rules: SuiteRules, thresholds: Thresholds, suites: Mapping[str, SuiteSeen]
+) -> Iterator[tuple[int | None, str]]:
+    near = closest(rules.name, (name for name in suites if not thresholds.has_rules(name)), cutoff=0.7)
+    if near is not None:
+        place = f"suites.{show_key(rules.name)}"
+        yield rules.line, f"{place}: unknown suite {rules.name!r}; did you mean {near!r}?"
+
+
+def _wrong_slices(rules: SuiteRules, seen: SuiteSeen) -> Iterator[tuple[int | None, str]]:
+    for name, line in rules.slice_lines.items():
+        if seen.read_to_end and name not in seen.slices:
+            advice = did_you_mean(name, seen.slices) or "its rows have no slices"
+            place = f"suites.{show_key(rules.name)}.slices.{show_key(name)}"
+            yield line, f"{place}: unknown slice {name!r}; {advice}"
+
+
+def _wrong_models(rules: SuiteRules, seen: SuiteSeen) -> Iterator[tuple[int | None, str]]:
+    for name, rule in _named_models(rules).items():
+        if seen.models is not None and name not in seen.models:
+            advice = did_you_mean(name, seen.models) or "no model is known"
+            part = f"slices.{show_key(rule.slice)}." if rule.slice is not None else ""
+            place = f"suites.{show_key(rules.name)}.{part}{show_key(rule.metric)}"
+            yield rule.line, f"{place}.model: unknown model {name!r}; {advice}"
+
+
+def _named_models(rules: SuiteRules) -> dict[str, Rule]:
+    """Return each model that a rule names, with the first rule that does."""
+    return {rule.model: rule for rule in reversed(rules.rules) if rule.model is not None}
+
+
+def _at(thresholds: Thresholds, line: int | None) -> str:
+    return f"{thresholds.shown_as}:{line}: " if line is not None else f"{thresholds.shown_as}: "
+
+
+def _line_first(found: tuple[int | None, str]) -> tuple[int, str]:
+    return found[0] or 0, found[1]

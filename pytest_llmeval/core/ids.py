@@ -1,0 +1,52 @@
+"""Names that stay the same: ids of rows, parts of node ids, digests."""
+
+import hashlib
+import inspect
+import re
+from collections.abc import Callable
+from typing import Any
+
+from pytest_llmeval.core.strict_json import canonical
+
+__all__ = ["content_id", "digest", "input_digest", "node_part", "source_digest"]
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
+_NODE_PART_LENGTH = 80
+_CONTENT_ID_LENGTH = 12
+
+
+def digest(text: str) -> str:
+    """Return the sha256 of ``text`` in hex; lone surrogates count as they are."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def input_digest(input_: Any, target: Any) -> str:
+    """Return the sha256 in hex over a row's input and target, whatever the order of their keys."""
+    return digest(canonical([input_, target]))
+
+
+def content_id(input_: Any, target: Any) -> str:
+    """Return the id of a row that states none: the first 12 hex digits of its input digest.
+
+    It depends on nothing but the row, so that an inserted row moves no other id.
+    """
+    return input_digest(input_, target)[:_CONTENT_ID_LENGTH]
+
+
+def node_part(name: str) -> str:
+    """Return ``name`` as a part of a node id.
+
+    Characters outside ``[A-Za-z0-9._-]`` become ``_``, the whole is cut at 80 characters, and where that changed
+    anything, ``-`` and six hex digits of the original's sha256 follow, so that different names stay different.
+    """
+    safe = _UNSAFE.sub("_", name)[:_NODE_PART_LENGTH]
+    return safe if safe == name else f"{safe}-{digest(name)[:6]}"
+
+
+def source_digest(function: Callable[..., Any]) -> str:
+    """Return the sha256 in hex of a function's source; of its compiled code where the source is out of reach."""
+    try:
+        return digest(inspect.getsource(inspect.unwrap(function)))
+    except (OSError, TypeError):
+        code = getattr(function, "__code__", None)
+        return digest(repr((code.co_code, code.co_names)) if code else type(function).__qualname__)

@@ -1,0 +1,81 @@
+"""From finished cases to metric values.
+
+Epochs are reduced to the mean of their sample before anything else: n counts samples, and repeating a row
+does not make it weigh more.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pytest_llmeval.core.gate_case import JudgedCase
+from pytest_llmeval.core.gate_column import read_column
+from pytest_llmeval.core.intervals import mean, score_interval
+
+__all__ = ["Metric", "score_names", "summarise"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """One number over many scores, with what it stands on."""
+
+    name: str
+    suite: str
+    model: str
+    slice: str | None
+    """None for the whole suite."""
+    n: int
+    """Samples with a value; for ``error_rate`` cases."""
+    value: float | None
+    """The mean over samples; None where no sample has a value."""
+    low: float | None
+    """Lower end of the 95 % interval; None where it cannot be estimated."""
+    high: float | None
+    collected: int
+    """Cases, skipped ones and errors included."""
+    scored: int
+    """Cases with a value."""
+    errors: int
+    skipped: int
+
+
+def score_names(cases: Iterable[JudgedCase]) -> list[str]:
+    """Return the names of all scores that any case has, with or without a value, sorted."""
+    return sorted({name for case in cases for name in case.scores})
+
+
+def summarise(cases: Iterable[JudgedCase]) -> tuple[Metric, ...]:
+    """Return ``pass_rate`` and every score of each suite and model, over all its cases and per slice.
+
+    The order is by suite and model, the whole suite before its slices, ``pass_rate`` before the scores.
+    """
+    groups: dict[tuple[str, str], list[JudgedCase]] = {}
+    for case in cases:
+        groups.setdefault((case.suite, case.model), []).append(case)
+    return tuple(metric for key in sorted(groups) for metric in _summarise_group(groups[key]))
+
+
+def _summarise_group(cases: Sequence[JudgedCase]) -> Iterable[Metric]:
+    names = ["pass_rate", *score_names(cases)]
+    for part in (None, *sorted({name for case in cases for name in case.slices})):
+        chosen = [case for case in cases if part is None or part in case.slices]
+        yield from (_metric(name, part, chosen) for name in names)
+
+
+def _metric(name: str, part: str | None, cases: Sequence[JudgedCase]) -> Metric:
+    column = read_column(name, cases)
+    samples = column.samples()
+    interval = score_interval(samples)
+    return Metric(
+        name=name,
+        suite=cases[0].suite,
+        model=cases[0].model,
+        slice=part,
+        n=len(samples),
+        value=mean(samples),
+        low=interval.low if interval else None,
+        high=interval.high if interval else None,
+        collected=len(cases),
+        scored=column.count("scored"),
+        errors=column.errors,
+        skipped=column.count("skipped"),
+    )

@@ -1,0 +1,87 @@
+"""JSON as RFC 8259 has it, and nothing that Python's reader adds to it.
+
+Python's ``json`` accepts ``NaN``, lets the last of two equal keys win, turns ``1e999`` into infinity and ends in a
+RecursionError or a ValueError of its own on deep or long input. Here each of these is one ``JSONRefused``.
+"""
+
+import json
+import math
+from typing import Any
+
+__all__ = ["JSONRefused", "canonical", "parse", "parse_at"]
+
+
+class JSONRefused(ValueError):
+    """The text is not JSON; the message says what was found, without the text itself."""
+
+
+def parse(text: str | bytes) -> Any:
+    """Return the value that ``text`` holds.
+
+    Raises:
+        JSONRefused: for anything but one JSON value: bad syntax, bad UTF-8, NaN, Infinity, a number beyond
+            double precision, an integer of more than 4,300 digits, a repeated key, nesting that is too deep.
+    """
+    try:
+        if isinstance(text, bytes):
+            text = text.decode("utf-8")
+        return _DECODER.decode(text)
+    except UnicodeDecodeError as error:
+        raise JSONRefused(f"byte {error.start + 1} is not UTF-8") from None
+    except ValueError as error:
+        raise _refusal(error) from None
+    except RecursionError:
+        raise JSONRefused("nested too deeply") from None
+
+
+def parse_at(text: str, start: int) -> tuple[Any, int]:
+    """Return the value that begins at ``text[start]`` and the index behind it; raise JSONRefused as ``parse`` does."""
+    try:
+        return _DECODER.raw_decode(text, start)
+    except ValueError as error:
+        raise _refusal(error) from None
+    except RecursionError:
+        raise JSONRefused("nested too deeply") from None
+
+
+def _refusal(error: ValueError) -> JSONRefused:
+    if isinstance(error, JSONRefused):
+        return error
+    if isinstance(error, json.JSONDecodeError):
+        return JSONRefused(f"{error.msg} at character {error.pos + 1}")
+    return JSONRefused("a number with too many digits")
+
+
+def canonical(value: Any) -> str:
+    """Return one ASCII text for ``value``: keys sorted, no spaces; equal values give equal texts.
+
+    Raises:
+        ValueError: for NaN and infinity.
+        TypeError: for what JSON cannot say.
+    """
+    return json.dumps(value, sort_keys=True, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise JSONRefused(f"key {key!r} stands twice in one object")
+            seen.add(key)
+    return result
+
+
+def _no_constant(name: str) -> Any:
+    raise JSONRefused(f"{name} is not JSON")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise JSONRefused(f"{digits[:40]} is beyond double precision")
+    return number
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique_keys, parse_constant=_no_constant, parse_float=_finite)

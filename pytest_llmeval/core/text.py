@@ -1,0 +1,45 @@
+"""Untrusted text made harmless: what a model wrote must not steer a terminal, a CI log or a database."""
+
+import re
+
+__all__ = ["one_line", "printable", "shorten", "storable"]
+
+# C0 without tab and newline, DEL and C1, zero-width and bidirectional controls, line separators, lone surrogates.
+_CONTROL = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff\ufff9-\ufffb]"
+)
+# GitHub Actions reads "::name::" at the start of a line, blanks before it allowed, and "##[name]" anywhere:
+# https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
+_COMMAND_START = re.compile(r"^([^\S\n]*)::", re.MULTILINE)
+
+
+def printable(text: str) -> str:
+    """Return ``text`` with control characters as visible escapes and CI workflow commands broken.
+
+    Newlines and tabs stay. A line that starts with ``::`` gets a backslash before it, ``##[`` one inside it.
+    """
+    visible = _CONTROL.sub(_escape, text)
+    if "::" in visible:
+        visible = _COMMAND_START.sub(r"\1\\::", visible)
+    return visible.replace("##[", "##\\[")
+
+
+def one_line(text: str, limit: int = 200) -> str:
+    """Return ``text`` printable, on one line, at most ``limit`` characters long."""
+    return shorten(printable(text).replace("\n", "\\n").replace("\t", " "), limit)
+
+
+def shorten(text: str, limit: int) -> str:
+    """Return ``text`` cut to at most ``limit`` characters, with ``...`` where something is left out."""
+    return text if len(text) <= limit else text[: max(limit - 3, 0)] + "..."
+
+
+def storable(text: str) -> str:
+    r"""Return ``text`` as SQLite can keep it: lone surrogates and NUL as ``\udc80`` and ``\x00``, all else as it is."""
+    text = text.replace("\x00", "\\x00")
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"

@@ -1,0 +1,189 @@
+"""What travels between the parts: samples, requests, responses, scores and the record of a finished case."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NotRequired, Protocol, TypedDict
+
+__all__ = [
+    "Backend",
+    "Call",
+    "CaseKey",
+    "CaseRecord",
+    "Message",
+    "Model",
+    "Outcome",
+    "Request",
+    "Response",
+    "Role",
+    "Sample",
+    "Score",
+    "Usage",
+]
+
+Role = Literal["system", "user", "assistant", "tool", "developer"]
+Outcome = Literal["passed", "missed", "error", "skipped"]
+
+
+class Message(TypedDict):
+    """One chat message, sent to the model as it is."""
+
+    role: Role
+    content: str | list[dict[str, Any]]
+    name: NotRequired[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One dataset row."""
+
+    id: str
+    """Unique in its dataset; taken from the row, else derived from its content."""
+    input: Any
+    """A string, an object (dict) or a list of chat messages."""
+    target: Any = None
+    """What a right answer looks like; anything JSON can say."""
+    slices: tuple[str, ...] = ()
+    """Names of the groups that the row belongs to, its row marks included."""
+    marks: tuple[str, ...] = ()
+    """Names of the pytest marks that the row asks for."""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    """Whatever else the dataset says of the row."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens of one call; None where the server did not say."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One chat completion to ask for: the messages, and the sampling parameters sent beside them."""
+
+    messages: tuple[Message, ...]
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """What a model said. ``str(response)`` is its text."""
+
+    text: str
+    finish_reason: str | None = None
+    """``stop``, ``length``, … as the server said it; None where it did not."""
+    usage: Usage = field(default_factory=Usage)
+    latency_s: float | None = None
+    """Seconds from sending the last attempt to its full answer; back-off is not in it."""
+    model: str | None = None
+    """The name under which the server says it answered."""
+    attempts: int = 1
+    """Requests sent for this answer, retries included; at least 1."""
+    cost_usd: float | None = None
+    """None where the price is not known."""
+    cached: bool = False
+    """True where the answer came from a cache and no request was sent."""
+    refusal: str | None = None
+    """The text of a refusal, where the server marks it as one."""
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class Backend(Protocol):
+    """One model that can be asked. It owns its transport and its retries; it records nothing."""
+
+    name: str
+    """The name that stands in node ids and tables; never a URL."""
+    spec: str
+    """The spec that it was made from, without secrets."""
+
+    async def complete(self, request: Request) -> Response:
+        """Return the answer to ``request``; raise CallError once the retries are used up."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close connections; the backend is not used afterwards."""
+        ...
+
+
+class Model(Protocol):
+    """What the ``model`` fixture offers to a test."""
+
+    @property
+    def name(self) -> str:
+        """The model's name, as it stands in node ids."""
+        ...
+
+    async def generate(self, messages: str | list[Message] | None = None, **params: Any) -> Response:
+        """Return the model's answer; None sends the case's own prompt, anything else is sent as it is."""
+        ...
+
+    def generate_sync(self, messages: str | list[Message] | None = None, **params: Any) -> Response:
+        """Return the model's answer, from a test that is not async."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """One scorer's result for one case."""
+
+    name: str
+    value: float | None
+    """In [0, 1] for a scorer's result, any finite number for a recorded one; None where there is no score."""
+    passed: bool | None
+    """Whether the value reached its pass mark; None where nothing was demanded."""
+    reason: str | None = None
+    """What differed, in a few lines."""
+    status: Literal["scored", "none", "error"] = "scored"
+    """``none``: rightly without a value (no judge); ``error``: the scorer broke."""
+    scorer_digest: str | None = None
+    """sha256 in hex over the scorer's name, version (or source) and settings."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One model or judge call of a case, as it is stored."""
+
+    role: Literal["model", "judge"]
+    model: str
+    request: Mapping[str, Any]
+    response: str | None
+    status: str
+    """``ok`` or the kind of the error."""
+    attempts: int
+    latency_s: float | None
+    input_tokens: int | None
+    output_tokens: int | None
+    cost_usd: float | None
+    cached: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseKey:
+    """What identifies a case within a run."""
+
+    nodeid: str
+    suite: str
+    sample_id: str
+    model: str
+    epoch: int
+    """From 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseRecord:
+    """A finished case, as it is stored."""
+
+    key: CaseKey
+    slices: tuple[str, ...]
+    outcome: Outcome
+    error_kind: str | None = None
+    error: str | None = None
+    input_digest: str | None = None
+    """sha256 in hex over the row's input and target."""
+    started_at: str = ""
+    """ISO 8601, UTC."""
+    scores: tuple[Score, ...] = ()
+    calls: tuple[Call, ...] = ()

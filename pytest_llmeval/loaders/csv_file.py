@@ -1,0 +1,112 @@
+"""CSV with a header, read as a stream.
+
+A column is a row key, or ``input.NAME``, ``target.NAME``, ``metadata.NAME`` for one field of an object. Every cell is
+text. ``slice`` and ``marks`` may hold several names with ``;`` between them. An empty cell is an absent key.
+"""
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from pytest_llmeval.core.errors import DatasetError
+from pytest_llmeval.core.types import Sample
+from pytest_llmeval.loaders.rows import to_sample
+from pytest_llmeval.loaders.source import RowRef, checksum, reread
+
+__all__ = ["CsvFile"]
+
+_BOM = b"\xef\xbb\xbf"
+_SEVERAL = ("slice", "marks")
+_NESTED = ("input", "target", "metadata")
+
+
+class CsvFile:
+    """The rows of a CSV file."""
+
+    def __init__(self, path: Path, shown: str) -> None:
+        self.path = path
+        self.shown = shown
+        self._header: list[str] = []
+
+    def rows(self) -> Iterator[tuple[RowRef, Sample | DatasetError]]:
+        """Yield each record's row; a record may span lines."""
+        with open(self.path, "rb") as file:
+            records = _records(file, self.shown)
+            self._header = self._checked(next(records, (RowRef(0, 0, 1, 0), b""))[1])
+            for ref, raw in records:
+                try:
+                    yield ref, self._sample(raw, ref)
+                except DatasetError as error:
+                    yield ref, error
+
+    def read(self, ref: RowRef) -> Sample:
+        """Return the row of one record, read again."""
+        return self._sample(reread(self.path, self.shown, ref), ref)
+
+    def _checked(self, raw: bytes) -> list[str]:
+        header = _cells(raw.removeprefix(_BOM), f"{self.shown}:1") if raw else []
+        if not header:
+            raise DatasetError(f"{self.shown}:1: no header; the first line names the columns, such as id,input,target")
+        doubled = {name for name in header if header.count(name) > 1}
+        if doubled:
+            raise DatasetError(f"{self.shown}:1: column {sorted(doubled)[0]!r} stands twice")
+        return header
+
+    def _sample(self, raw: bytes, ref: RowRef) -> Sample:
+        where = f"{self.shown}:{ref.line}"
+        cells = _cells(raw, where)
+        if len(cells) != len(self._header):
+            raise DatasetError(f"{where}: {len(cells)} cells under {len(self._header)} columns; quote cells with commas")
+        return to_sample(_row(self._header, cells), where)
+
+
+def _row(header: list[str], cells: list[str]) -> dict[str, Any]:
+    row: dict[str, Any] = {}
+    for column, cell in zip(header, cells, strict=True):
+        if cell == "":
+            continue
+        key, _, field = column.partition(".")
+        if field and key in _NESTED:
+            inner = row.setdefault(key, {})
+            row[key] = {**inner, field: cell} if isinstance(inner, dict) else inner
+        elif column in _SEVERAL:
+            row[column] = [name.strip() for name in cell.split(";") if name.strip()]
+        else:
+            row[column] = cell
+    return row
+
+
+def _cells(raw: bytes, where: str) -> list[str]:
+    try:
+        return next(csv.reader(io.StringIO(raw.decode("utf-8"), newline=""), strict=True), [])
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{where}: byte {error.start + 1} is not UTF-8; save the file as UTF-8") from None
+    except csv.Error as error:
+        raise DatasetError(f"{where}: no CSV: {error}") from None
+
+
+def _records(file: BinaryIO, shown: str) -> Iterator[tuple[RowRef, bytes]]:
+    """Yield the raw bytes of each record that is not blank, with where it begins."""
+    taken: list[bytes] = []
+
+    def lines() -> Iterator[str]:
+        for raw in file:
+            taken.append(raw)
+            yield raw.decode("utf-8", "replace")
+
+    position, line = 0, 1
+    reader = csv.reader(lines(), strict=True)
+    while True:
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            raise DatasetError(f"{shown}:{line}: no CSV: {error}") from None
+        if cells is None:
+            return
+        raw = b"".join(taken)
+        if cells:
+            yield RowRef(position, len(raw), line, checksum(raw)), raw
+        position, line = position + len(raw), line + len(taken)
+        taken.clear()

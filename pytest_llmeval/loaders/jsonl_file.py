@@ -1,0 +1,47 @@
+"""JSONL: one JSON object a line, read as a stream. Lines end with ``\\n`` only; a BOM and CRLF are accepted."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pytest_llmeval.core.errors import DatasetError
+from pytest_llmeval.core.strict_json import JSONRefused, parse
+from pytest_llmeval.core.types import Sample
+from pytest_llmeval.loaders.rows import to_sample
+from pytest_llmeval.loaders.source import RowRef, checksum, reread
+
+__all__ = ["JsonlFile"]
+
+_BOM = b"\xef\xbb\xbf"
+
+
+class JsonlFile:
+    """The rows of a JSONL file; blank lines are passed over."""
+
+    def __init__(self, path: Path, shown: str) -> None:
+        self.path = path
+        self.shown = shown
+
+    def rows(self) -> Iterator[tuple[RowRef, Sample | DatasetError]]:
+        """Yield each line's row."""
+        position = 0
+        with open(self.path, "rb") as file:
+            for number, raw in enumerate(file, 1):
+                if raw.strip():
+                    ref = RowRef(position, len(raw), number, checksum(raw))
+                    try:
+                        yield ref, self._sample(raw, ref)
+                    except DatasetError as error:
+                        yield ref, error
+                position += len(raw)
+
+    def read(self, ref: RowRef) -> Sample:
+        """Return the row of one line, read again."""
+        return self._sample(reread(self.path, self.shown, ref), ref)
+
+    def _sample(self, raw: bytes, ref: RowRef) -> Sample:
+        where = f"{self.shown}:{ref.line}"
+        try:
+            row = parse(raw.removeprefix(_BOM) if ref.position == 0 else raw)
+        except JSONRefused as error:
+            raise DatasetError(f"{where}: no JSON: {error}") from None
+        return to_sample(row, where)

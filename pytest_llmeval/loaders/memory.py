@@ -1,0 +1,110 @@
+"""Rows that are read as a whole: YAML and JSON files, lists, and what a callable returns."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from pytest_llmeval.core.errors import DatasetError
+from pytest_llmeval.core.strict_json import JSONRefused, parse, parse_at
+from pytest_llmeval.core.text import one_line
+from pytest_llmeval.core.types import Sample
+from pytest_llmeval.loaders.rows import to_sample
+from pytest_llmeval.loaders.source import RowRef, checksum
+from pytest_llmeval.loaders.strict_yaml import Limits, load_strict
+
+__all__ = ["MemoryRows", "called_rows", "json_rows", "listed_rows", "yaml_rows"]
+
+_YAML_LIMITS = Limits(max_bytes=64 << 20, max_values=20_000_000)
+_BLANK = " \t\r\n"
+
+
+class MemoryRows:
+    """Rows of which each is kept as compact JSON text, so that no test can change another one's sample."""
+
+    def __init__(self, shown: str, numbered: Iterable[tuple[int, Any]]) -> None:
+        self.shown = shown
+        self._numbered = numbered
+        self._texts: list[bytes] = []
+
+    def rows(self) -> Iterator[tuple[RowRef, Sample | DatasetError]]:
+        """Yield each row; ``line`` is its line in a file, its number in a list."""
+        for number, row in self._numbered:
+            where = f"{self.shown}:{number}"
+            try:
+                sample = to_sample(row, where)
+                raw = _as_json(row, where)
+            except DatasetError as error:
+                yield RowRef(-1, 0, number, 0), error
+                continue
+            self._texts.append(raw)
+            yield RowRef(len(self._texts) - 1, 0, number, checksum(raw)), sample
+
+    def read(self, ref: RowRef) -> Sample:
+        """Return a fresh copy of a row."""
+        return to_sample(json.loads(self._texts[ref.position]), f"{self.shown}:{ref.line}")
+
+
+def listed_rows(rows: Iterable[Any]) -> Iterator[tuple[int, Any]]:
+    """Yield the rows of a list with their numbers, from 1."""
+    yield from enumerate(rows, 1)
+
+
+def called_rows(function: Callable[[], Iterable[Any]], shown: str) -> Iterator[tuple[int, Any]]:
+    """Yield the rows that ``function()`` returns; raise DatasetError naming its exception."""
+    try:
+        yield from enumerate(function(), 1)
+    except Exception as error:  # noqa: BLE001 - the user's own code; it becomes a usage error that names it
+        name = getattr(function, "__qualname__", repr(function))
+        raise DatasetError(f"{shown}: {name}() raised {type(error).__name__}: {one_line(str(error))}") from error
+
+
+def yaml_rows(path: Path, shown: str) -> Iterator[tuple[int, Any]]:
+    """Yield the rows of a YAML file, which holds a list of them, with their lines."""
+    document = load_strict(path, error=DatasetError, shown_as=shown, limits=_YAML_LIMITS)
+    if not isinstance(document.data, list):
+        raise DatasetError(f"{shown}: a YAML dataset is a list of rows, found {type(document.data).__name__}")
+    for index, row in enumerate(document.data):
+        yield document.line_of((index,)) or 0, row
+
+
+def json_rows(path: Path, shown: str) -> Iterator[tuple[int, Any]]:
+    """Yield the rows of a JSON file, which holds an array of them, with the lines at which they begin."""
+    try:
+        text = path.read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{shown}: byte {error.start + 1} is not UTF-8; save the file as UTF-8") from None
+    index, line, behind = 0, 1, 0
+    try:
+        if not text.lstrip(_BLANK).startswith("["):
+            parse(text)
+            raise DatasetError(f"{shown}:1: a JSON dataset is an array of rows; one object a line is .jsonl")
+        index = text.index("[") + 1
+        while True:
+            index = _skip(text, index)
+            if text[index : index + 1] == "]":
+                break
+            line, behind = line + text.count("\n", behind, index), index
+            row, index = parse_at(text, index)
+            yield line, row
+            index = _skip(text, index)
+            if text[index : index + 1] == ",":
+                index += 1
+            elif text[index : index + 1] != "]":
+                raise JSONRefused("expected ',' or ']' after a row")
+        parse("[]" + text[index + 1 :])
+    except JSONRefused as error:
+        raise DatasetError(f"{shown}:{line + text.count(chr(10), behind, index)}: no JSON: {error}") from None
+
+
+def _skip(text: str, index: int) -> int:
+    while index < len(text) and text[index] in _BLANK:
+        index += 1
+    return index
+
+
+def _as_json(row: Any, where: str) -> bytes:
+    try:
+        return json.dumps(row, ensure_ascii=True, allow_nan=False).encode("ascii")
+    except (TypeError, ValueError, RecursionError) as error:
+        raise DatasetError(f"{where}: a row holds what JSON can hold; {one_line(str(error))}") from None

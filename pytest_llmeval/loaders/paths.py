@@ -1,0 +1,29 @@
+"""Paths that tests and prompts name: relative to the rootdir or to the test file, never outside the rootdir."""
+
+import os
+from pathlib import Path
+
+from pytest_llmeval.core.errors import UserError
+
+__all__ = ["inside"]
+
+_LONGEST_NAME = 255
+
+
+def inside(name: str | os.PathLike[str], *, rootdir: Path, test_file: Path, error: type[UserError]) -> Path:
+    """Return the resolved path that ``name`` means; it need not exist.
+
+    A relative name is looked up under ``rootdir`` first, then beside ``test_file``.
+
+    Raises:
+        error: the path, symbolic links followed, lies outside ``rootdir``, or cannot be a path at all.
+    """
+    text = os.fspath(name)
+    if not isinstance(text, str) or not text or "\x00" in text or len(os.path.basename(text)) > _LONGEST_NAME:
+        raise error(f"{text[:80]!r} is no path")
+    candidates = [rootdir / text, test_file.parent / text]
+    path = next((candidate for candidate in candidates if candidate.exists()), candidates[0])
+    resolved, root = path.resolve(), rootdir.resolve()
+    if not resolved.is_relative_to(root):
+        raise error(f"{text}: leads out of the rootdir; keep the file inside the project, or pass rows by a callable")
+    return resolved

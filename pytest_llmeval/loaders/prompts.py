@@ -1,0 +1,143 @@
+"""Prompts: how a sample becomes the messages that a model is sent."""
+
+import json
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast, get_args
+
+from pytest_llmeval.core.errors import PromptError
+from pytest_llmeval.core.ids import digest, source_digest
+from pytest_llmeval.core.text import one_line
+from pytest_llmeval.core.types import Message, Role, Sample
+from pytest_llmeval.loaders.paths import inside
+from pytest_llmeval.loaders.strict_yaml import load_strict
+
+__all__ = ["Prompt", "as_messages", "load_prompt"]
+
+_SUFFIXES = (".txt", ".md", ".yaml")
+_FIELD = re.compile(r"\{([^{}]*)\}")
+_ROLES = get_args(Role)
+Renderer = Callable[[Sample], tuple[Message, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """A prompt, ready to be rendered for a sample."""
+
+    source: str
+    """Where it came from: a file, the name of a function, ``template`` or ``input``."""
+    digest: str
+    """sha256 in hex over the file, the template or the function's source."""
+    render: Renderer
+    """Returns the messages for a sample; raises PromptError where a callable returned no messages."""
+
+
+def load_prompt(prompt: object, *, rootdir: Path, test_file: Path) -> Prompt:
+    """Return the prompt that a marker names.
+
+    Args:
+        prompt: None (a string input is one user message, a list is the chat, an object is its JSON), a path (a
+            ``Path``, or a str that ends in .txt, .md or .yaml), a template in which ``{name}`` of an input field is
+            replaced and every other brace stays, or a callable ``sample -> str | list[message]``. A YAML prompt is a
+            list of messages with ``role`` and ``content``, each content a template.
+        rootdir: the project; no path may leave it.
+        test_file: the file of the marked test.
+
+    Raises:
+        PromptError: the file cannot be read or does not hold messages, or ``prompt`` is none of these.
+    """
+    if prompt is None:
+        return Prompt(source="input", digest=digest("input"), render=_from_input)
+    if isinstance(prompt, os.PathLike) or (isinstance(prompt, str) and _names_file(prompt)):
+        return _from_file(inside(prompt, rootdir=rootdir, test_file=test_file, error=PromptError), rootdir)
+    if isinstance(prompt, str):
+        return Prompt(source="template", digest=digest(prompt), render=_filling([_user(prompt)]))
+    if callable(prompt):
+        name = getattr(prompt, "__qualname__", type(prompt).__qualname__)
+        return Prompt(source=f"{name}()", digest=source_digest(prompt), render=_calling(prompt, name))
+    raise PromptError(f"prompt must be a path, a template or a callable, found {one_line(repr(prompt), 60)}")
+
+
+def _names_file(prompt: str) -> bool:
+    return prompt.endswith(_SUFFIXES) and "\n" not in prompt
+
+
+def _from_file(path: Path, rootdir: Path) -> Prompt:
+    shown = Path(os.path.relpath(path, rootdir.resolve())).as_posix()
+    if not path.is_file():
+        raise PromptError(f"{shown}: no such prompt file; a path is relative to the rootdir or to the test file")
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise PromptError(f"{shown}: cannot be read as UTF-8 text: {one_line(str(error))}") from None
+    messages = _yaml_messages(path, shown) if path.suffix == ".yaml" else [_user(text)]
+    return Prompt(source=shown, digest=digest(text), render=_filling(messages))
+
+
+def _yaml_messages(path: Path, shown: str) -> list[Message]:
+    document = load_strict(path, error=PromptError, shown_as=shown)
+    if not isinstance(document.data, list) or not document.data:
+        raise PromptError(f"{shown}: a YAML prompt is a list of messages with role and content")
+    for index, message in enumerate(document.data):
+        where = f"{shown}:{document.line_of((index,))}"
+        if not isinstance(message, dict) or set(message) != {"role", "content"}:
+            raise PromptError(f"{where}: a message has the keys role and content, found {one_line(repr(message), 60)}")
+        if message["role"] not in _ROLES or not isinstance(message["content"], str):
+            raise PromptError(f"{where}: role is one of {', '.join(_ROLES)} and content is text")
+    return cast(list[Message], document.data)
+
+
+def _filling(messages: list[Message]) -> Renderer:
+    def render(sample: Sample) -> tuple[Message, ...]:
+        fields = _fields(sample.input)
+        return tuple({**message, "content": _filled(str(message["content"]), fields)} for message in messages)
+
+    return render
+
+
+def _filled(template: str, fields: Mapping[str, Any]) -> str:
+    def value(match: re.Match[str]) -> str:
+        return _as_text(fields[match[1]]) if match[1] in fields else match[0]
+
+    return _FIELD.sub(value, template)
+
+
+def _fields(input_: Any) -> Mapping[str, Any]:
+    return input_ if isinstance(input_, dict) else {"input": input_}
+
+
+def _from_input(sample: Sample) -> tuple[Message, ...]:
+    if isinstance(sample.input, list):
+        return tuple(sample.input)
+    return (_user(_as_text(sample.input)),)
+
+
+def _calling(function: Callable[[Sample], Any], name: str) -> Renderer:
+    def render(sample: Sample) -> tuple[Message, ...]:
+        return as_messages(function(sample), f"prompt {name}()")
+
+    return render
+
+
+def as_messages(value: Any, what: str) -> tuple[Message, ...]:
+    """Return what a caller passed as messages: a string is one user message; raise PromptError for anything else."""
+    if isinstance(value, str):
+        return (_user(value),)
+    if isinstance(value, list | tuple) and value and all(_is_message(message) for message in value):
+        return tuple(value)
+    raise PromptError(f"{what} must be a string or a list of messages, found {one_line(repr(value), 60)}")
+
+
+def _is_message(value: Any) -> bool:
+    return isinstance(value, dict) and value.get("role") in _ROLES and "content" in value
+
+
+def _user(content: str) -> Message:
+    return {"role": "user", "content": content}
+
+
+def _as_text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,62 @@
+"""What every source of rows offers, and how a row is found again."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from pytest_llmeval.core.errors import DatasetError
+from pytest_llmeval.core.types import Sample
+
+__all__ = ["Dataset", "RowRef", "checksum", "reread"]
+
+
+@dataclass(frozen=True, slots=True)
+class RowRef:
+    """Where a row stands: enough to read it again and to see that it did not change meanwhile."""
+
+    position: int
+    """Byte offset in a file, index in a list."""
+    length: int
+    """Bytes of the row in its file; 0 in a list."""
+    line: int
+    """Line in the file, from 1; in a list the number of the row."""
+    checksum: int
+    """The first 64 bits of the sha256 of the row as it was read."""
+
+
+class Dataset(Protocol):
+    """Rows of one source. ``shown`` is its name in messages."""
+
+    shown: str
+
+    def rows(self) -> Iterator[tuple[RowRef, Sample | DatasetError]]:
+        """Yield each row in order; what is no row comes as the error that describes it.
+
+        Raises:
+            DatasetError: where the source as a whole cannot be read any further.
+        """
+        ...
+
+    def read(self, ref: RowRef) -> Sample:
+        """Return the row at ``ref``; raise DatasetError where it is no longer what it was."""
+        ...
+
+
+def checksum(raw: bytes) -> int:
+    """Return the first 64 bits of the sha256 of a row's bytes."""
+    return int.from_bytes(hashlib.sha256(raw).digest()[:8])
+
+
+def reread(path: Path, shown: str, ref: RowRef) -> bytes:
+    """Return the bytes of a row of a file; raise DatasetError where the file changed since it was collected."""
+    try:
+        with open(path, "rb", buffering=0) as file:
+            file.seek(ref.position)
+            raw = file.read(ref.length)
+    except OSError as error:
+        raise DatasetError(f"{shown}:{ref.line}: {error.strerror or error}") from None
+    if checksum(raw) != ref.checksum:
+        raise DatasetError(f"{shown}:{ref.line}: the file changed while the session ran; run it again")
+    return raw

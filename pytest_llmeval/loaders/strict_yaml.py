@@ -1,0 +1,283 @@
+"""YAML read so that nothing in it can surprise: plain data with line numbers, or one clear error.
+
+PyYAML's safe loader lets the last of two equal keys win, expands aliases without a bound, reads ``no`` as
+False, ``012`` as ten and ``12:30`` as 750, and dates as objects. Here each of those is an error that names
+the line (dates stay text), because a threshold that is misread turns a gate green.
+"""
+
+import math
+import re
+import stat
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
+
+import yaml
+
+from pytest_llmeval.core.errors import UserError
+
+__all__ = ["KeyPath", "Limits", "StrictDocument", "load_strict"]
+
+KeyPath = tuple[str | int, ...]
+"""Where a value stands: mapping keys and list positions (from 0), outermost first."""
+
+_TAG = "tag:yaml.org,2002:"
+_TEXTS = (_TAG + "str", _TAG + "timestamp", _TAG + "value")
+_PLAIN_INT = re.compile(r"[-+]?(0|[1-9][0-9]*)")
+_PLAIN_FLOAT = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much a file may hold before it is refused."""
+
+    max_bytes: int = 1 << 20
+    """Size of the file."""
+    max_depth: int = 100
+    """Mappings and lists inside each other."""
+    max_aliases: int = 0
+    """References (``*name``) to an anchor; with 0 an anchor is refused too."""
+    max_values: int = 500_000
+    """Scalars, lists and mappings, each alias counted with all that it repeats."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrictDocument:
+    """One YAML document as plain data: dict, list, str, int, float (finite), bool and None."""
+
+    data: Any
+    shown_as: str
+    """The file's name, as messages show it."""
+    lines: Mapping[KeyPath, int] = field(repr=False)
+    """The line (from 1) of every mapping key and list element, and of the document under ``()``."""
+
+    def line_of(self, path: KeyPath) -> int | None:
+        """Return the line (from 1) of the key or list element at ``path``; None where there is none."""
+        return self.lines.get(path)
+
+
+def load_strict(
+    path: Path, *, error: type[UserError], shown_as: str | None = None, limits: Limits | None = None
+) -> StrictDocument:
+    """Return the only document of the YAML file at ``path``.
+
+    Args:
+        path: A regular file in UTF-8, with or without a byte order mark.
+        error: The class of error to raise.
+        shown_as: What messages call the file; ``path`` itself when None.
+        limits: Bounds on the file; ``Limits()`` when None.
+
+    Raises:
+        UserError: of the class ``error``, its message ``FILE:LINE: what was found, what to do``.
+    """
+    limits = limits or Limits()
+    name = shown_as or str(path)
+    text = _decode(_read(path, name, error, limits), name, error)
+    loader = _Loader(text, name, error, limits)
+    try:
+        return loader.document()
+    except yaml.MarkedYAMLError as problem:
+        raise error(_explain(problem, name)) from None
+    except (ValueError, OverflowError):  # PyYAML on "\\UFFFFFFFF"
+        raise error(f"{name}:{loader.line + 1}: an escape names no character; correct it") from None
+    finally:
+        loader.dispose()
+
+
+def _read(path: Path, name: str, error: type[UserError], limits: Limits) -> bytes:
+    """Return the content of a regular file; a pipe or a device is never opened, so nothing can hang."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise error(f"{name}: is not a regular file; name a YAML file")
+        with path.open("rb") as file:
+            content = file.read(limits.max_bytes + 1)
+    except (OSError, ValueError) as problem:
+        reason = getattr(problem, "strerror", None) or str(problem)
+        raise error(f"{name}: cannot be read ({reason}); check the path and its permissions") from None
+    if len(content) > limits.max_bytes:
+        raise error(f"{name}: is larger than {limits.max_bytes:,} bytes; split it or make it smaller")
+    return content
+
+
+def _decode(content: bytes, name: str, error: type[UserError]) -> str:
+    """Return the text of ``content``, without a byte order mark, made of characters that YAML allows."""
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        line = content.count(b"\n", 0, problem.start) + 1
+        found = f"byte {content[problem.start]:#04x} is not UTF-8"
+        raise error(f"{name}:{line}: {found}; save the file as UTF-8") from None
+    control = yaml.SafeLoader.NON_PRINTABLE.search(text)
+    if control:
+        line = text.count("\n", 0, control.start()) + 1
+        raise error(f"{name}:{line}: the character {control.group()!r} has no place in YAML; take it out")
+    return text
+
+
+def _explain(problem: yaml.MarkedYAMLError, name: str) -> str:
+    """Return PyYAML's complaint in one line, with the place first."""
+    mark = problem.problem_mark or problem.context_mark
+    line = f":{mark.line + 1}" if mark else ""
+    what = ", ".join(part for part in (problem.problem, problem.context) if part)
+    return f"{name}{line}: is not valid YAML: {what}; check indentation, colons and quotes near this line"
+
+
+class _Loader(yaml.SafeLoader):
+    """A safe loader that builds plain data and refuses whatever is ambiguous."""
+
+    def __init__(self, text: str, shown_as: str, error: type[UserError], limits: Limits) -> None:
+        super().__init__(text)
+        self.shown_as = shown_as
+        self.error = error
+        self.limits = limits
+        self.depth = 0
+        self.aliases = 0
+        self.values = 0
+        self.lines: dict[KeyPath, int] = {}
+
+    def document(self) -> StrictDocument:
+        """Return the one document; raise the error class for none, for two, and for anything ambiguous."""
+        self.check_node()
+        node = None if self.check_event(yaml.StreamEndEvent) else self.compose_document()
+        if node is None or node.tag == _TAG + "null":
+            raise self.error(f"{self.shown_as}: is empty; write at least one key, or delete the file")
+        if not self.check_event(yaml.StreamEndEvent):
+            self._refuse(self._peek(), "a second document starts here", "keep one document in a file")
+        self.lines[()] = _line(node)
+        data = self._build(node, ())
+        return StrictDocument(data=data, shown_as=self.shown_as, lines=self.lines)
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Return the next node, once its anchor, tag and depth are found harmless."""
+        event = self._peek()
+        self._check_alias(event)
+        tag = getattr(event, "tag", None)
+        if tag is not None:
+            self._refuse(event, f"the tag {tag!r}", "take it out: plain values need none")
+        self._enter(event)
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+    def _peek(self) -> yaml.Event:
+        event: yaml.Event = self.peek_event()  # type: ignore[no-untyped-call]  # types-PyYAML leaves it out
+        return event
+
+    def _enter(self, event: yaml.Event | yaml.Node) -> None:
+        self.depth += 1
+        if self.depth > self.limits.max_depth:
+            self._refuse(event, f"more than {self.limits.max_depth} levels of nesting", "make it flatter")
+
+    def _check_alias(self, event: yaml.Event) -> None:
+        if isinstance(event, yaml.AliasEvent):
+            self.aliases += 1
+        allowed = self.limits.max_aliases
+        if self.aliases > allowed or (not allowed and getattr(event, "anchor", None) is not None):
+            self._refuse(event, "an anchor or alias (& or *)", "write the value out in full")
+
+    def _build(self, node: yaml.Node, path: KeyPath) -> Any:
+        """Return ``node`` as plain data and note the lines of what is in it."""
+        self.values += 1
+        if self.values > self.limits.max_values:
+            self._refuse(node, f"more than {self.limits.max_values:,} values", "split the file")
+        if isinstance(node, yaml.ScalarNode):
+            return self._scalar(node)
+        self._enter(node)
+        data = self._mapping(node, path) if isinstance(node, yaml.MappingNode) else self._list(node, path)
+        self.depth -= 1
+        return data
+
+    def _list(self, node: yaml.Node, path: KeyPath) -> list[Any]:
+        built = []
+        for position, item in enumerate(node.value):
+            here = (*path, position)
+            self.lines[here] = _line(item)
+            built.append(self._build(item, here))
+        return built
+
+    def _mapping(self, node: yaml.MappingNode, path: KeyPath) -> dict[str, Any]:
+        built: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            key = self._key(key_node)
+            here = (*path, key)
+            if key in built:
+                again = f"the key {key!r} stands here again (first on line {self.lines[here]})"
+                self._refuse(key_node, _where(path) + again, "keep one of them")
+            self.lines[here] = _line(key_node)
+            built[key] = self._build(value_node, here)
+        return built
+
+    def _key(self, node: yaml.Node) -> str:
+        if node.tag == _TAG + "merge":
+            self._refuse(node, "a merge key (<<)", "write the keys out in full")
+        if not isinstance(node, yaml.ScalarNode):
+            self._refuse(node, "a key that is a list or a mapping", "use a text as the key")
+        if node.tag not in _TEXTS:
+            self._refuse(node, f"the key {node.value!r} is not text", "put it in quotes")
+        return self._text(node)
+
+    def _scalar(self, node: yaml.ScalarNode) -> str | int | float | bool | None:
+        kind, text = node.tag.removeprefix(_TAG), node.value
+        if kind == "null":
+            return None
+        if kind == "bool":
+            return self._bool(node, text)
+        if kind == "int":
+            return self._int(node, text)
+        if kind == "float":
+            return self._float(node, text)
+        return self._text(node)
+
+    def _text(self, node: yaml.ScalarNode) -> str:
+        text = str(node.value)
+        if any("\ud800" <= letter <= "\udfff" for letter in text):
+            self._refuse(node, "half of a surrogate pair", "write the character itself")
+        return text
+
+    def _bool(self, node: yaml.Node, text: str) -> bool:
+        if text.lower() not in ("true", "false"):
+            meant = str(self._constructed(node)).lower()
+            self._refuse(node, f"{text} means {meant} in YAML 1.1", f"write {meant}, or '{text}' in quotes")
+        return text.lower() == "true"
+
+    def _int(self, node: yaml.Node, text: str) -> int:
+        if not _PLAIN_INT.fullmatch(text):
+            number = self._constructed(node)
+            self._refuse(node, f"{text} means {number} in YAML 1.1", f"write {number}, or '{text}' in quotes")
+        try:
+            return int(text)
+        except ValueError:
+            self._refuse(node, f"a number of {len(text)} digits", "write a shorter one, or put it in quotes")
+
+    def _float(self, node: yaml.Node, text: str) -> float:
+        if text.lower().lstrip("+-") in (".inf", ".nan"):
+            self._refuse(node, f"{text} is not a finite number", "write a finite one")
+        if not _PLAIN_FLOAT.fullmatch(text):
+            number = self._constructed(node)
+            self._refuse(node, f"{text} means {number} in YAML 1.1", f"write {number}, or '{text}' in quotes")
+        if not math.isfinite(float(text)):
+            self._refuse(node, f"{text} is too large for a number", "write a finite one")
+        return float(text)
+
+    def _constructed(self, node: yaml.Node) -> Hashable:
+        """Return what PyYAML makes of a scalar, or a placeholder where it fails itself."""
+        try:
+            made: Hashable = self.construct_object(node)
+        except (ValueError, OverflowError):
+            return "another number"
+        return made
+
+    def _refuse(self, place: yaml.Event | yaml.Node, found: str, advice: str) -> NoReturn:
+        raise self.error(f"{self.shown_as}:{_line(place)}: {found}; {advice}")
+
+
+def _line(place: yaml.Event | yaml.Node) -> int:
+    """Return the line (from 1) on which an event or node starts."""
+    line: int = place.start_mark.line  # type: ignore[union-attr]  # marks are there with a text loader
+    return line + 1
+
+
+def _where(path: KeyPath) -> str:
+    """Return ``a.b.0: ``, or nothing for the top."""
+    return ".".join(map(str, path)) + ": " if path else ""

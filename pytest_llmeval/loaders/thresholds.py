@@ -1,0 +1,263 @@
+"""thresholds.yaml, read strictly: every mistake is named with its line, and all of them at once."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar, cast, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from pytest_llmeval.core.errors import ThresholdsError
+from pytest_llmeval.core.gate_names import did_you_mean, show_key
+from pytest_llmeval.core.rules import (
+    COUNTED_METRICS,
+    MEASURED_METRICS,
+    GateSettings,
+    Rule,
+    RuleKind,
+    SuiteRules,
+    Thresholds,
+)
+from pytest_llmeval.loaders.strict_yaml import KeyPath, StrictDocument, load_strict
+from pytest_llmeval.loaders.thresholds_grammar import (
+    FileModel,
+    JudgeModel,
+    PassAtModel,
+    RuleModel,
+    SettingsModel,
+    show_value,
+)
+
+__all__ = ["load_thresholds"]
+
+_NOT_YET = "this version does not have it yet; take it out"
+_EXAMPLE = "{min: 0.8}"
+_EXAMPLES = {"pass_at": "{k: 3, min: 0.9}", "judge": "{min_kappa: 0.6}"}
+_KINDS = frozenset(get_args(RuleKind)) - {"noninferior"}
+_NOT_ON: Mapping[str, frozenset[str]] = {
+    "pass_rate": frozenset({"max_p50", "max_p95", "max_total"}),
+    "error_rate": frozenset({"max_p50", "max_p95", "max_total", "every", "min_lower", "pass_at"}),
+    **dict.fromkeys(MEASURED_METRICS, frozenset({"every", "min_lower", "pass_at"})),
+}
+"""Bounds that make no sense on a metric."""
+
+_ModelT = TypeVar("_ModelT", bound=BaseModel)
+
+
+def load_thresholds(
+    path: Path, *, shown_as: str | None = None, unit_scores: Collection[str] = frozenset()
+) -> Thresholds:
+    """Return the rules of the file at ``path``.
+
+    Args:
+        path: The file.
+        shown_as: What messages call it, best relative to the rootdir; its name when None.
+        unit_scores: Scores that always lie in [0, 1], so that a bound outside is a mistake. Others may be
+            recorded with any finite number and take any finite bound.
+
+    Raises:
+        ThresholdsError: It has a line ``FILE:LINE: KEY: what is wrong, what to do`` for each mistake, in the
+            order of the file.
+    """
+    document = load_strict(path, error=ThresholdsError, shown_as=shown_as or path.name)
+    reader = _Reader(document, frozenset(unit_scores))
+    thresholds = reader.thresholds()
+    reader.raise_problems()
+    return thresholds
+
+
+class _Reader:
+    """Walks one document and gathers what is wrong in it: one problem, the first, for each key."""
+
+    def __init__(self, document: StrictDocument, unit_scores: frozenset[str]) -> None:
+        self._document = document
+        self._unit_scores = unit_scores
+        self._problems: dict[KeyPath, str] = {}
+
+    def thresholds(self) -> Thresholds:
+        """Return the rules, which are only good where there were no problems."""
+        self._refuse_empty(self._document.data, ())
+        found = self._validate(FileModel, self._document.data, (), "version: 1")
+        data = self._document.data if isinstance(self._document.data, dict) else {}
+        defaults = self._settings(data.get("defaults"), ("defaults",), GateSettings())
+        suites = self._mapping(data.get("suites", {}), ("suites",), "suites by name")
+        return Thresholds(
+            shown_as=self._document.shown_as,
+            baseline=found.baseline if found else None,
+            defaults=defaults,
+            suites={name: self._suite(name, raw, defaults) for name, raw in suites.items()},
+        )
+
+    def raise_problems(self) -> None:
+        """Raise all problems together, in the order of the file."""
+        found = sorted((self._line(path) or 1, number, path) for number, path in enumerate(self._problems))
+        lines = [self._message(line, path) for line, _, path in found]
+        if lines:
+            raise ThresholdsError("\n".join(lines))
+
+    def _message(self, line: int, path: KeyPath) -> str:
+        place = ".".join(map(show_key, path))
+        return f"{self._document.shown_as}:{line}: {place + ': ' if place else ''}{self._problems[path]}"
+
+    def _line(self, path: KeyPath) -> int | None:
+        """Return the line of ``path`` or of the nearest key around it."""
+        tried = (self._document.line_of(path[:length]) for length in range(len(path), -1, -1))
+        return next((line for line in tried if line is not None), None)
+
+    def _problem(self, path: KeyPath, text: str) -> None:
+        self._problems.setdefault(path, text)
+
+    def _refuse_empty(self, value: object, path: KeyPath) -> None:
+        """Note every key without a value; YAML reads it as null, which would pass for a default."""
+        if value is None:
+            self._problem(path, "has no value; write one, or take the key out")
+        if isinstance(value, list):
+            value = dict(enumerate(value))
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                self._refuse_empty(inner, (*path, key))
+
+    def _mapping(self, raw: object, path: KeyPath, what: str) -> dict[str, Any]:
+        if isinstance(raw, dict) and raw:
+            return raw
+        if raw != {}:
+            self._problem(path, f"found {show_value(raw)}; write a mapping of {what}")
+        elif self._document.line_of(path) is not None:
+            self._problem(path, f"is empty; write {what}, or take the key out")
+        return {}
+
+    def _validate(self, model: type[_ModelT], raw: object, path: KeyPath, example: str) -> _ModelT | None:
+        """Return ``raw`` as ``model``; None, and each problem noted, where it is not one."""
+        try:
+            return model.model_validate(raw)
+        except ValidationError as problem:
+            for error in problem.errors(include_url=False):
+                self._problem((*path, *error["loc"]), _explain(error, model, example))
+            return None
+
+    def _settings(self, raw: object, path: KeyPath, base: GateSettings) -> GateSettings:
+        """Return ``base`` with what ``raw`` sets; None sets nothing."""
+        found = self._validate(SettingsModel, raw, path, "{alpha: 0.05}") if raw is not None else None
+        if found is None:
+            return base
+        if found.on_inconclusive == "escalate":
+            self._problem((*path, "on_inconclusive"), f"found 'escalate'; {_NOT_YET} (write warn or fail)")
+        chosen = found.model_dump(exclude_unset=True)
+        if "allow_change" in chosen:
+            chosen["allow_change"] = tuple(dict.fromkeys(chosen["allow_change"]))
+        return replace(base, **chosen)
+
+    def _suite(self, name: str, raw: object, defaults: GateSettings) -> SuiteRules:
+        path: KeyPath = ("suites", name)
+        content = self._mapping(raw, path, "metrics by name")
+        slices = content.get("slices", {})
+        parts = self._mapping(slices, (*path, "slices"), "slices by name") if "slices" in content else {}
+        rules = [rule for key, part in content.items() for rule in self._suite_part(path, key, part, parts)]
+        return SuiteRules(
+            name=name,
+            settings=self._settings(content.get("settings"), (*path, "settings"), defaults),
+            rules=tuple(rules),
+            slice_lines={part: self._document.line_of((*path, "slices", part)) for part in parts},
+            line=self._document.line_of(path),
+        )
+
+    def _suite_part(self, path: KeyPath, key: str, raw: object, slices: Mapping[str, Any]) -> Iterator[Rule]:
+        """Yield the rules under one key of a suite, be it a metric or ``slices``."""
+        if key == "slices":
+            for name, metrics in slices.items():
+                here = (*path, key, name)
+                for metric, rule in self._mapping(metrics, here, "metrics by name").items():
+                    yield from self._metric((*here, metric), rule, metric, name)
+        elif key != "settings":
+            yield from self._metric((*path, key), raw, key, None)
+
+    def _metric(self, path: KeyPath, raw: object, metric: str, part: str | None) -> Iterator[Rule]:
+        """Yield a rule for each bound on one metric, in the order of the file."""
+        if metric.casefold() in ("slice", "slices", "setting", "settings"):
+            known = ("slices", "settings") if part is None else ()
+            self._problem(path, f"unknown key {metric!r}; {did_you_mean(metric, known) or 'name a metric'}")
+            return
+        found = self._validate(RuleModel, raw, path, _EXAMPLE)
+        if found is None or not isinstance(raw, dict):
+            return
+        self._check_whole(found, path)
+        for key in raw:
+            kind = cast(RuleKind, "noninferior" if key == "mode" else key)
+            if key not in _KINDS | {"mode"}:
+                continue
+            bound, attempts = _bound(found, kind)
+            self._check_bound((*path, "margin" if key == "mode" else key), key, bound, metric)
+            yield Rule(
+                suite=str(path[1]),
+                metric=metric,
+                kind=kind,
+                bound=bound,
+                k=attempts,
+                slice=part,
+                model=found.model,
+                line=self._document.line_of((*path, key)),
+            )
+
+    def _check_whole(self, found: RuleModel, path: KeyPath) -> None:
+        """Note what is wrong between the keys of one rule, and what this version cannot do."""
+        given = found.model_fields_set
+        if not given & (_KINDS | {"mode", "margin"}):
+            self._problem(path, f"has no bound; write one such as {_EXAMPLE}")
+        if found.min is not None and found.max is not None and found.min > found.max:
+            self._problem((*path, "min"), f"found {found.min:.12g}, above max {found.max:.12g}; swap them")
+        if found.mode is not None and found.margin is None:
+            self._problem((*path, "mode"), "needs a margin beside it; write one such as margin: 0.03")
+        if found.margin is not None and found.mode is None:
+            self._problem((*path, "margin"), "has no mode beside it; write mode: noninferior")
+        if found.confident:
+            self._problem((*path, "confident"), f"found true; {_NOT_YET}")
+        if found.judge is not None:
+            self._problem((*path, "judge"), f"found a judge's demands; {_NOT_YET}")
+
+    def _check_bound(self, path: KeyPath, key: str, bound: float | None, metric: str) -> None:
+        """Note a bound that makes no sense on its metric."""
+        if key in _NOT_ON.get(metric, ()):
+            allowed = [kind for kind in get_args(RuleKind) if kind in _KINDS - _NOT_ON[metric]]
+            self._problem(path, f"{key} has no meaning for {metric}; write one of {', '.join(allowed)}")
+        elif bound is None:
+            return
+        elif metric in MEASURED_METRICS and bound < 0:
+            self._problem(path, f"found {bound:.12g}, but {metric} is never below 0; write 0 or more")
+        elif metric in (*COUNTED_METRICS, *self._unit_scores) and key != "max_total" and not 0 <= bound <= 1:
+            self._problem(path, f"found {bound:.12g}, but {metric} lies in 0..1; write a number there")
+
+
+def _bound(found: RuleModel, kind: RuleKind) -> tuple[float | None, int | None]:
+    """Return a rule's number and, for ``pass_at``, its attempts."""
+    if kind == "every":
+        return None, None
+    if kind == "noninferior":
+        return found.margin, None
+    if kind == "pass_at":
+        wanted = cast(PassAtModel, found.pass_at)
+        return wanted.min, wanted.k
+    return cast(float, getattr(found, kind)), None
+
+
+def _explain(error: ErrorDetails, model: type[BaseModel], example: str) -> str:
+    """Return what is wrong with one key, and what to do."""
+    kind, value, path = error["type"], error["input"], [str(part) for part in error["loc"]]
+    found = f"found {show_value(value)}"
+    if kind == "extra_forbidden":
+        return f"unknown key {path[-1]!r}; {did_you_mean(path[-1], _owner(model, path).model_fields)}"
+    if kind == "missing":
+        return f"is missing; write {example if path == ['version'] else _EXAMPLES['pass_at']}"
+    if kind == "literal_error":
+        return f"{found}; write {error.get('ctx', {})['expected']}"
+    if kind == "value_error":
+        return str(error.get("ctx", {})["error"])
+    if kind == "list_type":
+        return f"{found}; write a list such as [judge]"
+    return f"{found}; write a mapping such as {_EXAMPLES.get(path[-1], example) if path else example}"
+
+
+def _owner(model: type[BaseModel], path: Sequence[str]) -> type[BaseModel]:
+    """Return the model whose keys stand at ``path``."""
+    nested: dict[str, type[BaseModel]] = {"pass_at": PassAtModel, "judge": JudgeModel}
+    return model if len(path) == 1 else nested[path[0]]

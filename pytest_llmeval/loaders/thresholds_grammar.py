@@ -1,0 +1,160 @@
+"""What thresholds.yaml may hold, as pydantic models; each validator says what was found and what to write."""
+
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+__all__ = ["FileModel", "JudgeModel", "PassAtModel", "RuleModel", "SettingsModel", "show_value"]
+
+
+_MEANT = re.compile(
+    r"([-+]?[0-9]{1,9}(?:\.[0-9]{1,9}|,(?![0-9]{3}\b)[0-9]{1,9})?(?:[eE][-+]?[0-9]{1,2})?)\s*(%?)"
+)
+"""A number that YAML 1.1 reads as text; ``1,000`` could be two numbers, so it is none."""
+
+
+def show_value(value: object) -> str:
+    """Return what was found, short and on one line, as YAML would write it."""
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _number(value: object) -> float:
+    """Return a finite number; YAML 1.1 makes text of ``90%``, ``0,9`` and ``1e-1``."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        try:
+            return float(value)
+        except OverflowError:
+            raise ValueError("found a number that is too large; write a smaller one") from None
+    meant = _meant(value) if isinstance(value, str) else None
+    if meant is None:
+        raise ValueError(f"found {show_value(value)}, which is not a number; write one such as 0.8")
+    plain = format(Decimal(f"{meant:.12g}"), "f")
+    raise ValueError(f"found the text {show_value(value)}; write {plain}, not {value} (and no quotes)")
+
+
+def _meant(text: str) -> float | None:
+    """Return the finite number that somebody meant who wrote ``text``; None where that is none."""
+    number = _MEANT.fullmatch(text.strip())
+    if number is None:
+        return None
+    value = float(number[1].replace(",", "."))
+    return value / 100 if number[2] else value
+
+
+def _ranged(holds: Callable[[float], bool], words: str) -> BeforeValidator:
+    """Return a validator that takes the finite numbers for which ``holds`` is true."""
+
+    def check(value: object) -> float:
+        number = _number(value)
+        if not holds(number):
+            raise ValueError(f"found {number:.12g}; write a number {words}")
+        return number
+
+    return BeforeValidator(check)
+
+
+def _whole(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"found {show_value(value)}; write a whole number from 1 up")
+    return value
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"found {show_value(value)}; write true or false")
+    return value
+
+
+def _every(value: object) -> bool:
+    if value is not True:
+        raise ValueError(f"found {show_value(value)}; write true, or take the key out")
+    return True
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"found {show_value(value)}; write a name, in quotes if it looks like a number")
+    return value
+
+
+def _version(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value != 1:
+        raise ValueError(f"found {show_value(value)}; write 1, the version that is read here")
+    return value
+
+
+Number = Annotated[float, BeforeValidator(_number)]
+Share = Annotated[float, _ranged(lambda number: 0 <= number <= 1, "in 0..1")]
+Amount = Annotated[float, _ranged(lambda number: number >= 0, "from 0 up")]
+Whole = Annotated[int, BeforeValidator(_whole)]
+Flag = Annotated[bool, BeforeValidator(_flag)]
+Text = Annotated[str, BeforeValidator(_text)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class FileModel(_Strict):
+    """The top of the file."""
+
+    version: Annotated[int, BeforeValidator(_version)]
+    baseline: Text | None = None
+    defaults: Any = None
+    suites: Any = None
+
+
+class SettingsModel(_Strict):
+    """``defaults``, or ``settings`` beside a suite's metrics."""
+
+    alpha: Annotated[float, _ranged(lambda number: 0 < number <= 0.5, "above 0, up to 0.5")] = 0.05
+    max_error_rate: Share = 0.02
+    on_inconclusive: Literal["warn", "fail", "escalate"] = "warn"
+    allow_change: list[Literal["judge", "scorer"]] = Field(default_factory=list)
+    require_judge: Flag = False
+
+
+class PassAtModel(_Strict):
+    """``pass_at``: the mean chance that one of ``k`` attempts passes is at least ``min``."""
+
+    k: Whole
+    min: Share
+
+
+class JudgeModel(_Strict):
+    """``judge``: what a judge must be worth before its scores are judged."""
+
+    min_kappa: Number | None = None
+    min_labels: Whole | None = None
+    max_age_days: Amount | None = None
+    min_specificity: Share | None = None
+
+
+class RuleModel(_Strict):
+    """All bounds on one metric."""
+
+    min: Number | None = None
+    max: Number | None = None
+    min_lower: Annotated[float, _ranged(lambda number: 0 < number < 1, "above 0 and below 1")] | None = None
+    every: Annotated[bool, BeforeValidator(_every)] | None = None
+    max_drop: Amount | None = None
+    max_rise: Amount | None = None
+    max_p50: Number | None = None
+    max_p95: Number | None = None
+    max_total: Number | None = None
+    pass_at: PassAtModel | None = None
+    confident: Flag = False
+    mode: Literal["noninferior"] | None = None
+    margin: Annotated[float, _ranged(lambda number: number > 0, "above 0")] | None = None
+    model: Text | None = None
+    judge: JudgeModel | None = None

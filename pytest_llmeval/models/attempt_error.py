@@ -1,0 +1,22 @@
+"""What can go wrong in one attempt at a call, before it is known whether there will be another."""
+
+from pytest_llmeval.core.errors import ErrorKind
+
+__all__ = ["AttemptError"]
+
+
+class AttemptError(Exception):
+    """One attempt gave no usable answer.
+
+    ``retryable`` says whether another attempt may help, ``retry_after_s`` how long the server asks to wait,
+    in seconds (at least 0; None where it does not say).
+    """
+
+    def __init__(
+        self, kind: ErrorKind, message: str, *, retryable: bool = False, retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+        self.retryable = retryable
+        self.retry_after_s = retry_after_s

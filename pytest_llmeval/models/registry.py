@@ -1,0 +1,86 @@
+"""From a model's description to something that can be asked."""
+
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import replace
+
+from pytest_llmeval.core.errors import ModelError
+from pytest_llmeval.core.types import Backend
+from pytest_llmeval.models.base_url import parse_base_url
+from pytest_llmeval.models.keys import Account, account_with_key, find_account
+from pytest_llmeval.models.local_server import require_local_extra
+from pytest_llmeval.models.local_slot import one_at_a_time
+from pytest_llmeval.models.named import NamedModel, Prices
+from pytest_llmeval.models.redaction import Redactor
+from pytest_llmeval.models.retry import RetryPolicy, Slot
+
+__all__ = ["LOCAL_PARAMS", "LocalAddress", "check_model", "open_model"]
+
+LocalAddress = Callable[[], tuple[str, str]]
+"""Returns base URL and key of the running LocalServer."""
+
+LOCAL_PARAMS: Mapping[str, object] = {"temperature": 0, "seed": 0, "max_tokens": 256}
+"""What a ``local:`` model is sent where neither models.yaml nor the call says otherwise."""
+
+
+def check_model(model: NamedModel, environ: Mapping[str, str]) -> None:
+    """Return where ``model`` can be opened, as far as can be told without any network.
+
+    Raises:
+        ModelError: its key is missing or not meant for its server, or its extra is not installed.
+    """
+    if model.spec.kind == "local":
+        require_local_extra()
+    else:
+        find_account(model, environ)
+
+
+def open_model(
+    model: NamedModel,
+    *,
+    environ: Mapping[str, str],
+    policy: RetryPolicy | None = None,
+    slot: Slot = nullcontext,
+    redactor: Redactor | None = None,
+    local_address: LocalAddress | None = None,
+) -> Backend:
+    """Return the backend that asks ``model``; its vendor's SDK is imported now.
+
+    Args:
+        model: what to ask.
+        environ: where keys and addresses are looked up.
+        policy: time limit and retries of each call; None for the defaults.
+        slot: entered around every request, so that all of them together stay under a limit.
+        redactor: told the model's secrets, and applied to its error messages.
+        local_address: where the embedded model is served; needed for ``local:`` models, called now.
+
+    Raises:
+        ModelError: as ``check_model`` does.
+    """
+    check_model(model, environ)
+    # Imported here because it loads the SDK (0.5 s and more), which a session without a call does not need.
+    from pytest_llmeval.models.openai_chat import OpenAIBackend
+
+    policy, redactor = policy or RetryPolicy(), redactor or Redactor()
+    if model.spec.kind == "local":
+        account, model, slot = _local_account(local_address), _local_model(model), one_at_a_time(slot)
+    else:
+        account = find_account(model, environ)
+    return OpenAIBackend(model, account, policy=policy, slot=slot, redactor=redactor)
+
+
+def _local_account(local_address: LocalAddress | None) -> Account:
+    """Return the account of the embedded model's server."""
+    if local_address is None:
+        raise ModelError("local:smollm2 has no server in this process; start one with LocalServer.start")
+    base_url, key = local_address()
+    return account_with_key(parse_base_url(base_url, where="local:smollm2"), key)
+
+
+def _local_model(model: NamedModel) -> NamedModel:
+    """Return ``model`` as an embedded model: greedy, seeded, of bounded length, free of charge."""
+    defaults = dict(LOCAL_PARAMS)
+    if "max_completion_tokens" in model.params:
+        del defaults["max_tokens"]
+    free = Prices(input_usd_per_million=0, output_usd_per_million=0)
+    return replace(model, params={**defaults, **model.params}, prices=free)

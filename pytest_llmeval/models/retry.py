@@ -1,0 +1,132 @@
+"""The one retry loop: when to try again, how long to wait, and when time is up."""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass, replace
+
+from pytest_llmeval.core.errors import CallError, ErrorKind
+from pytest_llmeval.core.types import Response
+from pytest_llmeval.models.attempt_error import AttemptError
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
+
+__all__ = ["RetryPolicy", "Slot", "call_with_retries"]
+
+Slot = Callable[[], AbstractAsyncContextManager[object]]
+"""Entered around every single attempt, so that back-off holds no slot; its time is not the call's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """How long and how often a call is tried."""
+
+    timeout_s: float = 120.0
+    """Seconds for all attempts and the pauses between them, above 0; a slow drip does not extend it."""
+    max_attempts: int = 6
+    """Requests sent at most, at least 1."""
+    base_s: float = 0.5
+    """Upper end of the first random pause; it doubles with each attempt."""
+    cap_s: float = 8.0
+    """Upper end of every random pause."""
+
+    def backoff_s(self, attempt: int) -> float:
+        """Return a pause after ``attempt`` (from 1): exponential back-off with full jitter.
+
+        https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+        """
+        return random.uniform(0, min(self.cap_s, self.base_s * 2 ** (attempt - 1)))
+
+
+async def call_with_retries(
+    attempt: Callable[[], Awaitable[Response]], *, policy: RetryPolicy, slot: Slot = nullcontext
+) -> Response:
+    """Return what ``attempt`` returns, tried again after faults that may pass.
+
+    The response carries the number of attempts and the latency of the last one.
+
+    Raises:
+        CallError: no attempt gave an answer within the policy, or the fault is none that passes.
+    """
+    progress = _Progress(policy, slot)
+    retrying = AsyncRetrying(
+        retry=retry_if_exception(progress.may_pass),
+        wait=progress.pause_s,
+        stop=progress.is_over,
+        sleep=progress.sleep,
+        reraise=True,
+    )
+    try:
+        response: Response = await retrying(progress.run, attempt)
+    except AttemptError as fault:
+        message = "; ".join(filter(None, [fault.message, progress.why_over]))
+        raise CallError(
+            message, kind=fault.kind, attempts=progress.attempts, latency_s=progress.latency_s
+        ) from None
+    return replace(response, attempts=progress.attempts, latency_s=progress.latency_s)
+
+
+class _Progress:
+    """One call under way: attempts made, time left."""
+
+    def __init__(self, policy: RetryPolicy, slot: Slot) -> None:
+        self._policy = policy
+        self._slot = slot
+        self._left_s = policy.timeout_s
+        self._malformed = 0
+        self.attempts = 0
+        self.latency_s: float | None = None
+        self.why_over = ""
+
+    async def run(self, attempt: Callable[[], Awaitable[Response]]) -> Response:
+        """Return what one attempt returns within the time left."""
+        async with self._slot():
+            self.attempts += 1
+            start = time.monotonic()
+            try:
+                async with asyncio.timeout(self._left_s):
+                    return await attempt()
+            except TimeoutError:
+                message = f"no complete answer within {self._policy.timeout_s:g} s"
+                raise AttemptError(ErrorKind.TIMEOUT, message) from None
+            finally:
+                self.latency_s = time.monotonic() - start
+                self._left_s -= self.latency_s
+
+    def may_pass(self, error: BaseException) -> bool:
+        """Return whether another attempt may help; a malformed answer is asked for once more only."""
+        if not isinstance(error, AttemptError):
+            return False
+        self._malformed += error.kind is ErrorKind.MALFORMED_RESPONSE
+        return error.retryable and self._malformed < 2
+
+    def pause_s(self, state: RetryCallState) -> float:
+        """Return the seconds until the next attempt: what the server asks for, else back-off; jittered."""
+        asked = self._asked_s(state)
+        return self._policy.backoff_s(self.attempts) if asked is None else asked * random.uniform(1, 1.1)
+
+    def is_over(self, state: RetryCallState) -> bool:
+        """Return whether attempts or time are used up, and keep the reason."""
+        asked = self._asked_s(state)
+        if self.attempts >= self._policy.max_attempts:
+            self.why_over = f"gave up after {self.attempts} attempts"
+        elif asked is not None and asked >= self._left_s:
+            self.why_over = (
+                f"the server asks to wait {asked:g} s (Retry-After), and {max(self._left_s, 0):.0f} s are"
+                f" left of the call's {self._policy.timeout_s:g} s"
+            )
+        elif state.upcoming_sleep >= self._left_s:
+            self.why_over = f"the call's {self._policy.timeout_s:g} s are used up"
+        return bool(self.why_over)
+
+    async def sleep(self, seconds: float) -> None:
+        """Pause, at the cost of the time left."""
+        self._left_s -= seconds
+        await asyncio.sleep(seconds)
+
+    @staticmethod
+    def _asked_s(state: RetryCallState) -> float | None:
+        """Return the wait that the last fault asks for."""
+        error = state.outcome.exception() if state.outcome else None
+        return error.retry_after_s if isinstance(error, AttemptError) else None

@@ -1,0 +1,96 @@
+"""Model specs: the text behind ``--model`` and what it names."""
+
+import difflib
+import re
+from dataclasses import dataclass
+from typing import Literal, cast, get_args
+
+from pytest_llmeval.core.errors import ModelError
+from pytest_llmeval.models.base_url import BaseUrl, parse_base_url
+
+__all__ = ["Kind", "LOCAL_NAMES", "ModelSpec", "parse_spec"]
+
+Kind = Literal["openai", "local", "anthropic", "hf", "vllm"]
+
+LOCAL_NAMES = ("smollm2",)
+_KINDS: tuple[str, ...] = get_args(Kind)
+_LATER = frozenset({"anthropic", "hf", "vllm"})
+_AT_URL = re.compile(r"@(?=https?://)", re.IGNORECASE)
+_HOST_AND_PORT = re.compile(r"@(localhost|[\w.-]+:\d+)(/|$)")
+_EXAMPLES = "gpt-4o-mini, openai:NAME@http://host:port/v1 or local:smollm2"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSpec:
+    """One model, as a spec names it."""
+
+    kind: Kind
+    name: str
+    """NAME of the spec: what the server is asked for, and what stands in node ids."""
+    base_url: BaseUrl | None = None
+    """The server that the spec names with ``@URL``; None where it names none."""
+    text: str
+    """The spec in full, without user name, password and query of its URL: safe to show and to store."""
+
+
+def parse_spec(text: str) -> ModelSpec:
+    """Return what ``text`` names.
+
+    ``NAME`` alone is ``openai:NAME``. NAME may hold ``/``, ``:`` and ``@``: the URL begins at the last ``@``
+    that stands before ``http://`` or ``https://``.
+
+    Raises:
+        ModelError: the text is empty or malformed, names an unknown local model, or a kind that this version
+            lacks.
+    """
+    name, url = _split_url(text)
+    shown = name if url is None else f"{name}@…"
+    if not name or not name.isprintable() or any(char.isspace() for char in name):
+        raise ModelError(f"model {shown!r}: a spec is one word without spaces, such as {_EXAMPLES}")
+    kind, name = _split_kind(name, shown)
+    if not name:
+        raise ModelError(f"model {shown!r}: no name after {kind + ':'!r}; expected for example {_EXAMPLES}")
+    if kind in _LATER:
+        raise ModelError(f"model {shown!r}: {kind}: is not available in this version; use {_EXAMPLES}")
+    if kind == "local":
+        return _local(name, url, shown)
+    return _openai(name, url, shown)
+
+
+def _split_url(text: str) -> tuple[str, str | None]:
+    """Return the part before the last ``@http(s)://`` and the URL behind that ``@``."""
+    ats = [match.start() for match in _AT_URL.finditer(text)]
+    return (text[: ats[-1]], text[ats[-1] + 1 :]) if ats else (text, None)
+
+
+def _split_kind(name: str, shown: str) -> tuple[Kind, str]:
+    """Return kind and NAME; a prefix that is no kind (``llama3:8b``, ``ft:…``) belongs to the name."""
+    prefix, colon, rest = name.partition(":")
+    if colon and prefix in _KINDS:
+        return cast(Kind, prefix), rest
+    close = difflib.get_close_matches(prefix.lower(), _KINDS, n=1, cutoff=0.75) if colon else []
+    if close:
+        raise ModelError(f"model {shown!r}: unknown kind {prefix!r}; did you mean '{close[0]}:{rest}'?")
+    return "openai", name
+
+
+def _local(name: str, url: str | None, shown: str) -> ModelSpec:
+    """Return the spec of an embedded model."""
+    if name in LOCAL_NAMES and url is None:
+        return ModelSpec(kind="local", name=name, text=f"local:{name}")
+    if url is not None:
+        raise ModelError(
+            f"model {shown!r}: local: takes no URL; a server of your own is openai:NAME@http://…"
+        )
+    raise ModelError(f"model {shown!r}: unknown local model {name!r}; did you mean 'local:{LOCAL_NAMES[0]}'?")
+
+
+def _openai(name: str, url: str | None, shown: str) -> ModelSpec:
+    """Return the spec of a model behind the OpenAI protocol."""
+    if url is None:
+        found = _HOST_AND_PORT.search(name)
+        if found or "://" in name:
+            raise ModelError(f"model {shown!r}: an address needs its scheme: openai:NAME@http://host:port/v1")
+        return ModelSpec(kind="openai", name=name, text=f"openai:{name}")
+    base_url = parse_base_url(url, where=f"model {shown!r}")
+    return ModelSpec(kind="openai", name=name, base_url=base_url, text=f"openai:{name}@{base_url.url}")

@@ -1,0 +1,106 @@
+"""One wheel fetched by pip or uv, with the progress shown."""
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from pytest_llmeval.models.redaction import Redactor
+
+__all__ = ["fetch_wheel"]
+
+POLL_S = 0.25
+REPORT_EVERY_S = 2.0
+REPORT_EVERY_SHARE = 0.1
+
+
+def fetch_wheel(
+    requirement: str,
+    folder: Path,
+    expected_bytes: int,
+    report: Callable[[str], None],
+    environ: Mapping[str, str],
+) -> str | None:
+    """Fetch ``requirement`` below ``folder``; return the last line of the tool's complaint, if it has any.
+
+    pip leaves the wheel in ``wheel/``, uv its unpacked content.
+    """
+    command = _command(requirement, folder / "wheel", environ)
+    if command is None:
+        return "neither pip nor uv is installed in this environment"
+    scratch = folder / "tmp"
+    scratch.mkdir()
+    # pip and uv write into TMPDIR first: kept in our folder, what they have so far can be seen, and vanishes
+    # with it.
+    child_environ = {**environ, "TMPDIR": str(scratch), "TEMP": str(scratch), "TMP": str(scratch)}
+    with open(folder / "output.txt", "wb") as output:
+        process = subprocess.Popen(
+            command, env=child_environ, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+        )
+        try:
+            _watch(process, folder, expected_bytes, report)
+        finally:
+            process.kill()
+            process.wait()
+    return None if process.returncode == 0 else _complaint(folder / "output.txt", command, process.returncode)
+
+
+def _command(requirement: str, target: Path, environ: Mapping[str, str]) -> list[str] | None:
+    """Return the command line; None where this environment has no tool."""
+    if importlib.util.find_spec("pip") is not None:
+        options = [
+            "--no-deps",
+            "--only-binary=:all:",
+            "--no-input",
+            "--no-cache-dir",
+            "--retries=2",
+            "--progress-bar=off",
+        ]
+        return [sys.executable, "-m", "pip", "download", *options, "--dest", str(target), requirement]
+    uv = environ.get("UV") or shutil.which("uv", path=environ.get("PATH"))
+    if not uv:
+        return None
+    options = ["--no-deps", "--only-binary=:all:", "--no-cache", "--no-progress", "--python", sys.executable]
+    return [uv, "pip", "install", *options, "--target", str(target), requirement]
+
+
+def _watch(
+    process: subprocess.Popen[bytes], folder: Path, expected: int, report: Callable[[str], None]
+) -> None:
+    """Return when ``process`` has ended; report the bytes on disk every 2 s, and with every tenth of them."""
+    last_time, last_share = time.monotonic(), 0.0
+    while True:
+        try:
+            process.wait(POLL_S)
+            return
+        except subprocess.TimeoutExpired:
+            share = min(_bytes_below(folder) / expected, 1.0)
+        now = time.monotonic()
+        if share > last_share and (
+            now - last_time >= REPORT_EVERY_S or share - last_share >= REPORT_EVERY_SHARE
+        ):
+            report(f"  {share * expected / 1e6:.0f} of {expected / 1e6:.0f} MB")
+            last_time, last_share = now, share
+
+
+def _bytes_below(folder: Path) -> int:
+    """Return the size of the largest file below ``folder``: the one that grows."""
+    sizes = [0]
+    for path in folder.rglob("*"):
+        try:
+            sizes.append(path.lstat().st_size)
+        except OSError:  # renamed or removed meanwhile
+            continue
+    return max(sizes)
+
+
+def _complaint(output: Path, command: list[str], status: int) -> str:
+    """Return the last line that says what went wrong, else the exit status."""
+    lines = [line.strip() for line in output.read_text("utf-8", "replace").splitlines() if line.strip()]
+    errors = [line for line in lines if line.lower().lstrip("× ").startswith("error")]
+    shown = (errors or lines or ["no output"])[-1]
+    tool = "pip" if "-m" in command else "uv"
+    return Redactor()(f"{tool} ended with status {status}: {shown:.400}").rstrip(".")

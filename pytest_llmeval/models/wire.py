@@ -1,0 +1,123 @@
+"""The bytes of a chat completion, checked by hand.
+
+The SDK returns a page of HTML, ``null`` or an object without choices as a success and raises raw parser
+errors; here every body becomes a Response or a AttemptError that says what came.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from pytest_llmeval.core.errors import ErrorKind
+from pytest_llmeval.core.types import Response, Usage
+from pytest_llmeval.models.attempt_error import AttemptError
+
+__all__ = ["EXCERPT_CHARS", "excerpt", "read_completion"]
+
+EXCERPT_CHARS = 200
+MAX_TOKENS = 2**53
+_REDACTION_MARGIN = 16_384
+Redact = Callable[[str], str]
+
+
+def excerpt(body: bytes, redact: Redact) -> str:
+    """Return the beginning of ``body`` on one line: at most 200 characters, without secrets and controls."""
+    # Redacted before it is cut: half a key at the end would no longer be recognised.
+    text = redact(body[: EXCERPT_CHARS + _REDACTION_MARGIN].decode("utf-8", "backslashreplace"))[
+        :EXCERPT_CHARS
+    ]
+    shown = "".join(char if char.isprintable() else _escape(char) for char in text).strip()
+    return shown or "an empty body"
+
+
+def read_completion(body: bytes, redact: Redact) -> Response:
+    """Return the first choice of a chat completion.
+
+    Raises:
+        AttemptError: of kind ``filtered`` where a content filter ended the answer, else
+            ``malformed_response``.
+    """
+    try:
+        return _response(_object(body))
+    except _UnexpectedError as problem:
+        message = f"the answer is no chat completion: {problem}: {excerpt(body, redact)}"
+        raise AttemptError(ErrorKind.MALFORMED_RESPONSE, message, retryable=True) from None
+
+
+class _UnexpectedError(Exception):
+    """What is wrong with a body, in a few words."""
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    """Return the JSON object that ``body`` holds."""
+    try:
+        data = json.loads(body.decode("utf-8"))
+    except RecursionError:
+        raise _UnexpectedError("JSON nested too deep") from None
+    except ValueError:  # bad UTF-8, bad JSON, and integers of thousands of digits
+        raise _UnexpectedError("not JSON") from None
+    if not isinstance(data, dict):
+        raise _UnexpectedError(f"JSON {type(data).__name__}, not an object")
+    if data.get("error"):
+        raise _UnexpectedError("an error under status 200")
+    return data
+
+
+def _response(data: dict[str, Any]) -> Response:
+    """Return the response in ``data``; latency, attempts and cost are the caller's."""
+    choices = data.get("choices")
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    message = choice.get("message") if isinstance(choice, dict) else None
+    if not isinstance(choice, dict) or not isinstance(message, dict):
+        raise _UnexpectedError("no choices[0].message")
+    finish_reason = _string(choice.get("finish_reason"))
+    if finish_reason == "content_filter":
+        raise AttemptError(ErrorKind.FILTERED, "the provider's content filter ended the answer")
+    refusal = _string(message.get("refusal"))
+    return Response(
+        text=_text(message, may_be_empty=refusal is not None or finish_reason == "length"),
+        finish_reason=finish_reason,
+        usage=_usage(data.get("usage")),
+        model=_string(data.get("model")),
+        refusal=refusal,
+    )
+
+
+def _text(message: dict[str, Any], *, may_be_empty: bool) -> str:
+    """Return the text of ``message``; a refusal, or an answer cut off before its first word, may lack it."""
+    content = message.get("content")
+    if isinstance(content, str):
+        return content
+    if content is None and message.get("tool_calls"):
+        raise _UnexpectedError("tool calls and no text, which this version does not read")
+    if content is None and may_be_empty:
+        return ""
+    raise _UnexpectedError(
+        f"content is {'null' if content is None else type(content).__name__}, not a string"
+    )
+
+
+def _string(value: object) -> str | None:
+    """Return ``value`` where it is a string that says something."""
+    return value if isinstance(value, str) and value else None
+
+
+def _usage(value: object) -> Usage:
+    """Return the token counts; None in place of whatever is no count."""
+    if not isinstance(value, dict):
+        return Usage()
+    return Usage(
+        input_tokens=_count(value.get("prompt_tokens")), output_tokens=_count(value.get("completion_tokens"))
+    )
+
+
+def _count(value: object) -> int | None:
+    """Return ``value`` where it is a count of tokens that every database can hold."""
+    return (
+        value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MAX_TOKENS else None
+    )
+
+
+def _escape(char: str) -> str:
+    """Return a control, format or surrogate character as an escape."""
+    return char.encode("unicode_escape", "backslashreplace").decode("ascii")

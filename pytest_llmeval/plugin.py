@@ -1,0 +1,37 @@
+"""The hooks that pytest finds: they declare options and markers and register the conductor, nothing else."""
+
+from collections.abc import Generator
+
+import pytest
+
+from pytest_llmeval.bridge import fixtures
+from pytest_llmeval.bridge.conductor import Conductor
+from pytest_llmeval.bridge.options import add_options, widen_short_names
+
+_MARKERS = (
+    "llmeval(dataset, *, suite=None, prompt=None, params=None, cluster=None): one case for each row of the dataset",
+    "train: a training item of the folder finetune; runs only when -m asks for it",
+    "regression: a case of the short suite that guards every pull request",
+    "judge_attack: an eval that attacks the judge; runs only when -m asks for it",
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the options."""
+    add_options(parser)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(parser: pytest.Parser, args: list[str]) -> Generator[None, object, object]:
+    """Understand short option names, once every plugin and conftest has declared its own."""
+    result = yield
+    widen_short_names(args, parser)
+    return result
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the markers and begin to watch."""
+    for marker in _MARKERS:
+        config.addinivalue_line("markers", marker)
+    config.pluginmanager.register(fixtures, "llmeval-fixtures")
+    config.pluginmanager.register(Conductor(config), "llmeval-conductor")

@@ -1,0 +1,114 @@
+"""A run as plain text: one table a suite, the first misses and errors, the verdict, and where to look further."""
+
+import textwrap
+from collections.abc import Iterator, Sequence
+
+from pytest_llmeval.core.text import one_line, printable, shorten
+from pytest_llmeval.reports.run_view import RunView, SuiteView, TableRow
+from pytest_llmeval.reports.table import Column, table_lines
+from pytest_llmeval.store.records import StoredCase
+
+__all__ = ["money", "run_lines", "verdict_line"]
+
+_FIRST = 3
+"""Misses and errors shown of each suite; with -v ten times as many, with -vv all."""
+_DIFFERENCES = 2
+
+
+def run_lines(view: RunView, *, width: int, verbosity: int = 0) -> list[str]:
+    """Return the lines that show a run.
+
+    Args:
+        view: the run.
+        width: the most characters of a line.
+        verbosity: 0 shows the suites, the slices that have rules and the first misses; 1 all slices and more misses;
+            2 every miss.
+    """
+    lines: list[str] = []
+    for suite in view.suites:
+        lines += [*_suite_lines(suite, width, verbosity), ""]
+    return lines
+
+
+def verdict_line(view: RunView) -> str:
+    """Return one line with the verdict of the gate and how many rules came to which verdict."""
+    rows = [row for suite in view.suites for row in suite.rows if row.verdict]
+    counts = {name: sum(row.verdict == name for row in rows) for name in ("fail", "unmeasurable", "inconclusive", "pass")}
+    counts["not judged"] = len(view.not_judged)
+    told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    return f"gate: {view.verdict.upper() if view.verdict != 'none' else 'no rule was judged'}" + (f" ({told})" if told else "")
+
+
+def money(cost_usd: float | None) -> str:
+    """Return an amount as people read it; ``unknown`` for None."""
+    return "unknown" if cost_usd is None else f"${cost_usd:.2f}" if cost_usd >= 1 or not cost_usd else f"${cost_usd:.4f}"
+
+
+def _suite_lines(suite: SuiteView, width: int, verbosity: int) -> Iterator[str]:
+    names = ("passed", "missed", "error", "skipped")
+    counts = ", ".join(f"{suite.outcomes[name]} {_counted(name, suite)}" for name in names if suite.outcomes[name])
+    yield shorten(f"{printable(suite.name)} on {', '.join(map(printable, suite.models))}: {counts}", width)
+    rows = [row for row in suite.rows if row.slice is None or row.rule or verbosity > 0]
+    yield from table_lines(*_table(rows, many=len(suite.models) > 1), width=width, indent="  ")
+    for row in rows:
+        if row.reason and row.verdict != "pass":
+            yield from _wrapped(f"{row.verdict}: {_name(row)} {row.rule}: {row.reason}", width)
+    shown = (_FIRST, _FIRST * 10, len(suite.missed) + len(suite.broken))[min(verbosity, 2)]
+    yield from _listed("error", suite.broken, shown, width)
+    yield from _listed("missed", suite.missed, shown, width)
+
+
+def _counted(name: str, suite: SuiteView) -> str:
+    return "errors" if name == "error" and suite.outcomes[name] != 1 else name
+
+
+def _table(rows: Sequence[TableRow], *, many: bool) -> tuple[list[Column], list[list[str]]]:
+    columns: list[Column] = [("metric", "left"), ("n", "right"), ("value", "right"), ("95% interval", "right")]
+    columns += [("errors", "right"), ("rule", "left"), ("verdict", "left")]
+    if many:
+        columns.insert(0, ("model", "left"))
+    return columns, [([row.model] if many else []) + _cells(row) for row in rows]
+
+
+def _cells(row: TableRow) -> list[str]:
+    interval = "" if row.low is None or row.high is None else f"{_number(row.low)}..{_number(row.high)}"
+    value = "none" if row.value is None else _number(row.value)
+    return [_name(row), str(row.n), value, interval, str(row.errors), row.rule or "", row.verdict or ""]
+
+
+def _name(row: TableRow) -> str:
+    name = printable(row.metric)
+    return f"{name} [{printable(row.slice)}]" if row.slice is not None else name
+
+
+def _number(value: float) -> str:
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:.5g}"
+
+
+def _listed(word: str, cases: Sequence[StoredCase], most: int, width: int) -> Iterator[str]:
+    for case in cases[:most]:
+        yield shorten(f"  {word}: {_case(case)}", width)
+        yield from (shorten(f"    {line}", width) for line in _differences(case))
+    if len(cases) > most:
+        yield f"  ... and {len(cases) - most} more {word}; -v shows more, llmeval show all of them"
+
+
+def _case(case: StoredCase) -> str:
+    epoch = f" (epoch {case.key.epoch})" if case.key.epoch > 1 else ""
+    low = [f"{printable(score.name)} {_number(score.value or 0)}" for score in case.scores if score.passed is False]
+    what = case.error_kind or ", ".join(low) or "assertion"
+    return f"{one_line(case.key.sample_id, 60)}{epoch}: {what}"
+
+
+def _differences(case: StoredCase) -> list[str]:
+    if case.error:
+        return [one_line(case.error, 400)]
+    lines = []
+    for score in case.scores:
+        if score.passed is False and score.reason:
+            lines += score.reason.splitlines()[1:]
+    return [one_line(line.strip(), 400) for line in lines[:_DIFFERENCES]]
+
+
+def _wrapped(text: str, width: int) -> Iterator[str]:
+    yield from textwrap.wrap(printable(text), width, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)

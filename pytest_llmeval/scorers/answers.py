@@ -1,0 +1,85 @@
+"""What a scorer reads: the text of an answer, and the answers that a target accepts."""
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pytest_llmeval.core.errors import ScorerError
+from pytest_llmeval.core.types import Response
+
+__all__ = ["accepted_answers", "normal_text", "text_of"]
+
+
+def text_of(response: Any) -> str:
+    """Return the text of a response.
+
+    Raises:
+        ScorerError: for anything but a Response or a str; ``str(None)`` is not an answer.
+    """
+    if isinstance(response, str):
+        return response
+    if isinstance(response, Response):
+        return response.text
+    raise ScorerError(f"the response is {_article(response)}; a scorer reads a Response or a str")
+
+
+def accepted_answers(target: Any) -> tuple[str, ...]:
+    """Return the answers that a target accepts, one or more, in its order.
+
+    Args:
+        target: a text, a list of texts, or an object with ``answer`` (a text) and perhaps ``aliases`` (a list
+            of texts); other keys of the object are not read.
+
+    Raises:
+        ScorerError: for any other target, None and an empty list included.
+    """
+    if isinstance(target, str):
+        return (target,)
+    if isinstance(target, Mapping):
+        answers = [target.get("answer"), *_listed(target.get("aliases", ()))]
+    else:
+        answers = _listed(target)
+    if not answers:
+        raise ScorerError("the target is an empty list: no answer can be right")
+    for answer in answers:
+        if not isinstance(answer, str):
+            raise ScorerError(f"the target holds {_article(answer)}, not a text; numbers go to score.numeric")
+    return tuple(answers)
+
+
+def _listed(target: Any) -> list[Any]:
+    if isinstance(target, Sequence) and not isinstance(target, (str, bytes)):
+        return list(target)
+    if target is None:
+        raise ScorerError("the target is None: the row has no target, or the test did not pass it")
+    raise ScorerError(
+        f"the target is {_article(target)}; it is a text, a list of texts or "
+        "{'answer': ..., 'aliases': [...]}; numbers go to score.numeric"
+    )
+
+
+def _article(value: object) -> str:
+    name = type(value).__name__
+    return "None" if value is None else f"an {name}" if name[0] in "aeiou" else f"a {name}"
+
+
+def normal_text(text: str, *, strip: bool = True, casefold: bool = False, collapse: bool = False) -> str:
+    """Return a text as the scorers compare it: in Unicode NFC, then as the flags say.
+
+    Args:
+        text: any text, lone surrogates included.
+        strip: drop white space at both ends.
+        casefold: make case no difference (``str.casefold``, so that ``ß`` is ``ss``).
+        collapse: make each run of white space one space.
+    """
+    text = unicodedata.normalize("NFC", text)
+    if casefold:
+        text = unicodedata.normalize("NFC", text.casefold())
+    if collapse:
+        text = " ".join(text.split()) if strip else _spaces(text)
+    return text.strip() if strip else text
+
+
+def _spaces(text: str) -> str:
+    inner = " ".join(text.split())
+    return (" " if text[:1].isspace() else "") + inner + (" " if inner and text[-1:].isspace() else "")

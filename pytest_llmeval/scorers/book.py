@@ -1,0 +1,222 @@
+"""The scores of one case: what stands behind the ``score`` fixture."""
+
+import difflib
+import inspect
+import traceback
+from functools import partial
+from typing import Any
+
+from pytest_llmeval.core.errors import ScorerError
+from pytest_llmeval.core.types import Score
+from pytest_llmeval.scorers.digests import scorer_digest
+from pytest_llmeval.scorers.display import number, one_line, tidy
+from pytest_llmeval.scorers.registry import REGISTRY, Registry, Scorer, settings_of, short_path
+from pytest_llmeval.scorers.scored import Scored, finite, unit_interval
+
+__all__ = ["ScoreBook"]
+
+
+class ScoreBook:
+    """Records the scores of one case in the order in which the test asks for them.
+
+    ``book.<scorer>(response, target, *, name=None, pass_mark=..., **settings)`` calls a scorer, records what
+    comes out under ``name`` (the scorer's name by default) and returns it as a ``Score``. Nothing is raised
+    for a bad answer or a broken scorer: the case is a miss, or an error, once its body has ended.
+    """
+
+    def __init__(self, registry: Registry = REGISTRY) -> None:
+        self._registry = registry
+        self._scores: dict[str, Score] = {}
+
+    @property
+    def scores(self) -> tuple[Score, ...]:
+        """All scores, in the order in which they were recorded."""
+        return tuple(self._scores.values())
+
+    @property
+    def misses(self) -> tuple[Score, ...]:
+        """The scores that make the case a miss."""
+        return tuple(score for score in self._scores.values() if score.passed is False)
+
+    @property
+    def errors(self) -> tuple[Score, ...]:
+        """The scores that could not be made because a scorer broke."""
+        return tuple(score for score in self._scores.values() if score.status == "error")
+
+    def __getattr__(self, name: str) -> Any:
+        if not name.startswith("_") and (found := self._registry.find(name)) is not None:
+            return partial(self._call, found)
+        raise AttributeError(self._unknown(name))
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self._registry.names()]
+
+    def record(
+        self, name: str, value: Any, *, passed: bool | None = None, reason: str | None = None
+    ) -> Score:
+        """Record a number that the test computed itself.
+
+        Args:
+            name: the score's name; each once in a case.
+            value: any finite number; a bool is 0 or 1.
+            passed: False makes the case a miss, True and None do not.
+            reason: what a person needs to know about it.
+
+        Returns:
+            The recorded score. A value that is not a finite number is recorded as an error.
+
+        Raises:
+            ScorerError: where the name is recorded already.
+            ValueError: where ``name`` is not a text with something in it, or ``passed`` is neither bool nor
+                None.
+        """
+        name, verdict = _name(name), _verdict(passed)
+        try:
+            score = _recorded(name, finite(value), verdict, reason)
+        except ScorerError as error:
+            score = Score(name=name, value=None, passed=None, status="error", reason=tidy(str(error)))
+        return self._keep(score)
+
+    async def judge(
+        self,
+        response: Any,
+        target: Any = None,
+        *,
+        rubric: Any = None,
+        name: str | None = None,
+        **settings: Any,
+    ) -> Score:
+        """Record that there is no judge, as None with the reason ``no judge``; see ``judge_sync``."""
+        return self._no_judge(rubric, name)
+
+    def judge_sync(
+        self,
+        response: Any,
+        target: Any = None,
+        *,
+        rubric: Any = None,
+        name: str | None = None,
+        **settings: Any,
+    ) -> Score:
+        """Record that there is no judge, as None with the reason ``no judge``.
+
+        The score is named ``name``, else as the rubric where that is a name, else ``judge``.
+        """
+        return self._no_judge(rubric, name)
+
+    def _no_judge(self, rubric: Any, name: str | None) -> Score:
+        chosen = name if name is not None else rubric if isinstance(rubric, str) and rubric else "judge"
+        return self._keep(
+            Score(name=_name(chosen), value=None, passed=None, status="none", reason="no judge")
+        )
+
+    def _call(self, scorer: Scorer, /, *args: Any, **kwargs: Any) -> Score:
+        name = _name(kwargs.pop("name", None), scorer.name)
+        mark = _pass_mark(kwargs.pop("pass_mark", scorer.pass_mark))
+        bound = _bound(scorer, args, kwargs)
+        self._check_free(name)
+        digest = scorer_digest(scorer, {**settings_of(scorer, bound.arguments), "pass_mark": mark})
+        try:
+            result = _checked(scorer.function(*bound.args, **bound.kwargs))
+        except Exception as error:  # a user's scorer may raise anything: it becomes a recorded error
+            reason = tidy(_blame(scorer, error))
+            return self._keep(
+                Score(name=name, value=None, passed=None, status="error", reason=reason, scorer_digest=digest)
+            )
+        stem = scorer.stem if name == scorer.name else name
+        return self._keep(
+            _judged(name, result, mark, digest),
+            *(
+                Score(name=f"{stem}_{key}", value=value, passed=None, scorer_digest=digest)
+                for key, value in result.companions.items()
+            ),
+        )
+
+    def _keep(self, score: Score, *companions: Score) -> Score:
+        for each in (score, *companions):
+            self._check_free(each.name)
+        self._scores.update({each.name: each for each in (score, *companions)})
+        return score
+
+    def _check_free(self, name: str) -> None:
+        if name in self._scores:
+            raise ScorerError(
+                f"the score {name!r} is recorded twice in one case; name one of the calls: name='...'"
+            )
+
+    def _unknown(self, name: str) -> str:
+        known = self._registry.names()
+        close = difflib.get_close_matches(name, [*known, "record", "judge", "judge_sync"], n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else "."
+        broken = "".join(f" ({problem})" for problem in self._registry.broken_entry_points())
+        return f"there is no scorer {name!r}{hint} Scorers: {', '.join(known)}{broken}"
+
+
+def _name(name: object, default: str | None = None) -> str:
+    if name is None and default is not None:
+        return default
+    if isinstance(name, str) and name.strip():
+        return name
+    raise ValueError(f"name is {name!r}; a score's name is a text with something in it")
+
+
+def _pass_mark(mark: object) -> float:
+    if isinstance(mark, (int, float)) and not isinstance(mark, bool) and 0 <= mark <= 1:
+        return float(mark)
+    raise ValueError(f"pass_mark is {mark!r}; it is a number from 0 to 1")
+
+
+def _verdict(passed: object) -> bool | None:
+    plain = passed.item() if hasattr(passed, "item") else passed
+    if plain is None or isinstance(plain, bool):
+        return plain
+    raise ValueError(f"passed is {passed!r}; it is True, False or None")
+
+
+def _bound(scorer: Scorer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> inspect.BoundArguments:
+    try:
+        bound = scorer.signature.bind(*args, **kwargs)
+    except TypeError as error:
+        settings = [*settings_of(scorer, scorer.signature.parameters), "name", "pass_mark"]
+        raise TypeError(f"score.{scorer.name}: {error}; its settings are {', '.join(settings)}") from None
+    bound.apply_defaults()
+    return bound
+
+
+def _checked(result: object) -> Scored:
+    if not isinstance(result, Scored):
+        return Scored(unit_interval(result))
+    companions = {key: unit_interval(value) for key, value in result.companions.items()}
+    if result.reason is not None and not isinstance(result.reason, str):
+        raise ScorerError(f"the reason of Scored is a text or None, not {type(result.reason).__name__}")
+    return Scored(unit_interval(result.value), result.reason, companions)
+
+
+def _judged(name: str, result: Scored, mark: float, digest: str) -> Score:
+    reason, passed = result.reason, result.value >= mark
+    if not passed:
+        value = number(result.value) if number(result.value) != number(mark) else repr(result.value)
+        reason = f"{value} is under the pass mark {mark:g}" + (f"\n{reason}" if reason else "")
+    return Score(
+        name=name,
+        value=result.value,
+        passed=passed,
+        reason=None if reason is None else tidy(reason),
+        scorer_digest=digest,
+    )
+
+
+def _recorded(name: str, value: float, passed: bool | None, reason: str | None) -> Score:
+    if passed is False:
+        reason = f"{number(value)} was recorded as not passed" + (f"\n{reason}" if reason else "")
+    return Score(name=name, value=value, passed=passed, reason=None if reason is None else tidy(reason))
+
+
+def _blame(scorer: Scorer, error: Exception) -> str:
+    if isinstance(error, ScorerError):
+        return str(error)
+    code = getattr(inspect.unwrap(scorer.function), "__code__", None)
+    frames = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
+    own = [each for each in frames if code is not None and each[0] == code.co_filename] or frames
+    message = one_line(str(error))
+    return f"{type(error).__name__}{': ' if message else ''}{message} ({short_path(own[-1][0])}:{own[-1][1]})"

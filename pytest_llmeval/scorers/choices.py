@@ -1,0 +1,191 @@
+"""The choice scorer: which one of several options an answer names."""
+
+import re
+import string
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from pytest_llmeval.core.errors import ScorerError
+from pytest_llmeval.scorers.answers import normal_text, text_of
+from pytest_llmeval.scorers.display import shown
+from pytest_llmeval.scorers.registry import shipped
+from pytest_llmeval.scorers.scored import Scored
+
+__all__ = ["choice"]
+
+# Marks around a label or an answer: quotes, brackets, Markdown emphasis, list marks, TeX's \boxed{...}
+_WRAP = " \t\r\n*_`\"'()[]{}<>$#.,:;!"
+_TEX = re.compile(r"\\(?:boxed|text|textbf|mathrm)\{")
+_BULLET = re.compile(r"^\s*[-–—•]\s+")
+# A text stands as whole words: 1 is not found in 10, in 1.5 or in -1.
+_WORD_START, _WORD_END = r"(?<!\w)(?!(?<=[-\u2212])\d)(?!(?<=\d[.,])\d)", r"(?!\w)(?![.,]\d)"
+_STATEMENT = re.compile(r"\banswer\b(?:[^.\n:=]{0,80}?\bis\b|[^.\n:=]{0,80}?[:=])", re.IGNORECASE)
+
+
+@shipped(version=1)
+def choice(response: Any, target: str, *, choices: Sequence[str] | Mapping[str, str]) -> Scored:
+    r"""Return 1 where the answer names exactly one of the choices, and it is the target; else 0.
+
+    Choices have labels (A, B, C, ... in their order, or the keys of a mapping) and texts. Texts are compared
+    in Unicode NFC, without case, each run of white space as one space. The answer is read in this order, and
+    the first step that names a choice decides:
+
+    1. What follows ``answer is``, ``answer:`` or ``answer =`` on the same line (on the next one where nothing
+       follows), wherever that stands: a label at its start (what follows a label is not read), else the texts
+       in it. Several such statements must agree; one that begins with ``not`` says nothing.
+    2. The first line, where it is nothing but a label (``B``, ``b``, ``(B)``, ``B.``, ``**B**``), a text, or
+       a label with its text (``B) London``).
+    3. The whole answer: labels at the start of a line with ``.``, ``)`` or ``:`` behind them, labels in
+       brackets, and texts as whole words, the longest first (``New York`` is not ``York``).
+
+    In running prose a label counts in capitals only as given, so that the article "a" is no choice. Naming
+    none, or more than one, scores 0 with the reason.
+
+    Args:
+        response: a Response or a str.
+        target: the label or the text of the right choice; a label wins where it is both.
+        choices: two to 26 texts, or a mapping of labels to texts; single letters (``"ABCD"``, ``["A", "B"]``)
+            are labels without texts.
+
+    Raises:
+        ScorerError: where the target is none of the choices, or the choices are fewer than two or not
+            distinct.
+    """
+    options = _options(tuple(choices.items()) if isinstance(choices, Mapping) else tuple(choices))
+    right = options.named_by(target)
+    text = text_of(response)
+    found = options.read(text)
+    if found == {right}:
+        return Scored(1.0)
+    expected = f"expected {options.shown(right)}"
+    if not found:
+        return Scored(0.0, f"{expected}, no choice is named in {shown(text)}")
+    if len(found) > 1:
+        return Scored(
+            0.0, f"{expected}, {len(found)} choices are named ({', '.join(sorted(found))}) in {shown(text)}"
+        )
+    return Scored(0.0, f"{expected}, got {options.shown(*found)}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Options:
+    by_label: Mapping[str, str]
+    by_text: Mapping[str, str]
+    at_start: re.Pattern[str]
+    at_line: re.Pattern[str]
+    in_brackets: re.Pattern[str]
+    texts: re.Pattern[str] | None
+
+    def named_by(self, target: Any) -> str:
+        """Return the label of the target."""
+        if isinstance(target, str):
+            wanted = target.strip()
+            label = wanted if wanted in self.by_label else self.by_text.get(_plain(target))
+            if label is not None:
+                return label
+        raise ScorerError(
+            f"the target {shown(target)} is neither a label nor a text of the choices {self.all_shown()}"
+        )
+
+    def shown(self, label: str) -> str:
+        text = self.by_label[label]
+        return f"{label} ({shown(text, 80)})" if text else label
+
+    def all_shown(self) -> str:
+        return ", ".join(self.shown(label) for label in self.by_label)
+
+    def read(self, text: str) -> set[str]:
+        """Return the labels of the choices that an answer names."""
+        text = _TEX.sub("", text)
+        stated: set[str] = set()
+        for statement in _STATEMENT.finditer(text):
+            stated |= self._stated(text[statement.end() :])
+        if stated:
+            return stated
+        first = next((line for line in text.splitlines() if line.strip(_WRAP)), "")
+        whole = self._whole(first)
+        return {whole} if whole else self._mentioned(text)
+
+    def _stated(self, rest: str) -> set[str]:
+        line = next((each for each in rest.splitlines() if each.strip(_WRAP)), "").strip(_WRAP)
+        if line.casefold().startswith("not "):
+            return set()
+        if whole := self._whole(line):
+            return {whole}
+        if label := self.at_start.match(line):
+            return {label["label"]}
+        return self._texts_in(line)
+
+    def _whole(self, line: str) -> str | None:
+        """Return the one choice that a line is, and nothing else."""
+        if (named := self.by_text.get(_plain(line))) is not None:
+            return named
+        bare = _BULLET.sub("", line).strip(_WRAP)
+        for label in self.by_label:
+            if bare.casefold() == label.casefold():
+                return label
+        if (named := self.by_text.get(_plain(bare))) is not None:
+            return named
+        if label_found := self.at_start.match(bare):
+            label = label_found["label"]
+            rest = _plain(bare[label_found.end() :].strip(_WRAP))
+            return label if rest and rest == _plain(self.by_label[label].strip(_WRAP)) else None
+        return None
+
+    def _mentioned(self, text: str) -> set[str]:
+        labels = {
+            found["label"] for pattern in (self.at_line, self.in_brackets) for found in pattern.finditer(text)
+        }
+        return labels | self._texts_in(text)
+
+    def _texts_in(self, text: str) -> set[str]:
+        if self.texts is None:
+            return set()
+        return {self.by_text[found.group()] for found in self.texts.finditer(_plain(text))}
+
+
+@lru_cache(maxsize=1024)
+def _options(choices: tuple[Any, ...]) -> _Options:
+    by_label = _labelled(choices)
+    by_text = {_plain(text): label for label, text in by_label.items() if text}
+    if len(by_label) < 2:
+        raise ScorerError("choice needs at least two choices")
+    if len(by_text) not in (0, len(by_label)):
+        raise ScorerError(
+            f"two of the choices have the same text, or one has none: {shown(list(by_label.values()))}"
+        )
+    label = f"(?P<label>{_either(by_label)})"
+    return _Options(
+        by_label=by_label,
+        by_text=by_text,
+        at_start=re.compile(rf"{label}(?!\w)"),
+        at_line=re.compile(rf"^[ \t*_`\"'(\[>-]*{label}[*_`\"']*[).:\]]", re.MULTILINE),
+        in_brackets=re.compile(rf"(?:\(|\[|\*\*|\{{){label}(?:\)|\]|\*\*|\}})"),
+        texts=re.compile(_WORD_START + f"(?:{_either(by_text)})" + _WORD_END) if by_text else None,
+    )
+
+
+def _labelled(choices: tuple[Any, ...]) -> dict[str, str]:
+    if choices and all(isinstance(each, tuple) for each in choices):
+        pairs = [(str(label).strip(), text) for label, text in choices]
+    elif all(isinstance(each, str) and len(each) == 1 and each.isalpha() for each in choices):
+        pairs = [(each, "") for each in choices]
+    elif len(choices) <= len(string.ascii_uppercase):
+        pairs = list(zip(string.ascii_uppercase, choices, strict=False))
+    else:
+        raise ScorerError(
+            f"there are {len(choices)} choices; letters reach 26, so give a mapping of labels to texts"
+        )
+    if len(dict(pairs)) < len(pairs) or not all(label and isinstance(text, str) for label, text in pairs):
+        raise ScorerError(f"choices are texts with distinct labels, not {shown(list(choices))}")
+    return dict(pairs)
+
+
+def _either(texts: Mapping[str, str]) -> str:
+    return "|".join(re.escape(text) for text in sorted(texts, key=len, reverse=True))
+
+
+def _plain(text: str) -> str:
+    return normal_text(text, casefold=True, collapse=True)

@@ -1,0 +1,79 @@
+"""The digest that tells whether two scores came from one scorer with one set of settings."""
+
+import hashlib
+import inspect
+import json
+import re
+from collections.abc import Mapping
+from functools import cache
+from types import CodeType
+from typing import Any
+
+from pytest_llmeval.scorers.registry import Scorer
+
+__all__ = ["scorer_digest"]
+
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+
+
+def scorer_digest(scorer: Scorer, settings: Mapping[str, Any]) -> str:
+    """Return the sha256 in hex over what decides a scorer's values.
+
+    For a shipped scorer that is its name and version, for a user's its name, version and source (decorators
+    included, what it calls not), for both the settings, defaults filled in. Settings are written as JSON with
+    sorted keys; one that JSON cannot say is written as its ``repr`` without memory addresses.
+    """
+    text = f"{_identity(scorer)}\n{_settings_text(settings)}"
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+@cache
+def _identity(scorer: Scorer) -> str:
+    if scorer.shipped:
+        return f"shipped {scorer.name} {scorer.version}"
+    return f"user {scorer.name} {scorer.version}\n{_source(scorer)}"
+
+
+def _source(scorer: Scorer) -> str:
+    function = inspect.unwrap(scorer.function)
+    try:
+        return inspect.getsource(function)
+    except (OSError, TypeError):  # typed at a prompt, built by exec, or an object with __call__
+        code = getattr(function, "__code__", None)
+        return _code_text(code) if code else _nameless(function)
+
+
+def _code_text(code: CodeType) -> str:
+    constants = [
+        _code_text(const) if isinstance(const, CodeType) else repr(const) for const in code.co_consts
+    ]
+    return f"{code.co_code.hex()} {code.co_names} {constants}"
+
+
+def _settings_text(settings: Mapping[str, Any]) -> str:
+    try:
+        return _encode(settings)
+    except (TypeError, ValueError, RecursionError):  # keys that JSON has not, a value that holds itself
+        return repr([(key, _one_setting(value)) for key, value in sorted(settings.items())])
+
+
+def _one_setting(value: Any) -> str:
+    try:
+        return _encode(value)
+    except (TypeError, ValueError, RecursionError):
+        return _nameless(value)
+
+
+def _described(value: Any) -> Any:
+    if isinstance(value, (set, frozenset)):
+        return {"set": sorted(_one_setting(each) for each in value)}
+    if isinstance(value, Mapping):
+        return dict(value)
+    return {type(value).__qualname__: _nameless(value)}
+
+
+def _nameless(value: object) -> str:
+    return _ADDRESS.sub("", repr(value))
+
+
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_described).encode

@@ -1,0 +1,68 @@
+"""Text for people out of values that a model chose: bounded, and with nothing that can move a terminal."""
+
+import json
+from collections.abc import Iterable
+from itertools import islice
+from typing import Any
+
+__all__ = ["first_few", "number", "one_line", "shown", "tidy"]
+
+VALUE_LIMIT = 200
+LINE_LIMIT = 700
+LINE_COUNT = 12
+# Lines that start so are commands to the log of a CI service:
+# https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions
+_COMMANDS = ("::", "##[")
+
+_chunks = json.JSONEncoder(ensure_ascii=False, default=repr).iterencode
+
+
+def one_line(text: str, limit: int = VALUE_LIMIT) -> str:
+    r"""Return ``text`` on one line, cut at ``limit`` characters with a ``…``.
+
+    Whatever does not print (line ends, escapes, zero-width and direction marks, lone surrogates) is written
+    as in Python source: ``\n``, ``\x1b``, ``\u202e``.
+    """
+    head = text[: limit + 1]
+    if not head.isprintable():
+        head = "".join(char if char.isprintable() else _escaped(char) for char in head)
+    return head if len(head) <= limit else head[:limit] + "…"
+
+
+def _escaped(char: str) -> str:
+    return char.encode("unicode_escape").decode("ascii")
+
+
+def shown(value: Any, limit: int = VALUE_LIMIT) -> str:
+    """Return ``value`` as JSON on one line of at most ``limit`` characters and a ``…``."""
+    if isinstance(value, str):
+        text = json.dumps(value[: limit + 1], ensure_ascii=False)
+        return one_line(text, limit) if len(value) <= limit else one_line(text[:-1][:limit] + "…", limit + 1)
+    head = ""
+    for chunk in _chunks(value):
+        head += chunk[: limit + 1]
+        if len(head) > limit:
+            break
+    return one_line(head, limit)
+
+
+def tidy(reason: str) -> str:
+    """Return a reason of at most 12 lines, each bounded and without anything that does not print."""
+    lines = reason.split("\n", LINE_COUNT)
+    kept = [_harmless(one_line(line, LINE_LIMIT)) for line in lines[:LINE_COUNT]]
+    return "\n".join([*kept, "…"] if len(lines) > LINE_COUNT else kept)
+
+
+def _harmless(line: str) -> str:
+    return "| " + line if line.lstrip().startswith(_COMMANDS) else line
+
+
+def number(value: float) -> str:
+    """Return a number in four digits, enough to read and to compare by eye."""
+    return f"{value:.4g}"
+
+
+def first_few(lines: Iterable[str], count: int, *, total: int) -> str:
+    """Return the first ``count`` of ``total`` lines, and how many more there are."""
+    kept = list(islice(lines, count))
+    return "\n".join([*kept, f"+ {total - len(kept)} more"] if total > len(kept) else kept)

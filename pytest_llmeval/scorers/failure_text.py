@@ -1,0 +1,25 @@
+"""The text of a failing case: which scores missed, and what differed."""
+
+from collections.abc import Iterable
+
+from pytest_llmeval.core.types import Score
+
+__all__ = ["explain"]
+
+LINES = 8
+
+
+def explain(scores: Iterable[Score]) -> str:
+    """Return a few lines for each score that missed or broke; an empty text where none did.
+
+    The first line names the score and its value against the pass mark, the indented ones say what differed.
+    """
+    told = [score for score in scores if score.passed is False or score.status == "error"]
+    return "\n".join(_paragraph(score) for score in told)
+
+
+def _paragraph(score: Score) -> str:
+    head, *rest = (score.reason or "no reason given").split("\n")
+    label = f"{score.name}: error: " if score.status == "error" else f"{score.name}: "
+    kept = rest if len(rest) <= LINES else [*rest[: LINES - 1], "…"]
+    return "\n".join([label + head, *(f"  {line}" for line in kept)])

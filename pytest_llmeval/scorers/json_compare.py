@@ -1,0 +1,184 @@
+"""Comparing two JSON values leaf by leaf."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from pytest_llmeval.scorers.answers import normal_text
+from pytest_llmeval.scorers.json_leaves import same_date, within
+from pytest_llmeval.scorers.json_paths import ROOT, child, element, position
+from pytest_llmeval.scorers.json_rules import ABSENT, Comparison, Difference, Rules
+from pytest_llmeval.scorers.json_shape import canonical, is_number, leaves, sort_key
+from pytest_llmeval.scorers.pairing import cheapest_pairs
+
+__all__ = ["compare_json"]
+
+# Lists compared without order: up to this many pairs of leaves the pairing is the best one.
+PAIRED_LEAVES = 20_000
+
+
+def compare_json(target: Any, answer: Any, rules: Rules) -> Comparison:
+    """Return how much of two JSON values agrees; see ``json_match`` for the rules."""
+    return _Comparer(rules).compare(target, answer, ROOT, ROOT)
+
+
+class _Comparer:
+    """Walks two values at once.
+
+    ``pattern`` is the path with ``[]``, ``place`` the one with list positions.
+    """
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+
+    def compare(self, target: Any, answer: Any, pattern: str, place: str) -> Comparison:
+        if isinstance(target, dict) and isinstance(answer, dict):
+            return self._objects(target, answer, pattern, place)
+        if isinstance(target, list) and isinstance(answer, list):
+            if pattern in self._rules.unordered:
+                return self._unordered(target, answer, pattern, place)
+            return self._ordered(target, answer, pattern, place)
+        if self._same_leaf(target, answer, pattern):
+            return Comparison(1, 1, [])
+        size = max(
+            leaves(target, pattern, self._rules, nulls=True),
+            leaves(answer, pattern, self._rules, nulls=False),
+        )
+        return Comparison(0, size, [Difference(place, target, answer)])
+
+    def _objects(
+        self, target: dict[str, Any], answer: dict[str, Any], pattern: str, place: str
+    ) -> Comparison:
+        parts = []
+        for key in target | answer:
+            path = child(pattern, key)
+            wanted, given = target.get(key), answer.get(key)
+            if path in self._rules.ignore or (given is None and key not in target):
+                continue  # an absent key and null are the same
+            if key not in target:
+                parts.append(self._surplus(given, path, child(place, key)))
+            elif key not in answer and wanted is not None:
+                parts.append(self._missing(wanted, path, child(place, key)))
+            else:
+                parts.append(self.compare(wanted, given, path, child(place, key)))
+        return _sum(parts)
+
+    def _ordered(self, target: list[Any], answer: list[Any], pattern: str, place: str) -> Comparison:
+        inner = element(pattern)
+        if inner in self._rules.ignore:
+            return Comparison(1, 1, [])
+        both = min(len(target), len(answer))
+        parts = [self.compare(target[at], answer[at], inner, position(place, at)) for at in range(both)]
+        parts += [self._missing(target[at], inner, position(place, at)) for at in range(both, len(target))]
+        parts += [self._surplus(answer[at], inner, position(place, at)) for at in range(both, len(answer))]
+        return _sum(parts)
+
+    def _unordered(self, target: list[Any], answer: list[Any], pattern: str, place: str) -> Comparison:
+        as_is = self._ordered(target, answer, pattern, place)
+        if as_is.right == as_is.total:
+            return as_is
+        inner = element(pattern)
+        pairs = self._pairs(target, answer, inner)
+        found = dict(pairs)
+        used = set(found.values())
+        parts = [
+            self.compare(wanted, answer[found[at]], inner, position(place, at))
+            if at in found
+            else self._missing(wanted, inner, position(place, at))
+            for at, wanted in enumerate(target)
+        ]
+        parts += [
+            self._surplus(each, inner, position(place, at))
+            for at, each in enumerate(answer)
+            if at not in used
+        ]
+        return _sum(parts)
+
+    def _pairs(self, target: list[Any], answer: list[Any], inner: str) -> list[tuple[int, int]]:
+        """Return which target elements go with which answer elements; it depends on no order."""
+        rows, columns = list(range(len(target))), list(range(len(answer)))
+        pairs: list[tuple[int, int]] = []
+        if self._leaf_pairs(target, answer, rows, columns, inner) > PAIRED_LEAVES:
+            pairs = self._identical(target, answer, inner)
+            rows, columns = (
+                _others(rows, (row for row, _ in pairs)),
+                _others(columns, (at for _, at in pairs)),
+            )
+        if self._leaf_pairs(target, answer, rows, columns, inner) <= PAIRED_LEAVES:
+            return pairs + self._best_pairs(target, answer, rows, columns, inner)
+        rows.sort(key=lambda at: sort_key(target[at], inner, self._rules))
+        columns.sort(key=lambda at: sort_key(answer[at], inner, self._rules))
+        return pairs + list(zip(rows, columns, strict=False))
+
+    def _leaf_pairs(
+        self, target: list[Any], answer: list[Any], rows: list[int], columns: list[int], inner: str
+    ) -> int:
+        left = sum(leaves(target[at], inner, self._rules, nulls=True) for at in rows)
+        return left * sum(leaves(answer[at], inner, self._rules, nulls=True) for at in columns)
+
+    def _identical(self, target: list[Any], answer: list[Any], inner: str) -> list[tuple[int, int]]:
+        waiting: dict[str, list[int]] = {}
+        for at, each in enumerate(answer):
+            waiting.setdefault(canonical(each, inner, self._rules), []).append(at)
+        keys = [canonical(each, inner, self._rules) for each in target]
+        return [(at, waiting[key].pop()) for at, key in enumerate(keys) if waiting.get(key)]
+
+    def _best_pairs(
+        self, target: list[Any], answer: list[Any], rows: list[int], columns: list[int], inner: str
+    ) -> list[tuple[int, int]]:
+        """Return the pairs with the most right leaves, and among those the fewest leaves in all."""
+        left = [leaves(target[row], inner, self._rules, nulls=True) for row in rows]
+        above = [leaves(answer[column], inner, self._rules, nulls=False) for column in columns]
+        weight = sum(left) + sum(above) + 1
+        costs = []
+        for row, size in zip(rows, left, strict=True):
+            found = [self.compare(target[row], answer[column], inner, ROOT) for column in columns]
+            # against leaving both sides unpaired, which counts the leaves of each
+            costs.append(
+                [
+                    one.total - size - other - weight * one.right
+                    for one, other in zip(found, above, strict=True)
+                ]
+            )
+        if len(rows) > len(columns):
+            turned = cheapest_pairs(list(zip(*costs, strict=True)))
+            return [(rows[row], columns[column]) for column, row in turned]
+        return [(rows[row], columns[column]) for row, column in cheapest_pairs(costs)]
+
+    def _missing(self, wanted: Any, pattern: str, place: str) -> Comparison:
+        return Comparison(
+            0, leaves(wanted, pattern, self._rules, nulls=True), [Difference(place, wanted, ABSENT)]
+        )
+
+    def _surplus(self, given: Any, pattern: str, place: str) -> Comparison:
+        return Comparison(
+            0, leaves(given, pattern, self._rules, nulls=False), [Difference(place, ABSENT, given)]
+        )
+
+    def _same_leaf(self, target: Any, answer: Any, pattern: str) -> bool:
+        if isinstance(target, str) and isinstance(answer, str):
+            return self._same_text(target, answer, pattern)
+        if is_number(target) and is_number(answer):
+            return within(answer, target, self._rules.tolerances.get(pattern, self._rules.tolerance))
+        return (
+            type(target) is type(answer) and bool(target == answer) and not isinstance(target, (dict, list))
+        )
+
+    def _same_text(self, target: str, answer: str, pattern: str) -> bool:
+        rules = self._rules
+        if pattern in rules.dates and same_date(
+            answer, target, rules.date_formats, rules.date_tolerance_days
+        ):
+            return True
+        return normal_text(answer, casefold=rules.casefold) == normal_text(target, casefold=rules.casefold)
+
+
+def _sum(parts: list[Comparison]) -> Comparison:
+    if not parts:  # both sides empty
+        return Comparison(1, 1, [])
+    differences = [each for part in parts for each in part.differences]
+    return Comparison(sum(part.right for part in parts), sum(part.total for part in parts), differences)
+
+
+def _others(all_of: list[int], taken: Iterable[int]) -> list[int]:
+    gone = set(taken)
+    return [each for each in all_of if each not in gone]

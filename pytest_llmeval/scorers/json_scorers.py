@@ -1,0 +1,175 @@
+"""Scorers of JSON answers: json_valid, json_match."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from typing import Any, Literal
+
+from pytest_llmeval.core.errors import ScorerError
+from pytest_llmeval.scorers.answers import text_of
+from pytest_llmeval.scorers.display import first_few, shown
+from pytest_llmeval.scorers.json_compare import compare_json
+from pytest_llmeval.scorers.json_leaves import check_date_format
+from pytest_llmeval.scorers.json_paths import ROOT, child, declared, declared_all, path_text, position
+from pytest_llmeval.scorers.json_rules import Rules
+from pytest_llmeval.scorers.json_text import MAX_DEPTH, NotJsonError, in_range, parse_json
+from pytest_llmeval.scorers.registry import shipped
+from pytest_llmeval.scorers.scored import Scored
+
+__all__ = ["json_match", "json_valid"]
+
+SHOWN_DIFFERENCES = 5
+_KINDS: dict[str, type | tuple[type, ...]] = {"object": dict, "array": list, "any": object}
+
+
+@shipped(version=1)
+def json_valid(
+    response: Any, *, fenced: bool = False, kind: Literal["any", "object", "array"] = "any"
+) -> Scored:
+    """Return 1 where the whole answer is one JSON value by RFC 8259, else 0.
+
+    White space around the value is allowed, other text is not. Also 0: NaN and Infinity, a key that stands
+    twice in one object, numbers beyond a double's range (about 1.8e308), more than 100 levels of nesting.
+
+    Args:
+        response: a Response or a str.
+        fenced: also accept an answer that is one Markdown code fence (bare or ``json``) around the value, and
+            nothing else.
+        kind: which value it must be: ``object``, ``array`` or ``any``.
+
+    Raises:
+        ScorerError: where the response or the kind is something else.
+    """
+    if kind not in _KINDS:
+        raise ScorerError(f"kind is {kind!r}; it is 'any', 'object' or 'array'")
+    text = text_of(response)
+    try:
+        value = parse_json(text, fenced=fenced)
+    except NotJsonError as error:
+        return Scored(0.0, f"not JSON: {error}")
+    if isinstance(value, _KINDS[kind]):
+        return Scored(1.0)
+    return Scored(0.0, f"expected an {kind}, got {shown(value)}")
+
+
+@shipped(version=1, stem="json")
+def json_match(
+    response: Any,
+    target: Any,
+    *,
+    unordered: Iterable[str] = (),
+    ignore: Iterable[str] = (),
+    tolerance: float | Mapping[str, float] = 0.0,
+    dates: Iterable[str] = (),
+    date_formats: Sequence[str] = (),
+    date_tolerance_days: float = 0.0,
+    casefold: bool = False,
+    fenced: bool = True,
+) -> Scored:
+    """Return the share of right leaves: those that agree, out of the leaves of target and answer together.
+
+    The share is 1 if and only if nothing differs; ``json_exact`` (with ``name=N``: ``N_exact``) records 1
+    then and 0 else, and makes no miss. An answer that is no JSON (as in ``json_valid``) scores 0.
+
+    A leaf is a number, a text, true, false, null, or an empty object or list. Objects are compared key by
+    key, lists position by position. A leaf that only the target has is wrong, so is one that only the answer
+    has: invented keys and elements lower the score. Where one side has an object, a list or a leaf and the
+    other another of these, as many leaves are wrong as the larger side has. In objects an absent key and null
+    are the same: a null of the target that the answer leaves out is right, and a null that only the answer
+    has is not counted.
+
+    Equal are: numbers of the same value (1 and 1.0), never a bool and a number, never a number and a text;
+    texts that are the same in Unicode NFC without white space at both ends. Paths name keys joined by dots
+    and ``[]`` for every element of a list: ``total``, ``items[].price``, ``["odd.key"]``; ``$`` is the whole
+    value, ``[]`` the elements of a top list. One text counts as one path.
+
+    Args:
+        response: a Response or a str.
+        target: the right value; anything JSON can say (tuples count as lists, dates as their ISO text).
+        unordered: lists whose order does not count. Their elements are paired so that the most leaves are
+            right and, among such pairings, the fewest leaves are counted; beyond 20,000 pairs of leaves,
+            identical elements are paired first and, if that leaves too many, the rest in sorted order.
+        ignore: values left out on both sides, with all that lies under them.
+        tolerance: by how much numbers may differ, at least 0; one number for all, or a number by path (exact
+            elsewhere). Counted in decimal, as the numbers are written.
+        dates: texts compared as dates: ISO 8601, or ``date_formats``. Where one side has no time of day the
+            days are compared, else the instants, a time without zone taken as UTC. What is no date is
+            compared as text.
+        date_formats: further notations of ``datetime.strptime``, tried in order (``%d/%m/%Y``).
+        date_tolerance_days: by how many days dates may differ; at least 0.
+        casefold: make case no difference to texts; keys are always compared as they are.
+        fenced: also read an answer that is one Markdown code fence around the value, and nothing else.
+
+    Raises:
+        ScorerError: where the response, the target or a setting is of another kind.
+    """
+    rules = _rules(unordered, ignore, tolerance, dates, date_formats, date_tolerance_days, casefold)
+    wanted = plain_json(target)
+    text = text_of(response)
+    try:
+        answer = parse_json(text, fenced=fenced)
+    except NotJsonError as error:
+        return Scored(0.0, f"not JSON: {error}", {"exact": 0.0})
+    found = compare_json(wanted, answer, rules)
+    if not found.differences:
+        return Scored(1.0, None, {"exact": 1.0})
+    lines = first_few(map(str, found.differences), SHOWN_DIFFERENCES, total=len(found.differences))
+    return Scored(
+        found.right / found.total, f"{found.right} of {found.total} fields right\n{lines}", {"exact": 0.0}
+    )
+
+
+def _rules(
+    unordered: Iterable[str],
+    ignore: Iterable[str],
+    tolerance: float | Mapping[str, float],
+    dates: Iterable[str],
+    date_formats: Sequence[str],
+    date_tolerance_days: float,
+    casefold: bool,
+) -> Rules:
+    by_path = tolerance if isinstance(tolerance, Mapping) else {}
+    formats = (date_formats,) if isinstance(date_formats, str) else tuple(date_formats)
+    left_out = declared_all(ignore, "ignore")
+    if ROOT in left_out:
+        raise ScorerError("ignore holds the whole value; nothing is left to compare")
+    return Rules(
+        unordered=declared_all(unordered, "unordered"),
+        ignore=left_out,
+        dates=declared_all(dates, "dates"),
+        date_formats=tuple(check_date_format(each) for each in formats),
+        date_tolerance_days=_at_least_0(date_tolerance_days, "date_tolerance_days"),
+        tolerance=0.0 if isinstance(tolerance, Mapping) else _at_least_0(tolerance, "tolerance"),
+        tolerances={
+            declared(path, "tolerance"): _at_least_0(by, "tolerance") for path, by in by_path.items()
+        },
+        casefold=casefold,
+    )
+
+
+def _at_least_0(value: Any, setting: str) -> float:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < math.inf:
+        return value
+    raise ScorerError(f"{setting} is {value!r}; it is a finite number of at least 0")
+
+
+def plain_json(value: Any, place: str = ROOT, depth: int = 0) -> Any:
+    """Return a target as ``json.loads`` would have made it.
+
+    Raises:
+        ScorerError: naming the place of what JSON cannot say.
+    """
+    if value is None or isinstance(value, (str, bool)):
+        return value
+    if isinstance(value, (int, float)) and in_range(value):
+        return value
+    if isinstance(value, date):
+        return value.isoformat()
+    if depth < MAX_DEPTH:
+        if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+            return {key: plain_json(each, child(place, key), depth + 1) for key, each in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [plain_json(each, position(place, at), depth + 1) for at, each in enumerate(value)]
+    raise ScorerError(
+        f"the target holds what JSON cannot say, or too deep, at {path_text(place)}: {shown(value, 80)}"
+    )

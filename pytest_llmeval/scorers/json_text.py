@@ -1,0 +1,108 @@
+"""Strict and bounded reading of JSON that a model wrote."""
+
+import json
+import math
+import re
+from collections import Counter
+from typing import Any, NoReturn
+
+from pytest_llmeval.scorers.display import one_line, shown
+
+__all__ = ["MAX_DEPTH", "NotJsonError", "in_range", "parse_json"]
+
+# RFC 8259 section 9 lets a parser limit depth and the range of numbers. These limits keep every later step
+# (comparing, validating) inside Python's own recursion limit and inside a double's range.
+MAX_DEPTH = 100
+MAX_DIGITS = 308
+
+_FENCES = frozenset({"```", "```json"})
+_NESTING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+|[\[{]|[\]}]', re.DOTALL)
+
+
+class NotJsonError(ValueError):
+    """The text is not one JSON value; the message says where and why."""
+
+
+def parse_json(text: str, *, fenced: bool = False) -> Any:
+    """Return the one JSON value that a text is, by RFC 8259, white space around it allowed.
+
+    Stricter than ``json.loads``: the words NaN and Infinity, a key that stands twice in one object, numbers
+    beyond a double's range and more than 100 levels of nesting are refused.
+
+    Args:
+        text: what the model said.
+        fenced: also read a text that is one Markdown code fence (```` ``` ```` or ```` ```json ````) and
+            nothing else.
+
+    Raises:
+        NotJsonError: saying what stands where.
+    """
+    body = _inside_fence(text) if fenced else text
+    if not body.strip():
+        raise NotJsonError("the answer is empty")
+    _check_depth(body)
+    try:
+        return _decode(body)
+    except json.JSONDecodeError as error:
+        raise NotJsonError(_where(error)) from None
+    except RecursionError:  # the caller's own stack is deep already
+        raise NotJsonError("nested too deeply to be read") from None
+
+
+def in_range(value: int | float) -> bool:
+    """Return whether a number is finite and within a double's range, as every number that was parsed is."""
+    return abs(value) < 10**MAX_DIGITS if isinstance(value, int) else math.isfinite(value)
+
+
+def _inside_fence(text: str) -> str:
+    first, newline, rest = text.strip().partition("\n")
+    body, _, last = rest.rpartition("\n")
+    opened = newline and first.strip().lower() in _FENCES
+    return body if opened and last.strip() == "```" else text
+
+
+def _check_depth(text: str) -> None:
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
+        return
+    depth = 0
+    for token in _NESTING.finditer(text):
+        char = text[token.start()]
+        depth += (char in "[{") - (char in "]}")
+        if depth > MAX_DEPTH:
+            raise NotJsonError(f"nested deeper than {MAX_DEPTH} levels")
+
+
+def _where(error: json.JSONDecodeError) -> str:
+    rest = error.doc[error.pos :][:30]
+    at = f"before {shown(rest)}" if rest else "at the end"
+    return f"{error.msg}, line {error.lineno} column {error.colno}, {at}"
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        raise NotJsonError(f"the key {shown(twice, 80)} stands twice in one object")
+    return result
+
+
+def _constant(word: str) -> Any:
+    raise NotJsonError(f"{word} is not JSON")
+
+
+def _integer(digits: str) -> int:
+    return int(digits) if len(digits) <= MAX_DIGITS else _too_large(digits)
+
+
+def _float(digits: str) -> float:
+    value = float(digits)
+    return value if math.isfinite(value) else _too_large(digits)
+
+
+def _too_large(digits: str) -> NoReturn:
+    raise NotJsonError(f"the number {one_line(digits, 20)} is out of range")
+
+
+_decode = json.JSONDecoder(
+    object_pairs_hook=_object, parse_constant=_constant, parse_int=_integer, parse_float=_float
+).decode

@@ -1,0 +1,163 @@
+"""The numeric scorer, and how a number is read from prose."""
+
+import math
+import re
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple
+
+from pytest_llmeval.core.errors import ScorerError
+from pytest_llmeval.scorers.answers import text_of
+from pytest_llmeval.scorers.display import number, one_line, shown
+from pytest_llmeval.scorers.json_leaves import as_decimal, within
+from pytest_llmeval.scorers.registry import shipped
+from pytest_llmeval.scorers.scored import Scored, finite
+
+__all__ = ["numbers_in", "numeric"]
+
+MAX_LENGTH = 400
+EXPONENT_LENGTH = 6
+SHOWN_NUMBERS = 4
+_SPACES = "\u2009\u202f\u00a0"  # thin, narrow no-break and no-break space
+_SIGNS = "+-\u2212\u2013"
+_CURRENCY = "$€£¥₹₩₽¢"
+# A run: digits with single marks between them, perhaps an exponent. What it says is decided afterwards.
+_RUN = re.compile(
+    rf"(?P<sign>[{re.escape(_SIGNS)}]?)(?P<money>[{_CURRENCY}]?)(?P<inner>[{re.escape(_SIGNS)}]?)"
+    rf"(?P<body>[.,]?[0-9]++(?:[.,{_SPACES}][0-9]++)*+)(?P<exponent>(?:[eE][+\-]?[0-9]++)?+)"
+)
+
+
+class Reading(NamedTuple):
+    """One number in a text; ``value`` is None where its marks make no number."""
+
+    text: str
+    value: Decimal | None
+
+
+@shipped(version=1)
+def numeric(
+    response: Any,
+    target: Any,
+    *,
+    tolerance: float = 0.0,
+    rel_tolerance: float = 0.0,
+    which: Literal["only", "first", "last"] = "only",
+    decimal: Literal[".", ","] = ".",
+) -> Scored:
+    """Return 1 where the number in the answer is the target's, else 0.
+
+    A number is ASCII digits with, perhaps: a sign before them or before the currency sign (``-``, ``+``,
+    minus, en dash; not after a letter or digit, where it is a hyphen); groups of three set apart by one of
+    ``,`` (``.`` where ``decimal`` is ``,``), thin, narrow or plain no-break space, the same throughout; one
+    decimal mark with digits after it; an exponent (``1e-5``). Digits right after a letter are part of a word
+    (``B2``, ``x86``) and no number. Currency signs, ``%`` and what follows are not read: ``12 %`` is 12,
+    ``5M`` is 5. Digits whose marks make no such number (``1,23``, ``1.2.3``) are one unreadable number,
+    nothing is guessed. Dates, times and fractions are several numbers.
+
+    Equal means |answer - target| <= max(tolerance, rel_tolerance x |target|), counted in decimal, as written.
+
+    Args:
+        response: a Response or a str.
+        target: a number, or a text that holds just one.
+        tolerance: the absolute difference allowed; at least 0.
+        rel_tolerance: the difference allowed as a share of the target; at least 0.
+        which: ``only``: more than one number in the answer scores 0; ``first``, ``last``: that one counts.
+        decimal: the decimal mark of answer and textual target.
+
+    Raises:
+        ScorerError: where the response, the target or a setting is of another kind.
+    """
+    _check(tolerance, rel_tolerance, which, decimal)
+    wanted = _target(target, decimal)
+    text = text_of(response)
+    found = numbers_in(text, decimal)
+    expected = f"expected {_plain(wanted)}"
+    if not found:
+        return Scored(0.0, f"{expected}, found no number in {shown(text)}")
+    if which == "only" and len(found) > 1:
+        some = ", ".join(one_line(each.text, 40) for each in found[:SHOWN_NUMBERS])
+        return Scored(
+            0.0,
+            f"{expected}, found {len(found)} numbers: {some}{', …' if len(found) > SHOWN_NUMBERS else ''}",
+        )
+    reading = found[-1 if which == "last" else 0]
+    if reading.value is None:
+        return Scored(
+            0.0, f"{expected}, cannot read {shown(reading.text, 40)} with the decimal mark {decimal}"
+        )
+    allowed = max(as_decimal(tolerance), as_decimal(rel_tolerance) * abs(wanted))
+    if within(reading.value, wanted, allowed):
+        return Scored(1.0)
+    by = (
+        f" (off by {number(float(abs(reading.value - wanted)))}, allowed {number(float(allowed))})"
+        if allowed
+        else ""
+    )
+    return Scored(0.0, f"{expected}, got {one_line(reading.text, 40)}{by}")
+
+
+def numbers_in(text: str, decimal: str = ".") -> list[Reading]:
+    """Return the numbers of a text in their order; ``numeric`` says what one is."""
+    readings = []
+    for run in _RUN.finditer(text):
+        body = run["body"]
+        before = text[run.start("body") - 1 : run.start("body")]
+        if before.isalpha() or (body[0] in ".," and before[-1:].isalnum()):
+            if body[0] not in ".,":
+                continue  # part of a word
+            body = body[1:]  # the mark belongs to the word before it: No.5
+        readings.append(_reading(text, run, body, decimal))
+    return readings
+
+
+def _reading(text: str, run: re.Match[str], body: str, decimal: str) -> Reading:
+    sign = run["sign"] or run["inner"]
+    hyphen = text[run.start() - 1 : run.start()].isalnum() if run.start() else False
+    minus = sign not in ("", "+") and not (hyphen and run["sign"])
+    whole = f"{'-' if minus else ''}{body}{run['exponent']}"
+    if (
+        len(whole) > MAX_LENGTH
+        or len(run["exponent"]) > EXPONENT_LENGTH
+        or not _grammar(decimal).fullmatch(body)
+    ):
+        return Reading(whole, None)
+    digits = re.sub(rf"[^0-9{re.escape(decimal)}]", "", body).replace(decimal, ".")
+    value = Decimal(f"{'-' if minus else ''}{digits}{run['exponent']}")
+    return Reading(whole, value if math.isfinite(float(value)) else None)
+
+
+@lru_cache(maxsize=2)
+def _grammar(decimal: str) -> re.Pattern[str]:
+    comma = "," if decimal == "." else "."
+    groups = rf"[0-9]{{1,3}}(?P<mark>[{comma}{_SPACES}])[0-9]{{3}}(?:(?P=mark)[0-9]{{3}})*"
+    return re.compile(rf"(?:{groups}|[0-9]+)?(?:{re.escape(decimal)}[0-9]+)?")
+
+
+def _target(target: Any, decimal: str) -> Decimal:
+    if isinstance(target, str):
+        found = numbers_in(target, decimal)
+        if len(found) != 1 or found[0].value is None:
+            raise ScorerError(f"the target {shown(target)} does not hold just one number")
+        return found[0].value
+    if target is None or isinstance(target, bool):
+        raise ScorerError(f"the target is {target}; it is a number, or a text that holds one")
+    return target if isinstance(target, Decimal) and target.is_finite() else as_decimal(_number(target))
+
+
+def _number(target: Any) -> int | float:
+    return target if isinstance(target, int) and abs(target) < 10**MAX_LENGTH else finite(target)
+
+
+def _check(tolerance: float, rel_tolerance: float, which: str, decimal: str) -> None:
+    for name, value in (("tolerance", tolerance), ("rel_tolerance", rel_tolerance)):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
+            raise ScorerError(f"{name} is {value!r}; it is a finite number of at least 0")
+    if which not in ("only", "first", "last"):
+        raise ScorerError(f"which is {which!r}; it is 'only', 'first' or 'last'")
+    if decimal not in (".", ","):
+        raise ScorerError(f"decimal is {decimal!r}; it is '.' or ','")
+
+
+def _plain(value: Decimal) -> str:
+    return one_line(str(value), 40)

@@ -1,0 +1,72 @@
+"""The best way to pair the rows of a cost matrix with its columns."""
+
+from collections.abc import Sequence
+
+__all__ = ["cheapest_pairs"]
+
+
+def cheapest_pairs(costs: Sequence[Sequence[int]]) -> list[tuple[int, int]]:
+    """Return (row, column) pairs, a column for every row, whose costs have the least sum.
+
+    The Hungarian algorithm with potentials (Kuhn 1955, https://doi.org/10.1002/nav.3800020109; Munkres 1957),
+    adding one row after the other along a shortest path; rows² x columns steps.
+
+    Args:
+        costs: at most as many rows as columns, whole numbers.
+
+    Returns:
+        One pair for each row, by column.
+    """
+    columns = len(costs[0]) if costs else 0
+    row_potential, column_potential = [0] * len(costs), [0] * columns
+    owner = [-1] * columns  # the row that holds each column
+    for row in range(len(costs)):
+        _add_row(row, costs, row_potential, column_potential, owner)
+    return [(row, column) for column, row in enumerate(owner) if row >= 0]
+
+
+def _add_row(
+    row: int,
+    costs: Sequence[Sequence[int]],
+    row_potential: list[int],
+    column_potential: list[int],
+    owner: list[int],
+) -> None:
+    columns = len(owner)
+    distance: list[float] = [float("inf")] * columns
+    before, done = [-1] * columns, [False] * columns
+    here, here_row = -1, row
+    while here_row >= 0:
+        step, following = float("inf"), -1
+        for column in range(columns):
+            if done[column]:
+                continue
+            reduced = costs[here_row][column] - row_potential[here_row] - column_potential[column]
+            if reduced < distance[column]:
+                distance[column], before[column] = reduced, here
+            if distance[column] < step:
+                step, following = distance[column], column
+        _shift(int(step), row, row_potential, column_potential, distance, done, owner)
+        done[following], here, here_row = True, following, owner[following]
+    while here >= 0:  # hand each column on the path to the row before it
+        previous = before[here]
+        owner[here] = owner[previous] if previous >= 0 else row
+        here = previous
+
+
+def _shift(
+    step: int,
+    row: int,
+    row_potential: list[int],
+    column_potential: list[int],
+    distance: list[float],
+    done: list[bool],
+    owner: list[int],
+) -> None:
+    row_potential[row] += step
+    for column, reached in enumerate(done):
+        if reached:
+            row_potential[owner[column]] += step
+            column_potential[column] -= step
+        else:
+            distance[column] -= step

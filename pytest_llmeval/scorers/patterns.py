@@ -1,0 +1,88 @@
+"""Regular expressions with a time limit, and the regex scorer."""
+
+from typing import Any
+
+import regex as engine
+
+from pytest_llmeval.core.errors import ScorerError
+from pytest_llmeval.scorers.answers import text_of
+from pytest_llmeval.scorers.display import shown
+from pytest_llmeval.scorers.registry import shipped
+from pytest_llmeval.scorers.scored import Scored
+
+__all__ = ["MAX_TEXT", "compiled", "found_in_time", "regex"]
+
+MAX_TEXT = 1_000_000
+MAX_TIMEOUT_S = 60.0
+
+
+@shipped(version=1)
+def regex(
+    response: Any, pattern: str, *, full: bool = False, ignore_case: bool = False, timeout_s: float = 1.0
+) -> Scored:
+    r"""Return 1 where the pattern matches, else 0. It cannot hang.
+
+    The text is searched as it is, without normalisation. Patterns are those of the third-party ``regex``
+    module in its default version 0, which reads what ``re`` reads; flags may stand in the pattern:
+    ``(?ms)^total: \d+$``.
+
+    Args:
+        response: a Response or a str; at most 1,000,000 characters.
+        pattern: the regular expression; part of the scorer's digest.
+        full: the whole text must match, not some part of it.
+        ignore_case: make case no difference.
+        timeout_s: seconds that the search may take; above 0, at most 60.
+
+    Raises:
+        ScorerError: where the pattern is none, the search takes longer, the text is longer, or an argument is
+            of another kind.
+    """
+    text = text_of(response)
+    flags = engine.IGNORECASE if ignore_case else 0
+    if found_in_time(pattern, text, flags=flags, full=full, timeout_s=_checked_timeout(timeout_s)):
+        return Scored(1.0)
+    return Scored(0.0, f"{shown(pattern)} does not match {'the whole of ' if full else ''}{shown(text)}")
+
+
+def found_in_time(pattern: str, text: str, *, timeout_s: float, flags: int = 0, full: bool = False) -> bool:
+    """Return whether a pattern matches, within ``timeout_s`` seconds.
+
+    ``re`` holds the interpreter's lock while it matches, so no thread and no event loop can end it; this
+    engine looks at the clock itself and lets other threads run.
+
+    Raises:
+        ScorerError: where time runs out, the text is above 1,000,000 characters, or the pattern is none.
+    """
+    if len(text) > MAX_TEXT:
+        raise ScorerError(
+            f"the text has {len(text):,} characters; a pattern is matched against at most {MAX_TEXT:,}"
+        )
+    search = compiled(pattern, flags)
+    match = search.fullmatch if full else search.search
+    try:
+        return match(text, timeout=timeout_s, concurrent=True) is not None
+    except TimeoutError:
+        raise ScorerError(
+            f"the pattern {shown(pattern)} took longer than {timeout_s:.3g} s on {len(text):,} characters; "
+            "make it simpler (no repetition inside a repetition) or raise timeout_s"
+        ) from None
+
+
+def compiled(pattern: str, flags: int = 0) -> engine.Pattern[str]:
+    """Return a compiled pattern; the engine keeps the last few hundred.
+
+    Raises:
+        ScorerError: where it is no pattern.
+    """
+    if not isinstance(pattern, str):
+        raise ScorerError(f"the pattern is {shown(pattern)}; it is a text")
+    try:
+        return engine.compile(pattern, flags)
+    except engine.error as error:
+        raise ScorerError(f"{shown(pattern)} is not a regular expression: {error}") from None
+
+
+def _checked_timeout(timeout_s: float) -> float:
+    if isinstance(timeout_s, (int, float)) and 0 < timeout_s <= MAX_TIMEOUT_S:
+        return timeout_s
+    raise ScorerError(f"timeout_s is {timeout_s!r}; it is above 0 and at most {MAX_TIMEOUT_S:g} seconds")

@@ -1,0 +1,248 @@
+"""The scorers that a test can name: the shipped ones, decorated functions and entry points."""
+
+import inspect
+import keyword
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any, TypeVar, overload
+
+from pytest_llmeval.core.errors import ScorerError, UserError
+
+__all__ = ["ENTRY_POINTS", "REGISTRY", "Registry", "Scorer", "place", "scorer", "shipped"]
+
+ENTRY_POINTS = "pytest_llmeval.scorers"
+# What ``score.<name>`` means already, or will.
+RESERVED = frozenset({"record", "judge", "judge_sync", "prefer", "scores", "misses", "errors"})
+CALL_SETTINGS = frozenset({"name", "pass_mark"})
+
+F = TypeVar("F", bound=Callable[..., object])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Scorer:
+    """A scoring function and what is known of it."""
+
+    name: str
+    """The word after ``score.``."""
+    function: Callable[..., object]
+    """``(response, target, **settings)``; what it returns is checked by the caller."""
+    signature: inspect.Signature
+    pass_mark: float
+    """In [0, 1]; used where the call gives none."""
+    version: str
+    """Raised whenever a shipped scorer may give another value than before."""
+    shipped: bool
+    stem: str
+    """Companion values are recorded as ``<stem>_<key>`` where the call gives no name."""
+
+
+def place(function: Callable[..., object]) -> str:
+    """Return ``file:line`` of a function, relative to the working directory where it lies below it."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    return f"{short_path(code.co_filename)}:{code.co_firstlineno}" if code else repr(function)
+
+
+def short_path(filename: str) -> str:
+    """Return a path relative to the working directory where it lies below it, else the file's name."""
+    path = Path(filename)
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else path.name
+
+
+class Registry:
+    """Scorers by name. Entry points are read when a name is asked for that nobody registered."""
+
+    def __init__(self, scorers: Mapping[str, Scorer] | None = None) -> None:
+        self._scorers = dict(scorers or {})
+        self._unread: dict[str, EntryPoint] | None = None
+        self._broken: dict[str, str] = {}
+
+    def add(self, new: Scorer) -> None:
+        """Register a scorer; the same function of a module that was imported again takes its old place.
+
+        Raises:
+            UserError: where the name is taken by a shipped scorer or by another function.
+        """
+        old = self._scorers.get(new.name)
+        if old is not None and old.shipped:
+            raise UserError(
+                f"{place(new.function)}: {new.name!r} is a shipped scorer; give yours another name: "
+                f"@scorer(name={'my_' + new.name!r})"
+            )
+        if old is not None and not _same_origin(old.function, new.function):
+            raise UserError(
+                f"two scorers are named {new.name!r}: {place(old.function)} and {place(new.function)}; "
+                "rename one, or give it another name with @scorer(name=...)"
+            )
+        self._scorers[new.name] = new
+
+    def names(self) -> tuple[str, ...]:
+        """Return the registered names in alphabetical order."""
+        return tuple(sorted(self._scorers))
+
+    def find(self, name: str) -> Scorer | None:
+        """Return the scorer of this name, from the entry points if need be; None where there is none.
+
+        Raises:
+            ScorerError: where the entry point of this name cannot be used.
+        """
+        found = self._scorers.get(name)
+        return found if found is not None else self._from_entry_points(name)
+
+    def broken_entry_points(self) -> tuple[str, ...]:
+        """Return what went wrong with entry points that were tried, a line each."""
+        return tuple(self._broken.values())
+
+    def _from_entry_points(self, name: str) -> Scorer | None:
+        if self._unread is None:
+            self._unread = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
+        if name in self._unread:
+            self._load(name)
+        if name in self._broken:
+            raise ScorerError(self._broken[name])
+        if name not in self._scorers:  # an entry point may name a module with scorers of other names
+            for other in sorted(self._unread):
+                self._load(other)
+        return self._scorers.get(name)
+
+    def _load(self, name: str) -> None:
+        assert self._unread is not None
+        point = self._unread.pop(name)
+        about = f"entry point {name!r} = {point.value!r} of {ENTRY_POINTS}"
+        try:
+            loaded = point.load()
+        except Exception as error:  # an import runs a user's scorer module: any exception can come out
+            self._broken[name] = f"{about} cannot be imported: {type(error).__name__}: {error}"
+            return
+        if not inspect.ismodule(loaded) and not self._holds(loaded):
+            self._broken[name] = f"{about} is not a scorer: decorate it with @scorer"
+
+    def _holds(self, function: object) -> bool:
+        return any(known.function is function for known in self._scorers.values())
+
+
+def _same_origin(old: Callable[..., object], new: Callable[..., object]) -> bool:
+    if old is new:
+        return True
+    same_module = _attribute(old, "__module__") == _attribute(new, "__module__")
+    return _attribute(old, "__qualname__") == _attribute(new, "__qualname__") and (
+        same_module or _file(old) == _file(new)
+    )
+
+
+def _file(function: Callable[..., object]) -> str:
+    return str(inspect.unwrap(function).__code__.co_filename)
+
+
+def _attribute(function: object, name: str) -> object:
+    return getattr(function, name, None)
+
+
+REGISTRY = Registry()
+
+
+@overload
+def scorer(function: F, /) -> F: ...
+@overload
+def scorer(
+    *, name: str | None = None, pass_mark: float = 1.0, version: str | int = 1
+) -> Callable[[F], F]: ...
+def scorer(
+    function: F | None = None,
+    /,
+    *,
+    name: str | None = None,
+    pass_mark: float = 1.0,
+    version: str | int = 1,
+) -> F | Callable[[F], F]:
+    """Make a plain function a scorer: ``score.<name>(response, target)`` calls it from then on.
+
+    The function takes the response as the test passed it (``str(response)`` is its text), then ``target`` if
+    it needs one, then its settings. It returns a bool, a number from 0 to 1, or ``Scored``. Whatever it
+    raises, and whatever else it returns, is an error of the case and never a score. The function itself is
+    returned unchanged, so that a unit test can call it.
+
+    Args:
+        function: the scoring function, where the decorator stands bare.
+        name: the word after ``score.``; the function's name by default.
+        pass_mark: from 0 to 1; a value under it is a miss. A call may give another.
+        version: enters the digest that tells two versions of a scorer apart, beside the source.
+
+    Returns:
+        The function, or a decorator for it.
+
+    Raises:
+        UserError: where the name is taken or cannot be one, or the function cannot be a scorer.
+    """
+
+    def register(found: F) -> F:
+        REGISTRY.add(made(found, name=name, pass_mark=pass_mark, version=str(version)))
+        return found
+
+    return register if function is None else register(function)
+
+
+def shipped(*, version: int, pass_mark: float = 1.0, stem: str | None = None) -> Callable[[F], F]:
+    """Return the decorator of the scorers that come with the plugin."""
+
+    def register(found: F) -> F:
+        REGISTRY.add(made(found, pass_mark=pass_mark, version=str(version), shipped=True, stem=stem))
+        return found
+
+    return register
+
+
+def made(
+    function: Callable[..., object],
+    *,
+    name: str | None = None,
+    pass_mark: float = 1.0,
+    version: str = "1",
+    shipped: bool = False,
+    stem: str | None = None,
+) -> Scorer:
+    """Return the Scorer of a function, once it is sure that it can be one.
+
+    Raises:
+        UserError: naming the function's place and what to change.
+    """
+    name = name if name is not None else str(_attribute(function, "__name__"))
+    signature = inspect.signature(function)
+    _check(function, name, pass_mark, signature)
+    return Scorer(
+        name=name,
+        function=function,
+        signature=signature,
+        pass_mark=float(pass_mark),
+        version=version,
+        shipped=shipped,
+        stem=stem or name,
+    )
+
+
+def _check(
+    function: Callable[..., object], name: str, pass_mark: float, signature: inspect.Signature
+) -> None:
+    where = place(function)
+    if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("_"):
+        raise UserError(f"{where}: a scorer cannot be named {name!r}; score.<name> must be plain Python")
+    if name in RESERVED:
+        raise UserError(f"{where}: score.{name} means something else already; choose another name")
+    if isinstance(pass_mark, bool) or not isinstance(pass_mark, (int, float)) or not 0 <= pass_mark <= 1:
+        raise UserError(f"{where}: pass_mark is {pass_mark!r}; it is a number from 0 to 1")
+    if inspect.iscoroutinefunction(function):
+        raise UserError(f"{where}: scorer {name!r} is async; a scorer is a plain function")
+    if not signature.parameters:
+        raise UserError(f"{where}: scorer {name!r} takes no argument; its first one is the response")
+    if taken := CALL_SETTINGS & signature.parameters.keys():
+        raise UserError(
+            f"{where}: scorer {name!r} has a parameter {sorted(taken)[0]!r}, which every score call takes "
+            "for itself; rename the parameter"
+        )
+
+
+def settings_of(scorer: Scorer, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings among bound arguments: all but the response (the first) and ``target``."""
+    response = next(iter(scorer.signature.parameters))
+    return {key: value for key, value in arguments.items() if key != response and key != "target"}

@@ -1,0 +1,32 @@
+"""Which run a person means."""
+
+from collections.abc import Sequence
+
+from pytest_llmeval.core.errors import StoreError
+from pytest_llmeval.store.records import Run
+
+__all__ = ["pick_run"]
+
+
+def pick_run(runs: Sequence[Run], ref: str, *, where: str) -> Run:
+    """Return the run that ``ref`` means among ``runs``, the newest first.
+
+    ``last`` is the newest; then an id, a name (its newest run) and a unique beginning of an id are tried in this order.
+
+    Raises:
+        StoreError: there is none, or a beginning fits several.
+    """
+    if not runs:
+        raise StoreError(f"{where}: no runs yet; `pytest evals` records one")
+    if ref == "last":
+        return runs[0]
+    for fits in (lambda run: run.id == ref, lambda run: run.name == ref):
+        for run in runs:
+            if fits(run):
+                return run
+    found = [run for run in runs if ref and run.id.startswith(ref)]
+    if len(found) > 1:
+        raise StoreError(f"{where}: {ref!r} fits {len(found)} runs: {', '.join(run.id for run in found[:4])}")
+    if not found:
+        raise StoreError(f"{where}: no run {ref!r}; `llmeval runs` lists them")
+    return found[0]

@@ -1,0 +1,66 @@
+"""The store in memory: the same promises as the SQLite one, for tests and for reading exported runs."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from pytest_llmeval.core.gate import Verdict
+from pytest_llmeval.core.gate_case import JudgedCase
+from pytest_llmeval.core.types import CaseRecord
+from pytest_llmeval.store import rows
+from pytest_llmeval.store.lookup import pick_run
+from pytest_llmeval.store.records import Run, RunEnd, StoredCase, stored_case
+
+__all__ = ["MemoryStore"]
+
+
+class MemoryStore:
+    """Runs that last as long as this object."""
+
+    def __init__(self) -> None:
+        self._runs: dict[str, Run] = {}
+        self._cases: dict[str, dict[str, StoredCase]] = {}
+        self._verdicts: dict[str, list[Verdict]] = {}
+
+    def start_run(self, run: Run) -> None:
+        """Record a run that begins."""
+        self._runs[run.id] = run
+        self._cases[run.id] = {}
+        self._verdicts[run.id] = []
+
+    def add_case(self, run_id: str, case: CaseRecord) -> None:
+        """Record a finished case; one recorded before is replaced."""
+        stored = stored_case(run_id, case)
+        self._cases[run_id].pop(stored.id, None)
+        ordered = tuple(sorted(stored.scores, key=lambda score: score.name))
+        self._cases[run_id][stored.id] = replace(stored, scores=ordered)
+
+    def set_verdicts(self, run_id: str, verdicts: Iterable[Verdict]) -> None:
+        """Record the verdicts of a run in place of earlier ones."""
+        self._verdicts[run_id] = list(verdicts)
+
+    def finish_run(self, run_id: str, end: RunEnd) -> None:
+        """Record how a run ended."""
+        self._runs[run_id] = replace(self._runs[run_id], end=end)
+
+    def runs(self) -> list[Run]:
+        """Return all runs, the newest first."""
+        return sorted(reversed(self._runs.values()), key=lambda run: run.started_at, reverse=True)
+
+    def find_run(self, ref: str) -> Run:
+        """Return the run that ``ref`` means; raise StoreError where none or several do."""
+        return pick_run(self.runs(), ref, where="memory")
+
+    def judged_cases(self, run_id: str) -> Iterator[JudgedCase]:
+        """Yield what the gate needs of each case, in the order of recording."""
+        return (rows.to_judged(case) for case in self.cases(run_id))
+
+    def cases(self, run_id: str) -> Iterator[StoredCase]:
+        """Yield each case with its scores, in the order of recording."""
+        return iter(self._cases[run_id].values())
+
+    def verdicts(self, run_id: str) -> list[Verdict]:
+        """Return the verdicts of a run, in the order of judging."""
+        return self._verdicts[run_id]
+
+    def close(self) -> None:
+        """Do nothing."""

@@ -1,0 +1,155 @@
+"""What is stored: runs and cases, as their tables hold them."""
+
+import os
+import secrets
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from pytest_llmeval.core.ids import digest
+from pytest_llmeval.core.strict_json import canonical
+from pytest_llmeval.core.types import CaseKey, CaseRecord, Outcome, Score
+
+__all__ = ["Run", "RunEnd", "StoredCase", "case_id", "new_run_id", "process_started", "stored_case", "utc_now"]
+
+RunStatus = Literal["running", "finished", "interrupted", "unmeasurable"]
+RunVerdict = Literal["pass", "fail", "inconclusive", "unmeasurable", "none"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEnd:
+    """How a run ended."""
+
+    finished_at: str
+    """ISO 8601, UTC."""
+    status: RunStatus
+    exit_code: int
+    verdict: RunVerdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One recorded session."""
+
+    id: str
+    started_at: str
+    """ISO 8601, UTC."""
+    version: str
+    """The version of this package that recorded it."""
+    models: tuple[str, ...]
+    judge_models: tuple[str, ...] = ()
+    name: str | None = None
+    git_commit: str | None = None
+    git_branch: str | None = None
+    git_dirty: bool | None = None
+    dataset_digest: str | None = None
+    """sha256 in hex over the rows that were read, in their order."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """The resolved options, the suites with their prompts, and what was left out."""
+    pid: int = field(default_factory=os.getpid)
+    host: str = field(default_factory=socket.gethostname)
+    process_started: str | None = None
+    end: RunEnd | None = None
+    """None while the run is going on, and for ever where its process was killed."""
+
+    @property
+    def shown_status(self) -> str:
+        """The status as people see it: ``crashed`` where a run that is ``running`` has no process any more."""
+        if self.end is not None:
+            return self.end.status
+        elsewhere = self.host != socket.gethostname()
+        alive = elsewhere or process_started(self.pid) == (self.process_started or "")
+        return "running" if alive else "crashed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredCase:
+    """One row of the table ``cases`` with its scores."""
+
+    id: str
+    key: CaseKey
+    slices: tuple[str, ...]
+    outcome: Outcome
+    error_kind: str | None
+    error: str | None
+    input_digest: str | None
+    response: str | None
+    latency_s: float | None
+    """Seconds, summed over the model's calls that were really made."""
+    input_tokens: int | None
+    output_tokens: int | None
+    cost_usd: float | None
+    attempts: int
+    cached: bool
+    started_at: str
+    scores: tuple[Score, ...]
+
+
+def stored_case(run_id: str, case: CaseRecord) -> StoredCase:
+    """Return ``case`` with what follows from its calls: the last response, sums of latency, tokens and cost."""
+    calls = [call for call in case.calls if call.role == "model"]
+    return StoredCase(
+        id=case_id(run_id, case.key),
+        key=case.key,
+        slices=case.slices,
+        outcome=case.outcome,
+        error_kind=case.error_kind,
+        error=case.error,
+        input_digest=case.input_digest,
+        response=calls[-1].response if calls else None,
+        latency_s=_total([call.latency_s for call in calls]),
+        input_tokens=_whole([call.input_tokens for call in calls]),
+        output_tokens=_whole([call.output_tokens for call in calls]),
+        cost_usd=_total([call.cost_usd for call in case.calls]),
+        attempts=sum(call.attempts for call in calls),
+        cached=any(call.cached for call in calls),
+        started_at=case.started_at,
+        scores=case.scores,
+    )
+
+
+def case_id(run_id: str, key: CaseKey) -> str:
+    """Return the id of a case, the same however often the case is recorded."""
+    return digest(canonical([run_id, key.suite, key.model, key.sample_id, key.epoch]))[:24]
+
+
+def new_run_id() -> str:
+    """Return an id that sorts by time: date and time (UTC) and six random hex digits."""
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+
+
+def utc_now() -> str:
+    """Return the time as ISO 8601 in UTC, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def process_started(pid: int) -> str | None:
+    """Return what tells this process from a later one with its number; ``""`` where the system does not say.
+
+    None where no such process runs.
+    """
+    if os.name != "posix":  # there os.kill(pid, 0) would end the process
+        return ""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return None
+    except OSError:
+        return ""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""
+
+
+def _total(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if values and len(known) == len(values) else None
+
+
+def _whole(values: list[int | None]) -> int | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if values and len(known) == len(values) else None

@@ -1,0 +1,203 @@
+"""Between the stored records and the rows of their tables."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pytest_llmeval.core.gate import Verdict
+from pytest_llmeval.core.gate_case import JudgedCase
+from pytest_llmeval.core.types import Call, CaseKey, Score
+from pytest_llmeval.store.records import Run, RunEnd, StoredCase
+
+__all__ = [
+    "from_calls",
+    "from_case",
+    "from_run",
+    "from_scores",
+    "from_verdict",
+    "to_case",
+    "to_judged",
+    "to_run",
+    "to_score",
+    "to_verdict",
+]
+
+Row = dict[str, Any]
+_VERDICT_COLUMNS = (
+    "suite",
+    "model",
+    "metric",
+    "slice",
+    "rule",
+    "value",
+    "n",
+    "low",
+    "high",
+    "baseline_value",
+    "delta",
+    "p_value",
+    "mde",
+    "verdict",
+    "reason",
+)
+_CASE_COLUMNS = (
+    "outcome",
+    "error_kind",
+    "error",
+    "input_digest",
+    "response",
+    "latency_s",
+    "input_tokens",
+    "output_tokens",
+    "cost_usd",
+    "attempts",
+    "started_at",
+)
+_KEY_COLUMNS = ("nodeid", "suite", "sample_id", "model", "epoch")
+_SCORE_COLUMNS = ("name", "value", "passed", "reason", "scorer_digest", "status")
+_CALL_COLUMNS = (
+    "role",
+    "model",
+    "response",
+    "status",
+    "attempts",
+    "latency_s",
+    "input_tokens",
+    "output_tokens",
+    "cost_usd",
+    "cached",
+)
+
+
+def from_run(run: Run) -> Row:
+    """Return the row of a run; one without an end is ``running``."""
+    end = run.end
+    return {
+        "id": run.id,
+        "name": run.name,
+        "started_at": run.started_at,
+        "finished_at": end and end.finished_at,
+        "status": end.status if end else "running",
+        "exit_code": end and end.exit_code,
+        "verdict": end.verdict if end else "none",
+        "models": json.dumps(run.models),
+        "judge_models": json.dumps(run.judge_models),
+        "git_commit": run.git_commit,
+        "git_branch": run.git_branch,
+        "git_dirty": run.git_dirty,
+        "dataset_digest": run.dataset_digest,
+        "settings_json": json.dumps(run.settings),
+        "version": run.version,
+        "pid": run.pid,
+        "host": run.host,
+        "process_started": run.process_started,
+    }
+
+
+def to_run(row: Mapping[str, Any]) -> Run:
+    """Return the run of a row."""
+    end = None
+    if row["status"] != "running":
+        end = RunEnd(**{key: row[key] for key in ("finished_at", "status", "exit_code", "verdict")})
+    return Run(
+        id=row["id"],
+        name=row["name"],
+        started_at=row["started_at"],
+        version=row["version"],
+        models=tuple(json.loads(row["models"])),
+        judge_models=tuple(json.loads(row["judge_models"])),
+        git_commit=row["git_commit"],
+        git_branch=row["git_branch"],
+        git_dirty=_flag(row["git_dirty"]),
+        dataset_digest=row["dataset_digest"],
+        settings=json.loads(row["settings_json"]),
+        pid=row["pid"],
+        host=row["host"],
+        process_started=row["process_started"],
+        end=end,
+    )
+
+
+def from_case(run_id: str, case: StoredCase) -> Row:
+    """Return the row of a case."""
+    return {
+        "id": case.id,
+        "run_id": run_id,
+        **{column: getattr(case.key, column) for column in _KEY_COLUMNS},
+        "slices": json.dumps(case.slices),
+        **{column: getattr(case, column) for column in _CASE_COLUMNS},
+        "cached": case.cached,
+    }
+
+
+def to_case(row: Mapping[str, Any], scores: tuple[Score, ...]) -> StoredCase:
+    """Return the case of a row."""
+    return StoredCase(
+        id=row["id"],
+        key=CaseKey(**{column: row[column] for column in _KEY_COLUMNS}),
+        slices=tuple(json.loads(row["slices"])),
+        **{column: row[column] for column in _CASE_COLUMNS},
+        cached=bool(row["cached"]),
+        scores=scores,
+    )
+
+
+def from_scores(case: StoredCase) -> list[Row]:
+    """Return the rows of a case's scores."""
+    return [
+        {"case_id": case.id, **{column: getattr(score, column) for column in _SCORE_COLUMNS}} for score in case.scores
+    ]
+
+
+def to_score(row: Mapping[str, Any]) -> Score:
+    """Return the score of a row."""
+    return Score(**{**{column: row[column] for column in _SCORE_COLUMNS}, "passed": _flag(row["passed"])})
+
+
+def from_calls(run_id: str, case_id: str, calls: Sequence[Call]) -> list[Row]:
+    """Return the rows of a case's calls."""
+    return [
+        {
+            "id": f"{case_id}-{number}",
+            "run_id": run_id,
+            "case_id": case_id,
+            "request": json.dumps(call.request),
+            **{column: getattr(call, column) for column in _CALL_COLUMNS},
+        }
+        for number, call in enumerate(calls, 1)
+    ]
+
+
+def from_verdict(run_id: str, verdict: Verdict) -> Row:
+    """Return the row of a verdict."""
+    return {"run_id": run_id, **{column: getattr(verdict, column) for column in _VERDICT_COLUMNS}}
+
+
+def to_verdict(row: Mapping[str, Any]) -> Verdict:
+    """Return the verdict of a row."""
+    return Verdict(**{column: row[column] for column in _VERDICT_COLUMNS})
+
+
+def to_judged(case: StoredCase) -> JudgedCase:
+    """Return what the gate needs of a stored case."""
+    return JudgedCase(
+        suite=case.key.suite,
+        model=case.key.model,
+        sample_id=case.key.sample_id,
+        epoch=case.key.epoch,
+        slices=case.slices,
+        outcome=case.outcome,
+        error_kind=case.error_kind,
+        scores={score.name: score.value for score in case.scores},
+        passed={score.name: score.passed for score in case.scores},
+        statuses={score.name: score.status for score in case.scores},
+        latency_s=case.latency_s,
+        cost_usd=case.cost_usd,
+        input_tokens=case.input_tokens,
+        output_tokens=case.output_tokens,
+        cached=case.cached,
+    )
+
+
+def _flag(value: int | None) -> bool | None:
+    return None if value is None else bool(value)
