@@ -15,7 +15,7 @@ from pytest_llmeval.bridge.progress import Progress
 from pytest_llmeval.core.errors import ErrorKind, UserError
 from pytest_llmeval.core.gate import GateResult, judge
 from pytest_llmeval.core.rules import Thresholds
-from pytest_llmeval.core.status import UNMEASURABLE, exit_status
+from pytest_llmeval.core.status import MONEY_KINDS, UNMEASURABLE, exit_status, is_decided, on_inconclusive
 from pytest_llmeval.core.transport import load_case, load_key
 from pytest_llmeval.core.types import CaseKey, CaseRecord
 from pytest_llmeval.reports.run_text import run_lines, verdict_line
@@ -27,8 +27,6 @@ from pytest_llmeval.version import __version__
 __all__ = ["Recorder"]
 
 _LAST_FAILED = "cache/lastfailed"
-_MONEY_KINDS = frozenset({ErrorKind.BUDGET, ErrorKind.AUTH, ErrorKind.QUOTA})
-_DECIDED_KINDS = _MONEY_KINDS | {ErrorKind.NOT_CACHED}
 _LETTERS = {"missed": ("missed", "m", ("MISSED", {"yellow": True})), "error": ("error", "E", ("ERROR", {"red": True}))}
 
 
@@ -134,7 +132,7 @@ class Recorder:
         width, verbosity = terminalreporter._tw.fullwidth, self._config.option.verbose
         view = view_run(self._store.find_run(self._run_id), self._store.cases(self._run_id), self._store.verdicts(self._run_id))
         terminalreporter.section("llmeval")
-        if verbosity >= 0:
+        if verbosity >= -1:
             for line in run_lines(view, width=width, verbosity=verbosity):
                 terminalreporter.write_line(line)
         for note in [*self._facts.notes, *self._partial_notes()]:
@@ -154,7 +152,12 @@ class Recorder:
     def _run(self) -> Run:
         git = git_state(self._config.rootpath)
         suites = {
-            name: {"prompt": suite.prompt, "prompt_digest": suite.prompt_digest, "left_out": suite.left_out}
+            name: {
+                "prompt": suite.prompt,
+                "prompt_digest": suite.prompt_digest,
+                "expected": suite.expected,
+                "left_out": suite.left_out,
+            }
             for name, suite in self._facts.suites.items()
         }
         return Run(
@@ -181,7 +184,7 @@ class Recorder:
         assert self._store is not None
         self._store.add_case(self._run_id, case)
         self._finished += 1
-        self._money_errors |= case.error_kind in _MONEY_KINDS
+        self._money_errors |= case.error_kind in MONEY_KINDS
         if case.outcome == "missed":
             self._missed.append(case.key.nodeid)
         self._progress.add(case.outcome, stored_case(self._run_id, case).cost_usd if case.calls else 0.0)
@@ -191,7 +194,7 @@ class Recorder:
         key = self._open.get(report.nodeid)
         kind = getattr(report, KIND_ATTRIBUTE, ErrorKind.WORKER_CRASHED if report.when == "???" else None)
         if key is not None and kind is not None:
-            self._decided_failures += self._thresholds.has_rules(key.suite) or kind in _DECIDED_KINDS
+            self._decided_failures += is_decided(key.suite, kind, self._thresholds)
 
     def _conclude(self, session: pytest.Session, store: SqliteStore) -> None:
         natural = int(session.exitstatus)
@@ -213,7 +216,7 @@ class Recorder:
         return exit_status(
             natural,
             verdict=self._gate.verdict if self._gate is not None else "none",
-            on_inconclusive=self._on_inconclusive(),
+            on_inconclusive=on_inconclusive(self._gate, self._thresholds) if self._gate is not None else "warn",
             stopped=self._is_stopped,
             only_decided_failures=session.testsfailed == self._failures == self._decided_failures,
             money_errors=self._money_errors,
@@ -223,11 +226,6 @@ class Recorder:
         distributed = self._config.pluginmanager.getplugin("dsession")
         is_cut = bool(session.shouldstop or session.shouldfail or getattr(distributed, "shouldstop", False))
         return is_cut or natural not in (0, 1)
-
-    def _on_inconclusive(self) -> Any:
-        verdicts = self._gate.verdicts if self._gate is not None else ()
-        suites = [self._thresholds.suites[each.suite] for each in verdicts if each.verdict == "inconclusive"]
-        return "fail" if any(suite.settings.on_inconclusive == "fail" for suite in suites) else "warn"
 
     def _end(self, status: int) -> RunEnd:
         state: RunStatus = "finished"

@@ -1,1 +1,5 @@
+"""The command ``llmeval``."""
 
+from pytest_llmeval.cli.app import main
+
+__all__ = ["main"]

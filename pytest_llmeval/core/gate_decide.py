@@ -186,10 +186,11 @@ def _why_failed(rule: Rule, ends: Iterable[float | None], broken: str | None) ->
     best = high if upwards else low
     what = "the lower end of the interval" if rule.kind == "min_lower" else "it"
     side = "not above" if rule.kind == "min_lower" else "below" if upwards else "above"
-    found = f"{what} is {_show(best)}, {side} {_show(rule.bound)}"
+    digits = 4 if _show(best) != _show(rule.bound) else 12
+    found = f"{what} is {_show(best, digits)}, {side} {_show(rule.bound, digits)}"
     if low == high and not broken:
         return found
-    return f"{found}, even if every error had gone well" + (f" ({broken})" if broken else "")
+    return f"{found}, even with the best for every missing value" + (f" ({broken})" if broken else "")
 
 
 def _why_open(column: Column, ends: Iterable[float | None]) -> str:
@@ -237,7 +238,5 @@ def _finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-def _show(value: float | None) -> str:
-    if value is None:
-        return "unknown"
-    return f"{value:.4g}" if math.isfinite(value) else "any number"
+def _show(value: float | None, digits: int = 4) -> str:
+    return "unknown" if value is None else f"{value:.{digits}g}"

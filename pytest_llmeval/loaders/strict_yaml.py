@@ -8,7 +8,7 @@ the line (dates stay text), because a threshold that is misread turns a gate gre
 import math
 import re
 import stat
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -16,12 +16,15 @@ from typing import Any, NoReturn
 import yaml
 
 from pytest_llmeval.core.errors import UserError
+from pytest_llmeval.core.gate_names import show_key
+from pytest_llmeval.core.text import one_line, shorten
 
 __all__ = ["KeyPath", "Limits", "StrictDocument", "load_strict"]
 
 KeyPath = tuple[str | int, ...]
 """Where a value stands: mapping keys and list positions (from 0), outermost first."""
 
+_SHOWN = 160
 _TAG = "tag:yaml.org,2002:"
 _TEXTS = (_TAG + "str", _TAG + "timestamp", _TAG + "value")
 _PLAIN_INT = re.compile(r"[-+]?(0|[1-9][0-9]*)")
@@ -120,7 +123,8 @@ def _explain(problem: yaml.MarkedYAMLError, name: str) -> str:
     mark = problem.problem_mark or problem.context_mark
     line = f":{mark.line + 1}" if mark else ""
     what = ", ".join(part for part in (problem.problem, problem.context) if part)
-    return f"{name}{line}: is not valid YAML: {what}; check indentation, colons and quotes near this line"
+    advice = "check indentation, colons and quotes near this line"
+    return f"{name}{line}: is not valid YAML: {one_line(what)}; {advice}"
 
 
 class _Loader(yaml.SafeLoader):
@@ -237,7 +241,7 @@ class _Loader(yaml.SafeLoader):
 
     def _bool(self, node: yaml.Node, text: str) -> bool:
         if text.lower() not in ("true", "false"):
-            meant = str(self._constructed(node)).lower()
+            meant = self._constructed(node).lower()
             self._refuse(node, f"{text} means {meant} in YAML 1.1", f"write {meant}, or '{text}' in quotes")
         return text.lower() == "true"
 
@@ -260,16 +264,17 @@ class _Loader(yaml.SafeLoader):
             self._refuse(node, f"{text} is too large for a number", "write a finite one")
         return float(text)
 
-    def _constructed(self, node: yaml.Node) -> Hashable:
-        """Return what PyYAML makes of a scalar, or a placeholder where it fails itself."""
+    def _constructed(self, node: yaml.Node) -> str:
+        """Return what PyYAML makes of a scalar, in digits that Python is willing to print."""
         try:
-            made: Hashable = self.construct_object(node)
+            return str(self.construct_object(node))
         except (ValueError, OverflowError):
             return "another number"
-        return made
 
     def _refuse(self, place: yaml.Event | yaml.Node, found: str, advice: str) -> NoReturn:
-        raise self.error(f"{self.shown_as}:{_line(place)}: {found}; {advice}")
+        raise self.error(
+            f"{self.shown_as}:{_line(place)}: {shorten(found, _SHOWN)}; {shorten(advice, _SHOWN)}"
+        )
 
 
 def _line(place: yaml.Event | yaml.Node) -> int:
@@ -280,4 +285,4 @@ def _line(place: yaml.Event | yaml.Node) -> int:
 
 def _where(path: KeyPath) -> str:
     """Return ``a.b.0: ``, or nothing for the top."""
-    return ".".join(map(str, path)) + ": " if path else ""
+    return ".".join(map(show_key, path)) + ": " if path else ""

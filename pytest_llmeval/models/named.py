@@ -18,6 +18,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
+
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.models.specs import ModelSpec, parse_spec
 
@@ -100,7 +101,9 @@ def named_models(data: object, where: str, line_of: LineOf) -> dict[str, NamedMo
     try:
         file = _File.model_validate(data)
     except ValidationError as error:
-        raise _mistake(error.errors(include_url=False)[0], where, line_of) from None
+        # An unknown key first: it explains the missing one beside it.
+        mistakes = sorted(error.errors(include_url=False), key=lambda row: row["type"] != "extra_forbidden")
+        raise _mistake(mistakes[0], where, line_of) from None
     return {name: _model(name, row, where, line_of) for name, row in file.models.items()}
 
 

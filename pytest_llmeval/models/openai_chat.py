@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import httpx2
 import openai
+
 from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.types import Request, Response, Usage
 from pytest_llmeval.models.attempt_error import AttemptError

@@ -7,10 +7,11 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, replace
 
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
+
 from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.types import Response
 from pytest_llmeval.models.attempt_error import AttemptError
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
 __all__ = ["RetryPolicy", "Slot", "call_with_retries"]
 

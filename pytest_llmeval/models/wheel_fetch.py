@@ -10,11 +10,14 @@ from pathlib import Path
 
 from pytest_llmeval.models.redaction import Redactor
 
-__all__ = ["fetch_wheel"]
+__all__ = ["WHEEL_FOLDER", "fetch_wheel"]
+
+WHEEL_FOLDER = "wheel"
 
 POLL_S = 0.25
 REPORT_EVERY_S = 2.0
 REPORT_EVERY_SHARE = 0.1
+SMALLEST_SHARE = 0.01
 
 
 def fetch_wheel(
@@ -26,9 +29,9 @@ def fetch_wheel(
 ) -> str | None:
     """Fetch ``requirement`` below ``folder``; return the last line of the tool's complaint, if it has any.
 
-    pip leaves the wheel in ``wheel/``, uv its unpacked content.
+    pip leaves the wheel in ``WHEEL_FOLDER``, uv its unpacked content.
     """
-    command = _command(requirement, folder / "wheel", environ)
+    command = _command(requirement, folder / WHEEL_FOLDER, environ)
     if command is None:
         return "neither pip nor uv is installed in this environment"
     scratch = folder / "tmp"
@@ -79,9 +82,8 @@ def _watch(
         except subprocess.TimeoutExpired:
             share = min(_bytes_below(folder) / expected, 1.0)
         now = time.monotonic()
-        if share > last_share and (
-            now - last_time >= REPORT_EVERY_S or share - last_share >= REPORT_EVERY_SHARE
-        ):
+        step = share - last_share
+        if step >= REPORT_EVERY_SHARE or (now - last_time >= REPORT_EVERY_S and step >= SMALLEST_SHARE):
             report(f"  {share * expected / 1e6:.0f} of {expected / 1e6:.0f} MB")
             last_time, last_share = now, share
 
@@ -98,9 +100,11 @@ def _bytes_below(folder: Path) -> int:
 
 
 def _complaint(output: Path, command: list[str], status: int) -> str:
-    """Return the last line that says what went wrong, else the exit status."""
+    """Return what the tool printed from its last error on, as one line; else the last thing it printed."""
     lines = [line.strip() for line in output.read_text("utf-8", "replace").splitlines() if line.strip()]
-    errors = [line for line in lines if line.lower().lstrip("× ").startswith("error")]
-    shown = (errors or lines or ["no output"])[-1]
+    errors = [number for number, line in enumerate(lines) if line.lower().startswith(("error", "×"))]
+    shown = " ".join(lines[errors[-1] if errors else -1 :]) or "no output"
+    if any("connection broken by" in line for line in lines):  # pip tells of it in a warning only
+        shown += " (the package index could not be reached)"
     tool = "pip" if "-m" in command else "uv"
-    return Redactor()(f"{tool} ended with status {status}: {shown:.400}").rstrip(".")
+    return Redactor()(f"{tool} ended with status {status}: {shown:.500}").rstrip(".")

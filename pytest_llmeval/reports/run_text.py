@@ -8,7 +8,7 @@ from pytest_llmeval.reports.run_view import RunView, SuiteView, TableRow
 from pytest_llmeval.reports.table import Column, table_lines
 from pytest_llmeval.store.records import StoredCase
 
-__all__ = ["money", "run_lines", "verdict_line"]
+__all__ = ["heading", "money", "run_lines", "verdict_line"]
 
 _FIRST = 3
 """Misses and errors shown of each suite; with -v ten times as many, with -vv all."""
@@ -27,6 +27,17 @@ def run_lines(view: RunView, *, width: int, verbosity: int = 0) -> list[str]:
     lines: list[str] = []
     for suite in view.suites:
         lines += [*_suite_lines(suite, width, verbosity), ""]
+    return lines
+
+
+def heading(view: RunView) -> list[str]:
+    """Return the lines that say which run this is."""
+    run = view.run
+    name = f" ({one_line(run.name)})" if run.name else ""
+    lines = [f"run {run.id}{name}: {run.shown_status}, began {run.started_at}"]
+    if run.git_commit:
+        branch = f" on {one_line(run.git_branch)}" if run.git_branch else ""
+        lines.append(f"commit {run.git_commit[:12]}{branch}{', with changes' if run.git_dirty else ''}")
     return lines
 
 
@@ -53,7 +64,7 @@ def _suite_lines(suite: SuiteView, width: int, verbosity: int) -> Iterator[str]:
     for row in rows:
         if row.reason and row.verdict != "pass":
             yield from _wrapped(f"{row.verdict}: {_name(row)} {row.rule}: {row.reason}", width)
-    shown = (_FIRST, _FIRST * 10, len(suite.missed) + len(suite.broken))[min(verbosity, 2)]
+    shown = (_FIRST, _FIRST * 10, len(suite.missed) + len(suite.broken))[max(0, min(verbosity, 2))]
     yield from _listed("error", suite.broken, shown, width)
     yield from _listed("missed", suite.missed, shown, width)
 

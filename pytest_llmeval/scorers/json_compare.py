@@ -5,7 +5,7 @@ from typing import Any
 
 from pytest_llmeval.scorers.answers import normal_text
 from pytest_llmeval.scorers.json_leaves import same_date, within
-from pytest_llmeval.scorers.json_paths import ROOT, child, element, position
+from pytest_llmeval.scorers.json_paths import ROOT, child, element, joined, position
 from pytest_llmeval.scorers.json_rules import ABSENT, Comparison, Difference, Rules
 from pytest_llmeval.scorers.json_shape import canonical, is_number, leaves, sort_key
 from pytest_llmeval.scorers.pairing import cheapest_pairs
@@ -73,47 +73,44 @@ class _Comparer:
         return _sum(parts)
 
     def _unordered(self, target: list[Any], answer: list[Any], pattern: str, place: str) -> Comparison:
-        as_is = self._ordered(target, answer, pattern, place)
-        if as_is.right == as_is.total:
-            return as_is
         inner = element(pattern)
-        pairs = self._pairs(target, answer, inner)
-        found = dict(pairs)
-        used = set(found.values())
+        found = self._paired(target, answer, inner)
+        used = {column for column, _ in found.values()}
         parts = [
-            self.compare(wanted, answer[found[at]], inner, position(place, at))
+            _moved(found[at][1], position(place, at))
             if at in found
             else self._missing(wanted, inner, position(place, at))
             for at, wanted in enumerate(target)
         ]
         parts += [
-            self._surplus(each, inner, position(place, at))
-            for at, each in enumerate(answer)
-            if at not in used
+            self._surplus(each, inner, position(place, at)) for at, each in enumerate(answer) if at not in used
         ]
         return _sum(parts)
 
-    def _pairs(self, target: list[Any], answer: list[Any], inner: str) -> list[tuple[int, int]]:
-        """Return which target elements go with which answer elements; it depends on no order."""
-        rows, columns = list(range(len(target))), list(range(len(answer)))
-        pairs: list[tuple[int, int]] = []
-        if self._leaf_pairs(target, answer, rows, columns, inner) > PAIRED_LEAVES:
-            pairs = self._identical(target, answer, inner)
-            rows, columns = (
-                _others(rows, (row for row, _ in pairs)),
-                _others(columns, (at for _, at in pairs)),
-            )
-        if self._leaf_pairs(target, answer, rows, columns, inner) <= PAIRED_LEAVES:
-            return pairs + self._best_pairs(target, answer, rows, columns, inner)
+    def _paired(self, target: list[Any], answer: list[Any], inner: str) -> dict[int, tuple[int, Comparison]]:
+        """Return by target position the answer position and how the two compare; order has no part in it."""
+        pairs = self._identical(target, answer, inner)
+        rows = _others(len(target), (row for row, _ in pairs))
+        columns = _others(len(answer), (column for _, column in pairs))
+        if rows and columns:
+            every = list(range(len(target))), list(range(len(answer)))
+            if self._few(target, answer, *every, inner):
+                return self._best_pairs(target, answer, *every, inner)
+        found = {row: (column, self.compare(target[row], answer[column], inner, ROOT)) for row, column in pairs}
+        if self._few(target, answer, rows, columns, inner):
+            return found | self._best_pairs(target, answer, rows, columns, inner)
         rows.sort(key=lambda at: sort_key(target[at], inner, self._rules))
         columns.sort(key=lambda at: sort_key(answer[at], inner, self._rules))
-        return pairs + list(zip(rows, columns, strict=False))
+        for row, column in zip(rows, columns, strict=False):
+            found[row] = column, self.compare(target[row], answer[column], inner, ROOT)
+        return found
 
-    def _leaf_pairs(
+    def _few(
         self, target: list[Any], answer: list[Any], rows: list[int], columns: list[int], inner: str
-    ) -> int:
+    ) -> bool:
         left = sum(leaves(target[at], inner, self._rules, nulls=True) for at in rows)
-        return left * sum(leaves(answer[at], inner, self._rules, nulls=True) for at in columns)
+        right = sum(leaves(answer[at], inner, self._rules, nulls=True) for at in columns)
+        return left * right <= PAIRED_LEAVES
 
     def _identical(self, target: list[Any], answer: list[Any], inner: str) -> list[tuple[int, int]]:
         waiting: dict[str, list[int]] = {}
@@ -124,25 +121,22 @@ class _Comparer:
 
     def _best_pairs(
         self, target: list[Any], answer: list[Any], rows: list[int], columns: list[int], inner: str
-    ) -> list[tuple[int, int]]:
+    ) -> dict[int, tuple[int, Comparison]]:
         """Return the pairs with the most right leaves, and among those the fewest leaves in all."""
+        found = [[self.compare(target[row], answer[at], inner, ROOT) for at in columns] for row in rows]
         left = [leaves(target[row], inner, self._rules, nulls=True) for row in rows]
         above = [leaves(answer[column], inner, self._rules, nulls=False) for column in columns]
         weight = sum(left) + sum(above) + 1
-        costs = []
-        for row, size in zip(rows, left, strict=True):
-            found = [self.compare(target[row], answer[column], inner, ROOT) for column in columns]
-            # against leaving both sides unpaired, which counts the leaves of each
-            costs.append(
-                [
-                    one.total - size - other - weight * one.right
-                    for one, other in zip(found, above, strict=True)
-                ]
-            )
-        if len(rows) > len(columns):
-            turned = cheapest_pairs(list(zip(*costs, strict=True)))
-            return [(rows[row], columns[column]) for column, row in turned]
-        return [(rows[row], columns[column]) for row, column in cheapest_pairs(costs)]
+        # the cost of a pair, against leaving both sides unpaired, which counts the leaves of each
+        costs = [
+            [one.total - left[i] - above[j] - weight * one.right for j, one in enumerate(line)]
+            for i, line in enumerate(found)
+        ]
+        if len(rows) <= len(columns):
+            chosen = cheapest_pairs(costs)
+        else:
+            chosen = [(i, j) for j, i in cheapest_pairs(list(zip(*costs, strict=True)))]
+        return {rows[i]: (columns[j], found[i][j]) for i, j in chosen}
 
     def _missing(self, wanted: Any, pattern: str, place: str) -> Comparison:
         return Comparison(
@@ -179,6 +173,11 @@ def _sum(parts: list[Comparison]) -> Comparison:
     return Comparison(sum(part.right for part in parts), sum(part.total for part in parts), differences)
 
 
-def _others(all_of: list[int], taken: Iterable[int]) -> list[int]:
+def _moved(found: Comparison, place: str) -> Comparison:
+    moved = [each._replace(path=joined(place, each.path)) for each in found.differences]
+    return found._replace(differences=moved)
+
+
+def _others(count: int, taken: Iterable[int]) -> list[int]:
     gone = set(taken)
-    return [each for each in all_of if each not in gone]
+    return [each for each in range(count) if each not in gone]

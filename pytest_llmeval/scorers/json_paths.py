@@ -9,7 +9,7 @@ from typing import Any
 from pytest_llmeval.core.errors import ScorerError
 from pytest_llmeval.scorers.display import one_line, shown
 
-__all__ = ["ROOT", "child", "declared", "declared_all", "element", "path_text", "position"]
+__all__ = ["ROOT", "child", "declared", "declared_all", "element", "joined", "path_text", "position"]
 
 ROOT = ""
 PATH_LIMIT = 160
@@ -32,6 +32,11 @@ def element(path: str) -> str:
 def position(path: str, index: int) -> str:
     """Return the path of one element of a list."""
     return f"{path}[{index}]"
+
+
+def joined(path: str, rest: str) -> str:
+    """Return a path and one relative to it as one path."""
+    return f"{path}.{rest}" if path and rest and not rest.startswith("[") else path + rest
 
 
 def path_text(path: str) -> str:

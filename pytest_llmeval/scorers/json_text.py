@@ -15,8 +15,8 @@ __all__ = ["MAX_DEPTH", "NotJsonError", "in_range", "parse_json"]
 MAX_DEPTH = 100
 MAX_DIGITS = 308
 
-_FENCES = frozenset({"```", "```json"})
-_NESTING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+|[\[{]|[\]}]', re.DOTALL)
+_FENCE = "```"
+_NESTING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{]|[\]}]', re.DOTALL)
 
 
 class NotJsonError(ValueError):
@@ -57,8 +57,8 @@ def in_range(value: int | float) -> bool:
 def _inside_fence(text: str) -> str:
     first, newline, rest = text.strip().partition("\n")
     body, _, last = rest.rpartition("\n")
-    opened = newline and first.strip().lower() in _FENCES
-    return body if opened and last.strip() == "```" else text
+    opened = newline and first.startswith(_FENCE) and first[3:].strip().lower() in ("", "json")
+    return body if opened and last.strip() == _FENCE else text
 
 
 def _check_depth(text: str) -> None:

@@ -20,10 +20,9 @@ def pick_run(runs: Sequence[Run], ref: str, *, where: str) -> Run:
         raise StoreError(f"{where}: no runs yet; `pytest evals` records one")
     if ref == "last":
         return runs[0]
-    for fits in (lambda run: run.id == ref, lambda run: run.name == ref):
-        for run in runs:
-            if fits(run):
-                return run
+    exact = [run for run in runs if run.id == ref] or [run for run in runs if run.name == ref]
+    if exact:
+        return exact[0]
     found = [run for run in runs if ref and run.id.startswith(ref)]
     if len(found) > 1:
         raise StoreError(f"{where}: {ref!r} fits {len(found)} runs: {', '.join(run.id for run in found[:4])}")

@@ -1,0 +1,26 @@
+"""A plugin for ``llmeval doctor``: pytest starts, says in one JSON line who took our short option names, and ends."""
+
+import json
+
+import pytest
+
+from pytest_llmeval.bridge.options import OPTIONS, taken_short_names
+
+__all__: list[str] = []
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> int:
+    """Print the names that others declared, with what their help says, in place of running tests."""
+    taken = taken_short_names(config._parser)
+    print(json.dumps({option.name: _owner(config, option.name) for option in OPTIONS if option.name in taken}))
+    return 0
+
+
+def _owner(config: pytest.Config, name: str) -> str:
+    """Return the option group that declares ``--name``; plugins name theirs, a conftest's is 'custom options'."""
+    groups = [config._parser._anonymous, *config._parser._groups]
+    for group in groups:
+        if any(f"--{name}" in option.names() for option in group.options):
+            return group.name or "a conftest"
+    return "another plugin or conftest"

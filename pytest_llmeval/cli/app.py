@@ -1,0 +1,46 @@
+"""The command ``llmeval``: stored runs, models, and what is set up."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from pytest_llmeval.cli.doctor import doctor
+from pytest_llmeval.cli.models import models
+from pytest_llmeval.cli.runs import gate, runs, show
+from pytest_llmeval.core.errors import UserError
+from pytest_llmeval.version import __version__
+
+__all__ = ["main"]
+
+_USAGE = 4
+_INTERRUPTED = 130
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="llmeval")
+def llmeval() -> None:
+    """Look at recorded runs of evals, judge them again, manage models. RUN is an id, a part of one, a name or 'last'."""
+
+
+for command in (runs, show, gate, models, doctor):
+    llmeval.add_command(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command and end the process: 0, the gate's status, or 4 for a mistake in what was typed or configured."""
+    try:
+        status = llmeval.main(args=None if arguments is None else list(arguments), standalone_mode=False)
+    except click.UsageError as error:
+        error.show()
+        status = _USAGE
+    except UserError as error:
+        click.echo(f"llmeval: {error}", err=True)
+        status = _USAGE
+    except click.Abort:
+        status = _INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 0
+    sys.exit(status if isinstance(status, int) else 0)

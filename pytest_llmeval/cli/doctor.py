@@ -1,0 +1,155 @@
+"""The doctor: what is installed, configured and reachable, and what to do where something is not."""
+
+import importlib.metadata
+import importlib.util
+import json
+import platform
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+import click
+
+from pytest_llmeval.cli.models import project_models
+from pytest_llmeval.cli.output import emit_json, json_option
+from pytest_llmeval.cli.project import Project, find_project
+from pytest_llmeval.core.errors import UserError
+from pytest_llmeval.loaders.thresholds import load_thresholds
+from pytest_llmeval.models import NamedModel, default_cache_dir, smollm2_path
+from pytest_llmeval.store.sqlite import check_database
+
+__all__ = ["doctor"]
+
+_CONNECT_S = 3.0
+_PROBE_S = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that was looked at."""
+
+    state: Literal["ok", "note", "problem"]
+    what: str
+    found: str
+
+
+@click.command()
+@json_option
+def doctor(as_json: bool) -> int:
+    """Say what is installed, reachable and configured. The exit status is 1 where something is broken."""
+    project = find_project()
+    findings = [finding for look in _LOOKS for finding in look(project)]
+    if as_json:
+        emit_json(findings)
+    else:
+        for finding in findings:
+            click.echo(f"{finding.state:<8} {finding.what}: {finding.found}")
+    return int(any(finding.state == "problem" for finding in findings))
+
+
+def _versions(project: Project) -> Iterator[Finding]:
+    names = ("pytest-llmeval", "pytest", "pytest-xdist", "pytest-html", "openai", "sqlite-utils")
+    yield _ok("python", platform.python_version())
+    for name in names:
+        try:
+            yield _ok(name, importlib.metadata.version(name))
+        except importlib.metadata.PackageNotFoundError:
+            yield _note(name, "not installed")
+
+
+def _embedded(project: Project) -> Iterator[Finding]:
+    if importlib.util.find_spec("xllamacpp") is None:
+        yield _note("local:smollm2", "not installed: pip install 'pytest-llmeval[local]'")
+    elif smollm2_path(default_cache_dir()) is None:
+        yield _note("local:smollm2", "installed; the weights (93 MB) come with its first use or llmeval models fetch")
+    else:
+        yield _ok("local:smollm2", f"ready, weights in {default_cache_dir()}")
+
+
+def _keys(project: Project) -> Iterator[Finding]:
+    for name in ("OPENAI_API_KEY", "LLMEVAL_API_KEY"):
+        yield _ok(name, "set") if project.environ.get(name) else _note(name, "not set")
+    chosen = project.value("model")
+    yield _ok("default model", chosen or "local:smollm2 where installed")
+
+
+def _files(project: Project) -> Iterator[Finding]:
+    yield _ok("project", str(project.root))
+    yield _tried("models.yaml", lambda: f"{len(project_models(project))} models")
+    path = project.thresholds
+    if path.exists():
+        shown = project.shown(path)
+        yield _tried(shown, lambda: f"{len(load_thresholds(path, shown_as=shown).suites)} suites have rules")
+    else:
+        yield _note("thresholds.yaml", "none: a miss fails its test, no rule is judged")
+    database = project.database
+    yield _tried(project.shown(database), lambda: _checked(database))
+
+
+def _servers(project: Project) -> Iterator[Finding]:
+    urls = {model.spec.base_url.url for model in _listed(project) if model.spec.base_url is not None}
+    if project.environ.get("OPENAI_BASE_URL"):
+        urls.add(project.environ["OPENAI_BASE_URL"])
+    for url in sorted(urls):
+        parts = urlsplit(url)
+        place = f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
+        try:
+            host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+            socket.create_connection((host, port), timeout=_CONNECT_S).close()
+        except OSError as error:
+            yield Finding(state="problem", what=f"server {place}", found=f"not reachable: {error}")
+        else:
+            yield _ok(f"server {place}", "reachable")
+
+
+def _options(project: Project) -> Iterator[Finding]:
+    """Ask pytest itself, in a process of its own, who took our short option names."""
+    command = [sys.executable, "-m", "pytest", "-p", "pytest_llmeval.bridge.probe", "-p", "no:cacheprovider"]
+    try:
+        done = subprocess.run(
+            command, cwd=project.root, capture_output=True, text=True, timeout=_PROBE_S, stdin=subprocess.DEVNULL, check=False
+        )
+        line = next(line for line in done.stdout.splitlines() if line.startswith("{"))
+        taken = json.loads(line)
+    except (OSError, subprocess.TimeoutExpired, StopIteration, json.JSONDecodeError):
+        yield Finding(state="problem", what="pytest", found="does not start in this project; run pytest --version")
+        return
+    for name, owner in taken.items():
+        yield _note(f"--{name}", f"belongs to {owner} here; use --llmeval-{name}")
+    if not taken:
+        yield _ok("short options", "all free")
+
+
+def _checked(database: Path) -> str:
+    check_database(database)
+    return "fine" if database.exists() else "none yet"
+
+
+def _listed(project: Project) -> list[NamedModel]:
+    try:
+        return list(project_models(project).values())
+    except UserError:
+        return []
+
+
+def _tried(what: str, look: Callable[[], str]) -> Finding:
+    try:
+        return _ok(what, look())
+    except UserError as error:
+        return Finding(state="problem", what=what, found=str(error))
+
+
+def _ok(what: str, found: str) -> Finding:
+    return Finding(state="ok", what=what, found=found)
+
+
+def _note(what: str, found: str) -> Finding:
+    return Finding(state="note", what=what, found=found)
+
+
+_LOOKS = (_versions, _embedded, _keys, _files, _servers, _options)

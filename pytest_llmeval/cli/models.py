@@ -1,0 +1,66 @@
+"""Models: which there are, and the weights of the embedded one."""
+
+import click
+
+from pytest_llmeval.cli.output import emit_json, json_option, terminal_width
+from pytest_llmeval.cli.project import Project, find_project
+from pytest_llmeval.core.errors import ModelError
+from pytest_llmeval.loaders.strict_yaml import load_strict
+from pytest_llmeval.models import NamedModel, default_cache_dir, fetch_smollm2, named_models, smollm2_path, verify_smollm2
+from pytest_llmeval.reports.table import table_lines
+
+__all__ = ["models", "project_models"]
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def models(context: click.Context) -> None:
+    """List the models of models.yaml and the embedded one; fetch its weights."""
+    if context.invoked_subcommand is None:
+        context.invoke(list_models)
+
+
+@models.command("list")
+@json_option
+def list_models(as_json: bool) -> None:
+    """List what --model understands by name here."""
+    rows = [_row(model) for model in project_models(find_project()).values()]
+    fetched = smollm2_path(default_cache_dir()) is not None
+    rows.append(["smollm2", "local:smollm2", "$0", "fetched" if fetched else "not fetched yet (93 MB)"])
+    if as_json:
+        emit_json([dict(zip(("name", "spec", "price", "note"), row, strict=True)) for row in rows])
+        return
+    columns = [(title, "left") for title in ("name", "spec", "price per million", "note")]
+    for line in table_lines(columns, rows, width=terminal_width()):  # type: ignore[arg-type]  # mypy widens "left"
+        click.echo(line)
+    click.echo("\nAny other SPEC works as well: gpt-4o-mini, openai:NAME@http://host:port/v1")
+
+
+@models.command()
+@click.argument("name", type=click.Choice(["smollm2"]), default="smollm2")
+@json_option
+def fetch(name: str, as_json: bool) -> None:
+    """Fetch the weights of the embedded model into the cache folder, or check those that are there."""
+    cache = default_cache_dir()
+    path = fetch_smollm2(cache, lambda line: click.echo(line, err=True), environ=find_project().environ)
+    if not verify_smollm2(cache):
+        raise ModelError(f"{path}: the file is damaged (wrong sha256); remove it and fetch it again")
+    if as_json:
+        emit_json({"name": name, "path": str(path), "verified": True})
+    else:
+        click.echo(f"{path}: there, sha256 is right")
+
+
+def project_models(project: Project) -> dict[str, NamedModel]:
+    """Return the models of the project's models.yaml by name; none where it has no such file."""
+    path = project.root / "models.yaml"
+    if not path.exists():
+        return {}
+    document = load_strict(path, error=ModelError, shown_as=path.name)
+    return named_models(document.data, path.name, document.line_of)
+
+
+def _row(model: NamedModel) -> list[str]:
+    prices = model.prices
+    price = f"${prices.input_usd_per_million:g} in, ${prices.output_usd_per_million:g} out" if prices else "unknown"
+    return [model.name, model.spec.text, price, f"key in {model.api_key_env}" if model.api_key_env else ""]

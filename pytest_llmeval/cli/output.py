@@ -1,0 +1,47 @@
+"""What every subcommand shares: the database option, JSON on request, the width of the terminal."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from pytest_llmeval.cli.project import Project
+from pytest_llmeval.core.errors import StoreError
+from pytest_llmeval.core.transport import plain
+from pytest_llmeval.store.sqlite import SqliteStore
+
+__all__ = ["database_option", "emit_json", "json_option", "open_store", "terminal_width"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def database_option(function: F) -> F:
+    """Add ``--llmeval-db PATH`` to a subcommand, as the argument ``database``."""
+    add = click.option("--llmeval-db", "--db", "database", type=click.Path(path_type=Path), help="The database file.")
+    return add(function)
+
+
+def json_option(function: F) -> F:
+    """Add ``--json`` to a subcommand, as the argument ``as_json``."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
+
+
+def open_store(project: Project, database: Path | None) -> SqliteStore:
+    """Return the store of the project; raise StoreError where it has no database."""
+    path = database or project.database
+    if not path.exists():
+        raise StoreError(f"{project.shown(path)}: no such database; `pytest evals` makes one, --llmeval-db names another")
+    return SqliteStore(path)
+
+
+def emit_json(value: Any) -> None:
+    """Print ``value`` as indented JSON."""
+    click.echo(json.dumps(plain(value), indent=2, ensure_ascii=False))
+
+
+def terminal_width() -> int:
+    """Return how many characters a line may have."""
+    return shutil.get_terminal_size((80, 24)).columns

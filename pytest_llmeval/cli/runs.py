@@ -1,0 +1,135 @@
+"""Stored runs: list them, show one, judge one again."""
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pytest_llmeval.cli.output import database_option, emit_json, json_option, open_store, terminal_width
+from pytest_llmeval.cli.project import Project, find_project
+from pytest_llmeval.core.errors import ThresholdsError
+from pytest_llmeval.core.gate import judge
+from pytest_llmeval.core.rules import Thresholds
+from pytest_llmeval.core.status import FAILED, stored_status
+from pytest_llmeval.core.text import one_line
+from pytest_llmeval.loaders.thresholds import load_thresholds
+from pytest_llmeval.reports.run_text import heading, money, run_lines, verdict_line
+from pytest_llmeval.reports.run_view import RunView, view_run
+from pytest_llmeval.reports.table import table_lines
+from pytest_llmeval.store.records import Run
+
+__all__ = ["gate", "runs", "show"]
+
+
+@click.command()
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many, the newest first.")
+@json_option
+@database_option
+def runs(limit: int, as_json: bool, database: Path | None) -> None:
+    """List the recorded runs."""
+    with contextlib.closing(open_store(find_project(), database)) as store:
+        found = store.runs()[:limit]
+    if as_json:
+        emit_json([_run_facts(run) for run in found])
+        return
+    rows = [
+        [
+            run.id,
+            one_line(run.name or "", 40),
+            run.shown_status,
+            run.end.verdict if run.end else "",
+            str(run.end.exit_code) if run.end else "",
+            ", ".join(run.models),
+        ]
+        for run in found
+    ]
+    columns = [(title, "left") for title in ("run", "name", "status", "verdict", "exit", "models")]
+    for line in table_lines(columns, rows, width=terminal_width()):  # type: ignore[arg-type]  # mypy widens "left"
+        click.echo(line)
+
+
+@click.command()
+@click.argument("run", default="last")
+@click.option("-v", "--verbose", count=True, help="Every slice and more misses; twice: all of them.")
+@json_option
+@database_option
+def show(run: str, verbose: int, as_json: bool, database: Path | None) -> None:
+    """Show one run: its metrics by suite and slice, its verdicts, its misses and errors."""
+    with contextlib.closing(open_store(find_project(), database)) as store:
+        found = store.find_run(run)
+        cases = list(store.cases(found.id))
+        view = view_run(found, cases, store.verdicts(found.id))
+    if as_json:
+        emit_json({**_run_facts(found), "suites": view.suites, "verdict": view.verdict, "cases": cases})
+        return
+    _print(view, verbose + 1)
+
+
+@click.command()
+@click.argument("run", default="last")
+@click.option("--thresholds", type=click.Path(path_type=Path), help="The rules; thresholds.yaml of the project.")
+@json_option
+@database_option
+def gate(run: str, thresholds: Path | None, as_json: bool, database: Path | None) -> int:
+    """Judge a stored run again by today's rules, without any model call. The exit status is that of the gate."""
+    project = find_project()
+    rules = _rules(project, thresholds)
+    with contextlib.closing(open_store(project, database)) as store:
+        found = store.find_run(run)
+        cases = list(store.cases(found.id))
+        result = judge(rules, store.judged_cases(found.id), collected=_expected(found), partial=_is_partial(found))
+    view = view_run(found, cases, result.verdicts)
+    status = stored_status(result, rules, cases=[(case.key.suite, case.outcome, case.error_kind) for case in cases])
+    if found.shown_status in ("interrupted", "crashed", "running"):
+        status = (found.end and found.end.exit_code) or FAILED
+    if as_json:
+        emit_json({"run": found.id, "status": status, "verdict": result.verdict, "verdicts": result.verdicts})
+    else:
+        _print(view, 0)
+    return status
+
+
+def _print(view: RunView, verbosity: int) -> None:
+    for line in [*heading(view), "", *run_lines(view, width=terminal_width(), verbosity=verbosity)]:
+        click.echo(line)
+    for verdict in view.not_judged:
+        click.echo(f"not judged: {verdict.suite} {verdict.metric} {verdict.rule}: {verdict.reason}")
+    tokens = f"{view.input_tokens} tokens in, {view.output_tokens} out"
+    click.echo(f"{tokens}, cost {money(view.cost_usd)}")
+    click.echo(verdict_line(view))
+
+
+def _rules(project: Project, given: Path | None) -> Thresholds:
+    path = given or project.thresholds
+    if not path.exists():
+        raise ThresholdsError(f"{project.shown(path)}: no such file; name one with --thresholds")
+    return load_thresholds(path, shown_as=project.shown(path))
+
+
+def _expected(run: Run) -> dict[tuple[str, str], int]:
+    suites = run.settings.get("suites", {})
+    return {(name, model): count for name, suite in suites.items() for model, count in suite.get("expected", {}).items()}
+
+
+def _is_partial(run: Run) -> bool:
+    return bool(run.settings.get("partial"))
+
+
+def _run_facts(run: Run) -> dict[str, Any]:
+    return {
+        "id": run.id,
+        "name": run.name,
+        "status": run.shown_status,
+        "verdict": run.end.verdict if run.end else "none",
+        "exit_code": run.end.exit_code if run.end else None,
+        "started_at": run.started_at,
+        "finished_at": run.end.finished_at if run.end else None,
+        "models": run.models,
+        "git_commit": run.git_commit,
+        "git_branch": run.git_branch,
+        "git_dirty": run.git_dirty,
+        "dataset_digest": run.dataset_digest,
+        "settings": run.settings,
+        "version": run.version,
+    }
