@@ -100,7 +100,9 @@ class CaseMaker:
         try:
             given = inspect.signature(_marker).bind(*marker.args, **marker.kwargs)
         except TypeError as error:
-            raise UserError(f"{where}: marker llmeval: {error}; llmeval(dataset, *, suite, prompt, params, cluster)") from None
+            raise UserError(
+                f"{where}: marker llmeval: {error}; llmeval(dataset, *, suite, prompt, params, cluster)"
+            ) from None
         given.apply_defaults()
         arguments = given.arguments
         _check_marker(arguments, where)

@@ -68,7 +68,9 @@ def _filled(text: str) -> str:
 OPTIONS = (
     Option(name="model", metavar="SPEC", parse=_filled, many=True, help="model under test; repeat it for a matrix"),
     Option(name="limit", metavar="N", parse=_count, help="first N rows of each dataset, after --slice"),
-    Option(name="slice", metavar="NAME", parse=_filled, many=True, help="rows of this slice; repeat it for any of them"),
+    Option(
+        name="slice", metavar="NAME", parse=_filled, many=True, help="rows of this slice; repeat it for any of them"
+    ),
     Option(name="epochs", metavar="K", parse=_count, help="run every row K times (default 1)"),
     Option(name="timeout-s", metavar="S", parse=_seconds, help="seconds for one call with its retries (default 120)"),
     Option(name="thresholds", metavar="PATH", parse=_filled, help="rules of the gate (default thresholds.yaml)"),
@@ -114,7 +116,9 @@ class Settings:
 
 def add_options(parser: pytest.Parser) -> None:
     """Declare the long options and the ini keys; no short name, so that nobody's project breaks."""
-    group = parser.getgroup("llmeval", "evals of language models (each --llmeval-NAME is also --NAME where that is free)")
+    group = parser.getgroup(
+        "llmeval", "evals of language models (each --llmeval-NAME is also --NAME where that is free)"
+    )
     for option in OPTIONS:
         group.addoption(
             option.long_flag,

@@ -1,6 +1,7 @@
 """A plugin for ``llmeval doctor``: pytest starts, says in one JSON line who took our short option names, and ends."""
 
 import json
+import sys
 
 import pytest
 
@@ -13,7 +14,8 @@ __all__: list[str] = []
 def pytest_cmdline_main(config: pytest.Config) -> int:
     """Print the names that others declared, with what their help says, in place of running tests."""
     taken = taken_short_names(config._parser)
-    print(json.dumps({option.name: _owner(config, option.name) for option in OPTIONS if option.name in taken}))
+    owners = {option.name: _owner(config, option.name) for option in OPTIONS if option.name in taken}
+    sys.stdout.write(json.dumps(owners) + "\n")
     return 0
 
 

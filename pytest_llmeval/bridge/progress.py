@@ -13,7 +13,12 @@ class Progress:
     """Counts finished cases and says now and then how many, how fast, how long still, and what was spent."""
 
     def __init__(
-        self, total: int, write: Callable[[str], None], *, is_terminal: bool, clock: Callable[[], float] = time.monotonic
+        self,
+        total: int,
+        write: Callable[[str], None],
+        *,
+        is_terminal: bool,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Begin to count.
 
@@ -51,6 +56,4 @@ class Progress:
         spent = "cost unknown" if self._cost_usd is None else f"${self._cost_usd:.4f}" if self._cost_usd else "$0"
         counts = f"{self._missed} missed, {self._errors} errors"
         speed = f"{rate:.1f}/s" if rate >= 1 else f"{rate * 60:.1f}/min"
-        return (
-            f"llmeval {self._done}/{self._total}, {counts}, {speed}, {left_s // 60}:{left_s % 60:02d} left, {spent}"
-        )
+        return f"llmeval {self._done}/{self._total}, {counts}, {speed}, {left_s // 60}:{left_s % 60:02d} left, {spent}"

@@ -130,7 +130,9 @@ class Recorder:
         if self._store is None:
             return
         width, verbosity = terminalreporter._tw.fullwidth, self._config.option.verbose
-        view = view_run(self._store.find_run(self._run_id), self._store.cases(self._run_id), self._store.verdicts(self._run_id))
+        view = view_run(
+            self._store.find_run(self._run_id), self._store.cases(self._run_id), self._store.verdicts(self._run_id)
+        )
         terminalreporter.section("llmeval")
         if verbosity >= -1:
             for line in run_lines(view, width=width, verbosity=verbosity):

@@ -112,7 +112,13 @@ def _options(project: Project) -> Iterator[Finding]:
     command = [sys.executable, "-m", "pytest", "-p", "pytest_llmeval.bridge.probe", "-p", "no:cacheprovider"]
     try:
         done = subprocess.run(
-            command, cwd=project.root, capture_output=True, text=True, timeout=_PROBE_S, stdin=subprocess.DEVNULL, check=False
+            command,
+            cwd=project.root,
+            capture_output=True,
+            text=True,
+            timeout=_PROBE_S,
+            stdin=subprocess.DEVNULL,
+            check=False,
         )
         line = next(line for line in done.stdout.splitlines() if line.startswith("{"))
         taken = json.loads(line)

@@ -6,7 +6,14 @@ from pytest_llmeval.cli.output import emit_json, json_option, terminal_width
 from pytest_llmeval.cli.project import Project, find_project
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.loaders.strict_yaml import load_strict
-from pytest_llmeval.models import NamedModel, default_cache_dir, fetch_smollm2, named_models, smollm2_path, verify_smollm2
+from pytest_llmeval.models import (
+    NamedModel,
+    default_cache_dir,
+    fetch_smollm2,
+    named_models,
+    smollm2_path,
+    verify_smollm2,
+)
 from pytest_llmeval.reports.table import table_lines
 
 __all__ = ["models", "project_models"]

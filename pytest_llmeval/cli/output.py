@@ -33,7 +33,9 @@ def open_store(project: Project, database: Path | None) -> SqliteStore:
     """Return the store of the project; raise StoreError where it has no database."""
     path = database or project.database
     if not path.exists():
-        raise StoreError(f"{project.shown(path)}: no such database; `pytest evals` makes one, --llmeval-db names another")
+        raise StoreError(
+            f"{project.shown(path)}: no such database; `pytest evals` makes one, --llmeval-db names another"
+        )
     return SqliteStore(path)
 
 

@@ -67,7 +67,12 @@ def _sections(folder: Path) -> Iterator[Mapping[str, object]]:
         section = _toml(folder / name)
         if section is not None:
             yield section
-    for name, title in (("pytest.ini", "pytest"), (".pytest.ini", "pytest"), ("tox.ini", "pytest"), ("setup.cfg", "tool:pytest")):
+    for name, title in (
+        ("pytest.ini", "pytest"),
+        (".pytest.ini", "pytest"),
+        ("tox.ini", "pytest"),
+        ("setup.cfg", "tool:pytest"),
+    ):
         parser = configparser.ConfigParser(interpolation=None)
         try:
             parser.read(folder / name, encoding="utf-8")

@@ -109,7 +109,9 @@ def _rules(project: Project, given: Path | None) -> Thresholds:
 
 def _expected(run: Run) -> dict[tuple[str, str], int]:
     suites = run.settings.get("suites", {})
-    return {(name, model): count for name, suite in suites.items() for model, count in suite.get("expected", {}).items()}
+    return {
+        (name, model): count for name, suite in suites.items() for model, count in suite.get("expected", {}).items()
+    }
 
 
 def _is_partial(run: Run) -> bool:

@@ -5,7 +5,7 @@ Every rule is judged for each model by itself. It never raises on what a run hol
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from pytest_llmeval.core.errors import ErrorKind
@@ -87,14 +87,13 @@ class _Group:
     """Scores of the suite, of any model."""
     unfinished: int
     """Cases that were collected and never finished."""
-
-    @property
-    def finished(self) -> int:
-        return sum(case.outcome != "skipped" for case in self.cases)
-
-    @property
-    def errors(self) -> int:
-        return sum(case.outcome == "error" for case in self.cases)
+    finished: int
+    """Cases that were not skipped."""
+    errors: int
+    stopped: Sequence[str]
+    """Kinds of the errors that stop a run."""
+    columns: dict[str, Column] = field(default_factory=dict)
+    """What was read so far, by metric."""
 
     @property
     def too_many_errors(self) -> bool:
@@ -105,10 +104,15 @@ class _Group:
         """Why no rule can pass here, whatever the values are."""
         if self.unfinished:
             return f"{self.unfinished} of {self.unfinished + len(self.cases)} cases did not finish"
-        stopped = sorted({str(case.error_kind) for case in self.cases if case.error_kind in _STOPPED})
-        if stopped:
-            return f"the run was stopped ({', '.join(stopped)})"
+        if self.stopped:
+            return f"the run was stopped ({', '.join(self.stopped)})"
         return f"{self.errors} errors in {self.finished} cases" if self.too_many_errors else None
+
+    def column(self, metric: str) -> Column:
+        """Return all readings of ``metric``, read once."""
+        if metric not in self.columns:
+            self.columns[metric] = read_column(metric, self.cases)
+        return self.columns[metric]
 
 
 def judge(
@@ -150,7 +154,10 @@ def _judge_suite(
 ) -> Iterator[Verdict]:
     expected = {model: count for (suite, model), count in collected.items() if suite == rules.name and count}
     models = sorted({case.model for case in cases} | expected.keys())
-    groups = [_group(rules, model, cases, expected) for model in models]
+    names = score_names(cases)
+    groups = [
+        _group(rules, model, [case for case in cases if case.model == model], names, expected) for model in models
+    ]
     yield from (_error_rate(group) for group in groups if group.too_many_errors)
     for rule in rules.rules:
         chosen = [group for group in groups if rule.model in (None, group.model)]
@@ -159,32 +166,44 @@ def _judge_suite(
             yield _verdict(rule, rule.model, _not_selected(rule, selected=bool(groups)))
 
 
-def _group(rules: SuiteRules, model: str, cases: Sequence[JudgedCase], expected: Mapping[str, int]) -> _Group:
-    mine = [case for case in cases if case.model == model]
-    missing = max(0, expected.get(model, 0) - len(mine))
-    return _Group(rules=rules, model=model, cases=mine, names=score_names(cases), unfinished=missing)
+def _group(
+    rules: SuiteRules, model: str, cases: Sequence[JudgedCase], names: Sequence[str], expected: Mapping[str, int]
+) -> _Group:
+    return _Group(
+        rules=rules,
+        model=model,
+        cases=cases,
+        names=names,
+        unfinished=max(0, expected.get(model, 0) - len(cases)),
+        finished=sum(case.outcome != "skipped" for case in cases),
+        errors=sum(case.outcome == "error" for case in cases),
+        stopped=sorted({str(case.error_kind) for case in cases if case.error_kind in _STOPPED}),
+    )
 
 
 def _judge_rule(rule: Rule, group: _Group) -> Decision:
-    chosen = [case for case in group.cases if rule.slice is None or rule.slice in case.slices]
-    if not chosen and not group.unfinished:
+    column = group.column(rule.metric).part(rule.slice)
+    if not column.readings and not group.unfinished:
         return _not_selected(rule, selected=True)
     if rule.kind in REGRESSION_KINDS:  # the place of the paired statistics, once a run can have a baseline
         return Decision(verdict="not_judged", reason="no baseline")
     unknown = _unknown_metric(rule, group)
     if unknown:
         return Decision(verdict="unmeasurable", reason=unknown)
-    column = _with_unfinished(read_column(rule.metric, chosen), group.unfinished)
     if column.count("no_judge") and not column.count("scored"):
         return _no_judge(group.rules.settings)
     errors_are_the_question = rule.metric == "error_rate" and not group.unfinished
-    return decide(rule, column, broken=None if errors_are_the_question else group.broken)
+    return decide(
+        rule,
+        _with_unfinished(column, group.unfinished),
+        broken=None if errors_are_the_question else group.broken,
+    )
 
 
 def _with_unfinished(column: Column, unfinished: int) -> Column:
     """Return ``column`` with a reading that could be any value for each case that did not finish."""
     ghosts = (Reading(sample_id="?", unit=("", -1 - number), state="open") for number in range(unfinished))
-    return Column(metric=column.metric, readings=(*column.readings, *ghosts), errors=column.errors)
+    return Column(metric=column.metric, readings=(*column.readings, *ghosts))
 
 
 def _unknown_metric(rule: Rule, group: _Group) -> str | None:

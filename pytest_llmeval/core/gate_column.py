@@ -39,6 +39,9 @@ class Reading:
     """Finite; None unless ``state`` is ``scored``."""
     hit: bool | None = None
     """Whether it is good enough: passed, or a value of 1 where nothing was demanded; None without a value."""
+    slices: tuple[str, ...] = ()
+    is_error: bool = False
+    """Whether the case ended in an error; it may have a value nevertheless."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +50,17 @@ class Column:
 
     metric: str
     readings: tuple[Reading, ...]
-    errors: int
-    """Cases that ended in an error, whether or not they have a value."""
+
+    @property
+    def errors(self) -> int:
+        """Cases that ended in an error, whether or not they have a value."""
+        return sum(reading.is_error for reading in self.readings)
+
+    def part(self, name: str | None) -> "Column":
+        """Return the readings of the slice ``name``; all of them where it is None."""
+        if name is None:
+            return self
+        return Column(metric=self.metric, readings=tuple(r for r in self.readings if name in r.slices))
 
     def count(self, *states: State) -> int:
         """Return how many cases are in one of ``states``."""
@@ -83,25 +95,26 @@ class Column:
 
 def sample_means(grouped: Grouped) -> list[float]:
     """Return the mean of each unit that has a value."""
-    return [average for values in grouped.values() if (average := mean(values)) is not None]
+    means = (values[0] if len(values) == 1 else mean(values) for values in grouped.values())
+    return [average for average in means if average is not None]
 
 
 def read_column(metric: str, cases: Iterable[JudgedCase]) -> Column:
     """Return what ``cases`` (of one suite and model) say of ``metric``."""
-    kept = tuple(cases)
-    readings = tuple(_read(metric, case) for case in kept)
-    return Column(metric=metric, readings=readings, errors=sum(case.outcome == "error" for case in kept))
+    return Column(metric=metric, readings=tuple(_read(metric, case) for case in cases))
 
 
 def _read(metric: str, case: JudgedCase) -> Reading:
-    unit = (case.sample_id, case.epoch if metric == "error_rate" else 0)
-    if case.outcome == "skipped":
-        return Reading(sample_id=case.sample_id, unit=unit, state="skipped")
-    value = _value(metric, case)
-    if value is None or (metric == "latency_s" and case.cached):
-        return Reading(sample_id=case.sample_id, unit=unit, state=_missing(metric, case))
-    hit = _hit(metric, case, value)
-    return Reading(sample_id=case.sample_id, unit=unit, state="scored", value=value, hit=hit)
+    value = None if case.outcome == "skipped" else _value(metric, case)
+    return Reading(
+        sample_id=case.sample_id,
+        unit=(case.sample_id, case.epoch if metric == "error_rate" else 0),
+        state=_missing(metric, case) if value is None else "scored",
+        value=value,
+        hit=None if value is None else _hit(metric, case, value),
+        slices=case.slices,
+        is_error=case.outcome == "error",
+    )
 
 
 def _value(metric: str, case: JudgedCase) -> float | None:
@@ -117,6 +130,8 @@ def _value(metric: str, case: JudgedCase) -> float | None:
 
 def _measured(metric: str, case: JudgedCase) -> float | None:
     """Return a number of the calls; time and tokens of calls that broke on the way are no answer's."""
+    if metric == "latency_s" and case.cached:
+        return None
     if metric != "cost_usd" and case.outcome == "error" and case.error_kind in LOST_KINDS:
         return None
     found: float | None = getattr(case, metric)
@@ -124,7 +139,9 @@ def _measured(metric: str, case: JudgedCase) -> float | None:
 
 
 def _missing(metric: str, case: JudgedCase) -> State:
-    """Return why a case that was not skipped has no value."""
+    """Return why a case has no value."""
+    if case.outcome == "skipped":
+        return "skipped"
     if metric in MEASURED_METRICS:
         return _missing_measure(metric, case)
     status = case.statuses.get(metric)

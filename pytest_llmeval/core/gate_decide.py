@@ -7,7 +7,7 @@ valid: then a rule can only fail, and only where it fails whatever the lost case
 """
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -76,7 +76,7 @@ def name_samples(ids: Collection[str]) -> str:
 
 def _decide_every(column: Column, broken: str | None) -> Decision:
     """Any miss fails; without one, a case without a value leaves the rule open."""
-    shown = _shown(column)
+    shown = _shown(column, column.grouped())
     missed = {reading.sample_id for reading in column.readings if reading.hit is False}
     if missed:
         return replace(shown, verdict="fail", reason=f"missed by {name_samples(missed)}")
@@ -90,13 +90,12 @@ def _decide_every(column: Column, broken: str | None) -> Decision:
 def _decide_pass_at(rule: Rule, column: Column, broken: str | None) -> Decision:
     """As any bound, over hits instead of values, once each sample has enough attempts."""
     hits = tuple(
-        reading if reading.hit is None else replace(reading, value=float(reading.hit))
-        for reading in column.readings
+        reading if reading.hit is None else replace(reading, value=float(reading.hit)) for reading in column.readings
     )
     counted = replace(column, readings=hits)
     attempts = counted.grouped()
-    wanted = {reading.sample_id: reading.unit for reading in hits if reading.state != "skipped"}
-    short = [sample_id for sample_id, unit in wanted.items() if len(attempts.get(unit, ())) < (rule.k or 1)]
+    units = {reading.unit for reading in hits if reading.state != "skipped"}
+    short = {unit[0] for unit in units if len(attempts.get(unit, ())) < (rule.k or 1)}
     if short:
         found = f"needs {rule.k} scored epochs of each sample; fewer in {name_samples(short)}"
         return Decision(verdict="unmeasurable", n=len(attempts), reason=broken or found)
@@ -104,26 +103,27 @@ def _decide_pass_at(rule: Rule, column: Column, broken: str | None) -> Decision:
 
 
 def _decide_bound(rule: Rule, column: Column, broken: str | None) -> Decision:
-    shown = _shown(column, rule)
-    if _statistic(rule, column.grouped()) is None:
+    grouped = column.grouped()
+    shown = _shown(column, grouped, rule)
+    if (measured := _statistic(rule, grouped)) is None:
         found = f"the interval of {shown.n} values cannot be estimated"
         return replace(shown, verdict="unmeasurable", reason=broken or found)
     states: tuple[State, ...] = ("open", "lost") if broken else ("open",)
-    ends = _ends(rule, column, states)
+    ends = _ends(rule, column, states) if column.count(*states) else [measured, measured]
     met = {_meets(rule, end) for end in ends}
     if met == {False}:
         return replace(shown, verdict="fail", reason=_why_failed(rule, ends, broken))
     if broken or met != {True}:
         return replace(shown, verdict="unmeasurable", reason=broken or _why_open(column, ends))
-    return replace(shown, verdict="pass", reason=_rerun(rule, column))
+    return replace(shown, verdict="pass", reason=_rerun(rule, sample_means(grouped)))
 
 
-def _shown(column: Column, rule: Rule | None = None) -> Decision:
+def _shown(column: Column, grouped: Grouped, rule: Rule | None = None) -> Decision:
     """Return the numbers of a decision: the value over what was scored, n and the interval."""
     if rule is not None and rule.kind in ("max_p50", "max_p95", "max_total"):
-        value = _statistic(rule, column.grouped())
+        value = _statistic(rule, grouped)
         return Decision(verdict="unmeasurable", value=_finite(value), n=column.count("scored"))
-    values = _per_sample(rule, column.grouped())
+    values = _per_sample(rule, grouped)
     interval = _interval(column, values)
     return Decision(
         verdict="unmeasurable",
@@ -215,11 +215,10 @@ def _why_empty(column: Column) -> str:
     return f"no case has a value of {one_line(column.metric, 60)!r} ({found})"
 
 
-def _rerun(rule: Rule, column: Column) -> str | None:
+def _rerun(rule: Rule, values: Sequence[float]) -> str | None:
     """Return a warning where a rerun of the same system is likely to miss the bar, by chance alone."""
     if rule.kind not in ("min", "max") or rule.bound is None:
         return None
-    values = column.samples()
     value, error = mean(values), standard_error(values)
     if value is None or not error:
         return None

@@ -10,9 +10,7 @@ __all__ = ["check_names", "closest", "did_you_mean", "show_key"]
 _SHOWN = 60
 
 
-def check_names(
-    thresholds: Thresholds, suites: Mapping[str, SuiteSeen], *, everything_collected: bool
-) -> list[str]:
+def check_names(thresholds: Thresholds, suites: Mapping[str, SuiteSeen], *, everything_collected: bool) -> list[str]:
     """Return one message per name in ``thresholds`` that cannot be right; an empty list is well.
 
     A slice is wrong where its suite was read to the end without it, a model where its suite was collected and

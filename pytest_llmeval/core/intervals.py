@@ -36,7 +36,7 @@ def total(values: Sequence[float]) -> float:
     try:
         return math.fsum(ordered)
     except OverflowError:
-        return math.fsum(value / len(ordered) for value in ordered) * len(ordered)
+        return _half_mean(ordered) * 2 * len(ordered)
 
 
 def mean(values: Sequence[float]) -> float | None:
@@ -47,7 +47,7 @@ def mean(values: Sequence[float]) -> float | None:
     try:
         average = math.fsum(ordered) / len(ordered)
     except OverflowError:
-        average = math.fsum(value / len(ordered) for value in ordered)
+        average = _half_mean(ordered) * 2
     return min(max(average, ordered[0]), ordered[-1])
 
 
@@ -137,3 +137,8 @@ def pass_at_k(n: int, c: int, k: int) -> float:
         k: Attempts allowed, from 1.
     """
     return 1 - math.comb(n - c, k) / math.comb(n, k)
+
+
+def _half_mean(values: Sequence[float]) -> float:
+    """Return half the mean of values whose sum is too large; the half leaves room for rounding on the way."""
+    return math.fsum(value / len(values) / 2 for value in values)

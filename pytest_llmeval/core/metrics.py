@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pytest_llmeval.core.gate_case import JudgedCase
-from pytest_llmeval.core.gate_column import read_column
+from pytest_llmeval.core.gate_column import Column, read_column
 from pytest_llmeval.core.intervals import mean, score_interval
 
 __all__ = ["Metric", "score_names", "summarise"]
@@ -56,25 +56,24 @@ def summarise(cases: Iterable[JudgedCase]) -> tuple[Metric, ...]:
 
 def _summarise_group(cases: Sequence[JudgedCase]) -> Iterable[Metric]:
     names = ["pass_rate", *score_names(cases)]
+    columns = [read_column(name, cases) for name in names]
     for part in (None, *sorted({name for case in cases for name in case.slices})):
-        chosen = [case for case in cases if part is None or part in case.slices]
-        yield from (_metric(name, part, chosen) for name in names)
+        yield from (_metric(column.part(part), part, cases[0]) for column in columns)
 
 
-def _metric(name: str, part: str | None, cases: Sequence[JudgedCase]) -> Metric:
-    column = read_column(name, cases)
+def _metric(column: Column, part: str | None, any_case: JudgedCase) -> Metric:
     samples = column.samples()
     interval = score_interval(samples)
     return Metric(
-        name=name,
-        suite=cases[0].suite,
-        model=cases[0].model,
+        name=column.metric,
+        suite=any_case.suite,
+        model=any_case.model,
         slice=part,
         n=len(samples),
         value=mean(samples),
         low=interval.low if interval else None,
         high=interval.high if interval else None,
-        collected=len(cases),
+        collected=len(column.readings),
         scored=column.count("scored"),
         errors=column.errors,
         skipped=column.count("skipped"),

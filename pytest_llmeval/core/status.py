@@ -6,7 +6,16 @@ from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.gate import GateResult, SessionVerdict
 from pytest_llmeval.core.rules import OnInconclusive, Thresholds
 
-__all__ = ["FAILED", "MONEY_KINDS", "PASSED", "UNMEASURABLE", "exit_status", "is_decided", "on_inconclusive", "stored_status"]
+__all__ = [
+    "FAILED",
+    "MONEY_KINDS",
+    "PASSED",
+    "UNMEASURABLE",
+    "exit_status",
+    "is_decided",
+    "on_inconclusive",
+    "stored_status",
+]
 
 PASSED = 0
 FAILED = 1

@@ -1,17 +1,17 @@
 """JSON as RFC 8259 has it, and nothing that Python's reader adds to it.
 
 Python's ``json`` accepts ``NaN``, lets the last of two equal keys win, turns ``1e999`` into infinity and ends in a
-RecursionError or a ValueError of its own on deep or long input. Here each of these is one ``JSONRefused``.
+RecursionError or a ValueError of its own on deep or long input. Here each of these is one ``NotJsonError``.
 """
 
 import json
 import math
 from typing import Any
 
-__all__ = ["JSONRefused", "canonical", "parse", "parse_at"]
+__all__ = ["NotJsonError", "canonical", "parse", "parse_at"]
 
 
-class JSONRefused(ValueError):
+class NotJsonError(ValueError):
     """The text is not JSON; the message says what was found, without the text itself."""
 
 
@@ -19,7 +19,7 @@ def parse(text: str | bytes) -> Any:
     """Return the value that ``text`` holds.
 
     Raises:
-        JSONRefused: for anything but one JSON value: bad syntax, bad UTF-8, NaN, Infinity, a number beyond
+        NotJsonError: for anything but one JSON value: bad syntax, bad UTF-8, NaN, Infinity, a number beyond
             double precision, an integer of more than 4,300 digits, a repeated key, nesting that is too deep.
     """
     try:
@@ -27,29 +27,29 @@ def parse(text: str | bytes) -> Any:
             text = text.decode("utf-8")
         return _DECODER.decode(text)
     except UnicodeDecodeError as error:
-        raise JSONRefused(f"byte {error.start + 1} is not UTF-8") from None
+        raise NotJsonError(f"byte {error.start + 1} is not UTF-8") from None
     except ValueError as error:
         raise _refusal(error) from None
     except RecursionError:
-        raise JSONRefused("nested too deeply") from None
+        raise NotJsonError("nested too deeply") from None
 
 
 def parse_at(text: str, start: int) -> tuple[Any, int]:
-    """Return the value that begins at ``text[start]`` and the index behind it; raise JSONRefused as ``parse`` does."""
+    """Return the value that begins at ``text[start]`` and the index behind it; raise NotJsonError as ``parse`` does."""
     try:
         return _DECODER.raw_decode(text, start)
     except ValueError as error:
         raise _refusal(error) from None
     except RecursionError:
-        raise JSONRefused("nested too deeply") from None
+        raise NotJsonError("nested too deeply") from None
 
 
-def _refusal(error: ValueError) -> JSONRefused:
-    if isinstance(error, JSONRefused):
+def _refusal(error: ValueError) -> NotJsonError:
+    if isinstance(error, NotJsonError):
         return error
     if isinstance(error, json.JSONDecodeError):
-        return JSONRefused(f"{error.msg} at character {error.pos + 1}")
-    return JSONRefused("a number with too many digits")
+        return NotJsonError(f"{error.msg} at character {error.pos + 1}")
+    return NotJsonError("a number with too many digits")
 
 
 def canonical(value: Any) -> str:
@@ -68,19 +68,19 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         seen: set[str] = set()
         for key, _ in pairs:
             if key in seen:
-                raise JSONRefused(f"key {key!r} stands twice in one object")
+                raise NotJsonError(f"key {key!r} stands twice in one object")
             seen.add(key)
     return result
 
 
 def _no_constant(name: str) -> Any:
-    raise JSONRefused(f"{name} is not JSON")
+    raise NotJsonError(f"{name} is not JSON")
 
 
 def _finite(digits: str) -> float:
     number = float(digits)
     if not math.isfinite(number):
-        raise JSONRefused(f"{digits[:40]} is beyond double precision")
+        raise NotJsonError(f"{digits[:40]} is beyond double precision")
     return number
 
 

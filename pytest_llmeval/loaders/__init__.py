@@ -1,1 +1,1 @@
-
+"""What people write: datasets, prompts, YAML files, thresholds."""

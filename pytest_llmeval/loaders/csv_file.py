@@ -58,7 +58,9 @@ class CsvFile:
         where = f"{self.shown}:{ref.line}"
         cells = _cells(raw, where)
         if len(cells) != len(self._header):
-            raise DatasetError(f"{where}: {len(cells)} cells under {len(self._header)} columns; quote cells with commas")
+            raise DatasetError(
+                f"{where}: {len(cells)} cells under {len(self._header)} columns; quote cells with commas"
+            )
         return to_sample(_row(self._header, cells), where)
 
 

@@ -1,10 +1,10 @@
-"""JSONL: one JSON object a line, read as a stream. Lines end with ``\\n`` only; a BOM and CRLF are accepted."""
+r"""JSONL: one JSON object a line, read as a stream. Lines end with ``\n`` only; a BOM and CRLF are accepted."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 from pytest_llmeval.core.errors import DatasetError
-from pytest_llmeval.core.strict_json import JSONRefused, parse
+from pytest_llmeval.core.strict_json import NotJsonError, parse
 from pytest_llmeval.core.types import Sample
 from pytest_llmeval.loaders.rows import to_sample
 from pytest_llmeval.loaders.source import RowRef, checksum, reread
@@ -42,6 +42,6 @@ class JsonlFile:
         where = f"{self.shown}:{ref.line}"
         try:
             row = parse(raw.removeprefix(_BOM) if ref.position == 0 else raw)
-        except JSONRefused as error:
+        except NotJsonError as error:
             raise DatasetError(f"{where}: no JSON: {error}") from None
         return to_sample(row, where)

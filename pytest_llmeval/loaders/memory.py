@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_llmeval.core.errors import DatasetError
-from pytest_llmeval.core.strict_json import JSONRefused, parse, parse_at
+from pytest_llmeval.core.strict_json import NotJsonError, parse, parse_at
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.core.types import Sample
 from pytest_llmeval.loaders.rows import to_sample
@@ -54,7 +54,7 @@ def called_rows(function: Callable[[], Iterable[Any]], shown: str) -> Iterator[t
     """Yield the rows that ``function()`` returns; raise DatasetError naming its exception."""
     try:
         yield from enumerate(function(), 1)
-    except Exception as error:  # noqa: BLE001 - the user's own code; it becomes a usage error that names it
+    except Exception as error:
         name = getattr(function, "__qualname__", repr(function))
         raise DatasetError(f"{shown}: {name}() raised {type(error).__name__}: {one_line(str(error))}") from error
 
@@ -91,9 +91,9 @@ def json_rows(path: Path, shown: str) -> Iterator[tuple[int, Any]]:
             if text[index : index + 1] == ",":
                 index += 1
             elif text[index : index + 1] != "]":
-                raise JSONRefused("expected ',' or ']' after a row")
+                raise NotJsonError("expected ',' or ']' after a row")
         parse("[]" + text[index + 1 :])
-    except JSONRefused as error:
+    except NotJsonError as error:
         raise DatasetError(f"{shown}:{line + text.count(chr(10), behind, index)}: no JSON: {error}") from None
 
 

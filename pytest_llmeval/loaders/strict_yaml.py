@@ -272,9 +272,7 @@ class _Loader(yaml.SafeLoader):
             return "another number"
 
     def _refuse(self, place: yaml.Event | yaml.Node, found: str, advice: str) -> NoReturn:
-        raise self.error(
-            f"{self.shown_as}:{_line(place)}: {shorten(found, _SHOWN)}; {shorten(advice, _SHOWN)}"
-        )
+        raise self.error(f"{self.shown_as}:{_line(place)}: {shorten(found, _SHOWN)}; {shorten(advice, _SHOWN)}")
 
 
 def _line(place: yaml.Event | yaml.Node) -> int:

@@ -10,9 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 __all__ = ["FileModel", "JudgeModel", "PassAtModel", "RuleModel", "SettingsModel", "show_value"]
 
 
-_MEANT = re.compile(
-    r"([-+]?[0-9]{1,9}(?:\.[0-9]{1,9}|,(?![0-9]{3}\b)[0-9]{1,9})?(?:[eE][-+]?[0-9]{1,2})?)\s*(%?)"
-)
+_MEANT = re.compile(r"([-+]?[0-9]{1,9}(?:\.[0-9]{1,9}|,(?![0-9]{3}\b)[0-9]{1,9})?(?:[eE][-+]?[0-9]{1,2})?)\s*(%?)")
 """A number that YAML 1.1 reads as text; ``1,000`` could be two numbers, so it is none."""
 
 

@@ -41,9 +41,7 @@ def parse_base_url(text: str, *, where: str) -> BaseUrl:
         parts = urlsplit(text)
         port = parts.port
     except ValueError as error:
-        raise ModelError(
-            f"{where}: the base URL cannot be read ({error}); expected http://host:port/v1"
-        ) from None
+        raise ModelError(f"{where}: the base URL cannot be read ({error}); expected http://host:port/v1") from None
     problem = _problem(text, parts)
     if problem:
         raise ModelError(f"{where}: the base URL {problem}; expected http://host:port/v1")

@@ -24,9 +24,7 @@ _KINDS = {
 _QUOTA_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
 
 
-def read_failure(
-    status: int, headers: Mapping[str, str], body: bytes, redact: Redact, now: datetime
-) -> AttemptError:
+def read_failure(status: int, headers: Mapping[str, str], body: bytes, redact: Redact, now: datetime) -> AttemptError:
     """Return the fault that a response without success stands for.
 
     Args:

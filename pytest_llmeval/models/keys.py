@@ -14,7 +14,7 @@ from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.models.base_url import BaseUrl, parse_base_url
 from pytest_llmeval.models.named import NamedModel
 
-__all__ = ["Account", "DUMMY_KEY", "account_with_key", "find_account"]
+__all__ = ["DUMMY_KEY", "Account", "account_with_key", "find_account"]
 
 DUMMY_KEY = "no-key"
 OPENAI_URL = "https://api.openai.com/v1"
@@ -92,9 +92,7 @@ def _clean(variable: str, environ: Mapping[str, str]) -> str | None:
     """Return the key in ``variable`` without outer spaces; None where it is not set or empty."""
     key = environ.get(variable, "").strip()
     if not (key.isascii() and key.isprintable()):
-        raise ModelError(
-            f"{variable} holds characters that no key holds (a line break, or not ASCII); set it again"
-        )
+        raise ModelError(f"{variable} holds characters that no key holds (a line break, or not ASCII); set it again")
     return key or None
 
 
@@ -112,9 +110,7 @@ def _with_userinfo(base_url: BaseUrl) -> Account:
 
 def _identity(environ: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     """Return the headers that the environment asks for: organisation, project, custom ones."""
-    named = [
-        (header, environ[variable].strip()) for variable, header in _IDENTITY.items() if environ.get(variable)
-    ]
+    named = [(header, environ[variable].strip()) for variable, header in _IDENTITY.items() if environ.get(variable)]
     lines = (line.partition(":") for line in environ.get("OPENAI_CUSTOM_HEADERS", "").splitlines())
     custom = [(name.strip(), value.strip()) for name, colon, value in lines if colon and name.strip()]
     headers = [(name, value) for name, value in (*named, *custom) if name.lower() != "authorization"]

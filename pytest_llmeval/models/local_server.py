@@ -46,9 +46,7 @@ class LocalServer:
         return self._process.pid
 
     @classmethod
-    def start(
-        cls, gguf: Path, log: Path | None = None, *, timeout_s: float = START_TIMEOUT_S
-    ) -> "LocalServer":
+    def start(cls, gguf: Path, log: Path | None = None, *, timeout_s: float = START_TIMEOUT_S) -> "LocalServer":
         """Return a server that answers, a second or so later.
 
         Args:
@@ -130,9 +128,7 @@ def _first_line(process: subprocess.Popen[bytes], timeout_s: float) -> bytes | N
     """Return the first line of the child's stdout (empty where it ended); None after ``timeout_s``."""
     assert process.stdout is not None
     lines: list[bytes] = []
-    reader = threading.Thread(
-        target=lambda out: lines.append(out.readline()), args=(process.stdout,), daemon=True
-    )
+    reader = threading.Thread(target=lambda out: lines.append(out.readline()), args=(process.stdout,), daemon=True)
     reader.start()  # a pipe cannot be read with a time limit on every system
     reader.join(timeout_s)
     return lines[0] if lines else None

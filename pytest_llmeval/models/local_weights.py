@@ -79,9 +79,7 @@ def verify_smollm2(cache_dir: Path, weights: Weights = SMOLLM2) -> bool:
     return path is not None and _sha256(path) == weights.sha256
 
 
-def fetch_smollm2(
-    cache_dir: Path, report: Report, *, environ: Mapping[str, str], weights: Weights = SMOLLM2
-) -> Path:
+def fetch_smollm2(cache_dir: Path, report: Report, *, environ: Mapping[str, str], weights: Weights = SMOLLM2) -> Path:
     """Return the path of the weights, fetched first where they are not in ``cache_dir`` in full size.
 
     Several processes may call this at once: one fetches, the others wait for it.

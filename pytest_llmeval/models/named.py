@@ -22,7 +22,7 @@ from pydantic_core import ErrorDetails
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.models.specs import ModelSpec, parse_spec
 
-__all__ = ["LineOf", "NamedModel", "Prices", "RESERVED_PARAMS", "named_models", "resolve_model"]
+__all__ = ["RESERVED_PARAMS", "LineOf", "NamedModel", "Prices", "named_models", "resolve_model"]
 
 LineOf = Callable[[tuple[str, ...]], int | None]
 """From the path of a key (``("models", "small", "spec")``) to its line, from 1; None where not known."""
@@ -141,20 +141,14 @@ def _model(name: str, row: _ModelRow, where: str, line_of: LineOf) -> NamedModel
     try:
         json.dumps(row.params, allow_nan=False)
     except (TypeError, ValueError) as error:
-        raise _at(
-            where, line_of, ("models", name, "params"), f"params cannot be sent as JSON: {error}"
-        ) from None
+        raise _at(where, line_of, ("models", name, "params"), f"params cannot be sent as JSON: {error}") from None
     try:
         spec = parse_spec(row.spec)
     except ModelError as error:
         raise _at(where, line_of, ("models", name, "spec"), str(error)) from None
     if spec.kind == "local" and row.api_key_env:
-        raise _at(
-            where, line_of, ("models", name, "api_key_env"), f"{spec.text} takes no key; remove 'api_key_env'"
-        )
-    return NamedModel(
-        name=name, spec=spec, params=row.params, prices=_prices(row.prices), api_key_env=row.api_key_env
-    )
+        raise _at(where, line_of, ("models", name, "api_key_env"), f"{spec.text} takes no key; remove 'api_key_env'")
+    return NamedModel(name=name, spec=spec, params=row.params, prices=_prices(row.prices), api_key_env=row.api_key_env)
 
 
 def _prices(row: _PricesRow | None) -> Prices | None:
@@ -170,9 +164,7 @@ def _mistake(error: ErrorDetails, where: str, line_of: LineOf) -> ModelError:
         hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(_KEYS.get(len(path), ()))}"
         return _at(where, line_of, path, f"unknown key {path[-1]!r}; {hint}")
     if error["type"] == "missing":
-        return _at(
-            where, line_of, path[:-1], f"{'.'.join(path[:-1]) or 'the file'}: the key {path[-1]!r} is missing"
-        )
+        return _at(where, line_of, path[:-1], f"{'.'.join(path[:-1]) or 'the file'}: the key {path[-1]!r} is missing")
     shown = f", found {error['input']!r:.80}" if not isinstance(error["input"], dict) else ""
     return _at(where, line_of, path, f"{'.'.join(path) or 'the file'}: {error['msg']}{shown}")
 

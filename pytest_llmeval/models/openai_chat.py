@@ -60,14 +60,10 @@ class OpenAIBackend:
         """Return the answer to ``request``, with attempts, latency and cost, or raise CallError."""
         body = self._body(request)
         try:
-            response = await call_with_retries(
-                lambda: self._attempt(body), policy=self._policy, slot=self._slot
-            )
+            response = await call_with_retries(lambda: self._attempt(body), policy=self._policy, slot=self._slot)
         except CallError as error:
             message = f"{self.name} at {self._account.base_url.host}: {self._redact(str(error))}"
-            raise CallError(
-                message, kind=error.kind, attempts=error.attempts, latency_s=error.latency_s
-            ) from None
+            raise CallError(message, kind=error.kind, attempts=error.attempts, latency_s=error.latency_s) from None
         return replace(response, cost_usd=cost_usd(self._model.prices, response.usage))
 
     async def aclose(self) -> None:
@@ -93,30 +89,23 @@ class OpenAIBackend:
         try:
             content, cut = await self._post(body)
         except HttpStatusError as error:
-            raise read_failure(
-                error.status, error.headers, error.body, self._redact, datetime.now(UTC)
-            ) from None
+            raise read_failure(error.status, error.headers, error.body, self._redact, datetime.now(UTC)) from None
         except openai.APITimeoutError:
             raise AttemptError(ErrorKind.TIMEOUT, "no connection in time", retryable=True) from None
         except openai.APIConnectionError as error:
             raise _connection_fault(error.__cause__ or error) from None
         except httpx2.DecodingError as error:
-            raise AttemptError(
-                ErrorKind.MALFORMED_RESPONSE, f"undecodable body: {error}", retryable=True
-            ) from None
+            raise AttemptError(ErrorKind.MALFORMED_RESPONSE, f"undecodable body: {error}", retryable=True) from None
         except httpx2.RequestError as error:
             raise _connection_fault(error) from None
         if cut:
-            raise AttemptError(
-                ErrorKind.TOO_LARGE, f"the answer is larger than {MAX_BODY_BYTES // 2**20} MiB"
-            )
+            raise AttemptError(ErrorKind.TOO_LARGE, f"the answer is larger than {MAX_BODY_BYTES // 2**20} MiB")
         return read_completion(content, self._redact)
 
     async def _post(self, body: bytes) -> tuple[bytes, bool]:
         """Send one request; return the body of its answer up to the cap, and whether there was more."""
         client = _CLIENTS.get(self._account)
-        # stream=True with httpx2.Response hands out the response unread; it is the SDK's documented way to
-        # own the body.
+        # With stream=True and httpx2.Response the SDK hands out the response unread, so that the cap can hold.
         stream = await client.post(
             "/chat/completions",
             cast_to=httpx2.Response,
@@ -139,10 +128,7 @@ def cost_usd(prices: Prices | None, usage: Usage) -> float | None:
         return 0.0
     if usage.input_tokens is None or usage.output_tokens is None:
         return None
-    total = (
-        usage.input_tokens * prices.input_usd_per_million
-        + usage.output_tokens * prices.output_usd_per_million
-    )
+    total = usage.input_tokens * prices.input_usd_per_million + usage.output_tokens * prices.output_usd_per_million
     return total / 1_000_000
 
 

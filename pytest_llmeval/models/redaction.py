@@ -12,9 +12,7 @@ MASK = "***"
 MIN_SECRET_CHARS = 6
 PREFIX_CHARS = 12
 _USERINFO = re.compile(r"(?<=://)[^/\s@'\"]+@")
-_SECRET_NAME = re.compile(
-    r"(?:^|_)(?:API_?KEY|KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)(?:$|_)", re.IGNORECASE
-)
+_SECRET_NAME = re.compile(r"(?:^|_)(?:API_?KEY|KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)(?:$|_)", re.IGNORECASE)
 
 
 class Redactor:
@@ -50,9 +48,7 @@ def secrets_in(environ: Mapping[str, str]) -> tuple[str, ...]:
 
     Paths are left out: ``SSH_KEY_FILE`` and its like name a place, not a secret.
     """
-    return tuple(
-        value for name, value in environ.items() if _SECRET_NAME.search(name) and value[:1] not in "/~."
-    )
+    return tuple(value for name, value in environ.items() if _SECRET_NAME.search(name) and value[:1] not in "/~.")
 
 
 def _forms(secret: str) -> Iterator[str]:

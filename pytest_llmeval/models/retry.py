@@ -37,7 +37,7 @@ class RetryPolicy:
 
         https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
         """
-        return random.uniform(0, min(self.cap_s, self.base_s * 2 ** (attempt - 1)))
+        return _between(0, min(self.cap_s, self.base_s * 2 ** (attempt - 1)))
 
 
 async def call_with_retries(
@@ -62,9 +62,7 @@ async def call_with_retries(
         response: Response = await retrying(progress.run, attempt)
     except AttemptError as fault:
         message = "; ".join(filter(None, [fault.message, progress.why_over]))
-        raise CallError(
-            message, kind=fault.kind, attempts=progress.attempts, latency_s=progress.latency_s
-        ) from None
+        raise CallError(message, kind=fault.kind, attempts=progress.attempts, latency_s=progress.latency_s) from None
     return replace(response, attempts=progress.attempts, latency_s=progress.latency_s)
 
 
@@ -105,7 +103,7 @@ class _Progress:
     def pause_s(self, state: RetryCallState) -> float:
         """Return the seconds until the next attempt: what the server asks for, else back-off; jittered."""
         asked = self._asked_s(state)
-        return self._policy.backoff_s(self.attempts) if asked is None else asked * random.uniform(1, 1.1)
+        return self._policy.backoff_s(self.attempts) if asked is None else asked * _between(1, 1.1)
 
     def is_over(self, state: RetryCallState) -> bool:
         """Return whether attempts or time are used up, and keep the reason."""
@@ -131,3 +129,8 @@ class _Progress:
         """Return the wait that the last fault asks for."""
         error = state.outcome.exception() if state.outcome else None
         return error.retry_after_s if isinstance(error, AttemptError) else None
+
+
+def _between(low: float, high: float) -> float:
+    """Return a random number in [low, high], so that many callers do not come back at once."""
+    return random.uniform(low, high)  # noqa: S311 - no secret depends on it

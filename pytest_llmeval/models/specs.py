@@ -8,7 +8,7 @@ from typing import Literal, cast, get_args
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.models.base_url import BaseUrl, parse_base_url
 
-__all__ = ["Kind", "LOCAL_NAMES", "ModelSpec", "parse_spec"]
+__all__ = ["LOCAL_NAMES", "Kind", "ModelSpec", "parse_spec"]
 
 Kind = Literal["openai", "local", "anthropic", "hf", "vllm"]
 
@@ -79,9 +79,7 @@ def _local(name: str, url: str | None, shown: str) -> ModelSpec:
     if name in LOCAL_NAMES and url is None:
         return ModelSpec(kind="local", name=name, text=f"local:{name}")
     if url is not None:
-        raise ModelError(
-            f"model {shown!r}: local: takes no URL; a server of your own is openai:NAME@http://…"
-        )
+        raise ModelError(f"model {shown!r}: local: takes no URL; a server of your own is openai:NAME@http://…")
     raise ModelError(f"model {shown!r}: unknown local model {name!r}; did you mean 'local:{LOCAL_NAMES[0]}'?")
 
 

@@ -70,9 +70,7 @@ def _command(requirement: str, target: Path, environ: Mapping[str, str]) -> list
     return [uv, "pip", "install", *options, "--target", str(target), requirement]
 
 
-def _watch(
-    process: subprocess.Popen[bytes], folder: Path, expected: int, report: Callable[[str], None]
-) -> None:
+def _watch(process: subprocess.Popen[bytes], folder: Path, expected: int, report: Callable[[str], None]) -> None:
     """Return when ``process`` has ended; report the bytes on disk every 2 s, and with every tenth of them."""
     last_time, last_share = time.monotonic(), 0.0
     while True:

@@ -23,9 +23,7 @@ Redact = Callable[[str], str]
 def excerpt(body: bytes, redact: Redact) -> str:
     """Return the beginning of ``body`` on one line: at most 200 characters, without secrets and controls."""
     # Redacted before it is cut: half a key at the end would no longer be recognised.
-    text = redact(body[: EXCERPT_CHARS + _REDACTION_MARGIN].decode("utf-8", "backslashreplace"))[
-        :EXCERPT_CHARS
-    ]
+    text = redact(body[: EXCERPT_CHARS + _REDACTION_MARGIN].decode("utf-8", "backslashreplace"))[:EXCERPT_CHARS]
     shown = "".join(char if char.isprintable() else _escape(char) for char in text).strip()
     return shown or "an empty body"
 
@@ -92,9 +90,7 @@ def _text(message: dict[str, Any], *, may_be_empty: bool) -> str:
         raise _UnexpectedError("tool calls and no text, which this version does not read")
     if content is None and may_be_empty:
         return ""
-    raise _UnexpectedError(
-        f"content is {'null' if content is None else type(content).__name__}, not a string"
-    )
+    raise _UnexpectedError(f"content is {'null' if content is None else type(content).__name__}, not a string")
 
 
 def _string(value: object) -> str | None:
@@ -106,16 +102,12 @@ def _usage(value: object) -> Usage:
     """Return the token counts; None in place of whatever is no count."""
     if not isinstance(value, dict):
         return Usage()
-    return Usage(
-        input_tokens=_count(value.get("prompt_tokens")), output_tokens=_count(value.get("completion_tokens"))
-    )
+    return Usage(input_tokens=_count(value.get("prompt_tokens")), output_tokens=_count(value.get("completion_tokens")))
 
 
 def _count(value: object) -> int | None:
     """Return ``value`` where it is a count of tokens that every database can hold."""
-    return (
-        value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MAX_TOKENS else None
-    )
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MAX_TOKENS else None
 
 
 def _escape(char: str) -> str:

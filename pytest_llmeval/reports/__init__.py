@@ -1,1 +1,1 @@
-
+"""A stored run as people see it."""

@@ -44,15 +44,21 @@ def heading(view: RunView) -> list[str]:
 def verdict_line(view: RunView) -> str:
     """Return one line with the verdict of the gate and how many rules came to which verdict."""
     rows = [row for suite in view.suites for row in suite.rows if row.verdict]
-    counts = {name: sum(row.verdict == name for row in rows) for name in ("fail", "unmeasurable", "inconclusive", "pass")}
+    counts = {
+        name: sum(row.verdict == name for row in rows) for name in ("fail", "unmeasurable", "inconclusive", "pass")
+    }
     counts["not judged"] = len(view.not_judged)
     told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
-    return f"gate: {view.verdict.upper() if view.verdict != 'none' else 'no rule was judged'}" + (f" ({told})" if told else "")
+    return f"gate: {view.verdict.upper() if view.verdict != 'none' else 'no rule was judged'}" + (
+        f" ({told})" if told else ""
+    )
 
 
 def money(cost_usd: float | None) -> str:
     """Return an amount as people read it; ``unknown`` for None."""
-    return "unknown" if cost_usd is None else f"${cost_usd:.2f}" if cost_usd >= 1 or not cost_usd else f"${cost_usd:.4f}"
+    return (
+        "unknown" if cost_usd is None else f"${cost_usd:.2f}" if cost_usd >= 1 or not cost_usd else f"${cost_usd:.4f}"
+    )
 
 
 def _suite_lines(suite: SuiteView, width: int, verbosity: int) -> Iterator[str]:
@@ -122,4 +128,6 @@ def _differences(case: StoredCase) -> list[str]:
 
 
 def _wrapped(text: str, width: int) -> Iterator[str]:
-    yield from textwrap.wrap(printable(text), width, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
+    yield from textwrap.wrap(
+        printable(text), width, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False
+    )

@@ -90,7 +90,9 @@ def _rows(metrics: Sequence[Metric], verdicts: Sequence[Verdict]) -> Iterable[Ta
     """Yield each metric with the rules on it, then the rules on what is no score (latency, cost, tokens)."""
     left = list(verdicts)
     for metric in metrics:
-        mine = [each for each in left if (each.model, each.slice, each.metric) == (metric.model, metric.slice, metric.name)]
+        mine = [
+            each for each in left if (each.model, each.slice, each.metric) == (metric.model, metric.slice, metric.name)
+        ]
         left = [each for each in left if each not in mine]
         base = TableRow(
             model=metric.model,

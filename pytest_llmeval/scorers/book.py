@@ -44,16 +44,16 @@ class ScoreBook:
         return tuple(score for score in self._scores.values() if score.status == "error")
 
     def __getattr__(self, name: str) -> Any:
-        if not name.startswith("_") and (found := self._registry.find(name)) is not None:
-            return partial(self._call, found)
-        raise AttributeError(self._unknown(name))
+        if name.startswith("_"):  # what copy and inspect ask for; no entry point is loaded for that
+            raise AttributeError(name)
+        if (found := self._registry.find(name)) is None:
+            raise AttributeError(self._unknown(name))
+        return partial(self._call, found)
 
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *self._registry.names()]
 
-    def record(
-        self, name: str, value: Any, *, passed: bool | None = None, reason: str | None = None
-    ) -> Score:
+    def record(self, name: str, value: Any, *, passed: bool | None = None, reason: str | None = None) -> Score:
         """Record a number that the test computed itself.
 
         Args:
@@ -106,9 +106,7 @@ class ScoreBook:
 
     def _no_judge(self, rubric: Any, name: str | None) -> Score:
         chosen = name if name is not None else rubric if isinstance(rubric, str) and rubric else "judge"
-        return self._keep(
-            Score(name=_name(chosen), value=None, passed=None, status="none", reason="no judge")
-        )
+        return self._keep(Score(name=_name(chosen), value=None, passed=None, status="none", reason="no judge"))
 
     def _call(self, scorer: Scorer, /, *args: Any, **kwargs: Any) -> Score:
         name = _name(kwargs.pop("name", None), scorer.name)
@@ -118,7 +116,7 @@ class ScoreBook:
         digest = scorer_digest(scorer, {**settings_of(scorer, bound.arguments), "pass_mark": mark})
         try:
             result = _checked(scorer.function(*bound.args, **bound.kwargs))
-        except Exception as error:  # a user's scorer may raise anything: it becomes a recorded error
+        except Exception as error:  # noqa: BLE001 - a user's scorer may raise anything: it becomes a recorded error
             reason = tidy(_blame(scorer, error))
             return self._keep(
                 Score(name=name, value=None, passed=None, status="error", reason=reason, scorer_digest=digest)
@@ -140,9 +138,7 @@ class ScoreBook:
 
     def _check_free(self, name: str) -> None:
         if name in self._scores:
-            raise ScorerError(
-                f"the score {name!r} is recorded twice in one case; name one of the calls: name='...'"
-            )
+            raise ScorerError(f"the score {name!r} is recorded twice in one case; name one of the calls: name='...'")
 
     def _unknown(self, name: str) -> str:
         known = self._registry.names()

@@ -35,8 +35,8 @@ def choice(response: Any, target: str, *, choices: Sequence[str] | Mapping[str, 
     1. What follows ``answer is``, ``answer:`` or ``answer =`` on the same line (on the next one where nothing
        follows), wherever that stands: a label at its start (what follows a label is not read), else the texts
        in it. Several such statements must agree; one that begins with ``not`` says nothing.
-    2. The first line, where it is nothing but a label (``B``, ``b``, ``(B)``, ``B.``, ``**B**``), a text, or
-       a label with its text (``B) London``).
+    2. Lines that are nothing but a label (``B``, ``b``, ``(B)``, ``B.``, ``**B**``), a text, or a label with
+       its text (``B) London``), wherever they stand.
     3. The whole answer: labels at the start of a line with ``.``, ``)`` or ``:`` behind them, labels in
        brackets, and texts as whole words, the longest first (``New York`` is not ``York``).
 
@@ -63,9 +63,7 @@ def choice(response: Any, target: str, *, choices: Sequence[str] | Mapping[str, 
     if not found:
         return Scored(0.0, f"{expected}, no choice is named in {shown(text)}")
     if len(found) > 1:
-        return Scored(
-            0.0, f"{expected}, {len(found)} choices are named ({', '.join(sorted(found))}) in {shown(text)}"
-        )
+        return Scored(0.0, f"{expected}, {len(found)} choices are named ({', '.join(sorted(found))}) in {shown(text)}")
     return Scored(0.0, f"{expected}, got {options.shown(*found)}")
 
 
@@ -85,9 +83,7 @@ class _Options:
             label = wanted if wanted in self.by_label else self.by_text.get(_plain(target))
             if label is not None:
                 return label
-        raise ScorerError(
-            f"the target {shown(target)} is neither a label nor a text of the choices {self.all_shown()}"
-        )
+        raise ScorerError(f"the target {shown(target)} is neither a label nor a text of the choices {self.all_shown()}")
 
     def shown(self, label: str) -> str:
         text = self.by_label[label]
@@ -104,9 +100,8 @@ class _Options:
             stated |= self._stated(text[statement.end() :])
         if stated:
             return stated
-        first = next((line for line in text.splitlines() if line.strip(_WRAP)), "")
-        whole = self._whole(first)
-        return {whole} if whole else self._mentioned(text)
+        lines = {whole for line in text.splitlines() if (whole := self._whole(line))}
+        return lines or self._mentioned(text)
 
     def _stated(self, rest: str) -> set[str]:
         line = next((each for each in rest.splitlines() if each.strip(_WRAP)), "").strip(_WRAP)
@@ -135,9 +130,7 @@ class _Options:
         return None
 
     def _mentioned(self, text: str) -> set[str]:
-        labels = {
-            found["label"] for pattern in (self.at_line, self.in_brackets) for found in pattern.finditer(text)
-        }
+        labels = {found["label"] for pattern in (self.at_line, self.in_brackets) for found in pattern.finditer(text)}
         return labels | self._texts_in(text)
 
     def _texts_in(self, text: str) -> set[str]:
@@ -153,9 +146,7 @@ def _options(choices: tuple[Any, ...]) -> _Options:
     if len(by_label) < 2:
         raise ScorerError("choice needs at least two choices")
     if len(by_text) not in (0, len(by_label)):
-        raise ScorerError(
-            f"two of the choices have the same text, or one has none: {shown(list(by_label.values()))}"
-        )
+        raise ScorerError(f"two of the choices have the same text, or one has none: {shown(list(by_label.values()))}")
     label = f"(?P<label>{_either(by_label)})"
     return _Options(
         by_label=by_label,
@@ -175,9 +166,7 @@ def _labelled(choices: tuple[Any, ...]) -> dict[str, str]:
     elif len(choices) <= len(string.ascii_uppercase):
         pairs = list(zip(string.ascii_uppercase, choices, strict=False))
     else:
-        raise ScorerError(
-            f"there are {len(choices)} choices; letters reach 26, so give a mapping of labels to texts"
-        )
+        raise ScorerError(f"there are {len(choices)} choices; letters reach 26, so give a mapping of labels to texts")
     if len(dict(pairs)) < len(pairs) or not all(label and isinstance(text, str) for label, text in pairs):
         raise ScorerError(f"choices are texts with distinct labels, not {shown(list(choices))}")
     return dict(pairs)

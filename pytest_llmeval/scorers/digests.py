@@ -44,9 +44,7 @@ def _source(scorer: Scorer) -> str:
 
 
 def _code_text(code: CodeType) -> str:
-    constants = [
-        _code_text(const) if isinstance(const, CodeType) else repr(const) for const in code.co_consts
-    ]
+    constants = [_code_text(const) if isinstance(const, CodeType) else repr(const) for const in code.co_consts]
     return f"{code.co_code.hex()} {code.co_names} {constants}"
 
 

@@ -37,7 +37,7 @@ def shown(value: Any, limit: int = VALUE_LIMIT) -> str:
     """Return ``value`` as JSON on one line of at most ``limit`` characters and a ``…``."""
     if isinstance(value, str):
         text = json.dumps(value[: limit + 1], ensure_ascii=False)
-        return one_line(text, limit) if len(value) <= limit else one_line(text[:-1][:limit] + "…", limit + 1)
+        return one_line(text, limit + 2) if len(value) <= limit else one_line(text[:-1][:limit] + "…", limit + 1)
     head = ""
     for chunk in _chunks(value):
         head += chunk[: limit + 1]

@@ -45,9 +45,7 @@ class _Comparer:
         )
         return Comparison(0, size, [Difference(place, target, answer)])
 
-    def _objects(
-        self, target: dict[str, Any], answer: dict[str, Any], pattern: str, place: str
-    ) -> Comparison:
+    def _objects(self, target: dict[str, Any], answer: dict[str, Any], pattern: str, place: str) -> Comparison:
         parts = []
         for key in target | answer:
             path = child(pattern, key)
@@ -82,9 +80,7 @@ class _Comparer:
             else self._missing(wanted, inner, position(place, at))
             for at, wanted in enumerate(target)
         ]
-        parts += [
-            self._surplus(each, inner, position(place, at)) for at, each in enumerate(answer) if at not in used
-        ]
+        parts += [self._surplus(each, inner, position(place, at)) for at, each in enumerate(answer) if at not in used]
         return _sum(parts)
 
     def _paired(self, target: list[Any], answer: list[Any], inner: str) -> dict[int, tuple[int, Comparison]]:
@@ -105,9 +101,7 @@ class _Comparer:
             found[row] = column, self.compare(target[row], answer[column], inner, ROOT)
         return found
 
-    def _few(
-        self, target: list[Any], answer: list[Any], rows: list[int], columns: list[int], inner: str
-    ) -> bool:
+    def _few(self, target: list[Any], answer: list[Any], rows: list[int], columns: list[int], inner: str) -> bool:
         left = sum(leaves(target[at], inner, self._rules, nulls=True) for at in rows)
         right = sum(leaves(answer[at], inner, self._rules, nulls=True) for at in columns)
         return left * right <= PAIRED_LEAVES
@@ -139,29 +133,21 @@ class _Comparer:
         return {rows[i]: (columns[j], found[i][j]) for i, j in chosen}
 
     def _missing(self, wanted: Any, pattern: str, place: str) -> Comparison:
-        return Comparison(
-            0, leaves(wanted, pattern, self._rules, nulls=True), [Difference(place, wanted, ABSENT)]
-        )
+        return Comparison(0, leaves(wanted, pattern, self._rules, nulls=True), [Difference(place, wanted, ABSENT)])
 
     def _surplus(self, given: Any, pattern: str, place: str) -> Comparison:
-        return Comparison(
-            0, leaves(given, pattern, self._rules, nulls=False), [Difference(place, ABSENT, given)]
-        )
+        return Comparison(0, leaves(given, pattern, self._rules, nulls=False), [Difference(place, ABSENT, given)])
 
     def _same_leaf(self, target: Any, answer: Any, pattern: str) -> bool:
         if isinstance(target, str) and isinstance(answer, str):
             return self._same_text(target, answer, pattern)
         if is_number(target) and is_number(answer):
             return within(answer, target, self._rules.tolerances.get(pattern, self._rules.tolerance))
-        return (
-            type(target) is type(answer) and bool(target == answer) and not isinstance(target, (dict, list))
-        )
+        return type(target) is type(answer) and bool(target == answer) and not isinstance(target, (dict, list))
 
     def _same_text(self, target: str, answer: str, pattern: str) -> bool:
         rules = self._rules
-        if pattern in rules.dates and same_date(
-            answer, target, rules.date_formats, rules.date_tolerance_days
-        ):
+        if pattern in rules.dates and same_date(answer, target, rules.date_formats, rules.date_tolerance_days):
             return True
         return normal_text(answer, casefold=rules.casefold) == normal_text(target, casefold=rules.casefold)
 

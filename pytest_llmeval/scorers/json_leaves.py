@@ -80,7 +80,5 @@ def check_date_format(form: str) -> str:
     try:
         datetime.strptime(sample.strftime(form), form)
     except (ValueError, TypeError) as error:
-        raise ScorerError(
-            f"date_formats holds {form!r}, which strptime does not understand: {error}"
-        ) from None
+        raise ScorerError(f"date_formats holds {form!r}, which strptime does not understand: {error}") from None
     return form

@@ -23,9 +23,7 @@ _KINDS: dict[str, type | tuple[type, ...]] = {"object": dict, "array": list, "an
 
 
 @shipped(version=1)
-def json_valid(
-    response: Any, *, fenced: bool = False, kind: Literal["any", "object", "array"] = "any"
-) -> Scored:
+def json_valid(response: Any, *, fenced: bool = False, kind: Literal["any", "object", "array"] = "any") -> Scored:
     """Return 1 where the whole answer is one JSON value by RFC 8259, else 0.
 
     White space around the value is allowed, other text is not. Also 0: NaN and Infinity, a key that stands
@@ -114,9 +112,7 @@ def json_match(
     if not found.differences:
         return Scored(1.0, None, {"exact": 1.0})
     lines = first_few(map(str, found.differences), SHOWN_DIFFERENCES, total=len(found.differences))
-    return Scored(
-        found.right / found.total, f"{found.right} of {found.total} fields right\n{lines}", {"exact": 0.0}
-    )
+    return Scored(found.right / found.total, f"{found.right} of {found.total} fields right\n{lines}", {"exact": 0.0})
 
 
 def _rules(
@@ -140,9 +136,7 @@ def _rules(
         date_formats=tuple(check_date_format(each) for each in formats),
         date_tolerance_days=_at_least_0(date_tolerance_days, "date_tolerance_days"),
         tolerance=0.0 if isinstance(tolerance, Mapping) else _at_least_0(tolerance, "tolerance"),
-        tolerances={
-            declared(path, "tolerance"): _at_least_0(by, "tolerance") for path, by in by_path.items()
-        },
+        tolerances={declared(path, "tolerance"): _at_least_0(by, "tolerance") for path, by in by_path.items()},
         casefold=casefold,
     )
 
@@ -170,6 +164,4 @@ def plain_json(value: Any, place: str = ROOT, depth: int = 0) -> Any:
             return {key: plain_json(each, child(place, key), depth + 1) for key, each in value.items()}
         if isinstance(value, (list, tuple)):
             return [plain_json(each, position(place, at), depth + 1) for at, each in enumerate(value)]
-    raise ScorerError(
-        f"the target holds what JSON cannot say, or too deep, at {path_text(place)}: {shown(value, 80)}"
-    )
+    raise ScorerError(f"the target holds what JSON cannot say, or too deep, at {path_text(place)}: {shown(value, 80)}")

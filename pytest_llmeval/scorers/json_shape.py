@@ -22,9 +22,7 @@ def leaves(value: Any, pattern: str, rules: Rules, *, nulls: bool) -> int:
     """
     if isinstance(value, dict):
         paths = ((child(pattern, key), each) for key, each in value.items() if nulls or each is not None)
-        return max(
-            1, sum(leaves(each, path, rules, nulls=nulls) for path, each in paths if path not in rules.ignore)
-        )
+        return max(1, sum(leaves(each, path, rules, nulls=nulls) for path, each in paths if path not in rules.ignore))
     inner = element(pattern)
     if isinstance(value, list) and inner not in rules.ignore:
         return max(1, sum(leaves(each, inner, rules, nulls=nulls) for each in value))
@@ -42,11 +40,7 @@ def canonical(value: Any, pattern: str, rules: Rules) -> str:
     """Return a text that is the same for values that are the same whatever the tolerances."""
     if isinstance(value, dict):
         paths = ((key, child(pattern, key)) for key, each in sorted(value.items()) if each is not None)
-        parts = [
-            f"{json.dumps(key)}:{canonical(value[key], at, rules)}"
-            for key, at in paths
-            if at not in rules.ignore
-        ]
+        parts = [f"{json.dumps(key)}:{canonical(value[key], at, rules)}" for key, at in paths if at not in rules.ignore]
         return "{" + ",".join(parts) + "}"
     if isinstance(value, list):
         inner = element(pattern)

@@ -83,17 +83,11 @@ def numeric(
         )
     reading = found[-1 if which == "last" else 0]
     if reading.value is None:
-        return Scored(
-            0.0, f"{expected}, cannot read {shown(reading.text, 40)} with the decimal mark {decimal}"
-        )
+        return Scored(0.0, f"{expected}, cannot read {shown(reading.text, 40)} with the decimal mark {decimal}")
     allowed = max(as_decimal(tolerance), as_decimal(rel_tolerance) * abs(wanted))
     if within(reading.value, wanted, allowed):
         return Scored(1.0)
-    by = (
-        f" (off by {number(float(abs(reading.value - wanted)))}, allowed {number(float(allowed))})"
-        if allowed
-        else ""
-    )
+    by = f" (off by {number(float(abs(reading.value - wanted)))}, allowed {number(float(allowed))})" if allowed else ""
     return Scored(0.0, f"{expected}, got {one_line(reading.text, 40)}{by}")
 
 
@@ -116,11 +110,7 @@ def _reading(text: str, run: re.Match[str], body: str, decimal: str) -> Reading:
     hyphen = text[run.start() - 1 : run.start()].isalnum() if run.start() else False
     minus = sign not in ("", "+") and not (hyphen and run["sign"])
     whole = f"{'-' if minus else ''}{body}{run['exponent']}"
-    if (
-        len(whole) > MAX_LENGTH
-        or len(run["exponent"]) > EXPONENT_LENGTH
-        or not _grammar(decimal).fullmatch(body)
-    ):
+    if len(whole) > MAX_LENGTH or len(run["exponent"]) > EXPONENT_LENGTH or not _grammar(decimal).fullmatch(body):
         return Reading(whole, None)
     digits = re.sub(rf"[^0-9{re.escape(decimal)}]", "", body).replace(decimal, ".")
     value = Decimal(f"{'-' if minus else ''}{digits}{run['exponent']}")

@@ -31,7 +31,7 @@ def regex(
         pattern: the regular expression; part of the scorer's digest.
         full: the whole text must match, not some part of it.
         ignore_case: make case no difference.
-        timeout_s: seconds that the search may take; above 0, at most 60.
+        timeout_s: seconds of this process's processor time that the search may take; above 0, at most 60.
 
     Raises:
         ScorerError: where the pattern is none, the search takes longer, the text is longer, or an argument is
@@ -45,7 +45,7 @@ def regex(
 
 
 def found_in_time(pattern: str, text: str, *, timeout_s: float, flags: int = 0, full: bool = False) -> bool:
-    """Return whether a pattern matches, within ``timeout_s`` seconds.
+    """Return whether a pattern matches, within ``timeout_s`` seconds of processor time.
 
     ``re`` holds the interpreter's lock while it matches, so no thread and no event loop can end it; this
     engine looks at the clock itself and lets other threads run.
@@ -54,9 +54,7 @@ def found_in_time(pattern: str, text: str, *, timeout_s: float, flags: int = 0, 
         ScorerError: where time runs out, the text is above 1,000,000 characters, or the pattern is none.
     """
     if len(text) > MAX_TEXT:
-        raise ScorerError(
-            f"the text has {len(text):,} characters; a pattern is matched against at most {MAX_TEXT:,}"
-        )
+        raise ScorerError(f"the text has {len(text):,} characters; a pattern is matched against at most {MAX_TEXT:,}")
     search = compiled(pattern, flags)
     match = search.fullmatch if full else search.search
     try:

@@ -112,7 +112,7 @@ class Registry:
         about = f"entry point {name!r} = {point.value!r} of {ENTRY_POINTS}"
         try:
             loaded = point.load()
-        except Exception as error:  # an import runs a user's scorer module: any exception can come out
+        except Exception as error:  # noqa: BLE001 - an import runs a user's scorer module: any exception can come out
             self._broken[name] = f"{about} cannot be imported: {type(error).__name__}: {error}"
             return
         if not inspect.ismodule(loaded) and not self._holds(loaded):
@@ -145,9 +145,7 @@ REGISTRY = Registry()
 @overload
 def scorer(function: F, /) -> F: ...
 @overload
-def scorer(
-    *, name: str | None = None, pass_mark: float = 1.0, version: str | int = 1
-) -> Callable[[F], F]: ...
+def scorer(*, name: str | None = None, pass_mark: float = 1.0, version: str | int = 1) -> Callable[[F], F]: ...
 def scorer(
     function: F | None = None,
     /,
@@ -221,9 +219,7 @@ def made(
     )
 
 
-def _check(
-    function: Callable[..., object], name: str, pass_mark: float, signature: inspect.Signature
-) -> None:
+def _check(function: Callable[..., object], name: str, pass_mark: float, signature: inspect.Signature) -> None:
     where = place(function)
     if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("_"):
         raise UserError(f"{where}: a scorer cannot be named {name!r}; score.<name> must be plain Python")

@@ -36,9 +36,7 @@ def bounded(base: type[Validator]) -> type[Validator]:
 def _found(pattern: str, text: str) -> bool:
     left = DEADLINE.get() - time.monotonic()
     if left <= 0:
-        raise ScorerError(
-            f"the schema's patterns took too long on this answer; the last one was {shown(pattern)}"
-        )
+        raise ScorerError(f"the schema's patterns took too long on this answer; the last one was {shown(pattern)}")
     return found_in_time(pattern, text, timeout_s=left)
 
 
@@ -58,9 +56,7 @@ def _pattern_properties(
                 yield from validator.descend(value, subschema, path=key, schema_path=pattern)
 
 
-def _additional_properties(
-    validator: Any, allowed: Any, instance: Any, schema: Any
-) -> Iterator[ValidationError]:
+def _additional_properties(validator: Any, allowed: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
     if not validator.is_type(instance, "object"):
         return
     declared, patterns = schema.get("properties", {}), schema.get("patternProperties", {})

@@ -130,9 +130,7 @@ def _check_part(resolver: Any, part: Mapping[str, Any]) -> None:
     if "$schema" in part:
         raise ScorerError("a part of the schema has a $schema of its own; only the whole may have one")
     if "unevaluatedProperties" in part and "patternProperties" in part:
-        raise ScorerError(
-            "patternProperties beside unevaluatedProperties cannot be bounded in time; use another form"
-        )
+        raise ScorerError("patternProperties beside unevaluatedProperties cannot be bounded in time; use another form")
     for pattern in (part["pattern"],) if "pattern" in part else part.get("patternProperties", ()):
         compiled(pattern)
     for keyword in _REFERENCES:

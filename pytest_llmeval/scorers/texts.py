@@ -20,9 +20,7 @@ FEW = 4
 
 
 @shipped(version=1)
-def exact(
-    response: Any, target: Any, *, strip: bool = True, casefold: bool = False, collapse: bool = False
-) -> Scored:
+def exact(response: Any, target: Any, *, strip: bool = True, casefold: bool = False, collapse: bool = False) -> Scored:
     """Return 1 where the answer is one of the accepted texts, else 0.
 
     Both sides are put into Unicode NFC first; nothing else is changed but what the settings say.
@@ -46,9 +44,7 @@ def exact(
 
 
 @shipped(version=1)
-def contains(
-    response: Any, target: Any, *, mode: Literal["all", "any"] = "all", casefold: bool = True
-) -> Scored:
+def contains(response: Any, target: Any, *, mode: Literal["all", "any"] = "all", casefold: bool = True) -> Scored:
     """Return the share of the target's texts that occur in the answer.
 
     A text occurs where its characters do, inside a longer word too. Both sides are put into Unicode NFC

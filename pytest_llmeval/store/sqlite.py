@@ -48,22 +48,22 @@ class SqliteStore:
     def start_run(self, run: Run) -> None:
         """Record a run that begins."""
         with _readable_errors(self.path):
-            self._db.table("runs").insert(rows.from_run(run))
+            self._insert("runs", [rows.from_run(run)])
 
     def add_case(self, run_id: str, case: CaseRecord) -> None:
         """Record a finished case, its scores and calls, in one commit; one recorded before is replaced."""
         stored = stored_case(run_id, case)
         with _readable_errors(self.path), self._db.atomic():
             self._connection.execute("DELETE FROM cases WHERE id = ?", [stored.id])
-            _insert(self._connection, "cases", [rows.from_case(run_id, stored)])
-            _insert(self._connection, "scores", rows.from_scores(stored))
-            _insert(self._connection, "calls", rows.from_calls(run_id, stored.id, case.calls))
+            self._insert("cases", [rows.from_case(run_id, stored)])
+            self._insert("scores", rows.from_scores(stored))
+            self._insert("calls", rows.from_calls(run_id, stored.id, case.calls))
 
     def set_verdicts(self, run_id: str, verdicts: Iterable[Verdict]) -> None:
         """Record the verdicts of a run in place of earlier ones."""
         with _readable_errors(self.path), self._db.atomic():
             self._connection.execute("DELETE FROM verdicts WHERE run_id = ?", [run_id])
-            _insert(self._connection, "verdicts", [rows.from_verdict(run_id, verdict) for verdict in verdicts])
+            self._insert("verdicts", [rows.from_verdict(run_id, verdict) for verdict in verdicts])
 
     def finish_run(self, run_id: str, end: RunEnd) -> None:
         """Record how a run ended, and leave the whole database in its one file."""
@@ -108,11 +108,18 @@ class SqliteStore:
 
     def verdicts(self, run_id: str) -> list[Verdict]:
         """Return the verdicts of a run, in the order of judging."""
-        return [rows.to_verdict(row) for row in self._query("SELECT * FROM verdicts WHERE run_id = ? ORDER BY rowid", run_id)]
+        return [
+            rows.to_verdict(row)
+            for row in self._query("SELECT * FROM verdicts WHERE run_id = ? ORDER BY rowid", run_id)
+        ]
 
     def close(self) -> None:
         """Close the file; calling it again does nothing."""
         self._connection.close()
+
+    def _insert(self, table: str, values: list[dict[str, Any]]) -> None:
+        if values:
+            self._db.table(table).insert_all(map(_bindable, values))
 
     def _query(self, sql: str, *parameters: str) -> Iterator[dict[str, Any]]:
         return self._db.query(sql, parameters)
@@ -168,14 +175,6 @@ def _create(path: Path) -> None:
             (path.parent / ".gitignore").write_text("*\n", encoding="ascii")
     with contextlib.suppress(FileExistsError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-
-
-def _insert(connection: sqlite3.Connection, table: str, values: list[dict[str, Any]]) -> None:
-    if not values:
-        return
-    columns = ", ".join(values[0])
-    marks = ", ".join(f":{column}" for column in values[0])
-    connection.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks})", map(_bindable, values))
 
 
 def _bindable(row: dict[str, Any]) -> dict[str, Any]:

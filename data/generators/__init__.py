@@ -1,0 +1,1 @@
+"""What makes the shipped datasets, byte for byte."""

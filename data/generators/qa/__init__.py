@@ -1,0 +1,1 @@
+"""Seeded generator of the question-answering rows in ``data/qa``."""

@@ -1,0 +1,16 @@
+"""Questions that a short text answers, or does not."""
+
+import pytest
+
+from pytest_llmeval import Model, Sample, ScoreBook
+
+
+@pytest.mark.llmeval(
+    "data/qa/val.jsonl",
+    prompt="prompts/qa.v1.yaml",
+    params={"temperature": 0, "max_tokens": 40},
+)
+async def test_qa(sample: Sample, model: Model, score: ScoreBook) -> None:
+    answer = await model.generate()
+    score.token_f1(answer, sample.target)
+    score.exact(answer, sample.target, casefold=True)

@@ -1,0 +1,50 @@
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# Imported before any run inside this process: pytester forgets what a run imported, and the next one would pay again
+# and find a second registry of scorers.
+import pytest_llmeval.bridge.session
+import pytest_llmeval.models.openai_chat  # noqa: F401
+from tests.support.fault_server import FaultServer
+from tests.support.project import Project
+
+pytest_plugins = ["pytester"]
+
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A warning fails a test of ours; an eval of this repository that somebody runs may meet any library."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.filterwarnings("error"), append=False)
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of the person who runs the tests reaches them."""
+    for name in list(os.environ):
+        if name.startswith(("LLMEVAL_", "OPENAI_", "PYTEST_ADDOPTS", "GITHUB_")) or name == "CI":
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def server() -> Iterator[FaultServer]:
+    with FaultServer() as running:
+        yield running
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester, server: FaultServer) -> Project:
+    """An empty project whose evals ask the fault server."""
+    return Project(pytester, server)
+
+
+@pytest.fixture(params=["plain", "n0", "n2"])
+def dist_args(request: pytest.FixtureRequest) -> list[str]:
+    """The ways in which a session can be distributed."""
+    return {"plain": ["-p", "no:xdist"], "n0": ["-n0"], "n2": ["-n2"]}[request.param]

@@ -1,0 +1,14 @@
+"""What importing costs."""
+
+import subprocess
+import sys
+
+
+def test_importing_the_package_loads_no_vendor() -> None:
+    """A session that asks no model pays for no SDK and no engine."""
+    code = (
+        "import sys, pytest_llmeval.models as m; m.parse_spec('gpt-4o-mini');"
+        "print([n for n in ('openai', 'httpx2', 'xllamacpp', 'filelock', 'pytest') if n in sys.modules])"
+    )
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert output.strip() == "[]"

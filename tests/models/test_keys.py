@@ -1,0 +1,190 @@
+"""Which key reaches which server, seen by the server."""
+
+import base64
+from urllib.parse import quote
+
+import pytest
+
+from pytest_llmeval.core.errors import ErrorKind, ModelError
+from pytest_llmeval.models import (
+    NamedModel,
+    Redactor,
+    check_model,
+    open_model,
+    parse_spec,
+    resolve_model,
+    secrets_in,
+)
+from tests.support.asking import ask_model, failure
+from tests.support.fault_server import FaultServer
+
+KEY = "sk-CANARY/0123+456789abcdef"
+IDENTITY = {
+    "OPENAI_ORG_ID": "org-CANARY",
+    "OPENAI_PROJECT_ID": "proj-CANARY",
+    "OPENAI_CUSTOM_HEADERS": "X-Gateway: gate-CANARY\nUser-Agent: agent-CANARY",
+    "OPENAI_ADMIN_KEY": "admin-CANARY",
+}
+
+
+@pytest.fixture(autouse=True)
+def sdk_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set what the SDK reads by itself: none of it may decide anything."""
+    for name, value in {**IDENTITY, "OPENAI_API_KEY": "ambient-CANARY"}.items():
+        monkeypatch.setenv(name, value)
+
+
+def sent(server: FaultServer) -> dict[str, str]:
+    """Return the headers of the only request."""
+    (entry,) = server.ledger
+    return entry.headers
+
+
+def test_a_url_gets_no_key_of_the_environment(server: FaultServer) -> None:
+    """A base URL from somewhere sees a dummy: not OpenAI's key nor anything else that the SDK reads."""
+    ask_model(server.spec("echo"), environ={"OPENAI_API_KEY": KEY, **IDENTITY})
+    assert sent(server)["authorization"] == "Bearer no-key"
+    assert "CANARY" not in str(sent(server))
+    assert not any(name.startswith(("openai-", "x-stainless")) for name in sent(server))
+
+
+def test_a_url_gets_the_key_meant_for_it(server: FaultServer) -> None:
+    """LLMEVAL_API_KEY, and before it the variable that api_key_env names."""
+    environ = {"OPENAI_API_KEY": "sk-other", "LLMEVAL_API_KEY": KEY, "MINE": " sk-mine\n"}
+    ask_model(server.spec("echo"), environ=environ)
+    assert sent(server)["authorization"] == f"Bearer {KEY}"
+    server.ledger.clear()
+    ask_model(NamedModel(name="m", spec=parse_spec(server.spec("echo")), api_key_env="MINE"), environ=environ)
+    assert sent(server)["authorization"] == "Bearer sk-mine"
+
+
+def test_openai_base_url_gets_openais_key_and_identity(server: FaultServer) -> None:
+    """The user's own address for OpenAI's protocol gets what the mapping says."""
+    environ = {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": server.url, "LLMEVAL_API_KEY": "sk-no", **IDENTITY}
+    ask_model("echo", environ=environ)
+    headers = sent(server)
+    assert headers["authorization"] == f"Bearer {KEY}"
+    assert (headers["openai-organization"], headers["openai-project"]) == ("org-CANARY", "proj-CANARY")
+    assert (headers["x-gateway"], headers["user-agent"]) == ("gate-CANARY", "agent-CANARY")
+
+
+def test_openai_base_url_without_a_key_gets_a_dummy(server: FaultServer) -> None:
+    """A local server at OPENAI_BASE_URL needs no key."""
+    ask_model("echo", environ={"OPENAI_BASE_URL": server.url})
+    assert sent(server)["authorization"] == "Bearer no-key"
+
+
+def test_api_key_env_works_without_a_url(server: FaultServer) -> None:
+    """A named model may have a key of its own at OpenAI's address."""
+    model = NamedModel(name="m", spec=parse_spec("echo"), api_key_env="MINE")
+    ask_model(model, environ={"OPENAI_BASE_URL": server.url, "OPENAI_API_KEY": KEY, "MINE": "sk-mine"})
+    assert sent(server)["authorization"] == "Bearer sk-mine"
+
+
+def test_openais_key_cannot_be_named_for_another_server(server: FaultServer) -> None:
+    """models.yaml cannot send OPENAI_API_KEY elsewhere; to OPENAI_BASE_URL it can."""
+    model = NamedModel(name="m", spec=parse_spec(server.spec("echo")), api_key_env="OPENAI_API_KEY")
+    with pytest.raises(ModelError, match="OPENAI_API_KEY goes only to"):
+        check_model(model, {"OPENAI_API_KEY": KEY})
+    ask_model(model, environ={"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": server.url})
+    assert sent(server)["authorization"] == f"Bearer {KEY}"
+
+
+def test_user_name_and_password_of_a_url_are_sent_and_not_shown(server: FaultServer) -> None:
+    """As Basic authorization, with the query; no error text has them."""
+    spec = f"openai:fault-echoauth@http://user:pw-CANARY@127.0.0.1:{server.port}/v1?api_key=q-CANARY"
+    error = failure(spec, environ={"LLMEVAL_API_KEY": KEY})
+    token = base64.b64encode(b"user:pw-CANARY").decode()
+    assert sent(server)["authorization"] == f"Basic {token}"
+    assert server.ledger[0].path == "/v1/chat/completions?api_key=q-CANARY"
+    assert "CANARY" not in str(error) and token not in str(error) and "***" in str(error)
+
+
+@pytest.mark.parametrize("code", ["401", "403", "400", "500"])
+def test_an_echoed_key_is_redacted(server: FaultServer, code: str) -> None:
+    """A provider that repeats the credential leaks nothing."""
+    error = failure(server.spec(f"fault-echoauth-{code}"), environ={"LLMEVAL_API_KEY": KEY})
+    assert "CANARY" not in str(error) and "Bearer ***" in str(error)
+
+
+def test_a_key_at_the_end_of_the_quote_is_redacted_before_it_is_cut(server: FaultServer) -> None:
+    """Half a key would not be recognised any more."""
+    for pad in range(140, 180):
+        server.reply = lambda messages, pad=pad: {"pad": "x" * pad, "key": KEY}  # type: ignore[misc]
+        assert "sk-CA" not in str(failure(server.spec("echo"), environ={"LLMEVAL_API_KEY": KEY}))
+
+
+def test_redirect_takes_no_key_along(server: FaultServer) -> None:
+    """Neither another host nor the same is followed."""
+    with FaultServer() as thief:
+        for spec in (f"fault-redirect-307-{thief.port}", "fault-redirect-308"):
+            error = failure(server.spec(spec), environ={"LLMEVAL_API_KEY": KEY})
+            assert error.kind is ErrorKind.BAD_REQUEST and "redirect to http://127.0.0.1" in str(error)
+        assert thief.ledger == []
+    assert [entry.path for entry in server.ledger] == ["/v1/chat/completions"] * 2
+
+
+@pytest.mark.parametrize(
+    ("text", "environ", "message"),
+    [
+        ("gpt-4o-mini", {}, "OPENAI_API_KEY is not set.*local:smollm2"),
+        ("gpt-4o-mini", {"OPENAI_API_KEY": "  "}, "OPENAI_API_KEY is not set"),
+        ("gpt-4o-mini", {"OPENAI_BASE_URL": "https://api.openai.com/v1"}, "OPENAI_API_KEY is not set"),
+        ("gpt-4o-mini", {"OPENAI_API_KEY": "sk\n1"}, "OPENAI_API_KEY holds characters"),
+        ("gpt-4o-mini", {"OPENAI_API_KEY": "sk-ключ"}, "OPENAI_API_KEY holds characters"),
+        ("gpt-4o-mini", {"OPENAI_BASE_URL": "localhost"}, "OPENAI_BASE_URL: the base URL"),
+        ("gpt-4o-mini", {"OPENAI_API_KEY": "k", "OPENAI_ORG_ID": "ö"}, "OPENAI_ORG_ID"),
+    ],
+)
+def test_missing_or_senseless_keys_are_usage_errors(text: str, environ: dict[str, str], message: str) -> None:
+    """Said before any call, with what to do."""
+    with pytest.raises(ModelError, match=message):
+        check_model(resolve_model(text, {}), environ)
+
+
+def test_api_key_env_that_is_not_set() -> None:
+    """A named variable must be there: a dummy would hide the mistake."""
+    model = NamedModel(name="m", spec=parse_spec("openai:m@http://h:1/v1"), api_key_env="MINE")
+    with pytest.raises(ModelError, match="api_key_env names MINE, which is not set"):
+        check_model(model, {"LLMEVAL_API_KEY": KEY})
+
+
+def test_no_repr_shows_a_key() -> None:
+    """Backend, account and redactor print without it."""
+    redactor = Redactor()
+    environ = {"LLMEVAL_API_KEY": KEY}
+    backend = open_model(resolve_model("m@http://h:1/v1", {}), environ=environ, redactor=redactor)
+    assert "CANARY" not in repr(backend) + repr(redactor) + repr(vars(backend)) + repr(backend.spec)
+    assert redactor(f"a {KEY} b") == "a *** b"
+
+
+@pytest.mark.parametrize("before", ["", "u", "us", "user:"])
+def test_redactor_finds_every_spelling(before: str) -> None:
+    """Raw, URL-encoded, in base64 at any offset, cut short: none stays."""
+    redact = Redactor([KEY])
+    data = f"{before}{KEY}".encode()
+    for text in (KEY, quote(KEY), quote(KEY, safe=""), KEY[:12] + "…"):
+        assert "CANARY" not in redact(f"x {text} y")
+    for text in (base64.b64encode(data).decode(), base64.urlsafe_b64encode(data).decode()):
+        redacted = redact(text)
+        assert "***" in redacted and len(redacted.replace("***", "")) <= len(before) * 2 + 6
+
+
+def test_redactor_leaves_words_alone() -> None:
+    """A key of a few letters is not looked for; user names in URLs are."""
+    redact = Redactor(["a", "", "test"])
+    assert redact("a test at http://me:pw@host/x") == "a test at http://***@host/x"
+
+
+def test_secrets_are_known_by_the_names_of_their_variables() -> None:
+    """Keys, tokens, secrets and passwords; not the files that hold them."""
+    environ = {
+        "MY_API_KEY": "k1",
+        "HF_TOKEN": "t1",
+        "DB_PASSWORD": "p1",
+        "OPENAI_APIKEY": "k2",
+        "SSH_KEY_PATH": "/home/me/.ssh/id",
+        "KEYBOARD": "us",
+        "TOKENIZERS_PARALLELISM": "false",
+    }
+    assert secrets_in(environ) == ("k1", "t1", "p1", "k2")

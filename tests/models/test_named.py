@@ -1,0 +1,87 @@
+"""models.yaml: what it gives, and the file, line and key of each mistake."""
+
+from typing import Any
+
+import pytest
+
+from pytest_llmeval.core.errors import ModelError
+from pytest_llmeval.models import NamedModel, Prices, named_models, resolve_model
+
+LINES = {
+    ("models",): 1,
+    ("models", "small"): 2,
+    ("models", "small", "spec"): 3,
+    ("models", "small", "prices"): 4,
+    ("models", "small", "prices", "input"): 5,
+}
+
+
+def read(data: object) -> dict[str, NamedModel]:
+    return named_models(data, "models.yaml", LINES.get)
+
+
+def small(**keys: Any) -> dict[str, Any]:
+    return {"models": {"small": {"spec": "openai:gpt-4o-mini", **keys}}}
+
+
+def test_a_full_entry() -> None:
+    """Every key arrives, under the name."""
+    data = small(params={"temperature": 0}, prices={"input": 0.15, "output": 1}, api_key_env="MY_KEY")
+    model = read(data)["small"]
+    assert (model.name, model.spec.text) == ("small", "openai:gpt-4o-mini")
+    assert (model.params, model.api_key_env) == ({"temperature": 0}, "MY_KEY")
+    assert model.prices == Prices(input_usd_per_million=0.15, output_usd_per_million=1.0)
+
+
+def test_an_empty_file_names_nothing() -> None:
+    """A file of comments only is no mistake."""
+    assert read(None) == {}
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ([], "models.yaml: the file: "),
+        ({}, "models.yaml: the file: the key 'models' is missing"),
+        ({"model": {}, "models": {}}, "models.yaml: unknown key 'model'; did you mean 'models'?"),
+        ({"models": []}, "models.yaml:1: models: "),
+        ({"models": {"small": {}}}, "models.yaml:2: models.small: the key 'spec' is missing"),
+        ({"models": {"small": None}}, "models.yaml:2: models.small: "),
+        ({"models": {5: {"spec": "x"}}}, "models.yaml:1: "),
+        (small(param={}), "models.yaml:2: unknown key 'param'; did you mean 'params'?"),
+        (small(zzz=1), "unknown key 'zzz'; known: spec, params, prices, api_key_env"),
+        (small(spec=7), "models.yaml:3: models.small.spec: Input should be a valid string, found 7"),
+        (small(spec="local:smolm"), "models.yaml:3: model 'local:smolm': unknown local model"),
+        (small(prices={"input": -1, "output": 0}), "models.yaml:5: models.small.prices.input: "),
+        (small(prices={"input": float("nan"), "output": 0}), "models.yaml:5: models.small.prices.input: "),
+        (small(prices={"input": True, "output": 0}), "models.yaml:5: models.small.prices.input: "),
+        (small(prices={"input": 1}), "models.yaml:4: models.small.prices: the key 'output' is missing"),
+        (small(prices={"inputs": 1}), "unknown key 'inputs'; did you mean 'input'?"),
+        (small(params={"stream": True}), "models.yaml:2: 'stream' is no sampling parameter"),
+        (small(params={"x": {1, 2}}), "params cannot be sent as JSON"),
+        (small(params={"x": float("inf")}), "params cannot be sent as JSON"),
+        (small(api_key_env="my key"), "models.small.api_key_env: "),
+        (small(spec="local:smollm2", api_key_env="K"), "local:smollm2 takes no key"),
+        ({"models": {"a\nb": {"spec": "x"}}}, "a model's name is printable text"),
+        ({"models": {"": {"spec": "x"}}}, "a model's name is printable text"),
+    ],
+)
+def test_mistakes_name_file_line_and_key(data: object, message: str) -> None:
+    """One line, with a suggestion where one is near."""
+    with pytest.raises(ModelError) as caught:
+        read(data)
+    assert message in str(caught.value) and str(caught.value).isprintable()
+
+
+def test_a_name_comes_before_a_spec() -> None:
+    """A name of models.yaml may even be a spec: that is how a model gets its prices."""
+    named = read({"models": {"gpt-4o": {"spec": "openai:gpt-4o@http://h:1/v1"}}})
+    assert resolve_model("gpt-4o", named) is named["gpt-4o"]
+    assert resolve_model("openai:gpt-4o", named).spec.base_url is None
+    assert resolve_model("local:smollm2", named).name == "smollm2"
+
+
+def test_a_near_miss_of_a_name_is_not_sent_to_openai() -> None:
+    """A typo is a usage error, and the way to mean it is shown."""
+    with pytest.raises(ModelError, match=r"did you mean 'small'.*'openai:smal'"):
+        resolve_model("smal", read(small()))

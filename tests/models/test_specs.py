@@ -1,0 +1,103 @@
+"""What a spec names, and what is refused with advice."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_llmeval.core.errors import ModelError
+from pytest_llmeval.models import parse_spec
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "url"),
+    [
+        ("gpt-4o-mini", "gpt-4o-mini", None),
+        ("openai:gpt-4o-mini", "gpt-4o-mini", None),
+        ("ft:gpt-4o-mini:org::id", "ft:gpt-4o-mini:org::id", None),
+        ("openai:llama3:8b@http://localhost:11434/v1/", "llama3:8b", "http://localhost:11434/v1"),
+        ("openai:org/model@http://h:1/v1", "org/model", "http://h:1/v1"),
+        ("openai:@cf/meta/llama@https://Gate.Example/v1", "@cf/meta/llama", "https://gate.example/v1"),
+        ("openai:a@http://b@http://c:1/v1", "a@http://b", "http://c:1/v1"),
+        ("m@http://[::1]:8000/v1", "m", "http://[::1]:8000/v1"),
+    ],
+)
+def test_openai_specs(text: str, name: str, url: str | None) -> None:
+    """NAME may hold slashes, colons and ats; the URL begins at the last @http."""
+    spec = parse_spec(text)
+    assert (spec.kind, spec.name, spec.base_url and spec.base_url.url) == ("openai", name, url)
+    assert parse_spec(spec.text) == spec
+
+
+def test_local_spec() -> None:
+    """The embedded default."""
+    assert (parse_spec("local:smollm2").kind, parse_spec("local:smollm2").name) == ("local", "smollm2")
+
+
+def test_secrets_of_a_url_are_kept_apart() -> None:
+    """User name, password and query are sent, but stand in no text and no repr."""
+    spec = parse_spec("openai:m@http://user:pa%40ss@127.0.0.1:9/v1?api_key=CANARY&x=1")
+    assert spec.base_url is not None
+    assert spec.text == "openai:m@http://127.0.0.1:9/v1"
+    assert spec.base_url.userinfo == "user:pa@ss"
+    assert spec.base_url.query == (("api_key", "CANARY"), ("x", "1"))
+    assert not any(secret in repr(spec) for secret in ("user", "pa@ss", "CANARY"))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "one word"),
+        ("   ", "one word"),
+        ("gpt 4", "one word"),
+        ("gpt\x1b[31m", "one word"),
+        ("gpt\n", "one word"),
+        ("openai:", "no name"),
+        ("local:", "no name"),
+        ("@http://h/v1", "one word"),
+        ("openai:@http://h/v1", "no name"),
+        ("local:smolm2", "did you mean 'local:smollm2'"),
+        ("local:llama", "did you mean 'local:smollm2'"),
+        ("local:smollm2@http://h/v1", "takes no URL"),
+        ("opnai:gpt-4o", "did you mean 'openai:gpt-4o'"),
+        ("OpenAI:gpt-4o", "did you mean 'openai:gpt-4o'"),
+        ("anthropic:claude", "not available in this version"),
+        ("hf:HuggingFaceTB/SmolLM2", "not available in this version"),
+        ("vllm:a+b", "not available in this version"),
+        ("openai:m@localhost:8000/v1", "needs its scheme"),
+        ("openai:m@127.0.0.1:8000", "needs its scheme"),
+        ("openai:m@ftp://h/v1", "needs its scheme"),
+        ("openai:m@http://", "no usable host"),
+        ("openai:m@http://h:99999/v1", "cannot be read"),
+        ("openai:m@http://h:x/v1", "cannot be read"),
+        ("openai:m@http://[::1/v1", "cannot be read"),
+        ("openai:m@http://h/v1#frag", "fragment"),
+        ("openai:m@http://h/v 1", "spaces"),
+        ("openai:m@http://hö/v1", "outside ASCII"),
+        ("openai:m@http://a,b/v1", "no usable host"),
+    ],
+)
+def test_malformed_specs_are_refused_with_advice(text: str, message: str) -> None:
+    """The message says what was found and what to write, on one line."""
+    with pytest.raises(ModelError, match=message) as caught:
+        parse_spec(text)
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("rest", ["", ":99999/v1", "/v1#x", "/v 1"])
+def test_a_refused_url_does_not_show_its_password(rest: str) -> None:
+    """What is wrong is said without repeating the URL."""
+    with pytest.raises(ModelError) as caught:
+        parse_spec(f"openai:m@http://user:CANARY@{rest}?k=CANARY")
+    assert "CANARY" not in str(caught.value)
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_a_spec_or_a_model_error(text: str) -> None:
+    """Nothing else is raised, and what is accepted reads back the same."""
+    for candidate in (text, f"openai:{text}", f"openai:m@http://{text}"):
+        try:
+            spec = parse_spec(candidate)
+        except ModelError as error:
+            assert str(error).isprintable()
+        else:
+            assert parse_spec(spec.text).text == spec.text

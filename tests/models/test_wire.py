@@ -1,0 +1,113 @@
+"""Laws of reading a body: whatever comes, a response or a fault of two kinds."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_llmeval.core.errors import ErrorKind
+from pytest_llmeval.core.types import Response
+from pytest_llmeval.models.attempt_error import AttemptError
+from pytest_llmeval.models.http_errors import read_failure, retry_after_s
+from pytest_llmeval.models.wire import EXCERPT_CHARS, excerpt, read_completion
+from tests.support.fault_server import completion
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def plain(text: str) -> str:
+    return text
+
+
+def read(body: bytes) -> Response | AttemptError:
+    try:
+        return read_completion(body, plain)
+    except AttemptError as error:
+        assert str(error).isprintable() and len(str(error)) < 4 * EXCERPT_CHARS
+        return error
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_malformed(body: bytes) -> None:
+    """Random bytes are no completion, and no other error escapes."""
+    result = read(body)
+    assert isinstance(result, AttemptError) and result.kind is ErrorKind.MALFORMED_RESPONSE
+
+
+@given(st.data())
+def test_any_value_anywhere_gives_a_sound_response_or_a_fault(data: st.DataObject) -> None:
+    """One part of a good completion replaced by anything: what is returned keeps its types and ranges."""
+    body: dict[str, Any] = completion("fine")
+    choice = body["choices"][0]
+    places = [(body, key) for key in body] + [(choice, key) for key in choice]
+    places += [(choice["message"], "content"), (body["usage"], "prompt_tokens")]
+    holder, key = data.draw(st.sampled_from(places))
+    holder[key] = data.draw(JSON)
+    result = read(json.dumps(body).encode())
+    if isinstance(result, AttemptError):
+        assert result.kind in {ErrorKind.MALFORMED_RESPONSE, ErrorKind.FILTERED}
+        return
+    assert isinstance(result.text, str)
+    assert result.finish_reason is None or isinstance(result.finish_reason, str)
+    for count in (result.usage.input_tokens, result.usage.output_tokens):
+        assert count is None or (type(count) is int and 0 <= count < 2**53)
+
+
+@given(st.text(st.characters()))
+def test_text_reads_back_as_it_was(text: str) -> None:
+    """Every text, lone surrogates included."""
+    result = read(json.dumps(completion(text)).encode())
+    assert isinstance(result, Response) and result.text == text
+
+
+@given(st.binary(max_size=600))
+def test_excerpt_is_one_short_printable_line(body: bytes) -> None:
+    """Nothing in a quote can move a terminal's cursor."""
+    quote = excerpt(body, plain)
+    assert quote and quote.isprintable() and len(quote) <= 10 * EXCERPT_CHARS
+
+
+@given(st.integers(300, 599), st.binary(max_size=100), st.text(max_size=12))
+def test_any_failure_is_a_fault(status: int, body: bytes, retry_after: str) -> None:
+    """No status, body or Retry-After escapes as another error or as a senseless wait."""
+    fault = read_failure(status, {"retry-after": retry_after, "location": retry_after}, body, plain, NOW)
+    assert f"HTTP {status}" in str(fault)
+    assert fault.retry_after_s is None or 0 <= fault.retry_after_s < float("inf")
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        (None, None),
+        ("2", 2.0),
+        ("0", 0.0),
+        ("1.5", 1.5),
+        ("-1", None),
+        ("nan", None),
+        ("inf", None),
+        ("1e999", None),
+        ("abc", None),
+        ("", None),
+        (format_datetime(NOW + timedelta(seconds=90), usegmt=True), 90.0),
+        (format_datetime(NOW - timedelta(seconds=90), usegmt=True), None),
+        ("Wed, 99 Xyz 2026 00:00:00 GMT", None),
+    ],
+)
+def test_retry_after(value: str | None, seconds: float | None) -> None:
+    """Seconds or a date ahead; nonsense is None."""
+    assert retry_after_s(value, NOW) == seconds
+
+
+def test_content_filter_under_status_400_is_filtered() -> None:
+    """Azure reports a filtered prompt so."""
+    fault = read_failure(400, {}, b'{"error": {"code": "content_filter"}}', plain, NOW)
+    assert (fault.kind, fault.retryable) == (ErrorKind.FILTERED, False)

@@ -1,0 +1,269 @@
+"""What a case comes to, and what status the session ends with: contract sections 1 and 4."""
+
+import pytest
+
+from tests.support.fault_server import FaultServer
+from tests.support.project import Project
+
+ROWS = [{"id": "good", "input": "yes", "target": "yes"}, {"id": "bad", "input": "no", "target": "yes"}]
+EXACT = """
+def test_echo(sample, response, score):
+    score.exact(response, sample.target)
+"""
+GATED = """
+version: 1
+suites:
+  echo: {exact: {min: 0.5}}
+"""
+
+
+def test_without_rules_a_miss_is_a_plain_failure(project: Project, dist_args: list[str]) -> None:
+    project.eval(EXACT, ROWS)
+    result = project.run("evals", *dist_args)
+    result.assert_outcomes(passed=1, failed=1)
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*exact: 0 is under the pass mark 1*", '*expected "yes"*', '*got "no"*'])
+    assert project.cases() == {"good": "passed", "bad": "missed"}
+
+
+def test_with_rules_the_gate_decides_and_a_miss_passes(project: Project, dist_args: list[str]) -> None:
+    project.eval(EXACT, ROWS)
+    project.write(thresholds_yaml=GATED)
+    result = project.run("evals", *dist_args)
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["*gate: PASS (1 pass)*", "*1 passed, 1 missed*"])
+    assert project.last_run()["verdict"] == "pass"
+    assert project.last_run()["exit_code"] == 0
+
+
+def test_a_failing_rule_ends_with_1(project: Project, dist_args: list[str]) -> None:
+    project.eval(EXACT, ROWS)
+    project.write(thresholds_yaml=GATED.replace("0.5", "0.6"))
+    result = project.run("evals", *dist_args)
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*exact*0.500*min=0.6*fail*", "*gate: FAIL (1 fail)*"])
+    assert project.last_run()["verdict"] == "fail"
+
+
+def test_a_plain_assert_is_a_miss_seen_by_pass_rate(project: Project) -> None:
+    project.eval("def test_echo(sample, response):\n    assert response.text == sample.target\n", ROWS)
+    project.write(thresholds_yaml="version: 1\nsuites: {echo: {pass_rate: {min: 0.5}}}\n")
+    result = project.run("evals")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["*1 passed, 1 missed*"])
+    assert project.rows("SELECT error FROM cases WHERE outcome = 'missed'")[0]["error"]
+
+
+def test_every_scorer_of_a_body_is_recorded_before_the_miss(project: Project) -> None:
+    project.eval(
+        """
+        def test_echo(sample, response, score):
+            score.exact(response, sample.target)
+            score.contains(response, "n", name="has_n")
+            score.record("length", len(response.text))
+        """,
+        ROWS[1:],
+    )
+    project.run("evals")
+    scores = project.rows("SELECT name, value, passed FROM scores ORDER BY name")
+    assert scores == [
+        {"name": "exact", "value": 0.0, "passed": 0},
+        {"name": "has_n", "value": 1.0, "passed": 1},
+        {"name": "length", "value": 2.0, "passed": None},
+    ]
+
+
+def test_an_error_is_no_miss_and_has_no_score(project: Project, dist_args: list[str]) -> None:
+    project.eval(EXACT, ROWS)
+    result = project.run("evals", *dist_args, model=f"openai:fault-status-400@{project.server.url}")
+    assert result.ret == 1  # an ungated suite has errors
+    assert project.cases() == {"good": "error", "bad": "error"}
+    assert {row["error_kind"] for row in project.rows("SELECT error_kind FROM cases")} == {"bad_request"}
+    assert project.rows("SELECT * FROM scores") == []
+    result.stdout.fnmatch_lines(["*bad_request: *"])
+    result.stdout.no_fnmatch_line("*Traceback*")
+
+
+def test_errors_above_the_rate_make_a_gated_run_unmeasurable(project: Project, dist_args: list[str]) -> None:
+    project.eval(EXACT, ROWS)
+    project.write(thresholds_yaml=GATED)
+    result = project.run("evals", *dist_args, model=f"openai:fault-status-400@{project.server.url}")
+    assert result.ret == 10
+    result.stdout.fnmatch_lines(["*gate: UNMEASURABLE*"])
+    assert project.last_run()["status"] == "unmeasurable"
+    assert project.last_run()["exit_code"] == 10
+
+
+def test_authentication_is_unmeasurable_in_any_suite(project: Project, dist_args: list[str]) -> None:
+    project.eval(EXACT, ROWS)
+    result = project.run("evals", *dist_args, model=f"openai:fault-status-401@{project.server.url}")
+    assert result.ret == 10
+    assert {row["error_kind"] for row in project.rows("SELECT error_kind FROM cases")} == {"auth"}
+
+
+def test_a_rule_that_fails_anyway_fails_despite_errors(project: Project) -> None:
+    project.eval(
+        """
+        def test_echo(sample, response, score):
+            if sample.id == "crash":
+                raise RuntimeError("boom")
+            score.exact(response, sample.target)
+        """,
+        [{"id": name, "input": "no", "target": "yes"} for name in (*"abcdefghi", "crash")],
+    )
+    project.write(thresholds_yaml=GATED)
+    assert project.run("evals").ret == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ("raise RuntimeError('boom')", "code"),
+        ("score.token_f1(response, 5)", "scorer"),
+        ("score.record('x', float('nan'))", "scorer"),
+    ],
+)
+def test_what_breaks_in_a_body_is_an_error_with_a_kind(project: Project, body: str, kind: str) -> None:
+    project.eval(f"def test_echo(response, score):\n    {body}\n", ROWS[:1])
+    result = project.run("evals")
+    assert result.ret == 1
+    assert project.rows("SELECT outcome, error_kind FROM cases") == [{"outcome": "error", "error_kind": kind}]
+
+
+def test_an_own_scorer_that_raises_is_an_error_and_never_a_score(project: Project) -> None:
+    project.eval(
+        """
+        def test_echo(response, score):
+            score.fragile(response)
+            score.exact(response, "yes")
+        """,
+        ROWS[:1],
+    )
+    project.write(
+        conftest_py="""
+        from pytest_llmeval import scorer
+
+        @scorer
+        def fragile(response, target=None):
+            return 1 / 0
+        """
+    )
+    project.run("evals")
+    assert project.rows("SELECT outcome, error_kind FROM cases") == [{"outcome": "error", "error_kind": "scorer"}]
+    scores = {row["name"]: row["value"] for row in project.rows("SELECT name, value FROM scores")}
+    assert scores == {"fragile": None, "exact": 1.0}
+
+
+def test_a_broken_fixture_is_an_error(project: Project) -> None:
+    project.eval("def test_echo(broken, response):\n    pass\n", ROWS[:1])
+    project.write(conftest_py="import pytest\n\n@pytest.fixture\ndef broken():\n    assert False\n")
+    result = project.run("evals")
+    result.assert_outcomes(errors=1)
+    assert project.rows("SELECT outcome, error_kind FROM cases") == [{"outcome": "error", "error_kind": "code"}]
+
+
+def test_a_broken_teardown_turns_a_pass_into_an_error(project: Project) -> None:
+    project.eval("def test_echo(broken, response):\n    pass\n", ROWS[:1])
+    project.write(conftest_py="import pytest\n\n@pytest.fixture\ndef broken():\n    yield\n    raise OSError('late')\n")
+    assert project.run("evals").ret == 1
+    assert project.cases() == {"good": "error"}
+
+
+def test_skip_and_xfail_are_as_in_pytest(project: Project, dist_args: list[str]) -> None:
+    rows = [
+        {"id": "s", "input": "x", "marks": ["skip"]},
+        {"id": "x", "input": "x", "target": "y", "marks": ["xfail"]},
+        {"id": "p", "input": "x", "target": "x"},
+    ]
+    project.eval(EXACT, rows)
+    project.write(thresholds_yaml="version: 1\nsuites: {echo: {exact: {min: 1.0}}}\n")
+    result = project.run("evals", *dist_args)
+    result.assert_outcomes(passed=1, skipped=1, xfailed=1)
+    assert result.ret == 0
+    assert project.cases() == {"s": "skipped", "x": "skipped", "p": "passed"}
+
+
+def test_pytest_timeout_is_an_error_of_kind_timeout(project: Project) -> None:
+    project.eval("def test_echo(response):\n    import time\n    time.sleep(30)\n", ROWS[:1])
+    assert project.run("evals", "--timeout=1", inside=False).ret == 1
+    assert project.rows("SELECT outcome, error_kind FROM cases") == [{"outcome": "error", "error_kind": "timeout"}]
+
+
+def test_an_ordinary_failure_is_not_hidden_by_the_gate(project: Project, dist_args: list[str]) -> None:
+    project.eval(EXACT, ROWS)
+    project.write(thresholds_yaml=GATED, evals__test_plain_py="def test_plain():\n    assert False\n")
+    assert project.run("evals", *dist_args).ret == 1
+
+
+def test_x_passes_over_misses_and_stops_at_errors(project: Project) -> None:
+    project.eval(EXACT, [ROWS[1], ROWS[0]])
+    project.write(thresholds_yaml=GATED)
+    assert project.run("evals", "-x").ret == 0
+    assert project.cases() == {"bad": "missed", "good": "passed"}
+
+
+@pytest.mark.parametrize(("args", "status"), [(["-p", "no:xdist"], 1), (["-n2"], 2)])
+def test_a_run_that_x_stopped_is_interrupted_and_not_judged(project: Project, args: list[str], status: int) -> None:
+    project.eval(
+        "def test_echo(response):\n    raise RuntimeError\n", [{"id": str(n), "input": "x"} for n in range(20)]
+    )
+    project.write(thresholds_yaml="version: 1\nsuites: {echo: {pass_rate: {min: 0.0}}}\n")
+    result = project.run("evals", "-x", *args)
+    assert result.ret == status
+    result.stdout.fnmatch_lines(["*gate: stopped, not judged*"])
+    run = project.last_run()
+    assert (run["status"], run["verdict"], run["exit_code"]) == ("interrupted", "none", status)
+
+
+def test_max_error_rate_lets_a_single_error_pass(project: Project) -> None:
+    project.eval(
+        """
+        def test_echo(sample, response, score):
+            if sample.id == "r0":
+                raise RuntimeError("boom")
+            score.exact(response, sample.target)
+        """,
+        [{"id": f"r{n}", "input": "a", "target": "a"} for n in range(10)],
+    )
+    project.write(thresholds_yaml=GATED)
+    result = project.run("evals")
+    assert result.ret == 0
+    result.assert_outcomes(passed=9, errors=1)
+
+
+def test_rules_on_latency_alone_leave_misses_plain_failures(project: Project) -> None:
+    project.eval(EXACT, ROWS)
+    project.write(thresholds_yaml="version: 1\nsuites: {echo: {latency_s: {max_p95: 60}}}\n")
+    result = project.run("evals")
+    result.assert_outcomes(passed=1, failed=1)
+    assert result.ret == 1
+    assert project.last_run()["verdict"] == "pass"
+
+
+def test_junit_carries_outcome_and_scores(project: Project, dist_args: list[str]) -> None:
+    project.eval(EXACT, ROWS)
+    project.write(thresholds_yaml=GATED)
+    project.run("evals", "--junitxml=junit.xml", *dist_args)
+    text = (project.root / "junit.xml").read_text()
+    assert '<property name="llmeval_outcome" value="missed"' in text
+    assert '<property name="llmeval_score_exact" value="0.0"' in text
+
+
+def test_reruns_do_not_roll_a_miss_again(project: Project) -> None:
+    project.eval(EXACT, ROWS)
+    project.write(thresholds_yaml=GATED)
+    assert project.run("evals", "--reruns=2").ret == 0
+    assert len(project.server.ledger) == 2
+
+
+def test_coverage_below_its_bar_still_fails(project: Project) -> None:
+    project.eval(EXACT, ROWS)
+    project.write(thresholds_yaml=GATED, evals__unused_py="def never():\n    return 1\n")
+    result = project.run("evals", "--cov=evals", "--cov-fail-under=100", inside=False)
+    assert result.ret == 1
+
+
+def test_server_sees_one_call_for_each_case(project: Project, server: FaultServer, dist_args: list[str]) -> None:
+    project.eval(EXACT, [{"id": str(n), "input": f"q{n}", "target": f"q{n}"} for n in range(12)])
+    assert project.run("evals", *dist_args).ret == 0
+    assert sorted(entry.body["messages"][0]["content"] for entry in server.ledger) == sorted(f"q{n}" for n in range(12))

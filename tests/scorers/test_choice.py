@@ -1,0 +1,140 @@
+"""choice: which one of several options an answer names."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_llmeval.core.errors import ScorerError
+from pytest_llmeval.core.types import Response
+from pytest_llmeval.scorers import choice
+
+CITIES = ["Paris", "London", "New York", "York"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "B",
+        "b",
+        "(B)",
+        "B.",
+        "B)",
+        "**B**",
+        "[B]",
+        "`B`",
+        "- B",
+        "$\\boxed{B}$",
+        "\\boxed{\\text{B}}",
+        "London",
+        "london.",
+        "B. London",
+        "(B) London",
+        "B: London!",
+        "**B) London**",
+        "Answer: B",
+        "answer: b",
+        "**Answer:** B",
+        "Answer:\n\n(B)",
+        "The answer is B",
+        "The answer is B because Paris is not in England.",
+        "The correct answer is (B) London.",
+        "Final answer = B",
+        "The answer to the question is London.",
+        "B\n\nParis is in France, New York in America.",
+        "B) London\nbecause Paris is elsewhere",
+        "Paris is in France, New York in America.\n\nB",
+        "It must be London, a city in England.",
+        "I choose (B).",
+        "First I thought of Paris, then of York. Answer: B",
+        "Options were\nnot helpful, so I say\nB) as it rains there",
+        "The answer is B. I repeat: the answer is London.",
+    ],
+)
+def test_an_answer_that_names_just_the_target_scores_1(text: str) -> None:
+    """In the forms that models write; the target by label or by text."""
+    assert choice(Response(text=text), "B", choices=CITIES).value == 1
+    assert choice(text, "london ", choices=CITIES).value == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "no choice is named"),
+        ("A cat sat there.", "no choice is named"),
+        ("I would say it rains a lot", "no choice is named"),
+        ("E", "no choice is named"),
+        ("Londonderry", "no choice is named"),
+        ("The answer is not B", "no choice is named"),
+        ("The answer isn't London", "got B"),
+        ("Paris or London", "2 choices are named (A, B)"),
+        ("A) Paris\nB) London\nC) New York\nD) York", "4 choices are named"),
+        ("Answer: A\nAnswer: B", "2 choices are named"),
+        ("Answer: Paris or London", "2 choices are named"),
+        ("B. Paris", "2 choices are named"),
+        ("New York", "got C"),
+        ("Answer: C", 'got C ("New York")'),
+    ],
+)
+def test_an_answer_that_names_another_none_or_several_scores_0(text: str, why: str) -> None:
+    """With the reason."""
+    scored = choice(text, "A", choices=CITIES) if "got B" in why else choice(text, "D", choices=CITIES)
+    assert scored.value == 0
+    assert why in (scored.reason or "")
+
+
+@pytest.mark.parametrize(
+    ("choices", "target", "text", "value"),
+    [
+        ("ABCD", "C", "C", 1),
+        (["A", "B"], "A", "I think (A)", 1),
+        (["A", "B"], "A", "A or B", 0),
+        ({"yes": "It is so", "no": "It is not so"}, "no", "No.", 1),
+        ({"1": "Paris", "2": "London"}, "2", "2) London", 1),
+        (["yes", "no"], "no", "No, there is no such thing", 1),
+        (["yes", "no"], "no", "yes and no", 0),
+        (["1", "1.5", "-1", "10"], "1", "1", 1),
+        (["1", "1.5", "-1", "10"], "1.5", "It is 1.5 m.", 1),
+        (["1", "1.5", "-1", "10"], "-1", "Answer: -1", 1),
+        (["1", "2"], "1", "It is -1 or 10 or 1.5", 0),
+        (["$5", "$10"], "$5", "It costs $5.", 1),
+        (["e\u0301t\u00e9", "hiver"], "\u00e9t\u00e9", "\u00c9T\u00c9", 1),
+        (["very  happy", "sad"], "very happy", "I am very\nhappy", 1),
+    ],
+)
+def test_choices_may_be_letters_texts_or_a_mapping(choices: Any, target: str, text: str, value: int) -> None:
+    """Texts stand as whole words and whole numbers."""
+    assert choice(text, target, choices=choices).value == value
+
+
+@pytest.mark.parametrize(
+    ("target", "choices"),
+    [
+        ("E", CITIES),
+        (None, CITIES),
+        (1, CITIES),
+        ("", CITIES),
+        ("A", ["x"]),
+        ("A", []),
+        ("A", ["x", "x"]),
+        ("A", ["x", "X "]),
+        ("A", ["x", ""]),
+        ("A", ["x", 5]),
+        ("A", "AA"),
+        ("A", {"A": "x", " A": "y"}),
+        ("A", {"A": None, "B": "y"}),
+        ("A", [f"option {n}" for n in range(27)]),
+    ],
+    ids=repr,
+)
+def test_choices_or_a_target_that_make_no_sense_are_errors(target: Any, choices: Any) -> None:
+    """Never a score."""
+    with pytest.raises(ScorerError):
+        choice("A", target, choices=choices)
+
+
+@given(st.text() | st.text("AB ().:*\nanswer is Paris"))
+def test_no_answer_makes_it_raise(text: str) -> None:
+    """And at most one choice gets the point."""
+    assert sum(choice(text, label, choices=CITIES).value for label in "ABCD") <= 1

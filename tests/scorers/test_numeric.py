@@ -1,0 +1,193 @@
+"""numeric: the number in an answer, read by stated rules and never guessed."""
+
+import time
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_llmeval.core.errors import ScorerError
+from pytest_llmeval.core.types import Response
+from pytest_llmeval.scorers import numeric
+
+
+@pytest.mark.parametrize(
+    ("text", "target"),
+    [
+        ("42", 42),
+        ("The answer is 42.", 42),
+        ("**42**", 42),
+        ("x=42", 42),
+        ("_42_", 42),
+        ("(42)", 42),
+        ("-3.5", -3.5),
+        ("+3.5", 3.5),
+        ("\u22123", -3),
+        ("\u20133", -3),
+        ("-$5", -5),
+        ("$-5", -5),
+        ("\u20ac 5", 5),
+        ("12 %", 12),
+        ("12.5kg", 12.5),
+        ("5M", 5),
+        ("1,234", 1234),
+        ("1,234,567.89", 1234567.89),
+        ("1\u2009234\u2009567", 1234567),
+        ("1\u202f234", 1234),
+        ("1\u00a0234", 1234),
+        ("USD 1,000", 1000),
+        (".5", 0.5),
+        ("-.5", -0.5),
+        ("1e-5", 1e-5),
+        ("1.5E3 m", 1500),
+        ("covid-19", 19),
+        ("No.5", 5),
+        ("007", 7),
+        ("about 5, I think", 5),
+        ("model x86 says 5 and B2, H2O", 5),
+        ("0.30", Decimal("0.3")),
+        ("0.25", Fraction(1, 4)),
+        ("3", "approx. 3.0"),
+        ("9" * 300, 10**300 - 1),
+    ],
+)
+def test_a_number_is_read_by_the_stated_rules(text: str, target: Any) -> None:
+    """Signs, groups of three, decimals, exponents; words with digits are none."""
+    assert numeric(Response(text=text), target).value == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "found no number"),
+        ("none at all, B2", "found no number"),
+        ("1 or 2", "found 2 numbers: 1, 2"),
+        ("2024-01-05", "found 3 numbers: 2024, 01, 05"),
+        ("3-5", "found 2 numbers: 3, 5"),
+        ("1/2", "found 2 numbers"),
+        ("10:30", "found 2 numbers"),
+        ("1 2 3 4 5 6", "1, 2, 3, 4, …"),
+        ("1 000", "found 2 numbers: 1, 000"),
+        ("1,23", 'cannot read "1,23"'),
+        ("1,0000", "cannot read"),
+        ("12,34,567", "cannot read"),
+        ("1,234\u2009567", "cannot read"),
+        ("1.2.3", "cannot read"),
+        ("0,5", "cannot read"),
+        ("1e99999", "cannot read"),
+        ("1e" + "9" * 50, "cannot read"),
+        ("9" * 6000, "cannot read"),
+        ("7", "expected 5, got 7"),
+    ],
+)
+def test_what_is_not_just_the_number_scores_0_and_says_why(text: str, why: str) -> None:
+    """A miss, not an error."""
+    scored = numeric(text, 5)
+    assert scored.value == 0
+    assert why in (scored.reason or "")
+    assert len(scored.reason or "") < 300
+
+
+@pytest.mark.parametrize(
+    ("text", "which", "value"),
+    [
+        ("1 then 5", "last", 1),
+        ("5 then 1", "last", 0),
+        ("5 then 1", "first", 1),
+        ("1,2 then 5", "first", 0),
+        ("5", "last", 1),
+    ],
+)
+def test_the_first_or_last_number_may_count(text: str, which: Any, value: int) -> None:
+    """An unreadable one is not passed over."""
+    assert numeric(text, 5, which=which).value == value
+
+
+@pytest.mark.parametrize(
+    ("text", "target", "value"),
+    [
+        ("1.234,5", 1234.5, 1),
+        ("0,5", 0.5, 1),
+        ("1,234.5", 1234.5, 0),
+        ("0.5", 0.5, 0),
+        ("1.234", "1.234", 1),
+        ("1.234", 1.234, 0),
+    ],
+)
+def test_a_decimal_comma_is_declared_and_not_guessed(text: str, target: Any, value: int) -> None:
+    """Then the point separates thousands."""
+    assert numeric(text, target, decimal=",").value == value
+
+
+@pytest.mark.parametrize(
+    ("text", "settings", "value"),
+    [
+        ("1.1", {"tolerance": 0.1}, 1),
+        ("1.1000001", {"tolerance": 0.1}, 0),
+        ("0.9", {"tolerance": 0.1}, 1),
+        ("1.05", {"rel_tolerance": 0.05}, 1),
+        ("1.06", {"rel_tolerance": 0.05}, 0),
+        ("1.06", {"rel_tolerance": 0.05, "tolerance": 0.06}, 1),
+    ],
+)
+def test_a_tolerance_is_counted_as_written(text: str, settings: dict[str, Any], value: int) -> None:
+    """1.1 and 1 differ by 0.1, whatever binary fractions say."""
+    assert numeric(text, 1, **settings).value == value
+
+
+def test_the_reason_says_how_far_off() -> None:
+    """Where something was allowed."""
+    assert numeric("1.5", 1, tolerance=0.1).reason == "expected 1, got 1.5 (off by 0.5, allowed 0.1)"
+
+
+@pytest.mark.parametrize(
+    ("target", "settings"),
+    [
+        (None, {}),
+        (True, {}),
+        ("no number", {}),
+        ("1 or 2", {}),
+        ("1,2", {}),
+        (float("nan"), {}),
+        (float("inf"), {}),
+        (Decimal("NaN"), {}),
+        ([1], {}),
+        (10**500, {}),
+        (1, {"tolerance": -1}),
+        (1, {"tolerance": float("nan")}),
+        (1, {"tolerance": True}),
+        (1, {"rel_tolerance": "1"}),
+        (1, {"which": "any"}),
+        (1, {"decimal": "'"}),
+    ],
+    ids=repr,
+)
+def test_a_target_or_setting_that_makes_no_sense_is_an_error(target: Any, settings: dict[str, Any]) -> None:
+    """Never a score."""
+    with pytest.raises(ScorerError):
+        numeric("1", target, **settings)
+
+
+@given(st.decimals(-(10**9), 10**9, allow_nan=False, places=3), st.booleans())
+def test_a_number_is_read_as_it_was_written(value: Decimal, grouped: bool) -> None:
+    """With and without groups of three."""
+    assert numeric(f"It is {value:,f}." if grouped else f"It is {value:f}!", value).value == 1
+
+
+@given(st.text() | st.text("0123456789.,-+eE \u2009$%"))
+def test_no_answer_makes_it_raise(text: str) -> None:
+    """Arbitrary text, all settings."""
+    for which in ("only", "first", "last"):
+        for decimal in (".", ","):
+            assert numeric(text, 1, which=which, decimal=decimal).value in (0, 1)
+
+
+def test_a_huge_answer_is_read_in_bounded_time() -> None:
+    """Digits, marks and words by the megabyte."""
+    started = time.perf_counter()
+    for text in ("1" * 2_000_000, "1," * 500_000, "-" * 2_000_000, "a1" * 500_000):
+        numeric(text, 1)
+    assert time.perf_counter() - started < 10

@@ -1,0 +1,46 @@
+"""One call to a model, from a test that is not async."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from pytest_llmeval.core.errors import CallError
+from pytest_llmeval.core.types import Request, Response
+from pytest_llmeval.models import NamedModel, RetryPolicy, open_model, resolve_model
+
+__all__ = ["FAST", "ask_model", "failure"]
+
+FAST = RetryPolicy(timeout_s=5, base_s=0.01, cap_s=0.02)
+"""The defaults, with pauses that a test can wait for."""
+
+
+def ask_model(
+    model: NamedModel | str,
+    text: str = "hello",
+    *,
+    environ: Mapping[str, str] | None = None,
+    params: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> Response:
+    """Return the answer of ``model`` to one user message, in an event loop of its own."""
+    if isinstance(model, str):
+        model = resolve_model(model, {})
+    options.setdefault("policy", FAST)
+    backend = open_model(model, environ=environ or {}, **options)
+
+    async def call() -> Response:
+        try:
+            return await backend.complete(Request(messages=({"role": "user", "content": text},), params=params or {}))
+        finally:
+            await backend.aclose()
+
+    return asyncio.run(call())
+
+
+def failure(model: NamedModel | str, text: str = "hello", **options: Any) -> CallError:
+    """Return the error with which a call to ``model`` ends."""
+    with pytest.raises(CallError) as caught:
+        ask_model(model, text, **options)
+    return caught.value

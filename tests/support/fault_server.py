@@ -1,0 +1,342 @@
+"""A real HTTP server that speaks the OpenAI chat protocol, and breaks it on request.
+
+    with FaultServer() as server:
+        spec = f"openai:echo@{server.url}"      # server.url ends in /v1
+        ...
+        assert len(server.ledger) == 1          # every request, in order of arrival
+
+The name of the model says what happens; the ledger is the bill. Any name that does not begin with ``fault-``
+is answered by ``FaultServer(reply=...)``, a callable from the list of messages to the text (or to the whole
+completion, a dict); by default the text is that of the last user message. In the ``fault-`` names ``[-N]``
+means "only the first N requests with these messages, then a normal answer" (without it: always):
+
+    fault-status-CODE[-N][-after-WHEN]  that status; WHEN is the Retry-After: a number, ``date`` (in 2 s),
+                                        ``datefar`` (in an hour), ``datepast``, or nonsense as it is (``nan``,
+                                        ``abc``; ``minus1`` is -1)
+    fault-quota                         429 with the code insufficient_quota
+    fault-echoauth[-CODE]               CODE (401) with the Authorization header repeated in the body
+    fault-rst[-N]  fault-close[-N]      connection reset, or closed, instead of an answer
+    fault-hang[-N]                      no answer until the server is closed
+    fault-slow-MS                       a normal answer after MS milliseconds
+    fault-drip-MS                       a normal answer, one byte each MS milliseconds
+    fault-truncate[-N]                  Content-Length larger than the body, then closed
+    fault-chunkcut[-N]                  a chunked body without its end
+    fault-redirect-CODE[-PORT]          redirect to /stolen of 127.0.0.1:PORT (this server's own by default)
+    fault-big-BYTES                     a normal answer with a text of that many bytes
+    fault-gzipbomb                      150 MB of text in 0.15 MB of gzip
+    fault-gzip                          a normal answer, gzipped
+    fault-badgzip[-N]                   a body that says it is gzip and is not
+    fault-body-NAME[-N]                 status 200 and one of BODIES
+"""
+
+import gzip
+import json
+import socket
+import struct
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any
+
+__all__ = ["BODIES", "Entry", "FaultServer", "Reply", "completion", "echo"]
+
+Reply = Callable[[list[dict[str, Any]]], "str | dict[str, Any]"]
+
+
+def completion(text: object, model: str = "test", *, finish: object = "stop", **message: object) -> dict[str, Any]:
+    """Return a chat completion; its usage counts words."""
+    words = len(text.split()) if isinstance(text, str) else 0
+    return {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "created": 0,
+        "model": model,
+        "choices": [
+            {
+                "index": 0,
+                "finish_reason": finish,
+                "message": {"role": "assistant", "content": text, **message},
+            }
+        ],
+        "usage": {"prompt_tokens": 7, "completion_tokens": words, "total_tokens": 7 + words},
+    }
+
+
+def _dumps(**changes: object) -> bytes:
+    """Return a completion as JSON, with top-level keys changed; None removes one."""
+    data = {**completion("ok"), **changes}
+    return json.dumps({key: value for key, value in data.items() if value is not ...}).encode()
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value).encode()
+
+
+_CALL = {"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+
+BODIES: dict[str, bytes] = {
+    "badjson": b'{"choices": [',
+    "badusage": _dumps(usage={"prompt_tokens": "many", "completion_tokens": -5}),
+    "badutf8": b'{"choices": [{"message": {"content": "\xff\xfe"}}]}',
+    "bigint": b'{"usage": {"prompt_tokens": ' + b"9" * 6000 + b"}}",
+    "contentint": _json(completion(3)),
+    "contentlist": _json(completion([{"type": "text", "text": "ok"}])),
+    "deep": b'{"choices": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    "empty": b"",
+    "emptyobj": b"{}",
+    "err200": _json({"error": {"message": "model overloaded", "code": 503}}),
+    "filter": _json(completion("half an ans", finish="content_filter")),
+    "hugeusage": _dumps(usage={"prompt_tokens": 10**30, "completion_tokens": 1}),
+    "html": b"<html><body>Please log in</body></html>",
+    "length": _json(completion("cut off in the mid", finish="length")),
+    "lengthnull": _json(completion(None, finish="length")),
+    "list": b"[]",
+    "nanusage": _dumps(usage={"prompt_tokens": float("nan"), "completion_tokens": float("inf")}),
+    "nochoices": _dumps(choices=[]),
+    "nofinish": _json(completion("ok", finish=None)),
+    "nousage": _dumps(usage=...),
+    "null": b"null",
+    "nullchoices": _dumps(choices=None),
+    "nullcontent": _json(completion(None)),
+    "nullmessage": _dumps(choices=[{"message": None}]),
+    "refusal": _json(completion(None, refusal="I cannot help with that.")),
+    "surrogate": _json(completion("a\ud800b")),
+    "toolcalls": _json(completion(None, finish="tool_calls", tool_calls=[_CALL])),
+}
+"""Bodies under status 200, by name; ``html`` comes as text/html, the others as JSON."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One request that arrived."""
+
+    time_s: float
+    """On the monotonic clock."""
+    path: str
+    model: str
+    headers: dict[str, str]
+    """With lower-case names."""
+    body: dict[str, Any]
+
+
+def echo(messages: list[dict[str, Any]]) -> str:
+    """Return the text of the last user message."""
+    texts = [message["content"] for message in messages if message.get("role") == "user"]
+    return texts[-1] if texts and isinstance(texts[-1], str) else json.dumps(texts[-1:] or "")
+
+
+class FaultServer:
+    """The server, in threads of this process, on a free port of 127.0.0.1; see the module's docstring."""
+
+    def __init__(self, reply: Reply = echo) -> None:
+        self.reply = reply
+        self.ledger: list[Entry] = []
+        self.max_in_flight = 0
+        """The most requests that were being answered at one moment."""
+        self.closing = threading.Event()
+        self._in_flight = 0
+        self._counts: Counter[str] = Counter()
+        self._lock = threading.Lock()
+        self._http = _Http(("127.0.0.1", 0), _Handler)
+        self._http.faults = self
+        self.port: int = self._http.server_address[1]
+        self.url = f"http://127.0.0.1:{self.port}/v1"
+        self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+
+    def __enter__(self) -> "FaultServer":
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.closing.set()
+        self._http.shutdown()
+        self._http.server_close()
+        self._thread.join()
+
+    def spec(self, model: str) -> str:
+        """Return the spec of ``model`` on this server."""
+        return f"openai:{model}@{self.url}"
+
+    def arrived(self, entry: Entry) -> int:
+        """Book a request; return how many with this model and these messages came so far."""
+        with self._lock:
+            self.ledger.append(entry)
+            self._in_flight += 1
+            self.max_in_flight = max(self.max_in_flight, self._in_flight)
+            key = json.dumps([entry.model, entry.body.get("messages")], sort_keys=True)
+            self._counts[key] += 1
+            return self._counts[key]
+
+    def answered(self) -> None:
+        """Book the end of a request."""
+        with self._lock:
+            self._in_flight -= 1
+
+
+class _Http(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 512
+    faults: FaultServer
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Keep quiet: clients that hang up are part of the tests."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: _Http
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Keep quiet."""
+
+    def do_GET(self) -> None:
+        """Answer /v1/models."""
+        self._send(_json({"object": "list", "data": [{"id": "echo", "object": "model"}]}))
+
+    def do_POST(self) -> None:
+        """Book the request, then do what the model's name says."""
+        raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = json.loads(raw)
+        model = str(body.get("model", ""))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        entry = Entry(time_s=time.monotonic(), path=self.path, model=model, headers=headers, body=body)
+        count = self.server.faults.arrived(entry)
+        try:
+            if model.startswith("fault-"):
+                kind, *args = model.split("-")[1:]
+                getattr(self, f"_{kind}")(entry, count, *args)
+            else:
+                self._normal(entry)
+        finally:
+            self.server.faults.answered()
+
+    def _answer(self, entry: Entry) -> bytes:
+        """Return the normal answer."""
+        reply = self.server.faults.reply(entry.body.get("messages", []))
+        return _json(reply if isinstance(reply, dict) else completion(reply, entry.model))
+
+    def _normal(self, entry: Entry) -> None:
+        self._send(self._answer(entry))
+
+    def _send(self, body: bytes, status: int = 200, kind: str = "application/json", **headers: str) -> None:
+        """Send a whole response."""
+        self._head(status, {"Content-Type": kind, "Content-Length": str(len(body)), **headers})
+        self.wfile.write(body)
+
+    def _head(self, status: int, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+
+    def _error(self, status: int, message: str, code: str = "test", **headers: str) -> None:
+        self._send(_json({"error": {"message": message, "type": code, "code": code}}), status, **headers)
+
+    def _is_over(self, entry: Entry, count: int, times: str) -> bool:
+        """Answer normally where the fault has happened often enough."""
+        over = bool(times) and count > int(times)
+        if over:
+            self._normal(entry)
+        return over
+
+    def _status(self, entry: Entry, count: int, code: str, *rest: str) -> None:
+        times = rest[0] if rest and rest[0] != "after" else ""
+        if self._is_over(entry, count, times):
+            return
+        when = rest[-1] if "after" in rest else None
+        headers = {} if when is None else {"Retry_After": _retry_after(when)}
+        self._error(int(code), f"fault {code}", **headers)
+
+    def _quota(self, entry: Entry, count: int) -> None:
+        self._error(429, "You exceeded your current quota", "insufficient_quota")
+
+    def _echoauth(self, entry: Entry, count: int, code: str = "401") -> None:
+        self._error(int(code), f"Incorrect key provided: {entry.headers.get('authorization')}", "invalid_api_key")
+
+    def _rst(self, entry: Entry, count: int, times: str = "") -> None:
+        if self._is_over(entry, count, times):
+            return
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._drop()
+
+    def _close(self, entry: Entry, count: int, times: str = "") -> None:
+        if not self._is_over(entry, count, times):
+            self._drop()
+
+    def _drop(self) -> None:
+        """Close the connection as it stands."""
+        self.close_connection = True
+        self.connection.close()
+
+    def _hang(self, entry: Entry, count: int, times: str = "") -> None:
+        if self._is_over(entry, count, times):
+            return
+        self.server.faults.closing.wait(600)
+        self._drop()
+
+    def _slow(self, entry: Entry, count: int, milliseconds: str) -> None:
+        self.server.faults.closing.wait(int(milliseconds) / 1000)
+        self._normal(entry)
+
+    def _drip(self, entry: Entry, count: int, milliseconds: str) -> None:
+        body = self._answer(entry)
+        self._head(200, {"Content-Type": "application/json", "Content-Length": str(len(body))})
+        for byte in body:
+            self.wfile.write(bytes([byte]))
+            if self.server.faults.closing.wait(int(milliseconds) / 1000):
+                return
+
+    def _truncate(self, entry: Entry, count: int, times: str = "") -> None:
+        if self._is_over(entry, count, times):
+            return
+        body = self._answer(entry)
+        self._head(200, {"Content-Type": "application/json", "Content-Length": str(len(body) + 100)})
+        self.wfile.write(body)
+        self._drop()
+
+    def _chunkcut(self, entry: Entry, count: int, times: str = "") -> None:
+        if self._is_over(entry, count, times):
+            return
+        body = self._answer(entry)
+        self._head(200, {"Content-Type": "application/json", "Transfer-Encoding": "chunked"})
+        self.wfile.write(f"{len(body):x}\r\n".encode() + body + b"\r\n")
+        self._drop()
+
+    def _redirect(self, entry: Entry, count: int, code: str, port: str = "") -> None:
+        target = f"http://127.0.0.1:{port or self.server.faults.port}/stolen/v1/chat/completions"
+        self._send(b"", int(code), Location=target)
+
+    def _big(self, entry: Entry, count: int, size: str) -> None:
+        self._send(_json(completion("x" * int(size), entry.model)))
+
+    def _gzipbomb(self, entry: Entry, count: int) -> None:
+        body = _json(completion("x" * 150_000_000, entry.model))
+        self._send(gzip.compress(body, 6), Content_Encoding="gzip")
+
+    def _gzip(self, entry: Entry, count: int) -> None:
+        self._send(gzip.compress(self._answer(entry)), Content_Encoding="gzip")
+
+    def _badgzip(self, entry: Entry, count: int, times: str = "") -> None:
+        if not self._is_over(entry, count, times):
+            self._send(b"this is no gzip", Content_Encoding="gzip")
+
+    def _body(self, entry: Entry, count: int, name: str, times: str = "") -> None:
+        if not self._is_over(entry, count, times):
+            self._send(BODIES[name], kind="text/html" if name == "html" else "application/json")
+
+
+def _retry_after(when: str) -> str:
+    """Return the header for the WHEN of a model's name."""
+    dates = {"date": 2, "datefar": 3600, "datepast": -3600}
+    if when in dates:
+        return formatdate(time.time() + dates[when], usegmt=True)
+    return when.replace("minus", "-")

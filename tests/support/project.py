@@ -1,0 +1,74 @@
+"""A tiny project for one pytest run, and what that run left in its database."""
+
+import json
+import sqlite3
+import textwrap
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from tests.support.fault_server import FaultServer
+
+__all__ = ["Project", "jsonl"]
+
+
+def jsonl(*rows: dict[str, Any]) -> str:
+    """Return rows as the text of a JSONL file."""
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+class Project:
+    """A project in a folder of its own; its model is the fault server's echo unless a test says otherwise."""
+
+    def __init__(self, pytester: pytest.Pytester, server: FaultServer) -> None:
+        self.pytester = pytester
+        self.server = server
+        self.root = pytester.path
+        self.model = f"openai:echo@{server.url}"
+        pytester.makeini("[pytest]\naddopts = -p no:asyncio -p no:anyio\n")
+
+    def write(self, **files: str) -> None:
+        """Write files; ``__`` in a name is ``/``, the last ``_`` before a suffix is ``.``: evals__test_a_py."""
+        for name, text in files.items():
+            stem, _, suffix = name.replace("__", "/").rpartition("_")
+            path = self.root / f"{stem}.{suffix}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(textwrap.dedent(text).lstrip("\n"), encoding="utf-8")
+
+    def eval(
+        self, body: str, rows: Sequence[dict[str, Any]] | None = None, name: str = "echo", marker: str = ""
+    ) -> None:
+        """Write ``evals/test_NAME.py`` with one eval whose body is ``body``, and its rows as ``data/NAME.jsonl``."""
+        if rows is not None:
+            self.write(**{f"data__{name}_jsonl": jsonl(*rows)})
+        arguments = f'"data/{name}.jsonl"{", " + marker if marker else ""}'
+        text = f"import pytest\n\n@pytest.mark.llmeval({arguments})\n" + textwrap.dedent(body).lstrip("\n")
+        self.write(**{f"evals__test_{name}_py": text})
+
+    def run(self, *arguments: str, model: str | None = None, inside: bool = True) -> pytest.RunResult:
+        """Run pytest with the project's model; ``inside`` this process where xdist is not asked for."""
+        chosen = [f"--model={model or self.model}"] if model != "" else []
+        distributed = any(argument.startswith("-n") and argument != "-n0" for argument in arguments)
+        run = self.pytester.runpytest_inprocess if inside and not distributed else self.pytester.runpytest_subprocess
+        return run(*arguments, *chosen)
+
+    def rows(self, sql: str, *parameters: Any) -> list[dict[str, Any]]:
+        """Return what a query finds in the project's database, as an outside reader sees it."""
+        connection = sqlite3.connect(self.root / ".llmeval" / "llmeval.db")
+        connection.row_factory = sqlite3.Row
+        try:
+            return [dict(row) for row in connection.execute(sql, parameters)]
+        finally:
+            connection.close()
+
+    def cases(self) -> dict[str, str]:
+        """Return the outcome of each case of the newest run, by sample id (and epoch above 1)."""
+        rows = self.rows(
+            "SELECT * FROM cases WHERE run_id = (SELECT id FROM runs ORDER BY started_at DESC, rowid DESC LIMIT 1)"
+        )
+        return {row["sample_id"] + (f"-e{row['epoch']}" if row["epoch"] > 1 else ""): row["outcome"] for row in rows}
+
+    def last_run(self) -> dict[str, Any]:
+        """Return the newest run."""
+        return self.rows("SELECT * FROM runs ORDER BY started_at DESC, rowid DESC LIMIT 1")[0]
