@@ -8,7 +8,7 @@ from pytest_llmeval import Model, Sample, ScoreBook
 
 
 @pytest.mark.llmeval(
-    "data/json_extraction/val.jsonl",
+    "data/json_extraction/test.jsonl",
     prompt="prompts/json_extraction.v1.yaml",
     params={"temperature": 0, "max_tokens": 300},
 )

@@ -6,7 +6,7 @@ from pytest_llmeval import Model, Sample, ScoreBook
 
 
 @pytest.mark.llmeval(
-    "data/qa/val.jsonl",
+    "data/qa/test.jsonl",
     prompt="prompts/qa.v1.yaml",
     params={"temperature": 0, "max_tokens": 40},
 )

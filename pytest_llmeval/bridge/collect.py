@@ -72,20 +72,27 @@ class CaseMaker:
         """The sha256 in hex over the rows taken so far, in their order."""
         return self._digest.hexdigest()
 
-    def parametrize(self, metafunc: pytest.Metafunc, marker: pytest.Mark) -> None:
-        """Make the cases of one function; what is wrong goes to ``problems`` and makes none."""
-        where = metafunc.definition.nodeid
+    def parametrize(self, metafunc: pytest.Metafunc, marker: pytest.Mark) -> bool:
+        """Make the cases of one function, of its good rows at least: by them one sees whether it is selected.
+
+        What is wrong goes to ``problems``.
+
+        Returns:
+            Whether there is a case, or rightly none.
+        """
+        where, before = metafunc.definition.nodeid, len(self.problems)
         try:
             reading = Reading(self._eval(metafunc, marker, where))
             sets = list(self._parameter_sets(reading))
         except UserError as error:
             self.problems.append(str(error))
-            return
+            return False
         self.readings.append(reading)
         reading.cases = len(sets)
         if sets:
             metafunc.fixturenames.append(PARAM)
             metafunc.parametrize(PARAM, sets)
+        return bool(sets) or len(self.problems) == before
 
     def unknown_slices(self) -> list[str]:
         """Return a problem for each ``--slice`` that no row has."""
@@ -124,18 +131,17 @@ class CaseMaker:
     def _parameter_sets(self, reading: Reading) -> Iterator[Any]:
         taken = list(self._taken(reading))
         many = len(self._models) > 1
-        marks = {sample_marks: self._decorators(sample_marks, where) for _, _, sample_marks, where in taken}
         for model in self._models:
             prefix = f"{node_part(model)}-" if many else ""
-            for ref, sample_id, sample_marks, _ in taken:
+            for ref, sample_id, marks in taken:
                 base = prefix + node_part(sample_id)
                 for epoch in range(1, self._epochs + 1):
                     own_id = f"{base}-e{epoch}" if self._epochs > 1 else base
                     case = CaseParam(reading.eval, ref, sample_id, model, epoch, own_id)
-                    yield pytest.param(case, id=own_id, marks=marks[sample_marks])
+                    yield pytest.param(case, id=own_id, marks=marks)
 
-    def _taken(self, reading: Reading) -> Iterator[tuple[RowRef, str, tuple[str, ...], str]]:
-        """Yield what is kept of each row that ``--slice`` and ``--limit`` leave; raise what is wrong with the rows."""
+    def _taken(self, reading: Reading) -> Iterator[tuple[RowRef, str, tuple[pytest.MarkDecorator, ...]]]:
+        """Yield what is kept of each good row that ``--slice`` and ``--limit`` leave; gather what is wrong."""
         dataset = reading.eval.dataset
         left = -1 if self._limit is None else self._limit
         wanted = set(self._slices)
@@ -150,8 +156,11 @@ class CaseMaker:
                 break
             left -= 1
             self._digest.update(b"%x;" % ref.checksum)
-            yield ref, sample.id, sample.marks, f"{dataset.shown}:{ref.line}"
-        checked.raise_wrong()
+            try:
+                yield ref, sample.id, self._decorators(sample.marks, f"{dataset.shown}:{ref.line}")
+            except DatasetError as error:
+                checked.wrong.append(str(error))
+        self.problems += checked.problems()
 
     def _decorators(self, names: tuple[str, ...], where: str) -> tuple[pytest.MarkDecorator, ...]:
         for name in names:
@@ -166,29 +175,28 @@ class _Rows:
     def __init__(self, dataset: Dataset) -> None:
         self._dataset = dataset
         self._lines: dict[str, int] = {}
-        self._wrong: list[str] = []
+        self.wrong: list[str] = []
 
     def __iter__(self) -> Iterator[tuple[RowRef, Sample]]:
         for ref, sample in self._dataset.rows():
             if isinstance(sample, DatasetError):
-                self._wrong.append(str(sample))
+                self.wrong.append(str(sample))
             elif sample.id in self._lines:
-                self._wrong.append(
+                self.wrong.append(
                     f"{self._dataset.shown}:{ref.line}: id {sample.id!r} stands in line {self._lines[sample.id]}"
                     " already; ids are unique"
                 )
             else:
                 self._lines[sample.id] = ref.line
                 yield ref, sample
-            if len(self._wrong) >= _MOST_PROBLEMS:
+            if len(self.wrong) >= _MOST_PROBLEMS:
                 return
 
-    def raise_wrong(self) -> None:
-        """Raise DatasetError for all wrong rows met so far, or for a dataset without rows."""
-        if self._wrong:
-            raise DatasetError("\n".join(self._wrong))
-        if not self._lines:
-            raise DatasetError(f"{self._dataset.shown}: empty dataset; it needs at least one row with the key 'input'")
+    def problems(self) -> list[str]:
+        """Return what is wrong with the rows met so far, or that the dataset has none."""
+        if self.wrong or self._lines:
+            return self.wrong
+        return [f"{self._dataset.shown}: empty dataset; it needs at least one row with the key 'input'"]
 
 
 def _marker(

@@ -43,8 +43,9 @@ class Conductor:
         self._failed_before = self._hide_failed_evals()
         self._preparation: Preparation | None = None
         self._waiting = 0
+        self._broken: set[str] = set()
         self._notes: list[str] = []
-        self._dropped_by_mark: Counter[str] = Counter()
+        self._no_cut: Counter[str] = Counter()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -63,8 +64,8 @@ class Conductor:
             self._waiting += 1
             return
         maker = self._prepared().maker
-        if maker is not None:
-            maker.parametrize(metafunc, marker)
+        if maker is None or not maker.parametrize(metafunc, marker):
+            self._broken.add(metafunc.definition.nodeid)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None, object, object]:
@@ -81,7 +82,7 @@ class Conductor:
         expression = self.config.getoption("markexpr", "")
         for item, param in cases_in(items) if expression else ():
             if not holds_for(expression, item):
-                self._dropped_by_mark[suite_of(item, param)] += 1
+                self._no_cut[suite_of(item, param)] += 1
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Take, in the controller, what a worker's collection found."""
@@ -107,9 +108,12 @@ class Conductor:
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Say in one line how many evals wait."""
-        waiting = self.facts.waiting if self.facts is not None else 0
+        facts = self.facts or CollectionFacts()
+        for note in [] if facts.selected else facts.notes:
+            terminalreporter.write_line(f"llmeval: {note}")
+        waiting = facts.waiting
         waiting += 0 if self.config.getoption("file_or_dir") else self.selection.uncollected()
-        if waiting and not (self.facts and self.facts.selected):
+        if waiting and not facts.selected:
             functions = "1 eval function waits" if waiting == 1 else f"{waiting} eval functions wait"
             folder = next((path.name for path in self.selection.folders if path.is_dir()), "FILE")
             terminalreporter.write_line(f"llmeval: {functions}; run them with: pytest {folder}")
@@ -153,14 +157,23 @@ class Conductor:
             self._notes.append("--lf: no eval that failed is among these (other --model or --epochs?); none was run")
 
     def _is_uncalled(self, item: pytest.Item) -> bool:
+        param = param_of(item)
+        if param is not None and self.selection.attack_waits(item):
+            self._no_cut[suite_of(item, param)] += 1
+            return True
         if item.get_closest_marker("llmeval") is not None:
-            return param_of(item) is None
+            return param is None and not self._is_broken(item)
         return self.selection.training_waits(item) or self.selection.is_foreign(item)
+
+    def _is_broken(self, item: pytest.Item) -> bool:
+        """Whether ``item`` stands for a function that was asked for and of which no case could be made."""
+        return param_of(item) is None and item.nodeid.partition("[")[0] in self._broken
 
     def _conclude(self, items: list[pytest.Item]) -> None:
         """Gather the facts of this collection and act on them, here or in the controller."""
         facts = self._gather(items)
-        if facts.problems and not facts.selected and items:
+        is_broken = any(map(self._is_broken, items)) if items else bool(self._broken)
+        if facts.problems and not facts.selected and not is_broken:
             facts.notes += [f"not run: {problem}" for problem in facts.problems]
             facts.problems.clear()
         if not self.is_worker:
@@ -186,7 +199,7 @@ class Conductor:
             expected = found[suite].expected
             expected[param.model] = expected.get(param.model, 0) + 1
         for suite, suite_facts in found.items():
-            missing = suite_facts.made - sum(suite_facts.expected.values()) - self._dropped_by_mark[suite]
+            missing = suite_facts.made - sum(suite_facts.expected.values()) - self._no_cut[suite]
             if missing > 0:
                 suite_facts.left_out.append(f"{missing} cases were not selected")
         facts.suites = found

@@ -257,6 +257,8 @@ class Recorder:
         terminal = self._config.pluginmanager.getplugin("terminalreporter")
         if terminal is not None and self._config.option.verbose >= -1:
             terminal.ensure_newline()
+            if self._config.get_terminal_writer().width_of_current_line:  # with -q the dots name no file
+                terminal.write_line("")
             terminal.write_line(line)
 
 

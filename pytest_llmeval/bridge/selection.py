@@ -51,10 +51,15 @@ class Selection:
         """Whether a marked function (or its placeholder) was not asked for."""
         if self.by_mark or self._named(item):
             return False
-        if item.get_closest_marker("judge_attack") is not None:
+        if self.attack_waits(item):
             return True
         homes = [folder for folder in self.folders if _lies_in(item.path, folder)]
         return bool(homes) and not any(_lies_in(path, home) for path in self._asked for home in homes)
+
+    def attack_waits(self, item: pytest.Item) -> bool:
+        """Whether ``item`` attacks the judge, by a mark of its function or its row, and was not asked for."""
+        is_attack = item.get_closest_marker("judge_attack") is not None
+        return is_attack and not self.by_mark and not self._named(item)
 
     def training_waits(self, item: pytest.Item) -> bool:
         """Whether ``item`` is a training item that was not asked for."""

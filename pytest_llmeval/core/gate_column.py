@@ -6,7 +6,7 @@ form a :class:`Column`, and only a column is averaged.
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.gate_case import LOST_KINDS, JudgedCase
@@ -27,9 +27,8 @@ Grouped = dict[tuple[str, int], list[float]]
 """Values by what is averaged first."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """What one case says of one metric."""
+class Reading(NamedTuple):
+    """What one case says of one metric; a tuple, as one is made for each case and metric and a dataclass is slow."""
 
     sample_id: str
     unit: tuple[str, int]
@@ -62,6 +61,14 @@ class Column:
             return self
         return Column(metric=self.metric, readings=tuple(r for r in self.readings if name in r.slices))
 
+    def parts(self) -> "dict[str, Column]":
+        """Return the readings of every slice, by its name; all in one pass."""
+        found: dict[str, list[Reading]] = {}
+        for reading in self.readings:
+            for name in reading.slices:
+                found.setdefault(name, []).append(reading)
+        return {name: Column(metric=self.metric, readings=tuple(readings)) for name, readings in found.items()}
+
     def count(self, *states: State) -> int:
         """Return how many cases are in one of ``states``."""
         return sum(reading.state in states for reading in self.readings)
@@ -85,6 +92,9 @@ class Column:
 
     def samples(self) -> list[float]:
         """Return the mean of each sample with a value, over its scored epochs."""
+        scored = [(reading.unit, reading.value) for reading in self.readings if reading.value is not None]
+        if len({unit for unit, _ in scored}) == len(scored):  # one case each, as in most runs: nothing to average
+            return [value for _, value in scored]
         return sample_means(self.grouped())
 
     @property

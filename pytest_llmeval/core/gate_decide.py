@@ -90,7 +90,7 @@ def _decide_every(column: Column, broken: str | None) -> Decision:
 def _decide_pass_at(rule: Rule, column: Column, broken: str | None) -> Decision:
     """As any bound, over hits instead of values, once each sample has enough attempts."""
     hits = tuple(
-        reading if reading.hit is None else replace(reading, value=float(reading.hit)) for reading in column.readings
+        reading if reading.hit is None else reading._replace(value=float(reading.hit)) for reading in column.readings
     )
     counted = replace(column, readings=hits)
     attempts = counted.grouped()

@@ -4,6 +4,7 @@ Epochs are reduced to the mean of their sample before anything else: n counts sa
 does not make it weigh more.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -55,14 +56,16 @@ def summarise(cases: Iterable[JudgedCase]) -> tuple[Metric, ...]:
 
 
 def _summarise_group(cases: Sequence[JudgedCase]) -> Iterable[Metric]:
-    names = ["pass_rate", *score_names(cases)]
-    columns = [read_column(name, cases) for name in names]
-    for part in (None, *sorted({name for case in cases for name in case.slices})):
-        yield from (_metric(column.part(part), part, cases[0]) for column in columns)
+    columns = [read_column(name, cases) for name in ("pass_rate", *score_names(cases))]
+    yield from (_metric(column, None, cases[0]) for column in columns)
+    by_slice = [column.parts() for column in columns]
+    for part in sorted(by_slice[0]):
+        yield from (_metric(parts[part], part, cases[0]) for parts in by_slice)
 
 
 def _metric(column: Column, part: str | None, any_case: JudgedCase) -> Metric:
     samples = column.samples()
+    states = Counter(reading.state for reading in column.readings)
     interval = score_interval(samples)
     return Metric(
         name=column.metric,
@@ -74,7 +77,7 @@ def _metric(column: Column, part: str | None, any_case: JudgedCase) -> Metric:
         low=interval.low if interval else None,
         high=interval.high if interval else None,
         collected=len(column.readings),
-        scored=column.count("scored"),
+        scored=states["scored"],
         errors=column.errors,
-        skipped=column.count("skipped"),
+        skipped=states["skipped"],
     )

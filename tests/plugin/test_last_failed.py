@@ -1,0 +1,91 @@
+"""``--lf`` with misses, which passed in pytest's eyes, and with evals that wait: contract sections 1 and 3."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.support.project import Project
+
+ROWS = [{"id": "good", "input": "yes", "target": "yes"}, {"id": "bad", "input": "no", "target": "yes"}]
+EXACT = """
+def test_echo(sample, response, score):
+    score.exact(response, sample.target)
+"""
+
+
+@pytest.fixture
+def gated(project: Project) -> Project:
+    """A project with an eval that has a miss and rules, so that it is green, and with an ordinary test."""
+    project.eval(EXACT, ROWS)
+    project.write(
+        thresholds_yaml="version: 1\nsuites: {echo: {exact: {min: 0.5}}}\n",
+        tests__test_own_py="def test_own():\n    pass\n",
+    )
+    return project
+
+
+def remembered(project: Project) -> set[str]:
+    """Return the node ids that ``--lf`` would run."""
+    path = project.root / ".pytest_cache" / "v" / "cache" / "lastfailed"
+    data: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    return set(data)
+
+
+def test_lf_runs_misses_again(gated: Project, dist_args: list[str]) -> None:
+    assert gated.run("evals", *dist_args).ret == 0
+    gated.server.ledger.clear()
+    result = gated.run("evals", "--lf", *dist_args)
+    assert result.ret == 1  # 0 of 1 is under min=0.5
+    assert gated.cases() == {"bad": "missed"}
+    assert len(gated.server.ledger) == 1
+
+
+def test_lf_forgets_a_miss_that_was_mended(gated: Project) -> None:
+    gated.run("evals")
+    gated.eval(EXACT, [ROWS[0], {**ROWS[1], "input": "yes"}])
+    gated.run("evals", "--lf")
+    assert remembered(gated) == set()
+
+
+def test_a_plain_lf_runs_the_ordinary_tests_and_keeps_the_eval_remembered(
+    gated: Project, dist_args: list[str]
+) -> None:
+    gated.run("evals")
+    gated.server.ledger.clear()
+    result = gated.run("--lf", *dist_args)
+    assert result.ret == 0
+    assert result.parseoutcomes()["passed"] == 1
+    assert gated.server.ledger == []
+    assert remembered(gated) == {"evals/test_echo.py::test_echo[bad]"}
+
+
+def test_a_plain_lf_runs_the_ordinary_test_that_failed_alone(gated: Project) -> None:
+    gated.write(tests__test_two_py="def test_a():\n    assert False\n\ndef test_b():\n    pass\n")
+    gated.run("evals")
+    gated.run()
+    gated.run("--lf").assert_outcomes(failed=1)
+    assert remembered(gated) == {"evals/test_echo.py::test_echo[bad]", "tests/test_two.py::test_a"}
+
+
+@pytest.mark.parametrize("changed", [["--epochs=2"], ["--model=second"]])
+def test_lf_with_other_node_ids_runs_none_and_says_so(gated: Project, changed: list[str]) -> None:
+    gated.run("evals")
+    gated.write(models_yaml=f"models:\n  second:\n    spec: {gated.model}\n")
+    gated.server.ledger.clear()
+    result = gated.run("evals", "--lf", *changed)
+    assert gated.server.ledger == []
+    assert result.ret == 5
+    result.stdout.fnmatch_lines(["*--lf: no eval that failed is among these*"])
+
+
+def test_lf_without_a_cache_plugin_is_no_crash(gated: Project) -> None:
+    assert gated.run("evals", "-p", "no:cacheprovider").ret == 0
+    assert remembered(gated) == set()
+
+
+def test_ff_puts_misses_first(gated: Project) -> None:
+    gated.run("evals")
+    gated.server.ledger.clear()
+    assert gated.run("evals", "--ff").ret == 0
+    assert [entry.body["messages"][0]["content"] for entry in gated.server.ledger] == ["no", "yes"]
