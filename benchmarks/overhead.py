@@ -3,8 +3,8 @@
     python benchmarks/overhead.py                    # 1,000 and 10,000 rows: a few minutes
     python benchmarks/overhead.py --rows 1000 100000
 
-Each measurement is a pytest process of its own, in a folder of its own: bare pytest with as many parametrized items
-(the plugin blocked), and the plugin with as many rows in a JSONL file, a body with one scorer, and no model call.
+Each measurement is a pytest process of its own, in a folder of its own, without any other plugin: bare pytest with as
+many parametrized items, and the plugin with as many rows in a JSONL file, a body with one scorer, and no model call.
 CPU is user + system time of the process and its children; memory is the peak resident set.
 """
 
@@ -36,6 +36,7 @@ import pytest
 def test_rows(sample, score):
     score.exact(sample.input, sample.target)
 '''
+PLUGIN = ("-p", "pytest_llmeval.plugin")
 RULES = "version: 1\nsuites: {rows: {exact: {min: 1.0}}}\n"
 WATCH = """
 import os, resource, subprocess, sys, time
@@ -74,7 +75,7 @@ def _start_up(folder: Path, repeat: int) -> None:
     folder.mkdir()
     (folder / "pytest.ini").write_text("[pytest]\n")
     (folder / "test_one.py").write_text("def test_one():\n    pass\n")
-    pairs = [(_run(folder, "-p", "no:llmeval", "."), _run(folder, ".")) for _ in range(repeat)]
+    pairs = [(_run(folder, "."), _run(folder, *PLUGIN, ".")) for _ in range(repeat)]
     bare, with_plugin = ([each[side].cpu_s for each in pairs] for side in (0, 1))
     extra = statistics.median(one[1].cpu_s - one[0].cpu_s for one in pairs)
     print(f"\n### Start-up of a session without evals ({repeat} pairs, CPU, median)\n")
@@ -97,8 +98,8 @@ def _cases(folder: Path, rows: int, repeat: int) -> None:
         for number in range(rows):
             text = f"row number {number} of the dataset, with a text of about one hundred characters in its input"
             file.write(json.dumps({"id": f"row-{number:06d}", "input": text, "target": text, "slice": f"s{number % 5}"}) + "\n")
-    plain = ["-p", "no:llmeval", "-p", "no:cacheprovider", "-q", "bare"]
-    ours = ["-p", "no:cacheprovider", "-q", "evals", "--model=openai:none@http://127.0.0.1:9/v1"]
+    plain = ["-p", "no:cacheprovider", "-q", "bare"]
+    ours = [*PLUGIN, "-p", "no:cacheprovider", "-q", "evals", "--model=openai:none@http://127.0.0.1:9/v1"]
     listed = [(_run(folder, "--co", *plain), _run(folder, "--co", *ours)) for _ in range(repeat)]
     ran = [(_run(folder, *plain), _run(folder, *ours)) for _ in range(repeat)]
     bare_co, our_co = _median(listed, 0), _median(listed, 1)
@@ -121,6 +122,7 @@ def _run(folder: Path, *arguments: str) -> Cost:
     """Return what one pytest process takes; ends the benchmark where it fails."""
     command = [sys.executable, "-c", WATCH, sys.executable, "-m", "pytest", *arguments]
     environ = {key: value for key, value in os.environ.items() if not key.startswith(("LLMEVAL_", "PYTEST_"))}
+    environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     done = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, check=True)
     status, wall, cpu, peak = done.stdout.split()
     if status != "0":

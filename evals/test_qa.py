@@ -8,7 +8,7 @@ from pytest_llmeval import Model, Sample, ScoreBook
 @pytest.mark.llmeval(
     "data/qa/test.jsonl",
     prompt="prompts/qa.v1.yaml",
-    params={"temperature": 0, "max_tokens": 40},
+    params={"temperature": 0, "max_tokens": 24},
 )
 async def test_qa(sample: Sample, model: Model, score: ScoreBook) -> None:
     answer = await model.generate()

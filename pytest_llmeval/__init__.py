@@ -1,12 +1,13 @@
 """Evals of language models as pytest tests."""
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
-from pytest_llmeval.core.errors import CallError, CaseError, ErrorKind, LlmevalError, ScorerError, UserError
-from pytest_llmeval.core.types import Message, Model, Request, Response, Sample, Score, Usage
 from pytest_llmeval.version import __version__
 
 if TYPE_CHECKING:
+    from pytest_llmeval.core.errors import CallError, CaseError, ErrorKind, LlmevalError, ScorerError, UserError
+    from pytest_llmeval.core.types import Message, Model, Request, Response, Sample, Score, Usage
     from pytest_llmeval.scorers import ScoreBook, Scored, scorer
 
 __all__ = [
@@ -29,11 +30,14 @@ __all__ = [
     "scorer",
 ]
 
+_HOMES = ("core.types", "core.errors", "scorers")
+
 
 def __getattr__(name: str) -> Any:
-    """Import the scorers only where they are used: pytest imports this package in every session."""
-    if name in ("ScoreBook", "Scored", "scorer"):
-        from pytest_llmeval import scorers
-
-        return getattr(scorers, name)
+    """Import a public name where it is used: pytest imports this package in every session, evals or not."""
+    if name in __all__:
+        for home in _HOMES:
+            module = importlib.import_module(f"{__name__}.{home}")
+            if name in module.__all__:
+                return getattr(module, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

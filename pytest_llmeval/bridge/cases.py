@@ -1,10 +1,8 @@
 """Cases: what a pytest item carries of its row, and what is gathered while it runs."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-
-import pytest
 
 from pytest_llmeval.core.ids import input_digest
 from pytest_llmeval.core.types import Call, CaseKey, Sample
@@ -14,10 +12,7 @@ if TYPE_CHECKING:
     from pytest_llmeval.loaders.source import Dataset, RowRef
     from pytest_llmeval.scorers import ScoreBook
 
-__all__ = ["PARAM", "CaseParam", "CaseRun", "Eval", "param_of", "run_of", "suite_of"]
-
-PARAM = "llmeval_case"
-"""The name under which a case's parameter stands in its item's callspec."""
+__all__ = ["CaseParam", "CaseRun", "Eval"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,31 +61,3 @@ class CaseRun:
     def digest(self) -> str:
         """The digest of the row's input and target."""
         return input_digest(self.sample.input, self.sample.target)
-
-
-RUN_KEY = pytest.StashKey[CaseRun]()
-
-
-def param_of(item: pytest.Item) -> CaseParam | None:
-    """Return what an item carries of its row; None for an item that is no case."""
-    callspec = getattr(item, "callspec", None)
-    return callspec.params.get(PARAM) if callspec is not None else None
-
-
-def suite_of(item: pytest.Item, param: CaseParam) -> str:
-    """Return the suite of a case: the function's, with the id of its ``parametrize`` set in brackets."""
-    rest = item.callspec.id[len(param.own_id) + 1 :]  # type: ignore[attr-defined]  # a case has a callspec
-    return f"{param.eval.suite}[{rest}]" if rest else param.eval.suite
-
-
-def run_of(item: pytest.Item) -> CaseRun | None:
-    """Return what has been gathered of a case that runs; None where nothing has."""
-    return item.stash.get(RUN_KEY, None)
-
-
-def cases_in(items: list[pytest.Item]) -> Iterator[tuple[pytest.Item, CaseParam]]:
-    """Yield the items that are cases, with what they carry."""
-    for item in items:
-        param = param_of(item)
-        if param is not None:
-            yield item, param

@@ -9,13 +9,17 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.bridge.cases import PARAM, CaseParam, Eval
+from pytest_llmeval.bridge.cases import CaseParam, Eval
+from pytest_llmeval.bridge.items import PARAM
 from pytest_llmeval.core.errors import DatasetError, UserError
 from pytest_llmeval.core.ids import node_part
+from pytest_llmeval.core.strict_json import canonical
+from pytest_llmeval.core.text import one_line
 from pytest_llmeval.core.types import Sample
 from pytest_llmeval.loaders.datasets import open_dataset
 from pytest_llmeval.loaders.prompts import load_prompt
 from pytest_llmeval.loaders.source import Dataset, RowRef
+from pytest_llmeval.models.named import RESERVED_PARAMS
 
 __all__ = ["CaseMaker", "Reading"]
 
@@ -78,9 +82,9 @@ class CaseMaker:
         What is wrong goes to ``problems``.
 
         Returns:
-            Whether there is a case, or rightly none.
+            Whether there is a case.
         """
-        where, before = metafunc.definition.nodeid, len(self.problems)
+        where = metafunc.definition.nodeid
         try:
             reading = Reading(self._eval(metafunc, marker, where))
             sets = list(self._parameter_sets(reading))
@@ -92,7 +96,7 @@ class CaseMaker:
         if sets:
             metafunc.fixturenames.append(PARAM)
             metafunc.parametrize(PARAM, sets)
-        return bool(sets) or len(self.problems) == before
+        return bool(sets)
 
     def unknown_slices(self) -> list[str]:
         """Return a problem for each ``--slice`` that no row has."""
@@ -155,11 +159,13 @@ class CaseMaker:
                 reading.limited = True
                 break
             left -= 1
-            self._digest.update(b"%x;" % ref.checksum)
             try:
-                yield ref, sample.id, self._decorators(sample.marks, f"{dataset.shown}:{ref.line}")
+                marks = self._decorators(sample.marks, f"{dataset.shown}:{ref.line}")
             except DatasetError as error:
                 checked.wrong.append(str(error))
+                continue
+            self._digest.update(b"%x;" % ref.checksum)
+            yield ref, sample.id, marks
         self.problems += checked.problems()
 
     def _decorators(self, names: tuple[str, ...], where: str) -> tuple[pytest.MarkDecorator, ...]:
@@ -183,8 +189,8 @@ class _Rows:
                 self.wrong.append(str(sample))
             elif sample.id in self._lines:
                 self.wrong.append(
-                    f"{self._dataset.shown}:{ref.line}: id {sample.id!r} stands in line {self._lines[sample.id]}"
-                    " already; ids are unique"
+                    f"{self._dataset.shown}:{ref.line}: id {one_line(repr(sample.id))} stands in line"
+                    f" {self._lines[sample.id]} already; ids are unique"
                 )
             else:
                 self._lines[sample.id] = ref.line
@@ -215,8 +221,15 @@ def _check_marker(arguments: Mapping[str, Any], where: str) -> None:
         value = arguments[key]
         if value is not None and (not isinstance(value, str) or not value):
             raise UserError(f"{where}: marker llmeval: {key} must be a text that is not empty, found {value!r}")
-    if not isinstance(arguments["params"] or {}, Mapping):
-        raise UserError(f"{where}: marker llmeval: params must be a mapping, found {arguments['params']!r}")
+    params = {} if arguments["params"] is None else arguments["params"]
+    if not isinstance(params, Mapping):
+        raise UserError(f"{where}: marker llmeval: params must be a mapping, found {one_line(repr(params))}")
+    for name in sorted(RESERVED_PARAMS & params.keys()):
+        raise UserError(f"{where}: marker llmeval: params: {name!r} is no sampling parameter; take it out")
+    try:
+        canonical(params)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{where}: marker llmeval: params must be what JSON can hold; {one_line(str(error))}") from None
 
 
 def _mark(name: str, where: str) -> pytest.MarkDecorator:

@@ -5,8 +5,6 @@ the process that runs them, and a Recorder in the process that the user started 
 """
 
 import os
-import secrets
-import tempfile
 from collections import Counter
 from collections.abc import Generator
 from pathlib import Path
@@ -14,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_llmeval.bridge.cases import cases_in, param_of, suite_of
-from pytest_llmeval.bridge.facts import CollectionFacts, SuiteFacts
 from pytest_llmeval.bridge.fixtures import FIXTURE_NAMES
+from pytest_llmeval.bridge.items import cases_in, param_of, suite_of
 from pytest_llmeval.bridge.selection import Selection, holds_for
+from pytest_llmeval.core.text import printable
 
 if TYPE_CHECKING:
+    from pytest_llmeval.bridge.facts import CollectionFacts, SuiteFacts
     from pytest_llmeval.bridge.session import Preparation
 
 __all__ = ["Conductor"]
@@ -43,13 +42,16 @@ class Conductor:
         self._failed_before = self._hide_failed_evals()
         self._preparation: Preparation | None = None
         self._waiting = 0
-        self._broken: set[str] = set()
+        self._caseless: set[str] = set()
         self._notes: list[str] = []
         self._no_cut: Counter[str] = Counter()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         """Tell an xdist worker where it will find the address of the embedded model; no file is made yet."""
+        import secrets
+        import tempfile
+
         if self._note is None:
             self._note = Path(tempfile.gettempdir()) / f"llmeval-{secrets.token_hex(16)}" / "server.json"
         node.workerinput[_NOTE] = str(self._note)
@@ -65,16 +67,18 @@ class Conductor:
             return
         maker = self._prepared().maker
         if maker is None or not maker.parametrize(metafunc, marker):
-            self._broken.add(metafunc.definition.nodeid)
+            self._caseless.add(metafunc.definition.nodeid)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None, object, object]:
+    def pytest_collection_modifyitems(
+        self, session: pytest.Session, items: list[pytest.Item]
+    ) -> Generator[None, object, object]:
         """Leave out what nobody asked for, then let everybody else select, then see what is left."""
         self._drop_uncalled(items)
         result = yield
         if self._preparation is not None or self._waiting:
             self._drop_unmatched_last_failed(items)
-            self._conclude(items)
+            self._conclude(session, items)
         return result
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
@@ -95,6 +99,8 @@ class Conductor:
             if not terminal.stats["skipped"]:
                 del terminal.stats["skipped"]
         if self.facts is None:
+            from pytest_llmeval.bridge.facts import CollectionFacts
+
             self._begin(CollectionFacts.from_json(text))
 
     @pytest.hookimpl(wrapper=True, trylast=True)
@@ -108,12 +114,13 @@ class Conductor:
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Say in one line how many evals wait."""
-        facts = self.facts or CollectionFacts()
-        for note in [] if facts.selected else facts.notes:
-            terminalreporter.write_line(f"llmeval: {note}")
-        waiting = facts.waiting
+        if self.facts is not None and self.facts.selected:
+            return
+        for note in self.facts.notes if self.facts is not None else ():
+            terminalreporter.write_line(printable(f"llmeval: {note}"))
+        waiting = self.facts.waiting if self.facts is not None else 0
         waiting += 0 if self.config.getoption("file_or_dir") else self.selection.uncollected()
-        if waiting and not facts.selected:
+        if waiting:
             functions = "1 eval function waits" if waiting == 1 else f"{waiting} eval functions wait"
             folder = next((path.name for path in self.selection.folders if path.is_dir()), "FILE")
             terminalreporter.write_line(f"llmeval: {functions}; run them with: pytest {folder}")
@@ -127,7 +134,12 @@ class Conductor:
 
     def _drop_uncalled(self, items: list[pytest.Item]) -> None:
         """Deselect waiting evals, waiting training, and ordinary tests that only our own widening brought in."""
-        dropped = [item for item in items if self._is_uncalled(item)]
+        if not (self._waiting or self._preparation or self.selection.has_more_to_drop):
+            return
+        self._drop(items, [item for item in items if self._is_uncalled(item)])
+
+    def _drop(self, items: list[pytest.Item], dropped: list[pytest.Item]) -> None:
+        """Deselect some of ``items``."""
         if dropped:
             gone = set(dropped)
             items[:] = [item for item in items if item not in gone]
@@ -151,31 +163,37 @@ class Conductor:
         cases = [item for item, _ in cases_in(items)]
         known = [item for item in cases if item.nodeid.partition("::")[0] in files]
         if known and not any(item.nodeid in failed for item in cases):
-            gone = set(cases)
-            items[:] = [item for item in items if item not in gone]
-            self.config.hook.pytest_deselected(items=cases)
+            self._drop(items, cases)
             self._notes.append("--lf: no eval that failed is among these (other --model or --epochs?); none was run")
 
     def _is_uncalled(self, item: pytest.Item) -> bool:
         param = param_of(item)
-        if param is not None and self.selection.attack_waits(item):
-            self._no_cut[suite_of(item, param)] += 1
-            return True
+        if param is not None:
+            is_dropped = self.selection.row_attack_waits(item)
+            self._no_cut[suite_of(item, param)] += is_dropped
+            return is_dropped
         if item.get_closest_marker("llmeval") is not None:
-            return param is None and not self._is_broken(item)
+            return not self._is_caseless(item)
         return self.selection.training_waits(item) or self.selection.is_foreign(item)
 
-    def _is_broken(self, item: pytest.Item) -> bool:
-        """Whether ``item`` stands for a function that was asked for and of which no case could be made."""
-        return param_of(item) is None and item.nodeid.partition("[")[0] in self._broken
+    def _is_caseless(self, item: pytest.Item) -> bool:
+        """Whether ``item`` stands for a function that was asked for and of which there is no case."""
+        path, _, name = item.nodeid.partition("::")
+        return param_of(item) is None and f"{path}::{name.partition('[')[0]}" in self._caseless
 
-    def _conclude(self, items: list[pytest.Item]) -> None:
+    def _selects_eval(self, facts: "CollectionFacts", items: list[pytest.Item]) -> bool:
+        """Whether a case is left, or a function that would have given some; where nothing is left, any such one."""
+        return bool(facts.selected) or (any(map(self._is_caseless, items)) if items else bool(self._caseless))
+
+    def _conclude(self, session: pytest.Session, items: list[pytest.Item]) -> None:
         """Gather the facts of this collection and act on them, here or in the controller."""
         facts = self._gather(items)
-        is_broken = any(map(self._is_broken, items)) if items else bool(self._broken)
-        if facts.problems and not facts.selected and not is_broken:
+        if facts.problems and not self._selects_eval(facts, items):
             facts.notes += [f"not run: {problem}" for problem in facts.problems]
             facts.problems.clear()
+        if not facts.problems:
+            self._drop(items, [item for item in items if self._is_caseless(item)])
+            self._stop_at_broken_modules(session, items, facts)
         if not self.is_worker:
             self._begin(facts)
         elif facts.worth_telling:
@@ -185,7 +203,19 @@ class Conductor:
         if facts.selected and not facts.problems and not facts.count_only:
             self._prepared().register_runner()
 
-    def _gather(self, items: list[pytest.Item]) -> CollectionFacts:
+    def _stop_at_broken_modules(
+        self, session: pytest.Session, items: list[pytest.Item], facts: "CollectionFacts"
+    ) -> None:
+        """Run no eval in a worker where a module could not be imported: without xdist pytest itself stops there."""
+        goes_on = not session.testsfailed or self.config.option.continue_on_collection_errors
+        if self.is_worker and facts.selected and not goes_on:
+            self._drop(items, [item for item, _ in cases_in(items)])
+            facts.suites = {}
+            facts.notes = ["a module could not be imported; no eval was run"]
+
+    def _gather(self, items: list[pytest.Item]) -> "CollectionFacts":
+        from pytest_llmeval.bridge.facts import CollectionFacts
+
         facts = CollectionFacts(waiting=self._waiting, count_only=bool(self.config.option.collectonly))
         if self._preparation is None:
             return facts
@@ -208,16 +238,16 @@ class Conductor:
         self._preparation.complete(facts)
         return facts
 
-    def _tell(self, facts: CollectionFacts) -> None:
+    def _tell(self, facts: "CollectionFacts") -> None:
         """Send the facts to the controller, as a report of collection, the only thing that travels before tests run."""
         report = pytest.CollectReport(nodeid="", outcome="skipped", longrepr=("llmeval", 0, facts.to_json()), result=[])
         setattr(report, _FACTS, facts.to_json())
         self.config.hook.pytest_collectreport(report=report)
 
-    def _begin(self, facts: CollectionFacts) -> None:
+    def _begin(self, facts: "CollectionFacts") -> None:
         self.facts = facts
         if facts.problems:
-            raise pytest.UsageError("\n".join(facts.problems))
+            raise pytest.UsageError(printable("\n".join(facts.problems)))
         if facts.selected and not facts.count_only:
             self._prepared().register_recorder(facts)
 

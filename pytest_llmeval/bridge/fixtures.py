@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_llmeval.bridge.cases import CaseRun, param_of, run_of
+from pytest_llmeval.bridge.items import param_of, run_of
 
 if TYPE_CHECKING:
+    from pytest_llmeval.bridge.cases import CaseRun
     from pytest_llmeval.core.types import Model, Response, Sample
     from pytest_llmeval.scorers import ScoreBook
 
@@ -15,7 +16,7 @@ __all__ = ["FIXTURE_NAMES"]
 FIXTURE_NAMES = ("sample", "response", "model", "judge", "score")
 
 
-def _run(request: pytest.FixtureRequest) -> CaseRun:
+def _run(request: pytest.FixtureRequest) -> "CaseRun":
     run = run_of(request.node)
     if run is None:
         pytest.fail(

@@ -1,6 +1,5 @@
-"""Which models a session asks, and how a process gets at them."""
+"""How a process gets at the models that its session asks."""
 
-import importlib.util
 import json
 import os
 import shutil
@@ -8,62 +7,20 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from pytest_llmeval.bridge.options import Settings
-from pytest_llmeval.core.errors import CallError, ErrorKind, ModelError
+from pytest_llmeval.bridge.settings import Settings
+from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.types import Backend
-from pytest_llmeval.loaders.strict_yaml import load_strict
-from pytest_llmeval.models import (
-    LocalServer,
-    NamedModel,
-    Redactor,
-    RetryPolicy,
-    check_model,
-    default_cache_dir,
-    fetch_smollm2,
-    named_models,
-    open_model,
-    resolve_model,
-)
+from pytest_llmeval.models.local_server import LocalServer
+from pytest_llmeval.models.local_weights import default_cache_dir, fetch_smollm2
+from pytest_llmeval.models.named import NamedModel
+from pytest_llmeval.models.redaction import Redactor
+from pytest_llmeval.models.registry import open_model
+from pytest_llmeval.models.retry import RetryPolicy
 
-__all__ = ["EmbeddedModel", "Opener", "chosen_models", "listed_models"]
+__all__ = ["EmbeddedModel", "Opener"]
 
-_DEFAULT = "local:smollm2"
 _WAIT_STEP_S = 0.05
 _WAIT_S = 600.0
-
-
-def chosen_models(settings: Settings, named: Mapping[str, NamedModel]) -> dict[str, NamedModel]:
-    """Return the models under test by name: ``--model``, else the embedded one where its extra is installed.
-
-    Raises:
-        ModelError: a spec or models.yaml is wrong, a key or an extra is missing, or two models have one name.
-    """
-    chosen: dict[str, NamedModel] = {}
-    for text in settings.models or _default():
-        model = resolve_model(text, named)
-        check_model(model, settings.environ)
-        if model.name in chosen:
-            raise ModelError(f"two models are called {model.name!r}; give one of them another name in models.yaml")
-        chosen[model.name] = model
-    return chosen
-
-
-def listed_models(settings: Settings) -> dict[str, NamedModel]:
-    """Return the models of ``models.yaml`` in the rootdir by name; none where there is no such file."""
-    path = settings.rootdir / "models.yaml"
-    if not path.exists():
-        return {}
-    document = load_strict(path, error=ModelError, shown_as=path.name)
-    return named_models(document.data, path.name, document.line_of)
-
-
-def _default() -> tuple[str, ...]:
-    if importlib.util.find_spec("xllamacpp") is None:
-        raise ModelError(
-            "no model: pass --model=SPEC (such as --model=gpt-4o-mini), or install the embedded one with"
-            " pip install 'pytest-llmeval[local]'"
-        )
-    return (_DEFAULT,)
 
 
 class Opener:

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.bridge.cases import RUN_KEY, CaseRun
+from pytest_llmeval.bridge.cases import CaseRun
+from pytest_llmeval.bridge.items import RUN_KEY
 from pytest_llmeval.core.errors import CaseError, ErrorKind
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.text import one_line, printable

@@ -9,9 +9,9 @@ import pytest
 from pytest_llmeval.bridge.facts import CollectionFacts
 from pytest_llmeval.bridge.git_state import git_state
 from pytest_llmeval.bridge.model_setup import EmbeddedModel
-from pytest_llmeval.bridge.options import Settings
 from pytest_llmeval.bridge.outcomes import KEY_ATTRIBUTE, KIND_ATTRIBUTE, OUTCOME_ATTRIBUTE, RECORD_ATTRIBUTE
 from pytest_llmeval.bridge.progress import Progress
+from pytest_llmeval.bridge.settings import Settings
 from pytest_llmeval.core.errors import ErrorKind, UserError
 from pytest_llmeval.core.gate import GateResult, judge
 from pytest_llmeval.core.rules import Thresholds
@@ -113,6 +113,7 @@ class Recorder:
         if record is not None:
             self._open.pop(report.nodeid, None)
             self._add(load_case(record))
+            delattr(report, RECORD_ATTRIBUTE)  # pytest keeps every report to its end; the record is in the database
         elif report.nodeid in self._open and report.when == "???":
             self._add(_crashed(self._open.pop(report.nodeid)))
 

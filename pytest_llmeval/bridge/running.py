@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.bridge.cases import RUN_KEY, CaseParam, CaseRun, param_of, run_of, suite_of
+from pytest_llmeval.bridge.cases import CaseParam, CaseRun
 from pytest_llmeval.bridge.handles import CaseModel
+from pytest_llmeval.bridge.items import RUN_KEY, param_of, run_of, suite_of
 from pytest_llmeval.bridge.outcomes import Reporter
 from pytest_llmeval.core.errors import CaseError, DatasetError, ErrorKind, ScorerError
 from pytest_llmeval.core.loop import LoopThread

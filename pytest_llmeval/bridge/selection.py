@@ -61,6 +61,16 @@ class Selection:
         is_attack = item.get_closest_marker("judge_attack") is not None
         return is_attack and not self.by_mark and not self._named(item)
 
+    def row_attack_waits(self, item: pytest.Item) -> bool:
+        """Whether a case attacks the judge by a mark of its row, and was not asked for; of a case only."""
+        marks = item.callspec.marks  # type: ignore[attr-defined]  # a case has a callspec
+        return bool(marks) and any(mark.name == "judge_attack" for mark in marks) and self.attack_waits(item)
+
+    @property
+    def has_more_to_drop(self) -> bool:
+        """Whether there can be training items, or tests that only our own widening brought in."""
+        return bool(self.added) or self._train_folder.is_dir()
+
     def training_waits(self, item: pytest.Item) -> bool:
         """Whether ``item`` is a training item that was not asked for."""
         is_training = item.get_closest_marker("train") is not None and _lies_in(item.path, self._train_folder)

@@ -2,22 +2,23 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_llmeval.bridge.cases import Eval
 from pytest_llmeval.bridge.collect import CaseMaker
 from pytest_llmeval.bridge.facts import CollectionFacts, SuiteFacts
-from pytest_llmeval.bridge.model_setup import EmbeddedModel, Opener, chosen_models, listed_models
-from pytest_llmeval.bridge.options import Settings, resolve
-from pytest_llmeval.bridge.recording import Recorder
-from pytest_llmeval.bridge.running import AsyncBodies, CaseRunner
+from pytest_llmeval.bridge.model_choice import chosen_models, listed_models
+from pytest_llmeval.bridge.settings import Settings, resolve
 from pytest_llmeval.core.errors import UserError
 from pytest_llmeval.core.gate_names import check_names
 from pytest_llmeval.core.rules import SuiteSeen, Thresholds
-from pytest_llmeval.loaders.thresholds import load_thresholds
-from pytest_llmeval.models import NamedModel
-from pytest_llmeval.store.sqlite import check_database
+from pytest_llmeval.models.named import NamedModel
+from pytest_llmeval.store.check import check_database
+
+if TYPE_CHECKING:
+    from pytest_llmeval.bridge.model_setup import EmbeddedModel
 
 __all__ = ["Preparation"]
 
@@ -79,9 +80,13 @@ class Preparation:
                 for name, suite in facts.suites.items()
             }
             facts.problems += check_names(self.thresholds, seen, everything_collected=facts.all_collected)
+        facts.problems = list(dict.fromkeys(facts.problems))
 
     def register_runner(self) -> None:
         """Let cases run in this process."""
+        from pytest_llmeval.bridge.model_setup import Opener
+        from pytest_llmeval.bridge.running import AsyncBodies, CaseRunner
+
         assert self.settings is not None
         opener = Opener(self.settings, self.models, self._embedded().address)
         runner = CaseRunner(self.config, open_model=opener, thresholds=self.thresholds)
@@ -90,6 +95,8 @@ class Preparation:
 
     def register_recorder(self, facts: CollectionFacts) -> None:
         """Record the run in this process, which the user started."""
+        from pytest_llmeval.bridge.recording import Recorder
+
         assert self.settings is not None
         embedded = self._embedded() if any(spec.startswith("local:") for spec in facts.models.values()) else None
         recorder = Recorder(self.config, self.settings, facts, thresholds=self.thresholds, embedded=embedded)
@@ -97,7 +104,9 @@ class Preparation:
         if self.config.pluginmanager.hasplugin("dsession"):
             recorder.begin()
 
-    def _embedded(self) -> EmbeddedModel:
+    def _embedded(self) -> "EmbeddedModel":
+        from pytest_llmeval.bridge.model_setup import EmbeddedModel
+
         if self._server is None:
             self._server = EmbeddedModel(self._note)
         return self._server
@@ -119,6 +128,8 @@ class Preparation:
     def _load_thresholds(self, settings: Settings) -> Thresholds | None:
         if not settings.thresholds.exists() and not settings.thresholds_given:
             return None
+        from pytest_llmeval.loaders.thresholds import load_thresholds
+
         try:
             return load_thresholds(settings.thresholds, shown_as=settings.shown(settings.thresholds))
         except UserError as error:

@@ -1,5 +1,6 @@
 """The command ``llmeval``: stored runs, models, and what is set up."""
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -30,6 +31,9 @@ for command in (runs, show, gate, models, doctor):
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command and end the process: 0, the gate's status, or 4 for a mistake in what was typed or configured."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a narrow encoding is no reason to fail
     try:
         status = llmeval.main(args=None if arguments is None else list(arguments), standalone_mode=False)
     except click.UsageError as error:

@@ -20,8 +20,9 @@ from pytest_llmeval.cli.output import emit_json, json_option
 from pytest_llmeval.cli.project import Project, find_project
 from pytest_llmeval.core.errors import UserError
 from pytest_llmeval.loaders.thresholds import load_thresholds
-from pytest_llmeval.models import NamedModel, default_cache_dir, smollm2_path
-from pytest_llmeval.store.sqlite import check_database
+from pytest_llmeval.models.local_weights import default_cache_dir, smollm2_path
+from pytest_llmeval.models.named import NamedModel
+from pytest_llmeval.store.check import check_database
 
 __all__ = ["doctor"]
 
@@ -96,15 +97,22 @@ def _servers(project: Project) -> Iterator[Finding]:
     if project.environ.get("OPENAI_BASE_URL"):
         urls.add(project.environ["OPENAI_BASE_URL"])
     for url in sorted(urls):
+        yield _reached(url)
+
+
+def _reached(url: str) -> Finding:
+    try:
         parts = urlsplit(url)
-        place = f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
-        try:
-            host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
-            socket.create_connection((host, port), timeout=_CONNECT_S).close()
-        except OSError as error:
-            yield Finding(state="problem", what=f"server {place}", found=f"not reachable: {error}")
-        else:
-            yield _ok(f"server {place}", "reachable")
+        host, port = parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError:
+        host, port = None, 0
+    if not host:
+        return Finding(state="problem", what="server", found="OPENAI_BASE_URL is no URL like http://host:port/v1")
+    try:
+        socket.create_connection((host, port), timeout=_CONNECT_S).close()
+    except OSError as error:
+        return Finding(state="problem", what=f"server {host}:{port}", found=f"not reachable: {error}")
+    return _ok(f"server {host}:{port}", "reachable")
 
 
 def _options(project: Project) -> Iterator[Finding]:
@@ -115,7 +123,8 @@ def _options(project: Project) -> Iterator[Finding]:
             command,
             cwd=project.root,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             timeout=_PROBE_S,
             stdin=subprocess.DEVNULL,
             check=False,

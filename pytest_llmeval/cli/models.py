@@ -6,25 +6,22 @@ from pytest_llmeval.cli.output import emit_json, json_option, terminal_width
 from pytest_llmeval.cli.project import Project, find_project
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.loaders.strict_yaml import load_strict
-from pytest_llmeval.models import (
-    NamedModel,
-    default_cache_dir,
-    fetch_smollm2,
-    named_models,
-    smollm2_path,
-    verify_smollm2,
-)
+from pytest_llmeval.models.local_weights import default_cache_dir, fetch_smollm2, smollm2_path, verify_smollm2
+from pytest_llmeval.models.models_file import named_models
+from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.reports.table import table_lines
 
 __all__ = ["models", "project_models"]
 
 
 @click.group(invoke_without_command=True)
+@json_option
 @click.pass_context
-def models(context: click.Context) -> None:
+def models(context: click.Context, as_json: bool) -> None:
     """List the models of models.yaml and the embedded one; fetch its weights."""
+    context.default_map = {name: {"as_json": as_json} for name in ("list", "fetch")}
     if context.invoked_subcommand is None:
-        context.invoke(list_models)
+        context.invoke(list_models, as_json=as_json)
 
 
 @models.command("list")

@@ -11,6 +11,7 @@ import click
 from pytest_llmeval.cli.project import Project
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.transport import plain
+from pytest_llmeval.store.check import check_database
 from pytest_llmeval.store.sqlite import SqliteStore
 
 __all__ = ["database_option", "emit_json", "json_option", "open_store", "terminal_width"]
@@ -31,7 +32,8 @@ def json_option(function: F) -> F:
 
 def open_store(project: Project, database: Path | None) -> SqliteStore:
     """Return the store of the project; raise StoreError where it has no database."""
-    path = database or project.database
+    path = project.located(str(database)) if database is not None else project.database
+    check_database(path)
     if not path.exists():
         raise StoreError(
             f"{project.shown(path)}: no such database; `pytest evals` makes one, --llmeval-db names another"
@@ -40,8 +42,9 @@ def open_store(project: Project, database: Path | None) -> SqliteStore:
 
 
 def emit_json(value: Any) -> None:
-    """Print ``value`` as indented JSON."""
-    click.echo(json.dumps(plain(value), indent=2, ensure_ascii=False))
+    """Print ``value`` as indented ASCII JSON, in which GitHub finds none of its ``##[`` commands."""
+    text = json.dumps(plain(value), indent=2)
+    click.echo(text.replace("##[", "#\\u0023["))  # only a string can hold it
 
 
 def terminal_width() -> int:

@@ -3,7 +3,7 @@
 import configparser
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,12 +24,12 @@ class Project:
     @property
     def database(self) -> Path:
         """The database of the project; it may not exist."""
-        return self._located("db", _DATABASE)
+        return self.located(self.value("db") or _DATABASE)
 
     @property
     def thresholds(self) -> Path:
         """The rules of the project; the file may not exist."""
-        return self._located("thresholds", "thresholds.yaml")
+        return self.located(self.value("thresholds") or "thresholds.yaml")
 
     def value(self, name: str) -> str | None:
         """Return what the environment or the ini file says of an option."""
@@ -39,20 +39,25 @@ class Project:
         """Return ``path`` relative to the root where it lies in it."""
         return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(path)
 
-    def _located(self, name: str, default: str) -> Path:
-        value = self.value(name) or default
-        here = Path.cwd() / value
-        return here if here.exists() else self.root / value
+    def located(self, name: str) -> Path:
+        """Return the path that ``name`` means: as a shell would read it, else below the root, as the plugin does."""
+        here = Path.cwd() / name
+        return here if os.path.exists(here) else self.root / name
 
 
 def find_project(environ: Mapping[str, str] = os.environ) -> Project:
-    """Return the project of the current folder: the nearest folder above that configures pytest or holds a database."""
+    """Return the project of the current folder.
+
+    Its root is the nearest folder above that configures pytest or holds a database, else one with a pyproject.toml.
+    """
     start = Path.cwd()
-    for folder in (start, *start.parents):
+    folders = (start, *start.parents)
+    for folder in folders:
         ini = _pytest_ini(folder)
         if ini is not None or (folder / _DATABASE).exists():
             return Project(root=folder, environ=environ, ini=ini or {})
-    return Project(root=start, environ=environ)
+    root = next((folder for folder in folders if (folder / "pyproject.toml").is_file()), start)
+    return Project(root=root, environ=environ)
 
 
 def _pytest_ini(folder: Path) -> Mapping[str, str] | None:
@@ -63,23 +68,23 @@ def _pytest_ini(folder: Path) -> Mapping[str, str] | None:
 
 
 def _sections(folder: Path) -> Iterator[Mapping[str, object]]:
-    for name in ("pytest.toml", ".pytest.toml", "pyproject.toml"):
-        section = _toml(folder / name)
+    """Yield what configures pytest, in its own order: https://docs.pytest.org/en/stable/reference/customize.html."""
+    for name, read in _FILES.items():
+        section = read(folder / name) if (folder / name).is_file() else None
         if section is not None:
             yield section
-    for name, title in (
-        ("pytest.ini", "pytest"),
-        (".pytest.ini", "pytest"),
-        ("tox.ini", "pytest"),
-        ("setup.cfg", "tool:pytest"),
-    ):
-        parser = configparser.ConfigParser(interpolation=None)
-        try:
-            parser.read(folder / name, encoding="utf-8")
-        except (configparser.Error, UnicodeDecodeError):
-            continue
-        if parser.has_section(title):
-            yield dict(parser[title])
+
+
+def _ini(path: Path) -> Mapping[str, object] | None:
+    parser = configparser.ConfigParser(interpolation=None)
+    try:
+        parser.read(path, encoding="utf-8")
+    except (OSError, configparser.Error, UnicodeDecodeError):
+        return None
+    title = "tool:pytest" if path.name == "setup.cfg" else "pytest"
+    if parser.has_section(title):
+        return dict(parser[title])
+    return {} if path.name.endswith("pytest.ini") else None  # even an empty one is the project's configuration
 
 
 def _toml(path: Path) -> Mapping[str, object] | None:
@@ -88,8 +93,19 @@ def _toml(path: Path) -> Mapping[str, object] | None:
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError):
         return None
     if path.name != "pyproject.toml":
-        section = data.get("pytest")
+        section = data.get("pytest", {})
     else:
         section = data.get("tool", {}).get("pytest")
         section = section.get("ini_options", section) if isinstance(section, dict) else section
     return section if isinstance(section, dict) else None
+
+
+_FILES: Mapping[str, Callable[[Path], Mapping[str, object] | None]] = {
+    "pytest.toml": _toml,
+    ".pytest.toml": _toml,
+    "pytest.ini": _ini,
+    ".pytest.ini": _ini,
+    "pyproject.toml": _toml,
+    "tox.ini": _ini,
+    "setup.cfg": _ini,
+}

@@ -1,6 +1,7 @@
 """Stored runs: list them, show one, judge one again."""
 
 import contextlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,17 +10,27 @@ import click
 from pytest_llmeval.cli.output import database_option, emit_json, json_option, open_store, terminal_width
 from pytest_llmeval.cli.project import Project, find_project
 from pytest_llmeval.core.errors import ThresholdsError
-from pytest_llmeval.core.gate import judge
+from pytest_llmeval.core.gate import GateResult, judge
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.status import FAILED, stored_status
-from pytest_llmeval.core.text import one_line
+from pytest_llmeval.core.text import one_line, printable
 from pytest_llmeval.loaders.thresholds import load_thresholds
 from pytest_llmeval.reports.run_text import heading, money, run_lines, verdict_line
 from pytest_llmeval.reports.run_view import RunView, view_run
-from pytest_llmeval.reports.table import table_lines
-from pytest_llmeval.store.records import Run
+from pytest_llmeval.reports.table import Column, table_lines
+from pytest_llmeval.store.records import UNFINISHED, Run
+from pytest_llmeval.store.rows import to_judged
 
 __all__ = ["gate", "runs", "show"]
+
+_COLUMNS: list[Column] = [
+    ("run", "fixed"),
+    ("name", "left"),
+    ("status", "fixed"),
+    ("verdict", "fixed"),
+    ("exit", "right"),
+    ("models", "left"),
+]
 
 
 @click.command()
@@ -35,17 +46,16 @@ def runs(limit: int, as_json: bool, database: Path | None) -> None:
         return
     rows = [
         [
-            run.id,
+            printable(run.id),
             one_line(run.name or "", 40),
             run.shown_status,
             run.end.verdict if run.end else "",
             str(run.end.exit_code) if run.end else "",
-            ", ".join(run.models),
+            one_line(", ".join(run.models)),
         ]
         for run in found
     ]
-    columns = [(title, "left") for title in ("run", "name", "status", "verdict", "exit", "models")]
-    for line in table_lines(columns, rows, width=terminal_width()):  # type: ignore[arg-type]  # mypy widens "left"
+    for line in table_lines(_COLUMNS, rows, width=terminal_width()):
         click.echo(line)
 
 
@@ -74,37 +84,53 @@ def show(run: str, verbose: int, as_json: bool, database: Path | None) -> None:
 def gate(run: str, thresholds: Path | None, as_json: bool, database: Path | None) -> int:
     """Judge a stored run again by today's rules, without any model call. The exit status is that of the gate."""
     project = find_project()
-    rules = _rules(project, thresholds)
     with contextlib.closing(open_store(project, database)) as store:
         found = store.find_run(run)
         cases = list(store.cases(found.id))
-        result = judge(rules, store.judged_cases(found.id), collected=_expected(found), partial=_is_partial(found))
-    view = view_run(found, cases, result.verdicts)
-    status = stored_status(result, rules, cases=[(case.key.suite, case.outcome, case.error_kind) for case in cases])
-    if found.shown_status in ("interrupted", "crashed", "running"):
-        status = (found.end and found.end.exit_code) or FAILED
-    if as_json:
-        emit_json({"run": found.id, "status": status, "verdict": result.verdict, "verdicts": result.verdicts})
+    rules = _rules(project, found, thresholds)
+    partial = bool(found.settings.get("partial"))
+    if found.shown_status in UNFINISHED:
+        result = GateResult(verdicts=(), verdict="none", partial=partial)
+        exit_code = (found.end and found.end.exit_code) or FAILED
     else:
-        _print(view, 0)
-    return status
+        result = judge(rules, map(to_judged, cases), collected=_expected(found), partial=partial)
+        told = [(case.key.suite, case.outcome, case.error_kind) for case in cases]
+        exit_code = stored_status(result, rules, cases=told)
+    if as_json:
+        facts = {"run": found.id, "status": found.shown_status, "exit_code": exit_code, "verdict": result.verdict}
+        emit_json({**facts, "verdicts": result.verdicts})
+    else:
+        _print(view_run(found, cases, result.verdicts), 0)
+    return exit_code
 
 
 def _print(view: RunView, verbosity: int) -> None:
-    for line in [*heading(view), "", *run_lines(view, width=terminal_width(), verbosity=verbosity)]:
+    width = terminal_width()
+    for line in [*heading(view, width=width), "", *run_lines(view, width=width, verbosity=verbosity)]:
         click.echo(line)
     for verdict in view.not_judged:
-        click.echo(f"not judged: {verdict.suite} {verdict.metric} {verdict.rule}: {verdict.reason}")
+        what = f"{verdict.suite} {verdict.metric} {verdict.rule}: {verdict.reason}"
+        click.echo(f"not judged: {one_line(what, 400)}")
     tokens = f"{view.input_tokens} tokens in, {view.output_tokens} out"
     click.echo(f"{tokens}, cost {money(view.cost_usd)}")
     click.echo(verdict_line(view))
 
 
-def _rules(project: Project, given: Path | None) -> Thresholds:
-    path = given or project.thresholds
-    if not path.exists():
-        raise ThresholdsError(f"{project.shown(path)}: no such file; name one with --thresholds")
-    return load_thresholds(path, shown_as=project.shown(path))
+def _rules(project: Project, run: Run, given: Path | None) -> Thresholds:
+    """Return the rules of the file that is named here, in the environment or by the run, else of thresholds.yaml.
+
+    Where the latter is missing there are none, as in the run's own session.
+    """
+    named = given or project.environ.get("LLMEVAL_THRESHOLDS")
+    recorded = run.settings.get("options", {}).get("thresholds")
+    path = project.root / recorded if recorded else project.thresholds
+    if named:
+        path = project.located(str(named))
+    if os.path.exists(path):
+        return load_thresholds(path, shown_as=project.shown(path))
+    if not named and path == project.root / "thresholds.yaml":
+        return Thresholds()
+    raise ThresholdsError(f"{project.shown(path)}: no such file; name one with --thresholds")
 
 
 def _expected(run: Run) -> dict[tuple[str, str], int]:
@@ -112,10 +138,6 @@ def _expected(run: Run) -> dict[tuple[str, str], int]:
     return {
         (name, model): count for name, suite in suites.items() for model, count in suite.get("expected", {}).items()
     }
-
-
-def _is_partial(run: Run) -> bool:
-    return bool(run.settings.get("partial"))
 
 
 def _run_facts(run: Run) -> dict[str, Any]:

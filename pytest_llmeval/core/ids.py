@@ -4,6 +4,7 @@ import hashlib
 import inspect
 import re
 from collections.abc import Callable
+from types import CodeType
 from typing import Any
 
 from pytest_llmeval.core.strict_json import canonical
@@ -49,4 +50,11 @@ def source_digest(function: Callable[..., Any]) -> str:
         return digest(inspect.getsource(inspect.unwrap(function)))
     except (OSError, TypeError):
         code = getattr(function, "__code__", None)
-        return digest(repr((code.co_code, code.co_names)) if code else type(function).__qualname__)
+        return digest(_code_text(code) if code else type(function).__qualname__)
+
+
+def _code_text(value: Any) -> str:
+    """Return compiled code or one of its constants as a text that is the same in every process."""
+    if isinstance(value, CodeType):
+        return f"{value.co_code.hex()} {value.co_names} {[_code_text(const) for const in value.co_consts]}"
+    return repr(sorted(map(repr, value)) if isinstance(value, frozenset) else value)

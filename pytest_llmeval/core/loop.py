@@ -18,6 +18,7 @@ class LoopThread:
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
 
     def is_current(self) -> bool:
         """Whether the caller runs on this loop."""
@@ -41,18 +42,22 @@ class LoopThread:
 
     def close(self) -> None:
         """Cancel what still runs, end the thread. Calling it again does nothing."""
-        loop, thread, self._loop, self._thread = self._loop, self._thread, None, None
+        with self._lock:
+            loop, thread, self._loop, self._thread = self._loop, self._thread, None, None
         if loop is None or thread is None:
             return
         loop.call_soon_threadsafe(loop.stop)
         thread.join(_STOP_TIMEOUT_S)
 
     def _started(self) -> asyncio.AbstractEventLoop:
-        if self._loop is None:
-            self._loop = asyncio.new_event_loop()
-            self._thread = threading.Thread(target=self._serve, args=(self._loop,), name="llmeval-loop", daemon=True)
-            self._thread.start()
-        return self._loop
+        with self._lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                self._thread = threading.Thread(
+                    target=self._serve, args=(self._loop,), name="llmeval-loop", daemon=True
+                )
+                self._thread.start()
+            return self._loop
 
     @staticmethod
     def _serve(loop: asyncio.AbstractEventLoop) -> None:

@@ -13,6 +13,7 @@ __all__ = [
     "UNMEASURABLE",
     "exit_status",
     "is_decided",
+    "is_unmeasurable",
     "on_inconclusive",
     "stored_status",
 ]
@@ -20,6 +21,8 @@ __all__ = [
 PASSED = 0
 FAILED = 1
 UNMEASURABLE = 10
+_MILD = (5, 6)
+"""pytest's statuses for nothing collected and too many warnings: they yield to what the gate says."""
 
 MONEY_KINDS: frozenset[str] = frozenset({ErrorKind.BUDGET, ErrorKind.AUTH, ErrorKind.QUOTA})
 """Errors that end the calls of a run; in any suite they make it unmeasurable."""
@@ -43,17 +46,17 @@ def exit_status(
         on_inconclusive: what an inconclusive verdict does.
         stopped: whether ``-x`` or ``--maxfail`` stopped the run.
         only_decided_failures: whether each failure of the session is an error that the gate has decided about.
-        money_errors: whether a case ended for budget, authentication or quota.
+        money_errors: whether a case ended for budget, authentication or quota, or as ``is_unmeasurable`` says.
     """
-    if natural not in (PASSED, FAILED):
+    if natural not in (PASSED, FAILED, *_MILD):
         return natural
-    if stopped:
+    if natural not in _MILD and (stopped or (natural == FAILED and not only_decided_failures)):
         return FAILED
-    if natural == FAILED and not only_decided_failures:
+    if verdict == "fail" or (verdict == "inconclusive" and on_inconclusive != "warn"):
         return FAILED
-    if verdict == "fail" or (verdict == "inconclusive" and on_inconclusive == "fail"):
-        return FAILED
-    return UNMEASURABLE if verdict == "unmeasurable" or money_errors else PASSED
+    if verdict == "unmeasurable" or money_errors:
+        return UNMEASURABLE
+    return natural if natural in _MILD else PASSED
 
 
 def is_decided(suite: str, kind: str | None, rules: Thresholds) -> bool:
@@ -61,10 +64,19 @@ def is_decided(suite: str, kind: str | None, rules: Thresholds) -> bool:
     return rules.has_rules(suite) or kind in _DECIDED_KINDS
 
 
+def is_unmeasurable(suite: str, kind: str | None, rules: Thresholds) -> bool:
+    """Return whether one error makes a run unmeasurable.
+
+    So it is where it stopped the calls, in any suite, and for an answer that ``--cache only`` did not find, in a
+    suite without rules; where there are rules, they say how many such errors they bear.
+    """
+    return kind in MONEY_KINDS or (kind == ErrorKind.NOT_CACHED and not rules.has_rules(suite))
+
+
 def on_inconclusive(result: GateResult, rules: Thresholds) -> OnInconclusive:
-    """Return what the inconclusive verdicts of a run do: ``fail`` where one of their suites says so."""
+    """Return what the inconclusive verdicts of a run do: ``warn`` where all of their suites say so."""
     suites = [rules.suites[each.suite] for each in result.verdicts if each.verdict == "inconclusive"]
-    return "fail" if any(suite.settings.on_inconclusive == "fail" for suite in suites) else "warn"
+    return "fail" if any(suite.settings.on_inconclusive != "warn" for suite in suites) else "warn"
 
 
 def stored_status(result: GateResult, rules: Thresholds, cases: Iterable[tuple[str, str, str | None]]) -> int:
@@ -77,7 +89,7 @@ def stored_status(result: GateResult, rules: Thresholds, cases: Iterable[tuple[s
     """
     failed = money = False
     for suite, outcome, kind in cases:
-        money |= kind in MONEY_KINDS
+        money |= is_unmeasurable(suite, kind, rules)
         failed |= outcome == "missed" and not rules.has_rules(suite)
         failed |= outcome == "error" and not is_decided(suite, kind, rules)
     return exit_status(

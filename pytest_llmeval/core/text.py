@@ -4,9 +4,11 @@ import re
 
 __all__ = ["one_line", "printable", "shorten", "storable"]
 
-# C0 without tab and newline, DEL and C1, zero-width and bidirectional controls, line separators, lone surrogates.
+# C0 without tab and newline, DEL and C1, soft hyphen, zero-width and bidirectional controls, line separators, lone
+# surrogates, tags: what is not seen, or moves what is.
 _CONTROL = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff\ufff9-\ufffb]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff"
+    "\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
 # GitHub Actions reads "::name::" at the start of a line, blanks before it allowed, and "##[name]" anywhere:
 # https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
@@ -31,7 +33,7 @@ def one_line(text: str, limit: int = 200) -> str:
 
 def shorten(text: str, limit: int) -> str:
     """Return ``text`` cut to at most ``limit`` characters, with ``...`` where something is left out."""
-    return text if len(text) <= limit else text[: max(limit - 3, 0)] + "..."
+    return text if len(text) <= limit else (text[: max(limit - 3, 0)] + "...")[: max(limit, 0)]
 
 
 def storable(text: str) -> str:
@@ -42,4 +44,6 @@ def storable(text: str) -> str:
 
 def _escape(match: re.Match[str]) -> str:
     code = ord(match.group())
+    if code > 0xFFFF:
+        return f"\\U{code:08x}"
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"

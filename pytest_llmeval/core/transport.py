@@ -1,6 +1,7 @@
 """The record of a finished case as one ASCII JSON text: what rides on a test report, with and without xdist."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from decimal import Decimal
@@ -10,6 +11,8 @@ from typing import Any
 from pytest_llmeval.core.types import Call, CaseKey, CaseRecord, Score
 
 __all__ = ["dump_case", "dump_key", "load_case", "load_key", "plain"]
+
+_DEEPEST = 100
 
 
 def dump_case(case: CaseRecord) -> str:
@@ -44,32 +47,40 @@ def load_key(text: str) -> CaseKey:
 def plain(value: Any) -> Any:
     """Return ``value`` as JSON can hold it, whatever it is: nothing that a test passes can end a session.
 
-    Numbers of other libraries become Python's, NaN and infinity become their names, anything unknown its type's name.
+    Numbers of other libraries become Python's, NaN and infinity become their names; anything unknown, broken or
+    nested more than 100 deep becomes its type's name.
     """
-    if value is None or isinstance(value, bool):
-        return value
+    return _plain(value, _DEEPEST)
+
+
+def _plain(value: Any, room: int) -> Any:
+    try:
+        if room and isinstance(value, Enum):
+            return _plain(value.value, room - 1)
+        if value is None or isinstance(value, bool | str | int | float):
+            return _scalar(value)
+        if room and is_dataclass(value) and not isinstance(value, type):
+            return {field.name: _plain(getattr(value, field.name), room - 1) for field in fields(value)}
+        if room and isinstance(value, Mapping):
+            return {str(_plain(key, 1)): _plain(inner, room - 1) for key, inner in value.items()}
+        if room and isinstance(value, list | tuple | set | frozenset):
+            return [_plain(inner, room - 1) for inner in value]
+        inner = float(value) if isinstance(value, Decimal) else value.item()
+        return _scalar(inner) if isinstance(inner, bool | str | int | float) else _named(value)
+    except Exception:  # noqa: BLE001  # whatever a foreign object raises when it is looked at
+        return _named(value)
+
+
+def _scalar(value: Any) -> Any:
     if isinstance(value, str):
         return str.__str__(value)
-    if isinstance(value, Enum):
-        return plain(value.value)
+    if value is None or isinstance(value, bool):
+        return value
     if isinstance(value, int):
-        return int(value) if abs(value) < 1 << 63 else str(int(value)) if abs(value) < 10**4000 else "a huge integer"
-    if isinstance(value, float):
-        return float(value) if value == value and abs(value) != float("inf") else repr(float(value))
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [plain(inner) for inner in value]
-    if isinstance(value, Decimal) or hasattr(value, "item"):
-        return _number(value)
+        number = int(value)
+        return number if abs(number) < 1 << 63 else str(number) if abs(number) < 10**4000 else "a huge integer"
+    return float(value) if math.isfinite(value) else repr(float(value))
+
+
+def _named(value: Any) -> str:
     return f"<{type(value).__name__}>"
-
-
-def _number(value: Any) -> Any:
-    try:
-        inner = float(value) if isinstance(value, Decimal) else value.item()
-    except (TypeError, ValueError, OverflowError):
-        return f"<{type(value).__name__}>"
-    return plain(inner) if isinstance(inner, bool | int | float | str) else f"<{type(value).__name__}>"

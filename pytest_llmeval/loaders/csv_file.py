@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 from pytest_llmeval.core.errors import DatasetError
 from pytest_llmeval.core.types import Sample
 from pytest_llmeval.loaders.rows import to_sample
-from pytest_llmeval.loaders.source import RowRef, checksum, reread
+from pytest_llmeval.loaders.source import RowRef, checksum, readable, reread
 
 __all__ = ["CsvFile"]
 
@@ -32,7 +32,7 @@ class CsvFile:
 
     def rows(self) -> Iterator[tuple[RowRef, Sample | DatasetError]]:
         """Yield each record's row; a record may span lines."""
-        with open(self.path, "rb") as file:
+        with readable(self.shown), open(self.path, "rb") as file:
             records = _records(file, self.shown)
             self._header = self._checked(next(records, (RowRef(0, 0, 1, 0), b""))[1])
             for ref, raw in records:

@@ -7,7 +7,7 @@ from pytest_llmeval.core.errors import DatasetError
 from pytest_llmeval.core.strict_json import NotJsonError, parse
 from pytest_llmeval.core.types import Sample
 from pytest_llmeval.loaders.rows import to_sample
-from pytest_llmeval.loaders.source import RowRef, checksum, reread
+from pytest_llmeval.loaders.source import RowRef, checksum, readable, reread
 
 __all__ = ["JsonlFile"]
 
@@ -24,7 +24,7 @@ class JsonlFile:
     def rows(self) -> Iterator[tuple[RowRef, Sample | DatasetError]]:
         """Yield each line's row."""
         position = 0
-        with open(self.path, "rb") as file:
+        with readable(self.shown), open(self.path, "rb") as file:
             for number, raw in enumerate(file, 1):
                 if raw.strip():
                     ref = RowRef(position, len(raw), number, checksum(raw))

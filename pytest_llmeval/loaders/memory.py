@@ -10,7 +10,7 @@ from pytest_llmeval.core.strict_json import NotJsonError, parse, parse_at
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.core.types import Sample
 from pytest_llmeval.loaders.rows import to_sample
-from pytest_llmeval.loaders.source import RowRef, checksum
+from pytest_llmeval.loaders.source import RowRef, checksum, readable
 from pytest_llmeval.loaders.strict_yaml import Limits, load_strict
 
 __all__ = ["MemoryRows", "called_rows", "json_rows", "listed_rows", "yaml_rows"]
@@ -32,8 +32,8 @@ class MemoryRows:
         for number, row in self._numbered:
             where = f"{self.shown}:{number}"
             try:
-                sample = to_sample(row, where)
                 raw = _as_json(row, where)
+                sample = to_sample(json.loads(raw), where)
             except DatasetError as error:
                 yield RowRef(-1, 0, number, 0), error
                 continue
@@ -54,7 +54,7 @@ def called_rows(function: Callable[[], Iterable[Any]], shown: str) -> Iterator[t
     """Yield the rows that ``function()`` returns; raise DatasetError naming its exception."""
     try:
         yield from enumerate(function(), 1)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         name = getattr(function, "__qualname__", repr(function))
         raise DatasetError(f"{shown}: {name}() raised {type(error).__name__}: {one_line(str(error))}") from error
 
@@ -71,7 +71,8 @@ def yaml_rows(path: Path, shown: str) -> Iterator[tuple[int, Any]]:
 def json_rows(path: Path, shown: str) -> Iterator[tuple[int, Any]]:
     """Yield the rows of a JSON file, which holds an array of them, with the lines at which they begin."""
     try:
-        text = path.read_text("utf-8-sig")
+        with readable(shown):
+            text = path.read_text("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DatasetError(f"{shown}: byte {error.start + 1} is not UTF-8; save the file as UTF-8") from None
     index, line, behind = 0, 1, 0

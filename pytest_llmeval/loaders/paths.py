@@ -4,10 +4,9 @@ import os
 from pathlib import Path
 
 from pytest_llmeval.core.errors import UserError
+from pytest_llmeval.core.text import one_line
 
 __all__ = ["inside"]
-
-_LONGEST_NAME = 255
 
 
 def inside(name: str | os.PathLike[str], *, rootdir: Path, test_file: Path, error: type[UserError]) -> Path:
@@ -19,11 +18,15 @@ def inside(name: str | os.PathLike[str], *, rootdir: Path, test_file: Path, erro
         error: the path, symbolic links followed, lies outside ``rootdir``, or cannot be a path at all.
     """
     text = os.fspath(name)
-    if not isinstance(text, str) or not text or "\x00" in text or len(os.path.basename(text)) > _LONGEST_NAME:
-        raise error(f"{text[:80]!r} is no path")
+    if not isinstance(text, str) or not text:
+        raise error(f"{text!r} is no path")
     candidates = [rootdir / text, test_file.parent / text]
-    path = next((candidate for candidate in candidates if candidate.exists()), candidates[0])
-    resolved, root = path.resolve(), rootdir.resolve()
+    try:
+        path = next((candidate for candidate in candidates if candidate.exists()), candidates[0])
+        resolved, root = path.resolve(), rootdir.resolve()
+    except (OSError, RuntimeError, ValueError) as problem:  # too long, links in a circle, a NUL
+        reason = getattr(problem, "strerror", None) or str(problem).partition(" from ")[0]
+        raise error(f"{one_line(repr(text), 80)} is no path: {reason}") from None
     if not resolved.is_relative_to(root):
         raise error(f"{text}: leads out of the rootdir; keep the file inside the project, or pass rows by a callable")
     return resolved

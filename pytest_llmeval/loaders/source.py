@@ -1,5 +1,6 @@
 """What every source of rows offers, and how a row is found again."""
 
+import contextlib
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import Protocol
 from pytest_llmeval.core.errors import DatasetError
 from pytest_llmeval.core.types import Sample
 
-__all__ = ["Dataset", "RowRef", "checksum", "reread"]
+__all__ = ["Dataset", "RowRef", "checksum", "readable", "reread"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +50,20 @@ def checksum(raw: bytes) -> int:
     return int.from_bytes(hashlib.sha256(raw).digest()[:8])
 
 
+@contextlib.contextmanager
+def readable(shown: str) -> Iterator[None]:
+    """Turn what the file system refuses meanwhile into a DatasetError that begins with ``shown``."""
+    try:
+        yield
+    except OSError as error:
+        raise DatasetError(f"{shown}: {error.strerror or error}") from None
+
+
 def reread(path: Path, shown: str, ref: RowRef) -> bytes:
     """Return the bytes of a row of a file; raise DatasetError where the file changed since it was collected."""
-    try:
-        with open(path, "rb", buffering=0) as file:
-            file.seek(ref.position)
-            raw = file.read(ref.length)
-    except OSError as error:
-        raise DatasetError(f"{shown}:{ref.line}: {error.strerror or error}") from None
+    with readable(f"{shown}:{ref.line}"), open(path, "rb", buffering=0) as file:
+        file.seek(ref.position)
+        raw = file.read(ref.length)
     if checksum(raw) != ref.checksum:
         raise DatasetError(f"{shown}:{ref.line}: the file changed while the session ran; run it again")
     return raw

@@ -7,32 +7,20 @@ from dataclasses import replace
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.core.types import Backend
 from pytest_llmeval.models.base_url import parse_base_url
+from pytest_llmeval.models.check import check_model
 from pytest_llmeval.models.keys import Account, account_with_key, find_account
-from pytest_llmeval.models.local_server import require_local_extra
 from pytest_llmeval.models.local_slot import one_at_a_time
 from pytest_llmeval.models.named import NamedModel, Prices
 from pytest_llmeval.models.redaction import Redactor
 from pytest_llmeval.models.retry import RetryPolicy, Slot
 
-__all__ = ["LOCAL_PARAMS", "LocalAddress", "check_model", "open_model"]
+__all__ = ["LOCAL_PARAMS", "LocalAddress", "open_model"]
 
 LocalAddress = Callable[[], tuple[str, str]]
 """Returns base URL and key of the running LocalServer."""
 
 LOCAL_PARAMS: Mapping[str, object] = {"temperature": 0, "seed": 0, "max_tokens": 256}
 """What a ``local:`` model is sent where neither models.yaml nor the call says otherwise."""
-
-
-def check_model(model: NamedModel, environ: Mapping[str, str]) -> None:
-    """Return where ``model`` can be opened, as far as can be told without any network.
-
-    Raises:
-        ModelError: its key is missing or not meant for its server, or its extra is not installed.
-    """
-    if model.spec.kind == "local":
-        require_local_extra()
-    else:
-        find_account(model, environ)
 
 
 def open_model(

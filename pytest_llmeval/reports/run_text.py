@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pytest_llmeval.core.text import one_line, printable, shorten
 from pytest_llmeval.reports.run_view import RunView, SuiteView, TableRow
 from pytest_llmeval.reports.table import Column, table_lines
-from pytest_llmeval.store.records import StoredCase
+from pytest_llmeval.store.records import UNFINISHED, StoredCase
 
 __all__ = ["heading", "money", "run_lines", "verdict_line"]
 
@@ -30,19 +30,22 @@ def run_lines(view: RunView, *, width: int, verbosity: int = 0) -> list[str]:
     return lines
 
 
-def heading(view: RunView) -> list[str]:
-    """Return the lines that say which run this is."""
+def heading(view: RunView, *, width: int) -> list[str]:
+    """Return the lines that say which run this is, each of at most ``width`` characters."""
     run = view.run
-    name = f" ({one_line(run.name)})" if run.name else ""
-    lines = [f"run {run.id}{name}: {run.shown_status}, began {run.started_at}"]
+    name = f" ({one_line(run.name, 40)})" if run.name else ""
+    lines = [f"run {printable(run.id)}{name}: {run.shown_status}", f"began {run.started_at}"]
     if run.git_commit:
         branch = f" on {one_line(run.git_branch)}" if run.git_branch else ""
-        lines.append(f"commit {run.git_commit[:12]}{branch}{', with changes' if run.git_dirty else ''}")
-    return lines
+        lines.append(f"commit {run.git_commit[:12]}{', with changes' if run.git_dirty else ''}{branch}")
+    return [shorten(line, width) for line in lines]
 
 
 def verdict_line(view: RunView) -> str:
     """Return one line with the verdict of the gate and how many rules came to which verdict."""
+    status = view.run.shown_status
+    if status in UNFINISHED:
+        return f"gate: {'stopped' if status == 'interrupted' else status}, not judged"
     rows = [row for suite in view.suites for row in suite.rows if row.verdict]
     counts = {
         name: sum(row.verdict == name for row in rows) for name in ("fail", "unmeasurable", "inconclusive", "pass")
@@ -56,15 +59,19 @@ def verdict_line(view: RunView) -> str:
 
 def money(cost_usd: float | None) -> str:
     """Return an amount as people read it; ``unknown`` for None."""
-    return (
-        "unknown" if cost_usd is None else f"${cost_usd:.2f}" if cost_usd >= 1 or not cost_usd else f"${cost_usd:.4f}"
-    )
+    if cost_usd is None:
+        return "unknown"
+    if 0 < cost_usd < 0.0001:
+        return "less than $0.0001"
+    return f"${cost_usd:.2f}" if cost_usd >= 1 or not cost_usd else f"${cost_usd:.4f}"
 
 
 def _suite_lines(suite: SuiteView, width: int, verbosity: int) -> Iterator[str]:
     names = ("passed", "missed", "error", "skipped")
     counts = ", ".join(f"{suite.outcomes[name]} {_counted(name, suite)}" for name in names if suite.outcomes[name])
-    yield shorten(f"{printable(suite.name)} on {', '.join(map(printable, suite.models))}: {counts}", width)
+    models = f" on {', '.join(map(one_line, suite.models))}" if suite.models else ""
+    told = f": {counts or 'no case finished'}"
+    yield shorten(f"{one_line(suite.name)}{models}", width - len(told)) + told
     rows = [row for row in suite.rows if row.slice is None or row.rule or verbosity > 0]
     yield from table_lines(*_table(rows, many=len(suite.models) > 1), width=width, indent="  ")
     for row in rows:
@@ -81,10 +88,10 @@ def _counted(name: str, suite: SuiteView) -> str:
 
 def _table(rows: Sequence[TableRow], *, many: bool) -> tuple[list[Column], list[list[str]]]:
     columns: list[Column] = [("metric", "left"), ("n", "right"), ("value", "right"), ("95% interval", "right")]
-    columns += [("errors", "right"), ("rule", "left"), ("verdict", "left")]
+    columns += [("errors", "right"), ("rule", "left"), ("verdict", "fixed")]
     if many:
         columns.insert(0, ("model", "left"))
-    return columns, [([row.model] if many else []) + _cells(row) for row in rows]
+    return columns, [([one_line(row.model)] if many else []) + _cells(row) for row in rows]
 
 
 def _cells(row: TableRow) -> list[str]:
@@ -94,11 +101,13 @@ def _cells(row: TableRow) -> list[str]:
 
 
 def _name(row: TableRow) -> str:
-    name = printable(row.metric)
-    return f"{name} [{printable(row.slice)}]" if row.slice is not None else name
+    name = one_line(row.metric)
+    return f"{name} [{one_line(row.slice)}]" if row.slice is not None else name
 
 
 def _number(value: float) -> str:
+    if 0 < abs(value) < 0.0005:  # a price, say
+        return f"{value:.1e}"
     return f"{value:.3f}" if abs(value) < 10 else f"{value:.5g}"
 
 
@@ -107,12 +116,12 @@ def _listed(word: str, cases: Sequence[StoredCase], most: int, width: int) -> It
         yield shorten(f"  {word}: {_case(case)}", width)
         yield from (shorten(f"    {line}", width) for line in _differences(case))
     if len(cases) > most:
-        yield f"  ... and {len(cases) - most} more {word}; -v shows more, llmeval show all of them"
+        yield f"  ... and {len(cases) - most} more {word}; -v shows more, llmeval show -v all of them"
 
 
 def _case(case: StoredCase) -> str:
     epoch = f" (epoch {case.key.epoch})" if case.key.epoch > 1 else ""
-    low = [f"{printable(score.name)} {_number(score.value or 0)}" for score in case.scores if score.passed is False]
+    low = [f"{one_line(score.name)} {_number(score.value or 0)}" for score in case.scores if score.passed is False]
     what = case.error_kind or ", ".join(low) or "assertion"
     return f"{one_line(case.key.sample_id, 60)}{epoch}: {what}"
 
@@ -128,6 +137,7 @@ def _differences(case: StoredCase) -> list[str]:
 
 
 def _wrapped(text: str, width: int) -> Iterator[str]:
-    yield from textwrap.wrap(
-        printable(text), width, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False
+    lines = textwrap.wrap(
+        printable(text), width - 1, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False
     )
+    yield from map(printable, lines)  # a line may begin with a command of the CI now; there is room for one character

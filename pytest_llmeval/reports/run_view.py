@@ -1,15 +1,19 @@
 """A run as people look at it: counts, metrics and verdicts by suite, and the first misses and errors."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from pytest_llmeval.core.gate import SessionVerdict, Verdict, session_verdict
+from pytest_llmeval.core.gate_case import JudgedCase
 from pytest_llmeval.core.metrics import Metric, summarise
 from pytest_llmeval.store.records import Run, StoredCase
 from pytest_llmeval.store.rows import to_judged
 
 __all__ = ["RunView", "SuiteView", "TableRow", "view_run"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,49 +55,76 @@ class RunView:
     verdict: SessionVerdict
     not_judged: tuple[Verdict, ...]
     cost_usd: float | None
-    """Of all cases; None where a price is not known."""
+    """Of all cases but errors that have no known cost; None where a price is not known."""
     input_tokens: int
     output_tokens: int
 
 
 def view_run(run: Run, cases: Iterable[StoredCase], verdicts: Sequence[Verdict]) -> RunView:
     """Return what there is to see of a run."""
-    everything = list(cases)
-    metrics = summarise(map(to_judged, everything))
-    costs = [case.cost_usd for case in everything if case.attempts]
-    suites = sorted({case.key.suite for case in everything})
+    judged: list[JudgedCase] = []
+    unlucky: list[StoredCase] = []
+    for case in cases:  # the texts of all others are let go at once
+        judged.append(to_judged(case))
+        if case.outcome in ("missed", "error"):
+            unlucky.append(case)
+    metrics = summarise(judged)
+    costs = [case.cost_usd for case in judged if case.outcome != "error" or case.cost_usd is not None]
+    by_suite = _grouped(judged, lambda case: case.suite)
+    unlucky_by_suite = _grouped(unlucky, lambda case: case.key.suite)
+    metrics_by_suite = _grouped(metrics, lambda metric: metric.suite)
+    verdicts_by_suite = _grouped((each for each in verdicts if each.verdict != "not_judged"), lambda each: each.suite)
     return RunView(
         run=run,
-        suites=tuple(_suite(name, everything, metrics, verdicts) for name in suites),
+        suites=tuple(
+            _suite(
+                name,
+                by_suite.get(name, ()),
+                unlucky_by_suite.get(name, ()),
+                metrics_by_suite.get(name, ()),
+                verdicts_by_suite.get(name, ()),
+            )
+            for name in sorted(by_suite.keys() | verdicts_by_suite.keys())
+        ),
         verdict=session_verdict(verdicts),
         not_judged=tuple(verdict for verdict in verdicts if verdict.verdict == "not_judged"),
         cost_usd=None if None in costs else sum(cost or 0 for cost in costs),
-        input_tokens=sum(case.input_tokens or 0 for case in everything),
-        output_tokens=sum(case.output_tokens or 0 for case in everything),
+        input_tokens=sum(case.input_tokens or 0 for case in judged),
+        output_tokens=sum(case.output_tokens or 0 for case in judged),
     )
 
 
-def _suite(name: str, cases: Sequence[StoredCase], metrics: Sequence[Metric], verdicts: Sequence[Verdict]) -> SuiteView:
-    own = [case for case in cases if case.key.suite == name]
-    judged = [verdict for verdict in verdicts if verdict.suite == name and verdict.verdict != "not_judged"]
+def _grouped(items: Iterable[T], suite_of: Callable[[T], str]) -> dict[str, list[T]]:
+    groups: dict[str, list[T]] = {}
+    for item in items:
+        groups.setdefault(suite_of(item), []).append(item)
+    return groups
+
+
+def _suite(
+    name: str,
+    cases: Sequence[JudgedCase],
+    unlucky: Sequence[StoredCase],
+    metrics: Sequence[Metric],
+    verdicts: Sequence[Verdict],
+) -> SuiteView:
     return SuiteView(
         name=name,
-        models=tuple(sorted({case.key.model for case in own})),
-        outcomes=Counter(case.outcome for case in own),
-        rows=tuple(_rows([metric for metric in metrics if metric.suite == name], judged)),
-        missed=tuple(case for case in own if case.outcome == "missed"),
-        broken=tuple(case for case in own if case.outcome == "error"),
+        models=tuple(sorted({case.model for case in cases})),
+        outcomes=Counter(case.outcome for case in cases),
+        rows=tuple(_rows(metrics, verdicts)),
+        missed=tuple(case for case in unlucky if case.outcome == "missed"),
+        broken=tuple(case for case in unlucky if case.outcome == "error"),
     )
 
 
 def _rows(metrics: Sequence[Metric], verdicts: Sequence[Verdict]) -> Iterable[TableRow]:
     """Yield each metric with the rules on it, then the rules on what is no score (latency, cost, tokens)."""
-    left = list(verdicts)
+    left: dict[tuple[str | None, str | None, str], list[Verdict]] = {}
+    for verdict in verdicts:
+        left.setdefault((verdict.model, verdict.slice, verdict.metric), []).append(verdict)
     for metric in metrics:
-        mine = [
-            each for each in left if (each.model, each.slice, each.metric) == (metric.model, metric.slice, metric.name)
-        ]
-        left = [each for each in left if each not in mine]
+        mine = left.pop((metric.model, metric.slice, metric.name), [])
         base = TableRow(
             model=metric.model,
             slice=metric.slice,
@@ -105,7 +136,7 @@ def _rows(metrics: Sequence[Metric], verdicts: Sequence[Verdict]) -> Iterable[Ta
             errors=metric.errors,
         )
         yield from (_ruled(verdict, metric.errors) for verdict in mine) if mine else (base,)
-    yield from (_ruled(verdict, 0) for verdict in left)
+    yield from (_ruled(verdict, 0) for rest in left.values() for verdict in rest)
 
 
 def _ruled(verdict: Verdict, errors: int) -> TableRow:

@@ -7,7 +7,8 @@ from pytest_llmeval.core.text import shorten
 
 __all__ = ["Column", "table_lines"]
 
-Column = tuple[str, Literal["left", "right"]]
+Column = tuple[str, Literal["left", "right", "fixed"]]
+"""Title and alignment; ``fixed`` stands left and keeps its width."""
 _GAP = "  "
 _NARROWEST = 8
 
@@ -18,8 +19,8 @@ def table_lines(columns: Sequence[Column], rows: Sequence[Sequence[str]], *, wid
     Args:
         columns: the title and the alignment of each column.
         rows: the cells, one row after another, as many in each as there are columns.
-        width: the most characters of a line, the indent included; the widest columns on the left side give way,
-            down to 8 characters each.
+        width: the most characters of a line, the indent included; the widest ``left`` columns give way, down to
+            8 characters each.
         indent: what stands before each line.
     """
     cells = [[title for title, _ in columns], *[list(row) for row in rows]]

@@ -56,11 +56,11 @@ class MemoryStore:
 
     def cases(self, run_id: str) -> Iterator[StoredCase]:
         """Yield each case with its scores, in the order of recording."""
-        return iter(self._cases[run_id].values())
+        return iter(list(self._cases.get(run_id, {}).values()))
 
     def verdicts(self, run_id: str) -> list[Verdict]:
         """Return the verdicts of a run, in the order of judging."""
-        return self._verdicts[run_id]
+        return list(self._verdicts.get(run_id, ()))
 
     def close(self) -> None:
         """Do nothing."""

@@ -8,14 +8,30 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.types import CaseKey, CaseRecord, Outcome, Score
 
-__all__ = ["Run", "RunEnd", "StoredCase", "case_id", "new_run_id", "process_started", "stored_case", "utc_now"]
+__all__ = [
+    "UNFINISHED",
+    "Run",
+    "RunEnd",
+    "StoredCase",
+    "case_id",
+    "new_run_id",
+    "process_started",
+    "stored_case",
+    "utc_now",
+]
 
 RunStatus = Literal["running", "finished", "interrupted", "unmeasurable"]
 RunVerdict = Literal["pass", "fail", "inconclusive", "unmeasurable", "none"]
+
+UNFINISHED = frozenset({"running", "interrupted", "crashed"})
+"""Statuses, as they are shown, of runs that were not judged."""
+_ENDED = "ZX"
+"""States of a killed process that nobody has waited for, as in a container without an init process."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,10 +93,12 @@ class StoredCase:
     input_digest: str | None
     response: str | None
     latency_s: float | None
-    """Seconds, summed over the model's calls that were really made."""
+    """Seconds, summed over the model's calls; None where one is unknown and where there was no call."""
     input_tokens: int | None
+    """Summed over the model's calls; None where one is unknown, 0 without calls."""
     output_tokens: int | None
     cost_usd: float | None
+    """Of all calls, the judge's too; None where a price is unknown, 0 without calls."""
     attempts: int
     cached: bool
     started_at: str
@@ -88,8 +106,12 @@ class StoredCase:
 
 
 def stored_case(run_id: str, case: CaseRecord) -> StoredCase:
-    """Return ``case`` with what follows from its calls: the last response, sums of latency, tokens and cost."""
+    """Return ``case`` with what follows from its calls: the last response, sums of latency, tokens and cost.
+
+    What a case did whose process died is not known.
+    """
     calls = [call for call in case.calls if call.role == "model"]
+    is_known = bool(case.calls) or case.error_kind != ErrorKind.WORKER_CRASHED
     return StoredCase(
         id=case_id(run_id, case.key),
         key=case.key,
@@ -99,10 +121,10 @@ def stored_case(run_id: str, case: CaseRecord) -> StoredCase:
         error=case.error,
         input_digest=case.input_digest,
         response=calls[-1].response if calls else None,
-        latency_s=_total([call.latency_s for call in calls]),
-        input_tokens=_whole([call.input_tokens for call in calls]),
-        output_tokens=_whole([call.output_tokens for call in calls]),
-        cost_usd=_total([call.cost_usd for call in case.calls]),
+        latency_s=_total([call.latency_s for call in calls]) if calls else None,
+        input_tokens=_whole([call.input_tokens for call in calls]) if is_known else None,
+        output_tokens=_whole([call.output_tokens for call in calls]) if is_known else None,
+        cost_usd=_total([call.cost_usd for call in case.calls]) if is_known else None,
         attempts=sum(call.attempts for call in calls),
         cached=any(call.cached for call in calls),
         started_at=case.started_at,
@@ -136,20 +158,21 @@ def process_started(pid: int) -> str | None:
         os.kill(pid, 0)
     except ProcessLookupError:
         return None
-    except OSError:
-        return ""
+    except OSError:  # it runs, and is another user's
+        pass
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
-            return file.read().rpartition(")")[2].split()[19]
+            told = file.read().rpartition(")")[2].split()
+        return None if told[0] in _ENDED else told[19]
     except (OSError, IndexError):
         return ""
 
 
 def _total(values: list[float | None]) -> float | None:
     known = [value for value in values if value is not None]
-    return sum(known) if values and len(known) == len(values) else None
+    return sum(known) if len(known) == len(values) else None
 
 
 def _whole(values: list[int | None]) -> int | None:
     known = [value for value in values if value is not None]
-    return sum(known) if values and len(known) == len(values) else None
+    return sum(known) if len(known) == len(values) else None

@@ -2,11 +2,9 @@
 
 from sqlite_utils import Database, Migrations
 
-__all__ = ["SCHEMA_VERSION", "migrations"]
+__all__ = ["migrations"]
 
 migrations = Migrations("llmeval")
-SCHEMA_VERSION = 1
-"""The number of the newest migration; the file keeps it as ``user_version`` and in the table schema_version."""
 
 
 @migrations(name="0001_first_tables")

@@ -9,20 +9,19 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate import Verdict
 from pytest_llmeval.core.gate_case import JudgedCase
 from pytest_llmeval.core.text import storable
 from pytest_llmeval.core.types import CaseRecord
 from pytest_llmeval.store import rows
+from pytest_llmeval.store.check import SCHEMA_VERSION, check_database, readable_errors, schema_of
 from pytest_llmeval.store.lookup import pick_run
 from pytest_llmeval.store.records import Run, RunEnd, StoredCase, stored_case
-from pytest_llmeval.store.schema import SCHEMA_VERSION, migrations
+from pytest_llmeval.store.schema import migrations
 
-__all__ = ["SqliteStore", "check_database"]
+__all__ = ["SqliteStore"]
 
 _BUSY_TIMEOUT_S = 30.0
-_HEADER = b"SQLite format 3\x00"
 
 
 class SqliteStore:
@@ -36,24 +35,24 @@ class SqliteStore:
         """
         check_database(path)
         self.path = path
-        with _readable_errors(path):
+        with readable_errors(path):
             _create(path)
             self._connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, check_same_thread=False)
-            self._db = Database(self._connection)
-            self._db.enable_wal()
-            self._db.execute("PRAGMA synchronous = NORMAL")
-            self._db.execute("PRAGMA foreign_keys = ON")
-            self._migrate()
+            try:
+                self._prepare()
+            except BaseException:
+                self._connection.close()
+                raise
 
     def start_run(self, run: Run) -> None:
         """Record a run that begins."""
-        with _readable_errors(self.path):
+        with self._transaction():
             self._insert("runs", [rows.from_run(run)])
 
     def add_case(self, run_id: str, case: CaseRecord) -> None:
         """Record a finished case, its scores and calls, in one commit; one recorded before is replaced."""
         stored = stored_case(run_id, case)
-        with _readable_errors(self.path), self._db.atomic():
+        with self._transaction():
             self._connection.execute("DELETE FROM cases WHERE id = ?", [stored.id])
             self._insert("cases", [rows.from_case(run_id, stored)])
             self._insert("scores", rows.from_scores(stored))
@@ -61,23 +60,19 @@ class SqliteStore:
 
     def set_verdicts(self, run_id: str, verdicts: Iterable[Verdict]) -> None:
         """Record the verdicts of a run in place of earlier ones."""
-        with _readable_errors(self.path), self._db.atomic():
+        with self._transaction():
             self._connection.execute("DELETE FROM verdicts WHERE run_id = ?", [run_id])
             self._insert("verdicts", [rows.from_verdict(run_id, verdict) for verdict in verdicts])
 
     def finish_run(self, run_id: str, end: RunEnd) -> None:
         """Record how a run ended, and leave the whole database in its one file."""
-        with _readable_errors(self.path):
-            self._db.table("runs").update(
-                run_id,
-                {
-                    "finished_at": end.finished_at,
-                    "status": end.status,
-                    "exit_code": end.exit_code,
-                    "verdict": end.verdict,
-                },
+        with self._transaction():
+            self._connection.execute(
+                "UPDATE runs SET finished_at = ?, status = ?, exit_code = ?, verdict = ? WHERE id = ?",
+                [end.finished_at, end.status, end.exit_code, end.verdict, run_id],
             )
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        with readable_errors(self.path):
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def runs(self) -> list[Run]:
         """Return all runs, the newest first."""
@@ -118,19 +113,40 @@ class SqliteStore:
         self._connection.close()
 
     def _insert(self, table: str, values: list[dict[str, Any]]) -> None:
-        if values:
-            self._db.table(table).insert_all(map(_bindable, values))
+        for row in values:
+            columns, places = ", ".join(row), ", ".join(f":{column}" for column in row)
+            sql = f"INSERT INTO {table} ({columns}) VALUES ({places})"  # noqa: S608  # the names are those of rows.py
+            self._connection.execute(sql, _bindable(row))
 
-    def _query(self, sql: str, *parameters: str) -> Iterator[dict[str, Any]]:
-        return self._db.query(sql, parameters)
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """Commit what is written inside, or nothing of it.
+
+        The connection's own context, as an interrupt may strike between a BEGIN and what would take it back: all that
+        is stored later would then be lost.
+        """
+        with readable_errors(self.path), self._connection:
+            yield
+
+    def _query(self, sql: str, *parameters: str) -> Iterator[Any]:
+        """Yield rows whose columns are found by name."""
+        with readable_errors(self.path):
+            cursor = self._connection.cursor()
+            cursor.row_factory = sqlite3.Row
+            yield from cursor.execute(sql, parameters)
+
+    def _prepare(self) -> None:
+        for pragma in ("journal_mode = wal", "synchronous = NORMAL", "foreign_keys = ON"):
+            self._connection.execute(f"PRAGMA {pragma}").fetchall()
+        self._migrate()
 
     def _migrate(self) -> None:
         """Apply what is missing while no other process can; a second one waits and finds it done."""
-        if _version(self._connection) == SCHEMA_VERSION:
+        if schema_of(self._connection) == SCHEMA_VERSION:
             return
         self._connection.execute("BEGIN EXCLUSIVE")
         try:
-            migrations.apply(self._db)
+            migrations.apply(Database(self._connection))
             self._connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION:d}")
             self._connection.execute("COMMIT")
         except BaseException:
@@ -138,39 +154,10 @@ class SqliteStore:
             raise
 
 
-def check_database(path: Path) -> None:
-    """Look whether ``path`` can hold the store, without making or changing anything.
-
-    Raises:
-        StoreError: the file is no database, is not ours, is newer than this version, or cannot be written.
-    """
-    if not path.exists():
-        return
-    if not path.is_file():
-        raise StoreError(f"{path}: not a regular file; name a database file with --llmeval-db")
-    with _readable_errors(path):
-        with open(path, "rb") as file:
-            header = file.read(len(_HEADER))
-        if header and header != _HEADER:
-            raise StoreError(f"{path}: not a database; nothing was changed. Name another file with --llmeval-db")
-        if not os.access(path, os.W_OK):
-            raise StoreError(f"{path}: cannot be written; change its mode or name another file with --llmeval-db")
-        with contextlib.closing(sqlite3.connect(f"file:{_quoted(path)}?mode=ro", uri=True)) as connection:
-            version = _version(connection)
-            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    if version > SCHEMA_VERSION:
-        raise StoreError(
-            f"{path}: written by a newer version (schema {version}, this one knows {SCHEMA_VERSION}); upgrade"
-            " pytest-llmeval or name another file with --llmeval-db"
-        )
-    if tables and "schema_version" not in tables:
-        raise StoreError(f"{path}: a database of something else; nothing was changed. Name another with --llmeval-db")
-
-
 def _create(path: Path) -> None:
     """Make the file readable by its owner alone, in a folder that git leaves alone where the folder is new."""
     if not path.parent.exists():
-        path.parent.mkdir(parents=True, mode=0o700)
+        path.parent.mkdir(parents=True, mode=0o700, exist_ok=True)  # another process may make it at this moment
         if path.parent.name.startswith("."):
             (path.parent / ".gitignore").write_text("*\n", encoding="ascii")
     with contextlib.suppress(FileExistsError):
@@ -179,19 +166,3 @@ def _create(path: Path) -> None:
 
 def _bindable(row: dict[str, Any]) -> dict[str, Any]:
     return {key: storable(value) if isinstance(value, str) else value for key, value in row.items()}
-
-
-def _version(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("PRAGMA user_version").fetchone()[0])
-
-
-def _quoted(path: Path) -> str:
-    return str(path.resolve()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
-
-
-@contextlib.contextmanager
-def _readable_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (sqlite3.Error, OSError) as error:
-        raise StoreError(f"{path}: the database cannot be used: {error}") from error

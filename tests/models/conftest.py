@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_llmeval.models import LocalServer, default_cache_dir, fetch_smollm2
+from pytest_llmeval.models.local_server import LocalServer
+from pytest_llmeval.models.local_weights import default_cache_dir, fetch_smollm2
 
 
 @pytest.fixture(scope="session")

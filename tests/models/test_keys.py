@@ -6,15 +6,11 @@ from urllib.parse import quote
 import pytest
 
 from pytest_llmeval.core.errors import ErrorKind, ModelError
-from pytest_llmeval.models import (
-    NamedModel,
-    Redactor,
-    check_model,
-    open_model,
-    parse_spec,
-    resolve_model,
-    secrets_in,
-)
+from pytest_llmeval.models.check import check_model
+from pytest_llmeval.models.named import NamedModel, resolve_model
+from pytest_llmeval.models.redaction import Redactor, secrets_in
+from pytest_llmeval.models.registry import open_model
+from pytest_llmeval.models.specs import parse_spec
 from tests.support.asking import ask_model, failure
 from tests.support.fault_server import FaultServer
 

@@ -16,8 +16,12 @@ import pytest
 
 from pytest_llmeval.core.errors import ErrorKind, ModelError
 from pytest_llmeval.core.types import Request
-from pytest_llmeval.models import LocalServer, NamedModel, RetryPolicy, check_model, open_model, resolve_model
 from pytest_llmeval.models import local_server as local_server_module
+from pytest_llmeval.models.check import check_model
+from pytest_llmeval.models.local_server import LocalServer
+from pytest_llmeval.models.named import NamedModel, resolve_model
+from pytest_llmeval.models.registry import open_model
+from pytest_llmeval.models.retry import RetryPolicy
 from tests.support.asking import ask_model, failure
 
 PATIENT = RetryPolicy(timeout_s=60, base_s=0.01, cap_s=0.02)
@@ -111,7 +115,7 @@ def test_stop_ends_it_at_once(smollm2: Path, tmp_path: Path) -> None:
 OWNER = """
     import os, signal, subprocess, sys, time
     from pathlib import Path
-    from pytest_llmeval.models import LocalServer
+    from pytest_llmeval.models.local_server import LocalServer
     server = LocalServer.start(Path(sys.argv[1]))
     other = subprocess.Popen(["sleep", "30"])  # another child must not keep the server's pipe open
     print(server.pid, other.pid, flush=True)

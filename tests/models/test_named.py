@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from pytest_llmeval.core.errors import ModelError
-from pytest_llmeval.models import NamedModel, Prices, named_models, resolve_model
+from pytest_llmeval.models.models_file import named_models
+from pytest_llmeval.models.named import NamedModel, Prices, resolve_model
 
 LINES = {
     ("models",): 1,

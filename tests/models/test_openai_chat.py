@@ -11,7 +11,10 @@ import pytest
 
 from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.types import Backend, Request, Response, Usage
-from pytest_llmeval.models import NamedModel, Prices, RetryPolicy, open_model, parse_spec, resolve_model
+from pytest_llmeval.models.named import NamedModel, Prices, resolve_model
+from pytest_llmeval.models.registry import open_model
+from pytest_llmeval.models.retry import RetryPolicy
+from pytest_llmeval.models.specs import parse_spec
 from tests.support.asking import FAST, ask_model, failure
 from tests.support.fault_server import FaultServer
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmeval.core.errors import ModelError
-from pytest_llmeval.models import parse_spec
+from pytest_llmeval.models.specs import parse_spec
 
 
 @pytest.mark.parametrize(

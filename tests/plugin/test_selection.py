@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.project import Project, jsonl
+from tests.support.project import OPTIONS, Project, jsonl
 
 ROWS = [
     {"id": "quick", "input": "a", "target": "a", "marks": ["regression"]},
@@ -29,19 +29,16 @@ def test_train():
 def mixed(project: Project) -> Project:
     """A project with one ordinary test and one eval of three rows."""
     project.eval(EXACT, ROWS)
-    project.write(
-        tests__test_own_py="def test_own():\n    pass\n", pytest_ini="[pytest]\nmarkers = slow\n" + OPTIONS
-    )
+    project.write(tests__test_own_py="def test_own():\n    pass\n", tox_ini="[pytest]\nmarkers = slow\n" + OPTIONS)
     return project
 
 
-OPTIONS = "addopts = -p no:asyncio -p no:anyio\n"
 WAITS = "llmeval: 1 eval function waits; run them with: pytest evals"
 
 
 def in_testpaths(project: Project, folders: str = "tests") -> None:
     """Write an ini file that names the folders pytest looks into."""
-    project.write(pytest_ini=f"[pytest]\nmarkers = slow\n{OPTIONS}testpaths = {folders}\n")
+    project.write(tox_ini=f"[pytest]\nmarkers = slow\n{OPTIONS}testpaths = {folders}\n")
 
 
 def as_fifo(path: Path) -> None:
@@ -93,7 +90,7 @@ def test_an_eval_that_was_asked_for_runs(mixed: Project, arguments: list[str]) -
     result = mixed.run(*arguments)
     assert result.ret == 0
     assert mixed.cases() == {"quick": "passed", "slow": "passed", "plain": "passed"}
-    result.stdout.no_fnmatch_line("*waits*")
+    result.stdout.no_fnmatch_line("*waits;*")
 
 
 def test_a_node_id_with_its_row_runs_that_row(mixed: Project) -> None:
@@ -101,9 +98,7 @@ def test_a_node_id_with_its_row_runs_that_row(mixed: Project) -> None:
     assert mixed.cases() == {"slow": "passed"}
 
 
-def test_evals_run_where_pytest_was_started_in_their_folder(
-    mixed: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_evals_run_where_pytest_was_started_in_their_folder(mixed: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(mixed.root / "evals")
     result = mixed.run()
     result.assert_outcomes(passed=3)
@@ -156,7 +151,7 @@ def test_evals_outside_the_testpaths_are_counted_without_importing_them(mixed: P
 def test_a_path_outside_the_evals_says_nothing_of_them(mixed: Project) -> None:
     result = mixed.run("tests")
     result.assert_outcomes(passed=1)
-    result.stdout.no_fnmatch_line("*llmeval*")
+    result.stdout.no_fnmatch_line("*waits;*")
 
 
 @pytest.mark.parametrize("arguments", [[], ["-m", "regression"]])
@@ -169,7 +164,7 @@ def test_a_foreign_folder_called_evals_is_left_alone(project: Project, arguments
     in_testpaths(project)
     result = project.run(*arguments)
     result.assert_outcomes(passed=1)
-    result.stdout.no_fnmatch_line("*llmeval*")
+    result.stdout.no_fnmatch_line("*waits;*")
 
 
 def test_ordinary_tests_beside_evals_run_as_ever(mixed: Project) -> None:
@@ -179,7 +174,7 @@ def test_ordinary_tests_beside_evals_run_as_ever(mixed: Project) -> None:
 
 def test_the_ini_key_names_other_folders(mixed: Project) -> None:
     (mixed.root / "evals").rename(mixed.root / "checks")
-    mixed.write(pytest_ini=f"[pytest]\n{OPTIONS}markers = slow\nllmeval_paths = checks\n")
+    mixed.write(tox_ini=f"[pytest]\n{OPTIONS}markers = slow\nllmeval_paths = checks\n")
     result = mixed.run()
     result.assert_outcomes(passed=1, deselected=1)
     result.stdout.fnmatch_lines(["llmeval: 1 eval function waits; run them with: pytest checks"])
@@ -235,7 +230,7 @@ def test_a_waiting_judge_attack_row_leaves_the_run_whole(project: Project) -> No
     """It needs to be asked for, as a waiting function does: nobody cut the selection."""
     rows = [{"id": "plain", "input": "a"}, {"id": "attack", "input": "b", "marks": ["judge_attack"]}]
     project.eval("def test_echo(response):\n    pass\n", rows)
-    project.run("evals").stdout.no_fnmatch_line("*partial*")
+    project.run("evals").stdout.no_fnmatch_line("note: partial*")
 
 
 @pytest.mark.parametrize(
@@ -271,7 +266,7 @@ def test_deselect_leaves_out_a_row(mixed: Project) -> None:
 
 
 def test_m_alone_is_no_partial_run(mixed: Project) -> None:
-    mixed.run("evals", "-m", "regression").stdout.no_fnmatch_line("*partial*")
+    mixed.run("evals", "-m", "regression").stdout.no_fnmatch_line("note: partial*")
 
 
 @pytest.mark.parametrize("arguments", [["evals"], ["-m", "llmeval"]])
@@ -283,7 +278,9 @@ def test_co_lists_cases_without_a_call_or_a_file(mixed: Project, arguments: list
     assert not (mixed.root / ".llmeval").exists()
 
 
-@pytest.mark.parametrize("arguments", [["--setup-plan"], ["--fixtures-per-test"], ["--fixtures"], ["--markers"], ["--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--setup-plan"], ["--fixtures-per-test"], ["--fixtures"], ["--markers"], ["--help"]]
+)
 def test_sessions_that_only_show_something_make_no_call(mixed: Project, arguments: list[str]) -> None:
     assert mixed.run("evals", *arguments).ret == 0
     assert mixed.server.ledger == []

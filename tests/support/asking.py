@@ -8,7 +8,9 @@ import pytest
 
 from pytest_llmeval.core.errors import CallError
 from pytest_llmeval.core.types import Request, Response
-from pytest_llmeval.models import NamedModel, RetryPolicy, open_model, resolve_model
+from pytest_llmeval.models.named import NamedModel, resolve_model
+from pytest_llmeval.models.registry import open_model
+from pytest_llmeval.models.retry import RetryPolicy
 
 __all__ = ["FAST", "ask_model", "failure"]
 

@@ -10,7 +10,10 @@ import pytest
 
 from tests.support.fault_server import FaultServer
 
-__all__ = ["Project", "jsonl"]
+__all__ = ["OPTIONS", "Project", "jsonl"]
+
+OPTIONS = "addopts = -p no:asyncio -p no:anyio -p no:hypothesispytest\n"
+"""The ini line of each project: async plugins out of the way, and one that imports hypothesis in every session."""
 
 
 def jsonl(*rows: dict[str, Any]) -> str:
@@ -26,7 +29,7 @@ class Project:
         self.server = server
         self.root = pytester.path
         self.model = f"openai:echo@{server.url}"
-        pytester.makeini("[pytest]\naddopts = -p no:asyncio -p no:anyio\n")
+        pytester.makeini(f"[pytest]\n{OPTIONS}")
 
     def write(self, **files: str) -> None:
         """Write files; ``__`` in a name is ``/``, the last ``_`` before a suffix is ``.``: evals__test_a_py."""

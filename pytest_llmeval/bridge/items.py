@@ -1,0 +1,40 @@
+"""Items that are cases: how to tell them from other tests, without importing anything they need to run."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pytest_llmeval.bridge.cases import CaseParam, CaseRun
+
+__all__ = ["PARAM", "RUN_KEY", "cases_in", "param_of", "run_of", "suite_of"]
+
+PARAM = "llmeval_case"
+"""The name under which a case's parameter stands in its item's callspec."""
+RUN_KEY = pytest.StashKey["CaseRun"]()
+
+
+def param_of(item: pytest.Item) -> "CaseParam | None":
+    """Return what an item carries of its row; None for an item that is no case."""
+    callspec = getattr(item, "callspec", None)
+    return callspec.params.get(PARAM) if callspec is not None else None
+
+
+def suite_of(item: pytest.Item, param: "CaseParam") -> str:
+    """Return the suite of a case: the function's, with the id of its ``parametrize`` set in brackets."""
+    rest = item.callspec.id[len(param.own_id) + 1 :]  # type: ignore[attr-defined]  # a case has a callspec
+    return f"{param.eval.suite}[{rest}]" if rest else param.eval.suite
+
+
+def run_of(item: pytest.Item) -> "CaseRun | None":
+    """Return what has been gathered of a case that runs; None where nothing has."""
+    return item.stash.get(RUN_KEY, None)
+
+
+def cases_in(items: list[pytest.Item]) -> Iterator[tuple[pytest.Item, "CaseParam"]]:
+    """Yield the items that are cases, with what they carry."""
+    for item in items:
+        param = param_of(item)
+        if param is not None:
+            yield item, param

@@ -1,0 +1,53 @@
+"""Which models a session asks, decided at collection: light, nothing is opened."""
+
+import importlib.util
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from pytest_llmeval.core.errors import ModelError
+from pytest_llmeval.models.check import check_model
+from pytest_llmeval.models.named import NamedModel, resolve_model
+
+if TYPE_CHECKING:
+    from pytest_llmeval.bridge.settings import Settings
+
+__all__ = ["chosen_models", "listed_models"]
+
+_DEFAULT = "local:smollm2"
+
+
+def chosen_models(settings: "Settings", named: Mapping[str, NamedModel]) -> dict[str, NamedModel]:
+    """Return the models under test by name: ``--model``, else the embedded one where its extra is installed.
+
+    Raises:
+        ModelError: a spec or models.yaml is wrong, a key or an extra is missing, or two models have one name.
+    """
+    chosen: dict[str, NamedModel] = {}
+    for text in settings.models or _default():
+        model = resolve_model(text, named)
+        check_model(model, settings.environ)
+        if model.name in chosen:
+            raise ModelError(f"two models are called {model.name!r}; give one of them another name in models.yaml")
+        chosen[model.name] = model
+    return chosen
+
+
+def listed_models(settings: "Settings") -> dict[str, NamedModel]:
+    """Return the models of ``models.yaml`` in the rootdir by name; none where there is no such file."""
+    path = settings.rootdir / "models.yaml"
+    if not path.exists():
+        return {}
+    from pytest_llmeval.loaders.strict_yaml import load_strict
+    from pytest_llmeval.models.models_file import named_models
+
+    document = load_strict(path, error=ModelError, shown_as=path.name)
+    return named_models(document.data, path.name, document.line_of)
+
+
+def _default() -> tuple[str, ...]:
+    if importlib.util.find_spec("xllamacpp") is None:
+        raise ModelError(
+            "no model: pass --model=SPEC (such as --model=gpt-4o-mini), or install the embedded one with"
+            " pip install 'pytest-llmeval[local]'"
+        )
+    return (_DEFAULT,)

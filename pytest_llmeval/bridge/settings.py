@@ -1,0 +1,98 @@
+"""The settings of a session: all options, resolved once."""
+
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_llmeval.bridge.options import OPTIONS, Option
+from pytest_llmeval.core.errors import SettingsError
+
+__all__ = ["Settings", "resolve"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All options, resolved once: command line beats environment beats ini beats default."""
+
+    rootdir: Path
+    models: tuple[str, ...]
+    """Specs as given; empty where none was."""
+    limit: int | None
+    slices: tuple[str, ...]
+    epochs: int
+    timeout_s: float
+    thresholds: Path
+    thresholds_given: bool
+    """Whether a person named the file; then it must exist."""
+    run_name: str | None
+    db: Path
+    environ: Mapping[str, str]
+    """The environment, for keys of models."""
+
+    def recorded(self) -> dict[str, Any]:
+        """Return what a run stores of its settings; paths relative to the rootdir, no environment."""
+        return {
+            "model": list(self.models),
+            "limit": self.limit,
+            "slice": list(self.slices),
+            "epochs": self.epochs,
+            "timeout_s": self.timeout_s,
+            "thresholds": self.shown(self.thresholds),
+        }
+
+    def shown(self, path: Path) -> str:
+        """Return ``path`` as messages show it: relative to the rootdir where it lies in it."""
+        return path.relative_to(self.rootdir).as_posix() if path.is_relative_to(self.rootdir) else str(path)
+
+
+def resolve(config: pytest.Config, environ: Mapping[str, str]) -> Settings:
+    """Return the settings of this session.
+
+    Raises:
+        SettingsError: naming the variable or ini key whose value makes no sense.
+    """
+    values = {option.key: _value(option, config, environ) for option in OPTIONS}
+    rootdir = config.rootpath
+    thresholds = values["llmeval_thresholds"]
+    return Settings(
+        rootdir=rootdir,
+        models=tuple(values["llmeval_model"] or ()),
+        limit=values["llmeval_limit"],
+        slices=tuple(values["llmeval_slice"] or ()),
+        epochs=values["llmeval_epochs"] or 1,
+        timeout_s=values["llmeval_timeout_s"] or 120.0,
+        thresholds=_located(config, thresholds or "thresholds.yaml"),
+        thresholds_given=thresholds is not None,
+        run_name=values["llmeval_run_name"],
+        db=_located(config, values["llmeval_db"] or ".llmeval/llmeval.db"),
+        environ=environ,
+    )
+
+
+def _value(option: Option, config: pytest.Config, environ: Mapping[str, str]) -> Any:
+    given = config.getoption(option.key)
+    if given is not None:
+        return given
+    for source, text in _texts(option, config, environ):
+        if text:
+            try:
+                return [option.parse(part) for part in shlex.split(text)] if option.many else option.parse(text)
+            except ValueError as error:
+                raise SettingsError(f"{source}: {error}, found {text!r}") from None
+    return None
+
+
+def _texts(option: Option, config: pytest.Config, environ: Mapping[str, str]) -> Iterator[tuple[str, str | None]]:
+    variable = option.key.upper()
+    yield f"environment variable {variable}", environ.get(variable)
+    yield f"ini key {option.key}", config.getini(option.key)
+
+
+def _located(config: pytest.Config, name: str) -> Path:
+    """Return the path: as a shell would read one given on the command line, else below the rootdir."""
+    here = config.invocation_params.dir / name
+    return here if here.exists() else config.rootpath / name

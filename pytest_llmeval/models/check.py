@@ -1,0 +1,21 @@
+"""Whether a model can be asked, as far as can be told without any network."""
+
+from collections.abc import Mapping
+
+from pytest_llmeval.models.keys import find_account
+from pytest_llmeval.models.local_server import require_local_extra
+from pytest_llmeval.models.named import NamedModel
+
+__all__ = ["check_model"]
+
+
+def check_model(model: NamedModel, environ: Mapping[str, str]) -> None:
+    """Return where ``model`` can be opened, as far as can be told without any network.
+
+    Raises:
+        ModelError: its key is missing or not meant for its server, or its extra is not installed.
+    """
+    if model.spec.kind == "local":
+        require_local_extra()
+    else:
+        find_account(model, environ)

@@ -1,0 +1,132 @@
+"""``models.yaml``: models with a name, parameters and prices.
+
+    models:
+      small:                                     # the name: what --model takes and node ids show
+        spec: openai:gpt-4o-mini                 # required
+        params: {temperature: 0, max_tokens: 300}
+        prices: {input: 0.15, output: 0.60}      # USD per million tokens
+        api_key_env: MY_KEY                      # the variable that holds the key
+
+The file is read elsewhere; this module takes the parsed data and a function that knows the line of each key.
+"""
+
+import difflib
+import json
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from pytest_llmeval.core.errors import ModelError
+from pytest_llmeval.models.named import RESERVED_PARAMS, NamedModel, Prices
+from pytest_llmeval.models.specs import parse_spec
+
+__all__ = ["LineOf", "named_models"]
+
+LineOf = Callable[[tuple[str, ...]], int | None]
+"""From the path of a key (``("models", "small", "spec")``) to its line, from 1; None where not known."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+_Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class _PricesRow(_Strict):
+    input: _Price
+    output: _Price
+
+
+class _ModelRow(_Strict):
+    spec: str
+    params: dict[str, Any] = Field(default_factory=dict)
+    prices: _PricesRow | None = None
+    api_key_env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
+
+
+class _File(_Strict):
+    models: dict[str, _ModelRow]
+
+
+_KEYS: dict[int, tuple[str, ...]] = {
+    1: tuple(_File.model_fields),
+    3: tuple(_ModelRow.model_fields),
+    4: tuple(_PricesRow.model_fields),
+}
+"""The keys that are known at each depth of the file."""
+
+
+def named_models(data: object, where: str, line_of: LineOf) -> dict[str, NamedModel]:
+    """Return the models of a parsed ``models.yaml`` by name, in the order of the file.
+
+    Args:
+        data: what the YAML reader returned; None (an empty file) names no model.
+        where: the file's path as messages show it.
+        line_of: from the path of a key to its line.
+
+    Raises:
+        ModelError: naming file, line and key of the first mistake.
+    """
+    if data is None:
+        return {}
+    try:
+        file = _File.model_validate(data)
+    except ValidationError as error:
+        # An unknown key first: it explains the missing one beside it.
+        mistakes = sorted(error.errors(include_url=False), key=lambda row: row["type"] != "extra_forbidden")
+        raise _mistake(mistakes[0], where, line_of) from None
+    return {name: _model(name, row, where, line_of) for name, row in file.models.items()}
+
+
+def _model(name: str, row: _ModelRow, where: str, line_of: LineOf) -> NamedModel:
+    """Return one checked row as what the rest of the package uses."""
+    if not name or not name.isprintable() or name != name.strip():
+        raise _at(
+            where,
+            line_of,
+            ("models", name),
+            f"a model's name is printable text without outer spaces, not {name!r}",
+        )
+    reserved = sorted(RESERVED_PARAMS & row.params.keys())
+    if reserved:
+        path = ("models", name, "params", reserved[0])
+        raise _at(where, line_of, path, f"{reserved[0]!r} is no sampling parameter; remove it")
+    try:
+        json.dumps(row.params, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise _at(where, line_of, ("models", name, "params"), f"params cannot be sent as JSON: {error}") from None
+    try:
+        spec = parse_spec(row.spec)
+    except ModelError as error:
+        raise _at(where, line_of, ("models", name, "spec"), str(error)) from None
+    if spec.kind == "local" and row.api_key_env:
+        raise _at(where, line_of, ("models", name, "api_key_env"), f"{spec.text} takes no key; remove 'api_key_env'")
+    return NamedModel(name=name, spec=spec, params=row.params, prices=_prices(row.prices), api_key_env=row.api_key_env)
+
+
+def _prices(row: _PricesRow | None) -> Prices | None:
+    """Return the prices of one row, if it has any."""
+    return None if row is None else Prices(input_usd_per_million=row.input, output_usd_per_million=row.output)
+
+
+def _mistake(error: ErrorDetails, where: str, line_of: LineOf) -> ModelError:
+    """Return one pydantic error in the words of models.yaml."""
+    path = tuple(str(part) for part in error["loc"] if part != "[key]")
+    if error["type"] == "extra_forbidden":
+        close = difflib.get_close_matches(path[-1], _KEYS.get(len(path), ()), n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(_KEYS.get(len(path), ()))}"
+        return _at(where, line_of, path, f"unknown key {path[-1]!r}; {hint}")
+    if error["type"] == "missing":
+        return _at(where, line_of, path[:-1], f"{'.'.join(path[:-1]) or 'the file'}: the key {path[-1]!r} is missing")
+    shown = f", found {error['input']!r:.80}" if not isinstance(error["input"], dict) else ""
+    return _at(where, line_of, path, f"{'.'.join(path) or 'the file'}: {error['msg']}{shown}")
+
+
+def _at(where: str, line_of: LineOf, path: tuple[str, ...], message: str) -> ModelError:
+    """Return the error with its file and line, if need be the line of an enclosing key."""
+    lines = (line_of(path[:end]) for end in range(len(path), 0, -1))
+    line = next((line for line in lines if line is not None), None)
+    return ModelError(f"{where}:{line}: {message}" if line is not None else f"{where}: {message}")

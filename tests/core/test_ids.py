@@ -1,0 +1,151 @@
+"""Names that stay the same: laws of ids and digests, over any row and name."""
+
+import re
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from pytest_llmeval.core.ids import content_id, digest, input_digest, node_part, source_digest
+
+texts = st.text(st.characters())
+"""Any text, lone surrogates and control characters included."""
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
+    max_leaves=12,
+)
+UNSAFE_NAMES = ["", "a b", "a_b", "a/b", "ü", "_", "a" * 80, "a" * 81, "a" * 82, "\ud800", "\x1b[31m", "a::b", "x[1]"]
+
+
+def shuffled(value: Any) -> Any:
+    """Return ``value`` with the keys of every object in the opposite order."""
+    if isinstance(value, dict):
+        return {key: shuffled(value[key]) for key in reversed(value)}
+    return [shuffled(each) for each in value] if isinstance(value, list) else value
+
+
+def compiled(source: str) -> Any:
+    """Return the function ``f`` of a source that nobody can read again."""
+    scope: dict[str, Any] = {}
+    exec(source, scope)
+    return scope["f"]
+
+
+@given(values, values)
+def test_a_row_has_one_digest_whatever_the_order_of_its_keys(input_: Any, target: Any) -> None:
+    assert input_digest(shuffled(input_), shuffled(target)) == input_digest(input_, target)
+
+
+@given(values, values)
+def test_different_inputs_have_different_digests(one: Any, other: Any) -> None:
+    assume(repr(one) != repr(other) and repr(shuffled(one)) != repr(other) and one != other)
+    assert input_digest(one, None) != input_digest(other, None)
+
+
+@given(values, values)
+def test_input_and_target_do_not_change_places(one: Any, other: Any) -> None:
+    assume(one != other)
+    assert input_digest(one, other) != input_digest(other, one)
+
+
+@pytest.mark.parametrize(("one", "other"), [(1, 1.0), (1, True), (1, "1"), (None, "null"), ([], {}), ("", None)])
+def test_values_of_different_types_have_different_digests(one: Any, other: Any) -> None:
+    assert input_digest(one, None) != input_digest(other, None)
+
+
+@given(values, values)
+def test_a_content_id_is_the_beginning_of_the_input_digest(input_: Any, target: Any) -> None:
+    assert content_id(input_, target) == input_digest(input_, target)[:12]
+
+
+def test_a_digest_is_the_sha256_of_the_text() -> None:
+    assert digest("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+@given(texts)
+def test_a_node_part_has_only_allowed_characters(name: str) -> None:
+    assert re.fullmatch(r"[A-Za-z0-9._-]*", node_part(name))
+
+
+@given(texts | st.text(min_size=75, max_size=200))
+def test_a_node_part_is_at_most_87_characters_long(name: str) -> None:
+    assert len(node_part(name)) <= 80 + 1 + 6
+
+
+@given(texts, texts)
+def test_different_names_have_different_node_parts(one: str, other: str) -> None:
+    assume(one != other)
+    assert node_part(one) != node_part(other)
+
+
+def test_names_that_look_alike_once_cleaned_have_different_node_parts() -> None:
+    assert len({node_part(name) for name in UNSAFE_NAMES}) == len(UNSAFE_NAMES)
+
+
+@given(st.from_regex(r"[A-Za-z0-9._-]{1,80}", fullmatch=True))
+def test_a_harmless_name_is_its_own_node_part(name: str) -> None:
+    assert node_part(name) == name
+
+
+@given(texts)
+def test_a_short_node_part_is_its_own_node_part(name: str) -> None:
+    part = node_part(name)
+    assume(len(part) <= 80)
+    assert node_part(part) == part
+
+
+def test_a_changed_name_is_cut_at_80_and_carries_six_digits_of_its_sha256() -> None:
+    name = "é" + "x" * 100
+    assert node_part(name) == "_" + "x" * 79 + "-" + digest(name)[:6]
+
+
+def test_a_source_digest_follows_the_source() -> None:
+    def one() -> int:
+        return 1
+
+    def other() -> int:
+        return 2
+
+    assert source_digest(one) == source_digest(one)
+    assert source_digest(one) != source_digest(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("def f(x): return x > 0.5", "def f(x): return x > 0.9"),
+        ("def f(x): return x.a()", "def f(x): return x.b()"),
+        ("def f(x): return [y > 1 for y in x]", "def f(x): return [y > 2 for y in x]"),
+    ],
+)
+def test_code_without_a_source_has_a_digest_of_what_it_does(one: str, other: str) -> None:
+    assert source_digest(compiled(one)) == source_digest(compiled(one))
+    assert source_digest(compiled(one)) != source_digest(compiled(other))
+
+
+def test_the_digest_of_code_without_a_source_is_the_same_in_every_process() -> None:
+    """A set among its constants has another order in each."""
+    code = (
+        "from pytest_llmeval.core.ids import source_digest\n"
+        "scope = {}\n"
+        'exec(\'def f(x): return x in {"a", "b", "c", "d"}, (lambda: 0.5)\', scope)\n'
+        "print(source_digest(scope['f']))"
+    )
+    runs = [
+        subprocess.run(
+            [sys.executable, "-c", code], env={"PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True
+        )
+        for seed in ("1", "2", "3")
+    ]
+    assert len({run.stdout for run in runs}) == 1
+
+
+def test_what_has_neither_source_nor_code_has_the_digest_of_its_type() -> None:
+    class Rule:
+        def __call__(self) -> None: ...
+
+    assert source_digest(Rule()) == digest(Rule.__qualname__)

@@ -1,0 +1,179 @@
+"""The loop in a thread of its own, as threads that are not async use it."""
+
+import asyncio
+import concurrent.futures
+import contextlib
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from pytest_llmeval.core.loop import LoopThread
+
+
+@pytest.fixture
+def loop() -> Iterator[LoopThread]:
+    thread = LoopThread()
+    yield thread
+    thread.close()
+
+
+async def double(number: int) -> int:
+    """Return twice the number, later."""
+    await asyncio.sleep(0.001)
+    return number * 2
+
+
+async def forever(started: threading.Event, ended: threading.Event) -> None:
+    """Wait until cancelled."""
+    started.set()
+    try:
+        await asyncio.sleep(60)
+    finally:
+        ended.set()
+
+
+def loop_threads() -> list[threading.Thread]:
+    """Return the threads of all loops."""
+    return [thread for thread in threading.enumerate() if thread.name == "llmeval-loop"]
+
+
+def wait_until(condition: Any) -> None:
+    """Return once ``condition()`` holds; fail after 5 s."""
+    end = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+def test_no_thread_starts_before_it_is_needed(loop: LoopThread) -> None:
+    before = len(loop_threads())
+    LoopThread().close()
+    assert len(loop_threads()) == before
+
+
+def test_a_coroutine_gives_its_result(loop: LoopThread) -> None:
+    assert loop.run(double(4)) == 8
+
+
+def test_an_error_reaches_the_caller(loop: LoopThread) -> None:
+    async def fail() -> None:
+        raise LookupError("x")
+
+    with pytest.raises(LookupError, match="x"):
+        loop.run(fail())
+
+
+def test_coroutines_run_at_the_same_time(loop: LoopThread) -> None:
+    """Each waits until all have come."""
+
+    async def meet(barrier: asyncio.Barrier) -> bool:
+        await barrier.wait()
+        return True
+
+    async def make() -> asyncio.Barrier:
+        return asyncio.Barrier(20)
+
+    barrier = loop.run(make())
+    futures = [loop.submit(meet(barrier)) for _ in range(20)]
+    assert all(future.result(5) for future in futures)
+
+
+def test_threads_that_come_at_once_share_one_loop(loop: LoopThread) -> None:
+    before = len(loop_threads())
+    gate = threading.Barrier(16)
+
+    def ask(number: int) -> int:
+        gate.wait()
+        return loop.run(double(number))
+
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        assert sorted(pool.map(ask, range(16))) == [number * 2 for number in range(16)]
+    assert len(loop_threads()) == before + 1
+
+
+def test_an_interrupt_of_the_waiting_thread_cancels_the_coroutine(loop: LoopThread) -> None:
+    started, ended = threading.Event(), threading.Event()
+
+    def interrupt() -> None:
+        started.wait(5)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt):
+        loop.run(forever(started, ended))
+    assert ended.wait(5)
+
+
+def test_closing_cancels_what_runs_and_ends_the_thread(loop: LoopThread) -> None:
+    before = len(loop_threads())
+    started, ended = threading.Event(), threading.Event()
+    future = loop.submit(forever(started, ended))
+    assert started.wait(5)
+    loop.close()
+    assert ended.is_set()
+    assert future.cancelled()
+    assert len(loop_threads()) == before
+
+
+def test_closing_ends_what_was_submitted_a_moment_ago(loop: LoopThread) -> None:
+    started, ended = threading.Event(), threading.Event()
+    future = loop.submit(forever(started, ended))
+    loop.close()
+    wait_until(future.done)
+
+
+def test_closing_again_does_nothing(loop: LoopThread) -> None:
+    loop.run(double(1))
+    loop.close()
+    loop.close()
+
+
+def test_a_closed_loop_serves_again_when_asked(loop: LoopThread) -> None:
+    """Bodies of a session that goes on after an interrupt, say."""
+    loop.run(double(1))
+    loop.close()
+    assert loop.run(double(2)) == 4
+
+
+def test_waiting_on_the_loop_itself_is_refused_and_says_what_to_do(loop: LoopThread) -> None:
+    async def ask() -> int:
+        return loop.run(double(1))
+
+    with pytest.raises(RuntimeError, match=r"use `await model\.generate\(\)` there"):
+        loop.run(ask())
+
+
+def test_only_its_own_thread_is_current(loop: LoopThread) -> None:
+    async def here() -> bool:
+        return loop.is_current()
+
+    assert not loop.is_current()
+    assert loop.run(here())
+    assert not loop.is_current()
+
+
+def test_async_generators_are_closed_in_the_end(loop: LoopThread) -> None:
+    ended = threading.Event()
+
+    async def numbers() -> Any:
+        with contextlib.ExitStack() as stack:
+            stack.callback(ended.set)
+            yield 1
+            yield 2
+
+    kept: list[Any] = []
+
+    async def first() -> int:
+        kept.append(numbers())
+        async for number in kept[0]:
+            return int(number)
+        return 0
+
+    assert loop.run(first()) == 1
+    loop.close()
+    assert ended.is_set()

@@ -1,0 +1,142 @@
+"""Coroutine functions as evals: this plugin runs each exactly once, whatever other async plugins do (section 1)."""
+
+import pytest
+
+from tests.support.project import Project, jsonl
+
+ROWS = [{"id": each, "input": each} for each in "abc"]
+EVAL = """
+async def test_echo(sample, model):
+    response = await model.generate()
+    assert response.text == sample.input
+    with open("bodies.txt", "a") as file:
+        file.write(sample.id)
+"""
+SETUPS = {
+    "neither": "addopts = -p no:asyncio -p no:anyio\n",
+    "asyncio strict": "asyncio_mode = strict\nasyncio_default_fixture_loop_scope = function\n",
+    "asyncio auto": "asyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n",
+    "anyio auto": "addopts = -p no:asyncio\nanyio_mode = auto\n",
+    "both auto": "asyncio_mode = auto\nanyio_mode = auto\nasyncio_default_fixture_loop_scope = function\n",
+}
+
+
+@pytest.fixture
+def written(project: Project) -> Project:
+    project.eval(EVAL, ROWS)
+    return project
+
+
+@pytest.mark.parametrize("setup", SETUPS)
+def test_each_body_runs_exactly_once(written: Project, setup: str) -> None:
+    written.write(tox_ini=f"[pytest]\n{SETUPS[setup]}")
+    result = written.run("evals", "-p", "no:hypothesispytest", inside=False)
+    result.assert_outcomes(passed=3)
+    assert (written.root / "bodies.txt").read_text() == "abc"
+    assert len(written.server.ledger) == 3
+    assert written.cases() == {"a": "passed", "b": "passed", "c": "passed"}
+
+
+def test_bodies_run_once_in_workers(written: Project) -> None:
+    written.write(tox_ini=f"[pytest]\n{SETUPS['asyncio auto']}")
+    written.run("evals", "-n2", "-p", "no:hypothesispytest").assert_outcomes(passed=3)
+    assert sorted((written.root / "bodies.txt").read_text()) == ["a", "b", "c"]
+
+
+def test_own_async_tests_of_the_project_stay_with_its_plugin(written: Project) -> None:
+    written.write(
+        tox_ini=f"[pytest]\n{SETUPS['asyncio strict']}",
+        evals__test_own_py="""
+        import asyncio
+
+        import pytest
+
+        @pytest.mark.asyncio
+        async def test_own():
+            assert asyncio.get_running_loop()
+        """,
+    )
+    written.run("evals", inside=False).assert_outcomes(passed=4)
+
+
+@pytest.mark.parametrize(
+    ("body", "outcome", "kind"),
+    [
+        ("assert False", "missed", None),
+        ("raise RuntimeError('boom')", "error", "code"),
+        ("score.record('x', 0.0, passed=False)", "missed", None),
+        ("pytest.skip('no')", "skipped", None),
+        ("await model.generate([{'role': 'nobody'}])", "error", "code"),
+    ],
+)
+def test_outcomes_of_async_bodies(project: Project, body: str, outcome: str, kind: str | None) -> None:
+    project.eval(f"async def test_echo(model, score):\n    {body}\n", ROWS[:1])
+    project.run("evals")
+    assert project.rows("SELECT outcome, error_kind FROM cases") == [{"outcome": outcome, "error_kind": kind}]
+
+
+def test_the_sync_call_in_an_async_body_is_an_error_that_says_what_to_do(project: Project) -> None:
+    """It would wait for ever on the loop that it blocks."""
+    project.eval("async def test_echo(model):\n    model.generate_sync()\n", ROWS[:1])
+    assert project.run("evals").ret == 1
+    assert "await model.generate()" in project.rows("SELECT error FROM cases")[0]["error"]
+
+
+def test_async_and_sync_evals_of_one_module_share_a_run(project: Project) -> None:
+    project.write(
+        data__rows_jsonl=jsonl(*ROWS),
+        evals__test_both_py="""
+        import pytest
+
+        @pytest.mark.llmeval("data/rows.jsonl")
+        def test_sync(sample, response):
+            assert response.text == sample.input
+
+        @pytest.mark.llmeval("data/rows.jsonl")
+        async def test_async(sample, model):
+            first, second = await model.generate(), await model.generate("again")
+            assert (first.text, second.text) == (sample.input, "again")
+        """,
+    )
+    assert project.run("evals").ret == 0
+    assert len(project.rows("SELECT * FROM cases")) == 6
+    assert len(project.rows("SELECT * FROM calls")) == 9
+    assert {row["response"] for row in project.rows("SELECT response FROM cases WHERE suite = 'async'")} == {"again"}
+
+
+def test_several_calls_of_one_body_may_run_together(project: Project) -> None:
+    project.eval(
+        """
+        import asyncio
+
+        async def test_echo(model):
+            answers = await asyncio.gather(*(model.generate(str(n)) for n in range(5)))
+            assert [answer.text for answer in answers] == list("01234")
+        """.replace("\n        import asyncio\n", ""),
+        ROWS[:1],
+    )
+    text = (project.root / "evals" / "test_echo.py").read_text()
+    project.write(evals__test_echo_py="import asyncio\n" + text)
+    project.run("evals").assert_outcomes(passed=1)
+    assert len(project.rows("SELECT * FROM calls")) == 5
+
+
+def test_the_response_fixture_serves_async_bodies_too(project: Project) -> None:
+    project.eval("async def test_echo(sample, response):\n    assert response.text == sample.input\n", ROWS)
+    project.run("evals").assert_outcomes(passed=3)
+
+
+def test_session_fixtures_of_the_project_reach_async_bodies(project: Project) -> None:
+    project.eval("async def test_echo(client, model):\n    assert client == 'made'\n", ROWS)
+    project.write(conftest_py="import pytest\n\n@pytest.fixture(scope='session')\ndef client():\n    yield 'made'\n")
+    project.run("evals").assert_outcomes(passed=3)
+
+
+def test_print_in_an_async_body_is_captured_for_its_case(project: Project) -> None:
+    project.eval(
+        "async def test_echo(sample, model):\n    print('said by', sample.id)\n    assert sample.id != 'b'\n", ROWS
+    )
+    result = project.run("evals")
+    result.assert_outcomes(passed=2, failed=1)
+    result.stdout.fnmatch_lines(["*Captured stdout call*", "said by b"])
+    result.stdout.no_fnmatch_line("said by a")

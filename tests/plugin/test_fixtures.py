@@ -1,0 +1,175 @@
+"""The fixtures, under both their names, and the project's own that win over them (contract section 1)."""
+
+import pytest
+
+from tests.support.project import Project, jsonl
+
+ROWS = [{"id": "a", "input": "hello", "target": "hello"}]
+OWN_MODEL = """
+import pytest
+
+@pytest.fixture
+def model():
+    return "the project's own"
+"""
+
+
+def test_each_fixture_exists_under_a_long_name_too(project: Project) -> None:
+    project.eval(
+        """
+        def test_echo(llmeval_sample, llmeval_response, llmeval_model, llmeval_judge, llmeval_score,
+                      sample, response, model, judge, score):
+            assert llmeval_sample is sample
+            assert llmeval_response is response
+            assert llmeval_model is model
+            assert llmeval_score is score
+            assert judge is None and llmeval_judge is None
+            assert model.name == "echo"
+        """,
+        ROWS,
+    )
+    project.run("evals").assert_outcomes(passed=1)
+    assert len(project.server.ledger) == 1
+
+
+@pytest.mark.parametrize("where", ["conftest_py", "evals__conftest_py"])
+def test_the_projects_own_fixture_wins_and_the_summary_says_so(
+    project: Project, where: str, dist_args: list[str]
+) -> None:
+    project.eval(
+        """
+        def test_echo(model, llmeval_model, response):
+            assert model == "the project's own"
+            assert llmeval_model.generate_sync("x").text == "x"
+            assert response.text == "hello"
+        """,
+        ROWS,
+    )
+    project.write(**{where: OWN_MODEL})
+    result = project.run("evals", *dist_args)
+    result.assert_outcomes(passed=1)
+    note = "note: fixture 'model' is the project's own here; this plugin's is 'llmeval_model'"
+    assert result.stdout.str().count(note) == 1
+
+
+def test_an_own_fixture_that_no_eval_uses_is_not_mentioned(project: Project) -> None:
+    project.eval("def test_echo(response):\n    pass\n", ROWS)
+    project.write(conftest_py=OWN_MODEL)
+    project.run("evals").stdout.no_fnmatch_line("*project's own*")
+
+
+def test_own_fixtures_may_build_on_ours(project: Project) -> None:
+    project.eval("def test_echo(score, sample):\n    score.exact('hello', sample.target)\n", ROWS)
+    project.write(
+        conftest_py="""
+        import pytest
+
+        @pytest.fixture
+        def score(score):
+            score.record("extra", 1)
+            return score
+        """
+    )
+    project.run("evals").assert_outcomes(passed=1)
+    assert {row["name"] for row in project.rows("SELECT name FROM scores")} == {"extra", "exact"}
+
+
+@pytest.mark.parametrize("name", ["sample", "response", "model", "judge", "score", "llmeval_score"])
+def test_an_ordinary_test_that_asks_for_one_is_told_what_to_do(project: Project, name: str) -> None:
+    project.write(tests__test_own_py=f"def test_own({name}):\n    pass\n")
+    result = project.run()
+    result.assert_outcomes(errors=1)
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*belongs to evals: mark the test with @pytest.mark.llmeval(dataset)*"])
+    result.stdout.no_fnmatch_line("*Traceback*")
+
+
+def test_ordinary_tests_beside_evals_are_told_the_same(project: Project) -> None:
+    project.eval("def test_echo(response):\n    pass\n", ROWS)
+    project.write(evals__test_own_py="def test_own(score):\n    pass\n")
+    result = project.run("evals")
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*belongs to evals: mark the test*"])
+
+
+def test_a_project_may_use_all_five_names_for_itself(project: Project) -> None:
+    names = ["sample", "response", "model", "judge", "score"]
+    fixtures = "".join(f"@pytest.fixture\ndef {name}():\n    return {name!r}\n\n" for name in names)
+    project.write(
+        conftest_py=f"import pytest\n\n{fixtures}",
+        tests__test_own_py=f"def test_own({', '.join(names)}):\n    assert ({', '.join(names)}) == {tuple(names)}\n",
+    )
+    result = project.run()
+    result.assert_outcomes(passed=1)
+    result.stdout.no_fnmatch_line("*project's own*")
+
+
+def test_a_model_call_that_failed_ends_the_case_even_under_a_bare_assert(project: Project) -> None:
+    """It is an error and no miss, though the body never reached its assertion."""
+    project.eval("def test_echo(model):\n    assert model.generate_sync().text\n", ROWS)
+    project.run("evals", model=f"openai:fault-body-badjson@{project.server.url}")
+    assert project.rows("SELECT outcome, error_kind FROM cases") == [
+        {"outcome": "error", "error_kind": "malformed_response"}
+    ]
+
+
+def test_a_failed_call_may_be_caught_by_the_test(project: Project) -> None:
+    project.eval(
+        """
+        def test_echo(model):
+            from pytest_llmeval import CallError
+
+            with pytest.raises(CallError) as caught:
+                model.generate_sync()
+            assert caught.value.kind == "bad_request"
+        """,
+        ROWS,
+    )
+    project.run("evals", model=f"openai:fault-status-400@{project.server.url}").assert_outcomes(passed=1)
+    assert project.cases() == {"a": "passed"}
+    assert [row["status"] for row in project.rows("SELECT status FROM calls")] == ["bad_request"]
+
+
+def test_a_case_without_a_call_is_recorded_without_a_response(project: Project) -> None:
+    project.eval("def test_echo(sample, score):\n    score.exact('hello', sample.target)\n", ROWS)
+    project.run("evals")
+    found = project.rows("SELECT response, latency_s, input_tokens, attempts FROM cases")[0]
+    assert (found["response"], found["latency_s"], found["input_tokens"]) == (None, None, None)
+    assert project.rows("SELECT * FROM calls") == []
+
+
+def test_several_calls_add_up_and_the_last_response_stands(project: Project) -> None:
+    project.eval("def test_echo(model):\n    model.generate_sync('one two')\n    model.generate_sync('three')\n", ROWS)
+    project.run("evals")
+    found = project.rows("SELECT * FROM cases")[0]
+    calls = project.rows("SELECT * FROM calls ORDER BY rowid")
+    assert found["response"] == "three"
+    assert found["output_tokens"] == 3
+    assert found["input_tokens"] == 14
+    assert found["latency_s"] == pytest.approx(sum(call["latency_s"] for call in calls))
+    assert [call["response"] for call in calls] == ["one two", "three"]
+
+
+def test_the_judge_is_none_and_its_score_says_so(project: Project) -> None:
+    project.eval(
+        """
+        async def test_echo(judge, score):
+            assert judge is None
+            await score.judge("answer", rubric="qa")
+            score.judge_sync("answer", rubric="style")
+        """,
+        ROWS,
+    )
+    project.run("evals").assert_outcomes(passed=1)
+    assert project.rows("SELECT name, value, passed, reason FROM scores ORDER BY name") == [
+        {"name": name, "value": None, "passed": None, "reason": "no judge"} for name in ("qa", "style")
+    ]
+
+
+def test_unittest_style_and_doctest_items_are_left_alone(project: Project) -> None:
+    project.write(
+        data__rows_jsonl=jsonl(*ROWS),
+        tests__test_unit_py="import unittest\n\nclass T(unittest.TestCase):\n    def test_x(self):\n        pass\n",
+        tests__mod_py='def f():\n    """\n    >>> 1\n    1\n    """\n',
+    )
+    project.run("--doctest-modules").assert_outcomes(passed=2)

@@ -1,0 +1,185 @@
+"""Options: long names always, short names where nobody else took them, and which source wins (contract section 3)."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.support.project import OPTIONS, Project, jsonl
+
+ROWS = [{"id": each, "input": each, "slice": each} for each in "abcd"]
+PASS = "def test_echo(response):\n    pass\n"
+TAKES_MODEL = """
+def pytest_addoption(parser):
+    parser.addoption("--model", default="theirs", help="the project's own")
+
+def pytest_report_header(config):
+    return f"their model: {config.getoption('--model')}"
+"""
+
+
+@pytest.fixture
+def written(project: Project) -> Project:
+    project.eval(PASS, ROWS)
+    return project
+
+
+def options(project: Project) -> dict[str, Any]:
+    """Return the settings that the newest run recorded."""
+    recorded: dict[str, Any] = json.loads(project.last_run()["settings_json"])["options"]
+    return recorded
+
+
+@pytest.mark.parametrize("form", ["--model={}", "--model {}", "--llmeval-model={}", "--llmeval-model {}"])
+def test_short_and_long_names_with_and_without_equals(written: Project, form: str) -> None:
+    assert written.run("evals", *form.format(written.model).split(" "), model="").ret == 0
+    assert options(written)["model"] == [written.model]
+
+
+def test_short_names_are_understood_in_addopts(written: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    written.write(tox_ini=f"[pytest]\n{OPTIONS.rstrip()} --limit=2\n")
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--epochs 2")
+    assert written.run("evals").ret == 0
+    assert len(written.cases()) == 4
+    assert (options(written)["limit"], options(written)["epochs"]) == (2, 2)
+
+
+def test_short_names_reach_workers(written: Project) -> None:
+    assert written.run("evals", "--limit", "2", "--epochs=2", "-n2").ret == 0
+    assert len(written.cases()) == 4
+
+
+@pytest.mark.parametrize("where", ["", "evals/"])
+def test_a_short_name_that_a_conftest_took_stays_its_own(written: Project, where: str) -> None:
+    """The conftest in a folder that is named on the command line may declare options too."""
+    (written.root / f"{where}conftest.py").write_text(TAKES_MODEL)
+    result = written.run("evals", "--model=theirs2", f"--llmeval-model={written.model}", model="")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["their model: theirs2"])
+    assert options(written)["model"] == [written.model]
+
+
+def test_a_short_name_that_a_plugin_took_stays_its_own(written: Project) -> None:
+    written.write(theirs_py=TAKES_MODEL)
+    written.pytester.syspathinsert()
+    result = written.run("-p", "theirs", "evals", "--model", "x", f"--llmeval-model={written.model}", model="")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["their model: x"])
+
+
+def test_a_conftest_found_only_at_collection_may_take_a_short_name(written: Project, dist_args: list[str]) -> None:
+    written.write(tests__deep__conftest_py=TAKES_MODEL, tests__deep__test_own_py="def test_own():\n    pass\n")
+    result = written.run(*dist_args, model="")
+    assert result.ret == 0
+    assert result.parseoutcomes()["passed"] == 1
+
+
+def test_arguments_after_a_double_dash_are_paths(written: Project) -> None:
+    result = written.run("--", "evals", "--limit=1", model="")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["ERROR: file or directory not found: --limit=1"])
+
+
+def test_no_abbreviation_of_a_name_is_understood(written: Project) -> None:
+    assert written.run("evals", "--epoch=2").ret == 4
+    assert written.run("evals", "--llmeval-epoch=2").ret == 4
+
+
+@pytest.mark.parametrize(
+    ("ini", "variable", "argument", "expected"),
+    [
+        (None, None, None, None),
+        ("1", None, None, 1),
+        ("1", "2", None, 2),
+        ("1", "2", "3", 3),
+        (None, "2", "3", 3),
+        ("1", None, "3", 3),
+    ],
+)
+def test_command_line_beats_environment_beats_ini(
+    written: Project,
+    monkeypatch: pytest.MonkeyPatch,
+    ini: str | None,
+    variable: str | None,
+    argument: str | None,
+    expected: int | None,
+) -> None:
+    if ini:
+        written.write(tox_ini=f"[pytest]\n{OPTIONS}llmeval_limit = {ini}\n")
+    if variable:
+        monkeypatch.setenv("LLMEVAL_LIMIT", variable)
+    assert written.run("evals", *([f"--limit={argument}"] if argument else [])).ret == 0
+    assert options(written)["limit"] == expected
+    assert len(written.cases()) == (expected or 4)
+
+
+def test_several_values_in_environment_and_ini_are_quoted_as_in_a_shell(
+    written: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written.write(
+        data__echo_jsonl=jsonl(*ROWS, {"id": "e", "input": "e", "slice": "two words"}),
+        tox_ini=f"[pytest]\n{OPTIONS}llmeval_slice = a 'two words'\n",
+    )
+    written.run("evals")
+    assert set(written.cases()) == {"a", "e"}
+    monkeypatch.setenv("LLMEVAL_SLICE", "b c")
+    written.run("evals")
+    assert set(written.cases()) == {"b", "c"}
+
+
+def test_an_unclosed_quote_in_several_values_is_a_usage_error(
+    written: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LLMEVAL_SLICE", "'a")
+    result = written.run("evals")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*LLMEVAL_SLICE: *"])
+
+
+def test_every_option_has_a_variable_and_an_ini_key(written: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    written.write(rules_yaml="version: 1\n", other_yaml="version: 1\n")
+    values = {"run_name": "from ini", "thresholds": "rules.yaml", "timeout_s": "7", "epochs": "2", "db": "ini.db"}
+    written.write(tox_ini=f"[pytest]\n{OPTIONS}" + "".join(f"llmeval_{key} = {values[key]}\n" for key in values))
+    written.run("evals")
+    assert (written.root / "ini.db").is_file()
+    for key, value in {"run_name": "from env", "thresholds": "other.yaml", "timeout_s": "9", "db": "env.db"}.items():
+        monkeypatch.setenv(f"LLMEVAL_{key.upper()}", value)
+    monkeypatch.setenv("LLMEVAL_MODEL", written.model)
+    result = written.run("evals", "--llmeval-db=.llmeval/llmeval.db", model="")
+    result.stdout.fnmatch_lines(["run * (from env) is in .llmeval/llmeval.db; *"])
+    found = options(written)
+    assert (found["thresholds"], found["timeout_s"], found["epochs"]) == ("other.yaml", 9.0, 2)
+    assert written.last_run()["name"] == "from env"
+
+
+def test_a_repeated_single_option_takes_the_last_value(written: Project) -> None:
+    written.run("evals", "--limit=1", "--llmeval-limit=2", "--limit=3")
+    assert len(written.cases()) == 3
+
+
+def test_no_option_is_recorded_with_a_secret(written: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLMEVAL_API_KEY", "sk-very-secret")
+    written.run("evals")
+    assert written.server.ledger[0].headers["authorization"] == "Bearer sk-very-secret"
+    assert b"sk-very-secret" not in (written.root / ".llmeval" / "llmeval.db").read_bytes()
+
+
+def test_help_names_the_options(written: Project) -> None:
+    result = written.run("--help", model="")
+    for name in ("model", "limit", "slice", "epochs", "timeout-s", "thresholds", "run-name", "db"):
+        result.stdout.fnmatch_lines([f"*--llmeval-{name}=*"])
+
+
+def test_the_database_is_found_from_the_rootdir_in_a_subfolder(
+    written: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(written.root / "evals")
+    assert written.run("--limit=1").ret == 0
+    assert (written.root / ".llmeval" / "llmeval.db").is_file()
+    assert not (written.root / "evals" / ".llmeval").exists()
+
+
+def test_the_timeout_bounds_a_call_with_its_retries(written: Project) -> None:
+    slow = f"openai:fault-hang@{written.server.url}"
+    assert written.run("evals", "--timeout-s=0.3", "--limit=1", model=slow).ret == 1
+    assert [row["error_kind"] for row in written.rows("SELECT error_kind FROM cases")] == ["timeout"]

@@ -1,0 +1,204 @@
+"""What a model is sent: the marker's prompt, rendered for a row (contract section 1)."""
+
+import hashlib
+import json
+from typing import Any
+
+import pytest
+
+from tests.support.project import Project
+
+PASS = "def test_echo(response):\n    pass\n"
+ROW: dict[str, Any] = {"id": "a", "input": {"question": "why?", "n": [1, 2]}}
+
+
+def sent(project: Project) -> list[Any]:
+    """Return the messages of each request."""
+    return [entry.body["messages"] for entry in project.server.ledger]
+
+
+def recorded(project: Project) -> Any:
+    """Return what the run says of the suite's prompt."""
+    return json.loads(project.last_run()["settings_json"])["suites"]["echo"]
+
+
+@pytest.mark.parametrize(
+    ("given", "messages"),
+    [
+        ("hello", [{"role": "user", "content": "hello"}]),
+        (
+            [{"role": "system", "content": "be short"}, {"role": "user", "content": "hi"}],
+            [{"role": "system", "content": "be short"}, {"role": "user", "content": "hi"}],
+        ),
+        ({"b": 1, "a": "ü"}, [{"role": "user", "content": '{"b": 1, "a": "ü"}'}]),
+    ],
+    ids=["string", "list", "object"],
+)
+def test_without_a_prompt_the_input_is_sent(project: Project, given: Any, messages: Any) -> None:
+    project.eval(PASS, [{"id": "a", "input": given}])
+    assert project.run("evals").ret == 0
+    assert sent(project) == [messages]
+
+
+@pytest.mark.parametrize(
+    ("template", "text"),
+    [
+        ("Q: {question}", "Q: why?"),
+        ("{n} {question} {question}", "[1, 2] why? why?"),
+        ("{{7*7}} {0.__class__} %s {question}", "{{7*7}} {0.__class__} %s why?"),
+        (
+            "{missing} {} { question } {question!r} {question:>9}",
+            "{missing} {} { question } {question!r} {question:>9}",
+        ),
+        ("{{question}}", "{why?}"),
+        ('{"json": {question}}', '{"json": why?}'),
+        ("{input}", "{input}"),
+        ("$question ${question} <question>", "$question $why? <question>"),
+    ],
+)
+def test_a_template_fills_fields_and_keeps_every_other_brace(project: Project, template: str, text: str) -> None:
+    project.eval(PASS, [ROW], marker=f"prompt={template!r}")
+    assert project.run("evals").ret == 0
+    assert sent(project) == [[{"role": "user", "content": text}]]
+
+
+def test_what_a_field_holds_is_not_filled_again(project: Project) -> None:
+    """A row is data: braces in it are no template."""
+    project.eval(PASS, [{"id": "a", "input": {"a": "{b}", "b": "secret"}}], marker='prompt="{a} {b}"')
+    project.run("evals")
+    assert sent(project)[0][0]["content"] == "{b} secret"
+
+
+def test_input_stands_for_a_text(project: Project) -> None:
+    project.eval(PASS, [{"id": "a", "input": "hello"}], marker='prompt="Say {input}! {x}"')
+    project.run("evals")
+    assert sent(project)[0][0]["content"] == "Say hello! {x}"
+
+
+@pytest.mark.parametrize("folder", ["prompts", "evals"])
+@pytest.mark.parametrize("suffix", ["txt", "md"])
+def test_a_text_file_is_a_template_beside_the_project_or_the_test(project: Project, suffix: str, folder: str) -> None:
+    project.write(**{f"{folder}__ask_{suffix}": "Q: {question}\n"})
+    path = f"prompts/ask.{suffix}" if folder == "prompts" else f"ask.{suffix}"
+    project.eval(PASS, [ROW], marker=f'prompt="{path}"')
+    assert project.run("evals").ret == 0
+    assert sent(project)[0][0]["content"] == "Q: why?\n"
+    assert recorded(project)["prompt"] == f"{folder}/ask.{suffix}"
+
+
+def test_a_yaml_file_is_a_list_of_messages_each_a_template(project: Project) -> None:
+    project.write(prompts__ask_yaml="- {role: system, content: Be short.}\n- role: user\n  content: 'Q: {question}'\n")
+    project.eval(PASS, [ROW], marker='prompt="prompts/ask.yaml"')
+    assert project.run("evals").ret == 0
+    assert sent(project) == [[{"role": "system", "content": "Be short."}, {"role": "user", "content": "Q: why?"}]]
+
+
+def test_a_path_object_is_a_file_whatever_its_suffix(project: Project) -> None:
+    project.write(prompts__ask_prompt="Q: {question}")
+    project.eval(PASS, [ROW], marker='prompt=__import__("pathlib").Path("prompts/ask.prompt")')
+    assert project.run("evals").ret == 0
+    assert sent(project)[0][0]["content"] == "Q: why?"
+
+
+@pytest.mark.parametrize(
+    ("returned", "messages"),
+    [
+        ("sample.id + '!'", [{"role": "user", "content": "a!"}]),
+        ("[{'role': 'system', 'content': sample.input['question']}]", [{"role": "system", "content": "why?"}]),
+    ],
+)
+def test_a_callable_returns_a_text_or_messages(project: Project, returned: str, messages: Any) -> None:
+    project.eval(PASS, [ROW], marker=f"prompt=lambda sample: {returned}")
+    assert project.run("evals").ret == 0
+    assert sent(project) == [messages]
+
+
+@pytest.mark.parametrize(
+    "returned", ["None", "[]", "5", "[{'role': 'user'}]", "[{'role': 'boss', 'content': ''}]", "1/0"]
+)
+def test_a_callable_that_returns_no_messages_is_an_error_of_its_case(project: Project, returned: str) -> None:
+    project.eval(PASS, [ROW], marker=f"prompt=lambda sample: {returned}")
+    assert project.run("evals").ret == 1
+    assert project.rows("SELECT outcome, error_kind FROM cases") == [{"outcome": "error", "error_kind": "code"}]
+    assert project.server.ledger == []
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("ask.yaml", "role: user", "*prompts/ask.yaml: a YAML prompt is a list of messages*"),
+        ("ask.yaml", "- {role: user}", "*prompts/ask.yaml:1: a message has the keys role and content*"),
+        ("ask.yaml", "- {role: user, content: a}\n- {role: boss, content: b}", "*prompts/ask.yaml:2: role is one of*"),
+        ("ask.yaml", "- {role: user, content: [1]}", "*prompts/ask.yaml:1: role is one of*content is text*"),
+        ("ask.yaml", "", "*prompts/ask.yaml: is empty*"),
+        ("ask.yaml", "- !!python/object:os.system {}", "*prompts/ask.yaml:1: *tag*"),
+        ("ask.txt", b"\xff\xfe", "*prompts/ask.txt: cannot be read as UTF-8*"),
+    ],
+)
+def test_a_wrong_prompt_file_is_a_usage_error(project: Project, name: str, text: str | bytes, message: str) -> None:
+    path = project.root / "prompts" / name
+    path.parent.mkdir()
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    project.eval(PASS, [ROW], marker=f'prompt="prompts/{name}"')
+    result = project.run("evals")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines([message])
+    assert project.server.ledger == []
+
+
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_the_run_records_the_digest_of_a_prompt_file(project: Project) -> None:
+    project.write(prompts__ask_txt="Q: {question}\n")
+    project.eval(PASS, [ROW], marker='prompt="prompts/ask.txt"')
+    project.run("evals")
+    assert recorded(project)["prompt_digest"] == digest("Q: {question}\n")
+
+
+def test_the_digest_of_a_callable_changes_with_its_source(project: Project) -> None:
+    digests = []
+    for text in ("'one'", "'two'"):
+        project.write(
+            evals__test_echo_py=f"""
+            import pytest
+
+            def build(sample):
+                return {text}
+
+            @pytest.mark.llmeval([{{"input": "a"}}], prompt=build)
+            def test_echo(response):
+                pass
+            """
+        )
+        project.run("evals", inside=False)
+        digests.append(recorded(project)["prompt_digest"])
+        assert recorded(project)["prompt"] == "build()"
+    assert digests[0] != digests[1]
+
+
+def test_what_a_test_passes_itself_is_sent_as_it_is(project: Project) -> None:
+    project.eval(
+        """
+        def test_echo(model):
+            model.generate_sync("{question} as it is")
+            model.generate_sync([{"role": "system", "content": "{question}"}])
+        """,
+        [ROW],
+        marker='prompt="Q: {question}"',
+    )
+    project.run("evals").assert_outcomes(passed=1)
+    assert sent(project) == [
+        [{"role": "user", "content": "{question} as it is"}],
+        [{"role": "system", "content": "{question}"}],
+    ]
+
+
+def test_the_input_digest_does_not_cover_the_prompt(project: Project) -> None:
+    digests = set()
+    for prompt in ("one", "two"):
+        project.eval(PASS, [ROW], marker=f'prompt="{prompt}"')
+        project.run("evals")
+        digests |= {row["input_digest"] for row in project.rows("SELECT input_digest FROM cases")}
+    assert len(digests) == 1

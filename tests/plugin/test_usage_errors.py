@@ -1,0 +1,464 @@
+"""What a person wrote wrong: status 4, all of it at once, before any call (contract sections 3, 4 and 6)."""
+
+import os
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from tests.support.project import Project, jsonl
+
+PASS = "def test_echo(response):\n    pass\n"
+GOOD = {"id": "a", "input": "x", "target": "x"}
+
+
+def refused(project: Project, *arguments: str, model: str | None = None) -> str:
+    """Run the evals, expect a usage error before any call, and return what stderr says."""
+    result = project.run("evals", *arguments, model=model)
+    text = result.stderr.str()
+    assert result.ret == 4, result.stdout.str()
+    assert "Traceback" not in text + result.stdout.str()
+    assert "INTERNALERROR" not in text + result.stdout.str()
+    assert project.server.ledger == []
+    assert text.startswith("ERROR: ")
+    return text
+
+
+def with_data(project: Project, text: str | bytes, suffix: str = "jsonl") -> None:
+    """Write an eval over ``data/rows.SUFFIX``, which holds ``text``."""
+    project.write(
+        evals__test_echo_py=f"import pytest\n\n@pytest.mark.llmeval('data/rows.{suffix}')\n{PASS}",
+    )
+    path = project.root / "data" / f"rows.{suffix}"
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass"))
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ('{"input": "a"', "no JSON"),
+        ("[1]", "a row is an object"),
+        ('"text"', "a row is an object"),
+        ("null", "a row is an object"),
+        ('{"input": "a", "tagret": 1}', "unknown key 'tagret'; did you mean 'target'?"),
+        ('{"input": "a", "zzz": 1}', "unknown key 'zzz'; a row has the keys"),
+        ('{"target": 1}', "key 'input' is missing"),
+        ("{}", "key 'input' is missing"),
+        ('{"input": 5}', "input must be a string, an object, or a list"),
+        ('{"input": null}', "input must be"),
+        ('{"input": ["a"]}', "input must be"),
+        ('{"input": [{"role": "boss", "content": "a"}]}', "input must be"),
+        ('{"input": [{"content": "a"}]}', "input must be"),
+        ('{"input": []}', "input must be"),
+        ('{"input": [{"role": ["user"], "content": "a"}]}', "input must be"),
+        ('{"input": "a", "marks": ["' + "x-" * 500 + '"]}', "cannot be a pytest mark"),
+        ('{"input": "a", "id": 7}', "id must be a string that is not empty, found 7"),
+        ('{"input": "a", "id": ""}', "id must be a string that is not empty"),
+        ('{"input": "a", "id": null}', "id must be a string"),
+        ('{"input": "a", "slice": 1}', "slice must be a string or a list of strings"),
+        ('{"input": "a", "slice": [1]}', "slice must be"),
+        ('{"input": "a", "marks": "regression"}', "marks must be a list of strings"),
+        ('{"input": "a", "metadata": []}', "metadata must be an object"),
+        ('{"input": "a", "input": "b"}', "key 'input' stands twice"),
+        ('{"input": {"x": {"y": 1, "y": 2}}}', "key 'y' stands twice"),
+        ('{"input": "a", "target": NaN}', "NaN is not JSON"),
+        ('{"input": "a", "target": -Infinity}', "-Infinity is not JSON"),
+        ('{"input": "a", "target": 1e999}', "beyond double precision"),
+        ('{"input": "a", "target": ' + "9" * 5000 + "}", "too many digits"),
+        ('{"input": "a", "target": ' + "[" * 100_000 + "]" * 100_000 + "}", "nested too deeply"),
+        (b'{"input": "\xff"}', "is not UTF-8"),
+        ('{"input": "a"} {"input": "b"}', "no JSON"),
+        ("\ufeff" + '{"input": "b"}', "no JSON"),
+        ("x\x1b[31my", "no JSON"),
+    ],
+)  # fmt: skip
+def test_a_wrong_row_names_file_line_and_key(project: Project, row: str | bytes, message: str) -> None:
+    """The second line is wrong; the first and the third are well."""
+    raw = row if isinstance(row, bytes) else row.encode()
+    with_data(project, jsonl(GOOD).encode() + raw + b"\n" + jsonl({"input": "z"}).encode())
+    line = refused(project).splitlines()[0]
+    assert line.startswith("ERROR: data/rows.jsonl:2: ")
+    assert message in line
+    assert len(line) < 400
+
+
+def test_a_doubled_id_names_both_lines(project: Project) -> None:
+    with_data(project, jsonl(GOOD, {"id": "b", "input": "y"}, GOOD))
+    assert "data/rows.jsonl:3: id 'a' stands in line 1 already" in refused(project)
+
+
+def test_wrong_rows_are_gathered_ten_at_most(project: Project) -> None:
+    with_data(project, "{}\n" * 50)
+    text = refused(project)
+    assert text.count("data/rows.jsonl:") == 10
+    assert "data/rows.jsonl:10: " in text
+
+
+@pytest.mark.parametrize(
+    ("suffix", "text", "message"),
+    [
+        ("jsonl", "", "rows.jsonl: empty dataset"),
+        ("jsonl", "\n \n", "rows.jsonl: empty dataset"),
+        ("csv", "", "rows.csv:1: no header"),
+        ("csv", "id,input\n", "rows.csv: empty dataset"),
+        ("csv", "id,input\na,b,c\n", "rows.csv:2: 3 cells under 2 columns"),
+        ("csv", "id,input,id\na,b,c\n", "rows.csv:1: column 'id' stands twice"),
+        ("csv", "id,inptu\na,b\n", "rows.csv:2: unknown key 'inptu'; did you mean 'input'?"),
+        ("csv", 'id,input\na,"b\n', "rows.csv:2: no CSV"),
+        ("csv", b"id,input\na,\xff\n", "rows.csv:2: byte 3 is not UTF-8"),
+        ("json", "", "rows.json:1: no JSON"),
+        ("json", "[]", "rows.json: empty dataset"),
+        ("json", '{"input": "a"}', "rows.json:1: a JSON dataset is an array of rows"),
+        ("json", '[\n {"input": "a"},\n {"input": 5}\n]', "rows.json:3: input must be"),
+        ("json", '[\n {"input": "a"}\n {"input": 5}\n]', "rows.json:3: no JSON"),
+        ("json", '[\n {"input": "a"}', "rows.json:2: no JSON"),
+        ("json", '[{"input": "a"}] 5', "rows.json:1: no JSON"),
+        ("yaml", "", "rows.yaml: is empty"),
+        ("yaml", "input: a", "rows.yaml: a YAML dataset is a list of rows"),
+        ("yaml", "- input: a\n- inptu: b\n", "rows.yaml:2: unknown key 'inptu'; did you mean 'input'?"),
+        ("yaml", "- input: a\n  input: b\n", "rows.yaml:2: "),
+        ("yaml", "- input: a\n- input: no\n", "rows.yaml:2: "),
+        ("yaml", "- input: a\n  target: .nan\n", "rows.yaml:2: "),
+        ("yaml", "- &a {input: a}\n- *a\n", "rows.yaml:1: "),
+        ("yaml", "- input: [unclosed\n", "rows.yaml:"),
+        ("xlsx", "x", "rows.xlsx: unknown kind of dataset '.xlsx'; use .jsonl, .csv, .yaml or .json"),
+        ("", "x", "rows.: unknown kind of dataset"),
+    ],
+)
+def test_a_wrong_file_names_itself_and_the_line(project: Project, suffix: str, text: str | bytes, message: str) -> None:
+    with_data(project, text, suffix)
+    assert f"data/{message}" in refused(project)
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("data/missing.jsonl", "data/missing.jsonl: No such file or directory"),
+        ("../outside.jsonl", "../outside.jsonl: leads out of the rootdir"),
+        ("data/../../outside.jsonl", "leads out of the rootdir"),
+        ("/etc/passwd", "/etc/passwd: leads out of the rootdir"),
+        ("/dev/zero", "/dev/zero: leads out of the rootdir"),
+        ("data/link.jsonl", "data/link.jsonl: leads out of the rootdir"),
+        ("data/loop.jsonl", "data/loop.jsonl"),
+        ("data", "data: not a regular file"),
+        ("data/folder.jsonl", "data/folder.jsonl: not a regular file"),
+        ("data/pipe.jsonl", "data/pipe.jsonl: not a regular file"),
+        ("data/socket.jsonl", "data/socket.jsonl: not a regular file"),
+        ("", "'' is no path"),
+        ("data/a\\0b.jsonl", "is no path"),
+        ("x" * 300 + ".jsonl", "is no path"),
+        ("d/" * 3000 + "x.jsonl", "is no path: File name too long"),
+        ("data/rows.jsonl/x.jsonl", "Not a directory"),
+        ("~/rows.jsonl", "~/rows.jsonl: No such file"),
+    ],
+)
+@pytest.mark.timeout(60)
+def test_a_path_that_is_no_dataset(project: Project, path: str, message: str) -> None:
+    """A pipe and a device are never opened: that could wait for ever, or never end."""
+    import socket
+
+    with_data(project, jsonl(GOOD))
+    data = project.root / "data"
+    outside = project.root.parent / "outside.jsonl"
+    outside.write_text(jsonl(GOOD))
+    (data / "link.jsonl").symlink_to(outside)
+    (data / "loop.jsonl").symlink_to(data / "loop.jsonl")
+    (data / "folder.jsonl").mkdir()
+    os.mkfifo(data / "pipe.jsonl")
+    project.write(evals__test_echo_py=f"import pytest\n\n@pytest.mark.llmeval('{path}')\n{PASS}")
+    with socket.socket(socket.AF_UNIX) as listening, pytest.MonkeyPatch.context() as patch:
+        patch.chdir(data)  # the path of a socket may not be long
+        listening.bind("socket.jsonl")
+        patch.chdir(project.root)
+        text = refused(project)
+    assert message in text
+    assert "evals/test_echo.py::test_echo" in text
+
+
+def test_a_link_inside_the_project_is_followed(project: Project) -> None:
+    with_data(project, jsonl(GOOD))
+    (project.root / "data" / "rows.jsonl").rename(project.root / "data" / "real.jsonl")
+    (project.root / "data" / "rows.jsonl").symlink_to("real.jsonl")
+    assert project.run("evals").ret == 0
+
+
+def test_a_dataset_without_permission_is_named(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests may run as root, whom no mode keeps out: the opening itself is refused here."""
+    import builtins
+
+    with_data(project, jsonl(GOOD))
+    real = builtins.open
+
+    def refuse(file: object, *args: object, **kwargs: object) -> object:
+        if str(file).endswith("rows.jsonl"):
+            raise PermissionError(13, "Permission denied")
+        return real(file, *args, **kwargs)  # type: ignore[call-overload]  # passes on what it was given
+
+    monkeypatch.setattr(builtins, "open", refuse)
+    assert "data/rows.jsonl: Permission denied" in refused(project)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "message"),
+    [
+        ("lambda: 1 / 0", "raised ZeroDivisionError: division by zero"),
+        ("lambda: 5", "TypeError"),
+        ("lambda: [{'input': 'a'}, {'inptu': 'b'}]", "():2: unknown key 'inptu'; did you mean 'input'?"),
+        ("lambda: ({'input': 1 / n} for n in (0,))", "raised ZeroDivisionError"),
+        ("lambda: []", "empty dataset"),
+        ("lambda: [{'input': 'a', 'target': object()}]", "():1: a row holds what JSON can hold"),
+        ("lambda: [{'input': 'a', 'target': float('nan')}]", "():1: a row holds what JSON can hold"),
+        ("lambda: [{'input': 'a', 'target': {1, 2}}]", "():1: a row holds what JSON can hold"),
+        ("lambda: [{5: 1}]", "():1: unknown key '5'"),
+        ("lambda: __import__('sys').exit(3)", "raised SystemExit"),
+        ("[]", "empty dataset"),
+        ("[{'input': 'a', 'id': 'q'}, {'input': 'b', 'id': 'q'}]", "row:2: id 'q' stands in line 1 already"),
+        ("['a']", "row:1: a row is an object"),
+    ],
+)
+def test_rows_from_code_that_are_wrong(project: Project, dataset: str, message: str) -> None:
+    project.write(evals__test_echo_py=f"import pytest\n\n@pytest.mark.llmeval({dataset})\n{PASS}")
+    text = refused(project)
+    assert "evals/test_echo.py" in text
+    assert message in text
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("openia:gpt", "unknown kind 'openia'; did you mean 'openai:gpt'?"),
+        ("gpt-4o-mini", "OPENAI_API_KEY is not set"),
+        ("openai:gpt-4o-mini", "OPENAI_API_KEY is not set"),
+        ("local:smollm3", "unknown local model 'smollm3'; did you mean 'local:smollm2'?"),
+        ("openai:x@ftp://h/v1", ""),
+        ("openai:x@localhost:8000/v1", "an address needs its scheme"),
+        ("openai:", "no name after 'openai:'"),
+        ("a b", "a spec is one word without spaces"),
+        ("x\x1b[31my", "a spec is one word"),
+    ],
+)
+def test_a_model_that_cannot_be_had(project: Project, spec: str, message: str) -> None:
+    with_data(project, jsonl(GOOD))
+    text = refused(project, model=spec)
+    assert message in text
+    assert "\x1b" not in text
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("models:\n  small:\n    spce: openai:x\n", "models.yaml:3: "),
+        ("models:\n  small:\n    params: {}\n", "models.yaml:2: "),
+        ("modles: {}\n", "models.yaml:1: "),
+        ("models: [\n", "models.yaml:"),
+    ],
+)
+def test_a_wrong_models_yaml_names_its_line(project: Project, text: str, message: str) -> None:
+    with_data(project, jsonl(GOOD))
+    project.write(models_yaml=text)
+    assert message in refused(project)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("version: 1\nsuits: {}\n", "thresholds.yaml:2: *'suits'; did you mean 'suites'?"),
+        ("version: 1\nsuites:\n  echo: {exact: {mni: 0.5}}\n", "thresholds.yaml:3: *'mni'; did you mean 'min'?"),
+        ("version: 1\nsuites:\n  echo: {exact: {min: '90%'}}\n", "thresholds.yaml:3: *90%*"),
+        ("version: 1\nsuites:\n  echo: {exact: {min: .nan}}\n", "thresholds.yaml:3: *.nan*"),
+        ("version: 1\nsuites:\n  echo: {exact: {min: 0.5}}\n  echo: {}\n", "thresholds.yaml:4: *'echo'*line 3*"),
+        (
+            "version: 1\nsuites:\n  echo:\n    slices:\n      haard: {exact: {min: 1}}\n",
+            "thresholds.yaml:5: *unknown slice 'haard'; did you mean 'hard'?",
+        ),
+        ("version: 1\nsuites:\n  ehco: {exact: {min: 1}}\n", "thresholds.yaml:3: *unknown suite 'ehco'; did you mean 'echo'?"),
+        (
+            "version: 1\nsuites:\n  echo: {exact: {min: 1, model: ecko}}\n",
+            "thresholds.yaml:3: *unknown model 'ecko'; did you mean 'echo'?",
+        ),
+        ("version: 2\n", "thresholds.yaml:1: *version*"),
+        ("", "thresholds.yaml: is empty*"),
+        ("- 1\n", "thresholds.yaml:1: *"),
+        ("version: 1\n\tsuites: {}\n", "thresholds.yaml:2: *"),
+    ],
+)  # fmt: skip
+def test_a_wrong_threshold_names_its_line(project: Project, text: str, message: str) -> None:
+    with_data(project, jsonl({**GOOD, "slice": "hard"}))
+    project.write(thresholds_yaml=text)
+    pytest.LineMatcher(refused(project).splitlines()).fnmatch_lines([f"*{message}*"])
+
+
+def test_an_unlike_suite_in_the_thresholds_is_not_judged(project: Project) -> None:
+    with_data(project, jsonl(GOOD))
+    project.write(thresholds_yaml="version: 1\nsuites:\n  somewhere_else: {exact: {min: 1}}\n")
+    result = project.run("evals")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["gate: *1 not judged*"])
+
+
+def test_a_similar_suite_is_no_error_where_only_a_part_was_collected(project: Project) -> None:
+    """Another file may hold it."""
+    with_data(project, jsonl(GOOD))
+    project.write(thresholds_yaml="version: 1\nsuites:\n  ehco: {exact: {min: 1}}\n")
+    assert project.run("evals/test_echo.py").ret == 0
+
+
+def test_an_unknown_slice_is_no_error_where_limit_stopped_the_reading(project: Project) -> None:
+    with_data(project, jsonl(GOOD, {"input": "y", "slice": "hard"}))
+    project.write(thresholds_yaml="version: 1\nsuites: {echo: {slices: {hard: {pass_rate: {min: 1}}}}}\n")
+    assert project.run("evals", "--limit=1").ret == 0
+
+
+@pytest.mark.parametrize("path", ["missing.yaml", "data", "data/missing/rules.yaml"])
+def test_thresholds_that_were_named_must_be_there(project: Project, path: str) -> None:
+    with_data(project, jsonl(GOOD))
+    assert path in refused(project, f"--thresholds={path}")
+
+
+def text_file(path: Path) -> None:
+    path.write_text("these are notes, and no database")
+
+
+def foreign(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE recipes (name TEXT)")
+    connection.commit()
+    connection.close()
+
+
+def newer(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE schema_version (version INTEGER)")
+    connection.execute("PRAGMA user_version = 999")
+    connection.commit()
+    connection.close()
+
+
+def broken(path: Path) -> None:
+    path.write_bytes(b"SQLite format 3\x00" + b"\xff" * 5000)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (text_file, "not a database; nothing was changed"),
+        (foreign, "a database of something else; nothing was changed"),
+        (newer, "written by a newer version (schema 999"),
+        (broken, "the database cannot be used"),
+        (Path.mkdir, "not a regular file"),
+        (os.mkfifo, "not a regular file"),
+    ],
+)
+def test_a_file_that_is_not_our_database_is_refused_and_left_alone(
+    project: Project, make: object, message: str
+) -> None:
+    with_data(project, jsonl(GOOD))
+    path = project.root / "mine.db"
+    make(path)  # type: ignore[operator]  # a function of the path
+    before = path.read_bytes() if path.is_file() else b""
+    text = refused(project, "--llmeval-db=mine.db")
+    assert "mine.db" in text
+    assert message in text
+    assert (path.read_bytes() if path.is_file() else b"") == before
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("limit", "0"), ("limit", "-1"), ("limit", "many"), ("limit", "1.5"), ("limit", ""),
+        ("epochs", "0"), ("epochs", "x"),
+        ("timeout-s", "0"), ("timeout-s", "nan"), ("timeout-s", "inf"), ("timeout-s", "soon"),
+        ("model", ""), ("run-name", " "), ("thresholds", ""),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("source", ["command line", "environment", "ini"])
+def test_a_bad_value_names_its_source(
+    project: Project, option: str, value: str, source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An empty variable or ini key is none."""
+    with_data(project, jsonl(GOOD))
+    key = f"llmeval_{option.replace('-', '_')}"
+    arguments = []
+    if source == "command line":
+        arguments, named = [f"--{option}={value}"], f"--llmeval-{option}"
+    elif source == "environment":
+        monkeypatch.setenv(key.upper(), value)
+        named = key.upper()
+    else:
+        ini = (project.root / "tox.ini").read_text()
+        project.write(tox_ini=f"{ini}\n{key} = {value}\n")
+        named = key
+    if source != "command line" and (not value or (source == "ini" and not value.strip())):
+        assert project.run("evals").ret == 0
+        return
+    result = project.run("evals", *arguments, model="" if option == "model" else None)
+    assert result.ret == 4
+    assert named in result.stderr.str()
+    assert "expected" in result.stderr.str()
+    assert project.server.ledger == []
+
+
+def test_bad_settings_end_no_session_without_an_eval(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_data(project, jsonl(GOOD))
+    project.write(tests__test_own_py="def test_own():\n    pass\n")
+    monkeypatch.setenv("LLMEVAL_LIMIT", "many")
+    project.run().assert_outcomes(passed=1, deselected=1)
+
+
+def everything_wrong(project: Project) -> None:
+    """Break a row, a path, a model, the thresholds and the database at once."""
+    with_data(project, "{}\n" + jsonl(GOOD, GOOD))
+    project.write(
+        evals__test_two_py=f"import pytest\n\n@pytest.mark.llmeval('gone.jsonl')\n{PASS.replace('echo', 'two')}",
+        evals__test_three_py="def test_three():\n    pass\n",
+        thresholds_yaml="version: 1\nsuits: {}\n",
+    )
+    project.write(**{".llmeval__llmeval_db": "notes"})
+
+
+def test_all_that_is_wrong_is_shown_once_in_every_distribution(project: Project, dist_args: list[str]) -> None:
+    everything_wrong(project)
+    text = refused(project, *dist_args, model="openia:x")
+    for part in (
+        "rows.jsonl:1: ",
+        "rows.jsonl:3: ",
+        "gone.jsonl: ",
+        "unknown kind 'openia'",
+        "yaml:2: ",
+        "llmeval.db: ",
+    ):
+        assert text.count(part) == 1
+    assert (project.root / ".llmeval" / "llmeval.db").read_text() == "notes"
+
+
+@pytest.mark.parametrize("arguments", [["--co"], ["-x"], ["-q"], ["--dist=loadfile", "-n2"], ["--maxfail=1", "-n2"]])
+def test_a_usage_error_stays_one_beside_other_options(project: Project, arguments: list[str]) -> None:
+    with_data(project, "{}\n")
+    assert "rows.jsonl:1: " in refused(project, *arguments)
+
+
+@pytest.mark.parametrize(("args", "status"), [(["-p", "no:xdist"], 2), (["-n0"], 2), (["-n2"], 1)])
+def test_a_module_that_cannot_be_imported_lets_no_eval_be_called(
+    project: Project, args: list[str], status: int
+) -> None:
+    with_data(project, jsonl(GOOD))
+    project.write(evals__test_broken_py="import nothing_of_that_name\n")
+    result = project.run("evals", *args)
+    assert result.ret == status
+    assert project.server.ledger == []
+
+
+def test_several_bad_datasets_of_several_functions_are_told_together(project: Project) -> None:
+    project.eval(PASS, [{"nope": 1}])
+    project.eval(PASS, [{"nope": 2}], name="other", marker='suite="other"')
+    text = refused(project)
+    assert "data/echo.jsonl:1: " in text
+    assert "data/other.jsonl:1: " in text
+
+
+def test_two_functions_over_one_bad_dataset_tell_it_once(project: Project) -> None:
+    with_data(project, "{}\n")
+    project.write(evals__test_two_py=f"import pytest\n\n@pytest.mark.llmeval('data/rows.jsonl')\n{PASS}")
+    assert refused(project).count("rows.jsonl:1: ") == 1

@@ -1,0 +1,31 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pytest_llmeval.store.memory import MemoryStore
+from pytest_llmeval.store.protocol import Store
+from pytest_llmeval.store.sqlite import SqliteStore
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where a database may be made."""
+    return tmp_path / ".llmeval" / "llmeval.db"
+
+
+@pytest.fixture
+def database(path: Path) -> Iterator[SqliteStore]:
+    """A store in a new file."""
+    store = SqliteStore(path)
+    yield store
+    store.close()
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def store(request: pytest.FixtureRequest) -> Iterator[Store]:
+    """A new store of each kind."""
+    if request.param == "sqlite":
+        yield request.getfixturevalue("database")
+    else:
+        yield MemoryStore()

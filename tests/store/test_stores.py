@@ -1,0 +1,428 @@
+"""What every store promises: the same tests for the one in memory and the one in a file."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_llmeval.core.errors import StoreError
+from pytest_llmeval.core.gate import Verdict
+from pytest_llmeval.core.gate_case import JudgedCase
+from pytest_llmeval.core.types import CaseRecord, Score
+from pytest_llmeval.store.memory import MemoryStore
+from pytest_llmeval.store.protocol import Store
+from pytest_llmeval.store.records import Run, RunEnd, StoredCase, new_run_id, process_started, stored_case, utc_now
+from pytest_llmeval.store.sqlite import SqliteStore
+from tests.support.records import IDS, call, case_records, record, score, storable_texts
+from tests.support.stored_runs import END, run
+
+VERDICT = Verdict(
+    suite="qa",
+    model="m",
+    metric="exact",
+    slice=None,
+    rule="min=0.8",
+    value=0.9,
+    n=10,
+    low=0.6,
+    high=0.97,
+    verdict="pass",
+)
+
+
+def in_order(case: CaseRecord) -> StoredCase:
+    """Return what is to be read of ``case`` in the run ``r``: its scores sorted by name."""
+    stored = stored_case("r", case)
+    return replace(stored, scores=tuple(sorted(stored.scores, key=lambda each: each.name)))
+
+
+def read_back(store: Store, *cases: CaseRecord) -> list[StoredCase]:
+    """Return what a store gives back of the cases that it is given in a run ``r``."""
+    store.start_run(run("r"))
+    for case in cases:
+        store.add_case("r", case)
+    return list(store.cases("r"))
+
+
+def unique_keys(cases: Sequence[CaseRecord]) -> bool:
+    """Whether no two cases are the same one."""
+    keys = {(case.key.suite, case.key.model, case.key.sample_id, case.key.epoch) for case in cases}
+    return len(keys) == len(cases)
+
+
+@settings(deadline=None, max_examples=60)
+@given(cases=st.lists(case_records(storable_texts), max_size=4).filter(unique_keys))
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+def test_stored_cases_equal_what_is_read_back(kind: str, cases: list[CaseRecord]) -> None:
+    with TemporaryDirectory() as folder:
+        store: Store = MemoryStore() if kind == "memory" else SqliteStore(Path(folder, "a.db"))
+        with closing(store):
+            assert read_back(store, *cases) == [in_order(case) for case in cases]
+
+
+def test_sample_ids_stay_the_texts_that_they_are(store: Store) -> None:
+    cases = read_back(store, *[record(sample_id) for sample_id in IDS])
+    assert [case.key.sample_id for case in cases] == IDS
+
+
+@pytest.mark.parametrize("value", [0.0, -0.0, 1e308, -1e308, 5e-324, 0.1, 1 / 3, 1e15, 123456789.123456789])
+def test_a_value_keeps_every_digit(store: Store, value: float) -> None:
+    (case,) = read_back(store, record(scores=(score("x", value, None),)))
+    assert case.scores[0].value == value
+    assert isinstance(case.scores[0].value, float)
+
+
+@pytest.mark.parametrize("passed", [True, False, None])
+def test_whether_a_score_passed_has_three_answers(store: Store, passed: bool | None) -> None:
+    (case,) = read_back(store, record(scores=(score("x", 0.5, passed),)))
+    assert case.scores[0].passed is passed
+
+
+@pytest.mark.parametrize("status", ["none", "error"])
+def test_a_score_without_a_value_is_kept_with_its_reason(store: Store, status: Any) -> None:
+    missing = Score(name="judge", value=None, passed=None, reason="no judge", status=status)
+    (case,) = read_back(store, record(scores=(missing,)))
+    assert case.scores == (missing,)
+
+
+def test_a_case_recorded_again_replaces_the_first_and_goes_last(store: Store) -> None:
+    first = record("a", outcome="missed", scores=(score("x", 0.0), score("y", 0.0)), calls=(call(), call()))
+    again = record("a", scores=(score("x", 1.0),), calls=(call(response="new"),))
+    assert read_back(store, first, record("b"), again) == [in_order(record("b")), in_order(again)]
+
+
+def test_cases_that_differ_in_one_part_of_their_key_are_kept_apart(store: Store) -> None:
+    cases = [record(), record("b"), record(suite="s"), record(model="n"), record(epoch=2)]
+    assert len(read_back(store, *cases)) == 5
+
+
+def test_cases_keep_the_order_of_recording(store: Store) -> None:
+    names = [str(number) for number in (5, 3, 11, 1, 2, 10)]
+    assert [case.key.sample_id for case in read_back(store, *map(record, names))] == names
+
+
+def test_cases_of_two_runs_do_not_mix(store: Store) -> None:
+    store.start_run(run("r"))
+    store.start_run(run("s"))
+    for run_id, sample_id in (("r", "a"), ("s", "a"), ("r", "b")):
+        store.add_case(run_id, record(sample_id, error=run_id))
+    found = {each: [(case.key.sample_id, case.error) for case in store.cases(each)] for each in "rs"}
+    assert found == {"r": [("a", "r"), ("b", "r")], "s": [("a", "s")]}
+
+
+def test_a_case_can_be_added_while_cases_are_read(store: Store) -> None:
+    """A reader sees the run as it was when it began."""
+    read_back(store, *[record(str(number), scores=(score(),)) for number in range(10)])
+    reading = store.cases("r")
+    seen = [next(reading)]
+    store.add_case("r", record("new", scores=(score(),)))
+    seen += reading
+    assert [case.key.sample_id for case in seen][:10] == [str(number) for number in range(10)]
+    assert all(case.scores for case in seen)
+
+
+def test_the_gate_is_given_what_it_needs_of_each_case(store: Store) -> None:
+    case = record(
+        "007",
+        epoch=2,
+        outcome="missed",
+        slices=("hard", "long"),
+        scores=(score("f1", 0.25, False), Score(name="judge", value=None, passed=None, status="none")),
+        calls=(call(), call("judge")),
+    )
+    read_back(store, case)
+    assert list(store.judged_cases("r")) == [
+        JudgedCase(
+            suite="qa",
+            model="m",
+            sample_id="007",
+            epoch=2,
+            slices=("hard", "long"),
+            outcome="missed",
+            scores={"f1": 0.25, "judge": None},
+            passed={"f1": False, "judge": None},
+            statuses={"f1": "scored", "judge": "none"},
+            latency_s=2.0,
+            cost_usd=1.0,
+            input_tokens=10,
+            output_tokens=5,
+        )
+    ]
+
+
+def test_a_run_without_cases_has_none(store: Store) -> None:
+    store.start_run(run("r"))
+    assert (list(store.cases("r")), store.verdicts("r"), list(store.judged_cases("r"))) == ([], [], [])
+
+
+def test_a_run_that_is_not_there_has_no_cases(store: Store) -> None:
+    assert (list(store.cases("nobody")), store.verdicts("nobody")) == ([], [])
+
+
+# What follows from the calls of a case
+
+
+def test_latency_and_tokens_are_the_models_and_cost_is_that_of_all(store: Store) -> None:
+    calls = (call(response="first"), call(response="last", attempts=3), call("judge", response="ok", latency_s=90.0))
+    (case,) = read_back(store, record(calls=calls))
+    assert (case.latency_s, case.input_tokens, case.output_tokens, case.cost_usd) == (4.0, 20, 10, 1.5)
+    assert (case.response, case.attempts, case.cached) == ("last", 4, False)
+
+
+@pytest.mark.parametrize(
+    ("unknown", "expected"),
+    [
+        ({"latency_s": None}, (None, 20, 10, 1.0)),
+        ({"input_tokens": None}, (4.0, None, 10, 1.0)),
+        ({"output_tokens": None}, (4.0, 20, None, 1.0)),
+        ({"cost_usd": None}, (4.0, 20, 10, None)),
+    ],
+)
+def test_what_one_call_does_not_say_is_not_known_of_the_case(
+    store: Store, unknown: dict[str, Any], expected: tuple[Any, ...]
+) -> None:
+    (case,) = read_back(store, record(calls=(call(), call(**unknown))))
+    assert (case.latency_s, case.input_tokens, case.output_tokens, case.cost_usd) == expected
+
+
+@pytest.mark.parametrize("fields", [{}, {"outcome": "skipped"}, {"outcome": "error", "error_kind": "code"}])
+def test_a_case_without_calls_cost_nothing_and_has_no_latency(store: Store, fields: dict[str, Any]) -> None:
+    (case,) = read_back(store, record(**fields))
+    assert (case.latency_s, case.input_tokens, case.output_tokens, case.cost_usd) == (None, 0, 0, 0)
+    assert (case.response, case.attempts) == (None, 0)
+
+
+def test_what_a_case_cost_whose_process_died_is_not_known(store: Store) -> None:
+    (case,) = read_back(store, record(outcome="error", error_kind="worker_crashed"))
+    assert (case.latency_s, case.input_tokens, case.output_tokens, case.cost_usd) == (None, None, None, None)
+
+
+def test_one_cached_answer_makes_a_case_cached(store: Store) -> None:
+    (case,) = read_back(store, record(calls=(call(cached=True, cost_usd=0.0), call())))
+    assert case.cached is True
+
+
+def test_a_cached_answer_of_the_judge_leaves_the_case_fresh(store: Store) -> None:
+    (case,) = read_back(store, record(calls=(call(), call("judge", cached=True, cost_usd=0.0))))
+    assert case.cached is False
+
+
+def test_the_gate_reads_the_same_sums_from_a_record_and_from_a_store(store: Store) -> None:
+    """Two ways lead to it, and both must count alike."""
+    cases = [
+        record("none"),
+        record("one", calls=(call(),)),
+        record("judged", calls=(call(), call("judge"))),
+        record("failed", outcome="error", error_kind="timeout", calls=(call(response=None, cost_usd=None),)),
+    ]
+    read_back(store, *cases)
+    assert list(store.judged_cases("r")) == [JudgedCase.from_record(case) for case in cases]
+
+
+# Verdicts
+
+
+def test_verdicts_come_back_in_the_order_of_judging(store: Store) -> None:
+    store.start_run(run("r"))
+    verdicts = [
+        VERDICT,
+        replace(VERDICT, slice="hard", verdict="fail", reason="missed by 'a'"),
+        replace(VERDICT, model=None, value=None, n=0, low=None, high=None, verdict="not_judged"),
+        replace(VERDICT, rule="max_drop=0.02", baseline_value=0.9, delta=-0.1, p_value=0.01, mde=0.05),
+        VERDICT,
+    ]
+    store.set_verdicts("r", iter(verdicts))
+    assert store.verdicts("r") == verdicts
+
+
+def test_verdicts_given_again_take_the_place_of_the_first(store: Store) -> None:
+    for run_id in "rs":
+        store.start_run(run(run_id))
+        store.set_verdicts(run_id, [VERDICT, VERDICT])
+    store.set_verdicts("r", [replace(VERDICT, verdict="fail")])
+    assert [verdict.verdict for verdict in store.verdicts("r")] == ["fail"]
+    assert len(store.verdicts("s")) == 2
+
+
+# Runs
+
+
+def test_a_run_comes_back_as_it_was_recorded(store: Store) -> None:
+    given_ = run(
+        name="nightly ü",
+        models=("a", "b"),
+        judge_models=("j",),
+        git_commit="c" * 40,
+        git_branch="main",
+        git_dirty=False,
+        dataset_digest="d" * 64,
+        settings={"options": {"limit": None, "slice": ["a"]}, "partial": True},
+        process_started="123",
+    )
+    store.start_run(given_)
+    assert store.runs() == [given_]
+    store.finish_run(given_.id, END)
+    assert store.runs() == [replace(given_, end=END)]
+
+
+@pytest.mark.parametrize("dirty", [True, False, None])
+def test_whether_the_tree_was_dirty_has_three_answers(store: Store, dirty: bool | None) -> None:
+    store.start_run(run(git_dirty=dirty))
+    assert store.runs()[0].git_dirty is dirty
+
+
+@pytest.mark.parametrize(
+    ("status", "exit_code", "verdict"),
+    [("finished", 1, "fail"), ("interrupted", 2, "none"), ("unmeasurable", 10, "unmeasurable")],
+)
+def test_how_a_run_ended_is_kept(store: Store, status: Any, exit_code: int, verdict: Any) -> None:
+    end = RunEnd(finished_at=utc_now(), status=status, exit_code=exit_code, verdict=verdict)
+    store.start_run(run("r"))
+    store.finish_run("r", end)
+    found = store.find_run("r")
+    assert found.end == end
+    assert found.shown_status == status
+
+
+def test_runs_come_newest_first(store: Store) -> None:
+    """Of two that began in one millisecond the one recorded last is the newer."""
+    for run_id, second in (("a", 2), ("b", 3), ("c", 1), ("d", 3)):
+        store.start_run(run(run_id, started_at=f"2025-01-02T03:04:0{second}.000+00:00"))
+    assert [each.id for each in store.runs()] == ["d", "b", "a", "c"]
+
+
+RUNS = [
+    run("20250101-000000-aaaaaa", name="first", started_at="2025-01-01T00:00:00.000+00:00"),
+    run("20250102-000000-aaabbb", name="nightly", started_at="2025-01-02T00:00:00.000+00:00"),
+    run("20250103-000000-bbbbbb", name="nightly", started_at="2025-01-03T00:00:00.000+00:00"),
+    run("20250104-000000-cccccc", name="2025", started_at="2025-01-04T00:00:00.000+00:00"),
+]
+
+
+@pytest.mark.parametrize(
+    ("ref", "index"),
+    [
+        ("last", 3),
+        ("20250101-000000-aaaaaa", 0),
+        ("20250101", 0),
+        ("20250102-000000-a", 1),
+        ("first", 0),
+        ("nightly", 2),
+        ("2025", 3),
+    ],
+)
+def test_a_run_is_found_by_id_beginning_name_or_last(store: Store, ref: str, index: int) -> None:
+    for each in RUNS:
+        store.start_run(each)
+    assert store.find_run(ref) == RUNS[index]
+
+
+@pytest.mark.parametrize(
+    ("ref", "message"),
+    [
+        ("202", r"'202' fits 4 runs: 20250104-000000-cccccc, 20250103"),
+        ("nobody", r"no run 'nobody'; `llmeval runs` lists them"),
+        ("night", r"no run 'night'"),
+        ("", r"no run ''"),
+        ("%", r"no run '%'"),
+        ("../../pwn", r"no run '\.\./\.\./pwn'"),
+        ("\x1b[31m", r"no run '\\x1b\[31m'"),
+    ],
+)
+def test_a_run_that_is_not_there_or_not_the_only_one_is_an_error(store: Store, ref: str, message: str) -> None:
+    for each in RUNS:
+        store.start_run(each)
+    with pytest.raises(StoreError, match=message):
+        store.find_run(ref)
+
+
+@pytest.mark.parametrize("ref", ["last", "20250101"])
+def test_an_empty_store_says_how_to_get_a_run(store: Store, ref: str) -> None:
+    with pytest.raises(StoreError, match=r"no runs yet; `pytest evals` records one"):
+        store.find_run(ref)
+
+
+def test_a_store_can_be_closed_twice(store: Store) -> None:
+    store.close()
+    store.close()
+
+
+# A run whose process is gone
+
+
+def sleeping() -> "subprocess.Popen[bytes]":
+    """Return a process that sleeps."""
+    return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+
+
+def of_process(pid: int) -> Run:
+    """Return a run that the process is recording."""
+    return run("r", pid=pid, process_started=process_started(pid))
+
+
+def test_a_run_is_shown_as_crashed_once_its_process_was_killed(store: Store) -> None:
+    process = sleeping()
+    try:
+        store.start_run(of_process(process.pid))
+        assert store.find_run("r").shown_status == "running"
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert store.find_run("r").shown_status == "crashed"
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="the system does not show the state of a process")
+def test_a_killed_process_that_nobody_waited_for_is_gone_too(store: Store) -> None:
+    """In a container without an init process it stays a zombie for ever."""
+    process = sleeping()
+    store.start_run(of_process(process.pid))
+    process.send_signal(signal.SIGKILL)
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    try:
+        assert store.find_run("r").shown_status == "crashed"
+    finally:
+        process.wait()
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="the system does not say when a process started")
+def test_another_process_with_the_same_number_is_not_that_of_the_run(store: Store) -> None:
+    store.start_run(run("r", pid=os.getpid(), process_started="1"))
+    assert store.find_run("r").shown_status == "crashed"
+
+
+def test_a_process_of_another_user_is_seen_to_run(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = of_process(os.getpid())
+
+    def refuse(pid: int, signal_: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "kill", refuse)
+    store.start_run(started)
+    assert store.find_run("r").shown_status == "running"
+
+
+def test_the_process_of_another_machine_is_taken_to_run(store: Store) -> None:
+    store.start_run(run("r", host="elsewhere", pid=2**22 - 1, process_started="1"))
+    assert store.find_run("r").shown_status == "running"
+
+
+def test_a_run_that_ended_is_not_crashed_when_its_process_is_gone(store: Store) -> None:
+    store.start_run(run("r", pid=2**22 - 1, process_started="1"))
+    store.finish_run("r", END)
+    assert store.find_run("r").shown_status == "finished"
+
+
+def test_run_ids_are_different_and_sort_by_time() -> None:
+    ids = [new_run_id() for _ in range(200)]
+    assert len(set(ids)) == 200
+    assert [each[:15] for each in ids] == sorted(each[:15] for each in ids)
