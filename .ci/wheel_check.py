@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-EVAL = '''
+EVAL = """
 import pytest
 
 ROWS = [{"id": word, "input": word, "target": word} for word in ("one", "two", "three")]
@@ -21,7 +21,7 @@ def test_echo(sample, response, score):
 @pytest.mark.llmeval(ROWS)
 async def test_echo_async(sample, model, score):
     score.json_valid(await model.generate('{"a": 1}'))
-'''
+"""
 RULES = "version: 1\nsuites:\n  echo: {exact: {min: 1.0}}\n  echo_async: {json_valid: {every: true}}\n"
 
 

@@ -22,20 +22,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-BARE = '''
+BARE = """
 import pytest
 
 @pytest.mark.parametrize("number", range({rows}), ids=[f"row-{{n:06d}}" for n in range({rows})])
 def test_bare(number):
     assert number >= 0
-'''
-EVAL = '''
+"""
+EVAL = """
 import pytest
 
 @pytest.mark.llmeval("rows.jsonl")
 def test_rows(sample, score):
     score.exact(sample.input, sample.target)
-'''
+"""
 PLUGIN = ("-p", "pytest_llmeval.plugin")
 RULES = "version: 1\nsuites: {rows: {exact: {min: 1.0}}}\n"
 WATCH = """
@@ -97,7 +97,9 @@ def _cases(folder: Path, rows: int, repeat: int) -> None:
     with (folder / "rows.jsonl").open("w") as file:
         for number in range(rows):
             text = f"row number {number} of the dataset, with a text of about one hundred characters in its input"
-            file.write(json.dumps({"id": f"row-{number:06d}", "input": text, "target": text, "slice": f"s{number % 5}"}) + "\n")
+            file.write(
+                json.dumps({"id": f"row-{number:06d}", "input": text, "target": text, "slice": f"s{number % 5}"}) + "\n"
+            )
     plain = ["-p", "no:cacheprovider", "-q", "bare"]
     ours = [*PLUGIN, "-p", "no:cacheprovider", "-q", "evals", "--model=openai:none@http://127.0.0.1:9/v1"]
     listed = [(_run(folder, "--co", *plain), _run(folder, "--co", *ours)) for _ in range(repeat)]

@@ -6,8 +6,8 @@ import pytest
 
 from pytest_llmeval import Model, Sample, ScoreBook
 
-LONGEST_TEXT = 60  # no string of the datasets is longer; without a bound a small model may repeat itself for ever
-LONGEST_LIST = 8
+LONGEST_TEXT = 50  # no string of the datasets is longer; without a bound a small model may repeat itself for ever
+LONGEST_LIST = 6
 
 
 @pytest.mark.llmeval(
@@ -20,7 +20,7 @@ async def test_json_extraction(sample: Sample, model: Model, score: ScoreBook) -
     answer = await model.generate(response_format=as_response_format(schema))
     score.json_valid(answer)
     score.json_schema(answer, schema)
-    score.json_match(answer, sample.target)
+    score.json_match(answer, sample.target, pass_mark=0.5)  # json_exact says how many are right in full
 
 
 def as_response_format(schema: dict[str, Any]) -> dict[str, Any]:

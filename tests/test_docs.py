@@ -1,8 +1,8 @@
 """Every code block of README.md and docs/*.md runs.
 
 A block that stands behind "in `PATH`:" is a file of its page: the blocks after it find it in their project. A comment
-before a block may say more: ``<!-- test: scores -->`` (each line is a call of ``score``, its value behind ``#``) or
-``<!-- test: skip: reason -->``.
+before a block may say more: ``<!-- test: scores -->`` (each line is a call of ``score``, with its value in a comment).
+Nothing is skipped; of a line such as ``python3 -m venv … && pytest`` the calls of pytest and llmeval are looked at.
 """
 
 import ast
@@ -36,13 +36,10 @@ from tests.support.project import Project
 
 ROOT = Path(__file__).parent.parent
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
-BLOCK = re.compile(
-    r"(?P<before>(?:^(?!```).+\n)*)\n*(?:<!-- test: (?P<test>.+) -->\n+)?"
-    r"^```(?P<kind>\w*)\n(?P<text>.*?)^```$",
-    re.MULTILINE | re.DOTALL,
-)
+BLOCK = re.compile(r"^```(?P<kind>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+TEST = re.compile(r"<!-- test: (.+) -->\s*\Z")
 FILE = re.compile(r"\bin `([\w./-]+\.(?:jsonl|json|csv|yaml|py))`", re.IGNORECASE)
-ANSWERS = {"France": "Paris", "Japan": "Tokyo", "Peru": "Lima", "Canada": "Toronto", "Rome": "Italy", "Oslo": "Norway"}
+ANSWERS = {"France": "Paris", "Japan": "Tokyo", "Peru": "Lima", "Canada": "Ottawa", "Rome": "Italy", "Oslo": "Norway"}
 CAPITALS = '{"id": "fr", "input": "Capital of France?", "target": "Paris"}\n'
 
 
@@ -67,14 +64,17 @@ class Block:
 def blocks_of(path: Path) -> Iterator[Block]:
     text = path.read_text("utf-8")
     files = {"data/capitals.jsonl": CAPITALS}
+    end = 0
     for found in BLOCK.finditer(text):
-        named = FILE.findall(found["before"])
+        before, end = text[end : found.start()], found.end()
+        told = TEST.search(before)
+        named = FILE.findall(before.rstrip().rpartition("\n\n")[2])
         yield Block(
             page=path.relative_to(ROOT).as_posix(),
-            line=text.count("\n", 0, found.start("kind")) + 1,
+            line=text.count("\n", 0, found.start()) + 1,
             kind=found["kind"],
             text=found["text"],
-            test=found["test"] or "",
+            test=told[1] if told else "",
             path=named[-1] if named else None,
             files=dict(files),
         )
@@ -114,7 +114,8 @@ def write(root: Path, files: dict[str, str]) -> None:
 
 
 def test_every_block_is_looked_at() -> None:
-    assert len(BLOCKS) == sum(len(re.findall(r"^```\w*$", page.read_text("utf-8"), re.MULTILINE)) // 2 for page in PAGES)
+    fences = [line for page in PAGES for line in page.read_text("utf-8").splitlines() if line.startswith("```")]
+    assert len(fences) == 2 * len(BLOCKS)
     kinds = {"csv", "console", "json", "python", "sh", "sql", "text", "toml", "yaml"}
     assert [str(block) for block in BLOCKS if block.kind not in kinds] == []
     assert {block.test for block in BLOCKS} <= {"", "scores"}
@@ -138,21 +139,18 @@ def anchors(page: Path) -> set[str]:
 
 @each("python")
 def test_python_blocks_run(block: Block, project: Project) -> None:
-    """An eval runs in a project with the files of its page, and every case passes; anything else is imported."""
-    write(project.root, block.files)
-    (project.root / "thresholds.yaml").unlink(missing_ok=True)
-    (project.root / "models.yaml").unlink(missing_ok=True)
-    if "llmeval(" not in block.text:
-        assert block.path == "conftest.py", f"{block}: say in which file it stands"
-        exec(compile(block.text, str(block), "exec"), {"__name__": "doc_block"})
-        return
+    """Each case of an eval passes, in a project with the files of its page, the rules and models apart."""
     head = "" if "import pytest\n" in block.text else "import pytest\n"
-    write(project.root, {block.path or "evals/test_block.py": head + block.text})
+    own = {block.path or "evals/test_block.py": head + block.text}
+    write(project.root, {**block.files, "evals/test_last.py": LAST, **own})
+    for name in ("thresholds.yaml", "models.yaml"):
+        (project.root / name).unlink(missing_ok=True)
     result = project.run("evals", "-q", "--strict-markers")
-    outcomes = result.parseoutcomes()
-    missed = sum(block.text.count(f'"{word}"') for word in ("Canada",))
-    assert result.ret == 0, result.stdout.str()
-    assert set(outcomes) == {"passed"} and not missed
+    assert result.ret == 0, result.stdout.str() + result.stderr.str()
+    assert set(result.parseoutcomes()) == {"passed"}
+
+
+LAST = "def test_there_is_a_test():\n    pass\n"
 
 
 @each("python", test="scores")
@@ -227,17 +225,19 @@ def shell_commands(line: str) -> Iterator[tuple[str, list[str]]]:
 
 def parse_command(command: click.Command, name: str, arguments: list[str]) -> None:
     """Parse as click does, without calling anything; raise UsageError for what it does not know."""
-    context = command.make_context(name, list(arguments))
-    rest = [*context._protected_args, *context.args]
-    if isinstance(command, click.Group) and rest:
-        inner = command.get_command(context, rest[0])
-        assert inner is not None, f"{name} has no subcommand {rest[0]!r}"
-        parse_command(inner, rest[0], rest[1:])
+    if isinstance(command, click.Group) and arguments and not arguments[0].startswith("-"):
+        inner = command.get_command(click.Context(command), arguments[0])
+        assert inner is not None, f"{name} has no subcommand {arguments[0]!r}"
+        parse_command(inner, arguments[0], arguments[1:])
+    else:
+        command.make_context(name, list(arguments))
 
 
 @pytest.fixture
 def recorded(project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Project:
-    """The project of docs/command.md after its run."""
+    """The project of docs/command.md after its run; the model is wrong about Canada."""
+    right = project.server.reply
+    project.server.reply = lambda messages: "Toronto" if "Canada" in json.dumps(messages) else right(messages)
     write(project.root, next(block for block in BLOCKS if block.kind == "console").files)
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -310,7 +310,7 @@ def test_text_blocks_are_what_is_printed(project: Project) -> None:
 
 
 def bad_rows(root: Path) -> list[str]:
-    lines = ['{"input": "x", "id": "%s"}' % name for name in ("a", "fr", "c", "d", "e", "f", "fr")]
+    lines = [json.dumps({"input": "x", "id": name}) for name in ("a", "fr", "c", "d", "e", "f", "fr")]
     lines[2] = '{"inptu": "x"}'
     write(root, {"data/capitals.jsonl": "\n".join(lines), "evals/test_a.py": ROWS_EVAL})
     return [str(row) for row in rows(root, "data/capitals.jsonl")] + [

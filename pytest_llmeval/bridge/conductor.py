@@ -122,8 +122,7 @@ class Conductor:
         waiting += 0 if self.config.getoption("file_or_dir") else self.selection.uncollected()
         if waiting:
             functions = "1 eval function waits" if waiting == 1 else f"{waiting} eval functions wait"
-            folder = next((path.name for path in self.selection.folders if path.is_dir()), "FILE")
-            terminalreporter.write_line(f"llmeval: {functions}; run them with: pytest {folder}")
+            terminalreporter.write_line(f"llmeval: {functions}; run them with: pytest {self.selection.advice()}")
 
     def _prepared(self) -> "Preparation":
         if self._preparation is None:

@@ -1,6 +1,7 @@
 """From pytest's reports to the outcome of a case: passed, missed, error or skipped."""
 
 import re
+import traceback
 from typing import Any
 
 import pytest
@@ -49,6 +50,8 @@ class Reporter:
             report.outcome, report.longrepr = "passed", None
         if report.failed:
             _tidy(report, run, error)
+        if report.skipped:
+            _tidy_skip(report)
         report.sections = [(name, printable(text)) for name, text in report.sections]
         setattr(report, OUTCOME_ATTRIBUTE, run.outcome)
         if report.when == "setup":
@@ -66,7 +69,7 @@ def _decide(run: CaseRun, report: pytest.TestReport, error: BaseException | None
         run.outcome = "skipped"
     elif report.failed and (error is None or _is_miss(report, error)):
         run.outcome = "missed"
-        run.error = one_line(str(error), _LONGEST_ERROR) if error and not run.book.misses else None
+        run.error = one_line(_said(error)[1], _LONGEST_ERROR) if error and not run.book.misses else None
     elif report.failed and run.outcome != "error":
         run.outcome = "error"
         run.error_kind = _kind(error)
@@ -81,7 +84,7 @@ def _is_miss(report: pytest.TestReport, error: BaseException) -> bool:
 
 
 def _is_timeout(error: BaseException | None) -> bool:
-    return isinstance(error, pytest.fail.Exception) and bool(_TIMEOUT.search(str(error)))
+    return isinstance(error, pytest.fail.Exception) and bool(_TIMEOUT.search(_said(error)[1]))
 
 
 def _kind(error: BaseException | None) -> str:
@@ -91,7 +94,17 @@ def _kind(error: BaseException | None) -> str:
 
 
 def _message(error: BaseException | None) -> str:
-    return str(error) if isinstance(error, CaseError) else f"{type(error).__name__}: {error}"
+    if error is None:
+        return "a phase of the test failed"
+    name, text = _said(error)
+    return text if isinstance(error, CaseError) or not name else f"{name}: {text}" if text else name
+
+
+def _said(error: BaseException) -> tuple[str, str]:
+    """Return name and text of an exception, whatever its own ``__str__`` does."""
+    shown = traceback.TracebackException(type(error), error, None)
+    name, _, text = "".join(shown.format_exception_only()).rstrip("\n").partition(": ")
+    return name, text
 
 
 def _tidy(report: pytest.TestReport, run: CaseRun, error: BaseException | None) -> None:
@@ -104,6 +117,13 @@ def _tidy(report: pytest.TestReport, run: CaseRun, error: BaseException | None) 
         report.longrepr = printable(report.longrepr)
     else:
         _clean(report.longrepr, set())
+
+
+def _tidy_skip(report: pytest.TestReport) -> None:
+    """Make the reason of a skip or an expected failure harmless."""
+    report.longrepr = _cleaned(report.longrepr, set())
+    if hasattr(report, "wasxfail"):
+        report.wasxfail = printable(report.wasxfail)
 
 
 def _clean(value: Any, seen: set[int]) -> None:
@@ -146,7 +166,7 @@ def _record(run: CaseRun) -> CaseRecord:
 
 
 def _properties(run: CaseRun) -> list[tuple[str, Any]]:
-    scores = [(f"{_PROPERTY}score_{score.name}", _number(score)) for score in run.book.scores]
+    scores = [(f"{_PROPERTY}score_{printable(plain(score.name))}", _number(score)) for score in run.book.scores]
     return [(f"{_PROPERTY}outcome", run.outcome or "error"), *scores]
 
 

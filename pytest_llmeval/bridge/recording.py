@@ -16,9 +16,10 @@ from pytest_llmeval.core.errors import ErrorKind, UserError
 from pytest_llmeval.core.gate import GateResult, judge
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.status import MONEY_KINDS, UNMEASURABLE, exit_status, is_decided, on_inconclusive
+from pytest_llmeval.core.text import one_line
 from pytest_llmeval.core.transport import load_case, load_key
 from pytest_llmeval.core.types import CaseKey, CaseRecord
-from pytest_llmeval.reports.run_text import run_lines, verdict_line
+from pytest_llmeval.reports.run_text import not_judged_lines, run_lines, verdict_line
 from pytest_llmeval.reports.run_view import view_run
 from pytest_llmeval.store.records import Run, RunEnd, RunStatus, new_run_id, process_started, stored_case, utc_now
 from pytest_llmeval.store.sqlite import SqliteStore
@@ -77,10 +78,11 @@ class Recorder:
             return
         terminal = self._config.pluginmanager.getplugin("terminalreporter")
         try:
-            self._store = SqliteStore(self._settings.db)
             if self._embedded is not None:
                 self._embedded.start(terminal.write_line if terminal else print, self._settings.environ)
-            self._store.start_run(self._run())
+            store = SqliteStore(self._settings.db)
+            store.start_run(self._run())
+            self._store = store
         except UserError as error:
             raise pytest.UsageError(str(error)) from None
         self._progress = Progress(
@@ -138,10 +140,12 @@ class Recorder:
         if verbosity >= -1:
             for line in run_lines(view, width=width, verbosity=verbosity):
                 terminalreporter.write_line(line)
+        for line in not_judged_lines(view, width):
+            terminalreporter.write_line(line)
         for note in [*self._facts.notes, *self._partial_notes()]:
             terminalreporter.write_line(f"note: {note}")
         terminalreporter.write_line("gate: stopped, not judged" if self._is_stopped else verdict_line(view))
-        name = f" ({view.run.name})" if view.run.name else ""
+        name = f" ({one_line(view.run.name)})" if view.run.name else ""
         where = self._settings.shown(self._settings.db)
         terminalreporter.write_line(f"run {self._run_id}{name} is in {where}; look at it: llmeval show {self._run_id}")
 

@@ -1,6 +1,7 @@
 """Which evals run: the ones that were asked for. The others wait, their datasets unread."""
 
 import ast
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,13 @@ class Selection:
         """Whether a node id lies in a folder whose evals wait."""
         path = self._config.rootpath / nodeid.partition("::")[0]
         return any(_lies_in(path, folder) for folder in self.folders)
+
+    def advice(self) -> str:
+        """Return the arguments with which pytest runs what waits: the folder, or the mark where that was given."""
+        folders = [folder for folder in self.folders if folder.is_dir()]
+        if not folders or self.asks_for_evals:
+            return "-m judge_attack"
+        return Path(os.path.relpath(folders[0], self._config.invocation_params.dir)).as_posix()
 
     def covers_all(self) -> bool:
         """Whether everything below the folders of evals was collected, as far as paths tell."""

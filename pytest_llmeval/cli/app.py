@@ -1,7 +1,6 @@
 """The command ``llmeval``: stored runs, models, and what is set up."""
 
 import io
-import os
 import sys
 from collections.abc import Sequence
 
@@ -9,12 +8,15 @@ import click
 
 from pytest_llmeval.cli.doctor import doctor
 from pytest_llmeval.cli.models import models
+from pytest_llmeval.cli.output import drop_output
 from pytest_llmeval.cli.runs import gate, runs, show
 from pytest_llmeval.core.errors import UserError
+from pytest_llmeval.core.text import printable
 from pytest_llmeval.version import __version__
 
 __all__ = ["main"]
 
+_BROKEN = 3
 _USAGE = 4
 _INTERRUPTED = 130
 
@@ -35,16 +37,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a narrow encoding is no reason to fail
     try:
-        status = llmeval.main(args=None if arguments is None else list(arguments), standalone_mode=False)
+        args = None if arguments is None else list(arguments)
+        status = llmeval.main(args=args, prog_name="llmeval", standalone_mode=False)
     except click.UsageError as error:
         error.show()
         status = _USAGE
     except UserError as error:
-        click.echo(f"llmeval: {error}", err=True)
+        click.echo(f"llmeval: {printable(str(error))}", err=True)
         status = _USAGE
     except click.Abort:
         status = _INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = 0
+    except OSError as error:  # the output cannot be written, say
+        click.echo(f"llmeval: {error}", err=True)
+        drop_output()
+        status = _BROKEN
     sys.exit(status if isinstance(status, int) else 0)

@@ -16,9 +16,10 @@ from urllib.parse import urlsplit
 import click
 
 from pytest_llmeval.cli.models import project_models
-from pytest_llmeval.cli.output import emit_json, json_option
+from pytest_llmeval.cli.output import echo_lines, emit_json, json_option
 from pytest_llmeval.cli.project import Project, find_project
 from pytest_llmeval.core.errors import UserError
+from pytest_llmeval.core.text import printable
 from pytest_llmeval.loaders.thresholds import load_thresholds
 from pytest_llmeval.models.local_weights import default_cache_dir, smollm2_path
 from pytest_llmeval.models.named import NamedModel
@@ -48,9 +49,12 @@ def doctor(as_json: bool) -> int:
     if as_json:
         emit_json(findings)
     else:
-        for finding in findings:
-            click.echo(f"{finding.state:<8} {finding.what}: {finding.found}")
+        echo_lines(_line(finding) for finding in findings)
     return int(any(finding.state == "problem" for finding in findings))
+
+
+def _line(finding: Finding) -> str:
+    return f"{finding.state:<8} {finding.what}: " + printable(finding.found).replace("\n", "\n         ")
 
 
 def _versions(project: Project) -> Iterator[Finding]:

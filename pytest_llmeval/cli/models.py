@@ -2,16 +2,19 @@
 
 import click
 
-from pytest_llmeval.cli.output import emit_json, json_option, terminal_width
+from pytest_llmeval.cli.output import echo_lines, emit_json, json_option, terminal_width
 from pytest_llmeval.cli.project import Project, find_project
 from pytest_llmeval.core.errors import ModelError
+from pytest_llmeval.core.text import one_line
 from pytest_llmeval.loaders.strict_yaml import load_strict
 from pytest_llmeval.models.local_weights import default_cache_dir, fetch_smollm2, smollm2_path, verify_smollm2
 from pytest_llmeval.models.models_file import named_models
 from pytest_llmeval.models.named import NamedModel
-from pytest_llmeval.reports.table import table_lines
+from pytest_llmeval.reports.table import Column, table_lines
 
 __all__ = ["models", "project_models"]
+
+_COLUMNS: list[Column] = [("name", "fixed"), ("spec", "left"), ("price per million", "left"), ("note", "left")]
 
 
 @click.group(invoke_without_command=True)
@@ -34,10 +37,8 @@ def list_models(as_json: bool) -> None:
     if as_json:
         emit_json([dict(zip(("name", "spec", "price", "note"), row, strict=True)) for row in rows])
         return
-    columns = [(title, "left") for title in ("name", "spec", "price per million", "note")]
-    for line in table_lines(columns, rows, width=terminal_width()):  # type: ignore[arg-type]  # mypy widens "left"
-        click.echo(line)
-    click.echo("\nAny other SPEC works as well: gpt-4o-mini, openai:NAME@http://host:port/v1")
+    lines = table_lines(_COLUMNS, [[one_line(cell) for cell in row] for row in rows], width=terminal_width())
+    echo_lines([*lines, "", "Any other SPEC works as well: gpt-4o-mini, openai:NAME@http://host:port/v1"])
 
 
 @models.command()

@@ -1,8 +1,10 @@
 """What every subcommand shares: the database option, JSON on request, the width of the terminal."""
 
 import json
+import os
 import shutil
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,7 +16,15 @@ from pytest_llmeval.core.transport import plain
 from pytest_llmeval.store.check import check_database
 from pytest_llmeval.store.sqlite import SqliteStore
 
-__all__ = ["database_option", "emit_json", "json_option", "open_store", "terminal_width"]
+__all__ = [
+    "database_option",
+    "drop_output",
+    "echo_lines",
+    "emit_json",
+    "json_option",
+    "open_store",
+    "terminal_width",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -44,7 +54,21 @@ def open_store(project: Project, database: Path | None) -> SqliteStore:
 def emit_json(value: Any) -> None:
     """Print ``value`` as indented ASCII JSON, in which GitHub finds none of its ``##[`` commands."""
     text = json.dumps(plain(value), indent=2)
-    click.echo(text.replace("##[", "#\\u0023["))  # only a string can hold it
+    echo_lines([text.replace("##[", "#\\u0023[")])  # only a string can hold it
+
+
+def echo_lines(lines: Iterable[str]) -> None:
+    """Print ``lines``; where their reader has seen enough (``| head``) the rest goes nowhere and nothing fails."""
+    try:
+        for line in lines:
+            click.echo(line)
+    except BrokenPipeError:
+        drop_output()
+
+
+def drop_output() -> None:
+    """Send what Python still holds of the output, and all that follows, nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def terminal_width() -> int:

@@ -7,7 +7,14 @@ from typing import Any
 
 import click
 
-from pytest_llmeval.cli.output import database_option, emit_json, json_option, open_store, terminal_width
+from pytest_llmeval.cli.output import (
+    database_option,
+    echo_lines,
+    emit_json,
+    json_option,
+    open_store,
+    terminal_width,
+)
 from pytest_llmeval.cli.project import Project, find_project
 from pytest_llmeval.core.errors import ThresholdsError
 from pytest_llmeval.core.gate import GateResult, judge
@@ -15,7 +22,7 @@ from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.status import FAILED, stored_status
 from pytest_llmeval.core.text import one_line, printable
 from pytest_llmeval.loaders.thresholds import load_thresholds
-from pytest_llmeval.reports.run_text import heading, money, run_lines, verdict_line
+from pytest_llmeval.reports.run_text import heading, money, not_judged_lines, run_lines, verdict_line
 from pytest_llmeval.reports.run_view import RunView, view_run
 from pytest_llmeval.reports.table import Column, table_lines
 from pytest_llmeval.store.records import UNFINISHED, Run
@@ -55,8 +62,7 @@ def runs(limit: int, as_json: bool, database: Path | None) -> None:
         ]
         for run in found
     ]
-    for line in table_lines(_COLUMNS, rows, width=terminal_width()):
-        click.echo(line)
+    echo_lines(table_lines(_COLUMNS, rows, width=terminal_width()))
 
 
 @click.command()
@@ -106,14 +112,10 @@ def gate(run: str, thresholds: Path | None, as_json: bool, database: Path | None
 
 def _print(view: RunView, verbosity: int) -> None:
     width = terminal_width()
-    for line in [*heading(view, width=width), "", *run_lines(view, width=width, verbosity=verbosity)]:
-        click.echo(line)
-    for verdict in view.not_judged:
-        what = f"{verdict.suite} {verdict.metric} {verdict.rule}: {verdict.reason}"
-        click.echo(f"not judged: {one_line(what, 400)}")
-    tokens = f"{view.input_tokens} tokens in, {view.output_tokens} out"
-    click.echo(f"{tokens}, cost {money(view.cost_usd)}")
-    click.echo(verdict_line(view))
+    lines = [*heading(view, width=width), "", *run_lines(view, width=width, verbosity=verbosity)]
+    lines += not_judged_lines(view, width)
+    lines.append(f"{view.input_tokens} tokens in, {view.output_tokens} out, cost {money(view.cost_usd)}")
+    echo_lines([*lines, verdict_line(view)])
 
 
 def _rules(project: Project, run: Run, given: Path | None) -> Thresholds:

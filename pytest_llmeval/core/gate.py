@@ -248,7 +248,7 @@ def _error_rate(group: _Group) -> Verdict:
         low=interval.low,
         high=interval.high,
         verdict="unmeasurable",
-        reason=f"{group.errors} errors in {group.finished} cases; find their cause, then --resume",
+        reason=f"{group.errors} errors in {group.finished} cases; find their cause and run again",
     )
 
 

@@ -198,7 +198,7 @@ def _why_open(column: Column, ends: Iterable[float | None]) -> str:
     where = name_samples(column.ids("open"))
     return (
         f"{_cases(column.count('open'))} without a value leave it open, between {low} and {high}: {where}; "
-        "run them again with --resume"
+        "run them again"
     )
 
 

@@ -52,6 +52,10 @@ class CsvFile:
         doubled = {name for name in header if header.count(name) > 1}
         if doubled:
             raise DatasetError(f"{self.shown}:1: column {sorted(doubled)[0]!r} stands twice")
+        for key in _NESTED:
+            part = next((name for name in header if name.startswith(f"{key}.")), None)
+            if key in header and part is not None:
+                raise DatasetError(f"{self.shown}:1: columns {key!r} and {part!r} exclude each other; keep one of them")
         return header
 
     def _sample(self, raw: bytes, ref: RowRef) -> Sample:
@@ -71,8 +75,7 @@ def _row(header: list[str], cells: list[str]) -> dict[str, Any]:
             continue
         key, _, field = column.partition(".")
         if field and key in _NESTED:
-            inner = row.setdefault(key, {})
-            row[key] = {**inner, field: cell} if isinstance(inner, dict) else inner
+            row.setdefault(key, {})[field] = cell
         elif column in _SEVERAL:
             row[column] = [name.strip() for name in cell.split(";") if name.strip()]
         else:

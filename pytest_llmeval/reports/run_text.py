@@ -8,7 +8,7 @@ from pytest_llmeval.reports.run_view import RunView, SuiteView, TableRow
 from pytest_llmeval.reports.table import Column, table_lines
 from pytest_llmeval.store.records import UNFINISHED, StoredCase
 
-__all__ = ["heading", "money", "run_lines", "verdict_line"]
+__all__ = ["heading", "money", "not_judged_lines", "run_lines", "verdict_line"]
 
 _FIRST = 3
 """Misses and errors shown of each suite; with -v ten times as many, with -vv all."""
@@ -39,6 +39,21 @@ def heading(view: RunView, *, width: int) -> list[str]:
         branch = f" on {one_line(run.git_branch)}" if run.git_branch else ""
         lines.append(f"commit {run.git_commit[:12]}{', with changes' if run.git_dirty else ''}{branch}")
     return [shorten(line, width) for line in lines]
+
+
+def not_judged_lines(view: RunView, width: int) -> list[str]:
+    """Return one line, broken at ``width``, for each reason why rules were not judged."""
+    by_reason: dict[str, list[str]] = {}
+    for verdict in view.not_judged:
+        part = f" [{verdict.slice}]" if verdict.slice is not None else ""
+        by_reason.setdefault(verdict.reason or "", []).append(
+            f"{verdict.suite} {verdict.metric}{part} {verdict.rule}".replace("\n", " ")
+        )
+    return [
+        line
+        for reason, rules in by_reason.items()
+        for line in _wrapped(f"not judged ({reason}): {', '.join(dict.fromkeys(rules))}", width, indent="")
+    ]
 
 
 def verdict_line(view: RunView) -> str:
@@ -75,8 +90,9 @@ def _suite_lines(suite: SuiteView, width: int, verbosity: int) -> Iterator[str]:
     rows = [row for row in suite.rows if row.slice is None or row.rule or verbosity > 0]
     yield from table_lines(*_table(rows, many=len(suite.models) > 1), width=width, indent="  ")
     for row in rows:
-        if row.reason and row.verdict != "pass":
-            yield from _wrapped(f"{row.verdict}: {_name(row)} {row.rule}: {row.reason}", width)
+        if row.reason:
+            word = "note" if row.verdict == "pass" else row.verdict
+            yield from _wrapped(f"{word}: {_name(row)} {row.rule}: {row.reason}", width)
     shown = (_FIRST, _FIRST * 10, len(suite.missed) + len(suite.broken))[max(0, min(verbosity, 2))]
     yield from _listed("error", suite.broken, shown, width)
     yield from _listed("missed", suite.missed, shown, width)
@@ -97,7 +113,7 @@ def _table(rows: Sequence[TableRow], *, many: bool) -> tuple[list[Column], list[
 def _cells(row: TableRow) -> list[str]:
     interval = "" if row.low is None or row.high is None else f"{_number(row.low)}..{_number(row.high)}"
     value = "none" if row.value is None else _number(row.value)
-    return [_name(row), str(row.n), value, interval, str(row.errors), row.rule or "", row.verdict or ""]
+    return [_name(row), str(row.n), value, interval, str(row.errors), one_line(row.rule or ""), row.verdict or ""]
 
 
 def _name(row: TableRow) -> str:
@@ -136,8 +152,8 @@ def _differences(case: StoredCase) -> list[str]:
     return [one_line(line.strip(), 400) for line in lines[:_DIFFERENCES]]
 
 
-def _wrapped(text: str, width: int) -> Iterator[str]:
+def _wrapped(text: str, width: int, *, indent: str = "  ") -> Iterator[str]:
     lines = textwrap.wrap(
-        printable(text), width - 1, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False
+        printable(text), width - 1, initial_indent=indent, subsequent_indent=f"{indent}  ", break_on_hyphens=False
     )
     yield from map(printable, lines)  # a line may begin with a command of the CI now; there is room for one character

@@ -167,7 +167,7 @@ def test_too_many_errors_make_every_rule_unmeasurable_and_have_a_row() -> None:
     assert (row.value, row.n, row.reason) == (
         0.2,
         10,
-        "2 errors in 10 cases; find their cause, then --resume",
+        "2 errors in 10 cases; find their cause and run again",
     )
     assert row.low is not None
     assert row.high is not None

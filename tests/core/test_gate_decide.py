@@ -136,7 +136,7 @@ def test_an_error_that_may_hide_a_bad_answer_bounds_the_mean(bound: float, verdi
 def test_an_open_rule_names_the_rows_and_what_to_do() -> None:
     """The range shows how far from the bar the rest is."""
     assert decided("min", 0.8, [*scored(0.9, 0.9, 0.9), error("row 4")]).reason == (
-        "1 case without a value leave it open, between 0.675 and 0.925: row 4; run them again with --resume"
+        "1 case without a value leave it open, between 0.675 and 0.925: row 4; run them again"
     )
     many = [*scored(0.9), *(error(f"r{number}") for number in range(7))]
     reason = decided("min", 0.8, many).reason

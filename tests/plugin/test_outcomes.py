@@ -1,5 +1,7 @@
 """What a case comes to, and what status the session ends with: contract sections 1 and 4."""
 
+from typing import Any
+
 import pytest
 
 from tests.support.fault_server import FaultServer
@@ -170,7 +172,7 @@ def test_a_broken_teardown_turns_a_pass_into_an_error(project: Project) -> None:
 
 
 def test_skip_and_xfail_are_as_in_pytest(project: Project, dist_args: list[str]) -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"id": "s", "input": "x", "marks": ["skip"]},
         {"id": "x", "input": "x", "target": "y", "marks": ["xfail"]},
         {"id": "p", "input": "x", "target": "x"},

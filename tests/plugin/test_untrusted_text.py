@@ -1,0 +1,174 @@
+r"""What a model, a dataset or a server says reaches no terminal and no CI log as a command (reference: traps).
+
+GitHub Actions obeys ``::name::`` at the start of a line, blanks before it allowed, and ``##[name]`` anywhere; a terminal
+obeys control characters; a bidirectional override shows one thing and means another.
+"""
+
+import re
+
+import pytest
+
+from tests.support.fault_server import FaultServer
+from tests.support.project import Project
+
+CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+NASTY = {
+    "escape": "\x1b[31mred\x1b[0m\x1b]0;title\x07",
+    "command": "::error file=app.py::owned",
+    "indented command": "fine\n \t ::set-output name=x::y",
+    "group": "##[group]hidden ##[error]x",
+    "return": "before\r::error::x\r\n::stop-commands::t",
+    "other line ends": "a\x0b::error::b\x0c::error::c\x85::error::d\u2028::error::e",
+    "bidi": "\u202egpj.exe\u2066x\u2069",
+    "surrogate": "a\ud800b\udc80",
+    "nul": "a\x00b",
+    "c1": "\x9b31m\x90x\x9c",
+    "del": "a\x7f\x08b",
+}
+ALL = "\n".join(NASTY.values())
+
+
+def harmless(*texts: str) -> None:
+    """Fail where a text holds a control character or a line that a CI system obeys."""
+    for text in texts:
+        assert not CONTROL.search(text), CONTROL.search(text)
+        assert "##[" not in text
+        for line in text.split("\n"):
+            assert not line.lstrip().startswith("::"), line
+
+
+def run(project: Project, *arguments: str) -> pytest.RunResult:
+    """Run the evals; check that what the session printed is harmless and that it did not crash."""
+    result = project.run("evals", *arguments)
+    out, err = "\n".join(result.stdout.lines), "\n".join(result.stderr.lines)
+    assert "INTERNALERROR" not in out + err
+    harmless(out, err)
+    return result
+
+
+MISSES = """
+def test_echo(sample, response, score):
+    print(response.text)
+    score.exact(response, sample.target)
+    score.contains(response, "never there", name="has")
+    score.record("extra", 0, passed=False, reason=response.text)
+"""
+
+
+@pytest.mark.parametrize("nasty", NASTY)
+def test_an_answer_that_misses_is_shown_harmless(project: Project, server: FaultServer, nasty: str) -> None:
+    server.reply = lambda messages: NASTY[nasty]
+    project.eval(MISSES, [{"id": "a", "input": "x", "target": "y"}])
+    result = run(project, "-rA")
+    assert result.ret == 1
+    assert project.cases() == {"a": "missed"}
+
+
+@pytest.mark.parametrize(
+    "arguments", [["-v", "-rA"], ["-vv"], ["-q"], ["-rA", "--tb=long", "-l"], ["-vvv", "-n2", "-rA"]]
+)
+def test_everything_nasty_at_every_verbosity(project: Project, server: FaultServer, arguments: list[str]) -> None:
+    server.reply = lambda messages: ALL
+    project.eval(MISSES, [{"id": f"{n}", "input": "x", "target": "y"} for n in range(3)])
+    assert run(project, *arguments).ret == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "assert response.text == 'y'",
+        "raise RuntimeError(response.text)",
+        "raise AssertionError(response.text)",
+        "pytest.fail(response.text)",
+        "pytest.fail(response.text, pytrace=False)",
+        "pytest.skip(response.text)",
+        "pytest.xfail(response.text)",
+        "import sys; sys.stderr.write(response.text); assert False",
+        "import logging; logging.error('%s', response.text); assert False",
+        "raise ExceptionGroup(response.text, [ValueError(response.text)])",
+        "raise KeyError(response.text) from ValueError(response.text)",
+        "score.json_match(response, {'a': 1})",
+        "score.numeric(response, 5)",
+        "score.regex(response, 'x' * 3)",
+        "score.choice(response, 'A')",
+        "score.record('x', 1, reason=response.text, passed=False)",
+        "score.record(response.text, 1, passed=False)",
+        "score.exact(response, response.text + '!')",
+        "model.generate_sync([{'role': response.text}])",
+    ],
+)
+def test_a_body_that_repeats_the_answer_is_harmless(project: Project, server: FaultServer, body: str) -> None:
+    server.reply = lambda messages: ALL
+    project.eval(f"def test_echo(response, model, score):\n    {body}\n", [{"id": "a", "input": "x"}])
+    run(project, "-rA", "-vv")
+
+
+def test_what_an_eval_prints_is_harmless_with_live_capture_off(project: Project, server: FaultServer) -> None:
+    """With ``-s`` what the test itself prints is its own affair; our section stays harmless."""
+    server.reply = lambda messages: ALL
+    project.eval("def test_echo(response):\n    assert response.text == 'y'\n", [{"id": "a", "input": "x"}])
+    run(project, "-s")
+
+
+def test_row_ids_slices_and_suites_are_harmless(project: Project) -> None:
+    rows = [{"id": text, "input": "x", "target": "y", "slice": text} for text in NASTY.values()]
+    project.eval(MISSES, rows, marker=f"suite={ALL!r}")
+    run(project, "-v", "-rA")
+    stored = {row["sample_id"] for row in project.rows("SELECT sample_id FROM cases")}
+    assert NASTY["command"] in stored
+    assert NASTY["bidi"] in stored
+
+
+@pytest.mark.parametrize("status", [200, 400, 401])
+def test_error_bodies_of_a_server_are_harmless(project: Project, server: FaultServer, status: int) -> None:
+    """The server repeats what it was sent: the key, and here a nasty name of the model."""
+    name = f"fault-echoauth-{status}" if status != 200 else "fault-body-html"
+    project.eval(MISSES, [{"id": "a", "input": ALL, "target": "y"}])
+    project.write(models_yaml=f"models:\n  m:\n    spec: openai:{name}@{server.url}\n    api_key_env: NASTY_KEY\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NASTY_KEY", "sk-::error::x##[group]")
+        project.model = "m"
+        run(project, "-rA", "-vv")
+    assert project.cases() == {"a": "error"}
+
+
+@pytest.mark.parametrize("nasty", NASTY)
+def test_the_database_keeps_answers_readable(project: Project, server: FaultServer, nasty: str) -> None:
+    """All but NUL and lone surrogates as they are, these two as visible escapes."""
+    server.reply = lambda messages: NASTY[nasty]
+    project.eval("def test_echo(response):\n    pass\n", [{"id": "a", "input": "x"}])
+    assert run(project, "-rA").ret == 0
+    kept = project.rows("SELECT response FROM cases")[0]["response"]
+    expected = NASTY[nasty].replace("\x00", "\\x00").encode("utf-8", "backslashreplace").decode()
+    assert kept == expected
+
+
+def test_a_bad_dataset_is_told_harmless(project: Project) -> None:
+    rows = [{"id": f"{n}", "input": "x", text: 1} for n, text in enumerate(NASTY.values())]
+    project.eval(MISSES, rows)
+    assert run(project).ret == 4
+
+
+def test_options_with_nasty_values_are_told_harmless(project: Project) -> None:
+    project.eval(MISSES, [{"id": "a", "input": "x", "target": "x", "slice": ALL}])
+    assert run(project, f"--slice={NASTY['escape']}").ret == 4
+    assert run(project, f"--run-name={NASTY['command']} {NASTY['escape']}").ret == 1
+
+
+def test_a_nasty_run_in_workers_is_harmless(project: Project, server: FaultServer) -> None:
+    server.reply = lambda messages: ALL
+    project.eval(
+        "def test_echo(response):\n    print(response.text)\n    raise RuntimeError(response.text)\n",
+        [{"id": text, "input": "x"} for text in NASTY.values()],
+    )
+    assert run(project, "-n2", "-v", "-rA").ret == 1
+    assert set(project.cases().values()) == {"error"}
+
+
+def test_junit_of_nasty_answers_is_well_formed(project: Project, server: FaultServer) -> None:
+    import xml.etree.ElementTree as ElementTree
+
+    server.reply = lambda messages: ALL
+    project.eval(MISSES, [{"id": text, "input": "x", "target": "y"} for text in NASTY.values()])
+    run(project, "--junitxml=junit.xml")
+    assert len(ElementTree.parse(project.root / "junit.xml").findall(".//failure")) == len(NASTY)

