@@ -9,7 +9,8 @@ from pytest_llmeval.bridge.conductor import Conductor
 from pytest_llmeval.bridge.options import add_options, widen_short_names
 
 _MARKERS = (
-    "llmeval(dataset, *, suite=None, prompt=None, params=None, cluster=None): one case for each row of the dataset",
+    "llmeval(dataset, *, suite=None, prompt=None, params=None, cluster=None): one case for each row of the dataset"
+    " (a path, a list, or a callable; pass a named function as dataset=function)",
     "train: a training item of the folder finetune; runs only when -m asks for it",
     "regression: a case of the short suite that guards every pull request",
     "judge_attack: an eval that attacks the judge; runs only when -m asks for it",

@@ -17,7 +17,7 @@ from pytest_llmeval.core.types import CaseRecord, Outcome, Score
 __all__ = ["KEY_ATTRIBUTE", "KIND_ATTRIBUTE", "OUTCOME_ATTRIBUTE", "RECORD_ATTRIBUTE", "Reporter"]
 
 OUTCOME_ATTRIBUTE = "llmeval_outcome"
-"""On the report of each phase of a case: what it came to so far."""
+"""On the reports of a case that missed or broke: which of the two, as far as one knows by then."""
 KIND_ATTRIBUTE = "llmeval_error_kind"
 """On the failed report of an error: its kind."""
 KEY_ATTRIBUTE = "llmeval_key"
@@ -52,8 +52,10 @@ class Reporter:
             _tidy(report, run, error)
         if report.skipped:
             _tidy_skip(report)
-        report.sections = [(name, printable(text)) for name, text in report.sections]
-        setattr(report, OUTCOME_ATTRIBUTE, run.outcome)
+        if report.sections:
+            report.sections = [(name, printable(text)) for name, text in report.sections]
+        if run.outcome in ("missed", "error"):
+            setattr(report, OUTCOME_ATTRIBUTE, run.outcome)
         if report.when == "setup":
             setattr(report, KEY_ATTRIBUTE, dump_key(run.key))
         if report.when == "teardown":
@@ -70,7 +72,7 @@ def _decide(run: CaseRun, report: pytest.TestReport, error: BaseException | None
     elif report.failed and (error is None or _is_miss(report, error)):
         run.outcome = "missed"
         run.error = one_line(_said(error)[1], _LONGEST_ERROR) if error and not run.book.misses else None
-    elif report.failed and run.outcome != "error":
+    elif report.failed and error is not None and run.outcome != "error":
         run.outcome = "error"
         run.error_kind = _kind(error)
         run.error = one_line(_message(error), _LONGEST_ERROR)
@@ -93,11 +95,11 @@ def _kind(error: BaseException | None) -> str:
     return str(ErrorKind.TIMEOUT if _is_timeout(error) else ErrorKind.CODE)
 
 
-def _message(error: BaseException | None) -> str:
-    if error is None:
-        return "a phase of the test failed"
+def _message(error: BaseException) -> str:
     name, text = _said(error)
-    return text if isinstance(error, CaseError) or not name else f"{name}: {text}" if text else name
+    if isinstance(error, CaseError):
+        return text
+    return f"{name}: {text}" if text else name
 
 
 def _said(error: BaseException) -> tuple[str, str]:

@@ -1,7 +1,8 @@
 """Recording a run in the process that the user started: every finished case, the gate, the exit status, the summary."""
 
 import os
-from collections.abc import Generator
+import textwrap
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
@@ -16,11 +17,11 @@ from pytest_llmeval.core.errors import ErrorKind, UserError
 from pytest_llmeval.core.gate import GateResult, judge
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.status import MONEY_KINDS, UNMEASURABLE, exit_status, is_decided, on_inconclusive
-from pytest_llmeval.core.text import one_line
+from pytest_llmeval.core.text import one_line, printable
 from pytest_llmeval.core.transport import load_case, load_key
 from pytest_llmeval.core.types import CaseKey, CaseRecord
 from pytest_llmeval.reports.run_text import not_judged_lines, run_lines, verdict_line
-from pytest_llmeval.reports.run_view import view_run
+from pytest_llmeval.reports.run_view import RunView, view_run
 from pytest_llmeval.store.records import Run, RunEnd, RunStatus, new_run_id, process_started, stored_case, utc_now
 from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.version import __version__
@@ -109,13 +110,14 @@ class Recorder:
         key = getattr(report, KEY_ATTRIBUTE, None)
         if key is not None:
             self._open[report.nodeid] = load_key(key)
+            delattr(report, KEY_ATTRIBUTE)  # pytest keeps every report to its end
         if report.failed and not hasattr(report, "wasxfail") and report.outcome != "rerun":
             self._count_failure(report)
         record = getattr(report, RECORD_ATTRIBUTE, None)
         if record is not None:
             self._open.pop(report.nodeid, None)
             self._add(load_case(record))
-            delattr(report, RECORD_ATTRIBUTE)  # pytest keeps every report to its end; the record is in the database
+            delattr(report, RECORD_ATTRIBUTE)  # it is in the database now
         elif report.nodeid in self._open and report.when == "???":
             self._add(_crashed(self._open.pop(report.nodeid)))
 
@@ -136,18 +138,21 @@ class Recorder:
         view = view_run(
             self._store.find_run(self._run_id), self._store.cases(self._run_id), self._store.verdicts(self._run_id)
         )
-        terminalreporter.section("llmeval")
-        if verbosity >= -1:
-            for line in run_lines(view, width=width, verbosity=verbosity):
-                terminalreporter.write_line(line)
-        for line in not_judged_lines(view, width):
+        lines = run_lines(view, width=width, verbosity=verbosity) if verbosity >= -1 else []
+        lines += not_judged_lines(view, width)
+        for line in self._closing_lines(view):
+            lines += textwrap.wrap(line, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+        terminalreporter.write_sep("=", "llmeval")
+        for line in lines:
             terminalreporter.write_line(line)
+
+    def _closing_lines(self, view: RunView) -> Iterator[str]:
         for note in [*self._facts.notes, *self._partial_notes()]:
-            terminalreporter.write_line(f"note: {note}")
-        terminalreporter.write_line("gate: stopped, not judged" if self._is_stopped else verdict_line(view))
-        name = f" ({one_line(view.run.name)})" if view.run.name else ""
-        where = self._settings.shown(self._settings.db)
-        terminalreporter.write_line(f"run {self._run_id}{name} is in {where}; look at it: llmeval show {self._run_id}")
+            yield f"note: {note}"
+        yield "gate: stopped, not judged" if self._is_stopped else verdict_line(view)
+        name = f" ({one_line(view.run.name, 60)})" if view.run.name else ""
+        yield f"run {self._run_id}{name} is in {printable(self._settings.shown(self._settings.db))}"
+        yield f"look at it: llmeval show {self._run_id}"
 
     def pytest_unconfigure(self) -> None:
         """Close the database and end the embedded model."""

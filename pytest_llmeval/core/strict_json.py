@@ -6,6 +6,7 @@ RecursionError or a ValueError of its own on deep or long input. Here each of th
 
 import json
 import math
+from collections import Counter
 from typing import Any
 
 __all__ = ["NotJsonError", "canonical", "parse", "parse_at"]
@@ -65,11 +66,8 @@ def canonical(value: Any) -> str:
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        seen: set[str] = set()
-        for key, _ in pairs:
-            if key in seen:
-                raise NotJsonError(f"key {key!r} stands twice in one object")
-            seen.add(key)
+        doubled = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        raise NotJsonError(f"key {doubled!r} stands twice in one object")
     return result
 
 

@@ -9,7 +9,7 @@ from pytest_llmeval.core.errors import DatasetError
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.loaders.csv_file import CsvFile
 from pytest_llmeval.loaders.jsonl_file import JsonlFile
-from pytest_llmeval.loaders.memory import MemoryRows, called_rows, json_rows, listed_rows, yaml_rows
+from pytest_llmeval.loaders.memory import MemoryRows, called_rows, json_rows, listed_rows
 from pytest_llmeval.loaders.paths import inside
 from pytest_llmeval.loaders.source import Dataset
 
@@ -30,7 +30,7 @@ def open_dataset(dataset: object, *, rootdir: Path, test_file: Path) -> Dataset:
     """
     if isinstance(dataset, str | os.PathLike):
         path = inside(dataset, rootdir=rootdir, test_file=test_file, error=DatasetError)
-        return _open_file(path, shown=Path(os.path.relpath(path, rootdir.resolve())).as_posix())
+        return _open_file(path, shown=Path(os.path.relpath(path, rootdir.resolve())).as_posix(), rootdir=rootdir)
     shown = f"{os.path.relpath(test_file, rootdir)}: dataset"
     if callable(dataset):
         name = getattr(dataset, "__qualname__", "dataset")
@@ -40,11 +40,11 @@ def open_dataset(dataset: object, *, rootdir: Path, test_file: Path) -> Dataset:
     raise DatasetError(f"{shown} must be a path, a list of dicts or a callable, found {one_line(repr(dataset), 60)}")
 
 
-def _open_file(path: Path, shown: str) -> Dataset:
+def _open_file(path: Path, shown: str, *, rootdir: Path) -> Dataset:
     try:
         mode = path.stat().st_mode
     except OSError as error:
-        hint = "a path is relative to the rootdir or to the test file"
+        hint = f"a path is relative to the rootdir ({rootdir}) or to the test file"
         raise DatasetError(f"{shown}: {error.strerror or error}; {hint}") from None
     if not stat.S_ISREG(mode):
         raise DatasetError(f"{shown}: not a regular file; a dataset is a .jsonl, .csv, .yaml or .json file")
@@ -54,6 +54,9 @@ def _open_file(path: Path, shown: str) -> Dataset:
         case ".csv":
             return CsvFile(path, shown)
         case ".yaml" | ".yml":
+            # Imported here because PyYAML takes as long to import as 3,000 rows of JSONL to collect.
+            from pytest_llmeval.loaders.yaml_file import yaml_rows
+
             return MemoryRows(shown, yaml_rows(path, shown))
         case ".json":
             return MemoryRows(shown, json_rows(path, shown))

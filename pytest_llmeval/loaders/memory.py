@@ -1,4 +1,4 @@
-"""Rows that are read as a whole: YAML and JSON files, lists, and what a callable returns."""
+"""Rows that are read as a whole: JSON files, lists, and what a callable returns."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -11,11 +11,9 @@ from pytest_llmeval.core.text import one_line
 from pytest_llmeval.core.types import Sample
 from pytest_llmeval.loaders.rows import to_sample
 from pytest_llmeval.loaders.source import RowRef, checksum, readable
-from pytest_llmeval.loaders.strict_yaml import Limits, load_strict
 
-__all__ = ["MemoryRows", "called_rows", "json_rows", "listed_rows", "yaml_rows"]
+__all__ = ["MemoryRows", "called_rows", "json_rows", "listed_rows"]
 
-_YAML_LIMITS = Limits(max_bytes=64 << 20, max_values=20_000_000)
 _BLANK = " \t\r\n"
 
 
@@ -57,15 +55,6 @@ def called_rows(function: Callable[[], Iterable[Any]], shown: str) -> Iterator[t
     except (Exception, SystemExit) as error:
         name = getattr(function, "__qualname__", repr(function))
         raise DatasetError(f"{shown}: {name}() raised {type(error).__name__}: {one_line(str(error))}") from error
-
-
-def yaml_rows(path: Path, shown: str) -> Iterator[tuple[int, Any]]:
-    """Yield the rows of a YAML file, which holds a list of them, with their lines."""
-    document = load_strict(path, error=DatasetError, shown_as=shown, limits=_YAML_LIMITS)
-    if not isinstance(document.data, list):
-        raise DatasetError(f"{shown}: a YAML dataset is a list of rows, found {type(document.data).__name__}")
-    for index, row in enumerate(document.data):
-        yield document.line_of((index,)) or 0, row
 
 
 def json_rows(path: Path, shown: str) -> Iterator[tuple[int, Any]]:

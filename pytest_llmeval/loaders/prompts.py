@@ -13,7 +13,6 @@ from pytest_llmeval.core.ids import digest, source_digest
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.core.types import Message, Role, Sample
 from pytest_llmeval.loaders.paths import inside
-from pytest_llmeval.loaders.strict_yaml import load_strict
 
 __all__ = ["Prompt", "as_messages", "load_prompt"]
 
@@ -78,6 +77,9 @@ def _from_file(path: Path, rootdir: Path) -> Prompt:
 
 
 def _yaml_messages(path: Path, shown: str) -> list[Message]:
+    # Imported here because PyYAML takes as long to import as 3,000 rows of JSONL to collect.
+    from pytest_llmeval.loaders.strict_yaml import load_strict
+
     document = load_strict(path, error=PromptError, shown_as=shown)
     if not isinstance(document.data, list) or not document.data:
         raise PromptError(f"{shown}: a YAML prompt is a list of messages with role and content")

@@ -1,11 +1,11 @@
 """A run as plain text: one table a suite, the first misses and errors, the verdict, and where to look further."""
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from pytest_llmeval.core.text import one_line, printable, shorten
 from pytest_llmeval.reports.run_view import RunView, SuiteView, TableRow
-from pytest_llmeval.reports.table import Column, table_lines
+from pytest_llmeval.reports.table import Column, table_lines, table_width
 from pytest_llmeval.store.records import UNFINISHED, StoredCase
 
 __all__ = ["heading", "money", "not_judged_lines", "run_lines", "verdict_line"]
@@ -13,6 +13,17 @@ __all__ = ["heading", "money", "not_judged_lines", "run_lines", "verdict_line"]
 _FIRST = 3
 """Misses and errors shown of each suite; with -v ten times as many, with -vv all."""
 _DIFFERENCES = 2
+_INDENT = "  "
+_COLUMNS: tuple[Column, ...] = (
+    ("model", "left"),
+    ("metric", "left"),
+    ("n", "right"),
+    ("value", "right"),
+    ("95% interval", "right"),
+    ("errors", "right"),
+    ("rule", "left"),
+    ("verdict", "fixed"),
+)
 
 
 def run_lines(view: RunView, *, width: int, verbosity: int = 0) -> list[str]:
@@ -88,32 +99,57 @@ def _suite_lines(suite: SuiteView, width: int, verbosity: int) -> Iterator[str]:
     told = f": {counts or 'no case finished'}"
     yield shorten(f"{one_line(suite.name)}{models}", width - len(told)) + told
     rows = [row for row in suite.rows if row.slice is None or row.rule or verbosity > 0]
-    yield from table_lines(*_table(rows, many=len(suite.models) > 1), width=width, indent="  ")
+    many = len(suite.models) > 1
+    yield from _table_lines(rows, width, many=many)
     for row in rows:
         if row.reason:
             word = "note" if row.verdict == "pass" else row.verdict
-            yield from _wrapped(f"{word}: {_name(row)} {row.rule}: {row.reason}", width)
+            model = _on(row.model, many)
+            yield from _wrapped(f"{word}: {_name(row)} {row.rule}{model}: {row.reason}", width)
     shown = (_FIRST, _FIRST * 10, len(suite.missed) + len(suite.broken))[max(0, min(verbosity, 2))]
-    yield from _listed("error", suite.broken, shown, width)
-    yield from _listed("missed", suite.missed, shown, width)
+    for word, cases in (("error", suite.broken), ("missed", suite.missed)):
+        for case in cases[:shown]:
+            yield shorten(f"  {word}: {_case(case, many=many)}", width)
+            yield from (shorten(f"    {line}", width) for line in _differences(case))
+        if len(cases) > shown:
+            more = f"  ... and {len(cases) - shown} more {word}; -v shows more, llmeval show -v all of them"
+            yield shorten(more, width)
+
+
+def _on(model: str, many: bool) -> str:
+    """Return which model it is about; nothing where the suite has only one."""
+    return f" on {one_line(model, 40)}" if many else ""
 
 
 def _counted(name: str, suite: SuiteView) -> str:
     return "errors" if name == "error" and suite.outcomes[name] != 1 else name
 
 
-def _table(rows: Sequence[TableRow], *, many: bool) -> tuple[list[Column], list[list[str]]]:
-    columns: list[Column] = [("metric", "left"), ("n", "right"), ("value", "right"), ("95% interval", "right")]
-    columns += [("errors", "right"), ("rule", "left"), ("verdict", "fixed")]
-    if many:
-        columns.insert(0, ("model", "left"))
-    return columns, [([one_line(row.model)] if many else []) + _cells(row) for row in rows]
+def _table_lines(rows: Sequence[TableRow], width: int, *, many: bool) -> list[str]:
+    """Return the lines of a suite's table; where it is too wide, a column of mere zeros gives way before names do."""
+    left_out = set() if many else {"model"}
+    columns = [column for column in _COLUMNS if column[0] not in left_out]
+    cells = [_cells(row, left_out) for row in rows]
+    if not any(row.errors for row in rows) and table_width(columns, cells) + len(_INDENT) > width:
+        left_out.add("errors")
+        columns.remove(("errors", "right"))
+        cells = [_cells(row, left_out) for row in rows]
+    return table_lines(columns, cells, width=width, indent=_INDENT)
 
 
-def _cells(row: TableRow) -> list[str]:
+def _cells(row: TableRow, left_out: Collection[str]) -> list[str]:
     interval = "" if row.low is None or row.high is None else f"{_number(row.low)}..{_number(row.high)}"
-    value = "none" if row.value is None else _number(row.value)
-    return [_name(row), str(row.n), value, interval, str(row.errors), one_line(row.rule or ""), row.verdict or ""]
+    found = {
+        "model": one_line(row.model),
+        "metric": _name(row),
+        "n": str(row.n),
+        "value": "none" if row.value is None else _number(row.value),
+        "95% interval": interval,
+        "errors": str(row.errors),
+        "rule": one_line(row.rule or ""),
+        "verdict": row.verdict or "",
+    }
+    return [text for title, text in found.items() if title not in left_out]
 
 
 def _name(row: TableRow) -> str:
@@ -127,19 +163,11 @@ def _number(value: float) -> str:
     return f"{value:.3f}" if abs(value) < 10 else f"{value:.5g}"
 
 
-def _listed(word: str, cases: Sequence[StoredCase], most: int, width: int) -> Iterator[str]:
-    for case in cases[:most]:
-        yield shorten(f"  {word}: {_case(case)}", width)
-        yield from (shorten(f"    {line}", width) for line in _differences(case))
-    if len(cases) > most:
-        yield f"  ... and {len(cases) - most} more {word}; -v shows more, llmeval show -v all of them"
-
-
-def _case(case: StoredCase) -> str:
+def _case(case: StoredCase, *, many: bool) -> str:
     epoch = f" (epoch {case.key.epoch})" if case.key.epoch > 1 else ""
     low = [f"{one_line(score.name)} {_number(score.value or 0)}" for score in case.scores if score.passed is False]
     what = case.error_kind or ", ".join(low) or "assertion"
-    return f"{one_line(case.key.sample_id, 60)}{epoch}: {what}"
+    return f"{one_line(case.key.sample_id, 60)}{_on(case.key.model, many)}{epoch}: {what}"
 
 
 def _differences(case: StoredCase) -> list[str]:

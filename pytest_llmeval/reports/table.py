@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from pytest_llmeval.core.text import shorten
-
-__all__ = ["Column", "table_lines"]
+__all__ = ["Column", "table_lines", "table_width"]
 
 Column = tuple[str, Literal["left", "right", "fixed"]]
 """Title and alignment; ``fixed`` stands left and keeps its width."""
 _GAP = "  "
+_GAP_WITHIN = "..."
 _NARROWEST = 8
 
 
@@ -24,7 +23,7 @@ def table_lines(columns: Sequence[Column], rows: Sequence[Sequence[str]], *, wid
         indent: what stands before each line.
     """
     cells = [[title for title, _ in columns], *[list(row) for row in rows]]
-    widths = [max(len(row[index]) for row in cells) for index in range(len(columns))]
+    widths = _widths(columns, rows)
     room = width - len(indent) - len(_GAP) * (len(columns) - 1)
     while sum(widths) > room:
         shrinkable = [index for index, (_, side) in enumerate(columns) if side == "left" and widths[index] > _NARROWEST]
@@ -34,9 +33,26 @@ def table_lines(columns: Sequence[Column], rows: Sequence[Sequence[str]], *, wid
     return [indent + _line(row, columns, widths) for row in cells]
 
 
+def table_width(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> int:
+    """Return how many characters a line of the table needs where no column gives way."""
+    return sum(_widths(columns, rows)) + len(_GAP) * (len(columns) - 1)
+
+
+def _widths(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[int]:
+    return [max([len(title), *(len(row[index]) for row in rows)]) for index, (title, _) in enumerate(columns)]
+
+
 def _line(row: Sequence[str], columns: Sequence[Column], widths: Sequence[int]) -> str:
     parts = []
     for text, (_, side), width in zip(row, columns, widths, strict=True):
-        fitting = shorten(text, width)
+        fitting = _squeezed(text, width)
         parts.append(fitting.rjust(width) if side == "right" else fitting.ljust(width))
     return _GAP.join(parts).rstrip()
+
+
+def _squeezed(text: str, width: int) -> str:
+    """Return ``text`` without its middle where it is too long: what tells rows apart often stands at the end."""
+    if len(text) <= width:
+        return text
+    kept = width - len(_GAP_WITHIN)
+    return text[: kept - kept // 2] + _GAP_WITHIN + text[len(text) - kept // 2 :]

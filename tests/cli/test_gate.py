@@ -34,22 +34,14 @@ GOOD_AND_BAD = [{"id": "good", "input": "yes", "target": "yes"}, {"id": "bad", "
 NINE_GOOD = [{"id": f"good{n}", "input": "yes", "target": "yes"} for n in range(9)]
 
 
-def rules(metric: str = "exact", bound: str = "min: 0.5", settings: str = "") -> str:
+def rules(metric: str = "exact", bound: str = "min: 0.5") -> str:
     """Return a file of rules for the suite ``echo``."""
-    return f"version: 1\n{settings}\nsuites: {{echo: {{{metric}: {{{bound}}}}}}}\n"
+    return f"version: 1\nsuites: {{echo: {{{metric}: {{{bound}}}}}}}\n"
 
 
 SESSIONS: dict[str, tuple[str, list[dict[str, Any]], str | None, str, int]] = {
     "pass": (EXACT, GOOD_AND_BAD, rules(), "echo", 0),
     "fail": (EXACT, GOOD_AND_BAD, rules(bound="min: 0.6"), "echo", 1),
-    "inconclusive, warned of": (EXACT, NINE_GOOD, rules(bound="min_lower: 0.9"), "echo", 0),
-    "inconclusive, to fail": (
-        EXACT,
-        NINE_GOOD,
-        rules(bound="min_lower: 0.9", settings="defaults: {on_inconclusive: fail}"),
-        "echo",
-        1,
-    ),
     "pass rate": (ASSERT, GOOD_AND_BAD, rules("pass_rate"), "echo", 0),
     "no rules, all good": (EXACT, NINE_GOOD, None, "echo", 0),
     "no rules, a miss": (EXACT, GOOD_AND_BAD, None, "echo", 1),

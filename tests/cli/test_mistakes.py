@@ -170,3 +170,13 @@ def test_output_that_cannot_be_written_is_no_success(store: SqliteStore, install
         done = installed("show", stdout=full)
     assert done.status == 3
     assert done.err == "llmeval: [Errno 28] No space left on device\n"
+
+
+def test_an_interrupt_ends_the_command_without_a_traceback(
+    store: SqliteStore, llmeval: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(store: SqliteStore) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(SqliteStore, "runs", interrupt)
+    assert llmeval("runs").status == 130

@@ -147,7 +147,7 @@ def test_every_option_has_a_variable_and_an_ini_key(written: Project, monkeypatc
         monkeypatch.setenv(f"LLMEVAL_{key.upper()}", value)
     monkeypatch.setenv("LLMEVAL_MODEL", written.model)
     result = written.run("evals", "--llmeval-db=.llmeval/llmeval.db", model="")
-    result.stdout.fnmatch_lines(["run * (from env) is in .llmeval/llmeval.db; *"])
+    result.stdout.fnmatch_lines(["run * (from env) is in .llmeval/llmeval.db"])
     found = options(written)
     assert (found["thresholds"], found["timeout_s"], found["epochs"]) == ("other.yaml", 9.0, 2)
     assert written.last_run()["name"] == "from env"

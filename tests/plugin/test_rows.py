@@ -102,7 +102,7 @@ def test_a_sanitised_row_runs_by_its_node_id(project: Project) -> None:
 
 
 def test_derived_ids_do_not_move_when_a_row_is_inserted(project: Project) -> None:
-    contents = [{"input": "one", "target": 1}, {"input": "two"}]
+    contents: list[dict[str, Any]] = [{"input": "one", "target": 1}, {"input": "two"}]
     project.eval(PASS, contents)
     before = listed(project)
     project.write(data__echo_jsonl=jsonl({"input": "zero"}, *contents))
@@ -278,7 +278,13 @@ def test_two_parametrize_marks_and_epochs_give_one_suite_for_each_combination(pr
 def test_parametrized_fixtures_make_suites_too(project: Project) -> None:
     project.eval("def test_echo(style, response):\n    pass\n", rows("a"))
     project.write(
-        conftest_py="import pytest\n\n@pytest.fixture(params=['p', 'q'])\ndef style(request):\n    return request.param\n"
+        conftest_py="""
+        import pytest
+
+        @pytest.fixture(params=["p", "q"])
+        def style(request):
+            return request.param
+        """
     )
     project.run("evals")
     assert {row["suite"] for row in project.rows("SELECT suite FROM cases")} == {"echo[p]", "echo[q]"}

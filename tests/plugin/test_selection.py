@@ -2,12 +2,13 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support.project import OPTIONS, Project, jsonl
 
-ROWS = [
+ROWS: list[dict[str, Any]] = [
     {"id": "quick", "input": "a", "target": "a", "marks": ["regression"]},
     {"id": "slow", "input": "b", "target": "b", "marks": ["regression", "slow"]},
     {"id": "plain", "input": "c", "target": "c"},
@@ -220,7 +221,10 @@ def test_a_judge_attack_needs_m_or_its_own_node_id(project: Project, arguments: 
     ],
 )
 def test_a_row_with_the_mark_judge_attack_waits_alike(project: Project, arguments: list[str], ran: set[str]) -> None:
-    rows = [{"id": "plain", "input": "a"}, {"id": "attack", "input": "b", "marks": ["judge_attack"]}]
+    rows: list[dict[str, Any]] = [
+        {"id": "plain", "input": "a"},
+        {"id": "attack", "input": "b", "marks": ["judge_attack"]},
+    ]
     project.eval("def test_echo(response):\n    pass\n", rows)
     assert project.run(*arguments).ret == 0
     assert set(project.cases()) == ran
@@ -228,7 +232,10 @@ def test_a_row_with_the_mark_judge_attack_waits_alike(project: Project, argument
 
 def test_a_waiting_judge_attack_row_leaves_the_run_whole(project: Project) -> None:
     """It needs to be asked for, as a waiting function does: nobody cut the selection."""
-    rows = [{"id": "plain", "input": "a"}, {"id": "attack", "input": "b", "marks": ["judge_attack"]}]
+    rows: list[dict[str, Any]] = [
+        {"id": "plain", "input": "a"},
+        {"id": "attack", "input": "b", "marks": ["judge_attack"]},
+    ]
     project.eval("def test_echo(response):\n    pass\n", rows)
     project.run("evals").stdout.no_fnmatch_line("note: partial*")
 

@@ -1,7 +1,7 @@
 r"""What a model, a dataset or a server says reaches no terminal and no CI log as a command (reference: traps).
 
-GitHub Actions obeys ``::name::`` at the start of a line, blanks before it allowed, and ``##[name]`` anywhere; a terminal
-obeys control characters; a bidirectional override shows one thing and means another.
+GitHub Actions obeys ``::name::`` at the start of a line, blanks before it allowed, and ``##[name]`` anywhere; a
+terminal obeys control characters; a bidirectional override shows one thing and means another.
 """
 
 import re

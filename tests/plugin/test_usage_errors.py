@@ -272,7 +272,10 @@ def test_a_wrong_models_yaml_names_its_line(project: Project, text: str, message
             "version: 1\nsuites:\n  echo:\n    slices:\n      haard: {exact: {min: 1}}\n",
             "thresholds.yaml:5: *unknown slice 'haard'; did you mean 'hard'?",
         ),
-        ("version: 1\nsuites:\n  ehco: {exact: {min: 1}}\n", "thresholds.yaml:3: *unknown suite 'ehco'; did you mean 'echo'?"),
+        (
+            "version: 1\nsuites:\n  ehco: {exact: {min: 1}}\n",
+            "thresholds.yaml:3: *unknown suite 'ehco'; did you mean 'echo'?",
+        ),
         (
             "version: 1\nsuites:\n  echo: {exact: {min: 1, model: ecko}}\n",
             "thresholds.yaml:3: *unknown model 'ecko'; did you mean 'echo'?",

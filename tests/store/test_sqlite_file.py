@@ -307,6 +307,19 @@ def test_an_oldest_database_has_the_tables_of_a_new_one(tmp_path: Path, database
     assert look(path, sql) == look(database.path, sql)
 
 
+def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
+    """Tables with our names that are not ours, say."""
+    path = tmp_path / "a.db"
+    names = ("schema_version", "runs", "cases", "scores", "calls", "verdicts")
+    with closing(sqlite3.connect(path)) as connection:
+        for name in names:
+            connection.execute(f"CREATE TABLE {name} (x)")
+    before = look(path, "SELECT * FROM sqlite_master")
+    with pytest.raises(StoreError, match="table schema_version already exists"):
+        SqliteStore(path)
+    assert look(path, "SELECT * FROM sqlite_master") == before
+
+
 def test_opening_again_migrates_nothing(path: Path) -> None:
     SqliteStore(path).close()
     before = path.read_bytes()

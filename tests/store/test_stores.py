@@ -422,6 +422,21 @@ def test_a_run_that_ended_is_not_crashed_when_its_process_is_gone(store: Store) 
     assert store.find_run("r").shown_status == "finished"
 
 
+def test_where_the_system_says_nothing_a_process_is_taken_to_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No /proc (macOS), or signals that would end the process (Windows)."""
+
+    def refuse(*arguments: object, **options: object) -> None:
+        raise FileNotFoundError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pytest_llmeval.store.records.open", refuse, raising=False)
+        assert process_started(os.getpid()) == ""
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "name", "nt")
+        patch.setattr(os, "kill", refuse)
+        assert process_started(os.getpid()) == ""
+
+
 def test_run_ids_are_different_and_sort_by_time() -> None:
     ids = [new_run_id() for _ in range(200)]
     assert len(set(ids)) == 200

@@ -1,0 +1,117 @@
+"""Under xdist: what is recorded is the same, one process writes it, and a worker that dies loses one case at most."""
+
+from typing import Any
+
+import pytest
+
+from tests.support.project import Project
+
+ROWS = [
+    {"id": f"r{n:02}", "input": f"q{n}", "target": f"q{n}", "slice": "even" if n % 2 == 0 else "odd"} for n in range(12)
+]
+BODY = """
+async def test_echo(sample, model, score):
+    response = await model.generate()
+    if sample.id == "r03":
+        raise RuntimeError("boom")
+    if sample.id == "r05":
+        pytest.skip("not now")
+    score.exact(response, "q4" if sample.id == "r07" else sample.target)
+    score.record("length", len(response.text))
+"""
+GATED = """
+version: 1
+defaults: {max_error_rate: 0.2}
+suites:
+  echo: {exact: {min: 0.5}, slices: {odd: {exact: {min: 0.99}}}}
+"""
+DYING = """
+def test_echo(sample, response):
+    if sample.id == "r03":
+        %s
+"""
+
+
+def tables(project: Project) -> dict[str, Any]:
+    """Return what the run left, apart from times and ids."""
+    cases = "sample_id, suite, model, epoch, slices, outcome, error_kind, error, input_digest, response, attempts"
+    verdicts = "suite, model, metric, slice, rule, value, n, low, high, verdict"
+    return {
+        "run": project.rows("SELECT status, exit_code, verdict, models, dataset_digest FROM runs"),
+        "cases": project.rows(f"SELECT nodeid, {cases} FROM cases ORDER BY nodeid"),
+        "scores": project.rows(
+            "SELECT nodeid, name, value, passed, reason, scorer_digest FROM scores JOIN cases ON cases.id = case_id"
+            " ORDER BY nodeid, name"
+        ),
+        "calls": project.rows(
+            "SELECT nodeid, calls.model, request, calls.response, status, calls.input_tokens FROM calls"
+            " JOIN cases ON cases.id = case_id ORDER BY nodeid"
+        ),
+        "verdicts": project.rows(f"SELECT {verdicts} FROM verdicts ORDER BY suite, metric, slice, rule"),
+    }
+
+
+def test_all_tables_are_equal_in_every_distribution(project: Project) -> None:
+    project.eval(BODY, ROWS)
+    project.write(thresholds_yaml=GATED)
+    found = []
+    for arguments in (["-p", "no:xdist"], ["-n0"], ["-n2"], ["-n2", "--dist=loadfile"], ["-n2", "--dist=worksteal"]):
+        assert project.run("evals", *arguments).ret == 1  # the slice odd has a miss
+        found.append(tables(project))
+        (project.root / ".llmeval" / "llmeval.db").unlink()
+    assert found[1:] == found[:1] * 4
+    assert len(found[0]["cases"]) == 12
+    assert {row["verdict"] for row in found[0]["verdicts"]} == {"pass", "fail"}
+
+
+@pytest.mark.parametrize("death", ["__import__('os')._exit(1)", "__import__('os').kill(__import__('os').getpid(), 9)"])
+def test_a_worker_that_dies_in_a_case_loses_that_case_alone(project: Project, death: str) -> None:
+    project.eval(DYING % death, ROWS)
+    result = project.run("evals", "-n2")
+    assert result.ret == 1
+    outcomes = project.cases()
+    assert len(outcomes) == 12
+    assert {name for name, outcome in outcomes.items() if outcome != "passed"} == {"r03"}
+    assert project.rows("SELECT error_kind, model, suite FROM cases WHERE sample_id = 'r03'") == [
+        {"error_kind": "worker_crashed", "model": "echo", "suite": "echo"}
+    ]
+    assert project.last_run()["status"] == "finished"
+
+
+def test_a_dead_worker_counts_towards_the_error_rate_of_its_suite(project: Project) -> None:
+    """One error is below the bar: the gate, not the crash, decides the status."""
+    project.eval(DYING % "__import__('os')._exit(1)", ROWS)
+    project.write(thresholds_yaml="version: 1\nsuites: {echo: {pass_rate: {min: 0.5}}}\n")
+    result = project.run("evals", "-n2")
+    assert result.ret == 0
+    assert project.cases()["r03"] == "error"
+    result.stdout.fnmatch_lines(["*11 passed*1 error*"])
+
+
+def test_workers_write_no_file_of_their_own(project: Project) -> None:
+    project.eval("def test_echo(response):\n    pass\n", ROWS)
+    project.run("evals", "-n2")
+    assert sorted(path.name for path in (project.root / ".llmeval").iterdir()) == [".gitignore", "llmeval.db"]
+
+
+def test_ordinary_tests_and_evals_share_workers(project: Project) -> None:
+    project.eval("def test_echo(response):\n    pass\n", ROWS[:4])
+    project.write(
+        evals__test_plain_py="import pytest\n\n@pytest.mark.parametrize('n', range(4))\ndef test_plain(n):\n    pass\n"
+    )
+    project.run("evals", "-n2").assert_outcomes(passed=8)
+    assert len(project.cases()) == 4
+
+
+def test_dist_each_records_every_case_once(project: Project) -> None:
+    """Each worker runs every case; a later record of a case takes the place of the first."""
+    project.eval("def test_echo(response):\n    pass\n", ROWS[:3])
+    assert project.run("evals", "--dist=each", "--tx=2*popen").ret == 0
+    assert len(project.rows("SELECT * FROM cases")) == 3
+
+
+def test_verbose_lines_name_workers_and_misses(project: Project) -> None:
+    project.eval(BODY, ROWS)
+    project.write(thresholds_yaml=GATED)
+    result = project.run("evals", "-n2", "-v")
+    result.stdout.fnmatch_lines(["*[[]gw?[]]*MISSED evals/test_echo.py::test_echo[[]r07[]]*"])

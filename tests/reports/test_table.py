@@ -1,0 +1,64 @@
+"""Plain tables: aligned, shrinking, no wider than they may be."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_llmeval.reports.table import Column, table_lines, table_width
+
+COLUMNS: list[Column] = [("name", "left"), ("n", "right"), ("id", "fixed")]
+ROWS = [["short", "1", "abc"], ["a much longer name", "1000", "d"]]
+
+
+def test_columns_are_aligned() -> None:
+    assert table_lines(COLUMNS, ROWS, width=80, indent="  ") == [
+        "  name                   n  id",
+        "  short                  1  abc",
+        "  a much longer name  1000  d",
+    ]
+
+
+def test_a_wide_column_gives_way_in_its_middle() -> None:
+    assert table_lines(COLUMNS, ROWS, width=25) == [
+        "name               n  id",
+        "short              1  abc",
+        "a much... name  1000  d",
+    ]
+
+
+def test_numbers_and_ids_are_never_cut() -> None:
+    lines = table_lines(COLUMNS, ROWS, width=1)
+    assert [line.split()[-2:] for line in lines] == [["n", "id"], ["1", "abc"], ["1000", "d"]]
+
+
+def test_no_column_becomes_narrower_than_eight() -> None:
+    assert table_lines(COLUMNS, ROWS, width=1)[2] == "a m...me  1000  d"
+
+
+def test_the_widest_column_gives_way_first() -> None:
+    columns: list[Column] = [("a", "left"), ("b", "left")]
+    assert table_lines(columns, [["x" * 30, "y" * 10]], width=30)[1] == "x" * 8 + "..." + "x" * 7 + "  " + "y" * 10
+
+
+def test_a_table_without_rows_has_its_header() -> None:
+    assert table_lines(COLUMNS, [], width=80) == ["name  n  id"]
+
+
+def test_a_table_says_how_wide_it_wants_to_be() -> None:
+    assert table_width(COLUMNS, ROWS) == max(map(len, table_lines(COLUMNS, [*ROWS, ["", "", "abc"]], width=80)))
+
+
+@given(
+    st.lists(st.tuples(st.text("abc ", max_size=40), st.text("0123", max_size=6), st.text("xyz", max_size=6))),
+    st.integers(0, 100),
+)
+def test_no_line_is_wider_than_allowed_where_columns_can_give_way(rows: list[tuple[str, str, str]], width: int) -> None:
+    lines = table_lines(COLUMNS, rows, width=width, indent=" ")
+    least = 1 + 8 + 2 + 6 + 2 + 6
+    assert max(map(len, lines)) <= max(width, least)
+    assert len(lines) == len(rows) + 1
+
+
+@pytest.mark.parametrize("width", [80, 20])
+def test_lines_have_no_blanks_at_their_end(width: int) -> None:
+    assert all(line == line.rstrip() for line in table_lines(COLUMNS, [["a", "1", ""], *ROWS], width=width))
