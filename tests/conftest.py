@@ -8,6 +8,8 @@ import pytest
 # and find a second registry of scorers.
 import pytest_llmeval.bridge.session
 import pytest_llmeval.models.openai_chat  # noqa: F401
+from pytest_llmeval.models.retry import RetryPolicy
+from tests.support.asking import ask_model, failure
 from tests.support.fault_server import FaultServer
 from tests.support.project import Project
 
@@ -22,6 +24,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.filterwarnings("error"), append=False)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def http_stack() -> None:
+    """The HTTP libraries, down to what they import with their first call and their first error: see above."""
+    with FaultServer() as running:
+        ask_model(running.spec("warm-up"))
+        failure(running.spec("fault-rst"), policy=RetryPolicy(max_attempts=1))
 
 
 @pytest.fixture(autouse=True)

@@ -25,7 +25,6 @@ __all__ = ["Conductor"]
 
 _FACTS = "llmeval_facts"
 _NOTE = "llmeval_note"
-_LAST_FAILED = "cache/lastfailed"
 
 
 class Conductor:
@@ -39,7 +38,6 @@ class Conductor:
         self.facts: CollectionFacts | None = None
         note = getattr(config, "workerinput", {}).get(_NOTE)
         self._note = Path(note) if note else None
-        self._failed_before = self._hide_failed_evals()
         self._preparation: Preparation | None = None
         self._waiting = 0
         self._caseless: set[str] = set()
@@ -103,15 +101,6 @@ class Conductor:
 
             self._begin(CollectionFacts.from_json(text))
 
-    @pytest.hookimpl(wrapper=True, trylast=True)
-    def pytest_sessionfinish(self) -> Generator[None, object, object]:
-        """Remember the failed evals that this session did not look at, once pytest wrote what failed in it."""
-        result = yield
-        if self._failed_before and not self.is_worker:
-            cache = self.config.cache
-            cache.set(_LAST_FAILED, {**cache.get(_LAST_FAILED, {}), **self._failed_before})
-        return result
-
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Say in one line how many evals wait."""
         if self.facts is not None and self.facts.selected:
@@ -143,14 +132,6 @@ class Conductor:
             gone = set(dropped)
             items[:] = [item for item in items if item not in gone]
             self.config.hook.pytest_deselected(items=dropped)
-
-    def _hide_failed_evals(self) -> dict[str, bool]:
-        """Keep ``--lf`` from choosing evals that wait: it would then leave out all else, and they would not run."""
-        plugin = self.config.pluginmanager.getplugin("lfplugin")
-        if plugin is None or self.selection.asks_for_evals:
-            return {}
-        hidden = [node for node in plugin.lastfailed if self.selection.is_eval_path(str(node))]
-        return {str(node): plugin.lastfailed.pop(node) for node in hidden}
 
     def _drop_unmatched_last_failed(self, items: list[pytest.Item]) -> None:
         """Run no eval where ``--lf`` knows failed ones of these files and none of them is here (another model, say)."""
@@ -258,5 +239,5 @@ def _shadowed(item: pytest.Item) -> list[str]:
     for name in FIXTURE_NAMES:
         chosen = definitions.get(name)
         if chosen and chosen[-1].func.__module__ != "pytest_llmeval.bridge.fixtures":
-            notes.append(f"fixture {name!r} is the project's own here; this plugin's is 'llmeval_{name}'")
+            notes.append(f"fixture {name!r} is the project's own here; ours is llmeval_{name}")
     return notes

@@ -20,9 +20,8 @@ def pytest_cmdline_main(config: pytest.Config) -> int:
 
 
 def _owner(config: pytest.Config, name: str) -> str:
-    """Return the option group that declares ``--name``; plugins name theirs, a conftest's is 'custom options'."""
-    groups = [config._parser._anonymous, *config._parser._groups]
-    for group in groups:
+    """Return who declares ``--name``: the name of the option group, where its owner made one."""
+    for group in config._parser._groups:
         if any(f"--{name}" in option.names() for option in group.options):
-            return group.name or "a conftest"
-    return "another plugin or conftest"
+            return f"the option group {group.name!r}"
+    return "a conftest or another plugin"

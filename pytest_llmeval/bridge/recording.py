@@ -13,10 +13,10 @@ from pytest_llmeval.bridge.model_setup import EmbeddedModel
 from pytest_llmeval.bridge.outcomes import KEY_ATTRIBUTE, KIND_ATTRIBUTE, OUTCOME_ATTRIBUTE, RECORD_ATTRIBUTE
 from pytest_llmeval.bridge.progress import Progress
 from pytest_llmeval.bridge.settings import Settings
-from pytest_llmeval.core.errors import ErrorKind, UserError
+from pytest_llmeval.core.errors import ErrorKind, StoreError, UserError
 from pytest_llmeval.core.gate import GateResult, judge
 from pytest_llmeval.core.rules import Thresholds
-from pytest_llmeval.core.status import MONEY_KINDS, UNMEASURABLE, exit_status, is_decided, on_inconclusive
+from pytest_llmeval.core.status import UNMEASURABLE, exit_status, is_decided, is_unmeasurable, on_inconclusive
 from pytest_llmeval.core.text import one_line, printable
 from pytest_llmeval.core.transport import load_case, load_key
 from pytest_llmeval.core.types import CaseKey, CaseRecord
@@ -62,12 +62,13 @@ class Recorder:
         self._run_id = new_run_id()
         self._open: dict[str, CaseKey] = {}
         self._missed: list[str] = []
-        self._finished = 0
         self._failures = 0
         self._decided_failures = 0
         self._money_errors = False
         self._gate: GateResult | None = None
         self._is_stopped = False
+        self._fault: str | None = None
+        self._session: pytest.Session | None = None
 
     def begin(self) -> None:
         """Open the database, start the embedded model and record that the run began.
@@ -91,8 +92,9 @@ class Recorder:
         )
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtestloop(self) -> None:
+    def pytest_runtestloop(self, session: pytest.Session) -> None:
         """Begin before the first test runs."""
+        self._session = session
         self.begin()
 
     def pytest_report_teststatus(self, report: Any) -> Any:
@@ -126,13 +128,23 @@ class Recorder:
         """Judge the run and set the status, after plugins that count failures of their own."""
         result = yield
         if self._store is not None:
-            self._conclude(session, self._store)
+            try:
+                if self._fault is None:
+                    self._conclude(session, self._store)
+            except StoreError as error:
+                self._fault = str(error)
+            if self._fault is not None:
+                session.exitstatus = UNMEASURABLE
             self._remember_misses()
         return result
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Show the run."""
         if self._store is None:
+            return
+        if self._fault is not None:
+            terminalreporter.section("llmeval")
+            terminalreporter.write_line(f"the run broke off, its results are not recorded in full: {self._fault}")
             return
         width, verbosity = terminalreporter._tw.fullwidth, self._config.option.verbose
         view = view_run(
@@ -194,12 +206,24 @@ class Recorder:
 
     def _add(self, case: CaseRecord) -> None:
         assert self._store is not None
-        self._store.add_case(self._run_id, case)
-        self._finished += 1
-        self._money_errors |= case.error_kind in MONEY_KINDS
+        try:
+            self._store.add_case(self._run_id, case)
+        except StoreError as error:
+            self._break_off(error)
+            return
+        self._money_errors |= is_unmeasurable(case.key.suite, case.error_kind, self._thresholds)
         if case.outcome == "missed":
             self._missed.append(case.key.nodeid)
         self._progress.add(case.outcome, stored_case(self._run_id, case).cost_usd if case.calls else 0.0)
+
+    def _break_off(self, error: StoreError) -> None:
+        """Start no further test: what would be paid for could not be kept."""
+        if self._fault is None:
+            self._fault = str(error)
+            distributed = self._config.pluginmanager.getplugin("dsession")
+            for loop in (distributed, self._session):
+                if loop is not None:
+                    loop.shouldstop = "llmeval: the database cannot be written"
 
     def _count_failure(self, report: Any) -> None:
         self._failures += 1

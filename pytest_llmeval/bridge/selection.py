@@ -97,11 +97,6 @@ class Selection:
         """Whether evals that wait otherwise were asked for, by path or by ``-m``."""
         return self.by_mark or any(_lies_in(path, folder) for path in self._asked for folder in self.folders)
 
-    def is_eval_path(self, nodeid: str) -> bool:
-        """Whether a node id lies in a folder whose evals wait."""
-        path = self._config.rootpath / nodeid.partition("::")[0]
-        return any(_lies_in(path, folder) for folder in self.folders)
-
     def advice(self) -> str:
         """Return the arguments with which pytest runs what waits: the folder, or the mark where that was given."""
         folders = [folder for folder in self.folders if folder.is_dir()]

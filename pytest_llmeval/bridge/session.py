@@ -80,7 +80,20 @@ class Preparation:
                 for name, suite in facts.suites.items()
             }
             facts.problems += check_names(self.thresholds, seen, everything_collected=facts.all_collected)
+            facts.problems += self._unknown_prices(self.thresholds, facts)
         facts.problems = list(dict.fromkeys(facts.problems))
+
+    def _unknown_prices(self, thresholds: Thresholds, facts: CollectionFacts) -> list[str]:
+        """Return a problem for each rule on the cost of a model whose price nobody stated: it could never be judged."""
+        return [
+            f"{thresholds.shown_as}:{rule.line}: suites.{rule.suite}.cost_usd: the price of model {name!r} is not"
+            " known; give its prices in models.yaml, or take the rule out"
+            for suite in facts.suites
+            for rule in (thresholds.suites[suite].rules if suite in thresholds.suites else ())
+            for name, model in self.models.items()
+            if rule.metric == "cost_usd" and rule.model in (None, name)
+            if model.prices is None and model.spec.kind != "local"
+        ]
 
     def register_runner(self) -> None:
         """Let cases run in this process."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate import Verdict
 from pytest_llmeval.core.gate_case import JudgedCase
 from pytest_llmeval.core.text import storable
@@ -38,6 +39,8 @@ class SqliteStore:
         with readable_errors(path):
             _create(path)
             self._connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, check_same_thread=False)
+            self._file = path.absolute()
+            self._opened = _identity(self._file)
             try:
                 self._prepare()
             except BaseException:
@@ -125,6 +128,11 @@ class SqliteStore:
         The connection's own context, as an interrupt may strike between a BEGIN and what would take it back: all that
         is stored later would then be lost.
         """
+        if _identity(self._file) != self._opened:
+            raise StoreError(
+                f"{self.path}: the file was removed or replaced while the run was recorded; SQLite would write to the"
+                " old one, and nobody would find it"
+            )
         with readable_errors(self.path), self._connection:
             yield
 
@@ -162,6 +170,15 @@ def _create(path: Path) -> None:
             (path.parent / ".gitignore").write_text("*\n", encoding="ascii")
     with contextlib.suppress(FileExistsError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from another one of its name; None where there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _bindable(row: dict[str, Any]) -> dict[str, Any]:

@@ -101,6 +101,7 @@ def test_an_interrupt_of_the_waiting_thread_cancels_the_coroutine(loop: LoopThre
 
     def interrupt() -> None:
         started.wait(5)
+        time.sleep(0.1)  # until the main thread waits for the result
         os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=interrupt, daemon=True).start()

@@ -48,7 +48,7 @@ def test_the_projects_own_fixture_wins_and_the_summary_says_so(
     project.write(**{where: OWN_MODEL})
     result = project.run("evals", *dist_args)
     result.assert_outcomes(passed=1)
-    note = "note: fixture 'model' is the project's own here; this plugin's is 'llmeval_model'"
+    note = "note: fixture 'model' is the project's own here; ours is llmeval_model"
     assert result.stdout.str().count(note) == 1
 
 

@@ -66,6 +66,15 @@ def test_a_plain_lf_runs_the_ordinary_test_that_failed_alone(gated: Project) -> 
     assert remembered(gated) == {"evals/test_echo.py::test_echo[bad]", "tests/test_two.py::test_a"}
 
 
+def test_an_ordinary_test_beside_evals_is_remembered_and_forgotten_as_ever(gated: Project) -> None:
+    gated.write(evals__test_more_py="def test_more():\n    assert False\n")
+    gated.run("evals")
+    gated.run("--lf").assert_outcomes(failed=1)
+    gated.write(evals__test_more_py="def test_more():\n    assert True\n")
+    gated.run("--lf").assert_outcomes(passed=1)
+    assert remembered(gated) == {"evals/test_echo.py::test_echo[bad]"}
+
+
 @pytest.mark.parametrize("changed", [["--epochs=2"], ["--model=second"]])
 def test_lf_with_other_node_ids_runs_none_and_says_so(gated: Project, changed: list[str]) -> None:
     gated.run("evals")

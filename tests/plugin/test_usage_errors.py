@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_llmeval.store.sqlite import SqliteStore
 from tests.support.project import Project, jsonl
 
 PASS = "def test_echo(response):\n    pass\n"
@@ -331,8 +332,8 @@ def foreign(path: Path) -> None:
 
 
 def newer(path: Path) -> None:
+    SqliteStore(path).close()
     connection = sqlite3.connect(path)
-    connection.execute("CREATE TABLE schema_version (version INTEGER)")
     connection.execute("PRAGMA user_version = 999")
     connection.commit()
     connection.close()

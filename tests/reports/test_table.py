@@ -27,8 +27,8 @@ def test_a_wide_column_gives_way_in_its_middle() -> None:
 
 
 def test_numbers_and_ids_are_never_cut() -> None:
-    lines = table_lines(COLUMNS, ROWS, width=1)
-    assert [line.split()[-2:] for line in lines] == [["n", "id"], ["1", "abc"], ["1000", "d"]]
+    lines = table_lines(COLUMNS, [["short", "123456789012", "20250102-030405-abc123"]], width=1)
+    assert lines[1] == "short  123456789012  20250102-030405-abc123"
 
 
 def test_no_column_becomes_narrower_than_eight() -> None:

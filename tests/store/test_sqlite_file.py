@@ -275,6 +275,43 @@ def test_a_page_that_is_damaged_is_an_error_with_a_message(path: Path) -> None:
         list(store.cases("r"))
 
 
+def gone(path: Path) -> None:
+    path.unlink()
+
+
+def replaced(path: Path) -> None:
+    other = path.with_name("other.db")
+    SqliteStore(other).close()
+    os.replace(other, path)
+
+
+@pytest.mark.parametrize("lose", [gone, replaced], ids=lambda lose: lose.__name__)
+@pytest.mark.parametrize("write", ["case", "verdicts", "end"])
+def test_a_file_that_is_lost_while_a_run_is_recorded_is_noticed(
+    path: Path, lose: Callable[[Path], None], write: str
+) -> None:
+    """SQLite itself says nothing, and every later case would vanish."""
+    with closing(SqliteStore(path)) as store:
+        store.start_run(run("r"))
+        lose(path)
+        with pytest.raises(StoreError, match="the file was removed or replaced while the run was recorded"):
+            if write == "case":
+                store.add_case("r", record())
+            elif write == "verdicts":
+                store.set_verdicts("r", [])
+            else:
+                store.finish_run("r", END)
+
+
+def test_another_working_directory_is_no_lost_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with closing(SqliteStore(Path("a.db"))) as store:
+        (tmp_path / "sub").mkdir()
+        monkeypatch.chdir(tmp_path / "sub")
+        store.start_run(run("r"))
+    assert look(tmp_path / "a.db", "SELECT id FROM runs") == [{"id": "r"}]
+
+
 # Older and newer
 
 
