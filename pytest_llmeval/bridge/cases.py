@@ -55,7 +55,6 @@ class CaseRun:
     error: str | None = None
     outcome: str | None = None
     """Decided by setup or call; a teardown that breaks turns it into an error."""
-    prompt_shown: str | None = None
 
     @property
     def digest(self) -> str:
