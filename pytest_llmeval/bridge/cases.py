@@ -1,18 +1,23 @@
 """Cases: what a pytest item carries of its row, and what is gathered while it runs."""
 
+import concurrent.futures
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
+from pytest_llmeval.bridge.items import suite_of
 from pytest_llmeval.core.ids import input_digest
-from pytest_llmeval.core.types import Call, CaseKey, Sample
+from pytest_llmeval.core.types import Call, CaseKey, Response, Sample
 
 if TYPE_CHECKING:
     from pytest_llmeval.loaders.prompts import Prompt
     from pytest_llmeval.loaders.source import Dataset, RowRef
     from pytest_llmeval.scorers import ScoreBook
 
-__all__ = ["CaseParam", "CaseRun", "Eval"]
+__all__ = ["CaseParam", "CaseRun", "Eval", "key_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +56,16 @@ class CaseRun:
     book: "ScoreBook"
     started_at: str
     calls: list[Call] = field(default_factory=list)
+    asked: Counter[str] = field(default_factory=Counter)
+    """How often each request was made, by the digest in its name."""
+    position: int | None = None
+    """The place of the case among those whose responses are requested ahead; None for one that is not."""
+    reply: "concurrent.futures.Future[Response] | None" = None
+    """The answer to the case's own prompt, where its body runs ahead and needs it."""
+    turn: str = ""
+    """``ahead`` where the body of an async eval ran ahead, else why it did not."""
+    waited_s: float = 0.0
+    """Seconds for which the case waited for answers in its turn."""
     error_kind: str | None = None
     error: str | None = None
     outcome: str | None = None
@@ -60,3 +75,14 @@ class CaseRun:
     def digest(self) -> str:
         """The digest of the row's input and target."""
         return input_digest(self.sample.input, self.sample.target)
+
+
+def key_of(item: pytest.Item, param: CaseParam) -> CaseKey:
+    """Return what identifies a case within its run."""
+    return CaseKey(
+        nodeid=item.nodeid,
+        suite=suite_of(item, param),
+        sample_id=param.sample_id,
+        model=param.model,
+        epoch=param.epoch,
+    )

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from pytest_llmeval.bridge.cases import CaseParam, Eval
+from pytest_llmeval.bridge.code_digests import code_digest
 from pytest_llmeval.bridge.items import PARAM
 from pytest_llmeval.core.errors import DatasetError, UserError
 from pytest_llmeval.core.ids import node_part
@@ -31,6 +32,9 @@ class Reading:
     """What was read of one function's dataset."""
 
     eval: Eval
+    code_digest: str
+    digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+    """Over the rows taken."""
     cases: int = 0
     """Items that were made of it, before any parametrize of the user's."""
     slices: set[str] = field(default_factory=set)
@@ -86,7 +90,7 @@ class CaseMaker:
         """
         where = metafunc.definition.nodeid
         try:
-            reading = Reading(self._eval(metafunc, marker, where))
+            reading = Reading(self._eval(metafunc, marker, where), code_digest(metafunc.function))
             sets = list(self._parameter_sets(reading))
         except UserError as error:
             self.problems.append(str(error))
@@ -165,6 +169,7 @@ class CaseMaker:
                 checked.wrong.append(str(error))
                 continue
             self._digest.update(b"%x;" % ref.checksum)
+            reading.digest.update(b"%x;" % ref.checksum)
             yield ref, sample.id, marks
         self.problems += checked.problems()
 

@@ -13,18 +13,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llmeval.bridge.fixtures import FIXTURE_NAMES
-from pytest_llmeval.bridge.items import cases_in, param_of, suite_of
+from pytest_llmeval.bridge.items import SESSION_KEY, cases_in, param_of, suite_of
 from pytest_llmeval.bridge.selection import Selection, holds_for
 from pytest_llmeval.core.text import printable
 
 if TYPE_CHECKING:
+    from pytest_llmeval.bridge.cases import Eval
     from pytest_llmeval.bridge.facts import CollectionFacts, SuiteFacts
     from pytest_llmeval.bridge.session import Preparation
 
 __all__ = ["Conductor"]
 
 _FACTS = "llmeval_facts"
-_NOTE = "llmeval_note"
+_SOCKET = "llmeval_socket"
 
 
 class Conductor:
@@ -36,23 +37,24 @@ class Conductor:
         self.selection.widen_testpaths()
         self.is_worker = hasattr(config, "workerinput")
         self.facts: CollectionFacts | None = None
-        note = getattr(config, "workerinput", {}).get(_NOTE)
-        self._note = Path(note) if note else None
+        socket = getattr(config, "workerinput", {}).get(_SOCKET)
+        self._socket = Path(socket) if socket else None
         self._preparation: Preparation | None = None
         self._waiting = 0
         self._caseless: set[str] = set()
         self._notes: list[str] = []
         self._no_cut: Counter[str] = Counter()
+        self._done: dict[str, tuple[Eval, Counter[str]]] = {}
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        """Tell an xdist worker where it will find the address of the embedded model; no file is made yet."""
+        """Tell an xdist worker where it will reach the engine; no file is made yet."""
         import secrets
         import tempfile
 
-        if self._note is None:
-            self._note = Path(tempfile.gettempdir()) / f"llmeval-{secrets.token_hex(16)}" / "server.json"
-        node.workerinput[_NOTE] = str(self._note)
+        if self._socket is None:
+            self._socket = Path(tempfile.gettempdir()) / f"llmeval-{secrets.token_hex(8)}" / "engine"
+        node.workerinput[_SOCKET] = str(self._socket)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
@@ -76,6 +78,7 @@ class Conductor:
         result = yield
         if self._preparation is not None or self._waiting:
             self._drop_unmatched_last_failed(items)
+            self._drop_finished(items)
             self._conclude(session, items)
         return result
 
@@ -101,9 +104,19 @@ class Conductor:
 
             self._begin(CollectionFacts.from_json(text))
 
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Keep the session where the line to the engine can stop it."""
+        if self.is_worker:
+            self.config.stash[SESSION_KEY] = session
+
+    def pytest_unconfigure(self) -> None:
+        """End what ran in the background."""
+        if self._preparation is not None:
+            self._preparation.close()
+
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Say in one line how many evals wait."""
-        if self.facts is not None and self.facts.selected:
+        if self.facts is not None and self.facts.is_run:
             return
         for note in self.facts.notes if self.facts is not None else ():
             terminalreporter.write_line(printable(f"llmeval: {note}"))
@@ -117,7 +130,7 @@ class Conductor:
         if self._preparation is None:
             from pytest_llmeval.bridge.session import Preparation
 
-            self._preparation = Preparation(self.config, os.environ, note=self._note)
+            self._preparation = Preparation(self.config, os.environ, socket=self._socket)
         return self._preparation
 
     def _drop_uncalled(self, items: list[pytest.Item]) -> None:
@@ -146,6 +159,18 @@ class Conductor:
             self._drop(items, cases)
             self._notes.append("--lf: no eval that failed is among these (other --model or --epochs?); none was run")
 
+    def _drop_finished(self, items: list[pytest.Item]) -> None:
+        """Leave out the cases that ended in an earlier session of a resumed run."""
+        resumed = self._preparation.resumed if self._preparation is not None else None
+        if resumed is None:
+            return
+        from pytest_llmeval.bridge.cases import key_of
+
+        ended = [(item, param) for item, param in cases_in(items) if resumed.has_ended(key_of(item, param))]
+        for item, param in ended:
+            self._done.setdefault(suite_of(item, param), (param.eval, Counter()))[1][param.model] += 1
+        self._drop(items, [item for item, _ in ended])
+
     def _is_uncalled(self, item: pytest.Item) -> bool:
         param = param_of(item)
         if param is not None:
@@ -163,7 +188,7 @@ class Conductor:
 
     def _selects_eval(self, facts: "CollectionFacts", items: list[pytest.Item]) -> bool:
         """Whether a case is left, or a function that would have given some; where nothing is left, any such one."""
-        return bool(facts.selected) or (any(map(self._is_caseless, items)) if items else bool(self._caseless))
+        return facts.is_run or (any(map(self._is_caseless, items)) if items else bool(self._caseless))
 
     def _conclude(self, session: pytest.Session, items: list[pytest.Item]) -> None:
         """Gather the facts of this collection and act on them, here or in the controller."""
@@ -180,7 +205,7 @@ class Conductor:
             if facts.problems:
                 items.clear()
             self._tell(facts)
-        if facts.selected and not facts.problems and not facts.count_only:
+        if facts.is_run and not facts.problems and not facts.count_only:
             self._prepared().register_runner()
 
     def _stop_at_broken_modules(
@@ -188,7 +213,7 @@ class Conductor:
     ) -> None:
         """Run no eval in a worker where a module could not be imported: without xdist pytest itself stops there."""
         goes_on = not session.testsfailed or self.config.option.continue_on_collection_errors
-        if self.is_worker and facts.selected and not goes_on:
+        if self.is_worker and facts.is_run and not goes_on:
             self._drop(items, [item for item, _ in cases_in(items)])
             facts.suites = {}
             facts.notes = ["a module could not be imported; no eval was run"]
@@ -208,8 +233,11 @@ class Conductor:
                 facts.notes += [note for note in _shadowed(item) if note not in facts.notes]
             expected = found[suite].expected
             expected[param.model] = expected.get(param.model, 0) + 1
+        for suite, (eval_, done) in self._done.items():
+            found.setdefault(suite, self._preparation.suite_facts(eval_)).done = dict(done)
         for suite, suite_facts in found.items():
-            missing = suite_facts.made - sum(suite_facts.expected.values()) - self._no_cut[suite]
+            counted = sum(suite_facts.expected.values()) + sum(suite_facts.done.values())
+            missing = suite_facts.made - counted - self._no_cut[suite]
             if missing > 0:
                 suite_facts.left_out.append(f"{missing} cases were not selected")
         facts.suites = found
@@ -228,7 +256,7 @@ class Conductor:
         self.facts = facts
         if facts.problems:
             raise pytest.UsageError(printable("\n".join(facts.problems)))
-        if facts.selected and not facts.count_only:
+        if facts.is_run and not facts.count_only:
             self._prepared().register_recorder(facts)
 
 

@@ -18,10 +18,16 @@ class SuiteFacts:
     """False where ``--limit`` stopped the reading."""
     prompt: str = ""
     prompt_digest: str = ""
+    rows_digest: str = ""
+    """sha256 in hex over the rows taken, in their order."""
+    code_digest: str = ""
+    """sha256 in hex over the source of the test function and of the project's own scorers that it names."""
     made: int = 0
     """How many cases its rows gave, before anything but ``--limit`` and ``--slice`` left some out."""
     expected: dict[str, int] = field(default_factory=dict)
     """How many cases of each model are to run."""
+    done: dict[str, int] = field(default_factory=dict)
+    """How many cases of each model had ended in an earlier session of a resumed run."""
     left_out: list[str] = field(default_factory=list)
     """What left out cases, ``-m`` apart; empty where the run is not partial."""
 
@@ -33,6 +39,10 @@ class CollectionFacts:
     suites: dict[str, SuiteFacts] = field(default_factory=dict)
     models: dict[str, str] = field(default_factory=dict)
     """The spec of each model, by its name."""
+    model_digests: dict[str, str] = field(default_factory=dict)
+    """sha256 in hex over the spec and the parameters of each model, by its name."""
+    changed: list[str] = field(default_factory=list)
+    """What is not as it was when the resumed run began."""
     dataset_digest: str = ""
     waiting: int = 0
     """Marked functions that nobody asked for."""
@@ -48,6 +58,16 @@ class CollectionFacts:
     def selected(self) -> int:
         """How many cases are to run."""
         return sum(sum(suite.expected.values()) for suite in self.suites.values())
+
+    @property
+    def done(self) -> int:
+        """How many had ended in an earlier session of a resumed run."""
+        return sum(sum(suite.done.values()) for suite in self.suites.values())
+
+    @property
+    def is_run(self) -> bool:
+        """Whether the session records a run: one of its own, or the rest of a resumed one."""
+        return bool(self.selected or self.done)
 
     @property
     def worth_telling(self) -> bool:

@@ -8,6 +8,7 @@ from pytest_llmeval.bridge.items import param_of, run_of
 
 if TYPE_CHECKING:
     from pytest_llmeval.bridge.cases import CaseRun
+    from pytest_llmeval.bridge.handles import CaseModel
     from pytest_llmeval.core.types import Model, Response, Sample
     from pytest_llmeval.scorers import ScoreBook
 
@@ -43,9 +44,9 @@ def llmeval_model(request: pytest.FixtureRequest) -> "Model":
 
 
 @pytest.fixture
-def llmeval_response(llmeval_model: "Model") -> "Response":
-    """The model's answer to the prompt of this case."""
-    return llmeval_model.generate_sync()
+def llmeval_response(llmeval_model: "CaseModel") -> "Response":
+    """The model's answer to the prompt of this case, requested ahead of time."""
+    return llmeval_model.respond()
 
 
 @pytest.fixture

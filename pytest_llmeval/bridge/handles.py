@@ -1,23 +1,31 @@
 """What the fixture ``model`` hands to a test: one model, bound to the case that uses it."""
 
 import asyncio
+import time
+from collections.abc import Mapping
 from typing import Any
 
 from pytest_llmeval.bridge.cases import CaseRun, Eval
+from pytest_llmeval.core.calls import answered, ask_name, failed
 from pytest_llmeval.core.errors import CallError
 from pytest_llmeval.core.loop import LoopThread
-from pytest_llmeval.core.transport import plain
-from pytest_llmeval.core.types import Backend, Call, Message, Request, Response
+from pytest_llmeval.core.types import Ask, Asker, Message, Request, Response, Sample
 from pytest_llmeval.loaders.prompts import as_messages
 
-__all__ = ["CaseModel"]
+__all__ = ["CaseModel", "own_request"]
+
+
+def own_request(eval_: Eval, sample: Sample) -> Request:
+    """Return the request that a case's own prompt makes."""
+    return Request(messages=eval_.prompt.render(sample), params=eval_.params)
 
 
 class CaseModel:
     """A model in one case: it knows the case's prompt and records every call."""
 
-    def __init__(self, backend: Backend, *, eval_: Eval, run: CaseRun, loop: LoopThread) -> None:
-        self._backend = backend
+    def __init__(self, name: str, asker: Asker, *, eval_: Eval, run: CaseRun, loop: LoopThread) -> None:
+        self._name = name
+        self._asker = asker
         self._eval = eval_
         self._run = run
         self._loop = loop
@@ -28,7 +36,7 @@ class CaseModel:
     @property
     def name(self) -> str:
         """The model's name, as it stands in node ids."""
-        return self._backend.name
+        return self._name
 
     async def generate(self, messages: str | list[Message] | None = None, **params: Any) -> Response:
         """Return the model's answer; None sends the case's own prompt, anything else is sent as it is.
@@ -48,46 +56,59 @@ class CaseModel:
 
     def generate_sync(self, messages: str | list[Message] | None = None, **params: Any) -> Response:
         """Return the model's answer, as ``generate`` does, from a test that is not async."""
-        return self._loop.run(self._ask(self._request(messages, params)))
+        return self._waited(self._request(messages, params), position=None)
 
-    def _request(self, messages: str | list[Message] | None, params: dict[str, Any]) -> Request:
+    def respond(self) -> Response:
+        """Return the answer to the case's own prompt, which may have been requested ahead of time."""
+        reply = self._run.reply
+        if reply is None:
+            return self._waited(self._request(None, {}), position=self._run.position)
+        start = time.monotonic()
+        try:
+            return reply.result()
+        finally:
+            self._run.waited_s += time.monotonic() - start
+
+    async def respond_ahead(self) -> Response:
+        """Return that answer to a body that runs before its turn, and keep it for the fixture ``response``."""
+        assert self._run.reply is not None
+        try:
+            response = await self._ask(self._request(None, {}), position=self._run.position)
+        except BaseException as error:
+            self._run.reply.set_exception(error)
+            raise
+        self._run.reply.set_result(response)
+        return response
+
+    def _waited(self, request: Request, *, position: int | None) -> Response:
+        start = time.monotonic()
+        try:
+            return self._loop.run(self._ask(request, position=position))
+        finally:
+            self._run.waited_s += time.monotonic() - start
+
+    def _request(self, messages: str | list[Message] | None, params: Mapping[str, Any]) -> Request:
+        if messages is None and not params:
+            return own_request(self._eval, self._run.sample)
         chat = self._eval.prompt.render(self._run.sample) if messages is None else as_messages(messages, "messages")
         return Request(messages=chat, params={**self._eval.params, **params})
 
-    async def _ask(self, request: Request) -> Response:
+    async def _ask(self, request: Request, *, position: int | None = None) -> Response:
+        ask = Ask(case=self._run.key, model=self.name, request=request, position=position)
+        name = ""
         try:
-            response = await self._backend.complete(request)
+            name, ask = self._numbered(ask)
+            response = await self._asker.ask(ask)
         except CallError as error:
-            self._run.calls.append(self._failed(request, error))
+            self._run.calls.append(failed(ask, error, name))
             raise
-        self._run.calls.append(self._answered(request, response))
+        self._run.calls.append(answered(ask, response, name))
         return response
 
-    def _answered(self, request: Request, response: Response) -> Call:
-        return Call(
-            role="model",
-            model=self.name,
-            request=plain(request),
-            response=response.text,
-            status="ok",
-            attempts=response.attempts,
-            latency_s=response.latency_s,
-            input_tokens=response.usage.input_tokens,
-            output_tokens=response.usage.output_tokens,
-            cost_usd=response.cost_usd,
-            cached=response.cached,
-        )
-
-    def _failed(self, request: Request, error: CallError) -> Call:
-        return Call(
-            role="model",
-            model=self.name,
-            request=plain(request),
-            response=None,
-            status=str(error.kind),
-            attempts=error.attempts,
-            latency_s=error.latency_s,
-            input_tokens=None,
-            output_tokens=None,
-            cost_usd=None,
-        )
+    def _numbered(self, ask: Ask) -> tuple[str, Ask]:
+        """Return the name of a call, and its ask with the number that this request has in the case."""
+        stem = ask_name(ask).rpartition("-")[0]
+        self._run.asked[stem] += 1
+        nth = self._run.asked[stem]
+        numbered = ask if nth == 1 else Ask(case=ask.case, model=ask.model, request=ask.request, nth=nth)
+        return f"{stem}-{nth}", numbered

@@ -1,6 +1,6 @@
 """Items that are cases: how to tell them from other tests, without importing anything they need to run."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -8,11 +8,12 @@ import pytest
 if TYPE_CHECKING:
     from pytest_llmeval.bridge.cases import CaseParam, CaseRun
 
-__all__ = ["PARAM", "RUN_KEY", "cases_in", "param_of", "run_of", "suite_of"]
+__all__ = ["PARAM", "RUN_KEY", "SESSION_KEY", "cases_in", "param_of", "run_of", "suite_of"]
 
 PARAM = "llmeval_case"
 """The name under which a case's parameter stands in its item's callspec."""
 RUN_KEY = pytest.StashKey["CaseRun"]()
+SESSION_KEY = pytest.StashKey[pytest.Session]()
 
 
 def param_of(item: pytest.Item) -> "CaseParam | None":
@@ -32,7 +33,7 @@ def run_of(item: pytest.Item) -> "CaseRun | None":
     return item.stash.get(RUN_KEY, None)
 
 
-def cases_in(items: list[pytest.Item]) -> Iterator[tuple[pytest.Item, "CaseParam"]]:
+def cases_in(items: Iterable[pytest.Item]) -> Iterator[tuple[pytest.Item, "CaseParam"]]:
     """Yield the items that are cases, with what they carry."""
     for item in items:
         param = param_of(item)

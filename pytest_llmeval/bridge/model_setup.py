@@ -1,11 +1,6 @@
 """How a process gets at the models that its session asks."""
 
-import json
-import os
-import shutil
-import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 from pytest_llmeval.bridge.settings import Settings
 from pytest_llmeval.core.errors import CallError, ErrorKind
@@ -13,24 +8,37 @@ from pytest_llmeval.core.types import Backend
 from pytest_llmeval.models.local_server import LocalServer
 from pytest_llmeval.models.local_weights import default_cache_dir, fetch_smollm2
 from pytest_llmeval.models.named import NamedModel
-from pytest_llmeval.models.redaction import Redactor
+from pytest_llmeval.models.redaction import Redactor, secrets_in
 from pytest_llmeval.models.registry import open_model
-from pytest_llmeval.models.retry import RetryPolicy
+from pytest_llmeval.models.retry import RetryPolicy, Slot
 
 __all__ = ["EmbeddedModel", "Opener"]
 
-_WAIT_STEP_S = 0.05
-_WAIT_S = 600.0
-
 
 class Opener:
-    """Opens the models of this process, all with the session's time limit and its secrets kept out of messages."""
+    """Opens the models of a session, all under its limits and with its secrets kept out of messages."""
 
-    def __init__(self, settings: Settings, models: Mapping[str, NamedModel], address: Callable[[], tuple[str, str]]):
+    def __init__(
+        self,
+        settings: Settings,
+        models: Mapping[str, NamedModel],
+        *,
+        slots: Callable[[str], Slot],
+        address: Callable[[], tuple[str, str]],
+    ) -> None:
+        """Prepare.
+
+        Args:
+            settings: of the session.
+            models: by name.
+            slots: from an account to what is entered around each request to it.
+            address: base URL and key of the embedded model's server.
+        """
         self._settings = settings
         self._models = models
+        self._slots = slots
         self._address = address
-        self._redactor = Redactor()
+        self._redactor = Redactor(secrets_in(settings.environ))
 
     def __call__(self, name: str) -> Backend:
         """Return the backend of a model of this session."""
@@ -38,55 +46,34 @@ class Opener:
             self._models[name],
             environ=self._settings.environ,
             policy=RetryPolicy(timeout_s=self._settings.timeout_s),
+            slots=self._slots,
+            transport=self._settings.transport,
             redactor=self._redactor,
             local_address=self._address,
         )
 
 
 class EmbeddedModel:
-    """The server of the embedded model: the process that the user started owns it, workers learn its address.
+    """The server of the embedded model, for as long as the session asks it."""
 
-    The owner writes the address into a file whose name it told the workers before they started; they wait for it.
-    """
-
-    def __init__(self, note: Path | None) -> None:
-        """Stand for the server.
-
-        Args:
-            note: the file for the address, in a folder of its own that the owner makes; None where nobody else asks.
-        """
-        self._note = note
+    def __init__(self) -> None:
         self._server: LocalServer | None = None
 
     def start(self, report: Callable[[str], None], environ: Mapping[str, str]) -> None:
-        """Fetch the weights where they are missing, start the server and tell the workers where it is.
+        """Fetch the weights where they are missing and start the server.
 
         Raises:
             ModelError: the weights cannot be had or the server does not start.
         """
         self._server = LocalServer.start(fetch_smollm2(default_cache_dir(), report, environ=environ))
-        if self._note is not None:
-            self._note.parent.mkdir(mode=0o700)
-            draft = self._note.with_suffix(".tmp")
-            draft.write_text(json.dumps([self._server.base_url, self._server.api_key]), encoding="ascii")
-            os.replace(draft, self._note)
 
     def address(self) -> tuple[str, str]:
-        """Return base URL and key of the server, in a worker once its owner wrote them down."""
-        if self._server is not None:
-            return self._server.base_url, self._server.api_key
-        deadline = time.monotonic() + _WAIT_S
-        while self._note is not None and time.monotonic() < deadline:
-            if self._note.exists():
-                base_url, key = json.loads(self._note.read_text("ascii"))
-                return base_url, key
-            time.sleep(_WAIT_STEP_S)
-        raise CallError("the server of local:smollm2 did not come up", kind=ErrorKind.CONNECTION)
+        """Return base URL and key of the server."""
+        if self._server is None:
+            raise CallError("the server of local:smollm2 is not running", kind=ErrorKind.CONNECTION)
+        return self._server.base_url, self._server.api_key
 
     def stop(self) -> None:
-        """End the server and remove the note, where this process owns them."""
-        if self._server is None:
-            return
-        self._server.stop()
-        if self._note is not None:
-            shutil.rmtree(self._note.parent, ignore_errors=True)
+        """End the server, where it was started."""
+        if self._server is not None:
+            self._server.stop()

@@ -23,6 +23,8 @@ class Option:
     many: bool = False
     """Whether it may be given several times; ini key and variable then hold several, quoted as in a shell."""
     short: bool = True
+    is_flag: bool = False
+    """Whether it takes no value; ini key and variable then hold ``true`` or ``false``."""
 
     @property
     def long_flag(self) -> str:
@@ -55,6 +57,41 @@ def _seconds(text: str) -> float:
     return number
 
 
+def _rate(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < 1e12:
+        raise ValueError("expected a number above 0")
+    return number
+
+
+def _money(text: str) -> float:
+    try:
+        number = float(text.removeprefix("$"))
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < 1e9:
+        raise ValueError("expected US dollars from 0")
+    return number
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"expected one of {', '.join(words)}")
+        return text
+
+    return parse
+
+
+def _flag(text: str) -> bool:
+    if text.lower() not in ("true", "false", "1", "0"):
+        raise ValueError("expected true or false")
+    return text.lower() in ("true", "1")
+
+
 def _filled(text: str) -> str:
     if not text.strip():
         raise ValueError("expected a text that is not empty")
@@ -68,9 +105,38 @@ OPTIONS = (
         name="slice", metavar="NAME", parse=_filled, many=True, help="rows of this slice; repeat it for any of them"
     ),
     Option(name="epochs", metavar="K", parse=_count, help="run every row K times (default 1)"),
+    Option(
+        name="max-connections", metavar="N", parse=_count, help="requests in flight, over all workers (default 32)"
+    ),
+    Option(name="rpm", metavar="N", parse=_rate, help="requests a minute to one account, over all workers"),
+    Option(name="tpm", metavar="N", parse=_rate, help="tokens a minute of one account, over all workers"),
+    Option(name="max-cost", metavar="USD", parse=_money, help="what this session may spend"),
+    Option(
+        name="cache",
+        metavar="off|use|refresh|only",
+        parse=_one_of("off", "use", "refresh", "only"),
+        help="answers of earlier runs: not used (default), used, asked for again, or all there is",
+    ),
+    Option(name="resume", metavar="RUN|last", parse=_filled, help="go on with a run that did not end"),
+    Option(
+        name="resume-changed",
+        metavar="",
+        parse=_flag,
+        short=False,
+        is_flag=True,
+        help="go on though dataset, prompt, model or code changed; the run can be no baseline",
+    ),
     Option(name="timeout-s", metavar="S", parse=_seconds, help="seconds for one call with its retries (default 120)"),
     Option(name="thresholds", metavar="PATH", parse=_filled, help="rules of the gate (default thresholds.yaml)"),
     Option(name="run-name", metavar="TEXT", parse=_filled, help="name of the run in the database"),
+    Option(name="prices", metavar="PATH", parse=_filled, short=False, help="prices of models, over the shipped ones"),
+    Option(
+        name="transport",
+        metavar="auto|lean|sdk",
+        parse=_one_of("auto", "lean", "sdk"),
+        short=False,
+        help="how OpenAI-compatible servers are asked: lean, or through the SDK (auto: where a proxy is set)",
+    ),
     Option(name="db", metavar="PATH", parse=_filled, short=False, help="database (default .llmeval/llmeval.db)"),
 )
 
@@ -81,15 +147,11 @@ def add_options(parser: pytest.Parser) -> None:
         "llmeval", "evals of language models (each --llmeval-NAME is also --NAME where that is free)"
     )
     for option in OPTIONS:
-        group.addoption(
-            option.long_flag,
-            action="append" if option.many else "store",
-            dest=option.key,
-            metavar=option.metavar,
-            type=_checked(option),
-            default=None,
-            help=option.help,
-        )
+        taking: dict[str, Any] = {"action": "store_true"}
+        if not option.is_flag:
+            action = "append" if option.many else "store"
+            taking = {"action": action, "metavar": option.metavar, "type": _checked(option)}
+        group.addoption(option.long_flag, dest=option.key, default=None, help=option.help, **taking)
         parser.addini(option.key, f"{option.help} (as {option.long_flag})", type="string", default=None)
     parser.addini("llmeval_paths", "folders whose evals wait until they are asked for", type="args", default=["evals"])
 

@@ -1,17 +1,21 @@
 """Recording a run in the process that the user started: every finished case, the gate, the exit status, the summary."""
 
 import os
+import socket
 import textwrap
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from pytest_llmeval.bridge.facts import CollectionFacts
 from pytest_llmeval.bridge.git_state import git_state
-from pytest_llmeval.bridge.model_setup import EmbeddedModel
+from pytest_llmeval.bridge.engine_room import EngineRoom
+from pytest_llmeval.bridge.interrupts import late_reports, raised_as_interrupt
 from pytest_llmeval.bridge.outcomes import KEY_ATTRIBUTE, KIND_ATTRIBUTE, OUTCOME_ATTRIBUTE, RECORD_ATTRIBUTE
 from pytest_llmeval.bridge.progress import Progress
+from pytest_llmeval.bridge.resuming import Resumed
 from pytest_llmeval.bridge.settings import Settings
 from pytest_llmeval.core.errors import ErrorKind, StoreError, UserError
 from pytest_llmeval.core.gate import GateResult, judge
@@ -41,8 +45,9 @@ class Recorder:
         settings: Settings,
         facts: CollectionFacts,
         *,
+        room: EngineRoom,
         thresholds: Thresholds | None,
-        embedded: EmbeddedModel | None,
+        resumed: Resumed | None,
     ) -> None:
         """Prepare; nothing is opened before ``begin``.
 
@@ -50,16 +55,18 @@ class Recorder:
             config: of the session.
             settings: of the session.
             facts: what is to run.
+            room: where the calls are made.
             thresholds: the rules; None for none.
-            embedded: the embedded model, where a case asks it.
+            resumed: the run that goes on; None for a new one.
         """
         self._config = config
         self._settings = settings
         self._facts = facts
         self._thresholds = thresholds or Thresholds()
-        self._embedded = embedded
+        self._room = room
+        self._resumed = resumed
         self._store: SqliteStore | None = None
-        self._run_id = new_run_id()
+        self._run_id = resumed.run.id if resumed is not None else new_run_id()
         self._open: dict[str, CaseKey] = {}
         self._missed: list[str] = []
         self._failures = 0
@@ -80,13 +87,21 @@ class Recorder:
             return
         terminal = self._config.pluginmanager.getplugin("terminalreporter")
         try:
-            if self._embedded is not None:
-                self._embedded.start(terminal.write_line if terminal else print, self._settings.environ)
+            self._room.start_models(terminal.write_line if terminal else print)
             store = SqliteStore(self._settings.db)
-            store.start_run(self._run())
+            run = self._run()
+            self._run_settings = run.settings
+            if self._resumed is not None:
+                store.absorb_journals(run.id)
+                store.resume_run(run)
+            else:
+                store.start_run(run)
             self._store = store
+            self._room.start(run, resumed=self._resumed is not None, on_fault=self._break_off)
         except UserError as error:
             raise pytest.UsageError(str(error)) from None
+        self._signals = raised_as_interrupt()
+        self._signals.__enter__()
         self._progress = Progress(
             self._facts.selected, self._write_line, is_terminal=bool(terminal and terminal.isatty)
         )
@@ -123,12 +138,22 @@ class Recorder:
         elif report.nodeid in self._open and report.when == "???":
             self._add(_crashed(self._open.pop(report.nodeid)))
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Make no further call, take what the workers still have to tell, and wait a moment for what is paid."""
+        self._room.stop_soon(ErrorKind.INTERRUPTED, "interrupted")
+        late_reports(self._config)
+        self._room.drain()
+
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
         """Judge the run and set the status, after plugins that count failures of their own."""
         result = yield
         if self._store is not None:
             try:
+                journal = self._room.close()
+                if journal is not None and self._fault is None:
+                    self._store.absorb(journal)
                 if self._fault is None:
                     self._conclude(session, self._store)
             except StoreError as error:
@@ -170,8 +195,8 @@ class Recorder:
         """Close the database and end the embedded model."""
         if self._store is not None:
             self._store.close()
-        if self._embedded is not None:
-            self._embedded.stop()
+            self._signals.__exit__(None, None, None)
+        self._room.end_models()
 
     def _run(self) -> Run:
         git = git_state(self._config.rootpath)
@@ -179,11 +204,15 @@ class Recorder:
             name: {
                 "prompt": suite.prompt,
                 "prompt_digest": suite.prompt_digest,
-                "expected": suite.expected,
+                "rows_digest": suite.rows_digest,
+                "code_digest": suite.code_digest,
+                "expected": self._expected_of(name),
                 "left_out": suite.left_out,
             }
             for name, suite in self._facts.suites.items()
         }
+        if self._resumed is not None:
+            return self._continued(self._resumed.run, suites)
         return Run(
             id=self._run_id,
             name=self._settings.run_name,
@@ -197,12 +226,42 @@ class Recorder:
             settings={
                 "options": self._settings.recorded(),
                 "models": self._facts.models,
+                "model_digests": self._facts.model_digests,
                 "suites": suites,
                 "markexpr": self._config.getoption("markexpr", ""),
                 "partial": self._is_partial(),
             },
             process_started=process_started(os.getpid()),
         )
+
+    def _continued(self, run: Run, suites: dict[str, Any]) -> Run:
+        """Return the row of a run that goes on: as it began, in a new process, with a note of this session."""
+        session = {"at": utc_now(), "version": __version__, "changed": self._facts.changed}
+        settings = {
+            **run.settings,
+            "suites": {**run.settings.get("suites", {}), **suites},
+            "partial": bool(run.settings.get("partial")),
+            "resumes": [*run.settings.get("resumes", []), session],
+        }
+        return replace(
+            run,
+            settings=settings,
+            pid=os.getpid(),
+            host=socket.gethostname(),
+            process_started=process_started(os.getpid()),
+            end=None,
+        )
+
+    def _expected_of(self, suite: str) -> dict[str, int]:
+        """Return how many cases of each model the run has: those of this session, those done, and those before."""
+        facts, before = self._facts.suites[suite], {}
+        if self._resumed is not None:
+            before = self._resumed.run.settings.get("suites", {}).get(suite, {}).get("expected", {})
+        models = [*facts.expected, *facts.done, *before]
+        return {
+            model: max(facts.expected.get(model, 0) + facts.done.get(model, 0), before.get(model, 0))
+            for model in dict.fromkeys(models)
+        }
 
     def _add(self, case: CaseRecord) -> None:
         assert self._store is not None
@@ -220,6 +279,7 @@ class Recorder:
         """Start no further test: what would be paid for could not be kept."""
         if self._fault is None:
             self._fault = str(error)
+            self._room.stop_soon(ErrorKind.STORAGE, f"no further call is made: {error}")
             distributed = self._config.pluginmanager.getplugin("dsession")
             for loop in (distributed, self._session):
                 if loop is not None:
@@ -238,8 +298,8 @@ class Recorder:
         if not self._is_stopped:
             expected = {
                 (suite, model): count
-                for suite, facts in self._facts.suites.items()
-                for model, count in facts.expected.items()
+                for suite, facts in self._run_settings["suites"].items()
+                for model, count in facts["expected"].items()
             }
             cases = store.judged_cases(self._run_id)
             self._gate = judge(self._thresholds, cases, collected=expected, partial=self._is_partial())

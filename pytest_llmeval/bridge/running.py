@@ -1,21 +1,20 @@
 """Running cases in this process: their setup, their bodies, their models."""
 
-import inspect
-from collections.abc import Callable, Generator, Mapping
-from typing import Any
+from collections.abc import Generator
 
 import pytest
 
+from pytest_llmeval.bridge.ahead import ResponsesAhead
+from pytest_llmeval.bridge.bodies import BodiesAhead, is_async
+from pytest_llmeval.bridge.calls import Calls
+from pytest_llmeval.bridge.case_start import new_run, read_row
 from pytest_llmeval.bridge.cases import CaseParam, CaseRun
 from pytest_llmeval.bridge.handles import CaseModel
-from pytest_llmeval.bridge.items import RUN_KEY, param_of, run_of, suite_of
+from pytest_llmeval.bridge.items import RUN_KEY, param_of, run_of
 from pytest_llmeval.bridge.outcomes import Reporter
-from pytest_llmeval.core.errors import CaseError, DatasetError, ErrorKind, ScorerError
-from pytest_llmeval.core.loop import LoopThread
+from pytest_llmeval.core.errors import ScorerError
 from pytest_llmeval.core.rules import Thresholds
-from pytest_llmeval.core.types import Backend, CaseKey, Sample
 from pytest_llmeval.scorers import ScoreBook, explain
-from pytest_llmeval.store.records import utc_now
 
 __all__ = ["AsyncBodies", "CaseRunner", "model_for"]
 
@@ -26,42 +25,55 @@ class CaseRunner:
     """The plugin object that runs cases; registered once a case is to run in this process."""
 
     def __init__(
-        self, config: pytest.Config, *, open_model: Callable[[str], Backend], thresholds: Thresholds | None
+        self, config: pytest.Config, calls: Calls, *, thresholds: Thresholds | None, max_connections: int
     ) -> None:
         """Prepare for the cases of this process.
 
         Args:
             config: of the session.
-            open_model: returns the backend of a model's name; called once for each.
+            calls: how they get answers.
             thresholds: the rules, which decide whether a miss fails its item; None for none.
+            max_connections: requests in flight at most; twice as many bodies run ahead.
         """
-        self.loop = LoopThread()
-        self.open_model = open_model
-        self._backends: dict[str, Backend] = {}
+        self.calls = calls
+        self.bodies: BodiesAhead | None = None
+        self._config = config
+        self._window = 2 * max_connections
         self._reporter = Reporter(thresholds)
+        self._responses: ResponsesAhead | None = None
         config.stash[RUNNER_KEY] = self
 
-    def backend(self, name: str) -> Backend:
-        """Return the backend of a model, opened on first use."""
-        if name not in self._backends:
-            self._backends[name] = self.open_model(name)
-        return self._backends[name]
+    def pytest_runtestloop(self, session: pytest.Session) -> None:
+        """Begin to request responses and to run bodies ahead."""
+        self._responses = ResponsesAhead(session.items, self.calls)
+        self.bodies = BodiesAhead(session, self.calls, place_of=self._responses.place_of, window=self._window)
+        if not (self._config.option.setuponly or self._config.option.setupplan):
+            self._responses.start()
+            self.bodies.advance()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        """Read the row of a case again before its fixtures are made."""
+        """Begin a case before its fixtures are made, or take up what its body gathered ahead of its turn."""
         param = param_of(item)
-        if param is None:
+        if param is None or self._responses is None or self.bodies is None:
             return
-        key = CaseKey(
-            nodeid=item.nodeid,
-            suite=suite_of(item, param),
-            sample_id=param.sample_id,
-            model=param.model,
-            epoch=param.epoch,
-        )
-        item.stash[RUN_KEY] = CaseRun(key=key, sample=_no_sample(param), book=ScoreBook(), started_at=utc_now())
-        item.stash[RUN_KEY].sample = _read(param)
+        started = self.bodies.run_of(item)
+        run = item.stash[RUN_KEY] = started or new_run(item, param)
+        self.bodies.advance(item)
+        if started is None:
+            run.position = self._responses.place_of(item)
+            read_row(run, param)
+
+    def pytest_runtest_teardown(self, item: pytest.Item) -> None:
+        """Forget a body that ran ahead of a turn which never came to it."""
+        if self.bodies is not None:
+            self.bodies.forget(item)
+
+    def pytest_sessionfinish(self) -> None:
+        """Ask for nothing more."""
+        if self._responses is not None and self.bodies is not None:
+            self._responses.stop()
+            self.bodies.stop()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, object, object]:
@@ -85,50 +97,28 @@ class CaseRunner:
             self._reporter.after(item, run, call, report)
         return report
 
-    def pytest_unconfigure(self) -> None:
-        """Close the models and end the loop."""
-        for backend in self._backends.values():
-            self.loop.run(backend.aclose())
-        self.loop.close()
-
 
 class AsyncBodies:
     """Runs the coroutine functions among the evals, whatever other async plugins are there."""
 
-    def __init__(self, loop: LoopThread) -> None:
-        self._loop = loop
+    def __init__(self, runner: CaseRunner) -> None:
+        self._runner = runner
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
         """Run the body of an async eval; leave every other test to pytest."""
-        if run_of(pyfuncitem) is None or not inspect.iscoroutinefunction(pyfuncitem.obj):
+        run = run_of(pyfuncitem)
+        if run is None or not is_async(pyfuncitem) or "anyio_backend" in pyfuncitem.funcargs:
             return None
-        if "anyio_backend" in pyfuncitem.funcargs:
-            return None
-        self._loop.run(pyfuncitem.obj(**_arguments(pyfuncitem)))
+        assert self._runner.bodies is not None
+        self._runner.bodies.run(pyfuncitem, run)
         return True
 
 
 def model_for(config: pytest.Config, run: CaseRun, param: CaseParam) -> CaseModel:
     """Return the model under test, bound to a case."""
-    runner = config.stash[RUNNER_KEY]
-    return CaseModel(runner.backend(param.model), eval_=param.eval, run=run, loop=runner.loop)
-
-
-def _no_sample(param: CaseParam) -> Sample:
-    return Sample(id=param.sample_id, input=None)
-
-
-def _read(param: CaseParam) -> Sample:
-    try:
-        return param.eval.dataset.read(param.ref)
-    except DatasetError as error:
-        raise CaseError(str(error), kind=ErrorKind.CODE) from None
-
-
-def _arguments(item: pytest.Function) -> Mapping[str, Any]:
-    names = inspect.signature(item.obj).parameters
-    return {name: item.funcargs[name] for name in names if name in item.funcargs}
+    calls = config.stash[RUNNER_KEY].calls
+    return CaseModel(param.model, calls.asker, eval_=param.eval, run=run, loop=calls.loop)
 
 
 def _settle(book: ScoreBook) -> None:

@@ -9,16 +9,21 @@ import pytest
 from pytest_llmeval.bridge.cases import Eval
 from pytest_llmeval.bridge.collect import CaseMaker
 from pytest_llmeval.bridge.facts import CollectionFacts, SuiteFacts
+from pytest_llmeval.bridge.items import SESSION_KEY
 from pytest_llmeval.bridge.model_choice import chosen_models, listed_models
 from pytest_llmeval.bridge.settings import Settings, resolve
 from pytest_llmeval.core.errors import UserError
 from pytest_llmeval.core.gate_names import check_names
+from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.rules import SuiteSeen, Thresholds
+from pytest_llmeval.core.strict_json import canonical
+from pytest_llmeval.core.transport import plain
 from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.store.check import check_database
 
 if TYPE_CHECKING:
-    from pytest_llmeval.bridge.model_setup import EmbeddedModel
+    from pytest_llmeval.bridge.calls import Calls
+    from pytest_llmeval.bridge.resuming import Resumed
 
 __all__ = ["Preparation"]
 
@@ -26,17 +31,18 @@ __all__ = ["Preparation"]
 class Preparation:
     """Made when the first eval that was asked for is met; what is wrong is gathered in ``problems``."""
 
-    def __init__(self, config: pytest.Config, environ: Mapping[str, str], *, note: Path | None) -> None:
+    def __init__(self, config: pytest.Config, environ: Mapping[str, str], *, socket: Path | None) -> None:
         """Prepare.
 
         Args:
             config: of the session.
             environ: the environment.
-            note: the file through which xdist workers learn the address of the embedded model; None without xdist.
+            socket: through which xdist workers reach the engine; None without xdist.
         """
         self.config = config
-        self._note = note
-        self._server: EmbeddedModel | None = None
+        self._socket = socket
+        self._calls: Calls | None = None
+        self.resumed: Resumed | None = None
         self.problems: list[str] = []
         self.settings: Settings | None = None
         self.thresholds: Thresholds | None = None
@@ -48,9 +54,11 @@ class Preparation:
         except UserError as error:
             self.problems.append(str(error))
             return
+        self._check_database(self.settings)
+        if self.settings.resume is not None and not self.problems:
+            self._find_resumed(self.settings.resume)
         self.maker = self._make_maker(self.settings)
         self.thresholds = self._load_thresholds(self.settings)
-        self._check_database(self.settings)
 
     def suite_facts(self, eval_: Eval) -> SuiteFacts:
         """Return what collection knows of the suite of a function, its cases not yet counted."""
@@ -62,6 +70,8 @@ class Preparation:
             read_to_end=not reading.limited,
             prompt=eval_.prompt.source,
             prompt_digest=eval_.prompt.digest,
+            rows_digest=reading.digest.hexdigest(),
+            code_digest=reading.code_digest,
             made=reading.cases,
             left_out=left_out,
         )
@@ -70,6 +80,9 @@ class Preparation:
         """Add what is not about single items: models, digest, and everything that is wrong."""
         facts.problems += self.problems
         facts.models = {name: model.spec.text for name, model in self.models.items()}
+        facts.model_digests = {
+            name: digest(canonical([model.spec.text, plain(model.params)])) for name, model in self.models.items()
+        }
         if self.maker is not None:
             facts.dataset_digest = self.maker.dataset_digest
             facts.problems += [*self.maker.problems, *self._doubled_suites(), *self.maker.unknown_slices()]
@@ -81,6 +94,9 @@ class Preparation:
             }
             facts.problems += check_names(self.thresholds, seen, everything_collected=facts.all_collected)
             facts.problems += self._unknown_prices(self.thresholds, facts)
+            facts.problems += self._unknown_budget(facts)
+        if self.resumed is not None:
+            self.resumed.compare(facts)
         facts.problems = list(dict.fromkeys(facts.problems))
 
     def _unknown_prices(self, thresholds: Thresholds, facts: CollectionFacts) -> list[str]:
@@ -95,34 +111,76 @@ class Preparation:
             if model.prices is None and model.spec.kind != "local"
         ]
 
+    def _unknown_budget(self, facts: CollectionFacts) -> list[str]:
+        """Return a problem for each model whose price nobody stated where ``--max-cost`` is to hold."""
+        assert self.settings is not None
+        if self.settings.max_cost_usd is None:
+            return []
+        asked = {model for suite in facts.suites.values() for model in suite.expected}
+        return [
+            f"--max-cost: the price of model {name!r} is not known; give its prices in models.yaml"
+            for name, model in self.models.items()
+            if name in asked and model.prices is None and model.spec.kind != "local"
+        ]
+
     def register_runner(self) -> None:
         """Let cases run in this process."""
-        from pytest_llmeval.bridge.model_setup import Opener
         from pytest_llmeval.bridge.running import AsyncBodies, CaseRunner
+        from pytest_llmeval.engine.line import Line
 
         assert self.settings is not None
-        opener = Opener(self.settings, self.models, self._embedded().address)
-        runner = CaseRunner(self.config, open_model=opener, thresholds=self.thresholds)
+        calls = self._own_calls()
+        if hasattr(self.config, "workerinput"):
+            assert self._socket is not None
+            calls.asker = Line(self._socket, self._stop_session)
+        runner = CaseRunner(
+            self.config, calls, thresholds=self.thresholds, max_connections=self.settings.max_connections
+        )
         self.config.pluginmanager.register(runner, "llmeval-runner")
-        self.config.pluginmanager.register(AsyncBodies(runner.loop), "llmeval-async")
+        self.config.pluginmanager.register(AsyncBodies(runner), "llmeval-async")
 
     def register_recorder(self, facts: CollectionFacts) -> None:
-        """Record the run in this process, which the user started."""
+        """Make the calls of the run and record it in this process, which the user started."""
+        from pytest_llmeval.bridge.engine_room import EngineRoom
         from pytest_llmeval.bridge.recording import Recorder
 
         assert self.settings is not None
-        embedded = self._embedded() if any(spec.startswith("local:") for spec in facts.models.values()) else None
-        recorder = Recorder(self.config, self.settings, facts, thresholds=self.thresholds, embedded=embedded)
+        room = EngineRoom(self.settings, self.models, self._own_calls(), socket=self._socket)
+        recorder = Recorder(
+            self.config, self.settings, facts, room=room, thresholds=self.thresholds, resumed=self.resumed
+        )
         self.config.pluginmanager.register(recorder, "llmeval-recorder")
         if self.config.pluginmanager.hasplugin("dsession"):
             recorder.begin()
 
-    def _embedded(self) -> "EmbeddedModel":
-        from pytest_llmeval.bridge.model_setup import EmbeddedModel
+    def close(self) -> None:
+        """End the loop, and with it whatever still runs on it."""
+        if self._calls is not None:
+            self._calls.loop.close()
 
-        if self._server is None:
-            self._server = EmbeddedModel(self._note)
-        return self._server
+    def _own_calls(self) -> "Calls":
+        from pytest_llmeval.bridge.calls import Calls
+
+        if self._calls is None:
+            self._calls = Calls()
+        return self._calls
+
+    def _stop_session(self, reason: str) -> None:
+        """Start no further case in this worker."""
+        session = self.config.stash.get(SESSION_KEY, None)
+        if session is not None:
+            session.shouldstop = f"llmeval: {reason}"
+
+    def _find_resumed(self, ref: str) -> None:
+        from pytest_llmeval.bridge.resuming import find_resumed
+
+        assert self.settings is not None
+        try:
+            self.resumed = find_resumed(self.settings, ref)
+        except UserError as error:
+            self.problems.append(str(error))
+            return
+        self.settings = self.resumed.settings
 
     def _make_maker(self, settings: Settings) -> CaseMaker:
         try:

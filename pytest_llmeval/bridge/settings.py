@@ -25,6 +25,17 @@ class Settings:
     slices: tuple[str, ...]
     epochs: int
     timeout_s: float
+    max_connections: int
+    rpm: float | None
+    tpm: float | None
+    max_cost_usd: float | None
+    cache: str
+    """``off``, ``use``, ``refresh`` or ``only``."""
+    resume: str | None
+    """The run that goes on; None for a new one."""
+    resume_changed: bool
+    transport: str
+    prices: Path | None
     thresholds: Path
     thresholds_given: bool
     """Whether a person named the file; then it must exist."""
@@ -41,6 +52,11 @@ class Settings:
             "slice": list(self.slices),
             "epochs": self.epochs,
             "timeout_s": self.timeout_s,
+            "max_connections": self.max_connections,
+            "rpm": self.rpm,
+            "tpm": self.tpm,
+            "max_cost": self.max_cost_usd,
+            "cache": self.cache,
             "thresholds": self.shown(self.thresholds),
         }
 
@@ -65,6 +81,15 @@ def resolve(config: pytest.Config, environ: Mapping[str, str]) -> Settings:
         slices=tuple(values["llmeval_slice"] or ()),
         epochs=values["llmeval_epochs"] or 1,
         timeout_s=values["llmeval_timeout_s"] or 120.0,
+        max_connections=values["llmeval_max_connections"] or 32,
+        rpm=values["llmeval_rpm"],
+        tpm=values["llmeval_tpm"],
+        max_cost_usd=values["llmeval_max_cost"],
+        cache=values["llmeval_cache"] or "off",
+        resume=values["llmeval_resume"],
+        resume_changed=bool(values["llmeval_resume_changed"]),
+        transport=values["llmeval_transport"] or "auto",
+        prices=_located(config, values["llmeval_prices"]) if values["llmeval_prices"] else None,
         thresholds=_located(config, thresholds or "thresholds.yaml"),
         thresholds_given=thresholds is not None,
         run_name=values["llmeval_run_name"],

@@ -53,6 +53,7 @@ class ErrorKind(StrEnum):
     BUDGET = "budget"
     INTERRUPTED = "interrupted"
     NOT_CACHED = "not_cached"
+    STORAGE = "storage"
 
 
 class LlmevalError(Exception):

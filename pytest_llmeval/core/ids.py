@@ -9,7 +9,7 @@ from typing import Any
 
 from pytest_llmeval.core.strict_json import canonical
 
-__all__ = ["content_id", "digest", "input_digest", "node_part", "source_digest"]
+__all__ = ["case_id", "content_id", "digest", "input_digest", "node_part", "source_digest"]
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 _NODE_PART_LENGTH = 80
@@ -19,6 +19,11 @@ _CONTENT_ID_LENGTH = 12
 def digest(text: str) -> str:
     """Return the sha256 of ``text`` in hex; lone surrogates count as they are."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def case_id(run_id: str, suite: str, model: str, sample_id: str, epoch: int) -> str:
+    """Return the id of a case in a run, the same however often the case runs and is recorded."""
+    return digest(canonical([run_id, suite, model, sample_id, epoch]))[:24]
 
 
 def input_digest(input_: Any, target: Any) -> str:

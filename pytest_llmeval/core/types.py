@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NotRequired, Protocol, TypedDict
 
 __all__ = [
+    "Ask",
+    "Asker",
     "Backend",
     "Call",
     "CaseKey",
@@ -86,6 +88,8 @@ class Response:
     """True where the answer came from a cache and no request was sent."""
     refusal: str | None = None
     """The text of a refusal, where the server marks it as one."""
+    cache_key: str | None = None
+    """sha256 in hex over everything that decides the answer; None where the answer may not be kept for later runs."""
 
     def __str__(self) -> str:
         return self.text
@@ -98,6 +102,12 @@ class Backend(Protocol):
     """The name that stands in node ids and tables; never a URL."""
     spec: str
     """The spec that it was made from, without secrets."""
+    account: str
+    """What shares rate limits and a key with it: equal texts are one account; shows no secret."""
+
+    def identity(self, request: Request) -> Mapping[str, Any]:
+        """Return all that decides the answer to ``request``: provider, address, model, revision, what is sent."""
+        ...
 
     async def complete(self, request: Request) -> Response:
         """Return the answer to ``request``; raise CallError once the retries are used up."""
@@ -158,6 +168,12 @@ class Call:
     output_tokens: int | None
     cost_usd: float | None
     cached: bool = False
+    name: str = ""
+    """What tells it from the other calls of its case: see ``Ask.name``."""
+    cache_key: str | None = None
+    """As in its response."""
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    """``finish_reason``, ``model`` and ``refusal`` of the response, where there are any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,6 +186,41 @@ class CaseKey:
     model: str
     epoch: int
     """From 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """One call that a case wants answered. Within a run equal asks are one call: it is made, and paid, once."""
+
+    case: CaseKey
+    role: Literal["model", "judge"] = "model"
+    model: str
+    """The name of the model that is asked."""
+    request: Request
+    nth: int = 1
+    """How many calls with this request the case has made, this one included."""
+    position: int | None = None
+    """The place of its case among those whose answers are requested ahead; None for every other call."""
+
+
+class Asker(Protocol):
+    """Answers asks: the engine, or the way to it from another process."""
+
+    async def ask(self, ask: Ask) -> Response:
+        """Return the answer.
+
+        Raises:
+            CallError: there is none.
+        """
+        ...
+
+    async def claim(self, total: int, most: int) -> list[int]:
+        """Return the next places of ``total``, at most ``most``, whose responses are to be requested ahead."""
+        ...
+
+    async def ahead(self, ask: Ask, place: int) -> None:
+        """Begin the call of a place that was claimed."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,8 @@ def open_model(
     *,
     environ: Mapping[str, str],
     policy: RetryPolicy | None = None,
-    slot: Slot = nullcontext,
+    slots: Callable[[str], Slot] = lambda account: nullcontext,
+    transport: str = 'auto',
     redactor: Redactor | None = None,
     local_address: LocalAddress | None = None,
 ) -> Backend:
@@ -51,9 +52,10 @@ def open_model(
 
     policy, redactor = policy or RetryPolicy(), redactor or Redactor()
     if model.spec.kind == "local":
-        account, model, slot = _local_account(local_address), _local_model(model), one_at_a_time(slot)
+        account, model, slot = _local_account(local_address), _local_model(model), one_at_a_time(slots("local"))
     else:
         account = find_account(model, environ)
+        slot = slots(account.base_url.url)
     return OpenAIBackend(model, account, policy=policy, slot=slot, redactor=redactor)
 
 

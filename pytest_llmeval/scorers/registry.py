@@ -81,6 +81,10 @@ class Registry:
         """Return the registered names in alphabetical order."""
         return tuple(sorted(self._scorers))
 
+    def own(self) -> tuple[Scorer, ...]:
+        """Return the registered scorers that are not shipped, in alphabetical order."""
+        return tuple(self._scorers[name] for name in self.names() if not self._scorers[name].shipped)
+
     def find(self, name: str) -> Scorer | None:
         """Return the scorer of this name, from the entry points if need be; None where there is none.
 

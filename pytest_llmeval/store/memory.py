@@ -27,6 +27,11 @@ class MemoryStore:
         self._cases[run.id] = {}
         self._verdicts[run.id] = []
 
+    def resume_run(self, run: Run) -> None:
+        """Record that a run of before goes on; its cases stay."""
+        self._runs[run.id] = run
+        self._verdicts[run.id] = []
+
     def add_case(self, run_id: str, case: CaseRecord) -> None:
         """Record a finished case; one recorded before is replaced."""
         stored = stored_case(run_id, case)

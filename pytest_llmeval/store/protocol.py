@@ -18,6 +18,10 @@ class Store(Protocol):
         """Record a run that begins."""
         ...
 
+    def resume_run(self, run: Run) -> None:
+        """Record that a run of before goes on, under a new process and perhaps new settings; its cases stay."""
+        ...
+
     def add_case(self, run_id: str, case: CaseRecord) -> None:
         """Record a finished case, its scores and calls, in one commit; one recorded before is replaced."""
         ...

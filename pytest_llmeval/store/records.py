@@ -9,8 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pytest_llmeval.core.errors import ErrorKind
-from pytest_llmeval.core.ids import digest
-from pytest_llmeval.core.strict_json import canonical
+from pytest_llmeval.core.ids import case_id
 from pytest_llmeval.core.types import CaseKey, CaseRecord, Outcome, Score
 
 __all__ = [
@@ -18,7 +17,6 @@ __all__ = [
     "Run",
     "RunEnd",
     "StoredCase",
-    "case_id",
     "new_run_id",
     "process_started",
     "stored_case",
@@ -71,12 +69,16 @@ class Run:
     """None while the run is going on, and for ever where its process was killed."""
 
     @property
+    def is_here(self) -> bool:
+        """Whether it was recorded on this machine, so that one can tell whether its process runs."""
+        return self.host == socket.gethostname()
+
+    @property
     def shown_status(self) -> str:
         """The status as people see it: ``crashed`` where a run that is ``running`` has no process any more."""
         if self.end is not None:
             return self.end.status
-        elsewhere = self.host != socket.gethostname()
-        alive = elsewhere or process_started(self.pid) == (self.process_started or "")
+        alive = not self.is_here or process_started(self.pid) == (self.process_started or "")
         return "running" if alive else "crashed"
 
 
@@ -113,7 +115,7 @@ def stored_case(run_id: str, case: CaseRecord) -> StoredCase:
     calls = [call for call in case.calls if call.role == "model"]
     is_known = bool(case.calls) or case.error_kind != ErrorKind.WORKER_CRASHED
     return StoredCase(
-        id=case_id(run_id, case.key),
+        id=case_id(run_id, case.key.suite, case.key.model, case.key.sample_id, case.key.epoch),
         key=case.key,
         slices=case.slices,
         outcome=case.outcome,
@@ -130,11 +132,6 @@ def stored_case(run_id: str, case: CaseRecord) -> StoredCase:
         started_at=case.started_at,
         scores=case.scores,
     )
-
-
-def case_id(run_id: str, key: CaseKey) -> str:
-    """Return the id of a case, the same however often the case is recorded."""
-    return digest(canonical([run_id, key.suite, key.model, key.sample_id, key.epoch]))[:24]
 
 
 def new_run_id() -> str:

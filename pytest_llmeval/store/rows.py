@@ -6,15 +6,20 @@ from typing import Any
 
 from pytest_llmeval.core.gate import Verdict
 from pytest_llmeval.core.gate_case import JudgedCase
+from pytest_llmeval.core.ids import digest
+from pytest_llmeval.core.text import storable
 from pytest_llmeval.core.types import Call, CaseKey, Score
 from pytest_llmeval.store.records import Run, RunEnd, StoredCase
 
 __all__ = [
+    "call_checksum",
+    "from_call",
     "from_calls",
     "from_case",
     "from_run",
     "from_scores",
     "from_verdict",
+    "to_call",
     "to_case",
     "to_judged",
     "to_run",
@@ -66,6 +71,7 @@ _CALL_COLUMNS = (
     "output_tokens",
     "cost_usd",
     "cached",
+    "cache_key",
 )
 
 
@@ -156,16 +162,40 @@ def to_score(row: Mapping[str, Any]) -> Score:
 
 def from_calls(run_id: str, case_id: str, calls: Sequence[Call]) -> list[Row]:
     """Return the rows of a case's calls."""
-    return [
-        {
-            "id": f"{case_id}-{number}",
-            "run_id": run_id,
-            "case_id": case_id,
-            "request": json.dumps(call.request),
-            **{column: getattr(call, column) for column in _CALL_COLUMNS},
+    return [from_call(run_id, case_id, call, number) for number, call in enumerate(calls, 1)]
+
+
+def from_call(run_id: str, case_id: str, call: Call, number: int = 1) -> Row:
+    """Return the row of a call; one without a name takes its number in its case."""
+    name, detail = call.name or str(number), json.dumps(call.detail)
+    return {
+        "id": f"{case_id}-{name}",
+        "run_id": run_id,
+        "case_id": case_id,
+        "request": json.dumps(call.request),
+        **{column: getattr(call, column) for column in _CALL_COLUMNS},
+        "name": name,
+        "detail": detail,
+        "checksum": call_checksum(call.response, detail),
+    }
+
+
+def to_call(row: Mapping[str, Any]) -> Call:
+    """Return the call of a row."""
+    return Call(
+        **{
+            **{column: row[column] for column in _CALL_COLUMNS},
+            "name": row["name"],
+            "cached": bool(row["cached"]),
+            "request": json.loads(row["request"]),
+            "detail": json.loads(row["detail"]),
         }
-        for number, call in enumerate(calls, 1)
-    ]
+    )
+
+
+def call_checksum(response: str | None, detail: str) -> str:
+    """Return the sha256 in hex by which an answer that is used again is known to be what was kept."""
+    return digest(f"{len(response or '')}:{storable(response or '')}{detail}")
 
 
 def from_verdict(run_id: str, verdict: Verdict) -> Row:

@@ -2,6 +2,8 @@
 
 from sqlite_utils import Database, Migrations
 
+from pytest_llmeval.store.call_table import CALL_COLUMNS, CALL_TABLE
+
 __all__ = ["migrations"]
 
 migrations = Migrations("llmeval")
@@ -12,6 +14,31 @@ def _first_tables(db: Database) -> None:
     for statement in _FIRST_TABLES.split(";\n\n"):
         db.execute(statement)
 
+
+@migrations(name="0002_calls_outlive_cases")
+def _calls_outlive_cases(db: Database) -> None:
+    """An answer is kept also where its case never ended; an answer is found by what decides it."""
+    for statement in _CALLS_OUTLIVE_CASES.split(";\n\n"):
+        db.execute(statement)
+
+
+_OLD_CALL_COLUMNS = ", ".join(CALL_COLUMNS[:14])
+
+_CALLS_OUTLIVE_CASES = f"""
+{CALL_TABLE.format(name="calls_2", run=" REFERENCES runs (id) ON DELETE CASCADE")};
+
+INSERT INTO calls_2 SELECT {_OLD_CALL_COLUMNS}, id, NULL, '{{}}', NULL FROM calls;
+
+DROP TABLE calls;
+
+ALTER TABLE calls_2 RENAME TO calls;
+
+CREATE INDEX calls_case ON calls (case_id);
+
+CREATE INDEX calls_key ON calls (cache_key) WHERE cache_key IS NOT NULL;
+
+UPDATE schema_version SET version = 2
+"""  # noqa: S608  # column names of this module
 
 _FIRST_TABLES = """
 CREATE TABLE schema_version (version INTEGER NOT NULL);

@@ -1,24 +1,22 @@
 """The store in one SQLite file: WAL, one commit for each finished case."""
 
 import contextlib
-import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from sqlite_utils import Database
-
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate import Verdict
 from pytest_llmeval.core.gate_case import JudgedCase
-from pytest_llmeval.core.text import storable
 from pytest_llmeval.core.types import CaseRecord
 from pytest_llmeval.store import rows
+from pytest_llmeval.store.call_table import CALL_COLUMNS
 from pytest_llmeval.store.check import SCHEMA_VERSION, check_database, readable_errors, schema_of
 from pytest_llmeval.store.lookup import pick_run
+from pytest_llmeval.store.files import bindable, insertion, make_private
 from pytest_llmeval.store.records import Run, RunEnd, StoredCase, stored_case
-from pytest_llmeval.store.schema import migrations
+from pytest_llmeval.store.journal import Orphan, orphans
 
 __all__ = ["SqliteStore"]
 
@@ -37,8 +35,10 @@ class SqliteStore:
         check_database(path)
         self.path = path
         with readable_errors(path):
-            _create(path)
-            self._connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, check_same_thread=False)
+            make_private(path)
+            self._connection = sqlite3.connect(
+                path.absolute(), timeout=_BUSY_TIMEOUT_S, check_same_thread=False, uri=True
+            )
             self._file = path.absolute()
             self._opened = _identity(self._file)
             try:
@@ -52,6 +52,14 @@ class SqliteStore:
         with self._transaction():
             self._insert("runs", [rows.from_run(run)])
 
+    def resume_run(self, run: Run) -> None:
+        """Record that a run of before goes on; its cases stay."""
+        row = rows.from_run(run)
+        changes = ", ".join(f"{column} = :{column}" for column in row if column != "id")
+        with self._transaction():
+            self._connection.execute(f"UPDATE runs SET {changes} WHERE id = :id", bindable(row))  # noqa: S608
+            self._connection.execute("DELETE FROM verdicts WHERE run_id = ?", [run.id])
+
     def add_case(self, run_id: str, case: CaseRecord) -> None:
         """Record a finished case, its scores and calls, in one commit; one recorded before is replaced."""
         stored = stored_case(run_id, case)
@@ -59,7 +67,7 @@ class SqliteStore:
             self._connection.execute("DELETE FROM cases WHERE id = ?", [stored.id])
             self._insert("cases", [rows.from_case(run_id, stored)])
             self._insert("scores", rows.from_scores(stored))
-            self._insert("calls", rows.from_calls(run_id, stored.id, case.calls))
+            self._insert("calls", rows.from_calls(run_id, stored.id, case.calls), verb="INSERT OR REPLACE")
 
     def set_verdicts(self, run_id: str, verdicts: Iterable[Verdict]) -> None:
         """Record the verdicts of a run in place of earlier ones."""
@@ -111,15 +119,44 @@ class SqliteStore:
             for row in self._query("SELECT * FROM verdicts WHERE run_id = ? ORDER BY rowid", run_id)
         ]
 
+    def absorb_journals(self, run_id: str | None = None) -> None:
+        """Take over the journals of runs whose process is gone, and that of ``run_id`` wherever its process was."""
+        for orphan in orphans(self.path):
+            if orphan.run.shown_status == "crashed" or orphan.run.id == run_id:
+                self.absorb(orphan)
+
+    def absorb(self, orphan: Orphan) -> None:
+        """Take over the answers in the journal of a run whose process is gone, or is this one, and remove the journal.
+
+        Calls of cases that were recorded are here already; the others are what a killed process left.
+        """
+        with self._transaction():
+            self._insert("runs", [rows.from_run(orphan.run)], verb="INSERT OR IGNORE")
+        columns = ", ".join(CALL_COLUMNS)
+        with readable_errors(self.path):
+            self._connection.execute("ATTACH ? AS journal", [orphan.uri])
+            try:
+                with self._connection:
+                    self._connection.execute(
+                        f"INSERT INTO main.calls ({columns}) SELECT {columns} FROM journal.answers AS kept"  # noqa: S608
+                        " WHERE NOT EXISTS (SELECT 1 FROM main.calls WHERE main.calls.id = kept.id"
+                        " AND main.calls.status = 'ok') ON CONFLICT (id) DO UPDATE SET status = 'ok',"
+                        " response = excluded.response, attempts = excluded.attempts, latency_s = excluded.latency_s,"
+                        " input_tokens = excluded.input_tokens, output_tokens = excluded.output_tokens,"
+                        " cost_usd = excluded.cost_usd, cache_key = excluded.cache_key, detail = excluded.detail,"
+                        " checksum = excluded.checksum"
+                    )
+            finally:
+                self._connection.execute("DETACH journal")
+        orphan.remove()
+
     def close(self) -> None:
         """Close the file; calling it again does nothing."""
         self._connection.close()
 
-    def _insert(self, table: str, values: list[dict[str, Any]]) -> None:
+    def _insert(self, table: str, values: list[dict[str, Any]], verb: str = "INSERT") -> None:
         for row in values:
-            columns, places = ", ".join(row), ", ".join(f":{column}" for column in row)
-            sql = f"INSERT INTO {table} ({columns}) VALUES ({places})"  # noqa: S608  # the names are those of rows.py
-            self._connection.execute(sql, _bindable(row))
+            self._connection.execute(insertion(table, tuple(row), verb), bindable(row))
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -147,11 +184,21 @@ class SqliteStore:
         for pragma in ("journal_mode = wal", "synchronous = NORMAL", "foreign_keys = ON"):
             self._connection.execute(f"PRAGMA {pragma}").fetchall()
         self._migrate()
+        self.absorb_journals()
 
     def _migrate(self) -> None:
         """Apply what is missing while no other process can; a second one waits and finds it done."""
-        if schema_of(self._connection) == SCHEMA_VERSION:
+        version = schema_of(self._connection)
+        if version == SCHEMA_VERSION:
             return
+        # Imported here because it takes 0.1 to 0.5 s of CPU, and a database that is up to date needs none of it.
+        from sqlite_utils import Database
+
+        from pytest_llmeval.store.schema import migrations
+
+        if version:
+            with contextlib.closing(sqlite3.connect(f"{self._file}.schema-{version}.bak")) as copy:
+                self._connection.backup(copy)
         self._connection.execute("BEGIN EXCLUSIVE")
         try:
             migrations.apply(Database(self._connection))
@@ -162,16 +209,6 @@ class SqliteStore:
             raise
 
 
-def _create(path: Path) -> None:
-    """Make the file readable by its owner alone, in a folder that git leaves alone where the folder is new."""
-    if not path.parent.exists():
-        path.parent.mkdir(parents=True, mode=0o700, exist_ok=True)  # another process may make it at this moment
-        if path.parent.name.startswith("."):
-            (path.parent / ".gitignore").write_text("*\n", encoding="ascii")
-    with contextlib.suppress(FileExistsError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-
-
 def _identity(path: Path) -> tuple[int, int] | None:
     """Return what tells a file from another one of its name; None where there is none."""
     try:
@@ -179,7 +216,3 @@ def _identity(path: Path) -> tuple[int, int] | None:
     except FileNotFoundError:
         return None
     return found.st_dev, found.st_ino
-
-
-def _bindable(row: dict[str, Any]) -> dict[str, Any]:
-    return {key: storable(value) if isinstance(value, str) else value for key, value in row.items()}

@@ -1,0 +1,85 @@
+"""Responses requested before their cases run: the process renders the prompts, the engine makes the calls."""
+
+import asyncio
+import concurrent.futures
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_llmeval.bridge.calls import Calls
+from pytest_llmeval.bridge.cases import key_of
+from pytest_llmeval.bridge.handles import own_request
+from pytest_llmeval.bridge.items import cases_in
+from pytest_llmeval.core.errors import CallError, UserError
+from pytest_llmeval.core.types import Ask
+
+if TYPE_CHECKING:
+    from pytest_llmeval.bridge.cases import CaseParam
+
+__all__ = ["ResponsesAhead", "may_not_run"]
+
+_FIXTURE = "llmeval_response"
+_MOST_AT_ONCE = 16
+_UNSURE = frozenset({"skip", "skipif", "xfail"})
+
+
+class ResponsesAhead:
+    """The cases whose bodies get the fixture ``response``: that they will make this call is known beforehand."""
+
+    def __init__(self, items: Sequence[pytest.Item], calls: Calls) -> None:
+        """Find these cases among ``items``; every process of a session finds the same."""
+        self._calls = calls
+        self._places = [(item, param) for item, param in cases_in(items) if _asks_for_response(item)]
+        self._place_of = {item: place for place, (item, _) in enumerate(self._places)}
+        self._work: concurrent.futures.Future[None] | None = None
+
+    def start(self) -> None:
+        """Begin to request, as far as the window of the engine allows."""
+        if self._places:
+            self._work = self._calls.loop.submit(self._request_all())
+
+    def place_of(self, item: pytest.Item) -> int | None:
+        """Return the place of a case; None for one whose response is not requested ahead."""
+        return self._place_of.get(item)
+
+    def stop(self) -> None:
+        """Request no more."""
+        if self._work is not None:
+            self._work.cancel()
+
+    async def _request_all(self) -> None:
+        asker, total = self._calls.asker, len(self._places)
+        while places := await asker.claim(total, _MOST_AT_ONCE):
+            for place in places:
+                ask = _ask_of(*self._places[place])
+                if ask is not None:
+                    await self._begin(ask, place)
+            await asyncio.sleep(0)
+
+    async def _begin(self, ask: Ask, place: int) -> None:
+        try:
+            await self._calls.asker.ahead(ask, place)
+        except CallError:
+            return  # the case meets the same fault in its turn, and tells of it
+
+
+def may_not_run(item: pytest.Item) -> bool:
+    """Whether a mark may keep the body of ``item`` from running; a call for it might be for nothing."""
+    return any(mark.name in _UNSURE for mark in item.iter_markers())
+
+
+def _asks_for_response(item: pytest.Item) -> bool:
+    names: Sequence[str] = getattr(item, "fixturenames", ())
+    return _FIXTURE in names and not may_not_run(item)
+
+
+def _ask_of(item: pytest.Item, param: "CaseParam") -> Ask | None:
+    """Return the call that a case will make; None where its row or prompt is at fault, which it finds in its turn."""
+    try:
+        request = own_request(param.eval, param.eval.dataset.read(param.ref))
+    except UserError:
+        return None
+    except Exception:  # noqa: BLE001  # a prompt function of the user's; its case shows what it raises
+        return None
+    return Ask(case=key_of(item, param), model=param.model, request=request)

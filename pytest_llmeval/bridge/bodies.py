@@ -1,0 +1,265 @@
+"""Bodies of async evals that run before their turn, many at a time.
+
+A body may run ahead where nothing of pytest's order can be seen from it: it uses this plugin's fixtures, and fixtures
+of the project's that live longer than one test and are set up already. All others run in their turn.
+"""
+
+import asyncio
+import concurrent.futures
+import contextvars
+import inspect
+import time
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from pytest_llmeval.bridge.ahead import may_not_run
+from pytest_llmeval.bridge.calls import Calls
+from pytest_llmeval.bridge.case_start import new_run, read_row
+from pytest_llmeval.bridge.cases import CaseRun
+from pytest_llmeval.bridge.fixtures import FIXTURE_NAMES
+from pytest_llmeval.bridge.handles import CaseModel
+from pytest_llmeval.bridge.items import PARAM, param_of
+from pytest_llmeval.bridge.output import OUTPUT, CaseOutput, keep_apart
+from pytest_llmeval.core.errors import CaseError
+
+__all__ = ["BodiesAhead", "arguments_of", "is_async"]
+
+_OURS = frozenset({*FIXTURE_NAMES, *(f"llmeval_{name}" for name in FIXTURE_NAMES)})
+_HOME = "pytest_llmeval.bridge.fixtures"
+_PURE = "pure"
+_SHARED = "shared"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Body:
+    """A body that was started before its turn."""
+
+    run: CaseRun
+    result: "concurrent.futures.Future[None]"
+    output: CaseOutput
+
+
+class BodiesAhead:
+    """Starts the bodies of the next cases, and hands out their results when their turn comes."""
+
+    def __init__(
+        self,
+        session: pytest.Session,
+        calls: Calls,
+        *,
+        place_of: Callable[[pytest.Item], int | None],
+        window: int,
+    ) -> None:
+        """Look for what keeps bodies in their turn.
+
+        Args:
+            session: whose items run.
+            calls: the loop on which bodies run, and how they get answers.
+            place_of: returns the place of a case among those whose responses are requested ahead.
+            window: the most bodies started and not yet looked at.
+        """
+        self._session = session
+        self._calls = calls
+        self._place_of = place_of
+        self._window = window
+        self._started: dict[pytest.Item, _Body] = {}
+        self._needs: dict[tuple[Any, ...], str] = {}
+        self._values: tuple[tuple[Any, ...] | None, Mapping[str, Any]] = (None, {})
+        self._index = -1
+        self._has_any = any(is_async(item) and param_of(item) is not None for item in session.items)
+        self._obstacle = _obstacle(session.config) if self._has_any else ""
+        if self._has_any and not self._obstacle and not keep_apart(session.config):
+            self._obstacle = "output cannot be kept apart"
+
+    def run_of(self, item: pytest.Item) -> CaseRun | None:
+        """Return what a case whose turn has come gathered already; None where its body was not started."""
+        body = self._started.get(item)
+        return body.run if body is not None else None
+
+    def why_in_turn(self, item: pytest.Item) -> str:
+        """Return why a body was not run ahead; an empty text where nothing forbids it."""
+        if self._obstacle:
+            return self._obstacle
+        need = self._need(item)
+        return "" if need in (_PURE, _SHARED) else need
+
+    def advance(self, item: pytest.Item | None = None) -> None:
+        """Start bodies behind ``item``, whose turn it is; behind None, from the first on."""
+        if not self._has_any or self._obstacle or len(self._started) >= self._window:
+            return
+        group = _group_of(item) if item is not None else None
+        is_shared_open = group is not None and group == self._values[0]
+        for other in self._upcoming(item):
+            if len(self._started) >= self._window:
+                break
+            is_shared_open = is_shared_open and _group_of(other) == group
+            if other in self._started or not is_async(other) or param_of(other) is None:
+                continue
+            need = self._need(other)
+            if need == _PURE or (need == _SHARED and is_shared_open):
+                self._start(other, self._values[1] if need == _SHARED else {})
+
+    def run(self, item: pytest.Function, run: CaseRun) -> None:
+        """Run the body of the case whose turn it is to its end, and raise what it raises."""
+        self._values = (_group_of(item), item.funcargs)
+        body = self._started.get(item)
+        self.advance(item)
+        if body is None:
+            run.turn = self.why_in_turn(item) or "first of its function"
+            self._calls.loop.run(item.obj(**arguments_of(item, item.funcargs)))
+            return
+        start = time.monotonic()
+        try:
+            body.result.result()
+        except BaseException:
+            body.result.cancel()
+            raise
+        finally:
+            del self._started[item]
+            run.waited_s += time.monotonic() - start
+            body.output.put_on(item)
+
+    def forget(self, item: pytest.Item) -> None:
+        """Give up the body of a case that ends before its body's turn came."""
+        body = self._started.pop(item, None)
+        if body is not None:
+            body.result.cancel()
+
+    def stop(self) -> None:
+        """Give up what was started and not looked at."""
+        for body in self._started.values():
+            body.result.cancel()
+        self._started.clear()
+
+    def _upcoming(self, item: pytest.Item | None) -> Sequence[pytest.Item]:
+        items = self._session.items
+        queue = _worker_queue(self._session.config)
+        if queue is not None:
+            with queue.lock() as indices:
+                return [items[index] for index in list(indices)[: self._window] if isinstance(index, int)]
+        if item is not None:
+            self._index = items.index(item, max(self._index, 0))
+        return items[self._index + 1 : self._index + 1 + self._window]
+
+    def _start(self, item: pytest.Item, shared: Mapping[str, Any]) -> None:
+        param = param_of(item)
+        assert param is not None and isinstance(item, pytest.Function)
+        run, output = new_run(item, param), CaseOutput()
+        try:
+            read_row(run, param)
+        except CaseError:
+            return  # it is found again in its turn
+        run.turn, run.position = "ahead", self._place_of(item)
+        if "llmeval_response" in item.fixturenames:
+            run.reply = concurrent.futures.Future()
+        model = CaseModel(param.model, self._calls.asker, eval_=param.eval, run=run, loop=self._calls.loop)
+        values = {**shared, **_fixture_values(run, model)}
+        context = contextvars.copy_context()
+        context.run(OUTPUT.set, output)
+        result = self._calls.loop.submit(_within(context, _body(item, values, model, run)))
+        self._started[item] = _Body(run=run, result=result, output=output)
+
+    def _need(self, item: pytest.Item) -> str:
+        if may_not_run(item):
+            return "a mark may skip it"
+        key = _group_of(item)
+        if key not in self._needs:
+            self._needs[key] = _need_of(item)
+        return self._needs[key]
+
+
+async def _within(context: contextvars.Context, coroutine: Coroutine[Any, Any, None]) -> None:
+    await asyncio.get_running_loop().create_task(coroutine, context=context)
+
+
+async def _body(item: pytest.Function, values: dict[str, Any], model: CaseModel, run: CaseRun) -> None:
+    """Run a body, after the answer that it asks for as a fixture is there."""
+    if run.reply is not None:
+        values["response"] = values["llmeval_response"] = await model.respond_ahead()
+    await item.obj(**arguments_of(item, values))
+
+
+def is_async(item: pytest.Item) -> bool:
+    """Whether the body of ``item`` is a coroutine function."""
+    return inspect.iscoroutinefunction(getattr(item, "function", None))
+
+
+def arguments_of(item: pytest.Function, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of ``values`` that the body of ``item`` takes."""
+    names = inspect.signature(item.obj).parameters
+    return {name: values[name] for name in names if name in values}
+
+
+def _fixture_values(run: CaseRun, model: CaseModel) -> dict[str, Any]:
+    """Return what this plugin's fixtures are for a case, under both of their names; ``response`` is none of them."""
+    values = {"sample": run.sample, "model": model, "judge": None, "score": run.book}
+    return {f"{prefix}{name}": value for name, value in values.items() for prefix in ("", "llmeval_")}
+
+
+def _obstacle(config: pytest.Config) -> str:
+    """Return what keeps every body of a session in its turn; an empty text where nothing does."""
+    option = config.option
+    if option.usepdb or getattr(option, "trace", False):
+        return "--pdb"
+    if option.capture == "no":
+        return "-s"
+    if option.setupshow:
+        return "--setup-show"
+    return ""
+
+
+def _need_of(item: pytest.Item) -> str:
+    """Return whether the bodies of a function need nothing, fixtures that stay, or their turn, and then why."""
+    definitions: Mapping[str, Sequence[Any]] = getattr(item, "_fixtureinfo").name2fixturedefs  # noqa: B009
+    params = getattr(item, "callspec").params  # noqa: B009 - a case has one
+    is_shared = False
+    for name in getattr(item, "fixturenames", ()):
+        chosen = definitions.get(name, ())
+        if name == PARAM or name in ("request",) or (not chosen and name in params):
+            is_shared = is_shared or name in params and name != PARAM
+            continue
+        if name == "anyio_backend":
+            return "anyio runs it"
+        if not chosen:
+            return f"fixture {name!r} is made by hand"
+        if name in _OURS and chosen[-1].func.__module__ == _HOME:
+            continue
+        why = _why_not_shared(name, chosen[-1])
+        if why:
+            return why
+        is_shared = True
+    return _SHARED if is_shared else _PURE
+
+
+def _why_not_shared(name: str, definition: Any) -> str:
+    function: Callable[..., Any] = definition.func
+    if definition.scope == "function":
+        return f"fixture {name!r} is made for each test"
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        return f"fixture {name!r} is async"
+    return ""
+
+
+def _group_of(item: pytest.Item) -> tuple[Any, ...]:
+    """Return what cases have in common whose shared fixtures have the same values."""
+    callspec = getattr(item, "callspec", None)
+    params = callspec.params.items() if callspec is not None else ()
+    own = tuple((name, id(value)) for name, value in params if name != PARAM)
+    return (item.parent, getattr(item, "originalname", item.name), own)
+
+
+def _worker_queue(config: pytest.Config) -> Any:
+    """Return the indices that an xdist worker was given and has not begun; None elsewhere.
+
+    xdist shows them nowhere else; without that attribute bodies run in their turn.
+    """
+    if not hasattr(config, "workerinput"):
+        return None
+    for plugin in config.pluginmanager.get_plugins():
+        queue = getattr(plugin, "torun", None)
+        if hasattr(queue, "lock"):
+            return queue
+    return None

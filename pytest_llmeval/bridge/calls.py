@@ -1,0 +1,30 @@
+"""How the process that runs cases gets answers: a loop for its coroutines, and whoever answers their asks."""
+
+from pytest_llmeval.core.errors import CallError, ErrorKind
+from pytest_llmeval.core.loop import LoopThread
+from pytest_llmeval.core.types import Ask, Asker, Response
+
+__all__ = ["Calls"]
+
+
+class Calls:
+    """The loop of this process, and the engine of the session or the line to it."""
+
+    def __init__(self) -> None:
+        self.loop = LoopThread()
+        self.asker: Asker = _Nobody()
+
+
+class _Nobody:
+    """Stands for the engine before a session has begun, and where one never does."""
+
+    async def ask(self, ask: Ask) -> Response:
+        """Raise CallError."""
+        raise CallError("no call is made outside of a recorded session", kind=ErrorKind.CODE, attempts=0)
+
+    async def claim(self, total: int, most: int) -> list[int]:
+        """Return nothing."""
+        return []
+
+    async def ahead(self, ask: Ask, place: int) -> None:
+        """Do nothing."""

@@ -1,0 +1,25 @@
+"""The beginning of a case: what is gathered of it from now on, and its row, read again."""
+
+import pytest
+
+from pytest_llmeval.bridge.cases import CaseParam, CaseRun, key_of
+from pytest_llmeval.core.errors import CaseError, DatasetError, ErrorKind
+from pytest_llmeval.core.types import Sample
+from pytest_llmeval.scorers import ScoreBook
+from pytest_llmeval.store.records import utc_now
+
+__all__ = ["new_run", "read_row"]
+
+
+def new_run(item: pytest.Item, param: CaseParam) -> CaseRun:
+    """Return what is gathered of a case that begins; its row is not read yet."""
+    sample = Sample(id=param.sample_id, input=None)
+    return CaseRun(key=key_of(item, param), sample=sample, book=ScoreBook(), started_at=utc_now())
+
+
+def read_row(run: CaseRun, param: CaseParam) -> None:
+    """Read the row of a case; raise CaseError where it is no longer what it was."""
+    try:
+        run.sample = param.eval.dataset.read(param.ref)
+    except DatasetError as error:
+        raise CaseError(str(error), kind=ErrorKind.CODE) from None

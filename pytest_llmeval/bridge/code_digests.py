@@ -1,0 +1,29 @@
+"""What of a project's code decides the scores of a suite: its test function, and the project's own scorers it names."""
+
+import sys
+from collections.abc import Callable, Iterator
+from types import CodeType
+from typing import Any
+
+from pytest_llmeval.core.ids import digest, source_digest
+
+__all__ = ["code_digest"]
+
+
+def code_digest(function: Callable[..., Any]) -> str:
+    """Return the sha256 in hex over the source of ``function`` and of the project's own scorers that it names."""
+    named = set(_names(getattr(function, "__code__", None)))
+    # Whoever registered a scorer imported the registry; a session that only lists its cases need not.
+    registry = sys.modules.get("pytest_llmeval.scorers.registry")
+    own = registry.REGISTRY.own() if registry is not None else ()
+    scorers = [source_digest(scorer.function) for scorer in own if scorer.name in named]
+    return digest("\n".join([source_digest(function), *scorers]))
+
+
+def _names(code: CodeType | None) -> Iterator[str]:
+    """Yield every attribute and variable that a function names, its inner functions included."""
+    if code is not None:
+        yield from code.co_names
+        for constant in code.co_consts:
+            if isinstance(constant, CodeType):
+                yield from _names(constant)

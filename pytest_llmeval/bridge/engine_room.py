@@ -1,0 +1,166 @@
+"""The engine of a session, in the process that the user started: what it is made of, and how it ends."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Coroutine, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pytest_llmeval.bridge.calls import Calls
+from pytest_llmeval.bridge.model_setup import EmbeddedModel, Opener
+from pytest_llmeval.bridge.settings import Settings
+from pytest_llmeval.core.errors import ErrorKind, StoreError
+from pytest_llmeval.engine.budget import Budget
+from pytest_llmeval.engine.engine import CallCounts, Engine
+from pytest_llmeval.engine.limiter import Limiter, Limits
+from pytest_llmeval.engine.switchboard import Switchboard
+from pytest_llmeval.engine.turns import Turns
+from pytest_llmeval.models.named import NamedModel
+from pytest_llmeval.store.journal import Orphan, SqliteJournal
+from pytest_llmeval.store.records import Run
+
+__all__ = ["EngineRoom"]
+
+T = TypeVar("T")
+_DRAIN_S = 2.0
+_PARENT_STEP_S = 0.5
+
+
+class EngineRoom:
+    """Starts the engine, opens it to xdist workers, and ends it so that what was paid is kept."""
+
+    def __init__(
+        self, settings: Settings, models: Mapping[str, NamedModel], calls: Calls, *, socket: Path | None
+    ) -> None:
+        """Prepare; nothing is opened before ``start``.
+
+        Args:
+            settings: of the session.
+            models: under test, by name.
+            calls: of this process; its asks go to the engine once that is there.
+            socket: for the workers, in a folder that is made for it; None without xdist.
+        """
+        self._settings = settings
+        self._models = models
+        self._calls = calls
+        self._socket = socket
+        self._embedded = EmbeddedModel()
+        self._limiter = Limiter(
+            Limits(max_connections=settings.max_connections, rpm=settings.rpm, tpm=settings.tpm)
+        )
+        self._engine: Engine | None = None
+        self._switchboard: Switchboard | None = None
+        self._journal: SqliteJournal | None = None
+        self._run: Run | None = None
+
+    def start_models(self, report: Callable[[str], None]) -> None:
+        """Start the server of the embedded model, where that is asked; raise ModelError where it does not."""
+        if any(model.spec.kind == "local" for model in self._models.values()):
+            self._embedded.start(report, self._settings.environ)
+
+    def start(self, run: Run, *, resumed: bool, on_fault: Callable[[StoreError], None]) -> None:
+        """Begin to answer.
+
+        Args:
+            run: whose calls are made; its row stands in the database.
+            resumed: whether earlier sessions of it may have answers.
+            on_fault: told, on the loop, when answers cannot be kept any more.
+
+        Raises:
+            StoreError: the journal cannot be written.
+        """
+        self._run = run
+        self._journal = SqliteJournal(self._settings.db, run)
+        if resumed:
+            self._journal.open_history()
+        self._calls.loop.run(self._start(self._journal, on_fault))
+
+    @property
+    def counts(self) -> CallCounts:
+        """How the calls were answered."""
+        return self._engine.counts if self._engine is not None else CallCounts()
+
+    @property
+    def requests(self) -> int:
+        """Requests sent."""
+        return self._limiter.requests
+
+    @property
+    def peak(self) -> int:
+        """The most requests in flight at one moment."""
+        return self._limiter.peak
+
+    def stop_soon(self, kind: ErrorKind, reason: str) -> None:
+        """Make no further call, and let no worker start a case; from any thread, without waiting."""
+        engine = self._engine
+        if engine is not None:
+            self._calls.loop.call_soon(lambda: self._stop(engine, kind, reason))
+
+    def _stop(self, engine: Engine, kind: ErrorKind, reason: str) -> None:
+        engine.stop(kind, reason)
+        if self._switchboard is not None:
+            self._switchboard.broadcast_stop(reason)
+
+    def drain(self) -> None:
+        """Wait a moment for answers that are paid already."""
+        if self._engine is not None:
+            self._run_on_loop(self._engine.drain(_DRAIN_S))
+
+    def close(self) -> Orphan | None:
+        """End all calls, and return the journal for the database to take over; None where there is none."""
+        if self._engine is None or self._journal is None or self._run is None:
+            return None
+        self._run_on_loop(self._close())
+        self._journal.close()
+        self._engine = None
+        return Orphan(path=self._journal.path, run=self._run)
+
+    def end_models(self) -> None:
+        """End the server of the embedded model."""
+        self._embedded.stop()
+
+    async def _start(self, journal: SqliteJournal, on_fault: Callable[[StoreError], None]) -> None:
+        settings = self._settings
+        window = 2 * settings.max_connections * (2 if self._socket is not None else 1)
+        self._engine = Engine(
+            open_model=Opener(
+                settings, self._models, slots=self._limiter.slots, address=self._embedded.address
+            ),
+            journal=journal,
+            limiter=self._limiter,
+            budget=Budget(settings.max_cost_usd),
+            turns=Turns(window),
+            cache=settings.cache,
+            on_fault=on_fault,
+        )
+        self._calls.asker = self._engine
+        if self._socket is not None:
+            self._socket.parent.mkdir(mode=0o700)
+            self._switchboard = Switchboard(self._engine, self._socket)
+            await self._switchboard.open()
+        if settings.environ.get("GITHUB_ACTIONS") == "true":
+            self._watch = asyncio.get_running_loop().create_task(_end_with_parent(os.getppid()))
+
+    async def _close(self) -> None:
+        assert self._engine is not None
+        if self._switchboard is not None:
+            await self._switchboard.aclose()
+        await self._engine.aclose()
+        if self._socket is not None:
+            self._socket.unlink(missing_ok=True)
+            self._socket.parent.rmdir()
+
+    def _run_on_loop(self, work: Coroutine[Any, Any, T]) -> T:
+        return self._calls.loop.run(work)
+
+
+async def _end_with_parent(parent: int) -> None:
+    """End this session when its parent goes.
+
+    A cancelled job of GitHub Actions is told to the step's shell alone, which ends 7.5 s later and everything else
+    2.5 s after that: https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-cancellation
+    """
+    while os.getppid() == parent:
+        await asyncio.sleep(_PARENT_STEP_S)
+    os.kill(os.getpid(), signal.SIGTERM)

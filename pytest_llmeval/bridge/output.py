@@ -1,0 +1,104 @@
+"""What bodies that run side by side print and log, kept apart: each text goes to the case whose body wrote it.
+
+pytest captures what a process prints while a test runs. A body that runs ahead prints while another test runs; the
+context in which it runs says whose text it is.
+"""
+
+import logging
+from contextvars import ContextVar
+from io import StringIO
+from typing import Any
+
+import pytest
+
+__all__ = ["OUTPUT", "CaseOutput", "keep_apart"]
+
+
+class CaseOutput:
+    """What one body wrote."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, StringIO] = {}
+
+    def write(self, name: str, text: str) -> int:
+        """Add to ``stdout``, ``stderr`` or ``log``."""
+        return self._texts.setdefault(name, StringIO()).write(text)
+
+    def put_on(self, item: pytest.Item) -> None:
+        """Show the texts as what ``item`` wrote in its body."""
+        for name, text in self._texts.items():
+            item.add_report_section("call", name, text.getvalue())
+
+
+OUTPUT: ContextVar[CaseOutput | None] = ContextVar("llmeval_output", default=None)
+"""Where the running body writes; None in everything that is no body running ahead."""
+
+
+class _Stream:
+    """A text stream that hands over to the case of the running body, else to the stream it stands for."""
+
+    def __init__(self, stream: Any, name: str) -> None:
+        self._llmeval_stream = stream
+        self._llmeval_name = name
+
+    def write(self, text: str) -> int:
+        """Write ``text`` where it belongs."""
+        output = OUTPUT.get()
+        written: int = self._llmeval_stream.write(text) if output is None else output.write(self._llmeval_name, text)
+        return written
+
+    def writelines(self, lines: Any) -> None:
+        """Write each of ``lines``."""
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._llmeval_stream, name)
+
+
+class _LogSplit(logging.Filter):
+    """Keeps the records of bodies running ahead out of a handler of pytest's, and with their case."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether the record belongs to the test that pytest runs now."""
+        return OUTPUT.get() is None
+
+
+class _LogKeeper(logging.Handler):
+    """Writes the records of bodies running ahead to their cases, in the form that pytest gives to logs."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep one record."""
+        output = OUTPUT.get()
+        if output is not None:
+            output.write("log", self.format(record) + "\n")
+
+
+def keep_apart(config: pytest.Config) -> bool:
+    """Let texts of bodies running ahead go to their cases from now on; return False where this cannot be done."""
+    manager = config.pluginmanager.getplugin("capturemanager")
+    capturing = getattr(manager, "_global_capturing", None)
+    for name, stream in (("stdout", "out"), ("stderr", "err")):
+        capture = getattr(capturing, stream, None)
+        # With --capture=fd the stream of sys is swapped by an object of its own within.
+        swap = getattr(capture, "syscapture", capture)
+        if not all(hasattr(swap, attribute) for attribute in ("tmpfile", "_old")):
+            return False
+        if not isinstance(swap.tmpfile, _Stream):
+            swap.tmpfile, swap._old = _Stream(swap.tmpfile, name), _Stream(swap._old, name)
+    _split_logs(config)
+    return True
+
+
+def _split_logs(config: pytest.Config) -> None:
+    plugin = config.pluginmanager.getplugin("logging-plugin")
+    handlers = [getattr(plugin, name, None) for name in ("caplog_handler", "report_handler")]
+    if plugin is None or None in handlers or any(isinstance(each, _LogKeeper) for each in logging.root.handlers):
+        return
+    for handler in handlers:
+        assert handler is not None
+        handler.addFilter(_LogSplit())
+    keeper = _LogKeeper()
+    keeper.setFormatter(plugin.formatter)
+    logging.root.addHandler(keeper)
+    config.add_cleanup(lambda: logging.root.removeHandler(keeper))

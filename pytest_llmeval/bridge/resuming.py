@@ -1,0 +1,103 @@
+"""Going on with a run: which of its cases have ended, and what is no longer as it was."""
+
+import contextlib
+import sqlite3
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pytest_llmeval.bridge.facts import CollectionFacts
+from pytest_llmeval.bridge.settings import Settings
+from pytest_llmeval.core.errors import SettingsError
+from pytest_llmeval.core.types import CaseKey
+from pytest_llmeval.store import rows
+from pytest_llmeval.store.check import readable_errors
+from pytest_llmeval.store.lookup import pick_run
+from pytest_llmeval.store.records import Run
+
+__all__ = ["Resumed", "find_resumed"]
+
+_Identity = tuple[str, str, str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resumed:
+    """A run that goes on in this session."""
+
+    run: Run
+    settings: Settings
+    """Those of this session, with what it does not say taken from the run."""
+    finished: frozenset[_Identity]
+    """Suite, model, sample id and epoch of the cases that ended without an error."""
+
+    def has_ended(self, key: CaseKey) -> bool:
+        """Whether a case passed, missed or was skipped in an earlier session."""
+        return (key.suite, key.model, key.sample_id, key.epoch) in self.finished
+
+    def compare(self, facts: CollectionFacts) -> None:
+        """Note in ``facts`` what changed since the run began; a problem, unless that was allowed."""
+        facts.changed = list(self._changes(facts))
+        if facts.changed and not self.settings.resume_changed:
+            facts.problems.append(
+                f"--resume {self.run.id}: {'; '.join(facts.changed)}. Start a new run, or go on all the same with"
+                " --llmeval-resume-changed: the run can then be no baseline"
+            )
+
+    def _changes(self, facts: CollectionFacts) -> "list[str]":
+        stored: dict[str, dict[str, Any]] = self.run.settings.get("suites", {})
+        models: dict[str, str] = self.run.settings.get("model_digests", {})
+        changes = []
+        for name, suite in facts.suites.items():
+            before = stored.get(name)
+            if before is None:
+                changes.append(f"suite {name!r} is new")
+                continue
+            for what, key, now in (
+                ("the dataset", "rows_digest", suite.rows_digest),
+                ("the prompt", "prompt_digest", suite.prompt_digest),
+                ("the code of the test or of a scorer", "code_digest", suite.code_digest),
+            ):
+                if before.get(key) != now:
+                    changes.append(f"{what} of suite {name!r} changed")
+        for name, now in facts.model_digests.items():
+            if models.get(name) != now:
+                was = ", ".join(self.run.settings.get("models", {}).values())
+                changes.append(f"model {name!r} is not what the run asked ({was})")
+        return changes
+
+
+def find_resumed(settings: Settings, ref: str) -> Resumed:
+    """Return the run that ``--resume`` names.
+
+    Raises:
+        StoreError: there is none, or the database cannot be read.
+        SettingsError: it is still going on, or this session's selection contradicts it.
+    """
+    if not settings.db.exists():
+        raise SettingsError(f"--resume {ref}: there is no database {settings.shown(settings.db)} yet")
+    with readable_errors(settings.db), contextlib.closing(_reader(settings)) as connection:
+        connection.row_factory = sqlite3.Row
+        stored = [rows.to_run(row) for row in connection.execute("SELECT * FROM runs ORDER BY started_at DESC")]
+        run = pick_run(stored, ref, where=f"--resume: {settings.shown(settings.db)}")
+        ended = connection.execute(
+            "SELECT suite, model, sample_id, epoch FROM cases WHERE run_id = ? AND outcome != 'error'", [run.id]
+        )
+        finished = frozenset((row[0], row[1], row[2], row[3]) for row in ended)
+    if run.shown_status == "running" and run.is_here:
+        raise SettingsError(f"--resume {ref}: run {run.id} is still going on in process {run.pid}")
+    return Resumed(run=run, settings=_merged(settings, run), finished=finished)
+
+
+def _merged(settings: Settings, run: Run) -> Settings:
+    """Return the settings with models and selection of ``run`` where this session names none."""
+    before = run.settings.get("options", {})
+    return replace(
+        settings,
+        models=settings.models or tuple(before.get("model") or run.settings.get("models", {}).values()),
+        limit=settings.limit if settings.limit is not None else before.get("limit"),
+        slices=settings.slices or tuple(before.get("slice", ())),
+        epochs=max(settings.epochs, before.get("epochs", 1)),
+    )
+
+
+def _reader(settings: Settings) -> sqlite3.Connection:
+    return sqlite3.connect(f"{settings.db.absolute().as_uri()}?mode=ro", uri=True, timeout=30.0)

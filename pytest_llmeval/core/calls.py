@@ -1,0 +1,82 @@
+"""From asks to the records of calls, and back from a kept record to the response it holds."""
+
+from pytest_llmeval.core.errors import CallError, ErrorKind
+from pytest_llmeval.core.ids import digest
+from pytest_llmeval.core.strict_json import canonical
+from pytest_llmeval.core.transport import plain
+from pytest_llmeval.core.types import Ask, Call, Response, Usage
+
+__all__ = ["answered", "ask_name", "failed", "response_of"]
+
+_NAME_LENGTH = 16
+
+
+def ask_name(ask: Ask) -> str:
+    """Return what tells a call from the other calls of its case, the same in every process and session.
+
+    It holds a digest of role, model and request, and how-manieth call with them it is: a case that runs again asks
+    under the same names, whatever the order in which its calls end.
+
+    Raises:
+        CallError: the request holds what JSON cannot.
+    """
+    try:
+        text = canonical([ask.role, ask.model, ask.request.messages, ask.request.params])
+    except (TypeError, ValueError, RecursionError) as error:
+        message = f"{ask.model}: messages or params cannot be sent as JSON: {error}"
+        raise CallError(message, kind=ErrorKind.BAD_REQUEST, attempts=0) from None
+    return f"{digest(text)[:_NAME_LENGTH]}-{ask.nth}"
+
+
+def answered(ask: Ask, response: Response, name: str) -> Call:
+    """Return the record of a call that was answered."""
+    said = {"finish_reason": response.finish_reason, "model": response.model, "refusal": response.refusal}
+    return Call(
+        name=name,
+        role=ask.role,
+        model=ask.model,
+        request={"messages": ask.request.messages, "params": ask.request.params},
+        response=response.text,
+        status="ok",
+        attempts=response.attempts,
+        latency_s=response.latency_s,
+        input_tokens=response.usage.input_tokens,
+        output_tokens=response.usage.output_tokens,
+        cost_usd=response.cost_usd,
+        cached=response.cached,
+        cache_key=response.cache_key,
+        detail={key: value for key, value in said.items() if value is not None},
+    )
+
+
+def failed(ask: Ask, error: CallError, name: str) -> Call:
+    """Return the record of a call that gave no answer."""
+    return Call(
+        name=name,
+        role=ask.role,
+        model=ask.model,
+        request=plain(ask.request),
+        response=None,
+        status=str(error.kind),
+        attempts=error.attempts,
+        latency_s=error.latency_s,
+        input_tokens=None,
+        output_tokens=None,
+        cost_usd=None if error.attempts else 0.0,
+    )
+
+
+def response_of(call: Call) -> Response:
+    """Return the response that an answered call holds."""
+    return Response(
+        text=call.response or "",
+        finish_reason=call.detail.get("finish_reason"),
+        usage=Usage(input_tokens=call.input_tokens, output_tokens=call.output_tokens),
+        latency_s=call.latency_s,
+        model=call.detail.get("model"),
+        attempts=call.attempts,
+        cost_usd=call.cost_usd,
+        cached=call.cached,
+        refusal=call.detail.get("refusal"),
+        cache_key=call.cache_key,
+    )

@@ -1,0 +1,281 @@
+"""The engine: every model call of a run goes through it, in the process that the user started."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from pytest_llmeval.core.calls import answered, ask_name, response_of
+from pytest_llmeval.core.errors import CallError, ErrorKind, StoreError, UserError
+from pytest_llmeval.core.estimates import estimate_tokens
+from pytest_llmeval.core.ids import digest
+from pytest_llmeval.core.strict_json import canonical
+from pytest_llmeval.core.transport import plain
+from pytest_llmeval.core.types import Ask, Backend, Call, CaseKey, Response
+from pytest_llmeval.engine.budget import Budget
+from pytest_llmeval.engine.journal import Journal, Kept
+from pytest_llmeval.engine.limiter import TURN, Limiter, Turn
+from pytest_llmeval.engine.turns import Turns
+
+__all__ = ["CacheMode", "CallCounts", "Engine"]
+
+CacheMode = Literal["off", "use", "refresh", "only"]
+_CallId = tuple[CaseKey, str]
+
+
+@dataclass(slots=True, kw_only=True)
+class CallCounts:
+    """How the calls of a session were answered."""
+
+    answered: int = 0
+    """By a model, now."""
+    recalled: int = 0
+    """From an earlier session of this run."""
+    cached: int = 0
+    """From the cache."""
+    failed: int = 0
+
+
+class Engine:
+    """Answers asks. Equal asks of a run are one call: while it is in flight they wait for it, later they are told.
+
+    That is all that look-ahead, xdist, reruns and resuming need: whoever asks first, in whichever process, causes the
+    call, and nobody causes it again. All methods run on one event loop.
+    """
+
+    def __init__(
+        self,
+        *,
+        open_model: Callable[[str], Backend],
+        journal: Journal,
+        limiter: Limiter,
+        budget: Budget,
+        turns: Turns,
+        cache: CacheMode = "off",
+        on_fault: Callable[[StoreError], None] = lambda error: None,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            open_model: returns the backend of a model's name; called once for each.
+            journal: keeps the answers.
+            limiter: whose slots the backends enter.
+            budget: what may be spent.
+            turns: of the responses that are requested ahead.
+            cache: whether answers of earlier runs are used (``use``), made anew (``refresh``) or all there is
+                (``only``).
+            on_fault: told when answers cannot be kept any more; no call is made from then on.
+        """
+        self._open_model = open_model
+        self._journal = journal
+        self._limiter = limiter
+        self._budget = budget
+        self.turns = turns
+        self._cache = cache
+        self._on_fault = on_fault
+        self._backends: dict[str, Backend] = {}
+        self._calls: dict[_CallId, asyncio.Task[Response]] = {}
+        self._by_key: dict[str, asyncio.Task[Response]] = {}
+        self._unkept: list[tuple[Kept, asyncio.Future[None]]] = []
+        self._stopped: Callable[[], CallError] | None = None
+        self._budget_freed = asyncio.Event()
+        self.counts = CallCounts()
+
+    async def ask(self, ask: Ask) -> Response:
+        """Return the answer.
+
+        Raises:
+            CallError: there is none.
+        """
+        if ask.position is not None:
+            self.turns.take(ask.position)
+        name = ask_name(ask)
+        task = self._task(ask, name, ahead=False)
+        try:
+            return await asyncio.shield(task)
+        finally:
+            if task.done():  # a later ask of that name finds the answer in the journal
+                self._calls.pop((ask.case, name), None)
+
+    async def claim(self, total: int, most: int) -> list[int]:
+        """Return the next places of ``total``, at most ``most``, whose responses are to be requested ahead."""
+        return await self.turns.claim(total, most)
+
+    async def ahead(self, ask: Ask, place: int) -> None:
+        """Begin the call of a place that was claimed; no case waits for it yet."""
+        self._task(ask, ask_name(ask), ahead=True)
+
+    def stop(self, kind: ErrorKind, message: str) -> None:
+        """Make no further call, of any model; calls in flight may end, and their answers are kept."""
+        if self._stopped is None:
+            self._stopped = lambda: CallError(message, kind=kind, attempts=0)
+            self._limiter.close(kind, message)
+            self.turns.close()
+            self._budget_freed.set()
+
+    async def drain(self, timeout_s: float) -> None:
+        """Wait for calls in flight, at most ``timeout_s`` seconds, so that what was paid is kept."""
+        pending = [task for task in self._calls.values() if not task.done()]
+        if pending and self._limiter.in_flight:
+            await asyncio.wait(pending, timeout=timeout_s)
+
+    async def aclose(self) -> None:
+        """Give up what is in flight and close the models."""
+        self.turns.close()
+        pending = [task for task in self._calls.values() if not task.done()]
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+        self._flush()
+        for backend in self._backends.values():
+            await backend.aclose()
+
+    def _task(self, ask: Ask, name: str, *, ahead: bool) -> "asyncio.Task[Response]":
+        task = self._calls.get((ask.case, name))
+        if task is None:
+            task = asyncio.get_running_loop().create_task(self._answer(ask, name, ahead=ahead))
+            task.add_done_callback(_retrieved)
+            self._calls[ask.case, name] = task
+        return task
+
+    async def _answer(self, ask: Ask, name: str, *, ahead: bool) -> Response:
+        """Return the answer from where it is to be had at the least cost."""
+        known = self._journal.recall(ask.case, name)
+        if known is not None:
+            self.counts.recalled += 1
+            return response_of(known)
+        if self._stopped is not None:
+            raise self._stopped()
+        backend = self._backend(ask.model)
+        key = _cache_key(backend, ask)
+        if self._cache in ("use", "only"):
+            return await self._cached(ask, name, key, backend, ahead=ahead)
+        return await self._call(ask, name, key, backend, ahead=ahead)
+
+    async def _cached(self, ask: Ask, name: str, key: str, backend: Backend, *, ahead: bool) -> Response:
+        """Return what an earlier call with this key was answered, also one that is just in flight."""
+        first = self._by_key.get(key)
+        if first is None:
+            call = Call(role=ask.role, model=ask.model, request=plain(ask.request), **_UNKNOWN)
+            found = self._journal.cached(key, call)
+            if found is not None:
+                self.counts.cached += 1
+                return replace(response_of(found), cached=True, cost_usd=0.0)
+            if self._cache == "only":
+                message = f"{ask.model}: no answer to this request is in the cache, and --cache only makes no call"
+                raise CallError(message, kind=ErrorKind.NOT_CACHED, attempts=0)
+            first = asyncio.get_running_loop().create_task(self._call(ask, name, key, backend, ahead=ahead))
+            first.add_done_callback(_retrieved)
+            self._by_key[key] = first
+            try:
+                return await first
+            finally:
+                del self._by_key[key]
+        try:
+            response = await asyncio.shield(first)
+        except CallError:
+            return await self._call(ask, name, key, backend, ahead=ahead)
+        if response.cache_key is None:  # it was an answer to that one alone
+            return await self._call(ask, name, key, backend, ahead=ahead)
+        self.counts.cached += 1
+        return replace(response, cached=True, cost_usd=0.0)
+
+    async def _call(self, ask: Ask, name: str, key: str, backend: Backend, *, ahead: bool) -> Response:
+        """Return the answer of the model, once it is kept."""
+        tokens = estimate_tokens(ask.request.messages) + _output_room(ask)
+        TURN.set(Turn(ahead=ahead, tokens=tokens))
+        await self._spend()
+        response: Response | None = None
+        try:
+            response = await backend.complete(ask.request)
+        except CallError:
+            self.counts.failed += 1
+            raise
+        finally:
+            self._budget.end(response.cost_usd if response is not None else None)
+            self._budget_freed.set()
+        used = (response.usage.input_tokens or 0) + (response.usage.output_tokens or 0)
+        self._limiter.settle(backend.account, used - tokens if used else 0)
+        response = replace(response, cache_key=key if _is_cacheable(response) else None)
+        await self._keep(Kept(case=ask.case, call=answered(ask, response, name)))
+        self.counts.answered += 1
+        return response
+
+    async def _spend(self) -> None:
+        """Wait until the budget lets a call go; raise CallError where it is used up."""
+        while not self._budget.start():
+            self._budget_freed.clear()
+            await self._budget_freed.wait()
+            if self._stopped is not None:
+                raise self._stopped()
+
+    async def _keep(self, kept: Kept) -> None:
+        """Return once an answer is durable; those that came in the same moment are written together."""
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+        if not self._unkept:
+            loop.call_soon(self._flush)
+        self._unkept.append((kept, done))
+        await done
+
+    def _flush(self) -> None:
+        batch, self._unkept = self._unkept, []
+        if not batch:
+            return
+        try:
+            self._journal.keep([kept for kept, _ in batch])
+            error = None
+        except StoreError as fault:
+            error = str(fault)
+            self.stop(ErrorKind.STORAGE, f"no further call is made: {fault}")
+            self._on_fault(fault)
+        for _, done in batch:
+            if done.done():
+                continue
+            if error is None:
+                done.set_result(None)
+            else:
+                done.set_exception(CallError(f"the answer came and could not be kept: {error}", kind=ErrorKind.STORAGE))
+
+    def _backend(self, model: str) -> Backend:
+        if model not in self._backends:
+            try:
+                self._backends[model] = self._open_model(model)
+            except UserError as error:
+                raise CallError(str(error), kind=ErrorKind.BAD_REQUEST, attempts=0) from None
+        return self._backends[model]
+
+
+_UNKNOWN = {
+    "response": None,
+    "status": "ok",
+    "attempts": 0,
+    "latency_s": None,
+    "input_tokens": None,
+    "output_tokens": None,
+    "cost_usd": None,
+}
+
+
+def _cache_key(backend: Backend, ask: Ask) -> str:
+    """Return the sha256 in hex over all that decides an answer: a repetition is a question of its own."""
+    facts = [1, ask.role, ask.case.epoch, ask.nth, plain(backend.identity(ask.request))]
+    return digest(canonical(facts))
+
+
+def _is_cacheable(response: Response) -> bool:
+    """Whether the answer may serve a later run: a refusal may not."""
+    return response.refusal is None and response.finish_reason is not None
+
+
+def _output_room(ask: Ask) -> int:
+    """Return the tokens that the answer may have, where the request says so."""
+    params = ask.request.params
+    room = params.get("max_tokens") or params.get("max_completion_tokens") or 0
+    return room if isinstance(room, int) else 0
+
+
+def _retrieved(task: "asyncio.Task[Response]") -> None:
+    """Look at the exception of a call that nobody waits for, so that asyncio does not complain of it."""
+    if not task.cancelled():
+        task.exception()

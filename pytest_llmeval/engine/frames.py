@@ -1,0 +1,80 @@
+"""Messages between the engine and the processes that run cases: JSON objects, each behind its length."""
+
+import asyncio
+import json
+from typing import Any
+
+from pytest_llmeval.core.errors import CallError, ErrorKind
+from pytest_llmeval.core.transport import plain
+from pytest_llmeval.core.types import Ask, CaseKey, Request, Response, Usage
+
+__all__ = ["from_ask", "from_error", "from_response", "read", "to_ask", "to_error", "to_response", "write"]
+
+Frame = dict[str, Any]
+_LENGTH_BYTES = 4
+
+
+async def read(reader: asyncio.StreamReader) -> Frame | None:
+    """Return the next message; None at the end of the connection, however it came."""
+    try:
+        size = int.from_bytes(await reader.readexactly(_LENGTH_BYTES))
+        frame: Frame = json.loads(await reader.readexactly(size))
+    except (asyncio.IncompleteReadError, OSError):
+        return None
+    return frame
+
+
+def write(writer: asyncio.StreamWriter, frame: Frame) -> None:
+    """Send a message."""
+    data = json.dumps(frame, allow_nan=False).encode("ascii")
+    writer.write(len(data).to_bytes(_LENGTH_BYTES) + data)
+
+
+def from_ask(ask: Ask) -> Frame:
+    """Return an ask as a message; what JSON cannot hold is a fault of the request, and stays one."""
+    case = ask.case
+    return {
+        "case": [case.nodeid, case.suite, case.sample_id, case.model, case.epoch],
+        "role": ask.role,
+        "model": ask.model,
+        "messages": plain(ask.request.messages),
+        "params": plain(ask.request.params),
+        "nth": ask.nth,
+        "position": ask.position,
+    }
+
+
+def to_ask(frame: Frame) -> Ask:
+    """Return the ask of a message."""
+    nodeid, suite, sample_id, model, epoch = frame["case"]
+    return Ask(
+        case=CaseKey(nodeid=nodeid, suite=suite, sample_id=sample_id, model=model, epoch=epoch),
+        role=frame["role"],
+        model=frame["model"],
+        request=Request(messages=tuple(frame["messages"]), params=frame["params"]),
+        nth=frame["nth"],
+        position=frame["position"],
+    )
+
+
+def from_response(response: Response) -> Frame:
+    """Return a response as a message."""
+    frame: Frame = plain(response)
+    return frame
+
+
+def to_response(frame: Frame) -> Response:
+    """Return the response of a message."""
+    return Response(**{**frame, "usage": Usage(**frame["usage"])})
+
+
+def from_error(error: CallError) -> Frame:
+    """Return an error as a message."""
+    return {"message": str(error), "kind": str(error.kind), "attempts": error.attempts, "latency_s": error.latency_s}
+
+
+def to_error(frame: Frame) -> CallError:
+    """Return the error of a message."""
+    return CallError(
+        frame["message"], kind=ErrorKind(frame["kind"]), attempts=frame["attempts"], latency_s=frame["latency_s"]
+    )

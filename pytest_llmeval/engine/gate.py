@@ -1,0 +1,109 @@
+"""How many requests one account may have in flight: as many as the ceiling, fewer while the server refuses them."""
+
+import heapq
+from asyncio import Future
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from pytest_llmeval.core.errors import CallError
+from pytest_llmeval.engine.pacer import Pacer
+
+__all__ = ["AccountGate", "Waiter"]
+
+_FIRST_LIMIT = 32
+_CUT = 0.5
+_LONGEST_PAUSE_S = 120.0
+
+
+class AccountGate:
+    """The limit of one account, which adapts: it grows while it is used up and answers are clean, and halves when
+    the server says 429.
+
+    Additive increase, multiplicative decrease after a slow start, as TCP does it (RFC 5681, section 3.1); one cut for
+    an episode: refusals of requests that left before the last cut say nothing new.
+    """
+
+    def __init__(self, *, ceiling: int, rpm: float | None, tpm: float | None) -> None:
+        """Begin.
+
+        Args:
+            ceiling: the most requests in flight, at least 1.
+            rpm: requests a minute; None for no limit.
+            tpm: tokens a minute, sent and received; None for no limit.
+        """
+        self._ceiling = ceiling
+        self._limit = float(min(ceiling, _FIRST_LIMIT))
+        self._is_slow_start = True
+        self._cut_at_s = float("-inf")
+        self._paused_until_s = float("-inf")
+        self.requests = Pacer(rpm) if rpm else None
+        self.tokens = Pacer(tpm) if tpm else None
+        self.in_flight = 0
+        self.closed: Callable[[], CallError] | None = None
+        """Makes the error of every request that would follow; None while requests may go."""
+        self._waiting: list[Waiter] = []
+
+    @property
+    def limit(self) -> int:
+        """How many requests may be in flight now."""
+        return int(self._limit)
+
+    def wait_s(self, now: float) -> float | None:
+        """Return the seconds until one more request may go, 0 for at once; None where one must end first."""
+        if self.in_flight >= self.limit:
+            return None
+        pacers = [pacer.wait_s(now) for pacer in (self.requests, self.tokens) if pacer is not None]
+        return max(0.0, self._paused_until_s - now, *pacers)
+
+    def push(self, waiter: "Waiter") -> None:
+        """Let a request wait; those that a case waits for go before those that are made ahead."""
+        heapq.heappush(self._waiting, waiter)
+
+    def head(self) -> "Waiter | None":
+        """Return the request that goes next; None where none waits."""
+        while self._waiting and self._waiting[0].ready.done():  # its caller gave up
+            heapq.heappop(self._waiting)
+        return self._waiting[0] if self._waiting else None
+
+    def start(self, tokens: int, now: float) -> None:
+        """Book a request that goes now."""
+        self.in_flight += 1
+        if self.requests is not None:
+            self.requests.take(1, now)
+        if self.tokens is not None:
+            self.tokens.take(tokens, now)
+
+    def end(self) -> None:
+        """Book the end of a request."""
+        self.in_flight -= 1
+
+    def answered(self) -> None:
+        """Allow more where a clean answer came while the limit was used up; called before ``end``."""
+        if self.in_flight >= self.limit < self._ceiling:
+            self._limit = min(self._ceiling, self._limit + (1.0 if self._is_slow_start else 1.0 / self._limit))
+
+    def refused(self, *, started_s: float, now: float, retry_after_s: float | None, is_rate: bool) -> None:
+        """Allow less where the server refused a request that left after the last cut; pause where it asks for it."""
+        if retry_after_s is not None and retry_after_s <= _LONGEST_PAUSE_S:
+            self._paused_until_s = max(self._paused_until_s, now + retry_after_s)
+        if is_rate and started_s >= self._cut_at_s:
+            self._limit = max(1.0, min(self._limit, self.in_flight) * _CUT)
+            self._is_slow_start = False
+            self._cut_at_s = now
+
+    def close(self, error: Callable[[], CallError]) -> None:
+        """Let no further request go; whoever waits is told so."""
+        self.closed = self.closed or error
+        while (waiter := self.head()) is not None:
+            waiter.ready.set_exception(self.closed())
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Waiter:
+    """A request that waits for its turn; the smaller one goes first."""
+
+    ahead: bool
+    """Whether no case waits for it yet."""
+    number: int
+    tokens: int = field(compare=False)
+    ready: "Future[None]" = field(compare=False)

@@ -1,0 +1,37 @@
+"""What the engine needs of whatever keeps its answers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from pytest_llmeval.core.types import Call, CaseKey
+
+__all__ = ["Journal", "Kept"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """An answered call and the case that asked."""
+
+    case: CaseKey
+    call: Call
+
+
+class Journal(Protocol):
+    """Keeps answers of one run, and finds answers of this and of earlier runs."""
+
+    def keep(self, answers: Sequence[Kept]) -> None:
+        """Make the answers durable: they survive the end of every process from when this returns.
+
+        Raises:
+            StoreError: they could not be written.
+        """
+        ...
+
+    def recall(self, case: CaseKey, name: str) -> Call | None:
+        """Return what this run was answered to the call ``name`` of a case; None where it was not."""
+        ...
+
+    def cached(self, cache_key: str, call: Call) -> Call | None:
+        """Return the newest answer of any run under a key, whose request is that of ``call``; None without one."""
+        ...

@@ -1,0 +1,112 @@
+"""The way from a process that runs cases to the engine of its session."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from pytest_llmeval.core.errors import CallError, ErrorKind
+from pytest_llmeval.core.types import Ask, Response
+from pytest_llmeval.engine import frames
+
+__all__ = ["Line"]
+
+_CONNECT_TIMEOUT_S = 600.0
+_CONNECT_STEP_S = 0.02
+
+
+class Line:
+    """Asks the engine over its socket. All methods run on one event loop."""
+
+    def __init__(self, path: Path, on_stop: Callable[[str], None]) -> None:
+        """Prepare; the connection is made with the first ask.
+
+        Args:
+            path: of the socket; the engine may come up later than this process.
+            on_stop: told why no further case is to start.
+        """
+        self._path = path
+        self._on_stop = on_stop
+        self._numbers = itertools.count()
+        self._pending: dict[int, asyncio.Future[frames.Frame]] = {}
+        self._opening: asyncio.Task[asyncio.StreamWriter] | None = None
+        self._listening: asyncio.Task[None] | None = None
+        self._is_lost = False
+
+    async def ask(self, ask: Ask) -> Response:
+        """Return the answer.
+
+        Raises:
+            CallError: there is none, or the engine is gone.
+        """
+        frame = await self._request({"ask": frames.from_ask(ask)})
+        if "error" in frame:
+            raise frames.to_error(frame["error"])
+        return frames.to_response(frame["response"])
+
+    async def claim(self, total: int, most: int) -> list[int]:
+        """Return the next places of which to request the responses ahead; none when all are given out."""
+        try:
+            places: list[int] = (await self._request({"claim": most, "total": total}))["places"]
+        except CallError:
+            return []
+        return places
+
+    async def ahead(self, ask: Ask, place: int) -> None:
+        """Begin the call of a place that was claimed."""
+        frames.write(await self._writer(), {"ask": frames.from_ask(ask), "ahead": True, "place": place})
+
+    async def aclose(self) -> None:
+        """End the connection."""
+        if self._opening is not None and self._opening.done() and not self._opening.exception():
+            self._opening.result().close()
+
+    async def _request(self, frame: frames.Frame) -> frames.Frame:
+        writer = await self._writer()
+        number = next(self._numbers)
+        reply: asyncio.Future[frames.Frame] = asyncio.get_running_loop().create_future()
+        self._pending[number] = reply
+        try:
+            frames.write(writer, {**frame, "id": number})
+            return await reply
+        finally:
+            del self._pending[number]
+
+    async def _writer(self) -> asyncio.StreamWriter:
+        if self._opening is None:
+            self._opening = asyncio.get_running_loop().create_task(self._connect())
+        writer = await asyncio.shield(self._opening)
+        if self._is_lost:
+            raise _lost()
+        return writer
+
+    async def _connect(self) -> asyncio.StreamWriter:
+        deadline = time.monotonic() + _CONNECT_TIMEOUT_S
+        while True:
+            try:
+                reader, writer = await asyncio.open_unix_connection(self._path)
+                break
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise _lost() from None
+                await asyncio.sleep(_CONNECT_STEP_S)
+        self._listening = asyncio.get_running_loop().create_task(self._listen(reader))
+        return writer
+
+    async def _listen(self, reader: asyncio.StreamReader) -> None:
+        while (frame := await frames.read(reader)) is not None:
+            if "stop" in frame:
+                self._on_stop(frame["stop"])
+            elif (reply := self._pending.get(frame["id"])) is not None and not reply.done():
+                reply.set_result(frame)
+        self._is_lost = True
+        self._on_stop("the process that makes the calls is gone")
+        for reply in self._pending.values():
+            if not reply.done():
+                reply.set_exception(_lost())
+
+
+def _lost() -> CallError:
+    message = "the process that makes the calls is gone"
+    return CallError(message, kind=ErrorKind.INTERRUPTED, attempts=0)

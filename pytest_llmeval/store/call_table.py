@@ -1,0 +1,46 @@
+"""The table of calls: it stands in the database, and as the table of answers in the journal of a run."""
+
+__all__ = ["CALL_COLUMNS", "CALL_TABLE"]
+
+CALL_COLUMNS = (
+    "id",
+    "run_id",
+    "case_id",
+    "role",
+    "model",
+    "request",
+    "response",
+    "status",
+    "attempts",
+    "latency_s",
+    "input_tokens",
+    "output_tokens",
+    "cost_usd",
+    "cached",
+    "name",
+    "cache_key",
+    "detail",
+    "checksum",
+)
+
+CALL_TABLE = """
+CREATE TABLE {name} (
+    id TEXT PRIMARY KEY,
+    run_id TEXT NOT NULL{run},
+    case_id TEXT NOT NULL,
+    role TEXT NOT NULL CHECK (role IN ('model', 'judge')),
+    model TEXT NOT NULL,
+    request TEXT NOT NULL,
+    response TEXT,
+    status TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    latency_s REAL,
+    input_tokens INTEGER,
+    output_tokens INTEGER,
+    cost_usd REAL,
+    cached INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    cache_key TEXT,
+    detail TEXT NOT NULL,
+    checksum TEXT
+)"""

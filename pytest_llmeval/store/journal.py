@@ -1,0 +1,156 @@
+"""The journal of a run: a file of its own beside the database, where each answer is durable before it is used.
+
+The process that makes the calls writes it; when the run ends, the database takes over what it holds and it goes. What a
+killed process left is taken over when the database is opened next.
+"""
+
+import contextlib
+import glob
+import json
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from pytest_llmeval.core.errors import StoreError
+from pytest_llmeval.core.ids import case_id
+from pytest_llmeval.core.types import Call, CaseKey
+from pytest_llmeval.store import rows
+from pytest_llmeval.store.call_table import CALL_TABLE
+from pytest_llmeval.store.check import readable_errors
+from pytest_llmeval.store.files import bindable, insertion, make_private
+from pytest_llmeval.store.records import Run
+
+__all__ = ["Orphan", "SqliteJournal", "orphans"]
+
+_SUFFIX = ".journal"
+_APPLICATION_ID = 0x6C6C6D65
+_TABLES = f"""
+PRAGMA journal_mode = wal;
+PRAGMA synchronous = NORMAL;
+PRAGMA application_id = {_APPLICATION_ID};
+BEGIN;
+CREATE TABLE run (facts TEXT NOT NULL);
+{CALL_TABLE.format(name="answers", run="")};
+COMMIT;
+"""
+
+
+class _Kept(Protocol):
+    """An answered call and the case that asked."""
+
+    @property
+    def case(self) -> CaseKey:
+        """The case."""
+        ...
+
+    @property
+    def call(self) -> Call:
+        """The call."""
+        ...
+
+
+class SqliteJournal:
+    """The answers of one run; used by one thread at a time."""
+
+    def __init__(self, database: Path, run: Run) -> None:
+        """Make the journal of ``run`` beside ``database``.
+
+        Raises:
+            StoreError: the file cannot be written.
+        """
+        self.path = database.with_name(f"{database.name}.{run.id}{_SUFFIX}")
+        self._run_id = run.id
+        self._database = database
+        self._history: sqlite3.Connection | None = None
+        with readable_errors(self.path):
+            make_private(self.path)
+            self._connection = sqlite3.connect(self.path, timeout=30.0, check_same_thread=False)
+            self._connection.executescript(_TABLES)
+            with self._connection:
+                self._connection.execute("INSERT INTO run VALUES (?)", [json.dumps(rows.from_run(run))])
+
+    def keep(self, answers: Sequence[_Kept]) -> None:
+        """Make the answers durable; raise StoreError where they cannot be written."""
+        if not os.path.exists(self.path):
+            raise StoreError(f"{self.path}: the journal was removed while the run wrote it")
+        with readable_errors(self.path), self._connection:
+            for kept in answers:
+                row = rows.from_call(self._run_id, self._case_id(kept.case), kept.call)
+                self._connection.execute(insertion("answers", tuple(row), "INSERT OR REPLACE"), bindable(row))
+
+    def recall(self, case: CaseKey, name: str) -> Call | None:
+        """Return what this run was answered to a call; None where it was not."""
+        call_id = f"{self._case_id(case)}-{name}"
+        found = self._first(self._connection, "SELECT * FROM answers WHERE id = ?", call_id)
+        if found is None and self._history is not None:
+            found = self._first(self._history, "SELECT * FROM calls WHERE id = ? AND status = 'ok'", call_id)
+        return rows.to_call(found) if found is not None else None
+
+    def cached(self, cache_key: str, call: Call) -> Call | None:
+        """Return the newest answer of any run under a key; one that is damaged or to another request is none."""
+        self.open_history()
+        assert self._history is not None
+        newest = " WHERE cache_key = ? AND status = 'ok' AND cached = 0 ORDER BY rowid DESC LIMIT 1"
+        found = self._first(self._connection, f"SELECT * FROM answers{newest}", cache_key) or self._first(
+            self._history, f"SELECT * FROM calls{newest}", cache_key
+        )
+        if found is None or found["checksum"] != rows.call_checksum(found["response"], found["detail"]):
+            return None
+        is_same = json.loads(found["request"]) == json.loads(json.dumps(call.request))
+        return rows.to_call(found) if is_same else None
+
+    def open_history(self) -> None:
+        """Look for answers in the database too: those of earlier sessions of this run, or of all runs."""
+        if self._history is None:
+            with readable_errors(self._database):
+                self._history = sqlite3.connect(
+                    f"{self._database.absolute().as_uri()}?mode=ro", uri=True, timeout=30.0, check_same_thread=False
+                )
+
+    def close(self) -> None:
+        """Close the file; calling it again does nothing."""
+        self._connection.close()
+        if self._history is not None:
+            self._history.close()
+
+    def _case_id(self, case: CaseKey) -> str:
+        return case_id(self._run_id, case.suite, case.model, case.sample_id, case.epoch)
+
+    def _first(self, connection: sqlite3.Connection, sql: str, parameter: str) -> Any:
+        with readable_errors(self.path):
+            cursor = connection.cursor()
+            cursor.row_factory = sqlite3.Row
+            return cursor.execute(sql, [parameter]).fetchone()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Orphan:
+    """A journal that its run has not handed over."""
+
+    path: Path
+    run: Run
+
+    @property
+    def uri(self) -> str:
+        """The file as SQLite attaches it; never one that is not there."""
+        return f"{self.path.absolute().as_uri()}?mode=rw"
+
+    def remove(self) -> None:
+        """Remove the file, once the database holds what is in it."""
+        for name in (str(self.path), f"{self.path}-wal", f"{self.path}-shm"):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(name)
+
+
+def orphans(database: Path) -> Iterator[Orphan]:
+    """Yield the journals beside ``database`` that can be read; a damaged one is left where it is."""
+    for name in sorted(glob.glob(f"{glob.escape(str(database))}.*{_SUFFIX}")):
+        path = Path(name)
+        with contextlib.suppress(sqlite3.Error, OSError, ValueError, KeyError, TypeError):
+            uri = f"{path.absolute().as_uri()}?mode=rw"
+            with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=30.0)) as connection:
+                (facts,) = connection.execute("SELECT facts FROM run").fetchone()
+            yield Orphan(path=path, run=rows.to_run(json.loads(facts)))
