@@ -10,7 +10,7 @@ from pytest_llmeval.bridge.settings import Settings
 from pytest_llmeval.core.errors import SettingsError
 from pytest_llmeval.core.types import CaseKey
 from pytest_llmeval.store import rows
-from pytest_llmeval.store.check import readable_errors
+from pytest_llmeval.store.check import readable_errors, schema_of
 from pytest_llmeval.store.lookup import pick_run
 from pytest_llmeval.store.records import Run
 
@@ -76,6 +76,8 @@ def find_resumed(settings: Settings, ref: str) -> Resumed:
         raise SettingsError(f"--resume {ref}: there is no database {settings.shown(settings.db)} yet")
     with readable_errors(settings.db), contextlib.closing(_reader(settings)) as connection:
         connection.row_factory = sqlite3.Row
+        if not schema_of(connection):  # whoever made the file was killed at once
+            raise SettingsError(f"--resume {ref}: the database {settings.shown(settings.db)} has no runs yet")
         stored = [rows.to_run(row) for row in connection.execute("SELECT * FROM runs ORDER BY started_at DESC")]
         run = pick_run(stored, ref, where=f"--resume: {settings.shown(settings.db)}")
         ended = connection.execute(
