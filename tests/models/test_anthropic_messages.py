@@ -2,9 +2,10 @@
 
 import asyncio
 import json
+import socket
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 
 import pytest
 
@@ -241,6 +242,20 @@ def test_nobody_listens() -> None:
         spec = gone.spec("echo")
     error = failure(spec)
     assert (error.kind, error.attempts) == (ErrorKind.CONNECTION, 6)
+
+
+def test_nobody_accepts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that is not made in time is tried again, within the call's time."""
+    monkeypatch.setattr("pytest_llmeval.models.anthropic_clients.CONNECT_TIMEOUT_S", 0.1)
+    with socket.socket() as full, ExitStack() as clients:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(4):  # more than the backlog holds: the kernel answers no further one
+            client = clients.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(full.getsockname())
+        error = failure(f"anthropic:m@http://127.0.0.1:{full.getsockname()[1]}")
+    assert (error.kind, error.attempts) == (ErrorKind.TIMEOUT, 6)
 
 
 @pytest.mark.parametrize("fault", ["hang", "drip-20"])
