@@ -8,6 +8,7 @@ import pytest
 # Imported before any run inside this process: pytester forgets what a run imported, and the next one would pay again
 # and find a second registry of scorers.
 import pytest_llmeval.bridge.session
+import pytest_llmeval.models.anthropic_messages
 import pytest_llmeval.models.openai_chat  # noqa: F401
 from pytest_llmeval.models.retry import RetryPolicy
 from tests.support.asking import ask_model, failure
@@ -49,7 +50,7 @@ def http_stack() -> None:
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting of the person who runs the tests reaches them."""
     for name in list(os.environ):
-        if name.startswith(("LLMEVAL_", "OPENAI_", "PYTEST_ADDOPTS", "GITHUB_")) or name == "CI":
+        if name.startswith(("LLMEVAL_", "OPENAI_", "ANTHROPIC_", "PYTEST_ADDOPTS", "GITHUB_")) or name == "CI":
             monkeypatch.delenv(name)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.models.check import check_model
 from pytest_llmeval.models.named import NamedModel, resolve_model
+from pytest_llmeval.models.prices import priced
 
 if TYPE_CHECKING:
     from pytest_llmeval.bridge.settings import Settings
@@ -28,7 +29,7 @@ def chosen_models(settings: "Settings", named: Mapping[str, NamedModel]) -> dict
         check_model(model, settings.environ)
         if model.name in chosen:
             raise ModelError(f"two models are called {model.name!r}; give one of them another name in models.yaml")
-        chosen[model.name] = model
+        chosen[model.name] = priced(model, settings.environ)
     return chosen
 
 

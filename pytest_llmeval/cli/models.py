@@ -1,5 +1,7 @@
 """Models: which there are, and the weights of the embedded one."""
 
+from collections.abc import Mapping
+
 import click
 
 from pytest_llmeval.cli.output import echo_lines, emit_json, json_option, terminal_width
@@ -10,6 +12,8 @@ from pytest_llmeval.loaders.strict_yaml import load_strict
 from pytest_llmeval.models.local_weights import default_cache_dir, fetch_smollm2, smollm2_path, verify_smollm2
 from pytest_llmeval.models.models_file import named_models
 from pytest_llmeval.models.named import NamedModel
+from pytest_llmeval.models.prices import priced, shipped_prices
+from pytest_llmeval.models.vendors import VENDORS
 from pytest_llmeval.reports.table import Column, table_lines
 
 __all__ = ["models", "project_models"]
@@ -31,7 +35,8 @@ def models(context: click.Context, as_json: bool) -> None:
 @json_option
 def list_models(as_json: bool) -> None:
     """List what --model understands by name here."""
-    rows = [_row(model) for model in project_models(find_project()).values()]
+    project = find_project()
+    rows = [_row(model, project.environ) for model in project_models(project).values()]
     fetched = smollm2_path(default_cache_dir()) is not None
     rows.append(["smollm2", "local:smollm2", "$0", "fetched" if fetched else "not fetched yet (93 MB)"])
     if as_json:
@@ -65,7 +70,10 @@ def project_models(project: Project) -> dict[str, NamedModel]:
     return named_models(document.data, path.name, document.line_of)
 
 
-def _row(model: NamedModel) -> list[str]:
-    prices = model.prices
+def _row(model: NamedModel, environ: Mapping[str, str]) -> list[str]:
+    prices = priced(model, environ).prices
     price = f"${prices.input_usd_per_million:g} in, ${prices.output_usd_per_million:g} out" if prices else "unknown"
-    return [model.name, model.spec.text, price, f"key in {model.api_key_env}" if model.api_key_env else ""]
+    notes = [f"key in {model.api_key_env}"] if model.api_key_env else []
+    if prices is not None and model.prices is None and model.spec.kind in VENDORS:
+        notes.append(f"list price of {shipped_prices().as_of}")
+    return [model.name, model.spec.text, price, ", ".join(notes)]

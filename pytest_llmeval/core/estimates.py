@@ -1,9 +1,109 @@
-"""Temporary: replaced at the merge."""
+"""What a run will take, before it runs: calls, tokens, money."""
 
-from collections.abc import Sequence
-from typing import Any
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pytest_llmeval.core.costs import Prices, cost_usd
+from pytest_llmeval.core.types import Usage
+
+__all__ = ["Estimate", "SuiteCalls", "estimate", "estimate_tokens"]
+
+N = TypeVar("N", int, float)
+
+CHARS_PER_TOKEN = 4
+TOKENS_PER_MESSAGE = 4
 
 
-def estimate_tokens(messages: Sequence[Any]) -> int:
-    """Return about how many tokens."""
-    return sum(len(str(message["content"])) // 4 + 4 for message in messages)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuiteCalls:
+    """What one suite will ask one model."""
+
+    calls: int
+    """Number of calls, at least 0."""
+    input_tokens: int | None
+    """Tokens of all their messages together; None where they cannot be known ahead."""
+    output_tokens_per_call: float | None
+    """Mean of earlier runs, else the bound that ``max_tokens`` sets, at least 0; None where there is neither."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """What some calls will take; estimates add up. ``str(estimate)`` is one line for people."""
+
+    calls: int
+    input_tokens: int | None
+    """None where the tokens of some call are not known; so are the others."""
+    output_tokens: int | None
+    cost_usd: float | None
+
+    def __add__(self, other: "Estimate") -> "Estimate":
+        """Return the estimate for the calls of both; what one of them does not know, their sum does not."""
+        return Estimate(
+            calls=self.calls + other.calls,
+            input_tokens=_sum(self.input_tokens, other.input_tokens),
+            output_tokens=_sum(self.output_tokens, other.output_tokens),
+            cost_usd=_sum(self.cost_usd, other.cost_usd),
+        )
+
+    def __str__(self) -> str:
+        tokens_in = "tokens in unknown" if self.input_tokens is None else f"about {_round(self.input_tokens)} tokens in"
+        tokens_out = "tokens out unknown" if self.output_tokens is None else f"{_round(self.output_tokens)} out"
+        calls = "1 call" if self.calls == 1 else f"{self.calls:,} calls"
+        return f"{calls}, {tokens_in}, {tokens_out}, {_money(self.cost_usd)}"
+
+
+def estimate_tokens(messages: Iterable[Mapping[str, Any]]) -> int:
+    """Return about how many tokens chat messages have: a quarter of their characters, and 4 for each message.
+
+    The quarter is OpenAI's rule of thumb for English text; other languages and code have more tokens:
+    https://help.openai.com/en/articles/4936856-what-are-tokens-and-how-to-count-them. What a message costs beside its
+    content (role, delimiters) was 3 or 4 tokens for OpenAI's models:
+    https://cookbook.openai.com/examples/how_to_count_tokens_with_tiktoken. A content that is no string counts by its
+    JSON, an image therefore by its address or data.
+    """
+    return sum(math.ceil(len(_text(message)) / CHARS_PER_TOKEN) + TOKENS_PER_MESSAGE for message in messages)
+
+
+def estimate(suites: Iterable[SuiteCalls], prices: Prices | None) -> Estimate:
+    """Return what the calls of ``suites`` to one model with ``prices`` will take; retries and judges are not in it."""
+    total = Estimate(calls=0, input_tokens=0, output_tokens=0, cost_usd=None if prices is None else 0.0)
+    return sum((_one(suite, prices) for suite in suites), total)
+
+
+def _one(suite: SuiteCalls, prices: Prices | None) -> Estimate:
+    """Return the estimate for one suite."""
+    each = suite.output_tokens_per_call
+    output_tokens = None if each is None else math.ceil(suite.calls * each)
+    usage = Usage(input_tokens=suite.input_tokens, output_tokens=output_tokens)
+    return Estimate(
+        calls=suite.calls,
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cost_usd=cost_usd(prices, usage),
+    )
+
+
+def _text(message: Mapping[str, Any]) -> str:
+    """Return the text by which a message counts."""
+    content = message.get("content", "")
+    return content if isinstance(content, str) else json.dumps(content, ensure_ascii=False, default=str)
+
+
+def _sum(first: N | None, second: N | None) -> N | None:
+    return None if first is None or second is None else first + second
+
+
+def _round(count: int) -> str:
+    """Return ``count`` with two significant digits: an estimate has no more."""
+    return f"{round(count, min(2 - len(str(count)), 0)):,}"
+
+
+def _money(cost: float | None) -> str:
+    if cost is None:
+        return "cost unknown"
+    if cost == 0:
+        return "$0"
+    return "under $0.01" if cost < 0.01 else f"about ${cost:,.2f}"

@@ -1,1 +1,1 @@
-"""Models: specs, models.yaml, keys, the OpenAI protocol and the embedded model. Imports no vendor's SDK."""
+"""Models: specs, models.yaml, keys, prices, the protocols and the embedded model. Imports no vendor's SDK."""

@@ -1,4 +1,4 @@
-"""The address of an OpenAI-compatible server, its secrets kept apart from what is shown."""
+"""The address of a model server, its secrets kept apart from what is shown."""
 
 import re
 from dataclasses import dataclass, field
@@ -35,16 +35,20 @@ class BaseUrl:
         return self.hostname in {"localhost", "::1"} or self.hostname.startswith("127.")
 
 
-def parse_base_url(text: str, *, where: str) -> BaseUrl:
-    """Return the parts of ``text``; raise ModelError, its message opened by ``where``, if it is malformed."""
+def parse_base_url(text: str, *, where: str, example: str = "http://host:port/v1") -> BaseUrl:
+    """Return the parts of ``text``.
+
+    Raises:
+        ModelError: it is malformed; the message begins with ``where`` and ends with ``example``.
+    """
     try:
         parts = urlsplit(text)
         port = parts.port
     except ValueError as error:
-        raise ModelError(f"{where}: the base URL cannot be read ({error}); expected http://host:port/v1") from None
+        raise ModelError(f"{where}: the base URL cannot be read ({error}); expected {example}") from None
     problem = _problem(text, parts)
     if problem:
-        raise ModelError(f"{where}: the base URL {problem}; expected http://host:port/v1")
+        raise ModelError(f"{where}: the base URL {problem}; expected {example}")
     host = (parts.hostname or "").lower()
     host = f"[{host}]" if ":" in host else host
     netloc = host if port is None else f"{host}:{port}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from pytest_llmeval.models.anthropic_account import find_anthropic_account, require_anthropic_extra
 from pytest_llmeval.models.keys import find_account
 from pytest_llmeval.models.local_server import require_local_extra
 from pytest_llmeval.models.named import NamedModel
@@ -17,5 +18,8 @@ def check_model(model: NamedModel, environ: Mapping[str, str]) -> None:
     """
     if model.spec.kind == "local":
         require_local_extra()
+    elif model.spec.kind == "anthropic":
+        require_anthropic_extra()
+        find_anthropic_account(model, environ)
     else:
         find_account(model, environ)

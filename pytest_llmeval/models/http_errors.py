@@ -22,6 +22,8 @@ _KINDS = {
     429: ErrorKind.RATE_LIMITED,
 }
 _QUOTA_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
+# Anthropic says so under status 400, with the code of any other bad request.
+_QUOTA_MESSAGES = ("credit balance is too low", "reached your specified api usage limits")
 
 
 def read_failure(status: int, headers: Mapping[str, str], body: bytes, redact: Redact, now: datetime) -> AttemptError:
@@ -40,7 +42,7 @@ def read_failure(status: int, headers: Mapping[str, str], body: bytes, redact: R
             ErrorKind.BAD_REQUEST,
             f"HTTP {status}: redirect to {target} refused; name that address in the spec",
         )
-    kind = _kind(status, _codes(body))
+    kind = _kind(status, _error(body))
     retryable = kind in {ErrorKind.SERVER_ERROR, ErrorKind.RATE_LIMITED, ErrorKind.TIMEOUT}
     message = f"HTTP {status}: {excerpt(body, redact)}"
     return AttemptError(
@@ -68,24 +70,26 @@ def _seconds_until(date: str, now: datetime) -> float:
     return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now).total_seconds()
 
 
-def _kind(status: int, codes: set[str]) -> ErrorKind:
-    """Return the kind of a status from 400, with the codes of the error in its body."""
+def _kind(status: int, error: dict[str, str]) -> ErrorKind:
+    """Return the kind of a status from 400, with the texts of the error in its body."""
+    codes = {error.get("code"), error.get("type")}
     if status == 429 and codes & _QUOTA_CODES:
         return ErrorKind.QUOTA
     if status == 400 and "content_filter" in codes:
         return ErrorKind.FILTERED
+    message = error.get("message", "").lower()
+    if status == 400 and any(phrase in message for phrase in _QUOTA_MESSAGES):
+        return ErrorKind.QUOTA
     return _KINDS.get(status, ErrorKind.SERVER_ERROR if status >= 500 else ErrorKind.BAD_REQUEST)
 
 
-def _codes(body: bytes) -> set[str]:
-    """Return ``code`` and ``type`` of the error object in ``body``; empty where there is none."""
+def _error(body: bytes) -> dict[str, str]:
+    """Return ``code``, ``type`` and ``message`` of the error object in ``body``, as far as they are texts."""
     try:
         data: Any = json.loads(body)
     except (ValueError, RecursionError):
-        return set()
+        return {}
     error = data.get("error") if isinstance(data, dict) else None
-    return (
-        {value for key in ("code", "type") if isinstance(value := error.get(key), str)}
-        if isinstance(error, dict)
-        else set()
-    )
+    if not isinstance(error, dict):
+        return {}
+    return {key: value for key in ("code", "type", "message") if isinstance(value := error.get(key), str)}

@@ -11,14 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pytest_llmeval.core.errors import ModelError
-from pytest_llmeval.models.base_url import BaseUrl, parse_base_url
+from pytest_llmeval.models.base_url import BaseUrl
 from pytest_llmeval.models.named import NamedModel
+from pytest_llmeval.models.vendors import OPENAI, api_key_of, refuse_foreign_key
 
-__all__ = ["DUMMY_KEY", "Account", "account_with_key", "find_account"]
+__all__ = ["DUMMY_KEY", "Account", "account_with_key", "account_with_userinfo", "find_account", "key_of_model"]
 
 DUMMY_KEY = "no-key"
-OPENAI_URL = "https://api.openai.com/v1"
-OPENAI_HOST = "api.openai.com"
 _IDENTITY = {"OPENAI_ORG_ID": "OpenAI-Organization", "OPENAI_PROJECT_ID": "OpenAI-Project"}
 
 
@@ -40,17 +39,16 @@ def find_account(model: NamedModel, environ: Mapping[str, str]) -> Account:
         ModelError: a variable that must hold a key is not set, or a key would go to a server it is not meant
             for.
     """
-    own = _own_base_url(environ)
-    base_url = model.spec.base_url or own
-    key = _chosen_key(model, own, environ)
+    base_url = model.spec.base_url or OPENAI.base_url(environ)
+    key = key_of_model(model, base_url, environ)
     if key is None and base_url.userinfo:
-        return _with_userinfo(base_url)
+        return account_with_userinfo(base_url)
     if model.spec.base_url is not None:
-        return account_with_key(base_url, key or _clean("LLMEVAL_API_KEY", environ))
-    key = key or _clean("OPENAI_API_KEY", environ)
-    if key is None and base_url.hostname == OPENAI_HOST:
+        return account_with_key(base_url, key or api_key_of("LLMEVAL_API_KEY", environ))
+    key = key or api_key_of("OPENAI_API_KEY", environ)
+    if key is None and base_url.hostname == OPENAI.host:
         raise ModelError(
-            f"model {model.name!r} is asked at {OPENAI_HOST}, and OPENAI_API_KEY is not set; set it, name"
+            f"model {model.name!r} is asked at {OPENAI.host}, and OPENAI_API_KEY is not set; set it, name"
             f" another server (openai:{model.spec.name}@http://host:port/v1), or use local:smollm2, which"
             " needs none"
         )
@@ -64,22 +62,16 @@ def account_with_key(base_url: BaseUrl, key: str | None, extra: tuple[tuple[str,
     return Account(base_url=base_url, headers=headers, secrets=secrets)
 
 
-def _own_base_url(environ: Mapping[str, str]) -> BaseUrl:
-    """Return ``OPENAI_BASE_URL``, else OpenAI's own address."""
-    return parse_base_url(environ.get("OPENAI_BASE_URL", "").strip() or OPENAI_URL, where="OPENAI_BASE_URL")
+def key_of_model(model: NamedModel, address: BaseUrl, environ: Mapping[str, str]) -> str | None:
+    """Return the key that ``api_key_env`` names, for the server at ``address``; None where it names no variable.
 
-
-def _chosen_key(model: NamedModel, own: BaseUrl, environ: Mapping[str, str]) -> str | None:
-    """Return the key that ``api_key_env`` names; None where the model names no variable."""
+    Raises:
+        ModelError: the variable is not set, or holds the key of a vendor that is not at ``address``.
+    """
     if model.api_key_env is None:
         return None
-    address = model.spec.base_url
-    if model.api_key_env == "OPENAI_API_KEY" and address and address.url not in {own.url, OPENAI_URL}:
-        raise ModelError(
-            f"model {model.name!r}: OPENAI_API_KEY goes only to OPENAI_BASE_URL or {OPENAI_HOST}, not to"
-            f" {address.host}; put that server's key in a variable of its own and name it in api_key_env"
-        )
-    key = _clean(model.api_key_env, environ)
+    refuse_foreign_key(model, address, environ)
+    key = api_key_of(model.api_key_env, environ)
     if key is None:
         raise ModelError(
             f"model {model.name!r}: api_key_env names {model.api_key_env}, which is not set; set it or remove"
@@ -88,15 +80,7 @@ def _chosen_key(model: NamedModel, own: BaseUrl, environ: Mapping[str, str]) -> 
     return key
 
 
-def _clean(variable: str, environ: Mapping[str, str]) -> str | None:
-    """Return the key in ``variable`` without outer spaces; None where it is not set or empty."""
-    key = environ.get(variable, "").strip()
-    if not (key.isascii() and key.isprintable()):
-        raise ModelError(f"{variable} holds characters that no key holds (a line break, or not ASCII); set it again")
-    return key or None
-
-
-def _with_userinfo(base_url: BaseUrl) -> Account:
+def account_with_userinfo(base_url: BaseUrl) -> Account:
     """Return the account that sends user name and password of the URL, as HTTP prescribes for it."""
     token = base64.b64encode(base_url.userinfo.encode()).decode("ascii")
     secrets = (

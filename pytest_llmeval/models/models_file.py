@@ -12,7 +12,6 @@ The file is read elsewhere; this module takes the parsed data and a function tha
 
 import difflib
 import json
-from collections.abc import Callable
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -20,12 +19,10 @@ from pydantic_core import ErrorDetails
 
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.models.named import RESERVED_PARAMS, NamedModel, Prices
+from pytest_llmeval.models.places import LineOf, mistake_at
 from pytest_llmeval.models.specs import parse_spec
 
-__all__ = ["LineOf", "named_models"]
-
-LineOf = Callable[[tuple[str, ...]], int | None]
-"""From the path of a key (``("models", "small", "spec")``) to its line, from 1; None where not known."""
+__all__ = ["named_models"]
 
 
 class _Strict(BaseModel):
@@ -84,7 +81,7 @@ def named_models(data: object, where: str, line_of: LineOf) -> dict[str, NamedMo
 def _model(name: str, row: _ModelRow, where: str, line_of: LineOf) -> NamedModel:
     """Return one checked row as what the rest of the package uses."""
     if not name or not name.isprintable() or name != name.strip():
-        raise _at(
+        raise mistake_at(
             where,
             line_of,
             ("models", name),
@@ -93,17 +90,21 @@ def _model(name: str, row: _ModelRow, where: str, line_of: LineOf) -> NamedModel
     reserved = sorted(RESERVED_PARAMS & row.params.keys())
     if reserved:
         path = ("models", name, "params", reserved[0])
-        raise _at(where, line_of, path, f"{reserved[0]!r} is no sampling parameter; remove it")
+        raise mistake_at(where, line_of, path, f"{reserved[0]!r} is no sampling parameter; remove it")
     try:
         json.dumps(row.params, allow_nan=False)
     except (TypeError, ValueError) as error:
-        raise _at(where, line_of, ("models", name, "params"), f"params cannot be sent as JSON: {error}") from None
+        raise mistake_at(
+            where, line_of, ("models", name, "params"), f"params cannot be sent as JSON: {error}"
+        ) from None
     try:
         spec = parse_spec(row.spec)
     except ModelError as error:
-        raise _at(where, line_of, ("models", name, "spec"), str(error)) from None
+        raise mistake_at(where, line_of, ("models", name, "spec"), str(error)) from None
     if spec.kind == "local" and row.api_key_env:
-        raise _at(where, line_of, ("models", name, "api_key_env"), f"{spec.text} takes no key; remove 'api_key_env'")
+        raise mistake_at(
+            where, line_of, ("models", name, "api_key_env"), f"{spec.text} takes no key; remove 'api_key_env'"
+        )
     return NamedModel(name=name, spec=spec, params=row.params, prices=_prices(row.prices), api_key_env=row.api_key_env)
 
 
@@ -118,15 +119,10 @@ def _mistake(error: ErrorDetails, where: str, line_of: LineOf) -> ModelError:
     if error["type"] == "extra_forbidden":
         close = difflib.get_close_matches(path[-1], _KEYS.get(len(path), ()), n=1)
         hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(_KEYS.get(len(path), ()))}"
-        return _at(where, line_of, path, f"unknown key {path[-1]!r}; {hint}")
+        return mistake_at(where, line_of, path, f"unknown key {path[-1]!r}; {hint}")
     if error["type"] == "missing":
-        return _at(where, line_of, path[:-1], f"{'.'.join(path[:-1]) or 'the file'}: the key {path[-1]!r} is missing")
+        return mistake_at(
+            where, line_of, path[:-1], f"{'.'.join(path[:-1]) or 'the file'}: the key {path[-1]!r} is missing"
+        )
     shown = f", found {error['input']!r:.80}" if not isinstance(error["input"], dict) else ""
-    return _at(where, line_of, path, f"{'.'.join(path) or 'the file'}: {error['msg']}{shown}")
-
-
-def _at(where: str, line_of: LineOf, path: tuple[str, ...], message: str) -> ModelError:
-    """Return the error with its file and line, if need be the line of an enclosing key."""
-    lines = (line_of(path[:end]) for end in range(len(path), 0, -1))
-    line = next((line for line in lines if line is not None), None)
-    return ModelError(f"{where}:{line}: {message}" if line is not None else f"{where}: {message}")
+    return mistake_at(where, line_of, path, f"{'.'.join(path) or 'the file'}: {error['msg']}{shown}")

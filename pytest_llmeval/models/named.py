@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pytest_llmeval.core.costs import Prices
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.models.specs import ModelSpec, parse_spec
 
@@ -12,14 +13,6 @@ __all__ = ["RESERVED_PARAMS", "NamedModel", "Prices", "resolve_model"]
 
 RESERVED_PARAMS = frozenset({"messages", "model", "stream", "stream_options"})
 """Keys of a request that are not sampling parameters and cannot be set as such."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prices:
-    """What tokens cost; each at least 0."""
-
-    input_usd_per_million: float
-    output_usd_per_million: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

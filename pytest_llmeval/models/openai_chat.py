@@ -14,18 +14,19 @@ from typing import Any, cast
 import httpx2
 import openai
 
+from pytest_llmeval.core.costs import cost_usd
 from pytest_llmeval.core.errors import CallError, ErrorKind
-from pytest_llmeval.core.types import Request, Response, Usage
+from pytest_llmeval.core.types import Request, Response
 from pytest_llmeval.models.attempt_error import AttemptError
 from pytest_llmeval.models.clients import HttpStatusError, SharedClients, read_capped
 from pytest_llmeval.models.http_errors import read_failure
 from pytest_llmeval.models.keys import Account
-from pytest_llmeval.models.named import RESERVED_PARAMS, NamedModel, Prices
+from pytest_llmeval.models.named import RESERVED_PARAMS, NamedModel
 from pytest_llmeval.models.redaction import Redactor
 from pytest_llmeval.models.retry import RetryPolicy, Slot, call_with_retries
 from pytest_llmeval.models.wire import read_completion
 
-__all__ = ["MAX_BODY_BYTES", "OpenAIBackend", "cost_usd"]
+__all__ = ["MAX_BODY_BYTES", "OpenAIBackend"]
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
 _CLIENTS = SharedClients()
@@ -129,18 +130,6 @@ class OpenAIBackend:
             return await read_capped(response, MAX_BODY_BYTES)
         finally:
             await response.aclose()
-
-
-def cost_usd(prices: Prices | None, usage: Usage) -> float | None:
-    """Return what a call cost; None where a price or a token count is not known, 0 where all is free."""
-    if prices is None:
-        return None
-    if prices.input_usd_per_million == 0 == prices.output_usd_per_million:
-        return 0.0
-    if usage.input_tokens is None or usage.output_tokens is None:
-        return None
-    total = usage.input_tokens * prices.input_usd_per_million + usage.output_tokens * prices.output_usd_per_million
-    return total / 1_000_000
 
 
 def _connection_fault(error: BaseException) -> AttemptError:

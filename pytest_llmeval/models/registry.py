@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.core.types import Backend
+from pytest_llmeval.models.anthropic_account import find_anthropic_account
 from pytest_llmeval.models.base_url import parse_base_url
 from pytest_llmeval.models.check import check_model
 from pytest_llmeval.models.keys import Account, account_with_key, find_account
@@ -47,10 +48,16 @@ def open_model(
         ModelError: as ``check_model`` does.
     """
     check_model(model, environ)
+    policy, redactor = policy or RetryPolicy(), redactor or Redactor()
+    if model.spec.kind == "anthropic":
+        # Imported here for the same reason as the module below.
+        from pytest_llmeval.models.anthropic_messages import AnthropicBackend
+
+        anthropic_account = find_anthropic_account(model, environ)
+        return AnthropicBackend(model, anthropic_account, policy=policy, slot=slot, redactor=redactor)
     # Imported here because it loads the SDK (0.5 s and more), which a session without a call does not need.
     from pytest_llmeval.models.openai_chat import OpenAIBackend
 
-    policy, redactor = policy or RetryPolicy(), redactor or Redactor()
     if model.spec.kind == "local":
         account, model, slot = _local_account(local_address), _local_model(model), one_at_a_time(slots("local"))
     else:

@@ -14,7 +14,7 @@ Kind = Literal["openai", "local", "anthropic", "hf", "vllm"]
 
 LOCAL_NAMES = ("smollm2",)
 _KINDS: tuple[str, ...] = get_args(Kind)
-_LATER = frozenset({"anthropic", "hf", "vllm"})
+_LATER = frozenset({"hf", "vllm"})
 _AT_URL = re.compile(r"@(?=https?://)", re.IGNORECASE)
 _HOST_AND_PORT = re.compile(r"@(localhost|[\w.-]+:\d+)(/|$)")
 _EXAMPLES = "gpt-4o-mini, openai:NAME@http://host:port/v1 or local:smollm2"
@@ -54,7 +54,7 @@ def parse_spec(text: str) -> ModelSpec:
         raise ModelError(f"model {shown!r}: {kind}: is not available in this version; use {_EXAMPLES}")
     if kind == "local":
         return _local(name, url, shown)
-    return _openai(name, url, shown)
+    return _remote(kind, name, url, shown)
 
 
 def _split_url(text: str) -> tuple[str, str | None]:
@@ -83,12 +83,13 @@ def _local(name: str, url: str | None, shown: str) -> ModelSpec:
     raise ModelError(f"model {shown!r}: unknown local model {name!r}; did you mean 'local:{LOCAL_NAMES[0]}'?")
 
 
-def _openai(name: str, url: str | None, shown: str) -> ModelSpec:
-    """Return the spec of a model behind the OpenAI protocol."""
+def _remote(kind: Kind, name: str, url: str | None, shown: str) -> ModelSpec:
+    """Return the spec of a model behind a server: openai: or anthropic:."""
+    example = "http://host:port" if kind == "anthropic" else "http://host:port/v1"
     if url is None:
         found = _HOST_AND_PORT.search(name)
         if found or "://" in name:
-            raise ModelError(f"model {shown!r}: an address needs its scheme: openai:NAME@http://host:port/v1")
-        return ModelSpec(kind="openai", name=name, text=f"openai:{name}")
-    base_url = parse_base_url(url, where=f"model {shown!r}")
-    return ModelSpec(kind="openai", name=name, base_url=base_url, text=f"openai:{name}@{base_url.url}")
+            raise ModelError(f"model {shown!r}: an address needs its scheme: {kind}:NAME@{example}")
+        return ModelSpec(kind=kind, name=name, text=f"{kind}:{name}")
+    base_url = parse_base_url(url, where=f"model {shown!r}", example=example)
+    return ModelSpec(kind=kind, name=name, base_url=base_url, text=f"{kind}:{name}@{base_url.url}")

@@ -12,7 +12,16 @@ from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.types import Response, Usage
 from pytest_llmeval.models.attempt_error import AttemptError
 
-__all__ = ["EXCERPT_CHARS", "excerpt", "read_completion"]
+__all__ = [
+    "EXCERPT_CHARS",
+    "Redact",
+    "UnexpectedError",
+    "excerpt",
+    "json_object",
+    "read_completion",
+    "spoken",
+    "token_count",
+]
 
 EXCERPT_CHARS = 200
 MAX_TOKENS = 2**53
@@ -36,28 +45,28 @@ def read_completion(body: bytes, redact: Redact) -> Response:
             ``malformed_response``.
     """
     try:
-        return _response(_object(body))
-    except _UnexpectedError as problem:
+        return _response(json_object(body))
+    except UnexpectedError as problem:
         message = f"the answer is no chat completion: {problem}: {excerpt(body, redact)}"
         raise AttemptError(ErrorKind.MALFORMED_RESPONSE, message, retryable=True) from None
 
 
-class _UnexpectedError(Exception):
+class UnexpectedError(Exception):
     """What is wrong with a body, in a few words."""
 
 
-def _object(body: bytes) -> dict[str, Any]:
+def json_object(body: bytes) -> dict[str, Any]:
     """Return the JSON object that ``body`` holds."""
     try:
         data = json.loads(body.decode("utf-8"))
     except RecursionError:
-        raise _UnexpectedError("JSON nested too deep") from None
+        raise UnexpectedError("JSON nested too deep") from None
     except ValueError:  # bad UTF-8, bad JSON, and integers of thousands of digits
-        raise _UnexpectedError("not JSON") from None
+        raise UnexpectedError("not JSON") from None
     if not isinstance(data, dict):
-        raise _UnexpectedError(f"JSON {type(data).__name__}, not an object")
+        raise UnexpectedError(f"JSON {type(data).__name__}, not an object")
     if data.get("error"):
-        raise _UnexpectedError("an error under status 200")
+        raise UnexpectedError("an error under status 200")
     return data
 
 
@@ -67,16 +76,16 @@ def _response(data: dict[str, Any]) -> Response:
     choice = choices[0] if isinstance(choices, list) and choices else None
     message = choice.get("message") if isinstance(choice, dict) else None
     if not isinstance(choice, dict) or not isinstance(message, dict):
-        raise _UnexpectedError("no choices[0].message")
-    finish_reason = _string(choice.get("finish_reason"))
+        raise UnexpectedError("no choices[0].message")
+    finish_reason = spoken(choice.get("finish_reason"))
     if finish_reason == "content_filter":
         raise AttemptError(ErrorKind.FILTERED, "the provider's content filter ended the answer")
-    refusal = _string(message.get("refusal"))
+    refusal = spoken(message.get("refusal"))
     return Response(
         text=_text(message, may_be_empty=refusal is not None or finish_reason == "length"),
         finish_reason=finish_reason,
         usage=_usage(data.get("usage")),
-        model=_string(data.get("model")),
+        model=spoken(data.get("model")),
         refusal=refusal,
     )
 
@@ -87,13 +96,13 @@ def _text(message: dict[str, Any], *, may_be_empty: bool) -> str:
     if isinstance(content, str):
         return content
     if content is None and message.get("tool_calls"):
-        raise _UnexpectedError("tool calls and no text, which this version does not read")
+        raise UnexpectedError("tool calls and no text, which this version does not read")
     if content is None and may_be_empty:
         return ""
-    raise _UnexpectedError(f"content is {'null' if content is None else type(content).__name__}, not a string")
+    raise UnexpectedError(f"content is {'null' if content is None else type(content).__name__}, not a string")
 
 
-def _string(value: object) -> str | None:
+def spoken(value: object) -> str | None:
     """Return ``value`` where it is a string that says something."""
     return value if isinstance(value, str) and value else None
 
@@ -102,10 +111,12 @@ def _usage(value: object) -> Usage:
     """Return the token counts; None in place of whatever is no count."""
     if not isinstance(value, dict):
         return Usage()
-    return Usage(input_tokens=_count(value.get("prompt_tokens")), output_tokens=_count(value.get("completion_tokens")))
+    return Usage(
+        input_tokens=token_count(value.get("prompt_tokens")), output_tokens=token_count(value.get("completion_tokens"))
+    )
 
 
-def _count(value: object) -> int | None:
+def token_count(value: object) -> int | None:
     """Return ``value`` where it is a count of tokens that every database can hold."""
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MAX_TOKENS else None
 

@@ -162,6 +162,24 @@ def test_models_are_listed_with_the_embedded_one(here: Path, cache: Path, llmeva
         )
 
 
+def test_list_prices_are_shown_with_their_date(
+    here: Path, cache: Path, llmeval: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They hold at the vendor's own address only, and what models.yaml says goes before them."""
+    (here / "pytest.ini").touch()
+    (here / "models.yaml").write_text(
+        "models:\n  mini: {spec: gpt-4o-mini, api_key_env: MINE}\n"
+        "  own: {spec: gpt-4o, prices: {input: 1, output: 2}}\n"
+    )
+    mini, own, _ = llmeval("models", "--json").json()
+    assert mini["price"] == "$0.15 in, $0.6 out"
+    assert re.fullmatch(r"key in MINE, list price of 20\d\d-\d\d-\d\d", mini["note"])
+    assert (own["price"], own["note"]) == ("$1 in, $2 out", "")
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:1/v1")
+    mini, _, _ = llmeval("models", "--json").json()
+    assert (mini["price"], mini["note"]) == ("unknown", "key in MINE")
+
+
 @pytest.mark.parametrize(
     "arguments", [["models", "--json"], ["models", "list", "--json"], ["models", "--json", "list"]]
 )

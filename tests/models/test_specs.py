@@ -28,6 +28,22 @@ def test_openai_specs(text: str, name: str, url: str | None) -> None:
     assert parse_spec(spec.text) == spec
 
 
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("anthropic:claude-x", None),
+        ("anthropic:claude-x@http://h:1/", "http://h:1"),
+        ("anthropic:a@b@http://h:1", None),
+    ],
+)
+def test_anthropic_specs(text: str, url: str | None) -> None:
+    """The same forms; the URL ends before the path of the API."""
+    spec = parse_spec(text)
+    assert spec.kind == "anthropic" and parse_spec(spec.text) == spec
+    if url:
+        assert spec.base_url is not None and spec.base_url.url == url
+
+
 def test_local_spec() -> None:
     """The embedded default."""
     assert (parse_spec("local:smollm2").kind, parse_spec("local:smollm2").name) == ("local", "smollm2")
@@ -60,7 +76,10 @@ def test_secrets_of_a_url_are_kept_apart() -> None:
         ("local:smollm2@http://h/v1", "takes no URL"),
         ("opnai:gpt-4o", "did you mean 'openai:gpt-4o'"),
         ("OpenAI:gpt-4o", "did you mean 'openai:gpt-4o'"),
-        ("anthropic:claude", "not available in this version"),
+        ("anthropic:", "no name"),
+        ("antropic:claude", "did you mean 'anthropic:claude'"),
+        ("anthropic:m@localhost:8000", "needs its scheme: anthropic:NAME@http://host:port$"),
+        ("anthropic:m@http://", "no usable host .*expected http://host:port$"),
         ("hf:HuggingFaceTB/SmolLM2", "not available in this version"),
         ("vllm:a+b", "not available in this version"),
         ("openai:m@localhost:8000/v1", "needs its scheme"),
@@ -94,7 +113,7 @@ def test_a_refused_url_does_not_show_its_password(rest: str) -> None:
 @given(st.text(max_size=40))
 def test_any_text_is_a_spec_or_a_model_error(text: str) -> None:
     """Nothing else is raised, and what is accepted reads back the same."""
-    for candidate in (text, f"openai:{text}", f"openai:m@http://{text}"):
+    for candidate in (text, f"openai:{text}", f"openai:m@http://{text}", f"anthropic:{text}"):
         try:
             spec = parse_spec(candidate)
         except ModelError as error:

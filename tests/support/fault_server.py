@@ -41,9 +41,9 @@ from dataclasses import dataclass
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
-__all__ = ["BODIES", "Entry", "FaultServer", "Reply", "completion", "echo"]
+__all__ = ["BODIES", "Entry", "FaultHandler", "FaultServer", "Reply", "completion", "echo"]
 
 Reply = Callable[[list[dict[str, Any]]], "str | dict[str, Any]"]
 
@@ -133,6 +133,8 @@ def echo(messages: list[dict[str, Any]]) -> str:
 class FaultServer:
     """The server, in threads of this process, on a free port of 127.0.0.1; see the module's docstring."""
 
+    handler: "type[FaultHandler]"
+
     def __init__(self, reply: Reply = echo) -> None:
         self.reply = reply
         self.ledger: list[Entry] = []
@@ -142,13 +144,13 @@ class FaultServer:
         self._in_flight = 0
         self._counts: Counter[str] = Counter()
         self._lock = threading.Lock()
-        self._http = _Http(("127.0.0.1", 0), _Handler)
+        self._http = _Http(("127.0.0.1", 0), self.handler)
         self._http.faults = self
         self.port: int = self._http.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}/v1"
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
 
-    def __enter__(self) -> "FaultServer":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -190,7 +192,9 @@ class _Http(ThreadingHTTPServer):
         """Keep quiet: clients that hang up are part of the tests."""
 
 
-class _Handler(BaseHTTPRequestHandler):
+class FaultHandler(BaseHTTPRequestHandler):
+    """Answers the requests of one connection."""
+
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     server: _Http
@@ -332,6 +336,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _body(self, entry: Entry, count: int, name: str, times: str = "") -> None:
         if not self._is_over(entry, count, times):
             self._send(BODIES[name], kind="text/html" if name == "html" else "application/json")
+
+
+FaultServer.handler = FaultHandler
 
 
 def _retry_after(when: str) -> str:

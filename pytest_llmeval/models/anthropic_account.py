@@ -1,0 +1,77 @@
+"""Which key an ``anthropic:`` model sends, and where to; imports nothing of the SDK.
+
+The rules are those of the OpenAI protocol: ``ANTHROPIC_API_KEY`` and the headers in ``ANTHROPIC_CUSTOM_HEADERS`` go
+only to ``ANTHROPIC_BASE_URL`` or Anthropic's own address, and a spec with ``@URL`` sends the key in the variable that
+its ``api_key_env`` names, else the one in ``LLMEVAL_API_KEY``, else a dummy.
+"""
+
+import importlib.util
+from collections.abc import Mapping
+from dataclasses import replace
+
+from pytest_llmeval.core.errors import ModelError
+from pytest_llmeval.models.base_url import BaseUrl
+from pytest_llmeval.models.keys import DUMMY_KEY, Account, account_with_key, account_with_userinfo, key_of_model
+from pytest_llmeval.models.named import NamedModel
+from pytest_llmeval.models.vendors import ANTHROPIC, api_key_of
+
+__all__ = ["find_anthropic_account", "require_anthropic_extra"]
+
+_HEADERS_VARIABLE = "ANTHROPIC_CUSTOM_HEADERS"
+_KEY_HEADERS = frozenset({"authorization", "x-api-key"})
+
+
+def require_anthropic_extra() -> None:
+    """Return where the SDK is installed.
+
+    Raises:
+        ModelError: the extra is not installed.
+    """
+    if importlib.util.find_spec("anthropic") is None:
+        raise ModelError("anthropic: models need an extra: pip install 'pytest-llmeval[anthropic]'")
+
+
+def find_anthropic_account(model: NamedModel, environ: Mapping[str, str]) -> Account:
+    """Return the account under which an ``anthropic:`` model is asked.
+
+    Raises:
+        ModelError: a variable that must hold a key is not set, a key would go to a server it is not meant for, or
+            the address includes the path that is added to it.
+    """
+    base_url = model.spec.base_url or ANTHROPIC.base_url(environ)
+    if base_url.url.endswith("/v1"):
+        where = f"model {model.name!r}" if model.spec.base_url else ANTHROPIC.url_variable
+        raise ModelError(f"{where}: the address of an Anthropic server ends before /v1: {base_url.url[:-3]}")
+    key = key_of_model(model, base_url, environ)
+    if key is None and base_url.userinfo:
+        return account_with_userinfo(base_url)
+    if model.spec.base_url is not None:
+        return _with_key(base_url, key or api_key_of("LLMEVAL_API_KEY", environ), ())
+    key = key or api_key_of(ANTHROPIC.key_variable, environ)
+    if key is None and base_url.hostname == ANTHROPIC.host:
+        raise ModelError(
+            f"model {model.name!r} is asked at {ANTHROPIC.host}, and {ANTHROPIC.key_variable} is not set; set it, name"
+            f" another server (anthropic:{model.spec.name}@{ANTHROPIC.example}), or use local:smollm2, which needs none"
+        )
+    return _with_key(base_url, key, _custom_headers(environ))
+
+
+def _with_key(base_url: BaseUrl, key: str | None, extra: tuple[tuple[str, str], ...]) -> Account:
+    """Return the account that sends ``key`` (None: a dummy) and ``extra`` headers.
+
+    Anthropic documents ``x-api-key``, https://docs.claude.com/en/api/overview. Compatible servers look for that
+    header, for a bearer token, or for either, and are sent both.
+    """
+    account = account_with_key(base_url, key, extra)
+    named = ("X-Api-Key", key or DUMMY_KEY)
+    own = ANTHROPIC.owns(base_url)
+    return replace(account, headers=(named, *extra) if own else (named, *account.headers))
+
+
+def _custom_headers(environ: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Return the headers that the environment asks for, those with a key apart."""
+    lines = (line.partition(":") for line in environ.get(_HEADERS_VARIABLE, "").splitlines())
+    headers = [(name.strip(), value.strip()) for name, colon, value in lines if colon and name.strip()]
+    if not all(part.isascii() and part.isprintable() for header in headers for part in header):
+        raise ModelError(f"{_HEADERS_VARIABLE} holds characters that no header takes")
+    return tuple((name, value) for name, value in headers if name.lower() not in _KEY_HEADERS)

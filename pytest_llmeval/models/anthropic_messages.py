@@ -1,0 +1,93 @@
+"""A model behind the Messages API of Anthropic.
+
+Importing this module imports the vendor's SDK; ``registry.open_model`` does so when the first such model is
+opened.
+"""
+
+from contextlib import nullcontext
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import anthropic
+import httpx2
+
+from pytest_llmeval.core.costs import cost_usd
+from pytest_llmeval.core.errors import CallError, ErrorKind
+from pytest_llmeval.core.types import Request, Response
+from pytest_llmeval.models.anthropic_clients import AnthropicClients, StatusError, post_messages
+from pytest_llmeval.models.anthropic_request import messages_body
+from pytest_llmeval.models.anthropic_wire import read_message
+from pytest_llmeval.models.attempt_error import AttemptError
+from pytest_llmeval.models.http_errors import read_failure
+from pytest_llmeval.models.keys import Account
+from pytest_llmeval.models.named import NamedModel
+from pytest_llmeval.models.redaction import Redactor
+from pytest_llmeval.models.retry import RetryPolicy, Slot, call_with_retries
+
+__all__ = ["MAX_BODY_BYTES", "AnthropicBackend"]
+
+MAX_BODY_BYTES = 8 * 1024 * 1024
+_CLIENTS = AnthropicClients()
+
+
+class AnthropicBackend:
+    """One model of one server; implements ``core.types.Backend``."""
+
+    def __init__(
+        self,
+        model: NamedModel,
+        account: Account,
+        *,
+        policy: RetryPolicy,
+        redactor: Redactor,
+        slot: Slot = nullcontext,
+    ) -> None:
+        self.name = model.name
+        self.spec = model.spec.text
+        self._model = model
+        self._account = account
+        self._policy = policy
+        self._slot = slot
+        self._redact = redactor
+        redactor.add(*account.secrets)
+        _CLIENTS.hold(account)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.spec!r})"
+
+    async def complete(self, request: Request) -> Response:
+        """Return the answer to ``request``, with attempts, latency and cost, or raise CallError."""
+        body = messages_body(self._model, request)
+        try:
+            response = await call_with_retries(lambda: self._attempt(body), policy=self._policy, slot=self._slot)
+        except CallError as error:
+            message = f"{self.name} at {self._account.base_url.host}: {self._redact(str(error))}"
+            raise CallError(message, kind=error.kind, attempts=error.attempts, latency_s=error.latency_s) from None
+        return replace(response, cost_usd=cost_usd(self._model.prices, response.usage))
+
+    async def aclose(self) -> None:
+        """Close the connections that no other model uses."""
+        await _CLIENTS.release(self._account)
+
+    async def _attempt(self, body: bytes) -> Response:
+        """Return the answer of one request; raise AttemptError where there is none."""
+        try:
+            content, cut = await post_messages(_CLIENTS.get(self._account), body, MAX_BODY_BYTES)
+        except StatusError as error:
+            raise read_failure(error.status, error.headers, error.body, self._redact, datetime.now(UTC)) from None
+        except anthropic.APITimeoutError:
+            raise AttemptError(ErrorKind.TIMEOUT, "no connection in time", retryable=True) from None
+        except anthropic.APIConnectionError as error:
+            raise _connection_fault(error.__cause__ or error) from None
+        except httpx2.DecodingError as error:
+            raise AttemptError(ErrorKind.MALFORMED_RESPONSE, f"undecodable body: {error}", retryable=True) from None
+        except httpx2.RequestError as error:
+            raise _connection_fault(error) from None
+        if cut:
+            raise AttemptError(ErrorKind.TOO_LARGE, f"the answer is larger than {MAX_BODY_BYTES // 2**20} MiB")
+        return read_message(content, self._redact)
+
+
+def _connection_fault(error: BaseException) -> AttemptError:
+    """Return the fault for a connection that was refused, cut or reset."""
+    return AttemptError(ErrorKind.CONNECTION, f"{type(error).__name__}: {error}".rstrip(": "), retryable=True)

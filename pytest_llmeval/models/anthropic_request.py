@@ -1,0 +1,55 @@
+"""The body of a request to the Messages API, made from a chat."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pytest_llmeval.core.errors import CallError, ErrorKind
+from pytest_llmeval.core.types import Message, Request
+from pytest_llmeval.models.named import RESERVED_PARAMS, NamedModel
+
+__all__ = ["DEFAULT_MAX_TOKENS", "messages_body"]
+
+DEFAULT_MAX_TOKENS = 1024
+"""The API demands a ``max_tokens``; this is sent where neither models.yaml nor the call has one."""
+
+_SYSTEM_ROLES = frozenset({"system", "developer"})
+
+
+def messages_body(model: NamedModel, request: Request) -> bytes:
+    """Return the request as ASCII JSON, so that lone surrogates of a prompt are sent as they are.
+
+    Raises:
+        CallError: of kind ``bad_request``, where it cannot be sent as it is.
+    """
+    params: Mapping[str, Any] = {**model.params, **request.params}
+    reserved = sorted(RESERVED_PARAMS & params.keys())
+    if reserved:
+        raise _unsendable(model, f"{reserved[0]!r} is no sampling parameter; remove it from params")
+    system = [message for message in request.messages if message["role"] in _SYSTEM_ROLES]
+    if system and "system" in params:
+        raise _unsendable(model, "'system' stands in params and in the messages; keep one of them")
+    data: dict[str, Any] = {"model": model.spec.name, "max_tokens": DEFAULT_MAX_TOKENS}
+    if system:
+        data["system"] = _system(system)
+    data["messages"] = [message for message in request.messages if message["role"] not in _SYSTEM_ROLES]
+    try:
+        return json.dumps({**data, **params}, allow_nan=False).encode("ascii")
+    except (TypeError, ValueError, RecursionError) as error:
+        raise _unsendable(model, f"messages or params cannot be sent as JSON: {error}") from None
+
+
+def _system(messages: Iterable[Message]) -> str | list[dict[str, Any]]:
+    """Return the contents of the system messages: one text, or a list of blocks where one of them is a list."""
+    contents = [message["content"] for message in messages]
+    texts = [content for content in contents if isinstance(content, str)]
+    if len(texts) == len(contents):
+        return "\n\n".join(texts)
+    blocks: list[dict[str, Any]] = []
+    for content in contents:
+        blocks += [{"type": "text", "text": content}] if isinstance(content, str) else content
+    return blocks
+
+
+def _unsendable(model: NamedModel, problem: str) -> CallError:
+    return CallError(f"{model.name}: {problem}", kind=ErrorKind.BAD_REQUEST, attempts=0)

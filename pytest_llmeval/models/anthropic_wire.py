@@ -1,0 +1,81 @@
+"""The bytes of a message of the Messages API, checked by hand.
+
+Finish reasons come in the words of the OpenAI protocol, so that a test reads the same with every vendor.
+"""
+
+from typing import Any
+
+from pytest_llmeval.core.errors import ErrorKind
+from pytest_llmeval.core.types import Response, Usage
+from pytest_llmeval.models.attempt_error import AttemptError
+from pytest_llmeval.models.wire import Redact, UnexpectedError, excerpt, json_object, spoken, token_count
+
+__all__ = ["read_message"]
+
+_FINISH_REASONS = {"end_turn": "stop", "stop_sequence": "stop", "max_tokens": "length"}
+_CACHED = ("cache_creation_input_tokens", "cache_read_input_tokens")
+
+
+def read_message(body: bytes, redact: Redact) -> Response:
+    """Return the message that ``body`` holds; latency, attempts and cost are the caller's.
+
+    Raises:
+        AttemptError: of kind ``malformed_response``.
+    """
+    try:
+        data = json_object(body)
+        return _response(data, _blocks(data))
+    except UnexpectedError as problem:
+        message = f"the answer is no message: {problem}: {excerpt(body, redact)}"
+        raise AttemptError(ErrorKind.MALFORMED_RESPONSE, message, retryable=True) from None
+
+
+def _blocks(data: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the content blocks of a message; there may be none."""
+    content = data.get("content")
+    if not isinstance(content, list):
+        raise UnexpectedError("no list of content blocks")
+    if not all(isinstance(block, dict) and isinstance(block.get("type"), str) for block in content):
+        raise UnexpectedError("a content block without a type")
+    return content
+
+
+def _response(data: dict[str, Any], content: list[dict[str, Any]]) -> Response:
+    """Return the response in ``data``."""
+    stop_reason = spoken(data.get("stop_reason"))
+    text = _text(content)
+    return Response(
+        text=text,
+        finish_reason=_FINISH_REASONS.get(stop_reason, stop_reason) if stop_reason else None,
+        usage=_usage(data.get("usage")),
+        model=spoken(data.get("model")),
+        refusal=_refusal(data, text) if stop_reason == "refusal" else None,
+    )
+
+
+def _text(content: list[dict[str, Any]]) -> str:
+    """Return the text blocks joined; blocks of other types (thinking, citations' sources) are passed over."""
+    texts = [block.get("text") for block in content if block["type"] == "text"]
+    if not texts and any(block["type"] == "tool_use" for block in content):
+        raise UnexpectedError("tool calls and no text, which this version does not read")
+    if not all(isinstance(text, str) for text in texts):
+        raise UnexpectedError("a text block whose text is no string")
+    return "".join(text for text in texts if isinstance(text, str))
+
+
+def _refusal(data: dict[str, Any], text: str) -> str:
+    """Return why the answer was refused, in the server's words where it has any."""
+    details = data.get("stop_details")
+    explanation = spoken(details.get("explanation")) if isinstance(details, dict) else None
+    return explanation or text or "refused without an explanation"
+
+
+def _usage(value: object) -> Usage:
+    """Return the token counts, cached input included; None in place of whatever is no count."""
+    if not isinstance(value, dict):
+        return Usage()
+    counts = [token_count(value.get("input_tokens"))]
+    counts += [token_count(value[key]) for key in _CACHED if value.get(key) is not None]
+    known = [count for count in counts if count is not None]
+    total = token_count(sum(known)) if len(known) == len(counts) else None
+    return Usage(input_tokens=total, output_tokens=token_count(value.get("output_tokens")))

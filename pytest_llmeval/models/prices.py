@@ -1,0 +1,76 @@
+"""What a model costs, as far as it is known: from models.yaml, the user's list of prices, or the shipped one.
+
+The shipped list holds for the vendors' own addresses only: what a gateway or a server of one's own charges is not in
+it. It is read when a model asks for it, once.
+"""
+
+import functools
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from pytest_llmeval.core.costs import FREE, Prices
+from pytest_llmeval.models.named import NamedModel
+from pytest_llmeval.models.price_list import PriceList, price_list
+from pytest_llmeval.models.specs import ModelSpec
+from pytest_llmeval.models.vendors import VENDORS
+
+__all__ = ["known_prices", "priced", "shipped_prices"]
+
+FREE_KINDS = frozenset({"local", "hf", "vllm"})
+_SHIPPED = Path(__file__).with_name("prices.json")
+# gpt-4o-mini-2024-07-18, claude-sonnet-4-5-20250929
+_SNAPSHOT = {"openai": re.compile(r"-20\d\d-\d\d-\d\d$"), "anthropic": re.compile(r"-20\d{6}$")}
+
+
+def priced(model: NamedModel, environ: Mapping[str, str], override: PriceList | None = None) -> NamedModel:
+    """Return ``model`` with its prices filled in where they are known; those of models.yaml stay."""
+    if model.prices is not None and model.spec.kind not in FREE_KINDS:
+        return model
+    return replace(model, prices=known_prices(model.spec, environ, override, name=model.name))
+
+
+def known_prices(
+    spec: ModelSpec, environ: Mapping[str, str], override: PriceList | None = None, *, name: str | None = None
+) -> Prices | None:
+    """Return what the model behind ``spec`` costs; None where nobody said, 0 where it runs on this machine.
+
+    Args:
+        spec: the model.
+        environ: tells whether the spec's vendor is asked at its own address.
+        override: the user's list, which goes before the shipped one.
+        name: the model's name in models.yaml, by which the user's list may call it.
+
+    Raises:
+        ModelError: the variable with the vendor's address is malformed.
+    """
+    if spec.kind in FREE_KINDS:
+        return FREE
+    if override is not None:
+        found = _first(override, (*([name] if name else []), *_keys(spec)))
+        if found is not None:
+            return found
+    vendor = VENDORS[spec.kind]
+    if spec.base_url is not None or not vendor.owns(vendor.base_url(environ)):
+        return None
+    return _first(shipped_prices(), _keys(spec))
+
+
+@functools.cache
+def shipped_prices() -> PriceList:
+    """Return the list of prices that comes with this package."""
+    return price_list(json.loads(_SHIPPED.read_text("ascii")), _SHIPPED.name, lambda path: None)
+
+
+def _keys(spec: ModelSpec) -> Iterator[str]:
+    """Yield the keys under which a list may have ``spec``: itself, and the model that it is a dated snapshot of."""
+    yield spec.text
+    undated = _SNAPSHOT[spec.kind].sub("", spec.name)
+    if spec.base_url is None and undated != spec.name:
+        yield f"{spec.kind}:{undated}"
+
+
+def _first(prices: PriceList, keys: "tuple[str, ...] | Iterator[str]") -> Prices | None:
+    return next((prices.prices[key] for key in keys if key in prices.prices), None)

@@ -1,0 +1,76 @@
+"""The vendors whose keys have a variable of their own, and the only addresses that such a key goes to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pytest_llmeval.core.errors import ModelError
+from pytest_llmeval.models.base_url import BaseUrl, parse_base_url
+from pytest_llmeval.models.named import NamedModel
+
+__all__ = ["ANTHROPIC", "OPENAI", "VENDORS", "Vendor", "api_key_of", "refuse_foreign_key"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vendor:
+    """One vendor of models."""
+
+    url: str
+    """Its own address, as its SDK has it."""
+    host: str
+    key_variable: str
+    url_variable: str
+    """The variable in which the user names another address for this vendor's protocol."""
+
+    def base_url(self, environ: Mapping[str, str]) -> BaseUrl:
+        """Return the user's address for this vendor, else its own; raise ModelError if that is malformed."""
+        text = environ.get(self.url_variable, "").strip() or self.url
+        return parse_base_url(text, where=self.url_variable, example=self.example)
+
+    @property
+    def example(self) -> str:
+        """What an address of a server of one's own looks like."""
+        return "http://host:port/v1" if self.url.endswith("/v1") else "http://host:port"
+
+    def owns(self, address: BaseUrl) -> bool:
+        """Return whether ``address`` is the vendor's own."""
+        return address.hostname == self.host and address.url.startswith("https://")
+
+
+OPENAI = Vendor(
+    url="https://api.openai.com/v1",
+    host="api.openai.com",
+    key_variable="OPENAI_API_KEY",
+    url_variable="OPENAI_BASE_URL",
+)
+ANTHROPIC = Vendor(
+    url="https://api.anthropic.com",
+    host="api.anthropic.com",
+    key_variable="ANTHROPIC_API_KEY",
+    url_variable="ANTHROPIC_BASE_URL",
+)
+VENDORS: Mapping[str, Vendor] = {"openai": OPENAI, "anthropic": ANTHROPIC}
+"""By the kind of spec."""
+
+
+def refuse_foreign_key(model: NamedModel, address: BaseUrl, environ: Mapping[str, str]) -> None:
+    """Return where ``api_key_env`` of ``model`` names no vendor's key, or ``address`` is one that key is meant for.
+
+    Raises:
+        ModelError: the key of one vendor would go to somebody else.
+    """
+    for vendor in VENDORS.values():
+        if model.api_key_env != vendor.key_variable or vendor.owns(address):
+            continue
+        if address.url != vendor.base_url(environ).url:
+            raise ModelError(
+                f"model {model.name!r}: {vendor.key_variable} goes only to {vendor.url_variable} or {vendor.host},"
+                f" not to {address.host}; put that server's key in a variable of its own and name it in api_key_env"
+            )
+
+
+def api_key_of(variable: str, environ: Mapping[str, str]) -> str | None:
+    """Return the key in ``variable`` without outer spaces; None where it is not set or empty."""
+    key = environ.get(variable, "").strip()
+    if not (key.isascii() and key.isprintable()):
+        raise ModelError(f"{variable} holds characters that no key holds (a line break, or not ASCII); set it again")
+    return key or None

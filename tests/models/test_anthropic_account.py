@@ -1,0 +1,183 @@
+"""Which key an ``anthropic:`` model sends where, seen by the server."""
+
+import base64
+import importlib.util
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from pytest_llmeval.core.errors import ErrorKind, ModelError
+from pytest_llmeval.models.anthropic_account import find_anthropic_account
+from pytest_llmeval.models.check import check_model
+from pytest_llmeval.models.named import NamedModel, resolve_model
+from pytest_llmeval.models.registry import open_model
+from pytest_llmeval.models.specs import parse_spec
+from tests.support.anthropic_server import AnthropicServer
+from tests.support.asking import ask_model, failure
+from tests.support.fault_server import FaultServer
+
+KEY = "sk-ant-CANARY/0123+456789abcdef"
+
+
+@pytest.fixture
+def server() -> Iterator[AnthropicServer]:
+    with AnthropicServer() as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def sdk_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set what the SDK reads by itself: none of it may decide anything."""
+    for name in ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_PROFILE", "ANTHROPIC_WEBHOOK_SIGNING_KEY"):
+        monkeypatch.setenv(name, "ambient-CANARY")
+    monkeypatch.setenv("ANTHROPIC_CUSTOM_HEADERS", "X-Gateway: ambient-CANARY")
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://127.0.0.1:9")
+
+
+def sent(server: FaultServer) -> dict[str, str]:
+    """Return the headers of the only request."""
+    (entry,) = server.ledger
+    return entry.headers
+
+
+def keys(server: FaultServer) -> tuple[str | None, str | None]:
+    return sent(server).get("x-api-key"), sent(server).get("authorization")
+
+
+def test_a_url_gets_no_key_of_the_environment(server: AnthropicServer) -> None:
+    """A base URL from somewhere sees a dummy: not Anthropic's key nor anything else that the SDK reads."""
+    ask_model(server.spec("echo"), environ={"ANTHROPIC_API_KEY": KEY, "ANTHROPIC_CUSTOM_HEADERS": "X-A: CANARY"})
+    assert keys(server) == ("no-key", "Bearer no-key")
+    assert "CANARY" not in str(sent(server))
+
+
+def test_a_url_gets_the_key_meant_for_it(server: AnthropicServer) -> None:
+    """LLMEVAL_API_KEY, and before it the variable that api_key_env names; both as header and as bearer token."""
+    environ = {"ANTHROPIC_API_KEY": "sk-other", "LLMEVAL_API_KEY": KEY, "MINE": " sk-mine\n"}
+    ask_model(server.spec("echo"), environ=environ)
+    assert keys(server) == (KEY, f"Bearer {KEY}")
+    server.ledger.clear()
+    ask_model(NamedModel(name="m", spec=parse_spec(server.spec("echo")), api_key_env="MINE"), environ=environ)
+    assert keys(server) == ("sk-mine", "Bearer sk-mine")
+
+
+def test_anthropic_base_url_gets_the_key_and_the_custom_headers(server: AnthropicServer) -> None:
+    """The user's own address for the protocol; a key in the custom headers does not replace the key."""
+    environ = {
+        "ANTHROPIC_API_KEY": KEY,
+        "ANTHROPIC_BASE_URL": f"http://127.0.0.1:{server.port}/",
+        "ANTHROPIC_CUSTOM_HEADERS": "anthropic-beta: context-1m\nX-Api-Key: other\nno header",
+        "LLMEVAL_API_KEY": "sk-no",
+    }
+    ask_model("anthropic:echo", environ=environ)
+    assert keys(server) == (KEY, f"Bearer {KEY}")
+    assert sent(server)["anthropic-beta"] == "context-1m"
+    server.ledger.clear()
+    del environ["ANTHROPIC_API_KEY"]
+    ask_model("anthropic:echo", environ=environ)
+    assert keys(server) == ("no-key", "Bearer no-key")
+
+
+def test_anthropics_own_address_gets_the_documented_header_alone() -> None:
+    """One key, in one header."""
+    account = find_anthropic_account(resolve_model("anthropic:claude", {}), {"ANTHROPIC_API_KEY": KEY})
+    assert (account.base_url.url, account.headers) == ("https://api.anthropic.com", (("X-Api-Key", KEY),))
+
+
+@pytest.mark.parametrize(
+    ("spec", "variable", "allowed"),
+    [
+        ("anthropic:m@http://h:1", "ANTHROPIC_API_KEY", False),
+        ("openai:m@http://h:1/v1", "ANTHROPIC_API_KEY", False),
+        ("anthropic:m@http://h:1", "OPENAI_API_KEY", False),
+        ("anthropic:m", "OPENAI_API_KEY", False),
+        ("openai:m", "ANTHROPIC_API_KEY", False),
+        ("anthropic:m@http://api.anthropic.com", "ANTHROPIC_API_KEY", False),
+        ("anthropic:m@https://api.anthropic.com", "ANTHROPIC_API_KEY", True),
+        ("openai:m@https://api.anthropic.com/v1", "ANTHROPIC_API_KEY", True),
+        ("anthropic:m@http://gate:2", "ANTHROPIC_API_KEY", True),
+        ("anthropic:m@http://h:1", "MINE", True),
+    ],
+)
+def test_a_vendors_key_cannot_be_named_for_another_server(spec: str, variable: str, allowed: bool) -> None:
+    """models.yaml cannot send the keys of vendors elsewhere, whatever the protocol."""
+    model = NamedModel(name="m", spec=parse_spec(spec), api_key_env=variable)
+    environ = {variable: KEY, "ANTHROPIC_BASE_URL": "http://gate:2"}
+    if allowed:
+        check_model(model, environ)
+        return
+    with pytest.raises(ModelError, match=f"{variable} goes only to") as caught:
+        check_model(model, {variable: KEY})
+    assert "CANARY" not in str(caught.value)
+
+
+def test_user_name_and_password_of_a_url_are_sent_and_not_shown(server: AnthropicServer) -> None:
+    """As Basic authorization, with the query; no error text has them."""
+    spec = f"anthropic:fault-echoauth@http://user:pw-CANARY@127.0.0.1:{server.port}?api_key=q-CANARY"
+    error = failure(spec, environ={"LLMEVAL_API_KEY": KEY})
+    token = base64.b64encode(b"user:pw-CANARY").decode()
+    assert keys(server) == (None, f"Basic {token}")
+    assert server.ledger[0].path == "/v1/messages?api_key=q-CANARY"
+    assert "CANARY" not in str(error) and token not in str(error) and "***" in str(error)
+
+
+@pytest.mark.parametrize("code", ["401", "403", "400", "500"])
+def test_an_echoed_key_is_redacted(server: AnthropicServer, code: str) -> None:
+    """A provider that repeats the credential leaks nothing."""
+    error = failure(server.spec(f"fault-echoauth-{code}"), environ={"LLMEVAL_API_KEY": KEY})
+    assert "CANARY" not in str(error) and "Bearer ***" in str(error)
+
+
+def test_redirect_takes_no_key_along(server: AnthropicServer) -> None:
+    """Neither another host nor the same is followed."""
+    with FaultServer() as thief:
+        for name in (f"fault-redirect-307-{thief.port}", "fault-redirect-308"):
+            error = failure(server.spec(name), environ={"LLMEVAL_API_KEY": KEY})
+            assert error.kind is ErrorKind.BAD_REQUEST and "redirect to http://127.0.0.1" in str(error)
+        assert thief.ledger == []
+
+
+@pytest.mark.parametrize(
+    ("text", "environ", "message"),
+    [
+        ("anthropic:claude", {}, "ANTHROPIC_API_KEY is not set.*anthropic:claude@http://host:port.*local:smollm2"),
+        ("anthropic:claude", {"OPENAI_API_KEY": KEY}, "ANTHROPIC_API_KEY is not set"),
+        ("anthropic:claude", {"ANTHROPIC_API_KEY": "sk\n1"}, "ANTHROPIC_API_KEY holds characters"),
+        ("anthropic:claude", {"ANTHROPIC_BASE_URL": "localhost"}, "ANTHROPIC_BASE_URL: the .*http://host:port$"),
+        ("anthropic:claude", {"ANTHROPIC_BASE_URL": "http://h/v1"}, "ANTHROPIC_BASE_URL: .* before /v1: http://h$"),
+        ("anthropic:m@http://h:1/v1/", {}, "model 'm': .* before /v1: http://h:1$"),
+        ("anthropic:claude", {"ANTHROPIC_API_KEY": "k", "ANTHROPIC_CUSTOM_HEADERS": "X: ö"}, "no header takes"),
+    ],
+)
+def test_missing_or_senseless_settings_are_usage_errors(text: str, environ: dict[str, str], message: str) -> None:
+    """Said before any call, with what to do."""
+    with pytest.raises(ModelError, match=message):
+        check_model(resolve_model(text, {}), environ)
+
+
+def test_a_missing_extra_is_a_usage_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Said at the start, with the command that installs it."""
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ModelError, match=r"pip install 'pytest-llmeval\[anthropic\]'"):
+        check_model(resolve_model("anthropic:claude", {}), {"ANTHROPIC_API_KEY": KEY})
+
+
+def test_checking_a_model_does_not_import_the_sdk() -> None:
+    """Opening it does, and opening it does not import OpenAI's."""
+    code = (
+        "import sys; from pytest_llmeval.models.check import check_model;"
+        "from pytest_llmeval.models.named import resolve_model; from pytest_llmeval.models.registry import open_model;"
+        "model = resolve_model('anthropic:m@http://h:1', {}); check_model(model, {});"
+        "print('anthropic' in sys.modules);"
+        "open_model(model, environ={}); print('anthropic' in sys.modules, 'openai' in sys.modules)"
+    )
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert output.split() == ["False", "True", "False"]
+
+
+def test_no_repr_shows_a_key() -> None:
+    """Backend and account print without it."""
+    backend = open_model(resolve_model("anthropic:m@http://h:1", {}), environ={"LLMEVAL_API_KEY": KEY})
+    assert "CANARY" not in repr(backend) + repr(vars(backend)) + repr(backend.spec)
