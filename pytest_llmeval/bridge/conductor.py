@@ -116,7 +116,7 @@ class Conductor:
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Say in one line how many evals wait."""
-        if self.facts is not None and self.facts.is_run:
+        if self.facts is not None and self.facts.is_run and not self.facts.count_only:
             return
         for note in self.facts.notes if self.facts is not None else ():
             terminalreporter.write_line(printable(f"llmeval: {note}"))
@@ -199,6 +199,8 @@ class Conductor:
         if not facts.problems:
             self._drop(items, [item for item in items if self._is_caseless(item)])
             self._stop_at_broken_modules(session, items, facts)
+        if facts.count_only and facts.selected and not facts.problems:
+            self._foretell(items, facts)
         if not self.is_worker:
             self._begin(facts)
         elif facts.worth_telling:
@@ -207,6 +209,20 @@ class Conductor:
             self._tell(facts)
         if facts.is_run and not facts.problems and not facts.count_only:
             self._prepared().register_runner()
+
+    def _foretell(self, items: list[pytest.Item], facts: "CollectionFacts") -> None:
+        """Note what the listed cases would take."""
+        import functools
+        import operator
+
+        from pytest_llmeval.bridge.forecast import forecasts
+        from pytest_llmeval.bridge.forecast_probe import FORECAST_KEY
+
+        prepared = self._prepared()
+        assert prepared.settings is not None
+        found = forecasts(items, prepared.settings, prepared.models)
+        self.config.stash[FORECAST_KEY] = list(found)
+        facts.notes.append(f"these cases take {functools.reduce(operator.add, [each.estimate for each in found])}")
 
     def _stop_at_broken_modules(
         self, session: pytest.Session, items: list[pytest.Item], facts: "CollectionFacts"
@@ -254,10 +270,15 @@ class Conductor:
 
     def _begin(self, facts: "CollectionFacts") -> None:
         self.facts = facts
+        if facts.is_run and getattr(self.config.option, "dist", "no") == "each":
+            facts.problems.append("--dist=each would make every call once in each worker; use load or another mode")
         if facts.problems:
             raise pytest.UsageError(printable("\n".join(facts.problems)))
         if facts.is_run and not facts.count_only:
-            self._prepared().register_recorder(facts)
+            prepared = self._prepared()
+            if prepared.problems:  # the run that is resumed was taken up by somebody else meanwhile, say
+                raise pytest.UsageError(printable("\n".join(prepared.problems)))
+            prepared.register_recorder(facts)
 
 
 def _shadowed(item: pytest.Item) -> list[str]:

@@ -46,9 +46,7 @@ class EngineRoom:
         self._calls = calls
         self._socket = socket
         self._embedded = EmbeddedModel()
-        self._limiter = Limiter(
-            Limits(max_connections=settings.max_connections, rpm=settings.rpm, tpm=settings.tpm)
-        )
+        self._limiter = Limiter(Limits(max_connections=settings.max_connections, rpm=settings.rpm, tpm=settings.tpm))
         self._engine: Engine | None = None
         self._switchboard: Switchboard | None = None
         self._journal: SqliteJournal | None = None
@@ -124,9 +122,7 @@ class EngineRoom:
         settings = self._settings
         window = 2 * settings.max_connections * (2 if self._socket is not None else 1)
         self._engine = Engine(
-            open_model=Opener(
-                settings, self._models, slots=self._limiter.slots, address=self._embedded.address
-            ),
+            open_model=Opener(settings, self._models, slots=self._limiter.slots, address=self._embedded.address),
             journal=journal,
             limiter=self._limiter,
             budget=Budget(settings.max_cost_usd),

@@ -11,6 +11,7 @@ from pytest_llmeval.models.prices import priced
 
 if TYPE_CHECKING:
     from pytest_llmeval.bridge.settings import Settings
+    from pytest_llmeval.models.price_list import PriceList
 
 __all__ = ["chosen_models", "listed_models"]
 
@@ -24,13 +25,25 @@ def chosen_models(settings: "Settings", named: Mapping[str, NamedModel]) -> dict
         ModelError: a spec or models.yaml is wrong, a key or an extra is missing, or two models have one name.
     """
     chosen: dict[str, NamedModel] = {}
+    own = own_prices(settings)
     for text in settings.models or _default():
         model = resolve_model(text, named)
         check_model(model, settings.environ)
         if model.name in chosen:
             raise ModelError(f"two models are called {model.name!r}; give one of them another name in models.yaml")
-        chosen[model.name] = priced(model, settings.environ)
+        chosen[model.name] = priced(model, settings.environ, own)
     return chosen
+
+
+def own_prices(settings: "Settings") -> "PriceList | None":
+    """Return the list of the option ``--llmeval-prices``; None where it is not given."""
+    if settings.prices is None:
+        return None
+    from pytest_llmeval.loaders.strict_yaml import load_strict
+    from pytest_llmeval.models.price_list import price_list
+
+    document = load_strict(settings.prices, error=ModelError, shown_as=settings.shown(settings.prices))
+    return price_list(document.data, document.shown_as, document.line_of)
 
 
 def listed_models(settings: "Settings") -> dict[str, NamedModel]:

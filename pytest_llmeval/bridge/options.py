@@ -105,9 +105,7 @@ OPTIONS = (
         name="slice", metavar="NAME", parse=_filled, many=True, help="rows of this slice; repeat it for any of them"
     ),
     Option(name="epochs", metavar="K", parse=_count, help="run every row K times (default 1)"),
-    Option(
-        name="max-connections", metavar="N", parse=_count, help="requests in flight, over all workers (default 32)"
-    ),
+    Option(name="max-connections", metavar="N", parse=_count, help="requests in flight, over all workers (default 32)"),
     Option(name="rpm", metavar="N", parse=_rate, help="requests a minute to one account, over all workers"),
     Option(name="tpm", metavar="N", parse=_rate, help="tokens a minute of one account, over all workers"),
     Option(name="max-cost", metavar="USD", parse=_money, help="what this session may spend"),

@@ -2,6 +2,8 @@
 
 import re
 import traceback
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +16,14 @@ from pytest_llmeval.core.text import one_line, printable
 from pytest_llmeval.core.transport import dump_case, dump_key, plain
 from pytest_llmeval.core.types import CaseRecord, Outcome, Score
 
-__all__ = ["KEY_ATTRIBUTE", "KIND_ATTRIBUTE", "OUTCOME_ATTRIBUTE", "RECORD_ATTRIBUTE", "Reporter"]
+__all__ = [
+    "KEY_ATTRIBUTE",
+    "KIND_ATTRIBUTE",
+    "OUTCOME_ATTRIBUTE",
+    "RECORD_ATTRIBUTE",
+    "TURN_ATTRIBUTE",
+    "Reporter",
+]
 
 OUTCOME_ATTRIBUTE = "llmeval_outcome"
 """On the reports of a case that missed or broke: which of the two, as far as one knows by then."""
@@ -24,6 +33,8 @@ KEY_ATTRIBUTE = "llmeval_key"
 """On the report of the setup: which case it is, as JSON; a worker that dies later says no more."""
 RECORD_ATTRIBUTE = "llmeval_record"
 """On the report of the teardown: the finished case, as JSON."""
+TURN_ATTRIBUTE = "llmeval_turn"
+"""On the report of the teardown of an async eval: ``ahead`` where its body ran ahead, else why it did not."""
 
 _TIMEOUT = re.compile(r"Timeout \(?>?[\d.]+s\)? from pytest-timeout")
 _PROPERTY = "llmeval_"
@@ -33,8 +44,18 @@ _LONGEST_ERROR = 2000
 class Reporter:
     """Decides the outcome of each case from the reports of its phases."""
 
-    def __init__(self, thresholds: Thresholds | None) -> None:
+    def __init__(self, thresholds: Thresholds | None, redact: Callable[[str], str]) -> None:
+        """Prepare.
+
+        Args:
+            thresholds: the rules, which decide whether a miss fails its item; None for none.
+            redact: takes secrets out of a text.
+        """
         self._thresholds = thresholds
+        self._redact = redact
+
+    def _safe(self, text: str) -> str:
+        return printable(self._redact(text))
 
     def before(self, item: pytest.Item, run: CaseRun, call: pytest.CallInfo[None]) -> None:
         """Give the outcome and the scores to JUnit, which reads them off the report of the teardown."""
@@ -45,37 +66,39 @@ class Reporter:
     def after(self, item: pytest.Item, run: CaseRun, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
         """Decide what a phase came to, and mark its report."""
         error = call.excinfo.value if call.excinfo is not None else None
-        _decide(run, report, error)
+        _decide(run, report, error, self._redact)
         if report.when == "call" and run.outcome == "missed" and report.failed and self._is_gated(run):
             report.outcome, report.longrepr = "passed", None
         if report.failed:
-            _tidy(report, run, error)
+            _tidy(report, run, error, self._safe)
         if report.skipped:
-            _tidy_skip(report)
+            _tidy_skip(report, self._safe)
         if report.sections:
-            report.sections = [(name, printable(text)) for name, text in report.sections]
+            report.sections = [(name, self._safe(text)) for name, text in report.sections]
         if run.outcome in ("missed", "error"):
             setattr(report, OUTCOME_ATTRIBUTE, run.outcome)
         if report.when == "setup":
             setattr(report, KEY_ATTRIBUTE, dump_key(run.key))
         if report.when == "teardown":
-            setattr(report, RECORD_ATTRIBUTE, dump_case(_record(run)))
+            setattr(report, RECORD_ATTRIBUTE, dump_case(_record(run, self._redact)))
+            if run.turn:
+                setattr(report, TURN_ATTRIBUTE, run.turn)
             del item.stash[RUN_KEY]
 
     def _is_gated(self, run: CaseRun) -> bool:
         return self._thresholds is not None and self._thresholds.has_rules(run.key.suite)
 
 
-def _decide(run: CaseRun, report: pytest.TestReport, error: BaseException | None) -> None:
+def _decide(run: CaseRun, report: pytest.TestReport, error: BaseException | None, redact: Callable[[str], str]) -> None:
     if report.skipped:
         run.outcome = "skipped"
     elif report.failed and (error is None or _is_miss(report, error)):
         run.outcome = "missed"
-        run.error = one_line(_said(error)[1], _LONGEST_ERROR) if error and not run.book.misses else None
+        run.error = one_line(redact(_said(error)[1]), _LONGEST_ERROR) if error and not run.book.misses else None
     elif report.failed and error is not None and run.outcome != "error":
         run.outcome = "error"
         run.error_kind = _kind(error)
-        run.error = one_line(_message(error), _LONGEST_ERROR)
+        run.error = one_line(redact(_message(error)), _LONGEST_ERROR)
     elif report.when == "call":
         run.outcome = "passed"
 
@@ -109,49 +132,49 @@ def _said(error: BaseException) -> tuple[str, str]:
     return name, text
 
 
-def _tidy(report: pytest.TestReport, run: CaseRun, error: BaseException | None) -> None:
+def _tidy(report: pytest.TestReport, run: CaseRun, error: BaseException | None, safe: Callable[[str], str]) -> None:
     """Make the text of a failure harmless, and one line where a traceback would say nothing."""
     if run.outcome == "error":
         setattr(report, KIND_ATTRIBUTE, run.error_kind)
     if isinstance(error, CaseError):
         report.longrepr = f"{run.error_kind}: {run.error}"
     elif isinstance(report.longrepr, str):
-        report.longrepr = printable(report.longrepr)
+        report.longrepr = safe(report.longrepr)
     else:
-        _clean(report.longrepr, set())
+        _clean(report.longrepr, set(), safe)
 
 
-def _tidy_skip(report: pytest.TestReport) -> None:
+def _tidy_skip(report: pytest.TestReport, safe: Callable[[str], str]) -> None:
     """Make the reason of a skip or an expected failure harmless."""
-    report.longrepr = _cleaned(report.longrepr, set())
+    report.longrepr = _cleaned(report.longrepr, set(), safe)
     if hasattr(report, "wasxfail"):
-        report.wasxfail = printable(report.wasxfail)
+        report.wasxfail = safe(report.wasxfail)
 
 
-def _clean(value: Any, seen: set[int]) -> None:
+def _clean(value: Any, seen: set[int], safe: Callable[[str], str]) -> None:
     """Make every text inside a failure's representation printable, in place."""
     if id(value) in seen or not hasattr(value, "__dict__"):
         return
     seen.add(id(value))
     for name, inner in vars(value).items():
         if isinstance(inner, str):
-            object.__setattr__(value, name, printable(inner))
+            object.__setattr__(value, name, safe(inner))
         elif isinstance(inner, list):
-            object.__setattr__(value, name, [_cleaned(each, seen) for each in inner])
+            object.__setattr__(value, name, [_cleaned(each, seen, safe) for each in inner])
         else:
-            _clean(inner, seen)
+            _clean(inner, seen, safe)
 
 
-def _cleaned(value: Any, seen: set[int]) -> Any:
+def _cleaned(value: Any, seen: set[int], safe: Callable[[str], str]) -> Any:
     if isinstance(value, str):
-        return printable(value)
+        return safe(value)
     if isinstance(value, tuple):
-        return tuple(_cleaned(each, seen) for each in value)
-    _clean(value, seen)
+        return tuple(_cleaned(each, seen, safe) for each in value)
+    _clean(value, seen, safe)
     return value
 
 
-def _record(run: CaseRun) -> CaseRecord:
+def _record(run: CaseRun, redact: Callable[[str], str]) -> CaseRecord:
     outcome: Outcome = run.outcome or "error"  # type: ignore[assignment]  # only outcomes are assigned to it
     failed = outcome == "error"
     return CaseRecord(
@@ -162,14 +185,21 @@ def _record(run: CaseRun) -> CaseRecord:
         error=run.error,
         input_digest=run.digest,
         started_at=run.started_at,
-        scores=run.book.scores,
+        scores=tuple(_unsecret(score, redact) for score in run.book.scores),
         calls=tuple(run.calls),
+        waited_s=round(run.waited_s, 6),
     )
+
+
+def _unsecret(score: Score, redact: Callable[[str], str]) -> Score:
+    said = score.reason
+    return replace(score, reason=redact(said)) if isinstance(said, str) and redact(said) != said else score
 
 
 def _properties(run: CaseRun) -> list[tuple[str, Any]]:
     scores = [(f"{_PROPERTY}score_{printable(plain(score.name))}", _number(score)) for score in run.book.scores]
-    return [(f"{_PROPERTY}outcome", run.outcome or "error"), *scores]
+    waited = (f"{_PROPERTY}wait_s", f"{run.waited_s:.3f}")
+    return [(f"{_PROPERTY}outcome", run.outcome or "error"), waited, *scores]
 
 
 def _number(score: Score) -> str:

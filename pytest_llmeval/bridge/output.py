@@ -77,11 +77,11 @@ class _LogKeeper(logging.Handler):
 def keep_apart(config: pytest.Config) -> bool:
     """Let texts of bodies running ahead go to their cases from now on; return False where this cannot be done."""
     manager = config.pluginmanager.getplugin("capturemanager")
-    capturing = getattr(manager, "_global_capturing", None)
+    capturing: Any = getattr(manager, "_global_capturing", None)
     for name, stream in (("stdout", "out"), ("stderr", "err")):
-        capture = getattr(capturing, stream, None)
+        capture: Any = getattr(capturing, stream, None)
         # With --capture=fd the stream of sys is swapped by an object of its own within.
-        swap = getattr(capture, "syscapture", capture)
+        swap: Any = getattr(capture, "syscapture", capture)
         if not all(hasattr(swap, attribute) for attribute in ("tmpfile", "_old")):
             return False
         if not isinstance(swap.tmpfile, _Stream):

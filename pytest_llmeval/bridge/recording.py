@@ -1,34 +1,36 @@
 """Recording a run in the process that the user started: every finished case, the gate, the exit status, the summary."""
 
-import os
-import socket
 import textwrap
-from collections.abc import Generator, Iterator
-from dataclasses import replace
+from collections.abc import Generator
 from typing import Any
 
 import pytest
 
-from pytest_llmeval.bridge.facts import CollectionFacts
-from pytest_llmeval.bridge.git_state import git_state
+from pytest_llmeval.bridge.closing import Closing
 from pytest_llmeval.bridge.engine_room import EngineRoom
+from pytest_llmeval.bridge.facts import CollectionFacts
 from pytest_llmeval.bridge.interrupts import late_reports, raised_as_interrupt
-from pytest_llmeval.bridge.outcomes import KEY_ATTRIBUTE, KIND_ATTRIBUTE, OUTCOME_ATTRIBUTE, RECORD_ATTRIBUTE
+from pytest_llmeval.bridge.outcomes import (
+    KEY_ATTRIBUTE,
+    KIND_ATTRIBUTE,
+    OUTCOME_ATTRIBUTE,
+    RECORD_ATTRIBUTE,
+    TURN_ATTRIBUTE,
+)
 from pytest_llmeval.bridge.progress import Progress
 from pytest_llmeval.bridge.resuming import Resumed
+from pytest_llmeval.bridge.run_row import run_row
 from pytest_llmeval.bridge.settings import Settings
 from pytest_llmeval.core.errors import ErrorKind, StoreError, UserError
 from pytest_llmeval.core.gate import GateResult, judge
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.status import UNMEASURABLE, exit_status, is_decided, is_unmeasurable, on_inconclusive
-from pytest_llmeval.core.text import one_line, printable
 from pytest_llmeval.core.transport import load_case, load_key
 from pytest_llmeval.core.types import CaseKey, CaseRecord
-from pytest_llmeval.reports.run_text import not_judged_lines, run_lines, verdict_line
-from pytest_llmeval.reports.run_view import RunView, view_run
-from pytest_llmeval.store.records import Run, RunEnd, RunStatus, new_run_id, process_started, stored_case, utc_now
+from pytest_llmeval.reports.run_text import not_judged_lines, run_lines
+from pytest_llmeval.reports.run_view import view_run
+from pytest_llmeval.store.records import RunEnd, RunStatus, stored_case, utc_now
 from pytest_llmeval.store.sqlite import SqliteStore
-from pytest_llmeval.version import __version__
 
 __all__ = ["Recorder"]
 
@@ -66,7 +68,8 @@ class Recorder:
         self._room = room
         self._resumed = resumed
         self._store: SqliteStore | None = None
-        self._run_id = resumed.run.id if resumed is not None else new_run_id()
+        self._row = run_row(config, settings, facts, resumed)
+        self._closing = Closing(settings, facts, room, self._row)
         self._open: dict[str, CaseKey] = {}
         self._missed: list[str] = []
         self._failures = 0
@@ -89,15 +92,13 @@ class Recorder:
         try:
             self._room.start_models(terminal.write_line if terminal else print)
             store = SqliteStore(self._settings.db)
-            run = self._run()
-            self._run_settings = run.settings
             if self._resumed is not None:
-                store.absorb_journals(run.id)
-                store.resume_run(run)
+                store.absorb_journals(self._row.id)
+                store.resume_run(self._row)
             else:
-                store.start_run(run)
+                store.start_run(self._row)
             self._store = store
-            self._room.start(run, resumed=self._resumed is not None, on_fault=self._break_off)
+            self._room.start(self._row, resumed=self._resumed is not None, on_fault=self._break_off)
         except UserError as error:
             raise pytest.UsageError(str(error)) from None
         self._signals = raised_as_interrupt()
@@ -131,6 +132,9 @@ class Recorder:
         if report.failed and not hasattr(report, "wasxfail") and report.outcome != "rerun":
             self._count_failure(report)
         record = getattr(report, RECORD_ATTRIBUTE, None)
+        turn = getattr(report, TURN_ATTRIBUTE, None)
+        if turn is not None:
+            self._closing.turns[turn] += 1
         if record is not None:
             self._open.pop(report.nodeid, None)
             self._add(load_case(record))
@@ -173,23 +177,15 @@ class Recorder:
             return
         width, verbosity = terminalreporter._tw.fullwidth, self._config.option.verbose
         view = view_run(
-            self._store.find_run(self._run_id), self._store.cases(self._run_id), self._store.verdicts(self._run_id)
+            self._store.find_run(self._row.id), self._store.cases(self._row.id), self._store.verdicts(self._row.id)
         )
         lines = run_lines(view, width=width, verbosity=verbosity) if verbosity >= -1 else []
         lines += not_judged_lines(view, width)
-        for line in self._closing_lines(view):
+        for line in self._closing.lines(view, is_stopped=self._is_stopped):
             lines += textwrap.wrap(line, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
         terminalreporter.write_sep("=", "llmeval")
         for line in lines:
             terminalreporter.write_line(line)
-
-    def _closing_lines(self, view: RunView) -> Iterator[str]:
-        for note in [*self._facts.notes, *self._partial_notes()]:
-            yield f"note: {note}"
-        yield "gate: stopped, not judged" if self._is_stopped else verdict_line(view)
-        name = f" ({one_line(view.run.name, 60)})" if view.run.name else ""
-        yield f"run {self._run_id}{name} is in {printable(self._settings.shown(self._settings.db))}"
-        yield f"look at it: llmeval show {self._run_id}"
 
     def pytest_unconfigure(self) -> None:
         """Close the database and end the embedded model."""
@@ -198,82 +194,18 @@ class Recorder:
             self._signals.__exit__(None, None, None)
         self._room.end_models()
 
-    def _run(self) -> Run:
-        git = git_state(self._config.rootpath)
-        suites = {
-            name: {
-                "prompt": suite.prompt,
-                "prompt_digest": suite.prompt_digest,
-                "rows_digest": suite.rows_digest,
-                "code_digest": suite.code_digest,
-                "expected": self._expected_of(name),
-                "left_out": suite.left_out,
-            }
-            for name, suite in self._facts.suites.items()
-        }
-        if self._resumed is not None:
-            return self._continued(self._resumed.run, suites)
-        return Run(
-            id=self._run_id,
-            name=self._settings.run_name,
-            started_at=utc_now(),
-            version=__version__,
-            models=tuple(self._facts.models),
-            git_commit=git.commit,
-            git_branch=git.branch,
-            git_dirty=git.dirty,
-            dataset_digest=self._facts.dataset_digest,
-            settings={
-                "options": self._settings.recorded(),
-                "models": self._facts.models,
-                "model_digests": self._facts.model_digests,
-                "suites": suites,
-                "markexpr": self._config.getoption("markexpr", ""),
-                "partial": self._is_partial(),
-            },
-            process_started=process_started(os.getpid()),
-        )
-
-    def _continued(self, run: Run, suites: dict[str, Any]) -> Run:
-        """Return the row of a run that goes on: as it began, in a new process, with a note of this session."""
-        session = {"at": utc_now(), "version": __version__, "changed": self._facts.changed}
-        settings = {
-            **run.settings,
-            "suites": {**run.settings.get("suites", {}), **suites},
-            "partial": bool(run.settings.get("partial")),
-            "resumes": [*run.settings.get("resumes", []), session],
-        }
-        return replace(
-            run,
-            settings=settings,
-            pid=os.getpid(),
-            host=socket.gethostname(),
-            process_started=process_started(os.getpid()),
-            end=None,
-        )
-
-    def _expected_of(self, suite: str) -> dict[str, int]:
-        """Return how many cases of each model the run has: those of this session, those done, and those before."""
-        facts, before = self._facts.suites[suite], {}
-        if self._resumed is not None:
-            before = self._resumed.run.settings.get("suites", {}).get(suite, {}).get("expected", {})
-        models = [*facts.expected, *facts.done, *before]
-        return {
-            model: max(facts.expected.get(model, 0) + facts.done.get(model, 0), before.get(model, 0))
-            for model in dict.fromkeys(models)
-        }
-
     def _add(self, case: CaseRecord) -> None:
         assert self._store is not None
         try:
-            self._store.add_case(self._run_id, case)
+            self._store.add_case(self._row.id, case)
         except StoreError as error:
             self._break_off(error)
             return
+        self._closing.waited_s += case.waited_s or 0.0
         self._money_errors |= is_unmeasurable(case.key.suite, case.error_kind, self._thresholds)
         if case.outcome == "missed":
             self._missed.append(case.key.nodeid)
-        self._progress.add(case.outcome, stored_case(self._run_id, case).cost_usd if case.calls else 0.0)
+        self._progress.add(case.outcome, stored_case(self._row.id, case).cost_usd if case.calls else 0.0)
 
     def _break_off(self, error: StoreError) -> None:
         """Start no further test: what would be paid for could not be kept."""
@@ -298,15 +230,15 @@ class Recorder:
         if not self._is_stopped:
             expected = {
                 (suite, model): count
-                for suite, facts in self._run_settings["suites"].items()
+                for suite, facts in self._row.settings["suites"].items()
                 for model, count in facts["expected"].items()
             }
-            cases = store.judged_cases(self._run_id)
-            self._gate = judge(self._thresholds, cases, collected=expected, partial=self._is_partial())
-            store.set_verdicts(self._run_id, self._gate.verdicts)
+            cases = store.judged_cases(self._row.id)
+            self._gate = judge(self._thresholds, cases, collected=expected, partial=self._row.settings["partial"])
+            store.set_verdicts(self._row.id, self._gate.verdicts)
         status = self._status(session, natural)
         session.exitstatus = status
-        store.finish_run(self._run_id, self._end(status))
+        store.finish_run(self._row.id, self._end(status))
 
     def _status(self, session: pytest.Session, natural: int) -> int:
         return exit_status(
@@ -331,14 +263,6 @@ class Recorder:
             state = "unmeasurable"
         verdict = self._gate.verdict if self._gate is not None else "none"
         return RunEnd(finished_at=utc_now(), status=state, exit_code=status, verdict=verdict)
-
-    def _is_partial(self) -> bool:
-        return any(suite.left_out for suite in self._facts.suites.values())
-
-    def _partial_notes(self) -> list[str]:
-        reasons = dict.fromkeys(reason for suite in self._facts.suites.values() for reason in suite.left_out)
-        told = ", ".join(reasons)
-        return [f"partial run ({told}): rules are judged on what ran, and it can be no baseline"] if reasons else []
 
     def _remember_misses(self) -> None:
         """Let ``--lf`` run misses again, though their reports passed."""

@@ -65,8 +65,13 @@ class Resumed:
         return changes
 
 
-def find_resumed(settings: Settings, ref: str) -> Resumed:
+def find_resumed(settings: Settings, ref: str, *, is_worker: bool) -> Resumed:
     """Return the run that ``--resume`` names.
+
+    Args:
+        settings: of the session.
+        ref: an id, a part of one, a name or ``last``.
+        is_worker: whether the process that the user started may have taken the run up already.
 
     Raises:
         StoreError: there is none, or the database cannot be read.
@@ -84,7 +89,7 @@ def find_resumed(settings: Settings, ref: str) -> Resumed:
             "SELECT suite, model, sample_id, epoch FROM cases WHERE run_id = ? AND outcome != 'error'", [run.id]
         )
         finished = frozenset((row[0], row[1], row[2], row[3]) for row in ended)
-    if run.shown_status == "running" and run.is_here:
+    if run.shown_status == "running" and run.is_here and not is_worker:
         raise SettingsError(f"--resume {ref}: run {run.id} is still going on in process {run.pid}")
     return Resumed(run=run, settings=_merged(settings, run), finished=finished)
 

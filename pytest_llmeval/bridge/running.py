@@ -1,6 +1,6 @@
 """Running cases in this process: their setup, their bodies, their models."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 
 import pytest
 
@@ -14,6 +14,7 @@ from pytest_llmeval.bridge.items import RUN_KEY, param_of, run_of
 from pytest_llmeval.bridge.outcomes import Reporter
 from pytest_llmeval.core.errors import ScorerError
 from pytest_llmeval.core.rules import Thresholds
+from pytest_llmeval.models.redaction import Redactor
 from pytest_llmeval.scorers import ScoreBook, explain
 
 __all__ = ["AsyncBodies", "CaseRunner", "model_for"]
@@ -25,7 +26,13 @@ class CaseRunner:
     """The plugin object that runs cases; registered once a case is to run in this process."""
 
     def __init__(
-        self, config: pytest.Config, calls: Calls, *, thresholds: Thresholds | None, max_connections: int
+        self,
+        config: pytest.Config,
+        calls: Calls,
+        *,
+        thresholds: Thresholds | None,
+        max_connections: int,
+        secrets: Iterable[str],
     ) -> None:
         """Prepare for the cases of this process.
 
@@ -34,12 +41,13 @@ class CaseRunner:
             calls: how they get answers.
             thresholds: the rules, which decide whether a miss fails its item; None for none.
             max_connections: requests in flight at most; twice as many bodies run ahead.
+            secrets: values that no report may show.
         """
         self.calls = calls
         self.bodies: BodiesAhead | None = None
         self._config = config
         self._window = 2 * max_connections
-        self._reporter = Reporter(thresholds)
+        self._reporter = Reporter(thresholds, Redactor(secrets))
         self._responses: ResponsesAhead | None = None
         config.stash[RUNNER_KEY] = self
 

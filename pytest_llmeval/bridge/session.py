@@ -127,20 +127,28 @@ class Preparation:
         """Let cases run in this process."""
         from pytest_llmeval.bridge.running import AsyncBodies, CaseRunner
         from pytest_llmeval.engine.line import Line
+        from pytest_llmeval.models.redaction import secrets_in
 
         assert self.settings is not None
         calls = self._own_calls()
         if hasattr(self.config, "workerinput"):
             assert self._socket is not None
             calls.asker = Line(self._socket, self._stop_session)
+        environ = self.settings.environ
+        keys = [environ.get(model.api_key_env, "") for model in self.models.values() if model.api_key_env]
         runner = CaseRunner(
-            self.config, calls, thresholds=self.thresholds, max_connections=self.settings.max_connections
+            self.config,
+            calls,
+            thresholds=self.thresholds,
+            max_connections=self.settings.max_connections,
+            secrets=[*secrets_in(environ), *keys],
         )
         self.config.pluginmanager.register(runner, "llmeval-runner")
         self.config.pluginmanager.register(AsyncBodies(runner), "llmeval-async")
 
     def register_recorder(self, facts: CollectionFacts) -> None:
         """Make the calls of the run and record it in this process, which the user started."""
+        from pytest_llmeval.bridge.brevity import Brevity
         from pytest_llmeval.bridge.engine_room import EngineRoom
         from pytest_llmeval.bridge.recording import Recorder
 
@@ -150,6 +158,7 @@ class Preparation:
             self.config, self.settings, facts, room=room, thresholds=self.thresholds, resumed=self.resumed
         )
         self.config.pluginmanager.register(recorder, "llmeval-recorder")
+        self.config.pluginmanager.register(Brevity(self.config), "llmeval-brevity")
         if self.config.pluginmanager.hasplugin("dsession"):
             recorder.begin()
 
@@ -176,7 +185,7 @@ class Preparation:
 
         assert self.settings is not None
         try:
-            self.resumed = find_resumed(self.settings, ref)
+            self.resumed = find_resumed(self.settings, ref, is_worker=hasattr(self.config, "workerinput"))
         except UserError as error:
             self.problems.append(str(error))
             return

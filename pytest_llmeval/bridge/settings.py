@@ -10,6 +10,7 @@ import pytest
 
 from pytest_llmeval.bridge.options import OPTIONS, Option
 from pytest_llmeval.core.errors import SettingsError
+from pytest_llmeval.core.types import CacheMode
 
 __all__ = ["Settings", "resolve"]
 
@@ -29,8 +30,7 @@ class Settings:
     rpm: float | None
     tpm: float | None
     max_cost_usd: float | None
-    cache: str
-    """``off``, ``use``, ``refresh`` or ``only``."""
+    cache: CacheMode
     resume: str | None
     """The run that goes on; None for a new one."""
     resume_changed: bool

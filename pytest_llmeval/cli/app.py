@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import click
 
 from pytest_llmeval.cli.doctor import doctor
+from pytest_llmeval.cli.estimate import estimate
 from pytest_llmeval.cli.models import models
 from pytest_llmeval.cli.output import drop_output
 from pytest_llmeval.cli.runs import gate, runs, show
@@ -27,7 +28,7 @@ def llmeval() -> None:
     """Look at recorded runs of evals, judge them again. RUN is an id, a part of one, a name or 'last'."""
 
 
-for command in (runs, show, gate, models, doctor):
+for command in (runs, show, gate, estimate, models, doctor):
     llmeval.add_command(command)
 
 

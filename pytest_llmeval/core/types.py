@@ -8,6 +8,7 @@ __all__ = [
     "Ask",
     "Asker",
     "Backend",
+    "CacheMode",
     "Call",
     "CaseKey",
     "CaseRecord",
@@ -23,6 +24,7 @@ __all__ = [
 ]
 
 Role = Literal["system", "user", "assistant", "tool", "developer"]
+CacheMode = Literal["off", "use", "refresh", "only"]
 Outcome = Literal["passed", "missed", "error", "skipped"]
 
 
@@ -238,3 +240,5 @@ class CaseRecord:
     """ISO 8601, UTC."""
     scores: tuple[Score, ...] = ()
     calls: tuple[Call, ...] = ()
+    waited_s: float | None = None
+    """Seconds for which the case waited for answers in its turn; what they took ahead of it is not in it."""

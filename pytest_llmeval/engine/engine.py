@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from pytest_llmeval.core.calls import answered, ask_name, response_of
 from pytest_llmeval.core.errors import CallError, ErrorKind, StoreError, UserError
@@ -11,15 +10,14 @@ from pytest_llmeval.core.estimates import estimate_tokens
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.transport import plain
-from pytest_llmeval.core.types import Ask, Backend, Call, CaseKey, Response
+from pytest_llmeval.core.types import Ask, Backend, CacheMode, CaseKey, Response
 from pytest_llmeval.engine.budget import Budget
 from pytest_llmeval.engine.journal import Journal, Kept
 from pytest_llmeval.engine.limiter import TURN, Limiter, Turn
 from pytest_llmeval.engine.turns import Turns
 
-__all__ = ["CacheMode", "CallCounts", "Engine"]
+__all__ = ["CallCounts", "Engine"]
 
-CacheMode = Literal["off", "use", "refresh", "only"]
 _CallId = tuple[CaseKey, str]
 
 
@@ -156,8 +154,7 @@ class Engine:
         """Return what an earlier call with this key was answered, also one that is just in flight."""
         first = self._by_key.get(key)
         if first is None:
-            call = Call(role=ask.role, model=ask.model, request=plain(ask.request), **_UNKNOWN)
-            found = self._journal.cached(key, call)
+            found = self._journal.cached(key, {"messages": ask.request.messages, "params": ask.request.params})
             if found is not None:
                 self.counts.cached += 1
                 return replace(response_of(found), cached=True, cost_usd=0.0)
@@ -244,17 +241,6 @@ class Engine:
             except UserError as error:
                 raise CallError(str(error), kind=ErrorKind.BAD_REQUEST, attempts=0) from None
         return self._backends[model]
-
-
-_UNKNOWN = {
-    "response": None,
-    "status": "ok",
-    "attempts": 0,
-    "latency_s": None,
-    "input_tokens": None,
-    "output_tokens": None,
-    "cost_usd": None,
-}
 
 
 def _cache_key(backend: Backend, ask: Ask) -> str:

@@ -16,8 +16,7 @@ _LONGEST_PAUSE_S = 120.0
 
 
 class AccountGate:
-    """The limit of one account, which adapts: it grows while it is used up and answers are clean, and halves when
-    the server says 429.
+    """The limit of one account, which adapts: it grows on clean answers while it is used up, and halves on a 429.
 
     Additive increase, multiplicative decrease after a slow start, as TCP does it (RFC 5681, section 3.1); one cut for
     an episode: refusals of requests that left before the last cut say nothing new.

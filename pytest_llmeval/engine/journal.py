@@ -1,8 +1,8 @@
 """What the engine needs of whatever keeps its answers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from pytest_llmeval.core.types import Call, CaseKey
 
@@ -32,6 +32,6 @@ class Journal(Protocol):
         """Return what this run was answered to the call ``name`` of a case; None where it was not."""
         ...
 
-    def cached(self, cache_key: str, call: Call) -> Call | None:
-        """Return the newest answer of any run under a key, whose request is that of ``call``; None without one."""
+    def cached(self, cache_key: str, request: Mapping[str, Any]) -> Call | None:
+        """Return the newest answer of any run under a key, to this very request; None without one."""
         ...

@@ -36,7 +36,7 @@ class Turn:
     """Tokens that it will take, about."""
 
 
-TURN: ContextVar[Turn] = ContextVar("llmeval_turn", default=Turn())
+TURN: ContextVar[Turn | None] = ContextVar("llmeval_turn", default=None)
 """The turn of the call that the running task makes."""
 
 
@@ -86,7 +86,7 @@ class Limiter:
         """
         if gate.closed is not None:
             raise gate.closed()
-        turn = TURN.get()
+        turn = TURN.get() or Turn()
         if gate.head() is None and self._may_go(gate):
             self._book(gate, turn.tokens)
             return

@@ -4,9 +4,11 @@ Importing this module imports the vendor's SDK; ``registry.open_model`` does so 
 opened.
 """
 
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import anthropic
 import httpx2
@@ -44,6 +46,7 @@ class AnthropicBackend:
     ) -> None:
         self.name = model.name
         self.spec = model.spec.text
+        self.account = account.base_url.url
         self._model = model
         self._account = account
         self._policy = policy
@@ -54,6 +57,16 @@ class AnthropicBackend:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.spec!r})"
+
+    def identity(self, request: Request) -> Mapping[str, Any]:
+        """Return all that decides the answer to ``request``."""
+        return {
+            "provider": self._model.spec.kind,
+            "base_url": self._account.base_url.url,
+            "model": self._model.spec.name,
+            "messages": request.messages,
+            "params": {**self._model.params, **request.params},
+        }
 
     async def complete(self, request: Request) -> Response:
         """Return the answer to ``request``, with attempts, latency and cost, or raise CallError."""

@@ -30,7 +30,7 @@ def open_model(
     environ: Mapping[str, str],
     policy: RetryPolicy | None = None,
     slots: Callable[[str], Slot] = lambda account: nullcontext,
-    transport: str = 'auto',
+    transport: str = "auto",
     redactor: Redactor | None = None,
     local_address: LocalAddress | None = None,
 ) -> Backend:
@@ -54,7 +54,9 @@ def open_model(
         from pytest_llmeval.models.anthropic_messages import AnthropicBackend
 
         anthropic_account = find_anthropic_account(model, environ)
-        return AnthropicBackend(model, anthropic_account, policy=policy, slot=slot, redactor=redactor)
+        return AnthropicBackend(
+            model, anthropic_account, policy=policy, slot=slots(anthropic_account.base_url.url), redactor=redactor
+        )
     # Imported here because it loads the SDK (0.5 s and more), which a session without a call does not need.
     from pytest_llmeval.models.openai_chat import OpenAIBackend
 

@@ -9,7 +9,7 @@ import glob
 import json
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -36,6 +36,7 @@ CREATE TABLE run (facts TEXT NOT NULL);
 {CALL_TABLE.format(name="answers", run="")};
 COMMIT;
 """
+_NEWEST = "SELECT * FROM {table} WHERE cache_key = ? AND status = 'ok' AND cached = 0 ORDER BY rowid DESC LIMIT 1"
 
 
 class _Kept(Protocol):
@@ -89,17 +90,15 @@ class SqliteJournal:
             found = self._first(self._history, "SELECT * FROM calls WHERE id = ? AND status = 'ok'", call_id)
         return rows.to_call(found) if found is not None else None
 
-    def cached(self, cache_key: str, call: Call) -> Call | None:
+    def cached(self, cache_key: str, request: Mapping[str, Any]) -> Call | None:
         """Return the newest answer of any run under a key; one that is damaged or to another request is none."""
         self.open_history()
         assert self._history is not None
-        newest = " WHERE cache_key = ? AND status = 'ok' AND cached = 0 ORDER BY rowid DESC LIMIT 1"
-        found = self._first(self._connection, f"SELECT * FROM answers{newest}", cache_key) or self._first(
-            self._history, f"SELECT * FROM calls{newest}", cache_key
-        )
+        found = self._first(self._connection, _NEWEST.format(table="answers"), cache_key)
+        found = found or self._first(self._history, _NEWEST.format(table="calls"), cache_key)
         if found is None or found["checksum"] != rows.call_checksum(found["response"], found["detail"]):
             return None
-        is_same = json.loads(found["request"]) == json.loads(json.dumps(call.request))
+        is_same = json.loads(found["request"]) == json.loads(json.dumps(request))
         return rows.to_call(found) if is_same else None
 
     def open_history(self) -> None:

@@ -105,6 +105,8 @@ class StoredCase:
     cached: bool
     started_at: str
     scores: tuple[Score, ...]
+    waited_s: float | None = None
+    """Seconds for which the case waited for answers in its turn."""
 
 
 def stored_case(run_id: str, case: CaseRecord) -> StoredCase:
@@ -131,6 +133,7 @@ def stored_case(run_id: str, case: CaseRecord) -> StoredCase:
         cached=any(call.cached for call in calls),
         started_at=case.started_at,
         scores=case.scores,
+        waited_s=case.waited_s,
     )
 
 

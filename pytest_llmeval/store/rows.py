@@ -57,6 +57,7 @@ _CASE_COLUMNS = (
     "cost_usd",
     "attempts",
     "started_at",
+    "waited_s",
 )
 _KEY_COLUMNS = ("nodeid", "suite", "sample_id", "model", "epoch")
 _SCORE_COLUMNS = ("name", "value", "passed", "reason", "scorer_digest", "status")

@@ -35,6 +35,8 @@ ALTER TABLE calls_2 RENAME TO calls;
 
 CREATE INDEX calls_case ON calls (case_id);
 
+ALTER TABLE cases ADD COLUMN waited_s REAL;
+
 CREATE INDEX calls_key ON calls (cache_key) WHERE cache_key IS NOT NULL;
 
 UPDATE schema_version SET version = 2

@@ -13,10 +13,10 @@ from pytest_llmeval.core.types import CaseRecord
 from pytest_llmeval.store import rows
 from pytest_llmeval.store.call_table import CALL_COLUMNS
 from pytest_llmeval.store.check import SCHEMA_VERSION, check_database, readable_errors, schema_of
-from pytest_llmeval.store.lookup import pick_run
 from pytest_llmeval.store.files import bindable, insertion, make_private
-from pytest_llmeval.store.records import Run, RunEnd, StoredCase, stored_case
 from pytest_llmeval.store.journal import Orphan, orphans
+from pytest_llmeval.store.lookup import pick_run
+from pytest_llmeval.store.records import Run, RunEnd, StoredCase, stored_case
 
 __all__ = ["SqliteStore"]
 

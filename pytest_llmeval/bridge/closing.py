@@ -1,0 +1,69 @@
+"""The last lines of a session: how its calls went, what was left out, the verdict, and where the run is."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from pytest_llmeval.bridge.engine_room import EngineRoom
+from pytest_llmeval.bridge.facts import CollectionFacts
+from pytest_llmeval.bridge.settings import Settings
+from pytest_llmeval.core.text import one_line, printable
+from pytest_llmeval.reports.run_text import verdict_line
+from pytest_llmeval.reports.run_view import RunView
+from pytest_llmeval.store.records import Run
+
+__all__ = ["Closing"]
+
+
+class Closing:
+    """Gathers what the last lines say beyond what is stored."""
+
+    def __init__(self, settings: Settings, facts: CollectionFacts, room: EngineRoom, run: Run) -> None:
+        self._settings = settings
+        self._facts = facts
+        self._room = room
+        self._run = run
+        self.turns: Counter[str] = Counter()
+        """Async evals by whether their bodies ran ahead, and else why not."""
+        self.waited_s = 0.0
+        """Seconds for which cases waited for answers in their turns."""
+
+    def lines(self, view: RunView, *, is_stopped: bool) -> Iterator[str]:
+        """Yield them; ``is_stopped`` says that the run did not come to its end."""
+        if self._room.requests or self._room.counts.cached or self._facts.done:
+            yield self._calls()
+        yield from self._turns()
+        for note in [*self._facts.notes, *self._partial()]:
+            yield f"note: {note}"
+        if self._facts.changed:
+            yield f"note: resumed though {'; '.join(self._facts.changed)}; it can be no baseline"
+        yield "gate: stopped, not judged" if is_stopped else verdict_line(view)
+        name = f" ({one_line(self._run.name, 60)})" if self._run.name else ""
+        yield f"run {self._run.id}{name} is in {printable(self._settings.shown(self._settings.db))}"
+        yield f"look at it: llmeval show {self._run.id}"
+        if is_stopped:
+            yield f"go on with it: pytest ... --resume {self._run.id}"
+
+    def _calls(self) -> str:
+        counts = self._room.counts
+        told = [_counted(self._room.requests, "request")]
+        told += [f"at most {self._room.peak} in flight"] if self._room.requests else []
+        told += [f"{_counted(counts.cached, 'answer')} from the cache"] if counts.cached else []
+        told += [f"{_counted(counts.recalled, 'answer')} had come before"] if counts.recalled else []
+        told += [f"{_counted(self._facts.done, 'case')} had ended before"] if self._facts.done else []
+        return f"calls: {', '.join(told)}; cases waited {self.waited_s:.1f} s for answers"
+
+    def _turns(self) -> Iterator[str]:
+        others = {why: count for why, count in self.turns.items() if why != "ahead"}
+        if self.turns:
+            reasons = ", ".join(f"{why}: {count:,}" for why, count in others.items())
+            told = f"{self.turns['ahead']:,} ran ahead, {sum(others.values()):,} in their turn"
+            yield f"async bodies: {told}{f' ({reasons})' if others else ''}"
+
+    def _partial(self) -> list[str]:
+        reasons = dict.fromkeys(reason for suite in self._facts.suites.values() for reason in suite.left_out)
+        told = ", ".join(reasons)
+        return [f"partial run ({told}): rules are judged on what ran, and it can be no baseline"] if reasons else []
+
+
+def _counted(number: int, word: str) -> str:
+    return f"{number:,} {word}{'' if number == 1 else 's'}"

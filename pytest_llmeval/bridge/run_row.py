@@ -1,0 +1,86 @@
+"""The row of a run: what is stored of a session before its first case."""
+
+import os
+import socket
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from pytest_llmeval.bridge.facts import CollectionFacts
+from pytest_llmeval.bridge.git_state import git_state
+from pytest_llmeval.bridge.resuming import Resumed
+from pytest_llmeval.bridge.settings import Settings
+from pytest_llmeval.store.records import Run, new_run_id, process_started, utc_now
+from pytest_llmeval.version import __version__
+
+__all__ = ["run_row"]
+
+
+def run_row(config: pytest.Config, settings: Settings, facts: CollectionFacts, resumed: Resumed | None) -> Run:
+    """Return the row of the run that this session records.
+
+    Args:
+        config: of the session.
+        settings: of the session.
+        facts: what was collected.
+        resumed: the run that goes on; None for a new one.
+    """
+    suites = {
+        name: {
+            "prompt": suite.prompt,
+            "prompt_digest": suite.prompt_digest,
+            "rows_digest": suite.rows_digest,
+            "code_digest": suite.code_digest,
+            "expected": _expected(name, facts, resumed),
+            "left_out": suite.left_out,
+        }
+        for name, suite in facts.suites.items()
+    }
+    if resumed is not None:
+        return _continued(resumed.run, facts, suites)
+    git = git_state(config.rootpath)
+    return Run(
+        id=new_run_id(),
+        name=settings.run_name,
+        started_at=utc_now(),
+        version=__version__,
+        models=tuple(facts.models),
+        git_commit=git.commit,
+        git_branch=git.branch,
+        git_dirty=git.dirty,
+        dataset_digest=facts.dataset_digest,
+        settings={
+            "options": settings.recorded(),
+            "models": facts.models,
+            "model_digests": facts.model_digests,
+            "suites": suites,
+            "markexpr": config.getoption("markexpr", ""),
+            "partial": any(suite.left_out for suite in facts.suites.values()),
+        },
+        process_started=process_started(os.getpid()),
+    )
+
+
+def _continued(run: Run, facts: CollectionFacts, suites: dict[str, Any]) -> Run:
+    """Return the row of a run that goes on: as it began, in a new process, with a note of this session."""
+    session = {"at": utc_now(), "version": __version__, "changed": facts.changed}
+    settings = {
+        **run.settings,
+        "suites": {**run.settings.get("suites", {}), **suites},
+        "partial": bool(run.settings.get("partial")),
+        "resumes": [*run.settings.get("resumes", []), session],
+    }
+    own = {"pid": os.getpid(), "host": socket.gethostname(), "process_started": process_started(os.getpid())}
+    return replace(run, settings=settings, end=None, **own)  # type: ignore[arg-type]  # each of its field's type
+
+
+def _expected(name: str, facts: CollectionFacts, resumed: Resumed | None) -> dict[str, int]:
+    """Return how many cases of each model a suite of the run has: those of this session, those done, those before."""
+    suite, before = facts.suites[name], {}
+    if resumed is not None:
+        before = resumed.run.settings.get("suites", {}).get(name, {}).get("expected", {})
+    models = dict.fromkeys([*suite.expected, *suite.done, *before])
+    return {
+        model: max(suite.expected.get(model, 0) + suite.done.get(model, 0), before.get(model, 0)) for model in models
+    }

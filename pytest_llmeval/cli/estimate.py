@@ -1,0 +1,64 @@
+"""What a session will take, before anything is spent: pytest collects, nothing is asked."""
+
+import functools
+import json
+import operator
+import subprocess
+import sys
+from typing import Any
+
+import click
+
+from pytest_llmeval.cli.output import echo_lines, emit_json, json_option, terminal_width
+from pytest_llmeval.core.errors import UserError
+from pytest_llmeval.core.estimates import Estimate
+from pytest_llmeval.core.text import one_line
+from pytest_llmeval.reports.table import Column, table_lines
+
+__all__ = ["estimate"]
+
+_PROBE = "pytest_llmeval.bridge.forecast_probe"
+_COLUMNS: list[Column] = [
+    ("suite", "left"),
+    ("model", "left"),
+    ("cases", "right"),
+    ("calls", "right"),
+    ("tokens in", "right"),
+    ("tokens out", "right"),
+    ("cost", "right"),
+]
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@json_option
+@click.argument("pytest_args", nargs=-1, type=click.UNPROCESSED)
+def estimate(as_json: bool, pytest_args: tuple[str, ...]) -> int:
+    """Say what `pytest PYTEST_ARGS` will take: calls, tokens, money. Without arguments: `pytest evals`."""
+    command = [sys.executable, "-m", "pytest", "-p", _PROBE, "--co", "-qq", *(pytest_args or ("evals",))]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    found = _last_json(done.stdout)
+    if found is None:
+        raise UserError((done.stderr.strip() or done.stdout.strip() or "no eval is selected")[-2000:])
+    if as_json:
+        emit_json(found)
+        return 0
+    totals = [Estimate(**each["estimate"]) for each in found]
+    echo_lines(table_lines(_COLUMNS, [_row(each) for each in found], width=terminal_width()))
+    echo_lines(["", f"together: {functools.reduce(operator.add, totals)}"])
+    return 0
+
+
+def _last_json(output: str) -> list[dict[str, Any]] | None:
+    lines = output.strip().splitlines()
+    try:
+        found = json.loads(lines[-1]) if lines else None
+    except ValueError:
+        return None
+    return found if isinstance(found, list) and found else None
+
+
+def _row(found: dict[str, Any]) -> list[str]:
+    took = found["estimate"]
+    tokens = ["unknown" if took[key] is None else f"{took[key]:,}" for key in ("input_tokens", "output_tokens")]
+    cost = "unknown" if took["cost_usd"] is None else f"${took['cost_usd']:.4f}"
+    return [one_line(found["suite"]), one_line(found["model"]), str(found["cases"]), f"{took['calls']:,}", *tokens, cost]
