@@ -99,6 +99,8 @@ class Bench:
         cost = measure(command, folder=folder, environ=environ, timeout_s=self.timeout_s, memory=self.memory)
         counts = self.server.ask("/stats")
         counts["cpu_s"] -= before["cpu_s"]
+        if cost.status != 0:
+            _show_end(contestant, cost, folder)
         if contestant.after and cost.status == 0:
             after = self.fill(contestant, contestant.after, folder, connections)
             with (folder / "after.txt").open("wb") as output:
@@ -156,3 +158,9 @@ class Bench:
         if contestant.rival is None:  # pytest alone, with the plugins that the command names, from this checkout
             environ |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": str(ROOT)}
         return environ | dict(contestant.environ)
+
+
+def _show_end(contestant: Contestant, cost: Cost, folder: Path) -> None:
+    """Show why a contestant did not come to its end."""
+    lines = (folder / "output.txt").read_text(errors="replace").strip().splitlines()[-5:]
+    print(f"{contestant.name}: exit {cost.status}", *lines, sep="\n    ", file=sys.stderr, flush=True)

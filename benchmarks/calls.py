@@ -45,7 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.install_rivals:
         install(options.venvs)
     chosen = _chosen(options)
-    shown = [machine(options.venvs, options.latency_ms, options.memory)]
+    rivals = [each.rival for each in chosen if each.rival is not None]
+    shown = [machine(options.venvs, rivals, options.latency_ms, options.memory)]
     kept = Kept(machine=shown[0])
     with Server.started(options.latency_ms) as server, tempfile.TemporaryDirectory() as folder:
         bench = Bench(

@@ -161,7 +161,7 @@ CONTESTANTS = (
     ),
     Contestant(
         name="deepeval",
-        body="deepeval_test.py",
+        body="deepeval_rows.py",
         place="test_echo.py",
         command=("{bin}/deepeval", "test", "run", "test_echo.py"),
         mean=deepeval_mean,
@@ -172,7 +172,7 @@ CONTESTANTS = (
     ),
     Contestant(
         name="pytest-evals",
-        body="pytest_evals_test.py",
+        body="pytest_evals_rows.py",
         place="test_echo.py",
         command=("{bin}/python", "-m", "pytest", "--run-eval", "--run-eval-analysis", "-s"),
         mean=printed_mean,

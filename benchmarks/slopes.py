@@ -21,7 +21,9 @@ def slopes_table(connections: int, measured: Sequence[Measurement]) -> str:
             continue
         cpu_ms = [_slope(each, lambda one: one.cost.cpu_s * 1000) for each in ends if each]
         kib = [_slope(each, lambda one: one.cost.peak_kib) / processes for each in ends if each]
-        verdict = f"{'met' if kib[0] - kib[1] <= ROW_KIB else 'missed'}: at most {ROW_KIB} KiB beyond {bare}"
+        verdict = ""
+        if processes > 1:
+            verdict = f"{'met' if kib[0] - kib[1] <= ROW_KIB else 'missed'}: at most {ROW_KIB} KiB beyond {bare}"
         lines.append(line(ours, f"{cpu_ms[0]:.2f}", f"{cpu_ms[1]:.2f}", f"{kib[0]:.1f}", f"{kib[1]:.1f}", verdict))
     head = (
         f"### One row more, {connections} connections\n\n"

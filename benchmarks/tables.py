@@ -11,7 +11,7 @@ from pathlib import Path
 from bench import Measurement
 from contestants import CONTESTANTS
 from kill import Kill
-from rivals import REQUIREMENTS, bin_folder, version
+from rivals import version
 from targets import target
 
 __all__ = ["calls_table", "kill_table", "line", "machine", "start_up_table"]
@@ -19,21 +19,17 @@ __all__ = ["calls_table", "kill_table", "line", "machine", "start_up_table"]
 REFERENCE = "bare-aiohttp"
 
 
-def machine(venvs: Path, latency_ms: float, memory: str) -> str:
-    """Return when, where and with what was measured."""
+def machine(venvs: Path, rivals: Iterable[str], latency_ms: float, memory: str) -> str:
+    """Return when, where and with what was measured; ``rivals`` are the other tools that take part."""
     packages = ("pytest", "pytest-llmeval", "pytest-xdist", "openai", "httpx2", "aiohttp")
     versions = [f"{name} {_version(name)}" for name in packages]
-    rivals = [
-        f"{name} {version(venvs, name, name)} (openai {version(venvs, name, 'openai')})"
-        for name in REQUIREMENTS
-        if bin_folder(venvs, name) is not None
-    ]
+    others = [f"{name} {version(venvs, name, name)} (openai {version(venvs, name, 'openai')})" for name in rivals]
     load = os.getloadavg()[0]
     lines = [
         f"{time.strftime('%Y-%m-%d')}, {platform.system()} {platform.machine()}, {os.cpu_count()} cores, "
         f"Python {platform.python_version()}; load average before: {load:.1f}.",
         f"{', '.join(versions)}.",
-        *([f"{', '.join(rivals)}."] if rivals else []),
+        *([f"{', '.join(others)}."] if others else []),
         f"The server answers after {latency_ms:g} ms. Wall time is from the start of the command to its exit; CPU is "
         f"user and system time of the process tree; memory is the largest sum of {memory.upper()} over the tree, "
         "looked at every 50 ms.",
