@@ -98,6 +98,8 @@ class Backend(Protocol):
     """The name that stands in node ids and tables; never a URL."""
     spec: str
     """The spec that it was made from, without secrets."""
+    account: str
+    """Whose limits its requests count against: the same for all models that share a server and key; no secret."""
 
     async def complete(self, request: Request) -> Response:
         """Return the answer to ``request``; raise CallError once the retries are used up."""

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 HEAVY = (
-    "openai", "httpx", "httpx2", "httpcore", "pydantic", "yaml", "sqlite_utils", "sqlite3", "jinja2", "torch",
-    "transformers", "jsonschema", "regex", "tenacity", "numpy", "click", "platformdirs", "xllamacpp", "asyncio",
+    "openai", "httpx", "httpx2", "httpcore", "aiohttp", "pydantic", "yaml", "sqlite_utils", "sqlite3", "jinja2",
+    "torch", "transformers", "jsonschema", "regex", "tenacity", "numpy", "click", "platformdirs", "xllamacpp",
+    "asyncio",
 )  # fmt: skip
 OURS = (
     "pytest_llmeval.scorers", "pytest_llmeval.models", "pytest_llmeval.store", "pytest_llmeval.reports",
