@@ -1,7 +1,7 @@
 """The transport of almost every call: aiohttp, without a vendor's SDK.
 
-Measured with 1000 calls of 0.2 s, 128 at once, against the SDK: a seventh of the processor time of a call, and a
-quarter of the time to import.
+Measured against the SDK, with 1000 calls of 0.2 s, 128 at once: a sixth of the processor time of a call, and less than
+a quarter of that of the import.
 """
 
 import os
@@ -30,7 +30,7 @@ __all__ = ["LeanTransport"]
 
 KEEPALIVE_S = 4.0  # less than the 5 s after which uvicorn, so vLLM too, closes an idle connection
 HEADER_BYTES = 64 * 1024
-_CA_FILES = (
+CA_FILES = (
     "/etc/ssl/cert.pem",
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
     "/etc/pki/tls/cert.pem",
@@ -101,7 +101,7 @@ def _session(account: Account) -> aiohttp.ClientSession:
             limit=0,
             keepalive_timeout=KEEPALIVE_S,
             resolver=aiohttp.ThreadedResolver(),  # the system's, also where another one is installed
-            ssl=_trusted(),
+            ssl=_tls(account),
         ),
         cookie_jar=aiohttp.DummyCookieJar(),
         headers=request_headers(account, f"aiohttp {aiohttp.__version__}"),
@@ -112,14 +112,24 @@ def _session(account: Account) -> aiohttp.ClientSession:
     )
 
 
-def _trusted() -> ssl.SSLContext | bool:
-    """Return what trusts the system's certificates; True stands for OpenSSL's own paths and ``SSL_CERT_FILE``.
+def _tls(account: Account) -> ssl.SSLContext | bool:
+    """Return what trusts the system's certificates, in the places where the SDK's client finds them.
 
-    A Python that was built elsewhere looks in that machine's paths; the SDK's client has the same list of others.
+    They are OpenSSL's own paths, ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` among them; a Python that was built on another
+    machine looks in that machine's, and then the usual files count.
     """
+    if not account.base_url.url.startswith("https:"):
+        return True
     paths = ssl.get_default_verify_paths()
-    found = None if paths.cafile or paths.capath else next(filter(os.path.isfile, _CA_FILES), None)
-    return True if found is None else ssl.create_default_context(cafile=found)
+    found = None if paths.cafile or paths.capath else next(filter(os.path.isfile, CA_FILES), None)
+    # Not create_default_context(): from Python 3.13 on it refuses the certificates of many company proxies.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.set_alpn_protocols(["http/1.1"])
+    if found is None:
+        context.set_default_verify_paths()
+    else:
+        context.load_verify_locations(found)
+    return context
 
 
 _SESSIONS: SharedClients[Account, aiohttp.ClientSession] = SharedClients(_session, aiohttp.ClientSession.close)

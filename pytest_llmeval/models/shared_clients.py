@@ -6,6 +6,9 @@ from collections.abc import Awaitable, Callable, Hashable
 from contextlib import suppress
 from typing import Generic, TypeVar
 
+from pytest_llmeval.core.errors import ErrorKind
+from pytest_llmeval.models.attempt_error import AttemptError
+
 __all__ = ["SharedClients"]
 
 K = TypeVar("K", bound=Hashable)
@@ -28,7 +31,13 @@ class SharedClients(Generic[K, C]):
         self._users[key] += 1
 
     async def get(self, key: K) -> C:
-        """Return the client of ``key`` in the running event loop."""
+        """Return the client of ``key`` in the running event loop.
+
+        Raises:
+            AttemptError: the last user has gone; a call that is still under way must open no connections again.
+        """
+        if self._users[key] <= 0:
+            raise AttemptError(ErrorKind.CONNECTION, "the model was closed while the call was under way")
         clients = self._clients.get(asyncio.get_running_loop())
         if clients is None:
             await self._forget_closed_loops()
@@ -39,7 +48,7 @@ class SharedClients(Generic[K, C]):
 
     async def release(self, key: K) -> None:
         """Count one user less; close the running loop's client after the last one."""
-        self._users[key] -= 1
+        self._users[key] = max(self._users[key] - 1, 0)
         if self._users[key] > 0:
             return
         loop = asyncio.get_running_loop()

@@ -264,17 +264,18 @@ def test_slot_is_held_by_attempts_only(server: FaultServer, ask: Ask) -> None:
     assert response.latency_s is not None and response.latency_s < 0.3
 
 
-def test_error_of_the_slot_passes_unchanged(server: FaultServer, fail: Fail) -> None:
-    """A limit that says stop ends the call without a request."""
+@pytest.mark.parametrize("requests", [0, 1])
+def test_error_of_the_slot_passes_unchanged(server: FaultServer, fail: Fail, requests: int) -> None:
+    """A limit that says stop ends the call without a request more, also between two attempts."""
 
     @asynccontextmanager
     async def slot() -> AsyncIterator[None]:
-        if not server.ledger:
+        if len(server.ledger) >= requests:
             raise CallError("budget used up", kind=ErrorKind.BUDGET, attempts=0)
         yield
 
-    assert fail(server.spec("echo"), slots=lambda account: slot).kind is ErrorKind.BUDGET
-    assert server.ledger == []
+    assert fail(server.spec("fault-status-503"), slots=lambda account: slot).kind is ErrorKind.BUDGET
+    assert len(server.ledger) == requests
 
 
 async def _many(backend: Backend, count: int) -> list[Response]:

@@ -1,13 +1,17 @@
 """Connections: how many there are, what they carry, and what happens when they break; against a real server."""
 
 import asyncio
+import os
+import shutil
+import ssl
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 
 import pytest
 
-from pytest_llmeval.core.errors import ErrorKind
+from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.types import Backend, Request, Response
 from pytest_llmeval.models.named import resolve_model
 from pytest_llmeval.models.registry import TransportName, open_model
@@ -15,6 +19,7 @@ from pytest_llmeval.models.retry import RetryPolicy
 from tests.support.asking import FAST, Ask, Fail, failure
 from tests.support.fault_server import FaultServer
 
+SUBJECT = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
 HEAVY = ("openai", "httpx2", "httpcore2", "pydantic", "anyio", "jinja2", "yaml", "pytest")
 FRESH = """
 import asyncio, resource, sys
@@ -22,9 +27,10 @@ from pytest_llmeval.core.errors import CallError
 from pytest_llmeval.core.types import Request
 from pytest_llmeval.models.named import resolve_model
 from pytest_llmeval.models.registry import open_model
+from pytest_llmeval.models.retry import RetryPolicy
 
-async def ask(spec):
-    backend = open_model(resolve_model(spec, {{}}), environ={{}})
+async def ask(spec, **options):
+    backend = open_model(resolve_model(spec, {{}}), environ={{}}, policy=RetryPolicy(max_attempts=1), **options)
     try:
         return str(await backend.complete(Request(messages=({{"role": "user", "content": "hello"}},))))
     except CallError as error:
@@ -39,10 +45,10 @@ def peak_mb():
 """
 
 
-def in_fresh_python(code: str) -> list[str]:
+def in_fresh_python(code: str, **environ: str) -> list[str]:
     """Return the words that ``code`` prints in a Python of its own, where ``ask`` asks a model."""
     command = [sys.executable, "-W", "error", "-c", FRESH.format(code=code)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True, env=os.environ | environ)
     assert done.stderr == ""
     return done.stdout.split()
 
@@ -162,6 +168,62 @@ def test_no_tls_is_a_connection_error(server: FaultServer, fail: Fail) -> None:
     assert str(error).isprintable() and len(str(error)) < 400
 
 
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate that signs itself, for 127.0.0.1, and its key in the same file."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("needs the openssl command")
+    file = tmp_path_factory.mktemp("tls") / "both.pem"
+    kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+    command = [openssl, "req", "-x509", *kind, *SUBJECT, "-keyout", str(file), "-out", str(file) + ".crt"]
+    subprocess.run(command, check=True, capture_output=True)
+    file.write_text(file.read_text() + Path(f"{file}.crt").read_text())
+    return file
+
+
+@pytest.fixture
+def tls_server(certificate: Path) -> Iterator[FaultServer]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with FaultServer(tls=context) as running:
+        yield running
+
+
+def test_tls_trusts_whom_the_system_trusts(
+    tls_server: FaultServer, certificate: Path, transport: TransportName
+) -> None:
+    """A certificate that the system knows is good; any other is a connection error, and nothing is sent."""
+    call = f"print(asyncio.run(ask({tls_server.spec('echo')!r}, transport={transport!r})))"
+    assert in_fresh_python(call) == [ErrorKind.CONNECTION] and tls_server.ledger == []
+    assert in_fresh_python(call, SSL_CERT_FILE=str(certificate)) == ["hello"]
+
+
+def test_tls_looks_in_the_usual_places(tls_server: FaultServer, certificate: Path) -> None:
+    """Where OpenSSL's own paths lead nowhere, as in a Python that was built on another machine."""
+    code = (
+        f"import pytest_llmeval.models.lean_transport as lean; lean.CA_FILES = ['/nowhere', {str(certificate)!r}];"
+        f"print(asyncio.run(ask({tls_server.spec('echo')!r})))"
+    )
+    assert in_fresh_python(code, SSL_CERT_FILE="/nowhere", SSL_CERT_DIR="/nowhere") == ["hello"]
+
+
+def test_a_call_whose_model_is_closed_ends(server: FaultServer, transport: TransportName) -> None:
+    """It neither goes on nor opens connections that nobody would close."""
+    backend = open_model(resolve_model(server.spec("fault-hang"), {}), environ={}, transport=transport, policy=FAST)
+
+    async def close_meanwhile() -> None:
+        call = asyncio.create_task(backend.complete(request("x")))
+        await asyncio.sleep(0.2)
+        await backend.aclose()
+        with pytest.raises(CallError) as caught:
+            await call
+        assert caught.value.kind is ErrorKind.CONNECTION
+
+    asyncio.run(close_meanwhile())
+    assert len(server.ledger) == 1
+
+
 def test_an_error_with_a_bad_body_keeps_its_status(server: FaultServer, fail: Fail) -> None:
     """The status says more than a body that cannot be decoded."""
     error = fail(server.spec("fault-badgzip-9-503"), policy=RetryPolicy(max_attempts=2, base_s=0.01))
@@ -184,6 +246,14 @@ def test_a_host_that_is_none_is_said_at_once(host: str) -> None:
     error = failure(f"m@http://{host}:9/v1", policy=FAST)
     assert (error.kind, error.attempts) == (ErrorKind.BAD_REQUEST, 1)
     assert "the address cannot be used" in str(error) and str(error).isprintable()
+
+
+def test_headers_are_ours_and_the_accounts(server: FaultServer, ask: Ask) -> None:
+    """No HTTP library adds any."""
+    ask(server.spec("echo"))
+    ours = {"accept", "accept-encoding", "content-type", "user-agent", "authorization"}
+    assert server.ledger[0].headers.keys() == {"host", "content-length", *ours}
+    assert server.ledger[0].headers["user-agent"].startswith("pytest-llmeval (")
 
 
 def test_no_cookie_is_kept(server: FaultServer, transport: TransportName) -> None:

@@ -42,6 +42,7 @@ import gzip
 import json
 import re
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -162,7 +163,7 @@ def echo(messages: list[dict[str, Any]]) -> str:
 class FaultServer:
     """The server, in threads of this process, on a free port of 127.0.0.1; see the module's docstring."""
 
-    def __init__(self, reply: Reply = echo, *, host: str = "127.0.0.1") -> None:
+    def __init__(self, reply: Reply = echo, *, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> None:
         self.reply = reply
         self.ledger: list[Entry] = []
         self.max_in_flight = 0
@@ -177,7 +178,9 @@ class FaultServer:
         self._http.faults = self
         self._open: set[socket.socket] = set()
         self.port: int = self._http.server_address[1]
-        self.url = f"http://{f'[{host}]' if ':' in host else host}:{self.port}/v1"
+        self.url = f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{self.port}/v1"
+        if tls is not None:
+            self._http.socket = tls.wrap_socket(self._http.socket, server_side=True)
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
 
     def __enter__(self) -> "FaultServer":
