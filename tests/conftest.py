@@ -9,7 +9,9 @@ import pytest
 # and find a second registry of scorers.
 import pytest_llmeval.bridge.session
 import pytest_llmeval.models.anthropic_messages
-import pytest_llmeval.models.openai_chat  # noqa: F401
+import pytest_llmeval.models.lean_transport
+import pytest_llmeval.models.sdk_transport  # noqa: F401
+from pytest_llmeval.models.registry import TransportName
 from pytest_llmeval.models.retry import RetryPolicy
 from tests.support.asking import ask_model, failure
 from tests.support.fault_server import FaultServer
@@ -40,10 +42,12 @@ def signals() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def http_stack() -> None:
-    """The HTTP libraries, down to what they import with their first call and their first error: see above."""
+    """Both HTTP stacks, down to what they import with their first call and their first error: see above."""
+    transports: tuple[TransportName, ...] = ("lean", "sdk")
     with FaultServer() as running:
-        ask_model(running.spec("warm-up"))
-        failure(running.spec("fault-rst"), policy=RetryPolicy(max_attempts=1))
+        for name in transports:
+            ask_model(running.spec("warm-up"), transport=name)
+            failure(running.spec("fault-rst"), transport=name, policy=RetryPolicy(max_attempts=1))
 
 
 @pytest.fixture(autouse=True)

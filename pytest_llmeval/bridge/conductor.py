@@ -221,7 +221,7 @@ class Conductor:
         prepared = self._prepared()
         assert prepared.settings is not None
         found = forecasts(items, prepared.settings, prepared.models)
-        self.config.stash[FORECAST_KEY] = list(found)
+        self.config.stash[FORECAST_KEY] = found
         facts.notes.append(f"these cases take {functools.reduce(operator.add, [each.estimate for each in found])}")
 
     def _stop_at_broken_modules(

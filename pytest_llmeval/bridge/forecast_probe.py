@@ -1,13 +1,14 @@
-"""A plugin for ``llmeval estimate``: with ``--co`` it puts out the forecast of the session as one JSON line, its last."""
+"""A plugin for ``llmeval estimate``: with ``--co`` the last line of the session is its forecast, as JSON."""
 
 import json
 import sys
+from collections.abc import Sequence
 
 import pytest
 
 __all__ = ["FORECAST_KEY"]
 
-FORECAST_KEY = pytest.StashKey[list[object]]()
+FORECAST_KEY = pytest.StashKey[Sequence[object]]()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

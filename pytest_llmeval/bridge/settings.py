@@ -4,13 +4,16 @@ import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_llmeval.bridge.options import OPTIONS, Option
 from pytest_llmeval.core.errors import SettingsError
 from pytest_llmeval.core.types import CacheMode
+
+if TYPE_CHECKING:
+    from pytest_llmeval.models.registry import TransportName
 
 __all__ = ["Settings", "resolve"]
 
@@ -34,7 +37,7 @@ class Settings:
     resume: str | None
     """The run that goes on; None for a new one."""
     resume_changed: bool
-    transport: str
+    transport: "TransportName"
     prices: Path | None
     thresholds: Path
     thresholds_given: bool

@@ -58,7 +58,7 @@ def _line(finding: Finding) -> str:
 
 
 def _versions(project: Project) -> Iterator[Finding]:
-    names = ("pytest-llmeval", "pytest", "pytest-xdist", "pytest-html", "openai", "sqlite-utils")
+    names = ("pytest-llmeval", "pytest", "pytest-xdist", "pytest-html", "aiohttp", "openai", "sqlite-utils")
     yield _ok("python", platform.python_version())
     for name in names:
         try:

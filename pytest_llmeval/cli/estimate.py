@@ -61,4 +61,11 @@ def _row(found: dict[str, Any]) -> list[str]:
     took = found["estimate"]
     tokens = ["unknown" if took[key] is None else f"{took[key]:,}" for key in ("input_tokens", "output_tokens")]
     cost = "unknown" if took["cost_usd"] is None else f"${took['cost_usd']:.4f}"
-    return [one_line(found["suite"]), one_line(found["model"]), str(found["cases"]), f"{took['calls']:,}", *tokens, cost]
+    return [
+        one_line(found["suite"]),
+        one_line(found["model"]),
+        str(found["cases"]),
+        f"{took['calls']:,}",
+        *tokens,
+        cost,
+    ]

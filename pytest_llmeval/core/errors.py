@@ -44,6 +44,7 @@ class ErrorKind(StrEnum):
     BAD_REQUEST = "bad_request"
     SERVER_ERROR = "server_error"
     MALFORMED_RESPONSE = "malformed_response"
+    TRUNCATED_STREAM = "truncated_stream"
     TOO_LARGE = "too_large"
     FILTERED = "filtered"
     SCORER = "scorer"

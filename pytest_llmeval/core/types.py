@@ -105,7 +105,7 @@ class Backend(Protocol):
     spec: str
     """The spec that it was made from, without secrets."""
     account: str
-    """What shares rate limits and a key with it: equal texts are one account; shows no secret."""
+    """Whose limits its requests count against: the same for all models that share a server and key; no secret."""
 
     def identity(self, request: Request) -> Mapping[str, Any]:
         """Return all that decides the answer to ``request``: provider, address, model, revision, what is sent."""

@@ -23,7 +23,7 @@ from pytest_llmeval.models.attempt_error import AttemptError
 from pytest_llmeval.models.http_errors import read_failure
 from pytest_llmeval.models.keys import Account
 from pytest_llmeval.models.named import NamedModel
-from pytest_llmeval.models.redaction import Redactor
+from pytest_llmeval.models.redaction import AnswerRedactor, Redactor
 from pytest_llmeval.models.retry import RetryPolicy, Slot, call_with_retries
 
 __all__ = ["MAX_BODY_BYTES", "AnthropicBackend"]
@@ -46,12 +46,13 @@ class AnthropicBackend:
     ) -> None:
         self.name = model.name
         self.spec = model.spec.text
-        self.account = account.base_url.url
+        self.account = account.id
         self._model = model
         self._account = account
         self._policy = policy
         self._slot = slot
         self._redact = redactor
+        self._redact_answer = AnswerRedactor(account.secrets)
         redactor.add(*account.secrets)
         _CLIENTS.hold(account)
 
@@ -76,7 +77,12 @@ class AnthropicBackend:
         except CallError as error:
             message = f"{self.name} at {self._account.base_url.host}: {self._redact(str(error))}"
             raise CallError(message, kind=error.kind, attempts=error.attempts, latency_s=error.latency_s) from None
-        return replace(response, cost_usd=cost_usd(self._model.prices, response.usage))
+        return replace(
+            response,
+            text=self._redact_answer(response.text),
+            refusal=response.refusal and self._redact_answer(response.refusal),
+            cost_usd=cost_usd(self._model.prices, response.usage),
+        )
 
     async def aclose(self) -> None:
         """Close the connections that no other model uses."""

@@ -7,6 +7,7 @@ of the environment.
 """
 
 import base64
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -18,6 +19,7 @@ from pytest_llmeval.models.vendors import OPENAI, api_key_of, refuse_foreign_key
 __all__ = ["DUMMY_KEY", "Account", "account_with_key", "account_with_userinfo", "find_account", "key_of_model"]
 
 DUMMY_KEY = "no-key"
+ID_DIGITS = 12
 _IDENTITY = {"OPENAI_ORG_ID": "OpenAI-Organization", "OPENAI_PROJECT_ID": "OpenAI-Project"}
 
 
@@ -30,6 +32,14 @@ class Account:
     """Names and values, the authorization among them."""
     secrets: tuple[str, ...] = field(default=(), repr=False)
     """Values that no text may show."""
+    fixed_id: str = ""
+    """The id where it has one of its own; empty where address and headers decide it."""
+
+    @property
+    def id(self) -> str:
+        """The same for equal accounts in every process: 12 hex digits that tell nothing of a key, or ``fixed_id``."""
+        text = repr((self.base_url.url, self.base_url.query, self.headers))
+        return self.fixed_id or hashlib.sha256(text.encode()).hexdigest()[:ID_DIGITS]
 
 
 def find_account(model: NamedModel, environ: Mapping[str, str]) -> Account:

@@ -11,7 +11,7 @@ from pytest_llmeval.models.specs import ModelSpec, parse_spec
 
 __all__ = ["RESERVED_PARAMS", "NamedModel", "Prices", "resolve_model"]
 
-RESERVED_PARAMS = frozenset({"messages", "model", "stream", "stream_options"})
+RESERVED_PARAMS = frozenset({"messages", "model"})
 """Keys of a request that are not sampling parameters and cannot be set as such."""
 
 

@@ -1,35 +1,26 @@
-"""A model behind the OpenAI chat completions protocol.
-
-Importing this module imports the vendor's SDK; ``registry.open_model`` does so when the first such model is
-opened.
-"""
+"""A model behind the OpenAI chat completions protocol, over any transport."""
 
 import json
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, cast
-
-import httpx2
-import openai
+from typing import Any
 
 from pytest_llmeval.core.costs import cost_usd
 from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.types import Request, Response
 from pytest_llmeval.models.attempt_error import AttemptError
-from pytest_llmeval.models.clients import HttpStatusError, SharedClients, read_capped
 from pytest_llmeval.models.http_errors import read_failure
 from pytest_llmeval.models.keys import Account
+from pytest_llmeval.models.local_weights import SMOLLM2
 from pytest_llmeval.models.named import RESERVED_PARAMS, NamedModel
-from pytest_llmeval.models.redaction import Redactor
+from pytest_llmeval.models.redaction import AnswerRedactor, Redactor
 from pytest_llmeval.models.retry import RetryPolicy, Slot, call_with_retries
+from pytest_llmeval.models.transport import MAX_BODY_BYTES, Transport, is_success
 from pytest_llmeval.models.wire import read_completion
 
-__all__ = ["MAX_BODY_BYTES", "OpenAIBackend"]
-
-MAX_BODY_BYTES = 8 * 1024 * 1024
-_CLIENTS = SharedClients()
+__all__ = ["OpenAIBackend"]
 
 
 class OpenAIBackend:
@@ -39,6 +30,7 @@ class OpenAIBackend:
         self,
         model: NamedModel,
         account: Account,
+        transport: Transport,
         *,
         policy: RetryPolicy,
         redactor: Redactor,
@@ -46,24 +38,27 @@ class OpenAIBackend:
     ) -> None:
         self.name = model.name
         self.spec = model.spec.text
-        self.account = account.base_url.url
+        self.account = account.id
         self._model = model
-        self._account = account
+        self._base_url = account.base_url.url
+        self._host = account.base_url.host
+        self._transport = transport
         self._policy = policy
         self._slot = slot
         self._redact = redactor
-        redactor.add(*account.secrets)
-        _CLIENTS.hold(account)
+        self._redact_answer = AnswerRedactor(account.secrets)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.spec!r})"
 
     def identity(self, request: Request) -> Mapping[str, Any]:
-        """Return all that decides the answer to ``request``."""
+        """Return all that decides the answer to ``request``; the embedded model is its weights, not its address."""
+        is_local = self._model.spec.kind == "local"
         return {
             "provider": self._model.spec.kind,
-            "base_url": self._account.base_url.url,
+            "base_url": None if is_local else self._base_url,
             "model": self._model.spec.name,
+            "revision": SMOLLM2.sha256 if is_local else None,
             "messages": request.messages,
             "params": {**self._model.params, **request.params},
         }
@@ -74,13 +69,18 @@ class OpenAIBackend:
         try:
             response = await call_with_retries(lambda: self._attempt(body), policy=self._policy, slot=self._slot)
         except CallError as error:
-            message = f"{self.name} at {self._account.base_url.host}: {self._redact(str(error))}"
+            message = f"{self.name} at {self._host}: {self._redact(str(error))}"
             raise CallError(message, kind=error.kind, attempts=error.attempts, latency_s=error.latency_s) from None
-        return replace(response, cost_usd=cost_usd(self._model.prices, response.usage))
+        return replace(
+            response,
+            text=self._redact_answer(response.text),
+            refusal=response.refusal and self._redact_answer(response.refusal),
+            cost_usd=cost_usd(self._model.prices, response.usage),
+        )
 
     async def aclose(self) -> None:
         """Close the connections that no other model uses."""
-        await _CLIENTS.release(self._account)
+        await self._transport.aclose()
 
     def _body(self, request: Request) -> bytes:
         """Return the request as ASCII JSON, so that lone surrogates of a prompt are sent as they are."""
@@ -98,40 +98,9 @@ class OpenAIBackend:
 
     async def _attempt(self, body: bytes) -> Response:
         """Return the answer of one request; raise AttemptError where there is none."""
-        try:
-            content, cut = await self._post(body)
-        except HttpStatusError as error:
-            raise read_failure(error.status, error.headers, error.body, self._redact, datetime.now(UTC)) from None
-        except openai.APITimeoutError:
-            raise AttemptError(ErrorKind.TIMEOUT, "no connection in time", retryable=True) from None
-        except openai.APIConnectionError as error:
-            raise _connection_fault(error.__cause__ or error) from None
-        except httpx2.DecodingError as error:
-            raise AttemptError(ErrorKind.MALFORMED_RESPONSE, f"undecodable body: {error}", retryable=True) from None
-        except httpx2.RequestError as error:
-            raise _connection_fault(error) from None
-        if cut:
+        answer = await self._transport.post(body)
+        if not is_success(answer.status):
+            raise read_failure(answer.status, answer.headers, answer.body, self._redact, datetime.now(UTC))
+        if answer.is_cut:
             raise AttemptError(ErrorKind.TOO_LARGE, f"the answer is larger than {MAX_BODY_BYTES // 2**20} MiB")
-        return read_completion(content, self._redact)
-
-    async def _post(self, body: bytes) -> tuple[bytes, bool]:
-        """Send one request; return the body of its answer up to the cap, and whether there was more."""
-        client = _CLIENTS.get(self._account)
-        # With stream=True and httpx2.Response the SDK hands out the response unread, so that the cap can hold.
-        stream = await client.post(
-            "/chat/completions",
-            cast_to=httpx2.Response,
-            content=body,
-            stream=True,
-            stream_cls=openai.AsyncStream[Any],
-        )
-        response = cast(httpx2.Response, stream)
-        try:
-            return await read_capped(response, MAX_BODY_BYTES)
-        finally:
-            await response.aclose()
-
-
-def _connection_fault(error: BaseException) -> AttemptError:
-    """Return the fault for a connection that was refused, cut or reset."""
-    return AttemptError(ErrorKind.CONNECTION, f"{type(error).__name__}: {error}".rstrip(": "), retryable=True)
+        return read_completion(answer.body, self._redact, content_type=answer.headers.get("content-type", ""))

@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import quote, quote_plus
 
-__all__ = ["MASK", "Redactor", "secrets_in"]
+__all__ = ["MASK", "AnswerRedactor", "Redactor", "secrets_in"]
 
 MASK = "***"
 MIN_SECRET_CHARS = 6
+MIN_ANSWER_SECRET_CHARS = 8
 PREFIX_CHARS = 12
 _USERINFO = re.compile(r"(?<=://)[^/\s@'\"]+@")
 _SECRET_NAME = re.compile(r"(?:^|_)(?:API_?KEY|KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)(?:$|_)", re.IGNORECASE)
@@ -43,6 +44,28 @@ class Redactor:
         return self._pattern.sub(MASK, text) if self._pattern else text
 
 
+class AnswerRedactor:
+    """Replaces secrets in what a model says, where a server may echo what it was sent.
+
+    It looks for less than ``Redactor`` does, since scorers judge the text: a value under 8 characters or of letters
+    alone ("ollama", "production") may be a word of the answer, and so may the beginning of a key.
+    """
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        kept = [secret for secret in secrets if len(secret) >= MIN_ANSWER_SECRET_CHARS and not secret.isalpha()]
+        self._forms = sorted({form for secret in kept for form in _spellings(secret)}, key=len, reverse=True)
+
+    def __repr__(self) -> str:
+        return f"AnswerRedactor({MASK})"
+
+    def __call__(self, text: str) -> str:
+        """Return ``text`` with every secret replaced; without any it is returned as it is."""
+        for form in self._forms:  # a search for each costs less than one pattern of all
+            if form in text:
+                text = text.replace(form, MASK)
+        return text
+
+
 def secrets_in(environ: Mapping[str, str]) -> tuple[str, ...]:
     """Return the values of the variables whose names speak of a key, token, secret or password.
 
@@ -52,10 +75,15 @@ def secrets_in(environ: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _forms(secret: str) -> Iterator[str]:
-    """Yield the spellings under which ``secret`` may turn up."""
-    yield from (secret, json.dumps(secret)[1:-1], quote(secret, safe=""), quote(secret), quote_plus(secret))
+    """Yield the spellings under which ``secret`` may turn up, and its beginning."""
+    yield from _spellings(secret)
     if len(secret) >= 2 * PREFIX_CHARS - 4:
         yield secret[:PREFIX_CHARS]
+
+
+def _spellings(secret: str) -> Iterator[str]:
+    """Yield the spellings of ``secret`` as a whole."""
+    yield from (secret, json.dumps(secret)[1:-1], quote(secret, safe=""), quote(secret), quote_plus(secret))
     data = secret.encode("utf-8", "surrogatepass")
     for offset in range(3):
         yield from _base64_forms(data, offset)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
+from typing import Literal
 
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.core.types import Backend
@@ -12,16 +13,32 @@ from pytest_llmeval.models.check import check_model
 from pytest_llmeval.models.keys import Account, account_with_key, find_account
 from pytest_llmeval.models.local_slot import one_at_a_time
 from pytest_llmeval.models.named import NamedModel, Prices
+from pytest_llmeval.models.openai_chat import OpenAIBackend
+from pytest_llmeval.models.proxies import proxy_for
 from pytest_llmeval.models.redaction import Redactor
 from pytest_llmeval.models.retry import RetryPolicy, Slot
+from pytest_llmeval.models.transport import Transport
 
-__all__ = ["LOCAL_PARAMS", "LocalAddress", "open_model"]
+__all__ = ["LOCAL_ACCOUNT", "LOCAL_PARAMS", "LocalAddress", "Slots", "TransportName", "open_model"]
 
 LocalAddress = Callable[[], tuple[str, str]]
 """Returns base URL and key of the running LocalServer."""
 
+Slots = Callable[[str], Slot]
+"""From the id of an account to what is entered around each of its requests."""
+
+TransportName = Literal["auto", "lean", "sdk"]
+
+LOCAL_ACCOUNT = "local"
+"""The account of all ``local:`` models."""
+
 LOCAL_PARAMS: Mapping[str, object] = {"temperature": 0, "seed": 0, "max_tokens": 256}
 """What a ``local:`` model is sent where neither models.yaml nor the call says otherwise."""
+
+
+def _no_limit(account: str) -> Slot:
+    """Return a slot that is always free."""
+    return nullcontext
 
 
 def open_model(
@@ -29,43 +46,56 @@ def open_model(
     *,
     environ: Mapping[str, str],
     policy: RetryPolicy | None = None,
-    slots: Callable[[str], Slot] = lambda account: nullcontext,
-    transport: str = "auto",
+    slots: Slots = _no_limit,
     redactor: Redactor | None = None,
     local_address: LocalAddress | None = None,
+    transport: TransportName = "auto",
 ) -> Backend:
-    """Return the backend that asks ``model``; its vendor's SDK is imported now.
+    """Return the backend that asks ``model``; its HTTP client is imported now.
 
     Args:
         model: what to ask.
-        environ: where keys and addresses are looked up.
+        environ: where keys, addresses and proxies are looked up.
         policy: time limit and retries of each call; None for the defaults.
-        slot: entered around every request, so that all of them together stay under a limit.
+        slots: called once, with the backend's ``account``; what it returns is entered around every request, so that
+            all of an account together stay under a limit.
         redactor: told the model's secrets, and applied to its error messages.
         local_address: where the embedded model is served; needed for ``local:`` models, called now.
+        transport: ``lean`` asks the server directly, ``sdk`` through the vendor's SDK and the proxy that ``environ``
+            names, ``auto`` is ``sdk`` where there is such a proxy, else ``lean``.
 
     Raises:
-        ModelError: as ``check_model`` does.
+        ModelError: as ``check_model`` does, and where the proxy cannot be used.
     """
     check_model(model, environ)
     policy, redactor = policy or RetryPolicy(), redactor or Redactor()
     if model.spec.kind == "anthropic":
-        # Imported here for the same reason as the module below.
+        # Imported here because it loads the SDK (1.3 s), which a session without such a model does not need.
         from pytest_llmeval.models.anthropic_messages import AnthropicBackend
 
-        anthropic_account = find_anthropic_account(model, environ)
-        return AnthropicBackend(
-            model, anthropic_account, policy=policy, slot=slots(anthropic_account.base_url.url), redactor=redactor
-        )
-    # Imported here because it loads the SDK (0.5 s and more), which a session without a call does not need.
-    from pytest_llmeval.models.openai_chat import OpenAIBackend
+        account = find_anthropic_account(model, environ)
+        return AnthropicBackend(model, account, policy=policy, slot=slots(account.id), redactor=redactor)
+    is_local = model.spec.kind == "local"
+    account = _local_account(local_address) if is_local else find_account(model, environ)
+    slot = slots(account.id)
+    if is_local:
+        model, slot = _local_model(model), one_at_a_time(slot)
+    redactor.add(*account.secrets)
+    opened = _open_transport(transport, account, environ, redactor)
+    return OpenAIBackend(model, account, opened, policy=policy, slot=slot, redactor=redactor)
 
-    if model.spec.kind == "local":
-        account, model, slot = _local_account(local_address), _local_model(model), one_at_a_time(slots("local"))
-    else:
-        account = find_account(model, environ)
-        slot = slots(account.base_url.url)
-    return OpenAIBackend(model, account, policy=policy, slot=slot, redactor=redactor)
+
+def _open_transport(name: TransportName, account: Account, environ: Mapping[str, str], redact: Redactor) -> Transport:
+    """Return the transport for ``account``."""
+    # Imported where they are needed: aiohttp takes 0.2 s and the SDK 1 s, which a session without a call saves.
+    proxy = None if name == "lean" else proxy_for(account.base_url, environ)
+    if name == "sdk" or proxy is not None:
+        from pytest_llmeval.models.sdk_transport import SdkTransport
+
+        return SdkTransport(account, redact, proxy)
+    from pytest_llmeval.models.lean_transport import LeanTransport
+
+    return LeanTransport(account, redact)
 
 
 def _local_account(local_address: LocalAddress | None) -> Account:
@@ -73,7 +103,7 @@ def _local_account(local_address: LocalAddress | None) -> Account:
     if local_address is None:
         raise ModelError("local:smollm2 has no server in this process; start one with LocalServer.start")
     base_url, key = local_address()
-    return account_with_key(parse_base_url(base_url, where="local:smollm2"), key)
+    return replace(account_with_key(parse_base_url(base_url, where="local:smollm2"), key), fixed_id=LOCAL_ACCOUNT)
 
 
 def _local_model(model: NamedModel) -> NamedModel:

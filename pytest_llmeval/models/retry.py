@@ -19,6 +19,9 @@ Slot = Callable[[], AbstractAsyncContextManager[object]]
 """Entered around every single attempt, so that back-off holds no slot; its time is not the call's."""
 
 
+_MALFORMED = frozenset({ErrorKind.MALFORMED_RESPONSE, ErrorKind.TRUNCATED_STREAM})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
     """How long and how often a call is tried."""
@@ -51,6 +54,22 @@ async def call_with_retries(
         CallError: no attempt gave an answer within the policy, or the fault is none that passes.
     """
     progress = _Progress(policy, slot)
+    try:
+        response = await progress.run(attempt)
+    except AttemptError as fault:
+        response = await _retried(progress, attempt, fault)
+    return replace(response, attempts=progress.attempts, latency_s=progress.latency_s)
+
+
+async def _retried(progress: "_Progress", attempt: Callable[[], Awaitable[Response]], fault: AttemptError) -> Response:
+    """Return what ``attempt`` returns after its first ``fault``; tenacity is asked for nothing before there is one."""
+    faults = [fault]
+
+    async def run() -> Response:
+        if faults:
+            raise faults.pop()
+        return await progress.run(attempt)
+
     retrying = AsyncRetrying(
         retry=retry_if_exception(progress.may_pass),
         wait=progress.pause_s,
@@ -59,11 +78,14 @@ async def call_with_retries(
         reraise=True,
     )
     try:
-        response: Response = await retrying(progress.run, attempt)
-    except AttemptError as fault:
-        message = "; ".join(filter(None, [fault.message, progress.why_over]))
-        raise CallError(message, kind=fault.kind, attempts=progress.attempts, latency_s=progress.latency_s) from None
-    return replace(response, attempts=progress.attempts, latency_s=progress.latency_s)
+        response: Response = await retrying(run)
+    except AttemptError as last:
+        message = "; ".join(filter(None, [last.message, progress.why_over]))
+        raise CallError(message, kind=last.kind, attempts=progress.attempts, latency_s=progress.latency_s) from None
+    except CallError as closed:  # the slot was refused: only the attempts before it were sent
+        closed.attempts = progress.attempts
+        raise
+    return response
 
 
 class _Progress:
@@ -97,7 +119,7 @@ class _Progress:
         """Return whether another attempt may help; a malformed answer is asked for once more only."""
         if not isinstance(error, AttemptError):
             return False
-        self._malformed += error.kind is ErrorKind.MALFORMED_RESPONSE
+        self._malformed += error.kind in _MALFORMED
         return error.retryable and self._malformed < 2
 
     def pause_s(self, state: RetryCallState) -> float:

@@ -11,6 +11,7 @@ from typing import Any
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.types import Response, Usage
 from pytest_llmeval.models.attempt_error import AttemptError
+from pytest_llmeval.models.event_stream import is_event_stream, merged, read_events
 
 __all__ = [
     "EXCERPT_CHARS",
@@ -25,6 +26,7 @@ __all__ = [
 
 EXCERPT_CHARS = 200
 MAX_TOKENS = 2**53
+_ERROR = "an error under status 200"
 _REDACTION_MARGIN = 16_384
 Redact = Callable[[str], str]
 
@@ -37,22 +39,44 @@ def excerpt(body: bytes, redact: Redact) -> str:
     return shown or "an empty body"
 
 
-def read_completion(body: bytes, redact: Redact) -> Response:
-    """Return the first choice of a chat completion.
+def read_completion(body: bytes, redact: Redact, *, content_type: str = "") -> Response:
+    """Return the first choice of a chat completion, which may have come as a stream of events.
 
     Raises:
-        AttemptError: of kind ``filtered`` where a content filter ended the answer, else
-            ``malformed_response``.
+        AttemptError: of kind ``filtered`` where a content filter ended the answer, ``truncated_stream`` where a
+            stream ended before the answer did, else ``malformed_response``.
     """
     try:
-        return _response(json_object(body))
+        return _response(_streamed(body) if is_event_stream(content_type) else json_object(body))
     except UnexpectedError as problem:
-        message = f"the answer is no chat completion: {problem}: {excerpt(body, redact)}"
+        shown = excerpt(body if problem.found is None else problem.found, redact)
+        message = f"the answer is no chat completion: {problem}: {shown}"
         raise AttemptError(ErrorKind.MALFORMED_RESPONSE, message, retryable=True) from None
 
 
 class UnexpectedError(Exception):
-    """What is wrong with a body, in a few words."""
+    """What is wrong with a body, in a few words; ``found`` is the part to quote, None the body as a whole."""
+
+    def __init__(self, problem: str, found: bytes | None = None) -> None:
+        super().__init__(problem)
+        self.found = found
+
+
+def _streamed(body: bytes) -> dict[str, Any]:
+    """Return the completion that the events in ``body`` make up."""
+    data = merged([_chunk(name, event) for name, event in read_events(body)])
+    if not data["choices"][0]["finish_reason"]:
+        message = "the stream ended without a finish_reason"
+        raise AttemptError(ErrorKind.TRUNCATED_STREAM, message, retryable=True)
+    return data
+
+
+def _chunk(name: str, event: bytes) -> dict[str, Any]:
+    """Return the JSON object of one event."""
+    data = json_object(event)
+    if name == "error":
+        raise UnexpectedError(_ERROR, event)
+    return data
 
 
 def json_object(body: bytes) -> dict[str, Any]:
@@ -60,13 +84,13 @@ def json_object(body: bytes) -> dict[str, Any]:
     try:
         data = json.loads(body.decode("utf-8"))
     except RecursionError:
-        raise UnexpectedError("JSON nested too deep") from None
+        raise UnexpectedError("JSON nested too deep", body) from None
     except ValueError:  # bad UTF-8, bad JSON, and integers of thousands of digits
-        raise UnexpectedError("not JSON") from None
+        raise UnexpectedError("not JSON", body) from None
     if not isinstance(data, dict):
-        raise UnexpectedError(f"JSON {type(data).__name__}, not an object")
+        raise UnexpectedError(f"JSON {type(data).__name__}, not an object", body)
     if data.get("error"):
-        raise UnexpectedError("an error under status 200")
+        raise UnexpectedError(_ERROR, body)
     return data
 
 

@@ -95,6 +95,7 @@ def test_the_kinds_that_are_lost_are_those_of_the_infrastructure() -> None:
     assert frozenset(ErrorKind) - LOST_KINDS == {
         ErrorKind.TIMEOUT,
         ErrorKind.MALFORMED_RESPONSE,
+        ErrorKind.TRUNCATED_STREAM,
         ErrorKind.TOO_LARGE,
         ErrorKind.FILTERED,
         ErrorKind.SCORER,

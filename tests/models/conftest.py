@@ -1,11 +1,31 @@
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from pytest_llmeval.models.local_server import LocalServer
 from pytest_llmeval.models.local_weights import default_cache_dir, fetch_smollm2
+from pytest_llmeval.models.registry import TransportName
+from tests.support.asking import Ask, Fail, ask_model, failure
+
+
+@pytest.fixture(params=["lean", "sdk"])
+def transport(request: pytest.FixtureRequest) -> TransportName:
+    """Each transport: what a caller gets and what a server sees is the same over both."""
+    name: TransportName = request.param
+    return name
+
+
+@pytest.fixture
+def ask(transport: TransportName) -> Ask:
+    return partial(ask_model, transport=transport)
+
+
+@pytest.fixture
+def fail(transport: TransportName) -> Fail:
+    return partial(failure, transport=transport)
 
 
 @pytest.fixture(scope="session")

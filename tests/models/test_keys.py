@@ -1,6 +1,8 @@
 """Which key reaches which server, seen by the server."""
 
 import base64
+import re
+from contextlib import nullcontext
 from urllib.parse import quote
 
 import pytest
@@ -9,10 +11,11 @@ from pytest_llmeval.core.errors import ErrorKind, ModelError
 from pytest_llmeval.models.check import check_model
 from pytest_llmeval.models.named import NamedModel, resolve_model
 from pytest_llmeval.models.redaction import Redactor, secrets_in
-from pytest_llmeval.models.registry import open_model
+from pytest_llmeval.models.registry import TransportName, open_model
+from pytest_llmeval.models.retry import Slot
 from pytest_llmeval.models.specs import parse_spec
-from tests.support.asking import ask_model, failure
-from tests.support.fault_server import FaultServer
+from tests.support.asking import Ask, Fail
+from tests.support.fault_server import FaultServer, completion
 
 KEY = "sk-CANARY/0123+456789abcdef"
 IDENTITY = {
@@ -36,60 +39,60 @@ def sent(server: FaultServer) -> dict[str, str]:
     return entry.headers
 
 
-def test_a_url_gets_no_key_of_the_environment(server: FaultServer) -> None:
+def test_a_url_gets_no_key_of_the_environment(server: FaultServer, ask: Ask) -> None:
     """A base URL from somewhere sees a dummy: not OpenAI's key nor anything else that the SDK reads."""
-    ask_model(server.spec("echo"), environ={"OPENAI_API_KEY": KEY, **IDENTITY})
+    ask(server.spec("echo"), environ={"OPENAI_API_KEY": KEY, **IDENTITY})
     assert sent(server)["authorization"] == "Bearer no-key"
     assert "CANARY" not in str(sent(server))
     assert not any(name.startswith(("openai-", "x-stainless")) for name in sent(server))
 
 
-def test_a_url_gets_the_key_meant_for_it(server: FaultServer) -> None:
+def test_a_url_gets_the_key_meant_for_it(server: FaultServer, ask: Ask) -> None:
     """LLMEVAL_API_KEY, and before it the variable that api_key_env names."""
     environ = {"OPENAI_API_KEY": "sk-other", "LLMEVAL_API_KEY": KEY, "MINE": " sk-mine\n"}
-    ask_model(server.spec("echo"), environ=environ)
+    ask(server.spec("echo"), environ=environ)
     assert sent(server)["authorization"] == f"Bearer {KEY}"
     server.ledger.clear()
-    ask_model(NamedModel(name="m", spec=parse_spec(server.spec("echo")), api_key_env="MINE"), environ=environ)
+    ask(NamedModel(name="m", spec=parse_spec(server.spec("echo")), api_key_env="MINE"), environ=environ)
     assert sent(server)["authorization"] == "Bearer sk-mine"
 
 
-def test_openai_base_url_gets_openais_key_and_identity(server: FaultServer) -> None:
+def test_openai_base_url_gets_openais_key_and_identity(server: FaultServer, ask: Ask) -> None:
     """The user's own address for OpenAI's protocol gets what the mapping says."""
     environ = {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": server.url, "LLMEVAL_API_KEY": "sk-no", **IDENTITY}
-    ask_model("echo", environ=environ)
+    ask("echo", environ=environ)
     headers = sent(server)
     assert headers["authorization"] == f"Bearer {KEY}"
     assert (headers["openai-organization"], headers["openai-project"]) == ("org-CANARY", "proj-CANARY")
     assert (headers["x-gateway"], headers["user-agent"]) == ("gate-CANARY", "agent-CANARY")
 
 
-def test_openai_base_url_without_a_key_gets_a_dummy(server: FaultServer) -> None:
+def test_openai_base_url_without_a_key_gets_a_dummy(server: FaultServer, ask: Ask) -> None:
     """A local server at OPENAI_BASE_URL needs no key."""
-    ask_model("echo", environ={"OPENAI_BASE_URL": server.url})
+    ask("echo", environ={"OPENAI_BASE_URL": server.url})
     assert sent(server)["authorization"] == "Bearer no-key"
 
 
-def test_api_key_env_works_without_a_url(server: FaultServer) -> None:
+def test_api_key_env_works_without_a_url(server: FaultServer, ask: Ask) -> None:
     """A named model may have a key of its own at OpenAI's address."""
     model = NamedModel(name="m", spec=parse_spec("echo"), api_key_env="MINE")
-    ask_model(model, environ={"OPENAI_BASE_URL": server.url, "OPENAI_API_KEY": KEY, "MINE": "sk-mine"})
+    ask(model, environ={"OPENAI_BASE_URL": server.url, "OPENAI_API_KEY": KEY, "MINE": "sk-mine"})
     assert sent(server)["authorization"] == "Bearer sk-mine"
 
 
-def test_openais_key_cannot_be_named_for_another_server(server: FaultServer) -> None:
+def test_openais_key_cannot_be_named_for_another_server(server: FaultServer, ask: Ask) -> None:
     """models.yaml cannot send OPENAI_API_KEY elsewhere; to OPENAI_BASE_URL it can."""
     model = NamedModel(name="m", spec=parse_spec(server.spec("echo")), api_key_env="OPENAI_API_KEY")
     with pytest.raises(ModelError, match="OPENAI_API_KEY goes only to"):
         check_model(model, {"OPENAI_API_KEY": KEY})
-    ask_model(model, environ={"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": server.url})
+    ask(model, environ={"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": server.url})
     assert sent(server)["authorization"] == f"Bearer {KEY}"
 
 
-def test_user_name_and_password_of_a_url_are_sent_and_not_shown(server: FaultServer) -> None:
+def test_user_name_and_password_of_a_url_are_sent_and_not_shown(server: FaultServer, fail: Fail) -> None:
     """As Basic authorization, with the query; no error text has them."""
     spec = f"openai:fault-echoauth@http://user:pw-CANARY@127.0.0.1:{server.port}/v1?api_key=q-CANARY"
-    error = failure(spec, environ={"LLMEVAL_API_KEY": KEY})
+    error = fail(spec, environ={"LLMEVAL_API_KEY": KEY})
     token = base64.b64encode(b"user:pw-CANARY").decode()
     assert sent(server)["authorization"] == f"Basic {token}"
     assert server.ledger[0].path == "/v1/chat/completions?api_key=q-CANARY"
@@ -97,24 +100,24 @@ def test_user_name_and_password_of_a_url_are_sent_and_not_shown(server: FaultSer
 
 
 @pytest.mark.parametrize("code", ["401", "403", "400", "500"])
-def test_an_echoed_key_is_redacted(server: FaultServer, code: str) -> None:
+def test_an_echoed_key_is_redacted(server: FaultServer, fail: Fail, code: str) -> None:
     """A provider that repeats the credential leaks nothing."""
-    error = failure(server.spec(f"fault-echoauth-{code}"), environ={"LLMEVAL_API_KEY": KEY})
+    error = fail(server.spec(f"fault-echoauth-{code}"), environ={"LLMEVAL_API_KEY": KEY})
     assert "CANARY" not in str(error) and "Bearer ***" in str(error)
 
 
-def test_a_key_at_the_end_of_the_quote_is_redacted_before_it_is_cut(server: FaultServer) -> None:
+def test_a_key_at_the_end_of_the_quote_is_redacted_before_it_is_cut(server: FaultServer, fail: Fail) -> None:
     """Half a key would not be recognised any more."""
     for pad in range(140, 180):
         server.reply = lambda messages, pad=pad: {"pad": "x" * pad, "key": KEY}  # type: ignore[misc]
-        assert "sk-CA" not in str(failure(server.spec("echo"), environ={"LLMEVAL_API_KEY": KEY}))
+        assert "sk-CA" not in str(fail(server.spec("echo"), environ={"LLMEVAL_API_KEY": KEY}))
 
 
-def test_redirect_takes_no_key_along(server: FaultServer) -> None:
+def test_redirect_takes_no_key_along(server: FaultServer, fail: Fail) -> None:
     """Neither another host nor the same is followed."""
     with FaultServer() as thief:
         for spec in (f"fault-redirect-307-{thief.port}", "fault-redirect-308"):
-            error = failure(server.spec(spec), environ={"LLMEVAL_API_KEY": KEY})
+            error = fail(server.spec(spec), environ={"LLMEVAL_API_KEY": KEY})
             assert error.kind is ErrorKind.BAD_REQUEST and "redirect to http://127.0.0.1" in str(error)
         assert thief.ledger == []
     assert [entry.path for entry in server.ledger] == ["/v1/chat/completions"] * 2
@@ -145,13 +148,72 @@ def test_api_key_env_that_is_not_set() -> None:
         check_model(model, {"LLMEVAL_API_KEY": KEY})
 
 
-def test_no_repr_shows_a_key() -> None:
+def test_no_repr_shows_a_key(transport: TransportName) -> None:
     """Backend, account and redactor print without it."""
     redactor = Redactor()
     environ = {"LLMEVAL_API_KEY": KEY}
-    backend = open_model(resolve_model("m@http://h:1/v1", {}), environ=environ, redactor=redactor)
+    backend = open_model(resolve_model("m@http://h:1/v1", {}), environ=environ, transport=transport, redactor=redactor)
     assert "CANARY" not in repr(backend) + repr(redactor) + repr(vars(backend)) + repr(backend.spec)
     assert redactor(f"a {KEY} b") == "a *** b"
+
+
+def account_of(url: str, **environ: str) -> str:
+    """Return the account against whose limits a model of ``url`` counts."""
+    model = NamedModel(name="m", spec=parse_spec(f"m@{url}"), api_key_env="MINE" if "MINE" in environ else None)
+    return open_model(model, environ=environ).account
+
+
+def test_an_account_is_a_server_and_what_it_is_sent() -> None:
+    """Its id is the same in every process, differs with address and key, and tells nothing of the key."""
+    url = "http://h:1/v1"
+    assert account_of(url) == account_of(url + "/") == "d484525e253b"
+    others = [account_of("http://h:2/v1"), account_of(f"{url}?k={KEY}"), account_of("http://u:pw@h:1/v1")]
+    keys = [account_of(url, LLMEVAL_API_KEY=KEY), account_of(url, MINE="other-key")]
+    assert account_of(url, MINE=KEY) == keys[0]
+    assert len({account_of(url), *others, *keys}) == 6
+    assert all(re.fullmatch("[0-9a-f]{12}", account) for account in others + keys)
+
+
+def test_models_of_one_account_share_what_limits_it(server: FaultServer, ask: Ask) -> None:
+    """``slots`` is called once for each backend, with its account."""
+    asked: list[str] = []
+
+    def slots(account: str) -> Slot:
+        asked.append(account)
+        return nullcontext
+
+    for name in ("echo", "fault-status-503-1"):
+        ask(server.spec(name), slots=slots)
+    assert asked == [account_of(server.url)] * 2
+
+
+def test_all_local_models_are_one_account(server: FaultServer, ask: Ask) -> None:
+    """Whatever port and key their server has in this process."""
+    asked: list[str] = []
+
+    def slots(account: str) -> Slot:
+        asked.append(account)
+        return nullcontext
+
+    pytest.importorskip("xllamacpp")
+    ask("local:smollm2", slots=slots, local_address=lambda: (server.url, KEY))
+    assert asked == ["local"] and sent(server)["authorization"] == f"Bearer {KEY}"
+
+
+@pytest.mark.parametrize("form", [KEY, f"Bearer {KEY}", quote(KEY, safe=""), base64.b64encode(KEY.encode()).decode()])
+def test_an_answer_that_echoes_the_key_is_redacted(server: FaultServer, ask: Ask, form: str) -> None:
+    """Text and refusal, whole spellings of the account's secrets; the rest of the text is as it was."""
+    server.reply = lambda messages: completion(f"<a {form} b://u:p@c>", refusal=f"no {form}!")
+    response = ask(server.spec("echo"), environ={"LLMEVAL_API_KEY": KEY})
+    assert "CANARY" not in repr(response) and form not in repr(response)
+    assert response.text.endswith("*** b://u:p@c>") and str(response.refusal).endswith("***!")
+
+
+@pytest.mark.parametrize("key", ["ollama", "production", "s3cret!", KEY])
+def test_an_answer_keeps_its_own_words(server: FaultServer, ask: Ask, key: str) -> None:
+    """A key that may be a word, and the beginning of a key, are left alone: scorers judge the text."""
+    text = f"{key[:12]} in the production of ollama"
+    assert ask(server.spec("echo"), text, environ={"LLMEVAL_API_KEY": key}).text == text
 
 
 @pytest.mark.parametrize("before", ["", "u", "us", "user:"])

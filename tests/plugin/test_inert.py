@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 HEAVY = (
-    "anthropic", "opentelemetry",
+    "anthropic", "opentelemetry", "aiohttp",
     "openai", "httpx", "httpx2", "httpcore", "pydantic", "yaml", "sqlite_utils", "sqlite3", "jinja2", "torch",
     "transformers", "jsonschema", "regex", "tenacity", "numpy", "click", "platformdirs", "xllamacpp", "asyncio",
 )  # fmt: skip

@@ -1,7 +1,7 @@
 """One call to a model, from a test that is not async."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -12,7 +12,12 @@ from pytest_llmeval.models.named import NamedModel, resolve_model
 from pytest_llmeval.models.registry import open_model
 from pytest_llmeval.models.retry import RetryPolicy
 
-__all__ = ["FAST", "ask_model", "failure"]
+__all__ = ["FAST", "Ask", "Fail", "ask_model", "failure"]
+
+Ask = Callable[..., Response]
+"""``ask_model``, over one of the transports."""
+Fail = Callable[..., CallError]
+"""``failure``, over one of the transports."""
 
 FAST = RetryPolicy(timeout_s=5, base_s=0.01, cap_s=0.02)
 """The defaults, with pauses that a test can wait for."""

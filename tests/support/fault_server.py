@@ -7,8 +7,9 @@
 
 The name of the model says what happens; the ledger is the bill. Any name that does not begin with ``fault-``
 is answered by ``FaultServer(reply=...)``, a callable from the list of messages to the text (or to the whole
-completion, a dict); by default the text is that of the last user message. In the ``fault-`` names ``[-N]``
-means "only the first N requests with these messages, then a normal answer" (without it: always):
+completion, a dict); by default the text is that of the last user message. A request with ``stream: true`` is answered
+by a stream of events. In the ``fault-`` names ``[-N]`` means "only the first N requests with these messages, then a
+normal answer" (without it: always):
 
     fault-status-CODE[-N][-after-WHEN]  that status; WHEN is the Retry-After: a number, ``date`` (in 2 s),
                                         ``datefar`` (in an hour), ``datepast``, or nonsense as it is (``nan``,
@@ -25,25 +26,36 @@ means "only the first N requests with these messages, then a normal answer" (wit
     fault-big-BYTES                     a normal answer with a text of that many bytes
     fault-gzipbomb                      150 MB of text in 0.15 MB of gzip
     fault-gzip                          a normal answer, gzipped
-    fault-badgzip[-N]                   a body that says it is gzip and is not
+    fault-badgzip[-N[-CODE]]            a body that says it is gzip and is not, under the status CODE (200)
+    fault-cookie                        a normal answer that sets a cookie
     fault-body-NAME[-N]                 status 200 and one of BODIES
+    fault-nohttp[-N]                    bytes that are no HTTP
+    fault-stale                         a normal answer to the first request of a connection, which is then kept open;
+                                        the next request on it finds it closed
+    fault-sse-KIND[-N]                  a stream of events, asked for or not; KIND: ``ok``, ``cut`` (a chunked body
+                                        without its end), ``nodone`` (ends well, in the middle of the answer), ``bad``
+                                        (an event that is no JSON), ``errmid`` (an error event after the first words),
+                                        ``stall`` (nothing more after the first words)
 """
 
 import gzip
 import json
+import re
 import socket
+import ssl
 import struct
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 
-__all__ = ["BODIES", "Entry", "FaultHandler", "FaultServer", "Reply", "completion", "echo"]
+__all__ = ["BODIES", "Entry", "FaultHandler", "FaultServer", "Reply", "chunks", "completion", "echo", "event"]
 
 Reply = Callable[[list[dict[str, Any]]], "str | dict[str, Any]"]
 
@@ -65,6 +77,24 @@ def completion(text: object, model: str = "test", *, finish: object = "stop", **
         ],
         "usage": {"prompt_tokens": 7, "completion_tokens": words, "total_tokens": 7 + words},
     }
+
+
+def chunks(whole: dict[str, Any]) -> list[bytes]:
+    """Return the events of a streamed completion: role, a word each, the end, usage, ``[DONE]``."""
+    message = dict(whole["choices"][0]["message"])
+    words = re.findall(r"\s*\S+|\s+$", message.pop("content") or "")
+    deltas: list[dict[str, Any]] = [{**message, "content": ""}, *({"content": word} for word in words)]
+    pieces: list[dict[str, Any]] = [{"index": 0, "delta": delta, "finish_reason": None} for delta in deltas]
+    pieces.append({"index": 0, "delta": {}, "finish_reason": whole["choices"][0]["finish_reason"]})
+    common = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "model": whole["model"]}
+    data: list[object] = [{**common, "choices": [piece], "usage": None} for piece in pieces]
+    data.append({**common, "choices": [], "usage": whole["usage"]})
+    return [*map(event, map(_json, data)), event(b"[DONE]")]
+
+
+def event(data: bytes, name: str = "") -> bytes:
+    """Return one server-sent event."""
+    return (f"event: {name}\n".encode() if name else b"") + b"data: " + data + b"\n\n"
 
 
 def _dumps(**changes: object) -> bytes:
@@ -135,19 +165,24 @@ class FaultServer:
 
     handler: "type[FaultHandler]"
 
-    def __init__(self, reply: Reply = echo) -> None:
+    def __init__(self, reply: Reply = echo, *, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> None:
         self.reply = reply
         self.ledger: list[Entry] = []
         self.max_in_flight = 0
         """The most requests that were being answered at one moment."""
+        self.connections = 0
+        """Connections accepted so far."""
         self.closing = threading.Event()
         self._in_flight = 0
         self._counts: Counter[str] = Counter()
         self._lock = threading.Lock()
-        self._http = _Http(("127.0.0.1", 0), self.handler)
+        self._http = (_HttpV6 if ":" in host else _Http)((host, 0), self.handler)
         self._http.faults = self
+        self._open: set[socket.socket] = set()
         self.port: int = self._http.server_address[1]
-        self.url = f"http://127.0.0.1:{self.port}/v1"
+        self.url = f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{self.port}/v1"
+        if tls is not None:
+            self._http.socket = tls.wrap_socket(self._http.socket, server_side=True)
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
 
     def __enter__(self) -> Self:
@@ -176,6 +211,20 @@ class FaultServer:
             self._counts[key] += 1
             return self._counts[key]
 
+    def connected(self, connection: socket.socket) -> None:
+        """Book a connection."""
+        with self._lock:
+            self.connections += 1
+            self._open.add(connection)
+
+    def drop_connections(self) -> None:
+        """Close all connections, as a server does that closes idle ones."""
+        with self._lock:
+            connections, self._open = self._open, set()
+        for connection in connections:
+            with suppress(OSError):  # closed already
+                connection.shutdown(socket.SHUT_RDWR)
+
     def answered(self) -> None:
         """Book the end of a request."""
         with self._lock:
@@ -192,12 +241,22 @@ class _Http(ThreadingHTTPServer):
         """Keep quiet: clients that hang up are part of the tests."""
 
 
+class _HttpV6(_Http):
+    address_family = socket.AF_INET6
+
+
 class FaultHandler(BaseHTTPRequestHandler):
     """Answers the requests of one connection."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     server: _Http
+
+    def setup(self) -> None:
+        """Count the connection."""
+        super().setup()
+        self.answers = 0
+        self.server.faults.connected(self.connection)
 
     def log_message(self, format: str, *args: object) -> None:
         """Keep quiet."""
@@ -223,13 +282,27 @@ class FaultHandler(BaseHTTPRequestHandler):
         finally:
             self.server.faults.answered()
 
-    def _answer(self, entry: Entry) -> bytes:
+    def _completion(self, entry: Entry) -> dict[str, Any]:
         """Return the normal answer."""
         reply = self.server.faults.reply(entry.body.get("messages", []))
-        return _json(reply if isinstance(reply, dict) else completion(reply, entry.model))
+        return reply if isinstance(reply, dict) else completion(reply, entry.model)
+
+    def _answer(self, entry: Entry) -> bytes:
+        """Return the normal answer as JSON."""
+        return _json(self._completion(entry))
 
     def _normal(self, entry: Entry) -> None:
-        self._send(self._answer(entry))
+        if entry.body.get("stream"):
+            self._stream(chunks(self._completion(entry)))
+        else:
+            self._send(self._answer(entry))
+
+    def _stream(self, events: Iterable[bytes], end: bytes = b"0\r\n\r\n") -> None:
+        """Send events, each as a chunk of its own."""
+        self._head(200, {"Content-Type": "text/event-stream; charset=utf-8", "Transfer-Encoding": "chunked"})
+        for data in events:
+            self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+        self.wfile.write(end)
 
     def _send(self, body: bytes, status: int = 200, kind: str = "application/json", **headers: str) -> None:
         """Send a whole response."""
@@ -329,13 +402,43 @@ class FaultHandler(BaseHTTPRequestHandler):
     def _gzip(self, entry: Entry, count: int) -> None:
         self._send(gzip.compress(self._answer(entry)), Content_Encoding="gzip")
 
-    def _badgzip(self, entry: Entry, count: int, times: str = "") -> None:
+    def _badgzip(self, entry: Entry, count: int, times: str = "", code: str = "200") -> None:
         if not self._is_over(entry, count, times):
-            self._send(b"this is no gzip", Content_Encoding="gzip")
+            self._send(b"this is no gzip", int(code), Content_Encoding="gzip")
+
+    def _cookie(self, entry: Entry, count: int) -> None:
+        self._send(self._answer(entry), Set_Cookie="session=1; Path=/")
 
     def _body(self, entry: Entry, count: int, name: str, times: str = "") -> None:
         if not self._is_over(entry, count, times):
             self._send(BODIES[name], kind="text/html" if name == "html" else "application/json")
+
+    def _nohttp(self, entry: Entry, count: int, times: str = "") -> None:
+        if not self._is_over(entry, count, times):
+            self.wfile.write(b"\x1b[31mno HTTP\r\n" * 50)
+            self._drop()
+
+    def _stale(self, entry: Entry, count: int) -> None:
+        self.answers += 1
+        if self.answers == 1:
+            self._normal(entry)
+        else:
+            self._drop()
+
+    def _sse(self, entry: Entry, count: int, kind: str, times: str = "") -> None:
+        if self._is_over(entry, count, times):
+            return
+        whole = chunks(self._completion(entry))
+        if kind in {"ok", "nodone"}:
+            self._stream(whole if kind == "ok" else whole[:2])
+            return
+        error = event(_json({"error": {"message": "model overloaded", "code": 503}}))
+        broken = {"bad": [event(b'{"choices": [')], "errmid": [error]}.get(kind, [])
+        self._stream([*whole[:2], *broken], end=b"0\r\n\r\n" if broken else b"")
+        if kind == "stall":
+            self.server.faults.closing.wait(600)
+        if not broken:
+            self._drop()
 
 
 FaultServer.handler = FaultHandler

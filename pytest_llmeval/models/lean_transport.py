@@ -1,0 +1,135 @@
+"""The transport of almost every call: aiohttp, without a vendor's SDK.
+
+Measured against the SDK, with 1000 calls of 0.2 s, 128 at once: a sixth of the processor time of a call, and less than
+a quarter of that of the import.
+"""
+
+import os
+import ssl
+
+import aiohttp
+from yarl import URL
+
+from pytest_llmeval.models.body_decoding import UndecodableError, decoded
+from pytest_llmeval.models.keys import Account
+from pytest_llmeval.models.shared_clients import SharedClients
+from pytest_llmeval.models.transport import (
+    CONNECT_TIMEOUT_S,
+    Answer,
+    address_fault,
+    body_cap,
+    connection_fault,
+    is_success,
+    request_headers,
+    unconnected_fault,
+    undecodable_fault,
+)
+from pytest_llmeval.models.wire import Redact
+
+__all__ = ["LeanTransport"]
+
+KEEPALIVE_S = 4.0  # less than the 5 s after which uvicorn, so vLLM too, closes an idle connection
+HEADER_BYTES = 64 * 1024
+CA_FILES = (
+    "/etc/ssl/cert.pem",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/pki/tls/cert.pem",
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/ssl/ca-bundle.pem",
+)
+
+
+class LeanTransport:
+    """Asks one account directly; implements ``transport.Transport``."""
+
+    def __init__(self, account: Account, redact: Redact) -> None:
+        self._account = account
+        self._redact = redact
+        self._url = URL(f"{account.base_url.url}/chat/completions").with_query(account.base_url.query)
+        _SESSIONS.hold(account)
+
+    async def post(self, body: bytes) -> Answer:
+        """Return the answer to one request; raise AttemptError where no whole one came."""
+        session = await _SESSIONS.get(self._account)
+        try:
+            async with session.post(self._url, data=body, allow_redirects=False) as response:
+                content, is_cut = await _read(response.content, body_cap(response.status))
+        except TimeoutError:
+            raise unconnected_fault() from None
+        except (aiohttp.InvalidURL, UnicodeError) as error:  # aiohttp is stricter with hosts than the URL's grammar
+            raise address_fault(str(error), self._redact) from None
+        except aiohttp.ClientResponseError as error:  # its text holds the URL with its query
+            raise connection_fault(error, error.message, self._redact) from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise connection_fault(error, str(error), self._redact) from None
+        return self._answer(response, content, is_cut=is_cut)
+
+    async def aclose(self) -> None:
+        """Close the connections that no other transport of the account uses."""
+        await _SESSIONS.release(self._account)
+
+    def _answer(self, response: aiohttp.ClientResponse, content: bytes, *, is_cut: bool) -> Answer:
+        """Return what was received, decoded."""
+        status, headers = response.status, response.headers
+        try:
+            body, is_cut = decoded(content, headers.get("content-encoding", ""), body_cap(status), is_cut=is_cut)
+        except UndecodableError as error:
+            if is_success(status):
+                raise undecodable_fault(str(error), self._redact) from None
+            body = b""
+        return Answer(status=status, headers=headers, body=body, is_cut=is_cut)
+
+
+async def _read(content: aiohttp.StreamReader, cap: int) -> tuple[bytes, bool]:
+    """Return the body as it comes, and whether it goes on: at least ``cap`` bytes where it has that many."""
+    chunks = [await content.readany()]
+    size = len(chunks[0])
+    while size <= cap and not content.at_eof():
+        chunks.append(await content.readany())
+        size += len(chunks[-1])
+    return b"".join(chunks), not content.at_eof()
+
+
+def _session(account: Account) -> aiohttp.ClientSession:
+    """Return a session that sends only the account's headers, keeps no cookies and never waits for a connection.
+
+    One pool without a limit: neither a limit nor eight small pools changed the 0.2 ms of processor time of a call
+    with 128 and with 500 connections, so the caller alone decides how many there are.
+    """
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(
+            limit=0,
+            keepalive_timeout=KEEPALIVE_S,
+            resolver=aiohttp.ThreadedResolver(),  # the system's, also where another one is installed
+            ssl=_tls(account),
+        ),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers=request_headers(account, f"aiohttp {aiohttp.__version__}"),
+        timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_TIMEOUT_S),
+        auto_decompress=False,
+        max_line_size=HEADER_BYTES,
+        max_field_size=HEADER_BYTES,
+    )
+
+
+def _tls(account: Account) -> ssl.SSLContext | bool:
+    """Return what trusts the system's certificates, in the places where the SDK's client finds them.
+
+    They are OpenSSL's own paths, ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` among them; a Python that was built on another
+    machine looks in that machine's, and then the usual files count.
+    """
+    if not account.base_url.url.startswith("https:"):
+        return True
+    paths = ssl.get_default_verify_paths()
+    found = None if paths.cafile or paths.capath else next(filter(os.path.isfile, CA_FILES), None)
+    # Not create_default_context(): from Python 3.13 on it refuses the certificates of many company proxies.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.set_alpn_protocols(["http/1.1"])
+    if found is None:
+        context.set_default_verify_paths()
+    else:
+        context.load_verify_locations(found)
+    return context
+
+
+_SESSIONS: SharedClients[Account, aiohttp.ClientSession] = SharedClients(_session, aiohttp.ClientSession.close)

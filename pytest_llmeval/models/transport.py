@@ -1,0 +1,109 @@
+"""One HTTP exchange: what a transport gives to the backend above it, and the faults that all transports share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from pytest_llmeval.core.errors import ErrorKind
+from pytest_llmeval.models.attempt_error import AttemptError
+from pytest_llmeval.models.keys import Account
+from pytest_llmeval.models.wire import Redact, excerpt
+
+__all__ = [
+    "CONNECT_TIMEOUT_S",
+    "MAX_BODY_BYTES",
+    "Answer",
+    "Transport",
+    "address_fault",
+    "body_cap",
+    "connection_fault",
+    "is_success",
+    "request_headers",
+    "unconnected_fault",
+    "undecodable_fault",
+]
+
+CONNECT_TIMEOUT_S = 15.0
+MAX_BODY_BYTES = 8 * 1024 * 1024
+ERROR_BODY_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What the server sent back, whatever its status."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Looked up in lower case."""
+    body: bytes
+    """Decoded, up to ``body_cap`` bytes; empty where the body of an error could not be decoded."""
+    is_cut: bool = False
+    """Whether the body has more bytes than that."""
+
+
+class Transport(Protocol):
+    """Sends requests to one account, over connections that it shares with the account's other transports.
+
+    It follows no redirect, keeps no cookies, sends no headers but ``request_headers`` and those of HTTP itself,
+    and has no time limit but ``CONNECT_TIMEOUT_S``: the deadline is the caller's.
+    """
+
+    async def post(self, body: bytes) -> Answer:
+        """Return the answer to one chat completion request; raise AttemptError where no whole one came."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close the connections that no other transport of the account uses."""
+        ...
+
+
+def request_headers(account: Account, client: str) -> dict[str, str]:
+    """Return the headers of every request; those of the account win over ours, whatever their case.
+
+    Args:
+        account: to whom the request goes.
+        client: name and version of the HTTP client, for User-Agent.
+    """
+    own = {
+        "Content-Type": "application/json",
+        "Accept": "application/json",
+        "Accept-Encoding": "gzip, deflate",
+        "User-Agent": f"pytest-llmeval ({client})",
+    }
+    theirs = {name.lower() for name, _ in account.headers}
+    return {**{name: value for name, value in own.items() if name.lower() not in theirs}, **dict(account.headers)}
+
+
+def is_success(status: int) -> bool:
+    """Return whether ``status`` is one of 200-299."""
+    return 200 <= status < 300
+
+
+def body_cap(status: int) -> int:
+    """Return how many decoded bytes of a body are read; the beginning of an error's body says enough."""
+    return MAX_BODY_BYTES if is_success(status) else ERROR_BODY_BYTES
+
+
+def unconnected_fault() -> AttemptError:
+    """Return the fault for a connection that was not made within ``CONNECT_TIMEOUT_S``."""
+    return AttemptError(ErrorKind.TIMEOUT, "no connection in time", retryable=True)
+
+
+def connection_fault(error: BaseException, text: str, redact: Redact) -> AttemptError:
+    """Return the fault for a connection that was refused, cut or reset, or an answer that is no HTTP."""
+    return AttemptError(ErrorKind.CONNECTION, _line(f"{type(error).__name__}: {text}", redact), retryable=True)
+
+
+def address_fault(text: str, redact: Redact) -> AttemptError:
+    """Return the fault for a host that the client takes for none."""
+    return AttemptError(ErrorKind.BAD_REQUEST, _line(f"the address cannot be used: {text}", redact))
+
+
+def undecodable_fault(text: str, redact: Redact) -> AttemptError:
+    """Return the fault for a body that is not what its Content-Encoding says."""
+    return AttemptError(ErrorKind.MALFORMED_RESPONSE, _line(f"undecodable body: {text}", redact), retryable=True)
+
+
+def _line(text: str, redact: Redact) -> str:
+    """Return ``text`` as one short line: a client's message may quote what the server sent."""
+    return excerpt(text.encode("utf-8", "backslashreplace"), redact).rstrip(": ")

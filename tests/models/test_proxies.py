@@ -1,0 +1,94 @@
+"""Which proxy the environment puts in front of a server, and that calls go through it."""
+
+import pytest
+
+from pytest_llmeval.core.errors import ErrorKind, ModelError
+from pytest_llmeval.models.base_url import parse_base_url
+from pytest_llmeval.models.proxies import proxy_for
+from pytest_llmeval.models.registry import TransportName
+from pytest_llmeval.models.retry import RetryPolicy
+from tests.support.asking import ask_model, failure
+from tests.support.fault_server import FaultServer
+
+P, Q = "http://p:1", "http://q:2"
+BEHIND = "openai:echo@http://llm.test:8000/v1"  # a host that only a proxy can know
+
+
+@pytest.mark.parametrize(
+    ("url", "environ", "proxy"),
+    [
+        ("http://h/v1", {}, None),
+        ("http://h/v1", {"HTTP_PROXY": P}, P),
+        ("http://h/v1", {"HTTPS_PROXY": P}, None),
+        ("https://h/v1", {"HTTPS_PROXY": P, "HTTP_PROXY": Q}, P),
+        ("https://h/v1", {"ALL_PROXY": P}, P),
+        ("https://h/v1", {"ALL_PROXY": P, "HTTPS_PROXY": Q}, Q),
+        ("http://h/v1", {"HTTP_PROXY": P, "http_proxy": Q}, Q),
+        ("http://h/v1", {"HTTP_PROXY": P, "http_proxy": ""}, None),
+        ("http://h/v1", {"HTTP_PROXY": P, "REQUEST_METHOD": "GET"}, None),
+        ("http://h/v1", {"http_proxy": P, "REQUEST_METHOD": "GET"}, P),
+        ("http://h/v1", {"HTTP_PROXY": "p:1"}, P),
+        ("http://h/v1", {"ALL_PROXY": "socks5://p:1"}, "socks5://p:1"),
+        ("http://h/v1", {"HTTP_PROXY": P, "NO_PROXY": "*"}, None),
+        ("http://h/v1", {"HTTP_PROXY": P, "NO_PROXY": " x , H "}, None),
+        ("http://a.h/v1", {"HTTP_PROXY": P, "NO_PROXY": "h"}, None),
+        ("http://a.h/v1", {"HTTP_PROXY": P, "NO_PROXY": ".h"}, None),
+        ("http://ah/v1", {"HTTP_PROXY": P, "NO_PROXY": "h,,"}, P),
+        ("http://h:8/v1", {"HTTP_PROXY": P, "NO_PROXY": "h:8"}, None),
+        ("http://h:8/v1", {"HTTP_PROXY": P, "NO_PROXY": "h:9"}, P),
+        ("http://[fe80::1]/v1", {"HTTP_PROXY": P, "NO_PROXY": "fe80::1"}, None),
+        ("http://[fe80::1]:8/v1", {"HTTP_PROXY": P, "NO_PROXY": "[fe80::1]"}, None),
+        ("http://127.0.0.1:8/v1", {"HTTP_PROXY": P}, None),
+        ("http://localhost:8/v1", {"ALL_PROXY": P}, None),
+        ("http://[::1]:8/v1", {"ALL_PROXY": P}, None),
+    ],
+)
+def test_the_environment_decides(url: str, environ: dict[str, str], proxy: str | None) -> None:
+    """By scheme and host, as urllib.request reads it; never for this machine."""
+    assert proxy_for(parse_base_url(url, where="test"), environ) == proxy
+
+
+@pytest.mark.parametrize("transport", ["auto", "sdk"])
+def test_a_proxy_is_asked(server: FaultServer, transport: TransportName) -> None:
+    """It gets the whole address, and user name and password of its own."""
+    environ = {"HTTP_PROXY": f"http://user:pw-CANARY@127.0.0.1:{server.port}", "LLMEVAL_API_KEY": "sk-mine"}
+    assert ask_model(BEHIND, "x", environ=environ, transport=transport).text == "x"
+    (entry,) = server.ledger
+    assert entry.path == "http://llm.test:8000/v1/chat/completions"
+    assert entry.headers["host"] == "llm.test:8000" and entry.headers["authorization"] == "Bearer sk-mine"
+    assert entry.headers["proxy-authorization"].startswith("Basic ")
+
+
+def test_a_proxy_that_fails_keeps_its_password(server: FaultServer) -> None:
+    """The error names no credentials."""
+    with FaultServer() as gone:
+        environ = {"ALL_PROXY": f"http://user:pw-CANARY@127.0.0.1:{gone.port}"}
+    error = failure(BEHIND, environ=environ, policy=RetryPolicy(max_attempts=1))
+    assert error.kind is ErrorKind.CONNECTION and "CANARY" not in str(error)
+
+
+@pytest.mark.parametrize(("transport", "no_proxy"), [("lean", ""), ("auto", "llm.test"), ("sdk", "llm.test")])
+def test_a_proxy_is_left_out(server: FaultServer, transport: TransportName, no_proxy: str) -> None:
+    """Where NO_PROXY says so, and by the lean transport in any case."""
+    environ = {"HTTP_PROXY": f"http://127.0.0.1:{server.port}", "NO_PROXY": no_proxy}
+    error = failure(BEHIND, environ=environ, transport=transport, policy=RetryPolicy(max_attempts=1))
+    assert error.kind is ErrorKind.CONNECTION and server.ledger == []
+
+
+def test_only_the_given_environment_counts(server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process's own variables are the caller's to pass on."""
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{server.port}")
+    for transport in ("auto", "sdk"):
+        failure(BEHIND, transport=transport, policy=RetryPolicy(max_attempts=1))
+    assert server.ledger == []
+
+
+@pytest.mark.parametrize(
+    ("proxy", "message"),
+    [("ftp://me:pw-CANARY@p:1", "cannot be used"), ("http://p:port", "cannot be used"), ("socks5://p:1", "SOCKS")],
+)
+def test_a_proxy_that_cannot_be_used_is_a_usage_error(proxy: str, message: str) -> None:
+    """Said when the model is opened, without the proxy's password."""
+    with pytest.raises(ModelError, match=message) as caught:
+        ask_model(BEHIND, environ={"ALL_PROXY": proxy})
+    assert "CANARY" not in str(caught.value)
