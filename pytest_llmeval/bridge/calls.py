@@ -22,6 +22,10 @@ class _Nobody:
         """Raise CallError."""
         raise CallError("no call is made outside of a recorded session", kind=ErrorKind.CODE, attempts=0)
 
+    def peek(self, ask: Ask) -> Response | None:
+        """Return None."""
+        return None
+
     async def claim(self, total: int, most: int) -> list[int]:
         """Return nothing."""
         return []

@@ -83,9 +83,23 @@ class CaseModel:
     def _waited(self, request: Request, *, position: int | None) -> Response:
         start = time.monotonic()
         try:
-            return self._loop.run(self._ask(request, position=position))
+            return self._ready(request, position) or self._loop.run(self._ask(request, position=position))
         finally:
             self._run.waited_s += time.monotonic() - start
+
+    def _ready(self, request: Request, position: int | None) -> Response | None:
+        """Return the answer that came ahead of time; None where the case must wait for it."""
+        if position is None or self._run.asked:
+            return None
+        ask = Ask(case=self._run.key, model=self.name, request=request, position=position)
+        try:
+            response = self._asker.peek(ask)
+        except CallError:  # it is met again, and recorded, where the case asks
+            return None
+        if response is not None:
+            name, _ = self._numbered(ask)
+            self._run.calls.append(answered(ask, response, name))
+        return response
 
     def _request(self, messages: str | list[Message] | None, params: Mapping[str, Any]) -> Request:
         if messages is None and not params:

@@ -216,6 +216,10 @@ class Asker(Protocol):
         """
         ...
 
+    def peek(self, ask: Ask) -> Response | None:
+        """Return the answer where it can be had at once, from any thread."""
+        ...
+
     async def claim(self, total: int, most: int) -> list[int]:
         """Return the next places of ``total``, at most ``most``, whose responses are to be requested ahead."""
         ...

@@ -1,6 +1,7 @@
 """The engine: every model call of a run goes through it, in the process that the user started."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -19,6 +20,7 @@ from pytest_llmeval.engine.turns import Turns
 __all__ = ["CallCounts", "Engine"]
 
 _CallId = tuple[CaseKey, str]
+_SEEN_AT_ONCE = 8
 
 
 @dataclass(slots=True, kw_only=True)
@@ -74,6 +76,7 @@ class Engine:
         self._backends: dict[str, Backend] = {}
         self._calls: dict[_CallId, asyncio.Task[Response]] = {}
         self._by_key: dict[str, asyncio.Task[Response]] = {}
+        self._seen: deque[tuple[_CallId, int | None]] = deque()
         self._unkept: list[tuple[Kept, asyncio.Future[None]]] = []
         self._stopped: Callable[[], CallError] | None = None
         self._budget_freed = asyncio.Event()
@@ -85,6 +88,7 @@ class Engine:
         Raises:
             CallError: there is none.
         """
+        self._note_seen()
         if ask.position is not None:
             self.turns.take(ask.position)
         name = ask_name(ask)
@@ -94,6 +98,28 @@ class Engine:
         finally:
             if task.done():  # a later ask of that name finds the answer in the journal
                 self._calls.pop((ask.case, name), None)
+
+    def peek(self, ask: Ask) -> Response | None:
+        """Return the answer that is there already; None where it is not. Any thread may look.
+
+        That saves the thread that runs the tests a way to the loop and back for each response that came ahead.
+        """
+        key = (ask.case, ask_name(ask))
+        task = self._calls.get(key)
+        if task is None or not task.done() or task.cancelled() or task.exception() is not None:
+            return None
+        self._seen.append((key, ask.position))
+        if len(self._seen) >= _SEEN_AT_ONCE:
+            task.get_loop().call_soon_threadsafe(self._note_seen)
+        return task.result()
+
+    def _note_seen(self) -> None:
+        """Let go of answers that were looked at."""
+        while self._seen:
+            key, position = self._seen.popleft()
+            self._calls.pop(key, None)
+            if position is not None:
+                self.turns.take(position)
 
     async def claim(self, total: int, most: int) -> list[int]:
         """Return the next places of ``total``, at most ``most``, whose responses are to be requested ahead."""

@@ -45,6 +45,10 @@ class Line:
             raise frames.to_error(frame["error"])
         return frames.to_response(frame["response"])
 
+    def peek(self, ask: Ask) -> Response | None:
+        """Return None: what is there already, the engine knows."""
+        return None
+
     async def claim(self, total: int, most: int) -> list[int]:
         """Return the next places of which to request the responses ahead; none when all are given out."""
         try:

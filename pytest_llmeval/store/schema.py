@@ -1,12 +1,32 @@
-"""The tables of the database, as numbered migrations. A released migration never changes; a new one follows it."""
+"""The tables of the database, as numbered migrations. A released migration never changes; a new one follows it.
+
+``schema.sql`` is what all of them come to on an empty database: a new file is made from it, without this module.
+After a change here: python -c "from pytest_llmeval.store.schema import snapshot; print(snapshot())" > schema.sql
+"""
+
+import sqlite3
 
 from sqlite_utils import Database, Migrations
 
 from pytest_llmeval.store.call_table import CALL_COLUMNS, CALL_TABLE
 
-__all__ = ["migrations"]
+__all__ = ["migrations", "snapshot"]
 
 migrations = Migrations("llmeval")
+
+
+def snapshot() -> str:
+    """Return the SQL that makes an empty database what all migrations make of it."""
+    connection = sqlite3.connect(":memory:")
+    migrations.apply(Database(connection))
+    tables = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY type DESC, name")
+    applied = connection.execute("SELECT name FROM _sqlite_migrations ORDER BY id").fetchall()
+    (version,) = connection.execute("SELECT version FROM schema_version").fetchone()
+    rows = [f"INSERT INTO schema_version VALUES ({version:d})"]
+    for (name,) in applied:
+        values = f"'llmeval', '{name}', strftime('%Y-%m-%d %H:%M:%f+00:00')"
+        rows.append(f"INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ({values})")  # noqa: S608
+    return ";\n\n".join([*(sql for (sql,) in tables), *rows])
 
 
 @migrations(name="0001_first_tables")

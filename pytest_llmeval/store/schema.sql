@@ -1,0 +1,137 @@
+CREATE TABLE "_sqlite_migrations" (
+   "id" INTEGER PRIMARY KEY,
+   "migration_set" TEXT,
+   "name" TEXT,
+   "applied_at" TEXT
+);
+
+CREATE TABLE baselines (
+    name TEXT PRIMARY KEY,
+    run_id TEXT NOT NULL REFERENCES runs (id),
+    set_at TEXT NOT NULL
+);
+
+CREATE TABLE "calls" (
+    id TEXT PRIMARY KEY,
+    run_id TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    case_id TEXT NOT NULL,
+    role TEXT NOT NULL CHECK (role IN ('model', 'judge')),
+    model TEXT NOT NULL,
+    request TEXT NOT NULL,
+    response TEXT,
+    status TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    latency_s REAL,
+    input_tokens INTEGER,
+    output_tokens INTEGER,
+    cost_usd REAL,
+    cached INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    cache_key TEXT,
+    detail TEXT NOT NULL,
+    checksum TEXT
+);
+
+CREATE TABLE cases (
+    id TEXT PRIMARY KEY,
+    run_id TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    nodeid TEXT NOT NULL,
+    suite TEXT NOT NULL,
+    sample_id TEXT NOT NULL,
+    model TEXT NOT NULL,
+    epoch INTEGER NOT NULL,
+    slices TEXT NOT NULL,
+    outcome TEXT NOT NULL CHECK (outcome IN ('passed', 'missed', 'error', 'skipped')),
+    error_kind TEXT,
+    error TEXT,
+    input_digest TEXT,
+    response TEXT,
+    latency_s REAL,
+    input_tokens INTEGER,
+    output_tokens INTEGER,
+    cost_usd REAL,
+    attempts INTEGER NOT NULL,
+    cached INTEGER NOT NULL,
+    started_at TEXT, waited_s REAL,
+    CHECK ((outcome = 'error') = (error_kind IS NOT NULL)),
+    UNIQUE (run_id, suite, model, sample_id, epoch)
+);
+
+CREATE TABLE labels (
+    case_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    value REAL,
+    passed INTEGER,
+    rater TEXT NOT NULL,
+    note TEXT,
+    at TEXT NOT NULL
+);
+
+CREATE TABLE runs (
+    id TEXT PRIMARY KEY,
+    name TEXT,
+    started_at TEXT NOT NULL,
+    finished_at TEXT,
+    status TEXT NOT NULL CHECK (status IN ('running', 'finished', 'interrupted', 'unmeasurable')),
+    exit_code INTEGER,
+    verdict TEXT NOT NULL CHECK (verdict IN ('pass', 'fail', 'inconclusive', 'unmeasurable', 'none')),
+    models TEXT NOT NULL,
+    judge_models TEXT NOT NULL,
+    git_commit TEXT,
+    git_branch TEXT,
+    git_dirty INTEGER,
+    dataset_digest TEXT,
+    settings_json TEXT NOT NULL,
+    version TEXT NOT NULL,
+    pid INTEGER,
+    host TEXT,
+    process_started TEXT
+);
+
+CREATE TABLE schema_version (version INTEGER NOT NULL);
+
+CREATE TABLE scores (
+    case_id TEXT NOT NULL REFERENCES cases (id) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    value REAL,
+    passed INTEGER,
+    reason TEXT,
+    scorer_digest TEXT,
+    status TEXT NOT NULL CHECK (status IN ('scored', 'none', 'error')),
+    CHECK ((status = 'scored') = (value IS NOT NULL)),
+    PRIMARY KEY (case_id, name)
+) WITHOUT ROWID;
+
+CREATE TABLE verdicts (
+    run_id TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    suite TEXT NOT NULL,
+    model TEXT,
+    metric TEXT NOT NULL,
+    slice TEXT,
+    rule TEXT NOT NULL,
+    value REAL,
+    n INTEGER,
+    low REAL,
+    high REAL,
+    baseline_value REAL,
+    delta REAL,
+    p_value REAL,
+    mde REAL,
+    verdict TEXT NOT NULL,
+    reason TEXT
+);
+
+CREATE INDEX calls_case ON calls (case_id);
+
+CREATE INDEX calls_key ON calls (cache_key) WHERE cache_key IS NOT NULL;
+
+CREATE UNIQUE INDEX "idx__sqlite_migrations_migration_set_name"
+    ON "_sqlite_migrations" ("migration_set", "name");
+
+CREATE INDEX verdicts_run ON verdicts (run_id);
+
+INSERT INTO schema_version VALUES (2);
+
+INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('llmeval', '0001_first_tables', strftime('%Y-%m-%d %H:%M:%f+00:00'));
+
+INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('llmeval', '0002_calls_outlive_cases', strftime('%Y-%m-%d %H:%M:%f+00:00'))
