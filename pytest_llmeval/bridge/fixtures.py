@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_llmeval.bridge.items import param_of, run_of
+from pytest_llmeval.bridge.items import CURRENT
 
 if TYPE_CHECKING:
-    from pytest_llmeval.bridge.cases import CaseRun
     from pytest_llmeval.bridge.handles import CaseModel
+    from pytest_llmeval.bridge.items import CaseNow
     from pytest_llmeval.core.types import Model, Response, Sample
     from pytest_llmeval.scorers import ScoreBook
 
@@ -17,30 +17,28 @@ __all__ = ["FIXTURE_NAMES"]
 FIXTURE_NAMES = ("sample", "response", "model", "judge", "score")
 
 
-def _run(request: pytest.FixtureRequest) -> "CaseRun":
-    run = run_of(request.node)
-    if run is None:
+def _now(name: str) -> "CaseNow":
+    now = CURRENT.get()
+    if now is None:
         pytest.fail(
-            f"fixture {request.fixturename!r} belongs to evals: mark the test with @pytest.mark.llmeval(dataset)",
-            pytrace=False,
+            f"fixture {name!r} belongs to evals: mark the test with @pytest.mark.llmeval(dataset)", pytrace=False
         )
-    return run
+    return now
 
 
 @pytest.fixture
-def llmeval_sample(request: pytest.FixtureRequest) -> "Sample":
+def llmeval_sample() -> "Sample":
     """The dataset row of this case: id, input, target, slices, marks, metadata."""
-    return _run(request).sample
+    return _now("sample").run.sample
 
 
 @pytest.fixture
-def llmeval_model(request: pytest.FixtureRequest) -> "Model":
+def llmeval_model() -> "Model":
     """The model under test: ``await model.generate()`` in async evals, ``model.generate_sync()`` in others."""
-    from pytest_llmeval.bridge.running import model_for
+    from pytest_llmeval.bridge.handles import CaseModel
 
-    run, param = _run(request), param_of(request.node)
-    assert param is not None
-    return model_for(request.config, run, param)
+    run, param, calls = _now("model")
+    return CaseModel(param.model, calls.asker, eval_=param.eval, run=run, loop=calls.loop)
 
 
 @pytest.fixture
@@ -50,15 +48,15 @@ def llmeval_response(llmeval_model: "CaseModel") -> "Response":
 
 
 @pytest.fixture
-def llmeval_judge(request: pytest.FixtureRequest) -> None:
+def llmeval_judge() -> None:
     """The judge model: None, since without one there is no judge."""
-    _run(request)
+    _now("judge")
 
 
 @pytest.fixture
-def llmeval_score(request: pytest.FixtureRequest) -> "ScoreBook":
+def llmeval_score() -> "ScoreBook":
     """The scorers of this case: ``score.json_match(response, target)``; every result is recorded."""
-    return _run(request).book
+    return _now("score").run.book
 
 
 @pytest.fixture

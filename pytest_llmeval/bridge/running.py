@@ -8,18 +8,14 @@ from pytest_llmeval.bridge.ahead import ResponsesAhead
 from pytest_llmeval.bridge.bodies import BodiesAhead, is_async
 from pytest_llmeval.bridge.calls import Calls
 from pytest_llmeval.bridge.case_start import new_run, read_row
-from pytest_llmeval.bridge.cases import CaseParam, CaseRun
-from pytest_llmeval.bridge.handles import CaseModel
-from pytest_llmeval.bridge.items import RUN_KEY, param_of, run_of
+from pytest_llmeval.bridge.items import CURRENT, RUN_KEY, CaseNow, param_of, run_of
 from pytest_llmeval.bridge.outcomes import Reporter
 from pytest_llmeval.core.errors import ScorerError
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.models.redaction import Redactor
 from pytest_llmeval.scorers import ScoreBook, explain
 
-__all__ = ["AsyncBodies", "CaseRunner", "model_for"]
-
-RUNNER_KEY = pytest.StashKey["CaseRunner"]()
+__all__ = ["AsyncBodies", "CaseRunner"]
 
 
 class CaseRunner:
@@ -49,7 +45,6 @@ class CaseRunner:
         self._window = 2 * max_connections
         self._reporter = Reporter(thresholds, Redactor(secrets))
         self._responses: ResponsesAhead | None = None
-        config.stash[RUNNER_KEY] = self
 
     def pytest_runtestloop(self, session: pytest.Session) -> None:
         """Begin to request responses and to run bodies ahead."""
@@ -67,6 +62,7 @@ class CaseRunner:
             return
         started = self.bodies.run_of(item)
         run = item.stash[RUN_KEY] = started or new_run(item, param)
+        CURRENT.set(CaseNow(run, param, self.calls))
         self.bodies.advance(item)
         if started is None:
             run.position = self._responses.place_of(item)
@@ -103,6 +99,8 @@ class CaseRunner:
         report = yield
         if run is not None:
             self._reporter.after(item, run, call, report)
+            if call.when == "teardown":
+                CURRENT.set(None)
         return report
 
 
@@ -121,12 +119,6 @@ class AsyncBodies:
         assert self._runner.bodies is not None
         self._runner.bodies.run(pyfuncitem, run)
         return True
-
-
-def model_for(config: pytest.Config, run: CaseRun, param: CaseParam) -> CaseModel:
-    """Return the model under test, bound to a case."""
-    calls = config.stash[RUNNER_KEY].calls
-    return CaseModel(param.model, calls.asker, eval_=param.eval, run=run, loop=calls.loop)
 
 
 def _settle(book: ScoreBook) -> None:

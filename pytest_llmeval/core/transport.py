@@ -54,6 +54,9 @@ def plain(value: Any) -> Any:
 
 
 def _plain(value: Any, room: int) -> Any:
+    kind = type(value)
+    if value is None or kind is str or kind is bool:  # what most values are
+        return value
     try:
         if room and isinstance(value, Enum):
             return _plain(value.value, room - 1)

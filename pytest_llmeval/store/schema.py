@@ -24,8 +24,8 @@ def snapshot() -> str:
     (version,) = connection.execute("SELECT version FROM schema_version").fetchone()
     rows = [f"INSERT INTO schema_version VALUES ({version:d})"]
     for (name,) in applied:
-        values = f"'llmeval', '{name}', strftime('%Y-%m-%d %H:%M:%f+00:00')"
-        rows.append(f"INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ({values})")  # noqa: S608
+        columns, at = "migration_set, name, applied_at", "strftime('%Y-%m-%d %H:%M:%f+00:00')"
+        rows.append(f"INSERT INTO _sqlite_migrations ({columns}) VALUES ('llmeval', '{name}', {at})")  # noqa: S608
     return ";\n\n".join([*(sql for (sql,) in tables), *rows])
 
 
