@@ -4,7 +4,11 @@ pytest captures what a process prints while a test runs. A body that runs ahead 
 context in which it runs says whose text it is.
 """
 
+import functools
 import logging
+import operator
+import sys
+from collections.abc import Callable
 from contextvars import ContextVar
 from io import StringIO
 from typing import Any
@@ -30,6 +34,7 @@ class CaseOutput:
             item.add_report_section("call", name, text.getvalue())
 
 
+_SWAPPED = ("tmpfile", "_old")
 OUTPUT: ContextVar[CaseOutput | None] = ContextVar("llmeval_output", default=None)
 """Where the running body writes; None in everything that is no body running ahead."""
 
@@ -37,14 +42,14 @@ OUTPUT: ContextVar[CaseOutput | None] = ContextVar("llmeval_output", default=Non
 class _Stream:
     """A text stream that hands over to the case of the running body, else to the stream it stands for."""
 
-    def __init__(self, stream: Any, name: str) -> None:
-        self._llmeval_stream = stream
+    def __init__(self, name: str, stream: Any) -> None:
+        self.llmeval_stream = stream
         self._llmeval_name = name
 
     def write(self, text: str) -> int:
         """Write ``text`` where it belongs."""
         output = OUTPUT.get()
-        written: int = self._llmeval_stream.write(text) if output is None else output.write(self._llmeval_name, text)
+        written: int = self.llmeval_stream.write(text) if output is None else output.write(self._llmeval_name, text)
         return written
 
     def writelines(self, lines: Any) -> None:
@@ -53,7 +58,7 @@ class _Stream:
             self.write(line)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._llmeval_stream, name)
+        return getattr(self.llmeval_stream, name)
 
 
 class _LogSplit(logging.Filter):
@@ -78,16 +83,30 @@ def keep_apart(config: pytest.Config) -> bool:
     """Let texts of bodies running ahead go to their cases from now on; return False where this cannot be done."""
     manager = config.pluginmanager.getplugin("capturemanager")
     capturing: Any = getattr(manager, "_global_capturing", None)
-    for name, stream in (("stdout", "out"), ("stderr", "err")):
+    swaps = []
+    for stream in ("out", "err"):
         capture: Any = getattr(capturing, stream, None)
         # With --capture=fd the stream of sys is swapped by an object of its own within.
         swap: Any = getattr(capture, "syscapture", capture)
-        if not all(hasattr(swap, attribute) for attribute in ("tmpfile", "_old")):
+        if not all(hasattr(swap, attribute) for attribute in _SWAPPED):
             return False
-        if not isinstance(swap.tmpfile, _Stream):
-            swap.tmpfile, swap._old = _Stream(swap.tmpfile, name), _Stream(swap._old, name)
+        swaps.append(swap)
+    for swap, name in zip(swaps, ("stdout", "stderr"), strict=True):
+        _swap(swap, name, functools.partial(_Stream, name))
+        config.add_cleanup(functools.partial(_swap, swap, name, operator.attrgetter("llmeval_stream")))
     _split_logs(config)
     return True
+
+
+def _swap(swap: Any, name: str, change: Callable[[Any], Any]) -> None:
+    """Change the streams between which pytest swaps, and the one that is in place now."""
+    current = getattr(sys, name)
+    for attribute in _SWAPPED:
+        stream = getattr(swap, attribute)
+        changed = change(stream)
+        setattr(swap, attribute, changed)
+        if stream is current:
+            setattr(sys, name, changed)
 
 
 def _split_logs(config: pytest.Config) -> None:

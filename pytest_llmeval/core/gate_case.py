@@ -20,6 +20,7 @@ LOST_KINDS: frozenset[str] = frozenset(
         ErrorKind.INTERRUPTED,
         ErrorKind.NOT_CACHED,
         ErrorKind.SERVER_ERROR,
+        ErrorKind.STORAGE,
     }
 )
 """Errors of the infrastructure, which say nothing of the answer; behind any other kind a bad one may hide."""

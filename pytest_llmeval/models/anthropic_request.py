@@ -23,7 +23,7 @@ def messages_body(model: NamedModel, request: Request) -> bytes:
         CallError: of kind ``bad_request``, where it cannot be sent as it is.
     """
     params: Mapping[str, Any] = {**model.params, **request.params}
-    reserved = sorted(RESERVED_PARAMS & params.keys())
+    reserved = sorted((RESERVED_PARAMS | {"stream"}) & params.keys())  # streams of this API are not read
     if reserved:
         raise _unsendable(model, f"{reserved[0]!r} is no sampling parameter; remove it from params")
     system = [message for message in request.messages if message["role"] in _SYSTEM_ROLES]

@@ -3,12 +3,16 @@
 import contextlib
 import functools
 import os
+import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
 from pytest_llmeval.core.text import storable
 
-__all__ = ["bindable", "insertion", "make_private"]
+__all__ = ["bindable", "insertion", "make_private", "switch_to_wal"]
+
+_STEP_S = 0.01
 
 
 def make_private(path: Path) -> None:
@@ -19,6 +23,23 @@ def make_private(path: Path) -> None:
             (path.parent / ".gitignore").write_text("*\n", encoding="ascii")
     with contextlib.suppress(FileExistsError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+
+
+def switch_to_wal(connection: sqlite3.Connection, timeout_s: float) -> None:
+    """Let readers and a writer work at the same time; the file remembers it.
+
+    SQLite does not wait for a lock while it switches, whatever the timeout of the connection, so that several processes
+    that open a new file at one moment would fail: https://sqlite.org/wal.html#sometimes_queries_return_sqlite_busy_in_wal_mode
+    """
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = wal").fetchall()
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(_STEP_S)
 
 
 @functools.cache

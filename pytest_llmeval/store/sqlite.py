@@ -13,7 +13,7 @@ from pytest_llmeval.core.types import CaseRecord
 from pytest_llmeval.store import rows
 from pytest_llmeval.store.call_table import CALL_COLUMNS
 from pytest_llmeval.store.check import SCHEMA_VERSION, check_database, readable_errors, schema_of
-from pytest_llmeval.store.files import bindable, insertion, make_private
+from pytest_llmeval.store.files import bindable, insertion, make_private, switch_to_wal
 from pytest_llmeval.store.journal import Orphan, orphans
 from pytest_llmeval.store.lookup import pick_run
 from pytest_llmeval.store.records import Run, RunEnd, StoredCase, stored_case
@@ -65,6 +65,7 @@ class SqliteStore:
         stored = stored_case(run_id, case)
         with self._transaction():
             self._connection.execute("DELETE FROM cases WHERE id = ?", [stored.id])
+            self._connection.execute("DELETE FROM calls WHERE case_id = ? AND status != 'ok'", [stored.id])
             self._insert("cases", [rows.from_case(run_id, stored)])
             self._insert("scores", rows.from_scores(stored))
             self._insert("calls", rows.from_calls(run_id, stored.id, case.calls), verb="INSERT OR REPLACE")
@@ -181,7 +182,8 @@ class SqliteStore:
             yield from cursor.execute(sql, parameters)
 
     def _prepare(self) -> None:
-        for pragma in ("journal_mode = wal", "synchronous = NORMAL", "foreign_keys = ON"):
+        switch_to_wal(self._connection, _BUSY_TIMEOUT_S)
+        for pragma in ("synchronous = NORMAL", "foreign_keys = ON"):
             self._connection.execute(f"PRAGMA {pragma}").fetchall()
         self._migrate()
         self.absorb_journals()

@@ -287,7 +287,7 @@ def test_slot_is_held_by_attempts_only(server: AnthropicServer) -> None:
         entered += 1
         yield
 
-    assert ask_model(server.spec("fault-status-503-2"), "x", slot=slot).attempts == entered == 3
+    assert ask_model(server.spec("fault-status-503-2"), "x", slots=lambda account: slot).attempts == entered == 3
 
 
 def test_models_of_one_server_share_a_client_until_the_last_is_closed(server: AnthropicServer) -> None:

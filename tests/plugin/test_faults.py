@@ -5,7 +5,7 @@ import pytest
 from tests.support.anthropic_server import AnthropicServer
 from tests.support.project import Project
 
-ROWS = [{"id": str(number), "input": "yes", "target": "yes"} for number in range(5)]
+ROWS = [{"id": str(number), "input": "yes", "target": "yes"} for number in range(8)]
 
 
 def test_a_database_that_goes_ends_the_calls_and_the_run_is_unmeasurable(project: Project) -> None:
@@ -19,7 +19,7 @@ def test_a_database_that_goes_ends_the_calls_and_the_run_is_unmeasurable(project
         """,
         ROWS,
     )
-    result = project.run("evals")
+    result = project.run("evals", "--max-connections=1")
     assert result.ret == 10
     result.stdout.fnmatch_lines(["*the run broke off*llmeval.db*"])
     result.stdout.no_fnmatch_line("*Traceback*")

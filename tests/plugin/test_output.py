@@ -96,7 +96,7 @@ def test_the_summary_in_full(project: Project, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("COLUMNS", "80")
     project.eval(EXACT, [TWO[0], {**TWO[1], "slice": "hard"}])
     project.write(thresholds_yaml=GATED)
-    lines = section(project.run("evals", "--run-name=trial"))
+    lines = [re.sub(r"\d\.\d s for", "0.0 s for", line) for line in section(project.run("evals", "--run-name=trial"))]
     run = project.last_run()["id"]
     assert lines == [
         "=================================== llmeval ====================================",
@@ -110,6 +110,7 @@ def test_the_summary_in_full(project: Project, monkeypatch: pytest.MonkeyPatch) 
         '    expected "yes"',
         '    got "no"',
         "",
+        "calls: 2 requests, at most 2 in flight; cases waited 0.0 s for answers",
         "gate: PASS (1 pass)",
         f"run {run} (trial) is in .llmeval/llmeval.db",
         f"look at it: llmeval show {run}",

@@ -39,7 +39,7 @@ def test_a_table_has_the_columns_of_the_contract(database: SqliteStore, table: s
 def test_the_file_says_which_schema_it_has(database: SqliteStore) -> None:
     (table,) = look(database.path, "SELECT version FROM schema_version")
     (pragma,) = look(database.path, "PRAGMA user_version")
-    assert table["version"] == pragma["user_version"] == 1
+    assert table["version"] == pragma["user_version"] == 2
 
 
 def test_a_run_is_stored_in_text_and_json(database: SqliteStore) -> None:
@@ -196,11 +196,14 @@ def test_a_case_of_no_run_is_refused(database: SqliteStore) -> None:
         database.add_case("nobody", record())
 
 
-def test_a_replaced_case_leaves_no_scores_and_calls_behind(database: SqliteStore) -> None:
+def test_a_replaced_case_leaves_behind_only_calls_that_were_answered(database: SqliteStore) -> None:
+    """What was paid is kept, whatever the case does later; its scores and its failed calls are the new ones'."""
     database.start_run(run("r"))
-    database.add_case("r", record(scores=(score("x"), score("y")), calls=(call(), call())))
-    database.add_case("r", record(scores=(score("x"),), calls=(call(),)))
-    assert [len(look(database.path, f"SELECT * FROM {table}")) for table in ("cases", "scores", "calls")] == [1, 1, 1]
+    failed = call(name="b-1", status="timeout", response=None)
+    database.add_case("r", record(scores=(score("x"), score("y")), calls=(call(name="a-1"), failed)))
+    database.add_case("r", record(scores=(score("x"),), calls=(call(name="c-1"),)))
+    assert [len(look(database.path, f"SELECT * FROM {table}")) for table in ("cases", "scores", "calls")] == [1, 1, 2]
+    assert look(database.path, "SELECT name FROM calls ORDER BY name") == [{"name": "a-1"}, {"name": "c-1"}]
 
 
 def test_the_id_of_a_case_is_the_same_when_it_is_recorded_again(database: SqliteStore) -> None:
