@@ -18,8 +18,13 @@ __all__ = ["chosen_models", "listed_models"]
 _DEFAULT = "local:smollm2"
 
 
-def chosen_models(settings: "Settings", named: Mapping[str, NamedModel]) -> dict[str, NamedModel]:
+def chosen_models(settings: "Settings", named: Mapping[str, NamedModel], *, to_be_asked: bool) -> dict[str, NamedModel]:
     """Return the models under test by name: ``--model``, else the embedded one where its extra is installed.
+
+    Args:
+        settings: of the session.
+        named: the models of models.yaml.
+        to_be_asked: whether their keys and extras must be there; a session that only lists its cases needs none.
 
     Raises:
         ModelError: a spec or models.yaml is wrong, a key or an extra is missing, or two models have one name.
@@ -28,7 +33,8 @@ def chosen_models(settings: "Settings", named: Mapping[str, NamedModel]) -> dict
     own = own_prices(settings)
     for text in settings.models or _default():
         model = resolve_model(text, named)
-        check_model(model, settings.environ)
+        if to_be_asked:
+            check_model(model, settings.environ)
         if model.name in chosen:
             raise ModelError(f"two models are called {model.name!r}; give one of them another name in models.yaml")
         chosen[model.name] = priced(model, settings.environ, own)

@@ -194,7 +194,7 @@ class Preparation:
     def _make_maker(self, settings: Settings) -> CaseMaker:
         try:
             self._listed = listed_models(settings)
-            self.models = chosen_models(settings, self._listed)
+            self.models = chosen_models(settings, self._listed, to_be_asked=not self.config.option.collectonly)
         except UserError as error:
             self.problems.append(str(error))
         return CaseMaker(
