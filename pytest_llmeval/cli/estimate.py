@@ -13,6 +13,7 @@ from pytest_llmeval.cli.output import echo_lines, emit_json, json_option, termin
 from pytest_llmeval.core.errors import UserError
 from pytest_llmeval.core.estimates import Estimate
 from pytest_llmeval.core.text import one_line
+from pytest_llmeval.reports.run_text import money
 from pytest_llmeval.reports.table import Column, table_lines
 
 __all__ = ["estimate"]
@@ -60,12 +61,11 @@ def _last_json(output: str) -> list[dict[str, Any]] | None:
 def _row(found: dict[str, Any]) -> list[str]:
     took = found["estimate"]
     tokens = ["unknown" if took[key] is None else f"{took[key]:,}" for key in ("input_tokens", "output_tokens")]
-    cost = "unknown" if took["cost_usd"] is None else f"${took['cost_usd']:.4f}"
     return [
         one_line(found["suite"]),
         one_line(found["model"]),
         str(found["cases"]),
         f"{took['calls']:,}",
         *tokens,
-        cost,
+        money(took["cost_usd"]),
     ]
