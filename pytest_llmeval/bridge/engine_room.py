@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,6 +26,8 @@ __all__ = ["EngineRoom"]
 T = TypeVar("T")
 _DRAIN_S = 2.0
 _PARENT_STEP_S = 0.5
+_SWITCH_INTERVAL_S = 0.001
+"""How long the thread of the tests may keep answers that have come from being read and kept; Python's own is 5 ms."""
 
 
 class EngineRoom:
@@ -72,6 +75,8 @@ class EngineRoom:
         self._journal = SqliteJournal(self._settings.db, run)
         if resumed:
             self._journal.open_history()
+        self._switch_interval_s = sys.getswitchinterval()
+        sys.setswitchinterval(_SWITCH_INTERVAL_S)
         self._calls.loop.run(self._start(self._journal, on_fault))
 
     @property
@@ -111,6 +116,7 @@ class EngineRoom:
             return None
         self._run_on_loop(self._close())
         self._journal.close()
+        sys.setswitchinterval(self._switch_interval_s)
         self._engine = None
         return Orphan(path=self._journal.path, run=self._run)
 
