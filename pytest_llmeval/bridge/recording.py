@@ -27,7 +27,7 @@ from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.status import UNMEASURABLE, exit_status, is_decided, is_unmeasurable, on_inconclusive
 from pytest_llmeval.core.transport import load_case, load_key
 from pytest_llmeval.core.types import CaseKey, CaseRecord
-from pytest_llmeval.reports.run_text import not_judged_lines, run_lines
+from pytest_llmeval.reports.run_text import not_judged_lines, run_lines, spending_lines
 from pytest_llmeval.reports.run_view import view_run
 from pytest_llmeval.store.records import RunEnd, RunStatus, stored_case, utc_now
 from pytest_llmeval.store.sqlite import SqliteStore
@@ -181,6 +181,7 @@ class Recorder:
         )
         lines = run_lines(view, width=width, verbosity=verbosity) if verbosity >= -1 else []
         lines += not_judged_lines(view, width)
+        lines += spending_lines(self._store.spending(self._row.id), width)
         for line in self._closing.lines(view, is_stopped=self._is_stopped):
             lines += textwrap.wrap(line, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
         terminalreporter.write_sep("=", "llmeval")

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,10 @@ from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.status import FAILED, stored_status
 from pytest_llmeval.core.text import one_line, printable
 from pytest_llmeval.loaders.thresholds import load_thresholds
-from pytest_llmeval.reports.run_text import heading, money, not_judged_lines, run_lines, verdict_line
+from pytest_llmeval.reports.run_text import heading, not_judged_lines, run_lines, spending_lines, verdict_line
 from pytest_llmeval.reports.run_view import RunView, view_run
 from pytest_llmeval.reports.table import Column, table_lines
-from pytest_llmeval.store.records import UNFINISHED, Run
+from pytest_llmeval.store.records import UNFINISHED, Run, Spending
 from pytest_llmeval.store.rows import to_judged
 
 __all__ = ["gate", "runs", "show"]
@@ -76,10 +77,12 @@ def show(run: str, verbose: int, as_json: bool, database: Path | None) -> None:
         found = store.find_run(run)
         cases = list(store.cases(found.id))
         view = view_run(found, cases, store.verdicts(found.id))
+        spending = store.spending(found.id)
     if as_json:
-        emit_json({**_run_facts(found), "suites": view.suites, "verdict": view.verdict, "cases": cases})
+        facts = {"suites": view.suites, "verdict": view.verdict, "spending": spending, "cases": cases}
+        emit_json({**_run_facts(found), **facts})
         return
-    _print(view, verbose + 1)
+    _print(view, spending, verbose + 1)
 
 
 @click.command()
@@ -93,6 +96,7 @@ def gate(run: str, thresholds: Path | None, as_json: bool, database: Path | None
     with contextlib.closing(open_store(project, database)) as store:
         found = store.find_run(run)
         cases = list(store.cases(found.id))
+        spending = store.spending(found.id)
     rules = _rules(project, found, thresholds)
     partial = bool(found.settings.get("partial"))
     if found.shown_status in UNFINISHED:
@@ -106,15 +110,15 @@ def gate(run: str, thresholds: Path | None, as_json: bool, database: Path | None
         facts = {"run": found.id, "status": found.shown_status, "exit_code": exit_code, "verdict": result.verdict}
         emit_json({**facts, "verdicts": result.verdicts})
     else:
-        _print(view_run(found, cases, result.verdicts), 0)
+        _print(view_run(found, cases, result.verdicts), spending, 0)
     return exit_code
 
 
-def _print(view: RunView, verbosity: int) -> None:
+def _print(view: RunView, spending: Sequence[Spending], verbosity: int) -> None:
     width = terminal_width()
     lines = [*heading(view, width=width), "", *run_lines(view, width=width, verbosity=verbosity)]
     lines += not_judged_lines(view, width)
-    lines.append(f"{view.input_tokens} tokens in, {view.output_tokens} out, cost {money(view.cost_usd)}")
+    lines += spending_lines(spending, width)
     echo_lines([*lines, verdict_line(view)])
 
 

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterator, Sequence
 from pytest_llmeval.core.text import one_line, printable, shorten
 from pytest_llmeval.reports.run_view import RunView, SuiteView, TableRow
 from pytest_llmeval.reports.table import Column, table_lines, table_width
-from pytest_llmeval.store.records import UNFINISHED, StoredCase
+from pytest_llmeval.store.records import UNFINISHED, Spending, StoredCase
 
-__all__ = ["heading", "money", "not_judged_lines", "run_lines", "verdict_line"]
+__all__ = ["heading", "money", "not_judged_lines", "run_lines", "spending_lines", "verdict_line"]
 
 _FIRST = 3
 """Misses and errors shown of each suite; with -v ten times as many, with -vv all."""
@@ -90,6 +90,20 @@ def money(cost_usd: float | None) -> str:
     if 0 < cost_usd < 0.0001:
         return "less than $0.0001"
     return f"${cost_usd:.2f}" if cost_usd >= 1 or not cost_usd else f"${cost_usd:.4f}"
+
+
+def spending_lines(spending: Sequence[Spending], width: int) -> list[str]:
+    """Return a line, broken at ``width``, for each model: its calls, tokens and cost, those of judges apart."""
+    return [
+        line
+        for each in spending
+        for line in _wrapped(
+            f"{each.role} {one_line(each.model, 60)}: {each.calls:,} answers, {each.input_tokens:,} tokens in,"
+            f" {each.output_tokens:,} out, cost {money(each.cost_usd)}",
+            width,
+            indent="",
+        )
+    ]
 
 
 def _suite_lines(suite: SuiteView, width: int, verbosity: int) -> Iterator[str]:

@@ -54,10 +54,6 @@ class RunView:
     suites: tuple[SuiteView, ...]
     verdict: SessionVerdict
     not_judged: tuple[Verdict, ...]
-    cost_usd: float | None
-    """Of all cases but errors that have no known cost; None where a price is not known."""
-    input_tokens: int
-    output_tokens: int
 
 
 def view_run(run: Run, cases: Iterable[StoredCase], verdicts: Sequence[Verdict]) -> RunView:
@@ -69,7 +65,6 @@ def view_run(run: Run, cases: Iterable[StoredCase], verdicts: Sequence[Verdict])
         if case.outcome in ("missed", "error"):
             unlucky.append(case)
     metrics = summarise(judged)
-    costs = [case.cost_usd for case in judged if case.outcome != "error" or case.cost_usd is not None]
     by_suite = _grouped(judged, lambda case: case.suite)
     unlucky_by_suite = _grouped(unlucky, lambda case: case.key.suite)
     metrics_by_suite = _grouped(metrics, lambda metric: metric.suite)
@@ -88,9 +83,6 @@ def view_run(run: Run, cases: Iterable[StoredCase], verdicts: Sequence[Verdict])
         ),
         verdict=session_verdict(verdicts),
         not_judged=tuple(verdict for verdict in verdicts if verdict.verdict == "not_judged"),
-        cost_usd=None if None in costs else sum(cost or 0 for cost in costs),
-        input_tokens=sum(case.input_tokens or 0 for case in judged),
-        output_tokens=sum(case.output_tokens or 0 for case in judged),
     )
 
 

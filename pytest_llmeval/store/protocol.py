@@ -6,7 +6,7 @@ from typing import Protocol
 from pytest_llmeval.core.gate import Verdict
 from pytest_llmeval.core.gate_case import JudgedCase
 from pytest_llmeval.core.types import CaseRecord
-from pytest_llmeval.store.records import Run, RunEnd, StoredCase
+from pytest_llmeval.store.records import Run, RunEnd, Spending, StoredCase
 
 __all__ = ["Store"]
 
@@ -56,6 +56,10 @@ class Store(Protocol):
 
     def verdicts(self, run_id: str) -> list[Verdict]:
         """Return the verdicts of a run, in the order of judging."""
+        ...
+
+    def spending(self, run_id: str) -> list[Spending]:
+        """Return what the calls of a run came to, by role and model, those of unfinished cases too."""
         ...
 
     def close(self) -> None:

@@ -3,22 +3,24 @@
 import os
 import secrets
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.ids import case_id
-from pytest_llmeval.core.types import CaseKey, CaseRecord, Outcome, Score
+from pytest_llmeval.core.types import Call, CaseKey, CaseRecord, Outcome, Score
 
 __all__ = [
     "UNFINISHED",
     "Run",
     "RunEnd",
+    "Spending",
     "StoredCase",
     "new_run_id",
     "process_started",
+    "spent",
     "stored_case",
     "utc_now",
 ]
@@ -107,6 +109,37 @@ class StoredCase:
     scores: tuple[Score, ...]
     waited_s: float | None = None
     """Seconds for which the case waited for answers in its turn."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spending:
+    """What the calls of a run to one model came to, in one role."""
+
+    role: str
+    """``model`` or ``judge``."""
+    model: str
+    calls: int
+    """Answered ones, from the cache too."""
+    input_tokens: int
+    """Of the calls for which the server said; those from the cache are not in it."""
+    output_tokens: int
+    cost_usd: float | None
+    """None where the price of an answered call is not known."""
+
+
+def spent(role: str, model: str, calls: Iterable[Call]) -> Spending:
+    """Return what answered ``calls`` to a model came to."""
+    answered = list(calls)
+    costs = [call.cost_usd for call in answered]
+    paid = [call for call in answered if not call.cached]
+    return Spending(
+        role=role,
+        model=model,
+        calls=len(answered),
+        input_tokens=sum(call.input_tokens or 0 for call in paid),
+        output_tokens=sum(call.output_tokens or 0 for call in paid),
+        cost_usd=_total(costs),
+    )
 
 
 def stored_case(run_id: str, case: CaseRecord) -> StoredCase:

@@ -16,7 +16,7 @@ from pytest_llmeval.store.check import SCHEMA_VERSION, check_database, readable_
 from pytest_llmeval.store.files import bindable, insertion, make_private, switch_to_wal
 from pytest_llmeval.store.journal import Orphan, orphans
 from pytest_llmeval.store.lookup import pick_run
-from pytest_llmeval.store.records import Run, RunEnd, StoredCase, stored_case
+from pytest_llmeval.store.records import Run, RunEnd, Spending, StoredCase, stored_case
 
 __all__ = ["SqliteStore"]
 
@@ -118,6 +118,20 @@ class SqliteStore:
         return [
             rows.to_verdict(row)
             for row in self._query("SELECT * FROM verdicts WHERE run_id = ? ORDER BY rowid", run_id)
+        ]
+
+    def spending(self, run_id: str) -> list[Spending]:
+        """Return what the calls of a run came to, by role and model, those of unfinished cases too."""
+        return [
+            Spending(**dict(row))
+            for row in self._query(
+                "SELECT role, model, count(*) AS calls,"
+                " coalesce(sum(input_tokens * (NOT cached)), 0) AS input_tokens,"
+                " coalesce(sum(output_tokens * (NOT cached)), 0) AS output_tokens,"
+                " CASE WHEN count(cost_usd) = count(*) THEN sum(cost_usd) END AS cost_usd"
+                " FROM calls WHERE run_id = ? AND status = 'ok' GROUP BY role, model ORDER BY role DESC, model",
+                run_id,
+            )
         ]
 
     def absorb_journals(self, run_id: str | None = None) -> None:

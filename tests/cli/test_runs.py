@@ -104,7 +104,7 @@ def test_a_run_is_shown(store: SqliteStore, llmeval: Command) -> None:
         "    expected 'x'\n"
         "    got 'y'\n"
         "\n"
-        "20 tokens in, 10 out, cost $1.00\n"
+        "model m: 2 answers, 20 tokens in, 10 out, cost $1.00\n"
         "gate: PASS (1 pass)\n"
     )
 

@@ -110,6 +110,7 @@ def test_the_summary_in_full(project: Project, monkeypatch: pytest.MonkeyPatch) 
         '    expected "yes"',
         '    got "no"',
         "",
+        "model echo: 2 answers, 14 tokens in, 2 out, cost unknown",
         "calls: 2 requests, at most 2 in flight; cases waited 0.0 s for answers",
         "gate: PASS (1 pass)",
         f"run {run} (trial) is in .llmeval/llmeval.db",

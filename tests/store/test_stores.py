@@ -21,7 +21,16 @@ from pytest_llmeval.core.gate_case import JudgedCase
 from pytest_llmeval.core.types import CaseRecord, Score
 from pytest_llmeval.store.memory import MemoryStore
 from pytest_llmeval.store.protocol import Store
-from pytest_llmeval.store.records import Run, RunEnd, StoredCase, new_run_id, process_started, stored_case, utc_now
+from pytest_llmeval.store.records import (
+    Run,
+    RunEnd,
+    Spending,
+    StoredCase,
+    new_run_id,
+    process_started,
+    stored_case,
+    utc_now,
+)
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.support.records import IDS, call, case_records, record, score, storable_texts
 from tests.support.stored_runs import END, run
@@ -441,3 +450,25 @@ def test_run_ids_are_different_and_sort_by_time() -> None:
     ids = [new_run_id() for _ in range(200)]
     assert len(set(ids)) == 200
     assert [each[:15] for each in ids] == sorted(each[:15] for each in ids)
+
+
+def test_what_was_spent_is_told_by_role_and_model(store: Store) -> None:
+    """Failed calls cost nothing that is known; cached ones cost nothing and took no tokens; unknown stays unknown."""
+    store.start_run(run("r"))
+    cached = call(name="c-1", cached=True, cost_usd=0.0)
+    failed = call(name="d-1", status="timeout", response=None, cost_usd=None, input_tokens=None, output_tokens=None)
+    store.add_case("r", record("a", calls=(call(name="a-1"), call("judge", name="b-1", model="j"), cached, failed)))
+    store.add_case("r", record("b", calls=(call(name="a-1", model="free", cost_usd=None),)))
+    assert store.spending("r") == [
+        Spending(role="model", model="free", calls=1, input_tokens=10, output_tokens=5, cost_usd=None),
+        Spending(role="model", model="m", calls=2, input_tokens=10, output_tokens=5, cost_usd=0.5),
+        Spending(role="judge", model="j", calls=1, input_tokens=10, output_tokens=5, cost_usd=0.5),
+    ]
+
+
+def test_what_was_paid_is_told_though_its_case_ran_again(store: Store) -> None:
+    store.start_run(run("r"))
+    store.add_case("r", record(outcome="error", error_kind="code", calls=(call(name="a-1"),)))
+    store.add_case("r", record(calls=(call(name="b-1"),)))
+    (spending,) = store.spending("r")
+    assert (spending.calls, spending.cost_usd) == (2, 1.0)
