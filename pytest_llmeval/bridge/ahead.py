@@ -9,6 +9,7 @@ import pytest
 
 from pytest_llmeval.bridge.calls import Calls
 from pytest_llmeval.bridge.cases import key_of
+from pytest_llmeval.bridge.fixtures import uses
 from pytest_llmeval.bridge.handles import own_request
 from pytest_llmeval.bridge.items import cases_in
 from pytest_llmeval.core.errors import CallError, UserError
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ResponsesAhead", "may_not_run"]
 
-_FIXTURE = "llmeval_response"
 _MOST_AT_ONCE = 16
 _UNSURE = frozenset({"skip", "skipif", "xfail"})
 
@@ -70,8 +70,7 @@ def may_not_run(item: pytest.Item) -> bool:
 
 
 def _asks_for_response(item: pytest.Item) -> bool:
-    names: Sequence[str] = getattr(item, "fixturenames", ())
-    return _FIXTURE in names and not may_not_run(item)
+    return uses(item, "response") and not may_not_run(item)
 
 
 def _ask_of(item: pytest.Item, param: "CaseParam") -> Ask | None:

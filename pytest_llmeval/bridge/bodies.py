@@ -19,7 +19,7 @@ from pytest_llmeval.bridge.ahead import may_not_run
 from pytest_llmeval.bridge.calls import Calls
 from pytest_llmeval.bridge.case_start import new_run, read_row
 from pytest_llmeval.bridge.cases import CaseRun
-from pytest_llmeval.bridge.fixtures import FIXTURE_NAMES
+from pytest_llmeval.bridge.fixtures import FIXTURE_NAMES, uses
 from pytest_llmeval.bridge.handles import CaseModel
 from pytest_llmeval.bridge.items import PARAM, param_of
 from pytest_llmeval.bridge.output import OUTPUT, CaseOutput, keep_apart
@@ -153,7 +153,7 @@ class BodiesAhead:
         except CaseError:
             return  # it is found again in its turn
         run.turn, run.position = "ahead", self._place_of(item)
-        if "llmeval_response" in item.fixturenames:
+        if uses(item, "response"):
             run.reply = concurrent.futures.Future()
         model = CaseModel(param.model, self._calls.asker, eval_=param.eval, run=run, loop=self._calls.loop)
         values = {**shared, **_fixture_values(run, model)}

@@ -62,6 +62,8 @@ class CaseRun:
     """The place of the case among those whose responses are requested ahead; None for one that is not."""
     reply: "concurrent.futures.Future[Response] | None" = None
     """The answer to the case's own prompt, where its body runs ahead and needs it."""
+    response: "Response | None" = None
+    """That answer, once the case was given it in its turn."""
     turn: str = ""
     """``ahead`` where the body of an async eval ran ahead, else why it did not."""
     waited_s: float = 0.0

@@ -1,6 +1,6 @@
 """The fixtures that an eval asks for. Each exists under a short name, which a project's own fixture may take."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,9 +12,20 @@ if TYPE_CHECKING:
     from pytest_llmeval.core.types import Model, Response, Sample
     from pytest_llmeval.scorers import ScoreBook
 
-__all__ = ["FIXTURE_NAMES"]
+__all__ = ["FIXTURE_NAMES", "uses"]
 
 FIXTURE_NAMES = ("sample", "response", "model", "judge", "score")
+
+
+def uses(item: pytest.Item, name: str) -> bool:
+    """Whether a test gets the fixture ``name`` of this plugin, under the long name or the short one."""
+    names = getattr(item, "fixturenames", ())
+    if f"llmeval_{name}" in names:
+        return True
+    if name not in names:
+        return False
+    chosen = getattr(item, "_fixtureinfo").name2fixturedefs.get(name)  # noqa: B009 - nothing public tells who defines it
+    return bool(chosen) and chosen[-1].func.__module__ == __name__
 
 
 def _now(name: str) -> "CaseNow":
@@ -26,64 +37,71 @@ def _now(name: str) -> "CaseNow":
     return now
 
 
+def _model(name: str) -> "CaseModel":
+    from pytest_llmeval.bridge.handles import CaseModel
+
+    run, param, calls = _now(name)
+    return CaseModel(param.model, calls.asker, eval_=param.eval, run=run, loop=calls.loop)
+
+
+# The short names do not ask for the long ones: each fixture that pytest sets up takes 0.05 ms.
+
+
 @pytest.fixture
 def llmeval_sample() -> "Sample":
     """The dataset row of this case: id, input, target, slices, marks, metadata."""
-    return _now("sample").run.sample
+    return _now("llmeval_sample").run.sample
 
 
 @pytest.fixture
 def llmeval_model() -> "Model":
     """The model under test: ``await model.generate()`` in async evals, ``model.generate_sync()`` in others."""
-    from pytest_llmeval.bridge.handles import CaseModel
-
-    run, param, calls = _now("model")
-    return CaseModel(param.model, calls.asker, eval_=param.eval, run=run, loop=calls.loop)
+    return _model("llmeval_model")
 
 
 @pytest.fixture
-def llmeval_response(llmeval_model: "CaseModel") -> "Response":
+def llmeval_response() -> "Response":
     """The model's answer to the prompt of this case, requested ahead of time."""
-    return llmeval_model.respond()
+    return _model("llmeval_response").respond()
 
 
 @pytest.fixture
 def llmeval_judge() -> None:
     """The judge model: None, since without one there is no judge."""
-    _now("judge")
+    _now("llmeval_judge")
 
 
 @pytest.fixture
 def llmeval_score() -> "ScoreBook":
     """The scorers of this case: ``score.json_match(response, target)``; every result is recorded."""
-    return _now("score").run.book
+    return _now("llmeval_score").run.book
 
 
 @pytest.fixture
-def sample(llmeval_sample: "Sample") -> "Sample":
+def sample() -> "Sample":
     """The dataset row of this case (llmeval_sample)."""
-    return llmeval_sample
+    return _now("sample").run.sample
 
 
 @pytest.fixture
-def model(llmeval_model: "Model") -> "Model":
+def model() -> "Model":
     """The model under test (llmeval_model)."""
-    return llmeval_model
+    return _model("model")
 
 
 @pytest.fixture
-def response(llmeval_response: "Response") -> "Response":
+def response() -> "Response":
     """The model's answer to the prompt of this case (llmeval_response)."""
-    return llmeval_response
+    return _model("response").respond()
 
 
 @pytest.fixture
-def judge(llmeval_judge: Any) -> Any:
+def judge() -> None:
     """The judge model (llmeval_judge)."""
-    return llmeval_judge
+    _now("judge")
 
 
 @pytest.fixture
-def score(llmeval_score: "ScoreBook") -> "ScoreBook":
+def score() -> "ScoreBook":
     """The scorers of this case (llmeval_score)."""
-    return llmeval_score
+    return _now("score").run.book

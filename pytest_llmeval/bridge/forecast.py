@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_llmeval.bridge.fixtures import uses
 from pytest_llmeval.bridge.handles import own_request
 from pytest_llmeval.bridge.items import cases_in, suite_of
 from pytest_llmeval.bridge.settings import Settings
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["Forecast", "forecasts"]
 
 _SAMPLED = 100
-_CALLING = frozenset({"llmeval_response", "llmeval_model"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ def forecasts(items: Iterable[pytest.Item], settings: Settings, models: dict[str
 
 def _calls(suite: str, cases: "Sequence[tuple[pytest.Item, CaseParam]]", settings: Settings) -> SuiteCalls:
     known = call_history(settings.db, suite, cases[0][1].model)
-    makes_calls = not _CALLING.isdisjoint(getattr(cases[0][0], "fixturenames", ()))
+    makes_calls = any(uses(cases[0][0], name) for name in ("response", "model"))
     calls = math.ceil(len(cases) * (known.calls_per_case or makes_calls))
     sampled = cases[:: max(1, len(cases) // _SAMPLED)][:_SAMPLED]
     tokens = [_tokens(param) for _, param in sampled]

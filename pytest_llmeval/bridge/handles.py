@@ -62,7 +62,9 @@ class CaseModel:
         """Return the answer to the case's own prompt, which may have been requested ahead of time."""
         reply = self._run.reply
         if reply is None:
-            return self._waited(self._request(None, {}), position=self._run.position)
+            if self._run.response is None:
+                self._run.response = self._waited(self._request(None, {}), position=self._run.position)
+            return self._run.response
         start = time.monotonic()
         try:
             return reply.result()

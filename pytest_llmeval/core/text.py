@@ -38,7 +38,10 @@ def shorten(text: str, limit: int) -> str:
 
 def storable(text: str) -> str:
     r"""Return ``text`` as SQLite can keep it: lone surrogates and NUL as ``\udc80`` and ``\x00``, all else as it is."""
-    text = text.replace("\x00", "\\x00")
+    if "\x00" in text:
+        text = text.replace("\x00", "\\x00")
+    if text.isascii():
+        return text
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
