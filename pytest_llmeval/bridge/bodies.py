@@ -7,6 +7,7 @@ of the project's that live longer than one test and are set up already. All othe
 import asyncio
 import concurrent.futures
 import contextvars
+import functools
 import inspect
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -184,7 +185,11 @@ async def _body(item: pytest.Function, values: dict[str, Any], model: CaseModel,
 
 def is_async(item: pytest.Item) -> bool:
     """Whether the body of ``item`` is a coroutine function."""
-    return inspect.iscoroutinefunction(getattr(item, "function", None))
+    return _is_coroutine_function(getattr(item, "function", None))
+
+
+_is_coroutine_function = functools.lru_cache(maxsize=64)(inspect.iscoroutinefunction)
+"""Asked of every item, of which there are thousands to a function."""
 
 
 def arguments_of(item: pytest.Function, values: Mapping[str, Any]) -> dict[str, Any]:

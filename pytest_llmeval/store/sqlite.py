@@ -64,9 +64,11 @@ class SqliteStore:
         """Record a finished case, its scores and calls, in one commit; one recorded before is replaced."""
         stored = stored_case(run_id, case)
         with self._transaction():
-            self._connection.execute("DELETE FROM cases WHERE id = ?", [stored.id])
-            self._connection.execute("DELETE FROM calls WHERE case_id = ? AND status != 'ok'", [stored.id])
-            self._insert("cases", [rows.from_case(run_id, stored)])
+            row = rows.from_case(run_id, stored)
+            if not self._insert("cases", [row], verb="INSERT OR IGNORE"):  # it was recorded before
+                self._connection.execute("DELETE FROM cases WHERE id = ?", [stored.id])
+                self._connection.execute("DELETE FROM calls WHERE case_id = ? AND status != 'ok'", [stored.id])
+                self._insert("cases", [row])
             self._insert("scores", rows.from_scores(stored))
             self._insert("calls", rows.from_calls(run_id, stored.id, case.calls), verb="INSERT OR REPLACE")
 
@@ -169,9 +171,12 @@ class SqliteStore:
         """Close the file; calling it again does nothing."""
         self._connection.close()
 
-    def _insert(self, table: str, values: list[dict[str, Any]], verb: str = "INSERT") -> None:
+    def _insert(self, table: str, values: list[dict[str, Any]], verb: str = "INSERT") -> int:
+        """Return how many of the rows were written."""
+        written = 0
         for row in values:
-            self._connection.execute(insertion(table, tuple(row), verb), bindable(row))
+            written += self._connection.execute(insertion(table, tuple(row), verb), bindable(row)).rowcount
+        return written
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
