@@ -1,5 +1,6 @@
 """Recording a run in the process that the user started: every finished case, the gate, the exit status, the summary."""
 
+import contextlib
 import textwrap
 from collections.abc import Generator
 from typing import Any
@@ -77,6 +78,7 @@ class Recorder:
         self._money_errors = False
         self._gate: GateResult | None = None
         self._is_stopped = False
+        self._is_interrupted = False
         self._fault: str | None = None
         self._session: pytest.Session | None = None
 
@@ -144,10 +146,12 @@ class Recorder:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """Make no further call, take what the workers still have to tell, and wait a moment for what is paid."""
+        """Make no further call, wait a moment for what is paid, and take what the workers still have to tell."""
+        self._is_interrupted = True
         self._room.stop_soon(ErrorKind.INTERRUPTED, "interrupted")
-        late_reports(self._config)
-        self._room.drain()
+        with contextlib.suppress(KeyboardInterrupt):  # the second one ends the waiting
+            self._room.drain()
+            late_reports(self._config)
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
@@ -225,7 +229,7 @@ class Recorder:
             self._decided_failures += is_decided(key.suite, kind, self._thresholds)
 
     def _conclude(self, session: pytest.Session, store: SqliteStore) -> None:
-        natural = int(session.exitstatus)
+        natural = int(pytest.ExitCode.INTERRUPTED if self._is_interrupted else session.exitstatus)
         self._is_stopped = self._was_stopped(session, natural)
         if not self._is_stopped:
             expected = {
