@@ -130,8 +130,9 @@ class Engine:
         return await self.turns.claim(total, most)
 
     async def ahead(self, ask: Ask, place: int) -> None:
-        """Begin the call of a place that was claimed; no case waits for it yet."""
-        self._task(ask, ask_name(ask), ahead=True)
+        """Begin the call of a place that was claimed, unless its case has asked meanwhile; none waits for it yet."""
+        if self.turns.is_open(place):
+            self._task(ask, ask_name(ask), ahead=True)
 
     def stop(self, kind: ErrorKind, message: str) -> None:
         """Make no further call, of any model; calls in flight may end, and their answers are kept."""
