@@ -4,7 +4,9 @@ pytest captures what a process prints while a test runs. A body that runs ahead 
 context in which it runs says whose text it is.
 """
 
+import functools
 import logging
+import sys
 from contextvars import ContextVar
 from io import StringIO
 from typing import Any
@@ -40,6 +42,11 @@ class _Stream:
     def __init__(self, stream: Any, name: str) -> None:
         self._llmeval_stream = stream
         self._llmeval_name = name
+
+    @property
+    def __class__(self) -> Any:
+        """The class of the stream it stands for: pytest asserts that of its own."""
+        return type(self._llmeval_stream)
 
     def write(self, text: str) -> int:
         """Write ``text`` where it belongs."""
@@ -85,9 +92,23 @@ def keep_apart(config: pytest.Config) -> bool:
         if not all(hasattr(swap, attribute) for attribute in ("tmpfile", "_old")):
             return False
         if not isinstance(swap.tmpfile, _Stream):
-            swap.tmpfile, swap._old = _Stream(swap.tmpfile, name), _Stream(swap._old, name)
+            for attribute in ("tmpfile", "_old"):
+                stream = getattr(swap, attribute)
+                split = _Stream(stream, name)
+                _put(swap, attribute, name, split)
+                config.add_cleanup(functools.partial(_put, swap, attribute, name, stream))
     _split_logs(config)
     return True
+
+
+def _put(swap: Any, attribute: str, name: str, stream: Any) -> None:
+    """Let ``stream`` stand where a capture keeps its own or that of the terminal; in ``sys`` too, if that is there."""
+    before = getattr(swap, attribute, None)
+    if before is None:  # the capture has ended
+        return
+    setattr(swap, attribute, stream)
+    if getattr(sys, name) is before:
+        setattr(sys, name, stream)
 
 
 def _split_logs(config: pytest.Config) -> None:

@@ -42,9 +42,11 @@ def requests(server: FaultServer) -> Counter[str]:
 class Held:
     """An echo that answers the first ``free`` requests at once and holds the others until it is opened."""
 
-    def __init__(self, server: FaultServer, free: int) -> None:
+    def __init__(self, server: FaultServer, free: int, beginning: str = "") -> None:
+        """Answer for ``server`` from now on; texts without ``beginning`` are never held nor counted."""
         self._server = server
         self._free = free
+        self._beginning = beginning
         self._count = 0
         self._lock = threading.Lock()
         self.answered: set[str] = set()
@@ -54,13 +56,13 @@ class Held:
 
     def __call__(self, messages: list[dict[str, Any]]) -> str:
         """Return the last message, now or later."""
+        text = str(messages[-1]["content"])
         with self._lock:
-            self._count += 1
-            is_free = self._count <= self._free
+            self._count += text.startswith(self._beginning)
+            is_free = self._count <= self._free or not text.startswith(self._beginning)
         while not is_free and not self.opened.wait(0.02):
             if self._server.closing.is_set():
                 break
-        text = str(messages[-1]["content"])
         self.answered.add(text)
         return text
 
