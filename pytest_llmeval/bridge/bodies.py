@@ -26,12 +26,13 @@ from pytest_llmeval.bridge.items import PARAM, param_of
 from pytest_llmeval.bridge.output import OUTPUT, CaseOutput, keep_apart
 from pytest_llmeval.core.errors import CaseError
 
-__all__ = ["BodiesAhead", "arguments_of", "is_async"]
+__all__ = ["BodiesAhead", "arguments_of", "body_of", "is_async"]
 
 _OURS = frozenset({*FIXTURE_NAMES, *(f"llmeval_{name}" for name in FIXTURE_NAMES)})
 _HOME = "pytest_llmeval.bridge.fixtures"
 _PURE = "pure"
 _SHARED = "shared"
+_Function = Callable[..., Coroutine[Any, Any, None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,11 +82,11 @@ class BodiesAhead:
         return body.run if body is not None else None
 
     def why_in_turn(self, item: pytest.Item) -> str:
-        """Return why a body was not run ahead; an empty text where nothing forbids it."""
+        """Return why a body was not run ahead."""
         if self._obstacle:
             return self._obstacle
         need = self._need(item)
-        return "" if need in (_PURE, _SHARED) else need
+        return {_PURE: "xdist named it late", _SHARED: "first of its function"}.get(need, need)
 
     def advance(self, item: pytest.Item | None = None) -> None:
         """Start bodies behind ``item``, whose turn it is; behind None, from the first on."""
@@ -109,8 +110,10 @@ class BodiesAhead:
         body = self._started.get(item)
         self.advance(item)
         if body is None:
-            run.turn = self.why_in_turn(item) or "first of its function"
-            self._calls.loop.run(item.obj(**arguments_of(item, item.funcargs)))
+            run.turn = self.why_in_turn(item)
+            function = body_of(item)
+            assert function is not None
+            self._calls.loop.run(function(**arguments_of(function, item.funcargs)))
             return
         start = time.monotonic()
         try:
@@ -139,8 +142,10 @@ class BodiesAhead:
         items = self._session.items
         queue = _worker_queue(self._session.config)
         if queue is not None:
-            with queue.lock() as indices:
-                return [items[index] for index in list(indices)[: self._window] if isinstance(index, int)]
+            with queue.torun.lock() as indices:
+                # The next one has left the queue already.
+                upcoming = [queue.nextitem_index, *list(indices)[: self._window]]
+            return [items[index] for index in upcoming if isinstance(index, int)]
         if item is not None:
             self._index = items.index(item, max(self._index, 0))
         return items[self._index + 1 : self._index + 1 + self._window]
@@ -160,7 +165,9 @@ class BodiesAhead:
         values = {**shared, **_fixture_values(run, model)}
         context = contextvars.copy_context()
         context.run(OUTPUT.set, output)
-        result = self._calls.loop.submit(_within(context, _body(item, values, model, run)))
+        function = body_of(item)  # now: in its turn another plugin may have put something else in its place
+        assert function is not None
+        result = self._calls.loop.submit(_within(context, _body(function, values, model, run)))
         self._started[item] = _Body(run=run, result=result, output=output)
 
     def _need(self, item: pytest.Item) -> str:
@@ -176,26 +183,42 @@ async def _within(context: contextvars.Context, coroutine: Coroutine[Any, Any, N
     await asyncio.get_running_loop().create_task(coroutine, context=context)
 
 
-async def _body(item: pytest.Function, values: dict[str, Any], model: CaseModel, run: CaseRun) -> None:
+async def _body(function: _Function, values: dict[str, Any], model: CaseModel, run: CaseRun) -> None:
     """Run a body, after the answer that it asks for as a fixture is there."""
     if run.reply is not None:
         values["response"] = values["llmeval_response"] = await model.respond_ahead()
-    await item.obj(**arguments_of(item, values))
+    await function(**arguments_of(function, values))
 
 
 def is_async(item: pytest.Item) -> bool:
-    """Whether the body of ``item`` is a coroutine function."""
-    return _is_coroutine_function(getattr(item, "function", None))
+    """Whether the body of ``item`` is a coroutine function that this plugin runs."""
+    return body_of(item) is not None and not _is_anyios(item)
+
+
+def body_of(item: pytest.Item) -> _Function | None:
+    """Return the coroutine function that is the body of ``item``; None where it has another kind of body.
+
+    While a test runs, pytest-asyncio puts a function in its place that runs it on a loop of its own.
+    """
+    function = getattr(item, "obj", None)
+    if getattr(function, "__globals__", {}).get("__name__") == "pytest_asyncio.plugin":
+        function = getattr(function, "__wrapped__", None)
+    return function if _is_coroutine_function(getattr(function, "__func__", function)) else None
 
 
 _is_coroutine_function = functools.lru_cache(maxsize=64)(inspect.iscoroutinefunction)
 """Asked of every item, of which there are thousands to a function."""
 
 
-def arguments_of(item: pytest.Function, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return those of ``values`` that the body of ``item`` takes."""
-    names = inspect.signature(item.obj).parameters
-    return {name: values[name] for name in names if name in values}
+def _is_anyios(item: pytest.Item) -> bool:
+    """Whether a test asks for anyio by its mark or its arguments; a mode of anyio does not count."""
+    named = inspect.signature(getattr(item, "obj")).parameters  # noqa: B009
+    return item.get_closest_marker("anyio") is not None or "anyio_backend" in named
+
+
+def arguments_of(function: _Function, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of ``values`` that ``function`` takes."""
+    return {name: values[name] for name in inspect.signature(function).parameters if name in values}
 
 
 def _fixture_values(run: CaseRun, model: CaseModel) -> dict[str, Any]:
@@ -226,17 +249,20 @@ def _need_of(item: pytest.Item) -> str:
         if name == PARAM or name in ("request",) or (not chosen and name in params):
             is_shared = is_shared or name in params and name != PARAM
             continue
-        if name == "anyio_backend":
-            return "anyio runs it"
         if not chosen:
             return f"fixture {name!r} is made by hand"
-        if name in _OURS and chosen[-1].func.__module__ == _HOME:
+        if (name in _OURS and chosen[-1].func.__module__ == _HOME) or _is_asyncios(name, chosen[-1]):
             continue
         why = _why_not_shared(name, chosen[-1])
         if why:
             return why
         is_shared = True
     return _SHARED if is_shared else _PURE
+
+
+def _is_asyncios(name: str, definition: Any) -> bool:
+    """Whether a fixture is the loop that pytest-asyncio makes for each test and that no body of ours runs on."""
+    return name.endswith("_scoped_runner") and definition.func.__module__ == "pytest_asyncio.plugin"
 
 
 def _why_not_shared(name: str, definition: Any) -> str:
@@ -257,14 +283,13 @@ def _group_of(item: pytest.Item) -> tuple[Any, ...]:
 
 
 def _worker_queue(config: pytest.Config) -> Any:
-    """Return the indices that an xdist worker was given and has not begun; None elsewhere.
+    """Return what holds the indices that an xdist worker was given and has not begun; None elsewhere.
 
-    xdist shows them nowhere else; without that attribute bodies run in their turn.
+    xdist shows them nowhere else; without these attributes bodies run in their turn.
     """
     if not hasattr(config, "workerinput"):
         return None
     for plugin in config.pluginmanager.get_plugins():
-        queue = getattr(plugin, "torun", None)
-        if hasattr(queue, "lock"):
-            return queue
+        if hasattr(getattr(plugin, "torun", None), "lock") and hasattr(plugin, "nextitem_index"):
+            return plugin
     return None

@@ -51,6 +51,7 @@ class EngineRoom:
         self._embedded = EmbeddedModel()
         self._limiter = Limiter(Limits(max_connections=settings.max_connections, rpm=settings.rpm, tpm=settings.tpm))
         self._engine: Engine | None = None
+        self._counts = CallCounts()
         self._switchboard: Switchboard | None = None
         self._journal: SqliteJournal | None = None
         self._run: Run | None = None
@@ -82,7 +83,7 @@ class EngineRoom:
     @property
     def counts(self) -> CallCounts:
         """How the calls were answered."""
-        return self._engine.counts if self._engine is not None else CallCounts()
+        return self._counts
 
     @property
     def requests(self) -> int:
@@ -136,6 +137,7 @@ class EngineRoom:
             cache=settings.cache,
             on_fault=on_fault,
         )
+        self._counts = self._engine.counts  # wanted when the engine is gone
         self._calls.asker = self._engine
         if self._socket is not None:
             self._socket.parent.mkdir(mode=0o700)

@@ -72,7 +72,7 @@ class CollectionFacts:
     @property
     def worth_telling(self) -> bool:
         """Whether there is anything to report at all."""
-        return bool(self.selected or self.waiting or self.problems or self.notes)
+        return bool(self.is_run or self.waiting or self.problems or self.notes)
 
     def to_json(self) -> str:
         """Return the facts as one ASCII text."""

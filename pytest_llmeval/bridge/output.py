@@ -6,9 +6,7 @@ context in which it runs says whose text it is.
 
 import functools
 import logging
-import operator
 import sys
-from collections.abc import Callable
 from contextvars import ContextVar
 from io import StringIO
 from typing import Any
@@ -34,7 +32,6 @@ class CaseOutput:
             item.add_report_section("call", name, text.getvalue())
 
 
-_SWAPPED = ("tmpfile", "_old")
 OUTPUT: ContextVar[CaseOutput | None] = ContextVar("llmeval_output", default=None)
 """Where the running body writes; None in everything that is no body running ahead."""
 
@@ -42,14 +39,19 @@ OUTPUT: ContextVar[CaseOutput | None] = ContextVar("llmeval_output", default=Non
 class _Stream:
     """A text stream that hands over to the case of the running body, else to the stream it stands for."""
 
-    def __init__(self, name: str, stream: Any) -> None:
-        self.llmeval_stream = stream
+    def __init__(self, stream: Any, name: str) -> None:
+        self._llmeval_stream = stream
         self._llmeval_name = name
+
+    @property
+    def __class__(self) -> Any:
+        """The class of the stream it stands for: pytest asserts that of its own."""
+        return type(self._llmeval_stream)
 
     def write(self, text: str) -> int:
         """Write ``text`` where it belongs."""
         output = OUTPUT.get()
-        written: int = self.llmeval_stream.write(text) if output is None else output.write(self._llmeval_name, text)
+        written: int = self._llmeval_stream.write(text) if output is None else output.write(self._llmeval_name, text)
         return written
 
     def writelines(self, lines: Any) -> None:
@@ -58,7 +60,7 @@ class _Stream:
             self.write(line)
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.llmeval_stream, name)
+        return getattr(self._llmeval_stream, name)
 
 
 class _LogSplit(logging.Filter):
@@ -83,30 +85,30 @@ def keep_apart(config: pytest.Config) -> bool:
     """Let texts of bodies running ahead go to their cases from now on; return False where this cannot be done."""
     manager = config.pluginmanager.getplugin("capturemanager")
     capturing: Any = getattr(manager, "_global_capturing", None)
-    swaps = []
-    for stream in ("out", "err"):
+    for name, stream in (("stdout", "out"), ("stderr", "err")):
         capture: Any = getattr(capturing, stream, None)
         # With --capture=fd the stream of sys is swapped by an object of its own within.
         swap: Any = getattr(capture, "syscapture", capture)
-        if not all(hasattr(swap, attribute) for attribute in _SWAPPED):
+        if not all(hasattr(swap, attribute) for attribute in ("tmpfile", "_old")):
             return False
-        swaps.append(swap)
-    for swap, name in zip(swaps, ("stdout", "stderr"), strict=True):
-        _swap(swap, name, functools.partial(_Stream, name))
-        config.add_cleanup(functools.partial(_swap, swap, name, operator.attrgetter("llmeval_stream")))
+        if not isinstance(swap.tmpfile, _Stream):
+            for attribute in ("tmpfile", "_old"):
+                stream = getattr(swap, attribute)
+                split = _Stream(stream, name)
+                _put(swap, attribute, name, split)
+                config.add_cleanup(functools.partial(_put, swap, attribute, name, stream))
     _split_logs(config)
     return True
 
 
-def _swap(swap: Any, name: str, change: Callable[[Any], Any]) -> None:
-    """Change the streams between which pytest swaps, and the one that is in place now."""
-    current = getattr(sys, name)
-    for attribute in _SWAPPED:
-        stream = getattr(swap, attribute)
-        changed = change(stream)
-        setattr(swap, attribute, changed)
-        if stream is current:
-            setattr(sys, name, changed)
+def _put(swap: Any, attribute: str, name: str, stream: Any) -> None:
+    """Let ``stream`` stand where a capture keeps its own or that of the terminal; in ``sys`` too, if that is there."""
+    before = getattr(swap, attribute, None)
+    if before is None:  # the capture has ended
+        return
+    setattr(swap, attribute, stream)
+    if getattr(sys, name) is before:
+        setattr(sys, name, stream)
 
 
 def _split_logs(config: pytest.Config) -> None:

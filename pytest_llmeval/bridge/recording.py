@@ -1,5 +1,6 @@
 """Recording a run in the process that the user started: every finished case, the gate, the exit status, the summary."""
 
+import contextlib
 import textwrap
 from collections.abc import Generator
 from typing import Any
@@ -24,7 +25,15 @@ from pytest_llmeval.bridge.settings import Settings
 from pytest_llmeval.core.errors import ErrorKind, StoreError, UserError
 from pytest_llmeval.core.gate import GateResult, judge
 from pytest_llmeval.core.rules import Thresholds
-from pytest_llmeval.core.status import UNMEASURABLE, exit_status, is_decided, is_unmeasurable, on_inconclusive
+from pytest_llmeval.core.status import (
+    UNMEASURABLE,
+    exit_status,
+    is_decided,
+    is_unmeasurable,
+    on_inconclusive,
+    stored_status,
+    worse_status,
+)
 from pytest_llmeval.core.transport import load_case, load_key
 from pytest_llmeval.core.types import CaseKey, CaseRecord
 from pytest_llmeval.reports.run_text import not_judged_lines, run_lines, spending_lines
@@ -77,6 +86,7 @@ class Recorder:
         self._money_errors = False
         self._gate: GateResult | None = None
         self._is_stopped = False
+        self._is_interrupted = False
         self._fault: str | None = None
         self._session: pytest.Session | None = None
 
@@ -144,10 +154,12 @@ class Recorder:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """Make no further call, take what the workers still have to tell, and wait a moment for what is paid."""
+        """Make no further call, wait a moment for what is paid, and take what the workers still have to tell."""
+        self._is_interrupted = True
         self._room.stop_soon(ErrorKind.INTERRUPTED, "interrupted")
-        late_reports(self._config)
-        self._room.drain()
+        with contextlib.suppress(KeyboardInterrupt):  # the second one ends the waiting
+            self._room.drain()
+            late_reports(self._config)
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
@@ -226,7 +238,7 @@ class Recorder:
             self._decided_failures += is_decided(key.suite, kind, self._thresholds)
 
     def _conclude(self, session: pytest.Session, store: SqliteStore) -> None:
-        natural = int(session.exitstatus)
+        natural = self._natural(session)
         self._is_stopped = self._was_stopped(session, natural)
         if not self._is_stopped:
             expected = {
@@ -241,7 +253,21 @@ class Recorder:
         session.exitstatus = status
         store.finish_run(self._row.id, self._end(status))
 
+    def _natural(self, session: pytest.Session) -> int:
+        """Return the status that pytest would end with, were it told of interrupts and of what ended before."""
+        if self._is_interrupted:  # a second one kept pytest from noting the first
+            return int(pytest.ExitCode.INTERRUPTED)
+        had_nothing_left = self._facts.done and session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED
+        return 0 if had_nothing_left else int(session.exitstatus)
+
     def _status(self, session: pytest.Session, natural: int) -> int:
+        status = self._own_status(session, natural)
+        if self._resumed is None or self._gate is None or self._store is None:
+            return status
+        cases = ((each.suite, each.outcome, each.error_kind) for each in self._store.judged_cases(self._row.id))
+        return worse_status(status, stored_status(self._gate, self._thresholds, cases))
+
+    def _own_status(self, session: pytest.Session, natural: int) -> int:
         return exit_status(
             natural,
             verdict=self._gate.verdict if self._gate is not None else "none",

@@ -114,7 +114,7 @@ class AsyncBodies:
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
         """Run the body of an async eval; leave every other test to pytest."""
         run = run_of(pyfuncitem)
-        if run is None or not is_async(pyfuncitem) or "anyio_backend" in pyfuncitem.funcargs:
+        if run is None or not is_async(pyfuncitem):
             return None
         assert self._runner.bodies is not None
         self._runner.bodies.run(pyfuncitem, run)

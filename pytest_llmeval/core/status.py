@@ -16,6 +16,7 @@ __all__ = [
     "is_unmeasurable",
     "on_inconclusive",
     "stored_status",
+    "worse_status",
 ]
 
 PASSED = 0
@@ -100,3 +101,15 @@ def stored_status(result: GateResult, rules: Thresholds, cases: Iterable[tuple[s
         only_decided_failures=False,
         money_errors=money,
     )
+
+
+def worse_status(one: int, other: int) -> int:
+    """Return which of two statuses of one run counts: a failure before unmeasurable, both before all others but 2 to 4.
+
+    Args:
+        one: of the session.
+        other: 0, 1 or 10, of all that its run holds.
+    """
+    if one not in (PASSED, FAILED, UNMEASURABLE, *_MILD):
+        return one
+    return next((status for status in (FAILED, UNMEASURABLE) if status in (one, other)), one)

@@ -97,6 +97,10 @@ class Engine:
         task = self._task(ask, name, ahead=False)
         try:
             return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if not task.cancelled():
+                raise
+            raise CallError("given up: the session ends", kind=ErrorKind.INTERRUPTED) from None
         finally:
             if task.done():  # a later ask of that name finds the answer in the journal
                 self._calls.pop((ask.case, name), None)
@@ -128,8 +132,9 @@ class Engine:
         return await self.turns.claim(total, most)
 
     async def ahead(self, ask: Ask, place: int) -> None:
-        """Begin the call of a place that was claimed; no case waits for it yet."""
-        self._task(ask, ask_name(ask), ahead=True)
+        """Begin the call of a place that was claimed, unless its case has asked meanwhile; none waits for it yet."""
+        if self.turns.is_open(place):
+            self._task(ask, ask_name(ask), ahead=True)
 
     def stop(self, kind: ErrorKind, message: str) -> None:
         """Make no further call, of any model; calls in flight may end, and their answers are kept."""
@@ -140,21 +145,30 @@ class Engine:
             self._budget_freed.set()
 
     async def drain(self, timeout_s: float) -> None:
-        """Wait for calls in flight, at most ``timeout_s`` seconds, so that what was paid is kept."""
+        """Wait for calls in flight, at most ``timeout_s`` seconds, so that what was paid is kept; give up the others.
+
+        Whoever waits for one of those is told so: a worker that waited on would keep the session from its end.
+        """
         pending = [task for task in self._calls.values() if not task.done()]
-        if pending and self._limiter.in_flight:
-            await asyncio.wait(pending, timeout=timeout_s)
+        try:
+            if pending and self._limiter.in_flight:
+                await asyncio.wait(pending, timeout=timeout_s)
+        finally:
+            self._give_up()
 
     async def aclose(self) -> None:
         """Give up what is in flight and close the models."""
         self.turns.close()
-        pending = [task for task in self._calls.values() if not task.done()]
-        for task in pending:
-            task.cancel()
-        await asyncio.gather(*pending, return_exceptions=True)
+        await asyncio.gather(*self._give_up(), return_exceptions=True)
         self._flush()
         for backend in self._backends.values():
             await backend.aclose()
+
+    def _give_up(self) -> "list[asyncio.Task[Response]]":
+        pending = [task for task in self._calls.values() if not task.done()]
+        for task in pending:
+            task.cancel()
+        return pending
 
     def _task(self, ask: Ask, name: str, *, ahead: bool) -> "asyncio.Task[Response]":
         task = self._calls.get((ask.case, name))

@@ -57,6 +57,10 @@ class Turns:
             self._open.discard(place)
             self._wake()
 
+    def is_open(self, place: int) -> bool:
+        """Whether ``place`` is claimed and its case has not asked yet."""
+        return place in self._open
+
     def give_back(self, places: list[int]) -> None:
         """Take back places that a process claimed and died before it used them."""
         for place in places:

@@ -1,0 +1,181 @@
+"""``--cache``: which answers of earlier runs serve again, and which never do (contract, section 3; rows S18, X16)."""
+
+import os
+import stat
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from tests.support.project import Project
+from tests.support.sessions import Held, Session, asked, wait_until
+
+ROWS = [{"id": f"r{n}", "input": f"q{n}"} for n in range(4)]
+BODY = "def test_echo(sample, response, score):\n    score.record('length', len(response.text))\n"
+PRICED = "models: {priced: {spec: '%s', prices: {input: 1, output: 1}}}\n"
+
+
+@pytest.fixture
+def warm(project: Project) -> Project:
+    """A project with one run, whose answers are numbered and cost something."""
+    numbers = iter(range(1000))
+    project.server.reply = lambda messages: f"{messages[-1]['content']} {next(numbers)}"
+    project.eval(BODY, ROWS)
+    project.write(models_yaml=PRICED % project.model)
+    project.model = "priced"
+    assert project.run("evals").ret == 0
+    assert len(project.server.ledger) == 4
+    return project
+
+
+def newest(project: Project) -> list[dict[str, Any]]:
+    """Return the cases of the newest run."""
+    return project.rows("SELECT * FROM cases WHERE run_id = ? ORDER BY sample_id", project.last_run()["id"])
+
+
+def test_used_answers_make_no_call_cost_nothing_and_keep_their_latency(warm: Project, dist_args: list[str]) -> None:
+    before = newest(warm)
+    warm.write(thresholds_yaml="version: 1\nsuites: {echo: {latency_s: {max_p95: 60}, length: {min: 1}}}\n")
+    assert all(row["cost_usd"] > 0 and not row["cached"] for row in before)
+    result = warm.run("evals", "--cache=use", *dist_args)
+    assert len(warm.server.ledger) == 4
+    after = newest(warm)
+    assert [(row["cached"], row["cost_usd"]) for row in after] == 4 * [(1, 0.0)]
+    assert [(row["response"], row["latency_s"]) for row in after] == [
+        (row["response"], row["latency_s"]) for row in before
+    ]
+    assert "4 answers from the cache" in " ".join(result.stdout.str().split())
+    verdicts = warm.rows("SELECT metric, n, verdict FROM verdicts WHERE run_id = ?", warm.last_run()["id"])
+    assert {row["metric"]: row["n"] for row in verdicts if row["metric"] != "error_rate"}["length"] == 4
+    assert {row["metric"]: row["verdict"] for row in verdicts}["latency_s"] != "pass"
+
+
+def test_without_the_option_every_run_makes_its_own_calls(warm: Project) -> None:
+    assert warm.run("evals").ret == 0
+    assert warm.run("evals", "--cache=off").ret == 0
+    assert len(warm.server.ledger) == 12
+
+
+def test_refreshed_answers_take_the_place_of_the_old_ones(warm: Project) -> None:
+    assert warm.run("evals", "--cache=refresh").ret == 0
+    assert len(warm.server.ledger) == 8
+    refreshed = [row["response"] for row in newest(warm)]
+    assert warm.run("evals", "--cache=use").ret == 0
+    assert [row["response"] for row in newest(warm)] == refreshed
+    assert len(warm.server.ledger) == 8
+
+
+def test_only_what_is_cached_is_had_and_nobody_is_asked(warm: Project, dist_args: list[str]) -> None:
+    assert warm.run("evals", "--cache=only", *dist_args).ret == 0
+    warm.eval(BODY, [*ROWS, {"id": "new", "input": "new"}])
+    result = warm.run("evals", "--cache=only", *dist_args)
+    assert result.ret == 10
+    assert len(warm.server.ledger) == 4
+    assert [(row["sample_id"], row["error_kind"]) for row in newest(warm) if row["outcome"] == "error"] == [
+        ("new", "not_cached")
+    ]
+
+
+def test_only_on_an_empty_database_is_unmeasurable(project: Project) -> None:
+    project.eval(BODY, ROWS)
+    result = project.run("evals", "--cache=only")
+    assert result.ret == 10
+    assert project.server.ledger == []
+    result.stdout.fnmatch_lines(["*4 cases without an answer: not_cached*"])
+
+
+def test_the_gate_says_what_missing_answers_come_to(warm: Project) -> None:
+    warm.eval(BODY, [*ROWS, {"id": "new", "input": "new"}])
+    rules = "version: 1\nsuites: {echo: {length: {min: 1}, settings: {max_error_rate: %s}}}\n"
+    warm.write(thresholds_yaml=rules % 0.5)
+    assert warm.run("evals", "--cache=only").ret == 0
+    warm.eval(BODY, [*ROWS, {"id": "new", "input": "new"}, {"id": "newer", "input": "newer"}])
+    warm.write(thresholds_yaml=rules % 0.1)
+    assert warm.run("evals", "--cache=only").ret == 10
+
+
+def test_equal_requests_of_one_run_are_one_call(project: Project, dist_args: list[str]) -> None:
+    """While the first is in flight the others wait for it, and they cost nothing."""
+    project.eval(BODY, [{"id": f"r{n}", "input": "the same"} for n in range(6)])
+    assert project.run("evals", "--cache=use", *dist_args).ret == 0
+    assert len(project.server.ledger) == 1
+    assert Counter(row["cached"] for row in newest(project)) == {0: 1, 1: 5}
+
+
+def test_epochs_are_questions_of_their_own(warm: Project) -> None:
+    assert warm.run("evals", "--cache=use", "--epochs=3").ret == 0
+    assert len(warm.server.ledger) == 4 + 8
+    assert warm.run("evals", "--cache=use", "--epochs=3").ret == 0
+    assert len(warm.server.ledger) == 12
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda p: p.eval(BODY, ROWS, marker="prompt='Say {input}'"),
+        lambda p: p.eval(BODY, ROWS, marker="params={'temperature': 1}"),
+        lambda p: setattr(p, "model", p.server.spec("other")),
+        lambda p: setattr(p, "model", p.server.spec("echo").replace("127.0.0.1", "localhost")),
+    ],
+    ids=["prompt", "params", "model", "address"],
+)
+def test_whatever_decides_an_answer_is_in_its_key(warm: Project, change: Any) -> None:
+    change(warm)
+    assert warm.run("evals", "--cache=use").ret == 0
+    assert len(warm.server.ledger) == 8
+
+
+@pytest.mark.parametrize(("model", "status"), [("fault-status-400", 1), ("fault-body-refusal", 0)])
+def test_errors_and_refusals_are_asked_again(project: Project, model: str, status: int) -> None:
+    project.eval(BODY, ROWS[:2])
+    project.model = project.server.spec(model)
+    for count in (2, 4):
+        assert project.run("evals", "--cache=use").ret == status
+        assert len(project.server.ledger) == count
+
+
+@pytest.mark.parametrize(
+    "damage",
+    ["response = 'better'", "detail = '{}'", "checksum = NULL", "request = '{}'", "detail = 'not JSON'"],
+)
+def test_a_damaged_entry_is_a_miss(warm: Project, damage: str) -> None:
+    import contextlib
+    import sqlite3
+
+    with contextlib.closing(sqlite3.connect(warm.root / ".llmeval" / "llmeval.db")) as database, database:
+        database.execute(f"UPDATE calls SET {damage} WHERE json_extract(request, '$.messages[0].content') = 'q2'")
+    assert warm.run("evals", "--cache=use").ret == 0
+    assert asked(warm.server)[4:] == ["q2"]
+
+
+def test_a_second_call_of_a_case_has_its_own_answer(project: Project) -> None:
+    """The same request twice in one body is two questions, in each run."""
+    numbers = iter(range(1000))
+    project.server.reply = lambda messages: str(next(numbers))
+    project.eval(
+        "async def test_echo(model):\n    first, second = await model.generate('x'), await model.generate('x')\n"
+        "    assert first.text != second.text\n",
+        ROWS[:1],
+    )
+    for _ in range(2):
+        assert project.run("evals", "--cache=use").ret == 0
+        assert len(project.server.ledger) == 2
+
+
+def test_files_are_their_owners_alone(project: Project) -> None:
+    """Database and journal alike, whatever the umask says."""
+    project.eval(BODY, ROWS)
+    held = Held(project.server, 2)
+    old = os.umask(0)
+    try:
+        with Session(project, "-p", "no:xdist") as session:
+            wait_until(lambda: len(project.server.ledger) == 4, "all are asked")
+            folder = project.root / ".llmeval"
+            modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir() if path.name[0] != "."}
+            held.open()
+            assert session.end() == 0
+    finally:
+        os.umask(old)
+    assert len(modes) >= 4
+    assert set(modes.values()) == {0o600}
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700

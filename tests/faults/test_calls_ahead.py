@@ -1,0 +1,192 @@
+"""Responses are requested before their cases run: in order, each once, within the limits (contract, sections 1 and 3)."""
+
+from collections import Counter
+
+import pytest
+
+from tests.support.project import Project, jsonl
+from tests.support.sessions import Held, Session, asked, requests, wait_until
+
+COUNT = 24
+ROWS = [{"id": f"r{n:02}", "input": f"q{n:02}"} for n in range(COUNT)]
+TEXTS = [row["input"] for row in ROWS]
+ECHO = "def test_echo(sample, response):\n    assert response.text == sample.input\n"
+DISTRIBUTIONS = {
+    "plain": ["-p", "no:xdist"],
+    "n0": ["-n0"],
+    "load": ["-n2"],
+    "loadfile": ["-n2", "--dist=loadfile"],
+    "loadscope": ["-n2", "--dist=loadscope"],
+    "loadgroup": ["-n2", "--dist=loadgroup"],
+    "worksteal": ["-n2", "--dist=worksteal"],
+}
+
+
+def test_requests_leave_in_the_order_of_collection(project: Project) -> None:
+    project.eval(ECHO, ROWS)
+    assert project.run("evals", "--max-connections=1").ret == 0
+    assert asked(project.server) == TEXTS
+
+
+@pytest.mark.parametrize("distribution", DISTRIBUTIONS)
+def test_each_row_is_asked_once_and_no_limit_is_passed(project: Project, distribution: str) -> None:
+    """Whoever runs which case: as many requests as rows, as many in flight as allowed, and no more."""
+    project.eval(ECHO, ROWS)
+    project.model = project.server.spec("fault-slow-25")
+    result = project.run("evals", "--max-connections=3", *DISTRIBUTIONS[distribution])
+    assert result.ret == 0
+    assert requests(project.server) == Counter(TEXTS)
+    assert project.server.max_in_flight == 3
+    assert f"{COUNT} requests, at most 3 in flight" in result.stdout.str()
+    assert project.cases() == dict.fromkeys((row["id"] for row in ROWS), "passed")
+    assert project.rows("SELECT DISTINCT attempts FROM cases") == [{"attempts": 1}]
+
+
+def test_dist_each_is_a_usage_error(project: Project) -> None:
+    project.eval(ECHO, ROWS)
+    result = project.run("evals", "--dist=each", "--tx=2*popen")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*--dist=each would make every call once in each worker*"])
+    assert project.server.ledger == []
+
+
+@pytest.mark.parametrize("dist", ["no:xdist", "n2"])
+def test_a_slow_body_holds_the_calls_behind_it_to_the_window(project: Project, dist: str) -> None:
+    """Twice as many as connections are asked ahead without xdist, four times as many over all workers with it."""
+    project.eval(
+        """
+        import pathlib
+        import time
+
+        def test_echo(sample, response):
+            while not pathlib.Path("go").exists():
+                time.sleep(0.005)
+        """,
+        [{"id": f"r{n:02}", "input": f"q{n:02}"} for n in range(60)],
+    )
+    text = (project.root / "evals" / "test_echo.py").read_text()
+    project.write(evals__test_echo_py=_imports_first(text))
+    window = 8 if dist == "no:xdist" else 16
+    with Session(project, "--max-connections=4", "-p", dist) if dist != "n2" else Session(
+        project, "--max-connections=4", "-n2"
+    ) as session:
+        wait_until(lambda: len(project.server.ledger) >= window, "the window is used")
+        with pytest.raises(AssertionError, match="not within"):
+            wait_until(lambda: len(project.server.ledger) > window + 2, "more is asked", longest_s=0.4)
+        (project.root / "go").touch()
+        assert session.end() == 0
+    assert len(project.server.ledger) == 60
+
+
+def _imports_first(text: str) -> str:
+    """Return a module with the imports of its body above the marker."""
+    lines = text.splitlines()
+    imports = [line for line in lines if line.startswith("import ")]
+    return "\n".join(dict.fromkeys([*imports, *(line for line in lines if line not in imports)])) + "\n"
+
+
+def test_cases_that_a_mark_may_skip_are_not_asked_ahead(project: Project, dist_args: list[str]) -> None:
+    project.eval(
+        ECHO,
+        [
+            {"id": "skipped", "input": "a", "marks": ["skip"]},
+            {"id": "run", "input": "b"},
+            {"id": "failing", "input": "c", "marks": ["xfail"]},
+        ],
+    )
+    result = project.run("evals", *dist_args)
+    result.assert_outcomes(skipped=1, passed=1, xpassed=1)
+    assert requests(project.server) == Counter("bc")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["evals", "-k", "r07 or r11"], ["q07", "q11"]),
+        (["evals/test_echo.py::test_echo[r05]"], ["q05"]),
+        (["evals", "--limit=3"], ["q00", "q01", "q02"]),
+        (["evals", "--deselect=evals/test_echo.py::test_echo[r00]", "--limit=3"], ["q01", "q02"]),
+    ],
+)
+def test_only_selected_cases_are_asked(project: Project, arguments: list[str], expected: list[str]) -> None:
+    project.eval(ECHO, ROWS)
+    assert project.run(*arguments).ret == 0
+    assert sorted(asked(project.server)) == expected
+
+
+def test_lf_asks_for_the_failed_ones_alone(project: Project, dist_args: list[str]) -> None:
+    project.eval("def test_echo(sample, response):\n    assert sample.id != 'r03'\n", ROWS[:6])
+    assert project.run("evals", *dist_args).ret == 1
+    project.server.ledger.clear()
+    result = project.run("evals", "--lf", *dist_args)
+    assert asked(project.server) == ["q03"]
+    result.assert_outcomes(failed=1)
+
+
+@pytest.mark.parametrize("dist", [["-p", "no:xdist"], ["-n0"]])
+def test_x_stops_the_calls_within_the_window(project: Project, dist: list[str]) -> None:
+    project.eval("def test_echo(response):\n    assert False\n", ROWS)
+    result = project.run("evals", "-x", "--max-connections=2", *dist)
+    assert result.ret == 1
+    assert 1 <= len(project.server.ledger) <= 5
+    assert project.last_run()["status"] == "interrupted"
+    assert project.rows("SELECT count(*) AS n FROM cases") == [{"n": 1}]
+    assert len(project.rows("SELECT * FROM calls WHERE status = 'ok'")) >= 1
+
+
+def test_a_debugger_sees_the_case_it_stopped_in(project: Project) -> None:
+    project.eval(
+        "async def test_echo(sample, response):\n    assert sample.id != 'r01', 'stop here'\n", ROWS[:4]
+    )
+    project.write(conftest_py="import pdb\n\npdb.Pdb.interaction = lambda self, *a: print('at', self.__class__.__name__)\n")
+    result = project.run("evals", "--pdb", "-p", "no:xdist", inside=False)
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*stop here*", "*entering PDB*"])
+    assert "0 ran ahead, 4 in their turn (--pdb: 4)" in result.stdout.str()
+    assert requests(project.server) == Counter(TEXTS[:4])
+
+
+def test_two_suites_and_two_models_share_one_order_and_one_limit(project: Project) -> None:
+    project.write(
+        data__rows_jsonl=jsonl(*ROWS[:6]),
+        evals__test_both_py="""
+        import pytest
+
+        @pytest.mark.llmeval("data/rows.jsonl")
+        def test_one(sample, response):
+            assert response.text == sample.input
+
+        @pytest.mark.llmeval("data/rows.jsonl")
+        async def test_two(sample, response):
+            assert response.text == sample.input
+        """,
+    )
+    other = f"--model={project.server.spec('other')}"
+    assert project.run("evals", other, "--max-connections=2", "-n2").ret == 0
+    assert Counter((entry.model, text) for entry, text in zip(project.server.ledger, asked(project.server), strict=True)) == {
+        (model, text): 2 for model in ("echo", "other") for text in TEXTS[:6]
+    }
+    assert project.server.max_in_flight == 2
+
+
+def test_a_case_says_how_long_it_waited_for_its_answer(project: Project, dist_args: list[str]) -> None:
+    """Its duration in reports is that of a pytest item; what of it was waiting stands beside it."""
+    project.eval(ECHO, ROWS[:2])
+    project.model = project.server.spec("fault-slow-120")
+    assert project.run("evals", "--junitxml=out.xml", "--max-connections=1", *dist_args).ret == 0
+    waits = project.rows("SELECT waited_s, latency_s FROM cases ORDER BY sample_id")
+    assert sum(row["waited_s"] for row in waits) > 0.1
+    assert all(row["latency_s"] >= 0.12 for row in waits)
+    assert (project.root / "out.xml").read_text().count('<property name="llmeval_wait_s"') == 2
+
+
+def test_answers_that_wait_are_no_reason_to_hold_a_case_that_needs_none(project: Project) -> None:
+    """A case without a call runs at once, though the server holds the calls of those behind it."""
+    project.eval("def test_echo(response):\n    pass\n", ROWS[:2], name="slow")
+    project.eval("def test_free(sample):\n    __import__('pathlib').Path('free.txt').touch()\n", ROWS[:2], name="free")
+    held = Held(project.server, 0)
+    with Session(project, "-p", "no:xdist") as session:
+        wait_until(lambda: len(project.server.ledger) == 2, "both are asked")
+        wait_until(lambda: (project.root / "free.txt").exists(), "the free cases run")
+        held.open()
+        assert session.end() == 0

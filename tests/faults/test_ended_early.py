@@ -1,0 +1,143 @@
+"""Sessions that are told to end, or are killed: what was paid is kept and never paid again (rows P5 to P12, C1)."""
+
+import signal
+import time
+
+import pytest
+
+from tests.support.project import Project
+from tests.support.sessions import Held, Session, requests, shown_status, wait_until
+
+COUNT = 40
+FREE = 12
+ROWS = [{"id": f"r{n:02}", "input": f"q{n:02}"} for n in range(COUNT)]
+SYNC = "def test_echo(sample, response):\n    assert response.text == sample.input\n"
+ASYNC = "async def test_echo(sample, model):\n    assert (await model.generate()).text == sample.input\n"
+SLOTS = "--max-connections=4"
+
+
+@pytest.fixture
+def held(project: Project) -> Held:
+    """A project whose server answers the first few requests and then holds all."""
+    project.eval(SYNC, ROWS)
+    return Held(project.server, FREE)
+
+
+def wait_for_stall(project: Project, held: Held) -> None:
+    """Return once the free answers are recorded as far as they can be, and the slots are full of held requests."""
+    wait_until(lambda: len(project.server.ledger) >= FREE + 4, "all slots are in use")
+    wait_until(lambda: (project.root / ".llmeval" / "llmeval.db").exists(), "the database is there")
+    wait_until(lambda: len(project.cases()) >= FREE - 2, "finished cases are recorded")
+
+
+def assert_nothing_is_paid_twice(project: Project, held: Held) -> None:
+    """Resume the run, and fail where an answer that had come is asked for again or a case is missing."""
+    before = requests(project.server)
+    answered = set(held.answered)
+    run_id = project.last_run()["id"]
+    held.open()
+    result = project.run("evals", "--resume=last", model="", inside=False)
+    assert result.ret == 0, result.stdout.str()
+    again = [text for text, count in requests(project.server).items() if text in before and count > before[text]]
+    assert len(again) <= 4  # they were in flight
+    assert not set(again) & answered
+    assert project.cases() == dict.fromkeys((row["id"] for row in ROWS), "passed")
+    assert [row["id"] for row in project.rows("SELECT id FROM runs")] == [run_id]
+    assert (project.last_run()["status"], project.last_run()["exit_code"]) == ("finished", 0)
+
+
+@pytest.mark.parametrize(
+    ("number", "everybody", "dist"),
+    [
+        (signal.SIGINT, False, "no:xdist"),
+        (signal.SIGINT, False, "n2"),
+        (signal.SIGINT, True, "n2"),
+        (signal.SIGTERM, False, "no:xdist"),
+        (signal.SIGTERM, False, "n2"),
+        (signal.SIGHUP, False, "no:xdist"),
+    ],
+)
+def test_a_session_told_to_end_keeps_what_is_paid_and_asks_no_more(
+    project: Project, held: Held, number: int, everybody: bool, dist: str
+) -> None:
+    """Whichever signal, to the first process or to all: status 2, nothing asked later, nothing left running."""
+    with Session(project, SLOTS, "-p", dist) if dist != "n2" else Session(project, SLOTS, "-n2") as session:
+        wait_for_stall(project, held)
+        told = time.monotonic()
+        (session.interrupt_all if everybody else session.interrupt)(number)
+        time.sleep(0.3)  # the answers in flight come while the session ends
+        held.open()
+        assert session.end() == 2, session.text
+    assert [entry for entry in project.server.ledger if entry.time_s > told + 1] == []
+    assert shown_status(project) == "interrupted"
+    assert (project.last_run()["exit_code"], project.last_run()["verdict"]) == (2, "none")
+    assert "--resume" in session.text
+    assert_nothing_is_paid_twice(project, held)
+
+
+def test_answers_that_do_not_come_keep_no_worker_and_no_session_from_its_end(project: Project, held: Held) -> None:
+    """xdist would wait 10 s for a worker that waits for an answer; a job that is cancelled has 10 s in all."""
+    with Session(project, SLOTS, "-n2") as session:
+        wait_for_stall(project, held)
+        session.interrupt()
+        assert session.end(timeout_s=7.5) == 2, session.text
+    assert shown_status(project) == "interrupted"
+    assert_nothing_is_paid_twice(project, held)
+
+
+@pytest.mark.parametrize("dist", ["no:xdist", "n2"])
+def test_a_second_interrupt_ends_the_waiting_and_the_run_is_none_that_finished(project: Project, held: Held, dist: str) -> None:
+    with Session(project, SLOTS, "-p", dist) if dist != "n2" else Session(project, SLOTS, "-n2") as session:
+        wait_for_stall(project, held)
+        session.interrupt()
+        time.sleep(0.3)
+        session.interrupt()
+        assert session.end(timeout_s=5) == 2, session.text
+    assert shown_status(project) == "interrupted"
+    assert_nothing_is_paid_twice(project, held)
+
+
+def test_a_session_in_the_background_of_a_script_ends_with_sigterm(project: Project, held: Held) -> None:
+    """There Ctrl-C is ignored from the start, as a shell does it for ``pytest &``."""
+    with Session(project, SLOTS, "-p", "no:xdist", shell="trap '' INT; exec $RUN") as session:
+        wait_for_stall(project, held)
+        session.interrupt(signal.SIGINT)
+        time.sleep(0.2)
+        assert session.process.poll() is None
+        session.interrupt(signal.SIGTERM)
+        assert session.end() == 2, session.text
+    assert shown_status(project) == "interrupted"
+
+
+@pytest.mark.parametrize(("everybody", "dist"), [(True, "no:xdist"), (True, "n2"), (False, "n2")])
+def test_a_killed_session_leaves_every_answer_that_came(
+    project: Project, held: Held, everybody: bool, dist: str
+) -> None:
+    """Killed, no process can do anything more; workers whose controller is killed end by themselves."""
+    with Session(project, SLOTS, "-p", dist) if dist != "n2" else Session(project, SLOTS, "-n2") as session:
+        wait_for_stall(project, held)
+        (session.interrupt_all if everybody else session.interrupt)(signal.SIGKILL)
+        assert session.end(timeout_s=5) == -signal.SIGKILL
+    assert shown_status(project) == "crashed"
+    assert_nothing_is_paid_twice(project, held)
+
+
+def test_a_cancelled_job_of_github_actions_stops_paying(project: Project) -> None:
+    """The step's shell alone is told, and ends; pytest learns of nothing but that its parent is gone."""
+    rows = [{"id": f"r{n:03}", "input": f"q{n}"} for n in range(400)]
+    project.eval(SYNC, rows)
+    project.model = project.server.spec("fault-slow-20")
+    with Session(
+        project, "--max-connections=1", "-n2", shell="$RUN; true", environ={"GITHUB_ACTIONS": "true"}
+    ) as session:
+        wait_until(lambda: len(project.server.ledger) > 5, "calls are made")
+        session.interrupt(signal.SIGINT)
+        time.sleep(0.3)
+        session.interrupt(signal.SIGTERM)
+        session.process.wait(5)
+        ended = time.monotonic()
+        session.end()
+    assert [entry for entry in project.server.ledger if entry.time_s > ended + 1] == []
+    assert 5 < len(project.server.ledger) < 150
+    assert shown_status(project) == "interrupted"
+    assert len(project.cases()) >= len(project.server.ledger) - 6

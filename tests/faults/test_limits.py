@@ -1,0 +1,207 @@
+"""What a server refuses or delays: how often it is asked, and what the run comes to (rows N1 to N12, N17, N18)."""
+
+import time
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from tests.support.project import Project
+from tests.support.sessions import requests
+
+ROWS = [{"id": f"r{n:02}", "input": f"q{n:02}"} for n in range(50)]
+ECHO = "def test_echo(sample, response):\n    assert response.text == sample.input\n"
+NO_KEY = "sk-canary-0123456789abcdef"
+
+
+@pytest.fixture
+def shortest_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pauses that are drawn at random are as short as they may be: none; what a server asks for is kept."""
+    monkeypatch.setattr("pytest_llmeval.models.retry._between", lambda low, high: low)
+
+
+def ask(project: Project, *models: str, rows: int = 1, arguments: tuple[str, ...] = ()) -> dict[str, dict[str, Any]]:
+    """Run one row or more with each of ``models``; return the first case of each."""
+    project.eval(ECHO, ROWS[:rows])
+    others = [f"--model={project.server.spec(model)}" for model in models[1:]]
+    project.run("evals", *others, *arguments, model=project.server.spec(models[0]))
+    return {row["model"]: row for row in project.rows("SELECT * FROM cases ORDER BY sample_id DESC")}
+
+
+def times_of(project: Project, model: str) -> list[float]:
+    """Return when a model was asked."""
+    return [entry.time_s for entry in project.server.ledger if entry.model == model]
+
+
+@pytest.mark.usefixtures("shortest_pauses")
+def test_faults_that_pass_cost_attempts_and_nothing_else(project: Project) -> None:
+    """One session over many models: each fault counts its own requests."""
+    passing = {
+        "fault-status-429-1-after-1": 2,
+        "fault-status-429-2": 3,
+        "fault-status-503-2": 3,
+        "fault-status-408-1": 2,
+        "fault-status-409-1": 2,
+        "fault-status-500-5": 6,
+        "fault-rst-1": 2,
+        "fault-close-2": 3,
+        "fault-truncate-1": 2,
+        "fault-chunkcut-1": 2,
+        "fault-body-badjson-1": 2,
+        "fault-sse-cut-1": 2,
+        **{f"fault-status-429-1-after-{when}": 2 for when in ("minus1", "nan", "inf", "abc", "1e999", "datepast")},
+    }
+    cases = ask(project, *passing)
+    assert {name: (row["outcome"], row["attempts"]) for name, row in cases.items()} == {
+        name: ("passed", attempts) for name, attempts in passing.items()
+    }
+    assert Counter(entry.model for entry in project.server.ledger) == passing
+    first, second = times_of(project, "fault-status-429-1-after-1")
+    assert 1.0 <= second - first < 3
+    assert all(row["latency_s"] < 1 for row in cases.values())  # pauses are none of the model's time
+
+
+@pytest.mark.usefixtures("shortest_pauses")
+def test_faults_that_stay_end_the_row_after_so_many_requests(project: Project) -> None:
+    staying = {
+        "fault-status-500": (6, "server_error"),
+        "fault-status-429": (6, "rate_limited"),
+        "fault-rst": (6, "connection"),
+        "fault-truncate": (6, "connection"),
+        "fault-nohttp": (6, "connection"),
+        "fault-status-400": (1, "bad_request"),
+        "fault-status-404": (1, "bad_request"),
+        "fault-status-422": (1, "bad_request"),
+        "fault-status-429-9-after-3600": (1, "rate_limited"),
+        "fault-status-429-9-after-datefar": (1, "rate_limited"),
+    }
+    start = time.monotonic()
+    cases = ask(project, *staying)
+    assert time.monotonic() - start < 15
+    assert {name: (row["attempts"], row["error_kind"]) for name, row in cases.items()} == staying
+    assert Counter(entry.model for entry in project.server.ledger) == {name: n for name, (n, _) in staying.items()}
+    assert "3600" in cases["fault-status-429-9-after-3600"]["error"]
+    assert "fault 404" in cases["fault-status-404"]["error"]
+    assert {row["outcome"] for row in cases.values()} == {"error"}
+    assert project.rows("SELECT * FROM scores") == []
+
+
+def test_a_deadline_is_for_the_whole_call(project: Project) -> None:
+    """Neither silence nor a byte now and then holds a row longer, and good rows stay good."""
+    start = time.monotonic()
+    cases = ask(project, "echo", "fault-hang", "fault-drip-20", "fault-sse-stall", arguments=("--timeout-s=1",))
+    assert time.monotonic() - start < 6
+    kinds = {name: (row["outcome"], row["error_kind"]) for name, row in cases.items()}
+    assert kinds == {
+        "echo": ("passed", None),
+        "fault-hang": ("error", "timeout"),
+        "fault-drip-20": ("error", "timeout"),
+        "fault-sse-stall": ("error", "timeout"),
+    }
+
+
+def test_waiting_for_a_connection_is_no_timeout(project: Project) -> None:
+    """Forty rows of 0.2 s over four connections take 2 s, and each has a second."""
+    cases = ask(project, "fault-slow-200", rows=40, arguments=("--max-connections=4", "--timeout-s=1"))
+    assert set(project.cases().values()) == {"passed"}
+    assert len(project.server.ledger) == 40
+    assert project.server.max_in_flight == 4
+    assert cases["fault-slow-200"]["latency_s"] < 1
+
+
+def test_a_row_that_waits_to_try_again_holds_no_connection(project: Project) -> None:
+    """With one connection those behind it are served during its pause, or its pause would hold all."""
+    project.eval(ECHO, ROWS[:4])
+    seen: list[str] = []
+
+    def reply(messages: list[dict[str, Any]]) -> str:
+        seen.append(messages[-1]["content"])
+        return str(messages[-1]["content"])
+
+    project.server.reply = reply
+    other = f"--model={project.server.spec('echo')}"
+    result = project.run("evals", other, "--max-connections=1", model=project.server.spec("fault-close-1"))
+    assert result.ret == 0
+    order = [(entry.model, entry.body["messages"][-1]["content"]) for entry in project.server.ledger]
+    assert len(order) == 12
+    again = [index for index, each in enumerate(order) if each in order[:index]]
+    assert order.index(("echo", "q00")) < again[-1]
+    assert project.server.max_in_flight == 1
+
+
+@pytest.mark.parametrize("fault", ["quota", "status-401", "status-403", "echoauth-401"])
+def test_a_refused_account_is_asked_no_more_and_the_run_is_unmeasurable(
+    project: Project, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    monkeypatch.setenv("LLMEVAL_API_KEY", NO_KEY)
+    project.eval(ECHO, ROWS)
+    result = project.run("evals", "--max-connections=4", model=project.server.spec(f"fault-{fault}"))
+    assert result.ret == 10
+    assert len(project.server.ledger) <= 4
+    kind = "quota" if fault == "quota" else "auth"
+    assert project.rows("SELECT error_kind, count(*) AS n FROM cases GROUP BY error_kind") == [
+        {"error_kind": kind, "n": 50}
+    ]
+    assert (project.last_run()["status"], project.last_run()["exit_code"]) == ("unmeasurable", 10)
+    text = result.stdout.str() + result.stderr.str()
+    assert f"50 cases without an answer: {kind}" in text
+    assert "Traceback" not in text and "_____" not in text
+    assert NO_KEY not in text and NO_KEY[:12] not in text
+    assert len(text.splitlines()) < 45
+
+
+@pytest.mark.parametrize("dist", ["-n0", "-n2"])
+def test_a_refused_account_ends_alike_in_every_distribution(project: Project, dist: str) -> None:
+    project.eval(ECHO, ROWS)
+    result = project.run("evals", "--max-connections=4", dist, model=project.server.spec("fault-quota"))
+    assert result.ret == 10
+    assert len(project.server.ledger) <= 4
+    assert set(project.cases().values()) == {"error"}
+    assert len(project.cases()) == 50
+
+
+def test_a_gated_suite_of_a_refused_account_is_unmeasurable_too(project: Project) -> None:
+    project.eval(ECHO, ROWS[:5])
+    project.write(thresholds_yaml="version: 1\nsuites: {echo: {pass_rate: {min: 0.1}, settings: {max_error_rate: 1.0}}}\n")
+    assert project.run("evals", model=project.server.spec("fault-status-401")).ret == 10
+    assert project.last_run()["verdict"] == "unmeasurable"
+
+
+def test_one_refused_account_leaves_another_alone(project: Project) -> None:
+    """Two addresses are two accounts."""
+    project.eval(ECHO, ROWS[:6])
+    other = f"--model=openai:echo@{project.server.url.replace('127.0.0.1', 'localhost')}"
+    result = project.run("evals", other, model=project.server.spec("fault-quota"))
+    assert result.ret == 10
+    found = project.rows("SELECT model, outcome, count(*) AS n FROM cases GROUP BY model, outcome ORDER BY model")
+    assert found == [
+        {"model": "echo", "outcome": "passed", "n": 6},
+        {"model": "fault-quota", "outcome": "error", "n": 6},
+    ]
+
+
+@pytest.mark.parametrize("dist", [["-p", "no:xdist"], ["-n2"]])
+def test_requests_a_minute_are_spaced_evenly(project: Project, dist: list[str]) -> None:
+    """600 a minute: a burst of one second's worth, ten, and then one each 0.1 s."""
+    project.eval(ECHO, ROWS[:20])
+    assert project.run("evals", "--rpm=600", *dist).ret == 0
+    times = [entry.time_s for entry in project.server.ledger]
+    assert len(times) == 20
+    assert 0.8 <= times[-1] - times[0] <= 3
+
+
+def test_a_server_that_refuses_a_rate_is_asked_by_fewer_at_once(project: Project) -> None:
+    """Each request over three in flight is refused; all rows are served in the end, in a bounded number of requests."""
+    project.eval(ECHO, ROWS[:30])
+    project.model = project.server.spec("fault-status-429-1-after-0.2")
+    result = project.run("evals", "--max-connections=16")
+    assert result.ret == 0
+    assert requests(project.server).total() == 60
+    assert set(project.cases().values()) == {"passed"}
+
+
+def test_a_closed_port_is_an_error_of_the_connection(project: Project, shortest_pauses: None) -> None:
+    project.eval(ECHO, ROWS[:2])
+    result = project.run("evals", model="openai:echo@http://127.0.0.1:9/v1")
+    assert result.ret == 1
+    assert project.rows("SELECT DISTINCT error_kind FROM cases") == [{"error_kind": "connection"}]

@@ -1,0 +1,102 @@
+"""Answers that are none: the kind of error in the database, never a score (rows N13 to N16, N19, N20)."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from tests.support.fault_server import FaultServer
+from tests.support.project import Project
+
+BODY = "def test_echo(sample, response, score):\n    score.exact(response, sample.input)\n"
+NO_COMPLETION = [
+    *("badjson", "empty", "html", "null", "list", "emptyobj", "nochoices", "nullchoices", "err200", "badutf8", "deep"),
+    *("bigint", "contentint", "contentlist", "nullcontent", "nullmessage", "toolcalls"),
+]
+ERRORS = {
+    **{f"fault-body-{name}": ("malformed_response", 2) for name in NO_COMPLETION},
+    "fault-badgzip": ("malformed_response", 2),
+    "fault-sse-bad": ("malformed_response", 2),
+    "fault-sse-errmid": ("malformed_response", 2),
+    "fault-sse-nodone": ("truncated_stream", 2),
+    "fault-sse-cut": ("connection", 6),
+    "fault-chunkcut": ("connection", 6),
+    "fault-body-filter": ("filtered", 1),
+    "fault-redirect-307": ("bad_request", 1),
+    "fault-redirect-301": ("bad_request", 1),
+    "fault-big-9000000": ("too_large", 1),
+    "fault-gzipbomb": ("too_large", 1),
+}
+SCORED = {
+    "fault-body-badusage": ("passed", None, None),
+    "fault-body-nanusage": ("passed", None, None),
+    "fault-body-hugeusage": ("passed", None, 1),
+    "fault-body-nousage": ("passed", None, None),
+    "fault-body-nofinish": ("passed", 7, 1),
+    "fault-body-length": ("missed", 7, 5),
+    "fault-body-refusal": ("missed", 7, 0),
+    "fault-body-surrogate": ("missed", 7, 1),
+    "fault-sse-ok": ("passed", 7, 1),
+    "fault-gzip": ("passed", 7, 1),
+}
+
+
+def run_all(project: Project, models: list[str], *arguments: str) -> dict[str, dict[str, Any]]:
+    """Ask one row of each model in one session; return the cases by model."""
+    project.eval(BODY, [{"id": "a", "input": "ok"}])
+    others = [f"--model={project.server.spec(model)}" for model in models[1:]]
+    result = project.run("evals", *others, *arguments, model=project.server.spec(models[0]))
+    assert "INTERNALERROR" not in result.stdout.str()
+    return {row["model"]: row for row in project.rows("SELECT * FROM cases")}
+
+
+@pytest.mark.parametrize("dist", [["-p", "no:xdist"], ["-n2"]], ids=["plain", "n2"])
+def test_no_answer_is_an_error_of_its_kind_and_never_a_score(
+    project: Project, monkeypatch: pytest.MonkeyPatch, dist: list[str]
+) -> None:
+    monkeypatch.setattr("pytest_llmeval.models.retry._between", lambda low, high: low)
+    if "-n2" in dist:  # its pauses are drawn in another process
+        errors = {name: each for name, each in ERRORS.items() if each[1] < 6}
+    else:
+        errors = ERRORS
+    cases = run_all(project, list(errors), *dist)
+    assert {name: (row["error_kind"], row["attempts"]) for name, row in cases.items()} == errors
+    assert Counter(entry.model for entry in project.server.ledger) == {name: count for name, (_, count) in errors.items()}
+    assert {row["outcome"] for row in cases.values()} == {"error"}
+    assert [row["response"] for row in cases.values() if row["response"]] == []
+    assert project.rows("SELECT * FROM scores") == []
+    assert all(len(row["error"]) < 2_000 for row in cases.values())
+    assert "Please log in" in cases["fault-body-html"]["error"]
+    assert project.rows("SELECT * FROM calls WHERE cache_key IS NOT NULL") == []
+
+
+def test_odd_answers_that_are_answers_are_scored(project: Project) -> None:
+    """Usage that makes no sense is unknown; a refusal and an answer that was cut are judged by their text."""
+    cases = run_all(project, list(SCORED))
+    assert {
+        name: (row["outcome"], row["input_tokens"], row["output_tokens"]) for name, row in cases.items()
+    } == SCORED
+    assert len(project.server.ledger) == len(SCORED)
+    assert len(project.rows("SELECT * FROM scores WHERE value IS NOT NULL")) == len(SCORED)
+
+
+def test_errors_make_no_mean_better_or_worse(project: Project) -> None:
+    """One good answer beside malformed ones: the mean is that of the good one, and the rule is unmeasurable."""
+    project.eval(BODY, [{"id": f"r{n}", "input": "ok"} for n in range(3)])
+    project.write(thresholds_yaml="version: 1\nsuites: {echo: {exact: {min: 0.9}}}\n")
+    answers = iter(["ok", {"choices": []}, {"choices": []}, {"choices": []}, {"choices": []}])
+    project.server.reply = lambda messages: next(answers)  # type: ignore[return-value]
+    result = project.run("evals", "--max-connections=1")
+    assert result.ret == 10
+    assert sorted(project.cases().values()) == ["error", "error", "passed"]
+    assert project.last_run()["verdict"] == "unmeasurable"
+
+
+def test_a_redirect_takes_no_key_anywhere(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLMEVAL_API_KEY", "sk-canary-0123456789")
+    with FaultServer() as other:
+        cases = run_all(project, [f"fault-redirect-{code}-{other.port}" for code in (301, 302, 303, 307, 308)])
+        assert other.ledger == []
+        assert other.connections == 0
+    assert {row["error_kind"] for row in cases.values()} == {"bad_request"}
+    assert len(project.server.ledger) == 5

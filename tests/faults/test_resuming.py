@@ -1,0 +1,198 @@
+"""``--resume``: only what is missing is asked, and the run is judged over all of its cases (contract, section 3)."""
+
+import pytest
+
+from tests.support.project import Project, jsonl
+from tests.support.sessions import Held, Session, asked, wait_until
+
+ROWS = [{"id": f"r{n}", "input": f"q{n}", "target": f"q{n}"} for n in range(6)]
+BODY = """
+def test_echo(sample, response, score):
+    score.exact(response, sample.target)
+    if sample.id == "r3" and not __import__("os").path.exists("mended"):
+        raise RuntimeError("not now")
+"""
+GATED = "version: 1\nsuites: {echo: {exact: {min: %s}, settings: {max_error_rate: 0.9}}}\n"
+
+
+def unwrapped(result: pytest.RunResult) -> str:
+    """Return what was printed, each run of white space as one blank."""
+    return " ".join(result.stdout.str().split())
+
+
+def resume(project: Project, *arguments: str, model: str = "") -> pytest.RunResult:
+    """Go on with the newest run."""
+    return project.run("evals", "--resume=last", *arguments, model=model)
+
+
+@pytest.fixture
+def broken(project: Project) -> Project:
+    """A project whose run has an error, which the file ``mended`` takes away."""
+    project.eval(BODY, ROWS)
+    assert project.run("evals").ret == 1
+    assert len(project.server.ledger) == 6
+    return project
+
+
+def test_only_what_has_not_ended_runs_and_its_answer_is_not_asked_again(broken: Project, dist_args: list[str]) -> None:
+    before = broken.last_run()
+    (broken.root / "mended").touch()
+    result = resume(broken, *dist_args)
+    assert result.ret == 0
+    assert len(broken.server.ledger) == 6
+    result.assert_outcomes(passed=1, deselected=0 if "-n2" in dist_args else 5)
+    assert "1 answer had come before, 5 cases had ended before" in unwrapped(result)
+    after = broken.last_run()
+    assert (after["id"], after["started_at"], after["status"]) == (before["id"], before["started_at"], "finished")
+    assert broken.cases() == dict.fromkeys((row["id"] for row in ROWS), "passed")
+    assert len(broken.rows("SELECT * FROM calls WHERE status = 'ok'")) == 6
+
+
+@pytest.mark.parametrize(("bar", "status", "verdict"), [("0.8", 0, "pass"), ("0.9", 1, "fail")])
+def test_the_gate_judges_the_cases_of_all_sessions(project: Project, bar: str, status: int, verdict: str) -> None:
+    """A miss that the first session saw counts in the second."""
+    project.eval(BODY, [{**ROWS[0], "target": "other"}, *ROWS[1:]])
+    project.write(thresholds_yaml=GATED % bar)
+    project.run("evals")
+    (project.root / "mended").touch()
+    assert resume(project).ret == status
+    assert project.last_run()["verdict"] == verdict
+    assert project.rows("SELECT n FROM verdicts WHERE metric = 'exact'") == [{"n": 6}]
+
+
+def test_a_miss_of_the_first_session_fails_an_ungated_suite_after_the_second(project: Project) -> None:
+    project.eval(BODY, [{**ROWS[0], "target": "other"}, *ROWS[1:]])
+    assert project.run("evals").ret == 1
+    (project.root / "mended").touch()
+    result = resume(project)
+    assert result.ret == 1, result.stdout.str()
+    assert project.last_run()["exit_code"] == 1
+
+
+def test_a_run_that_ended_has_its_status_again_and_calls_nobody(project: Project, dist_args: list[str]) -> None:
+    project.eval("def test_echo(sample, response, score):\n    score.exact(response, sample.target)\n", ROWS)
+    project.write(thresholds_yaml=GATED % "0.5")
+    assert project.run("evals").ret == 0
+    assert resume(project, *dist_args).ret == 0
+    assert len(project.server.ledger) == 6
+    assert (project.last_run()["status"], project.last_run()["verdict"]) == ("finished", "pass")
+    assert project.rows("SELECT count(*) AS n FROM runs") == [{"n": 1}]
+
+
+CHANGES = {
+    "dataset": lambda p: p.write(data__echo_jsonl=jsonl(*ROWS[:-1], {**ROWS[-1], "target": "new"})),
+    "prompt": lambda p: p.write(prompt_txt="Other: {input}\n"),
+    "code": lambda p: p.write(evals__test_echo_py=(p.root / "evals/test_echo.py").read_text() + "    assert True\n"),
+    "scorer": lambda p: p.write(evals__own_py=(p.root / "evals/own.py").read_text().replace("1.0", "0.9")),
+}
+
+
+@pytest.fixture
+def whole(project: Project) -> Project:
+    """A project with all that can change between two sessions."""
+    project.eval(
+        "def test_echo(sample, response, score):\n    score.own(response)\n    assert sample.id != 'r3'\n",
+        ROWS,
+        marker='prompt="prompt.txt"',
+    )
+    project.write(
+        prompt_txt="Say {input}\n",
+        evals__own_py="import pytest_llmeval\n\n@pytest_llmeval.scorer\ndef own(response):\n    return 1.0\n",
+        conftest_py="from evals.own import own\n",
+        evals____init___py="",
+    )
+    result = project.run("evals", inside=False)
+    assert result.ret == 1, result.stdout.str()
+    return project
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_a_change_is_refused_by_name_and_allowed_on_request(whole: Project, what: str) -> None:
+    calls = len(whole.server.ledger)
+    CHANGES[what](whole)
+    result = whole.run("evals", "--resume=last", model="", inside=False)
+    assert result.ret == 4
+    words = {"code": "the code of the test or of a scorer", "scorer": "the code of the test or of a scorer"}
+    result.stderr.fnmatch_lines([f"*{words.get(what, f'the {what}')} of suite 'echo' changed*--llmeval-resume-changed*"])
+    assert len(whole.server.ledger) == calls
+    result = whole.run("evals", "--resume=last", "--llmeval-resume-changed", model="", inside=False)
+    assert "changed; it can be no baseline" in unwrapped(result)
+    assert "changed" in whole.last_run()["settings_json"]
+
+
+def test_another_model_is_refused_by_name(broken: Project) -> None:
+    result = resume(broken, model=broken.server.spec("other"))
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*model 'other' is not what the run asked (openai:echo@*)*"])
+    assert len(broken.server.ledger) == 6
+
+
+def test_a_run_that_goes_on_is_not_resumed(project: Project) -> None:
+    project.eval(BODY, ROWS)
+    held = Held(project.server, 2)
+    with Session(project, "-p", "no:xdist") as session:
+        wait_until(lambda: len(project.server.ledger) == 6, "all are asked")
+        result = resume(project)
+        assert result.ret == 4
+        result.stderr.fnmatch_lines(["*is still going on in process*"])
+        (project.root / "mended").touch()
+        held.open()
+        assert session.end() == 0
+    assert len(project.server.ledger) == 6
+
+
+@pytest.mark.parametrize("ref", ["last", "nightly", "id", "beginning"])
+def test_a_run_is_named_in_four_ways(project: Project, ref: str) -> None:
+    project.eval(BODY, ROWS[3:4])
+    project.run("evals", "--run-name=nightly")
+    (project.root / "mended").touch()
+    run_id = project.last_run()["id"]
+    name = {"id": run_id, "beginning": run_id[:-3]}.get(ref, ref)
+    assert project.run("evals", f"--resume={name}", model="").ret == 0
+    assert (project.last_run()["id"], project.last_run()["name"]) == (run_id, "nightly")
+    assert len(project.server.ledger) == 1
+
+
+@pytest.mark.parametrize("ref", ["last", "nothing"])
+def test_a_run_that_is_not_there_is_a_usage_error(project: Project, ref: str) -> None:
+    project.eval(BODY, ROWS)
+    result = project.run("evals", f"--resume={ref}")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*--resume*there is no database*"])
+    assert project.server.ledger == []
+
+
+def test_epochs_that_are_added_are_asked_and_no_others(project: Project) -> None:
+    project.eval("def test_echo(sample, response):\n    assert response.text == sample.input\n", ROWS)
+    assert project.run("evals", "--epochs=2").ret == 0
+    assert len(project.server.ledger) == 12
+    assert resume(project, "--epochs=3").ret == 0
+    assert len(project.server.ledger) == 18
+    assert project.rows("SELECT epoch, count(*) AS n FROM cases GROUP BY epoch") == [
+        {"epoch": epoch, "n": 6} for epoch in (1, 2, 3)
+    ]
+    assert resume(project).ret == 0
+    assert len(project.server.ledger) == 18
+
+
+def test_an_error_of_the_network_is_asked_again(project: Project) -> None:
+    """An error is no answer: resuming is how it is mended."""
+    project.eval(BODY, ROWS[:3])
+    project.model = project.server.spec("fault-status-400-1")
+    assert project.run("evals").ret == 1
+    assert resume(project).ret == 0
+    assert sorted(asked(project.server)) == sorted(2 * ["q0", "q1", "q2"])
+    assert project.rows("SELECT outcome, attempts FROM cases") == 3 * [{"outcome": "passed", "attempts": 1}]
+
+
+def test_calls_that_never_had_a_case_are_used_by_it_later(project: Project) -> None:
+    """Answers that came ahead of a case which ``-x`` did not let run."""
+    project.eval(BODY, [ROWS[3], *ROWS[:3]])
+    assert project.run("evals", "-x").ret == 1
+    wait_until(lambda: len(project.server.ledger) >= 1, "the first is asked")
+    asked_before = len(project.server.ledger)
+    kept = project.rows("SELECT count(*) AS n FROM calls WHERE status = 'ok'")[0]["n"]
+    assert project.last_run()["status"] == "interrupted"
+    (project.root / "mended").touch()
+    assert resume(project).ret == 0
+    assert len(project.server.ledger) == asked_before + 4 - kept

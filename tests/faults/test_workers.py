@@ -1,0 +1,141 @@
+"""xdist workers: what is recorded is the same, and one that dies costs its case and no second call (rows P1 to P4, C7)."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from tests.support.project import Project
+from tests.support.sessions import requests
+
+ROWS = [{"id": f"r{n:02}", "input": f"q{n:02}", "target": f"q{n:02}"} for n in range(10)]
+ONCE = Counter(row["input"] for row in ROWS)
+MIXED = """
+import pytest
+
+@pytest.mark.llmeval("data/echo.jsonl")
+async def test_echo(sample, model, score):
+    response = await model.generate()
+    if sample.id == "r03":
+        raise RuntimeError("boom")
+    score.exact(response, "other" if sample.id == "r07" else sample.target)
+
+@pytest.mark.llmeval("data/echo.jsonl")
+def test_more(sample, response, score):
+    if sample.id == "r05":
+        pytest.skip("not now")
+    score.exact(response, sample.target)
+
+def test_ordinary():
+    pass
+"""
+DYING = """
+import os
+import pathlib
+
+import pytest
+
+@pytest.mark.llmeval("data/echo.jsonl")
+def test_echo(sample, response, score):
+    if sample.id == "r03" and (%s or not pathlib.Path("died").exists()):
+        pathlib.Path("died").touch()
+        os.kill(os.getpid(), 9)
+    score.exact(response, sample.target)
+"""
+ALWAYS, AT_FIRST = "True", "False"
+
+
+def tables(project: Project) -> dict[str, Any]:
+    """Return what the run left, apart from times and ids."""
+    cases = "nodeid, suite, sample_id, model, epoch, outcome, error_kind, error, response, attempts, cached"
+    return {
+        "run": project.rows("SELECT status, exit_code, verdict, dataset_digest FROM runs"),
+        "cases": project.rows(f"SELECT {cases} FROM cases ORDER BY nodeid"),
+        "scores": project.rows(
+            "SELECT nodeid, name, value, passed FROM scores JOIN cases ON cases.id = case_id ORDER BY nodeid, name"
+        ),
+        "calls": project.rows("SELECT case_id IS NULL AS free, request, response, status FROM calls ORDER BY request"),
+        "verdicts": project.rows("SELECT suite, metric, rule, value, n, verdict FROM verdicts ORDER BY suite, metric"),
+    }
+
+
+def test_every_distribution_leaves_the_same_tables_and_status(project: Project) -> None:
+    project.eval("", ROWS)
+    project.write(
+        evals__test_echo_py=MIXED,
+        thresholds_yaml="version: 1\nsuites: {echo: {exact: {min: 0.8}, settings: {max_error_rate: 0.2}}}\n",
+    )
+    found = []
+    for arguments in (["-p", "no:xdist"], ["-n0"], ["-n1"], ["-n2"]):
+        result = project.run("evals", *arguments)
+        found.append((result.ret, tables(project)))
+        (project.root / ".llmeval" / "llmeval.db").unlink()
+    assert found[1:] == found[:1] * 3
+    assert found[0][0] == 0
+    assert len(found[0][1]["cases"]) == 20
+    assert requests(project.server) == Counter({text: 8 for text in ONCE})
+
+
+def test_a_worker_that_dies_before_its_score_costs_no_second_call(project: Project) -> None:
+    """Its answer is kept; whoever runs the case again is told it, and the run that is resumed too."""
+    project.eval("", ROWS)
+    project.write(evals__test_echo_py=DYING % AT_FIRST)
+    result = project.run("evals", "-n2")
+    assert result.ret == 1
+    assert requests(project.server) == ONCE
+    assert project.rows("SELECT sample_id, error_kind FROM cases WHERE outcome != 'passed'") == [
+        {"sample_id": "r03", "error_kind": "worker_crashed"}
+    ]
+    assert project.run("evals", "--resume=last", model="").ret == 0
+    assert requests(project.server) == ONCE
+    assert set(project.cases().values()) == {"passed"}
+
+
+def test_a_case_that_always_kills_its_worker_lets_the_others_run(project: Project) -> None:
+    project.eval("", ROWS)
+    project.write(evals__test_echo_py=DYING % ALWAYS)
+    assert project.run("evals", "-n2").ret == 1
+    assert project.run("evals", "-n2", "--resume=last", model="").ret == 1
+    assert Counter(project.cases().values()) == {"passed": 9, "error": 1}
+    assert requests(project.server) == ONCE
+    assert project.last_run()["status"] == "finished"
+
+
+@pytest.mark.parametrize("gated", [False, True])
+def test_workers_that_nobody_replaces_leave_a_run_that_is_not_green(project: Project, gated: bool) -> None:
+    """One of two workers, and then both: the cases that never ran make it unmeasurable, or fail it."""
+    project.eval("", ROWS)
+    project.write(evals__test_echo_py=DYING.replace('sample.id == "r03"', 'sample.id in ("r02", "r08")') % ALWAYS)
+    if gated:
+        project.write(thresholds_yaml="version: 1\nsuites: {echo: {exact: {min: 0.1}, settings: {max_error_rate: 0.9}}}\n")
+    result = project.run("evals", "-n2", "--max-worker-restart=0")
+    assert result.ret in (1, 2, 10)
+    run = project.last_run()
+    assert run["verdict"] != "pass"
+    assert run["status"] in ("interrupted", "unmeasurable") or not gated
+    assert requests(project.server) <= ONCE
+
+
+@pytest.mark.parametrize("dist", [["-p", "no:xdist"], ["-n2"]])
+def test_reruns_ask_nobody_and_change_no_answer(project: Project, dist: list[str]) -> None:
+    """pytest-rerunfailures runs a body again; the model is not rolled again."""
+    numbers = iter(range(10_000))
+    project.server.reply = lambda messages: f"answer {next(numbers)}"
+    project.eval(
+        "def test_echo(sample, response, score):\n    with open('seen.txt', 'a') as file:\n"
+        "        file.write(f'{sample.id} {response.text}\\n')\n"
+        "    score.exact(response, 'never')\n",
+        ROWS[:4],
+    )
+    result = project.run("evals", "--reruns=2", *dist)
+    assert result.ret == 1
+    seen = Counter((project.root / "seen.txt").read_text().splitlines())
+    assert len(seen) == 4 and set(seen.values()) == {3}
+    assert len(project.server.ledger) == 4
+    assert project.rows("SELECT outcome, attempts FROM cases") == 4 * [{"outcome": "missed", "attempts": 1}]
+
+
+def test_async_reruns_ask_nobody(project: Project) -> None:
+    project.eval("async def test_echo(sample, model):\n    assert (await model.generate()).text == ''\n", ROWS[:4])
+    assert project.run("evals", "--reruns=2").ret == 1
+    assert len(project.server.ledger) == 4
