@@ -37,7 +37,7 @@ from pytest_llmeval.core.status import (
 from pytest_llmeval.core.transport import load_case, load_key
 from pytest_llmeval.core.types import CaseKey, CaseRecord
 from pytest_llmeval.reports.run_text import not_judged_lines, run_lines, spending_lines
-from pytest_llmeval.reports.run_view import view_run
+from pytest_llmeval.reports.run_view import RunCases, view_run
 from pytest_llmeval.store.records import RunEnd, RunStatus, stored_case, utc_now
 from pytest_llmeval.store.sqlite import SqliteStore
 
@@ -85,6 +85,7 @@ class Recorder:
         self._decided_failures = 0
         self._money_errors = False
         self._gate: GateResult | None = None
+        self._cases: RunCases | None = None
         self._is_stopped = False
         self._is_interrupted = False
         self._fault: str | None = None
@@ -188,9 +189,8 @@ class Recorder:
             terminalreporter.write_line(f"the run broke off, its results are not recorded in full: {self._fault}")
             return
         width, verbosity = terminalreporter._tw.fullwidth, self._config.option.verbose
-        view = view_run(
-            self._store.find_run(self._row.id), self._store.cases(self._row.id), self._store.verdicts(self._row.id)
-        )
+        cases = self._cases or RunCases.of(self._store.cases(self._row.id))
+        view = view_run(self._store.find_run(self._row.id), cases, self._store.verdicts(self._row.id))
         lines = run_lines(view, width=width, verbosity=verbosity) if verbosity >= -1 else []
         lines += not_judged_lines(view, width)
         lines += spending_lines(self._store.spending(self._row.id), width)
@@ -246,8 +246,9 @@ class Recorder:
                 for suite, facts in self._row.settings["suites"].items()
                 for model, count in facts["expected"].items()
             }
-            cases = store.judged_cases(self._row.id)
-            self._gate = judge(self._thresholds, cases, collected=expected, partial=self._row.settings["partial"])
+            self._cases = RunCases.of(store.cases(self._row.id))
+            judged, partial = self._cases.judged, self._row.settings["partial"]
+            self._gate = judge(self._thresholds, judged, collected=expected, partial=partial)
             store.set_verdicts(self._row.id, self._gate.verdicts)
         status = self._status(session, natural)
         session.exitstatus = status
@@ -264,7 +265,8 @@ class Recorder:
         status = self._own_status(session, natural)
         if self._resumed is None or self._gate is None or self._store is None:
             return status
-        cases = ((each.suite, each.outcome, each.error_kind) for each in self._store.judged_cases(self._row.id))
+        judged = self._cases.judged if self._cases is not None else ()
+        cases = ((each.suite, each.outcome, each.error_kind) for each in judged)
         return worse_status(status, stored_status(self._gate, self._thresholds, cases))
 
     def _own_status(self, session: pytest.Session, natural: int) -> int:

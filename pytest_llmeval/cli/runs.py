@@ -24,10 +24,9 @@ from pytest_llmeval.core.status import FAILED, stored_status
 from pytest_llmeval.core.text import one_line, printable
 from pytest_llmeval.loaders.thresholds import load_thresholds
 from pytest_llmeval.reports.run_text import heading, not_judged_lines, run_lines, spending_lines, verdict_line
-from pytest_llmeval.reports.run_view import RunView, view_run
+from pytest_llmeval.reports.run_view import RunCases, RunView, view_run
 from pytest_llmeval.reports.table import Column, table_lines
 from pytest_llmeval.store.records import UNFINISHED, Run, Spending
-from pytest_llmeval.store.rows import to_judged
 
 __all__ = ["gate", "runs", "show"]
 
@@ -75,8 +74,8 @@ def show(run: str, verbose: int, as_json: bool, database: Path | None) -> None:
     """Show one run: its metrics by suite and slice, its verdicts, its misses and errors."""
     with contextlib.closing(open_store(find_project(), database)) as store:
         found = store.find_run(run)
-        cases = list(store.cases(found.id))
-        view = view_run(found, cases, store.verdicts(found.id))
+        cases = list(store.cases(found.id)) if as_json else store.cases(found.id)
+        view = view_run(found, RunCases.of(cases), store.verdicts(found.id))
         spending = store.spending(found.id)
     if as_json:
         facts = {"suites": view.suites, "verdict": view.verdict, "spending": spending, "cases": cases}
@@ -95,7 +94,7 @@ def gate(run: str, thresholds: Path | None, as_json: bool, database: Path | None
     project = find_project()
     with contextlib.closing(open_store(project, database)) as store:
         found = store.find_run(run)
-        cases = list(store.cases(found.id))
+        cases = RunCases.of(store.cases(found.id))
         spending = store.spending(found.id)
     rules = _rules(project, found, thresholds)
     partial = bool(found.settings.get("partial"))
@@ -103,8 +102,8 @@ def gate(run: str, thresholds: Path | None, as_json: bool, database: Path | None
         result = GateResult(verdicts=(), verdict="none", partial=partial)
         exit_code = (found.end and found.end.exit_code) or FAILED
     else:
-        result = judge(rules, map(to_judged, cases), collected=_expected(found), partial=partial)
-        told = [(case.key.suite, case.outcome, case.error_kind) for case in cases]
+        result = judge(rules, cases.judged, collected=_expected(found), partial=partial)
+        told = [(case.suite, case.outcome, case.error_kind) for case in cases.judged]
         exit_code = stored_status(result, rules, cases=told)
     if as_json:
         facts = {"run": found.id, "status": found.shown_status, "exit_code": exit_code, "verdict": result.verdict}

@@ -11,7 +11,7 @@ from pytest_llmeval.core.metrics import Metric, summarise
 from pytest_llmeval.store.records import Run, StoredCase
 from pytest_llmeval.store.rows import to_judged
 
-__all__ = ["RunView", "SuiteView", "TableRow", "view_run"]
+__all__ = ["RunCases", "RunView", "SuiteView", "TableRow", "view_run"]
 
 T = TypeVar("T")
 
@@ -56,14 +56,28 @@ class RunView:
     not_judged: tuple[Verdict, ...]
 
 
-def view_run(run: Run, cases: Iterable[StoredCase], verdicts: Sequence[Verdict]) -> RunView:
+@dataclass(frozen=True, slots=True)
+class RunCases:
+    """The cases of a run, read once: what the gate needs of each, and those that went wrong in full."""
+
+    judged: Sequence[JudgedCase]
+    unlucky: Sequence[StoredCase]
+
+    @classmethod
+    def of(cls, cases: Iterable[StoredCase]) -> "RunCases":
+        """Return what is kept of ``cases``; the texts of all that went well are let go at once."""
+        judged: list[JudgedCase] = []
+        unlucky: list[StoredCase] = []
+        for case in cases:
+            judged.append(to_judged(case))
+            if case.outcome in ("missed", "error"):
+                unlucky.append(case)
+        return cls(judged, unlucky)
+
+
+def view_run(run: Run, cases: RunCases, verdicts: Sequence[Verdict]) -> RunView:
     """Return what there is to see of a run."""
-    judged: list[JudgedCase] = []
-    unlucky: list[StoredCase] = []
-    for case in cases:  # the texts of all others are let go at once
-        judged.append(to_judged(case))
-        if case.outcome in ("missed", "error"):
-            unlucky.append(case)
+    judged, unlucky = cases.judged, cases.unlucky
     metrics = summarise(judged)
     by_suite = _grouped(judged, lambda case: case.suite)
     unlucky_by_suite = _grouped(unlucky, lambda case: case.key.suite)

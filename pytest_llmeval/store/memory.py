@@ -4,9 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from pytest_llmeval.core.gate import Verdict
-from pytest_llmeval.core.gate_case import JudgedCase
 from pytest_llmeval.core.types import Call, CaseRecord
-from pytest_llmeval.store import rows
 from pytest_llmeval.store.lookup import pick_run
 from pytest_llmeval.store.records import Run, RunEnd, Spending, StoredCase, spent, stored_case
 
@@ -59,10 +57,6 @@ class MemoryStore:
     def find_run(self, ref: str) -> Run:
         """Return the run that ``ref`` means; raise StoreError where none or several do."""
         return pick_run(self.runs(), ref, where="memory")
-
-    def judged_cases(self, run_id: str) -> Iterator[JudgedCase]:
-        """Yield what the gate needs of each case, in the order of recording."""
-        return (rows.to_judged(case) for case in self.cases(run_id))
 
     def cases(self, run_id: str) -> Iterator[StoredCase]:
         """Yield each case with its scores, in the order of recording."""

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from pytest_llmeval.core.gate import Verdict
-from pytest_llmeval.core.gate_case import JudgedCase
 from pytest_llmeval.core.types import CaseRecord
 from pytest_llmeval.store.records import Run, RunEnd, Spending, StoredCase
 
@@ -44,10 +43,6 @@ class Store(Protocol):
         Raises:
             StoreError: no run, or more than one, answers to ``ref``.
         """
-        ...
-
-    def judged_cases(self, run_id: str) -> Iterator[JudgedCase]:
-        """Yield what the gate needs of each case, in the order of recording."""
         ...
 
     def cases(self, run_id: str) -> Iterator[StoredCase]:

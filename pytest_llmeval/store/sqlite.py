@@ -8,7 +8,6 @@ from typing import Any
 
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate import Verdict
-from pytest_llmeval.core.gate_case import JudgedCase
 from pytest_llmeval.core.types import CaseRecord
 from pytest_llmeval.store import rows
 from pytest_llmeval.store.call_table import CALL_COLUMNS
@@ -95,10 +94,6 @@ class SqliteStore:
     def find_run(self, ref: str) -> Run:
         """Return the run that ``ref`` means; raise StoreError where none or several do."""
         return pick_run(self.runs(), ref, where=str(self.path))
-
-    def judged_cases(self, run_id: str) -> Iterator[JudgedCase]:
-        """Yield what the gate needs of each case, in the order of recording."""
-        return (rows.to_judged(case) for case in self.cases(run_id))
 
     def cases(self, run_id: str) -> Iterator[StoredCase]:
         """Yield each case with its scores, in the order of recording."""

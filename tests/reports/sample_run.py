@@ -2,7 +2,7 @@
 
 from pytest_llmeval.core.gate import Verdict
 from pytest_llmeval.core.types import CaseRecord, Score
-from pytest_llmeval.reports.run_view import RunView, view_run
+from pytest_llmeval.reports.run_view import RunCases, RunView, view_run
 from pytest_llmeval.store.memory import MemoryStore
 from pytest_llmeval.store.records import Run
 from tests.support.records import call, record, score
@@ -131,4 +131,4 @@ def view(recorded: Run | None = None, verdicts: list[Verdict] | None = None) -> 
         store.add_case((recorded or run()).id, case)
     store.finish_run((recorded or run()).id, END)
     found = store.find_run("last")
-    return view_run(found, store.cases(found.id), VERDICTS if verdicts is None else verdicts)
+    return view_run(found, RunCases.of(store.cases(found.id)), VERDICTS if verdicts is None else verdicts)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pytest_llmeval.core.gate import Verdict
 from pytest_llmeval.core.types import Score
 from pytest_llmeval.reports.run_text import heading, money, not_judged_lines, run_lines, verdict_line
-from pytest_llmeval.reports.run_view import RunView, view_run
+from pytest_llmeval.reports.run_view import RunCases, RunView, view_run
 from pytest_llmeval.store.memory import MemoryStore
 from pytest_llmeval.store.records import RunEnd
 from tests.reports.sample_run import VERDICTS, view
@@ -124,7 +124,7 @@ def of_cases(*cases: Any, verdicts: tuple[Verdict, ...] = ()) -> RunView:
     for case in cases:
         store.add_case("r", case)
     store.finish_run("r", END)
-    return view_run(store.find_run("r"), store.cases("r"), verdicts)
+    return view_run(store.find_run("r"), RunCases.of(store.cases("r")), verdicts)
 
 
 @pytest.mark.parametrize(("width", "golden"), [(80, AT_80), (120, AT_120)])

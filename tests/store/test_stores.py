@@ -31,6 +31,7 @@ from pytest_llmeval.store.records import (
     stored_case,
     utc_now,
 )
+from pytest_llmeval.store.rows import to_judged
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.support.records import IDS, call, case_records, record, score, storable_texts
 from tests.support.stored_runs import END, run
@@ -150,7 +151,7 @@ def test_the_gate_is_given_what_it_needs_of_each_case(store: Store) -> None:
         calls=(call(), call("judge")),
     )
     read_back(store, case)
-    assert list(store.judged_cases("r")) == [
+    assert [to_judged(case) for case in store.cases("r")] == [
         JudgedCase(
             suite="qa",
             model="m",
@@ -171,7 +172,7 @@ def test_the_gate_is_given_what_it_needs_of_each_case(store: Store) -> None:
 
 def test_a_run_without_cases_has_none(store: Store) -> None:
     store.start_run(run("r"))
-    assert (list(store.cases("r")), store.verdicts("r"), list(store.judged_cases("r"))) == ([], [], [])
+    assert (list(store.cases("r")), store.verdicts("r"), [to_judged(case) for case in store.cases("r")]) == ([], [], [])
 
 
 def test_a_run_that_is_not_there_has_no_cases(store: Store) -> None:
@@ -235,7 +236,7 @@ def test_the_gate_reads_the_same_sums_from_a_record_and_from_a_store(store: Stor
         record("failed", outcome="error", error_kind="timeout", calls=(call(response=None, cost_usd=None),)),
     ]
     read_back(store, *cases)
-    assert list(store.judged_cases("r")) == [JudgedCase.from_record(case) for case in cases]
+    assert [to_judged(case) for case in store.cases("r")] == [JudgedCase.from_record(case) for case in cases]
 
 
 # Verdicts
