@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_llmeval.bridge.calls import Calls
-from pytest_llmeval.bridge.cases import key_of
+from pytest_llmeval.bridge.cases import key_of, own_request
 from pytest_llmeval.bridge.fixtures import uses
-from pytest_llmeval.bridge.handles import own_request
 from pytest_llmeval.bridge.items import cases_in
 from pytest_llmeval.core.errors import CallError, UserError
 from pytest_llmeval.core.types import Ask

@@ -10,14 +10,14 @@ import pytest
 
 from pytest_llmeval.bridge.items import suite_of
 from pytest_llmeval.core.ids import input_digest
-from pytest_llmeval.core.types import Call, CaseKey, Response, Sample
+from pytest_llmeval.core.types import Call, CaseKey, Request, Response, Sample
 
 if TYPE_CHECKING:
     from pytest_llmeval.loaders.prompts import Prompt
     from pytest_llmeval.loaders.source import Dataset, RowRef
     from pytest_llmeval.scorers import ScoreBook
 
-__all__ = ["CaseParam", "CaseRun", "Eval", "key_of"]
+__all__ = ["CaseParam", "CaseRun", "Eval", "key_of", "own_request"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,3 +88,8 @@ def key_of(item: pytest.Item, param: CaseParam) -> CaseKey:
         model=param.model,
         epoch=param.epoch,
     )
+
+
+def own_request(eval_: Eval, sample: Sample) -> Request:
+    """Return the request that a case's own prompt makes."""
+    return Request(messages=eval_.prompt.render(sample), params=eval_.params)

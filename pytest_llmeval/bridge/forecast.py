@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_llmeval.bridge.cases import own_request
 from pytest_llmeval.bridge.fixtures import uses
-from pytest_llmeval.bridge.handles import own_request
 from pytest_llmeval.bridge.items import cases_in, suite_of
 from pytest_llmeval.bridge.settings import Settings
 from pytest_llmeval.core.estimates import Estimate, SuiteCalls, estimate, estimate_tokens

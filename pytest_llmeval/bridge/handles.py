@@ -5,19 +5,14 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_llmeval.bridge.cases import CaseRun, Eval
+from pytest_llmeval.bridge.cases import CaseRun, Eval, own_request
 from pytest_llmeval.core.calls import answered, ask_name, failed
 from pytest_llmeval.core.errors import CallError
 from pytest_llmeval.core.loop import LoopThread
-from pytest_llmeval.core.types import Ask, Asker, Message, Request, Response, Sample
+from pytest_llmeval.core.types import Ask, Asker, Message, Request, Response
 from pytest_llmeval.loaders.prompts import as_messages
 
-__all__ = ["CaseModel", "own_request"]
-
-
-def own_request(eval_: Eval, sample: Sample) -> Request:
-    """Return the request that a case's own prompt makes."""
-    return Request(messages=eval_.prompt.render(sample), params=eval_.params)
+__all__ = ["CaseModel"]
 
 
 class CaseModel:

@@ -13,7 +13,7 @@ from pytest_llmeval.bridge.items import RUN_KEY
 from pytest_llmeval.core.errors import CaseError, ErrorKind
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.text import one_line, printable
-from pytest_llmeval.core.transport import dump_case, dump_key, plain
+from pytest_llmeval.core.transport import dump_case, dump_key, plain, settled
 from pytest_llmeval.core.types import CaseRecord, Outcome, Score
 
 __all__ = [
@@ -32,7 +32,7 @@ KIND_ATTRIBUTE = "llmeval_error_kind"
 KEY_ATTRIBUTE = "llmeval_key"
 """On the report of the setup: which case it is, as JSON; a worker that dies later says no more."""
 RECORD_ATTRIBUTE = "llmeval_record"
-"""On the report of the teardown: the finished case, as JSON."""
+"""On the report of the teardown: the finished case; as JSON where the report leaves an xdist worker."""
 TURN_ATTRIBUTE = "llmeval_turn"
 """On the report of the teardown of an async eval: ``ahead`` where its body ran ahead, else why it did not."""
 
@@ -44,13 +44,15 @@ _LONGEST_ERROR = 2000
 class Reporter:
     """Decides the outcome of each case from the reports of its phases."""
 
-    def __init__(self, thresholds: Thresholds | None, redact: Callable[[str], str]) -> None:
+    def __init__(self, thresholds: Thresholds | None, redact: Callable[[str], str], *, leaves: bool) -> None:
         """Prepare.
 
         Args:
             thresholds: the rules, which decide whether a miss fails its item; None for none.
             redact: takes secrets out of a text.
+            leaves: whether reports go to another process.
         """
+        self._as_cargo = dump_case if leaves else settled
         self._thresholds = thresholds
         self._redact = redact
 
@@ -80,7 +82,7 @@ class Reporter:
         if report.when == "setup":
             setattr(report, KEY_ATTRIBUTE, dump_key(run.key))
         if report.when == "teardown":
-            setattr(report, RECORD_ATTRIBUTE, dump_case(_record(run, self._redact)))
+            setattr(report, RECORD_ATTRIBUTE, self._as_cargo(_record(run, self._redact)))
             if run.turn:
                 setattr(report, TURN_ATTRIBUTE, run.turn)
             del item.stash[RUN_KEY]

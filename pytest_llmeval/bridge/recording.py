@@ -148,7 +148,7 @@ class Recorder:
             self._closing.turns[turn] += 1
         if record is not None:
             self._open.pop(report.nodeid, None)
-            self._add(load_case(record))
+            self._add(record if isinstance(record, CaseRecord) else load_case(record))
             delattr(report, RECORD_ATTRIBUTE)  # it is in the database now
         elif report.nodeid in self._open and report.when == "???":
             self._add(_crashed(self._open.pop(report.nodeid)))

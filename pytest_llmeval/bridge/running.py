@@ -43,7 +43,7 @@ class CaseRunner:
         self.bodies: BodiesAhead | None = None
         self._config = config
         self._window = 2 * max_connections
-        self._reporter = Reporter(thresholds, Redactor(secrets))
+        self._reporter = Reporter(thresholds, Redactor(secrets), leaves=hasattr(config, "workerinput"))
         self._responses: ResponsesAhead | None = None
 
     def pytest_runtestloop(self, session: pytest.Session) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from pytest_llmeval.core.types import Call, CaseKey, CaseRecord, Score
 
-__all__ = ["dump_case", "dump_key", "load_case", "load_key", "plain"]
+__all__ = ["dump_case", "dump_key", "load_case", "load_key", "plain", "settled"]
 
 _DEEPEST = 100
 
@@ -31,6 +31,22 @@ def load_case(text: str) -> CaseRecord:
             "scores": tuple(Score(**score) for score in data["scores"]),
             "calls": tuple(Call(**call) for call in data["calls"]),
         }
+    )
+
+
+def settled(case: CaseRecord) -> CaseRecord:
+    """Return what ``load_case(dump_case(case))`` does, without the way through JSON where that would change nothing."""
+    return case if _is_plain(case) else load_case(dump_case(case))
+
+
+def _is_plain(case: CaseRecord) -> bool:
+    texts = [case.error, *case.slices, *(call.response for call in case.calls)]
+    values: list[Any] = []
+    for score in case.scores:
+        texts += [score.name, score.reason]
+        values += [score.value, score.passed]
+    return all(text is None or type(text) is str for text in texts) and all(
+        value is None or type(value) is bool or (type(value) is float and math.isfinite(value)) for value in values
     )
 
 

@@ -4,7 +4,7 @@ import json
 import math
 from collections import OrderedDict, UserDict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from enum import Enum, IntEnum, StrEnum
@@ -17,8 +17,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmeval.core.transport import dump_case, dump_key, load_case, load_key, plain
-from pytest_llmeval.core.types import CaseKey
+from pytest_llmeval.core.transport import dump_case, dump_key, load_case, load_key, plain, settled
+from pytest_llmeval.core.types import CaseKey, CaseRecord, Score
 from tests.support.records import case_records, texts
 
 HUGE = 10**5000
@@ -237,3 +237,10 @@ def test_nothing_that_a_test_passes_can_end_a_session(value: Any) -> None:
     found = plain(value)
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     assert plain(found) == found
+
+
+@given(case_records())
+def test_a_case_that_stays_in_its_process_is_what_it_would_be_in_another(case: CaseRecord) -> None:
+    assert settled(case) == load_case(dump_case(case))
+    odd = replace(case, scores=(Score(name="x", value=Decimal("0.5"), passed=None, reason="y"),))  # type: ignore[arg-type]  # what a scorer may return
+    assert settled(odd).scores[0].value == 0.5
