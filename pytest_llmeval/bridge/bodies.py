@@ -24,6 +24,7 @@ from pytest_llmeval.bridge.fixtures import FIXTURE_NAMES, uses
 from pytest_llmeval.bridge.handles import CaseModel
 from pytest_llmeval.bridge.items import PARAM, param_of
 from pytest_llmeval.bridge.output import OUTPUT, CaseOutput, keep_apart
+from pytest_llmeval.bridge.worker_queue import is_worker, upcoming
 from pytest_llmeval.core.errors import CaseError
 
 __all__ = ["BodiesAhead", "arguments_of", "body_of", "is_async"]
@@ -140,12 +141,8 @@ class BodiesAhead:
 
     def _upcoming(self, item: pytest.Item | None) -> Sequence[pytest.Item]:
         items = self._session.items
-        queue = _worker_queue(self._session.config)
-        if queue is not None:
-            with queue.torun.lock() as indices:
-                # The next one has left the queue already.
-                upcoming = [queue.nextitem_index, *list(indices)[: self._window]]
-            return [items[index] for index in upcoming if isinstance(index, int)]
+        if is_worker(self._session.config):
+            return upcoming(self._session, self._window)
         if item is not None:
             self._index = items.index(item, max(self._index, 0))
         return items[self._index + 1 : self._index + 1 + self._window]
@@ -280,16 +277,3 @@ def _group_of(item: pytest.Item) -> tuple[Any, ...]:
     params = callspec.params.items() if callspec is not None else ()
     own = tuple((name, id(value)) for name, value in params if name != PARAM)
     return (item.parent, getattr(item, "originalname", item.name), own)
-
-
-def _worker_queue(config: pytest.Config) -> Any:
-    """Return what holds the indices that an xdist worker was given and has not begun; None elsewhere.
-
-    xdist shows them nowhere else; without these attributes bodies run in their turn.
-    """
-    if not hasattr(config, "workerinput"):
-        return None
-    for plugin in config.pluginmanager.get_plugins():
-        if hasattr(getattr(plugin, "torun", None), "lock") and hasattr(plugin, "nextitem_index"):
-            return plugin
-    return None

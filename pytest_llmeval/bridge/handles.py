@@ -1,6 +1,7 @@
 """What the fixture ``model`` hands to a test: one model, bound to the case that uses it."""
 
 import asyncio
+import concurrent.futures
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -65,6 +66,10 @@ class CaseModel:
             return reply.result()
         finally:
             self._run.waited_s += time.monotonic() - start
+
+    def respond_early(self) -> "concurrent.futures.Future[Response]":
+        """Ask for that answer before the turn of the case, without waiting for it."""
+        return self._loop.submit(self._ask(self._request(None, {}), position=self._run.position))
 
     async def respond_ahead(self) -> Response:
         """Return that answer to a body that runs before its turn, and keep it for the fixture ``response``."""

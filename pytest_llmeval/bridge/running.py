@@ -8,6 +8,7 @@ from pytest_llmeval.bridge.ahead import ResponsesAhead
 from pytest_llmeval.bridge.bodies import BodiesAhead, is_async
 from pytest_llmeval.bridge.calls import Calls
 from pytest_llmeval.bridge.case_start import new_run, read_row
+from pytest_llmeval.bridge.early import AskedEarly
 from pytest_llmeval.bridge.items import CURRENT, RUN_KEY, CaseNow, param_of, run_of
 from pytest_llmeval.bridge.outcomes import Reporter
 from pytest_llmeval.core.errors import ScorerError
@@ -49,6 +50,7 @@ class CaseRunner:
     def pytest_runtestloop(self, session: pytest.Session) -> None:
         """Begin to request responses and to run bodies ahead."""
         self._responses = ResponsesAhead(session.items, self.calls)
+        self._early = AskedEarly(session, self.calls, self._responses)
         self.bodies = BodiesAhead(session, self.calls, place_of=self._responses.place_of, window=self._window)
         if not (self._config.option.setuponly or self._config.option.setupplan):
             self._responses.start()
@@ -60,10 +62,11 @@ class CaseRunner:
         param = param_of(item)
         if param is None or self._responses is None or self.bodies is None:
             return
-        started = self.bodies.run_of(item)
+        started = self.bodies.run_of(item) or self._early.run_of(item)
         run = item.stash[RUN_KEY] = started or new_run(item, param)
         CURRENT.set(CaseNow(run, param, self.calls))
         self.bodies.advance(item)
+        self._early.advance()
         if started is None:
             run.position = self._responses.place_of(item)
             read_row(run, param)

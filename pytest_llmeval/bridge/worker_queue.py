@@ -1,0 +1,32 @@
+"""What an xdist worker will run next."""
+
+from typing import Any
+
+import pytest
+
+__all__ = ["is_worker", "upcoming"]
+
+
+def is_worker(config: pytest.Config) -> bool:
+    """Whether this process is an xdist worker."""
+    return hasattr(config, "workerinput")
+
+
+def upcoming(session: pytest.Session, most: int) -> list[pytest.Item]:
+    """Return the next items of this worker in their order, at most ``most``; none where it cannot be told.
+
+    xdist shows them nowhere but in attributes of its own.
+    """
+    queue = _queue(session.config)
+    if queue is None:
+        return []
+    with queue.torun.lock() as indices:
+        found = [queue.nextitem_index, *list(indices)[: most - 1]]  # the next one has left the queue already
+    return [session.items[index] for index in found if isinstance(index, int)]
+
+
+def _queue(config: pytest.Config) -> Any:
+    for plugin in config.pluginmanager.get_plugins():
+        if hasattr(getattr(plugin, "torun", None), "lock") and hasattr(plugin, "nextitem_index"):
+            return plugin
+    return None
