@@ -22,7 +22,7 @@ def snapshot() -> str:
     tables = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY type DESC, name")
     applied = connection.execute("SELECT name FROM _sqlite_migrations ORDER BY id").fetchall()
     (version,) = connection.execute("SELECT version FROM schema_version").fetchone()
-    rows = [f"INSERT INTO schema_version VALUES ({version:d})"]
+    rows = [f"INSERT INTO schema_version VALUES ({version:d})"]  # noqa: S608  # a number
     for (name,) in applied:
         values = f"'llmeval', '{name}', strftime('%Y-%m-%d %H:%M:%f+00:00')"
         rows.append(f"INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ({values})")  # noqa: S608

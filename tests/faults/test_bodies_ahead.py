@@ -118,12 +118,13 @@ def test_fixtures_that_stay_reach_bodies_and_outlive_them(project: Project, scop
     ("fixture", "why"),
     [
         ("@pytest.fixture\ndef own():\n    yield 1\n", "fixture 'own' is made for each test: 8"),
-        ("@pytest.fixture\ndef own(request):\n    return request.node.name\n", "fixture 'own' is made for each test: 8"),
+        (
+            "@pytest.fixture\ndef own(request):\n    return request.node.name\n",
+            "fixture 'own' is made for each test: 8",
+        ),
     ],
 )
-def test_bodies_that_need_their_turn_get_it_and_the_summary_says_why(
-    project: Project, fixture: str, why: str
-) -> None:
+def test_bodies_that_need_their_turn_get_it_and_the_summary_says_why(project: Project, fixture: str, why: str) -> None:
     project.eval("async def test_echo(sample, response, own):\n    assert response.text == sample.input\n", ROWS)
     project.write(conftest_py=f"import pytest\n\n{fixture}")
     result = project.run("evals")

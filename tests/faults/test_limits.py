@@ -162,7 +162,9 @@ def test_a_refused_account_ends_alike_in_every_distribution(project: Project, di
 
 def test_a_gated_suite_of_a_refused_account_is_unmeasurable_too(project: Project) -> None:
     project.eval(ECHO, ROWS[:5])
-    project.write(thresholds_yaml="version: 1\nsuites: {echo: {pass_rate: {min: 0.1}, settings: {max_error_rate: 1.0}}}\n")
+    project.write(
+        thresholds_yaml="version: 1\nsuites: {echo: {pass_rate: {min: 0.1}, settings: {max_error_rate: 1.0}}}\n"
+    )
     assert project.run("evals", model=project.server.spec("fault-status-401")).ret == 10
     assert project.last_run()["verdict"] == "unmeasurable"
 

@@ -113,7 +113,9 @@ def test_a_change_is_refused_by_name_and_allowed_on_request(whole: Project, what
     result = whole.run("evals", "--resume=last", model="", inside=False)
     assert result.ret == 4
     words = {"code": "the code of the test or of a scorer", "scorer": "the code of the test or of a scorer"}
-    result.stderr.fnmatch_lines([f"*{words.get(what, f'the {what}')} of suite 'echo' changed*--llmeval-resume-changed*"])
+    result.stderr.fnmatch_lines(
+        [f"*{words.get(what, f'the {what}')} of suite 'echo' changed*--llmeval-resume-changed*"]
+    )
     assert len(whole.server.ledger) == calls
     result = whole.run("evals", "--resume=last", "--llmeval-resume-changed", model="", inside=False)
     assert "changed; it can be no baseline" in unwrapped(result)

@@ -31,16 +31,18 @@ def database(project: Project) -> Path:
     return project.root / ".llmeval" / "llmeval.db"
 
 
-@pytest.mark.parametrize("dist", ["no:xdist", "n2"])
+@pytest.mark.parametrize("dist", [["-p", "no:xdist"], ["-n2"]], ids=["plain", "n2"])
 @pytest.mark.parametrize(
     "loss",
     ["unlink('.llmeval/llmeval.db')", "replace('data/echo.jsonl', '.llmeval/llmeval.db')"],
     ids=["removed", "replaced"],
 )
-def test_a_database_that_goes_ends_the_calls_and_no_answer_is_lost(project: Project, loss: str, dist: str) -> None:
+def test_a_database_that_goes_ends_the_calls_and_no_answer_is_lost(
+    project: Project, loss: str, dist: list[str]
+) -> None:
     """The journal is there still; the next opening finds what it holds, in a run that is shown as broken off."""
     project.eval(LOSING % loss, ROWS)
-    result = project.run("evals", SLOTS, *(["-n2"] if dist == "n2" else ["-p", dist]), inside=False)
+    result = project.run("evals", SLOTS, *dist, inside=False)
     assert result.ret == 10
     result.stdout.fnmatch_lines(["*the run broke off*llmeval.db*"])
     assert "Traceback" not in result.stdout.str() + result.stderr.str()
@@ -70,7 +72,16 @@ def test_a_full_disk_ends_the_calls_and_leaves_a_whole_file(project: Project) ->
     project.server.reply = lambda messages: "x" * 20_000
     project.eval("def test_echo(response):\n    pass\n", ROWS)
     limit = 320_000
-    command = [sys.executable, "-m", "pytest", "evals", f"--model={project.model}", "--max-connections=2", "-p", "no:xdist"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "evals",
+        f"--model={project.model}",
+        "--max-connections=2",
+        "-p",
+        "no:xdist",
+    ]
     done = subprocess.run(
         command,
         cwd=project.root,

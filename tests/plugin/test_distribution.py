@@ -103,13 +103,6 @@ def test_ordinary_tests_and_evals_share_workers(project: Project) -> None:
     assert len(project.cases()) == 4
 
 
-def test_dist_each_records_every_case_once(project: Project) -> None:
-    """Each worker runs every case; a later record of a case takes the place of the first."""
-    project.eval("def test_echo(response):\n    pass\n", ROWS[:3])
-    assert project.run("evals", "--dist=each", "--tx=2*popen").ret == 0
-    assert len(project.rows("SELECT * FROM cases")) == 3
-
-
 def test_verbose_lines_name_workers_and_misses(project: Project) -> None:
     project.eval(BODY, ROWS)
     project.write(thresholds_yaml=GATED)
