@@ -55,8 +55,8 @@ def test_no_answer_is_an_error_of_its_kind_and_never_a_score(
     project: Project, monkeypatch: pytest.MonkeyPatch, dist: list[str]
 ) -> None:
     monkeypatch.setattr("pytest_llmeval.models.retry._between", lambda low, high: low)
-    most = 2 if "-n2" in dist else 6  # in a process of its own pauses are long
-    errors = {name: each for name, each in ERRORS.items() if each[1] <= most}
+    # In processes of their own pauses are long: only what is not tried six times.
+    errors = {name: each for name, each in ERRORS.items() if "-n2" not in dist or each[1] < 6}
     cases = run_all(project, list(errors), *dist)
     assert {name: (row["error_kind"], row["attempts"]) for name, row in cases.items()} == errors
     assert Counter(entry.model for entry in project.server.ledger) == {

@@ -69,6 +69,7 @@ def key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LLMEVAL_API_KEY", KEY)
 
 
+@pytest.mark.usefixtures("all_plugins")
 @pytest.mark.parametrize("arguments", [["-l", "-rA", "-vv"], ["-l", "--tb=long", "--full-trace", "-n2"]])
 def test_a_key_that_a_test_prints_and_holds_is_nowhere(project: Project, arguments: list[str]) -> None:
     project.eval("", ROWS)
@@ -83,6 +84,7 @@ def test_a_key_that_a_test_prints_and_holds_is_nowhere(project: Project, argumen
     assert (project.root / "out.html").exists() and (project.root / ".pytest_cache").exists()
 
 
+@pytest.mark.usefixtures("all_plugins")
 @pytest.mark.parametrize("code", ["401", "400", "500"])
 def test_a_key_that_the_server_repeats_is_nowhere(project: Project, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
     monkeypatch.setattr("pytest_llmeval.models.retry._between", lambda low, high: low)
@@ -100,6 +102,7 @@ def test_a_key_that_the_server_repeats_is_nowhere(project: Project, monkeypatch:
     assert "Incorrect key provided" in project.rows("SELECT error FROM cases")[0]["error"]
 
 
+@pytest.mark.usefixtures("all_plugins")
 @pytest.mark.parametrize("spelling", [KEY, quote(KEY, safe=""), base64.b64encode(KEY.encode()).decode()])
 def test_a_key_that_an_answer_repeats_is_nowhere(project: Project, spelling: str) -> None:
     project.server.reply = lambda messages: f"your key is {spelling}, is it not?"
@@ -115,7 +118,7 @@ def test_the_journal_of_a_run_that_goes_on_holds_no_key(project: Project) -> Non
     held = Held(project.server, 2)
     with Session(project, "-p", "no:xdist", "-v") as session:
         wait_until(lambda: len(project.server.ledger) == 3, "all are asked")
-        wait_until(lambda: len(project.cases()) == 2, "two have ended")
+        wait_until(lambda: len(held.answered) == 2, "two have their answers")
         assert list(project.root.glob(".llmeval/*.journal"))
         assert leaks(project.root, [session.text]) == []
         held.open()

@@ -118,6 +118,7 @@ def test_workers_that_nobody_replaces_leave_a_run_that_is_not_green(project: Pro
     assert requests(project.server) <= ONCE
 
 
+@pytest.mark.usefixtures("all_plugins")
 @pytest.mark.parametrize("dist", [["-p", "no:xdist"], ["-n2"]])
 def test_reruns_ask_nobody_and_change_no_answer(project: Project, dist: list[str]) -> None:
     """pytest-rerunfailures runs a body again; the model is not rolled again."""
@@ -137,6 +138,7 @@ def test_reruns_ask_nobody_and_change_no_answer(project: Project, dist: list[str
     assert project.rows("SELECT outcome, attempts FROM cases") == 4 * [{"outcome": "missed", "attempts": 1}]
 
 
+@pytest.mark.usefixtures("all_plugins")
 def test_async_reruns_ask_nobody(project: Project) -> None:
     project.eval("async def test_echo(sample, model):\n    assert (await model.generate()).text == ''\n", ROWS[:4])
     assert project.run("evals", "--reruns=2").ret == 1
