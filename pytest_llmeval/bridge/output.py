@@ -43,7 +43,7 @@ class _Stream:
         self._llmeval_stream = stream
         self._llmeval_name = name
 
-    @property
+    @property  # type: ignore[misc]  # a property may stand for it: isinstance() asks the type first, and then this
     def __class__(self) -> Any:
         """The class of the stream it stands for: pytest asserts that of its own."""
         return type(self._llmeval_stream)

@@ -94,7 +94,7 @@ class Preparation:
             }
             facts.problems += check_names(self.thresholds, seen, everything_collected=facts.all_collected)
             facts.problems += self._unknown_prices(self.thresholds, facts)
-            facts.problems += self._unknown_budget(facts)
+        facts.problems += self._unknown_budget(facts)
         if self.resumed is not None:
             self.resumed.compare(facts)
         facts.problems = list(dict.fromkeys(facts.problems))
@@ -113,8 +113,7 @@ class Preparation:
 
     def _unknown_budget(self, facts: CollectionFacts) -> list[str]:
         """Return a problem for each model whose price nobody stated where ``--max-cost`` is to hold."""
-        assert self.settings is not None
-        if self.settings.max_cost_usd is None:
+        if self.settings is None or self.settings.max_cost_usd is None:
             return []
         asked = {model for suite in facts.suites.values() for model in suite.expected}
         return [

@@ -48,9 +48,11 @@ class Settings:
     """The environment, for keys of models."""
 
     def recorded(self) -> dict[str, Any]:
-        """Return what a run stores of its settings; paths relative to the rootdir, no environment."""
+        """Return what a run stores of its settings; paths relative to the rootdir, no environment, no password."""
+        from pytest_llmeval.models.specs import storable_spec
+
         return {
-            "model": list(self.models),
+            "model": [storable_spec(model) for model in self.models],
             "limit": self.limit,
             "slice": list(self.slices),
             "epochs": self.epochs,

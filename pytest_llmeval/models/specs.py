@@ -8,7 +8,7 @@ from typing import Literal, cast, get_args
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.models.base_url import BaseUrl, parse_base_url
 
-__all__ = ["LOCAL_NAMES", "Kind", "ModelSpec", "parse_spec"]
+__all__ = ["LOCAL_NAMES", "Kind", "ModelSpec", "parse_spec", "storable_spec"]
 
 Kind = Literal["openai", "local", "anthropic", "hf", "vllm"]
 
@@ -55,6 +55,16 @@ def parse_spec(text: str) -> ModelSpec:
     if kind == "local":
         return _local(name, url, shown)
     return _remote(kind, name, url, shown)
+
+
+def storable_spec(text: str) -> str:
+    """Return a spec, or a name of models.yaml, without user name, password and query of its URL.
+
+    Raises:
+        ModelError: the URL is malformed.
+    """
+    name, url = _split_url(text)
+    return text if url is None else f"{name}@{parse_base_url(url, where=f'model {name}@…').url}"
 
 
 def _split_url(text: str) -> tuple[str, str | None]:

@@ -102,15 +102,14 @@ def test_outputs_are_kept_apart_under_each_kind_of_capture(project: Project, cap
     assert "8 ran ahead" in result.stdout.str()
 
 
-@pytest.mark.parametrize("scope", ["module", "session", "package"])
-def test_fixtures_that_stay_reach_bodies_and_outlive_them(project: Project, scope: str, dist_args: list[str]) -> None:
+@pytest.mark.parametrize(("scope", "dist"), [("module", "n0"), ("module", "n1"), ("session", "n0"), ("package", "n0")])
+def test_fixtures_that_stay_reach_bodies_and_outlive_them(project: Project, scope: str, dist: str) -> None:
     project.eval(USES, ROWS)
     project.write(conftest_py=SHARED % scope)
-    is_one_process = "-n2" not in dist_args
-    result = project.run("evals", *(dist_args if is_one_process else ["-n1"]), inside=False)
+    result = project.run("evals", f"-{dist}")
     assert result.ret == 0
     assert (project.root / "trace.txt").read_text().split() == ["made", *8 * ["body"], "gone"]
-    told = "7 ran ahead, 1 in their turn (first of its function: 1)" if is_one_process else "in their turn"
+    told = "7 ran ahead, 1 in their turn (first of its function: 1)" if dist == "n0" else "in their turn"
     assert told in result.stdout.str()
 
 
@@ -118,12 +117,13 @@ def test_fixtures_that_stay_reach_bodies_and_outlive_them(project: Project, scop
     ("fixture", "why"),
     [
         ("@pytest.fixture\ndef own():\n    yield 1\n", "fixture 'own' is made for each test: 8"),
-        ("@pytest.fixture\ndef own(request):\n    return request.node.name\n", "fixture 'own' is made for each test: 8"),
+        (
+            "@pytest.fixture\ndef own(request):\n    return request.node.name\n",
+            "fixture 'own' is made for each test: 8",
+        ),
     ],
 )
-def test_bodies_that_need_their_turn_get_it_and_the_summary_says_why(
-    project: Project, fixture: str, why: str
-) -> None:
+def test_bodies_that_need_their_turn_get_it_and_the_summary_says_why(project: Project, fixture: str, why: str) -> None:
     project.eval("async def test_echo(sample, response, own):\n    assert response.text == sample.input\n", ROWS)
     project.write(conftest_py=f"import pytest\n\n{fixture}")
     result = project.run("evals")

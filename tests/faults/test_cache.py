@@ -1,6 +1,8 @@
 """``--cache``: which answers of earlier runs serve again, and which never do (contract, section 3; rows S18, X16)."""
 
+import contextlib
 import os
+import sqlite3
 import stat
 from collections import Counter
 from typing import Any
@@ -66,7 +68,7 @@ def test_refreshed_answers_take_the_place_of_the_old_ones(warm: Project) -> None
 
 
 def test_only_what_is_cached_is_had_and_nobody_is_asked(warm: Project, dist_args: list[str]) -> None:
-    assert warm.run("evals", "--cache=only", *dist_args).ret == 0
+    assert warm.run("evals", "--cache=only").ret == 0
     warm.eval(BODY, [*ROWS, {"id": "new", "input": "new"}])
     result = warm.run("evals", "--cache=only", *dist_args)
     assert result.ret == 10
@@ -139,9 +141,6 @@ def test_errors_and_refusals_are_asked_again(project: Project, model: str, statu
     ["response = 'better'", "detail = '{}'", "checksum = NULL", "request = '{}'", "detail = 'not JSON'"],
 )
 def test_a_damaged_entry_is_a_miss(warm: Project, damage: str) -> None:
-    import contextlib
-    import sqlite3
-
     with contextlib.closing(sqlite3.connect(warm.root / ".llmeval" / "llmeval.db")) as database, database:
         database.execute(f"UPDATE calls SET {damage} WHERE json_extract(request, '$.messages[0].content') = 'q2'")
     assert warm.run("evals", "--cache=use").ret == 0

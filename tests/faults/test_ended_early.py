@@ -12,8 +12,8 @@ COUNT = 40
 FREE = 12
 ROWS = [{"id": f"r{n:02}", "input": f"q{n:02}"} for n in range(COUNT)]
 SYNC = "def test_echo(sample, response):\n    assert response.text == sample.input\n"
-ASYNC = "async def test_echo(sample, model):\n    assert (await model.generate()).text == sample.input\n"
 SLOTS = "--max-connections=4"
+DISTS = {"plain": ["-p", "no:xdist"], "n2": ["-n2"]}
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def assert_nothing_is_paid_twice(project: Project, held: Held) -> None:
     answered = set(held.answered)
     run_id = project.last_run()["id"]
     held.open()
-    result = project.run("evals", "--resume=last", model="", inside=False)
+    result = project.run("evals", "--resume=last", model="")
     assert result.ret == 0, result.stdout.str()
     again = [text for text, count in requests(project.server).items() if text in before and count > before[text]]
     assert len(again) <= 4  # they were in flight
@@ -49,19 +49,18 @@ def assert_nothing_is_paid_twice(project: Project, held: Held) -> None:
 @pytest.mark.parametrize(
     ("number", "everybody", "dist"),
     [
-        (signal.SIGINT, False, "no:xdist"),
+        (signal.SIGINT, False, "plain"),
         (signal.SIGINT, False, "n2"),
         (signal.SIGINT, True, "n2"),
-        (signal.SIGTERM, False, "no:xdist"),
         (signal.SIGTERM, False, "n2"),
-        (signal.SIGHUP, False, "no:xdist"),
+        (signal.SIGHUP, False, "plain"),
     ],
 )
 def test_a_session_told_to_end_keeps_what_is_paid_and_asks_no_more(
     project: Project, held: Held, number: int, everybody: bool, dist: str
 ) -> None:
     """Whichever signal, to the first process or to all: status 2, nothing asked later, nothing left running."""
-    with Session(project, SLOTS, "-p", dist) if dist != "n2" else Session(project, SLOTS, "-n2") as session:
+    with Session(project, SLOTS, *DISTS[dist]) as session:
         wait_for_stall(project, held)
         told = time.monotonic()
         (session.interrupt_all if everybody else session.interrupt)(number)
@@ -85,9 +84,11 @@ def test_answers_that_do_not_come_keep_no_worker_and_no_session_from_its_end(pro
     assert_nothing_is_paid_twice(project, held)
 
 
-@pytest.mark.parametrize("dist", ["no:xdist", "n2"])
-def test_a_second_interrupt_ends_the_waiting_and_the_run_is_none_that_finished(project: Project, held: Held, dist: str) -> None:
-    with Session(project, SLOTS, "-p", dist) if dist != "n2" else Session(project, SLOTS, "-n2") as session:
+@pytest.mark.parametrize("dist", ["plain", "n2"])
+def test_a_second_interrupt_ends_the_waiting_and_the_run_is_none_that_finished(
+    project: Project, held: Held, dist: str
+) -> None:
+    with Session(project, SLOTS, *DISTS[dist]) as session:
         wait_for_stall(project, held)
         session.interrupt()
         time.sleep(0.3)
@@ -109,12 +110,12 @@ def test_a_session_in_the_background_of_a_script_ends_with_sigterm(project: Proj
     assert shown_status(project) == "interrupted"
 
 
-@pytest.mark.parametrize(("everybody", "dist"), [(True, "no:xdist"), (True, "n2"), (False, "n2")])
+@pytest.mark.parametrize(("everybody", "dist"), [(True, "plain"), (False, "n2")])
 def test_a_killed_session_leaves_every_answer_that_came(
     project: Project, held: Held, everybody: bool, dist: str
 ) -> None:
     """Killed, no process can do anything more; workers whose controller is killed end by themselves."""
-    with Session(project, SLOTS, "-p", dist) if dist != "n2" else Session(project, SLOTS, "-n2") as session:
+    with Session(project, SLOTS, *DISTS[dist]) as session:
         wait_for_stall(project, held)
         (session.interrupt_all if everybody else session.interrupt)(signal.SIGKILL)
         assert session.end(timeout_s=5) == -signal.SIGKILL

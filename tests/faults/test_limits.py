@@ -101,12 +101,12 @@ def test_a_deadline_is_for_the_whole_call(project: Project) -> None:
 
 
 def test_waiting_for_a_connection_is_no_timeout(project: Project) -> None:
-    """Forty rows of 0.2 s over four connections take 2 s, and each has a second."""
-    cases = ask(project, "fault-slow-200", rows=40, arguments=("--max-connections=4", "--timeout-s=1"))
+    """Rows of 0.15 s over four connections take 0.9 s together, and each has 0.8 s."""
+    cases = ask(project, "fault-slow-150", rows=24, arguments=("--max-connections=4", "--timeout-s=0.8"))
     assert set(project.cases().values()) == {"passed"}
-    assert len(project.server.ledger) == 40
+    assert len(project.server.ledger) == 24
     assert project.server.max_in_flight == 4
-    assert cases["fault-slow-200"]["latency_s"] < 1
+    assert cases["fault-slow-150"]["latency_s"] < 0.8
 
 
 def test_a_row_that_waits_to_try_again_holds_no_connection(project: Project) -> None:
@@ -134,35 +134,37 @@ def test_a_refused_account_is_asked_no_more_and_the_run_is_unmeasurable(
     project: Project, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
     monkeypatch.setenv("LLMEVAL_API_KEY", NO_KEY)
-    project.eval(ECHO, ROWS)
+    count = 50 if fault == "quota" else 20
+    project.eval(ECHO, ROWS[:count])
     result = project.run("evals", "--max-connections=4", model=project.server.spec(f"fault-{fault}"))
     assert result.ret == 10
     assert len(project.server.ledger) <= 4
     kind = "quota" if fault == "quota" else "auth"
     assert project.rows("SELECT error_kind, count(*) AS n FROM cases GROUP BY error_kind") == [
-        {"error_kind": kind, "n": 50}
+        {"error_kind": kind, "n": count}
     ]
     assert (project.last_run()["status"], project.last_run()["exit_code"]) == ("unmeasurable", 10)
     text = result.stdout.str() + result.stderr.str()
-    assert f"50 cases without an answer: {kind}" in text
+    assert f"{count} cases without an answer: {kind}" in text
     assert "Traceback" not in text and "_____" not in text
     assert NO_KEY not in text and NO_KEY[:12] not in text
     assert len(text.splitlines()) < 45
 
 
-@pytest.mark.parametrize("dist", ["-n0", "-n2"])
-def test_a_refused_account_ends_alike_in_every_distribution(project: Project, dist: str) -> None:
-    project.eval(ECHO, ROWS)
-    result = project.run("evals", "--max-connections=4", dist, model=project.server.spec("fault-quota"))
+def test_a_refused_account_ends_alike_in_workers(project: Project) -> None:
+    project.eval(ECHO, ROWS[:20])
+    result = project.run("evals", "--max-connections=4", "-n2", model=project.server.spec("fault-quota"))
     assert result.ret == 10
     assert len(project.server.ledger) <= 4
     assert set(project.cases().values()) == {"error"}
-    assert len(project.cases()) == 50
+    assert len(project.cases()) == 20
 
 
 def test_a_gated_suite_of_a_refused_account_is_unmeasurable_too(project: Project) -> None:
     project.eval(ECHO, ROWS[:5])
-    project.write(thresholds_yaml="version: 1\nsuites: {echo: {pass_rate: {min: 0.1}, settings: {max_error_rate: 1.0}}}\n")
+    project.write(
+        thresholds_yaml="version: 1\nsuites: {echo: {pass_rate: {min: 0.1}, settings: {max_error_rate: 1.0}}}\n"
+    )
     assert project.run("evals", model=project.server.spec("fault-status-401")).ret == 10
     assert project.last_run()["verdict"] == "unmeasurable"
 
@@ -183,11 +185,11 @@ def test_one_refused_account_leaves_another_alone(project: Project) -> None:
 @pytest.mark.parametrize("dist", [["-p", "no:xdist"], ["-n2"]])
 def test_requests_a_minute_are_spaced_evenly(project: Project, dist: list[str]) -> None:
     """600 a minute: a burst of one second's worth, ten, and then one each 0.1 s."""
-    project.eval(ECHO, ROWS[:20])
+    project.eval(ECHO, ROWS[:16])
     assert project.run("evals", "--rpm=600", *dist).ret == 0
     times = [entry.time_s for entry in project.server.ledger]
-    assert len(times) == 20
-    assert 0.8 <= times[-1] - times[0] <= 3
+    assert len(times) == 16
+    assert 0.5 <= times[-1] - times[0] <= 3
 
 
 def test_a_server_that_refuses_a_rate_is_asked_by_fewer_at_once(project: Project) -> None:

@@ -80,44 +80,37 @@ def test_a_run_that_ended_has_its_status_again_and_calls_nobody(project: Project
 
 
 CHANGES = {
-    "dataset": lambda p: p.write(data__echo_jsonl=jsonl(*ROWS[:-1], {**ROWS[-1], "target": "new"})),
-    "prompt": lambda p: p.write(prompt_txt="Other: {input}\n"),
-    "code": lambda p: p.write(evals__test_echo_py=(p.root / "evals/test_echo.py").read_text() + "    assert True\n"),
-    "scorer": lambda p: p.write(evals__own_py=(p.root / "evals/own.py").read_text().replace("1.0", "0.9")),
+    "the dataset": lambda p: p.write(data__echo_jsonl=jsonl(*ROWS[:-1], {**ROWS[-1], "target": "new"})),
+    "the prompt": lambda p: p.write(prompt_txt="Other: {input}\n"),
+    "the code of the test or of a scorer": lambda p: p.eval(BODY + "    assert True\n", marker='prompt="prompt.txt"'),
 }
 
 
-@pytest.fixture
-def whole(project: Project) -> Project:
-    """A project with all that can change between two sessions."""
-    project.eval(
-        "def test_echo(sample, response, score):\n    score.own(response)\n    assert sample.id != 'r3'\n",
-        ROWS,
-        marker='prompt="prompt.txt"',
-    )
-    project.write(
-        prompt_txt="Say {input}\n",
-        evals__own_py="import pytest_llmeval\n\n@pytest_llmeval.scorer\ndef own(response):\n    return 1.0\n",
-        conftest_py="from evals.own import own\n",
-        evals____init___py="",
-    )
-    result = project.run("evals", inside=False)
-    assert result.ret == 1, result.stdout.str()
-    return project
-
-
 @pytest.mark.parametrize("what", CHANGES)
-def test_a_change_is_refused_by_name_and_allowed_on_request(whole: Project, what: str) -> None:
-    calls = len(whole.server.ledger)
-    CHANGES[what](whole)
-    result = whole.run("evals", "--resume=last", model="", inside=False)
+def test_a_change_is_refused_by_name_and_allowed_on_request(project: Project, what: str) -> None:
+    project.write(prompt_txt="Say {input}\n")
+    project.eval(BODY, ROWS, marker='prompt="prompt.txt"')
+    assert project.run("evals").ret == 1
+    calls = len(project.server.ledger)
+    CHANGES[what](project)
+    result = resume(project)
     assert result.ret == 4
-    words = {"code": "the code of the test or of a scorer", "scorer": "the code of the test or of a scorer"}
-    result.stderr.fnmatch_lines([f"*{words.get(what, f'the {what}')} of suite 'echo' changed*--llmeval-resume-changed*"])
-    assert len(whole.server.ledger) == calls
-    result = whole.run("evals", "--resume=last", "--llmeval-resume-changed", model="", inside=False)
-    assert "changed; it can be no baseline" in unwrapped(result)
-    assert "changed" in whole.last_run()["settings_json"]
+    result.stderr.fnmatch_lines([f"*{what} of suite 'echo' changed*--llmeval-resume-changed*"])
+    assert len(project.server.ledger) == calls
+    result = resume(project, "--llmeval-resume-changed")
+    assert f"{what} of suite 'echo' changed; it can be no baseline" in unwrapped(result)
+    assert f"{what} of suite 'echo' changed" in project.last_run()["settings_json"]
+
+
+def test_a_scorer_of_ones_own_that_changed_is_refused(project: Project) -> None:
+    own = "import pytest_llmeval\n\n@pytest_llmeval.scorer\ndef own(response):\n    return %s\n"
+    project.eval("def test_echo(response, score):\n    score.own(response)\n", ROWS)
+    project.write(conftest_py=own % "1.0")
+    assert project.run("evals", inside=False).ret == 0
+    project.write(conftest_py=own % "0.99")
+    result = project.run("evals", "--resume=last", model="", inside=False)
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*the code of the test or of a scorer of suite 'echo' changed*"])
 
 
 def test_another_model_is_refused_by_name(broken: Project) -> None:

@@ -1,4 +1,4 @@
-"""xdist workers: what is recorded is the same, and one that dies costs its case and no second call (rows P1 to P4, C7)."""
+"""xdist workers: what is recorded is the same, and one that dies costs no second call (rows P1 to P4, C7)."""
 
 from collections import Counter
 from typing import Any
@@ -54,7 +54,7 @@ def tables(project: Project) -> dict[str, Any]:
         "scores": project.rows(
             "SELECT nodeid, name, value, passed FROM scores JOIN cases ON cases.id = case_id ORDER BY nodeid, name"
         ),
-        "calls": project.rows("SELECT case_id IS NULL AS free, request, response, status FROM calls ORDER BY request"),
+        "calls": project.rows("SELECT request, response, status FROM calls ORDER BY request"),
         "verdicts": project.rows("SELECT suite, metric, rule, value, n, verdict FROM verdicts ORDER BY suite, metric"),
     }
 
@@ -107,7 +107,9 @@ def test_workers_that_nobody_replaces_leave_a_run_that_is_not_green(project: Pro
     project.eval("", ROWS)
     project.write(evals__test_echo_py=DYING.replace('sample.id == "r03"', 'sample.id in ("r02", "r08")') % ALWAYS)
     if gated:
-        project.write(thresholds_yaml="version: 1\nsuites: {echo: {exact: {min: 0.1}, settings: {max_error_rate: 0.9}}}\n")
+        project.write(
+            thresholds_yaml="version: 1\nsuites: {echo: {exact: {min: 0.1}, settings: {max_error_rate: 0.9}}}\n"
+        )
     result = project.run("evals", "-n2", "--max-worker-restart=0")
     assert result.ret in (1, 2, 10)
     run = project.last_run()
@@ -116,6 +118,7 @@ def test_workers_that_nobody_replaces_leave_a_run_that_is_not_green(project: Pro
     assert requests(project.server) <= ONCE
 
 
+@pytest.mark.usefixtures("all_plugins")
 @pytest.mark.parametrize("dist", [["-p", "no:xdist"], ["-n2"]])
 def test_reruns_ask_nobody_and_change_no_answer(project: Project, dist: list[str]) -> None:
     """pytest-rerunfailures runs a body again; the model is not rolled again."""
@@ -135,6 +138,7 @@ def test_reruns_ask_nobody_and_change_no_answer(project: Project, dist: list[str
     assert project.rows("SELECT outcome, attempts FROM cases") == 4 * [{"outcome": "missed", "attempts": 1}]
 
 
+@pytest.mark.usefixtures("all_plugins")
 def test_async_reruns_ask_nobody(project: Project) -> None:
     project.eval("async def test_echo(sample, model):\n    assert (await model.generate()).text == ''\n", ROWS[:4])
     assert project.run("evals", "--reruns=2").ret == 1

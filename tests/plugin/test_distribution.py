@@ -103,14 +103,6 @@ def test_ordinary_tests_and_evals_share_workers(project: Project) -> None:
     assert len(project.cases()) == 4
 
 
-def test_dist_each_is_refused(project: Project) -> None:
-    """Each worker would run every case."""
-    project.eval("def test_echo(response):\n    pass\n", ROWS[:3])
-    result = project.run("evals", "--dist=each", "--tx=2*popen")
-    assert (result.ret, project.server.ledger) == (4, [])
-    result.stderr.fnmatch_lines(["*--dist=each*"])
-
-
 def test_verbose_lines_name_workers_and_misses(project: Project) -> None:
     project.eval(BODY, ROWS)
     project.write(thresholds_yaml=GATED)

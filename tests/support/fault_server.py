@@ -256,6 +256,7 @@ class FaultHandler(BaseHTTPRequestHandler):
         """Count the connection."""
         super().setup()
         self.answers = 0
+        self._is_open = False
         self.server.faults.connected(self.connection)
 
     def log_message(self, format: str, *args: object) -> None:
@@ -273,6 +274,7 @@ class FaultHandler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         entry = Entry(time_s=time.monotonic(), path=self.path, model=model, headers=headers, body=body)
         count = self.server.faults.arrived(entry)
+        self._is_open = True
         try:
             if model.startswith("fault-"):
                 kind, *args = model.split("-")[1:]
@@ -280,6 +282,12 @@ class FaultHandler(BaseHTTPRequestHandler):
             else:
                 self._normal(entry)
         finally:
+            self._end()
+
+    def _end(self) -> None:
+        """Book the end of the request, once."""
+        if self._is_open:
+            self._is_open = False
             self.server.faults.answered()
 
     def _completion(self, entry: Entry) -> dict[str, Any]:
@@ -307,6 +315,7 @@ class FaultHandler(BaseHTTPRequestHandler):
     def _send(self, body: bytes, status: int = 200, kind: str = "application/json", **headers: str) -> None:
         """Send a whole response."""
         self._head(status, {"Content-Type": kind, "Content-Length": str(len(body)), **headers})
+        self._end()  # before the client can send the next one over another connection
         self.wfile.write(body)
 
     def _head(self, status: int, headers: dict[str, str]) -> None:

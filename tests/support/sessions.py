@@ -1,6 +1,5 @@
 """Sessions of pytest that run while a test watches them, and a server that answers when it is told to."""
 
-import json
 import os
 import signal
 import subprocess
@@ -12,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
+from pytest_llmeval.store.rows import to_run
 from tests.support.fault_server import FaultServer
 from tests.support.project import Project
 
@@ -147,12 +147,5 @@ class Session:
 
 
 def shown_status(project: Project) -> str:
-    """Return the status of the newest run as the command shows it."""
-    done = subprocess.run(
-        [str(Path(sys.executable).with_name("llmeval")), "runs", "--json"],
-        cwd=project.root,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return str(json.loads(done.stdout)[0]["status"])
+    """Return the status of the newest run as people see it."""
+    return to_run(project.last_run()).shown_status

@@ -1,0 +1,156 @@
+"""What calls cost, and where the money ends (contract, sections 3 and 4; row C9)."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.project import Project
+
+ROWS = [{"id": f"r{n}", "input": f"q{n}"} for n in range(10)]
+BODY = "def test_echo(sample, response):\n    assert response.text == sample.input\n"
+# Seven tokens in and one out: one dollar a call.
+PRICED = "models: {priced: {spec: '%s', prices: {input: 100000, output: 300000}}}\n"
+
+
+@pytest.fixture
+def priced(project: Project) -> Project:
+    """A project whose calls cost a dollar each."""
+    project.eval(BODY, ROWS)
+    project.write(models_yaml=PRICED % project.model)
+    project.model = "priced"
+    return project
+
+
+def llmeval(project: Project, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run the command in the project."""
+    command = [str(Path(sys.executable).with_name("llmeval")), *arguments]
+    return subprocess.run(command, cwd=project.root, capture_output=True, text=True, check=False)
+
+
+def test_calls_cases_and_runs_know_what_they_cost(priced: Project) -> None:
+    priced.eval(
+        "async def test_echo(sample, model):\n    await model.generate()\n    await model.generate('again')\n", ROWS[:3]
+    )
+    priced.write(thresholds_yaml="version: 1\nsuites: {echo: {cost_usd: {max_total: 6.0}}}\n")
+    assert priced.run("evals").ret == 0
+    assert [row["cost_usd"] for row in priced.rows("SELECT cost_usd FROM calls")] == pytest.approx(6 * [1.0])
+    assert [row["cost_usd"] for row in priced.rows("SELECT cost_usd FROM cases")] == pytest.approx(3 * [2.0])
+    found = priced.rows("SELECT value, verdict FROM verdicts WHERE metric = 'cost_usd' AND rule LIKE 'max_total%'")
+    assert [(pytest.approx(6.0), "pass")] == [(row["value"], row["verdict"]) for row in found]
+    priced.write(thresholds_yaml="version: 1\nsuites: {echo: {cost_usd: {max_total: 5.9}}}\n")
+    assert priced.run("evals").ret == 1
+
+
+@pytest.mark.parametrize(("limit", "calls"), [("3", 3), ("3.5", 3), ("1", 1), ("9.99", 9)])
+def test_the_budget_lets_exactly_so_many_equal_calls_go(priced: Project, limit: str, calls: int) -> None:
+    result = priced.run("evals", f"--max-cost={limit}")
+    assert result.ret == 10
+    assert len(priced.server.ledger) == calls
+    found = priced.rows("SELECT outcome, error_kind, count(*) AS n FROM cases GROUP BY outcome ORDER BY outcome DESC")
+    assert found == [
+        {"outcome": "passed", "error_kind": None, "n": calls},
+        {"outcome": "error", "error_kind": "budget", "n": 10 - calls},
+    ]
+    assert (priced.last_run()["status"], priced.last_run()["exit_code"]) == ("unmeasurable", 10)
+    text = result.stdout.str()
+    assert "without an answer: budget" in text
+    assert "Traceback" not in text
+
+
+def test_the_budget_is_one_for_all_workers(priced: Project) -> None:
+    result = priced.run("evals", "--max-cost=4", "-n2")
+    assert result.ret == 10
+    assert len(priced.server.ledger) == 4
+    assert sorted(priced.cases().values()) == 6 * ["error"] + 4 * ["passed"]
+
+
+def test_a_budget_that_suffices_changes_nothing(priced: Project, dist_args: list[str]) -> None:
+    assert priced.run("evals", "--max-cost=10", *dist_args).ret == 0
+    assert len(priced.server.ledger) == 10
+
+
+def test_a_budget_of_nothing_makes_no_call_or_one_whose_price_was_not_seen(priced: Project) -> None:
+    assert priced.run("evals", "--max-cost=0.5").ret == 10
+    assert len(priced.server.ledger) <= 1
+
+
+def test_a_run_out_of_budget_goes_on_with_more(priced: Project) -> None:
+    """A resumed session may spend what it is given; what was answered is not paid again."""
+    assert priced.run("evals", "--max-cost=4").ret == 10
+    assert priced.run("evals", "--resume=last", "--max-cost=6", model="").ret == 0
+    assert len(priced.server.ledger) == 10
+    assert priced.last_run()["status"] == "finished"
+
+
+def test_cached_answers_take_nothing_from_the_budget(priced: Project) -> None:
+    priced.run("evals")
+    assert priced.run("evals", "--cache=use", "--max-cost=0").ret == 0
+    assert len(priced.server.ledger) == 10
+
+
+def test_a_budget_over_an_unknown_price_is_refused_before_any_call(project: Project, dist_args: list[str]) -> None:
+    project.eval(BODY, ROWS)
+    result = project.run("evals", "--max-cost=1", *dist_args)
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*--max-cost: the price of model 'echo' is not known*"])
+    assert project.server.ledger == []
+
+
+def test_what_is_unknown_is_none_and_never_zero(project: Project) -> None:
+    project.eval(BODY, ROWS[:1])
+    project.run("evals")
+    assert project.rows("SELECT cost_usd FROM cases") == [{"cost_usd": None}]
+
+
+def test_the_embedded_model_costs_nothing_and_its_budget_is_accepted(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only listed: that no price is asked for is decided before any call."""
+    monkeypatch.setattr("pytest_llmeval.bridge.model_choice.check_model", lambda *arguments: None)
+    project.eval(BODY, ROWS)
+    result = project.run("evals", "--co", "-q", "--max-cost=0", model="local:smollm2")
+    assert result.ret == 0
+    assert "these cases take 10 calls" in " ".join(result.stdout.str().split())
+    assert "$0" in result.stdout.str()
+
+
+def test_listing_says_what_the_cases_would_take(priced: Project) -> None:
+    result = priced.run("evals", "--co", "-q")
+    assert result.ret == 0
+    assert priced.server.ledger == []
+    assert "these cases take 10 calls" in " ".join(result.stdout.str().split())
+
+
+def test_an_estimate_learns_from_earlier_runs(priced: Project) -> None:
+    """Two calls a case, one word each: what the first run took is what the second is told."""
+    priced.eval(
+        "async def test_echo(sample, model):\n    await model.generate()\n    await model.generate('again')\n", ROWS[:3]
+    )
+    arguments = ("estimate", "--json", "evals", "--model=priced")
+    before = json.loads(llmeval(priced, *arguments).stdout)
+    assert priced.server.ledger == []
+    priced.run("evals")
+    after = json.loads(llmeval(priced, *arguments).stdout)
+    assert [(each["suite"], each["cases"]) for each in after] == [("echo", 3)]
+    assert before[0]["estimate"]["calls"] == 3
+    assert after[0]["estimate"]["calls"] == 6
+    assert after[0]["estimate"]["output_tokens"] == 6
+    shown = llmeval(priced, "estimate", "evals", "--model=priced")
+    assert shown.returncode == 0
+    assert "together: 6 calls" in shown.stdout
+    assert len(priced.server.ledger) == 6
+
+
+def test_prices_of_ones_own_are_used(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list of one's own, for a model that no shipped list knows."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-none-0123456789")
+    monkeypatch.setenv("OPENAI_BASE_URL", project.server.url)
+    project.eval(BODY, ROWS[:2])
+    assert project.run("evals", "--max-cost=5", model="mine").ret == 4
+    project.write(prices_yaml="models: {openai: {mine: {input: 100000, output: 300000}}}\n")
+    result = project.run("evals", "--max-cost=5", "--llmeval-prices=prices.yaml", model="mine")
+    assert result.ret == 0, result.stderr.str()
+    assert [row["cost_usd"] for row in project.rows("SELECT cost_usd FROM cases")] == pytest.approx([1.0, 1.0])

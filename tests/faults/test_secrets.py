@@ -1,0 +1,161 @@
+"""Keys appear nowhere: not in what is printed, not in any file of the project (rows X1 to X4, X7, X8)."""
+
+import base64
+import os
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from tests.support.fault_server import FaultServer
+from tests.support.project import Project
+from tests.support.sessions import Held, Session, wait_until
+
+KEY = "sk-canary/+7fQ2xW9&zT4pLmN8"
+ROWS = [{"id": f"r{n}", "input": f"q{n}"} for n in range(3)]
+TELLTALE = """
+import logging
+import os
+import sys
+
+import pytest
+
+@pytest.mark.llmeval("data/echo.jsonl")
+def test_echo(sample, response, score):
+    key = os.environ["LLMEVAL_API_KEY"]
+    print("out", key)
+    print("err", key, file=sys.stderr)
+    logging.getLogger("own").warning("log %s", key)
+    score.record("own", 0.0, passed=False, reason=f"because {key}")
+    if sample.id == "r0":
+        raise RuntimeError(f"boom {key}")
+    if sample.id == "r1":
+        pytest.skip(f"skip {key}")
+    assert key == "other"
+
+@pytest.mark.llmeval("data/echo.jsonl")
+async def test_async(sample, model, score):
+    key = os.environ["LLMEVAL_API_KEY"]
+    print("out", key)
+    await model.generate()
+    assert sample.id == key
+"""
+
+
+def forms(key: str) -> dict[str, bytes]:
+    """Return the spellings under which a key may turn up."""
+    return {
+        "raw": key.encode(),
+        "base64": base64.b64encode(key.encode())[:-4],
+        "URL": quote(key, safe="").encode(),
+        "beginning": key[:12].encode(),
+    }
+
+
+def leaks(root: Path, texts: list[str], key: str = KEY) -> list[str]:
+    """Return where the key stands: in the files under ``root`` or in ``texts``."""
+    found = []
+    for path in sorted(root.rglob("*")):
+        if path.is_file():
+            content = path.read_bytes()
+            found += [f"{name} in {path.relative_to(root)}" for name, form in forms(key).items() if form in content]
+    for text in texts:
+        found += [f"{name} in the output" for name, form in forms(key).items() if form in text.encode()]
+    return found
+
+
+@pytest.fixture(autouse=True)
+def key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLMEVAL_API_KEY", KEY)
+
+
+@pytest.mark.usefixtures("all_plugins")
+@pytest.mark.parametrize("arguments", [["-l", "-rA", "-vv"], ["-l", "--tb=long", "--full-trace", "-n2"]])
+def test_a_key_that_a_test_prints_and_holds_is_nowhere(project: Project, arguments: list[str]) -> None:
+    project.eval("", ROWS)
+    project.write(evals__test_echo_py=TELLTALE)
+    result = project.run(
+        "evals", *arguments, "--junitxml=out.xml", "--html=out.html", "--self-contained-html", inside=False
+    )
+    assert result.ret == 1
+    assert project.server.ledger[0].headers["authorization"] == f"Bearer {KEY}"
+    assert leaks(project.root, [result.stdout.str(), result.stderr.str()]) == []
+    assert "***" in result.stdout.str()
+    assert (project.root / "out.html").exists() and (project.root / ".pytest_cache").exists()
+
+
+@pytest.mark.usefixtures("all_plugins")
+@pytest.mark.parametrize("code", ["401", "400", "500"])
+def test_a_key_that_the_server_repeats_is_nowhere(project: Project, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    monkeypatch.setattr("pytest_llmeval.models.retry._between", lambda low, high: low)
+    project.eval("def test_echo(response):\n    pass\n", ROWS)
+    result = project.run(
+        "evals",
+        "-l",
+        "-rA",
+        "--junitxml=out.xml",
+        "--html=out.html",
+        model=project.server.spec(f"fault-echoauth-{code}"),
+    )
+    assert result.ret == (10 if code == "401" else 1)
+    assert leaks(project.root, [result.stdout.str(), result.stderr.str()]) == []
+    assert "Incorrect key provided" in project.rows("SELECT error FROM cases")[0]["error"]
+
+
+@pytest.mark.usefixtures("all_plugins")
+@pytest.mark.parametrize("spelling", [KEY, quote(KEY, safe=""), base64.b64encode(KEY.encode()).decode()])
+def test_a_key_that_an_answer_repeats_is_nowhere(project: Project, spelling: str) -> None:
+    project.server.reply = lambda messages: f"your key is {spelling}, is it not?"
+    project.eval("def test_echo(response):\n    print(response.text)\n    assert response.text == ''\n", ROWS)
+    result = project.run("evals", "-l", "--junitxml=out.xml", "--html=out.html")
+    assert result.ret == 1
+    assert leaks(project.root, [result.stdout.str(), result.stderr.str()]) == []
+
+
+def test_the_journal_of_a_run_that_goes_on_holds_no_key(project: Project) -> None:
+    project.server.reply = lambda messages: KEY
+    project.eval("def test_echo(response):\n    print(response.text)\n", ROWS)
+    held = Held(project.server, 2)
+    with Session(project, "-p", "no:xdist", "-v") as session:
+        wait_until(lambda: len(project.server.ledger) == 3, "all are asked")
+        wait_until(lambda: len(held.answered) == 2, "two have their answers")
+        assert list(project.root.glob(".llmeval/*.journal"))
+        assert leaks(project.root, [session.text]) == []
+        held.open()
+        assert session.end() == 0
+
+
+def test_a_password_and_a_query_in_an_address_are_sent_and_stored_nowhere(project: Project) -> None:
+    project.eval("def test_echo(response):\n    pass\n", ROWS)
+    url = project.server.url.replace("http://", "http://somebody:hunter2secret@") + "?api_key=hunter3secret"
+    result = project.run("evals", model=f"openai:echo@{url}")
+    assert result.ret == 0
+    assert base64.b64decode(project.server.ledger[0].headers["authorization"].split()[1]) == b"somebody:hunter2secret"
+    assert project.server.ledger[0].path.endswith("?api_key=hunter3secret")
+    for secret in ("hunter2secret", "hunter3secret"):
+        assert leaks(project.root, [result.stdout.str(), result.stderr.str()], key=secret) == []
+
+
+def test_the_key_of_openai_goes_to_no_other_address(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not to the address in a spec, though its model is one of OpenAI's."""
+    monkeypatch.delenv("LLMEVAL_API_KEY")
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    project.eval("def test_echo(response):\n    pass\n", ROWS)
+    assert project.run("evals", model=f"openai:gpt-4o-mini@{project.server.url}").ret == 0
+    assert {entry.headers["authorization"] for entry in project.server.ledger} == {"Bearer no-key"}
+    with FaultServer() as own:
+        monkeypatch.setenv("OPENAI_BASE_URL", own.url)
+        assert project.run("evals", model="gpt-4o-mini").ret == 0
+        assert {entry.headers["authorization"] for entry in own.ledger} == {f"Bearer {KEY}"}
+
+
+def test_a_key_by_a_name_of_ones_own_is_kept_secret_too(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its variable says nothing of a key; models.yaml does."""
+    secret = "plainly-innocent-7fQ2xW9zT4"
+    monkeypatch.setenv("GATEWAY", secret)
+    project.write(models_yaml=f"models: {{own: {{spec: '{project.model}', api_key_env: GATEWAY}}}}\n")
+    project.eval("def test_echo(response):\n    import os\n    assert os.environ['GATEWAY'] == ''\n", ROWS)
+    result = project.run("evals", "-l", "--junitxml=out.xml", model="own")
+    assert project.server.ledger[0].headers["authorization"] == f"Bearer {secret}"
+    os.environ.pop("GATEWAY")
+    assert leaks(project.root, [result.stdout.str(), result.stderr.str()], key=secret) == []

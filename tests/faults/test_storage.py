@@ -1,0 +1,199 @@
+"""The ground gives way: the file is gone, full, locked, foreign or read-only (rows S2 to S13)."""
+
+import contextlib
+import resource
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.support.project import Project
+from tests.support.sessions import Held, Session, requests, shown_status, wait_until
+
+ROWS = [{"id": f"r{n:02}", "input": f"q{n:02}"} for n in range(30)]
+ECHO = "def test_echo(sample, response):\n    assert response.text == sample.input\n"
+LOSING = """
+def test_echo(sample, response):
+    import os
+
+    if sample.id == "r05":
+        os.%s
+"""
+SLOTS = "--max-connections=4"
+
+
+def database(project: Project) -> Path:
+    return project.root / ".llmeval" / "llmeval.db"
+
+
+@pytest.mark.parametrize(
+    ("loss", "dist"),
+    [
+        ("unlink('.llmeval/llmeval.db')", ["-p", "no:xdist"]),
+        ("unlink('.llmeval/llmeval.db')", ["-n2"]),
+        ("replace('data/echo.jsonl', '.llmeval/llmeval.db')", ["-n0"]),
+    ],
+)
+def test_a_database_that_goes_ends_the_calls_and_no_answer_is_lost(
+    project: Project, loss: str, dist: list[str]
+) -> None:
+    """The journal is there still; the next opening finds what it holds, in a run that is shown as broken off."""
+    project.eval(LOSING % loss, ROWS)
+    result = project.run("evals", SLOTS, *dist, inside=False)
+    assert result.ret == 10
+    result.stdout.fnmatch_lines(["*the run broke off*llmeval.db*"])
+    assert "Traceback" not in result.stdout.str() + result.stderr.str()
+    count = len(project.server.ledger)
+    assert count < len(ROWS)
+    database(project).unlink(missing_ok=True)
+    project.eval(ECHO, ROWS, name="next")
+    (project.root / "evals" / "test_echo.py").unlink()
+    assert project.run("evals", "--limit=1").ret == 0
+    newest = project.last_run()["id"]
+    kept = project.rows("SELECT count(*) AS n FROM calls WHERE status = 'ok' AND run_id != ?", newest)[0]["n"]
+    assert count - 4 <= kept <= count
+    assert project.rows("SELECT count(*) AS n FROM runs") == [{"n": 2}]
+
+
+def test_a_journal_that_goes_ends_the_calls(project: Project) -> None:
+    project.eval(LOSING % "unlink(__import__('glob').glob('.llmeval/*.journal')[0])", ROWS)
+    result = project.run("evals", SLOTS, "-p", "no:xdist", inside=False)
+    assert result.ret == 10
+    result.stdout.fnmatch_lines(["*the run broke off*journal was removed*"])
+    assert len(project.server.ledger) < len(ROWS)
+    assert len(project.rows("SELECT * FROM cases WHERE outcome = 'passed'")) >= 5
+
+
+def test_a_full_disk_ends_the_calls_and_leaves_a_whole_file(project: Project) -> None:
+    """A limit on the size of files stands for it."""
+    project.server.reply = lambda messages: "x" * 20_000
+    project.eval("def test_echo(response):\n    pass\n", ROWS)
+    limit = 320_000
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "evals",
+        f"--model={project.model}",
+        "--max-connections=2",
+        "-p",
+        "no:xdist",
+    ]
+    done = subprocess.run(
+        command,
+        cwd=project.root,
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+    )
+    assert done.returncode == 10, done.stdout + done.stderr
+    assert "the run broke off" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+    assert len(project.server.ledger) < len(ROWS)
+    assert project.rows("PRAGMA integrity_check") == [{"integrity_check": "ok"}]
+    assert shown_status(project) == "crashed"
+    result = project.run("evals", "--resume=last", model="")
+    assert result.ret == 0, result.stdout.str()
+    assert len(project.server.ledger) <= len(ROWS) + 4
+
+
+@pytest.mark.parametrize("moment", ["start", "middle"])
+def test_a_database_that_is_locked_for_a_while_is_waited_for(project: Project, moment: str) -> None:
+    project.eval(ECHO, ROWS[:6])
+    held = Held(project.server, 6 if moment == "start" else 2)
+    if moment == "start":
+        project.run("evals", "--limit=1")
+        held = Held(project.server, 6)
+    with Session(project, "-p", "no:xdist") if moment == "middle" else contextlib.nullcontext() as session:
+        if session is not None:
+            wait_until(lambda: len(project.server.ledger) == 6, "all are asked")
+        lock = sqlite3.connect(database(project), isolation_level=None, check_same_thread=False)
+        lock.execute("BEGIN EXCLUSIVE")
+        release = threading.Timer(0.8, lock.close)
+        release.start()
+        start = time.monotonic()
+        held.open()
+        status = session.end() if session is not None else project.run("evals").ret
+        release.join()
+    assert status == 0
+    assert time.monotonic() - start >= 0.7
+    assert len(project.cases()) == 6
+
+
+def test_two_runs_at_once_share_a_file_and_nothing_else(project: Project) -> None:
+    project.eval(ECHO, ROWS)
+    with Session(project, "--run-name=one") as one, Session(project, "-n2", "--run-name=two") as two:
+        assert (one.end(), two.end()) == (0, 0)
+    assert requests(project.server) == Counter({row["input"]: 2 for row in ROWS})
+    assert project.rows("SELECT count(*) AS n FROM cases GROUP BY run_id") == [{"n": 30}, {"n": 30}]
+    assert {row["status"] for row in project.rows("SELECT status FROM runs")} == {"finished"}
+    assert sorted(path.name for path in database(project).parent.iterdir()) == [".gitignore", "llmeval.db"]
+
+
+def test_a_run_beside_one_that_goes_on_leaves_its_journal_alone(project: Project) -> None:
+    project.eval(ECHO, ROWS[:6])
+    held = Held(project.server, 2)
+    with Session(project, "-p", "no:xdist") as session:
+        wait_until(lambda: len(project.server.ledger) == 6, "all are asked")
+        project.server.reply = lambda messages: str(messages[-1]["content"])
+        assert project.run("evals").ret == 0
+        assert len(list(database(project).parent.glob("*.journal"))) == 1
+        held.open()
+        assert session.end() == 0
+    assert len(project.server.ledger) == 12
+    assert project.rows("SELECT count(*) AS n FROM cases GROUP BY run_id") == [{"n": 6}, {"n": 6}]
+
+
+@pytest.mark.parametrize(
+    "content", [b"not a database at all", b"\x00\xff" * 4000, b"SQLite format 3\x00" + b"\x01" * 200]
+)
+def test_a_foreign_file_is_refused_before_any_call_and_left_alone(project: Project, content: bytes) -> None:
+    project.eval(ECHO, ROWS[:2])
+    database(project).parent.mkdir()
+    database(project).write_bytes(content)
+    result = project.run("evals")
+    assert result.ret == 4
+    assert database(project).read_bytes() == content
+    assert project.server.ledger == []
+    assert "Traceback" not in result.stderr.str()
+
+
+def test_a_database_of_a_newer_version_is_refused_and_left_alone(project: Project, dist_args: list[str]) -> None:
+    project.eval(ECHO, ROWS[:2])
+    assert project.run("evals").ret == 0
+    with contextlib.closing(sqlite3.connect(database(project))) as connection:
+        connection.execute("PRAGMA user_version = 999")
+    before = database(project).read_bytes()
+    result = project.run("evals", *dist_args)
+    assert result.ret == 4
+    assert "written by a newer version (schema 999" in " ".join(result.stderr.str().split())
+    assert database(project).read_bytes() == before
+    assert len(project.server.ledger) == 2
+
+
+@pytest.mark.parametrize("place", ["/proc/llmeval/llmeval.db", "data/echo.jsonl/llmeval.db", "data"])
+def test_a_place_that_cannot_hold_it_is_refused_before_any_call(project: Project, place: str) -> None:
+    """A read-only file system, a file where a folder should be, a folder."""
+    project.eval(ECHO, ROWS[:2])
+    result = project.run("evals", f"--llmeval-db={place}")
+    assert result.ret == 4
+    assert place.rpartition("/")[2] in result.stderr.str()
+    assert "Traceback" not in result.stderr.str() + result.stdout.str()
+    assert project.server.ledger == []
+
+
+def test_a_finished_run_is_whole_in_its_one_file(project: Project) -> None:
+    """Copied right after the end, without anything beside it, it has all rows."""
+    project.eval(ECHO, ROWS[:6])
+    project.run("evals", inside=False)
+    copy = project.root / "copy.db"
+    copy.write_bytes(database(project).read_bytes())
+    with contextlib.closing(sqlite3.connect(copy)) as connection:
+        assert connection.execute("SELECT count(*) FROM cases").fetchone() == (6,)
+        assert connection.execute("SELECT count(*) FROM calls").fetchone() == (6,)
