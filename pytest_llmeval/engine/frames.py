@@ -31,14 +31,14 @@ def write(writer: asyncio.StreamWriter, frame: Frame) -> None:
 
 
 def from_ask(ask: Ask) -> Frame:
-    """Return an ask as a message; what JSON cannot hold is a fault of the request, and stays one."""
+    """Return an ask as a message; its request must be one that JSON can hold."""
     case = ask.case
     return {
         "case": [case.nodeid, case.suite, case.sample_id, case.model, case.epoch],
         "role": ask.role,
         "model": ask.model,
-        "messages": plain(ask.request.messages),
-        "params": plain(ask.request.params),
+        "messages": ask.request.messages,
+        "params": ask.request.params,
         "nth": ask.nth,
         "position": ask.position,
     }
