@@ -11,7 +11,7 @@ from pytest_llmeval.core.estimates import estimate_tokens
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.transport import plain
-from pytest_llmeval.core.types import Ask, Backend, CacheMode, CaseKey, Response
+from pytest_llmeval.core.types import Ask, Backend, CacheMode, Call, CaseKey, Response
 from pytest_llmeval.engine.budget import Budget
 from pytest_llmeval.engine.journal import Journal, Kept
 from pytest_llmeval.engine.limiter import TURN, Limiter, Turn
@@ -66,7 +66,7 @@ class Engine:
             turns: of the responses that are requested ahead.
             cache: whether answers of earlier runs are used (``use``), made anew (``refresh``) or all there is
                 (``only``).
-            on_fault: told when answers cannot be kept any more; no call is made from then on.
+            on_fault: told when answers cannot be kept or found any more; no call is made from then on.
         """
         self._open_model = open_model
         self._journal = journal
@@ -78,7 +78,7 @@ class Engine:
         self._backends: dict[str, Backend] = {}
         self._calls: dict[_CallId, asyncio.Task[Response]] = {}
         self._by_key: dict[str, asyncio.Task[Response]] = {}
-        self._seen: deque[tuple[_CallId, int | None]] = deque()
+        self._seen: deque[tuple[_CallId, asyncio.Task[Response], int | None]] = deque()
         self._unkept: list[tuple[Kept, asyncio.Future[None]]] = []
         self._stopped: Callable[[], CallError] | None = None
         self._budget_freed = asyncio.Event()
@@ -103,7 +103,7 @@ class Engine:
             raise CallError("given up: the session ends", kind=ErrorKind.INTERRUPTED) from None
         finally:
             if task.done():  # a later ask of that name finds the answer in the journal
-                self._calls.pop((ask.case, name), None)
+                self._forget((ask.case, name), task)
 
     def peek(self, ask: Ask) -> Response | None:
         """Return the answer that is there already; None where it is not. Any thread may look.
@@ -114,7 +114,7 @@ class Engine:
         task = self._calls.get(key)
         if task is None or not task.done() or task.cancelled() or task.exception() is not None:
             return None
-        self._seen.append((key, ask.position))
+        self._seen.append((key, task, ask.position))
         if len(self._seen) >= _SEEN_AT_ONCE:
             task.get_loop().call_soon_threadsafe(self._note_seen)
         return task.result()
@@ -122,10 +122,15 @@ class Engine:
     def _note_seen(self) -> None:
         """Let go of answers that were looked at."""
         while self._seen:
-            key, position = self._seen.popleft()
-            self._calls.pop(key, None)
+            key, task, position = self._seen.popleft()
+            self._forget(key, task)
             if position is not None:
                 self.turns.take(position)
+
+    def _forget(self, key: _CallId, task: "asyncio.Task[Response]") -> None:
+        """Let go of a call that has ended; one that was begun anew under its name stays."""
+        if self._calls.get(key) is task:
+            del self._calls[key]
 
     async def claim(self, total: int, most: int) -> list[int]:
         """Return the next places of ``total``, at most ``most``, whose responses are to be requested ahead."""
@@ -158,7 +163,7 @@ class Engine:
 
     async def aclose(self) -> None:
         """Give up what is in flight and close the models."""
-        self.turns.close()
+        self.stop(ErrorKind.INTERRUPTED, "the session has ended")
         await asyncio.gather(*self._give_up(), return_exceptions=True)
         self._flush()
         for backend in self._backends.values():
@@ -180,7 +185,7 @@ class Engine:
 
     async def _answer(self, ask: Ask, name: str, *, ahead: bool) -> Response:
         """Return the answer from where it is to be had at the least cost."""
-        known = self._journal.recall(ask.case, name)
+        known = self._looked_up(lambda: self._journal.recall(ask.case, name))
         if known is not None:
             self.counts.recalled += 1
             return response_of(known)
@@ -196,7 +201,8 @@ class Engine:
         """Return what an earlier call with this key was answered, also one that is just in flight."""
         first = self._by_key.get(key)
         if first is None:
-            found = self._journal.cached(key, {"messages": ask.request.messages, "params": ask.request.params})
+            request = {"messages": ask.request.messages, "params": ask.request.params}
+            found = self._looked_up(lambda: self._journal.cached(key, request))
             if found is not None:
                 self.counts.cached += 1
                 return replace(response_of(found), cached=True, cost_usd=0.0)
@@ -263,20 +269,35 @@ class Engine:
         batch, self._unkept = self._unkept, []
         if not batch:
             return
+        why: str | None = "see the error above"
         try:
             self._journal.keep([kept for kept, _ in batch])
-            error = None
+            why = None
         except StoreError as fault:
-            error = str(fault)
-            self.stop(ErrorKind.STORAGE, f"no further call is made: {fault}")
-            self._on_fault(fault)
-        for _, done in batch:
-            if done.done():
-                continue
-            if error is None:
-                done.set_result(None)
-            else:
-                done.set_exception(CallError(f"the answer came and could not be kept: {error}", kind=ErrorKind.STORAGE))
+            why = str(fault)
+            self._halt(fault)
+        finally:  # whatever it was, nobody waits for ever
+            for _, done in batch:
+                if done.done():
+                    continue
+                if why is None:
+                    done.set_result(None)
+                else:
+                    message = f"the answer came and could not be kept: {why}"
+                    done.set_exception(CallError(message, kind=ErrorKind.STORAGE))
+
+    def _looked_up(self, look: Callable[[], Call | None]) -> Call | None:
+        """Return what is kept; a journal that cannot be read may hold what a call would pay for again."""
+        try:
+            return look()
+        except StoreError as fault:
+            self._halt(fault)
+            message = f"whether the answer is kept cannot be read: {fault}"
+            raise CallError(message, kind=ErrorKind.STORAGE, attempts=0) from None
+
+    def _halt(self, fault: StoreError) -> None:
+        self.stop(ErrorKind.STORAGE, f"no further call is made: {fault}")
+        self._on_fault(fault)
 
     def _backend(self, model: str) -> Backend:
         if model not in self._backends:
@@ -302,7 +323,7 @@ def _output_room(ask: Ask) -> int:
     """Return the tokens that the answer may have, where the request says so."""
     params = ask.request.params
     room = params.get("max_tokens") or params.get("max_completion_tokens") or 0
-    return room if isinstance(room, int) else 0
+    return max(0, room) if isinstance(room, int) else 0
 
 
 def _retrieved(task: "asyncio.Task[Response]") -> None:

@@ -66,6 +66,7 @@ class Limiter:
         pacer = self._gate(account).tokens
         if pacer is not None:
             pacer.settle(tokens)
+            self._dispatch()
 
     def close(self, kind: ErrorKind, message: str) -> None:
         """Let no further request go, to no account; what is in flight may end."""
@@ -99,6 +100,7 @@ class Limiter:
             if ready.done() and not ready.cancelled() and ready.exception() is None:  # it was booked already
                 gate.end()
                 self.in_flight -= 1
+                self.requests -= 1
                 self._dispatch()
             raise
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from pytest_llmeval.core.calls import ask_name
 from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.types import Ask, Response
 from pytest_llmeval.engine import frames
@@ -38,8 +39,9 @@ class Line:
         """Return the answer.
 
         Raises:
-            CallError: there is none, or the engine is gone.
+            CallError: there is none, the request holds what JSON cannot, or the engine is gone.
         """
+        ask_name(ask)
         frame = await self._request({"ask": frames.from_ask(ask)})
         if "error" in frame:
             raise frames.to_error(frame["error"])
@@ -58,13 +60,20 @@ class Line:
         return places
 
     async def ahead(self, ask: Ask, place: int) -> None:
-        """Begin the call of a place that was claimed."""
+        """Begin the call of a place that was claimed; raise CallError as ``ask`` does."""
+        ask_name(ask)
         frames.write(await self._writer(), {"ask": frames.from_ask(ask), "ahead": True, "place": place})
 
     async def aclose(self) -> None:
-        """End the connection."""
-        if self._opening is not None and self._opening.done() and not self._opening.exception():
-            self._opening.result().close()
+        """End the connection; asks that wait for an answer fail."""
+        self._lose()
+        if self._opening is not None:
+            await asyncio.wait([self._opening])
+            if self._opening.exception() is None:
+                self._opening.result().close()
+        if self._listening is not None:
+            self._listening.cancel()
+            await asyncio.wait([self._listening])
 
     async def _request(self, frame: frames.Frame) -> frames.Frame:
         writer = await self._writer()
@@ -92,7 +101,7 @@ class Line:
                 reader, writer = await asyncio.open_unix_connection(self._path)
                 break
             except OSError:
-                if time.monotonic() > deadline:
+                if self._is_lost or time.monotonic() > deadline:
                     raise _lost() from None
                 await asyncio.sleep(_CONNECT_STEP_S)
         self._listening = asyncio.get_running_loop().create_task(self._listen(reader))
@@ -104,8 +113,11 @@ class Line:
                 self._on_stop(frame["stop"])
             elif (reply := self._pending.get(frame["id"])) is not None and not reply.done():
                 reply.set_result(frame)
-        self._is_lost = True
+        self._lose()
         self._on_stop("the process that makes the calls is gone")
+
+    def _lose(self) -> None:
+        self._is_lost = True
         for reply in self._pending.values():
             if not reply.done():
                 reply.set_exception(_lost())

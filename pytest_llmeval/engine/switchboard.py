@@ -6,7 +6,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from pytest_llmeval.core.errors import CallError
+from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.engine import frames
 from pytest_llmeval.engine.engine import Engine
 
@@ -26,15 +26,17 @@ class Switchboard:
         self._engine = engine
         self._path = path
         self._server: asyncio.Server | None = None
+        self._stopped: str | None = None
         self._writers: set[asyncio.StreamWriter] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
 
     async def open(self) -> None:
         """Accept connections from now on."""
         self._server = await asyncio.start_unix_server(self._serve, self._path)
 
     def broadcast_stop(self, reason: str) -> None:
-        """Tell every process to start no further case."""
+        """Tell every process to start no further case; one that connects later too."""
+        self._stopped = reason
         for writer in self._writers:
             frames.write(writer, {"stop": reason})
 
@@ -42,15 +44,18 @@ class Switchboard:
         """End all connections."""
         if self._server is not None:
             self._server.close()
-        for task in self._tasks:
+        tasks = list(self._tasks)
+        for task in tasks:
             task.cancel()
-        for writer in list(self._writers):
-            writer.close()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one process until it is gone; the calls that it caused go on, others may want them."""
+        self._keep(asyncio.current_task())
         self._writers.add(writer)
         claimed: set[int] = set()
+        if self._stopped is not None:
+            frames.write(writer, {"stop": self._stopped})
         try:
             while (frame := await frames.read(reader)) is not None:
                 self._spawn(self._handle(frame, writer, claimed))
@@ -62,13 +67,19 @@ class Switchboard:
             writer.close()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
+        self._keep(asyncio.get_running_loop().create_task(work))
+
+    def _keep(self, task: "asyncio.Task[Any] | None") -> None:
+        assert task is not None
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def _handle(self, frame: frames.Frame, writer: asyncio.StreamWriter, claimed: set[int]) -> None:
         if "claim" in frame:
             places = await self._engine.turns.claim(frame["total"], frame["claim"])
+            if writer not in self._writers:  # its process died while it waited for room
+                self._engine.turns.give_back(places)
+                return
             claimed.update(places)
             self._reply(writer, {"id": frame["id"], "places": places})
             return
@@ -81,6 +92,10 @@ class Switchboard:
             answer = {"response": frames.from_response(await self._engine.ask(ask))}
         except CallError as error:
             answer = {"error": frames.from_error(error)}
+        except Exception as error:  # it shows here; whoever asked must not wait for ever
+            broken = CallError(f"the engine broke: {type(error).__name__}", kind=ErrorKind.CODE)
+            self._reply(writer, {"id": frame["id"], "error": frames.from_error(broken)})
+            raise
         self._reply(writer, {"id": frame["id"], **answer})
 
     @staticmethod

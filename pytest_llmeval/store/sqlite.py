@@ -132,23 +132,30 @@ class SqliteStore:
         ]
 
     def absorb_journals(self, run_id: str | None = None) -> None:
-        """Take over the journals of runs whose process is gone, and that of ``run_id`` wherever its process was."""
+        """Take over the journals of runs whose process is gone, and that of ``run_id`` wherever its process was.
+
+        One that cannot be read stays where it is, unless it is that of ``run_id``; one that another process has taken
+        over in the meantime is gone.
+        """
         for orphan in orphans(self.path):
             if orphan.run.shown_status == "crashed" or orphan.run.id == run_id:
-                self.absorb(orphan)
+                try:
+                    self.absorb(orphan)
+                except StoreError:
+                    if orphan.run.id == run_id and orphan.path.exists():
+                        raise
 
     def absorb(self, orphan: Orphan) -> None:
         """Take over the answers in the journal of a run whose process is gone, or is this one, and remove the journal.
 
         Calls of cases that were recorded are here already; the others are what a killed process left.
         """
-        with self._transaction():
-            self._insert("runs", [rows.from_run(orphan.run)], verb="INSERT OR IGNORE")
         columns = ", ".join(CALL_COLUMNS)
         with readable_errors(self.path):
             self._connection.execute("ATTACH ? AS journal", [orphan.uri])
             try:
-                with self._connection:
+                with self._transaction():
+                    self._insert("runs", [rows.from_run(orphan.run)], verb="INSERT OR IGNORE")
                     self._connection.execute(
                         f"INSERT INTO main.calls ({columns}) SELECT {columns} FROM journal.answers AS kept"  # noqa: S608
                         " WHERE NOT EXISTS (SELECT 1 FROM main.calls WHERE main.calls.id = kept.id"
@@ -204,20 +211,27 @@ class SqliteStore:
 
     def _migrate(self) -> None:
         """Apply what is missing while no other process can; a second one waits and finds it done."""
-        version = schema_of(self._connection)
-        if version == SCHEMA_VERSION:
+        if schema_of(self._connection) == SCHEMA_VERSION:
             return
-        if version:
-            with contextlib.closing(sqlite3.connect(f"{self._file}.schema-{version}.bak")) as copy:
-                self._connection.backup(copy)
         self._connection.execute("BEGIN EXCLUSIVE")
         try:
-            self._apply(schema_of(self._connection))
+            version = schema_of(self._connection)
+            if 0 < version < SCHEMA_VERSION:
+                self._copy(version)
+            self._apply(version)
             self._connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION:d}")
             self._connection.execute("COMMIT")
         except BaseException:
             self._connection.rollback()
             raise
+
+    def _copy(self, version: int) -> None:
+        """Leave a copy of the file as it is before the transaction that is open."""
+        name = self._file.with_name(f"{self._file.name}.schema-{version}.bak")
+        make_private(name)
+        # SQLite copies nothing over a connection that writes.
+        with contextlib.closing(sqlite3.connect(self._file)) as file, contextlib.closing(sqlite3.connect(name)) as copy:
+            file.backup(copy)
 
     def _apply(self, version: int) -> None:
         if version == 0:

@@ -1,0 +1,117 @@
+"""What may be spent: never more than the limit while prices are what they were."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_llmeval.core.errors import CallError, ErrorKind
+from pytest_llmeval.engine.budget import Budget
+
+prices = st.floats(0.0, 1.0)
+
+
+def used_up(budget: Budget) -> CallError:
+    """Return the error with which the budget refuses a call."""
+    with pytest.raises(CallError) as caught:
+        budget.start()
+    return caught.value
+
+
+def test_without_a_limit_every_call_goes_and_is_counted() -> None:
+    budget = Budget(None)
+    assert all(budget.start() for _ in range(100))
+    for cost in (0.5, None, 0.25):
+        budget.end(cost)
+    assert budget.spent_usd == 0.75
+    assert budget.start()
+
+
+def test_until_the_first_price_is_known_one_call_goes_alone() -> None:
+    budget = Budget(1.0)
+    assert budget.start()
+    assert not budget.start()
+    budget.end(None)  # it failed, and told no price
+    assert budget.start()
+    assert not budget.start()
+    budget.end(0.1)
+    assert [budget.start() for _ in range(9)] == [True] * 9
+
+
+def test_calls_in_flight_count_as_the_dearest_so_far() -> None:
+    budget = Budget(1.0)
+    for cost in (0.1, 0.3, 0.2):
+        assert budget.start()
+        budget.end(cost)
+    assert [budget.start(), budget.start()] == [True, False]
+
+
+def test_a_call_that_was_cheaper_makes_room_for_another() -> None:
+    budget = Budget(1.0)
+    assert budget.start()
+    budget.end(0.4)
+    assert [budget.start(), budget.start()] == [True, False]
+    budget.end(0.1)
+    assert budget.start()
+
+
+def test_a_limit_that_is_reached_stays_reached() -> None:
+    budget = Budget(0.5)
+    assert budget.start()
+    budget.end(0.3)
+    error = used_up(budget)
+    assert (error.kind, error.attempts) == (ErrorKind.BUDGET, 0)
+    assert str(error) == "not asked: $0.3000 of --max-cost $0.5000 are spent"
+    assert budget.is_used_up
+    assert used_up(budget).kind == ErrorKind.BUDGET
+
+
+def test_prices_that_add_up_to_the_limit_are_all_paid() -> None:
+    """Ten times 0.1 is a little less than 1, and three times a little more than 0.3."""
+    for calls, limit in ((3, 0.3), (10, 1.0), (7, 0.7)):
+        budget = Budget(limit)
+        for _ in range(calls):
+            assert budget.start()
+            budget.end(limit / calls)
+        assert used_up(budget).kind == ErrorKind.BUDGET
+
+
+def test_models_that_cost_nothing_are_never_held_up() -> None:
+    budget = Budget(0.0)
+    for _ in range(3):
+        assert budget.start()
+        budget.end(0.0)
+    assert [budget.start() for _ in range(50)] == [True] * 50
+
+
+@given(limit=st.floats(0.0, 5.0), price=st.floats(0.001, 1.0), steps=st.lists(st.booleans(), max_size=100))
+def test_at_one_price_no_more_is_spent_than_the_limit_and_the_first_call(
+    limit: float, price: float, steps: list[bool]
+) -> None:
+    """Whenever calls start and end."""
+    budget, in_flight = Budget(limit), 0
+    for starts in steps:
+        if starts:
+            try:
+                in_flight += budget.start()
+            except CallError:
+                assert in_flight == 0
+        elif in_flight:
+            in_flight -= 1
+            budget.end(price)
+    for _ in range(in_flight):
+        budget.end(price)
+    assert budget.spent_usd <= max(limit, price) + 1e-6
+
+
+@given(limit=st.floats(0.0, 5.0), costs=st.lists(prices, min_size=1, max_size=60))
+def test_a_limit_is_passed_by_less_than_the_last_and_dearest_call(limit: float, costs: list[float]) -> None:
+    budget, spent = Budget(limit), 0.0
+    for cost in costs:
+        try:
+            assert budget.start()
+        except CallError:
+            break
+        assert spent <= limit + 1e-6
+        budget.end(cost)
+        spent += cost
+    assert budget.spent_usd == pytest.approx(spent)

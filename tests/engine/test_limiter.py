@@ -1,0 +1,446 @@
+"""Which request goes next: totals over all accounts, turns, pauses, and callers that give up."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_llmeval.core.errors import CallError, ErrorKind
+from pytest_llmeval.core.types import Response
+from pytest_llmeval.engine.limiter import TURN, Limiter, Limits, Turn
+from pytest_llmeval.models.attempt_error import AttemptError
+from pytest_llmeval.models.retry import RetryPolicy, call_with_retries
+from tests.support.virtual_time import run_virtual, settled
+
+
+@dataclass
+class Desk:
+    """A limiter, and what was seen of it from outside."""
+
+    limits: Limits
+    limiter: Limiter = field(init=False)
+    in_flight: int = 0
+    peak: int = 0
+    started: list[tuple[str, float]] = field(default_factory=list)
+    """Name and time of each request that went, in order."""
+
+    def __post_init__(self) -> None:
+        self.limiter = Limiter(self.limits, clock=lambda: asyncio.get_running_loop().time())
+
+    def request(self, name: str, account: str = "a", **options: Any) -> "asyncio.Task[None]":
+        """Return a task that makes one request."""
+        return asyncio.get_running_loop().create_task(self._request(name, account, **options))
+
+    async def _request(
+        self,
+        name: str,
+        account: str,
+        *,
+        at: float = 0.0,
+        holds_s: float = 1.0,
+        ahead: bool = False,
+        tokens: int = 0,
+        fault: Exception | None = None,
+    ) -> None:
+        TURN.set(Turn(ahead=ahead, tokens=tokens))
+        await asyncio.sleep(at)
+        async with self.limiter.slots(account)():
+            self.started.append((name, asyncio.get_running_loop().time()))
+            self.in_flight += 1
+            self.peak = max(self.peak, self.in_flight)
+            try:
+                await asyncio.sleep(holds_s)
+                if fault is not None:
+                    raise fault
+            finally:
+                self.in_flight -= 1
+
+    @property
+    def names(self) -> list[str]:
+        return [name for name, _ in self.started]
+
+    def times(self, name: str) -> list[float]:
+        return [at for each, at in self.started if each == name]
+
+
+def desk(max_connections: int = 1, **limits: Any) -> Desk:
+    return Desk(Limits(max_connections=max_connections, **limits))
+
+
+def rate_limited(retry_after_s: float | None = None) -> AttemptError:
+    return AttemptError(ErrorKind.RATE_LIMITED, "slow down", retryable=True, retry_after_s=retry_after_s)
+
+
+async def outcomes(*tasks: "asyncio.Task[None]") -> list[ErrorKind | None]:
+    """Return the kind of the error of each task; None where there was none."""
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    return [getattr(result, "kind", None) for result in results]
+
+
+# Totals, whatever happens
+
+
+plans = st.lists(
+    st.fixed_dictionaries(
+        {
+            "account": st.sampled_from("abc"),
+            "at": st.floats(0, 30),
+            "holds_s": st.floats(0, 20),
+            "ahead": st.booleans(),
+            "tokens": st.integers(0, 500),
+            "fault": st.sampled_from([None, None, "429", "429 in 5", "429 in 500", "500", "other"]),
+            "gives_up_s": st.none() | st.none() | st.floats(0, 40),
+        }
+    ),
+    max_size=40,
+)
+FAULTS = {
+    "429": rate_limited(),
+    "429 in 5": rate_limited(5.0),
+    "429 in 500": rate_limited(500.0),
+    "500": AttemptError(ErrorKind.SERVER_ERROR, "broken"),
+    "other": LookupError("a bug"),
+}
+
+
+@given(
+    plan=plans,
+    most=st.integers(1, 6),
+    rpm=st.none() | st.integers(2, 30),
+    tpm=st.none() | st.integers(100, 5000),
+)
+@settings(max_examples=60, deadline=None)
+def test_no_limit_is_ever_passed_and_every_request_goes(
+    plan: list[dict[str, Any]], most: int, rpm: int | None, tpm: int | None
+) -> None:
+    """Over three accounts, with refusals, faults, and callers that give up in the queue and in flight."""
+    seen = desk(most, rpm=rpm, tpm=tpm)
+
+    async def body() -> None:
+        loop, tasks = asyncio.get_running_loop(), []
+        for number, each in enumerate(plan):
+            options = {key: each[key] for key in ("account", "at", "holds_s", "ahead", "tokens")}
+            tasks.append(seen.request(str(number), fault=FAULTS.get(each["fault"] or ""), **options))
+            if each["gives_up_s"] is not None:
+                loop.call_later(each["gives_up_s"], tasks[-1].cancel)
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    run_virtual(body())
+    assert seen.peak <= most
+    assert seen.limiter.peak <= most
+    assert (seen.in_flight, seen.limiter.in_flight) == (0, 0)
+    assert len(seen.started) == seen.limiter.requests
+    patient = {str(number) for number, each in enumerate(plan) if each["gives_up_s"] is None}
+    assert patient <= set(seen.names)
+    for account in "abc" if rpm else "":
+        times = [at for name, at in seen.started if plan[int(name)]["account"] == account]
+        assert all(later - first >= 60 - 1e-6 for first, later in zip(times, times[rpm or 0 :], strict=False))
+
+
+def test_the_total_holds_over_accounts() -> None:
+    seen = desk(3)
+
+    async def body() -> None:
+        await asyncio.gather(*(seen.request(f"{account}{n}", account) for n in range(4) for account in "ab"))
+
+    run_virtual(body())
+    assert (seen.peak, seen.limiter.peak, seen.limiter.requests) == (3, 3, 8)
+
+
+# Whose turn it is
+
+
+def test_requests_go_in_order_and_those_a_case_waits_for_before_those_ahead() -> None:
+    seen = desk()
+
+    async def body() -> None:
+        first = seen.request("first")
+        await settled()
+        rest = [
+            seen.request(f"{'ahead' if n % 2 else 'urgent'}{n}", "ab"[n % 3 == 0], ahead=n % 2 == 1) for n in range(6)
+        ]
+        await asyncio.gather(first, *rest)
+
+    run_virtual(body())
+    assert seen.names == ["first", "urgent0", "urgent2", "urgent4", "ahead1", "ahead3", "ahead5"]
+
+
+def test_an_urgent_request_passes_those_ahead_that_wait_already() -> None:
+    seen = desk()
+
+    async def body() -> None:
+        tasks = [seen.request(f"ahead{n}", ahead=True) for n in range(3)]
+        tasks.append(seen.request("urgent", at=0.5))
+        await asyncio.gather(*tasks)
+
+    run_virtual(body())
+    assert seen.names == ["ahead0", "urgent", "ahead1", "ahead2"]
+
+
+def test_an_account_that_pauses_holds_up_no_other() -> None:
+    seen = desk(4)
+
+    async def body() -> None:
+        await outcomes(seen.request("refused", "a", fault=rate_limited(100.0)))
+        waiting = [seen.request(f"a{n}", "a") for n in range(20)]
+        await settled()
+        await asyncio.gather(*(seen.request(f"b{n}", "b") for n in range(8)))
+        assert asyncio.get_running_loop().time() < 5
+        await asyncio.gather(*waiting)
+
+    run_virtual(body())
+    assert min(at for name, at in seen.started if name.startswith("a")) >= 101
+
+
+def test_two_busy_accounts_go_on_side_by_side() -> None:
+    """One has a queue before the other comes; neither waits until the other has no more."""
+    seen = desk(4)
+
+    async def busy(account: str) -> None:
+        for n in range(20):
+            await asyncio.gather(*(seen.request(f"{account}{n}", account) for _ in range(4)))
+
+    async def body() -> None:
+        await asyncio.gather(busy("a"), busy("b"))
+
+    run_virtual(body())
+    half = seen.names[: len(seen.names) // 2]
+    assert 20 <= sum(name.startswith("b") for name in half) <= 60
+
+
+def test_an_account_cut_down_to_one_leaves_the_others_the_room() -> None:
+    seen = desk(8)
+
+    async def body() -> None:
+        for _ in range(5):
+            await outcomes(seen.request("cut", "a", fault=rate_limited()))
+        slow = [seen.request("slow", "a", holds_s=50.0) for _ in range(3)]
+        await settled()
+        quick = [seen.request("quick", "b") for _ in range(7)]
+        await asyncio.gather(*quick)
+        assert seen.times("quick") == [5.0] * 7
+        await asyncio.gather(*slow)
+
+    run_virtual(body())
+
+
+# Rates
+
+
+def test_requests_wait_for_the_rate_and_go_when_their_time_has_come() -> None:
+    seen = desk(100, rpm=60)
+
+    async def body() -> None:
+        await asyncio.gather(*(seen.request("x") for _ in range(4)))
+
+    run_virtual(body())
+    assert [at for _, at in seen.started] == pytest.approx([0, 61 / 60 - 1, 122 / 60 - 1, 183 / 60 - 1])
+
+
+def test_each_account_has_the_whole_rate() -> None:
+    seen = desk(100, rpm=6)
+
+    async def body() -> None:
+        await asyncio.gather(seen.request("a", "a"), seen.request("b", "b"))
+
+    run_virtual(body())
+    assert seen.started == [("a", 0), ("b", 0)]
+
+
+def test_tokens_that_were_not_used_let_the_next_request_go_at_once() -> None:
+    """The next one waits already when the first is settled."""
+    seen = desk(4, tpm=1000)
+
+    async def body() -> None:
+        first = seen.request("first", tokens=1000)
+        second = seen.request("second", tokens=10)
+        await first
+        seen.limiter.settle("a", 10 - 1000)
+        await second
+
+    run_virtual(body())
+    assert seen.times("second") == [1.0]
+
+
+def test_tokens_that_came_on_top_hold_up_the_next_request() -> None:
+    seen = desk(4, tpm=1000)
+
+    async def body() -> None:
+        await seen.request("first", tokens=1)
+        seen.limiter.settle("a", 999)
+        await seen.request("second", tokens=1)
+
+    run_virtual(body())
+    assert seen.times("second") == [pytest.approx(60.0)]
+
+
+def test_without_a_rate_of_tokens_there_is_nothing_to_settle() -> None:
+    seen = desk()
+    seen.limiter.settle("a", 10**9)
+
+    async def body() -> None:
+        await seen.request("x")
+
+    run_virtual(body())
+    assert seen.times("x") == [0]
+
+
+# Refusals
+
+
+def test_one_burst_of_refusals_halves_what_is_in_flight_once() -> None:
+    seen = desk(16)
+
+    async def body() -> None:
+        await outcomes(*(seen.request("refused", fault=rate_limited()) for _ in range(16)))
+        seen.peak = 0
+        await asyncio.gather(*(seen.request("after", holds_s=5.0) for _ in range(8)))
+
+    run_virtual(body())
+    assert seen.peak == 8
+    assert seen.times("after") == [1.0] * 8
+
+
+def test_while_the_server_asks_to_wait_nothing_goes_to_it() -> None:
+    seen = desk(4)
+
+    async def body() -> None:
+        refused = seen.request("refused", fault=rate_limited(30.0))
+        later = seen.request("later", at=10.0)
+        other = seen.request("other", "b", at=10.0)
+        await outcomes(refused, later, other)
+
+    run_virtual(body())
+    assert seen.started == [("refused", 0), ("other", 10), ("later", 31)]
+
+
+def test_a_wait_of_more_than_two_minutes_stops_nobody_else() -> None:
+    seen = desk(4)
+
+    async def body() -> None:
+        await outcomes(seen.request("refused", fault=rate_limited(121.0)))
+        await seen.request("next")
+
+    run_virtual(body())
+    assert seen.times("next") == [1.0]
+
+
+def test_a_call_that_waits_to_try_again_holds_no_slot() -> None:
+    """With one slot, another call goes while the first one backs off, and the first one comes back."""
+    seen = desk()
+    attempts = 0
+
+    async def attempt() -> Response:
+        nonlocal attempts
+        attempts += 1
+        seen.started.append((f"attempt {attempts}", asyncio.get_running_loop().time()))
+        await asyncio.sleep(0)
+        if attempts == 1:
+            raise AttemptError(ErrorKind.SERVER_ERROR, "broken", retryable=True)
+        return Response(text="yes")
+
+    async def body() -> None:
+        policy = RetryPolicy(timeout_s=60.0, base_s=10.0)
+        call = asyncio.get_running_loop().create_task(
+            call_with_retries(attempt, policy=policy, slot=seen.limiter.slots("a"))
+        )
+        other = seen.request("other", holds_s=0.0)
+        assert (await call).attempts == 2
+        await other
+
+    run_virtual(body())
+    assert seen.names == ["attempt 1", "other", "attempt 2"]
+    assert seen.limiter.peak == 1
+
+
+# Callers that give up
+
+
+def test_a_caller_that_gives_up_in_the_queue_takes_nothing_with_it() -> None:
+    seen = desk()
+
+    async def body() -> None:
+        tasks = [seen.request(name) for name in ("first", "given up", "last")]
+        await settled()
+        tasks[1].cancel()
+        await outcomes(*tasks)
+
+    run_virtual(body())
+    assert seen.started == [("first", 0), ("last", 1)]
+    assert seen.limiter.requests == 2
+
+
+def test_a_caller_that_gives_up_just_as_it_may_go_leaves_its_slot_to_the_next() -> None:
+    """The slot is booked for it, and it has not run since."""
+    seen = desk()
+
+    async def body() -> None:
+        holding = seen.limiter.slots("a")()
+        await holding.__aenter__()
+        given_up, last = seen.request("given up"), seen.request("last")
+        await settled()
+        await holding.__aexit__(None, None, None)
+        given_up.cancel()
+        await outcomes(given_up, last)
+
+    run_virtual(body())
+    assert seen.names == ["last"]
+    assert (seen.limiter.in_flight, seen.limiter.requests) == (0, 2)
+
+
+def test_a_request_that_is_cancelled_in_flight_gives_its_slot_back_and_says_nothing_of_the_server() -> None:
+    seen = desk(2)
+
+    async def body() -> None:
+        cancelled = [seen.request("cancelled", holds_s=100.0) for _ in range(2)]
+        await settled()
+        for task in cancelled:
+            task.cancel()
+        await outcomes(*cancelled)
+        await asyncio.gather(*(seen.request("next") for _ in range(2)))
+
+    run_virtual(body())
+    assert seen.times("next") == [0, 0]
+
+
+# The end
+
+
+def test_closing_fails_all_that_wait_and_come_and_lets_what_is_in_flight_end() -> None:
+    seen = desk()
+
+    async def body() -> None:
+        interrupted = ErrorKind.INTERRUPTED
+        first, waiting = seen.request("first"), seen.request("waiting")
+        await settled()
+        seen.limiter.close(interrupted, "stopped")
+        ends = await outcomes(first, waiting, seen.request("later"), seen.request("elsewhere", "new"))
+        assert ends == [None, interrupted, interrupted, interrupted]
+        assert seen.limiter.closed("a") is not None
+        seen.limiter.close(ErrorKind.STORAGE, "too late")
+        error = seen.limiter.closed("a")
+        assert error is not None
+        assert (str(error), error.kind, error.attempts) == ("stopped", interrupted, 0)
+
+    run_virtual(body())
+    assert seen.names == ["first"]
+
+
+@pytest.mark.parametrize("kind", [ErrorKind.AUTH, ErrorKind.QUOTA])
+def test_an_account_that_may_not_ask_any_more_is_closed_alone(kind: ErrorKind) -> None:
+    seen = desk()
+
+    async def body() -> None:
+        refused = seen.request("refused", fault=AttemptError(kind, "not you"))
+        waiting, other = seen.request("waiting"), seen.request("other", "b")
+        assert await outcomes(refused, waiting, other) == [kind, kind, None]
+        with pytest.raises(CallError, match="not asked: the server had refused an earlier call: not you") as caught:
+            await seen.request("later")
+        assert (caught.value.kind, caught.value.attempts) == (kind, 0)
+        assert seen.limiter.closed("b") is None
+
+    run_virtual(body())
+    assert seen.names == ["refused", "other"]

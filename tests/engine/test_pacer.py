@@ -1,0 +1,85 @@
+"""A rate by the minute, whatever the times at which something wants to go."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_llmeval.engine.pacer import Pacer
+
+MINUTE_S = 60.0
+ROUNDING_S = 1e-6
+gaps = st.lists(st.just(0.0) | st.floats(0, 90), min_size=1, max_size=120)
+
+
+def departures(pacer: Pacer, gaps: list[float], amounts: list[float]) -> list[float]:
+    """Return when each amount goes; each wants to go its gap after the one before."""
+    now, times = 0.0, []
+    for gap, amount in zip(gaps, amounts, strict=False):
+        now += gap
+        now += pacer.wait_s(now)
+        pacer.take(amount, now)
+        times.append(now)
+    return times
+
+
+@given(per_minute=st.integers(1, 40), gaps=gaps)
+def test_no_minute_sees_more_than_the_rate(per_minute: int, gaps: list[float]) -> None:
+    """Wherever the minute begins: the next but ``per_minute`` never goes within 60 s."""
+    times = departures(Pacer(per_minute), gaps, [1.0] * len(gaps))
+    for first, after in zip(times, times[per_minute:], strict=False):
+        assert after - first >= MINUTE_S - ROUNDING_S
+
+
+@given(per_minute=st.integers(1, 2000), gaps=gaps, data=st.data())
+def test_no_minute_sees_more_than_the_rate_and_its_last_amount(
+    per_minute: int, gaps: list[float], data: st.DataObject
+) -> None:
+    """Of amounts that differ: what is larger than a burst must go too."""
+    amounts = data.draw(st.lists(st.floats(0, 3000), min_size=len(gaps), max_size=len(gaps)))
+    times = departures(Pacer(per_minute), gaps, amounts)
+    for start, began in enumerate(times):
+        within = [amount for at, amount in zip(times[start:], amounts[start:], strict=False) if at - began < MINUTE_S]
+        assert sum(within[:-1]) <= per_minute + ROUNDING_S
+
+
+@pytest.mark.parametrize("per_minute", [10, 60, 600, 6000])
+def test_a_rate_that_is_wanted_all_the_time_is_nearly_reached(per_minute: int) -> None:
+    times = departures(Pacer(per_minute), [0.0] * 5 * per_minute, [1.0] * 5 * per_minute)
+    assert 4.9 * MINUTE_S <= times[-1] <= 5.1 * MINUTE_S
+
+
+def test_at_once_goes_no_more_than_a_second_brings() -> None:
+    """A minute's worth at once would be refused by servers that look at shorter spans."""
+    times = departures(Pacer(600), [0.0] * 600, [1.0] * 600)
+    assert times.count(0.0) == 10
+
+
+def test_a_pause_brings_one_burst_and_no_more() -> None:
+    pacer = Pacer(600)
+    departures(pacer, [0.0] * 100, [1.0] * 100)
+    later = departures(pacer, [3600.0] + [0.0] * 99, [1.0] * 100)
+    assert later.count(later[0]) == 10
+
+
+def test_what_is_larger_than_the_rate_goes_and_holds_up_what_follows() -> None:
+    pacer = Pacer(100)
+    assert pacer.wait_s(0.0) == 0
+    pacer.take(1000, 0.0)
+    assert pacer.wait_s(0.0) == pytest.approx(609)
+
+
+@given(taken=st.floats(0, 5000), used=st.floats(0, 5000), per_minute=st.floats(1, 10_000))
+def test_settling_is_as_if_the_right_amount_had_been_taken(taken: float, used: float, per_minute: float) -> None:
+    settled, right = Pacer(per_minute), Pacer(per_minute)
+    settled.take(taken, 10.0)
+    settled.settle(used - taken)
+    right.take(used, 10.0)
+    assert settled.wait_s(10.0) == pytest.approx(right.wait_s(10.0), abs=1e-6, rel=1e-6)
+
+
+def test_what_was_given_back_long_after_is_no_credit_for_later() -> None:
+    """Only a burst goes at once, however much was taken in vain."""
+    pacer = Pacer(60)
+    pacer.take(1000, 0.0)
+    pacer.settle(-1000)
+    assert departures(pacer, [500.0] + [0.0] * 9, [1.0] * 10).count(500.0) == 1

@@ -1,0 +1,564 @@
+"""The journal of a run: an answer that was acknowledged is there, whoever is killed and whoever opens the file next."""
+
+import os
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pytest_llmeval.core.errors import StoreError
+from pytest_llmeval.core.types import Call, CaseKey
+from pytest_llmeval.engine.journal import Kept
+from pytest_llmeval.store import rows
+from pytest_llmeval.store.history import call_history
+from pytest_llmeval.store.journal import Orphan, SqliteJournal, orphans
+from pytest_llmeval.store.records import Run, process_started
+from pytest_llmeval.store.sqlite import SqliteStore
+from tests.support.records import call, record, storable_texts
+from tests.support.stored_runs import END, look, run
+
+ROOT = Path(__file__).parents[2]
+KILLS = 20
+REQUEST = {"messages": [{"role": "user", "content": "q"}], "params": {}}
+
+
+def case(sample: str = "a", epoch: int = 1) -> CaseKey:
+    return CaseKey(nodeid=f"t.py::test[{sample}]", suite="qa", sample_id=sample, model="m", epoch=epoch)
+
+
+def kept(sample: str = "a", name: str = "call-1", **fields: Any) -> Kept:
+    """Return an answered call of a case."""
+    return Kept(case=case(sample), call=call(name=name, **fields))
+
+
+def live(run_id: str = "live") -> Run:
+    """Return a run of this process."""
+    return run(run_id, process_started=process_started(os.getpid()))
+
+
+def dead(run_id: str = "dead") -> Run:
+    """Return a run whose process is gone: nothing has this number and start."""
+    return run(run_id, process_started="0")
+
+
+def write(path: Path, own: Run, *answers: Kept) -> Path:
+    """Let a process keep answers and vanish; return its journal."""
+    with closing(SqliteJournal(path, own)) as journal:
+        journal.keep(answers)
+    return journal.path
+
+
+def beside(path: Path) -> set[str]:
+    """Return the names of all files in the folder of a database, without the logs of SQLite."""
+    return {each.name for each in path.parent.iterdir() if not each.name.endswith(("-wal", "-shm", ".gitignore"))}
+
+
+def stored(path: Path) -> list[tuple[str, str, str]]:
+    """Return run, name and response of each call in a database."""
+    found = look(path, "SELECT run_id, name, response FROM calls ORDER BY run_id, name")
+    return [(row["run_id"], row["name"], row["response"]) for row in found]
+
+
+@pytest.fixture
+def journal(database: SqliteStore) -> Iterator[SqliteJournal]:
+    """The journal of a run of this process; its database is there."""
+    database.start_run(live())
+    made = SqliteJournal(database.path, live())
+    yield made
+    made.close()
+
+
+# Keeping and finding
+
+
+def test_what_was_kept_is_recalled_by_case_and_name(journal: SqliteJournal) -> None:
+    journal.keep([kept(response="one"), kept("b", response="two"), kept(name="call-2", response="three")])
+    found = [journal.recall(case(*where), name) for where, name in [("a", "call-1"), ("b", "call-1"), ("a", "call-2")]]
+    assert [each.response if each else None for each in found] == ["one", "two", "three"]
+    assert journal.recall(case("a", 2), "call-1") is None
+    assert journal.recall(case("c"), "call-1") is None
+    assert journal.recall(case(), "call-3") is None
+
+
+def test_what_is_kept_again_replaces_what_was_there(journal: SqliteJournal) -> None:
+    for response in ("old", "new"):
+        journal.keep([kept(response=response)])
+    found = journal.recall(case(), "call-1")
+    assert found is not None
+    assert found.response == "new"
+
+
+calls = st.builds(
+    Call,
+    role=st.sampled_from(["model", "judge"]),
+    model=storable_texts,
+    request=st.fixed_dictionaries(
+        {"messages": st.lists(st.dictionaries(st.text(), st.text(), max_size=2)), "params": st.just({})}
+    ),
+    response=storable_texts,
+    status=st.just("ok"),
+    attempts=st.integers(1, 9),
+    latency_s=st.none() | st.floats(0, 1e9),
+    input_tokens=st.none() | st.integers(0, 2**62),
+    output_tokens=st.none() | st.integers(0, 2**62),
+    cost_usd=st.none() | st.floats(0, 1e9),
+    name=st.just("call-1"),
+    cache_key=st.just("k"),
+    detail=st.dictionaries(st.sampled_from(["finish_reason", "model", "refusal"]), st.text(), max_size=3),
+)
+
+
+@given(one=calls)
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_an_answer_is_found_as_it_was_kept(journal: SqliteJournal, one: Call) -> None:
+    journal.keep([Kept(case=case(), call=one)])
+    assert journal.recall(case(), "call-1") == one
+    assert journal.cached("k", one.request) == one
+
+
+@pytest.mark.parametrize("response", ["nul \x00", "lone \ud800"])
+def test_an_answer_that_sqlite_keeps_in_another_form_serves_no_other_run(journal: SqliteJournal, response: str) -> None:
+    journal.keep([kept(response=response, cache_key="k")])
+    assert journal.cached("k", REQUEST) is None
+    assert journal.recall(case(), "call-1") is not None
+
+
+def test_a_batch_is_kept_as_a_whole_or_not_at_all(journal: SqliteJournal) -> None:
+    with pytest.raises(StoreError, match="CHECK constraint failed"):
+        journal.keep([kept("a"), kept("b", role="neither")])
+    assert journal.recall(case("a"), "call-1") is None
+
+
+def test_the_file_is_its_owners_alone(journal: SqliteJournal) -> None:
+    journal.keep([kept()])
+    files = [each for each in journal.path.parent.iterdir() if each.name.startswith(journal.path.name)]
+    assert len(files) == 3
+    assert {stat.S_IMODE(each.stat().st_mode) for each in files} == {0o600}
+
+
+def test_a_journal_that_is_removed_under_way_is_noticed(journal: SqliteJournal) -> None:
+    journal.path.unlink()
+    with pytest.raises(StoreError, match="the journal was removed while the run wrote it"):
+        journal.keep([kept()])
+
+
+def test_a_journal_that_cannot_be_made_is_an_error_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match=r"a\.db\.live\.journal: the database cannot be used"):
+        SqliteJournal(tmp_path / "file" / "a.db", live())
+
+
+def test_closing_twice_is_closing(database: SqliteStore) -> None:
+    journal = SqliteJournal(database.path, live())
+    journal.open_history()
+    for _ in range(2):
+        journal.close()
+
+
+# Earlier sessions and runs
+
+
+def test_a_run_that_goes_on_recalls_what_its_earlier_sessions_were_answered(database: SqliteStore) -> None:
+    """Answers, that is; a call that failed is made again."""
+    database.start_run(live())
+    fine, failed = call(name="call-1", response="kept"), call(name="call-2", status="timeout", response=None)
+    database.add_case("live", record("a", calls=(fine, failed)))
+    with closing(SqliteJournal(database.path, live())) as journal:
+        assert journal.recall(case(), "call-1") is None
+        journal.open_history()
+        found = journal.recall(case(), "call-1")
+        assert found is not None
+        assert found.response == "kept"
+        assert journal.recall(case(), "call-2") is None
+
+
+def test_answers_of_other_runs_are_not_those_of_this_one(database: SqliteStore) -> None:
+    database.start_run(run("other"))
+    database.start_run(live())
+    database.add_case("other", record("a", calls=(call(name="call-1"),)))
+    with closing(SqliteJournal(database.path, live())) as journal:
+        journal.open_history()
+        assert journal.recall(case(), "call-1") is None
+
+
+def test_the_cache_holds_the_newest_answer_of_all_runs(database: SqliteStore, journal: SqliteJournal) -> None:
+    assert journal.cached("k", REQUEST) is None
+    for number, run_id in enumerate(("one", "two")):
+        database.start_run(run(run_id))
+        answer = call(name="call-1", response=f"from {run_id}", cache_key="k")
+        database.add_case(run_id, record("a", calls=(answer, call(name="n", status="timeout", cache_key="k"))))
+        found = journal.cached("k", REQUEST)
+        assert found is not None
+        assert found.response == f"from {('one', 'two')[number]}"
+    journal.keep([kept(response="from this run", cache_key="k")])
+    found = journal.cached("k", REQUEST)
+    assert found is not None
+    assert found.response == "from this run"
+    assert journal.cached("another", REQUEST) is None
+
+
+def test_an_answer_that_came_from_the_cache_is_no_source_of_it(database: SqliteStore, journal: SqliteJournal) -> None:
+    database.start_run(run("one"))
+    database.add_case("one", record("a", calls=(call(name="call-1", cache_key="k", cached=True),)))
+    assert journal.cached("k", REQUEST) is None
+
+
+def test_an_answer_to_another_request_is_a_miss_whatever_its_key(journal: SqliteJournal) -> None:
+    journal.keep([kept(cache_key="k")])
+    assert journal.cached("k", REQUEST) is not None
+    assert journal.cached("k", {**REQUEST, "params": {"temperature": 0}}) is None
+    assert journal.cached("k", {"messages": ({"role": "user", "content": "q"},), "params": {}}) is not None
+
+
+@pytest.mark.parametrize(
+    "change", ["response = 'y'", "response = NULL", "response = 'x '", """detail = '{"refusal": "no"}'"""]
+)
+@pytest.mark.parametrize("table", ["answers", "calls"])
+def test_a_damaged_answer_is_a_miss(database: SqliteStore, journal: SqliteJournal, change: str, table: str) -> None:
+    if table == "answers":
+        journal.keep([kept(cache_key="k")])
+    else:
+        database.add_case("live", record("a", calls=(call(name="call-1", cache_key="k"),)))
+    assert journal.cached("k", REQUEST) is not None
+    with closing(sqlite3.connect(journal.path if table == "answers" else database.path)) as connection, connection:
+        connection.execute(f"UPDATE {table} SET {change}")
+    assert journal.cached("k", REQUEST) is None
+
+
+def test_answers_from_before_there_were_checksums_are_a_miss(database: SqliteStore, journal: SqliteJournal) -> None:
+    database.add_case("live", record("a", calls=(call(name="call-1", cache_key="k"),)))
+    with closing(sqlite3.connect(database.path)) as connection, connection:
+        connection.execute("UPDATE calls SET checksum = NULL")
+    assert journal.cached("k", REQUEST) is None
+
+
+def test_a_history_that_cannot_be_read_is_an_error_that_names_the_database(tmp_path: Path) -> None:
+    with closing(SqliteJournal(tmp_path / "a.db", live())) as journal:
+        with pytest.raises(StoreError, match=r"a\.db: the database cannot be used: unable to open"):
+            journal.open_history()
+        assert not (tmp_path / "a.db").exists()
+
+
+# Taken over by the database
+
+
+def test_a_run_that_ends_hands_its_answers_over(database: SqliteStore, journal: SqliteJournal) -> None:
+    """Those whose cases were recorded are there already; those of cases that never ended come."""
+    answer = call(name="call-1", response="one")
+    journal.keep([Kept(case=case("a"), call=answer), kept("b", response="two")])
+    database.add_case("live", record("a", calls=(answer,)))
+    journal.close()
+    database.absorb(Orphan(path=journal.path, run=live()))
+    assert stored(database.path) == [("live", "call-1", "one"), ("live", "call-1", "two")]
+    assert beside(database.path) == {"llmeval.db"}
+    assert look(database.path, "PRAGMA foreign_key_check") == []
+
+
+def test_an_answer_takes_the_place_of_a_failure(database: SqliteStore) -> None:
+    """The worker that was told of the answer died; its case was recorded with the failure of before."""
+    database.start_run(dead())
+    database.add_case("dead", record("a", calls=(call(name="call-1", status="timeout", response=None),)))
+    write(database.path, dead(), kept(response="answer"))
+    database.absorb_journals()
+    (row,) = look(database.path, "SELECT status, response, case_id FROM calls")
+    assert (row["status"], row["response"]) == ("ok", "answer")
+    assert look(database.path, "SELECT id FROM cases") == [{"id": row["case_id"]}]
+
+
+def test_an_answer_that_was_recorded_stays_as_it_is(database: SqliteStore) -> None:
+    database.start_run(dead())
+    database.add_case("dead", record("a", calls=(call(name="call-1", response="recorded"),)))
+    write(database.path, dead(), kept(response="other"))
+    database.absorb_journals()
+    assert stored(database.path) == [("dead", "call-1", "recorded")]
+
+
+def test_journals_of_dead_processes_are_taken_over_when_the_file_is_opened_next(path: Path) -> None:
+    with closing(SqliteStore(path)) as store:
+        for name in ("one", "two"):
+            store.start_run(dead(name))
+            write(path, dead(name), kept(response=name))
+    with closing(SqliteStore(path)):
+        assert stored(path) == [("one", "call-1", "one"), ("two", "call-1", "two")]
+        assert beside(path) == {"llmeval.db"}
+
+
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["here", "on another machine"])
+def test_the_journal_of_a_run_that_may_be_alive_is_left_alone(path: Path, elsewhere: bool) -> None:
+    own = run("far", host="another", process_started="1") if elsewhere else live("near")
+    SqliteStore(path).close()
+    with closing(SqliteJournal(path, own)) as journal:
+        journal.keep([kept("a")])
+        SqliteStore(path).close()
+        journal.keep([kept("b")])
+        assert journal.path.exists()
+        assert stored(path) == []
+        assert journal.recall(case("a"), "call-1") is not None
+
+
+def test_a_run_that_is_taken_up_again_brings_its_own_journal(database: SqliteStore) -> None:
+    """From another machine, say, whose processes cannot be seen."""
+    far = run("far", host="another", process_started="1")
+    write(database.path, far, kept(response="from there"))
+    write(database.path, run("farther", host="another", process_started="1"), kept())
+    database.absorb_journals("far")
+    assert stored(database.path) == [("far", "call-1", "from there")]
+    assert beside(database.path) == {"llmeval.db", "llmeval.db.farther.journal"}
+
+
+def test_a_crash_before_the_journal_is_removed_doubles_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    SqliteStore(path).close()
+    left = write(path, dead(), kept("a"), kept("b"))
+
+    def crash(orphan: Orphan) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Orphan, "remove", crash)
+        with pytest.raises(KeyboardInterrupt):
+            SqliteStore(path)
+    assert left.exists()
+    assert len(stored(path)) == 2
+    for _ in range(2):
+        SqliteStore(path).close()
+        assert len(stored(path)) == 2
+        assert beside(path) == {"llmeval.db"}
+
+
+def test_a_journal_whose_database_was_deleted_brings_its_run_back(path: Path) -> None:
+    SqliteStore(path).close()
+    write(path, dead(), kept(response="answer"))
+    for each in list(path.parent.glob("llmeval.db*")):
+        if not each.name.endswith(".journal"):
+            each.unlink()
+    with closing(SqliteStore(path)) as store:
+        (back,) = store.runs()
+        assert (back.id, back.shown_status, back.models) == ("dead", "crashed", ("m",))
+    assert stored(path) == [("dead", "call-1", "answer")]
+
+
+def test_a_journal_with_a_log_of_its_own_is_taken_over_with_it(path: Path) -> None:
+    """What a killed process has not folded in lies beside the file."""
+    SqliteStore(path).close()
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.support.keeper", str(path), "r"], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.kill()
+    assert any(each.name.endswith(".journal-wal") for each in path.parent.iterdir())
+    SqliteStore(path).close()
+    assert stored(path)
+    assert beside(path) == {"llmeval.db"}
+    assert not [each.name for each in path.parent.iterdir() if "journal" in each.name]
+
+
+def text(journal: Path) -> None:
+    journal.write_text("no database\n" * 200)
+
+
+def empty(journal: Path) -> None:
+    journal.write_bytes(b"")
+
+
+def header_and_garbage(journal: Path) -> None:
+    journal.write_bytes(b"SQLite format 3\x00" + bytes(range(256)) * 20)
+
+
+def a_folder(journal: Path) -> None:
+    journal.unlink()
+    journal.mkdir()
+
+
+def another_database(journal: Path) -> None:
+    journal.unlink()
+    with closing(sqlite3.connect(journal)) as connection:
+        connection.execute("CREATE TABLE run (id INTEGER)")
+
+
+def a_run_and_no_answers(journal: Path) -> None:
+    with closing(sqlite3.connect(journal)) as connection:
+        connection.execute("DROP TABLE answers")
+
+
+def answers_of_another_form(journal: Path) -> None:
+    with closing(sqlite3.connect(journal)) as connection:
+        connection.execute("ALTER TABLE answers DROP COLUMN checksum")
+
+
+def no_run(journal: Path) -> None:
+    with closing(sqlite3.connect(journal)) as connection, connection:
+        connection.execute("DELETE FROM run")
+
+
+def facts_of_another_form(journal: Path) -> None:
+    with closing(sqlite3.connect(journal)) as connection, connection:
+        connection.execute("""UPDATE run SET facts = '{"id": 7}'""")
+
+
+def answers_that_are_damaged(journal: Path) -> None:
+    with closing(sqlite3.connect(journal)) as connection:
+        (root,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'answers'").fetchone()
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+    content = bytearray(journal.read_bytes())
+    content[(root - 1) * size : root * size] = b"\xff" * size
+    journal.write_bytes(content)
+
+
+DAMAGES = [
+    text,
+    empty,
+    header_and_garbage,
+    a_folder,
+    another_database,
+    a_run_and_no_answers,
+    answers_of_another_form,
+    no_run,
+    facts_of_another_form,
+    answers_that_are_damaged,
+]
+
+
+@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
+def test_a_journal_that_cannot_be_read_is_left_alone_and_breaks_nothing(
+    path: Path, damage: Callable[[Path], None]
+) -> None:
+    """The others beside it are taken over all the same."""
+    SqliteStore(path).close()
+    bad = write(path, dead("bad"), kept())
+    damage(bad)
+    before = bad.read_bytes() if bad.is_file() else None
+    write(path, dead("good"), kept(response="good"))
+    with closing(SqliteStore(path)) as store:
+        store.start_run(run("new"))
+        store.add_case("new", record())
+        assert {each.id for each in store.runs()} == {"good", "new"}
+    assert stored(path) == [("good", "call-1", "good")]
+    assert (bad.read_bytes() if bad.is_file() else None) == before
+    assert bad.exists()
+
+
+def test_a_run_whose_own_journal_cannot_be_read_is_not_taken_up(database: SqliteStore) -> None:
+    """Its answers would be paid for again, and nobody would say so."""
+    database.start_run(dead())
+    a_run_and_no_answers(write(database.path, dead(), kept()))
+    database.absorb_journals()
+    with pytest.raises(StoreError, match="no such table"):
+        database.absorb_journals("dead")
+
+
+def test_journals_of_a_database_with_an_odd_name_are_found(tmp_path: Path) -> None:
+    path = tmp_path / "a[1]?#%41*.db"
+    SqliteStore(path).close()
+    write(path, dead(), kept())
+    assert [orphan.run.id for orphan in orphans(path)] == ["dead"]
+    SqliteStore(path).close()
+    assert len(stored(path)) == 1
+    assert beside(path) == {path.name}
+
+
+# Several processes
+
+
+def test_a_journal_that_another_process_takes_over_in_the_meantime_is_no_fault(
+    database: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(database.path, dead(), kept())
+    found = list(orphans(database.path))
+    with closing(SqliteStore(database.path)):
+        monkeypatch.setattr("pytest_llmeval.store.sqlite.orphans", lambda path: iter(found))
+        database.absorb_journals()
+        database.absorb_journals("dead")
+    assert len(stored(database.path)) == 1
+
+
+def test_many_open_a_file_with_journals_at_the_same_moment(path: Path) -> None:
+    SqliteStore(path).close()
+    for number in range(6):
+        write(path, dead(f"r{number}"), *(kept(str(n), response=f"{number}-{n}") for n in range(5)))
+    barrier, problems = threading.Barrier(6), list[StoreError]()
+
+    def opened() -> None:
+        barrier.wait()
+        try:
+            SqliteStore(path).close()
+        except StoreError as error:
+            problems.append(error)
+
+    threads = [threading.Thread(target=opened) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert problems == []
+    assert len(stored(path)) == 30
+    SqliteStore(path).close()
+    assert len(stored(path)) == 30
+    assert beside(path) == {"llmeval.db"}
+    assert look(path, "PRAGMA integrity_check") == [{"integrity_check": "ok"}]
+
+
+def test_no_acknowledged_answer_is_lost_when_its_process_is_killed(path: Path) -> None:
+    """Twenty times over, at another moment each time, beside one and the same file."""
+    for kill in range(KILLS):
+        run_id = f"r{kill:02}"
+        command = [sys.executable, "-m", "tests.support.keeper", str(path), run_id]
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            taken = [process.stdout.readline() for _ in range(kill + 1)]
+            time.sleep(kill % 5 * 0.003)
+            process.send_signal(signal.SIGKILL)
+            taken += process.stdout.readlines()
+        acknowledged = {f"call-{line.strip()}" for line in taken if line.endswith("\n")}
+        SqliteStore(path).close()
+        there = {row["name"] for row in look(path, "SELECT name FROM calls WHERE run_id = ?", run_id)}
+        assert len(acknowledged) > kill
+        assert acknowledged <= there
+        assert len(there) <= len(acknowledged) + 1
+    assert beside(path) == {"llmeval.db"}
+    assert look(path, "PRAGMA integrity_check") == [{"integrity_check": "ok"}]
+    assert look(path, "SELECT count(*) AS n FROM runs") == [{"n": KILLS}]
+
+
+# What is read before a run
+
+
+def test_the_newest_run_of_a_suite_says_how_many_calls_a_case_makes(database: SqliteStore) -> None:
+    assert call_history(database.path, "qa", "m").calls_per_case is None
+    for run_id, calls, tokens in (("old", 1, 10), ("new", 3, 40)):
+        database.start_run(run(run_id, started_at=f"202{calls}-01-01T00:00:00.000+00:00"))
+        made = [call(name=f"c{n}", output_tokens=tokens) for n in range(calls)]
+        made += [call(name="judge", role="judge", output_tokens=999), call(name="bad", status="timeout", response=None)]
+        for sample in "ab":
+            database.add_case(run_id, record(sample, calls=tuple(made)))
+        database.finish_run(run_id, END)
+    found = call_history(database.path, "qa", "m")
+    assert (found.calls_per_case, found.output_tokens) == (3, 40)
+    assert call_history(database.path, "qa", "other").calls_per_case is None
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no database" * 100])
+def test_without_a_database_that_can_be_read_nothing_is_known(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "a.db"
+    if content is not None:
+        path.write_bytes(content)
+    found = call_history(path, "qa", "m")
+    assert (found.calls_per_case, found.output_tokens) == (None, None)
+    assert path.exists() == (content is not None)
+
+
+def test_a_checksum_tells_texts_apart_that_are_stored_alike() -> None:
+    assert rows.call_checksum("\x00", "{}") != rows.call_checksum("\\x00", "{}")
+    assert rows.call_checksum("a", "{}") != rows.call_checksum("", "a{}")
+    assert rows.call_checksum(None, "{}") == rows.call_checksum("", "{}")

@@ -1,0 +1,140 @@
+"""What an engine is made of in a test: a model that answers as it is told, a journal in memory, asks."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pytest_llmeval.core.errors import CallError, ErrorKind, StoreError
+from pytest_llmeval.core.types import Ask, CacheMode, Call, CaseKey, Request, Response, Usage
+from pytest_llmeval.engine.budget import Budget
+from pytest_llmeval.engine.engine import Engine
+from pytest_llmeval.engine.journal import Kept
+from pytest_llmeval.engine.limiter import Limiter, Limits
+from pytest_llmeval.engine.turns import Turns
+
+__all__ = ["FakeModel", "MemoryJournal", "Rig", "ask", "broken", "say"]
+
+
+def ask(sample: str = "a", text: str = "q", *, epoch: int = 1, suite: str = "qa", **fields: Any) -> Ask:
+    """Return an ask of a case to the model ``m``; ``params`` are those of its request."""
+    case = CaseKey(nodeid=f"t.py::test[{sample}]", suite=suite, sample_id=sample, model="m", epoch=epoch)
+    request = Request(messages=({"role": "user", "content": text},), params=fields.pop("params", {}))
+    return Ask(**{"case": case, "model": "m", "request": request, **fields})
+
+
+def say(text: str = "yes", **fields: Any) -> Response:
+    """Return a whole answer that costs 0.1 USD."""
+    usage = Usage(input_tokens=10, output_tokens=5)
+    return Response(**{"text": text, "finish_reason": "stop", "usage": usage, "cost_usd": 0.1, **fields})
+
+
+class FakeModel:
+    """Answers with the text of the question, unless it is told otherwise."""
+
+    def __init__(self, limiter: Limiter, name: str = "m", account: str = "acc") -> None:
+        self.name, self.spec, self.account = name, f"fake:{name}", account
+        self.facts: Mapping[str, Any] = {"provider": "fake", "base_url": "http://h/v1", "model": name}
+        self.answer: Callable[[Request], Response | Exception] = lambda request: say(self.text_of(request))
+        self.asked: list[str] = []
+        """The text of each question, in the order in which they were sent."""
+        self.hold: asyncio.Event | None = None
+        """What every answer waits for; None where it comes at once."""
+        self.closed = 0
+        self._slot = limiter.slots(account)
+
+    @staticmethod
+    def text_of(request: Request) -> str:
+        """Return what a request asks."""
+        return str(request.messages[-1]["content"])
+
+    def identity(self, request: Request) -> Mapping[str, Any]:
+        return {**self.facts, "messages": request.messages, "params": request.params}
+
+    async def complete(self, request: Request) -> Response:
+        async with self._slot():
+            self.asked.append(self.text_of(request))
+            if self.hold is not None:
+                await self.hold.wait()
+            answer = self.answer(request)
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+    async def aclose(self) -> None:
+        self.closed += 1
+
+
+class MemoryJournal:
+    """Keeps answers in memory; ``earlier`` are those of other runs."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[Kept]] = []
+        self.earlier: list[Call] = []
+        self.fault: Exception | None = None
+        """What keeping raises."""
+        self.read_fault: StoreError | None = None
+
+    @property
+    def kept(self) -> list[Kept]:
+        return [kept for batch in self.batches for kept in batch]
+
+    def keep(self, answers: Sequence[Kept]) -> None:
+        if self.fault is not None:
+            raise self.fault
+        self.batches.append(list(answers))
+
+    def recall(self, case: CaseKey, name: str) -> Call | None:
+        self._read()
+        return next((each.call for each in self.kept if (each.case, each.call.name) == (case, name)), None)
+
+    def cached(self, cache_key: str, request: Mapping[str, Any]) -> Call | None:
+        self._read()
+        calls = [*self.earlier, *(each.call for each in self.kept)]
+        return next((call for call in reversed(calls) if call.cache_key == cache_key), None)
+
+    def _read(self) -> None:
+        if self.read_fault is not None:
+            raise self.read_fault
+
+
+@dataclass
+class Rig:
+    """An engine with its parts in reach."""
+
+    cache: CacheMode = "off"
+    max_connections: int = 10
+    max_cost_usd: float | None = None
+    tpm: float | None = None
+    window: int = 100
+    journal: MemoryJournal = field(default_factory=MemoryJournal)
+    faults: list[StoreError] = field(default_factory=list)
+    opened: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        limits = Limits(max_connections=self.max_connections, tpm=self.tpm)
+        self.limiter = Limiter(limits, clock=lambda: asyncio.get_running_loop().time())
+        self.model = FakeModel(self.limiter)
+        self.models = {"m": self.model}
+        self.engine = Engine(
+            open_model=self._open,
+            journal=self.journal,
+            limiter=self.limiter,
+            budget=Budget(self.max_cost_usd),
+            turns=Turns(self.window),
+            cache=self.cache,
+            on_fault=self.faults.append,
+        )
+
+    def _open(self, name: str) -> FakeModel:
+        self.opened.append(name)
+        return self.models[name]
+
+    def begin(self, *asks: Ask) -> "list[asyncio.Task[Response]]":
+        """Return a task for each ask, begun in this order."""
+        return [asyncio.get_running_loop().create_task(self.engine.ask(each)) for each in asks]
+
+
+def broken(kind: ErrorKind = ErrorKind.SERVER_ERROR) -> CallError:
+    """Return the error of a call that gave no answer."""
+    return CallError("it broke", kind=kind, attempts=3)
