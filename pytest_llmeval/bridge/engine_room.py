@@ -148,6 +148,8 @@ class EngineRoom:
 
     async def _close(self) -> None:
         assert self._engine is not None
+        self._engine.stop(ErrorKind.INTERRUPTED, "the session has ended")
+        await self._engine.drain(_DRAIN_S)  # -x leaves calls in flight, say
         if self._switchboard is not None:
             await self._switchboard.aclose()
         await self._engine.aclose()

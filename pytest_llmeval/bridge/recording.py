@@ -90,6 +90,7 @@ class Recorder:
         self._is_interrupted = False
         self._fault: str | None = None
         self._session: pytest.Session | None = None
+        self._signals = contextlib.ExitStack()
 
     def begin(self) -> None:
         """Open the database, start the embedded model and record that the run began.
@@ -112,8 +113,7 @@ class Recorder:
             self._room.start(self._row, resumed=self._resumed is not None, on_fault=self._break_off)
         except UserError as error:
             raise pytest.UsageError(str(error)) from None
-        self._signals = raised_as_interrupt()
-        self._signals.__enter__()
+        self._signals.enter_context(raised_as_interrupt())
         self._progress = Progress(
             self._facts.selected, self._write_line, is_terminal=bool(terminal and terminal.isatty)
         )
@@ -204,7 +204,7 @@ class Recorder:
         """Close the database and end the embedded model."""
         if self._store is not None:
             self._store.close()
-            self._signals.__exit__(None, None, None)
+        self._signals.close()
         self._room.end_models()
 
     def _add(self, case: CaseRecord) -> None:

@@ -186,3 +186,12 @@ def test_answers_that_wait_are_no_reason_to_hold_a_case_that_needs_none(project:
         wait_until(lambda: (project.root / "free.txt").exists(), "the free cases run")
         held.open()
         assert session.end() == 0
+
+
+def test_answers_in_flight_where_a_failure_stops_the_run_are_kept(project: Project) -> None:
+    """They are paid: the run can be resumed with them."""
+    project.eval("def test_echo(sample, response):\n    assert sample.id != 'r00'\n", ROWS[:8])
+    result = project.run("evals", "-x", "--max-connections=3", model=project.server.spec("fault-slow-150"))
+    assert (result.ret, project.last_run()["status"]) == (1, "interrupted")
+    (kept,) = project.rows("SELECT count(*) AS n FROM calls WHERE status = 'ok'")
+    assert kept["n"] == len(project.server.ledger) > 1
