@@ -7,7 +7,7 @@ _BURST_S = 1.0
 
 
 class Pacer:
-    """Says when the next amount may go, so that no 60 s see more than ``per_minute``.
+    """Says when the next amount may go, so that no 60 s see more than ``per_minute`` and, of larger ones, the last.
 
     This is the generic cell rate algorithm (ITU-T I.371, annex A) with a burst of one second's worth: servers that
     publish a limit by the minute enforce it over shorter spans, so that a minute's worth at once would be refused.

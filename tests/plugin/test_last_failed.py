@@ -94,5 +94,5 @@ def test_lf_without_a_cache_plugin_is_no_crash(gated: Project) -> None:
 def test_ff_puts_misses_first(gated: Project) -> None:
     gated.run("evals")
     gated.server.ledger.clear()
-    assert gated.run("evals", "--ff").ret == 0
+    assert gated.run("evals", "--ff", "--max-connections=1").ret == 0
     assert [entry.body["messages"][0]["content"] for entry in gated.server.ledger] == ["no", "yes"]
