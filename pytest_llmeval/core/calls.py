@@ -3,6 +3,7 @@
 from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.strict_json import canonical
+from pytest_llmeval.core.text import storable
 from pytest_llmeval.core.transport import plain
 from pytest_llmeval.core.types import Ask, Call, Response, Usage
 
@@ -31,6 +32,8 @@ def ask_name(ask: Ask) -> str:
 def answered(ask: Ask, response: Response, name: str) -> Call:
     """Return the record of a call that was answered."""
     said = {"finish_reason": response.finish_reason, "model": response.model, "refusal": response.refusal}
+    if storable(response.text) != response.text:  # the table holds it escaped; whoever is told it again wants it whole
+        said["text"] = response.text
     return Call(
         name=name,
         role=ask.role,
@@ -69,7 +72,7 @@ def failed(ask: Ask, error: CallError, name: str) -> Call:
 def response_of(call: Call) -> Response:
     """Return the response that an answered call holds."""
     return Response(
-        text=call.response or "",
+        text=call.detail.get("text") or call.response or "",
         finish_reason=call.detail.get("finish_reason"),
         usage=Usage(input_tokens=call.input_tokens, output_tokens=call.output_tokens),
         latency_s=call.latency_s,

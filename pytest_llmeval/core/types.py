@@ -175,7 +175,8 @@ class Call:
     cache_key: str | None = None
     """As in its response."""
     detail: Mapping[str, Any] = field(default_factory=dict)
-    """``finish_reason``, ``model`` and ``refusal`` of the response, where there are any."""
+    """``finish_reason``, ``model`` and ``refusal`` of the response, where there are any; ``text`` where SQLite cannot
+    hold it as it is (NUL, lone surrogates)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -115,7 +115,7 @@ class Engine:
         if task is None or not task.done() or task.cancelled() or task.exception() is not None:
             return None
         self._seen.append((key, task, ask.position))
-        if len(self._seen) >= _SEEN_AT_ONCE:
+        if len(self._seen) >= min(_SEEN_AT_ONCE, max(1, self.turns.window // 4)):
             task.get_loop().call_soon_threadsafe(self._note_seen)
         return task.result()
 

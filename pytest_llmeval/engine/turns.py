@@ -18,7 +18,7 @@ class Turns:
         Args:
             window: the most responses requested ahead and not yet used; at least 1.
         """
-        self._window = window
+        self.window = window
         self._next = 0
         self._taken = bytearray()
         self._open: set[int] = set()
@@ -40,7 +40,7 @@ class Turns:
             self._skip_taken()
             if self._next >= total:
                 break
-            room = min(most, self._window - len(self._open))
+            room = min(most, self.window - len(self._open))
             if room > 0:
                 return self._give(room, total)
             wake = asyncio.get_running_loop().create_future()

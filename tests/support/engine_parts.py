@@ -130,6 +130,11 @@ class Rig:
         self.opened.append(name)
         return self.models[name]
 
+    async def ahead(self, asked: Ask, place: int) -> None:
+        """Claim the next place, which is ``place``, and begin its call."""
+        assert await self.engine.claim(place + 1, 1) == [place]
+        await self.engine.ahead(asked, place)
+
     def begin(self, *asks: Ask) -> "list[asyncio.Task[Response]]":
         """Return a task for each ask, begun in this order."""
         return [asyncio.get_running_loop().create_task(self.engine.ask(each)) for each in asks]
