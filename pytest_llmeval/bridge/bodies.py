@@ -114,7 +114,7 @@ class BodiesAhead:
             run.turn = self.why_in_turn(item)
             function = body_of(item)
             assert function is not None
-            self._calls.loop.run(function(**arguments_of(function, item.funcargs)))
+            self._calls.bodies.run(function(**arguments_of(function, item.funcargs)))
             return
         start = time.monotonic()
         try:
@@ -164,7 +164,7 @@ class BodiesAhead:
         context.run(OUTPUT.set, output)
         function = body_of(item)  # now: in its turn another plugin may have put something else in its place
         assert function is not None
-        result = self._calls.loop.submit(_within(context, _body(function, values, model, run)))
+        result = self._calls.bodies.submit(_within(context, _body(function, values, model, run)))
         self._started[item] = _Body(run=run, result=result, output=output)
 
     def _need(self, item: pytest.Item) -> str:

@@ -12,6 +12,8 @@ class Calls:
 
     def __init__(self) -> None:
         self.loop = LoopThread()
+        self.bodies = LoopThread("llmeval-bodies")
+        """Where async bodies run: one that computes for long, or blocks, must not hold up the calls of all others."""
         self.asker: Asker = _Nobody()
 
 

@@ -13,6 +13,7 @@ from pytest_llmeval.core.ids import input_digest
 from pytest_llmeval.core.types import Call, CaseKey, Request, Response, Sample
 
 if TYPE_CHECKING:
+    from pytest_llmeval.bridge.handles import CaseModel
     from pytest_llmeval.loaders.prompts import Prompt
     from pytest_llmeval.loaders.source import Dataset, RowRef
     from pytest_llmeval.scorers import ScoreBook
@@ -62,6 +63,8 @@ class CaseRun:
     """The place of the case among those whose responses are requested ahead; None for one that is not."""
     reply: "concurrent.futures.Future[Response] | None" = None
     """The answer to the case's own prompt, where its body runs ahead and needs it."""
+    model: "CaseModel | None" = None
+    """What the fixture ``model`` gave the case."""
     response: "Response | None" = None
     """That answer, once the case was given it in its turn."""
     turn: str = ""

@@ -6,12 +6,16 @@ from collections.abc import Iterator
 from pytest_llmeval.bridge.engine_room import EngineRoom
 from pytest_llmeval.bridge.facts import CollectionFacts
 from pytest_llmeval.bridge.settings import Settings
+from pytest_llmeval.core.errors import ErrorKind
+from pytest_llmeval.core.status import MONEY_KINDS
 from pytest_llmeval.core.text import one_line, printable
 from pytest_llmeval.reports.run_text import verdict_line
 from pytest_llmeval.reports.run_view import RunView
 from pytest_llmeval.store.records import Run
 
 __all__ = ["Closing"]
+
+_ENDING = MONEY_KINDS | {ErrorKind.NOT_CACHED}
 
 
 class Closing:
@@ -24,6 +28,8 @@ class Closing:
         self._run = run
         self.turns: Counter[str] = Counter()
         """Async evals by whether their bodies ran ahead, and else why not."""
+        self.unfinished = 0
+        """Cases of a resumed run that this session left out and no earlier one ended."""
         self.waited_s = 0.0
         """Seconds for which cases waited for answers in their turns."""
 
@@ -32,15 +38,19 @@ class Closing:
         if self._room.requests or self._room.counts.cached or self._facts.done:
             yield self._calls()
         yield from self._turns()
+        yield from _unasked(view)
         for note in [*self._facts.notes, *self._partial()]:
             yield f"note: {note}"
         if self._facts.changed:
             yield f"note: resumed though {'; '.join(self._facts.changed)}; it can be no baseline"
+        if self.unfinished:
+            cases = _counted(self.unfinished, "case")
+            yield f"note: {cases} of the run ended neither here nor before: status 10; resume it without a selection"
         yield "gate: stopped, not judged" if is_stopped else verdict_line(view)
         name = f" ({one_line(self._run.name, 60)})" if self._run.name else ""
         yield f"run {self._run.id}{name} is in {printable(self._settings.shown(self._settings.db))}"
         yield f"look at it: llmeval show {self._run.id}"
-        if is_stopped:
+        if is_stopped or self.unfinished:
             yield f"go on with it: pytest ... --resume {self._run.id}"
 
     def _calls(self) -> str:
@@ -60,9 +70,19 @@ class Closing:
             yield f"async bodies: {told}{f' ({reasons})' if others else ''}"
 
     def _partial(self) -> list[str]:
-        reasons = dict.fromkeys(reason for suite in self._facts.suites.values() for reason in suite.left_out)
+        reasons = dict.fromkeys(
+            reason for suite in self._run.settings["suites"].values() for reason in suite["left_out"]
+        )
         told = ", ".join(reasons)
         return [f"partial run ({told}): rules are judged on what ran, and it can be no baseline"] if reasons else []
+
+
+def _unasked(view: RunView) -> Iterator[str]:
+    """Yield why a session is unmeasurable whatever its rules say."""
+    kinds = Counter(case.error_kind for suite in view.suites for case in suite.broken if case.error_kind in _ENDING)
+    if kinds:
+        told = ", ".join(f"{_counted(count, 'case')} of kind {kind}" for kind, count in sorted(kinds.items()))
+        yield f"unmeasurable (status 10, unless something failed): {told}"
 
 
 def _counted(number: int, word: str) -> str:

@@ -49,11 +49,10 @@ class Conductor:
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         """Tell an xdist worker where it will reach the engine; no file is made yet."""
-        import secrets
-        import tempfile
+        from pytest_llmeval.bridge.sockets import new_socket
 
         if self._socket is None:
-            self._socket = Path(tempfile.gettempdir()) / f"llmeval-{secrets.token_hex(8)}" / "engine"
+            self._socket = new_socket()
         node.workerinput[_SOCKET] = str(self._socket)
 
     @pytest.hookimpl(tryfirst=True)

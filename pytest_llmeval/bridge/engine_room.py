@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from pytest_llmeval.bridge.calls import Calls
 from pytest_llmeval.bridge.model_setup import EmbeddedModel, Opener
 from pytest_llmeval.bridge.settings import Settings
+from pytest_llmeval.bridge.sockets import sweep
 from pytest_llmeval.core.errors import ErrorKind, StoreError
 from pytest_llmeval.engine.budget import Budget
 from pytest_llmeval.engine.engine import CallCounts, Engine
@@ -76,9 +77,12 @@ class EngineRoom:
         self._journal = SqliteJournal(self._settings.db, run)
         if resumed:
             self._journal.open_history()
+        try:
+            self._calls.loop.run(self._start(self._journal, on_fault))
+        except OSError as error:
+            raise StoreError(f"{self._socket}: the socket for the workers cannot be made: {error}") from None
         self._switch_interval_s = sys.getswitchinterval()
         sys.setswitchinterval(_SWITCH_INTERVAL_S)
-        self._calls.loop.run(self._start(self._journal, on_fault))
 
     @property
     def counts(self) -> CallCounts:
@@ -140,6 +144,7 @@ class EngineRoom:
         self._counts = self._engine.counts  # wanted when the engine is gone
         self._calls.asker = self._engine
         if self._socket is not None:
+            sweep(self._socket)
             self._socket.parent.mkdir(mode=0o700)
             self._switchboard = Switchboard(self._engine, self._socket)
             await self._switchboard.open()

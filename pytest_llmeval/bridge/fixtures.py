@@ -41,7 +41,9 @@ def _model(name: str) -> "CaseModel":
     from pytest_llmeval.bridge.handles import CaseModel
 
     run, param, calls = _now(name)
-    return CaseModel(param.model, calls.asker, eval_=param.eval, run=run, loop=calls.loop)
+    if run.model is None:
+        run.model = CaseModel(param.model, calls.asker, eval_=param.eval, run=run, loop=calls.loop)
+    return run.model
 
 
 # The short names do not ask for the long ones: each fixture that pytest sets up takes 0.05 ms.

@@ -75,7 +75,8 @@ class CaseModel:
         """Return that answer to a body that runs before its turn, and keep it for the fixture ``response``."""
         assert self._run.reply is not None
         try:
-            response = await self._ask(self._request(None, {}), position=self._run.position)
+            asked = self._loop.submit(self._ask(self._request(None, {}), position=self._run.position))
+            response = await asyncio.wrap_future(asked)
         except BaseException as error:
             self._run.reply.set_exception(error)
             raise

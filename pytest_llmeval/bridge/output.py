@@ -32,6 +32,7 @@ class CaseOutput:
             item.add_report_section("call", name, text.getvalue())
 
 
+_SWAPPED = ("tmpfile", "_old")
 OUTPUT: ContextVar[CaseOutput | None] = ContextVar("llmeval_output", default=None)
 """Where the running body writes; None in everything that is no body running ahead."""
 
@@ -85,18 +86,18 @@ def keep_apart(config: pytest.Config) -> bool:
     """Let texts of bodies running ahead go to their cases from now on; return False where this cannot be done."""
     manager = config.pluginmanager.getplugin("capturemanager")
     capturing: Any = getattr(manager, "_global_capturing", None)
+    swaps: dict[str, Any] = {}
     for name, stream in (("stdout", "out"), ("stderr", "err")):
         capture: Any = getattr(capturing, stream, None)
         # With --capture=fd the stream of sys is swapped by an object of its own within.
-        swap: Any = getattr(capture, "syscapture", capture)
-        if not all(hasattr(swap, attribute) for attribute in ("tmpfile", "_old")):
+        swaps[name] = getattr(capture, "syscapture", capture)
+        if not all(hasattr(swaps[name], attribute) for attribute in _SWAPPED):
             return False
-        if not isinstance(swap.tmpfile, _Stream):
-            for attribute in ("tmpfile", "_old"):
-                stream = getattr(swap, attribute)
-                split = _Stream(stream, name)
-                _put(swap, attribute, name, split)
-                config.add_cleanup(functools.partial(_put, swap, attribute, name, stream))
+    for name, swap in swaps.items():
+        for attribute in _SWAPPED if not isinstance(swap.tmpfile, _Stream) else ():
+            stream = getattr(swap, attribute)
+            _put(swap, attribute, name, _Stream(stream, name))
+            config.add_cleanup(functools.partial(_put, swap, attribute, name, stream))
     _split_logs(config)
     return True
 

@@ -248,6 +248,8 @@ class Recorder:
             }
             self._cases = RunCases.of(store.cases(self._row.id))
             judged, partial = self._cases.judged, self._row.settings["partial"]
+            if self._resumed is not None:
+                self._closing.unfinished = max(0, sum(expected.values()) - len(judged))
             self._gate = judge(self._thresholds, judged, collected=expected, partial=partial)
             store.set_verdicts(self._row.id, self._gate.verdicts)
         status = self._status(session, natural)
@@ -267,7 +269,8 @@ class Recorder:
             return status
         judged = self._cases.judged if self._cases is not None else ()
         cases = ((each.suite, each.outcome, each.error_kind) for each in judged)
-        return worse_status(status, stored_status(self._gate, self._thresholds, cases))
+        status = worse_status(status, stored_status(self._gate, self._thresholds, cases))
+        return worse_status(status, UNMEASURABLE) if self._closing.unfinished else status
 
     def _own_status(self, session: pytest.Session, natural: int) -> int:
         return exit_status(
@@ -286,7 +289,7 @@ class Recorder:
 
     def _end(self, status: int) -> RunEnd:
         state: RunStatus = "finished"
-        if self._is_stopped:
+        if self._is_stopped or self._closing.unfinished:
             state = "interrupted"
         elif status == UNMEASURABLE or (self._gate is not None and self._gate.verdict == "unmeasurable"):
             state = "unmeasurable"

@@ -91,7 +91,22 @@ def find_resumed(settings: Settings, ref: str, *, is_worker: bool) -> Resumed:
         finished = frozenset((row[0], row[1], row[2], row[3]) for row in ended)
     if run.shown_status == "running" and run.is_here and not is_worker:
         raise SettingsError(f"--resume {ref}: run {run.id} is still going on in process {run.pid}")
+    _check_selection(settings, run)
     return Resumed(run=run, settings=_merged(settings, run), finished=finished)
+
+
+def _check_selection(settings: Settings, run: Run) -> None:
+    """Raise SettingsError where this session takes other rows than the run did."""
+    before = run.settings.get("options", {})
+    for flag, now, was in (
+        ("--limit", settings.limit, before.get("limit")),
+        ("--slice", list(settings.slices), list(before.get("slice", ()))),
+    ):
+        if now not in (None, [], was):
+            raise SettingsError(
+                f"--resume {run.id}: {flag} is {now!r} here and was {was or 'not given'!r} for the run; leave it out"
+                " to go on with the run as it is, or start a new one"
+            )
 
 
 def _merged(settings: Settings, run: Run) -> Settings:

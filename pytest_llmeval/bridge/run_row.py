@@ -33,12 +33,12 @@ def run_row(config: pytest.Config, settings: Settings, facts: CollectionFacts, r
             "rows_digest": suite.rows_digest,
             "code_digest": suite.code_digest,
             "expected": _expected(name, facts, resumed),
-            "left_out": suite.left_out,
+            "left_out": _left_out(name, facts, resumed),
         }
         for name, suite in facts.suites.items()
     }
     if resumed is not None:
-        return _continued(resumed.run, facts, suites)
+        return _continued(resumed, facts, suites)
     git = git_state(config.rootpath)
     return Run(
         id=new_run_id(),
@@ -62,17 +62,25 @@ def run_row(config: pytest.Config, settings: Settings, facts: CollectionFacts, r
     )
 
 
-def _continued(run: Run, facts: CollectionFacts, suites: dict[str, Any]) -> Run:
+def _continued(resumed: Resumed, facts: CollectionFacts, suites: dict[str, Any]) -> Run:
     """Return the row of a run that goes on: as it began, in a new process, with a note of this session."""
+    run = resumed.run
     session = {"at": utc_now(), "version": __version__, "changed": facts.changed}
     settings = {
         **run.settings,
         "suites": {**run.settings.get("suites", {}), **suites},
         "partial": bool(run.settings.get("partial")),
+        "options": {**run.settings.get("options", {}), "epochs": resumed.settings.epochs},
         "resumes": [*run.settings.get("resumes", []), session],
     }
     own = {"pid": os.getpid(), "host": socket.gethostname(), "process_started": process_started(os.getpid())}
     return replace(run, settings=settings, end=None, **own)  # type: ignore[arg-type]  # each of its field's type
+
+
+def _left_out(name: str, facts: CollectionFacts, resumed: Resumed | None) -> list[str]:
+    """Return what left out cases of a suite: what it was when the run began."""
+    before = resumed.run.settings.get("suites", {}).get(name) if resumed is not None else None
+    return list(before["left_out"]) if before is not None else facts.suites[name].left_out
 
 
 def _expected(name: str, facts: CollectionFacts, resumed: Resumed | None) -> dict[str, int]:

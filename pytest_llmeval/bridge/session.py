@@ -164,6 +164,7 @@ class Preparation:
     def close(self) -> None:
         """End the loop, and with it whatever still runs on it."""
         if self._calls is not None:
+            self._calls.bodies.close()
             self._calls.loop.close()
 
     def _own_calls(self) -> "Calls":

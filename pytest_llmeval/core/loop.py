@@ -9,13 +9,14 @@ from typing import Any, TypeVar
 __all__ = ["LoopThread"]
 
 T = TypeVar("T")
-_STOP_TIMEOUT_S = 5.0
+_STOP_TIMEOUT_S = 2.0
 
 
 class LoopThread:
     """Runs coroutines for threads that are not async themselves. The thread starts with the first of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "llmeval-loop") -> None:
+        self._name = name
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
@@ -36,7 +37,7 @@ class LoopThread:
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Return the result of ``coroutine``; an interrupt of the waiting thread cancels it."""
-        if self.is_current():
+        if _runs_a_loop():
             coroutine.close()
             raise RuntimeError("generate_sync() was called from async code; use `await model.generate()` there")
         future = self.submit(coroutine)
@@ -58,11 +59,10 @@ class LoopThread:
     def _started(self) -> asyncio.AbstractEventLoop:
         with self._lock:
             if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(
-                    target=self._serve, args=(self._loop,), name="llmeval-loop", daemon=True
-                )
+                loop = asyncio.new_event_loop()
+                self._thread = threading.Thread(target=self._serve, args=(loop,), name=self._name, daemon=True)
                 self._thread.start()
+                self._loop = loop  # now: an interrupt above must leave no loop that nobody runs
             return self._loop
 
     @staticmethod
@@ -73,6 +73,15 @@ class LoopThread:
         finally:
             _drain(loop)
             loop.close()
+
+
+def _runs_a_loop() -> bool:
+    """Whether the calling thread runs an event loop, which it must not block."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _drain(loop: asyncio.AbstractEventLoop) -> None:

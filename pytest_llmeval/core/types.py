@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NotRequired, Protocol, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, Protocol, TypedDict
+
+if TYPE_CHECKING:
+    from pytest_llmeval.core.costs import Prices
 
 __all__ = [
     "Ask",
@@ -106,6 +109,9 @@ class Backend(Protocol):
     """The spec that it was made from, without secrets."""
     account: str
     """Whose limits its requests count against: the same for all models that share a server and key; no secret."""
+
+    prices: "Prices | None"
+    """What tokens cost; None where it is not known."""
 
     def identity(self, request: Request) -> Mapping[str, Any]:
         """Return all that decides the answer to ``request``: provider, address, model, revision, what is sent."""

@@ -8,48 +8,68 @@ _ROUNDING_USD = 1e-9
 
 
 class Budget:
-    """Lets a call go only where the money left covers the dearest call so far, and those in flight too."""
+    """Lets a call go only where the money left covers it and those in flight.
+
+    What a call may cost is known where its answer has a bound; else it is taken to cost what the dearest one did.
+    """
 
     def __init__(self, max_cost_usd: float | None) -> None:
         self._max_cost_usd = max_cost_usd
         self._dearest_usd: float | None = None
         self._open = 0
+        self._reserved_usd = 0.0
+        self._is_blind = False
         self.spent_usd = 0.0
         self.is_used_up = False
 
-    def start(self) -> bool:
-        """Book a call that is about to go; return whether it may go now.
+    def start(self, bound_usd: float | None = None) -> float | None:
+        """Book a call that is about to go; return what is set aside for it, None where it may not go now.
 
-        Until the first price is seen one call goes alone: what the others will cost is not known before.
+        Where its bound is not known and no price was seen yet, it goes alone.
+
+        Args:
+            bound_usd: the most that it may cost; None where its answer has no bound.
 
         Raises:
             CallError: the budget is used up.
         """
         if self._max_cost_usd is None:
-            return True
+            return 0.0
         if self.is_used_up:
             raise self._error()
-        if self._dearest_usd is None:
-            if self._open:
-                return False
-        elif self.spent_usd + (self._open + 1) * self._dearest_usd > self._max_cost_usd + _ROUNDING_USD:
-            if self._open:  # it may have been cheaper
-                return False
+        if bound_usd is None and self._dearest_usd is None and self._open:
+            return None
+        aside_usd = bound_usd if bound_usd is not None else (self._dearest_usd or 0.0)
+        if self.spent_usd + self._reserved_usd + aside_usd > self._max_cost_usd + _ROUNDING_USD:
+            if self._open:  # it may come to less
+                return None
             self.is_used_up = True
             raise self._error()
         self._open += 1
-        return True
+        self._reserved_usd += aside_usd
+        return aside_usd
 
-    def end(self, cost_usd: float | None) -> None:
-        """Book what a call came to; None where it gave no answer."""
+    def end(self, aside_usd: float, cost_usd: float | None, *, is_answered: bool = True) -> None:
+        """Book what a call came to.
+
+        Args:
+            aside_usd: what ``start`` set aside for it.
+            cost_usd: its cost; None where there was no answer, or the server did not say how long it was.
+            is_answered: whether there was an answer.
+        """
         if self._max_cost_usd is None:
-            self.spent_usd += cost_usd or 0.0
             return
         self._open -= 1
+        self._reserved_usd -= aside_usd
         if cost_usd is not None:
             self.spent_usd += cost_usd
             self._dearest_usd = max(self._dearest_usd or 0.0, cost_usd)
+        elif is_answered:
+            self._is_blind = self.is_used_up = True
 
     def _error(self) -> CallError:
+        if self._is_blind:
+            message = "not asked: a server did not say how many tokens an answer took: --max-cost cannot be kept"
+            return CallError(message, kind=ErrorKind.BUDGET, attempts=0)
         message = f"not asked: ${self.spent_usd:.4f} of --max-cost ${self._max_cost_usd:.4f} are spent"
         return CallError(message, kind=ErrorKind.BUDGET, attempts=0)

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from pytest_llmeval.core.calls import answered, ask_name, response_of
+from pytest_llmeval.core.costs import cost_usd
 from pytest_llmeval.core.errors import CallError, ErrorKind, StoreError, UserError
 from pytest_llmeval.core.estimates import estimate_tokens
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.transport import plain
-from pytest_llmeval.core.types import Ask, Backend, CacheMode, Call, CaseKey, Response
+from pytest_llmeval.core.types import Ask, Backend, CacheMode, Call, CaseKey, Response, Usage
 from pytest_llmeval.engine.budget import Budget
 from pytest_llmeval.engine.journal import Journal, Kept
 from pytest_llmeval.engine.limiter import TURN, Limiter, Turn
@@ -227,9 +228,11 @@ class Engine:
 
     async def _call(self, ask: Ask, name: str, key: str, backend: Backend, *, ahead: bool) -> Response:
         """Return the answer of the model, once it is kept."""
-        tokens = estimate_tokens(ask.request.messages) + _output_room(ask)
+        tokens_in, room = estimate_tokens(ask.request.messages), _output_room(backend, ask)
+        tokens = tokens_in + (room or 0)
         TURN.set(Turn(ahead=ahead, tokens=tokens))
-        await self._spend()
+        bound = Usage(input_tokens=tokens_in, output_tokens=room)
+        aside_usd = await self._spend(cost_usd(backend.prices, bound))
         response: Response | None = None
         try:
             response = await backend.complete(ask.request)
@@ -237,7 +240,8 @@ class Engine:
             self.counts.failed += 1
             raise
         finally:
-            self._budget.end(response.cost_usd if response is not None else None)
+            cost = response.cost_usd if response is not None else None
+            self._budget.end(aside_usd, cost, is_answered=response is not None)
             self._budget_freed.set()
         used = (response.usage.input_tokens or 0) + (response.usage.output_tokens or 0)
         self._limiter.settle(backend.account, used - tokens if used else 0)
@@ -246,13 +250,14 @@ class Engine:
         self.counts.answered += 1
         return response
 
-    async def _spend(self) -> None:
-        """Wait until the budget lets a call go; raise CallError where it is used up."""
-        while not self._budget.start():
+    async def _spend(self, bound_usd: float | None) -> float:
+        """Wait until the budget lets a call go; return what it sets aside; raise CallError where it is used up."""
+        while (aside_usd := self._budget.start(bound_usd)) is None:
             self._budget_freed.clear()
             await self._budget_freed.wait()
             if self._stopped is not None:
                 raise self._stopped()
+        return aside_usd
 
     async def _keep(self, kept: Kept) -> None:
         """Return once an answer is durable; a few that came in the same moment are written together."""
@@ -319,11 +324,11 @@ def _is_cacheable(response: Response) -> bool:
     return response.refusal is None and response.finish_reason is not None
 
 
-def _output_room(ask: Ask) -> int:
-    """Return the tokens that the answer may have, where the request says so."""
-    params = ask.request.params
-    room = params.get("max_tokens") or params.get("max_completion_tokens") or 0
-    return max(0, room) if isinstance(room, int) else 0
+def _output_room(backend: Backend, ask: Ask) -> int | None:
+    """Return the tokens that the answer may have; None where nothing bounds it."""
+    params = backend.identity(ask.request).get("params", {})
+    room = params.get("max_completion_tokens", params.get("max_tokens"))
+    return max(0, room) if isinstance(room, int) else None
 
 
 def _retrieved(task: "asyncio.Task[Response]") -> None:

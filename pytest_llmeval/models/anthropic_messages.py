@@ -47,6 +47,7 @@ class AnthropicBackend:
         self.name = model.name
         self.spec = model.spec.text
         self.account = account.id
+        self.prices = model.prices
         self._model = model
         self._account = account
         self._policy = policy

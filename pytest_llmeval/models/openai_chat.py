@@ -39,6 +39,7 @@ class OpenAIBackend:
         self.name = model.name
         self.spec = model.spec.text
         self.account = account.id
+        self.prices = model.prices
         self._model = model
         self._base_url = account.base_url.url
         self._host = account.base_url.host

@@ -99,6 +99,10 @@ def _remote(kind: Kind, name: str, url: str | None, shown: str) -> ModelSpec:
     if url is None:
         found = _HOST_AND_PORT.search(name)
         if found or "://" in name:
+            if name.startswith(("http://", "https://")):
+                raise ModelError(
+                    f"model {shown!r}: the name of a model stands before the address: {kind}:NAME@{example}"
+                )
             raise ModelError(f"model {shown!r}: an address needs its scheme: {kind}:NAME@{example}")
         return ModelSpec(kind=kind, name=name, text=f"{kind}:{name}")
     base_url = parse_base_url(url, where=f"model {shown!r}", example=example)

@@ -98,7 +98,8 @@ def spending_lines(spending: Sequence[Spending], width: int) -> list[str]:
         line
         for each in spending
         for line in _wrapped(
-            f"{each.role} {one_line(each.model, 60)}: {each.calls:,} answers, {each.input_tokens:,} tokens in,"
+            f"{each.role} {one_line(each.model, 60)}: {_plural(each.calls, 'answer')},"
+            f" {each.input_tokens:,} tokens in,"
             f" {each.output_tokens:,} out, cost {money(each.cost_usd)}",
             width,
             indent="",
@@ -126,8 +127,13 @@ def _suite_lines(suite: SuiteView, width: int, verbosity: int) -> Iterator[str]:
             yield shorten(f"  {word}: {_case(case, many=many)}", width)
             yield from (shorten(f"    {line}", width) for line in _differences(case))
         if len(cases) > shown:
-            more = f"  ... and {len(cases) - shown} more {word}; -v shows more, llmeval show -v all of them"
+            left = _plural(len(cases) - shown, "more error") if word == "error" else f"{len(cases) - shown} more {word}"
+            more = f"  ... and {left}; -v shows more, llmeval show -v all of them"
             yield shorten(more, width)
+
+
+def _plural(number: int, word: str) -> str:
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
 def _on(model: str, many: bool) -> str:

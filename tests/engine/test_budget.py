@@ -10,24 +10,51 @@ from pytest_llmeval.engine.budget import Budget
 prices = st.floats(0.0, 1.0)
 
 
-def used_up(budget: Budget) -> CallError:
+class Spender:
+    """A budget whose calls end in the order in which they began."""
+
+    def __init__(self, max_cost_usd: float | None) -> None:
+        self.budget = Budget(max_cost_usd)
+        self._aside: list[float] = []
+
+    def start(self, bound_usd: float | None = None) -> bool:
+        """Return whether a call went."""
+        aside = self.budget.start(bound_usd)
+        if aside is not None:
+            self._aside.append(aside)
+        return aside is not None
+
+    def end(self, cost_usd: float | None, *, is_answered: bool | None = None) -> None:
+        """End the oldest call; one without a cost was not answered, unless it is said."""
+        answered = cost_usd is not None if is_answered is None else is_answered
+        self.budget.end(self._aside.pop(0), cost_usd, is_answered=answered)
+
+    @property
+    def spent_usd(self) -> float:
+        return self.budget.spent_usd
+
+    @property
+    def is_used_up(self) -> bool:
+        return self.budget.is_used_up
+
+
+def used_up(budget: Spender) -> CallError:
     """Return the error with which the budget refuses a call."""
     with pytest.raises(CallError) as caught:
         budget.start()
     return caught.value
 
 
-def test_without_a_limit_every_call_goes_and_is_counted() -> None:
-    budget = Budget(None)
+def test_without_a_limit_every_call_goes() -> None:
+    budget = Spender(None)
     assert all(budget.start() for _ in range(100))
     for cost in (0.5, None, 0.25):
         budget.end(cost)
-    assert budget.spent_usd == 0.75
     assert budget.start()
 
 
 def test_until_the_first_price_is_known_one_call_goes_alone() -> None:
-    budget = Budget(1.0)
+    budget = Spender(1.0)
     assert budget.start()
     assert not budget.start()
     budget.end(None)  # it failed, and told no price
@@ -38,7 +65,7 @@ def test_until_the_first_price_is_known_one_call_goes_alone() -> None:
 
 
 def test_calls_in_flight_count_as_the_dearest_so_far() -> None:
-    budget = Budget(1.0)
+    budget = Spender(1.0)
     for cost in (0.1, 0.3, 0.2):
         assert budget.start()
         budget.end(cost)
@@ -46,7 +73,7 @@ def test_calls_in_flight_count_as_the_dearest_so_far() -> None:
 
 
 def test_a_call_that_was_cheaper_makes_room_for_another() -> None:
-    budget = Budget(1.0)
+    budget = Spender(1.0)
     assert budget.start()
     budget.end(0.4)
     assert [budget.start(), budget.start()] == [True, False]
@@ -55,7 +82,7 @@ def test_a_call_that_was_cheaper_makes_room_for_another() -> None:
 
 
 def test_a_limit_that_is_reached_stays_reached() -> None:
-    budget = Budget(0.5)
+    budget = Spender(0.5)
     assert budget.start()
     budget.end(0.3)
     error = used_up(budget)
@@ -68,7 +95,7 @@ def test_a_limit_that_is_reached_stays_reached() -> None:
 def test_prices_that_add_up_to_the_limit_are_all_paid() -> None:
     """Ten times 0.1 is a little less than 1, and three times a little more than 0.3."""
     for calls, limit in ((3, 0.3), (10, 1.0), (7, 0.7)):
-        budget = Budget(limit)
+        budget = Spender(limit)
         for _ in range(calls):
             assert budget.start()
             budget.end(limit / calls)
@@ -76,7 +103,7 @@ def test_prices_that_add_up_to_the_limit_are_all_paid() -> None:
 
 
 def test_models_that_cost_nothing_are_never_held_up() -> None:
-    budget = Budget(0.0)
+    budget = Spender(0.0)
     for _ in range(3):
         assert budget.start()
         budget.end(0.0)
@@ -88,7 +115,7 @@ def test_at_one_price_no_more_is_spent_than_the_limit_and_the_first_call(
     limit: float, price: float, steps: list[bool]
 ) -> None:
     """Whenever calls start and end."""
-    budget, in_flight = Budget(limit), 0
+    budget, in_flight = Spender(limit), 0
     for starts in steps:
         if starts:
             try:
@@ -105,7 +132,7 @@ def test_at_one_price_no_more_is_spent_than_the_limit_and_the_first_call(
 
 @given(limit=st.floats(0.0, 5.0), costs=st.lists(prices, min_size=1, max_size=60))
 def test_a_limit_is_passed_by_less_than_the_last_and_dearest_call(limit: float, costs: list[float]) -> None:
-    budget, spent = Budget(limit), 0.0
+    budget, spent = Spender(limit), 0.0
     for cost in costs:
         try:
             assert budget.start()
@@ -115,3 +142,37 @@ def test_a_limit_is_passed_by_less_than_the_last_and_dearest_call(limit: float, 
         budget.end(cost)
         spent += cost
     assert budget.spent_usd == pytest.approx(spent)
+
+
+def test_bounded_calls_go_together_from_the_first_on() -> None:
+    budget = Spender(1.0)
+    assert [budget.start(0.4), budget.start(0.4), budget.start(0.4)] == [True, True, False]
+    budget.end(0.1)
+    assert budget.start(0.4)
+
+
+@given(limit=st.floats(0.0, 5.0), calls=st.lists(st.tuples(prices, prices, st.booleans()), max_size=60))
+def test_calls_that_keep_their_bounds_never_exceed_the_limit(
+    limit: float, calls: list[tuple[float, float, bool]]
+) -> None:
+    """Whenever they start and end, and however many are in flight."""
+    budget, costs = Spender(limit), list[float]()
+    for bound, share, ends in calls:
+        try:
+            if budget.start(bound):
+                costs.append(bound * share)
+        except CallError:
+            break
+        if ends and costs:
+            budget.end(costs.pop(0))
+    for cost in costs:
+        budget.end(cost)
+    assert budget.spent_usd <= limit + 1e-6
+
+
+def test_an_answer_of_unknown_cost_ends_what_can_be_spent() -> None:
+    """A limit that cannot be watched must not look as though it were kept."""
+    budget = Spender(1.0)
+    assert budget.start()
+    budget.end(None, is_answered=True)
+    assert "did not say how many tokens" in str(used_up(budget))

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pytest_llmeval.core.costs import Prices
 from pytest_llmeval.core.errors import CallError, ErrorKind, StoreError
 from pytest_llmeval.core.types import Ask, CacheMode, Call, CaseKey, Request, Response, Usage
 from pytest_llmeval.engine.budget import Budget
@@ -34,6 +35,7 @@ class FakeModel:
 
     def __init__(self, limiter: Limiter, name: str = "m", account: str = "acc") -> None:
         self.name, self.spec, self.account = name, f"fake:{name}", account
+        self.prices: Prices | None = None
         self.facts: Mapping[str, Any] = {"provider": "fake", "base_url": "http://h/v1", "model": name}
         self.answer: Callable[[Request], Response | Exception] = lambda request: say(self.text_of(request))
         self.asked: list[str] = []
