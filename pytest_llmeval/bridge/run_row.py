@@ -85,9 +85,12 @@ def _left_out(name: str, facts: CollectionFacts, resumed: Resumed | None) -> lis
 
 def _expected(name: str, facts: CollectionFacts, resumed: Resumed | None) -> dict[str, int]:
     """Return how many cases of each model a suite of the run has: those of this session, those done, those before."""
-    suite, before = facts.suites[name], {}
+    suite, before = facts.suites[name], dict[str, int]()
     if resumed is not None:
-        before = resumed.run.settings.get("suites", {}).get(name, {}).get("expected", {})
+        stored = resumed.run.settings
+        more = resumed.settings.epochs // stored.get("options", {}).get("epochs", 1)
+        then = stored.get("suites", {}).get(name, {}).get("expected", {})
+        before = {model: count * more for model, count in then.items()}
     models = dict.fromkeys([*suite.expected, *suite.done, *before])
     return {
         model: max(suite.expected.get(model, 0) + suite.done.get(model, 0), before.get(model, 0)) for model in models

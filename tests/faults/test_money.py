@@ -154,3 +154,20 @@ def test_prices_of_ones_own_are_used(project: Project, monkeypatch: pytest.Monke
     result = project.run("evals", "--max-cost=5", "--llmeval-prices=prices.yaml", model="mine")
     assert result.ret == 0, result.stderr.str()
     assert [row["cost_usd"] for row in project.rows("SELECT cost_usd FROM cases")] == pytest.approx([1.0, 1.0])
+
+
+def test_answers_with_a_bound_never_cost_more_than_the_budget(priced: Project) -> None:
+    """Also where the first one was cheap and many are in flight."""
+    rows = [{"id": f"r{n}", "input": "q" if n == 0 else " ".join(["word"] * 20)} for n in range(12)]
+    priced.eval("def test_echo(response):\n    pass\n", rows, marker='params={"max_tokens": 25}')
+    assert priced.run("evals", "--max-cost=20").ret == 10
+    (spent,) = priced.rows("SELECT sum(cost_usd) AS usd FROM calls")
+    assert 0 < spent["usd"] <= 20
+
+
+def test_a_server_that_states_no_tokens_ends_a_session_with_a_budget(project: Project) -> None:
+    project.eval("def test_echo(response):\n    pass\n", ROWS)
+    project.write(models_yaml=PRICED % project.server.spec("fault-body-nousage"))
+    result = project.run("evals", "--max-cost=5", model="priced")
+    assert (result.ret, len(project.server.ledger)) == (10, 1)
+    result.stdout.fnmatch_lines(["*a server did not say how many tokens*"])

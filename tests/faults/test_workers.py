@@ -1,6 +1,11 @@
 """xdist workers: what is recorded is the same, and one that dies costs no second call (rows P1 to P4, C7)."""
 
+import os
+import socket
+import tempfile
 from collections import Counter
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -143,3 +148,27 @@ def test_async_reruns_ask_nobody(project: Project) -> None:
     project.eval("async def test_echo(sample, model):\n    assert (await model.generate()).text == ''\n", ROWS[:4])
     assert project.run("evals", "--reruns=2").ret == 1
     assert len(project.server.ledger) == 4
+
+
+def test_a_temporary_folder_with_a_long_name_is_no_obstacle(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The path of a socket has at most 107 bytes."""
+    folder = tmp_path / ("d" * 120)
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    project.eval("def test_echo(response):\n    pass\n", [{"id": "a", "input": "x"}])
+    assert project.run("evals", "-n2").ret == 0
+
+
+def test_the_socket_of_a_killed_session_is_swept_by_a_later_one(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = Path(tempfile.mkdtemp(prefix="llmeval-", dir=tmp_path))
+    with closing(socket.socket(socket.AF_UNIX)) as server:
+        server.bind(str(left / "engine"))
+    os.utime(left, (0, 0))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    project.eval("def test_echo(response):\n    pass\n", [{"id": "a", "input": "x"}])
+    assert project.run("evals", "-n2").ret == 0
+    assert not left.exists()
