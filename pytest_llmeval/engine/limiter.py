@@ -104,12 +104,14 @@ class Limiter:
                 self._dispatch()
             raise
 
-    def leave(self, gate: AccountGate, started_s: float, error: BaseException | None) -> None:
-        """Book the end of a request, and what it says of the account."""
+    def leave(self, gate: AccountGate, started_s: float, tokens: int, error: BaseException | None) -> None:
+        """Book the end of a request that was let go with ``tokens``, and what it says of the account."""
         if error is None:
             gate.answered()
         else:
             self._learn(gate, started_s, error)
+            if gate.tokens is not None:  # it took none; the next attempt books its own
+                gate.tokens.settle(-tokens)
         gate.end()
         self.in_flight -= 1
         self._dispatch()
@@ -175,7 +177,7 @@ class Limiter:
 class _Slot:
     """One request in flight."""
 
-    __slots__ = ("_gate", "_limiter", "_started_s")
+    __slots__ = ("_gate", "_limiter", "_started_s", "_tokens")
 
     def __init__(self, limiter: Limiter, gate: AccountGate) -> None:
         self._limiter = limiter
@@ -184,8 +186,9 @@ class _Slot:
     async def __aenter__(self) -> None:
         await self._limiter.enter(self._gate)
         self._started_s = self._limiter.now()
+        self._tokens = (TURN.get() or Turn()).tokens
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._limiter.leave(self._gate, self._started_s, error)
+        self._limiter.leave(self._gate, self._started_s, self._tokens, error)

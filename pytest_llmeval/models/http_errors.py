@@ -42,9 +42,11 @@ def read_failure(status: int, headers: Mapping[str, str], body: bytes, redact: R
             ErrorKind.BAD_REQUEST,
             f"HTTP {status}: redirect to {target} refused; name that address in the spec",
         )
-    kind = _kind(status, _error(body))
+    error = _error(body)
+    kind = _kind(status, error)
     retryable = kind in {ErrorKind.SERVER_ERROR, ErrorKind.RATE_LIMITED, ErrorKind.TIMEOUT}
-    message = f"HTTP {status}: {excerpt(body, redact)}"
+    said = error.get("message", "").strip()
+    message = f"HTTP {status}: {excerpt(said.encode('utf-8', 'surrogatepass') if said else body, redact)}"
     return AttemptError(
         kind, message, retryable=retryable, retry_after_s=retry_after_s(headers.get("retry-after"), now)
     )
