@@ -200,7 +200,7 @@ def body_of(item: pytest.Item) -> _Function | None:
     function = getattr(item, "obj", None)
     if getattr(function, "__globals__", {}).get("__name__") == "pytest_asyncio.plugin":
         function = getattr(function, "__wrapped__", None)
-    return function if _is_coroutine_function(getattr(function, "__func__", function)) else None
+    return function if _is_coroutine_function(_plain_function(function)) else None
 
 
 _is_coroutine_function = functools.lru_cache(maxsize=64)(inspect.iscoroutinefunction)
@@ -209,13 +209,23 @@ _is_coroutine_function = functools.lru_cache(maxsize=64)(inspect.iscoroutinefunc
 
 def _is_anyios(item: pytest.Item) -> bool:
     """Whether a test asks for anyio by its mark or its arguments; a mode of anyio does not count."""
-    named = inspect.signature(getattr(item, "obj")).parameters  # noqa: B009
+    named = _parameters(_plain_function(getattr(item, "obj")))  # noqa: B009
     return item.get_closest_marker("anyio") is not None or "anyio_backend" in named
 
 
 def arguments_of(function: _Function, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return those of ``values`` that ``function`` takes."""
-    return {name: values[name] for name in inspect.signature(function).parameters if name in values}
+    return {name: values[name] for name in _parameters(_plain_function(function)) if name in values}
+
+
+def _plain_function(function: Any) -> Any:
+    """Return the function behind a bound method: there is one for all cases."""
+    return getattr(function, "__func__", function)
+
+
+@functools.lru_cache(maxsize=64)
+def _parameters(function: Any) -> tuple[str, ...]:
+    return tuple(inspect.signature(function).parameters)
 
 
 def _fixture_values(run: CaseRun, model: CaseModel) -> dict[str, Any]:

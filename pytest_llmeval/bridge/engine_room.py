@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import sys
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,8 +26,6 @@ __all__ = ["EngineRoom"]
 T = TypeVar("T")
 _DRAIN_S = 2.0
 _PARENT_STEP_S = 0.5
-_SWITCH_INTERVAL_S = 0.001
-"""How long the thread of the tests may keep answers that have come from being read and kept; Python's own is 5 ms."""
 
 
 class EngineRoom:
@@ -81,8 +78,6 @@ class EngineRoom:
             self._calls.loop.run(self._start(self._journal, on_fault))
         except OSError as error:
             raise StoreError(f"{self._socket}: the socket for the workers cannot be made: {error}") from None
-        self._switch_interval_s = sys.getswitchinterval()
-        sys.setswitchinterval(_SWITCH_INTERVAL_S)
 
     @property
     def counts(self) -> CallCounts:
@@ -121,7 +116,6 @@ class EngineRoom:
             return None
         self._run_on_loop(self._close())
         self._journal.close()
-        sys.setswitchinterval(self._switch_interval_s)
         self._engine = None
         return Orphan(path=self._journal.path, run=self._run)
 
