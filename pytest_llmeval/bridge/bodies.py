@@ -87,14 +87,15 @@ class BodiesAhead:
         if self._obstacle:
             return self._obstacle
         need = self._need(item)
-        return {_PURE: "xdist named it late", _SHARED: "first of its function"}.get(need, need)
+        return {_PURE: "not known in time under xdist", _SHARED: "first of its function"}.get(need, need)
 
     def advance(self, item: pytest.Item | None = None) -> None:
         """Start bodies behind ``item``, whose turn it is; behind None, from the first on."""
         if not self._has_any or self._obstacle or len(self._started) >= self._window:
             return
         group = _group_of(item) if item is not None else None
-        is_shared_open = group is not None and group == self._values[0]
+        # Only where this function's fixtures are shared: looking at the groups of a whole window takes its time.
+        is_shared_open = item is not None and group == self._values[0] and self._need(item) == _SHARED
         for other in self._upcoming(item):
             if len(self._started) >= self._window:
                 break
