@@ -6,25 +6,24 @@ opened.
 
 from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import anthropic
 import httpx2
 
-from pytest_llmeval.core.costs import cost_usd
-from pytest_llmeval.core.errors import CallError, ErrorKind
+from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.types import Request, Response
 from pytest_llmeval.models.anthropic_clients import AnthropicClients, StatusError, post_messages
-from pytest_llmeval.models.anthropic_request import messages_body
+from pytest_llmeval.models.anthropic_request import DEFAULT_MAX_TOKENS, messages_body
 from pytest_llmeval.models.anthropic_wire import read_message
 from pytest_llmeval.models.attempt_error import AttemptError
+from pytest_llmeval.models.completing import Completing
 from pytest_llmeval.models.http_errors import read_failure
 from pytest_llmeval.models.keys import Account
 from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.models.redaction import AnswerRedactor, Redactor
-from pytest_llmeval.models.retry import RetryPolicy, Slot, call_with_retries
+from pytest_llmeval.models.retry import RetryPolicy, Slot
 
 __all__ = ["MAX_BODY_BYTES", "AnthropicBackend"]
 
@@ -50,10 +49,15 @@ class AnthropicBackend:
         self.prices = model.prices
         self._model = model
         self._account = account
-        self._policy = policy
-        self._slot = slot
         self._redact = redactor
-        self._redact_answer = AnswerRedactor(account.secrets)
+        self._completing = Completing(
+            place=f"{self.name} at {account.base_url.host}",
+            prices=model.prices,
+            policy=policy,
+            slot=slot,
+            redact=redactor,
+            redact_answer=AnswerRedactor(account.secrets),
+        )
         redactor.add(*account.secrets)
         _CLIENTS.hold(account)
 
@@ -67,23 +71,13 @@ class AnthropicBackend:
             "base_url": self._account.base_url.url,
             "model": self._model.spec.name,
             "messages": request.messages,
-            "params": {**self._model.params, **request.params},
+            "params": {"max_tokens": DEFAULT_MAX_TOKENS, **self._model.params, **request.params},
         }
 
     async def complete(self, request: Request) -> Response:
         """Return the answer to ``request``, with attempts, latency and cost, or raise CallError."""
         body = messages_body(self._model, request)
-        try:
-            response = await call_with_retries(lambda: self._attempt(body), policy=self._policy, slot=self._slot)
-        except CallError as error:
-            message = f"{self.name} at {self._account.base_url.host}: {self._redact(str(error))}"
-            raise CallError(message, kind=error.kind, attempts=error.attempts, latency_s=error.latency_s) from None
-        return replace(
-            response,
-            text=self._redact_answer(response.text),
-            refusal=response.refusal and self._redact_answer(response.refusal),
-            cost_usd=cost_usd(self._model.prices, response.usage),
-        )
+        return await self._completing.complete(lambda: self._attempt(body))
 
     async def aclose(self) -> None:
         """Close the connections that no other model uses."""

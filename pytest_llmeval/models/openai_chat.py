@@ -3,20 +3,19 @@
 import json
 from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from pytest_llmeval.core.costs import cost_usd
 from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.types import Request, Response
 from pytest_llmeval.models.attempt_error import AttemptError
+from pytest_llmeval.models.completing import Completing
 from pytest_llmeval.models.http_errors import read_failure
 from pytest_llmeval.models.keys import Account
 from pytest_llmeval.models.local_weights import SMOLLM2
 from pytest_llmeval.models.named import RESERVED_PARAMS, NamedModel
 from pytest_llmeval.models.redaction import AnswerRedactor, Redactor
-from pytest_llmeval.models.retry import RetryPolicy, Slot, call_with_retries
+from pytest_llmeval.models.retry import RetryPolicy, Slot
 from pytest_llmeval.models.transport import MAX_BODY_BYTES, Transport, is_success
 from pytest_llmeval.models.wire import read_completion
 
@@ -42,12 +41,16 @@ class OpenAIBackend:
         self.prices = model.prices
         self._model = model
         self._base_url = account.base_url.url
-        self._host = account.base_url.host
         self._transport = transport
-        self._policy = policy
-        self._slot = slot
         self._redact = redactor
-        self._redact_answer = AnswerRedactor(account.secrets)
+        self._completing = Completing(
+            place=f"{self.name} at {account.base_url.host}",
+            prices=model.prices,
+            policy=policy,
+            slot=slot,
+            redact=redactor,
+            redact_answer=AnswerRedactor(account.secrets),
+        )
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.spec!r})"
@@ -67,17 +70,7 @@ class OpenAIBackend:
     async def complete(self, request: Request) -> Response:
         """Return the answer to ``request``, with attempts, latency and cost, or raise CallError."""
         body = self._body(request)
-        try:
-            response = await call_with_retries(lambda: self._attempt(body), policy=self._policy, slot=self._slot)
-        except CallError as error:
-            message = f"{self.name} at {self._host}: {self._redact(str(error))}"
-            raise CallError(message, kind=error.kind, attempts=error.attempts, latency_s=error.latency_s) from None
-        return replace(
-            response,
-            text=self._redact_answer(response.text),
-            refusal=response.refusal and self._redact_answer(response.refusal),
-            cost_usd=cost_usd(self._model.prices, response.usage),
-        )
+        return await self._completing.complete(lambda: self._attempt(body))
 
     async def aclose(self) -> None:
         """Close the connections that no other model uses."""
