@@ -62,6 +62,8 @@ class Verdict:
     verdict: Judgement
     reason: str | None = None
     """Why, in one line; None where the numbers say it all."""
+    is_open: bool = False
+    """Whether it is inconclusive because answers are missing: the session is then unmeasurable."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,6 +55,14 @@ class JudgedCase:
     """As ``input_tokens``."""
     cached: bool = False
     """Whether an answer of the model came from the cache, so that the latency is not this run's."""
+    input_digest: str | None = None
+    """sha256 in hex over the row's input and target; a row is the same in two runs where id and digest agree."""
+    cluster: str | None = None
+    """Rows with equal values are dependent; None for a row that is independent of all others."""
+    digests: Mapping[str, str | None] = field(default_factory=dict)
+    """The digest of the scorer behind each score, by score name."""
+    judge_ids: Mapping[str, str | None] = field(default_factory=dict)
+    """What identifies the judge behind each score, by score name; None, or no entry, for a scorer without one."""
 
     @classmethod
     def from_record(cls, record: CaseRecord) -> "JudgedCase":
