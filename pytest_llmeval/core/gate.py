@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from pytest_llmeval.core.errors import ErrorKind
+from pytest_llmeval.core.gate_baseline import Baseline
 from pytest_llmeval.core.gate_case import JudgedCase
 from pytest_llmeval.core.gate_column import Column, Reading, read_column
 from pytest_llmeval.core.gate_decide import Decision, Judgement, decide
@@ -123,6 +124,8 @@ def judge(
     *,
     collected: Mapping[tuple[str, str], int] | None = None,
     partial: bool = False,
+    baseline: Baseline | None = None,
+    no_baseline: str = "no baseline",
 ) -> GateResult:
     """Return the verdict of every rule over ``cases``, which may come in any order.
 
@@ -132,6 +135,8 @@ def judge(
         collected: How many cases each suite and model was to have, where that is known: what did not finish
             makes its rules unmeasurable.
         partial: Whether anything but ``-m`` left out cases of a suite; it is passed on.
+        baseline: What regression rules compare with; without it they are not judged.
+        no_baseline: Why there is none, in a few words.
     """
     by_suite: dict[str, list[JudgedCase]] = {name: [] for name in thresholds.suites}
     for case in cases:
