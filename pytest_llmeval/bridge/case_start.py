@@ -14,7 +14,13 @@ __all__ = ["new_run", "read_row"]
 def new_run(item: pytest.Item, param: CaseParam) -> CaseRun:
     """Return what is gathered of a case that begins; its row is not read yet."""
     sample = Sample(id=param.sample_id, input=None)
-    return CaseRun(key=key_of(item, param), sample=sample, book=ScoreBook(), started_at=utc_now())
+    return CaseRun(
+        key=key_of(item, param),
+        sample=sample,
+        book=ScoreBook(),
+        started_at=utc_now(),
+        cluster_key=param.eval.cluster,
+    )
 
 
 def read_row(run: CaseRun, param: CaseParam) -> None:

@@ -56,6 +56,8 @@ class CaseRun:
     sample: Sample
     book: "ScoreBook"
     started_at: str
+    cluster_key: str | None = None
+    """The metadata key whose equal values make rows dependent."""
     calls: list[Call] = field(default_factory=list)
     asked: Counter[str] = field(default_factory=Counter)
     """How often each request was made, by the digest in its name."""

@@ -42,6 +42,8 @@ class Reading:
     """Whether ``--limit`` left rows out."""
     sliced: bool = False
     """Whether ``--slice`` left rows out."""
+    metadata_keys: set[str] = field(default_factory=set)
+    """Those that are not null in any row taken; gathered only where the marker names a cluster key."""
 
 
 class CaseMaker:
@@ -74,6 +76,11 @@ class CaseMaker:
         self._digest = hashlib.sha256()
         self.problems: list[str] = []
         self.readings: list[Reading] = []
+
+    @property
+    def cases_per_row(self) -> int:
+        """How many cases a row gives, before any parametrize of the user's."""
+        return len(self._models) * self._epochs
 
     @property
     def dataset_digest(self) -> str:
@@ -138,6 +145,9 @@ class CaseMaker:
 
     def _parameter_sets(self, reading: Reading) -> Iterator[Any]:
         taken = list(self._taken(reading))
+        cluster = reading.eval.cluster
+        if taken and cluster is not None and cluster not in reading.metadata_keys:
+            self.problems.append(_no_cluster(reading))
         many = len(self._models) > 1
         for model in self._models:
             prefix = f"{node_part(model)}-" if many else ""
@@ -168,6 +178,8 @@ class CaseMaker:
             except DatasetError as error:
                 checked.wrong.append(str(error))
                 continue
+            if reading.eval.cluster is not None:
+                reading.metadata_keys.update(key for key, value in sample.metadata.items() if value is not None)
             self._digest.update(b"%x;" % ref.checksum)
             reading.digest.update(b"%x;" % ref.checksum)
             yield ref, sample.id, marks
@@ -248,8 +260,17 @@ def _mark(name: str, where: str) -> pytest.MarkDecorator:
         raise DatasetError(f"{where}: marks: {error}") from None
 
 
-def _hint(name: str, known: list[str]) -> str:
+def _no_cluster(reading: Reading) -> str:
+    """Return what is wrong with a cluster key that no row has."""
+    key, known = reading.eval.cluster or "", sorted(reading.metadata_keys)
+    return (
+        f"{reading.eval.where}: marker llmeval: cluster={one_line(repr(key))}: no row of {reading.eval.dataset.shown}"
+        f" has this key in its metadata; {_hint(key, known, 'metadata keys')}"
+    )
+
+
+def _hint(name: str, known: list[str], what: str = "slices") -> str:
     close = difflib.get_close_matches(name, known, n=1)
     if close:
         return f"did you mean {close[0]!r}?"
-    return f"slices are {', '.join(known[:12])}" if known else "the rows have no slices"
+    return f"{what} are {one_line(', '.join(known[:12]))}" if known else f"the rows have no {what}"

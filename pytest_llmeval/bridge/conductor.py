@@ -250,7 +250,9 @@ class Conductor:
             expected[param.model] = expected.get(param.model, 0) + 1
         for suite, (eval_, done) in self._done.items():
             found.setdefault(suite, self._preparation.suite_facts(eval_)).done = dict(done)
+        maker = self._preparation.maker
         for suite, suite_facts in found.items():
+            suite_facts.deselected = -(-self._no_cut[suite] // maker.cases_per_row) if maker is not None else 0
             counted = sum(suite_facts.expected.values()) + sum(suite_facts.done.values())
             missing = suite_facts.made - counted - self._no_cut[suite]
             if missing > 0:

@@ -24,6 +24,8 @@ class SuiteFacts:
     """sha256 in hex over the source of the test function and of the project's own scorers that it names."""
     made: int = 0
     """How many cases its rows gave, before anything but ``--limit`` and ``--slice`` left some out."""
+    deselected: int = 0
+    """How many of its rows ``-m`` left out."""
     expected: dict[str, int] = field(default_factory=dict)
     """How many cases of each model are to run."""
     done: dict[str, int] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 import os
 import socket
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -15,6 +15,8 @@ from pytest_llmeval.store.records import Run, new_run_id, process_started, utc_n
 from pytest_llmeval.version import __version__
 
 __all__ = ["run_row"]
+
+T = TypeVar("T")
 
 
 def run_row(config: pytest.Config, settings: Settings, facts: CollectionFacts, resumed: Resumed | None) -> Run:
@@ -33,7 +35,9 @@ def run_row(config: pytest.Config, settings: Settings, facts: CollectionFacts, r
             "rows_digest": suite.rows_digest,
             "code_digest": suite.code_digest,
             "expected": _expected(name, facts, resumed),
-            "left_out": _left_out(name, facts, resumed),
+            "left_out": _as_begun(name, "left_out", suite.left_out, resumed),
+            "made": _as_begun(name, "made", suite.made, resumed),
+            "deselected": _as_begun(name, "deselected", suite.deselected, resumed),
         }
         for name, suite in facts.suites.items()
     }
@@ -77,10 +81,12 @@ def _continued(resumed: Resumed, facts: CollectionFacts, suites: dict[str, Any])
     return replace(run, settings=settings, end=None, **own)  # type: ignore[arg-type]  # each of its field's type
 
 
-def _left_out(name: str, facts: CollectionFacts, resumed: Resumed | None) -> list[str]:
-    """Return what left out cases of a suite: what it was when the run began."""
-    before = resumed.run.settings.get("suites", {}).get(name) if resumed is not None else None
-    return list(before["left_out"]) if before is not None else facts.suites[name].left_out
+def _as_begun(name: str, key: str, now: T, resumed: Resumed | None) -> T:
+    """Return what a suite was when the run began: a resumed one keeps it."""
+    before: dict[str, T] | None = None
+    if resumed is not None:
+        before = resumed.run.settings.get("suites", {}).get(name)
+    return now if before is None else before.get(key, now)
 
 
 def _expected(name: str, facts: CollectionFacts, resumed: Resumed | None) -> dict[str, int]:

@@ -87,6 +87,10 @@ class JudgedCase:
             input_tokens=_count([call.input_tokens for call in asked]),
             output_tokens=_count([call.output_tokens for call in asked]),
             cached=any(call.cached for call in asked),
+            input_digest=record.input_digest,
+            cluster=record.cluster,
+            digests={score.name: score.scorer_digest for score in record.scores},
+            judge_ids={score.name: score.judge_id for score in record.scores},
         )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from pytest_llmeval.core.types import Call, CaseKey, CaseRecord, Score
 
-__all__ = ["dump_case", "dump_key", "load_case", "load_key", "plain", "settled"]
+__all__ = ["as_json", "as_text", "dump_case", "dump_key", "load_case", "load_key", "plain", "settled"]
 
 _DEEPEST = 100
 
@@ -40,10 +40,10 @@ def settled(case: CaseRecord) -> CaseRecord:
 
 
 def _is_plain(case: CaseRecord) -> bool:
-    texts = [case.error, *case.slices, *(call.response for call in case.calls)]
+    texts = [case.error, case.target, case.cluster, *case.slices, *(call.response for call in case.calls)]
     values: list[Any] = []
     for score in case.scores:
-        texts += [score.name, score.reason]
+        texts += [score.name, score.reason, score.judge_id]
         values += [score.value, score.passed]
     return all(text is None or type(text) is str for text in texts) and all(
         value is None or type(value) is bool or (type(value) is float and math.isfinite(value)) for value in values
@@ -59,6 +59,17 @@ def load_key(text: str) -> CaseKey:
     """Return the key that ``dump_key`` wrote."""
     nodeid, suite, sample_id, model, epoch = json.loads(text)
     return CaseKey(nodeid=nodeid, suite=suite, sample_id=sample_id, model=model, epoch=epoch)
+
+
+def as_json(value: Any) -> str:
+    """Return ``value`` as ASCII JSON, whatever it is; equal values give equal texts."""
+    return json.dumps(plain(value), sort_keys=True, allow_nan=False)
+
+
+def as_text(value: Any) -> str:
+    """Return a text as it is, and anything else as JSON."""
+    told = plain(value)
+    return told if isinstance(told, str) else as_json(told)
 
 
 def plain(value: Any) -> Any:

@@ -158,6 +158,8 @@ class Score:
     """``none``: rightly without a value (no judge); ``error``: the scorer broke."""
     scorer_digest: str | None = None
     """sha256 in hex over the scorer's name, version (or source) and settings."""
+    judge_id: str | None = None
+    """What identifies the judge behind it: rubric, template, schema, judge model; None for a scorer without a judge."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,3 +255,7 @@ class CaseRecord:
     calls: tuple[Call, ...] = ()
     waited_s: float | None = None
     """Seconds for which the case waited for answers in its turn; what they took ahead of it is not in it."""
+    target: str | None = None
+    """The row's target as JSON; None where the row has none."""
+    cluster: str | None = None
+    """What the row's metadata holds under the marker's ``cluster`` key, as text; None for a row independent of all."""

@@ -109,6 +109,10 @@ class StoredCase:
     scores: tuple[Score, ...]
     waited_s: float | None = None
     """Seconds for which the case waited for answers in its turn."""
+    target: str | None = None
+    """The row's target as JSON; None where the row has none."""
+    cluster: str | None = None
+    """Rows with equal values are dependent; None for a row that is independent of all others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +171,8 @@ def stored_case(run_id: str, case: CaseRecord) -> StoredCase:
         started_at=case.started_at,
         scores=case.scores,
         waited_s=case.waited_s,
+        target=case.target,
+        cluster=case.cluster,
     )
 
 

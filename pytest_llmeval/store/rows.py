@@ -44,6 +44,7 @@ _VERDICT_COLUMNS = (
     "mde",
     "verdict",
     "reason",
+    "is_open",
 )
 _CASE_COLUMNS = (
     "outcome",
@@ -58,9 +59,11 @@ _CASE_COLUMNS = (
     "attempts",
     "started_at",
     "waited_s",
+    "target",
+    "cluster",
 )
 _KEY_COLUMNS = ("nodeid", "suite", "sample_id", "model", "epoch")
-_SCORE_COLUMNS = ("name", "value", "passed", "reason", "scorer_digest", "status")
+_SCORE_COLUMNS = ("name", "value", "passed", "reason", "scorer_digest", "status", "judge_id")
 _CALL_COLUMNS = (
     "role",
     "model",
@@ -206,7 +209,7 @@ def from_verdict(run_id: str, verdict: Verdict) -> Row:
 
 def to_verdict(row: Mapping[str, Any]) -> Verdict:
     """Return the verdict of a row."""
-    return Verdict(**{column: row[column] for column in _VERDICT_COLUMNS})
+    return Verdict(**{**{column: row[column] for column in _VERDICT_COLUMNS}, "is_open": bool(row["is_open"])})
 
 
 def to_judged(case: StoredCase) -> JudgedCase:
@@ -227,6 +230,10 @@ def to_judged(case: StoredCase) -> JudgedCase:
         input_tokens=case.input_tokens,
         output_tokens=case.output_tokens,
         cached=case.cached,
+        input_digest=case.input_digest,
+        cluster=case.cluster,
+        digests={score.name: score.scorer_digest for score in case.scores},
+        judge_ids={score.name: score.judge_id for score in case.scores},
     )
 
 

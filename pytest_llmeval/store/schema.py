@@ -42,6 +42,13 @@ def _calls_outlive_cases(db: Database) -> None:
         db.execute(statement)
 
 
+@migrations(name="0003_baselines")
+def _baselines(db: Database) -> None:
+    """Runs are compared: what a row expected, which rows hang together, which judge scored."""
+    for statement in _BASELINES.split(";\n\n"):
+        db.execute(statement)
+
+
 _OLD_CALL_COLUMNS = ", ".join(CALL_COLUMNS[:14])
 
 _CALLS_OUTLIVE_CASES = f"""
@@ -61,6 +68,18 @@ CREATE INDEX calls_key ON calls (cache_key) WHERE cache_key IS NOT NULL;
 
 UPDATE schema_version SET version = 2
 """  # noqa: S608  # column names of this module
+
+_BASELINES = """
+ALTER TABLE cases ADD COLUMN target TEXT;
+
+ALTER TABLE cases ADD COLUMN cluster TEXT;
+
+ALTER TABLE scores ADD COLUMN judge_id TEXT;
+
+ALTER TABLE verdicts ADD COLUMN is_open INTEGER NOT NULL DEFAULT 0;
+
+UPDATE schema_version SET version = 3
+"""
 
 _FIRST_TABLES = """
 CREATE TABLE schema_version (version INTEGER NOT NULL);

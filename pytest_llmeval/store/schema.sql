@@ -52,7 +52,7 @@ CREATE TABLE cases (
     cost_usd REAL,
     attempts INTEGER NOT NULL,
     cached INTEGER NOT NULL,
-    started_at TEXT, waited_s REAL,
+    started_at TEXT, waited_s REAL, target TEXT, cluster TEXT,
     CHECK ((outcome = 'error') = (error_kind IS NOT NULL)),
     UNIQUE (run_id, suite, model, sample_id, epoch)
 );
@@ -97,7 +97,7 @@ CREATE TABLE scores (
     passed INTEGER,
     reason TEXT,
     scorer_digest TEXT,
-    status TEXT NOT NULL CHECK (status IN ('scored', 'none', 'error')),
+    status TEXT NOT NULL CHECK (status IN ('scored', 'none', 'error')), judge_id TEXT,
     CHECK ((status = 'scored') = (value IS NOT NULL)),
     PRIMARY KEY (case_id, name)
 ) WITHOUT ROWID;
@@ -119,7 +119,7 @@ CREATE TABLE verdicts (
     mde REAL,
     verdict TEXT NOT NULL,
     reason TEXT
-);
+, is_open INTEGER NOT NULL DEFAULT 0);
 
 CREATE INDEX calls_case ON calls (case_id);
 
@@ -130,8 +130,10 @@ CREATE UNIQUE INDEX "idx__sqlite_migrations_migration_set_name"
 
 CREATE INDEX verdicts_run ON verdicts (run_id);
 
-INSERT INTO schema_version VALUES (2);
+INSERT INTO schema_version VALUES (3);
 
 INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('llmeval', '0001_first_tables', strftime('%Y-%m-%d %H:%M:%f+00:00'));
 
-INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('llmeval', '0002_calls_outlive_cases', strftime('%Y-%m-%d %H:%M:%f+00:00'))
+INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('llmeval', '0002_calls_outlive_cases', strftime('%Y-%m-%d %H:%M:%f+00:00'));
+
+INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('llmeval', '0003_baselines', strftime('%Y-%m-%d %H:%M:%f+00:00'))

@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlite_utils import Database
 
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.store import schema
@@ -22,6 +23,8 @@ from tests.support.stored_runs import look, run
 ROOT = Path(__file__).parents[2]
 OLDEST = Path(__file__).parent / "schema_1.db"
 TABLES = {"runs": "id", "cases": "id", "scores": "case_id, name", "verdicts": "rowid"}
+ADDED = {"cases": ("waited_s", "target", "cluster"), "scores": ("judge_id",), "verdicts": ("is_open",)}
+"""The columns that migrations add to them."""
 
 
 def old(path: Path) -> Path:
@@ -34,8 +37,10 @@ def old(path: Path) -> Path:
 def content(path: Path) -> dict[str, list[dict[str, object]]]:
     """Return what the tables hold that a migration leaves as it is, without a column that one adds."""
     found = {table: look(path, f"SELECT * FROM {table} ORDER BY {order}") for table, order in TABLES.items()}
-    for case in found["cases"]:
-        case.pop("waited_s", None)
+    for table, columns in ADDED.items():
+        for row in found[table]:
+            for column in columns:
+                row.pop(column, None)
     return found
 
 
@@ -60,6 +65,29 @@ def test_an_old_file_keeps_its_rows_and_its_calls_get_names(path: Path) -> None:
     for row, was in zip(after, calls, strict=True):
         assert row == {**was, "name": was["id"], "cache_key": None, "detail": "{}", "checksum": None}
     assert look(path, "PRAGMA foreign_key_check") == []
+
+
+def test_what_an_old_file_does_not_say_is_not_known(path: Path) -> None:
+    with closing(SqliteStore(old(path))) as store:
+        runs = store.runs()
+        cases = [case for each in runs for case in store.cases(each.id)]
+        verdicts = [verdict for each in runs for verdict in store.verdicts(each.id)]
+    assert {(case.target, case.cluster) for case in cases} == {(None, None)}
+    assert {score.judge_id for case in cases for score in case.scores} == {None}
+    assert {verdict.is_open for verdict in verdicts} == {False}
+
+
+def test_a_file_of_the_second_schema_becomes_what_a_new_one_is(path: Path) -> None:
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as connection:
+        schema.migrations.apply(Database(connection), stop_before="0003_baselines")
+        connection.execute("PRAGMA user_version = 2")
+        connection.commit()
+    with closing(SqliteStore(path)) as store:
+        store.start_run(run("r"))
+        store.add_case("r", record(target='"x"', cluster="c"))
+        assert [(case.target, case.cluster) for case in store.cases("r")] == [('"x"', "c")]
+    assert version(path) == SCHEMA_VERSION
 
 
 def test_a_copy_of_the_old_file_stays_beside_it_for_its_owner_alone(path: Path) -> None:

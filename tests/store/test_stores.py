@@ -147,8 +147,13 @@ def test_the_gate_is_given_what_it_needs_of_each_case(store: Store) -> None:
         epoch=2,
         outcome="missed",
         slices=("hard", "long"),
-        scores=(score("f1", 0.25, False), Score(name="judge", value=None, passed=None, status="none")),
+        scores=(
+            score("f1", 0.25, False, scorer_digest="s"),
+            Score(name="judge", value=None, passed=None, status="none", judge_id="j"),
+        ),
         calls=(call(), call("judge")),
+        input_digest="d",
+        cluster="c",
     )
     read_back(store, case)
     assert [to_judged(case) for case in store.cases("r")] == [
@@ -166,6 +171,10 @@ def test_the_gate_is_given_what_it_needs_of_each_case(store: Store) -> None:
             cost_usd=1.0,
             input_tokens=10,
             output_tokens=5,
+            input_digest="d",
+            cluster="c",
+            digests={"f1": "s", "judge": None},
+            judge_ids={"f1": None, "judge": "j"},
         )
     ]
 

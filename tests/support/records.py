@@ -59,6 +59,7 @@ def case_records(text: st.SearchStrategy[str] = texts) -> st.SearchStrategy[Case
         passed=st.none() | st.booleans(),
         reason=st.none() | text,
         scorer_digest=st.none() | text,
+        judge_id=st.none() | text,
     )
     unscored = st.builds(
         Score, name=text, value=st.none(), passed=st.none(), reason=text, status=st.sampled_from(["none", "error"])
@@ -85,6 +86,8 @@ def case_records(text: st.SearchStrategy[str] = texts) -> st.SearchStrategy[Case
         "started_at": text,
         "scores": st.lists(scored | unscored, max_size=3, unique_by=lambda each: each.name).map(tuple),
         "calls": st.lists(calls, max_size=3).map(tuple),
+        "target": st.none() | text,
+        "cluster": st.none() | text,
     }
     fine = st.builds(CaseRecord, outcome=st.sampled_from(["passed", "missed", "skipped"]), **common)
     kinds = st.sampled_from(["timeout", "code", "worker_crashed", "budget"])

@@ -1,0 +1,128 @@
+"""What a run records of its rows for later comparison: targets, clusters, and how many ``-m`` left out."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.support.project import OPTIONS, Project
+
+PASS = "def test_echo(response):\n    pass\n"
+
+
+def row(id: str, **fields: Any) -> dict[str, Any]:
+    return {"id": id, "input": id, **fields}
+
+
+def recorded(project: Project, column: str) -> dict[str, Any]:
+    """Return a column of the cases by sample id."""
+    return {each["sample_id"]: each[column] for each in project.rows(f"SELECT sample_id, {column} FROM cases")}
+
+
+def suite(project: Project) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(project.last_run()["settings_json"])["suites"]["echo"]
+    return found
+
+
+def test_targets_are_recorded_as_json(project: Project, dist_args: list[str]) -> None:
+    project.eval(PASS, [row("a", target="é"), row("b", target={"y": [1, None], "x": 0.5}), row("c")])
+    assert project.run("evals", *dist_args).ret == 0
+    assert recorded(project, "target") == {"a": '"\\u00e9"', "b": '{"x": 0.5, "y": [1, null]}', "c": None}
+
+
+def test_the_cluster_of_a_row_is_the_value_of_the_key_as_text(project: Project, dist_args: list[str]) -> None:
+    values: list[Any] = ["doc 1", 7, True, {"b": 1, "a": [2]}, None]
+    data = [row(f"r{number}", metadata={"doc": value}) for number, value in enumerate(values)]
+    project.eval(PASS, [*data, row("without")], marker='cluster="doc"')
+    assert project.run("evals", *dist_args).ret == 0
+    told = ["doc 1", "7", "true", '{"a": [2], "b": 1}', None]
+    assert recorded(project, "cluster") == {**{f"r{n}": text for n, text in enumerate(told)}, "without": None}
+
+
+def test_without_a_key_no_row_has_a_cluster(project: Project) -> None:
+    project.eval(PASS, [row("a", metadata={"doc": "x"})])
+    assert project.run("evals").ret == 0
+    assert recorded(project, "cluster") == {"a": None}
+
+
+def test_odd_values_of_a_callable_dataset_end_no_session(project: Project) -> None:
+    """Its rows never went through JSON."""
+    project.write(
+        evals__test_echo_py="""
+        import pytest
+
+        class Odd(str):
+            def __str__(self):
+                raise RuntimeError("no")
+
+        def rows():
+            yield {"id": "a", "input": "a", "target": "\\ud800\\x00", "metadata": {"doc": Odd("x")}}
+            yield {"id": "b", "input": "b", "target": [1.5], "metadata": {"doc": "\\ud800"}}
+
+        @pytest.mark.llmeval(rows, cluster="doc")
+        def test_echo(response):
+            pass
+        """
+    )
+    assert project.run("evals").ret == 0
+    assert recorded(project, "target") == {"a": '"\\ud800\\u0000"', "b": "[1.5]"}
+    assert recorded(project, "cluster") == {"a": "x", "b": "\\ud800"}
+
+
+@pytest.mark.parametrize(
+    ("metadata", "advice"),
+    [
+        ({"document": "x", "page": 1}, "did you mean 'document'?"),
+        ({"page": 1, "author": "y", "documnt": None}, "metadata keys are author, page"),
+        ({}, "the rows have no metadata keys"),
+    ],
+)
+def test_a_cluster_key_that_no_row_has_is_a_usage_error(
+    project: Project, metadata: dict[str, Any], advice: str
+) -> None:
+    project.eval(PASS, [row("a", metadata=metadata), row("b")], marker='cluster="documnt"')
+    result = project.run("evals")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(
+        [
+            "*evals/test_echo.py::test_echo: marker llmeval: cluster='documnt': no row of data/echo.jsonl has this key"
+            f" in its metadata; {advice}"
+        ]
+    )
+    assert project.server.ledger == []
+
+
+def test_the_rows_that_were_taken_decide_whether_there_is_a_cluster(project: Project) -> None:
+    project.eval(PASS, [row("a"), row("b", metadata={"doc": "x"})], marker='cluster="doc"')
+    assert project.run("evals", "--limit=1").ret == 4
+    assert project.run("evals").ret == 0
+
+
+@pytest.mark.parametrize("epochs", [1, 3])
+def test_the_rows_that_m_left_out_are_counted_once_whatever_the_epochs(
+    project: Project, epochs: int, dist_args: list[str]
+) -> None:
+    data = [row(name, marks=["regression"] if name < "c" else []) for name in "abcde"]
+    project.eval(PASS, data)
+    project.write(tox_ini=f"[pytest]\nmarkers = slow\n{OPTIONS}")
+    assert project.run("evals", f"--epochs={epochs}", "-m", "regression", *dist_args).ret == 0
+    assert (suite(project)["made"], suite(project)["deselected"], suite(project)["left_out"]) == (5 * epochs, 3, [])
+
+
+def test_what_left_rows_out_otherwise_is_not_counted_as_m(project: Project) -> None:
+    project.eval(PASS, [row(name) for name in "abc"])
+    assert project.run("evals/test_echo.py::test_echo[a]").ret == 0
+    found = suite(project)
+    assert (found["made"], found["deselected"], len(found["left_out"])) == (3, 0, 1)
+
+
+def test_a_resumed_run_keeps_what_it_began_with(project: Project) -> None:
+    """The rest of a run may be selected in another way than the whole was."""
+    data = [row(name, marks=["regression"] if name < "c" else []) for name in "abcde"]
+    project.eval("def test_echo(response):\n    assert response.text != 'b'\n", data)
+    project.run("evals", "-m", "regression")
+    began = suite(project)
+    project.run("evals", "--resume=last", "--lf", inside=False)
+    assert {key: suite(project)[key] for key in ("made", "deselected", "left_out")} == {
+        key: began[key] for key in ("made", "deselected", "left_out")
+    }
