@@ -1,0 +1,177 @@
+"""Tests and sizes of a change between two runs of the same rows.
+
+Every p-value is one-sided: small where the change is a loss. Which difference is a loss is the caller's to say;
+here a difference below 0 is one.
+"""
+
+import math
+import random
+from collections.abc import Hashable, Sequence
+
+from pytest_llmeval.core.clusters import clustered_mean
+from pytest_llmeval.core.distributions import binomial_at_least, normal_quantile, student_cdf
+from pytest_llmeval.core.intervals import standard_error
+from pytest_llmeval.core.means import ROUNDING, total
+
+__all__ = [
+    "clustered_t",
+    "detectable_effect",
+    "least_flips",
+    "mcnemar",
+    "paired_t",
+    "rows_needed",
+    "sign_flip",
+]
+
+MOST_EXACT = 16
+"""Units up to which all 2^n signs are tried."""
+CHUNK = 8
+"""Units whose signs one byte holds."""
+TIE = 1e-9
+"""Two sums are equal when they differ by this share of the sum of all sizes: 0.1 + 0.2 ties with 0.3."""
+
+
+def mcnemar(worse: int, better: int, *, mid_p: bool = True) -> float:
+    """Return McNemar's exact p that yes-or-no rows got worse: P(X >= worse), X ~ Bin(worse + better, ½).
+
+    Mid-p subtracts ½·P(X = worse): M. W. Fagerland, S. Lydersen and P. Laake, BMC Medical Research Methodology
+    13 (2013) 91. Without any row that changed there is no evidence: 1.0.
+
+    Args:
+        worse: Rows that passed before and fail now, at least 0.
+        better: Rows that failed before and pass now, at least 0.
+        mid_p: Whether to subtract half the chance of what was seen.
+    """
+    n = worse + better
+    if not n:
+        return 1.0
+    exact = binomial_at_least(worse, n, 0.5)
+    return (exact + binomial_at_least(worse + 1, n, 0.5)) / 2 if mid_p else exact
+
+
+def paired_t(differences: Sequence[float]) -> float | None:
+    """Return the p of the paired t test that the mean is below 0: P(T <= mean/SE), n − 1 degrees of freedom.
+
+    None for fewer than two differences, and where their spread is 0, no more than rounding, or overflows.
+    """
+    error = standard_error(differences)
+    if error is None or error <= ROUNDING * max(map(abs, differences)):
+        return None
+    return student_cdf(total(differences) / len(differences) / error, len(differences) - 1)
+
+
+def clustered_t(differences: Sequence[float], clusters: Sequence[Hashable]) -> float | None:
+    """Return the p that the mean is below 0 with the error and degrees of freedom of ``clustered_mean``.
+
+    None for fewer than two clusters, and where the error is 0 (no spread was seen) or overflows.
+
+    Raises:
+        ValueError: For another number of clusters than of differences.
+    """
+    clustered = clustered_mean(differences, clusters)
+    if clustered is None or not clustered.error:
+        return None
+    return student_cdf(clustered.value / clustered.error, clustered.df)
+
+
+def sign_flip(units: Sequence[float], *, draws: int, seed: int = 0, mid_p: bool = False) -> float:
+    """Return the p of the sign-flip permutation test that the sum is below 0.
+
+    E. J. G. Pitman, Journal of the Royal Statistical Society (Supplement) 4 (1937) 119–130. Up to 16 units
+    other than 0 all signs are tried; above, ``draws`` random ones: p = (1 + #{sum <= seen})/(draws + 1), B.
+    Phipson and G. K. Smyth, Statistical Applications in Genetics and Molecular Biology 9 (2010) 39. It takes
+    time in proportion to units x draws.
+
+    Args:
+        units: Differences of rows, or their sums per cluster, in any order.
+        draws: Random signs above 16 units, from 1; the least p is 1/(draws + 1).
+        seed: Of the random signs.
+        mid_p: Whether to subtract half the chance of sums equal to the one seen.
+
+    Returns:
+        In (0, 1]; 1.0 where no unit differs from 0.
+    """
+    largest = max(map(abs, units), default=0.0)
+    moved = sorted(unit for unit in units if abs(unit) > ROUNDING * largest)
+    if not moved:
+        return 1.0
+    seen, slack = total(moved), TIE * total([abs(unit) for unit in moved])
+    sums = _signed_sums(moved) if len(moved) <= MOST_EXACT else [seen, *_drawn_sums(moved, draws, seed)]
+    at_most = sum(each <= seen + slack for each in sums)
+    ties = sum(abs(each - seen) <= slack for each in sums)
+    return (at_most - ties / 2 if mid_p else at_most) / len(sums)
+
+
+def _signed_sums(units: Sequence[float]) -> list[float]:
+    """Return the sums for all 2^n choices of signs."""
+    sums = [0.0]
+    for unit in units:
+        sums = [each + unit for each in sums] + [each - unit for each in sums]
+    return sums
+
+
+def _drawn_sums(units: Sequence[float], draws: int, seed: int) -> list[float]:
+    """Return sums for random signs: one random byte picks the signs of eight units from a table."""
+    tables = [_signed_sums(units[start : start + CHUNK]) for start in range(0, len(units), CHUNK)]
+    for table in tables:
+        table *= 2**CHUNK // len(table)
+    bits = random.Random(seed)  # noqa: S311 - no secret depends on it
+    return [
+        sum(table[byte] for table, byte in zip(tables, bits.randbytes(len(tables)), strict=True)) for _ in range(draws)
+    ]
+
+
+def least_flips(alpha: float) -> int:
+    """Return how many rows must all get worse before McNemar's mid-p is below ``alpha``.
+
+    Args:
+        alpha: Above 0.
+
+    Raises:
+        ValueError: For an ``alpha`` of 0 or less, which no number of rows gets below.
+    """
+    if not alpha > 0:
+        raise ValueError(f"alpha must be above 0, not {alpha!r}")
+    flips = 1
+    while mcnemar(flips, 0) >= alpha:
+        flips += 1
+    return flips
+
+
+def detectable_effect(spread: float, n: int, *, alpha: float, power: float = 0.8) -> float | None:
+    """Return the least true loss that a one-sided test finds: (z_(1−α) + z_power)·spread/sqrt(n).
+
+    E. Miller, "Adding Error Bars to Evals", arXiv 2411.00640, section 5.
+
+    Args:
+        spread: Standard deviation of the differences, in their unit.
+        n: Rows, from 1.
+        alpha: Chance of a false alarm, in (0, 1).
+        power: Chance to find the loss, in (0, 1).
+
+    Returns:
+        None for a spread of 0: no row changed, and nothing is known of how much they would.
+    """
+    return _both_quantiles(alpha, power) * spread / math.sqrt(n) if spread > 0 else None
+
+
+def rows_needed(spread: float, effect: float, *, alpha: float, power: float = 0.8) -> int | None:
+    """Return how many rows find a true loss of ``effect``: ((z_(1−α) + z_power)·spread/effect)², rounded up.
+
+    Args:
+        spread: Standard deviation of the differences, in their unit.
+        effect: The loss to find, in the same unit.
+        alpha: Chance of a false alarm, in (0, 1).
+        power: Chance to find the loss, in (0, 1).
+
+    Returns:
+        At least 1; None for a spread of 0, which is unknown, and an effect of 0, which no number finds.
+    """
+    if spread <= 0 or effect <= 0:
+        return None
+    return max(1, math.ceil((_both_quantiles(alpha, power) * spread / effect) ** 2))
+
+
+def _both_quantiles(alpha: float, power: float) -> float:
+    """Return z_(1−α) + z_power, 2.49 for 5 % and 80 %."""
+    return normal_quantile(1 - alpha) + normal_quantile(power)
