@@ -3,10 +3,20 @@
 import math
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
 
 from pytest_llmeval.core.means import ROUNDING, mean, total
 
-__all__ = ["ClusteredMean", "clustered_mean", "in_clusters"]
+__all__ = ["ClusteredMean", "Sortable", "clustered_mean", "in_clusters"]
+
+
+class Sortable(Protocol):
+    """What ``sorted`` takes: numbers, tuples of numbers."""
+
+    def __lt__(self, other: Any, /) -> bool: ...
+
+
+S = TypeVar("S", bound=Sortable)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,13 +63,13 @@ def clustered_mean(values: Sequence[float], clusters: Sequence[Hashable]) -> Clu
     return ClusteredMean(value=centre, error=error, df=_df(map(len, groups), n), clusters=len(groups))
 
 
-def in_clusters(values: Sequence[float], clusters: Sequence[Hashable]) -> list[list[float]]:
+def in_clusters(values: Sequence[S], clusters: Sequence[Hashable]) -> list[list[S]]:
     """Return the values of each cluster, sorted, in the order of the clusters' first values.
 
     Raises:
         ValueError: For another number of clusters than of values.
     """
-    groups: dict[Hashable, list[float]] = {}
+    groups: dict[Hashable, list[S]] = {}
     for value, cluster in zip(values, clusters, strict=True):
         groups.setdefault(cluster, []).append(value)
     return [sorted(group) for group in groups.values()]

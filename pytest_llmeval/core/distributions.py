@@ -1,11 +1,12 @@
 """Normal, Student, binomial and beta distributions, accurate far into their tails.
 
-All but the normal one stand on the regularised incomplete beta function I_x(a, b), computed as a logarithm so
-that a tail of 1e-300 keeps its digits.
+All but the normal one stand on the regularised incomplete beta function I_x(a, b).
 """
 
 import math
 from statistics import NormalDist
+
+from pytest_llmeval.core.incomplete_beta import beta_logit, log_beta_cdf, logit_of, shares_of
 
 __all__ = [
     "beta_quantile",
@@ -15,11 +16,6 @@ __all__ = [
     "student_cdf",
     "student_quantile",
 ]
-
-MOST_TERMS = 1_000_000
-"""Terms of the continued fraction; it takes about sqrt(max(a, b)) of them."""
-MOST_STEPS = 200
-"""Newton steps of a quantile; it takes about ten."""
 
 
 def normal_cdf(z: float) -> float:
@@ -53,7 +49,7 @@ def student_cdf(t: float, df: float) -> float:
         ValueError: For ``df`` of 0 or less.
     """
     _check_positive("df", df)
-    tail = math.exp(_log_beta_cdf(_student_logit(t, df), df / 2, 0.5)) / 2
+    tail = math.exp(log_beta_cdf(_student_logit(t, df), df / 2, 0.5)) / 2
     return 1 - tail if t > 0 else tail
 
 
@@ -72,10 +68,8 @@ def student_quantile(p: float, df: float) -> float:
     if p == 0.5:
         return 0.0
     # Near the middle the share between -t and t keeps more digits than the two tails do.
-    if 0.25 < p < 0.75:
-        logit = -_beta_logit(abs(2 * p - 1), 0.5, df / 2)
-    else:
-        logit = _beta_logit(2 * min(p, 1 - p), df / 2, 0.5)
+    middle = 0.25 < p < 0.75
+    logit = -beta_logit(abs(2 * p - 1), 0.5, df / 2) if middle else beta_logit(2 * min(p, 1 - p), df / 2, 0.5)
     half_log = (math.log(df) - logit) / 2
     t = math.exp(half_log) if half_log < 709 else math.inf
     return t if p > 0.5 else -t
@@ -95,7 +89,7 @@ def binomial_at_least(k: int, n: int, p: float) -> float:
         return 1.0
     if k >= n or p in (0, 1):
         return p**n if k <= n else 0.0
-    return math.exp(_log_beta_cdf(_logit(p), k, n - k + 1))
+    return math.exp(log_beta_cdf(logit_of(p), k, n - k + 1))
 
 
 def beta_quantile(p: float, a: float, b: float) -> float:
@@ -112,7 +106,7 @@ def beta_quantile(p: float, a: float, b: float) -> float:
     _check_share("p", p)
     _check_positive("a", a)
     _check_positive("b", b)
-    return _shares(_beta_logit(p, a, b))[0]
+    return shares_of(beta_logit(p, a, b))[0]
 
 
 def _check_share(name: str, value: float) -> None:
@@ -125,127 +119,8 @@ def _check_positive(name: str, value: float) -> None:
         raise ValueError(f"{name} must be above 0, not {value!r}")
 
 
-def _logit(share: float) -> float:
-    """Return ln(x / (1 − x)) of a share x in (0, 1)."""
-    return math.log(share) - math.log1p(-share)
-
-
 def _student_logit(t: float, df: float) -> float:
     """Return the logit of x = df/(df + t²), without t² that could overflow."""
     if t == 0:
         return math.inf
     return math.log(df) - 2 * math.log(abs(t))
-
-
-def _shares(logit: float) -> tuple[float, float]:
-    """Return x and 1 − x, both to full precision, for the x of this logit."""
-    small = math.exp(-abs(logit))
-    pair = small / (1 + small), 1 / (1 + small)
-    return pair if logit < 0 else pair[::-1]
-
-
-def _log_beta_cdf(logit: float, a: float, b: float) -> float:
-    """Return ln I_x(a, b) for the x of this logit."""
-    if math.isinf(logit):
-        return 0.0 if logit > 0 else -math.inf
-    x, y = _shares(logit)
-    if x < (a + 1) / (a + b + 2):
-        return _log_lower(x, y, logit, a, b)
-    return math.log1p(-math.exp(_log_lower(y, x, -logit, b, a)))
-
-
-def _log_lower(x: float, y: float, logit: float, a: float, b: float) -> float:
-    """Return ln I_x(a, b) where its continued fraction converges fast: x < (a + 1)/(a + b + 2)."""
-    return _log_density(x, y, logit, a, b) - math.log(a) + math.log(_fraction(x, a, b))
-
-
-def _log_density(x: float, y: float, logit: float, a: float, b: float) -> float:
-    """Return ln(x^a · y^b / B(a, b)), the density of the logit.
-
-    By Stirling's formula and deviances, because ``lgamma`` of 1e6 has an error of 1e-9: C. Loader, "Fast and
-    Accurate Computation of Binomial Probabilities" (2000), section 3.
-    """
-    n = a + b
-    stirling = _stirling_error(n) - _stirling_error(a) - _stirling_error(b)
-    size = (math.log(a) + math.log(b) - math.log(n) - math.log(2 * math.pi)) / 2
-    return size + stirling - _deviance(a, n, x, min(logit, 0.0)) - _deviance(b, n, y, min(-logit, 0.0))
-
-
-def _deviance(a: float, n: float, x: float, log_odds: float) -> float:
-    """Return a·ln(a/(n·x)) + n·x − a, without cancellation where a is close to n·x.
-
-    Args:
-        a: Above 0.
-        n: Above 0.
-        x: Share in [0, 1].
-        log_odds: The logit of ``x`` where that is below 0, else 0: it stands for ``x`` too small for a float.
-    """
-    expected = n * x
-    gap = a - expected
-    if abs(gap) >= 0.1 * (a + expected):
-        log_x = log_odds - math.log1p(math.exp(log_odds)) if log_odds else math.log(x)
-        return a * (math.log(a) - math.log(n) - log_x) - gap
-    ratio = gap / (a + expected)
-    value, term, odd = gap * ratio, 2 * a * ratio, 1
-    while True:
-        term *= ratio * ratio
-        odd += 2
-        following = value + term / odd
-        if following == value:
-            return value
-        value = following
-
-
-def _stirling_error(a: float) -> float:
-    """Return ln Γ(a) − ((a − ½)·ln a − a + ½·ln 2π); Abramowitz and Stegun, 6.1.41, above 15."""
-    if a <= 15:
-        return math.lgamma(a) - ((a - 0.5) * math.log(a) - a + math.log(2 * math.pi) / 2)
-    square = 1 / (a * a)
-    series = 1 / 1260 - square * (1 / 1680 - square * (1 / 1188 - square * 691 / 360360))
-    return (1 / 12 - square * (1 / 360 - square * series)) / a
-
-
-def _fraction(x: float, a: float, b: float) -> float:
-    """Return the continued fraction of I_x(a, b)·a·B(a, b)/(x^a·(1 − x)^b) by Lentz's method.
-
-    Abramowitz and Stegun, 26.5.8; W. H. Press et al., "Numerical Recipes" (3rd ed., 2007), section 6.4.
-    """
-    tiny = 1e-300
-    c, d = 1.0, 1 / _apart(1 - (a + b) * x / (a + 1), tiny)
-    value = d
-    for m in range(1, MOST_TERMS):
-        even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
-        odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
-        d = 1 / _apart(1 + even * d, tiny)
-        c = _apart(1 + even / c, tiny)
-        value *= c * d
-        d = 1 / _apart(1 + odd * d, tiny)
-        c = _apart(1 + odd / c, tiny)
-        value *= c * d
-        if abs(c * d - 1) < 4e-16:
-            break
-    return value
-
-
-def _apart(value: float, tiny: float) -> float:
-    """Return the value, or ``tiny`` where dividing by it would overflow."""
-    return value if abs(value) > tiny else tiny
-
-
-def _beta_logit(p: float, a: float, b: float) -> float:
-    """Return the logit of the x with I_x(a, b) = p, by Newton's method on ln I.
-
-    ln I is a concave function of the logit, so that after the first step every guess lies below the answer and
-    the next one is closer; no bracket is needed.
-    """
-    if p > 0.5:
-        return -_beta_logit(1 - p, b, a)
-    guess, target = math.log(a) - math.log(b), math.log(p)
-    for step in range(MOST_STEPS):
-        x, y = _shares(guess)
-        log_cdf = _log_beta_cdf(guess, a, b)
-        move = (target - log_cdf) * math.exp(log_cdf - _log_density(x, y, guess, a, b))
-        guess += move
-        if abs(move) <= 1e-15 * max(1.0, abs(guess)) or (step > 1 and move <= 0):
-            break
-    return guess

@@ -150,19 +150,31 @@ def _clustered_n(mean_: ClusteredMean) -> float:
     return spread / mean_.error**2 if mean_.error else math.inf
 
 
-def t_interval(values: Sequence[float], *, confidence: float = 0.95) -> Interval | None:
-    """Return Student's interval of the mean, m ± t·SE with n − 1 degrees of freedom, for values of any range.
+def t_interval(
+    values: Sequence[float], *, confidence: float = 0.95, clusters: Sequence[Hashable] | None = None
+) -> Interval | None:
+    """Return Student's interval of the mean, m ± t·SE, for values of any range.
 
-    None for fewer than two values, and where their spread is 0, no more than rounding, or overflows.
+    The degrees of freedom are n − 1; with clusters, error and degrees of freedom are ``clustered_mean``'s.
 
     Args:
-        values: In any order, independent.
+        values: In any order.
         confidence: In (0, 1).
+        clusters: The cluster of each value, in the order of ``values``; without them each stands alone.
+
+    Returns:
+        None for fewer than two values or clusters, and where the error is 0, no more than rounding, or overflows.
+
+    Raises:
+        ValueError: For another number of clusters than of values.
     """
-    centre, error = mean(values), standard_error(values)
+    centre, error, df = mean(values), standard_error(values), len(values) - 1.0
+    if clusters is not None:
+        clustered = clustered_mean(values, clusters)
+        error, df = (clustered.error, clustered.df) if clustered else (None, df)
     if centre is None or error is None or error <= ROUNDING * max(map(abs, values)):
         return None
-    half = student_quantile((1 + confidence) / 2, len(values) - 1) * error
+    half = student_quantile((1 + confidence) / 2, df) * error
     return Interval(low=centre - half, high=centre + half) if math.isfinite(half) else None
 
 
