@@ -4,28 +4,20 @@ Every rule is judged for each model by itself. It never raises on what a run hol
 ``unmeasurable`` and says why.
 """
 
+import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
-from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.gate_baseline import Baseline
 from pytest_llmeval.core.gate_case import JudgedCase
-from pytest_llmeval.core.gate_column import Column, Reading, read_column
-from pytest_llmeval.core.gate_decide import Decision, Judgement, decide
-from pytest_llmeval.core.gate_names import did_you_mean
-from pytest_llmeval.core.intervals import wilson
-from pytest_llmeval.core.metrics import score_names
-from pytest_llmeval.core.rules import (
-    COUNTED_METRICS,
-    MEASURED_METRICS,
-    REGRESSION_KINDS,
-    GateSettings,
-    Rule,
-    SuiteRules,
-    Thresholds,
-)
-from pytest_llmeval.core.text import one_line
+from pytest_llmeval.core.gate_decide import Decision, Judgement
+from pytest_llmeval.core.gate_family import Family, is_decided_by_p, shares_of
+from pytest_llmeval.core.gate_opponents import Opponents
+from pytest_llmeval.core.gate_verdicts import decide_by_p
+from pytest_llmeval.core.gate_weigh import Weighed, weigh_suite
+from pytest_llmeval.core.resampling import MOST_DRAWS
+from pytest_llmeval.core.rules import Thresholds
 
 __all__ = ["GateResult", "SessionVerdict", "Verdict", "judge", "session_verdict"]
 
@@ -37,7 +29,6 @@ _WORST_FIRST: tuple[Literal["fail", "unmeasurable", "inconclusive", "pass"], ...
     "inconclusive",
     "pass",
 )
-_STOPPED: frozenset[str | None] = frozenset({ErrorKind.BUDGET, ErrorKind.AUTH, ErrorKind.QUOTA})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,45 +70,6 @@ class GateResult:
     """Whether cases of the suites were left out, so that the verdicts are about what ran."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Group:
-    """The cases of one suite and model, with what stands against judging them."""
-
-    rules: SuiteRules
-    model: str
-    cases: Sequence[JudgedCase]
-    names: Sequence[str]
-    """Scores of the suite, of any model."""
-    unfinished: int
-    """Cases that were collected and never finished."""
-    finished: int
-    """Cases that were not skipped."""
-    errors: int
-    stopped: Sequence[str]
-    """Kinds of the errors that stop a run."""
-    columns: dict[str, Column] = field(default_factory=dict)
-    """What was read so far, by metric."""
-
-    @property
-    def too_many_errors(self) -> bool:
-        return self.errors > 1 and self.errors / self.finished > self.rules.settings.max_error_rate
-
-    @property
-    def broken(self) -> str | None:
-        """Why no rule can pass here, whatever the values are."""
-        if self.unfinished:
-            return f"{self.unfinished} of {self.unfinished + len(self.cases)} cases did not finish"
-        if self.stopped:
-            return f"the run was stopped ({', '.join(self.stopped)})"
-        return f"{self.errors} errors in {self.finished} cases" if self.too_many_errors else None
-
-    def column(self, metric: str) -> Column:
-        """Return all readings of ``metric``, read once."""
-        if metric not in self.columns:
-            self.columns[metric] = read_column(metric, self.cases)
-        return self.columns[metric]
-
-
 def judge(
     thresholds: Thresholds,
     cases: Iterable[JudgedCase],
@@ -138,138 +90,82 @@ def judge(
         baseline: What regression rules compare with; without it they are not judged.
         no_baseline: Why there is none, in a few words.
     """
-    by_suite: dict[str, list[JudgedCase]] = {name: [] for name in thresholds.suites}
-    for case in cases:
-        if case.suite in by_suite:
-            by_suite[case.suite].append(case)
-    verdicts = tuple(
-        verdict
+    by_suite = _by_suite(cases, thresholds.suites)
+    opponents = Opponents(baseline, thresholds.suites, why_none=no_baseline)
+    draws = _draws(thresholds, by_suite)
+    found = [
+        case
         for rules in thresholds.suites.values()
-        for verdict in _judge_suite(rules, by_suite[rules.name], collected or {})
-    )
+        for case in weigh_suite(rules, by_suite[rules.name], collected or {}, opponents, draws)
+    ]
+    verdicts = tuple(_settled(found))
     return GateResult(verdicts=verdicts, verdict=session_verdict(verdicts), partial=partial)
 
 
+def _by_suite(cases: Iterable[JudgedCase], names: Iterable[str]) -> dict[str, list[JudgedCase]]:
+    by_suite: dict[str, list[JudgedCase]] = {name: [] for name in names}
+    for case in cases:
+        if case.suite in by_suite:
+            by_suite[case.suite].append(case)
+    return by_suite
+
+
+def _draws(thresholds: Thresholds, by_suite: Mapping[str, Sequence[JudgedCase]]) -> int:
+    """Return how often a sign-flip test that cannot be exact draws: B + 1 >= 20 M / alpha for M rules, in bounds."""
+    models = {name: len({case.model for case in cases}) for name, cases in by_suite.items()}
+    count = sum(
+        is_decided_by_p(rule) * models[rules.name] for rules in thresholds.suites.values() for rule in rules.rules
+    )
+    alpha = min((rules.settings.alpha for rules in thresholds.suites.values()), default=0.05)
+    return int(min(20 * max(count, 1) / (alpha / 2), MOST_DRAWS / max(count, 1)))
+
+
 def session_verdict(verdicts: Iterable[Verdict]) -> SessionVerdict:
-    """Return the worst verdict: fail > unmeasurable > inconclusive > pass; ``none`` where none was judged."""
-    found = {verdict.verdict for verdict in verdicts}
+    """Return the worst verdict: fail > unmeasurable > inconclusive > pass; ``none`` where none was judged.
+
+    A rule that missing answers leave open makes the session unmeasurable.
+    """
+    found = {"unmeasurable" if verdict.is_open else verdict.verdict for verdict in verdicts}
     return next((worst for worst in _WORST_FIRST if worst in found), "none")
 
 
-def _judge_suite(
-    rules: SuiteRules, cases: Sequence[JudgedCase], collected: Mapping[tuple[str, str], int]
-) -> Iterator[Verdict]:
-    expected = {model: count for (suite, model), count in collected.items() if suite == rules.name and count}
-    models = sorted({case.model for case in cases} | expected.keys())
-    names = score_names(cases)
-    groups = [
-        _group(rules, model, [case for case in cases if case.model == model], names, expected) for model in models
-    ]
-    yield from (_error_rate(group) for group in groups if group.too_many_errors)
-    for rule in rules.rules:
-        chosen = [group for group in groups if rule.model in (None, group.model)]
-        yield from (_verdict(rule, group.model, _judge_rule(rule, group)) for group in chosen)
-        if not chosen:
-            yield _verdict(rule, rule.model, _not_selected(rule, selected=bool(groups)))
+def _settled(found: Sequence[Weighed]) -> Iterator[Verdict]:
+    """Yield the verdict of each rule, those that share their false alarms decided together."""
+    waiting = [(case, case.evidence) for case in found if case.evidence is not None]
+    family = Family((case.rule, evidence.found) for case, evidence in waiting)
+    shares = iter(enumerate(shares_of([(case.rule, case.alpha) for case, _ in waiting])))
+    for case in found:
+        if case.decision is not None:
+            yield _verdict(case, case.decision)
+        elif case.evidence is not None:
+            position, share = next(shares)
+            decision = decide_by_p(
+                case.rule,
+                case.evidence,
+                share,
+                functools.partial(family.adjusted, position),
+                broken=case.broken,
+                open_ids=case.open_ids,
+            )
+            yield _verdict(case, decision)
 
 
-def _group(
-    rules: SuiteRules, model: str, cases: Sequence[JudgedCase], names: Sequence[str], expected: Mapping[str, int]
-) -> _Group:
-    return _Group(
-        rules=rules,
-        model=model,
-        cases=cases,
-        names=names,
-        unfinished=max(0, expected.get(model, 0) - len(cases)),
-        finished=sum(case.outcome != "skipped" for case in cases),
-        errors=sum(case.outcome == "error" for case in cases),
-        stopped=sorted({str(case.error_kind) for case in cases if case.error_kind in _STOPPED}),
-    )
-
-
-def _judge_rule(rule: Rule, group: _Group) -> Decision:
-    column = group.column(rule.metric).part(rule.slice)
-    if not column.readings and not group.unfinished:
-        return _not_selected(rule, selected=True)
-    if rule.kind in REGRESSION_KINDS:  # the place of the paired statistics, once a run can have a baseline
-        return Decision(verdict="not_judged", reason="no baseline")
-    unknown = _unknown_metric(rule, group)
-    if unknown:
-        return Decision(verdict="unmeasurable", reason=unknown)
-    if column.count("no_judge") and not column.count("scored"):
-        return _no_judge(group.rules.settings)
-    errors_are_the_question = rule.metric == "error_rate" and not group.unfinished
-    return decide(
-        rule,
-        _with_unfinished(column, group.unfinished),
-        broken=None if errors_are_the_question else group.broken,
-    )
-
-
-def _with_unfinished(column: Column, unfinished: int) -> Column:
-    """Return ``column`` with a reading that could be any value for each case that did not finish."""
-    ghosts = (Reading(sample_id="?", unit=("", -1 - number), state="open") for number in range(unfinished))
-    return Column(metric=column.metric, readings=(*column.readings, *ghosts))
-
-
-def _unknown_metric(rule: Rule, group: _Group) -> str | None:
-    """Return what is wrong with a metric that is none of the suite's, where it has scores at all."""
-    if rule.metric in (*COUNTED_METRICS, *MEASURED_METRICS, *group.names) or not group.names:
-        return None
-    advice = did_you_mean(rule.metric, [*group.names, *COUNTED_METRICS, *MEASURED_METRICS])
-    errors = f" ({group.errors} of {group.finished} cases ended in an error)" if group.errors else ""
-    return f"no case has a score {one_line(rule.metric, 60)!r}{errors}; {advice}"
-
-
-def _no_judge(settings: GateSettings) -> Decision:
-    if settings.require_judge:
-        reason = "no judge, and require_judge demands one; pass --judge-model"
-        return Decision(verdict="unmeasurable", reason=reason)
-    return Decision(verdict="not_judged", reason="no judge")
-
-
-def _not_selected(rule: Rule, *, selected: bool) -> Decision:
-    """Return the decision on a rule without cases; ``selected``: its suite has some, elsewhere."""
-    what = f"suite {one_line(rule.suite, 60)!r}"
-    if selected and rule.slice is not None:
-        what = f"slice {one_line(rule.slice, 60)!r}"
-    if selected and rule.slice is None:
-        what = f"model {one_line(rule.model or '', 60)!r}"
-    return Decision(verdict="not_judged", reason=f"no case of {what} was selected")
-
-
-def _error_rate(group: _Group) -> Verdict:
-    """Return the row that says why the rules of a suite and model are unmeasurable."""
-    rate = group.errors / group.finished
-    interval = wilson(rate, group.finished)
-    limit = group.rules.settings.max_error_rate
+def _verdict(case: Weighed, decision: Decision) -> Verdict:
     return Verdict(
-        suite=group.rules.name,
-        model=group.model,
-        metric="error_rate",
-        slice=None,
-        rule=f"max_error_rate={limit:.12g}",
-        value=rate,
-        n=group.finished,
-        low=interval.low,
-        high=interval.high,
-        verdict="unmeasurable",
-        reason=f"{group.errors} errors in {group.finished} cases; find their cause and run again",
-    )
-
-
-def _verdict(rule: Rule, model: str | None, decision: Decision) -> Verdict:
-    return Verdict(
-        suite=rule.suite,
-        model=model,
-        metric=rule.metric,
-        slice=rule.slice,
-        rule=rule.text,
+        suite=case.rule.suite,
+        model=case.model,
+        metric=case.rule.metric,
+        slice=case.rule.slice,
+        rule=case.text or case.rule.text,
         value=decision.value,
         n=decision.n,
         low=decision.low,
         high=decision.high,
+        baseline_value=decision.baseline_value,
+        delta=decision.delta,
+        p_value=decision.p_value,
+        mde=decision.mde,
         verdict=decision.verdict,
         reason=decision.reason,
+        is_open=decision.is_open,
     )

@@ -41,6 +41,8 @@ class Reading(NamedTuple):
     slices: tuple[str, ...] = ()
     is_error: bool = False
     """Whether the case ended in an error; it may have a value nevertheless."""
+    cluster: str | None = None
+    """Rows with equal values are dependent; None for a row that is independent of all others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +92,17 @@ class Column:
                 grouped.setdefault(reading.unit, []).append(value)
         return grouped
 
+    def clusters(self, units: Iterable[tuple[str, int]]) -> list[str] | None:
+        """Return the cluster of each of ``units``, one without being its own; None where no row has a cluster."""
+        known = {reading.unit: reading.cluster for reading in self.readings if reading.cluster is not None}
+        if not known:
+            return None
+        return [f"={known[unit]}" if unit in known else f"#{number}" for number, unit in enumerate(units)]
+
+    def sample_clusters(self) -> list[str] | None:
+        """Return the cluster of each of ``samples``; None where no row has one."""
+        return self.clusters(dict.fromkeys(reading.unit for reading in self.readings if reading.value is not None))
+
     def samples(self) -> list[float]:
         """Return the mean of each sample with a value, over its scored epochs."""
         scored = [(reading.unit, reading.value) for reading in self.readings if reading.value is not None]
@@ -124,6 +137,7 @@ def _read(metric: str, case: JudgedCase) -> Reading:
         hit=None if value is None else _hit(metric, case, value),
         slices=case.slices,
         is_error=case.outcome == "error",
+        cluster=case.cluster,
     )
 
 

@@ -49,6 +49,16 @@ class Decision:
     """Ends of the 95 % interval of the value; None where it has none or it cannot be estimated."""
     high: float | None = None
     reason: str | None = None
+    baseline_value: float | None = None
+    """This and the next three belong to rules against a baseline, whose ``low`` and ``high`` are the ends of the 90 %
+    interval of ``delta``."""
+    delta: float | None = None
+    p_value: float | None = None
+    """After Holm, one-sided; None where no test decides."""
+    mde: float | None = None
+    """The least change that the rule would see in four runs of five; None where nothing tells."""
+    is_open: bool = False
+    """Whether it is inconclusive because answers are missing."""
 
 
 def decide(rule: Rule, column: Column, *, broken: str | None = None) -> Decision:
@@ -68,9 +78,10 @@ def decide(rule: Rule, column: Column, *, broken: str | None = None) -> Decision
     return _decide_bound(rule, column, broken)
 
 
-def name_samples(ids: Collection[str]) -> str:
-    """Return up to five sample ids in one line, and how many more there are."""
-    shown = ", ".join(one_line(sample_id, 40) for sample_id in sorted(ids)[:_NAMED])
+def name_samples(ids: Collection[str], *, in_order: bool = False) -> str:
+    """Return up to five sample ids in one line, sorted unless their order says something, and how many more."""
+    chosen = list(ids) if in_order else sorted(ids)
+    shown = ", ".join(one_line(sample_id, 40) for sample_id in chosen[:_NAMED])
     return f"{shown} and {len(ids) - _NAMED} more" if len(ids) > _NAMED else shown
 
 
@@ -105,7 +116,7 @@ def _decide_pass_at(rule: Rule, column: Column, broken: str | None) -> Decision:
 def _decide_bound(rule: Rule, column: Column, broken: str | None) -> Decision:
     grouped = column.grouped()
     shown = _shown(column, grouped, rule)
-    if (measured := _statistic(rule, grouped)) is None:
+    if (measured := _statistic(rule, column, grouped)) is None:
         found = f"the interval of {shown.n} values cannot be estimated"
         return replace(shown, verdict="unmeasurable", reason=broken or found)
     states: tuple[State, ...] = ("open", "lost") if broken else ("open",)
@@ -113,18 +124,20 @@ def _decide_bound(rule: Rule, column: Column, broken: str | None) -> Decision:
     met = {_meets(rule, end) for end in ends}
     if met == {False}:
         return replace(shown, verdict="fail", reason=_why_failed(rule, ends, broken))
-    if broken or met != {True}:
-        return replace(shown, verdict="unmeasurable", reason=broken or _why_open(column, ends))
-    return replace(shown, verdict="pass", reason=_rerun(rule, sample_means(grouped)))
+    if broken:
+        return replace(shown, verdict="unmeasurable", reason=broken)
+    if met != {True}:
+        return replace(shown, verdict="inconclusive", is_open=True, reason=_why_open(column, ends))
+    return replace(shown, verdict="pass", reason=_rerun(rule, sample_means(grouped), column.clusters(grouped)))
 
 
 def _shown(column: Column, grouped: Grouped, rule: Rule | None = None) -> Decision:
     """Return the numbers of a decision: the value over what was scored, n and the interval."""
     if rule is not None and rule.kind in ("max_p50", "max_p95", "max_total"):
-        value = _statistic(rule, grouped)
+        value = _statistic(rule, column, grouped)
         return Decision(verdict="unmeasurable", value=_finite(value), n=column.count("scored"))
     values = _per_sample(rule, grouped)
-    interval = _interval(column, values)
+    interval = _interval(column, values, column.clusters(grouped))
     return Decision(
         verdict="unmeasurable",
         value=mean(values),
@@ -134,9 +147,9 @@ def _shown(column: Column, grouped: Grouped, rule: Rule | None = None) -> Decisi
     )
 
 
-def _interval(column: Column, values: list[float]) -> Interval | None:
+def _interval(column: Column, values: list[float], clusters: list[str] | None) -> Interval | None:
     """Return the interval; none for a number of the calls, which only happens to lie in [0, 1]."""
-    return None if column.metric in MEASURED_METRICS else score_interval(values)
+    return None if column.metric in MEASURED_METRICS else score_interval(values, clusters=clusters)
 
 
 def _per_sample(rule: Rule | None, grouped: Grouped) -> list[float]:
@@ -145,7 +158,7 @@ def _per_sample(rule: Rule | None, grouped: Grouped) -> list[float]:
     return sample_means(grouped)
 
 
-def _statistic(rule: Rule, grouped: Grouped) -> float | None:
+def _statistic(rule: Rule, column: Column, grouped: Grouped) -> float | None:
     """Return the number that is held against the bar; None where it cannot be estimated."""
     cases = [value for values in grouped.values() for value in values]
     if rule.kind == "max_total":
@@ -153,14 +166,14 @@ def _statistic(rule: Rule, grouped: Grouped) -> float | None:
     if rule.kind in ("max_p50", "max_p95"):
         return quantile(cases, 50 if rule.kind == "max_p50" else 95)
     if rule.kind == "min_lower":
-        interval = score_interval(sample_means(grouped))
+        interval = score_interval(sample_means(grouped), clusters=column.clusters(grouped))
         return interval.low if interval else None
     return mean(_per_sample(rule, grouped))
 
 
 def _ends(rule: Rule, column: Column, states: Collection[State]) -> list[float | None]:
     """Return the statistic with each case in ``states`` at its least, then at its greatest possible value."""
-    return [_statistic(rule, column.grouped(fill, states)) for fill in _range(column)]
+    return [_statistic(rule, column, column.grouped(fill, states)) for fill in _range(column)]
 
 
 def _range(column: Column) -> tuple[float, float]:
@@ -196,10 +209,10 @@ def _why_failed(rule: Rule, ends: Iterable[float | None], broken: str | None) ->
 def _why_open(column: Column, ends: Iterable[float | None]) -> str:
     low, high = (_show(end) for end in ends)
     where = name_samples(column.ids("open"))
-    return (
-        f"{_cases(column.count('open'))} without a value leave it open, between {low} and {high}: {where}; "
-        "run them again"
+    advice = (
+        "" if column.metric in ("cost_usd", "input_tokens", "output_tokens") else "; ask for them again with --resume"
     )
+    return f"{_cases(column.count('open'))} without a value leave it open, between {low} and {high}: {where}{advice}"
 
 
 def _why_empty(column: Column) -> str:
@@ -215,11 +228,11 @@ def _why_empty(column: Column) -> str:
     return f"no case has a value of {one_line(column.metric, 60)!r} ({found})"
 
 
-def _rerun(rule: Rule, values: Sequence[float]) -> str | None:
+def _rerun(rule: Rule, values: Sequence[float], clusters: list[str] | None) -> str | None:
     """Return a warning where a rerun of the same system is likely to miss the bar, by chance alone."""
     if rule.kind not in ("min", "max") or rule.bound is None:
         return None
-    value, error = mean(values), standard_error(values)
+    value, error = mean(values), standard_error(values, clusters=clusters)
     if value is None or not error:
         return None
     sign = 1 if rule.kind == "min" else -1

@@ -66,7 +66,7 @@ def _summarise_group(cases: Sequence[JudgedCase]) -> Iterable[Metric]:
 def _metric(column: Column, part: str | None, any_case: JudgedCase) -> Metric:
     samples = column.samples()
     states = Counter(reading.state for reading in column.readings)
-    interval = score_interval(samples)
+    interval = score_interval(samples, clusters=column.sample_clusters())
     return Metric(
         name=column.metric,
         suite=any_case.suite,

@@ -76,6 +76,8 @@ class Rule:
     """The slice that the rule is about; None for the whole suite."""
     model: str | None = None
     """The only model that the rule is about; None for each."""
+    confident: bool = False
+    """Whether ``min`` or ``max`` fails only where chance alone does not explain the miss."""
     line: int | None = None
     """Where the bound stands in the file, from 1."""
 

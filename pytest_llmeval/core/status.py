@@ -44,7 +44,7 @@ def exit_status(
     Args:
         natural: the status that pytest would end with.
         verdict: of the gate.
-        on_inconclusive: what an inconclusive verdict does.
+        on_inconclusive: what the rules that are inconclusive do, beside one that is unmeasurable too.
         stopped: whether ``-x`` or ``--maxfail`` stopped the run.
         only_decided_failures: whether each failure of the session is an error that the gate has decided about.
         money_errors: whether a case ended for budget, authentication or quota, or as ``is_unmeasurable`` says.
@@ -53,7 +53,7 @@ def exit_status(
         return natural
     if natural not in _MILD and (stopped or (natural == FAILED and not only_decided_failures)):
         return FAILED
-    if verdict == "fail" or (verdict == "inconclusive" and on_inconclusive != "warn"):
+    if verdict == "fail" or (verdict in ("inconclusive", "unmeasurable") and on_inconclusive != "warn"):
         return FAILED
     if verdict == "unmeasurable" or money_errors:
         return UNMEASURABLE
@@ -75,8 +75,12 @@ def is_unmeasurable(suite: str, kind: str | None, rules: Thresholds) -> bool:
 
 
 def on_inconclusive(result: GateResult, rules: Thresholds) -> OnInconclusive:
-    """Return what the inconclusive verdicts of a run do: ``warn`` where all of their suites say so."""
-    suites = [rules.suites[each.suite] for each in result.verdicts if each.verdict == "inconclusive"]
+    """Return what the inconclusive verdicts of a run do: ``warn`` where all of their suites say so.
+
+    One that missing answers leave open is not among them: it makes the run unmeasurable.
+    """
+    unsure = [each for each in result.verdicts if each.verdict == "inconclusive" and not each.is_open]
+    suites = [rules.suites[each.suite] for each in unsure]
     return "fail" if any(suite.settings.on_inconclusive != "warn" for suite in suites) else "warn"
 
 

@@ -88,7 +88,7 @@ def test_min_lower_is_open_where_an_end_cannot_be_estimated() -> None:
     """With its open epoch at 0 both samples are 0.5, which says nothing of the spread."""
     cases = [case("a", 1.0), error("a", epoch=2), case("b", 0.5)]
     decision = decided("min_lower", 0.01, cases)
-    assert decision.verdict == "unmeasurable"
+    assert (decision.verdict, decision.is_open) == ("inconclusive", True)
     assert "between unknown and" in str(decision.reason)
 
 
@@ -123,20 +123,20 @@ def test_the_chance_of_a_miss_is_told_only_where_it_is_likely() -> None:
 
 
 @pytest.mark.parametrize(
-    ("bound", "verdict"), [(0.6, "pass"), (0.7, "unmeasurable"), (0.8, "unmeasurable"), (0.95, "fail")]
+    ("bound", "verdict"), [(0.6, "pass"), (0.7, "inconclusive"), (0.8, "inconclusive"), (0.95, "fail")]
 )
 def test_an_error_that_may_hide_a_bad_answer_bounds_the_mean(bound: float, verdict: str) -> None:
     """Three of 0.9 and one open row: between 0.675 and 0.925."""
     cases = [*scored(0.9, 0.9, 0.9), error()]
     decision = decided("min", bound, cases)
-    assert (decision.verdict, decision.n) == (verdict, 3)
+    assert (decision.verdict, decision.n, decision.is_open) == (verdict, 3, verdict == "inconclusive")
     assert decision.value == pytest.approx(0.9)
 
 
 def test_an_open_rule_names_the_rows_and_what_to_do() -> None:
     """The range shows how far from the bar the rest is."""
     assert decided("min", 0.8, [*scored(0.9, 0.9, 0.9), error("row 4")]).reason == (
-        "1 case without a value leave it open, between 0.675 and 0.925: row 4; run them again"
+        "1 case without a value leave it open, between 0.675 and 0.925: row 4; ask for them again with --resume"
     )
     many = [*scored(0.9), *(error(f"r{number}") for number in range(7))]
     reason = decided("min", 0.8, many).reason
@@ -155,14 +155,14 @@ def test_an_open_epoch_bounds_the_mean_of_its_sample() -> None:
     """One of two epochs is known: 0.5 to 1 for this sample."""
     cases = [case("a", 1.0), case("a", epoch=2, outcome="error", error_kind="timeout"), case("b", 1.0)]
     assert decided("min", 0.75, cases).verdict == "pass"
-    assert decided("min", 0.76, cases).verdict == "unmeasurable"
+    assert decided("min", 0.76, cases).verdict == "inconclusive"
 
 
 def test_recorded_numbers_outside_the_unit_interval_have_no_bounds() -> None:
     """An error could be anything, so it leaves the rule open whatever the bar."""
     cases = [*scored(5.0, 7.0), error()]
     for kind, bound in (("min", -99.0), ("min", 99.0), ("max", 99.0), ("max_p95", 99.0)):
-        assert decided(kind, bound, cases).verdict == "unmeasurable"  # type: ignore[arg-type]  # from a tuple
+        assert decided(kind, bound, cases).verdict == "inconclusive"  # type: ignore[arg-type]  # from a tuple
     assert "between -inf and inf" in str(decided("min", 1.0, cases).reason)
 
 
@@ -182,7 +182,7 @@ def test_a_slow_quantile_is_decided_where_few_times_are_unknown() -> None:
     cases = [case(number, latency_s=1.0) for number in range(100)]
     assert decided("max_p95", 5.0, [*cases[1:], error()], "latency_s").verdict == "pass"
     open_ones = [error(f"e{number}") for number in range(10)]
-    assert decided("max_p95", 5.0, [*cases[10:], *open_ones], "latency_s").verdict == "unmeasurable"
+    assert decided("max_p95", 5.0, [*cases[10:], *open_ones], "latency_s").verdict == "inconclusive"
     assert decided("max_p95", 0.5, [*cases[10:], *open_ones], "latency_s").verdict == "fail"
 
 
@@ -190,7 +190,7 @@ def test_an_unknown_price_leaves_a_total_open_unless_it_is_too_high_already() ->
     """Known prices only add up."""
     cases = [case(0, cost_usd=0.6), case(1, cost_usd=None)]
     open_total = decided("max_total", 1.0, cases, "cost_usd")
-    assert (open_total.verdict, open_total.value, open_total.n) == ("unmeasurable", 0.6, 1)
+    assert (open_total.verdict, open_total.value, open_total.n) == ("inconclusive", 0.6, 1)
     assert decided("max_total", 0.5, cases, "cost_usd").verdict == "fail"
 
 
@@ -283,7 +283,7 @@ def test_pass_at_is_bounded_by_open_epochs() -> None:
     """Two hits of three and an open one: pass@2 is between 5/6 and 1."""
     cases = [*attempts("a", True, True, False), error("a", epoch=4)]
     assert decided("pass_at", 0.8, cases, k=2).verdict == "pass"
-    assert decided("pass_at", 0.9, cases, k=2).verdict == "unmeasurable"
+    assert decided("pass_at", 0.9, cases, k=2).verdict == "inconclusive"
 
 
 def test_samples_are_named_without_harm() -> None:

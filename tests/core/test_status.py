@@ -35,7 +35,7 @@ def wanted(natural: int, *, verdict: str, action: str, stopped: bool, decided: b
         reasons.add(1)
     if natural == 1 and not decided:
         reasons.add(1)
-    if verdict == "fail" or (verdict == "inconclusive" and action in ("fail", "escalate")):
+    if verdict == "fail" or (verdict in ("inconclusive", "unmeasurable") and action in ("fail", "escalate")):
         reasons.add(1)
     if verdict == "unmeasurable" or money:
         reasons.add(10)
@@ -69,6 +69,7 @@ def test_the_status_is_the_first_that_applies(natural: int, verdict: SessionVerd
         ({"verdict": "fail"}, 1),
         ({"verdict": "fail", "money_errors": True}, 1),
         ({"verdict": "unmeasurable"}, 10),
+        ({"verdict": "unmeasurable", "on_inconclusive": "fail"}, 1),
         ({"money_errors": True}, 10),
         ({"stopped": True}, 1),
         ({"stopped": True, "verdict": "unmeasurable"}, 1),

@@ -1,0 +1,81 @@
+"""The rules of a session that are decided by a p-value share its false alarms.
+
+Suite-level rules take one half of alpha and slice rules the other (all of it where only one of both kinds is there),
+and within each half S. Holm's procedure (Scandinavian Journal of Statistics 6 (1979) 65-70) keeps the chance that any
+rule fails though nothing changed.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from pytest_llmeval.core.gate_evidence import Weight
+from pytest_llmeval.core.multiplicity import holm
+from pytest_llmeval.core.rules import GateSettings, Rule
+
+__all__ = ["Family", "Share", "is_decided_by_p", "looks_alpha", "shares_of"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """What one rule may claim."""
+
+    alpha: float
+    """Below this adjusted p-value it fails, in (0, 0.5]."""
+    rules: int
+    """How many rules, it included, share that."""
+
+    @property
+    def strictest(self) -> float:
+        """The p-value below which the rule fails whatever the others say."""
+        return self.alpha / self.rules
+
+
+def is_decided_by_p(rule: Rule) -> bool:
+    """Return whether a p-value takes part in deciding ``rule``."""
+    return rule.kind in ("max_drop", "max_rise") or (rule.confident and rule.kind in ("min", "max"))
+
+
+def looks_alpha(settings: GateSettings) -> float:
+    """Return the alpha of one look at a run: half of it where a second look may follow (Bonferroni)."""
+    return settings.alpha / 2 if settings.on_inconclusive == "escalate" else settings.alpha
+
+
+def shares_of(rules: Sequence[tuple[Rule, float]]) -> list[Share]:
+    """Return what each rule may claim; a rule comes once for each model that it is judged for.
+
+    Args:
+        rules: all of the session that are decided by a p-value, each with the alpha of its suite.
+    """
+    sliced = sum(rule.slice is not None for rule, _ in rules)
+    counts = {True: sliced, False: len(rules) - sliced}
+    part = 2 if all(counts.values()) else 1
+    return [Share(alpha=alpha / part, rules=counts[rule.slice is not None]) for rule, alpha in rules]
+
+
+class Family:
+    """The p-values of all rules that share the false alarms of a session."""
+
+    def __init__(self, members: Iterable[tuple[Rule, Weight]]) -> None:
+        """Take the rules, each with what was found against it."""
+        self._members = list(members)
+
+    def adjusted(self, position: int, weight: Weight) -> float | None:
+        """Return Holm's adjusted p-value of a rule.
+
+        Args:
+            position: of the rule among the members, from 0.
+            weight: what counts against it, here: what was found, or an end of it. None of it without a test.
+        """
+        if weight.p_value is None:
+            return None
+        mine, _ = self._members[position]
+        half: Callable[[Rule], bool] = lambda rule: (rule.slice is None) == (mine.slice is None)  # noqa: E731
+        p_values: list[float] = []
+        place = 0
+        for number, (rule, found) in enumerate(self._members):
+            if half(rule):
+                if number == position:
+                    place = len(p_values)
+                chosen = weight if number == position else found
+                p_values.append(1.0 if chosen.p_value is None else chosen.p_value)
+        return holm(p_values)[place]

@@ -1,0 +1,100 @@
+"""Whom a suite and model is compared with, and what stands against the comparison."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pytest_llmeval.core.gate_baseline import Baseline
+from pytest_llmeval.core.gate_case import JudgedCase
+from pytest_llmeval.core.gate_pairs import LEAST_PAIRED, PairedColumn
+from pytest_llmeval.core.rules import GateSettings
+from pytest_llmeval.core.text import one_line
+
+__all__ = ["Opponent", "Opponents", "nothing_pairs", "refusal"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opponent:
+    """The cases of the baseline that one suite and model is compared with."""
+
+    name: str = ""
+    """The baseline's."""
+    cases: Sequence[JudgedCase] = ()
+    deselected: int = 0
+    """Rows that ``-m`` left out of the current run."""
+    why_none: str | None = None
+    """Why there is none; None where there is one."""
+
+
+class Opponents:
+    """The cases of the baseline, by suite and model."""
+
+    def __init__(self, baseline: Baseline | None, suites: Iterable[str], *, why_none: str) -> None:
+        """Read the baseline.
+
+        Args:
+            baseline: None where there is none.
+            suites: names of those that matter.
+            why_none: why there is no baseline.
+        """
+        self._baseline = baseline
+        self._why_none = why_none
+        self._cases: dict[str, dict[str, list[JudgedCase]]] = {suite: {} for suite in suites}
+        for case in baseline.cases if baseline is not None else ():
+            if case.suite in self._cases and baseline is not None and baseline.model in (None, case.model):
+                self._cases[case.suite].setdefault(case.model, []).append(case)
+
+    def find(self, suite: str, model: str, *, is_only: bool) -> Opponent:
+        """Return what a suite and model is compared with.
+
+        That is the baseline's model that was named, else the one of the same name; where both runs have one model of
+        the suite the two are compared whatever their names, since the model may be what is under test.
+
+        Args:
+            suite: the suite.
+            model: of the current run.
+            is_only: whether it is the only one of the suite there.
+        """
+        if self._baseline is None:
+            return Opponent(why_none=self._why_none)
+        name, models = self._baseline.name, self._cases[suite]
+        if not models:
+            which = f" on {one_line(self._baseline.model, 60)}" if self._baseline.model is not None else ""
+            return Opponent(why_none=f"baseline {name} has no case of suite {one_line(suite, 60)!r}{which}")
+        chosen = model if model in models else None
+        if chosen is None and len(models) == 1 and (is_only or self._baseline.model is not None):
+            (chosen,) = models
+        if chosen is None:
+            known = ", ".join(one_line(each, 60) for each in sorted(models))
+            return Opponent(
+                why_none=f"baseline {name} has no model {one_line(model, 60)!r} (it has {known}); name one with"
+                " --baseline RUN@MODEL"
+            )
+        return Opponent(name=name, cases=models[chosen], deselected=self._baseline.deselected.get(suite, 0))
+
+
+def refusal(column: PairedColumn, opponent: Opponent, settings: GateSettings) -> str | None:
+    """Return why a metric cannot be compared: other scorers or judges made it, or too few rows pair."""
+    for what, count in sorted(column.changed.items()):
+        if what not in settings.allow_change:
+            return (
+                f"another {what} than the baseline's made it in {count} of {len(column.pairs)} rows; run the baseline"
+                f" again, or score it again with llmeval rescore {opponent.name}, or allow it with"
+                f" allow_change: [{what}]"
+            )
+    wanted = column.wanted(opponent.deselected)
+    if len(column.pairs) < LEAST_PAIRED * wanted:
+        return (
+            f"only {len(column.pairs)} of {wanted} rows of the baseline pair ({len(column.unpaired)} changed,"
+            f" {wanted - len(column.pairs) - len(column.unpaired)} gone); set a new baseline"
+        )
+    return None
+
+
+def nothing_pairs(column: PairedColumn, opponent: Opponent) -> str:
+    """Return why no row has a value in both runs."""
+    if column.pairs and column.unscored_before == len(column.pairs):
+        return (
+            f"baseline {opponent.name} has no value of {one_line(column.metric, 60)!r}; score it again with"
+            " llmeval rescore, or set a new baseline"
+        )
+    return f"no row has a value of {one_line(column.metric, 60)!r} in both runs"

@@ -1,0 +1,183 @@
+"""Each rule held against the cases of its suite and model: a decision, or the evidence that it waits with.
+
+Rules that are decided by a p-value wait for those of all others (``gate_family``).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from pytest_llmeval.core.gate_case import JudgedCase
+from pytest_llmeval.core.gate_column import Column, Reading, State
+from pytest_llmeval.core.gate_decide import Decision, decide
+from pytest_llmeval.core.gate_evidence import Evidence, weigh_bar, weigh_pairs
+from pytest_llmeval.core.gate_family import is_decided_by_p, looks_alpha
+from pytest_llmeval.core.gate_group import Group, group_of
+from pytest_llmeval.core.gate_names import did_you_mean
+from pytest_llmeval.core.gate_opponents import Opponents, nothing_pairs, refusal
+from pytest_llmeval.core.gate_verdicts import decide_noninferior
+from pytest_llmeval.core.intervals import wilson
+from pytest_llmeval.core.metrics import score_names
+from pytest_llmeval.core.rules import (
+    COUNTED_METRICS,
+    MEASURED_METRICS,
+    REGRESSION_KINDS,
+    GateSettings,
+    Rule,
+    SuiteRules,
+)
+from pytest_llmeval.core.text import one_line
+
+__all__ = ["Weighed", "weigh_suite"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weighed:
+    """One rule for one model, on its way to a verdict."""
+
+    rule: Rule
+    model: str | None
+    """None for a rule without cases."""
+    text: str | None = None
+    """How it is shown, where that is not as its rule is."""
+    decision: Decision | None = None
+    """None where it waits for the p-values of the others."""
+    evidence: Evidence | None = None
+    alpha: float = 0.0
+    """Of its suite and of one look."""
+    broken: str | None = None
+    open_ids: Sequence[str] = ()
+
+
+def weigh_suite(
+    rules: SuiteRules,
+    cases: Sequence[JudgedCase],
+    collected: Mapping[tuple[str, str], int],
+    opponents: Opponents,
+    draws: int,
+) -> Iterator[Weighed]:
+    """Yield every rule of a suite, once for each model that it is about.
+
+    Args:
+        rules: of the suite.
+        cases: all of the suite.
+        collected: how many cases each suite and model was to have.
+        opponents: what rules on a change compare with.
+        draws: of a sign-flip test that cannot be exact.
+    """
+    expected = {model: count for (suite, model), count in collected.items() if suite == rules.name and count}
+    models = sorted({case.model for case in cases} | expected.keys())
+    names = score_names(cases)
+    groups = []
+    for model in models:
+        opponent = opponents.find(rules.name, model, is_only=len(models) == 1)
+        own = [case for case in cases if case.model == model]
+        groups.append(group_of(rules, model, own, names, expected, opponent))
+    yield from (_error_rate(group) for group in groups if group.too_many_errors)
+    for rule in rules.rules:
+        chosen = [group for group in groups if rule.model in (None, group.model)]
+        yield from (_weigh(rule, group, draws) for group in chosen)
+        if not chosen:
+            yield Weighed(rule=rule, model=rule.model, decision=_not_selected(rule, selected=bool(groups)))
+
+
+def _weigh(rule: Rule, group: Group, draws: int) -> Weighed:
+    """Return a rule with its decision, or with the evidence that the decision of all needs."""
+    column = group.column(rule.metric).part(rule.slice)
+    decision = _undecidable(rule, group, column)
+    if decision is not None:
+        return Weighed(rule=rule, model=group.model, decision=decision)
+    if rule.kind in REGRESSION_KINDS:
+        return _weigh_change(rule, group, draws)
+    whole, broken = _with_unfinished(column, group.unfinished), group.broken_for(rule)
+    if not is_decided_by_p(rule):
+        return Weighed(rule=rule, model=group.model, decision=decide(rule, whole, broken=broken))
+    states: tuple[State, ...] = ("open", "lost") if broken else ("open",)
+    evidence = weigh_bar(rule, whole, states=states)
+    if evidence is None:
+        return Weighed(rule=rule, model=group.model, decision=decide(rule, whole, broken=broken))
+    return Weighed(
+        rule=rule,
+        model=group.model,
+        evidence=evidence,
+        alpha=looks_alpha(group.rules.settings),
+        broken=broken,
+        open_ids=whole.ids(*states),
+    )
+
+
+def _undecidable(rule: Rule, group: Group, column: Column) -> Decision | None:
+    """Return the decision on a rule whose numbers cannot be held against it; None where they can."""
+    if not column.readings and not group.unfinished:
+        return _not_selected(rule, selected=True)
+    if rule.kind in REGRESSION_KINDS and group.opponent.why_none is not None:
+        return Decision(verdict="not_judged", reason=group.opponent.why_none)
+    unknown = _unknown_metric(rule, group)
+    if unknown:
+        return Decision(verdict="unmeasurable", reason=unknown)
+    if column.count("no_judge") and not column.count("scored"):
+        return _no_judge(group.rules.settings)
+    return None
+
+
+def _weigh_change(rule: Rule, group: Group, draws: int) -> Weighed:
+    pairs, broken = group.pairs(rule.metric).part(rule.slice), group.broken_for(rule)
+    refused = refusal(pairs, group.opponent, group.rules.settings)
+    evidence = weigh_pairs(rule, pairs, draws=draws, unfinished=group.unfinished, with_lost=broken is not None)
+    if refused is not None or evidence is None:
+        shown = Decision(verdict="unmeasurable", reason=broken or refused or nothing_pairs(pairs, group.opponent))
+        return Weighed(rule=rule, model=group.model, decision=shown)
+    alpha = looks_alpha(group.rules.settings)
+    open_ids = pairs.open_ids
+    if rule.kind == "noninferior":
+        decision = decide_noninferior(rule, evidence, alpha, broken=broken, open_ids=open_ids)
+        return Weighed(rule=rule, model=group.model, decision=decision)
+    return Weighed(rule=rule, model=group.model, evidence=evidence, alpha=alpha, broken=broken, open_ids=open_ids)
+
+
+def _with_unfinished(column: Column, unfinished: int) -> Column:
+    """Return ``column`` with a reading that could be any value for each case that did not finish."""
+    ghosts = (Reading(sample_id="?", unit=("", -1 - number), state="open") for number in range(unfinished))
+    return Column(metric=column.metric, readings=(*column.readings, *ghosts))
+
+
+def _unknown_metric(rule: Rule, group: Group) -> str | None:
+    """Return what is wrong with a metric that is none of the suite's, where it has scores at all."""
+    if rule.metric in (*COUNTED_METRICS, *MEASURED_METRICS, *group.names) or not group.names:
+        return None
+    advice = did_you_mean(rule.metric, [*group.names, *COUNTED_METRICS, *MEASURED_METRICS])
+    errors = f" ({group.errors} of {group.finished} cases ended in an error)" if group.errors else ""
+    return f"no case has a score {one_line(rule.metric, 60)!r}{errors}; {advice}"
+
+
+def _no_judge(settings: GateSettings) -> Decision:
+    if settings.require_judge:
+        reason = "no judge, and require_judge demands one; pass --judge-model"
+        return Decision(verdict="unmeasurable", reason=reason)
+    return Decision(verdict="not_judged", reason="no judge")
+
+
+def _not_selected(rule: Rule, *, selected: bool) -> Decision:
+    """Return the decision on a rule without cases; ``selected``: its suite has some, elsewhere."""
+    what = f"suite {one_line(rule.suite, 60)!r}"
+    if selected and rule.slice is not None:
+        what = f"slice {one_line(rule.slice, 60)!r}"
+    if selected and rule.slice is None:
+        what = f"model {one_line(rule.model or '', 60)!r}"
+    return Decision(verdict="not_judged", reason=f"no case of {what} was selected")
+
+
+def _error_rate(group: Group) -> Weighed:
+    """Return the row that says why the rules of a suite and model are unmeasurable."""
+    rate = group.errors / group.finished
+    interval = wilson(rate, group.finished)
+    limit = group.rules.settings.max_error_rate
+    decision = Decision(
+        verdict="unmeasurable",
+        value=rate,
+        n=group.finished,
+        low=interval.low,
+        high=interval.high,
+        reason=f"{group.errors} errors in {group.finished} cases; find their cause and run again",
+    )
+    rule = Rule(suite=group.rules.name, metric="error_rate", kind="max", bound=limit)
+    return Weighed(rule=rule, model=group.model, text=f"max_error_rate={limit:.12g}", decision=decision)
