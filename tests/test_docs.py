@@ -29,10 +29,13 @@ from pytest_llmeval.loaders.prompts import load_prompt
 from pytest_llmeval.loaders.strict_yaml import load_strict
 from pytest_llmeval.loaders.thresholds import load_thresholds
 from pytest_llmeval.models.models_file import named_models
+from pytest_llmeval.reports.flips import find_flips, flip_lines
 from pytest_llmeval.scorers import ScoreBook
 from pytest_llmeval.scorers.registry import ENTRY_POINTS
+from pytest_llmeval.store.records import stored_case
 from tests.support.fault_server import FaultServer
 from tests.support.project import Project
+from tests.support.records import record
 
 ROOT = Path(__file__).parent.parent
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
@@ -306,10 +309,20 @@ def test_text_blocks_are_what_is_printed(project: Project) -> None:
     printed = [*bad_rows(project.root), *bad_rules(project.root), *styles(project)]
     printed.append("by chance alone a rerun would miss this bar 35% of the time")  # tests/core/test_gate_decide.py
     printed += map(without_numbers, closing(project))
+    printed += flipped(4)
     for block in (block for block in BLOCKS if block.kind == "text"):
         for line in block.text.splitlines():
             shown = {line.removeprefix("ERROR: "), without_numbers(line)}
             assert shown.intersection(printed), f"{block}: {line}\n" + "\n".join(printed)
+
+
+def flipped(count: int) -> list[str]:
+    """Return what ``llmeval rescore`` says of that many rows of which Canada's passes by now."""
+    key: dict[str, Any] = {"suite": "capitals", "model": "small"}
+    others = [record(str(number), **key) for number in range(count - 1)]
+    before, after = ([*others, record("ca", outcome=outcome, **key)] for outcome in ("missed", "passed"))
+    flips = find_flips(*([stored_case("r", case) for case in cases] for cases in (before, after)))
+    return flip_lines(flips, 80)
 
 
 def without_numbers(line: str) -> str:

@@ -26,10 +26,11 @@ class Closing:
         self._facts = facts
         self._room = room
         self._run = run
+        self._rescored: str | None = run.settings.get("rescored")
         self.turns: Counter[str] = Counter()
         """Async evals by whether their bodies ran ahead, and else why not."""
         self.unfinished = 0
-        """Cases of a resumed run that this session left out and no earlier one ended."""
+        """Cases that no session ended: of a resumed run, or of the one whose answers are scored again."""
         self.waited_s = 0.0
         """Seconds for which cases waited for answers in their turns."""
 
@@ -43,21 +44,24 @@ class Closing:
             yield f"note: {note}"
         if self._facts.changed:
             yield f"note: resumed though {'; '.join(self._facts.changed)}; it can be no baseline"
-        if self.unfinished:
+        if self.unfinished and self._rescored is None:
             cases = _counted(self.unfinished, "case")
             yield f"note: {cases} of the run ended neither here nor before: status 10; resume it without a selection"
         yield "gate: stopped, not judged" if is_stopped else verdict_line(view)
         name = f" ({one_line(self._run.name, 60)})" if self._run.name else ""
         yield f"run {self._run.id}{name} is in {printable(self._settings.shown(self._settings.db))}"
         yield f"look at it: llmeval show {self._run.id}"
-        if is_stopped or self.unfinished:
+        if is_stopped and self._rescored is not None:
+            yield f"do it again: llmeval rescore {self._rescored}"
+        elif is_stopped or (self.unfinished and self._rescored is None):
             yield f"go on with it: pytest ... --resume {self._run.id}"
 
     def _calls(self) -> str:
         counts = self._room.counts
         told = [_counted(self._room.requests, "request")]
         told += [f"at most {self._room.peak} in flight"] if self._room.requests else []
-        told += [f"{_counted(counts.cached, 'answer')} from the cache"] if counts.cached else []
+        source = "the cache" if self._rescored is None else f"run {self._rescored}"
+        told += [f"{_counted(counts.cached, 'answer')} from {source}"] if counts.cached else []
         told += [f"{_counted(counts.recalled, 'answer')} had come before"] if counts.recalled else []
         told += [f"{_counted(self._facts.done, 'case')} had ended before"] if self._facts.done else []
         return f"calls: {', '.join(told)}; cases waited {self.waited_s:.1f} s for answers"

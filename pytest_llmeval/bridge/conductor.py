@@ -26,6 +26,7 @@ __all__ = ["Conductor"]
 
 _FACTS = "llmeval_facts"
 _SOCKET = "llmeval_socket"
+_RESCORED = "llmeval_rescored"
 
 
 class Conductor:
@@ -45,15 +46,19 @@ class Conductor:
         self._notes: list[str] = []
         self._no_cut: Counter[str] = Counter()
         self._done: dict[str, tuple[Eval, Counter[str]]] = {}
+        self._held: Counter[str] = Counter()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
-        """Tell an xdist worker where it will reach the engine; no file is made yet."""
+        """Tell an xdist worker where it will reach the engine (no file is made yet), and which cases are meant."""
         from pytest_llmeval.bridge.sockets import new_socket
 
         if self._socket is None:
             self._socket = new_socket()
         node.workerinput[_SOCKET] = str(self._socket)
+        rescored = self._prepared().rescored if self._asks_to_rescore() else None
+        if rescored is not None:
+            node.workerinput[_RESCORED] = rescored.place
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
@@ -73,6 +78,7 @@ class Conductor:
         self, session: pytest.Session, items: list[pytest.Item]
     ) -> Generator[None, object, object]:
         """Leave out what nobody asked for, then let everybody else select, then see what is left."""
+        self._drop_unrecorded(items)
         self._drop_uncalled(items)
         result = yield
         if self._preparation is not None or self._waiting:
@@ -129,8 +135,28 @@ class Conductor:
         if self._preparation is None:
             from pytest_llmeval.bridge.session import Preparation
 
-            self._preparation = Preparation(self.config, os.environ, socket=self._socket)
+            place = getattr(self.config, "workerinput", {}).get(_RESCORED)
+            self._preparation = Preparation(self.config, os.environ, socket=self._socket, rescored_place=place)
         return self._preparation
+
+    def _asks_to_rescore(self) -> bool:
+        """Whether the session may score the answers of a run again; asked before anything is imported for it."""
+        given = self.config.getoption("llmeval_rescore"), self.config.getini("llmeval_rescore")
+        return any(given) or bool(os.environ.get("LLMEVAL_RESCORE"))
+
+    def _drop_unrecorded(self, items: list[pytest.Item]) -> None:
+        """Leave out, before anybody selects, the cases that the run which is scored again has not finished."""
+        rescored = self._preparation.rescored if self._preparation is not None else None
+        if rescored is None:
+            return
+        from pytest_llmeval.bridge.cases import key_of
+
+        keys = {item: key_of(item, param) for item, param in cases_in(items)}
+        self._drop(items, [item for item, key in keys.items() if not rescored.holds(key)])
+        self._no_cut.clear()
+        held = [key for key in keys.values() if rescored.holds(key)]
+        self._held = Counter(key.suite for key in held)
+        self._notes += rescored.notes(held)
 
     def _drop_uncalled(self, items: list[pytest.Item]) -> None:
         """Deselect waiting evals, waiting training, and ordinary tests that only our own widening brought in."""
@@ -254,7 +280,10 @@ class Conductor:
         for suite, suite_facts in found.items():
             suite_facts.deselected = -(-self._no_cut[suite] // maker.cases_per_row) if maker is not None else 0
             counted = sum(suite_facts.expected.values()) + sum(suite_facts.done.values())
-            missing = suite_facts.made - counted - self._no_cut[suite]
+            made = suite_facts.made
+            if self._preparation.rescored is not None:
+                made, suite_facts.left_out = self._held[suite], self._preparation.rescored.left_out(suite)
+            missing = made - counted - self._no_cut[suite]
             if missing > 0:
                 suite_facts.left_out.append(f"{missing} cases were not selected")
         facts.suites = found

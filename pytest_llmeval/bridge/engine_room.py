@@ -19,6 +19,7 @@ from pytest_llmeval.engine.switchboard import Switchboard
 from pytest_llmeval.engine.turns import Turns
 from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.store.journal import Orphan, SqliteJournal
+from pytest_llmeval.store.recorded import RecordedCalls
 from pytest_llmeval.store.records import Run
 
 __all__ = ["EngineRoom"]
@@ -32,7 +33,13 @@ class EngineRoom:
     """Starts the engine, opens it to xdist workers, and ends it so that what was paid is kept."""
 
     def __init__(
-        self, settings: Settings, models: Mapping[str, NamedModel], calls: Calls, *, socket: Path | None
+        self,
+        settings: Settings,
+        models: Mapping[str, NamedModel],
+        calls: Calls,
+        *,
+        socket: Path | None,
+        answers_of: str | None = None,
     ) -> None:
         """Prepare; nothing is opened before ``start``.
 
@@ -41,11 +48,14 @@ class EngineRoom:
             models: under test, by name.
             calls: of this process; its asks go to the engine once that is there.
             socket: for the workers, in a folder that is made for it; None without xdist.
+            answers_of: the id of the run whose answers are scored again; None where models are asked.
         """
         self._settings = settings
         self._models = models
         self._calls = calls
         self._socket = socket
+        self._answers_of = answers_of
+        self._recorded: RecordedCalls | None = None
         self._embedded = EmbeddedModel()
         self._limiter = Limiter(Limits(max_connections=settings.max_connections, rpm=settings.rpm, tpm=settings.tpm))
         self._engine: Engine | None = None
@@ -56,7 +66,7 @@ class EngineRoom:
 
     def start_models(self, report: Callable[[str], None]) -> None:
         """Start the server of the embedded model, where that is asked; raise ModelError where it does not."""
-        if any(model.spec.kind == "local" for model in self._models.values()):
+        if self._answers_of is None and any(model.spec.kind == "local" for model in self._models.values()):
             self._embedded.start(report, self._settings.environ)
 
     def start(self, run: Run, *, resumed: bool, on_fault: Callable[[StoreError], None]) -> None:
@@ -74,6 +84,8 @@ class EngineRoom:
         self._journal = SqliteJournal(self._settings.db, run)
         if resumed:
             self._journal.open_history()
+        if self._answers_of is not None:
+            self._recorded = RecordedCalls(self._settings.db, self._answers_of)
         try:
             self._calls.loop.run(self._start(self._journal, on_fault))
         except OSError as error:
@@ -116,6 +128,8 @@ class EngineRoom:
             return None
         self._run_on_loop(self._close())
         self._journal.close()
+        if self._recorded is not None:
+            self._recorded.close()
         self._engine = None
         return Orphan(path=self._journal.path, run=self._run)
 
@@ -133,6 +147,7 @@ class EngineRoom:
             budget=Budget(settings.max_cost_usd),
             turns=Turns(window),
             cache=settings.cache,
+            recorded=self._recorded,
             on_fault=on_fault,
         )
         self._counts = self._engine.counts  # wanted when the engine is gone

@@ -124,6 +124,13 @@ OPTIONS = (
         is_flag=True,
         help="go on though dataset, prompt, model or code changed; the run can be no baseline",
     ),
+    Option(
+        name="rescore",
+        metavar="RUN",
+        parse=_filled,
+        short=False,
+        help="score the answers of that run again, in a run of its own; no model is asked (see llmeval rescore)",
+    ),
     Option(name="timeout-s", metavar="S", parse=_seconds, help="seconds for one call with its retries (default 120)"),
     Option(name="thresholds", metavar="PATH", parse=_filled, help="rules of the gate (default thresholds.yaml)"),
     Option(name="run-name", metavar="TEXT", parse=_filled, help="name of the run in the database"),

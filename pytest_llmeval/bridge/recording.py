@@ -19,6 +19,7 @@ from pytest_llmeval.bridge.outcomes import (
     TURN_ATTRIBUTE,
 )
 from pytest_llmeval.bridge.progress import Progress
+from pytest_llmeval.bridge.rescoring import Rescored
 from pytest_llmeval.bridge.resuming import Resumed
 from pytest_llmeval.bridge.run_row import run_row
 from pytest_llmeval.bridge.settings import Settings
@@ -59,6 +60,7 @@ class Recorder:
         room: EngineRoom,
         thresholds: Thresholds | None,
         resumed: Resumed | None,
+        rescored: Rescored | None,
     ) -> None:
         """Prepare; nothing is opened before ``begin``.
 
@@ -69,6 +71,7 @@ class Recorder:
             room: where the calls are made.
             thresholds: the rules; None for none.
             resumed: the run that goes on; None for a new one.
+            rescored: the run whose answers are scored again; None where models are asked.
         """
         self._config = config
         self._settings = settings
@@ -77,7 +80,8 @@ class Recorder:
         self._room = room
         self._resumed = resumed
         self._store: SqliteStore | None = None
-        self._row = run_row(config, settings, facts, resumed)
+        self._may_lack_cases = resumed is not None or rescored is not None
+        self._row = run_row(config, settings, facts, resumed, rescored)
         self._closing = Closing(settings, facts, room, self._row)
         self._open: dict[str, CaseKey] = {}
         self._missed: list[str] = []
@@ -248,7 +252,7 @@ class Recorder:
             }
             self._cases = RunCases.of(store.cases(self._row.id))
             judged, partial = self._cases.judged, self._row.settings["partial"]
-            if self._resumed is not None:
+            if self._may_lack_cases:
                 self._closing.unfinished = max(0, sum(expected.values()) - len(judged))
             self._gate = judge(self._thresholds, judged, collected=expected, partial=partial)
             store.set_verdicts(self._row.id, self._gate.verdicts)
@@ -265,7 +269,7 @@ class Recorder:
 
     def _status(self, session: pytest.Session, natural: int) -> int:
         status = self._own_status(session, natural)
-        if self._resumed is None or self._gate is None or self._store is None:
+        if not self._may_lack_cases or self._gate is None or self._store is None:
             return status
         judged = self._cases.judged if self._cases is not None else ()
         cases = ((each.suite, each.outcome, each.error_kind) for each in judged)

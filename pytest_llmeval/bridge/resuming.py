@@ -1,16 +1,13 @@
 """Going on with a run: which of its cases have ended, and what is no longer as it was."""
 
-import contextlib
-import sqlite3
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pytest_llmeval.bridge.earlier_runs import earlier_runs
 from pytest_llmeval.bridge.facts import CollectionFacts
 from pytest_llmeval.bridge.settings import Settings
 from pytest_llmeval.core.errors import SettingsError
 from pytest_llmeval.core.types import CaseKey
-from pytest_llmeval.store import rows
-from pytest_llmeval.store.check import readable_errors, schema_of
 from pytest_llmeval.store.lookup import pick_run
 from pytest_llmeval.store.records import Run
 
@@ -75,15 +72,9 @@ def find_resumed(settings: Settings, ref: str, *, is_worker: bool) -> Resumed:
 
     Raises:
         StoreError: there is none, or the database cannot be read.
-        SettingsError: it is still going on, or this session's selection contradicts it.
+        SettingsError: it is still going on or asked no model, or this session's selection contradicts it.
     """
-    if not settings.db.exists():
-        raise SettingsError(f"--resume {ref}: there is no database {settings.shown(settings.db)} yet")
-    with readable_errors(settings.db), contextlib.closing(_reader(settings)) as connection:
-        connection.row_factory = sqlite3.Row
-        if not schema_of(connection):  # whoever made the file was killed at once
-            raise SettingsError(f"--resume {ref}: the database {settings.shown(settings.db)} has no runs yet")
-        stored = [rows.to_run(row) for row in connection.execute("SELECT * FROM runs ORDER BY started_at DESC")]
+    with earlier_runs(settings, f"--resume {ref}") as (stored, connection):
         run = pick_run(stored, ref, where=f"--resume: {settings.shown(settings.db)}")
         ended = connection.execute(
             "SELECT suite, model, sample_id, epoch FROM cases WHERE run_id = ? AND outcome != 'error'", [run.id]
@@ -91,6 +82,12 @@ def find_resumed(settings: Settings, ref: str, *, is_worker: bool) -> Resumed:
         finished = frozenset((row[0], row[1], row[2], row[3]) for row in ended)
     if run.shown_status == "running" and run.is_here and not is_worker:
         raise SettingsError(f"--resume {ref}: run {run.id} is still going on in process {run.pid}")
+    rescored = run.settings.get("rescored")
+    if rescored is not None:
+        raise SettingsError(
+            f"--resume {ref}: run {run.id} scored the answers of run {rescored} again and asked no model; do it anew"
+            f" with: llmeval rescore {rescored}"
+        )
     _check_selection(settings, run)
     return Resumed(run=run, settings=_merged(settings, run), finished=finished)
 
@@ -119,7 +116,3 @@ def _merged(settings: Settings, run: Run) -> Settings:
         slices=settings.slices or tuple(before.get("slice", ())),
         epochs=max(settings.epochs, before.get("epochs", 1)),
     )
-
-
-def _reader(settings: Settings) -> sqlite3.Connection:
-    return sqlite3.connect(f"{settings.db.absolute().as_uri()}?mode=ro", uri=True, timeout=30.0)

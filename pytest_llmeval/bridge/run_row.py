@@ -2,6 +2,7 @@
 
 import os
 import socket
+from collections import Counter
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -9,6 +10,7 @@ import pytest
 
 from pytest_llmeval.bridge.facts import CollectionFacts
 from pytest_llmeval.bridge.git_state import git_state
+from pytest_llmeval.bridge.rescoring import Rescored
 from pytest_llmeval.bridge.resuming import Resumed
 from pytest_llmeval.bridge.settings import Settings
 from pytest_llmeval.store.records import Run, new_run_id, process_started, utc_now
@@ -19,7 +21,13 @@ __all__ = ["run_row"]
 T = TypeVar("T")
 
 
-def run_row(config: pytest.Config, settings: Settings, facts: CollectionFacts, resumed: Resumed | None) -> Run:
+def run_row(
+    config: pytest.Config,
+    settings: Settings,
+    facts: CollectionFacts,
+    resumed: Resumed | None,
+    rescored: Rescored | None = None,
+) -> Run:
     """Return the row of the run that this session records.
 
     Args:
@@ -27,17 +35,19 @@ def run_row(config: pytest.Config, settings: Settings, facts: CollectionFacts, r
         settings: of the session.
         facts: what was collected.
         resumed: the run that goes on; None for a new one.
+        rescored: the run whose answers are scored again; None where models are asked.
     """
+    earlier = resumed or rescored
     suites = {
         name: {
             "prompt": suite.prompt,
             "prompt_digest": suite.prompt_digest,
             "rows_digest": suite.rows_digest,
             "code_digest": suite.code_digest,
-            "expected": _expected(name, facts, resumed),
+            "expected": _with_unfinished(name, facts, rescored) if rescored else _expected(name, facts, resumed),
             "left_out": _as_begun(name, "left_out", suite.left_out, resumed),
-            "made": _as_begun(name, "made", suite.made, resumed),
-            "deselected": _as_begun(name, "deselected", suite.deselected, resumed),
+            "made": _as_begun(name, "made", suite.made, earlier),
+            "deselected": _as_begun(name, "deselected", suite.deselected, earlier),
         }
         for name, suite in facts.suites.items()
     }
@@ -61,9 +71,15 @@ def run_row(config: pytest.Config, settings: Settings, facts: CollectionFacts, r
             "suites": suites,
             "markexpr": config.getoption("markexpr", ""),
             "partial": any(suite.left_out for suite in facts.suites.values()),
+            **(_of_rescored(rescored.run) if rescored is not None else {}),
         },
         process_started=process_started(os.getpid()),
     )
+
+
+def _of_rescored(run: Run) -> dict[str, Any]:
+    """Return what a run that scores the answers of ``run`` again shares with it, beside its suites."""
+    return {"markexpr": run.settings.get("markexpr", ""), "rescored": run.id}
 
 
 def _continued(resumed: Resumed, facts: CollectionFacts, suites: dict[str, Any]) -> Run:
@@ -81,12 +97,17 @@ def _continued(resumed: Resumed, facts: CollectionFacts, suites: dict[str, Any])
     return replace(run, settings=settings, end=None, **own)  # type: ignore[arg-type]  # each of its field's type
 
 
-def _as_begun(name: str, key: str, now: T, resumed: Resumed | None) -> T:
-    """Return what a suite was when the run began: a resumed one keeps it."""
+def _as_begun(name: str, key: str, now: T, earlier: Resumed | Rescored | None) -> T:
+    """Return what a suite was when the run began: one that is resumed or scored again keeps it."""
     before: dict[str, T] | None = None
-    if resumed is not None:
-        before = resumed.run.settings.get("suites", {}).get(name)
+    if earlier is not None:
+        before = earlier.run.settings.get("suites", {}).get(name)
     return now if before is None else before.get(key, now)
+
+
+def _with_unfinished(name: str, facts: CollectionFacts, rescored: Rescored) -> dict[str, int]:
+    """Return how many cases of each model a suite has, with those that the run never finished: they are not whole."""
+    return dict(Counter(facts.suites[name].expected) + Counter(rescored.unfinished(name)))
 
 
 def _expected(name: str, facts: CollectionFacts, resumed: Resumed | None) -> dict[str, int]:

@@ -23,6 +23,7 @@ from pytest_llmeval.store.check import check_database
 
 if TYPE_CHECKING:
     from pytest_llmeval.bridge.calls import Calls
+    from pytest_llmeval.bridge.rescoring import Place, Rescored
     from pytest_llmeval.bridge.resuming import Resumed
 
 __all__ = ["Preparation"]
@@ -31,18 +32,27 @@ __all__ = ["Preparation"]
 class Preparation:
     """Made when the first eval that was asked for is met; what is wrong is gathered in ``problems``."""
 
-    def __init__(self, config: pytest.Config, environ: Mapping[str, str], *, socket: Path | None) -> None:
+    def __init__(
+        self,
+        config: pytest.Config,
+        environ: Mapping[str, str],
+        *,
+        socket: Path | None,
+        rescored_place: "Place | None" = None,
+    ) -> None:
         """Prepare.
 
         Args:
             config: of the session.
             environ: the environment.
             socket: through which xdist workers reach the engine; None without xdist.
+            rescored_place: what an xdist worker was told of the run whose answers are scored again.
         """
         self.config = config
         self._socket = socket
         self._calls: Calls | None = None
         self.resumed: Resumed | None = None
+        self.rescored: Rescored | None = None
         self.problems: list[str] = []
         self.settings: Settings | None = None
         self.thresholds: Thresholds | None = None
@@ -57,6 +67,8 @@ class Preparation:
         self._check_database(self.settings)
         if self.settings.resume is not None and not self.problems:
             self._find_resumed(self.settings.resume)
+        if self.settings.rescore is not None and not self.problems:
+            self._find_rescored(self.settings.rescore, rescored_place)
         self.maker = self._make_maker(self.settings)
         self.thresholds = self._load_thresholds(self.settings)
 
@@ -83,6 +95,8 @@ class Preparation:
         facts.model_digests = {
             name: digest(canonical([model.spec.text, plain(model.params)])) for name, model in self.models.items()
         }
+        if self.rescored is not None:
+            facts.model_digests = dict(self.rescored.run.settings.get("model_digests", {}))
         if self.maker is not None:
             facts.dataset_digest = self.maker.dataset_digest
             facts.problems += [*self.maker.problems, *self._doubled_suites(), *self.maker.unknown_slices()]
@@ -93,8 +107,8 @@ class Preparation:
                 for name, suite in facts.suites.items()
             }
             facts.problems += check_names(self.thresholds, seen, everything_collected=facts.all_collected)
-            facts.problems += self._unknown_prices(self.thresholds, facts)
-        facts.problems += self._unknown_budget(facts)
+            facts.problems += self._unknown_prices(self.thresholds, facts) if self.rescored is None else []
+        facts.problems += self._unknown_budget(facts) if self.rescored is None else []
         if self.resumed is not None:
             self.resumed.compare(facts)
         facts.problems = list(dict.fromkeys(facts.problems))
@@ -152,9 +166,16 @@ class Preparation:
         from pytest_llmeval.bridge.recording import Recorder
 
         assert self.settings is not None
-        room = EngineRoom(self.settings, self.models, self._own_calls(), socket=self._socket)
+        answers = self.rescored.run.id if self.rescored is not None else None
+        room = EngineRoom(self.settings, self.models, self._own_calls(), socket=self._socket, answers_of=answers)
         recorder = Recorder(
-            self.config, self.settings, facts, room=room, thresholds=self.thresholds, resumed=self.resumed
+            self.config,
+            self.settings,
+            facts,
+            room=room,
+            thresholds=self.thresholds,
+            resumed=self.resumed,
+            rescored=self.rescored,
         )
         self.config.pluginmanager.register(recorder, "llmeval-recorder")
         self.config.pluginmanager.register(Brevity(self.config), "llmeval-brevity")
@@ -191,10 +212,33 @@ class Preparation:
             return
         self.settings = self.resumed.settings
 
+    def _find_rescored(self, ref: str, place: "Place | None") -> None:
+        from pytest_llmeval.bridge.rescoring import GIVEN_BY_THE_RUN, find_rescored
+
+        assert self.settings is not None
+        flags = {f"--{prefix}{name}" for name in GIVEN_BY_THE_RUN for prefix in ("", "llmeval-")}
+        given = {argument.partition("=")[0] for argument in map(str, self.config.invocation_params.args)}
+        if flags & given or self.settings.resume is not None:
+            told = ", ".join(sorted(flags & given)) or "--resume"
+            self.problems.append(
+                f"--llmeval-rescore {ref}: models, rows and epochs are those of the run, and no model is asked; leave"
+                f" out {told} (-k and node ids select among its cases)"
+            )
+            return
+        try:
+            self.rescored = find_rescored(self.settings, ref, place)
+        except UserError as error:
+            self.problems.append(str(error))
+            return
+        self.settings = self.rescored.settings
+
     def _make_maker(self, settings: Settings) -> CaseMaker:
         try:
             self._listed = listed_models(settings)
-            self.models = chosen_models(settings, self._listed, to_be_asked=not self.config.option.collectonly)
+            if self.rescored is not None:
+                self.models = self.rescored.models()
+            else:
+                self.models = chosen_models(settings, self._listed, to_be_asked=not self.config.option.collectonly)
         except UserError as error:
             self.problems.append(str(error))
         return CaseMaker(

@@ -37,6 +37,8 @@ class Settings:
     resume: str | None
     """The run that goes on; None for a new one."""
     resume_changed: bool
+    rescore: str | None
+    """The run whose answers are scored again; None where models are asked."""
     transport: "TransportName"
     prices: Path | None
     thresholds: Path
@@ -93,6 +95,7 @@ def resolve(config: pytest.Config, environ: Mapping[str, str]) -> Settings:
         cache=values["llmeval_cache"] or "off",
         resume=values["llmeval_resume"],
         resume_changed=bool(values["llmeval_resume_changed"]),
+        rescore=values["llmeval_rescore"],
         transport=values["llmeval_transport"] or "auto",
         prices=_located(config, values["llmeval_prices"]) if values["llmeval_prices"] else None,
         thresholds=_located(config, thresholds or "thresholds.yaml"),

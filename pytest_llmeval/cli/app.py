@@ -10,6 +10,7 @@ from pytest_llmeval.cli.doctor import doctor
 from pytest_llmeval.cli.estimate import estimate
 from pytest_llmeval.cli.models import models
 from pytest_llmeval.cli.output import drop_output
+from pytest_llmeval.cli.rescore import rescore
 from pytest_llmeval.cli.runs import gate, runs, show
 from pytest_llmeval.core.errors import UserError
 from pytest_llmeval.core.text import printable
@@ -28,7 +29,7 @@ def llmeval() -> None:
     """Look at recorded runs of evals, judge them again. RUN is an id, a part of one, a name or 'last'."""
 
 
-for command in (runs, show, gate, estimate, models, doctor):
+for command in (runs, show, gate, rescore, estimate, models, doctor):
     llmeval.add_command(command)
 
 

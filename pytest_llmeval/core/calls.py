@@ -3,13 +3,14 @@
 from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.strict_json import canonical
-from pytest_llmeval.core.text import storable
+from pytest_llmeval.core.text import one_line, storable
 from pytest_llmeval.core.transport import plain
 from pytest_llmeval.core.types import Ask, Call, Response, Usage
 
 __all__ = ["answered", "ask_name", "failed", "response_of"]
 
 _NAME_LENGTH = 16
+_LONGEST_ERROR = 2000
 
 
 def ask_name(ask: Ask) -> str:
@@ -66,6 +67,7 @@ def failed(ask: Ask, error: CallError, name: str) -> Call:
         input_tokens=None,
         output_tokens=None,
         cost_usd=None if error.attempts else 0.0,
+        detail={"error": one_line(str(error), _LONGEST_ERROR)},
     )
 
 

@@ -184,7 +184,7 @@ class Call:
     """As in its response."""
     detail: Mapping[str, Any] = field(default_factory=dict)
     """``finish_reason``, ``model`` and ``refusal`` of the response, where there are any; ``text`` where SQLite cannot
-    hold it as it is (NUL, lone surrogates)."""
+    hold it as it is (NUL, lone surrogates). Of a failed call ``error``, the text of its error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

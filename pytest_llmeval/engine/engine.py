@@ -14,7 +14,7 @@ from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.transport import plain
 from pytest_llmeval.core.types import Ask, Backend, CacheMode, Call, CaseKey, Response, Usage
 from pytest_llmeval.engine.budget import Budget
-from pytest_llmeval.engine.journal import Journal, Kept
+from pytest_llmeval.engine.journal import Journal, Kept, Recorded
 from pytest_llmeval.engine.limiter import TURN, Limiter, Turn
 from pytest_llmeval.engine.turns import Turns
 
@@ -35,7 +35,7 @@ class CallCounts:
     recalled: int = 0
     """From an earlier session of this run."""
     cached: int = 0
-    """From the cache."""
+    """From the cache, or from the run that is scored again."""
     failed: int = 0
 
 
@@ -55,6 +55,7 @@ class Engine:
         budget: Budget,
         turns: Turns,
         cache: CacheMode = "off",
+        recorded: Recorded | None = None,
         on_fault: Callable[[StoreError], None] = lambda error: None,
     ) -> None:
         """Prepare.
@@ -67,6 +68,7 @@ class Engine:
             turns: of the responses that are requested ahead.
             cache: whether answers of earlier runs are used (``use``), made anew (``refresh``) or all there is
                 (``only``).
+            recorded: the run whose answers are scored again: then no model is asked; None asks models.
             on_fault: told when answers cannot be kept or found any more; no call is made from then on.
         """
         self._open_model = open_model
@@ -75,6 +77,7 @@ class Engine:
         self._budget = budget
         self.turns = turns
         self._cache = cache
+        self._recorded = recorded
         self._on_fault = on_fault
         self._backends: dict[str, Backend] = {}
         self._calls: dict[_CallId, asyncio.Task[Response]] = {}
@@ -186,6 +189,8 @@ class Engine:
 
     async def _answer(self, ask: Ask, name: str, *, ahead: bool) -> Response:
         """Return the answer from where it is to be had at the least cost."""
+        if self._recorded is not None:
+            return self._again(self._recorded, ask, name)
         known = self._looked_up(lambda: self._journal.recall(ask.case, name))
         if known is not None:
             self.counts.recalled += 1
@@ -197,6 +202,23 @@ class Engine:
         if self._cache in ("use", "only"):
             return await self._cached(ask, name, key, backend, ahead=ahead)
         return await self._call(ask, name, key, backend, ahead=ahead)
+
+    def _again(self, recorded: Recorded, ask: Ask, name: str) -> Response:
+        """Return what the run that is scored again was told in this call of this case."""
+        request = {"messages": ask.request.messages, "params": ask.request.params}
+        call = self._looked_up(lambda: recorded.find(ask.case, name, request))
+        if call is None:
+            message = (
+                f"{ask.model}: run {recorded.run_id} holds no answer to this request: prompt, row, parameters or the"
+                " calls of the test have changed since; only a new run can tell what the model says to it"
+            )
+            raise CallError(message, kind=ErrorKind.NOT_CACHED, attempts=0)
+        if call.status != "ok":
+            self.counts.failed += 1
+            kind = ErrorKind(call.status)
+            raise CallError(call.detail["error"], kind=kind, attempts=0, latency_s=call.latency_s)
+        self.counts.cached += 1
+        return replace(response_of(call), cached=True, cost_usd=0.0)
 
     async def _cached(self, ask: Ask, name: str, key: str, backend: Backend, *, ahead: bool) -> Response:
         """Return what an earlier call with this key was answered, also one that is just in flight."""

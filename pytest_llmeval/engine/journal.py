@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from pytest_llmeval.core.types import Call, CaseKey
 
-__all__ = ["Journal", "Kept"]
+__all__ = ["Journal", "Kept", "Recorded"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,4 +34,21 @@ class Journal(Protocol):
 
     def cached(self, cache_key: str, request: Mapping[str, Any]) -> Call | None:
         """Return the newest answer of any run under a key, to this very request; None without one."""
+        ...
+
+
+class Recorded(Protocol):
+    """The calls of another run, which answer those of this one in a session that asks no model."""
+
+    @property
+    def run_id(self) -> str:
+        """The id of that run."""
+        ...
+
+    def find(self, case: CaseKey, name: str, request: Mapping[str, Any]) -> Call | None:
+        """Return the call ``name`` of a case with this very request, answered or failed; None without one.
+
+        Raises:
+            StoreError: it cannot be looked up.
+        """
         ...

@@ -10,7 +10,7 @@ from pytest_llmeval.core.errors import CallError, ErrorKind, StoreError
 from pytest_llmeval.core.types import Ask, CacheMode, Call, CaseKey, Request, Response, Usage
 from pytest_llmeval.engine.budget import Budget
 from pytest_llmeval.engine.engine import Engine
-from pytest_llmeval.engine.journal import Kept
+from pytest_llmeval.engine.journal import Kept, Recorded
 from pytest_llmeval.engine.limiter import Limiter, Limits
 from pytest_llmeval.engine.turns import Turns
 
@@ -110,6 +110,7 @@ class Rig:
     tpm: float | None = None
     window: int = 100
     journal: MemoryJournal = field(default_factory=MemoryJournal)
+    recorded: Recorded | None = None
     faults: list[StoreError] = field(default_factory=list)
     opened: list[str] = field(default_factory=list)
 
@@ -125,6 +126,7 @@ class Rig:
             budget=Budget(self.max_cost_usd),
             turns=Turns(self.window),
             cache=self.cache,
+            recorded=self.recorded,
             on_fault=self.faults.append,
         )
 

@@ -1,0 +1,39 @@
+"""A look at the runs of earlier sessions, before this one writes anything."""
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+
+from pytest_llmeval.bridge.settings import Settings
+from pytest_llmeval.core.errors import SettingsError
+from pytest_llmeval.store import rows
+from pytest_llmeval.store.check import readable_errors, schema_of
+from pytest_llmeval.store.records import Run
+
+__all__ = ["earlier_runs"]
+
+
+@contextlib.contextmanager
+def earlier_runs(settings: Settings, asked: str) -> Iterator[tuple[list[Run], sqlite3.Connection]]:
+    """Give all runs, the newest first, and a connection that can only read.
+
+    Args:
+        settings: of the session.
+        asked: the option that needs them, as it was given.
+
+    Raises:
+        StoreError: the database cannot be read.
+        SettingsError: there is none yet.
+    """
+    if not settings.db.exists():
+        raise SettingsError(f"{asked}: there is no database {settings.shown(settings.db)} yet")
+    with readable_errors(settings.db), contextlib.closing(_reader(settings)) as connection:
+        connection.row_factory = sqlite3.Row
+        if not schema_of(connection):  # whoever made the file was killed at once
+            raise SettingsError(f"{asked}: the database {settings.shown(settings.db)} has no runs yet")
+        found = connection.execute("SELECT * FROM runs ORDER BY started_at DESC, rowid DESC")
+        yield [rows.to_run(row) for row in found], connection
+
+
+def _reader(settings: Settings) -> sqlite3.Connection:
+    return sqlite3.connect(f"{settings.db.absolute().as_uri()}?mode=ro", uri=True, timeout=30.0)

@@ -1,0 +1,114 @@
+"""Scoring the answers of a run again: which of its cases there are, and the settings that it was made with."""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from pytest_llmeval.bridge.earlier_runs import earlier_runs
+from pytest_llmeval.bridge.settings import Settings
+from pytest_llmeval.core.gate_decide import name_samples
+from pytest_llmeval.core.types import CaseKey
+from pytest_llmeval.models.named import NamedModel
+from pytest_llmeval.models.specs import parse_spec
+from pytest_llmeval.store.lookup import pick_run
+from pytest_llmeval.store.records import Run
+
+__all__ = ["GIVEN_BY_THE_RUN", "Place", "Rescored", "find_rescored"]
+
+GIVEN_BY_THE_RUN = ("model", "limit", "slice", "epochs", "cache", "resume")
+"""Options that such a session takes from the run, or that mean nothing to it."""
+
+_Identity = tuple[str, str, str, int]
+Place = tuple[str, int]
+"""A run's id and the row id of its last finished case: in all processes of a session the same cases are meant."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rescored:
+    """A run whose answers are scored again in this session."""
+
+    run: Run
+    settings: Settings
+    """Those of this session, with models and selection of the run."""
+    finished: frozenset[_Identity]
+    """Suite, model, sample id and epoch of the cases that it had finished."""
+    place: Place
+
+    def holds(self, key: CaseKey) -> bool:
+        """Whether the run has finished this case."""
+        return _identity(key) in self.finished
+
+    def models(self) -> dict[str, NamedModel]:
+        """Return the models that it asked, by name; nobody asks them now.
+
+        Raises:
+            ModelError: a spec is none that this version understands.
+        """
+        specs: dict[str, str] = self.run.settings.get("models", {})
+        return {name: NamedModel(name=name, spec=parse_spec(spec)) for name, spec in specs.items()}
+
+    def unfinished(self, suite: str) -> dict[str, int]:
+        """Return how many cases of each model of a suite the run was to have and never finished."""
+        expected: dict[str, int] = self.run.settings.get("suites", {}).get(suite, {}).get("expected", {})
+        ended = Counter(model for name, model, _, _ in self.finished if name == suite)
+        return {model: count - ended[model] for model, count in expected.items() if count > ended[model]}
+
+    def left_out(self, suite: str) -> list[str]:
+        """Return what left out cases of a suite when the run was made."""
+        return list(self.run.settings.get("suites", {}).get(suite, {}).get("left_out", ()))
+
+    def notes(self, keys: Sequence[CaseKey]) -> list[str]:
+        """Return what is to be said where ``keys`` are the cases of it that are still there."""
+        said = [f"the answers are those of run {self.run.id}; no model was asked"]
+        suites = {key.suite for key in keys}
+        missing = sum(sum(self.unfinished(suite).values()) for suite in suites)
+        if missing:
+            said.append(f"run {self.run.id} had not finished {_cases(missing)}: status 10, unless something failed")
+        gone = {each for each in self.finished if each[0] in suites} - {_identity(key) for key in keys}
+        if gone:
+            names = name_samples({sample_id for _, _, sample_id, _ in gone})
+            said.append(f"{_cases(len(gone))} of run {self.run.id} stand in no dataset any more: {names}")
+        return said
+
+
+def find_rescored(settings: Settings, ref: str, place: Place | None) -> Rescored:
+    """Return the run that ``--llmeval-rescore`` names.
+
+    Args:
+        settings: of the session.
+        ref: an id, a part of one, a name or ``last``.
+        place: where the process that the user started has found it; None in that process itself.
+
+    Raises:
+        StoreError: there is none, or the database cannot be read.
+    """
+    with earlier_runs(settings, f"--llmeval-rescore {ref}") as (runs, connection):
+        where = f"--llmeval-rescore: {settings.shown(settings.db)}"
+        run = pick_run(runs, place[0] if place else ref, where=where)
+        finished, last = _finished(connection, run.id, place[1] if place else None)
+    before = run.settings.get("options", {})
+    merged = replace(
+        settings,
+        models=tuple(before.get("model") or run.settings.get("models", {}).values()),
+        limit=before.get("limit"),
+        slices=tuple(before.get("slice", ())),
+        epochs=before.get("epochs", 1),
+        run_name=settings.run_name or run.name,
+    )
+    return Rescored(run=run, settings=merged, finished=frozenset(finished), place=(run.id, last))
+
+
+def _finished(connection: sqlite3.Connection, run_id: str, upto: int | None) -> tuple[Iterable[_Identity], int]:
+    """Return the finished cases up to a row id, and the last one's row id."""
+    sql = "SELECT suite, model, sample_id, epoch, rowid FROM cases WHERE run_id = ? AND rowid <= ?"
+    found = connection.execute(sql, [run_id, 2**62 if upto is None else upto]).fetchall()
+    return [(row[0], row[1], row[2], row[3]) for row in found], max((row[4] for row in found), default=0)
+
+
+def _identity(key: CaseKey) -> _Identity:
+    return (key.suite, key.model, key.sample_id, key.epoch)
+
+
+def _cases(number: int) -> str:
+    return f"{number:,} case{'' if number == 1 else 's'}"

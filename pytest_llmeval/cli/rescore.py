@@ -1,0 +1,83 @@
+"""Today's scorers over the answers of a stored run: a new run beside it, and what flipped."""
+
+import contextlib
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+
+from pytest_llmeval.cli.output import database_option, echo_lines, emit_json, json_option, open_store, terminal_width
+from pytest_llmeval.cli.project import find_project
+from pytest_llmeval.core.child import run_child
+from pytest_llmeval.core.errors import UserError
+from pytest_llmeval.core.text import one_line, printable
+from pytest_llmeval.reports.flips import ScoreFlips, find_flips, flip_lines
+from pytest_llmeval.reports.run_text import not_judged_lines, run_lines, verdict_line
+from pytest_llmeval.reports.run_view import RunCases, view_run
+from pytest_llmeval.store.records import Run, StoredCase
+from pytest_llmeval.store.sqlite import SqliteStore
+
+__all__ = ["rescore"]
+
+_BROKEN = (2, 3, 4, 5)
+"""Statuses of a session that did not come to the end of its cases, or had none."""
+_LONGEST_OUTPUT = 4000
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.argument("run")
+@click.argument("pytest_args", nargs=-1, type=click.UNPROCESSED)
+@json_option
+@database_option
+def rescore(run: str, pytest_args: tuple[str, ...], as_json: bool, database: Path | None) -> int:
+    """Score the answers of RUN again with today's tests and scorers; no model is asked. It makes a run of its own.
+
+    The exit status is that of the new run. PYTEST_ARGS are given to pytest, such as -n 4 or -k NAME.
+    """
+    project = find_project()
+    with contextlib.closing(open_store(project, database)) as store:
+        old = store.find_run(run)
+        functions = _functions(store.cases(old.id))
+    if not functions:
+        raise UserError(f"run {old.id} has no finished case, so that there is nothing to score")
+    marks = old.settings.get("markexpr", "")
+    command = [sys.executable, "-m", "pytest", *functions, *(["-m", marks] if marks else [])]
+    command += [f"--llmeval-rescore={old.id}", f"--llmeval-db={store.path.absolute()}", *pytest_args]
+    with tempfile.TemporaryFile() as output:
+        session = run_child(command, output=output, cwd=project.root)
+        output.seek(0)
+        printed = output.read().decode(errors="replace")
+    with contextlib.closing(open_store(project, database)) as store:
+        new = next((each for each in store.runs() if _is_of(each, session.pid, old)), None)
+        if new is None or new.end is None or session.returncode in _BROKEN:
+            click.echo(printable(printed[-_LONGEST_OUTPUT:]), err=True)
+            return session.returncode
+        flips = find_flips(store.cases(old.id), store.cases(new.id))
+        _show(store, old, new, flips, as_json=as_json)
+    return session.returncode
+
+
+def _functions(cases: Iterable[StoredCase]) -> list[str]:
+    """Return the node ids of the functions whose cases they are, in their order."""
+    found = dict.fromkeys(case.key.nodeid.partition("::")[::2] for case in cases)
+    return list(dict.fromkeys(f"{path}::{name.partition('[')[0]}" for path, name in found))
+
+
+def _is_of(run: Run, pid: int, old: Run) -> bool:
+    return run.pid == pid and run.is_here and run.settings.get("rescored") == old.id
+
+
+def _show(store: SqliteStore, old: Run, new: Run, flips: list[ScoreFlips], *, as_json: bool) -> None:
+    view = view_run(new, RunCases.of(store.cases(new.id)), store.verdicts(new.id))
+    if as_json:
+        ended = {"status": new.shown_status, "exit_code": new.end and new.end.exit_code, "verdict": view.verdict}
+        facts = {"run": new.id, "rescored": old.id, **ended}
+        emit_json({**facts, "flips": flips, "verdicts": store.verdicts(new.id)})
+        return
+    width = terminal_width()
+    lines = [*flip_lines(flips, width), "", *run_lines(view, width=width), *not_judged_lines(view, width)]
+    name = f" ({one_line(old.name, 40)})" if old.name else ""
+    lines += [f"the answers of run {printable(old.id)}{name} were scored again as run {printable(new.id)}"]
+    echo_lines([*lines, verdict_line(view)])

@@ -1,0 +1,87 @@
+"""A process that this one starts and waits for, and that is told when this one is to end."""
+
+import contextlib
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import IO
+
+__all__ = ["run_child"]
+
+_PASSED_ON = ("SIGTERM", "SIGHUP")
+
+
+def run_child(
+    command: Sequence[str],
+    *,
+    output: IO[bytes],
+    cwd: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> subprocess.Popen[bytes]:
+    """Return the ended process of ``command``.
+
+    It reads nothing, and is in a process group of its own: a Ctrl-C of the terminal reaches this process alone, which
+    passes it on once, as it does SIGTERM and SIGHUP. Then it waits all the same: whoever records something ends better
+    by itself than killed. A second interrupt kills.
+
+    Args:
+        command: the program and its arguments.
+        output: a file for what it prints, to both streams.
+        cwd: the folder that it starts in; None for this process' own.
+        environ: its environment; None for this process' own.
+
+    Raises:
+        KeyboardInterrupt: this process was interrupted, and the other has ended since.
+    """
+    process = subprocess.Popen(
+        command,
+        cwd=cwd,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        process_group=0,
+    )
+    with process, _passed_on(process):
+        try:
+            process.wait()
+        except KeyboardInterrupt:
+            with contextlib.suppress(KeyboardInterrupt):
+                _pass_on(process, signal.SIGINT)
+                process.wait()
+            if process.poll() is None:
+                process.kill()
+            raise
+    return process
+
+
+@contextlib.contextmanager
+def _passed_on(process: "subprocess.Popen[bytes]") -> Iterator[None]:
+    """Pass signals on that would end this process and leave the other one behind; then they act here as before."""
+    is_main = threading.current_thread() is threading.main_thread()
+    numbers = [getattr(signal, name) for name in _PASSED_ON if is_main and hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in numbers}
+    came: list[int] = []
+
+    def pass_on(number: int, frame: FrameType | None) -> None:
+        came.append(number)
+        _pass_on(process, number)
+
+    for number in numbers:
+        if before[number] is not signal.SIG_IGN:
+            signal.signal(number, pass_on)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            signal.signal(number, before[number])
+        if came:
+            raise KeyboardInterrupt(f"received {signal.Signals(came[0]).name}")
+
+
+def _pass_on(process: "subprocess.Popen[bytes]", number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.send_signal(number)

@@ -1,0 +1,148 @@
+"""What differs between the scores of two runs of the same cases: which flipped from passed to missed, and back."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from pytest_llmeval.core.text import one_line, shorten
+from pytest_llmeval.core.types import CaseKey, Score
+from pytest_llmeval.store.records import StoredCase
+
+__all__ = ["CASE", "Flip", "ScoreFlips", "find_flips", "flip_lines"]
+
+CASE = "pass_rate"
+"""What the outcome of a case is called, beside its scores; as in the rules."""
+_NAMED = 10
+_VALUES = {"passed": 1.0, "missed": 0.0}
+_Identity = tuple[str, str, str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flip:
+    """One case that one score says something else of."""
+
+    sample_id: str
+    model: str
+    epoch: int
+    before: float | None
+    """The value; None where there was none."""
+    after: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreFlips:
+    """What became of one score of a suite, or of the outcomes of its cases."""
+
+    suite: str
+    score: str
+    cases: int
+    """Cases that both runs have it of."""
+    to_missed: tuple[Flip, ...] = ()
+    """By sample id, model and epoch, as all that follow."""
+    to_passed: tuple[Flip, ...] = ()
+    moved: int = 0
+    """Cases that did not flip and whose value differs."""
+    lost: tuple[Flip, ...] = ()
+    """Cases that had a value and have none any more: the case or its scorer broke, or nobody gives the score."""
+    gained: tuple[Flip, ...] = ()
+    """Cases that have a value now and had none."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    value: float | None
+    passed: bool | None
+
+
+def find_flips(before: Iterable[StoredCase], after: Iterable[StoredCase]) -> list[ScoreFlips]:
+    """Return what differs, by suite and score in alphabetical order, the outcomes of its cases before its scores.
+
+    Cases pair by suite, model, sample id and epoch; those that only one of the runs has are left out.
+    """
+    first = {_identity(case.key): _said(case) for case in before}
+    pairs: dict[tuple[str, bool, str], list[tuple[CaseKey, _Said, _Said]]] = {}
+    nothing = _Said(None, None)
+    for case in after:
+        then, now = first.get(_identity(case.key)), _said(case)
+        for name in {**then, **now} if then is not None else ():
+            pair = (case.key, (then or {}).get(name, nothing), now.get(name, nothing))
+            pairs.setdefault((case.key.suite, name is not None, name or CASE), []).append(pair)
+    return [_compared(suite, score, pairs[suite, is_score, score]) for suite, is_score, score in sorted(pairs)]
+
+
+def flip_lines(flips: Sequence[ScoreFlips], width: int) -> list[str]:
+    """Return the lines that show ``flips``, each of at most ``width`` characters."""
+    lines: list[str] = []
+    suite = None
+    for each in flips:
+        if each.suite != suite:
+            suite = each.suite
+            lines.append(shorten(one_line(suite), width))
+        lines += [shorten(line, width) for line in _score_lines(each)]
+    return lines
+
+
+def _score_lines(flips: ScoreFlips) -> Iterator[str]:
+    count = len(flips.to_missed) + len(flips.to_passed)
+    told = f"{count or 'none'} of {flips.cases} flipped"
+    if flips.moved:
+        told += f", {flips.moved} more with another value"
+    yield f"  {one_line(flips.score, 60)}: {told}"
+    for what, cases in (
+        ("from passed to missed", flips.to_missed),
+        ("from missed to passed", flips.to_passed),
+        ("had a value and have none", flips.lost),
+        ("have a value and had none", flips.gained),
+    ):
+        if cases:
+            yield f"    {what}: {len(cases)}"
+        yield from (f"      {_flip(case)}" for case in cases[:_NAMED])
+        if len(cases) > _NAMED:
+            yield f"      ... and {len(cases) - _NAMED} more"
+
+
+def _flip(flip: Flip) -> str:
+    epoch = f" (epoch {flip.epoch})" if flip.epoch > 1 else ""
+    model = one_line(flip.model, 40)
+    return f"{one_line(flip.sample_id, 60)} on {model}{epoch}: {_number(flip.before)} -> {_number(flip.after)}"
+
+
+def _number(value: float | None) -> str:
+    return "none" if value is None else f"{value:.4g}"
+
+
+def _identity(key: CaseKey) -> _Identity:
+    return (key.suite, key.model, key.sample_id, key.epoch)
+
+
+def _said(case: StoredCase) -> Mapping[str | None, _Said]:
+    """Return what a case says of itself, under None, and of each of its scores."""
+    value = _VALUES.get(case.outcome)
+    own = _Said(value, None if value is None else bool(value))
+    return {None: own, **{score.name: _of_score(score) for score in case.scores}}
+
+
+def _of_score(score: Score) -> _Said:
+    return _Said(score.value, score.passed)
+
+
+def _compared(suite: str, score: str, pairs: Sequence[tuple[CaseKey, _Said, _Said]]) -> ScoreFlips:
+    kinds: dict[str, list[Flip]] = {"to_missed": [], "to_passed": [], "lost": [], "gained": []}
+    both = moved = 0
+    for key, then, now in sorted(pairs, key=lambda pair: (pair[0].sample_id, pair[0].model, pair[0].epoch)):
+        kind = _kind(then, now)
+        both += then.value is not None and now.value is not None
+        moved += kind == "moved"
+        if kind in kinds:
+            flip = Flip(sample_id=key.sample_id, model=key.model, epoch=key.epoch, before=then.value, after=now.value)
+            kinds[kind].append(flip)
+    return ScoreFlips(
+        suite=suite, score=score, cases=both, moved=moved, **{kind: tuple(found) for kind, found in kinds.items()}
+    )
+
+
+def _kind(then: _Said, now: _Said) -> str:
+    if then.value is None or now.value is None:
+        return "same" if then.value is now.value else "gained" if then.value is None else "lost"
+    if None not in (then.passed, now.passed) and then.passed != now.passed:
+        return "to_passed" if now.passed else "to_missed"
+    return "same" if then.value == now.value else "moved"

@@ -1,0 +1,60 @@
+"""The calls of a run that stand in the database: what the same calls of another run may be answered from."""
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pytest_llmeval.core.ids import case_id
+from pytest_llmeval.core.transport import plain
+from pytest_llmeval.core.types import Call, CaseKey
+from pytest_llmeval.store import rows
+from pytest_llmeval.store.check import readable_errors
+
+__all__ = ["RecordedCalls"]
+
+
+class RecordedCalls:
+    """The calls of one run, its failed ones too; used by one thread at a time, and nothing is written."""
+
+    def __init__(self, database: Path, run_id: str) -> None:
+        """Open ``database``; raise StoreError where it cannot be read."""
+        self.run_id = run_id
+        self._database = database
+        with readable_errors(database):
+            uri = f"{database.absolute().as_uri()}?mode=ro"
+            self._connection = sqlite3.connect(uri, uri=True, timeout=30.0, check_same_thread=False)
+            self._connection.row_factory = sqlite3.Row
+
+    def find(self, case: CaseKey, name: str, request: Mapping[str, Any]) -> Call | None:
+        """Return what the run was told in the call ``name`` of a case with this very request; None without one.
+
+        A failed call has the text of its error in ``detail``. An answer that is damaged is none.
+        """
+        own_id = case_id(self.run_id, case.suite, case.model, case.sample_id, case.epoch)
+        found = self._first("SELECT * FROM calls WHERE id = ?", f"{own_id}-{name}")
+        if found is None or found["checksum"] != rows.call_checksum(found["response"], found["detail"]):
+            return None
+        call = rows.to_call(found)
+        if call.request != json.loads(json.dumps(plain(request))):
+            return None
+        return call if call.status == "ok" else self._with_error(call, own_id)
+
+    def close(self) -> None:
+        """Close the file; calling it again does nothing."""
+        self._connection.close()
+
+    def _with_error(self, call: Call, own_id: str) -> Call:
+        """Return a failed call with the text of its error; runs of before noted that of the case alone."""
+        if "error" in call.detail:
+            return call
+        sql = "SELECT error FROM cases WHERE id = ? AND error_kind = ?"
+        case = self._first(sql, own_id, call.status)
+        text = case["error"] if case is not None else None
+        return replace(call, detail={**call.detail, "error": text or f"it ended so in run {self.run_id}"})
+
+    def _first(self, sql: str, *parameters: str) -> Any:
+        with readable_errors(self._database):
+            return self._connection.execute(sql, parameters).fetchone()

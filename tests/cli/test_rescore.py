@@ -1,0 +1,253 @@
+"""``llmeval rescore``: today's scorers over stored answers, in a run of its own, without any call."""
+
+import json
+
+import pytest
+
+from tests.cli.conftest import Command
+from tests.support.project import Project
+
+ROWS = [{"id": f"r{n}", "input": f"answer {n}", "target": f"answer {n % 3}"} for n in range(6)]
+EXACT = """
+def test_echo(sample, response, score):
+    score.exact(response, sample.target)
+"""
+CONTAINS = """
+def test_echo(sample, response, score):
+    score.contains(response, "answer" if sample.id != "r0" else "question", name="exact")
+"""
+
+
+@pytest.fixture
+def recorded(project: Project) -> Project:
+    """A project with a run called ``main`` in which three of six rows miss."""
+    project.eval(EXACT, ROWS)
+    project.write(thresholds_yaml="version: 1\nsuites: {echo: {exact: {min: 0.5}}}\n")
+    assert project.run("evals", "--run-name=main").ret == 0
+    return project
+
+
+def requests(project: Project) -> int:
+    return len(project.server.ledger)
+
+
+@pytest.mark.parametrize("spread", [[], ["-n0"], ["-n2"]], ids=str)
+def test_answers_are_scored_anew_beside_the_old_scores(recorded: Project, llmeval: Command, spread: list[str]) -> None:
+    """r0 was right and is wrong now, r3, r4 and r5 the other way round; no request is sent."""
+    recorded.eval(CONTAINS)
+    before = (
+        recorded.rows("SELECT * FROM cases JOIN scores ON case_id = cases.id ORDER BY cases.id"),
+        requests(recorded),
+    )
+    done = llmeval("rescore", "main", *spread)
+    assert done.status == 0, done.err
+    old, new = recorded.rows("SELECT * FROM runs ORDER BY rowid")
+    assert [row["id"] for row in before[0] if row["run_id"] != old["id"]] == []
+    after = recorded.rows(
+        "SELECT * FROM cases JOIN scores ON case_id = cases.id WHERE run_id = ? ORDER BY cases.id", old["id"]
+    )
+    assert (after, requests(recorded)) == before
+    assert done.out.splitlines()[:9] == [
+        "echo",
+        "  pass_rate: 4 of 6 flipped",
+        "    from passed to missed: 1",
+        "      r0 on echo: 1 -> 0",
+        "    from missed to passed: 3",
+        *(f"      r{n} on echo: 0 -> 1" for n in (3, 4, 5)),
+        "  exact: 4 of 6 flipped",
+    ]
+    assert done.out.splitlines()[-2:] == [
+        f"the answers of run {old['id']} (main) were scored again as run {new['id']}",
+        "gate: PASS (1 pass)",
+    ]
+    settings = json.loads(new["settings_json"])
+    assert (new["name"], settings["rescored"], settings["partial"]) == ("main", old["id"], False)
+    assert settings["models"] == json.loads(old["settings_json"])["models"]
+
+
+def test_the_answers_cost_nothing_and_say_nothing_of_latency(recorded: Project, llmeval: Command) -> None:
+    assert llmeval("rescore", "last").status == 0
+    calls = recorded.rows("SELECT response, cached, cost_usd, latency_s, status FROM calls ORDER BY rowid")
+    assert {(row["cached"], row["cost_usd"]) for row in calls[6:]} == {(1, 0.0)}
+    assert sorted(row["response"] for row in calls[6:]) == sorted(row["response"] for row in calls[:6])
+    again = recorded.rows("SELECT cached, cost_usd FROM cases WHERE run_id != (SELECT id FROM runs LIMIT 1)")
+    assert again == 6 * [{"cached": 1, "cost_usd": 0.0}]
+
+
+def test_it_can_be_done_again(recorded: Project, llmeval: Command) -> None:
+    """By name the newest run is meant, which holds the same answers."""
+    for _ in range(2):
+        assert llmeval("rescore", "main").status == 0
+    chain = [json.loads(row["settings_json"]).get("rescored") for row in recorded.rows("SELECT * FROM runs")]
+    assert chain[2] is not None
+    assert chain[2] != chain[1]
+    assert requests(recorded) == 6
+
+
+def test_the_status_is_that_of_the_new_run(recorded: Project, llmeval: Command) -> None:
+    recorded.eval(EXACT.replace("sample.target", "'else'"))
+    done = llmeval("rescore", "main")
+    assert done.status == 1
+    assert done.out.splitlines()[-1] == "gate: FAIL (1 fail)"
+    assert recorded.last_run()["exit_code"] == 1
+
+
+def test_what_flipped_comes_as_json(recorded: Project, llmeval: Command) -> None:
+    recorded.eval(CONTAINS)
+    told = llmeval("rescore", "main", "--json").json()
+    old, new = recorded.rows("SELECT id FROM runs ORDER BY rowid")
+    assert (told["run"], told["rescored"], told["exit_code"], told["verdict"]) == (new["id"], old["id"], 0, "pass")
+    assert [(each["suite"], each["score"], each["cases"]) for each in told["flips"]] == [
+        ("echo", "pass_rate", 6),
+        ("echo", "exact", 6),
+    ]
+    assert told["flips"][1]["to_missed"] == [
+        {"sample_id": "r0", "model": "echo", "epoch": 1, "before": 1.0, "after": 0.0}
+    ]
+    assert told["verdicts"][0]["verdict"] == "pass"
+
+
+def test_a_changed_target_is_judged_by_todays_dataset(recorded: Project, llmeval: Command) -> None:
+    recorded.eval(EXACT, [{**row, "target": row["input"]} for row in ROWS])
+    assert llmeval("rescore", "main").status == 0
+    assert set(recorded.cases().values()) == {"passed"}
+    assert requests(recorded) == 6
+
+
+def test_a_changed_prompt_has_no_stored_answer(recorded: Project, llmeval: Command) -> None:
+    recorded.eval(EXACT, marker='prompt="Say: {input}"')
+    done = llmeval("rescore", "main")
+    assert done.status == 10
+    assert requests(recorded) == 6
+    errors = recorded.rows("SELECT error_kind, error FROM cases WHERE outcome = 'error'")
+    assert {row["error_kind"] for row in errors} == {"not_cached"}
+    assert "holds no answer to this request: prompt, row, parameters" in errors[0]["error"]
+    assert "had a value and have none: 6" in done.out
+
+
+def test_rows_that_are_new_wait_and_rows_that_went_are_named(recorded: Project, llmeval: Command) -> None:
+    """Neither makes the new run partial: all that there was to score again was scored."""
+    recorded.eval(EXACT, [*ROWS[:5], {"id": "new", "input": "x", "target": "x"}])
+    assert llmeval("rescore", "main").status == 0
+    assert sorted(recorded.cases()) == ["r0", "r1", "r2", "r3", "r4"]
+    assert json.loads(recorded.last_run()["settings_json"])["partial"] is False
+    result = recorded.run("evals", "--llmeval-rescore=main", model="")
+    result.stdout.fnmatch_lines(["note: the answers are those of run *; no model was asked"])
+    assert requests(recorded) == 6
+
+
+def test_an_error_of_a_call_comes_again_with_its_kind_and_text(project: Project, llmeval: Command) -> None:
+    project.eval(EXACT, ROWS)
+    project.write(thresholds_yaml="version: 1\nsuites: {echo: {exact: {min: 0.1}}}\n")
+    assert project.run("evals", model=project.server.spec("fault-status-400")).ret == 10
+    assert llmeval("rescore", "last").status == 10
+    first, again = [
+        project.rows("SELECT error_kind, error, cost_usd FROM cases WHERE run_id = ? ORDER BY sample_id", run["id"])
+        for run in project.rows("SELECT id FROM runs ORDER BY rowid")
+    ]
+    assert [(row["error_kind"], row["error"]) for row in again] == [(row["error_kind"], row["error"]) for row in first]
+    assert {row["cost_usd"] for row in again} == {0.0}
+
+
+def test_models_rows_and_epochs_are_those_of_the_run(
+    project: Project, llmeval: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What models.yaml says by now does not matter, nor that a key is gone."""
+    spec = f"openai:a@{project.server.url}"
+    project.write(models_yaml=f"models:\n  one: {{spec: '{spec}', api_key_env: THE_KEY}}\n")
+    monkeypatch.setenv("THE_KEY", "sk-something-long")
+    project.eval(EXACT, ROWS)
+    two = f"--model=openai:b@{project.server.url}"
+    assert project.run("evals", "--model=one", two, "--epochs=2", "--limit=3", "-k", "r0 or r1", model="").ret == 0
+    monkeypatch.delenv("THE_KEY")
+    project.write(models_yaml="models:\n  other: {spec: 'openai:gpt-4o-mini'}\n")
+    assert llmeval("rescore", "last").status == 0
+    cases = project.rows("SELECT run_id, model, sample_id, epoch FROM cases ORDER BY model, sample_id, epoch")
+    runs = [row["id"] for row in project.rows("SELECT id FROM runs ORDER BY rowid")]
+    by_run = [[{**case, "run_id": ""} for case in cases if case["run_id"] == run] for run in runs]
+    assert by_run[0] == by_run[1]
+    assert len(by_run[0]) == 8
+    first, again = (json.loads(row["settings_json"]) for row in project.rows("SELECT * FROM runs ORDER BY rowid"))
+    assert again["partial"] is True
+    assert again["suites"]["echo"]["left_out"] == first["suites"]["echo"]["left_out"]
+    assert len(project.server.ledger) == 8
+
+
+def test_what_m_selected_is_scored_again(project: Project, llmeval: Command) -> None:
+    project.eval(EXACT, [{**row, "marks": ["regression"] if n < 2 else []} for n, row in enumerate(ROWS)])
+    assert project.run("evals", "-m", "regression").ret == 0
+    assert llmeval("rescore", "last").status == 0
+    first, again = (json.loads(row["settings_json"]) for row in project.rows("SELECT * FROM runs ORDER BY rowid"))
+    for key in ("markexpr", "partial"):
+        assert first[key] == again[key]
+    for key in ("made", "deselected", "left_out", "expected"):
+        assert first["suites"]["echo"][key] == again["suites"]["echo"][key]
+
+
+def test_a_run_that_did_not_end_is_scored_as_far_as_it_came(project: Project, llmeval: Command) -> None:
+    """Nothing can make it whole, so that it never reports success."""
+    project.eval("def test_echo(sample, response):\n    assert sample.id != 'r2'\n", ROWS)
+    assert project.run("evals", "-x").ret == 1
+    project.eval("def test_echo(sample, response):\n    pass\n")
+    done = llmeval("rescore", "last")
+    assert done.status == 10
+    assert project.cases() == {"r0": "passed", "r1": "passed", "r2": "passed"}
+    assert project.last_run()["status"] == "interrupted"
+    assert "from missed to passed: 1" in done.out
+
+
+def test_k_narrows_what_is_scored_and_makes_the_run_partial(recorded: Project, llmeval: Command) -> None:
+    assert llmeval("rescore", "main", "-k", "r0 or r1").status == 0
+    assert sorted(recorded.cases()) == ["r0", "r1"]
+    settings = json.loads(recorded.last_run()["settings_json"])
+    assert settings["suites"]["echo"]["left_out"] == ["4 cases were not selected"]
+
+
+@pytest.mark.parametrize("arguments", [["--limit=2"], ["--model", "gpt-4o-mini"], ["--resume=last"], ["--cache=use"]])
+def test_options_that_the_run_decides_are_refused(recorded: Project, llmeval: Command, arguments: list[str]) -> None:
+    done = llmeval("rescore", "main", *arguments)
+    assert done.status == 4
+    assert "models, rows and epochs are those of the run" in done.err
+    assert len(recorded.rows("SELECT * FROM runs")) == 1
+
+
+def test_a_run_that_nobody_knows_is_a_mistake(recorded: Project, llmeval: Command) -> None:
+    assert "no run 'mian'; `llmeval runs` lists them" in llmeval("rescore", "mian").err
+    result = recorded.run("evals", "--llmeval-rescore=mian", model="")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*--llmeval-rescore: .llmeval/llmeval.db: no run 'mian'*"])
+
+
+def test_a_test_that_is_gone_is_said_by_pytest(recorded: Project, llmeval: Command) -> None:
+    recorded.eval(EXACT.replace("test_echo", "test_other"))
+    done = llmeval("rescore", "main")
+    assert done.status == 4
+    assert "test_echo" in done.err
+
+
+def test_last_means_the_same_run_in_every_worker(recorded: Project) -> None:
+    """A worker that looks late finds the new run in the database already."""
+    assert recorded.run("evals", "--llmeval-rescore=last", "-n2", model="").ret == 0
+    assert len(recorded.cases()) == 6
+
+
+def test_a_rescored_run_is_not_resumed(recorded: Project, llmeval: Command) -> None:
+    assert llmeval("rescore", "main").status == 0
+    result = recorded.run("evals", "--resume=last", model="")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*scored the answers of run * again and asked no model; do it anew with: llmeval*"])
+
+
+def test_several_calls_of_a_case_are_told_apart(project: Project, llmeval: Command) -> None:
+    """The same request twice, and another: each gets its own answer again."""
+    answers = iter("abc")
+    project.server.reply = lambda messages: next(answers)
+    body = """
+    def test_echo(model, score):
+        said = "".join(model.generate_sync(text).text for text in ("x", "x", "y"))
+        assert said == "{}"
+    """
+    project.eval(body.format("abc"), ROWS[:1])
+    assert project.run("evals").ret == 0
+    assert llmeval("rescore", "last").status == 0
+    assert len(project.server.ledger) == 3
