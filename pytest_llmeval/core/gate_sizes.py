@@ -1,0 +1,86 @@
+"""How many rows, and groups of dependent rows, each suite and slice of a session has; as far as that matters."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from pytest_llmeval.core.gate_case import JudgedCase
+from pytest_llmeval.core.gate_family import is_decided_by_p
+from pytest_llmeval.core.rules import Thresholds
+
+__all__ = ["MOST_GROUPS", "MOST_ROWS", "SizeCount", "SuiteSize", "sizes_of"]
+
+MOST_ROWS = 200
+"""Rows up to which they are counted: with so many all getting worse, no share of alpha is too small."""
+MOST_GROUPS = 10
+"""Groups of dependent rows up to which they are counted; from so many on the test is Student's t."""
+
+_Key = tuple[str, str | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuiteSize:
+    """One suite."""
+
+    models: tuple[str, ...]
+    """Sorted."""
+    rows: Mapping[str | None, int]
+    """By slice, None being the whole suite; at most ``MOST_ROWS`` each."""
+    groups: Mapping[str | None, int] = field(default_factory=dict)
+    """Groups of dependent rows, a row without a cluster being one, by slice; only where a row has a cluster. At most
+    ``MOST_GROUPS`` each."""
+
+
+class SizeCount:
+    """Counts the rows of a session: a row counts once, whatever its models and epochs."""
+
+    def __init__(self, suites: Collection[str]) -> None:
+        """Begin.
+
+        Args:
+            suites: names of those that matter.
+        """
+        self._suites = suites
+        self._models: dict[str, set[str]] = {}
+        self._rows: dict[_Key, set[str]] = {}
+        self._single: dict[_Key, set[str]] = {}
+        self._clusters: dict[_Key, set[str]] = {}
+
+    def add(self, suite: str, model: str, sample_id: str, slices: Iterable[str], cluster: str | None) -> None:
+        """Count a case."""
+        if suite not in self._suites:
+            return
+        self._models.setdefault(suite, set()).add(model)
+        for part in (None, *slices):
+            key = (suite, part)
+            _add(self._rows, key, sample_id, MOST_ROWS)
+            if cluster is None:
+                _add(self._single, key, sample_id, MOST_GROUPS)
+            else:
+                _add(self._clusters, key, cluster, MOST_GROUPS)
+
+    def sizes(self) -> dict[str, SuiteSize]:
+        """Return the suites of which a case was counted."""
+        return {suite: self._size(suite, models) for suite, models in self._models.items()}
+
+    def _size(self, suite: str, models: Iterable[str]) -> SuiteSize:
+        groups = {
+            part: min(MOST_GROUPS, len(clusters) + len(self._single.get((name, part), ())))
+            for (name, part), clusters in self._clusters.items()
+            if name == suite
+        }
+        rows = {part: len(ids) for (name, part), ids in self._rows.items() if name == suite}
+        return SuiteSize(models=tuple(sorted(models)), rows=rows, groups=groups)
+
+
+def sizes_of(thresholds: Thresholds, cases: Iterable[JudgedCase]) -> dict[str, SuiteSize]:
+    """Return the sizes of the suites that have a rule which is decided by a p-value."""
+    count = SizeCount({name for name, suite in thresholds.suites.items() if any(map(is_decided_by_p, suite.rules))})
+    for case in cases:
+        count.add(case.suite, case.model, case.sample_id, case.slices, case.cluster)
+    return count.sizes()
+
+
+def _add(found: dict[_Key, set[str]], key: _Key, value: str, most: int) -> None:
+    held = found.setdefault(key, set())
+    if len(held) < most:
+        held.add(value)
