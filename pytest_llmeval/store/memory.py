@@ -3,10 +3,13 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate import Verdict
+from pytest_llmeval.core.gate_case import JudgedCase
 from pytest_llmeval.core.types import Call, CaseRecord
 from pytest_llmeval.store.lookup import pick_run
-from pytest_llmeval.store.records import Run, RunEnd, Spending, StoredCase, spent, stored_case
+from pytest_llmeval.store.records import NamedBaseline, Run, RunEnd, Spending, StoredCase, spent, stored_case
+from pytest_llmeval.store.rows import to_judged
 
 __all__ = ["MemoryStore"]
 
@@ -19,6 +22,7 @@ class MemoryStore:
         self._cases: dict[str, dict[str, StoredCase]] = {}
         self._calls: dict[str, dict[str, dict[str, Call]]] = {}
         self._verdicts: dict[str, list[Verdict]] = {}
+        self._baselines: dict[str, NamedBaseline] = {}
 
     def start_run(self, run: Run) -> None:
         """Record a run that begins."""
@@ -36,11 +40,11 @@ class MemoryStore:
         """Record a finished case; one recorded before is replaced."""
         stored = stored_case(run_id, case)
         self._cases[run_id].pop(stored.id, None)
-        kept = {name: call for name, call in self._calls[run_id].get(stored.id, {}).items() if call.status == "ok"}
-        named = {call.name or str(number): call for number, call in enumerate(case.calls, 1)}
+        named = {name: replace(call, name=name) for name, call in _named(case.calls)}
+        before = self._calls[run_id].get(stored.id, {})
+        kept = {name: call for name, call in before.items() if call.status == "ok" and name not in named}
         self._calls[run_id][stored.id] = {**kept, **named}
-        ordered = tuple(sorted(stored.scores, key=lambda score: score.name))
-        self._cases[run_id][stored.id] = replace(stored, scores=ordered)
+        self._cases[run_id][stored.id] = _in_order(stored)
 
     def set_verdicts(self, run_id: str, verdicts: Iterable[Verdict]) -> None:
         """Record the verdicts of a run in place of earlier ones."""
@@ -62,6 +66,14 @@ class MemoryStore:
         """Yield each case with its scores, in the order of recording."""
         return iter(list(self._cases.get(run_id, {}).values()))
 
+    def judged(self, run_id: str) -> Iterator[JudgedCase]:
+        """Yield what the gate needs of each case, in the order of recording."""
+        return map(to_judged, self.cases(run_id))
+
+    def calls(self, case_id: str) -> list[Call]:
+        """Return the calls of a case, in their order."""
+        return [call for of_run in self._calls.values() for call in of_run.get(case_id, {}).values()]
+
     def verdicts(self, run_id: str) -> list[Verdict]:
         """Return the verdicts of a run, in the order of judging."""
         return list(self._verdicts.get(run_id, ()))
@@ -72,5 +84,37 @@ class MemoryStore:
         kinds = sorted({(call.role, call.model) for call in calls}, key=lambda kind: (kind[0] != "model", kind[1]))
         return [spent(*kind, (call for call in calls if (call.role, call.model) == kind)) for kind in kinds]
 
+    def import_run(self, run: Run, cases: Iterable[StoredCase]) -> bool:
+        """Record a run that another store recorded; one whose id is here already is left as it is."""
+        if run.id in self._runs:
+            return False
+        kept = {case.id: _in_order(case) for case in cases}
+        self.start_run(run)
+        self._cases[run.id] = kept
+        return True
+
+    def set_baseline(self, name: str, run_id: str, at: str) -> None:
+        """Name a run, in place of the one that had the name; raise StoreError where there is no such run."""
+        if run_id not in self._runs:
+            raise StoreError(f"memory: no run {run_id!r}")
+        self._baselines[name] = NamedBaseline(name=name, run_id=run_id, set_at=at)
+
+    def baselines(self) -> list[NamedBaseline]:
+        """Return the named baselines, sorted by name."""
+        return sorted(self._baselines.values(), key=lambda baseline: baseline.name)
+
+    def drop_baseline(self, name: str) -> bool:
+        """Take a name off its run, which stays; return whether it had one."""
+        return self._baselines.pop(name, None) is not None
+
     def close(self) -> None:
         """Do nothing."""
+
+
+def _in_order(case: StoredCase) -> StoredCase:
+    return replace(case, scores=tuple(sorted(case.scores, key=lambda score: score.name)))
+
+
+def _named(calls: Iterable[Call]) -> Iterator[tuple[str, Call]]:
+    """Yield each call with its name; one without takes its number in its case."""
+    return ((call.name or str(number), call) for number, call in enumerate(calls, 1))

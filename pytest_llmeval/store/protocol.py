@@ -4,59 +4,63 @@ from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from pytest_llmeval.core.gate import Verdict
-from pytest_llmeval.core.types import CaseRecord
-from pytest_llmeval.store.records import Run, RunEnd, Spending, StoredCase
+from pytest_llmeval.core.gate_case import JudgedCase
+from pytest_llmeval.core.types import Call, CaseRecord
+from pytest_llmeval.store.records import NamedBaseline, Run, RunEnd, Spending, StoredCase
 
 __all__ = ["Store"]
 
 
 class Store(Protocol):
-    """Runs with their cases, scores, calls and verdicts."""
+    """Runs with their cases, scores, calls and verdicts, and the names that some have as baselines."""
 
     def start_run(self, run: Run) -> None:
         """Record a run that begins."""
-        ...
 
     def resume_run(self, run: Run) -> None:
         """Record that a run of before goes on, under a new process and perhaps new settings; its cases stay."""
-        ...
 
     def add_case(self, run_id: str, case: CaseRecord) -> None:
         """Record a finished case, its scores and calls, in one commit; one recorded before is replaced."""
-        ...
 
     def set_verdicts(self, run_id: str, verdicts: Iterable[Verdict]) -> None:
         """Record the verdicts of a run in place of earlier ones."""
-        ...
 
     def finish_run(self, run_id: str, end: RunEnd) -> None:
         """Record how a run ended."""
-        ...
+
+    def import_run(self, run: Run, cases: Iterable[StoredCase]) -> bool:
+        """Record a run of elsewhere as a whole; False where its id is here already, and nothing is changed."""
 
     def runs(self) -> list[Run]:
         """Return all runs, the newest first."""
-        ...
 
     def find_run(self, ref: str) -> Run:
-        """Return the run that ``ref`` means: an id, a unique prefix of one, a name (its newest run) or ``last``.
-
-        Raises:
-            StoreError: no run, or more than one, answers to ``ref``.
-        """
-        ...
+        """Return what an id, a unique prefix of one, a name (its newest) or ``last`` means; else raise StoreError."""
 
     def cases(self, run_id: str) -> Iterator[StoredCase]:
         """Yield each case with its scores, in the order of recording."""
-        ...
+
+    def judged(self, run_id: str) -> Iterator[JudgedCase]:
+        """Yield what the gate needs of each case, in the order of recording, small enough for many to be kept."""
+
+    def calls(self, case_id: str) -> list[Call]:
+        """Return the calls of a case, in their order."""
 
     def verdicts(self, run_id: str) -> list[Verdict]:
         """Return the verdicts of a run, in the order of judging."""
-        ...
 
     def spending(self, run_id: str) -> list[Spending]:
         """Return what the calls of a run came to, by role and model, those of unfinished cases too."""
-        ...
+
+    def set_baseline(self, name: str, run_id: str, at: str) -> None:
+        """Name a run, in place of the one that had the name; raise StoreError where there is no such run."""
+
+    def baselines(self) -> list[NamedBaseline]:
+        """Return the named baselines, sorted by name."""
+
+    def drop_baseline(self, name: str) -> bool:
+        """Take a name off its run, which stays; return whether it had one."""
 
     def close(self) -> None:
         """Close what is open; calling it again does nothing."""
-        ...

@@ -14,6 +14,7 @@ from pytest_llmeval.core.types import Call, CaseKey, CaseRecord, Outcome, Score
 
 __all__ = [
     "UNFINISHED",
+    "NamedBaseline",
     "Run",
     "RunEnd",
     "Spending",
@@ -113,6 +114,16 @@ class StoredCase:
     """The row's target as JSON; None where the row has none."""
     cluster: str | None = None
     """Rows with equal values are dependent; None for a row that is independent of all others."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedBaseline:
+    """A run that has a name of its own to be compared with."""
+
+    name: str
+    run_id: str
+    set_at: str
+    """ISO 8601, UTC."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,15 +14,13 @@ from pytest_llmeval.store.call_table import CALL_COLUMNS
 from pytest_llmeval.store.check import SCHEMA_VERSION, check_database, readable_errors, schema_of
 from pytest_llmeval.store.files import bindable, insertion, make_private, switch_to_wal
 from pytest_llmeval.store.journal import Orphan, orphans
-from pytest_llmeval.store.lookup import pick_run
-from pytest_llmeval.store.records import Run, RunEnd, Spending, StoredCase, stored_case
+from pytest_llmeval.store.records import Run, RunEnd, StoredCase, stored_case
+from pytest_llmeval.store.sqlite_reader import BUSY_TIMEOUT_S, SqliteReader
 
 __all__ = ["SqliteStore"]
 
-_BUSY_TIMEOUT_S = 30.0
 
-
-class SqliteStore:
+class SqliteStore(SqliteReader):
     """Runs in a database file, which is made where it is missing."""
 
     def __init__(self, path: Path) -> None:
@@ -32,12 +30,10 @@ class SqliteStore:
             StoreError: the file is no database, is not ours, is newer than this version, or cannot be written.
         """
         check_database(path)
-        self.path = path
         with readable_errors(path):
             make_private(path)
-            self._connection = sqlite3.connect(
-                path.absolute(), timeout=_BUSY_TIMEOUT_S, check_same_thread=False, uri=True
-            )
+            connection = sqlite3.connect(path.absolute(), timeout=BUSY_TIMEOUT_S, check_same_thread=False, uri=True)
+            super().__init__(path, connection)
             self._file = path.absolute()
             self._opened = _identity(self._file)
             try:
@@ -87,49 +83,32 @@ class SqliteStore:
         with readable_errors(self.path):
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
-    def runs(self) -> list[Run]:
-        """Return all runs, the newest first."""
-        return [rows.to_run(row) for row in self._query("SELECT * FROM runs ORDER BY started_at DESC, rowid DESC")]
+    def import_run(self, run: Run, cases: Iterable[StoredCase]) -> bool:
+        """Record a run that another database recorded, in one commit; one whose id is here already is left as it is.
 
-    def find_run(self, ref: str) -> Run:
-        """Return the run that ``ref`` means; raise StoreError where none or several do."""
-        return pick_run(self.runs(), ref, where=str(self.path))
+        Returns:
+            Whether it was new.
+        """
+        with self._transaction():
+            if not self._insert("runs", [rows.from_run(run)], verb="INSERT OR IGNORE"):
+                return False
+            for case in cases:
+                self._insert("cases", [rows.from_case(run.id, case)])
+                self._insert("scores", rows.from_scores(case))
+        return True
 
-    def cases(self, run_id: str) -> Iterator[StoredCase]:
-        """Yield each case with its scores, in the order of recording."""
-        scores = self._query(
-            "SELECT scores.* FROM scores JOIN cases ON cases.id = scores.case_id WHERE cases.run_id = ?"
-            " ORDER BY cases.rowid, scores.name",
-            run_id,
-        )
-        pending = next(scores, None)
-        for row in self._query("SELECT * FROM cases WHERE run_id = ? ORDER BY rowid", run_id):
-            own = []
-            while pending is not None and pending["case_id"] == row["id"]:
-                own.append(rows.to_score(pending))
-                pending = next(scores, None)
-            yield rows.to_case(row, tuple(own))
+    def set_baseline(self, name: str, run_id: str, at: str) -> None:
+        """Name a run, in place of the one that had the name; raise StoreError where there is no such run."""
+        if not any(self._query("SELECT 1 FROM runs WHERE id = ?", run_id)):
+            raise StoreError(f"{self.path}: no run {run_id!r}; `llmeval runs` lists them")
+        with self._transaction():
+            row = {"name": name, "run_id": run_id, "set_at": at}
+            self._insert("baselines", [row], verb="INSERT OR REPLACE")
 
-    def verdicts(self, run_id: str) -> list[Verdict]:
-        """Return the verdicts of a run, in the order of judging."""
-        return [
-            rows.to_verdict(row)
-            for row in self._query("SELECT * FROM verdicts WHERE run_id = ? ORDER BY rowid", run_id)
-        ]
-
-    def spending(self, run_id: str) -> list[Spending]:
-        """Return what the calls of a run came to, by role and model, those of unfinished cases too."""
-        return [
-            Spending(**dict(row))
-            for row in self._query(
-                "SELECT role, model, count(*) AS calls,"
-                " coalesce(sum(input_tokens * (NOT cached)), 0) AS input_tokens,"
-                " coalesce(sum(output_tokens * (NOT cached)), 0) AS output_tokens,"
-                " CASE WHEN count(cost_usd) = count(*) THEN sum(cost_usd) END AS cost_usd"
-                " FROM calls WHERE run_id = ? AND status = 'ok' GROUP BY role, model ORDER BY role DESC, model",
-                run_id,
-            )
-        ]
+    def drop_baseline(self, name: str) -> bool:
+        """Take a name off its run, which stays; return whether it had one."""
+        with self._transaction():
+            return self._connection.execute("DELETE FROM baselines WHERE name = ?", [name]).rowcount > 0
 
     def absorb_journals(self, run_id: str | None = None) -> None:
         """Take over the journals of runs whose process is gone, and that of ``run_id`` wherever its process was.
@@ -169,10 +148,6 @@ class SqliteStore:
                 self._connection.execute("DETACH journal")
         orphan.remove()
 
-    def close(self) -> None:
-        """Close the file; calling it again does nothing."""
-        self._connection.close()
-
     def _insert(self, table: str, values: list[dict[str, Any]], verb: str = "INSERT") -> int:
         """Return how many of the rows were written."""
         written = 0
@@ -195,15 +170,8 @@ class SqliteStore:
         with readable_errors(self.path), self._connection:
             yield
 
-    def _query(self, sql: str, *parameters: str) -> Iterator[Any]:
-        """Yield rows whose columns are found by name."""
-        with readable_errors(self.path):
-            cursor = self._connection.cursor()
-            cursor.row_factory = sqlite3.Row
-            yield from cursor.execute(sql, parameters)
-
     def _prepare(self) -> None:
-        switch_to_wal(self._connection, _BUSY_TIMEOUT_S)
+        switch_to_wal(self._connection, BUSY_TIMEOUT_S)
         for pragma in ("synchronous = NORMAL", "foreign_keys = ON"):
             self._connection.execute(f"PRAGMA {pragma}").fetchall()
         self._migrate()

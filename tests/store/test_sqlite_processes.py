@@ -86,8 +86,8 @@ def test_four_processes_make_one_new_file(path: Path) -> None:
     for process in processes:
         finish(process)
     assert look(path, "SELECT count(*) AS n FROM runs") == [{"n": 4}]
-    assert look(path, "SELECT version FROM schema_version") == [{"version": 2}]
-    assert look(path, "SELECT count(*) AS n FROM _sqlite_migrations") == [{"n": 2}]
+    assert look(path, "SELECT version FROM schema_version") == [{"version": 3}]
+    assert look(path, "SELECT count(*) AS n FROM _sqlite_migrations") == [{"n": 3}]
     assert_whole(path)
 
 
@@ -136,7 +136,7 @@ def test_a_reader_is_not_held_up_by_a_writer(path: Path) -> None:
 
 def test_a_run_can_finish_while_somebody_reads_it(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The log cannot be folded in then; the run is finished all the same."""
-    monkeypatch.setattr("pytest_llmeval.store.sqlite._BUSY_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("pytest_llmeval.store.sqlite.BUSY_TIMEOUT_S", 0.2)
     with closing(SqliteStore(path)) as writing, closing(SqliteStore(path)) as reading:
         writing.start_run(run("r"))
         for number in range(10):

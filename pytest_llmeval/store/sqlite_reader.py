@@ -1,0 +1,112 @@
+"""The reading half of the store in an SQLite file."""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pytest_llmeval.core.gate import Verdict
+from pytest_llmeval.core.gate_case import JudgedCase
+from pytest_llmeval.core.types import Call
+from pytest_llmeval.store import rows
+from pytest_llmeval.store.check import readable_errors
+from pytest_llmeval.store.judged import CASES_SQL, OF_CASES, OF_SCORES, SCORES_SQL, judged_cases
+from pytest_llmeval.store.lookup import pick_run
+from pytest_llmeval.store.records import NamedBaseline, Run, Spending, StoredCase
+
+__all__ = ["BUSY_TIMEOUT_S", "SqliteReader"]
+
+BUSY_TIMEOUT_S = 30.0
+
+
+class SqliteReader:
+    """Runs in a database file that is up to date."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        """Read ``path`` over ``connection``, which is closed with this object."""
+        self.path = path
+        self._connection = connection
+
+    @classmethod
+    def open(cls, path: Path) -> "SqliteReader":
+        """Return a reader that writes nothing; raise StoreError where the file cannot be read."""
+        with readable_errors(path):
+            uri = f"{path.absolute().as_uri()}?mode=ro"
+            return cls(path, sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, check_same_thread=False))
+
+    def runs(self) -> list[Run]:
+        """Return all runs, the newest first."""
+        return [rows.to_run(row) for row in self._query("SELECT * FROM runs ORDER BY started_at DESC, rowid DESC")]
+
+    def find_run(self, ref: str) -> Run:
+        """Return the run that ``ref`` means; raise StoreError where none or several do."""
+        return pick_run(self.runs(), ref, where=str(self.path))
+
+    def cases(self, run_id: str) -> Iterator[StoredCase]:
+        """Yield each case with its scores, in the order of recording."""
+        span = self._span(run_id)
+        scores = self._query(f"SELECT scores.* {OF_SCORES}", *span)
+        pending = next(scores, None)
+        for row in self._query(f"SELECT * {OF_CASES}", *span):
+            own = []
+            while pending is not None and pending["case_id"] == row["id"]:
+                own.append(rows.to_score(pending))
+                pending = next(scores, None)
+            yield rows.to_case(row, tuple(own))
+
+    def judged(self, run_id: str) -> Iterator[JudgedCase]:
+        """Yield what the gate needs of each case, in the order of recording; no text of it is read."""
+        span = self._span(run_id)
+        yield from judged_cases(self._plain(CASES_SQL, *span), self._plain(SCORES_SQL, *span))
+
+    def calls(self, case_id: str) -> list[Call]:
+        """Return the calls of a case, in their order; those of attempts that came to nothing too."""
+        return [
+            rows.to_call(row) for row in self._query("SELECT * FROM calls WHERE case_id = ? ORDER BY rowid", case_id)
+        ]
+
+    def verdicts(self, run_id: str) -> list[Verdict]:
+        """Return the verdicts of a run, in the order of judging."""
+        return [
+            rows.to_verdict(row)
+            for row in self._query("SELECT * FROM verdicts WHERE run_id = ? ORDER BY rowid", run_id)
+        ]
+
+    def spending(self, run_id: str) -> list[Spending]:
+        """Return what the calls of a run came to, by role and model, those of unfinished cases too."""
+        return [
+            Spending(**dict(row))
+            for row in self._query(
+                "SELECT role, model, count(*) AS calls,"
+                " coalesce(sum(input_tokens * (NOT cached)), 0) AS input_tokens,"
+                " coalesce(sum(output_tokens * (NOT cached)), 0) AS output_tokens,"
+                " CASE WHEN count(cost_usd) = count(*) THEN sum(cost_usd) END AS cost_usd"
+                " FROM calls WHERE run_id = ? AND status = 'ok' GROUP BY role, model ORDER BY role DESC, model",
+                run_id,
+            )
+        ]
+
+    def baselines(self) -> list[NamedBaseline]:
+        """Return the named baselines, sorted by name."""
+        return [NamedBaseline(**dict(row)) for row in self._query("SELECT * FROM baselines ORDER BY name")]
+
+    def close(self) -> None:
+        """Close the file; calling it again does nothing."""
+        self._connection.close()
+
+    def _span(self, run_id: str) -> tuple[object, ...]:
+        """Return the parameters of what reads the cases of a run."""
+        (ends,) = self._plain("SELECT min(rowid), max(rowid) FROM cases WHERE run_id = ?", run_id)
+        return (run_id, *ends)
+
+    def _query(self, sql: str, *parameters: object) -> Iterator[Any]:
+        """Yield rows whose columns are found by name."""
+        with readable_errors(self.path):
+            cursor = self._connection.cursor()
+            cursor.row_factory = sqlite3.Row
+            yield from cursor.execute(sql, parameters)
+
+    def _plain(self, sql: str, *parameters: object) -> Iterator[tuple[Any, ...]]:
+        """Yield rows as tuples: many are read faster."""
+        with readable_errors(self.path):
+            yield from self._connection.execute(sql, parameters)
