@@ -175,7 +175,7 @@ def t_interval(
     if centre is None or error is None or error <= ROUNDING * max(map(abs, values)):
         return None
     half = student_quantile((1 + confidence) / 2, df) * error
-    return Interval(low=centre - half, high=centre + half) if math.isfinite(half) else None
+    return Interval(low=centre - half, high=centre + half)
 
 
 def quantile(values: Sequence[float], percent: int) -> float | None:
@@ -205,7 +205,7 @@ def quantile_interval(values: Sequence[float], percent: int, *, confidence: floa
         confidence: In (0, 1).
 
     Returns:
-        None where too few values lie on one side (the 95th percentile takes 73), and where both ends are equal.
+        None where too few values lie on one side (the 95th percentile takes 72), and where both ends are equal.
     """
     n, share, tail = len(values), percent / 100, (1 - confidence) / 2
     below = _most_hits(n, 1 - share, tail)
