@@ -1,0 +1,128 @@
+"""What two runs are compared by: rules on every score, and how time, tokens and cost changed."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from pytest_llmeval.core.gate_case import JudgedCase
+from pytest_llmeval.core.gate_pairs import PairedColumn, pair_up
+from pytest_llmeval.core.intervals import Interval, quantile
+from pytest_llmeval.core.means import mean, total
+from pytest_llmeval.core.metrics import score_names
+from pytest_llmeval.core.resampling import Budget, paired_quantile_change, total_change
+from pytest_llmeval.core.rules import REGRESSION_KINDS, Rule, SuiteRules, Thresholds
+
+__all__ = ["Measure", "MeasureChange", "comparison_rules", "measure_changes"]
+
+Measure = Literal["latency_s p50", "latency_s p95", "input_tokens", "output_tokens", "cost_usd", "error_rate"]
+_DRAWS = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasureChange:
+    """How one number of the calls changed between two runs of one suite and model."""
+
+    suite: str
+    model: str
+    """Of the current run."""
+    measure: Measure
+    """Seconds, tokens of a row, dollars of all rows, or the share of cases that ended in an error."""
+    n: int
+    """Rows with a value in both runs; for ``error_rate`` cases of the current one."""
+    before: float
+    after: float
+    low: float | None = None
+    """Ends of the 90 % interval of the change; None where it cannot be estimated."""
+    high: float | None = None
+
+
+def comparison_rules(thresholds: Thresholds, cases: Sequence[JudgedCase]) -> Thresholds:
+    """Return the rules that two runs are compared by.
+
+    A suite with rules on a change keeps those. Any other takes ``max_drop: 0`` on ``pass_rate`` and on each of its
+    scores, over the whole suite and in each slice.
+    """
+    by_suite: dict[str, list[JudgedCase]] = {}
+    for case in cases:
+        by_suite.setdefault(case.suite, []).append(case)
+    suites = {name: _suite_rules(thresholds, name, by_suite[name]) for name in sorted(by_suite)}
+    return replace(thresholds, suites=suites)
+
+
+def measure_changes(
+    suite: str, model: str, current: Sequence[JudgedCase], before: Sequence[JudgedCase], budget: Budget
+) -> Iterator[MeasureChange]:
+    """Yield how latency, tokens, cost and errors of one suite and model changed.
+
+    Args:
+        suite: the suite.
+        model: of the current run.
+        current: its cases.
+        before: the baseline's.
+        budget: what may be resampled.
+    """
+    for metric in ("latency_s", "input_tokens", "output_tokens", "cost_usd"):
+        column = pair_up(metric, current, before)
+        values = _values(column)
+        if values:
+            clusters = _clusters(column)
+            for measure, was, now, interval in _changes(metric, values, clusters, budget):
+                low, high = (interval.low, interval.high) if interval else (None, None)
+                yield MeasureChange(
+                    suite=suite, model=model, measure=measure, n=len(values), before=was, after=now, low=low, high=high
+                )
+    yield MeasureChange(
+        suite=suite,
+        model=model,
+        measure="error_rate",
+        n=len(current),
+        before=_error_rate(before),
+        after=_error_rate(current),
+    )
+
+
+def _suite_rules(thresholds: Thresholds, name: str, cases: Sequence[JudgedCase]) -> SuiteRules:
+    known = thresholds.suites.get(name, SuiteRules(name=name, settings=thresholds.defaults))
+    rules = tuple(rule for rule in known.rules if rule.kind in REGRESSION_KINDS)
+    if rules:
+        return replace(known, rules=rules)
+    metrics = ["pass_rate", *score_names(cases)]
+    parts = [None, *sorted({part for case in cases for part in case.slices})]
+    implied = tuple(
+        Rule(suite=name, metric=metric, kind="max_drop", bound=0.0, slice=part) for part in parts for metric in metrics
+    )
+    return replace(known, rules=implied)
+
+
+def _changes(
+    metric: str, values: Sequence[tuple[float, float]], clusters: Sequence[str] | None, budget: Budget
+) -> Iterator[tuple[Measure, float, float, Interval | None]]:
+    before, after = [was for was, _ in values], [now for _, now in values]
+    if metric == "latency_s":
+        measures: Mapping[Measure, int] = {"latency_s p50": 50, "latency_s p95": 95}
+        for measure, percent in measures.items():
+            interval = paired_quantile_change(values, percent, draws=_DRAWS, clusters=clusters, budget=budget)
+            yield measure, quantile(before, percent) or 0.0, quantile(after, percent) or 0.0, interval
+    elif metric == "cost_usd":
+        yield "cost_usd", total(before), total(after), total_change(values, clusters=clusters)
+    else:
+        interval = total_change(values, clusters=clusters)
+        shared = interval and Interval(low=interval.low / len(values), high=interval.high / len(values))
+        tokens: Measure = "input_tokens" if metric == "input_tokens" else "output_tokens"
+        yield tokens, mean(before) or 0.0, mean(after) or 0.0, shared
+
+
+def _values(column: PairedColumn) -> list[tuple[float, float]]:
+    return [(pair.before, pair.after) for pair in column.pairs if pair.before is not None and pair.after is not None]
+
+
+def _clusters(column: PairedColumn) -> list[str] | None:
+    whole = [pair for pair in column.pairs if pair.is_whole]
+    if all(pair.cluster is None for pair in whole):
+        return None
+    return [f"={pair.cluster}" if pair.cluster is not None else f"#{number}" for number, pair in enumerate(whole)]
+
+
+def _error_rate(cases: Iterable[JudgedCase]) -> float:
+    finished = [case.outcome == "error" for case in cases if case.outcome != "skipped"]
+    return sum(finished) / len(finished) if finished else 0.0

@@ -1,0 +1,267 @@
+"""Two runs compared: the verdict, every change with its size and its chance, and the rows that flipped."""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal, NamedTuple
+
+from pytest_llmeval.core.comparing import MeasureChange, comparison_rules, measure_changes
+from pytest_llmeval.core.gate import GateResult, SessionVerdict, Verdict, judge
+from pytest_llmeval.core.gate_baseline import Baseline
+from pytest_llmeval.core.gate_case import JudgedCase
+from pytest_llmeval.core.gate_opponents import Opponents
+from pytest_llmeval.core.gate_pairs import Pair, pair_up
+from pytest_llmeval.core.resampling import Budget
+from pytest_llmeval.core.rules import Thresholds
+from pytest_llmeval.core.status import exit_status, on_inconclusive
+
+__all__ = ["Comparison", "Flip", "RowKey", "RowText", "ScoreChange", "Side", "compare"]
+
+Direction = Literal["worse", "better"]
+
+
+class RowKey(NamedTuple):
+    """A row of a run: what all its epochs share."""
+
+    suite: str
+    model: str
+    sample_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowText:
+    """What was asked and said in the first epoch of a row."""
+
+    prompt: str | None = None
+    """The messages of the first request as text; None where they are not known."""
+    expected: str | None = None
+    """The row's target as JSON; None where it has none, or it is not known."""
+    answer: str | None = None
+    outcome: str = ""
+    """``passed``, ``missed``, ``error`` or ``skipped``."""
+    said: str | None = None
+    """The error, or what the failed scores say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """One of the two runs."""
+
+    name: str
+    """As it was asked for."""
+    run_id: str
+    model: str | None
+    """The only model of it that takes part; None for all."""
+    cases: Sequence[JudgedCase]
+    texts: Callable[[Collection[RowKey]], Mapping[RowKey, RowText]]
+    """Gives the texts of rows."""
+    deselected: Mapping[str, int] = field(default_factory=dict)
+    """Rows of each suite that ``-m`` left out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreChange:
+    """What one score of a row was and is."""
+
+    name: str
+    before: float | None
+    after: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flip:
+    """One row that got worse or better."""
+
+    suite: str
+    model: str
+    sample_id: str
+    slices: tuple[str, ...]
+    direction: Direction
+    scores: tuple[ScoreChange, ...]
+    """The share of its cases that passed, and every score that changed."""
+    before: RowText
+    after: RowText
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """What there is to see of two runs."""
+
+    base: str
+    """Name and id of the run that is compared with."""
+    base_id: str
+    current: str
+    current_id: str
+    verdict: SessionVerdict
+    exit_code: int
+    """With ``--fail-on-regression``: 0, 1 or 10."""
+    changes: tuple[Verdict, ...]
+    """Each rule, by suite, the whole suite before its slices."""
+    measures: tuple[MeasureChange, ...]
+    flips: tuple[Flip, ...]
+    """The worse ones first, each kind by how much it changed."""
+    worse: int
+    """How many rows passed less often than before, of which ``flips`` shows some."""
+    better: int
+    set_up: tuple[str, ...]
+    """What differs in the set-up, in words."""
+    unpaired: tuple[str, ...]
+    """Rows and suites that only one of the runs has, in words."""
+
+
+def compare(
+    base: Side, current: Side, thresholds: Thresholds, *, set_up: Sequence[str], most_flips: int = 20
+) -> Comparison:
+    """Return what changed from ``base`` to ``current``.
+
+    Args:
+        base: what is compared with.
+        current: the run under test.
+        thresholds: whose rules on a change decide; suites without any are held to ``max_drop: 0``.
+        set_up: what differs in the set-up, in words.
+        most_flips: rows shown in full, worse and better ones together.
+    """
+    cases = [case for case in current.cases if current.model in (None, case.model)]
+    rules = comparison_rules(thresholds, cases)
+    baseline = Baseline(name=base.name, cases=base.cases, model=base.model, deselected=current.deselected)
+    result = judge(rules, cases, baseline=baseline)
+    paired = list(_paired(base, current, cases, rules))
+    ranked = [each for suite, model, own, before in paired for each in _ranked(suite, model, own, before, result)]
+    chosen = _chosen(ranked, most_flips)
+    changed = [each for each in ranked if each.by_outcome]
+    return Comparison(
+        base=base.name,
+        base_id=base.run_id,
+        current=current.name,
+        current_id=current.run_id,
+        verdict=result.verdict,
+        exit_code=_exit_code(result, rules),
+        changes=result.verdicts,
+        measures=_measures(paired),
+        flips=tuple(_with_texts(chosen, base, current)),
+        worse=sum(each.flip.direction == "worse" for each in changed),
+        better=sum(each.flip.direction == "better" for each in changed),
+        set_up=tuple(set_up),
+        unpaired=tuple(_unpaired(base, cases, paired)),
+    )
+
+
+class _Ranked(NamedTuple):
+    """A row that changed, on its way to be shown."""
+
+    size: float
+    """By how much, at most 1 for an outcome."""
+    by_outcome: bool
+    """Whether it passed more or less often than before; otherwise only a score that a rule is about changed."""
+    before: RowKey
+    """The row in the baseline, whose model may have another name."""
+    flip: Flip
+
+
+_Paired = tuple[str, str, Sequence[JudgedCase], Sequence[JudgedCase]]
+"""Suite, model, its cases, and those of the baseline."""
+
+
+def _paired(base: Side, current: Side, cases: Sequence[JudgedCase], rules: Thresholds) -> Iterator[_Paired]:
+    baseline = Baseline(name=base.name, cases=base.cases, model=base.model)
+    opponents = Opponents(baseline, rules.suites, why_none="")
+    groups: dict[str, dict[str, list[JudgedCase]]] = {}
+    for case in cases:
+        groups.setdefault(case.suite, {}).setdefault(case.model, []).append(case)
+    for suite, models in sorted(groups.items()):
+        for model, own in sorted(models.items()):
+            before = opponents.find(suite, model, is_only=len(models) == 1).cases
+            if before:
+                yield suite, model, own, before
+
+
+def _measures(paired: Iterable[_Paired]) -> tuple[MeasureChange, ...]:
+    budget = Budget()
+    return tuple(
+        change for suite, model, own, before in paired for change in measure_changes(suite, model, own, before, budget)
+    )
+
+
+def _ranked(
+    suite: str, model: str, own: Sequence[JudgedCase], before: Sequence[JudgedCase], result: GateResult
+) -> Iterator[_Ranked]:
+    """Yield the rows that changed: in their outcome, else in a score whose rule fails or is inconclusive."""
+    suspect = {
+        each.metric
+        for each in result.verdicts
+        if (each.suite, each.model) == (suite, model) and each.verdict in ("fail", "inconclusive")
+    }
+    names = dict.fromkeys(["pass_rate", *sorted({name for case in own for name in case.scores})])
+    columns = {name: {pair.sample_id: pair for pair in pair_up(name, own, before).pairs} for name in names}
+    for sample_id, pair in columns["pass_rate"].items():
+        by_outcome = _change(pair)
+        others = [_change(columns[name][sample_id]) for name in sorted(suspect & columns.keys())]
+        change = by_outcome or min(others, key=lambda each: each or 0.0, default=None)
+        if not change:
+            continue
+        flip = Flip(
+            suite=suite,
+            model=model,
+            sample_id=sample_id,
+            slices=pair.slices,
+            direction="worse" if change < 0 else "better",
+            scores=tuple(_score_changes({name: column[sample_id] for name, column in columns.items()})),
+            before=RowText(),
+            after=RowText(),
+        )
+        was = RowKey(suite, before[0].model, sample_id)
+        yield _Ranked(size=abs(change), by_outcome=bool(by_outcome), before=was, flip=flip)
+
+
+def _change(pair: Pair) -> float | None:
+    return None if pair.before is None or pair.after is None else pair.after - pair.before
+
+
+def _score_changes(pairs: Mapping[str, Pair]) -> Iterator[ScoreChange]:
+    for name, pair in pairs.items():
+        if name == "pass_rate" or pair.before != pair.after:
+            yield ScoreChange(name=name, before=pair.before, after=pair.after)
+
+
+def _chosen(ranked: Sequence[_Ranked], most: int) -> list[_Ranked]:
+    """Return the rows to show: those that flipped before others, the worse before the better, large changes first.
+
+    Better ones take at most half of the places that worse ones could fill.
+    """
+    by_rank = sorted(ranked, key=lambda each: (not each.by_outcome, -each.size, each.flip.sample_id))
+    worse = [each for each in by_rank if each.flip.direction == "worse"]
+    better = [each for each in by_rank if each.flip.direction == "better"]
+    kept = worse[: most - min(len(better), most // 2)]
+    return [*kept, *better[: most - len(kept)]]
+
+
+def _with_texts(chosen: Sequence[_Ranked], base: Side, current: Side) -> Iterator[Flip]:
+    keys = [RowKey(each.flip.suite, each.flip.model, each.flip.sample_id) for each in chosen]
+    before, after = base.texts([each.before for each in chosen]), current.texts(keys)
+    for each, key in zip(chosen, keys, strict=True):
+        yield replace(each.flip, before=before.get(each.before, RowText()), after=after.get(key, RowText()))
+
+
+def _exit_code(result: GateResult, rules: Thresholds) -> int:
+    return exit_status(
+        0,
+        verdict=result.verdict,
+        on_inconclusive=on_inconclusive(result, rules),
+        stopped=False,
+        only_decided_failures=True,
+        money_errors=False,
+    )
+
+
+def _unpaired(base: Side, cases: Sequence[JudgedCase], paired: Sequence[_Paired]) -> Iterator[str]:
+    """Yield in words what only one of the runs has."""
+    for suite, model, own, before in paired:
+        column = pair_up("pass_rate", own, before)
+        told = {"new or changed": column.new, "changed": len(column.unpaired), "gone": len(column.absent)}
+        told["new"] = told.pop("new or changed") - told["changed"]
+        counted = ", ".join(f"{count} {what}" for what, count in sorted(told.items()) if count)
+        if counted:
+            yield f"{suite} on {model}: {len(column.pairs)} rows pair; {counted}"
+    ours = {(case.suite, case.model) for case in cases} - {(suite, model) for suite, model, _, _ in paired}
+    yield from (f"{suite} on {model}: only in the current run" for suite, model in sorted(ours))
+    theirs = {case.suite for case in base.cases} - {case.suite for case in cases}
+    yield from (f"{suite}: only in the base" for suite in sorted(theirs))

@@ -1,0 +1,119 @@
+"""A comparison as plain text for a terminal."""
+
+import textwrap
+from collections.abc import Iterator, Sequence
+
+from pytest_llmeval.core.comparing import MeasureChange
+from pytest_llmeval.core.gate import Verdict
+from pytest_llmeval.core.text import one_line, printable, shorten
+from pytest_llmeval.reports.comparison import Comparison, Flip
+from pytest_llmeval.reports.comparison_words import (
+    by_suite,
+    headline,
+    measure_cells,
+    metric_name,
+    row_name,
+    row_texts,
+    score_words,
+    verdict_cells,
+)
+from pytest_llmeval.reports.table import Column, table_lines
+
+__all__ = ["comparison_lines"]
+
+_CHANGES: tuple[Column, ...] = (
+    ("metric", "left"),
+    ("n", "right"),
+    ("base", "right"),
+    ("now", "right"),
+    ("change (90%)", "right"),
+    ("p", "right"),
+    ("sees", "right"),
+    ("verdict", "fixed"),
+)
+_MEASURES: tuple[Column, ...] = (
+    ("measure", "left"),
+    ("n", "right"),
+    ("base", "right"),
+    ("now", "right"),
+    ("change (90%)", "right"),
+)
+_NARROW = 100
+"""Below this many characters of a line the interval of a change is left out of the table; the reasons have it."""
+
+
+def comparison_lines(comparison: Comparison, *, width: int, verbosity: int = 0) -> list[str]:
+    """Return the lines that show a comparison, the verdict first.
+
+    Args:
+        comparison: what to show.
+        width: the most characters of a line.
+        verbosity: 0 shows answers on one line each, 1 in full.
+    """
+    lines = _wrapped(headline(comparison), width)
+    lines += _wrapped(f"base: {_run(comparison.base, comparison.base_id)}", width)
+    lines += _wrapped(f"now: {_run(comparison.current, comparison.current_id)}", width)
+    if comparison.set_up:
+        lines += _wrapped(f"differs in: {'; '.join(map(one_line, comparison.set_up))}", width)
+    for (suite, model), changes in by_suite(comparison.changes).items():
+        measures = [each for each in comparison.measures if (each.suite, each.model) == (suite, model)]
+        lines += ["", *_suite_lines(f"{one_line(suite)} on {one_line(model)}", changes, measures, width)]
+    lines += ["", *_flip_lines(comparison, width, verbosity)]
+    for note in comparison.unpaired:
+        lines += _wrapped(f"note: {one_line(note)}", width)
+    left_out = [each for each in comparison.changes if each.verdict == "not_judged"]
+    for reason in dict.fromkeys(each.reason or "" for each in left_out):
+        rules = ", ".join(f"{one_line(each.suite)} {metric_name(each)}" for each in left_out if each.reason == reason)
+        lines += _wrapped(f"not judged ({reason}): {rules}", width)
+    return lines
+
+
+def _suite_lines(
+    title: str, changes: Sequence[Verdict], measures: Sequence[MeasureChange], width: int
+) -> Iterator[str]:
+    yield shorten(title, width)
+    rows = [[metric_name(each), *verdict_cells(each)] for each in changes]
+    yield from table_lines(_CHANGES, _narrowed(rows, width), width=width, indent="  ")
+    for each in changes:
+        if each.verdict != "pass" and each.reason:
+            yield from _wrapped(f"{each.verdict}: {metric_name(each)} {each.rule}: {each.reason}", width, "  ")
+    yield ""
+    rows = [[each.measure, *measure_cells(each)] for each in measures]
+    yield from table_lines(_MEASURES, rows, width=width, indent="  ")
+
+
+def _narrowed(rows: Sequence[Sequence[str]], width: int) -> list[list[str]]:
+    """Return ``rows`` without the intervals of the changes where the line has no room for them."""
+    if width >= _NARROW:
+        return [list(row) for row in rows]
+    return [[*row[:4], row[4].partition(" ")[0], *row[5:]] for row in rows]
+
+
+def _flip_lines(comparison: Comparison, width: int, verbosity: int) -> Iterator[str]:
+    yield f"rows that flipped: {comparison.worse} for the worse, {comparison.better} for the better"
+    for flip in comparison.flips:
+        yield shorten(f"  {flip.direction}: {row_name(flip)}: {score_words(flip)}", width)
+        yield from _texts(flip, width, verbosity)
+    shown = len(comparison.flips)
+    if comparison.worse + comparison.better > shown:
+        yield f"  ... and {comparison.worse + comparison.better - shown} more; --json has them"
+
+
+def _texts(flip: Flip, width: int, verbosity: int) -> Iterator[str]:
+    for title, text in row_texts(flip).items():
+        if verbosity < 1:
+            yield shorten(f"    {title:<9} {one_line(text, 4000)}", width)
+            continue
+        yield f"    {title}"
+        yield from (f"      {line}" for line in printable(text).splitlines())
+
+
+def _run(name: str, run_id: str) -> str:
+    return f"run {run_id}" if name == run_id else f"{one_line(name, 80)} (run {run_id})"
+
+
+def _wrapped(text: str, width: int, indent: str = "") -> list[str]:
+    lines = textwrap.wrap(
+        printable(text), width - 1, initial_indent=indent, subsequent_indent=f"{indent}  ", break_on_hyphens=False
+    )
+    return [printable(line) for line in lines]

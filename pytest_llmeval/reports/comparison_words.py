@@ -1,0 +1,152 @@
+"""What a comparison says, in words and numbers that the terminal and Markdown share."""
+
+from collections.abc import Sequence
+
+from pytest_llmeval.core.comparing import MeasureChange
+from pytest_llmeval.core.gate import Verdict
+from pytest_llmeval.core.text import one_line
+from pytest_llmeval.reports.comparison import Comparison, Flip, RowText
+
+__all__ = [
+    "by_suite",
+    "change_cell",
+    "headline",
+    "measure_cells",
+    "metric_name",
+    "number",
+    "row_name",
+    "row_texts",
+    "score_words",
+    "verdict_cells",
+]
+
+
+def headline(comparison: Comparison) -> str:
+    """Return the verdict and what it rests on, in one line of plain text; names in it are not made harmless yet."""
+    word = comparison.verdict.upper() if comparison.verdict != "none" else "NOT JUDGED"
+    judged = [each for each in comparison.changes if each.verdict != "not_judged"]
+    kinds = {
+        "fail": [each for each in judged if each.verdict == "fail"],
+        "unmeasurable": [each for each in judged if each.verdict == "unmeasurable" or each.is_open],
+        "inconclusive": [each for each in judged if each.verdict == "inconclusive"],
+    }
+    found = kinds.get(comparison.verdict, [])
+    if found:
+        first, more = found[0], f", and {len(found) - 1} more" if len(found) > 1 else ""
+        return f"{word}: {_sentence(first)}{more}"
+    if comparison.verdict == "pass":
+        return f"{word}: no change for the worse that chance does not explain, in {_plural(len(judged), 'comparison')}"
+    return f"{word}: no suite is in both runs"
+
+
+def _sentence(verdict: Verdict) -> str:
+    name = f"{verdict.suite} {metric_name(verdict)}"
+    if verdict.verdict == "unmeasurable" or verdict.is_open:
+        return f"{name}: {verdict.reason}"
+    if verdict.verdict == "inconclusive":
+        return f"{name} looks worse ({_numbers(verdict)}), and one cannot tell"
+    return f"{name} got worse ({_numbers(verdict)})"
+
+
+def _numbers(verdict: Verdict) -> str:
+    chance = f", p {verdict.p_value:.2g}" if verdict.p_value is not None else ""
+    return f"{number(verdict.baseline_value)} to {number(verdict.value)}{chance}"
+
+
+def metric_name(verdict: Verdict) -> str:
+    """Return the metric, its slice and, where it is not the usual rule, the rule."""
+    part = f" [{one_line(verdict.slice, 40)}]" if verdict.slice is not None else ""
+    return f"{one_line(verdict.metric, 60)}{part}"
+
+
+def verdict_cells(verdict: Verdict) -> list[str]:
+    """Return rows paired, base, current, change, p after Holm, what is seen, and the verdict."""
+    return [
+        str(verdict.n),
+        number(verdict.baseline_value),
+        number(verdict.value),
+        change_cell(verdict.delta, verdict.low, verdict.high),
+        "" if verdict.p_value is None else f"{verdict.p_value:.2g}",
+        "" if verdict.mde is None else f"{verdict.mde:.2g}",
+        verdict.verdict.replace("_", " "),
+    ]
+
+
+def measure_cells(change: MeasureChange) -> list[str]:
+    """Return rows, base, current and change of one number of the calls."""
+    delta = change.after - change.before
+    return [
+        str(change.n),
+        number(change.before),
+        number(change.after),
+        change_cell(delta, change.low, change.high),
+    ]
+
+
+def change_cell(delta: float | None, low: float | None, high: float | None) -> str:
+    """Return a change with its 90 % interval."""
+    if delta is None:
+        return ""
+    interval = f" ({_signed(low)}..{_signed(high)})" if low is not None and high is not None else ""
+    return f"{_signed(delta)}{interval}"
+
+
+def number(value: float | None) -> str:
+    """Return a value in about three digits; nothing for None."""
+    if value is None:
+        return ""
+    if 0 < abs(value) < 0.0005:
+        return f"{value:.1e}"
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:.5g}"
+
+
+def row_name(flip: Flip) -> str:
+    """Return which row flipped, with its slices."""
+    slices = f" [{', '.join(one_line(part, 30) for part in flip.slices)}]" if flip.slices else ""
+    return f"{one_line(flip.suite, 60)} {one_line(flip.sample_id, 60)}{slices}"
+
+
+def score_words(flip: Flip) -> str:
+    """Return how the scores of a row changed; its outcome where it has no other."""
+    scores = [score for score in flip.scores if score.name != "pass_rate"] or list(flip.scores)
+    return ", ".join(f"{one_line(score.name, 60)} {_plain(score.before)} to {_plain(score.after)}" for score in scores)
+
+
+def row_texts(flip: Flip) -> dict[str, str]:
+    """Return what was asked of a row and what both runs said, as far as it is known; untrusted text as it is."""
+    told = {
+        "asked": flip.after.prompt or flip.before.prompt,
+        "expected": flip.after.expected or flip.before.expected,
+        "before": _said(flip.before),
+        "now": _said(flip.after),
+    }
+    return {title: text for title, text in told.items() if text is not None}
+
+
+def _said(text: RowText) -> str | None:
+    if text.answer is not None or not text.outcome:
+        return text.answer
+    return f"({text.outcome}) {text.said or ''}".rstrip()
+
+
+def _plain(value: float | None) -> str:
+    return "none" if value is None else f"{value:.3g}"
+
+
+def _signed(value: float) -> str:
+    if 0 < abs(value) < 0.0005:
+        return f"{value:+.1e}"
+    return f"{value:+.3f}" if abs(value) < 10 else f"{value:+.4g}"
+
+
+def _plural(count: int, word: str) -> str:
+    return f"{count} {word}{'' if count == 1 else 's'}"
+
+
+def by_suite(changes: Sequence[Verdict]) -> dict[tuple[str, str], list[Verdict]]:
+    """Return the rules that were judged, by suite and model."""
+    found: dict[tuple[str, str], list[Verdict]] = {}
+    for change in changes:
+        if change.verdict != "not_judged":
+            found.setdefault((change.suite, change.model or ""), []).append(change)
+    return found
