@@ -17,13 +17,15 @@ from pytest_llmeval.core.intervals import mean, standard_error, total
 from pytest_llmeval.core.paired import clustered_t, mcnemar, paired_t, sign_flip
 from pytest_llmeval.core.rules import MEASURED_METRICS, Rule
 
-__all__ = ["Evidence", "Weight", "falls_when_worse", "weigh_bar", "weigh_pairs"]
+__all__ = ["LEAST_CLUSTERS", "Evidence", "Weight", "falls_when_worse", "weigh_bar", "weigh_pairs"]
 
 _FEW_ROWS = 30
 """Fewer rows than this take the sign-flip test in place of t."""
 _FEW_CLUSTERS = 10
-_LEAST_CLUSTERS = 5
+LEAST_CLUSTERS = 5
+"""With fewer groups of dependent rows nothing can fail."""
 _LEAST_DRAWS = 1_000
+_LARGEST = 1e300
 _CONFIDENCE = 0.90
 """Of the interval of a difference; its lower end is a one-sided bound of 95 %."""
 
@@ -98,7 +100,7 @@ def weigh_pairs(rule: Rule, column: PairedColumn, *, draws: int, unfinished: int
     changes = [_change(pair, pair.after) for pair in whole]
     found = _weight([sign * change for change in changes], whole, draws)
     low, high = _interval(changes, _clusters(whole))
-    ranked = sorted(zip(changes, (pair.sample_id for pair in whole), strict=True), key=lambda each: sign * each[0])
+    ranked = sorted((sign * change, pair.sample_id) for change, pair in zip(changes, whole, strict=True))
     after = mean([pair.after for pair in whole if pair.after is not None])
     before = mean([pair.before for pair in whole if pair.before is not None])
     assert after is not None and before is not None
@@ -107,13 +109,13 @@ def weigh_pairs(rule: Rule, column: PairedColumn, *, draws: int, unfinished: int
         clusters=_count(whole),
         value=after,
         before=before,
-        delta=after - before,
+        delta=_bounded(after - before),
         low=low,
         high=high,
         found=found,
         ends=_paired_ends(rule, column, draws=draws, unfinished=unfinished, with_lost=with_lost),
-        worse=tuple(sample_id for change, sample_id in ranked if sign * change < 0),
-        better=tuple(sample_id for change, sample_id in reversed(ranked) if sign * change > 0),
+        worse=tuple(sample_id for change, sample_id in ranked if change < 0),
+        better=tuple(sample_id for change, sample_id in sorted(ranked, key=_best_first) if change > 0),
         is_binary=_is_binary(whole),
     )
 
@@ -168,7 +170,7 @@ def _bar_weight(rule: Rule, values: Sequence[float], clusters: Sequence[str] | N
         chance = 1 - rule.bound if rule.kind == "min" else rule.bound
         p_value = binomial_at_least(missed, len(values), chance)
         return Weight(shortfall=shortfall, p_value=p_value, test="binomial", error=error, df=df)
-    too_few = clusters is not None and len(set(clusters)) < _LEAST_CLUSTERS
+    too_few = clusters is not None and len(set(clusters)) < LEAST_CLUSTERS
     if error is None or df is None or too_few:
         return Weight(shortfall=shortfall, p_value=None, test=None, error=error, df=df)
     test: _Test = "t" if clusters is None else "clustered t"
@@ -215,8 +217,18 @@ _GHOST = Pair("?", (), None, 0.0, 0.0, 1, 0, 0, True)
 
 
 def _change(pair: Pair, after: float | None) -> float:
+    """Return the change to ``after``; infinite where that is, as the end of a range may be."""
     assert pair.before is not None and after is not None
-    return after - pair.before
+    return _bounded(after - pair.before) if math.isfinite(after) else after
+
+
+def _bounded(change: float) -> float:
+    """Return the change of two numbers, however large, so that sums of changes are finite."""
+    return min(max(change, -_LARGEST), _LARGEST)
+
+
+def _best_first(ranked: tuple[float, str]) -> tuple[float, str]:
+    return -ranked[0], ranked[1]
 
 
 def _weight(changes: Sequence[float], pairs: Sequence[Pair], draws: int) -> Weight:
@@ -250,7 +262,7 @@ def _clustered_test(changes: Sequence[float], clusters: Sequence[str], draws: in
     sums: dict[str, list[float]] = {}
     for change, cluster in zip(changes, clusters, strict=True):
         sums.setdefault(cluster, []).append(change)
-    if len(sums) < _LEAST_CLUSTERS:
+    if len(sums) < LEAST_CLUSTERS:
         return None, None
     p_value = clustered_t(changes, clusters) if len(sums) >= _FEW_CLUSTERS else None
     if p_value is not None:

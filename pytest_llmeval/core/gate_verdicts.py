@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from pytest_llmeval.core.distributions import student_quantile
 from pytest_llmeval.core.gate_decide import SLACK, Decision, Judgement, name_samples
-from pytest_llmeval.core.gate_evidence import Evidence, Weight
+from pytest_llmeval.core.gate_evidence import LEAST_CLUSTERS, Evidence, Weight
 from pytest_llmeval.core.gate_family import Share
 from pytest_llmeval.core.gate_pairs import PairedColumn
 from pytest_llmeval.core.paired import detectable_effect, least_flips
@@ -39,16 +39,14 @@ def decide_by_p(
         open_ids: the samples without a value that leave it open.
     """
     shown = _shown(rule, evidence, share, adjusted(evidence.found))
-    told = evidence.ends or (evidence.found,)
-    verdicts = {_at(rule, weight, share, adjusted) for weight in told}
+    verdicts = {_at(rule, weight, share, adjusted) for weight in evidence.ends or (evidence.found,)}
     if verdicts == {"fail"}:
         return replace(shown, verdict="fail", reason=_why(rule, evidence, share, shown, "fail", broken))
     if broken:
         return replace(shown, verdict="unmeasurable", reason=broken)
-    if len(verdicts) > 1:
+    (verdict, *others) = verdicts
+    if others or verdict is None:
         return replace(shown, verdict="inconclusive", is_open=True, reason=_why_open(evidence, verdicts, open_ids))
-    (verdict,) = verdicts
-    assert verdict is not None
     return replace(shown, verdict=verdict, reason=_why(rule, evidence, share, shown, verdict, None))
 
 
@@ -58,13 +56,14 @@ def decide_noninferior(
     """Return the decision on ``mode: noninferior``: it passes where the loss is surely less than the margin.
 
     Surely: the one-sided upper bound of the loss at ``1 - alpha`` (t, by clusters where there are any) lies below it.
-    Without any spread the bound is that of no event in n rows, -ln(alpha) / n.
+    Without any spread the bound is that of no event in n rows, -ln(alpha) / n, each cluster counting as one.
     """
     share = Share(alpha=alpha, rules=1)
     shown = _shown(rule, evidence, share, evidence.found.p_value)
-    bounds = [_loss_bound(weight, evidence.n, alpha) for weight in evidence.ends or (evidence.found,)]
-    held = {bound is not None and bound < (rule.bound or 0.0) for bound in bounds}
-    low, high = _show(min(bounds, key=_or_infinite)), _show(max(bounds, key=_or_infinite))
+    best, worst = evidence.ends or (evidence.found, evidence.found)
+    bounds = (_loss_bound(best, evidence, alpha, -math.inf), _loss_bound(worst, evidence, alpha, math.inf))
+    held = {bound < (rule.bound or 0.0) for bound in bounds}
+    low, high = (_show(bound if math.isfinite(bound) else None) for bound in sorted(bounds))
     told = f"the loss may be up to {high if low == high else f'{low} to {high}'}, the margin is {_show(rule.bound)}"
     if held == {False}:
         return replace(shown, verdict="fail", reason=f"{told}; {_changed(evidence)}")
@@ -153,7 +152,8 @@ def _changed(evidence: Evidence) -> str:
 
 def _chance(evidence: Evidence, share: Share, p_value: float | None) -> str:
     if p_value is None:
-        few = f"only {evidence.clusters} groups of dependent rows" if evidence.clusters else "too little spread"
+        are_few = evidence.clusters is not None and evidence.clusters < LEAST_CLUSTERS
+        few = f"only {evidence.clusters} groups of dependent rows" if are_few else "too little spread"
         return f"{few}, so that no test can tell it from chance"
     rules = f" over {share.rules} rules" if share.rules > 1 else ""
     after = f" after Holm{rules}" if rules else ""
@@ -181,16 +181,13 @@ def _named_open(open_ids: Sequence[str]) -> str:
     return f"{name_samples(open_ids)}; ask for them again with --resume"
 
 
-def _loss_bound(weight: Weight | None, n: int, alpha: float) -> float | None:
+def _loss_bound(weight: Weight | None, evidence: Evidence, alpha: float, unknown: float) -> float:
+    """Return what the loss surely lies below; ``unknown`` for an end that is none."""
     if weight is None:
-        return None
+        return unknown
     if weight.error is None or weight.df is None:
-        return weight.shortfall - math.log(alpha) / n
+        return weight.shortfall - math.log(alpha) / (evidence.clusters or evidence.n)
     return weight.shortfall + student_quantile(1 - alpha, weight.df) * weight.error
-
-
-def _or_infinite(value: float | None) -> float:
-    return math.inf if value is None else value
 
 
 def _show(value: float | None) -> str:
