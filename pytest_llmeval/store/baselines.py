@@ -1,0 +1,279 @@
+"""Which run a run is compared with: a named baseline, a run of the database or an exported file."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from pytest_llmeval.core.errors import StoreError
+from pytest_llmeval.core.gate_case import JudgedCase
+from pytest_llmeval.core.text import one_line
+from pytest_llmeval.core.types import Call
+from pytest_llmeval.store.baseline_file import BaselineFile
+from pytest_llmeval.store.lookup import pick_run
+from pytest_llmeval.store.records import Run, StoredCase
+from pytest_llmeval.store.sqlite_reader import SqliteReader
+
+__all__ = ["FoundBaseline", "UnknownBaselineError", "find_baseline", "refusal", "set_up_differences"]
+
+
+class UnknownBaselineError(StoreError):
+    """Nothing of this name is there: no baseline, no run and no file."""
+
+
+class _Source(Protocol):
+    """Where the cases of a run are."""
+
+    def judged(self) -> Iterator[JudgedCase]: ...
+
+    def cases(self) -> Iterator[StoredCase]: ...
+
+    def calls(self, case_id: str) -> list[Call]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundBaseline:
+    """A run to compare with, wherever it is kept."""
+
+    name: str
+    """As people know it: the baseline's name, the run's id or name, or the file as it is shown."""
+    kind: Literal["name", "run", "file"]
+    run: Run
+    model: str | None
+    """The only model of it to compare with; None for all."""
+    source: _Source = field(repr=False)
+    """Where its cases are."""
+
+    def judged(self) -> Iterator[JudgedCase]:
+        """Yield what the gate needs of each case, of all models; raise StoreError where it cannot be read."""
+        return self.source.judged()
+
+    def cases(self) -> Iterator[StoredCase]:
+        """Yield each case with its texts, of all models; raise StoreError where it cannot be read."""
+        return self.source.cases()
+
+    def calls(self, case_id: str) -> list[Call]:
+        """Return the calls of a case; an exported file holds none."""
+        return self.source.calls(case_id)
+
+
+@dataclass(frozen=True, slots=True)
+class _InDatabase:
+    reader: SqliteReader
+    run_id: str
+
+    def judged(self) -> Iterator[JudgedCase]:
+        return self.reader.judged(self.run_id)
+
+    def cases(self) -> Iterator[StoredCase]:
+        return self.reader.cases(self.run_id)
+
+    def calls(self, case_id: str) -> list[Call]:
+        return self.reader.calls(case_id)
+
+
+@dataclass(frozen=True, slots=True)
+class _InFile:
+    file: BaselineFile
+
+    def judged(self) -> Iterator[JudgedCase]:
+        return self.file.judged()
+
+    def cases(self) -> Iterator[StoredCase]:
+        return self.file.cases()
+
+    def calls(self, case_id: str) -> list[Call]:  # as the protocol has it
+        return []
+
+
+def find_baseline(ref: str, *, reader: SqliteReader | None, root: Path) -> FoundBaseline:
+    """Return the run that ``ref`` means.
+
+    A baseline's name, then a run (id, unique beginning of one, name, ``last``), then an exported file is tried; then
+    the same for what stands before an ``@``, with a model of the run behind it.
+
+    Args:
+        ref: what a person wrote.
+        reader: of the database; None where there is none.
+        root: the project's root; a file is looked for from the current folder, then from there.
+
+    Raises:
+        UnknownBaselineError: there is none.
+        StoreError: several runs are meant, the file is damaged, or the run has no such model.
+    """
+    found = _named(ref, reader, root)
+    if found is not None:
+        return found
+    unknown: FoundBaseline | None = None
+    for name, model in _splits(ref):
+        found = _named(name, reader, root)
+        if found is not None and model in found.run.models:
+            return _with_model(found, model)
+        unknown = unknown or found
+    if unknown is not None:
+        known = ", ".join(one_line(model, 60) for model in unknown.run.models)
+        raise StoreError(f"{one_line(repr(ref))}: {one_line(unknown.name)} has no such model; it has {known}")
+    database = f"in {reader.path} " if reader is not None else "(there is no database) "
+    raise UnknownBaselineError(
+        f"{one_line(repr(ref))}: no baseline, no run {database}and no file, here or in {root}; `llmeval baseline list`"
+        " and `llmeval runs` show what there is, `llmeval baseline set NAME` names a run"
+    )
+
+
+def refusal(run: Run, *, even_red: bool = False) -> str | None:
+    """Return why a run can be no baseline, and what to do; None where it can.
+
+    Args:
+        run: the run.
+        even_red: whether one that failed may be.
+    """
+    settings, end = run.settings, run.end
+    if end is None or end.status != "finished":
+        return _unfinished(run)
+    if settings.get("partial") or _left_out(settings):
+        told = ", ".join(_left_out(settings)) or "cases were left out"
+        return f"run {run.id} is partial ({told}); run the evals without that, -m apart"
+    if settings.get("shard"):
+        return f"run {run.id} is one shard of several; join them with `llmeval merge`"
+    changed = [str(each) for session in settings.get("resumes", []) for each in session.get("changed", ())]
+    if changed:
+        told = one_line("; ".join(dict.fromkeys(changed)))
+        return f"run {run.id} was resumed after changes ({told}); make a new run"
+    if not even_red and (end.exit_code != 0 or end.verdict == "fail"):
+        return (
+            f"run {run.id} is not green (exit status {end.exit_code}, verdict {end.verdict}); mend what fails, or say"
+            " --even-red where it is to be the baseline all the same"
+        )
+    return None
+
+
+def set_up_differences(base: Run, current: Run) -> list[str]:
+    """Return what differs in the set-up of two runs, one short line each; it is shown, and never an obstacle."""
+    return [
+        *_model_differences(base, current),
+        *_suite_differences(base.settings.get("suites", {}), current.settings.get("suites", {})),
+        *_option_differences(base.settings, current.settings),
+        *_changes("commit", _commit(base), _commit(current)),
+        *_changes("branch", base.git_branch, current.git_branch),
+        *_changes("version of pytest-llmeval", base.version, current.version),
+    ]
+
+
+def _named(ref: str, reader: SqliteReader | None, root: Path) -> FoundBaseline | None:
+    """Return what ``ref`` as a whole means."""
+    found = _in_database(ref, reader) if reader is not None else None
+    return found or _in_file(ref, root)
+
+
+def _in_database(ref: str, reader: SqliteReader) -> FoundBaseline | None:
+    runs = reader.runs()
+    for named in reader.baselines():
+        if named.name == ref:
+            run = next(run for run in runs if run.id == named.run_id)
+            return FoundBaseline(name=ref, kind="name", run=run, model=None, source=_InDatabase(reader, run.id))
+    try:
+        run = pick_run(runs, ref, where=str(reader.path))
+    except StoreError:
+        if sum(bool(ref) and run.id.startswith(ref) for run in runs) > 1:
+            raise
+        return None
+    name = ref if ref == run.name else run.id
+    return FoundBaseline(name=name, kind="run", run=run, model=None, source=_InDatabase(reader, run.id))
+
+
+def _in_file(ref: str, root: Path) -> FoundBaseline | None:
+    for path in (Path.cwd() / ref, root / ref):
+        try:
+            is_there = path.is_file()
+        except (OSError, ValueError):  # too long for a path, or with a NUL
+            return None
+        if is_there:
+            shown = path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+            file = BaselineFile(path, one_line(shown))
+            return FoundBaseline(name=file.shown, kind="file", run=file.run, model=None, source=_InFile(file))
+    return None
+
+
+def _splits(ref: str) -> Iterator[tuple[str, str]]:
+    """Yield what stands before and behind each ``@``, the last one first."""
+    parts = ref.split("@")
+    for place in range(len(parts) - 1, 0, -1):
+        yield "@".join(parts[:place]), "@".join(parts[place:])
+
+
+def _with_model(found: FoundBaseline, model: str) -> FoundBaseline:
+    name = f"{found.name}@{model}"
+    return FoundBaseline(name=name, kind=found.kind, run=found.run, model=model, source=found.source)
+
+
+def _unfinished(run: Run) -> str:
+    told = {
+        "running": "is still going on; wait for its end",
+        "interrupted": f"was interrupted; go on with it: pytest ... --resume {run.id}",
+        "crashed": f"crashed; go on with it: pytest ... --resume {run.id}",
+        "unmeasurable": "is unmeasurable; `llmeval show` says why",
+    }
+    return f"run {run.id} {told.get(run.shown_status, f'is {run.shown_status}')}"
+
+
+def _left_out(settings: Mapping[str, Any]) -> list[str]:
+    """Return what left out cases, each once."""
+    suites = settings.get("suites", {}).values()
+    return list(dict.fromkeys(one_line(str(why), 60) for suite in suites for why in suite.get("left_out", ())))
+
+
+def _model_differences(base: Run, current: Run) -> Iterator[str]:
+    before, now = _specs(base), _specs(current)
+    digests = [run.settings.get("model_digests", {}) for run in (base, current)]
+    gone, new = [name for name in before if name not in now], [name for name in now if name not in before]
+    if gone or new:
+        yield f"model {_models(gone, before) or 'none'}, now {_models(new, now) or 'gone'}"
+    for name in before:
+        if name in now and before[name] != now[name]:
+            yield f"model {one_line(name, 60)} was {one_line(before[name], 80)}, now {one_line(now[name], 80)}"
+        elif name in now and digests[0].get(name) != digests[1].get(name):
+            yield f"parameters of model {one_line(name, 60)}"
+
+
+def _specs(run: Run) -> Mapping[str, str]:
+    """Return the spec of each model; its name where that is all that is known."""
+    specs: Mapping[str, str] = run.settings.get("models", {})
+    return {name: specs.get(name, name) for name in run.models}
+
+
+def _models(names: list[str], specs: Mapping[str, str]) -> str:
+    return ", ".join(one_line(name if specs[name].endswith(name) else f"{name} ({specs[name]})", 120) for name in names)
+
+
+def _suite_differences(base: Mapping[str, Any], current: Mapping[str, Any]) -> Iterator[str]:
+    for what, key in (
+        ("prompt", "prompt_digest"),
+        ("code of the test or a scorer", "code_digest"),
+        ("rows", "rows_digest"),
+    ):
+        names = [name for name in base if name in current and base[name].get(key) != current[name].get(key)]
+        if names:
+            yield f"{what} of {', '.join(one_line(name, 60) for name in names)}"
+
+
+def _option_differences(base: Mapping[str, Any], current: Mapping[str, Any]) -> Iterator[str]:
+    before, now = base.get("options", {}), current.get("options", {})
+    for name in ("epochs", "limit", "slice", "cache"):
+        yield from _changes(f"--{name}", before.get(name), now.get(name))
+    yield from _changes("-m", base.get("markexpr") or None, current.get("markexpr") or None)
+
+
+def _changes(what: str, before: Any, now: Any) -> Iterator[str]:
+    if before != now:
+        yield f"{what} {_shown(before)}, now {_shown(now)}"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        value = " ".join(map(str, value))
+    return "none" if value in (None, "") else one_line(str(value), 60)
+
+
+def _commit(run: Run) -> str | None:
+    """Return the commit in short, and whether files were changed since."""
+    return None if run.git_commit is None else run.git_commit[:9] + (" with changes" if run.git_dirty else "")
