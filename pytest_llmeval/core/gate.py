@@ -12,11 +12,10 @@ from typing import Literal
 from pytest_llmeval.core.gate_baseline import Baseline
 from pytest_llmeval.core.gate_case import JudgedCase
 from pytest_llmeval.core.gate_decide import Decision, Judgement
-from pytest_llmeval.core.gate_family import Family, is_decided_by_p, shares_of
+from pytest_llmeval.core.gate_family import Family, shares_of
 from pytest_llmeval.core.gate_opponents import Opponents
 from pytest_llmeval.core.gate_verdicts import decide_by_p
 from pytest_llmeval.core.gate_weigh import Weighed, weigh_suite
-from pytest_llmeval.core.resampling import MOST_DRAWS
 from pytest_llmeval.core.rules import Thresholds
 
 __all__ = ["GateResult", "SessionVerdict", "Verdict", "judge", "session_verdict"]
@@ -92,11 +91,10 @@ def judge(
     """
     by_suite = _by_suite(cases, thresholds.suites)
     opponents = Opponents(baseline, thresholds.suites, why_none=no_baseline)
-    draws = _draws(thresholds, by_suite)
     found = [
         case
         for rules in thresholds.suites.values()
-        for case in weigh_suite(rules, by_suite[rules.name], collected or {}, opponents, draws)
+        for case in weigh_suite(rules, by_suite[rules.name], collected or {}, opponents)
     ]
     verdicts = tuple(_settled(found))
     return GateResult(verdicts=verdicts, verdict=session_verdict(verdicts), partial=partial)
@@ -108,16 +106,6 @@ def _by_suite(cases: Iterable[JudgedCase], names: Iterable[str]) -> dict[str, li
         if case.suite in by_suite:
             by_suite[case.suite].append(case)
     return by_suite
-
-
-def _draws(thresholds: Thresholds, by_suite: Mapping[str, Sequence[JudgedCase]]) -> int:
-    """Return how often a sign-flip test that cannot be exact draws: B + 1 >= 20 M / alpha for M rules, in bounds."""
-    models = {name: len({case.model for case in cases}) for name, cases in by_suite.items()}
-    count = sum(
-        is_decided_by_p(rule) * models[rules.name] for rules in thresholds.suites.values() for rule in rules.rules
-    )
-    alpha = min((rules.settings.alpha for rules in thresholds.suites.values()), default=0.05)
-    return int(min(20 * max(count, 1) / (alpha / 2), MOST_DRAWS / max(count, 1)))
 
 
 def session_verdict(verdicts: Iterable[Verdict]) -> SessionVerdict:

@@ -24,7 +24,6 @@ _FEW_ROWS = 30
 _FEW_CLUSTERS = 10
 LEAST_CLUSTERS = 5
 """With fewer groups of dependent rows nothing can fail."""
-_LEAST_DRAWS = 1_000
 _LARGEST = 1e300
 _CONFIDENCE = 0.90
 """Of the interval of a difference; its lower end is a one-sided bound of 95 %."""
@@ -83,13 +82,12 @@ def falls_when_worse(rule: Rule) -> bool:
     return rule.kind in ("max_drop", "min")
 
 
-def weigh_pairs(rule: Rule, column: PairedColumn, *, draws: int, unfinished: int, with_lost: bool) -> Evidence | None:
+def weigh_pairs(rule: Rule, column: PairedColumn, *, unfinished: int, with_lost: bool) -> Evidence | None:
     """Return what ``column`` says against a rule on a change; None where no pair has both values.
 
     Args:
         rule: ``max_drop``, ``max_rise`` or ``noninferior``.
         column: the pairs of its metric, in its slice.
-        draws: of a sign-flip test that cannot be exact.
         unfinished: cases that never finished; each could be any row.
         with_lost: whether what the infrastructure lost could be any value, as where the run is not valid.
     """
@@ -98,7 +96,7 @@ def weigh_pairs(rule: Rule, column: PairedColumn, *, draws: int, unfinished: int
     if not whole:
         return None
     changes = [_change(pair, pair.after) for pair in whole]
-    found = _weight([sign * change for change in changes], whole, draws)
+    found = _weight([sign * change for change in changes], whole)
     low, high = _interval(changes, _clusters(whole))
     ranked = sorted((sign * change, pair.sample_id) for change, pair in zip(changes, whole, strict=True))
     after = mean([pair.after for pair in whole if pair.after is not None])
@@ -113,7 +111,7 @@ def weigh_pairs(rule: Rule, column: PairedColumn, *, draws: int, unfinished: int
         low=low,
         high=high,
         found=found,
-        ends=_paired_ends(rule, column, draws=draws, unfinished=unfinished, with_lost=with_lost),
+        ends=_paired_ends(rule, column, unfinished=unfinished, with_lost=with_lost),
         worse=tuple(sample_id for change, sample_id in ranked if change < 0),
         better=tuple(sample_id for change, sample_id in sorted(ranked, key=_best_first) if change > 0),
         is_binary=_is_binary(whole),
@@ -178,7 +176,7 @@ def _bar_weight(rule: Rule, values: Sequence[float], clusters: Sequence[str] | N
 
 
 def _paired_ends(
-    rule: Rule, column: PairedColumn, *, draws: int, unfinished: int, with_lost: bool
+    rule: Rule, column: PairedColumn, *, unfinished: int, with_lost: bool
 ) -> tuple[Weight | None, Weight | None] | None:
     """Return what the pairs say with the best, then with the worst for every missing value."""
     known = [pair for pair in column.pairs if pair.before is not None]
@@ -187,7 +185,7 @@ def _paired_ends(
     low, high = (0.0, 1.0) if column.is_unit else (0.0 if column.metric in MEASURED_METRICS else -math.inf, math.inf)
     best, worst = (high, low) if falls_when_worse(rule) else (low, high)
     return tuple(  # type: ignore[return-value]  # two of them
-        _paired_end(rule, known, fill, draws=draws, ghosts=_ghosts(column, fill, unfinished), with_lost=with_lost)
+        _paired_end(rule, known, fill, ghosts=_ghosts(column, fill, unfinished), with_lost=with_lost)
         for fill in (best, worst)
     )
 
@@ -198,7 +196,7 @@ def _ghosts(column: PairedColumn, fill: float, unfinished: int) -> list[float]:
 
 
 def _paired_end(
-    rule: Rule, known: Sequence[Pair], fill: float, *, draws: int, ghosts: Sequence[float], with_lost: bool
+    rule: Rule, known: Sequence[Pair], fill: float, *, ghosts: Sequence[float], with_lost: bool
 ) -> Weight | None:
     sign = 1 if falls_when_worse(rule) else -1
     pairs, changes = [], []
@@ -210,7 +208,7 @@ def _paired_end(
     changes += [sign * ghost for ghost in ghosts]
     if not all(map(math.isfinite, changes)):
         return None
-    return _weight(changes, [*pairs, *(_GHOST for _ in ghosts)], draws)
+    return _weight(changes, [*pairs, *(_GHOST for _ in ghosts)])
 
 
 _GHOST = Pair("?", (), None, 0.0, 0.0, 1, 0, 0, True)
@@ -231,12 +229,12 @@ def _best_first(ranked: tuple[float, str]) -> tuple[float, str]:
     return -ranked[0], ranked[1]
 
 
-def _weight(changes: Sequence[float], pairs: Sequence[Pair], draws: int) -> Weight:
+def _weight(changes: Sequence[float], pairs: Sequence[Pair]) -> Weight:
     """Return what ``changes``, of which a negative one is for the worse, say against the new run."""
     clusters = _clusters(pairs)
     estimated = _estimate(changes, clusters)
     error = estimated.error or None if estimated else None
-    p_value, test = _test(changes, pairs, clusters, draws)
+    p_value, test = _test(changes, pairs, clusters)
     drop = mean(changes) or 0.0
     return Weight(
         shortfall=-drop, p_value=p_value, test=test, error=error, df=estimated.df if estimated and error else None
@@ -244,21 +242,20 @@ def _weight(changes: Sequence[float], pairs: Sequence[Pair], draws: int) -> Weig
 
 
 def _test(
-    changes: Sequence[float], pairs: Sequence[Pair], clusters: Sequence[str] | None, draws: int
+    changes: Sequence[float], pairs: Sequence[Pair], clusters: Sequence[str] | None
 ) -> tuple[float | None, _Test | None]:
     """Return the one-sided p-value of "no drop at all" and the test that gave it."""
-    draws = max(draws, _LEAST_DRAWS)
     if clusters is not None:
-        return _clustered_test(changes, clusters, draws)
+        return _clustered_test(changes, clusters)
     if all(pair.is_single for pair in pairs) and all(change in (-1, 0, 1) for change in changes):
         return mcnemar(sum(change < 0 for change in changes), sum(change > 0 for change in changes)), "mcnemar"
     p_value = paired_t(changes) if len(changes) >= _FEW_ROWS else None
     if p_value is not None:
         return p_value, "t"
-    return sign_flip(changes, draws=draws), "sign-flip"
+    return sign_flip(changes), "sign-flip"
 
 
-def _clustered_test(changes: Sequence[float], clusters: Sequence[str], draws: int) -> tuple[float | None, _Test | None]:
+def _clustered_test(changes: Sequence[float], clusters: Sequence[str]) -> tuple[float | None, _Test | None]:
     sums: dict[str, list[float]] = {}
     for change, cluster in zip(changes, clusters, strict=True):
         sums.setdefault(cluster, []).append(change)
@@ -267,7 +264,7 @@ def _clustered_test(changes: Sequence[float], clusters: Sequence[str], draws: in
     p_value = clustered_t(changes, clusters) if len(sums) >= _FEW_CLUSTERS else None
     if p_value is not None:
         return p_value, "clustered t"
-    return sign_flip([total(each) for each in sums.values()], draws=draws, mid_p=True), "clustered sign-flip"
+    return sign_flip([total(each) for each in sums.values()], mid_p=True), "clustered sign-flip"
 
 
 def _interval(changes: Sequence[float], clusters: Sequence[str] | None) -> tuple[float | None, float | None]:

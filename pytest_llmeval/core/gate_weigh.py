@@ -53,7 +53,6 @@ def weigh_suite(
     cases: Sequence[JudgedCase],
     collected: Mapping[tuple[str, str], int],
     opponents: Opponents,
-    draws: int,
 ) -> Iterator[Weighed]:
     """Yield every rule of a suite, once for each model that it is about.
 
@@ -62,7 +61,6 @@ def weigh_suite(
         cases: all of the suite.
         collected: how many cases each suite and model was to have.
         opponents: what rules on a change compare with.
-        draws: of a sign-flip test that cannot be exact.
     """
     expected = {model: count for (suite, model), count in collected.items() if suite == rules.name and count}
     models = sorted({case.model for case in cases} | expected.keys())
@@ -75,19 +73,19 @@ def weigh_suite(
     yield from (_error_rate(group) for group in groups if group.too_many_errors)
     for rule in rules.rules:
         chosen = [group for group in groups if rule.model in (None, group.model)]
-        yield from (_weigh(rule, group, draws) for group in chosen)
+        yield from (_weigh(rule, group) for group in chosen)
         if not chosen:
             yield Weighed(rule=rule, model=rule.model, decision=_not_selected(rule, selected=bool(groups)))
 
 
-def _weigh(rule: Rule, group: Group, draws: int) -> Weighed:
+def _weigh(rule: Rule, group: Group) -> Weighed:
     """Return a rule with its decision, or with the evidence that the decision of all needs."""
     column = group.column(rule.metric).part(rule.slice)
     decision = _undecidable(rule, group, column)
     if decision is not None:
         return Weighed(rule=rule, model=group.model, decision=decision)
     if rule.kind in REGRESSION_KINDS:
-        return _weigh_change(rule, group, draws)
+        return _weigh_change(rule, group)
     whole, broken = _with_unfinished(column, group.unfinished), group.broken_for(rule)
     if not is_decided_by_p(rule):
         return Weighed(rule=rule, model=group.model, decision=decide(rule, whole, broken=broken))
@@ -119,10 +117,10 @@ def _undecidable(rule: Rule, group: Group, column: Column) -> Decision | None:
     return None
 
 
-def _weigh_change(rule: Rule, group: Group, draws: int) -> Weighed:
+def _weigh_change(rule: Rule, group: Group) -> Weighed:
     pairs, broken = group.pairs(rule.metric).part(rule.slice), group.broken_for(rule)
     refused = refusal(pairs, group.opponent, group.rules.settings)
-    evidence = weigh_pairs(rule, pairs, draws=draws, unfinished=group.unfinished, with_lost=broken is not None)
+    evidence = weigh_pairs(rule, pairs, unfinished=group.unfinished, with_lost=broken is not None)
     if refused is not None or evidence is None:
         shown = Decision(verdict="unmeasurable", reason=broken or refused or nothing_pairs(pairs, group.opponent))
         return Weighed(rule=rule, model=group.model, decision=shown)

@@ -66,7 +66,7 @@ def test_the_order_of_cases_never_changes_a_verdict(rule: Rule, run: list[Judged
     assert verdicts(rule, shuffled) == verdicts(rule, run)
 
 
-RANK = {"fail": 0, "unmeasurable": 1, "not_judged": 1, "pass": 2}
+RANK = {"fail": 0, "inconclusive": 1, "unmeasurable": 1, "not_judged": 1, "pass": 2}
 
 
 @given(rules, cases, st.floats(0, 2))
