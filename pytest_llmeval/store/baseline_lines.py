@@ -176,7 +176,7 @@ def checked_case(data: Any) -> dict[str, Any]:
     """Return the case that ``data`` is, with all its keys; raise NotALineError where it is none."""
     case = _checked(data, _CASE, "")
     case["slices"] = _texts(case["slices"], "slices")
-    case["scores"] = [_checked(score, _SCORE, "scores: ") for score in case["scores"]]
+    case["scores"] = [_checked(score, _SCORE, "scores.") for score in case["scores"]]
     if len({score["name"] for score in case["scores"]}) < len(case["scores"]):
         raise NotALineError("a score stands twice in 'scores'")
     return case
@@ -253,7 +253,7 @@ def _shortened(told: Mapping[str, Any], fields: Mapping[str, _Field]) -> dict[st
 def _checked(data: Any, fields: Mapping[str, _Field], where: str) -> dict[str, Any]:
     """Return ``data`` with every key of ``fields``, its texts as a database keeps them."""
     if not isinstance(data, dict):
-        raise NotALineError(f"{where or 'it '}is {_shown(data)}, and should be an object")
+        raise NotALineError(f"{repr(where[:-1]) if where else 'it'} is {_shown(data)}, and should be an object")
     unknown = sorted(data.keys() - fields.keys())
     if unknown:
         raise NotALineError(f"unknown key {one_line(repr(where + unknown[0]), 80)}")

@@ -134,7 +134,7 @@ def refusal(run: Run, *, even_red: bool = False) -> str | None:
         told = ", ".join(_left_out(settings)) or "cases were left out"
         return f"run {run.id} is partial ({told}); run the evals without that, -m apart"
     if settings.get("shard"):
-        return f"run {run.id} is one shard of several; join them with `llmeval merge`"
+        return f"run {run.id} is one shard of several; a baseline needs all of them in one run"
     changed = [str(each) for session in settings.get("resumes", []) for each in session.get("changed", ())]
     if changed:
         told = one_line("; ".join(dict.fromkeys(changed)))
@@ -207,11 +207,21 @@ def _with_model(found: FoundBaseline, model: str) -> FoundBaseline:
 
 
 def _unfinished(run: Run) -> str:
+    rescored = run.settings.get("rescored")
+    again = (
+        f"go on with it: pytest ... --resume {run.id}"
+        if rescored is None
+        else f"do it again: llmeval rescore {rescored}"
+    )
     told = {
         "running": "is still going on; wait for its end",
-        "interrupted": f"was interrupted; go on with it: pytest ... --resume {run.id}",
-        "crashed": f"crashed; go on with it: pytest ... --resume {run.id}",
-        "unmeasurable": "is unmeasurable; `llmeval show` says why",
+        "interrupted": f"was interrupted; {again}",
+        "crashed": f"crashed; {again}",
+        "unmeasurable": (
+            f"is unmeasurable, `llmeval show {run.id}` says why; where it is the old baseline that nothing can be"
+            " compared with, run the evals with --baseline none, or score the answers again without any call:"
+            f" llmeval rescore {run.id} --baseline none"
+        ),
     }
     return f"run {run.id} {told.get(run.shown_status, f'is {run.shown_status}')}"
 

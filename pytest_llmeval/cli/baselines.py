@@ -1,0 +1,250 @@
+"""Named baselines: the runs that others are compared with, and their way into a file and back."""
+
+import contextlib
+import math
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pytest_llmeval.cli.output import database_option, echo_lines, emit_json, json_option, open_store, terminal_width
+from pytest_llmeval.cli.project import Project, find_project
+from pytest_llmeval.core.errors import StoreError
+from pytest_llmeval.core.text import one_line, printable
+from pytest_llmeval.reports.table import Column, table_lines
+from pytest_llmeval.store.baseline_file import BaselineFile, write_baseline
+from pytest_llmeval.store.baselines import refusal
+from pytest_llmeval.store.records import Run, utc_now
+from pytest_llmeval.store.sqlite import SqliteStore
+
+__all__ = ["baseline"]
+
+_COLUMNS: list[Column] = [
+    ("name", "left"),
+    ("run", "fixed"),
+    ("set (UTC)", "fixed"),
+    ("verdict", "fixed"),
+    ("commit", "fixed"),
+    ("models", "left"),
+]
+_LONGEST_NAME = 100
+_TAKEN = ("none", "last")
+"""Words that mean something else where a baseline is named."""
+
+
+def _valid(context: click.Context, parameter: click.Parameter, name: str | None) -> str | None:
+    """Return the name that was typed; raise BadParameter where it can be none."""
+    why = None if name is None else _why_no_name(name)
+    if why is not None:
+        raise click.BadParameter(why, ctx=context, param=parameter)
+    return name
+
+
+@click.group()
+def baseline() -> None:
+    """Name the runs that others are compared with; keep them in files."""
+
+
+@baseline.command("set")
+@click.argument("name", callback=_valid)
+@click.argument("run", default="last")
+@click.option("--even-red", is_flag=True, help="Take a run that failed, too.")
+@json_option
+@database_option
+def set_baseline(name: str, run: str, even_red: bool, as_json: bool, database: Path | None) -> None:
+    """Name RUN as a baseline, in place of the run that had the name. It must be whole, and green."""
+    with contextlib.closing(open_store(find_project(), database)) as store:
+        found = _run_or_baseline(store, run)
+        _check(found, even_red=even_red)
+        before = _name(store, name, found.id)
+    if as_json:
+        emit_json({"name": name, "run": found.id, "replaced": before})
+        return
+    echo_lines([f"baseline {name}: {_told(found)}{_instead(before, found)}"])
+
+
+@baseline.command("list")
+@json_option
+@database_option
+def list_baselines(as_json: bool, database: Path | None) -> None:
+    """List the named baselines."""
+    with contextlib.closing(open_store(find_project(), database)) as store:
+        runs = {run.id: run for run in store.runs()}
+        found = [(each, runs[each.run_id]) for each in store.baselines()]
+    if as_json:
+        emit_json([{"name": each.name, "set_at": each.set_at, **_facts(run)} for each, run in found])
+        return
+    if not found:
+        echo_lines(["no baselines yet; `llmeval baseline set NAME` names the last run"])
+        return
+    rows = [
+        [
+            one_line(each.name, _LONGEST_NAME),
+            printable(run.id),
+            one_line(each.set_at[:16].replace("T", " ")),
+            run.end.verdict if run.end else "",
+            one_line((run.git_commit or "")[:9]),
+            one_line(", ".join(run.models)),
+        ]
+        for each, run in found
+    ]
+    echo_lines(table_lines(_COLUMNS, rows, width=terminal_width()))
+
+
+@baseline.command("rm")
+@click.argument("name")
+@json_option
+@database_option
+def remove(name: str, as_json: bool, database: Path | None) -> None:
+    """Take the name NAME off its run, which stays."""
+    project = find_project()
+    with contextlib.closing(open_store(project, database)) as store:
+        run_id = _named(store).get(name)
+        if run_id is None or not store.drop_baseline(name):
+            raise StoreError(_unknown(store, name, project))
+    if as_json:
+        emit_json({"name": name, "run": run_id})
+        return
+    echo_lines([f"baseline {one_line(name)} is no more; run {printable(run_id)} stays"])
+
+
+@baseline.command()
+@click.argument("run", metavar="NAME|RUN")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--no-answers", is_flag=True, help="Leave out all that quotes the models or the dataset.")
+@click.option("--even-red", is_flag=True, help="Take a run that failed, too; one that has a name is taken anyway.")
+@json_option
+@database_option
+def export(run: str, file: Path, no_answers: bool, even_red: bool, as_json: bool, database: Path | None) -> None:
+    """Write a baseline, or a run that could be one, to FILE, to be kept in git or as an artifact.
+
+    It is compressed where the name of FILE ends in .gz.
+    """
+    with contextlib.closing(open_store(find_project(), database)) as store:
+        named = _named(store).get(run)
+        found = store.find_run(named or run)
+        _check(found, even_red=even_red or named is not None)
+        name = run if named else found.name or found.id
+        count = sum(1 for _ in store.judged(found.id))
+        write_baseline(
+            file,
+            shown=one_line(str(file)),
+            name=name,
+            run=found,
+            count=count,
+            cases=store.cases(found.id),
+            answers=not no_answers,
+        )
+    size = file.stat().st_size
+    if as_json:
+        emit_json({"file": str(file), "name": name, "run": found.id, "cases": count, "bytes": size})
+        return
+    answers = "without answers, " if no_answers else ""
+    echo_lines([f"{one_line(str(file))}: {_told(found)} as {one_line(name)}: {_cases(count)}, {answers}{_size(size)}"])
+
+
+@baseline.command("import")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--name", callback=_valid, help="What it is to be called; what the file says.")
+@json_option
+@database_option
+def import_baseline(file: Path, name: str | None, as_json: bool, database: Path | None) -> None:
+    """Take over the run in FILE and name it, in place of the run that had the name. A run that is here is not doubled.
+
+    A database is made where there is none.
+    """
+    found = BaselineFile(file, one_line(str(file)))
+    why = _why_no_name(found.name) if name is None else None
+    if why:
+        raise StoreError(f"{found.shown}: the name in it is no use ({why}); give one with --name")
+    _check(found.run, even_red=True)
+    name = name or found.name
+    project = find_project()
+    path = project.located(str(database)) if database is not None else project.database
+    with contextlib.closing(SqliteStore(path)) as store:
+        is_new = store.import_run(found.run, found.cases())
+        before = _name(store, name, found.run.id)
+    if as_json:
+        emit_json({"name": name, "run": found.run.id, "imported": is_new, "cases": found.count, "replaced": before})
+        return
+    how = f"{_cases(found.count)} taken over" if is_new else "it was here already"
+    echo_lines([f"baseline {one_line(name)}: {_told(found.run)}, {how}{_instead(before, found.run)}"])
+
+
+def _why_no_name(name: str) -> str | None:
+    """Return why ``name`` can be no baseline's; None where it can."""
+    if not name.strip() or name != name.strip() or not name.isprintable() or name != printable(name):
+        return f"{one_line(repr(name), 80)} is not printable, or begins or ends with a blank"
+    if any(sign in name for sign in "@/\\"):
+        return f"{one_line(repr(name), 80)} holds '@', '/' or '\\', which stand in a RUN@MODEL or a file's name"
+    if name in _TAKEN:
+        return f"{name!r} has a meaning of its own where a baseline is named"
+    if len(name) > _LONGEST_NAME:
+        return f"it has {len(name)} characters, and at most {_LONGEST_NAME} are allowed"
+    return None
+
+
+def _check(run: Run, *, even_red: bool) -> None:
+    why = refusal(run, even_red=even_red)
+    if why is not None:
+        raise StoreError(f"it can be no baseline: {why}")
+
+
+def _run_or_baseline(store: SqliteStore, ref: str) -> Run:
+    """Return the run that ``ref`` means, else the one that has it as a name."""
+    try:
+        return store.find_run(ref)
+    except StoreError:
+        named = _named(store).get(ref)
+        if named is None:
+            raise
+        return store.find_run(named)
+
+
+def _named(store: SqliteStore) -> dict[str, str]:
+    """Return the run's id of each named baseline."""
+    return {each.name: each.run_id for each in store.baselines()}
+
+
+def _name(store: SqliteStore, name: str, run_id: str) -> str | None:
+    """Name a run; return the id of the one that had the name."""
+    before = _named(store).get(name)
+    store.set_baseline(name, run_id, utc_now())
+    return before
+
+
+def _unknown(store: SqliteStore, name: str, project: Project) -> str:
+    known = ", ".join(one_line(each, 40) for each in _named(store)) or "none"
+    return f"{project.shown(store.path)}: no baseline {one_line(repr(name), 80)}; there are: {known}"
+
+
+def _told(run: Run) -> str:
+    name = f" ({one_line(run.name, 60)})" if run.name else ""
+    return f"run {printable(run.id)}{name}"
+
+
+def _instead(before: str | None, run: Run) -> str:
+    if before is None:
+        return ""
+    return ", as before" if before == run.id else f", in place of run {printable(before)}"
+
+
+def _facts(run: Run) -> dict[str, Any]:
+    return {
+        "run": run.id,
+        "run_name": run.name,
+        "models": run.models,
+        "verdict": run.end.verdict if run.end else "none",
+        "exit_code": run.end.exit_code if run.end else None,
+        "git_commit": run.git_commit,
+        "git_branch": run.git_branch,
+    }
+
+
+def _cases(count: int) -> str:
+    return f"{count:,} case{'' if count == 1 else 's'}"
+
+
+def _size(count: int) -> str:
+    """Return a size of a file, rounded up."""
+    return f"{math.ceil(count / 1024):,} KiB" if count < 1024 * 1024 else f"{count / 1024 / 1024:,.1f} MiB"
