@@ -29,6 +29,8 @@ class Closing:
         self._rescored: str | None = run.settings.get("rescored")
         self.turns: Counter[str] = Counter()
         """Async evals by whether their bodies ran ahead, and else why not."""
+        self.notes: list[str] = []
+        """What else is worth a note."""
         self.unfinished = 0
         """Cases that no session ended: of a resumed run, or of the one whose answers are scored again."""
         self.waited_s = 0.0
@@ -40,7 +42,7 @@ class Closing:
             yield self._calls()
         yield from self._turns()
         yield from _unasked(view)
-        for note in [*self._facts.notes, *self._partial()]:
+        for note in [*self._facts.notes, *self._partial(), *self.notes]:
             yield f"note: {note}"
         if self._facts.changed:
             yield f"note: resumed though {'; '.join(self._facts.changed)}; it can be no baseline"

@@ -3,14 +3,16 @@
 import contextlib
 import sqlite3
 from collections.abc import Iterator
+from pathlib import Path
 
 from pytest_llmeval.bridge.settings import Settings
 from pytest_llmeval.core.errors import SettingsError
 from pytest_llmeval.store import rows
 from pytest_llmeval.store.check import readable_errors, schema_of
 from pytest_llmeval.store.records import Run
+from pytest_llmeval.store.sqlite_reader import SqliteReader
 
-__all__ = ["earlier_runs"]
+__all__ = ["current_reader", "earlier_runs"]
 
 
 @contextlib.contextmanager
@@ -37,3 +39,17 @@ def earlier_runs(settings: Settings, asked: str) -> Iterator[tuple[list[Run], sq
 
 def _reader(settings: Settings) -> sqlite3.Connection:
     return sqlite3.connect(f"{settings.db.absolute().as_uri()}?mode=ro", uri=True, timeout=30.0)
+
+
+@contextlib.contextmanager
+def current_reader(path: Path) -> Iterator[SqliteReader | None]:
+    """Give a reader of a database; None where there is none, or where its tables are of an older version.
+
+    Raises:
+        StoreError: the database cannot be read.
+    """
+    if not path.exists():
+        yield None
+        return
+    with contextlib.closing(SqliteReader.open(path)) as reader:
+        yield reader if reader.is_current else None

@@ -58,6 +58,7 @@ class EngineRoom:
         self._recorded: RecordedCalls | None = None
         self._embedded = EmbeddedModel()
         self._limiter = Limiter(Limits(max_connections=settings.max_connections, rpm=settings.rpm, tpm=settings.tpm))
+        self._budget = Budget(settings.max_cost_usd)
         self._engine: Engine | None = None
         self._counts = CallCounts()
         self._switchboard: Switchboard | None = None
@@ -106,6 +107,11 @@ class EngineRoom:
         """The most requests in flight at one moment."""
         return self._limiter.peak
 
+    @property
+    def spent_usd(self) -> float:
+        """What the answers of this session cost, as far as their prices are known."""
+        return self._budget.spent_usd
+
     def stop_soon(self, kind: ErrorKind, reason: str) -> None:
         """Make no further call, and let no worker start a case; from any thread, without waiting."""
         engine = self._engine
@@ -144,7 +150,7 @@ class EngineRoom:
             open_model=Opener(settings, self._models, slots=self._limiter.slots, address=self._embedded.address),
             journal=journal,
             limiter=self._limiter,
-            budget=Budget(settings.max_cost_usd),
+            budget=self._budget,
             turns=Turns(window),
             cache=settings.cache,
             recorded=self._recorded,

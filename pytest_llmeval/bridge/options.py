@@ -133,6 +133,12 @@ OPTIONS = (
     ),
     Option(name="timeout-s", metavar="S", parse=_seconds, help="seconds for one call with its retries (default 120)"),
     Option(name="thresholds", metavar="PATH", parse=_filled, help="rules of the gate (default thresholds.yaml)"),
+    Option(
+        name="baseline",
+        metavar="NAME|RUN|FILE|none",
+        parse=_filled,
+        help="what rules on a change compare with (default: baseline: of the rules)",
+    ),
     Option(name="run-name", metavar="TEXT", parse=_filled, help="name of the run in the database"),
     Option(name="prices", metavar="PATH", parse=_filled, short=False, help="prices of models, over the shipped ones"),
     Option(

@@ -9,8 +9,10 @@ import pytest
 
 from pytest_llmeval.bridge.closing import Closing
 from pytest_llmeval.bridge.engine_room import EngineRoom
+from pytest_llmeval.bridge.escalating import MORE_EPOCHS, Escalation
 from pytest_llmeval.bridge.facts import CollectionFacts
 from pytest_llmeval.bridge.interrupts import late_reports, raised_as_interrupt
+from pytest_llmeval.bridge.judging import Judging
 from pytest_llmeval.bridge.outcomes import (
     KEY_ATTRIBUTE,
     KIND_ATTRIBUTE,
@@ -24,9 +26,10 @@ from pytest_llmeval.bridge.resuming import Resumed
 from pytest_llmeval.bridge.run_row import run_row
 from pytest_llmeval.bridge.settings import Settings
 from pytest_llmeval.core.errors import ErrorKind, StoreError, UserError
-from pytest_llmeval.core.gate import GateResult, judge
+from pytest_llmeval.core.gate import GateResult, SessionVerdict
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.status import (
+    FAILED,
     UNMEASURABLE,
     exit_status,
     is_decided,
@@ -44,6 +47,8 @@ from pytest_llmeval.store.sqlite import SqliteStore
 
 __all__ = ["Recorder"]
 
+_BROKEN = (2, 3, 4, 5)
+"""Statuses of a session that did not come to the end of its cases, or had none."""
 _LAST_FAILED = "cache/lastfailed"
 _LETTERS = {"missed": ("missed", "m", ("MISSED", {"yellow": True})), "error": ("error", "E", ("ERROR", {"red": True}))}
 
@@ -82,6 +87,8 @@ class Recorder:
         self._store: SqliteStore | None = None
         self._may_lack_cases = resumed is not None or rescored is not None
         self._row = run_row(config, settings, facts, resumed, rescored)
+        self._judging = Judging(self._thresholds, given=settings.baseline, rootdir=settings.rootdir)
+        self._escalation = Escalation(config, settings, self._thresholds)
         self._closing = Closing(settings, facts, room, self._row)
         self._open: dict[str, CaseKey] = {}
         self._missed: list[str] = []
@@ -108,6 +115,7 @@ class Recorder:
         try:
             self._room.start_models(terminal.write_line if terminal else print)
             store = SqliteStore(self._settings.db)
+            self._row = self._judging.choose(store, self._row)
             if self._resumed is not None:
                 store.absorb_journals(self._row.id)
                 store.resume_run(self._row)
@@ -177,6 +185,7 @@ class Recorder:
                     self._store.absorb(journal)
                 if self._fault is None:
                     self._conclude(session, self._store)
+                    self._escalate(session, self._store)
             except StoreError as error:
                 self._fault = str(error)
             if self._fault is not None:
@@ -198,7 +207,8 @@ class Recorder:
         lines = run_lines(view, width=width, verbosity=verbosity) if verbosity >= -1 else []
         lines += not_judged_lines(view, width)
         lines += spending_lines(self._store.spending(self._row.id), width)
-        for line in self._closing.lines(view, is_stopped=self._is_stopped):
+        against = [] if self._is_stopped else self._judging.lines(view.run)
+        for line in [*against, *self._closing.lines(view, is_stopped=self._is_stopped)]:
             lines += textwrap.wrap(line, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
         terminalreporter.write_sep("=", "llmeval")
         for line in lines:
@@ -251,14 +261,45 @@ class Recorder:
                 for model, count in facts["expected"].items()
             }
             self._cases = RunCases.of(store.cases(self._row.id))
-            judged, partial = self._cases.judged, self._row.settings["partial"]
             if self._may_lack_cases:
-                self._closing.unfinished = max(0, sum(expected.values()) - len(judged))
-            self._gate = judge(self._thresholds, judged, collected=expected, partial=partial)
+                self._closing.unfinished = max(0, sum(expected.values()) - len(self._cases.judged))
+            self._gate = self._judging.judge(self._row, self._cases, expected)
             store.set_verdicts(self._row.id, self._gate.verdicts)
         status = self._status(session, natural)
         session.exitstatus = status
         store.finish_run(self._row.id, self._end(status))
+
+    def _escalate(self, session: pytest.Session, store: SqliteStore) -> None:
+        """Ask for two epochs more where that may decide what is inconclusive, and take over what came of it."""
+        if self._gate is None or not self._escalation.is_due(self._gate):
+            return
+        if self._own_status(session, self._natural(session), "pass") in (FAILED, UNMEASURABLE):
+            return  # a test failed beside the evals, say: no answer can make the session pass
+        spent = self._room.spent_usd
+        obstacle = self._escalation.obstacle(self._row, spent)
+        if obstacle is not None:
+            self._closing.notes.append(f"not escalated: {obstacle}")
+            return
+        self._room.end_models()
+        undecided = self._escalation.undecided(self._gate)
+        rules = "1 rule is" if undecided == 1 else f"{undecided} rules are"
+        self._write_line(
+            f"llmeval: {rules} inconclusive: asking for {MORE_EPOCHS} epochs more, in a process of its own"
+        )
+        try:
+            status, printed = self._escalation.run(self._row, spent)
+        except KeyboardInterrupt:
+            session.exitstatus = pytest.ExitCode.INTERRUPTED
+            return
+        run, before = store.find_run(self._row.id), len(self._cases.judged) if self._cases is not None else 0
+        self._cases = RunCases.of(store.cases(run.id))
+        if run.end is None or status in _BROKEN or not run.settings.get("escalated"):
+            self._closing.notes.append(f"the escalation broke off with status {status}:\n{printed}")
+            session.exitstatus = worse_status(int(session.exitstatus), FAILED)
+            return
+        more = len(self._cases.judged) - before
+        self._closing.notes.append(f"escalated: {MORE_EPOCHS} epochs more, {more:,} cases; each look had half of alpha")
+        session.exitstatus = run.end.exit_code
 
     def _natural(self, session: pytest.Session) -> int:
         """Return the status that pytest would end with, were it told of interrupts and of what ended before."""
@@ -268,7 +309,7 @@ class Recorder:
         return 0 if had_nothing_left else int(session.exitstatus)
 
     def _status(self, session: pytest.Session, natural: int) -> int:
-        status = self._own_status(session, natural)
+        status = self._own_status(session, natural, self._gate.verdict if self._gate is not None else "none")
         if not self._may_lack_cases or self._gate is None or self._store is None:
             return status
         judged = self._cases.judged if self._cases is not None else ()
@@ -276,10 +317,10 @@ class Recorder:
         status = worse_status(status, stored_status(self._gate, self._thresholds, cases))
         return worse_status(status, UNMEASURABLE) if self._closing.unfinished else status
 
-    def _own_status(self, session: pytest.Session, natural: int) -> int:
+    def _own_status(self, session: pytest.Session, natural: int, verdict: SessionVerdict) -> int:
         return exit_status(
             natural,
-            verdict=self._gate.verdict if self._gate is not None else "none",
+            verdict=verdict,
             on_inconclusive=on_inconclusive(self._gate, self._thresholds) if self._gate is not None else "warn",
             stopped=self._is_stopped,
             only_decided_failures=session.testsfailed == self._failures == self._decided_failures,

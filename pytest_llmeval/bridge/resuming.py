@@ -115,4 +115,5 @@ def _merged(settings: Settings, run: Run) -> Settings:
         limit=settings.limit if settings.limit is not None else before.get("limit"),
         slices=settings.slices or tuple(before.get("slice", ())),
         epochs=max(settings.epochs, before.get("epochs", 1)),
+        baseline=settings.baseline or before.get("baseline"),
     )

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from pytest_llmeval.bridge.escalating import is_escalated
 from pytest_llmeval.bridge.facts import CollectionFacts
 from pytest_llmeval.bridge.git_state import git_state
 from pytest_llmeval.bridge.rescoring import Rescored
@@ -70,6 +71,7 @@ def run_row(
             "model_digests": facts.model_digests,
             "suites": suites,
             "markexpr": config.getoption("markexpr", ""),
+            "keyword": config.getoption("keyword", ""),
             "partial": any(suite.left_out for suite in facts.suites.values()),
             **(_of_rescored(rescored.run) if rescored is not None else {}),
         },
@@ -79,7 +81,7 @@ def run_row(
 
 def _of_rescored(run: Run) -> dict[str, Any]:
     """Return what a run that scores the answers of ``run`` again shares with it, beside its suites."""
-    return {"markexpr": run.settings.get("markexpr", ""), "rescored": run.id}
+    return {**{key: run.settings.get(key, "") for key in ("markexpr", "keyword")}, "rescored": run.id}
 
 
 def _continued(resumed: Resumed, facts: CollectionFacts, suites: dict[str, Any]) -> Run:
@@ -91,6 +93,7 @@ def _continued(resumed: Resumed, facts: CollectionFacts, suites: dict[str, Any])
         "suites": {**run.settings.get("suites", {}), **suites},
         "partial": bool(run.settings.get("partial")),
         "options": {**run.settings.get("options", {}), "epochs": resumed.settings.epochs},
+        "escalated": bool(run.settings.get("escalated")) or is_escalated(run.id, resumed.settings.environ),
         "resumes": [*run.settings.get("resumes", []), session],
     }
     own = {"pid": os.getpid(), "host": socket.gethostname(), "process_started": process_started(os.getpid())}
@@ -115,9 +118,9 @@ def _expected(name: str, facts: CollectionFacts, resumed: Resumed | None) -> dic
     suite, before = facts.suites[name], dict[str, int]()
     if resumed is not None:
         stored = resumed.run.settings
-        more = resumed.settings.epochs // stored.get("options", {}).get("epochs", 1)
+        epochs = stored.get("options", {}).get("epochs", 1)
         then = stored.get("suites", {}).get(name, {}).get("expected", {})
-        before = {model: count * more for model, count in then.items()}
+        before = {model: count * resumed.settings.epochs // epochs for model, count in then.items()}
     models = dict.fromkeys([*suite.expected, *suite.done, *before])
     return {
         model: max(suite.expected.get(model, 0) + suite.done.get(model, 0), before.get(model, 0)) for model in models

@@ -8,6 +8,7 @@ import pytest
 
 from pytest_llmeval.bridge.cases import Eval
 from pytest_llmeval.bridge.collect import CaseMaker
+from pytest_llmeval.bridge.earlier_runs import current_reader
 from pytest_llmeval.bridge.facts import CollectionFacts, SuiteFacts
 from pytest_llmeval.bridge.items import SESSION_KEY
 from pytest_llmeval.bridge.model_choice import chosen_models, listed_models
@@ -71,6 +72,8 @@ class Preparation:
             self._find_rescored(self.settings.rescore, rescored_place)
         self.maker = self._make_maker(self.settings)
         self.thresholds = self._load_thresholds(self.settings)
+        if not self.problems:
+            self._check_baseline(self.settings, self.thresholds or Thresholds())
 
     def suite_facts(self, eval_: Eval) -> SuiteFacts:
         """Return what collection knows of the suite of a function, its cases not yet counted."""
@@ -259,6 +262,19 @@ class Preparation:
         except UserError as error:
             self.problems.append(str(error))
             return None
+
+    def _check_baseline(self, settings: Settings, thresholds: Thresholds) -> None:
+        """Look for the baseline before any call; in a database of an older version, when the run begins."""
+        if settings.baseline is None and thresholds.baseline is None:
+            return
+        from pytest_llmeval.store.baseline_choice import choose_baseline
+
+        try:
+            with current_reader(settings.db) as reader:
+                if reader is not None or not settings.db.exists():
+                    choose_baseline(settings.baseline, thresholds, reader=reader, root=settings.rootdir)
+        except UserError as error:
+            self.problems.append(str(error))
 
     def _check_database(self, settings: Settings) -> None:
         try:

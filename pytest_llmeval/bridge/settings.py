@@ -44,6 +44,8 @@ class Settings:
     thresholds: Path
     thresholds_given: bool
     """Whether a person named the file; then it must exist."""
+    baseline: str | None
+    """What a person named to compare with; None where the rules say it."""
     run_name: str | None
     db: Path
     environ: Mapping[str, str]
@@ -65,6 +67,7 @@ class Settings:
             "max_cost": self.max_cost_usd,
             "cache": self.cache,
             "thresholds": self.shown(self.thresholds),
+            "baseline": self.baseline,
         }
 
     def shown(self, path: Path) -> str:
@@ -100,6 +103,7 @@ def resolve(config: pytest.Config, environ: Mapping[str, str]) -> Settings:
         prices=_located(config, values["llmeval_prices"]) if values["llmeval_prices"] else None,
         thresholds=_located(config, thresholds or "thresholds.yaml"),
         thresholds_given=thresholds is not None,
+        baseline=values["llmeval_baseline"],
         run_name=values["llmeval_run_name"],
         db=_located(config, values["llmeval_db"] or ".llmeval/llmeval.db"),
         environ=environ,

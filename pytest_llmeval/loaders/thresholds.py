@@ -35,6 +35,8 @@ _NOT_YET = "this version does not have it yet; take it out"
 _EXAMPLE = "{min: 0.8}"
 _EXAMPLES = {"pass_at": "{k: 3, min: 0.9}", "judge": "{min_kappa: 0.6}"}
 _KINDS = frozenset(get_args(RuleKind)) - {"noninferior"}
+_CONFIDENT = frozenset({"min", "max"})
+"""Bounds that ``confident`` speaks of."""
 _NOT_ON: Mapping[str, frozenset[str]] = {
     "pass_rate": frozenset({"max_p50", "max_p95", "max_total"}),
     "error_rate": frozenset({"max_p50", "max_p95", "max_total", "every", "min_lower", "pass_at"}),
@@ -141,8 +143,6 @@ class _Reader:
         found = self._validate(SettingsModel, raw, path, "{alpha: 0.05}") if raw is not None else None
         if found is None:
             return base
-        if found.on_inconclusive == "escalate":
-            self._problem((*path, "on_inconclusive"), f"found 'escalate'; {_NOT_YET} (write warn or fail)")
         chosen = found.model_dump(exclude_unset=True)
         if "allow_change" in chosen:
             chosen["allow_change"] = tuple(dict.fromkeys(chosen["allow_change"]))
@@ -196,6 +196,7 @@ class _Reader:
                 k=attempts,
                 slice=part,
                 model=found.model,
+                confident=found.confident and kind in _CONFIDENT,
                 line=self._document.line_of((*path, key)),
             )
 
@@ -210,8 +211,8 @@ class _Reader:
             self._problem((*path, "mode"), "needs a margin beside it; write one such as margin: 0.03")
         if found.margin is not None and found.mode is None:
             self._problem((*path, "margin"), "has no mode beside it; write mode: noninferior")
-        if found.confident:
-            self._problem((*path, "confident"), f"found true; {_NOT_YET}")
+        if found.confident and not given & _CONFIDENT:
+            self._problem((*path, "confident"), "has neither min nor max beside it; write one, or take confident out")
         if found.judge is not None:
             self._problem((*path, "judge"), f"found a judge's demands; {_NOT_YET}")
 

@@ -20,6 +20,8 @@ _COLUMNS: tuple[Column, ...] = (
     ("n", "right"),
     ("value", "right"),
     ("95% interval", "right"),
+    ("change", "right"),
+    ("MDE", "right"),
     ("errors", "right"),
     ("rule", "left"),
     ("verdict", "fixed"),
@@ -117,7 +119,7 @@ def _suite_lines(suite: SuiteView, width: int, verbosity: int) -> Iterator[str]:
     many = len(suite.models) > 1
     yield from _table_lines(rows, width, many=many)
     for row in rows:
-        if row.reason:
+        if row.reason and (row.delta is None or row.verdict != "pass" or verbosity > 0):
             word = "note" if row.verdict == "pass" else row.verdict
             model = _on(row.model, many)
             yield from _wrapped(f"{word}: {_name(row)} {row.rule}{model}: {row.reason}", width)
@@ -148,6 +150,8 @@ def _counted(name: str, suite: SuiteView) -> str:
 def _table_lines(rows: Sequence[TableRow], width: int, *, many: bool) -> list[str]:
     """Return the lines of a suite's table; where it is too wide, a column of mere zeros gives way before names do."""
     left_out = set() if many else {"model"}
+    if all(row.delta is None for row in rows):
+        left_out |= {"change", "MDE"}
     columns = [column for column in _COLUMNS if column[0] not in left_out]
     cells = [_cells(row, left_out) for row in rows]
     if not any(row.errors for row in rows) and table_width(columns, cells) + len(_INDENT) > width:
@@ -165,6 +169,8 @@ def _cells(row: TableRow, left_out: Collection[str]) -> list[str]:
         "n": str(row.n),
         "value": "none" if row.value is None else _number(row.value),
         "95% interval": interval,
+        "change": "" if row.delta is None else f"{row.delta:+.3f}",
+        "MDE": "" if row.mde is None else _number(row.mde),
         "errors": str(row.errors),
         "rule": one_line(row.rule or ""),
         "verdict": row.verdict or "",

@@ -26,8 +26,13 @@ class TableRow:
     n: int
     value: float | None
     low: float | None
+    """This and the next are the ends of an interval of the value; None for a rule on a change."""
     high: float | None
     errors: int
+    delta: float | None = None
+    """The change since the baseline."""
+    mde: float | None = None
+    """The least change that the rule's test can see four times in five."""
     rule: str | None = None
     verdict: str | None = None
     reason: str | None = None
@@ -146,15 +151,18 @@ def _rows(metrics: Sequence[Metric], verdicts: Sequence[Verdict]) -> Iterable[Ta
 
 
 def _ruled(verdict: Verdict, errors: int) -> TableRow:
+    is_on_change = verdict.delta is not None  # its interval is that of the change
     return TableRow(
         model=verdict.model or "",
         slice=verdict.slice,
         metric=verdict.metric,
         n=verdict.n,
         value=verdict.value,
-        low=verdict.low,
-        high=verdict.high,
+        low=None if is_on_change else verdict.low,
+        high=None if is_on_change else verdict.high,
         errors=errors,
+        delta=verdict.delta,
+        mde=verdict.mde,
         rule=verdict.rule,
         verdict=verdict.verdict,
         reason=verdict.reason,

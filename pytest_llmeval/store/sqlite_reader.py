@@ -9,7 +9,7 @@ from pytest_llmeval.core.gate import Verdict
 from pytest_llmeval.core.gate_case import JudgedCase
 from pytest_llmeval.core.types import Call
 from pytest_llmeval.store import rows
-from pytest_llmeval.store.check import readable_errors
+from pytest_llmeval.store.check import SCHEMA_VERSION, readable_errors, schema_of
 from pytest_llmeval.store.judged import CASES_SQL, OF_CASES, OF_SCORES, SCORES_SQL, judged_cases
 from pytest_llmeval.store.lookup import pick_run
 from pytest_llmeval.store.records import NamedBaseline, Run, Spending, StoredCase
@@ -33,6 +33,12 @@ class SqliteReader:
         with readable_errors(path):
             uri = f"{path.absolute().as_uri()}?mode=ro"
             return cls(path, sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, check_same_thread=False))
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the tables are those of this version, so that all of this can be read."""
+        with readable_errors(self.path):
+            return schema_of(self._connection) == SCHEMA_VERSION
 
     def runs(self) -> list[Run]:
         """Return all runs, the newest first."""

@@ -1,0 +1,57 @@
+"""The gate of a session: its rules, and the run that they compare with."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from pytest_llmeval.core.gate import GateResult, judge
+from pytest_llmeval.core.rules import Thresholds
+from pytest_llmeval.reports.against import against_lines
+from pytest_llmeval.reports.run_view import RunCases
+from pytest_llmeval.store.baseline_choice import BaselineChoice, choose_baseline
+from pytest_llmeval.store.records import Run
+from pytest_llmeval.store.sqlite import SqliteStore
+
+__all__ = ["Judging"]
+
+
+class Judging:
+    """Chooses the baseline when the run begins, and judges when it has ended."""
+
+    def __init__(self, thresholds: Thresholds, *, given: str | None, rootdir: Path) -> None:
+        """Prepare.
+
+        Args:
+            thresholds: the rules.
+            given: the baseline that a person named; None where the rules say it.
+            rootdir: below which files are looked for.
+        """
+        self._thresholds = thresholds
+        self._given = given
+        self._rootdir = rootdir
+        self._choice = BaselineChoice()
+
+    def choose(self, store: SqliteStore, run: Run) -> Run:
+        """Choose what ``run`` is to be compared with, and return it with a note of that.
+
+        Raises:
+            StoreError: what a person named is not there, or a file cannot be read.
+        """
+        choice = choose_baseline(self._given, self._thresholds, reader=store, root=self._rootdir)
+        self._choice = choice.for_run(run)
+        return replace(run, settings={**run.settings, "baseline": self._choice.recorded()})
+
+    def judge(self, run: Run, cases: RunCases, expected: Mapping[tuple[str, str], int]) -> GateResult:
+        """Return what the gate says of ``cases``; raise StoreError where the baseline cannot be read to its end."""
+        return judge(
+            self._thresholds,
+            cases.judged,
+            collected=expected,
+            partial=run.settings["partial"],
+            baseline=self._choice.to_judge(run),
+            no_baseline=self._choice.why_none,
+        )
+
+    def lines(self, run: Run) -> list[str]:
+        """Return the lines that say what the rules on a change were judged against."""
+        return against_lines(self._choice, run, self._thresholds)

@@ -1,0 +1,134 @@
+"""Which baseline a run is judged against: what was asked for, what the thresholds name, and when neither counts."""
+
+import contextlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pytest_llmeval.core.errors import StoreError
+from pytest_llmeval.core.gate_baseline import Baseline
+from pytest_llmeval.core.rules import Thresholds
+from pytest_llmeval.core.text import one_line
+from pytest_llmeval.store.baselines import FoundBaseline, UnknownBaselineError, find_baseline
+from pytest_llmeval.store.records import Run
+from pytest_llmeval.store.sqlite_reader import SqliteReader
+
+__all__ = ["BaselineChoice", "choose_again", "choose_baseline"]
+
+_NONE = "none"
+_CUT = "rows were left out: a run of the same rows can be named with --baseline RUN"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaselineChoice:
+    """A baseline, or why there is none."""
+
+    found: FoundBaseline | None = None
+    is_given: bool = False
+    """Whether a person named it for this judgement; else the thresholds do."""
+    why_none: str = ""
+    """Empty where there is one."""
+
+    def for_run(self, run: Run) -> "BaselineChoice":
+        """Return the choice that holds for ``run``.
+
+        A run is not compared with itself, and one that left out rows only with a run of the same selection that was
+        named for it.
+        """
+        if self.found is None:
+            return self
+        told = one_line(self.found.name, 60)
+        if self.found.run.id == run.id and self.found.model is None:
+            return replace(self, found=None, why_none=f"baseline {told} is this run itself")
+        if run.settings.get("partial") and not (self.is_given and self.found.kind == "run"):
+            return replace(self, found=None, why_none=_CUT)
+        if run.settings.get("partial") and _selection(self.found.run) != _selection(run):
+            return replace(self, found=None, why_none=f"run {told} is not of the same selection")
+        return self
+
+    def to_judge(self, run: Run) -> Baseline | None:
+        """Return what the gate compares ``run`` with; None where there is nothing."""
+        if self.found is None:
+            return None
+        suites: dict[str, dict[str, Any]] = run.settings.get("suites", {})
+        return Baseline(
+            name=self.found.name,
+            cases=self.found.judged(),
+            model=self.found.model,
+            deselected={name: suite.get("deselected", 0) for name, suite in suites.items()},
+        )
+
+    def recorded(self) -> dict[str, Any] | None:
+        """Return what a run stores of it."""
+        if self.found is None:
+            return None
+        return {"name": self.found.name, "kind": self.found.kind, "run": self.found.run.id, "model": self.found.model}
+
+
+def choose_baseline(
+    given: str | None, thresholds: Thresholds, *, reader: SqliteReader | None, root: Path
+) -> BaselineChoice:
+    """Return the baseline to judge against.
+
+    Args:
+        given: what a person named for this judgement; ``none`` for none at all. It must be there.
+        thresholds: the rules; where nothing was given, the baseline that they name, if it is there.
+        reader: of the database; None where there is none yet.
+        root: the folder below which files are looked for.
+
+    Raises:
+        StoreError: what was given is not there, or a file cannot be read.
+    """
+    if given == _NONE:
+        return BaselineChoice(why_none="no baseline is wanted")
+    if given is not None:
+        try:
+            return BaselineChoice(found=find_baseline(given, reader=reader, root=root), is_given=True)
+        except StoreError as error:
+            raise StoreError(f"--baseline {one_line(given, 60)}: {error}") from None
+    name = thresholds.baseline
+    if name is None:
+        return BaselineChoice(why_none="no baseline")
+    told = one_line(name, 60)
+    not_set = BaselineChoice(why_none=f"baseline {told} is not set yet: llmeval baseline set {told}")
+    try:
+        found = find_baseline(name, reader=reader, root=root)
+    except UnknownBaselineError:
+        return not_set
+    except StoreError as error:
+        raise StoreError(f"{thresholds.shown_as}: baseline: {error}") from None
+    return not_set if found.kind == "run" else BaselineChoice(found=found)  # a run's name is nobody's baseline
+
+
+def choose_again(
+    run: Run, given: str | None, thresholds: Thresholds, *, reader: SqliteReader, root: Path
+) -> BaselineChoice:
+    """Return the baseline to judge a stored run against.
+
+    Without ``given`` it is what its own session was told, and a name means the run that bore it then: the same verdict
+    comes out again though the name has moved on since.
+
+    Raises:
+        StoreError: what was given is not there, or a file cannot be read.
+    """
+    named = given or run.settings.get("options", {}).get("baseline")
+    before: dict[str, Any] = run.settings.get("baseline") or {}
+    if named is None and before.get("kind") == "name" and before.get("name") == thresholds.baseline:
+        with contextlib.suppress(UnknownBaselineError):
+            found = find_baseline(before["run"], reader=reader, root=root)
+            found = replace(found, name=before["name"], kind="name", model=before.get("model"))
+            return BaselineChoice(found=found).for_run(run)
+    return choose_baseline(named, thresholds, reader=reader, root=root).for_run(run)
+
+
+def _selection(run: Run) -> dict[str, Any]:
+    """Return what of a run's options and suites says which rows it took."""
+    options: dict[str, Any] = run.settings.get("options", {})
+    suites: dict[str, dict[str, Any]] = run.settings.get("suites", {})
+    return {
+        "limit": options.get("limit"),
+        "slice": sorted(options.get("slice") or ()),
+        "left_out": sorted(name for name, suite in suites.items() if suite.get("left_out")),
+        "keyword": run.settings.get("keyword", ""),
+        "markexpr": run.settings.get("markexpr", ""),
+    }

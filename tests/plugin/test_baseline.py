@@ -1,0 +1,184 @@
+"""What a session's regression rules are judged against: ``--baseline``, ``baseline:``, and when neither counts."""
+
+import json
+from typing import Any
+
+import pytest
+
+from pytest_llmeval.store.baseline_file import write_baseline
+from pytest_llmeval.store.sqlite import SqliteStore
+from tests.support.project import Project
+
+ROWS = [
+    {"id": f"r{number:02}", "input": "yes", "target": "yes", **({"slice": "odd"} if number % 2 else {})}
+    for number in range(40)
+]
+EXACT = """
+def test_echo(sample, response, score):
+    score.exact(response, sample.target)
+"""
+WORSE = 'prompt="no {{input}}"'
+RULES = "version: 1\n{baseline}suites: {{echo: {{exact: {{max_drop: 0.02}}}}}}\n"
+
+
+@pytest.fixture
+def ruled(project: Project) -> Project:
+    """A project whose only rule is on a change, and which names no baseline."""
+    project.eval(EXACT, ROWS)
+    project.write(thresholds_yaml=RULES.format(baseline=""))
+    return project
+
+
+def only_verdict(project: Project) -> dict[str, Any]:
+    """Return the one verdict of the newest run."""
+    (found,) = project.rows("SELECT * FROM verdicts WHERE run_id = ?", project.last_run()["id"])
+    return found
+
+
+def base_run(project: Project, *arguments: str) -> str:
+    """Run the evals and return the id of their run."""
+    assert project.run("evals", *arguments).ret == 0
+    return str(project.last_run()["id"])
+
+
+def name_baseline(project: Project, name: str, run_id: str) -> None:
+    """Give a run a baseline's name."""
+    store = SqliteStore(project.root / ".llmeval" / "llmeval.db")
+    store.set_baseline(name, run_id, "2026-01-01T00:00:00Z")
+    store.close()
+
+
+def test_without_a_baseline_a_rule_on_a_change_is_not_judged(ruled: Project) -> None:
+    result = ruled.run("evals")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["not judged (no baseline): echo exact max_drop=0.02"])
+    assert only_verdict(ruled)["verdict"] == "not_judged"
+
+
+def test_a_name_that_is_not_set_yet_is_no_obstacle(ruled: Project) -> None:
+    ruled.write(thresholds_yaml=RULES.format(baseline="baseline: main\n"))
+    result = ruled.run("evals")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["not judged (baseline main is not set yet: llmeval baseline set main): *"])
+
+
+@pytest.mark.parametrize("has_runs", [False, True])
+def test_what_the_option_names_must_be_there(ruled: Project, has_runs: bool) -> None:
+    if has_runs:
+        base_run(ruled)
+    ruled.server.ledger.clear()
+    result = ruled.run("evals", "--baseline=gone")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["ERROR: --baseline gone: 'gone': no baseline, no run *"])
+    assert not ruled.server.ledger
+
+
+def test_an_unchanged_run_passes(ruled: Project, dist_args: list[str]) -> None:
+    base = base_run(ruled)
+    result = ruled.run("evals", f"--baseline={base}", *dist_args)
+    assert result.ret == 0
+    result.stdout.fnmatch_lines([f"compared with run {base}, of *"])
+    found = only_verdict(ruled)
+    assert found["verdict"] == "pass"
+    assert (found["baseline_value"], found["delta"], found["n"]) == (1.0, 0.0, 40)
+
+
+def test_a_worse_prompt_fails_and_names_what_changed(ruled: Project, dist_args: list[str]) -> None:
+    base = base_run(ruled)
+    ruled.eval(EXACT, ROWS, marker=WORSE)
+    result = ruled.run("evals", f"--baseline={base}", *dist_args)
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(
+        ["  fail: exact max_drop=0.02: 1 to 0 *40 rows", "*r00*", "compared with run *", "*prompt*"]
+    )
+    found = only_verdict(ruled)
+    assert found["verdict"] == "fail"
+    assert (found["value"], found["baseline_value"], found["delta"]) == (0.0, 1.0, -1.0)
+    assert found["p_value"] < 1e-6
+    noted = json.loads(ruled.last_run()["settings_json"])["baseline"]
+    assert noted == {"name": base, "kind": "run", "run": base, "model": None}
+
+
+def test_the_rules_name_a_baseline(ruled: Project) -> None:
+    name_baseline(ruled, "main", base_run(ruled))
+    ruled.write(thresholds_yaml=RULES.format(baseline="baseline: main\n"))
+    ruled.eval(EXACT, ROWS, marker=WORSE)
+    result = ruled.run("evals")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["compared with baseline main: run *, of *"])
+    assert ruled.run("evals", "--baseline=none").ret == 0
+    assert only_verdict(ruled)["verdict"] == "not_judged"
+
+
+def test_a_run_that_is_called_like_the_baseline_is_not_it(ruled: Project) -> None:
+    base_run(ruled, "--run-name=main")
+    ruled.write(thresholds_yaml=RULES.format(baseline="baseline: main\n"))
+    ruled.run("evals").stdout.fnmatch_lines(["not judged (baseline main is not set yet: *"])
+
+
+def test_the_rules_name_an_exported_file(ruled: Project) -> None:
+    base_run(ruled)
+    store = SqliteStore(ruled.root / ".llmeval" / "llmeval.db")
+    (ruled.root / "data" / "baselines").mkdir()
+    run = store.find_run("last")
+    path = ruled.root / "data" / "baselines" / "main.jsonl"
+    write_baseline(path, shown="main.jsonl", name="main", run=run, count=len(ROWS), cases=store.cases(run.id))
+    store.close()
+    (ruled.root / ".llmeval" / "llmeval.db").unlink()
+    ruled.write(thresholds_yaml=RULES.format(baseline="baseline: data/baselines/main.jsonl\n"))
+    ruled.eval(EXACT, ROWS, marker=WORSE)
+    result = ruled.run("evals")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["compared with baseline data/baselines/main.jsonl: run *"])
+
+
+def test_a_damaged_file_is_a_usage_error(ruled: Project) -> None:
+    ruled.write(data__main_jsonl="{}\n", thresholds_yaml=RULES.format(baseline="baseline: data/main.jsonl\n"))
+    result = ruled.run("evals")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["ERROR: thresholds.yaml: baseline: data/main.jsonl:1: *"])
+    assert not ruled.server.ledger
+
+
+def test_a_partial_run_is_not_held_against_a_named_baseline(ruled: Project) -> None:
+    base = base_run(ruled)
+    name_baseline(ruled, "main", base)
+    ruled.write(thresholds_yaml=RULES.format(baseline="baseline: main\n"))
+    result = ruled.run("evals", "--limit=30")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["not judged (rows were left out: *", "*--baseline RUN): echo exact max_drop=0.02"])
+    ruled.run("evals", "--limit=30", f"--baseline={base}")
+    assert only_verdict(ruled)["verdict"] == "not_judged"
+
+
+@pytest.mark.parametrize("cut", ["--limit=30", "-kr0", "--slice=odd"])
+def test_a_partial_run_is_held_against_a_run_of_the_same_selection(ruled: Project, cut: str) -> None:
+    base = base_run(ruled, cut)
+    assert ruled.run("evals", cut, f"--baseline={base}").ret == 0
+    assert only_verdict(ruled)["verdict"] == "pass"
+
+
+def test_rows_that_a_mark_expression_leaves_out_are_not_missed(project: Project) -> None:
+    project.eval(EXACT, [{**row, "marks": ["regression"]} if "slice" in row else row for row in ROWS])
+    project.write(thresholds_yaml=RULES.format(baseline=""))
+    base = base_run(project)
+    assert project.run("evals", "-mregression", f"--baseline={base}").ret == 0
+    found = only_verdict(project)
+    assert (found["verdict"], found["n"]) == ("pass", 20)
+
+
+def test_one_model_of_a_run_is_named(ruled: Project) -> None:
+    other = f"openai:echo-2@{ruled.server.url}"
+    base = base_run(ruled, f"--model={other}")
+    result = ruled.run("evals", f"--baseline={base}@echo-2")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines([f"compared with run {base}@echo-2, of *"])
+    assert ruled.run("evals", f"--baseline={base}@gone").ret == 4
+
+
+def test_a_resumed_run_keeps_its_baseline(ruled: Project) -> None:
+    base = base_run(ruled)
+    ruled.eval(EXACT, ROWS, marker=WORSE)
+    assert ruled.run("evals", f"--baseline={base}").ret == 1
+    assert ruled.run("evals", "--resume=last").ret == 1
+    assert only_verdict(ruled)["verdict"] == "fail"

@@ -1,0 +1,160 @@
+"""``on_inconclusive: escalate``: two epochs more in a child process, before the summary."""
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from tests.support.project import Project
+
+ROWS = [{"id": f"r{number:02}", "input": f"word {number}", "target": "x"} for number in range(20)]
+EVAL = """
+def test_echo(sample, response, score, request):
+    epoch = int((request.node.name + "-e1").partition("-e")[2][:1])
+    score.record("right", int(sample.id[1:]) >= {limits}[epoch - 1])
+"""
+RULES = """
+version: 1
+defaults: {{on_inconclusive: {what}}}
+suites: {{echo: {{right: {{{rule}, confident: true}}}}}}
+"""
+
+
+def write(project: Project, limits: list[int], *, what: str = "escalate", rule: str = "min: 0.8") -> None:
+    """Write an eval in which the first N rows miss, N by epoch."""
+    project.eval(EVAL.format(limits=limits), ROWS)
+    project.write(thresholds_yaml=RULES.format(what=what, rule=rule))
+
+
+def asked(project: Project) -> Counter[int]:
+    """Return how many cases each epoch of the newest run has."""
+    found = project.rows("SELECT epoch FROM cases WHERE run_id = ?", project.last_run()["id"])
+    return Counter(row["epoch"] for row in found)
+
+
+def requests(project: Project) -> int:
+    return len(project.server.ledger)
+
+
+def settings(project: Project) -> dict[str, Any]:
+    return dict(json.loads(project.last_run()["settings_json"]))
+
+
+def test_an_inconclusive_run_is_asked_again_and_may_pass(project: Project, dist_args: list[str]) -> None:
+    write(project, [5, 0, 0])
+    result = project.run("evals", *dist_args)
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(
+        [
+            "llmeval: 1 rule is inconclusive: asking for 2 epochs more, in a process of its own",
+            "  right *0.917*pass",
+            "note: escalated: 2 epochs more, 40 cases; each look had half of alpha",
+            "gate: PASS (1 pass)",
+        ]
+    )
+    assert asked(project) == {1: 20, 2: 20, 3: 20}
+    assert requests(project) == 60
+    run = project.last_run()
+    assert (run["status"], run["exit_code"], run["verdict"]) == ("finished", 0, "pass")
+    assert len(project.rows("SELECT id FROM runs")) == 1
+    (third,) = project.rows("SELECT nodeid FROM cases WHERE epoch = 3 AND sample_id = 'r00'")
+    assert third["nodeid"] == "evals/test_echo.py::test_echo[r00-e3]"
+
+
+def test_what_stays_inconclusive_fails(project: Project, dist_args: list[str]) -> None:
+    write(project, [5, 5, 5])
+    result = project.run("evals", *dist_args)
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["note: escalated: *", "gate: INCONCLUSIVE (1 inconclusive)"])
+    assert requests(project) == 60
+    assert project.last_run()["exit_code"] == 1
+
+
+def test_what_is_decided_is_not_asked_again(project: Project) -> None:
+    write(project, [0, 0, 0])
+    assert project.run("evals").ret == 0
+    write(project, [20, 0, 0])
+    assert project.run("evals").ret == 1
+    assert requests(project) == 40
+    assert "escalated" not in settings(project)
+
+
+def test_it_is_asked_for_by_the_settings(project: Project) -> None:
+    write(project, [5, 0, 0], what="warn")
+    assert project.run("evals").ret == 0
+    write(project, [5, 0, 0], what="fail")
+    assert project.run("evals").ret == 1
+    assert requests(project) == 40
+
+
+@pytest.mark.parametrize(("arguments", "why"), [(["--limit=16"], "the run is partial")])
+def test_what_stands_against_it_is_said(project: Project, arguments: list[str], why: str) -> None:
+    write(project, [5, 0, 0])
+    result = project.run("evals", *arguments)
+    assert result.ret == 1
+    result.stdout.fnmatch_lines([f"note: not escalated: {why}"])
+    assert set(asked(project)) == {1}
+
+
+def test_a_failed_test_beside_it_makes_it_needless(project: Project) -> None:
+    write(project, [5, 0, 0])
+    project.write(tests__test_own_py="def test_own():\n    assert False\n")
+    assert project.run("evals", "tests").ret == 1
+    assert requests(project) == 20
+
+
+def test_a_resumed_run_has_no_third_look(project: Project) -> None:
+    write(project, [5, 5, 5])
+    assert project.run("evals").ret == 1
+    result = project.run("evals", "--resume=last")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["note: not escalated: it had its second look"])
+    assert requests(project) == 60
+
+
+def test_a_budget_is_one_for_both_looks(project: Project) -> None:
+    project.write(models_yaml=f"models: {{echo: {{spec: '{project.model}', prices: {{input: 1000, output: 1000}}}}}}\n")
+    write(project, [5, 0, 0])
+    spent = project.run("evals", model="echo", inside=False)
+    assert spent.ret == 0
+    cost = sum(row["cost_usd"] for row in project.rows("SELECT cost_usd FROM cases"))
+    result = project.run("evals", f"--max-cost={cost / 2:.4f}", model="echo", inside=False)
+    assert result.ret == 10  # the second look meets the end of the budget
+    cost_then = sum(
+        row["cost_usd"] or 0
+        for row in project.rows("SELECT cost_usd FROM calls WHERE run_id = ?", project.last_run()["id"])
+    )
+    assert cost_then <= cost / 2
+
+
+def test_reports_of_the_session_stay_those_of_the_first_look(project: Project) -> None:
+    write(project, [5, 0, 0])
+    assert project.run("evals", "--junitxml=out.xml", "--html=out.html", "--self-contained-html").ret == 0
+    assert (project.root / "out.xml").read_text().count("<testcase ") == 20
+    assert "test_echo[r00]" in (project.root / "out.html").read_text()
+
+
+def test_a_broken_child_is_shown_and_fails(project: Project) -> None:
+    write(project, [5, 0, 0])
+    project.write(
+        conftest_py="""
+        import os
+
+        if "LLMEVAL_ESCALATED" in os.environ:
+            raise RuntimeError("no second look")
+    """
+    )
+    result = project.run("evals")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["note: the escalation broke off with status *", "*no second look*"])
+    assert project.last_run()["exit_code"] == 1
+
+
+def test_arguments_behind_a_double_dash_stay_there(project: Project) -> None:
+    write(project, [5, 0, 0])
+    command = [sys.executable, "-m", "pytest", f"--model={project.model}", "--", "evals"]
+    assert subprocess.run(command, cwd=project.root, capture_output=True, check=False).returncode == 0
+    assert asked(project) == {1: 20, 2: 20, 3: 20}
