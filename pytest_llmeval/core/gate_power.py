@@ -1,18 +1,20 @@
 """What the rules of a session can see at all, told before anything is spent: what they can never fail for, or pass."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
+from pytest_llmeval.core.gate_evidence import LEAST_CLUSTERS
 from pytest_llmeval.core.gate_family import Share, is_decided_by_p, looks_alpha, shares_of
 from pytest_llmeval.core.gate_names import show_key
 from pytest_llmeval.core.gate_sizes import MOST_GROUPS, MOST_ROWS, SuiteSize
 from pytest_llmeval.core.paired import least_flips
 from pytest_llmeval.core.rules import REGRESSION_KINDS, Rule, Thresholds
+from pytest_llmeval.core.text import one_line
 
-__all__ = ["LEAST_GROUPS", "RuleShare", "family", "hopeless", "place_of"]
+__all__ = ["RuleShare", "UnfailingRule", "family", "hopeless", "least_groups", "place_of", "unfailing"]
 
-LEAST_GROUPS = 5
-"""With fewer groups of dependent rows no test can tell anything from chance."""
+_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,43 +47,90 @@ def family(thresholds: Thresholds, sizes: Mapping[str, SuiteSize]) -> list[RuleS
     ]
 
 
-def hopeless(thresholds: Thresholds, sizes: Mapping[str, SuiteSize]) -> list[str]:
-    """Return a message for each rule on a change that cannot fail by itself, in the order of the file.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnfailingRule:
+    """A rule on a change that cannot fail by itself, because it has too few rows."""
 
-    Its least possible p-value, with every row getting worse, is not below its share of alpha over the rules of its
-    half of the family; Holm gives it more only where others fail. McNemar's mid-p of n rows is (1/2)^(n + 1), and so
-    is that of the sign-flip test over n groups of dependent rows. Below 5 groups there is no test, from 10 on there
-    is Student's t, which has no such end.
+    rule: Rule
+    there: int
+    needed: int
+    unit: Literal["rows", "groups of dependent rows"]
+    """What ``there`` and ``needed`` count."""
+    claim: str
+    """What the rule may claim of the session's false alarms, in words."""
+
+
+def unfailing(thresholds: Thresholds, sizes: Mapping[str, SuiteSize]) -> list[UnfailingRule]:
+    """Return the rules on a change that cannot fail by themselves, each once, in the order of the file.
+
+    The least possible p-value of such a rule, with every row getting worse, is not below its share of alpha over the
+    rules of its half of the family; Holm gives it more only where others fail. McNemar's mid-p of n rows is
+    (1/2)^(n + 1), and so is that of the sign-flip test over n groups of dependent rows. Below 5 groups there is no
+    test, from 10 on there is Student's t, which has no such end.
 
     Args:
         thresholds: the rules.
         sizes: what is to run, or what ran, by suite.
     """
-    members = family(thresholds, sizes)
-    return list(dict.fromkeys(message for member in members for message in _hopeless(thresholds, member, sizes)))
+    found = (_unfailing(member, sizes[member.rule.suite]) for member in family(thresholds, sizes))
+    return list(dict.fromkeys(each for each in found if each is not None))
+
+
+def hopeless(thresholds: Thresholds, sizes: Mapping[str, SuiteSize]) -> list[str]:
+    """Return what to tell of ``unfailing`` rules: a message each, slices that need equally many rows in one."""
+    found: dict[tuple[object, ...], list[UnfailingRule]] = {}
+    for each in unfailing(thresholds, sizes):
+        rule = each.rule
+        part = rule.slice is not None or rule  # a rule on the whole suite stands alone
+        key = (rule.suite, part, rule.metric, rule.kind, each.unit, each.needed, each.claim)
+        found.setdefault(key, []).append(each)
+    return [_note(thresholds, each) for each in found.values()]
+
+
+def least_groups(alpha: float) -> int:
+    """Return how many groups of dependent rows it takes before a p-value can be below ``alpha``."""
+    return min(MOST_GROUPS, max(LEAST_CLUSTERS, least_flips(alpha)))
 
 
 def place_of(thresholds: Thresholds, rule: Rule, key: str) -> str:
     """Return where a rule stands: ``thresholds.yaml:7: suites.qa.slices.hard.exact.max_drop``."""
     part = f".slices.{show_key(rule.slice)}" if rule.slice is not None else ""
-    line = f":{rule.line}" if rule.line is not None else ""
-    return f"{thresholds.shown_as}{line}: suites.{show_key(rule.suite)}{part}.{show_key(rule.metric)}.{key}"
+    return f"{_line_of(thresholds, rule)}: suites.{show_key(rule.suite)}{part}.{show_key(rule.metric)}.{key}"
 
 
-def _hopeless(thresholds: Thresholds, member: RuleShare, sizes: Mapping[str, SuiteSize]) -> Iterator[str]:
-    rule, size = member.rule, sizes[member.rule.suite]
+def _line_of(thresholds: Thresholds, rule: Rule) -> str:
+    return thresholds.shown_as if rule.line is None else f"{thresholds.shown_as}:{rule.line}"
+
+
+def _unfailing(member: RuleShare, size: SuiteSize) -> UnfailingRule | None:
+    rule, claim = member.rule, _claim(member)
     if rule.kind not in REGRESSION_KINDS:
-        return
-    needed, there, of = least_flips(member.share.strictest), size.rows[rule.slice], "row"
+        return None
     if rule.slice in size.groups:
-        needed, there, of = min(MOST_GROUPS, max(LEAST_GROUPS, needed)), size.groups[rule.slice], "group"
-    if there < min(needed, MOST_ROWS):
-        place = place_of(thresholds, rule, rule.kind)
-        found = f"{there} {of}{'' if there == 1 else 's'}{' of dependent rows' if of == 'group' else ''}"
-        yield f"{place}: can never fail by itself: {found}, at least {needed} are needed ({_told(member)})"
+        needed, there = least_groups(member.share.strictest), size.groups[rule.slice]
+        short = UnfailingRule(rule=rule, there=there, needed=needed, unit="groups of dependent rows", claim=claim)
+    else:
+        needed, there = least_flips(member.share.strictest), size.rows[rule.slice]
+        short = UnfailingRule(rule=rule, there=there, needed=needed, unit="rows", claim=claim)
+    return short if there < min(needed, MOST_ROWS) else None
 
 
-def _told(member: RuleShare) -> str:
+def _note(thresholds: Thresholds, found: Sequence[UnfailingRule]) -> str:
+    first, counts = found[0], sorted({each.there for each in found})
+    there = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    size = f"{there} {first.unit.replace('s', '', 1) if counts == [1] else first.unit}"
+    needs = f"{first.needed} are needed ({first.claim})"
+    rule = first.rule
+    if len(found) == 1:
+        return f"{place_of(thresholds, rule, rule.kind)}: cannot fail by itself with {size}; {needs}"
+    named = [one_line(each.rule.slice or "", 40) for each in found]
+    more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
+    place = f"{_line_of(thresholds, rule)}: suites.{show_key(rule.suite)}.slices"
+    what = f"{show_key(rule.metric)}.{rule.kind} cannot fail by itself in {len(named)} slices of {size}"
+    return f"{place}: {what}; {needs}: {', '.join(named[:_NAMED])}{more}"
+
+
+def _claim(member: RuleShare) -> str:
     """Return what a rule may claim, in words."""
     share, alpha, rules = member.share, f"alpha {member.alpha:.3g}", "rules"
     if share.alpha < member.alpha:

@@ -7,10 +7,12 @@ from pytest_llmeval.core.gate_case import JudgedCase
 from pytest_llmeval.core.gate_family import is_decided_by_p
 from pytest_llmeval.core.rules import Thresholds
 
-__all__ = ["MOST_GROUPS", "MOST_ROWS", "SizeCount", "SuiteSize", "sizes_of"]
+__all__ = ["MANY_ROWS", "MOST_GROUPS", "MOST_ROWS", "SizeCount", "SuiteSize", "sizes_of"]
 
 MOST_ROWS = 200
 """Rows up to which they are counted: with so many all getting worse, no share of alpha is too small."""
+MANY_ROWS = 100_000
+"""As far as they are counted in suites with ``mode: noninferior``, which takes as many as its margin is small."""
 MOST_GROUPS = 10
 """Groups of dependent rows up to which they are counted; from so many on the test is Student's t."""
 
@@ -24,35 +26,51 @@ class SuiteSize:
     models: tuple[str, ...]
     """Sorted."""
     rows: Mapping[str | None, int]
-    """By slice, None being the whole suite; at most ``MOST_ROWS`` each."""
+    """By slice, None being the whole suite; at most ``MOST_ROWS`` each, or ``MANY_ROWS`` (see there)."""
     groups: Mapping[str | None, int] = field(default_factory=dict)
     """Groups of dependent rows, a row without a cluster being one, by slice; only where a row has a cluster. At most
     ``MOST_GROUPS`` each."""
+    epochs: int = 1
+    """Of each row, the most there are of any."""
 
 
 class SizeCount:
     """Counts the rows of a session: a row counts once, whatever its models and epochs."""
 
-    def __init__(self, suites: Collection[str]) -> None:
+    def __init__(self, suites: Collection[str], *, further: Collection[str] = ()) -> None:
         """Begin.
 
         Args:
             suites: names of those that matter.
+            further: those of them whose rows are counted up to ``MANY_ROWS``.
         """
         self._suites = suites
+        self._further = further
         self._models: dict[str, set[str]] = {}
+        self._epochs: dict[str, int] = {}
         self._rows: dict[_Key, set[str]] = {}
         self._single: dict[_Key, set[str]] = {}
         self._clusters: dict[_Key, set[str]] = {}
 
-    def add(self, suite: str, model: str, sample_id: str, slices: Iterable[str], cluster: str | None) -> None:
+    @classmethod
+    def of(cls, thresholds: Thresholds) -> "SizeCount":
+        """Return a count of the suites about whose sizes there may be something to say before a session begins."""
+        kinds = {name: {rule.kind for rule in suite.rules} for name, suite in thresholds.suites.items()}
+        suites = {name for name, suite in thresholds.suites.items() if any(map(is_decided_by_p, suite.rules))}
+        strict = {name for name, found in kinds.items() if "noninferior" in found}
+        return cls(suites | strict, further=strict)
+
+    def add(
+        self, suite: str, model: str, sample_id: str, slices: Iterable[str], cluster: str | None, *, epoch: int = 1
+    ) -> None:
         """Count a case."""
         if suite not in self._suites:
             return
         self._models.setdefault(suite, set()).add(model)
+        self._epochs[suite] = max(epoch, self._epochs.get(suite, 1))
         for part in (None, *slices):
             key = (suite, part)
-            _add(self._rows, key, sample_id, MOST_ROWS)
+            _add(self._rows, key, sample_id, MANY_ROWS if suite in self._further else MOST_ROWS)
             if cluster is None:
                 _add(self._single, key, sample_id, MOST_GROUPS)
             else:
@@ -69,14 +87,14 @@ class SizeCount:
             if name == suite
         }
         rows = {part: len(ids) for (name, part), ids in self._rows.items() if name == suite}
-        return SuiteSize(models=tuple(sorted(models)), rows=rows, groups=groups)
+        return SuiteSize(models=tuple(sorted(models)), rows=rows, groups=groups, epochs=self._epochs[suite])
 
 
 def sizes_of(thresholds: Thresholds, cases: Iterable[JudgedCase]) -> dict[str, SuiteSize]:
-    """Return the sizes of the suites that have a rule which is decided by a p-value."""
-    count = SizeCount({name for name, suite in thresholds.suites.items() if any(map(is_decided_by_p, suite.rules))})
+    """Return the sizes of the suites that have a rule on a change, or one that is decided by a p-value."""
+    count = SizeCount.of(thresholds)
     for case in cases:
-        count.add(case.suite, case.model, case.sample_id, case.slices, case.cluster)
+        count.add(case.suite, case.model, case.sample_id, case.slices, case.cluster, epoch=case.epoch)
     return count.sizes()
 
 
