@@ -4,16 +4,17 @@ What a case says of a metric is a :class:`Reading`: a value, or why there is non
 form a :class:`Column`, and only a column is averaged.
 """
 
+import math
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple, Protocol, TypeVar
 
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.gate_case import LOST_KINDS, JudgedCase
 from pytest_llmeval.core.intervals import mean
 from pytest_llmeval.core.rules import COUNTED_METRICS, MEASURED_METRICS
 
-__all__ = ["Column", "Grouped", "Reading", "State", "read_column", "sample_means"]
+__all__ = ["Column", "Grouped", "Reading", "State", "by_slice", "read", "read_column", "sample_means", "span_of"]
 
 State = Literal["scored", "open", "lost", "unscored", "no_judge", "skipped", "cached"]
 """What a case says of a metric.
@@ -22,6 +23,14 @@ State = Literal["scored", "open", "lost", "unscored", "no_judge", "skipped", "ca
 ``lost``: an error of the infrastructure. ``unscored``: the case finished without it. ``no_judge``: nobody to
 give it. ``skipped``: the case was skipped. ``cached``: a latency that is not this run's.
 """
+
+
+class _HasSlices(Protocol):
+    @property
+    def slices(self) -> tuple[str, ...]: ...
+
+
+_Sliced = TypeVar("_Sliced", bound=_HasSlices)
 
 Grouped = dict[tuple[str, int], list[float]]
 """Values by what is averaged first."""
@@ -51,25 +60,17 @@ class Column:
 
     metric: str
     readings: tuple[Reading, ...]
+    span: tuple[float, float]
+    """Between what a missing value lies."""
 
     @property
     def errors(self) -> int:
         """Cases that ended in an error, whether or not they have a value."""
         return sum(reading.is_error for reading in self.readings)
 
-    def part(self, name: str | None) -> "Column":
-        """Return the readings of the slice ``name``; all of them where it is None."""
-        if name is None:
-            return self
-        return Column(metric=self.metric, readings=tuple(r for r in self.readings if name in r.slices))
-
     def parts(self) -> "dict[str, Column]":
         """Return the readings of every slice, by its name; all in one pass."""
-        found: dict[str, list[Reading]] = {}
-        for reading in self.readings:
-            for name in reading.slices:
-                found.setdefault(name, []).append(reading)
-        return {name: Column(metric=self.metric, readings=tuple(readings)) for name, readings in found.items()}
+        return {name: replace(self, readings=readings) for name, readings in by_slice(self.readings).items()}
 
     def count(self, *states: State) -> int:
         """Return how many cases are in one of ``states``."""
@@ -110,10 +111,21 @@ class Column:
             return [value for _, value in scored]
         return sample_means(self.grouped())
 
-    @property
-    def is_unit(self) -> bool:
-        """Whether the values lie in [0, 1]: a share, or a score of which no value was seen outside."""
-        return self.metric not in MEASURED_METRICS and all(0 <= value <= 1 for value in self.cases())
+
+def by_slice(items: Iterable[_Sliced]) -> dict[str, tuple[_Sliced, ...]]:
+    """Return the items of each slice, in their order; all in one pass."""
+    found: dict[str, list[_Sliced]] = {}
+    for item in items:
+        for name in item.slices:
+            found.setdefault(name, []).append(item)
+    return {name: tuple(chosen) for name, chosen in found.items()}
+
+
+def span_of(metric: str, seen: Iterable[float]) -> tuple[float, float]:
+    """Return between what a missing value of ``metric`` lies: 0 and 1 for a share, and a score never seen outside."""
+    if metric in MEASURED_METRICS:
+        return 0.0, math.inf
+    return (0.0, 1.0) if all(0 <= value <= 1 for value in seen) else (-math.inf, math.inf)
 
 
 def sample_means(grouped: Grouped) -> list[float]:
@@ -124,10 +136,13 @@ def sample_means(grouped: Grouped) -> list[float]:
 
 def read_column(metric: str, cases: Iterable[JudgedCase]) -> Column:
     """Return what ``cases`` (of one suite and model) say of ``metric``."""
-    return Column(metric=metric, readings=tuple(_read(metric, case) for case in cases))
+    readings = tuple(read(metric, case) for case in cases)
+    span = span_of(metric, (reading.value for reading in readings if reading.value is not None))
+    return Column(metric=metric, readings=readings, span=span)
 
 
-def _read(metric: str, case: JudgedCase) -> Reading:
+def read(metric: str, case: JudgedCase) -> Reading:
+    """Return what one case says of ``metric``."""
     value = None if case.outcome == "skipped" else _value(metric, case)
     return Reading(
         sample_id=case.sample_id,

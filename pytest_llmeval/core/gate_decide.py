@@ -103,7 +103,7 @@ def _decide_pass_at(rule: Rule, column: Column, broken: str | None) -> Decision:
     hits = tuple(
         reading if reading.hit is None else reading._replace(value=float(reading.hit)) for reading in column.readings
     )
-    counted = replace(column, readings=hits)
+    counted = replace(column, readings=hits, span=(0.0, 1.0))
     attempts = counted.grouped()
     units = {reading.unit for reading in hits if reading.state != "skipped"}
     short = {unit[0] for unit in units if len(attempts.get(unit, ())) < (rule.k or 1)}
@@ -173,14 +173,7 @@ def _statistic(rule: Rule, column: Column, grouped: Grouped) -> float | None:
 
 def _ends(rule: Rule, column: Column, states: Collection[State]) -> list[float | None]:
     """Return the statistic with each case in ``states`` at its least, then at its greatest possible value."""
-    return [_statistic(rule, column, column.grouped(fill, states)) for fill in _range(column)]
-
-
-def _range(column: Column) -> tuple[float, float]:
-    """Return between what a missing value lies."""
-    if column.is_unit:
-        return 0.0, 1.0
-    return (0.0 if column.metric in MEASURED_METRICS else -math.inf), math.inf
+    return [_statistic(rule, column, column.grouped(fill, states)) for fill in column.span]
 
 
 def _meets(rule: Rule, value: float | None) -> bool | None:

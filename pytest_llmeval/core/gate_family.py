@@ -5,7 +5,7 @@ and within each half S. Holm's procedure (Scandinavian Journal of Statistics 6 (
 rule fails though nothing changed.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pytest_llmeval.core.gate_evidence import Weight
@@ -57,25 +57,26 @@ class Family:
 
     def __init__(self, members: Iterable[tuple[Rule, Weight]]) -> None:
         """Take the rules, each with what was found against it."""
-        self._members = list(members)
+        self._found: dict[bool, list[float]] = {True: [], False: []}
+        """Of the slice rules and of the others; 1 where there is no test."""
+        self._places: list[tuple[bool, int]] = []
+        for rule, weight in members:
+            half = self._found[rule.slice is not None]
+            self._places.append((rule.slice is not None, len(half)))
+            half.append(1.0 if weight.p_value is None else weight.p_value)
+        self._adjusted = {sliced: holm(p_values) for sliced, p_values in self._found.items()}
 
     def adjusted(self, position: int, weight: Weight) -> float | None:
-        """Return Holm's adjusted p-value of a rule.
+        """Return Holm's adjusted p-value of a rule; None without a test.
 
         Args:
             position: of the rule among the members, from 0.
-            weight: what counts against it, here: what was found, or an end of it. None of it without a test.
+            weight: what counts against it, here: what was found, or an end of it.
         """
+        sliced, place = self._places[position]
+        found = self._found[sliced]
         if weight.p_value is None:
             return None
-        mine, _ = self._members[position]
-        half: Callable[[Rule], bool] = lambda rule: (rule.slice is None) == (mine.slice is None)  # noqa: E731
-        p_values: list[float] = []
-        place = 0
-        for number, (rule, found) in enumerate(self._members):
-            if half(rule):
-                if number == position:
-                    place = len(p_values)
-                chosen = weight if number == position else found
-                p_values.append(1.0 if chosen.p_value is None else chosen.p_value)
-        return holm(p_values)[place]
+        if weight.p_value == found[place]:
+            return self._adjusted[sliced][place]
+        return holm([*found[:place], weight.p_value, *found[place + 1 :]])[place]

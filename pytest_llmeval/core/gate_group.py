@@ -1,16 +1,17 @@
-"""The cases of one suite and model, read and paired once for all rules on them."""
+"""The cases of one suite and model, and one metric of them, read and paired once for all rules on it."""
 
+import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.gate_case import JudgedCase
-from pytest_llmeval.core.gate_column import Column, read_column
+from pytest_llmeval.core.gate_column import Column, Reading, by_slice, read_column
 from pytest_llmeval.core.gate_opponents import Opponent
-from pytest_llmeval.core.gate_pairs import PairedColumn, pair_up
-from pytest_llmeval.core.rules import Rule, SuiteRules
+from pytest_llmeval.core.gate_pairs import Pair, PairedColumn, pair_up
+from pytest_llmeval.core.rules import SuiteRules
 
-__all__ = ["Group", "group_of"]
+__all__ = ["Group", "Sheet", "group_of"]
 
 _STOPPED: frozenset[str | None] = frozenset({ErrorKind.BUDGET, ErrorKind.AUTH, ErrorKind.QUOTA})
 
@@ -33,10 +34,6 @@ class Group:
     """Kinds of the errors that stop a run."""
     opponent: Opponent
     """What rules on a change compare with."""
-    columns: dict[str, Column] = field(default_factory=dict)
-    """What was read so far, by metric."""
-    paired: dict[str, PairedColumn] = field(default_factory=dict)
-    """What was paired so far, by metric."""
 
     @property
     def too_many_errors(self) -> bool:
@@ -52,21 +49,43 @@ class Group:
             return f"the run was stopped ({', '.join(self.stopped)})"
         return f"{self.errors} errors in {self.finished} cases" if self.too_many_errors else None
 
-    def column(self, metric: str) -> Column:
-        """Return all readings of ``metric``, read once."""
-        if metric not in self.columns:
-            self.columns[metric] = read_column(metric, self.cases)
-        return self.columns[metric]
 
-    def pairs(self, metric: str) -> PairedColumn:
-        """Return ``metric`` paired with the opponent's, once."""
-        if metric not in self.paired:
-            self.paired[metric] = pair_up(metric, self.cases, self.opponent.cases)
-        return self.paired[metric]
+class Sheet:
+    """One metric of a group. It holds much for each row, so it is dropped once the rules on the metric are judged."""
 
-    def broken_for(self, rule: Rule) -> str | None:
-        """Return why ``rule`` cannot pass; errors are what ``error_rate`` asks about."""
-        return None if rule.metric == "error_rate" and not self.unfinished else self.broken
+    def __init__(self, group: Group, metric: str) -> None:
+        """Read nothing yet."""
+        self.group = group
+        self.metric = metric
+
+    @property
+    def broken(self) -> str | None:
+        """Why no rule on the metric can pass; errors are what ``error_rate`` asks about."""
+        return None if self.metric == "error_rate" and not self.group.unfinished else self.group.broken
+
+    def column(self, part: str | None) -> Column:
+        """Return the readings of a slice; all of them where it is None."""
+        return self._column if part is None else replace(self._column, readings=self._readings.get(part, ()))
+
+    def pairs(self, part: str | None) -> PairedColumn:
+        """Return the rows of a slice paired with the opponent's; all of them where it is None."""
+        return self._pairs if part is None else self._pairs.part(part, self._sliced.get(part, ()))
+
+    @functools.cached_property
+    def _column(self) -> Column:
+        return read_column(self.metric, self.group.cases)
+
+    @functools.cached_property
+    def _readings(self) -> Mapping[str, tuple[Reading, ...]]:
+        return by_slice(self._column.readings)
+
+    @functools.cached_property
+    def _pairs(self) -> PairedColumn:
+        return pair_up(self.metric, self.group.cases, self.group.opponent.cases)
+
+    @functools.cached_property
+    def _sliced(self) -> Mapping[str, tuple[Pair, ...]]:
+        return by_slice(self._pairs.pairs)
 
 
 def group_of(
@@ -74,16 +93,16 @@ def group_of(
     model: str,
     cases: Sequence[JudgedCase],
     names: Sequence[str],
-    expected: Mapping[str, int],
+    expected: int,
     opponent: Opponent,
 ) -> Group:
-    """Return the cases of one suite and model, with what stands against judging them."""
+    """Return the cases of one suite and model, of which so many were expected, with what stands against them."""
     return Group(
         rules=rules,
         model=model,
         cases=cases,
         names=names,
-        unfinished=max(0, expected.get(model, 0) - len(cases)),
+        unfinished=max(0, expected - len(cases)),
         finished=sum(case.outcome != "skipped" for case in cases),
         errors=sum(case.outcome == "error" for case in cases),
         stopped=sorted({str(case.error_kind) for case in cases if case.error_kind in _STOPPED}),

@@ -5,11 +5,14 @@ from dataclasses import dataclass
 
 from pytest_llmeval.core.gate_baseline import Baseline
 from pytest_llmeval.core.gate_case import JudgedCase
-from pytest_llmeval.core.gate_pairs import LEAST_PAIRED, PairedColumn
+from pytest_llmeval.core.gate_pairs import PairedColumn
 from pytest_llmeval.core.rules import GateSettings
 from pytest_llmeval.core.text import one_line
 
-__all__ = ["Opponent", "Opponents", "nothing_pairs", "refusal"]
+__all__ = ["LEAST_PAIRED", "Opponent", "Opponents", "left_out", "nothing_pairs", "refusal"]
+
+LEAST_PAIRED = 0.9
+"""Share of the baseline's rows that must pair, so that what is compared is still the same dataset."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,20 +77,39 @@ class Opponents:
 
 def refusal(column: PairedColumn, opponent: Opponent, settings: GateSettings) -> str | None:
     """Return why a metric cannot be compared: other scorers or judges made it, or too few rows pair."""
-    for what, count in sorted(column.changed.items()):
+    for what, count in sorted(column.remade.items()):
         if what not in settings.allow_change:
             return (
                 f"another {what} than the baseline's made it in {count} of {len(column.pairs)} rows; run the baseline"
                 f" again, or score it again with llmeval rescore {opponent.name}, or allow it with"
                 f" allow_change: [{what}]"
             )
-    wanted = column.wanted(opponent.deselected)
+    altered, gone = len(column.altered), _gone(column, opponent)
+    wanted = len(column.pairs) + altered + gone
     if len(column.pairs) < LEAST_PAIRED * wanted:
         return (
-            f"only {len(column.pairs)} of {wanted} rows of the baseline pair ({len(column.unpaired)} changed,"
-            f" {wanted - len(column.pairs) - len(column.unpaired)} gone); set a new baseline"
+            f"only {len(column.pairs)} of {wanted} rows of the baseline pair ({altered} changed, {gone} gone);"
+            " set a new baseline"
         )
     return None
+
+
+def left_out(column: PairedColumn, opponent: Opponent) -> str:
+    """Return which rows take no part in a comparison, in words; empty where all do."""
+    told = {
+        "new": len(column.added),
+        "changed": len(column.altered),
+        "gone": _gone(column, opponent),
+        "not scored by the baseline": column.unscored_before,
+        "without a value here": column.missing,
+    }
+    counted = ", ".join(f"{count} {what}" for what, count in told.items() if count)
+    return f"left out: {counted}" if counted else ""
+
+
+def _gone(column: PairedColumn, opponent: Opponent) -> int:
+    """Return how many rows of the baseline are gone, but for as many as ``-m`` left out."""
+    return max(0, len(column.absent) - opponent.deselected)
 
 
 def nothing_pairs(column: PairedColumn, opponent: Opponent) -> str:

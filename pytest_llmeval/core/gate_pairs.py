@@ -9,14 +9,10 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from pytest_llmeval.core.gate_case import JudgedCase
-from pytest_llmeval.core.gate_column import read_column
+from pytest_llmeval.core.gate_column import read, span_of
 from pytest_llmeval.core.intervals import mean
-from pytest_llmeval.core.rules import MEASURED_METRICS
 
-__all__ = ["LEAST_PAIRED", "Pair", "PairedColumn", "pair_up"]
-
-LEAST_PAIRED = 0.9
-"""Share of the baseline's rows that must pair, so that what is compared is still the same dataset."""
+__all__ = ["Pair", "PairedColumn", "pair_up"]
 
 
 class Pair(NamedTuple):
@@ -52,46 +48,36 @@ class Pair(NamedTuple):
         return ((self.after or 0.0) * self.scored + fill * missing) / (self.scored + missing)
 
 
+_Slices = tuple[tuple[str, ...], ...]
+"""The slices of each of some rows."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairedColumn:
-    """All pairs of one metric, of one suite and model or of a slice, with what did not pair."""
+    """All pairs of one metric, of one suite and model or of a slice, with the rows that did not pair."""
 
     metric: str
     pairs: tuple[Pair, ...]
-    unpaired: tuple[tuple[str, ...], ...] = ()
-    """The slices of each row of the baseline that changed."""
-    absent: tuple[tuple[str, ...], ...] = ()
-    """The slices of each row of the baseline that is not in the current run."""
-    new: int = 0
-    """Rows of the current run that the baseline does not have, changed ones included."""
-    changed: Mapping[str, int] = field(default_factory=dict)
+    span: tuple[float, float]
+    """Between what a missing value lies."""
+    added: _Slices = ()
+    """The slices of each row that only the current run has."""
+    altered: _Slices = ()
+    """The baseline's slices of each row whose input or target is another one there."""
+    absent: _Slices = ()
+    """The slices of each row that only the baseline has."""
+    remade: Mapping[str, int] = field(default_factory=dict)
     """Paired rows whose ``judge`` or ``scorer`` is another one."""
-    is_unit: bool = True
-    """Whether every value of both sides lies in [0, 1]."""
 
-    def part(self, name: str | None) -> "PairedColumn":
-        """Return the pairs of the slice ``name``; all of them where it is None."""
-        if name is None:
-            return self
+    def part(self, name: str, pairs: tuple[Pair, ...]) -> "PairedColumn":
+        """Return what belongs to the slice ``name``, of which ``pairs`` are the pairs."""
         return replace(
             self,
-            pairs=tuple(pair for pair in self.pairs if name in pair.slices),
-            unpaired=tuple(slices for slices in self.unpaired if name in slices),
+            pairs=pairs,
+            added=tuple(slices for slices in self.added if name in slices),
+            altered=tuple(slices for slices in self.altered if name in slices),
             absent=tuple(slices for slices in self.absent if name in slices),
-            new=0,
         )
-
-    def parts(self) -> "dict[str, PairedColumn]":
-        """Return the pairs of every slice, by its name, in one pass over them."""
-        found: dict[str, list[Pair]] = {}
-        for pair in self.pairs:
-            for name in pair.slices:
-                found.setdefault(name, []).append(pair)
-        return {name: replace(replace(self, pairs=()).part(name), pairs=tuple(pairs)) for name, pairs in found.items()}
-
-    def wanted(self, deselected: int) -> int:
-        """Return how many rows of the baseline should have paired; ``deselected`` rows were left out by ``-m``."""
-        return len(self.pairs) + len(self.unpaired) + max(0, len(self.absent) - deselected)
 
     @property
     def unscored_before(self) -> int:
@@ -109,60 +95,58 @@ class PairedColumn:
         return sorted(pair.sample_id for pair in self.pairs if pair.before is not None and pair.open)
 
 
-_Makers = Mapping[str, str | None]
-"""What identifies the scorers, or the judges, behind a value, by score."""
-
-
 @dataclass(slots=True)
 class _Row:
     """One row of one run while its epochs are read."""
 
-    digest: str | None
-    slices: tuple[str, ...]
-    cluster: str | None
-    scorers: _Makers
-    judges: _Makers
+    first: JudgedCase
+    """Of its epochs: it says what the row is."""
     values: list[float] = field(default_factory=list)
+    scored: list[JudgedCase] = field(default_factory=list)
+    """The epochs behind ``values``."""
     open: int = 0
     lost: int = 0
 
 
-def pair_up(metric: str, current: Sequence[JudgedCase], before: Sequence[JudgedCase]) -> PairedColumn:
+def pair_up(metric: str, current: Iterable[JudgedCase], before: Iterable[JudgedCase]) -> PairedColumn:
     """Return the pairs of ``metric`` between two runs of one suite and one model each."""
     base, rows = _rows(metric, before), _rows(metric, current)
-    changed: dict[str, int] = {}
-    pairs, unpaired = [], []
+    remade: dict[str, int] = {}
+    pairs, altered = [], []
     for sample_id, row in rows.items():
         was = base.get(sample_id)
         if was is None:
             continue
-        if was.digest != row.digest:
-            unpaired.append(was.slices)
+        if was.first.input_digest != row.first.input_digest:
+            altered.append(was.first.slices)
             continue
-        for what in _changes(was, row):
-            changed[what] = changed.get(what, 0) + 1
+        for what in _remade(metric, was, row):
+            remade[what] = remade.get(what, 0) + 1
         pairs.append(_pair(sample_id, was, row))
+    seen = (value for pair in pairs for value in (pair.before, pair.after) if value is not None)
     return PairedColumn(
         metric=metric,
         pairs=tuple(pairs),
-        unpaired=tuple(unpaired),
-        absent=tuple(row.slices for sample_id, row in base.items() if sample_id not in rows),
-        new=len(rows) - len(pairs),
-        changed=changed,
-        is_unit=metric not in MEASURED_METRICS and all(_is_unit(pair) for pair in pairs),
+        span=span_of(metric, seen),
+        added=tuple(row.first.slices for sample_id, row in rows.items() if sample_id not in base),
+        altered=tuple(altered),
+        absent=tuple(row.first.slices for sample_id, row in base.items() if sample_id not in rows),
+        remade=remade,
     )
 
 
-def _rows(metric: str, cases: Sequence[JudgedCase]) -> dict[str, _Row]:
+def _rows(metric: str, cases: Iterable[JudgedCase]) -> dict[str, _Row]:
     rows: dict[str, _Row] = {}
-    column = read_column(metric, cases)
-    for case, reading in zip(cases, column.readings, strict=True):
+    for case in cases:
         row = rows.get(case.sample_id)
         if row is None:
-            row = rows[case.sample_id] = _Row(case.input_digest, case.slices, case.cluster, {}, {})
+            row = rows[case.sample_id] = _Row(case)
+        if case.epoch < row.first.epoch:
+            row.first = case
+        reading = read(metric, case)
         if reading.value is not None:
             row.values.append(reading.value)
-            row.scorers, row.judges = _made_by(metric, case)
+            row.scored.append(case)
         elif reading.state == "open":
             row.open += 1
         elif reading.state == "lost":
@@ -170,33 +154,32 @@ def _rows(metric: str, cases: Sequence[JudgedCase]) -> dict[str, _Row]:
     return rows
 
 
-def _made_by(metric: str, case: JudgedCase) -> tuple[_Makers, _Makers]:
-    """Return who made a value; the outcome is made by all scorers of a case."""
-    if metric == "pass_rate":
-        return case.digests, case.judge_ids
-    return {metric: case.digests.get(metric)}, {metric: case.judge_ids.get(metric)}
-
-
-def _changes(was: _Row, row: _Row) -> Iterator[str]:
+def _remade(metric: str, was: _Row, row: _Row) -> Iterator[str]:
     """Yield ``judge`` or ``scorer`` where another one made the value; a judge's change explains its scorer's."""
-    if not was.values or not row.values:
-        return
-    if _differ(was.judges, row.judges):
+    made = [(old, new) for old in was.scored for new in row.scored]
+    if any(_differ(metric, old.judge_ids, new.judge_ids) for old, new in made):
         yield "judge"
-    elif _differ(was.scorers, row.scorers):
+    elif any(_differ(metric, old.digests, new.digests) for old, new in made):
         yield "scorer"
 
 
-def _differ(was: _Makers, now: _Makers) -> bool:
-    """Return whether a score of both was made otherwise; one that only one of them came to is no difference."""
-    return was is not now and any(was[name] != now[name] for name in was.keys() & now.keys())
+def _differ(metric: str, was: Mapping[str, str | None], now: Mapping[str, str | None]) -> bool:
+    """Return whether a value was made otherwise.
+
+    The outcome is made by all scorers of a case; one that only one of both came to is no difference.
+    """
+    if was is now:
+        return False
+    if metric == "pass_rate":
+        return any(was[name] != now[name] for name in was.keys() & now.keys())
+    return was.get(metric) != now.get(metric)
 
 
 def _pair(sample_id: str, was: _Row, row: _Row) -> Pair:
     return Pair(
         sample_id=sample_id,
-        slices=row.slices,
-        cluster=row.cluster,
+        slices=row.first.slices,
+        cluster=row.first.cluster,
         before=_mean(was.values),
         after=_mean(row.values),
         scored=len(row.values),
@@ -208,11 +191,3 @@ def _pair(sample_id: str, was: _Row, row: _Row) -> Pair:
 
 def _mean(values: Sequence[float]) -> float | None:
     return values[0] if len(values) == 1 else mean(values)
-
-
-def _is_unit(pair: Pair) -> bool:
-    return _in_unit((pair.before, pair.after))
-
-
-def _in_unit(values: Iterable[float | None]) -> bool:
-    return all(value is None or 0 <= value <= 1 for value in values)

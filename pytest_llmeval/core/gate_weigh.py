@@ -4,16 +4,18 @@ Rules that are decided by a p-value wait for those of all others (``gate_family`
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from pytest_llmeval.core.gate_bars import weigh_bar
 from pytest_llmeval.core.gate_case import JudgedCase
+from pytest_llmeval.core.gate_changes import weigh_change
 from pytest_llmeval.core.gate_column import Column, Reading, State
 from pytest_llmeval.core.gate_decide import Decision, decide
-from pytest_llmeval.core.gate_evidence import Evidence, weigh_bar, weigh_pairs
+from pytest_llmeval.core.gate_evidence import Evidence
 from pytest_llmeval.core.gate_family import is_decided_by_p, looks_alpha
-from pytest_llmeval.core.gate_group import Group, group_of
+from pytest_llmeval.core.gate_group import Group, Sheet, group_of
 from pytest_llmeval.core.gate_names import did_you_mean
-from pytest_llmeval.core.gate_opponents import Opponents, nothing_pairs, refusal
+from pytest_llmeval.core.gate_opponents import Opponents, left_out, nothing_pairs, refusal
 from pytest_llmeval.core.gate_verdicts import decide_noninferior
 from pytest_llmeval.core.intervals import wilson
 from pytest_llmeval.core.metrics import score_names
@@ -49,12 +51,9 @@ class Weighed:
 
 
 def weigh_suite(
-    rules: SuiteRules,
-    cases: Sequence[JudgedCase],
-    collected: Mapping[tuple[str, str], int],
-    opponents: Opponents,
-) -> Iterator[Weighed]:
-    """Yield every rule of a suite, once for each model that it is about.
+    rules: SuiteRules, cases: Sequence[JudgedCase], collected: Mapping[tuple[str, str], int], opponents: Opponents
+) -> list[Weighed]:
+    """Return every rule of a suite, once for each model that it is about, in the order of the file.
 
     Args:
         rules: of the suite.
@@ -62,45 +61,59 @@ def weigh_suite(
         collected: how many cases each suite and model was to have.
         opponents: what rules on a change compare with.
     """
-    expected = {model: count for (suite, model), count in collected.items() if suite == rules.name and count}
-    models = sorted({case.model for case in cases} | expected.keys())
+    groups = list(_groups(rules, cases, collected, opponents))
+    weighed = {
+        (number, group.model): found for group in groups for number, found in _weigh_group(rules.rules, group).items()
+    }
+    errors = [_error_rate(group) for group in groups if group.too_many_errors]
+    return errors + [
+        each
+        for number, rule in enumerate(rules.rules)
+        for each in [weighed[number, group.model] for group in groups if (number, group.model) in weighed]
+        or [Weighed(rule=rule, model=rule.model, decision=_not_selected(rule, selected=bool(groups)))]
+    ]
+
+
+def _groups(
+    rules: SuiteRules, cases: Sequence[JudgedCase], collected: Mapping[tuple[str, str], int], opponents: Opponents
+) -> Iterator[Group]:
+    """Yield the cases of each model, in alphabetical order."""
+    own: dict[str, list[JudgedCase]] = {
+        model: [] for (suite, model), count in collected.items() if suite == rules.name and count
+    }
+    for case in cases:
+        own.setdefault(case.model, []).append(case)
     names = score_names(cases)
-    groups = []
-    for model in models:
-        opponent = opponents.find(rules.name, model, is_only=len(models) == 1)
-        own = [case for case in cases if case.model == model]
-        groups.append(group_of(rules, model, own, names, expected, opponent))
-    yield from (_error_rate(group) for group in groups if group.too_many_errors)
-    for rule in rules.rules:
-        chosen = [group for group in groups if rule.model in (None, group.model)]
-        yield from (_weigh(rule, group) for group in chosen)
-        if not chosen:
-            yield Weighed(rule=rule, model=rule.model, decision=_not_selected(rule, selected=bool(groups)))
+    for model in sorted(own):
+        opponent = opponents.find(rules.name, model, is_only=len(own) == 1)
+        yield group_of(rules, model, own[model], names, collected.get((rules.name, model), 0), opponent)
 
 
-def _weigh(rule: Rule, group: Group) -> Weighed:
+def _weigh_group(rules: Sequence[Rule], group: Group) -> dict[int, Weighed]:
+    """Return the rules about the group's model, by their numbers; one metric after the other, so that one is held."""
+    own = [(number, rule) for number, rule in enumerate(rules) if rule.model in (None, group.model)]
+    weighed: dict[int, Weighed] = {}
+    for metric in dict.fromkeys(rule.metric for _, rule in own):
+        sheet = Sheet(group, metric)
+        weighed |= {number: _weigh(rule, sheet) for number, rule in own if rule.metric == metric}
+    return weighed
+
+
+def _weigh(rule: Rule, sheet: Sheet) -> Weighed:
     """Return a rule with its decision, or with the evidence that the decision of all needs."""
-    column = group.column(rule.metric).part(rule.slice)
+    group, broken = sheet.group, sheet.broken
+    column = sheet.column(rule.slice)
     decision = _undecidable(rule, group, column)
     if decision is not None:
         return Weighed(rule=rule, model=group.model, decision=decision)
     if rule.kind in REGRESSION_KINDS:
-        return _weigh_change(rule, group)
-    whole, broken = _with_unfinished(column, group.unfinished), group.broken_for(rule)
-    if not is_decided_by_p(rule):
-        return Weighed(rule=rule, model=group.model, decision=decide(rule, whole, broken=broken))
+        return _weigh_change(rule, sheet)
+    whole = _with_unfinished(column, group.unfinished)
     states: tuple[State, ...] = ("open", "lost") if broken else ("open",)
-    evidence = weigh_bar(rule, whole, states=states)
+    evidence = weigh_bar(rule, whole, states=states) if is_decided_by_p(rule) else None
     if evidence is None:
         return Weighed(rule=rule, model=group.model, decision=decide(rule, whole, broken=broken))
-    return Weighed(
-        rule=rule,
-        model=group.model,
-        evidence=evidence,
-        alpha=looks_alpha(group.rules.settings),
-        broken=broken,
-        open_ids=whole.ids(*states),
-    )
+    return _waiting(rule, sheet, evidence, whole.ids(*states))
 
 
 def _undecidable(rule: Rule, group: Group, column: Column) -> Decision | None:
@@ -117,25 +130,39 @@ def _undecidable(rule: Rule, group: Group, column: Column) -> Decision | None:
     return None
 
 
-def _weigh_change(rule: Rule, group: Group) -> Weighed:
-    pairs, broken = group.pairs(rule.metric).part(rule.slice), group.broken_for(rule)
+def _weigh_change(rule: Rule, sheet: Sheet) -> Weighed:
+    group, broken, pairs = sheet.group, sheet.broken, sheet.pairs(rule.slice)
     refused = refusal(pairs, group.opponent, group.rules.settings)
-    evidence = weigh_pairs(rule, pairs, unfinished=group.unfinished, with_lost=broken is not None)
-    if refused is not None or evidence is None:
+    evidence = None
+    if refused is None:
+        left = left_out(pairs, group.opponent)
+        evidence = weigh_change(rule, pairs, unfinished=group.unfinished, with_lost=broken is not None, left_out=left)
+    if evidence is None:
         shown = Decision(verdict="unmeasurable", reason=broken or refused or nothing_pairs(pairs, group.opponent))
         return Weighed(rule=rule, model=group.model, decision=shown)
+    if rule.kind != "noninferior":
+        return _waiting(rule, sheet, evidence, pairs.open_ids)
     alpha = looks_alpha(group.rules.settings)
-    open_ids = pairs.open_ids
-    if rule.kind == "noninferior":
-        decision = decide_noninferior(rule, evidence, alpha, broken=broken, open_ids=open_ids)
-        return Weighed(rule=rule, model=group.model, decision=decision)
-    return Weighed(rule=rule, model=group.model, evidence=evidence, alpha=alpha, broken=broken, open_ids=open_ids)
+    decision = decide_noninferior(rule, evidence, alpha, broken=broken, open_ids=pairs.open_ids)
+    return Weighed(rule=rule, model=group.model, decision=decision)
+
+
+def _waiting(rule: Rule, sheet: Sheet, evidence: Evidence, open_ids: Sequence[str]) -> Weighed:
+    """Return a rule that waits for the p-values of the others."""
+    return Weighed(
+        rule=rule,
+        model=sheet.group.model,
+        evidence=evidence,
+        alpha=looks_alpha(sheet.group.rules.settings),
+        broken=sheet.broken,
+        open_ids=open_ids,
+    )
 
 
 def _with_unfinished(column: Column, unfinished: int) -> Column:
     """Return ``column`` with a reading that could be any value for each case that did not finish."""
     ghosts = (Reading(sample_id="?", unit=("", -1 - number), state="open") for number in range(unfinished))
-    return Column(metric=column.metric, readings=(*column.readings, *ghosts))
+    return replace(column, readings=(*column.readings, *ghosts))
 
 
 def _unknown_metric(rule: Rule, group: Group) -> str | None:
