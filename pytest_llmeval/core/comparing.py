@@ -36,16 +36,28 @@ class MeasureChange:
     high: float | None = None
 
 
-def comparison_rules(thresholds: Thresholds, cases: Sequence[JudgedCase]) -> Thresholds:
+def comparison_rules(
+    thresholds: Thresholds, cases: Sequence[JudgedCase], before: Iterable[JudgedCase] = ()
+) -> Thresholds:
     """Return the rules that two runs are compared by.
 
-    A suite with rules on a change keeps those. Any other takes ``max_drop: 0`` on ``pass_rate`` and on each of its
-    scores, over the whole suite and in each slice.
+    A suite with rules on a change keeps those. Any other takes ``max_drop: 0`` on each of its scores and on
+    ``pass_rate``, over the whole suite and in each slice; ``pass_rate`` is left out where a score says the same of
+    every case, as each rule more makes all others see less.
+
+    Args:
+        thresholds: the rules that there are.
+        cases: of the current run.
+        before: those of the run that it is compared with.
     """
     by_suite: dict[str, list[JudgedCase]] = {}
     for case in cases:
         by_suite.setdefault(case.suite, []).append(case)
-    suites = {name: _suite_rules(thresholds, name, by_suite[name]) for name in sorted(by_suite)}
+    earlier: dict[str, list[JudgedCase]] = {name: [] for name in by_suite}
+    for case in before:
+        if case.suite in earlier:
+            earlier[case.suite].append(case)
+    suites = {name: _suite_rules(thresholds, name, by_suite[name], earlier[name]) for name in sorted(by_suite)}
     return replace(thresholds, suites=suites)
 
 
@@ -81,17 +93,26 @@ def measure_changes(
     )
 
 
-def _suite_rules(thresholds: Thresholds, name: str, cases: Sequence[JudgedCase]) -> SuiteRules:
+def _suite_rules(
+    thresholds: Thresholds, name: str, cases: Sequence[JudgedCase], before: Sequence[JudgedCase]
+) -> SuiteRules:
     known = thresholds.suites.get(name, SuiteRules(name=name, settings=thresholds.defaults))
     rules = tuple(rule for rule in known.rules if rule.kind in REGRESSION_KINDS)
     if rules:
         return replace(known, rules=rules)
-    metrics = ["pass_rate", *score_names(cases)]
+    scores = score_names(cases)
+    metrics = scores if any(_says_the_outcome(score, [*cases, *before]) for score in scores) else ["pass_rate", *scores]
     parts = [None, *sorted({part for case in cases for part in case.slices})]
     implied = tuple(
         Rule(suite=name, metric=metric, kind="max_drop", bound=0.0, slice=part) for part in parts for metric in metrics
     )
     return replace(known, rules=implied)
+
+
+def _says_the_outcome(score: str, cases: Iterable[JudgedCase]) -> bool:
+    """Return whether a score is 1 for each case that passed and 0 for each that missed."""
+    judged = (case for case in cases if case.outcome in ("passed", "missed"))
+    return all(case.scores.get(score) == float(case.outcome == "passed") for case in judged)
 
 
 def _changes(

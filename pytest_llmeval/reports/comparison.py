@@ -1,6 +1,6 @@
 """Two runs compared: the verdict, every change with its size and its chance, and the rows that flipped."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
@@ -12,7 +12,7 @@ from pytest_llmeval.core.gate_opponents import Opponents
 from pytest_llmeval.core.gate_pairs import Pair, pair_up
 from pytest_llmeval.core.resampling import Budget
 from pytest_llmeval.core.rules import Thresholds
-from pytest_llmeval.core.status import exit_status, on_inconclusive
+from pytest_llmeval.core.status import UNMEASURABLE, exit_status, on_inconclusive
 
 __all__ = ["Comparison", "Flip", "RowKey", "RowText", "ScoreChange", "Side", "compare"]
 
@@ -29,7 +29,7 @@ class RowKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowText:
-    """What was asked and said in the first epoch of a row."""
+    """What was asked and said in one epoch of a row."""
 
     prompt: str | None = None
     """The messages of the first request as text; None where they are not known."""
@@ -40,6 +40,7 @@ class RowText:
     """``passed``, ``missed``, ``error`` or ``skipped``."""
     said: str | None = None
     """The error, or what the failed scores say."""
+    epoch: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,10 +53,12 @@ class Side:
     model: str | None
     """The only model of it that takes part; None for all."""
     cases: Sequence[JudgedCase]
-    texts: Callable[[Collection[RowKey]], Mapping[RowKey, RowText]]
-    """Gives the texts of rows."""
+    texts: Callable[[Mapping[RowKey, bool]], Mapping[RowKey, RowText]]
+    """Gives the texts of rows; it is told whether the epoch that is to be shown of each passed."""
     deselected: Mapping[str, int] = field(default_factory=dict)
     """Rows of each suite that ``-m`` left out."""
+    expected: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """How many cases each suite and model was to have, where that is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,12 +107,18 @@ class Comparison:
     better: int
     set_up: tuple[str, ...]
     """What differs in the set-up, in words."""
-    unpaired: tuple[str, ...]
-    """Rows and suites that only one of the runs has, in words."""
+    notes: tuple[str, ...]
+    """What else there is to say, such as which rows and suites only one of the runs has, in words."""
 
 
 def compare(
-    base: Side, current: Side, thresholds: Thresholds, *, set_up: Sequence[str], most_flips: int = 20
+    base: Side,
+    current: Side,
+    thresholds: Thresholds,
+    *,
+    set_up: Sequence[str],
+    notes: Sequence[str] = (),
+    most_flips: int = 20,
 ) -> Comparison:
     """Return what changed from ``base`` to ``current``.
 
@@ -118,12 +127,13 @@ def compare(
         current: the run under test.
         thresholds: whose rules on a change decide; suites without any are held to ``max_drop: 0``.
         set_up: what differs in the set-up, in words.
+        notes: what else is to be told of the runs, in words.
         most_flips: rows shown in full, worse and better ones together.
     """
     cases = [case for case in current.cases if current.model in (None, case.model)]
-    rules = comparison_rules(thresholds, cases)
+    rules = comparison_rules(thresholds, cases, (case for case in base.cases if base.model in (None, case.model)))
     baseline = Baseline(name=base.name, cases=base.cases, model=base.model, deselected=current.deselected)
-    result = judge(rules, cases, baseline=baseline)
+    result = judge(rules, cases, collected=current.expected, baseline=baseline)
     paired = list(_paired(base, current, cases, rules))
     ranked = [each for suite, model, own, before in paired for each in _ranked(suite, model, own, before, result)]
     chosen = _chosen(ranked, most_flips)
@@ -141,7 +151,7 @@ def compare(
         worse=sum(each.flip.direction == "worse" for each in changed),
         better=sum(each.flip.direction == "better" for each in changed),
         set_up=tuple(set_up),
-        unpaired=tuple(_unpaired(base, cases, paired)),
+        notes=(*notes, *_unpaired(base, cases, paired)),
     )
 
 
@@ -236,12 +246,17 @@ def _chosen(ranked: Sequence[_Ranked], most: int) -> list[_Ranked]:
 
 def _with_texts(chosen: Sequence[_Ranked], base: Side, current: Side) -> Iterator[Flip]:
     keys = [RowKey(each.flip.suite, each.flip.model, each.flip.sample_id) for each in chosen]
-    before, after = base.texts([each.before for each in chosen]), current.texts(keys)
+    got_better = [each.flip.direction == "better" for each in chosen]
+    before = base.texts({each.before: not better for each, better in zip(chosen, got_better, strict=True)})
+    after = current.texts(dict(zip(keys, got_better, strict=True)))
     for each, key in zip(chosen, keys, strict=True):
         yield replace(each.flip, before=before.get(each.before, RowText()), after=after.get(key, RowText()))
 
 
 def _exit_code(result: GateResult, rules: Thresholds) -> int:
+    """Return the status of the gate; where nothing could be compared, nothing is known to be as good as before."""
+    if result.verdict == "none":
+        return UNMEASURABLE
     return exit_status(
         0,
         verdict=result.verdict,
@@ -256,8 +271,7 @@ def _unpaired(base: Side, cases: Sequence[JudgedCase], paired: Sequence[_Paired]
     """Yield in words what only one of the runs has."""
     for suite, model, own, before in paired:
         column = pair_up("pass_rate", own, before)
-        told = {"new or changed": column.new, "changed": len(column.unpaired), "gone": len(column.absent)}
-        told["new"] = told.pop("new or changed") - told["changed"]
+        told = {"new": len(column.added), "changed": len(column.altered), "gone": len(column.absent)}
         counted = ", ".join(f"{count} {what}" for what, count in sorted(told.items()) if count)
         if counted:
             yield f"{suite} on {model}: {len(column.pairs)} rows pair; {counted}"

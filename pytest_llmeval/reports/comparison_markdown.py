@@ -11,7 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pytest_llmeval.core.text import one_line, printable
 from pytest_llmeval.reports.comparison import Comparison, Flip
 from pytest_llmeval.reports.comparison_words import (
+    LEGEND,
     by_suite,
+    has_legend,
     headline,
     measure_cells,
     metric_name,
@@ -29,6 +31,8 @@ _ROOM = 400
 """Bytes kept for what is said of blocks that found no room."""
 _LONGEST_TEXT = 2_000
 """Characters of a prompt or an answer."""
+_SHORT = 60
+"""Characters up to which it finds room in a line."""
 _MARKS = {"fail": "❌", "pass": "✅", "inconclusive": "❔", "unmeasurable": "⚠️", "none": "➖"}
 _SPECIAL = re.compile(r"([\\`*_\[\]#|~<>&$]|^[-+=]|(?<=\d)[.)](?=\s))")
 """What is markup anywhere, or at the start of a line."""
@@ -45,8 +49,9 @@ def comparison_markdown(comparison: Comparison, *, longest: int = LONGEST) -> st
     """
     head = [f"### {_MARKS[comparison.verdict]} llmeval: {_escaped(headline(comparison))}", *_about(comparison)]
     tables = [block for block in _tables(comparison) if block]
-    tail = [f"- {_escaped(note)}" for note in comparison.unpaired]
-    blocks = [*head, *tables, *(["\n".join(tail)] if tail else [])]
+    tail = [f"- {_escaped(note)}" for note in comparison.notes]
+    legend = [f"*{LEGEND}*"] if has_legend(comparison) else []
+    blocks = [*head, *tables, *legend, *(["\n".join(tail)] if tail else [])]
     text, left = _fitted(blocks, longest)
     if left:
         return f"{text}\n\n*{left} tables found no room here; `llmeval compare` in a terminal shows them.*\n"
@@ -108,13 +113,31 @@ def _tables(comparison: Comparison) -> Iterator[str]:
 
 
 def _table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [titles, ["---", *("---:" for _ in titles[1:])], *([_escaped(cell) for cell in row] for row in rows)]
+    sides = ("---" if title in ("metric", "measure", "verdict") else "---:" for title in titles)
+    lines = [titles, [*sides], *([_escaped(cell) for cell in row] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _flip(flip: Flip) -> str:
-    title = f"**{flip.direction}** {_escaped(row_name(flip))}: {_escaped(score_words(flip))}"
-    return "\n\n".join([title, *(f"{name}\n\n{_fenced(text)}" for name, text in row_texts(flip).items())])
+    """Return a row that flipped: short texts side by side on a line, long ones in blocks, in their order."""
+    blocks = [f"**{flip.direction}** {_escaped(row_name(flip))}: {_escaped(score_words(flip))}"]
+    line: list[str] = []
+    for name, text in row_texts(flip).items():
+        short = _inline(printable(text))
+        if short is not None:
+            line.append(f"{name}: {short}")
+            continue
+        blocks += [" · ".join(line)] if line else []
+        blocks += [f"{name}:", _fenced(text)]
+        line = []
+    return "\n\n".join([*blocks, *([" · ".join(line)] if line else [])])
+
+
+def _inline(shown: str) -> str | None:
+    """Return a short printable text as code within a line; None for one that needs a block."""
+    if len(shown) > _SHORT or shown != shown.strip() or not shown or {"\n", "`"} & {*shown}:
+        return None
+    return f"`{shown}`"
 
 
 def _fenced(text: str) -> str:

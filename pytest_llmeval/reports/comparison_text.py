@@ -8,7 +8,9 @@ from pytest_llmeval.core.gate import Verdict
 from pytest_llmeval.core.text import one_line, printable, shorten
 from pytest_llmeval.reports.comparison import Comparison, Flip
 from pytest_llmeval.reports.comparison_words import (
+    LEGEND,
     by_suite,
+    has_legend,
     headline,
     measure_cells,
     metric_name,
@@ -17,7 +19,7 @@ from pytest_llmeval.reports.comparison_words import (
     score_words,
     verdict_cells,
 )
-from pytest_llmeval.reports.table import Column, table_lines
+from pytest_llmeval.reports.table import Column, table_lines, table_width
 
 __all__ = ["comparison_lines"]
 
@@ -38,8 +40,13 @@ _MEASURES: tuple[Column, ...] = (
     ("now", "right"),
     ("change (90%)", "right"),
 )
-_NARROW = 100
-"""Below this many characters of a line the interval of a change is left out of the table; the reasons have it."""
+_LONG = 40
+"""Lines from which on the verdict stands at the end, too, where a terminal shows it."""
+
+_INDENT = "  "
+_GAP = " ... "
+_LONGEST = 100_000
+"""Characters of a text of which both ends are looked at."""
 
 
 def comparison_lines(comparison: Comparison, *, width: int, verbosity: int = 0) -> list[str]:
@@ -58,14 +65,16 @@ def comparison_lines(comparison: Comparison, *, width: int, verbosity: int = 0) 
     for (suite, model), changes in by_suite(comparison.changes).items():
         measures = [each for each in comparison.measures if (each.suite, each.model) == (suite, model)]
         lines += ["", *_suite_lines(f"{one_line(suite)} on {one_line(model)}", changes, measures, width)]
+    if has_legend(comparison):
+        lines += ["", *_wrapped(LEGEND, width)]
     lines += ["", *_flip_lines(comparison, width, verbosity)]
-    for note in comparison.unpaired:
+    for note in comparison.notes:
         lines += _wrapped(f"note: {one_line(note)}", width)
     left_out = [each for each in comparison.changes if each.verdict == "not_judged"]
     for reason in dict.fromkeys(each.reason or "" for each in left_out):
         rules = ", ".join(f"{one_line(each.suite)} {metric_name(each)}" for each in left_out if each.reason == reason)
         lines += _wrapped(f"not judged ({reason}): {rules}", width)
-    return lines
+    return lines if len(lines) < _LONG else [*lines, "", *_wrapped(headline(comparison), width)]
 
 
 def _suite_lines(
@@ -73,19 +82,19 @@ def _suite_lines(
 ) -> Iterator[str]:
     yield shorten(title, width)
     rows = [[metric_name(each), *verdict_cells(each)] for each in changes]
-    yield from table_lines(_CHANGES, _narrowed(rows, width), width=width, indent="  ")
+    yield from table_lines(_CHANGES, _narrowed(rows, width - len(_INDENT)), width=width, indent=_INDENT)
     for each in changes:
         if each.verdict != "pass" and each.reason:
             yield from _wrapped(f"{each.verdict}: {metric_name(each)} {each.rule}: {each.reason}", width, "  ")
     yield ""
     rows = [[each.measure, *measure_cells(each)] for each in measures]
-    yield from table_lines(_MEASURES, rows, width=width, indent="  ")
+    yield from table_lines(_MEASURES, rows, width=width, indent=_INDENT)
 
 
-def _narrowed(rows: Sequence[Sequence[str]], width: int) -> list[list[str]]:
-    """Return ``rows`` without the intervals of the changes where the line has no room for them."""
-    if width >= _NARROW:
-        return [list(row) for row in rows]
+def _narrowed(rows: Sequence[Sequence[str]], width: int) -> Sequence[Sequence[str]]:
+    """Return ``rows`` without the intervals of the changes where the line has no room for them beside whole names."""
+    if table_width(_CHANGES, rows) <= width:
+        return rows
     return [[*row[:4], row[4].partition(" ")[0], *row[5:]] for row in rows]
 
 
@@ -102,10 +111,19 @@ def _flip_lines(comparison: Comparison, width: int, verbosity: int) -> Iterator[
 def _texts(flip: Flip, width: int, verbosity: int) -> Iterator[str]:
     for title, text in row_texts(flip).items():
         if verbosity < 1:
-            yield shorten(f"    {title:<9} {one_line(text, 4000)}", width)
+            label = f"    {title:<9} "
+            yield (label + _squeezed(one_line(text, _LONGEST), width - len(label))).rstrip()
             continue
         yield f"    {title}"
-        yield from (f"      {line}" for line in printable(text).splitlines())
+        yield from (f"      {line}".rstrip() for line in printable(text).splitlines())
+
+
+def _squeezed(text: str, width: int) -> str:
+    """Return ``text`` without its middle where it is too long: a question often stands at its end."""
+    if len(text) <= width:
+        return text
+    kept = max(width - len(_GAP), 0)
+    return text[: kept - kept // 2] + _GAP + text[len(text) - kept // 2 :]
 
 
 def _run(name: str, run_id: str) -> str:

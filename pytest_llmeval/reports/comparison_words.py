@@ -1,5 +1,6 @@
 """What a comparison says, in words and numbers that the terminal and Markdown share."""
 
+import json
 from collections.abc import Sequence
 
 from pytest_llmeval.core.comparing import MeasureChange
@@ -8,8 +9,10 @@ from pytest_llmeval.core.text import one_line
 from pytest_llmeval.reports.comparison import Comparison, Flip, RowText
 
 __all__ = [
+    "LEGEND",
     "by_suite",
     "change_cell",
+    "has_legend",
     "headline",
     "measure_cells",
     "metric_name",
@@ -19,6 +22,20 @@ __all__ = [
     "score_words",
     "verdict_cells",
 ]
+
+
+LEGEND = (
+    "p: how likely such a drop is where nothing changed, corrected for all comparisons; sees: the drop that would be"
+    " found in 8 runs of 10"
+)
+"""What two columns of the table mean."""
+_SMALL = 0.01
+"""Below this three decimals say too little, as of money."""
+
+
+def has_legend(comparison: Comparison) -> bool:
+    """Return whether there is anything for the legend to explain."""
+    return any(each.p_value is not None or each.mde is not None for each in comparison.changes)
 
 
 def headline(comparison: Comparison) -> str:
@@ -87,16 +104,18 @@ def change_cell(delta: float | None, low: float | None, high: float | None) -> s
     """Return a change with its 90 % interval."""
     if delta is None:
         return ""
-    interval = f" ({_signed(low)}..{_signed(high)})" if low is not None and high is not None else ""
-    return f"{_signed(delta)}{interval}"
+    if low is None or high is None:
+        return _signed(delta, abs(delta))
+    size = max(abs(delta), abs(low), abs(high))
+    return f"{_signed(delta, size)} ({_signed(low, size)}..{_signed(high, size)})"
 
 
 def number(value: float | None) -> str:
     """Return a value in about three digits; nothing for None."""
     if value is None:
         return ""
-    if 0 < abs(value) < 0.0005:
-        return f"{value:.1e}"
+    if 0 < abs(value) < _SMALL:
+        return f"{value:.2g}"
     return f"{value:.3f}" if abs(value) < 10 else f"{value:.5g}"
 
 
@@ -113,14 +132,30 @@ def score_words(flip: Flip) -> str:
 
 
 def row_texts(flip: Flip) -> dict[str, str]:
-    """Return what was asked of a row and what both runs said, as far as it is known; untrusted text as it is."""
+    """Return what was asked of a row and what both runs said, as far as it is known; untrusted text as it is.
+
+    Where both said the same, and what it is worth changed all the same, that is told too.
+    """
     told = {
         "asked": flip.after.prompt or flip.before.prompt,
-        "expected": flip.after.expected or flip.before.expected,
-        "before": _said(flip.before),
-        "now": _said(flip.after),
+        "expected": _expected(flip.after.expected or flip.before.expected),
+        f"before{_epoch(flip.before)}": _said(flip.before),
+        f"now{_epoch(flip.after)}": _said(flip.after),
     }
+    if flip.before.answer is not None and flip.before.answer == flip.after.answer:
+        told["why"] = flip.after.said or flip.before.said
     return {title: text for title, text in told.items() if text is not None}
+
+
+def _expected(target: str | None) -> str | None:
+    """Return a target as people write it: a text without its quotation marks."""
+    if target is None:
+        return None
+    try:
+        value = json.loads(target)
+    except (ValueError, RecursionError):  # a file may say anything
+        return target
+    return value if isinstance(value, str) else target
 
 
 def _said(text: RowText) -> str | None:
@@ -129,14 +164,19 @@ def _said(text: RowText) -> str | None:
     return f"({text.outcome}) {text.said or ''}".rstrip()
 
 
+def _epoch(text: RowText) -> str:
+    return f" (epoch {text.epoch})" if text.epoch > 1 else ""
+
+
 def _plain(value: float | None) -> str:
     return "none" if value is None else f"{value:.3g}"
 
 
-def _signed(value: float) -> str:
-    if 0 < abs(value) < 0.0005:
-        return f"{value:+.1e}"
-    return f"{value:+.3f}" if abs(value) < 10 else f"{value:+.4g}"
+def _signed(value: float, size: float) -> str:
+    """Return a value with its sign, in the digits that one of ``size`` needs."""
+    if 0 < size < _SMALL:
+        return f"{value:+.2g}"
+    return f"{value:+.3f}" if size < 10 else f"{value:+.4g}"
 
 
 def _plural(count: int, word: str) -> str:

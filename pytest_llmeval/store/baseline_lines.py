@@ -121,9 +121,24 @@ _SCORE = {
 _KEY = ("nodeid", "suite", "sample_id", "model", "epoch")
 _ANSWERS = frozenset({"response", "error", "target", "reason"})
 """What quotes the model or the dataset."""
-_SETTINGS = {"suites": dict, "models": dict, "model_digests": dict, "options": dict, "resumes": list, "markexpr": str}
+_SETTINGS = {
+    "suites": (dict,),
+    "models": (dict,),
+    "model_digests": (dict,),
+    "options": (dict,),
+    "resumes": (list,),
+    "markexpr": (str,),
+    "baseline": (dict, NoneType),
+}
 """Settings of a run that others read, with their types."""
-_SUITE = {"expected": dict, "left_out": list, "deselected": int, "made": int}
+_SUITE = {"expected": (dict,), "left_out": (list,), "deselected": (int,), "made": (int,)}
+_OPTIONS = {
+    "epochs": (int,),
+    "limit": (int, NoneType),
+    "slice": (list,),
+    "thresholds": (str,),
+    "baseline": (str, NoneType),
+}
 
 
 def to_header(name: str, run: Run, *, cases: int, answers: bool) -> str:
@@ -285,20 +300,26 @@ def _check_settings(settings: Mapping[str, Any]) -> None:
     _check_types(settings, _SETTINGS, "run.settings")
     for key in ("models", "model_digests"):
         _texts(list(settings.get(key, {}).values()), f"run.settings.{key}")
+    options = settings.get("options", {})
+    _check_types(options, _OPTIONS, "run.settings.options")
+    _texts(options.get("slice", []), "run.settings.options.slice")
     for name, suite in settings.get("suites", {}).items():
         where = f"run.settings.suites.{one_line(name, 40)}"
         if not isinstance(suite, dict):
             raise NotALineError(f"{where!r} is {_shown(suite)}")
         _check_types(suite, _SUITE, where)
-        _check_types(suite.get("expected", {}), dict.fromkeys(suite.get("expected", {}), int), f"{where}.expected")
+        expected = suite.get("expected", {})
+        _check_types(expected, dict.fromkeys(expected, (int,)), f"{where}.expected")
         _texts(suite.get("left_out", []), f"{where}.left_out")
     for session in settings.get("resumes", []):
-        _check_types(session if isinstance(session, dict) else {"": session}, {"": dict, "changed": list}, "resumes")
+        if not isinstance(session, dict):
+            raise NotALineError(f"'run.settings.resumes' holds {_shown(session)}")
+        _check_types(session, {"changed": (list,)}, "run.settings.resumes")
 
 
-def _check_types(values: Mapping[str, Any], kinds: Mapping[str, type], where: str) -> None:
-    for key, kind in kinds.items():
-        if key in values and type(values[key]) is not kind:
+def _check_types(values: Mapping[str, Any], kinds: Mapping[str, tuple[type, ...]], where: str) -> None:
+    for key, types in kinds.items():
+        if key in values and type(values[key]) not in types:
             raise NotALineError(f"{one_line(f'{where}.{key}', 80)!r} is {_shown(values[key])}")
 
 

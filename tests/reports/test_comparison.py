@@ -24,7 +24,8 @@ def rule(**given: object) -> Thresholds:
 
 def test_a_suite_without_rules_is_held_to_no_drop_at_all() -> None:
     """On its pass rate and each of its scores, as a whole and by slice."""
-    found = compared(BETTER, WORSE)
+    partial = [judged(number, 0.75 * number / 40, slices=("even",) if number % 2 else ()) for number in range(40)]
+    found = compared(BETTER, partial)
     assert [(each.metric, each.slice, each.rule) for each in found.changes] == [
         ("pass_rate", None, "max_drop=0"),
         ("f1", None, "max_drop=0"),
@@ -32,9 +33,24 @@ def test_a_suite_without_rules_is_held_to_no_drop_at_all() -> None:
         ("f1", "even", "max_drop=0"),
     ]
     assert (found.verdict, found.exit_code) == ("fail", 1)
+
+
+def test_what_a_score_says_of_every_case_is_not_tested_twice() -> None:
+    """Each comparison more makes all others see less."""
+    found = compared(BETTER, WORSE)
+    assert [(each.metric, each.slice) for each in found.changes] == [("f1", None), ("f1", "even")]
     first = found.changes[0]
     assert (first.n, first.baseline_value, first.value) == (40, 0.9, 0.5)
     assert first.delta == pytest.approx(-0.4)
+    assert (found.verdict, found.exit_code) == ("fail", 1)
+
+
+@pytest.mark.parametrize("is_before", [True, False])
+def test_one_case_whose_outcome_is_not_its_score_is_enough_to_test_both(is_before: bool) -> None:
+    """A plain assert failed, say; in either run."""
+    odd = [*BETTER[1:], judged(0, 1.0, outcome="missed")]
+    found = compared(odd, BETTER) if is_before else compared(BETTER, odd)
+    assert [each.metric for each in found.changes] == ["pass_rate", "f1"] * 2
 
 
 def test_rules_on_a_change_stand_in_the_place_of_that() -> None:
@@ -133,7 +149,7 @@ def test_what_only_one_run_has_is_told() -> None:
     base = [*BETTER, judged("gone", 1.0), judged("x", 1.0, suite="old")]
     current = [*BETTER[1:], judged(0, 1.0, input_digest="other"), judged("new", 1.0), judged("y", 1.0, suite="fresh")]
     found = compared(base, current)
-    assert found.unpaired == (
+    assert found.notes == (
         "qa on m: 39 rows pair; 1 changed, 1 gone, 1 new",
         "fresh on m: only in the current run",
         "old: only in the base",
@@ -141,9 +157,9 @@ def test_what_only_one_run_has_is_told() -> None:
 
 
 def test_runs_without_a_common_suite_are_not_judged() -> None:
-    """There is nothing to say of them."""
+    """There is nothing to say of them, and so nothing to be content with."""
     found = compared([judged("a", 1.0, suite="one")], [judged("a", 1.0, suite="two")])
-    assert (found.verdict, found.exit_code, found.measures) == ("none", 0, ())
+    assert (found.verdict, found.exit_code, found.measures) == ("none", 10, ())
 
 
 def test_an_inconclusive_change_fails_where_the_suite_says_so() -> None:

@@ -53,8 +53,8 @@ def flipped(
 def test_the_verdict_stands_first() -> None:
     """With the reason, so that a reviewer need not read on."""
     text = rendered(flipped(count=20))
-    assert text.startswith("### ❌ llmeval: FAIL: qa pass\\_rate got worse (1.000 to 0.000, p ")
-    assert "| pass\\_rate | 20 | 1.000 | 0.000 | \\-1.000 | 9.5e-07 |" in text
+    assert text.startswith("### ❌ llmeval: FAIL: qa f1 got worse (1.000 to 0.000, p ")
+    assert "| f1 | 20 | 1.000 | 0.000 | \\-1.000 | 4.8e-07 |" in text
     assert "<details><summary>Rows that flipped: 20 for the worse, 0 for the better</summary>" in text
 
 
@@ -93,11 +93,14 @@ def check(text: str, *, rows: int) -> None:
     }
     assert [token.tag for token in tokens if token.type == "heading_open"] == ["h3"]
     assert sum(token.type == "table_open" for token in tokens) == 2
-    assert sum(token.type == "fence" for token in tokens) == 4 * rows
+    codes = [child.content for token in tokens for child in token.children or () if child.type == "code_inline"]
+    assert sum(token.type == "fence" for token in tokens) + len(codes) == 4 * rows
     widths = [line.count("<td") for line in PARSER.render(text).split("<tr>") if "<td" in line]
     assert set(widths) == {5, 8}
     assert not [line for line in text.splitlines() if re.match(r"\s*::", line) or "##[" in line]
     outside = "".join(token.content for token in tokens if token.type == "inline")
+    for code in codes:
+        outside = outside.replace(f"`{code}`", "", 1)
     assert not re.search(r"(?<![\\\u2060])@\w|#\d|\w://\w|www\.\w", outside)
 
 
@@ -127,7 +130,7 @@ def test_rows_are_left_out_whole_where_there_is_no_room(longest: int) -> None:
 
 def test_tables_without_room_are_told() -> None:
     """Hundreds of slices do not fit: those that do are whole."""
-    comparison = flipped(count=2, slices=tuple(f"slice {number}" for number in range(900)))
+    comparison = flipped(count=2, slices=tuple(f"slice {number}" for number in range(1500)))
     text = rendered(comparison)
     assert "tables found no room here" in text
     assert len(text) < LONGEST
@@ -147,5 +150,5 @@ def test_the_verdicts_that_are_no_pass_say_why() -> None:
     base = [judged(number, 1.0) for number in range(10)]
     changed = [judged(number, 1.0, input_digest="other") for number in range(10)]
     text = rendered(compare(side("a", base), side("b", changed), Thresholds(), set_up=[]))
-    assert "### ⚠️ llmeval: UNMEASURABLE: qa pass\\_rate: only 0 of 10 rows of the baseline pair" in text
-    assert "- unmeasurable: pass\\_rate max\\_drop=0: only 0 of 10 rows" in text
+    assert "### ⚠️ llmeval: UNMEASURABLE: qa f1: only 0 of 10 rows of the baseline pair" in text
+    assert "- unmeasurable: f1 max\\_drop=0: only 0 of 10 rows" in text

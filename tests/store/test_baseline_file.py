@@ -217,7 +217,11 @@ def test_a_bad_header_is_told(tmp_path: Path, change: dict[str, Any], message: s
         ({"settings": {"suites": {"qa": {"expected": {"m": "1"}}}}}, "'run.settings.suites.qa.expected.m' is '1'"),
         ({"settings": {"suites": {"qa": {"left_out": [1]}}}}, "'run.settings.suites.qa.left_out' holds 1"),
         ({"settings": {"models": {"m": 1}}}, "'run.settings.models' holds 1"),
-        ({"settings": {"resumes": [1]}}, "'resumes.' is 1"),
+        ({"settings": {"resumes": [1]}}, "'run.settings.resumes' holds 1"),
+        ({"settings": {"resumes": [{"changed": 1}]}}, "'run.settings.resumes.changed' is 1"),
+        ({"settings": {"options": {"thresholds": 1}}}, "'run.settings.options.thresholds' is 1"),
+        ({"settings": {"options": {"slice": [1]}}}, "'run.settings.options.slice' holds 1"),
+        ({"settings": {"baseline": "main"}}, "'run.settings.baseline' is 'main'"),
     ],
 )
 def test_bad_settings_are_told(tmp_path: Path, change: dict[str, Any], message: str) -> None:
