@@ -1,0 +1,212 @@
+"""A comparison in a terminal, as a person sees it."""
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_llmeval.core.rules import Thresholds
+from pytest_llmeval.reports.comparison import Comparison, RowText, compare
+from pytest_llmeval.reports.comparison_text import comparison_lines
+from tests.reports.sides import judged, side
+
+PROMPT = "system: Answer in one word.\n\nuser: What is the capital of the country that is named in the third line?"
+BASE = [judged(each, float(each < 36), slices=("asia",) if each % 2 else (), cost_usd=0.0001) for each in range(40)]
+NOW = [
+    judged(
+        each,
+        float(each < 20 or each > 37),
+        slices=("asia",) if each % 2 else (),
+        cost_usd=0.0002,
+        latency_s=1.0 + each / 40,
+    )
+    for each in range(40)
+]
+BEFORE = {
+    "20": RowText(prompt=PROMPT, expected='"Paris"', answer="Paris", outcome="passed"),
+    "21": RowText(prompt=PROMPT, expected='{"city": "Rome"}', answer="Rome", outcome="passed"),
+    "38": RowText(outcome="missed", said="exact: no answer was asked for"),
+}
+AFTER = {
+    "20": RowText(answer="Lyon", outcome="missed", epoch=2),
+    "21": RowText(answer="Rome", outcome="missed", said="f1: the judge says no"),
+    "38": RowText(answer="Lima", outcome="passed"),
+}
+SHOWN = compare(
+    side("main", [*BASE, judged("gone", 1.0)], BEFORE),
+    side("now", NOW, AFTER),
+    Thresholds(),
+    set_up=["prompt of qa", "model gpt-4o-mini, now gpt-4o"],
+    notes=["run r is interrupted: the rows that it had not come to are missing"],
+    most_flips=4,
+)
+
+AT_80 = """\
+FAIL: qa f1 got worse (0.900 to 0.550, p 0.00036), and 1 more
+base: main (run id-of-main)
+now: now (run id-of-now)
+differs in: prompt of qa; model gpt-4o-mini, now gpt-4o
+
+qa on m
+  metric      n   base    now             change (90%)        p  sees  verdict
+  f1         40  0.900  0.550  -0.350 (-0.504..-0.196)  0.00036  0.26  fail
+  f1 [asia]  20  0.900  0.550  -0.350 (-0.577..-0.123)    0.011  0.37  fail
+  fail: f1 max_drop=0: 0.9 to 0.55 (-0.35, 90% interval -0.504..-0.196); p
+    0.00036, fails below 0.025; sees changes from 0.26 up; rows: 16 worse (20,
+    21, 22, 23, 24 and 11 more), 2 better; left out: 1 gone
+  fail: f1 [asia] max_drop=0: 0.9 to 0.55 (-0.35, 90% interval -0.577..-0.123);
+    p 0.011, fails below 0.025; sees changes from 0.37 up; rows: 8 worse (21,
+    23, 25, 27, 29 and 3 more), 1 better
+
+  measure         n   base    now             change (90%)
+  latency_s p50  40  1.000  1.475  +0.475 (+0.350..+0.600)
+  latency_s p95  40  1.000  1.925                   +0.925
+  input_tokens   40     10     10                   +0.000
+  output_tokens  40  5.000  5.000                   +0.000
+  cost_usd       40  0.004  0.008                   +0.004
+  error_rate     40  0.000  0.000                   +0.000
+
+p: how likely such a drop is where nothing changed, corrected for all
+  comparisons; sees: the drop that would be found in 8 runs of 10
+
+rows that flipped: 16 for the worse, 2 for the better
+  worse: qa 20: f1 1 to 0
+    asked     system: Answer in one word.\\n\\n ... at is named in the third line?
+    expected  Paris
+    before    Paris
+    now (epoch 2) Lyon
+  worse: qa 21 [asia]: f1 1 to 0
+    asked     system: Answer in one word.\\n\\n ... at is named in the third line?
+    expected  {"city": "Rome"}
+    before    Rome
+    now       Rome
+    why       f1: the judge says no
+  better: qa 38: f1 0 to 1
+    before    (missed) exact: no answer was asked for
+    now       Lima
+  better: qa 39 [asia]: f1 0 to 1
+  ... and 14 more; --json has them
+note: run r is interrupted: the rows that it had not come to are missing
+note: qa on m: 40 rows pair; 1 gone
+
+FAIL: qa f1 got worse (0.900 to 0.550, p 0.00036), and 1 more
+"""
+
+AT_120 = """\
+FAIL: qa f1 got worse (0.900 to 0.550, p 0.00036), and 1 more
+base: main (run id-of-main)
+now: now (run id-of-now)
+differs in: prompt of qa; model gpt-4o-mini, now gpt-4o
+
+qa on m
+  metric      n   base    now             change (90%)        p  sees  verdict
+  f1         40  0.900  0.550  -0.350 (-0.504..-0.196)  0.00036  0.26  fail
+  f1 [asia]  20  0.900  0.550  -0.350 (-0.577..-0.123)    0.011  0.37  fail
+  fail: f1 max_drop=0: 0.9 to 0.55 (-0.35, 90% interval -0.504..-0.196); p 0.00036, fails below 0.025; sees changes
+    from 0.26 up; rows: 16 worse (20, 21, 22, 23, 24 and 11 more), 2 better; left out: 1 gone
+  fail: f1 [asia] max_drop=0: 0.9 to 0.55 (-0.35, 90% interval -0.577..-0.123); p 0.011, fails below 0.025; sees
+    changes from 0.37 up; rows: 8 worse (21, 23, 25, 27, 29 and 3 more), 1 better
+
+  measure         n   base    now             change (90%)
+  latency_s p50  40  1.000  1.475  +0.475 (+0.350..+0.600)
+  latency_s p95  40  1.000  1.925                   +0.925
+  input_tokens   40     10     10                   +0.000
+  output_tokens  40  5.000  5.000                   +0.000
+  cost_usd       40  0.004  0.008                   +0.004
+  error_rate     40  0.000  0.000                   +0.000
+
+p: how likely such a drop is where nothing changed, corrected for all comparisons; sees: the drop that would be found
+  in 8 runs of 10
+
+rows that flipped: 16 for the worse, 2 for the better
+  worse: qa 20: f1 1 to 0
+    asked     system: Answer in one word.\\n\\nuser: What is the capital of the country that is named in the third line?
+    expected  Paris
+    before    Paris
+    now (epoch 2) Lyon
+  worse: qa 21 [asia]: f1 1 to 0
+    asked     system: Answer in one word.\\n\\nuser: What is the capital of the country that is named in the third line?
+    expected  {"city": "Rome"}
+    before    Rome
+    now       Rome
+    why       f1: the judge says no
+  better: qa 38: f1 0 to 1
+    before    (missed) exact: no answer was asked for
+    now       Lima
+  better: qa 39 [asia]: f1 0 to 1
+  ... and 14 more; --json has them
+note: run r is interrupted: the rows that it had not come to are missing
+note: qa on m: 40 rows pair; 1 gone
+
+FAIL: qa f1 got worse (0.900 to 0.550, p 0.00036), and 1 more
+"""
+
+
+@pytest.mark.parametrize(("width", "expected"), [(80, AT_80), (120, AT_120)])
+def test_the_whole_of_it(width: int, expected: str) -> None:
+    """The verdict first, and again at the end where it is long; then what changed, and the rows that flipped."""
+    lines = comparison_lines(SHOWN, width=width)
+    assert "".join(f"{line}\n" for line in lines) == expected
+    assert max(map(len, lines)) <= width
+
+
+def test_texts_in_full_keep_their_lines() -> None:
+    """With ``-v``; nothing is cut."""
+    text = "\n".join(comparison_lines(SHOWN, width=80, verbosity=1))
+    asked = "\n".join(f"      {line}".rstrip() for line in PROMPT.splitlines())
+    answers = "    before\n      Paris\n    now (epoch 2)\n      Lyon"
+    assert f"    asked\n{asked}\n    expected\n      Paris\n{answers}" in text
+
+
+def test_a_narrow_table_leaves_out_intervals_before_it_cuts_names() -> None:
+    """The reasons have them."""
+    narrow, wide = (comparison_lines(named("f1 of the long names"), width=width) for width in (80, 120))
+    assert "  f1 of the long names  40  0.900  0.500        -0.400  7.6e-06   0.2  fail" in narrow
+    assert "  f1 of the long names  40  0.900  0.500  -0.400 (-0.532..-0.268)  7.6e-06   0.2  fail" in wide
+    assert "90% interval -0.532..-0.268" in " ".join(line.strip() for line in narrow)
+
+
+def named(score: str) -> Comparison:
+    """Return a comparison by one score of that name."""
+    before = [judged(each, float(each < 36), **of(score, float(each < 36))) for each in range(40)]
+    after = [judged(each, float(each < 20), **of(score, float(each < 20))) for each in range(40)]
+    return compare(side("a", before), side("b", after), Thresholds(), set_up=[])
+
+
+def of(score: str, value: float) -> dict[str, object]:
+    """Return the fields of a case with that score alone."""
+    return {"scores": {score: value}, "statuses": {score: "scored"}, "passed": {score: value >= 0.5}}
+
+
+def test_a_short_one_says_its_verdict_once() -> None:
+    """And explains no column that is empty."""
+    lines = comparison_lines(compare(side("a", []), side("b", []), Thresholds(), set_up=[]), width=80)
+    assert lines == [
+        "NOT JUDGED: no suite is in both runs",
+        "base: a (run id-of-a)",
+        "now: b (run id-of-b)",
+        "",
+        "rows that flipped: 0 for the worse, 0 for the better",
+    ]
+
+
+@settings(max_examples=60)
+@given(st.text(max_size=300), st.sampled_from([80, 120]), st.integers(0, 1))
+def test_no_text_steers_the_terminal(text: str, width: int, verbosity: int) -> None:
+    """Nor is any a CI command; whatever a model, a dataset or a person wrote."""
+    texts = {text: RowText(prompt=text, expected=text, answer=text, outcome="missed", said=text)}
+    before, after = (
+        [judged(text, value, suite=text, slices=(text,), input_digest="same", model=text)] for value in (1.0, 0.0)
+    )
+    found = compare(side(text, before, texts), side(text, after, texts), Thresholds(), set_up=[text], notes=[text])
+    lines = comparison_lines(found, width=width, verbosity=verbosity)
+    assert not STEERING.search("\n".join(lines))
+    if verbosity == 0:
+        assert max(map(len, lines)) <= width
+
+
+STEERING = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\ud800-\udfff]|^\\s*::|##\\[", re.MULTILINE
+)
+"""What moves the cursor, is not seen or turns the writing round, and what GitHub takes for a command."""
