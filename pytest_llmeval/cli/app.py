@@ -9,10 +9,11 @@ import click
 from pytest_llmeval.cli.baselines import baseline
 from pytest_llmeval.cli.doctor import doctor
 from pytest_llmeval.cli.estimate import estimate
+from pytest_llmeval.cli.gate import gate
 from pytest_llmeval.cli.models import models
 from pytest_llmeval.cli.output import drop_output
 from pytest_llmeval.cli.rescore import rescore
-from pytest_llmeval.cli.runs import gate, runs, show
+from pytest_llmeval.cli.runs import runs, show
 from pytest_llmeval.core.errors import UserError
 from pytest_llmeval.core.text import printable
 from pytest_llmeval.version import __version__

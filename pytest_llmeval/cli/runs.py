@@ -1,7 +1,6 @@
-"""Stored runs: list them, show one, judge one again."""
+"""Stored runs: list them, show one."""
 
 import contextlib
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,19 +15,14 @@ from pytest_llmeval.cli.output import (
     open_store,
     terminal_width,
 )
-from pytest_llmeval.cli.project import Project, find_project
-from pytest_llmeval.core.errors import ThresholdsError
-from pytest_llmeval.core.gate import GateResult, judge
-from pytest_llmeval.core.rules import Thresholds
-from pytest_llmeval.core.status import FAILED, stored_status
+from pytest_llmeval.cli.project import find_project
 from pytest_llmeval.core.text import one_line, printable
-from pytest_llmeval.loaders.thresholds import load_thresholds
-from pytest_llmeval.reports.run_text import heading, not_judged_lines, run_lines, spending_lines, verdict_line
+from pytest_llmeval.reports.run_text import heading, not_judged_lines, run_lines, spending_lines, verdict_line, wrapped
 from pytest_llmeval.reports.run_view import RunCases, RunView, view_run
 from pytest_llmeval.reports.table import Column, table_lines
-from pytest_llmeval.store.records import UNFINISHED, Run, Spending
+from pytest_llmeval.store.records import Run, Spending
 
-__all__ = ["gate", "runs", "show"]
+__all__ = ["print_run", "runs", "show"]
 
 _COLUMNS: list[Column] = [
     ("run", "fixed"),
@@ -81,68 +75,17 @@ def show(run: str, verbose: int, as_json: bool, database: Path | None) -> None:
         facts = {"suites": view.suites, "verdict": view.verdict, "spending": spending, "cases": cases}
         emit_json({**_run_facts(found), **facts})
         return
-    _print(view, spending, verbose + 1)
+    print_run(view, spending, verbose + 1)
 
 
-@click.command()
-@click.argument("run", default="last")
-@click.option("--thresholds", type=click.Path(path_type=Path), help="The rules; thresholds.yaml of the project.")
-@json_option
-@database_option
-def gate(run: str, thresholds: Path | None, as_json: bool, database: Path | None) -> int:
-    """Judge a stored run again by today's rules, without any model call. The exit status is that of the gate."""
-    project = find_project()
-    with contextlib.closing(open_store(project, database)) as store:
-        found = store.find_run(run)
-        cases = RunCases.of(store.cases(found.id))
-        spending = store.spending(found.id)
-    rules = _rules(project, found, thresholds)
-    partial = bool(found.settings.get("partial"))
-    if found.shown_status in UNFINISHED:
-        result = GateResult(verdicts=(), verdict="none", partial=partial)
-        exit_code = (found.end and found.end.exit_code) or FAILED
-    else:
-        result = judge(rules, cases.judged, collected=_expected(found), partial=partial)
-        told = [(case.suite, case.outcome, case.error_kind) for case in cases.judged]
-        exit_code = stored_status(result, rules, cases=told)
-    if as_json:
-        facts = {"run": found.id, "status": found.shown_status, "exit_code": exit_code, "verdict": result.verdict}
-        emit_json({**facts, "verdicts": result.verdicts})
-    else:
-        _print(view_run(found, cases, result.verdicts), spending, 0)
-    return exit_code
-
-
-def _print(view: RunView, spending: Sequence[Spending], verbosity: int) -> None:
+def print_run(view: RunView, spending: Sequence[Spending], verbosity: int, *, notes: Sequence[str] = ()) -> None:
+    """Print a run as people read it, ``notes`` before its verdict."""
     width = terminal_width()
     lines = [*heading(view, width=width), "", *run_lines(view, width=width, verbosity=verbosity)]
     lines += not_judged_lines(view, width)
     lines += spending_lines(spending, width)
+    lines += [line for note in notes for line in wrapped(note, width)]
     echo_lines([*lines, verdict_line(view)])
-
-
-def _rules(project: Project, run: Run, given: Path | None) -> Thresholds:
-    """Return the rules of the file that is named here, in the environment or by the run, else of thresholds.yaml.
-
-    Where the latter is missing there are none, as in the run's own session.
-    """
-    named = given or project.environ.get("LLMEVAL_THRESHOLDS")
-    recorded = run.settings.get("options", {}).get("thresholds")
-    path = project.root / recorded if recorded else project.thresholds
-    if named:
-        path = project.located(str(named))
-    if os.path.exists(path):
-        return load_thresholds(path, shown_as=project.shown(path))
-    if not named and path == project.root / "thresholds.yaml":
-        return Thresholds()
-    raise ThresholdsError(f"{project.shown(path)}: no such file; name one with --thresholds")
-
-
-def _expected(run: Run) -> dict[tuple[str, str], int]:
-    suites = run.settings.get("suites", {})
-    return {
-        (name, model): count for name, suite in suites.items() for model, count in suite.get("expected", {}).items()
-    }
 
 
 def _run_facts(run: Run) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pytest_llmeval.reports.run_view import RunView, SuiteView, TableRow
 from pytest_llmeval.reports.table import Column, table_lines, table_width
 from pytest_llmeval.store.records import UNFINISHED, Spending, StoredCase
 
-__all__ = ["heading", "money", "not_judged_lines", "run_lines", "spending_lines", "verdict_line"]
+__all__ = ["heading", "money", "not_judged_lines", "run_lines", "spending_lines", "verdict_line", "wrapped"]
 
 _FIRST = 3
 """Misses and errors shown of each suite; with -v ten times as many, with -vv all."""
@@ -65,7 +65,7 @@ def not_judged_lines(view: RunView, width: int) -> list[str]:
     return [
         line
         for reason, rules in by_reason.items()
-        for line in _wrapped(f"not judged ({reason}): {', '.join(dict.fromkeys(rules))}", width, indent="")
+        for line in wrapped(f"not judged ({reason}): {', '.join(dict.fromkeys(rules))}", width)
     ]
 
 
@@ -99,12 +99,11 @@ def spending_lines(spending: Sequence[Spending], width: int) -> list[str]:
     return [
         line
         for each in spending
-        for line in _wrapped(
+        for line in wrapped(
             f"{each.role} {one_line(each.model, 60)}: {_plural(each.calls, 'answer')},"
             f" {each.input_tokens:,} tokens in,"
             f" {each.output_tokens:,} out, cost {money(each.cost_usd)}",
             width,
-            indent="",
         )
     ]
 
@@ -122,7 +121,7 @@ def _suite_lines(suite: SuiteView, width: int, verbosity: int) -> Iterator[str]:
         if row.reason and (row.delta is None or row.verdict != "pass" or verbosity > 0):
             word = "note" if row.verdict == "pass" else row.verdict
             model = _on(row.model, many)
-            yield from _wrapped(f"{word}: {_name(row)} {row.rule}{model}: {row.reason}", width)
+            yield from wrapped(f"{word}: {_name(row)} {row.rule}{model}: {row.reason}", width, indent=_INDENT)
     shown = (_FIRST, _FIRST * 10, len(suite.missed) + len(suite.broken))[max(0, min(verbosity, 2))]
     for word, cases in (("error", suite.broken), ("missed", suite.missed)):
         for case in cases[:shown]:
@@ -206,7 +205,8 @@ def _differences(case: StoredCase) -> list[str]:
     return [one_line(line.strip(), 400) for line in lines[:_DIFFERENCES]]
 
 
-def _wrapped(text: str, width: int, *, indent: str = "  ") -> Iterator[str]:
+def wrapped(text: str, width: int, *, indent: str = "") -> Iterator[str]:
+    """Yield ``text`` in lines of at most ``width`` characters, those after the first two deeper than ``indent``."""
     lines = textwrap.wrap(
         printable(text), width - 1, initial_indent=indent, subsequent_indent=f"{indent}  ", break_on_hyphens=False
     )

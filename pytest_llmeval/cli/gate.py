@@ -1,0 +1,71 @@
+"""A stored run judged again: by today's rules, against the baseline of its session or another."""
+
+import contextlib
+from pathlib import Path
+
+import click
+
+from pytest_llmeval.cli.output import database_option, emit_json, json_option, open_store
+from pytest_llmeval.cli.project import find_project
+from pytest_llmeval.cli.rules import rules_for
+from pytest_llmeval.cli.runs import print_run
+from pytest_llmeval.core.gate import GateResult, judge
+from pytest_llmeval.core.rules import Thresholds
+from pytest_llmeval.core.status import FAILED, stored_status
+from pytest_llmeval.reports.against import against_lines
+from pytest_llmeval.reports.run_view import RunCases, view_run
+from pytest_llmeval.store.baseline_choice import BaselineChoice, choose_again
+from pytest_llmeval.store.records import UNFINISHED, Run
+
+__all__ = ["gate"]
+
+
+@click.command()
+@click.argument("run", default="last")
+@click.option("--thresholds", type=click.Path(path_type=Path), help="The rules; thresholds.yaml of the project.")
+@click.option("--baseline", metavar="NAME|RUN|FILE|none", help="What to compare with; what the session was told.")
+@json_option
+@database_option
+def gate(run: str, thresholds: Path | None, baseline: str | None, as_json: bool, database: Path | None) -> int:
+    """Judge a stored run again by today's rules, without any model call. The exit status is that of the gate."""
+    project = find_project()
+    with contextlib.closing(open_store(project, database)) as store:
+        found = store.find_run(run)
+        rules = rules_for(project, found, thresholds)
+        choice = choose_again(found, baseline, rules, reader=store, root=project.root)
+        cases = RunCases.of(store.cases(found.id))
+        spending = store.spending(found.id)
+        result, exit_code = _judged(found, rules, choice, cases)
+    view = view_run(found, cases, result.verdicts)
+    if as_json:
+        facts = {"run": found.id, "status": found.shown_status, "exit_code": exit_code, "verdict": result.verdict}
+        emit_json({**facts, "baseline": choice.recorded(), "verdicts": result.verdicts})
+    else:
+        print_run(view, spending, 0, notes=against_lines(choice, found, rules))
+    return exit_code
+
+
+def _judged(run: Run, rules: Thresholds, choice: BaselineChoice, cases: RunCases) -> tuple[GateResult, int]:
+    """Return what the gate says of a run, and the exit status that it comes to."""
+    partial = bool(run.settings.get("partial"))
+    if run.shown_status in UNFINISHED:
+        stopped = GateResult(verdicts=(), verdict="none", partial=partial)
+        return stopped, (run.end and run.end.exit_code) or FAILED
+    result = judge(
+        rules,
+        cases.judged,
+        collected=_expected(run),
+        partial=partial,
+        baseline=choice.to_judge(run),
+        no_baseline=choice.why_none,
+    )
+    told = [(case.suite, case.outcome, case.error_kind) for case in cases.judged]
+    return result, stored_status(result, rules, cases=told)
+
+
+def _expected(run: Run) -> dict[tuple[str, str], int]:
+    """Return how many cases each suite and model was to have."""
+    suites = run.settings.get("suites", {})
+    return {
+        (name, model): count for name, suite in suites.items() for model, count in suite.get("expected", {}).items()
+    }

@@ -1,0 +1,99 @@
+"""``llmeval gate`` compares with what the session was told, or with what it is told itself."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Command
+from tests.support.project import Project
+
+ROWS = [{"id": f"r{number:02}", "input": "yes", "target": "yes"} for number in range(40)]
+EXACT = """
+def test_echo(sample, response, score):
+    score.exact(response, sample.target)
+"""
+WORSE = 'prompt="no {{input}}"'
+RULES = "version: 1\n{baseline}suites: {{echo: {{exact: {{max_drop: 0.02}}}}}}\n"
+
+
+@pytest.fixture
+def two_runs(project: Project) -> tuple[str, str]:
+    """The ids of a good run and of a worse one, and rules that name no baseline."""
+    ids = []
+    project.write(thresholds_yaml=RULES.format(baseline=""))
+    for marker in ("", WORSE):
+        project.eval(EXACT, ROWS, marker=marker)
+        project.run("evals")
+        ids.append(str(project.last_run()["id"]))
+    return ids[0], ids[1]
+
+
+def test_nothing_is_judged_without_a_baseline(two_runs: tuple[str, str], llmeval: Command) -> None:
+    done = llmeval("gate")
+    assert done.status == 0
+    assert "not judged (no baseline): echo exact max_drop=0.02" in done.out
+
+
+def test_an_option_names_one(two_runs: tuple[str, str], llmeval: Command) -> None:
+    base, worse = two_runs
+    done = llmeval("gate", worse, "--baseline", base)
+    assert done.status == 1
+    assert f"compared with run {base}, of " in done.out
+    told = llmeval("gate", worse, "--baseline", base, "--json").json()
+    assert told["baseline"] == {"name": base, "kind": "run", "run": base, "model": None}
+    assert [found["delta"] for found in told["verdicts"]] == [-1.0]
+    assert llmeval("gate", base, "--baseline", worse).status == 0
+
+
+def test_what_is_not_there_is_a_mistake(two_runs: tuple[str, str], llmeval: Command) -> None:
+    done = llmeval("gate", "--baseline", "gone")
+    assert done.status == 4
+    assert "--baseline gone: 'gone': no baseline, no run" in done.err
+
+
+def test_a_run_is_not_compared_with_itself(two_runs: tuple[str, str], llmeval: Command) -> None:
+    done = llmeval("gate", two_runs[0], "--baseline", two_runs[0])
+    assert done.status == 0
+    assert "is this run itself): echo exact max_drop=0.02" in done.out.replace("\n  ", " ")
+
+
+def test_the_baseline_of_the_rules_is_used(project: Project, two_runs: tuple[str, str], llmeval: Command) -> None:
+    """Set since the session, too."""
+    project.write(thresholds_yaml=RULES.format(baseline="baseline: main\n"))
+    assert llmeval("gate").status == 0
+    assert llmeval("baseline", "set", "main", two_runs[0]).status == 0
+    assert llmeval("gate").status == 1
+    assert llmeval("gate", "--baseline", "none").status == 0
+
+
+def test_the_session_s_verdict_comes_out_again(project: Project, two_runs: tuple[str, str], llmeval: Command) -> None:
+    """Though the name has moved on to another run."""
+    base, worse = two_runs
+    project.write(thresholds_yaml=RULES.format(baseline="baseline: main\n"))
+    llmeval("baseline", "set", "main", base)
+    assert project.run("evals").ret == 1
+    run = project.last_run()
+    assert json.loads(run["settings_json"])["baseline"]["run"] == base
+    assert llmeval("baseline", "set", "main", worse, "--even-red").status == 0
+    assert llmeval("gate", run["id"]).status == 1
+    assert llmeval("gate", run["id"], "--baseline", "main").status == 0
+
+
+def test_what_the_session_was_told_is_used_again(project: Project, two_runs: tuple[str, str], llmeval: Command) -> None:
+    assert project.run("evals", f"--baseline={two_runs[0]}").ret == 1
+    assert llmeval("gate").status == 1
+
+
+def test_an_exported_baseline_is_as_good(
+    project: Project, two_runs: tuple[str, str], llmeval: Command, tmp_path: Path
+) -> None:
+    file = tmp_path / "main.jsonl.gz"
+    assert llmeval("baseline", "export", two_runs[0], str(file), "--no-answers").status == 0
+    by_run = llmeval("gate", two_runs[1], "--baseline", two_runs[0], "--json").json()
+    by_file = llmeval("gate", two_runs[1], "--baseline", str(file), "--json").json()
+    for told in (by_run, by_file):
+        for verdict in told["verdicts"]:
+            verdict.pop("reason")  # it names the baseline
+    assert by_file["verdicts"] == by_run["verdicts"]
+    assert by_file["exit_code"] == 1
