@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import click
 
 from pytest_llmeval.cli.baselines import baseline
+from pytest_llmeval.cli.compare import compare_runs
 from pytest_llmeval.cli.doctor import doctor
 from pytest_llmeval.cli.estimate import estimate
 from pytest_llmeval.cli.gate import gate
@@ -31,7 +32,7 @@ def llmeval() -> None:
     """Look at recorded runs of evals, judge them again. RUN is an id, a part of one, a name or 'last'."""
 
 
-for command in (runs, show, gate, rescore, baseline, estimate, models, doctor):
+for command in (runs, show, gate, rescore, compare_runs, baseline, estimate, models, doctor):
     llmeval.add_command(command)
 
 

@@ -1,0 +1,135 @@
+"""Two recorded runs compared: what changed, which rows flipped, and whether chance explains it."""
+
+import contextlib
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pytest_llmeval.cli.output import database_option, echo_lines, emit_json, json_option, open_store, terminal_width
+from pytest_llmeval.cli.project import Project, find_project
+from pytest_llmeval.cli.row_texts import row_texts
+from pytest_llmeval.cli.rules import rules_for
+from pytest_llmeval.core.errors import SettingsError
+from pytest_llmeval.core.gate_case import JudgedCase
+from pytest_llmeval.core.rules import Thresholds
+from pytest_llmeval.reports.comparison import Comparison, Side, compare
+from pytest_llmeval.reports.comparison_markdown import comparison_markdown
+from pytest_llmeval.reports.comparison_text import comparison_lines
+from pytest_llmeval.store.baselines import FoundBaseline, find_baseline, set_up_differences
+from pytest_llmeval.store.records import UNFINISHED, Run
+from pytest_llmeval.store.sqlite import SqliteStore
+
+__all__ = ["compare_runs"]
+
+_SHOWN = 20
+"""Rows that flipped, shown with their texts; JSON has all."""
+
+
+@click.command("compare")
+@click.argument("base")
+@click.argument("current")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    help="Write Markdown for a pull request to this file, too; - prints it instead of the tables.",
+)
+@click.option("--fail-on-regression", is_flag=True, help="End with 1 on a regression, with 10 where none can be seen.")
+@click.option("--thresholds", type=click.Path(path_type=Path), help="The rules; those of the run CURRENT.")
+@click.option("-v", "--verbose", is_flag=True, help="Prompts and answers in full.")
+@json_option
+@database_option
+def compare_runs(
+    base: str,
+    current: str,
+    output: Path | None,
+    fail_on_regression: bool,
+    thresholds: Path | None,
+    verbose: bool,
+    as_json: bool,
+    database: Path | None,
+) -> int:
+    """Compare the run CURRENT with the run BASE.
+
+    Each is a baseline's name, a RUN or an exported file, and may end in @MODEL: two models of one run compare too.
+    """
+    is_printed = output is not None and str(output) == "-"
+    if is_printed and as_json:
+        raise click.UsageError("--output - and --json would both be printed; name a file for one of them")
+    project = find_project()
+    with _opened(project, database) as store:
+        before, now = (find_baseline(ref, reader=store, root=project.root) for ref in (base, current))
+        rules = rules_for(project, now.run, thresholds)
+        found = _compared(before, now, rules, most_flips=sys.maxsize if as_json else _SHOWN)
+    if output is not None and not is_printed:
+        _write(output, comparison_markdown(found))
+    if as_json:
+        emit_json(found)
+    elif is_printed:
+        echo_lines(comparison_markdown(found).splitlines())
+    else:
+        echo_lines(comparison_lines(found, width=terminal_width(), verbosity=int(verbose)))
+    return found.exit_code if fail_on_regression else 0
+
+
+@contextlib.contextmanager
+def _opened(project: Project, database: Path | None) -> Iterator[SqliteStore | None]:
+    """Give the store of the project; None where it has none and none was named: files can be compared all the same."""
+    if database is None and not project.database.exists():
+        yield None
+        return
+    with contextlib.closing(open_store(project, database)) as store:
+        yield store
+
+
+def _compared(base: FoundBaseline, current: FoundBaseline, rules: Thresholds, *, most_flips: int) -> Comparison:
+    is_same = base.run.id == current.run.id and base.source == current.source
+    cases = list(current.judged())
+    set_up = set_up_differences(_as_asked(base), _as_asked(current))
+    if is_same and base.model == current.model:
+        set_up = ["nothing: it is the same run twice"]
+    return compare(
+        _side(base, cases if is_same else list(base.judged())),
+        _side(current, cases),
+        rules,
+        set_up=set_up,
+        notes=[*_notes(base), *_notes(current)],
+        most_flips=most_flips,
+    )
+
+
+def _side(found: FoundBaseline, cases: Sequence[JudgedCase]) -> Side:
+    suites: Mapping[str, Mapping[str, Any]] = found.run.settings.get("suites", {})
+    return Side(
+        name=found.name,
+        run_id=found.run.id,
+        model=found.model,
+        cases=cases,
+        texts=lambda keys: row_texts(found, keys),
+        deselected={name: suite.get("deselected", 0) for name, suite in suites.items()},
+        expected={
+            (name, model): count for name, suite in suites.items() for model, count in suite.get("expected", {}).items()
+        },
+    )
+
+
+def _as_asked(found: FoundBaseline) -> Run:
+    """Return the run, with the one model of it that takes part."""
+    return found.run if found.model is None else replace(found.run, models=(found.model,))
+
+
+def _notes(found: FoundBaseline) -> list[str]:
+    status = found.run.shown_status
+    if status not in UNFINISHED:
+        return []
+    return [f"run {found.run.id} is {status}: the rows that it had not come to are missing"]
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise SettingsError(f"--output {path}: cannot be written: {error.strerror or error}") from None

@@ -1,0 +1,67 @@
+"""What was asked and said in the rows of a run: the texts beside the rows that flipped."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pytest_llmeval.core.types import Call
+from pytest_llmeval.reports.comparison import RowKey, RowText
+from pytest_llmeval.store.baselines import FoundBaseline
+from pytest_llmeval.store.records import StoredCase
+
+__all__ = ["row_texts"]
+
+
+def row_texts(found: FoundBaseline, keys: Mapping[RowKey, bool]) -> Mapping[RowKey, RowText]:
+    """Return the texts of rows: of their first epoch that passed, or did not, as it is wanted, else of the first."""
+    chosen: dict[RowKey, StoredCase] = {}
+    for case in found.cases() if keys else ():
+        key = RowKey(case.key.suite, case.key.model, case.key.sample_id)
+        if key in keys and (key not in chosen or _rank(case, keys[key]) < _rank(chosen[key], keys[key])):
+            chosen[key] = case
+    return {key: _text(case, found.calls(case.id)) for key, case in chosen.items()}
+
+
+def _rank(case: StoredCase, is_good: bool) -> tuple[bool, int]:
+    return (case.outcome == "passed") != is_good, case.key.epoch
+
+
+def _text(case: StoredCase, calls: Sequence[Call]) -> RowText:
+    asked = next((call for call in calls if call.role == "model"), None)
+    failed = [f"{score.name}: {score.reason}" for score in case.scores if score.reason and score.passed is not True]
+    return RowText(
+        prompt=None if asked is None else _messages(asked.request),
+        expected=case.target,
+        answer=case.response,
+        outcome=case.outcome,
+        said=case.error or "\n".join(failed) or None,
+        epoch=case.key.epoch,
+    )
+
+
+def _messages(request: Mapping[str, Any]) -> str | None:
+    """Return the messages of a request as text; who speaks is told where there are several."""
+    messages = request.get("messages")
+    if not isinstance(messages, list):
+        return None
+    told = [
+        (str(message.get("role", "")), _content(message.get("content")))
+        for message in messages
+        if isinstance(message, dict)
+    ]
+    if len(told) == 1:
+        return told[0][1]
+    return "\n\n".join(f"{role}: {content}" for role, content in told) or None
+
+
+def _content(content: Any) -> str:
+    """Return what a message says; of a picture or a file no more than that it is there."""
+    if isinstance(content, list):
+        return "\n".join(_part(part) for part in content)
+    return content if isinstance(content, str) else json.dumps(content)
+
+
+def _part(part: Any) -> str:
+    if isinstance(part, dict):
+        return str(part["text"]) if "text" in part else f"({part.get('type', 'part')})"
+    return str(part)
