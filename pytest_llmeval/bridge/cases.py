@@ -10,6 +10,7 @@ import pytest
 
 from pytest_llmeval.bridge.items import suite_of
 from pytest_llmeval.core.ids import input_digest
+from pytest_llmeval.core.transport import as_text
 from pytest_llmeval.core.types import Call, CaseKey, Request, Response, Sample
 
 if TYPE_CHECKING:
@@ -93,6 +94,12 @@ def key_of(item: pytest.Item, param: CaseParam) -> CaseKey:
         model=param.model,
         epoch=param.epoch,
     )
+
+
+def cluster_of(sample: Sample, key: str | None) -> str | None:
+    """Return what makes a row dependent on others: its metadata under ``key``, as text; None where there is none."""
+    value = None if key is None else sample.metadata.get(key)
+    return None if value is None else as_text(value)
 
 
 def own_request(eval_: Eval, sample: Sample) -> Request:

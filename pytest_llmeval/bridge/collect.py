@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.bridge.cases import CaseParam, Eval
+from pytest_llmeval.bridge.cases import CaseParam, Eval, cluster_of
 from pytest_llmeval.bridge.code_digests import code_digest
 from pytest_llmeval.bridge.items import PARAM
 from pytest_llmeval.core.errors import DatasetError, UserError
@@ -42,6 +42,8 @@ class Reading:
     """Whether ``--limit`` left rows out."""
     sliced: bool = False
     """Whether ``--slice`` left rows out."""
+    parts: dict[str, tuple[tuple[str, ...], str | None]] = field(default_factory=dict)
+    """The slices and the cluster of each row taken, by its id; gathered only where sizes matter."""
     metadata_keys: set[str] = field(default_factory=set)
     """Those that are not null in any row taken; gathered only where the marker names a cluster key."""
 
@@ -57,6 +59,7 @@ class CaseMaker:
         limit: int | None,
         slices: tuple[str, ...],
         epochs: int,
+        sized: Callable[[str], bool] = lambda suite: False,
     ) -> None:
         """Prepare for one session.
 
@@ -66,12 +69,14 @@ class CaseMaker:
             limit: rows of each dataset, after ``slices``; None for all.
             slices: rows in any of them; empty for all.
             epochs: repetitions of each row, from 1.
+            sized: whether slices and clusters of a suite's rows are to be kept.
         """
         self._config = config
         self._models = models
         self._limit = limit
         self._slices = slices
         self._epochs = epochs
+        self._sized = sized
         self._marks: dict[str, pytest.MarkDecorator] = {}
         self._digest = hashlib.sha256()
         self.problems: list[str] = []
@@ -163,7 +168,7 @@ class CaseMaker:
         dataset = reading.eval.dataset
         left = -1 if self._limit is None else self._limit
         wanted = set(self._slices)
-        checked = _Rows(dataset)
+        checked, sized = _Rows(dataset), self._sized(reading.eval.suite)
         for ref, sample in checked:
             reading.slices.update(sample.slices)
             if wanted and wanted.isdisjoint(sample.slices):
@@ -180,6 +185,8 @@ class CaseMaker:
                 continue
             if reading.eval.cluster is not None:
                 reading.metadata_keys.update(key for key, value in sample.metadata.items() if value is not None)
+            if sized:
+                reading.parts[sample.id] = (sample.slices, cluster_of(sample, reading.eval.cluster))
             self._digest.update(b"%x;" % ref.checksum)
             reading.digest.update(b"%x;" % ref.checksum)
             yield ref, sample.id, marks

@@ -272,6 +272,7 @@ class Conductor:
             if suite not in found:
                 found[suite] = self._preparation.suite_facts(param.eval)
                 facts.notes += [note for note in _shadowed(item) if note not in facts.notes]
+            self._preparation.count(suite, param)
             expected = found[suite].expected
             expected[param.model] = expected.get(param.model, 0) + 1
         for suite, (eval_, done) in self._done.items():

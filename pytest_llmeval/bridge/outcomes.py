@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.bridge.cases import CaseRun
+from pytest_llmeval.bridge.cases import CaseRun, cluster_of
 from pytest_llmeval.bridge.items import RUN_KEY
 from pytest_llmeval.core.errors import CaseError, ErrorKind
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.text import one_line, printable
-from pytest_llmeval.core.transport import as_json, as_text, dump_case, dump_key, plain, settled
+from pytest_llmeval.core.transport import as_json, dump_case, dump_key, plain, settled
 from pytest_llmeval.core.types import CaseRecord, Outcome, Score
 
 __all__ = [
@@ -191,14 +191,8 @@ def _record(run: CaseRun, redact: Callable[[str], str]) -> CaseRecord:
         calls=tuple(run.calls),
         waited_s=round(run.waited_s, 6),
         target=None if run.sample.target is None else as_json(run.sample.target),
-        cluster=_cluster(run),
+        cluster=cluster_of(run.sample, run.cluster_key),
     )
-
-
-def _cluster(run: CaseRun) -> str | None:
-    """Return what makes the row dependent on others; None for one that is a cluster of its own."""
-    value = None if run.cluster_key is None else run.sample.metadata.get(run.cluster_key)
-    return None if value is None else as_text(value)
 
 
 def _unsecret(score: Score, redact: Callable[[str], str]) -> Score:

@@ -1,12 +1,12 @@
 """What a session with evals needs, made once: settings, rules, models; and the objects that run and record cases."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmeval.bridge.cases import Eval
+from pytest_llmeval.bridge.cases import CaseParam, Eval
 from pytest_llmeval.bridge.collect import CaseMaker
 from pytest_llmeval.bridge.earlier_runs import current_reader
 from pytest_llmeval.bridge.facts import CollectionFacts, SuiteFacts
@@ -16,7 +16,7 @@ from pytest_llmeval.bridge.settings import Settings, resolve
 from pytest_llmeval.core.errors import UserError
 from pytest_llmeval.core.gate_names import check_names
 from pytest_llmeval.core.ids import digest
-from pytest_llmeval.core.rules import SuiteSeen, Thresholds
+from pytest_llmeval.core.rules import REGRESSION_KINDS, SuiteSeen, Thresholds
 from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.transport import plain
 from pytest_llmeval.models.named import NamedModel
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from pytest_llmeval.bridge.calls import Calls
     from pytest_llmeval.bridge.rescoring import Place, Rescored
     from pytest_llmeval.bridge.resuming import Resumed
+    from pytest_llmeval.bridge.sizes import Sizes
+    from pytest_llmeval.store.baselines import FoundBaseline
 
 __all__ = ["Preparation"]
 
@@ -57,6 +59,7 @@ class Preparation:
         self.problems: list[str] = []
         self.settings: Settings | None = None
         self.thresholds: Thresholds | None = None
+        self.sizes: Sizes | None = None
         self.models: dict[str, NamedModel] = {}
         self._listed: dict[str, NamedModel] = {}
         self.maker: CaseMaker | None = None
@@ -70,10 +73,11 @@ class Preparation:
             self._find_resumed(self.settings.resume)
         if self.settings.rescore is not None and not self.problems:
             self._find_rescored(self.settings.rescore, rescored_place)
-        self.maker = self._make_maker(self.settings)
         self.thresholds = self._load_thresholds(self.settings)
+        self.sizes = self._make_sizes(self.thresholds)
+        self.maker = self._make_maker(self.settings)
         if not self.problems:
-            self._check_baseline(self.settings, self.thresholds or Thresholds())
+            self.problems += self._baseline_problems(lambda found: [])
 
     def suite_facts(self, eval_: Eval) -> SuiteFacts:
         """Return what collection knows of the suite of a function, its cases not yet counted."""
@@ -90,6 +94,12 @@ class Preparation:
             made=reading.cases,
             left_out=left_out,
         )
+
+    def count(self, suite: str, param: CaseParam) -> None:
+        """Count a case that is to run, where the number of rows matters."""
+        if self.sizes is not None and self.maker is not None and self.sizes.matter(param.eval.suite):
+            reading = next(each for each in self.maker.readings if each.eval is param.eval)
+            self.sizes.add(suite, param.model, param.sample_id, param.epoch, reading.parts)
 
     def complete(self, facts: CollectionFacts) -> None:
         """Add what is not about single items: models, digest, and everything that is wrong."""
@@ -114,7 +124,17 @@ class Preparation:
         facts.problems += self._unknown_budget(facts) if self.rescored is None else []
         if self.resumed is not None:
             self.resumed.compare(facts)
+        self._weigh_sizes(facts)
         facts.problems = list(dict.fromkeys(facts.problems))
+
+    def _weigh_sizes(self, facts: CollectionFacts) -> None:
+        """Say which rules on a change the rows are too few for; of a part of the rows they may not be judged."""
+        is_part = facts.done or any(suite.left_out for suite in facts.suites.values())
+        if self.sizes is None or facts.problems or is_part or not facts.selected:
+            return
+        facts.notes += self.sizes.notes()
+        if self.sizes.need_a_baseline:
+            facts.problems += self._baseline_problems(self.sizes.problems)
 
     def _unknown_prices(self, thresholds: Thresholds, facts: CollectionFacts) -> list[str]:
         """Return a problem for each rule on the cost of a model whose price nobody stated: it could never be judged."""
@@ -250,7 +270,17 @@ class Preparation:
             limit=settings.limit,
             slices=settings.slices,
             epochs=settings.epochs,
+            **({"sized": self.sizes.matter} if self.sizes is not None else {}),
         )
+
+    def _make_sizes(self, thresholds: Thresholds | None) -> "Sizes | None":
+        """Return what counts rows; None where no rule needs that."""
+        kinds = {rule.kind for suite in thresholds.suites.values() for rule in suite.rules} if thresholds else set()
+        if thresholds is None or kinds.isdisjoint(REGRESSION_KINDS):
+            return None
+        from pytest_llmeval.bridge.sizes import Sizes
+
+        return Sizes(thresholds)
 
     def _load_thresholds(self, settings: Settings) -> Thresholds | None:
         if not settings.thresholds.exists() and not settings.thresholds_given:
@@ -263,18 +293,24 @@ class Preparation:
             self.problems.append(str(error))
             return None
 
-    def _check_baseline(self, settings: Settings, thresholds: Thresholds) -> None:
-        """Look for the baseline before any call; in a database of an older version, when the run begins."""
-        if settings.baseline is None and thresholds.baseline is None:
-            return
+    def _baseline_problems(self, look: "Callable[[FoundBaseline], list[str]]") -> list[str]:
+        """Return what is wrong with the baseline, and what ``look`` finds; nothing where there is none.
+
+        One in a database of an older version is looked at when the run begins.
+        """
+        settings, thresholds = self.settings, self.thresholds or Thresholds()
+        if settings is None or (settings.baseline is None and thresholds.baseline is None):
+            return []
         from pytest_llmeval.store.baseline_choice import choose_baseline
 
         try:
             with current_reader(settings.db) as reader:
-                if reader is not None or not settings.db.exists():
-                    choose_baseline(settings.baseline, thresholds, reader=reader, root=settings.rootdir)
+                if reader is None and settings.db.exists():
+                    return []
+                choice = choose_baseline(settings.baseline, thresholds, reader=reader, root=settings.rootdir)
+                return look(choice.found) if choice.found is not None else []
         except UserError as error:
-            self.problems.append(str(error))
+            return [str(error)]
 
     def _check_database(self, settings: Settings) -> None:
         try:

@@ -13,7 +13,7 @@ EXACT = """
 def test_echo(sample, response, score):
     score.exact(response, sample.target)
 """
-WORSE = 'prompt="no {{input}}"'
+WORSE = 'prompt="no {input}"'
 RULES = "version: 1\n{baseline}suites: {{echo: {{exact: {{max_drop: 0.02}}}}}}\n"
 
 

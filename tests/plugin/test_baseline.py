@@ -17,7 +17,7 @@ EXACT = """
 def test_echo(sample, response, score):
     score.exact(response, sample.target)
 """
-WORSE = 'prompt="no {{input}}"'
+WORSE = 'prompt="no {input}"'
 RULES = "version: 1\n{baseline}suites: {{echo: {{exact: {{max_drop: 0.02}}}}}}\n"
 
 
@@ -89,7 +89,7 @@ def test_a_worse_prompt_fails_and_names_what_changed(ruled: Project, dist_args: 
     result = ruled.run("evals", f"--baseline={base}", *dist_args)
     assert result.ret == 1
     result.stdout.fnmatch_lines(
-        ["  fail: exact max_drop=0.02: 1 to 0 *40 rows", "*r00*", "compared with run *", "*prompt*"]
+        ["  fail: exact max_drop=0.02: 1 to 0 *", "*40 worse (r00, *", "compared with run *", "*prompt*"]
     )
     found = only_verdict(ruled)
     assert found["verdict"] == "fail"
@@ -182,3 +182,40 @@ def test_a_resumed_run_keeps_its_baseline(ruled: Project) -> None:
     assert ruled.run("evals", f"--baseline={base}").ret == 1
     assert ruled.run("evals", "--resume=last").ret == 1
     assert only_verdict(ruled)["verdict"] == "fail"
+
+
+def test_a_rule_that_cannot_fail_is_named_when_the_session_begins(project: Project, dist_args: list[str]) -> None:
+    project.eval(EXACT, [{**row, "slice": "few"} if row in ROWS[:4] else row for row in ROWS])
+    project.write(
+        thresholds_yaml="""
+        version: 1
+        suites:
+          echo:
+            exact: {max_drop: 0.02}
+            slices: {few: {exact: {max_drop: 0.02}}}
+        """
+    )
+    for arguments in ([], ["--co", "-q"]):
+        result = project.run("evals", *arguments, *(dist_args if not arguments else []))
+        assert result.ret == 0
+        assert "cannot fail by itself with 4 rows" in str(result.stdout).replace("\n  ", " ")
+
+
+@pytest.mark.parametrize("cut", ["-k r0", "--limit=3", "-m regression"])
+def test_of_a_part_of_the_rows_only_a_mark_expression_is_weighed(project: Project, cut: str) -> None:
+    project.eval(EXACT, [{**row, "marks": ["regression"]} if row in ROWS[:3] else row for row in ROWS])
+    project.write(thresholds_yaml=RULES.format(baseline=""))
+    result = project.run("evals", *cut.split(" ", 1))
+    assert ("cannot fail by itself" in str(result.stdout)) is (cut == "-m regression")
+
+
+def test_a_margin_that_the_rows_are_too_few_for_is_refused(project: Project) -> None:
+    project.eval(EXACT, [{**row, "target": "yes" if number % 3 else "no"} for number, row in enumerate(ROWS)])
+    project.write(thresholds_yaml=RULES.format(baseline=""))
+    base = base_run(project)
+    project.write(thresholds_yaml="version: 1\nsuites: {echo: {exact: {mode: noninferior, margin: 0.01}}}\n")
+    project.server.ledger.clear()
+    result = project.run("evals", f"--baseline={base}")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["ERROR: thresholds.yaml:2: suites.echo.exact.*margin*"])
+    assert not project.server.ledger

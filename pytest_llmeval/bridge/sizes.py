@@ -1,0 +1,52 @@
+"""What can be said of the rules before a session begins, from the number of rows that it has."""
+
+from collections.abc import Mapping
+
+from pytest_llmeval.core.gate_baseline import Baseline
+from pytest_llmeval.core.gate_power import hopeless
+from pytest_llmeval.core.gate_sizes import SizeCount
+from pytest_llmeval.core.gate_strict import has_margins, unjudgeable
+from pytest_llmeval.core.rules import REGRESSION_KINDS, Thresholds
+from pytest_llmeval.store.baselines import FoundBaseline
+
+__all__ = ["RowParts", "Sizes"]
+
+RowParts = Mapping[str, tuple[tuple[str, ...], str | None]]
+"""The slices and the cluster of each row, by its id."""
+
+
+class Sizes:
+    """Counts the rows of the suites whose rules need enough of them."""
+
+    def __init__(self, thresholds: Thresholds) -> None:
+        self._thresholds = thresholds
+        self._count = SizeCount.of(thresholds)
+        self._suites = {
+            name.partition("[")[0]
+            for name, suite in thresholds.suites.items()
+            if any(rule.kind in REGRESSION_KINDS for rule in suite.rules)
+        }
+
+    def matter(self, suite: str) -> bool:
+        """Whether the rows of a suite, or of one of its parameter sets, are to be counted."""
+        return suite in self._suites
+
+    def add(self, suite: str, model: str, sample_id: str, epoch: int, parts: RowParts) -> None:
+        """Count a case that is to run."""
+        if sample_id in parts:
+            slices, cluster = parts[sample_id]
+            self._count.add(suite, model, sample_id, slices, cluster, epoch=epoch)
+
+    def notes(self) -> list[str]:
+        """Return what is to be told of rules that no number of bad answers can break."""
+        return hopeless(self._thresholds, self._count.sizes())
+
+    @property
+    def need_a_baseline(self) -> bool:
+        """Whether ``problems`` may have something to say."""
+        return has_margins(self._thresholds)
+
+    def problems(self, found: FoundBaseline) -> list[str]:
+        """Return a message for each ``mode: noninferior`` that the rows are too few for."""
+        baseline = Baseline(name=found.name, cases=found.judged(), model=found.model)
+        return unjudgeable(self._thresholds, self._count.sizes(), baseline)
