@@ -9,7 +9,8 @@ from pytest_llmeval.core.gate import GateResult, SessionVerdict, Verdict, judge
 from pytest_llmeval.core.gate_baseline import Baseline
 from pytest_llmeval.core.gate_case import JudgedCase
 from pytest_llmeval.core.gate_opponents import Opponents
-from pytest_llmeval.core.gate_pairs import Pair, pair_up
+from pytest_llmeval.core.gate_pairs import Pair, PairedColumn, pair_up
+from pytest_llmeval.core.metrics import score_names
 from pytest_llmeval.core.resampling import Budget
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.status import UNMEASURABLE, exit_status, on_inconclusive
@@ -135,8 +136,8 @@ def compare(
     baseline = Baseline(name=base.name, cases=base.cases, model=base.model, deselected=current.deselected)
     result = judge(rules, cases, collected=current.expected, baseline=baseline)
     paired = list(_paired(base, current, cases, rules))
-    ranked = [each for suite, model, own, before in paired for each in _ranked(suite, model, own, before, result)]
-    chosen = _chosen(ranked, most_flips)
+    ranked = [row for each in paired for row in _ranked(each, result)]
+    chosen = _with_scores(_chosen(ranked, most_flips), paired)
     changed = [each for each in ranked if each.by_outcome]
     return Comparison(
         base=base.name,
@@ -167,8 +168,15 @@ class _Ranked(NamedTuple):
     flip: Flip
 
 
-_Paired = tuple[str, str, Sequence[JudgedCase], Sequence[JudgedCase]]
-"""Suite, model, its cases, and those of the baseline."""
+class _Paired(NamedTuple):
+    """One suite and model that both runs have."""
+
+    suite: str
+    model: str
+    own: Sequence[JudgedCase]
+    before: Sequence[JudgedCase]
+    """The baseline's cases."""
+    outcomes: PairedColumn
 
 
 def _paired(base: Side, current: Side, cases: Sequence[JudgedCase], rules: Thresholds) -> Iterator[_Paired]:
@@ -181,45 +189,65 @@ def _paired(base: Side, current: Side, cases: Sequence[JudgedCase], rules: Thres
         for model, own in sorted(models.items()):
             before = opponents.find(suite, model, is_only=len(models) == 1).cases
             if before:
-                yield suite, model, own, before
+                yield _Paired(suite, model, own, before, pair_up("pass_rate", own, before))
 
 
 def _measures(paired: Iterable[_Paired]) -> tuple[MeasureChange, ...]:
     budget = Budget()
     return tuple(
-        change for suite, model, own, before in paired for change in measure_changes(suite, model, own, before, budget)
+        change for each in paired for change in measure_changes(each.suite, each.model, each.own, each.before, budget)
     )
 
 
-def _ranked(
-    suite: str, model: str, own: Sequence[JudgedCase], before: Sequence[JudgedCase], result: GateResult
-) -> Iterator[_Ranked]:
+def _ranked(group: _Paired, result: GateResult) -> Iterator[_Ranked]:
     """Yield the rows that changed: in their outcome, else in a score whose rule fails or is inconclusive."""
     suspect = {
         each.metric
         for each in result.verdicts
-        if (each.suite, each.model) == (suite, model) and each.verdict in ("fail", "inconclusive")
+        if (each.suite, each.model) == (group.suite, group.model) and each.verdict in ("fail", "inconclusive")
     }
-    names = dict.fromkeys(["pass_rate", *sorted({name for case in own for name in case.scores})])
-    columns = {name: {pair.sample_id: pair for pair in pair_up(name, own, before).pairs} for name in names}
-    for sample_id, pair in columns["pass_rate"].items():
+    suspect &= {name for case in group.own for name in case.scores}
+    columns = [_by_row(pair_up(name, group.own, group.before)) for name in sorted(suspect)]
+    for pair in group.outcomes.pairs:
         by_outcome = _change(pair)
-        others = [_change(columns[name][sample_id]) for name in sorted(suspect & columns.keys())]
+        others = [_change(column[pair.sample_id]) for column in columns]
         change = by_outcome or min(others, key=lambda each: each or 0.0, default=None)
         if not change:
             continue
         flip = Flip(
-            suite=suite,
-            model=model,
-            sample_id=sample_id,
+            suite=group.suite,
+            model=group.model,
+            sample_id=pair.sample_id,
             slices=pair.slices,
             direction="worse" if change < 0 else "better",
-            scores=tuple(_score_changes({name: column[sample_id] for name, column in columns.items()})),
+            scores=(),
             before=RowText(),
             after=RowText(),
         )
-        was = RowKey(suite, before[0].model, sample_id)
+        was = RowKey(group.suite, group.before[0].model, pair.sample_id)
         yield _Ranked(size=abs(change), by_outcome=bool(by_outcome), before=was, flip=flip)
+
+
+def _with_scores(chosen: Sequence[_Ranked], paired: Iterable[_Paired]) -> list[_Ranked]:
+    """Return the chosen rows with what each score of them was and is; no other row is looked at."""
+    found: dict[RowKey, tuple[ScoreChange, ...]] = {}
+    for group in paired:
+        ids = {each.flip.sample_id for each in chosen if _key(each.flip)[:2] == (group.suite, group.model)}
+        own, before = ([case for case in cases if case.sample_id in ids] for cases in (group.own, group.before))
+        names = dict.fromkeys(["pass_rate", *score_names(own)])
+        columns = {name: _by_row(pair_up(name, own, before)) for name in names}
+        for sample_id in ids:
+            pairs = {name: column[sample_id] for name, column in columns.items()}
+            found[RowKey(group.suite, group.model, sample_id)] = tuple(_score_changes(pairs))
+    return [each._replace(flip=replace(each.flip, scores=found[_key(each.flip)])) for each in chosen]
+
+
+def _by_row(column: PairedColumn) -> dict[str, Pair]:
+    return {pair.sample_id: pair for pair in column.pairs}
+
+
+def _key(flip: Flip) -> RowKey:
+    return RowKey(flip.suite, flip.model, flip.sample_id)
 
 
 def _change(pair: Pair) -> float | None:
@@ -245,7 +273,7 @@ def _chosen(ranked: Sequence[_Ranked], most: int) -> list[_Ranked]:
 
 
 def _with_texts(chosen: Sequence[_Ranked], base: Side, current: Side) -> Iterator[Flip]:
-    keys = [RowKey(each.flip.suite, each.flip.model, each.flip.sample_id) for each in chosen]
+    keys = [_key(each.flip) for each in chosen]
     got_better = [each.flip.direction == "better" for each in chosen]
     before = base.texts({each.before: not better for each, better in zip(chosen, got_better, strict=True)})
     after = current.texts(dict(zip(keys, got_better, strict=True)))
@@ -269,13 +297,13 @@ def _exit_code(result: GateResult, rules: Thresholds) -> int:
 
 def _unpaired(base: Side, cases: Sequence[JudgedCase], paired: Sequence[_Paired]) -> Iterator[str]:
     """Yield in words what only one of the runs has."""
-    for suite, model, own, before in paired:
-        column = pair_up("pass_rate", own, before)
+    for group in paired:
+        column = group.outcomes
         told = {"new": len(column.added), "changed": len(column.altered), "gone": len(column.absent)}
         counted = ", ".join(f"{count} {what}" for what, count in sorted(told.items()) if count)
         if counted:
-            yield f"{suite} on {model}: {len(column.pairs)} rows pair; {counted}"
-    ours = {(case.suite, case.model) for case in cases} - {(suite, model) for suite, model, _, _ in paired}
+            yield f"{group.suite} on {group.model}: {len(column.pairs)} rows pair; {counted}"
+    ours = {(case.suite, case.model) for case in cases} - {(group.suite, group.model) for group in paired}
     yield from (f"{suite} on {model}: only in the current run" for suite, model in sorted(ours))
     theirs = {case.suite for case in base.cases} - {case.suite for case in cases}
     yield from (f"{suite}: only in the base" for suite in sorted(theirs))
