@@ -147,16 +147,17 @@ def _counted(name: str, suite: SuiteView) -> str:
 
 
 def _table_lines(rows: Sequence[TableRow], width: int, *, many: bool) -> list[str]:
-    """Return the lines of a suite's table; where it is too wide, a column of mere zeros gives way before names do."""
+    """Return the lines of a suite's table; where it is too wide, what can be spared gives way before names do."""
     left_out = set() if many else {"model"}
     if all(row.delta is None for row in rows):
         left_out |= {"change", "MDE"}
-    columns = [column for column in _COLUMNS if column[0] not in left_out]
-    cells = [_cells(row, left_out) for row in rows]
-    if not any(row.errors for row in rows) and table_width(columns, cells) + len(_INDENT) > width:
-        left_out.add("errors")
-        columns.remove(("errors", "right"))
+    spare = ["errors"] if not any(row.errors for row in rows) else []
+    for title in (*spare, "MDE", None):
+        columns = [column for column in _COLUMNS if column[0] not in left_out]
         cells = [_cells(row, left_out) for row in rows]
+        if title is None or table_width(columns, cells) + len(_INDENT) <= width:
+            break
+        left_out.add(title)
     return table_lines(columns, cells, width=width, indent=_INDENT)
 
 
