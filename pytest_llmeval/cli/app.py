@@ -13,8 +13,10 @@ from pytest_llmeval.cli.estimate import estimate
 from pytest_llmeval.cli.gate import gate
 from pytest_llmeval.cli.models import models
 from pytest_llmeval.cli.output import drop_output
+from pytest_llmeval.cli.plan import plan_suites
 from pytest_llmeval.cli.rescore import rescore
 from pytest_llmeval.cli.runs import runs, show
+from pytest_llmeval.cli.selftest import selftest
 from pytest_llmeval.core.errors import UserError
 from pytest_llmeval.core.text import printable
 from pytest_llmeval.version import __version__
@@ -32,7 +34,7 @@ def llmeval() -> None:
     """Look at recorded runs of evals, judge them again. RUN is an id, a part of one, a name or 'last'."""
 
 
-for command in (runs, show, gate, rescore, compare_runs, baseline, estimate, models, doctor):
+for command in (runs, show, gate, rescore, compare_runs, baseline, plan_suites, selftest, estimate, models, doctor):
     llmeval.add_command(command)
 
 

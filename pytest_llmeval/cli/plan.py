@@ -1,0 +1,78 @@
+"""How many rows or epochs a given drop takes, and what the suites of today can see."""
+
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from pytest_llmeval.cli.output import database_option, echo_lines, emit_json, json_option, open_store, terminal_width
+from pytest_llmeval.cli.project import find_project
+from pytest_llmeval.cli.rules import rules_for
+from pytest_llmeval.core.errors import StoreError
+from pytest_llmeval.core.gate_case import JudgedCase
+from pytest_llmeval.core.gate_plan import plan
+from pytest_llmeval.core.text import one_line, printable
+from pytest_llmeval.reports.plan_text import plan_lines
+from pytest_llmeval.store.baselines import FoundBaseline, find_baseline
+from pytest_llmeval.store.records import Run
+from pytest_llmeval.store.twins import twin_of
+
+__all__ = ["plan_suites"]
+
+
+@click.command("plan")
+@click.argument("run", default="last")
+@click.option(
+    "--drop",
+    type=click.FloatRange(min=0, min_open=True),
+    default=0.05,
+    show_default=True,
+    help="The drop to see, in the unit of the scores.",
+)
+@click.option(
+    "--power",
+    type=click.FloatRange(0.5, 1, max_open=True),
+    default=0.8,
+    show_default=True,
+    help="In how many of all runs it is to be seen.",
+)
+@click.option("--thresholds", type=click.Path(path_type=Path), help="The rules; thresholds.yaml of the project.")
+@json_option
+@database_option
+def plan_suites(
+    run: str, drop: float, power: float, thresholds: Path | None, as_json: bool, database: Path | None
+) -> None:
+    """Say what the suites of RUN can see, and how many rows or epochs it takes to see a drop.
+
+    How much answers vary is told by the epochs of RUN, or by another stored run of the same rows.
+    """
+    project = find_project()
+    with contextlib.closing(open_store(project, database)) as store:
+        found = find_baseline(run, reader=store, root=project.root)
+        rules = rules_for(project, found.run, thresholds)
+        twin = twin_of(found.run, store.runs())
+        cases = _cases(found)
+        made = plan(rules, cases, store.judged(twin.id) if twin else (), drop=drop, power=power)
+    if not made.rows:
+        raise StoreError(f"run {found.run.id}: no case of it has a value, so that there is nothing to plan with")
+    if as_json:
+        facts = {"run": found.run.id, "other": twin.id if twin else None, "drop": drop, "power": power}
+        emit_json({**facts, "metrics": made.rows, "cannot_fail": made.unfailing})
+        return
+    echo_lines([_heading(found.run), "", *plan_lines(made, rules, twin=_told(twin), width=terminal_width())])
+
+
+def _cases(found: FoundBaseline) -> Sequence[JudgedCase]:
+    return [case for case in found.judged() if found.model in (None, case.model)]
+
+
+def _heading(run: Run) -> str:
+    partial = ", partial" if run.settings.get("partial") else ""
+    return f"run {_told(run)}: {run.shown_status}{partial}"
+
+
+def _told(run: Run | None) -> str | None:
+    if run is None:
+        return None
+    return f"{printable(run.id)} ({one_line(run.name, 40)})" if run.name else printable(run.id)

@@ -1,0 +1,196 @@
+"""How often the rules of a project raise a false alarm, found with two of its stored runs."""
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pytest_llmeval.cli.output import database_option, echo_lines, emit_json, json_option, open_store, terminal_width
+from pytest_llmeval.cli.project import Project, find_project
+from pytest_llmeval.cli.rules import rules_for
+from pytest_llmeval.core.errors import StoreError, ThresholdsError
+from pytest_llmeval.core.gate_case import JudgedCase
+from pytest_llmeval.core.gate_selftest import RuleTally, SelfTest, pairs_within, replay
+from pytest_llmeval.core.gate_twins import Twins, split_epochs, twins
+from pytest_llmeval.core.rules import Thresholds
+from pytest_llmeval.core.text import one_line, printable
+from pytest_llmeval.reports.selftest_text import selftest_lines
+from pytest_llmeval.store.baseline_choice import choose_baseline
+from pytest_llmeval.store.baselines import FoundBaseline, find_baseline
+from pytest_llmeval.store.sqlite import SqliteStore
+from pytest_llmeval.store.twins import full_runs, twin_of
+
+__all__ = ["selftest"]
+
+_QUIET_S = 1.0
+_EVERY_S = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Chosen:
+    """Two runs to swap the answers of."""
+
+    rows: Twins
+    told: str
+    """Which runs they are."""
+    ids: tuple[str, ...]
+
+
+@click.command("selftest")
+@click.argument("runs", nargs=-1, metavar="[RUN...]")
+@click.option("--thresholds", type=click.Path(path_type=Path), help="The rules; thresholds.yaml of the project.")
+@click.option(
+    "--pairs",
+    type=click.IntRange(min=1),
+    help="How many pairs to judge; 1,000, or fewer where that takes more than about a minute.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the swaps.")
+@json_option
+@database_option
+def selftest(
+    runs: tuple[str, ...], thresholds: Path | None, pairs: int | None, seed: int, as_json: bool, database: Path | None
+) -> None:
+    """Say how often the rules on a change raise a false alarm.
+
+    The answers of two runs of the same rows are swapped at random, row by row (whole clusters where rows have one), and
+    judged by the rules, again and again: whatever fails then is a false alarm. Without RUN the newest full run is
+    taken, with the baseline of the rules or the run most like it; a single run with several epochs is split.
+    """
+    if len(runs) > 2:
+        raise click.UsageError(f"two runs are compared, not {len(runs)}")
+    project = find_project()
+    with contextlib.closing(open_store(project, database)) as store:
+        current = _current(store, project, runs)
+        rules = rules_for(project, current.run, thresholds)
+        _check(rules)
+        chosen = _chosen(store, project, rules, runs, current)
+    count = pairs or pairs_within(chosen.rows.cases)
+    found = replay(rules, chosen.rows, pairs=count, seed=seed, on_pair=_progress(count))
+    if not any(rule.is_change for rule in found.rules):
+        raise ThresholdsError(f"{rules.shown_as}: no max_drop and no max_rise is about a row that is in both runs")
+    if as_json:
+        emit_json({"runs": chosen.ids, "seed": seed, **_facts(found)})
+    else:
+        echo_lines(selftest_lines(found, chosen.told, seed=seed, width=terminal_width()))
+
+
+def _check(rules: Thresholds) -> None:
+    if not any(rule.kind in ("max_drop", "max_rise") for suite in rules.suites.values() for rule in suite.rules):
+        raise ThresholdsError(
+            f"{rules.shown_as}: no rule on a change (max_drop, max_rise), so that nothing can raise a false alarm; add"
+            " one, or name another file with --thresholds"
+        )
+
+
+def _current(store: SqliteStore, project: Project, refs: Sequence[str]) -> FoundBaseline:
+    """Return the run that was named last; the newest full one where none was."""
+    if refs:
+        return find_baseline(refs[-1], reader=store, root=project.root)
+    newest = next(full_runs(store.runs()), None)
+    if newest is None:
+        raise StoreError("no run came to its end with all its rows; `pytest evals` records one")
+    return find_baseline(newest.id, reader=store, root=project.root)
+
+
+def _chosen(
+    store: SqliteStore, project: Project, rules: Thresholds, refs: Sequence[str], current: FoundBaseline
+) -> _Chosen:
+    """Return the two runs; raise StoreError where there is no second one of the same rows."""
+    cases = _cases(current)
+    named = find_baseline(refs[0], reader=store, root=project.root) if len(refs) == 2 else None
+    for other in [named] if named is not None else _partners(store, project, rules, current):
+        if (other.run.id, other.model) == (current.run.id, current.model):
+            continue
+        rows = twins(rules, _cases(other), cases)
+        if rows.rows:
+            told = f"{_told(other)} and {_told(current)}"
+            return _Chosen(rows=rows, told=told, ids=(other.run.id, current.run.id))
+        if named is not None:
+            raise StoreError(f"{_told(other)} and {_told(current)} share no row of a suite that has rules")
+    rows = twins(rules, *split_epochs(cases))
+    if rows.rows:
+        return _Chosen(rows=rows, told=f"{_told(current)}, its epochs in two halves", ids=(current.run.id,))
+    alone = "was named twice" if named is not None else "is the only full run of its rows"
+    raise StoreError(
+        f"{_told(current)} {alone} and has one epoch, but it takes two answers of each row to swap them: run the same"
+        " evals once more, or with --epochs 2, and try again"
+    )
+
+
+def _partners(
+    store: SqliteStore, project: Project, rules: Thresholds, current: FoundBaseline
+) -> Iterator[FoundBaseline]:
+    """Yield the runs that may be compared with ``current``, the likeliest first."""
+    baseline = choose_baseline(None, rules, reader=store, root=project.root).found
+    if baseline is not None:
+        yield baseline
+    twin = twin_of(current.run, store.runs())
+    if twin is not None:
+        yield find_baseline(twin.id, reader=store, root=project.root)
+
+
+def _cases(found: FoundBaseline) -> list[JudgedCase]:
+    return [case for case in found.judged() if found.model in (None, case.model)]
+
+
+def _told(found: FoundBaseline) -> str:
+    name = f" ({one_line(found.run.name, 40)})" if found.run.name else ""
+    model = f" on {one_line(found.model, 60)}" if found.model is not None else ""
+    return f"run {printable(found.run.id)}{name}{model}"
+
+
+def _progress(pairs: int) -> Callable[[int], None]:
+    """Return what tells on a terminal how far the work is, from a second on."""
+    if not sys.stderr.isatty():
+        return lambda done: None
+    next_s = time.monotonic() + _QUIET_S
+    is_shown = False
+
+    def tell(done: int) -> None:
+        nonlocal next_s, is_shown
+        if is_shown and done == pairs:
+            click.echo("\r\x1b[K", err=True, nl=False)
+        elif time.monotonic() >= next_s:
+            click.echo(f"\r{done:,} of {pairs:,} pairs judged", err=True, nl=False)
+            next_s, is_shown = time.monotonic() + _EVERY_S, True
+
+    return tell
+
+
+def _facts(found: SelfTest) -> dict[str, Any]:
+    return {
+        "pairs": found.pairs,
+        "rows": found.rows,
+        "units": found.units,
+        "alpha": found.alpha,
+        "alarms": found.alarms,
+        "rate": found.rate,
+        "interval": found.interval,
+        "above_alpha": found.is_above,
+        "unsure": found.unsure,
+        "rules": [_rule_facts(rule) for rule in found.rules],
+    }
+
+
+def _rule_facts(rule: RuleTally) -> dict[str, Any]:
+    return {
+        "suite": rule.suite,
+        "model": rule.model,
+        "metric": rule.metric,
+        "slice": rule.slice,
+        "rule": rule.rule,
+        "on_a_change": rule.is_change,
+        "n": rule.n,
+        "differing": rule.differing,
+        "pairs": rule.pairs,
+        "verdicts": rule.verdicts,
+        "fails": rule.fails,
+        "rate": rule.fails / rule.pairs,
+        "interval": rule.interval,
+        "reason": rule.reason,
+    }

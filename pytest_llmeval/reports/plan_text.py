@@ -1,0 +1,138 @@
+"""What a suite can see as plain text: a table for each suite and model, what the columns mean, and what cannot fail."""
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+
+from pytest_llmeval.core.gate_plan import Plan, Planned
+from pytest_llmeval.core.gate_power import hopeless
+from pytest_llmeval.core.gate_sight import MOST_EPOCHS
+from pytest_llmeval.core.gate_spread import ASSUMED_CORRELATION
+from pytest_llmeval.core.rules import Thresholds
+from pytest_llmeval.core.text import one_line, shorten
+from pytest_llmeval.reports.table import Column, table_lines, table_width
+from pytest_llmeval.reports.wrapping import wrapped
+
+__all__ = ["plan_lines"]
+
+_COLUMNS: tuple[Column, ...] = (
+    ("metric", "left"),
+    ("rule", "left"),
+    ("n", "right"),
+    ("mean", "right"),
+    ("sd", "right"),
+    ("sees", "right"),
+    ("rows", "right"),
+    ("epochs", "right"),
+)
+_INDENT = "  "
+
+
+def plan_lines(found: Plan, thresholds: Thresholds, *, twin: str | None, width: int) -> list[str]:
+    """Return the lines that show a plan.
+
+    Args:
+        found: the plan.
+        thresholds: the rules that it was made with.
+        twin: the other run of the same rows, as people know it; None where there was none.
+        width: the most characters of a line.
+    """
+    lines: list[str] = []
+    for (suite, model), rows in itertools.groupby(found.rows, key=lambda row: (row.suite, row.model)):
+        lines += [*_suite_lines(suite, model, list(rows), twin, width), ""]
+    for text in (*_legend(found), *(f"note: {message}" for message in hopeless(thresholds, found.sizes))):
+        lines += wrapped(text, width)
+    return lines
+
+
+def _suite_lines(suite: str, model: str, rows: Sequence[Planned], twin: str | None, width: int) -> Iterator[str]:
+    told = f": {_size(rows)}"
+    yield shorten(f"{one_line(suite)} on {one_line(model)}", width - len(told)) + told
+    yield from _table(rows, width)
+    for row in rows:
+        if row.hint is not None and row.rule is not None:
+            yield from wrapped(f"no number of rows for {_name(row)} {row.rule}: {row.hint}", width, indent=_INDENT)
+    for source in dict.fromkeys(row.source for row in rows):
+        same = [row for row in rows if row.source == source]
+        which = "" if len(same) == len(rows) else f" ({', '.join(dict.fromkeys(map(_name, same)))})"
+        yield from wrapped(f"{_source(same, twin)}{which}", width, indent=_INDENT)
+
+
+def _size(rows: Sequence[Planned]) -> str:
+    n, epochs = max(row.n for row in rows), max(row.epochs for row in rows)
+    return f"{_plural(n, 'row')}, {_plural(round(epochs, 1), 'epoch')}"
+
+
+def _table(rows: Sequence[Planned], width: int) -> list[str]:
+    """Return the lines of the table; where it is too wide the deviation gives way before names do."""
+    columns, cells = list(_COLUMNS), [_cells(row) for row in rows]
+    if table_width(columns, cells) + len(_INDENT) > width:
+        place = columns.index(("sd", "right"))
+        del columns[place]
+        for row in cells:
+            del row[place]
+    return table_lines(columns, cells, width=width, indent=_INDENT)
+
+
+def _cells(row: Planned) -> list[str]:
+    none = "" if row.rows_needed is None else "none"
+    return [
+        _name(row),
+        one_line(row.rule or ""),
+        str(row.n),
+        _number(row.mean),
+        "" if row.sd is None else _number(row.sd),
+        "nothing" if row.sees is None else _number(row.sees),
+        "" if row.rows_needed is None else f"{row.rows_needed:,}",
+        none if row.epochs_needed is None else str(row.epochs_needed),
+    ]
+
+
+def _source(rows: Sequence[Planned], twin: str | None) -> str:
+    """Return in words what tells how much answers vary."""
+    whole = [row for row in rows if row.slice is None] or rows  # small slices do not tell their own
+    found = sorted(row.correlation for row in whole if row.correlation is not None)
+    ends = [f"{each:.2f}" for each in found[:: max(1, len(found) - 1)][:2]]
+    correlate = f"rows correlate by {' to '.join(dict.fromkeys(ends))} between runs" if ends else "no value varied"
+    if rows[0].source == "epochs":
+        return f"how much answers vary: from the epochs of each row; {correlate}"
+    if rows[0].source == "two runs":
+        return f"how much answers vary: from the difference to run {twin}; {correlate}"
+    return (
+        f"how much answers vary is not known, as each row was answered once: rows are taken to correlate by"
+        f" {ASSUMED_CORRELATION:.2g} between runs. A second run, or --epochs 2, measures it."
+    )
+
+
+def _legend(found: Plan) -> Iterator[str]:
+    share = f"{found.power:.0%} of runs"
+    yield f"sees: the least drop that a rule finds in {share}, with the rows and epochs of this run"
+    yield (
+        f"rows, epochs: what finds a drop of {found.drop:.4g} in {share}: rows with one epoch each, or epochs with"
+        f" the rows of this run (none: {MOST_EPOCHS} are not enough)"
+    )
+    if any(row.rule is None for row in found.rows):
+        yield "no rule: as if max_drop=0 were added to the others"
+    if _has_margin(found.rows):
+        yield (
+            "noninferior: sees is the least margin that can be judged, rows and epochs are what its own margin takes:"
+            f" {share} in which nothing changed pass"
+        )
+
+
+def _has_margin(rows: Iterable[Planned]) -> bool:
+    return any((row.rule or "").startswith("noninferior") for row in rows)
+
+
+def _name(row: Planned) -> str:
+    name = one_line(row.metric)
+    return f"{name} [{one_line(row.slice)}]" if row.slice is not None else name
+
+
+def _plural(count: float, word: str) -> str:
+    return f"{count:,.12g} {word}{'' if count == 1 else 's'}"
+
+
+def _number(value: float) -> str:
+    if 0 < abs(value) < 0.0005:  # a price, say
+        return f"{value:.1e}"
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:.5g}"

@@ -1,0 +1,134 @@
+"""How often the rules raise a false alarm, as plain text."""
+
+from collections.abc import Iterator, Sequence
+
+from pytest_llmeval.core.gate_selftest import RuleTally, SelfTest
+from pytest_llmeval.core.intervals import Interval
+from pytest_llmeval.core.text import one_line
+from pytest_llmeval.reports.table import Column, table_lines
+from pytest_llmeval.reports.wrapping import wrapped
+
+__all__ = ["selftest_lines"]
+
+_COLUMNS: tuple[Column, ...] = (
+    ("suite", "left"),
+    ("model", "left"),
+    ("metric", "left"),
+    ("rule", "left"),
+    ("n", "right"),
+    ("differ", "right"),
+    ("fails", "right"),
+    ("95% interval", "right"),
+    ("unsure", "right"),
+)
+_INDENT = "  "
+_USUAL = 1.5
+"""Times alpha: McNemar's mid-p test of one rule comes to no more for any number of rows that differ (to 7.3 % for 12 of
+them at alpha 5 %); over all numbers it keeps to alpha."""
+
+
+def selftest_lines(found: SelfTest, runs: str, *, seed: int, width: int) -> list[str]:
+    """Return the lines that show a self test.
+
+    Args:
+        found: what it came to.
+        runs: the two runs, as people know them.
+        seed: of its swaps.
+        width: the most characters of a line.
+    """
+    changes = [rule for rule in found.rules if rule.is_change]
+    others = [rule for rule in found.rules if not rule.is_change]
+    lines = [*wrapped(runs, width), *wrapped(_what_was_done(found, seed), width)]
+    lines += [
+        "",
+        *wrapped(_headline(found), width),
+        *(line for text in _advice(found) for line in wrapped(text, width)),
+    ]
+    lines += ["", "rules on a change, by how often each alone fails", *_table(changes, width)]
+    if others:
+        title = "other rules, of whose false alarms swapping says nothing: how often a mix of the two runs fails them"
+        lines += ["", *wrapped(title, width), *_table(others, width)]
+    for rule in found.rules:
+        if rule.reason is not None:
+            lines += wrapped(f"unmeasurable: {_name(rule)} {rule.rule}: {rule.reason}", width, indent=_INDENT)
+    return lines
+
+
+def _what_was_done(found: SelfTest, seed: int) -> str:
+    rows = _plural(found.rows, "row")
+    swapped = "each swapped" if found.units == found.rows else f"swapped in {_plural(found.units, 'group')}"
+    return f"{rows} in both runs, {swapped} with chance 1/2; {_plural(found.pairs, 'pair')} judged, seed {seed}"
+
+
+def _headline(found: SelfTest) -> str:
+    """Return the rate, held against what the rules may raise."""
+    rate = f"false alarms: {_percent(found.rate)} of sessions ({_interval(found.interval)})"
+    if not _can_tell(found):
+        return f"{rate}, which says nothing: no value differs between the two runs, so that a swap changes nothing"
+    alpha = f"alpha, {_percent(found.alpha)}"
+    if found.is_above:
+        return f"{rate}: clearly MORE than {alpha}"
+    if found.interval.high <= found.alpha:
+        return f"{rate}: no more than {alpha}"
+    return f"{rate}: as far as so many pairs tell no more than {alpha}"
+
+
+def _advice(found: SelfTest) -> Iterator[str]:
+    if not _can_tell(found):
+        yield "take two runs whose answers differ: of another commit, prompt or model, or at a temperature above 0"
+        return
+    if found.unsure:
+        yield f"inconclusive or unmeasurable, without a failure: {_percent(found.unsure / found.pairs)} of sessions"
+    if found.is_above and found.rate <= _USUAL * found.alpha:
+        yield (
+            "so little above is usual: McNemar's mid-p test keeps alpha over many pairs of runs, not for each number of"
+            " rows that differ"
+        )
+    elif found.is_above:
+        yield "the tests do not hold for rows like these, few or in few clusters: add some, or take a stricter alpha"
+    if found.units == found.rows:
+        yield "rows are swapped one by one: if some hang together, a `cluster` has to say so, or it is not seen here"
+
+
+def _can_tell(found: SelfTest) -> bool:
+    return any(rule.differing for rule in found.rules if rule.is_change)
+
+
+def _table(rules: Sequence[RuleTally], width: int) -> list[str]:
+    """Return the lines of a table; a column in which all rows agree is left out where it names suite or model."""
+    cells = [_cells(rule) for rule in rules]
+    shown = [place for place in range(len(_COLUMNS)) if place > 1 or len({row[place] for row in cells}) > 1]
+    columns = [_COLUMNS[place] for place in shown]
+    return table_lines(columns, [[row[place] for place in shown] for row in cells], width=width, indent=_INDENT)
+
+
+def _cells(rule: RuleTally) -> list[str]:
+    unsure = rule.verdicts.get("inconclusive", 0) + rule.verdicts.get("unmeasurable", 0)
+    return [
+        one_line(rule.suite),
+        one_line(rule.model),
+        _name(rule),
+        one_line(rule.rule),
+        f"{rule.n:,}",
+        f"{rule.differing:,}",
+        _percent(rule.fails / rule.pairs),
+        _interval(rule.interval),
+        _percent(unsure / rule.pairs),
+    ]
+
+
+def _name(rule: RuleTally) -> str:
+    name = one_line(rule.metric)
+    return f"{name} [{one_line(rule.slice)}]" if rule.slice is not None else name
+
+
+def _interval(interval: Interval) -> str:
+    return f"{100 * interval.low:.1f}..{_percent(interval.high)}"
+
+
+def _percent(share: float) -> str:
+    return f"{share:.1%}"
+
+
+def _plural(count: int, word: str) -> str:
+    return f"{count:,} {word}{'' if count == 1 else 's'}"

@@ -1,0 +1,68 @@
+"""Two runs of the same rows: what tells how much answers vary where nothing was changed."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from pytest_llmeval.store.records import Run
+
+__all__ = ["full_runs", "twin_of"]
+
+
+def full_runs(runs: Iterable[Run]) -> Iterator[Run]:
+    """Yield the runs that came to their end with all their rows, in the order of ``runs``."""
+    for run in runs:
+        is_whole = not (run.settings.get("partial") or run.settings.get("shard"))
+        if is_whole and run.end is not None and run.end.status == "finished":
+            yield run
+
+
+def twin_of(run: Run, runs: Sequence[Run]) -> Run | None:
+    """Return the full run that is most like ``run`` and gave its rows other answers; None where there is none.
+
+    It shares a suite and a model with it. The more suites of the same rows it has the better, then of the same prompt
+    and code, then the newest. A run that scored the answers of another again has no answers of its own.
+
+    Args:
+        run: any run.
+        runs: of the same file, the newest first.
+    """
+    by_id = {each.id: each for each in runs}
+    own = _answered(run, by_id)
+    candidates = [each for each in full_runs(runs) if _answered(each, by_id) != own]
+    ranked = [(_likeness(run, each), -place) for place, each in enumerate(candidates)]
+    best = max(ranked, default=None)
+    if best is None or not best[0][0]:
+        return None
+    return candidates[-best[1]]
+
+
+def _answered(run: Run, by_id: Mapping[str, Run]) -> str:
+    """Return the id of the run that was given the answers of ``run``."""
+    before = run.settings.get("rescored")
+    if before is None:
+        return run.id
+    return _answered(by_id[before], by_id) if before in by_id else str(before)
+
+
+def _likeness(run: Run, other: Run) -> tuple[int, int, int]:
+    """Return how many suites both have with a model of both, with the same rows, and with the same prompt and code."""
+    mine, its = _suites(run), _suites(other)
+    shared = [name for name in mine.keys() & its.keys() if _models(mine[name]) & _models(its[name])]
+    alike = [name for name in shared if _equal("rows_digest", mine[name], its[name])]
+    same = [
+        name for name in alike if all(_equal(key, mine[name], its[name]) for key in ("prompt_digest", "code_digest"))
+    ]
+    return len(shared), len(alike), len(same)
+
+
+def _suites(run: Run) -> Mapping[str, Mapping[str, Any]]:
+    found: Mapping[str, Mapping[str, Any]] = run.settings.get("suites", {})
+    return found
+
+
+def _models(suite: Mapping[str, Any]) -> set[str]:
+    return set(suite.get("expected", {}))
+
+
+def _equal(key: str, mine: Mapping[str, Any], its: Mapping[str, Any]) -> bool:
+    return mine.get(key) == its.get(key)
