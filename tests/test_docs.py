@@ -11,7 +11,7 @@ import re
 import shlex
 import sqlite3
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,16 +23,20 @@ import yaml
 from pytest_llmeval.bridge.options import OPTIONS
 from pytest_llmeval.cli.app import llmeval, main
 from pytest_llmeval.core.errors import DatasetError, ModelError, ThresholdsError
+from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.types import Sample
 from pytest_llmeval.loaders.datasets import open_dataset
 from pytest_llmeval.loaders.prompts import load_prompt
 from pytest_llmeval.loaders.strict_yaml import load_strict
 from pytest_llmeval.loaders.thresholds import load_thresholds
 from pytest_llmeval.models.models_file import named_models
+from pytest_llmeval.reports.comparison import RowKey, RowText, Side, compare
+from pytest_llmeval.reports.comparison_text import comparison_lines
 from pytest_llmeval.reports.flips import find_flips, flip_lines
 from pytest_llmeval.scorers import ScoreBook
 from pytest_llmeval.scorers.registry import ENTRY_POINTS
 from pytest_llmeval.store.records import stored_case
+from tests.reports.sides import judged
 from tests.support.fault_server import FaultServer
 from tests.support.project import Project
 from tests.support.records import record
@@ -310,6 +314,7 @@ def test_text_blocks_are_what_is_printed(project: Project) -> None:
     printed.append("by chance alone a rerun would miss this bar 35% of the time")  # tests/core/test_gate_decide.py
     printed += map(without_numbers, closing(project))
     printed += flipped(4)
+    printed += compared()
     for block in (block for block in BLOCKS if block.kind == "text"):
         for line in block.text.splitlines():
             shown = {line.removeprefix("ERROR: "), without_numbers(line)}
@@ -323,6 +328,37 @@ def flipped(count: int) -> list[str]:
     before, after = ([*others, record("ca", outcome=outcome, **key)] for outcome in ("missed", "passed"))
     flips = find_flips(*([stored_case("r", case) for case in cases] for cases in (before, after)))
     return flip_lines(flips, 80)
+
+
+def compared() -> list[str]:
+    """Return what ``llmeval compare`` says of sixty capitals, of which nine got worse with a shorter prompt."""
+    before = capitals("main", "20261124-033432-2f59f7", {3, 8, 20}, tokens=17)
+    now = capitals("", "20261125-091207-7a0c1e", {3, 7, 8, 9, 11, 13, 15, 21, 22, 33, 35}, tokens=12)
+    differences = ["prompt of capitals", "commit 4be1f07d2, now 98ac30b1e"]
+    return comparison_lines(compare(before, now, Thresholds(), set_up=differences, most_flips=2), width=80)
+
+
+def capitals(name: str, run_id: str, wrong: set[int], *, tokens: int) -> Side:
+    """Return a run of sixty rows, of which those in ``wrong`` name another city."""
+    key: dict[str, Any] = {"suite": "capitals", "model": "small", "input_tokens": tokens, "cost_usd": tokens * 1e-6}
+    cases = [
+        judged(
+            f"row-{number:02}",
+            outcome="missed" if number in wrong else "passed",
+            scores={"contains": float(number not in wrong)},
+            latency_s=0.8 + number % 7 / 10,
+            slices=("europe" if number % 2 else "asia",),
+            **key,
+        )
+        for number in range(60)
+    ]
+
+    def texts(keys: Mapping[RowKey, bool]) -> dict[RowKey, RowText]:
+        prompt, target = "Answer in one word. What is the capital of Chad?", '"N\'Djamena"'
+        answers = {key: "Abuja" if int(key.sample_id[-2:]) in wrong else "N'Djamena" for key in keys}
+        return {key: RowText(prompt=prompt, expected=target, answer=answer) for key, answer in answers.items()}
+
+    return Side(name=name or run_id, run_id=run_id, model=None, cases=cases, texts=texts)
 
 
 def without_numbers(line: str) -> str:

@@ -144,7 +144,7 @@ def export(run: str, file: Path, no_answers: bool, even_red: bool, as_json: bool
 
 
 @baseline.command("import")
-@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("file", type=click.Path(path_type=Path))
 @click.option("--name", callback=_valid, help="What it is to be called; what the file says.")
 @json_option
 @database_option

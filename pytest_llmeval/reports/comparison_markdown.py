@@ -98,7 +98,7 @@ def _tables(comparison: Comparison) -> Iterator[str]:
     for (suite, model), changes in by_suite(comparison.changes).items():
         measures = [each for each in comparison.measures if (each.suite, each.model) == (suite, model)]
         yield f"**{_escaped(suite)}** on {_escaped(model)}"
-        titles = ("metric", "n", "base", "now", "change (90 %)", "p", "sees", "verdict")
+        titles = ("metric", "n", "base", "now", "change (90 %)", "p", "MDE", "verdict")
         yield _table(titles, ([metric_name(each), *verdict_cells(each)] for each in changes))
         reasons = [
             f"- {_escaped(f'{each.verdict}: {metric_name(each)} {each.rule}: {each.reason}')}"

@@ -30,7 +30,7 @@ _CHANGES: tuple[Column, ...] = (
     ("now", "right"),
     ("change (90%)", "right"),
     ("p", "right"),
-    ("sees", "right"),
+    ("MDE", "right"),
     ("verdict", "fixed"),
 )
 _MEASURES: tuple[Column, ...] = (

@@ -25,8 +25,8 @@ __all__ = [
 
 
 LEGEND = (
-    "p: how likely such a drop is where nothing changed, corrected for all comparisons; sees: the drop that would be"
-    " found in 8 runs of 10"
+    "p: how likely such a change is by chance where nothing changed, after Holm; MDE: the least change that would be"
+    " seen four times in five"
 )
 """What two columns of the table mean."""
 _SMALL = 0.01
@@ -77,7 +77,7 @@ def metric_name(verdict: Verdict) -> str:
 
 
 def verdict_cells(verdict: Verdict) -> list[str]:
-    """Return rows paired, base, current, change, p after Holm, what is seen, and the verdict."""
+    """Return rows paired, base, current, change, p after Holm, MDE, and the verdict."""
     return [
         str(verdict.n),
         number(verdict.baseline_value),
@@ -115,7 +115,7 @@ def number(value: float | None) -> str:
     if value is None:
         return ""
     if 0 < abs(value) < _SMALL:
-        return f"{value:.2g}"
+        return f"{value:.3g}"
     return f"{value:.3f}" if abs(value) < 10 else f"{value:.5g}"
 
 

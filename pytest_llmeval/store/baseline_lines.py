@@ -192,9 +192,19 @@ def checked_case(data: Any) -> dict[str, Any]:
     case = _checked(data, _CASE, "")
     case["slices"] = _texts(case["slices"], "slices")
     case["scores"] = [_checked(score, _SCORE, "scores.") for score in case["scores"]]
+    _check_agreement(case)
+    return case
+
+
+def _check_agreement(case: Mapping[str, Any]) -> None:
+    """Raise NotALineError where the fields of a case contradict each other, as they cannot in a database."""
+    if (case["outcome"] == "error") != (case["error_kind"] is not None):
+        raise NotALineError(f"'outcome' is {case['outcome']!r} and 'error_kind' {_shown(case['error_kind'])}")
+    for score in case["scores"]:
+        if (score["status"] == "scored") != (score["value"] is not None):
+            raise NotALineError(f"'scores.status' is {score['status']!r} and 'scores.value' {score['value']!r}")
     if len({score["name"] for score in case["scores"]}) < len(case["scores"]):
         raise NotALineError("a score stands twice in 'scores'")
-    return case
 
 
 def from_header(header: Mapping[str, Any]) -> Run:

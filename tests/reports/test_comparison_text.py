@@ -49,7 +49,7 @@ now: now (run id-of-now)
 differs in: prompt of qa; model gpt-4o-mini, now gpt-4o
 
 qa on m
-  metric      n   base    now             change (90%)        p  sees  verdict
+  metric      n   base    now             change (90%)        p   MDE  verdict
   f1         40  0.900  0.550  -0.350 (-0.504..-0.196)  0.00036  0.26  fail
   f1 [asia]  20  0.900  0.550  -0.350 (-0.577..-0.123)    0.011  0.37  fail
   fail: f1 max_drop=0: 0.9 to 0.55 (-0.35, 90% interval -0.504..-0.196); p
@@ -67,8 +67,8 @@ qa on m
   cost_usd       40  0.004  0.008                   +0.004
   error_rate     40  0.000  0.000                   +0.000
 
-p: how likely such a drop is where nothing changed, corrected for all
-  comparisons; sees: the drop that would be found in 8 runs of 10
+p: how likely such a change is by chance where nothing changed, after Holm;
+  MDE: the least change that would be seen four times in five
 
 rows that flipped: 16 for the worse, 2 for the better
   worse: qa 20: f1 1 to 0
@@ -100,7 +100,7 @@ now: now (run id-of-now)
 differs in: prompt of qa; model gpt-4o-mini, now gpt-4o
 
 qa on m
-  metric      n   base    now             change (90%)        p  sees  verdict
+  metric      n   base    now             change (90%)        p   MDE  verdict
   f1         40  0.900  0.550  -0.350 (-0.504..-0.196)  0.00036  0.26  fail
   f1 [asia]  20  0.900  0.550  -0.350 (-0.577..-0.123)    0.011  0.37  fail
   fail: f1 max_drop=0: 0.9 to 0.55 (-0.35, 90% interval -0.504..-0.196); p 0.00036, fails below 0.025; sees changes
@@ -116,8 +116,8 @@ qa on m
   cost_usd       40  0.004  0.008                   +0.004
   error_rate     40  0.000  0.000                   +0.000
 
-p: how likely such a drop is where nothing changed, corrected for all comparisons; sees: the drop that would be found
-  in 8 runs of 10
+p: how likely such a change is by chance where nothing changed, after Holm; MDE: the least change that would be seen
+  four times in five
 
 rows that flipped: 16 for the worse, 2 for the better
   worse: qa 20: f1 1 to 0
@@ -162,8 +162,8 @@ def test_texts_in_full_keep_their_lines() -> None:
 def test_a_narrow_table_leaves_out_intervals_before_it_cuts_names() -> None:
     """The reasons have them."""
     narrow, wide = (comparison_lines(named("f1 of the long names"), width=width) for width in (80, 120))
-    assert "  f1 of the long names  40  0.900  0.500        -0.400  7.6e-06   0.2  fail" in narrow
-    assert "  f1 of the long names  40  0.900  0.500  -0.400 (-0.532..-0.268)  7.6e-06   0.2  fail" in wide
+    assert "  f1 of the long names  40  0.900  0.500        -0.400  7.6e-06  0.2  fail" in narrow
+    assert "  f1 of the long names  40  0.900  0.500  -0.400 (-0.532..-0.268)  7.6e-06  0.2  fail" in wide
     assert "90% interval -0.532..-0.268" in " ".join(line.strip() for line in narrow)
 
 
