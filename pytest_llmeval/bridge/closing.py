@@ -85,7 +85,8 @@ class Closing:
 
 def _unasked(view: RunView) -> Iterator[str]:
     """Yield why a session is unmeasurable whatever its rules say."""
-    kinds = Counter(case.error_kind for suite in view.suites for case in suite.broken if case.error_kind in _ENDING)
+    kinds = sum((suite.error_kinds for suite in view.suites), Counter[str]())
+    kinds = Counter({kind: count for kind, count in kinds.items() if kind in _ENDING})
     if kinds:
         told = ", ".join(f"{_counted(count, 'case')} of kind {kind}" for kind, count in sorted(kinds.items()))
         yield f"unmeasurable (status 10, unless something failed): {told}"

@@ -202,7 +202,7 @@ class Recorder:
             terminalreporter.write_line(f"the run broke off, its results are not recorded in full: {self._fault}")
             return
         width, verbosity = terminalreporter._tw.fullwidth, self._config.option.verbose
-        cases = self._cases or RunCases.of(self._store.cases(self._row.id))
+        cases = self._cases or self._read(self._store)
         view = view_run(self._store.find_run(self._row.id), cases, self._store.verdicts(self._row.id))
         lines = run_lines(view, width=width, verbosity=verbosity) if verbosity >= -1 else []
         lines += not_judged_lines(view, width)
@@ -260,7 +260,7 @@ class Recorder:
                 for suite, facts in self._row.settings["suites"].items()
                 for model, count in facts["expected"].items()
             }
-            self._cases = RunCases.of(store.cases(self._row.id))
+            self._cases = self._read(store)
             if self._may_lack_cases:
                 self._closing.unfinished = max(0, sum(expected.values()) - len(self._cases.judged))
             self._gate = self._judging.judge(self._row, self._cases, expected)
@@ -292,7 +292,7 @@ class Recorder:
             session.exitstatus = pytest.ExitCode.INTERRUPTED
             return
         run, before = store.find_run(self._row.id), len(self._cases.judged) if self._cases is not None else 0
-        self._cases = RunCases.of(store.cases(run.id))
+        self._cases = self._read(store)
         if run.end is None or status in _BROKEN or not run.settings.get("escalated"):
             self._closing.notes.append(f"the escalation broke off with status {status}:\n{printed}")
             session.exitstatus = worse_status(int(session.exitstatus), FAILED)
@@ -300,6 +300,9 @@ class Recorder:
         more = len(self._cases.judged) - before
         self._closing.notes.append(f"escalated: {MORE_EPOCHS} epochs more, {more:,} cases; each look had half of alpha")
         session.exitstatus = run.end.exit_code
+
+    def _read(self, store: SqliteStore) -> RunCases:
+        return RunCases.read(store, self._row.id, verbosity=self._config.getoption("verbose", 0))
 
     def _natural(self, session: pytest.Session) -> int:
         """Return the status that pytest would end with, were it told of interrupts and of what ended before."""

@@ -33,7 +33,7 @@ def gate(run: str, thresholds: Path | None, baseline: str | None, as_json: bool,
         found = store.find_run(run)
         rules = rules_for(project, found, thresholds)
         choice = choose_again(found, baseline, rules, reader=store, root=project.root)
-        cases = RunCases.of(store.cases(found.id))
+        cases = RunCases.read(store, found.id)
         spending = store.spending(found.id)
         result, exit_code = _judged(found, rules, choice, cases)
     view = view_run(found, cases, result.verdicts)

@@ -70,7 +70,7 @@ def _is_of(run: Run, pid: int, old: Run) -> bool:
 
 
 def _show(store: SqliteStore, old: Run, new: Run, flips: list[ScoreFlips], *, as_json: bool) -> None:
-    view = view_run(new, RunCases.of(store.cases(new.id)), store.verdicts(new.id))
+    view = view_run(new, RunCases.read(store, new.id), store.verdicts(new.id))
     if as_json:
         ended = {"status": new.shown_status, "exit_code": new.end and new.end.exit_code, "verdict": view.verdict}
         facts = {"run": new.id, "rescored": old.id, **ended}

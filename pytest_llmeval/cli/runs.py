@@ -68,8 +68,8 @@ def show(run: str, verbose: int, as_json: bool, database: Path | None) -> None:
     """Show one run: its metrics by suite and slice, its verdicts, its misses and errors."""
     with contextlib.closing(open_store(find_project(), database)) as store:
         found = store.find_run(run)
-        cases = list(store.cases(found.id)) if as_json else store.cases(found.id)
-        view = view_run(found, RunCases.of(cases), store.verdicts(found.id))
+        cases = list(store.cases(found.id)) if as_json else []
+        view = view_run(found, RunCases.read(store, found.id, verbosity=verbose + 1), store.verdicts(found.id))
         spending = store.spending(found.id)
     if as_json:
         facts = {"suites": view.suites, "verdict": view.verdict, "spending": spending, "cases": cases}

@@ -4,14 +4,12 @@ import textwrap
 from collections.abc import Collection, Iterator, Sequence
 
 from pytest_llmeval.core.text import one_line, printable, shorten
-from pytest_llmeval.reports.run_view import RunView, SuiteView, TableRow
+from pytest_llmeval.reports.run_view import RunView, SuiteView, TableRow, most_shown
 from pytest_llmeval.reports.table import Column, table_lines, table_width
 from pytest_llmeval.store.records import UNFINISHED, Spending, StoredCase
 
 __all__ = ["heading", "money", "not_judged_lines", "run_lines", "spending_lines", "verdict_line", "wrapped"]
 
-_FIRST = 3
-"""Misses and errors shown of each suite; with -v ten times as many, with -vv all."""
 _DIFFERENCES = 2
 _INDENT = "  "
 _COLUMNS: tuple[Column, ...] = (
@@ -122,13 +120,14 @@ def _suite_lines(suite: SuiteView, width: int, verbosity: int) -> Iterator[str]:
             word = "note" if row.verdict == "pass" else row.verdict
             model = _on(row.model, many)
             yield from wrapped(f"{word}: {_name(row)} {row.rule}{model}: {row.reason}", width, indent=_INDENT)
-    shown = (_FIRST, _FIRST * 10, len(suite.missed) + len(suite.broken))[max(0, min(verbosity, 2))]
     for word, cases in (("error", suite.broken), ("missed", suite.missed)):
-        for case in cases[:shown]:
+        shown = cases[: most_shown(verbosity)]
+        for case in shown:
             yield shorten(f"  {word}: {_case(case, many=many)}", width)
             yield from (shorten(f"    {line}", width) for line in _differences(case))
-        if len(cases) > shown:
-            left = _plural(len(cases) - shown, "more error") if word == "error" else f"{len(cases) - shown} more {word}"
+        rest = suite.outcomes[word] - len(shown)
+        if rest:
+            left = _plural(rest, "more error") if word == "error" else f"{rest:,} more {word}"
             more = f"  ... and {left}; -v shows more, llmeval show -v all of them"
             yield shorten(more, width)
 

@@ -8,12 +8,14 @@ from typing import TypeVar
 from pytest_llmeval.core.gate import SessionVerdict, Verdict, session_verdict
 from pytest_llmeval.core.gate_case import JudgedCase
 from pytest_llmeval.core.metrics import Metric, summarise
+from pytest_llmeval.store.protocol import Store
 from pytest_llmeval.store.records import Run, StoredCase
-from pytest_llmeval.store.rows import to_judged
 
-__all__ = ["RunCases", "RunView", "SuiteView", "TableRow", "view_run"]
+__all__ = ["RunCases", "RunView", "SuiteView", "TableRow", "most_shown", "view_run"]
 
 T = TypeVar("T")
+_FIRST = 3
+"""Misses and errors shown of each suite; with -v ten times as many, with -vv all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +50,11 @@ class SuiteView:
     """Cases by outcome."""
     rows: tuple[TableRow, ...]
     missed: tuple[StoredCase, ...]
+    """Those that were read in full, the first ones."""
     broken: tuple[StoredCase, ...]
+    """Those too."""
+    error_kinds: Counter[str]
+    """Cases that ended in an error, by its kind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,21 +69,20 @@ class RunView:
 
 @dataclass(frozen=True, slots=True)
 class RunCases:
-    """The cases of a run, read once: what the gate needs of each, and those that went wrong in full."""
+    """The cases of a run: what the gate needs of each, and the first that went wrong in full."""
 
     judged: Sequence[JudgedCase]
     unlucky: Sequence[StoredCase]
 
     @classmethod
-    def of(cls, cases: Iterable[StoredCase]) -> "RunCases":
-        """Return what is kept of ``cases``; the texts of all that went well are let go at once."""
-        judged: list[JudgedCase] = []
-        unlucky: list[StoredCase] = []
-        for case in cases:
-            judged.append(to_judged(case))
-            if case.outcome in ("missed", "error"):
-                unlucky.append(case)
-        return cls(judged, unlucky)
+    def read(cls, store: Store, run_id: str, *, verbosity: int = 0) -> "RunCases":
+        """Return those of a stored run, with as many misses and errors as ``verbosity`` shows."""
+        return cls(list(store.judged(run_id)), list(store.unlucky(run_id, most=most_shown(verbosity))))
+
+
+def most_shown(verbosity: int) -> int | None:
+    """Return how many misses and errors of a suite are shown; None for all."""
+    return (_FIRST, _FIRST * 10, None)[max(0, min(verbosity, 2))]
 
 
 def view_run(run: Run, cases: RunCases, verdicts: Sequence[Verdict]) -> RunView:
@@ -126,6 +131,7 @@ def _suite(
         rows=tuple(_rows(metrics, verdicts)),
         missed=tuple(case for case in unlucky if case.outcome == "missed"),
         broken=tuple(case for case in unlucky if case.outcome == "error"),
+        error_kinds=Counter(case.error_kind for case in cases if case.error_kind is not None),
     )
 
 

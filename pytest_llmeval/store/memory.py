@@ -1,5 +1,6 @@
 """The store in memory: the same promises as the SQLite one, for tests and for reading exported runs."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
@@ -65,6 +66,15 @@ class MemoryStore:
     def cases(self, run_id: str) -> Iterator[StoredCase]:
         """Yield each case with its scores, in the order of recording."""
         return iter(list(self._cases.get(run_id, {}).values()))
+
+    def unlucky(self, run_id: str, *, most: int | None) -> Iterator[StoredCase]:
+        """Yield cases that missed or ended in an error, as ``cases`` does; ``most`` of each suite and outcome."""
+        seen: Counter[tuple[str, str]] = Counter()
+        for case in self.cases(run_id):
+            kind = (case.key.suite, case.outcome)
+            if case.outcome in ("missed", "error") and (most is None or seen[kind] < most):
+                seen[kind] += 1
+                yield case
 
     def judged(self, run_id: str) -> Iterator[JudgedCase]:
         """Yield what the gate needs of each case, in the order of recording."""

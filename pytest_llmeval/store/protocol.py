@@ -44,6 +44,9 @@ class Store(Protocol):
     def judged(self, run_id: str) -> Iterator[JudgedCase]:
         """Yield what the gate needs of each case, in the order of recording, small enough for many to be kept."""
 
+    def unlucky(self, run_id: str, *, most: int | None) -> Iterator[StoredCase]:
+        """Yield cases that missed or ended in an error, as ``cases`` does; ``most`` of each suite and outcome."""
+
     def calls(self, case_id: str) -> list[Call]:
         """Return the calls of a case, in their order."""
 

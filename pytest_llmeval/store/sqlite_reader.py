@@ -17,6 +17,12 @@ from pytest_llmeval.store.records import NamedBaseline, Run, Spending, StoredCas
 __all__ = ["BUSY_TIMEOUT_S", "SqliteReader"]
 
 BUSY_TIMEOUT_S = 30.0
+_UNLUCKY = """
+SELECT * FROM (
+    SELECT *, row_number() OVER (PARTITION BY suite, outcome ORDER BY rowid) AS place, rowid AS row
+    FROM cases WHERE run_id = ?1 AND outcome IN ('missed', 'error')
+) WHERE ?2 < 0 OR place <= ?2 ORDER BY row
+"""
 
 
 class SqliteReader:
@@ -59,6 +65,12 @@ class SqliteReader:
                 own.append(rows.to_score(pending))
                 pending = next(scores, None)
             yield rows.to_case(row, tuple(own))
+
+    def unlucky(self, run_id: str, *, most: int | None) -> Iterator[StoredCase]:
+        """Yield cases that missed or ended in an error, as ``cases`` does; ``most`` of each suite and outcome."""
+        for row in self._query(_UNLUCKY, run_id, -1 if most is None else most):
+            scores = self._query("SELECT * FROM scores WHERE case_id = ? ORDER BY name", row["id"])
+            yield rows.to_case(row, tuple(map(rows.to_score, scores)))
 
     def judged(self, run_id: str) -> Iterator[JudgedCase]:
         """Yield what the gate needs of each case, in the order of recording; no text of it is read."""

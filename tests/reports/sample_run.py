@@ -131,4 +131,4 @@ def view(recorded: Run | None = None, verdicts: list[Verdict] | None = None) -> 
         store.add_case((recorded or run()).id, case)
     store.finish_run((recorded or run()).id, END)
     found = store.find_run("last")
-    return view_run(found, RunCases.of(store.cases(found.id)), VERDICTS if verdicts is None else verdicts)
+    return view_run(found, RunCases.read(store, found.id, verbosity=2), VERDICTS if verdicts is None else verdicts)

@@ -124,7 +124,7 @@ def of_cases(*cases: Any, verdicts: tuple[Verdict, ...] = ()) -> RunView:
     for case in cases:
         store.add_case("r", case)
     store.finish_run("r", END)
-    return view_run(store.find_run("r"), RunCases.of(store.cases("r")), verdicts)
+    return view_run(store.find_run("r"), RunCases.read(store, "r", verbosity=2), verdicts)
 
 
 @pytest.mark.parametrize(("width", "golden"), [(80, AT_80), (120, AT_120)])

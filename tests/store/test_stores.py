@@ -179,6 +179,29 @@ def test_the_gate_is_given_what_it_needs_of_each_case(store: Store) -> None:
     ]
 
 
+def test_the_first_misses_and_errors_of_each_suite_are_read_in_full(store: Store) -> None:
+    made = [
+        record(
+            f"{suite}{number}",
+            suite=suite,
+            outcome=outcome,
+            error_kind="timeout" if outcome == "error" else None,
+            scores=(score("b"), score("f1")),
+        )
+        for number, outcome in enumerate(["missed", "passed", "error", "missed", "skipped", "missed", "error"])
+        for suite in ("qa", "other")
+    ]
+    read_back(store, *made)
+    cases = {case.key.sample_id: case for case in store.cases("r")}
+    assert list(store.unlucky("r", most=2)) == [
+        cases[name] for name in ("qa0", "other0", "qa2", "other2", "qa3", "other3", "qa6", "other6")
+    ]
+    assert [case.key.sample_id for case in store.unlucky("r", most=None)] == [
+        name for name, case in cases.items() if case.outcome in ("missed", "error")
+    ]
+    assert not list(store.unlucky("r", most=0))
+
+
 def test_a_run_without_cases_has_none(store: Store) -> None:
     store.start_run(run("r"))
     assert (list(store.cases("r")), store.verdicts("r"), [to_judged(case) for case in store.cases("r")]) == ([], [], [])
