@@ -71,15 +71,15 @@ class BaselineFile:
     def _checked(self) -> Iterator[tuple[int, dict[str, Any]]]:
         """Yield each case, by the number of its line."""
         known: set[int] = set()  # of the keys no more than their hashes: there may be very many
-        lines = self._lines()
-        next(lines, None)
-        for number, data in lines:
-            found = self._understood(number, checked_case, data)
-            key = hash((found["suite"], found["model"], found["sample_id"], found["epoch"]))
-            if key in known:
-                raise self._error(number, f"sample {one_line(repr(found['sample_id']), 60)} stands twice")
-            known.add(key)
-            yield number, found
+        with contextlib.closing(self._lines()) as lines:
+            next(lines, None)
+            for number, data in lines:
+                found = self._understood(number, checked_case, data)
+                key = hash((found["suite"], found["model"], found["sample_id"], found["epoch"]))
+                if key in known:
+                    raise self._error(number, f"sample {one_line(repr(found['sample_id']), 60)} stands twice")
+                known.add(key)
+                yield number, found
         if len(known) != self.count:
             raise StoreError(
                 f"{self.shown}: it holds {len(known)} cases, and its first line says {self.count}: a part is missing"
@@ -96,10 +96,7 @@ class BaselineFile:
     def _lines(self) -> Generator[tuple[int, Any], None, None]:
         """Yield what each line holds, by its number from 1."""
         with self._opened() as file:
-            for number in itertools.count(1):
-                raw = file.readline(_LONGEST_LINE + 1)
-                if not raw:
-                    return
+            for number, raw in enumerate(iter(lambda: file.readline(_LONGEST_LINE + 1), b""), 1):
                 if len(raw) > _LONGEST_LINE:
                     raise self._error(number, f"it is longer than {_LONGEST_LINE:,} bytes")
                 try:
