@@ -9,6 +9,7 @@ import pytest
 
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.cli.conftest import Command
+from tests.support.project import Project
 from tests.support.records import call, record, score
 from tests.support.stored_runs import END, run
 
@@ -266,6 +267,30 @@ def test_untrusted_text_is_inert(store: SqliteStore, llmeval: Command, here: Pat
     ):
         assert not {"\x1b", "\u202e"} & {*out}
         assert not [line for line in out.splitlines() if line.lstrip().startswith("::") or "##[" in line]
+
+
+def test_what_two_sessions_recorded_compares(project: Project, llmeval: Command) -> None:
+    """From the first baseline to a prompt that is visibly worse, with a file between."""
+    rows = [{"id": f"r{number}", "input": f"say {number}", "target": f"say {number}"} for number in range(12)]
+    body = "def test_echo(sample, response, score):\n    score.exact(response, sample.target)\n"
+    project.eval(body, rows, marker='prompt="{input}"')
+    assert project.run("evals").ret == 0
+    assert llmeval("baseline", "set", "main").status == 0
+    assert llmeval("baseline", "export", "main", "main.jsonl.gz").status == 0
+    project.eval(body, rows, marker='prompt="{input}, please"')
+    assert project.run("evals").ret == 1
+    for base in ("main", "main.jsonl.gz"):
+        done = llmeval("compare", base, "last", "--fail-on-regression")
+        lines = done.out.splitlines()
+        assert (done.status, lines[0][:48]) == (1, "FAIL: echo exact got worse (1.000 to 0.000, p 0.")
+        assert "differs in: prompt of echo; code of the test or a scorer of echo" in lines
+        first = lines.index("  worse: echo r0: exact 1 to 0")
+        assert lines[first + 1 : first + 5] == [
+            "    asked     say 0, please",
+            "    expected  say 0",
+            "    before    say 0",
+            "    now       say 0, please",
+        ]
 
 
 @pytest.mark.parametrize(
