@@ -1,0 +1,69 @@
+"""Small runs for the gate, in a line each: suite ``qa``, model ``m``, score ``f1``."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from pytest_llmeval.core.gate import GateResult, Verdict, judge
+from pytest_llmeval.core.gate_baseline import Baseline
+from pytest_llmeval.core.gate_case import JudgedCase
+from pytest_llmeval.core.rules import GateSettings, Rule, RuleKind, SuiteRules, Thresholds
+
+__all__ = ["broken", "case", "compared", "only", "rule", "rules", "run", "verdict_of"]
+
+
+def case(number: int | str = 0, value: float | None = 1.0, **fields: Any) -> JudgedCase:
+    """Return a case; without a value it has no score."""
+    made: dict[str, Any] = {"suite": "qa", "model": "m", "sample_id": f"s{number}", "input_digest": f"row {number}"}
+    made |= {"outcome": "passed" if value is None or value >= 1 else "missed"}
+    return JudgedCase(**{**made, "scores": {} if value is None else {"f1": value}, **fields})
+
+
+def run(values: Iterable[float | None], **fields: Any) -> list[JudgedCase]:
+    """Return a case for each value, in their order."""
+    return [case(number, value, **fields) for number, value in enumerate(values)]
+
+
+def broken(number: int | str, kind: str, **fields: Any) -> JudgedCase:
+    """Return a case that ended in an error of this kind."""
+    return case(number, None, **{"outcome": "error", "error_kind": kind, **fields})
+
+
+def rule(kind: RuleKind = "max_drop", bound: float | None = 0.02, **fields: Any) -> Rule:
+    """Return a rule on the score."""
+    return Rule(**{"suite": "qa", "metric": "f1", "kind": kind, "bound": bound, **fields})
+
+
+def rules(*given: Rule, **settings: Any) -> Thresholds:
+    """Return the thresholds of the suite."""
+    return Thresholds(suites={"qa": SuiteRules(name="qa", rules=given, settings=GateSettings(**settings))})
+
+
+def compared(
+    before: Iterable[JudgedCase],
+    after: Iterable[JudgedCase],
+    *given: Rule,
+    baseline: dict[str, Any] | None = None,
+    **settings: Any,
+) -> GateResult:
+    """Return what the gate says of a run beside its baseline, by one rule on a drop unless others are given.
+
+    Args:
+        before: the baseline's cases.
+        after: the run's.
+        given: the rules.
+        baseline: further facts of the baseline.
+        settings: of the suite.
+    """
+    against = Baseline(name="main", cases=before, **(baseline or {}))
+    return judge(rules(*(given or (rule(),)), **settings), after, baseline=against)
+
+
+def only(result: GateResult) -> Verdict:
+    """Return the one verdict of a result."""
+    (verdict,) = result.verdicts
+    return verdict
+
+
+def verdict_of(before: Sequence[float | None], after: Sequence[float | None], *given: Rule, **settings: Any) -> Verdict:
+    """Return the one verdict on two runs of the same rows."""
+    return only(compared(run(before), run(after), *given, **settings))
