@@ -204,8 +204,8 @@ def _plan_rule(
         rows_needed=None,
         epochs_needed=None,
     )
-    if rule.kind == "noninferior":
-        yield _plan_margin(planned, spread, rule.bound or 0.0, power)
+    if rule.kind == "noninferior" and rule.bound is not None:
+        yield _plan_margin(planned, spread, rule.bound, power)
     else:
         sight = Sight(spread=spread, alpha=alpha, power=power, allowed=rule.bound or 0.0, falls=falls_when_worse(rule))
         yield _plan_drop(planned, sight, drop)
@@ -214,8 +214,6 @@ def _plan_rule(
 def _plan_margin(planned: Planned, spread: Spread, margin: float, power: float) -> Planned:
     alpha, n = planned.alpha, spread.n
     found = replace(planned, sees=margin_needed(spread, alpha=alpha, power=power, n=n, epochs=spread.epochs))
-    if not margin > 0:
-        return found
     needed = [
         rows_for_margin(spread, margin, alpha=alpha, power=power, epochs=epochs) for epochs in range(1, MOST_EPOCHS + 1)
     ]

@@ -70,7 +70,7 @@ def _headline(found: SelfTest) -> str:
         return f"{rate}: clearly MORE than {alpha}"
     if found.interval.high <= found.alpha:
         return f"{rate}: no more than {alpha}"
-    return f"{rate}: as far as so many pairs tell no more than {alpha}"
+    return f"{rate}: not clearly more than {alpha}"
 
 
 def _advice(found: SelfTest) -> Iterator[str]:
@@ -79,7 +79,7 @@ def _advice(found: SelfTest) -> Iterator[str]:
         return
     if found.unsure:
         yield f"inconclusive or unmeasurable, without a failure: {_percent(found.unsure / found.pairs)} of sessions"
-    if found.is_above and found.rate <= _USUAL * found.alpha:
+    if found.is_above and found.interval.low <= _USUAL * found.alpha:
         yield (
             "so little above is usual: McNemar's mid-p test keeps alpha over many pairs of runs, not for each number of"
             " rows that differ"
