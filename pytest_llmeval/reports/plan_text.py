@@ -64,13 +64,13 @@ def _size(rows: Sequence[Planned]) -> str:
 
 def _table(rows: Sequence[Planned], width: int) -> list[str]:
     """Return the lines of the table; where it is too wide the deviation gives way before names do."""
-    columns, cells = list(_COLUMNS), [_cells(row) for row in rows]
-    if table_width(columns, cells) + len(_INDENT) > width:
-        place = columns.index(("sd", "right"))
-        del columns[place]
-        for row in cells:
-            del row[place]
-    return table_lines(columns, cells, width=width, indent=_INDENT)
+    cells = [_cells(row) for row in rows]
+    shown = [column for column in _COLUMNS if column[0] != "rule" or any(row.rule for row in rows)]
+    chosen = [_COLUMNS.index(column) for column in shown]
+    if table_width(shown, [[row[place] for place in chosen] for row in cells]) + len(_INDENT) > width:
+        shown.remove(("sd", "right"))
+        chosen = [_COLUMNS.index(column) for column in shown]
+    return table_lines(shown, [[row[place] for place in chosen] for row in cells], width=width, indent=_INDENT)
 
 
 def _cells(row: Planned) -> list[str]:
@@ -111,7 +111,7 @@ def _legend(found: Plan) -> Iterator[str]:
         f" the rows of this run (none: {MOST_EPOCHS} are not enough)"
     )
     if any(row.rule is None for row in found.rows):
-        yield "no rule: as if max_drop=0 were added to the others"
+        yield "without a rule on a change: as if max_drop=0 were added"
     if _has_margin(found.rows):
         yield (
             "noninferior: sees is the least margin that can be judged, rows and epochs are what its own margin takes:"

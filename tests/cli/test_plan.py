@@ -36,7 +36,7 @@ sees: the least drop that a rule finds in 80% of runs, with the rows and epochs
   of this run
 rows, epochs: what finds a drop of 0.1 in 80% of runs: rows with one epoch
   each, or epochs with the rows of this run (none: 100 are not enough)
-no rule: as if max_drop=0 were added to the others
+without a rule on a change: as if max_drop=0 were added
 """
 
 
@@ -108,7 +108,7 @@ def test_one_run_of_one_epoch_says_what_is_taken_for_granted(store: SqliteStore,
     add_run(store, "20250101-000000-aaaaaa")
     out = " ".join(llmeval("plan").out.split())
     assert "rows are taken to correlate by 0.33 between runs. A second run, or --epochs 2, measures it." in out
-    assert "no rule: as if max_drop=0 were added to the others" in out
+    assert "without a rule on a change: as if max_drop=0 were added" in out
 
 
 def test_rules_that_cannot_fail_are_named(here: Path, store: SqliteStore, llmeval: Command) -> None:

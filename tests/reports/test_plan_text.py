@@ -88,7 +88,7 @@ def test_what_tells_the_spread_is_said_once_and_of_which_metrics() -> None:
 def test_the_columns_are_explained() -> None:
     assert "finds in 80% of runs" in text(planned())
     assert "finds a drop of 0.05 in 80% of runs" in text(planned())
-    assert "no rule: as if max_drop=0 were added" not in text(planned())
-    assert "no rule: as if max_drop=0 were added" in text(planned(rule=None))
+    assert "without a rule on a change: as if max_drop=0 were added" not in text(planned())
+    assert "without a rule on a change: as if max_drop=0 were added" in text(planned(rule=None))
     assert "noninferior: sees is" not in text(planned())
     assert "noninferior: sees is" in text(planned(rule="noninferior=0.05"))
