@@ -15,7 +15,7 @@ from pytest_llmeval.cli.project import Project, find_project
 from pytest_llmeval.cli.rules import rules_for
 from pytest_llmeval.core.errors import StoreError, ThresholdsError
 from pytest_llmeval.core.gate_case import JudgedCase
-from pytest_llmeval.core.gate_selftest import RuleTally, SelfTest, pairs_within, replay
+from pytest_llmeval.core.gate_selftest import PAIRS, RuleTally, SelfTest, pairs_within, replay
 from pytest_llmeval.core.gate_twins import Twins, split_epochs, twins
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.text import one_line, printable
@@ -76,7 +76,8 @@ def selftest(
     if as_json:
         emit_json({"runs": chosen.ids, "seed": seed, **_facts(found)})
     else:
-        echo_lines(selftest_lines(found, chosen.told, seed=seed, width=terminal_width()))
+        is_cut = pairs is None and count < PAIRS
+        echo_lines(selftest_lines(found, chosen.told, seed=seed, width=terminal_width(), is_cut=is_cut))
 
 
 def _check(rules: Thresholds) -> None:

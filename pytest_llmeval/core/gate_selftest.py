@@ -25,9 +25,11 @@ from pytest_llmeval.core.intervals import Interval, wilson
 from pytest_llmeval.core.means import mean
 from pytest_llmeval.core.rules import RuleKind, Thresholds
 
-__all__ = ["RuleTally", "SelfTest", "pairs_within", "replay"]
+__all__ = ["PAIRS", "RuleTally", "SelfTest", "pairs_within", "replay"]
 
 _CHANGE: frozenset[RuleKind] = frozenset({"max_drop", "max_rise"})
+PAIRS = 1_000
+"""How many pairs are judged unless that is too much work."""
 _MOST_CASES = 4_000_000
 """Cases judged over all pairs unless more are asked for; about a minute."""
 _FEWEST_PAIRS = 20
@@ -101,9 +103,9 @@ class SelfTest:
         return self.interval.low > self.alpha
 
 
-def pairs_within(cases: int, *, most: int = 1_000) -> int:
-    """Return how many pairs of ``cases`` together are judged in about a minute: at least 20, at most ``most``."""
-    return min(most, max(_FEWEST_PAIRS, _MOST_CASES // max(cases, 1)))
+def pairs_within(cases: int) -> int:
+    """Return how many pairs of ``cases`` together are judged in about a minute: at least 20, at most ``PAIRS``."""
+    return min(PAIRS, max(_FEWEST_PAIRS, _MOST_CASES // max(cases, 1)))
 
 
 def replay(

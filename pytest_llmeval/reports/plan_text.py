@@ -78,7 +78,7 @@ def _cells(row: Planned) -> list[str]:
     return [
         _name(row),
         one_line(row.rule or ""),
-        str(row.n),
+        f"{row.n:,}",
         _number(row.mean),
         "" if row.sd is None else _number(row.sd),
         "nothing" if row.sees is None else _number(row.sees),

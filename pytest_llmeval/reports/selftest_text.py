@@ -27,7 +27,7 @@ _USUAL = 1.5
 them at alpha 5 %); over all numbers it keeps to alpha."""
 
 
-def selftest_lines(found: SelfTest, runs: str, *, seed: int, width: int) -> list[str]:
+def selftest_lines(found: SelfTest, runs: str, *, seed: int, width: int, is_cut: bool = False) -> list[str]:
     """Return the lines that show a self test.
 
     Args:
@@ -35,10 +35,11 @@ def selftest_lines(found: SelfTest, runs: str, *, seed: int, width: int) -> list
         runs: the two runs, as people know them.
         seed: of its swaps.
         width: the most characters of a line.
+        is_cut: whether fewer pairs than usual were judged, as the runs are large.
     """
     changes = [rule for rule in found.rules if rule.is_change]
     others = [rule for rule in found.rules if not rule.is_change]
-    lines = [*wrapped(runs, width), *wrapped(_what_was_done(found, seed), width)]
+    lines = [*wrapped(runs, width), *wrapped(_what_was_done(found, seed, is_cut), width)]
     lines += [
         "",
         *wrapped(_headline(found), width),
@@ -54,10 +55,11 @@ def selftest_lines(found: SelfTest, runs: str, *, seed: int, width: int) -> list
     return lines
 
 
-def _what_was_done(found: SelfTest, seed: int) -> str:
+def _what_was_done(found: SelfTest, seed: int, is_cut: bool) -> str:
     rows = _plural(found.rows, "row")
     swapped = "each swapped" if found.units == found.rows else f"swapped in {_plural(found.units, 'group')}"
-    return f"{rows} in both runs, {swapped} with chance 1/2; {_plural(found.pairs, 'pair')} judged, seed {seed}"
+    more = " (--pairs judges more)" if is_cut else ""
+    return f"{rows} in both runs, {swapped} with chance 1/2; {_plural(found.pairs, 'pair')} judged{more}, seed {seed}"
 
 
 def _headline(found: SelfTest) -> str:

@@ -30,6 +30,8 @@ def test_what_was_done_comes_first() -> None:
         "60 rows in both runs, each swapped with chance 1/2; 1,000 pairs judged, seed 3",
     ]
     assert "60 rows in both runs, swapped in 7 groups with chance 1/2" in text(found(units=7))
+    cut = selftest_lines(found(), "run a and run b", seed=3, width=120, is_cut=True)
+    assert cut[1].endswith("1,000 pairs judged (--pairs judges more), seed 3")
 
 
 @pytest.mark.parametrize(
