@@ -152,14 +152,14 @@ def alarms_picture(alarms: dict[str, dict[str, float]]) -> Figure:
     for key, label, colour, style in lines:
         values = [each[key] for each in alarms.values()]
         axes.plot(sizes, values, marker="o", color=colour, linestyle=style, linewidth=2.2, clip_on=False)
-        axes.text(sizes[-1] * 1.06, values[-1], f"{values[-1]:.0%}", color=colour, va="center")
+        axes.text(sizes[-1] * 1.06, values[-1], f"{values[-1]:.0%}".replace("%", " %"), color=colour, va="center")
         axes.annotate(label, (sizes[0], values[0]), (0, 10), textcoords="offset points", color=colour)
     axes.axhline(0.05, color=FAINT, linewidth=1, linestyle=(0, (4, 3)))
-    axes.text(sizes[-1] * 1.06, 0.05, "5 %", color=FAINT, va="bottom")
+    axes.text(sizes[-1] * 1.06, 0.055, "5 %", color=FAINT, va="bottom")
     axes.set(xscale="log", xticks=sizes, xticklabels=[str(n) for n in sizes], ylim=(0, 0.6), xlabel="rows")
     axes.set(ylabel="runs that fail, nothing changed")
     axes.minorticks_off()
-    axes.yaxis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=0))
+    axes.yaxis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=0, symbol=" %"))
     return figure
 
 
@@ -179,7 +179,9 @@ def sight_picture(spread: dict[str, float]) -> Figure:
         for n in (20, 120):
             at = _seen(variance / n)
             axes.plot(n, at, "o", color=colour, markersize=6)
-            place = {"xytext": (-4, -15), "ha": "right"} if "3" in label else {"xytext": (5, 5), "ha": "left"}
+            place = (
+                {"xytext": (-4, -15), "ha": "right"} if label.startswith("paired") else {"xytext": (5, 5), "ha": "left"}
+            )
             axes.annotate(f"{100 * at:.1f}", (n, at), textcoords="offset points", color=colour, **place)
     axes.set(xscale="log", yscale="log", xlim=(10, 1000), ylim=(0.018, 0.25))
     axes.set(xlabel="rows", ylabel="least drop that is seen")
