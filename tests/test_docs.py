@@ -23,7 +23,9 @@ import yaml
 from pytest_llmeval.bridge.options import OPTIONS
 from pytest_llmeval.cli.app import llmeval, main
 from pytest_llmeval.core.errors import DatasetError, ModelError, ThresholdsError
-from pytest_llmeval.core.rules import Thresholds
+from pytest_llmeval.core.gate import judge
+from pytest_llmeval.core.gate_baseline import Baseline
+from pytest_llmeval.core.rules import Rule, SuiteRules, Thresholds
 from pytest_llmeval.core.types import Sample
 from pytest_llmeval.loaders.datasets import open_dataset
 from pytest_llmeval.loaders.prompts import load_prompt
@@ -33,6 +35,8 @@ from pytest_llmeval.models.models_file import named_models
 from pytest_llmeval.reports.comparison import RowKey, RowText, Side, compare
 from pytest_llmeval.reports.comparison_text import comparison_lines
 from pytest_llmeval.reports.flips import find_flips, flip_lines
+from pytest_llmeval.reports.run_text import run_lines
+from pytest_llmeval.reports.run_view import RunCases, view_run
 from pytest_llmeval.scorers import ScoreBook
 from pytest_llmeval.scorers.registry import ENTRY_POINTS
 from pytest_llmeval.store.records import stored_case
@@ -40,9 +44,12 @@ from tests.reports.sides import judged
 from tests.support.fault_server import FaultServer
 from tests.support.project import Project
 from tests.support.records import record
+from tests.support.stored_runs import run
 
 ROOT = Path(__file__).parent.parent
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+OF_REAL_RUNS = "docs/verdicts.md"
+"""Its text blocks are looked at by test_verdicts_page.py."""
 BLOCK = re.compile(r"^```(?P<kind>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 TEST = re.compile(r"<!-- test: (.+) -->\s*\Z")
 FILE = re.compile(r"\bin `([\w./-]+\.(?:jsonl|json|csv|yaml|py))`", re.IGNORECASE)
@@ -314,8 +321,8 @@ def test_text_blocks_are_what_is_printed(project: Project) -> None:
     printed.append("by chance alone a rerun would miss this bar 35% of the time")  # tests/core/test_gate_decide.py
     printed += map(without_numbers, closing(project))
     printed += flipped(4)
-    printed += compared()
-    for block in (block for block in BLOCKS if block.kind == "text"):
+    printed += [*compared(), *gated()]
+    for block in (block for block in BLOCKS if block.kind == "text" and block.page != OF_REAL_RUNS):
         for line in block.text.splitlines():
             shown = {line.removeprefix("ERROR: "), without_numbers(line)}
             assert shown.intersection(printed), f"{block}: {line}\n" + "\n".join(printed)
@@ -336,6 +343,17 @@ def compared() -> list[str]:
     now = capitals("", "20261125-091207-7a0c1e", {3, 7, 8, 9, 11, 13, 15, 21, 22, 33, 35}, tokens=12)
     differences = ["prompt of capitals", "commit 4be1f07d2, now 98ac30b1e"]
     return comparison_lines(compare(before, now, Thresholds(), set_up=differences, most_flips=2), width=80)
+
+
+def gated() -> list[str]:
+    """Return what a session says of the same sixty capitals with a rule on a change."""
+    rule = Rule(suite="capitals", metric="contains", kind="max_drop", bound=0.02)
+    rules = Thresholds(suites={"capitals": SuiteRules(name="capitals", rules=(rule,))})
+    before = capitals("main", "20261124-033432-2f59f7", {3, 8, 20}, tokens=17)
+    now = capitals("", "20261125-091207-7a0c1e", {3, 7, 8, 9, 11, 13, 15, 21}, tokens=12)
+    result = judge(rules, now.cases, baseline=Baseline(name="main", cases=before.cases))
+    view = view_run(run(models=("small",)), RunCases(list(now.cases), ()), result.verdicts)
+    return run_lines(view, width=80)
 
 
 def capitals(name: str, run_id: str, wrong: set[int], *, tokens: int) -> Side:

@@ -1,5 +1,6 @@
 """The gate of a session: its rules, and the run that they compare with."""
 
+import collections
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -39,6 +40,8 @@ class Judging:
         """
         choice = choose_baseline(self._given, self._thresholds, reader=store, root=self._rootdir)
         self._choice = choice.for_run(run)
+        if self._choice.found is not None and self._choice.found.kind == "file":
+            collections.deque(self._choice.found.judged(), maxlen=0)  # read to its end before anything is spent
         return replace(run, settings={**run.settings, "baseline": self._choice.recorded()})
 
     def judge(self, run: Run, cases: RunCases, expected: Mapping[tuple[str, str], int]) -> GateResult:

@@ -34,11 +34,14 @@ _LONGEST_OUTPUT = 4000
 def rescore(run: str, pytest_args: tuple[str, ...], as_json: bool, database: Path | None) -> int:
     """Score the answers of RUN again with today's tests and scorers; no model is asked. It makes a run of its own.
 
+    RUN may be the name of a baseline, too.
+
     The exit status is that of the new run. PYTEST_ARGS are given to pytest, such as -n 4 or -k NAME.
     """
     project = find_project()
     with contextlib.closing(open_store(project, database)) as store:
-        old = store.find_run(run)
+        named = {baseline.name: baseline.run_id for baseline in store.baselines()}
+        old = store.find_run(named.get(run, run))
         functions = _functions(store.cases(old.id))
     if not functions:
         raise UserError(f"run {old.id} has no finished case, so that there is nothing to score")

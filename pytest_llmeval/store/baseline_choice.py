@@ -32,7 +32,7 @@ class BaselineChoice:
     def for_run(self, run: Run) -> "BaselineChoice":
         """Return the choice that holds for ``run``.
 
-        A run is not compared with itself, and one that left out rows only with a run of the same selection that was
+        A run is not compared with itself or with its own answers scored otherwise, and one that left out rows only with a run of the same selection that was
         named for it.
         """
         if self.found is None:
@@ -40,6 +40,8 @@ class BaselineChoice:
         told = one_line(self.found.name, 60)
         if self.found.run.id == run.id and self.found.model is None:
             return replace(self, found=None, why_none=f"baseline {told} is this run itself")
+        if run.settings.get("rescored") == self.found.run.id:
+            return replace(self, found=None, why_none=f"the answers are those of baseline {told}")
         if run.settings.get("partial") and not (self.is_given and self.found.kind == "run"):
             return replace(self, found=None, why_none=_CUT)
         if run.settings.get("partial") and _selection(self.found.run) != _selection(run):

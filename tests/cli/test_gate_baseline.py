@@ -97,3 +97,23 @@ def test_an_exported_baseline_is_as_good(
             verdict.pop("reason")  # it names the baseline
     assert by_file["verdicts"] == by_run["verdicts"]
     assert by_file["exit_code"] == 1
+
+
+def test_a_baseline_is_scored_again_where_a_scorer_is_new(
+    project: Project, two_runs: tuple[str, str], llmeval: Command
+) -> None:
+    """As the message says; then the run that had no verdict has one, without any call."""
+    llmeval("baseline", "set", "main", two_runs[0])
+    project.write(thresholds_yaml=RULES.format(baseline="baseline: main\n").replace("exact", "contains"))
+    project.eval(EXACT.replace("exact", "contains"), ROWS, marker=WORSE)
+    session = project.run("evals")
+    assert session.ret == 10
+    told = " ".join(line.strip() for line in session.outlines)
+    assert "baseline main has no value of 'contains'; score it again with llmeval rescore" in told
+    current, calls = project.last_run()["id"], len(project.server.ledger)
+    project.eval(EXACT.replace("exact", "contains"), ROWS)  # with the baseline's prompt, whose answers are there
+    done = llmeval("rescore", "main")
+    assert done.status == 0, done.out
+    assert llmeval("baseline", "set", "main").status == 0
+    assert llmeval("gate", current, "--baseline", "main").status == 0  # "no yes" contains "yes"
+    assert len(project.server.ledger) == calls

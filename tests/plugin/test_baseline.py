@@ -1,6 +1,7 @@
 """What a session's regression rules are judged against: ``--baseline``, ``baseline:``, and when neither counts."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,6 +28,17 @@ def ruled(project: Project) -> Project:
     project.eval(EXACT, ROWS)
     project.write(thresholds_yaml=RULES.format(baseline=""))
     return project
+
+
+def export(project: Project, name: str) -> Path:
+    """Write the newest run into a file below the root, and return its path."""
+    path = project.root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    store = SqliteStore(project.root / ".llmeval" / "llmeval.db")
+    run = store.find_run("last")
+    write_baseline(path, shown=name, name="main", run=run, count=len(ROWS), cases=store.cases(run.id))
+    store.close()
+    return path
 
 
 def only_verdict(project: Project) -> dict[str, Any]:
@@ -118,18 +130,24 @@ def test_a_run_that_is_called_like_the_baseline_is_not_it(ruled: Project) -> Non
 
 def test_the_rules_name_an_exported_file(ruled: Project) -> None:
     base_run(ruled)
-    store = SqliteStore(ruled.root / ".llmeval" / "llmeval.db")
-    (ruled.root / "data" / "baselines").mkdir()
-    run = store.find_run("last")
-    path = ruled.root / "data" / "baselines" / "main.jsonl"
-    write_baseline(path, shown="main.jsonl", name="main", run=run, count=len(ROWS), cases=store.cases(run.id))
-    store.close()
+    export(ruled, "data/baselines/main.jsonl")
     (ruled.root / ".llmeval" / "llmeval.db").unlink()
     ruled.write(thresholds_yaml=RULES.format(baseline="baseline: data/baselines/main.jsonl\n"))
     ruled.eval(EXACT, ROWS, marker=WORSE)
     result = ruled.run("evals")
     assert result.ret == 1
     result.stdout.fnmatch_lines(["compared with baseline data/baselines/main.jsonl: run *"])
+
+
+def test_a_file_that_is_damaged_further_down_is_found_out_before_any_call(ruled: Project) -> None:
+    base_run(ruled)
+    path = export(ruled, "main.jsonl")
+    path.write_text(path.read_text().replace('"sample_id":"r30"', '"sample_id":30'))
+    ruled.server.ledger.clear()
+    result = ruled.run("evals", "--baseline=main.jsonl")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["ERROR: main.jsonl:32: *"])
+    assert not ruled.server.ledger
 
 
 def test_a_damaged_file_is_a_usage_error(ruled: Project) -> None:
