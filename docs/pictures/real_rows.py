@@ -6,6 +6,17 @@
 each prompt at temperature 0, and four times for the first prompt at temperature 0.7, which is what an unchanged system
 looks like whose answers scatter. ``slow`` is the first prompt again with ``--timeout-s 1`` on a busy machine; null is a
 row that timed out.
+
+The runs are of ``pytest evals/test_qa.py --run-name NAME``, with ``evals/prompts/qa.v1.yaml`` as it was (``v1``), or
+with these changes:
+
+    reworded        "Read the text and answer the question with as few words as possible. Where the text does not tell,
+                    answer: not stated" as the instruction
+    no-examples     without both worked examples
+    one-example     without the second of them
+    no-instruction  without the instruction
+    no-text         without the text before the last question
+    sampled         as it was; --epochs 4, and ``temperature: 0.7, seed: -1`` in the marker
 """
 
 import json

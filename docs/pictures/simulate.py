@@ -1,4 +1,4 @@
-"""The numbers of docs/verdicts.md that take many draws; about ten minutes.
+"""The numbers of docs/verdicts.md that take many draws; about five minutes.
 
     python docs/pictures/simulate.py           # writes simulated.json, which make.py reads and the page quotes
     python docs/pictures/simulate.py spread    # that part of it alone
