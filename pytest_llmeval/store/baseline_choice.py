@@ -32,8 +32,8 @@ class BaselineChoice:
     def for_run(self, run: Run) -> "BaselineChoice":
         """Return the choice that holds for ``run``.
 
-        A run is not compared with itself or with its own answers scored otherwise, and one that left out rows only with a run of the same selection that was
-        named for it.
+        A run is not compared with itself or with its own answers scored otherwise, and one that left out rows only with
+        a run of the same selection that was named for it.
         """
         if self.found is None:
             return self
