@@ -66,8 +66,8 @@ class Sight:
         needed = self._rows(loss, epochs)
         if needed is None or needed > _MOST_ROWS:
             return None
-        rows, flips = math.ceil(needed - 1e-9), self._few_flips(loss, epochs, needed)
-        return rows if flips is None else self._exact_rows(loss, flips, rows)
+        flips = self._few_flips(loss, epochs, needed)
+        return math.ceil(needed - 1e-9) if flips is None else self._exact_rows(loss, flips)
 
     def epochs(self, loss: float) -> int | None:
         """Return how many epochs see a true ``loss`` with the rows that there are; None where up to 100 do not."""
@@ -111,7 +111,7 @@ class Sight:
         square = self._square(loss, epochs)
         if square is None:
             return None
-        spread, alpha, power = self.spread, normal_quantile(1 - self.alpha), normal_quantile(self.power)
+        spread, alpha, power = self.spread, -normal_quantile(self.alpha), normal_quantile(self.power)
         deviation = math.sqrt(max(0.0, square - loss * loss))
         if self._is_mcnemar(epochs):
             needed = ((alpha * math.sqrt(square) + power * deviation) / loss) ** 2
@@ -137,11 +137,9 @@ class Sight:
         square = self._square(loss, epochs) if self._is_mcnemar(epochs) else None
         return square if square is not None and rows * square <= MOST_FLIPS / 2 else None
 
-    def _exact_rows(self, loss: float, flips: float, rows: int) -> int:
-        """Return the rows from which on McNemar's test has the power; ``rows`` is what to begin with."""
-        low, high = 0, rows
-        while not self._is_enough(high, loss, flips):
-            low, high = high, high + max(1, high // 4)
+    def _exact_rows(self, loss: float, flips: float) -> int:
+        """Return the rows from which on McNemar's test has the power."""
+        low, high = 0, math.ceil(MOST_FLIPS / flips)
         while high - low > 1:
             middle = (low + high) // 2
             low, high = (low, middle) if self._is_enough(middle, loss, flips) else (middle, high)
@@ -170,7 +168,7 @@ def rows_for_margin(spread: Spread, margin: float, *, alpha: float, power: float
     loss may still be up to −ln(α)/n (B. D. Jovanovic and P. S. Levy, The American Statistician 51 (1997) 137-139).
     """
     noise = 2 * spread.within / epochs * spread.design
-    both = normal_quantile(1 - alpha) + normal_quantile(power)
+    both = normal_quantile(power) - normal_quantile(alpha)
     without = _in_rows(-math.log(alpha) / margin, spread)
     return math.ceil(max(both * both * noise / margin / margin, math.floor(without) + 1))
 
@@ -178,7 +176,7 @@ def rows_for_margin(spread: Spread, margin: float, *, alpha: float, power: float
 def margin_needed(spread: Spread, *, alpha: float, power: float, n: int, epochs: float = 1.0) -> float:
     """Return the margin from which on ``n`` rows do for ``rows_for_margin``."""
     noise = 2 * spread.within / epochs * spread.design
-    both = normal_quantile(1 - alpha) + normal_quantile(power)
+    both = normal_quantile(power) - normal_quantile(alpha)
     return max(both * math.sqrt(noise / n), _in_rows(-math.log(alpha), spread) / n)
 
 

@@ -65,6 +65,7 @@ def test_the_rate_is_that_of_all_ways_to_swap(flips: int) -> None:
     assert (tally.n, tally.differing, tally.pairs, tally.fails) == (25, flips, 2_000, found.alarms)
     assert (found.pairs, found.rows, found.units, found.alpha) == (2_000, 25, 25, 0.05)
     assert found.interval.low <= found.rate <= found.interval.high
+    assert tally.interval == found.interval
 
 
 def test_a_rate_above_alpha_is_told_from_chance() -> None:

@@ -212,6 +212,11 @@ def test_groups_of_dependent_rows_count_in_place_of_rows(alpha: float) -> None:
     assert (grouped.rows(0.85) or 0) >= 5 * least_groups(alpha)
 
 
+@pytest.mark.parametrize("alpha", [1e-6, 1e-12, 1e-80])
+def test_a_share_of_alpha_may_be_tiny(alpha: float) -> None:
+    assert least_flips(alpha) <= (sight(alpha, within=0, mean=0.99, between=0.0099).rows(0.9) or 0) < 1_000
+
+
 losses, alphas = st.floats(0.01, 0.84), st.floats(0.0005, 0.2)
 
 
