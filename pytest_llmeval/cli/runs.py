@@ -17,9 +17,10 @@ from pytest_llmeval.cli.output import (
 )
 from pytest_llmeval.cli.project import find_project
 from pytest_llmeval.core.text import one_line, printable
-from pytest_llmeval.reports.run_text import heading, not_judged_lines, run_lines, spending_lines, verdict_line, wrapped
+from pytest_llmeval.reports.run_text import heading, not_judged_lines, run_lines, spending_lines, verdict_line
 from pytest_llmeval.reports.run_view import RunCases, RunView, view_run
 from pytest_llmeval.reports.table import Column, table_lines
+from pytest_llmeval.reports.wrapping import wrapped
 from pytest_llmeval.store.records import Run, Spending
 
 __all__ = ["print_run", "runs", "show"]

@@ -1,6 +1,5 @@
 """A comparison as plain text for a terminal."""
 
-import textwrap
 from collections.abc import Iterator, Sequence
 
 from pytest_llmeval.core.comparing import MeasureChange
@@ -20,6 +19,7 @@ from pytest_llmeval.reports.comparison_words import (
     verdict_cells,
 )
 from pytest_llmeval.reports.table import Column, table_lines, table_width
+from pytest_llmeval.reports.wrapping import wrapped
 
 __all__ = ["comparison_lines"]
 
@@ -57,24 +57,24 @@ def comparison_lines(comparison: Comparison, *, width: int, verbosity: int = 0) 
         width: the most characters of a line.
         verbosity: 0 shows answers on one line each, 1 in full.
     """
-    lines = _wrapped(headline(comparison), width)
-    lines += _wrapped(f"base: {_run(comparison.base, comparison.base_id)}", width)
-    lines += _wrapped(f"now: {_run(comparison.current, comparison.current_id)}", width)
+    lines = list(wrapped(headline(comparison), width))
+    lines += wrapped(f"base: {_run(comparison.base, comparison.base_id)}", width)
+    lines += wrapped(f"now: {_run(comparison.current, comparison.current_id)}", width)
     if comparison.set_up:
-        lines += _wrapped(f"differs in: {'; '.join(map(one_line, comparison.set_up))}", width)
+        lines += wrapped(f"differs in: {'; '.join(map(one_line, comparison.set_up))}", width)
     for (suite, model), changes in by_suite(comparison.changes).items():
         measures = [each for each in comparison.measures if (each.suite, each.model) == (suite, model)]
         lines += ["", *_suite_lines(f"{one_line(suite)} on {one_line(model)}", changes, measures, width)]
     if has_legend(comparison):
-        lines += ["", *_wrapped(LEGEND, width)]
+        lines += ["", *wrapped(LEGEND, width)]
     lines += ["", *_flip_lines(comparison, width, verbosity)]
     for note in comparison.notes:
-        lines += _wrapped(f"note: {one_line(note)}", width)
+        lines += wrapped(f"note: {one_line(note)}", width)
     left_out = [each for each in comparison.changes if each.verdict == "not_judged"]
     for reason in dict.fromkeys(each.reason or "" for each in left_out):
         rules = ", ".join(f"{one_line(each.suite)} {metric_name(each)}" for each in left_out if each.reason == reason)
-        lines += _wrapped(f"not judged ({reason}): {rules}", width)
-    return lines if len(lines) < _LONG else [*lines, "", *_wrapped(headline(comparison), width)]
+        lines += wrapped(f"not judged ({reason}): {rules}", width)
+    return lines if len(lines) < _LONG else [*lines, "", *wrapped(headline(comparison), width)]
 
 
 def _suite_lines(
@@ -85,7 +85,7 @@ def _suite_lines(
     yield from table_lines(_CHANGES, _narrowed(rows, width - len(_INDENT)), width=width, indent=_INDENT)
     for each in changes:
         if each.verdict != "pass" and each.reason:
-            yield from _wrapped(f"{each.verdict}: {metric_name(each)} {each.rule}: {each.reason}", width, "  ")
+            yield from wrapped(f"{each.verdict}: {metric_name(each)} {each.rule}: {each.reason}", width, indent="  ")
     yield ""
     rows = [[each.measure, *measure_cells(each)] for each in measures]
     yield from table_lines(_MEASURES, rows, width=width, indent=_INDENT)
@@ -128,10 +128,3 @@ def _squeezed(text: str, width: int) -> str:
 
 def _run(name: str, run_id: str) -> str:
     return f"run {run_id}" if name == run_id else f"{one_line(name, 80)} (run {run_id})"
-
-
-def _wrapped(text: str, width: int, indent: str = "") -> list[str]:
-    lines = textwrap.wrap(
-        printable(text), width - 1, initial_indent=indent, subsequent_indent=f"{indent}  ", break_on_hyphens=False
-    )
-    return [printable(line) for line in lines]

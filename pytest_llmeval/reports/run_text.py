@@ -1,14 +1,14 @@
 """A run as plain text: one table a suite, the first misses and errors, the verdict, and where to look further."""
 
-import textwrap
 from collections.abc import Collection, Iterator, Sequence
 
 from pytest_llmeval.core.text import one_line, printable, shorten
 from pytest_llmeval.reports.run_view import RunView, SuiteView, TableRow, most_shown
 from pytest_llmeval.reports.table import Column, table_lines, table_width
+from pytest_llmeval.reports.wrapping import wrapped
 from pytest_llmeval.store.records import UNFINISHED, Spending, StoredCase
 
-__all__ = ["heading", "money", "not_judged_lines", "run_lines", "spending_lines", "verdict_line", "wrapped"]
+__all__ = ["heading", "money", "not_judged_lines", "run_lines", "spending_lines", "verdict_line"]
 
 _DIFFERENCES = 2
 _INDENT = "  "
@@ -203,11 +203,3 @@ def _differences(case: StoredCase) -> list[str]:
         if score.passed is False and score.reason:
             lines += score.reason.splitlines()[1:]
     return [one_line(line.strip(), 400) for line in lines[:_DIFFERENCES]]
-
-
-def wrapped(text: str, width: int, *, indent: str = "") -> Iterator[str]:
-    """Yield ``text`` in lines of at most ``width`` characters, those after the first two deeper than ``indent``."""
-    lines = textwrap.wrap(
-        printable(text), width - 1, initial_indent=indent, subsequent_indent=f"{indent}  ", break_on_hyphens=False
-    )
-    yield from map(printable, lines)  # a line may begin with a command of the CI now; there is room for one character
