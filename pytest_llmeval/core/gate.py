@@ -123,9 +123,8 @@ def _settled(found: Sequence[Weighed]) -> Iterator[Verdict]:
     family = Family((case.rule, evidence.found) for case, evidence in waiting)
     shares = iter(enumerate(shares_of([(case.rule, case.alpha) for case, _ in waiting])))
     for case in found:
-        if case.decision is not None:
-            yield _verdict(case, case.decision)
-        elif case.evidence is not None:
+        decision = case.decision
+        if case.evidence is not None:
             position, share = next(shares)
             decision = decide_by_p(
                 case.rule,
@@ -135,7 +134,8 @@ def _settled(found: Sequence[Weighed]) -> Iterator[Verdict]:
                 broken=case.broken,
                 open_ids=case.open_ids,
             )
-            yield _verdict(case, decision)
+        assert decision is not None
+        yield _verdict(case, decision)
 
 
 def _verdict(case: Weighed, decision: Decision) -> Verdict:

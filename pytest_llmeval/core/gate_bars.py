@@ -47,14 +47,12 @@ def _weight(rule: Rule, column: Column, grouped: Grouped) -> Weight | None:
     shortfall = rule.bound - value if rule.kind == "min" else value - rule.bound
     mean_ = estimated(values, clusters)
     error, df = (mean_.error, mean_.df) if mean_ and mean_.error else (None, None)
+    p_value = None
     if clusters is None and 0 <= rule.bound <= 1 and all(each in (0, 1) for each in values):
         p_value = _binomial(rule.kind == "min", values, rule.bound)
-        return Weight(shortfall=shortfall, p_value=p_value, test="binomial", error=error, df=df)
-    too_few = clusters is not None and len(set(clusters)) < LEAST_CLUSTERS
-    if error is None or df is None or too_few:
-        return Weight(shortfall=shortfall, p_value=None, test=None, error=error, df=df)
-    p_value = student_cdf(-shortfall / error, df)
-    return Weight(shortfall=shortfall, p_value=p_value, test="clustered t" if clusters else "t", error=error, df=df)
+    elif error is not None and df is not None and (clusters is None or len(set(clusters)) >= LEAST_CLUSTERS):
+        p_value = student_cdf(-shortfall / error, df)
+    return Weight(shortfall=shortfall, p_value=p_value, error=error, df=df)
 
 
 def _binomial(is_floor: bool, values: Sequence[float], bound: float) -> float:

@@ -3,8 +3,9 @@
 import math
 from collections.abc import Sequence
 
+from pytest_llmeval.core.clusters import in_clusters
 from pytest_llmeval.core.distributions import student_quantile
-from pytest_llmeval.core.gate_evidence import LEAST_CLUSTERS, Evidence, Test, Weight, estimated, falls_when_worse
+from pytest_llmeval.core.gate_evidence import LEAST_CLUSTERS, Evidence, Weight, estimated, falls_when_worse
 from pytest_llmeval.core.gate_pairs import Pair, PairedColumn
 from pytest_llmeval.core.intervals import mean, total
 from pytest_llmeval.core.paired import clustered_t, mcnemar, paired_t, sign_flip
@@ -14,8 +15,8 @@ __all__ = ["weigh_change"]
 
 _FEW_ROWS = 30
 """Fewer rows than this take the sign-flip test in place of t."""
-_FEW_CLUSTERS = 10
-"""So do fewer groups of dependent rows than this."""
+_FEW_GROUPS = 10
+"""So do groups of dependent rows that are worth fewer than this."""
 _CONFIDENCE = 0.90
 """Of the interval of a difference; its lower end is a one-sided bound of 95 %."""
 _LARGEST = 1e150
@@ -105,39 +106,42 @@ def _bounded(change: float) -> float:
 
 def _weight(gains: Sequence[float], clusters: Sequence[str] | None, *, is_single: bool) -> Weight:
     """Return what ``gains``, of which a negative one is for the worse, say against the new run."""
-    mean_ = estimated(gains, clusters)
-    known = mean_ if mean_ and mean_.error else None
-    p_value, test = _clustered_test(gains, clusters) if clusters is not None else _test(gains, is_single=is_single)
+    known = estimated(gains, clusters)
+    if clusters is None:
+        p_value = _p_of_rows(gains, is_single=is_single)
+    else:
+        p_value = _p_of_groups(gains, clusters, known.df if known else 0.0)
+    has_spread = known is not None and known.error > 0
     return Weight(
         shortfall=-(mean(gains) or 0.0),
         p_value=p_value,
-        test=test,
-        error=known.error if known else None,
-        df=known.df if known else None,
+        error=known.error if known and has_spread else None,
+        df=known.df if known and has_spread else None,
     )
 
 
-def _test(gains: Sequence[float], *, is_single: bool) -> tuple[float | None, Test | None]:
-    """Return the one-sided p-value of "no drop at all" over independent rows, and the test that gave it."""
+def _p_of_rows(gains: Sequence[float], *, is_single: bool) -> float | None:
+    """Return the one-sided p-value of "no drop at all" over independent rows."""
     if is_single and all(gain in (-1, 0, 1) for gain in gains):
-        return mcnemar(sum(gain < 0 for gain in gains), sum(gain > 0 for gain in gains)), "mcnemar"
-    p_value = paired_t(gains) if len(gains) >= _FEW_ROWS else None
-    if p_value is not None:
-        return p_value, "t"
-    return sign_flip(gains), "sign-flip"
+        return mcnemar(sum(gain < 0 for gain in gains), sum(gain > 0 for gain in gains))
+    by_t = paired_t(gains) if len(gains) >= _FEW_ROWS else None
+    return by_t if by_t is not None else sign_flip(gains)
 
 
-def _clustered_test(gains: Sequence[float], clusters: Sequence[str]) -> tuple[float | None, Test | None]:
-    """Return the same over groups of dependent rows; None where they are too few."""
-    groups: dict[str, list[float]] = {}
-    for gain, cluster in zip(gains, clusters, strict=True):
-        groups.setdefault(cluster, []).append(gain)
+def _p_of_groups(gains: Sequence[float], clusters: Sequence[str], df: float) -> float | None:
+    """Return the same over groups of dependent rows, by what they are worth; None where they are too few.
+
+    Groups of one size have one degree of freedom less than there are groups. One that holds many of all rows takes
+    more: Student's t then fails too often, as its error hangs on very few numbers.
+    """
+    groups = in_clusters(gains, clusters)
     if len(groups) < LEAST_CLUSTERS:
-        return None, None
-    p_value = clustered_t(gains, clusters) if len(groups) >= _FEW_CLUSTERS else None
-    if p_value is not None:
-        return p_value, "clustered t"
-    return sign_flip([total(group) for group in groups.values()], mid_p=True), "clustered sign-flip"
+        return None
+    by_t = clustered_t(gains, clusters)
+    if by_t is not None and df + 1 > _FEW_GROUPS - 1e-6:
+        return by_t
+    counted = sign_flip([total(group) for group in groups], mid_p=True)
+    return counted if counted is not None else by_t
 
 
 def _half_interval(weight: Weight) -> float | None:

@@ -6,18 +6,15 @@ A rule that is decided by a p-value is first weighed by itself; what the p-value
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from pytest_llmeval.core.clusters import ClusteredMean, clustered_mean
 from pytest_llmeval.core.intervals import mean, standard_error
 from pytest_llmeval.core.rules import MEASURED_METRICS, Rule
 
-__all__ = ["LEAST_CLUSTERS", "Evidence", "Test", "Weight", "estimated", "falls_when_worse"]
+__all__ = ["LEAST_CLUSTERS", "Evidence", "Weight", "estimated", "falls_when_worse"]
 
 LEAST_CLUSTERS = 5
 """With fewer groups of dependent rows nothing can fail."""
-
-Test = Literal["mcnemar", "t", "sign-flip", "clustered t", "clustered sign-flip", "binomial"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,8 +25,6 @@ class Weight:
     """By how much the value lies on the wrong side: the drop, or how far it is from the bar; negative is good."""
     p_value: float | None
     """One-sided: how likely so much comes by chance alone; None where no test is possible."""
-    test: Test | None
-    """Which test gave it."""
     error: float | None = None
     """The standard error of the shortfall, above 0; None where it is unknown."""
     df: float | None = None

@@ -42,7 +42,7 @@ class Weighed:
     text: str | None = None
     """How it is shown, where that is not as its rule is."""
     decision: Decision | None = None
-    """None where it waits for the p-values of the others."""
+    """None where it waits for the p-values of the others, with its evidence."""
     evidence: Evidence | None = None
     alpha: float = 0.0
     """Of its suite and of one look."""

@@ -10,9 +10,11 @@ from scipy import stats  # type: ignore[import-untyped]  # it carries no types
 
 from pytest_llmeval.core.clusters import clustered_mean
 from pytest_llmeval.core.distributions import normal_quantile
+from pytest_llmeval.core.gate import judge
+from pytest_llmeval.core.gate_baseline import Baseline
 from pytest_llmeval.core.gate_case import JudgedCase
 from pytest_llmeval.core.paired import sign_flip
-from tests.support.gate_runs import broken, case, compared, only, rule, run, verdict_of
+from tests.support.gate_runs import broken, case, compared, only, rule, rules, run, verdict_of
 
 
 def flips(n: int, worse: int, better: int) -> tuple[list[float], list[float]]:
@@ -120,11 +122,11 @@ def test_epochs_are_averaged_first() -> None:
     )
 
 
-@pytest.mark.parametrize("count", [10, 20])
-def test_dependent_rows_take_the_clustered_t_test(count: int) -> None:
+@pytest.mark.parametrize(("count", "alone"), [(10, 0), (20, 1)])
+def test_dependent_rows_take_the_clustered_t_test(count: int, alone: int) -> None:
     """With its own error and degrees of freedom; a row without a cluster is one by itself."""
     before, after = graded(60, 0.05)
-    names = [f"c{number % (count - 1)}" if number else None for number in range(60)]
+    names = [f"c{number % (count - alone)}" if number >= alone else None for number in range(60)]
     verdict = only(compared(clustered(before, names), clustered(after, names)))
     changes = [late - early for early, late in zip(before, after, strict=True)]
     known = clustered_mean(changes, [name or "alone" for name in names])
@@ -142,6 +144,28 @@ def test_few_groups_of_dependent_rows_take_the_sign_flip_test_of_their_sums(coun
     verdict = only(compared(clustered(before, names), clustered(after, names)))
     changes = [late - early for early, late in zip(before, after, strict=True)]
     assert verdict.p_value == sign_flip([sum(changes[number::count]) for number in range(count)], mid_p=True)
+
+
+def test_a_group_that_holds_most_rows_makes_the_others_count_for_little() -> None:
+    """Twenty groups, one of 40 rows: as if there were four or five, so their sums take the sign-flip test."""
+    before, after = graded(100, 0.05)
+    names = ["large"] * 40 + [f"c{number % 19}" for number in range(60)]
+    verdict = only(compared(clustered(before, names), clustered(after, names)))
+    changes = [late - early for early, late in zip(before, after, strict=True)]
+    sums = [sum(changes[:40]), *(sum(changes[40 + number :: 19]) for number in range(19))]
+    assert verdict.p_value == sign_flip(sums, mid_p=True)
+
+
+def test_more_such_groups_than_can_be_counted_take_the_t_test() -> None:
+    """Forty beside the large one."""
+    before, after = graded(100, 0.05)
+    names = ["large"] * 60 + [None] * 40
+    changes = [late - early for early, late in zip(before, after, strict=True)]
+    known = clustered_mean(changes, [name or number for number, name in enumerate(names)])
+    assert known is not None
+    assert known.df < 9
+    verdict = only(compared(clustered(before, names), clustered(after, names)))
+    assert verdict.p_value == pytest.approx(float(stats.t.cdf(known.value / known.error, known.df)), rel=1e-9)
 
 
 def test_below_five_groups_nothing_can_fail_and_the_reason_says_so() -> None:
@@ -236,3 +260,41 @@ def test_ends_that_agree_on_a_pass_do_not_outvote_what_is_there() -> None:
     for each in result.verdicts:
         assert each.reason is not None
         assert each.reason.startswith("it comes to fail or pass by what the missing answers are: s29;")
+
+
+def test_a_time_that_ran_out_could_have_been_any() -> None:
+    """It leaves a rise open however small the others' is; one that is large enough without it fails."""
+    before = [case(row, latency_s=1 + row % 7 / 10) for row in range(50)]
+    slow = rule("max_rise", 0.1, metric="latency_s")
+    verdict = only(compared(before, [broken(0, "timeout"), *before[1:]], slow, **OPEN))
+    assert (verdict.verdict, verdict.is_open) == ("inconclusive", True)
+    assert verdict.reason is not None
+    assert verdict.reason.startswith("it comes to anything or pass by what the missing answers are: s0;")
+
+
+@pytest.mark.parametrize(("worse", "verdict"), [(80, "fail"), (8, "unmeasurable"), (0, "unmeasurable")])
+@pytest.mark.parametrize("name", [None, "c"])
+def test_rows_that_never_finished_could_be_any(worse: int, verdict: str, name: str | None) -> None:
+    """A run that is not complete fails where they could not change it, and passes never."""
+    before, after = flips(100, worse, 0)
+    clusters = [name and f"{name}{number % 20}" for number in range(100)]
+    collected = {("qa", "m"): 105}
+    found = judge(
+        rules(rule()),
+        clustered(after, clusters),
+        collected=collected,
+        baseline=Baseline(name="main", cases=clustered(before, clusters)),
+    )
+    assert only(found).verdict == verdict
+    told = only(found).reason
+    assert told is not None
+    assert "5 of 105 cases did not finish" in told
+
+
+def test_the_smallest_alpha_that_can_be_written_is_one() -> None:
+    """Nothing can be proven with it, and nothing breaks."""
+    for kind in ("max_drop", "noninferior"):
+        verdict = only(compared(run([1.0] * 40), run([0.5] * 20 + [1.0] * 20), rule(kind, 0.02), alpha=5e-324))
+        assert verdict.verdict != "unmeasurable"
+    sure = only(compared(run([1.0] * 40), run([1.0] * 40), rule("max_drop", 0.02), alpha=5e-324))
+    assert sure.verdict == "pass"
