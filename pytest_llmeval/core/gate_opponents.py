@@ -21,6 +21,8 @@ class Opponent:
 
     name: str = ""
     """The baseline's."""
+    again: str | None = None
+    """What ``llmeval rescore`` scores again of it; None where it cannot."""
     cases: Sequence[JudgedCase] = ()
     deselected: int = 0
     """Rows that ``-m`` left out of the current run."""
@@ -72,7 +74,12 @@ class Opponents:
                 why_none=f"baseline {name} has no model {one_line(model, 60)!r} (it has {known}); name one with"
                 " --baseline RUN@MODEL"
             )
-        return Opponent(name=name, cases=models[chosen], deselected=self._baseline.deselected.get(suite, 0))
+        return Opponent(
+            name=name,
+            again=self._baseline.again,
+            cases=models[chosen],
+            deselected=self._baseline.deselected.get(suite, 0),
+        )
 
 
 def refusal(column: PairedColumn, opponent: Opponent, settings: GateSettings) -> str | None:
@@ -80,9 +87,8 @@ def refusal(column: PairedColumn, opponent: Opponent, settings: GateSettings) ->
     for what, count in sorted(column.remade.items()):
         if what not in settings.allow_change:
             return (
-                f"another {what} than the baseline's made it in {count} of {len(column.pairs)} rows; run the baseline"
-                f" again, or score it again with llmeval rescore {opponent.name}, or allow it with"
-                f" allow_change: [{what}]"
+                f"another {what} than the baseline's made it in {count} of {len(column.pairs)} rows;"
+                f" {_mend(opponent)}, or allow it with allow_change: [{what}]"
             )
     altered, gone = len(column.altered), _gone(column, opponent)
     wanted = len(column.pairs) + altered + gone
@@ -112,11 +118,15 @@ def _gone(column: PairedColumn, opponent: Opponent) -> int:
     return max(0, len(column.absent) - opponent.deselected)
 
 
+def _mend(opponent: Opponent) -> str:
+    """Return what gives the baseline today's scores."""
+    if opponent.again is None:
+        return "set a new baseline"
+    return f"set a new baseline, or score its answers again (llmeval rescore {opponent.again}) and set that"
+
+
 def nothing_pairs(column: PairedColumn, opponent: Opponent) -> str:
     """Return why no row has a value in both runs."""
     if column.pairs and column.unscored_before == len(column.pairs):
-        return (
-            f"baseline {opponent.name} has no value of {one_line(column.metric, 60)!r}; score it again with"
-            " llmeval rescore, or set a new baseline"
-        )
+        return f"baseline {opponent.name} has no value of {one_line(column.metric, 60)!r}; {_mend(opponent)}"
     return f"no row has a value of {one_line(column.metric, 60)!r} in both runs"

@@ -94,7 +94,7 @@ def detectable(rule: Rule, evidence: Evidence, alpha: float) -> float | None:
     error, allowed = evidence.found.error, _allowed(rule)
     if error is None:
         return None if least is None else max(least, allowed)
-    seen = max(normal_quantile(1 - alpha) * error, allowed) + normal_quantile(_POWER) * error
+    seen = max(-normal_quantile(alpha) * error, allowed) + normal_quantile(_POWER) * error
     return max(seen, least or 0.0)
 
 
@@ -194,7 +194,7 @@ def _loss_bound(weight: Weight | None, evidence: Evidence, alpha: float, unknown
         return unknown
     if weight.error is None or weight.df is None:
         return weight.shortfall - math.log(alpha) / (evidence.clusters or evidence.n)
-    return weight.shortfall + student_quantile(1 - alpha, weight.df) * weight.error
+    return weight.shortfall - student_quantile(alpha, weight.df) * weight.error
 
 
 def _show(value: float | None) -> str:

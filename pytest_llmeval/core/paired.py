@@ -176,4 +176,4 @@ def rows_needed(spread: float, effect: float, *, alpha: float, power: float = 0.
 
 def _both_quantiles(alpha: float, power: float) -> float:
     """Return z_(1−α) + z_power, 2.49 for 5 % and 80 %."""
-    return normal_quantile(1 - alpha) + normal_quantile(power)
+    return normal_quantile(power) - normal_quantile(alpha)

@@ -55,6 +55,7 @@ class BaselineChoice:
         suites: dict[str, dict[str, Any]] = run.settings.get("suites", {})
         return Baseline(
             name=self.found.name,
+            again=None if self.found.kind == "file" else self.found.name.partition("@")[0],
             cases=self.found.judged(),
             model=self.found.model,
             deselected={name: suite.get("deselected", 0) for name, suite in suites.items()},

@@ -109,7 +109,7 @@ def test_a_baseline_is_scored_again_where_a_scorer_is_new(
     session = project.run("evals")
     assert session.ret == 10
     told = " ".join(line.strip() for line in session.outlines)
-    assert "baseline main has no value of 'contains'; score it again with llmeval rescore" in told
+    assert "score its answers again (llmeval rescore main) and set that" in told
     current, calls = project.last_run()["id"], len(project.server.ledger)
     project.eval(EXACT.replace("exact", "contains"), ROWS)  # with the baseline's prompt, whose answers are there
     done = llmeval("rescore", "main")
