@@ -94,8 +94,9 @@ def _fraction(x: float, a: float, b: float) -> float:
     """
     tiny = 1e-300
     c, d = 1.0, 1 / _apart(1 - (a + b) * x / (a + 1), tiny)
-    value = d
-    for m in range(1, MOST_TERMS):
+    value, m, last = d, 0, math.inf
+    while abs(last - 1) >= 4e-16 and m < MOST_TERMS:
+        m += 1
         even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
         odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
         d = 1 / _apart(1 + even * d, tiny)
@@ -103,9 +104,8 @@ def _fraction(x: float, a: float, b: float) -> float:
         value *= c * d
         d = 1 / _apart(1 + odd * d, tiny)
         c = _apart(1 + odd / c, tiny)
-        value *= c * d
-        if abs(c * d - 1) < 4e-16:
-            break
+        last = c * d
+        value *= last
     return value
 
 
@@ -123,11 +123,11 @@ def beta_logit(p: float, a: float, b: float) -> float:
     if p > 0.5:
         return -beta_logit(1 - p, b, a)
     guess, target = math.log(a) - math.log(b), math.log(p)
-    for step in range(MOST_STEPS):
+    step, move = 0, math.inf
+    while step < MOST_STEPS and abs(move) > 1e-15 * max(1.0, abs(guess)) and (step < 3 or move > 0):
         x, y = shares_of(guess)
         log_cdf = log_beta_cdf(guess, a, b)
         move = (target - log_cdf) * math.exp(log_cdf - _log_density(x, y, guess, a, b))
         guess += move
-        if abs(move) <= 1e-15 * max(1.0, abs(guess)) or (step > 1 and move <= 0):
-            break
+        step += 1
     return guess

@@ -8,7 +8,7 @@ from fractions import Fraction
 from itertools import product
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats  # type: ignore[import-untyped]  # it carries no types
 from statsmodels.stats.contingency_tables import mcnemar as theirs_mcnemar  # type: ignore[import-untyped]
@@ -154,6 +154,7 @@ def test_the_sign_flip_test_counts_all_signs(values: list[float], mid_p: bool) -
         assert p == 1
 
 
+@settings(deadline=None)  # thirty units take some time, the more where others work beside
 @given(st.lists(st.integers(-5, 5).filter(bool), min_size=11, max_size=30), st.booleans())
 def test_up_to_thirty_units_the_sign_flip_test_is_exact(values: list[int], mid_p: bool) -> None:
     """As whole numbers are, though its sums are floats: quarters of a point tie with quarters."""
