@@ -1,6 +1,6 @@
 """How often the gate is right: false alarms and power of its rules, by simulation.
 
-    python benchmarks/gate.py                        # three cells: about half a minute
+    python benchmarks/gate.py                        # three cells: ten seconds
     python benchmarks/gate.py --cells all --markdown # every cell, 2,000 pairs each: the tables of the README
 
 Each cell draws pairs of runs (``gate_rows.py`` says how), judges each by the function that ``llmeval gate`` calls, and
@@ -78,7 +78,7 @@ def _verdict(cell: Cell, seed: str) -> str:
 def _heading(table: str, *, markdown: bool) -> str:
     if markdown:
         return f"\n### {table}\n\n| {' | '.join(HEAD)} |\n|{'---|' * len(HEAD)}"
-    return f"\n{table.replace('`', '')}\n{'':62}{''.join(f'{verdict:>14}' for verdict in VERDICTS)}"
+    return f"\n{table.replace('`', '')}\n{'':68}{''.join(f'{verdict:>14}' for verdict in VERDICTS)}"
 
 
 def _line(cell: Cell, shares: Mapping[str, float], *, met: bool, markdown: bool) -> str:
@@ -87,7 +87,7 @@ def _line(cell: Cell, shares: Mapping[str, float], *, met: bool, markdown: bool)
     result = ("met" if met else "missed") if bars else ""
     if markdown:
         return f"| {' | '.join([cell.name, *told, bars, result])} |"
-    return f"{cell.name.replace('`', ''):62}{''.join(f'{each:>14}' for each in told)}  {bars} {result}".rstrip()
+    return f"{cell.name.replace('`', ''):68}{''.join(f'{each:>14}' for each in told)}  {bars} {result}".rstrip()
 
 
 def _machine() -> str:

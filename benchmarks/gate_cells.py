@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from gate_rows import METRIC, SUITE, Rows, Scores
+from gate_rows import LOPSIDED, METRIC, SUITE, UNEQUAL, Rows, Scores
 
 from pytest_llmeval.core.rules import GateSettings, Rule, RuleKind, SuiteRules, Thresholds
 
@@ -70,21 +70,26 @@ def cells() -> Iterator[Cell]:
 def _unchanged() -> Iterator[Cell]:
     table = "Unchanged, `{max_drop: 0.02}`, n = 100"
     for scores, called in SCORES:
-        for clustered in (False, True):
+        for clusters in ((), UNEQUAL):
             for mean in (0.5, 0.8, 0.9, 0.95):
                 for correlation in (0, 0.33, 0.95):
                     name = f"mean {_short(mean)}, correlation {_short(correlation)}, {called}"
-                    name += ", 20 clusters" if clustered else ""
-                    rows = Rows(mean=mean, correlation=correlation, scores=scores, clustered=clustered)
+                    name += ", 20 clusters" if clusters else ""
+                    rows = Rows(mean=mean, correlation=correlation, scores=scores, clusters=clusters)
                     yield Cell(table=table, name=name, rows=rows, rules=_rules(_drop()), bars=FALSE_ALARMS)
     for mean in (0.8, 0.95):
         for correlation in (0.33, 0.95):
             name = f"mean {_short(mean)}, correlation {_short(correlation)}"
             graded = Rows(mean=mean, correlation=correlation, scores="graded")
             yield Cell(table=table, name=f"{name}, graded", rows=graded, rules=_rules(_drop()), bars=FALSE_ALARMS)
-            alike = Rows(mean=mean, correlation=correlation, clustered=True, alike=True)
+            alike = Rows(mean=mean, correlation=correlation, clusters=UNEQUAL, alike=True)
             told = f"{name}, binary, 20 clusters of rows equally hard"
             yield Cell(table=table, name=told, rows=alike, rules=_rules(_drop()), bars=FALSE_ALARMS)
+    for mean in (0.5, 0.8):
+        for scores, called in SCORES:
+            name = f"mean {_short(mean)}, correlation .33, {called}, 20 clusters, one of 40 rows"
+            rows = Rows(mean=mean, scores=scores, clusters=LOPSIDED)
+            yield Cell(table=table, name=name, rows=rows, rules=_rules(_drop()), bars=FALSE_ALARMS)
 
 
 def _with_a_bar() -> Iterator[Cell]:
@@ -103,7 +108,7 @@ def _power() -> Iterator[Cell]:
     yield Cell(table=table, name="n = 100, binary", rows=Rows(drop=0.1), rules=_rules(_drop()), bars=bars)
     for name, rows in (
         ("n = 100, partial credit", Rows(drop=0.1, scores="parts")),
-        ("n = 100, binary, 20 clusters", Rows(drop=0.1, clustered=True)),
+        ("n = 100, binary, 20 clusters", Rows(drop=0.1, clusters=UNEQUAL)),
         ("n = 100, binary, three epochs", Rows(drop=0.1, epochs=3)),
         ("n = 200, binary", Rows(drop=0.1, n=200)),
         ("n = 100, binary, a drop of 5 points", Rows(drop=0.05)),

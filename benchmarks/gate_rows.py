@@ -23,11 +23,13 @@ from typing import Literal
 from pytest_llmeval.core.distributions import normal_cdf
 from pytest_llmeval.core.gate_case import JudgedCase
 
-__all__ = ["CLUSTERS", "METRIC", "SUITE", "Rows", "Scores", "pair_of_runs"]
+__all__ = ["LOPSIDED", "METRIC", "SUITE", "UNEQUAL", "Rows", "Scores", "pair_of_runs"]
 
 SUITE, METRIC = "simulated", "right"
-CLUSTERS = (1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 4, 4, 5, 6, 7, 9, 11, 14, 19)
-"""Rows of each of twenty unequal clusters, a hundred in all."""
+UNEQUAL = (1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 4, 4, 5, 6, 7, 9, 11, 14, 19)
+"""Rows of each of twenty clusters, a hundred in all."""
+LOPSIDED = (1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 4, 4, 8, 24, 40)
+"""As many, of which two hold most of the rows."""
 LUCK = 0.5
 PARTS = 4
 
@@ -44,8 +46,8 @@ class Rows:
     correlation: float = 0.33
     """Between two unchanged runs, over rows, in [0, 1)."""
     scores: Scores = "binary"
-    clustered: bool = False
-    """Whether the rows come in clusters of ``CLUSTERS``; ``n`` is their sum then."""
+    clusters: tuple[int, ...] = ()
+    """How many rows each cluster holds, ``n`` in all; none for independent rows."""
     alike: bool = False
     """Whether the rows of one cluster are equally hard."""
     slices: int = 0
@@ -75,25 +77,21 @@ def _chances(rows: Rows, draw: random.Random) -> list[float]:
         return [rows.mean] * rows.n
     spread = (1 if rows.scores == "binary" else PARTS) * (1 / rows.correlation - 1)
     chances = [draw.betavariate(rows.mean * spread, (1 - rows.mean) * spread) for _ in range(rows.n)]
-    return [chances[_cluster(row)] if rows.alike else chances[row] for row in range(rows.n)]
+    return [chances[number] for number in _clusters(rows)] if rows.alike else chances
 
 
-def _cluster(row: int) -> int:
-    """Return the number of a row's cluster."""
-    for number, size in enumerate(CLUSTERS):
-        row -= size
-        if row < 0:
-            return number
-    raise ValueError("more rows than the clusters hold")
+def _clusters(rows: Rows) -> list[int]:
+    """Return the number of each row's cluster."""
+    return [number for number, size in enumerate(rows.clusters) for _ in range(size)]
 
 
 def _run(rows: Rows, chances: list[float], draw: random.Random) -> Iterator[JudgedCase]:
-    shared = [draw.gauss() for _ in CLUSTERS] if rows.clustered else None
+    clusters, shared = _clusters(rows), [draw.gauss() for _ in rows.clusters]
     for row, chance in enumerate(chances):
         for epoch in range(1, rows.epochs + 1):
             luck = draw.random()
-            if shared is not None:
-                luck = normal_cdf(math.sqrt(LUCK) * shared[_cluster(row)] + math.sqrt(1 - LUCK) * draw.gauss())
+            if shared:
+                luck = normal_cdf(math.sqrt(LUCK) * shared[clusters[row]] + math.sqrt(1 - LUCK) * draw.gauss())
             value = _score(rows.scores, chance, luck, draw)
             yield JudgedCase(
                 suite=SUITE,
@@ -104,7 +102,7 @@ def _run(rows: Rows, chances: list[float], draw: random.Random) -> Iterator[Judg
                 outcome="passed" if value >= 1 else "missed",
                 scores={METRIC: value},
                 input_digest=f"digest-{row:03d}",
-                cluster=f"cluster-{_cluster(row):02d}" if rows.clustered else None,
+                cluster=f"cluster-{clusters[row]:02d}" if clusters else None,
             )
 
 
