@@ -21,8 +21,8 @@ from concurrent.futures import ProcessPoolExecutor
 from gate_cells import QUICK, Cell, cells
 from gate_rows import pair_of_runs
 
-from pytest_llmeval.core.gate import judge
-from pytest_llmeval.core.gate_baseline import Baseline
+from pytest_llmeval.core.gate.baseline import Baseline
+from pytest_llmeval.core.gate.judging import judge
 
 VERDICTS = ("pass", "fail", "inconclusive", "unmeasurable")
 HEAD = ("", *VERDICTS, "bar", "")

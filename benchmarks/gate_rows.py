@@ -20,8 +20,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from pytest_llmeval.core.distributions import normal_cdf
-from pytest_llmeval.core.gate_case import JudgedCase
+from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.stats.distributions import normal_cdf
 
 __all__ = ["LOPSIDED", "METRIC", "SUITE", "UNEQUAL", "Rows", "Scores", "pair_of_runs"]
 

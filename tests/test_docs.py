@@ -23,8 +23,8 @@ import yaml
 from pytest_llmeval.bridge.options import OPTIONS
 from pytest_llmeval.cli.app import llmeval, main
 from pytest_llmeval.core.errors import DatasetError, ModelError, ThresholdsError
-from pytest_llmeval.core.gate import judge
-from pytest_llmeval.core.gate_baseline import Baseline
+from pytest_llmeval.core.gate.baseline import Baseline
+from pytest_llmeval.core.gate.judging import judge
 from pytest_llmeval.core.rules import Rule, SuiteRules, Thresholds
 from pytest_llmeval.core.types import Sample
 from pytest_llmeval.loaders.datasets import open_dataset

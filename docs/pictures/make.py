@@ -22,8 +22,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from real_rows import BASE, METRIC, SUITE, RealRows, as_cases, load
 
-from pytest_llmeval.core.gate import Verdict, judge
-from pytest_llmeval.core.gate_baseline import Baseline
+from pytest_llmeval.core.gate.baseline import Baseline
+from pytest_llmeval.core.gate.judging import Verdict, judge
 from pytest_llmeval.core.rules import Rule, SuiteRules, Thresholds
 
 HERE = Path(__file__).parent

@@ -28,7 +28,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_llmeval.core.gate_case import JudgedCase
+from pytest_llmeval.core.gate.case import JudgedCase
 
 __all__ = ["METRIC", "SUITE", "RealRows", "as_cases", "load", "two_answers"]
 

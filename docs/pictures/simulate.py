@@ -19,11 +19,11 @@ from typing import Any
 
 from real_rows import BASE, METRIC, SUITE, RealRows, as_cases, load, two_answers
 
-from pytest_llmeval.core.distributions import binomial_at_least
-from pytest_llmeval.core.gate import judge
-from pytest_llmeval.core.gate_baseline import Baseline
-from pytest_llmeval.core.gate_case import JudgedCase
+from pytest_llmeval.core.gate.baseline import Baseline
+from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.gate.judging import judge
 from pytest_llmeval.core.rules import Rule, SuiteRules, Thresholds
+from pytest_llmeval.core.stats.distributions import binomial_at_least
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_llmeval.bridge.settings import Settings
 from pytest_llmeval.core.child import run_child
-from pytest_llmeval.core.gate import GateResult
+from pytest_llmeval.core.gate.judging import GateResult
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.text import printable
 from pytest_llmeval.store.records import Run

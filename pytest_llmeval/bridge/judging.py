@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from pytest_llmeval.core.gate import GateResult, judge
+from pytest_llmeval.core.gate.judging import GateResult, judge
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.reports.against import against_lines
 from pytest_llmeval.reports.run_view import RunCases

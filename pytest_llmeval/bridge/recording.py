@@ -26,7 +26,7 @@ from pytest_llmeval.bridge.resuming import Resumed
 from pytest_llmeval.bridge.run_row import run_row
 from pytest_llmeval.bridge.settings import Settings
 from pytest_llmeval.core.errors import ErrorKind, StoreError, UserError
-from pytest_llmeval.core.gate import GateResult, SessionVerdict
+from pytest_llmeval.core.gate.judging import GateResult, SessionVerdict
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.status import (
     FAILED,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from pytest_llmeval.bridge.earlier_runs import earlier_runs
 from pytest_llmeval.bridge.settings import Settings
-from pytest_llmeval.core.gate_decide import name_samples
+from pytest_llmeval.core.gate.decide import name_samples
 from pytest_llmeval.core.types import CaseKey
 from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.models.specs import parse_spec

@@ -14,7 +14,7 @@ from pytest_llmeval.bridge.items import SESSION_KEY
 from pytest_llmeval.bridge.model_choice import chosen_models, listed_models
 from pytest_llmeval.bridge.settings import Settings, resolve
 from pytest_llmeval.core.errors import UserError
-from pytest_llmeval.core.gate_names import check_names
+from pytest_llmeval.core.gate.names import check_names
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.rules import REGRESSION_KINDS, SuiteSeen, Thresholds
 from pytest_llmeval.core.strict_json import canonical

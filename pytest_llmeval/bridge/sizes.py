@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from pytest_llmeval.core.gate_baseline import Baseline
-from pytest_llmeval.core.gate_power import hopeless
-from pytest_llmeval.core.gate_sizes import SizeCount
-from pytest_llmeval.core.gate_strict import has_margins, unjudgeable
+from pytest_llmeval.core.gate.baseline import Baseline
+from pytest_llmeval.core.gate.power import hopeless
+from pytest_llmeval.core.gate.sizes import SizeCount
+from pytest_llmeval.core.gate.strict import has_margins, unjudgeable
 from pytest_llmeval.core.rules import REGRESSION_KINDS, Thresholds
 from pytest_llmeval.store.baselines import FoundBaseline
 

@@ -14,7 +14,7 @@ from pytest_llmeval.cli.project import Project, find_project
 from pytest_llmeval.cli.row_texts import row_texts
 from pytest_llmeval.cli.rules import rules_for
 from pytest_llmeval.core.errors import SettingsError
-from pytest_llmeval.core.gate_case import JudgedCase
+from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.reports.comparison import Comparison, Side, compare
 from pytest_llmeval.reports.comparison_markdown import comparison_markdown

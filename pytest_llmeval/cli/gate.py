@@ -9,7 +9,7 @@ from pytest_llmeval.cli.output import database_option, emit_json, json_option, o
 from pytest_llmeval.cli.project import find_project
 from pytest_llmeval.cli.rules import rules_for
 from pytest_llmeval.cli.runs import print_run
-from pytest_llmeval.core.gate import GateResult, judge
+from pytest_llmeval.core.gate.judging import GateResult, judge
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.status import FAILED, stored_status
 from pytest_llmeval.reports.against import against_lines

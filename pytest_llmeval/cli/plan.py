@@ -10,8 +10,8 @@ from pytest_llmeval.cli.output import database_option, echo_lines, emit_json, js
 from pytest_llmeval.cli.project import find_project
 from pytest_llmeval.cli.rules import rules_for
 from pytest_llmeval.core.errors import StoreError
-from pytest_llmeval.core.gate_case import JudgedCase
-from pytest_llmeval.core.gate_plan import plan
+from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.gate.plan import plan
 from pytest_llmeval.core.text import one_line, printable
 from pytest_llmeval.reports.plan_text import plan_lines
 from pytest_llmeval.store.baselines import FoundBaseline, find_baseline

@@ -14,9 +14,9 @@ from pytest_llmeval.cli.output import database_option, echo_lines, emit_json, js
 from pytest_llmeval.cli.project import Project, find_project
 from pytest_llmeval.cli.rules import rules_for
 from pytest_llmeval.core.errors import StoreError, ThresholdsError
-from pytest_llmeval.core.gate_case import JudgedCase
-from pytest_llmeval.core.gate_selftest import PAIRS, RuleTally, SelfTest, pairs_within, replay
-from pytest_llmeval.core.gate_twins import Twins, split_epochs, twins
+from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.gate.selftest import PAIRS, RuleTally, SelfTest, pairs_within, replay
+from pytest_llmeval.core.gate.twins import Twins, split_epochs, twins
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.text import one_line, printable
 from pytest_llmeval.reports.selftest_text import selftest_lines

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from pytest_llmeval.core.gate_case import JudgedCase
-from pytest_llmeval.core.gate_pairs import PairedColumn, pair_up
-from pytest_llmeval.core.intervals import Interval, quantile
-from pytest_llmeval.core.means import mean, total
+from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.gate.pairs import PairedColumn, pair_up
 from pytest_llmeval.core.metrics import score_names
-from pytest_llmeval.core.resampling import Budget, paired_quantile_change, total_change
 from pytest_llmeval.core.rules import REGRESSION_KINDS, Rule, SuiteRules, Thresholds
+from pytest_llmeval.core.stats.intervals import Interval, quantile
+from pytest_llmeval.core.stats.means import mean, total
+from pytest_llmeval.core.stats.resampling import Budget, paired_quantile_change, total_change
 
 __all__ = ["Measure", "MeasureChange", "comparison_rules", "measure_changes"]
 

@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from pytest_llmeval.core.gate_case import JudgedCase
-from pytest_llmeval.core.gate_column import Column, read_column
-from pytest_llmeval.core.intervals import mean, score_interval
+from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.gate.column import Column, read_column
+from pytest_llmeval.core.stats.intervals import mean, score_interval
 
 __all__ = ["Metric", "score_names", "summarise"]
 

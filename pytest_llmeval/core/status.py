@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from pytest_llmeval.core.errors import ErrorKind
-from pytest_llmeval.core.gate import GateResult, SessionVerdict
+from pytest_llmeval.core.gate.judging import GateResult, SessionVerdict
 from pytest_llmeval.core.rules import OnInconclusive, Thresholds
 
 __all__ = [

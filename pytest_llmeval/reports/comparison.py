@@ -5,14 +5,14 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 from pytest_llmeval.core.comparing import MeasureChange, comparison_rules, measure_changes
-from pytest_llmeval.core.gate import GateResult, SessionVerdict, Verdict, judge
-from pytest_llmeval.core.gate_baseline import Baseline
-from pytest_llmeval.core.gate_case import JudgedCase
-from pytest_llmeval.core.gate_opponents import Opponents
-from pytest_llmeval.core.gate_pairs import Pair, PairedColumn, pair_up
+from pytest_llmeval.core.gate.baseline import Baseline
+from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.gate.judging import GateResult, SessionVerdict, Verdict, judge
+from pytest_llmeval.core.gate.opponents import Opponents
+from pytest_llmeval.core.gate.pairs import Pair, PairedColumn, pair_up
 from pytest_llmeval.core.metrics import score_names
-from pytest_llmeval.core.resampling import Budget
 from pytest_llmeval.core.rules import Thresholds
+from pytest_llmeval.core.stats.resampling import Budget
 from pytest_llmeval.core.status import UNMEASURABLE, exit_status, on_inconclusive
 
 __all__ = ["Comparison", "Flip", "RowKey", "RowText", "ScoreChange", "Side", "compare"]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from pytest_llmeval.core.comparing import MeasureChange
-from pytest_llmeval.core.gate import Verdict
+from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.text import one_line, printable, shorten
 from pytest_llmeval.reports.comparison import Comparison, Flip
 from pytest_llmeval.reports.comparison_words import (

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 
 from pytest_llmeval.core.comparing import MeasureChange
-from pytest_llmeval.core.gate import Verdict
+from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.reports.comparison import Comparison, Flip, RowText
 

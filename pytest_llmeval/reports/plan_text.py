@@ -3,10 +3,10 @@
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 
-from pytest_llmeval.core.gate_plan import Plan, Planned
-from pytest_llmeval.core.gate_power import hopeless
-from pytest_llmeval.core.gate_sight import MOST_EPOCHS
-from pytest_llmeval.core.gate_spread import ASSUMED_CORRELATION
+from pytest_llmeval.core.gate.plan import Plan, Planned
+from pytest_llmeval.core.gate.power import hopeless
+from pytest_llmeval.core.gate.sight import MOST_EPOCHS
+from pytest_llmeval.core.gate.spread import ASSUMED_CORRELATION
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.text import one_line, shorten
 from pytest_llmeval.reports.table import Column, table_lines, table_width

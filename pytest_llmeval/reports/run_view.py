@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from pytest_llmeval.core.gate import SessionVerdict, Verdict, session_verdict
-from pytest_llmeval.core.gate_case import JudgedCase
+from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.gate.judging import SessionVerdict, Verdict, session_verdict
 from pytest_llmeval.core.metrics import Metric, summarise
 from pytest_llmeval.store.protocol import Store
 from pytest_llmeval.store.records import Run, StoredCase

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from pytest_llmeval.core.gate_selftest import RuleTally, SelfTest
-from pytest_llmeval.core.intervals import Interval
+from pytest_llmeval.core.gate.selftest import RuleTally, SelfTest
+from pytest_llmeval.core.stats.intervals import Interval
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.reports.table import Column, table_lines
 from pytest_llmeval.reports.wrapping import wrapped

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_llmeval.core.errors import StoreError
-from pytest_llmeval.core.gate_baseline import Baseline
+from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.store.baselines import FoundBaseline, UnknownBaselineError, find_baseline

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from pytest_llmeval.core.errors import StoreError
-from pytest_llmeval.core.gate_case import JudgedCase
+from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.strict_json import NotJsonError, parse
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.store.baseline_lines import (

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from pytest_llmeval.core.errors import StoreError
-from pytest_llmeval.core.gate_case import JudgedCase
+from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.core.types import Call
 from pytest_llmeval.store.baseline_file import BaselineFile

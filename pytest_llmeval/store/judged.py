@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
-from pytest_llmeval.core.gate_case import JudgedCase
+from pytest_llmeval.core.gate.case import JudgedCase
 
 __all__ = ["CASES_SQL", "OF_CASES", "OF_SCORES", "SCORES_SQL", "judged_cases"]
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from pytest_llmeval.core.errors import StoreError
-from pytest_llmeval.core.gate import Verdict
-from pytest_llmeval.core.gate_case import JudgedCase
+from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.types import Call, CaseRecord
 from pytest_llmeval.store.lookup import pick_run
 from pytest_llmeval.store.records import NamedBaseline, Run, RunEnd, Spending, StoredCase, spent, stored_case

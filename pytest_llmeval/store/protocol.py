@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
-from pytest_llmeval.core.gate import Verdict
-from pytest_llmeval.core.gate_case import JudgedCase
+from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.types import Call, CaseRecord
 from pytest_llmeval.store.records import NamedBaseline, Run, RunEnd, Spending, StoredCase
 

@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pytest_llmeval.core.gate import Verdict
-from pytest_llmeval.core.gate_case import JudgedCase
+from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.text import storable
 from pytest_llmeval.core.types import Call, CaseKey, Score

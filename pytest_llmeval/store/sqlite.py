@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_llmeval.core.errors import StoreError
-from pytest_llmeval.core.gate import Verdict
+from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.types import CaseRecord
 from pytest_llmeval.store import rows
 from pytest_llmeval.store.call_table import CALL_COLUMNS

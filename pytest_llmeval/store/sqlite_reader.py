@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pytest_llmeval.core.gate import Verdict
-from pytest_llmeval.core.gate_case import JudgedCase
+from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.types import Call
 from pytest_llmeval.store import rows
 from pytest_llmeval.store.check import SCHEMA_VERSION, readable_errors, schema_of

@@ -171,7 +171,8 @@ def test_an_interrupted_run_keeps_its_status_and_is_not_judged(
     assert done.status == exit_code
     assert done.out.endswith("gate: stopped, not judged\n")
     told = llmeval("gate", "--json").json()
-    assert told == {"run": "r", "status": "interrupted", "exit_code": exit_code, "verdict": "none", "verdicts": []}
+    ended = {"status": "interrupted", "exit_code": exit_code, "verdict": "none"}
+    assert told == {"run": "r", **ended, "baseline": None, "verdicts": []}
 
 
 def test_an_interrupted_run_never_succeeds(

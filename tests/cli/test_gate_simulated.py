@@ -1,15 +1,15 @@
-"""Simulated pairs of runs, stored and judged by the command: its verdicts are those of the function in benchmarks/."""
+"""The command says of stored runs what the function says of simulated ones, whose false alarms and power are counted."""
 
-import importlib
-import sys
-from collections import Counter
-from collections.abc import Iterable, Iterator
+import dataclasses
+import runpy
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pytest_llmeval.core.gate import judge
+from pytest_llmeval.core.gate import GateResult, judge
 from pytest_llmeval.core.gate_baseline import Baseline
 from pytest_llmeval.core.gate_case import JudgedCase
 from pytest_llmeval.core.types import CaseKey, Score
@@ -19,81 +19,98 @@ from pytest_llmeval.store.sqlite import SqliteStore
 from tests.cli.conftest import Command
 from tests.support.stored_runs import END, run
 
-BENCHMARKS = Path(__file__).resolve().parent.parent.parent / "benchmarks"
+SIMULATED = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "gate_rows.py"))
 RULES = """
 version: 1
+defaults: {max_error_rate: 0.1}
 suites:
   simulated:
-    right: {max_drop: 0.02}
-    slices:
-      slice-00: {right: {max_drop: 0.02}}
+    right: {min: 0.7, max_drop: 0.02}
 """
-PAIRS = 20
+SLICED = RULES + "    slices:\n" + "".join(f"      slice-{n:02d}: {{right: {{max_drop: 0.02}}}}\n" for n in range(12))
+CELLS: dict[str, dict[str, Any]] = {
+    "binary": {},
+    "partial credit": {"scores": "parts", "mean": 0.95, "correlation": 0.95},
+    "graded, few rows": {"scores": "graded", "n": 25},
+    "clusters": {"clusters": SIMULATED["UNEQUAL"], "mean": 0.8},
+    "lopsided clusters": {"clusters": SIMULATED["LOPSIDED"], "drop": 0.3},
+    "a drop": {"drop": 0.15},
+    "slices that drop": {"n": 240, "slices": 12, "drop": 0.1},
+    "epochs": {"epochs": 3},
+    "timeouts": {"timeouts": 0.02, "drop": 0.05},
+    "too many lost": {"lost": 0.2},
+}
+STATUS = {"pass": 0, "inconclusive": 0, "fail": 1, "unmeasurable": 10}
 
 
-@pytest.fixture
-def simulation(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """The module that draws pairs of runs."""
-    monkeypatch.syspath_prepend(BENCHMARKS)
-    yield importlib.import_module("gate_rows")
-    sys.modules.pop("gate_rows")
-
-
-def stored(run_id: str, cases: Iterable[JudgedCase]) -> Iterator[StoredCase]:
-    """Yield cases as a session would have stored them."""
-    for case in cases:
-        node = f"evals/test_simulated.py::test_simulated[{case.sample_id}]"
-        key = CaseKey(nodeid=node, suite=case.suite, sample_id=case.sample_id, model=case.model, epoch=case.epoch)
-        yield StoredCase(
-            id=f"{run_id}-{case.sample_id}-{case.epoch}",
-            key=key,
-            slices=tuple(case.slices),
+def stored(run_id: str, cases: Sequence[JudgedCase]) -> list[StoredCase]:
+    """Return cases as a store keeps them."""
+    return [
+        StoredCase(
+            id=f"{run_id}/{number}",
+            key=CaseKey(
+                nodeid=f"evals/test_it.py::test_it[{case.sample_id}-e{case.epoch}]",
+                suite=case.suite,
+                sample_id=case.sample_id,
+                model=case.model,
+                epoch=case.epoch,
+            ),
+            slices=case.slices,
             outcome=case.outcome,
             error_kind=case.error_kind,
-            error="lost" if case.error_kind else None,
+            error=case.error_kind,
             input_digest=case.input_digest,
             response=None,
             latency_s=None,
-            input_tokens=None,
-            output_tokens=None,
-            cost_usd=None,
+            input_tokens=0,
+            output_tokens=0,
+            cost_usd=0.0,
             attempts=1,
             cached=False,
-            started_at="2026-01-01T00:00:00.000+00:00",
+            started_at=END.finished_at,
             scores=tuple(Score(name=name, value=value, passed=None) for name, value in case.scores.items()),
             cluster=case.cluster,
         )
+        for number, case in enumerate(cases)
+    ]
 
 
-@pytest.mark.parametrize(
-    ("rows", "seen"),
-    [
-        ({"slices": 4}, {"pass"}),
-        ({"slices": 4, "scores": "parts", "clustered": True}, {"pass"}),
-        ({"slices": 4, "drop": 0.15, "epochs": 2}, {"fail"}),
-        ({"slices": 4, "drop": 0.05, "timeouts": 0.01}, {"pass", "fail", "unmeasurable"}),
-    ],
-    ids=["unchanged", "clusters", "a drop, two epochs", "timeouts"],
-)
-def test_the_command_says_what_the_function_says(
-    here: Path, llmeval: Command, simulation: Any, rows: dict[str, Any], seen: set[str]
-) -> None:
-    (here / "pytest.ini").write_text("[pytest]\n")
-    (here / "thresholds.yaml").write_text(RULES)
-    (here / ".llmeval").mkdir()
-    thresholds = load_thresholds(here / "thresholds.yaml")
-    store = SqliteStore(here / ".llmeval" / "llmeval.db")
-    expected = []
-    for number in range(PAIRS):
-        before, after = simulation.pair_of_runs(simulation.Rows(**rows), f"{number}")
-        names = [f"20260101-0000{number:02}-{kind}" for kind in ("aaaaaa", "bbbbbb")]
-        for name, cases in zip(names, (before, after), strict=True):
-            store.import_run(run(name, end=END), stored(name, cases))
-        expected.append((names, judge(thresholds, after, baseline=Baseline(name=names[0], cases=before))))
-    store.close()
-    for (base, current), result in expected:
-        told = llmeval("gate", current, "--baseline", base, "--json").json()
-        assert told["verdict"] == result.verdict
-        shown = [(each["verdict"], each["delta"], each["p_value"], each["mde"]) for each in told["verdicts"]]
-        assert shown == [(each.verdict, each.delta, each.p_value, each.mde) for each in result.verdicts]
-    assert seen <= set(Counter(result.verdict for _, result in expected))
+def store(runs: dict[str, Sequence[JudgedCase]]) -> None:
+    """Put finished runs into the database of the folder."""
+    Path(".llmeval").mkdir(exist_ok=True)
+    with closing(SqliteStore(Path(".llmeval/llmeval.db"))) as kept:
+        for run_id, cases in runs.items():
+            settings = {"suites": {"simulated": {"expected": {"m": len(cases)}}}}
+            kept.import_run(run(run_id, settings=settings, end=END), stored(run_id, cases))
+
+
+def by_function(before: Sequence[JudgedCase], after: Sequence[JudgedCase]) -> GateResult:
+    """Return what the function says by the rules of the folder."""
+    rules = load_thresholds(Path("thresholds.yaml"))
+    expected = {("simulated", "m"): len(after)}
+    return judge(rules, after, collected=expected, baseline=Baseline(name="before", cases=before))
+
+
+@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("number", [0, 1])
+def test_the_command_and_the_function_agree(name: str, number: int, here: Path, llmeval: Command) -> None:
+    """On every number of every rule, on the session, and by the exit status."""
+    (here / "thresholds.yaml").write_text(SLICED if name.startswith("slices") else RULES, encoding="utf-8")
+    before, after = SIMULATED["pair_of_runs"](SIMULATED["Rows"](**CELLS[name]), f"{name}/{number}")
+    store({"before": before, "after": after})
+    done = llmeval("gate", "after", "--baseline", "before", "--json")
+    told, found = done.json(), by_function(before, after)
+    assert told["verdict"] == found.verdict
+    assert done.status == STATUS[found.verdict]
+    assert told["verdicts"] == [dataclasses.asdict(verdict) for verdict in found.verdicts]
+
+
+def test_the_pairs_come_to_every_verdict(here: Path) -> None:
+    """So that agreeing on them says something."""
+    (here / "thresholds.yaml").write_text(SLICED, encoding="utf-8")
+    verdicts = {
+        by_function(*SIMULATED["pair_of_runs"](SIMULATED["Rows"](**rows), f"{name}/{number}")).verdict
+        for name, rows in CELLS.items()
+        for number in (0, 1)
+    }
+    assert verdicts == STATUS.keys()

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.core.gate import Verdict
+from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.types import Score
 from pytest_llmeval.store.records import RunEnd, process_started
 from pytest_llmeval.store.sqlite import SqliteStore

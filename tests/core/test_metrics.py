@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmeval.core.errors import ErrorKind
-from pytest_llmeval.core.gate_case import LOST_KINDS, JudgedCase
-from pytest_llmeval.core.gate_column import State, read_column
+from pytest_llmeval.core.gate.case import LOST_KINDS, JudgedCase
+from pytest_llmeval.core.gate.column import State, read_column
 from pytest_llmeval.core.metrics import Metric, score_names, summarise
 from pytest_llmeval.core.types import Call, CaseKey, CaseRecord, Outcome, Score
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats  # type: ignore[import-untyped]  # it carries no types
 from statsmodels.stats.proportion import proportion_confint  # type: ignore[import-untyped]  # nor does it
 
-from pytest_llmeval.core.intervals import (
+from pytest_llmeval.core.stats.intervals import (
     mean,
     miss_chance,
     pass_at_k,

@@ -6,8 +6,8 @@ from typing import Any, get_args
 import pytest
 
 from pytest_llmeval.core.errors import ErrorKind
-from pytest_llmeval.core.gate import SessionVerdict, judge
-from pytest_llmeval.core.gate_case import JudgedCase
+from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.gate.judging import SessionVerdict, judge
 from pytest_llmeval.core.rules import GateSettings, OnInconclusive, Rule, SuiteRules, Thresholds
 from pytest_llmeval.core.status import exit_status, is_decided, is_unmeasurable, on_inconclusive, stored_status
 

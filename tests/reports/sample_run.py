@@ -1,6 +1,6 @@
 """One run with a bit of everything, the same on every day."""
 
-from pytest_llmeval.core.gate import Verdict
+from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.types import CaseRecord, Score
 from pytest_llmeval.reports.run_view import RunCases, RunView, view_run
 from pytest_llmeval.store.memory import MemoryStore

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from pytest_llmeval.core.gate_case import JudgedCase
+from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.reports.comparison import RowKey, RowText, Side
 
 __all__ = ["judged", "side"]

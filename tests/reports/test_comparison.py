@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_llmeval.core.gate_case import JudgedCase
+from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.rules import GateSettings, Rule, SuiteRules, Thresholds
 from pytest_llmeval.reports.comparison import Comparison, RowText, compare
 from tests.reports.sides import judged, side

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmeval.core.gate import Verdict
+from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.types import Score
 from pytest_llmeval.reports.run_text import heading, money, not_judged_lines, run_lines, verdict_line
 from pytest_llmeval.reports.run_view import RunCases, RunView, view_run

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_llmeval.core.gate_case import JudgedCase
+from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.types import CaseRecord, Score
 from pytest_llmeval.store import judged
 from pytest_llmeval.store.memory import MemoryStore

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pytest_llmeval.core.errors import StoreError
-from pytest_llmeval.core.gate import Verdict
+from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.types import Score
 from pytest_llmeval.store.records import RunEnd, utc_now
 from pytest_llmeval.store.sqlite import SqliteStore

@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_llmeval.core.errors import StoreError
-from pytest_llmeval.core.gate import Verdict
-from pytest_llmeval.core.gate_case import JudgedCase
+from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.types import CaseRecord, Score
 from pytest_llmeval.store.memory import MemoryStore
 from pytest_llmeval.store.protocol import Store

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from pytest_llmeval.core.gate import GateResult, Verdict, judge
-from pytest_llmeval.core.gate_baseline import Baseline
-from pytest_llmeval.core.gate_case import JudgedCase
+from pytest_llmeval.core.gate.baseline import Baseline
+from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.gate.judging import GateResult, Verdict, judge
 from pytest_llmeval.core.rules import GateSettings, Rule, RuleKind, SuiteRules, Thresholds
 
 __all__ = ["broken", "case", "compared", "only", "rule", "rules", "run", "verdict_of"]

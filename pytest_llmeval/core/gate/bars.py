@@ -1,0 +1,63 @@
+"""What one run says against a bar that it is to miss with confidence."""
+
+import math
+from collections.abc import Sequence
+
+from pytest_llmeval.core.gate.column import Column, Grouped, State, sample_means
+from pytest_llmeval.core.gate.evidence import LEAST_CLUSTERS, Evidence, Weight, estimated
+from pytest_llmeval.core.rules import Rule
+from pytest_llmeval.core.stats.distributions import binomial_at_least, student_cdf
+from pytest_llmeval.core.stats.intervals import mean, total
+
+__all__ = ["weigh_bar"]
+
+
+def weigh_bar(rule: Rule, column: Column, *, states: tuple[State, ...]) -> Evidence | None:
+    """Return what ``column`` says against a bar that is to be missed with confidence; None without a value.
+
+    Args:
+        rule: ``min`` or ``max``, with its bound.
+        column: the readings of its metric, in its slice.
+        states: of the readings whose value could be any.
+    """
+    grouped = column.grouped()
+    found, value = _weight(rule, column, grouped), mean(sample_means(grouped))
+    if found is None or value is None:
+        return None
+    ends = None
+    if column.count(*states):
+        low, high = (_end(rule, column, fill, states) for fill in column.span)
+        ends = (high, low) if rule.kind == "min" else (low, high)
+    clusters = column.clusters(grouped)
+    return Evidence(
+        n=len(grouped), clusters=len(set(clusters)) if clusters else None, value=value, found=found, ends=ends
+    )
+
+
+def _end(rule: Rule, column: Column, fill: float, states: tuple[State, ...]) -> Weight | None:
+    return _weight(rule, column, column.grouped(fill, states)) if math.isfinite(fill) else None
+
+
+def _weight(rule: Rule, column: Column, grouped: Grouped) -> Weight | None:
+    """Return what values by sample say against the bar: by the exact binomial test, else by Student's t."""
+    values, clusters = sample_means(grouped), column.clusters(grouped)
+    value = mean(values)
+    if value is None or rule.bound is None:
+        return None
+    shortfall = rule.bound - value if rule.kind == "min" else value - rule.bound
+    mean_ = estimated(values, clusters)
+    error, df = (mean_.error, mean_.df) if mean_ and mean_.error else (None, None)
+    p_value = None
+    if clusters is None and 0 <= rule.bound <= 1 and all(each in (0, 1) for each in values):
+        p_value = _binomial(rule.kind == "min", values, rule.bound)
+    elif error is not None and df is not None and (clusters is None or len(set(clusters)) >= LEAST_CLUSTERS):
+        p_value = student_cdf(-shortfall / error, df)
+    return Weight(shortfall=shortfall, p_value=p_value, error=error, df=df)
+
+
+def _binomial(is_floor: bool, values: Sequence[float], bound: float) -> float:
+    """Return how likely so many misses (hits, under a ceiling) come at a true share of ``bound``."""
+    hits = round(total(values))
+    if is_floor:
+        return binomial_at_least(len(values) - hits, len(values), 1 - bound)
+    return binomial_at_least(hits, len(values), bound)

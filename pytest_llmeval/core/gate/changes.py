@@ -1,0 +1,158 @@
+"""What pairs of rows say against a rule on a change between two runs."""
+
+import math
+from collections.abc import Sequence
+
+from pytest_llmeval.core.gate.evidence import LEAST_CLUSTERS, Evidence, Weight, estimated, falls_when_worse
+from pytest_llmeval.core.gate.pairs import Pair, PairedColumn
+from pytest_llmeval.core.rules import Rule
+from pytest_llmeval.core.stats.clusters import in_clusters
+from pytest_llmeval.core.stats.distributions import student_quantile
+from pytest_llmeval.core.stats.intervals import mean, total
+from pytest_llmeval.core.stats.paired import clustered_t, mcnemar, paired_t, sign_flip
+
+__all__ = ["weigh_change"]
+
+_FEW_ROWS = 30
+"""Fewer rows than this take the sign-flip test in place of t."""
+_FEW_GROUPS = 10
+"""So do groups of dependent rows that are worth fewer than this."""
+_CONFIDENCE = 0.90
+"""Of the interval of a difference; its lower end is a one-sided bound of 95 %."""
+_LARGEST = 1e150
+"""Changes beyond count as so much, so that sums of their squares are finite."""
+
+
+def weigh_change(
+    rule: Rule, column: PairedColumn, *, unfinished: int, with_lost: bool, left_out: str = ""
+) -> Evidence | None:
+    """Return what ``column`` says against a rule on a change; None where no pair has both values.
+
+    Args:
+        rule: ``max_drop``, ``max_rise`` or ``noninferior``.
+        column: the pairs of its metric, in its slice.
+        unfinished: cases that never finished; each could be any row.
+        with_lost: whether what the infrastructure lost could be any value, as where the run is not valid.
+        left_out: which rows are not among the pairs, in words.
+    """
+    whole = [pair for pair in column.pairs if pair.is_whole]
+    before = mean([pair.before for pair in whole if pair.before is not None])
+    after = mean([pair.after for pair in whole if pair.after is not None])
+    if before is None or after is None:
+        return None
+    sign, clusters = 1 if falls_when_worse(rule) else -1, _clusters(whole)
+    gains = [sign * _change(pair, pair.after) for pair in whole]
+    found = _weight(gains, clusters, is_single=all(pair.is_single for pair in whole))
+    fallen = sorted((gain, pair.sample_id) for gain, pair in zip(gains, whole, strict=True) if gain < 0)
+    delta, half = _bounded(after - before), _half_interval(found)
+    return Evidence(
+        n=len(whole),
+        clusters=len(set(clusters)) if clusters else None,
+        value=after,
+        before=before,
+        delta=delta,
+        low=delta - half if half is not None else None,
+        high=delta + half if half is not None else None,
+        found=found,
+        ends=_ends(column, sign, unfinished=unfinished, with_lost=with_lost),
+        worse=tuple(sample_id for _, sample_id in fallen),
+        better=sum(gain > 0 for gain in gains),
+        is_binary=all(pair.is_single and pair.before in (0, 1) and pair.after in (0, 1) for pair in whole),
+        left_out=left_out,
+    )
+
+
+def _ends(
+    column: PairedColumn, sign: int, *, unfinished: int, with_lost: bool
+) -> tuple[Weight | None, Weight | None] | None:
+    """Return what the pairs say with the best, then with the worst for every missing value."""
+    known = [pair for pair in column.pairs if pair.before is not None]
+    if not unfinished and not any(pair.open or (with_lost and pair.lost) for pair in known):
+        return None
+    low, high = column.span
+    best, worst = (high, low) if sign > 0 else (low, high)
+    room = [high - low] * unfinished
+    return (
+        _end(known, best, sign, unfinished=room, with_lost=with_lost),
+        _end(known, worst, sign, unfinished=[-gain for gain in room], with_lost=with_lost),
+    )
+
+
+def _end(
+    known: Sequence[Pair], fill: float, sign: int, *, unfinished: Sequence[float], with_lost: bool
+) -> Weight | None:
+    """Return what the pairs say with ``fill`` for what is missing; ``unfinished``: gains of rows that never ended."""
+    filled = [(pair, pair.filled(fill, with_lost=with_lost)) for pair in known]
+    pairs = [pair for pair, after in filled if after is not None]
+    gains = [sign * _change(pair, after) for pair, after in filled if after is not None]
+    gains += unfinished
+    if not all(map(math.isfinite, gains)):
+        return None
+    clusters = _clusters(pairs)
+    if clusters is not None:
+        clusters += [f"?{number}" for number in range(len(unfinished))]
+    return _weight(gains, clusters, is_single=all(pair.is_single for pair in pairs))
+
+
+def _change(pair: Pair, after: float | None) -> float:
+    """Return the change to ``after``; infinite where that is, as the end of a range may be."""
+    assert pair.before is not None and after is not None
+    return _bounded(after - pair.before) if math.isfinite(after) else after
+
+
+def _bounded(change: float) -> float:
+    return min(max(change, -_LARGEST), _LARGEST)
+
+
+def _weight(gains: Sequence[float], clusters: Sequence[str] | None, *, is_single: bool) -> Weight:
+    """Return what ``gains``, of which a negative one is for the worse, say against the new run."""
+    known = estimated(gains, clusters)
+    if clusters is None:
+        p_value = _p_of_rows(gains, is_single=is_single)
+    else:
+        p_value = _p_of_groups(gains, clusters, known.df if known else 0.0)
+    has_spread = known is not None and known.error > 0
+    return Weight(
+        shortfall=-(mean(gains) or 0.0),
+        p_value=p_value,
+        error=known.error if known and has_spread else None,
+        df=known.df if known and has_spread else None,
+    )
+
+
+def _p_of_rows(gains: Sequence[float], *, is_single: bool) -> float | None:
+    """Return the one-sided p-value of "no drop at all" over independent rows."""
+    if is_single and all(gain in (-1, 0, 1) for gain in gains):
+        return mcnemar(sum(gain < 0 for gain in gains), sum(gain > 0 for gain in gains))
+    by_t = paired_t(gains) if len(gains) >= _FEW_ROWS else None
+    return by_t if by_t is not None else sign_flip(gains)
+
+
+def _p_of_groups(gains: Sequence[float], clusters: Sequence[str], df: float) -> float | None:
+    """Return the same over groups of dependent rows, by what they are worth; None where they are too few.
+
+    Groups of one size have one degree of freedom less than there are groups. One that holds many of all rows takes
+    more: Student's t then fails too often, as its error hangs on very few numbers.
+    """
+    groups = in_clusters(gains, clusters)
+    if len(groups) < LEAST_CLUSTERS:
+        return None
+    by_t = clustered_t(gains, clusters)
+    if by_t is not None and df + 1 > _FEW_GROUPS - 1e-6:
+        return by_t
+    counted = sign_flip([total(group) for group in groups], mid_p=True)
+    return counted if counted is not None else by_t
+
+
+def _half_interval(weight: Weight) -> float | None:
+    """Return half the width of the t interval; None where it cannot be estimated."""
+    if weight.error is None or weight.df is None:
+        return None
+    return student_quantile((1 + _CONFIDENCE) / 2, weight.df) * weight.error
+
+
+def _clusters(pairs: Sequence[Pair]) -> list[str] | None:
+    """Return the cluster of each pair, a row without one being its own; None where no row has one."""
+    if all(pair.cluster is None for pair in pairs):
+        return None
+    return [f"={pair.cluster}" if pair.cluster is not None else f"#{number}" for number, pair in enumerate(pairs)]

@@ -1,0 +1,209 @@
+"""One metric read from many cases.
+
+What a case says of a metric is a :class:`Reading`: a value, or why there is none. All readings of one metric
+form a :class:`Column`, and only a column is averaged.
+"""
+
+import math
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple, Protocol, TypeVar
+
+from pytest_llmeval.core.errors import ErrorKind
+from pytest_llmeval.core.gate.case import LOST_KINDS, JudgedCase
+from pytest_llmeval.core.rules import COUNTED_METRICS, MEASURED_METRICS
+from pytest_llmeval.core.stats.intervals import mean
+
+__all__ = ["Column", "Grouped", "Reading", "State", "by_slice", "read", "read_column", "sample_means", "span_of"]
+
+State = Literal["scored", "open", "lost", "unscored", "no_judge", "skipped", "cached"]
+"""What a case says of a metric.
+
+``scored``: a value. ``open``: it could be any (a bad answer may hide behind an error, or it is unknown).
+``lost``: an error of the infrastructure. ``unscored``: the case finished without it. ``no_judge``: nobody to
+give it. ``skipped``: the case was skipped. ``cached``: a latency that is not this run's.
+"""
+
+
+class _HasSlices(Protocol):
+    @property
+    def slices(self) -> tuple[str, ...]: ...
+
+
+_Sliced = TypeVar("_Sliced", bound=_HasSlices)
+
+Grouped = dict[tuple[str, int], list[float]]
+"""Values by what is averaged first."""
+
+
+class Reading(NamedTuple):
+    """What one case says of one metric; a tuple, as one is made for each case and metric and a dataclass is slow."""
+
+    sample_id: str
+    unit: tuple[str, int]
+    """What is averaged first: the sample, with 0; for ``error_rate`` the case (sample and epoch)."""
+    state: State
+    value: float | None = None
+    """Finite; None unless ``state`` is ``scored``."""
+    hit: bool | None = None
+    """Whether it is good enough: passed, or a value of 1 where nothing was demanded; None without a value."""
+    slices: tuple[str, ...] = ()
+    is_error: bool = False
+    """Whether the case ended in an error; it may have a value nevertheless."""
+    cluster: str | None = None
+    """Rows with equal values are dependent; None for a row that is independent of all others."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """All readings of one metric over the cases of one suite and model, or of one slice of them."""
+
+    metric: str
+    readings: tuple[Reading, ...]
+    span: tuple[float, float]
+    """Between what a missing value lies."""
+
+    @property
+    def errors(self) -> int:
+        """Cases that ended in an error, whether or not they have a value."""
+        return sum(reading.is_error for reading in self.readings)
+
+    def parts(self) -> "dict[str, Column]":
+        """Return the readings of every slice, by its name; all in one pass."""
+        return {name: replace(self, readings=readings) for name, readings in by_slice(self.readings).items()}
+
+    def count(self, *states: State) -> int:
+        """Return how many cases are in one of ``states``."""
+        return sum(reading.state in states for reading in self.readings)
+
+    def ids(self, *states: State) -> list[str]:
+        """Return the sample ids of the cases in one of ``states``, sorted, each once."""
+        return sorted({reading.sample_id for reading in self.readings if reading.state in states})
+
+    def cases(self) -> list[float]:
+        """Return the value of each scored case."""
+        return [reading.value for reading in self.readings if reading.value is not None]
+
+    def grouped(self, fill: float | None = None, states: Collection[State] = ()) -> Grouped:
+        """Return the values by unit, with ``fill`` for cases in ``states``; others without are left out."""
+        grouped: Grouped = {}
+        for reading in self.readings:
+            value = fill if reading.state in states else reading.value
+            if value is not None:
+                grouped.setdefault(reading.unit, []).append(value)
+        return grouped
+
+    def clusters(self, units: Iterable[tuple[str, int]]) -> list[str] | None:
+        """Return the cluster of each of ``units``, one without being its own; None where no row has a cluster."""
+        known = {reading.unit: reading.cluster for reading in self.readings if reading.cluster is not None}
+        if not known:
+            return None
+        return [f"={known[unit]}" if unit in known else f"#{number}" for number, unit in enumerate(units)]
+
+    def sample_clusters(self) -> list[str] | None:
+        """Return the cluster of each of ``samples``; None where no row has one."""
+        return self.clusters(dict.fromkeys(reading.unit for reading in self.readings if reading.value is not None))
+
+    def samples(self) -> list[float]:
+        """Return the mean of each sample with a value, over its scored epochs."""
+        scored = [(reading.unit, reading.value) for reading in self.readings if reading.value is not None]
+        if len({unit for unit, _ in scored}) == len(scored):  # one case each, as in most runs: nothing to average
+            return [value for _, value in scored]
+        return sample_means(self.grouped())
+
+
+def by_slice(items: Iterable[_Sliced]) -> dict[str, tuple[_Sliced, ...]]:
+    """Return the items of each slice, in their order; all in one pass."""
+    found: dict[str, list[_Sliced]] = {}
+    for item in items:
+        for name in item.slices:
+            found.setdefault(name, []).append(item)
+    return {name: tuple(chosen) for name, chosen in found.items()}
+
+
+def span_of(metric: str, seen: Iterable[float]) -> tuple[float, float]:
+    """Return between what a missing value of ``metric`` lies: 0 and 1 for a share, and a score never seen outside."""
+    if metric in MEASURED_METRICS:
+        return 0.0, math.inf
+    return (0.0, 1.0) if all(0 <= value <= 1 for value in seen) else (-math.inf, math.inf)
+
+
+def sample_means(grouped: Grouped) -> list[float]:
+    """Return the mean of each unit that has a value."""
+    means = (values[0] if len(values) == 1 else mean(values) for values in grouped.values())
+    return [average for average in means if average is not None]
+
+
+def read_column(metric: str, cases: Iterable[JudgedCase]) -> Column:
+    """Return what ``cases`` (of one suite and model) say of ``metric``."""
+    readings = tuple(read(metric, case) for case in cases)
+    span = span_of(metric, (reading.value for reading in readings if reading.value is not None))
+    return Column(metric=metric, readings=readings, span=span)
+
+
+def read(metric: str, case: JudgedCase) -> Reading:
+    """Return what one case says of ``metric``."""
+    value = None if case.outcome == "skipped" else _value(metric, case)
+    return Reading(
+        sample_id=case.sample_id,
+        unit=(case.sample_id, case.epoch if metric == "error_rate" else 0),
+        state=_missing(metric, case) if value is None else "scored",
+        value=value,
+        hit=None if value is None else _hit(metric, case, value),
+        slices=case.slices,
+        is_error=case.outcome == "error",
+        cluster=case.cluster,
+    )
+
+
+def _value(metric: str, case: JudgedCase) -> float | None:
+    """Return the metric's value in one case; a score given before the case broke counts."""
+    if metric == "error_rate":
+        return float(case.outcome == "error")
+    if metric == "pass_rate":
+        return None if case.outcome == "error" else float(case.outcome == "passed")
+    if metric in MEASURED_METRICS:
+        return _measured(metric, case)
+    return case.scores.get(metric)
+
+
+def _measured(metric: str, case: JudgedCase) -> float | None:
+    """Return a number of the calls; time and tokens of calls that broke on the way are no answer's."""
+    if metric == "latency_s" and case.cached:
+        return None
+    if metric != "cost_usd" and case.outcome == "error" and case.error_kind in LOST_KINDS:
+        return None
+    found: float | None = getattr(case, metric)
+    return found
+
+
+def _missing(metric: str, case: JudgedCase) -> State:
+    """Return why a case has no value."""
+    if case.outcome == "skipped":
+        return "skipped"
+    if metric in MEASURED_METRICS:
+        return _missing_measure(metric, case)
+    status = case.statuses.get(metric)
+    if status in ("none", "error"):
+        return "no_judge" if status == "none" else "open"
+    if case.outcome != "error":
+        return "unscored"
+    return "lost" if case.error_kind in LOST_KINDS else "open"
+
+
+def _missing_measure(metric: str, case: JudgedCase) -> State:
+    """Return why a number of the calls is missing.
+
+    A failed call says nothing of its tokens and is mostly not billed, so it is lost; a timeout took long, but
+    how long is open. An answer without a number has one that is not known.
+    """
+    if metric == "latency_s" and case.cached:
+        return "cached"
+    if case.outcome == "error" and not (metric == "latency_s" and case.error_kind == ErrorKind.TIMEOUT):
+        return "lost"
+    return "open"
+
+
+def _hit(metric: str, case: JudgedCase, value: float) -> bool:
+    verdict = None if metric in COUNTED_METRICS else case.passed.get(metric)
+    return value >= 1 if verdict is None else verdict

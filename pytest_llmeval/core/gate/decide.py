@@ -1,0 +1,247 @@
+"""One rule over one column of readings: the decision.
+
+Errors bound the answer (C. F. Manski, "Partial Identification of Probability Distributions", 2003): a case
+whose value could be any takes the least, then the greatest possible value. Where both ends agree the rule is
+decided. Errors of the infrastructure say nothing of the answer and leave the mean, unless the run is not
+valid: then a rule can only fail, and only where it fails whatever the lost cases would have been.
+"""
+
+import math
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from pytest_llmeval.core.gate.column import Column, Grouped, State, sample_means
+from pytest_llmeval.core.rules import MEASURED_METRICS, Rule
+from pytest_llmeval.core.stats.intervals import (
+    Interval,
+    mean,
+    miss_chance,
+    pass_at_k,
+    quantile,
+    score_interval,
+    standard_error,
+    total,
+)
+from pytest_llmeval.core.text import one_line
+
+__all__ = ["SLACK", "Decision", "Judgement", "decide", "name_samples"]
+
+Judgement = Literal["pass", "fail", "inconclusive", "unmeasurable", "not_judged"]
+
+SLACK = 1e-9
+"""How far a value may be beyond a bar, so that rounding alone fails nothing; ``min_lower`` has none."""
+
+_LIKELY_MISS = 0.02
+_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What one rule says of one column."""
+
+    verdict: Judgement
+    value: float | None = None
+    """The number held against the bar (``min_lower`` holds ``low`` instead); None where there is none."""
+    n: int = 0
+    """Samples behind the value; cases for ``error_rate``, quantiles and totals."""
+    low: float | None = None
+    """Ends of the 95 % interval of the value; None where it has none or it cannot be estimated."""
+    high: float | None = None
+    reason: str | None = None
+    baseline_value: float | None = None
+    """This and the next three belong to rules against a baseline, whose ``low`` and ``high`` are the ends of the 90 %
+    interval of ``delta``."""
+    delta: float | None = None
+    p_value: float | None = None
+    """After Holm, one-sided; None where no test decides."""
+    mde: float | None = None
+    """The least change that the rule would see in four runs of five; None where nothing tells."""
+    is_open: bool = False
+    """Whether it is inconclusive because answers are missing."""
+
+
+def decide(rule: Rule, column: Column, *, broken: str | None = None) -> Decision:
+    """Return the decision of an absolute ``rule`` over ``column``.
+
+    Args:
+        rule: Any rule but one against a baseline.
+        column: Readings of the rule's metric in the rule's slice.
+        broken: Why the run is not valid for this suite and model; such a rule fails or is unmeasurable.
+    """
+    if not column.count("scored"):
+        return Decision(verdict="unmeasurable", reason=broken or _why_empty(column))
+    if rule.kind == "every":
+        return _decide_every(column, broken)
+    if rule.kind == "pass_at":
+        return _decide_pass_at(rule, column, broken)
+    return _decide_bound(rule, column, broken)
+
+
+def name_samples(ids: Collection[str], *, in_order: bool = False) -> str:
+    """Return up to five sample ids in one line, sorted unless their order says something, and how many more."""
+    chosen = list(ids) if in_order else sorted(ids)
+    shown = ", ".join(one_line(sample_id, 40) for sample_id in chosen[:_NAMED])
+    return f"{shown} and {len(ids) - _NAMED} more" if len(ids) > _NAMED else shown
+
+
+def _decide_every(column: Column, broken: str | None) -> Decision:
+    """Any miss fails; without one, a case without a value leaves the rule open."""
+    shown = _shown(column, column.grouped())
+    missed = {reading.sample_id for reading in column.readings if reading.hit is False}
+    if missed:
+        return replace(shown, verdict="fail", reason=f"missed by {name_samples(missed)}")
+    without: tuple[State, ...] = ("open", "lost", "unscored", "no_judge")
+    if column.count(*without):
+        found = f"{_cases(column.count(*without))} without a verdict: {name_samples(column.ids(*without))}"
+        return replace(shown, verdict="unmeasurable", reason=broken or found)
+    return replace(shown, verdict="unmeasurable" if broken else "pass", reason=broken)
+
+
+def _decide_pass_at(rule: Rule, column: Column, broken: str | None) -> Decision:
+    """As any bound, over hits instead of values, once each sample has enough attempts."""
+    hits = tuple(
+        reading if reading.hit is None else reading._replace(value=float(reading.hit)) for reading in column.readings
+    )
+    counted = replace(column, readings=hits, span=(0.0, 1.0))
+    attempts = counted.grouped()
+    units = {reading.unit for reading in hits if reading.state != "skipped"}
+    short = {unit[0] for unit in units if len(attempts.get(unit, ())) < (rule.k or 1)}
+    if short:
+        found = f"needs {rule.k} scored epochs of each sample; fewer in {name_samples(short)}"
+        return Decision(verdict="unmeasurable", n=len(attempts), reason=broken or found)
+    return _decide_bound(rule, counted, broken)
+
+
+def _decide_bound(rule: Rule, column: Column, broken: str | None) -> Decision:
+    grouped = column.grouped()
+    shown = _shown(column, grouped, rule)
+    if (measured := _statistic(rule, column, grouped)) is None:
+        found = f"the interval of {shown.n} values cannot be estimated"
+        return replace(shown, verdict="unmeasurable", reason=broken or found)
+    states: tuple[State, ...] = ("open", "lost") if broken else ("open",)
+    ends = _ends(rule, column, states) if column.count(*states) else [measured, measured]
+    met = {_meets(rule, end) for end in ends}
+    if met == {False}:
+        return replace(shown, verdict="fail", reason=_why_failed(rule, ends, broken))
+    if broken:
+        return replace(shown, verdict="unmeasurable", reason=broken)
+    if met != {True}:
+        return replace(shown, verdict="inconclusive", is_open=True, reason=_why_open(column, ends))
+    return replace(shown, verdict="pass", reason=_rerun(rule, sample_means(grouped), column.clusters(grouped)))
+
+
+def _shown(column: Column, grouped: Grouped, rule: Rule | None = None) -> Decision:
+    """Return the numbers of a decision: the value over what was scored, n and the interval."""
+    if rule is not None and rule.kind in ("max_p50", "max_p95", "max_total"):
+        value = _statistic(rule, column, grouped)
+        return Decision(verdict="unmeasurable", value=_finite(value), n=column.count("scored"))
+    values = _per_sample(rule, grouped)
+    interval = _interval(column, values, column.clusters(grouped))
+    return Decision(
+        verdict="unmeasurable",
+        value=mean(values),
+        n=len(values),
+        low=interval.low if interval else None,
+        high=interval.high if interval else None,
+    )
+
+
+def _interval(column: Column, values: list[float], clusters: list[str] | None) -> Interval | None:
+    """Return the interval; none for a number of the calls, which only happens to lie in [0, 1]."""
+    return None if column.metric in MEASURED_METRICS else score_interval(values, clusters=clusters)
+
+
+def _per_sample(rule: Rule | None, grouped: Grouped) -> list[float]:
+    if rule is not None and rule.kind == "pass_at":
+        return [pass_at_k(len(hits), sum(hit == 1 for hit in hits), rule.k or 1) for hits in grouped.values()]
+    return sample_means(grouped)
+
+
+def _statistic(rule: Rule, column: Column, grouped: Grouped) -> float | None:
+    """Return the number that is held against the bar; None where it cannot be estimated."""
+    cases = [value for values in grouped.values() for value in values]
+    if rule.kind == "max_total":
+        return total(cases)
+    if rule.kind in ("max_p50", "max_p95"):
+        return quantile(cases, 50 if rule.kind == "max_p50" else 95)
+    if rule.kind == "min_lower":
+        interval = score_interval(sample_means(grouped), clusters=column.clusters(grouped))
+        return interval.low if interval else None
+    return mean(_per_sample(rule, grouped))
+
+
+def _ends(rule: Rule, column: Column, states: Collection[State]) -> list[float | None]:
+    """Return the statistic with each case in ``states`` at its least, then at its greatest possible value."""
+    return [_statistic(rule, column, column.grouped(fill, states)) for fill in column.span]
+
+
+def _meets(rule: Rule, value: float | None) -> bool | None:
+    if value is None or rule.bound is None:
+        return None
+    if rule.kind == "min_lower":
+        return value > rule.bound
+    if rule.kind in ("min", "pass_at"):
+        return value >= rule.bound - SLACK
+    return value <= rule.bound + SLACK
+
+
+def _why_failed(rule: Rule, ends: Iterable[float | None], broken: str | None) -> str:
+    low, high = ends
+    upwards = rule.kind in ("min", "min_lower", "pass_at")
+    best = high if upwards else low
+    what = "the lower end of the interval" if rule.kind == "min_lower" else "it"
+    side = "not above" if rule.kind == "min_lower" else "below" if upwards else "above"
+    digits = 4 if _show(best) != _show(rule.bound) else 12
+    found = f"{what} is {_show(best, digits)}, {side} {_show(rule.bound, digits)}"
+    if low == high and not broken:
+        return found
+    return f"{found}, even with the best for every missing value" + (f" ({broken})" if broken else "")
+
+
+def _why_open(column: Column, ends: Iterable[float | None]) -> str:
+    low, high = (_show(end) for end in ends)
+    where = name_samples(column.ids("open"))
+    advice = (
+        "" if column.metric in ("cost_usd", "input_tokens", "output_tokens") else "; ask for them again with --resume"
+    )
+    return f"{_cases(column.count('open'))} without a value leave it open, between {low} and {high}: {where}{advice}"
+
+
+def _why_empty(column: Column) -> str:
+    words = {
+        "open": "with an error or an unknown value",
+        "lost": "lost to the infrastructure",
+        "unscored": "finished without it",
+        "skipped": "skipped",
+        "cached": "answered from the cache",
+    }
+    counts = {state: sum(reading.state == state for reading in column.readings) for state in words}
+    found = ", ".join(f"{count} {words[state]}" for state, count in counts.items() if count)
+    return f"no case has a value of {one_line(column.metric, 60)!r} ({found})"
+
+
+def _rerun(rule: Rule, values: Sequence[float], clusters: list[str] | None) -> str | None:
+    """Return a warning where a rerun of the same system is likely to miss the bar, by chance alone."""
+    if rule.kind not in ("min", "max") or rule.bound is None:
+        return None
+    value, error = mean(values), standard_error(values, clusters=clusters)
+    if value is None or not error:
+        return None
+    sign = 1 if rule.kind == "min" else -1
+    chance = miss_chance(sign * rule.bound, sign * value, error)
+    if not chance or chance <= _LIKELY_MISS:
+        return None
+    return f"by chance alone a rerun would miss this bar {chance:.0%} of the time"
+
+
+def _cases(count: int) -> str:
+    return f"{count} case{'' if count == 1 else 's'}"
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _show(value: float | None, digits: int = 4) -> str:
+    return "unknown" if value is None else f"{value:.{digits}g}"

@@ -1,0 +1,78 @@
+"""What the numbers say against a rule: by how much it falls short, and how likely chance alone does that.
+
+A rule that is decided by a p-value is first weighed by itself; what the p-value may be depends on all of them
+(``family``). Values that are missing are weighed at both of their ends.
+"""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+from pytest_llmeval.core.rules import MEASURED_METRICS, Rule
+from pytest_llmeval.core.stats.clusters import ClusteredMean, clustered_mean
+from pytest_llmeval.core.stats.intervals import mean, standard_error
+
+__all__ = ["LEAST_CLUSTERS", "Evidence", "Weight", "estimated", "falls_when_worse"]
+
+LEAST_CLUSTERS = 5
+"""With fewer groups of dependent rows nothing can fail."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weight:
+    """What one set of values says against a rule."""
+
+    shortfall: float
+    """By how much the value lies on the wrong side: the drop, or how far it is from the bar; negative is good."""
+    p_value: float | None
+    """One-sided: how likely so much comes by chance alone; None where no test is possible."""
+    error: float | None = None
+    """The standard error of the shortfall, above 0; None where it is unknown."""
+    df: float | None = None
+    """Degrees of freedom of ``error``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What a rule is decided by, with the numbers that are shown beside it."""
+
+    n: int
+    """Rows with a value (of both runs, where there are two)."""
+    clusters: int | None
+    """Groups of dependent rows; None where rows are independent."""
+    value: float
+    found: Weight
+    """From the values that are there."""
+    ends: tuple[Weight | None, Weight | None] | None = None
+    """With the best, then with the worst for every missing value; None where none is missing, one of them None where
+    there is no such end."""
+    before: float | None = None
+    """This and all that follow belong to two runs."""
+    delta: float | None = None
+    low: float | None = None
+    """Ends of the 90 % interval of ``delta``; None where it cannot be estimated."""
+    high: float | None = None
+    worse: tuple[str, ...] = ()
+    """Sample ids of the rows that got worse, the worst first."""
+    better: int = 0
+    """How many rows got better."""
+    is_binary: bool = False
+    """Whether each row is one value of 0 or 1 in each run."""
+    left_out: str = ""
+    """Which rows are not in it, in words; empty where all are."""
+
+
+def falls_when_worse(rule: Rule) -> bool:
+    """Return whether a lower value is the worse one, for a rule on a change."""
+    if rule.kind == "noninferior":
+        return rule.metric not in (*MEASURED_METRICS, "error_rate")
+    return rule.kind == "max_drop"
+
+
+def estimated(values: Sequence[float], clusters: Sequence[Hashable] | None) -> ClusteredMean | None:
+    """Return the mean with its standard error; None where that is unknown."""
+    if clusters is not None:
+        return clustered_mean(values, clusters)
+    value, error = mean(values), standard_error(values)
+    if value is None or error is None:
+        return None
+    return ClusteredMean(value=value, error=error, df=len(values) - 1, clusters=len(values))

@@ -1,0 +1,82 @@
+"""The rules of a session that are decided by a p-value share its false alarms.
+
+Suite-level rules take one half of alpha and slice rules the other (all of it where only one of both kinds is there),
+and within each half S. Holm's procedure (Scandinavian Journal of Statistics 6 (1979) 65-70) keeps the chance that any
+rule fails though nothing changed.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pytest_llmeval.core.gate.evidence import Weight
+from pytest_llmeval.core.rules import GateSettings, Rule
+from pytest_llmeval.core.stats.multiplicity import holm
+
+__all__ = ["Family", "Share", "is_decided_by_p", "looks_alpha", "shares_of"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """What one rule may claim."""
+
+    alpha: float
+    """Below this adjusted p-value it fails, in (0, 0.5]."""
+    rules: int
+    """How many rules, it included, share that."""
+
+    @property
+    def strictest(self) -> float:
+        """The p-value below which the rule fails whatever the others say."""
+        return self.alpha / self.rules
+
+
+def is_decided_by_p(rule: Rule) -> bool:
+    """Return whether a p-value takes part in deciding ``rule``."""
+    return rule.kind in ("max_drop", "max_rise") or (rule.confident and rule.kind in ("min", "max"))
+
+
+def looks_alpha(settings: GateSettings) -> float:
+    """Return the alpha of one look at a run: half of it where a second look may follow (Bonferroni)."""
+    return settings.alpha / 2 if settings.on_inconclusive == "escalate" else settings.alpha
+
+
+def shares_of(rules: Sequence[tuple[Rule, float]]) -> list[Share]:
+    """Return what each rule may claim; a rule comes once for each model that it is judged for.
+
+    Args:
+        rules: all of the session that are decided by a p-value, each with the alpha of its suite.
+    """
+    sliced = sum(rule.slice is not None for rule, _ in rules)
+    counts = {True: sliced, False: len(rules) - sliced}
+    part = 2 if all(counts.values()) else 1
+    return [Share(alpha=alpha / part, rules=counts[rule.slice is not None]) for rule, alpha in rules]
+
+
+class Family:
+    """The p-values of all rules that share the false alarms of a session."""
+
+    def __init__(self, members: Iterable[tuple[Rule, Weight]]) -> None:
+        """Take the rules, each with what was found against it."""
+        self._found: dict[bool, list[float]] = {True: [], False: []}
+        """Of the slice rules and of the others; 1 where there is no test."""
+        self._places: list[tuple[bool, int]] = []
+        for rule, weight in members:
+            half = self._found[rule.slice is not None]
+            self._places.append((rule.slice is not None, len(half)))
+            half.append(1.0 if weight.p_value is None else weight.p_value)
+        self._adjusted = {sliced: holm(p_values) for sliced, p_values in self._found.items()}
+
+    def adjusted(self, position: int, weight: Weight) -> float | None:
+        """Return Holm's adjusted p-value of a rule; None without a test.
+
+        Args:
+            position: of the rule among the members, from 0.
+            weight: what counts against it, here: what was found, or an end of it.
+        """
+        sliced, place = self._places[position]
+        found = self._found[sliced]
+        if weight.p_value is None:
+            return None
+        if weight.p_value == found[place]:
+            return self._adjusted[sliced][place]
+        return holm([*found[:place], weight.p_value, *found[place + 1 :]])[place]

@@ -1,0 +1,110 @@
+"""The cases of one suite and model, and one metric of them, read and paired once for all rules on it."""
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from pytest_llmeval.core.errors import ErrorKind
+from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.gate.column import Column, Reading, by_slice, read_column
+from pytest_llmeval.core.gate.opponents import Opponent
+from pytest_llmeval.core.gate.pairs import Pair, PairedColumn, pair_up
+from pytest_llmeval.core.rules import SuiteRules
+
+__all__ = ["Group", "Sheet", "group_of"]
+
+_STOPPED: frozenset[str | None] = frozenset({ErrorKind.BUDGET, ErrorKind.AUTH, ErrorKind.QUOTA})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """The cases of one suite and model, with what stands against judging them."""
+
+    rules: SuiteRules
+    model: str
+    cases: Sequence[JudgedCase]
+    names: Sequence[str]
+    """Scores of the suite, of any model."""
+    unfinished: int
+    """Cases that were collected and never finished."""
+    finished: int
+    """Cases that were not skipped."""
+    errors: int
+    stopped: Sequence[str]
+    """Kinds of the errors that stop a run."""
+    opponent: Opponent
+    """What rules on a change compare with."""
+
+    @property
+    def too_many_errors(self) -> bool:
+        """Whether more cases broke than the suite bears; a single one never is."""
+        return self.errors > 1 and self.errors / self.finished > self.rules.settings.max_error_rate
+
+    @property
+    def broken(self) -> str | None:
+        """Why no rule can pass here, whatever the values are."""
+        if self.unfinished:
+            return f"{self.unfinished} of {self.unfinished + len(self.cases)} cases did not finish"
+        if self.stopped:
+            return f"the run was stopped ({', '.join(self.stopped)})"
+        return f"{self.errors} errors in {self.finished} cases" if self.too_many_errors else None
+
+
+class Sheet:
+    """One metric of a group. It holds much for each row, so it is dropped once the rules on the metric are judged."""
+
+    def __init__(self, group: Group, metric: str) -> None:
+        """Read nothing yet."""
+        self.group = group
+        self.metric = metric
+
+    @property
+    def broken(self) -> str | None:
+        """Why no rule on the metric can pass; errors are what ``error_rate`` asks about."""
+        return None if self.metric == "error_rate" and not self.group.unfinished else self.group.broken
+
+    def column(self, part: str | None) -> Column:
+        """Return the readings of a slice; all of them where it is None."""
+        return self._column if part is None else replace(self._column, readings=self._readings.get(part, ()))
+
+    def pairs(self, part: str | None) -> PairedColumn:
+        """Return the rows of a slice paired with the opponent's; all of them where it is None."""
+        return self._pairs if part is None else self._pairs.part(part, self._sliced.get(part, ()))
+
+    @functools.cached_property
+    def _column(self) -> Column:
+        return read_column(self.metric, self.group.cases)
+
+    @functools.cached_property
+    def _readings(self) -> Mapping[str, tuple[Reading, ...]]:
+        return by_slice(self._column.readings)
+
+    @functools.cached_property
+    def _pairs(self) -> PairedColumn:
+        return pair_up(self.metric, self.group.cases, self.group.opponent.cases)
+
+    @functools.cached_property
+    def _sliced(self) -> Mapping[str, tuple[Pair, ...]]:
+        return by_slice(self._pairs.pairs)
+
+
+def group_of(
+    rules: SuiteRules,
+    model: str,
+    cases: Sequence[JudgedCase],
+    names: Sequence[str],
+    expected: int,
+    opponent: Opponent,
+) -> Group:
+    """Return the cases of one suite and model, of which so many were expected, with what stands against them."""
+    return Group(
+        rules=rules,
+        model=model,
+        cases=cases,
+        names=names,
+        unfinished=max(0, expected - len(cases)),
+        finished=sum(case.outcome != "skipped" for case in cases),
+        errors=sum(case.outcome == "error" for case in cases),
+        stopped=sorted({str(case.error_kind) for case in cases if case.error_kind in _STOPPED}),
+        opponent=opponent,
+    )

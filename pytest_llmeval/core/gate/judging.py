@@ -1,0 +1,159 @@
+"""The gate: all rules of thresholds.yaml applied to the cases of a run.
+
+Every rule is judged for each model by itself. It never raises on what a run holds: what cannot be decided is
+``unmeasurable`` and says why.
+"""
+
+import functools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pytest_llmeval.core.gate.baseline import Baseline
+from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.gate.decide import Decision, Judgement
+from pytest_llmeval.core.gate.family import Family, shares_of
+from pytest_llmeval.core.gate.opponents import Opponents
+from pytest_llmeval.core.gate.verdicts import decide_by_p
+from pytest_llmeval.core.gate.weigh import Weighed, weigh_suite
+from pytest_llmeval.core.rules import Thresholds
+
+__all__ = ["GateResult", "SessionVerdict", "Verdict", "judge", "session_verdict"]
+
+SessionVerdict = Literal["pass", "fail", "inconclusive", "unmeasurable", "none"]
+
+_WORST_FIRST: tuple[Literal["fail", "unmeasurable", "inconclusive", "pass"], ...] = (
+    "fail",
+    "unmeasurable",
+    "inconclusive",
+    "pass",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """One rule's verdict for one model: a row of the table ``verdicts``."""
+
+    suite: str
+    model: str | None
+    """None for a rule that was not judged because no case of its suite was there."""
+    metric: str
+    slice: str | None
+    rule: str
+    """The rule in a few words: ``min=0.8``."""
+    value: float | None = None
+    n: int = 0
+    low: float | None = None
+    high: float | None = None
+    baseline_value: float | None = None
+    """This and the next three belong to rules against a baseline."""
+    delta: float | None = None
+    p_value: float | None = None
+    mde: float | None = None
+    verdict: Judgement
+    reason: str | None = None
+    """Why, in one line; None where the numbers say it all."""
+    is_open: bool = False
+    """Whether it is inconclusive because answers are missing: the session is then unmeasurable."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateResult:
+    """What the gate says of a run."""
+
+    verdicts: tuple[Verdict, ...]
+    """In the order of the file; a rule's models in alphabetical order."""
+    verdict: SessionVerdict
+    """The worst of the judged: fail, unmeasurable, inconclusive, pass; ``none`` where no rule was judged."""
+    partial: bool
+    """Whether cases of the suites were left out, so that the verdicts are about what ran."""
+
+
+def judge(
+    thresholds: Thresholds,
+    cases: Iterable[JudgedCase],
+    *,
+    collected: Mapping[tuple[str, str], int] | None = None,
+    partial: bool = False,
+    baseline: Baseline | None = None,
+    no_baseline: str = "no baseline",
+) -> GateResult:
+    """Return the verdict of every rule over ``cases``, which may come in any order.
+
+    Args:
+        thresholds: The rules.
+        cases: All finished cases of the run, each once; those of suites without rules are passed over.
+        collected: How many cases each suite and model was to have, where that is known: what did not finish
+            makes its rules unmeasurable.
+        partial: Whether anything but ``-m`` left out cases of a suite; it is passed on.
+        baseline: What regression rules compare with; without it they are not judged.
+        no_baseline: Why there is none, in a few words.
+    """
+    by_suite = _by_suite(cases, thresholds.suites)
+    opponents = Opponents(baseline, thresholds.suites, why_none=no_baseline)
+    found = [
+        case
+        for rules in thresholds.suites.values()
+        for case in weigh_suite(rules, by_suite[rules.name], collected or {}, opponents)
+    ]
+    verdicts = tuple(_settled(found))
+    return GateResult(verdicts=verdicts, verdict=session_verdict(verdicts), partial=partial)
+
+
+def _by_suite(cases: Iterable[JudgedCase], names: Iterable[str]) -> dict[str, list[JudgedCase]]:
+    by_suite: dict[str, list[JudgedCase]] = {name: [] for name in names}
+    for case in cases:
+        if case.suite in by_suite:
+            by_suite[case.suite].append(case)
+    return by_suite
+
+
+def session_verdict(verdicts: Iterable[Verdict]) -> SessionVerdict:
+    """Return the worst verdict: fail > unmeasurable > inconclusive > pass; ``none`` where none was judged.
+
+    A rule that missing answers leave open makes the session unmeasurable.
+    """
+    found = {"unmeasurable" if verdict.is_open else verdict.verdict for verdict in verdicts}
+    return next((worst for worst in _WORST_FIRST if worst in found), "none")
+
+
+def _settled(found: Sequence[Weighed]) -> Iterator[Verdict]:
+    """Yield the verdict of each rule, those that share their false alarms decided together."""
+    waiting = [(case, case.evidence) for case in found if case.evidence is not None]
+    family = Family((case.rule, evidence.found) for case, evidence in waiting)
+    shares = iter(enumerate(shares_of([(case.rule, case.alpha) for case, _ in waiting])))
+    for case in found:
+        decision = case.decision
+        if case.evidence is not None:
+            position, share = next(shares)
+            decision = decide_by_p(
+                case.rule,
+                case.evidence,
+                share,
+                functools.partial(family.adjusted, position),
+                broken=case.broken,
+                open_ids=case.open_ids,
+            )
+        assert decision is not None
+        yield _verdict(case, decision)
+
+
+def _verdict(case: Weighed, decision: Decision) -> Verdict:
+    return Verdict(
+        suite=case.rule.suite,
+        model=case.model,
+        metric=case.rule.metric,
+        slice=case.rule.slice,
+        rule=case.text or case.rule.text,
+        value=decision.value,
+        n=decision.n,
+        low=decision.low,
+        high=decision.high,
+        baseline_value=decision.baseline_value,
+        delta=decision.delta,
+        p_value=decision.p_value,
+        mde=decision.mde,
+        verdict=decision.verdict,
+        reason=decision.reason,
+        is_open=decision.is_open,
+    )

@@ -1,0 +1,132 @@
+"""Whom a suite and model is compared with, and what stands against the comparison."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pytest_llmeval.core.gate.baseline import Baseline
+from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.gate.pairs import PairedColumn
+from pytest_llmeval.core.rules import GateSettings
+from pytest_llmeval.core.text import one_line
+
+__all__ = ["LEAST_PAIRED", "Opponent", "Opponents", "left_out", "nothing_pairs", "refusal"]
+
+LEAST_PAIRED = 0.9
+"""Share of the baseline's rows that must pair, so that what is compared is still the same dataset."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opponent:
+    """The cases of the baseline that one suite and model is compared with."""
+
+    name: str = ""
+    """The baseline's."""
+    again: str | None = None
+    """What ``llmeval rescore`` scores again of it; None where it cannot."""
+    cases: Sequence[JudgedCase] = ()
+    deselected: int = 0
+    """Rows that ``-m`` left out of the current run."""
+    why_none: str | None = None
+    """Why there is none; None where there is one."""
+
+
+class Opponents:
+    """The cases of the baseline, by suite and model."""
+
+    def __init__(self, baseline: Baseline | None, suites: Iterable[str], *, why_none: str) -> None:
+        """Read the baseline.
+
+        Args:
+            baseline: None where there is none.
+            suites: names of those that matter.
+            why_none: why there is no baseline.
+        """
+        self._baseline = baseline
+        self._why_none = why_none
+        self._cases: dict[str, dict[str, list[JudgedCase]]] = {suite: {} for suite in suites}
+        for case in baseline.cases if baseline is not None else ():
+            if case.suite in self._cases and baseline is not None and baseline.model in (None, case.model):
+                self._cases[case.suite].setdefault(case.model, []).append(case)
+
+    def find(self, suite: str, model: str, *, is_only: bool) -> Opponent:
+        """Return what a suite and model is compared with.
+
+        That is the baseline's model that was named, else the one of the same name; where both runs have one model of
+        the suite the two are compared whatever their names, since the model may be what is under test.
+
+        Args:
+            suite: the suite.
+            model: of the current run.
+            is_only: whether it is the only one of the suite there.
+        """
+        if self._baseline is None:
+            return Opponent(why_none=self._why_none)
+        name, models = self._baseline.name, self._cases[suite]
+        if not models:
+            which = f" on {one_line(self._baseline.model, 60)}" if self._baseline.model is not None else ""
+            return Opponent(why_none=f"baseline {name} has no case of suite {one_line(suite, 60)!r}{which}")
+        chosen = model if model in models else None
+        if chosen is None and len(models) == 1 and (is_only or self._baseline.model is not None):
+            (chosen,) = models
+        if chosen is None:
+            known = ", ".join(one_line(each, 60) for each in sorted(models))
+            return Opponent(
+                why_none=f"baseline {name} has no model {one_line(model, 60)!r} (it has {known}); name one with"
+                " --baseline RUN@MODEL"
+            )
+        return Opponent(
+            name=name,
+            again=self._baseline.again,
+            cases=models[chosen],
+            deselected=self._baseline.deselected.get(suite, 0),
+        )
+
+
+def refusal(column: PairedColumn, opponent: Opponent, settings: GateSettings) -> str | None:
+    """Return why a metric cannot be compared: other scorers or judges made it, or too few rows pair."""
+    for what, count in sorted(column.remade.items()):
+        if what not in settings.allow_change:
+            return (
+                f"another {what} than the baseline's made it in {count} of {len(column.pairs)} rows;"
+                f" {_mend(opponent)}, or allow it with allow_change: [{what}]"
+            )
+    altered, gone = len(column.altered), _gone(column, opponent)
+    wanted = len(column.pairs) + altered + gone
+    if len(column.pairs) < LEAST_PAIRED * wanted:
+        return (
+            f"only {len(column.pairs)} of {wanted} rows of the baseline pair ({altered} changed, {gone} gone);"
+            " set a new baseline"
+        )
+    return None
+
+
+def left_out(column: PairedColumn, opponent: Opponent) -> str:
+    """Return which rows take no part in a comparison, in words; empty where all do."""
+    told = {
+        "new": len(column.added),
+        "changed": len(column.altered),
+        "gone": _gone(column, opponent),
+        "not scored by the baseline": column.unscored_before,
+        "without a value here": column.missing,
+    }
+    counted = ", ".join(f"{count} {what}" for what, count in told.items() if count)
+    return f"left out: {counted}" if counted else ""
+
+
+def _gone(column: PairedColumn, opponent: Opponent) -> int:
+    """Return how many rows of the baseline are gone, but for as many as ``-m`` left out."""
+    return max(0, len(column.absent) - opponent.deselected)
+
+
+def _mend(opponent: Opponent) -> str:
+    """Return what gives the baseline today's scores."""
+    if opponent.again is None:
+        return "set a new baseline"
+    return f"set a new baseline, or score its answers again (llmeval rescore {opponent.again}) and set that"
+
+
+def nothing_pairs(column: PairedColumn, opponent: Opponent) -> str:
+    """Return why no row has a value in both runs."""
+    if column.pairs and column.unscored_before == len(column.pairs):
+        return f"baseline {opponent.name} has no value of {one_line(column.metric, 60)!r}; {_mend(opponent)}"
+    return f"no row has a value of {one_line(column.metric, 60)!r} in both runs"

@@ -1,0 +1,193 @@
+"""Two runs side by side: the rows of one suite that both of them have, with what each says of one metric.
+
+Rows pair by id and by the digest of their input and target. A row that is new, or that changed, is counted and left
+out: it says nothing of what the change under test did.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.gate.column import read, span_of
+from pytest_llmeval.core.stats.intervals import mean
+
+__all__ = ["Pair", "PairedColumn", "pair_up"]
+
+
+class Pair(NamedTuple):
+    """One row of both runs; a tuple, as one is made for each row and metric."""
+
+    sample_id: str
+    slices: tuple[str, ...]
+    """Those of the current run."""
+    cluster: str | None
+    before: float | None
+    """The mean over the baseline's scored epochs; None where it has none."""
+    after: float | None
+    """The mean over the current run's scored epochs; None where it has none."""
+    scored: int
+    """Epochs behind ``after``."""
+    open: int
+    """Epochs of the current run whose value could be any."""
+    lost: int
+    """Epochs of the current run that the infrastructure lost."""
+    is_single: bool
+    """Whether each side is one epoch at most."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether both sides have a value."""
+        return self.before is not None and self.after is not None
+
+    def filled(self, fill: float, *, with_lost: bool) -> float | None:
+        """Return the mean of the current run with ``fill`` for what is open, and for what is lost where asked."""
+        missing = self.open + (self.lost if with_lost else 0)
+        if not missing:
+            return self.after
+        return ((self.after or 0.0) * self.scored + fill * missing) / (self.scored + missing)
+
+
+_Slices = tuple[tuple[str, ...], ...]
+"""The slices of each of some rows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairedColumn:
+    """All pairs of one metric, of one suite and model or of a slice, with the rows that did not pair."""
+
+    metric: str
+    pairs: tuple[Pair, ...]
+    span: tuple[float, float]
+    """Between what a missing value lies."""
+    added: _Slices = ()
+    """The slices of each row that only the current run has."""
+    altered: _Slices = ()
+    """The baseline's slices of each row whose input or target is another one there."""
+    absent: _Slices = ()
+    """The slices of each row that only the baseline has."""
+    remade: Mapping[str, int] = field(default_factory=dict)
+    """Paired rows whose ``judge`` or ``scorer`` is another one."""
+
+    def part(self, name: str, pairs: tuple[Pair, ...]) -> "PairedColumn":
+        """Return what belongs to the slice ``name``, of which ``pairs`` are the pairs."""
+        return replace(
+            self,
+            pairs=pairs,
+            added=tuple(slices for slices in self.added if name in slices),
+            altered=tuple(slices for slices in self.altered if name in slices),
+            absent=tuple(slices for slices in self.absent if name in slices),
+        )
+
+    @property
+    def unscored_before(self) -> int:
+        """Rows that the baseline did not score."""
+        return sum(pair.before is None for pair in self.pairs)
+
+    @property
+    def missing(self) -> int:
+        """Rows that the baseline scored and the current run left without a value, those that are open apart."""
+        return sum(pair.before is not None and pair.after is None and not pair.open for pair in self.pairs)
+
+    @property
+    def open_ids(self) -> list[str]:
+        """Sample ids of the rows that the baseline scored and of which a value is open, sorted."""
+        return sorted(pair.sample_id for pair in self.pairs if pair.before is not None and pair.open)
+
+
+@dataclass(slots=True)
+class _Row:
+    """One row of one run while its epochs are read."""
+
+    first: JudgedCase
+    """Of its epochs: it says what the row is."""
+    values: list[float] = field(default_factory=list)
+    scored: list[JudgedCase] = field(default_factory=list)
+    """The epochs behind ``values``."""
+    open: int = 0
+    lost: int = 0
+
+
+def pair_up(metric: str, current: Iterable[JudgedCase], before: Iterable[JudgedCase]) -> PairedColumn:
+    """Return the pairs of ``metric`` between two runs of one suite and one model each."""
+    base, rows = _rows(metric, before), _rows(metric, current)
+    remade: dict[str, int] = {}
+    pairs, altered = [], []
+    for sample_id, row in rows.items():
+        was = base.get(sample_id)
+        if was is None:
+            continue
+        if was.first.input_digest != row.first.input_digest:
+            altered.append(was.first.slices)
+            continue
+        for what in _remade(metric, was, row):
+            remade[what] = remade.get(what, 0) + 1
+        pairs.append(_pair(sample_id, was, row))
+    seen = (value for pair in pairs for value in (pair.before, pair.after) if value is not None)
+    return PairedColumn(
+        metric=metric,
+        pairs=tuple(pairs),
+        span=span_of(metric, seen),
+        added=tuple(row.first.slices for sample_id, row in rows.items() if sample_id not in base),
+        altered=tuple(altered),
+        absent=tuple(row.first.slices for sample_id, row in base.items() if sample_id not in rows),
+        remade=remade,
+    )
+
+
+def _rows(metric: str, cases: Iterable[JudgedCase]) -> dict[str, _Row]:
+    rows: dict[str, _Row] = {}
+    for case in cases:
+        row = rows.get(case.sample_id)
+        if row is None:
+            row = rows[case.sample_id] = _Row(case)
+        if case.epoch < row.first.epoch:
+            row.first = case
+        reading = read(metric, case)
+        if reading.value is not None:
+            row.values.append(reading.value)
+            row.scored.append(case)
+        elif reading.state == "open":
+            row.open += 1
+        elif reading.state == "lost":
+            row.lost += 1
+    return rows
+
+
+def _remade(metric: str, was: _Row, row: _Row) -> Iterator[str]:
+    """Yield ``judge`` or ``scorer`` where another one made the value; a judge's change explains its scorer's."""
+    made = [(old, new) for old in was.scored for new in row.scored]
+    if any(_differ(metric, old.judge_ids, new.judge_ids) for old, new in made):
+        yield "judge"
+    elif any(_differ(metric, old.digests, new.digests) for old, new in made):
+        yield "scorer"
+
+
+def _differ(metric: str, was: Mapping[str, str | None], now: Mapping[str, str | None]) -> bool:
+    """Return whether a value was made otherwise.
+
+    The outcome is made by all scorers of a case; one that only one of both came to is no difference.
+    """
+    if was is now:
+        return False
+    if metric == "pass_rate":
+        return any(was[name] != now[name] for name in was.keys() & now.keys())
+    return was.get(metric) != now.get(metric)
+
+
+def _pair(sample_id: str, was: _Row, row: _Row) -> Pair:
+    return Pair(
+        sample_id=sample_id,
+        slices=row.first.slices,
+        cluster=row.first.cluster,
+        before=_mean(was.values),
+        after=_mean(row.values),
+        scored=len(row.values),
+        open=row.open,
+        lost=row.lost,
+        is_single=len(was.values) <= 1 and len(row.values) + row.open + row.lost <= 1,
+    )
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return values[0] if len(values) == 1 else mean(values)

@@ -1,0 +1,138 @@
+"""What the rules of a session can see at all, told before anything is spent: what they can never fail for, or pass."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pytest_llmeval.core.gate.evidence import LEAST_CLUSTERS
+from pytest_llmeval.core.gate.family import Share, is_decided_by_p, looks_alpha, shares_of
+from pytest_llmeval.core.gate.names import show_key
+from pytest_llmeval.core.gate.sizes import MOST_GROUPS, MOST_ROWS, SuiteSize
+from pytest_llmeval.core.rules import REGRESSION_KINDS, Rule, Thresholds
+from pytest_llmeval.core.stats.paired import least_flips
+from pytest_llmeval.core.text import one_line
+
+__all__ = ["RuleShare", "UnfailingRule", "family", "hopeless", "least_groups", "place_of", "unfailing"]
+
+_NAMED = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleShare:
+    """One rule for one model, with what it may claim of the session's false alarms."""
+
+    rule: Rule
+    model: str
+    alpha: float
+    """Of its suite and of one look."""
+    share: Share
+
+
+def family(thresholds: Thresholds, sizes: Mapping[str, SuiteSize]) -> list[RuleShare]:
+    """Return the rules that share the false alarms of a session with cases of these suites, once for each model.
+
+    Rules whose suite, slice or model has no case take no part.
+    """
+    members = [
+        (rule, model, looks_alpha(suite.settings))
+        for name, suite in thresholds.suites.items()
+        for rule in suite.rules
+        for model in (sizes[name].models if name in sizes else ())
+        if is_decided_by_p(rule) and rule.model in (None, model) and sizes[name].rows.get(rule.slice)
+    ]
+    shares = shares_of([(rule, alpha) for rule, _, alpha in members])
+    return [
+        RuleShare(rule=rule, model=model, alpha=alpha, share=share)
+        for (rule, model, alpha), share in zip(members, shares, strict=True)
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnfailingRule:
+    """A rule on a change that cannot fail by itself, because it has too few rows."""
+
+    rule: Rule
+    there: int
+    needed: int
+    unit: Literal["rows", "groups of dependent rows"]
+    """What ``there`` and ``needed`` count."""
+    claim: str
+    """What the rule may claim of the session's false alarms, in words."""
+
+
+def unfailing(thresholds: Thresholds, sizes: Mapping[str, SuiteSize]) -> list[UnfailingRule]:
+    """Return the rules on a change that cannot fail by themselves, each once, in the order of the file.
+
+    The least possible p-value of such a rule, with every row getting worse, is not below its share of alpha over the
+    rules of its half of the family; Holm gives it more only where others fail. McNemar's mid-p of n rows is
+    (1/2)^(n + 1), and so is that of the sign-flip test over n groups of dependent rows. Below 5 groups there is no
+    test, from 10 on there is Student's t, which has no such end.
+
+    Args:
+        thresholds: the rules.
+        sizes: what is to run, or what ran, by suite.
+    """
+    found = (_unfailing(member, sizes[member.rule.suite]) for member in family(thresholds, sizes))
+    return list(dict.fromkeys(each for each in found if each is not None))
+
+
+def hopeless(thresholds: Thresholds, sizes: Mapping[str, SuiteSize]) -> list[str]:
+    """Return what to tell of ``unfailing`` rules: a message each, slices that need equally many rows in one."""
+    found: dict[tuple[object, ...], list[UnfailingRule]] = {}
+    for each in unfailing(thresholds, sizes):
+        rule = each.rule
+        part = rule.slice is not None or rule  # a rule on the whole suite stands alone
+        key = (rule.suite, part, rule.metric, rule.kind, each.unit, each.needed, each.claim)
+        found.setdefault(key, []).append(each)
+    return [_note(thresholds, each) for each in found.values()]
+
+
+def least_groups(alpha: float) -> int:
+    """Return how many groups of dependent rows it takes before a p-value can be below ``alpha``."""
+    return min(MOST_GROUPS, max(LEAST_CLUSTERS, least_flips(alpha)))
+
+
+def place_of(thresholds: Thresholds, rule: Rule, key: str) -> str:
+    """Return where a rule stands: ``thresholds.yaml:7: suites.qa.slices.hard.exact.max_drop``."""
+    part = f".slices.{show_key(rule.slice)}" if rule.slice is not None else ""
+    return f"{_line_of(thresholds, rule)}: suites.{show_key(rule.suite)}{part}.{show_key(rule.metric)}.{key}"
+
+
+def _line_of(thresholds: Thresholds, rule: Rule) -> str:
+    return thresholds.shown_as if rule.line is None else f"{thresholds.shown_as}:{rule.line}"
+
+
+def _unfailing(member: RuleShare, size: SuiteSize) -> UnfailingRule | None:
+    rule, claim = member.rule, _claim(member)
+    if rule.kind not in REGRESSION_KINDS:
+        return None
+    if rule.slice in size.groups:
+        needed, there = least_groups(member.share.strictest), size.groups[rule.slice]
+        short = UnfailingRule(rule=rule, there=there, needed=needed, unit="groups of dependent rows", claim=claim)
+    else:
+        needed, there = least_flips(member.share.strictest), size.rows[rule.slice]
+        short = UnfailingRule(rule=rule, there=there, needed=needed, unit="rows", claim=claim)
+    return short if there < min(needed, MOST_ROWS) else None
+
+
+def _note(thresholds: Thresholds, found: Sequence[UnfailingRule]) -> str:
+    first, counts = found[0], sorted({each.there for each in found})
+    there = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    size = f"{there} {first.unit.replace('s', '', 1) if counts == [1] else first.unit}"
+    needs = f"{first.needed} are needed ({first.claim})"
+    rule = first.rule
+    if len(found) == 1:
+        return f"{place_of(thresholds, rule, rule.kind)}: cannot fail by itself with {size}; {needs}"
+    named = [one_line(each.rule.slice or "", 40) for each in found]
+    more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
+    place = f"{_line_of(thresholds, rule)}: suites.{show_key(rule.suite)}.slices"
+    what = f"{show_key(rule.metric)}.{rule.kind} cannot fail by itself in {len(named)} slices of {size}"
+    return f"{place}: {what}; {needs}: {', '.join(named[:_NAMED])}{more}"
+
+
+def _claim(member: RuleShare) -> str:
+    """Return what a rule may claim, in words."""
+    share, alpha, rules = member.share, f"alpha {member.alpha:.3g}", "rules"
+    if share.alpha < member.alpha:
+        alpha, rules = f"half of {alpha}", f"{'suite' if member.rule.slice is None else 'slice'} rules"
+    return f"{share.rules} {rules} share {alpha}" if share.rules > 1 else f"its share is {alpha}"

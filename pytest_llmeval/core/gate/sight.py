@@ -1,0 +1,185 @@
+"""What a rule on a change can see of rows that vary so much: rows, epochs and the least change.
+
+A loss of a score in [0, 1] is taken to spoil some rows wholly and to leave the others as they are, as a change of a
+prompt or a model does: a row's value goes to the worst one with chance r = loss / (mean − worst), in all its epochs.
+The difference of two runs then has the mean square
+
+    (1 − r)·2·within/K + r·E[value²],  values counted from the worst one, K epochs in each run,
+
+which for yes-or-no rows and one epoch is the share of rows that flip, and its second part is left however many epochs
+there are. Of other numbers nothing of the kind is known; their loss is taken to come evenly, so that only the variance
+2·within/K is in the way.
+"""
+
+import math
+from dataclasses import dataclass
+
+from pytest_llmeval.core.gate.power import least_groups
+from pytest_llmeval.core.gate.spread import Spread
+from pytest_llmeval.core.stats.distributions import normal_quantile
+from pytest_llmeval.core.stats.mcnemar_power import MOST_FLIPS, mcnemar_power
+from pytest_llmeval.core.stats.paired import least_flips
+
+__all__ = ["MOST_EPOCHS", "Sight", "margin_needed", "rows_for_margin"]
+
+MOST_EPOCHS = 100
+"""More than so many are no plan."""
+_MOST_ROWS = 1e12
+_LARGEST = 1e200
+_HALVINGS = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """What one rule on a change can see."""
+
+    spread: Spread
+    alpha: float
+    """Its p-value must be below this, in (0, 0.5]."""
+    power: float = 0.8
+    """In how many of all runs it is to see a change that is there, in (0, 1)."""
+    allowed: float = 0.0
+    """The change that the rule lets pass, at least 0."""
+    falls: bool = True
+    """Whether a lower value is the worse one."""
+
+    @property
+    def room(self) -> float:
+        """How much worse the mean can get."""
+        if not self.spread.is_unit:
+            return math.inf
+        return self.spread.mean if self.falls else 1 - self.spread.mean
+
+    def rows(self, loss: float, *, epochs: float = 1.0) -> int | None:
+        """Return how many rows see a true ``loss``; None where no number does, or nothing is known of it.
+
+        The rule must find the drop that it sees significant, and larger than what it lets pass. Yes-or-no rows with one
+        epoch: by the exact power of McNemar's test where few rows flip, else (z_(1−α)·sqrt(ψ) + z_power·sqrt(ψ − δ²))²
+        / δ², ψ of them flipping, R. J. Connor, Biometrics 43 (1987) 207-211. Others: ((z_(1−α) + z_power)·sd/δ)² +
+        z²_(1−α)/2 for Student's t, W. C. Guenther, The American Statistician 35 (1981) 243-244, times the design effect
+        where they come in groups. Never fewer than the test needs to fail at all.
+
+        Args:
+            loss: above 0, in the metric's unit.
+            epochs: of each row in both runs.
+        """
+        needed = self._rows(loss, epochs)
+        if needed is None or needed > _MOST_ROWS:
+            return None
+        flips = self._few_flips(loss, epochs, needed)
+        return math.ceil(needed - 1e-9) if flips is None else self._exact_rows(loss, flips)
+
+    def epochs(self, loss: float) -> int | None:
+        """Return how many epochs see a true ``loss`` with the rows that there are; None where up to 100 do not."""
+        if self._is_seen(loss, 1):
+            return 1
+        if not self._is_seen(loss, MOST_EPOCHS):
+            return None
+        low, high = 1, MOST_EPOCHS
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if self._is_seen(loss, middle) else (middle, high)
+        return high
+
+    def least(self) -> float | None:
+        """Return the least loss that is seen with the rows and epochs that there are; None where there is none."""
+        low, high = self.allowed, self.room
+        if math.isinf(high):
+            high = max(1.0, 2 * self.allowed)
+            while high < _LARGEST and not self._is_seen(high, self.spread.epochs):
+                high *= 2
+        if high <= low or not self._is_seen(high, self.spread.epochs):
+            return None
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2
+            low, high = (low, middle) if self._is_seen(middle, self.spread.epochs) else (middle, high)
+        return high
+
+    def _is_seen(self, loss: float, epochs: float) -> bool:
+        needed = self._rows(loss, epochs)
+        if needed is None:
+            return False
+        flips = self._few_flips(loss, epochs, needed)
+        if flips is None or self.spread.n >= 2 * needed:
+            return needed <= self.spread.n
+        return self._is_enough(self.spread.n, loss, flips)
+
+    def _rows(self, loss: float, epochs: float) -> float | None:
+        """Return the rows by normal approximations."""
+        if not self.allowed < loss <= self.room:
+            return None
+        square = self._square(loss, epochs)
+        if square is None:
+            return None
+        spread, alpha, power = self.spread, -normal_quantile(self.alpha), normal_quantile(self.power)
+        deviation = math.sqrt(max(0.0, square - loss * loss))
+        if self._is_mcnemar(epochs):
+            needed = ((alpha * math.sqrt(square) + power * deviation) / loss) ** 2
+        else:
+            needed = ((alpha + power) * deviation / loss) ** 2 * spread.design + _in_rows(alpha * alpha / 2, spread)
+        return max(needed, self._least_rows(loss, deviation))
+
+    def _least_rows(self, loss: float, deviation: float) -> float:
+        """Return the rows below which the test cannot fail, or the drop seen is too rarely beyond what may pass."""
+        least: float = least_flips(self.alpha)
+        if self.spread.groups is not None:
+            least = _in_rows(least_groups(self.alpha), self.spread)
+        if not self.allowed:
+            return least
+        return max(least, (normal_quantile(self.power) * deviation / (loss - self.allowed)) ** 2 * self.spread.design)
+
+    def _is_mcnemar(self, epochs: float) -> bool:
+        """Return whether the gate takes McNemar's test."""
+        return self.spread.is_binary and epochs == 1 and self.spread.groups is None
+
+    def _few_flips(self, loss: float, epochs: float, rows: float) -> float | None:
+        """Return the share of rows that flip where McNemar's test is taken and few do; else None."""
+        square = self._square(loss, epochs) if self._is_mcnemar(epochs) else None
+        return square if square is not None and rows * square <= MOST_FLIPS / 2 else None
+
+    def _exact_rows(self, loss: float, flips: float) -> int:
+        """Return the rows from which on McNemar's test has the power."""
+        low, high = 0, math.ceil(MOST_FLIPS / flips)
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if self._is_enough(middle, loss, flips) else (middle, high)
+        return high
+
+    def _is_enough(self, rows: int, loss: float, flips: float) -> bool:
+        """Return whether so many rows have the power, by McNemar's test."""
+        if rows < self._least_rows(loss, math.sqrt(max(0.0, flips - loss * loss))) - 1e-9:
+            return False
+        worse, better = (flips + loss) / 2, max(0.0, (flips - loss) / 2)
+        return mcnemar_power(rows, worse, better, alpha=self.alpha) >= self.power
+
+    def _square(self, loss: float, epochs: float) -> float | None:
+        """Return the mean square of the difference of two runs, between which there is a ``loss``."""
+        spread, noise = self.spread, 2 * self.spread.within / epochs
+        if not spread.is_unit:
+            return noise + loss * loss if noise else None
+        spoilt = loss / self.room
+        return (1 - spoilt) * noise + spoilt * (self.room * self.room + spread.between + spread.within / epochs)
+
+
+def rows_for_margin(spread: Spread, margin: float, *, alpha: float, power: float, epochs: float = 1.0) -> int:
+    """Return with how many rows a run in which nothing changed passes ``mode: noninferior`` in ``power`` of all runs.
+
+    ((z_(1−α) + z_power)·sd/margin)² with sd² = 2·within/K, and more than −ln(α)/margin, as without any change the
+    loss may still be up to −ln(α)/n (B. D. Jovanovic and P. S. Levy, The American Statistician 51 (1997) 137-139).
+    """
+    noise = 2 * spread.within / epochs * spread.design
+    both = normal_quantile(power) - normal_quantile(alpha)
+    without = _in_rows(-math.log(alpha) / margin, spread)
+    return math.ceil(max(both * both * noise / margin / margin, math.floor(without) + 1))
+
+
+def margin_needed(spread: Spread, *, alpha: float, power: float, n: int, epochs: float = 1.0) -> float:
+    """Return the margin from which on ``n`` rows do for ``rows_for_margin``."""
+    noise = 2 * spread.within / epochs * spread.design
+    both = normal_quantile(power) - normal_quantile(alpha)
+    return max(both * math.sqrt(noise / n), _in_rows(-math.log(alpha), spread) / n)
+
+
+def _in_rows(units: float, spread: Spread) -> float:
+    """Return in how many rows there are so many independent units, groups where rows come in groups."""
+    return units if spread.groups is None else units * spread.n / spread.groups

@@ -1,0 +1,107 @@
+"""Two runs of the same rows, whose answers can be swapped as if each run had been given the other's."""
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.rules import Thresholds
+
+__all__ = ["Twins", "split_epochs", "twins"]
+
+_Sides = tuple[list[JudgedCase], list[JudgedCase]]
+"""The cases of the older and of the newer run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Twins:
+    """Two runs of the same rows, ready to be swapped."""
+
+    units: Sequence[_Sides] = field(repr=False)
+    """Rows, or clusters of them, that are swapped as a whole."""
+    rows: int
+    """Rows that both have."""
+    cases: int
+    """Cases of both."""
+
+    def mixed(self, draw: random.Random) -> tuple[list[JudgedCase], list[JudgedCase]]:
+        """Return the cases of a baseline and a current run, each unit swapped with chance 1/2."""
+        before: list[JudgedCase] = []
+        current: list[JudgedCase] = []
+        for was, now in self.units:
+            if draw.random() < 0.5:
+                was, now = now, was
+            before += was
+            current += now
+        return before, current
+
+    def straight(self) -> tuple[list[JudgedCase], list[JudgedCase]]:
+        """Return the cases of the two runs as they are."""
+        return [case for was, _ in self.units for case in was], [case for _, now in self.units for case in now]
+
+
+def twins(thresholds: Thresholds, before: Iterable[JudgedCase], current: Iterable[JudgedCase]) -> Twins:
+    """Return the rows that two runs have in common, of the suites that have rules.
+
+    Rows are the same by suite, model, id and digest, as for the gate; where both runs have one model of a suite the two
+    models take each other's place. All models of a row are swapped together, as rows of one cluster are.
+    """
+    old, new = _by_row(before, thresholds), _by_row(current, thresholds)
+    names = _names(old, new)
+    units: dict[tuple[str, str], _Sides] = {}
+    rows: set[tuple[str, str]] = set()
+    for (suite, model, sample_id), cases in new.items():
+        were = old.get((suite, names.get((suite, model), model), sample_id))
+        if were is None or were[0].input_digest != cases[0].input_digest:
+            continue
+        cluster = cases[0].cluster
+        key = (suite, f"#{sample_id}" if cluster is None else f"={cluster}")
+        was, now = units.setdefault(key, ([], []))
+        was += _like(were, cases[0])
+        now += cases
+        rows.add((suite, sample_id))
+    sides = list(units.values())
+    return Twins(units=sides, rows=len(rows), cases=sum(len(was) + len(now) for was, now in sides))
+
+
+def split_epochs(cases: Iterable[JudgedCase]) -> tuple[list[JudgedCase], list[JudgedCase]]:
+    """Return the first and the second half of each row's epochs as two runs; one left over is in neither."""
+    rows: dict[tuple[str, str, str], list[JudgedCase]] = {}
+    for case in cases:
+        rows.setdefault((case.suite, case.model, case.sample_id), []).append(case)
+    halves: tuple[list[JudgedCase], list[JudgedCase]] = [], []
+    for found in rows.values():
+        found.sort(key=lambda case: case.epoch)
+        half = len(found) // 2
+        for side, part in zip(halves, (found[:half], found[half : 2 * half]), strict=True):
+            side += [replace(case, epoch=number) for number, case in enumerate(part, 1)]
+    return halves
+
+
+_Rows = dict[tuple[str, str, str], list[JudgedCase]]
+
+
+def _by_row(cases: Iterable[JudgedCase], thresholds: Thresholds) -> _Rows:
+    rows: _Rows = {}
+    for case in cases:
+        if case.suite in thresholds.suites:
+            rows.setdefault((case.suite, case.model, case.sample_id), []).append(case)
+    return rows
+
+
+def _names(old: _Rows, new: _Rows) -> dict[tuple[str, str], str]:
+    """Return the older run's model for each suite and model of the newer one whose names differ."""
+    models: dict[str, tuple[set[str], set[str]]] = {}
+    for place, rows in enumerate((old, new)):
+        for suite, model, _ in rows:
+            models.setdefault(suite, (set(), set()))[place].add(model)
+    return {
+        (suite, *news): next(iter(olds))  # type: ignore[misc]  # there is one of each
+        for suite, (olds, news) in models.items()
+        if len(olds) == len(news) == 1
+    }
+
+
+def _like(cases: Iterable[JudgedCase], other: JudgedCase) -> list[JudgedCase]:
+    """Return ``cases`` as ones of the model, slices and cluster of the same row in the other run."""
+    return [replace(case, model=other.model, slices=other.slices, cluster=other.cluster) for case in cases]

@@ -1,0 +1,201 @@
+"""From evidence to a verdict, in numbers and in words."""
+
+import math
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+
+from pytest_llmeval.core.gate.decide import SLACK, Decision, Judgement, name_samples
+from pytest_llmeval.core.gate.evidence import LEAST_CLUSTERS, Evidence, Weight
+from pytest_llmeval.core.gate.family import Share
+from pytest_llmeval.core.rules import REGRESSION_KINDS, Rule
+from pytest_llmeval.core.stats.distributions import normal_quantile, student_quantile
+from pytest_llmeval.core.stats.paired import least_flips
+
+__all__ = ["decide_by_p", "decide_noninferior", "detectable"]
+
+_POWER = 0.8
+_UNSURE = 4.0
+"""A change is inconclusive where its p-value lies below this many times what it may claim; above it is noise."""
+
+
+def decide_by_p(
+    rule: Rule,
+    evidence: Evidence,
+    share: Share,
+    adjusted: Callable[[Weight], float | None],
+    *,
+    broken: str | None,
+    open_ids: Sequence[str],
+) -> Decision:
+    """Return the decision on a rule that fails only where chance alone does not explain it.
+
+    Args:
+        rule: ``max_drop``, ``max_rise``, or ``min`` and ``max`` with ``confident``.
+        evidence: against it.
+        share: what it may claim.
+        adjusted: gives Holm's p-value of a weight.
+        broken: why the run is not valid; such a rule fails or is unmeasurable.
+        open_ids: the samples without a value that leave it open.
+    """
+    shown = _shown(rule, evidence, share, adjusted(evidence.found))
+    verdicts = {_at(rule, weight, share, adjusted) for weight in (evidence.found, *(evidence.ends or ()))}
+    if verdicts == {"fail"}:
+        return replace(shown, verdict="fail", reason=_why(rule, evidence, share, shown, broken))
+    if broken:
+        return replace(shown, verdict="unmeasurable", reason=broken)
+    (verdict, *others) = verdicts
+    if others or verdict is None:
+        return replace(
+            shown, verdict="inconclusive", is_open=True, reason=_why_open(rule, evidence, verdicts, open_ids)
+        )
+    return replace(shown, verdict=verdict, reason=_why(rule, evidence, share, shown, None))
+
+
+def decide_noninferior(
+    rule: Rule, evidence: Evidence, alpha: float, *, broken: str | None, open_ids: Sequence[str]
+) -> Decision:
+    """Return the decision on ``mode: noninferior``: it passes where the loss is surely less than the margin.
+
+    Surely: the one-sided upper bound of the loss at ``1 - alpha`` (t, by clusters where there are any) lies below it.
+    Without any spread the bound is that of no event in n rows, -ln(alpha) / n, each cluster counting as one.
+    """
+    share = Share(alpha=alpha, rules=1)
+    shown = _shown(rule, evidence, share, evidence.found.p_value)
+    best, worst = evidence.ends or (evidence.found, evidence.found)
+    bounds = (
+        _loss_bound(best, evidence, alpha, -math.inf),
+        _loss_bound(evidence.found, evidence, alpha, math.inf),
+        _loss_bound(worst, evidence, alpha, math.inf),
+    )
+    held = {bound < (rule.bound or 0.0) for bound in bounds}
+    low, high = (_show(bound if math.isfinite(bound) else None) for bound in (min(bounds), max(bounds)))
+    told = f"the loss may be up to {high if low == high else f'{low} to {high}'}, the margin is {_show(rule.bound)}"
+    found = "; ".join([told, _changed(rule, evidence), *_rows(evidence)])
+    if held == {False}:
+        return replace(shown, verdict="fail", reason=found)
+    if broken or len(held) > 1:
+        reason = broken or f"{told}: {_named_open(open_ids)}"
+        return replace(shown, verdict="unmeasurable" if broken else "inconclusive", is_open=not broken, reason=reason)
+    return replace(shown, verdict="pass", reason=found)
+
+
+def detectable(rule: Rule, evidence: Evidence, alpha: float) -> float | None:
+    """Return the least true change that the rule would see in four runs of five; None where nothing tells.
+
+    What is seen must lie z_{1-alpha} standard errors below 0, and beyond what the rule lets pass; the true change that
+    much and z_{0.8} standard errors more. It is no less than what the test can see at all.
+
+    Args:
+        rule: that is to see it.
+        evidence: of this run.
+        alpha: the p-value below which it fails.
+    """
+    least = least_flips(alpha) / evidence.n if evidence.is_binary and evidence.clusters is None else None
+    error, allowed = evidence.found.error, _allowed(rule)
+    if error is None:
+        return None if least is None else max(least, allowed)
+    seen = max(-normal_quantile(alpha) * error, allowed) + normal_quantile(_POWER) * error
+    return max(seen, least or 0.0)
+
+
+def _at(
+    rule: Rule, weight: Weight | None, share: Share, adjusted: Callable[[Weight], float | None]
+) -> Judgement | None:
+    """Return what a rule comes to at one end; None where that end has no bound."""
+    if weight is None:
+        return None
+    if weight.shortfall <= _allowed(rule) + SLACK:
+        return "pass"
+    p_value = adjusted(weight)
+    if p_value is not None and p_value < share.alpha:
+        return "fail"
+    if rule.kind in REGRESSION_KINDS and p_value is not None and p_value >= _UNSURE * share.alpha:
+        return "pass"
+    return "inconclusive"
+
+
+def _allowed(rule: Rule) -> float:
+    """Return what a rule on a change lets pass."""
+    return rule.bound or 0.0 if rule.kind in ("max_drop", "max_rise") else 0.0
+
+
+def _shown(rule: Rule, evidence: Evidence, share: Share, p_value: float | None) -> Decision:
+    return Decision(
+        verdict="unmeasurable",
+        value=evidence.value,
+        n=evidence.n,
+        low=evidence.low,
+        high=evidence.high,
+        baseline_value=evidence.before,
+        delta=evidence.delta,
+        p_value=p_value,
+        mde=detectable(rule, evidence, share.strictest),
+    )
+
+
+def _why(rule: Rule, evidence: Evidence, share: Share, shown: Decision, broken: str | None) -> str:
+    """Return in words what was found, for a verdict that every end agrees on."""
+    if evidence.before is None:
+        told = [f"it is {_show(evidence.value)}, the bar {_show(rule.bound)}", _chance(evidence, share, shown.p_value)]
+    else:
+        told = [_changed(rule, evidence), _chance(evidence, share, shown.p_value), _sight(shown.mde), *_rows(evidence)]
+    if evidence.ends is not None:
+        told.append("so it is whatever the missing values are" + (f" ({broken})" if broken else ""))
+    return "; ".join(told)
+
+
+def _changed(rule: Rule, evidence: Evidence) -> str:
+    """Return by how much the value changed, in words."""
+    change = evidence.delta or 0.0
+    interval = ""
+    if evidence.low is not None and evidence.high is not None:
+        interval = f", 90% interval {evidence.low:+.3g}..{evidence.high:+.3g}"
+    within = (
+        f", within the {_show(rule.bound)} allowed" if 0 < evidence.found.shortfall <= _allowed(rule) + SLACK else ""
+    )
+    return f"{_show(evidence.before)} to {_show(evidence.value)} ({change:+.3g}{interval}){within}"
+
+
+def _chance(evidence: Evidence, share: Share, p_value: float | None) -> str:
+    if p_value is None:
+        are_few = evidence.clusters is not None and evidence.clusters < LEAST_CLUSTERS
+        few = f"only {evidence.clusters} groups of dependent rows" if are_few else "too little spread"
+        return f"{few}, so that no test can tell it from chance"
+    after = f" after Holm over {share.rules} rules" if share.rules > 1 else ""
+    return f"p {p_value:.2g}{after}, fails below {share.alpha:.3g}"
+
+
+def _sight(mde: float | None) -> str:
+    return "what it can see is unknown" if mde is None else f"sees changes from {mde:.2g} up"
+
+
+def _rows(evidence: Evidence) -> list[str]:
+    """Return which rows changed, and which are left out."""
+    named = f" ({name_samples(evidence.worse, in_order=True)})" if evidence.worse else ""
+    told = f"rows: {len(evidence.worse)} worse{named}, {evidence.better} better"
+    return [told, evidence.left_out] if evidence.left_out else [told]
+
+
+def _why_open(rule: Rule, evidence: Evidence, verdicts: Collection[Judgement | None], open_ids: Sequence[str]) -> str:
+    ends = " or ".join(sorted(verdict or "anything" for verdict in verdicts))
+    told = [f"it comes to {ends} by what the missing answers are: {_named_open(open_ids)}"]
+    if evidence.before is not None:
+        told += [f"so far {_changed(rule, evidence)}", *_rows(evidence)]
+    return "; ".join(told)
+
+
+def _named_open(open_ids: Sequence[str]) -> str:
+    return f"{name_samples(open_ids)}; ask for them again with --resume"
+
+
+def _loss_bound(weight: Weight | None, evidence: Evidence, alpha: float, unknown: float) -> float:
+    """Return what the loss surely lies below; ``unknown`` for an end that is none."""
+    if weight is None:
+        return unknown
+    if weight.error is None or weight.df is None:
+        return weight.shortfall - math.log(alpha) / (evidence.clusters or evidence.n)
+    return weight.shortfall - student_quantile(alpha, weight.df) * weight.error
+
+
+def _show(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.4g}"

@@ -1,0 +1,208 @@
+"""Each rule held against the cases of its suite and model: a decision, or the evidence that it waits with.
+
+Rules that are decided by a p-value wait for those of all others (``family``).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from pytest_llmeval.core.gate.bars import weigh_bar
+from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.gate.changes import weigh_change
+from pytest_llmeval.core.gate.column import Column, Reading, State
+from pytest_llmeval.core.gate.decide import Decision, decide
+from pytest_llmeval.core.gate.evidence import Evidence
+from pytest_llmeval.core.gate.family import is_decided_by_p, looks_alpha
+from pytest_llmeval.core.gate.group import Group, Sheet, group_of
+from pytest_llmeval.core.gate.names import did_you_mean
+from pytest_llmeval.core.gate.opponents import Opponents, left_out, nothing_pairs, refusal
+from pytest_llmeval.core.gate.verdicts import decide_noninferior
+from pytest_llmeval.core.metrics import score_names
+from pytest_llmeval.core.rules import (
+    COUNTED_METRICS,
+    MEASURED_METRICS,
+    REGRESSION_KINDS,
+    GateSettings,
+    Rule,
+    SuiteRules,
+)
+from pytest_llmeval.core.stats.intervals import wilson
+from pytest_llmeval.core.text import one_line
+
+__all__ = ["Weighed", "weigh_suite"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weighed:
+    """One rule for one model, on its way to a verdict."""
+
+    rule: Rule
+    model: str | None
+    """None for a rule without cases."""
+    text: str | None = None
+    """How it is shown, where that is not as its rule is."""
+    decision: Decision | None = None
+    """None where it waits for the p-values of the others, with its evidence."""
+    evidence: Evidence | None = None
+    alpha: float = 0.0
+    """Of its suite and of one look."""
+    broken: str | None = None
+    open_ids: Sequence[str] = ()
+
+
+def weigh_suite(
+    rules: SuiteRules, cases: Sequence[JudgedCase], collected: Mapping[tuple[str, str], int], opponents: Opponents
+) -> list[Weighed]:
+    """Return every rule of a suite, once for each model that it is about, in the order of the file.
+
+    Args:
+        rules: of the suite.
+        cases: all of the suite.
+        collected: how many cases each suite and model was to have.
+        opponents: what rules on a change compare with.
+    """
+    groups = list(_groups(rules, cases, collected, opponents))
+    weighed = {
+        (number, group.model): found for group in groups for number, found in _weigh_group(rules.rules, group).items()
+    }
+    errors = [_error_rate(group) for group in groups if group.too_many_errors]
+    return errors + [
+        each
+        for number, rule in enumerate(rules.rules)
+        for each in [weighed[number, group.model] for group in groups if (number, group.model) in weighed]
+        or [Weighed(rule=rule, model=rule.model, decision=_not_selected(rule, selected=bool(groups)))]
+    ]
+
+
+def _groups(
+    rules: SuiteRules, cases: Sequence[JudgedCase], collected: Mapping[tuple[str, str], int], opponents: Opponents
+) -> Iterator[Group]:
+    """Yield the cases of each model, in alphabetical order."""
+    own: dict[str, list[JudgedCase]] = {
+        model: [] for (suite, model), count in collected.items() if suite == rules.name and count
+    }
+    for case in cases:
+        own.setdefault(case.model, []).append(case)
+    names = score_names(cases)
+    for model in sorted(own):
+        opponent = opponents.find(rules.name, model, is_only=len(own) == 1)
+        yield group_of(rules, model, own[model], names, collected.get((rules.name, model), 0), opponent)
+
+
+def _weigh_group(rules: Sequence[Rule], group: Group) -> dict[int, Weighed]:
+    """Return the rules about the group's model, by their numbers; one metric after the other, so that one is held."""
+    own = [(number, rule) for number, rule in enumerate(rules) if rule.model in (None, group.model)]
+    weighed: dict[int, Weighed] = {}
+    for metric in dict.fromkeys(rule.metric for _, rule in own):
+        sheet = Sheet(group, metric)
+        weighed |= {number: _weigh(rule, sheet) for number, rule in own if rule.metric == metric}
+    return weighed
+
+
+def _weigh(rule: Rule, sheet: Sheet) -> Weighed:
+    """Return a rule with its decision, or with the evidence that the decision of all needs."""
+    group, broken = sheet.group, sheet.broken
+    column = sheet.column(rule.slice)
+    decision = _undecidable(rule, group, column)
+    if decision is not None:
+        return Weighed(rule=rule, model=group.model, decision=decision)
+    if rule.kind in REGRESSION_KINDS:
+        return _weigh_change(rule, sheet)
+    whole = _with_unfinished(column, group.unfinished)
+    states: tuple[State, ...] = ("open", "lost") if broken else ("open",)
+    evidence = weigh_bar(rule, whole, states=states) if is_decided_by_p(rule) else None
+    if evidence is None:
+        return Weighed(rule=rule, model=group.model, decision=decide(rule, whole, broken=broken))
+    return _waiting(rule, sheet, evidence, whole.ids(*states))
+
+
+def _undecidable(rule: Rule, group: Group, column: Column) -> Decision | None:
+    """Return the decision on a rule whose numbers cannot be held against it; None where they can."""
+    if not column.readings and not group.unfinished:
+        return _not_selected(rule, selected=True)
+    if rule.kind in REGRESSION_KINDS and group.opponent.why_none is not None:
+        return Decision(verdict="not_judged", reason=group.opponent.why_none)
+    unknown = _unknown_metric(rule, group)
+    if unknown:
+        return Decision(verdict="unmeasurable", reason=unknown)
+    if column.count("no_judge") and not column.count("scored"):
+        return _no_judge(group.rules.settings)
+    return None
+
+
+def _weigh_change(rule: Rule, sheet: Sheet) -> Weighed:
+    group, broken, pairs = sheet.group, sheet.broken, sheet.pairs(rule.slice)
+    refused = refusal(pairs, group.opponent, group.rules.settings)
+    evidence = None
+    if refused is None:
+        left = left_out(pairs, group.opponent)
+        evidence = weigh_change(rule, pairs, unfinished=group.unfinished, with_lost=broken is not None, left_out=left)
+    if evidence is None:
+        shown = Decision(verdict="unmeasurable", reason=broken or refused or nothing_pairs(pairs, group.opponent))
+        return Weighed(rule=rule, model=group.model, decision=shown)
+    if rule.kind != "noninferior":
+        return _waiting(rule, sheet, evidence, pairs.open_ids)
+    alpha = looks_alpha(group.rules.settings)
+    decision = decide_noninferior(rule, evidence, alpha, broken=broken, open_ids=pairs.open_ids)
+    return Weighed(rule=rule, model=group.model, decision=decision)
+
+
+def _waiting(rule: Rule, sheet: Sheet, evidence: Evidence, open_ids: Sequence[str]) -> Weighed:
+    """Return a rule that waits for the p-values of the others."""
+    return Weighed(
+        rule=rule,
+        model=sheet.group.model,
+        evidence=evidence,
+        alpha=looks_alpha(sheet.group.rules.settings),
+        broken=sheet.broken,
+        open_ids=open_ids,
+    )
+
+
+def _with_unfinished(column: Column, unfinished: int) -> Column:
+    """Return ``column`` with a reading that could be any value for each case that did not finish."""
+    ghosts = (Reading(sample_id="?", unit=("", -1 - number), state="open") for number in range(unfinished))
+    return replace(column, readings=(*column.readings, *ghosts))
+
+
+def _unknown_metric(rule: Rule, group: Group) -> str | None:
+    """Return what is wrong with a metric that is none of the suite's, where it has scores at all."""
+    if rule.metric in (*COUNTED_METRICS, *MEASURED_METRICS, *group.names) or not group.names:
+        return None
+    advice = did_you_mean(rule.metric, [*group.names, *COUNTED_METRICS, *MEASURED_METRICS])
+    errors = f" ({group.errors} of {group.finished} cases ended in an error)" if group.errors else ""
+    return f"no case has a score {one_line(rule.metric, 60)!r}{errors}; {advice}"
+
+
+def _no_judge(settings: GateSettings) -> Decision:
+    if settings.require_judge:
+        reason = "no judge, and require_judge demands one; pass --judge-model"
+        return Decision(verdict="unmeasurable", reason=reason)
+    return Decision(verdict="not_judged", reason="no judge")
+
+
+def _not_selected(rule: Rule, *, selected: bool) -> Decision:
+    """Return the decision on a rule without cases; ``selected``: its suite has some, elsewhere."""
+    what = f"suite {one_line(rule.suite, 60)!r}"
+    if selected and rule.slice is not None:
+        what = f"slice {one_line(rule.slice, 60)!r}"
+    if selected and rule.slice is None:
+        what = f"model {one_line(rule.model or '', 60)!r}"
+    return Decision(verdict="not_judged", reason=f"no case of {what} was selected")
+
+
+def _error_rate(group: Group) -> Weighed:
+    """Return the row that says why the rules of a suite and model are unmeasurable."""
+    rate = group.errors / group.finished
+    interval = wilson(rate, group.finished)
+    limit = group.rules.settings.max_error_rate
+    decision = Decision(
+        verdict="unmeasurable",
+        value=rate,
+        n=group.finished,
+        low=interval.low,
+        high=interval.high,
+        reason=f"{group.errors} errors in {group.finished} cases; find their cause and run again",
+    )
+    rule = Rule(suite=group.rules.name, metric="error_rate", kind="max", bound=limit)
+    return Weighed(rule=rule, model=group.model, text=f"max_error_rate={limit:.12g}", decision=decision)

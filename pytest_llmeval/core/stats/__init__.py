@@ -1,0 +1,1 @@
+"""The statistics of the gate: distributions, intervals, paired tests, multiplicity, resampling."""

@@ -1,0 +1,126 @@
+"""Normal, Student, binomial and beta distributions, accurate far into their tails.
+
+All but the normal one stand on the regularised incomplete beta function I_x(a, b).
+"""
+
+import math
+from statistics import NormalDist
+
+from pytest_llmeval.core.stats.incomplete_beta import beta_logit, log_beta_cdf, logit_of, shares_of
+
+__all__ = [
+    "beta_quantile",
+    "binomial_at_least",
+    "normal_cdf",
+    "normal_quantile",
+    "student_cdf",
+    "student_quantile",
+]
+
+
+def normal_cdf(z: float) -> float:
+    """Return P(Z <= z) for a standard normal Z; by ``erfc``, which keeps the digits of a small tail."""
+    return math.erfc(-z / math.sqrt(2)) / 2
+
+
+def normal_quantile(p: float) -> float:
+    """Return the z with P(Z <= z) = p for a standard normal Z.
+
+    Args:
+        p: In (0, 1).
+
+    Raises:
+        statistics.StatisticsError: For a ``p`` of another range; it is a ValueError.
+    """
+    return NormalDist().inv_cdf(p)
+
+
+def student_cdf(t: float, df: float) -> float:
+    """Return P(T <= t) for Student's T.
+
+    M. Abramowitz and I. A. Stegun, "Handbook of Mathematical Functions" (1964), 26.7.1:
+    P(|T| > t) = I_x(df/2, 1/2) with x = df/(df + t²).
+
+    Args:
+        t: Any number, infinite ones included.
+        df: Degrees of freedom above 0, whole or not.
+
+    Raises:
+        ValueError: For ``df`` of 0 or less.
+    """
+    _check_positive("df", df)
+    tail = math.exp(log_beta_cdf(_student_logit(t, df), df / 2, 0.5)) / 2
+    return 1 - tail if t > 0 else tail
+
+
+def student_quantile(p: float, df: float) -> float:
+    """Return the t with P(T <= t) = p for Student's T; infinite where it is too large for a float.
+
+    Args:
+        p: In (0, 1).
+        df: Degrees of freedom above 0, whole or not.
+
+    Raises:
+        ValueError: For a ``p`` or a ``df`` of another range.
+    """
+    _check_share("p", p)
+    _check_positive("df", df)
+    if p == 0.5:
+        return 0.0
+    # Near the middle the share between -t and t keeps more digits than the two tails do.
+    middle = 0.25 < p < 0.75
+    logit = -beta_logit(abs(2 * p - 1), 0.5, df / 2) if middle else beta_logit(2 * min(p, 1 - p), df / 2, 0.5)
+    half_log = (math.log(df) - logit) / 2
+    t = math.exp(half_log) if half_log < 709 else math.inf
+    return t if p > 0.5 else -t
+
+
+def binomial_at_least(k: int, n: int, p: float) -> float:
+    """Return P(X >= k), X the number of hits in ``n`` independent tries with chance ``p`` each.
+
+    Abramowitz and Stegun, 26.5.24: P(X >= k) = I_p(k, n − k + 1).
+
+    Args:
+        k: Any integer; 0 and less give 1, more than ``n`` gives 0.
+        n: At least 0.
+        p: In [0, 1].
+    """
+    if k <= 0:
+        return 1.0
+    if k >= n or p in (0, 1):
+        return p**n if k <= n else 0.0
+    return math.exp(log_beta_cdf(logit_of(p), k, n - k + 1))
+
+
+def beta_quantile(p: float, a: float, b: float) -> float:
+    """Return the x with I_x(a, b) = p, in [0, 1].
+
+    Args:
+        p: In (0, 1).
+        a: First shape, above 0.
+        b: Second shape, above 0.
+
+    Raises:
+        ValueError: For an argument of another range.
+    """
+    _check_share("p", p)
+    _check_positive("a", a)
+    _check_positive("b", b)
+    return shares_of(beta_logit(p, a, b))[0]
+
+
+def _check_share(name: str, value: float) -> None:
+    if not 0 < value < 1:
+        raise ValueError(f"{name} must lie between 0 and 1, both excluded, not {value!r}")
+
+
+def _check_positive(name: str, value: float) -> None:
+    if not value > 0:
+        raise ValueError(f"{name} must be above 0, not {value!r}")
+
+
+def _student_logit(t: float, df: float) -> float:
+    """Return the logit of x = df/(df + t²), without t² that could overflow."""
+    if t == 0:
+        return math.inf
+    return math.log(df) - 2 * math.log(abs(t))

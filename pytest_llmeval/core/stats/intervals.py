@@ -1,0 +1,262 @@
+"""Means, intervals and quantiles in closed form.
+
+Every function takes the values in any order and gives the same answer for each. What cannot be estimated is
+None, never NaN, never a stand-in zero and never an interval of no width.
+"""
+
+import math
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+
+from pytest_llmeval.core.stats.clusters import ClusteredMean, clustered_mean
+from pytest_llmeval.core.stats.distributions import beta_quantile, binomial_at_least, normal_quantile, student_quantile
+from pytest_llmeval.core.stats.means import ROUNDING, mean, total
+
+__all__ = [
+    "Interval",
+    "clopper_pearson",
+    "mean",
+    "miss_chance",
+    "pass_at_k",
+    "pass_hat_k",
+    "quantile",
+    "quantile_interval",
+    "score_interval",
+    "standard_error",
+    "t_interval",
+    "total",
+    "wilson",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """The two ends of a confidence interval, ``low <= high``."""
+
+    low: float
+    high: float
+
+
+def standard_error(values: Sequence[float], *, clusters: Sequence[Hashable] | None = None) -> float | None:
+    """Return the standard error of the mean: sqrt(Σ(s − m)² / (n(n − 1))); with clusters the CR2 one.
+
+    The values must be independent: means of samples, not of repeated cases (E. Miller, "Adding Error Bars to
+    Evals", arXiv 2411.00640, section 2.1). None for fewer than two values or clusters, and where it overflows;
+    0 for equal values, which leave it unknown.
+
+    Raises:
+        ValueError: For another number of clusters than of values.
+    """
+    if clusters is not None:
+        clustered = clustered_mean(values, clusters)
+        return clustered.error if clustered else None
+    centre = mean(values)
+    if centre is None or len(values) < 2:
+        return None
+    squares = total([(value - centre) * (value - centre) for value in values])
+    error = math.sqrt(squares / (len(values) * (len(values) - 1)))
+    return error if math.isfinite(error) else None
+
+
+def wilson(share: float, n: float, *, confidence: float = 0.95) -> Interval:
+    """Return Wilson's score interval of a share, within [0, 1].
+
+    E. B. Wilson, JASA 22 (1927) 209–212: centre (p + z²/2n) / (1 + z²/n), half-width
+    z / (1 + z²/n) · sqrt(p(1 − p)/n + z²/4n²).
+
+    Args:
+        share: The share p that was seen, in [0, 1].
+        n: Over how many samples, above 0; an effective number may be no integer.
+        confidence: In (0, 1).
+    """
+    return _wilson(share, n, normal_quantile((1 + confidence) / 2))
+
+
+def _wilson(share: float, n: float, z: float) -> Interval:
+    shrink = 1 + z * z / n
+    centre = (share + z * z / (2 * n)) / shrink
+    half = z / shrink * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return Interval(low=max(0.0, min(centre - half, share)), high=min(1.0, max(centre + half, share)))
+
+
+def clopper_pearson(successes: int, n: int, *, confidence: float = 0.95) -> Interval:
+    """Return the exact interval of a share: it covers the true one at least as often as it says.
+
+    C. J. Clopper and E. S. Pearson, Biometrika 26 (1934) 404–413; its ends are quantiles of beta distributions.
+
+    Args:
+        successes: From 0 to ``n``.
+        n: From 1.
+        confidence: In (0, 1).
+    """
+    tail = (1 - confidence) / 2
+    low = beta_quantile(tail, successes, n - successes + 1) if successes else 0.0
+    high = beta_quantile(1 - tail, successes + 1, n - successes) if successes < n else 1.0
+    return Interval(low=low, high=high)
+
+
+def score_interval(
+    values: Sequence[float], *, confidence: float = 0.95, clusters: Sequence[Hashable] | None = None
+) -> Interval | None:
+    """Return a confidence interval of the mean of scores in [0, 1].
+
+    Values that are all 0 or 1 take Wilson's interval over n. Others take it over the effective number
+    m(1 − m)/SE², which keeps its coverage near the ends where a t interval does not. None without values, for
+    values outside [0, 1], and where the standard error is unknown or 0 (one value, or equal ones: they say
+    nothing of the spread).
+
+    With clusters the effective number is m(1 − m)/SE² of the clustered error where that is the smaller one, and
+    the quantile is Student's at the degrees of freedom of ``clustered_mean``. Where all values are 0 or all 1
+    each cluster counts as one sample, the least that it can stand for. None below two clusters.
+
+    Args:
+        values: In any order.
+        confidence: In (0, 1).
+        clusters: The cluster of each value, in the order of ``values``.
+
+    Raises:
+        ValueError: For another number of clusters than of values.
+    """
+    centre = mean(values)
+    if centre is None or min(values) < 0 or max(values) > 1:
+        return None
+    n = _effective_n(values, centre)
+    if n is None or clusters is None:
+        return wilson(centre, n, confidence=confidence) if n else None
+    clustered = clustered_mean(values, clusters)
+    if clustered is None:
+        return None
+    t = student_quantile((1 + confidence) / 2, clustered.df)
+    return _wilson(centre, min(n, _clustered_n(clustered)), t)
+
+
+def _effective_n(values: Sequence[float], centre: float) -> float | None:
+    """Return over how many yes-or-no samples the mean would be as uncertain; None where that is unknown."""
+    if all(value in (0, 1) for value in values):
+        return len(values)
+    error = standard_error(values)
+    variance = error * error if error else 0.0
+    if not variance or centre * (1 - centre) < variance / 2:  # the latter: a mean rounded to 0 or 1
+        return None
+    return centre * (1 - centre) / variance
+
+
+def _clustered_n(mean_: ClusteredMean) -> float:
+    """Return the effective number that the clustered error says; infinite where that is 0 though values differ."""
+    spread = mean_.value * (1 - mean_.value)
+    if not spread:
+        return mean_.clusters
+    return spread / mean_.error**2 if mean_.error else math.inf
+
+
+def t_interval(
+    values: Sequence[float], *, confidence: float = 0.95, clusters: Sequence[Hashable] | None = None
+) -> Interval | None:
+    """Return Student's interval of the mean, m ± t·SE, for values of any range.
+
+    The degrees of freedom are n − 1; with clusters, error and degrees of freedom are ``clustered_mean``'s.
+
+    Args:
+        values: In any order.
+        confidence: In (0, 1).
+        clusters: The cluster of each value, in the order of ``values``; without them each stands alone.
+
+    Returns:
+        None for fewer than two values or clusters, and where the error is 0, no more than rounding, or overflows.
+
+    Raises:
+        ValueError: For another number of clusters than of values.
+    """
+    centre, error, df = mean(values), standard_error(values), len(values) - 1.0
+    if clusters is not None:
+        clustered = clustered_mean(values, clusters)
+        error, df = (clustered.error, clustered.df) if clustered else (None, df)
+    if centre is None or error is None or error <= ROUNDING * max(map(abs, values)):
+        return None
+    half = student_quantile((1 + confidence) / 2, df) * error
+    return Interval(low=centre - half, high=centre + half)
+
+
+def quantile(values: Sequence[float], percent: int) -> float | None:
+    """Return the least value with at least ``percent`` % of the values at or below it; None without values.
+
+    This is the inverse of the empirical distribution, definition 1 of R. J. Hyndman and Y. Fan, The American
+    Statistician 50 (1996) 361–365, numpy's ``inverted_cdf``: always a value that was seen, none in between.
+
+    Args:
+        values: In any order.
+        percent: From 1 to 100.
+    """
+    if not values:
+        return None
+    return sorted(values)[-(-percent * len(values) // 100) - 1]
+
+
+def quantile_interval(values: Sequence[float], percent: int, *, confidence: float = 0.95) -> Interval | None:
+    """Return an interval of a quantile between two of the values, whatever their distribution.
+
+    The ends are order statistics: H. A. David and H. N. Nagaraja, "Order Statistics" (3rd ed., 2003), section
+    7.1. Each leaves out at most half of 1 − ``confidence``, so that it covers at least as often as it says.
+
+    Args:
+        values: In any order, independent.
+        percent: From 1 to 99.
+        confidence: In (0, 1).
+
+    Returns:
+        None where too few values lie on one side (the 95th percentile takes 72), and where both ends are equal.
+    """
+    n, share, tail = len(values), percent / 100, (1 - confidence) / 2
+    below = _most_hits(n, 1 - share, tail)
+    above = _most_hits(n, share, tail)
+    if below is None or above is None:
+        return None
+    ordered = sorted(values)
+    low, high = ordered[n - below], ordered[above - 1]
+    return Interval(low=low, high=high) if low < high else None
+
+
+def _most_hits(n: int, share: float, tail: float) -> int | None:
+    """Return the least k from 1 to n with P(X >= k) <= tail for X ~ Bin(n, share); None where there is none."""
+    if not n or binomial_at_least(n, n, share) > tail:
+        return None
+    low, high = 0, n  # P(X >= low) > tail >= P(X >= high)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if binomial_at_least(middle, n, share) <= tail else (middle, high)
+    return high
+
+
+def miss_chance(bar: float, value: float, error: float | None) -> float | None:
+    """Return Φ((bar − value) / error): the chance that a rerun of the same system comes out below ``bar``.
+
+    A normal approximation; None where ``error`` (the standard error) is unknown or 0.
+    """
+    return NormalDist(value, error).cdf(bar) if error else None
+
+
+def pass_at_k(n: int, c: int, k: int) -> float:
+    """Return the chance that at least one of ``k`` attempts is right: 1 − C(n − c, k) / C(n, k).
+
+    M. Chen et al., "Evaluating Large Language Models Trained on Code", arXiv 2107.03374, equation 1.
+
+    Args:
+        n: Attempts made, at least ``k``.
+        c: Right ones among them, from 0 to ``n``.
+        k: Attempts allowed, from 1.
+    """
+    return 1 - math.comb(n - c, k) / math.comb(n, k)
+
+
+def pass_hat_k(n: int, c: int, k: int) -> float:
+    """Return the chance that all of ``k`` attempts are right: C(c, k) / C(n, k).
+
+    S. Yao et al., "τ-bench", arXiv 2406.12045, section 3 (pass^k).
+
+    Args:
+        n: Attempts made, at least ``k``.
+        c: Right ones among them, from 0 to ``n``.
+        k: Attempts that must all be right, from 1.
+    """
+    return math.comb(c, k) / math.comb(n, k)

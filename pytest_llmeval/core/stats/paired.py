@@ -1,0 +1,179 @@
+"""Tests and sizes of a change between two runs of the same rows.
+
+Every p-value is one-sided: small where the change is a loss. Which difference is a loss is the caller's to say;
+here a difference below 0 is one.
+"""
+
+import bisect
+import math
+from collections.abc import Hashable, Sequence
+
+from pytest_llmeval.core.stats.clusters import clustered_mean
+from pytest_llmeval.core.stats.distributions import binomial_at_least, normal_quantile, student_cdf
+from pytest_llmeval.core.stats.intervals import standard_error
+from pytest_llmeval.core.stats.means import ROUNDING, total
+
+__all__ = [
+    "clustered_t",
+    "detectable_effect",
+    "least_flips",
+    "mcnemar",
+    "paired_t",
+    "rows_needed",
+    "sign_flip",
+]
+
+MOST_EXACT = 30
+"""Units up to which all 2^n signs are counted; so many take about 50 ms."""
+TIE = 1e-9
+"""Two sums are equal when they differ by this share of the sum of all sizes: 0.1 + 0.2 ties with 0.3."""
+
+
+def mcnemar(worse: int, better: int, *, mid_p: bool = True) -> float:
+    """Return McNemar's exact p that yes-or-no rows got worse: P(X >= worse), X ~ Bin(worse + better, ½).
+
+    Mid-p subtracts ½·P(X = worse): M. W. Fagerland, S. Lydersen and P. Laake, BMC Medical Research Methodology
+    13 (2013) 91. Without any row that changed there is no evidence: 1.0.
+
+    Args:
+        worse: Rows that passed before and fail now, at least 0.
+        better: Rows that failed before and pass now, at least 0.
+        mid_p: Whether to subtract half the chance of what was seen.
+    """
+    n = worse + better
+    if not n:
+        return 1.0
+    exact = binomial_at_least(worse, n, 0.5)
+    return (exact + binomial_at_least(worse + 1, n, 0.5)) / 2 if mid_p else exact
+
+
+def paired_t(differences: Sequence[float]) -> float | None:
+    """Return the p of the paired t test that the mean is below 0: P(T <= mean/SE), n − 1 degrees of freedom.
+
+    None for fewer than two differences, and where their spread is 0, no more than rounding, or overflows.
+    """
+    error = standard_error(differences)
+    if error is None or error <= ROUNDING * max(map(abs, differences)):
+        return None
+    return student_cdf(total(differences) / len(differences) / error, len(differences) - 1)
+
+
+def clustered_t(differences: Sequence[float], clusters: Sequence[Hashable]) -> float | None:
+    """Return the p that the mean is below 0 with the error and degrees of freedom of ``clustered_mean``.
+
+    None for fewer than two clusters, and where the error is 0 (no spread was seen) or overflows.
+
+    Raises:
+        ValueError: For another number of clusters than of differences.
+    """
+    clustered = clustered_mean(differences, clusters)
+    if clustered is None or not clustered.error:
+        return None
+    return student_cdf(clustered.value / clustered.error, clustered.df)
+
+
+def sign_flip(units: Sequence[float], *, mid_p: bool = False) -> float | None:
+    """Return the exact p of the sign-flip permutation test that the sum is below 0.
+
+    E. J. G. Pitman, Journal of the Royal Statistical Society (Supplement) 4 (1937) 119–130. Nothing is drawn: up to 30
+    units other than 0 all signs count, as the sorted sums of one half of the units against those of the other, E.
+    Horowitz and S. Sahni, Journal of the ACM 21 (1974) 277–292. More of them that all have one sign are the first or
+    the last of all sums, whatever the others are.
+
+    Args:
+        units: Differences of rows, or their sums per cluster, in any order.
+        mid_p: Whether to subtract half the chance of sums equal to the one seen.
+
+    Returns:
+        In [0, 1]; 1.0 where no unit differs from 0; None for more than 30 units of both signs, where Student's t is
+        as good.
+    """
+    largest = max(map(abs, units), default=0.0)
+    moved = sorted(unit / largest for unit in units if abs(unit) > ROUNDING * largest)
+    if not moved:
+        return 1.0
+    if len(moved) > MOST_EXACT:
+        return _of_one_sign(moved, mid_p=mid_p)
+    seen, slack = total(moved), TIE * total([abs(unit) for unit in moved])
+    halves = _signed_sums(moved[::2]), _signed_sums(moved[1::2])
+    at_most, below = _count_sums(halves, seen + slack), _count_sums(halves, seen - slack)
+    return math.ldexp((at_most + below) / 2 if mid_p else at_most, -len(moved))
+
+
+def _of_one_sign(units: Sequence[float], *, mid_p: bool) -> float | None:
+    """Return the p of sorted units of one sign: their sum is the least of all, or the greatest; None for others."""
+    if units[0] < 0 < units[-1]:
+        return None
+    own = math.ldexp(1.0, -len(units))
+    p_value = own if units[0] < 0 else 1.0
+    return p_value - own / 2 if mid_p else p_value
+
+
+def _signed_sums(units: Sequence[float]) -> list[float]:
+    """Return the sums for all 2^n choices of signs, sorted."""
+    sums = [0.0]
+    for unit in units:
+        sums = sorted([each - unit for each in sums] + [each + unit for each in sums])
+    return sums
+
+
+def _count_sums(halves: tuple[Sequence[float], Sequence[float]], most: float) -> int:
+    """Return how many sums of one of each half are at most ``most``."""
+    first, second = halves
+    return sum(bisect.bisect_right(second, most - each) for each in first)
+
+
+def least_flips(alpha: float) -> int:
+    """Return how many rows must all get worse before McNemar's mid-p is below ``alpha``.
+
+    Args:
+        alpha: Above 0.
+
+    Raises:
+        ValueError: For an ``alpha`` of 0 or less, which no number of rows gets below.
+    """
+    if not alpha > 0:
+        raise ValueError(f"alpha must be above 0, not {alpha!r}")
+    flips = 1
+    while mcnemar(flips, 0) >= alpha:
+        flips += 1
+    return flips
+
+
+def detectable_effect(spread: float, n: int, *, alpha: float, power: float = 0.8) -> float | None:
+    """Return the least true loss that a one-sided test finds: (z_(1−α) + z_power)·spread/sqrt(n).
+
+    E. Miller, "Adding Error Bars to Evals", arXiv 2411.00640, section 5.
+
+    Args:
+        spread: Standard deviation of the differences, in their unit.
+        n: Rows, from 1.
+        alpha: Chance of a false alarm, in (0, 1).
+        power: Chance to find the loss, in (0, 1).
+
+    Returns:
+        None for a spread of 0: no row changed, and nothing is known of how much they would.
+    """
+    return _both_quantiles(alpha, power) * spread / math.sqrt(n) if spread > 0 else None
+
+
+def rows_needed(spread: float, effect: float, *, alpha: float, power: float = 0.8) -> int | None:
+    """Return how many rows find a true loss of ``effect``: ((z_(1−α) + z_power)·spread/effect)², rounded up.
+
+    Args:
+        spread: Standard deviation of the differences, in their unit.
+        effect: The loss to find, in the same unit.
+        alpha: Chance of a false alarm, in (0, 1).
+        power: Chance to find the loss, in (0, 1).
+
+    Returns:
+        At least 1; None for a spread of 0, which is unknown, and an effect of 0, which no number finds.
+    """
+    if spread <= 0 or effect <= 0:
+        return None
+    return max(1, math.ceil((_both_quantiles(alpha, power) * spread / effect) ** 2))
+
+
+def _both_quantiles(alpha: float, power: float) -> float:
+    """Return z_(1−α) + z_power, 2.49 for 5 % and 80 %."""
+    return normal_quantile(power) - normal_quantile(alpha)

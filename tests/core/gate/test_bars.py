@@ -1,0 +1,188 @@
+"""Bars that are to be missed with confidence, and a loss that is surely less than a margin."""
+
+import math
+import random
+from typing import Any
+
+import pytest
+from scipy import stats  # type: ignore[import-untyped]  # it carries no types
+
+from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.gate.judging import GateResult, judge
+from pytest_llmeval.core.rules import RuleKind
+from tests.support.gate_runs import broken, case, compared, only, rule, rules, run, verdict_of
+
+OPEN: dict[str, Any] = {"max_error_rate": 0.5}
+
+
+def sure(kind: RuleKind, bound: float, cases: list[JudgedCase], **settings: Any) -> GateResult:
+    """Return what the gate says of a bar with ``confident: true``."""
+    return judge(rules(rule(kind, bound, confident=True), **settings), cases)
+
+
+def rights(right: int, n: int) -> list[JudgedCase]:
+    return run([1.0] * right + [0.0] * (n - right))
+
+
+def test_yes_or_no_rows_take_the_exact_binomial_test() -> None:
+    """A mean under the bar fails only where chance does not explain it; at the bar it passes."""
+    fail, unsure, well = (only(sure("min", 0.8, rights(right, 100))) for right in (72, 75, 80))
+    assert (fail.verdict, unsure.verdict, well.verdict) == ("fail", "inconclusive", "pass")
+    assert fail.p_value == pytest.approx(float(stats.binom.cdf(72, 100, 0.8)))
+    assert fail.reason == "it is 0.72, the bar 0.8; p 0.034, fails below 0.05"
+    assert well.reason == "it is 0.8, the bar 0.8; p 0.54, fails below 0.05"
+
+
+def test_a_ceiling_counts_the_hits() -> None:
+    """As the floor counts the misses."""
+    fail, unsure = (only(sure("max", 0.2, rights(right, 100))) for right in (28, 25))
+    assert (fail.verdict, unsure.verdict) == ("fail", "inconclusive")
+    assert fail.p_value == pytest.approx(float(stats.binom.sf(27, 100, 0.2)))
+
+
+def test_other_scores_take_students_t() -> None:
+    """Also under a bar that no share can reach."""
+    draw = random.Random(4)
+    values = [draw.uniform(0.4, 0.9) for _ in range(30)]
+    verdict = only(sure("min", 0.75, run(values)))
+    assert verdict.p_value == pytest.approx(float(stats.ttest_1samp(values, 0.75, alternative="less").pvalue))
+    assert verdict.verdict == "fail"
+    assert only(sure("min", 1.5, rights(15, 30))).p_value == pytest.approx(
+        float(stats.ttest_1samp([1.0] * 15 + [0.0] * 15, 1.5, alternative="less").pvalue)
+    )
+
+
+def test_without_a_spread_no_test_can_tell() -> None:
+    """One value, or equal ones."""
+    for values in ([0.5], [0.5] * 30):
+        verdict = only(sure("min", 0.75, run(values)))
+        assert (verdict.verdict, verdict.p_value) == ("inconclusive", None)
+        assert verdict.reason == "it is 0.5, the bar 0.75; too little spread, so that no test can tell it from chance"
+
+
+@pytest.mark.parametrize(("groups", "verdict"), [(4, "inconclusive"), (5, "fail")])
+def test_dependent_rows_count_by_their_groups(groups: int, verdict: str) -> None:
+    """Below five nothing can fail."""
+    cases = [case(number, 0.2 + number % 7 / 20, cluster=f"c{number % groups}") for number in range(60)]
+    found = only(sure("min", 0.75, cases))
+    assert found.verdict == verdict
+    if verdict == "inconclusive":
+        assert found.reason is not None
+        assert "only 4 groups of dependent rows" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("right", "timeouts", "verdict", "is_open"),
+    [(60, 5, "fail", False), (90, 5, "pass", False), (77, 5, "inconclusive", True), (73, 1, "inconclusive", False)],
+)
+def test_errors_bound_a_confident_bar(right: int, timeouts: int, verdict: str, is_open: bool) -> None:
+    """Where both ends agree it is decided, even as inconclusive."""
+    cases = [
+        *rights(right, 100)[: 100 - timeouts],
+        *(broken(number, "timeout") for number in range(100 - timeouts, 100)),
+    ]
+    found = only(sure("min", 0.8, cases, **OPEN))
+    assert (found.verdict, found.is_open) == (verdict, is_open)
+    if is_open:
+        assert found.reason == (
+            "it comes to inconclusive or pass by what the missing answers are: s95, s96, s97, s98, s99; ask for them"
+            " again with --resume"
+        )
+
+
+def test_a_run_that_is_not_valid_fails_a_confident_bar_only_whatever_was_lost() -> None:
+    """What the infrastructure lost counts as any value then."""
+    lost = [broken(number, "connection") for number in range(100, 110)]
+    fail, rate = (sure("min", 0.8, [*rights(right, 100), *lost]).verdicts[1] for right in (30, 75))
+    assert (fail.verdict, rate.verdict) == ("fail", "unmeasurable")
+    assert fail.reason is not None
+    assert fail.reason.endswith("so it is whatever the missing values are (10 errors in 110 cases)")
+    assert rate.reason == "10 errors in 110 cases"
+
+
+def test_a_confident_bar_without_a_value_is_unmeasurable() -> None:
+    """As any other."""
+    assert only(sure("min", 0.8, run([None] * 9))).verdict == "unmeasurable"
+
+
+NEVER = rule("noninferior", 0.05)
+
+
+def test_a_loss_surely_below_the_margin_passes() -> None:
+    """By the upper end of Student's interval at 1 - alpha."""
+    draw = random.Random(8)
+    before = [draw.random() for _ in range(400)]
+    after = [value - 0.02 + draw.gauss(0, 0.1) for value in before]
+    low = float(stats.ttest_rel(after, before).confidence_interval(0.9)[0])
+    verdict = verdict_of(before, after, NEVER)
+    assert verdict.verdict == "pass"
+    assert verdict.low == pytest.approx(low)
+    assert verdict.reason is not None
+    assert verdict.reason.startswith(f"the loss may be up to {-low:.4g}, the margin is 0.05; ")
+    assert verdict_of(before, after, rule("noninferior", -low)).verdict == "fail"
+    assert verdict_of(before, after, rule("noninferior", -low + 1e-6)).verdict == "pass"
+
+
+def test_a_loss_that_may_be_as_large_as_the_margin_fails() -> None:
+    """Nothing changed on the whole, but 100 rows say little."""
+    verdict = verdict_of([1.0] * 95 + [0.0] * 5, [0.0] * 5 + [1.0] * 95, NEVER)
+    assert (verdict.verdict, verdict.delta) == ("fail", 0.0)
+    assert verdict.reason is not None
+    assert verdict.reason.endswith("rows: 5 worse (s0, s1, s2, s3, s4), 5 better")
+
+
+@pytest.mark.parametrize(("n", "verdict"), [(59, "fail"), (60, "pass")])
+def test_no_change_in_n_rows_is_a_loss_of_three_in_n_at_most(n: int, verdict: str) -> None:
+    """-ln(.05)/60 is just below .05; groups of dependent rows count as one row each."""
+    assert verdict_of([1.0] * n, [1.0] * n, NEVER).verdict == verdict
+    cases = [case(number, cluster=f"c{number % n}") for number in range(2 * n)]
+    assert only(compared(cases, cases, NEVER)).verdict == verdict
+
+
+def test_longer_is_worse_for_numbers_of_the_calls() -> None:
+    """The margin is in their unit."""
+    draw = random.Random(1)
+    before = [case(row, latency_s=draw.uniform(1, 2)) for row in range(50)]
+    slower = [case(row, latency_s=(each.latency_s or 0) + draw.uniform(0.5, 0.7)) for row, each in enumerate(before)]
+    slow = rule("noninferior", 0.3, metric="latency_s")
+    assert only(compared(before, slower, slow)).verdict == "fail"
+    assert only(compared(slower, before, slow)).verdict == "pass"
+    errors = rule("noninferior", 0.5, metric="error_rate")
+    worse = [*run([1.0] * 20)[:5], *(broken(number, "timeout") for number in range(5, 20))]
+    assert only(compared(run([1.0] * 20), worse, errors, max_error_rate=1.0)).verdict == "fail"
+
+
+def test_open_answers_leave_a_margin_open_where_they_matter() -> None:
+    """The message gives both ends."""
+    before = run([1.0] * 200)
+    few = [broken(0, "timeout"), *before[1:]]
+    many = [*(broken(number, "timeout") for number in range(20)), *before[20:]]
+    assert only(compared(before, few, NEVER, **OPEN)).verdict == "pass"
+    result = compared(before, many, NEVER, **OPEN)
+    assert (only(result).verdict, only(result).is_open, result.verdict) == ("inconclusive", True, "unmeasurable")
+    reason = only(result).reason
+    assert reason is not None
+    assert reason.startswith(
+        f"the loss may be up to {-math.log(0.05) / 180:.4g} to 0.1351, the margin is 0.05: s0, s1, s10"
+    )
+    assert compared(before, many, NEVER).verdicts[1].verdict == "unmeasurable"
+
+
+def test_a_loss_without_an_end_leaves_a_margin_open() -> None:
+    """A time that ran out could have been any."""
+    before = [case(row, latency_s=1 + row / 100) for row in range(50)]
+    after = [broken(0, "timeout"), *before[1:]]
+    verdict = only(compared(before, after, rule("noninferior", 0.5, metric="latency_s"), **OPEN))
+    assert (verdict.verdict, verdict.is_open) == ("inconclusive", True)
+    assert verdict.reason is not None
+    assert "to unknown, the margin is 0.5: s0; ask for them again with --resume" in verdict.reason
+
+
+def test_a_margin_fails_where_everything_says_so() -> None:
+    """Also in a run that is not valid; and a rating without a range has no ends."""
+    before = run([1.0] * 100)
+    bad = [*(broken(number, "connection") for number in range(10)), *run([0.0] * 100)[10:]]
+    assert compared(before, bad, NEVER).verdicts[1].verdict == "fail"
+    ratings = [*(broken(number, "timeout") for number in range(2)), *run([3.0] * 100)[2:]]
+    found = only(compared(run([5.0] * 100), ratings, NEVER, **OPEN))
+    assert (found.verdict, found.is_open) == ("inconclusive", True)

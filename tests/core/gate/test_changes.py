@@ -1,0 +1,300 @@
+"""Rules on a change: which test decides, what it comes to, and what the verdict says."""
+
+import math
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from scipy import stats  # type: ignore[import-untyped]  # it carries no types
+
+from pytest_llmeval.core.gate.baseline import Baseline
+from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.gate.judging import judge
+from pytest_llmeval.core.stats.clusters import clustered_mean
+from pytest_llmeval.core.stats.distributions import normal_quantile
+from pytest_llmeval.core.stats.paired import sign_flip
+from tests.support.gate_runs import broken, case, compared, only, rule, rules, run, verdict_of
+
+
+def flips(n: int, worse: int, better: int) -> tuple[list[float], list[float]]:
+    """Return yes-or-no rows of two runs, of which so many got worse and better; all others are right in both."""
+    return [1.0] * (n - better) + [0.0] * better, [0.0] * worse + [1.0] * (n - worse)
+
+
+def graded(n: int, drop: float, seed: int = 3) -> tuple[list[float], list[float]]:
+    """Return graded rows of two runs, the second lower by ``drop``."""
+    draw = random.Random(seed)
+    before = [draw.uniform(0.3, 0.9) for _ in range(n)]
+    return before, [value - drop + draw.gauss(0, 0.1) for value in before]
+
+
+def clustered(values: Sequence[float], names: Sequence[str | None]) -> list[JudgedCase]:
+    return [case(number, value, cluster=names[number]) for number, value in enumerate(values)]
+
+
+def test_yes_or_no_rows_take_mcnemars_mid_p() -> None:
+    """And all that a reader needs stands in one line."""
+    verdict = verdict_of(*flips(100, 8, 1))
+    assert verdict.p_value == pytest.approx(stats.binom.sf(8, 9, 0.5) + stats.binom.pmf(8, 9, 0.5) / 2)
+    assert (verdict.verdict, verdict.n, verdict.value, verdict.baseline_value) == ("fail", 100, 0.92, 0.99)
+    assert verdict.delta == pytest.approx(-0.07)
+    assert verdict.reason == (
+        "0.99 to 0.92 (-0.07, 90% interval -0.119..-0.0213); p 0.011, fails below 0.05; sees changes from 0.073 up;"
+        " rows: 8 worse (s0, s1, s2, s3, s4 and 3 more), 1 better"
+    )
+
+
+@pytest.mark.parametrize(
+    ("worse", "better", "p_value", "verdict"),
+    [
+        (4, 0, 1 / 32, "fail"),
+        (3, 0, 1 / 16, "inconclusive"),
+        (5, 1, 4 / 64, "inconclusive"),
+        (9, 5, 2472 / 16384, "inconclusive"),
+        (8, 5, 3473 / 16384, "pass"),
+    ],
+)
+def test_a_drop_fails_below_alpha_and_passes_from_four_times_alpha_on(
+    worse: int, better: int, p_value: float, verdict: str
+) -> None:
+    """Between them it is inconclusive; all of these are more than the two points that are allowed."""
+    found = verdict_of(*flips(100, worse, better))
+    assert found.p_value == pytest.approx(p_value)
+    assert found.verdict == verdict
+
+
+def test_a_drop_of_just_what_is_allowed_passes_however_sure_it_is() -> None:
+    """20 of 1,000 rows got worse, none better; in floats .98 - 1 is more than .02."""
+    verdict = verdict_of(*flips(1000, 20, 0))
+    assert 1.0 - 0.98 > 0.02
+    assert verdict.verdict == "pass"
+    assert verdict.p_value == pytest.approx(2**-21)
+    assert verdict.reason is not None
+    assert verdict.reason.startswith(
+        "1 to 0.98 (-0.02, 90% interval -0.0273..-0.0127), within the 0.02 allowed; p 4.8e-07"
+    )
+    assert verdict_of(*flips(1000, 21, 0)).verdict == "fail"
+
+
+def test_graded_rows_take_the_paired_t_test() -> None:
+    """From 30 rows on; its interval and what it sees come from the same error."""
+    before, after = graded(30, 0.04)
+    verdict = verdict_of(before, after)
+    changes = [late - early for early, late in zip(before, after, strict=True)]
+    theirs = stats.ttest_rel(after, before, alternative="less")
+    low, high = stats.ttest_rel(after, before).confidence_interval(0.9)
+    assert verdict.p_value == pytest.approx(float(theirs.pvalue), rel=1e-9)
+    assert verdict.low == pytest.approx(float(low))
+    assert verdict.high == pytest.approx(float(high))
+    error = float(stats.sem(changes))
+    assert verdict.mde == pytest.approx((normal_quantile(0.95) + normal_quantile(0.8)) * error)
+
+
+def test_fewer_graded_rows_take_the_sign_flip_test() -> None:
+    """Which is exact."""
+    before, after = graded(29, 0.04)
+    changes = [late - early for early, late in zip(before, after, strict=True)]
+    assert verdict_of(before, after).p_value == sign_flip(changes)
+
+
+def test_rows_that_all_lost_the_same_are_no_spread_but_many_signs() -> None:
+    """Student's t has nothing to work with; 2^-40 of all signs are as bad."""
+    verdict = verdict_of([0.75] * 40, [0.5] * 40)
+    assert (verdict.verdict, verdict.p_value, verdict.low, verdict.mde) == ("fail", 2.0**-40, None, None)
+    assert verdict.reason is not None
+    assert "what it can see is unknown" in verdict.reason
+
+
+def test_epochs_are_averaged_first() -> None:
+    """Three epochs of each of 30 rows are 30 rows; yes-or-no answers become thirds, which take the t test."""
+    draw = random.Random(5)
+    before = [case(row, float(draw.random() < 0.9), epoch=epoch) for row in range(30) for epoch in (1, 2, 3)]
+    after = [case(row, float(draw.random() < 0.6), epoch=epoch) for row in range(30) for epoch in (1, 2, 3)]
+    verdict = only(compared(before, after))
+
+    def means(cases: Sequence[JudgedCase]) -> list[float]:
+        return [sum(each.scores["f1"] or 0 for each in cases[row : row + 3]) / 3 for row in range(0, 90, 3)]
+
+    assert verdict.n == 30
+    assert verdict.p_value == pytest.approx(
+        float(stats.ttest_rel(means(after), means(before), alternative="less").pvalue)
+    )
+
+
+@pytest.mark.parametrize(("count", "alone"), [(10, 0), (20, 1)])
+def test_dependent_rows_take_the_clustered_t_test(count: int, alone: int) -> None:
+    """With its own error and degrees of freedom; a row without a cluster is one by itself."""
+    before, after = graded(60, 0.05)
+    names = [f"c{number % (count - alone)}" if number >= alone else None for number in range(60)]
+    verdict = only(compared(clustered(before, names), clustered(after, names)))
+    changes = [late - early for early, late in zip(before, after, strict=True)]
+    known = clustered_mean(changes, [name or "alone" for name in names])
+    assert known is not None
+    assert known.clusters == count
+    assert verdict.p_value == pytest.approx(float(stats.t.cdf(known.value / known.error, known.df)), rel=1e-9)
+    assert verdict.low == pytest.approx(known.value + float(stats.t.ppf(0.05, known.df)) * known.error)
+
+
+@pytest.mark.parametrize("count", [5, 9])
+def test_few_groups_of_dependent_rows_take_the_sign_flip_test_of_their_sums(count: int) -> None:
+    """With mid-p."""
+    before, after = graded(60, 0.05)
+    names = [f"c{number % count}" for number in range(60)]
+    verdict = only(compared(clustered(before, names), clustered(after, names)))
+    changes = [late - early for early, late in zip(before, after, strict=True)]
+    assert verdict.p_value == sign_flip([sum(changes[number::count]) for number in range(count)], mid_p=True)
+
+
+def test_a_group_that_holds_most_rows_makes_the_others_count_for_little() -> None:
+    """Twenty groups, one of 40 rows: as if there were four or five, so their sums take the sign-flip test."""
+    before, after = graded(100, 0.05)
+    names = ["large"] * 40 + [f"c{number % 19}" for number in range(60)]
+    verdict = only(compared(clustered(before, names), clustered(after, names)))
+    changes = [late - early for early, late in zip(before, after, strict=True)]
+    sums = [sum(changes[:40]), *(sum(changes[40 + number :: 19]) for number in range(19))]
+    assert verdict.p_value == sign_flip(sums, mid_p=True)
+
+
+def test_more_such_groups_than_can_be_counted_take_the_t_test() -> None:
+    """Forty beside the large one."""
+    before, after = graded(100, 0.05)
+    names = ["large"] * 60 + [None] * 40
+    changes = [late - early for early, late in zip(before, after, strict=True)]
+    known = clustered_mean(changes, [name or number for number, name in enumerate(names)])
+    assert known is not None
+    assert known.df < 9
+    verdict = only(compared(clustered(before, names), clustered(after, names)))
+    assert verdict.p_value == pytest.approx(float(stats.t.cdf(known.value / known.error, known.df)), rel=1e-9)
+
+
+def test_below_five_groups_nothing_can_fail_and_the_reason_says_so() -> None:
+    """However large the drop; one that is allowed still passes."""
+    names = [f"c{number % 4}" for number in range(60)]
+    verdict = only(compared(clustered([1.0] * 60, names), clustered([0.0] * 60, names)))
+    assert (verdict.verdict, verdict.p_value) == ("inconclusive", None)
+    assert verdict.reason is not None
+    assert "only 4 groups of dependent rows, so that no test can tell it from chance" in verdict.reason
+    assert only(compared(clustered([1.0] * 60, names), clustered([1.0] * 60, names))).verdict == "pass"
+
+
+def test_groups_that_all_lost_the_same_are_many_signs() -> None:
+    """Twenty users of unequal numbers of rows, each lower by a quarter: the clustered error is 0."""
+    names = [f"c{int(number**0.5)}" for number in range(400)]
+    verdict = only(compared(clustered([0.75] * 400, names), clustered([0.5] * 400, names)))
+    assert (verdict.verdict, verdict.p_value) == ("fail", 2.0**-21)
+
+
+def test_a_rise_is_the_worse_where_max_rise_says_so() -> None:
+    """Seconds have no bound above; the rows that rose most come first."""
+    draw = random.Random(2)
+    before = [case(row, latency_s=draw.uniform(1, 2)) for row in range(40)]
+    slower = [case(row, latency_s=(each.latency_s or 0) + row / 100) for row, each in enumerate(before)]
+    slow = rule("max_rise", 0.1, metric="latency_s")
+    verdict = only(compared(before, slower, slow))
+    assert verdict.verdict == "fail"
+    assert verdict.delta == pytest.approx(0.195)
+    assert verdict.reason is not None
+    assert verdict.reason.endswith("rows: 39 worse (s39, s38, s37, s36, s35 and 34 more), 0 better")
+    assert only(compared(slower, before, slow)).verdict == "pass"
+
+
+def test_numbers_too_large_for_squares_are_compared() -> None:
+    """A user may record any finite number."""
+    before, after = [1e308] * 40, [-1e308] * 40
+    verdict = verdict_of(before, after)
+    assert (verdict.verdict, verdict.value, verdict.baseline_value) == ("fail", -1e308, 1e308)
+    assert verdict.delta is not None
+    assert math.isfinite(verdict.delta)
+    mixed = verdict_of(before, [*after[1:], 1e308])
+    assert mixed.verdict == "fail"
+    assert mixed.p_value == pytest.approx(0, abs=1e-9)
+
+
+def test_what_is_seen_is_no_less_than_the_test_can_see_and_the_rule_lets_pass() -> None:
+    """Four flips of 20 rows are 20 points; with many rows what is allowed is in the way, and the noise beyond."""
+    assert verdict_of(*flips(20, 0, 0)).mde == pytest.approx(4 / 20)
+    assert verdict_of(*flips(20, 0, 0), rule(bound=0.3)).mde == 0.3
+    many = verdict_of(*flips(10_000, 500, 500))
+    error = math.sqrt(0.1 / 9_999)
+    assert many.mde == pytest.approx(0.02 + normal_quantile(0.8) * error)
+
+
+OPEN: dict[str, Any] = {"max_error_rate": 0.5}
+
+
+def with_timeouts(n: int, worse: int, missing: int) -> tuple[list[JudgedCase], list[JudgedCase]]:
+    """Return a run in which the first rows got worse and the last ones took too long."""
+    before, after = flips(n, worse, 0)
+    cases = run(after)
+    return run(before), [*cases[: n - missing], *(broken(number, "timeout") for number in range(n - missing, n))]
+
+
+def test_a_bad_answer_may_hide_behind_an_error_so_both_ends_are_weighed() -> None:
+    """Here they differ; the message names the rows and what to do, and the session is unmeasurable."""
+    result = compared(*with_timeouts(100, 3, 3), **OPEN)
+    verdict = only(result)
+    assert (verdict.verdict, verdict.is_open, result.verdict) == ("inconclusive", True, "unmeasurable")
+    assert verdict.reason == (
+        "it comes to fail or inconclusive by what the missing answers are: s97, s98, s99; ask for them again with"
+        " --resume; so far 1 to 0.9691 (-0.0309, 90% interval -0.0603..-0.00158); rows: 3 worse (s0, s1, s2), 0 better"
+    )
+
+
+@pytest.mark.parametrize(("worse", "missing", "verdict"), [(30, 2, "fail"), (0, 2, "pass")])
+def test_ends_that_agree_decide(worse: int, missing: int, verdict: str) -> None:
+    """And the reason says that they were asked."""
+    found = only(compared(*with_timeouts(100, worse, missing), **OPEN))
+    assert (found.verdict, found.is_open) == (verdict, False)
+    assert found.reason is not None
+    assert found.reason.endswith("so it is whatever the missing values are")
+
+
+def test_ends_that_agree_on_a_pass_do_not_outvote_what_is_there() -> None:
+    """29 rows are surely worse; one that could be any widens the spread so much that its ends say nothing of them."""
+    parts = tuple(f"part {number}" for number in range(12))
+    after = run([0.47 - number / 10_000 for number in range(29)], slices=parts)
+    after.append(broken(29, "timeout", slices=parts))
+    result = compared(run([0.5] * 30), after, *(rule(slice=part) for part in parts), **OPEN)
+    assert {each.verdict for each in result.verdicts} == {"inconclusive"}
+    for each in result.verdicts:
+        assert each.reason is not None
+        assert each.reason.startswith("it comes to fail or pass by what the missing answers are: s29;")
+
+
+def test_a_time_that_ran_out_could_have_been_any() -> None:
+    """It leaves a rise open however small the others' is; one that is large enough without it fails."""
+    before = [case(row, latency_s=1 + row % 7 / 10) for row in range(50)]
+    slow = rule("max_rise", 0.1, metric="latency_s")
+    verdict = only(compared(before, [broken(0, "timeout"), *before[1:]], slow, **OPEN))
+    assert (verdict.verdict, verdict.is_open) == ("inconclusive", True)
+    assert verdict.reason is not None
+    assert verdict.reason.startswith("it comes to anything or pass by what the missing answers are: s0;")
+
+
+@pytest.mark.parametrize(("worse", "verdict"), [(80, "fail"), (8, "unmeasurable"), (0, "unmeasurable")])
+@pytest.mark.parametrize("name", [None, "c"])
+def test_rows_that_never_finished_could_be_any(worse: int, verdict: str, name: str | None) -> None:
+    """A run that is not complete fails where they could not change it, and passes never."""
+    before, after = flips(100, worse, 0)
+    clusters = [name and f"{name}{number % 20}" for number in range(100)]
+    collected = {("qa", "m"): 105}
+    found = judge(
+        rules(rule()),
+        clustered(after, clusters),
+        collected=collected,
+        baseline=Baseline(name="main", cases=clustered(before, clusters)),
+    )
+    assert only(found).verdict == verdict
+    told = only(found).reason
+    assert told is not None
+    assert "5 of 105 cases did not finish" in told
+
+
+def test_the_smallest_alpha_that_can_be_written_is_one() -> None:
+    """Nothing can be proven with it, and nothing breaks."""
+    for kind in ("max_drop", "noninferior"):
+        verdict = only(compared(run([1.0] * 40), run([0.5] * 20 + [1.0] * 20), rule(kind, 0.02), alpha=5e-324))
+        assert verdict.verdict != "unmeasurable"
+    sure = only(compared(run([1.0] * 40), run([1.0] * 40), rule("max_drop", 0.02), alpha=5e-324))
+    assert sure.verdict == "pass"

@@ -1,0 +1,291 @@
+"""What each kind of rule computes, and what errors leave of it."""
+
+from typing import Any
+
+import pytest
+
+from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.gate.column import read_column
+from pytest_llmeval.core.gate.decide import Decision, decide, name_samples
+from pytest_llmeval.core.rules import Rule, RuleKind
+
+
+def case(sample_id: object, value: float | None = None, **fields: Any) -> JudgedCase:
+    """Return a case with score ``f1``; None for no score."""
+    made: dict[str, Any] = {"suite": "qa", "model": "m", "sample_id": str(sample_id), "outcome": "passed"}
+    return JudgedCase(**{**made, "scores": {} if value is None else {"f1": value}, **fields})
+
+
+def error(sample_id: str = "lost", kind: str = "timeout", **fields: Any) -> JudgedCase:
+    """Return a case without a verdict."""
+    return case(sample_id, outcome="error", error_kind=kind, **fields)
+
+
+def scored(*values: float) -> list[JudgedCase]:
+    """Return a sample for each value."""
+    return [case(number, value) for number, value in enumerate(values)]
+
+
+def decided(
+    kind: RuleKind, bound: float | None, cases: list[JudgedCase], metric: str = "f1", **fields: Any
+) -> Decision:
+    """Return the decision of one rule."""
+    broken = fields.pop("broken", None)
+    rule = Rule(suite="qa", metric=metric, kind=kind, bound=bound, **fields)
+    return decide(rule, read_column(metric, cases), broken=broken)
+
+
+@pytest.mark.parametrize(
+    ("kind", "bound", "verdict"),
+    [
+        ("min", 0.75, "pass"),
+        ("min", 0.75 + 5e-10, "pass"),
+        ("min", 0.75 + 2e-9, "fail"),
+        ("max", 0.75, "pass"),
+        ("max", 0.75 - 5e-10, "pass"),
+        ("max", 0.75 - 2e-9, "fail"),
+        ("max_p50", 0.5, "pass"),
+        ("max_p50", 0.49, "fail"),
+        ("max_p95", 1.0, "pass"),
+        ("max_p95", 0.99, "fail"),
+        ("max_total", 1.5, "pass"),
+        ("max_total", 1.4, "fail"),
+        ("min_lower", 0.2, "pass"),
+        ("min_lower", 0.7, "fail"),
+    ],
+)
+def test_a_bound_is_held_against_its_statistic(kind: RuleKind, bound: float, verdict: str) -> None:
+    """Two scores, 0.5 and 1.0; rounding alone fails nothing."""
+    assert decided(kind, bound, scored(0.5, 1.0)).verdict == verdict
+
+
+def test_reasons_of_failures_say_which_side() -> None:
+    """A reader sees the number that was held against the bar."""
+    assert decided("max", 0.5, scored(0.5, 1.0)).reason == "it is 0.75, above 0.5"
+    assert decided("min", 0.75001, scored(0.5, 1.0)).reason == "it is 0.75, below 0.75001"
+    lower = decided("min_lower", 0.7, scored(1.0, 1.0))
+    assert lower.reason == "the lower end of the interval is 0.3424, not above 0.7"
+    assert lower.value == 1.0
+    assert lower.low == pytest.approx(0.342380, abs=1e-6)
+
+
+def test_min_lower_is_strict() -> None:
+    """The end itself is not enough."""
+    low = decided("min", 0.0, scored(1.0, 1.0)).low
+    assert decided("min_lower", low, scored(1.0, 1.0)).verdict == "fail"
+
+
+@pytest.mark.parametrize("values", [(0.5, 0.5), (0.5,), (0.5, 3.0)])
+def test_min_lower_without_an_interval_is_unmeasurable(values: tuple[float, ...]) -> None:
+    """Equal scores say nothing of the spread; recorded numbers outside [0, 1] have no Wilson interval."""
+    decision = decided("min_lower", 0.1, scored(*values))
+    assert decision.verdict == "unmeasurable"
+    assert decision.reason == f"the interval of {len(values)} values cannot be estimated"
+    assert decided("min_lower", 0.1, scored(*values), broken="stopped").reason == "stopped"
+
+
+def test_min_lower_is_open_where_an_end_cannot_be_estimated() -> None:
+    """With its open epoch at 0 both samples are 0.5, which says nothing of the spread."""
+    cases = [case("a", 1.0), error("a", epoch=2), case("b", 0.5)]
+    decision = decided("min_lower", 0.01, cases)
+    assert (decision.verdict, decision.is_open) == ("inconclusive", True)
+    assert "between unknown and" in str(decision.reason)
+
+
+def test_quantiles_and_totals_count_cases_and_have_no_interval() -> None:
+    """Two epochs are two latencies."""
+    cases = [case("a", epoch=epoch, latency_s=float(epoch)) for epoch in (1, 2, 3)]
+    decision = decided("max_p50", 2.0, cases, "latency_s")
+    assert (decision.verdict, decision.value, decision.n, decision.low) == ("pass", 2.0, 3, None)
+    assert decided("max_total", 6.0, cases, "latency_s").value == 6.0
+
+
+def test_a_mean_of_the_calls_has_no_interval_of_a_share() -> None:
+    """Latencies under a second only happen to lie in [0, 1]."""
+    cases = [case("a", latency_s=0.2), case("b", latency_s=0.4)]
+    decision = decided("max", 0.5, cases, "latency_s")
+    assert (decision.verdict, decision.low, decision.high) == ("pass", None, None)
+
+
+def test_a_total_too_large_for_a_float_fails_without_a_value() -> None:
+    """None stands for it, never infinity."""
+    decision = decided("max_total", 1.0, scored(1e308, 1e308))
+    assert (decision.verdict, decision.value, decision.reason) == ("fail", None, "it is inf, above 1")
+
+
+def test_the_chance_of_a_miss_is_told_only_where_it_is_likely() -> None:
+    """For max it is the other side."""
+    near = [0.0] * 20 + [1.0] * 80
+    assert decided("max", 0.8, scored(*near)).reason == "by chance alone a rerun would miss this bar 50% of the time"
+    assert decided("min", 0.5, scored(*near)).reason is None
+    assert decided("min", 0.5, scored(0.5)).reason is None
+    assert decided("max_total", 80.0, scored(*near)).reason is None
+
+
+@pytest.mark.parametrize(
+    ("bound", "verdict"), [(0.6, "pass"), (0.7, "inconclusive"), (0.8, "inconclusive"), (0.95, "fail")]
+)
+def test_an_error_that_may_hide_a_bad_answer_bounds_the_mean(bound: float, verdict: str) -> None:
+    """Three of 0.9 and one open row: between 0.675 and 0.925."""
+    cases = [*scored(0.9, 0.9, 0.9), error()]
+    decision = decided("min", bound, cases)
+    assert (decision.verdict, decision.n, decision.is_open) == (verdict, 3, verdict == "inconclusive")
+    assert decision.value == pytest.approx(0.9)
+
+
+def test_an_open_rule_names_the_rows_and_what_to_do() -> None:
+    """The range shows how far from the bar the rest is."""
+    assert decided("min", 0.8, [*scored(0.9, 0.9, 0.9), error("row 4")]).reason == (
+        "1 case without a value leave it open, between 0.675 and 0.925: row 4; ask for them again with --resume"
+    )
+    many = [*scored(0.9), *(error(f"r{number}") for number in range(7))]
+    reason = decided("min", 0.8, many).reason
+    assert reason is not None
+    assert "7 cases without a value" in reason
+    assert "r0, r1, r2, r3, r4 and 2 more" in reason
+
+
+def test_an_open_rule_that_fails_anyway_says_so() -> None:
+    """Both ends are under the bar."""
+    decision = decided("min", 0.95, [*scored(0.9, 0.9, 0.9), error()])
+    assert decision.reason == "it is 0.925, below 0.95, even with the best for every missing value"
+
+
+def test_an_open_epoch_bounds_the_mean_of_its_sample() -> None:
+    """One of two epochs is known: 0.5 to 1 for this sample."""
+    cases = [case("a", 1.0), case("a", epoch=2, outcome="error", error_kind="timeout"), case("b", 1.0)]
+    assert decided("min", 0.75, cases).verdict == "pass"
+    assert decided("min", 0.76, cases).verdict == "inconclusive"
+
+
+def test_recorded_numbers_outside_the_unit_interval_have_no_bounds() -> None:
+    """An error could be anything, so it leaves the rule open whatever the bar."""
+    cases = [*scored(5.0, 7.0), error()]
+    for kind, bound in (("min", -99.0), ("min", 99.0), ("max", 99.0), ("max_p95", 99.0)):
+        assert decided(kind, bound, cases).verdict == "inconclusive"  # type: ignore[arg-type]  # from a tuple
+    assert "between -inf and inf" in str(decided("min", 1.0, cases).reason)
+
+
+def test_a_lost_case_leaves_the_mean_of_a_valid_run_only() -> None:
+    """In a run that is not valid it counts as open, and nothing passes."""
+    cases = [*scored(0.7, 0.7), error(kind="connection")]
+    assert decided("min", 0.75, cases).verdict == "fail"
+    assert decided("min", 0.75, cases, broken="stopped") == Decision(
+        verdict="unmeasurable", value=0.7, n=2, reason="stopped"
+    )
+    assert decided("min", 0.9, cases, broken="stopped").verdict == "fail"
+    assert decided("min", 0.1, cases, broken="stopped").verdict == "unmeasurable"
+
+
+def test_a_slow_quantile_is_decided_where_few_times_are_unknown() -> None:
+    """One timeout of 100 cannot move the p95 across the bar, ten can."""
+    cases = [case(number, latency_s=1.0) for number in range(100)]
+    assert decided("max_p95", 5.0, [*cases[1:], error()], "latency_s").verdict == "pass"
+    open_ones = [error(f"e{number}") for number in range(10)]
+    assert decided("max_p95", 5.0, [*cases[10:], *open_ones], "latency_s").verdict == "inconclusive"
+    assert decided("max_p95", 0.5, [*cases[10:], *open_ones], "latency_s").verdict == "fail"
+
+
+def test_an_unknown_price_leaves_a_total_open_unless_it_is_too_high_already() -> None:
+    """Known prices only add up."""
+    cases = [case(0, cost_usd=0.6), case(1, cost_usd=None)]
+    open_total = decided("max_total", 1.0, cases, "cost_usd")
+    assert (open_total.verdict, open_total.value, open_total.n) == ("inconclusive", 0.6, 1)
+    assert decided("max_total", 0.5, cases, "cost_usd").verdict == "fail"
+
+
+def test_latencies_from_the_cache_alone_are_unmeasurable() -> None:
+    """They are not this run's."""
+    decision = decided("max_p95", 5.0, [case(0, latency_s=1.0, cached=True)], "latency_s")
+    assert decision.verdict == "unmeasurable"
+    assert decision.reason == "no case has a value of 'latency_s' (1 answered from the cache)"
+
+
+def test_every_passes_where_each_case_does() -> None:
+    """Skipped ones aside."""
+    cases = [*scored(1.0, 1.0), case("k", outcome="skipped")]
+    decision = decided("every", None, cases)
+    assert (decision.verdict, decision.value, decision.n, decision.reason) == ("pass", 1.0, 2, None)
+
+
+def test_every_fails_on_one_miss_whatever_else_is_open() -> None:
+    """It names the samples."""
+    cases = [
+        case("a", 0.9, passed={"f1": True}),
+        case("b", 0.9),
+        case("c", 1.0, passed={"f1": False}),
+        error(),
+    ]
+    decision = decided("every", None, cases)
+    assert (decision.verdict, decision.reason) == ("fail", "missed by b, c")
+    assert decided("every", None, cases, broken="stopped").verdict == "fail"
+
+
+@pytest.mark.parametrize(
+    "without", [error(), error(kind="connection"), case("lost"), case("lost", statuses={"f1": "none"})]
+)
+def test_every_is_unmeasurable_with_a_case_without_a_score(without: JudgedCase) -> None:
+    """Whatever the reason."""
+    decision = decided("every", None, [*scored(1.0), without])
+    assert (decision.verdict, decision.reason) == ("unmeasurable", "1 case without a verdict: lost")
+    assert decided("every", None, [*scored(1.0), without], broken="stopped").reason == "stopped"
+
+
+def test_every_passes_in_no_invalid_run() -> None:
+    """The rows that are there are not all."""
+    decision = decided("every", None, scored(1.0), broken="stopped")
+    assert (decision.verdict, decision.reason) == ("unmeasurable", "stopped")
+
+
+def test_every_without_a_scored_case_is_unmeasurable() -> None:
+    """All of nothing is no proof."""
+    assert decided("every", None, [error()]).verdict == "unmeasurable"
+    assert decided("every", None, [], broken="stopped").reason == "stopped"
+
+
+def test_every_on_pass_rate_wants_each_case_passed() -> None:
+    """A plain assert is seen here."""
+    cases = [case("a"), case("b", outcome="missed")]
+    assert decided("every", None, cases, "pass_rate").reason == "missed by b"
+    assert decided("every", None, cases[:1], "pass_rate").verdict == "pass"
+
+
+def attempts(sample_id: str, *hits: bool) -> list[JudgedCase]:
+    """Return the epochs of one sample."""
+    return [case(sample_id, float(hit), epoch=number) for number, hit in enumerate(hits, start=1)]
+
+
+def test_pass_at_is_the_mean_over_samples() -> None:
+    """pass@2 of 1 in 3 is 2/3, of 3 in 3 it is 1."""
+    cases = attempts("a", True, False, False) + attempts("b", True, True, True)
+    decision = decided("pass_at", 0.8, cases, k=2)
+    assert (decision.verdict, decision.n) == ("pass", 2)
+    assert decision.value == pytest.approx(5 / 6)
+    assert decided("pass_at", 0.84, cases, k=2).verdict == "fail"
+    assert decided("pass_at", 1.0, cases, "pass_rate", k=3).verdict == "pass"
+
+
+def test_pass_at_counts_pass_marks_not_values() -> None:
+    """0.6 over a pass mark of 0.5 is a pass."""
+    cases = [case("a", 0.6, passed={"f1": True})]
+    assert decided("pass_at", 1.0, cases, k=1).value == 1.0
+
+
+def test_pass_at_needs_enough_scored_epochs() -> None:
+    """A sample without any is short too; skipped ones are not."""
+    cases = attempts("a", True, True) + attempts("b", True) + [error("c"), case("d", outcome="skipped")]
+    decision = decided("pass_at", 0.1, cases, k=2)
+    assert (decision.verdict, decision.value, decision.n) == ("unmeasurable", None, 2)
+    assert decision.reason == "needs 2 scored epochs of each sample; fewer in b, c"
+
+
+def test_pass_at_is_bounded_by_open_epochs() -> None:
+    """Two hits of three and an open one: pass@2 is between 5/6 and 1."""
+    cases = [*attempts("a", True, True, False), error("a", epoch=4)]
+    assert decided("pass_at", 0.8, cases, k=2).verdict == "pass"
+    assert decided("pass_at", 0.9, cases, k=2).verdict == "inconclusive"
+
+
+def test_samples_are_named_without_harm() -> None:
+    """Ids come from data: escapes are shown, long ones cut."""
+    assert name_samples(["b\x1b[1m", "a" * 60]) == "a" * 37 + "..., b\\x1b[1m"

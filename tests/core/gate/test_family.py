@@ -1,0 +1,128 @@
+"""The rules of a session that are decided by a p-value share its false alarms."""
+
+from typing import Any
+
+import pytest
+from statsmodels.stats.multitest import multipletests  # type: ignore[import-untyped]  # it carries no types
+
+from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.gate.judging import GateResult
+from pytest_llmeval.core.rules import Rule
+from tests.support.gate_runs import broken, case, compared, rule, run
+
+WORSE = (6, 5, 4, 7)
+"""How many of 20 rows got worse in each of four slices."""
+
+
+def sliced(part: str, worse: int, **fields: Any) -> tuple[list[JudgedCase], list[JudgedCase]]:
+    """Return 20 rows of a slice in two runs."""
+    before = [case(f"{part}{number}", 1.0, slices=(part,), **fields) for number in range(20)]
+    after = [case(f"{part}{number}", float(number >= worse), slices=(part,), **fields) for number in range(20)]
+    return before, after
+
+
+def four(*given: Rule, **settings: Any) -> GateResult:
+    """Return what the gate says of four slices."""
+    runs = [sliced(f"p{number}", worse) for number, worse in enumerate(WORSE)]
+    return compared(
+        [c for before, _ in runs for c in before], [c for _, after in runs for c in after], *given, **settings
+    )
+
+
+def mid_p(worse: int) -> float:
+    """Return McNemar's mid-p where none got better."""
+    return 0.5 ** (worse + 1)
+
+
+SLICED = [rule(slice=f"p{number}") for number in range(4)]
+
+
+def test_rules_of_one_kind_share_all_of_alpha_by_holms_procedure() -> None:
+    """As statsmodels has it; the reason names how many they are."""
+    adjusted = multipletests([mid_p(worse) for worse in WORSE], method="holm")[1]
+    verdicts = four(*SLICED).verdicts
+    assert [each.p_value for each in verdicts] == pytest.approx(list(adjusted))
+    assert [each.verdict for each in verdicts] == ["fail"] * 4
+    assert verdicts[0].reason is not None
+    assert "after Holm over 4 rules, fails below 0.05;" in verdicts[0].reason
+
+
+def test_suite_and_slice_rules_have_half_of_alpha_each() -> None:
+    """Each half adjusts by itself."""
+    whole, *parts = four(rule(), *SLICED).verdicts
+    adjusted = multipletests([mid_p(worse) for worse in WORSE], method="holm")[1]
+    assert whole.p_value == pytest.approx(mid_p(sum(WORSE)))
+    assert [each.p_value for each in parts] == pytest.approx(list(adjusted))
+    assert [each.verdict for each in parts] == ["fail", "inconclusive", "inconclusive", "fail"]
+    assert whole.reason is not None
+    assert "p 1.2e-07, fails below 0.025;" in whole.reason
+
+
+@pytest.mark.parametrize(
+    "outside", [rule("min", 0.1), rule("noninferior", 0.5), rule("max", 1.0), rule("min_lower", 0.1)]
+)
+def test_rules_without_a_p_value_take_no_share(outside: Rule) -> None:
+    """A point rule, or one with its own alpha, leaves the others theirs."""
+    alone, beside = four(*SLICED), four(outside, *SLICED)
+    assert [each.p_value for each in beside.verdicts[1:]] == [each.p_value for each in alone.verdicts]
+
+
+def test_a_confident_bar_takes_a_share() -> None:
+    """Of the suite's half here."""
+    (_, drop) = four(rule("min", 0.9, confident=True), rule()).verdicts
+    assert drop.p_value == pytest.approx(2 * mid_p(sum(WORSE)))
+
+
+def test_rules_that_could_not_be_held_against_numbers_take_no_share() -> None:
+    """A slice that did not run, another metric without a score."""
+    more = [rule(slice="absent"), rule(metric="other")]
+    alone, beside = four(*SLICED), four(*more, *SLICED)
+    assert [each.p_value for each in beside.verdicts[2:]] == [each.p_value for each in alone.verdicts]
+
+
+def test_each_model_takes_a_share_of_its_own() -> None:
+    """Two models with one rule are two rules."""
+    a, b = sliced("p", 4, model="a"), sliced("p", 6, model="b")
+    verdicts = compared([*a[0], *b[0]], [*a[1], *b[1]]).verdicts
+    assert [each.p_value for each in verdicts] == pytest.approx([mid_p(4), 2 * mid_p(6)])
+
+
+def test_too_few_groups_count_as_no_evidence_in_the_family() -> None:
+    """A rule without a test has no p-value, and takes its share nevertheless."""
+    few = sliced("few", 10, cluster="one"), sliced("many", 6)
+    parts = [rule(slice="few"), rule(slice="many")]
+    none, some = compared(few[0][0] + few[1][0], few[0][1] + few[1][1], *parts).verdicts
+    assert (none.p_value, none.verdict) == (None, "inconclusive")
+    assert some.p_value == pytest.approx(2 * mid_p(6))
+
+
+def test_a_second_look_leaves_half_of_alpha_to_the_first() -> None:
+    """Where an inconclusive rule asks for more epochs."""
+    assert compared(*sliced("p", 4)).verdict == "fail"
+    assert compared(*sliced("p", 4), on_inconclusive="escalate").verdict == "inconclusive"
+    assert compared(*sliced("p", 5), on_inconclusive="escalate").verdict == "fail"
+
+
+def test_ends_are_adjusted_too() -> None:
+    """Six of 20 fail beside one other rule, but not beside 12, whose slices are all as they were."""
+    hurt, after = sliced("hurt", 6)
+    after[19] = broken("hurt19", "timeout", slices=("hurt",))
+    quiet = [case(f"q{number}", 1.0, slices=(f"q{number % 12}",)) for number in range(240)]
+    for others, verdict in ((1, "fail"), (12, "inconclusive")):
+        given = [rule(slice="hurt"), *(rule(slice=f"q{number}") for number in range(others))]
+        found = compared([*hurt, *quiet], [*after, *quiet], *given, max_error_rate=0.5).verdicts[0]
+        assert found.verdict == verdict
+
+
+def test_verdicts_of_a_run_do_not_hang_on_the_order_of_rules() -> None:
+    """Holm's procedure orders them by itself."""
+    there = {each.slice: each for each in four(*SLICED).verdicts}
+    assert {each.slice: each for each in four(*SLICED[::-1]).verdicts} == there
+
+
+def test_alpha_is_the_suites() -> None:
+    """A stricter one fails less."""
+    before, after = run([1.0] * 100), run([0.0] * 4 + [1.0] * 96)
+    assert compared(before, after).verdict == "fail"
+    assert compared(before, after, alpha=0.01).verdict == "inconclusive"
+    assert compared(before, after, alpha=0.005).verdict == "pass"

@@ -1,0 +1,120 @@
+"""Names in thresholds.yaml against the names of a session."""
+
+import pytest
+
+from pytest_llmeval.core.gate.names import check_names, closest, did_you_mean, show_key
+from pytest_llmeval.core.rules import Rule, SuiteRules, SuiteSeen, Thresholds
+
+
+def thresholds(*, slice: str | None = None, model: str | None = None, line: int | None = 4) -> Thresholds:
+    """Return one rule on the suite ``json_extraction``."""
+    rule = Rule(
+        suite="json_extraction",
+        metric="json_match",
+        kind="min",
+        bound=0.8,
+        slice=slice,
+        model=model,
+        line=line,
+    )
+    named = {} if slice is None else {slice: line}
+    rules = SuiteRules(name="json_extraction", rules=(rule,), slice_lines=named, line=3)
+    return Thresholds(suites={"json_extraction": rules})
+
+
+def seen(
+    name: str, *slices: str, read_to_end: bool = True, models: frozenset[str] | None = None
+) -> dict[str, SuiteSeen]:
+    """Return one suite as collected."""
+    return {name: SuiteSeen(name=name, slices=frozenset(slices), read_to_end=read_to_end, models=models)}
+
+
+def test_known_names_are_well() -> None:
+    """Nothing to say."""
+    collected = seen("json_extraction", "hard", models=frozenset({"m1", "m2"}))
+    assert check_names(thresholds(slice="hard", model="m1"), collected, everything_collected=True) == []
+
+
+def test_an_unknown_suite_near_one_without_rules_is_named_with_it() -> None:
+    """Somebody mistyped it."""
+    found = check_names(thresholds(), seen("json_extractoin"), everything_collected=True)
+    assert found == [
+        "thresholds.yaml:3: suites.json_extraction: unknown suite 'json_extraction'; did you mean 'json_extractoin'?"
+    ]
+
+
+def test_an_unknown_suite_was_perhaps_not_selected() -> None:
+    """Where not everything was collected, where none is similar, and where the similar one has rules."""
+    assert check_names(thresholds(), seen("json_extractoin"), everything_collected=False) == []
+    assert check_names(thresholds(), seen("qa"), everything_collected=True) == []
+    rule = Rule(suite="json_extraction2", metric="json_match", kind="min", bound=0.8)
+    both = Thresholds(
+        suites={
+            **thresholds().suites,
+            "json_extraction2": SuiteRules(name="json_extraction2", rules=(rule,)),
+        }
+    )
+    assert check_names(both, seen("json_extraction2"), everything_collected=True) == []
+
+
+def test_an_unknown_slice_is_wrong_once_its_suite_was_read_to_the_end() -> None:
+    """Before that it may still come."""
+    collected = seen("json_extraction", "hard", "easy")
+    found = check_names(thresholds(slice="hrad"), collected, everything_collected=False)
+    place = "thresholds.yaml:4: suites.json_extraction.slices.hrad"
+    assert found == [f"{place}: unknown slice 'hrad'; did you mean 'hard'?"]
+    unread = seen("json_extraction", "hard", read_to_end=False)
+    assert check_names(thresholds(slice="hrad"), unread, everything_collected=False) == []
+    assert check_names(thresholds(slice="hrad"), {}, everything_collected=False) == []
+
+
+def test_a_suite_without_slices_says_so() -> None:
+    """There is no name to suggest."""
+    found = check_names(thresholds(slice="hard", line=None), seen("json_extraction"), everything_collected=True)
+    place = "thresholds.yaml: suites.json_extraction.slices.hard"
+    assert found == [f"{place}: unknown slice 'hard'; its rows have no slices"]
+
+
+@pytest.mark.parametrize(
+    ("part", "models", "place", "advice"),
+    [
+        (None, {"gpt-4o-mini"}, "json_match", "did you mean 'gpt-4o-mini'?"),
+        ("hard", set(), "slices.hard.json_match", "no model is known"),
+    ],
+)
+def test_an_unknown_model_is_wrong_where_models_are_known(
+    part: str | None, models: set[str], place: str, advice: str
+) -> None:
+    """And the suite was collected."""
+    rules = thresholds(slice=part, model="gpt-4o")
+    collected = seen("json_extraction", "hard", models=frozenset(models))
+    found = check_names(rules, collected, everything_collected=True)
+    assert found == [f"thresholds.yaml:4: suites.json_extraction.{place}.model: unknown model 'gpt-4o'; {advice}"]
+    assert check_names(rules, seen("json_extraction", "hard"), everything_collected=True) == []
+
+
+def test_a_suggestion_ignores_case_and_order() -> None:
+    """The best match, whatever the order of the names."""
+    assert closest("Acuracy", ["json_match", "accuracy"]) == "accuracy"
+    assert closest("zzz", ["json_match", "accuracy"]) is None
+
+
+def test_without_a_near_name_those_that_exist_are_listed() -> None:
+    """At most ten."""
+    assert did_you_mean("zzz", ["b", "a"]) == "there are 'a', 'b'"
+    assert did_you_mean("zzz", "abcdefghijkl").endswith("'i', 'j' and 2 more")
+    assert did_you_mean("zzz", []) == ""
+
+
+@pytest.mark.parametrize(
+    ("key", "shown"),
+    [("json_match", "json_match"), (0, "0"), ("a.b", "'a.b'"), ("\x1b[1m", "'\\x1b[1m'"), ("", "''")],
+)
+def test_a_key_is_shown_without_harm(key: object, shown: str) -> None:
+    """Nothing in it can steer a terminal or be taken for two keys."""
+    assert show_key(key) == shown
+
+
+def test_a_long_key_is_cut() -> None:
+    """A message stays readable."""
+    assert show_key("a" * 90) == repr("a" * 60 + "…")

@@ -1,0 +1,167 @@
+"""Which rows of two runs pair, what is left out, and when two runs cannot be compared."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from pytest_llmeval.core.gate.case import JudgedCase
+from tests.support.gate_runs import broken, case, compared, only, rule, run
+
+
+def reason(*given: Any, **settings: Any) -> str:
+    """Return the reason of the one verdict."""
+    found = only(compared(*given, **settings)).reason
+    assert found is not None
+    return found
+
+
+def test_rows_pair_by_id_and_by_what_they_hold() -> None:
+    """Whatever their order; a row that is new, changed or gone is counted and left out."""
+    before = run([1.0] * 20)
+    after = [case("new", 0.0), replace(case(0, 0.0), input_digest="another"), *run([1.0] * 19)[:0:-1]]
+    verdict = only(compared(before, after))
+    assert (verdict.n, verdict.value, verdict.baseline_value, verdict.delta) == (18, 1.0, 1.0, 0.0)
+    assert (verdict.verdict, verdict.p_value) == ("pass", 1.0)
+    assert reason(before, after).endswith("rows: 0 worse, 0 better; left out: 1 new, 1 changed, 1 gone")
+
+
+@pytest.mark.parametrize(("there", "verdict"), [(9, "pass"), (8, "unmeasurable")])
+def test_nine_rows_of_ten_must_pair(there: int, verdict: str) -> None:
+    """Below, it is no longer the same dataset."""
+    found = only(compared(run([1.0] * 10), run([1.0] * there)))
+    assert found.verdict == verdict
+    if verdict == "unmeasurable":
+        assert found.reason == ("only 8 of 10 rows of the baseline pair (0 changed, 2 gone); set a new baseline")
+
+
+def test_changed_rows_count_as_not_paired() -> None:
+    """Two of ten are too many."""
+    after = [replace(each, input_digest=None) if number < 2 else each for number, each in enumerate(run([1.0] * 10))]
+    assert reason(run([1.0] * 10), after) == (
+        "only 8 of 10 rows of the baseline pair (2 changed, 0 gone); set a new baseline"
+    )
+
+
+def test_rows_that_m_deselected_are_not_missing() -> None:
+    """They are as many as the run says, and no more are forgiven."""
+    before, after = run([1.0] * 20), run([1.0] * 10)
+    assert only(compared(before, after, baseline={"deselected": {"qa": 10}})).verdict == "pass"
+    assert only(compared(before, after, baseline={"deselected": {"qa": 9}})).verdict == "pass"
+    assert only(compared(before, after, baseline={"deselected": {"qa": 8}})).verdict == "unmeasurable"
+    assert only(compared(before, after, baseline={"deselected": {"other": 10}})).verdict == "unmeasurable"
+
+
+def test_a_slice_is_about_its_own_rows() -> None:
+    """Rows of today's slice pair; new, changed and gone ones count where they are in it."""
+    hard: dict[str, Any] = {"slices": ("hard",)}
+    before = [*run([1.0] * 18), *(case(number, 1.0, **hard) for number in range(18, 38)), case("gone", 1.0, **hard)]
+    after = [*run([0.0] * 18), *(case(number, 1.0, **hard) for number in range(18, 37)), case("new", 0.0, **hard)]
+    after.append(replace(case(37, 0.0, **hard), input_digest="another"))
+    whole, sliced = compared(before, after, rule(), rule(slice="hard")).verdicts
+    assert (whole.n, sliced.n) == (37, 19)
+    assert (whole.verdict, sliced.verdict) == ("fail", "pass")
+    assert sliced.reason is not None
+    assert sliced.reason.endswith("left out: 1 new, 1 changed, 1 gone")
+
+
+def test_a_slice_whose_rows_are_all_new_cannot_be_compared() -> None:
+    """It says so, and what became of the baseline's rows."""
+    before = [case(number, 1.0, slices=("hard",)) for number in range(4)] + [case("x", 1.0)]
+    after = [case(f"n{number}", 1.0, slices=("hard",)) for number in range(4)] + [case("x", 1.0)]
+    assert reason(before, after, rule(slice="hard")) == (
+        "only 0 of 4 rows of the baseline pair (0 changed, 4 gone); set a new baseline"
+    )
+
+
+def test_rows_without_a_value_in_one_run_leave_the_pair_and_are_counted() -> None:
+    """Lost to the infrastructure, skipped, finished without the score, or not scored by the baseline."""
+    before = [*run([1.0] * 18), case(18, None), broken(19, "timeout")]
+    after = [broken(0, "connection"), case(1, None, outcome="skipped"), case(2, None), *run([1.0] * 20)[3:]]
+    verdict = only(compared(before, after))
+    assert (verdict.verdict, verdict.n) == ("pass", 15)
+    assert reason(before, after).endswith("left out: 2 not scored by the baseline, 3 without a value here")
+
+
+def test_an_epoch_without_a_value_leaves_its_row_with_the_others() -> None:
+    """The mean is over those that were scored."""
+    before = [case(row, 1.0, epoch=epoch) for row in range(10) for epoch in (1, 2)]
+    after = [case(row, 0.5, epoch=epoch) for row in range(10) for epoch in (1, 2)]
+    after[0] = broken(0, "connection", epoch=1)
+    verdict = only(compared(before, after))
+    assert (verdict.n, verdict.value, verdict.verdict) == (10, 0.5, "fail")
+
+
+def test_a_metric_that_the_baseline_never_had_says_what_to_do() -> None:
+    """There is nothing to compare with."""
+    assert reason(run([None] * 10), run([1.0] * 10)) == ("baseline main has no value of 'f1'; set a new baseline")
+    assert reason(run([1.0] * 10), [case(number, None, scores={"f1": None}) for number in range(10)]) == (
+        "no row has a value of 'f1' in both runs"
+    )
+
+
+MADE: dict[str, Any] = {"digests": {"f1": "new"}, "judge_ids": {"f1": "gpt-b"}}
+WAS: dict[str, Any] = {"digests": {"f1": "old"}, "judge_ids": {"f1": "gpt-a"}}
+
+
+def test_another_scorer_than_the_baselines_is_no_comparison() -> None:
+    """Until the settings allow it; the message says what else can be done."""
+    before, after = run([1.0] * 10, digests={"f1": "old"}), run([0.0] * 10, digests={"f1": "new"})
+    assert reason(before, after) == (
+        "another scorer than the baseline's made it in 10 of 10 rows; set a new baseline, or allow it"
+        " with allow_change: [scorer]"
+    )
+    assert "(llmeval rescore main)" in reason(before, after, baseline={"again": "main"})
+    assert only(compared(before, after, allow_change=("judge",))).verdict == "unmeasurable"
+    assert only(compared(before, after, allow_change=("scorer",))).verdict == "fail"
+
+
+def test_another_judge_explains_its_scorers_digest() -> None:
+    """One word allows both."""
+    before, after = run([1.0] * 10, **WAS), run([1.0] * 10, **MADE)
+    assert reason(before, after).startswith("another judge than the baseline's made it in 10 of 10 rows;")
+    assert only(compared(before, after, allow_change=("scorer",))).verdict == "unmeasurable"
+    assert only(compared(before, after, allow_change=("judge",))).verdict == "pass"
+
+
+def test_one_epoch_of_another_scorer_is_enough() -> None:
+    """Whichever came last."""
+    before = [case(row, 1.0, epoch=epoch, digests={"f1": "old"}) for row in range(10) for epoch in (1, 2)]
+    after = list(before)
+    after[0] = replace(after[0], digests={"f1": "new"})
+    for cases in (after, after[::-1]):
+        assert reason(before, cases).startswith("another scorer than the baseline's made it in 1 of 10 rows;")
+
+
+def test_a_row_without_a_value_has_no_scorer() -> None:
+    """A digest beside an error says nothing; the value decides."""
+    before = run([1.0] * 20, digests={"f1": "old"})
+    after = [broken(0, "connection", digests={"f1": "new"}), *before[1:]]
+    assert only(compared(before, after)).verdict == "pass"
+
+
+def test_the_outcome_is_made_by_every_scorer_that_both_runs_have() -> None:
+    """A scorer that is new, or gone, is part of what is under test."""
+    passes = rule(metric="pass_rate")
+    before = run([1.0] * 10, digests={"f1": "a", "old": "b"})
+    assert only(compared(before, run([1.0] * 10, digests={"f1": "a", "new": "c"}), passes)).verdict == "pass"
+    assert only(compared(before, run([1.0] * 10, digests={"f1": "z", "old": "b"}), passes)).verdict == "unmeasurable"
+
+
+def test_what_was_measured_has_no_scorer() -> None:
+    """Latency compares whatever scored the answers."""
+    before, after = run([1.0] * 10, latency_s=1.0, **WAS), run([1.0] * 10, latency_s=1.0, **MADE)
+    assert only(compared(before, after, rule("max_rise", 0.1, metric="latency_s"))).verdict == "pass"
+
+
+def test_the_first_epoch_says_what_a_row_is() -> None:
+    """In any order of the cases."""
+    before = [case(row, 1.0, epoch=epoch) for row in range(10) for epoch in (1, 2)]
+    after: list[JudgedCase] = [
+        replace(each, slices=("hard",), cluster="c") if each.epoch == 1 else replace(each, slices=("easy",))
+        for each in before
+    ]
+    for cases in (after, after[::-1]):
+        easy, hard = compared(before, cases, rule(slice="easy"), rule(slice="hard")).verdicts
+        assert (easy.n, hard.n) == (0, 10)
+        assert easy.reason == "no row has a value of 'f1' in both runs"

@@ -1,0 +1,200 @@
+"""Intervals by Student, by order statistics, exact ones and those of clusters."""
+
+import random
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats  # type: ignore[import-untyped]  # it carries no types
+from statsmodels.stats.proportion import proportion_confint  # type: ignore[import-untyped]  # nor does it
+
+from pytest_llmeval.core.stats.clusters import clustered_mean
+from pytest_llmeval.core.stats.intervals import (
+    Interval,
+    clopper_pearson,
+    mean,
+    quantile_interval,
+    score_interval,
+    standard_error,
+    t_interval,
+    wilson,
+)
+
+numbers = st.lists(st.floats(-1e3, 1e3), max_size=40)
+rows = st.lists(st.tuples(st.floats(0, 1), st.integers(0, 4)), min_size=1, max_size=30)
+
+
+def ends(interval: Interval | None) -> tuple[float, float]:
+    """Return both ends of an interval that must be there."""
+    assert interval is not None
+    return interval.low, interval.high
+
+
+@given(st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), st.sampled_from([0.8, 0.95]))
+def test_clopper_and_pearson_equal_statsmodels(counts: tuple[int, int], confidence: float) -> None:
+    """And scipy, no hits and nothing but hits included."""
+    ours = ends(clopper_pearson(*counts, confidence=confidence))
+    assert ours == pytest.approx(proportion_confint(*counts, alpha=1 - confidence, method="beta"), abs=1e-9)
+    theirs = stats.binomtest(*counts).proportion_ci(confidence)
+    assert ours == pytest.approx((theirs.low, theirs.high), abs=1e-9)
+
+
+@pytest.mark.parametrize("confidence", [0.5, 0.9, 0.95, 0.999])
+@pytest.mark.parametrize("n", [2, 3, 30])
+def test_a_t_interval_equals_scipys(n: int, confidence: float) -> None:
+    """For values of any size."""
+    drawn = random.Random(n)
+    values = [drawn.gauss(40, 7) for _ in range(n)]
+    expected = stats.t.interval(confidence, n - 1, loc=mean(values), scale=stats.sem(values))
+    assert ends(t_interval(values, confidence=confidence)) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[], [3.0], [2.0, 2.0], [0.7 - 0.6, 0.3 - 0.2], [1e308, -1e308]],
+    ids=["none", "one", "equal", "rounded", "overflow"],
+)
+def test_a_t_interval_of_unknown_spread_is_none(values: list[float]) -> None:
+    """Not one of no width, and none without end."""
+    assert t_interval(values) is None
+
+
+@given(numbers, st.randoms())
+def test_a_t_interval_ignores_order_and_holds_the_mean(values: list[float], shuffler: random.Random) -> None:
+    """It has some width or is not there."""
+    shuffled = list(values)
+    shuffler.shuffle(shuffled)
+    interval, centre = t_interval(values), mean(values)
+    assert interval == t_interval(shuffled)
+    if interval is not None and centre is not None:
+        assert interval.low < interval.high
+        assert interval.low <= centre <= interval.high
+
+
+def test_a_t_interval_of_clusters_takes_their_error_and_degrees() -> None:
+    """Twenty rows of three users."""
+    drawn = random.Random(5)
+    values, users = [drawn.random() for _ in range(20)], [drawn.choice("abc") for _ in range(20)]
+    clustered = clustered_mean(values, users)
+    assert clustered is not None
+    expected = stats.t.interval(0.9, clustered.df, loc=clustered.value, scale=clustered.error)
+    assert ends(t_interval(values, confidence=0.9, clusters=users)) == pytest.approx(expected, rel=1e-9)
+    assert t_interval(values, clusters=["a"] * 20) is None
+    assert t_interval([0.1, 0.2, 0.1, 0.2], clusters=["a", "a", "b", "b"]) is None
+
+
+def test_the_standard_error_of_clusters_is_theirs() -> None:
+    """None where they are too few."""
+    values, users = [0.1, 0.5, 0.9, 0.4], ["a", "a", "b", "c"]
+    clustered = clustered_mean(values, users)
+    assert clustered is not None
+    assert standard_error(values, clusters=users) == clustered.error
+    assert standard_error(values, clusters=range(4)) == pytest.approx(standard_error(values))
+    assert standard_error(values, clusters=["a"] * 4) is None
+
+
+def ranks_by_binomial_quantiles(n: int, percent: int, confidence: float) -> tuple[int, int]:
+    """Return the 1-based ranks of both ends, from scipy's binomial quantiles."""
+    tail = (1 - confidence) / 2
+    low = int(stats.binom.ppf(tail, n, percent / 100))
+    if stats.binom.cdf(low, n, percent / 100) > tail:
+        low -= 1
+    return low + 1, int(stats.binom.isf(tail, n, percent / 100)) + 1
+
+
+@pytest.mark.parametrize("confidence", [0.8, 0.9, 0.95])
+@pytest.mark.parametrize("percent", [1, 10, 50, 90, 95, 99])
+@pytest.mark.parametrize("n", [1, 5, 58, 59, 71, 72, 200, 1000])
+def test_a_quantile_interval_has_the_ranks_that_scipy_gives(n: int, percent: int, confidence: float) -> None:
+    """The least ones on both sides that leave out no more than they may, and None where there are none."""
+    values = [float(value) for value in range(1, n + 1)]
+    random.Random(n).shuffle(values)
+    low, high = ranks_by_binomial_quantiles(n, percent, confidence)
+    interval = quantile_interval(values, percent, confidence=confidence)
+    if low < 1 or high > n:
+        assert interval is None
+    else:
+        assert ends(interval) == (low, high)
+
+
+def test_a_95th_percentile_takes_72_values() -> None:
+    """With 71 there is more than 2.5 % chance that all of them lie below it."""
+    assert quantile_interval([float(value) for value in range(71)], 95) is None
+    assert quantile_interval([float(value) for value in range(72)], 95) is not None
+    assert quantile_interval([], 50) is None
+    assert quantile_interval([7.0] * 100, 50) is None
+
+
+def test_scores_of_clusters_take_wilson_with_fewer_samples_and_students_quantile() -> None:
+    """n_eff = m(1 − m)/SE² of the clustered error; the formula is statsmodels' with z moved into alpha."""
+    drawn = random.Random(2)
+    users = [user for user in range(12) for _ in range(5)]
+    rates = [drawn.betavariate(2, 1) for _ in range(12)]
+    values = [float(drawn.random() < rates[user]) for user in users]
+    clustered = clustered_mean(values, users)
+    assert clustered is not None
+    n = clustered.value * (1 - clustered.value) / clustered.error**2
+    assert n < 60
+    alpha = 2 * stats.norm.sf(stats.t.ppf(0.975, clustered.df))
+    expected = proportion_confint(clustered.value * n, n, alpha=alpha, method="wilson")
+    assert ends(score_interval(values, clusters=users)) == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_scores_of_clusters_that_never_differ_count_once_for_each_cluster(share: float) -> None:
+    """Ten users who all pass bound the rate no better than ten rows do."""
+    users = [user for user in range(10) for _ in range(6)]
+    alpha = 2 * stats.norm.sf(stats.t.ppf(0.975, 9))
+    expected = proportion_confint(share * 10, 10, alpha=alpha, method="wilson")
+    assert ends(score_interval([share] * 60, clusters=users)) == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("values", "users"),
+    [([1.0, 0.0], "aa"), ([0.5, 0.5], "ab"), ([0.5, 1.5], "ab"), ([], ""), ([1.0], "a"), ([1.0, 1.0], "aa")],
+    ids=["one user", "equal", "above", "none", "one", "one user, all pass"],
+)
+def test_an_interval_of_clusters_that_cannot_be_estimated_is_none(values: list[float], users: Sequence[str]) -> None:
+    """As without clusters, and below two of them."""
+    assert score_interval(values, clusters=users) is None
+
+
+def test_clusters_that_cancel_leave_no_more_samples_than_rows() -> None:
+    """Each user passes one of two: an error of 0, yet the interval keeps the width of 20 rows at least."""
+    values, users = [1.0, 0.0] * 10, [user for user in range(10) for _ in range(2)]
+    low, high = ends(score_interval(values, clusters=users))
+    plain = wilson(0.5, 20)
+    assert (low < plain.low, high > plain.high) == (True, True)
+
+
+@given(rows, st.randoms())
+def test_clusters_never_narrow_the_interval_and_order_does_not_matter(
+    pairs: list[tuple[float, int]], shuffler: random.Random
+) -> None:
+    """It lies in [0, 1] around the mean."""
+    shuffled = list(pairs)
+    shuffler.shuffle(shuffled)
+    values, users = [value for value, _ in pairs], [user for _, user in pairs]
+    plain, clustered, centre = score_interval(values), score_interval(values, clusters=users), mean(values)
+    again = score_interval([value for value, _ in shuffled], clusters=[user for _, user in shuffled])
+    assert clustered == again
+    if clustered is not None and plain is not None and centre is not None:
+        assert 0 <= clustered.low <= plain.low + 1e-12
+        assert plain.low <= centre <= plain.high
+        assert plain.high <= clustered.high + 1e-12
+        assert clustered.high <= 1
+
+
+@given(st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=3, max_size=40))
+def test_clusters_of_one_change_the_quantile_only(values: list[float]) -> None:
+    """Student's in place of the normal one, from which it differs at few rows."""
+    plain, clustered = score_interval(values), score_interval(values, clusters=range(len(values)))
+    if plain is None or clustered is None:
+        assert plain is clustered
+        return
+    n, centre = len(values), sum(values) / len(values)
+    confidence = 1 - 2 * float(stats.norm.sf(stats.t.ppf(0.975, n - 1)))
+    mixed = set(values) == {0.0, 1.0}  # then m(1 − m)/SE² is n − 1, where plain Wilson takes n
+    expected = wilson(centre, n - 1, confidence=confidence) if mixed else score_interval(values, confidence=confidence)
+    assert ends(clustered) == pytest.approx(ends(expected), abs=1e-9)
