@@ -1,4 +1,4 @@
-"""The command says of stored runs what the function says of simulated ones, whose false alarms and power are counted."""
+"""The command says of stored runs what the function says of simulated ones, whose false alarms are counted."""
 
 import dataclasses
 import runpy
@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.core.gate import GateResult, judge
-from pytest_llmeval.core.gate_baseline import Baseline
-from pytest_llmeval.core.gate_case import JudgedCase
+from pytest_llmeval.core.gate.baseline import Baseline
+from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.gate.judging import GateResult, judge
 from pytest_llmeval.core.types import CaseKey, Score
 from pytest_llmeval.loaders.thresholds import load_thresholds
 from pytest_llmeval.store.records import StoredCase
