@@ -7,6 +7,7 @@
     │   ├── ModelError           a model spec, models.yaml, a key or an extra that is missing
     │   ├── SettingsError        an option, ini key or environment variable
     │   ├── PromptError          a prompt file or template
+    │   ├── RubricError          a rubric
     │   └── StoreError           the database cannot be used
     └── CaseError                one case has no verdict; ``kind`` says why
         ├── CallError            the model or judge gave no usable answer
@@ -25,6 +26,7 @@ __all__ = [
     "LlmevalError",
     "ModelError",
     "PromptError",
+    "RubricError",
     "ScorerError",
     "SettingsError",
     "StoreError",
@@ -83,6 +85,10 @@ class SettingsError(UserError):
 
 class PromptError(UserError):
     """A prompt file or template cannot be used."""
+
+
+class RubricError(UserError):
+    """A rubric cannot be used."""
 
 
 class StoreError(UserError):

@@ -7,7 +7,19 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-__all__ = ["FileModel", "JudgeModel", "PassAtModel", "RuleModel", "SettingsModel", "show_value"]
+__all__ = [
+    "FileModel",
+    "Flag",
+    "JudgeModel",
+    "PassAtModel",
+    "RuleModel",
+    "SettingsModel",
+    "Share",
+    "Text",
+    "Whole",
+    "ranged",
+    "show_value",
+]
 
 
 _MEANT = re.compile(r"([-+]?[0-9]{1,9}(?:\.[0-9]{1,9}|,(?![0-9]{3}\b)[0-9]{1,9})?(?:[eE][-+]?[0-9]{1,2})?)\s*(%?)")
@@ -49,7 +61,7 @@ def _meant(text: str) -> float | None:
     return value / 100 if number[2] else value
 
 
-def _ranged(holds: Callable[[float], bool], words: str) -> BeforeValidator:
+def ranged(holds: Callable[[float], bool], words: str) -> BeforeValidator:
     """Return a validator that takes the finite numbers for which ``holds`` is true."""
 
     def check(value: object) -> float:
@@ -92,8 +104,8 @@ def _version(value: object) -> int:
 
 
 Number = Annotated[float, BeforeValidator(_number)]
-Share = Annotated[float, _ranged(lambda number: 0 <= number <= 1, "in 0..1")]
-Amount = Annotated[float, _ranged(lambda number: number >= 0, "from 0 up")]
+Share = Annotated[float, ranged(lambda number: 0 <= number <= 1, "in 0..1")]
+Amount = Annotated[float, ranged(lambda number: number >= 0, "from 0 up")]
 Whole = Annotated[int, BeforeValidator(_whole)]
 Flag = Annotated[bool, BeforeValidator(_flag)]
 Text = Annotated[str, BeforeValidator(_text)]
@@ -115,7 +127,7 @@ class FileModel(_Strict):
 class SettingsModel(_Strict):
     """``defaults``, or ``settings`` beside a suite's metrics."""
 
-    alpha: Annotated[float, _ranged(lambda number: 0 < number <= 0.5, "above 0, up to 0.5")] = 0.05
+    alpha: Annotated[float, ranged(lambda number: 0 < number <= 0.5, "above 0, up to 0.5")] = 0.05
     max_error_rate: Share = 0.02
     on_inconclusive: Literal["warn", "fail", "escalate"] = "warn"
     allow_change: list[Literal["judge", "scorer"]] = Field(default_factory=list)
@@ -143,7 +155,7 @@ class RuleModel(_Strict):
 
     min: Number | None = None
     max: Number | None = None
-    min_lower: Annotated[float, _ranged(lambda number: 0 < number < 1, "above 0 and below 1")] | None = None
+    min_lower: Annotated[float, ranged(lambda number: 0 < number < 1, "above 0 and below 1")] | None = None
     every: Annotated[bool, BeforeValidator(_every)] | None = None
     max_drop: Amount | None = None
     max_rise: Amount | None = None
@@ -153,6 +165,6 @@ class RuleModel(_Strict):
     pass_at: PassAtModel | None = None
     confident: Flag = False
     mode: Literal["noninferior"] | None = None
-    margin: Annotated[float, _ranged(lambda number: number > 0, "above 0")] | None = None
+    margin: Annotated[float, ranged(lambda number: number > 0, "above 0")] | None = None
     model: Text | None = None
     judge: JudgeModel | None = None

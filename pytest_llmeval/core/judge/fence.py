@@ -1,0 +1,51 @@
+"""Text that is judged, and that may try to talk to the judge: fenced off, so that it stays data.
+
+Each line of it is quoted, marks that chat templates give a meaning are broken, invisible characters are spelt out, and
+the fence carries a nonce. The nonce is 128 bits of a hash over all that is shown, the judged text too: it is the same
+for the same call, so that an answer that was paid for is found again, and no text can contain its own, as that would
+change the hash.
+"""
+
+import re
+import unicodedata
+
+from pytest_llmeval.core.ids import digest
+from pytest_llmeval.core.strict_json import canonical
+
+__all__ = ["fenced", "neutralised", "nonce_of"]
+
+_NONCE_LENGTH = 32
+_TEMPLATE_MARKS = re.compile(r"<\|?(?=[\w/|])|\[(?=/?INST\])|<(?=<)", re.IGNORECASE)
+"""What opens the marks of chat templates: ``<|im_end|>``, ``</s>``, ``<start_of_turn>``, ``[INST]``, ``<<SYS>>``."""
+_BREAKS = re.compile(r"\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+"""All that is shown as the end of a line somewhere."""
+
+
+def nonce_of(*parts: object) -> str:
+    """Return the nonce of a call that shows ``parts``: 32 hex digits that none of them can contain.
+
+    Args:
+        parts: all that the judge is shown, and whatever else makes the call another one (the epoch, say); anything
+            that JSON can say.
+    """
+    return digest(canonical(list(parts)))[:_NONCE_LENGTH]
+
+
+def fenced(text: str, label: str, nonce: str) -> str:
+    """Return ``text`` between two lines that name ``label`` and ``nonce``, each of its lines quoted by ``> ``."""
+    quoted = "\n".join(f"> {neutralised(line)}" for line in _BREAKS.split(text))
+    return f"BEGIN {label} {nonce}\n{quoted}\nEND {label} {nonce}"
+
+
+def neutralised(line: str) -> str:
+    """Return a line without marks of chat templates and without characters that nobody sees.
+
+    A mark gets a space behind what opens it; an invisible or control character becomes its code point, ``[U+200B]``.
+    """
+    broken = _TEMPLATE_MARKS.sub(lambda found: f"{found[0]} ", line)
+    return broken if broken.isprintable() else "".join(map(_shown, broken))
+
+
+def _shown(char: str) -> str:
+    is_seen = char.isprintable() or char == "\t" or unicodedata.category(char) == "Zs"
+    return char if is_seen else f"[U+{ord(char):04X}]"

@@ -1,0 +1,65 @@
+"""Rubrics: what a judge is to look at, with the levels that it may choose between."""
+
+from dataclasses import dataclass
+
+from pytest_llmeval.core.ids import digest
+from pytest_llmeval.core.strict_json import canonical
+from pytest_llmeval.core.transport import plain
+
+__all__ = ["Dimension", "Level", "Rubric"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """One answer that a judge may give to the question of a dimension."""
+
+    name: str
+    value: float
+    """In [0, 1]."""
+    anchor: str
+    """What an answer of this level is like."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dimension:
+    """One thing that a judge looks at."""
+
+    name: str
+    question: str
+    levels: tuple[Level, ...]
+    """The worst first, each of a value of its own; two or more."""
+    weight: float = 1.0
+    """Its share in the rubric's value, above 0, over the sum of all."""
+    pass_mark: float = 1.0
+    """In [0, 1]: a level of less does not pass."""
+    gates: bool = True
+    """Whether what does not pass here makes the case a miss."""
+
+    def level(self, name: str) -> Level | None:
+        """Return the level of that name; None where there is none."""
+        return next((level for level in self.levels if level.name == name), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rubric:
+    """What makes an answer good, in one or more dimensions."""
+
+    name: str
+    version: int
+    """From 1; a person raises it with every change of meaning."""
+    task: str
+    """What the answer was asked for, in a sentence or two that the judge reads."""
+    needs_reference: bool
+    """Whether an answer can only be judged beside a right one."""
+    dimensions: tuple[Dimension, ...]
+    """At least one, each name once."""
+
+    @property
+    def digest(self) -> str:
+        """The sha256 in hex over all that the rubric says."""
+        return digest(canonical(plain(self)))
+
+    def value(self, levels: dict[str, Level]) -> float:
+        """Return the weighted mean of the levels that were found, by dimension; in [0, 1]."""
+        total = sum(dimension.weight for dimension in self.dimensions)
+        return sum(each.weight * levels[each.name].value for each in self.dimensions) / total

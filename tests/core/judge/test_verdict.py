@@ -1,0 +1,121 @@
+"""What is a verdict, and all that is none: nothing is searched for, nothing has a default."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_llmeval.core.judge.verdict import MalformedVerdictError, read_verdict
+from tests.core.judge.rubrics import NONCE, RUBRIC, reply
+
+GOOD = {"reason": "x", "verdict": "right"}
+
+
+def test_a_whole_verdict_is_read() -> None:
+    verdict = read_verdict(reply("partly", "bad"), RUBRIC, NONCE, finish_reason="stop")
+    assert {name: level.value for name, level in verdict.levels.items()} == {"correctness": 0.5, "format": 0.0}
+    assert verdict.findings["correctness"].reason == "It says Paris. So: partly"
+    assert RUBRIC.value(verdict.levels) == pytest.approx(0.375)  # (3 * 0.5 + 1 * 0) / 4
+
+
+@pytest.mark.parametrize("text", ["\n {} \n", "```json\n{}\n```", "```\n{}\n```\n"])
+def test_blanks_and_one_block_of_code_around_it_are_no_harm(text: str) -> None:
+    assert read_verdict(text.replace("{}", reply()), RUBRIC, NONCE).levels["correctness"].name == "right"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "it is not one JSON object"),
+        ("right", "it is not one JSON object"),
+        ("The answer is not right.", "it is not one JSON object"),
+        (f"Here it is: {reply()}", "it is not one JSON object"),
+        (f"{reply()}\n{reply('wrong')}", "it is not one JSON object"),
+        (f"{reply()} I hope this helps.", "it is not one JSON object"),
+        (f"I think:\n```json\n{reply()}\n```", "it is not one JSON object"),
+        (f"```json\n{reply('wrong')}\n```\n```json\n{reply()}\n```", "it is not one JSON object"),
+        (reply()[:-1], "it is not one JSON object"),
+        (
+            reply().replace('"nonce"', '"format": 1, "nonce"'),
+            "key 'format' stands twice",
+        ),
+        ("[" + reply() + "]", "the reply is no JSON object"),
+        ("null", "the reply is no JSON object"),
+        (reply(format=None), 'the reply lacks "format"'),
+        (reply(nonce=None), 'the reply lacks "nonce"'),  # type: ignore[arg-type]
+        (reply(score=1), 'the reply has a key too many: "score"'),
+        (reply(nonce="0" * 32), '"nonce" is not the characters behind BEGIN'),
+        (reply(nonce=NONCE.upper()), '"nonce" is not the characters behind BEGIN'),
+        (reply(nonce=[NONCE]), '"nonce" is not the characters behind BEGIN'),  # type: ignore[arg-type]
+        (reply(correctness="excellent"), 'the verdict of "correctness" is none of wrong, partly, right'),
+        (reply(correctness="Right"), 'the verdict of "correctness" is none of wrong, partly, right'),
+        (reply(correctness="not right"), 'the verdict of "correctness" is none of wrong, partly, right'),
+        (reply(correctness=""), 'the verdict of "correctness" is none of wrong, partly, right'),
+    ],
+)
+def test_what_is_no_verdict_says_why(text: str, problem: str) -> None:
+    with pytest.raises(MalformedVerdictError) as caught:
+        read_verdict(text, RUBRIC, NONCE)
+    assert problem in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("finding", "problem"),
+    [
+        ("right", '"correctness" is no JSON object'),
+        (["right"], '"correctness" is no JSON object'),
+        ({"verdict": "right"}, '"correctness" lacks "reason"'),
+        ({"reason": "x"}, '"correctness" lacks "verdict"'),
+        ({**GOOD, "confidence": 1}, '"correctness" has a key too many: "confidence"'),
+        ({**GOOD, "reason": " \n"}, '"correctness" has no reason'),
+        ({**GOOD, "reason": None}, '"correctness" has no reason'),
+        ({**GOOD, "verdict": 1}, 'the verdict of "correctness" is none of'),
+        ({**GOOD, "verdict": None}, 'the verdict of "correctness" is none of'),
+        (
+            {**GOOD, "reason": "It says Rome. So: wrong"},
+            'reason of "correctness" concludes wrong, its verdict is right',
+        ),
+        ({**GOOD, "reason": "It says Rome. So: **Wrong**."}, "concludes wrong, its verdict is right"),
+    ],
+)
+def test_a_finding_that_is_none_says_why(finding: Any, problem: str) -> None:
+    data = json.loads(reply())
+    data["correctness"] = finding
+    with pytest.raises(MalformedVerdictError) as caught:
+        read_verdict(json.dumps(data), RUBRIC, NONCE)
+    assert problem in str(caught.value)
+
+
+@pytest.mark.parametrize("reason", ["It is right.", "So: it goes", "He said so: wrong or not, it is.", "So: 'right'!"])
+def test_a_reason_need_not_conclude(reason: str) -> None:
+    data = json.loads(reply())
+    data["correctness"]["reason"] = reason
+    assert read_verdict(json.dumps(data), RUBRIC, NONCE).levels["correctness"].name == "right"
+
+
+@pytest.mark.parametrize("finish", ["length", "max_tokens"])
+def test_a_reply_that_was_cut_short_is_none_though_it_can_be_read(finish: str) -> None:
+    with pytest.raises(MalformedVerdictError, match="cut short"):
+        read_verdict(reply(), RUBRIC, NONCE, finish_reason=finish)
+
+
+@given(st.text())
+def test_no_text_is_a_verdict_by_chance(text: str) -> None:
+    """Whatever it is, it raises nothing else either."""
+    with pytest.raises(MalformedVerdictError):
+        read_verdict(text, RUBRIC, NONCE)
+
+
+KEYS = st.sampled_from(["correctness", "format", "nonce", "reason", "verdict"])
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(KEYS, inner),
+)
+
+
+@given(JSON)
+def test_no_json_is_a_verdict_without_the_nonce(data: Any) -> None:
+    with pytest.raises(MalformedVerdictError):
+        read_verdict(json.dumps(data), RUBRIC, NONCE)
