@@ -9,7 +9,7 @@ from pytest_llmeval.core.gate.judging import GateResult, judge
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.reports.against import against_lines
 from pytest_llmeval.reports.run_view import RunCases
-from pytest_llmeval.store.baseline_choice import BaselineChoice, choose_baseline
+from pytest_llmeval.store.baseline_choice import BaselineChoice, choose_again, choose_baseline
 from pytest_llmeval.store.records import Run
 from pytest_llmeval.store.sqlite import SqliteStore
 
@@ -38,11 +38,18 @@ class Judging:
         Raises:
             StoreError: what a person named is not there, or a file cannot be read.
         """
-        choice = choose_baseline(self._given, self._thresholds, reader=store, root=self._rootdir)
-        self._choice = choice.for_run(run)
+        self._choice = self._chosen(store, run)
         if self._choice.found is not None and self._choice.found.kind == "file":
             collections.deque(self._choice.found.judged(), maxlen=0)  # read to its end before anything is spent
         return replace(run, settings={**run.settings, "baseline": self._choice.recorded()})
+
+    def _chosen(self, store: SqliteStore, run: Run) -> BaselineChoice:
+        """Return the choice for ``run``; one that goes on keeps the one it has, unless it is told another."""
+        if "baseline" not in run.settings:
+            return choose_baseline(self._given, self._thresholds, reader=store, root=self._rootdir).for_run(run)
+        told = run.settings.get("options", {}).get("baseline")
+        given = None if self._given == told else self._given
+        return choose_again(run, given, self._thresholds, reader=store, root=self._rootdir)
 
     def judge(self, run: Run, cases: RunCases, expected: Mapping[tuple[str, str], int]) -> GateResult:
         """Return what the gate says of ``cases``; raise StoreError where the baseline cannot be read to its end."""

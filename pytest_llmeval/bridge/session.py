@@ -296,10 +296,11 @@ class Preparation:
     def _baseline_problems(self, look: "Callable[[FoundBaseline], list[str]]") -> list[str]:
         """Return what is wrong with the baseline, and what ``look`` finds; nothing where there is none.
 
-        One in a database of an older version is looked at when the run begins.
+        One in a database of an older version is looked at when the run begins, as that of a run that goes on is: it may
+        have had it under a name that has moved on since.
         """
         settings, thresholds = self.settings, self.thresholds or Thresholds()
-        if settings is None or (settings.baseline is None and thresholds.baseline is None):
+        if settings is None or self.resumed is not None or (settings.baseline is None and thresholds.baseline is None):
             return []
         from pytest_llmeval.store.baseline_choice import choose_baseline
 

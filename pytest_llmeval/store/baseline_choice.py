@@ -106,22 +106,23 @@ def choose_baseline(
 def choose_again(
     run: Run, given: str | None, thresholds: Thresholds, *, reader: SqliteReader, root: Path
 ) -> BaselineChoice:
-    """Return the baseline to judge a stored run against.
+    """Return the baseline to judge a recorded run against once more.
 
-    Without ``given`` it is what its own session was told, and a name means the run that bore it then: the same verdict
-    comes out again though the name has moved on since.
+    Without ``given`` it is what its own session was told, and a name or ``last`` means the run that it meant then: the
+    same verdict comes out again though the name has moved on since, and though ``last`` is this run by now.
 
     Raises:
         StoreError: what was given is not there, or a file cannot be read.
     """
-    named = given or run.settings.get("options", {}).get("baseline")
+    told: str | None = run.settings.get("options", {}).get("baseline")
     before: dict[str, Any] = run.settings.get("baseline") or {}
-    if named is None and before.get("kind") == "name" and before.get("name") == thresholds.baseline:
+    is_same = given is None and (told is not None or before.get("name") == thresholds.baseline)
+    if is_same and before.get("kind") in ("name", "run"):
         with contextlib.suppress(UnknownBaselineError):
             found = find_baseline(before["run"], reader=reader, root=root)
-            found = replace(found, name=before["name"], kind="name", model=before.get("model"))
-            return BaselineChoice(found=found).for_run(run)
-    return choose_baseline(named, thresholds, reader=reader, root=root).for_run(run)
+            found = replace(found, name=before["name"], kind=before["kind"], model=before.get("model"))
+            return BaselineChoice(found=found, is_given=told is not None).for_run(run)
+    return choose_baseline(given or told, thresholds, reader=reader, root=root).for_run(run)
 
 
 def _selection(run: Run) -> dict[str, Any]:

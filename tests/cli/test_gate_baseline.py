@@ -85,6 +85,23 @@ def test_what_the_session_was_told_is_used_again(project: Project, two_runs: tup
     assert llmeval("gate").status == 1
 
 
+def test_what_the_option_meant_then_is_meant_again(
+    project: Project, two_runs: tuple[str, str], llmeval: Command
+) -> None:
+    """``last`` is another run by now, and so is the one that has the name."""
+    base, worse = two_runs
+    llmeval("baseline", "set", "main", base)
+    for given in ("main", "last"):
+        project.eval(EXACT, ROWS)
+        assert project.run("evals").ret == 0
+        project.eval(EXACT, ROWS, marker=WORSE)
+        assert project.run("evals", f"--baseline={given}").ret == 1
+        assert llmeval("gate").status == 1
+        llmeval("baseline", "set", "main", worse, "--even-red")
+        assert llmeval("gate").status == 1
+        assert llmeval("gate", "--baseline", "main").status == 0
+
+
 def test_an_exported_baseline_is_as_good(
     project: Project, two_runs: tuple[str, str], llmeval: Command, tmp_path: Path
 ) -> None:

@@ -202,6 +202,32 @@ def test_a_resumed_run_keeps_its_baseline(ruled: Project) -> None:
     assert only_verdict(ruled)["verdict"] == "fail"
 
 
+def test_a_resumed_run_keeps_what_last_meant(ruled: Project) -> None:
+    """By now the last run is the run itself."""
+    base = base_run(ruled)
+    ruled.eval(EXACT, ROWS, marker=WORSE)
+    assert ruled.run("evals", "--baseline=last").ret == 1
+    assert ruled.run("evals", "--resume=last", "--baseline=last").ret == 1
+    result = ruled.run("evals", "--resume=last")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines([f"compared with run {base}, of *"])
+
+
+def test_a_resumed_run_keeps_its_baseline_though_the_name_is_gone(ruled: Project) -> None:
+    base = base_run(ruled)
+    name_baseline(ruled, "main", base)
+    ruled.eval(EXACT, ROWS, marker=WORSE)
+    assert ruled.run("evals", "--baseline=main").ret == 1
+    store = SqliteStore(ruled.root / ".llmeval" / "llmeval.db")
+    store.drop_baseline("main")
+    store.close()
+    result = ruled.run("evals", "--resume=last")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines([f"compared with baseline main: run {base}, of *"])
+    assert ruled.run("evals", "--resume=last", "--baseline=gone").ret == 4
+    assert ruled.run("evals", "--resume=last", "--baseline=none").ret == 0
+
+
 def test_a_rule_that_cannot_fail_is_named_when_the_session_begins(project: Project, dist_args: list[str]) -> None:
     project.eval(EXACT, [{**row, "slice": "few"} if row in ROWS[:4] else row for row in ROWS])
     project.write(

@@ -73,6 +73,21 @@ def test_what_stays_inconclusive_fails(project: Project, dist_args: list[str]) -
     assert project.last_run()["exit_code"] == 1
 
 
+def test_both_looks_are_at_the_same_baseline(project: Project) -> None:
+    """The last run is, when the second look begins, the run itself."""
+    project.write(
+        thresholds_yaml="version: 1\ndefaults: {on_inconclusive: escalate, alpha: 0.1}\n"
+        "suites: {echo: {right: {max_drop: 0}}}\n"
+    )
+    project.eval(EVAL.format(limits=[0, 0, 0]), ROWS)
+    assert project.run("evals").ret == 0
+    base = project.last_run()["id"]
+    project.eval(EVAL.format(limits=[3, 3, 3]), ROWS)
+    result = project.run("evals", "--baseline=last")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines([f"compared with run {base}, of *", "note: escalated: *", "gate: INCONCLUSIVE *"])
+
+
 def test_what_is_decided_is_not_asked_again(project: Project) -> None:
     write(project, [0, 0, 0])
     assert project.run("evals").ret == 0
