@@ -122,6 +122,16 @@ def test_epochs_are_averaged_first() -> None:
     )
 
 
+@pytest.mark.parametrize("lost", [False, True])
+def test_yes_or_no_rows_with_epochs_take_the_t_test(lost: bool) -> None:
+    """Also where the second says the same, or was lost: a row of several epochs is no yes or no."""
+    before, after = flips(40, 6, 1)
+    base = run(before) if lost else [*run(before), *run(before, epoch=2)]
+    second = [broken(number, "connection", epoch=2) for number in range(40)] if lost else run(after, epoch=2)
+    found = only(compared(base, [*run(after), *second], max_error_rate=0.6))
+    assert found.p_value == pytest.approx(float(stats.ttest_rel(after, before, alternative="less").pvalue))
+
+
 @pytest.mark.parametrize(("count", "alone"), [(10, 0), (20, 1)])
 def test_dependent_rows_take_the_clustered_t_test(count: int, alone: int) -> None:
     """With its own error and degrees of freedom; a row without a cluster is one by itself."""
@@ -206,7 +216,7 @@ def test_numbers_too_large_for_squares_are_compared() -> None:
     assert (verdict.verdict, verdict.value, verdict.baseline_value) == ("fail", -1e308, 1e308)
     assert verdict.delta is not None
     assert math.isfinite(verdict.delta)
-    mixed = verdict_of(before, [*after[1:], 1e308])
+    mixed = verdict_of([*before, *after[:4]], [*after, *before[:4]])
     assert mixed.verdict == "fail"
     assert mixed.p_value == pytest.approx(0, abs=1e-9)
 
@@ -252,14 +262,15 @@ def test_ends_that_agree_decide(worse: int, missing: int, verdict: str) -> None:
 
 def test_ends_that_agree_on_a_pass_do_not_outvote_what_is_there() -> None:
     """29 rows are surely worse; one that could be any widens the spread so much that its ends say nothing of them."""
-    parts = tuple(f"part {number}" for number in range(12))
-    after = run([0.47 - number / 10_000 for number in range(29)], slices=parts)
-    after.append(broken(29, "timeout", slices=parts))
-    result = compared(run([0.5] * 30), after, *(rule(slice=part) for part in parts), **OPEN)
-    assert {each.verdict for each in result.verdicts} == {"inconclusive"}
-    for each in result.verdicts:
-        assert each.reason is not None
-        assert each.reason.startswith("it comes to fail or pass by what the missing answers are: s29;")
+    quiet = [case(f"quiet{number}", slices=(f"quiet {number}",)) for number in range(39)]
+    before = [*run([0.5] * 29 + [0.65]), *quiet]
+    after = [*run([0.47 - number / 10_000 for number in range(29)], slices=("hurt",)), *quiet]
+    after.append(broken(29, "timeout", slices=("hurt",)))
+    parts = [rule(slice="hurt"), *(rule(slice=f"quiet {number}") for number in range(39))]
+    found = compared(before, after, *parts, **OPEN).verdicts[0]
+    assert (found.verdict, found.is_open) == ("inconclusive", True)
+    assert found.reason is not None
+    assert found.reason.startswith("it comes to fail or pass by what the missing answers are: s29;")
 
 
 def test_a_time_that_ran_out_could_have_been_any() -> None:
@@ -298,3 +309,12 @@ def test_the_smallest_alpha_that_can_be_written_is_one() -> None:
         assert verdict.verdict != "unmeasurable"
     sure = only(compared(run([1.0] * 40), run([1.0] * 40), rule("max_drop", 0.02), alpha=5e-324))
     assert sure.verdict == "pass"
+
+
+@pytest.mark.parametrize(("wrong_before", "verdict"), [(0, "fail"), (6, "unmeasurable")])
+def test_with_too_many_errors_what_was_lost_could_be_any(wrong_before: int, verdict: str) -> None:
+    """A drop that six right answers could lift is no fail; where they were right before they could not."""
+    before = [1.0] * 94 + [float(number >= wrong_before) for number in range(6)]
+    after = [*run([0.0] * 8 + [1.0] * 86), *(broken(number, "connection") for number in range(94, 100))]
+    assert compared(run(before), after).verdicts[1].verdict == verdict
+    assert only(compared(run(before), after, **OPEN)).verdict == "fail"

@@ -124,5 +124,6 @@ def test_alpha_is_the_suites() -> None:
     """A stricter one fails less."""
     before, after = run([1.0] * 100), run([0.0] * 4 + [1.0] * 96)
     assert compared(before, after).verdict == "fail"
+    assert compared(before, after, alpha=1 / 32).verdict == "inconclusive"
     assert compared(before, after, alpha=0.01).verdict == "inconclusive"
     assert compared(before, after, alpha=0.005).verdict == "pass"
