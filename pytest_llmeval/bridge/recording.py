@@ -30,6 +30,7 @@ from pytest_llmeval.core.gate.judging import GateResult, SessionVerdict
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.status import (
     FAILED,
+    MONEY_KINDS,
     UNMEASURABLE,
     exit_status,
     is_decided,
@@ -339,10 +340,16 @@ class Recorder:
         state: RunStatus = "finished"
         if self._is_stopped or self._closing.unfinished:
             state = "interrupted"
-        elif status == UNMEASURABLE or (self._gate is not None and self._gate.verdict == "unmeasurable"):
+        elif status == UNMEASURABLE or self._lacks_answers():
             state = "unmeasurable"
         verdict = self._gate.verdict if self._gate is not None else "none"
         return RunEnd(finished_at=utc_now(), status=state, exit_code=status, verdict=verdict)
+
+    def _lacks_answers(self) -> bool:
+        """Whether the run says too little to be compared with, though something failed beside that."""
+        judged = self._cases.judged if self._cases is not None else ()
+        is_unmeasurable = self._gate is not None and self._gate.verdict == "unmeasurable"
+        return is_unmeasurable or any(case.error_kind in MONEY_KINDS for case in judged)
 
     def _remember_misses(self) -> None:
         """Let ``--lf`` run misses again, though their reports passed."""

@@ -60,6 +60,15 @@ def test_the_budget_lets_exactly_so_many_equal_calls_go(priced: Project, limit: 
     assert "Traceback" not in text
 
 
+def test_a_run_out_of_budget_is_no_baseline_though_something_failed_as_well(priced: Project) -> None:
+    priced.write(tests__test_own_py="def test_own():\n    assert False\n")
+    assert priced.run("evals", "tests", "--max-cost=4").ret == 1
+    assert (priced.last_run()["status"], priced.last_run()["exit_code"]) == ("unmeasurable", 1)
+    refused = llmeval(priced, "baseline", "set", "main", "--even-red")
+    assert refused.returncode == 4
+    assert "is unmeasurable" in refused.stderr
+
+
 def test_the_budget_is_one_for_all_workers(priced: Project) -> None:
     result = priced.run("evals", "--max-cost=4", "-n2")
     assert result.ret == 10
