@@ -39,6 +39,7 @@ from pytest_llmeval.core.status import (
     stored_status,
     worse_status,
 )
+from pytest_llmeval.core.text import printable
 from pytest_llmeval.core.transport import load_case, load_key
 from pytest_llmeval.core.types import CaseKey, CaseRecord
 from pytest_llmeval.reports.run_text import not_judged_lines, run_lines, spending_lines
@@ -209,8 +210,10 @@ class Recorder:
         lines += not_judged_lines(view, width)
         lines += spending_lines(self._store.spending(self._row.id), width)
         against = [] if self._is_stopped else self._judging.lines(view.run)
-        for line in [*against, *self._closing.lines(view, is_stopped=self._is_stopped)]:
-            lines += textwrap.wrap(line, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+        told = "\n".join([*against, *self._closing.lines(view, is_stopped=self._is_stopped)])
+        for line in told.split("\n"):  # some hold several
+            broken = textwrap.wrap(line, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+            lines += map(printable, broken)  # a line may begin with a command of the CI now
         terminalreporter.write_sep("=", "llmeval")
         for line in lines:
             terminalreporter.write_line(line)
@@ -291,11 +294,14 @@ class Recorder:
             status, printed = self._escalation.run(self._row, spent)
         except KeyboardInterrupt:
             session.exitstatus = pytest.ExitCode.INTERRUPTED
+            self._is_stopped, self._cases = True, None  # more of them may have ended
             return
         run, before = store.find_run(self._row.id), len(self._cases.judged) if self._cases is not None else 0
         self._cases = self._read(store)
         if run.end is None or status in _BROKEN or not run.settings.get("escalated"):
-            self._closing.notes.append(f"the escalation broke off with status {status}:\n{printed}")
+            self._closing.notes.append(
+                f"the escalation broke off with status {status}:\n{textwrap.indent(printed, '  ')}"
+            )
             session.exitstatus = worse_status(int(session.exitstatus), FAILED)
             return
         more = len(self._cases.judged) - before

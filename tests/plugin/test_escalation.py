@@ -164,7 +164,9 @@ def test_a_broken_child_is_shown_and_fails(project: Project) -> None:
     )
     result = project.run("evals")
     assert result.ret == 1
-    result.stdout.fnmatch_lines(["note: the escalation broke off with status *", "*no second look*"])
+    result.stdout.fnmatch_lines(
+        ["note: the escalation broke off with status 4:", "  ImportError *", "  E   RuntimeError: no second look"]
+    )
     assert project.last_run()["exit_code"] == 1
 
 
@@ -172,4 +174,28 @@ def test_arguments_behind_a_double_dash_stay_there(project: Project) -> None:
     write(project, [5, 0, 0])
     command = [sys.executable, "-m", "pytest", f"--model={project.model}", "--", "evals"]
     assert subprocess.run(command, cwd=project.root, capture_output=True, check=False).returncode == 0
+    assert asked(project) == {1: 20, 2: 20, 3: 20}
+
+
+def test_an_interrupt_during_the_second_look_is_told(project: Project) -> None:
+    write(project, [5, 0, 0])
+    project.write(
+        conftest_py="""
+        import os
+        import signal
+        import time
+
+        def pytest_runtest_setup(item):
+            if "LLMEVAL_ESCALATED" in os.environ:
+                os.kill(os.getppid(), signal.SIGINT)
+                time.sleep(5)
+    """
+    )
+    result = project.run("evals", inside=False)
+    assert result.ret == 2
+    run = project.last_run()
+    assert (run["status"], run["exit_code"]) == ("interrupted", 2)
+    result.stdout.fnmatch_lines(["gate: stopped, not judged", f"go on with it: pytest ... --resume {run['id']}"])
+    (project.root / "conftest.py").unlink()
+    assert project.run("evals", "--resume=last").ret == 0
     assert asked(project) == {1: 20, 2: 20, 3: 20}
