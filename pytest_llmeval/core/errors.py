@@ -11,6 +11,7 @@
     │   └── StoreError           the database cannot be used
     └── CaseError                one case has no verdict; ``kind`` says why
         ├── CallError            the model or judge gave no usable answer
+        ├── JudgeError           the judge's answers were no verdicts
         └── ScorerError          a scorer raised or returned something that is not a score
 
 A miss (the answer is not good enough) is no error of this tree: it is an AssertionError or a failed score.
@@ -23,6 +24,7 @@ __all__ = [
     "CaseError",
     "DatasetError",
     "ErrorKind",
+    "JudgeError",
     "LlmevalError",
     "ModelError",
     "PromptError",
@@ -106,13 +108,30 @@ class CaseError(LlmevalError):
 class CallError(CaseError):
     """A model or judge call that failed after its retries.
 
-    ``attempts`` is the number of requests sent, ``latency_s`` the seconds spent in the last one.
+    ``attempts`` is the number of requests sent, ``latency_s`` the seconds spent in the last one, ``param`` the
+    parameter that the server named as the one it does not take.
     """
 
-    def __init__(self, message: str, *, kind: ErrorKind, attempts: int = 1, latency_s: float | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        kind: ErrorKind,
+        attempts: int = 1,
+        latency_s: float | None = None,
+        param: str | None = None,
+    ) -> None:
         super().__init__(message, kind=kind)
         self.attempts = attempts
         self.latency_s = latency_s
+        self.param = param
+
+
+class JudgeError(CaseError):
+    """A judge gave no valid verdict, though it was asked again."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, kind=ErrorKind.JUDGE)
 
 
 class ScorerError(CaseError):

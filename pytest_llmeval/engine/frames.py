@@ -70,11 +70,11 @@ def to_response(frame: Frame) -> Response:
 
 def from_error(error: CallError) -> Frame:
     """Return an error as a message."""
-    return {"message": str(error), "kind": str(error.kind), "attempts": error.attempts, "latency_s": error.latency_s}
+    facts = {"attempts": error.attempts, "latency_s": error.latency_s, "param": error.param}
+    return {"message": str(error), "kind": str(error.kind), **facts}
 
 
 def to_error(frame: Frame) -> CallError:
     """Return the error of a message."""
-    return CallError(
-        frame["message"], kind=ErrorKind(frame["kind"]), attempts=frame["attempts"], latency_s=frame["latency_s"]
-    )
+    facts = {key: frame[key] for key in ("attempts", "latency_s", "param")}
+    return CallError(frame["message"], kind=ErrorKind(frame["kind"]), **facts)

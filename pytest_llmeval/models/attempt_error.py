@@ -9,14 +9,21 @@ class AttemptError(Exception):
     """One attempt gave no usable answer.
 
     ``retryable`` says whether another attempt may help, ``retry_after_s`` how long the server asks to wait,
-    in seconds (at least 0; None where it does not say).
+    in seconds (at least 0; None where it does not say), ``param`` which parameter it does not take.
     """
 
     def __init__(
-        self, kind: ErrorKind, message: str, *, retryable: bool = False, retry_after_s: float | None = None
+        self,
+        kind: ErrorKind,
+        message: str,
+        *,
+        retryable: bool = False,
+        retry_after_s: float | None = None,
+        param: str | None = None,
     ) -> None:
         super().__init__(message)
         self.kind = kind
         self.message = message
         self.retryable = retryable
         self.retry_after_s = retry_after_s
+        self.param = param

@@ -30,7 +30,9 @@ class Completing:
             response = await call_with_retries(attempt, policy=self.policy, slot=self.slot)
         except CallError as error:
             message = f"{self.place}: {self.redact(str(error))}"
-            raise CallError(message, kind=error.kind, attempts=error.attempts, latency_s=error.latency_s) from None
+            raise CallError(
+                message, kind=error.kind, attempts=error.attempts, latency_s=error.latency_s, param=error.param
+            ) from None
         return replace(
             response,
             text=self.redact_answer(response.text),

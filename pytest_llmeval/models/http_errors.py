@@ -48,7 +48,11 @@ def read_failure(status: int, headers: Mapping[str, str], body: bytes, redact: R
     said = error.get("message", "").strip()
     message = f"HTTP {status}: {excerpt(said.encode('utf-8', 'surrogatepass') if said else body, redact)}"
     return AttemptError(
-        kind, message, retryable=retryable, retry_after_s=retry_after_s(headers.get("retry-after"), now)
+        kind,
+        message,
+        retryable=retryable,
+        retry_after_s=retry_after_s(headers.get("retry-after"), now),
+        param=error.get("param"),
     )
 
 
@@ -86,7 +90,7 @@ def _kind(status: int, error: dict[str, str]) -> ErrorKind:
 
 
 def _error(body: bytes) -> dict[str, str]:
-    """Return ``code``, ``type`` and ``message`` of the error object in ``body``, as far as they are texts."""
+    """Return ``code``, ``type``, ``param`` and ``message`` of the error object in ``body``, as far as they are texts."""
     try:
         data: Any = json.loads(body)
     except (ValueError, RecursionError):
@@ -94,4 +98,4 @@ def _error(body: bytes) -> dict[str, str]:
     error = data.get("error") if isinstance(data, dict) else None
     if not isinstance(error, dict):
         return {}
-    return {key: value for key in ("code", "type", "message") if isinstance(value := error.get(key), str)}
+    return {key: value for key in ("code", "type", "param", "message") if isinstance(value := error.get(key), str)}

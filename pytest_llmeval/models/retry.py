@@ -81,7 +81,9 @@ async def _retried(progress: "_Progress", attempt: Callable[[], Awaitable[Respon
         response: Response = await retrying(run)
     except AttemptError as last:
         message = "; ".join(filter(None, [last.message, progress.why_over]))
-        raise CallError(message, kind=last.kind, attempts=progress.attempts, latency_s=progress.latency_s) from None
+        raise CallError(
+            message, kind=last.kind, attempts=progress.attempts, latency_s=progress.latency_s, param=last.param
+        ) from None
     except CallError as closed:  # the slot was refused: only the attempts before it were sent
         closed.attempts = progress.attempts
         raise

@@ -509,4 +509,5 @@ def test_an_error_of_a_call_is_told_with_its_attempts() -> None:
         "kind": "server_error",
         "attempts": 3,
         "latency_s": None,
+        "param": None,
     }
