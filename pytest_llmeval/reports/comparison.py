@@ -134,7 +134,8 @@ def compare(
     cases = [case for case in current.cases if current.model in (None, case.model)]
     rules = comparison_rules(thresholds, cases, (case for case in base.cases if base.model in (None, case.model)))
     baseline = Baseline(name=base.name, cases=base.cases, model=base.model, deselected=current.deselected)
-    result = judge(rules, cases, collected=current.expected, baseline=baseline)
+    expected = {key: count for key, count in current.expected.items() if current.model in (None, key[1])}
+    result = judge(rules, cases, collected=expected, baseline=baseline)
     paired = list(_paired(base, current, cases, rules))
     ranked = [row for each in paired for row in _ranked(each, result)]
     chosen = _with_scores(_chosen(ranked, most_flips), paired)

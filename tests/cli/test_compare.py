@@ -154,7 +154,8 @@ def test_json_has_every_row_that_flipped(worse: SqliteStore, llmeval: Command) -
 def test_two_models_of_one_run_compare(store: SqliteStore, llmeval: Command) -> None:
     """Row by row, and the models are what differs."""
     specs = {"big": "openai:big", "small": "openai:small-1"}
-    store.start_run(run(OLD, models=("big", "small"), settings={"models": specs}))
+    suites = {"qa": {"expected": {"big": 40, "small": 40}}}
+    store.start_run(run(OLD, models=("big", "small"), settings={"models": specs, "suites": suites}))
     for model, right in (("big", 40), ("small", 20)):
         for number in range(40):
             passed = number < right
