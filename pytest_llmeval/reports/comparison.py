@@ -202,17 +202,21 @@ def _measures(paired: Iterable[_Paired]) -> tuple[MeasureChange, ...]:
 
 def _ranked(group: _Paired, result: GateResult) -> Iterator[_Ranked]:
     """Yield the rows that changed: in their outcome, else in a score whose rule fails or is inconclusive."""
-    suspect = {
-        each.metric
+    suspect = [
+        each
         for each in result.verdicts
         if (each.suite, each.model) == (group.suite, group.model) and each.verdict in ("fail", "inconclusive")
-    }
-    suspect &= {name for case in group.own for name in case.scores}
-    columns = [_by_row(pair_up(name, group.own, group.before)) for name in sorted(suspect)]
+    ]
+    upwards = {each.metric for each in suspect if each.rule.startswith("max_rise")}
+    known = {name for case in group.own for name in case.scores}
+    columns = [
+        (-1 if name in upwards else 1, _by_row(pair_up(name, group.own, group.before)))
+        for name in sorted(known & {each.metric for each in suspect})
+    ]
     for pair in group.outcomes.pairs:
         by_outcome = _change(pair)
-        others = [_change(column[pair.sample_id]) for column in columns]
-        change = by_outcome or min(others, key=lambda each: each or 0.0, default=None)
+        others = [sign * (_change(column[pair.sample_id]) or 0.0) for sign, column in columns]
+        change = by_outcome or min(others, default=None)
         if not change:
             continue
         flip = Flip(

@@ -112,6 +112,16 @@ def test_a_score_that_sank_without_a_flip_is_shown_where_its_rule_fails() -> Non
     assert all(flip.direction == "worse" for flip in found.flips)
 
 
+def test_a_score_that_must_not_rise_got_worse_where_it_rose() -> None:
+    base = [judged(number, 0.0, outcome="passed") for number in range(40)]
+    current = [judged(number, float(number < 20), outcome="passed") for number in range(40)]
+    rule = Rule(suite="qa", metric="f1", kind="max_rise", bound=0.0)
+    rules = Thresholds(suites={"qa": SuiteRules(name="qa", rules=(rule,))})
+    found = compare(side("a", base), side("b", current), rules, set_up=[])
+    assert (found.verdict, found.worse) == ("fail", 0)
+    assert [(flip.direction, flip.scores[-1].after) for flip in found.flips] == [("worse", 1.0)] * 20
+
+
 def test_epochs_are_one_row() -> None:
     """A row that passes in one epoch of two moved by half."""
     base = [judged("a", 1.0, epoch=epoch) for epoch in (1, 2)]
