@@ -1,6 +1,8 @@
 """One wheel fetched by pip or uv, with the progress shown."""
 
+import contextlib
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
@@ -89,11 +91,10 @@ def _watch(process: subprocess.Popen[bytes], folder: Path, expected: int, report
 def _bytes_below(folder: Path) -> int:
     """Return the size of the largest file below ``folder``: the one that grows."""
     sizes = [0]
-    for path in folder.rglob("*"):
-        try:
-            sizes.append(path.lstat().st_size)
-        except OSError:  # renamed or removed meanwhile
-            continue
+    for place, _, names in os.walk(folder):  # it passes over folders that go meanwhile; rglob raises
+        for name in names:
+            with contextlib.suppress(OSError):  # renamed or removed meanwhile
+                sizes.append(os.lstat(os.path.join(place, name)).st_size)
     return max(sizes)
 
 
