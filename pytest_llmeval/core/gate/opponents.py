@@ -84,10 +84,10 @@ class Opponents:
 
 def refusal(column: PairedColumn, opponent: Opponent, settings: GateSettings) -> str | None:
     """Return why a metric cannot be compared: other scorers or judges made it, or too few rows pair."""
-    for what, count in sorted(column.remade.items()):
+    for what, rows in sorted(column.remade.items()):
         if what not in settings.allow_change:
             return (
-                f"another {what} than the baseline's made it in {count} of {len(column.pairs)} rows;"
+                f"another {what} than the baseline's made it in {len(rows)} of {len(column.pairs)} rows;"
                 f" {_mend(opponent)}, or allow it with allow_change: [{what}]"
             )
     altered, gone = len(column.altered), _gone(column, opponent)

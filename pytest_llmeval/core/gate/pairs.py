@@ -66,17 +66,22 @@ class PairedColumn:
     """The baseline's slices of each row whose input or target is another one there."""
     absent: _Slices = ()
     """The slices of each row that only the baseline has."""
-    remade: Mapping[str, int] = field(default_factory=dict)
-    """Paired rows whose ``judge`` or ``scorer`` is another one."""
+    remade: Mapping[str, _Slices] = field(default_factory=dict)
+    """The slices of each paired row whose ``judge`` or ``scorer`` is another one."""
 
     def part(self, name: str, pairs: tuple[Pair, ...]) -> "PairedColumn":
         """Return what belongs to the slice ``name``, of which ``pairs`` are the pairs."""
+
+        def within(rows: _Slices) -> _Slices:
+            return tuple(slices for slices in rows if name in slices)
+
         return replace(
             self,
             pairs=pairs,
-            added=tuple(slices for slices in self.added if name in slices),
-            altered=tuple(slices for slices in self.altered if name in slices),
-            absent=tuple(slices for slices in self.absent if name in slices),
+            added=within(self.added),
+            altered=within(self.altered),
+            absent=within(self.absent),
+            remade={what: rows for what, found in self.remade.items() if (rows := within(found))},
         )
 
     @property
@@ -111,7 +116,7 @@ class _Row:
 def pair_up(metric: str, current: Iterable[JudgedCase], before: Iterable[JudgedCase]) -> PairedColumn:
     """Return the pairs of ``metric`` between two runs of one suite and one model each."""
     base, rows = _rows(metric, before), _rows(metric, current)
-    remade: dict[str, int] = {}
+    remade: dict[str, list[tuple[str, ...]]] = {}
     pairs, altered = [], []
     for sample_id, row in rows.items():
         was = base.get(sample_id)
@@ -121,7 +126,7 @@ def pair_up(metric: str, current: Iterable[JudgedCase], before: Iterable[JudgedC
             altered.append(was.first.slices)
             continue
         for what in _remade(metric, was, row):
-            remade[what] = remade.get(what, 0) + 1
+            remade.setdefault(what, []).append(row.first.slices)
         pairs.append(_pair(sample_id, was, row))
     seen = (value for pair in pairs for value in (pair.before, pair.after) if value is not None)
     return PairedColumn(
@@ -131,7 +136,7 @@ def pair_up(metric: str, current: Iterable[JudgedCase], before: Iterable[JudgedC
         added=tuple(row.first.slices for sample_id, row in rows.items() if sample_id not in base),
         altered=tuple(altered),
         absent=tuple(row.first.slices for sample_id, row in base.items() if sample_id not in rows),
-        remade=remade,
+        remade={what: tuple(rows) for what, rows in remade.items()},
     )
 
 

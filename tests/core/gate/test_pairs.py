@@ -116,6 +116,15 @@ def test_another_scorer_than_the_baselines_is_no_comparison() -> None:
     assert only(compared(before, after, allow_change=("scorer",))).verdict == "fail"
 
 
+def test_a_slice_has_the_scorers_of_its_own_rows() -> None:
+    before = [case(row, 1.0, slices=("new" if row < 6 else "old",), digests={"f1": "a"}) for row in range(12)]
+    after = [*(replace(each, digests={"f1": "b"}) for each in before[:6]), *before[6:]]
+    whole, new, old = compared(before, after, rule(), rule(slice="new"), rule(slice="old")).verdicts
+    assert whole.reason is not None and "made it in 6 of 12 rows" in whole.reason
+    assert new.reason is not None and "made it in 6 of 6 rows" in new.reason
+    assert (whole.verdict, new.verdict, old.verdict) == ("unmeasurable", "unmeasurable", "pass")
+
+
 def test_another_judge_explains_its_scorers_digest() -> None:
     """One word allows both."""
     before, after = run([1.0] * 10, **WAS), run([1.0] * 10, **MADE)
