@@ -19,7 +19,7 @@ from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.reports.comparison import Comparison, Side, compare
 from pytest_llmeval.reports.comparison_markdown import comparison_markdown
 from pytest_llmeval.reports.comparison_text import comparison_lines
-from pytest_llmeval.store.baselines import FoundBaseline, find_baseline, set_up_differences
+from pytest_llmeval.store.baselines import FoundBaseline, deselected_rows, find_baseline, set_up_differences
 from pytest_llmeval.store.records import UNFINISHED, Run
 from pytest_llmeval.store.sqlite import SqliteStore
 
@@ -93,7 +93,7 @@ def _compared(base: FoundBaseline, current: FoundBaseline, rules: Thresholds, *,
         set_up = ["nothing: it is the same run twice"]
     return compare(
         _side(base, cases if is_same else list(base.judged())),
-        _side(current, cases),
+        replace(_side(current, cases), deselected=deselected_rows(base.run, current.run)),
         rules,
         set_up=set_up,
         notes=[*_notes(base), *_notes(current)],
@@ -109,7 +109,6 @@ def _side(found: FoundBaseline, cases: Sequence[JudgedCase]) -> Side:
         model=found.model,
         cases=cases,
         texts=lambda keys: row_texts(found, keys),
-        deselected={name: suite.get("deselected", 0) for name, suite in suites.items()},
         expected={
             (name, model): count for name, suite in suites.items() for model, count in suite.get("expected", {}).items()
         },

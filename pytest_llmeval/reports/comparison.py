@@ -57,7 +57,7 @@ class Side:
     texts: Callable[[Mapping[RowKey, bool]], Mapping[RowKey, RowText]]
     """Gives the texts of rows; it is told whether the epoch that is to be shown of each passed."""
     deselected: Mapping[str, int] = field(default_factory=dict)
-    """Rows of each suite that ``-m`` left out."""
+    """Rows of each suite that ``-m`` left out, and perhaps not of the other run."""
     expected: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """How many cases each suite and model was to have, where that is known."""
 

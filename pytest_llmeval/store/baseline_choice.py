@@ -9,7 +9,7 @@ from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.text import one_line
-from pytest_llmeval.store.baselines import FoundBaseline, UnknownBaselineError, find_baseline
+from pytest_llmeval.store.baselines import FoundBaseline, UnknownBaselineError, deselected_rows, find_baseline
 from pytest_llmeval.store.records import Run
 from pytest_llmeval.store.sqlite_reader import SqliteReader
 
@@ -52,13 +52,12 @@ class BaselineChoice:
         """Return what the gate compares ``run`` with; None where there is nothing."""
         if self.found is None:
             return None
-        suites: dict[str, dict[str, Any]] = run.settings.get("suites", {})
         return Baseline(
             name=self.found.name,
             again=None if self.found.kind == "file" else self.found.name.partition("@")[0],
             cases=self.found.judged(),
             model=self.found.model,
-            deselected={name: suite.get("deselected", 0) for name, suite in suites.items()},
+            deselected=deselected_rows(self.found.run, run),
         )
 
     def recorded(self) -> dict[str, Any] | None:

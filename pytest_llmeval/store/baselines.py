@@ -14,7 +14,14 @@ from pytest_llmeval.store.lookup import pick_run
 from pytest_llmeval.store.records import Run, StoredCase
 from pytest_llmeval.store.sqlite_reader import SqliteReader
 
-__all__ = ["FoundBaseline", "UnknownBaselineError", "find_baseline", "refusal", "set_up_differences"]
+__all__ = [
+    "FoundBaseline",
+    "UnknownBaselineError",
+    "deselected_rows",
+    "find_baseline",
+    "refusal",
+    "set_up_differences",
+]
 
 
 class UnknownBaselineError(StoreError):
@@ -157,6 +164,17 @@ def set_up_differences(base: Run, current: Run) -> list[str]:
         *_changes("branch", base.git_branch, current.git_branch),
         *_changes("version of pytest-llmeval", base.version, current.version),
     ]
+
+
+def deselected_rows(base: Run, current: Run) -> dict[str, int]:
+    """Return how many rows of each suite ``-m`` left out of ``current`` and perhaps not of ``base``.
+
+    Where both runs had the same ``-m``, what it left out of ``base`` already is nothing that ``current`` lacks.
+    """
+    before, now = base.settings.get("suites", {}), current.settings.get("suites", {})
+    is_same = base.settings.get("markexpr", "") == current.settings.get("markexpr", "")
+    missed = {name: suite.get("deselected", 0) for name, suite in before.items() if is_same}
+    return {name: max(0, suite.get("deselected", 0) - missed.get(name, 0)) for name, suite in now.items()}
 
 
 def _named(ref: str, reader: SqliteReader | None, root: Path) -> FoundBaseline | None:

@@ -95,6 +95,16 @@ def test_what_cannot_be_measured_ends_with_10(store: SqliteStore, llmeval: Comma
     assert llmeval("compare", OLD, NEW).status == 0
 
 
+@pytest.mark.parametrize(("marks", "status"), [(("", "x"), 0), (("x", "x"), 10)])
+def test_rows_that_a_mark_expression_left_out_of_both_runs_excuse_no_others(
+    store: SqliteStore, llmeval: Command, marks: tuple[str, str], status: int
+) -> None:
+    for id, markexpr, rows in ((OLD, marks[0], 40), (NEW, marks[1], 20)):
+        suites = {"qa": {"expected": {"m": rows}, "deselected": 20 if markexpr else 0}}
+        add(store, id, range(rows), rows=rows, settings={"suites": suites, "markexpr": markexpr})
+    assert llmeval("compare", OLD, NEW, "--fail-on-regression").status == status
+
+
 def test_runs_without_a_common_suite_prove_nothing(store: SqliteStore, llmeval: Command) -> None:
     """They are not judged, and no pipeline is to go on with that."""
     add(store, OLD)

@@ -185,6 +185,19 @@ def test_rows_that_a_mark_expression_leaves_out_are_not_missed(project: Project)
     assert (found["verdict"], found["n"]) == ("pass", 20)
 
 
+def test_rows_that_are_gone_are_missed_though_a_mark_expression_leaves_out_others(project: Project) -> None:
+    """Those others are not in the baseline, which had the same expression."""
+    rows = [{**row, "marks": ["regression"]} if "slice" in row else row for row in ROWS]
+    project.eval(EXACT, rows)
+    project.write(thresholds_yaml=RULES.format(baseline=""))
+    base = base_run(project, "-mregression")
+    assert project.run("evals", "-mregression", f"--baseline={base}").ret == 0
+    project.eval(EXACT, [row for row in rows if "slice" not in row or str(row["id"]) > "r10"])
+    result = project.run("evals", "-mregression", f"--baseline={base}")
+    assert result.ret == 10
+    assert only_verdict(project)["reason"].startswith("only 15 of 20 rows of the baseline pair")
+
+
 def test_one_model_of_a_run_is_named(ruled: Project) -> None:
     other = f"openai:echo-2@{ruled.server.url}"
     base = base_run(ruled, f"--model={other}")
