@@ -1,0 +1,1 @@
+"""Seeded generator of the answers and attacks in ``data/judge``."""
