@@ -12,6 +12,7 @@ from pytest_llmeval.cli.project import Project, find_project
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.text import one_line, printable
 from pytest_llmeval.reports.table import Column, table_lines
+from pytest_llmeval.store.baseline_choice import TAKEN_NAMES
 from pytest_llmeval.store.baseline_file import BaselineFile, write_baseline
 from pytest_llmeval.store.baselines import refusal
 from pytest_llmeval.store.records import Run, utc_now
@@ -28,8 +29,6 @@ _COLUMNS: list[Column] = [
     ("models", "left"),
 ]
 _LONGEST_NAME = 100
-_TAKEN = ("none", "last")
-"""Words that mean something else where a baseline is named."""
 
 
 def _valid(context: click.Context, parameter: click.Parameter, name: str | None) -> str | None:
@@ -177,7 +176,7 @@ def _why_no_name(name: str) -> str | None:
         return f"{one_line(repr(name), 80)} is not printable, or begins or ends with a blank"
     if any(sign in name for sign in "@/\\"):
         return f"{one_line(repr(name), 80)} holds '@', '/' or '\\', which stand in a RUN@MODEL or a file's name"
-    if name in _TAKEN:
+    if name in TAKEN_NAMES:
         return f"{name!r} has a meaning of its own where a baseline is named"
     if len(name) > _LONGEST_NAME:
         return f"it has {len(name)} characters, and at most {_LONGEST_NAME} are allowed"

@@ -1,6 +1,7 @@
 """Which baseline a run is judged against: what was asked for, what the thresholds name, and when neither counts."""
 
 import contextlib
+import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ from pytest_llmeval.store.baselines import FoundBaseline, UnknownBaselineError, 
 from pytest_llmeval.store.records import Run
 from pytest_llmeval.store.sqlite_reader import SqliteReader
 
-__all__ = ["BaselineChoice", "choose_again", "choose_baseline"]
+__all__ = ["TAKEN_NAMES", "BaselineChoice", "choose_again", "choose_baseline"]
 
+TAKEN_NAMES = ("none", "last")
+"""Words that mean something else where a baseline is named."""
 _NONE = "none"
 _CUT = "rows were left out: a run of the same rows can be named with --baseline RUN"
 
@@ -91,8 +94,7 @@ def choose_baseline(
     name = thresholds.baseline
     if name is None:
         return BaselineChoice(why_none="no baseline")
-    told = one_line(name, 60)
-    not_set = BaselineChoice(why_none=f"baseline {told} is not set yet: llmeval baseline set {told}")
+    not_set = BaselineChoice(why_none=_why_not_set(name))
     try:
         found = find_baseline(name, reader=reader, root=root)
     except UnknownBaselineError:
@@ -100,6 +102,17 @@ def choose_baseline(
     except StoreError as error:
         raise StoreError(f"{thresholds.shown_as}: baseline: {error}") from None
     return not_set if found.kind == "run" else BaselineChoice(found=found)  # a run's name is nobody's baseline
+
+
+def _why_not_set(name: str) -> str:
+    """Return that there is no baseline or file of this name yet, and what makes one."""
+    told = one_line(name, 60)
+    if "/" in name or "\\" in name or name.endswith((".jsonl", ".gz")):
+        return f"file {told} is not there yet: llmeval baseline export RUN {shlex.quote(told)}"
+    if name in TAKEN_NAMES:
+        return f"{told} is no baseline's name: llmeval baseline set NAME gives the last run one"
+    own = shlex.quote(one_line(name.partition("@")[0], 60))
+    return f"baseline {told} is not set yet: llmeval baseline set {own}"
 
 
 def choose_again(

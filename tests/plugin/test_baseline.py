@@ -74,6 +74,22 @@ def test_a_name_that_is_not_set_yet_is_no_obstacle(ruled: Project) -> None:
     result.stdout.fnmatch_lines(["not judged (baseline main is not set yet: llmeval baseline set main): *"])
 
 
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("data/main.jsonl", "file data/main.jsonl is not there yet: llmeval baseline export RUN data/main.jsonl"),
+        ("main@gpt", "baseline main@gpt is not set yet: llmeval baseline set main"),
+        ("my main", "baseline my main is not set yet: llmeval baseline set 'my main'"),
+        ("last", "last is no baseline's name: llmeval baseline set NAME gives the last run one"),
+    ],
+)
+def test_what_is_to_be_done_can_be_done(ruled: Project, name: str, why: str) -> None:
+    base_run(ruled)
+    ruled.write(thresholds_yaml=RULES.format(baseline=f"baseline: {name}\n"))
+    assert ruled.run("evals").ret == 0
+    assert only_verdict(ruled)["reason"] == why
+
+
 @pytest.mark.parametrize("has_runs", [False, True])
 def test_what_the_option_names_must_be_there(ruled: Project, has_runs: bool) -> None:
     if has_runs:
