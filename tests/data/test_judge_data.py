@@ -363,3 +363,12 @@ def test_the_readmes_give_the_checksums(readme: str, name: str) -> None:
     digest = hashlib.sha256((FOLDER / f"{name}.jsonl").read_bytes()).hexdigest()
     text = (ROOT / readme).read_text(encoding="utf-8")
     assert re.search(rf"{name}\.jsonl.*{digest}", text), f"{name}.jsonl has sha256 {digest}"
+
+
+def test_the_readme_gives_the_sizes_and_labels_of_kinds_and_the_sizes_of_families() -> None:
+    text = (FOLDER / "README.md").read_text(encoding="utf-8")
+    for kind, many in COUNTS.items():
+        labels = " | ".join(_labels(_of(kind)[0]).values())
+        assert f"| `{kind}` | {many} | {labels} |" in text
+    for family, many in Counter(row["slice"] for row in ATTACKS).items():
+        assert f"| `{family}` | {many} |" in text
