@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Sequence
 
-from pytest_llmeval.core.text import one_line, printable, shorten
+from pytest_llmeval.core.text import one_line, shorten
 from pytest_llmeval.reports.run_view import RunView, SuiteView, TableRow, most_shown
 from pytest_llmeval.reports.table import Column, table_lines, table_width
 from pytest_llmeval.reports.wrapping import wrapped
@@ -45,10 +45,10 @@ def heading(view: RunView, *, width: int) -> list[str]:
     """Return the lines that say which run this is, each of at most ``width`` characters."""
     run = view.run
     name = f" ({one_line(run.name, 40)})" if run.name else ""
-    lines = [f"run {printable(run.id)}{name}: {run.shown_status}", f"began {run.started_at}"]
+    lines = [f"run {one_line(run.id)}{name}: {run.shown_status}", f"began {one_line(run.started_at)}"]
     if run.git_commit:
         branch = f" on {one_line(run.git_branch)}" if run.git_branch else ""
-        lines.append(f"commit {run.git_commit[:12]}{', with changes' if run.git_dirty else ''}{branch}")
+        lines.append(f"commit {one_line(run.git_commit[:12])}{', with changes' if run.git_dirty else ''}{branch}")
     return [shorten(line, width) for line in lines]
 
 

@@ -283,7 +283,7 @@ def test_no_line_is_wider_than_the_terminal_nor_steers_it(text: str, width: int,
     verdict = replace(VERDICTS[0], suite=text, model=text, metric=text, slice=text, reason=text or None)
     skipped = replace(VERDICTS[6], suite=text, metric=text, slice=text, reason=text)
     found = of_cases(*cases, verdicts=(verdict, skipped))
-    named = replace(found, run=run(name=text, git_commit="c" * 40, git_branch=text))
+    named = replace(found, run=run(name=text, started_at=text, git_commit=text, git_branch=text))
     lines = [
         *heading(named, width=width),
         *run_lines(found, width=width, verbosity=verbosity),
