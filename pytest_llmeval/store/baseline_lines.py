@@ -128,11 +128,17 @@ _SETTINGS = {
     "options": (dict,),
     "resumes": (list,),
     "markexpr": (str,),
+    "keyword": (str,),
+    "partial": (bool,),
+    "escalated": (bool,),
+    "rescored": (str,),
     "baseline": (dict, NoneType),
 }
 """Settings of a run that others read, with their types."""
 _SUITE = {"expected": (dict,), "left_out": (list,), "deselected": (int,), "made": (int,)}
+_AGAINST = {"name": _TEXT, "kind": _Field((str,), among=("name", "run", "file")), "run": _TEXT, "model": _MAYBE_TEXT}
 _OPTIONS = {
+    "model": (list,),
     "epochs": (int,),
     "limit": (int, NoneType),
     "slice": (list,),
@@ -312,7 +318,10 @@ def _check_settings(settings: Mapping[str, Any]) -> None:
         _texts(list(settings.get(key, {}).values()), f"run.settings.{key}")
     options = settings.get("options", {})
     _check_types(options, _OPTIONS, "run.settings.options")
-    _texts(options.get("slice", []), "run.settings.options.slice")
+    for key in ("model", "slice"):
+        _texts(options.get(key, []), f"run.settings.options.{key}")
+    if settings.get("baseline"):
+        _checked(settings["baseline"], _AGAINST, "run.settings.baseline.")
     for name, suite in settings.get("suites", {}).items():
         where = f"run.settings.suites.{one_line(name, 40)}"
         if not isinstance(suite, dict):

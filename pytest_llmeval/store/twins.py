@@ -38,10 +38,12 @@ def twin_of(run: Run, runs: Sequence[Run]) -> Run | None:
 
 def _answered(run: Run, by_id: Mapping[str, Run]) -> str:
     """Return the id of the run that was given the answers of ``run``."""
-    before = run.settings.get("rescored")
-    if before is None:
-        return run.id
-    return _answered(by_id[before], by_id) if before in by_id else str(before)
+    seen, before = run.id, run.settings.get("rescored")
+    passed = {seen}
+    while before is not None and before not in passed:  # a file may say anything
+        passed.add(before)
+        seen, before = before, by_id[before].settings.get("rescored") if before in by_id else None
+    return seen
 
 
 def _likeness(run: Run, other: Run) -> tuple[int, int, int]:

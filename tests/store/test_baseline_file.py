@@ -225,7 +225,15 @@ def test_a_bad_header_is_told(tmp_path: Path, change: dict[str, Any], message: s
         ({"settings": {"resumes": [{"changed": 1}]}}, "'run.settings.resumes.changed' is 1"),
         ({"settings": {"options": {"thresholds": 1}}}, "'run.settings.options.thresholds' is 1"),
         ({"settings": {"options": {"slice": [1]}}}, "'run.settings.options.slice' holds 1"),
+        ({"settings": {"options": {"model": [1]}}}, "'run.settings.options.model' holds 1"),
+        ({"settings": {"rescored": {}}}, "'run.settings.rescored' is {}"),
+        ({"settings": {"partial": "no"}}, "'run.settings.partial' is 'no'"),
         ({"settings": {"baseline": "main"}}, "'run.settings.baseline' is 'main'"),
+        ({"settings": {"baseline": {"name": "main"}}}, "'run.settings.baseline.kind' is missing"),
+        (
+            {"settings": {"baseline": {"name": "main", "kind": "name", "run": 1}}},
+            "'run.settings.baseline.run' is 1",
+        ),
     ],
 )
 def test_bad_settings_are_told(tmp_path: Path, change: dict[str, Any], message: str) -> None:

@@ -84,3 +84,10 @@ def test_a_run_that_was_scored_again_has_the_answers_of_the_first() -> None:
 
 def test_a_run_that_was_scored_again_and_is_gone_had_the_answers_all_the_same() -> None:
     assert picked(stored("one", rescored="gone"), stored("two", rescored="gone")) is None
+
+
+def test_runs_that_each_claim_the_answers_of_the_other_come_to_an_end() -> None:
+    """As only a file that somebody wrote by hand can have it."""
+    mine, other = stored("mine", rescored="other"), stored("other", rescored="mine")
+    assert picked(mine, other) == "other"
+    assert picked(stored("own", rescored="own")) is None
