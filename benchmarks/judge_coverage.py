@@ -5,8 +5,9 @@
 
 ``judge_draws.py`` draws the judges. A cell is a judge, a number of cases and a number of labels; it has a seed of its
 own, made of ``--seed`` and its name. It shows how many of the intervals hold the truth and half their mean width in
-points. A run whose labels tell too little for an interval has none and does not count; the line above each table says
-how often that happens. The last two columns are Wilson's intervals of what the judge says.
+points; one below the bar is marked. A run whose labels tell too little for an interval has none and does not count;
+the line above each table says how often that happens. The last two columns are Wilson's intervals of what the judge
+says.
 """
 
 import argparse
@@ -142,7 +143,7 @@ def _columns(row: Sequence[str]) -> str:
 
 
 def _told(measured: Measured) -> str:
-    return f"{measured.covered:.1%} ± {100 * measured.width / 2:.0f}" + ("" if measured.covered >= BAR else " missed")
+    return f"{measured.covered:.1%} ± {100 * measured.width / 2:.0f}" + ("" if measured.covered >= BAR else " !")
 
 
 def _named(judge: Judge) -> str:
