@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.pairs import PairedColumn
-from pytest_llmeval.core.rules import GateSettings
+from pytest_llmeval.core.rules import MEASURED_METRICS, GateSettings
 from pytest_llmeval.core.text import one_line
 
 __all__ = ["LEAST_PAIRED", "Opponent", "Opponents", "left_out", "nothing_pairs", "refusal"]
@@ -128,5 +128,6 @@ def _mend(opponent: Opponent) -> str:
 def nothing_pairs(column: PairedColumn, opponent: Opponent) -> str:
     """Return why no row has a value in both runs."""
     if column.pairs and column.unscored_before == len(column.pairs):
-        return f"baseline {opponent.name} has no value of {one_line(column.metric, 60)!r}; {_mend(opponent)}"
+        mend = "set a new baseline" if column.metric in MEASURED_METRICS else _mend(opponent)
+        return f"baseline {opponent.name} has no value of {one_line(column.metric, 60)!r}; {mend}"
     return f"no row has a value of {one_line(column.metric, 60)!r} in both runs"

@@ -100,6 +100,16 @@ def test_a_metric_that_the_baseline_never_had_says_what_to_do() -> None:
     )
 
 
+def test_what_was_not_measured_is_not_scored_again() -> None:
+    """Answers from the cache have no latency, and those that are scored again have none either."""
+    again = {"again": "main"}
+    before, after = run([None] * 10, cached=True, latency_s=1.0), run([1.0] * 10, latency_s=1.0)
+    assert reason(before, after, rule("max_rise", metric="latency_s"), baseline=again) == (
+        "baseline main has no value of 'latency_s'; set a new baseline"
+    )
+    assert "(llmeval rescore main)" in reason(before, after, baseline=again)
+
+
 MADE: dict[str, Any] = {"digests": {"f1": "new"}, "judge_ids": {"f1": "gpt-b"}}
 WAS: dict[str, Any] = {"digests": {"f1": "old"}, "judge_ids": {"f1": "gpt-a"}}
 
