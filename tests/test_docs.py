@@ -29,6 +29,7 @@ from pytest_llmeval.core.rules import Rule, SuiteRules, Thresholds
 from pytest_llmeval.core.types import Sample
 from pytest_llmeval.loaders.datasets import open_dataset
 from pytest_llmeval.loaders.prompts import load_prompt
+from pytest_llmeval.loaders.rubrics import load_rubric
 from pytest_llmeval.loaders.strict_yaml import load_strict
 from pytest_llmeval.loaders.thresholds import load_thresholds
 from pytest_llmeval.models.models_file import named_models
@@ -192,11 +193,13 @@ def rows(root: Path, name: str) -> list[Sample | DatasetError]:
 
 @each("yaml")
 def test_yaml_blocks_load(block: Block, tmp_path: Path) -> None:
-    """By what it holds, a block is thresholds, models, a prompt or rows."""
+    """By what it holds, a block is thresholds, a rubric, models, a prompt or rows."""
     path = tmp_path / "block.yaml"
     path.write_text(block.text, encoding="utf-8")
     data = yaml.safe_load(block.text)
-    if "version" in data:
+    if "dimensions" in data:
+        assert load_rubric(path.name, rootdir=tmp_path, test_file=path).dimensions
+    elif "version" in data:
         assert load_thresholds(path).suites
     elif "models" in data:
         document = load_strict(path, error=ModelError, shown_as=path.name)

@@ -20,7 +20,7 @@ from pytest_llmeval.bridge.ahead import may_not_run
 from pytest_llmeval.bridge.calls import Calls
 from pytest_llmeval.bridge.case_start import new_run, read_row
 from pytest_llmeval.bridge.cases import CaseRun
-from pytest_llmeval.bridge.fixtures import FIXTURE_NAMES, uses
+from pytest_llmeval.bridge.fixtures import FIXTURE_NAMES, judge_of, uses
 from pytest_llmeval.bridge.handles import CaseModel
 from pytest_llmeval.bridge.items import PARAM, param_of
 from pytest_llmeval.bridge.output import OUTPUT, CaseOutput, keep_apart
@@ -151,7 +151,7 @@ class BodiesAhead:
     def _start(self, item: pytest.Item, shared: Mapping[str, Any]) -> None:
         param = param_of(item)
         assert param is not None and isinstance(item, pytest.Function)
-        run, output = new_run(item, param), CaseOutput()
+        run, output = new_run(item, param, self._calls), CaseOutput()
         try:
             read_row(run, param)
         except CaseError:
@@ -160,7 +160,7 @@ class BodiesAhead:
         if uses(item, "response"):
             run.reply = concurrent.futures.Future()
         model = CaseModel(param.model, self._calls.asker, eval_=param.eval, run=run, loop=self._calls.loop)
-        values = {**shared, **_fixture_values(run, model)}
+        values = {**shared, **_fixture_values(run, model, judge_of(run, param, self._calls))}
         context = contextvars.copy_context()
         context.run(OUTPUT.set, output)
         function = body_of(item)  # now: in its turn another plugin may have put something else in its place
@@ -229,9 +229,9 @@ def _parameters(function: Any) -> tuple[str, ...]:
     return tuple(inspect.signature(function).parameters)
 
 
-def _fixture_values(run: CaseRun, model: CaseModel) -> dict[str, Any]:
+def _fixture_values(run: CaseRun, model: CaseModel, judge: CaseModel | None) -> dict[str, Any]:
     """Return what this plugin's fixtures are for a case, under both of their names; ``response`` is none of them."""
-    values = {"sample": run.sample, "model": model, "judge": None, "score": run.book}
+    values = {"sample": run.sample, "model": model, "judge": judge, "score": run.book}
     return {f"{prefix}{name}": value for name, value in values.items() for prefix in ("", "llmeval_")}
 
 

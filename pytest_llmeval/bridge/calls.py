@@ -1,8 +1,14 @@
 """How the process that runs cases gets answers: a loop for its coroutines, and whoever answers their asks."""
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.loop import LoopThread
 from pytest_llmeval.core.types import Ask, Asker, Response
+
+if TYPE_CHECKING:
+    from pytest_llmeval.bridge.judge import Judges
 
 __all__ = ["Calls"]
 
@@ -10,11 +16,15 @@ __all__ = ["Calls"]
 class Calls:
     """The loop of this process, and the engine of the session or the line to it."""
 
-    def __init__(self) -> None:
+    def __init__(self, rootdir: Path) -> None:
+        self.rootdir = rootdir
+        """The project's: where rubrics are looked for."""
         self.loop = LoopThread()
         self.bodies = LoopThread("llmeval-bodies")
         """Where async bodies run: one that computes for long, or blocks, must not hold up the calls of all others."""
         self.asker: Asker = _Nobody()
+        self.judges: Judges | None = None
+        """Who judges; None where nobody does."""
 
 
 class _Nobody:

@@ -2,7 +2,9 @@
 
 import pytest
 
+from pytest_llmeval.bridge.calls import Calls
 from pytest_llmeval.bridge.cases import CaseParam, CaseRun, key_of
+from pytest_llmeval.bridge.judge import CaseJudge
 from pytest_llmeval.core.errors import CaseError, DatasetError, ErrorKind
 from pytest_llmeval.core.types import Sample
 from pytest_llmeval.scorers import ScoreBook
@@ -11,16 +13,17 @@ from pytest_llmeval.store.records import utc_now
 __all__ = ["new_run", "read_row"]
 
 
-def new_run(item: pytest.Item, param: CaseParam) -> CaseRun:
+def new_run(item: pytest.Item, param: CaseParam, calls: Calls) -> CaseRun:
     """Return what is gathered of a case that begins; its row is not read yet."""
-    sample = Sample(id=param.sample_id, input=None)
-    return CaseRun(
+    run = CaseRun(
         key=key_of(item, param),
-        sample=sample,
+        sample=Sample(id=param.sample_id, input=None),
         book=ScoreBook(),
         started_at=utc_now(),
         cluster_key=param.eval.cluster,
     )
+    run.book = ScoreBook(judge=CaseJudge(run, param.eval, calls))
+    return run
 
 
 def read_row(run: CaseRun, param: CaseParam) -> None:

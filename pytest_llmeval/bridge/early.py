@@ -42,7 +42,7 @@ class AskedEarly:
     def _begin(self, item: pytest.Item) -> None:
         param = param_of(item)
         assert param is not None
-        run = new_run(item, param)
+        run = new_run(item, param, self._calls)
         run.position = self._responses.place_of(item)
         try:
             read_row(run, param)

@@ -45,7 +45,7 @@ class EngineRoom:
 
         Args:
             settings: of the session.
-            models: under test, by name.
+            models: all that are asked, by name.
             calls: of this process; its asks go to the engine once that is there.
             socket: for the workers, in a folder that is made for it; None without xdist.
             answers_of: the id of the run whose answers are scored again; None where models are asked.
@@ -153,6 +153,7 @@ class EngineRoom:
             budget=self._budget,
             turns=Turns(window),
             cache=settings.cache,
+            judge_cache=settings.judge_cache,
             recorded=self._recorded,
             on_fault=on_fault,
         )

@@ -41,6 +41,8 @@ class CollectionFacts:
     suites: dict[str, SuiteFacts] = field(default_factory=dict)
     models: dict[str, str] = field(default_factory=dict)
     """The spec of each model, by its name."""
+    judges: dict[str, str] = field(default_factory=dict)
+    """The spec of each judge, by its name."""
     model_digests: dict[str, str] = field(default_factory=dict)
     """sha256 in hex over the spec and the parameters of each model, by its name."""
     changed: list[str] = field(default_factory=list)

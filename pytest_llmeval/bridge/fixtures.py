@@ -7,12 +7,14 @@ import pytest
 from pytest_llmeval.bridge.items import CURRENT
 
 if TYPE_CHECKING:
+    from pytest_llmeval.bridge.calls import Calls
+    from pytest_llmeval.bridge.cases import CaseParam, CaseRun
     from pytest_llmeval.bridge.handles import CaseModel
     from pytest_llmeval.bridge.items import CaseNow
     from pytest_llmeval.core.types import Model, Response, Sample
     from pytest_llmeval.scorers import ScoreBook
 
-__all__ = ["FIXTURE_NAMES", "uses"]
+__all__ = ["FIXTURE_NAMES", "judge_of", "uses"]
 
 FIXTURE_NAMES = ("sample", "response", "model", "judge", "score")
 
@@ -46,6 +48,16 @@ def _model(name: str) -> "CaseModel":
     return run.model
 
 
+def judge_of(run: "CaseRun", param: "CaseParam", calls: "Calls") -> "CaseModel | None":
+    """Return the judge model as a case asks it; None where there is no judge."""
+    from pytest_llmeval.bridge.handles import CaseModel
+
+    if calls.judges is None:
+        return None
+    name = calls.judges.model.name
+    return CaseModel(name, calls.asker, eval_=param.eval, run=run, loop=calls.loop, role="judge")
+
+
 # The short names do not ask for the long ones: each fixture that pytest sets up takes 0.05 ms.
 
 
@@ -68,9 +80,9 @@ def llmeval_response() -> "Response":
 
 
 @pytest.fixture
-def llmeval_judge() -> None:
-    """The judge model: None, since without one there is no judge."""
-    _now("llmeval_judge")
+def llmeval_judge() -> "Model | None":
+    """The judge model, to be asked as ``model`` is; None without ``--judge-model``."""
+    return judge_of(*_now("llmeval_judge"))
 
 
 @pytest.fixture
@@ -98,9 +110,9 @@ def response() -> "Response":
 
 
 @pytest.fixture
-def judge() -> None:
+def judge() -> "Model | None":
     """The judge model (llmeval_judge)."""
-    _now("judge")
+    return judge_of(*_now("judge"))
 
 
 @pytest.fixture

@@ -4,7 +4,8 @@ import asyncio
 import concurrent.futures
 import time
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal
 
 from pytest_llmeval.bridge.cases import CaseRun, Eval, own_request
 from pytest_llmeval.core.calls import answered, ask_name, failed
@@ -19,8 +20,18 @@ __all__ = ["CaseModel"]
 class CaseModel:
     """A model in one case: it knows the case's prompt and records every call."""
 
-    def __init__(self, name: str, asker: Asker, *, eval_: Eval, run: CaseRun, loop: LoopThread) -> None:
+    def __init__(
+        self,
+        name: str,
+        asker: Asker,
+        *,
+        eval_: Eval,
+        run: CaseRun,
+        loop: LoopThread,
+        role: Literal["model", "judge"] = "model",
+    ) -> None:
         self._name = name
+        self._role: Literal["model", "judge"] = role
         self._asker = asker
         self._eval = eval_
         self._run = run
@@ -45,7 +56,10 @@ class CaseModel:
             CallError: the call failed after its retries; uncaught, it makes the case an error and not a miss.
             PromptError: ``messages`` are none.
         """
-        request = self._request(messages, params)
+        return await self.answer(self._request(messages, params))
+
+    async def answer(self, request: Request) -> Response:
+        """Return the model's answer to ``request``; raise CallError where there is none."""
         if self._loop.is_current():
             return await self._ask(request)
         return await asyncio.wrap_future(self._loop.submit(self._ask(request)))
@@ -111,7 +125,7 @@ class CaseModel:
         return Request(messages=chat, params={**self._eval.params, **params})
 
     async def _ask(self, request: Request, *, position: int | None = None) -> Response:
-        ask = Ask(case=self._run.key, model=self.name, request=request, position=position)
+        ask = Ask(case=self._run.key, role=self._role, model=self.name, request=request, position=position)
         name = ""
         try:
             name, ask = self._numbered(ask)
@@ -127,5 +141,5 @@ class CaseModel:
         stem = ask_name(ask).rpartition("-")[0]
         self._run.asked[stem] += 1
         nth = self._run.asked[stem]
-        numbered = ask if nth == 1 else Ask(case=ask.case, model=ask.model, request=ask.request, nth=nth)
+        numbered = ask if nth == 1 else replace(ask, nth=nth, position=None)
         return f"{stem}-{nth}", numbered

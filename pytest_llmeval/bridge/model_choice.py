@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pytest_llmeval.bridge.settings import Settings
     from pytest_llmeval.models.price_list import PriceList
 
-__all__ = ["chosen_models", "listed_models"]
+__all__ = ["chosen_judge", "chosen_models", "listed_models"]
 
 _DEFAULT = "local:smollm2"
 
@@ -39,6 +39,41 @@ def chosen_models(settings: "Settings", named: Mapping[str, NamedModel], *, to_b
             raise ModelError(f"two models are called {model.name!r}; give one of them another name in models.yaml")
         chosen[model.name] = priced(model, settings.environ, own)
     return chosen
+
+
+def chosen_judge(
+    settings: "Settings", named: Mapping[str, NamedModel], under_test: Mapping[str, NamedModel], *, to_be_asked: bool
+) -> NamedModel | None:
+    """Return the judge model: what ``--judge-model`` names; None without it, there is no default.
+
+    Args:
+        settings: of the session.
+        named: the models of models.yaml.
+        under_test: the models under test, by name.
+        to_be_asked: whether its key and extra must be there.
+
+    Raises:
+        ModelError: its spec is wrong, a key or an extra is missing, it is under test itself, or another model has
+            its name.
+    """
+    if settings.judge_model is None:
+        return None
+    judge = resolve_model(settings.judge_model, named)
+    if to_be_asked:
+        check_model(judge, settings.environ)
+    twin = under_test.get(judge.name)
+    if twin is not None and twin.spec != judge.spec:
+        raise ModelError(
+            f"--judge-model: {judge.name!r} is the name of a model under test, too; give one of them another name in"
+            " models.yaml"
+        )
+    itself = next((name for name, model in under_test.items() if model.spec == judge.spec), None)
+    if itself is not None and not settings.allow_self_judge:
+        raise ModelError(
+            f"--judge-model: {judge.name!r} is under test itself, and a model thinks too well of its own answers; name"
+            " another judge, or allow it with --llmeval-allow-self-judge"
+        )
+    return priced(judge, settings.environ, own_prices(settings))
 
 
 def own_prices(settings: "Settings") -> "PriceList | None":

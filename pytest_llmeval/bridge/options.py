@@ -100,6 +100,20 @@ def _filled(text: str) -> str:
 
 OPTIONS = (
     Option(name="model", metavar="SPEC", parse=_filled, many=True, help="model under test; repeat it for a matrix"),
+    Option(
+        name="judge-model",
+        metavar="SPEC",
+        parse=_filled,
+        help="model that judges answers by rubrics; without it nothing is judged (score.judge records None)",
+    ),
+    Option(
+        name="allow-self-judge",
+        metavar="",
+        parse=_flag,
+        short=False,
+        is_flag=True,
+        help="let a model judge its own answers, of which it thinks too well",
+    ),
     Option(name="limit", metavar="N", parse=_count, help="first N rows of each dataset, after --slice"),
     Option(
         name="slice", metavar="NAME", parse=_filled, many=True, help="rows of this slice; repeat it for any of them"

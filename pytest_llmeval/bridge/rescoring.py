@@ -91,6 +91,8 @@ def find_rescored(settings: Settings, ref: str, place: Place | None) -> Rescored
     merged = replace(
         settings,
         models=tuple(before.get("model") or run.settings.get("models", {}).values()),
+        judge_model=before.get("judge_model"),
+        allow_self_judge=True,
         limit=before.get("limit"),
         slices=tuple(before.get("slice", ())),
         epochs=before.get("epochs", 1),

@@ -112,6 +112,7 @@ def _merged(settings: Settings, run: Run) -> Settings:
     return replace(
         settings,
         models=settings.models or tuple(before.get("model") or run.settings.get("models", {}).values()),
+        judge_model=settings.judge_model or before.get("judge_model"),
         limit=settings.limit if settings.limit is not None else before.get("limit"),
         slices=settings.slices or tuple(before.get("slice", ())),
         epochs=max(settings.epochs, before.get("epochs", 1)),

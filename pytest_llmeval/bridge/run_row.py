@@ -61,6 +61,7 @@ def run_row(
         started_at=utc_now(),
         version=__version__,
         models=tuple(facts.models),
+        judge_models=tuple(facts.judges),
         git_commit=git.commit,
         git_branch=git.branch,
         git_dirty=git.dirty,
@@ -68,6 +69,7 @@ def run_row(
         settings={
             "options": settings.recorded(),
             "models": facts.models,
+            "judges": facts.judges,
             "model_digests": facts.model_digests,
             "suites": suites,
             "markexpr": config.getoption("markexpr", ""),

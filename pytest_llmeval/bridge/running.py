@@ -63,7 +63,7 @@ class CaseRunner:
         if param is None or self._responses is None or self.bodies is None:
             return
         started = self.bodies.run_of(item) or self._early.run_of(item)
-        run = item.stash[RUN_KEY] = started or new_run(item, param)
+        run = item.stash[RUN_KEY] = started or new_run(item, param, self.calls)
         CURRENT.set(CaseNow(run, param, self.calls))
         self.bodies.advance(item)
         self._early.advance()

@@ -11,7 +11,7 @@ from pytest_llmeval.bridge.collect import CaseMaker
 from pytest_llmeval.bridge.earlier_runs import current_reader
 from pytest_llmeval.bridge.facts import CollectionFacts, SuiteFacts
 from pytest_llmeval.bridge.items import SESSION_KEY
-from pytest_llmeval.bridge.model_choice import chosen_models, listed_models
+from pytest_llmeval.bridge.model_choice import chosen_judge, chosen_models, listed_models
 from pytest_llmeval.bridge.settings import Settings, resolve
 from pytest_llmeval.core.errors import UserError
 from pytest_llmeval.core.gate.names import check_names
@@ -61,6 +61,7 @@ class Preparation:
         self.thresholds: Thresholds | None = None
         self.sizes: Sizes | None = None
         self.models: dict[str, NamedModel] = {}
+        self.judge: NamedModel | None = None
         self._listed: dict[str, NamedModel] = {}
         self.maker: CaseMaker | None = None
         try:
@@ -105,6 +106,7 @@ class Preparation:
         """Add what is not about single items: models, digest, and everything that is wrong."""
         facts.problems += self.problems
         facts.models = {name: model.spec.text for name, model in self.models.items()}
+        facts.judges = {self.judge.name: self.judge.spec.text} if self.judge is not None else {}
         facts.model_digests = {
             name: digest(canonical([model.spec.text, plain(model.params)])) for name, model in self.models.items()
         }
@@ -152,10 +154,10 @@ class Preparation:
         """Return a problem for each model whose price nobody stated where ``--max-cost`` is to hold."""
         if self.settings is None or self.settings.max_cost_usd is None:
             return []
-        asked = {model for suite in facts.suites.values() for model in suite.expected}
+        asked = {model for suite in facts.suites.values() for model in suite.expected} | set(facts.judges)
         return [
             f"--max-cost: the price of model {name!r} is not known; give its prices in models.yaml"
-            for name, model in self.models.items()
+            for name, model in self._asked.items()
             if name in asked and model.prices is None and model.spec.kind != "local"
         ]
 
@@ -171,7 +173,7 @@ class Preparation:
             assert self._socket is not None
             calls.asker = Line(self._socket, self._stop_session)
         environ = self.settings.environ
-        keys = [environ.get(model.api_key_env, "") for model in self.models.values() if model.api_key_env]
+        keys = [environ.get(model.api_key_env, "") for model in self._asked.values() if model.api_key_env]
         runner = CaseRunner(
             self.config,
             calls,
@@ -190,7 +192,7 @@ class Preparation:
 
         assert self.settings is not None
         answers = self.rescored.run.id if self.rescored is not None else None
-        room = EngineRoom(self.settings, self.models, self._own_calls(), socket=self._socket, answers_of=answers)
+        room = EngineRoom(self.settings, self._asked, self._own_calls(), socket=self._socket, answers_of=answers)
         recorder = Recorder(
             self.config,
             self.settings,
@@ -215,8 +217,17 @@ class Preparation:
         from pytest_llmeval.bridge.calls import Calls
 
         if self._calls is None:
-            self._calls = Calls()
+            self._calls = Calls(self.config.rootpath)
+            if self.judge is not None:
+                from pytest_llmeval.bridge.judge import Judges
+
+                self._calls.judges = Judges(model=self.judge, only_recorded=self.rescored is not None)
         return self._calls
+
+    @property
+    def _asked(self) -> dict[str, NamedModel]:
+        """All models that are asked, by name: those under test and the judge."""
+        return {**({self.judge.name: self.judge} if self.judge is not None else {}), **self.models}
 
     def _stop_session(self, reason: str) -> None:
         """Start no further case in this worker."""
@@ -262,6 +273,8 @@ class Preparation:
                 self.models = self.rescored.models()
             else:
                 self.models = chosen_models(settings, self._listed, to_be_asked=not self.config.option.collectonly)
+            asked = not self.config.option.collectonly and self.rescored is None
+            self.judge = chosen_judge(settings, self._listed, self.models, to_be_asked=asked)
         except UserError as error:
             self.problems.append(str(error))
         return CaseMaker(

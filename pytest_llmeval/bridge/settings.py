@@ -25,6 +25,9 @@ class Settings:
     rootdir: Path
     models: tuple[str, ...]
     """Specs as given; empty where none was."""
+    judge_model: str | None
+    """The spec of the judge as given; None for no judge."""
+    allow_self_judge: bool
     limit: int | None
     slices: tuple[str, ...]
     epochs: int
@@ -34,6 +37,8 @@ class Settings:
     tpm: float | None
     max_cost_usd: float | None
     cache: CacheMode
+    """For models under test."""
+    judge_cache: CacheMode
     resume: str | None
     """The run that goes on; None for a new one."""
     resume_changed: bool
@@ -57,6 +62,7 @@ class Settings:
 
         return {
             "model": [storable_spec(model) for model in self.models],
+            "judge_model": None if self.judge_model is None else storable_spec(self.judge_model),
             "limit": self.limit,
             "slice": list(self.slices),
             "epochs": self.epochs,
@@ -87,6 +93,8 @@ def resolve(config: pytest.Config, environ: Mapping[str, str]) -> Settings:
     return Settings(
         rootdir=rootdir,
         models=tuple(values["llmeval_model"] or ()),
+        judge_model=values["llmeval_judge_model"],
+        allow_self_judge=bool(values["llmeval_allow_self_judge"]),
         limit=values["llmeval_limit"],
         slices=tuple(values["llmeval_slice"] or ()),
         epochs=values["llmeval_epochs"] or 1,
@@ -96,6 +104,7 @@ def resolve(config: pytest.Config, environ: Mapping[str, str]) -> Settings:
         tpm=values["llmeval_tpm"],
         max_cost_usd=values["llmeval_max_cost"],
         cache=values["llmeval_cache"] or "off",
+        judge_cache=values["llmeval_cache"] or "use",
         resume=values["llmeval_resume"],
         resume_changed=bool(values["llmeval_resume_changed"]),
         rescore=values["llmeval_rescore"],

@@ -39,7 +39,9 @@ class LoopThread:
         """Return the result of ``coroutine``; an interrupt of the waiting thread cancels it."""
         if _runs_a_loop():
             coroutine.close()
-            raise RuntimeError("generate_sync() was called from async code; use `await model.generate()` there")
+            raise RuntimeError(
+                "a sync call was made from async code; use `await model.generate()`, `await score.judge()` there"
+            )
         future = self.submit(coroutine)
         try:
             return future.result()

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from pytest_llmeval.core.calls import answered, ask_name, response_of
@@ -55,6 +55,7 @@ class Engine:
         budget: Budget,
         turns: Turns,
         cache: CacheMode = "off",
+        judge_cache: CacheMode = "use",
         recorded: Recorded | None = None,
         on_fault: Callable[[StoreError], None] = lambda error: None,
     ) -> None:
@@ -68,6 +69,7 @@ class Engine:
             turns: of the responses that are requested ahead.
             cache: whether answers of earlier runs are used (``use``), made anew (``refresh``) or all there is
                 (``only``).
+            judge_cache: the same for judges, whose verdict on an answer need not be paid for twice.
             recorded: the run whose answers are scored again: then no model is asked; None asks models.
             on_fault: told when answers cannot be kept or found any more; no call is made from then on.
         """
@@ -76,7 +78,7 @@ class Engine:
         self._limiter = limiter
         self._budget = budget
         self.turns = turns
-        self._cache = cache
+        self._cache: Mapping[str, CacheMode] = {"model": cache, "judge": judge_cache}
         self._recorded = recorded
         self._on_fault = on_fault
         self._backends: dict[str, Backend] = {}
@@ -194,12 +196,12 @@ class Engine:
         known = self._looked_up(lambda: self._journal.recall(ask.case, name))
         if known is not None:
             self.counts.recalled += 1
-            return response_of(known)
+            return replace(response_of(known), earlier=True)
         if self._stopped is not None:
             raise self._stopped()
         backend = self._backend(ask.model)
         key = _cache_key(backend, ask)
-        if self._cache in ("use", "only"):
+        if self._cache[ask.role] in ("use", "only"):
             return await self._cached(ask, name, key, backend, ahead=ahead)
         return await self._call(ask, name, key, backend, ahead=ahead)
 
@@ -229,7 +231,7 @@ class Engine:
             if found is not None:
                 self.counts.cached += 1
                 return replace(response_of(found), cached=True, cost_usd=0.0)
-            if self._cache == "only":
+            if self._cache[ask.role] == "only":
                 message = f"{ask.model}: no answer to this request is in the cache, and --cache only makes no call"
                 raise CallError(message, kind=ErrorKind.NOT_CACHED, attempts=0)
             first = asyncio.get_running_loop().create_task(self._call(ask, name, key, backend, ahead=ahead))

@@ -90,7 +90,7 @@ def _kind(status: int, error: dict[str, str]) -> ErrorKind:
 
 
 def _error(body: bytes) -> dict[str, str]:
-    """Return ``code``, ``type``, ``param`` and ``message`` of the error object in ``body``, as far as they are texts."""
+    """Return ``code``, ``type``, ``param`` and ``message`` of the error in ``body``, as far as they are texts."""
     try:
         data: Any = json.loads(body)
     except (ValueError, RecursionError):

@@ -3,8 +3,9 @@
 import difflib
 import inspect
 import traceback
+from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from pytest_llmeval.core.errors import ScorerError
 from pytest_llmeval.core.types import Score
@@ -13,7 +14,23 @@ from pytest_llmeval.scorers.display import number, one_line, tidy
 from pytest_llmeval.scorers.registry import REGISTRY, Registry, Scorer, settings_of, short_path
 from pytest_llmeval.scorers.scored import Scored, finite, unit_interval
 
-__all__ = ["ScoreBook"]
+__all__ = ["Judging", "ScoreBook"]
+
+
+class Judging(Protocol):
+    """Whoever judges answers: it returns the score of a rubric, then those of its dimensions."""
+
+    async def judge(
+        self, answer: Any, target: Any, *, rubric: Any, name: str | None, reference: bool
+    ) -> Sequence[Score]:
+        """Return the scores of an answer."""
+        ...
+
+    def judge_sync(
+        self, answer: Any, target: Any, *, rubric: Any, name: str | None, reference: bool
+    ) -> Sequence[Score]:
+        """Return the scores of an answer, to a test that is not async."""
+        ...
 
 
 class ScoreBook:
@@ -24,8 +41,9 @@ class ScoreBook:
     for a bad answer or a broken scorer: the case is a miss, or an error, once its body has ended.
     """
 
-    def __init__(self, registry: Registry = REGISTRY) -> None:
+    def __init__(self, registry: Registry = REGISTRY, *, judge: Judging | None = None) -> None:
         self._registry = registry
+        self._judge = judge
         self._scores: dict[str, Score] = {}
 
     @property
@@ -84,10 +102,29 @@ class ScoreBook:
         *,
         rubric: Any = None,
         name: str | None = None,
-        **settings: Any,
+        reference: bool = True,
     ) -> Score:
-        """Record that there is no judge, as None with the reason ``no judge``; see ``judge_sync``."""
-        return self._no_judge(rubric, name)
+        """Record what the judge model says of an answer by a rubric, and return the rubric's score.
+
+        Args:
+            response: the answer, a Response or a str.
+            target: what a right answer says; the row's target when None.
+            rubric: the name of a shipped rubric, or a path to one of your own.
+            name: of the score, the rubric's name when None; each dimension has a score of its own, called
+                ``DIMENSION``, with ``name`` ``NAME_DIMENSION``.
+            reference: False judges without the target.
+
+        Without a judge all of them are recorded as None with the reason ``no judge``.
+
+        Raises:
+            JudgeError: no reply of the judge was a valid verdict, though it was asked again.
+            CallError: the judge could not be asked.
+            RubricError: there is no such rubric, or it has mistakes.
+        """
+        if self._judge is None:
+            return self._no_judge(rubric, name)
+        scores = await self._judge.judge(response, target, rubric=rubric, name=_judge_name(name), reference=reference)
+        return self._keep(*scores)
 
     def judge_sync(
         self,
@@ -96,13 +133,14 @@ class ScoreBook:
         *,
         rubric: Any = None,
         name: str | None = None,
-        **settings: Any,
+        reference: bool = True,
     ) -> Score:
-        """Record that there is no judge, as None with the reason ``no judge``.
-
-        The score is named ``name``, else as the rubric where that is a name, else ``judge``.
-        """
-        return self._no_judge(rubric, name)
+        """Record what the judge model says of an answer, as ``judge`` does, in a test that is not async."""
+        if self._judge is None:
+            return self._no_judge(rubric, name)
+        return self._keep(
+            *self._judge.judge_sync(response, target, rubric=rubric, name=_judge_name(name), reference=reference)
+        )
 
     def _no_judge(self, rubric: Any, name: str | None) -> Score:
         chosen = name if name is not None else rubric if isinstance(rubric, str) and rubric else "judge"
@@ -154,6 +192,10 @@ def _name(name: object, default: str | None = None) -> str:
     if isinstance(name, str) and name.strip():
         return name
     raise ValueError(f"name is {name!r}; a score's name is a text with something in it")
+
+
+def _judge_name(name: object) -> str | None:
+    return None if name is None else _name(name)
 
 
 def _pass_mark(mark: object) -> float:

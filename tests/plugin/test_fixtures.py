@@ -155,13 +155,20 @@ def test_the_judge_is_none_and_its_score_says_so(project: Project) -> None:
         async def test_echo(judge, score):
             assert judge is None
             await score.judge("answer", rubric="qa")
-            score.judge_sync("answer", rubric="style")
+            score.judge_sync("answer", rubric="summary", name="style")
         """,
         ROWS,
     )
     project.run("evals").assert_outcomes(passed=1)
     assert project.rows("SELECT name, value, passed, reason FROM scores ORDER BY name") == [
-        {"name": name, "value": None, "passed": None, "reason": "no judge"} for name in ("qa", "style")
+        {"name": name, "value": None, "passed": None, "reason": "no judge"}
+        for name in (
+            "completeness",
+            "correctness",
+            "format",
+            "qa",
+            *("style", "style_brevity", "style_coverage", "style_faithfulness"),
+        )
     ]
 
 

@@ -14,6 +14,7 @@ normal answer" (without it: always):
     fault-status-CODE[-N][-after-WHEN]  that status; WHEN is the Retry-After: a number, ``date`` (in 2 s),
                                         ``datefar`` (in an hour), ``datepast``, or nonsense as it is (``nan``,
                                         ``abc``; ``minus1`` is -1)
+    fault-noparam-PARAM                 400 that names PARAM, where the request holds it
     fault-quota                         429 with the code insufficient_quota
     fault-echoauth[-CODE]               CODE (401) with the Authorization header repeated in the body
     fault-rst[-N]  fault-close[-N]      connection reset, or closed, instead of an answer
@@ -341,6 +342,13 @@ class FaultHandler(BaseHTTPRequestHandler):
         when = rest[-1] if "after" in rest else None
         headers = {} if when is None else {"Retry_After": _retry_after(when)}
         self._error(int(code), f"fault {code}", **headers)
+
+    def _noparam(self, entry: Entry, count: int, param: str) -> None:
+        if param not in entry.body:
+            self._normal(entry)
+            return
+        error = {"message": f"unsupported: {param}", "type": "invalid_request_error", "param": param, "code": None}
+        self._send(_json({"error": error}), 400)
 
     def _quota(self, entry: Entry, count: int) -> None:
         self._error(429, "You exceeded your current quota", "insufficient_quota")

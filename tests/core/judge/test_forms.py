@@ -47,7 +47,8 @@ def test_requests_that_went_out_together_give_way_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [refused("model"), refused("messages"), refused(None, ErrorKind.AUTH), refused("temperature", ErrorKind.QUOTA)]
+    "error",
+    [refused("model"), refused("messages"), refused(None, ErrorKind.AUTH), refused("temperature", ErrorKind.QUOTA)],
 )
 def test_other_faults_are_no_reason_to_ask_for_less(error: CallError) -> None:
     forms = Forms()

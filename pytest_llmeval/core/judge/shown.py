@@ -1,0 +1,40 @@
+"""A row as a judge reads it: its input, and what a right answer says."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+__all__ = ["shown_input", "shown_reference"]
+
+
+def shown_input(value: Any) -> str:
+    """Return a row's input as text: a string as it is, a chat by roles, an object by its keys, all else as JSON."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Mapping):
+        return "\n\n".join(f"{key}:\n{_text(inner)}" for key, inner in value.items())
+    if isinstance(value, Sequence) and all(isinstance(each, Mapping) and "role" in each for each in value):
+        return "\n\n".join(f"{each['role']}:\n{_text(each.get('content'))}" for each in value)
+    return _text(value)
+
+
+def shown_reference(target: Any) -> str | None:
+    """Return what a right answer says, as text; None where the row has no target.
+
+    Of a list of texts, and of an object with ``answer`` and ``aliases``, each is as right as the others.
+    """
+    if target is None or isinstance(target, str):
+        return target
+    if isinstance(target, Mapping) and isinstance(target.get("answer"), str):
+        return _either([target["answer"], *target.get("aliases", ())])
+    if isinstance(target, list) and target and all(isinstance(each, str) for each in target):
+        return _either(target)
+    return _text(target)
+
+
+def _either(texts: Sequence[Any]) -> str:
+    return "\nor: ".join(str(text) for text in texts)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1, default=str)
