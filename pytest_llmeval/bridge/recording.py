@@ -298,7 +298,8 @@ class Recorder:
             return
         run, before = store.find_run(self._row.id), len(self._cases.judged) if self._cases is not None else 0
         self._cases = self._read(store)
-        if run.end is None or status in _BROKEN or not run.settings.get("escalated"):
+        self._is_stopped = run.end is None or run.end.status == "interrupted"  # by -x, say
+        if run.end is None or self._is_stopped or status in _BROKEN or not run.settings.get("escalated"):
             self._closing.notes.append(
                 f"the escalation broke off with status {status}:\n{textwrap.indent(printed, '  ')}"
             )

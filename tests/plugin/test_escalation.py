@@ -177,6 +177,30 @@ def test_arguments_behind_a_double_dash_stay_there(project: Project) -> None:
     assert asked(project) == {1: 20, 2: 20, 3: 20}
 
 
+def test_a_second_look_that_is_stopped_decides_nothing(project: Project) -> None:
+    write(project, [5, 0, 0])
+    project.write(
+        conftest_py="""
+        import os
+
+        def pytest_runtest_teardown(item):
+            assert "LLMEVAL_ESCALATED" not in os.environ, "no teardown"
+    """
+    )
+    result = project.run("evals", "-x")
+    assert result.ret == 1
+    run = project.last_run()
+    assert (run["status"], run["exit_code"], run["verdict"]) == ("interrupted", 1, "none")
+    result.stdout.fnmatch_lines(
+        [
+            "note: the escalation broke off with status 1:",
+            "*AssertionError: no teardown",
+            "gate: stopped, not judged",
+            f"go on with it: pytest ... --resume {run['id']}",
+        ]
+    )
+
+
 def test_an_interrupt_during_the_second_look_is_told(project: Project) -> None:
     write(project, [5, 0, 0])
     project.write(
