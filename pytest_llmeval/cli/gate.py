@@ -31,7 +31,7 @@ def gate(run: str, thresholds: Path | None, baseline: str | None, as_json: bool,
     project = find_project()
     with contextlib.closing(open_store(project, database)) as store:
         found = store.find_run(run)
-        rules = rules_for(project, found, thresholds)
+        rules = rules_for(project, found, thresholds, to_judge=True)
         choice = choose_again(found, baseline, rules, reader=store, root=project.root)
         cases = RunCases.read(store, found.id)
         spending = store.spending(found.id)

@@ -104,6 +104,19 @@ def test_a_file_that_the_session_named_and_that_is_gone_is_a_mistake(project: Pr
     assert "strict.yaml: no such file; name one with --thresholds" in done.err
 
 
+def test_rules_that_the_session_found_and_that_are_gone_are_a_mistake(project: Project, llmeval: Command) -> None:
+    """A run that they judged does not pass without them."""
+    project.eval('def test_echo(sample, response, score):\n    score.record("right", 0.2)\n', GOOD_AND_BAD)
+    project.write(thresholds_yaml=rules("right"))
+    assert project.run("evals").ret == 1
+    (project.root / "thresholds.yaml").unlink()
+    done = llmeval("gate")
+    assert done.status == 4
+    assert "thresholds.yaml: no such file; name one with --thresholds" in done.err
+    assert project.run("evals").ret == 0
+    assert llmeval("gate").status == 0
+
+
 def test_other_rules_can_be_named(project: Project, llmeval: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """In an option, from a subfolder too, or in the environment; the option is the stronger."""
     project.eval(EXACT, GOOD_AND_BAD)
