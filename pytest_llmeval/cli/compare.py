@@ -1,16 +1,15 @@
 """Two recorded runs compared: what changed, which rows flipped, and whether chance explains it."""
 
-import contextlib
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
-from pytest_llmeval.cli.output import database_option, echo_lines, emit_json, json_option, open_store, terminal_width
-from pytest_llmeval.cli.project import Project, find_project
+from pytest_llmeval.cli.output import database_option, echo_lines, emit_json, json_option, opened_store, terminal_width
+from pytest_llmeval.cli.project import find_project
 from pytest_llmeval.cli.row_texts import row_texts
 from pytest_llmeval.cli.rules import rules_for
 from pytest_llmeval.core.errors import SettingsError
@@ -21,7 +20,6 @@ from pytest_llmeval.reports.comparison_markdown import comparison_markdown
 from pytest_llmeval.reports.comparison_text import comparison_lines
 from pytest_llmeval.store.baselines import FoundBaseline, deselected_rows, find_baseline, set_up_differences
 from pytest_llmeval.store.records import UNFINISHED, Run
-from pytest_llmeval.store.sqlite import SqliteStore
 
 __all__ = ["compare_runs"]
 
@@ -60,7 +58,7 @@ def compare_runs(
     if is_printed and as_json:
         raise click.UsageError("--output - and --json would both be printed; name a file for one of them")
     project = find_project()
-    with _opened(project, database) as store:
+    with opened_store(project, database) as store:
         before, now = (find_baseline(ref, reader=store, root=project.root) for ref in (base, current))
         rules = rules_for(project, now.run, thresholds)
         found = _compared(before, now, rules, most_flips=sys.maxsize if as_json else _SHOWN)
@@ -73,16 +71,6 @@ def compare_runs(
     else:
         echo_lines(comparison_lines(found, width=terminal_width(), verbosity=int(verbose)))
     return found.exit_code if fail_on_regression else 0
-
-
-@contextlib.contextmanager
-def _opened(project: Project, database: Path | None) -> Iterator[SqliteStore | None]:
-    """Give the store of the project; None where it has none and none was named: files can be compared all the same."""
-    if database is None and not project.database.exists():
-        yield None
-        return
-    with contextlib.closing(open_store(project, database)) as store:
-        yield store
 
 
 def _compared(base: FoundBaseline, current: FoundBaseline, rules: Thresholds, *, most_flips: int) -> Comparison:

@@ -1,10 +1,11 @@
 """What every subcommand shares: the database option, JSON on request, the width of the terminal."""
 
+import contextlib
 import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,6 +24,7 @@ __all__ = [
     "emit_json",
     "json_option",
     "open_store",
+    "opened_store",
     "terminal_width",
 ]
 
@@ -49,6 +51,23 @@ def open_store(project: Project, database: Path | None) -> SqliteStore:
             f"{project.shown(path)}: no such database; `pytest evals` makes one, --llmeval-db names another"
         )
     return SqliteStore(path)
+
+
+@contextlib.contextmanager
+def opened_store(project: Project, database: Path | None, refs: Sequence[str] = ()) -> Iterator[SqliteStore | None]:
+    """Give the store of the project; None where it has none, none was named and exported files do.
+
+    Args:
+        project: where the command runs.
+        database: the file that was named.
+        refs: what people named, of which each must be a file; empty where that is looked at later.
+    """
+    is_there = database is not None or project.database.exists()
+    if not is_there and all(os.path.isfile(project.located(ref.partition("@")[0])) for ref in refs):
+        yield None
+        return
+    with contextlib.closing(open_store(project, database)) as store:
+        yield store
 
 
 def emit_json(value: Any) -> None:

@@ -1,12 +1,11 @@
 """How many rows or epochs a given drop takes, and what the suites of today can see."""
 
-import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from pytest_llmeval.cli.output import database_option, echo_lines, emit_json, json_option, open_store, terminal_width
+from pytest_llmeval.cli.output import database_option, echo_lines, emit_json, json_option, opened_store, terminal_width
 from pytest_llmeval.cli.project import find_project
 from pytest_llmeval.cli.rules import rules_for
 from pytest_llmeval.core.errors import StoreError
@@ -48,12 +47,12 @@ def plan_suites(
     How much answers vary is told by the epochs of RUN, or by another stored run of the same rows.
     """
     project = find_project()
-    with contextlib.closing(open_store(project, database)) as store:
+    with opened_store(project, database, [run]) as store:
         found = find_baseline(run, reader=store, root=project.root)
         rules = rules_for(project, found.run, thresholds)
-        twin = twin_of(found.run, store.runs())
-        cases = _cases(found)
-        made = plan(rules, cases, store.judged(twin.id) if twin else (), drop=drop, power=power)
+        twin = twin_of(found.run, store.runs()) if store is not None else None
+        others = store.judged(twin.id) if store is not None and twin is not None else ()
+        made = plan(rules, _cases(found), others, drop=drop, power=power)
     if not made.rows:
         raise StoreError(f"run {found.run.id}: no case of it has a value, so that there is nothing to plan with")
     if as_json:

@@ -1,6 +1,5 @@
 """How often the rules of a project raise a false alarm, found with two of its stored runs."""
 
-import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -10,7 +9,7 @@ from typing import Any
 
 import click
 
-from pytest_llmeval.cli.output import database_option, echo_lines, emit_json, json_option, open_store, terminal_width
+from pytest_llmeval.cli.output import database_option, echo_lines, emit_json, json_option, opened_store, terminal_width
 from pytest_llmeval.cli.project import Project, find_project
 from pytest_llmeval.cli.rules import rules_for
 from pytest_llmeval.core.errors import StoreError, ThresholdsError
@@ -64,7 +63,7 @@ def selftest(
     if len(runs) > 2:
         raise click.UsageError(f"two runs are compared, not {len(runs)}")
     project = find_project()
-    with contextlib.closing(open_store(project, database)) as store:
+    with opened_store(project, database, runs or ["last"]) as store:
         current = _current(store, project, runs)
         rules = rules_for(project, current.run, thresholds)
         _check(rules)
@@ -88,18 +87,18 @@ def _check(rules: Thresholds) -> None:
         )
 
 
-def _current(store: SqliteStore, project: Project, refs: Sequence[str]) -> FoundBaseline:
+def _current(store: SqliteStore | None, project: Project, refs: Sequence[str]) -> FoundBaseline:
     """Return the run that was named last; the newest full one where none was."""
     if refs:
         return find_baseline(refs[-1], reader=store, root=project.root)
-    newest = next(full_runs(store.runs()), None)
+    newest = next(full_runs(store.runs()), None) if store is not None else None
     if newest is None:
         raise StoreError("no run came to its end with all its rows; `pytest evals` records one")
     return find_baseline(newest.id, reader=store, root=project.root)
 
 
 def _chosen(
-    store: SqliteStore, project: Project, rules: Thresholds, refs: Sequence[str], current: FoundBaseline
+    store: SqliteStore | None, project: Project, rules: Thresholds, refs: Sequence[str], current: FoundBaseline
 ) -> _Chosen:
     """Return the two runs; raise StoreError where there is no second one of the same rows."""
     cases = _cases(current)
@@ -124,13 +123,13 @@ def _chosen(
 
 
 def _partners(
-    store: SqliteStore, project: Project, rules: Thresholds, current: FoundBaseline
+    store: SqliteStore | None, project: Project, rules: Thresholds, current: FoundBaseline
 ) -> Iterator[FoundBaseline]:
     """Yield the runs that may be compared with ``current``, the likeliest first."""
     baseline = choose_baseline(None, rules, reader=store, root=project.root).found
     if baseline is not None:
         yield baseline
-    twin = twin_of(current.run, store.runs())
+    twin = twin_of(current.run, store.runs()) if store is not None else None
     if twin is not None:
         yield find_baseline(twin.id, reader=store, root=project.root)
 

@@ -160,6 +160,25 @@ def test_a_run_without_any_value_cannot_be_planned_for(store: SqliteStore, llmev
     assert done.err == f"llmeval: run {run().id}: no case of it has a value, so that there is nothing to plan with\n"
 
 
+def test_a_file_is_planned_for_without_a_database(
+    store: SqliteStore, llmeval: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_run(store, "20250102-000000-bbbbbb", epochs=2)
+    llmeval("baseline", "export", "last", "kept.jsonl.gz", "--no-answers")
+    told = llmeval("plan").out
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (tmp_path / "kept.jsonl.gz").rename(elsewhere / "kept.jsonl.gz")
+    (elsewhere / "pytest.ini").write_text("[pytest]\n")
+    monkeypatch.chdir(elsewhere)
+    assert llmeval("plan", "kept.jsonl.gz").out == told
+    assert llmeval("plan", "kept.jsonl.gz@m").out == told
+    for refs in ([], ["gone.jsonl"]):
+        done = llmeval("plan", *refs)
+        assert done.status == 4
+        assert "no such database; `pytest evals` makes one" in done.err
+
+
 def test_no_run_no_plan(here: Path, store: SqliteStore, llmeval: Command) -> None:
     done = llmeval("plan")
     assert done.status == 4

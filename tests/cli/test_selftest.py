@@ -99,6 +99,24 @@ def test_runs_can_be_named(twins: SqliteStore, llmeval: Command) -> None:
     assert runs_of(llmeval, "main", "last") == [FIRST, THIRD]
 
 
+def test_files_are_swapped_without_a_database(
+    twins: SqliteStore, llmeval: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "pytest.ini").write_text("[pytest]\n")
+    (elsewhere / "thresholds.yaml").write_text(RULES)
+    for id, name in ((FIRST, "a.jsonl"), (SECOND, "b.jsonl")):
+        llmeval("baseline", "export", id, str(elsewhere / name), "--even-red")
+    told = llmeval("selftest", FIRST, SECOND, "--pairs", "50").out
+    monkeypatch.chdir(elsewhere)
+    assert llmeval("selftest", "a.jsonl", "b.jsonl", "--pairs", "50").out == told
+    for refs in ([], ["a.jsonl", "gone"]):
+        done = llmeval("selftest", *refs)
+        assert done.status == 4
+        assert "no such database; `pytest evals` makes one" in done.err
+
+
 def test_the_baseline_of_the_rules_is_the_second_run(here: Path, twins: SqliteStore, llmeval: Command) -> None:
     """Unless it has none of the rows, or is the run itself."""
     add_run(twins, THIRD, seed=3)
