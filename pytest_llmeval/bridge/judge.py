@@ -15,8 +15,9 @@ from pytest_llmeval.core.judge.verdict import MalformedVerdictError, Verdict, re
 from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.core.transport import plain
-from pytest_llmeval.core.types import Request, Response, Score
+from pytest_llmeval.core.types import Message, Request, Response, Score
 from pytest_llmeval.scorers.answers import text_of
+from pytest_llmeval.scorers.book import JudgedHow
 from pytest_llmeval.scorers.display import tidy
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class CaseJudge:
         self._eval = eval_
         self._calls = calls
 
-    async def judge(self, answer: Any, target: Any, *, rubric: Any, name: str | None, reference: bool) -> list[Score]:
+    async def judge(self, answer: Any, target: Any, how: JudgedHow) -> list[Score]:
         """Return the scores of an answer: that of the rubric, then one for each dimension.
 
         Raises:
@@ -63,34 +64,38 @@ class CaseJudge:
             RubricError: there is no such rubric.
             ScorerError: there is nothing to judge, or nothing to judge it by.
         """
-        found, judges = self._rubric(rubric), self._calls.judges
+        found, judges = self._rubric(how.rubric), self._calls.judges
         if judges is None:
-            return _unjudged(found, name)
-        work = self._judged(judges, found, answer, target, name=name, reference=reference)
+            return _unjudged(found, how.name)
+        work = self._judged(judges, found, answer, target, how)
         if self._calls.loop.is_current():
             return await work
         return await asyncio.wrap_future(self._calls.loop.submit(work))
 
-    def judge_sync(self, answer: Any, target: Any, *, rubric: Any, name: str | None, reference: bool) -> list[Score]:
+    def judge_sync(self, answer: Any, target: Any, how: JudgedHow) -> list[Score]:
         """Return the scores of an answer, as ``judge`` does, to a test that is not async."""
-        found, judges = self._rubric(rubric), self._calls.judges
+        found, judges = self._rubric(how.rubric), self._calls.judges
         if judges is None:
-            return _unjudged(found, name)
-        work = self._judged(judges, found, answer, target, name=name, reference=reference)
+            return _unjudged(found, how.name)
         start = time.monotonic()
         try:
-            return self._calls.loop.run(work)
+            return self._calls.loop.run(self._judged(judges, found, answer, target, how))
         finally:
             self._run.waited_s += time.monotonic() - start
 
-    async def _judged(
-        self, judges: Judges, found: "Rubric", answer: Any, target: Any, *, name: str | None, reference: bool
-    ) -> list[Score]:
+    async def _judged(self, judges: Judges, found: "Rubric", answer: Any, target: Any, how: JudgedHow) -> list[Score]:
         text, right = text_of(answer), target if target is not None else self._run.sample.target
-        if found.needs_reference and (right is None or not reference):
+        if found.needs_reference and (right is None or not how.reference):
             raise ScorerError(f"rubric {found.name} judges beside a reference: give the row a target, or pass one")
-        verdict = await self._verdict(judges, found, text, shown_reference(right) if reference else None)
-        return _scores(found, verdict, name, judge_id(found, judges.identity))
+        messages, nonce = questions(
+            found,
+            question=how.question if how.question is not None else shown_input(self._run.sample.input),
+            answer=text,
+            reference=shown_reference(right) if how.reference else None,
+            repeat=self._run.key.epoch,
+        )
+        verdict = await self._verdict(judges, found, messages, nonce)
+        return _scores(found, verdict, how, judge_id(found, judges.identity))
 
     def _rubric(self, rubric: Any) -> "Rubric":
         if rubric is None:
@@ -100,14 +105,7 @@ class CaseJudge:
         rootdir = self._calls.rootdir
         return load_rubric(rubric, rootdir=rootdir, test_file=rootdir / self._eval.where.partition("::")[0])
 
-    async def _verdict(self, judges: Judges, rubric: "Rubric", answer: str, reference: str | None) -> Verdict:
-        messages, nonce = questions(
-            rubric,
-            question=shown_input(self._run.sample.input),
-            answer=answer,
-            reference=reference,
-            repeat=self._run.key.epoch,
-        )
+    async def _verdict(self, judges: Judges, rubric: "Rubric", messages: tuple[Message, ...], nonce: str) -> Verdict:
         problem, replies = "", 0
         while replies < _REPLIES:
             response = await self._reply(judges, rubric, messages)
@@ -150,15 +148,18 @@ def _unjudged(rubric: "Rubric", name: str | None) -> list[Score]:
     return [Score(name=each, value=None, passed=None, status="none", reason="no judge") for each in names]
 
 
-def _scores(rubric: "Rubric", verdict: Verdict, name: str | None, judge: str) -> list[Score]:
-    whole, *parts = _names(rubric, name)
-    found = [_score(part, dimension, verdict, judge) for part, dimension in zip(parts, rubric.dimensions, strict=True)]
+def _scores(rubric: "Rubric", verdict: Verdict, how: JudgedHow, judge: str) -> list[Score]:
+    whole, *parts = _names(rubric, how.name)
+    found = [
+        _score(part, dimension, verdict, judge, gates=how.gates and dimension.gates)
+        for part, dimension in zip(parts, rubric.dimensions, strict=True)
+    ]
     failed = [score.name for score in found if score.passed is False]
     return [
         Score(
             name=whole,
             value=rubric.value(verdict.levels),
-            passed=not failed,
+            passed=not failed if how.gates else None,
             reason=", ".join(f"{key}: {level.name}" for key, level in verdict.levels.items()),
             judge_id=judge,
         ),
@@ -166,9 +167,9 @@ def _scores(rubric: "Rubric", verdict: Verdict, name: str | None, judge: str) ->
     ]
 
 
-def _score(name: str, dimension: "Dimension", verdict: Verdict, judge: str) -> Score:
+def _score(name: str, dimension: "Dimension", verdict: Verdict, judge: str, *, gates: bool) -> Score:
     finding = verdict.findings[dimension.name]
-    passed = finding.level.value >= dimension.pass_mark if dimension.gates else None
+    passed = finding.level.value >= dimension.pass_mark if gates else None
     return Score(
         name=name,
         value=finding.level.value,

@@ -4,6 +4,7 @@ import difflib
 import inspect
 import traceback
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
@@ -14,21 +15,28 @@ from pytest_llmeval.scorers.display import number, one_line, tidy
 from pytest_llmeval.scorers.registry import REGISTRY, Registry, Scorer, settings_of, short_path
 from pytest_llmeval.scorers.scored import Scored, finite, unit_interval
 
-__all__ = ["Judging", "ScoreBook"]
+__all__ = ["JudgedHow", "Judging", "ScoreBook"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedHow:
+    """How an answer is to be judged: the arguments of ``ScoreBook.judge``."""
+
+    rubric: Any
+    name: str | None
+    question: str | None
+    reference: bool
+    gates: bool
 
 
 class Judging(Protocol):
     """Whoever judges answers: it returns the score of a rubric, then those of its dimensions."""
 
-    async def judge(
-        self, answer: Any, target: Any, *, rubric: Any, name: str | None, reference: bool
-    ) -> Sequence[Score]:
+    async def judge(self, answer: Any, target: Any, how: JudgedHow) -> Sequence[Score]:
         """Return the scores of an answer."""
         ...
 
-    def judge_sync(
-        self, answer: Any, target: Any, *, rubric: Any, name: str | None, reference: bool
-    ) -> Sequence[Score]:
+    def judge_sync(self, answer: Any, target: Any, how: JudgedHow) -> Sequence[Score]:
         """Return the scores of an answer, to a test that is not async."""
         ...
 
@@ -102,7 +110,9 @@ class ScoreBook:
         *,
         rubric: Any = None,
         name: str | None = None,
+        question: str | None = None,
         reference: bool = True,
+        gates: bool = True,
     ) -> Score:
         """Record what the judge model says of an answer by a rubric, and return the rubric's score.
 
@@ -112,7 +122,9 @@ class ScoreBook:
             rubric: the name of a shipped rubric, or a path to one of your own.
             name: of the score, the rubric's name when None; each dimension has a score of its own, called
                 ``DIMENSION``, with ``name`` ``NAME_DIMENSION``.
+            question: what the answer was to say; the row's input when None.
             reference: False judges without the target.
+            gates: False makes no miss, whatever is found.
 
         Without a judge all of them are recorded as None with the reason ``no judge``.
 
@@ -123,8 +135,8 @@ class ScoreBook:
         """
         if self._judge is None:
             return self._no_judge(rubric, name)
-        scores = await self._judge.judge(response, target, rubric=rubric, name=_judge_name(name), reference=reference)
-        return self._keep(*scores)
+        how = _how(rubric, name, question, reference=reference, gates=gates)
+        return self._keep(*await self._judge.judge(response, target, how))
 
     def judge_sync(
         self,
@@ -133,14 +145,15 @@ class ScoreBook:
         *,
         rubric: Any = None,
         name: str | None = None,
+        question: str | None = None,
         reference: bool = True,
+        gates: bool = True,
     ) -> Score:
         """Record what the judge model says of an answer, as ``judge`` does, in a test that is not async."""
         if self._judge is None:
             return self._no_judge(rubric, name)
-        return self._keep(
-            *self._judge.judge_sync(response, target, rubric=rubric, name=_judge_name(name), reference=reference)
-        )
+        how = _how(rubric, name, question, reference=reference, gates=gates)
+        return self._keep(*self._judge.judge_sync(response, target, how))
 
     def _no_judge(self, rubric: Any, name: str | None) -> Score:
         chosen = name if name is not None else rubric if isinstance(rubric, str) and rubric else "judge"
@@ -194,8 +207,9 @@ def _name(name: object, default: str | None = None) -> str:
     raise ValueError(f"name is {name!r}; a score's name is a text with something in it")
 
 
-def _judge_name(name: object) -> str | None:
-    return None if name is None else _name(name)
+def _how(rubric: Any, name: object, question: str | None, *, reference: bool, gates: bool) -> JudgedHow:
+    chosen = None if name is None else _name(name)
+    return JudgedHow(rubric=rubric, name=chosen, question=question, reference=reference, gates=gates)
 
 
 def _pass_mark(mark: object) -> float:

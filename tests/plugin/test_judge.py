@@ -1,14 +1,13 @@
 """``score.judge``: a model judges answers by a rubric; scripted judges stand behind a real server."""
 
 import json
-import re
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.support.fault_server import FaultServer
+from tests.support.judges import Judged, Messages, answer_in, named, verdict
 from tests.support.project import Project
 
 ROWS = [
@@ -25,37 +24,6 @@ SYNC = """
 def test_echo(sample, response, score):
     score.judge_sync(response, rubric="qa")
 """
-LEVELS = {"yes": "right", "maybe": "partly", "no": "wrong"}
-Messages = list[dict[str, Any]]
-
-
-def answer_in(messages: Messages) -> tuple[str, str]:
-    """Return the judged answer and the nonce, as a judge reads them."""
-    found = re.search(r"BEGIN ANSWER (\w+)\n(.*)\nEND ANSWER \1", messages[1]["content"], re.DOTALL)
-    assert found is not None
-    return "\n".join(line[2:] for line in found[2].split("\n")), found[1]
-
-
-def verdict(messages: Messages, level: str | None = None, **changes: Any) -> str:
-    """Return the verdict of a judge that knows what is right."""
-    answer, nonce = answer_in(messages)
-    found: dict[str, Any] = {
-        "correctness": {"reason": f"It says {answer}.", "verdict": level or LEVELS[answer]},
-        "completeness": {"reason": "All of it.", "verdict": "complete"},
-        "format": {"reason": "One word.", "verdict": "good"},
-        "nonce": nonce,
-    }
-    return json.dumps({**found, **changes})
-
-
-@pytest.fixture
-def judged_by(request: pytest.FixtureRequest) -> Iterator[Callable[[Callable[[Messages], str]], FaultServer]]:
-    """Start a judge that replies as told; return its server."""
-    with ExitStack() as stack:
-        yield lambda reply: stack.enter_context(FaultServer(reply=reply))
-
-
-Judged = Callable[[Callable[[Messages], str]], FaultServer]
 
 
 def judge_flag(server: FaultServer, model: str = "echo") -> str:
@@ -76,11 +44,10 @@ def values(project: Project) -> dict[str, dict[str, float | None]]:
 
 @pytest.mark.parametrize("body", [EVAL, SYNC], ids=["async", "sync"])
 def test_a_judge_scores_each_dimension(project: Project, judged_by: Judged, dist_args: list[str], body: str) -> None:
-    judge = judged_by(verdict)
-    project.write(models_yaml=f"models: {{j: {{spec: 'openai:echo@{judge.url}'}}}}\n")
+    flag = named(project, judged_by(verdict))
     project.eval(body, ROWS)
     project.write(thresholds_yaml="version: 1\nsuites: {echo: {correctness: {min: 0.4}}}\n")
-    result = project.run("evals", "--judge-model=j", *dist_args)
+    result = project.run("evals", flag, *dist_args)
     assert result.ret == 0, result.stdout.str()
     assert values(project) == {
         "qa": {"good": 1.0, "half": 0.75, "bad": 0.5},
@@ -96,12 +63,6 @@ def test_a_judge_scores_each_dimension(project: Project, judged_by: Judged, dist
     ids = {row["judge_id"] for row in project.rows("SELECT judge_id FROM scores")}
     assert len(ids) == 1 and None not in ids
     result.stdout.fnmatch_lines(["model echo: 3 answers, *", "judge j: 3 answers, *"])
-
-
-def named(project: Project, server: FaultServer, model: str = "echo") -> str:
-    """Name the judge in models.yaml, since it is called like the model under test; return the flag."""
-    project.write(models_yaml=f"models: {{j: {{spec: 'openai:{model}@{server.url}'}}}}\n")
-    return "--judge-model=j"
 
 
 def test_a_reply_that_is_no_verdict_is_asked_for_again_with_what_was_wrong(project: Project, judged_by: Judged) -> None:

@@ -1,0 +1,42 @@
+"""Scripted judges behind a real server, and how they read what they are asked."""
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+from tests.support.fault_server import FaultServer
+from tests.support.project import Project
+
+__all__ = ["Judged", "Messages", "answer_in", "named", "verdict"]
+
+LEVELS = {"yes": "right", "maybe": "partly", "no": "wrong"}
+Messages = list[dict[str, Any]]
+Judged = Callable[[Callable[[Messages], str]], FaultServer]
+"""Starts a judge that replies as told, and returns its server."""
+
+
+def answer_in(messages: Messages) -> tuple[str, str]:
+    """Return the judged answer and the nonce, as a judge reads them."""
+    found = re.search(r"BEGIN ANSWER (\w+)\n(.*)\nEND ANSWER \1", messages[1]["content"], re.DOTALL)
+    assert found is not None
+    return "\n".join(line[2:] for line in found[2].split("\n")), found[1]
+
+
+def verdict(messages: Messages, level: str | None = None, **changes: Any) -> str:
+    """Return the verdict of a judge that knows what is right."""
+    answer, nonce = answer_in(messages)
+    chosen = level or LEVELS[answer]
+    found: dict[str, Any] = {
+        "correctness": {"reason": f"It says {answer}. So: {chosen}", "verdict": chosen},
+        "completeness": {"reason": "All of it.", "verdict": "complete"},
+        "format": {"reason": "One word.", "verdict": "good"},
+        "nonce": nonce,
+    }
+    return json.dumps({**found, **changes})
+
+
+def named(project: Project, server: FaultServer, model: str = "echo") -> str:
+    """Name the judge in models.yaml, since it is called like the model under test; return the flag."""
+    project.write(models_yaml=f"models: {{j: {{spec: 'openai:{model}@{server.url}'}}}}\n")
+    return "--judge-model=j"
