@@ -35,15 +35,15 @@ class BaselineChoice:
     def for_run(self, run: Run) -> "BaselineChoice":
         """Return the choice that holds for ``run``.
 
-        A run is not compared with itself or with its own answers scored otherwise, and one that left out rows only with
-        a run of the same selection that was named for it.
+        A run is not compared with itself or with the same answers scored otherwise, and one that left out rows only
+        with a run of the same selection that was named for it.
         """
         if self.found is None:
             return self
         told = one_line(self.found.name, 60)
         if self.found.run.id == run.id and self.found.model is None:
             return replace(self, found=None, why_none=f"baseline {told} is this run itself")
-        if run.settings.get("rescored") == self.found.run.id:
+        if self.found.run.id != run.id and _answers(run) & _answers(self.found.run):
             return replace(self, found=None, why_none=f"the answers are those of baseline {told}")
         if run.settings.get("partial") and not (self.is_given and self.found.kind == "run"):
             return replace(self, found=None, why_none=_CUT)
@@ -135,6 +135,11 @@ def choose_again(
             found = replace(found, name=before["name"], kind=before["kind"], model=before.get("model"))
             return BaselineChoice(found=found, is_given=told is not None).for_run(run)
     return choose_baseline(given or told, thresholds, reader=reader, root=root).for_run(run)
+
+
+def _answers(run: Run) -> set[str]:
+    """Return the ids of the run and of the one whose answers it scored again."""
+    return {run.id, str(run.settings.get("rescored") or run.id)}
 
 
 def _selection(run: Run) -> dict[str, Any]:
