@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_llmeval.core.rules import Thresholds
+from pytest_llmeval.core.rules import Rule, SuiteRules, Thresholds
 from pytest_llmeval.reports.comparison import Comparison, RowText, compare
 from pytest_llmeval.reports.comparison_text import comparison_lines
 from tests.reports.sides import judged, side
@@ -210,3 +210,10 @@ STEERING = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\ud800-\udfff]|^\\s*::|##\\[", re.MULTILINE
 )
 """What moves the cursor, is not seen or turns the writing round, and what GitHub takes for a command."""
+
+
+def test_rules_that_are_about_another_model_are_no_reason_to_say_that_nothing_is_shared() -> None:
+    rule = Rule(suite="qa", metric="f1", kind="max_drop", bound=0.0, model="other")
+    rules = Thresholds(suites={"qa": SuiteRules(name="qa", rules=(rule,))})
+    found = compare(side("main", BASE), side("now", NOW), rules, set_up=[])
+    assert comparison_lines(found, width=80)[0] == "NOT JUDGED: qa f1: no case of model 'other' was selected"
