@@ -76,3 +76,23 @@ def test_a_place_without_network_and_weights_is_told_what_to_do(
     assert result.ret == 4
     assert re.search(r"cannot fetch SmolLM2.*llmeval models fetch smollm2", result.stderr.str(), re.DOTALL)
     assert not (project.root / ".llmeval" / "llmeval.db").exists() or project.rows("SELECT * FROM runs") == []
+
+
+def test_it_judges_by_a_rubric(project: Project) -> None:
+    """Weakly; but each of its replies is a verdict, since the server holds it to the schema."""
+    project.eval(
+        """
+        def test_capital(sample, score):
+            score.judge_sync("I do not know.", rubric="qa")
+        """,
+        ROWS,
+    )
+    result = project.run("evals", "--judge-model=local:smollm2", "--llmeval-allow-self-judge", model="")
+    assert result.ret in (0, 1)
+    found = project.rows("SELECT name, value, reason, judge_id FROM scores")
+    assert {row["name"] for row in found} == {"qa", "correctness", "completeness", "format"}
+    assert len(found) == 8
+    assert {row["value"] for row in found if row["name"] == "correctness"} <= {0.0, 0.5, 1.0}
+    assert all(row["reason"] and row["judge_id"] for row in found)
+    calls = project.rows("SELECT role, cost_usd, status FROM calls")
+    assert {(call["role"], call["cost_usd"], call["status"]) for call in calls} == {("judge", 0.0, "ok")}

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmeval.bridge.handles import CaseModel
@@ -39,7 +39,7 @@ class Judges:
     model: "NamedModel"
     only_recorded: bool = False
     """Whether all replies are those of another run, so that nothing can be asked anew."""
-    forms: Forms = field(default_factory=Forms)
+    forms: Forms
 
     @property
     def identity(self) -> str:
@@ -108,7 +108,7 @@ class CaseJudge:
     async def _verdict(self, judges: Judges, rubric: "Rubric", messages: tuple[Message, ...], nonce: str) -> Verdict:
         problem, replies = "", 0
         while replies < _REPLIES:
-            response = await self._reply(judges, rubric, messages)
+            response = await self._reply(judges, rubric, messages, nonce)
             try:
                 return read_verdict(response.text, rubric, nonce, finish_reason=response.finish_reason)
             except MalformedVerdictError as error:
@@ -122,13 +122,13 @@ class CaseJudge:
             f" of the last one {one_line(problem, 200)}"
         )
 
-    async def _reply(self, judges: Judges, rubric: "Rubric", messages: Sequence[Any]) -> Response:
+    async def _reply(self, judges: Judges, rubric: "Rubric", messages: Sequence[Message], nonce: str) -> Response:
         """Return what the judge replies, by the best form that its server takes."""
         model = CaseModel(
             judges.model.name, self._calls.asker, eval_=self._eval, run=self._run, loop=self._calls.loop, role="judge"
         )
         while True:
-            params = judges.forms.params(rubric)
+            params = judges.forms.params(rubric, nonce)
             try:
                 return await model.answer(Request(messages=tuple(messages), params=params))
             except CallError as error:

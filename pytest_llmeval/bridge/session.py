@@ -220,8 +220,11 @@ class Preparation:
             self._calls = Calls(self.config.rootpath)
             if self.judge is not None:
                 from pytest_llmeval.bridge.judge import Judges
+                from pytest_llmeval.core.judge.forms import Forms
 
-                self._calls.judges = Judges(model=self.judge, only_recorded=self.rescored is not None)
+                forms = Forms(binds_nonce=self.judge.spec.kind == "local")
+                only_recorded = self.rescored is not None
+                self._calls.judges = Judges(model=self.judge, forms=forms, only_recorded=only_recorded)
         return self._calls
 
     @property

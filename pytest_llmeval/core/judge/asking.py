@@ -65,9 +65,15 @@ def ask_again(messages: Sequence[Message], reply: str, problem: str) -> tuple[Me
     return (*messages, {"role": "assistant", "content": reply or "(empty)"}, {"role": "user", "content": told})
 
 
-def verdict_schema(rubric: Rubric) -> dict[str, Any]:
-    """Return the JSON schema of a verdict: of each dimension the reason before the verdict, and last the nonce."""
-    return _closed({**{each.name: _dimension_schema(each) for each in rubric.dimensions}, NONCE: {"type": "string"}})
+def verdict_schema(rubric: Rubric, nonce: str | None = None) -> dict[str, Any]:
+    """Return the JSON schema of a verdict: of each dimension the reason before the verdict, and last the nonce.
+
+    Args:
+        rubric: that is asked about.
+        nonce: the only one that the schema takes; None leaves it to the judge to copy it.
+    """
+    last = {"type": "string", **({} if nonce is None else {"enum": [nonce]})}
+    return _closed({**{each.name: _dimension_schema(each) for each in rubric.dimensions}, NONCE: last})
 
 
 def judge_id(rubric: Rubric, model: str) -> str:

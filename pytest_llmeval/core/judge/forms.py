@@ -15,7 +15,14 @@ _MEANS = ("json_schema", "json_object", "text")
 class Forms:
     """What one judge's server takes. It is asked for the most, and for less where it names what it does not take."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, binds_nonce: bool = False) -> None:
+        """Begin with the most.
+
+        Args:
+            binds_nonce: whether the schema of each call holds its nonce, which a very small model cannot copy. Servers
+                that prepare every new schema at length are better not given one a call.
+        """
+        self._binds_nonce = binds_nonce
         self._means = 0
         self._takes_temperature = True
 
@@ -24,11 +31,12 @@ class Forms:
         """How a verdict is asked for now: ``json_schema``, ``json_object`` or ``text``."""
         return _MEANS[self._means]
 
-    def params(self, rubric: Rubric) -> dict[str, Any]:
-        """Return the parameters of a request for a verdict."""
+    def params(self, rubric: Rubric, nonce: str) -> dict[str, Any]:
+        """Return the parameters of a request for a verdict that repeats ``nonce``."""
         params: dict[str, Any] = {"temperature": 0} if self._takes_temperature else {}
         if self.means == "json_schema":
-            schema = {"name": "verdict", "strict": True, "schema": verdict_schema(rubric)}
+            bound = verdict_schema(rubric, nonce if self._binds_nonce else None)
+            schema = {"name": "verdict", "strict": True, "schema": bound}
             params["response_format"] = {"type": "json_schema", "json_schema": schema}
         elif self.means == "json_object":
             params["response_format"] = {"type": "json_object"}
