@@ -10,8 +10,8 @@ from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.text import one_line
-from pytest_llmeval.store.baselines import FoundBaseline, UnknownBaselineError, deselected_rows, find_baseline
-from pytest_llmeval.store.records import Run
+from pytest_llmeval.store.baselines import FoundBaseline, UnknownBaselineError, deselected_rows, find_baseline, refusal
+from pytest_llmeval.store.records import UNFINISHED, Run
 from pytest_llmeval.store.sqlite_reader import SqliteReader
 
 __all__ = ["TAKEN_NAMES", "BaselineChoice", "choose_again", "choose_baseline"]
@@ -71,7 +71,7 @@ class BaselineChoice:
 
 
 def choose_baseline(
-    given: str | None, thresholds: Thresholds, *, reader: SqliteReader | None, root: Path
+    given: str | None, thresholds: Thresholds, *, reader: SqliteReader | None, root: Path, whole: bool = True
 ) -> BaselineChoice:
     """Return the baseline to judge against.
 
@@ -80,17 +80,22 @@ def choose_baseline(
         thresholds: the rules; where nothing was given, the baseline that they name, if it is there.
         reader: of the database; None where there is none yet.
         root: the folder below which files are looked for.
+        whole: whether what was given must have come to its end: of a run that was stopped only the rows that it came to
+            would be compared, and all others pass.
 
     Raises:
-        StoreError: what was given is not there, or a file cannot be read.
+        StoreError: what was given is not there or not whole, or a file cannot be read.
     """
     if given == _NONE:
         return BaselineChoice(why_none="no baseline is wanted")
     if given is not None:
         try:
-            return BaselineChoice(found=find_baseline(given, reader=reader, root=root), is_given=True)
+            found = find_baseline(given, reader=reader, root=root)
         except StoreError as error:
             raise StoreError(f"--baseline {one_line(given, 60)}: {error}") from None
+        if whole and found.run.shown_status in UNFINISHED:
+            raise StoreError(f"--baseline {one_line(given, 60)}: it can be no baseline: {refusal(found.run)}")
+        return BaselineChoice(found=found, is_given=True)
     name = thresholds.baseline
     if name is None:
         return BaselineChoice(why_none="no baseline")
@@ -134,7 +139,8 @@ def choose_again(
             found = find_baseline(before["run"], reader=reader, root=root)
             found = replace(found, name=before["name"], kind=before["kind"], model=before.get("model"))
             return BaselineChoice(found=found, is_given=told is not None).for_run(run)
-    return choose_baseline(given or told, thresholds, reader=reader, root=root).for_run(run)
+    whole = given is not None  # what the session was told may mean the run itself by now
+    return choose_baseline(given or told, thresholds, reader=reader, root=root, whole=whole).for_run(run)
 
 
 def _answers(run: Run) -> set[str]:

@@ -67,6 +67,20 @@ def test_without_a_baseline_a_rule_on_a_change_is_not_judged(ruled: Project) -> 
     assert only_verdict(ruled)["verdict"] == "not_judged"
 
 
+def test_a_run_that_was_stopped_is_nothing_to_compare_with(ruled: Project) -> None:
+    """Of the rows that it never came to any loss would pass."""
+    ruled.eval(EXACT + "    if sample.id == 'r05': raise KeyboardInterrupt\n", ROWS)
+    assert ruled.run("evals", inside=False).ret == 2
+    ruled.eval(EXACT, ROWS, marker=WORSE)
+    ruled.server.ledger.clear()
+    result = ruled.run("evals", "--baseline=last")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(
+        ["ERROR: --baseline last: it can be no baseline: run * was interrupted; go on with it: *"]
+    )
+    assert not ruled.server.ledger
+
+
 def test_a_name_that_is_not_set_yet_is_no_obstacle(ruled: Project) -> None:
     ruled.write(thresholds_yaml=RULES.format(baseline="baseline: main\n"))
     result = ruled.run("evals")
