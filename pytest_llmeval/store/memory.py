@@ -9,7 +9,7 @@ from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.types import Call, CaseRecord
 from pytest_llmeval.store.lookup import pick_run
-from pytest_llmeval.store.records import NamedBaseline, Run, RunEnd, Spending, StoredCase, spent, stored_case
+from pytest_llmeval.store.records import Label, NamedBaseline, Run, RunEnd, Spending, StoredCase, spent, stored_case
 from pytest_llmeval.store.rows import to_judged
 
 __all__ = ["MemoryStore"]
@@ -23,6 +23,7 @@ class MemoryStore:
         self._cases: dict[str, dict[str, StoredCase]] = {}
         self._calls: dict[str, dict[str, dict[str, Call]]] = {}
         self._verdicts: dict[str, list[Verdict]] = {}
+        self._labels: dict[tuple[str, str, str], Label] = {}
         self._baselines: dict[str, NamedBaseline] = {}
 
     def start_run(self, run: Run) -> None:
@@ -87,6 +88,19 @@ class MemoryStore:
     def verdicts(self, run_id: str) -> list[Verdict]:
         """Return the verdicts of a run, in the order of judging."""
         return list(self._verdicts.get(run_id, ()))
+
+    def add_labels(self, labels: Iterable[Label]) -> int:
+        """Record what people say; return how many took the place of one by the same rater."""
+        replaced = 0
+        for label in labels:
+            key = (label.case_id, label.name, label.rater)
+            replaced += self._labels.pop(key, None) is not None
+            self._labels[key] = label
+        return replaced
+
+    def labels(self, run_id: str) -> list[Label]:
+        """Return what people said of the cases of a run, in the order of recording."""
+        return [label for label in self._labels.values() if label.case_id in self._cases.get(run_id, {})]
 
     def spending(self, run_id: str) -> list[Spending]:
         """Return what the calls of a run came to, by role and model."""

@@ -6,7 +6,7 @@ from typing import Protocol
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.types import Call, CaseRecord
-from pytest_llmeval.store.records import NamedBaseline, Run, RunEnd, Spending, StoredCase
+from pytest_llmeval.store.records import Label, NamedBaseline, Run, RunEnd, Spending, StoredCase
 
 __all__ = ["Store"]
 
@@ -52,6 +52,12 @@ class Store(Protocol):
 
     def verdicts(self, run_id: str) -> list[Verdict]:
         """Return the verdicts of a run, in the order of judging."""
+
+    def add_labels(self, labels: Iterable[Label]) -> int:
+        """Record what people say, in one commit; return how many took the place of one by the same rater."""
+
+    def labels(self, run_id: str) -> list[Label]:
+        """Return what people said of the cases of a run, in the order of recording."""
 
     def spending(self, run_id: str) -> list[Spending]:
         """Return what the calls of a run came to, by role and model, those of unfinished cases too."""

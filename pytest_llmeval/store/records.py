@@ -14,6 +14,7 @@ from pytest_llmeval.core.types import Call, CaseKey, CaseRecord, Outcome, Score
 
 __all__ = [
     "UNFINISHED",
+    "Label",
     "NamedBaseline",
     "Run",
     "RunEnd",
@@ -114,6 +115,23 @@ class StoredCase:
     """The row's target as JSON; None where the row has none."""
     cluster: str | None = None
     """Rows with equal values are dependent; None for a row that is independent of all others."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Label:
+    """What a person says that a score of a case should be."""
+
+    case_id: str
+    name: str
+    """Of the score."""
+    value: float
+    """In [0, 1]."""
+    rater: str
+    at: str
+    """ISO 8601, UTC."""
+    passed: bool | None = None
+    """Whether the value reaches the pass mark; None where that is not known."""
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,19 +9,21 @@ from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.text import storable
 from pytest_llmeval.core.types import Call, CaseKey, Score
-from pytest_llmeval.store.records import Run, RunEnd, StoredCase
+from pytest_llmeval.store.records import Label, Run, RunEnd, StoredCase
 
 __all__ = [
     "call_checksum",
     "from_call",
     "from_calls",
     "from_case",
+    "from_label",
     "from_run",
     "from_scores",
     "from_verdict",
     "to_call",
     "to_case",
     "to_judged",
+    "to_label",
     "to_run",
     "to_score",
     "to_verdict",
@@ -64,6 +66,7 @@ _CASE_COLUMNS = (
 )
 _KEY_COLUMNS = ("nodeid", "suite", "sample_id", "model", "epoch")
 _SCORE_COLUMNS = ("name", "value", "passed", "reason", "scorer_digest", "status", "judge_id")
+_LABEL_COLUMNS = ("case_id", "name", "value", "passed", "rater", "note", "at")
 _CALL_COLUMNS = (
     "role",
     "model",
@@ -210,6 +213,16 @@ def from_verdict(run_id: str, verdict: Verdict) -> Row:
 def to_verdict(row: Mapping[str, Any]) -> Verdict:
     """Return the verdict of a row."""
     return Verdict(**{**{column: row[column] for column in _VERDICT_COLUMNS}, "is_open": bool(row["is_open"])})
+
+
+def from_label(label: Label) -> Row:
+    """Return the row of a label."""
+    return {column: getattr(label, column) for column in _LABEL_COLUMNS}
+
+
+def to_label(row: Mapping[str, Any]) -> Label:
+    """Return the label of a row."""
+    return Label(**{**{column: row[column] for column in _LABEL_COLUMNS}, "passed": _flag(row["passed"])})
 
 
 def to_judged(case: StoredCase) -> JudgedCase:

@@ -14,7 +14,7 @@ from pytest_llmeval.store.call_table import CALL_COLUMNS
 from pytest_llmeval.store.check import SCHEMA_VERSION, check_database, readable_errors, schema_of
 from pytest_llmeval.store.files import bindable, insertion, make_private, switch_to_wal
 from pytest_llmeval.store.journal import Orphan, orphans
-from pytest_llmeval.store.records import Run, RunEnd, StoredCase, stored_case
+from pytest_llmeval.store.records import Label, Run, RunEnd, StoredCase, stored_case
 from pytest_llmeval.store.sqlite_reader import BUSY_TIMEOUT_S, SqliteReader
 
 __all__ = ["SqliteStore"]
@@ -96,6 +96,17 @@ class SqliteStore(SqliteReader):
                 self._insert("cases", [rows.from_case(run.id, case)])
                 self._insert("scores", rows.from_scores(case))
         return True
+
+    def add_labels(self, labels: Iterable[Label]) -> int:
+        """Record what people say, in one commit; return how many took the place of one by the same rater."""
+        replaced = 0
+        with self._transaction():
+            for label in labels:
+                row = rows.from_label(label)
+                earlier = "DELETE FROM labels WHERE case_id = :case_id AND name = :name AND rater = :rater"
+                replaced += self._connection.execute(earlier, bindable(row)).rowcount
+                self._insert("labels", [row])
+        return replaced
 
     def set_baseline(self, name: str, run_id: str, at: str) -> None:
         """Name a run, in place of the one that had the name; raise StoreError where there is no such run."""

@@ -12,7 +12,7 @@ from pytest_llmeval.store import rows
 from pytest_llmeval.store.check import SCHEMA_VERSION, readable_errors, schema_of
 from pytest_llmeval.store.judged import CASES_SQL, OF_CASES, OF_SCORES, SCORES_SQL, judged_cases
 from pytest_llmeval.store.lookup import pick_run
-from pytest_llmeval.store.records import NamedBaseline, Run, Spending, StoredCase
+from pytest_llmeval.store.records import Label, NamedBaseline, Run, Spending, StoredCase
 
 __all__ = ["BUSY_TIMEOUT_S", "SqliteReader"]
 
@@ -88,6 +88,17 @@ class SqliteReader:
         return [
             rows.to_verdict(row)
             for row in self._query("SELECT * FROM verdicts WHERE run_id = ? ORDER BY rowid", run_id)
+        ]
+
+    def labels(self, run_id: str) -> list[Label]:
+        """Return what people said of the cases of a run, in the order of recording."""
+        return [
+            rows.to_label(row)
+            for row in self._query(
+                "SELECT labels.* FROM labels JOIN cases ON cases.id = labels.case_id"
+                " WHERE cases.run_id = ? ORDER BY labels.rowid",
+                run_id,
+            )
         ]
 
     def spending(self, run_id: str) -> list[Spending]:
