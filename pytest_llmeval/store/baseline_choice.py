@@ -9,6 +9,7 @@ from typing import Any
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.rules import Thresholds
+from pytest_llmeval.core.status import MONEY_KINDS
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.store.baselines import FoundBaseline, UnknownBaselineError, deselected_rows, find_baseline, refusal
 from pytest_llmeval.store.records import UNFINISHED, Run
@@ -93,8 +94,9 @@ def choose_baseline(
             found = find_baseline(given, reader=reader, root=root)
         except StoreError as error:
             raise StoreError(f"--baseline {one_line(given, 60)}: {error}") from None
-        if whole and found.run.shown_status in UNFINISHED:
-            raise StoreError(f"--baseline {one_line(given, 60)}: it can be no baseline: {refusal(found.run)}")
+        why = _why_not_whole(found) if whole else None
+        if why is not None:
+            raise StoreError(f"--baseline {one_line(given, 60)}: it can be no baseline: {why}")
         return BaselineChoice(found=found, is_given=True)
     name = thresholds.baseline
     if name is None:
@@ -107,6 +109,17 @@ def choose_baseline(
     except StoreError as error:
         raise StoreError(f"{thresholds.shown_as}: baseline: {error}") from None
     return not_set if found.kind == "run" else BaselineChoice(found=found)  # a run's name is nobody's baseline
+
+
+def _why_not_whole(found: FoundBaseline) -> str | None:
+    """Return why a run says nothing of many of its rows, and what to do; None where it does."""
+    run = found.run
+    if run.shown_status in UNFINISHED:
+        return refusal(run)
+    if run.shown_status == "unmeasurable" and any(case.error_kind in MONEY_KINDS for case in found.judged()):
+        kinds = ", ".join(sorted(MONEY_KINDS))
+        return f"the calls of run {run.id} were stopped ({kinds}); go on with it: pytest ... --resume {run.id}"
+    return None
 
 
 def _why_not_set(name: str) -> str:

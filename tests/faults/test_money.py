@@ -69,6 +69,15 @@ def test_a_run_out_of_budget_is_no_baseline_though_something_failed_as_well(pric
     assert "is unmeasurable" in refused.stderr
 
 
+def test_a_run_out_of_budget_is_nothing_to_compare_with(priced: Project) -> None:
+    priced.write(thresholds_yaml="version: 1\nsuites: {echo: {pass_rate: {max_drop: 0.02}}}\n")
+    assert priced.run("evals", "--max-cost=4").ret == 10
+    result = priced.run("evals", "--baseline=last")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["ERROR: --baseline last: it can be no baseline: the calls of run * were stopped *"])
+    assert len(priced.server.ledger) == 4
+
+
 def test_the_budget_is_one_for_all_workers(priced: Project) -> None:
     result = priced.run("evals", "--max-cost=4", "-n2")
     assert result.ret == 10
