@@ -4,11 +4,11 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from pytest_llmeval.bridge.handles import CaseModel
 from pytest_llmeval.core.errors import CallError, JudgeError, ScorerError
-from pytest_llmeval.core.judge.asking import ask_again, judge_id, questions
+from pytest_llmeval.core.judge.asking import ask_again, comparison, judge_id, preference_rubric, questions
 from pytest_llmeval.core.judge.forms import Forms
 from pytest_llmeval.core.judge.shown import shown_input, shown_reference
 from pytest_llmeval.core.judge.verdict import MalformedVerdictError, Verdict, read_verdict
@@ -30,6 +30,14 @@ __all__ = ["CaseJudge", "Judges"]
 
 _REPLIES = 3
 """How often a verdict is asked for: once, and twice again with what was wrong."""
+
+
+class _Shown(TypedDict):
+    """What a judge is shown beside an answer, and the number of its judgement."""
+
+    question: str
+    reference: str | None
+    repeat: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,17 +91,66 @@ class CaseJudge:
         finally:
             self._run.waited_s += time.monotonic() - start
 
-    async def _judged(self, judges: Judges, found: "Rubric", answer: Any, target: Any, how: JudgedHow) -> list[Score]:
-        text, right = text_of(answer), target if target is not None else self._run.sample.target
+    async def prefer(self, a: Any, b: Any, target: Any, how: JudgedHow) -> list[Score]:
+        """Return the score of a comparison: 1 where ``a`` is better in both orders, 0 where ``b`` is, else 0.5.
+
+        Raises:
+            as ``judge`` does.
+        """
+        found, judges = self._rubric(how.rubric), self._calls.judges
+        if judges is None:
+            return [_no_judge(_preference(found, how))]
+        work = self._preferred(judges, found, a, b, target, how)
+        if self._calls.loop.is_current():
+            return await work
+        return await asyncio.wrap_future(self._calls.loop.submit(work))
+
+    def prefer_sync(self, a: Any, b: Any, target: Any, how: JudgedHow) -> list[Score]:
+        """Return the score of a comparison, as ``prefer`` does, to a test that is not async."""
+        found, judges = self._rubric(how.rubric), self._calls.judges
+        if judges is None:
+            return [_no_judge(_preference(found, how))]
+        start = time.monotonic()
+        try:
+            return self._calls.loop.run(self._preferred(judges, found, a, b, target, how))
+        finally:
+            self._run.waited_s += time.monotonic() - start
+
+    async def _preferred(
+        self, judges: Judges, found: "Rubric", a: Any, b: Any, target: Any, how: JudgedHow
+    ) -> list[Score]:
+        rubric, shown = preference_rubric(found), self._shown(found, target, how)
+        orders = [(text_of(a), text_of(b)), (text_of(b), text_of(a))]
+        asked = [comparison(rubric, first=first, second=second, **shown) for first, second in orders]
+        one, other = await asyncio.gather(*(self._verdict(judges, rubric, *each) for each in asked))
+        winners = [_winner(rubric, one, "ab"), _winner(rubric, other, "ba")]
+        agree = winners[0] == winners[1]
+        value = {"a": 1.0, "b": 0.0}.get(winners[0], 0.5) if agree else 0.5
+        told = f"{winners[0]} in both orders" if agree else f"the orders disagree: {winners[0]}, then {winners[1]}"
+        reasons = [finding.reason for verdict in (one, other) for finding in verdict.findings.values()]
+        return [
+            Score(
+                name=_preference(found, how),
+                value=value,
+                passed=None,
+                reason=tidy("\n".join([told, *reasons])),
+                judge_id=judge_id(rubric, judges.identity),
+            )
+        ]
+
+    def _shown(self, found: "Rubric", target: Any, how: JudgedHow) -> "_Shown":
+        """Return what a judge is shown beside the answer."""
+        right = target if target is not None else self._run.sample.target
         if found.needs_reference and (right is None or not how.reference):
             raise ScorerError(f"rubric {found.name} judges beside a reference: give the row a target, or pass one")
-        messages, nonce = questions(
-            found,
-            question=how.question if how.question is not None else shown_input(self._run.sample.input),
-            answer=text,
-            reference=shown_reference(right) if how.reference else None,
-            repeat=self._run.key.epoch,
-        )
+        return {
+            "question": how.question if how.question is not None else shown_input(self._run.sample.input),
+            "reference": shown_reference(right) if how.reference else None,
+            "repeat": self._run.key.epoch,
+        }
+
+    async def _judged(self, judges: Judges, found: "Rubric", answer: Any, target: Any, how: JudgedHow) -> list[Score]:
+        messages, nonce = questions(found, answer=text_of(answer), **self._shown(found, target, how))
         verdict = await self._verdict(judges, found, messages, nonce)
         return _scores(found, verdict, how, judge_id(found, judges.identity))
 
@@ -143,9 +200,24 @@ def _names(rubric: "Rubric", name: str | None) -> list[str]:
     return [name if name is not None else rubric.name, *parts]
 
 
+def _preference(rubric: "Rubric", how: JudgedHow) -> str:
+    return how.name if how.name is not None else f"{rubric.name}_preference"
+
+
+def _winner(rubric: "Rubric", verdict: Verdict, order: str) -> str:
+    """Return which of ``a`` and ``b`` won over all dimensions, or ``tie``; ``order`` says who was shown first."""
+    value = rubric.value(verdict.levels)
+    if abs(value - 0.5) < 1e-9:
+        return "tie"
+    return order[0] if value > 0.5 else order[1]
+
+
+def _no_judge(name: str) -> Score:
+    return Score(name=name, value=None, passed=None, status="none", reason="no judge")
+
+
 def _unjudged(rubric: "Rubric", name: str | None) -> list[Score]:
-    names = _names(rubric, name)
-    return [Score(name=each, value=None, passed=None, status="none", reason="no judge") for each in names]
+    return [_no_judge(each) for each in _names(rubric, name)]
 
 
 def _scores(rubric: "Rubric", verdict: Verdict, how: JudgedHow, judge: str) -> list[Score]:

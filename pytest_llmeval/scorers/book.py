@@ -40,6 +40,14 @@ class Judging(Protocol):
         """Return the scores of an answer, to a test that is not async."""
         ...
 
+    async def prefer(self, a: Any, b: Any, target: Any, how: JudgedHow) -> Sequence[Score]:
+        """Return the score of a comparison of two answers."""
+        ...
+
+    def prefer_sync(self, a: Any, b: Any, target: Any, how: JudgedHow) -> Sequence[Score]:
+        """Return the score of a comparison of two answers, to a test that is not async."""
+        ...
+
 
 class ScoreBook:
     """Records the scores of one case in the order in which the test asks for them.
@@ -155,6 +163,47 @@ class ScoreBook:
         how = _how(rubric, name, question, reference=reference, gates=gates)
         return self._keep(*self._judge.judge_sync(response, target, how))
 
+    async def prefer(
+        self,
+        a: Any,
+        b: Any,
+        target: Any = None,
+        *,
+        rubric: Any = None,
+        name: str | None = None,
+        question: str | None = None,
+        reference: bool = True,
+    ) -> Score:
+        """Record which of two answers the judge model prefers: 1 for ``a``, 0 for ``b``, 0.5 for neither.
+
+        It is asked in both orders, since judges like what they read first: an answer wins where it does in both. The
+        other arguments are those of ``judge``; the score is called RUBRIC_preference, and makes no miss.
+
+        Raises:
+            as ``judge`` does.
+        """
+        how = _how(rubric, name, question, reference=reference, gates=False)
+        if self._judge is None:
+            return self._no_judge(rubric, name)
+        return self._keep(*await self._judge.prefer(a, b, target, how))
+
+    def prefer_sync(
+        self,
+        a: Any,
+        b: Any,
+        target: Any = None,
+        *,
+        rubric: Any = None,
+        name: str | None = None,
+        question: str | None = None,
+        reference: bool = True,
+    ) -> Score:
+        """Record which of two answers the judge model prefers, as ``prefer`` does, in a test that is not async."""
+        how = _how(rubric, name, question, reference=reference, gates=False)
+        if self._judge is None:
+            return self._no_judge(rubric, name)
+        return self._keep(*self._judge.prefer_sync(a, b, target, how))
+
     def _no_judge(self, rubric: Any, name: str | None) -> Score:
         chosen = name if name is not None else rubric if isinstance(rubric, str) and rubric else "judge"
         return self._keep(Score(name=_name(chosen), value=None, passed=None, status="none", reason="no judge"))
@@ -193,7 +242,7 @@ class ScoreBook:
 
     def _unknown(self, name: str) -> str:
         known = self._registry.names()
-        close = difflib.get_close_matches(name, [*known, "record", "judge", "judge_sync"], n=1)
+        close = difflib.get_close_matches(name, [*known, "record", "judge", "judge_sync", "prefer", "prefer_sync"], n=1)
         hint = f"; did you mean {close[0]!r}?" if close else "."
         broken = "".join(f" ({problem})" for problem in self._registry.broken_entry_points())
         return f"there is no scorer {name!r}{hint} Scorers: {', '.join(known)}{broken}"

@@ -14,7 +14,7 @@ __all__ = ["ENTRY_POINTS", "REGISTRY", "Registry", "Scorer", "place", "scorer", 
 
 ENTRY_POINTS = "pytest_llmeval.scorers"
 # What ``score.<name>`` means already, or will.
-RESERVED = frozenset({"record", "judge", "judge_sync", "prefer", "scores", "misses", "errors"})
+RESERVED = frozenset({"record", "judge", "judge_sync", "prefer", "prefer_sync", "scores", "misses", "errors"})
 CALL_SETTINGS = frozenset({"name", "pass_mark"})
 
 F = TypeVar("F", bound=Callable[..., object])

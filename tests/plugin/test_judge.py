@@ -1,6 +1,7 @@
 """``score.judge``: a model judges answers by a rubric; scripted judges stand behind a real server."""
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -244,3 +245,60 @@ def test_a_resumed_run_keeps_its_judge(project: Project, judged_by: Judged) -> N
     broken[0] = False
     project.run("evals", "--resume=last")
     assert project.cases() == {"good": "passed", "half": "missed", "bad": "missed"}
+
+
+PREFER = """
+async def test_echo(sample, score):
+    await score.prefer(sample.input, "yes", rubric="qa")
+"""
+PREFER_SYNC = PREFER.replace("async ", "").replace("await score.prefer", "score.prefer_sync")
+
+
+def shown(messages: Messages) -> tuple[str, str, str]:
+    """Return both answers in the order in which a judge is shown them, and the nonce."""
+    text = messages[1]["content"]
+    found = [re.search(rf"BEGIN {label} ANSWER (\w+)\n> (.*)\nEND", text) for label in ("FIRST", "SECOND")]
+    first, second = (each for each in found if each is not None)
+    return first[2], second[2], first[1]
+
+
+def preference(choose: Callable[[str, str], str]) -> Callable[[Messages], str]:
+    """Return a judge that chooses between two answers."""
+
+    def reply(messages: Messages) -> str:
+        first, second, nonce = shown(messages)
+        found: dict[str, Any] = dict.fromkeys(("correctness", "completeness", "format"))
+        chosen = {"reason": f"Of {first} and {second}.", "verdict": choose(first, second)}
+        return json.dumps({**dict.fromkeys(found, chosen), "nonce": nonce})
+
+    return reply
+
+
+@pytest.mark.parametrize("body", [PREFER, PREFER_SYNC], ids=["async", "sync"])
+def test_of_two_answers_the_better_one_wins_in_both_orders(
+    project: Project, judged_by: Judged, dist_args: list[str], body: str
+) -> None:
+    order = ["no", "maybe", "yes"]
+
+    def choose(first: str, second: str) -> str:
+        return "first" if order.index(first) > order.index(second) else "second" if first != second else "tie"
+
+    judge = judged_by(preference(choose))
+    project.eval(body, ROWS)
+    assert project.run("evals", named(project, judge), *dist_args).ret == 0
+    assert values(project) == {"qa_preference": {"good": 0.5, "half": 0.0, "bad": 0.0}}
+    assert len(judge.ledger) == 6
+
+
+def test_a_judge_that_likes_what_it_reads_first_prefers_nothing(project: Project, judged_by: Judged) -> None:
+    project.eval(PREFER, ROWS[1:2])
+    assert project.run("evals", named(project, judged_by(preference(lambda first, second: "first")))).ret == 0
+    (found,) = project.rows("SELECT value, passed, reason FROM scores")
+    assert (found["value"], found["passed"]) == (0.5, None)
+    assert found["reason"].startswith("the orders disagree: a, then b")
+
+
+def test_without_a_judge_nothing_is_preferred(project: Project) -> None:
+    project.eval(PREFER, ROWS)
+    assert project.run("evals").ret == 0
+    assert values(project) == {"qa_preference": dict.fromkeys(("good", "half", "bad"))}

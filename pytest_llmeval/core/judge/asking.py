@@ -1,15 +1,25 @@
 """What a judge is asked: the rubric as instructions, the case as fenced data, the verdict as a form to fill in."""
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.judge.fence import fenced, nonce_of
-from pytest_llmeval.core.judge.rubric import Dimension, Rubric
+from pytest_llmeval.core.judge.rubric import Dimension, Level, Rubric
 from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.types import Message
 
-__all__ = ["NONCE", "TEMPLATE_VERSION", "ask_again", "judge_id", "questions", "verdict_schema"]
+__all__ = [
+    "NONCE",
+    "TEMPLATE_VERSION",
+    "ask_again",
+    "comparison",
+    "judge_id",
+    "preference_rubric",
+    "questions",
+    "verdict_schema",
+]
 
 NONCE = "nonce"
 """The key under which a verdict repeats the nonce of its call."""
@@ -17,7 +27,7 @@ TEMPLATE_VERSION = 1
 """Raised with every change of what a judge is told, as verdicts may come out otherwise then."""
 
 _RULES = """\
-You judge one answer of another system by the rubric below, and by nothing else.
+{begin} by the rubric below, and by nothing else.
 
 {task}
 
@@ -33,6 +43,20 @@ Reply with one JSON object and nothing else, its keys in this order:
 "So: " and the verdict.
 - "verdict": exactly one of the levels listed.
 - "{nonce_key}": the {nonce_length} characters behind BEGIN, copied."""
+
+
+class _What(NamedTuple):
+    """What a judge is to do, at the beginning and at the end of what it is told."""
+
+    begin: str
+    end: str
+
+
+_ONE = _What("You judge one answer of another system", "Judge the part ANSWER.")
+_TWO = _What(
+    "You compare two answers of other systems, whose order means nothing,",
+    "Compare the parts FIRST ANSWER and SECOND ANSWER.",
+)
 _WITH_REFERENCE = " The part REFERENCE holds what a right answer says; other words for the same are as good."
 _WITHOUT_REFERENCE = " There is no reference answer: judge by the question and what you know for certain."
 
@@ -49,14 +73,36 @@ def questions(
         reference: what a right answer says; None judges without.
         repeat: which of several judgements of the same answer it is, from 1; each has a nonce of its own.
     """
-    nonce = nonce_of(TEMPLATE_VERSION, rubric.digest, question, answer, reference, repeat)
     parts = [("QUESTION", question), ("REFERENCE", reference), ("ANSWER", answer)]
-    shown = [fenced(text, label, nonce) for label, text in parts if text is not None]
-    messages: tuple[Message, ...] = (
-        {"role": "system", "content": _instructions(rubric, nonce, has_reference=reference is not None)},
-        {"role": "user", "content": "\n\n".join([*shown, "Judge the part ANSWER. Reply with the JSON object."])},
+    return _asked(rubric, _ONE, parts, repeat)
+
+
+def comparison(
+    rubric: Rubric, *, question: str, first: str, second: str, reference: str | None, repeat: int
+) -> tuple[tuple[Message, ...], str]:
+    """Return the messages that ask which of two answers is better, and the nonce of the verdict.
+
+    Args:
+        rubric: what is looked at: what ``preference_rubric`` returned.
+        question: what the answers were to say.
+        first: the answer that is shown first.
+        second: the other one.
+        reference: what a right answer says; None compares without.
+        repeat: which of several comparisons it is, from 1.
+    """
+    parts = [("QUESTION", question), ("REFERENCE", reference), ("FIRST ANSWER", first), ("SECOND ANSWER", second)]
+    return _asked(rubric, _TWO, parts, repeat)
+
+
+def preference_rubric(rubric: Rubric) -> Rubric:
+    """Return the rubric by which two answers are compared: the same dimensions, each won by one of them or by none."""
+    levels = (
+        Level(name="second", value=0.0, anchor="the second answer is better in this"),
+        Level(name="tie", value=0.5, anchor="they are equally good or equally bad in this"),
+        Level(name="first", value=1.0, anchor="the first answer is better in this"),
     )
-    return messages, nonce
+    dimensions = tuple(replace(each, levels=levels, gates=False) for each in rubric.dimensions)
+    return replace(rubric, name=f"{rubric.name}_preference", dimensions=dimensions)
 
 
 def ask_again(messages: Sequence[Message], reply: str, problem: str) -> tuple[Message, ...]:
@@ -96,8 +142,23 @@ def _closed(properties: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _instructions(rubric: Rubric, nonce: str, *, has_reference: bool) -> str:
+def _asked(
+    rubric: Rubric, what: "_What", parts: Sequence[tuple[str, str | None]], repeat: int
+) -> tuple[tuple[Message, ...], str]:
+    """Return the messages that show ``parts``, those that are there, and the nonce of the verdict."""
+    nonce = nonce_of(TEMPLATE_VERSION, what.begin, rubric.digest, [list(part) for part in parts], repeat)
+    shown = [fenced(text, label, nonce) for label, text in parts if text is not None]
+    has_reference = any(label == "REFERENCE" and text is not None for label, text in parts)
+    messages: tuple[Message, ...] = (
+        {"role": "system", "content": _instructions(rubric, what, nonce, has_reference=has_reference)},
+        {"role": "user", "content": "\n\n".join([*shown, f"{what.end} Reply with the JSON object."])},
+    )
+    return messages, nonce
+
+
+def _instructions(rubric: Rubric, what: "_What", nonce: str, *, has_reference: bool) -> str:
     return _RULES.format(
+        begin=what.begin,
         task=rubric.task,
         reference=_WITH_REFERENCE if has_reference else _WITHOUT_REFERENCE,
         dimensions="\n\n".join(map(_described, rubric.dimensions)),
