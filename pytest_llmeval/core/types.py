@@ -91,8 +91,8 @@ class Response:
     """None where the price is not known."""
     cached: bool = False
     """True where the answer came from a cache and no request was sent."""
-    earlier: bool = False
-    """True where an earlier session of the same run was given it."""
+    earlier: bool = field(default=False, compare=False)
+    """True where the same run was given it before: to a rerun, or in a session that was broken off."""
     refusal: str | None = None
     """The text of a refusal, where the server marks it as one."""
     cache_key: str | None = None
