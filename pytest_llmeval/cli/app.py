@@ -7,10 +7,12 @@ from collections.abc import Sequence
 import click
 
 from pytest_llmeval.cli.baselines import baseline
+from pytest_llmeval.cli.calibrate import calibrate_judge
 from pytest_llmeval.cli.compare import compare_runs
 from pytest_llmeval.cli.doctor import doctor
 from pytest_llmeval.cli.estimate import estimate
 from pytest_llmeval.cli.gate import gate
+from pytest_llmeval.cli.labels import labels
 from pytest_llmeval.cli.models import models
 from pytest_llmeval.cli.output import drop_output
 from pytest_llmeval.cli.plan import plan_suites
@@ -34,7 +36,21 @@ def llmeval() -> None:
     """Look at recorded runs of evals, judge them again. RUN is an id, a part of one, a name or 'last'."""
 
 
-for command in (runs, show, gate, rescore, compare_runs, baseline, plan_suites, selftest, estimate, models, doctor):
+for command in (
+    runs,
+    show,
+    gate,
+    rescore,
+    compare_runs,
+    baseline,
+    plan_suites,
+    selftest,
+    estimate,
+    models,
+    doctor,
+    labels,
+    calibrate_judge,
+):
     llmeval.add_command(command)
 
 

@@ -1,0 +1,196 @@
+"""Labels in a file, CSV or JSONL, read strictly: what people say of judged answers.
+
+A row is one label (``name`` with ``value`` or ``level``) or, as ``llmeval labels export`` writes it, one answer with a
+column ``label_NAME`` for each score.
+"""
+
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pytest_llmeval.core.errors import DatasetError
+from pytest_llmeval.core.gate.names import did_you_mean
+from pytest_llmeval.core.strict_json import NotJsonError, parse
+from pytest_llmeval.core.text import one_line
+
+__all__ = ["LABEL", "SHOWN", "LabelRow", "cell", "read_labels"]
+
+LABEL = "label_"
+"""Before the name of a score, the name of the column for its labels."""
+SHOWN = ("question", "answer", "reference", "levels")
+"""What a row shows to people, and what nobody reads back."""
+_ABOUT = ("sample_id", "suite", "model", "epoch", "rater", "note")
+_LONG = ("name", "value", "level")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet takes for the beginning of a formula: https://owasp.org/www-community/attacks/CSV_Injection."""
+_LARGEST_CELL = 2**27
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelRow:
+    """One label as a file has it."""
+
+    where: str
+    """``FILE:LINE``."""
+    sample_id: str
+    name: str
+    """Of the score."""
+    given: str | float
+    """A value, or the name of a level."""
+    suite: str | None = None
+    model: str | None = None
+    epoch: int | None = None
+    rater: str | None = None
+    note: str | None = None
+
+
+def cell(text: str) -> str:
+    """Return ``text`` as a spreadsheet shows it and computes nothing from it: an apostrophe stands before a formula."""
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def read_labels(path: Path, shown: str) -> list[LabelRow]:
+    """Return the labels of a file, in its order; cells that are empty are none.
+
+    Args:
+        path: ends in .csv or .jsonl.
+        shown: the path in messages.
+
+    Raises:
+        DatasetError: it cannot be read, has no label, or a line is none; all such lines are named, up to 20.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise DatasetError(f"{shown}: cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{shown}: byte {error.start + 1} is not UTF-8; save it as UTF-8") from None
+    rows = _RECORDS.get(path.suffix.lower())
+    if rows is None:
+        raise DatasetError(f"{shown}: labels are read from files ending in .csv or .jsonl")
+    found = [label for where, row in rows(text, shown) for label in _labels(row, where)]
+    if not found:
+        raise DatasetError(f"{shown}: no label in it; fill in a column {LABEL}NAME, or name with value or level")
+    return found
+
+
+def _csv(text: str, shown: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield each record with its place; where a spreadsheet wrote semicolons, these part the cells."""
+    first = text.partition("\n")[0]
+    delimiter = ";" if first.count(";") > first.count(",") else ","
+    csv.field_size_limit(_LARGEST_CELL)  # an answer may be long
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    header: list[str] = []
+    line = 1
+    try:
+        for record in reader:
+            where, line = f"{shown}:{line}", reader.line_num + 1
+            if not any(record):
+                continue
+            if not header:
+                header = _header(record, where)
+            elif len(record) != len(header):
+                raise DatasetError(f"{where}: {len(record)} cells under {len(header)} columns; quote cells with commas")
+            else:
+                cells = {column: _uncelled(text) for column, text in zip(header, record, strict=True)}
+                yield where, {column: text for column, text in cells.items() if text.strip()}
+    except csv.Error as error:
+        raise DatasetError(f"{shown}:{line}: no CSV: {error}") from None
+
+
+def _header(columns: Sequence[str], where: str) -> list[str]:
+    names = [name.strip() for name in columns]
+    doubled = next((name for name in names if names.count(name) > 1), None)
+    if doubled is not None:
+        raise DatasetError(f"{where}: column {one_line(repr(doubled), 60)} stands twice")
+    _check_keys(names, where)
+    if "sample_id" not in names:
+        raise DatasetError(f"{where}: no column sample_id; the first line names the columns")
+    return names
+
+
+def _uncelled(text: str) -> str:
+    return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA) else text
+
+
+def _jsonl(text: str, shown: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        where = f"{shown}:{number}"
+        try:
+            row = parse(line)
+        except NotJsonError as error:
+            raise DatasetError(f"{where}: no JSON: {error}") from None
+        if not isinstance(row, dict):
+            raise DatasetError(f'{where}: a line is an object, such as {{"sample_id": ..., "name": ..., "level": ...}}')
+        _check_keys(row, where)
+        yield where, {key: value for key, value in row.items() if value is not None and value != ""}
+
+
+_RECORDS = {".csv": _csv, ".jsonl": _jsonl}
+
+
+def _check_keys(keys: Any, where: str) -> None:
+    known = (*_ABOUT, *_LONG, *SHOWN)
+    for key in keys:
+        if key not in known and not (key.startswith(LABEL) and len(key) > len(LABEL)):
+            hint = did_you_mean(key, (*known, f"{LABEL}NAME"))
+            raise DatasetError(f"{where}: unknown column {one_line(repr(key), 60)}; {hint}")
+
+
+def _labels(row: Mapping[str, Any], where: str) -> Iterator[LabelRow]:
+    """Yield the labels of one row."""
+    given = {key.removeprefix(LABEL): value for key, value in row.items() if key.startswith(LABEL)}
+    given |= _long(row, where)
+    if not given:
+        return
+    about: dict[str, Any] = {key: _text(row, key, where) for key in _ABOUT if key in row and key != "epoch"}
+    if "sample_id" not in about:
+        raise DatasetError(f"{where}: sample_id is missing")
+    for name, value in given.items():
+        yield LabelRow(where=where, name=name, given=_given(value, name, where), epoch=_epoch(row, where), **about)
+
+
+def _long(row: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Return the label of a row that names its score; none where it names none."""
+    there = [key for key in _LONG if key in row]
+    if not there:
+        return {}
+    if there == ["name"]:
+        return {}  # a row that nobody filled in
+    if len(there) != 2 or there[0] != "name":
+        raise DatasetError(f"{where}: a label is a name with a value or a level, found {' and '.join(there)}")
+    return {_text(row, "name", where): row[there[1]]}
+
+
+def _text(row: Mapping[str, Any], key: str, where: str) -> str:
+    value = row[key]
+    if not isinstance(value, str):
+        raise DatasetError(f"{where}: {key} is a text, found {one_line(repr(value), 60)}")
+    return value
+
+
+def _given(value: Any, name: str, where: str) -> str | float:
+    """Return a label: a number as one, text as it stands without blanks around it."""
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value.strip()
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise DatasetError(f"{where}: {name}: a label is a number or a level's name, found {one_line(repr(value), 60)}")
+    return float(value)
+
+
+def _epoch(row: Mapping[str, Any], where: str) -> int | None:
+    value = row.get("epoch")
+    if value is None:
+        return None
+    text = str(value).strip()
+    if isinstance(value, bool) or not text.isdecimal() or not text.isascii() or not 0 < len(text) < 10:
+        raise DatasetError(f"{where}: epoch is a whole number from 1, found {one_line(repr(value), 60)}")
+    return int(text)

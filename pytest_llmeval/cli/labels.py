@@ -1,0 +1,201 @@
+"""Judged answers given to people, and what they say taken into the database."""
+
+import contextlib
+import csv
+import io
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+
+from pytest_llmeval.cli.judged_run import JudgedRun, judge_scores, judged_run, known_rubrics
+from pytest_llmeval.cli.label_file import LABEL, SHOWN, cell, read_labels
+from pytest_llmeval.cli.output import database_option, echo_lines, emit_json, json_option, open_store, terminal_width
+from pytest_llmeval.cli.project import find_project
+from pytest_llmeval.core.errors import DatasetError, SettingsError
+from pytest_llmeval.core.judge.label_sample import drawn
+from pytest_llmeval.core.judge.shown import shown_reference
+from pytest_llmeval.core.types import Call
+from pytest_llmeval.reports.wrapping import wrapped
+from pytest_llmeval.store.records import Label, StoredCase, utc_now
+
+__all__ = ["labels", "rubric_option"]
+
+_PART = re.compile(r"^BEGIN ([A-Z ]+) ([0-9a-f]+)\n(.*?)\nEND \1 \2$", re.DOTALL | re.MULTILINE)
+"""One text in what a judge was shown; its lines are quoted, so that none of them can look like this."""
+_QUOTE = "> "
+
+rubric_option = click.option(
+    "--rubric", "rubrics", multiple=True, metavar="PATH", help="A rubric of your own that the run was judged by."
+)
+
+
+@click.group()
+def labels() -> None:
+    """Give judged answers to people, take in what they say of them."""
+
+
+@labels.command("export")
+@click.argument("run", default="last")
+@click.option(
+    "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The file: .csv or .jsonl."
+)
+@click.option("--sample", type=click.IntRange(min=1), default=100, show_default=True, help="How many answers.")
+@click.option(
+    "--by",
+    type=click.Choice(["verdict", "random"]),
+    default="verdict",
+    show_default=True,
+    help="Each verdict by its share of the run, or as chance has it.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="The same gives the same answers.")
+@rubric_option
+@json_option
+@database_option
+def export_labels(
+    run: str,
+    output: Path,
+    sample: int,
+    by: Literal["verdict", "random"],
+    seed: int,
+    rubrics: tuple[str, ...],
+    as_json: bool,
+    database: Path | None,
+) -> None:
+    """Write judged answers of RUN to a file for people to label; what the judge said is not in it."""
+    write = _WRITERS.get(output.suffix.lower())
+    if write is None:
+        raise SettingsError(f"--output {output}: labels are written to files ending in .csv or .jsonl")
+    project = find_project()
+    with contextlib.closing(open_store(project, database)) as store:
+        found = store.find_run(run)
+        judged = judged_run(store.cases(found.id), known_rubrics(project, rubrics))
+        cases = [case for case in judged.cases if any(judge_scores(case))]
+        if not cases:
+            raise SettingsError(f"run {found.id} has no answer that a judge judged, so that there is nothing to label")
+        strata = [_verdict(case, judged) if by == "verdict" else None for case in cases]
+        chosen = [cases[place] for place in drawn(strata, sample, seed=seed)]
+        rows = [_row(case, judged, store.calls(case.id)) for case in chosen]
+    names = sorted({key.name for key in judged.scales})
+    _write(output, write([*_ABOUT, *SHOWN, *(LABEL + name for name in names), "rater", "note"], rows))
+    if as_json:
+        emit_json({"run": found.id, "output": str(output), "answers": len(rows), "judged": len(cases), "by": by})
+        return
+    told = f"{output}: {len(rows)} of {len(cases)} judged answers of run {found.id}"
+    to_do = f"fill in {', '.join(LABEL + name for name in names)}, then `llmeval labels import {output} {found.id}`"
+    echo_lines([*wrapped(told, terminal_width()), *wrapped(to_do, terminal_width())])
+
+
+@labels.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("run", default="last")
+@click.option("--rater", help="Who said so, where the file's column rater is empty.")
+@rubric_option
+@json_option
+@database_option
+def import_labels(
+    file: Path, run: str, rater: str | None, rubrics: tuple[str, ...], as_json: bool, database: Path | None
+) -> None:
+    """Take the labels in FILE into the database, as what people say of RUN; all of them or, with a mistake, none."""
+    project = find_project()
+    with contextlib.closing(open_store(project, database)) as store:
+        found = store.find_run(run)
+        rows = read_labels(file, str(file))
+        nameless = next((row for row in rows if not (row.rater or rater)), None)
+        if nameless is not None:
+            raise DatasetError(
+                f"{nameless.where}: nobody is named as the rater; pass --rater NAME or fill in the column"
+            )
+        given = judged_run(store.cases(found.id), known_rubrics(project, rubrics)).resolved(rows)
+        at = utc_now()
+        new = {(each.case.id, each.name, each.rater or rater or ""): each for each in given}
+        replaced = store.add_labels(
+            Label(
+                case_id=key[0], name=key[1], rater=key[2], value=each.value, passed=each.passed, note=each.note, at=at
+            )
+            for key, each in new.items()
+        )
+    if as_json:
+        emit_json({"run": found.id, "labels": len(new), "new": len(new) - replaced, "replaced": replaced})
+        return
+    told = (
+        f"{file}: {len(new)} labels of run {found.id}: {len(new) - replaced} new, {replaced} in place of earlier ones"
+    )
+    echo_lines(wrapped(told, terminal_width()))
+
+
+_ABOUT = ("sample_id", "suite", "model", "epoch")
+
+
+def _verdict(case: StoredCase, judged: JudgedRun) -> tuple[Any, ...]:
+    """Return what the judge said of a case, as passes and failures by suite and score."""
+    scales = {key[1:]: scale for key, scale in judged.scales.items() if key.suite == case.key.suite}
+    found = [
+        (score.name, scales[score.judge_id or "", score.name].passes(score.value or 0.0))
+        for score in judge_scores(case)
+    ]
+    return (case.key.suite, *sorted(found))
+
+
+def _row(case: StoredCase, judged: JudgedRun, calls: Sequence[Call]) -> dict[str, Any]:
+    shown = _shown(calls)
+    target = None if case.target is None else shown_reference(json.loads(case.target))
+    scales = {(key.judge_id, key.name): scale for key, scale in judged.scales.items() if key.suite == case.key.suite}
+    of_case = [scales[score.judge_id or "", score.name] for score in judge_scores(case)]
+    levels = [
+        f"{scale.name}: {', '.join(f'{name} = {value:g}' for value, name in scale.levels.items())}" for scale in of_case
+    ]
+    return {
+        **{key: getattr(case.key, key) for key in _ABOUT},
+        "question": shown.get("QUESTION"),
+        "answer": shown.get("ANSWER", case.response),
+        "reference": shown.get("REFERENCE", target),
+        "levels": "\n".join(levels),
+    }
+
+
+def _shown(calls: Sequence[Call]) -> Mapping[str, str]:
+    """Return the texts that the judge was shown, by their names; none where its calls were not kept."""
+    for call in calls:
+        messages = call.request.get("messages") if call.role == "judge" else None
+        if isinstance(messages, list) and len(messages) > 1:
+            parts = {
+                found[1]: "\n".join(line.removeprefix(_QUOTE) for line in found[3].split("\n"))
+                for found in _PART.finditer(str(messages[1].get("content")))
+            }
+            if "ANSWER" in parts:
+                return parts
+    return {}
+
+
+def _as_csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(columns)
+    writer.writerows([[cell(_told(row.get(column))) for column in columns] for row in rows])
+    return "\ufeff" + text.getvalue()  # without it Excel takes UTF-8 for something else
+
+
+def _told(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+def _as_jsonl(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
+    return "".join(json.dumps({column: row.get(column) for column in columns}) + "\n" for row in rows)
+
+
+_WRITERS = {".csv": _as_csv, ".jsonl": _as_jsonl}
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file that is not there yet: one that is may hold the work of people."""
+    try:
+        with open(path, "x", encoding="utf-8", errors="backslashreplace", newline="") as file:
+            file.write(text)
+    except FileExistsError:
+        raise SettingsError(f"--output {path}: is there already, and may hold labels; name another file") from None
+    except OSError as error:
+        raise SettingsError(f"--output {path}: cannot be written: {error.strerror or error}") from None

@@ -1,0 +1,244 @@
+"""Judged answers go to people in a file, and what they say comes back."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_llmeval.store.sqlite import SqliteStore
+from tests.cli.conftest import Command
+from tests.support.judged_runs import RUN, judged_record, store_run
+from tests.support.records import record
+
+
+def fill(store: SqliteStore) -> None:
+    store_run(store, [judged_record("a"), judged_record("b", "wrong", "missing", answer="Ann"), record("unjudged")])
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with open(path, encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def write_rows(path: Path, rows: list[dict[str, str]], delimiter: str = ",") -> None:
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), delimiter=delimiter)
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def said(store: SqliteStore) -> list[tuple[str, float, bool | None, str, str | None]]:
+    """Return the labels that are stored: sample, value, whether it passes, rater, note."""
+    samples = {case.id: case.key.sample_id for case in store.cases(RUN)}
+    return [
+        (f"{samples[each.case_id]} {each.name}", each.value, each.passed, each.rater, each.note)
+        for each in store.labels(RUN)
+    ]
+
+
+def jsonl(path: Path, *rows: Any) -> str:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return str(path)
+
+
+def test_an_exported_file_shows_what_the_judge_saw_and_not_what_it_said(
+    store: SqliteStore, llmeval: Command, here: Path
+) -> None:
+    fill(store)
+    done = llmeval("labels", "export", "--output", "out.csv")
+    assert done.status == 0
+    assert done.out == (
+        f"out.csv: 2 of 2 judged answers of run {RUN}\n"
+        "fill in label_completeness, label_correctness, label_format, then `llmeval\n"
+        f"  labels import out.csv {RUN}`\n"
+    )
+    found = {row["sample_id"]: row for row in rows_of(here / "out.csv")}
+    assert found["b"] == {
+        "sample_id": "b",
+        "suite": "qa",
+        "model": "m",
+        "epoch": "1",
+        "question": "Who?",
+        "answer": "Ann",
+        "reference": "Kim",
+        "levels": "completeness: missing = 0, partial = 0.5, complete = 1\n"
+        "correctness: wrong = 0, partly = 0.5, right = 1\nformat: bad = 0, good = 1",
+        "label_completeness": "",
+        "label_correctness": "",
+        "label_format": "",
+        "rater": "",
+        "note": "",
+    }
+    assert sorted(found) == ["a", "b"]
+
+
+def test_a_file_filled_in_comes_back(store: SqliteStore, llmeval: Command, here: Path) -> None:
+    fill(store)
+    llmeval("labels", "export", "--output", "out.csv")
+    rows = sorted(rows_of(here / "out.csv"), key=lambda row: row["sample_id"])
+    rows[0] |= {"label_correctness": "right", "label_format": "0"}
+    rows[1] |= {"label_correctness": "partly", "rater": "lee", "note": "half of it"}
+    write_rows(here / "back.csv", rows, delimiter=";")
+    done = llmeval("labels", "import", "back.csv", "--rater", "kim")
+    assert (done.status, done.out) == (0, f"back.csv: 3 labels of run {RUN}: 3 new, 0 in place of earlier\n  ones\n")
+    assert said(store) == [
+        ("a correctness", 1.0, True, "kim", None),
+        ("a format", 0.0, False, "kim", None),
+        ("b correctness", 0.5, False, "lee", "half of it"),
+    ]
+    again = llmeval("labels", "import", "back.csv", RUN, "--rater", "kim", "--json").json()
+    assert again == {"run": RUN, "labels": 3, "new": 0, "replaced": 3}
+
+
+def test_jsonl_goes_out_and_comes_back(store: SqliteStore, llmeval: Command, here: Path) -> None:
+    fill(store)
+    told = llmeval("labels", "export", RUN, "--output", "out.jsonl", "--json").json()
+    assert told == {"run": RUN, "output": "out.jsonl", "answers": 2, "judged": 2, "by": "verdict"}
+    rows = [json.loads(line) for line in (here / "out.jsonl").read_text().splitlines()]
+    assert llmeval("labels", "import", "out.jsonl", "--rater", "kim").err == (
+        "llmeval: out.jsonl: no label in it; fill in a column label_NAME, or name with value or level\n"
+    )
+    for row in rows:
+        row["label_correctness"] = 0.5
+    jsonl(here / "back.jsonl", *rows)
+    assert llmeval("labels", "import", "back.jsonl", "--rater", "kim").status == 0
+    assert sorted(said(store)) == [
+        ("a correctness", 0.5, False, "kim", None),
+        ("b correctness", 0.5, False, "kim", None),
+    ]
+
+
+def test_an_answer_is_no_formula_for_a_spreadsheet(store: SqliteStore, llmeval: Command, here: Path) -> None:
+    hostile = "=HYPERLINK(1)"
+    store_run(store, [judged_record("-1", answer=hostile, question="@SUM(1)")])
+    llmeval("labels", "export", "--output", "out.csv")
+    (row,) = rows_of(here / "out.csv")
+    assert (row["answer"], row["question"], row["sample_id"]) == (f"'{hostile}", "'@SUM(1)", "'-1")
+    write_rows(here / "back.csv", [{**row, "label_format": "good"}])
+    assert llmeval("labels", "import", "back.csv", "--rater", "kim").status == 0
+    assert said(store) == [("-1 format", 1.0, True, "kim", None)]
+
+
+def test_a_sample_has_each_verdict_by_its_share(store: SqliteStore, llmeval: Command, here: Path) -> None:
+    cases = [judged_record(f"{at}", "right" if at % 4 else "wrong") for at in range(40)]
+    store_run(store, cases)
+    llmeval("labels", "export", "--output", "out.csv", "--sample", "20", "--seed", "3")
+    chosen = [int(row["sample_id"]) for row in rows_of(here / "out.csv")]
+    assert len(set(chosen)) == 20
+    assert sum(at % 4 == 0 for at in chosen) == 5
+    llmeval("labels", "export", "--output", "again.csv", "--sample", "20", "--seed", "3")
+    assert (here / "again.csv").read_bytes() == (here / "out.csv").read_bytes()
+    llmeval("labels", "export", "--output", "other.csv", "--sample", "20", "--seed", "4")
+    assert (here / "other.csv").read_bytes() != (here / "out.csv").read_bytes()
+
+
+def test_a_file_that_may_hold_labels_is_not_written_over(store: SqliteStore, llmeval: Command, here: Path) -> None:
+    fill(store)
+    (here / "out.csv").write_text("work of hours")
+    done = llmeval("labels", "export", "--output", "out.csv")
+    assert done.status == 4
+    assert done.err == "llmeval: --output out.csv: is there already, and may hold labels; name another file\n"
+    assert (here / "out.csv").read_text() == "work of hours"
+
+
+GOOD = {"sample_id": "a", "name": "correctness", "level": "right"}
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ({**GOOD, "sample_id": "z"}, "no such case in the run: sample_id 'z'"),
+        ({**GOOD, "model": "n"}, "no such case in the run: sample_id 'a', model n"),
+        ({**GOOD, "name": "corectness"}, "no score of a judge 'corectness'; did you mean 'correctness'?"),
+        ({**GOOD, "name": "qa"}, "no score of a judge 'qa'; "),
+        (
+            {**GOOD, "level": "great"},
+            "correctness: a label is a number from 0 to 1 or one of wrong, partly, right; found 'great'",
+        ),
+        (
+            {"sample_id": "a", "name": "correctness", "value": 1.5},
+            "correctness: a label is a number from 0 to 1 or one of",
+        ),
+        (
+            {"sample_id": "a", "name": "correctness", "value": True},
+            "correctness: a label is a number or a level's name, found True",
+        ),
+        ({**GOOD, "value": 1}, "a label is a name with a value or a level, found name and value and level"),
+        ({"name": "correctness", "level": "right"}, "sample_id is missing"),
+        ({**GOOD, "epoch": "one"}, "epoch is a whole number from 1, found 'one'"),
+        ({**GOOD, "labl": 1}, "unknown column 'labl'; "),
+        ([1], "a line is an object"),
+    ],
+)
+def test_a_line_that_is_no_label_is_named_and_nothing_is_stored(
+    store: SqliteStore, llmeval: Command, here: Path, row: Any, told: str
+) -> None:
+    fill(store)
+    done = llmeval("labels", "import", jsonl(here / "in.jsonl", GOOD, row), "--rater", "kim")
+    assert done.status == 4
+    assert f"{here}/in.jsonl:2: {told}" in done.err
+    assert store.labels(RUN) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("sample_id,label_x,label_x\na,1,1\n", "in.csv:1: column 'label_x' stands twice"),
+        ("id,label_x\na,1\n", "in.csv:1: unknown column 'id'"),
+        ("model,label_x\nm,1\n", "in.csv:1: no column sample_id"),
+        ("sample_id,label_format\na,good\n\na,1,2\n", "in.csv:4: 3 cells under 2 columns"),
+        ('sample_id,label_format\na,"good', "in.csv:2: no CSV: unexpected end of data"),
+        ("", "in.csv: no label in it"),
+    ],
+)
+def test_a_csv_that_is_none_is_named(store: SqliteStore, llmeval: Command, here: Path, text: str, told: str) -> None:
+    fill(store)
+    (here / "in.csv").write_text(text)
+    done = llmeval("labels", "import", "in.csv", "--rater", "kim")
+    assert done.status == 4
+    assert told in done.err
+
+
+def test_every_label_has_a_rater(store: SqliteStore, llmeval: Command, here: Path) -> None:
+    fill(store)
+    done = llmeval("labels", "import", jsonl(here / "in.jsonl", {**GOOD, "rater": "lee"}, GOOD))
+    assert done.status == 4
+    assert "in.jsonl:2: nobody is named as the rater; pass --rater NAME or fill in the column" in done.err
+
+
+def test_a_label_without_epoch_is_of_every_epoch_with_that_answer(
+    store: SqliteStore, llmeval: Command, here: Path
+) -> None:
+    same = [judged_record("a", epoch=epoch) for epoch in (1, 2)]
+    store_run(store, [*same, judged_record("b", epoch=1), judged_record("b", epoch=2, answer="y")])
+    assert llmeval("labels", "import", jsonl(here / "in.jsonl", GOOD), "--rater", "kim").status == 0
+    assert [each[0] for each in said(store)] == ["a correctness"] * 2
+    done = llmeval("labels", "import", jsonl(here / "in.jsonl", {**GOOD, "sample_id": "b"}), "--rater", "kim")
+    assert done.status == 4
+    assert "in.jsonl:1: sample_id 'b' has 2 different answers in the run; suite, model and epoch say" in done.err
+    one = {**GOOD, "sample_id": "b", "epoch": 2}
+    assert llmeval("labels", "import", jsonl(here / "in.jsonl", one), "--rater", "kim").status == 0
+
+
+def test_a_run_without_a_judge_has_nothing_to_label(store: SqliteStore, llmeval: Command, here: Path) -> None:
+    store_run(store, [record("a")])
+    done = llmeval("labels", "export", "--output", "out.csv")
+    assert (done.status, done.err) == (
+        4,
+        f"llmeval: run {RUN} has no answer that a judge judged, so that there is nothing to label\n",
+    )
+    assert not (here / "out.csv").exists()
+    done = llmeval("labels", "import", jsonl(here / "in.jsonl", GOOD), "--rater", "kim")
+    assert "no score of a judge 'correctness'; no judge scored this suite" in done.err
+
+
+def test_other_files_are_no_labels(store: SqliteStore, llmeval: Command, here: Path) -> None:
+    fill(store)
+    assert "ending in .csv or .jsonl" in llmeval("labels", "export", "--output", "out.xlsx").err
+    (here / "in.txt").write_text("x")
+    assert "in.txt: labels are read from files ending in .csv or .jsonl" in llmeval("labels", "import", "in.txt").err
+    assert "no.csv: cannot be read" in llmeval("labels", "import", "no.csv", "--rater", "kim").err
+    (here / "in.csv").write_bytes(b"sample_id,\xff\n")
+    assert "in.csv: byte 11 is not UTF-8; save it as UTF-8" in llmeval("labels", "import", "in.csv").err
