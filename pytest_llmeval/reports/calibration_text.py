@@ -47,9 +47,17 @@ def _score_lines(found: Calibration, width: int) -> Iterator[str]:
     if found.confusion is not None and found.n:
         yield from _confusion_lines(found, width)
     rows = list(_rows(found))
-    cells = [[measure, f"{n:,}", _number(value), _interval(interval)] for measure, n, value, interval, _ in rows]
+    cells = [
+        [measure, f"{n:,}", f"{value:.3f}", _interval(interval)]
+        for measure, n, value, interval, _ in rows
+        if value is not None
+    ]
     yield from table_lines(_COLUMNS, cells, width=width, indent=_INDENT)
-    notes = [f"{measure}: {reason}" for measure, _, _, _, reason in rows if reason is not None]
+    missing: dict[str, list[str]] = {}
+    for measure, _, _, _, reason in rows:
+        if reason is not None:
+            missing.setdefault(reason, []).append(measure)
+    notes = [f"{', '.join(measures)}: {reason}" for reason, measures in missing.items()]
     if not found.is_like_run:
         notes.append(
             "the judge passes the labelled answers more or less often than all of them, beyond chance: if they were"
@@ -90,10 +98,6 @@ def _measured(name: str, found: Rate | Kappa | None, reason: str | None = None) 
     if found is None:
         return name, 0, None, None, reason
     return name, found.n, found.value, found.interval, reason
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}"
 
 
 def _interval(interval: Interval | None) -> str:

@@ -78,12 +78,13 @@ def test_labels_drawn_by_the_verdict_tell_the_corrected_rate_only(store: SqliteS
     assert found["corrected_rate"]["estimate"] == pytest.approx(0.75)
     assert set(found["rates"].values()) == {None}
     assert found["kappa"] is None
-    assert found["reasons"]["specificity"] == "the labels were drawn by the verdict"
-    assert "kappa: the labels were drawn by the verdict" in llmeval("calibrate", "--drawn", "verdict").out
+    assert found["reasons"]["specificity"] == "labels drawn by the verdict do not tell"
+    out = llmeval("calibrate", "--drawn", "verdict").out
+    assert "accuracy, sensitivity, specificity, prevalence, kappa: labels drawn by the" in out
 
 
 def test_ordered_levels_make_a_near_miss_count_in_part(store: SqliteStore, llmeval: Command, here: Path) -> None:
-    """Weights 1, 1/2, 0: observed (2 + 1/2)/3, expected (1 + 1/2 + 1/2 + 1/2 + 1/2 + 1 + ...) as by the margins."""
+    """With weights 1, 1/2 and 0 for no, one and two levels apart."""
     store_run(store, [judged_record("a", "wrong"), judged_record("b", "right"), judged_record("c", "right")])
     rows = [
         {"sample_id": sample_id, "name": "correctness", "level": level}

@@ -29,7 +29,7 @@ Drawn = Literal["random", "verdict"]
 those that the judge passes and fails."""
 _UNLIKE = 3.0
 """Standard errors by which the labelled answers pass more or less often than the run before that is no chance."""
-_BY_VERDICT = "the labels were drawn by the verdict"
+_BY_VERDICT = "labels drawn by the verdict do not tell"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
