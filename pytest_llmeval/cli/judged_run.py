@@ -19,8 +19,8 @@ from pytest_llmeval.store.records import StoredCase
 
 __all__ = ["Given", "JudgedRun", "judge_scores", "judged_run", "known_rubrics"]
 
-_LEVEL = re.compile(r"([A-Za-z_]\w*)(?![\w:])")
-"""A judge's score begins with the level that it found; that of a whole rubric with the name of a part and a colon."""
+_LEVEL = re.compile(r"[A-Za-z_]\w*")
+"""The first line of a judge's reason, where it is for a level: that for a whole rubric or a preference says more."""
 _MOST_PROBLEMS = 20
 
 
@@ -144,8 +144,8 @@ def known_rubrics(project: Project, paths: Sequence[str]) -> list[Rubric]:
 
 
 def _level(score: Score) -> str | None:
-    found = _LEVEL.match((score.reason or "").partition("\n")[0])
-    return found[1] if found else None
+    found = _LEVEL.fullmatch((score.reason or "").partition("\n")[0])
+    return found[0] if found else None
 
 
 def _dimension(

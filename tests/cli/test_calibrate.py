@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 
 from pytest_llmeval.core.ids import case_id
+from pytest_llmeval.core.types import Score
 from pytest_llmeval.store.records import Label
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.cli.conftest import Command
 from tests.support.judged_runs import RUN, judged_record, store_run
+from tests.support.records import record
 
 AT = "2025-01-03T00:00:00.000+00:00"
 PAIRS = [("good", 1.0)] * 5 + [("good", 0.0)] + [("bad", 1.0)] * 2 + [("bad", 0.0)] * 2 + [("good", None)] * 6
@@ -144,3 +146,45 @@ def test_without_labels_or_verdicts_one_is_told_what_to_do(store: SqliteStore, l
     store_run(store, [], "20250103-000000-eeeeee")
     done = llmeval("calibrate", "--run", "20250103")
     assert (done.status, "has no answer that a judge judged" in done.err) == (4, True)
+
+
+OWN = """
+version: 1
+task: An answer is judged.
+dimensions:
+  tone:
+    question: Is it polite?
+    pass_mark: 0.5
+    levels:
+      rude: {value: 0, anchor: it is rude}
+      plain: {value: 0.5, anchor: it is neither}
+      kind: {value: 1, anchor: it is kind}
+"""
+
+
+def test_a_rubric_of_ones_own_gives_its_levels_and_its_pass_mark(
+    store: SqliteStore, llmeval: Command, here: Path
+) -> None:
+    """Without it the levels are those that the judge used, and what it passed."""
+    parts = [("0", "rude", 0.0, False), ("1", "kind", 1.0, True)]
+    scores = [
+        Score(name="tone", value=value, passed=passed, reason=f"{level}\nSo: {level}", judge_id="k")
+        for _, level, value, passed in parts
+    ]
+    store_run(store, [record(each[0], scores=(score,)) for each, score in zip(parts, scores, strict=True)])
+    row = json.dumps({"sample_id": "1", "name": "tone", "level": "plain"})
+    (here / "in.jsonl").write_text(row)
+    (here / "polite.yaml").write_text(OWN)
+    (here / "pytest.ini").write_text("[pytest]\n")
+    assert "is a number from 0 to 1 or one of rude, kind; found 'plain'" in llmeval("calibrate", "in.jsonl").err
+    (found,) = llmeval("calibrate", "in.jsonl", "--rubric", "polite.yaml", "--json").json()["scores"]
+    assert (found["levels"], found["pass_mark"]) == (["rude", "plain", "kind"], 0.5)
+    assert found["rates"]["accuracy"]["value"] == 1.0
+
+
+def test_labels_of_answers_without_a_verdict_are_no_agreement(store: SqliteStore, llmeval: Command) -> None:
+    store_run(store, [judged_record("0"), record("1", outcome="error", error_kind="judge")])
+    store.add_labels([label(1, 1.0)])
+    done = llmeval("calibrate")
+    assert done.status == 0
+    assert "no judged answer is labelled: the labels are of answers without a verdict" in done.out

@@ -234,6 +234,14 @@ def test_a_run_without_a_judge_has_nothing_to_label(store: SqliteStore, llmeval:
     assert "no score of a judge 'correctness'; no judge scored this suite" in done.err
 
 
+def test_a_preference_is_no_level_to_label(store: SqliteStore, llmeval: Command, here: Path) -> None:
+    for number, told in enumerate(["first in both orders", "the orders disagree: first, then second"]):
+        preferred = Score(name="qa_preference", value=1.0, passed=None, reason=f"{told}\nIt is right.", judge_id="k")
+        store_run(store, [record("a", scores=(preferred,))], f"2025010{number}-000000-aaaaaa")
+        done = llmeval("labels", "export", f"2025010{number}", "--output", "out.csv")
+        assert (done.status, "there is nothing to label" in done.err) == (4, True)
+
+
 def test_other_files_are_no_labels(store: SqliteStore, llmeval: Command, here: Path) -> None:
     fill(store)
     assert "ending in .csv or .jsonl" in llmeval("labels", "export", "--output", "out.xlsx").err
