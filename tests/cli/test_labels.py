@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pytest_llmeval.core.types import Score
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.cli.conftest import Command
 from tests.support.judged_runs import RUN, judged_record, store_run
