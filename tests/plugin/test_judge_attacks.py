@@ -16,7 +16,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 def attacked(project: Project) -> Project:
     """A project with the attacks, the eval that makes them and its rule."""
     (project.root / "evals").mkdir()
-    shutil.copy(ROOT / "evals" / "test_judge_attacks.py", project.root / "evals")
+    # Under another name: this session may have imported the module of this repository already.
+    shutil.copy(ROOT / "evals" / "test_judge_attacks.py", project.root / "evals" / "test_shipped_attacks.py")
     shutil.copytree(ROOT / "data" / "judge", project.root / "data" / "judge")
     project.write(thresholds_yaml="version: 1\nsuites: {judge_attack: {resists: {every: true}}}\n")
     return project
