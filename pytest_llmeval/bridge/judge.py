@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -75,21 +75,14 @@ class CaseJudge:
         found, judges = self._rubric(how.rubric), self._calls.judges
         if judges is None:
             return _unjudged(found, how.name)
-        work = self._judged(judges, found, answer, target, how)
-        if self._calls.loop.is_current():
-            return await work
-        return await asyncio.wrap_future(self._calls.loop.submit(work))
+        return await self._awaited(self._judged(judges, found, answer, target, how))
 
     def judge_sync(self, answer: Any, target: Any, how: JudgedHow) -> list[Score]:
         """Return the scores of an answer, as ``judge`` does, to a test that is not async."""
         found, judges = self._rubric(how.rubric), self._calls.judges
         if judges is None:
             return _unjudged(found, how.name)
-        start = time.monotonic()
-        try:
-            return self._calls.loop.run(self._judged(judges, found, answer, target, how))
-        finally:
-            self._run.waited_s += time.monotonic() - start
+        return self._waited(self._judged(judges, found, answer, target, how))
 
     async def prefer(self, a: Any, b: Any, target: Any, how: JudgedHow) -> list[Score]:
         """Return the score of a comparison: 1 where ``a`` is better in both orders, 0 where ``b`` is, else 0.5.
@@ -100,19 +93,26 @@ class CaseJudge:
         found, judges = self._rubric(how.rubric), self._calls.judges
         if judges is None:
             return [_no_judge(_preference(found, how))]
-        work = self._preferred(judges, found, a, b, target, how)
-        if self._calls.loop.is_current():
-            return await work
-        return await asyncio.wrap_future(self._calls.loop.submit(work))
+        return await self._awaited(self._preferred(judges, found, a, b, target, how))
 
     def prefer_sync(self, a: Any, b: Any, target: Any, how: JudgedHow) -> list[Score]:
         """Return the score of a comparison, as ``prefer`` does, to a test that is not async."""
         found, judges = self._rubric(how.rubric), self._calls.judges
         if judges is None:
             return [_no_judge(_preference(found, how))]
+        return self._waited(self._preferred(judges, found, a, b, target, how))
+
+    async def _awaited(self, work: Coroutine[Any, Any, list[Score]]) -> list[Score]:
+        """Return what comes of ``work`` on the loop of the calls."""
+        if self._calls.loop.is_current():
+            return await work
+        return await asyncio.wrap_future(self._calls.loop.submit(work))
+
+    def _waited(self, work: Coroutine[Any, Any, list[Score]]) -> list[Score]:
+        """Return what comes of ``work``, for which the case waits in its turn."""
         start = time.monotonic()
         try:
-            return self._calls.loop.run(self._preferred(judges, found, a, b, target, how))
+            return self._calls.loop.run(work)
         finally:
             self._run.waited_s += time.monotonic() - start
 
