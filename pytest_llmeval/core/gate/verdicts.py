@@ -80,7 +80,7 @@ def decide_noninferior(
 
 
 def detectable(rule: Rule, evidence: Evidence, alpha: float) -> float | None:
-    """Return the least true change that the rule would see in four runs of five; None where nothing tells.
+    """Return the least true change that the rule would see in four runs of five; None where it sees none, or unknown.
 
     What is seen must lie z_{1-alpha} standard errors below 0, and beyond what the rule lets pass; the true change that
     much and z_{0.8} standard errors more. It is no less than what the test can see at all.
@@ -92,6 +92,8 @@ def detectable(rule: Rule, evidence: Evidence, alpha: float) -> float | None:
     """
     least = least_flips(alpha) / evidence.n if evidence.is_binary and evidence.clusters is None else None
     error, allowed = evidence.found.error, _allowed(rule)
+    if least is not None and least > 1:  # not even all rows changing would be enough
+        return None
     if error is None:
         return None if least is None else max(least, allowed)
     seen = max(-normal_quantile(alpha) * error, allowed) + normal_quantile(_POWER) * error

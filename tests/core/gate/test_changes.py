@@ -318,3 +318,9 @@ def test_with_too_many_errors_what_was_lost_could_be_any(wrong_before: int, verd
     after = [*run([0.0] * 8 + [1.0] * 86), *(broken(number, "connection") for number in range(94, 100))]
     assert compared(run(before), after).verdicts[1].verdict == verdict
     assert only(compared(run(before), after, **OPEN)).verdict == "fail"
+
+
+def test_what_no_change_of_all_rows_could_show_has_no_least_change() -> None:
+    """Two rows of yes or no cannot fail at all; four can, where all of them change."""
+    assert only(compared(run([1.0] * 2), run([1.0] * 2))).mde is None
+    assert only(compared(run([1.0] * 4), run([1.0] * 4))).mde == 1.0
