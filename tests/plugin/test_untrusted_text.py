@@ -4,14 +4,12 @@ GitHub Actions obeys ``::name::`` at the start of a line, blanks before it allow
 terminal obeys control characters; a bidirectional override shows one thing and means another.
 """
 
-import re
-
 import pytest
 
 from tests.support.fault_server import FaultServer
+from tests.support.hostile import harmless
 from tests.support.project import Project
 
-CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 NASTY = {
     "escape": "\x1b[31mred\x1b[0m\x1b]0;title\x07",
     "command": "::error file=app.py::owned",
@@ -26,15 +24,6 @@ NASTY = {
     "del": "a\x7f\x08b",
 }
 ALL = "\n".join(NASTY.values())
-
-
-def harmless(*texts: str) -> None:
-    """Fail where a text holds a control character or a line that a CI system obeys."""
-    for text in texts:
-        assert not CONTROL.search(text), CONTROL.search(text)
-        assert "##[" not in text
-        for line in text.split("\n"):
-            assert not line.lstrip().startswith("::"), line
 
 
 def run(project: Project, *arguments: str) -> pytest.RunResult:
