@@ -7,15 +7,17 @@ from pathlib import Path
 
 import click
 
-from pytest_llmeval.cli.judged_run import JudgedRun, judged_run, known_rubrics
+from pytest_llmeval.cli.judged_run import known_rubrics
 from pytest_llmeval.cli.label_file import read_labels
 from pytest_llmeval.cli.labels import rubric_option
 from pytest_llmeval.cli.output import database_option, echo_lines, emit_json, json_option, open_store, terminal_width
 from pytest_llmeval.cli.project import find_project
 from pytest_llmeval.core.errors import SettingsError
 from pytest_llmeval.core.judge.calibration import Calibration, Drawn, calibrate
+from pytest_llmeval.core.judge.given import given_labels
+from pytest_llmeval.core.judge.scored import JudgedRun, judged_run
 from pytest_llmeval.reports.calibration_text import calibration_lines
-from pytest_llmeval.store.records import Label
+from pytest_llmeval.store.records import Label, StoredCase
 
 __all__ = ["calibrate_judge"]
 
@@ -72,14 +74,14 @@ def _stored(labels: Sequence[Label]) -> Said:
     return said
 
 
-def _in_file(judged: JudgedRun, file: Path) -> Said:
+def _in_file(judged: JudgedRun[StoredCase], file: Path) -> Said:
     said: dict[tuple[str, str], dict[str, float]] = defaultdict(dict)
-    for each in judged.resolved(read_labels(file, str(file))):
+    for each in given_labels(judged, read_labels(file, str(file))):
         said[each.case.id, each.name][each.rater or ""] = each.value
     return said
 
 
-def _calibrated(judged: JudgedRun, said: Said, drawn: Drawn, *, by_slice: bool) -> list[Calibration]:
+def _calibrated(judged: JudgedRun[StoredCase], said: Said, drawn: Drawn, *, by_slice: bool) -> list[Calibration]:
     """Return how each score that has labels agrees with people, and each slice of it behind it."""
     labels = {key: list(by_rater.values()) for key, by_rater in said.items()}
     results = []

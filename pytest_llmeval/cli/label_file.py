@@ -7,16 +7,16 @@ column ``label_NAME`` for each score.
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pytest_llmeval.core.errors import DatasetError
 from pytest_llmeval.core.gate.names import did_you_mean
+from pytest_llmeval.core.judge.given import LabelRow
 from pytest_llmeval.core.strict_json import NotJsonError, parse
 from pytest_llmeval.core.text import one_line
 
-__all__ = ["LABEL", "SHOWN", "LabelRow", "cell", "read_labels"]
+__all__ = ["LABEL", "SHOWN", "cell", "read_labels"]
 
 LABEL = "label_"
 """Before the name of a score, the name of the column for its labels."""
@@ -27,24 +27,6 @@ _LONG = ("name", "value", "level")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for the beginning of a formula: https://owasp.org/www-community/attacks/CSV_Injection."""
 _LARGEST_CELL = 2**27
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LabelRow:
-    """One label as a file has it."""
-
-    where: str
-    """``FILE:LINE``."""
-    sample_id: str
-    name: str
-    """Of the score."""
-    given: str | float
-    """A value, or the name of a level."""
-    suite: str | None = None
-    model: str | None = None
-    epoch: int | None = None
-    rater: str | None = None
-    note: str | None = None
 
 
 def cell(text: str) -> str:

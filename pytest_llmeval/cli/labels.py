@@ -11,12 +11,14 @@ from typing import Any, Literal
 
 import click
 
-from pytest_llmeval.cli.judged_run import JudgedRun, judge_scores, judged_run, known_rubrics
+from pytest_llmeval.cli.judged_run import known_rubrics
 from pytest_llmeval.cli.label_file import LABEL, SHOWN, cell, read_labels
 from pytest_llmeval.cli.output import database_option, echo_lines, emit_json, json_option, open_store, terminal_width
 from pytest_llmeval.cli.project import find_project
 from pytest_llmeval.core.errors import DatasetError, SettingsError
+from pytest_llmeval.core.judge.given import given_labels
 from pytest_llmeval.core.judge.label_sample import drawn
+from pytest_llmeval.core.judge.scored import JudgedRun, judge_scores, judged_run
 from pytest_llmeval.core.judge.shown import shown_reference
 from pytest_llmeval.core.types import Call
 from pytest_llmeval.reports.wrapping import wrapped
@@ -109,7 +111,7 @@ def import_labels(
             raise DatasetError(
                 f"{nameless.where}: nobody is named as the rater; pass --rater NAME or fill in the column"
             )
-        given = judged_run(store.cases(found.id), known_rubrics(project, rubrics)).resolved(rows)
+        given = given_labels(judged_run(store.cases(found.id), known_rubrics(project, rubrics)), rows)
         at = utc_now()
         new = {(each.case.id, each.name, each.rater or rater or ""): each for each in given}
         replaced = store.add_labels(
@@ -130,7 +132,7 @@ def import_labels(
 _ABOUT = ("sample_id", "suite", "model", "epoch")
 
 
-def _verdict(case: StoredCase, judged: JudgedRun) -> tuple[Any, ...]:
+def _verdict(case: StoredCase, judged: JudgedRun[StoredCase]) -> tuple[Any, ...]:
     """Return what the judge said of a case, as passes and failures by suite and score."""
     scales = {key[1:]: scale for key, scale in judged.scales.items() if key.suite == case.key.suite}
     found = [
@@ -140,7 +142,7 @@ def _verdict(case: StoredCase, judged: JudgedRun) -> tuple[Any, ...]:
     return (case.key.suite, *sorted(found))
 
 
-def _row(case: StoredCase, judged: JudgedRun, calls: Sequence[Call]) -> dict[str, Any]:
+def _row(case: StoredCase, judged: JudgedRun[StoredCase], calls: Sequence[Call]) -> dict[str, Any]:
     shown = _shown(calls)
     target = None if case.target is None else shown_reference(json.loads(case.target))
     scales = {(key.judge_id, key.name): scale for key, scale in judged.scales.items() if key.suite == case.key.suite}

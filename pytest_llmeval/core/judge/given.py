@@ -1,0 +1,124 @@
+"""Labels that people wrote down, found to be of answers of a run."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from pytest_llmeval.core.errors import DatasetError
+from pytest_llmeval.core.gate.names import did_you_mean
+from pytest_llmeval.core.judge.calibration import Scale
+from pytest_llmeval.core.judge.scored import JudgedRun, ScoredCase, judge_scores
+from pytest_llmeval.core.text import one_line
+
+__all__ = ["Given", "LabelRow", "given_labels"]
+
+_MOST_PROBLEMS = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelRow:
+    """One label as a file has it."""
+
+    where: str
+    """``FILE:LINE``."""
+    sample_id: str
+    name: str
+    """Of the score."""
+    given: str | float
+    """A value, or the name of a level."""
+    suite: str | None = None
+    model: str | None = None
+    epoch: int | None = None
+    rater: str | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """A label that was found to be one of a run."""
+
+    case: ScoredCase
+    name: str
+    value: float
+    passed: bool
+    rater: str | None
+    note: str | None
+
+
+def given_labels(judged: JudgedRun[ScoredCase], rows: Iterable[LabelRow]) -> list[Given]:
+    """Return the labels of a file as labels of a run; one without model or epoch is of every such answer.
+
+    Raises:
+        DatasetError: with a line for each label that is of no answer, no score or no level here.
+    """
+    by_sample: dict[str, list[ScoredCase]] = defaultdict(list)
+    for case in judged.cases:
+        by_sample[case.key.sample_id].append(case)
+    found: list[Given] = []
+    problems: list[str] = []
+    for row in rows:
+        try:
+            found += list(_given(row, judged, by_sample))
+        except DatasetError as error:
+            problems.append(str(error))
+    if problems:
+        more = [f"and {len(problems) - _MOST_PROBLEMS} more"] if len(problems) > _MOST_PROBLEMS else []
+        raise DatasetError("\n".join([*problems[:_MOST_PROBLEMS], *more]))
+    return found
+
+
+def _given(
+    row: LabelRow, judged: JudgedRun[ScoredCase], by_sample: Mapping[str, Sequence[ScoredCase]]
+) -> Iterator[Given]:
+    cases = [case for case in by_sample.get(row.sample_id, ()) if _is_of(row, case)]
+    if not cases:
+        raise DatasetError(f"{row.where}: no such case in the run: {_sought(row)}")
+    if len({(case.key.suite, case.response) for case in cases}) > 1:
+        told = "suite, model and epoch say which" if row.model is None or row.epoch is None else "suite says which"
+        raise DatasetError(f"{row.where}: {_sought(row)} has {len(cases)} different answers in the run; {told}")
+    for case in cases:
+        scale = _scale(row, judged, case)
+        value = _value(row, scale)
+        yield Given(
+            case=case,
+            name=row.name,
+            value=value,
+            passed=scale.passes(value),
+            rater=row.rater,
+            note=row.note,
+        )
+
+
+def _scale(row: LabelRow, judged: JudgedRun[ScoredCase], case: ScoredCase) -> Scale:
+    """Return the scale of the score that is labelled; where the case has none (an error), that of its suite."""
+    own = [score.judge_id for score in judge_scores(case) if score.name == row.name]
+    of_suite = {key: scale for key, scale in judged.scales.items() if key.suite == case.key.suite}
+    for key, scale in of_suite.items():
+        if key.name == row.name and (not own or key.judge_id in own):
+            return scale
+    known = sorted({key.name for key in of_suite})
+    told = did_you_mean(row.name, known) if known else "no judge scored this suite"
+    raise DatasetError(f"{row.where}: no score of a judge {one_line(repr(row.name), 60)}; {told}")
+
+
+def _is_of(row: LabelRow, case: ScoredCase) -> bool:
+    wanted = ((row.suite, case.key.suite), (row.model, case.key.model), (row.epoch, case.key.epoch))
+    return all(one is None or one == other for one, other in wanted)
+
+
+def _sought(row: LabelRow) -> str:
+    parts = {"suite": row.suite, "model": row.model, "epoch": row.epoch}
+    told = "".join(f", {key} {one_line(str(value), 60)}" for key, value in parts.items() if value is not None)
+    return f"sample_id {one_line(repr(row.sample_id), 60)}{told}"
+
+
+def _value(row: LabelRow, scale: Scale) -> float:
+    by_name = {name: value for value, name in scale.levels.items()}
+    if isinstance(row.given, str):
+        if row.given in by_name:
+            return by_name[row.given]
+    elif 0 <= row.given <= 1:
+        return row.given
+    names = ", ".join(by_name)
+    given = one_line(repr(row.given), 60)
+    raise DatasetError(f"{row.where}: {row.name}: a label is a number from 0 to 1 or one of {names}; found {given}")
