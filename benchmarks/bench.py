@@ -151,6 +151,7 @@ class Bench:
         environ |= OPT_OUT | {
             "BENCH_URL": f"{self.server.address}/v1",
             "BENCH_CONNECTIONS": str(connections),
+            "BENCH_RUBRIC": str(ROOT / "pytest_llmeval" / "rubrics" / "qa.yaml"),
             "OPENAI_API_KEY": "none",
             "XDG_CACHE_HOME": str(folder / ".cache"),
             "XDG_DATA_HOME": str(folder / ".data"),
