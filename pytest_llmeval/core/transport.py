@@ -8,7 +8,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any
 
-from pytest_llmeval.core.types import Call, CaseKey, CaseRecord, Score
+from pytest_llmeval.core.types import Call, CaseKey, CaseRecord, JudgeRecord, Score, Vote
 
 __all__ = ["as_json", "as_text", "dump_case", "dump_key", "load_case", "load_key", "plain", "settled"]
 
@@ -28,10 +28,15 @@ def load_case(text: str) -> CaseRecord:
             **data,
             "key": CaseKey(**data["key"]),
             "slices": tuple(data["slices"]),
-            "scores": tuple(Score(**score) for score in data["scores"]),
+            "scores": tuple(_load_score(score) for score in data["scores"]),
+            "judges": tuple(JudgeRecord(**judge) for judge in data["judges"]),
             "calls": tuple(Call(**call) for call in data["calls"]),
         }
     )
+
+
+def _load_score(data: dict[str, Any]) -> Score:
+    return Score(**{**data, "votes": tuple(Vote(**vote) for vote in data["votes"])})
 
 
 def settled(case: CaseRecord) -> CaseRecord:
@@ -43,7 +48,7 @@ def _is_plain(case: CaseRecord) -> bool:
     texts = [case.error, case.target, case.cluster, *case.slices, *(call.response for call in case.calls)]
     values: list[Any] = []
     for score in case.scores:
-        texts += [score.name, score.reason, score.judge_id]
+        texts += [score.name, score.reason, score.judge_id, score.dimension, score.decided_by]
         values += [score.value, score.passed]
     return all(text is None or type(text) is str for text in texts) and all(
         value is None or type(value) is bool or (type(value) is float and math.isfinite(value)) for value in values

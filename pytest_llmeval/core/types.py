@@ -23,6 +23,7 @@ __all__ = [
     "Role",
     "Sample",
     "Score",
+    "ToolCall",
     "Usage",
 ]
 
@@ -74,12 +75,24 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """A tool that a model wants called."""
+
+    name: str
+    arguments: str
+    """The JSON text that the model wrote; nothing has checked it. In canonical form where it came as an object."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
     """What a model said. ``str(response)`` is its text."""
 
     text: str
+    """Empty where it called tools and said nothing."""
+    tool_calls: tuple[ToolCall, ...] = ()
+    """In the order in which they came; empty where it called none."""
     finish_reason: str | None = None
-    """``stop``, ``length``, … as the server said it; None where it did not."""
+    """``stop``, ``length``, ``tool_calls``, … as the server said it; None where it did not."""
     usage: Usage = field(default_factory=Usage)
     latency_s: float | None = None
     """Seconds from sending the last attempt to its full answer; back-off is not in it."""
@@ -162,6 +175,39 @@ class Score:
     """sha256 in hex over the scorer's name, version (or source) and settings."""
     judge_id: str | None = None
     """What identifies the judge behind it: rubric, template, schema, judge model; None for a scorer without a judge."""
+    dimension: str | None = None
+    """Of the rubric, that the score is of; None for the whole rubric and for a scorer without a judge."""
+    decided_by: str | None = None
+    """Of a judged score: the judge's name, ``panel``, or the scorer that left nothing to judge."""
+    votes: tuple["Vote", ...] = ()
+    """What each judge said, where there are several judgements; empty where there is one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vote:
+    """What one judge said in one of several judgements of an answer."""
+
+    judge: str
+    """Its name."""
+    repeat: int
+    """0 for the judgement that counts; from 1 for those that only show how often a judge changes its mind."""
+    value: float
+    """In [0, 1]."""
+    level: str
+    """By name; empty for a whole rubric."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeRecord:
+    """What stands behind a ``judge_id``, as it is stored."""
+
+    judge_id: str
+    rubric: str
+    """Its name."""
+    detail: str
+    """JSON: ``rubric`` (all that it says), ``judges`` (what decides what each says: spec and parameters) and ``how``
+    they were asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,7 +231,7 @@ class Call:
     cache_key: str | None = None
     """As in its response."""
     detail: Mapping[str, Any] = field(default_factory=dict)
-    """``finish_reason``, ``model`` and ``refusal`` of the response, where there are any; ``text`` where SQLite cannot
+    """``finish_reason``, ``model``, ``refusal`` and ``tool_calls`` of the response, where there are any; ``text`` where SQLite cannot
     hold it as it is (NUL, lone surrogates). Of a failed call ``error``, the text of its error."""
 
 
@@ -254,6 +300,8 @@ class CaseRecord:
     started_at: str = ""
     """ISO 8601, UTC."""
     scores: tuple[Score, ...] = ()
+    judges: tuple[JudgeRecord, ...] = ()
+    """What stands behind the judge_ids of its scores."""
     calls: tuple[Call, ...] = ()
     waited_s: float | None = None
     """Seconds for which the case waited for answers in its turn; what they took ahead of it is not in it."""

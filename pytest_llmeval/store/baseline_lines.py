@@ -117,6 +117,8 @@ _SCORE = {
     "reason": _MAYBE_TEXT,
     "scorer_digest": _MAYBE_TEXT,
     "judge_id": _MAYBE_TEXT,
+    "dimension": _MAYBE_TEXT,
+    "decided_by": _MAYBE_TEXT,
 }
 _KEY = ("nodeid", "suite", "sample_id", "model", "epoch")
 _ANSWERS = frozenset({"response", "error", "target", "reason"})

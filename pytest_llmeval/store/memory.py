@@ -7,7 +7,7 @@ from dataclasses import replace
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judging import Verdict
-from pytest_llmeval.core.types import Call, CaseRecord
+from pytest_llmeval.core.types import Call, CaseRecord, JudgeRecord
 from pytest_llmeval.store.lookup import pick_run
 from pytest_llmeval.store.records import Label, NamedBaseline, Run, RunEnd, Spending, StoredCase, spent, stored_case
 from pytest_llmeval.store.rows import to_judged
@@ -22,6 +22,7 @@ class MemoryStore:
         self._runs: dict[str, Run] = {}
         self._cases: dict[str, dict[str, StoredCase]] = {}
         self._calls: dict[str, dict[str, dict[str, Call]]] = {}
+        self._judges: dict[str, dict[str, JudgeRecord]] = {}
         self._verdicts: dict[str, list[Verdict]] = {}
         self._labels: dict[tuple[str, str, str], Label] = {}
         self._baselines: dict[str, NamedBaseline] = {}
@@ -30,6 +31,7 @@ class MemoryStore:
         """Record a run that begins."""
         self._runs[run.id] = run
         self._cases[run.id] = {}
+        self._judges[run.id] = {}
         self._calls[run.id] = {}
         self._verdicts[run.id] = []
 
@@ -47,6 +49,8 @@ class MemoryStore:
         kept = {name: call for name, call in before.items() if call.status == "ok" and name not in named}
         self._calls[run_id][stored.id] = {**kept, **named}
         self._cases[run_id][stored.id] = _in_order(stored)
+        for judge in case.judges:
+            self._judges[run_id].setdefault(judge.judge_id, judge)
 
     def set_verdicts(self, run_id: str, verdicts: Iterable[Verdict]) -> None:
         """Record the verdicts of a run in place of earlier ones."""
@@ -85,6 +89,10 @@ class MemoryStore:
         """Return the calls of a case, in their order."""
         return [call for of_run in self._calls.values() for call in of_run.get(case_id, {}).values()]
 
+    def judges(self, run_id: str) -> list[JudgeRecord]:
+        """Return what stands behind the judge_ids of a run, sorted by them."""
+        return [judge for _, judge in sorted(self._judges.get(run_id, {}).items())]
+
     def verdicts(self, run_id: str) -> list[Verdict]:
         """Return the verdicts of a run, in the order of judging."""
         return list(self._verdicts.get(run_id, ()))
@@ -108,13 +116,14 @@ class MemoryStore:
         kinds = sorted({(call.role, call.model) for call in calls}, key=lambda kind: (kind[0] != "model", kind[1]))
         return [spent(*kind, (call for call in calls if (call.role, call.model) == kind)) for kind in kinds]
 
-    def import_run(self, run: Run, cases: Iterable[StoredCase]) -> bool:
+    def import_run(self, run: Run, cases: Iterable[StoredCase], judges: Iterable[JudgeRecord] = ()) -> bool:
         """Record a run that another store recorded; one whose id is here already is left as it is."""
         if run.id in self._runs:
             return False
         kept = {case.id: _in_order(case) for case in cases}
         self.start_run(run)
         self._cases[run.id] = kept
+        self._judges[run.id] = {judge.judge_id: judge for judge in judges}
         return True
 
     def set_baseline(self, name: str, run_id: str, at: str) -> None:
@@ -136,7 +145,11 @@ class MemoryStore:
 
 
 def _in_order(case: StoredCase) -> StoredCase:
-    return replace(case, scores=tuple(sorted(case.scores, key=lambda score: score.name)))
+    scores = [
+        replace(score, votes=tuple(sorted(score.votes, key=lambda each: (each.repeat, each.judge))))
+        for score in case.scores
+    ]
+    return replace(case, scores=tuple(sorted(scores, key=lambda score: score.name)))
 
 
 def _named(calls: Iterable[Call]) -> Iterator[tuple[str, Call]]:

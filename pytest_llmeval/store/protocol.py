@@ -5,7 +5,7 @@ from typing import Protocol
 
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judging import Verdict
-from pytest_llmeval.core.types import Call, CaseRecord
+from pytest_llmeval.core.types import Call, CaseRecord, JudgeRecord
 from pytest_llmeval.store.records import Label, NamedBaseline, Run, RunEnd, Spending, StoredCase
 
 __all__ = ["Store"]
@@ -29,7 +29,7 @@ class Store(Protocol):
     def finish_run(self, run_id: str, end: RunEnd) -> None:
         """Record how a run ended."""
 
-    def import_run(self, run: Run, cases: Iterable[StoredCase]) -> bool:
+    def import_run(self, run: Run, cases: Iterable[StoredCase], judges: Iterable[JudgeRecord] = ()) -> bool:
         """Record a run of elsewhere as a whole; False where its id is here already, and nothing is changed."""
 
     def runs(self) -> list[Run]:
@@ -49,6 +49,9 @@ class Store(Protocol):
 
     def calls(self, case_id: str) -> list[Call]:
         """Return the calls of a case, in their order."""
+
+    def judges(self, run_id: str) -> list[JudgeRecord]:
+        """Return what stands behind the judge_ids of a run, sorted by them."""
 
     def verdicts(self, run_id: str) -> list[Verdict]:
         """Return the verdicts of a run, in the order of judging."""

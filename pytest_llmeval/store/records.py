@@ -132,6 +132,8 @@ class Label:
     passed: bool | None = None
     """Whether the value reaches the pass mark; None where that is not known."""
     note: str | None = None
+    draw: str | None = None
+    """How the answers to label were drawn; None where that is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

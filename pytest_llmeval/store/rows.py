@@ -8,7 +8,7 @@ from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.text import storable
-from pytest_llmeval.core.types import Call, CaseKey, Score
+from pytest_llmeval.core.types import Call, CaseKey, JudgeRecord, Score, Vote
 from pytest_llmeval.store.records import Label, Run, RunEnd, StoredCase
 
 __all__ = [
@@ -16,17 +16,21 @@ __all__ = [
     "from_call",
     "from_calls",
     "from_case",
+    "from_judge",
     "from_label",
     "from_run",
     "from_scores",
     "from_verdict",
+    "from_votes",
     "to_call",
     "to_case",
+    "to_judge",
     "to_judged",
     "to_label",
     "to_run",
     "to_score",
     "to_verdict",
+    "to_vote",
 ]
 
 Row = dict[str, Any]
@@ -65,8 +69,10 @@ _CASE_COLUMNS = (
     "cluster",
 )
 _KEY_COLUMNS = ("nodeid", "suite", "sample_id", "model", "epoch")
-_SCORE_COLUMNS = ("name", "value", "passed", "reason", "scorer_digest", "status", "judge_id")
-_LABEL_COLUMNS = ("case_id", "name", "value", "passed", "rater", "note", "at")
+_SCORE_COLUMNS = ("name", "value", "passed", "reason", "scorer_digest", "status", "judge_id", "dimension", "decided_by")
+_LABEL_COLUMNS = ("case_id", "name", "value", "passed", "rater", "note", "at", "draw")
+_JUDGE_COLUMNS = ("judge_id", "rubric", "detail")
+_VOTE_COLUMNS = ("judge", "repeat", "value", "level", "reason")
 _CALL_COLUMNS = (
     "role",
     "model",
@@ -162,9 +168,34 @@ def from_scores(case: StoredCase) -> list[Row]:
     ]
 
 
-def to_score(row: Mapping[str, Any]) -> Score:
+def to_score(row: Mapping[str, Any], votes: tuple[Vote, ...] = ()) -> Score:
     """Return the score of a row."""
-    return Score(**{**{column: row[column] for column in _SCORE_COLUMNS}, "passed": _flag(row["passed"])})
+    columns = {column: row[column] for column in _SCORE_COLUMNS}
+    return Score(**{**columns, "passed": _flag(row["passed"]), "votes": votes})
+
+
+def from_votes(case: StoredCase) -> list[Row]:
+    """Return the rows of the votes behind a case's scores."""
+    return [
+        {"case_id": case.id, "name": score.name, **{column: getattr(vote, column) for column in _VOTE_COLUMNS}}
+        for score in case.scores
+        for vote in score.votes
+    ]
+
+
+def to_vote(row: Mapping[str, Any]) -> Vote:
+    """Return the vote of a row."""
+    return Vote(**{column: row[column] for column in _VOTE_COLUMNS})
+
+
+def from_judge(run_id: str, judge: JudgeRecord) -> Row:
+    """Return the row of what stands behind a judge_id."""
+    return {"run_id": run_id, **{column: getattr(judge, column) for column in _JUDGE_COLUMNS}}
+
+
+def to_judge(row: Mapping[str, Any]) -> JudgeRecord:
+    """Return what stands behind the judge_id of a row."""
+    return JudgeRecord(**{column: row[column] for column in _JUDGE_COLUMNS})
 
 
 def from_calls(run_id: str, case_id: str, calls: Sequence[Call]) -> list[Row]:

@@ -49,6 +49,13 @@ def _baselines(db: Database) -> None:
         db.execute(statement)
 
 
+@migrations(name="0004_judges")
+def _judges(db: Database) -> None:
+    """A judged score says who decided it and by what; several judgements of one answer are kept apart."""
+    for statement in _JUDGES.split(";\n\n"):
+        db.execute(statement)
+
+
 _OLD_CALL_COLUMNS = ", ".join(CALL_COLUMNS[:14])
 
 _CALLS_OUTLIVE_CASES = f"""
@@ -79,6 +86,35 @@ ALTER TABLE scores ADD COLUMN judge_id TEXT;
 ALTER TABLE verdicts ADD COLUMN is_open INTEGER NOT NULL DEFAULT 0;
 
 UPDATE schema_version SET version = 3
+"""
+
+_JUDGES = """
+CREATE TABLE judges (
+    run_id TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    judge_id TEXT NOT NULL,
+    rubric TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    PRIMARY KEY (run_id, judge_id)
+) WITHOUT ROWID;
+
+CREATE TABLE votes (
+    case_id TEXT NOT NULL REFERENCES cases (id) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    judge TEXT NOT NULL,
+    repeat INTEGER NOT NULL,
+    value REAL NOT NULL,
+    level TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    PRIMARY KEY (case_id, name, judge, repeat)
+) WITHOUT ROWID;
+
+ALTER TABLE scores ADD COLUMN dimension TEXT;
+
+ALTER TABLE scores ADD COLUMN decided_by TEXT;
+
+ALTER TABLE labels ADD COLUMN draw TEXT;
+
+UPDATE schema_version SET version = 4
 """
 
 _FIRST_TABLES = """

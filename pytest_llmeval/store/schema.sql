@@ -57,6 +57,14 @@ CREATE TABLE cases (
     UNIQUE (run_id, suite, model, sample_id, epoch)
 );
 
+CREATE TABLE judges (
+    run_id TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    judge_id TEXT NOT NULL,
+    rubric TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    PRIMARY KEY (run_id, judge_id)
+) WITHOUT ROWID;
+
 CREATE TABLE labels (
     case_id TEXT NOT NULL,
     name TEXT NOT NULL,
@@ -65,7 +73,7 @@ CREATE TABLE labels (
     rater TEXT NOT NULL,
     note TEXT,
     at TEXT NOT NULL
-);
+, draw TEXT);
 
 CREATE TABLE runs (
     id TEXT PRIMARY KEY,
@@ -97,7 +105,7 @@ CREATE TABLE scores (
     passed INTEGER,
     reason TEXT,
     scorer_digest TEXT,
-    status TEXT NOT NULL CHECK (status IN ('scored', 'none', 'error')), judge_id TEXT,
+    status TEXT NOT NULL CHECK (status IN ('scored', 'none', 'error')), judge_id TEXT, dimension TEXT, decided_by TEXT,
     CHECK ((status = 'scored') = (value IS NOT NULL)),
     PRIMARY KEY (case_id, name)
 ) WITHOUT ROWID;
@@ -121,6 +129,17 @@ CREATE TABLE verdicts (
     reason TEXT
 , is_open INTEGER NOT NULL DEFAULT 0);
 
+CREATE TABLE votes (
+    case_id TEXT NOT NULL REFERENCES cases (id) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    judge TEXT NOT NULL,
+    repeat INTEGER NOT NULL,
+    value REAL NOT NULL,
+    level TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    PRIMARY KEY (case_id, name, judge, repeat)
+) WITHOUT ROWID;
+
 CREATE INDEX calls_case ON calls (case_id);
 
 CREATE INDEX calls_key ON calls (cache_key) WHERE cache_key IS NOT NULL;
@@ -130,10 +149,12 @@ CREATE UNIQUE INDEX "idx__sqlite_migrations_migration_set_name"
 
 CREATE INDEX verdicts_run ON verdicts (run_id);
 
-INSERT INTO schema_version VALUES (3);
+INSERT INTO schema_version VALUES (4);
 
 INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('llmeval', '0001_first_tables', strftime('%Y-%m-%d %H:%M:%f+00:00'));
 
 INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('llmeval', '0002_calls_outlive_cases', strftime('%Y-%m-%d %H:%M:%f+00:00'));
 
-INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('llmeval', '0003_baselines', strftime('%Y-%m-%d %H:%M:%f+00:00'))
+INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('llmeval', '0003_baselines', strftime('%Y-%m-%d %H:%M:%f+00:00'));
+
+INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('llmeval', '0004_judges', strftime('%Y-%m-%d %H:%M:%f+00:00'))

@@ -8,7 +8,7 @@ from typing import Any
 
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.judging import Verdict
-from pytest_llmeval.core.types import CaseRecord
+from pytest_llmeval.core.types import CaseRecord, JudgeRecord
 from pytest_llmeval.store import rows
 from pytest_llmeval.store.call_table import CALL_COLUMNS
 from pytest_llmeval.store.check import SCHEMA_VERSION, check_database, readable_errors, schema_of
@@ -65,6 +65,8 @@ class SqliteStore(SqliteReader):
                 self._connection.execute("DELETE FROM calls WHERE case_id = ? AND status != 'ok'", [stored.id])
                 self._insert("cases", [row])
             self._insert("scores", rows.from_scores(stored))
+            self._insert("votes", rows.from_votes(stored))
+            self._insert("judges", [rows.from_judge(run_id, judge) for judge in case.judges], verb="INSERT OR IGNORE")
             self._insert("calls", rows.from_calls(run_id, stored.id, case.calls), verb="INSERT OR REPLACE")
 
     def set_verdicts(self, run_id: str, verdicts: Iterable[Verdict]) -> None:
@@ -83,7 +85,7 @@ class SqliteStore(SqliteReader):
         with readable_errors(self.path):
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
-    def import_run(self, run: Run, cases: Iterable[StoredCase]) -> bool:
+    def import_run(self, run: Run, cases: Iterable[StoredCase], judges: Iterable[JudgeRecord] = ()) -> bool:
         """Record a run that another database recorded, in one commit; one whose id is here already is left as it is.
 
         Returns:
@@ -95,6 +97,8 @@ class SqliteStore(SqliteReader):
             for case in cases:
                 self._insert("cases", [rows.from_case(run.id, case)])
                 self._insert("scores", rows.from_scores(case))
+                self._insert("votes", rows.from_votes(case))
+            self._insert("judges", [rows.from_judge(run.id, judge) for judge in judges])
         return True
 
     def add_labels(self, labels: Iterable[Label]) -> int:

@@ -1,13 +1,14 @@
 """The reading half of the store in an SQLite file."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judging import Verdict
-from pytest_llmeval.core.types import Call
+from pytest_llmeval.core.types import Call, JudgeRecord, Score, Vote
 from pytest_llmeval.store import rows
 from pytest_llmeval.store.check import SCHEMA_VERSION, readable_errors, schema_of
 from pytest_llmeval.store.judged import CASES_SQL, OF_CASES, OF_SCORES, SCORES_SQL, judged_cases
@@ -23,6 +24,25 @@ SELECT * FROM (
     FROM cases WHERE run_id = ?1 AND outcome IN ('missed', 'error')
 ) WHERE ?2 < 0 OR place <= ?2 ORDER BY row
 """
+
+_VOTES = """
+SELECT votes.* FROM cases CROSS JOIN votes ON votes.case_id = cases.id
+WHERE +cases.run_id = ? AND cases.rowid BETWEEN ? AND ? ORDER BY cases.rowid, votes.name, votes.repeat, votes.judge
+"""
+
+
+class _Following:
+    """Rows that belong to cases, taken case by case in their order."""
+
+    def __init__(self, found: Iterator[Any]) -> None:
+        self._rows = found
+        self._next = next(found, None)
+
+    def of(self, case_id: str) -> Iterator[Any]:
+        """Yield the rows of the next case, which is ``case_id``; none where they are of a later one."""
+        while self._next is not None and self._next["case_id"] == case_id:
+            yield self._next
+            self._next = next(self._rows, None)
 
 
 class SqliteReader:
@@ -57,20 +77,17 @@ class SqliteReader:
     def cases(self, run_id: str) -> Iterator[StoredCase]:
         """Yield each case with its scores, in the order of recording."""
         span = self._span(run_id)
-        scores = self._query(f"SELECT scores.* {OF_SCORES}", *span)
-        pending = next(scores, None)
+        scores = _Following(self._query(f"SELECT scores.* {OF_SCORES}", *span))
+        votes = _Following(self._query(_VOTES, *span))
         for row in self._query(f"SELECT * {OF_CASES}", *span):
-            own = []
-            while pending is not None and pending["case_id"] == row["id"]:
-                own.append(rows.to_score(pending))
-                pending = next(scores, None)
-            yield rows.to_case(row, tuple(own))
+            yield rows.to_case(row, _voted(scores.of(row["id"]), votes.of(row["id"])))
 
     def unlucky(self, run_id: str, *, most: int | None) -> Iterator[StoredCase]:
         """Yield cases that missed or ended in an error, as ``cases`` does; ``most`` of each suite and outcome."""
         for row in self._query(_UNLUCKY, run_id, -1 if most is None else most):
             scores = self._query("SELECT * FROM scores WHERE case_id = ? ORDER BY name", row["id"])
-            yield rows.to_case(row, tuple(map(rows.to_score, scores)))
+            votes = self._query("SELECT * FROM votes WHERE case_id = ? ORDER BY name, repeat, judge", row["id"])
+            yield rows.to_case(row, _voted(scores, votes))
 
     def judged(self, run_id: str) -> Iterator[JudgedCase]:
         """Yield what the gate needs of each case, in the order of recording; no text of it is read."""
@@ -81,6 +98,12 @@ class SqliteReader:
         """Return the calls of a case, in their order; those of attempts that came to nothing too."""
         return [
             rows.to_call(row) for row in self._query("SELECT * FROM calls WHERE case_id = ? ORDER BY rowid", case_id)
+        ]
+
+    def judges(self, run_id: str) -> list[JudgeRecord]:
+        """Return what stands behind the judge_ids of a run, sorted by them."""
+        return [
+            rows.to_judge(row) for row in self._query("SELECT * FROM judges WHERE run_id = ? ORDER BY judge_id", run_id)
         ]
 
     def verdicts(self, run_id: str) -> list[Verdict]:
@@ -139,3 +162,11 @@ class SqliteReader:
         """Yield rows as tuples: many are read faster."""
         with readable_errors(self.path):
             yield from self._connection.execute(sql, parameters)
+
+
+def _voted(scores: Iterable[Any], votes: Iterable[Any]) -> tuple[Score, ...]:
+    """Return the scores of rows, each with the votes that it came of."""
+    found: dict[str, list[Vote]] = defaultdict(list)
+    for row in votes:
+        found[row["name"]].append(rows.to_vote(row))
+    return tuple(rows.to_score(row, tuple(found.get(row["name"], ()))) for row in scores)

@@ -23,7 +23,11 @@ from tests.support.stored_runs import look, run
 ROOT = Path(__file__).parents[2]
 OLDEST = Path(__file__).parent / "schema_1.db"
 TABLES = {"runs": "id", "cases": "id", "scores": "case_id, name", "verdicts": "rowid"}
-ADDED = {"cases": ("waited_s", "target", "cluster"), "scores": ("judge_id",), "verdicts": ("is_open",)}
+ADDED = {
+    "cases": ("waited_s", "target", "cluster"),
+    "scores": ("judge_id", "dimension", "decided_by"),
+    "verdicts": ("is_open",),
+}
 """The columns that migrations add to them."""
 
 

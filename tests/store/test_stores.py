@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judging import Verdict
-from pytest_llmeval.core.types import CaseRecord, Score
+from pytest_llmeval.core.types import CaseRecord, JudgeRecord, Score
 from pytest_llmeval.store.memory import MemoryStore
 from pytest_llmeval.store.protocol import Store
 from pytest_llmeval.store.records import (
@@ -53,7 +53,11 @@ VERDICT = Verdict(
 def in_order(case: CaseRecord) -> StoredCase:
     """Return what is to be read of ``case`` in the run ``r``: its scores sorted by name."""
     stored = stored_case("r", case)
-    return replace(stored, scores=tuple(sorted(stored.scores, key=lambda each: each.name)))
+    scores = [
+        replace(score, votes=tuple(sorted(score.votes, key=lambda each: (each.repeat, each.judge))))
+        for score in stored.scores
+    ]
+    return replace(stored, scores=tuple(sorted(scores, key=lambda each: each.name)))
 
 
 def read_back(store: Store, *cases: CaseRecord) -> list[StoredCase]:
@@ -103,6 +107,13 @@ def test_a_score_without_a_value_is_kept_with_its_reason(store: Store, status: A
     missing = Score(name="judge", value=None, passed=None, reason="no judge", status=status)
     (case,) = read_back(store, record(scores=(missing,)))
     assert case.scores == (missing,)
+
+
+def test_what_stands_behind_a_judge_is_kept_once_for_a_run(store: Store) -> None:
+    one, other = (JudgeRecord(judge_id=name, rubric="qa", detail="{}") for name in ("a", "b"))
+    read_back(store, record("1", judges=(other,)), record("2", judges=(one, other)))
+    assert store.judges("r") == [one, other]
+    assert store.judges("elsewhere") == []
 
 
 def test_a_case_recorded_again_replaces_the_first_and_goes_last(store: Store) -> None:

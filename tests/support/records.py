@@ -4,7 +4,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from pytest_llmeval.core.types import Call, CaseKey, CaseRecord, Score
+from pytest_llmeval.core.types import Call, CaseKey, CaseRecord, JudgeRecord, Score, Vote
 
 __all__ = ["call", "case_records", "record", "score", "storable_texts", "texts"]
 
@@ -52,6 +52,7 @@ def record(sample_id: str = "a", *, suite: str = "qa", model: str = "m", epoch: 
 def case_records(text: st.SearchStrategy[str] = texts) -> st.SearchStrategy[CaseRecord]:
     """Return a strategy for any case whose texts come from ``text``; its outcome and its error kind agree."""
     keys = st.builds(CaseKey, nodeid=text, suite=text, sample_id=text, model=text, epoch=st.integers(1, 50))
+    votes = st.builds(Vote, judge=text, repeat=st.integers(0, 3), value=finite, level=text, reason=text)
     scored = st.builds(
         Score,
         name=text,
@@ -60,6 +61,9 @@ def case_records(text: st.SearchStrategy[str] = texts) -> st.SearchStrategy[Case
         reason=st.none() | text,
         scorer_digest=st.none() | text,
         judge_id=st.none() | text,
+        dimension=st.none() | text,
+        decided_by=st.none() | text,
+        votes=st.lists(votes, max_size=3, unique_by=lambda each: (each.judge, each.repeat)).map(tuple),
     )
     unscored = st.builds(
         Score, name=text, value=st.none(), passed=st.none(), reason=text, status=st.sampled_from(["none", "error"])
@@ -85,6 +89,7 @@ def case_records(text: st.SearchStrategy[str] = texts) -> st.SearchStrategy[Case
         "input_digest": st.none() | text,
         "started_at": text,
         "scores": st.lists(scored | unscored, max_size=3, unique_by=lambda each: each.name).map(tuple),
+        "judges": st.lists(st.builds(JudgeRecord, judge_id=text, rubric=text, detail=text), max_size=2).map(tuple),
         "calls": st.lists(calls, max_size=3).map(tuple),
         "target": st.none() | text,
         "cluster": st.none() | text,
