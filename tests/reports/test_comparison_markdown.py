@@ -9,7 +9,8 @@ from markdown_it import MarkdownIt
 
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.reports.comparison import Comparison, RowText, compare
-from pytest_llmeval.reports.comparison_markdown import LONGEST, comparison_markdown
+from pytest_llmeval.reports.comparison_markdown import comparison_markdown
+from pytest_llmeval.reports.markdown import LONGEST
 from tests.reports.sides import judged, side
 
 HOSTILE = [
