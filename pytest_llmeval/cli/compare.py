@@ -1,25 +1,18 @@
 """Two recorded runs compared: what changed, which rows flipped, and whether chance explains it."""
 
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import click
 
 from pytest_llmeval.cli.output import database_option, echo_lines, emit_json, json_option, opened_store, terminal_width
 from pytest_llmeval.cli.project import find_project
-from pytest_llmeval.cli.row_texts import row_texts
 from pytest_llmeval.cli.rules import rules_for
 from pytest_llmeval.core.errors import SettingsError
-from pytest_llmeval.core.gate.case import JudgedCase
-from pytest_llmeval.core.rules import Thresholds
-from pytest_llmeval.reports.comparison import Comparison, Side, compare
+from pytest_llmeval.reports.comparing import compare_found
 from pytest_llmeval.reports.comparison_markdown import comparison_markdown
 from pytest_llmeval.reports.comparison_text import comparison_lines
-from pytest_llmeval.store.baselines import FoundBaseline, deselected_rows, find_baseline, set_up_differences
-from pytest_llmeval.store.records import UNFINISHED, Run
+from pytest_llmeval.store.baselines import find_baseline
 
 __all__ = ["compare_runs"]
 
@@ -61,7 +54,7 @@ def compare_runs(
     with opened_store(project, database) as store:
         before, now = (find_baseline(ref, reader=store, root=project.root) for ref in (base, current))
         rules = rules_for(project, now.run, thresholds)
-        found = _compared(before, now, rules, most_flips=sys.maxsize if as_json else _SHOWN)
+        found = compare_found(before, now, rules, most_flips=sys.maxsize if as_json else _SHOWN)
     if output is not None and not is_printed:
         _write(output, comparison_markdown(found))
     if as_json:
@@ -71,48 +64,6 @@ def compare_runs(
     else:
         echo_lines(comparison_lines(found, width=terminal_width(), verbosity=int(verbose)))
     return found.exit_code if fail_on_regression else 0
-
-
-def _compared(base: FoundBaseline, current: FoundBaseline, rules: Thresholds, *, most_flips: int) -> Comparison:
-    is_same = base.run.id == current.run.id and base.source == current.source
-    cases = list(current.judged())
-    set_up = set_up_differences(_as_asked(base), _as_asked(current))
-    if is_same and base.model == current.model:
-        set_up = ["nothing: it is the same run twice"]
-    return compare(
-        _side(base, cases if is_same else list(base.judged())),
-        replace(_side(current, cases), deselected=deselected_rows(base.run, current.run)),
-        rules,
-        set_up=set_up,
-        notes=[*_notes(base), *_notes(current)],
-        most_flips=most_flips,
-    )
-
-
-def _side(found: FoundBaseline, cases: Sequence[JudgedCase]) -> Side:
-    suites: Mapping[str, Mapping[str, Any]] = found.run.settings.get("suites", {})
-    return Side(
-        name=found.name,
-        run_id=found.run.id,
-        model=found.model,
-        cases=cases,
-        texts=lambda keys: row_texts(found, keys),
-        expected={
-            (name, model): count for name, suite in suites.items() for model, count in suite.get("expected", {}).items()
-        },
-    )
-
-
-def _as_asked(found: FoundBaseline) -> Run:
-    """Return the run, with the one model of it that takes part."""
-    return found.run if found.model is None else replace(found.run, models=(found.model,))
-
-
-def _notes(found: FoundBaseline) -> list[str]:
-    status = found.run.shown_status
-    if status not in UNFINISHED:
-        return []
-    return [f"run {found.run.id} is {status}: the rows that it had not come to are missing"]
 
 
 def _write(path: Path, text: str) -> None:

@@ -1,7 +1,7 @@
 """What was asked and said in the rows of a run: the texts beside the rows that flipped."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pytest_llmeval.core.types import Call
@@ -9,7 +9,7 @@ from pytest_llmeval.reports.comparison import RowKey, RowText
 from pytest_llmeval.store.baselines import FoundBaseline
 from pytest_llmeval.store.records import StoredCase
 
-__all__ = ["row_texts"]
+__all__ = ["asked_text", "row_texts"]
 
 
 def row_texts(found: FoundBaseline, keys: Mapping[RowKey, bool]) -> Mapping[RowKey, RowText]:
@@ -27,16 +27,21 @@ def _rank(case: StoredCase, is_good: bool) -> tuple[bool, int]:
 
 
 def _text(case: StoredCase, calls: Sequence[Call]) -> RowText:
-    asked = next((call for call in calls if call.role == "model"), None)
     failed = [f"{score.name}: {score.reason}" for score in case.scores if score.reason and score.passed is not True]
     return RowText(
-        prompt=None if asked is None else _messages(asked.request),
+        prompt=asked_text(calls),
         expected=case.target,
         answer=case.response,
         outcome=case.outcome,
         said=case.error or "\n".join(failed) or None,
         epoch=case.key.epoch,
     )
+
+
+def asked_text(calls: Iterable[Call]) -> str | None:
+    """Return the messages of the first question to a model under test; None where none is known."""
+    asked = next((call for call in calls if call.role == "model"), None)
+    return None if asked is None else _messages(asked.request)
 
 
 def _messages(request: Mapping[str, Any]) -> str | None:

@@ -1,0 +1,64 @@
+"""Two runs that were found, compared: their cases, texts and set-ups as ``compare`` takes them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.rules import Thresholds
+from pytest_llmeval.reports.comparison import Comparison, Side, compare
+from pytest_llmeval.reports.row_texts import row_texts
+from pytest_llmeval.store.baselines import FoundBaseline, deselected_rows, set_up_differences
+from pytest_llmeval.store.records import UNFINISHED, Run
+
+__all__ = ["compare_found"]
+
+
+def compare_found(base: FoundBaseline, current: FoundBaseline, rules: Thresholds, *, most_flips: int) -> Comparison:
+    """Return what changed from ``base`` to ``current``.
+
+    Args:
+        base: the run that is compared with.
+        current: the run under test.
+        rules: whose rules on a change decide.
+        most_flips: rows shown in full, worse and better ones together.
+    """
+    is_same = base.run.id == current.run.id and base.source == current.source
+    cases = list(current.judged())
+    set_up = set_up_differences(_as_asked(base), _as_asked(current))
+    if is_same and base.model == current.model:
+        set_up = ["nothing: it is the same run twice"]
+    return compare(
+        _side(base, cases if is_same else list(base.judged())),
+        replace(_side(current, cases), deselected=deselected_rows(base.run, current.run)),
+        rules,
+        set_up=set_up,
+        notes=[*_notes(base), *_notes(current)],
+        most_flips=most_flips,
+    )
+
+
+def _side(found: FoundBaseline, cases: Sequence[JudgedCase]) -> Side:
+    suites: Mapping[str, Mapping[str, Any]] = found.run.settings.get("suites", {})
+    return Side(
+        name=found.name,
+        run_id=found.run.id,
+        model=found.model,
+        cases=cases,
+        texts=lambda keys: row_texts(found, keys),
+        expected={
+            (name, model): count for name, suite in suites.items() for model, count in suite.get("expected", {}).items()
+        },
+    )
+
+
+def _as_asked(found: FoundBaseline) -> Run:
+    """Return the run, with the one model of it that takes part."""
+    return found.run if found.model is None else replace(found.run, models=(found.model,))
+
+
+def _notes(found: FoundBaseline) -> list[str]:
+    status = found.run.shown_status
+    if status not in UNFINISHED:
+        return []
+    return [f"run {found.run.id} is {status}: the rows that it had not come to are missing"]
