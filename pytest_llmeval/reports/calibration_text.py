@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 
 from pytest_llmeval.core.judge.calibration import Calibration, Drawn
-from pytest_llmeval.core.stats.agreement import Kappa, Rate
+from pytest_llmeval.core.stats.agreement import Rate
 from pytest_llmeval.core.stats.intervals import Interval
+from pytest_llmeval.core.stats.kappa import Kappa
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.reports.table import Column, table_lines
 from pytest_llmeval.reports.wrapping import wrapped

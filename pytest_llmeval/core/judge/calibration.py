@@ -7,18 +7,9 @@ from dataclasses import dataclass, field
 from statistics import median_low
 from typing import Literal
 
-from pytest_llmeval.core.stats.agreement import (
-    BinaryRates,
-    Confusion,
-    Kappa,
-    Rate,
-    Weights,
-    binary_rates,
-    cohen_kappa,
-    confusion,
-    rate,
-)
+from pytest_llmeval.core.stats.agreement import BinaryRates, Confusion, Rate, binary_rates, confusion, rate
 from pytest_llmeval.core.stats.corrected import Corrected, by_labels_of_run, by_prediction
+from pytest_llmeval.core.stats.kappa import Kappa, Weights, cohen_kappa
 from pytest_llmeval.core.stats.means import ROUNDING, mean
 from pytest_llmeval.core.stats.raters import agreement_rate, flip_rate
 
@@ -132,9 +123,10 @@ def calibrate(
     is_told = drawn == "random" or len(labelled) == len(answers)
     values = sorted({*scale.levels, *(each.value for each in answers), *(label for label, _ in labelled)})
     table = _table(labelled, values) if len(values) > 1 else None
-    passes = confusion([scale.passes(a) for a, _ in labelled], [scale.passes(b) for _, b in labelled])
+    truth, verdicts = [scale.passes(a) for a, _ in labelled], [scale.passes(b) for _, b in labelled]
+    passes = confusion(truth, verdicts)
     weights: Weights | None = "linear" if len(values) > 2 else None
-    rates = binary_rates(passes) if is_told else _NO_RATES
+    rates = binary_rates(truth, verdicts) if is_told else _NO_RATES
     kappa = cohen_kappa(table, weights=weights) if is_told and table is not None else None
     passed = sum(scale.passes(each.value) for each in answers)
     flips, raters = flip_rate(_by_text(answers)), agreement_rate([each.labels for each in answers])
@@ -154,7 +146,7 @@ def calibrate(
         rates=rates,
         kappa=kappa,
         kappa_weights=weights,
-        raw_rate=rate(passed, len(answers)),
+        raw_rate=rate([scale.passes(each.value) for each in answers]),
         corrected_rate=by_labels_of_run(passed, len(answers), passes),
         raw_mean=mean([each.value for each in answers]),
         corrected_mean=_mean(labelled, answers, is_told=is_told),

@@ -1,34 +1,24 @@
-"""How far two raters agree: counts, rates with their intervals, and Cohen's kappa.
+"""How often a judge says what people say: counts, and rates with their intervals.
 
 One rater is taken for the truth (people), the other is measured (a judge). What cannot be estimated is None, never
 0: a sensitivity without a single case that ought to pass is unknown.
 """
 
-import math
-import operator
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-from pytest_llmeval.core.stats.distributions import normal_quantile
+from pytest_llmeval.core.stats.clusters import design_effect
 from pytest_llmeval.core.stats.intervals import Interval, wilson
-from pytest_llmeval.core.stats.means import ROUNDING
 
 __all__ = [
     "BinaryRates",
     "Confusion",
-    "Kappa",
     "Rate",
-    "Weights",
     "binary_rates",
-    "cohen_kappa",
     "confusion",
     "rate",
     "two_by_two",
 ]
-
-Weights = Literal["linear", "quadratic"]
-"""How a disagreement grows with the distance between two ordered levels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,22 +69,6 @@ class BinaryRates:
     """Of all cases, those that people pass."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kappa:
-    """Cohen's kappa: 1 for full agreement, 0 for as much as chance gives."""
-
-    value: float
-    """At most 1."""
-    interval: Interval | None
-    """Within [−1, 1]; None where the variance is 0 short of full agreement."""
-    observed: float
-    """The agreement that was seen, p_o, in [0, 1]; a weighted one counts near misses in part."""
-    expected: float
-    """The agreement of two raters who draw labels at random, each from their own ones, p_e, in [0, 1)."""
-    n: int
-    """Over how many cases, from 1."""
-
-
 def confusion(
     truth: Sequence[Hashable], judged: Sequence[Hashable], *, levels: Sequence[Hashable] = (False, True)
 ) -> Confusion:
@@ -128,24 +102,55 @@ def _place(label: Hashable, places: Mapping[Hashable, int]) -> int:
     return places[label]
 
 
-def rate(hits: int, n: int, *, confidence: float = 0.95) -> Rate | None:
-    """Return ``hits`` of ``n`` with Wilson's interval; None for ``n`` of 0."""
-    return Rate(value=hits / n, n=n, interval=wilson(hits / n, n, confidence=confidence)) if n else None
+def rate(hits: Sequence[bool], *, clusters: Sequence[Hashable] | None = None, confidence: float = 0.95) -> Rate | None:
+    """Return the share of hits with Wilson's interval, over n or, with clusters, over what n cases of them count as.
+
+    Args:
+        hits: Of each case, whether it is one.
+        clusters: The cluster of each case, in the order of ``hits``; without them each stands alone.
+        confidence: In (0, 1).
+
+    Returns:
+        None without a case.
+    """
+    n = len(hits)
+    if not n:
+        return None
+    share = sum(hits) / n
+    effect = 1.0 if clusters is None else design_effect(hits, clusters, confidence=confidence)
+    return Rate(value=share, n=n, interval=wilson(share, n / effect, confidence=confidence))
 
 
-def binary_rates(table: Confusion, *, confidence: float = 0.95) -> BinaryRates:
-    """Return accuracy, sensitivity, specificity and prevalence, each with Wilson's interval.
+def binary_rates(
+    truth: Sequence[bool],
+    judged: Sequence[bool],
+    *,
+    clusters: Sequence[Hashable] | None = None,
+    confidence: float = 0.95,
+) -> BinaryRates:
+    """Return accuracy, sensitivity, specificity and prevalence, each as ``rate`` tells it.
+
+    Args:
+        truth: Of each case, whether people pass it.
+        judged: Whether the judge passes it, in the same order.
+        clusters: The cluster of each case, in the same order; without them each stands alone.
+        confidence: In (0, 1).
 
     Raises:
-        ValueError: For a table of more than two levels.
+        ValueError: For lists of different lengths.
     """
-    (true_fail, false_pass), (false_fail, true_pass) = two_by_two(table)
-    fails, passes = true_fail + false_pass, false_fail + true_pass
+    names = range(len(truth)) if clusters is None else clusters
+    cases = list(zip(truth, judged, names, strict=True))
+
+    def share(hits: Sequence[tuple[bool, Hashable]]) -> Rate | None:
+        own = None if clusters is None else [name for _, name in hits]
+        return rate([hit for hit, _ in hits], clusters=own, confidence=confidence)
+
     return BinaryRates(
-        accuracy=rate(table.agreed, table.n, confidence=confidence),
-        sensitivity=rate(true_pass, passes, confidence=confidence),
-        specificity=rate(true_fail, fails, confidence=confidence),
-        prevalence=rate(passes, table.n, confidence=confidence),
+        accuracy=share([(true == said, name) for true, said, name in cases]),
+        sensitivity=share([(said, name) for true, said, name in cases if true]),
+        specificity=share([(not said, name) for true, said, name in cases if not true]),
+        prevalence=share([(true, name) for true, _, name in cases]),
     )
 
 
@@ -159,81 +164,3 @@ def two_by_two(table: Confusion) -> tuple[tuple[int, int], tuple[int, int]]:
         raise ValueError(f"a table of two levels is needed, not of {len(table.levels)}")
     (true_fail, false_pass), (false_fail, true_pass) = table.counts
     return (true_fail, false_pass), (false_fail, true_pass)
-
-
-def cohen_kappa(table: Confusion, *, weights: Weights | None = None, confidence: float = 0.95) -> Kappa | None:
-    """Return kappa, (p_o − p_e) / (1 − p_e), with its large-sample interval; weighted where levels are ordered.
-
-    J. Cohen, Educational and Psychological Measurement 20 (1960) 37–46, and Psychological Bulletin 70 (1968) 213–220.
-    An agreement by i and j counts 1 − d/(k − 1) of k levels, d = |i − j|, with linear weights and 1 − (d/(k − 1))²
-    with quadratic ones. The variance is the one of J. L. Fleiss, J. Cohen and B. S. Everitt, Psychological Bulletin 72
-    (1969) 323–327: with w_i and w_j the mean weights of a row and a column,
-
-        [Σ p_ij·(w_ij − (w_i + w_j)(1 − κ))² − (κ − p_e·(1 − κ))²] / (n·(1 − p_e)²).
-
-    It is 0 where the two agree on every case. Then the lower end takes Wilson's lower end of n in n for p_o, with p_e
-    as it is, and the upper one is 1.
-
-    Args:
-        table: At least two levels; ordered ones for a weighted kappa, the steps between them taken for equal.
-        weights: None counts every disagreement in full.
-        confidence: In (0, 1).
-
-    Returns:
-        None without a case, and where chance explains all (p_e = 1: both use one level only).
-    """
-    n, k = table.n, len(table.levels)
-    if not n:
-        return None
-    weight = [[_weight(abs(i - j) / (k - 1), weights) for j in range(k)] for i in range(k)]
-    rows = [sum(row) / n for row in table.counts]
-    columns = [sum(column) / n for column in zip(*table.counts, strict=True)]
-    by_row = [_dot(line, columns) for line in weight]
-    by_column = [_dot(line, rows) for line in weight]  # the weights are the same both ways
-    cells = [
-        _Cell(share=table.counts[i][j] / n, weight=weight[i][j], by_chance=by_row[i] + by_column[j])
-        for i in range(k)
-        for j in range(k)
-    ]
-    observed, expected = math.fsum(cell.weight * cell.share for cell in cells), _dot(by_row, rows)
-    if expected >= 1 - ROUNDING:
-        return None
-    if table.agreed == n:
-        least = (wilson(1, n, confidence=confidence).low - expected) / (1 - expected)
-        return Kappa(value=1.0, interval=Interval(low=max(-1.0, least), high=1.0), observed=1.0, expected=expected, n=n)
-    value = (observed - expected) / (1 - expected)
-    interval = _around(value, _variance(cells, value, expected) / n, confidence)
-    return Kappa(value=value, interval=interval, observed=observed, expected=expected, n=n)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Cell:
-    """A pair of levels: its share of the cases, what it counts, and the mean weights of its row and column, added."""
-
-    share: float
-    weight: float
-    by_chance: float
-
-
-def _weight(distance: float, weights: Weights | None) -> float:
-    """Return what an agreement counts at a distance in [0, 1]."""
-    if weights is None:
-        return float(not distance)
-    return 1 - (distance if weights == "linear" else distance**2)
-
-
-def _dot(left: Sequence[float], right: Sequence[float]) -> float:
-    return math.fsum(map(operator.mul, left, right))
-
-
-def _variance(cells: Sequence[_Cell], kappa: float, expected: float) -> float:
-    """Return n times the large-sample variance of kappa."""
-    squares = math.fsum(cell.share * (cell.weight - cell.by_chance * (1 - kappa)) ** 2 for cell in cells)
-    return (squares - (kappa - expected * (1 - kappa)) ** 2) / (1 - expected) ** 2
-
-
-def _around(value: float, variance: float, confidence: float) -> Interval | None:
-    if variance <= ROUNDING:
-        return None
-    half = normal_quantile((1 + confidence) / 2) * math.sqrt(variance)
-    return Interval(low=max(-1.0, value - half), high=min(1.0, value + half))

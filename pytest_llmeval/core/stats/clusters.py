@@ -5,9 +5,10 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+from pytest_llmeval.core.stats.distributions import normal_quantile, student_quantile
 from pytest_llmeval.core.stats.means import ROUNDING, mean, total
 
-__all__ = ["ClusteredMean", "Sortable", "clustered_mean", "in_clusters"]
+__all__ = ["ClusteredMean", "Sortable", "clustered_mean", "design_effect", "in_clusters"]
 
 
 class Sortable(Protocol):
@@ -61,6 +62,37 @@ def clustered_mean(values: Sequence[float], clusters: Sequence[Hashable]) -> Clu
     if error <= ROUNDING * max(map(abs, values)):
         error = 0.0
     return ClusteredMean(value=centre, error=error, df=_df(map(len, groups), n), clusters=len(groups))
+
+
+def design_effect(values: Sequence[float], clusters: Sequence[Hashable], *, confidence: float = 0.95) -> float:
+    """Return the design effect: n values in clusters make the mean's interval as wide as n/effect independent ones.
+
+    The clustered variance over that of independent values, times (t/z)² as the former has fewer degrees of freedom; at
+    least 1. Counts over it may be taken for independent ones: J. N. K. Rao and A. J. Scott, "A Simple
+    Method for the Analysis of Clustered Binary Data", Biometrics 48 (1992) 577–585. Where all values are equal they
+    say nothing of it, and each cluster counts as much as its values were one: L. Kish's Σn_c²/n.
+
+    Args:
+        values: In any order.
+        clusters: The cluster of each value, in the order of ``values``.
+        confidence: Of the interval, in (0, 1).
+
+    Returns:
+        1 where every value has a cluster of its own, and without values; n for one cluster.
+
+    Raises:
+        ValueError: For another number of clusters than of values.
+    """
+    groups, centre, n = in_clusters(values, clusters), mean(values), len(values)
+    if centre is None or len(groups) == n:
+        return 1.0
+    most = sum(len(group) ** 2 for group in groups) / n
+    plain = total([(value - centre) ** 2 for value in values]) / (n * (n - 1))
+    found = clustered_mean(values, clusters)
+    if found is None or plain <= (ROUNDING * max(map(abs, values))) ** 2:
+        return most
+    tails = (1 + confidence) / 2
+    return max(1.0, (found.error * student_quantile(tails, found.df) / normal_quantile(tails)) ** 2 / plain)
 
 
 def in_clusters(values: Sequence[S], clusters: Sequence[Hashable]) -> list[list[S]]:

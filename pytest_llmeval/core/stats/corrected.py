@@ -2,20 +2,30 @@
 
 Which estimator fits depends on how the labels were drawn. Sensitivity and specificity, and with them
 ``by_separate_labels``, need labels whose draw did not look at the verdict; labels of the judged run itself, drawn at
-random or by verdict, go to ``by_labels_of_run``; numeric scores to ``by_prediction``. The intervals are those of the
-system, not of these very cases. ``benchmarks/judge_coverage.py`` counts how often they hold the truth.
+random or by verdict, go to ``by_labels_of_run``; numeric scores to ``by_prediction``. Cases that come in clusters
+count as fewer, by their design effect. The intervals are those of the system, not of these very cases.
+``benchmarks/judge_coverage.py`` counts how often they hold the truth.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 from pytest_llmeval.core.stats.agreement import Confusion, two_by_two
+from pytest_llmeval.core.stats.clusters import design_effect
 from pytest_llmeval.core.stats.distributions import normal_quantile
 from pytest_llmeval.core.stats.intervals import Interval, score_interval, wilson
 from pytest_llmeval.core.stats.means import ROUNDING, mean
 
-__all__ = ["LEAST_J", "LEAST_LABELS", "Corrected", "by_labels_of_run", "by_prediction", "by_separate_labels"]
+__all__ = [
+    "LEAST_J",
+    "LEAST_LABELS",
+    "Corrected",
+    "by_labels_of_run",
+    "by_prediction",
+    "by_separate_labels",
+    "stratified_parts",
+]
 
 LEAST_J = 0.1
 """Sensitivity + specificity − 1 up to which a judge tells too little to be corrected."""
@@ -35,7 +45,15 @@ class Corrected:
     """Why one of both is None, in a clause."""
 
 
-def by_separate_labels(passed: int, judged: int, labels: Confusion, *, confidence: float = 0.95) -> Corrected:
+def by_separate_labels(
+    passed: int,
+    judged: int,
+    labels: Confusion,
+    *,
+    effect: float = 1.0,
+    labels_effect: float = 1.0,
+    confidence: float = 0.95,
+) -> Corrected:
     """Return the share of a run that people would pass, by labels of other cases than the run's.
 
     W. J. Rogan and B. Gladen, American Journal of Epidemiology 107 (1978) 71–76: with p the share that the judge
@@ -56,6 +74,8 @@ def by_separate_labels(passed: int, judged: int, labels: Confusion, *, confidenc
         judged: Cases of the run with a verdict.
         labels: Labels by people and verdicts of the same judge on other cases, two levels. They may be drawn by what
             people say (as many right as wrong ones), never by what the judge says.
+        effect: The design effect of the run's cases, at least 1, of the share that passes.
+        labels_effect: That of the labelled ones, of whether the judge is right.
         confidence: In (0, 1).
 
     Returns:
@@ -75,7 +95,8 @@ def by_separate_labels(passed: int, judged: int, labels: Confusion, *, confidenc
         return _unknown("no labelled case fails, so the specificity is unknown")
     sensitivity, specificity = true_pass / passes, true_fail / fails
     z = normal_quantile((1 + confidence) / 2)
-    share, right, wrong = _by_score(passed, judged, z), _plus_one(true_pass, passes), _plus_one(true_fail, fails)
+    share = _by_score(passed, judged, z, effect)
+    right, wrong = _plus_one(true_pass, passes, labels_effect), _plus_one(true_fail, fails, labels_effect)
     j, cautious_j = sensitivity + specificity - 1, right.value + wrong.value - 1
     if j <= LEAST_J + ROUNDING:
         told = f"sensitivity {sensitivity:.2f} and specificity {specificity:.2f} add up to no more than 1.1"
@@ -90,7 +111,9 @@ def by_separate_labels(passed: int, judged: int, labels: Confusion, *, confidenc
     return _corrected(estimate, theta + min(shift, 0.0) - half, theta + max(shift, 0.0) + half)
 
 
-def by_labels_of_run(passed: int, judged: int, labels: Confusion, *, confidence: float = 0.95) -> Corrected:
+def by_labels_of_run(
+    passed: int, judged: int, labels: Confusion, *, effect: float = 1.0, confidence: float = 0.95
+) -> Corrected:
     """Return the share of a run that people would pass, by labels of some of its cases.
 
     The estimate of a stratified sample, its strata the two verdicts: θ = p·a + (1 − p)·b, with a and b the shares that
@@ -107,6 +130,7 @@ def by_labels_of_run(passed: int, judged: int, labels: Confusion, *, confidence:
         judged: Cases of the run with a verdict.
         labels: Labels by people and verdicts of cases of this run, two levels, drawn at random from all of them or
             from each verdict, however many of each.
+        effect: The design effect, at least 1, of ``stratified_parts``.
         confidence: In (0, 1).
 
     Returns:
@@ -132,10 +156,10 @@ def by_labels_of_run(passed: int, judged: int, labels: Confusion, *, confidence:
         return _unknown("no case that the judge fails is labelled")
     if labels.n == judged:
         estimate = (pass_pass + pass_fail) / judged
-        return Corrected(estimate=estimate, interval=wilson(estimate, judged, confidence=confidence))
+        return Corrected(estimate=estimate, interval=wilson(estimate, judged / effect, confidence=confidence))
     z = normal_quantile((1 + confidence) / 2)
-    share = _by_score(passed, judged, z)
-    a, b = _plus_one(pass_pass, labelled_passes), _plus_one(pass_fail, labelled_fails)
+    share = _by_score(passed, judged, z, effect)
+    a, b = _plus_one(pass_pass, labelled_passes, effect), _plus_one(pass_fail, labelled_fails, effect)
     p = share.value
     spread = (a.value - b.value) ** 2 * share.variance + p**2 * a.variance + (1 - p) ** 2 * b.variance
     centre, half = p * a.value + (1 - p) * b.value, z * math.sqrt(spread)
@@ -143,8 +167,34 @@ def by_labels_of_run(passed: int, judged: int, labels: Confusion, *, confidence:
     return _corrected(weighted / judged, centre - half, centre + half)
 
 
+def stratified_parts(passed: Sequence[bool], truth: Sequence[bool | None]) -> list[float]:
+    """Return what each case adds to the estimate of ``by_labels_of_run``, short of a constant.
+
+    With m the share that people pass among the labelled cases of a case's verdict, it is m, and of a labelled case
+    m + (y − m)·N/n besides, with N cases of that verdict, n of them labelled. The mean is the estimate.
+
+    Args:
+        passed: Of each case of the run, whether the judge passes it.
+        truth: Whether people do, in the same order; None without a label.
+    """
+    strata: dict[bool, list[bool | None]] = {True: [], False: []}
+    for said, true in zip(passed, truth, strict=True):
+        strata[said].append(true)
+    labels = {said: [true for true in all_ if true is not None] for said, all_ in strata.items()}
+    share = {said: _ratio(sum(own), len(own)) for said, own in labels.items()}
+    weight = {said: _ratio(len(all_), len(labels[said])) for said, all_ in strata.items()}
+    return [
+        share[said] + (0.0 if true is None else weight[said] * (true - share[said]))
+        for said, true in zip(passed, truth, strict=True)
+    ]
+
+
 def by_prediction(
-    labelled: Sequence[tuple[float, float]], unlabelled: Sequence[float], *, confidence: float = 0.95
+    labelled: Sequence[tuple[float, float]],
+    unlabelled: Sequence[float],
+    *,
+    clusters: tuple[Sequence[Hashable], Sequence[Hashable]] | None = None,
+    confidence: float = 0.95,
 ) -> Corrected:
     """Return the mean score that people would give, by their scores of a random part of the run: PPI++.
 
@@ -160,6 +210,8 @@ def by_prediction(
     Args:
         labelled: For each case with a label, drawn at random from the run, the people's score and the judge's.
         unlabelled: The judge's scores of all other cases of the run.
+        clusters: Those of the labelled cases and of the others; without them each case stands alone. All labels of a
+            cluster count as one where the interval asks for 100.
         confidence: In (0, 1).
 
     Returns:
@@ -175,19 +227,30 @@ def by_prediction(
     trust = _trust(truth, judged, rest)
     residuals = [score - trust * guess for score, guess in labelled]
     estimate = min(1.0, max(0.0, trust * (mean(unlabelled) or 0.0) + (mean(residuals) or 0.0)))
-    if n < LEAST_LABELS:
+    own, others = clusters if clusters is not None else (range(n), range(n, n + rest))
+    many = len(set(own))
+    if many < LEAST_LABELS:
+        told = "" if many == n else f" of {many} rows"
         return Corrected(
-            estimate=estimate, interval=None, reason=f"an interval takes {LEAST_LABELS} labels, there are {n}"
+            estimate=estimate, interval=None, reason=f"an interval takes {LEAST_LABELS} labels, there are {n}{told}"
         )
     if not rest:
-        interval = score_interval(truth, confidence=confidence)
+        interval = score_interval(truth, confidence=confidence, clusters=None if many == n else own)
         return Corrected(estimate=estimate, interval=interval, reason=None if interval else "all scores are equal")
+    parts = [_part(each, residuals, n + rest) for each in residuals]
+    parts += [trust * _part(each, unlabelled, n + rest) for each in unlabelled]
+    effect = design_effect(parts, [*own, *others], confidence=confidence)
     greatest = max(abs(score - guess) for score, guess in labelled)
     hidden = greatest if greatest > ROUNDING else 1.0
     error = trust**2 * _products(judged + list(unlabelled)) / (n + rest - 1) / rest
-    error += (_products(residuals) + hidden**2) / n**2
-    interval = wilson(estimate, max(n, estimate * (1 - estimate) / error), confidence=confidence)
-    return Corrected(estimate=estimate, interval=interval)
+    error += (_products(residuals) + effect * hidden**2) / n**2
+    count = max(n / effect, estimate * (1 - estimate) / (error * effect))
+    return Corrected(estimate=estimate, interval=wilson(estimate, count, confidence=confidence))
+
+
+def _part(value: float, values: Sequence[float], cases: int) -> float:
+    """Return what a value adds to the mean of ``values``, in a mean over so many cases."""
+    return (value - (mean(values) or 0.0)) * cases / len(values)
 
 
 def _trust(truth: Sequence[float], judged: Sequence[float], rest: int) -> float:
@@ -213,14 +276,14 @@ class _Share:
     variance: float
 
 
-def _by_score(hits: int, n: int, z: float) -> _Share:
-    """Return p̃ = (x + z²/2)/(n + z²), the centre of Wilson's interval."""
-    return _moved(hits + z * z / 2, n + z * z)
+def _by_score(hits: int, n: int, z: float, effect: float) -> _Share:
+    """Return p̃ = (x + z²/2)/(n + z²), the centre of Wilson's interval, of counts over their design effect."""
+    return _moved(hits / effect + z * z / 2, n / effect + z * z)
 
 
-def _plus_one(hits: int, n: int) -> _Share:
-    """Return (x + 1)/(n + 2)."""
-    return _moved(hits + 1, n + 2)
+def _plus_one(hits: int, n: int, effect: float) -> _Share:
+    """Return (x + 1)/(n + 2), of counts over their design effect."""
+    return _moved(hits / effect + 1, n / effect + 2)
 
 
 def _moved(hits: float, n: float) -> _Share:

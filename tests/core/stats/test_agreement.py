@@ -1,46 +1,18 @@
-"""Counts, rates and Cohen's kappa of a judge against people."""
+"""Counts of a judge's labels beside people's, and rates."""
 
-import math
-import random
 from collections.abc import Sequence
 
-import numpy as np
 import pytest
-from hypothesis import assume, given
-from hypothesis import strategies as st
-from statsmodels.stats.inter_rater import cohens_kappa  # type: ignore[import-untyped]  # it carries no types
-from statsmodels.stats.proportion import proportion_confint  # type: ignore[import-untyped]  # nor does it
+from statsmodels.stats.proportion import proportion_confint  # type: ignore[import-untyped]  # it carries no types
 
-from pytest_llmeval.core.stats.agreement import (
-    Confusion,
-    Kappa,
-    Rate,
-    Weights,
-    binary_rates,
-    cohen_kappa,
-    confusion,
-    rate,
-)
-
-LEVELS = (1, 2, 3, 4)
-labels = st.lists(st.tuples(st.sampled_from(LEVELS), st.sampled_from(LEVELS)), max_size=60)
-schemes: st.SearchStrategy[Weights | None] = st.sampled_from([None, "linear", "quadratic"])
+from pytest_llmeval.core.stats.agreement import Rate, binary_rates, confusion, rate
 
 
-def table(pairs: Sequence[tuple[int, int]]) -> Confusion:
-    """Return the counts of pairs of labels on four levels."""
-    return confusion([one for one, _ in pairs], [other for _, other in pairs], levels=LEVELS)
-
-
-def binary(true_fail: int, false_pass: int, false_fail: int, true_pass: int) -> Confusion:
-    """Return a table of two levels by its counts."""
-    return Confusion(levels=(False, True), counts=((true_fail, false_pass), (false_fail, true_pass)))
-
-
-def found(kappa: Kappa | None) -> tuple[float, float, float]:
-    """Return kappa and both ends of an interval that must be there."""
-    assert kappa is not None and kappa.interval is not None
-    return kappa.value, kappa.interval.low, kappa.interval.high
+def said(true_fail: int, false_pass: int, false_fail: int, true_pass: int) -> tuple[list[bool], list[bool]]:
+    """Return what people and the judge say, by the counts of their table."""
+    pairs = [(False, False)] * true_fail + [(False, True)] * false_pass
+    pairs += [(True, False)] * false_fail + [(True, True)] * true_pass
+    return [true for true, _ in pairs], [verdict for _, verdict in pairs]
 
 
 def test_labels_are_counted_by_truth_and_judge() -> None:
@@ -75,7 +47,7 @@ def test_labels_that_do_not_fit_are_refused(
 
 def test_rates_are_those_of_their_class() -> None:
     """40 of 50 passes and 27 of 30 failures are judged as people do."""
-    rates = binary_rates(binary(27, 3, 10, 40))
+    rates = binary_rates(*said(27, 3, 10, 40))
     expected = {"accuracy": (67, 80), "sensitivity": (40, 50), "specificity": (27, 30), "prevalence": (50, 80)}
     for name, (hits, n) in expected.items():
         seen = getattr(rates, name)
@@ -86,111 +58,28 @@ def test_rates_are_those_of_their_class() -> None:
 
 def test_a_rate_without_a_case_is_unknown() -> None:
     """Never 0: without a failure nothing is known of the specificity."""
-    only_passes = binary_rates(binary(0, 0, 1, 9))
+    only_passes = binary_rates(*said(0, 0, 1, 9))
     assert only_passes.specificity is None
     assert isinstance(only_passes.sensitivity, Rate) and only_passes.sensitivity.value == 0.9
-    nothing = binary_rates(binary(0, 0, 0, 0))
+    nothing = binary_rates(*said(0, 0, 0, 0))
     assert nothing.accuracy is nothing.sensitivity is nothing.prevalence is None
-    assert rate(0, 0) is None
+    assert rate([]) is None
 
 
-def test_rates_of_more_than_two_levels_are_refused() -> None:
-    """Which of them passes is not known."""
-    with pytest.raises(ValueError, match="two levels"):
-        binary_rates(table([(1, 2)]))
+def test_clustered_cases_count_as_fewer() -> None:
+    """Each case twice is worth no more than once, each with its own case; nor where all of them are right."""
+    for counts in ((27, 3, 10, 40), (30, 0, 0, 50)):
+        truth, judged = said(*counts)
+        once = binary_rates(truth, judged)
+        twice = binary_rates(truth * 2, judged * 2, clusters=[*range(80), *range(80)])
+        for name in ("accuracy", "sensitivity", "specificity", "prevalence"):
+            one, two = getattr(once, name), getattr(twice, name)
+            assert (two.value, two.n) == (one.value, one.n * 2)
+            assert two.interval.low <= one.interval.low + 1e-9
+            assert two.interval.high >= one.interval.high - 1e-9
+            assert two.interval.high - two.interval.low < 1.15 * (one.interval.high - one.interval.low)
 
 
-@pytest.mark.parametrize("weights", [None, "linear", "quadratic"])
-@given(pairs=labels)
-def test_kappa_equals_statsmodels(weights: Weights | None, pairs: list[tuple[int, int]]) -> None:
-    """Value and interval, where both raters use more than one level and differ somewhere."""
-    seen = table(pairs)
-    ours = cohen_kappa(seen, weights=weights)
-    assume(ours is not None and ours.interval is not None and seen.agreed < seen.n)
-    scale = np.arange(4) if weights else None
-    theirs = cohens_kappa(np.array(seen.counts), weights=scale, wt=weights)
-    ends = (theirs.kappa, max(-1, theirs.kappa_low), min(1, theirs.kappa_upp))
-    assert found(ours) == pytest.approx(ends, abs=1e-6)
-
-
-def test_kappa_of_cohens_own_example() -> None:
-    """Shares in a table of three levels, p_o = .70 and p_e = .41: J. Cohen (1960), table 1, .492."""
-    counts = ((88, 14, 18), (10, 40, 10), (2, 6, 12))
-    kappa = cohen_kappa(Confusion(levels=("personality", "neurosis", "psychosis"), counts=counts))
-    assert kappa is not None
-    assert (kappa.observed, kappa.expected) == pytest.approx((0.70, 0.41))
-    assert kappa.value == pytest.approx(0.492, abs=5e-4)
-
-
-def test_kappa_is_low_where_nearly_all_pass_though_the_judge_errs_as_rarely() -> None:
-    """Sensitivity and specificity of .9 at a prevalence of .5 and of .95."""
-    even, lopsided = cohen_kappa(binary(45, 5, 5, 45)), cohen_kappa(binary(9, 1, 19, 171))
-    assert found(even)[0] == pytest.approx(0.8)
-    assert found(lopsided)[0] < 0.45
-
-
-@given(pairs=labels, weights=schemes)
-def test_kappa_takes_the_raters_in_either_order(pairs: list[tuple[int, int]], weights: Weights | None) -> None:
-    """Who is called the truth does not matter."""
-    one = cohen_kappa(table(pairs), weights=weights)
-    other = cohen_kappa(table([(b, a) for a, b in pairs]), weights=weights)
-    assert (one is None) == (other is None)
-    if one and other and one.interval:
-        assert found(one) == pytest.approx(found(other), abs=1e-9)
-
-
-@given(st.lists(st.sampled_from(LEVELS), max_size=60), schemes)
-def test_kappa_of_equal_labels_is_one(given_: list[int], weights: Weights | None) -> None:
-    """The interval ends at 1 and has a width; labels of one level leave kappa unknown."""
-    kappa = cohen_kappa(table([(each, each) for each in given_]), weights=weights)
-    assert (kappa is None) == (len(set(given_)) < 2)
-    if kappa:
-        value, low, high = found(kappa)
-        assert value == high == 1
-        assert -1 <= low < 1
-
-
-def test_more_equal_labels_narrow_the_interval_of_full_agreement() -> None:
-    """100 in 100 show that at least .963 of cases agree, .5 of them by chance."""
-    ten, hundred = found(cohen_kappa(binary(5, 0, 0, 5))), found(cohen_kappa(binary(50, 0, 0, 50)))
-    assert ten[1] < hundred[1] == pytest.approx(0.926, abs=5e-4)
-
-
-@given(pairs=labels, weights=schemes)
-def test_kappa_stays_in_its_range(pairs: list[tuple[int, int]], weights: Weights | None) -> None:
-    """And its interval around it."""
-    kappa = cohen_kappa(table(pairs), weights=weights)
-    if kappa and kappa.interval:
-        assert -1 - 1e-9 <= kappa.interval.low <= kappa.value <= kappa.interval.high <= 1
-    if kappa:
-        assert 0 <= kappa.expected < 1 and kappa.n == len(pairs)
-
-
-def test_weighted_kappa_counts_near_misses_in_part() -> None:
-    """One level off costs less than three, and the less the squarer the weights."""
-    equal = [(level, level) for level in LEVELS] * 5
-    near, far = table(equal + [(1, 2)] * 5), table(equal + [(1, 4)] * 5)
-    plain, linear = found(cohen_kappa(near)), found(cohen_kappa(near, weights="linear"))
-    quadratic = found(cohen_kappa(near, weights="quadratic"))
-    assert plain < linear < quadratic
-    assert found(cohen_kappa(far, weights="quadratic")) < quadratic
-
-
-def test_kappa_without_variance_short_of_full_agreement_has_no_interval() -> None:
-    """Two raters who always differ."""
-    kappa = cohen_kappa(binary(0, 5, 5, 0))
-    assert kappa is not None and kappa.value == -1 and kappa.interval is None
-
-
-def test_the_interval_of_kappa_holds_the_truth() -> None:
-    """Sensitivity .9, specificity .8, prevalence .6, 100 cases: .95 of 600, less three deviations."""
-    drawn = random.Random(4)
-    truth = cohen_kappa(binary(32_000, 8_000, 6_000, 54_000))
-    assert truth is not None
-    held = 0
-    for _ in range(600):
-        passes = [drawn.random() < 0.6 for _ in range(100)]
-        seen = confusion(passes, [drawn.random() < (0.9 if each else 0.2) for each in passes])
-        _, low, high = found(cohen_kappa(seen))
-        held += low <= truth.value <= high
-    assert abs(held / 600 - 0.95) < 3 * math.sqrt(0.95 * 0.05 / 600)
+def test_cases_with_clusters_of_their_own_are_plain_ones() -> None:
+    truth, judged = said(27, 3, 10, 40)
+    assert binary_rates(truth, judged, clusters=range(80)) == binary_rates(truth, judged)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats  # type: ignore[import-untyped]  # it carries no types
 
-from pytest_llmeval.core.stats.clusters import clustered_mean, in_clusters
+from pytest_llmeval.core.stats.clusters import clustered_mean, design_effect, in_clusters
 
 scores = st.lists(st.tuples(st.floats(-1, 1), st.integers(0, 5)), min_size=2, max_size=40)
 
@@ -134,3 +134,28 @@ def test_each_value_needs_its_cluster() -> None:
 def test_values_are_grouped_by_cluster() -> None:
     """Sorted inside, the clusters by their first value."""
     assert in_clusters([3, 1, 2, 0], ["b", "a", "b", "a"]) == [[2, 3], [0, 1]]
+
+
+def test_a_cluster_of_its_own_each_has_no_effect() -> None:
+    assert design_effect([0, 1, 1], ["a", "b", "c"]) == design_effect([], []) == 1
+
+
+def test_values_that_are_all_equal_count_once_a_cluster() -> None:
+    """Four and two of six: 20/6; they say nothing of how alike a cluster's values are."""
+    assert design_effect([1.0] * 6, [0, 0, 0, 0, 1, 1]) == pytest.approx(20 / 6)
+    assert design_effect([0, 1, 1, 0], [0] * 4) == 4
+
+
+def test_values_twice_count_once() -> None:
+    """But for the degrees of freedom that n values have and n/2 of them have not."""
+    values = [float(at % 3 == 0) for at in range(300)]
+    assert 2 <= design_effect(values * 2, [*range(300)] * 2) < 2.05
+
+
+def test_independent_values_lose_little_in_clusters() -> None:
+    drawn = random.Random(1)
+    effects = [
+        design_effect([drawn.gauss(0, 1) for _ in range(200)], [at // 2 for at in range(200)]) for _ in range(100)
+    ]
+    assert min(effects) == 1
+    assert sum(effects) / 100 < 1.15
