@@ -11,6 +11,7 @@ from pytest_llmeval.cli.calibrate import calibrate_judge
 from pytest_llmeval.cli.compare import compare_runs
 from pytest_llmeval.cli.doctor import doctor
 from pytest_llmeval.cli.estimate import estimate
+from pytest_llmeval.cli.export import export
 from pytest_llmeval.cli.gate import gate
 from pytest_llmeval.cli.labels import labels
 from pytest_llmeval.cli.models import models
@@ -43,6 +44,7 @@ for command in (
     rescore,
     compare_runs,
     baseline,
+    export,
     plan_suites,
     selftest,
     estimate,

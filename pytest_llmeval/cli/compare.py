@@ -5,10 +5,17 @@ from pathlib import Path
 
 import click
 
-from pytest_llmeval.cli.output import database_option, echo_lines, emit_json, json_option, opened_store, terminal_width
+from pytest_llmeval.cli.output import (
+    database_option,
+    echo_lines,
+    emit_json,
+    json_option,
+    opened_store,
+    terminal_width,
+    write_lines,
+)
 from pytest_llmeval.cli.project import find_project
 from pytest_llmeval.cli.rules import rules_for
-from pytest_llmeval.core.errors import SettingsError
 from pytest_llmeval.reports.comparing import compare_found
 from pytest_llmeval.reports.comparison_markdown import comparison_markdown
 from pytest_llmeval.reports.comparison_text import comparison_lines
@@ -56,7 +63,7 @@ def compare_runs(
         rules = rules_for(project, now.run, thresholds)
         found = compare_found(before, now, rules, most_flips=sys.maxsize if as_json else _SHOWN)
     if output is not None and not is_printed:
-        _write(output, comparison_markdown(found))
+        write_lines(output, comparison_markdown(found).splitlines())
     if as_json:
         emit_json(found)
     elif is_printed:
@@ -64,10 +71,3 @@ def compare_runs(
     else:
         echo_lines(comparison_lines(found, width=terminal_width(), verbosity=int(verbose)))
     return found.exit_code if fail_on_regression else 0
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise SettingsError(f"--output {path}: cannot be written: {error.strerror or error}") from None

@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 import click
 
 from pytest_llmeval.cli.project import Project
-from pytest_llmeval.core.errors import StoreError
+from pytest_llmeval.core.errors import SettingsError, StoreError
+from pytest_llmeval.core.text import one_line
 from pytest_llmeval.core.transport import plain
 from pytest_llmeval.store.check import check_database
 from pytest_llmeval.store.sqlite import SqliteStore
@@ -26,6 +27,7 @@ __all__ = [
     "open_store",
     "opened_store",
     "terminal_width",
+    "write_lines",
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -83,6 +85,29 @@ def echo_lines(lines: Iterable[str]) -> None:
             click.echo(line)
     except BrokenPipeError:
         drop_output()
+
+
+def write_lines(path: Path, lines: Iterable[str]) -> None:
+    """Write ``lines`` as UTF-8 into ``path``, in place of what is there: nobody sees a part of it.
+
+    What is no regular file, such as a pipe, is written into. A failure leaves what was there.
+
+    Raises:
+        SettingsError: the file cannot be written.
+    """
+    whole = path.resolve()
+    part = whole.with_name(f".{whole.name}.{os.getpid()}.part")
+    is_file = not whole.exists() or whole.is_file()
+    try:
+        with open(part if is_file else whole, "w", encoding="utf-8", newline="\n") as file:
+            file.writelines(f"{line}\n" for line in lines)
+        if is_file:
+            os.replace(part, whole)
+    except OSError as error:
+        raise SettingsError(f"--output {one_line(str(path))}: cannot be written: {error.strerror or error}") from None
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(part)
 
 
 def drop_output() -> None:

@@ -1,5 +1,6 @@
 """The reading half of the store in an SQLite file."""
 
+import contextlib
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -28,6 +29,10 @@ SELECT * FROM (
 _VOTES = """
 SELECT votes.* FROM cases CROSS JOIN votes ON votes.case_id = cases.id
 WHERE +cases.run_id = ? AND cases.rowid BETWEEN ? AND ? ORDER BY cases.rowid, votes.name, votes.repeat, votes.judge
+"""
+_BY_NAME = """
+FROM cases CROSS JOIN scores ON scores.case_id = cases.id
+WHERE cases.run_id = ? GROUP BY scores.name ORDER BY scores.name
 """
 
 
@@ -88,6 +93,21 @@ class SqliteReader:
             scores = self._query("SELECT * FROM scores WHERE case_id = ? ORDER BY name", row["id"])
             votes = self._query("SELECT * FROM votes WHERE case_id = ? ORDER BY name, repeat, judge", row["id"])
             yield rows.to_case(row, _voted(scores, votes))
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Let all that is read within be of one moment, whatever a run that goes on writes."""
+        with readable_errors(self.path):
+            self._connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._connection.rollback()
+
+    def score_names(self, run_id: str) -> dict[str, bool]:
+        """Return the names of a run's scores, sorted, each with whether it is known of any who decided it."""
+        found = self._plain(f"SELECT scores.name, max(scores.decided_by IS NOT NULL) {_BY_NAME}", run_id)
+        return {name: bool(is_known) for name, is_known in found}
 
     def judged(self, run_id: str) -> Iterator[JudgedCase]:
         """Yield what the gate needs of each case, in the order of recording; no text of it is read."""

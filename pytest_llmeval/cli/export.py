@@ -1,0 +1,123 @@
+"""A stored run in the forms that other programs read; each can be made again at any time."""
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from pytest_llmeval.cli.output import (
+    database_option,
+    echo_lines,
+    emit_json,
+    json_option,
+    open_store,
+    write_lines,
+)
+from pytest_llmeval.cli.project import Project, find_project
+from pytest_llmeval.core.text import one_line
+from pytest_llmeval.reports.export_csv import cases_csv, summary_csv
+from pytest_llmeval.reports.export_jsonl import jsonl_lines
+from pytest_llmeval.reports.export_prometheus import parsed_labels, prometheus_lines
+from pytest_llmeval.reports.exported import exported_cases
+from pytest_llmeval.reports.run_view import RunCases, view_run
+from pytest_llmeval.store.records import Run
+from pytest_llmeval.store.sqlite import SqliteStore
+
+__all__ = ["export"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where an export reads."""
+
+    project: Project
+    store: SqliteStore
+    run: Run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What was asked for, beside the form."""
+
+    run: str
+    output: Path | None
+    """None for standard output."""
+    as_json: bool
+    database: Path | None
+
+    def write(self, lines: Callable[[Source], Iterable[str]]) -> None:
+        """Write the run in the form that ``lines`` gives it; all that it reads is of one moment."""
+        is_printed = self.output is None or str(self.output) == "-"
+        if is_printed and self.as_json:
+            raise click.UsageError("the export and --json would both be printed; name a file with --output")
+        project = find_project()
+        with contextlib.closing(open_store(project, self.database)) as store, store.snapshot():
+            found = Source(project=project, store=store, run=store.find_run(self.run))
+            if is_printed or self.output is None:
+                echo_lines(lines(found))
+                return
+            write_lines(self.output, lines(found))
+        size = self.output.stat().st_size
+        if self.as_json:
+            emit_json({"run": found.run.id, "output": str(self.output), "bytes": size})
+        else:
+            echo_lines([f"{one_line(str(self.output))}: run {found.run.id}, {size:,} bytes"])
+
+
+@click.group()
+def export() -> None:
+    """Write a recorded run in a form that other programs read."""
+
+
+def _form(name: str) -> Callable[[Callable[..., None]], click.Command]:
+    """Return what makes of a function the subcommand ``name``; it is given a ``Wanted`` and its own options."""
+
+    def add(function: Callable[..., None]) -> click.Command:
+        @functools.wraps(function)  # its options, too
+        def command(run: str, output: Path | None, as_json: bool, database: Path | None, **own: object) -> None:
+            function(Wanted(run=run, output=output, as_json=as_json, database=database), **own)
+
+        path = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
+        to_file = click.option("--output", type=path, help="Write to this file, as a whole or not at all.")
+        shared = click.argument("run", default="last")(to_file(json_option(database_option(command))))
+        return export.command(name)(shared)
+
+    return add
+
+
+@_form("csv")
+@click.option("--summary", is_flag=True, help="The metrics by suite, model and slice instead of the cases.")
+def export_csv(wanted: Wanted, *, summary: bool) -> None:
+    """Write the cases of RUN as a table for a spreadsheet, in which nothing is a formula."""
+
+    def lines(source: Source) -> Iterable[str]:
+        store, run = source.store, source.run
+        if summary:
+            return summary_csv(run.id, list(store.judged(run.id)))
+        return cases_csv(run.id, store.score_names(run.id), exported_cases(store, run.id))
+
+    wanted.write(lines)
+
+
+@_form("jsonl")
+def export_jsonl(wanted: Wanted) -> None:
+    """Write the cases of RUN as JSON lines, with all that is stored of them."""
+    wanted.write(lambda source: jsonl_lines(source.run.id, exported_cases(source.store, source.run.id)))
+
+
+@_form("prometheus")
+@click.option("--label", "labels", metavar="NAME=VALUE", multiple=True, help="Put this label on every sample.")
+def export_prometheus(wanted: Wanted, *, labels: Sequence[str]) -> None:
+    """Write what RUN came to as metrics for node-exporter's textfile collector."""
+    given = parsed_labels(labels)
+
+    def lines(source: Source) -> Iterable[str]:
+        store, run = source.store, source.run
+        cases = RunCases(list(store.judged(run.id)), ())
+        view = view_run(run, cases, store.verdicts(run.id))
+        return prometheus_lines(view, cases.judged, store.spending(run.id), given)
+
+    wanted.write(lines)

@@ -1,0 +1,53 @@
+"""A run as JSON lines: one object a case, with everything that is stored of it, as it is stored."""
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from pytest_llmeval.core.transport import plain
+from pytest_llmeval.core.types import Call
+from pytest_llmeval.reports.exported import ExportedCase, said_in
+
+__all__ = ["jsonl_lines"]
+
+
+def jsonl_lines(run_id: str, cases: Iterable[ExportedCase]) -> Iterator[str]:
+    """Yield a line of ASCII JSON for each case.
+
+    Nothing is cut or made harmless, and lone surrogates are escapes of JSON. A terminal and a CI system find nothing to
+    obey in such a line: it begins with a brace, control characters are escapes, and so is the second ``#`` of ``##[``.
+    """
+    for exported in cases:
+        text = json.dumps(_facts(run_id, exported))
+        yield text.replace("##[", "#\\u0023[")  # only a string can hold it
+
+
+def _facts(run_id: str, exported: ExportedCase) -> dict[str, Any]:
+    facts: dict[str, Any] = plain(exported.case)
+    key = facts.pop("key")
+    target = exported.case.target
+    return {
+        "run": run_id,
+        "id": facts.pop("id"),
+        **key,
+        **facts,
+        "response": exported.response,
+        "target": None if target is None else _parsed(target),
+        "calls": [_call(call) for call in exported.calls],
+        "labels": [
+            {name: value for name, value in plain(label).items() if name != "case_id"} for label in exported.labels
+        ],
+    }
+
+
+def _call(call: Call) -> dict[str, Any]:
+    facts: dict[str, Any] = plain(call)
+    return {**facts, "response": said_in(call), "request": call.request, "detail": call.detail}
+
+
+def _parsed(target: str) -> Any:
+    """Return what a target says; one that is no JSON, as a database of elsewhere may hold, is the text itself."""
+    try:
+        return json.loads(target)
+    except (ValueError, RecursionError):
+        return target

@@ -1,0 +1,215 @@
+"""A run as Prometheus metrics, for node-exporter's textfile collector.
+
+The text format: https://prometheus.io/docs/instrumenting/exposition_formats/. Rows are never labels, and no sample
+has a timestamp of its own, which that collector refuses: when the run was is a metric.
+"""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+
+from pytest_llmeval.core.errors import SettingsError
+from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.gate.column import read_column
+from pytest_llmeval.core.ids import digest
+from pytest_llmeval.core.metrics import Metric, summarise
+from pytest_llmeval.core.stats.intervals import quantile
+from pytest_llmeval.core.text import one_line
+from pytest_llmeval.core.types import Outcome
+from pytest_llmeval.reports.run_view import RunView
+from pytest_llmeval.store.records import Run, Spending
+
+__all__ = ["parsed_labels", "prometheus_lines"]
+
+Labels = Mapping[str, str]
+Sample = tuple[str, Labels, float]
+"""What follows the name of its family, its labels, and its value."""
+
+_LONGEST = 120
+"""Characters of a label's value."""
+_QUANTILES = (50, 90, 95, 99)
+_VERDICTS = ("pass", "fail", "inconclusive", "unmeasurable", "none")
+_OUTCOMES: tuple[Outcome, ...] = ("passed", "missed", "error", "skipped")
+_LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+_OWN_LABELS = frozenset(
+    {"commit", "branch", "direction", "error_kind", "metric", "model", "name", "outcome", "quantile", "role"}
+    | {"rule", "run", "slice", "status", "suite", "verdict", "version"}
+)
+
+
+def parsed_labels(given: Iterable[str]) -> dict[str, str]:
+    """Return labels that a person gave as ``NAME=VALUE``.
+
+    Raises:
+        SettingsError: one is no label, is one of ours, or is given twice.
+    """
+    found: dict[str, str] = {}
+    for text in given:
+        name, sign, value = text.partition("=")
+        if not sign or not _LABEL_NAME.fullmatch(name) or name.startswith("__") or not value:
+            raise SettingsError(f"--label {one_line(text)!r}: expected NAME=VALUE, NAME of letters, digits and _")
+        if name in _OWN_LABELS or name in found:
+            why = "is given twice" if name in found else "is a label that the metrics have themselves"
+            raise SettingsError(f"--label {one_line(text)!r}: {name} {why}")
+        found[name] = value
+    return found
+
+
+def prometheus_lines(
+    view: RunView, cases: Sequence[JudgedCase], spending: Sequence[Spending], labels: Labels
+) -> Iterator[str]:
+    """Yield the lines of the text format.
+
+    Args:
+        view: the run.
+        cases: all of it.
+        spending: what its calls came to.
+        labels: put on every sample, to tell projects on one machine apart.
+    """
+    for name, kind, told, samples in _families(view, cases, spending):
+        found = [sample for sample in samples if math.isfinite(sample[2])]
+        if not found:
+            continue
+        yield f"# HELP llmeval_{name} {told}"
+        yield f"# TYPE llmeval_{name} {kind}"
+        yield from (f"llmeval_{name}{_sample({**labels, **own}, ending, value)}" for ending, own, value in found)
+
+
+def _families(
+    view: RunView, cases: Sequence[JudgedCase], spending: Sequence[Spending]
+) -> Iterator[tuple[str, str, str, Iterable[Sample]]]:
+    """Yield name, type, help and samples of each metric."""
+    run, metrics = view.run, summarise(cases)
+    verdict = run.end.verdict if run.end is not None else "none"
+    status = run.shown_status
+    yield "run_info", "gauge", "The run, 1.", [("", _about(run), 1)]
+    yield "run_verdict", "gauge", "1 for the verdict of the run.", _one_of("verdict", verdict, _VERDICTS)
+    yield (
+        "run_finished",
+        "gauge",
+        "1 where the run came to its end.",
+        [("", {}, status in ("finished", "unmeasurable"))],
+    )
+    if run.end is not None:
+        yield "run_exit_status", "gauge", "The exit status of the session.", [("", {}, run.end.exit_code)]
+    yield "run_started_timestamp_seconds", "gauge", "When the run began.", _time(run.started_at)
+    if run.end is not None:
+        yield "run_finished_timestamp_seconds", "gauge", "When the run ended.", _time(run.end.finished_at)
+    yield "cases", "gauge", "Cases by what they came to.", _outcomes(cases)
+    yield "errors", "gauge", "Cases that ended in an error, by its kind.", _errors(cases)
+    yield "metric", "gauge", "Mean over the samples: pass_rate and every score.", _values(metrics, "value")
+    yield "metric_low", "gauge", "Lower end of the 95 % interval of the metric.", _values(metrics, "low")
+    yield "metric_high", "gauge", "Upper end of the 95 % interval of the metric.", _values(metrics, "high")
+    yield "metric_samples", "gauge", "Samples that the metric is the mean of.", _values(metrics, "n")
+    yield "rule_verdict", "gauge", "The rules of the gate with their verdicts, 1.", _rules(view)
+    yield "latency_seconds", "summary", "Latency of the cases, those from a cache left out.", _latencies(cases)
+    yield "calls", "gauge", "Answered calls, from a cache too.", _spent(spending, "calls")
+    yield "cost_usd", "gauge", "What the calls cost; missing where a price is not known.", _spent(spending, "cost_usd")
+    yield "tokens", "gauge", "Tokens of the calls, those from a cache left out.", _tokens(spending)
+
+
+def _about(run: Run) -> Labels:
+    about = {
+        "run": run.id,
+        "name": run.name,
+        "version": run.version,
+        "commit": run.git_commit,
+        "branch": run.git_branch,
+        "status": run.shown_status,
+    }
+    return {name: value for name, value in about.items() if value}
+
+
+def _one_of(label: str, found: str, known: Sequence[str]) -> Iterator[Sample]:
+    return (("", {label: name}, name == found) for name in known)
+
+
+def _time(iso: str) -> Iterator[Sample]:
+    try:
+        yield "", {}, datetime.fromisoformat(iso).timestamp()
+    except ValueError:  # a database of elsewhere may say anything
+        return
+
+
+def _outcomes(cases: Iterable[JudgedCase]) -> Iterator[Sample]:
+    counts = Counter((case.suite, case.model, case.outcome) for case in cases)
+    for suite, model in sorted({key[:2] for key in counts}):
+        for outcome in _OUTCOMES:
+            yield "", {"suite": suite, "model": model, "outcome": outcome}, counts[suite, model, outcome]
+
+
+def _errors(cases: Iterable[JudgedCase]) -> Iterator[Sample]:
+    counts = Counter((case.suite, case.model, case.error_kind) for case in cases if case.error_kind is not None)
+    for (suite, model, kind), count in sorted(counts.items()):
+        yield "", {"suite": suite, "model": model, "error_kind": kind}, count
+
+
+def _values(metrics: Iterable[Metric], attribute: str) -> Iterator[Sample]:
+    for metric in metrics:
+        value = getattr(metric, attribute)
+        if value is not None:
+            yield "", _of(metric.suite, metric.model, metric.slice, metric=metric.name), value
+
+
+def _rules(view: RunView) -> Iterator[Sample]:
+    judged = ((suite.name, row) for suite in view.suites for row in suite.rows if row.verdict and row.rule)
+    for suite, row in judged:
+        yield "", _of(suite, row.model, row.slice, metric=row.metric, rule=row.rule or "", verdict=row.verdict or ""), 1
+    for each in view.not_judged:
+        own = {"metric": each.metric, "rule": each.rule, "verdict": each.verdict}
+        yield "", _of(each.suite, each.model or "", each.slice, **own), 1
+
+
+def _of(suite: str, model: str, part: str | None, **more: str) -> Labels:
+    """Return the labels of a suite, a model (empty for none) and, where it is about one, a slice."""
+    return {"suite": suite, **({"model": model} if model else {}), **({} if part is None else {"slice": part}), **more}
+
+
+def _latencies(cases: Iterable[JudgedCase]) -> Iterator[Sample]:
+    groups: dict[tuple[str, str], list[JudgedCase]] = {}
+    for case in cases:
+        groups.setdefault((case.suite, case.model), []).append(case)
+    for (suite, model), own in sorted(groups.items()):
+        known, labels = read_column("latency_s", own).cases(), {"suite": suite, "model": model}
+        for percent in _QUANTILES if known else ():
+            found = quantile(known, percent)
+            if found is not None:
+                yield "", {**labels, "quantile": f"{percent / 100:g}"}, found
+        if known:
+            yield "_sum", labels, math.fsum(known)
+            yield "_count", labels, len(known)
+
+
+def _spent(spending: Iterable[Spending], attribute: str) -> Iterator[Sample]:
+    for each in spending:
+        value = getattr(each, attribute)
+        if value is not None:
+            yield "", {"role": each.role, "model": each.model}, value
+
+
+def _tokens(spending: Iterable[Spending]) -> Iterator[Sample]:
+    for each in spending:
+        for direction in ("input", "output"):
+            count = getattr(each, f"{direction}_tokens")
+            yield "", {"role": each.role, "model": each.model, "direction": direction}, count
+
+
+def _sample(labels: Labels, ending: str, value: float) -> str:
+    told = ",".join(f'{name}="{_quoted(_shown(text))}"' for name, text in labels.items())
+    number = f"{float(value):.17g}" if value != int(value) else str(int(value))
+    return f"{ending}{{{told}}} {number}" if told else f"{ending} {number}"
+
+
+def _shown(text: str) -> str:
+    """Return a label's value: printable and short; where that changed it, six hex digits keep it apart from others.
+
+    An empty one would be no label at all.
+    """
+    shown = one_line(text, _LONGEST)
+    return shown if shown == text and text else f"{shown}-{digest(text)[:6]}"
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -1,0 +1,43 @@
+"""The cases of a stored run as exports take them: one after another, each with its calls and labels."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pytest_llmeval.core.types import Call
+from pytest_llmeval.store.protocol import Store
+from pytest_llmeval.store.records import Label, StoredCase
+
+__all__ = ["ExportedCase", "exported_cases", "said_in"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportedCase:
+    """One case with all that belongs to it."""
+
+    case: StoredCase
+    calls: Sequence[Call]
+    """In their order; those of attempts that came to nothing too."""
+    labels: Sequence[Label]
+    """What people said of it."""
+
+    @property
+    def response(self) -> str | None:
+        """What the model said last, NUL and lone surrogates included, which the column of the case has as escapes."""
+        said = [call for call in self.calls if call.role == "model" and call.response == self.case.response]
+        return said_in(said[-1]) if said else self.case.response
+
+
+def said_in(call: Call) -> str | None:
+    """Return what a call was answered, NUL and lone surrogates included; None for one without an answer."""
+    text = call.detail.get("text", call.response)
+    return text if isinstance(text, str) else call.response
+
+
+def exported_cases(store: Store, run_id: str) -> Iterator[ExportedCase]:
+    """Yield the cases of a run in the order of recording; one at a time is held."""
+    labels: dict[str, list[Label]] = defaultdict(list)
+    for label in store.labels(run_id):
+        labels[label.case_id].append(label)
+    for case in store.cases(run_id):
+        yield ExportedCase(case=case, calls=store.calls(case.id), labels=labels.get(case.id, ()))
