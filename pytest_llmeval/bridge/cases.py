@@ -11,7 +11,7 @@ import pytest
 from pytest_llmeval.bridge.items import suite_of
 from pytest_llmeval.core.ids import input_digest
 from pytest_llmeval.core.transport import as_text
-from pytest_llmeval.core.types import Call, CaseKey, Request, Response, Sample
+from pytest_llmeval.core.types import Call, CaseKey, JudgeRecord, Request, Response, Sample
 
 if TYPE_CHECKING:
     from pytest_llmeval.bridge.handles import CaseModel
@@ -60,6 +60,8 @@ class CaseRun:
     cluster_key: str | None = None
     """The metadata key whose equal values make rows dependent."""
     calls: list[Call] = field(default_factory=list)
+    judges: dict[str, JudgeRecord] = field(default_factory=dict)
+    """What stands behind the judge_ids of its scores, by them."""
     asked: Counter[str] = field(default_factory=Counter)
     """How often each request was made, by the digest in its name."""
     position: int | None = None

@@ -54,7 +54,7 @@ def judge_of(run: "CaseRun", param: "CaseParam", calls: "Calls") -> "CaseModel |
 
     if calls.judges is None:
         return None
-    name = calls.judges.model.name
+    name = calls.judges.jurors[0].model.name
     return CaseModel(name, calls.asker, eval_=param.eval, run=run, loop=calls.loop, role="judge")
 
 

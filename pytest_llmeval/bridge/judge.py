@@ -1,62 +1,94 @@
-"""``score.judge``: an answer judged by a model, through the same engine as every other call."""
+"""``score.judge``: an answer judged by models, through the same engine as every other call."""
 
 import asyncio
 import time
-from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypedDict
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 from pytest_llmeval.bridge.handles import CaseModel
-from pytest_llmeval.core.errors import CallError, JudgeError, ScorerError
-from pytest_llmeval.core.judge.asking import ask_again, comparison, judge_id, preference_rubric, questions
-from pytest_llmeval.core.judge.forms import Forms
+from pytest_llmeval.bridge.juror import Juror, JurorInCase
+from pytest_llmeval.core.errors import CaseError, ScorerError
+from pytest_llmeval.core.judge.asking import comparison, judge_id, preference_rubric, questions
+from pytest_llmeval.core.judge.panel import Ballot, PanelMode, is_probed, is_unsure
 from pytest_llmeval.core.judge.shown import shown_input, shown_reference
-from pytest_llmeval.core.judge.verdict import MalformedVerdictError, Verdict, read_verdict
+from pytest_llmeval.core.judge.verdict import Finding, Verdict
 from pytest_llmeval.core.strict_json import canonical
-from pytest_llmeval.core.text import one_line
 from pytest_llmeval.core.transport import plain
-from pytest_llmeval.core.types import Message, Request, Response, Score
+from pytest_llmeval.core.types import JudgeRecord, Score
+from pytest_llmeval.models.specs import storable_spec
 from pytest_llmeval.scorers.answers import text_of
 from pytest_llmeval.scorers.book import JudgedHow
-from pytest_llmeval.scorers.display import tidy
+from pytest_llmeval.scorers.judged import (
+    judged_scores,
+    preference_name,
+    preference_score,
+    settled_scores,
+    unjudged_scores,
+)
 
 if TYPE_CHECKING:
     from pytest_llmeval.bridge.calls import Calls
     from pytest_llmeval.bridge.cases import CaseRun, Eval
-    from pytest_llmeval.core.judge.rubric import Dimension, Rubric
-    from pytest_llmeval.models.named import NamedModel
+    from pytest_llmeval.core.judge.rubric import Rubric
 
 __all__ = ["CaseJudge", "Judges"]
 
-_REPLIES = 3
-"""How often a verdict is asked for: once, and twice again with what was wrong."""
+T = TypeVar("T")
+Poll = Callable[[Juror, int], Coroutine[Any, Any, T]]
+"""Asks a judge; a number from 1 asks it once more."""
 
 
 class _Shown(TypedDict):
-    """What a judge is shown beside an answer, and the number of its judgement."""
+    """What a judge is shown beside an answer."""
 
     question: str
     reference: str | None
-    repeat: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Judges:
-    """The judge of a session, in a process that runs cases."""
+    """The judges of a session, in a process that runs cases."""
 
-    model: "NamedModel"
-    only_recorded: bool = False
-    """Whether all replies are those of another run, so that nothing can be asked anew."""
-    forms: Forms
+    jurors: tuple[Juror, ...]
+    """At least one; several are a panel."""
+    panel: PanelMode = "all"
+    probe: float = 0.0
+    """The share of the answers, in [0, 1], that each judge judges twice."""
+    _records: dict[Any, JudgeRecord] = field(default_factory=dict, repr=False, compare=False)
 
-    @property
+    @cached_property
     def identity(self) -> str:
-        """All that decides what the judge says, beside what it is asked."""
-        return canonical([self.model.spec.text, plain(self.model.params)])
+        """All that decides what they say, beside what they are asked."""
+        found = [[juror.model.spec.text, plain(juror.model.params)] for juror in self.jurors]
+        return canonical(found[0] if len(found) == 1 else [self.panel, found])
+
+    def record(self, rubric: "Rubric", how: JudgedHow) -> JudgeRecord:
+        """Return who judges by ``rubric`` in that way."""
+        key = (rubric, how.per_dimension, how.checks)
+        if key not in self._records:
+            self._records[key] = self._record(rubric, how)
+        return self._records[key]
+
+    def _record(self, rubric: "Rubric", how: JudgedHow) -> JudgeRecord:
+        ways: dict[str, Any] = {
+            **({"panel": self.panel} if len(self.jurors) > 1 else {}),
+            **({"per_dimension": True} if how.per_dimension else {}),
+            **({"checks": [list(check) for check in how.checks]} if how.checks else {}),
+        }
+        asked = {key: way for key, way in ways.items() if key != "panel"}
+        identity = canonical([self.identity, asked]) if asked else self.identity
+        judges = [[storable_spec(juror.model.spec.text), plain(juror.model.params)] for juror in self.jurors]
+        return JudgeRecord(
+            judge_id=judge_id(rubric, identity),
+            rubric=rubric.name,
+            detail=canonical({"rubric": plain(rubric), "judges": judges, "how": ways}),
+        )
 
 
 class CaseJudge:
-    """The judge in one case; without a judge model it says so."""
+    """The judges in one case; without any it says so."""
 
     def __init__(self, run: "CaseRun", eval_: "Eval", calls: "Calls") -> None:
         self._run = run
@@ -67,22 +99,20 @@ class CaseJudge:
         """Return the scores of an answer: that of the rubric, then one for each dimension.
 
         Raises:
-            JudgeError: no reply was a valid verdict.
-            CallError: the judge could not be asked.
+            JudgeError: no reply was a valid verdict, or a panel is split evenly.
+            CallError: a judge could not be asked.
             RubricError: there is no such rubric.
             ScorerError: there is nothing to judge, or nothing to judge it by.
         """
-        found, judges = self._rubric(how.rubric), self._calls.judges
-        if judges is None:
-            return _unjudged(found, how.name)
-        return await self._awaited(self._judged(judges, found, answer, target, how))
+        found = self._rubric(how.rubric)
+        ready = self._without_asking(found, how)
+        return ready if ready is not None else await self._awaited(self._judged(found, answer, target, how))
 
     def judge_sync(self, answer: Any, target: Any, how: JudgedHow) -> list[Score]:
         """Return the scores of an answer, as ``judge`` does, to a test that is not async."""
-        found, judges = self._rubric(how.rubric), self._calls.judges
-        if judges is None:
-            return _unjudged(found, how.name)
-        return self._waited(self._judged(judges, found, answer, target, how))
+        found = self._rubric(how.rubric)
+        ready = self._without_asking(found, how)
+        return ready if ready is not None else self._waited(self._judged(found, answer, target, how))
 
     async def prefer(self, a: Any, b: Any, target: Any, how: JudgedHow) -> list[Score]:
         """Return the score of a comparison: 1 where ``a`` is better in both orders, 0 where ``b`` is, else 0.5.
@@ -90,17 +120,17 @@ class CaseJudge:
         Raises:
             as ``judge`` does.
         """
-        found, judges = self._rubric(how.rubric), self._calls.judges
-        if judges is None:
-            return [_no_judge(_preference(found, how))]
-        return await self._awaited(self._preferred(judges, found, a, b, target, how))
+        found = self._rubric(how.rubric)
+        if self._calls.judges is None:
+            return unjudged_scores([preference_name(found, how.name)])
+        return await self._awaited(self._preferred(found, a, b, target, how))
 
     def prefer_sync(self, a: Any, b: Any, target: Any, how: JudgedHow) -> list[Score]:
         """Return the score of a comparison, as ``prefer`` does, to a test that is not async."""
-        found, judges = self._rubric(how.rubric), self._calls.judges
-        if judges is None:
-            return [_no_judge(_preference(found, how))]
-        return self._waited(self._preferred(judges, found, a, b, target, how))
+        found = self._rubric(how.rubric)
+        if self._calls.judges is None:
+            return unjudged_scores([preference_name(found, how.name)])
+        return self._waited(self._preferred(found, a, b, target, how))
 
     async def _awaited(self, work: Coroutine[Any, Any, list[Score]]) -> list[Score]:
         """Return what comes of ``work`` on the loop of the calls."""
@@ -116,29 +146,75 @@ class CaseJudge:
         finally:
             self._run.waited_s += time.monotonic() - start
 
-    async def _preferred(
-        self, judges: Judges, found: "Rubric", a: Any, b: Any, target: Any, how: JudgedHow
-    ) -> list[Score]:
+    def _without_asking(self, found: "Rubric", how: JudgedHow) -> list[Score] | None:
+        """Return the scores where nobody is to be asked; None where somebody is."""
+        if self._calls.judges is None:
+            return unjudged_scores(found.score_names(how.name))
+        if how.settled is None:
+            return None
+        return settled_scores(found, how.settled, name=how.name, gates=how.gates, judge_id=self._judge_id(found, how))
+
+    async def _judged(self, found: "Rubric", answer: Any, target: Any, how: JudgedHow) -> list[Score]:
+        shown, text = self._shown(found, target, how), text_of(answer)
+        parts = [replace(found, dimensions=(each,)) for each in found.dimensions] if how.per_dimension else [found]
+
+        async def poll(juror: Juror, repeat: int) -> Ballot:
+            asked = [questions(part, answer=text, repeat=self._repeat(repeat), **shown) for part in parts]
+            ballots = await _all(
+                [self._ballot(juror, part, each, repeat) for part, each in zip(parts, asked, strict=True)]
+            )
+            return _joined(ballots)
+
+        ballots = await self._polled(poll, partial(is_unsure, found))
+        return judged_scores(found, ballots, name=how.name, gates=how.gates, judge_id=self._judge_id(found, how))
+
+    async def _preferred(self, found: "Rubric", a: Any, b: Any, target: Any, how: JudgedHow) -> list[Score]:
         rubric, shown = preference_rubric(found), self._shown(found, target, how)
         orders = [(text_of(a), text_of(b)), (text_of(b), text_of(a))]
-        asked = [comparison(rubric, first=first, second=second, **shown) for first, second in orders]
-        one, other = await asyncio.gather(*(self._verdict(judges, rubric, *each) for each in asked))
-        winners = [_winner(rubric, one, "ab"), _winner(rubric, other, "ba")]
-        agree = winners[0] == winners[1]
-        value = {"a": 1.0, "b": 0.0}.get(winners[0], 0.5) if agree else 0.5
-        told = f"{winners[0]} in both orders" if agree else f"the orders disagree: {winners[0]}, then {winners[1]}"
-        reasons = [finding.reason for verdict in (one, other) for finding in verdict.findings.values()]
-        return [
-            Score(
-                name=_preference(found, how),
-                value=value,
-                passed=None,
-                reason=tidy("\n".join([told, *reasons])),
-                judge_id=judge_id(rubric, judges.identity),
-            )
-        ]
 
-    def _shown(self, found: "Rubric", target: Any, how: JudgedHow) -> "_Shown":
+        async def poll(juror: Juror, repeat: int) -> tuple[Ballot, Ballot]:
+            asked = [
+                comparison(rubric, first=first, second=second, repeat=self._repeat(repeat), **shown)
+                for first, second in orders
+            ]
+            one, other = await _all([self._ballot(juror, rubric, each, repeat) for each in asked])
+            return one, other
+
+        ballots = await self._polled(poll, lambda both: any(is_unsure(rubric, each) for each in both))
+        name = preference_name(found, how.name)
+        return [preference_score(name, rubric, ballots, judge_id=self._judge_id(rubric, how))]
+
+    async def _polled(self, poll: Poll[T], unsure: Callable[[T], bool]) -> list[T]:
+        """Return the ballots of those who are asked: of all, or of the first and, where it is unsure, of the others."""
+        judges = self._calls.judges
+        assert judges is not None
+        key = self._run.key
+        is_twice = is_probed(judges.probe, key.suite, key.model, key.sample_id, key.epoch)
+
+        async def round_of(jurors: Sequence[Juror]) -> list[T]:
+            repeated = _spared([poll(each, 1) for each in jurors if is_twice])
+            found, others = await _all([_all([poll(each, 0) for each in jurors]), repeated])
+            return [*found, *others]
+
+        if judges.panel == "all":
+            return await round_of(judges.jurors)
+        ballots = await round_of(judges.jurors[:1])
+        if len(judges.jurors) > 1 and unsure(ballots[0]):
+            ballots += await round_of(judges.jurors[1:])
+        return ballots
+
+    async def _ballot(self, juror: Juror, rubric: "Rubric", asked: tuple[Any, str], repeat: int) -> Ballot:
+        model = CaseModel(
+            juror.model.name, self._calls.asker, eval_=self._eval, run=self._run, loop=self._calls.loop, role="judge"
+        )
+        verdict, again = await JurorInCase(juror, model, self._run).verdict(rubric, *asked)
+        return Ballot(judge=juror.model.name, verdict=verdict, repeat=repeat, was_asked_again=again)
+
+    def _repeat(self, repeat: int) -> int | str:
+        """Return what tells a judgement of the same answer from others."""
+        return f"{self._run.key.epoch} again" if repeat else self._run.key.epoch
+
+    def _shown(self, found: "Rubric", target: Any, how: JudgedHow) -> _Shown:
         """Return what a judge is shown beside the answer."""
         right = target if target is not None else self._run.sample.target
         if found.needs_reference and (right is None or not how.reference):
@@ -146,13 +222,14 @@ class CaseJudge:
         return {
             "question": how.question if how.question is not None else shown_input(self._run.sample.input),
             "reference": shown_reference(right) if how.reference else None,
-            "repeat": self._run.key.epoch,
         }
 
-    async def _judged(self, judges: Judges, found: "Rubric", answer: Any, target: Any, how: JudgedHow) -> list[Score]:
-        messages, nonce = questions(found, answer=text_of(answer), **self._shown(found, target, how))
-        verdict = await self._verdict(judges, found, messages, nonce)
-        return _scores(found, verdict, how, judge_id(found, judges.identity))
+    def _judge_id(self, rubric: "Rubric", how: JudgedHow) -> str:
+        """Return the judge_id of the scores, and keep what stands behind it."""
+        assert self._calls.judges is not None
+        record = self._calls.judges.record(rubric, how)
+        self._run.judges[record.judge_id] = record
+        return record.judge_id
 
     def _rubric(self, rubric: Any) -> "Rubric":
         if rubric is None:
@@ -162,90 +239,33 @@ class CaseJudge:
         rootdir = self._calls.rootdir
         return load_rubric(rubric, rootdir=rootdir, test_file=rootdir / self._eval.where.partition("::")[0])
 
-    async def _verdict(self, judges: Judges, rubric: "Rubric", messages: tuple[Message, ...], nonce: str) -> Verdict:
-        problem, replies = "", 0
-        while replies < _REPLIES:
-            response = await self._reply(judges, rubric, messages, nonce)
-            try:
-                return read_verdict(response.text, rubric, nonce, finish_reason=response.finish_reason)
-            except MalformedVerdictError as error:
-                problem = str(error)
-            if (response.cached or response.earlier) and not judges.only_recorded:
-                continue  # what was no verdict then is no reason to give up now: the same is asked anew
-            replies += 1
-            messages = ask_again(messages[:2], response.text, problem)
-        raise JudgeError(
-            f"judge {judges.model.name}: no valid verdict by rubric {rubric.name} in {_REPLIES} replies;"
-            f" of the last one {one_line(problem, 200)}"
-        )
 
-    async def _reply(self, judges: Judges, rubric: "Rubric", messages: Sequence[Message], nonce: str) -> Response:
-        """Return what the judge replies, by the best form that its server takes."""
-        model = CaseModel(
-            judges.model.name, self._calls.asker, eval_=self._eval, run=self._run, loop=self._calls.loop, role="judge"
-        )
-        while True:
-            params = judges.forms.params(rubric, nonce)
-            try:
-                return await model.answer(Request(messages=tuple(messages), params=params))
-            except CallError as error:
-                if not judges.forms.yield_to(error, params):
-                    raise
-                self._run.calls.pop()  # nothing was answered, and nothing paid
+async def _all(work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    """Return what comes of all; where one of them fails the others end first, as they are paid for."""
+    if len(work) == 1:
+        return [await work[0]]
+    found = await asyncio.gather(*work, return_exceptions=True)
+    for each in found:
+        if isinstance(each, BaseException):
+            raise each
+    return [each for each in found if not isinstance(each, BaseException)]
 
 
-def _names(rubric: "Rubric", name: str | None) -> list[str]:
-    """Return the names of the scores: of the rubric, then of its dimensions."""
-    parts = [each.name if name is None else f"{name}_{each.name}" for each in rubric.dimensions]
-    return [name if name is not None else rubric.name, *parts]
+async def _spared(work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    """Return what comes of all but those that failed, on which nothing depends."""
+    found = await asyncio.gather(*work, return_exceptions=True)
+    for each in found:
+        if isinstance(each, BaseException) and not isinstance(each, CaseError):
+            raise each
+    return [each for each in found if not isinstance(each, BaseException)]
 
 
-def _preference(rubric: "Rubric", how: JudgedHow) -> str:
-    return how.name if how.name is not None else f"{rubric.name}_preference"
-
-
-def _winner(rubric: "Rubric", verdict: Verdict, order: str) -> str:
-    """Return which of ``a`` and ``b`` won over all dimensions, or ``tie``; ``order`` says who was shown first."""
-    value = rubric.value(verdict.levels)
-    if abs(value - 0.5) < 1e-9:
-        return "tie"
-    return order[0] if value > 0.5 else order[1]
-
-
-def _no_judge(name: str) -> Score:
-    return Score(name=name, value=None, passed=None, status="none", reason="no judge")
-
-
-def _unjudged(rubric: "Rubric", name: str | None) -> list[Score]:
-    return [_no_judge(each) for each in _names(rubric, name)]
-
-
-def _scores(rubric: "Rubric", verdict: Verdict, how: JudgedHow, judge: str) -> list[Score]:
-    whole, *parts = _names(rubric, how.name)
-    found = [
-        _score(part, dimension, verdict, judge, gates=how.gates and dimension.gates)
-        for part, dimension in zip(parts, rubric.dimensions, strict=True)
-    ]
-    failed = [score.name for score in found if score.passed is False]
-    return [
-        Score(
-            name=whole,
-            value=rubric.value(verdict.levels),
-            passed=not failed if how.gates else None,
-            reason=", ".join(f"{key}: {level.name}" for key, level in verdict.levels.items()),
-            judge_id=judge,
-        ),
-        *found,
-    ]
-
-
-def _score(name: str, dimension: "Dimension", verdict: Verdict, judge: str, *, gates: bool) -> Score:
-    finding = verdict.findings[dimension.name]
-    passed = finding.level.value >= dimension.pass_mark if gates else None
-    return Score(
-        name=name,
-        value=finding.level.value,
-        passed=passed,
-        reason=tidy(f"{finding.level.name}\n{finding.reason}"),
-        judge_id=judge,
-    )
+def _joined(ballots: Sequence[Ballot]) -> Ballot:
+    """Return one ballot of those about single dimensions."""
+    if len(ballots) == 1:
+        return ballots[0]
+    findings: dict[str, Finding] = {}
+    for ballot in ballots:
+        findings |= ballot.verdict.findings
+    again = any(ballot.was_asked_again for ballot in ballots)
+    return replace(ballots[0], verdict=Verdict(findings=findings), was_asked_again=again)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pytest_llmeval.bridge.settings import Settings
     from pytest_llmeval.models.price_list import PriceList
 
-__all__ = ["chosen_judge", "chosen_models", "listed_models"]
+__all__ = ["chosen_judges", "chosen_models", "listed_models"]
 
 _DEFAULT = "local:smollm2"
 
@@ -41,39 +41,47 @@ def chosen_models(settings: "Settings", named: Mapping[str, NamedModel], *, to_b
     return chosen
 
 
-def chosen_judge(
+def chosen_judges(
     settings: "Settings", named: Mapping[str, NamedModel], under_test: Mapping[str, NamedModel], *, to_be_asked: bool
-) -> NamedModel | None:
-    """Return the judge model: what ``--judge-model`` names; None without it, there is no default.
+) -> dict[str, NamedModel]:
+    """Return the judge models by name: what ``--judge-model`` names; none without it, there is no default.
 
     Args:
         settings: of the session.
         named: the models of models.yaml.
         under_test: the models under test, by name.
-        to_be_asked: whether its key and extra must be there.
+        to_be_asked: whether their keys and extras must be there.
 
     Raises:
-        ModelError: its spec is wrong, a key or an extra is missing, it is under test itself, or another model has
-            its name.
+        ModelError: a spec is wrong, a key or an extra is missing, one is under test itself, or another model has its
+            name.
     """
-    if settings.judge_model is None:
-        return None
-    judge = resolve_model(settings.judge_model, named)
-    if to_be_asked:
-        check_model(judge, settings.environ)
+    chosen: dict[str, NamedModel] = {}
+    for text in settings.judge_models:
+        judge = resolve_model(text, named)
+        if to_be_asked:
+            check_model(judge, settings.environ)
+        if judge.name in chosen:
+            raise ModelError(
+                f"--judge-model: two judges are called {judge.name!r}; give one of them another name in models.yaml"
+            )
+        _check_apart(judge, under_test, may_judge_itself=settings.allow_self_judge)
+        chosen[judge.name] = priced(judge, settings.environ, own_prices(settings))
+    return chosen
+
+
+def _check_apart(judge: NamedModel, under_test: Mapping[str, NamedModel], *, may_judge_itself: bool) -> None:
     twin = under_test.get(judge.name)
     if twin is not None and twin.spec != judge.spec:
         raise ModelError(
             f"--judge-model: {judge.name!r} is the name of a model under test, too; give one of them another name in"
             " models.yaml"
         )
-    itself = next((name for name, model in under_test.items() if model.spec == judge.spec), None)
-    if itself is not None and not settings.allow_self_judge:
+    if not may_judge_itself and any(model.spec == judge.spec for model in under_test.values()):
         raise ModelError(
             f"--judge-model: {judge.name!r} is under test itself, and a model thinks too well of its own answers; name"
             " another judge, or allow it with --llmeval-allow-self-judge"
         )
-    return priced(judge, settings.environ, own_prices(settings))
 
 
 def own_prices(settings: "Settings") -> "PriceList | None":

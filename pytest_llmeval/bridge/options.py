@@ -77,6 +77,16 @@ def _money(text: str) -> float:
     return number
 
 
+def _share(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= 1:
+        raise ValueError("expected a share from 0 to 1")
+    return number
+
+
 def _one_of(*words: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text not in words:
@@ -104,7 +114,20 @@ OPTIONS = (
         name="judge-model",
         metavar="SPEC",
         parse=_filled,
-        help="model that judges answers by rubrics; without it nothing is judged (score.judge records None)",
+        many=True,
+        help="model that judges answers by rubrics; repeat it for a panel; without it score.judge records None",
+    ),
+    Option(
+        name="judge-panel",
+        metavar="all|escalate",
+        parse=_one_of("all", "escalate"),
+        help="ask all judges of a panel (default), or the others only where the first is unsure",
+    ),
+    Option(
+        name="judge-probe",
+        metavar="SHARE",
+        parse=_share,
+        help="share of the answers, 0 to 1, that are judged twice: how often does a judge change its mind? (default 0)",
     ),
     Option(
         name="allow-self-judge",

@@ -188,6 +188,7 @@ def _record(run: CaseRun, redact: Callable[[str], str]) -> CaseRecord:
         input_digest=run.digest,
         started_at=run.started_at,
         scores=tuple(_unsecret(score, redact) for score in run.book.scores),
+        judges=tuple(run.judges.values()),
         calls=tuple(run.calls),
         waited_s=round(run.waited_s, 6),
         target=None if run.sample.target is None else as_json(run.sample.target),
@@ -197,7 +198,11 @@ def _record(run: CaseRun, redact: Callable[[str], str]) -> CaseRecord:
 
 def _unsecret(score: Score, redact: Callable[[str], str]) -> Score:
     said = score.reason
-    return replace(score, reason=redact(said)) if isinstance(said, str) and redact(said) != said else score
+    if isinstance(said, str) and redact(said) != said:
+        score = replace(score, reason=redact(said))
+    if score.votes:
+        score = replace(score, votes=tuple(replace(vote, reason=redact(vote.reason)) for vote in score.votes))
+    return score
 
 
 def _properties(run: CaseRun) -> list[tuple[str, Any]]:

@@ -91,7 +91,9 @@ def find_rescored(settings: Settings, ref: str, place: Place | None) -> Rescored
     merged = replace(
         settings,
         models=tuple(before.get("model") or run.settings.get("models", {}).values()),
-        judge_model=before.get("judge_model"),
+        judge_models=tuple(before.get("judge_model") or ()),
+        judge_panel=before.get("judge_panel", settings.judge_panel),
+        judge_probe=before.get("judge_probe", 0.0),
         allow_self_judge=True,
         limit=before.get("limit"),
         slices=tuple(before.get("slice", ())),

@@ -112,7 +112,9 @@ def _merged(settings: Settings, run: Run) -> Settings:
     return replace(
         settings,
         models=settings.models or tuple(before.get("model") or run.settings.get("models", {}).values()),
-        judge_model=settings.judge_model or before.get("judge_model"),
+        judge_models=settings.judge_models or tuple(before.get("judge_model") or ()),
+        judge_panel=before.get("judge_panel", settings.judge_panel),
+        judge_probe=before.get("judge_probe", settings.judge_probe),
         limit=settings.limit if settings.limit is not None else before.get("limit"),
         slices=settings.slices or tuple(before.get("slice", ())),
         epochs=max(settings.epochs, before.get("epochs", 1)),

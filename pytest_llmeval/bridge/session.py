@@ -11,7 +11,7 @@ from pytest_llmeval.bridge.collect import CaseMaker
 from pytest_llmeval.bridge.earlier_runs import current_reader
 from pytest_llmeval.bridge.facts import CollectionFacts, SuiteFacts
 from pytest_llmeval.bridge.items import SESSION_KEY
-from pytest_llmeval.bridge.model_choice import chosen_judge, chosen_models, listed_models
+from pytest_llmeval.bridge.model_choice import chosen_judges, chosen_models, listed_models
 from pytest_llmeval.bridge.settings import Settings, resolve
 from pytest_llmeval.core.errors import UserError
 from pytest_llmeval.core.gate.names import check_names
@@ -24,6 +24,7 @@ from pytest_llmeval.store.check import check_database
 
 if TYPE_CHECKING:
     from pytest_llmeval.bridge.calls import Calls
+    from pytest_llmeval.bridge.judge import Judges
     from pytest_llmeval.bridge.rescoring import Place, Rescored
     from pytest_llmeval.bridge.resuming import Resumed
     from pytest_llmeval.bridge.sizes import Sizes
@@ -61,7 +62,7 @@ class Preparation:
         self.thresholds: Thresholds | None = None
         self.sizes: Sizes | None = None
         self.models: dict[str, NamedModel] = {}
-        self.judge: NamedModel | None = None
+        self.judges: dict[str, NamedModel] = {}
         self._listed: dict[str, NamedModel] = {}
         self.maker: CaseMaker | None = None
         try:
@@ -106,7 +107,7 @@ class Preparation:
         """Add what is not about single items: models, digest, and everything that is wrong."""
         facts.problems += self.problems
         facts.models = {name: model.spec.text for name, model in self.models.items()}
-        facts.judges = {self.judge.name: self.judge.spec.text} if self.judge is not None else {}
+        facts.judges = {name: judge.spec.text for name, judge in self.judges.items()}
         facts.model_digests = {
             name: digest(canonical([model.spec.text, plain(model.params)])) for name, model in self.models.items()
         }
@@ -218,19 +219,26 @@ class Preparation:
 
         if self._calls is None:
             self._calls = Calls(self.config.rootpath)
-            if self.judge is not None:
-                from pytest_llmeval.bridge.judge import Judges
-                from pytest_llmeval.core.judge.forms import Forms
-
-                forms = Forms(binds_nonce=self.judge.spec.kind == "local")
-                only_recorded = self.rescored is not None
-                self._calls.judges = Judges(model=self.judge, forms=forms, only_recorded=only_recorded)
+            if self.judges and self.settings is not None:
+                self._calls.judges = self._panel(self.settings)
         return self._calls
+
+    def _panel(self, settings: Settings) -> "Judges":
+        from pytest_llmeval.bridge.judge import Judges
+        from pytest_llmeval.bridge.juror import Juror
+        from pytest_llmeval.core.judge.forms import Forms
+
+        only_recorded = self.rescored is not None
+        jurors = tuple(
+            Juror(model=judge, forms=Forms(binds_nonce=judge.spec.kind == "local"), only_recorded=only_recorded)
+            for judge in self.judges.values()
+        )
+        return Judges(jurors=jurors, panel=settings.judge_panel, probe=settings.judge_probe)
 
     @property
     def _asked(self) -> dict[str, NamedModel]:
-        """All models that are asked, by name: those under test and the judge."""
-        return {**({self.judge.name: self.judge} if self.judge is not None else {}), **self.models}
+        """All models that are asked, by name: those under test and the judges."""
+        return {**self.judges, **self.models}
 
     def _stop_session(self, reason: str) -> None:
         """Start no further case in this worker."""
@@ -277,7 +285,7 @@ class Preparation:
             else:
                 self.models = chosen_models(settings, self._listed, to_be_asked=not self.config.option.collectonly)
             asked = not self.config.option.collectonly and self.rescored is None
-            self.judge = chosen_judge(settings, self._listed, self.models, to_be_asked=asked)
+            self.judges = chosen_judges(settings, self._listed, self.models, to_be_asked=asked)
         except UserError as error:
             self.problems.append(str(error))
         return CaseMaker(

@@ -13,6 +13,7 @@ from pytest_llmeval.core.errors import SettingsError
 from pytest_llmeval.core.types import CacheMode
 
 if TYPE_CHECKING:
+    from pytest_llmeval.core.judge.panel import PanelMode
     from pytest_llmeval.models.registry import TransportName
 
 __all__ = ["Settings", "resolve"]
@@ -25,8 +26,11 @@ class Settings:
     rootdir: Path
     models: tuple[str, ...]
     """Specs as given; empty where none was."""
-    judge_model: str | None
-    """The spec of the judge as given; None for no judge."""
+    judge_models: tuple[str, ...]
+    """The specs of the judges as given; empty for no judge."""
+    judge_panel: "PanelMode"
+    judge_probe: float
+    """The share of the answers, in [0, 1], that are judged twice."""
     allow_self_judge: bool
     limit: int | None
     slices: tuple[str, ...]
@@ -62,7 +66,9 @@ class Settings:
 
         return {
             "model": [storable_spec(model) for model in self.models],
-            "judge_model": None if self.judge_model is None else storable_spec(self.judge_model),
+            "judge_model": [storable_spec(judge) for judge in self.judge_models],
+            "judge_panel": self.judge_panel,
+            "judge_probe": self.judge_probe,
             "limit": self.limit,
             "slice": list(self.slices),
             "epochs": self.epochs,
@@ -93,7 +99,9 @@ def resolve(config: pytest.Config, environ: Mapping[str, str]) -> Settings:
     return Settings(
         rootdir=rootdir,
         models=tuple(values["llmeval_model"] or ()),
-        judge_model=values["llmeval_judge_model"],
+        judge_models=tuple(values["llmeval_judge_model"] or ()),
+        judge_panel=values["llmeval_judge_panel"] or "all",
+        judge_probe=values["llmeval_judge_probe"] or 0.0,
         allow_self_judge=bool(values["llmeval_allow_self_judge"]),
         limit=values["llmeval_limit"],
         slices=tuple(values["llmeval_slice"] or ()),

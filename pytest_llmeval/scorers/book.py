@@ -4,7 +4,7 @@ import difflib
 import inspect
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
 
@@ -12,6 +12,7 @@ from pytest_llmeval.core.errors import ScorerError
 from pytest_llmeval.core.types import Score
 from pytest_llmeval.scorers.digests import scorer_digest
 from pytest_llmeval.scorers.display import number, one_line, tidy
+from pytest_llmeval.scorers.judged import Settled
 from pytest_llmeval.scorers.registry import REGISTRY, Registry, Scorer, settings_of, short_path
 from pytest_llmeval.scorers.scored import Scored, finite, unit_interval
 
@@ -26,7 +27,13 @@ class JudgedHow:
     name: str | None
     question: str | None
     reference: bool
-    gates: bool
+    gates: bool = False
+    per_dimension: bool = False
+    """Whether each dimension is asked about in a call of its own."""
+    settled: Settled | None = None
+    """What a check in code found; None where there is something to judge."""
+    checks: tuple[tuple[str, str], ...] = ()
+    """The checks that may settle it: the argument, and what tells the check from others."""
 
 
 class Judging(Protocol):
@@ -121,6 +128,9 @@ class ScoreBook:
         question: str | None = None,
         reference: bool = True,
         gates: bool = True,
+        per_dimension: bool = False,
+        right_if: Score | bool | None = None,
+        wrong_unless: Score | bool | None = None,
     ) -> Score:
         """Record what the judge model says of an answer by a rubric, and return the rubric's score.
 
@@ -133,6 +143,10 @@ class ScoreBook:
             question: what the answer was to say; the row's input when None.
             reference: False judges without the target.
             gates: False makes no miss, whatever is found.
+            per_dimension: True asks about each dimension in a call of its own, so that one colours no other.
+            right_if: a score of this case, or a truth value: where it is 1 or True the answer gets the best level in
+                all dimensions, and the judge is not asked.
+            wrong_unless: the same for the worst level, where it is below 1 or False.
 
         Without a judge all of them are recorded as None with the reason ``no judge``.
 
@@ -143,7 +157,11 @@ class ScoreBook:
         """
         if self._judge is None:
             return self._no_judge(rubric, name)
-        how = _how(rubric, name, question, reference=reference, gates=gates)
+        how = replace(
+            _how(rubric, name, question, reference=reference, right_if=right_if, wrong_unless=wrong_unless),
+            gates=gates,
+            per_dimension=per_dimension,
+        )
         return self._keep(*await self._judge.judge(response, target, how))
 
     def judge_sync(
@@ -156,11 +174,18 @@ class ScoreBook:
         question: str | None = None,
         reference: bool = True,
         gates: bool = True,
+        per_dimension: bool = False,
+        right_if: Score | bool | None = None,
+        wrong_unless: Score | bool | None = None,
     ) -> Score:
         """Record what the judge model says of an answer, as ``judge`` does, in a test that is not async."""
         if self._judge is None:
             return self._no_judge(rubric, name)
-        how = _how(rubric, name, question, reference=reference, gates=gates)
+        how = replace(
+            _how(rubric, name, question, reference=reference, right_if=right_if, wrong_unless=wrong_unless),
+            gates=gates,
+            per_dimension=per_dimension,
+        )
         return self._keep(*self._judge.judge_sync(response, target, how))
 
     async def prefer(
@@ -182,7 +207,7 @@ class ScoreBook:
         Raises:
             as ``judge`` does.
         """
-        how = _how(rubric, name, question, reference=reference, gates=False)
+        how = _how(rubric, name, question, reference=reference)
         if self._judge is None:
             return self._no_judge(rubric, name)
         return self._keep(*await self._judge.prefer(a, b, target, how))
@@ -199,7 +224,7 @@ class ScoreBook:
         reference: bool = True,
     ) -> Score:
         """Record which of two answers the judge model prefers, as ``prefer`` does, in a test that is not async."""
-        how = _how(rubric, name, question, reference=reference, gates=False)
+        how = _how(rubric, name, question, reference=reference)
         if self._judge is None:
             return self._no_judge(rubric, name)
         return self._keep(*self._judge.prefer_sync(a, b, target, how))
@@ -256,9 +281,42 @@ def _name(name: object, default: str | None = None) -> str:
     raise ValueError(f"name is {name!r}; a score's name is a text with something in it")
 
 
-def _how(rubric: Any, name: object, question: str | None, *, reference: bool, gates: bool) -> JudgedHow:
+def _how(
+    rubric: Any,
+    name: object,
+    question: str | None,
+    *,
+    reference: bool,
+    right_if: object = None,
+    wrong_unless: object = None,
+) -> JudgedHow:
+    given = [
+        (key, check) for key, check in (("wrong_unless", wrong_unless), ("right_if", right_if)) if check is not None
+    ]
     chosen = None if name is None else _name(name)
-    return JudgedHow(rubric=rubric, name=chosen, question=question, reference=reference, gates=gates)
+    return JudgedHow(
+        rubric=rubric,
+        name=chosen,
+        question=question,
+        reference=reference,
+        settled=next((found for key, check in given if (found := _settled(key, check)) is not None), None),
+        checks=tuple((key, _identity(check)) for key, check in given),
+    )
+
+
+def _settled(key: str, check: object) -> Settled | None:
+    """Return what a check settles; None where it leaves the answer to the judge, as one does that broke."""
+    if isinstance(check, Score):
+        holds, by = (None if check.value is None else check.value >= 1), check.name
+    else:
+        holds, by = _verdict(check, key), key
+    if holds is None or holds is not (key == "right_if"):
+        return None
+    return Settled(is_right=holds, by=by)
+
+
+def _identity(check: object) -> str:
+    return f"{check.name}:{check.scorer_digest}" if isinstance(check, Score) else "bool"
 
 
 def _pass_mark(mark: object) -> float:
@@ -267,11 +325,11 @@ def _pass_mark(mark: object) -> float:
     raise ValueError(f"pass_mark is {mark!r}; it is a number from 0 to 1")
 
 
-def _verdict(passed: object) -> bool | None:
+def _verdict(passed: object, what: str = "passed") -> bool | None:
     plain = passed.item() if hasattr(passed, "item") else passed
     if plain is None or isinstance(plain, bool):
         return plain
-    raise ValueError(f"passed is {passed!r}; it is True, False or None")
+    raise ValueError(f"{what} is {passed!r}; it is True, False or None")
 
 
 def _bound(scorer: Scorer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> inspect.BoundArguments:

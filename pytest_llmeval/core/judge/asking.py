@@ -62,7 +62,7 @@ _WITHOUT_REFERENCE = " There is no reference answer: judge by the question and w
 
 
 def questions(
-    rubric: Rubric, *, question: str, answer: str, reference: str | None, repeat: int
+    rubric: Rubric, *, question: str, answer: str, reference: str | None, repeat: int | str
 ) -> tuple[tuple[Message, ...], str]:
     """Return the messages that ask for a verdict, and the nonce that it must repeat.
 
@@ -71,14 +71,14 @@ def questions(
         question: what the answer was to say.
         answer: what is judged.
         reference: what a right answer says; None judges without.
-        repeat: which of several judgements of the same answer it is, from 1; each has a nonce of its own.
+        repeat: which of several judgements of the same answer it is; each has a nonce of its own.
     """
     parts = [("QUESTION", question), ("REFERENCE", reference), ("ANSWER", answer)]
     return _asked(rubric, _ONE, parts, repeat)
 
 
 def comparison(
-    rubric: Rubric, *, question: str, first: str, second: str, reference: str | None, repeat: int
+    rubric: Rubric, *, question: str, first: str, second: str, reference: str | None, repeat: int | str
 ) -> tuple[tuple[Message, ...], str]:
     """Return the messages that ask which of two answers is better, and the nonce of the verdict.
 
@@ -88,7 +88,7 @@ def comparison(
         first: the answer that is shown first.
         second: the other one.
         reference: what a right answer says; None compares without.
-        repeat: which of several comparisons it is, from 1.
+        repeat: which of several comparisons it is.
     """
     parts = [("QUESTION", question), ("REFERENCE", reference), ("FIRST ANSWER", first), ("SECOND ANSWER", second)]
     return _asked(rubric, _TWO, parts, repeat)
@@ -122,9 +122,9 @@ def verdict_schema(rubric: Rubric, nonce: str | None = None) -> dict[str, Any]:
     return _closed({**{each.name: _dimension_schema(each) for each in rubric.dimensions}, NONCE: last})
 
 
-def judge_id(rubric: Rubric, model: str) -> str:
-    """Return what identifies a judge: the sha256 in hex over rubric, template, schema and the judge's spec."""
-    return digest(canonical([TEMPLATE_VERSION, rubric.digest, verdict_schema(rubric), model]))
+def judge_id(rubric: Rubric, judges: str) -> str:
+    """Return what identifies a judge: the sha256 in hex over rubric, template, schema, and who is asked how."""
+    return digest(canonical([TEMPLATE_VERSION, rubric.digest, verdict_schema(rubric), judges]))
 
 
 def _dimension_schema(dimension: Dimension) -> dict[str, Any]:
@@ -143,7 +143,7 @@ def _closed(properties: dict[str, Any]) -> dict[str, Any]:
 
 
 def _asked(
-    rubric: Rubric, what: "_What", parts: Sequence[tuple[str, str | None]], repeat: int
+    rubric: Rubric, what: "_What", parts: Sequence[tuple[str, str | None]], repeat: int | str
 ) -> tuple[tuple[Message, ...], str]:
     """Return the messages that show ``parts``, those that are there, and the nonce of the verdict."""
     nonce = nonce_of(TEMPLATE_VERSION, what.begin, rubric.digest, [list(part) for part in parts], repeat)

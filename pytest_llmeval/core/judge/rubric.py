@@ -1,5 +1,6 @@
 """Rubrics: what a judge is to look at, with the levels that it may choose between."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pytest_llmeval.core.ids import digest
@@ -59,7 +60,12 @@ class Rubric:
         """The sha256 in hex over all that the rubric says."""
         return digest(canonical(plain(self)))
 
-    def value(self, levels: dict[str, Level]) -> float:
-        """Return the weighted mean of the levels that were found, by dimension; in [0, 1]."""
+    def value(self, values: Mapping[str, float]) -> float:
+        """Return the weighted mean of what was found, by dimension; in [0, 1]."""
         total = sum(dimension.weight for dimension in self.dimensions)
-        return sum(each.weight * levels[each.name].value for each in self.dimensions) / total
+        return sum(each.weight * values[each.name] for each in self.dimensions) / total
+
+    def score_names(self, name: str | None = None) -> list[str]:
+        """Return the names of the scores: of the whole, ``name`` or the rubric's, then of the dimensions."""
+        parts = [each.name if name is None else f"{name}_{each.name}" for each in self.dimensions]
+        return [name if name is not None else self.name, *parts]

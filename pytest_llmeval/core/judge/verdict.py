@@ -42,6 +42,11 @@ class Verdict:
         """The levels alone."""
         return {name: finding.level for name, finding in self.findings.items()}
 
+    @property
+    def values(self) -> dict[str, float]:
+        """The values of the levels, in [0, 1]."""
+        return {name: finding.level.value for name, finding in self.findings.items()}
+
 
 def read_verdict(text: str, rubric: Rubric, nonce: str, *, finish_reason: str | None = None) -> Verdict:
     """Return the verdict that a reply is.

@@ -17,7 +17,7 @@ def test_a_whole_verdict_is_read() -> None:
     verdict = read_verdict(reply("partly", "bad"), RUBRIC, NONCE, finish_reason="stop")
     assert {name: level.value for name, level in verdict.levels.items()} == {"correctness": 0.5, "format": 0.0}
     assert verdict.findings["correctness"].reason == "It says Paris. So: partly"
-    assert RUBRIC.value(verdict.levels) == pytest.approx(0.375)  # (3 * 0.5 + 1 * 0) / 4
+    assert RUBRIC.value(verdict.values) == pytest.approx(0.375)  # (3 * 0.5 + 1 * 0) / 4
 
 
 @pytest.mark.parametrize("text", ["\n {} \n", "```json\n{}\n```", "```\n{}\n```\n"])

@@ -1,0 +1,77 @@
+"""One judge, asked until its reply is a verdict."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_llmeval.core.errors import CallError, JudgeError
+from pytest_llmeval.core.judge.asking import ask_again
+from pytest_llmeval.core.judge.verdict import MalformedVerdictError, Verdict, read_verdict
+from pytest_llmeval.core.text import one_line
+from pytest_llmeval.core.types import Message, Request, Response
+
+if TYPE_CHECKING:
+    from pytest_llmeval.bridge.cases import CaseRun
+    from pytest_llmeval.bridge.handles import CaseModel
+    from pytest_llmeval.core.judge.forms import Forms
+    from pytest_llmeval.core.judge.rubric import Rubric
+    from pytest_llmeval.models.named import NamedModel
+
+__all__ = ["Juror", "JurorInCase"]
+
+_REPLIES = 3
+"""How often a verdict is asked for: once, and twice again with what was wrong."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Juror:
+    """One judge of a session, in a process that runs cases."""
+
+    model: "NamedModel"
+    forms: "Forms"
+    only_recorded: bool = False
+    """Whether all replies are those of another run, so that nothing can be asked anew."""
+
+
+class JurorInCase:
+    """A judge in one case."""
+
+    def __init__(self, juror: Juror, model: "CaseModel", run: "CaseRun") -> None:
+        self._juror = juror
+        self._model = model
+        self._run = run
+
+    async def verdict(self, rubric: "Rubric", messages: Sequence[Message], nonce: str) -> tuple[Verdict, bool]:
+        """Return the judge's verdict, and whether it had to be asked again for it.
+
+        Raises:
+            JudgeError: no reply was a valid verdict.
+            CallError: the judge could not be asked.
+        """
+        asked, problem, replies = tuple(messages), "", 0
+        while replies < _REPLIES:
+            response = await self._reply(rubric, asked, nonce)
+            try:
+                return read_verdict(response.text, rubric, nonce, finish_reason=response.finish_reason), replies > 0
+            except MalformedVerdictError as error:
+                problem = str(error)
+            if (response.cached or response.earlier) and not self._juror.only_recorded:
+                continue  # what was no verdict then is no reason to give up now: the same is asked anew
+            replies += 1
+            asked = ask_again(messages, response.text, problem)
+        raise JudgeError(
+            f"judge {self._juror.model.name}: no valid verdict by rubric {rubric.name} in {_REPLIES} replies;"
+            f" of the last one {one_line(problem, 200)}"
+        )
+
+    async def _reply(self, rubric: "Rubric", messages: tuple[Message, ...], nonce: str) -> Response:
+        """Return what the judge replies, by the best form that its server takes."""
+        forms = self._juror.forms
+        while True:
+            params = forms.params(rubric, nonce)
+            try:
+                return await self._model.answer(Request(messages=messages, params=params))
+            except CallError as error:
+                if not forms.yield_to(error, params):
+                    raise
+                self._run.calls.pop()  # nothing was answered, and nothing paid

@@ -1,0 +1,196 @@
+"""The scores that come of judgements: one of the whole rubric, then one of each dimension."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING
+
+from pytest_llmeval.core.judge.panel import PANEL, counted, tally
+from pytest_llmeval.core.types import Score, Vote
+from pytest_llmeval.scorers.display import tidy
+
+if TYPE_CHECKING:
+    from pytest_llmeval.core.judge.panel import Ballot
+    from pytest_llmeval.core.judge.rubric import Dimension, Rubric
+
+__all__ = ["Settled", "judged_scores", "preference_name", "preference_score", "settled_scores", "unjudged_scores"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """What a check in code found, so that there is nothing to judge."""
+
+    is_right: bool
+    by: str
+    """The name of the check."""
+
+
+def unjudged_scores(names: Sequence[str]) -> list[Score]:
+    """Return scores without a value, where there is no judge."""
+    return [Score(name=name, value=None, passed=None, status="none", reason="no judge") for name in names]
+
+
+def judged_scores(
+    rubric: "Rubric", ballots: "Sequence[Ballot]", *, name: str | None, gates: bool, judge_id: str
+) -> list[Score]:
+    """Return the scores that ballots come to.
+
+    Args:
+        rubric: that was judged by.
+        ballots: at least one that counts.
+        name: of the whole; the rubric's when None.
+        gates: whether what does not pass makes the case a miss.
+        judge_id: of those who judged, together.
+
+    Raises:
+        JudgeError: a panel is split evenly.
+    """
+    votes, values = counted(ballots), tally(rubric, ballots)
+    parts = []
+    for dimension in rubric.dimensions:
+        value, key = values[dimension.name], dimension.name
+        level = next((each.name for each in dimension.levels if each.value == value), f"{value:g}")
+        told = [ballot.verdict.findings[key].reason for ballot in votes]
+        if len(votes) > 1:
+            said = ", ".join(f"{ballot.judge}: {ballot.verdict.levels[key].name}" for ballot in votes)
+            level = f"{level} ({said})"
+            told = [f"{ballot.judge}: {reason}" for ballot, reason in zip(votes, told, strict=True)]
+        parts.append(_Part(value, level, told, _votes(ballots, dimension)))
+    decided = votes[0].judge if len(votes) == 1 else PANEL
+    whole = _votes_on_all(rubric, ballots)
+    return _scores(rubric, parts, name=name, gates=gates, judge_id=judge_id, decided_by=decided, votes=whole)
+
+
+def settled_scores(rubric: "Rubric", settled: Settled, *, name: str | None, gates: bool, judge_id: str) -> list[Score]:
+    """Return the scores of an answer that a check in code settled: the best or the worst level of each dimension."""
+    levels = [each.levels[-1 if settled.is_right else 0] for each in rubric.dimensions]
+    parts = [_Part(level.value, level.name, [f"settled by {settled.by}"], ()) for level in levels]
+    return _scores(rubric, parts, name=name, gates=gates, judge_id=judge_id, decided_by=settled.by, votes=())
+
+
+def preference_name(rubric: "Rubric", name: str | None) -> str:
+    """Return what the score of a comparison is called."""
+    return name if name is not None else f"{rubric.name}_preference"
+
+
+def preference_score(name: str, rubric: "Rubric", orders: "Sequence[tuple[Ballot, Ballot]]", *, judge_id: str) -> Score:
+    """Return the score of a comparison: 1 where ``a`` is better, 0 where ``b`` is, 0.5 for neither.
+
+    Of several judges it is the median.
+
+    Args:
+        name: of the score.
+        rubric: the one of the comparison.
+        orders: of each judge what it found with ``a`` shown first, then with ``b``.
+        judge_id: of those who judged, together.
+    """
+    votes, told = [], []
+    for first, second in orders:
+        winners = [_winner(rubric, first, "ab"), _winner(rubric, second, "ba")]
+        agree = winners[0] == winners[1]
+        value = {"a": 1.0, "b": 0.0}.get(winners[0], 0.5) if agree else 0.5
+        said = f"{winners[0]} in both orders" if agree else f"the orders disagree: {winners[0]}, then {winners[1]}"
+        reasons = [finding.reason for each in (first, second) for finding in each.verdict.findings.values()]
+        level = {1.0: "a", 0.0: "b"}.get(value, "neither")
+        reason = tidy("\n".join([said, *reasons]))
+        votes.append(Vote(judge=first.judge, repeat=first.repeat, value=value, level=level, reason=reason))
+        if first.repeat == 0:
+            told.append(f"{first.judge}: {reason}")
+    counting = [vote for vote in votes if vote.repeat == 0]
+    is_one = len(counting) == 1
+    return Score(
+        name=name,
+        value=median(vote.value for vote in counting),
+        passed=None,
+        reason=counting[0].reason if is_one else tidy("\n".join(told)),
+        judge_id=judge_id,
+        decided_by=counting[0].judge if is_one else PANEL,
+        votes=tuple(votes) if len(votes) > 1 else (),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What was found in one dimension."""
+
+    value: float
+    level: str
+    told: list[str]
+    votes: tuple[Vote, ...]
+
+
+def _scores(
+    rubric: "Rubric",
+    parts: Sequence[_Part],
+    *,
+    name: str | None,
+    gates: bool,
+    judge_id: str,
+    decided_by: str,
+    votes: tuple[Vote, ...],
+) -> list[Score]:
+    whole, *names = rubric.score_names(name)
+    found = []
+    for part_name, dimension, part in zip(names, rubric.dimensions, parts, strict=True):
+        passed = part.value >= dimension.pass_mark if gates and dimension.gates else None
+        found.append(
+            Score(
+                name=part_name,
+                value=part.value,
+                passed=passed,
+                reason=tidy("\n".join([part.level, *part.told])),
+                judge_id=judge_id,
+                dimension=dimension.name,
+                decided_by=decided_by,
+                votes=part.votes,
+            )
+        )
+    told = [f"{each.name}: {part.level}" for each, part in zip(rubric.dimensions, parts, strict=True)]
+    values = {each.name: part.value for each, part in zip(rubric.dimensions, parts, strict=True)}
+    return [
+        Score(
+            name=whole,
+            value=rubric.value(values),
+            passed=not any(score.passed is False for score in found) if gates else None,
+            reason=tidy(", ".join(told)),
+            judge_id=judge_id,
+            decided_by=decided_by,
+            votes=votes,
+        ),
+        *found,
+    ]
+
+
+def _votes(ballots: "Sequence[Ballot]", dimension: "Dimension") -> tuple[Vote, ...]:
+    """Return what is kept of several judgements in one dimension; nothing of a single one, whose score says it all."""
+    if len(ballots) < 2:
+        return ()
+    found = [(ballot, ballot.verdict.findings[dimension.name]) for ballot in ballots]
+    return tuple(
+        Vote(
+            judge=ballot.judge,
+            repeat=ballot.repeat,
+            value=finding.level.value,
+            level=finding.level.name,
+            reason=tidy(finding.reason),
+        )
+        for ballot, finding in found
+    )
+
+
+def _votes_on_all(rubric: "Rubric", ballots: "Sequence[Ballot]") -> tuple[Vote, ...]:
+    if len(ballots) < 2:
+        return ()
+    values = [rubric.value(ballot.verdict.values) for ballot in ballots]
+    return tuple(
+        Vote(judge=ballot.judge, repeat=ballot.repeat, value=value, level="", reason="")
+        for ballot, value in zip(ballots, values, strict=True)
+    )
+
+
+def _winner(rubric: "Rubric", ballot: "Ballot", order: str) -> str:
+    """Return which of ``a`` and ``b`` won over all dimensions, or ``tie``; ``order`` says who was shown first."""
+    value = rubric.value(ballot.verdict.values)
+    if abs(value - 0.5) < 1e-9:
+        return "tie"
+    return order[0] if value > 0.5 else order[1]
