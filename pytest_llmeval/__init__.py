@@ -7,7 +7,7 @@ from pytest_llmeval.version import __version__
 
 if TYPE_CHECKING:
     from pytest_llmeval.core.errors import CallError, CaseError, ErrorKind, LlmevalError, ScorerError, UserError
-    from pytest_llmeval.core.types import Message, Model, Request, Response, Sample, Score, Usage
+    from pytest_llmeval.core.types import Message, Model, Request, Response, Sample, Score, ToolCall, Usage
     from pytest_llmeval.scorers import ScoreBook, Scored, scorer
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "ScoreBook",
     "Scored",
     "ScorerError",
+    "ToolCall",
     "Usage",
     "UserError",
     "__version__",

@@ -1,11 +1,13 @@
 """From asks to the records of calls, and back from a kept record to the response it holds."""
 
+from typing import Any
+
 from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.text import one_line, storable
 from pytest_llmeval.core.transport import plain
-from pytest_llmeval.core.types import Ask, Call, Response, Usage
+from pytest_llmeval.core.types import Ask, Call, Response, ToolCall, Usage
 
 __all__ = ["answered", "ask_name", "failed", "response_of"]
 
@@ -32,7 +34,12 @@ def ask_name(ask: Ask) -> str:
 
 def answered(ask: Ask, response: Response, name: str) -> Call:
     """Return the record of a call that was answered."""
-    said = {"finish_reason": response.finish_reason, "model": response.model, "refusal": response.refusal}
+    said: dict[str, Any] = {
+        "finish_reason": response.finish_reason,
+        "model": response.model,
+        "refusal": response.refusal,
+        "tool_calls": plain(response.tool_calls) or None,
+    }
     if storable(response.text) != response.text:  # the table holds it escaped; whoever is told it again wants it whole
         said["text"] = response.text
     return Call(
@@ -75,6 +82,7 @@ def response_of(call: Call) -> Response:
     """Return the response that an answered call holds."""
     return Response(
         text=call.detail.get("text") or call.response or "",
+        tool_calls=tuple(ToolCall(**each) for each in call.detail.get("tool_calls", ())),
         finish_reason=call.detail.get("finish_reason"),
         usage=Usage(input_tokens=call.input_tokens, output_tokens=call.output_tokens),
         latency_s=call.latency_s,

@@ -6,7 +6,7 @@ from typing import Any
 
 from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.transport import plain
-from pytest_llmeval.core.types import Ask, CaseKey, Request, Response, Usage
+from pytest_llmeval.core.types import Ask, CaseKey, Request, Response, ToolCall, Usage
 
 __all__ = ["from_ask", "from_error", "from_response", "read", "to_ask", "to_error", "to_response", "write"]
 
@@ -65,7 +65,8 @@ def from_response(response: Response) -> Frame:
 
 def to_response(frame: Frame) -> Response:
     """Return the response of a message."""
-    return Response(**{**frame, "usage": Usage(**frame["usage"])})
+    tool_calls = tuple(ToolCall(**each) for each in frame["tool_calls"])
+    return Response(**{**frame, "usage": Usage(**frame["usage"]), "tool_calls": tool_calls})
 
 
 def from_error(error: CallError) -> Frame:

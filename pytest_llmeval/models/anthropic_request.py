@@ -6,6 +6,7 @@ from typing import Any
 
 from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.types import Message, Request
+from pytest_llmeval.models.anthropic_tools import translated
 from pytest_llmeval.models.named import RESERVED_PARAMS, NamedModel
 
 __all__ = ["DEFAULT_MAX_TOKENS", "messages_body"]
@@ -26,6 +27,9 @@ def messages_body(model: NamedModel, request: Request) -> bytes:
     reserved = sorted((RESERVED_PARAMS | {"stream"}) & params.keys())  # streams of this API are not read
     if reserved:
         raise _unsendable(model, f"{reserved[0]!r} is no sampling parameter; remove it from params")
+    if "response_format" in params:
+        problem = "'response_format' is unknown to the Messages API; ask for a form with tools and tool_choice"
+        raise _unsendable(model, problem, param="response_format")
     system = [message for message in request.messages if message["role"] in _SYSTEM_ROLES]
     if system and "system" in params:
         raise _unsendable(model, "'system' stands in params and in the messages; keep one of them")
@@ -34,7 +38,7 @@ def messages_body(model: NamedModel, request: Request) -> bytes:
         data["system"] = _system(system)
     data["messages"] = [message for message in request.messages if message["role"] not in _SYSTEM_ROLES]
     try:
-        return json.dumps({**data, **params}, allow_nan=False).encode("ascii")
+        return json.dumps({**data, **translated(params)}, allow_nan=False).encode("ascii")
     except (TypeError, ValueError, RecursionError) as error:
         raise _unsendable(model, f"messages or params cannot be sent as JSON: {error}") from None
 
@@ -51,5 +55,5 @@ def _system(messages: Iterable[Message]) -> str | list[dict[str, Any]]:
     return blocks
 
 
-def _unsendable(model: NamedModel, problem: str) -> CallError:
-    return CallError(f"{model.name}: {problem}", kind=ErrorKind.BAD_REQUEST, attempts=0)
+def _unsendable(model: NamedModel, problem: str, *, param: str | None = None) -> CallError:
+    return CallError(f"{model.name}: {problem}", kind=ErrorKind.BAD_REQUEST, attempts=0, param=param)

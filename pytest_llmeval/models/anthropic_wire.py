@@ -6,13 +6,21 @@ Finish reasons come in the words of the OpenAI protocol, so that a test reads th
 from typing import Any
 
 from pytest_llmeval.core.errors import ErrorKind
-from pytest_llmeval.core.types import Response, Usage
+from pytest_llmeval.core.types import Response, ToolCall, Usage
 from pytest_llmeval.models.attempt_error import AttemptError
-from pytest_llmeval.models.wire import Redact, UnexpectedError, excerpt, json_object, spoken, token_count
+from pytest_llmeval.models.wire import (
+    Redact,
+    UnexpectedError,
+    arguments_text,
+    excerpt,
+    json_object,
+    spoken,
+    token_count,
+)
 
 __all__ = ["read_message"]
 
-_FINISH_REASONS = {"end_turn": "stop", "stop_sequence": "stop", "max_tokens": "length"}
+_FINISH_REASONS = {"end_turn": "stop", "stop_sequence": "stop", "max_tokens": "length", "tool_use": "tool_calls"}
 _CACHED = ("cache_creation_input_tokens", "cache_read_input_tokens")
 
 
@@ -46,6 +54,7 @@ def _response(data: dict[str, Any], content: list[dict[str, Any]]) -> Response:
     text = _text(content)
     return Response(
         text=text,
+        tool_calls=tuple(_tool_call(block) for block in content if block["type"] == "tool_use"),
         finish_reason=_FINISH_REASONS.get(stop_reason, stop_reason) if stop_reason else None,
         usage=_usage(data.get("usage")),
         model=spoken(data.get("model")),
@@ -56,11 +65,16 @@ def _response(data: dict[str, Any], content: list[dict[str, Any]]) -> Response:
 def _text(content: list[dict[str, Any]]) -> str:
     """Return the text blocks joined; blocks of other types (thinking, citations' sources) are passed over."""
     texts = [block.get("text") for block in content if block["type"] == "text"]
-    if not texts and any(block["type"] == "tool_use" for block in content):
-        raise UnexpectedError("tool calls and no text, which this version does not read")
     if not all(isinstance(text, str) for text in texts):
         raise UnexpectedError("a text block whose text is no string")
     return "".join(text for text in texts if isinstance(text, str))
+
+
+def _tool_call(block: dict[str, Any]) -> ToolCall:
+    name = spoken(block.get("name"))
+    if name is None:
+        raise UnexpectedError("a tool call without a name")
+    return ToolCall(name=name, arguments=arguments_text(block.get("input")))
 
 
 def _refusal(data: dict[str, Any], text: str) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from pytest_llmeval.core.costs import Prices, cost_usd
 from pytest_llmeval.core.errors import CallError
-from pytest_llmeval.core.types import Response
+from pytest_llmeval.core.types import Response, ToolCall
 from pytest_llmeval.models.redaction import AnswerRedactor, Redactor
 from pytest_llmeval.models.retry import RetryPolicy, Slot, call_with_retries
 
@@ -36,6 +36,10 @@ class Completing:
         return replace(
             response,
             text=self.redact_answer(response.text),
+            tool_calls=tuple(
+                ToolCall(name=self.redact_answer(each.name), arguments=self.redact_answer(each.arguments))
+                for each in response.tool_calls
+            ),
             refusal=response.refusal and self.redact_answer(response.refusal),
             cost_usd=cost_usd(self.prices, response.usage),
         )

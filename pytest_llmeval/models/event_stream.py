@@ -65,13 +65,37 @@ def _add(message: dict[str, Any], delta: Mapping[str, Any]) -> None:
     for key in ("content", "refusal"):
         if delta.get(key) is not None:
             message.setdefault(key, []).append(delta[key])
-    if delta.get("tool_calls"):
-        message["tool_calls"] = True
+    pieces = delta.get("tool_calls")
+    for piece in pieces if isinstance(pieces, list) else []:
+        _add_call(message.setdefault("tool_calls", {}), piece if isinstance(piece, Mapping) else {})
+
+
+def _add_call(calls: dict[int, dict[str, Any]], piece: Mapping[str, Any]) -> None:
+    """Add a piece of a tool call to the calls by index: its name comes first, then its arguments bit by bit.
+
+    A piece without an index belongs to the last call, unless it names a function.
+    """
+    function, index = piece.get("function"), piece.get("index")
+    said = function if isinstance(function, Mapping) else {}
+    if not isinstance(index, int):
+        index = max(calls, default=0) + bool(calls and said.get("name"))
+    whole = calls.setdefault(index, {"name": None, "arguments": []})
+    whole["name"] = whole["name"] or said.get("name")
+    if said.get("arguments") is not None:
+        whole["arguments"].append(said["arguments"])
 
 
 def _joined(message: dict[str, Any]) -> dict[str, Any]:
     """Return ``message`` with the pieces of each text in one."""
     for key in message.keys() & {"content", "refusal"}:
-        odd = [piece for piece in message[key] if not isinstance(piece, str)]
-        message[key] = odd[0] if odd else "".join(message[key])
+        message[key] = _text(message[key])
+    if "tool_calls" in message:
+        calls = message["tool_calls"].values()
+        message["tool_calls"] = [{"function": {**call, "arguments": _text(call["arguments"])}} for call in calls]
     return message
+
+
+def _text(pieces: list[Any]) -> Any:
+    """Return ``pieces`` in one; one that is no string takes the place of all."""
+    odd = [piece for piece in pieces if not isinstance(piece, str)]
+    return odd[0] if odd else "".join(pieces)

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 from pytest_llmeval.core.errors import ErrorKind
-from pytest_llmeval.core.types import Response, Usage
+from pytest_llmeval.core.strict_json import canonical
+from pytest_llmeval.core.types import Response, ToolCall, Usage
 from pytest_llmeval.models.attempt_error import AttemptError
 from pytest_llmeval.models.event_stream import is_event_stream, merged, read_events
 
@@ -17,6 +18,7 @@ __all__ = [
     "EXCERPT_CHARS",
     "Redact",
     "UnexpectedError",
+    "arguments_text",
     "excerpt",
     "json_object",
     "read_completion",
@@ -104,9 +106,10 @@ def _response(data: dict[str, Any]) -> Response:
     finish_reason = spoken(choice.get("finish_reason"))
     if finish_reason == "content_filter":
         raise AttemptError(ErrorKind.FILTERED, "the provider's content filter ended the answer")
-    refusal = spoken(message.get("refusal"))
+    refusal, tool_calls = spoken(message.get("refusal")), _tool_calls(message.get("tool_calls") or [])
     return Response(
-        text=_text(message, may_be_empty=refusal is not None or finish_reason == "length"),
+        text=_text(message, may_be_empty=bool(refusal or tool_calls) or finish_reason == "length"),
+        tool_calls=tool_calls,
         finish_reason=finish_reason,
         usage=_usage(data.get("usage")),
         model=spoken(data.get("model")),
@@ -119,11 +122,35 @@ def _text(message: dict[str, Any], *, may_be_empty: bool) -> str:
     content = message.get("content")
     if isinstance(content, str):
         return content
-    if content is None and message.get("tool_calls"):
-        raise UnexpectedError("tool calls and no text, which this version does not read")
     if content is None and may_be_empty:
         return ""
     raise UnexpectedError(f"content is {'null' if content is None else type(content).__name__}, not a string")
+
+
+def _tool_calls(calls: object) -> tuple[ToolCall, ...]:
+    """Return the calls of functions that a message holds."""
+    if not isinstance(calls, list):
+        raise UnexpectedError("tool_calls is no list")
+    return tuple(map(_tool_call, calls))
+
+
+def _tool_call(call: object) -> ToolCall:
+    function = call.get("function") if isinstance(call, dict) else None
+    name = spoken(function.get("name")) if isinstance(function, dict) else None
+    if name is None:
+        raise UnexpectedError("a tool call that names no function")
+    arguments = function.get("arguments")
+    return ToolCall(name=name, arguments=arguments if isinstance(arguments, str) else arguments_text(arguments or {}))
+
+
+def arguments_text(arguments: object) -> str:
+    """Return the arguments of a tool call that came as an object as JSON text."""
+    if not isinstance(arguments, dict):
+        raise UnexpectedError("a tool call whose arguments are no object")
+    try:
+        return canonical(arguments)
+    except (ValueError, RecursionError):  # NaN, say
+        raise UnexpectedError("a tool call whose arguments are no JSON") from None
 
 
 def spoken(value: object) -> str | None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pytest_llmeval.core.calls import answered, ask_name, failed, response_of
 from pytest_llmeval.core.errors import CallError, ErrorKind
-from pytest_llmeval.core.types import Ask, Response, Usage
+from pytest_llmeval.core.types import Ask, Response, ToolCall, Usage
 from tests.support.engine_parts import ask
 from tests.support.records import texts
 
@@ -17,6 +17,7 @@ counts = st.none() | st.integers(0, 2**62)
 responses = st.builds(
     Response,
     text=texts,
+    tool_calls=st.lists(st.builds(ToolCall, name=texts, arguments=texts), max_size=2).map(tuple),
     finish_reason=st.none() | texts,
     usage=st.builds(Usage, input_tokens=counts, output_tokens=counts),
     latency_s=st.none() | finite,
@@ -34,6 +35,12 @@ def test_an_answered_call_holds_the_whole_response(response: Response) -> None:
     made = answered(ask(), response, "n")
     assert response_of(made) == response
     assert (made.status, made.name, made.role, made.model) == ("ok", "n", "model", "m")
+
+
+def test_a_record_of_before_tool_calls_were_read_holds_none() -> None:
+    made = answered(ask(), Response(text="yes", finish_reason="stop"), "n")
+    assert made.detail == {"finish_reason": "stop"}
+    assert response_of(made).tool_calls == ()
 
 
 def test_a_record_without_an_answer_reads_as_an_empty_one() -> None:

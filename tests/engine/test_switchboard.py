@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_llmeval.core.errors import CallError, ErrorKind
-from pytest_llmeval.core.types import Ask, CaseKey, Request, Response, Usage
+from pytest_llmeval.core.types import Ask, CaseKey, Request, Response, ToolCall, Usage
 from pytest_llmeval.engine import frames
 from pytest_llmeval.engine.line import Line
 from pytest_llmeval.engine.switchboard import Switchboard
@@ -418,6 +418,7 @@ counts = st.none() | st.integers(0, 2**62)
 responses = st.builds(
     Response,
     text=texts,
+    tool_calls=st.lists(st.builds(ToolCall, name=texts, arguments=texts), max_size=2).map(tuple),
     finish_reason=st.none() | texts,
     usage=st.builds(Usage, input_tokens=counts, output_tokens=counts),
     latency_s=st.none() | finite,
@@ -470,9 +471,9 @@ def test_an_ask_arrives_as_it_was_sent(one: Ask) -> None:
 @settings(deadline=None)
 def test_a_response_arrives_as_it_was_sent(one: Response) -> None:
     arrived = frames.to_response(asyncio.run(over_the_wire(frames.from_response(one))))
-    assert arrived == replace(
-        one, **{name: joined(getattr(one, name)) for name in ("text", "finish_reason", "model", "refusal", "cache_key")}
-    )
+    joint = {name: joined(getattr(one, name)) for name in ("text", "finish_reason", "model", "refusal", "cache_key")}
+    calls = tuple(ToolCall(name=joined(each.name), arguments=joined(each.arguments)) for each in one.tool_calls)
+    assert arrived == replace(one, **joint, tool_calls=calls)
 
 
 @given(one=errors)

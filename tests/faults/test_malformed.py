@@ -11,7 +11,7 @@ from tests.support.project import Project
 BODY = "def test_echo(sample, response, score):\n    score.exact(response, sample.input)\n"
 NO_COMPLETION = [
     *("badjson", "empty", "html", "null", "list", "emptyobj", "nochoices", "nullchoices", "err200", "badutf8", "deep"),
-    *("bigint", "contentint", "contentlist", "nullcontent", "nullmessage", "toolcalls"),
+    *("bigint", "contentint", "contentlist", "nullcontent", "nullmessage", "toolbad"),
 ]
 ERRORS = {
     **{f"fault-body-{name}": ("malformed_response", 2) for name in NO_COMPLETION},

@@ -11,12 +11,12 @@ import pytest
 
 from pytest_llmeval.core.costs import Prices
 from pytest_llmeval.core.errors import CallError, ErrorKind
-from pytest_llmeval.core.types import Message, Request, Response, Usage
+from pytest_llmeval.core.types import Message, Request, Response, ToolCall, Usage
 from pytest_llmeval.models.named import NamedModel, resolve_model
 from pytest_llmeval.models.registry import open_model
 from pytest_llmeval.models.retry import RetryPolicy
 from pytest_llmeval.models.specs import parse_spec
-from tests.support.anthropic_server import AnthropicServer
+from tests.support.anthropic_server import AnthropicServer, message
 from tests.support.asking import FAST, ask_model, failure
 
 
@@ -72,6 +72,51 @@ def test_params_and_messages_go_out_as_they_are(server: AnthropicServer) -> None
     }
 
 
+SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}}
+FUNCTION = {"name": "look", "description": "Looks.", "strict": True}
+OWN_TOOL = {"type": "web_search_20250305", "name": "web_search"}
+
+
+@pytest.mark.parametrize(
+    ("choice", "sent"),
+    [
+        ("auto", {"type": "auto"}),
+        ("required", {"type": "any"}),
+        ("none", {"type": "none"}),
+        ({"type": "function", "function": {"name": "look"}}, {"type": "tool", "name": "look"}),
+        ({"type": "any", "disable_parallel_tool_use": True}, {"type": "any", "disable_parallel_tool_use": True}),
+    ],
+)
+def test_tools_are_told_in_the_words_of_the_api(server: AnthropicServer, choice: object, sent: object) -> None:
+    """Those of OpenAI are translated, those of the API itself go out as they are."""
+    function = {"type": "function", "function": {**FUNCTION, "parameters": SCHEMA}}
+    ask(server, {"role": "user", "content": "{}"}, tools=[function, OWN_TOOL], tool_choice=choice)
+    assert server.ledger[0].body["tools"] == [{**FUNCTION, "input_schema": SCHEMA}, OWN_TOOL]
+    assert server.ledger[0].body["tool_choice"] == sent
+
+
+def test_one_tool_call_at_a_time_is_told_in_the_words_of_the_api(server: AnthropicServer) -> None:
+    """A function without parameters has an empty schema."""
+    tools = [{"type": "function", "function": {"name": "look"}}]
+    ask(server, {"role": "user", "content": "x"}, tools=tools, parallel_tool_calls=False)
+    body = server.ledger[0].body
+    assert body["tools"] == [{"name": "look", "input_schema": {"type": "object"}}]
+    assert body["tool_choice"] == {"type": "auto", "disable_parallel_tool_use": True}
+    assert "parallel_tool_calls" not in body
+
+
+def test_tool_calls_carry_their_arguments_as_canonical_json(server: AnthropicServer) -> None:
+    """Beside a text and without one; in the order in which they came."""
+    blocks = [{"type": "tool_use", "id": str(n), "name": f"t{n}", "input": {"b": n, "a": "ü"}} for n in (1, 2)]
+    for text in ([], ["Let me look."]):
+        server.reply = lambda messages, text=text: message(*text, *blocks, stop="tool_use")  # type: ignore[misc]
+        response = ask(server, {"role": "user", "content": "x"})
+        assert response.text == "".join(text)
+        assert response.tool_calls == tuple(
+            ToolCall(name=f"t{n}", arguments=f'{{"a":"\\u00fc","b":{n}}}') for n in (1, 2)
+        )
+
+
 def test_headers_are_ours(server: AnthropicServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """The version of the API is named, and nothing goes out that the SDK adds by itself."""
     monkeypatch.setenv("ANTHROPIC_CUSTOM_HEADERS", "X-Leak: CANARY")
@@ -117,7 +162,16 @@ def test_a_system_prompt_in_params_is_sent_unless_there_are_two(server: Anthropi
     assert len(server.ledger) == 1
 
 
-@pytest.mark.parametrize("params", [{"stream": True}, {"model": "x"}, {"temperature": float("nan")}, {"x": {1}}])
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"stream": True},
+        {"model": "x"},
+        {"temperature": float("nan")},
+        {"x": {1}},
+        {"response_format": {"type": "json_object"}},
+    ],
+)
 def test_unsendable_params_cost_no_request(server: AnthropicServer, params: dict[str, object]) -> None:
     """What cannot be sent is said, and nothing is sent."""
     error = failure(server.spec("echo"), params=params)
@@ -168,7 +222,9 @@ def test_unsendable_params_cost_no_request(server: AnthropicServer, params: dict
                 "null",
                 "nullcontent",
                 "textint",
-                "tooluse",
+                "toolbad",
+                "toolnan",
+                "toolnoname",
             ]
         ],
     ],
@@ -209,7 +265,8 @@ def test_passing_fault_ends_in_an_answer(server: AnthropicServer, fault: str, at
         ("sequence", "ok", "stop", None),
         ("surrogate", "a\ud800b", "stop", None),
         ("thinking", "Yes, sure.", "stop", None),
-        ("tooltext", "Let me look.", "tool_use", None),
+        ("tooltext", "Let me look.", "tool_calls", None),
+        ("tooluse", "", "tool_calls", None),
     ],
 )
 def test_states_that_are_answers(

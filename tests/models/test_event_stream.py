@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmeval.core.errors import ErrorKind
-from pytest_llmeval.core.types import Response, Usage
+from pytest_llmeval.core.types import Response, ToolCall, Usage
 from pytest_llmeval.models.attempt_error import AttemptError
 from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.models.retry import RetryPolicy
@@ -107,11 +107,11 @@ JSON = st.recursive(
 )
 
 
-@given(st.sampled_from(["choices", "usage", "model", "delta", "content", "finish_reason", "index"]), JSON)
+@given(st.sampled_from(["choices", "usage", "model", "delta", "content", "tool_calls", "finish_reason", "index"]), JSON)
 def test_any_value_anywhere_gives_a_sound_response_or_a_fault(key: str, value: object) -> None:
     """One part of a good event replaced by anything."""
     chunk: dict[str, Any] = {"choices": [{"index": 0, "delta": {"content": "x"}, "finish_reason": "stop"}]}
-    holder = chunk["choices"][0]["delta"] if key == "content" else chunk["choices"][0]
+    holder = chunk["choices"][0]["delta"] if key in {"content", "tool_calls"} else chunk["choices"][0]
     (chunk if key in {"choices", "usage", "model"} else holder)[key] = value
     try:
         response = read(event(json.dumps(chunk).encode()))
@@ -142,13 +142,37 @@ def test_only_the_first_choice_is_read() -> None:
     ("pieces", "problem"),
     [
         ([{"delta": {"content": 3}, "finish_reason": "stop"}], "content is int"),
-        ([{"delta": {"tool_calls": [{}]}, "finish_reason": "tool_calls"}], "tool calls"),
+        ([{"delta": {"tool_calls": [{}]}, "finish_reason": "tool_calls"}], "a tool call that names no function"),
+        ([{"delta": {"tool_calls": [{"function": {"name": "f", "arguments": 3}}]}, "finish_reason": "x"}], "arguments"),
         ([{"delta": {}, "finish_reason": "stop"}], "content is null"),
     ],
 )
 def test_what_is_no_answer_unstreamed_is_none_streamed(pieces: list[dict[str, Any]], problem: str) -> None:
     with pytest.raises(AttemptError, match=problem):
         read(stream(*pieces))
+
+
+def piece(index: object = ..., **function: object) -> dict[str, Any]:
+    """Return an event's choice with a piece of a tool call."""
+    return {"delta": {"tool_calls": [{**({} if index is ... else {"index": index}), "function": function}]}}
+
+
+@pytest.mark.parametrize("indexes", [(0, 1), (1, 7), (..., ...)], ids=["from 0", "with gaps", "without"])
+def test_tool_calls_are_joined_by_their_index(indexes: tuple[object, object]) -> None:
+    """Where a server sends none, a name begins a call."""
+    first, second = indexes
+    pieces = [
+        piece(first, name="look", arguments=""),
+        *(piece(first, arguments=bit) for bit in ('{"city": ', '"Bonn"}')),
+        *(piece(second, name="add", arguments='{"a"'), piece(second, arguments=": 1}")),
+        {"delta": {}, "finish_reason": "tool_calls"},
+    ]
+    response = read(stream(*pieces))
+    assert response.tool_calls == (
+        ToolCall(name="look", arguments='{"city": "Bonn"}'),
+        ToolCall(name="add", arguments='{"a": 1}'),
+    )
+    assert (response.text, response.finish_reason) == ("", "tool_calls")
 
 
 def test_refusals_and_filters() -> None:

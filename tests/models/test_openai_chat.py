@@ -111,7 +111,7 @@ def test_unsendable_params_cost_no_request(server: FaultServer, fail: Fail, para
                 "nullchoices",
                 "nullcontent",
                 "nullmessage",
-                "toolcalls",
+                "toolbad",
             ]
         ],
     ],
@@ -158,6 +158,7 @@ def test_passing_fault_ends_in_an_answer(server: FaultServer, ask: Ask, fault: s
         ("nofinish", "ok", None, None),
         ("refusal", "", "stop", "I cannot help with that."),
         ("surrogate", "a\ud800b", "stop", None),
+        ("toolcalls", "", "tool_calls", None),
     ],
 )
 def test_states_that_are_answers(

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmeval.core.errors import ErrorKind
-from pytest_llmeval.core.types import Response
+from pytest_llmeval.core.types import Response, ToolCall
 from pytest_llmeval.models.attempt_error import AttemptError
 from pytest_llmeval.models.http_errors import read_failure, retry_after_s
 from pytest_llmeval.models.wire import EXCERPT_CHARS, excerpt, read_completion
@@ -49,7 +49,7 @@ def test_any_value_anywhere_gives_a_sound_response_or_a_fault(data: st.DataObjec
     body: dict[str, Any] = completion("fine")
     choice = body["choices"][0]
     places = [(body, key) for key in body] + [(choice, key) for key in choice]
-    places += [(choice["message"], "content"), (body["usage"], "prompt_tokens")]
+    places += [(choice["message"], "content"), (choice["message"], "tool_calls"), (body["usage"], "prompt_tokens")]
     holder, key = data.draw(st.sampled_from(places))
     holder[key] = data.draw(JSON)
     result = read(json.dumps(body).encode())
@@ -60,6 +60,47 @@ def test_any_value_anywhere_gives_a_sound_response_or_a_fault(data: st.DataObjec
     assert result.finish_reason is None or isinstance(result.finish_reason, str)
     for count in (result.usage.input_tokens, result.usage.output_tokens):
         assert count is None or (type(count) is int and 0 <= count < 2**53)
+
+
+def called(arguments: object, **function: object) -> dict[str, Any]:
+    return {"id": "1", "type": "function", "function": {"name": "f", "arguments": arguments, **function}}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "read_as"),
+    [
+        ('{"a": 1.50}', '{"a": 1.50}'),
+        ("{cut of", "{cut of"),
+        ("", ""),
+        ({"b": [1], "a": "ü"}, '{"a":"\\u00fc","b":[1]}'),
+        (None, "{}"),
+    ],
+    ids=["as it came", "no JSON", "empty", "object", "null"],
+)
+@pytest.mark.parametrize("text", [None, "", "Let me look."])
+def test_tool_calls_are_read_beside_the_text(arguments: object, read_as: str, text: str | None) -> None:
+    """Whatever a model wrote; some servers send it as an object, which has one form only."""
+    result = read(json.dumps(completion(text, finish="tool_calls", tool_calls=2 * [called(arguments)])).encode())
+    assert isinstance(result, Response)
+    assert result.tool_calls == 2 * (ToolCall(name="f", arguments=read_as),)
+    assert (result.text, result.finish_reason) == (text or "", "tool_calls")
+
+
+@pytest.mark.parametrize(
+    ("calls", "problem"),
+    [
+        ("f", "tool_calls is no list"),
+        ([None], "a tool call that names no function"),
+        ([{"type": "custom", "custom": {"name": "f", "input": "x"}}], "a tool call that names no function"),
+        ([called("{}", name="")], "a tool call that names no function"),
+        ([called([1])], "a tool call whose arguments are no object"),
+        ([called({"a": float("nan")})], "a tool call whose arguments are no JSON"),
+    ],
+)
+def test_a_tool_call_that_cannot_be_read_is_a_malformed_response(calls: object, problem: str) -> None:
+    result = read(json.dumps(completion("Well.", tool_calls=calls)).encode())
+    assert isinstance(result, AttemptError) and result.kind is ErrorKind.MALFORMED_RESPONSE
+    assert f"the answer is no chat completion: {problem}: " in str(result)
 
 
 @given(st.text(st.characters()))

@@ -14,7 +14,7 @@ import gzip
 import json
 from typing import Any
 
-from tests.support.fault_server import Entry, FaultHandler, FaultServer
+from tests.support.fault_server import Entry, FaultHandler, FaultServer, forced_tool
 
 __all__ = ["MESSAGE_BODIES", "AnthropicServer", "message"]
 
@@ -83,6 +83,9 @@ MESSAGE_BODIES: dict[str, bytes] = {
         "surrogate": message("a\ud800b"),
         "textint": message({"type": "text", "text": 3}),
         "thinking": message(_THINKING, "Yes", ", sure."),
+        "toolbad": message({**_TOOL, "input": "{}"}, stop="tool_use"),
+        "toolnan": message({**_TOOL, "input": {"a": float("nan")}}, stop="tool_use"),
+        "toolnoname": message({**_TOOL, "name": None}, stop="tool_use"),
         "tooltext": message("Let me look.", _TOOL, stop="tool_use"),
         "tooluse": message(_TOOL, stop="tool_use"),
     }.items()
@@ -101,7 +104,13 @@ class _MessagesHandler(FaultHandler):
 
     def _answer(self, entry: Entry) -> bytes:
         reply = self.server.faults.reply(entry.body.get("messages", []))
-        return json.dumps(reply if isinstance(reply, dict) else message(reply, model=entry.model)).encode()
+        if isinstance(reply, dict):
+            return json.dumps(reply).encode()
+        tool = forced_tool(entry.body)
+        if tool is None:
+            return json.dumps(message(reply, model=entry.model)).encode()
+        call = {"type": "tool_use", "id": "toolu_1", "name": tool, "input": json.loads(reply)}
+        return json.dumps(message(call, model=entry.model, stop="tool_use")).encode()
 
     def _error(self, status: int, message: str, code: str = "api_error", **headers: str) -> None:
         body = {"type": "error", "error": {"type": code, "message": message}, "request_id": "req_1"}

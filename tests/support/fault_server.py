@@ -7,14 +7,15 @@
 
 The name of the model says what happens; the ledger is the bill. Any name that does not begin with ``fault-``
 is answered by ``FaultServer(reply=...)``, a callable from the list of messages to the text (or to the whole
-completion, a dict); by default the text is that of the last user message. A request with ``stream: true`` is answered
-by a stream of events. In the ``fault-`` names ``[-N]`` means "only the first N requests with these messages, then a
-normal answer" (without it: always):
+completion, a dict); by default the text is that of the last user message. A request that forces a tool is answered by
+a call of it with the text as its arguments, one with ``stream: true`` by a stream of events. In the ``fault-`` names
+``[-N]`` means "only the first N requests with these messages, then a normal answer" (without it: always):
 
     fault-status-CODE[-N][-after-WHEN]  that status; WHEN is the Retry-After: a number, ``date`` (in 2 s),
                                         ``datefar`` (in an hour), ``datepast``, or nonsense as it is (``nan``,
                                         ``abc``; ``minus1`` is -1)
-    fault-noparam-PARAM                 400 that names PARAM, where the request holds it
+    fault-noparam-PARAM[-PARAM...]      400 that names the first PARAM that the request holds
+    fault-nameless-PARAM[-PARAM...]     the same, and no parameter is named
     fault-quota                         429 with the code insufficient_quota
     fault-echoauth[-CODE]               CODE (401) with the Authorization header repeated in the body
     fault-rst[-N]  fault-close[-N]      connection reset, or closed, instead of an answer
@@ -56,7 +57,18 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 
-__all__ = ["BODIES", "Entry", "FaultHandler", "FaultServer", "Reply", "chunks", "completion", "echo", "event"]
+__all__ = [
+    "BODIES",
+    "Entry",
+    "FaultHandler",
+    "FaultServer",
+    "Reply",
+    "chunks",
+    "completion",
+    "echo",
+    "event",
+    "forced_tool",
+]
 
 Reply = Callable[[list[dict[str, Any]]], "str | dict[str, Any]"]
 
@@ -84,7 +96,9 @@ def chunks(whole: dict[str, Any]) -> list[bytes]:
     """Return the events of a streamed completion: role, a word each, the end, usage, ``[DONE]``."""
     message = dict(whole["choices"][0]["message"])
     words = re.findall(r"\s*\S+|\s+$", message.pop("content") or "")
+    calls = [{"index": index, **call} for index, call in enumerate(message.pop("tool_calls", ()))]
     deltas: list[dict[str, Any]] = [{**message, "content": ""}, *({"content": word} for word in words)]
+    deltas += [{"tool_calls": [call]} for call in calls]
     pieces: list[dict[str, Any]] = [{"index": 0, "delta": delta, "finish_reason": None} for delta in deltas]
     pieces.append({"index": 0, "delta": {}, "finish_reason": whole["choices"][0]["finish_reason"]})
     common = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "model": whole["model"]}
@@ -137,6 +151,7 @@ BODIES: dict[str, bytes] = {
     "nullmessage": _dumps(choices=[{"message": None}]),
     "refusal": _json(completion(None, refusal="I cannot help with that.")),
     "surrogate": _json(completion("a\ud800b")),
+    "toolbad": _json(completion(None, finish="tool_calls", tool_calls=[{**_CALL, "function": None}])),
     "toolcalls": _json(completion(None, finish="tool_calls", tool_calls=[_CALL])),
 }
 """Bodies under status 200, by name; ``html`` comes as text/html, the others as JSON."""
@@ -159,6 +174,14 @@ def echo(messages: list[dict[str, Any]]) -> str:
     """Return the text of the last user message."""
     texts = [message["content"] for message in messages if message.get("role") == "user"]
     return texts[-1] if texts and isinstance(texts[-1], str) else json.dumps(texts[-1:] or "")
+
+
+def forced_tool(body: dict[str, Any]) -> str | None:
+    """Return the name of the tool that a request forces, in the words of OpenAI or of Anthropic; None without one."""
+    choice = body.get("tool_choice")
+    if isinstance(choice, dict):
+        return choice.get("name") or choice.get("function", {}).get("name")
+    return body["tools"][0]["function"]["name"] if choice == "required" else None
 
 
 class FaultServer:
@@ -294,7 +317,13 @@ class FaultHandler(BaseHTTPRequestHandler):
     def _completion(self, entry: Entry) -> dict[str, Any]:
         """Return the normal answer."""
         reply = self.server.faults.reply(entry.body.get("messages", []))
-        return reply if isinstance(reply, dict) else completion(reply, entry.model)
+        if isinstance(reply, dict):
+            return reply
+        tool = forced_tool(entry.body)
+        if tool is None:
+            return completion(reply, entry.model)
+        call = {"id": "call_1", "type": "function", "function": {"name": tool, "arguments": reply}}
+        return completion(None, entry.model, finish="tool_calls", tool_calls=[call])
 
     def _answer(self, entry: Entry) -> bytes:
         """Return the normal answer as JSON."""
@@ -343,12 +372,19 @@ class FaultHandler(BaseHTTPRequestHandler):
         headers = {} if when is None else {"Retry_After": _retry_after(when)}
         self._error(int(code), f"fault {code}", **headers)
 
-    def _noparam(self, entry: Entry, count: int, param: str) -> None:
-        if param not in entry.body:
+    def _noparam(self, entry: Entry, count: int, *params: str) -> None:
+        refused = next((param for param in params if param in entry.body), None)
+        if refused is None:
             self._normal(entry)
             return
-        error = {"message": f"unsupported: {param}", "type": "invalid_request_error", "param": param, "code": None}
+        error = {"message": f"unsupported: {refused}", "type": "invalid_request_error", "param": refused, "code": None}
         self._send(_json({"error": error}), 400)
+
+    def _nameless(self, entry: Entry, count: int, *params: str) -> None:
+        if any(param in entry.body for param in params):
+            self._error(400, "unsupported", "invalid_request_error")
+        else:
+            self._normal(entry)
 
     def _quota(self, entry: Entry, count: int) -> None:
         self._error(429, "You exceeded your current quota", "insufficient_quota")

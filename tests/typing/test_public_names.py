@@ -26,6 +26,7 @@ def test_the_public_names_of_the_package() -> None:
         "ScoreBook",
         "Scored",
         "ScorerError",
+        "ToolCall",
         "Usage",
         "UserError",
         "__version__",
