@@ -231,8 +231,8 @@ class Call:
     cache_key: str | None = None
     """As in its response."""
     detail: Mapping[str, Any] = field(default_factory=dict)
-    """``finish_reason``, ``model``, ``refusal`` and ``tool_calls`` of the response, where there are any; ``text`` where SQLite cannot
-    hold it as it is (NUL, lone surrogates). Of a failed call ``error``, the text of its error."""
+    """``finish_reason``, ``model``, ``refusal`` and ``tool_calls`` of the response, where there are any; ``text`` where
+    SQLite cannot hold it as it is (NUL, lone surrogates). Of a failed call ``error``, the text of its error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
