@@ -40,9 +40,7 @@ def _ours(name: str, body: str) -> tuple[Contestant, Contestant]:
 
 
 CONTESTANTS = (
-    Contestant(
-        name=BARE, body="bare_judged.py", place="run.py", command=("{python}", "run.py"), mean=printed_mean
-    ),
+    Contestant(name=BARE, body="bare_judged.py", place="run.py", command=("{python}", "run.py"), mean=printed_mean),
     *_ours("generate", "ours_judged_generate.py"),
     *_ours("response", "ours_judged_response.py"),
     *_ours("sync", "ours_judged_sync.py"),
@@ -63,7 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             for each in chosen:
                 print(f"{each.name}: run {number + 1}", file=sys.stderr, flush=True)
                 runs[each.name].append(bench.run(each, rows=options.rows, connections=options.connections))
-    medians = {name: sorted(found, key=lambda run: run.cost.wall_s)[(len(found) - 1) // 2] for name, found in runs.items()}
+    medians = {
+        name: sorted(found, key=lambda run: run.cost.wall_s)[(len(found) - 1) // 2] for name, found in runs.items()
+    }
     print(_table(options.rows, options.connections, options.latency_ms, medians, runs))
 
 

@@ -16,6 +16,7 @@ from pytest_llmeval.core.types import Ask
 
 if TYPE_CHECKING:
     from pytest_llmeval.bridge.cases import CaseParam
+    from pytest_llmeval.bridge.judgements_ahead import JudgementsAhead
 
 __all__ = ["ResponsesAhead", "may_not_run"]
 
@@ -26,9 +27,10 @@ _UNSURE = frozenset({"skip", "skipif", "xfail"})
 class ResponsesAhead:
     """The cases whose bodies get the fixture ``response``: that they will make this call is known beforehand."""
 
-    def __init__(self, items: Sequence[pytest.Item], calls: Calls) -> None:
+    def __init__(self, items: Sequence[pytest.Item], calls: Calls, judgements: "JudgementsAhead") -> None:
         """Find these cases among ``items``; every process of a session finds the same."""
         self._calls = calls
+        self._judgements = judgements
         self._places = [(item, param) for item, param in cases_in(items) if _asks_for_response(item)]
         self._place_of = {item: place for place, (item, _) in enumerate(self._places)}
         self._work: concurrent.futures.Future[None] | None = None
@@ -46,13 +48,19 @@ class ResponsesAhead:
         """Request no more."""
         if self._work is not None:
             self._work.cancel()
+            self._calls.loop.call_soon(self._judgements.stop)
 
     async def _request_all(self) -> None:
         asker, total = self._calls.asker, len(self._places)
         while places := await asker.claim(total, _MOST_AT_ONCE):
             for place in places:
-                ask = _ask_of(*self._places[place])
-                if ask is not None:
+                item, param = self._places[place]
+                ask = _ask_of(item, param)
+                if ask is None:
+                    continue
+                if known := self._judgements.known(item):
+                    self._judgements.start(item, param, ask, place, known)
+                else:
                     await self._begin(ask, place)
             await asyncio.sleep(0)
 

@@ -10,7 +10,7 @@ from pytest_llmeval.core.types import Ask, Asker, Response
 if TYPE_CHECKING:
     from pytest_llmeval.bridge.judge import Judges
 
-__all__ = ["Calls"]
+__all__ = ["Calls", "Nobody"]
 
 
 class Calls:
@@ -22,12 +22,12 @@ class Calls:
         self.loop = LoopThread()
         self.bodies = LoopThread("llmeval-bodies")
         """Where async bodies run: one that computes for long, or blocks, must not hold up the calls of all others."""
-        self.asker: Asker = _Nobody()
+        self.asker: Asker = Nobody()
         self.judges: Judges | None = None
         """Who judges; None where nobody does."""
 
 
-class _Nobody:
+class Nobody:
     """Stands for the engine before a session has begun, and where one never does."""
 
     async def ask(self, ask: Ask) -> Response:
@@ -44,3 +44,7 @@ class _Nobody:
 
     async def ahead(self, ask: Ask, place: int) -> None:
         """Do nothing."""
+
+    async def answer_ahead(self, ask: Ask, place: int) -> Response | None:
+        """Return None."""
+        return None

@@ -10,6 +10,7 @@ from pytest_llmeval.bridge.calls import Calls
 from pytest_llmeval.bridge.case_start import new_run, read_row
 from pytest_llmeval.bridge.early import AskedEarly
 from pytest_llmeval.bridge.items import CURRENT, RUN_KEY, CaseNow, param_of, run_of
+from pytest_llmeval.bridge.judgements_ahead import JudgementsAhead
 from pytest_llmeval.bridge.outcomes import Reporter
 from pytest_llmeval.core.errors import ScorerError
 from pytest_llmeval.core.rules import Thresholds
@@ -49,7 +50,7 @@ class CaseRunner:
 
     def pytest_runtestloop(self, session: pytest.Session) -> None:
         """Begin to request responses and to run bodies ahead."""
-        self._responses = ResponsesAhead(session.items, self.calls)
+        self._responses = ResponsesAhead(session.items, self.calls, JudgementsAhead(self.calls))
         self._early = AskedEarly(session, self.calls, self._responses)
         self.bodies = BodiesAhead(session, self.calls, place_of=self._responses.place_of, window=self._window)
         if not (self._config.option.setuponly or self._config.option.setupplan):

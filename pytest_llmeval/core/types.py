@@ -285,6 +285,14 @@ class Asker(Protocol):
         """Begin the call of a place that was claimed."""
         ...
 
+    async def answer_ahead(self, ask: Ask, place: int) -> Response | None:
+        """Return the answer to a call that a case at a place will make; None where it has made it already.
+
+        Raises:
+            CallError: there is none.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseRecord:

@@ -86,6 +86,8 @@ class Engine:
         self._by_key: dict[str, asyncio.Task[Response]] = {}
         self._seen: deque[tuple[_CallId, asyncio.Task[Response], int | None]] = deque()
         self._unkept: list[tuple[Kept, asyncio.Future[None]]] = []
+        self._judging: set[CaseKey] = set()
+        """The cases that have asked for a judgement in their turn."""
         self._stopped: Callable[[], CallError] | None = None
         self._budget_freed = asyncio.Event()
         self.counts = CallCounts()
@@ -99,14 +101,12 @@ class Engine:
         self._note_seen()
         if ask.position is not None:
             self.turns.take(ask.position)
+        if ask.role == "judge":
+            self._judging.add(ask.case)
         name = ask_name(ask)
         task = self._task(ask, name, ahead=False)
         try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            if not task.cancelled():
-                raise
-            raise CallError("given up: the session ends", kind=ErrorKind.INTERRUPTED) from None
+            return await _outcome(task)
         finally:
             if task.done():  # a later ask of that name finds the answer in the journal
                 self._forget((ask.case, name), task)
@@ -146,6 +146,21 @@ class Engine:
         """Begin the call of a place that was claimed, unless its case has asked meanwhile; none waits for it yet."""
         if self.turns.is_open(place):
             self._task(ask, ask_name(ask), ahead=True)
+
+    async def answer_ahead(self, ask: Ask, place: int) -> Response | None:
+        """Return the answer to a call that the case at ``place`` will make, and keep it until the case asks.
+
+        Returns:
+            The answer; None where the case has asked for it, or for a judgement, before this call was begun.
+
+        Raises:
+            CallError: there is none.
+        """
+        name = ask_name(ask)
+        is_late = ask.case in self._judging if ask.role == "judge" else not self.turns.is_open(place)
+        if is_late and (ask.case, name) not in self._calls:
+            return None
+        return await _outcome(self._task(ask, name, ahead=True))
 
     def stop(self, kind: ErrorKind, message: str) -> None:
         """Make no further call, of any model; calls in flight may end, and their answers are kept."""
@@ -353,6 +368,16 @@ def _output_room(backend: Backend, ask: Ask) -> int | None:
     params = backend.identity(ask.request).get("params", {})
     room = params.get("max_completion_tokens", params.get("max_tokens"))
     return max(0, room) if isinstance(room, int) else None
+
+
+async def _outcome(task: "asyncio.Task[Response]") -> Response:
+    """Return what a call comes to, which goes on where this is cancelled; raise CallError where it is given up."""
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        if not task.cancelled():
+            raise
+        raise CallError("given up: the session ends", kind=ErrorKind.INTERRUPTED) from None
 
 
 def _retrieved(task: "asyncio.Task[Response]") -> None:

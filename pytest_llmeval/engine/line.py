@@ -5,6 +5,7 @@ import itertools
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from pytest_llmeval.core.calls import ask_name
 from pytest_llmeval.core.errors import CallError, ErrorKind
@@ -42,10 +43,7 @@ class Line:
             CallError: there is none, the request holds what JSON cannot, or the engine is gone.
         """
         ask_name(ask)
-        frame = await self._request({"ask": frames.from_ask(ask)})
-        if "error" in frame:
-            raise frames.to_error(frame["error"])
-        return frames.to_response(frame["response"])
+        return frames.to_response(await self._answer({"ask": frames.from_ask(ask)}))
 
     def peek(self, ask: Ask) -> Response | None:
         """Return None: what is there already, the engine knows."""
@@ -64,6 +62,12 @@ class Line:
         ask_name(ask)
         frames.write(await self._writer(), {"ask": frames.from_ask(ask), "ahead": True, "place": place})
 
+    async def answer_ahead(self, ask: Ask, place: int) -> Response | None:
+        """Return the answer to a call that a case will make; None where it has made it; raise CallError as ``ask``."""
+        ask_name(ask)
+        answer = await self._answer({"ask": frames.from_ask(ask), "ahead": True, "place": place})
+        return None if answer is None else frames.to_response(answer)
+
     async def aclose(self) -> None:
         """End the connection; asks that wait for an answer fail."""
         self._lose()
@@ -74,6 +78,13 @@ class Line:
         if self._listening is not None:
             self._listening.cancel()
             await asyncio.wait([self._listening])
+
+    async def _answer(self, frame: frames.Frame) -> Any:
+        """Return what the engine answers to ``frame``; raise CallError where that is an error."""
+        reply = await self._request(frame)
+        if "error" in reply:
+            raise frames.to_error(reply["error"])
+        return reply["response"]
 
     async def _request(self, frame: frames.Frame) -> frames.Frame:
         writer = await self._writer()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_llmeval.core.errors import CallError, ErrorKind
+from pytest_llmeval.core.types import Ask
 from pytest_llmeval.engine import frames
 from pytest_llmeval.engine.engine import Engine
 
@@ -86,10 +87,11 @@ class Switchboard:
         ask = frames.to_ask(frame["ask"])
         if frame.get("ahead"):
             claimed.discard(frame["place"])
+        if "id" not in frame:  # nobody waits
             await self._engine.ahead(ask, frame["place"])
             return
         try:
-            answer = {"response": frames.from_response(await self._engine.ask(ask))}
+            answer = {"response": await self._answer(ask, frame)}
         except CallError as error:
             answer = {"error": frames.from_error(error)}
         except Exception as error:  # it shows here; whoever asked must not wait for ever
@@ -97,6 +99,12 @@ class Switchboard:
             self._reply(writer, {"id": frame["id"], "error": frames.from_error(broken)})
             raise
         self._reply(writer, {"id": frame["id"], **answer})
+
+    async def _answer(self, ask: Ask, frame: frames.Frame) -> Any:
+        if not frame.get("ahead"):
+            return frames.from_response(await self._engine.ask(ask))
+        response = await self._engine.answer_ahead(ask, frame["place"])
+        return None if response is None else frames.from_response(response)
 
     @staticmethod
     def _reply(writer: asyncio.StreamWriter, frame: frames.Frame) -> None:

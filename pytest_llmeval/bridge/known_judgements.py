@@ -1,0 +1,114 @@
+"""Judgements that a test asks for whatever its answer is, told by its code before it runs."""
+
+import ast
+import functools
+import inspect
+import textwrap
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from pytest_llmeval.bridge.fixtures import FIXTURE_NAMES
+
+__all__ = ["KnownJudgement", "known_judgements"]
+
+_JUDGING = frozenset({"judge", "judge_sync"})
+_SCORE = frozenset({"score", "llmeval_score"})
+_READ = frozenset({"sample", "llmeval_sample", "response", "llmeval_response"})
+_OURS = frozenset({*FIXTURE_NAMES, *(f"llmeval_{name}" for name in FIXTURE_NAMES)})
+_PLAIN = (ast.Expr, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Import, ast.ImportFrom, ast.Pass)
+"""Statements behind which the next one follows, unless they raise."""
+_LAST = (ast.Assert, ast.Return)
+"""Statements that are evaluated for certain, and behind which none may follow."""
+_UNSURE = (ast.IfExp, ast.BoolOp, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.NamedExpr)
+"""Expressions of which a part may not be evaluated, or not once."""
+
+
+class KnownJudgement(NamedTuple):
+    """A call of ``score.judge`` or ``score.judge_sync`` that nothing but an exception keeps from being made."""
+
+    call: ast.Call
+    names: Mapping[str, Any]
+    """The variables of the test's module; empty for those that the test shadows."""
+
+    def arguments(self, fixtures: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        """Return what the call is given in a case.
+
+        Args:
+            fixtures: the values of ``sample`` and ``response``, under the names that the test uses.
+
+        Raises:
+            LookupError: that cannot be told before the test runs.
+        """
+        known = {**self.names, **fixtures}
+        positional = [_read(node, known) for node in self.call.args]
+        return positional, {_keyword(each): _read(each.value, known) for each in self.call.keywords}
+
+
+@functools.lru_cache(maxsize=64)
+def known_judgements(function: Callable[..., Any]) -> Sequence[KnownJudgement]:
+    """Return the judgements that ``function`` asks for in every case, in their order; none where that is not certain.
+
+    They stand at the top of its body, behind nothing that branches, and what they are given is written there: literals,
+    variables of the module, ``sample`` and ``response`` and what these hold.
+    """
+    if hasattr(function, "__wrapped__"):  # a decorator decides what is run
+        return ()
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
+    except (OSError, TypeError, SyntaxError, IndexError):
+        return ()
+    if not isinstance(tree, ast.FunctionDef | ast.AsyncFunctionDef):
+        return ()
+    shadowed = {*function.__code__.co_varnames, *function.__code__.co_cellvars, *function.__code__.co_freevars}
+    names = {name: value for name, value in function.__globals__.items() if name not in shadowed}
+    return [KnownJudgement(call, names) for call in _calls(tree.body)]
+
+
+def _calls(body: Sequence[ast.stmt]) -> Iterator[ast.Call]:
+    for statement in body:
+        if not isinstance(statement, (*_PLAIN, *_LAST)):
+            return
+        parts = list(ast.walk(statement))
+        found = [node for node in parts if isinstance(node, ast.Call) and _is_judging(node)]
+        if found and any(isinstance(node, _UNSURE) for node in parts):
+            return
+        yield from found
+        if isinstance(statement, _LAST) or any(_rebinds(node) for node in parts):
+            return
+
+
+def _is_judging(call: ast.Call) -> bool:
+    function = call.func
+    if not isinstance(function, ast.Attribute) or not isinstance(function.value, ast.Name):
+        return False
+    return function.attr in _JUDGING and function.value.id in _SCORE
+
+
+def _rebinds(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id in _OURS
+
+
+def _read(node: ast.expr, known: Mapping[str, Any]) -> Any:
+    match node:
+        case ast.Constant(value=value):
+            return value
+        case ast.Name(id=name):
+            return known[name]
+        case ast.Attribute(value=inner, attr=attribute) if _root(inner) in _READ:
+            return getattr(_read(inner, known), attribute)
+        case ast.Subscript(value=inner, slice=ast.Constant(value=key)) if _root(inner) in _READ:
+            return _read(inner, known)[key]
+    raise LookupError(ast.unparse(node))
+
+
+def _root(node: ast.expr) -> str:
+    """Return the variable of which ``node`` is an attribute or an entry, or that it is; an empty text for others."""
+    while isinstance(node, ast.Attribute | ast.Subscript):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _keyword(keyword: ast.keyword) -> str:
+    if keyword.arg is None:
+        raise LookupError("**")
+    return keyword.arg
