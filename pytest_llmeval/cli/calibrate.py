@@ -7,9 +7,7 @@ from pathlib import Path
 
 import click
 
-from pytest_llmeval.cli.judged_run import known_rubrics
 from pytest_llmeval.cli.label_file import read_labels
-from pytest_llmeval.cli.labels import rubric_option
 from pytest_llmeval.cli.output import database_option, echo_lines, emit_json, json_option, open_store, terminal_width
 from pytest_llmeval.cli.project import find_project
 from pytest_llmeval.core.errors import SettingsError
@@ -35,7 +33,6 @@ Said = Mapping[tuple[str, str], Mapping[str, float]]
     show_default=True,
     help="How the labelled answers were drawn: each with the same chance, as `labels export` does, or by the verdict.",
 )
-@rubric_option
 @click.option("-v", "--verbose", is_flag=True, help="Every slice, too.")
 @json_option
 @database_option
@@ -43,7 +40,6 @@ def calibrate_judge(
     file: Path | None,
     run: str,
     drawn: Drawn,
-    rubrics: tuple[str, ...],
     verbose: bool,
     as_json: bool,
     database: Path | None,
@@ -52,7 +48,7 @@ def calibrate_judge(
     project = find_project()
     with contextlib.closing(open_store(project, database)) as store:
         found = store.find_run(run)
-        judged = judged_run(store.cases(found.id), known_rubrics(project, rubrics))
+        judged = judged_run(found.id, store.cases(found.id), store.judges(found.id))
         stored = store.labels(found.id) if file is None else []
     if not judged.scales:
         raise SettingsError(f"run {found.id} has no answer that a judge judged, so that there is nothing to calibrate")

@@ -11,7 +11,6 @@ from typing import Any, Literal
 
 import click
 
-from pytest_llmeval.cli.judged_run import known_rubrics
 from pytest_llmeval.cli.label_file import LABEL, SHOWN, cell, read_labels
 from pytest_llmeval.cli.output import database_option, echo_lines, emit_json, json_option, open_store, terminal_width
 from pytest_llmeval.cli.project import find_project
@@ -24,15 +23,11 @@ from pytest_llmeval.core.types import Call
 from pytest_llmeval.reports.wrapping import wrapped
 from pytest_llmeval.store.records import Label, StoredCase, utc_now
 
-__all__ = ["labels", "rubric_option"]
+__all__ = ["labels"]
 
 _PART = re.compile(r"^BEGIN ([A-Z ]+) ([0-9a-f]+)\n(.*?)\nEND \1 \2$", re.DOTALL | re.MULTILINE)
 """One text in what a judge was shown; its lines are quoted, so that none of them can look like this."""
 _QUOTE = "> "
-
-rubric_option = click.option(
-    "--rubric", "rubrics", multiple=True, metavar="PATH", help="A rubric of your own that the run was judged by."
-)
 
 
 @click.group()
@@ -54,7 +49,6 @@ def labels() -> None:
     help="Each verdict by its share of the run, or as chance has it.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="The same gives the same answers.")
-@rubric_option
 @json_option
 @database_option
 def export_labels(
@@ -63,7 +57,6 @@ def export_labels(
     sample: int,
     by: Literal["verdict", "random"],
     seed: int,
-    rubrics: tuple[str, ...],
     as_json: bool,
     database: Path | None,
 ) -> None:
@@ -74,7 +67,7 @@ def export_labels(
     project = find_project()
     with contextlib.closing(open_store(project, database)) as store:
         found = store.find_run(run)
-        judged = judged_run(store.cases(found.id), known_rubrics(project, rubrics))
+        judged = judged_run(found.id, store.cases(found.id), store.judges(found.id))
         cases = [case for case in judged.cases if any(judge_scores(case))]
         if not cases:
             raise SettingsError(f"run {found.id} has no answer that a judge judged, so that there is nothing to label")
@@ -95,12 +88,9 @@ def export_labels(
 @click.argument("file", type=click.Path(path_type=Path))
 @click.argument("run", default="last")
 @click.option("--rater", help="Who said so, where the file's column rater is empty.")
-@rubric_option
 @json_option
 @database_option
-def import_labels(
-    file: Path, run: str, rater: str | None, rubrics: tuple[str, ...], as_json: bool, database: Path | None
-) -> None:
+def import_labels(file: Path, run: str, rater: str | None, as_json: bool, database: Path | None) -> None:
     """Take the labels in FILE into the database, as what people say of RUN; all of them or, with a mistake, none."""
     project = find_project()
     with contextlib.closing(open_store(project, database)) as store:
@@ -111,7 +101,7 @@ def import_labels(
             raise DatasetError(
                 f"{nameless.where}: nobody is named as the rater; pass --rater NAME or fill in the column"
             )
-        given = given_labels(judged_run(store.cases(found.id), known_rubrics(project, rubrics)), rows)
+        given = given_labels(judged_run(found.id, store.cases(found.id), store.judges(found.id)), rows)
         at = utc_now()
         new = {(each.case.id, each.name, each.rater or rater or ""): each for each in given}
         replaced = store.add_labels(

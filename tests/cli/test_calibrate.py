@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from pytest_llmeval.core.ids import case_id
-from pytest_llmeval.core.types import Score
+from pytest_llmeval.core.judge.rubric import Dimension, Level, Rubric
+from pytest_llmeval.core.types import CaseRecord, JudgeRecord, Score
 from pytest_llmeval.store.records import Label
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.cli.conftest import Command
-from tests.support.judged_runs import RUN, judged_record, store_run
+from tests.support.judged_runs import RUN, judge_record, judged_record, store_run
 from tests.support.records import record
 
 AT = "2025-01-03T00:00:00.000+00:00"
@@ -148,38 +149,53 @@ def test_without_labels_or_verdicts_one_is_told_what_to_do(store: SqliteStore, l
     assert (done.status, "has no answer that a judge judged" in done.err) == (4, True)
 
 
-OWN = """
-version: 1
-task: An answer is judged.
-dimensions:
-  tone:
-    question: Is it polite?
-    pass_mark: 0.5
-    levels:
-      rude: {value: 0, anchor: it is rude}
-      plain: {value: 0.5, anchor: it is neither}
-      kind: {value: 1, anchor: it is kind}
-"""
+OWN = Rubric(
+    name="polite",
+    version=1,
+    task="An answer is judged.",
+    needs_reference=False,
+    dimensions=(
+        Dimension(
+            name="tone",
+            question="Is it polite?",
+            pass_mark=0.5,
+            levels=tuple(
+                Level(name=name, value=value, anchor=f"it is {name}")
+                for name, value in (("rude", 0.0), ("plain", 0.5), ("kind", 1.0))
+            ),
+        ),
+    ),
+)
 
 
-def test_a_rubric_of_ones_own_gives_its_levels_and_its_pass_mark(
+def tone(sample_id: str, level: str, value: float, *, judges: tuple[JudgeRecord, ...]) -> CaseRecord:
+    """Return a case that was judged by a rubric of its project."""
+    score = Score(name="x_tone", value=value, passed=value > 0, reason=level, judge_id="k", dimension="tone")
+    return record(sample_id, scores=(score,), judges=judges)
+
+
+def test_the_rubric_that_the_run_stored_gives_levels_and_pass_mark(
     store: SqliteStore, llmeval: Command, here: Path
 ) -> None:
-    """Without it the levels are those that the judge used, and what it passed."""
-    parts = [("0", "rude", 0.0, False), ("1", "kind", 1.0, True)]
-    scores = [
-        Score(name="tone", value=value, passed=passed, reason=f"{level}\nSo: {level}", judge_id="k")
-        for _, level, value, passed in parts
-    ]
-    store_run(store, [record(each[0], scores=(score,)) for each, score in zip(parts, scores, strict=True)])
-    row = json.dumps({"sample_id": "1", "name": "tone", "level": "plain"})
-    (here / "in.jsonl").write_text(row)
-    (here / "polite.yaml").write_text(OWN)
-    (here / "pytest.ini").write_text("[pytest]\n")
-    assert "is a number from 0 to 1 or one of rude, kind; found 'plain'" in llmeval("calibrate", "in.jsonl").err
-    (found,) = llmeval("calibrate", "in.jsonl", "--rubric", "polite.yaml", "--json").json()["scores"]
+    """Also the level that no answer had; the file of the rubric may be another one by now."""
+    judges = (judge_record(OWN, "k"),)
+    store_run(store, [tone("0", "rude", 0.0, judges=judges), tone("1", "kind", 1.0, judges=judges)])
+    (here / "in.jsonl").write_text(json.dumps({"sample_id": "1", "name": "x_tone", "level": "plain"}))
+    (found,) = llmeval("calibrate", "in.jsonl", "--json").json()["scores"]
     assert (found["levels"], found["pass_mark"]) == (["rude", "plain", "kind"], 0.5)
     assert found["rates"]["accuracy"]["value"] == 1.0
+
+
+@pytest.mark.parametrize("command", [["calibrate"], ["labels", "export", "--output", "x.csv"]])
+def test_a_run_of_an_older_version_is_to_be_scored_again(
+    store: SqliteStore, llmeval: Command, command: list[str]
+) -> None:
+    """It says which levels it used, not which there were."""
+    store_run(store, [tone("0", "rude", 0.0, judges=())])
+    done = llmeval(*command)
+    assert done.status == 4
+    assert f"run {RUN} was recorded by an older version" in done.err
+    assert f"run `llmeval rescore {RUN}`" in done.err
 
 
 def test_labels_of_answers_without_a_verdict_are_no_agreement(store: SqliteStore, llmeval: Command) -> None:

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from pytest_llmeval.core.judge.asking import preference_rubric
 from pytest_llmeval.core.types import Score
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.cli.conftest import Command
-from tests.support.judged_runs import RUN, judged_record, store_run
+from tests.support.judged_runs import RUN, judge_record, judged_record, qa_rubric, store_run
 from tests.support.records import record
 
 
@@ -236,11 +237,11 @@ def test_a_run_without_a_judge_has_nothing_to_label(store: SqliteStore, llmeval:
 
 
 def test_a_preference_is_no_level_to_label(store: SqliteStore, llmeval: Command, here: Path) -> None:
-    for number, told in enumerate(["first in both orders", "the orders disagree: first, then second"]):
-        preferred = Score(name="qa_preference", value=1.0, passed=None, reason=f"{told}\nIt is right.", judge_id="k")
-        store_run(store, [record("a", scores=(preferred,))], f"2025010{number}-000000-aaaaaa")
-        done = llmeval("labels", "export", f"2025010{number}", "--output", "out.csv")
-        assert (done.status, "there is nothing to label" in done.err) == (4, True)
+    preferred = Score(name="qa_preference", value=1.0, passed=None, reason="a in both orders", judge_id="k")
+    judges = (judge_record(preference_rubric(qa_rubric()), "k"),)
+    store_run(store, [record("a", scores=(preferred,), judges=judges)])
+    done = llmeval("labels", "export", "--output", "out.csv")
+    assert (done.status, "there is nothing to label" in done.err) == (4, True)
 
 
 def test_other_files_are_no_labels(store: SqliteStore, llmeval: Command, here: Path) -> None:

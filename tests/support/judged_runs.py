@@ -1,17 +1,20 @@
 """Stored runs in which a judge scored by the shipped rubric qa."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from pytest_llmeval.core.judge.asking import questions
-from pytest_llmeval.core.types import CaseRecord, Score
+from pytest_llmeval.core.judge.rubric import Rubric
+from pytest_llmeval.core.transport import plain
+from pytest_llmeval.core.types import CaseRecord, JudgeRecord, Score
 from pytest_llmeval.loaders.rubrics import load_rubric
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.support.records import call, record
 from tests.support.stored_runs import END, run
 
-__all__ = ["RUN", "judged_record", "judged_scores", "store_run"]
+__all__ = ["JUDGE", "RUN", "judge_record", "judged_record", "judged_scores", "qa_rubric", "store_run"]
 
 RUN = run().id
 JUDGE = "j" * 64
@@ -35,6 +38,7 @@ def judged_scores(
             passed=level == "right" if name == "correctness" else None,
             reason=f"{level}\nIt says so. So: {level}",
             judge_id=judge_id,
+            dimension=name,
         )
         for name, level in levels.items()
     ]
@@ -46,13 +50,25 @@ def judged_record(
     sample_id: str, *levels: str, answer: str = "x", question: str = "Who?", judge_id: str = JUDGE, **fields: Any
 ) -> CaseRecord:
     """Return a case that was asked, answered and judged."""
-    rubric = load_rubric("qa", rootdir=_HERE, test_file=_HERE)
+    rubric = qa_rubric()
     messages, _ = questions(rubric, question=question, answer=answer, reference="Kim", repeat=1)
     calls = (
         call(response=answer),
         call("judge", request={"messages": list(messages), "params": {}}, response="{}"),
     )
-    return record(sample_id, scores=judged_scores(*levels, judge_id=judge_id), calls=calls, **fields)
+    scores, judges = judged_scores(*levels, judge_id=judge_id), (judge_record(rubric, judge_id),)
+    return record(sample_id, **{"scores": scores, "calls": calls, "judges": judges, **fields})
+
+
+def qa_rubric() -> Rubric:
+    """Return the shipped rubric."""
+    return load_rubric("qa", rootdir=_HERE, test_file=_HERE)
+
+
+def judge_record(rubric: Rubric, judge_id: str = JUDGE) -> JudgeRecord:
+    """Return what a run stores of who judges by a rubric."""
+    detail = json.dumps({"rubric": plain(rubric), "judges": [], "how": {}})
+    return JudgeRecord(judge_id=judge_id, rubric=rubric.name, detail=detail)
 
 
 def store_run(store: SqliteStore, cases: Sequence[CaseRecord], id: str = RUN) -> None:

@@ -31,11 +31,11 @@ class Scale:
     name: str
     judge_id: str
     levels: Mapping[float, str]
-    """The names of the levels by their values, the worst first; those that appear, where the rubric is not known."""
+    """The names of the levels by their values, the worst first."""
     pass_mark: float
     """In [0, 1]: a level of less does not pass."""
-    rubric: str | None = None
-    """The rubric that says so; None where it is not known."""
+    rubric: str
+    """The name of the rubric that says so."""
 
     def passes(self, value: float) -> bool:
         """Return whether a value passes."""

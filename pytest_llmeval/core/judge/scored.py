@@ -1,19 +1,16 @@
 """The judge's side of a run: which of its scores are a judge's, what they may say, which answers they are of."""
 
-import re
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
+from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.judge.calibration import JudgedAnswer, Scale
-from pytest_llmeval.core.judge.rubric import Dimension, Rubric
-from pytest_llmeval.core.types import CaseKey, Score
+from pytest_llmeval.core.judge.recorded import stored_rubric
+from pytest_llmeval.core.judge.rubric import Rubric
+from pytest_llmeval.core.types import CaseKey, JudgeRecord, Score
 
-__all__ = ["JudgedRun", "ScaleKey", "ScoredCase", "judge_scores", "judged_run"]
-
-_LEVEL = re.compile(r"[A-Za-z_]\w*")
-"""The first line of a judge's reason, where it is for a level: that for a whole rubric or a preference says more."""
+__all__ = ["JudgedRun", "ScaleKey", "ScoredCase", "judge_scores", "judged_run", "scale_of"]
 
 
 class ScoredCase(Protocol):
@@ -79,55 +76,49 @@ class JudgedRun(Generic[_CaseT_co]):
         ]
 
 
-def judged_run(cases: Iterable[_CaseT_co], rubrics: Sequence[Rubric]) -> JudgedRun[_CaseT_co]:
-    """Return the judge's side of a run; a scale takes its levels from the one of ``rubrics`` that fits, if any."""
+def judged_run(run_id: str, cases: Iterable[_CaseT_co], judges: Iterable[JudgeRecord]) -> JudgedRun[_CaseT_co]:
+    """Return the judge's side of a run.
+
+    Args:
+        run_id: of the run.
+        cases: all of it.
+        judges: what stands behind its judge_ids.
+
+    Raises:
+        StoreError: nothing is known of one of them.
+    """
+    rubrics = {judge.judge_id: stored_rubric(judge) for judge in judges}
     kept = list(cases)
-    seen: dict[ScaleKey, list[Score]] = defaultdict(list)
+    scales: dict[ScaleKey, Scale] = {}
     for case in kept:
+        for score in case.scores:
+            if score.judge_id is not None and score.judge_id not in rubrics:
+                raise StoreError(
+                    f"run {run_id} was recorded by an older version, without the rubrics of its judge; run"
+                    f" `llmeval rescore {run_id}` and take the run that it makes"
+                )
         for score in judge_scores(case):
-            seen[ScaleKey(case.key.suite, score.judge_id or "", score.name)].append(score)
-    scales = {key: _scale_of(key, scores, _dimension(key, seen, rubrics)) for key, scores in seen.items()}
+            key = ScaleKey(case.key.suite, score.judge_id or "", score.name)
+            if key not in scales:
+                scales[key] = scale_of(key, rubrics[key.judge_id], score.dimension or "")
     return JudgedRun(cases=kept, scales=dict(sorted(scales.items())))
 
 
 def judge_scores(case: ScoredCase) -> Iterator[Score]:
-    """Yield the scores of a case that name a level; that of a rubric as a whole is a mean of them."""
+    """Yield the scores of a case that people can label: of one dimension, which has levels; the whole is a mean."""
     for score in case.scores:
-        if score.judge_id is not None and score.value is not None and _level(score) is not None:
+        if score.judge_id is not None and score.value is not None and score.dimension is not None:
             yield score
 
 
-def _level(score: Score) -> str | None:
-    found = _LEVEL.fullmatch((score.reason or "").partition("\n")[0])
-    return found[0] if found else None
-
-
-def _dimension(
-    key: ScaleKey, seen: Mapping[ScaleKey, Sequence[Score]], rubrics: Sequence[Rubric]
-) -> tuple[Rubric, Dimension] | None:
-    """Return the dimension that a score is of: its rubric has all its scores here, and every level that was found."""
-    for rubric in rubrics:
-        for each in rubric.dimensions:
-            if key.name == each.name or key.name.endswith(f"_{each.name}"):
-                prefix = key.name.removesuffix(each.name)
-                parts = {part.name: seen.get(key._replace(name=f"{prefix}{part.name}")) for part in rubric.dimensions}
-                if all(_fits(part, parts[part.name]) for part in rubric.dimensions):
-                    return rubric, each
-    return None
-
-
-def _fits(dimension: Dimension, scores: Sequence[Score] | None) -> bool:
-    found = {(score.value, _level(score)) for score in scores or ()}
-    return bool(found) and found <= {(level.value, level.name) for level in dimension.levels}
-
-
-def _scale_of(key: ScaleKey, scores: Sequence[Score], found: tuple[Rubric, Dimension] | None) -> Scale:
-    if found is not None:
-        rubric, dimension = found
-        levels = {level.value: level.name for level in dimension.levels}
-        mark, name = dimension.pass_mark, rubric.name
-    else:
-        seen = {score.value: _level(score) or "" for score in scores if score.value is not None}
-        levels, name = dict(sorted(seen.items())), None
-        mark = min((score.value for score in scores if score.passed and score.value is not None), default=1.0)
-    return Scale(suite=key.suite, name=key.name, judge_id=key.judge_id, levels=levels, pass_mark=mark, rubric=name)
+def scale_of(key: ScaleKey, rubric: Rubric, name: str) -> Scale:
+    """Return what a score may say: the levels of the dimension ``name`` of its rubric."""
+    dimension = next(each for each in rubric.dimensions if each.name == name)
+    return Scale(
+        suite=key.suite,
+        name=key.name,
+        judge_id=key.judge_id,
+        levels={level.value: level.name for level in dimension.levels},
+        pass_mark=dimension.pass_mark,
+        rubric=rubric.name,
+    )
