@@ -8,8 +8,9 @@ from types import CodeType
 from typing import Any
 
 from pytest_llmeval.core.strict_json import canonical
+from pytest_llmeval.core.text import one_line
 
-__all__ = ["case_id", "content_id", "digest", "input_digest", "node_part", "source_digest"]
+__all__ = ["case_id", "content_id", "digest", "input_digest", "node_part", "shown_name", "source_digest"]
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 _NODE_PART_LENGTH = 80
@@ -47,6 +48,16 @@ def node_part(name: str) -> str:
     """
     safe = _UNSAFE.sub("_", name)[:_NODE_PART_LENGTH]
     return safe if safe == name else f"{safe}-{digest(name)[:6]}"
+
+
+def shown_name(name: str, limit: int = 120) -> str:
+    """Return ``name`` printable, on one line and at most ``limit`` characters long, never empty.
+
+    Where that changed anything, ``-`` and six hex digits of the original's sha256 follow, so that different names stay
+    different.
+    """
+    shown = one_line(name, limit)
+    return shown if shown == name and name else f"{shown}-{digest(name)[:6]}"
 
 
 def source_digest(function: Callable[..., Any]) -> str:

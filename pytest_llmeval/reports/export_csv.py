@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.ids import shown_name
 from pytest_llmeval.core.metrics import Metric, summarise
 from pytest_llmeval.core.text import printable
 from pytest_llmeval.core.types import Score
@@ -77,7 +78,7 @@ def cases_csv(run_id: str, scores: Mapping[str, bool], cases: Iterable[ExportedC
     """
     decided = [name for name, is_told in scores.items() if is_told]
     parts = [(name, ("value", "passed", "reason", *(("decided_by",) if name in decided else ()))) for name in scores]
-    titles = [*_CASE_COLUMNS, *(f"{name}.{part}" for name, told in parts for part in told)]
+    titles = [*_CASE_COLUMNS, *(f"{shown_name(name)}.{part}" for name, told in parts for part in told)]
     yield _line(titles)
     for exported in cases:
         own = {score.name: score for score in exported.case.scores}
@@ -159,8 +160,8 @@ def _misses(cases: Iterable[JudgedCase]) -> Counter[tuple[str, str, str | None, 
 def _line(cells: Sequence[Cell]) -> str:
     """Return one row, without a line end."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow([_safe(cell) if isinstance(cell, str) else cell for cell in cells])
-    return text.getvalue()
+    csv.writer(text, lineterminator="\n").writerow([_safe(cell) if isinstance(cell, str) else cell for cell in cells])
+    return text.getvalue()[:-1]
 
 
 def _safe(text: str) -> str:

@@ -13,7 +13,7 @@ from datetime import datetime
 from pytest_llmeval.core.errors import SettingsError
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.column import read_column
-from pytest_llmeval.core.ids import digest
+from pytest_llmeval.core.ids import shown_name
 from pytest_llmeval.core.metrics import Metric, summarise
 from pytest_llmeval.core.stats.intervals import quantile
 from pytest_llmeval.core.text import one_line
@@ -27,8 +27,6 @@ Labels = Mapping[str, str]
 Sample = tuple[str, Labels, float]
 """What follows the name of its family, its labels, and its value."""
 
-_LONGEST = 120
-"""Characters of a label's value."""
 _QUANTILES = (50, 90, 95, 99)
 _VERDICTS = ("pass", "fail", "inconclusive", "unmeasurable", "none")
 _OUTCOMES: tuple[Outcome, ...] = ("passed", "missed", "error", "skipped")
@@ -197,18 +195,9 @@ def _tokens(spending: Iterable[Spending]) -> Iterator[Sample]:
 
 
 def _sample(labels: Labels, ending: str, value: float) -> str:
-    told = ",".join(f'{name}="{_quoted(_shown(text))}"' for name, text in labels.items())
+    told = ",".join(f'{name}="{_quoted(shown_name(text))}"' for name, text in labels.items())
     number = f"{float(value):.17g}" if value != int(value) else str(int(value))
     return f"{ending}{{{told}}} {number}" if told else f"{ending} {number}"
-
-
-def _shown(text: str) -> str:
-    """Return a label's value: printable and short; where that changed it, six hex digits keep it apart from others.
-
-    An empty one would be no label at all.
-    """
-    shown = one_line(text, _LONGEST)
-    return shown if shown == text and text else f"{shown}-{digest(text)[:6]}"
 
 
 def _quoted(text: str) -> str:

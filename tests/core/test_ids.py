@@ -9,7 +9,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from pytest_llmeval.core.ids import content_id, digest, input_digest, node_part, source_digest
+from pytest_llmeval.core.ids import content_id, digest, input_digest, node_part, shown_name, source_digest
+from pytest_llmeval.core.text import one_line
 
 texts = st.text(st.characters())
 """Any text, lone surrogates and control characters included."""
@@ -101,6 +102,20 @@ def test_a_short_node_part_is_its_own_node_part(name: str) -> None:
 def test_a_changed_name_is_cut_at_80_and_carries_six_digits_of_its_sha256() -> None:
     name = "é" + "x" * 100
     assert node_part(name) == "_" + "x" * 79 + "-" + digest(name)[:6]
+
+
+@given(st.text())
+def test_a_shown_name_is_a_short_printable_line(name: str) -> None:
+    shown = shown_name(name, 20)
+    assert shown
+    assert len(shown) <= 27
+    assert shown == one_line(shown)
+
+
+def test_names_that_look_alike_once_shown_stay_different() -> None:
+    names = ["", "a", "a\x1b", "a\\x1b", "a\nb", "a" * 30, "a" * 31]
+    assert len({shown_name(name, 20) for name in names}) == len(names)
+    assert shown_name("a", 20) == "a"
 
 
 def test_a_source_digest_follows_the_source() -> None:
