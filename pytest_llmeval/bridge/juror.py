@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_llmeval.core.errors import CallError, JudgeError
 from pytest_llmeval.core.judge.asking import ask_again
+from pytest_llmeval.core.judge.forms import Forms, reply_of, told
 from pytest_llmeval.core.judge.verdict import MalformedVerdictError, Verdict, read_verdict
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.core.types import Message, Request, Response
@@ -13,7 +14,6 @@ from pytest_llmeval.core.types import Message, Request, Response
 if TYPE_CHECKING:
     from pytest_llmeval.bridge.cases import CaseRun
     from pytest_llmeval.bridge.handles import CaseModel
-    from pytest_llmeval.core.judge.forms import Forms
     from pytest_llmeval.core.judge.rubric import Rubric
     from pytest_llmeval.models.named import NamedModel
 
@@ -28,7 +28,7 @@ class Juror:
     """One judge of a session, in a process that runs cases."""
 
     model: "NamedModel"
-    forms: "Forms"
+    forms: Forms
     only_recorded: bool = False
     """Whether all replies are those of another run, so that nothing can be asked anew."""
 
@@ -50,28 +50,34 @@ class JurorInCase:
         """
         asked, problem, replies = tuple(messages), "", 0
         while replies < _REPLIES:
-            response = await self._reply(rubric, asked, nonce)
+            response, sent = await self._reply(rubric, asked, nonce)
             try:
-                return read_verdict(response.text, rubric, nonce, finish_reason=response.finish_reason), replies > 0
+                reply = reply_of(response, sent)
+                return read_verdict(reply, rubric, nonce, finish_reason=response.finish_reason), replies > 0
             except MalformedVerdictError as error:
                 problem = str(error)
             if (response.cached or response.earlier) and not self._juror.only_recorded:
                 continue  # what was no verdict then is no reason to give up now: the same is asked anew
             replies += 1
-            asked = ask_again(messages, response.text, problem)
+            asked = ask_again(messages, told(response), problem)
         raise JudgeError(
             f"judge {self._juror.model.name}: no valid verdict by rubric {rubric.name} in {_REPLIES} replies;"
             f" of the last one {one_line(problem, 200)}"
         )
 
-    async def _reply(self, rubric: "Rubric", messages: tuple[Message, ...], nonce: str) -> Response:
-        """Return what the judge replies, by the best form that its server takes."""
-        forms = self._juror.forms
+    async def _reply(
+        self, rubric: "Rubric", messages: tuple[Message, ...], nonce: str
+    ) -> tuple[Response, dict[str, Any]]:
+        """Return what the judge replies, by the best form that its server takes, and the parameters that asked so."""
+        asking = self._juror.forms.asking(rubric, nonce)
         while True:
-            params = forms.params(rubric, nonce)
+            params = asking.params
             try:
-                return await self._model.answer(Request(messages=messages, params=params))
+                response = await self._model.answer(Request(messages=messages, params=params))
             except CallError as error:
-                if not forms.yield_to(error, params):
+                if not asking.give_way(error):
                     raise
                 self._run.calls.pop()  # nothing was answered, and nothing paid
+            else:
+                asking.taken()
+                return response, params

@@ -1,19 +1,30 @@
-"""How a judge is asked for a form: by the best means that its server takes, which is remembered."""
+"""How a judge is asked for a form, and where its reply stands: by the best means that its server takes."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.judge.asking import verdict_schema
 from pytest_llmeval.core.judge.rubric import Rubric
+from pytest_llmeval.core.judge.verdict import MalformedVerdictError
+from pytest_llmeval.core.types import Response
 
-__all__ = ["Forms"]
+__all__ = ["Asking", "Forms", "reply_of", "told"]
 
-_MEANS = ("json_schema", "json_object", "text")
+_MEANS = ("json_schema", "strict tool", "tool", "json_object", "text")
 """From the strictest on. With each of them the same reply counts as a verdict."""
+_TOOL = "verdict"
+
+
+class _Way(NamedTuple):
+    """How a request is made."""
+
+    means: str
+    temperature: bool
 
 
 class Forms:
-    """What one judge's server takes. It is asked for the most, and for less where it names what it does not take."""
+    """What one judge's server takes. It is asked for the most, and for less where it refuses something."""
 
     def __init__(self, *, binds_nonce: bool = False) -> None:
         """Begin with the most.
@@ -22,43 +33,118 @@ class Forms:
             binds_nonce: whether the schema of each call holds its nonce, which a very small model cannot copy. Servers
                 that prepare every new schema at length are better not given one a call.
         """
-        self._binds_nonce = binds_nonce
-        self._means = 0
+        self.binds_nonce = binds_nonce
+        self._means = list(_MEANS)
         self._takes_temperature = True
 
+    def asking(self, rubric: Rubric, nonce: str) -> "Asking":
+        """Begin a request for a verdict that repeats ``nonce``."""
+        return Asking(self, rubric, nonce)
+
+    def ways(self) -> list[_Way]:
+        """Return the ways that the server has not refused so far, the best first; at least one.
+
+        Words alone stand before all that asks for a form without the temperature: the two tell which was refused.
+        """
+        plain = [_Way(means, temperature=False) for means in self._means]
+        if not self._takes_temperature:
+            return plain
+        return [*(_Way(means, temperature=True) for means in self._means), plain[-1], *plain[:-1]]
+
+    def refuse(self, param: str, way: _Way) -> None:
+        """Never again send what the server named."""
+        if param == "temperature":
+            self._takes_temperature = False
+        else:
+            self._drop({"strict tool", "tool"} if param == "tool_choice" else {way.means})
+
+    def blame(self, doubted: list[_Way], taken: _Way) -> None:
+        """Never again send what the server refused without a name, where the same request was taken without it."""
+        self._drop({way.means for way in doubted if way.temperature == taken.temperature})
+        if _Way(taken.means, temperature=True) in doubted:
+            self._takes_temperature = False
+
+    def _drop(self, means: set[str]) -> None:
+        self._means = [each for each in self._means if each not in means]
+
+
+class Asking:
+    """One request for a verdict, made in one way after the other until the server takes it."""
+
+    def __init__(self, forms: Forms, rubric: Rubric, nonce: str) -> None:
+        self._forms = forms
+        self._rubric = rubric
+        self._nonce = nonce
+        self._way = forms.ways()[0]
+        self._passed: list[_Way] = []
+        self._doubted: list[_Way] = []
+
     @property
-    def means(self) -> str:
-        """How a verdict is asked for now: ``json_schema``, ``json_object`` or ``text``."""
-        return _MEANS[self._means]
+    def params(self) -> dict[str, Any]:
+        """The parameters of the request."""
+        means = self._way.means
+        params: dict[str, Any] = {"temperature": 0} if self._way.temperature else {}
+        if means == "text":
+            return params
+        if means == "json_object":
+            return {**params, "response_format": {"type": "json_object"}}
+        schema = verdict_schema(self._rubric, self._nonce if self._forms.binds_nonce else None)
+        if means == "json_schema":
+            named = {"name": _TOOL, "strict": True, "schema": schema}
+            return {**params, "response_format": {"type": "json_schema", "json_schema": named}}
+        strict = {"strict": True} if means == "strict tool" else {}
+        function = {"name": _TOOL, "description": "Give the verdict.", **strict, "parameters": schema}
+        choice = {"type": "function", "function": {"name": _TOOL}}
+        return {**params, "tools": [{"type": "function", "function": function}], "tool_choice": choice}
 
-    def params(self, rubric: Rubric, nonce: str) -> dict[str, Any]:
-        """Return the parameters of a request for a verdict that repeats ``nonce``."""
-        params: dict[str, Any] = {"temperature": 0} if self._takes_temperature else {}
-        if self.means == "json_schema":
-            bound = verdict_schema(rubric, nonce if self._binds_nonce else None)
-            schema = {"name": "verdict", "strict": True, "schema": bound}
-            params["response_format"] = {"type": "json_schema", "json_schema": schema}
-        elif self.means == "json_object":
-            params["response_format"] = {"type": "json_object"}
-        return params
-
-    def yield_to(self, error: CallError, sent: dict[str, Any]) -> bool:
-        """Ask for less from now on, where a server refused something; return whether to ask again.
+    def give_way(self, error: CallError) -> bool:
+        """Take the next way, where the server refused something; return whether to ask again.
 
         It is decided by the parameter that the server names, never by the text of its message, which may quote the
-        request. A server that names none is asked for less of a form, step by step.
-
-        Args:
-            error: what came of the request.
-            sent: its parameters; another request may have asked for less meanwhile.
+        request. Where it names none, or where only what is recorded may be used, one way is tried after the other.
         """
-        if error.kind != ErrorKind.BAD_REQUEST:
-            return False
         named = (error.param or "").partition(".")[0].partition("[")[0]
-        if named == "temperature":
-            self._takes_temperature = False
-            return "temperature" in sent
-        if named not in ("", "response_format") or "response_format" not in sent:
+        if error.kind == ErrorKind.BAD_REQUEST and named in self.params:
+            self._forms.refuse(named, self._way)
+        elif error.kind == ErrorKind.BAD_REQUEST and not named:
+            self._doubted.append(self._way)
+            if self._way == _Way("text", temperature=False):  # neither form nor temperature is to blame
+                return False
+        elif error.kind != ErrorKind.NOT_CACHED:
             return False
-        self._means = max(self._means, _MEANS.index(sent["response_format"]["type"]) + 1)
-        return True
+        self._passed.append(self._way)
+        left = [way for way in self._forms.ways() if way not in self._passed]
+        if left:
+            self._way = left[0]
+        return bool(left)
+
+    def taken(self) -> None:
+        """Remember what the server refused before it took this request."""
+        self._forms.blame(self._doubted, self._way)
+
+
+def reply_of(response: Response, sent: Mapping[str, Any]) -> str:
+    """Return what may be the verdict: the arguments of the one tool that was to be called, else the text.
+
+    Args:
+        response: of the judge.
+        sent: the parameters of the request.
+
+    Raises:
+        MalformedVerdictError: it called no tool, another one, or more than one.
+    """
+    if "tools" not in sent or response.finish_reason == "length":  # a reply that was cut is none, whatever it holds
+        return response.text
+    names = [call.name for call in response.tool_calls]
+    if names == [_TOOL]:
+        return response.tool_calls[0].arguments
+    if not names:
+        raise MalformedVerdictError(f'the function "{_TOOL}" was not called')
+    if set(names) == {_TOOL}:
+        raise MalformedVerdictError(f'the function "{_TOOL}" was called {len(names)} times; call it once')
+    raise MalformedVerdictError(f'another function than "{_TOOL}" was called')
+
+
+def told(response: Response) -> str:
+    """Return what a judge said as a text that every server takes back: a call by its arguments."""
+    return "\n".join(call.arguments for call in response.tool_calls) or response.text
