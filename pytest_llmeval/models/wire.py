@@ -135,12 +135,14 @@ def _tool_calls(calls: object) -> tuple[ToolCall, ...]:
 
 
 def _tool_call(call: object) -> ToolCall:
-    function = call.get("function") if isinstance(call, dict) else None
-    name = spoken(function.get("name")) if isinstance(function, dict) else None
+    found = call.get("function") if isinstance(call, dict) else None
+    function = found if isinstance(found, dict) else {}
+    name, arguments = spoken(function.get("name")), function.get("arguments")
     if name is None:
         raise UnexpectedError("a tool call that names no function")
-    arguments = function.get("arguments")
-    return ToolCall(name=name, arguments=arguments if isinstance(arguments, str) else arguments_text(arguments or {}))
+    if arguments is None:
+        arguments = {}
+    return ToolCall(name=name, arguments=arguments if isinstance(arguments, str) else arguments_text(arguments))
 
 
 def arguments_text(arguments: object) -> str:

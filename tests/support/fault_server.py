@@ -180,8 +180,9 @@ def forced_tool(body: dict[str, Any]) -> str | None:
     """Return the name of the tool that a request forces, in the words of OpenAI or of Anthropic; None without one."""
     choice = body.get("tool_choice")
     if isinstance(choice, dict):
-        return choice.get("name") or choice.get("function", {}).get("name")
-    return body["tools"][0]["function"]["name"] if choice == "required" else None
+        found = choice.get("name") or choice.get("function", {}).get("name")
+        return str(found) if found else None
+    return str(body["tools"][0]["function"]["name"]) if choice == "required" else None
 
 
 class FaultServer:
