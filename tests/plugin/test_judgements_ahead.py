@@ -1,0 +1,191 @@
+"""Judgements are requested behind their responses, before the turn of their case, where its code makes them certain."""
+
+import json
+import threading
+from collections import Counter
+
+import pytest
+
+from tests.support.judges import Judged, Messages, named, verdict
+from tests.support.project import Project
+
+COUNT = 12
+ROWS = [{"id": f"r{n:02}", "input": "yes", "target": f"yes {n}"} for n in range(COUNT)]
+SYNC = """
+def test_echo(response, score):
+    score.judge_sync(response, rubric="qa")
+"""
+ASYNC = """
+async def test_echo(response, score):
+    await score.judge(response, rubric="qa")
+"""
+GENERATE = """
+async def test_echo(model, score):
+    await score.judge(await model.generate(), rubric="qa")
+"""
+RUBRIC_OF_THE_MODULE = """
+def test_echo(sample, response, score):
+    score.judge_sync(response.text, sample.target, rubric=RUBRIC)
+
+RUBRIC = "qa"
+"""
+
+
+def judged_texts(project: Project) -> Counter[str]:
+    """Return how often each case of the newest run has a judge's call."""
+    run = project.last_run()["id"]
+    rows = project.rows(
+        "SELECT sample_id FROM calls JOIN cases ON cases.id = case_id WHERE calls.run_id = ? AND role = 'judge'", run
+    )
+    return Counter(row["sample_id"] for row in rows)
+
+
+@pytest.mark.parametrize("body", [SYNC, RUBRIC_OF_THE_MODULE], ids=["literal", "variable"])
+def test_a_body_that_is_not_async_is_judged_while_others_run(
+    project: Project, judged_by: Judged, dist_args: list[str], body: str
+) -> None:
+    """The judge answers nobody until four ask it at once; one by one they would wait in vain."""
+    together = threading.Barrier(4, timeout=20)
+
+    def reply(messages: Messages) -> str:
+        together.wait()
+        return verdict(messages)
+
+    judge = judged_by(reply)
+    project.eval(body, ROWS)
+    result = project.run("evals", named(project, judge), *dist_args)
+    assert result.ret == 0, result.stdout.str()
+    assert len(judge.ledger) == COUNT
+    assert project.cases() == dict.fromkeys((row["id"] for row in ROWS), "passed")
+    assert judged_texts(project) == Counter(row["id"] for row in ROWS)
+    assert f"{2 * COUNT} requests" in result.stdout.str()
+
+
+def test_a_judgement_that_hangs_on_the_answer_is_asked_for_in_its_turn(project: Project, judged_by: Judged) -> None:
+    project.eval(
+        """
+        def test_echo(response, score):
+            if score.contains(response, "no").value:
+                score.judge_sync(response, rubric="qa")
+        """,
+        ROWS,
+    )
+    judge = judged_by(verdict)
+    project.run("evals", named(project, judge))
+    assert judge.ledger == []
+    assert len(project.server.ledger) == COUNT
+
+
+def test_a_verdict_that_is_asked_for_again_is_asked_once_for_body_and_look_ahead(
+    project: Project, judged_by: Judged, dist_args: list[str]
+) -> None:
+    def stumbling(messages: Messages) -> str:
+        return "It is right." if len(messages) == 2 else verdict(messages)
+
+    judge = judged_by(stumbling)
+    project.eval(SYNC, ROWS)
+    assert project.run("evals", named(project, judge), *dist_args).ret == 0
+    assert len(judge.ledger) == 2 * COUNT
+    assert judged_texts(project) == Counter({row["id"]: 2 for row in ROWS})
+
+
+def test_what_a_judge_does_not_answer_is_an_error_of_the_case(
+    project: Project, judged_by: Judged, dist_args: list[str]
+) -> None:
+    judge = judged_by(lambda messages: "I would rather not.")
+    project.eval(SYNC, ROWS[:4])
+    assert project.run("evals", named(project, judge), *dist_args).ret == 1
+    assert len(judge.ledger) == 3 * 4
+    assert {row["error_kind"] for row in project.rows("SELECT error_kind FROM cases")} == {"judge"}
+
+
+def test_verdicts_of_an_earlier_run_are_not_asked_for_again(
+    project: Project, judged_by: Judged, dist_args: list[str]
+) -> None:
+    judge = judged_by(verdict)
+    project.eval(SYNC, ROWS)
+    flag = named(project, judge)
+    for _ in range(2):
+        assert project.run("evals", flag, *dist_args).ret == 0
+    assert len(judge.ledger) == COUNT
+    assert judged_texts(project) == Counter(row["id"] for row in ROWS)
+
+
+def test_answers_and_judgements_that_were_requested_ahead_are_not_made_again_by_a_resumed_run(
+    project: Project, judged_by: Judged
+) -> None:
+    judge = judged_by(verdict)
+    project.eval(
+        """
+        def test_echo(sample, response, score):
+            import pathlib
+
+            score.judge_sync(response, rubric="qa")
+            if sample.id == "r03" and not pathlib.Path("mended").exists():
+                pytest.exit("enough", 3)
+        """,
+        ROWS,
+    )
+    flag = named(project, judge)
+    project.run("evals", flag, inside=False)
+    (project.root / "mended").touch()
+    assert project.run("evals", flag, "--resume=last").ret == 0
+    assert len(judge.ledger) == COUNT
+    assert len(project.server.ledger) == COUNT
+
+
+@pytest.mark.parametrize("body", [SYNC, ASYNC, GENERATE], ids=["sync", "response", "generate"])
+def test_one_connection_is_enough_for_a_model_and_its_judge_on_one_server(
+    project: Project, judged_by: Judged, dist_args: list[str], body: str
+) -> None:
+    """Nobody holds the only slot while it waits for another call."""
+
+    def reply(messages: Messages) -> str:
+        return verdict(messages) if messages[0]["role"] == "system" else "yes"
+
+    server = judged_by(reply)
+    project.eval(body, ROWS)
+    model = f"openai:model@{server.url}"
+    result = project.run("evals", named(project, server), "--max-connections=1", *dist_args, model=model)
+    assert result.ret == 0, result.stdout.str()
+    assert len(server.ledger) == 2 * COUNT
+    assert server.max_in_flight == 1
+
+
+@pytest.mark.parametrize("body", [SYNC, ASYNC, GENERATE], ids=["sync", "response", "generate"])
+def test_the_end_of_the_budget_stops_judge_calls_too(
+    project: Project, judged_by: Judged, dist_args: list[str], body: str
+) -> None:
+    """A call of the judge costs a dollar by its bound; the model costs nothing."""
+    judge = judged_by(verdict)
+    project.eval(body, ROWS)
+    prices = "prices: {input: 0, output: 1000000}, params: {max_tokens: 1}"
+    project.write(
+        models_yaml=f"""
+        models:
+          free: {{spec: 'openai:echo@{project.server.url}', prices: {{input: 0, output: 0}}}}
+          j: {{spec: 'openai:judge@{judge.url}', {prices}}}
+        """
+    )
+    result = project.run("evals", "--judge-model=j", "--max-cost=5", *dist_args, model="free")
+    assert result.ret == 10, result.stdout.str()
+    assert 1 <= len(judge.ledger) <= 5
+    found = Counter(row["error_kind"] for row in project.rows("SELECT error_kind FROM cases"))
+    assert found == Counter({"budget": COUNT - len(judge.ledger), None: len(judge.ledger)})
+    assert json.loads(project.last_run()["judge_models"]) == ["j"]
+
+
+def test_a_judge_without_a_price_cannot_be_held_to_a_budget(project: Project, judged_by: Judged) -> None:
+    judge = judged_by(verdict)
+    project.eval(SYNC, ROWS)
+    project.write(
+        models_yaml=f"""
+        models:
+          free: {{spec: 'openai:echo@{project.server.url}', prices: {{input: 0, output: 0}}}}
+          j: {{spec: 'openai:judge@{judge.url}'}}
+        """
+    )
+    result = project.run("evals", "--judge-model=j", "--max-cost=5", model="free")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*--max-cost*j*"])
+    assert judge.ledger == project.server.ledger == []
