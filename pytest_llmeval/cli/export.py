@@ -17,11 +17,13 @@ from pytest_llmeval.cli.output import (
     write_lines,
 )
 from pytest_llmeval.cli.project import Project, find_project
+from pytest_llmeval.cli.rules import rules_for
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.reports.export_csv import cases_csv, summary_csv
 from pytest_llmeval.reports.export_jsonl import jsonl_lines
 from pytest_llmeval.reports.export_prometheus import parsed_labels, prometheus_lines
 from pytest_llmeval.reports.exported import exported_cases
+from pytest_llmeval.reports.run_markdown import stored_run_markdown
 from pytest_llmeval.reports.run_view import RunCases, view_run
 from pytest_llmeval.store.records import Run
 from pytest_llmeval.store.sqlite import SqliteStore
@@ -119,5 +121,17 @@ def export_prometheus(wanted: Wanted, *, labels: Sequence[str]) -> None:
         cases = RunCases(list(store.judged(run.id)), ())
         view = view_run(run, cases, store.verdicts(run.id))
         return prometheus_lines(view, cases.judged, store.spending(run.id), given)
+
+    wanted.write(lines)
+
+
+@_form("markdown")
+def export_markdown(wanted: Wanted) -> None:
+    """Write RUN as it stands in the summary of a GitHub job: gate, flips, worst misses, errors, cost."""
+
+    def lines(source: Source) -> Iterable[str]:
+        rules = rules_for(source.project, source.run, None)
+        root = source.project.root
+        return stored_run_markdown(source.run, rules, reader=source.store, root=root).splitlines()
 
     wanted.write(lines)

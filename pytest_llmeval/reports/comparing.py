@@ -2,16 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.reports.comparison import Comparison, Side, compare
 from pytest_llmeval.reports.row_texts import row_texts
-from pytest_llmeval.store.baselines import FoundBaseline, deselected_rows, set_up_differences
+from pytest_llmeval.store.baselines import FoundBaseline, deselected_rows, find_baseline, set_up_differences
 from pytest_llmeval.store.records import UNFINISHED, Run
+from pytest_llmeval.store.sqlite_reader import SqliteReader
 
-__all__ = ["compare_found"]
+__all__ = ["compare_found", "compare_with_baseline"]
 
 
 def compare_found(base: FoundBaseline, current: FoundBaseline, rules: Thresholds, *, most_flips: int) -> Comparison:
@@ -36,6 +39,30 @@ def compare_found(base: FoundBaseline, current: FoundBaseline, rules: Thresholds
         notes=[*_notes(base), *_notes(current)],
         most_flips=most_flips,
     )
+
+
+def compare_with_baseline(
+    run: Run, rules: Thresholds, *, reader: SqliteReader, root: Path, most_flips: int
+) -> Comparison | None:
+    """Return what changed in ``run`` since the baseline that its session chose; None where there is none any more.
+
+    Args:
+        run: a recorded one.
+        rules: whose rules on a change decide.
+        reader: of its database.
+        root: of the project; a file is looked for from the current folder, then from there.
+        most_flips: rows shown in full.
+    """
+    chosen = run.settings.get("baseline") or {}
+    ref = chosen.get("name") if chosen.get("kind") == "file" else chosen.get("run")
+    if ref is None:
+        return None
+    try:
+        base = replace(find_baseline(ref, reader=reader, root=root), name=chosen["name"], model=chosen.get("model"))
+        current = find_baseline(run.id, reader=reader, root=root)
+        return compare_found(base, current, rules, most_flips=most_flips)
+    except StoreError:  # it was removed, or its file is damaged
+        return None
 
 
 def _side(found: FoundBaseline, cases: Sequence[JudgedCase]) -> Side:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from pytest_llmeval.core.text import printable
 from pytest_llmeval.reports.comparison import Comparison, Flip
 from pytest_llmeval.reports.comparison_words import (
     LEGEND,
@@ -11,14 +10,15 @@ from pytest_llmeval.reports.comparison_words import (
     headline,
     measure_cells,
     metric_name,
+    reason_of,
     row_name,
     row_texts,
     score_words,
     verdict_cells,
 )
-from pytest_llmeval.reports.markdown import LONGEST, MARKS, escaped, fenced, fitted, inline, table
+from pytest_llmeval.reports.markdown import LONGEST, MARKS, escaped, fitted, folded, table, titled_texts
 
-__all__ = ["comparison_markdown", "flip_markdown"]
+__all__ = ["comparison_markdown", "flips_folded", "flips_title"]
 
 
 def comparison_markdown(comparison: Comparison, *, longest: int = LONGEST) -> str:
@@ -38,16 +38,23 @@ def comparison_markdown(comparison: Comparison, *, longest: int = LONGEST) -> st
 
 
 def _with_flips(text: str, comparison: Comparison, longest: int) -> str:
-    flipped = comparison.worse + comparison.better
-    title = f"Rows that flipped: {comparison.worse} for the worse, {comparison.better} for the better"
+    title = flips_title(comparison)
     if not comparison.flips:
         return f"{text}\n\n{title}.\n"
-    before, after = f"{text}\n\n<details><summary>{title}</summary>\n", "\n</details>\n"
-    room = longest - len((before + after).encode())
-    body, left = fitted([flip_markdown(flip) for flip in comparison.flips], room)
-    left = max(flipped - len(comparison.flips), 0) + left
-    more = f"\n\n*{left} more rows changed; `llmeval compare --json` has them.*\n" if left else "\n"
-    return f"{before}\n{body}{more}{after}"
+    return f"{text}\n\n{flips_folded(comparison, longest - len(text.encode()) - 3)}\n"
+
+
+def flips_title(comparison: Comparison) -> str:
+    """Return how many rows flipped."""
+    return f"Rows that flipped: {comparison.worse} for the worse, {comparison.better} for the better"
+
+
+def flips_folded(comparison: Comparison, longest: int) -> str:
+    """Return the rows that flipped, folded, in at most ``longest`` bytes."""
+    hidden = max(comparison.worse + comparison.better - len(comparison.flips), 0)
+    blocks = [_flip(flip) for flip in comparison.flips]
+    more = "{} more rows changed; `llmeval compare --json` has them."
+    return folded(flips_title(comparison), blocks, longest, hidden=hidden, more=more)
 
 
 def _about(comparison: Comparison) -> Iterator[str]:
@@ -67,28 +74,15 @@ def _tables(comparison: Comparison) -> Iterator[str]:
         yield f"**{escaped(suite)}** on {escaped(model)}"
         titles = ("metric", "n", "base", "now", "change (90 %)", "p", "MDE", "verdict")
         yield table(titles, ([metric_name(each), *verdict_cells(each)] for each in changes))
-        reasons = [
-            f"- {escaped(f'{each.verdict}: {metric_name(each)} {each.rule}: {each.reason}')}"
-            for each in changes
-            if each.verdict != "pass" and each.reason
-        ]
-        yield "\n".join(reasons)
+        reasons = [reason for each in changes if (reason := reason_of(each)) is not None]
+        yield "\n".join(f"- {escaped(reason)}" for reason in reasons)
         yield table(
             ("measure", "n", "base", "now", "change (90 %)"),
             ([each.measure, *measure_cells(each)] for each in measures),
         )
 
 
-def flip_markdown(flip: Flip) -> str:
-    """Return a row that flipped: short texts side by side on a line, long ones in blocks, in their order."""
-    blocks = [f"**{flip.direction}** {escaped(row_name(flip))}: {escaped(score_words(flip))}"]
-    line: list[str] = []
-    for name, text in row_texts(flip).items():
-        short = inline(printable(text))
-        if short is not None:
-            line.append(f"{name}: {short}")
-            continue
-        blocks += [" · ".join(line)] if line else []
-        blocks += [f"{name}:", fenced(text)]
-        line = []
-    return "\n\n".join([*blocks, *([" · ".join(line)] if line else [])])
+def _flip(flip: Flip) -> str:
+    return titled_texts(
+        f"**{flip.direction}** {escaped(row_name(flip))}: {escaped(score_words(flip))}", row_texts(flip)
+    )

@@ -12,11 +12,13 @@ __all__ = [
     "LEGEND",
     "by_suite",
     "change_cell",
+    "expected_text",
     "has_legend",
     "headline",
     "measure_cells",
     "metric_name",
     "number",
+    "reason_of",
     "row_name",
     "row_texts",
     "score_words",
@@ -77,6 +79,13 @@ def metric_name(verdict: Verdict) -> str:
     """Return the metric, its slice and, where it is not the usual rule, the rule."""
     part = f" [{one_line(verdict.slice, 40)}]" if verdict.slice is not None else ""
     return f"{one_line(verdict.metric, 60)}{part}"
+
+
+def reason_of(verdict: Verdict) -> str | None:
+    """Return why a rule does not simply pass, behind its name; None where there is nothing to tell."""
+    if verdict.verdict == "pass" or not verdict.reason:
+        return None
+    return f"{verdict.verdict.replace('_', ' ')}: {metric_name(verdict)} {verdict.rule}: {verdict.reason}"
 
 
 def verdict_cells(verdict: Verdict) -> list[str]:
@@ -141,7 +150,7 @@ def row_texts(flip: Flip) -> dict[str, str]:
     """
     told = {
         "asked": flip.after.prompt or flip.before.prompt,
-        "expected": _expected(flip.after.expected or flip.before.expected),
+        "expected": expected_text(flip.after.expected or flip.before.expected),
         f"before{_epoch(flip.before)}": _said(flip.before),
         f"now{_epoch(flip.after)}": _said(flip.after),
     }
@@ -150,7 +159,7 @@ def row_texts(flip: Flip) -> dict[str, str]:
     return {title: text for title, text in told.items() if text is not None}
 
 
-def _expected(target: str | None) -> str | None:
+def expected_text(target: str | None) -> str | None:
     """Return a target as people write it: a text without its quotation marks."""
     if target is None:
         return None
@@ -187,9 +196,9 @@ def _plural(count: int, word: str) -> str:
 
 
 def by_suite(changes: Sequence[Verdict]) -> dict[tuple[str, str], list[Verdict]]:
-    """Return the rules that were judged, by suite and model."""
+    """Return the rules that have numbers, by suite and model."""
     found: dict[tuple[str, str], list[Verdict]] = {}
     for change in changes:
-        if change.verdict != "not_judged":
+        if change.verdict != "not_judged" or change.is_reported:
             found.setdefault((change.suite, change.model or ""), []).append(change)
     return found

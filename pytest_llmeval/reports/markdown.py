@@ -6,11 +6,11 @@ step summary.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from pytest_llmeval.core.text import one_line, printable
 
-__all__ = ["LONGEST", "MARKS", "escaped", "fenced", "fitted", "inline", "table"]
+__all__ = ["LONGEST", "MARKS", "escaped", "fitted", "folded", "table", "titled_texts"]
 
 LONGEST = 65_536
 """Bytes of UTF-8 that a text has at most."""
@@ -49,14 +49,45 @@ def table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def inline(shown: str) -> str | None:
+def titled_texts(title: str, texts: Mapping[str, str]) -> str:
+    """Return untrusted texts by name under a title: short ones side by side on a line, long ones in blocks."""
+    blocks = [title]
+    line: list[str] = []
+    for name, text in texts.items():
+        short = _inline(printable(text))
+        if short is not None:
+            line.append(f"{name}: {short}")
+            continue
+        blocks += [" · ".join(line)] if line else []
+        blocks += [f"{name}:", _fenced(text)]
+        line = []
+    return "\n\n".join([*blocks, *([" · ".join(line)] if line else [])])
+
+
+def folded(title: str, blocks: Sequence[str], longest: int, *, hidden: int, more: str) -> str:
+    """Return blocks that unfold under a title, as many as find room.
+
+    Args:
+        title: plain text of ours.
+        blocks: Markdown.
+        longest: bytes that the whole has at most.
+        hidden: how many there are beside ``blocks``.
+        more: what is said of those that are not shown, ``{}`` for their number.
+    """
+    before, after = f"<details><summary>{title}</summary>\n", "\n</details>"
+    body, left = fitted(blocks, longest - len((before + after).encode()))
+    rest = f"\n\n*{more.format(left + hidden)}*\n" if left + hidden else "\n"
+    return f"{before}\n{body}{rest}{after}"
+
+
+def _inline(shown: str) -> str | None:
     """Return a short printable text as code within a line; None for one that needs a block."""
     if len(shown) > _SHORT or shown != shown.strip() or not shown or {"\n", "`"} & {*shown}:
         return None
     return f"`{shown}`"
 
 
-def fenced(text: str) -> str:
+def _fenced(text: str) -> str:
     """Return untrusted text in a code block that nothing in it can end."""
     shown = printable(text)
     if len(shown) > _LONGEST_TEXT:

@@ -8,11 +8,23 @@ from pytest_llmeval.reports.table import Column, table_lines, table_width
 from pytest_llmeval.reports.wrapping import wrapped
 from pytest_llmeval.store.records import UNFINISHED, Spending, StoredCase
 
-__all__ = ["heading", "money", "not_judged_lines", "run_lines", "spending_lines", "verdict_line"]
+__all__ = [
+    "COLUMNS",
+    "case_words",
+    "heading",
+    "money",
+    "needless_columns",
+    "not_judged_lines",
+    "outcome_words",
+    "row_cells",
+    "run_lines",
+    "spending_lines",
+    "verdict_line",
+]
 
 _DIFFERENCES = 2
 _INDENT = "  "
-_COLUMNS: tuple[Column, ...] = (
+COLUMNS: tuple[Column, ...] = (
     ("model", "left"),
     ("metric", "left"),
     ("n", "right"),
@@ -24,6 +36,7 @@ _COLUMNS: tuple[Column, ...] = (
     ("rule", "left"),
     ("verdict", "fixed"),
 )
+"""Of a suite's table."""
 
 
 def run_lines(view: RunView, *, width: int, verbosity: int = 0) -> list[str]:
@@ -53,9 +66,9 @@ def heading(view: RunView, *, width: int) -> list[str]:
 
 
 def not_judged_lines(view: RunView, width: int) -> list[str]:
-    """Return one line, broken at ``width``, for each reason why rules were not judged."""
+    """Return one line, broken at ``width``, for each reason why rules were not judged; tables show why others were."""
     by_reason: dict[str, list[str]] = {}
-    for verdict in view.not_judged:
+    for verdict in (each for each in view.not_judged if not each.is_reported):
         part = f" [{verdict.slice}]" if verdict.slice is not None else ""
         by_reason.setdefault(verdict.reason or "", []).append(
             f"{verdict.suite} {verdict.metric}{part} {verdict.rule}".replace("\n", " ")
@@ -107,29 +120,34 @@ def spending_lines(spending: Sequence[Spending], width: int) -> list[str]:
 
 
 def _suite_lines(suite: SuiteView, width: int, verbosity: int) -> Iterator[str]:
-    names = ("passed", "missed", "error", "skipped")
-    counts = ", ".join(f"{suite.outcomes[name]} {_counted(name, suite)}" for name in names if suite.outcomes[name])
     models = f" on {', '.join(map(one_line, suite.models))}" if suite.models else ""
-    told = f": {counts or 'no case finished'}"
+    told = f": {outcome_words(suite)}"
     yield shorten(f"{one_line(suite.name)}{models}", width - len(told)) + told
     rows = [row for row in suite.rows if row.slice is None or row.rule or verbosity > 0]
     many = len(suite.models) > 1
     yield from _table_lines(rows, width, many=many)
     for row in rows:
         if row.reason and (row.delta is None or row.verdict != "pass" or verbosity > 0):
-            word = "note" if row.verdict == "pass" else row.verdict
+            word = "note" if row.verdict == "pass" else (row.verdict or "").replace("_", " ")
             model = _on(row.model, many)
             yield from wrapped(f"{word}: {_name(row)} {row.rule}{model}: {row.reason}", width, indent=_INDENT)
     for word, cases in (("error", suite.broken), ("missed", suite.missed)):
         shown = cases[: most_shown(verbosity)]
         for case in shown:
-            yield shorten(f"  {word}: {_case(case, many=many)}", width)
+            yield shorten(f"  {word}: {case_words(case, many=many)}", width)
             yield from (shorten(f"    {line}", width) for line in _differences(case))
         rest = suite.outcomes[word] - len(shown)
         if rest:
             left = _plural(rest, "more error") if word == "error" else f"{rest:,} more {word}"
             more = f"  ... and {left}; -v shows more, llmeval show -v all of them"
             yield shorten(more, width)
+
+
+def outcome_words(suite: SuiteView) -> str:
+    """Return how many cases of a suite came to what."""
+    names = ("passed", "missed", "error", "skipped")
+    counts = ", ".join(f"{suite.outcomes[name]} {_counted(name, suite)}" for name in names if suite.outcomes[name])
+    return counts or "no case finished"
 
 
 def _plural(number: int, word: str) -> str:
@@ -147,20 +165,25 @@ def _counted(name: str, suite: SuiteView) -> str:
 
 def _table_lines(rows: Sequence[TableRow], width: int, *, many: bool) -> list[str]:
     """Return the lines of a suite's table; where it is too wide, what can be spared gives way before names do."""
-    left_out = set() if many else {"model"}
-    if all(row.delta is None for row in rows):
-        left_out |= {"change", "MDE"}
+    left_out = needless_columns(rows, many=many)
     spare = ["errors"] if not any(row.errors for row in rows) else []
     for title in (*spare, "MDE", None):
-        columns = [column for column in _COLUMNS if column[0] not in left_out]
-        cells = [_cells(row, left_out) for row in rows]
+        columns = [column for column in COLUMNS if column[0] not in left_out]
+        cells = [row_cells(row, left_out) for row in rows]
         if title is None or table_width(columns, cells) + len(_INDENT) <= width:
             break
         left_out.add(title)
     return table_lines(columns, cells, width=width, indent=_INDENT)
 
 
-def _cells(row: TableRow, left_out: Collection[str]) -> list[str]:
+def needless_columns(rows: Sequence[TableRow], *, many: bool) -> set[str]:
+    """Return the titles of columns that would say nothing: of the model where there is one, of changes without any."""
+    changes = {"change", "MDE"} if all(row.delta is None for row in rows) else set()
+    return changes if many else {"model", *changes}
+
+
+def row_cells(row: TableRow, left_out: Collection[str]) -> list[str]:
+    """Return the cells of a line of a suite's table, those of the titles in ``left_out`` apart."""
     interval = "" if row.low is None or row.high is None else f"{_number(row.low)}..{_number(row.high)}"
     found = {
         "model": one_line(row.model),
@@ -172,7 +195,7 @@ def _cells(row: TableRow, left_out: Collection[str]) -> list[str]:
         "MDE": "" if row.mde is None else _number(row.mde),
         "errors": str(row.errors),
         "rule": one_line(row.rule or ""),
-        "verdict": row.verdict or "",
+        "verdict": (row.verdict or "").replace("_", " "),
     }
     return [text for title, text in found.items() if title not in left_out]
 
@@ -188,7 +211,8 @@ def _number(value: float) -> str:
     return f"{value:.3f}" if abs(value) < 10 else f"{value:.5g}"
 
 
-def _case(case: StoredCase, *, many: bool) -> str:
+def case_words(case: StoredCase, *, many: bool) -> str:
+    """Return which case it is and what is wrong with it; its model where the suite has ``many``."""
     epoch = f" (epoch {case.key.epoch})" if case.key.epoch > 1 else ""
     low = [f"{one_line(score.name)} {_number(score.value or 0)}" for score in case.scores if score.passed is False]
     what = case.error_kind or ", ".join(low) or "assertion"

@@ -18,7 +18,7 @@ from tests.support.hostile_run import hostile_run
 from tests.support.records import call, record, score
 from tests.support.stored_runs import END, run
 
-FORMS = ["csv", "jsonl", "prometheus"]
+FORMS = ["csv", "jsonl", "prometheus", "markdown"]
 
 
 @pytest.fixture
@@ -64,6 +64,14 @@ def test_a_run_comes_as_metrics(recorded: SqliteStore, llmeval: Command) -> None
     (verdict,) = [each for each in families["llmeval_run_verdict"].samples if each.value]
     assert verdict.labels == {"verdict": "pass", "project": "shop"}
     assert llmeval("export", "prometheus", "--label", "x").status == 4
+
+
+def test_a_run_comes_as_markdown(recorded: SqliteStore, llmeval: Command) -> None:
+    """By the rules of the project, where it has any."""
+    done = llmeval("export", "markdown")
+    assert done.out.startswith(
+        f"### ✅ llmeval: no rule was judged, exit status 0\n\nrun {run().id} (nightly): finished"
+    )
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -139,7 +147,7 @@ def test_what_a_run_writes_meanwhile_stays_out(recorded: SqliteStore, here: Path
     reader.close()
 
 
-@pytest.mark.parametrize("form", [["csv"], ["csv", "--summary"], ["jsonl"], ["prometheus"]])
+@pytest.mark.parametrize("form", [["csv"], ["csv", "--summary"], ["jsonl"], ["prometheus"], ["markdown"]])
 def test_what_is_printed_is_harmless(store: SqliteStore, llmeval: Command, form: list[str]) -> None:
     hostile_run(store)
     done = llmeval("export", *form)

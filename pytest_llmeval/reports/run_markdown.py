@@ -1,0 +1,150 @@
+"""A run as Markdown, as it stands in the summary of a GitHub job: verdict, gate, flips, worst misses, errors, cost."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from pytest_llmeval.core.rules import Thresholds
+from pytest_llmeval.reports.comparing import compare_with_baseline
+from pytest_llmeval.reports.comparison import Comparison
+from pytest_llmeval.reports.comparison_markdown import flips_folded, flips_title
+from pytest_llmeval.reports.comparison_words import expected_text
+from pytest_llmeval.reports.markdown import LONGEST, MARKS, escaped, fitted, folded, table, titled_texts
+from pytest_llmeval.reports.row_texts import asked_text
+from pytest_llmeval.reports.run_text import (
+    COLUMNS,
+    case_words,
+    heading,
+    money,
+    needless_columns,
+    not_judged_lines,
+    outcome_words,
+    row_cells,
+    verdict_line,
+)
+from pytest_llmeval.reports.run_view import RunCases, RunView, SuiteView, view_run
+from pytest_llmeval.reports.worst_cases import WorstCase, WorstCases, worst_cases
+from pytest_llmeval.store.records import UNFINISHED, Run, Spending
+from pytest_llmeval.store.sqlite_reader import SqliteReader
+
+__all__ = ["run_markdown", "stored_run_markdown"]
+
+_WIDE = 10_000
+_MOST = 10
+"""Misses, errors and rows that flipped that are shown, of each kind."""
+_MARK_OF_STATUS = {1: "fail", 10: "unmeasurable"}
+_SHOW = "`llmeval show -v` has them."
+
+
+def run_markdown(
+    view: RunView,
+    spending: Sequence[Spending],
+    worst: WorstCases,
+    *,
+    against: Comparison | None = None,
+    longest: int = LONGEST,
+) -> str:
+    """Return a run as GitHub-flavoured Markdown of at most ``longest`` bytes.
+
+    Args:
+        view: the run.
+        spending: what its calls came to.
+        worst: the cases to look at.
+        against: the run beside the one that it was judged against; None without one.
+        longest: what finds no room is left out, and the text says so.
+    """
+    blocks = [block for block in _head(view, spending, against) if block]
+    text, left = fitted(blocks, longest)
+    if left:
+        return f"{text}\n\n*{left} tables found no room here; {_SHOW}*\n"
+    many = len(view.run.models) > 1
+    sections = [
+        (f"Misses: {worst.missed}, the worst first", worst.misses, worst.missed),
+        (f"Errors: {worst.broken}", worst.errors, worst.broken),
+    ]
+    parts = 1 + sum(bool(cases) for _, cases, _ in sections)
+    if against is not None and against.flips:
+        text += f"\n\n{flips_folded(against, _share(text, longest, parts))}"
+    for title, cases, count in sections:
+        parts -= bool(cases)
+        if cases:
+            rows = [_case(each, many=many) for each in cases]
+            room = _share(text, longest, parts)
+            text += f"\n\n{folded(title, rows, room, hidden=count - len(rows), more='{} more; ' + _SHOW)}"
+    return f"{text}\n"
+
+
+def stored_run_markdown(
+    run: Run, rules: Thresholds, *, reader: SqliteReader, root: Path, longest: int = LONGEST
+) -> str:
+    """Return ``run_markdown`` of a run in a database, beside the baseline that it was judged against.
+
+    Args:
+        run: a recorded one.
+        rules: by which rows count as flipped.
+        reader: of its database.
+        root: of the project.
+        longest: bytes that the text has at most.
+    """
+    view = view_run(run, RunCases(list(reader.judged(run.id)), ()), reader.verdicts(run.id))
+    against = compare_with_baseline(run, rules, reader=reader, root=root, most_flips=_MOST)
+    worst = worst_cases(reader, run.id, most=_MOST)
+    return run_markdown(view, reader.spending(run.id), worst, against=against, longest=longest)
+
+
+def _share(text: str, longest: int, parts: int) -> int:
+    """Return the bytes for one of ``parts`` sections that are to follow ``text``."""
+    return (longest - len(text.encode()) - 3) // max(parts, 1)
+
+
+def _head(view: RunView, spending: Sequence[Spending], against: Comparison | None) -> Iterator[str]:
+    end = view.run.end
+    is_whole = view.run.shown_status not in UNFINISHED
+    mark = _MARK_OF_STATUS.get(end.exit_code, view.verdict) if end is not None and is_whole else "unmeasurable"
+    status = f", exit status {end.exit_code}" if end is not None else ""
+    yield f"### {MARKS[mark]} llmeval: {escaped(verdict_line(view).removeprefix('gate: '))}{status}"
+    yield " · ".join(map(escaped, heading(view, width=_WIDE)))
+    if against is not None:
+        yield f"Against {escaped(against.base)} (run {escaped(against.base_id)}): {flips_title(against)}"
+    for suite in view.suites:
+        yield from _suite(suite)
+    yield "\n".join(f"- {escaped(line)}" for line in not_judged_lines(view, _WIDE))
+    yield _spent(spending)
+
+
+def _suite(suite: SuiteView) -> Iterator[str]:
+    models = f" on {', '.join(map(escaped, suite.models))}" if suite.models else ""
+    yield f"**{escaped(suite.name)}**{models}: {outcome_words(suite)}"
+    rows = [row for row in suite.rows if row.slice is None or row.rule]
+    left_out = needless_columns(rows, many=len(suite.models) > 1)
+    titles = [title for title, _ in COLUMNS if title not in left_out]
+    yield table(titles, (row_cells(row, left_out) for row in rows)) if rows else ""
+    told = (row for row in rows if row.reason and row.verdict != "pass")
+    yield "\n".join(f"- {escaped(f'{row.verdict}: {row.metric} {row.rule}: {row.reason}')}" for row in told)
+
+
+def _spent(spending: Sequence[Spending]) -> str:
+    rows = [
+        (
+            f"{each.role} {each.model}",
+            f"{each.calls:,}",
+            f"{each.input_tokens:,}",
+            f"{each.output_tokens:,}",
+            money(each.cost_usd),
+        )
+        for each in spending
+    ]
+    return table(("model", "answers", "tokens in", "tokens out", "cost"), rows) if rows else ""
+
+
+def _case(worst: WorstCase, *, many: bool) -> str:
+    """Return one case: what was asked, expected and said, and why it is no pass."""
+    case = worst.case
+    reasons = [f"{score.name}: {score.reason}" for score in case.scores if score.passed is False and score.reason]
+    told = {
+        "asked": asked_text(worst.calls),
+        "expected": expected_text(case.target),
+        "answer": case.response,
+        "why": case.error or "\n".join(reasons) or None,
+    }
+    title = f"**{escaped(case.key.suite, 60)}** {escaped(case_words(case, many=many))}"
+    return titled_texts(title, {name: text for name, text in told.items() if text is not None})

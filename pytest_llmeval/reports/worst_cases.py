@@ -1,0 +1,66 @@
+"""The cases of a run that a reader should look at first: the worst misses, and the first errors."""
+
+import heapq
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from pytest_llmeval.core.types import Call
+from pytest_llmeval.store.records import StoredCase
+
+__all__ = ["WorstCase", "WorstCases", "worst_cases"]
+
+
+class _Source(Protocol):
+    """What is read of a store."""
+
+    def unlucky(self, run_id: str, *, most: int | None) -> Iterator[StoredCase]: ...
+
+    def calls(self, case_id: str) -> list[Call]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorstCase:
+    """One of them, with its calls."""
+
+    case: StoredCase
+    calls: Sequence[Call]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorstCases:
+    """Those of a run, and how many there are at all."""
+
+    misses: Sequence[WorstCase]
+    """The lowest failed score first; a plain failed assertion counts as 0."""
+    errors: Sequence[WorstCase]
+    """In the order of recording."""
+    missed: int
+    broken: int
+
+
+def worst_cases(store: _Source, run_id: str, *, most: int) -> WorstCases:
+    """Return the worst cases of a run, at most ``most`` of each kind; no more of them are held at a time."""
+    counts = {"missed": 0, "error": 0}
+    kept: dict[str, list[tuple[float, int, StoredCase]]] = {"missed": [], "error": []}
+    for place, case in enumerate(store.unlucky(run_id, most=None)):
+        counts[case.outcome] += 1
+        badness = -_value(case) if case.outcome == "missed" else 0.0
+        heapq.heappush(kept[case.outcome], (badness, -place, case))
+        if len(kept[case.outcome]) > most:
+            heapq.heappop(kept[case.outcome])
+    return WorstCases(
+        misses=_with_calls(store, kept["missed"]),
+        errors=_with_calls(store, kept["error"]),
+        missed=counts["missed"],
+        broken=counts["error"],
+    )
+
+
+def _value(case: StoredCase) -> float:
+    return min((score.value or 0.0 for score in case.scores if score.passed is False), default=0.0)
+
+
+def _with_calls(store: _Source, kept: Iterable[tuple[float, int, StoredCase]]) -> list[WorstCase]:
+    ordered = sorted(kept, key=lambda each: each[:2], reverse=True)
+    return [WorstCase(case=case, calls=store.calls(case.id)) for _, _, case in ordered]
