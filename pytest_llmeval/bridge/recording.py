@@ -44,6 +44,7 @@ from pytest_llmeval.core.transport import load_case, load_key
 from pytest_llmeval.core.types import CaseKey, CaseRecord
 from pytest_llmeval.reports.run_text import not_judged_lines, run_lines, spending_lines
 from pytest_llmeval.reports.run_view import RunCases, view_run
+from pytest_llmeval.reports.voting_text import voting_lines
 from pytest_llmeval.store.records import RunEnd, RunStatus, stored_case, utc_now
 from pytest_llmeval.store.sqlite import SqliteStore
 
@@ -209,6 +210,7 @@ class Recorder:
         lines = run_lines(view, width=width, verbosity=verbosity) if verbosity >= -1 else []
         lines += not_judged_lines(view, width)
         lines += spending_lines(self._store.spending(self._row.id), width)
+        lines += voting_lines(self._store.voting(self._row.id), width)
         against = [] if self._is_stopped else self._judging.lines(view.run)
         told = "\n".join([*against, *self._closing.lines(view, is_stopped=self._is_stopped)])
         for line in told.split("\n"):  # some hold several
@@ -267,7 +269,7 @@ class Recorder:
             self._cases = self._read(store)
             if self._may_lack_cases:
                 self._closing.unfinished = max(0, sum(expected.values()) - len(self._cases.judged))
-            self._gate = self._judging.judge(self._row, self._cases, expected)
+            self._gate = self._judging.judge(store, self._row, self._cases, expected)
             store.set_verdicts(self._row.id, self._gate.verdicts)
         status = self._status(session, natural)
         session.exitstatus = status

@@ -20,6 +20,7 @@ from pytest_llmeval.core.text import one_line, printable
 from pytest_llmeval.reports.run_text import heading, not_judged_lines, run_lines, spending_lines, verdict_line
 from pytest_llmeval.reports.run_view import RunCases, RunView, view_run
 from pytest_llmeval.reports.table import Column, table_lines
+from pytest_llmeval.reports.voting_text import voting_lines
 from pytest_llmeval.reports.wrapping import wrapped
 from pytest_llmeval.store.records import Run, Spending
 
@@ -71,12 +72,12 @@ def show(run: str, verbose: int, as_json: bool, database: Path | None) -> None:
         found = store.find_run(run)
         cases = list(store.cases(found.id)) if as_json else []
         view = view_run(found, RunCases.read(store, found.id, verbosity=verbose + 1), store.verdicts(found.id))
-        spending = store.spending(found.id)
+        spending, voting = store.spending(found.id), store.voting(found.id)
     if as_json:
-        facts = {"suites": view.suites, "verdict": view.verdict, "spending": spending, "cases": cases}
+        facts = {"suites": view.suites, "verdict": view.verdict, "spending": spending, "voting": voting, "cases": cases}
         emit_json({**_run_facts(found), **facts})
         return
-    print_run(view, spending, verbose + 1)
+    print_run(view, spending, verbose + 1, notes=voting_lines(voting, terminal_width()))
 
 
 def print_run(view: RunView, spending: Sequence[Spending], verbosity: int, *, notes: Sequence[str] = ()) -> None:

@@ -1,6 +1,6 @@
 """The store in memory: the same promises as the SQLite one, for tests and for reading exported runs."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
@@ -9,7 +9,18 @@ from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.types import Call, CaseRecord, JudgeRecord
 from pytest_llmeval.store.lookup import pick_run
-from pytest_llmeval.store.records import Label, NamedBaseline, Run, RunEnd, Spending, StoredCase, spent, stored_case
+from pytest_llmeval.store.records import (
+    Label,
+    NamedBaseline,
+    Repeats,
+    Run,
+    RunEnd,
+    Spending,
+    StoredCase,
+    Voting,
+    spent,
+    stored_case,
+)
 from pytest_llmeval.store.rows import to_judged
 
 __all__ = ["MemoryStore"]
@@ -115,6 +126,28 @@ class MemoryStore:
         calls = [call for of_case in self._calls[run_id].values() for call in of_case.values() if call.status == "ok"]
         kinds = sorted({(call.role, call.model) for call in calls}, key=lambda kind: (kind[0] != "model", kind[1]))
         return [spent(*kind, (call for call in calls if (call.role, call.model) == kind)) for kind in kinds]
+
+    def voting(self, run_id: str) -> Voting:
+        """Return how the judges of a run agreed, with each other and with themselves."""
+        panels, repeats = [], defaultdict(list)
+        for case in self.cases(run_id):
+            found = [[vote for vote in score.votes if vote.level] for score in case.scores]
+            first = [[vote for vote in votes if not vote.repeat] for votes in found]
+            if any(len(votes) > 1 for votes in first):
+                panels.append((max(map(len, first)), any(len({vote.value for vote in votes}) > 1 for votes in first)))
+            for judge in {vote.judge for votes in first for vote in votes}:
+                own = [[vote for vote in votes if vote.judge == judge] for votes in found]
+                again = [votes for votes in own if len(votes) > 1 and votes[0].repeat == 0]
+                if again:
+                    repeats[judge].append(any(len({vote.value for vote in votes}) > 1 for votes in again))
+        return Voting(
+            judges=max((judges for judges, _ in panels), default=0),
+            answers=len(panels),
+            differed=sum(differ for _, differ in panels),
+            repeats=tuple(
+                Repeats(judge=judge, answers=len(each), differed=sum(each)) for judge, each in sorted(repeats.items())
+            ),
+        )
 
     def import_run(self, run: Run, cases: Iterable[StoredCase], judges: Iterable[JudgeRecord] = ()) -> bool:
         """Record a run that another store recorded; one whose id is here already is left as it is."""

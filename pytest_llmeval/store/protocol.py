@@ -6,7 +6,7 @@ from typing import Protocol
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.types import Call, CaseRecord, JudgeRecord
-from pytest_llmeval.store.records import Label, NamedBaseline, Run, RunEnd, Spending, StoredCase
+from pytest_llmeval.store.records import Label, NamedBaseline, Run, RunEnd, Spending, StoredCase, Voting
 
 __all__ = ["Store"]
 
@@ -64,6 +64,9 @@ class Store(Protocol):
 
     def spending(self, run_id: str) -> list[Spending]:
         """Return what the calls of a run came to, by role and model, those of unfinished cases too."""
+
+    def voting(self, run_id: str) -> Voting:
+        """Return how the judges of a run agreed."""
 
     def set_baseline(self, name: str, run_id: str, at: str) -> None:
         """Name a run, in place of the one that had the name; raise StoreError where there is no such run."""

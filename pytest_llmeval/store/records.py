@@ -16,10 +16,12 @@ __all__ = [
     "UNFINISHED",
     "Label",
     "NamedBaseline",
+    "Repeats",
     "Run",
     "RunEnd",
     "Spending",
     "StoredCase",
+    "Voting",
     "new_run_id",
     "process_started",
     "spent",
@@ -160,6 +162,30 @@ class Spending:
     output_tokens: int
     cost_usd: float | None
     """None where the price of an answered call is not known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repeats:
+    """What came of answers that one judge judged more than once."""
+
+    judge: str
+    answers: int
+    differed: int
+    """Of them, those where a later judgement differs from the first in some dimension."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Voting:
+    """How judges agreed in a run, with each other and with themselves."""
+
+    judges: int = 0
+    """The most that judged one answer; 0 without a panel."""
+    answers: int = 0
+    """Those that several judges judged."""
+    differed: int = 0
+    """Of them, those where two judges differ in some dimension."""
+    repeats: tuple[Repeats, ...] = ()
+    """By judge, sorted."""
 
 
 def spent(role: str, model: str, calls: Iterable[Call]) -> Spending:

@@ -9,12 +9,14 @@ from typing import Any
 
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judging import Verdict
+from pytest_llmeval.core.judge.trust import Labelled
 from pytest_llmeval.core.types import Call, JudgeRecord, Score, Vote
 from pytest_llmeval.store import rows
 from pytest_llmeval.store.check import SCHEMA_VERSION, readable_errors, schema_of
 from pytest_llmeval.store.judged import CASES_SQL, OF_CASES, OF_SCORES, SCORES_SQL, judged_cases
+from pytest_llmeval.store.labelled import LABELS_SQL, RUBRICS_SQL, labelled
 from pytest_llmeval.store.lookup import pick_run
-from pytest_llmeval.store.records import Label, NamedBaseline, Run, Spending, StoredCase
+from pytest_llmeval.store.records import Label, NamedBaseline, Repeats, Run, Spending, StoredCase, Voting
 
 __all__ = ["BUSY_TIMEOUT_S", "SqliteReader"]
 
@@ -33,6 +35,25 @@ WHERE +cases.run_id = ? AND cases.rowid BETWEEN ? AND ? ORDER BY cases.rowid, vo
 _BY_NAME = """
 FROM cases CROSS JOIN scores ON scores.case_id = cases.id
 WHERE cases.run_id = ? GROUP BY scores.name ORDER BY scores.name
+"""
+
+_PANEL_VOTES = """
+SELECT max(judges), count(*), sum(differ) FROM (
+    SELECT max(judges) AS judges, max(low < high) AS differ FROM (
+        SELECT case_id, count(*) AS judges, min(value) AS low, max(value) AS high FROM votes
+        WHERE case_id IN (SELECT id FROM cases WHERE run_id = ?) AND repeat = 0 AND level != ''
+        GROUP BY case_id, name HAVING count(*) > 1
+    ) GROUP BY case_id
+)
+"""
+"""The votes on a whole rubric have no level: they follow from the others."""
+_REPEATS = """
+SELECT judge, count(*), sum(differ) FROM (
+    SELECT later.judge, max(later.value != first.value) AS differ
+    FROM votes AS first JOIN votes AS later USING (case_id, name, judge)
+    WHERE case_id IN (SELECT id FROM cases WHERE run_id = ?) AND first.repeat = 0 AND later.repeat > 0
+    AND later.level != '' GROUP BY case_id, judge
+) GROUP BY judge ORDER BY judge
 """
 
 
@@ -144,6 +165,10 @@ class SqliteReader:
             )
         ]
 
+    def labelled(self) -> Labelled:
+        """Return what people said of the answers that judges judged, in all runs, and the rubrics of these judges."""
+        return labelled(self._query(LABELS_SQL), self._query(RUBRICS_SQL))
+
     def spending(self, run_id: str) -> list[Spending]:
         """Return what the calls of a run came to, by role and model, those of unfinished cases too."""
         return [
@@ -157,6 +182,12 @@ class SqliteReader:
                 run_id,
             )
         ]
+
+    def voting(self, run_id: str) -> Voting:
+        """Return how the judges of a run agreed, with each other and with themselves."""
+        ((judges, answers, differed),) = self._plain(_PANEL_VOTES, run_id)
+        repeats = (Repeats(judge=each[0], answers=each[1], differed=each[2]) for each in self._plain(_REPEATS, run_id))
+        return Voting(judges=judges or 0, answers=answers, differed=differed or 0, repeats=tuple(repeats))
 
     def baselines(self) -> list[NamedBaseline]:
         """Return the named baselines, sorted by name."""

@@ -18,14 +18,16 @@ from hypothesis import strategies as st
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judging import Verdict
-from pytest_llmeval.core.types import CaseRecord, JudgeRecord, Score
+from pytest_llmeval.core.types import CaseRecord, JudgeRecord, Score, Vote
 from pytest_llmeval.store.memory import MemoryStore
 from pytest_llmeval.store.protocol import Store
 from pytest_llmeval.store.records import (
+    Repeats,
     Run,
     RunEnd,
     Spending,
     StoredCase,
+    Voting,
     new_run_id,
     process_started,
     stored_case,
@@ -82,6 +84,9 @@ def test_stored_cases_equal_what_is_read_back(kind: str, cases: list[CaseRecord]
         store: Store = MemoryStore() if kind == "memory" else SqliteStore(Path(folder, "a.db"))
         with closing(store):
             assert read_back(store, *cases) == [in_order(case) for case in cases]
+            other = MemoryStore()
+            read_back(other, *cases)
+            assert store.voting("r") == other.voting("r")
 
 
 def test_sample_ids_stay_the_texts_that_they_are(store: Store) -> None:
@@ -114,6 +119,29 @@ def test_what_stands_behind_a_judge_is_kept_once_for_a_run(store: Store) -> None
     read_back(store, record("1", judges=(other,)), record("2", judges=(one, other)))
     assert store.judges("r") == [one, other]
     assert store.judges("elsewhere") == []
+
+
+def test_how_judges_agreed_is_counted_by_answer(store: Store) -> None:
+    def votes(*values: float, repeated: float | None = None) -> tuple[Vote, ...]:
+        found = [Vote(judge=f"j{n}", repeat=0, value=value, level="x", reason="") for n, value in enumerate(values)]
+        again = [] if repeated is None else [Vote(judge="j0", repeat=1, value=repeated, level="x", reason="")]
+        return (*found, *again)
+
+    def judged(sample_id: str, *of_dimensions: tuple[Vote, ...]) -> CaseRecord:
+        parts = [replace(score(f"d{n}", 1.0), votes=each) for n, each in enumerate(of_dimensions)]
+        whole = Vote(judge="j0", repeat=0, value=0.3, level="", reason="")
+        return record(sample_id, scores=(*parts, replace(score("whole", 1.0), votes=(whole,))))
+
+    read_back(
+        store,
+        judged("agree", votes(1.0, 1.0), votes(0.0, 0.0)),
+        judged("differ", votes(1.0, 1.0), votes(0.0, 1.0, 0.0)),
+        judged("twice", votes(1.0, repeated=1.0), votes(0.0, repeated=0.5)),
+        judged("steady", votes(1.0, repeated=1.0)),
+        judged("alone", ()),
+    )
+    repeats = (Repeats(judge="j0", answers=2, differed=1),)
+    assert store.voting("r") == Voting(judges=3, answers=2, differed=1, repeats=repeats)
 
 
 def test_a_case_recorded_again_replaces_the_first_and_goes_last(store: Store) -> None:

@@ -1,0 +1,37 @@
+"""How often judges differed, from each other and from themselves, in lines for a terminal."""
+
+from pytest_llmeval.core.stats.intervals import wilson
+from pytest_llmeval.core.text import one_line
+from pytest_llmeval.reports.wrapping import wrapped
+from pytest_llmeval.store.records import Voting
+
+__all__ = ["voting_lines"]
+
+
+def voting_lines(voting: Voting, width: int) -> list[str]:
+    """Return a line, broken at ``width``, for a panel and for each judge that judged answers twice; none without."""
+    told = []
+    if voting.answers:
+        told.append(f"judge panel: its {voting.judges} judges differed in {_share(voting.differed, voting.answers)}")
+    for each in voting.repeats:
+        changed = "1 verdict" if each.differed == 1 else f"{each.differed:,} verdicts"
+        share, low, high = _percent(each.differed, each.answers)
+        told.append(
+            f"judge {one_line(each.judge, 60)}: {_answers(each.answers)} judged twice, {changed} differed"
+            f" ({share}, 95% interval {low} to {high})"
+        )
+    return [line for each in told for line in wrapped(each, width)]
+
+
+def _share(part: int, whole: int) -> str:
+    share, low, high = _percent(part, whole)
+    return f"{part:,} of {_answers(whole)} ({share}, 95% interval {low} to {high})"
+
+
+def _percent(part: int, whole: int) -> tuple[str, str, str]:
+    interval = wilson(part / whole, whole)
+    return f"{part / whole:.0%}", f"{interval.low:.0%}", f"{interval.high:.0%}"
+
+
+def _answers(number: int) -> str:
+    return f"{number:,} answer{'' if number == 1 else 's'}"

@@ -1,0 +1,88 @@
+"""What code can settle it settles; the judge gets the rest."""
+
+import json
+
+import pytest
+
+from tests.support.judges import Judged, named, verdict
+from tests.support.project import Project
+
+ROWS = [
+    {"id": "same", "input": "yes", "target": "yes"},
+    {"id": "other", "input": "maybe", "target": "yes"},
+    {"id": "bad", "input": "no", "target": "yes"},
+]
+RIGHT = """
+async def test_echo(sample, model, score):
+    answer = await model.generate()
+    same = score.exact(answer, sample.target, pass_mark=0)
+    await score.judge(answer, rubric="qa", gates=False, right_if=same)
+"""
+WRONG = """
+def test_echo(sample, response, score):
+    score.judge_sync(response, rubric="qa", gates=False, wrong_unless=response.text != "no")
+"""
+Found = dict[str, tuple[float | None, str | None]]
+
+
+def scores(project: Project, name: str) -> Found:
+    rows = project.rows(
+        "SELECT sample_id, value, decided_by FROM scores JOIN cases ON cases.id = case_id WHERE name = ?", name
+    )
+    return {row["sample_id"]: (row["value"], row["decided_by"]) for row in rows}
+
+
+def test_what_a_scorer_settles_as_right_is_not_judged(
+    project: Project, judged_by: Judged, dist_args: list[str]
+) -> None:
+    judge = judged_by(verdict)
+    project.eval(RIGHT, ROWS)
+    assert project.run("evals", named(project, judge), *dist_args).ret == 0
+    assert len(judge.ledger) == 2
+    assert scores(project, "correctness") == {"same": (1.0, "exact"), "other": (0.5, "j"), "bad": (0.0, "j")}
+    assert scores(project, "qa")["same"] == (1.0, "exact")
+    assert scores(project, "exact") == {"same": (1.0, None), "other": (0.0, None), "bad": (0.0, None)}
+    reasons = project.rows("SELECT reason FROM scores WHERE decided_by = 'exact' AND name = 'correctness'")
+    assert [row["reason"] for row in reasons] == ["right\nsettled by exact"]
+    ids = {row["judge_id"] for row in project.rows("SELECT judge_id FROM scores WHERE name = 'correctness'")}
+    assert len(ids) == 1  # one way of judging, whoever decided a row
+
+
+def test_what_a_check_settles_as_wrong_is_not_judged(project: Project, judged_by: Judged) -> None:
+    judge = judged_by(verdict)
+    project.eval(WRONG, ROWS)
+    assert project.run("evals", named(project, judge)).ret == 0
+    assert len(judge.ledger) == 2
+    assert scores(project, "correctness")["bad"] == (0.0, "wrong_unless")
+    (row,) = project.rows("SELECT detail FROM judges")
+    assert json.loads(row["detail"])["how"] == {"checks": [["wrong_unless", "bool"]]}
+
+
+def test_another_check_is_another_judge(project: Project, judged_by: Judged) -> None:
+    flag = named(project, judged_by(verdict))
+    for settings in ("", ", casefold=True"):
+        project.eval(RIGHT.replace("pass_mark=0", f"pass_mark=0{settings}"), ROWS)
+        project.run("evals", flag)
+    assert len({row["judge_id"] for row in project.rows("SELECT judge_id FROM judges")}) == 2
+
+
+def test_without_a_judge_nothing_counts_as_judged(project: Project) -> None:
+    """Else only the rows that are easy to settle would make the metric."""
+    project.eval(RIGHT, ROWS)
+    project.run("evals")
+    assert scores(project, "correctness") == dict.fromkeys(("same", "other", "bad"), (None, None))
+
+
+def test_a_check_that_broke_settles_nothing(project: Project, judged_by: Judged) -> None:
+    judge = judged_by(verdict)
+    project.eval(RIGHT.replace("sample.target, pass_mark=0", "{1: 2}, pass_mark=0"), ROWS[:1])
+    project.run("evals", named(project, judge))
+    assert len(judge.ledger) == 1
+
+
+@pytest.mark.parametrize("given", ["'yes'", "1.0", "sample"])
+def test_a_check_is_a_score_or_a_truth_value(project: Project, judged_by: Judged, given: str) -> None:
+    project.eval(RIGHT.replace("right_if=same", f"right_if={given}"), ROWS[:1])
+    result = project.run("evals", named(project, judged_by(verdict)))
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*ValueError: right_if is *; it is True, False or None*"])

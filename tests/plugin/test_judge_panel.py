@@ -1,0 +1,214 @@
+"""Several judges, several judgements: who is asked, what counts, what is kept."""
+
+import json
+from typing import Any
+
+from tests.support.judges import Judged, Messages, verdict
+from tests.support.project import Project
+
+ROWS = [
+    {"id": "good", "input": "yes", "target": "yes"},
+    {"id": "half", "input": "maybe", "target": "yes"},
+    {"id": "bad", "input": "no", "target": "yes"},
+]
+EVAL = """
+async def test_echo(sample, model, score):
+    await score.judge(await model.generate(), rubric="qa", gates=False)
+"""
+
+
+def always(level: str) -> Any:
+    return lambda messages: verdict(messages, level)
+
+
+def panel(project: Project, judged_by: Judged, *replies: Any) -> tuple[list[Any], list[str]]:
+    """Start judges ``a``, ``b`` and so on that reply as told; return their servers and the flags that name them."""
+    names, servers = "abcde"[: len(replies)], [judged_by(reply) for reply in replies]
+    specs = [f"  {name}: {{spec: 'openai:{name}@{server.url}'}}" for name, server in zip(names, servers, strict=True)]
+    project.write(models_yaml="\n".join(["models:", *specs, ""]))
+    return servers, [f"--judge-model={name}" for name in names]
+
+
+def scores(project: Project, name: str = "correctness") -> dict[str, tuple[float | None, str]]:
+    rows = project.rows(
+        "SELECT sample_id, value, decided_by FROM scores JOIN cases ON cases.id = case_id WHERE name = ?", name
+    )
+    return {row["sample_id"]: (row["value"], row["decided_by"]) for row in rows}
+
+
+def test_the_median_of_all_judges_counts_and_every_vote_is_kept(
+    project: Project, judged_by: Judged, dist_args: list[str]
+) -> None:
+    servers, flags = panel(project, judged_by, verdict, always("right"), always("partly"))
+    project.eval(EVAL, ROWS)
+    result = project.run("evals", *flags, *dist_args)
+    assert result.ret == 0, result.stdout.str()
+    assert scores(project) == {"good": (1.0, "panel"), "half": (0.5, "panel"), "bad": (0.5, "panel")}
+    assert [len(server.ledger) for server in servers] == [3, 3, 3]
+    votes = project.rows(
+        "SELECT judge, repeat, value, level FROM votes JOIN cases ON cases.id = case_id"
+        " WHERE sample_id = 'bad' AND name = 'correctness' ORDER BY judge"
+    )
+    assert [(row["judge"], row["repeat"], row["value"], row["level"]) for row in votes] == [
+        ("a", 0, 0.0, "wrong"),
+        ("b", 0, 1.0, "right"),
+        ("c", 0, 0.5, "partly"),
+    ]
+    (reason,) = project.rows(
+        "SELECT reason FROM scores JOIN cases ON cases.id = case_id WHERE sample_id = 'bad' AND name = 'correctness'"
+    )
+    assert reason["reason"].startswith("partly (a: wrong, b: right, c: partly)\na: It says no. So: wrong")
+    assert json.loads(project.last_run()["judge_models"]) == ["a", "b", "c"]
+    result.stdout.fnmatch_lines(["judge panel: its 3 judges differed in 3 of 3 answers (100%, *"])
+
+
+def test_who_is_on_the_panel_is_kept_with_the_rubric(project: Project, judged_by: Judged) -> None:
+    servers, flags = panel(project, judged_by, verdict, verdict, verdict)
+    project.eval(EVAL, ROWS)
+    project.run("evals", *flags)
+    (row,) = project.rows("SELECT * FROM judges")
+    detail = json.loads(row["detail"])
+    assert row["rubric"] == "qa"
+    assert [dimension["name"] for dimension in detail["rubric"]["dimensions"]][0] == "correctness"
+    assert [spec for spec, _ in detail["judges"]] == [
+        f"openai:{n}@{s.url}" for n, s in zip("abc", servers, strict=True)
+    ]
+    assert detail["how"] == {"panel": "all"}
+    assert {each["judge_id"] for each in project.rows("SELECT judge_id FROM scores")} == {row["judge_id"]}
+    project.run("evals", *flags[:1])
+    assert len({each["judge_id"] for each in project.rows("SELECT judge_id FROM judges")}) == 2
+
+
+def test_others_are_asked_only_where_the_first_is_unsure(project: Project, judged_by: Judged) -> None:
+    servers, flags = panel(project, judged_by, verdict, always("right"), always("right"))
+    project.eval(EVAL, ROWS)
+    assert project.run("evals", *flags, "--judge-panel=escalate").ret == 0
+    assert [len(server.ledger) for server in servers] == [3, 1, 1]
+    assert scores(project) == {"good": (1.0, "a"), "half": (1.0, "panel"), "bad": (0.0, "a")}
+
+
+def test_a_panel_that_is_split_evenly_is_an_error_and_no_score(project: Project, judged_by: Judged) -> None:
+    def messy(messages: Messages) -> str:
+        return verdict(messages, format={"reason": "So: bad", "verdict": "bad"})
+
+    _, flags = panel(project, judged_by, verdict, messy)
+    project.eval(EVAL, ROWS[:1])
+    project.run("evals", *flags)
+    (case,) = project.rows("SELECT error_kind, error FROM cases")
+    assert case["error_kind"] == "judge"
+    assert case["error"].startswith("the panel is split evenly on format: a says good, b says bad; an odd number")
+    assert not project.rows("SELECT * FROM scores")
+
+
+def test_a_judge_that_fails_is_missed_loudly(project: Project, judged_by: Judged) -> None:
+    """A panel of three is never one of two; what the others said is kept, and paid once."""
+    servers, flags = panel(project, judged_by, verdict, verdict, lambda messages: "no idea")
+    project.eval(EVAL, ROWS[:1])
+    project.run("evals", *flags)
+    (case,) = project.rows("SELECT error_kind, error FROM cases")
+    assert (case["error_kind"], case["error"].partition(":")[0]) == ("judge", "judge c")
+    assert not project.rows("SELECT * FROM scores")
+    calls = project.rows("SELECT model FROM calls WHERE role = 'judge' AND status = 'ok'")
+    assert sorted(call["model"] for call in calls) == ["a", "b", "c", "c", "c"]
+
+
+def test_each_judge_has_a_name_of_its_own(project: Project, judged_by: Judged) -> None:
+    _, flags = panel(project, judged_by, verdict)
+    project.eval(EVAL, ROWS[:1])
+    result = project.run("evals", *flags, *flags)
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["ERROR: --judge-model: two judges are called 'a'; give one of them another name*"])
+    assert not project.server.ledger
+
+
+def test_a_share_of_the_answers_is_judged_twice_and_only_the_first_counts(
+    project: Project, judged_by: Judged, dist_args: list[str]
+) -> None:
+    seen: dict[str, str] = {}
+
+    def fickle(messages: Messages) -> str:
+        """Change its mind about one answer, whichever judgement it is asked for first."""
+        text = messages[1]["content"]
+        if "> maybe" in text and seen.setdefault("first", text) != text:
+            return verdict(messages, "right")
+        return verdict(messages)
+
+    (server,), flags = panel(project, judged_by, fickle)
+    project.eval(EVAL, ROWS)
+    result = project.run("evals", *flags, "--judge-probe=1", "--max-connections=1", *dist_args)
+    assert result.ret == 0, result.stdout.str()
+    assert len(server.ledger) == 6
+    votes = project.rows("SELECT repeat, count(*) AS n FROM votes WHERE name = 'correctness' GROUP BY repeat")
+    assert [(row["repeat"], row["n"]) for row in votes] == [(0, 3), (1, 3)]
+    assert {who for _, who in scores(project).values()} == {"a"}
+    result.stdout.fnmatch_lines(["judge a: 3 answers judged twice, 1 verdict differed (33%*"])
+    project.run("evals", *flags, "--cache=use", "--judge-probe=1", *dist_args)
+    assert len(server.ledger) == 6  # what was judged twice is found again, too
+
+
+def test_a_repeated_judgement_that_fails_harms_nothing(project: Project, judged_by: Judged) -> None:
+    nonces: set[str] = set()
+
+    def once(messages: Messages) -> str:
+        """Give a verdict on the first nonce that it is shown, nothing on others."""
+        reply = verdict(messages)
+        nonces.add(json.loads(reply)["nonce"])
+        return reply if json.loads(reply)["nonce"] == min(nonces, key=list(nonces).index) and len(nonces) == 1 else "?"
+
+    (_server,), flags = panel(project, judged_by, once)
+    project.eval(EVAL, ROWS[:1])
+    project.run("evals", *flags, "--judge-probe=1", "--max-connections=1")
+    (case,) = project.rows("SELECT outcome, error_kind FROM cases")
+    kinds = {(case["outcome"], case["error_kind"])}
+    assert kinds <= {("passed", None), ("error", "judge")}  # by which of the two was asked first
+
+
+def test_each_dimension_is_asked_about_alone_on_request(project: Project, judged_by: Judged) -> None:
+    def alone(messages: Messages) -> str:
+        whole = json.loads(verdict(messages))
+        asked = [name for name in whole if f"\n{name}: " in messages[0]["content"]]
+        return json.dumps({**{name: whole[name] for name in asked}, "nonce": whole["nonce"]})
+
+    (server,), flags = panel(project, judged_by, alone)
+    project.eval(EVAL.replace("gates=False", "gates=False, per_dimension=True"), ROWS)
+    assert project.run("evals", *flags).ret == 0
+    assert len(server.ledger) == 9
+    assert scores(project) == {"good": (1.0, "a"), "half": (0.5, "a"), "bad": (0.0, "a")}
+    assert scores(project, "qa") == {"good": (1.0, "a"), "half": (0.75, "a"), "bad": (0.5, "a")}
+    (row,) = project.rows("SELECT detail FROM judges")
+    assert json.loads(row["detail"])["how"] == {"per_dimension": True}
+
+
+PREFER = """
+async def test_echo(sample, model, score):
+    await score.prefer(await model.generate(), "other", rubric="qa")
+"""
+
+
+def first_is_better(messages: Messages) -> str:
+    return _preferred(messages, "first" if "BEGIN FIRST ANSWER" in messages[1]["content"] else "tie")
+
+
+def own_is_better(messages: Messages) -> str:
+    text = messages[1]["content"]
+    return _preferred(messages, "second" if text.rindex("> other") < text.rindex("> yes") else "first")
+
+
+def _preferred(messages: Messages, level: str) -> str:
+    nonce = messages[1]["content"].partition("BEGIN FIRST ANSWER ")[2].partition("\n")[0]
+    names = ("correctness", "completeness", "format")
+    return json.dumps({**{name: {"reason": "x", "verdict": level} for name in names}, "nonce": nonce})
+
+
+def test_a_panel_prefers_by_its_median(project: Project, judged_by: Judged) -> None:
+    servers, flags = panel(project, judged_by, own_is_better, first_is_better, own_is_better)
+    project.eval(PREFER, [{"id": "one", "input": "yes", "target": "?"}])
+    assert project.run("evals", *flags).ret == 0
+    assert scores(project, "qa_preference") == {"one": (1.0, "panel")}
+    votes = project.rows("SELECT judge, value, level FROM votes ORDER BY judge")
+    assert [(row["judge"], row["value"], row["level"]) for row in votes] == [
+        ("a", 1.0, "a"),
+        ("b", 0.5, "neither"),
+        ("c", 1.0, "a"),
+    ]
+    assert [len(server.ledger) for server in servers] == [2, 2, 2]
