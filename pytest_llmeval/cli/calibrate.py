@@ -2,7 +2,8 @@
 
 import contextlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -10,28 +11,30 @@ import click
 from pytest_llmeval.cli.label_file import read_labels
 from pytest_llmeval.cli.output import database_option, echo_lines, emit_json, json_option, open_store, terminal_width
 from pytest_llmeval.cli.project import find_project
-from pytest_llmeval.core.errors import SettingsError
-from pytest_llmeval.core.judge.calibration import Calibration, Drawn, calibrate
+from pytest_llmeval.core.errors import ErrorKind, SettingsError
+from pytest_llmeval.core.gate.names import did_you_mean
+from pytest_llmeval.core.judge.calibration import Calibration, JudgedAnswer, Scale, calibrate
 from pytest_llmeval.core.judge.given import given_labels
-from pytest_llmeval.core.judge.scored import JudgedRun, judged_run
-from pytest_llmeval.reports.calibration_text import calibration_lines
-from pytest_llmeval.store.records import Label, StoredCase
+from pytest_llmeval.core.judge.label_sample import RANDOM, of_verdict
+from pytest_llmeval.core.judge.scored import JudgedRun, Labels, Said, ScaleKey, judge_scores, judged_run
+from pytest_llmeval.reports.calibration_text import Held, calibration_lines
+from pytest_llmeval.store.protocol import Store
+from pytest_llmeval.store.records import Run, StoredCase
 
 __all__ = ["calibrate_judge"]
 
-Said = Mapping[tuple[str, str], Mapping[str, float]]
-"""What people say: by case and score, then by rater."""
+_Judged = JudgedRun[StoredCase]
 
 
 @click.command("calibrate")
 @click.argument("file", metavar="[LABELS]", required=False, type=click.Path(path_type=Path))
-@click.option("--run", default="last", show_default=True, help="The run whose judge is looked at.")
+@click.option("--run", default="last", show_default=True, help="The run that the labels are of.")
+@click.option("--of", "other", metavar="RUN", help="Another run of the same judge, whose rates are to be corrected.")
 @click.option(
     "--drawn",
-    type=click.Choice(["random", "verdict"]),
-    default="random",
-    show_default=True,
-    help="How the labelled answers were drawn: each with the same chance, as `labels export` does, or by the verdict.",
+    metavar="random|SCORE",
+    help="How the labelled answers were drawn, where that was not recorded: each with the same chance, or by the"
+    " judge's verdict in SCORE.",
 )
 @click.option("-v", "--verbose", is_flag=True, help="Every slice, too.")
 @json_option
@@ -39,54 +42,163 @@ Said = Mapping[tuple[str, str], Mapping[str, float]]
 def calibrate_judge(
     file: Path | None,
     run: str,
-    drawn: Drawn,
+    other: str | None,
+    drawn: str | None,
     verbose: bool,
     as_json: bool,
     database: Path | None,
 ) -> None:
-    """Hold the judge of a run against what people say: the labels in the database, or those in the file LABELS."""
+    """Hold the judge of a run against what people say: the labels in the database, or those in the file LABELS.
+
+    LABELS is what `labels import` takes, or a dataset whose rows have metadata.labels.
+    """
     project = find_project()
     with contextlib.closing(open_store(project, database)) as store:
         found = store.find_run(run)
-        judged = judged_run(found.id, store.cases(found.id), store.judges(found.id))
-        stored = store.labels(found.id) if file is None else []
-    if not judged.scales:
-        raise SettingsError(f"run {found.id} has no answer that a judge judged, so that there is nothing to calibrate")
-    said = _stored(stored) if file is None else _in_file(judged, file)
-    if not said:
+        judged = _judged(store, found)
+        of_other = None if other is None else store.find_run(other)
+        judged_other = None if of_other is None else _judged(store, of_other)
+        labels = _stored(store, found) if file is None else _in_file(judged, file)
+    if not labels:
         raise SettingsError(f"run {found.id} has no labels; `llmeval labels export` writes answers to label")
-    results = _calibrated(judged, said, drawn, by_slice=verbose or as_json)
+    labels = _drawn(labels, drawn, judged)
+    scores = [score for score in _scores(judged, labels) if _labelled(score)]
+    if scores and judged_other is not None and of_other is not None:
+        scores = _of_other(scores, list(_scores(judged_other, {})), of_other)
+    results = [each for score in scores for each in score.calibrated(by_slice=verbose or as_json)]
+    held = Held(
+        run=found.id,
+        of=None if of_other is None else of_other.id,
+        judges=found.judge_models,
+        raters=len({rater for by_rater in labels.values() for rater in by_rater}),
+        unjudged=_unjudged(judged_other or judged),
+        settled=_settled(judged_other or judged),
+    )
     if as_json:
-        emit_json({"run": found.id, "drawn": drawn, "scores": results})
+        emit_json({**held.as_json(), "scores": results})
         return
-    raters = len({rater for by_rater in said.values() for rater in by_rater})
-    echo_lines(calibration_lines(results, run=found.id, raters=raters, drawn=drawn, width=terminal_width()))
+    echo_lines(calibration_lines(results, held, width=terminal_width()))
 
 
-def _stored(labels: Sequence[Label]) -> Said:
-    said: dict[tuple[str, str], dict[str, float]] = defaultdict(dict)
-    for label in labels:
-        said[label.case_id, label.name][label.rater] = label.value
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Score:
+    """A score that has labels, and the answers that it is of."""
+
+    key: ScaleKey
+    scale: Scale
+    answers: Sequence[JudgedAnswer]
+    means: Sequence[JudgedAnswer] | None = None
+    """The values of a rubric as a whole, in the order of ``answers``."""
+    of: Sequence[JudgedAnswer] | None = None
+    """The answers of another run, whose rate is looked for."""
+
+    def calibrated(self, *, by_slice: bool) -> Iterator[Calibration]:
+        """Yield how the judge agrees with people: over all, by model where there are several, and by slice."""
+        yield self._part()
+        told = self.answers if self.of is None else self.of
+        models = sorted({each.model for each in told})
+        for model in models if len(models) > 1 else ():
+            yield self._part(model=model)
+        for name in sorted({name for each in told for name in each.slices}) if by_slice else ():
+            yield self._part(slice_=name)
+
+    def _part(self, *, model: str | None = None, slice_: str | None = None) -> Calibration:
+        """Return the calibration of a part; the rate of another run's part is told by all labels."""
+
+        def of_part(answers: Sequence[JudgedAnswer] | None) -> list[JudgedAnswer] | None:
+            if answers is None:
+                return None
+            return [
+                each
+                for each in answers
+                if (model is None or each.model == model) and (slice_ is None or slice_ in each.slices)
+            ]
+
+        own = of_part(self.answers) if self.of is None else self.answers
+        means = of_part(self.means) if self.of is None else self.means
+        return calibrate(self.scale, own or (), of=of_part(self.of), means=means, model=model, slice_=slice_)
+
+
+def _judged(store: Store, run: Run) -> _Judged:
+    """Return the judge's side of a run.
+
+    Raises:
+        SettingsError: no judge judged anything in it.
+    """
+    judged = judged_run(run.id, store.cases(run.id), store.judges(run.id))
+    if not judged.scales:
+        raise SettingsError(f"run {run.id} has no answer that a judge judged, so that there is nothing to calibrate")
+    return judged
+
+
+def _stored(store: Store, run: Run) -> Labels:
+    said: dict[tuple[str, str], dict[str, Said]] = defaultdict(dict)
+    for label in store.labels(run.id):
+        said[label.case_id, label.name][label.rater] = Said(label.value, label.draw)
     return said
 
 
-def _in_file(judged: JudgedRun[StoredCase], file: Path) -> Said:
-    said: dict[tuple[str, str], dict[str, float]] = defaultdict(dict)
-    for each in given_labels(judged, read_labels(file, str(file))):
-        said[each.case.id, each.name][each.rater or ""] = each.value
+def _in_file(judged: _Judged, file: Path) -> Labels:
+    said: dict[tuple[str, str], dict[str, Said]] = defaultdict(dict)
+    rows = read_labels(file, str(file))
+    for each in given_labels(judged, rows):
+        said[each.case.id, each.name][each.rater or ""] = Said(each.value, each.draw)
+    if not said:
+        raise SettingsError(f"{file}: none of its rows is in the run: the ids differ")
     return said
 
 
-def _calibrated(judged: JudgedRun[StoredCase], said: Said, drawn: Drawn, *, by_slice: bool) -> list[Calibration]:
-    """Return how each score that has labels agrees with people, and each slice of it behind it."""
-    labels = {key: list(by_rater.values()) for key, by_rater in said.items()}
-    results = []
+def _drawn(labels: Labels, drawn: str | None, judged: _Judged) -> Labels:
+    """Return the labels with the draw that was said, where one was."""
+    if drawn is None:
+        return labels
+    names = sorted({key.name for key in judged.scales})
+    if drawn != RANDOM and drawn not in names:
+        raise SettingsError(f"--drawn {drawn}: no score of the judge; {did_you_mean(drawn, [RANDOM, *names])}")
+    draw = RANDOM if drawn == RANDOM else of_verdict(drawn)
+    return {key: {rater: Said(each.value, draw) for rater, each in said.items()} for key, said in labels.items()}
+
+
+def _scores(judged: _Judged, labels: Labels) -> Iterator[_Score]:
+    """Yield each score of the judge: those of dimensions, then those of rubrics as a whole."""
     for key, scale in judged.scales.items():
-        answers = judged.answers(key, labels)
-        if not any(each.labels for each in answers):
-            continue
-        results.append(calibrate(scale, answers, drawn=drawn))
-        for name in sorted({name for each in answers for name in each.slices}) if by_slice else ():
-            own = [each for each in answers if name in each.slices]
-            results.append(calibrate(scale, own, drawn=drawn, slice_=name))
-    return results
+        yield _Score(key=key, scale=scale, answers=judged.answers(key, labels))
+    for key in judged.wholes():
+        whole, passes, values = judged.whole(key, labels)
+        yield _Score(key=key, scale=whole, answers=passes, means=values)
+
+
+def _labelled(score: _Score) -> bool:
+    return any(each.labels for each in score.answers)
+
+
+def _of_other(scores: Sequence[_Score], others: Sequence[_Score], run: Run) -> list[_Score]:
+    """Return the scores of another run that the same judge gave, beside the labels that tell of it."""
+    found = [
+        _Score(
+            key=other.key,
+            scale=replace(own.scale, suite=other.scale.suite),
+            answers=own.answers,
+            means=other.means,
+            of=other.answers,
+        )
+        for own in scores
+        for other in others
+        if (other.key.judge_id, other.key.name) == (own.key.judge_id, own.key.name)
+    ]
+    if not found:
+        raise SettingsError(
+            f"run {run.id} has no score of the judge that the labels are of: rubric, template, model or how it was"
+            " asked differ, and what is known of one judge says nothing of another"
+        )
+    return found
+
+
+def _unjudged(judged: _Judged) -> int:
+    """Return how many answers have no verdict since the judge gave none that was valid."""
+    return sum(case.error_kind == ErrorKind.JUDGE for case in judged.cases)
+
+
+def _settled(judged: _Judged) -> int:
+    """Return how many answers a check in code settled, so that no judge saw them."""
+    return sum(any(judge_scores(case)) and not judged.judged(case) for case in judged.cases)

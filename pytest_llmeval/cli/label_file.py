@@ -1,7 +1,7 @@
 """Labels in a file, CSV or JSONL, read strictly: what people say of judged answers.
 
 A row is one label (``name`` with ``value`` or ``level``) or, as ``llmeval labels export`` writes it, one answer with a
-column ``label_NAME`` for each score.
+column ``label_NAME`` for each score. A row of a dataset has its labels in ``metadata.labels``, by score.
 """
 
 import csv
@@ -13,6 +13,7 @@ from typing import Any
 from pytest_llmeval.core.errors import DatasetError
 from pytest_llmeval.core.gate.names import did_you_mean
 from pytest_llmeval.core.judge.given import LabelRow
+from pytest_llmeval.core.judge.label_sample import RANDOM, verdict_of
 from pytest_llmeval.core.strict_json import NotJsonError, parse
 from pytest_llmeval.core.text import one_line
 
@@ -22,7 +23,8 @@ LABEL = "label_"
 """Before the name of a score, the name of the column for its labels."""
 SHOWN = ("question", "answer", "reference", "levels")
 """What a row shows to people, and what nobody reads back."""
-_ABOUT = ("sample_id", "suite", "model", "epoch", "rater", "note")
+_ABOUT = ("sample_id", "suite", "model", "epoch", "rater", "note", "draw")
+_IS_OF_DATASET = "is_of_dataset"
 _LONG = ("name", "value", "level")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for the beginning of a formula: https://owasp.org/www-community/attacks/CSV_Injection."""
@@ -109,8 +111,24 @@ def _jsonl(text: str, shown: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
             raise DatasetError(f"{where}: no JSON: {error}") from None
         if not isinstance(row, dict):
             raise DatasetError(f'{where}: a line is an object, such as {{"sample_id": ..., "name": ..., "level": ...}}')
-        _check_keys(row, where)
+        if "input" in row:
+            row = _of_dataset(row, where)
+        else:
+            _check_keys(row, where)
         yield where, {key: value for key, value in row.items() if value is not None and value != ""}
+
+
+def _of_dataset(row: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Return a row of a dataset as a row of labels."""
+    metadata = row.get("metadata")
+    labels = metadata.get("labels", {}) if isinstance(metadata, dict) else {}
+    if not isinstance(labels, dict):
+        raise DatasetError(
+            f"{where}: metadata.labels is an object, a label by score; found {one_line(repr(labels), 60)}"
+        )
+    if labels and "id" not in row:
+        raise DatasetError(f"{where}: the row has labels and no id, by which they would be found; give it one")
+    return {"sample_id": row.get("id"), _IS_OF_DATASET: True, **{f"{LABEL}{name}": labels[name] for name in labels}}
 
 
 _RECORDS = {".csv": _csv, ".jsonl": _jsonl}
@@ -133,6 +151,11 @@ def _labels(row: Mapping[str, Any], where: str) -> Iterator[LabelRow]:
     about: dict[str, Any] = {key: _text(row, key, where) for key in _ABOUT if key in row and key != "epoch"}
     if "sample_id" not in about:
         raise DatasetError(f"{where}: sample_id is missing")
+    about["is_of_dataset"] = _IS_OF_DATASET in row
+    try:
+        verdict_of(about.get("draw", RANDOM))
+    except ValueError as error:
+        raise DatasetError(f"{where}: draw: {error}, found {one_line(repr(about['draw']), 60)}") from None
     for name, value in given.items():
         yield LabelRow(where=where, name=name, given=_given(value, name, where), epoch=_epoch(row, where), **about)
 

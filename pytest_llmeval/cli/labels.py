@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import click
 
@@ -15,11 +15,12 @@ from pytest_llmeval.cli.label_file import LABEL, SHOWN, cell, read_labels
 from pytest_llmeval.cli.output import database_option, echo_lines, emit_json, json_option, open_store, terminal_width
 from pytest_llmeval.cli.project import find_project
 from pytest_llmeval.core.errors import DatasetError, SettingsError
+from pytest_llmeval.core.gate.names import did_you_mean
 from pytest_llmeval.core.judge.given import given_labels
-from pytest_llmeval.core.judge.label_sample import drawn
-from pytest_llmeval.core.judge.scored import JudgedRun, judge_scores, judged_run
+from pytest_llmeval.core.judge.label_sample import RANDOM, drawn, drawn_evenly, of_verdict
+from pytest_llmeval.core.judge.scored import JudgedRun, ScaleKey, judged_run
 from pytest_llmeval.core.judge.shown import shown_reference
-from pytest_llmeval.core.types import Call
+from pytest_llmeval.core.types import Call, Score
 from pytest_llmeval.reports.wrapping import wrapped
 from pytest_llmeval.store.records import Label, StoredCase, utc_now
 
@@ -43,22 +44,16 @@ def labels() -> None:
 @click.option("--sample", type=click.IntRange(min=1), default=100, show_default=True, help="How many answers.")
 @click.option(
     "--by",
-    type=click.Choice(["verdict", "random"]),
-    default="verdict",
+    metavar="random|SCORE",
+    default=RANDOM,
     show_default=True,
-    help="Each verdict by its share of the run, or as chance has it.",
+    help="Each answer with the same chance, or as many that the judge passes in SCORE as it fails.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="The same gives the same answers.")
 @json_option
 @database_option
 def export_labels(
-    run: str,
-    output: Path,
-    sample: int,
-    by: Literal["verdict", "random"],
-    seed: int,
-    as_json: bool,
-    database: Path | None,
+    run: str, output: Path, sample: int, by: str, seed: int, as_json: bool, database: Path | None
 ) -> None:
     """Write judged answers of RUN to a file for people to label; what the judge said is not in it."""
     write = _WRITERS.get(output.suffix.lower())
@@ -68,16 +63,16 @@ def export_labels(
     with contextlib.closing(open_store(project, database)) as store:
         found = store.find_run(run)
         judged = judged_run(found.id, store.cases(found.id), store.judges(found.id))
-        cases = [case for case in judged.cases if any(judge_scores(case))]
+        cases = _to_label(judged)
         if not cases:
             raise SettingsError(f"run {found.id} has no answer that a judge judged, so that there is nothing to label")
-        strata = [_verdict(case, judged) if by == "verdict" else None for case in cases]
-        chosen = [cases[place] for place in drawn(strata, sample, seed=seed)]
-        rows = [_row(case, judged, store.calls(case.id)) for case in chosen]
+        draw = RANDOM if by == RANDOM else of_verdict(by)
+        chosen = [cases[place] for place in _places(cases, judged, by, sample, seed)]
+        rows = [_row(case, judged, draw, store.calls(case.id)) for case in chosen]
     names = sorted({key.name for key in judged.scales})
-    _write(output, write([*_ABOUT, *SHOWN, *(LABEL + name for name in names), "rater", "note"], rows))
+    _write(output, write([*_ABOUT, *SHOWN, *(LABEL + name for name in names), "rater", "note", "draw"], rows))
     if as_json:
-        emit_json({"run": found.id, "output": str(output), "answers": len(rows), "judged": len(cases), "by": by})
+        emit_json({"run": found.id, "output": str(output), "answers": len(rows), "judged": len(cases), "draw": draw})
         return
     told = f"{output}: {len(rows)} of {len(cases)} judged answers of run {found.id}"
     to_do = f"fill in {', '.join(LABEL + name for name in names)}, then `llmeval labels import {output} {found.id}`"
@@ -106,7 +101,14 @@ def import_labels(file: Path, run: str, rater: str | None, as_json: bool, databa
         new = {(each.case.id, each.name, each.rater or rater or ""): each for each in given}
         replaced = store.add_labels(
             Label(
-                case_id=key[0], name=key[1], rater=key[2], value=each.value, passed=each.passed, note=each.note, at=at
+                case_id=key[0],
+                name=key[1],
+                rater=key[2],
+                value=each.value,
+                passed=each.passed,
+                note=each.note,
+                draw=each.draw,
+                at=at,
             )
             for key, each in new.items()
         )
@@ -122,31 +124,57 @@ def import_labels(file: Path, run: str, rater: str | None, as_json: bool, databa
 _ABOUT = ("sample_id", "suite", "model", "epoch")
 
 
-def _verdict(case: StoredCase, judged: JudgedRun[StoredCase]) -> tuple[Any, ...]:
-    """Return what the judge said of a case, as passes and failures by suite and score."""
-    scales = {key[1:]: scale for key, scale in judged.scales.items() if key.suite == case.key.suite}
-    found = [
-        (score.name, scales[score.judge_id or "", score.name].passes(score.value or 0.0))
-        for score in judge_scores(case)
-    ]
-    return (case.key.suite, *sorted(found))
+def _to_label(judged: JudgedRun[StoredCase]) -> list[StoredCase]:
+    """Return the cases that people may label: of each row the first epoch that was judged, as another says little."""
+    first: dict[tuple[str, str, str], StoredCase] = {}
+    for case in judged.cases:
+        key, (suite, model, sample_id) = case.key, (case.key.suite, case.key.model, case.key.sample_id)
+        earlier = first.get((suite, model, sample_id))
+        if judged.judged(case) and (earlier is None or key.epoch < earlier.key.epoch):
+            first[suite, model, sample_id] = case
+    return list(first.values())
 
 
-def _row(case: StoredCase, judged: JudgedRun[StoredCase], calls: Sequence[Call]) -> dict[str, Any]:
+def _places(cases: Sequence[StoredCase], judged: JudgedRun[StoredCase], by: str, sample: int, seed: int) -> list[int]:
+    """Return the places of the cases that were drawn."""
+    verdicts = [_verdicts(case, judged) for case in cases]
+    if by == RANDOM:
+        return drawn([tuple(sorted(each.items())) for each in verdicts], sample, seed=seed)
+    names = sorted({name for each in verdicts for name in each})
+    if by not in names:
+        raise SettingsError(f"--by {by}: no score of a judge; {did_you_mean(by, [RANDOM, *names])}")
+    there = [place for place, each in enumerate(verdicts) if by in each]
+    strata = [(cases[place].key.suite, verdicts[place][by]) for place in there]
+    return [there[place] for place in drawn_evenly(strata, sample, seed=seed)]
+
+
+def _verdicts(case: StoredCase, judged: JudgedRun[StoredCase]) -> dict[str, bool]:
+    """Return whether the judge passes a case, by score."""
+    return {
+        score.name: judged.scales[ScaleKey(case.key.suite, score.judge_id or "", score.name)].passes(score.value or 0.0)
+        for score in judged.judged(case)
+    }
+
+
+def _row(case: StoredCase, judged: JudgedRun[StoredCase], draw: str, calls: Sequence[Call]) -> dict[str, Any]:
     shown = _shown(calls)
     target = None if case.target is None else shown_reference(json.loads(case.target))
-    scales = {(key.judge_id, key.name): scale for key, scale in judged.scales.items() if key.suite == case.key.suite}
-    of_case = [scales[score.judge_id or "", score.name] for score in judge_scores(case)]
-    levels = [
-        f"{scale.name}: {', '.join(f'{name} = {value:g}' for value, name in scale.levels.items())}" for scale in of_case
-    ]
     return {
         **{key: getattr(case.key, key) for key in _ABOUT},
         "question": shown.get("QUESTION"),
         "answer": shown.get("ANSWER", case.response),
         "reference": shown.get("REFERENCE", target),
-        "levels": "\n".join(levels),
+        "levels": "\n".join(_levels(score, judged) for score in judged.judged(case)),
+        "draw": draw,
     }
+
+
+def _levels(score: Score, judged: JudgedRun[StoredCase]) -> str:
+    """Return what a score asks and what each level means, as the judge was told it."""
+    dimensions = judged.rubrics[score.judge_id or ""].dimensions
+    asked = next(each for each in dimensions if each.name == score.dimension)
+    levels = [f"  {level.name} = {level.value:g}: {level.anchor}" for level in asked.levels]
+    return "\n".join([f"{score.name}: {asked.question}", *levels])
 
 
 def _shown(calls: Sequence[Call]) -> Mapping[str, str]:

@@ -1,8 +1,12 @@
 """How a judge agrees with people, as plain text."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from pytest_llmeval.core.judge.calibration import Calibration, Drawn
+from pytest_llmeval.core.judge.calibration import ALL, MIXED, Calibration
+from pytest_llmeval.core.judge.label_sample import RANDOM
+from pytest_llmeval.core.judge.voting import Voting
 from pytest_llmeval.core.stats.agreement import Rate
 from pytest_llmeval.core.stats.intervals import Interval
 from pytest_llmeval.core.stats.kappa import Kappa
@@ -10,30 +14,54 @@ from pytest_llmeval.core.text import one_line
 from pytest_llmeval.reports.table import Column, table_lines
 from pytest_llmeval.reports.wrapping import wrapped
 
-__all__ = ["calibration_lines"]
+__all__ = ["Held", "calibration_lines"]
 
 _INDENT = "  "
 _COLUMNS: tuple[Column, ...] = (("measure", "fixed"), ("n", "right"), ("value", "right"), ("95% interval", "right"))
 _DRAWN = {
-    "random": "taken as labelled with the same chance each, as `llmeval labels export` draws them; "
-    "--drawn verdict says otherwise",
-    "verdict": "taken as drawn by the verdict of each score",
+    ALL: "every judged answer is labelled",
+    RANDOM: "labelled answers were drawn with the same chance each, so that they stand for all; each verdict counts by"
+    " its share of the run",
+    MIXED: "labelled answers were drawn in several ways, which cannot be pooled; --drawn random or --drawn SCORE takes"
+    " all of them as drawn in one",
 }
+_UNKNOWN = (
+    "labelled answers are taken as drawn with the same chance each, since no draw was recorded; --drawn SCORE says"
+    " that they were drawn by a verdict"
+)
 _Row = tuple[str, int, float | None, Interval | None, str | None]
 
 
-def calibration_lines(results: Sequence[Calibration], *, run: str, raters: int, drawn: Drawn, width: int) -> list[str]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """Who was held against whom."""
+
+    run: str
+    """The run whose answers people labelled."""
+    of: str | None
+    """Another run, whose rates are corrected; None for that one."""
+    judges: tuple[str, ...]
+    """The names of the judge models."""
+    raters: int
+    unjudged: int
+    """Answers without a valid verdict, in the run whose rates are told."""
+    settled: int
+    """Its answers that a check in code settled, so that no judge saw them."""
+
+    def as_json(self) -> Mapping[str, Any]:
+        """Return it by name."""
+        return {name: getattr(self, name) for name in ("run", "of", "judges", "raters", "unjudged", "settled")}
+
+
+def calibration_lines(results: Sequence[Calibration], held: Held, *, width: int) -> list[str]:
     """Return the lines that show how a judge agrees with people.
 
     Args:
-        results: of each score, and of each slice of it.
-        run: whose judge it is.
-        raters: how many people there are.
-        drawn: how the labelled answers were chosen, as it was said.
+        results: of each score, of its models and of its slices.
+        held: who was held against whom.
         width: the most characters of a line.
     """
-    people = "1 rater" if raters == 1 else f"{raters} raters"
-    lines = list(wrapped(f"the judge of run {run} against {people}; answers {_DRAWN[drawn]}", width))
+    lines = [line for told in _head(results, held) for line in wrapped(told, width)]
     if not results:
         lines += ["", *wrapped("no judged answer is labelled: the labels are of answers without a verdict", width)]
     for found in results:
@@ -41,10 +69,45 @@ def calibration_lines(results: Sequence[Calibration], *, run: str, raters: int, 
     return lines
 
 
+def _head(results: Sequence[Calibration], held: Held) -> Iterator[str]:
+    """Yield what holds for all scores."""
+    people = "1 rater" if held.raters == 1 else f"{held.raters} raters"
+    named = f"judge {', '.join(map(one_line, held.judges))}" if held.judges else "the judge"
+    yield f"{named} against {people}, by the labels of run {held.run}"
+    for draw in dict.fromkeys((found.drawn, found.is_draw_known) for found in results):
+        yield _draw(*draw)
+    if held.of is not None:
+        yield (
+            f"rates are those of run {held.of}, corrected by how often the judge is right on those that are labelled"
+        )
+    if held.unjudged:
+        yield f"without a valid verdict of the judge: {_answers(held.unjudged)}, left out, and in no rate"
+    if held.settled:
+        yield f"settled by a check in code: {_answers(held.settled)}, left out, since no judge saw them"
+
+
+def _answers(count: int) -> str:
+    return "1 answer" if count == 1 else f"{count:,} answers"
+
+
+def _draw(drawn: str, is_known: bool) -> str:
+    if drawn == RANDOM and not is_known:
+        return _UNKNOWN
+    told = f"labelled answers were drawn by the {drawn}: each verdict counts by its share of the run"
+    return _DRAWN.get(drawn, f"{one_line(told)}; of the judge itself they do not tell")
+
+
 def _score_lines(found: Calibration, width: int) -> Iterator[str]:
-    name = one_line(found.name) + (f" [{one_line(found.slice)}]" if found.slice is not None else "")
-    told = f"{one_line(found.suite)} {name}: {found.n:,} of {found.judged:,} judged answers labelled"
-    yield from wrapped(f"{told}; {found.pass_mark:g} or more passes", width)
+    parts = [part for part in (found.model, found.slice) if part is not None]
+    name = one_line(found.name) + "".join(f" [{one_line(part)}]" for part in parts)
+    clustered = f" to {found.rows:,} rows" if found.rows < found.n else ""
+    judged = f"{found.n:,} of {found.judged:,} judged answers labelled{clustered}"
+    mark = (
+        "passes where the dimensions do that gate; labels follow from theirs"
+        if found.is_whole
+        else f"{found.pass_mark:g} or more passes"
+    )
+    yield from wrapped(f"{one_line(found.suite)} {name}: {judged}; {mark}", width)
     if found.confusion is not None and found.n:
         yield from _confusion_lines(found, width)
     rows = list(_rows(found))
@@ -54,18 +117,24 @@ def _score_lines(found: Calibration, width: int) -> Iterator[str]:
         if value is not None
     ]
     yield from table_lines(_COLUMNS, cells, width=width, indent=_INDENT)
+    for note in _notes(found, rows):
+        yield from wrapped(note, width, indent=_INDENT)
+
+
+def _notes(found: Calibration, rows: Sequence[_Row]) -> Iterator[str]:
     missing: dict[str, list[str]] = {}
     for measure, _, _, _, reason in rows:
         if reason is not None:
             missing.setdefault(reason, []).append(measure)
-    notes = [f"{', '.join(measures)}: {reason}" for reason, measures in missing.items()]
+    yield from (f"{', '.join(measures)}: {reason}" for reason, measures in missing.items())
+    if found.voting.effective_votes is not None:
+        count = len(found.voting.jurors)
+        yield f"the {count} judges count as {found.voting.effective_votes:.1f} that err independently"
     if not found.is_like_run:
-        notes.append(
+        yield (
             "the judge passes the labelled answers more or less often than all of them, beyond chance: if they were"
-            " drawn by the verdict, --drawn verdict says so"
+            " drawn by the verdict, --drawn SCORE says so"
         )
-    for note in notes:
-        yield from wrapped(note, width, indent=_INDENT)
 
 
 def _confusion_lines(found: Calibration, width: int) -> list[str]:
@@ -86,13 +155,26 @@ def _rows(found: Calibration) -> Iterator[_Row]:
     yield _measured("judge passes", found.raw_rate)
     corrected = found.corrected_rate
     yield "people would pass", found.n, corrected.estimate, corrected.interval, corrected.reason
-    if len(found.levels) > 2:
+    if len(found.levels) > 2 or found.is_whole:
         mean = found.corrected_mean
         yield "judge's mean", found.judged, found.raw_mean, None, None
         yield "people's mean", found.n, mean.estimate, mean.interval, mean.reason
-    for name, rate in (("flips", found.flips), ("raters agree", found.raters)):
-        if rate is not None:
-            yield _measured(name, rate)
+    if found.raters is not None:
+        yield _measured("raters agree", found.raters)
+    yield from _voted(found.voting)
+
+
+def _voted(voting: Voting) -> Iterator[_Row]:
+    """Yield what several judgements of one answer show."""
+    if voting.flips is not None:
+        yield _measured("flips", voting.flips)
+    if voting.disagreement is not None:
+        yield _measured("judges differ", voting.disagreement)
+    for juror in voting.jurors:
+        name = one_line(juror.judge, 24)
+        for measure, rate in (("accuracy", juror.accuracy), ("kappa", juror.kappa), ("flips", juror.flips)):
+            if rate is not None:
+                yield _measured(f"{name} {measure}", rate)
 
 
 def _measured(name: str, found: Rate | Kappa | None, reason: str | None = None) -> _Row:

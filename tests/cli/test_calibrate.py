@@ -56,7 +56,8 @@ def test_json_has_slices_and_reasons(store: SqliteStore, llmeval: Command) -> No
     fill(store)
     found = llmeval("calibrate", "--json").json()
     whole, even = found["scores"]
-    assert (found["run"], found["drawn"], whole["slice"], even["slice"]) == (RUN, "random", None, "even")
+    assert (found["run"], whole["drawn"], whole["slice"], even["slice"]) == (RUN, "random", None, "even")
+    assert (whole["estimator"], whole["is_draw_known"]) == ("labels of the run", False)
     assert (whole["n"], whole["judged"], even["n"], even["judged"]) == (10, 16, 5, 8)
     assert whole["confusion"]["counts"] == [[2, 1], [2, 5]]
     assert whole["kappa"]["value"] == pytest.approx(0.16 / 0.46)
@@ -77,13 +78,14 @@ def test_slices_are_shown_on_request(store: SqliteStore, llmeval: Command) -> No
 
 def test_labels_drawn_by_the_verdict_tell_the_corrected_rate_only(store: SqliteStore, llmeval: Command) -> None:
     fill(store)
-    found = llmeval("calibrate", "--drawn", "verdict", "--json").json()["scores"][0]
+    found = llmeval("calibrate", "--drawn", "format", "--json").json()["scores"][0]
+    assert found["drawn"] == "verdict of format"
     assert found["corrected_rate"]["estimate"] == pytest.approx(0.75)
     assert set(found["rates"].values()) == {None}
     assert found["kappa"] is None
-    assert found["reasons"]["specificity"] == "labels drawn by the verdict do not tell"
-    out = llmeval("calibrate", "--drawn", "verdict").out
-    assert "accuracy, sensitivity, specificity, prevalence, kappa: labels drawn by the" in out
+    assert found["reasons"]["specificity"] == "labels drawn by a verdict do not tell"
+    out = llmeval("calibrate", "--drawn", "format").out
+    assert "accuracy, sensitivity, specificity, prevalence, kappa: labels drawn by a" in out
 
 
 def test_ordered_levels_make_a_near_miss_count_in_part(store: SqliteStore, llmeval: Command, here: Path) -> None:
@@ -121,7 +123,7 @@ def test_one_answer_judged_twice_tells_the_flip_rate(store: SqliteStore, llmeval
     store_run(store, cases)
     store.add_labels([label(0, 1.0)])
     (found,) = llmeval("calibrate", "--json").json()["scores"]
-    assert (found["flips"]["n"], found["flips"]["value"]) == (3, pytest.approx(1 / 3))
+    assert (found["voting"]["flips"]["n"], found["voting"]["flips"]["value"]) == (3, pytest.approx(1 / 3))
 
 
 def test_of_several_raters_the_one_in_the_middle_counts(store: SqliteStore, llmeval: Command) -> None:
@@ -137,7 +139,7 @@ def test_of_several_raters_the_one_in_the_middle_counts(store: SqliteStore, llme
 def test_labels_unlike_the_run_are_noticed(store: SqliteStore, llmeval: Command) -> None:
     store_run(store, [judged_record(str(at), "right", "complete", "bad" if at < 20 else "good") for at in range(100)])
     store.add_labels([label(at, float(at >= 20)) for at in range(40)])
-    assert "--drawn verdict says so" in " ".join(llmeval("calibrate").out.split())
+    assert "--drawn SCORE says so" in " ".join(llmeval("calibrate").out.split())
 
 
 def test_without_labels_or_verdicts_one_is_told_what_to_do(store: SqliteStore, llmeval: Command) -> None:

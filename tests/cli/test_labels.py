@@ -65,14 +65,19 @@ def test_an_exported_file_shows_what_the_judge_saw_and_not_what_it_said(
         "question": "Who?",
         "answer": "Ann",
         "reference": "Kim",
-        "levels": "completeness: missing = 0, partial = 0.5, complete = 1\n"
-        "correctness: wrong = 0, partly = 0.5, right = 1\nformat: bad = 0, good = 1",
+        "levels": found["a"]["levels"],
         "label_completeness": "",
         "label_correctness": "",
         "label_format": "",
         "rater": "",
         "note": "",
+        "draw": "random",
     }
+    assert found["a"]["levels"].splitlines()[-3:] == [
+        "format: Is the answer given as it was asked for, and no longer than it has to be?",
+        "  bad = 0: long-winded, or in a form that was not asked for",
+        "  good = 1: the answer itself, in the form that was asked for",
+    ]
     assert sorted(found) == ["a", "b"]
 
 
@@ -97,7 +102,7 @@ def test_a_file_filled_in_comes_back(store: SqliteStore, llmeval: Command, here:
 def test_jsonl_goes_out_and_comes_back(store: SqliteStore, llmeval: Command, here: Path) -> None:
     fill(store)
     told = llmeval("labels", "export", RUN, "--output", "out.jsonl", "--json").json()
-    assert told == {"run": RUN, "output": "out.jsonl", "answers": 2, "judged": 2, "by": "verdict"}
+    assert told == {"run": RUN, "output": "out.jsonl", "answers": 2, "judged": 2, "draw": "random"}
     rows = [json.loads(line) for line in (here / "out.jsonl").read_text().splitlines()]
     assert llmeval("labels", "import", "out.jsonl", "--rater", "kim").err == (
         "llmeval: out.jsonl: no label in it; fill in a column label_NAME, or name with value or level\n"

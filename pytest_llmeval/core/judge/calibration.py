@@ -1,26 +1,40 @@
 """How far a judge can be trusted: its verdicts held against what people say of the same answers."""
 
 import math
-from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median_low
 from typing import Literal
 
+from pytest_llmeval.core.judge.label_sample import RANDOM, verdict_of
+from pytest_llmeval.core.judge.voting import Votes, Voting, kappa_of, voting
 from pytest_llmeval.core.stats.agreement import BinaryRates, Confusion, Rate, binary_rates, confusion, rate
-from pytest_llmeval.core.stats.corrected import Corrected, by_labels_of_run, by_prediction
-from pytest_llmeval.core.stats.kappa import Kappa, Weights, cohen_kappa
+from pytest_llmeval.core.stats.clusters import design_effect
+from pytest_llmeval.core.stats.corrected import (
+    Corrected,
+    by_labels_of_run,
+    by_prediction,
+    by_separate_labels,
+    stratified_parts,
+)
+from pytest_llmeval.core.stats.kappa import Kappa, Weights
 from pytest_llmeval.core.stats.means import ROUNDING, mean
-from pytest_llmeval.core.stats.raters import agreement_rate, flip_rate
+from pytest_llmeval.core.stats.raters import agreement_rate
+from pytest_llmeval.core.types import Vote
 
-__all__ = ["Calibration", "Drawn", "JudgedAnswer", "Scale", "calibrate"]
+__all__ = ["ALL", "MIXED", "Calibration", "Estimator", "JudgedAnswer", "Scale", "calibrate"]
 
-Drawn = Literal["random", "verdict"]
-"""How the labelled answers were drawn from those of the run: each with the same chance, or as many as one liked of
-those that the judge passes and fails."""
+ALL = "all"
+"""The draw that left nothing out: every judged answer has a label."""
+MIXED = "mixed"
+"""Labels of several draws, which no estimator takes together."""
+Estimator = Literal["labels of the run", "separate labels"]
+"""By which a rate is corrected: the labels of each verdict, weighed by its share of the run, or the sensitivity and the
+specificity that labels of other answers show."""
 _UNLIKE = 3.0
 """Standard errors by which the labelled answers pass more or less often than the run before that is no chance."""
-_BY_VERDICT = "labels drawn by the verdict do not tell"
+_BY_VERDICT = "labels drawn by a verdict do not tell"
+_ARE_MIXED = "labels of several draws cannot be pooled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +50,8 @@ class Scale:
     """In [0, 1]: a level of less does not pass."""
     rubric: str
     """The name of the rubric that says so."""
+    is_whole: bool = False
+    """Whether it is of the rubric as a whole, which passes where all its dimensions that gate do."""
 
     def passes(self, value: float) -> bool:
         """Return whether a value passes."""
@@ -55,7 +71,19 @@ class JudgedAnswer:
     """What tells the answer to a row from others: two of the same are one answer that was judged twice."""
     labels: tuple[float, ...] = ()
     """One of each rater."""
+    draws: tuple[str, ...] = ()
+    """How the answer was drawn for its labels, each draw once; those that are not known are left out."""
     slices: tuple[str, ...] = ()
+    model: str = ""
+    """Whose answer it is."""
+    cluster: Hashable | None = None
+    """Answers of one are dependent, as those to one row are; None for an answer that stands alone."""
+    verdicts: Mapping[str, bool] = field(default_factory=dict)
+    """Whether the judge passes the answer, by the name of each of its scores."""
+    judge: str = ""
+    """Who decided."""
+    votes: tuple[Vote, ...] = ()
+    """Its judgements, where there are several."""
 
     @property
     def label(self) -> float | None:
@@ -69,15 +97,27 @@ class Calibration:
 
     suite: str
     name: str
+    model: str | None
+    """Whose answers they are; None for those of all models."""
     slice: str | None
     judge_id: str
+    is_whole: bool
+    """Whether it is of the rubric as a whole."""
     levels: tuple[str, ...]
     """Names, the worst first; the rows and columns of ``confusion``."""
     pass_mark: float
     judged: int
-    """Answers with a verdict."""
+    """Answers with a verdict, of the run whose rate it is."""
     n: int
-    """Of them, those with a label."""
+    """Answers with a verdict and a label."""
+    rows: int
+    """To how many rows, or clusters of rows, they are answers: as intervals count them."""
+    drawn: str
+    """``all``, ``random``, ``verdict of SCORE`` or ``mixed``."""
+    is_draw_known: bool
+    """Whether each label says so; of those that do not a random draw is assumed."""
+    estimator: Estimator
+    """Of ``corrected_rate``."""
     confusion: Confusion | None
     """By value; people's levels are its rows. None where there is one level only."""
     passes: Confusion
@@ -95,73 +135,133 @@ class Calibration:
     """Of the judge's values."""
     corrected_mean: Corrected
     """Of the values that people would give."""
-    flips: Rate | None
-    """How often two judgements of one answer differ."""
     raters: Rate | None
     """How often two raters of one answer agree."""
+    voting: Voting
+    """What several judgements of one answer show."""
     is_like_run: bool
     """Whether the judge passes the labelled answers about as often as all of them."""
     reasons: Mapping[str, str] = field(default_factory=dict)
-    """Why a number is missing, in a clause, by its name."""
+    """Why a number or its interval is missing, in a clause, by its name."""
 
 
 def calibrate(
-    scale: Scale, answers: Sequence[JudgedAnswer], *, drawn: Drawn = "random", slice_: str | None = None
+    scale: Scale,
+    answers: Sequence[JudgedAnswer],
+    *,
+    of: Sequence[JudgedAnswer] | None = None,
+    means: Sequence[JudgedAnswer] | None = None,
+    model: str | None = None,
+    slice_: str | None = None,
 ) -> Calibration:
     """Return how a judge agrees with people on ``answers``, those without a label among them.
 
-    Rates and kappa need labels whose draw did not look at the verdict; where it did, only the corrected rate is told,
-    which weighs each verdict by its share of the run. Where every answer is labelled all is told.
+    Rates and kappa need labels whose draw did not look at a verdict; where it did, only the corrected rate is told,
+    which weighs each verdict by its share of the run. Where every answer is labelled all is told. A draw that is not
+    known is taken for a random one. Intervals count answers that depend on each other by their design effect.
 
     Args:
         scale: of the score.
         answers: all of the run that the judge judged, in any order.
-        drawn: how those with a label were chosen.
+        of: the judged answers of another run, whose rate is to be told by the labels of these; None for these.
+        means: the same answers with other values, of whose mean is told: of a rubric as a whole, whose ``answers`` say
+            whether they pass.
+        model: the model whose answers they are; None for all.
         slice_: the slice that they are of; None for all.
     """
-    labelled = [(each.label, each.value) for each in answers if each.label is not None]
-    is_told = drawn == "random" or len(labelled) == len(answers)
-    values = sorted({*scale.levels, *(each.value for each in answers), *(label for label, _ in labelled)})
-    table = _table(labelled, values) if len(values) > 1 else None
-    truth, verdicts = [scale.passes(a) for a, _ in labelled], [scale.passes(b) for _, b in labelled]
-    passes = confusion(truth, verdicts)
-    weights: Weights | None = "linear" if len(values) > 2 else None
-    rates = binary_rates(truth, verdicts) if is_told else _NO_RATES
-    kappa = cohen_kappa(table, weights=weights) if is_told and table is not None else None
-    passed = sum(scale.passes(each.value) for each in answers)
-    flips, raters = flip_rate(_by_text(answers)), agreement_rate([each.labels for each in answers])
-    found = {**_rates(rates), "kappa": kappa, "flips": flips, "raters": raters}
-    reasons = _reasons(found, len(labelled), is_told=is_told)
+    found = _Labelled.of(scale, answers)
+    is_told, drawn = found.drawn in (ALL, RANDOM), found.drawn
+    levels = sorted({*scale.levels, *(each.value for each in answers), *(label for label, _ in found.pairs)})
+    weights: Weights | None = "linear" if len(levels) > 2 else None
+    table = confusion([a for a, _ in found.pairs], [b for _, b in found.pairs], levels=levels) if levels[1:] else None
+    rates = binary_rates(found.truth, found.verdicts, clusters=found.clusters) if is_told else _NO_RATES
+    kappa = kappa_of(found.pairs, found.clusters, levels, weights) if is_told else None
+    told = answers if of is None else of
+    passed = [scale.passes(each.value) for each in told]
+    votes = [_votes(each, cluster) for each, cluster in zip(answers, _clusters(answers), strict=True)]
+    voted = voting(votes, levels=levels, pass_mark=scale.pass_mark, is_told=is_told, weights=weights)
+    raters = agreement_rate([each.labels for each in answers])
     return Calibration(
         suite=scale.suite,
         name=scale.name,
+        model=model,
         slice=slice_,
         judge_id=scale.judge_id,
-        levels=tuple(map(scale.named, values)),
+        is_whole=scale.is_whole,
+        levels=tuple(map(scale.named, levels)),
         pass_mark=scale.pass_mark,
-        judged=len(answers),
-        n=len(labelled),
+        judged=len(told),
+        n=len(found.pairs),
+        rows=len(set(found.clusters)),
+        drawn=drawn,
+        is_draw_known=drawn == ALL or all(each.draws for each in answers if each.labels),
+        estimator="labels of the run" if of is None else "separate labels",
         confusion=table,
-        passes=passes,
+        passes=found.table,
         rates=rates,
         kappa=kappa,
         kappa_weights=weights,
-        raw_rate=rate([scale.passes(each.value) for each in answers]),
-        corrected_rate=by_labels_of_run(passed, len(answers), passes),
-        raw_mean=mean([each.value for each in answers]),
-        corrected_mean=_mean(labelled, answers, is_told=is_told),
-        flips=flips,
+        raw_rate=rate(passed, clusters=_clusters(told)),
+        corrected_rate=_share(scale, answers, found) if of is None else _share_of_another(passed, told, found),
+        raw_mean=mean([each.value for each in (told if means is None else means)]),
+        corrected_mean=_mean(answers if means is None else means, drawn, is_of_another=of is not None),
         raters=raters,
-        is_like_run=_is_like(sum(scale.passes(b) for _, b in labelled), len(labelled), passed, len(answers)),
-        reasons=reasons,
+        voting=voted,
+        is_like_run=drawn != RANDOM or _is_like(sum(found.verdicts), len(found.pairs), answers, scale),
+        reasons=_reasons({**_rates(rates), "kappa": kappa, "flips": voted.flips, "raters": raters}, found),
     )
 
 
 _NO_RATES = BinaryRates(accuracy=None, sensitivity=None, specificity=None, prevalence=None)
 
 
-def _table(labelled: Sequence[tuple[float, float]], values: Sequence[float]) -> Confusion:
-    return confusion([label for label, _ in labelled], [value for _, value in labelled], levels=values)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Labelled:
+    """The answers with a label; lists are in one order."""
+
+    pairs: list[tuple[float, float]]
+    """What people say, and what the judge does."""
+    truth: list[bool]
+    """Whether they pass, by people."""
+    verdicts: list[bool]
+    """Whether they pass, by the judge."""
+    clusters: list[Hashable]
+    drawn: str
+
+    @classmethod
+    def of(cls, scale: Scale, answers: Sequence[JudgedAnswer]) -> "_Labelled":
+        """Return those of ``answers`` that have one."""
+        found = [(each.label, each.value, name) for each, name in zip(answers, _clusters(answers), strict=True)]
+        kept = [(label, value, name) for label, value, name in found if label is not None]
+        return cls(
+            pairs=[(label, value) for label, value, _ in kept],
+            truth=[scale.passes(label) for label, _, _ in kept],
+            verdicts=[scale.passes(value) for _, value, _ in kept],
+            clusters=[name for _, _, name in kept],
+            drawn=_draw(answers),
+        )
+
+    @property
+    def table(self) -> Confusion:
+        """How often each verdict met each of people's."""
+        return confusion(self.truth, self.verdicts)
+
+
+def _clusters(answers: Sequence[JudgedAnswer]) -> list[Hashable]:
+    return [(at,) if each.cluster is None else each.cluster for at, each in enumerate(answers)]
+
+
+def _draw(answers: Sequence[JudgedAnswer]) -> str:
+    """Return how the labelled ones were drawn."""
+    if all(each.labels for each in answers):
+        return ALL
+    draws = {draw for each in answers if each.labels for draw in (each.draws or (RANDOM,))}
+    return draws.pop() if len(draws) == 1 else MIXED if draws else RANDOM
+
+
+def _votes(each: JudgedAnswer, cluster: Hashable) -> Votes:
+    alone = Vote(judge=each.judge, repeat=0, value=each.value, level="", reason="")
+    return Votes(text=each.text, cluster=cluster, votes=each.votes or (alone,), label=each.label)
 
 
 def _rates(rates: BinaryRates) -> dict[str, Rate | None]:
@@ -169,36 +269,81 @@ def _rates(rates: BinaryRates) -> dict[str, Rate | None]:
     return {name: getattr(rates, name) for name in names}
 
 
-def _mean(labelled: Sequence[tuple[float, float]], answers: Sequence[JudgedAnswer], *, is_told: bool) -> Corrected:
-    if not is_told:
-        return Corrected(estimate=None, interval=None, reason=_BY_VERDICT)
-    return by_prediction(labelled, [each.value for each in answers if not each.labels])
+def _share(scale: Scale, answers: Sequence[JudgedAnswer], found: _Labelled) -> Corrected:
+    """Return the share of the answers that people would pass, by the labels of some of them.
+
+    The strata are the verdicts of the score that the draw looked at; of a random one those of the score itself.
+    """
+    if found.drawn == MIXED:
+        return _unknown(_ARE_MIXED)
+    other = None if found.drawn in (ALL, RANDOM) else verdict_of(found.drawn)
+    if other in (None, scale.name):
+        strata: list[bool | None] = [scale.passes(each.value) for each in answers]
+    else:
+        strata = [each.verdicts.get(other) for each in answers]
+    known = [stratum for stratum in strata if stratum is not None]
+    if len(known) < len(strata):
+        return _unknown(f"some answers have no verdict of {other}, by which the labels were drawn")
+    truth = [None if each.label is None else scale.passes(each.label) for each in answers]
+    pairs = [(true, stratum) for true, stratum in zip(truth, known, strict=True) if true is not None]
+    effect = design_effect(stratified_parts(known, truth), _clusters(answers))
+    table = confusion([true for true, _ in pairs], [stratum for _, stratum in pairs])
+    return by_labels_of_run(sum(known), len(known), table, effect=effect)
 
 
-def _by_text(answers: Sequence[JudgedAnswer]) -> list[list[float]]:
-    """Return the judge's values of each answer."""
-    units: dict[Hashable, list[float]] = defaultdict(list)
-    for each in answers:
-        units[each.text].append(each.value)
-    return list(units.values())
+def _share_of_another(passed: Sequence[bool], answers: Sequence[JudgedAnswer], found: _Labelled) -> Corrected:
+    """Return the share of another run's answers that people would pass, by how often the judge is right on these."""
+    if found.drawn not in (ALL, RANDOM):
+        return _unknown(_ARE_MIXED if found.drawn == MIXED else _BY_VERDICT)
+    right = [true == said for true, said in zip(found.truth, found.verdicts, strict=True)]
+    return by_separate_labels(
+        sum(passed),
+        len(passed),
+        found.table,
+        effect=design_effect(passed, _clusters(answers)),
+        labels_effect=design_effect(right, found.clusters),
+    )
 
 
-def _is_like(labelled_passes: int, labelled: int, passed: int, judged: int) -> bool:
+def _mean(answers: Sequence[JudgedAnswer], drawn: str, *, is_of_another: bool) -> Corrected:
+    if is_of_another:
+        return _unknown("labels of other answers tell no more than the share that passes")
+    if drawn not in (ALL, RANDOM):
+        return _unknown(_ARE_MIXED if drawn == MIXED else _BY_VERDICT)
+    clusters = _clusters(answers)
+    labelled = [(each.label, each.value, name) for each, name in zip(answers, clusters, strict=True)]
+    pairs = [(label, value) for label, value, _ in labelled if label is not None]
+    own = [name for label, _, name in labelled if label is not None]
+    others = [name for label, _, name in labelled if label is None]
+    return by_prediction(pairs, [each.value for each in answers if each.label is None], clusters=(own, others))
+
+
+def _unknown(reason: str) -> Corrected:
+    return Corrected(estimate=None, interval=None, reason=reason)
+
+
+def _is_like(labelled_passes: int, labelled: int, answers: Sequence[JudgedAnswer], scale: Scale) -> bool:
     """Return whether a random draw would pass as often; by the normal form of the hypergeometric distribution."""
-    share = passed / judged if judged else 0.0
+    judged = len(answers)
+    share = sum(scale.passes(each.value) for each in answers) / judged if judged else 0.0
     variance = labelled * share * (1 - share) * (judged - labelled) / max(judged - 1, 1)
     return abs(labelled_passes - labelled * share) <= _UNLIKE * math.sqrt(variance) + ROUNDING
 
 
-def _reasons(found: Mapping[str, object], n: int, *, is_told: bool) -> dict[str, str]:
-    """Return why a number is missing, by its name."""
+def _reasons(found: Mapping[str, Rate | Kappa | None], labelled: _Labelled) -> dict[str, str]:
+    """Return why a number is missing, or its interval, by its name."""
     told = {
         "sensitivity": "no labelled answer passes by people",
         "specificity": "no labelled answer fails by people",
         "kappa": "people and judge give one level to all, which is what chance would give",
     }
-    labels = {name: "no judged answer is labelled" for name in ("accuracy", "prevalence", *told)}
-    by_verdict = dict.fromkeys(labels, _BY_VERDICT)
-    why = labels if not n else told if is_told else by_verdict
+    names = ("accuracy", "prevalence", *told)
+    why = dict.fromkeys(names, "no judged answer is labelled") if not labelled.pairs else told
+    if labelled.pairs and labelled.drawn not in (ALL, RANDOM):
+        why = dict.fromkeys(names, _ARE_MIXED if labelled.drawn == MIXED else _BY_VERDICT)
     why = {**why, "flips": "no answer was judged twice", "raters": "no answer was labelled by two raters"}
-    return {name: why[name] for name, value in found.items() if value is None}
+    missing = {name: why[name] for name, value in found.items() if value is None}
+    kappa = found["kappa"]
+    if kappa is not None and kappa.interval is None:
+        missing["kappa"] = "no interval, since the labels say nothing of its spread"
+    return missing

@@ -31,6 +31,10 @@ class LabelRow:
     epoch: int | None = None
     rater: str | None = None
     note: str | None = None
+    draw: str | None = None
+    """How the answer was drawn to be labelled; None where that is not known."""
+    is_of_dataset: bool = False
+    """Whether it stands in a row of a dataset, which may hold more rows than the run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,10 +47,13 @@ class Given:
     passed: bool
     rater: str | None
     note: str | None
+    draw: str | None
 
 
 def given_labels(judged: JudgedRun[ScoredCase], rows: Iterable[LabelRow]) -> list[Given]:
     """Return the labels of a file as labels of a run; one without model or epoch is of every such answer.
+
+    Rows of a dataset that the run does not have are left out.
 
     Raises:
         DatasetError: with a line for each label that is of no answer, no score or no level here.
@@ -57,6 +64,8 @@ def given_labels(judged: JudgedRun[ScoredCase], rows: Iterable[LabelRow]) -> lis
     found: list[Given] = []
     problems: list[str] = []
     for row in rows:
+        if row.is_of_dataset and row.sample_id not in by_sample:
+            continue
         try:
             found += list(_given(row, judged, by_sample))
         except DatasetError as error:
@@ -86,6 +95,7 @@ def _given(
             passed=scale.passes(value),
             rater=row.rater,
             note=row.note,
+            draw=row.draw,
         )
 
 

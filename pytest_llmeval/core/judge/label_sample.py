@@ -1,9 +1,33 @@
-"""Which answers people label: each with the same chance, so that what they say holds for the whole run."""
+"""Which answers people label, and how what they say may be read: a draw goes with each label."""
 
 import random
+from collections import defaultdict
 from collections.abc import Hashable, Sequence
 
-__all__ = ["drawn"]
+__all__ = ["RANDOM", "drawn", "drawn_evenly", "of_verdict", "verdict_of"]
+
+RANDOM = "random"
+"""The draw that gives each answer the same chance."""
+_OF_VERDICT = "verdict of "
+
+
+def of_verdict(name: str) -> str:
+    """Return what the draw is called that takes as many passes as failures of the score ``name``."""
+    return f"{_OF_VERDICT}{name}"
+
+
+def verdict_of(draw: str) -> str | None:
+    """Return the score that a draw looked at; None for a random one.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if draw == RANDOM:
+        return None
+    name = draw.removeprefix(_OF_VERDICT)
+    if name == draw or not name:
+        raise ValueError(f"a draw is {RANDOM!r} or {_OF_VERDICT + 'SCORE'!r}")
+    return name
 
 
 def drawn(strata: Sequence[Hashable], count: int, *, seed: int) -> list[int]:
@@ -13,11 +37,11 @@ def drawn(strata: Sequence[Hashable], count: int, *, seed: int) -> list[int]:
     sample that it has of all, but for one answer at most. So the labels may be taken for a random draw.
 
     Args:
-        strata: what each answer's verdict was, say; all equal for a draw at random.
+        strata: what each answer's verdict was, say.
         count: from 1.
         seed: the same gives the same places.
     """
-    chance = random.Random(seed)  # noqa: S311  # a sample, no secret
+    chance = _chance(seed)
     places = list(range(len(strata)))
     chance.shuffle(places)
     places.sort(key=lambda place: repr(strata[place]))
@@ -26,3 +50,33 @@ def drawn(strata: Sequence[Hashable], count: int, *, seed: int) -> list[int]:
     chosen = [places[min(int(start + at * step), len(places) - 1)] for at in range(min(count, len(places)))]
     chance.shuffle(chosen)
     return chosen
+
+
+def drawn_evenly(strata: Sequence[Hashable], count: int, *, seed: int) -> list[int]:
+    """Return the places of ``count`` of the answers, as many of each stratum, in an order that tells nothing.
+
+    Within a stratum each answer has the same chance. One with fewer answers than its part gives all of them, and the
+    others share the rest.
+
+    Args:
+        strata: what each answer's verdict was, say.
+        count: from 1.
+        seed: the same gives the same places.
+    """
+    chance, queues = _chance(seed), defaultdict(list)
+    places = list(range(len(strata)))
+    chance.shuffle(places)
+    for place in places:
+        queues[strata[place]].append(place)
+    order = sorted(queues, key=repr)
+    chosen: list[int] = []
+    while len(chosen) < min(count, len(places)):
+        for stratum in order:
+            if queues[stratum] and len(chosen) < count:
+                chosen.append(queues[stratum].pop())
+    chance.shuffle(chosen)
+    return chosen
+
+
+def _chance(seed: int) -> random.Random:
+    return random.Random(seed)  # noqa: S311  # a sample, no secret

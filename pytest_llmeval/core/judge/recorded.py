@@ -6,7 +6,7 @@ from typing import Any
 from pytest_llmeval.core.judge.rubric import Dimension, Level, Rubric
 from pytest_llmeval.core.types import JudgeRecord
 
-__all__ = ["stored_rubric"]
+__all__ = ["settlers", "stored_rubric"]
 
 
 def stored_rubric(record: JudgeRecord) -> Rubric:
@@ -17,3 +17,9 @@ def stored_rubric(record: JudgeRecord) -> Rubric:
         for each in told["dimensions"]
     )
     return Rubric(**{**told, "dimensions": dimensions})
+
+
+def settlers(record: JudgeRecord) -> frozenset[str]:
+    """Return the checks in code that may have settled an answer in the judge's place, as ``decided_by`` names them."""
+    checks: list[list[str]] = json.loads(record.detail)["how"].get("checks", [])
+    return frozenset(key if told == "bool" else told.rpartition(":")[0] for key, told in checks)

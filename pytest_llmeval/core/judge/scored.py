@@ -1,16 +1,17 @@
 """The judge's side of a run: which of its scores are a judge's, what they may say, which answers they are of."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from pytest_llmeval.core.errors import StoreError
-from pytest_llmeval.core.judge.calibration import JudgedAnswer, Scale
-from pytest_llmeval.core.judge.recorded import stored_rubric
+from pytest_llmeval.core.judge.calibration import MIXED, JudgedAnswer, Scale
+from pytest_llmeval.core.judge.recorded import settlers, stored_rubric
 from pytest_llmeval.core.judge.rubric import Rubric
+from pytest_llmeval.core.stats.means import ROUNDING
 from pytest_llmeval.core.types import CaseKey, JudgeRecord, Score
 
-__all__ = ["JudgedRun", "ScaleKey", "ScoredCase", "judge_scores", "judged_run", "scale_of"]
+__all__ = ["JudgedRun", "Labels", "Said", "ScaleKey", "ScoredCase", "judge_scores", "judged_run", "scale_of"]
 
 
 class ScoredCase(Protocol):
@@ -24,6 +25,11 @@ class ScoredCase(Protocol):
     @property
     def key(self) -> CaseKey:
         """Which case it is."""
+        ...
+
+    @property
+    def cluster(self) -> str | None:
+        """Rows of one depend on each other; None for a row that stands alone."""
         ...
 
     @property
@@ -53,27 +59,110 @@ class ScaleKey(NamedTuple):
     name: str
 
 
+class Said(NamedTuple):
+    """What one person says of a score of a case."""
+
+    value: float
+    """In [0, 1]."""
+    draw: str | None
+    """How the case was drawn for it; None where that is not known."""
+
+
+Labels = Mapping[tuple[str, str], Mapping[str, Said]]
+"""What people say: by case and score, then by rater."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgedRun(Generic[_CaseT_co]):
     """The cases of a run and the scales of its judge."""
 
     cases: Sequence[_CaseT_co]
     scales: Mapping[ScaleKey, Scale]
+    """Of the scores that people can label."""
+    rubrics: Mapping[str, Rubric]
+    """By judge_id."""
+    settlers: Mapping[str, frozenset[str]]
+    """The checks in code that may have decided in the judge's place, by judge_id."""
 
-    def answers(self, key: ScaleKey, labels: Mapping[tuple[str, str], Sequence[float]]) -> list[JudgedAnswer]:
-        """Return the answers that a score is of, with the labels of its cases, by case and score."""
+    def judged(self, case: ScoredCase) -> list[Score]:
+        """Return the scores of a case that a judge gave and people can label."""
+        return [each for each in judge_scores(case) if each.decided_by not in self.settlers[each.judge_id or ""]]
+
+    def answers(self, key: ScaleKey, labels: Labels) -> list[JudgedAnswer]:
+        """Return the answers that a score is of, with the labels of its cases."""
         return [
-            JudgedAnswer(
-                value=score.value,
-                labels=tuple(labels.get((case.id, key.name), ())),
-                text=(case.key.model, case.key.sample_id, case.response),
-                slices=case.slices,
-            )
+            self._answer(case, score.value or 0.0, labels.get((case.id, key.name), {}), score)
             for case in self.cases
             if case.key.suite == key.suite
-            for score in judge_scores(case)
-            if (score.judge_id, score.name) == key[1:] and score.value is not None
+            for score in self.judged(case)
+            if (score.judge_id, score.name) == key[1:]
         ]
+
+    def wholes(self) -> list[ScaleKey]:
+        """Return the scores of rubrics as a whole, of those with several dimensions; sorted."""
+        return sorted({key for case in self.cases for key, _ in self._wholes(case)})
+
+    def whole(self, key: ScaleKey, labels: Labels) -> tuple[Scale, list[JudgedAnswer], list[JudgedAnswer]]:
+        """Return how a rubric as a whole is told of: its scale, then the answers as passes, then as values.
+
+        People label dimensions. One who labelled all of a case has, by the rubric's weights, a value for the whole.
+        """
+        rubric = self.rubrics[key.judge_id]
+        passes: list[JudgedAnswer] = []
+        values: list[JudgedAnswer] = []
+        for case in self.cases:
+            for _, parts in (each for each in self._wholes(case) if each[0] == key):
+                judged = {score.dimension or "": score.value or 0.0 for score in parts}
+                said = _of_all({score.dimension or "": labels.get((case.id, score.name), {}) for score in parts})
+                draw = {rater: _one_draw([each.draw for each in own.values()]) for rater, own in said.items()}
+                for made, value_of in ((passes, _passing(rubric)), (values, rubric.value)):
+                    own = {
+                        rater: Said(value_of({name: each.value for name, each in of_all.items()}), draw[rater])
+                        for rater, of_all in said.items()
+                    }
+                    made.append(self._answer(case, value_of(judged), own, None))
+        scale = Scale(
+            suite=key.suite,
+            name=key.name,
+            judge_id=key.judge_id,
+            levels={0.0: "fails", 1.0: "passes"},
+            pass_mark=1.0,
+            rubric=rubric.name,
+            is_whole=True,
+        )
+        return scale, passes, values
+
+    def _answer(self, case: ScoredCase, value: float, said: Mapping[str, Said], score: Score | None) -> JudgedAnswer:
+        verdicts = {
+            each.name: self.scales[ScaleKey(case.key.suite, each.judge_id or "", each.name)].passes(each.value or 0.0)
+            for each in self.judged(case)
+        }
+        return JudgedAnswer(
+            value=value,
+            text=(case.key.model, case.key.sample_id, case.response),
+            labels=tuple(each.value for each in said.values()),
+            draws=tuple(sorted({each.draw for each in said.values() if each.draw is not None})),
+            slices=case.slices,
+            model=case.key.model,
+            cluster=case.key.sample_id if case.cluster is None else (case.cluster,),
+            verdicts=verdicts,
+            judge=(score.decided_by if score else None) or "",
+            votes=score.votes if score else (),
+        )
+
+    def _wholes(self, case: ScoredCase) -> Iterator[tuple[ScaleKey, list[Score]]]:
+        """Yield each score of a case that is of a rubric as a whole, with those of the dimensions."""
+        judged = {(score.judge_id, score.name): score for score in self.judged(case)}
+        for score in case.scores:
+            if score.judge_id is None or score.value is None or score.dimension is not None:
+                continue
+            rubric = self.rubrics[score.judge_id]
+            for name in (None, score.name) if score.name == rubric.name else (score.name,):
+                parts = [judged.get((score.judge_id, part)) for part in rubric.score_names(name)[1:]]
+                there = [part for part in parts if part is not None]
+                if len(parts) > 1 and len(there) == len(parts):
+                    yield ScaleKey(case.key.suite, score.judge_id, score.name), there
+                    break
 
 
 def judged_run(run_id: str, cases: Iterable[_CaseT_co], judges: Iterable[JudgeRecord]) -> JudgedRun[_CaseT_co]:
@@ -87,8 +176,8 @@ def judged_run(run_id: str, cases: Iterable[_CaseT_co], judges: Iterable[JudgeRe
     Raises:
         StoreError: nothing is known of one of them.
     """
-    rubrics = {judge.judge_id: stored_rubric(judge) for judge in judges}
-    kept = list(cases)
+    known, kept = list(judges), list(cases)
+    rubrics = {judge.judge_id: stored_rubric(judge) for judge in known}
     scales: dict[ScaleKey, Scale] = {}
     for case in kept:
         for score in case.scores:
@@ -101,7 +190,12 @@ def judged_run(run_id: str, cases: Iterable[_CaseT_co], judges: Iterable[JudgeRe
             key = ScaleKey(case.key.suite, score.judge_id or "", score.name)
             if key not in scales:
                 scales[key] = scale_of(key, rubrics[key.judge_id], score.dimension or "")
-    return JudgedRun(cases=kept, scales=dict(sorted(scales.items())))
+    return JudgedRun(
+        cases=kept,
+        scales=dict(sorted(scales.items())),
+        rubrics=rubrics,
+        settlers={judge.judge_id: settlers(judge) for judge in known},
+    )
 
 
 def judge_scores(case: ScoredCase) -> Iterator[Score]:
@@ -122,3 +216,19 @@ def scale_of(key: ScaleKey, rubric: Rubric, name: str) -> Scale:
         pass_mark=dimension.pass_mark,
         rubric=rubric.name,
     )
+
+
+def _of_all(said: Mapping[str, Mapping[str, Said]]) -> dict[str, dict[str, Said]]:
+    """Return by rater what was said of each dimension, of those raters who labelled all of them."""
+    raters = set.intersection(*(set(by_rater) for by_rater in said.values()))
+    return {rater: {name: by_rater[rater] for name, by_rater in said.items()} for rater in sorted(raters)}
+
+
+def _one_draw(draws: Sequence[str | None]) -> str | None:
+    return draws[0] if len(set(draws)) == 1 else MIXED
+
+
+def _passing(rubric: Rubric) -> Callable[[Mapping[str, float]], float]:
+    """Return what tells, as 0 or 1, whether values by dimension pass: where all do that gate, or all if none does."""
+    gates = [each for each in rubric.dimensions if each.gates] or rubric.dimensions
+    return lambda values: float(all(values[each.name] >= each.pass_mark - ROUNDING for each in gates))

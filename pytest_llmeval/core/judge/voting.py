@@ -1,0 +1,144 @@
+"""How judges agree with themselves, with one another and with people, where there are several judgements."""
+
+from collections import defaultdict
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+
+from pytest_llmeval.core.stats.agreement import Rate, confusion, rate
+from pytest_llmeval.core.stats.clusters import design_effect
+from pytest_llmeval.core.stats.kappa import Kappa, Weights, cohen_kappa, kappa_parts
+from pytest_llmeval.core.stats.means import ROUNDING
+from pytest_llmeval.core.stats.raters import effective_votes, flip_rate
+from pytest_llmeval.core.types import Vote
+
+__all__ = ["Juror", "Votes", "Voting", "kappa_of", "voting"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Votes:
+    """All judgements of one answer in one score."""
+
+    text: Hashable
+    """What tells the answer to a row from others: judgements of two of the same are of one answer."""
+    cluster: Hashable
+    votes: Sequence[Vote]
+    """At least one."""
+    label: float | None
+    """What people say; None without a label."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Juror:
+    """One judge of a panel, held against people."""
+
+    judge: str
+    """Its name."""
+    n: int
+    """Labelled answers that it judged."""
+    accuracy: Rate | None
+    """How often it passes what people pass and fails what they fail."""
+    kappa: Kappa | None
+    """None where labels that chance would give do not tell it."""
+    flips: Rate | None
+    """How often two of its judgements of one answer differ."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Voting:
+    """What several judgements of the same answers show."""
+
+    flips: Rate | None
+    """How often two judgements of one answer by the same judge differ; None where there are no two."""
+    jurors: tuple[Juror, ...] = ()
+    """Of a panel, by name; empty for one judge."""
+    disagreement: Rate | None = None
+    """How often the judges of a panel do not all say the same; of the answers that several of them judged."""
+    effective_votes: float | None = None
+    """As how many independent judges the panel counts, in [1, judges]; None where their errors do not tell."""
+
+
+def voting(
+    answers: Sequence[Votes], *, levels: Sequence[float], pass_mark: float, is_told: bool, weights: Weights | None
+) -> Voting:
+    """Return what the judgements of ``answers`` show.
+
+    Args:
+        answers: in any order.
+        levels: the values that may be given, from the lowest.
+        pass_mark: in [0, 1]: a value of less does not pass.
+        is_told: whether the labels tell how often a judge is right, which those drawn by the verdict do not.
+        weights: of kappa.
+    """
+    names = sorted({vote.judge for each in answers for vote in each.votes})
+    flips = flip_rate(_repeated(answers))
+    if len(names) < 2:
+        return Voting(flips=flips)
+    first = [({vote.judge: vote.value for vote in each.votes if vote.repeat == 0}, each) for each in answers]
+    several = [(said, each) for said, each in first if len(said) > 1]
+    labelled = [(said, each.label, each.cluster) for said, each in first if each.label is not None] if is_told else []
+
+    def passes(value: float) -> bool:
+        return value >= pass_mark - ROUNDING
+
+    jurors = []
+    for name in names:
+        own = [(label, said[name], cluster) for said, label, cluster in labelled if name in said]
+        right, clusters = [passes(a) == passes(b) for a, b, _ in own], [cluster for _, _, cluster in own]
+        only = [_only(each, name) for each in answers]
+        jurors.append(
+            Juror(
+                judge=name,
+                n=len(own),
+                accuracy=rate(right, clusters=clusters),
+                kappa=kappa_of([(a, b) for a, b, _ in own], clusters, levels, weights),
+                flips=flip_rate(_repeated(only)),
+            )
+        )
+    wrong = [
+        [passes(said[name]) != passes(label) if name in said else None for name in names] for said, label, _ in labelled
+    ]
+    return Voting(
+        flips=flips,
+        jurors=tuple(jurors),
+        disagreement=rate(
+            [len(set(said.values())) > 1 for said, _ in several], clusters=[each.cluster for _, each in several]
+        ),
+        effective_votes=effective_votes(wrong),
+    )
+
+
+def kappa_of(
+    pairs: Sequence[tuple[float, float]],
+    clusters: Sequence[Hashable],
+    levels: Sequence[float],
+    weights: Weights | None,
+) -> Kappa | None:
+    """Return kappa of people's and a judge's values.
+
+    Args:
+        pairs: people's value and the judge's, of each answer.
+        clusters: the cluster of each, in the same order.
+        levels: the values that may be given, from the lowest; others that were given stand among them.
+        weights: as kappa's; those of more than two levels.
+    """
+    all_ = sorted({*levels, *(value for pair in pairs for value in pair)})
+    if len(all_) < 2:
+        return None
+    truth, judged = [a for a, _ in pairs], [b for _, b in pairs]
+    table = confusion(truth, judged, levels=all_)
+    parts = kappa_parts(table, truth, judged, weights=weights)
+    return cohen_kappa(table, weights=weights, effect=design_effect(parts, clusters))
+
+
+def _only(each: Votes, judge: str) -> Votes:
+    votes = [vote for vote in each.votes if vote.judge == judge]
+    return Votes(text=each.text, cluster=each.cluster, votes=votes, label=each.label)
+
+
+def _repeated(answers: Sequence[Votes]) -> list[list[float]]:
+    """Return the values that each judge gave to each answer."""
+    found: Mapping[Hashable, list[float]] = defaultdict(list)
+    for each in answers:
+        for vote in each.votes:
+            found[each.text, vote.judge].append(vote.value)
+    return list(found.values())
