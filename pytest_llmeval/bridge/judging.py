@@ -12,6 +12,7 @@ from pytest_llmeval.reports.run_view import RunCases
 from pytest_llmeval.store.baseline_choice import BaselineChoice, choose_again, choose_baseline
 from pytest_llmeval.store.records import Run
 from pytest_llmeval.store.sqlite import SqliteStore
+from pytest_llmeval.store.trust import trust_in
 
 __all__ = ["Judging"]
 
@@ -51,7 +52,9 @@ class Judging:
         given = None if self._given == told else self._given
         return choose_again(run, given, self._thresholds, reader=store, root=self._rootdir)
 
-    def judge(self, run: Run, cases: RunCases, expected: Mapping[tuple[str, str], int]) -> GateResult:
+    def judge(
+        self, store: SqliteStore, run: Run, cases: RunCases, expected: Mapping[tuple[str, str], int]
+    ) -> GateResult:
         """Return what the gate says of ``cases``; raise StoreError where the baseline cannot be read to its end."""
         return judge(
             self._thresholds,
@@ -60,6 +63,7 @@ class Judging:
             partial=run.settings["partial"],
             baseline=self._choice.to_judge(run),
             no_baseline=self._choice.why_none,
+            trust=trust_in(store, self._thresholds),
         )
 
     def lines(self, run: Run) -> list[str]:

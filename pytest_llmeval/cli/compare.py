@@ -61,7 +61,8 @@ def compare_runs(
     with opened_store(project, database) as store:
         before, now = (find_baseline(ref, reader=store, root=project.root) for ref in (base, current))
         rules = rules_for(project, now.run, thresholds)
-        found = compare_found(before, now, rules, most_flips=sys.maxsize if as_json else _SHOWN)
+        most = sys.maxsize if as_json else _SHOWN
+        found = compare_found(before, now, rules, reader=store, most_flips=most)
     if output is not None and not is_printed:
         write_lines(output, comparison_markdown(found).splitlines())
     if as_json:

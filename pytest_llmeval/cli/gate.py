@@ -10,12 +10,14 @@ from pytest_llmeval.cli.project import find_project
 from pytest_llmeval.cli.rules import rules_for
 from pytest_llmeval.cli.runs import print_run
 from pytest_llmeval.core.gate.judging import GateResult, judge
+from pytest_llmeval.core.judge.trust import Trust
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.status import FAILED, stored_status
 from pytest_llmeval.reports.against import against_lines
 from pytest_llmeval.reports.run_view import RunCases, view_run
 from pytest_llmeval.store.baseline_choice import BaselineChoice, choose_again
 from pytest_llmeval.store.records import UNFINISHED, Run
+from pytest_llmeval.store.trust import trust_in
 
 __all__ = ["gate"]
 
@@ -35,7 +37,7 @@ def gate(run: str, thresholds: Path | None, baseline: str | None, as_json: bool,
         choice = choose_again(found, baseline, rules, reader=store, root=project.root)
         cases = RunCases.read(store, found.id)
         spending = store.spending(found.id)
-        result, exit_code = _judged(found, rules, choice, cases)
+        result, exit_code = _judged(found, rules, choice, cases, trust_in(store, rules))
     view = view_run(found, cases, result.verdicts)
     if as_json:
         facts = {"run": found.id, "status": found.shown_status, "exit_code": exit_code, "verdict": result.verdict}
@@ -45,7 +47,9 @@ def gate(run: str, thresholds: Path | None, baseline: str | None, as_json: bool,
     return exit_code
 
 
-def _judged(run: Run, rules: Thresholds, choice: BaselineChoice, cases: RunCases) -> tuple[GateResult, int]:
+def _judged(
+    run: Run, rules: Thresholds, choice: BaselineChoice, cases: RunCases, trust: Trust
+) -> tuple[GateResult, int]:
     """Return what the gate says of a run, and the exit status that it comes to."""
     partial = bool(run.settings.get("partial"))
     if run.shown_status in UNFINISHED:
@@ -58,6 +62,7 @@ def _judged(run: Run, rules: Thresholds, choice: BaselineChoice, cases: RunCases
         partial=partial,
         baseline=choice.to_judge(run),
         no_baseline=choice.why_none,
+        trust=trust,
     )
     told = [(case.suite, case.outcome, case.error_kind) for case in cases.judged]
     return result, stored_status(result, rules, cases=told)

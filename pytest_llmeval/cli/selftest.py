@@ -22,6 +22,7 @@ from pytest_llmeval.reports.selftest_text import selftest_lines
 from pytest_llmeval.store.baseline_choice import choose_baseline
 from pytest_llmeval.store.baselines import FoundBaseline, find_baseline
 from pytest_llmeval.store.sqlite import SqliteStore
+from pytest_llmeval.store.trust import trust_in
 from pytest_llmeval.store.twins import full_runs, twin_of
 
 __all__ = ["selftest"]
@@ -68,8 +69,9 @@ def selftest(
         rules = rules_for(project, current.run, thresholds)
         _check(rules)
         chosen = _chosen(store, project, rules, runs, current)
+        trust = trust_in(store, rules)
     count = pairs or pairs_within(chosen.rows.cases)
-    found = replay(rules, chosen.rows, pairs=count, seed=seed, on_pair=_progress(count))
+    found = replay(rules, chosen.rows, pairs=count, seed=seed, trust=trust, on_pair=_progress(count))
     if not any(rule.is_change for rule in found.rules):
         raise ThresholdsError(f"{rules.shown_as}: no max_drop and no max_rise is about a row that is in both runs")
     if as_json:

@@ -10,6 +10,7 @@ __all__ = [
     "REGRESSION_KINDS",
     "Change",
     "GateSettings",
+    "JudgeDemands",
     "OnInconclusive",
     "Rule",
     "RuleKind",
@@ -61,6 +62,20 @@ class GateSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeDemands:
+    """What a judge must be worth before a rule on its scores may gate; at least one of them, None demands nothing."""
+
+    min_kappa: float | None = None
+    """Its kappa with people, as estimated, is at least this; in [-1, 1]."""
+    min_labels: int | None = None
+    """At least so many of its answers are labelled; from 1."""
+    max_age_days: int | None = None
+    """Labels that are older do not count, and one at least must; from 1."""
+    min_specificity: float | None = None
+    """Of the answers that people fail, it fails at least this share; in [0, 1]."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """One bound on one metric. ``{min: …, max_drop: …}`` are two rules."""
 
@@ -78,6 +93,8 @@ class Rule:
     """The only model that the rule is about; None for each."""
     confident: bool = False
     """Whether ``min`` or ``max`` fails only where chance alone does not explain the miss."""
+    judge: JudgeDemands | None = None
+    """What the judge of the metric must be worth; None for any."""
     line: int | None = None
     """Where the bound stands in the file, from 1."""
 

@@ -14,6 +14,7 @@ from pytest_llmeval.core.rules import (
     COUNTED_METRICS,
     MEASURED_METRICS,
     GateSettings,
+    JudgeDemands,
     Rule,
     RuleKind,
     SuiteRules,
@@ -31,7 +32,6 @@ from pytest_llmeval.loaders.thresholds_grammar import (
 
 __all__ = ["load_thresholds"]
 
-_NOT_YET = "this version does not have it yet; take it out"
 _EXAMPLE = "{min: 0.8}"
 _EXAMPLES = {"pass_at": "{k: 3, min: 0.9}", "judge": "{min_kappa: 0.6}"}
 _KINDS = frozenset(get_args(RuleKind)) - {"noninferior"}
@@ -153,7 +153,9 @@ class _Reader:
         content = self._mapping(raw, path, "metrics by name")
         slices = content.get("slices", {})
         parts = self._mapping(slices, (*path, "slices"), "slices by name") if "slices" in content else {}
-        rules = [rule for key, part in content.items() for rule in self._suite_part(path, key, part, parts)]
+        read = [rule for key, part in content.items() for rule in self._suite_part(path, key, part, parts)]
+        of_suite = {rule.metric: rule.judge for rule in read if rule.slice is None}
+        rules = [replace(rule, judge=rule.judge or of_suite.get(rule.metric)) for rule in read]
         return SuiteRules(
             name=name,
             settings=self._settings(content.get("settings"), (*path, "settings"), defaults),
@@ -197,6 +199,7 @@ class _Reader:
                 slice=part,
                 model=found.model,
                 confident=found.confident and kind in _CONFIDENT,
+                judge=_demands(found.judge),
                 line=self._document.line_of((*path, key)),
             )
 
@@ -214,7 +217,15 @@ class _Reader:
         if found.confident and not given & _CONFIDENT:
             self._problem((*path, "confident"), "has neither min nor max beside it; write one, or take confident out")
         if found.judge is not None:
-            self._problem((*path, "judge"), f"found a judge's demands; {_NOT_YET}")
+            self._check_judge(found.judge, path)
+
+    def _check_judge(self, found: JudgeModel, path: KeyPath) -> None:
+        """Note demands that are none, or of a judge where there is none."""
+        metric = str(path[-1])
+        if not found.model_fields_set:
+            self._problem((*path, "judge"), f"demands nothing; write one such as {_EXAMPLES['judge']}")
+        elif metric in (*COUNTED_METRICS, *MEASURED_METRICS):
+            self._problem((*path, "judge"), f"{metric} is no score of a judge; demand it of one that is")
 
     def _check_bound(self, path: KeyPath, key: str, bound: float | None, metric: str) -> None:
         """Note a bound that makes no sense on its metric."""
@@ -239,6 +250,10 @@ def _bound(found: RuleModel, kind: RuleKind) -> tuple[float | None, int | None]:
         wanted = cast(PassAtModel, found.pass_at)
         return wanted.min, wanted.k
     return cast(float, getattr(found, kind)), None
+
+
+def _demands(found: JudgeModel | None) -> JudgeDemands | None:
+    return None if found is None else JudgeDemands(**found.model_dump())
 
 
 def _explain(error: ErrorDetails, model: type[BaseModel], example: str) -> str:

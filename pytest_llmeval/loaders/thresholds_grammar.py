@@ -142,11 +142,11 @@ class PassAtModel(_Strict):
 
 
 class JudgeModel(_Strict):
-    """``judge``: what a judge must be worth before its scores are judged."""
+    """``judge``: what a judge must be worth before its scores may gate."""
 
-    min_kappa: Number | None = None
+    min_kappa: Annotated[float, ranged(lambda number: -1 <= number <= 1, "in -1..1")] | None = None
     min_labels: Whole | None = None
-    max_age_days: Amount | None = None
+    max_age_days: Whole | None = None
     min_specificity: Share | None = None
 
 

@@ -13,17 +13,26 @@ from pytest_llmeval.reports.row_texts import row_texts
 from pytest_llmeval.store.baselines import FoundBaseline, deselected_rows, find_baseline, set_up_differences
 from pytest_llmeval.store.records import UNFINISHED, Run
 from pytest_llmeval.store.sqlite_reader import SqliteReader
+from pytest_llmeval.store.trust import trust_in
 
 __all__ = ["compare_found", "compare_with_baseline"]
 
 
-def compare_found(base: FoundBaseline, current: FoundBaseline, rules: Thresholds, *, most_flips: int) -> Comparison:
+def compare_found(
+    base: FoundBaseline,
+    current: FoundBaseline,
+    rules: Thresholds,
+    *,
+    reader: SqliteReader | None,
+    most_flips: int,
+) -> Comparison:
     """Return what changed from ``base`` to ``current``.
 
     Args:
         base: the run that is compared with.
         current: the run under test.
         rules: whose rules on a change decide.
+        reader: of the database whose labels say what judges are worth; None where there is none.
         most_flips: rows shown in full, worse and better ones together.
     """
     is_same = base.run.id == current.run.id and base.source == current.source
@@ -38,6 +47,7 @@ def compare_found(base: FoundBaseline, current: FoundBaseline, rules: Thresholds
         set_up=set_up,
         notes=[*_notes(base), *_notes(current)],
         most_flips=most_flips,
+        trust=trust_in(reader, rules),
     )
 
 
@@ -60,7 +70,7 @@ def compare_with_baseline(
     try:
         base = replace(find_baseline(ref, reader=reader, root=root), name=chosen["name"], model=chosen.get("model"))
         current = find_baseline(run.id, reader=reader, root=root)
-        return compare_found(base, current, rules, most_flips=most_flips)
+        return compare_found(base, current, rules, reader=reader, most_flips=most_flips)
     except StoreError:  # it was removed, or its file is damaged
         return None
 

@@ -10,6 +10,7 @@ from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judging import GateResult, SessionVerdict, Verdict, judge
 from pytest_llmeval.core.gate.opponents import Opponents
 from pytest_llmeval.core.gate.pairs import Pair, PairedColumn, pair_up
+from pytest_llmeval.core.judge.trust import UNKNOWN, Trust
 from pytest_llmeval.core.metrics import score_names
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.stats.resampling import Budget
@@ -120,6 +121,7 @@ def compare(
     set_up: Sequence[str],
     notes: Sequence[str] = (),
     most_flips: int = 20,
+    trust: Trust = UNKNOWN,
 ) -> Comparison:
     """Return what changed from ``base`` to ``current``.
 
@@ -130,12 +132,13 @@ def compare(
         set_up: what differs in the set-up, in words.
         notes: what else is to be told of the runs, in words.
         most_flips: rows shown in full, worse and better ones together.
+        trust: what judges are worth.
     """
     cases = [case for case in current.cases if current.model in (None, case.model)]
     rules = comparison_rules(thresholds, cases, (case for case in base.cases if base.model in (None, case.model)))
     baseline = Baseline(name=base.name, cases=base.cases, model=base.model, deselected=current.deselected)
     expected = {key: count for key, count in current.expected.items() if current.model in (None, key[1])}
-    result = judge(rules, cases, collected=expected, baseline=baseline)
+    result = judge(rules, cases, collected=expected, baseline=baseline, trust=trust)
     paired = list(_paired(base, current, cases, rules))
     ranked = [row for each in paired for row in _ranked(each, result)]
     chosen = _with_scores(_chosen(ranked, most_flips), paired)

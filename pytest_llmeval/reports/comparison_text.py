@@ -13,6 +13,7 @@ from pytest_llmeval.reports.comparison_words import (
     headline,
     measure_cells,
     metric_name,
+    reason_of,
     row_name,
     row_texts,
     score_words,
@@ -70,7 +71,7 @@ def comparison_lines(comparison: Comparison, *, width: int, verbosity: int = 0) 
     lines += ["", *_flip_lines(comparison, width, verbosity)]
     for note in comparison.notes:
         lines += wrapped(f"note: {one_line(note)}", width)
-    left_out = [each for each in comparison.changes if each.verdict == "not_judged"]
+    left_out = [each for each in comparison.changes if each.verdict == "not_judged" and not each.is_reported]
     for reason in dict.fromkeys(each.reason or "" for each in left_out):
         rules = ", ".join(f"{one_line(each.suite)} {metric_name(each)}" for each in left_out if each.reason == reason)
         lines += wrapped(f"not judged ({reason}): {rules}", width)
@@ -84,8 +85,8 @@ def _suite_lines(
     rows = [[metric_name(each), *verdict_cells(each)] for each in changes]
     yield from table_lines(_CHANGES, _narrowed(rows, width - len(_INDENT)), width=width, indent=_INDENT)
     for each in changes:
-        if each.verdict != "pass" and each.reason:
-            yield from wrapped(f"{each.verdict}: {metric_name(each)} {each.rule}: {each.reason}", width, indent="  ")
+        if (reason := reason_of(each)) is not None:
+            yield from wrapped(reason, width, indent="  ")
     yield ""
     rows = [[each.measure, *measure_cells(each)] for each in measures]
     yield from table_lines(_MEASURES, rows, width=width, indent=_INDENT)

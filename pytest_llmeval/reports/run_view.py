@@ -65,6 +65,7 @@ class RunView:
     suites: tuple[SuiteView, ...]
     verdict: SessionVerdict
     not_judged: tuple[Verdict, ...]
+    """Those with numbers of their own, which the tables of the suites show, among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,8 @@ def view_run(run: Run, cases: RunCases, verdicts: Sequence[Verdict]) -> RunView:
     by_suite = _grouped(judged, lambda case: case.suite)
     unlucky_by_suite = _grouped(unlucky, lambda case: case.key.suite)
     metrics_by_suite = _grouped(metrics, lambda metric: metric.suite)
-    verdicts_by_suite = _grouped((each for each in verdicts if each.verdict != "not_judged"), lambda each: each.suite)
+    shown = [each for each in verdicts if each.verdict != "not_judged" or each.is_reported]
+    verdicts_by_suite = _grouped(shown, lambda each: each.suite)
     return RunView(
         run=run,
         suites=tuple(

@@ -9,12 +9,10 @@ from typing import Any
 
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judging import Verdict
-from pytest_llmeval.core.judge.trust import Labelled
 from pytest_llmeval.core.types import Call, JudgeRecord, Score, Vote
 from pytest_llmeval.store import rows
 from pytest_llmeval.store.check import SCHEMA_VERSION, readable_errors, schema_of
 from pytest_llmeval.store.judged import CASES_SQL, OF_CASES, OF_SCORES, SCORES_SQL, judged_cases
-from pytest_llmeval.store.labelled import LABELS_SQL, RUBRICS_SQL, labelled
 from pytest_llmeval.store.lookup import pick_run
 from pytest_llmeval.store.records import Label, NamedBaseline, Repeats, Run, Spending, StoredCase, Voting
 
@@ -165,9 +163,16 @@ class SqliteReader:
             )
         ]
 
-    def labelled(self) -> Labelled:
-        """Return what people said of the answers that judges judged, in all runs, and the rubrics of these judges."""
-        return labelled(self._query(LABELS_SQL), self._query(RUBRICS_SQL))
+    def labelled(self) -> tuple[list[StoredCase], list[Label], list[JudgeRecord]]:
+        """Return the cases of all runs that have labels, their labels, and what stands behind every judge_id."""
+        scores = "SELECT * FROM scores WHERE case_id = ? ORDER BY name"
+        cases = [
+            rows.to_case(row, _voted(self._query(scores, row["id"]), ()))
+            for row in self._query("SELECT * FROM cases WHERE id IN (SELECT case_id FROM labels) ORDER BY rowid")
+        ]
+        labels = [rows.to_label(row) for row in self._query("SELECT * FROM labels ORDER BY rowid")]
+        judges = [rows.to_judge(row) for row in self._query("SELECT * FROM judges GROUP BY judge_id")]
+        return cases, labels, judges
 
     def spending(self, run_id: str) -> list[Spending]:
         """Return what the calls of a run came to, by role and model, those of unfinished cases too."""

@@ -241,15 +241,6 @@ def test_what_yaml_turns_into_something_else_is_refused_with_its_line(tmp_path: 
             "f1: {max_drop: 0.1, confident: true}",
             "f1.confident: has neither min nor max beside it; write one, or take confident out",
         ),
-        (
-            "f1: {min: 0.8, judge: {min_kappa: 0.6}}",
-            "f1.judge: found a judge's demands; this version does not have it yet; take it out",
-        ),
-        (
-            "f1: {min: 0.8, judge: {kappa: 1}}",
-            "f1.judge.kappa: unknown key 'kappa'; did you mean 'min_kappa'?",
-        ),
-        ("f1: {min: 0.8, judge: 3}", "f1.judge: found 3; write a mapping such as {min_kappa: 0.6}"),
         ("f1: {min: 0.8, model: 4}", "f1.model: found 4; write a name, in quotes if it looks like a number"),
         (
             "pass_rate: {min: 1.5}",

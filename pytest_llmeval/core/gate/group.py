@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.column import Column, Reading, by_slice, read_column
+from pytest_llmeval.core.gate.judges import judges_of
 from pytest_llmeval.core.gate.opponents import Opponent
 from pytest_llmeval.core.gate.pairs import Pair, PairedColumn, pair_up
+from pytest_llmeval.core.judge.trust import Trust
 from pytest_llmeval.core.rules import SuiteRules
 
 __all__ = ["Group", "Sheet", "group_of"]
@@ -34,6 +36,8 @@ class Group:
     """Kinds of the errors that stop a run."""
     opponent: Opponent
     """What rules on a change compare with."""
+    trust: Trust
+    """What judges are worth."""
 
     @property
     def too_many_errors(self) -> bool:
@@ -71,6 +75,16 @@ class Sheet:
         """Return the rows of a slice paired with the opponent's; all of them where it is None."""
         return self._pairs if part is None else self._pairs.part(part, self._sliced.get(part, ()))
 
+    def judges(self, part: str | None) -> frozenset[str | None]:
+        """Return what identifies the judges of a slice, as ``judges_of`` does; of all where it is None."""
+        if len(self._judges - {None}) < 2:  # what all have in common a slice has, too
+            return self._judges
+        return self._judges if part is None else judges_of(self.metric, self.group.cases, part)
+
+    @functools.cached_property
+    def _judges(self) -> frozenset[str | None]:
+        return judges_of(self.metric, self.group.cases)
+
     @functools.cached_property
     def _column(self) -> Column:
         return read_column(self.metric, self.group.cases)
@@ -95,6 +109,7 @@ def group_of(
     names: Sequence[str],
     expected: int,
     opponent: Opponent,
+    trust: Trust,
 ) -> Group:
     """Return the cases of one suite and model, of which so many were expected, with what stands against them."""
     return Group(
@@ -107,4 +122,5 @@ def group_of(
         errors=sum(case.outcome == "error" for case in cases),
         stopped=sorted({str(case.error_kind) for case in cases if case.error_kind in _STOPPED}),
         opponent=opponent,
+        trust=trust,
     )

@@ -5,17 +5,20 @@ Every rule is judged for each model by itself. It never raises on what a run hol
 """
 
 import functools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.decide import Decision, Judgement
-from pytest_llmeval.core.gate.family import Family, shares_of
+from pytest_llmeval.core.gate.evidence import Weight
+from pytest_llmeval.core.gate.family import Family, Share, shares_of
+from pytest_llmeval.core.gate.judges import reported
 from pytest_llmeval.core.gate.opponents import Opponents
 from pytest_llmeval.core.gate.verdicts import decide_by_p
 from pytest_llmeval.core.gate.weigh import Weighed, weigh_suite
+from pytest_llmeval.core.judge.trust import UNKNOWN, Trust
 from pytest_llmeval.core.rules import Thresholds
 
 __all__ = ["GateResult", "SessionVerdict", "Verdict", "judge", "session_verdict"]
@@ -56,6 +59,11 @@ class Verdict:
     is_open: bool = False
     """Whether it is inconclusive because answers are missing: the session is then unmeasurable."""
 
+    @property
+    def is_reported(self) -> bool:
+        """Whether it is not judged and has its numbers all the same: its judge may not gate."""
+        return self.verdict == "not_judged" and self.value is not None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateResult:
@@ -77,6 +85,7 @@ def judge(
     partial: bool = False,
     baseline: Baseline | None = None,
     no_baseline: str = "no baseline",
+    trust: Trust = UNKNOWN,
 ) -> GateResult:
     """Return the verdict of every rule over ``cases``, which may come in any order.
 
@@ -88,13 +97,14 @@ def judge(
         partial: Whether anything but ``-m`` left out cases of a suite; it is passed on.
         baseline: What regression rules compare with; without it they are not judged.
         no_baseline: Why there is none, in a few words.
+        trust: What judges are worth.
     """
     by_suite = _by_suite(cases, thresholds.suites)
     opponents = Opponents(baseline, thresholds.suites, why_none=no_baseline)
     found = [
         case
         for rules in thresholds.suites.values()
-        for case in weigh_suite(rules, by_suite[rules.name], collected or {}, opponents)
+        for case in weigh_suite(rules, by_suite[rules.name], collected or {}, opponents, trust)
     ]
     verdicts = tuple(_settled(found))
     return GateResult(verdicts=verdicts, verdict=session_verdict(verdicts), partial=partial)
@@ -119,23 +129,25 @@ def session_verdict(verdicts: Iterable[Verdict]) -> SessionVerdict:
 
 def _settled(found: Sequence[Weighed]) -> Iterator[Verdict]:
     """Yield the verdict of each rule, those that share their false alarms decided together."""
-    waiting = [(case, case.evidence) for case in found if case.evidence is not None]
+    waiting = [(case, case.evidence) for case in found if case.evidence is not None and case.why_not_gating is None]
     family = Family((case.rule, evidence.found) for case, evidence in waiting)
     shares = iter(enumerate(shares_of([(case.rule, case.alpha) for case, _ in waiting])))
     for case in found:
-        decision = case.decision
-        if case.evidence is not None:
-            position, share = next(shares)
-            decision = decide_by_p(
-                case.rule,
-                case.evidence,
-                share,
-                functools.partial(family.adjusted, position),
-                broken=case.broken,
-                open_ids=case.open_ids,
-            )
-        assert decision is not None
-        yield _verdict(case, decision)
+        if case.why_not_gating is None:
+            position, share = next(shares) if case.evidence is not None else (0, None)
+            yield _verdict(case, _decided(case, share, functools.partial(family.adjusted, position)))
+            continue
+        alone = _decided(case, Share(alpha=case.alpha, rules=1), lambda weight: weight.p_value)
+        invalid = alone.verdict == "unmeasurable" and case.broken is not None
+        yield _verdict(case, alone if invalid else reported(alone, case.why_not_gating))
+
+
+def _decided(case: Weighed, share: Share | None, adjusted: Callable[[Weight], float | None]) -> Decision:
+    """Return the decision on a rule, by its share of the false alarms where it waited for that."""
+    if case.evidence is None or share is None:
+        assert case.decision is not None
+        return case.decision
+    return decide_by_p(case.rule, case.evidence, share, adjusted, broken=case.broken, open_ids=case.open_ids)
 
 
 def _verdict(case: Weighed, decision: Decision) -> Verdict:

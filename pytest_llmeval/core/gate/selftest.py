@@ -21,6 +21,7 @@ from pytest_llmeval.core.gate.family import looks_alpha
 from pytest_llmeval.core.gate.judging import Verdict, judge
 from pytest_llmeval.core.gate.spread import RowValues, read_rows
 from pytest_llmeval.core.gate.twins import Twins
+from pytest_llmeval.core.judge.trust import UNKNOWN, Trust
 from pytest_llmeval.core.rules import RuleKind, Thresholds
 from pytest_llmeval.core.stats.intervals import Interval, wilson
 from pytest_llmeval.core.stats.means import mean
@@ -114,6 +115,7 @@ def replay(
     *,
     pairs: int,
     seed: int = 0,
+    trust: Trust = UNKNOWN,
     on_pair: Callable[[int], None] = lambda done: None,
 ) -> SelfTest:
     """Return what ``judge`` says of ``pairs`` pairs of runs with mixed labels; the same for the same ``seed``.
@@ -123,13 +125,15 @@ def replay(
         rows: of the two runs.
         pairs: how many, from 1.
         seed: of the swaps.
+        trust: what judges are worth; a rule whose judge may not gate raises no alarm.
         on_pair: is told how many pairs are done.
     """
     draw = random.Random(seed)  # noqa: S311 - no secret depends on it
     tally = _Tally()
     for done in range(1, pairs + 1):
         before, current = rows.mixed(draw)
-        tally.add(judge(thresholds, current, baseline=Baseline(name="the other run", cases=before)).verdicts)
+        baseline = Baseline(name="the other run", cases=before)
+        tally.add(judge(thresholds, current, baseline=baseline, trust=trust).verdicts)
         on_pair(done)
     rules = tuple(_rules(thresholds, rows, tally))
     return SelfTest(

@@ -14,9 +14,11 @@ from pytest_llmeval.core.gate.decide import Decision, decide
 from pytest_llmeval.core.gate.evidence import Evidence
 from pytest_llmeval.core.gate.family import is_decided_by_p, looks_alpha
 from pytest_llmeval.core.gate.group import Group, Sheet, group_of
+from pytest_llmeval.core.gate.judges import why_no_one_judge, why_not_gating
 from pytest_llmeval.core.gate.names import did_you_mean
 from pytest_llmeval.core.gate.opponents import Opponents, left_out, nothing_pairs, refusal
 from pytest_llmeval.core.gate.verdicts import decide_noninferior
+from pytest_llmeval.core.judge.trust import Trust
 from pytest_llmeval.core.metrics import score_names
 from pytest_llmeval.core.rules import (
     COUNTED_METRICS,
@@ -48,10 +50,16 @@ class Weighed:
     """Of its suite and of one look."""
     broken: str | None = None
     open_ids: Sequence[str] = ()
+    why_not_gating: str | None = None
+    """Why it is shown and decides nothing; None where it decides."""
 
 
 def weigh_suite(
-    rules: SuiteRules, cases: Sequence[JudgedCase], collected: Mapping[tuple[str, str], int], opponents: Opponents
+    rules: SuiteRules,
+    cases: Sequence[JudgedCase],
+    collected: Mapping[tuple[str, str], int],
+    opponents: Opponents,
+    trust: Trust,
 ) -> list[Weighed]:
     """Return every rule of a suite, once for each model that it is about, in the order of the file.
 
@@ -60,8 +68,9 @@ def weigh_suite(
         cases: all of the suite.
         collected: how many cases each suite and model was to have.
         opponents: what rules on a change compare with.
+        trust: what judges are worth.
     """
-    groups = list(_groups(rules, cases, collected, opponents))
+    groups = list(_groups(rules, cases, collected, opponents, trust))
     weighed = {
         (number, group.model): found for group in groups for number, found in _weigh_group(rules.rules, group).items()
     }
@@ -75,7 +84,11 @@ def weigh_suite(
 
 
 def _groups(
-    rules: SuiteRules, cases: Sequence[JudgedCase], collected: Mapping[tuple[str, str], int], opponents: Opponents
+    rules: SuiteRules,
+    cases: Sequence[JudgedCase],
+    collected: Mapping[tuple[str, str], int],
+    opponents: Opponents,
+    trust: Trust,
 ) -> Iterator[Group]:
     """Yield the cases of each model, in alphabetical order."""
     own: dict[str, list[JudgedCase]] = {
@@ -86,7 +99,7 @@ def _groups(
     names = score_names(cases)
     for model in sorted(own):
         opponent = opponents.find(rules.name, model, is_only=len(own) == 1)
-        yield group_of(rules, model, own[model], names, collected.get((rules.name, model), 0), opponent)
+        yield group_of(rules, model, own[model], names, collected.get((rules.name, model), 0), opponent, trust)
 
 
 def _weigh_group(rules: Sequence[Rule], group: Group) -> dict[int, Weighed]:
@@ -101,11 +114,16 @@ def _weigh_group(rules: Sequence[Rule], group: Group) -> dict[int, Weighed]:
 
 def _weigh(rule: Rule, sheet: Sheet) -> Weighed:
     """Return a rule with its decision, or with the evidence that the decision of all needs."""
-    group, broken = sheet.group, sheet.broken
-    column = sheet.column(rule.slice)
-    decision = _undecidable(rule, group, column)
+    group, column, judges = sheet.group, sheet.column(rule.slice), sheet.judges(rule.slice)
+    decision = _undecidable(rule, group, column, judges)
     if decision is not None:
         return Weighed(rule=rule, model=group.model, decision=decision)
+    why = why_not_gating(rule, judges, group.trust)
+    return replace(_decidable(rule, sheet, column), broken=sheet.broken, why_not_gating=why)
+
+
+def _decidable(rule: Rule, sheet: Sheet, column: Column) -> Weighed:
+    group, broken = sheet.group, sheet.broken
     if rule.kind in REGRESSION_KINDS:
         return _weigh_change(rule, sheet)
     whole = _with_unfinished(column, group.unfinished)
@@ -116,7 +134,7 @@ def _weigh(rule: Rule, sheet: Sheet) -> Weighed:
     return _waiting(rule, sheet, evidence, whole.ids(*states))
 
 
-def _undecidable(rule: Rule, group: Group, column: Column) -> Decision | None:
+def _undecidable(rule: Rule, group: Group, column: Column, judges: frozenset[str | None]) -> Decision | None:
     """Return the decision on a rule whose numbers cannot be held against it; None where they can."""
     if not column.readings and not group.unfinished:
         return _not_selected(rule, selected=True)
@@ -127,7 +145,8 @@ def _undecidable(rule: Rule, group: Group, column: Column) -> Decision | None:
         return Decision(verdict="unmeasurable", reason=unknown)
     if column.count("no_judge") and not column.count("scored"):
         return _no_judge(group.rules.settings)
-    return None
+    mixed = why_no_one_judge(rule, judges)
+    return None if mixed is None else Decision(verdict="unmeasurable", reason=mixed)
 
 
 def _weigh_change(rule: Rule, sheet: Sheet) -> Weighed:
@@ -154,7 +173,6 @@ def _waiting(rule: Rule, sheet: Sheet, evidence: Evidence, open_ids: Sequence[st
         model=sheet.group.model,
         evidence=evidence,
         alpha=looks_alpha(sheet.group.rules.settings),
-        broken=sheet.broken,
         open_ids=open_ids,
     )
 

@@ -1,0 +1,62 @@
+"""The judge behind a metric: whether it is one and the same in all rows, and whether it may gate."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.gate.decide import Decision
+from pytest_llmeval.core.judge.trust import Trust
+from pytest_llmeval.core.rules import Rule
+from pytest_llmeval.core.text import one_line
+
+__all__ = ["judges_of", "reported", "why_no_one_judge", "why_not_gating"]
+
+
+def judges_of(metric: str, cases: Iterable[JudgedCase], part: str | None = None) -> frozenset[str | None]:
+    """Return what identifies the judges of a metric, over the cases with a value; None stands for a plain scorer.
+
+    The outcome (``pass_rate``) is made by all scores of a case, so that two judges of one of them are two of it; where
+    no score has two it has no judge.
+
+    Args:
+        metric: the metric.
+        cases: of one suite and model.
+        part: a slice; None for all.
+    """
+    found: dict[str, set[str | None]] = {}
+    for case in cases:
+        if case.outcome != "skipped" and (part is None or part in case.slices):
+            for name in case.scores if metric == "pass_rate" else (metric,):
+                if case.scores.get(name) is not None:
+                    found.setdefault(name, set()).add(case.judge_ids.get(name))
+    if metric == "pass_rate":
+        return frozenset(next((judges for judges in found.values() if len(judges - {None}) > 1), ()))
+    return frozenset(found.get(metric, ()))
+
+
+def why_no_one_judge(rule: Rule, judges: frozenset[str | None]) -> str | None:
+    """Return why a metric is no number of one judge, where it must be; None where it is."""
+    known = judges - {None}
+    if len(known) > 1:
+        return (
+            f"{len(known)} different judges (rubric, template or model differ) made it, as where a run is resumed after"
+            " a change; score its answers again: llmeval rescore RUN"
+        )
+    if rule.judge is not None and judges and not known:
+        return f"no judge made {one_line(rule.metric, 60)!r}, so that nothing can be demanded of one; take judge out"
+    return None
+
+
+def why_not_gating(rule: Rule, judges: frozenset[str | None], trust: Trust) -> str | None:
+    """Return why a rule may not gate, as its judge does not meet what the rule demands; None where it may."""
+    (known, *_) = [*(judges - {None}), None]
+    if rule.judge is None or known is None:
+        return None
+    return trust.missed(rule.judge, known, rule.metric)
+
+
+def reported(decision: Decision, why: str) -> Decision:
+    """Return a decision that is shown and decides nothing."""
+    told = f" ({decision.reason})" if decision.reason else ""
+    reason = f"its judge may not gate: {why}. The rule by itself: {decision.verdict}{told}"
+    return replace(decision, verdict="not_judged", is_open=False, reason=reason)

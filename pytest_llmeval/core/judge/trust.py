@@ -1,0 +1,172 @@
+"""Whether a judge may gate: what people said of its answers in any run, held against what a rule demands of it.
+
+A judge is the same where its judge_id is: the rubric, the template, the schema, and who is asked how. What people say
+of the answers of another one says nothing of it.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from pytest_llmeval.core.judge.calibration import Calibration, JudgedAnswer, Scale, calibrate
+from pytest_llmeval.core.judge.label_sample import RANDOM
+from pytest_llmeval.core.judge.scored import Labels, Said, ScoredCase, judged_run
+from pytest_llmeval.core.rules import JudgeDemands
+from pytest_llmeval.core.stats.agreement import Rate
+from pytest_llmeval.core.stats.kappa import Kappa
+from pytest_llmeval.core.stats.means import ROUNDING
+from pytest_llmeval.core.types import JudgeRecord
+
+__all__ = ["UNKNOWN", "JudgedLabel", "Trust"]
+
+_OLDER = (
+    "the database has no rubric of it, as an older version recorded the run, or it was made elsewhere; score its"
+    " answers again: llmeval rescore RUN"
+)
+_TO_DO = "have people label more: llmeval labels export, labels import, calibrate"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedLabel:
+    """What one person says of a score of a case."""
+
+    case_id: str
+    name: str
+    """Of the score."""
+    rater: str
+    value: float
+    """In [0, 1]."""
+    at: str
+    """ISO 8601, UTC."""
+    draw: str | None = None
+    """How the answer was drawn; None where that is not known."""
+
+
+class Trust:
+    """What judges are worth by the labels of their answers."""
+
+    def __init__(
+        self,
+        cases: Iterable[ScoredCase],
+        labels: Iterable[JudgedLabel],
+        judges: Iterable[JudgeRecord],
+        *,
+        now: datetime,
+    ) -> None:
+        """Take what is known.
+
+        Args:
+            cases: those that have labels, of all runs; one that an older version recorded, without a rubric, tells
+                nothing.
+            labels: all of them.
+            judges: what stands behind the judge_ids, each once.
+            now: what the age of a label is told by.
+        """
+        known = list(judges)
+        ids = {None, *(judge.judge_id for judge in known)}
+        told = [case for case in cases if ids.issuperset(score.judge_id for score in case.scores)]
+        self._judged = judged_run("", told, known)
+        self._labels = list(labels)
+        self._now = now
+
+    def missed(self, demands: JudgeDemands, judge_id: str, metric: str) -> str | None:
+        """Return which demands the judge of a metric does not meet, and what to do; None where it meets all.
+
+        Args:
+            demands: of the rule.
+            judge_id: of the judge.
+            metric: the score's name.
+        """
+        if judge_id not in self._judged.rubrics:
+            return _OLDER
+        told = list(_missed(demands, self._calibration(judge_id, metric, demands.max_age_days)))
+        return f"{'; '.join([*told, *self._left_out(judge_id, metric)])}; {_TO_DO}" if told else None
+
+    def _calibration(self, judge_id: str, metric: str, max_age_days: int | None) -> Calibration | None:
+        """Return how a judge agrees with the labels that count, over all suites; None without any."""
+        found = list(self._answers(judge_id, metric, self._counting(max_age_days)))
+        answers = [each for _, own in found for each in own if each.labels]
+        return calibrate(found[0][0], answers) if answers else None
+
+    def _answers(self, judge_id: str, metric: str, labels: Labels) -> Iterator[tuple[Scale, list[JudgedAnswer]]]:
+        """Yield the answers of each suite that a score is of, be it of a dimension or of a rubric as a whole."""
+        for key, scale in self._judged.scales.items():
+            if key[1:] == (judge_id, metric):
+                yield scale, self._judged.answers(key, labels)
+        for key in self._judged.wholes():
+            if key[1:] == (judge_id, metric):
+                yield self._judged.whole(key, labels)[:2]
+
+    def _counting(self, max_age_days: int | None) -> Labels:
+        """Return the labels of answers that were drawn by chance, and that are no older than so many days."""
+        found: dict[tuple[str, str], dict[str, Said]] = defaultdict(dict)
+        oldest = None if max_age_days is None else self._now - timedelta(days=max_age_days)
+        for each in self._labels:
+            is_young = oldest is None or datetime.fromisoformat(each.at) >= oldest
+            if is_young and _is_random(each):
+                found[each.case_id, each.name][each.rater] = Said(each.value, each.draw)
+        return found
+
+    def _left_out(self, judge_id: str, metric: str) -> Iterator[str]:
+        """Yield which labels of the same score do not count."""
+        labelled = {(label.case_id, label.name) for label in self._labels}
+        by_verdict = {(label.case_id, label.name) for label in self._labels if not _is_random(label)}
+        judges = {
+            (case.id, score.name): score.judge_id
+            for case in self._judged.cases
+            for score in self._judged.judged(case)
+            if score.name == metric
+        }
+        drawn = sum(judge == judge_id for key, judge in judges.items() if key in by_verdict)
+        if drawn:
+            many = "1 answer that was" if drawn == 1 else f"{drawn} answers that were"
+            yield f"labels of {many} drawn by the verdict do not count"
+        others = {judge for key, judge in judges.items() if key in labelled} - {judge_id}
+        if others:
+            many = "another judge" if len(others) == 1 else f"{len(others)} other judges"
+            yield f"labels of {many} (rubric, template or model differ) do not count"
+
+
+UNKNOWN = Trust((), (), (), now=datetime.fromtimestamp(0, tz=UTC))
+"""Nothing is known of any judge."""
+
+
+def _missed(demands: JudgeDemands, found: Calibration | None) -> Iterator[str]:
+    """Yield each demand that is not met: found against asked."""
+    age = "" if demands.max_age_days is None else f" in the last {demands.max_age_days} days"
+    if found is None:
+        yield f"people labelled none of its answers{age}{_asked(demands)}"
+        return
+    count = f"{found.n} labelled {'answer' if found.n == 1 else 'answers'}{age}"
+    if demands.min_labels is not None and found.n < demands.min_labels:
+        yield f"{count}, min_labels asks {demands.min_labels}"
+    demanded = (
+        ("kappa", demands.min_kappa, found.kappa),
+        ("specificity", demands.min_specificity, found.rates.specificity),
+    )
+    for measure, least, seen in demanded:
+        if least is not None and (seen is None or seen.value < least - ROUNDING):
+            told = f"unknown ({found.reasons.get(measure)})" if seen is None else _shown(seen)
+            yield f"{measure} {told} over {count}, min_{measure} asks {least:g}"
+
+
+def _asked(demands: JudgeDemands) -> str:
+    wanted: Mapping[str, float | None] = {
+        "min_labels": demands.min_labels,
+        "min_kappa": demands.min_kappa,
+        "min_specificity": demands.min_specificity,
+    }
+    told = ", ".join(f"{key} asks {value:g}" for key, value in wanted.items() if value is not None)
+    return f", {told}" if told else ""
+
+
+def _shown(seen: Kappa | Rate) -> str:
+    """Return what was found, with its 95 % interval."""
+    ends = seen.interval
+    return f"{seen.value:.3g}" + (f" (95% interval {ends.low:.3g}..{ends.high:.3g})" if ends is not None else "")
+
+
+def _is_random(label: JudgedLabel) -> bool:
+    """Return whether an answer was not chosen by what the judge said of it; else the labels would flatter the judge."""
+    return label.draw in (None, RANDOM)
