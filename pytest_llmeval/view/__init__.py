@@ -1,0 +1,1 @@
+"""Stored runs as web pages: served to this machine, or written as files."""
