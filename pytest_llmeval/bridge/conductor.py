@@ -234,17 +234,14 @@ class Conductor:
 
     def _foretell(self, items: list[pytest.Item], facts: "CollectionFacts") -> None:
         """Note what the listed cases would take."""
-        import functools
-        import operator
-
-        from pytest_llmeval.bridge.forecast import forecasts
+        from pytest_llmeval.bridge.forecast import forecasts, together
         from pytest_llmeval.bridge.forecast_probe import FORECAST_KEY
 
         prepared = self._prepared()
         assert prepared.settings is not None
-        found = forecasts(items, prepared.settings, prepared.models)
+        found = forecasts(items, prepared.settings, prepared.models, prepared.judges)
         self.config.stash[FORECAST_KEY] = found
-        facts.notes.append(f"these cases take {functools.reduce(operator.add, [each.estimate for each in found])}")
+        facts.notes.append(f"these cases take {together(found)}")
 
     def _stop_at_broken_modules(
         self, session: pytest.Session, items: list[pytest.Item], facts: "CollectionFacts"

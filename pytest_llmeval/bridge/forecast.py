@@ -1,9 +1,11 @@
 """What the selected evals will take, said before anything is spent."""
 
+import functools
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import operator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
@@ -18,23 +20,29 @@ from pytest_llmeval.store.history import call_history
 if TYPE_CHECKING:
     from pytest_llmeval.bridge.cases import CaseParam
 
-__all__ = ["Forecast", "forecasts"]
+__all__ = ["Forecast", "forecasts", "together"]
 
 _SAMPLED = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
-    """What one suite will take with one model."""
+    """What one suite will take with one model, or of one judge."""
 
     suite: str
+    role: Literal["model", "judge"]
     model: str
     cases: int
     estimate: Estimate
 
 
-def forecasts(items: Iterable[pytest.Item], settings: Settings, models: dict[str, NamedModel]) -> list[Forecast]:
-    """Return what the cases among ``items`` will take, by suite and model.
+def forecasts(
+    items: Iterable[pytest.Item],
+    settings: Settings,
+    models: Mapping[str, NamedModel],
+    judges: Mapping[str, NamedModel],
+) -> list[Forecast]:
+    """Return what the cases among ``items`` will take, by suite and model, and behind those of the models the judges.
 
     The prompts of up to 100 cases of each are looked at; a case makes one call where no earlier run says otherwise,
     none where it asks for neither ``response`` nor ``model``. Answers that a cache will have are not left out.
@@ -43,23 +51,66 @@ def forecasts(items: Iterable[pytest.Item], settings: Settings, models: dict[str
     for item, param in cases_in(items):
         groups.setdefault((suite_of(item, param), param.model), []).append((item, param))
     return [
-        Forecast(
-            suite=suite,
-            model=model,
-            cases=len(cases),
-            estimate=estimate([_calls(suite, cases, settings)], models[model].prices),
-        )
-        for (suite, model), cases in groups.items()
-        if model in models
+        *(
+            Forecast(
+                suite=suite,
+                role="model",
+                model=model,
+                cases=len(cases),
+                estimate=estimate([_calls(suite, cases, settings)], models[model].prices),
+            )
+            for (suite, model), cases in groups.items()
+            if model in models
+        ),
+        *_of_judges({key: cases for key, cases in groups.items() if key[1] in models}, settings, judges),
     ]
+
+
+def _of_judges(
+    groups: "Mapping[tuple[str, str], Sequence[tuple[pytest.Item, CaseParam]]]",
+    settings: Settings,
+    judges: Mapping[str, NamedModel],
+) -> Iterator[Forecast]:
+    """Yield what the judges take, one by one, for each suite, whatever models it has."""
+    if not judges:
+        return
+    from pytest_llmeval.bridge.judge_forecast import judge_estimate
+
+    found: dict[tuple[str, str], Forecast] = {}
+    for (suite, model), cases in groups.items():
+        answer_tokens = call_history(settings.db, suite, model).output_tokens
+        for judge in judges.values():
+            took = judge_estimate(
+                cases, _sampled(cases), judge, suite=suite, settings=settings, answer_tokens=answer_tokens
+            )
+            if took is None:
+                continue
+            one = Forecast(suite=suite, role="judge", model=judge.name, cases=len(cases), estimate=took)
+            before = found.get((suite, judge.name))
+            found[suite, judge.name] = one if before is None else _both(before, one)
+    yield from found.values()
+
+
+def _both(first: Forecast, second: Forecast) -> Forecast:
+    return replace(first, cases=first.cases + second.cases, estimate=first.estimate + second.estimate)
+
+
+def together(found: Sequence[Forecast]) -> str:
+    """Return what all of it comes to, in one line; that of the judges apart."""
+    models = functools.reduce(operator.add, [each.estimate for each in found if each.role == "model"])
+    judges = [each.estimate for each in found if each.role == "judge"]
+    return f"{models}; judges at most {functools.reduce(operator.add, judges)}" if judges else str(models)
+
+
+def _sampled(cases: "Sequence[tuple[pytest.Item, CaseParam]]") -> "list[CaseParam]":
+    return [param for _, param in cases[:: max(1, len(cases) // _SAMPLED)][:_SAMPLED]]
 
 
 def _calls(suite: str, cases: "Sequence[tuple[pytest.Item, CaseParam]]", settings: Settings) -> SuiteCalls:
     known = call_history(settings.db, suite, cases[0][1].model)
     makes_calls = any(uses(cases[0][0], name) for name in ("response", "model"))
     calls = math.ceil(len(cases) * (known.calls_per_case or makes_calls))
-    sampled = cases[:: max(1, len(cases) // _SAMPLED)][:_SAMPLED]
-    tokens = [_tokens(param) for _, param in sampled]
+    tokens = [_tokens(param) for param in _sampled(cases)]
     read = [count for count in tokens if count is not None]
     return SuiteCalls(
         calls=calls,

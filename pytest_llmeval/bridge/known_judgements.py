@@ -2,17 +2,15 @@
 
 import ast
 import functools
-import inspect
-import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from pytest_llmeval.bridge.eval_code import on_score, tree_of, variables_of
 from pytest_llmeval.bridge.fixtures import FIXTURE_NAMES
 
 __all__ = ["KnownJudgement", "known_judgements"]
 
 _JUDGING = frozenset({"judge", "judge_sync"})
-_SCORE = frozenset({"score", "llmeval_score"})
 _READ = frozenset({"sample", "llmeval_sample", "response", "llmeval_response"})
 _OURS = frozenset({*FIXTURE_NAMES, *(f"llmeval_{name}" for name in FIXTURE_NAMES)})
 _PLAIN = (ast.Expr, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Import, ast.ImportFrom, ast.Pass)
@@ -51,16 +49,10 @@ def known_judgements(function: Callable[..., Any]) -> Sequence[KnownJudgement]:
     They stand at the top of its body, behind nothing that branches, and what they are given is written there: literals,
     variables of the module, ``sample`` and ``response`` and what these hold.
     """
-    if hasattr(function, "__wrapped__"):  # a decorator decides what is run
+    tree = tree_of(function)
+    if tree is None or hasattr(function, "__wrapped__"):  # a decorator decides what is run
         return ()
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
-    except (OSError, TypeError, SyntaxError, IndexError):
-        return ()
-    if not isinstance(tree, ast.FunctionDef | ast.AsyncFunctionDef):
-        return ()
-    shadowed = {*function.__code__.co_varnames, *function.__code__.co_cellvars, *function.__code__.co_freevars}
-    names = {name: value for name, value in function.__globals__.items() if name not in shadowed}
+    names = variables_of(function)
     return [KnownJudgement(call, names) for call in _calls(tree.body)]
 
 
@@ -69,19 +61,12 @@ def _calls(body: Sequence[ast.stmt]) -> Iterator[ast.Call]:
         if not isinstance(statement, (*_PLAIN, *_LAST)):
             return
         parts = list(ast.walk(statement))
-        found = [node for node in parts if isinstance(node, ast.Call) and _is_judging(node)]
+        found = [node for node in parts if isinstance(node, ast.Call) and on_score(node) in _JUDGING]
         if found and any(isinstance(node, _UNSURE) for node in parts):
             return
         yield from found
         if isinstance(statement, _LAST) or any(_rebinds(node) for node in parts):
             return
-
-
-def _is_judging(call: ast.Call) -> bool:
-    function = call.func
-    if not isinstance(function, ast.Attribute) or not isinstance(function.value, ast.Name):
-        return False
-    return function.attr in _JUDGING and function.value.id in _SCORE
 
 
 def _rebinds(node: ast.AST) -> bool:

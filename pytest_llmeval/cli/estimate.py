@@ -34,7 +34,7 @@ _COLUMNS: list[Column] = [
 @json_option
 @click.argument("pytest_args", nargs=-1, type=click.UNPROCESSED)
 def estimate(as_json: bool, pytest_args: tuple[str, ...]) -> int:
-    """Say what `pytest PYTEST_ARGS` will take: calls, tokens, money. Without arguments: `pytest evals`."""
+    """Say what `pytest PYTEST_ARGS` will take: calls, judges too, tokens, money. Without arguments: `pytest evals`."""
     command = [sys.executable, "-m", "pytest", "-p", _PROBE, "--co", "-qq", *(pytest_args or ("evals",))]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     found = _last_json(done.stdout)
@@ -43,10 +43,24 @@ def estimate(as_json: bool, pytest_args: tuple[str, ...]) -> int:
     if as_json:
         emit_json(found)
         return 0
-    totals = [Estimate(**each["estimate"]) for each in found]
     echo_lines(table_lines(_COLUMNS, [_row(each) for each in found], width=terminal_width()))
-    echo_lines(["", f"together: {functools.reduce(operator.add, totals)}"])
+    echo_lines(["", *_sums(found)])
     return 0
+
+
+def _sums(found: list[dict[str, Any]]) -> list[str]:
+    """Return what the models take, what the judges take at most, and both."""
+    models, judges = (
+        [Estimate(**each["estimate"]) for each in found if each["role"] == role] for role in ("model", "judge")
+    )
+    total = functools.reduce(operator.add, [*models, *judges])
+    if not judges:
+        return [f"together: {total}"]
+    return [
+        f"models: {functools.reduce(operator.add, models)}",
+        f"judges: at most {functools.reduce(operator.add, judges)}; verdicts in the cache cost nothing",
+        f"together: at most {total}",
+    ]
 
 
 def _last_json(output: str) -> list[dict[str, Any]] | None:
@@ -63,7 +77,7 @@ def _row(found: dict[str, Any]) -> list[str]:
     tokens = ["unknown" if took[key] is None else f"{took[key]:,}" for key in ("input_tokens", "output_tokens")]
     return [
         one_line(found["suite"]),
-        one_line(found["model"]),
+        one_line(found["model"] if found["role"] == "model" else f"judge {found['model']}"),
         str(found["cases"]),
         f"{took['calls']:,}",
         *tokens,

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pytest_llmeval.core.costs import Prices, cost_usd
 from pytest_llmeval.core.types import Usage
 
-__all__ = ["Estimate", "SuiteCalls", "estimate", "estimate_tokens"]
+__all__ = ["CHARS_PER_TOKEN", "Estimate", "SuiteCalls", "estimate", "estimate_tokens"]
 
 N = TypeVar("N", int, float)
 
@@ -68,7 +68,7 @@ def estimate_tokens(messages: Iterable[Mapping[str, Any]]) -> int:
 
 
 def estimate(suites: Iterable[SuiteCalls], prices: Prices | None) -> Estimate:
-    """Return what the calls of ``suites`` to one model with ``prices`` will take; retries and judges are not in it."""
+    """Return what the calls of ``suites`` to one model with ``prices`` will take; retries are not in it."""
     total = Estimate(calls=0, input_tokens=0, output_tokens=0, cost_usd=None if prices is None else 0.0)
     return sum((_one(suite, prices) for suite in suites), total)
 

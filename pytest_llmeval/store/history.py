@@ -2,12 +2,13 @@
 
 import contextlib
 import sqlite3
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_llmeval.store.check import schema_of
 
-__all__ = ["CallHistory", "call_history"]
+__all__ = ["CallHistory", "call_history", "judge_history"]
 
 _NEWEST = """
 SELECT cases.run_id FROM cases JOIN runs ON runs.id = cases.run_id
@@ -18,31 +19,64 @@ SELECT count(*) * 1.0 / count(DISTINCT calls.case_id), avg(calls.output_tokens)
 FROM calls JOIN cases ON cases.id = calls.case_id
 WHERE cases.run_id = ? AND cases.suite = ? AND cases.model = ? AND calls.status = 'ok' AND calls.role = 'model'
 """
+_NEWEST_JUDGED = """
+SELECT runs.id FROM runs WHERE runs.judge_models != '[]' AND EXISTS (
+  SELECT 1 FROM cases JOIN calls ON calls.case_id = cases.id
+  WHERE cases.run_id = runs.id AND cases.suite = ? AND calls.role = 'judge' AND calls.status = 'ok'
+) ORDER BY runs.started_at DESC LIMIT 1
+"""
+_JUDGED_MEANS = """
+SELECT count(*) * 1.0 / (SELECT count(*) FROM cases WHERE run_id = ?1 AND suite = ?2 AND outcome != 'error'),
+       avg(calls.input_tokens), avg(calls.output_tokens)
+FROM calls JOIN cases ON cases.id = calls.case_id
+WHERE cases.run_id = ?1 AND cases.suite = ?2 AND cases.outcome != 'error'
+  AND calls.status = 'ok' AND calls.role = 'judge'
+GROUP BY calls.model ORDER BY calls.model = ?3 DESC, count(*) DESC LIMIT 1
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallHistory:
-    """The newest run of a suite with a model."""
+    """The newest run of a suite with a model, or with judges."""
 
     calls_per_case: float | None = None
-    """Mean over the cases that made any; None where no run is known."""
+    """Mean over the cases that made any, of a judge over all cases; None where no run is known."""
+    input_tokens: float | None = None
+    """Mean of what a judge was shown; None of a model, whose prompts are known, and where no server said."""
     output_tokens: float | None = None
     """Mean of an answer; None where no server said."""
 
 
 def call_history(database: Path, suite: str, model: str) -> CallHistory:
     """Return what the newest run says; nothing where there is none, or no database that can be read."""
+    return _read(database, lambda connection: _of_model(connection, suite, model))
+
+
+def judge_history(database: Path, suite: str, judge: str) -> CallHistory:
+    """Return what the newest run says in which judges were asked, of ``judge`` where it was one, else of another."""
+    return _read(database, lambda connection: _of_judge(connection, suite, judge))
+
+
+def _read(database: Path, look: Callable[[sqlite3.Connection], CallHistory]) -> CallHistory:
     with contextlib.suppress(sqlite3.Error, OSError):
         if database.exists():
             uri = f"{database.absolute().as_uri()}?mode=ro"
             with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
-                return _read(connection, suite, model)
+                if schema_of(connection):
+                    return look(connection)
     return CallHistory()
 
 
-def _read(connection: sqlite3.Connection, suite: str, model: str) -> CallHistory:
-    if not schema_of(connection):
+def _of_judge(connection: sqlite3.Connection, suite: str, judge: str) -> CallHistory:
+    newest = connection.execute(_NEWEST_JUDGED, [suite]).fetchone()
+    found = connection.execute(_JUDGED_MEANS, [newest[0], suite, judge]).fetchone() if newest is not None else None
+    if found is None:
         return CallHistory()
+    calls, tokens_in, tokens_out = found
+    return CallHistory(calls_per_case=calls, input_tokens=tokens_in, output_tokens=tokens_out)
+
+
+def _of_model(connection: sqlite3.Connection, suite: str, model: str) -> CallHistory:
     newest = connection.execute(_NEWEST, [suite, model]).fetchone()
     if newest is None:
         return CallHistory()

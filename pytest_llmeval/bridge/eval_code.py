@@ -1,0 +1,38 @@
+"""The code of a test function as it is written, for what it tells before the test runs."""
+
+import ast
+import functools
+import inspect
+import textwrap
+from collections.abc import Callable, Mapping
+from typing import Any
+
+__all__ = ["SCORE_NAMES", "on_score", "tree_of", "variables_of"]
+
+SCORE_NAMES = frozenset({"score", "llmeval_score"})
+"""What a test calls its scorers."""
+
+
+@functools.lru_cache(maxsize=64)
+def tree_of(function: Callable[..., Any]) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
+    """Return the syntax tree of ``function``, or of what a decorator wrapped in it; None where there is no source."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
+    except (OSError, TypeError, SyntaxError, IndexError):
+        return None
+    return tree if isinstance(tree, ast.FunctionDef | ast.AsyncFunctionDef) else None
+
+
+def variables_of(function: Callable[..., Any]) -> Mapping[str, Any]:
+    """Return the variables of the module of ``function``, without those that it shadows."""
+    plain = inspect.unwrap(function)
+    shadowed = {*plain.__code__.co_varnames, *plain.__code__.co_cellvars, *plain.__code__.co_freevars}
+    return {name: value for name, value in plain.__globals__.items() if name not in shadowed}
+
+
+def on_score(node: ast.AST) -> str:
+    """Return the method that ``node`` calls of the fixture ``score``; an empty text where it is no such call."""
+    function = node.func if isinstance(node, ast.Call) else None
+    if not isinstance(function, ast.Attribute) or not isinstance(function.value, ast.Name):
+        return ""
+    return function.attr if function.value.id in SCORE_NAMES else ""
