@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_llmeval.core.judge.calibration import ALL, MIXED, Calibration
-from pytest_llmeval.core.judge.label_sample import RANDOM
+from pytest_llmeval.core.judge.calibration import ALL, Calibration
+from pytest_llmeval.core.judge.label_sample import MIXED, RANDOM
 from pytest_llmeval.core.judge.voting import Voting
 from pytest_llmeval.core.stats.agreement import Rate
 from pytest_llmeval.core.stats.intervals import Interval
@@ -22,8 +22,8 @@ _DRAWN = {
     ALL: "every judged answer is labelled",
     RANDOM: "labelled answers were drawn with the same chance each, so that they stand for all; each verdict counts by"
     " its share of the run",
-    MIXED: "labelled answers were drawn in several ways, which cannot be pooled; --drawn random or --drawn SCORE takes"
-    " all of them as drawn in one",
+    MIXED: "labelled answers were drawn by the verdicts of several scores, which cannot be pooled; --drawn random or"
+    " --drawn SCORE takes all of them as drawn in one way",
 }
 _UNKNOWN = (
     "labelled answers are taken as drawn with the same chance each, since no draw was recorded; --drawn SCORE says"

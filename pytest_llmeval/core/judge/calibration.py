@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from statistics import median_low
 from typing import Literal
 
-from pytest_llmeval.core.judge.label_sample import RANDOM, verdict_of
+from pytest_llmeval.core.judge.label_sample import MIXED, RANDOM, pooled, verdict_of
 from pytest_llmeval.core.judge.voting import Votes, Voting, kappa_of, voting
 from pytest_llmeval.core.stats.agreement import BinaryRates, Confusion, Rate, binary_rates, confusion, rate
 from pytest_llmeval.core.stats.clusters import design_effect
@@ -22,19 +22,17 @@ from pytest_llmeval.core.stats.means import ROUNDING, mean
 from pytest_llmeval.core.stats.raters import agreement_rate
 from pytest_llmeval.core.types import Vote
 
-__all__ = ["ALL", "MIXED", "Calibration", "Estimator", "JudgedAnswer", "Scale", "calibrate"]
+__all__ = ["ALL", "Calibration", "Estimator", "JudgedAnswer", "Scale", "calibrate"]
 
 ALL = "all"
 """The draw that left nothing out: every judged answer has a label."""
-MIXED = "mixed"
-"""Labels of several draws, which no estimator takes together."""
 Estimator = Literal["labels of the run", "separate labels"]
 """By which a rate is corrected: the labels of each verdict, weighed by its share of the run, or the sensitivity and the
 specificity that labels of other answers show."""
 _UNLIKE = 3.0
 """Standard errors by which the labelled answers pass more or less often than the run before that is no chance."""
 _BY_VERDICT = "labels drawn by a verdict do not tell"
-_ARE_MIXED = "labels of several draws cannot be pooled"
+_ARE_MIXED = "labels drawn by the verdicts of several scores cannot be pooled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,8 +253,7 @@ def _draw(answers: Sequence[JudgedAnswer]) -> str:
     """Return how the labelled ones were drawn."""
     if all(each.labels for each in answers):
         return ALL
-    draws = {draw for each in answers if each.labels for draw in (each.draws or (RANDOM,))}
-    return draws.pop() if len(draws) == 1 else MIXED if draws else RANDOM
+    return pooled(draw for each in answers if each.labels for draw in each.draws)
 
 
 def _votes(each: JudgedAnswer, cluster: Hashable) -> Votes:

@@ -2,12 +2,14 @@
 
 import random
 from collections import defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 
-__all__ = ["RANDOM", "drawn", "drawn_evenly", "of_verdict", "verdict_of"]
+__all__ = ["MIXED", "RANDOM", "drawn", "drawn_evenly", "of_verdict", "pooled", "verdict_of"]
 
 RANDOM = "random"
 """The draw that gives each answer the same chance."""
+MIXED = "mixed"
+"""Draws by the verdicts of several scores, which no estimator takes together."""
 _OF_VERDICT = "verdict of "
 
 
@@ -28,6 +30,15 @@ def verdict_of(draw: str) -> str | None:
     if name == draw or not name:
         raise ValueError(f"a draw is {RANDOM!r} or {_OF_VERDICT + 'SCORE'!r}")
     return name
+
+
+def pooled(draws: Iterable[str]) -> str:
+    """Return how answers were drawn that come of several draws; without any they are taken for random ones.
+
+    Random ones may be added to those drawn by a verdict: within a verdict each answer keeps the same chance.
+    """
+    by_verdict = set(draws) - {RANDOM}
+    return by_verdict.pop() if len(by_verdict) == 1 else MIXED if by_verdict else RANDOM
 
 
 def drawn(strata: Sequence[Hashable], count: int, *, seed: int) -> list[int]:

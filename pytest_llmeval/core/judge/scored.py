@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from pytest_llmeval.core.errors import StoreError
-from pytest_llmeval.core.judge.calibration import MIXED, JudgedAnswer, Scale
+from pytest_llmeval.core.judge.calibration import JudgedAnswer, Scale
+from pytest_llmeval.core.judge.label_sample import pooled
 from pytest_llmeval.core.judge.recorded import settlers, stored_rubric
 from pytest_llmeval.core.judge.rubric import Rubric
 from pytest_llmeval.core.stats.means import ROUNDING
@@ -114,7 +115,7 @@ class JudgedRun(Generic[_CaseT_co]):
             for _, parts in (each for each in self._wholes(case) if each[0] == key):
                 judged = {score.dimension or "": score.value or 0.0 for score in parts}
                 said = _of_all({score.dimension or "": labels.get((case.id, score.name), {}) for score in parts})
-                draw = {rater: _one_draw([each.draw for each in own.values()]) for rater, own in said.items()}
+                draw = {rater: _pooled([each.draw for each in own.values()]) for rater, own in said.items()}
                 for made, value_of in ((passes, _passing(rubric)), (values, rubric.value)):
                     own = {
                         rater: Said(value_of({name: each.value for name, each in of_all.items()}), draw[rater])
@@ -224,8 +225,10 @@ def _of_all(said: Mapping[str, Mapping[str, Said]]) -> dict[str, dict[str, Said]
     return {rater: {name: by_rater[rater] for name, by_rater in said.items()} for rater in sorted(raters)}
 
 
-def _one_draw(draws: Sequence[str | None]) -> str | None:
-    return draws[0] if len(set(draws)) == 1 else MIXED
+def _pooled(draws: Sequence[str | None]) -> str | None:
+    """Return how a case was drawn for several labels; None where that is not known of one of them."""
+    known = [draw for draw in draws if draw is not None]
+    return pooled(known) if len(known) == len(draws) else None
 
 
 def _passing(rubric: Rubric) -> Callable[[Mapping[str, float]], float]:
