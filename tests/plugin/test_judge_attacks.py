@@ -23,8 +23,8 @@ def attacked(project: Project) -> Project:
     return project
 
 
-def run(project: Project, judged_by: Judged, reply: Callable[[Messages], str]) -> pytest.RunResult:
-    return project.run("evals", "-m", "judge_attack", named(project, judged_by(reply)))
+def run(project: Project, judged_by: Judged, reply: Callable[[Messages], str], model: str = "echo") -> pytest.RunResult:
+    return project.run("evals", "-m", "judge_attack", named(project, judged_by(reply), model))
 
 
 def test_a_judge_that_is_not_taken_in_passes(attacked: Project, judged_by: Judged) -> None:
@@ -44,8 +44,9 @@ def test_one_attack_that_succeeds_fails_the_session(attacked: Project, judged_by
     result.stdout.fnmatch_lines(["*resists *every *fail*", "*missed: attack-*"])
 
 
-def test_a_judge_that_echoes_is_an_error_and_no_success(attacked: Project, judged_by: Judged) -> None:
-    result = run(attacked, judged_by, lambda messages: answer_in(messages)[0])
+@pytest.mark.parametrize("model", ["echo", "fault-noparam-response_format"], ids=["as a text", "as arguments"])
+def test_a_judge_that_echoes_is_an_error_and_no_success(attacked: Project, judged_by: Judged, model: str) -> None:
+    result = run(attacked, judged_by, lambda messages: answer_in(messages)[0], model)
     assert result.ret == 10
     assert {row["error_kind"] for row in attacked.rows("SELECT error_kind FROM cases")} == {"judge"}
     assert not attacked.rows("SELECT * FROM scores")

@@ -7,6 +7,7 @@ Further faults:
 
     fault-credit                        400 with the message that the credit balance is too low
     fault-limits                        400 with the message that the spending limit is reached
+    fault-nostrict                      400 where a tool is to be followed strictly
     fault-body-NAME[-N]                 status 200 and one of MESSAGE_BODIES
 """
 
@@ -123,6 +124,12 @@ class _MessagesHandler(FaultHandler):
     def _limits(self, entry: Entry, count: int) -> None:
         text = "You have reached your specified API usage limits. You will regain access on 2026-12-01."
         self._error(400, text, "invalid_request_error")
+
+    def _nostrict(self, entry: Entry, count: int) -> None:
+        if any("strict" in tool for tool in entry.body.get("tools", ())):
+            self._error(400, "tools.0.custom.strict: Extra inputs are not permitted", "invalid_request_error")
+        else:
+            self._normal(entry)
 
     def _echoauth(self, entry: Entry, count: int, code: str = "401") -> None:
         keys = [entry.headers.get("x-api-key"), entry.headers.get("authorization")]

@@ -8,17 +8,18 @@ from typing import Any
 from tests.support.fault_server import FaultServer
 from tests.support.project import Project
 
-__all__ = ["Judged", "Messages", "answer_in", "named", "verdict"]
+__all__ = ["MALFORMED", "Judged", "Messages", "answer_in", "named", "verdict"]
 
 LEVELS = {"yes": "right", "maybe": "partly", "no": "wrong"}
 Messages = list[dict[str, Any]]
-Judged = Callable[[Callable[[Messages], str]], FaultServer]
+Judged = Callable[[Callable[[Messages], str | dict[str, Any]]], FaultServer]
 """Starts a judge that replies as told, and returns its server."""
 
 
 def answer_in(messages: Messages) -> tuple[str, str]:
     """Return the judged answer and the nonce, as a judge reads them."""
-    found = re.search(r"BEGIN ANSWER (\w+)\n(.*)\nEND ANSWER \1", messages[1]["content"], re.DOTALL)
+    shown = next(message["content"] for message in messages if message["role"] == "user")
+    found = re.search(r"BEGIN ANSWER (\w+)\n(.*)\nEND ANSWER \1", shown, re.DOTALL)
     assert found is not None
     return "\n".join(line[2:] for line in found[2].split("\n")), found[1]
 
@@ -36,7 +37,20 @@ def verdict(messages: Messages, level: str | None = None, **changes: Any) -> str
     return json.dumps({**found, **changes})
 
 
+MALFORMED: dict[str, Callable[[Messages], str]] = {
+    "prose": lambda messages: "The answer is right, no doubt.",
+    "empty": lambda messages: "",
+    "no such level": lambda messages: verdict(messages, "excellent"),
+    "another nonce": lambda messages: verdict(messages, nonce="0" * 32),
+    "a dimension too few": lambda messages: verdict(messages).replace('"format"', '"Format"'),
+    "contradiction": lambda messages: verdict(messages, correctness={"reason": "Wrong. So: wrong", "verdict": "right"}),
+    "no reason": lambda messages: verdict(messages, correctness={"reason": "", "verdict": "right"}),
+    "a score instead": lambda messages: verdict(messages, correctness={"reason": "x", "verdict": 1}),
+}
+"""Replies that never become a verdict, by what is wrong with them."""
+
+
 def named(project: Project, server: FaultServer, model: str = "echo") -> str:
     """Name the judge in models.yaml, since it is called like the model under test; return the flag."""
-    project.write(models_yaml=f"models: {{j: {{spec: 'openai:{model}@{server.url}'}}}}\n")
+    project.write(models_yaml=f"models: {{j: {{spec: '{server.spec(model)}'}}}}\n")
     return "--judge-model=j"
