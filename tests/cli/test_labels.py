@@ -11,7 +11,7 @@ from pytest_llmeval.core.judge.asking import preference_rubric
 from pytest_llmeval.core.types import Score
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.cli.conftest import Command
-from tests.support.judged_runs import RUN, judge_record, judged_record, qa_rubric, store_run
+from tests.support.judged_runs import RUN, judge_record, judged_record, qa_rubric, settled_record, store_run
 from tests.support.records import record
 
 
@@ -257,3 +257,45 @@ def test_other_files_are_no_labels(store: SqliteStore, llmeval: Command, here: P
     assert "no.csv: cannot be read" in llmeval("labels", "import", "no.csv", "--rater", "kim").err
     (here / "in.csv").write_bytes(b"sample_id,\xff\n")
     assert "in.csv: byte 11 is not UTF-8; save it as UTF-8" in llmeval("labels", "import", "in.csv").err
+
+
+def test_as_many_passes_as_failures_are_drawn_on_request(store: SqliteStore, llmeval: Command, here: Path) -> None:
+    """Of 36 answers that are right and four that are wrong: all of these, and four others."""
+    store_run(store, [judged_record(f"{at}", "right" if at % 10 else "wrong") for at in range(40)])
+    told = llmeval("labels", "export", "--by", "correctness", "--output", "out.jsonl", "--sample", "8", "--json").json()
+    assert told["draw"] == "verdict of correctness"
+    rows = [json.loads(line) for line in (here / "out.jsonl").read_text().splitlines()]
+    assert sum(int(row["sample_id"]) % 10 == 0 for row in rows) == 4
+    assert {row["draw"] for row in rows} == {"verdict of correctness"}
+    done = llmeval("labels", "export", "--by", "corectness", "--output", "no.csv")
+    assert (done.status, "--by corectness: no score of a judge; did you mean 'correctness'?" in done.err) == (4, True)
+    assert not (here / "no.csv").exists()
+
+
+def test_of_a_row_with_several_epochs_one_answer_is_given_to_people(
+    store: SqliteStore, llmeval: Command, here: Path
+) -> None:
+    """The first that was judged."""
+    cases = [judged_record("a", epoch=epoch) for epoch in (3, 2)]
+    store_run(store, [record("a", epoch=1, outcome="error", error_kind="judge"), *cases, judged_record("b", epoch=1)])
+    assert llmeval("labels", "export", "--output", "out.csv").status == 0
+    assert sorted((row["sample_id"], row["epoch"]) for row in rows_of(here / "out.csv")) == [("a", "2"), ("b", "1")]
+
+
+def test_how_answers_were_drawn_is_stored_with_their_labels(store: SqliteStore, llmeval: Command, here: Path) -> None:
+    fill(store)
+    llmeval("labels", "export", "--by", "format", "--output", "out.csv")
+    write_rows(here / "back.csv", [{**row, "label_format": "bad"} for row in rows_of(here / "out.csv")])
+    assert llmeval("labels", "import", "back.csv", "--rater", "kim").status == 0
+    assert {each.draw for each in store.labels(RUN)} == {"verdict of format"}
+    assert llmeval("labels", "import", jsonl(here / "in.jsonl", GOOD), "--rater", "lee").status == 0
+    assert [each.draw for each in store.labels(RUN) if each.rater == "lee"] == [None]
+    done = llmeval("labels", "import", jsonl(here / "no.jsonl", {**GOOD, "draw": "by hand"}), "--rater", "kim")
+    assert done.status == 4
+    assert "no.jsonl:1: draw: a draw is 'random' or 'verdict of SCORE', found 'by hand'" in done.err
+
+
+def test_what_code_settled_is_not_given_to_people(store: SqliteStore, llmeval: Command, here: Path) -> None:
+    store_run(store, [judged_record("a"), settled_record("b")])
+    assert llmeval("labels", "export", "--output", "out.csv").status == 0
+    assert [row["sample_id"] for row in rows_of(here / "out.csv")] == ["a"]

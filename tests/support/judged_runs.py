@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from pytest_llmeval.store.sqlite import SqliteStore
 from tests.support.records import call, record
 from tests.support.stored_runs import END, run
 
-__all__ = ["JUDGE", "RUN", "judge_record", "judged_record", "judged_scores", "qa_rubric", "store_run"]
+__all__ = ["JUDGE", "RUN", "judge_record", "judged_record", "judged_scores", "qa_rubric", "settled_record", "store_run"]
 
 RUN = run().id
 JUDGE = "j" * 64
@@ -65,9 +66,17 @@ def qa_rubric() -> Rubric:
     return load_rubric("qa", rootdir=_HERE, test_file=_HERE)
 
 
-def judge_record(rubric: Rubric, judge_id: str = JUDGE) -> JudgeRecord:
+def settled_record(sample_id: str, **fields: Any) -> CaseRecord:
+    """Return a case that a check in code settled, so that no judge was asked."""
+    checks = [["right_if", "bool"], ["wrong_if", "exact:5d1e"]]
+    judge = judge_record(qa_rubric(), "s" * 64, checks=checks)
+    scores = tuple(replace(each, decided_by="exact") for each in judged_scores(judge_id=judge.judge_id))
+    return judged_record(sample_id, scores=scores, judges=(judge,), **fields)
+
+
+def judge_record(rubric: Rubric, judge_id: str = JUDGE, **how: Any) -> JudgeRecord:
     """Return what a run stores of who judges by a rubric."""
-    detail = json.dumps({"rubric": plain(rubric), "judges": [], "how": {}})
+    detail = json.dumps({"rubric": plain(rubric), "judges": [], "how": how})
     return JudgeRecord(judge_id=judge_id, rubric=rubric.name, detail=detail)
 
 

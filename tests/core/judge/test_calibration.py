@@ -76,7 +76,8 @@ def test_labels_drawn_by_a_verdict_hold_the_share_that_people_pass(draw: str) ->
         places = drawn_evenly([each.verdicts[draw] for each in whole], 60, seed=chance.randrange(2**32))
         found = calibrate(SCALE, only(whole, places, of_verdict(draw)))
         assert found.drawn == f"verdict of {draw}"
-        assert found.kappa is found.rates.accuracy is None
+        assert found.kappa is None
+        assert found.rates.accuracy is None
         interval = found.corrected_rate.interval
         assert interval is not None and found.corrected_rate.estimate is not None
         held += interval.low <= 0.7 <= interval.high
@@ -123,7 +124,8 @@ def test_draws_by_two_scores_are_not_pooled() -> None:
     ]
     found = calibrate(SCALE, both)
     assert found.drawn == MIXED
-    assert found.corrected_rate.estimate is found.corrected_mean.estimate is found.kappa is None
+    assert found.corrected_rate.estimate is found.corrected_mean.estimate is None
+    assert found.kappa is None
     assert found.reasons["kappa"] == "labels drawn by the verdicts of several scores cannot be pooled"
     assert found.confusion is not None and found.confusion.n == found.n
 
@@ -166,7 +168,8 @@ def test_a_judge_that_is_asked_twice_tells_how_often_it_flips() -> None:
         ],
     )
     assert found.voting.flips is not None
-    assert (found.voting.flips.value, found.voting.flips.n) == (pytest.approx(1 / 3), 3)
+    assert found.voting.flips.value == pytest.approx(1 / 3)
+    assert found.voting.flips.n == 3
     assert found.voting.jurors == ()
 
 
