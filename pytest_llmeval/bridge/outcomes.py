@@ -11,6 +11,7 @@ import pytest
 from pytest_llmeval.bridge.cases import CaseRun, cluster_of
 from pytest_llmeval.bridge.items import RUN_KEY
 from pytest_llmeval.core.errors import CaseError, ErrorKind
+from pytest_llmeval.core.ids import shown_name
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.text import one_line, printable
 from pytest_llmeval.core.transport import as_json, dump_case, dump_key, plain, settled
@@ -63,7 +64,7 @@ class Reporter:
         """Give the outcome and the scores to JUnit, which reads them off the report of the teardown."""
         if call.when == "teardown":
             kept = [pair for pair in item.user_properties if not pair[0].startswith(_PROPERTY)]
-            item.user_properties[:] = [*kept, *_properties(run)]
+            item.user_properties[:] = [*kept, *_properties(run, call.excinfo.value if call.excinfo else None)]
 
     def after(self, item: pytest.Item, run: CaseRun, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
         """Decide what a phase came to, and mark its report."""
@@ -205,10 +206,21 @@ def _unsecret(score: Score, redact: Callable[[str], str]) -> Score:
     return score
 
 
-def _properties(run: CaseRun) -> list[tuple[str, Any]]:
-    scores = [(f"{_PROPERTY}score_{printable(plain(score.name))}", _number(score)) for score in run.book.scores]
-    waited = (f"{_PROPERTY}wait_s", f"{run.waited_s:.3f}")
-    return [(f"{_PROPERTY}outcome", run.outcome or "error"), waited, *scores]
+def _properties(run: CaseRun, broken: BaseException | None) -> list[tuple[str, str]]:
+    """Return what JUnit is told of a case; ``broken`` is what its teardown, which is not decided yet, raised."""
+    key, outcome, kind = run.key, run.outcome or "error", run.error_kind or ErrorKind.CODE
+    if broken is not None and outcome != "error" and not isinstance(broken, pytest.skip.Exception):
+        outcome, kind = "error", _kind(broken)
+    told = {
+        "outcome": outcome,
+        **({"error_kind": str(kind)} if outcome == "error" else {}),
+        "suite": one_line(key.suite),
+        "model": one_line(key.model),
+        "sample": one_line(key.sample_id),
+        "wait_s": f"{run.waited_s:.3f}",
+        **{f"score_{shown_name(plain(score.name))}": _number(score) for score in run.book.scores},
+    }
+    return [(f"{_PROPERTY}{name}", value) for name, value in told.items()]
 
 
 def _number(score: Score) -> str:

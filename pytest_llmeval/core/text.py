@@ -5,10 +5,10 @@ import re
 __all__ = ["one_line", "printable", "shorten", "storable"]
 
 # C0 without tab and newline, DEL and C1, soft hyphen, zero-width and bidirectional controls, line separators, lone
-# surrogates, tags: what is not seen, or moves what is.
+# surrogates, what XML cannot hold, tags: what is not seen, or moves what is.
 _CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff"
-    "\ufff9-\ufffb\U000e0000-\U000e007f]"
+    "\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e007f]"
 )
 # GitHub Actions reads "::name::" at the start of a line, blanks before it allowed, and "##[name]" anywhere:
 # https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands

@@ -1,0 +1,113 @@
+"""JUnit: what a case came to stands in its properties, with and without workers, whatever the texts are."""
+
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+
+from tests.support.fault_server import FaultServer
+from tests.support.hostile import HOSTILE
+from tests.support.project import Project
+
+BODY = """
+def test_echo(sample, response, score):
+    if sample.id == "code":
+        raise RuntimeError("boom")
+    if sample.id == "skip":
+        pytest.skip("no")
+    score.exact(response, sample.target)
+    score.record("size", 3)
+"""
+ROWS = [
+    {"id": "good", "input": "x", "target": "x"},
+    {"id": "bad", "input": "x", "target": "y"},
+    {"id": "code", "input": "x"},
+    {"id": "skip", "input": "x"},
+]
+
+
+def properties(project: Project) -> list[dict[str, str]]:
+    """Return our properties of each testcase, the time that it waited apart."""
+    root = ElementTree.parse(project.root / "junit.xml")
+    return [
+        {
+            each.attrib["name"].removeprefix("llmeval_"): each.attrib["value"]
+            for each in case.findall("properties/property")
+            if each.attrib["name"] != "llmeval_wait_s"
+        }
+        for case in root.findall(".//testcase")
+    ]
+
+
+@pytest.mark.parametrize("family", ["xunit2", "xunit1"])
+def test_properties_of_each_case(project: Project, dist_args: list[str], family: str) -> None:
+    """Both families of pytest's have them, xunit2 too, whose schema knows none."""
+    project.eval(BODY, ROWS)
+    project.run("evals", *dist_args, "--junitxml=junit.xml", "-o", f"junit_family={family}")
+    assert sorted(properties(project), key=lambda each: each["sample"]) == [
+        {
+            "outcome": "missed",
+            "suite": "echo",
+            "model": "echo",
+            "sample": "bad",
+            "score_exact": "0.0",
+            "score_size": "3.0",
+        },
+        {"outcome": "error", "error_kind": "code", "suite": "echo", "model": "echo", "sample": "code"},
+        {
+            "outcome": "passed",
+            "suite": "echo",
+            "model": "echo",
+            "sample": "good",
+            "score_exact": "1.0",
+            "score_size": "3.0",
+        },
+        {"outcome": "skipped", "suite": "echo", "model": "echo", "sample": "skip"},
+    ]
+
+
+def test_a_miss_of_a_suite_with_rules_is_no_failure_and_is_told(project: Project) -> None:
+    project.eval(BODY, ROWS[:2])
+    project.write(thresholds_yaml="version: 1\nsuites:\n  echo: {exact: {min: 0.1}}\n")
+    assert project.run("evals", "--junitxml=junit.xml").ret == 0
+    assert [each["outcome"] for each in properties(project)] == ["passed", "missed"]
+    assert 'failures="0"' in (project.root / "junit.xml").read_text()
+
+
+def test_errors_of_the_server_and_of_a_teardown_are_told(project: Project, server: FaultServer) -> None:
+    project.eval(
+        """
+        def test_echo(sample, response, broken):
+            pass
+
+        @pytest.fixture
+        def broken():
+            yield
+            raise RuntimeError("late")
+        """,
+        ROWS[:1],
+    )
+    project.run("evals", "--junitxml=junit.xml")
+    assert [(each["outcome"], each["error_kind"]) for each in properties(project)] == [("error", "code")]
+    project.run("evals", "--junitxml=junit.xml", model=f"openai:fault-status-401@{server.url}")
+    assert [(each["outcome"], each["error_kind"]) for each in properties(project)] == [("error", "auth")]
+
+
+@pytest.mark.parametrize("arguments", [[], ["-n2"]])
+def test_hostile_texts_break_no_report(project: Project, server: FaultServer, arguments: list[str]) -> None:
+    """As ids, answers, slices and names of scores."""
+    texts = [text for text in HOSTILE.values() if len(text) < 10_000] + ["w" * 100_000]
+    server.reply = lambda messages: texts[int(messages[-1]["content"])]
+    project.eval(
+        """
+        def test_echo(sample, response, score):
+            score.record(response.text + "!", 0.5, reason=response.text)
+            score.exact(response, "never")
+        """,
+        [{"id": text, "input": str(place), "slice": text} for place, text in enumerate(texts)],
+    )
+    result = project.run("evals", *arguments, "--junitxml=junit.xml", "-q", "--tb=short")
+    assert result.ret == 1
+    found = properties(project)
+    assert [each["outcome"] for each in found] == ["missed"] * len(texts)
+    assert {len(each) for each in found} == {6}
+    assert len({name for each in found for name in each}) == 5 + len(texts)
