@@ -51,7 +51,8 @@ def selftest_lines(found: SelfTest, runs: str, *, seed: int, width: int, is_cut:
         lines += ["", *wrapped(title, width), *_table(others, width)]
     for rule in found.rules:
         if rule.reason is not None:
-            lines += wrapped(f"unmeasurable: {_name(rule)} {rule.rule}: {rule.reason}", width, indent=_INDENT)
+            word = "not judged" if rule.verdicts.get("not_judged") else "unmeasurable"
+            lines += wrapped(f"{word}: {_name(rule)} {rule.rule}: {rule.reason}", width, indent=_INDENT)
     return lines
 
 

@@ -56,7 +56,7 @@ class RuleTally:
     verdicts: Mapping[str, int]
     """Pairs by verdict."""
     reason: str | None
-    """Why it was unmeasurable, the first time that it was; None where it never was."""
+    """Why it was unmeasurable or may not gate, the first time that it was so; None where it never was."""
 
     @property
     def fails(self) -> int:
@@ -162,14 +162,14 @@ class _Tally:
         self.reasons: dict[_Key, str | None] = {}
 
     def add(self, verdicts: Iterable[Verdict]) -> None:
-        """Count what one pair came to; rules that were not judged have no place."""
+        """Count what one pair came to; rules without numbers have no place."""
         changes: set[str] = set()
         for verdict in verdicts:
-            if verdict.model is None or verdict.verdict == "not_judged":
+            if verdict.model is None or (verdict.verdict == "not_judged" and not verdict.is_reported):
                 continue
             key = (verdict.suite, verdict.model, verdict.metric, verdict.slice, verdict.rule)
             self.counts.setdefault(key, Counter())[verdict.verdict] += 1
-            if verdict.verdict == "unmeasurable":
+            if verdict.verdict in ("unmeasurable", "not_judged"):
                 self.reasons.setdefault(key, verdict.reason)
             if _is_change(verdict.rule):
                 changes.add(verdict.verdict)
