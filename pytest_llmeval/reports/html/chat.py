@@ -1,0 +1,48 @@
+"""A conversation with a model: what was asked, what it said, and what was expected."""
+
+from collections.abc import Iterable
+
+from pytest_llmeval.reports.html.diff import difference
+from pytest_llmeval.reports.html.escape import LONGEST, Html, element, joined, shown
+
+__all__ = ["bubble", "chat"]
+
+_KNOWN = ("system", "developer", "user", "assistant", "tool")
+
+
+def chat(
+    messages: Iterable[tuple[str, str]],
+    response: str | None,
+    expected: str | None,
+    *,
+    limit: int = LONGEST,
+    missing: str = "no response",
+) -> Html:
+    """Return a conversation from top to bottom, and below it how the response differs from what was expected.
+
+    Args:
+        messages: role and text of each message that was sent.
+        response: what the model said; None where it did not.
+        expected: the target as people write it; None where the row has none.
+        limit: characters shown of each text.
+        missing: what stands in the place of a response that is not there.
+    """
+    said = [bubble(role, text, limit=limit) for role, text in messages]
+    if response is None:
+        said.append(element("p", missing, class_="le-note"))
+    else:
+        said.append(bubble("response", response, limit=limit))
+    if expected is not None:
+        said.append(bubble("expected", expected, limit=limit))
+    parts = [element("div", *said, class_="le-chat")]
+    if response is not None and expected is not None:
+        title = element("b", "Difference")
+        parts.append(element("div", title, difference(response, expected, limit=limit), class_="le-difference"))
+    return joined(parts)
+
+
+def bubble(role: str, text: str, *, limit: int = LONGEST) -> Html:
+    """Return one message under the name of its role; an empty one says so."""
+    kind = role if role in (*_KNOWN, "response", "expected") else "other"
+    body = element("pre", shown(text, limit), dir="auto") if text else element("p", "(empty)", class_="le-note")
+    return element("div", element("b", role or "?"), body, class_=f"le-bubble le-{kind}")

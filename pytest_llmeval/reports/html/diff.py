@@ -1,0 +1,138 @@
+"""What an answer has and lacks beside what was expected: word by word, or key by key where both are JSON.
+
+Both are bounded: texts of any length, however they differ, take some milliseconds.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from difflib import SequenceMatcher
+from itertools import islice
+from typing import Any
+
+from pytest_llmeval.reports.html.escape import LONGEST, Html, element, escaped, joined, shown
+from pytest_llmeval.scorers.json_paths import child, path_text, position
+from pytest_llmeval.scorers.json_text import NotJsonError, parse_json
+
+__all__ = ["difference"]
+
+_WORD = re.compile(r"\s+|\w{1,64}|[^\w\s]")
+_MOST_WORDS = 400
+"""Words of either side, what both begin and end with apart, that are compared."""
+_LEAST_ALIKE = 0.3
+"""Of texts that have less in common a difference word by word cannot be read."""
+_MOST_KEYS = 100
+_LONGEST_JSON = 200_000
+"""Characters up to which a text is read as JSON."""
+_LONGEST_VALUE = 300
+_ABSENT = object()
+_Leaves = dict[str, Any]
+
+
+def difference(response: str, expected: str, *, limit: int = LONGEST) -> Html:
+    """Return how ``response`` differs from ``expected``: what it lacks and what it has beside it, marked.
+
+    Args:
+        response: of the model.
+        expected: the target as people write it.
+        limit: characters of each text that are looked at.
+    """
+    if response == expected:
+        return element("p", "The same, character by character.", class_="le-same")
+    left, right = _structure(response), _structure(expected)
+    if left is not None and right is not None:
+        return _keys(left, right)
+    return _words(response, expected, limit)
+
+
+def _structure(text: str) -> _Leaves | None:
+    """Return the leaves of a JSON object or list by their paths; None for any other text."""
+    if len(text) > _LONGEST_JSON:
+        return None
+    try:
+        value = parse_json(text, fenced=True)
+    except NotJsonError:
+        return None
+    return dict(islice(_leaves(value, ""), 50 * _MOST_KEYS)) if isinstance(value, dict | list) else None
+
+
+def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Yield what is no object or list, and empty ones; ``parse_json`` bounds the depth."""
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            yield from _leaves(inner, child(path, key))
+    elif isinstance(value, list) and value:
+        for place, inner in enumerate(value):
+            yield from _leaves(inner, position(path, place))
+    else:
+        yield path, value
+
+
+def _keys(left: _Leaves, right: _Leaves) -> Html:
+    """Return a table of the keys that differ, and how many are the same."""
+    paths = list(dict.fromkeys([*right, *left]))
+    pairs = [(path, right.get(path, _ABSENT), left.get(path, _ABSENT)) for path in paths]
+    different = [pair for pair in pairs if not _is_same(pair[1], pair[2])]
+    same = len(pairs) - len(different)
+    told = f"{same} of {len(pairs)} keys are the same" if different else "Every key is the same."
+    if len(different) > _MOST_KEYS:
+        told += f"; of {len(different)} that differ the first {_MOST_KEYS} are shown"
+    head = element("tr", *(element("th", title, scope="col") for title in ("key", "expected", "response")))
+    rows = [
+        element("tr", element("th", path_text(path), scope="row"), _value(wanted, "del"), _value(given, "ins"))
+        for path, wanted, given in different[:_MOST_KEYS]
+    ]
+    table = element("table", element("thead", head), element("tbody", *rows), class_="le-keys") if rows else ""
+    return joined([element("p", told, class_="le-same" if not rows else "le-note"), table])
+
+
+def _is_same(wanted: Any, given: Any) -> bool:
+    return wanted is given or (type(wanted) is type(given) and wanted == given)
+
+
+def _value(value: Any, mark: str) -> Html:
+    if value is _ABSENT:
+        return element("td", element("span", "missing" if mark == "ins" else "not there", class_="le-absent"))
+    text = json.dumps(value, ensure_ascii=False)
+    return element("td", element(mark, shown(text, _LONGEST_VALUE)))
+
+
+def _words(response: str, expected: str, limit: int) -> Html:
+    """Return one text with what is missing struck out and what is more underlined; a note where little is alike."""
+    given, wanted = _WORD.findall(response[:limit]), _WORD.findall(expected[:limit])
+    start = _common(given, wanted)
+    end = _common(given[start:][::-1], wanted[start:][::-1])
+    own, theirs = (words[start : len(words) - end] for words in (given, wanted))
+    if max(len(own), len(theirs)) > _MOST_WORDS:
+        return _unlike("too much differs in too long a text")
+    matcher = SequenceMatcher(None, theirs, own)
+    if start + end == 0 and matcher.quick_ratio() < _LEAST_ALIKE:
+        return _unlike("little in common")
+    parts = ["".join(wanted[:start]), *_marked(matcher, theirs, own), "".join(wanted[len(wanted) - end :])]
+    more = max(len(response), len(expected)) - limit
+    note = element("span", f" … {more:,} characters more", class_="le-more") if more > 0 else ""
+    return element("pre", *parts, note, class_="le-text", dir="auto")
+
+
+def _common(one: list[str], other: list[str]) -> int:
+    """Return how many words both begin with."""
+    count = 0
+    for left, right in zip(one, other, strict=False):
+        if left != right:
+            break
+        count += 1
+    return count
+
+
+def _marked(matcher: SequenceMatcher[str], theirs: list[str], own: list[str]) -> Iterator[Html]:
+    for kind, first, last, begin, end in matcher.get_opcodes():
+        gone, new = "".join(theirs[first:last]), "".join(own[begin:end])
+        if kind == "equal":
+            yield escaped(gone)
+            continue
+        yield element("del", gone) if gone else Html()
+        yield element("ins", new) if new else Html()
+
+
+def _unlike(why: str) -> Html:
+    return element("p", f"Not compared word by word: {why}.", class_="le-note")
