@@ -38,10 +38,11 @@ def test_any_bytes_are_malformed(body: bytes) -> None:
 @given(st.data())
 def test_any_value_anywhere_gives_a_sound_response_or_a_fault(data: st.DataObject) -> None:
     """One part of a good message replaced by anything: what is returned keeps its types and ranges."""
-    body: dict[str, Any] = message("fine", stop_details=None)
+    call = {"type": "tool_use", "id": "1", "name": "f", "input": {"a": 1}}
+    body: dict[str, Any] = message("fine", call, stop_details=None)
     block, usage = body["content"][0], {**body["usage"], "cache_read_input_tokens": 1}
     body["usage"] = usage
-    places = [(holder, key) for holder in (body, block, usage) for key in holder]
+    places = [(holder, key) for holder in (body, block, call, usage) for key in holder]
     holder, key = data.draw(st.sampled_from(places))
     holder[key] = data.draw(JSON)
     result = read(json.dumps(body).encode())
@@ -49,6 +50,8 @@ def test_any_value_anywhere_gives_a_sound_response_or_a_fault(data: st.DataObjec
         return
     assert isinstance(result.text, str)
     assert result.finish_reason is None or isinstance(result.finish_reason, str)
+    for made in result.tool_calls:
+        assert made.name and isinstance(json.loads(made.arguments), dict)
     for count in (result.usage.input_tokens, result.usage.output_tokens):
         assert count is None or (type(count) is int and 0 <= count < 2**53)
 
