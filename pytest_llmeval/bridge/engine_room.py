@@ -40,6 +40,7 @@ class EngineRoom:
         *,
         socket: Path | None,
         answers_of: str | None = None,
+        asks_judges: bool = True,
     ) -> None:
         """Prepare; nothing is opened before ``start``.
 
@@ -49,12 +50,14 @@ class EngineRoom:
             calls: of this process; its asks go to the engine once that is there.
             socket: for the workers, in a folder that is made for it; None without xdist.
             answers_of: the id of the run whose answers are scored again; None where models are asked.
+            asks_judges: whether judges are asked what that run does not hold.
         """
         self._settings = settings
         self._models = models
         self._calls = calls
         self._socket = socket
         self._answers_of = answers_of
+        self._asks_judges = asks_judges
         self._recorded: RecordedCalls | None = None
         self._embedded = EmbeddedModel()
         self._limiter = Limiter(Limits(max_connections=settings.max_connections, rpm=settings.rpm, tpm=settings.tpm))
@@ -67,7 +70,9 @@ class EngineRoom:
 
     def start_models(self, report: Callable[[str], None]) -> None:
         """Start the server of the embedded model, where that is asked; raise ModelError where it does not."""
-        if self._answers_of is None and any(model.spec.kind == "local" for model in self._models.values()):
+        judges = self._calls.judges.jurors if self._asks_judges and self._calls.judges is not None else ()
+        asked = self._models.values() if self._answers_of is None else [juror.model for juror in judges]
+        if any(model.spec.kind == "local" for model in asked):
             self._embedded.start(report, self._settings.environ)
 
     def start(self, run: Run, *, resumed: bool, on_fault: Callable[[StoreError], None]) -> None:
@@ -155,6 +160,7 @@ class EngineRoom:
             cache=settings.cache,
             judge_cache=settings.judge_cache,
             recorded=self._recorded,
+            asks_judges=self._asks_judges,
             on_fault=on_fault,
         )
         self._counts = self._engine.counts  # wanted when the engine is gone

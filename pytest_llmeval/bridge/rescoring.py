@@ -2,12 +2,14 @@
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from pytest_llmeval.bridge.earlier_runs import earlier_runs
 from pytest_llmeval.bridge.settings import Settings
 from pytest_llmeval.core.gate.decide import name_samples
+from pytest_llmeval.core.shards import Shard
 from pytest_llmeval.core.types import CaseKey
 from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.models.specs import parse_spec
@@ -16,7 +18,7 @@ from pytest_llmeval.store.records import Run
 
 __all__ = ["GIVEN_BY_THE_RUN", "Place", "Rescored", "find_rescored"]
 
-GIVEN_BY_THE_RUN = ("model", "limit", "slice", "epochs", "cache", "resume")
+GIVEN_BY_THE_RUN = ("model", "limit", "slice", "shard", "epochs", "cache", "resume")
 """Options that such a session takes from the run, or that mean nothing to it."""
 
 _Identity = tuple[str, str, str, int]
@@ -34,6 +36,8 @@ class Rescored:
     finished: frozenset[_Identity]
     """Suite, model, sample id and epoch of the cases that it had finished."""
     place: Place
+    asks_judges: bool
+    """Whether a judge that a person named may be asked what the run does not hold."""
 
     def holds(self, key: CaseKey) -> bool:
         """Whether the run has finished this case."""
@@ -60,7 +64,8 @@ class Rescored:
 
     def notes(self, keys: Sequence[CaseKey]) -> list[str]:
         """Return what is to be said where ``keys`` are the cases of it that are still there."""
-        said = [f"the answers are those of run {self.run.id}; no model was asked"]
+        asked = "only the judge may be asked" if self.asks_judges else "no model was asked"
+        said = [f"the answers are those of run {self.run.id}; {asked}"]
         suites = {key.suite for key in keys}
         missing = sum(sum(self.unfinished(suite).values()) for suite in suites)
         if missing:
@@ -72,13 +77,14 @@ class Rescored:
         return said
 
 
-def find_rescored(settings: Settings, ref: str, place: Place | None) -> Rescored:
+def find_rescored(settings: Settings, ref: str, place: Place | None, *, judges: Sequence[str] = ()) -> Rescored:
     """Return the run that ``--llmeval-rescore`` names.
 
     Args:
         settings: of the session.
         ref: an id, a part of one, a name or ``last``.
         place: where the process that the user started has found it; None in that process itself.
+        judges: those that are to judge; without any they are those of the run, and are not asked.
 
     Raises:
         StoreError: there is none, or the database cannot be read.
@@ -91,16 +97,26 @@ def find_rescored(settings: Settings, ref: str, place: Place | None) -> Rescored
     merged = replace(
         settings,
         models=tuple(before.get("model") or run.settings.get("models", {}).values()),
-        judge_models=tuple(before.get("judge_model") or ()),
-        judge_panel=before.get("judge_panel", settings.judge_panel),
-        judge_probe=before.get("judge_probe", 0.0),
-        allow_self_judge=True,
+        **({} if judges else _judges_of(before)),
         limit=before.get("limit"),
         slices=tuple(before.get("slice", ())),
+        shard=Shard.parse(before["shard"]) if before.get("shard") else None,
         epochs=before.get("epochs", 1),
         run_name=settings.run_name or run.name,
     )
-    return Rescored(run=run, settings=merged, finished=frozenset(finished), place=(run.id, last))
+    return Rescored(
+        run=run, settings=merged, finished=frozenset(finished), place=(run.id, last), asks_judges=bool(judges)
+    )
+
+
+def _judges_of(before: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of the judges of a run, from its options."""
+    return {
+        "judge_models": tuple(before.get("judge_model") or ()),
+        "judge_panel": before.get("judge_panel", "all"),
+        "judge_probe": before.get("judge_probe", 0.0),
+        "allow_self_judge": True,
+    }
 
 
 def _finished(connection: sqlite3.Connection, run_id: str, upto: int | None) -> tuple[Iterable[_Identity], int]:

@@ -124,15 +124,16 @@ class Preparation:
             }
             facts.problems += check_names(self.thresholds, seen, everything_collected=facts.all_collected)
             facts.problems += self._unknown_prices(self.thresholds, facts) if self.rescored is None else []
-        facts.problems += self._unknown_budget(facts) if self.rescored is None else []
+        facts.problems += self._unknown_budget(facts) if self._asks_judges else []
         if self.resumed is not None:
             self.resumed.compare(facts)
         self._weigh_sizes(facts)
         facts.problems = list(dict.fromkeys(facts.problems))
+        facts.empty_shard = self._is_sharded and not (facts.is_run or facts.problems)
 
     def _weigh_sizes(self, facts: CollectionFacts) -> None:
         """Say which rules on a change the rows are too few for; of a part of the rows they may not be judged."""
-        is_part = facts.done or any(suite.left_out for suite in facts.suites.values())
+        is_part = self._is_sharded or facts.done or any(suite.left_out for suite in facts.suites.values())
         if self.sizes is None or facts.problems or is_part or not facts.selected:
             return
         facts.notes += self.sizes.notes()
@@ -155,7 +156,9 @@ class Preparation:
         """Return a problem for each model whose price nobody stated where ``--max-cost`` is to hold."""
         if self.settings is None or self.settings.max_cost_usd is None:
             return []
-        asked = {model for suite in facts.suites.values() for model in suite.expected} | set(facts.judges)
+        asked = set(facts.judges)
+        if self.rescored is None:
+            asked |= {model for suite in facts.suites.values() for model in suite.expected}
         return [
             f"--max-cost: the price of model {name!r} is not known; give its prices in models.yaml"
             for name, model in self._asked.items()
@@ -193,7 +196,14 @@ class Preparation:
 
         assert self.settings is not None
         answers = self.rescored.run.id if self.rescored is not None else None
-        room = EngineRoom(self.settings, self._asked, self._own_calls(), socket=self._socket, answers_of=answers)
+        room = EngineRoom(
+            self.settings,
+            self._asked,
+            self._own_calls(),
+            socket=self._socket,
+            answers_of=answers,
+            asks_judges=self._asks_judges,
+        )
         recorder = Recorder(
             self.config,
             self.settings,
@@ -228,7 +238,7 @@ class Preparation:
         from pytest_llmeval.bridge.juror import Juror
         from pytest_llmeval.core.judge.forms import Forms
 
-        only_recorded = self.rescored is not None
+        only_recorded = not self._asks_judges
         jurors = tuple(
             Juror(model=judge, forms=Forms(binds_nonce=judge.spec.kind == "local"), only_recorded=only_recorded)
             for judge in self.judges.values()
@@ -236,9 +246,20 @@ class Preparation:
         return Judges(jurors=jurors, panel=settings.judge_panel, probe=settings.judge_probe)
 
     @property
+    def _is_sharded(self) -> bool:
+        """Whether evals were collected of which this session runs one of several parts."""
+        is_part = self.settings is not None and self.settings.shard is not None
+        return is_part and self.maker is not None and bool(self.maker.readings)
+
+    @property
     def _asked(self) -> dict[str, NamedModel]:
         """All models that are asked, by name: those under test and the judges."""
         return {**self.judges, **self.models}
+
+    @property
+    def _asks_judges(self) -> bool:
+        """Whether judges are asked: where answers are scored again only those that a person names."""
+        return self.rescored is None or bool(self.config.getoption("llmeval_judge_model"))
 
     def _stop_session(self, reason: str) -> None:
         """Start no further case in this worker."""
@@ -271,7 +292,8 @@ class Preparation:
             )
             return
         try:
-            self.rescored = find_rescored(self.settings, ref, place)
+            judges = self.config.getoption("llmeval_judge_model")
+            self.rescored = find_rescored(self.settings, ref, place, judges=judges or ())
         except UserError as error:
             self.problems.append(str(error))
             return
@@ -284,7 +306,7 @@ class Preparation:
                 self.models = self.rescored.models()
             else:
                 self.models = chosen_models(settings, self._listed, to_be_asked=not self.config.option.collectonly)
-            asked = not self.config.option.collectonly and self.rescored is None
+            asked = not self.config.option.collectonly and self._asks_judges
             self.judges = chosen_judges(settings, self._listed, self.models, to_be_asked=asked)
         except UserError as error:
             self.problems.append(str(error))
@@ -293,6 +315,7 @@ class Preparation:
             models=list(self.models) or ["none"],
             limit=settings.limit,
             slices=settings.slices,
+            shard=settings.shard,
             epochs=settings.epochs,
             **({"sized": self.sizes.matter} if self.sizes is not None else {}),
         )

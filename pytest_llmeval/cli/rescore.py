@@ -34,7 +34,8 @@ _LONGEST_OUTPUT = 4000
 def rescore(run: str, pytest_args: tuple[str, ...], as_json: bool, database: Path | None) -> int:
     """Score the answers of RUN again with today's tests and scorers; no model is asked. It makes a run of its own.
 
-    RUN may be the name of a baseline, too.
+    RUN may be the name of a baseline, too. With --judge-model SPEC the judge is asked what the run does not hold, as
+    after a change of a rubric; else only judgements of the run count.
 
     The exit status is that of the new run. PYTEST_ARGS are given to pytest, such as -n 4 or -k NAME.
     """

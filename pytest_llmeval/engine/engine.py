@@ -57,6 +57,7 @@ class Engine:
         cache: CacheMode = "off",
         judge_cache: CacheMode = "use",
         recorded: Recorded | None = None,
+        asks_judges: bool = True,
         on_fault: Callable[[StoreError], None] = lambda error: None,
     ) -> None:
         """Prepare.
@@ -71,6 +72,7 @@ class Engine:
                 (``only``).
             judge_cache: the same for judges, whose verdict on an answer need not be paid for twice.
             recorded: the run whose answers are scored again: then no model is asked; None asks models.
+            asks_judges: whether judges are asked what that run does not hold.
             on_fault: told when answers cannot be kept or found any more; no call is made from then on.
         """
         self._open_model = open_model
@@ -80,6 +82,7 @@ class Engine:
         self.turns = turns
         self._cache: Mapping[str, CacheMode] = {"model": cache, "judge": judge_cache}
         self._recorded = recorded
+        self._asks_judges = asks_judges
         self._on_fault = on_fault
         self._backends: dict[str, Backend] = {}
         self._calls: dict[_CallId, asyncio.Task[Response]] = {}
@@ -207,7 +210,9 @@ class Engine:
     async def _answer(self, ask: Ask, name: str, *, ahead: bool) -> Response:
         """Return the answer from where it is to be had at the least cost."""
         if self._recorded is not None:
-            return self._again(self._recorded, ask, name)
+            again = self._again(self._recorded, ask, name)
+            if again is not None:
+                return again
         known = self._looked_up(lambda: self._journal.recall(ask.case, name))
         if known is not None:
             self.counts.recalled += 1
@@ -220,10 +225,12 @@ class Engine:
             return await self._cached(ask, name, key, backend, ahead=ahead)
         return await self._call(ask, name, key, backend, ahead=ahead)
 
-    def _again(self, recorded: Recorded, ask: Ask, name: str) -> Response:
-        """Return what the run that is scored again was told in this call of this case."""
+    def _again(self, recorded: Recorded, ask: Ask, name: str) -> Response | None:
+        """Return what the run that is scored again was told in this call of this case; None where a judge is asked."""
         request = {"messages": ask.request.messages, "params": ask.request.params}
         call = self._looked_up(lambda: recorded.find(ask.case, name, request))
+        if ask.role == "judge" and self._asks_judges and (call is None or call.status != "ok"):
+            return None
         if call is None:
             message = (
                 f"{ask.model}: run {recorded.run_id} holds no answer to this request: prompt, row, parameters or the"

@@ -83,7 +83,7 @@ def test_verdicts_are_had_again_in_whatever_form_they_came(project: Project, llm
         flag = named(project, judge, model)
         assert project.run("evals", flag).ret == 0
         sent = len(judge.ledger)
-        assert llmeval("rescore", "last", flag).status == 0
+        assert llmeval("rescore", "last").status == 0
         assert project.run("evals", flag, "--cache=only").ret == 0
         assert len(judge.ledger) == sent
     scores = project.rows(
