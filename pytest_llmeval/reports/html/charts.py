@@ -78,8 +78,11 @@ def histogram(title: str, values: Sequence[float], edges: Sequence[float], *, un
         height = math.ceil(count / most * (_HEIGHT - 20))
         left = place * width
         name = f"{_number(edges[place])} to {_number(edges[place + 1])}{unit}: {count:,}"
-        shape = {"x": f"{left + 0.4:.2f}%", "width": f"{width - 0.8:.2f}%", "y": _HEIGHT - height, "height": height}
-        parts.append(element("rect", element("title", name), class_="le-fill", rx=1, **shape))
+        x, across = f"{left + 0.4:.2f}%", f"{width - 0.8:.2f}%"
+        drawn = element("title", name)
+        parts.append(
+            element("rect", drawn, x=x, width=across, y=_HEIGHT - height, height=height, class_="le-fill", rx=1)
+        )
         if count:
             middle = f"{left + width / 2:.2f}%"
             parts.append(_text(f"{count:,}", middle, _HEIGHT - height - 4, "middle", "le-count"))
@@ -149,7 +152,7 @@ def _bar(bar: Bar, top_px: int, top: float) -> list[Html]:
 
 
 def _tick(share: float, value: float, y: int) -> Html:
-    anchor = {0: "start", 1: "end"}.get(share, "middle")
+    anchor = {0.0: "start", 1.0: "end"}.get(share, "middle")
     return _text(_number(value), f"{share * 100:g}%", y, anchor, "le-tick")
 
 

@@ -20,7 +20,9 @@ _WORD = re.compile(r"\s+|\w{1,64}|[^\w\s]")
 _MOST_WORDS = 400
 """Words of either side, what both begin and end with apart, that are compared."""
 _LEAST_ALIKE = 0.3
-"""Of texts that have less in common a difference word by word cannot be read."""
+"""Of texts that have less in common a difference word by word cannot be read,"""
+_FEW = 8
+"""unless they are of fewer words than this."""
 _MOST_KEYS = 100
 _LONGEST_JSON = 200_000
 """Characters up to which a text is read as JSON."""
@@ -105,10 +107,9 @@ def _words(response: str, expected: str, limit: int) -> Html:
     own, theirs = (words[start : len(words) - end] for words in (given, wanted))
     if max(len(own), len(theirs)) > _MOST_WORDS:
         return _unlike("too much differs in too long a text")
-    matcher = SequenceMatcher(None, theirs, own)
-    if start + end == 0 and matcher.quick_ratio() < _LEAST_ALIKE:
+    if start + end == 0 and _is_unlike(theirs, own):
         return _unlike("little in common")
-    parts = ["".join(wanted[:start]), *_marked(matcher, theirs, own), "".join(wanted[len(wanted) - end :])]
+    parts = ["".join(wanted[:start]), *_marked(theirs, own), "".join(wanted[len(wanted) - end :])]
     more = max(len(response), len(expected)) - limit
     note = element("span", f" … {more:,} characters more", class_="le-more") if more > 0 else ""
     return element("pre", *parts, note, class_="le-text", dir="auto")
@@ -124,8 +125,14 @@ def _common(one: list[str], other: list[str]) -> int:
     return count
 
 
-def _marked(matcher: SequenceMatcher[str], theirs: list[str], own: list[str]) -> Iterator[Html]:
-    for kind, first, last, begin, end in matcher.get_opcodes():
+def _is_unlike(theirs: list[str], own: list[str]) -> bool:
+    """Whether texts of some length share so few words that marks would only hide them."""
+    sides = [[word for word in words if not word.isspace()] for words in (theirs, own)]
+    return min(map(len, sides)) >= _FEW and SequenceMatcher(None, *sides).quick_ratio() < _LEAST_ALIKE
+
+
+def _marked(theirs: list[str], own: list[str]) -> Iterator[Html]:
+    for kind, first, last, begin, end in SequenceMatcher(None, theirs, own).get_opcodes():
         gone, new = "".join(theirs[first:last]), "".join(own[begin:end])
         if kind == "equal":
             yield escaped(gone)
