@@ -1,0 +1,247 @@
+"""The cases of a run page by page, as people look through them: what is wanted is found in SQL, few rows are read.
+
+Nearly every run lies in one stretch of its table, so a page is read from there in the order of recording; what fits
+seldom costs one pass over the rows of the run, without their answers.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from pytest_llmeval.core.types import Outcome
+from pytest_llmeval.store import rows
+from pytest_llmeval.store.records import Label, StoredCase
+from pytest_llmeval.store.sqlite_reader import SqliteReader
+
+__all__ = ["Against", "BrowsingReader", "CasePage", "CasePair", "Group", "Wanted"]
+
+_FLIPPED = "cases.outcome IN ('passed', 'missed') AND base.outcome IN ('passed', 'missed')"
+_SHORT = 300
+"""Characters of a long text that a list shows."""
+_LONG = ("error", "response", "target")
+_TEXTS = ("sample_id", *_LONG)
+"""Columns in which a search looks, beside what was asked."""
+_LABELLABLE = """
+SELECT cases.id, cases.suite, cases.model, cases.sample_id, cases.epoch, scores.judge_id, scores.decided_by
+FROM cases CROSS JOIN scores ON scores.case_id = cases.id
+WHERE +cases.run_id = ? AND cases.rowid BETWEEN ? AND ?
+AND scores.judge_id IS NOT NULL AND scores.dimension IS NOT NULL AND scores.value IS NOT NULL
+ORDER BY cases.rowid
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Against:
+    """A run of the same database that the cases of another are held against."""
+
+    run_id: str
+    model: str | None = None
+    """The one model of it that all models are held against; None pairs equal models."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which cases of a run are looked for; None and empty leave a condition out."""
+
+    suite: str | None = None
+    model: str | None = None
+    slice: str | None = None
+    outcome: Outcome | None = None
+    search: str = ""
+    """A part of the id, of what was asked, answered or expected, or of the error; without regard to ASCII case."""
+    flipped: Against | None = None
+    """Only those that passed there and missed here, or the other way round, with the same input."""
+
+
+class CasePair(NamedTuple):
+    """A case, and its partner in the run that it is held against."""
+
+    case: StoredCase
+    partner: StoredCase | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CasePage:
+    """Some cases in the order of recording."""
+
+    pairs: Sequence[CasePair]
+    before: int | None
+    """The place with which the page before is asked for; None where this is the first one."""
+    after: int | None
+    """The same of the next page; None on the last one."""
+
+
+class Group(NamedTuple):
+    """How many cases of a suite and model came to an outcome."""
+
+    suite: str
+    model: str
+    outcome: Outcome
+    cases: int
+
+
+class BrowsingReader(SqliteReader):
+    """A reader for looking through the cases of large runs."""
+
+    def groups(self, run_id: str) -> list[Group]:
+        """Return how many cases there are by suite, model and outcome, in this order."""
+        sql = (
+            "SELECT suite, model, outcome, count(*) FROM cases WHERE +run_id = ? AND rowid BETWEEN ? AND ?"
+            " GROUP BY suite, model, outcome ORDER BY suite, model, outcome"
+        )
+        return [Group(*row) for row in self._plain(sql, *self._span(run_id))]
+
+    def slice_names(self, run_id: str) -> list[str]:
+        """Return the slices that cases of a run lie in, sorted."""
+        sql = "SELECT DISTINCT slices FROM cases WHERE +run_id = ? AND rowid BETWEEN ? AND ?"
+        return sorted({name for (found,) in self._plain(sql, *self._span(run_id)) for name in json.loads(found)})
+
+    def page(
+        self, run_id: str, wanted: Wanted, *, size: int, after: int | None = None, before: int | None = None
+    ) -> CasePage:
+        """Return the cases that are wanted, next to a place.
+
+        Args:
+            run_id: of the run.
+            wanted: which of its cases.
+            size: how many, from 1.
+            after: the place behind which they stand; None and no ``before``: the first ones.
+            before: the place before which they stand.
+        """
+        where, parameters = _conditions(wanted)
+        backwards = before is not None
+        place = before if backwards else after
+        if place is not None:
+            where.append(f"cases.rowid {'<' if backwards else '>'} ?")
+            parameters.append(place)
+        joined = "" if wanted.flipped is None else _joined(wanted.flipped)
+        partner = "base.id" if wanted.flipped is not None else "NULL"
+        sql = (
+            f"SELECT cases.rowid AS place, {partner} AS partner, {self._short_columns()} FROM cases {joined}"  # noqa: S608
+            f" WHERE +cases.run_id = ? AND cases.rowid BETWEEN ? AND ?{''.join(f' AND {each}' for each in where)}"
+            f" ORDER BY cases.rowid {'DESC' if backwards else 'ASC'} LIMIT ?"
+        )
+        joins = [] if wanted.flipped is None else _join_parameters(wanted.flipped)
+        found = list(self._query(sql, *joins, *self._span(run_id), *parameters, size + 1))
+        is_more, found = len(found) > size, found[:size]
+        if backwards:
+            found.reverse()
+        has_before, has_after = (is_more, True) if backwards else (place is not None, is_more)
+        return CasePage(
+            pairs=[CasePair(self._with_scores(row), self._short_case(row["partner"])) for row in found],
+            before=found[0]["place"] if found and has_before else None,
+            after=found[-1]["place"] if found and has_after else None,
+        )
+
+    def count(self, run_id: str, wanted: Wanted) -> int:
+        """Return how many cases are wanted."""
+        where, parameters = _conditions(wanted)
+        joined = "" if wanted.flipped is None else _joined(wanted.flipped)
+        joins = [] if wanted.flipped is None else _join_parameters(wanted.flipped)
+        sql = (
+            f"SELECT count(*) FROM cases {joined} WHERE +cases.run_id = ? AND cases.rowid BETWEEN ? AND ?"  # noqa: S608
+            f"{''.join(f' AND {each}' for each in where)}"
+        )
+        ((found,),) = self._plain(sql, *joins, *self._span(run_id), *parameters)
+        return int(found)
+
+    def case(self, case_id: str | None) -> StoredCase | None:
+        """Return a case of any run with its scores; None where there is none of that id."""
+        found = next(self._query("SELECT * FROM cases WHERE id = ?", case_id), None) if case_id is not None else None
+        return None if found is None else self._with_scores(found)
+
+    def run_of(self, case_id: str) -> str | None:
+        """Return the id of the run that a case belongs to; None where there is no such case."""
+        return next((run_id for (run_id,) in self._plain("SELECT run_id FROM cases WHERE id = ?", case_id)), None)
+
+    def partner(self, case: StoredCase, against: Against) -> StoredCase | None:
+        """Return the same case of another run; None where it has none."""
+        key = case.key
+        sql = "SELECT id FROM cases WHERE run_id = ? AND suite = ? AND model = ? AND sample_id = ? AND epoch = ?"
+        found = self._plain(sql, against.run_id, key.suite, against.model or key.model, key.sample_id, key.epoch)
+        return self.case(next((case_id for (case_id,) in found), None))
+
+    def epochs(self, run_id: str, case: StoredCase) -> list[tuple[int, str, Outcome]]:
+        """Return number, id and outcome of every epoch of a case's row and model, by number."""
+        sql = (
+            "SELECT epoch, id, outcome FROM cases WHERE run_id = ? AND suite = ? AND model = ? AND sample_id = ?"
+            " ORDER BY epoch"
+        )
+        key = case.key
+        return [(row[0], row[1], row[2]) for row in self._plain(sql, run_id, key.suite, key.model, key.sample_id)]
+
+    def labels_of(self, case_id: str) -> list[Label]:
+        """Return what people said of a case, in the order of recording."""
+        found = self._query("SELECT * FROM labels WHERE case_id = ? ORDER BY rowid", case_id)
+        return [rows.to_label(row) for row in found]
+
+    def labelled_by(self, run_id: str, rater: str) -> set[str]:
+        """Return the ids of the cases of a run of which a person said something."""
+        sql = "SELECT case_id FROM labels JOIN cases ON cases.id = case_id WHERE rater = ? AND run_id = ?"
+        return {case_id for (case_id,) in self._plain(sql, rater, run_id)}
+
+    def judged_scores(self, run_id: str) -> Iterator[tuple[Any, ...]]:
+        """Yield each score of a dimension that a judge gave, in the order of recording.
+
+        As the case's id, suite, model, sample id and epoch, the judge_id, and who decided.
+        """
+        yield from self._plain(_LABELLABLE, *self._span(run_id))
+
+    def _short_case(self, case_id: str | None) -> StoredCase | None:
+        """Return a case as a list shows it: of its long texts the beginning."""
+        sql = f"SELECT {self._short_columns()} FROM cases WHERE id = ?"  # noqa: S608  # names of columns
+        found = next(self._query(sql, case_id), None) if case_id is not None else None
+        return None if found is None else self._with_scores(found)
+
+    def _short_columns(self) -> str:
+        """Return the columns of a case as SQL, of long texts the beginning."""
+        names = [row[1] for row in self._plain("PRAGMA table_info(cases)")]
+        return ", ".join(
+            f"substr(cases.{name}, 1, {_SHORT}) AS {name}" if name in _LONG else f"cases.{name}" for name in names
+        )
+
+    def _with_scores(self, row: Any) -> StoredCase:
+        scores = self._query("SELECT * FROM scores WHERE case_id = ? ORDER BY name", row["id"])
+        return rows.to_case(row, tuple(rows.to_score(score, ()) for score in scores))
+
+
+def _conditions(wanted: Wanted) -> tuple[list[str], list[object]]:
+    """Return what SQL demands of a case, and the parameters."""
+    where: list[str] = []
+    parameters: list[object] = []
+    for column in ("suite", "model", "outcome"):
+        value = getattr(wanted, column)
+        if value is not None:
+            where.append(f"+cases.{column} = ?")  # its index would lead away from the stretch of the run
+            parameters.append(value)
+    if wanted.slice is not None:
+        where.append("EXISTS (SELECT 1 FROM json_each(cases.slices) WHERE value = ?)")
+        parameters.append(wanted.slice)
+    if wanted.search:
+        told = [f"cases.{column} LIKE ? ESCAPE '!'" for column in _TEXTS]
+        asked = "EXISTS (SELECT 1 FROM calls WHERE case_id = cases.id AND role = 'model' AND request LIKE ? ESCAPE '!')"
+        where.append(f"({' OR '.join([*told, asked])})")
+        parameters += [_like(wanted.search)] * len(told) + [_like(json.dumps(wanted.search)[1:-1])]
+    if wanted.flipped is not None:
+        where.append(f"{_FLIPPED} AND cases.outcome != base.outcome AND base.input_digest IS cases.input_digest")
+    return where, parameters
+
+
+def _like(text: str) -> str:
+    """Return the pattern of LIKE for texts that contain ``text``, in which ``!`` escapes."""
+    return "%" + re.sub("([%_!])", r"!\1", text) + "%"
+
+
+def _joined(against: Against) -> str:
+    """Return the join of a case with its partner; the table's own UNIQUE index finds it."""
+    model = "cases.model" if against.model is None else "?"
+    return (
+        "CROSS JOIN cases AS base ON base.run_id = ? AND base.suite = cases.suite"
+        f" AND base.model = {model} AND base.sample_id = cases.sample_id AND base.epoch = cases.epoch"
+    )
+
+
+def _join_parameters(against: Against) -> list[object]:
+    return [against.run_id, *(() if against.model is None else (against.model,))]
