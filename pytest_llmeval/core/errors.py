@@ -109,7 +109,7 @@ class CallError(CaseError):
     """A model or judge call that failed after its retries.
 
     ``attempts`` is the number of requests sent, ``latency_s`` the seconds spent in the last one, ``param`` the
-    parameter that the server named as the one it does not take.
+    parameter that the error is about, as far as the server told.
     """
 
     def __init__(

@@ -21,6 +21,8 @@ _KINDS = {
     409: ErrorKind.SERVER_ERROR,
     429: ErrorKind.RATE_LIMITED,
 }
+# What these are about, whether the error names it or not.
+_PARAMS = {404: "model", 413: "messages"}
 _QUOTA_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
 # Anthropic says so under status 400, with the code of any other bad request.
 _QUOTA_MESSAGES = ("credit balance is too low", "reached your specified api usage limits")
@@ -52,7 +54,7 @@ def read_failure(status: int, headers: Mapping[str, str], body: bytes, redact: R
         message,
         retryable=retryable,
         retry_after_s=retry_after_s(headers.get("retry-after"), now),
-        param=error.get("param"),
+        param=error.get("param") or _PARAMS.get(status),
     )
 
 

@@ -90,6 +90,19 @@ def test_what_a_server_refused_is_not_sent_again(
     assert {row["status"] for row in project.rows("SELECT status FROM calls")} == {"ok"}
 
 
+@pytest.mark.parametrize(("status", "each"), [(404, 1), (413, 1), (400, 6)])
+def test_a_judge_that_takes_no_request_is_not_asked_for_long(
+    project: Project, judged_by: Judged, status: int, each: int
+) -> None:
+    """No such model, or too much text, is no matter of the form; of a refusal without a name nobody knows."""
+    judge = judged_by(verdict)
+    project.eval(EVAL, ROWS)
+    assert project.run("evals", named(project, judge, f"fault-status-{status}")).ret == 1
+    assert {row["error_kind"] for row in project.rows("SELECT error_kind FROM cases")} == {"bad_request"}
+    assert len(judge.ledger) == 3 * each
+    assert len(project.rows("SELECT * FROM calls WHERE role = 'judge'")) == 3
+
+
 def test_a_call_that_is_no_verdict_is_asked_for_again_in_plain_words(project: Project, judged_by: Judged) -> None:
     def stumbling(messages: Messages) -> str:
         return '{"correctness": "right"}' if len(messages) == 2 else verdict(messages)
