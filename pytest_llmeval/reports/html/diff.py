@@ -128,7 +128,7 @@ def _common(one: list[str], other: list[str]) -> int:
 def _is_unlike(theirs: list[str], own: list[str]) -> bool:
     """Whether texts of some length share so few words that marks would only hide them."""
     sides = [[word for word in words if not word.isspace()] for words in (theirs, own)]
-    return min(map(len, sides)) >= _FEW and SequenceMatcher(None, *sides).quick_ratio() < _LEAST_ALIKE
+    return min(map(len, sides)) >= _FEW and SequenceMatcher(None, sides[0], sides[1]).quick_ratio() < _LEAST_ALIKE
 
 
 def _marked(theirs: list[str], own: list[str]) -> Iterator[Html]:
