@@ -72,9 +72,9 @@ def export_labels(
     names = sorted({key.name for key in judged.scales})
     _write(output, write([*_ABOUT, *SHOWN, *(LABEL + name for name in names), "rater", "note", "draw"], rows))
     if as_json:
-        emit_json({"run": found.id, "output": str(output), "answers": len(rows), "judged": len(cases), "draw": draw})
+        emit_json({"run": found.id, "output": str(output), "answers": len(rows), "rows": len(cases), "draw": draw})
         return
-    told = f"{output}: {len(rows)} of {len(cases)} judged answers of run {found.id}"
+    told = f"{output}: answers to {len(rows)} of {len(cases)} rows that were judged in run {found.id}"
     to_do = f"fill in {', '.join(LABEL + name for name in names)}, then `llmeval labels import {output} {found.id}`"
     echo_lines([*wrapped(told, terminal_width()), *wrapped(to_do, terminal_width())])
 

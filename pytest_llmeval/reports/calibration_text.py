@@ -20,8 +20,7 @@ _INDENT = "  "
 _COLUMNS: tuple[Column, ...] = (("measure", "fixed"), ("n", "right"), ("value", "right"), ("95% interval", "right"))
 _DRAWN = {
     ALL: "every judged answer is labelled",
-    RANDOM: "labelled answers were drawn with the same chance each, so that they stand for all; each verdict counts by"
-    " its share of the run",
+    RANDOM: "labelled answers were drawn with the same chance each, so that they stand for all of their run",
     MIXED: "labelled answers were drawn by the verdicts of several scores, which cannot be pooled; --drawn random or"
     " --drawn SCORE takes all of them as drawn in one way",
 }
@@ -77,9 +76,9 @@ def _head(results: Sequence[Calibration], held: Held) -> Iterator[str]:
     for draw in dict.fromkeys((found.drawn, found.is_draw_known) for found in results):
         yield _draw(*draw)
     if held.of is not None:
-        yield (
-            f"rates are those of run {held.of}, corrected by how often the judge is right on those that are labelled"
-        )
+        yield f"judge passes, people would pass: of run {held.of}, by how often the judge is right on the labelled ones"
+    elif any(found.drawn not in (ALL, MIXED) for found in results):
+        yield "people would pass: each verdict's labels, weighed by its share of the run"
     if held.unjudged:
         yield f"without a valid verdict of the judge: {_answers(held.unjudged)}, left out, and in no rate"
     if held.settled:
@@ -93,8 +92,8 @@ def _answers(count: int) -> str:
 def _draw(drawn: str, is_known: bool) -> str:
     if drawn == RANDOM and not is_known:
         return _UNKNOWN
-    told = f"labelled answers were drawn by the {drawn}: each verdict counts by its share of the run"
-    return _DRAWN.get(drawn, f"{one_line(told)}; of the judge itself they do not tell")
+    told = f"labelled answers were drawn by the {drawn}, so that they do not tell how often the judge is right"
+    return _DRAWN.get(drawn, one_line(told))
 
 
 def _score_lines(found: Calibration, width: int) -> Iterator[str]:
@@ -102,6 +101,8 @@ def _score_lines(found: Calibration, width: int) -> Iterator[str]:
     name = one_line(found.name) + "".join(f" [{one_line(part)}]" for part in parts)
     clustered = f" to {found.rows:,} rows" if found.rows < found.n else ""
     judged = f"{found.n:,} of {found.judged:,} judged answers labelled{clustered}"
+    if found.estimator == "separate labels":
+        judged = f"{found.judged:,} judged answers, {found.n:,} others labelled{clustered}"
     mark = (
         "passes where the dimensions do that gate; labels follow from theirs"
         if found.is_whole

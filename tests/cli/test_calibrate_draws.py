@@ -42,9 +42,8 @@ def test_labels_of_one_run_correct_the_rate_of_another(store: SqliteStore, llmev
     assert score["raw_rate"]["value"] == 0.6
     assert score["corrected_rate"]["estimate"] == pytest.approx(0.4 / 0.7)
     out = " ".join(llmeval("calibrate", "--run", RUN, "--of", OTHER).out.split())
-    assert (
-        f"rates are those of run {OTHER}, corrected by how often the judge is right on those that are labelled" in out
-    )
+    assert f"judge passes, people would pass: of run {OTHER}, by how often the judge is right" in out
+    assert "qa format: 100 judged answers, 40 others labelled; 1 or more passes" in out
 
 
 def test_labels_of_another_judge_say_nothing(store: SqliteStore, llmeval: Command) -> None:

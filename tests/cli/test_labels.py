@@ -52,7 +52,7 @@ def test_an_exported_file_shows_what_the_judge_saw_and_not_what_it_said(
     done = llmeval("labels", "export", "--output", "out.csv")
     assert done.status == 0
     assert done.out == (
-        f"out.csv: 2 of 2 judged answers of run {RUN}\n"
+        f"out.csv: answers to 2 of 2 rows that were judged in run {RUN}\n"
         "fill in label_completeness, label_correctness, label_format, then `llmeval\n"
         f"  labels import out.csv {RUN}`\n"
     )
@@ -102,7 +102,7 @@ def test_a_file_filled_in_comes_back(store: SqliteStore, llmeval: Command, here:
 def test_jsonl_goes_out_and_comes_back(store: SqliteStore, llmeval: Command, here: Path) -> None:
     fill(store)
     told = llmeval("labels", "export", RUN, "--output", "out.jsonl", "--json").json()
-    assert told == {"run": RUN, "output": "out.jsonl", "answers": 2, "judged": 2, "draw": "random"}
+    assert told == {"run": RUN, "output": "out.jsonl", "answers": 2, "rows": 2, "draw": "random"}
     rows = [json.loads(line) for line in (here / "out.jsonl").read_text().splitlines()]
     assert llmeval("labels", "import", "out.jsonl", "--rater", "kim").err == (
         "llmeval: out.jsonl: no label in it; fill in a column label_NAME, or name with value or level\n"
