@@ -20,6 +20,7 @@ from pytest_llmeval.bridge.outcomes import (
     RECORD_ATTRIBUTE,
     TURN_ATTRIBUTE,
 )
+from pytest_llmeval.bridge.outside import Told, tell_outside
 from pytest_llmeval.bridge.progress import Progress
 from pytest_llmeval.bridge.rescoring import Rescored
 from pytest_llmeval.bridge.resuming import Resumed
@@ -103,6 +104,7 @@ class Recorder:
         self._is_stopped = False
         self._is_interrupted = False
         self._fault: str | None = None
+        self._told = Told()
         self._session: pytest.Session | None = None
         self._signals = contextlib.ExitStack()
 
@@ -189,6 +191,7 @@ class Recorder:
                 if self._fault is None:
                     self._conclude(session, self._store)
                     self._escalate(session, self._store)
+                    self._told = tell_outside(self._store, self._row.id, self._thresholds, self._settings)
             except StoreError as error:
                 self._fault = str(error)
             if self._fault is not None:
@@ -211,13 +214,14 @@ class Recorder:
         lines += not_judged_lines(view, width)
         lines += spending_lines(self._store.spending(self._row.id), width)
         lines += voting_lines(self._store.voting(self._row.id), width)
-        against = [] if self._is_stopped else self._judging.lines(view.run)
+        against = [] if self._is_stopped else self._judging.lines(self._store, view.run)
+        self._closing.notes += self._told.notes
         told = "\n".join([*against, *self._closing.lines(view, is_stopped=self._is_stopped)])
         for line in told.split("\n"):  # some hold several
             broken = textwrap.wrap(line, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
             lines += map(printable, broken)  # a line may begin with a command of the CI now
         terminalreporter.write_sep("=", "llmeval")
-        for line in lines:
+        for line in (*lines, *self._told.annotations):
             terminalreporter.write_line(line)
 
     def pytest_unconfigure(self) -> None:

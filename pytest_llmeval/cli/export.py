@@ -23,7 +23,8 @@ from pytest_llmeval.reports.export_csv import cases_csv, summary_csv
 from pytest_llmeval.reports.export_jsonl import jsonl_lines
 from pytest_llmeval.reports.export_prometheus import parsed_labels, prometheus_lines
 from pytest_llmeval.reports.exported import exported_cases
-from pytest_llmeval.reports.run_markdown import stored_run_markdown
+from pytest_llmeval.reports.run_markdown import run_markdown
+from pytest_llmeval.reports.run_report import read_report
 from pytest_llmeval.reports.run_view import RunCases, view_run
 from pytest_llmeval.store.records import Run
 from pytest_llmeval.store.sqlite import SqliteStore
@@ -132,6 +133,6 @@ def export_markdown(wanted: Wanted) -> None:
     def lines(source: Source) -> Iterable[str]:
         rules = rules_for(source.project, source.run, None)
         root = source.project.root
-        return stored_run_markdown(source.run, rules, reader=source.store, root=root).splitlines()
+        return run_markdown(read_report(source.run, rules, reader=source.store, root=root)).splitlines()
 
     wanted.write(lines)

@@ -43,6 +43,8 @@ class RowText:
     said: str | None = None
     """The error, or what the failed scores say."""
     epoch: int = 1
+    nodeid: str | None = None
+    """Of the case; None where it is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

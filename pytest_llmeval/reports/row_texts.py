@@ -9,7 +9,7 @@ from pytest_llmeval.reports.comparison import RowKey, RowText
 from pytest_llmeval.store.baselines import FoundBaseline
 from pytest_llmeval.store.records import StoredCase
 
-__all__ = ["asked_text", "row_texts"]
+__all__ = ["asked_messages", "asked_text", "message_texts", "row_texts"]
 
 
 def row_texts(found: FoundBaseline, keys: Mapping[RowKey, bool]) -> Mapping[RowKey, RowText]:
@@ -35,28 +35,32 @@ def _text(case: StoredCase, calls: Sequence[Call]) -> RowText:
         outcome=case.outcome,
         said=case.error or "\n".join(failed) or None,
         epoch=case.key.epoch,
+        nodeid=case.key.nodeid,
     )
 
 
 def asked_text(calls: Iterable[Call]) -> str | None:
     """Return the messages of the first question to a model under test; None where none is known."""
-    asked = next((call for call in calls if call.role == "model"), None)
-    return None if asked is None else _messages(asked.request)
-
-
-def _messages(request: Mapping[str, Any]) -> str | None:
-    """Return the messages of a request as text; who speaks is told where there are several."""
-    messages = request.get("messages")
-    if not isinstance(messages, list):
-        return None
-    told = [
-        (str(message.get("role", "")), _content(message.get("content")))
-        for message in messages
-        if isinstance(message, dict)
-    ]
+    told = asked_messages(calls)
     if len(told) == 1:
         return told[0][1]
     return "\n\n".join(f"{role}: {content}" for role, content in told) or None
+
+
+def asked_messages(calls: Iterable[Call]) -> list[tuple[str, str]]:
+    """Return who says what in the first question to a model under test; nothing where none is known."""
+    asked = next((call for call in calls if call.role == "model"), None)
+    return [] if asked is None else message_texts(asked.request)
+
+
+def message_texts(request: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return who says what in the messages of a request."""
+    messages = request.get("messages")
+    return [
+        (str(message.get("role", "")), _content(message.get("content")))
+        for message in (messages if isinstance(messages, list) else ())
+        if isinstance(message, dict)
+    ]
 
 
 def _content(content: Any) -> str:

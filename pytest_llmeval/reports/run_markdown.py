@@ -1,15 +1,13 @@
 """A run as Markdown, as it stands in the summary of a GitHub job: verdict, gate, flips, worst misses, errors, cost."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
-from pytest_llmeval.core.rules import Thresholds
-from pytest_llmeval.reports.comparing import compare_with_baseline
 from pytest_llmeval.reports.comparison import Comparison
 from pytest_llmeval.reports.comparison_markdown import flips_folded, flips_title
 from pytest_llmeval.reports.comparison_words import expected_text
 from pytest_llmeval.reports.markdown import LONGEST, MARKS, escaped, fitted, folded, table, titled_texts
 from pytest_llmeval.reports.row_texts import asked_text
+from pytest_llmeval.reports.run_report import RunReport
 from pytest_llmeval.reports.run_text import (
     COLUMNS,
     case_words,
@@ -21,37 +19,20 @@ from pytest_llmeval.reports.run_text import (
     row_cells,
     verdict_line,
 )
-from pytest_llmeval.reports.run_view import RunCases, RunView, SuiteView, view_run
-from pytest_llmeval.reports.worst_cases import WorstCase, WorstCases, worst_cases
-from pytest_llmeval.store.records import UNFINISHED, Run, Spending
-from pytest_llmeval.store.sqlite_reader import SqliteReader
+from pytest_llmeval.reports.run_view import RunView, SuiteView
+from pytest_llmeval.reports.worst_cases import WorstCase
+from pytest_llmeval.store.records import UNFINISHED, Spending
 
-__all__ = ["run_markdown", "stored_run_markdown"]
+__all__ = ["run_markdown"]
 
 _WIDE = 10_000
-_MOST = 10
-"""Misses, errors and rows that flipped that are shown, of each kind."""
 _MARK_OF_STATUS = {1: "fail", 10: "unmeasurable"}
 _SHOW = "`llmeval show -v` has them."
 
 
-def run_markdown(
-    view: RunView,
-    spending: Sequence[Spending],
-    worst: WorstCases,
-    *,
-    against: Comparison | None = None,
-    longest: int = LONGEST,
-) -> str:
-    """Return a run as GitHub-flavoured Markdown of at most ``longest`` bytes.
-
-    Args:
-        view: the run.
-        spending: what its calls came to.
-        worst: the cases to look at.
-        against: the run beside the one that it was judged against; None without one.
-        longest: what finds no room is left out, and the text says so.
-    """
+def run_markdown(report: RunReport, *, longest: int = LONGEST) -> str:
+    """Return a run as GitHub-flavoured Markdown of at most ``longest`` bytes; what finds no room is told."""
+    view, spending, worst, against = report.view, report.spending, report.worst, report.against
     blocks = [block for block in _head(view, spending, against) if block]
     text, left = fitted(blocks, longest)
     if left:
@@ -71,24 +52,6 @@ def run_markdown(
             room = _share(text, longest, parts)
             text += f"\n\n{folded(title, rows, room, hidden=count - len(rows), more='{} more; ' + _SHOW)}"
     return f"{text}\n"
-
-
-def stored_run_markdown(
-    run: Run, rules: Thresholds, *, reader: SqliteReader, root: Path, longest: int = LONGEST
-) -> str:
-    """Return ``run_markdown`` of a run in a database, beside the baseline that it was judged against.
-
-    Args:
-        run: a recorded one.
-        rules: by which rows count as flipped.
-        reader: of its database.
-        root: of the project.
-        longest: bytes that the text has at most.
-    """
-    view = view_run(run, RunCases(list(reader.judged(run.id)), ()), reader.verdicts(run.id))
-    against = compare_with_baseline(run, rules, reader=reader, root=root, most_flips=_MOST)
-    worst = worst_cases(reader, run.id, most=_MOST)
-    return run_markdown(view, reader.spending(run.id), worst, against=against, longest=longest)
 
 
 def _share(text: str, longest: int, parts: int) -> int:

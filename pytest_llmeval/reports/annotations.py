@@ -1,0 +1,93 @@
+"""The worst rows of a run as annotations of GitHub Actions, which stand beside the eval in a pull request.
+
+The form is ``::error file=…,line=…,title=…::message``, and GitHub shows ten of a step:
+https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from pytest_llmeval.core.text import one_line, printable, shorten
+from pytest_llmeval.reports.comparison_words import row_name, score_words
+from pytest_llmeval.reports.run_report import RunReport
+from pytest_llmeval.reports.run_text import case_words
+from pytest_llmeval.reports.worst_cases import WorstCase
+
+__all__ = ["annotation_lines"]
+
+_MOST = 10
+_DATA = {"%": "%25", "\r": "%0D", "\n": "%0A"}
+_PROPERTY = {**_DATA, ":": "%3A", ",": "%2C"}
+
+
+class _Note(NamedTuple):
+    nodeid: str
+    title: str
+    text: str
+
+
+def annotation_lines(report: RunReport, *, root: Path, workspace: Path) -> Iterator[str]:
+    """Yield a line for each of the worst rows, at most ten: those that flipped, then misses, then errors.
+
+    They are errors where the session failed, else warnings.
+
+    Args:
+        report: of the run.
+        root: of the project, where the files of node ids are.
+        workspace: the checkout, from which GitHub names files.
+    """
+    end = report.view.run.end
+    level = "warning" if end is not None and end.exit_code == 0 else "error"
+    notes: dict[str, _Note] = {}
+    for note in (*_flips(report), *_cases(report)):
+        notes.setdefault(note.nodeid, note)
+    for note in list(notes.values())[:_MOST]:
+        yield f"::{level} {_place(note.nodeid, root, workspace)}title={_encoded(note.title, _PROPERTY)}::{note.text}"
+
+
+def _flips(report: RunReport) -> Iterator[_Note]:
+    if report.against is None:
+        return
+    base = one_line(report.against.base, 60)
+    for flip in report.against.flips:
+        if flip.direction == "worse" and flip.after.nodeid is not None:
+            text = f"{row_name(flip)} on {one_line(flip.model, 40)}: {score_words(flip)}"
+            yield _Note(flip.after.nodeid, f"llmeval: worse than {base}", _encoded(text, _DATA))
+
+
+def _cases(report: RunReport) -> Iterator[_Note]:
+    for word, cases in (("missed", report.worst.misses), ("error", report.worst.errors)):
+        for worst in cases:
+            yield _Note(worst.case.key.nodeid, f"llmeval: {word}", _encoded(_told(worst), _DATA))
+
+
+def _told(worst: WorstCase) -> str:
+    case = worst.case
+    reasons = [score.reason for score in case.scores if score.passed is False and score.reason]
+    why = [shorten(printable(text), 300) for text in (case.error, *reasons) if text]
+    return "\n".join([f"{one_line(case.key.suite, 60)} {case_words(case, many=True)}", *why])
+
+
+def _place(nodeid: str, root: Path, workspace: Path) -> str:
+    """Return the properties that say where the eval stands; its line where it is found."""
+    name, _, rest = nodeid.partition("::")
+    path = root / name
+    shown = path.relative_to(workspace).as_posix() if path.is_relative_to(workspace) else name
+    line = _line_of(path, rest.partition("[")[0].rpartition("::")[2])
+    place = f"file={_encoded(one_line(shown), _PROPERTY)},"
+    return place if line is None else f"{place}line={line},"
+
+
+def _line_of(path: Path, function: str) -> int | None:
+    try:
+        text = path.read_text("utf-8", errors="replace")
+    except (OSError, ValueError):
+        return None
+    found = re.search(rf"^[ \t]*(async[ \t]+)?def[ \t]+{re.escape(function)}\b", text, re.MULTILINE)
+    return None if found is None else text.count("\n", 0, found.start()) + 1
+
+
+def _encoded(text: str, codes: dict[str, str]) -> str:
+    return "".join(codes.get(char, char) for char in text)

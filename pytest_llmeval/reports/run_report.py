@@ -1,0 +1,46 @@
+"""What reports in a pull request say of a stored run: its view, what it cost, what to look at, what flipped."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_llmeval.core.rules import Thresholds
+from pytest_llmeval.reports.comparing import compare_with_baseline
+from pytest_llmeval.reports.comparison import Comparison
+from pytest_llmeval.reports.run_view import RunCases, RunView, view_run
+from pytest_llmeval.reports.worst_cases import WorstCases, worst_cases
+from pytest_llmeval.store.records import Run, Spending
+from pytest_llmeval.store.sqlite_reader import SqliteReader
+
+__all__ = ["RunReport", "read_report"]
+
+_MOST = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunReport:
+    """A run, for people who did not see it."""
+
+    view: RunView
+    spending: Sequence[Spending]
+    worst: WorstCases
+    """The first 10 of its misses and errors."""
+    against: Comparison | None
+    """The run beside the baseline that it was judged against, with 10 rows that flipped; None without one."""
+
+
+def read_report(run: Run, rules: Thresholds, *, reader: SqliteReader, root: Path) -> RunReport:
+    """Return what there is to say of a run.
+
+    Args:
+        run: a recorded one.
+        rules: by which rows count as flipped.
+        reader: of its database.
+        root: of the project.
+    """
+    return RunReport(
+        view=view_run(run, RunCases(list(reader.judged(run.id)), ()), reader.verdicts(run.id)),
+        spending=reader.spending(run.id),
+        worst=worst_cases(reader, run.id, most=_MOST),
+        against=compare_with_baseline(run, rules, reader=reader, root=root, most_flips=_MOST),
+    )
