@@ -14,6 +14,7 @@ from pytest_llmeval.bridge.code_digests import code_digest
 from pytest_llmeval.bridge.items import PARAM
 from pytest_llmeval.core.errors import DatasetError, UserError
 from pytest_llmeval.core.ids import node_part
+from pytest_llmeval.core.shards import Shard
 from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.core.types import Sample
@@ -34,7 +35,7 @@ class Reading:
     eval: Eval
     code_digest: str
     digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
-    """Over the rows taken."""
+    """Over the rows taken, those of the other shards too."""
     cases: int = 0
     """Items that were made of it, before any parametrize of the user's."""
     slices: set[str] = field(default_factory=set)
@@ -58,6 +59,7 @@ class CaseMaker:
         models: Sequence[str],
         limit: int | None,
         slices: tuple[str, ...],
+        shard: Shard | None,
         epochs: int,
         sized: Callable[[str], bool] = lambda suite: False,
     ) -> None:
@@ -68,6 +70,7 @@ class CaseMaker:
             models: the names of the models; at least one.
             limit: rows of each dataset, after ``slices``; None for all.
             slices: rows in any of them; empty for all.
+            shard: rows in it, after ``slices`` and ``limit``; None for all.
             epochs: repetitions of each row, from 1.
             sized: whether slices and clusters of a suite's rows are to be kept.
         """
@@ -75,6 +78,7 @@ class CaseMaker:
         self._models = models
         self._limit = limit
         self._slices = slices
+        self._shard = shard
         self._epochs = epochs
         self._sized = sized
         self._marks: dict[str, pytest.MarkDecorator] = {}
@@ -89,7 +93,7 @@ class CaseMaker:
 
     @property
     def dataset_digest(self) -> str:
-        """The sha256 in hex over the rows taken so far, in their order."""
+        """The sha256 in hex over the rows taken so far, those of the other shards too, in their order."""
         return self._digest.hexdigest()
 
     def parametrize(self, metafunc: pytest.Metafunc, marker: pytest.Mark) -> bool:
@@ -153,10 +157,11 @@ class CaseMaker:
         cluster = reading.eval.cluster
         if taken and cluster is not None and cluster not in reading.metadata_keys:
             self.problems.append(_no_cluster(reading))
+        own = [each for each in taken if self._shard is None or self._shard.holds(each[1])]
         many = len(self._models) > 1
         for model in self._models:
             prefix = f"{node_part(model)}-" if many else ""
-            for ref, sample_id, marks in taken:
+            for ref, sample_id, marks in own:
                 base = prefix + node_part(sample_id)
                 for epoch in range(1, self._epochs + 1):
                     own_id = f"{base}-e{epoch}" if self._epochs > 1 else base

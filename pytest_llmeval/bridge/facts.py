@@ -57,6 +57,8 @@ class CollectionFacts:
     """What makes this session a usage error, one line or more each."""
     count_only: bool = False
     """Whether items are only listed (``--co``)."""
+    empty_shard: bool = False
+    """Whether none of the rows that were asked for lies in the shard of this session; it is recorded all the same."""
 
     @property
     def selected(self) -> int:
@@ -71,7 +73,7 @@ class CollectionFacts:
     @property
     def is_run(self) -> bool:
         """Whether the session records a run: one of its own, or the rest of a resumed one."""
-        return bool(self.selected or self.done)
+        return bool(self.selected or self.done or self.empty_shard)
 
     @property
     def worth_telling(self) -> bool:

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from pytest_llmeval.core.shards import Shard
+
 __all__ = ["OPTIONS", "Option", "add_options", "taken_short_names", "widen_short_names"]
 
 
@@ -140,6 +142,12 @@ OPTIONS = (
     Option(name="limit", metavar="N", parse=_count, help="first N rows of each dataset, after --slice"),
     Option(
         name="slice", metavar="NAME", parse=_filled, many=True, help="rows of this slice; repeat it for any of them"
+    ),
+    Option(
+        name="shard",
+        metavar="i/N",
+        parse=Shard.parse,
+        help="the i-th of N parts of the rows, after --slice and --limit; llmeval merge joins and judges them",
     ),
     Option(name="epochs", metavar="K", parse=_count, help="run every row K times (default 1)"),
     Option(name="max-connections", metavar="N", parse=_count, help="requests in flight, over all workers (default 32)"),

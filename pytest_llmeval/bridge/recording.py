@@ -322,7 +322,8 @@ class Recorder:
         """Return the status that pytest would end with, were it told of interrupts and of what ended before."""
         if self._is_interrupted:  # a second one kept pytest from noting the first
             return int(pytest.ExitCode.INTERRUPTED)
-        had_nothing_left = self._facts.done and session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED
+        is_done = self._facts.done or self._facts.empty_shard
+        had_nothing_left = is_done and session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED
         return 0 if had_nothing_left else int(session.exitstatus)
 
     def _status(self, session: pytest.Session, natural: int) -> int:

@@ -7,6 +7,7 @@ from pytest_llmeval.bridge.earlier_runs import earlier_runs
 from pytest_llmeval.bridge.facts import CollectionFacts
 from pytest_llmeval.bridge.settings import Settings
 from pytest_llmeval.core.errors import SettingsError
+from pytest_llmeval.core.shards import Shard
 from pytest_llmeval.core.types import CaseKey
 from pytest_llmeval.store.lookup import pick_run
 from pytest_llmeval.store.records import Run
@@ -98,8 +99,9 @@ def _check_selection(settings: Settings, run: Run) -> None:
     for flag, now, was in (
         ("--limit", settings.limit, before.get("limit")),
         ("--slice", list(settings.slices), list(before.get("slice", ()))),
+        ("--shard", str(settings.shard or ""), before.get("shard")),
     ):
-        if now not in (None, [], was):
+        if now not in (None, [], "", was):
             raise SettingsError(
                 f"--resume {run.id}: {flag} is {now!r} here and was {was or 'not given'!r} for the run; leave it out"
                 " to go on with the run as it is, or start a new one"
@@ -117,6 +119,7 @@ def _merged(settings: Settings, run: Run) -> Settings:
         judge_probe=before.get("judge_probe", settings.judge_probe),
         limit=settings.limit if settings.limit is not None else before.get("limit"),
         slices=settings.slices or tuple(before.get("slice", ())),
+        shard=Shard.parse(before["shard"]) if before.get("shard") else None,
         epochs=max(settings.epochs, before.get("epochs", 1)),
         baseline=settings.baseline or before.get("baseline"),
     )

@@ -75,10 +75,18 @@ def run_row(
             "markexpr": config.getoption("markexpr", ""),
             "keyword": config.getoption("keyword", ""),
             "partial": any(suite.left_out for suite in facts.suites.values()),
+            **_of_shard(settings),
             **(_of_rescored(rescored.run) if rescored is not None else {}),
         },
         process_started=process_started(os.getpid()),
     )
+
+
+def _of_shard(settings: Settings) -> dict[str, Any]:
+    """Return what a shard says of itself, and whether whoever joins it needs rules to judge it by."""
+    if settings.shard is None:
+        return {}
+    return {"shard": str(settings.shard), "has_rules": settings.thresholds.exists()}
 
 
 def _of_rescored(run: Run) -> dict[str, Any]:

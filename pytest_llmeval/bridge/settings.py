@@ -10,6 +10,7 @@ import pytest
 
 from pytest_llmeval.bridge.options import OPTIONS, Option
 from pytest_llmeval.core.errors import SettingsError
+from pytest_llmeval.core.shards import Shard
 from pytest_llmeval.core.types import CacheMode
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ class Settings:
     allow_self_judge: bool
     limit: int | None
     slices: tuple[str, ...]
+    shard: Shard | None
+    """The part of the rows that this session runs; None for all."""
     epochs: int
     timeout_s: float
     max_connections: int
@@ -71,6 +74,7 @@ class Settings:
             "judge_probe": self.judge_probe,
             "limit": self.limit,
             "slice": list(self.slices),
+            "shard": str(self.shard) if self.shard is not None else None,
             "epochs": self.epochs,
             "timeout_s": self.timeout_s,
             "max_connections": self.max_connections,
@@ -105,6 +109,7 @@ def resolve(config: pytest.Config, environ: Mapping[str, str]) -> Settings:
         allow_self_judge=bool(values["llmeval_allow_self_judge"]),
         limit=values["llmeval_limit"],
         slices=tuple(values["llmeval_slice"] or ()),
+        shard=values["llmeval_shard"],
         epochs=values["llmeval_epochs"] or 1,
         timeout_s=values["llmeval_timeout_s"] or 120.0,
         max_connections=values["llmeval_max_connections"] or 32,

@@ -52,6 +52,8 @@ def _judged(
 ) -> tuple[GateResult, int]:
     """Return what the gate says of a run, and the exit status that it comes to."""
     partial = bool(run.settings.get("partial"))
+    if run.settings.get("shard") and run.end is not None and run.end.status not in UNFINISHED:
+        return GateResult(verdicts=(), verdict="none", partial=partial), run.end.exit_code
     if run.shown_status in UNFINISHED:
         stopped = GateResult(verdicts=(), verdict="none", partial=partial)
         return stopped, (run.end and run.end.exit_code) or FAILED

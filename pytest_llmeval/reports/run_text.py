@@ -85,6 +85,9 @@ def verdict_line(view: RunView) -> str:
     status = view.run.shown_status
     if status in UNFINISHED:
         return f"gate: {'stopped' if status == 'interrupted' else status}, not judged"
+    shard = view.run.settings.get("shard")
+    if shard:
+        return f"gate: shard {one_line(str(shard), 20)}, not judged; llmeval merge joins the shards and judges them"
     rows = [row for suite in view.suites for row in suite.rows if row.verdict]
     counts = {
         name: sum(row.verdict == name for row in rows) for name in ("fail", "unmeasurable", "inconclusive", "pass")
