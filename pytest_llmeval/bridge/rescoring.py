@@ -10,7 +10,6 @@ from pytest_llmeval.bridge.earlier_runs import earlier_runs
 from pytest_llmeval.bridge.settings import Settings
 from pytest_llmeval.core.gate.decide import name_samples
 from pytest_llmeval.core.shards import Shard
-from pytest_llmeval.core.shards import Shard
 from pytest_llmeval.core.types import CaseKey
 from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.models.specs import parse_spec
@@ -101,7 +100,6 @@ def find_rescored(settings: Settings, ref: str, place: Place | None, *, judges: 
         **({} if judges else _judges_of(before)),
         limit=before.get("limit"),
         slices=tuple(before.get("slice", ())),
-        shard=Shard.parse(before["shard"]) if before.get("shard") else None,
         shard=Shard.parse(before["shard"]) if before.get("shard") else None,
         epochs=before.get("epochs", 1),
         run_name=settings.run_name or run.name,

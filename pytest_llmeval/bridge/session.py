@@ -130,7 +130,6 @@ class Preparation:
         self._weigh_sizes(facts)
         facts.problems = list(dict.fromkeys(facts.problems))
         facts.empty_shard = self._is_sharded and not (facts.is_run or facts.problems)
-        facts.empty_shard = self._is_sharded and not (facts.is_run or facts.problems)
 
     def _weigh_sizes(self, facts: CollectionFacts) -> None:
         """Say which rules on a change the rows are too few for; of a part of the rows they may not be judged."""
@@ -245,12 +244,6 @@ class Preparation:
             for judge in self.judges.values()
         )
         return Judges(jurors=jurors, panel=settings.judge_panel, probe=settings.judge_probe)
-
-    @property
-    def _is_sharded(self) -> bool:
-        """Whether evals were collected of which this session runs one of several parts."""
-        is_part = self.settings is not None and self.settings.shard is not None
-        return is_part and self.maker is not None and bool(self.maker.readings)
 
     @property
     def _is_sharded(self) -> bool:
