@@ -61,6 +61,7 @@ _OWNERS: Mapping[int, type[_Strict]] = {3: _Dimension, 5: _Level}
 """Which model has the keys of a path of that length."""
 
 
+@functools.cache
 def shipped_rubrics() -> tuple[str, ...]:
     """Return the names of the rubrics that come with the package."""
     return tuple(sorted(path.stem for path in _SHIPPED.glob("*.yaml")))

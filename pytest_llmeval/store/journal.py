@@ -34,6 +34,7 @@ PRAGMA application_id = {_APPLICATION_ID};
 BEGIN;
 CREATE TABLE run (facts TEXT NOT NULL);
 {CALL_TABLE.format(name="answers", run="")};
+CREATE INDEX answers_key ON answers (cache_key) WHERE cache_key IS NOT NULL;
 COMMIT;
 """
 _NEWEST = "SELECT * FROM {table} WHERE cache_key = ? AND status = 'ok' AND cached = 0 ORDER BY rowid DESC LIMIT 1"

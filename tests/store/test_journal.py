@@ -208,6 +208,16 @@ def test_the_cache_holds_the_newest_answer_of_all_runs(database: SqliteStore, jo
     assert journal.cached("another", REQUEST) is None
 
 
+def test_the_cache_is_searched_by_its_key_and_not_answer_by_answer(
+    database: SqliteStore, journal: SqliteJournal
+) -> None:
+    """A search of all answers for each call would take the square of their number."""
+    for path, table in ((journal.path, "answers"), (database.path, "calls")):
+        with closing(sqlite3.connect(path)) as connection:
+            plan = connection.execute(f"EXPLAIN QUERY PLAN SELECT * FROM {table} WHERE cache_key = ?", ["k"]).fetchall()
+        assert [step[-1] for step in plan] == [f"SEARCH {table} USING INDEX {table}_key (cache_key=?)"]
+
+
 def test_an_answer_that_came_from_the_cache_is_no_source_of_it(database: SqliteStore, journal: SqliteJournal) -> None:
     database.start_run(run("one"))
     database.add_case("one", record("a", calls=(call(name="call-1", cache_key="k", cached=True),)))

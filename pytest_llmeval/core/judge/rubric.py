@@ -1,5 +1,6 @@
 """Rubrics: what a judge is to look at, with the levels that it may choose between."""
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -58,7 +59,7 @@ class Rubric:
     @property
     def digest(self) -> str:
         """The sha256 in hex over all that the rubric says."""
-        return digest(canonical(plain(self)))
+        return _digest(self)
 
     def value(self, values: Mapping[str, float]) -> float:
         """Return the weighted mean of what was found, by dimension; in [0, 1]."""
@@ -69,3 +70,8 @@ class Rubric:
         """Return the names of the scores: of the whole, ``name`` or the rubric's, then of the dimensions."""
         parts = [each.name if name is None else f"{name}_{each.name}" for each in self.dimensions]
         return [name if name is not None else self.name, *parts]
+
+
+@functools.lru_cache(maxsize=64)
+def _digest(rubric: Rubric) -> str:
+    return digest(canonical(plain(rubric)))
