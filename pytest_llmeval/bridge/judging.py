@@ -8,6 +8,7 @@ from pathlib import Path
 from pytest_llmeval.core.gate.judging import GateResult, judge
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.reports.against import against_lines
+from pytest_llmeval.reports.judge_drift import judge_warnings
 from pytest_llmeval.reports.run_view import RunCases
 from pytest_llmeval.store.baseline_choice import BaselineChoice, choose_again, choose_baseline
 from pytest_llmeval.store.records import Run
@@ -74,6 +75,7 @@ class Judging:
             trust=trust_in(store, self._thresholds),
         )
 
-    def lines(self, run: Run) -> list[str]:
-        """Return the lines that say what the rules on a change were judged against."""
-        return against_lines(self._choice, run, self._thresholds)
+    def lines(self, store: SqliteStore, run: Run) -> list[str]:
+        """Return the lines that say what the rules on a change were judged against, and whether a judge has moved."""
+        warnings = judge_warnings(run, store.answering(run), self._choice.found)
+        return [*against_lines(self._choice, run, self._thresholds), *(f"warning: {each}" for each in warnings)]

@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from pytest_llmeval.reports.table import Column, table_lines
 from pytest_llmeval.store.baseline_choice import TAKEN_NAMES
 from pytest_llmeval.store.baseline_file import BaselineFile, write_baseline
 from pytest_llmeval.store.baselines import refusal
-from pytest_llmeval.store.records import Run, utc_now
+from pytest_llmeval.store.records import ANSWERING, Run, utc_now
 from pytest_llmeval.store.sqlite import SqliteStore
 
 __all__ = ["baseline"]
@@ -129,7 +130,7 @@ def export(run: str, file: Path, no_answers: bool, even_red: bool, as_json: bool
             file,
             shown=one_line(str(file)),
             name=name,
-            run=found,
+            run=replace(found, settings={**found.settings, **_answering(store, found)}),
             count=count,
             cases=store.cases(found.id),
             answers=not no_answers,
@@ -168,6 +169,12 @@ def import_baseline(file: Path, name: str | None, as_json: bool, database: Path 
         return
     how = f"{_cases(found.count)} taken over" if is_new else "it was here already"
     echo_lines([f"baseline {one_line(name)}: {_told(found.run)}, {how}{_instead(before, found.run)}"])
+
+
+def _answering(store: SqliteStore, run: Run) -> dict[str, Any]:
+    """Return the setting that says which models answered for the judges, as a file holds no calls; none without any."""
+    told = store.answering(run)
+    return {ANSWERING: told} if told else {}
 
 
 def _why_no_name(name: str) -> str | None:

@@ -14,6 +14,7 @@ from pytest_llmeval.core.judge.trust import Trust
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.status import FAILED, stored_status
 from pytest_llmeval.reports.against import against_lines
+from pytest_llmeval.reports.judge_drift import judge_warnings
 from pytest_llmeval.reports.run_view import RunCases, view_run
 from pytest_llmeval.store.baseline_choice import BaselineChoice, choose_again
 from pytest_llmeval.store.records import UNFINISHED, Run
@@ -37,13 +38,16 @@ def gate(run: str, thresholds: Path | None, baseline: str | None, as_json: bool,
         choice = choose_again(found, baseline, rules, reader=store, root=project.root)
         cases = RunCases.read(store, found.id)
         spending = store.spending(found.id)
+        warnings = list(judge_warnings(found, store.answering(found), choice.found))
         result, exit_code = _judged(found, rules, choice, cases, trust_in(store, rules))
     view = view_run(found, cases, result.verdicts)
     if as_json:
         facts = {"run": found.id, "status": found.shown_status, "exit_code": exit_code, "verdict": result.verdict}
-        emit_json({**facts, "baseline": choice.recorded(), "verdicts": result.verdicts})
+        emit_json({**facts, "baseline": choice.recorded(), "verdicts": result.verdicts, "warnings": warnings})
     else:
-        print_run(view, spending, 0, notes=against_lines(choice, found, rules))
+        print_run(
+            view, spending, 0, notes=[*against_lines(choice, found, rules), *(f"warning: {each}" for each in warnings)]
+        )
     return exit_code
 
 

@@ -9,13 +9,14 @@ from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.reports.comparison import Comparison, Side, compare
+from pytest_llmeval.reports.judge_drift import judge_warnings
 from pytest_llmeval.reports.row_texts import row_texts
 from pytest_llmeval.store.baselines import FoundBaseline, deselected_rows, find_baseline, set_up_differences
 from pytest_llmeval.store.records import UNFINISHED, Run
 from pytest_llmeval.store.sqlite_reader import SqliteReader
 from pytest_llmeval.store.trust import trust_in
 
-__all__ = ["compare_found", "compare_with_baseline"]
+__all__ = ["compare_found", "compare_with_baseline", "recorded_baseline"]
 
 
 def compare_found(
@@ -45,7 +46,7 @@ def compare_found(
         replace(_side(current, cases), deselected=deselected_rows(base.run, current.run)),
         rules,
         set_up=set_up,
-        notes=[*_notes(base), *_notes(current)],
+        notes=[*judge_warnings(current.run, current.answering(), base), *_notes(base), *_notes(current)],
         most_flips=most_flips,
         trust=trust_in(reader, rules),
     )
@@ -63,15 +64,23 @@ def compare_with_baseline(
         root: of the project; a file is looked for from the current folder, then from there.
         most_flips: rows shown in full.
     """
+    base = recorded_baseline(run, reader=reader, root=root)
+    try:
+        current = find_baseline(run.id, reader=reader, root=root)
+        return None if base is None else compare_found(base, current, rules, reader=reader, most_flips=most_flips)
+    except StoreError:  # its file is damaged
+        return None
+
+
+def recorded_baseline(run: Run, *, reader: SqliteReader, root: Path) -> FoundBaseline | None:
+    """Return the baseline that the session of ``run`` chose; None where it chose none, or where that was removed."""
     chosen = run.settings.get("baseline") or {}
     ref = chosen.get("name") if chosen.get("kind") == "file" else chosen.get("run")
     if ref is None:
         return None
     try:
-        base = replace(find_baseline(ref, reader=reader, root=root), name=chosen["name"], model=chosen.get("model"))
-        current = find_baseline(run.id, reader=reader, root=root)
-        return compare_found(base, current, rules, reader=reader, most_flips=most_flips)
-    except StoreError:  # it was removed, or its file is damaged
+        return replace(find_baseline(ref, reader=reader, root=root), name=chosen["name"], model=chosen.get("model"))
+    except StoreError:
         return None
 
 

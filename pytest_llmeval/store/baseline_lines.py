@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from pytest_llmeval.core.ids import case_id
 from pytest_llmeval.core.text import one_line, storable
 from pytest_llmeval.core.types import CaseKey, Score
-from pytest_llmeval.store.records import Run, RunEnd, StoredCase
+from pytest_llmeval.store.records import ANSWERING, Run, RunEnd, StoredCase
 
 __all__ = [
     "NotALineError",
@@ -135,6 +135,8 @@ _SETTINGS = {
     "escalated": (bool,),
     "rescored": (str,),
     "baseline": (dict, NoneType),
+    "judges": (dict,),
+    ANSWERING: (dict,),
 }
 """Settings of a run that others read, with their types."""
 _SUITE = {"expected": (dict,), "left_out": (list,), "deselected": (int,), "made": (int,)}
@@ -316,8 +318,12 @@ def _texts(values: list[Any], where: str) -> list[str]:
 def _check_settings(settings: Mapping[str, Any]) -> None:
     """Raise NotALineError where settings that others read are not what a run stores."""
     _check_types(settings, _SETTINGS, "run.settings")
-    for key in ("models", "model_digests"):
+    for key in ("models", "model_digests", "judges"):
         _texts(list(settings.get(key, {}).values()), f"run.settings.{key}")
+    answering = settings.get(ANSWERING, {})
+    _check_types(answering, dict.fromkeys(answering, (list,)), f"run.settings.{ANSWERING}")
+    for judge, models in answering.items():
+        _texts(models, f"run.settings.{ANSWERING}.{one_line(judge, 40)}")
     options = settings.get("options", {})
     _check_types(options, _OPTIONS, "run.settings.options")
     for key in ("model", "slice"):

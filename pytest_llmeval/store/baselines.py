@@ -11,7 +11,7 @@ from pytest_llmeval.core.text import one_line
 from pytest_llmeval.core.types import Call
 from pytest_llmeval.store.baseline_file import BaselineFile
 from pytest_llmeval.store.lookup import pick_run
-from pytest_llmeval.store.records import Run, StoredCase
+from pytest_llmeval.store.records import ANSWERING, Run, StoredCase
 from pytest_llmeval.store.sqlite_reader import SqliteReader
 
 __all__ = [
@@ -36,6 +36,8 @@ class _Source(Protocol):
     def cases(self) -> Iterator[StoredCase]: ...
 
     def calls(self, case_id: str) -> list[Call]: ...
+
+    def answering(self, run: Run) -> dict[str, list[str]]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +65,10 @@ class FoundBaseline:
         """Return the calls of a case; an exported file holds none."""
         return self.source.calls(case_id)
 
+    def answering(self) -> dict[str, list[str]]:
+        """Return which models answered for each judge, by its name; empty where that is not known."""
+        return self.source.answering(self.run)
+
 
 @dataclass(frozen=True, slots=True)
 class _InDatabase:
@@ -78,6 +84,9 @@ class _InDatabase:
     def calls(self, case_id: str) -> list[Call]:
         return self.reader.calls(case_id)
 
+    def answering(self, run: Run) -> dict[str, list[str]]:
+        return self.reader.answering(run)
+
 
 @dataclass(frozen=True, slots=True)
 class _InFile:
@@ -91,6 +100,10 @@ class _InFile:
 
     def calls(self, case_id: str) -> list[Call]:  # as the protocol has it
         return []
+
+    def answering(self, run: Run) -> dict[str, list[str]]:
+        told: dict[str, list[str]] = run.settings.get(ANSWERING, {})
+        return told
 
 
 def find_baseline(ref: str, *, reader: SqliteReader | None, root: Path) -> FoundBaseline:

@@ -13,6 +13,7 @@ from pytest_llmeval.core.ids import case_id
 from pytest_llmeval.core.types import Call, CaseKey, CaseRecord, Outcome, Score
 
 __all__ = [
+    "ANSWERING",
     "UNFINISHED",
     "Label",
     "NamedBaseline",
@@ -32,6 +33,8 @@ __all__ = [
 RunStatus = Literal["running", "finished", "interrupted", "unmeasurable"]
 RunVerdict = Literal["pass", "fail", "inconclusive", "unmeasurable", "none"]
 
+ANSWERING = "answering"
+"""The setting under which an exported run says which models answered for each of its judges."""
 UNFINISHED = frozenset({"running", "interrupted", "crashed"})
 """Statuses, as they are shown, of runs that were not judged."""
 _ENDED = "ZX"

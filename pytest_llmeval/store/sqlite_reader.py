@@ -14,7 +14,7 @@ from pytest_llmeval.store import rows
 from pytest_llmeval.store.check import SCHEMA_VERSION, readable_errors, schema_of
 from pytest_llmeval.store.judged import CASES_SQL, OF_CASES, OF_SCORES, SCORES_SQL, judged_cases
 from pytest_llmeval.store.lookup import pick_run
-from pytest_llmeval.store.records import Label, NamedBaseline, Repeats, Run, Spending, StoredCase, Voting
+from pytest_llmeval.store.records import ANSWERING, Label, NamedBaseline, Repeats, Run, Spending, StoredCase, Voting
 
 __all__ = ["BUSY_TIMEOUT_S", "SqliteReader"]
 
@@ -52,6 +52,12 @@ SELECT judge, count(*), sum(differ) FROM (
     WHERE case_id IN (SELECT id FROM cases WHERE run_id = ?) AND first.repeat = 0 AND later.repeat > 0
     AND later.level != '' GROUP BY case_id, judge
 ) GROUP BY judge ORDER BY judge
+"""
+
+
+_ANSWERING = """
+SELECT DISTINCT model, json_extract(detail, '$.model') AS answered FROM calls
+WHERE run_id = ? AND role = 'judge' AND status = 'ok' AND answered IS NOT NULL ORDER BY model, answered
 """
 
 
@@ -187,6 +193,19 @@ class SqliteReader:
                 run_id,
             )
         ]
+
+    def answering(self, run: Run) -> dict[str, list[str]]:
+        """Return which models say that they answered for each judge of a run, by the judge's name; all sorted.
+
+        An alias may mean another model in time. A run of elsewhere has no calls, and told it when it was exported.
+        """
+        told: dict[str, list[str]] = run.settings.get(ANSWERING, {})
+        if told or not run.judge_models:
+            return told
+        found: dict[str, list[str]] = {}
+        for judge, model in self._plain(_ANSWERING, run.id):
+            found.setdefault(judge, []).append(model)
+        return found
 
     def voting(self, run_id: str) -> Voting:
         """Return how the judges of a run agreed, with each other and with themselves."""
