@@ -92,7 +92,7 @@ def _send_traces(store: SqliteStore, run_id: str, environ: Mapping[str, str], to
         from pytest_llmeval.reports.exported import exported_cases
         from pytest_llmeval.reports.traces import EXPORTERS, send_traces
     except ImportError as error:
-        told.notes.append(f"no traces are sent: {error}; install pytest-llmeval[otel]")
+        told.notes.append(f"no traces are sent: install pytest-llmeval[otel] ({error})")
         return
     protocol = environ.get("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL") or environ.get("OTEL_EXPORTER_OTLP_PROTOCOL")
     wanted = _exporters(environ)

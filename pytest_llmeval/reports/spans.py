@@ -139,10 +139,10 @@ def _trace_call(tracer: Tracer, within: Context, call: Call, models: "_Models", 
         "llmeval.call.attempts": call.attempts,
         "llmeval.call.cached": call.cached,
         "llmeval.cost_usd": call.cost_usd,
-        **(_texts(call) if with_texts else {}),
     }
+    texts = _texts(call) if with_texts else {}
     name = f"chat {_text(server['gen_ai.request.model'])}"
-    span = tracer.start_span(name, within, SpanKind.CLIENT, attributes=_known(about), start_time=start)
+    span = tracer.start_span(name, within, SpanKind.CLIENT, attributes={**_known(about), **texts}, start_time=start)
     if call.status != "ok":
         span.set_status(Status(StatusCode.ERROR, call.status))
     end = start if call.cached else start + _length(call.latency_s)
