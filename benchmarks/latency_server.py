@@ -3,10 +3,10 @@
     python benchmarks/latency_server.py --latency-ms 200      # prints its address
 
 ``POST /v1/chat/completions`` answers with the text of the last message, and where a JSON schema is asked for, with the
-best verdict that it allows: of each choice the last one, and the nonce of the message. ``GET /stats`` tells the counts since the last
-``POST /reset``; ``GET /wait?finished=N&seconds=S`` returns them as soon as N answers were sent, after S seconds at
-the latest. It needs aiohttp, has neither router nor access log, and costs about 0.3 ms of CPU a call, since it shares
-the machine with what is measured.
+best verdict that it allows: of each choice the last one, and the nonce of the message. ``GET /stats`` tells the counts
+since the last ``POST /reset``; ``GET /wait?finished=N&seconds=S`` returns them as soon as N answers were sent, after S
+seconds at the latest. It needs aiohttp, has neither router nor access log, and costs about 0.3 ms of CPU a call, since
+it shares the machine with what is measured.
 """
 
 import argparse
