@@ -1,0 +1,123 @@
+"""The charts of a run: of each suite and model its slices beside baseline and bar, its scores, and its latency."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.metrics import score_names, summarise
+from pytest_llmeval.core.rules import COUNTED_METRICS, MEASURED_METRICS, Rule, Thresholds
+from pytest_llmeval.core.stats.intervals import quantile
+from pytest_llmeval.reports.beside_baseline import Beside
+from pytest_llmeval.reports.html.charts import Bar, histogram, slice_bars, steps
+from pytest_llmeval.reports.html.escape import Html, element
+from pytest_llmeval.reports.run_view import RunView, SuiteView, TableRow
+
+__all__ = ["main_score", "run_charts"]
+
+_MOST = 20
+"""Suites and models that have charts."""
+_COLUMNS = 10
+_WORST_FIRST = ("fail", "unmeasurable", "inconclusive", "pass")
+
+
+def main_score(suite: str, cases: Sequence[JudgedCase], rules: Thresholds) -> str:
+    """Return the score that tells most of a suite; ``pass_rate`` where its cases have none.
+
+    That is the one of its first rule on a score, else the first by name that demands something, else the first.
+    """
+    names = score_names(cases)
+    ruled = [rule.metric for rule in rules.suites[suite].rules] if suite in rules.suites else []
+    demanding = sorted({name for case in cases for name, passed in case.passed.items() if passed is not None})
+    wanted = [*(metric for metric in ruled if metric in names), *demanding, *names]
+    return wanted[0] if wanted else "pass_rate"
+
+
+def run_charts(
+    view: RunView,
+    cases: Mapping[tuple[str, str], Sequence[JudgedCase]],
+    beside: Mapping[tuple[str, str], Beside],
+    mains: Mapping[str, str],
+    rules: Thresholds,
+) -> dict[str, Html]:
+    """Return the charts of each suite, by its name; of the first 20 suites and models.
+
+    Args:
+        view: the run.
+        cases: its cases, by suite and model.
+        beside: what its baseline holds beside them.
+        mains: the score that tells most of each suite.
+        rules: which say what a score has to reach.
+    """
+    shown = [(suite, model) for suite in view.suites for model in suite.models][:_MOST]
+    found: dict[str, list[Html]] = {}
+    for suite, model in shown:
+        key = (suite.name, model)
+        before = beside[key].before if key in beside else ()
+        name = mains[suite.name]
+        many = f" on {model}" if len(suite.models) > 1 else ""
+        bars = list(_bars(suite, model, name, cases[key], before, rules))
+        found.setdefault(suite.name, []).append(slice_bars(f"{name}{many}", bars))
+        found[suite.name] += _scores(name, many, cases[key])
+        found[suite.name] += _latency(many, cases[key])
+    return {name: element("div", *figures, class_="le-charts") for name, figures in found.items()}
+
+
+def _bars(
+    suite: SuiteView,
+    model: str,
+    name: str,
+    cases: Sequence[JudgedCase],
+    before: Sequence[JudgedCase],
+    rules: Thresholds,
+) -> Iterator[Bar]:
+    """Yield the whole suite, then its slices."""
+    was = {metric.slice: metric.value for metric in summarise(before) if metric.name == name}
+    for metric in summarise(cases):
+        if metric.name != name:
+            continue
+        rows = [row for row in suite.rows if (row.model, row.slice, row.metric) == (model, metric.slice, name)]
+        yield Bar(
+            label=metric.slice if metric.slice is not None else "all",
+            value=metric.value,
+            low=metric.low,
+            high=metric.high,
+            n=metric.n,
+            baseline=was.get(metric.slice),
+            bar=_bar(suite.name, model, metric.slice, name, rules),
+            verdict=_verdict(rows),
+        )
+
+
+def _bar(suite: str, model: str, part: str | None, name: str, rules: Thresholds) -> float | None:
+    """Return what the value has to reach; of a bar for its confidence limit nothing is drawn."""
+    found: list[Rule] = list(rules.suites[suite].rules) if suite in rules.suites else []
+    bounds = (
+        rule.bound
+        for rule in found
+        if (rule.kind, rule.metric, rule.slice) == ("min", name, part) and rule.model in (None, model)
+    )
+    return next(bounds, None)
+
+
+def _verdict(rows: Sequence[TableRow]) -> str | None:
+    return next((word for word in _WORST_FIRST if any(row.verdict == word for row in rows)), None)
+
+
+def _scores(name: str, many: str, cases: Sequence[JudgedCase]) -> Iterator[Html]:
+    """Yield how the values of a score lie; of one that is always 0 or 1 the bars say it all."""
+    values = [value for case in cases if (value := case.scores.get(name)) is not None]
+    if {*values} <= {0.0, 1.0} or name in (*COUNTED_METRICS, *MEASURED_METRICS):
+        return
+    low, high = min(0.0, *values), max(1.0, *values)
+    edges = [low + (high - low) * place / _COLUMNS for place in range(_COLUMNS + 1)]
+    note = f"{len(values):,} values, median {quantile(values, 50):.3g}"
+    yield histogram(f"Values of {name}{many}", values, edges, note=note)
+
+
+def _latency(many: str, cases: Sequence[JudgedCase]) -> Iterator[Html]:
+    values = [case.latency_s for case in cases if case.latency_s is not None and not case.cached]
+    if not values:
+        return
+    half, most = quantile(values, 50), quantile(values, 95)
+    note = f"{len(values):,} cases, median {half:.3g} s, 95th percentile {most:.3g} s; those from a cache are left out"
+    edges = steps(min(values), max(values))
+    yield histogram(f"Latency{many}", values, edges, unit=" s", note=note)

@@ -1,0 +1,94 @@
+"""A run at a glance: its verdict, what it was compared with, the tables of the gate, and what it cost."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from pytest_llmeval.reports.beside_baseline import Beside
+from pytest_llmeval.reports.html.escape import Html, element, joined
+from pytest_llmeval.reports.html.tables import chip, table
+from pytest_llmeval.reports.run_text import (
+    COLUMNS,
+    heading,
+    money,
+    needless_columns,
+    not_judged_lines,
+    outcome_words,
+    row_cells,
+    verdict_line,
+)
+from pytest_llmeval.reports.run_view import RunView, SuiteView
+from pytest_llmeval.store.baselines import FoundBaseline
+from pytest_llmeval.store.records import UNFINISHED, Spending
+
+__all__ = ["run_summary"]
+
+_WIDE = 10_000
+_WORDS = {"none": "not judged"}
+
+
+def run_summary(
+    view: RunView,
+    spending: Sequence[Spending],
+    base: FoundBaseline | None,
+    beside: Mapping[tuple[str, str], Beside],
+    charts: Mapping[str, Html],
+) -> Html:
+    """Return the head of a report.
+
+    Args:
+        view: the run.
+        spending: what its calls came to.
+        base: what it was compared with; None for nothing.
+        beside: what that holds beside each suite and model.
+        charts: of each suite, by its name.
+    """
+    word = "none" if view.run.shown_status in UNFINISHED else view.verdict
+    told = verdict_line(view).removeprefix("gate: ")
+    title = element("h2", "llmeval ", chip(word, _WORDS.get(word, word)), class_="le-title")
+    parts = [title, element("p", told), element("p", " · ".join(heading(view, width=_WIDE)), class_="le-note")]
+    if base is not None:
+        parts.append(element("p", _against(base, beside)))
+    for suite in view.suites:
+        parts += [*_suite(suite), charts.get(suite.name, Html(""))]
+    parts += [element("p", line, class_="le-note") for line in not_judged_lines(view, _WIDE)]
+    parts += _spent(spending)
+    return joined(parts)
+
+
+def _against(base: FoundBaseline, beside: Mapping[tuple[str, str], Beside]) -> str:
+    directions = [direction for each in beside.values() for direction in each.flips.values()]
+    worse, better = directions.count("worse"), directions.count("better")
+    told = f"{worse:,} rows flipped for the worse, {better:,} for the better" if directions else "no row flipped"
+    return f"Against {base.name} (run {base.run.id}): {told}."
+
+
+def _suite(suite: SuiteView) -> Iterator[Html]:
+    models = f" on {', '.join(suite.models)}" if suite.models else ""
+    yield element("h3", f"{suite.name}{models}")
+    yield element("p", outcome_words(suite))
+    rows = [row for row in suite.rows if row.slice is None or row.rule]
+    left_out = needless_columns(rows, many=len(suite.models) > 1)
+    columns = [column for column in COLUMNS if column[0] not in left_out]
+    titles = [title for title, _ in columns]
+    lines = []
+    for row in rows:
+        cells: list[str] = row_cells(row, left_out)
+        lines.append([*cells[:-1], chip(row.verdict, cells[-1]) if row.verdict else ""])
+    if rows:
+        yield table(titles, lines, right={title for title, side in columns if side == "right"})
+    for row in rows:
+        if row.reason and row.verdict != "pass":
+            part = f" [{row.slice}]" if row.slice is not None else ""
+            yield element("p", f"{row.verdict}: {row.metric}{part} {row.rule}: {row.reason}", class_="le-note")
+
+
+def _spent(spending: Sequence[Spending]) -> Iterator[Html]:
+    if not spending:
+        return
+    rows = [
+        [each.role, each.model, *(f"{number:,}" for number in (each.calls, each.input_tokens, each.output_tokens))]
+        + [money(each.cost_usd)]
+        for each in spending
+    ]
+    titles = ["role", "model", "answers", "tokens in", "tokens out", "cost"]
+    yield element("h3", "Calls")
+    yield table(titles, rows, right={*titles[2:]})
