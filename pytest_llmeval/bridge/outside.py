@@ -71,7 +71,7 @@ def _append(path: str, text: str, told: Told) -> None:
             file.write(f"{text}\n")
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
-        told.notes.append(f"the summary of the run is not written to {_SUMMARY} {one_line(path)}: {why}")
+        told.notes.append(f"{_SUMMARY} cannot be written: {why}: {one_line(path)}")
 
 
 def wants_traces(environ: Mapping[str, str]) -> bool:
