@@ -1,0 +1,294 @@
+"""The server's answers: pages over a database, which each request opens for reading, and one form that writes."""
+
+import contextlib
+import hmac
+import re
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qsl, quote, unquote
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from pytest_llmeval.core.errors import StoreError, UserError
+from pytest_llmeval.core.rules import Thresholds
+from pytest_llmeval.core.text import one_line
+from pytest_llmeval.core.types import Outcome
+from pytest_llmeval.reports.html.escape import Html
+from pytest_llmeval.store.browsing import Against, BrowsingReader, Wanted
+from pytest_llmeval.store.records import Run, StoredCase
+from pytest_llmeval.store.sqlite import SqliteStore
+from pytest_llmeval.view.guard import Guard, new_token
+from pytest_llmeval.view.labelling import Draft, chosen_in, label_page, labels_in
+from pytest_llmeval.view.links import ServedLinks
+from pytest_llmeval.view.pages import (
+    Frame,
+    against_of,
+    case_page,
+    compare_page,
+    message_page,
+    paired,
+    run_page,
+    runs_page,
+)
+from pytest_llmeval.view.rendering import asset
+from pytest_llmeval.view.summaries import Summaries
+from pytest_llmeval.view.trends import counts_in_trends, trends
+
+__all__ = ["make_app"]
+
+_RUNS, _CASES, _FLIPS, _IN_TREND = 50, 50, 20, 30
+"""How many runs, cases and flipped cases a page lists, and how many runs a trend goes over."""
+_LONGEST_FORM = 100_000
+"""Bytes."""
+_HEAD = Html('<link rel="stylesheet" href="/assets/view.css">\n<script src="/assets/view.js" defer></script>')
+_TYPES = {"view.css": "text/css", "view.js": "text/javascript"}
+_RATER = "llmeval_rater"
+_LINE_END = re.compile("\r\n|\r|\n")
+
+
+class _NotFoundError(Exception):
+    """There is no such run or case."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pages:
+    """The pages over one database."""
+
+    path: Path
+    frame: Frame
+    summaries: Summaries
+    token: str
+
+    def runs(self, request: Request) -> Response:
+        """Answer with the list of runs."""
+        skipped = _whole(request, "skip") or 0
+        with self._reader() as reader:
+            found = reader.runs()
+        shown = found[skipped : skipped + _RUNS]
+        whole = [run for run in found if counts_in_trends(run)][:_IN_TREND] if not skipped else []
+        known = [each.view for each in self.summaries.overviews(whole) if each is not None]
+        address = self.frame.links.runs
+        return HTMLResponse(
+            runs_page(
+                self.frame,
+                shown,
+                trends(known),
+                waiting=len(whole) - len(known),
+                older=address(skip=skipped + _RUNS) if skipped + _RUNS < len(found) else None,
+                newer=address(skip=max(0, skipped - _RUNS) or None) if skipped else None,
+            )
+        )
+
+    def run(self, request: Request) -> Response:
+        """Answer with one run and some of its cases."""
+        with self._reader() as reader:
+            run = _run(reader, request, "id")
+            overview = self.summaries.overview(run)
+            against = against_of(reader, run)
+            wanted = _wanted(request, reader, run, against)
+            page = reader.page(
+                run.id, wanted, size=_CASES, after=_whole(request, "after"), before=_whole(request, "before")
+            )
+            is_all = not page.before and not page.after
+            total = len(page.pairs) if is_all else reader.count(run.id, wanted)
+            return HTMLResponse(
+                run_page(self.frame, reader, run, overview, wanted=wanted, page=page, total=total, against=against)
+            )
+
+    def case(self, request: Request) -> Response:
+        """Answer with one case in full."""
+        with self._reader() as reader:
+            run, case = _case(reader, request.query_params.get("id", ""))
+            return HTMLResponse(case_page(self.frame, reader, run, case, against_of(reader, run)))
+
+    def compare(self, request: Request) -> Response:
+        """Answer with two runs side by side."""
+        with self._reader() as reader:
+            base, current = _run(reader, request, "base"), _run(reader, request, "current")
+            comparison = self.summaries.comparison(base.id, current)
+            wanted = Wanted(flipped=paired(base, current))
+            page = reader.page(
+                current.id, wanted, size=_FLIPS, after=_whole(request, "after"), before=_whole(request, "before")
+            )
+            is_all = not page.before and not page.after
+            total = len(page.pairs) if is_all else reader.count(current.id, wanted)
+        address = self.frame.links.compare
+        return HTMLResponse(
+            compare_page(
+                self.frame,
+                base,
+                current,
+                comparison,
+                flipped=page.pairs,
+                total=total,
+                older=address(base.id, current.id, after=page.after) if page.after else None,
+                newer=address(base.id, current.id, before=page.before) if page.before else None,
+            )
+        )
+
+    def label(self, request: Request) -> Response:
+        """Answer with a case to be labelled: the one that is named, else the next one without a label of the rater."""
+        rater = unquote(request.cookies.get(_RATER, ""))
+        with self._reader() as reader:
+            run, case = _run(reader, request, "run"), None
+            queue = self.summaries.to_label(run, patience_s=None) or ()
+            named = request.query_params.get("case")
+            if named is not None:
+                run, case = _case(reader, named)
+                if case.id not in queue:
+                    raise _NotFoundError("no judge judged this answer, or an earlier epoch is to be labelled")
+            else:
+                found = _next(queue, reader.labelled_by(run.id, rater), request.query_params.get("after"))
+                case = None if found is None else reader.case(found)
+            return HTMLResponse(self._label_page(reader, run, case, queue, Draft(rater=rater), named is None))
+
+    async def save(self, request: Request) -> Response:
+        """Take labels; answer with the way to the next case."""
+        body = b""
+        async for part in request.stream():
+            body += part
+            if len(body) > _LONGEST_FORM:
+                return self._refused("The form is too long.", 413)
+        form = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+        if not hmac.compare_digest(form.get("token", "").encode(), self.token.encode()):
+            return self._refused("The form is not of this server, or of one that has ended since; open it again.", 403)
+        return await run_in_threadpool(self._saved, form)
+
+    def _saved(self, form: Mapping[str, str]) -> Response:
+        rater = form.get("rater", "").strip()
+        with self._reader() as reader:
+            run, case = _case(reader, form.get("case", ""))
+            queue = self.summaries.to_label(run, patience_s=None) or ()
+            try:
+                labels = labels_in(form, reader, run, case)
+            except UserError as error:
+                draft = Draft(rater=rater, note=form.get("note", ""), problem=str(error), chosen=chosen_in(form))
+                page = self._label_page(reader, run, case, queue, draft, form.get("drawn") == "1")
+                return HTMLResponse(page, status_code=400)
+        with contextlib.closing(SqliteStore(self.path)) as store:
+            store.add_labels(labels)
+        answer = RedirectResponse(self.frame.links.label(run.id, after=case.id) or "/", status_code=303)
+        answer.set_cookie(_RATER, quote(rater), max_age=31_536_000, httponly=True, samesite="strict")
+        return answer
+
+    def _label_page(
+        self,
+        reader: BrowsingReader,
+        run: Run,
+        case: StoredCase | None,
+        queue: Sequence[str],
+        draft: Draft,
+        is_drawn: bool,
+    ) -> str:
+        return label_page(self.frame, reader, run, case, draft=draft, queue=queue, is_drawn=is_drawn, token=self.token)
+
+    def asset(self, request: Request) -> Response:
+        """Answer with the style or the script."""
+        name = request.path_params["name"]
+        if name not in _TYPES:
+            return self._refused("There is no such file.", 404)
+        return Response(asset(name), media_type=_TYPES[name])
+
+    def failed(self, request: Request, error: Exception) -> Response:
+        """Answer where there is no page, or the database cannot be read."""
+        status = 404 if isinstance(error, _NotFoundError) else 500
+        return self._refused(str(error), status)
+
+    def unknown(self, request: Request, error: Exception) -> Response:
+        """Answer where there is no such address, or it takes no such request."""
+        return self._refused("There is no such page.", getattr(error, "status_code", 404))
+
+    def _refused(self, message: str, status: int) -> Response:
+        title = "Not found" if status == 404 else "This did not work"
+        return HTMLResponse(message_page(self.frame, title, message), status_code=status)
+
+    @contextlib.contextmanager
+    def _reader(self) -> Iterator[BrowsingReader]:
+        """Give a reader of one moment of the database."""
+        with contextlib.closing(BrowsingReader.open(self.path)) as reader, reader.snapshot():
+            yield reader
+
+
+def make_app(
+    path: Path, *, shown_as: str, root: Path, rules_of: Callable[[Run], Thresholds], host: str = "127.0.0.1"
+) -> Guard:
+    """Return the pages over a database, for a server to serve.
+
+    Args:
+        path: of the database, which is up to date.
+        shown_as: its name on the pages.
+        root: of the project.
+        rules_of: gives the rules that a run is judged by.
+        host: the name or address that the server listens on.
+    """
+    frame = Frame(links=ServedLinks(), database=shown_as, head=_HEAD)
+    pages = _Pages(path=path, frame=frame, summaries=Summaries(path, rules_of, root), token=new_token())
+    routes = [
+        Route("/", pages.runs),
+        Route("/run", pages.run),
+        Route("/case", pages.case),
+        Route("/compare", pages.compare),
+        Route("/label", pages.label, methods=["GET"]),
+        Route("/label", pages.save, methods=["POST"]),
+        Route("/assets/{name}", pages.asset),
+    ]
+    handlers = {_NotFoundError: pages.failed, UserError: pages.failed, 404: pages.unknown, 405: pages.unknown}
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        yield
+        pages.summaries.close()
+
+    return Guard(Starlette(routes=routes, exception_handlers=handlers, lifespan=lifespan), host)
+
+
+def _run(reader: BrowsingReader, request: Request, name: str) -> Run:
+    try:
+        return reader.find_run(request.query_params.get(name, ""))
+    except StoreError as error:
+        raise _NotFoundError(str(error)) from None
+
+
+def _case(reader: BrowsingReader, case_id: str) -> tuple[Run, StoredCase]:
+    case, run_id = reader.case(case_id), reader.run_of(case_id)
+    if case is None or run_id is None:
+        raise _NotFoundError(f"no case {one_line(case_id, 80)!r}")
+    return reader.find_run(run_id), case
+
+
+def _next(queue: Sequence[str], labelled: set[str], after: str | None) -> str | None:
+    """Return the next id without a label behind ``after``, from the beginning on where the end is reached."""
+    start = queue.index(after) + 1 if after in queue else 0
+    return next((each for each in (*queue[start:], *queue[:start]) if each not in labelled), None)
+
+
+def _wanted(request: Request, reader: BrowsingReader, run: Run, against: Against | None) -> Wanted:
+    """Return which cases an address asks for."""
+    asked = {key: value for key, value in request.query_params.items() if value}
+    groups = reader.groups(run.id) if "suite" in asked or "model" in asked else ()
+    outcomes: tuple[Outcome, ...] = ("passed", "missed", "error", "skipped")
+    return Wanted(
+        suite=_named(asked.get("suite"), (group.suite for group in groups)),
+        model=_named(asked.get("model"), (group.model for group in groups)),
+        slice=_named(asked.get("slice"), reader.slice_names(run.id) if "slice" in asked else ()),
+        outcome=next((each for each in outcomes if each == asked.get("outcome")), None),
+        search=asked.get("search", ""),
+        flipped=against if "flipped" in asked else None,
+    )
+
+
+def _named(told: str | None, names: Iterable[str]) -> str | None:
+    """Return the name that a form means: browsers send every line end as CR LF, whatever it was."""
+    if told is None:
+        return None
+    return next((name for name in names if _LINE_END.sub("\n", name) == _LINE_END.sub("\n", told)), told)
+
+
+def _whole(request: Request, name: str) -> int | None:
+    told = request.query_params.get(name, "")
+    return int(told) if re.fullmatch(r"[0-9]{1,15}", told) else None

@@ -1,0 +1,65 @@
+"""The charts of a run: each score by slice, beside what it was and what it has to reach."""
+
+from collections.abc import Sequence
+
+from pytest_llmeval.reports.html.charts import Bar, slice_bars
+from pytest_llmeval.reports.html.escape import Html
+from pytest_llmeval.reports.run_view import RunView, SuiteView, TableRow
+
+__all__ = ["suite_charts"]
+
+_MOST = 12
+"""Charts of a suite."""
+
+
+def suite_charts(view: RunView) -> dict[str, list[Html]]:
+    """Return the charts of each suite: one for each model and score, its bars the whole suite and its slices."""
+    return {suite.name: _charts(suite) for suite in view.suites}
+
+
+def _charts(suite: SuiteView) -> list[Html]:
+    rows: dict[tuple[str, str], dict[str | None, list[TableRow]]] = {}
+    for row in suite.rows:
+        rows.setdefault((row.metric, row.model), {}).setdefault(row.slice, []).append(row)
+    many = len(suite.models) > 1
+    return [
+        slice_bars(
+            f"{metric} on {model}" if many else metric,
+            [_bar(part, found) for part, found in sorted(parts.items(), key=lambda each: (each[0] is not None, each))],
+        )
+        for (metric, model), parts in list(rows.items())[:_MOST]
+        if any(row.value is not None for found in parts.values() for row in found) and _is_share(parts)
+    ]
+
+
+def _is_share(parts: dict[str | None, list[TableRow]]) -> bool:
+    """Return whether all values are from 0 to 1, which one scale can show."""
+    return all(row.value is None or 0 <= row.value <= 1 for found in parts.values() for row in found)
+
+
+def _bar(part: str | None, rows: Sequence[TableRow]) -> Bar:
+    """Return the bar of a slice, None for the whole suite; of several rules on it the worst gives its colour."""
+    ranks = ("fail", "unmeasurable", "inconclusive", "pass")
+    verdicts = [row.verdict for row in rows if row.verdict in ranks]
+    bounds = [_bound(row.rule) for row in rows]
+    row = next((each for each in rows if each.low is not None), rows[0])
+    changes = [each.value - each.delta for each in rows if each.value is not None and each.delta is not None]
+    return Bar(
+        label="all" if part is None else part,
+        value=row.value,
+        low=row.low,
+        high=row.high,
+        n=row.n,
+        baseline=changes[0] if changes else None,
+        bar=next((each for each in bounds if each is not None), None),
+        verdict=min(verdicts, key=ranks.index) if verdicts else None,
+    )
+
+
+def _bound(rule: str | None) -> float | None:
+    """Return the value that a rule demands of a mean: ``min=0.8`` says 0.8."""
+    kind, _, told = (rule or "").partition("=")
+    try:
+        return float(told.split()[0]) if kind in ("min", "min_lower", "max") else None
+    except (ValueError, IndexError):
+        return None

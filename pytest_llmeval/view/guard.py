@@ -1,0 +1,104 @@
+"""What stands between the pages and whoever is not the person in front of them.
+
+The pages show untrusted text, and one of them writes. A page of another site can send requests to a server on this
+machine: it must not be able to read an answer (no CORS; a name of its own that points here is refused, which is called
+DNS rebinding), to send a form (token, Origin and Sec-Fetch-Site), or to put a page into a frame.
+"""
+
+import ipaddress
+import secrets
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+__all__ = ["Guard", "is_loopback", "new_token"]
+
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none';"
+        " frame-ancestors 'none'"
+    ),
+    "X-Frame-Options": "DENY",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Cache-Control": "no-store",
+}
+_READING = ("GET", "HEAD")
+
+
+class Guard:
+    """Lets through what a person asked for, and tells the browser what pages may do."""
+
+    def __init__(self, app: ASGIApp, host: str) -> None:
+        """Guard ``app``.
+
+        Args:
+            app: what answers.
+            host: the name or address that the server listens on.
+        """
+        self._app = app
+        self._host = host.lower()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or refuse it."""
+        if scope["type"] != "http":
+            if scope["type"] == "lifespan":
+                await self._app(scope, receive, send)
+            return
+
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(_HEADERS)
+            await send(message)
+
+        why = self._refusal(scope["method"], Headers(scope=scope))
+        answer = self._app if why is None else PlainTextResponse(f"refused: {why}\n", status_code=403)
+        await answer(scope, receive, guarded)
+
+    def _refusal(self, method: str, headers: Mapping[str, str]) -> str | None:
+        """Return why a request is not answered; None where it is."""
+        host = headers.get("host", "")
+        if not self._is_ours(host):
+            return "the Host header names another server"
+        if method in _READING:
+            return None
+        if headers.get("sec-fetch-site", "same-origin") != "same-origin":
+            return "the form is of another site"
+        origin = headers.get("origin")
+        if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+            return "the form is of another site"
+        return None
+
+    def _is_ours(self, host: str) -> bool:
+        """Return whether a Host header names this server; where all of the network may ask, any address does."""
+        try:
+            name = (urlsplit(f"//{host}").hostname or "").lower()
+        except ValueError:
+            return False
+        if is_loopback(name) or name == self._host:
+            return True
+        return not is_loopback(self._host) and _is_address(name)
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a name or an address means this machine and nobody else."""
+    return host.lower() == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)
+
+
+def new_token() -> str:
+    """Return what a form of this server holds, and no other page knows."""
+    return secrets.token_urlsafe(24)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,209 @@
+"""The page on which a person labels answers, and what it sends taken for labels."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pytest_llmeval.core.errors import SettingsError
+from pytest_llmeval.core.judge.given import LabelRow, given_labels
+from pytest_llmeval.core.judge.label_sample import RANDOM
+from pytest_llmeval.core.judge.scored import JudgedRun, ScaleKey, judged_run
+from pytest_llmeval.reports.comparison_words import expected_text
+from pytest_llmeval.reports.html.chat import chat
+from pytest_llmeval.reports.row_texts import asked_messages
+from pytest_llmeval.store.browsing import BrowsingReader
+from pytest_llmeval.store.records import Label, Run, StoredCase, utc_now
+from pytest_llmeval.view.pages import Frame
+
+__all__ = ["Draft", "chosen_in", "label_page", "labels_in"]
+
+_NOTHING = "No answer of this run was judged by a judge, so that there is nothing to label."
+_DONE = "Every judged answer has a label of yours. llmeval calibrate says how far the judge agrees."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """One choice of a dimension."""
+
+    name: str
+    value: float
+    anchor: str
+    passes: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dimension:
+    """One score that a person says something of."""
+
+    place: int
+    """In the form, from 0."""
+    name: str
+    """Of the score."""
+    question: str
+    levels: Sequence[Level]
+    """The worst first."""
+    chosen: int | None
+    """The place of the level that is chosen; None where none is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """What a form was filled in with."""
+
+    rater: str
+    note: str = ""
+    chosen: Mapping[int, int] | None = None
+    """Places of levels by the place of their dimension; None shows what was said before."""
+    problem: str = ""
+
+
+def label_page(
+    frame: Frame,
+    reader: BrowsingReader,
+    run: Run,
+    case: StoredCase | None,
+    *,
+    draft: Draft,
+    queue: Sequence[str],
+    is_drawn: bool,
+    token: str,
+) -> str:
+    """Return the page on which a case is labelled.
+
+    Args:
+        frame: around it.
+        reader: of the database.
+        run: whose answers are labelled.
+        case: the one that is; None where nothing is left.
+        draft: what the form holds.
+        queue: ids of the cases that may be labelled, in their order.
+        is_drawn: whether the case is the next one of the queue, so that its label is one of a random draw.
+        token: that shows the server that the form is its own.
+    """
+    labelled = reader.labelled_by(run.id, draft.rater) & {*queue}
+    calls = [] if case is None else reader.calls(case.id)
+    place = queue.index(case.id) if case is not None and case.id in queue else None
+    before = queue[place - 1] if place else None
+    own = {} if case is None else {each.name: each for each in reader.labels_of(case.id) if each.rater == draft.rater}
+    return frame.render(
+        "label.html",
+        "Label answers",
+        run=run,
+        case=case,
+        done=len(labelled),
+        total=len(queue),
+        nothing=_DONE if queue else _NOTHING,
+        rater=draft.rater,
+        problem=draft.problem,
+        note=draft.note or next((each.note for each in own.values() if each.note), ""),
+        chat=None if case is None else chat(asked_messages(calls), case.response, expected_text(case.target)),
+        dimensions=[] if case is None else dimensions(reader, run, case, draft.chosen, own),
+        is_drawn=is_drawn,
+        previous=None if before is None else frame.links.label(run.id, case=before),
+        following=frame.links.label(run.id, after=None if case is None else case.id),
+        token=token,
+    )
+
+
+def dimensions(
+    reader: BrowsingReader,
+    run: Run,
+    case: StoredCase,
+    chosen: Mapping[int, int] | None,
+    own: Mapping[str, Label],
+) -> list[Dimension]:
+    """Return what can be said of a case: each score of a dimension that a judge gave, with the levels of its rubric.
+
+    Args:
+        reader: of the database.
+        run: that the case is of.
+        case: a judged one.
+        chosen: places of levels by the place of their dimension; None for what was said before.
+        own: what was said before, by score.
+    """
+    judged = judged_run(run.id, [case], reader.judges(run.id))
+    made = []
+    for place, (name, key) in enumerate(_keys(judged, case)):
+        scale, rubric = judged.scales[key], judged.rubrics[key.judge_id]
+        told = next(score.dimension for score in judged.judged(case) if score.name == name)
+        dimension = next(each for each in rubric.dimensions if each.name == told)
+        levels = [
+            Level(name=each.name, value=each.value, anchor=each.anchor, passes=scale.passes(each.value))
+            for each in dimension.levels
+        ]
+        earlier = next((at for at, level in enumerate(levels) if name in own and level.value == own[name].value), None)
+        made.append(
+            Dimension(
+                place=place,
+                name=name,
+                question=dimension.question,
+                levels=levels,
+                chosen=earlier if chosen is None else chosen.get(place),
+            )
+        )
+    return made
+
+
+def chosen_in(form: Mapping[str, str]) -> dict[int, int]:
+    """Return what was chosen in a form: places of levels by the place of their dimension."""
+    found = {key.removeprefix("level-"): told for key, told in form.items() if key.startswith("level-")}
+    return {int(place): int(told) for place, told in found.items() if place.isdecimal() and told.isdecimal()}
+
+
+def labels_in(form: Mapping[str, str], reader: BrowsingReader, run: Run, case: StoredCase) -> list[Label]:
+    """Return the labels that a form holds.
+
+    Raises:
+        SettingsError: nothing was chosen, nobody is named, or a choice is none of those that were offered.
+    """
+    known = dimensions(reader, run, case, chosen_in(form), {})
+    wrong = next((each for each in known if each.chosen is not None and each.chosen >= len(each.levels)), None)
+    if wrong is not None:
+        raise SettingsError(f"{wrong.name}: there is no level {wrong.chosen}")
+    said = [(each, each.levels[each.chosen].value) for each in known if each.chosen is not None]
+    rater, note = form.get("rater", "").strip(), form.get("note", "").strip()
+    if not rater:
+        raise SettingsError("Nobody is named as the rater: fill in your name.")
+    if not said:
+        raise SettingsError("Nothing was chosen: choose a level of one dimension at least.")
+    rows = [
+        LabelRow(
+            where="the form",
+            sample_id=case.key.sample_id,
+            name=each.name,
+            given=value,
+            suite=case.key.suite,
+            model=case.key.model,
+            epoch=case.key.epoch,
+            rater=rater,
+            note=note or None,
+            draw=RANDOM if form.get("drawn") == "1" else None,
+        )
+        for each, value in said
+    ]
+    at = utc_now()
+    given = given_labels(judged_run(run.id, [case], reader.judges(run.id)), rows)
+    return [
+        Label(
+            case_id=each.case.id,
+            name=each.name,
+            value=each.value,
+            passed=each.passed,
+            rater=rater,
+            note=each.note,
+            draw=each.draw,
+            at=at,
+        )
+        for each in given
+    ]
+
+
+def _keys(judged: JudgedRun[StoredCase], case: StoredCase) -> list[tuple[str, ScaleKey]]:
+    """Return the names of the scores that can be labelled, each with its scale, in the order of the rubric."""
+    scores = judged.judged(case)
+    keys = [(score.name, ScaleKey(case.key.suite, score.judge_id or "", score.name)) for score in scores]
+    names = [
+        [dimension.name for dimension in judged.rubrics[score.judge_id or ""].dimensions].index(score.dimension or "")
+        for score in scores
+    ]
+    order = sorted(range(len(keys)), key=lambda at: (keys[at][1].judge_id, names[at]))
+    return [keys[at] for at in order]

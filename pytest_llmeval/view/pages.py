@@ -1,0 +1,287 @@
+"""What each page shows, read from the database; the same for the server and for files."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_llmeval.core.errors import StoreError
+from pytest_llmeval.core.judge.scored import judged_run
+from pytest_llmeval.core.types import Call
+from pytest_llmeval.reports.comparison import Comparison
+from pytest_llmeval.reports.comparison_words import expected_text, headline, measure_cells, verdict_cells
+from pytest_llmeval.reports.exported import said_in
+from pytest_llmeval.reports.html.chat import bubble, chat
+from pytest_llmeval.reports.html.diff import difference
+from pytest_llmeval.reports.html.escape import Html
+from pytest_llmeval.reports.row_texts import asked_messages, message_texts
+from pytest_llmeval.reports.run_text import verdict_line
+from pytest_llmeval.reports.run_view import RunCases, RunView, view_run
+from pytest_llmeval.store.browsing import Against, BrowsingReader, CasePage, CasePair, Group, Wanted
+from pytest_llmeval.store.records import Run, StoredCase
+from pytest_llmeval.view.figures import suite_charts
+from pytest_llmeval.view.links import Links
+from pytest_llmeval.view.rendering import render
+from pytest_llmeval.view.summaries import Overview
+from pytest_llmeval.view.trends import Trend, sparkline
+
+__all__ = ["Frame", "against_of", "case_page", "compare_page", "message_page", "run_page", "runs_page"]
+
+_OUTCOMES = ("passed", "missed", "error", "skipped")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """What is around every page."""
+
+    links: Links
+    database: str
+    """As people know it."""
+    head: Html
+    """The style and the script: links to them, or they themselves."""
+
+    def render(self, template: str, title: str, **values: Any) -> str:
+        """Return a page."""
+        return render(template, links=self.links, database=self.database, head=self.head, title=title, **values)
+
+
+def runs_page(
+    frame: Frame, runs: Sequence[Run], trends: Sequence[Trend], *, waiting: int, older: str | None, newer: str | None
+) -> str:
+    """Return the list of runs.
+
+    Args:
+        frame: around it.
+        runs: of this page, the newest first.
+        trends: of the metrics.
+        waiting: runs whose metrics are not known yet.
+        older: the address of the next page; None where this is the last one.
+        newer: of the page before.
+    """
+    by_suite: dict[str, list[tuple[Trend, Html]]] = {}
+    for trend in trends:
+        by_suite.setdefault(trend.suite, []).append((trend, sparkline(trend)))
+    return frame.render("runs.html", "Runs", runs=runs, trends=by_suite, waiting=waiting, older=older, newer=newer)
+
+
+def run_page(
+    frame: Frame,
+    reader: BrowsingReader,
+    run: Run,
+    overview: Overview | None,
+    *,
+    wanted: Wanted,
+    page: CasePage,
+    total: int,
+    against: Against | None,
+    sample: str | None = None,
+    details: Mapping[str, Html] | None = None,
+) -> str:
+    """Return the page of a run.
+
+    Args:
+        frame: around it.
+        reader: of the database.
+        run: that is shown.
+        overview: its metrics; None where they are not known yet.
+        wanted: which cases are listed.
+        page: these cases.
+        total: how many are wanted.
+        against: the run that flips are told of; None where there is none.
+        sample: in words, which of the cases there are, where they are not all; None for all.
+        details: cases in full by their ids, where they stand in this page.
+    """
+    groups = reader.groups(run.id) if overview is None else overview.groups
+    view = _view(reader, run) if overview is None else overview.view
+    slices = reader.slice_names(run.id) if overview is None else overview.slices
+    counts = Counter({outcome: 0 for outcome in _OUTCOMES})
+    for group in groups:
+        counts[group.outcome] += group.cases
+    fitting = [each for each in groups if wanted.suite in (None, each.suite) and wanted.model in (None, each.model)]
+    return frame.render(
+        "run.html",
+        run.name or run.id,
+        run=run,
+        view=view,
+        verdict=verdict_line(view).removeprefix("gate: "),
+        gate=[(suite.name, row) for suite in view.suites for row in suite.rows if row.rule],
+        is_counted=overview is not None,
+        charts=suite_charts(view) if overview is not None else {},
+        by_suite=_by_suite(groups),
+        counts=counts,
+        spending=reader.spending(run.id),
+        settings=_json(run.settings),
+        suites=sorted({group.suite for group in groups}),
+        models=sorted({group.model for group in groups}),
+        slices=slices,
+        tabs=[("all", None, sum(each.cases for each in fitting))]
+        + [(outcome, outcome, sum(each.cases for each in fitting if each.outcome == outcome)) for outcome in _OUTCOMES],
+        is_sliced=wanted.slice is not None or bool(wanted.search) or wanted.flipped is not None,
+        wanted=wanted,
+        page=page,
+        total=total,
+        against=against,
+        sample=sample,
+        details=details or {},
+        query=query_of(wanted),
+    )
+
+
+def query_of(wanted: Wanted) -> dict[str, Any]:
+    """Return what the address of a run says of the cases that are wanted."""
+    told = {name: getattr(wanted, name) for name in ("suite", "model", "slice", "outcome", "search")}
+    return {**told, "flipped": "1" if wanted.flipped is not None else None}
+
+
+def case_page(frame: Frame, reader: BrowsingReader, run: Run, case: StoredCase, against: Against | None) -> str:
+    """Return the page of one case in full."""
+    return frame.render(
+        "case.html",
+        case.key.sample_id,
+        run=run,
+        case=case,
+        body=case_body(frame, reader, run, case, against),
+    )
+
+
+def case_body(frame: Frame, reader: BrowsingReader, run: Run, case: StoredCase, against: Against | None) -> Html:
+    """Return a case in full: chat, response, what was expected, scores, votes, labels and calls."""
+    calls = reader.calls(case.id)
+    partner = None if against is None else reader.partner(case, against)
+    response = _response(case, calls)
+    expected = expected_text(case.target)
+    before = None if partner is None else _response(partner, reader.calls(partner.id))
+    return Html(
+        render(
+            "case_body.html",
+            links=frame.links,
+            run=run,
+            case=case,
+            chat=chat(asked_messages(calls), response, expected, missing=_missing(case)),
+            partner=partner,
+            change=None if before is None or response is None else difference(response, before),
+            calls=[_shown_call(call) for call in calls],
+            votes=[(score.name, vote) for score in case.scores for vote in score.votes],
+            labels=reader.labels_of(case.id),
+            epochs=reader.epochs(run.id, case),
+            can_label=frame.links.is_live and bool(judged_of(reader, run, case)),
+        )
+    )
+
+
+def judged_of(reader: BrowsingReader, run: Run, case: StoredCase) -> list[str]:
+    """Return the names of the scores of a case that people can label; none where its judge is not known."""
+    try:
+        judged = judged_run(run.id, [case], reader.judges(run.id))
+    except StoreError:  # an older version recorded it
+        return []
+    return [score.name for score in judged.judged(case)]
+
+
+def compare_page(
+    frame: Frame,
+    base: Run,
+    current: Run,
+    comparison: Comparison | None,
+    *,
+    flipped: Sequence[CasePair],
+    total: int,
+    older: str | None,
+    newer: str | None,
+) -> str:
+    """Return two runs side by side.
+
+    Args:
+        frame: around it.
+        base: that is compared with.
+        current: that is compared.
+        comparison: of both; None where it is not known yet.
+        flipped: cases of ``current`` and of ``base`` that flipped, some of them.
+        total: how many flipped.
+        older: the address of the next ones.
+        newer: of those before.
+    """
+    told = comparison
+    return frame.render(
+        "compare.html",
+        f"{current.name or current.id} against {base.name or base.id}",
+        base=base,
+        current=current,
+        comparison=told,
+        headline=None if told is None else headline(told),
+        changes=[] if told is None else [(each, verdict_cells(each)) for each in told.changes],
+        measures=[] if told is None else [(each, measure_cells(each)) for each in told.measures],
+        flipped=flipped,
+        total=total,
+        older=older,
+        newer=newer,
+    )
+
+
+def message_page(frame: Frame, title: str, message: str) -> str:
+    """Return a page that says why there is no other."""
+    return frame.render("message.html", title, message=message)
+
+
+def against_of(reader: BrowsingReader, run: Run) -> Against | None:
+    """Return the run that flips of a run are told of: its baseline where that is in this database, else the one before.
+
+    The one before is the newest whole run of the same models and suites that began earlier.
+    """
+    chosen = run.settings.get("baseline") or {}
+    known = {each.id: each for each in reader.runs()}
+    base = known.get(str(chosen.get("run")))
+    if base is None:
+        suites = set(run.settings.get("suites", {}))
+        earlier = [
+            each
+            for each in known.values()
+            if each.started_at < run.started_at
+            and each.models == run.models
+            and set(each.settings.get("suites", {})) == suites
+            and each.shown_status == "finished"
+        ]
+        return Against(run_id=earlier[0].id) if earlier else None
+    return paired(base, run, chosen.get("model"))
+
+
+def paired(base: Run, current: Run, model: str | None = None) -> Against:
+    """Return how the cases of two runs pair: by model, and where each run has one, whatever its name."""
+    is_single = len(base.models) == len(current.models) == 1
+    return Against(run_id=base.id, model=model or (base.models[0] if is_single else None))
+
+
+def _view(reader: BrowsingReader, run: Run) -> RunView:
+    """Return a run of which nothing but the verdicts is known."""
+    return view_run(run, RunCases((), ()), reader.verdicts(run.id))
+
+
+def _by_suite(groups: Sequence[Group]) -> dict[str, Counter[str]]:
+    found: dict[str, Counter[str]] = {}
+    for group in groups:
+        found.setdefault(group.suite, Counter())[group.outcome] += group.cases
+    return found
+
+
+def _response(case: StoredCase, calls: Sequence[Call]) -> str | None:
+    said = [call for call in calls if call.role == "model" and call.response == case.response]
+    return said_in(said[-1]) if said else case.response
+
+
+def _missing(case: StoredCase) -> str:
+    return "no response: the case ended in an error" if case.outcome == "error" else "no response"
+
+
+def _shown_call(call: Call) -> tuple[Call, Sequence[Html], str, str]:
+    """Return a call, its messages and answer as bubbles, its other parameters and details as JSON."""
+    said = said_in(call)
+    bubbles = [bubble(role, text) for role, text in message_texts(call.request)]
+    answer = [] if said is None else [bubble("response", said)]
+    params = {key: value for key, value in call.request.items() if key != "messages"}
+    detail = {key: value for key, value in call.detail.items() if key != "text"}
+    return call, [*bubbles, *answer], _json(params), _json(detail)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=1, default=str)

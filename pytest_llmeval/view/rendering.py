@@ -1,0 +1,111 @@
+"""Pages made of templates, in which every text is shown as the text that it is."""
+
+import functools
+import html
+from collections.abc import Callable
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from pytest_llmeval.core.text import one_line
+from pytest_llmeval.reports.html.escape import escaped, shown
+from pytest_llmeval.reports.run_text import money
+
+__all__ = ["asset", "render"]
+
+_MISSING = "–"
+
+
+def render(template: str, **values: Any) -> str:
+    """Return a page.
+
+    Args:
+        template: the name of its template.
+        values: what it shows; whatever is no HTML of ours is escaped, control characters and directions too.
+    """
+    return _environment().get_template(template).render(**values)
+
+
+@functools.cache
+def asset(name: str) -> str:
+    """Return a file that pages need: ``view.css`` or ``view.js``."""
+    return files(__package__).joinpath("assets", name).read_text("utf-8")
+
+
+@functools.cache
+def _environment() -> Environment:
+    made = Environment(
+        loader=PackageLoader(__package__),
+        autoescape=True,
+        finalize=_finished,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters.update(_FILTERS)
+    return made
+
+
+def _finished(value: Any) -> Any:
+    """Return what stands in the page for a value of a template."""
+    if hasattr(value, "__html__"):
+        return value
+    return "" if value is None else escaped(str(value))
+
+
+def _exact(value: str) -> Markup:
+    """Return a value for an attribute that a form sends back: no character of it is replaced or normalised away."""
+    return Markup(html.escape(value).replace("\r", "&#13;").replace("\n", "&#10;"))  # noqa: S704  # escaped here
+
+
+def _number(value: float | None) -> str:
+    """Return a value in about three digits."""
+    if value is None:
+        return _MISSING
+    if 0 < abs(value) < 0.001:
+        return f"{value:.2g}"
+    return f"{value:.3f}" if abs(value) < 100 else f"{value:,.0f}"
+
+
+def _signed(value: float | None) -> str:
+    return _MISSING if value is None else f"{value:+.3f}".replace("-", "−")
+
+
+def _seconds(value: float | None) -> str:
+    if value is None:
+        return _MISSING
+    return f"{value:.2f} s" if value < 100 else f"{value:,.0f} s"
+
+
+def _time(value: str | None) -> str:
+    """Return a time as people read it, to the second; UTC."""
+    return _MISSING if not value else value[:19].replace("T", " ")
+
+
+def _count(value: int | None) -> str:
+    return _MISSING if value is None else f"{value:,}"
+
+
+def _plural(value: int, word: str) -> str:
+    return f"{value:,} {word}{'' if value == 1 else 's'}"
+
+
+def _words(value: str) -> str:
+    return value.replace("_", " ")
+
+
+_FILTERS: dict[str, Callable[..., Any]] = {
+    "count": _count,
+    "exact": _exact,
+    "line": one_line,
+    "money": money,
+    "number": _number,
+    "plural": _plural,
+    "seconds": _seconds,
+    "signed": _signed,
+    "text": shown,
+    "time": _time,
+    "words": _words,
+}

@@ -1,0 +1,100 @@
+"""How metrics went over the runs: a line for each, small enough to stand in a table."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pytest_llmeval.core.text import one_line
+from pytest_llmeval.reports.html.escape import Html, element
+from pytest_llmeval.reports.run_view import RunView
+from pytest_llmeval.store.records import Run
+
+__all__ = ["Point", "Trend", "counts_in_trends", "sparkline", "trends"]
+
+_WIDTH, _HEIGHT, _EDGE = 160, 32, 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """A metric in one run."""
+
+    run: Run
+    value: float
+    low: float | None
+    """This and the next are the ends of its 95 % interval."""
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trend:
+    """A metric of a suite and model over the runs that have it, the oldest first."""
+
+    suite: str
+    model: str
+    metric: str
+    points: Sequence[Point]
+
+    @property
+    def change(self) -> float | None:
+        """Return by how much the last value differs from the one before; None for a single one."""
+        return self.points[-1].value - self.points[-2].value if len(self.points) > 1 else None
+
+
+def counts_in_trends(run: Run) -> bool:
+    """Return whether a run ended and was of all cases: others cannot be set beside it."""
+    is_whole = not run.settings.get("partial") and not run.settings.get("shard")
+    return run.end is not None and run.end.status == "finished" and is_whole
+
+
+def trends(views: Iterable[RunView]) -> list[Trend]:
+    """Return the trend of every metric, by suite, metric and model.
+
+    Args:
+        views: of runs, the newest first.
+    """
+    found: dict[tuple[str, str, str], list[Point]] = {}
+    for view in views:
+        for suite in view.suites:
+            seen = set()
+            for row in suite.rows:
+                key = (suite.name, row.metric, row.model)
+                if row.slice is None and row.value is not None and key not in seen:
+                    seen.add(key)  # a metric with two rules stands there twice
+                    found.setdefault(key, []).append(Point(run=view.run, value=row.value, low=row.low, high=row.high))
+    return [
+        Trend(suite=suite, model=model, metric=metric, points=found[suite, metric, model][::-1])
+        for suite, metric, model in sorted(found, key=lambda key: (key[0], key[1] != "pass_rate", key[1:]))
+    ]
+
+
+def sparkline(trend: Trend) -> Html:
+    """Return a trend as a line from the oldest run to the newest, with the interval of each where it is known.
+
+    Shares are drawn from 0 to 1, other values between the ends that they have.
+    """
+    points = trend.points
+    low, high = _scale(points)
+    places = [_EDGE + (_WIDTH - 2 * _EDGE) * (at / max(len(points) - 1, 1)) for at in range(len(points))]
+
+    def height(value: float) -> str:
+        share = (value - low) / (high - low) if high > low else 0.5
+        return f"{_HEIGHT - _EDGE - (_HEIGHT - 2 * _EDGE) * share:.1f}"
+
+    bars = [
+        element("line", x1=f"{x:.1f}", x2=f"{x:.1f}", y1=height(each.low), y2=height(each.high), class_="lv-reach")
+        for x, each in zip(places, points, strict=True)
+        if each.low is not None and each.high is not None
+    ]
+    line = " ".join(f"{x:.1f},{height(each.value)}" for x, each in zip(places, points, strict=True))
+    drawn = [element("polyline", points=line, class_="lv-line")] if len(points) > 1 else []
+    dot = element("circle", cx=f"{places[-1]:.1f}", cy=height(points[-1].value), r=3, class_="lv-dot")
+    told = ", ".join(f"{each.value:.3g} ({one_line(each.run.id, 40)})" for each in points[-12:])
+    title = element("title", f"{trend.metric} of {trend.suite} on {trend.model}, the newest last: {told}")
+    view_box = f"0 0 {_WIDTH} {_HEIGHT}"
+    return element("svg", title, *bars, *drawn, dot, role="img", width=_WIDTH, height=_HEIGHT, viewBox=view_box)
+
+
+def _scale(points: Sequence[Point]) -> tuple[float, float]:
+    ends = [end for each in points for end in (each.value, each.low, each.high) if end is not None]
+    if min(ends) >= 0 and max(ends) <= 1:
+        return 0.0, 1.0
+    return min(ends), max(ends)
