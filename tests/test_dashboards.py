@@ -1,0 +1,103 @@
+"""The dashboard shows metrics that an export has, and its compose file opens nothing to others."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from pytest_llmeval.reports.export_prometheus import prometheus_lines
+from pytest_llmeval.reports.run_view import RunCases, view_run
+from pytest_llmeval.store.memory import MemoryStore
+from tests.reports.sample_run import VERDICTS, everything
+from tests.support.stored_runs import END, run
+
+FOLDER = Path(__file__).parent.parent / "dashboards"
+DASHBOARD: dict[str, Any] = json.loads((FOLDER / "grafana" / "llmeval.json").read_text("utf-8"))
+YAML = {path.relative_to(FOLDER).as_posix(): yaml.safe_load(path.read_text("utf-8")) for path in FOLDER.rglob("*.yaml")}
+
+
+@pytest.fixture(scope="module")
+def exported() -> dict[str, set[str]]:
+    """The names of the labels of each sample that a run exports."""
+    store = MemoryStore()
+    store.start_run(run(name="nightly", git_commit="c", git_branch="main"))
+    for case in everything():
+        store.add_case(run().id, case)
+    store.set_verdicts(run().id, VERDICTS)
+    store.finish_run(run().id, END)
+    cases = RunCases.read(store, run().id)
+    view = view_run(store.find_run("last"), cases, VERDICTS)
+    lines = prometheus_lines(view, cases.judged, store.spending(run().id), {})
+    found: dict[str, set[str]] = {}
+    for family in text_string_to_metric_families("".join(f"{line}\n" for line in lines)):
+        for sample in family.samples:
+            found.setdefault(sample.name, set()).update(sample.labels)
+    return found
+
+
+def expressions() -> Iterator[str]:
+    for panel in DASHBOARD["panels"]:
+        yield from (target["expr"] for target in panel["targets"])
+    yield from (variable["definition"] for variable in DASHBOARD["templating"]["list"])
+
+
+def test_every_metric_and_label_that_is_shown_is_exported(exported: dict[str, set[str]]) -> None:
+    for expression in expressions():
+        names = re.findall(r"llmeval_\w+", expression)
+        assert names, expression
+        assert {*names} <= {*exported}, expression
+        known = set().union(*(exported[name] for name in names))
+        used = re.findall(r"(\w+)(?:=~|!=|=)\"", expression)
+        used += [label for inner in re.findall(r"by \(([^)]*)\)", expression) for label in inner.split(", ")]
+        assert {*used} <= known, expression
+    for panel in DASHBOARD["panels"]:
+        for target in panel["targets"]:
+            known = set().union(*(exported[name] for name in re.findall(r"llmeval_\w+", target["expr"])))
+            assert {*re.findall(r"{{(\w+)}}", target["legendFormat"])} <= known, panel["title"]
+
+
+def test_every_panel_says_what_it_shows_and_lies_on_no_other() -> None:
+    taken: set[tuple[int, int]] = set()
+    for panel in DASHBOARD["panels"]:
+        assert panel["title"]
+        assert panel["description"]
+        at = panel["gridPos"]
+        cells = {(x, y) for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])}
+        assert not cells & taken
+        assert at["x"] + at["w"] <= 24
+        taken |= cells
+
+
+def test_the_parts_of_the_compose_file_fit_together() -> None:
+    """Files that are mounted are there, names and addresses agree, images have a version."""
+    services = YAML["compose.yaml"]["services"]
+    for service in services.values():
+        assert re.fullmatch(r"[\w./-]+:v?\d+\.\d+\.\d+", service["image"])
+        for volume in service["volumes"]:
+            source = volume.partition(":")[0]
+            assert (FOLDER / source).exists() if source.startswith(".") else source in YAML["compose.yaml"]["volumes"]
+    (job,) = YAML["prometheus.yaml"]["scrape_configs"]
+    assert job["static_configs"][0]["targets"] == ["node-exporter:9100"]
+    (source,) = YAML["grafana/provisioning/datasources/prometheus.yaml"]["datasources"]
+    assert (source["url"], source["uid"]) == ("http://prometheus:9090", "prometheus")
+    assert {panel["datasource"]["uid"] for panel in DASHBOARD["panels"]} == {source["uid"]}
+    (provider,) = YAML["grafana/provisioning/dashboards/llmeval.yaml"]["providers"]
+    home = services["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+    assert home.startswith(provider["options"]["path"] + "/")
+    assert any(volume.partition(":")[2] == f"{home}:ro" for volume in services["grafana"]["volumes"])
+
+
+def test_nothing_is_open_to_others_and_nothing_is_secret() -> None:
+    """Only Grafana has a port, on this machine alone; whoever looks can change nothing."""
+    services = YAML["compose.yaml"]["services"]
+    ports = {name: service.get("ports", []) for name, service in services.items()}
+    assert ports == {"node-exporter": [], "prometheus": [], "grafana": ["127.0.0.1:3000:3000"]}
+    assert services["grafana"]["environment"]["GF_AUTH_ANONYMOUS_ORG_ROLE"] == "Viewer"
+    for path in FOLDER.rglob("*.*"):
+        if path.is_file():
+            assert not re.search("password|secret|token:|api_key", path.read_text("utf-8"), re.IGNORECASE), path
