@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llmeval.bridge.fixtures import FIXTURE_NAMES
-from pytest_llmeval.bridge.items import SESSION_KEY, cases_in, param_of, suite_of
+from pytest_llmeval.bridge.items import HTML_KEY, SESSION_KEY, cases_in, param_of, suite_of
 from pytest_llmeval.bridge.selection import Selection, holds_for
 from pytest_llmeval.core.text import printable
 
@@ -110,6 +110,11 @@ class Conductor:
         """Keep the session where the line to the engine can stop it."""
         if self.is_worker:
             self.config.stash[SESSION_KEY] = session
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_html_report_title(self, report: Any) -> None:
+        """Keep what pytest-html gathers for its page."""
+        self.config.stash[HTML_KEY] = report
 
     def pytest_unconfigure(self) -> None:
         """End what ran in the background."""

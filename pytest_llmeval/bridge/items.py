@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
@@ -10,7 +10,18 @@ if TYPE_CHECKING:
     from pytest_llmeval.bridge.calls import Calls
     from pytest_llmeval.bridge.cases import CaseParam, CaseRun
 
-__all__ = ["CURRENT", "PARAM", "RUN_KEY", "SESSION_KEY", "CaseNow", "cases_in", "param_of", "run_of", "suite_of"]
+__all__ = [
+    "CURRENT",
+    "HTML_KEY",
+    "PARAM",
+    "RUN_KEY",
+    "SESSION_KEY",
+    "CaseNow",
+    "cases_in",
+    "param_of",
+    "run_of",
+    "suite_of",
+]
 
 PARAM = "llmeval_case"
 """The name under which a case's parameter stands in its item's callspec."""
@@ -18,6 +29,8 @@ RUN_KEY = pytest.StashKey["CaseRun"]()
 CURRENT: "ContextVar[CaseNow | None]" = ContextVar("llmeval_current", default=None)
 """The case whose turn it is. Fixtures that look here are spared the fixture ``request``, which costs 0.2 ms a test."""
 SESSION_KEY = pytest.StashKey[pytest.Session]()
+HTML_KEY = pytest.StashKey[Any]()
+"""What pytest-html gathers for its page, in the process that writes one."""
 
 
 class CaseNow(NamedTuple):

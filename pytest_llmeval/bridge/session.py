@@ -10,7 +10,7 @@ from pytest_llmeval.bridge.cases import CaseParam, Eval
 from pytest_llmeval.bridge.collect import CaseMaker
 from pytest_llmeval.bridge.earlier_runs import current_reader
 from pytest_llmeval.bridge.facts import CollectionFacts, SuiteFacts
-from pytest_llmeval.bridge.items import SESSION_KEY
+from pytest_llmeval.bridge.items import HTML_KEY, SESSION_KEY
 from pytest_llmeval.bridge.model_choice import chosen_judges, chosen_models, listed_models
 from pytest_llmeval.bridge.settings import Settings, resolve
 from pytest_llmeval.core.errors import UserError
@@ -215,6 +215,10 @@ class Preparation:
         )
         self.config.pluginmanager.register(recorder, "llmeval-recorder")
         self.config.pluginmanager.register(Brevity(self.config), "llmeval-brevity")
+        if HTML_KEY in self.config.stash:
+            from pytest_llmeval.bridge.html_report import take_over
+
+            take_over(self.config, self.config.stash[HTML_KEY], recorder.parts)
         if self.config.pluginmanager.hasplugin("dsession"):
             recorder.begin()
 

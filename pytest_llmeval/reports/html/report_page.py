@@ -108,7 +108,8 @@ SCRIPT = """
   };
   const choose = () => {
     const chosen = [...document.querySelectorAll('#llmeval-filters select')].map(({ value }) => value).join('');
-    rule.textContent = chosen ? `#results-table > tbody:not(:has(> tr > td${chosen})) { display: none !important; }` : '';
+    const others = `#results-table > tbody:not(:has(> tr > td${chosen}))`;
+    rule.textContent = chosen ? `${others} { display: none !important; }` : '';
     count();
   };
   document.addEventListener('DOMContentLoaded', () => {

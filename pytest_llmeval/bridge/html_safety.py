@@ -1,0 +1,83 @@
+"""What pytest-html is given made harmless, and its page closed to scripts.
+
+pytest-html 4.2 puts six things into its page as HTML: node ids, names of extras, extras of format html, cells, the
+summary, values of the environment. Ids, names and addresses are escaped before it sees them. What hooks of the project
+give it as HTML stays HTML; that no script in it runs is told to the browser by a Content-Security-Policy that knows
+the two scripts of the page (https://www.w3.org/TR/CSP3/#meta-element).
+"""
+
+import base64
+import copy
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from pytest_llmeval.core.text import one_line, printable
+from pytest_llmeval.reports.html.escape import Html, escaped
+
+__all__ = ["close_page", "harmless_id", "harmless_report"]
+
+_ADDRESSES = ("", "http", "https", "mailto")
+"""Schemes that a link may have."""
+_CHARSET = '<meta charset="utf-8"/>'
+_RELOAD = ' onclick="location.reload()"'
+"""Of a button that a page has which is not finished."""
+_REST = "object-src 'none'; base-uri 'none'; form-action 'none'; frame-src 'none'"
+
+
+def harmless_id(nodeid: str) -> Html:
+    """Return a node id as HTML on one line, without a backslash: pytest-html reads escapes in it."""
+    return Html(escaped(one_line(nodeid, 2_000)).replace("\\", "&#92;"))
+
+
+def harmless_report(report: pytest.TestReport) -> pytest.TestReport:
+    """Return a copy of a report whose id and extras do no harm in a page."""
+    made = copy.copy(report)
+    made.nodeid = harmless_id(report.nodeid)
+    setattr(made, "extras", [_extra(each) for each in getattr(report, "extras", ())])  # noqa: B010 - pytest-html's own
+    return made
+
+
+def _extra(extra: dict[str, Any]) -> dict[str, Any]:
+    """Return an extra whose name is text, whose address is one to follow, and whose text can be written."""
+    made = {**extra, "name": str(escaped(one_line(str(extra.get("name") or ""))))}
+    content = extra.get("content")
+    if extra.get("format_type") == "url":
+        made["content"] = str(escaped(_address(str(content))))
+    elif extra.get("format_type") == "text":
+        text = content.decode("utf-8", "replace") if isinstance(content, bytes) else str(content or "")
+        made["content"] = printable(text)
+    return made
+
+
+def _address(text: str) -> str:
+    try:
+        return text if urlsplit(text.strip()).scheme.lower() in _ADDRESSES else "#"
+    except ValueError:
+        return "#"
+
+
+def close_page(path: Path, script: str) -> None:
+    """Let a written page run two scripts only: ``script``, and the one of pytest-html at its end.
+
+    Raises:
+        OSError: the page cannot be read or written.
+    """
+    page = path.read_text(encoding="utf-8")
+    begin, end = page.rfind("<script>"), page.rfind("</script>")
+    if _CHARSET not in page or begin < page.rfind('id="data-container"') or end < begin:
+        return  # another version's page
+    hashes = " ".join(f"'sha256-{_digest(each)}'" for each in (script, page[begin + len("<script>") : end]))
+    policy = f'<meta http-equiv="Content-Security-Policy" content="script-src {hashes}; {_REST}"/>'
+    page = page.replace(_RELOAD, "", 1)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part.write_text(page.replace(_CHARSET, f"{_CHARSET}\n    {policy}", 1), encoding="utf-8")
+    os.replace(part, path)
+
+
+def _digest(script: str) -> str:
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
