@@ -3,7 +3,7 @@
 import contextlib
 import textwrap
 from collections.abc import Generator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -48,6 +48,9 @@ from pytest_llmeval.reports.run_view import RunCases, view_run
 from pytest_llmeval.reports.voting_text import voting_lines
 from pytest_llmeval.store.records import RunEnd, RunStatus, stored_case, utc_now
 from pytest_llmeval.store.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from pytest_llmeval.reports.html.report_rows import RunParts
 
 __all__ = ["Recorder"]
 
@@ -223,6 +226,15 @@ class Recorder:
         terminalreporter.write_sep("=", "llmeval")
         for line in (*lines, *self._told.annotations):
             terminalreporter.write_line(line)
+
+    def parts(self) -> "RunParts":
+        """Return what a report of pytest-html shows of the run; raise StoreError where it cannot be read."""
+        from pytest_llmeval.reports.html.report_rows import read_parts
+
+        if self._store is None or self._fault is not None:
+            raise StoreError(self._fault or "no run was recorded")
+        run, root = self._store.find_run(self._row.id), self._settings.rootdir
+        return read_parts(run, self._thresholds, reader=self._store, root=root)
 
     def pytest_unconfigure(self) -> None:
         """Close the database and end the embedded model."""
