@@ -9,14 +9,14 @@ import pytest
 
 from pytest_llmeval.bridge.settings import Settings
 from pytest_llmeval.core.child import run_child
+from pytest_llmeval.core.gate.family import MORE_EPOCHS
 from pytest_llmeval.core.gate.judging import GateResult
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.text import printable
 from pytest_llmeval.store.records import Run
 
-__all__ = ["MORE_EPOCHS", "Escalation", "is_escalated"]
+__all__ = ["Escalation", "is_escalated"]
 
-MORE_EPOCHS = 2
 _VARIABLE = "LLMEVAL_ESCALATED"
 """Tells the child which run it escalates."""
 _LONGEST_OUTPUT = 4000

@@ -73,6 +73,7 @@ class Judging:
             baseline=self._choice.to_judge(run),
             no_baseline=self._choice.why_none,
             trust=trust_in(store, self._thresholds),
+            first_look=run.first_look,
         )
 
     def lines(self, store: SqliteStore, run: Run) -> list[str]:

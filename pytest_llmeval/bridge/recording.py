@@ -9,7 +9,7 @@ import pytest
 
 from pytest_llmeval.bridge.closing import Closing
 from pytest_llmeval.bridge.engine_room import EngineRoom
-from pytest_llmeval.bridge.escalating import MORE_EPOCHS, Escalation
+from pytest_llmeval.bridge.escalating import Escalation
 from pytest_llmeval.bridge.facts import CollectionFacts
 from pytest_llmeval.bridge.interrupts import late_reports, raised_as_interrupt
 from pytest_llmeval.bridge.judging import Judging
@@ -27,6 +27,7 @@ from pytest_llmeval.bridge.resuming import Resumed
 from pytest_llmeval.bridge.run_row import run_row
 from pytest_llmeval.bridge.settings import Settings
 from pytest_llmeval.core.errors import ErrorKind, StoreError, UserError
+from pytest_llmeval.core.gate.family import MORE_EPOCHS
 from pytest_llmeval.core.gate.judging import GateResult, SessionVerdict
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.status import (

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pytest_llmeval.core.errors import ErrorKind
+from pytest_llmeval.core.gate.family import MORE_EPOCHS
 from pytest_llmeval.core.ids import case_id
 from pytest_llmeval.core.types import Call, CaseKey, CaseRecord, Outcome, Score
 
@@ -81,6 +82,14 @@ class Run:
     def is_here(self) -> bool:
         """Whether it was recorded on this machine, so that one can tell whether its process runs."""
         return self.host == socket.gethostname()
+
+    @property
+    def first_look(self) -> int | None:
+        """The epochs that were asked for before a second look added more; None where there was none."""
+        epochs: int | None = self.settings.get("options", {}).get("epochs")
+        if epochs is None or not self.settings.get("escalated"):
+            return None
+        return max(1, epochs - MORE_EPOCHS)
 
     @property
     def shown_status(self) -> str:

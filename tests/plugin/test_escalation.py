@@ -223,3 +223,17 @@ def test_an_interrupt_during_the_second_look_is_told(project: Project) -> None:
     (project.root / "conftest.py").unlink()
     assert project.run("evals", "--resume=last").ret == 0
     assert asked(project) == {1: 20, 2: 20, 3: 20}
+
+
+def test_a_total_is_about_the_first_look(project: Project, dist_args: list[str]) -> None:
+    """It was given 40 tokens; that the second one is given 80 more is no reason to fail."""
+    write(project, [5, 0, 0], rule="min: 0.8")
+    rules = "suites: {echo: {right: {min: 0.8, confident: true}, output_tokens: {max_total: %s}}}\n"
+    for most, verdict in ((40, "pass"), (39, "fail")):
+        project.write(
+            thresholds_yaml=f"version: 1\ndefaults: {{on_inconclusive: escalate}}\n{rules % most}",
+        )
+        assert project.run("evals", *dist_args).ret == (verdict == "fail")
+        (total,) = project.rows("SELECT * FROM verdicts WHERE metric = 'output_tokens' ORDER BY rowid DESC LIMIT 1")
+        assert (total["value"], total["n"], total["verdict"]) == (40, 20, verdict)
+        assert asked(project)[3] == (20 if verdict == "pass" else 0)

@@ -12,7 +12,10 @@ from pytest_llmeval.core.gate.evidence import Weight
 from pytest_llmeval.core.rules import GateSettings, Rule
 from pytest_llmeval.core.stats.multiplicity import holm
 
-__all__ = ["Family", "Share", "is_decided_by_p", "looks_alpha", "shares_of"]
+__all__ = ["MORE_EPOCHS", "Family", "Share", "is_decided_by_p", "looks_alpha", "shares_of"]
+
+MORE_EPOCHS = 2
+"""Epochs that a second look at a run asks for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,6 +38,8 @@ class Group:
     """What rules on a change compare with."""
     trust: Trust
     """What judges are worth."""
+    first_look: int | None
+    """Epochs of the first look, where there were two; None else."""
 
     @property
     def too_many_errors(self) -> bool:
@@ -70,6 +72,14 @@ class Sheet:
     def column(self, part: str | None) -> Column:
         """Return the readings of a slice; all of them where it is None."""
         return self._column if part is None else replace(self._column, readings=self._readings.get(part, ()))
+
+    def first_column(self, part: str | None) -> Column:
+        """Return the readings of the first look alone: a total is bounded for what was asked for, not for more."""
+        first = self.group.first_look
+        if first is None:
+            return self.column(part)
+        cases = [case for case in self.group.cases if case.epoch <= first and part in (None, *case.slices)]
+        return read_column(self.metric, cases)
 
     def pairs(self, part: str | None) -> PairedColumn:
         """Return the rows of a slice paired with the opponent's; all of them where it is None."""
@@ -110,6 +120,7 @@ def group_of(
     expected: int,
     opponent: Opponent,
     trust: Trust,
+    first_look: int | None,
 ) -> Group:
     """Return the cases of one suite and model, of which so many were expected, with what stands against them."""
     return Group(
@@ -123,4 +134,5 @@ def group_of(
         stopped=sorted({str(case.error_kind) for case in cases if case.error_kind in _STOPPED}),
         opponent=opponent,
         trust=trust,
+        first_look=first_look,
     )

@@ -86,6 +86,7 @@ def judge(
     baseline: Baseline | None = None,
     no_baseline: str = "no baseline",
     trust: Trust = UNKNOWN,
+    first_look: int | None = None,
 ) -> GateResult:
     """Return the verdict of every rule over ``cases``, which may come in any order.
 
@@ -98,13 +99,14 @@ def judge(
         baseline: What regression rules compare with; without it they are not judged.
         no_baseline: Why there is none, in a few words.
         trust: What judges are worth.
+        first_look: Epochs of the first look, where there were two: ``max_total`` is about those.
     """
     by_suite = _by_suite(cases, thresholds.suites)
     opponents = Opponents(baseline, thresholds.suites, why_none=no_baseline)
     found = [
         case
         for rules in thresholds.suites.values()
-        for case in weigh_suite(rules, by_suite[rules.name], collected or {}, opponents, trust)
+        for case in weigh_suite(rules, by_suite[rules.name], collected or {}, opponents, trust, first_look)
     ]
     verdicts = tuple(_settled(found))
     return GateResult(verdicts=verdicts, verdict=session_verdict(verdicts), partial=partial)

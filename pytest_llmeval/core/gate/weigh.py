@@ -60,6 +60,7 @@ def weigh_suite(
     collected: Mapping[tuple[str, str], int],
     opponents: Opponents,
     trust: Trust,
+    first_look: int | None,
 ) -> list[Weighed]:
     """Return every rule of a suite, once for each model that it is about, in the order of the file.
 
@@ -69,8 +70,9 @@ def weigh_suite(
         collected: how many cases each suite and model was to have.
         opponents: what rules on a change compare with.
         trust: what judges are worth.
+        first_look: epochs of the first look, where there were two.
     """
-    groups = list(_groups(rules, cases, collected, opponents, trust))
+    groups = list(_groups(rules, cases, collected, opponents, trust, first_look))
     weighed = {
         (number, group.model): found for group in groups for number, found in _weigh_group(rules.rules, group).items()
     }
@@ -89,6 +91,7 @@ def _groups(
     collected: Mapping[tuple[str, str], int],
     opponents: Opponents,
     trust: Trust,
+    first_look: int | None,
 ) -> Iterator[Group]:
     """Yield the cases of each model, in alphabetical order."""
     own: dict[str, list[JudgedCase]] = {
@@ -99,7 +102,8 @@ def _groups(
     names = score_names(cases)
     for model in sorted(own):
         opponent = opponents.find(rules.name, model, is_only=len(own) == 1)
-        yield group_of(rules, model, own[model], names, collected.get((rules.name, model), 0), opponent, trust)
+        expected = collected.get((rules.name, model), 0)
+        yield group_of(rules, model, own[model], names, expected, opponent, trust, first_look)
 
 
 def _weigh_group(rules: Sequence[Rule], group: Group) -> dict[int, Weighed]:
@@ -114,7 +118,8 @@ def _weigh_group(rules: Sequence[Rule], group: Group) -> dict[int, Weighed]:
 
 def _weigh(rule: Rule, sheet: Sheet) -> Weighed:
     """Return a rule with its decision, or with the evidence that the decision of all needs."""
-    group, column, judges = sheet.group, sheet.column(rule.slice), sheet.judges(rule.slice)
+    group, judges = sheet.group, sheet.judges(rule.slice)
+    column = (sheet.first_column if rule.kind == "max_total" else sheet.column)(rule.slice)
     decision = _undecidable(rule, group, column, judges)
     if decision is not None:
         return Weighed(rule=rule, model=group.model, decision=decision)

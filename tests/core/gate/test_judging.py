@@ -1,5 +1,6 @@
 """The gate: which cases a rule is judged on, when a run is not valid, and what the session says."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -280,3 +281,16 @@ def test_the_session_has_the_worst_verdict(found: list[Any], worst: str) -> None
     """And none where no rule was judged."""
     verdicts = [Verdict(suite="qa", model="m", metric="f1", slice=None, rule="min=1", verdict=item) for item in found]
     assert session_verdict(verdicts) == worst
+
+
+def test_a_total_is_over_the_epochs_of_the_first_look() -> None:
+    """What a second look asks for is no part of what was bounded; everything else is over all epochs."""
+    cases = [case(0, float(epoch > 1), epoch=epoch, output_tokens=10, slices=("a",)) for epoch in (1, 2, 3)]
+    total = rule("max_total", 10, metric="output_tokens")
+    found = judge(rules(total, replace(total, slice="a"), rule("min", 0.6)), cases, first_look=1).verdicts
+    assert [(each.verdict, each.value) for each in found] == [
+        ("pass", 10),
+        ("pass", 10),
+        ("pass", pytest.approx(2 / 3)),
+    ]
+    assert only(judge(rules(total), cases)).value == 30
