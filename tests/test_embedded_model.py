@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ async def test_capital(sample, model, score):
     answer = await model.generate()
     score.contains(answer, sample.target)
 """
+LLMEVAL = Path(sys.executable).with_name("llmeval")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -63,6 +65,19 @@ def test_without_a_model_named_it_is_the_default(project: Project) -> None:
     project.eval(BODY, ROWS[1:], name="capital")
     project.run("evals", model="")
     assert project.rows("SELECT models FROM runs") == [{"models": '["smollm2"]'}]
+
+
+def test_what_init_leaves_works_at_once(project: Project) -> None:
+    """In a folder with nothing else in it; and the baseline that it speaks of can be set."""
+    (project.root / "tox.ini").unlink()
+    assert project.pytester.run(LLMEVAL, "init").ret == 0
+    assert project.run("evals", model="", inside=False).ret == 0
+    assert project.rows("SELECT verdict, rule FROM verdicts ORDER BY rule") == [
+        {"verdict": "not_judged", "rule": "max_drop=0.02"},
+        {"verdict": "pass", "rule": "min=0.5"},
+    ]
+    assert project.rows("SELECT count(*) AS cases FROM cases") == [{"cases": 10}]
+    assert project.pytester.run(LLMEVAL, "baseline", "set", "main").ret == 0
 
 
 def test_a_place_without_network_and_weights_is_told_what_to_do(

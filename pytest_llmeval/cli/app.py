@@ -13,7 +13,9 @@ from pytest_llmeval.cli.doctor import doctor
 from pytest_llmeval.cli.estimate import estimate
 from pytest_llmeval.cli.export import export
 from pytest_llmeval.cli.gate import gate
+from pytest_llmeval.cli.init import init
 from pytest_llmeval.cli.labels import labels
+from pytest_llmeval.cli.merge import merge
 from pytest_llmeval.cli.models import models
 from pytest_llmeval.cli.output import drop_output
 from pytest_llmeval.cli.plan import plan_suites
@@ -41,6 +43,7 @@ for command in (
     runs,
     show,
     gate,
+    merge,
     rescore,
     compare_runs,
     baseline,
@@ -48,6 +51,7 @@ for command in (
     plan_suites,
     selftest,
     estimate,
+    init,
     models,
     doctor,
     labels,

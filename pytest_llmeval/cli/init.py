@@ -1,0 +1,133 @@
+"""A first eval with its rows, its rules and a workflow, in a project that has none."""
+
+import importlib.util
+import json
+import os
+import shlex
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import click
+
+from pytest_llmeval.cli.output import echo_lines, emit_json, json_option
+from pytest_llmeval.cli.project import find_project
+from pytest_llmeval.core.errors import SettingsError
+from pytest_llmeval.core.text import one_line
+
+__all__ = ["init"]
+
+_TEMPLATES = Path(__file__).parent.parent / "templates"
+_FILES = {
+    "evals/test_capitals.py": "test_capitals.py",
+    "data/capitals.jsonl": "capitals.jsonl",
+    "thresholds.yaml": "thresholds.yaml",
+}
+"""Where each template goes, below the root of the project."""
+_WORKFLOW = ".github/workflows/evals.yaml"
+_FOLDER = "working-directory: ."
+
+
+@click.command()
+@click.option("--missing-only", is_flag=True, help="Write what is missing beside files of these names that differ.")
+@json_option
+def init(missing_only: bool, as_json: bool) -> None:
+    """Write an eval with ten rows, rules and a GitHub workflow that work at once. No file is ever overwritten."""
+    root = find_project().root
+    files = _files(root)
+    new = {path: text for path, text in files.items() if not os.path.lexists(path)}
+    changed = [path for path, text in files.items() if path not in new and _content(path) != text.encode("utf-8")]
+    in_the_way = [*(() if missing_only else changed), *_in_the_way(new)]
+    if in_the_way:
+        names = ", ".join(_shown(path, root) for path in in_the_way)
+        raise SettingsError(
+            f"nothing was written, since there is {names} already; move it away"
+            + ("" if missing_only else ", or write the files beside it alone: llmeval init --missing-only")
+        )
+    for path, text in new.items():
+        _write(path, text)
+    steps = _next_steps(root, [_shown(path, root) for path in files])
+    kept = [path for path in files if path not in new]
+    if as_json:
+        emit_json(
+            {
+                "root": str(root),
+                "written": [_shown(path, root) for path in new],
+                "kept": [_shown(path, root) for path in kept],
+                "next": [command for command, _ in steps],
+            }
+        )
+        return
+    echo_lines([*_told(root, list(new), kept, changed), "", "next:", *_aligned(steps)])
+
+
+def _files(root: Path) -> dict[Path, str]:
+    """Return the text of each file; the workflow's place is the root of the repository, where GitHub looks for it."""
+    files = {root / name: (_TEMPLATES / template).read_text("utf-8") for name, template in _FILES.items()}
+    repository = next((folder for folder in (root, *root.parents) if (folder / ".git").exists()), root)
+    workflow = (_TEMPLATES / "evals.yaml").read_text("utf-8")
+    if repository != root:
+        below = json.dumps(root.relative_to(repository).as_posix(), ensure_ascii=False)
+        workflow = workflow.replace(_FOLDER, f"{_FOLDER[:-1]}{below}")
+    return {**files, repository / _WORKFLOW: workflow}
+
+
+def _content(path: Path) -> bytes | None:
+    """Return what the file holds; None where it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
+
+
+def _in_the_way(new: Mapping[Path, str]) -> Iterator[Path]:
+    """Yield what stands where one of the files needs a folder."""
+    parents = dict.fromkeys(parent for path in new for parent in path.parents)
+    return (path for path in parents if os.path.lexists(path) and not path.is_dir())
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file that is not there; raise SettingsError where that cannot be."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(path, "x", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+    except OSError as error:
+        why = f"{one_line(str(path))}: cannot be written: {error.strerror or error}"
+        raise SettingsError(f"{why}; after repair run llmeval init again, it writes what is missing") from None
+
+
+def _told(root: Path, new: list[Path], kept: list[Path], changed: list[Path]) -> Iterator[str]:
+    yield f"project: {one_line(str(root))}"
+    yield from (f"wrote {_shown(path, root)}" for path in new)
+    yield from (f"kept  {_shown(path, root)}" + (", which is yours" if path in changed else "") for path in kept)
+    if not new:
+        yield "nothing to do: all files are there"
+    if root / "thresholds.yaml" in changed and b"capitals:" not in (_content(root / "thresholds.yaml") or b""):
+        rules = (_TEMPLATES / "thresholds.yaml").read_text("utf-8").partition("suites:\n")[2]
+        yield from ("", "without rules a miss fails its test; to add them, put below suites: of thresholds.yaml")
+        yield from rules.splitlines()
+
+
+def _next_steps(root: Path, files: list[str]) -> list[tuple[str, str]]:
+    """Return commands, each with what it does."""
+    steps = []
+    if root != Path.cwd():
+        steps.append((f"cd {one_line(str(root))}", "where pytest finds thresholds.yaml"))
+    if importlib.util.find_spec("xllamacpp") is None:
+        steps.append(("pip install 'pytest-llmeval[local]'", "a model that needs no key; or name yours with --model"))
+    return [
+        *steps,
+        ("pytest evals", "asks the model; the embedded one is fetched once, 93 MB"),
+        ("llmeval baseline set main", "later runs are compared with this one"),
+        (f"git add {shlex.join(files)}", "then every pull request is judged"),
+    ]
+
+
+def _aligned(steps: list[tuple[str, str]]) -> Iterator[str]:
+    width = max(len(command) for command, _ in steps)
+    return (f"  {command:<{width}}  # {note}" for command, note in steps)
+
+
+def _shown(path: Path, root: Path) -> str:
+    """Return a path as one types it in the root of the project."""
+    return one_line(os.path.relpath(path, root))

@@ -1,0 +1,15 @@
+"""Does the model know its capitals? A first eval: change the rows, the prompt and the scorer to yours."""
+
+import pytest
+
+from pytest_llmeval import Response, Sample, ScoreBook
+
+
+@pytest.mark.llmeval(
+    "data/capitals.jsonl",
+    prompt="Answer in one word. {input}",
+    params={"temperature": 0, "max_tokens": 20},
+)
+def test_capitals(sample: Sample, response: Response, score: ScoreBook) -> None:
+    """The answer names the capital."""
+    score.contains(response, sample.target)

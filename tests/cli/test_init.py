@@ -1,0 +1,152 @@
+"""``llmeval init``: what it writes, keeps and where it puts it; tests/test_embedded_model.py shows that it works."""
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pytest_llmeval.version import __version__
+from tests.cli.conftest import Command
+
+EVAL, ROWS, RULES = "evals/test_capitals.py", "data/capitals.jsonl", "thresholds.yaml"
+WORKFLOW = ".github/workflows/evals.yaml"
+ALL = [EVAL, ROWS, RULES, WORKFLOW]
+
+
+def files(root: Path) -> dict[str, str]:
+    """Return the text of each file below a folder, by its path."""
+    return {path.relative_to(root).as_posix(): path.read_text("utf-8") for path in root.rglob("*") if path.is_file()}
+
+
+def test_an_empty_folder_gets_all_files(llmeval: Command, here: Path) -> None:
+    done = llmeval("init")
+    assert done.status == 0
+    assert sorted(files(here)) == sorted(ALL)
+    assert [line.removeprefix("wrote ") for line in done.out.splitlines() if line.startswith("wrote ")] == ALL
+    assert "  pytest evals  " in done.out
+    assert len((here / ROWS).read_text("utf-8").splitlines()) == 10
+
+
+def test_a_second_call_has_nothing_to_do(llmeval: Command, here: Path) -> None:
+    llmeval("init")
+    before = files(here)
+    done = llmeval("init")
+    assert done.status == 0
+    assert "nothing to do: all files are there" in done.out
+    assert "wrote" not in done.out
+    assert files(here) == before
+
+
+@pytest.mark.parametrize("taken", ALL)
+def test_a_file_that_differs_is_named_and_nothing_is_written(llmeval: Command, here: Path, taken: str) -> None:
+    (here / taken).parent.mkdir(parents=True, exist_ok=True)
+    (here / taken).write_text("mine", encoding="utf-8")
+    done = llmeval("init")
+    assert done.status == 4
+    assert taken in done.err
+    assert "--missing-only" in done.err
+    assert files(here) == {taken: "mine"}
+
+
+@pytest.mark.parametrize("taken", ALL)
+def test_what_is_missing_is_written_beside_it_on_request(llmeval: Command, here: Path, taken: str) -> None:
+    (here / taken).parent.mkdir(parents=True, exist_ok=True)
+    (here / taken).write_text("mine", encoding="utf-8")
+    done = llmeval("init", "--missing-only")
+    assert done.status == 0
+    assert f"kept  {taken}, which is yours" in done.out
+    assert sorted(files(here)) == sorted(ALL)
+    assert (here / taken).read_text("utf-8") == "mine"
+    assert ("contains: {min: 0.5" in done.out) == (taken == RULES)
+
+
+def test_rules_of_yours_for_its_suite_are_told_nothing(llmeval: Command, here: Path) -> None:
+    (here / RULES).write_text("version: 1\nsuites:\n  capitals: {contains: {min: 0.9}}\n", encoding="utf-8")
+    assert "without rules" not in llmeval("init", "--missing-only").out
+
+
+def test_a_link_that_leads_nowhere_is_a_file_of_yours(llmeval: Command, here: Path) -> None:
+    (here / RULES).symlink_to(here / "elsewhere.yaml")
+    assert llmeval("init").status == 4
+    assert llmeval("init", "--missing-only").status == 0
+    assert not (here / "elsewhere.yaml").exists()
+
+
+def test_a_file_in_the_place_of_a_folder_is_named(llmeval: Command, here: Path) -> None:
+    (here / "data").write_text("mine", encoding="utf-8")
+    done = llmeval("init", "--missing-only")
+    assert done.status == 4
+    assert "there is data already" in done.err
+    assert files(here) == {"data": "mine"}
+
+
+def test_a_folder_that_cannot_be_written_is_no_traceback(llmeval: Command, here: Path) -> None:
+    (here / "evals").symlink_to("/proc/self")
+    done = llmeval("init")
+    assert done.status == 4
+    assert "cannot be written" in done.err
+
+
+def test_below_the_root_of_a_project_it_writes_to_the_root(
+    llmeval: Command, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "[tool.pytest.ini_options]\naddopts = '-ra'\n"
+    (here / "pyproject.toml").write_text(text, encoding="utf-8")
+    (here / "src" / "app").mkdir(parents=True)
+    monkeypatch.chdir(here / "src" / "app")
+    done = llmeval("init")
+    assert sorted(files(here)) == sorted([*ALL, "pyproject.toml"])
+    assert (here / "pyproject.toml").read_text("utf-8") == text
+    assert f"  cd {here}  " in done.out
+
+
+def test_in_a_larger_repository_the_workflow_goes_to_its_root(
+    llmeval: Command, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (here / ".git").mkdir()
+    project = here / "services" / "chat: beta"
+    project.mkdir(parents=True)
+    (project / "pyproject.toml").touch()
+    monkeypatch.chdir(project)
+    done = llmeval("init", "--json").json()
+    assert done["root"] == str(project)
+    assert done["written"] == [EVAL, ROWS, RULES, f"../../{WORKFLOW}"]
+    workflow = yaml.safe_load((here / WORKFLOW).read_text("utf-8"))
+    assert workflow["defaults"] == {"run": {"working-directory": "services/chat: beta"}}
+
+
+def test_its_json_tells_what_was_written_and_kept(llmeval: Command, here: Path) -> None:
+    (here / RULES).write_text("mine", encoding="utf-8")
+    done = llmeval("init", "--missing-only", "--json").json()
+    assert done["written"] == [EVAL, ROWS, WORKFLOW]
+    assert done["kept"] == [RULES]
+    assert "pytest evals" in done["next"]
+
+
+def test_without_the_embedded_model_it_says_what_to_install(
+    llmeval: Command, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "pip install" not in llmeval("init").out
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert "pip install 'pytest-llmeval[local]'" in llmeval("init").out
+
+
+@pytest.fixture
+def workflow(llmeval: Command, here: Path) -> Any:
+    """The workflow, read."""
+    llmeval("init")
+    return yaml.safe_load((here / WORKFLOW).read_text("utf-8"))
+
+
+def test_the_workflow_asks_for_this_version_at_least(workflow: Any) -> None:
+    """An older package of this name is not ours."""
+    installs = [step["run"] for step in workflow["jobs"]["evals"]["steps"] if "pip install" in step.get("run", "")]
+    assert [shlex.split(line, comments=True)[-1] for line in installs] == [f"pytest-llmeval[local]>={__version__}"]
+
+
+def test_the_workflow_gives_no_secret_to_pull_requests(workflow: Any) -> None:
+    assert workflow[True].keys() == {"push", "pull_request"}  # YAML 1.1 reads `on` so; never pull_request_target
+    assert workflow["permissions"] == {"contents": "read"}
+    assert "secrets" not in str(workflow)
