@@ -61,6 +61,24 @@ def test_a_body_that_is_not_async_is_judged_while_others_run(
     assert f"{2 * COUNT} requests" in result.stdout.str()
 
 
+def test_all_judges_of_a_panel_are_asked_ahead(project: Project, judged_by: Judged, dist_args: list[str]) -> None:
+    """Six calls at once: those of two cases at least, by three judges."""
+    together = threading.Barrier(6, timeout=20)
+
+    def reply(messages: Messages) -> str:
+        together.wait()
+        return verdict(messages)
+
+    judge = judged_by(reply)
+    project.eval(SYNC, ROWS)
+    specs = "".join(f"  {name}: {{spec: 'openai:{name}@{judge.url}'}}\n" for name in "abc")
+    project.write(models_yaml=f"models:\n{specs}")
+    result = project.run("evals", *(f"--judge-model={name}" for name in "abc"), *dist_args)
+    assert result.ret == 0, result.stdout.str()
+    assert judged_texts(project) == Counter({row["id"]: 3 for row in ROWS})
+    assert len(judge.ledger) == 3 * COUNT
+
+
 def test_a_judgement_that_hangs_on_the_answer_is_asked_for_in_its_turn(project: Project, judged_by: Judged) -> None:
     project.eval(
         """
