@@ -10,11 +10,13 @@ from pytest_llmeval.cli.project import find_project
 from pytest_llmeval.cli.rules import rules_for
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.gate.judges import gating
 from pytest_llmeval.core.gate.plan import plan
 from pytest_llmeval.core.text import one_line, printable
 from pytest_llmeval.reports.plan_text import plan_lines
 from pytest_llmeval.store.baselines import FoundBaseline, find_baseline
 from pytest_llmeval.store.records import Run
+from pytest_llmeval.store.trust import trust_in
 from pytest_llmeval.store.twins import twin_of
 
 __all__ = ["plan_suites"]
@@ -52,14 +54,18 @@ def plan_suites(
         rules = rules_for(project, found.run, thresholds)
         twin = twin_of(found.run, store.runs()) if store is not None else None
         others = store.judged(twin.id) if store is not None and twin is not None else ()
-        made = plan(rules, _cases(found), others, drop=drop, power=power)
+        cases = _cases(found)
+        rules, silent = gating(rules, cases, trust_in(store, rules))
+        made = plan(rules, cases, others, drop=drop, power=power)
     if not made.rows:
         raise StoreError(f"run {found.run.id}: no case of it has a value, so that there is nothing to plan with")
     if as_json:
         facts = {"run": found.run.id, "other": twin.id if twin else None, "drop": drop, "power": power}
-        emit_json({**facts, "metrics": made.rows, "cannot_fail": made.unfailing})
+        told = [{"rule": rule, "reason": why} for rule, why in silent.items()]
+        emit_json({**facts, "metrics": made.rows, "cannot_fail": made.unfailing, "may_not_gate": told})
         return
-    echo_lines([_heading(found.run), "", *plan_lines(made, rules, twin=_told(twin), width=terminal_width())])
+    lines = plan_lines(made, rules, twin=_told(twin), width=terminal_width(), silent=silent)
+    echo_lines([_heading(found.run), "", *lines])
 
 
 def _cases(found: FoundBaseline) -> Sequence[JudgedCase]:

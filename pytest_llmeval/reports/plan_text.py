@@ -1,13 +1,13 @@
 """What a suite can see as plain text: a table for each suite and model, what the columns mean, and what cannot fail."""
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pytest_llmeval.core.gate.plan import Plan, Planned
 from pytest_llmeval.core.gate.power import hopeless
 from pytest_llmeval.core.gate.sight import MOST_EPOCHS
 from pytest_llmeval.core.gate.spread import ASSUMED_CORRELATION
-from pytest_llmeval.core.rules import Thresholds
+from pytest_llmeval.core.rules import Rule, Thresholds
 from pytest_llmeval.core.text import one_line, shorten
 from pytest_llmeval.reports.table import Column, table_lines, table_width
 from pytest_llmeval.reports.wrapping import wrapped
@@ -27,7 +27,9 @@ _COLUMNS: tuple[Column, ...] = (
 _INDENT = "  "
 
 
-def plan_lines(found: Plan, thresholds: Thresholds, *, twin: str | None, width: int) -> list[str]:
+def plan_lines(
+    found: Plan, thresholds: Thresholds, *, twin: str | None, width: int, silent: Mapping[Rule, str] | None = None
+) -> list[str]:
     """Return the lines that show a plan.
 
     Args:
@@ -35,12 +37,17 @@ def plan_lines(found: Plan, thresholds: Thresholds, *, twin: str | None, width: 
         thresholds: the rules that it was made with.
         twin: the other run of the same rows, as people know it; None where there was none.
         width: the most characters of a line.
+        silent: further rules, which may not gate, with the reasons.
     """
     lines: list[str] = []
     for (suite, model), rows in itertools.groupby(found.rows, key=lambda row: (row.suite, row.model)):
         lines += [*_suite_lines(suite, model, list(rows), twin, width), ""]
     for text in (*_legend(found), *(f"note: {message}" for message in hopeless(thresholds, found.sizes))):
         lines += wrapped(text, width)
+    for rule, why in (silent or {}).items():
+        part = f" [{one_line(rule.slice)}]" if rule.slice is not None else ""
+        name = f"{one_line(rule.suite)} {one_line(rule.metric)}{part} {rule.text}"
+        lines += wrapped(f"note: {name}: its judge may not gate, so that it takes no share: {why}", width)
     return lines
 
 

@@ -147,7 +147,7 @@ def test_answers_that_are_scored_again_are_held_to_the_same(
     assert llmeval("rescore", first, flag, *spread).status == 1
 
 
-def test_comparing_and_the_selftest_hold_rules_on_a_change_to_the_same(
+def test_comparing_selftest_and_plan_hold_rules_on_a_change_to_the_same(
     project: Project, llmeval: Command, judge: FaultServer
 ) -> None:
     """What fails once the answers are labelled raises no alarm before."""
@@ -174,7 +174,11 @@ def test_comparing_and_the_selftest_hold_rules_on_a_change_to_the_same(
     )
     assert alarms() == (0, {"not_judged": 50})
     assert "not judged: correctness max_drop=0.01: its judge" in " ".join(llmeval("selftest", *ids).out.split())
+    planned = llmeval("plan", ids[0], "--json").json()
+    assert [each["rule"]["metric"] for each in planned["may_not_gate"]] == ["correctness"]
+    assert "its judge may not gate, so that it takes no share" in " ".join(llmeval("plan", ids[0]).out.split())
     label(project, llmeval)
+    assert llmeval("plan", ids[0], "--json").json()["may_not_gate"] == []
     assert compared() == ("fail", -1.0)
     assert "not_judged" not in alarms()[1]
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.decide import Decision
 from pytest_llmeval.core.judge.trust import Trust
-from pytest_llmeval.core.rules import Rule
+from pytest_llmeval.core.rules import Rule, Thresholds
 from pytest_llmeval.core.text import one_line
 
-__all__ = ["judges_of", "reported", "why_no_one_judge", "why_not_gating"]
+__all__ = ["gating", "judges_of", "reported", "why_no_one_judge", "why_not_gating"]
 
 
 def judges_of(metric: str, cases: Iterable[JudgedCase], part: str | None = None) -> frozenset[str | None]:
@@ -53,6 +53,32 @@ def why_not_gating(rule: Rule, judges: frozenset[str | None], trust: Trust) -> s
     if rule.judge is None or known is None:
         return None
     return trust.missed(rule.judge, known, rule.metric)
+
+
+def gating(thresholds: Thresholds, cases: Iterable[JudgedCase], trust: Trust) -> tuple[Thresholds, dict[Rule, str]]:
+    """Return the rules that may gate, and why each of the others may not, whichever model it is about.
+
+    Args:
+        thresholds: all rules.
+        cases: of a run.
+        trust: what judges are worth.
+    """
+    demanding = [rule for suite in thresholds.suites.values() for rule in suite.rules if rule.judge is not None]
+    groups: dict[tuple[str, str], list[JudgedCase]] = {}
+    for case in cases if demanding else ():
+        groups.setdefault((case.suite, case.model), []).append(case)
+    silent: dict[Rule, str] = {}
+    for rule in demanding:
+        own = [found for (suite, model), found in groups.items() if suite == rule.suite and rule.model in (None, model)]
+        told = [why_not_gating(rule, judges_of(rule.metric, found, rule.slice), trust) for found in own]
+        reasons = [why for why in told if why is not None]
+        if reasons and len(reasons) == len(told):
+            silent[rule] = reasons[0]
+    suites = {
+        name: replace(suite, rules=tuple(rule for rule in suite.rules if rule not in silent))
+        for name, suite in thresholds.suites.items()
+    }
+    return replace(thresholds, suites=suites), silent
 
 
 def reported(decision: Decision, why: str) -> Decision:

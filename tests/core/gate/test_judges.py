@@ -1,6 +1,7 @@
 """The judge behind a metric: one in all rows, and worth what its rule demands, or the rule does not gate."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,9 +9,10 @@ import pytest
 
 from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.gate.judges import gating
 from pytest_llmeval.core.gate.judging import GateResult, judge
 from pytest_llmeval.core.judge.trust import JudgedLabel, Trust
-from pytest_llmeval.core.rules import JudgeDemands, Rule
+from pytest_llmeval.core.rules import JudgeDemands, Rule, SuiteRules
 from pytest_llmeval.core.types import Score
 from pytest_llmeval.store.records import stored_case
 from tests.core.judge.rubrics import RUBRIC
@@ -181,3 +183,17 @@ def test_numbers_of_the_calls_have_no_judge() -> None:
 def test_rows_that_the_judge_gave_no_value_mix_nothing() -> None:
     cases = [*judged([1.0] * 4), case("x", None, judge_ids={"f1": "k"}, scores={"f1": None})]
     assert only(held(cases, floor(), labels=10)).verdict == "pass"
+
+
+def test_rules_that_may_not_gate_for_any_model_are_set_apart() -> None:
+    """One that may for one of two models stays; one of a suite without cases does."""
+    cases = [*judged([1.0] * 4), *judged([1.0] * 4, "k", model="n")]
+    free, both, of_k = rule("min", 0.5), floor(0.6), floor(0.7, model="n")
+    absent = replace(floor(0.8), suite="other")
+    given = rules(free, both, of_k)
+    given = replace(given, suites={**given.suites, "other": SuiteRules(name="other", rules=(absent,))})
+    left, silent = gating(given, cases, known(10))
+    assert [each.rules for each in left.suites.values()] == [(free, both), (absent,)]
+    assert silent.keys() == {of_k}
+    assert silent[of_k].startswith("people labelled none of its answers")
+    assert gating(rules(free), iter(()), known(0)) == (rules(free), {})
