@@ -166,8 +166,8 @@ def _title(column: str) -> Html:
 def _ordinary_cells(report: Any) -> list[Html]:
     """Return the cells of a test that is no case: what became of it, and nothing else."""
     kind = {"passed": "pass", "failed": "fail"}.get(report.outcome, "")
-    cells = [element("td", chip(kind, report.outcome), class_="col-llmeval_outcome", data_title="outcome")]
-    return cells + [element("td", class_=f"col-llmeval_{column}", data_title=column) for column in COLUMNS[1:]]
+    cells = [element("td", chip(kind, report.outcome), class_="col-llmeval_outcome")]
+    return cells + [element("td", class_=f"col-llmeval_{column}") for column in COLUMNS[1:]]
 
 
 def _whole(reports: list[pytest.TestReport]) -> Iterator[pytest.TestReport]:

@@ -38,6 +38,8 @@ def harmless_report(report: pytest.TestReport) -> pytest.TestReport:
     """Return a copy of a report whose id and extras do no harm in a page."""
     made = copy.copy(report)
     made.nodeid = harmless_id(report.nodeid)
+    if not report.longrepr:
+        vars(made).pop("node", None)  # or the worker's name stands there as if it were the log
     setattr(made, "extras", [_extra(each) for each in getattr(report, "extras", ())])  # noqa: B010 - pytest-html's own
     return made
 

@@ -19,7 +19,10 @@ body.le { margin: 16px clamp(12px, 2vw, 32px); min-width: 0; font-size: 14px; }
 .le .xpassed .col-result { color: var(--le-bad); }
 .le #environment td { border-color: var(--le-line); }
 .le #environment tr:nth-child(odd), .le .logwrapper, .le .logwrapper .logexpander { background: var(--le-panel); }
-.le .logwrapper .log { color: inherit; border-color: var(--le-line); }
+.le .logwrapper { margin-top: 12px; border: 1px solid var(--le-line); border-radius: 6px; }
+.le .logwrapper .log { color: inherit; border: 0; top: 0; height: auto; min-height: 0; padding: 8px 12px;
+  font: 13px/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
+.le .logwrapper .logexpander { float: right; margin: 6px; padding: 2px 7px; }
 .le .logwrapper .logexpander:hover { color: inherit; border-color: currentColor; }
 .le-filters { display: flex; flex-wrap: wrap; gap: 8px 20px; align-items: center; margin: 12px 0; padding: 10px 12px;
   background: var(--le-panel); border-radius: 6px; }
@@ -29,7 +32,7 @@ body.le { margin: 16px clamp(12px, 2vw, 32px); min-width: 0; font-size: 14px; }
 .le-filters output { margin-left: auto; }
 .le #results-table { width: 100%; font-size: 13px; color: inherit; border: 0; }
 .le #results-table th, .le #results-table td { border: 0; border-bottom: 1px solid var(--le-line); padding: 6px 8px; }
-.le #results-table thead th { color: var(--le-muted); font-size: 12px; font-weight: 600;
+.le #results-table > thead th { color: var(--le-muted); font-size: 12px; font-weight: 600;
   border-bottom: 2px solid var(--le-line); }
 .le #results-table .sortable::after { border-width: 5px; bottom: auto; top: -1px; left: 4px; position: relative;
   display: inline-block; border-top-color: var(--le-muted); border-bottom-color: var(--le-muted); }
@@ -41,6 +44,8 @@ body.le { margin: 16px clamp(12px, 2vw, 32px); min-width: 0; font-size: 14px; }
 .le .collapsible > td:first-child { white-space: nowrap; }
 .le .collapsible > td:first-child::before { content: "\\25be"; color: var(--le-muted); margin-right: 6px; }
 .le .collapsible:has(> .col-result.collapsed) > td:first-child::before { content: "\\25b8"; }
+.le #results-table .le-figure { text-align: right; }
+.llmeval-case > h3:first-child { margin-top: 0; }
 .le .col-result { width: auto; }
 .le .col-result:hover::after { content: none; }
 .le .col-testId { overflow-wrap: anywhere; min-width: 20ch; }
@@ -51,8 +56,8 @@ body.le { margin: 16px clamp(12px, 2vw, 32px); min-width: 0; font-size: 14px; }
 .llmeval-case { min-height: 40px; padding-left: 12px; border-left: 2px solid var(--le-line); }
 .le td.extra:has(.llmeval-case) .logwrapper:not(:has(.log)) { display: none; }
 @media (max-width: 760px) {
-  .le #results-table, .le #results-table tbody { display: block; }
-  .le #results-table thead { display: none; }
+  .le #results-table, .le #results-table > tbody { display: block; }
+  .le #results-table > thead { display: none; }
   .le #results-table tr.collapsible { display: flex; flex-wrap: wrap; gap: 2px 12px; padding: 8px 0;
     border-bottom: 1px solid var(--le-line); }
   .le #results-table tr.collapsible td { border: 0; padding: 0; min-width: 0; }
@@ -64,7 +69,7 @@ body.le { margin: 16px clamp(12px, 2vw, 32px); min-width: 0; font-size: 14px; }
     display: block; }
   .le #results-table td[data-title]:not(:first-child):not(:has(small))::before { content: attr(data-title) " ";
     color: var(--le-muted); }
-  .le #results-table td[data-title]:empty { display: none; }
+  .le #results-table .collapsible > td:empty { display: none; }
   .le #results-table tr.extras-row:not(.hidden), .le #results-table td.extra { display: block; }
   .le #results-table td.extra { padding: 4px 0 16px; }
   .le-filters output { margin-left: 0; }

@@ -209,11 +209,14 @@ def _cells(read: _Read, case: StoredCase) -> Iterator[Html]:
 
 
 def _score_cell(name: str, case: StoredCase) -> Html:
-    value = next((score.value for score in case.scores if score.name == name), None)
-    if value is None:
+    """Return the cell of the score that tells most of a suite; of the worst that it demands where a case lacks it."""
+    named = [score for score in case.scores if score.name == name and score.value is not None]
+    demanded = [score for score in case.scores if score.passed is not None and score.value is not None]
+    found = next(iter([*named, *sorted(demanded, key=lambda score: score.value or 0.0)]), None)
+    if found is None or found.value is None:
         return _cell("score", "", "")
-    shown = joined([f"{value:.3g} ", element("small", one_line(name, 40))])
-    return _cell("score", f"{value + 1e9:020.6f}", shown)
+    shown = joined([f"{found.value:.3g} ", element("small", one_line(found.name, 40))])
+    return _cell("score", f"{found.value + 1e9:020.6f}", shown)
 
 
 def _tokens_cell(case: StoredCase) -> Html:
@@ -223,8 +226,9 @@ def _tokens_cell(case: StoredCase) -> Html:
 
 
 def _cell(column: str, sort_by: str, shown: str, **attributes: str | None) -> Html:
-    hidden = element("span", sort_by, hidden=True) if sort_by else ""
-    return element("td", hidden, shown, class_=f"col-llmeval_{column}", data_title=column, **attributes)
+    hidden = element("span", sort_by, hidden=True) if sort_by and shown else ""
+    title = column if shown else None
+    return element("td", hidden, shown, class_=f"col-llmeval_{column}", data_title=title, **attributes)
 
 
 def _filters(read: _Read, flips: Sequence[Direction | None], told: str | None) -> Html:

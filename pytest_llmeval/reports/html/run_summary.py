@@ -23,6 +23,8 @@ __all__ = ["run_summary"]
 
 _WIDE = 10_000
 _WORDS = {"none": "not judged"}
+_FIRST = ("model", "metric", "rule", "verdict")
+"""Titles of the columns that one sees without scrolling sideways."""
 
 
 def run_summary(
@@ -67,14 +69,15 @@ def _suite(suite: SuiteView) -> Iterator[Html]:
     yield element("p", outcome_words(suite))
     rows = [row for row in suite.rows if row.slice is None or row.rule]
     left_out = needless_columns(rows, many=len(suite.models) > 1)
-    columns = [column for column in COLUMNS if column[0] not in left_out]
-    titles = [title for title, _ in columns]
-    lines = []
-    for row in rows:
-        cells: list[str] = row_cells(row, left_out)
-        lines.append([*cells[:-1], chip(row.verdict, cells[-1]) if row.verdict else ""])
     if rows:
-        yield table(titles, lines, right={title for title, side in columns if side == "right"})
+        told = [title for title, _ in COLUMNS if title not in left_out]
+        titles = sorted(told, key=lambda title: title not in _FIRST)
+        lines = []
+        for row in rows:
+            cells: dict[str, str] = dict(zip(told, row_cells(row, left_out), strict=True))
+            cells["verdict"] = chip(row.verdict, cells["verdict"]) if row.verdict else ""
+            lines.append([cells[title] for title in titles])
+        yield table(titles, lines, right={title for title, side in COLUMNS if side == "right"})
     for row in rows:
         if row.reason and row.verdict != "pass":
             part = f" [{row.slice}]" if row.slice is not None else ""

@@ -29,7 +29,7 @@ STYLE = """
 .le .le-note, .le .le-more { color: var(--le-muted); font-size: 13px; }
 .le .le-same { color: var(--le-good); }
 
-.le .le-scroll { overflow-x: auto; }
+.le .le-scroll { overflow-x: auto; overflow-wrap: break-word; }
 .le table { border-collapse: collapse; font: inherit; color: inherit; width: auto; }
 .le th, .le td { padding: 5px 10px; border: 0; border-bottom: 1px solid var(--le-line); text-align: left;
   vertical-align: top; font-weight: normal; }
