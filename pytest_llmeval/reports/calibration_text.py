@@ -109,7 +109,7 @@ def _score_lines(found: Calibration, width: int) -> Iterator[str]:
         else f"{found.pass_mark:g} or more passes"
     )
     yield from wrapped(f"{one_line(found.suite)} {name}: {judged}; {mark}", width)
-    if found.confusion is not None and found.n:
+    if found.n:
         yield from _confusion_lines(found, width)
     rows = list(_rows(found))
     cells = [
@@ -139,11 +139,9 @@ def _notes(found: Calibration, rows: Sequence[_Row]) -> Iterator[str]:
 
 
 def _confusion_lines(found: Calibration, width: int) -> list[str]:
-    table = found.confusion
-    counts = table.counts if table is not None else ()
     levels = [one_line(level, 20) for level in found.levels]
     columns: list[Column] = [("people \\ judge", "left"), *((level, "right") for level in levels)]
-    rows = [[level, *map(str, row)] for level, row in zip(levels, counts, strict=True)]
+    rows = [[level, *map(str, row)] for level, row in zip(levels, found.confusion.counts, strict=True)]
     return [*table_lines(columns, rows, width=width, indent=_INDENT), ""]
 
 

@@ -157,7 +157,7 @@ def test_a_panel_is_told_judge_by_judge(store: SqliteStore, llmeval: Command, mo
     for at in range(6):
         made = judged_record(str(at), "right", "complete", "good" if at % 2 else "bad")
         votes = tuple(
-            Vote(judge=name, repeat=repeat, value=float(at % 2 if name == "a" else repeat == 0), level="", reason="")
+            Vote(judge=name, repeat=repeat, value=float((at % 2 or not at) if name == "a" else repeat == 0), level="", reason="")
             for name in ("a", "b")
             for repeat in (0, 1)
         )
@@ -173,9 +173,10 @@ def test_a_panel_is_told_judge_by_judge(store: SqliteStore, llmeval: Command, mo
         lines = llmeval("calibrate").out.splitlines()
         assert max(map(len, lines)) <= columns
         measured = [line.split() for line in lines]
-        for told in (["a", "accuracy", "6", "1.000"], ["b", "accuracy", "6", "0.500"], ["b", "flips", "6", "1.000"]):
+        for told in (["a", "accuracy", "6", "0.833"], ["b", "accuracy", "6", "0.500"], ["b", "flips", "6", "1.000"]):
             assert told in [line[:4] for line in measured]
-        assert ["judges", "differ", "6", "0.500"] in [line[:4] for line in measured]
+        assert any(line.startswith("  the 2 judges count as 1.") for line in lines)
+        assert ["judges", "differ", "6", "0.333"] in [line[:4] for line in measured]
 
 
 def test_the_judge_is_named_by_its_run(store: SqliteStore, llmeval: Command) -> None:

@@ -116,8 +116,8 @@ class Calibration:
     """Whether each label says so; of those that do not a random draw is assumed."""
     estimator: Estimator
     """Of ``corrected_rate``."""
-    confusion: Confusion | None
-    """By value; people's levels are its rows. None where there is one level only."""
+    confusion: Confusion
+    """By value; people's levels are its rows."""
     passes: Confusion
     """The same as pass or fail."""
     rates: BinaryRates
@@ -171,7 +171,7 @@ def calibrate(
     is_told, drawn = found.drawn in (ALL, RANDOM), found.drawn
     levels = sorted({*scale.levels, *(each.value for each in answers), *(label for label, _ in found.pairs)})
     weights: Weights | None = "linear" if len(levels) > 2 else None
-    table = confusion([a for a, _ in found.pairs], [b for _, b in found.pairs], levels=levels) if levels[1:] else None
+    table = confusion([a for a, _ in found.pairs], [b for _, b in found.pairs], levels=levels)
     rates = binary_rates(found.truth, found.verdicts, clusters=found.clusters) if is_told else _NO_RATES
     kappa = kappa_of(found.pairs, found.clusters, levels, weights) if is_told else None
     told = answers if of is None else of

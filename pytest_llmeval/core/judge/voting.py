@@ -118,12 +118,10 @@ def kappa_of(
     Args:
         pairs: people's value and the judge's, of each answer.
         clusters: the cluster of each, in the same order.
-        levels: the values that may be given, from the lowest; others that were given stand among them.
+        levels: the values that may be given, two or more, from the lowest; others that were given stand among them.
         weights: as kappa's; those of more than two levels.
     """
     all_ = sorted({*levels, *(value for pair in pairs for value in pair)})
-    if len(all_) < 2:
-        return None
     truth, judged = [a for a, _ in pairs], [b for _, b in pairs]
     table = confusion(truth, judged, levels=all_)
     parts = kappa_parts(table, truth, judged, weights=weights)

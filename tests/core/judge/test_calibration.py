@@ -127,7 +127,7 @@ def test_draws_by_two_scores_are_not_pooled() -> None:
     assert found.corrected_rate.estimate is found.corrected_mean.estimate is None
     assert found.kappa is None
     assert found.reasons["kappa"] == "labels drawn by the verdicts of several scores cannot be pooled"
-    assert found.confusion is not None and found.confusion.n == found.n
+    assert found.confusion.n == found.n
 
 
 def test_where_every_answer_is_labelled_no_draw_matters() -> None:

@@ -107,6 +107,13 @@ def test_passes_and_failures_are_mirror_images(a: int, b: int, c: int, d: int, p
         assert ends(one) == pytest.approx((1 - ends(other)[1], 1 - ends(other)[0]))
 
 
+def test_labels_of_more_than_two_levels_are_refused() -> None:
+    """Which of them passes is not known."""
+    three = Confusion(levels=(0, 1, 2), counts=((1, 0, 0), (0, 1, 0), (0, 0, 1)))
+    with pytest.raises(ValueError, match="a table of two levels is needed, not of 3"):
+        by_labels_of_run(2, 3, three)
+
+
 @pytest.mark.parametrize(
     ("judged", "labels", "reason"),
     [
