@@ -70,7 +70,7 @@ def calibrate_judge(
         run=found.id,
         of=None if of_other is None else of_other.id,
         judges=found.judge_models,
-        raters=len({rater for by_rater in labels.values() for rater in by_rater}),
+        raters=len({rater for by_rater in labels.values() for rater in by_rater if rater}),
         unjudged=_unjudged(judged_other or judged),
         settled=_settled(judged_other or judged),
     )

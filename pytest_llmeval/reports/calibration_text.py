@@ -42,6 +42,7 @@ class Held:
     judges: tuple[str, ...]
     """The names of the judge models."""
     raters: int
+    """Those who are named."""
     unjudged: int
     """Answers without a valid verdict, in the run whose rates are told."""
     settled: int
@@ -70,9 +71,9 @@ def calibration_lines(results: Sequence[Calibration], held: Held, *, width: int)
 
 def _head(results: Sequence[Calibration], held: Held) -> Iterator[str]:
     """Yield what holds for all scores."""
-    people = "1 rater" if held.raters == 1 else f"{held.raters} raters"
+    people = {0: "labels that name no rater", 1: "1 rater"}.get(held.raters, f"{held.raters} raters")
     named = f"judge {', '.join(map(one_line, held.judges))}" if held.judges else "the judge"
-    yield f"{named} against {people}, by the labels of run {held.run}"
+    yield f"{named} against {people}, on answers of run {held.run}"
     for draw in dict.fromkeys((found.drawn, found.is_draw_known) for found in results):
         yield _draw(*draw)
     if held.of is not None:

@@ -67,6 +67,7 @@ def test_a_dataset_with_labels_is_a_file_of_labels(store: SqliteStore, llmeval: 
     (found,) = llmeval("calibrate", "rows.jsonl", "--json").json()["scores"]
     assert (found["name"], found["n"], found["judged"]) == ("correctness", 2, 3)
     assert found["confusion"]["counts"] == [[0, 0, 0], [1, 0, 0], [0, 0, 1]]
+    assert llmeval("calibrate", "rows.jsonl").out.startswith("the judge against labels that name no rater,")
     assert llmeval("labels", "import", "rows.jsonl", "--rater", "made").status == 0
     assert {each.rater for each in store.labels(RUN)} == {"made"}
 
@@ -157,7 +158,13 @@ def test_a_panel_is_told_judge_by_judge(store: SqliteStore, llmeval: Command, mo
     for at in range(6):
         made = judged_record(str(at), "right", "complete", "good" if at % 2 else "bad")
         votes = tuple(
-            Vote(judge=name, repeat=repeat, value=float((at % 2 or not at) if name == "a" else repeat == 0), level="", reason="")
+            Vote(
+                judge=name,
+                repeat=repeat,
+                value=float((at % 2 or not at) if name == "a" else repeat == 0),
+                level="",
+                reason="",
+            )
             for name in ("a", "b")
             for repeat in (0, 1)
         )
@@ -182,5 +189,5 @@ def test_a_panel_is_told_judge_by_judge(store: SqliteStore, llmeval: Command, mo
 def test_the_judge_is_named_by_its_run(store: SqliteStore, llmeval: Command) -> None:
     store_run(store, judged(2, 1))
     store.add_labels([label(0, 1.0)])
-    assert llmeval("calibrate").out.startswith(f"the judge against 1 rater, by the labels of run {RUN}\n")
+    assert llmeval("calibrate").out.startswith(f"the judge against 1 rater, on answers of run {RUN}\n")
     assert JUDGE in llmeval("calibrate", "--json").out

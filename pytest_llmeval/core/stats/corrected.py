@@ -237,8 +237,7 @@ def by_prediction(
     if not rest:
         interval = score_interval(truth, confidence=confidence, clusters=None if many == n else own)
         return Corrected(estimate=estimate, interval=interval, reason=None if interval else "all scores are equal")
-    parts = [_part(each, residuals, n + rest) for each in residuals]
-    parts += [trust * _part(each, unlabelled, n + rest) for each in unlabelled]
+    parts = [*_parts(residuals, n + rest), *(trust * part for part in _parts(unlabelled, n + rest))]
     effect = design_effect(parts, [*own, *others], confidence=confidence)
     greatest = max(abs(score - guess) for score, guess in labelled)
     hidden = greatest if greatest > ROUNDING else 1.0
@@ -248,9 +247,10 @@ def by_prediction(
     return Corrected(estimate=estimate, interval=wilson(estimate, count, confidence=confidence))
 
 
-def _part(value: float, values: Sequence[float], cases: int) -> float:
-    """Return what a value adds to the mean of ``values``, in a mean over so many cases."""
-    return (value - (mean(values) or 0.0)) * cases / len(values)
+def _parts(values: Sequence[float], cases: int) -> list[float]:
+    """Return what each value adds to their mean, in a mean over so many cases."""
+    centre = mean(values) or 0.0
+    return [(value - centre) * cases / len(values) for value in values]
 
 
 def _trust(truth: Sequence[float], judged: Sequence[float], rest: int) -> float:
