@@ -3,11 +3,10 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.family import is_decided_by_p
 from pytest_llmeval.core.rules import Thresholds
 
-__all__ = ["MANY_ROWS", "MOST_GROUPS", "MOST_ROWS", "SizeCount", "SuiteSize", "sizes_of"]
+__all__ = ["MANY_ROWS", "MOST_GROUPS", "MOST_ROWS", "SizeCount", "SuiteSize"]
 
 MOST_ROWS = 200
 """Rows up to which they are counted: with so many all getting worse, no share of alpha is too small."""
@@ -88,14 +87,6 @@ class SizeCount:
         }
         rows = {part: len(ids) for (name, part), ids in self._rows.items() if name == suite}
         return SuiteSize(models=tuple(sorted(models)), rows=rows, groups=groups, epochs=self._epochs[suite])
-
-
-def sizes_of(thresholds: Thresholds, cases: Iterable[JudgedCase]) -> dict[str, SuiteSize]:
-    """Return the sizes of the suites that have a rule on a change, or one that is decided by a p-value."""
-    count = SizeCount.of(thresholds)
-    for case in cases:
-        count.add(case.suite, case.model, case.sample_id, case.slices, case.cluster, epoch=case.epoch)
-    return count.sizes()
 
 
 def _add(found: dict[_Key, set[str]], key: _Key, value: str, most: int) -> None:

@@ -1,4 +1,4 @@
-"""Normal, Student, binomial and beta distributions, accurate far into their tails.
+"""Normal, Student and binomial distributions, accurate far into their tails.
 
 All but the normal one stand on the regularised incomplete beta function I_x(a, b).
 """
@@ -6,10 +6,9 @@ All but the normal one stand on the regularised incomplete beta function I_x(a, 
 import math
 from statistics import NormalDist
 
-from pytest_llmeval.core.stats.incomplete_beta import beta_logit, log_beta_cdf, logit_of, shares_of
+from pytest_llmeval.core.stats.incomplete_beta import beta_logit, log_beta_cdf, logit_of
 
 __all__ = [
-    "beta_quantile",
     "binomial_at_least",
     "normal_cdf",
     "normal_quantile",
@@ -90,23 +89,6 @@ def binomial_at_least(k: int, n: int, p: float) -> float:
     if k >= n or p in (0, 1):
         return p**n if k <= n else 0.0
     return math.exp(log_beta_cdf(logit_of(p), k, n - k + 1))
-
-
-def beta_quantile(p: float, a: float, b: float) -> float:
-    """Return the x with I_x(a, b) = p, in [0, 1].
-
-    Args:
-        p: In (0, 1).
-        a: First shape, above 0.
-        b: Second shape, above 0.
-
-    Raises:
-        ValueError: For an argument of another range.
-    """
-    _check_share("p", p)
-    _check_positive("a", a)
-    _check_positive("b", b)
-    return shares_of(beta_logit(p, a, b))[0]
 
 
 def _check_share(name: str, value: float) -> None:

@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 from pytest_llmeval.core.stats.clusters import ClusteredMean, clustered_mean
-from pytest_llmeval.core.stats.distributions import beta_quantile, binomial_at_least, normal_quantile, student_quantile
+from pytest_llmeval.core.stats.distributions import binomial_at_least, normal_quantile, student_quantile
 from pytest_llmeval.core.stats.means import ROUNDING, mean, total
 
 __all__ = [
     "Interval",
-    "clopper_pearson",
     "mean",
     "miss_chance",
     "pass_at_k",
@@ -78,22 +77,6 @@ def _wilson(share: float, n: float, z: float) -> Interval:
     centre = (share + z * z / (2 * n)) / shrink
     half = z / shrink * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     return Interval(low=max(0.0, min(centre - half, share)), high=min(1.0, max(centre + half, share)))
-
-
-def clopper_pearson(successes: int, n: int, *, confidence: float = 0.95) -> Interval:
-    """Return the exact interval of a share: it covers the true one at least as often as it says.
-
-    C. J. Clopper and E. S. Pearson, Biometrika 26 (1934) 404–413; its ends are quantiles of beta distributions.
-
-    Args:
-        successes: From 0 to ``n``.
-        n: From 1.
-        confidence: In (0, 1).
-    """
-    tail = (1 - confidence) / 2
-    low = beta_quantile(tail, successes, n - successes + 1) if successes else 0.0
-    high = beta_quantile(1 - tail, successes + 1, n - successes) if successes < n else 1.0
-    return Interval(low=low, high=high)
 
 
 def score_interval(

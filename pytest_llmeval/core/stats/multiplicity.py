@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-__all__ = ["benjamini_hochberg", "holm"]
+__all__ = ["holm"]
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -21,25 +21,6 @@ def holm(p_values: Sequence[float]) -> list[float]:
     for rank, index in enumerate(_by_size(p_values)):
         worst = max(worst, min(1.0, (len(p_values) - rank) * p_values[index]))
         adjusted[index] = worst
-    return adjusted
-
-
-def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
-    """Return the p-values by which the expected share of false alarms among the alarms stays below α.
-
-    Y. Benjamini and Y. Hochberg, JRSS B 57 (1995) 289–300: the j-th least of M times M/j, never more than the
-    one after, at most 1.
-
-    Args:
-        p_values: One for each rule, in [0, 1].
-
-    Returns:
-        In the order of ``p_values``, each at least as large as before.
-    """
-    adjusted, best, family = list(p_values), 1.0, len(p_values)
-    for rank, index in reversed(list(enumerate(_by_size(p_values), start=1))):
-        best = min(best, family * p_values[index] / rank)
-        adjusted[index] = best
     return adjusted
 
 

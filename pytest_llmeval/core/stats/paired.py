@@ -1,4 +1,4 @@
-"""Tests and sizes of a change between two runs of the same rows.
+"""Tests of a change between two runs of the same rows.
 
 Every p-value is one-sided: small where the change is a loss. Which difference is a loss is the caller's to say;
 here a difference below 0 is one.
@@ -9,17 +9,15 @@ import math
 from collections.abc import Hashable, Sequence
 
 from pytest_llmeval.core.stats.clusters import clustered_mean
-from pytest_llmeval.core.stats.distributions import binomial_at_least, normal_quantile, student_cdf
+from pytest_llmeval.core.stats.distributions import binomial_at_least, student_cdf
 from pytest_llmeval.core.stats.intervals import standard_error
 from pytest_llmeval.core.stats.means import ROUNDING, total
 
 __all__ = [
     "clustered_t",
-    "detectable_effect",
     "least_flips",
     "mcnemar",
     "paired_t",
-    "rows_needed",
     "sign_flip",
 ]
 
@@ -138,42 +136,3 @@ def least_flips(alpha: float) -> int:
     while mcnemar(flips, 0) >= alpha:
         flips += 1
     return flips
-
-
-def detectable_effect(spread: float, n: int, *, alpha: float, power: float = 0.8) -> float | None:
-    """Return the least true loss that a one-sided test finds: (z_(1−α) + z_power)·spread/sqrt(n).
-
-    E. Miller, "Adding Error Bars to Evals", arXiv 2411.00640, section 5.
-
-    Args:
-        spread: Standard deviation of the differences, in their unit.
-        n: Rows, from 1.
-        alpha: Chance of a false alarm, in (0, 1).
-        power: Chance to find the loss, in (0, 1).
-
-    Returns:
-        None for a spread of 0: no row changed, and nothing is known of how much they would.
-    """
-    return _both_quantiles(alpha, power) * spread / math.sqrt(n) if spread > 0 else None
-
-
-def rows_needed(spread: float, effect: float, *, alpha: float, power: float = 0.8) -> int | None:
-    """Return how many rows find a true loss of ``effect``: ((z_(1−α) + z_power)·spread/effect)², rounded up.
-
-    Args:
-        spread: Standard deviation of the differences, in their unit.
-        effect: The loss to find, in the same unit.
-        alpha: Chance of a false alarm, in (0, 1).
-        power: Chance to find the loss, in (0, 1).
-
-    Returns:
-        At least 1; None for a spread of 0, which is unknown, and an effect of 0, which no number finds.
-    """
-    if spread <= 0 or effect <= 0:
-        return None
-    return max(1, math.ceil((_both_quantiles(alpha, power) * spread / effect) ** 2))
-
-
-def _both_quantiles(alpha: float, power: float) -> float:
-    """Return z_(1−α) + z_power, 2.49 for 5 % and 80 %."""
-    return normal_quantile(power) - normal_quantile(alpha)

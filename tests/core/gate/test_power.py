@@ -1,6 +1,6 @@
 """Rules that can never fail, told with the rows that they need: held against the gate itself."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -9,7 +9,7 @@ from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judging import judge
 from pytest_llmeval.core.gate.power import hopeless, unfailing
-from pytest_llmeval.core.gate.sizes import MANY_ROWS, MOST_ROWS, SizeCount, SuiteSize, sizes_of
+from pytest_llmeval.core.gate.sizes import MANY_ROWS, MOST_ROWS, SizeCount, SuiteSize
 from pytest_llmeval.core.rules import GateSettings, Rule, SuiteRules, Thresholds
 
 
@@ -99,6 +99,14 @@ def test_other_rules_are_left_alone() -> None:
 def test_a_share_too_small_for_counted_rows_is_not_held_against_them() -> None:
     """Rows are counted up to a number; beyond it there may be any."""
     assert hopeless(rules(drop(), alpha=1e-80), size({None: MOST_ROWS})) == []
+
+
+def sizes_of(thresholds: Thresholds, cases: Iterable[JudgedCase]) -> dict[str, SuiteSize]:
+    """Return what a session counts of these cases."""
+    count = SizeCount.of(thresholds)
+    for case in cases:
+        count.add(case.suite, case.model, case.sample_id, case.slices, case.cluster, epoch=case.epoch)
+    return count.sizes()
 
 
 def pair(n: int, parts: Mapping[str, int], clusters: int | None) -> Iterator[tuple[JudgedCase, JudgedCase]]:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from pytest_llmeval.core.stats.clusters import in_clusters
-from pytest_llmeval.core.stats.intervals import Interval, clopper_pearson, quantile_interval, score_interval, t_interval
+from pytest_llmeval.core.stats.intervals import Interval, quantile_interval, score_interval, t_interval
 from pytest_llmeval.core.stats.paired import clustered_t, mcnemar, paired_t, sign_flip
 from pytest_llmeval.core.stats.resampling import Budget, Counts, f1_change, paired_quantile_change, total_change
 
@@ -63,12 +63,6 @@ def test_wilson_covers_shares_near_one(n: int, share: float, least: float, most:
     """.98, .94 and .97, where a t interval covers .46, .78 and .81."""
     seen = coverage(lambda drawn: score_interval([float(drawn.random() < share) for _ in range(n)]), share, 4000)
     assert least < seen < most
-
-
-def test_clopper_and_pearson_never_cover_less() -> None:
-    """.98 for 50 rows at .97."""
-    seen = coverage(lambda drawn: clopper_pearson(sum(drawn.random() < 0.97 for _ in range(50)), 50), 0.97, 1000)
-    assert 0.95 < seen < 0.995
 
 
 def test_graded_scores_near_one_are_covered() -> None:

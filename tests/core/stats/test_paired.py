@@ -12,16 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats  # type: ignore[import-untyped]  # it carries no types
 from statsmodels.stats.contingency_tables import mcnemar as theirs_mcnemar  # type: ignore[import-untyped]
-from statsmodels.stats.power import TTestPower  # type: ignore[import-untyped]  # nor do these
 
 from pytest_llmeval.core.stats.clusters import clustered_mean, in_clusters
 from pytest_llmeval.core.stats.paired import (
     clustered_t,
-    detectable_effect,
     least_flips,
     mcnemar,
     paired_t,
-    rows_needed,
     sign_flip,
 )
 
@@ -229,42 +226,3 @@ def test_no_flips_get_below_an_alpha_of_0(alpha: float) -> None:
     """It would count for ever."""
     with pytest.raises(ValueError, match="alpha must be above 0"):
         least_flips(alpha)
-
-
-@pytest.mark.parametrize(
-    ("rate", "n", "points"), [(0.05, 50, 7.9), (0.1, 100, 7.9), (0.2, 200, 7.9), (0.3, 1000, 4.3), (0.1, 50, 11.1)]
-)
-def test_detectable_effects_are_those_of_the_table(rate: float, n: int, points: float) -> None:
-    """Rows that change in 5 to 30 % of cases; percentage points."""
-    effect = detectable_effect(math.sqrt(rate), n, alpha=0.05)
-    assert effect is not None
-    assert 100 * effect == pytest.approx(points, abs=0.06)
-
-
-@pytest.mark.parametrize(("effect", "n"), [(0.02, 1546), (0.03, 687), (0.05, 248), (0.10, 62)])
-def test_rows_needed_are_those_of_the_table(effect: float, n: int) -> None:
-    """At a rate of 10 % rows that change."""
-    assert rows_needed(math.sqrt(0.1), effect, alpha=0.05) == n
-
-
-def test_detectable_effects_agree_with_statsmodels_at_many_rows() -> None:
-    """Its t test knows the spread less well, which no longer matters at 20,000 rows."""
-    theirs = TTestPower().solve_power(nobs=20_000, alpha=0.01, power=0.9, alternative="larger")
-    assert detectable_effect(0.3, 20_000, alpha=0.01, power=0.9) == pytest.approx(0.3 * theirs, rel=1e-3)
-
-
-@given(st.floats(0.01, 10), st.integers(1, 10_000), st.floats(0.001, 0.2), st.floats(0.5, 0.99))
-def test_rows_needed_invert_the_detectable_effect(spread: float, n: int, alpha: float, power: float) -> None:
-    """The rows needed see the effect, one row less does not."""
-    effect = detectable_effect(spread, n, alpha=alpha, power=power)
-    assert effect is not None
-    rows = rows_needed(spread, effect * (1 + 1e-9), alpha=alpha, power=power)
-    assert rows == n
-
-
-def test_what_is_unknown_has_no_size() -> None:
-    """No row changed, so nothing is known of how many would."""
-    assert detectable_effect(0.0, 100, alpha=0.05) is None
-    assert rows_needed(0.0, 0.1, alpha=0.05) is None
-    assert rows_needed(0.3, 0.0, alpha=0.05) is None
-    assert rows_needed(1e-9, 0.5, alpha=0.05) == 1
