@@ -33,9 +33,10 @@ from pytest_llmeval.loaders.rubrics import load_rubric
 from pytest_llmeval.loaders.strict_yaml import load_strict
 from pytest_llmeval.loaders.thresholds import load_thresholds
 from pytest_llmeval.models.models_file import named_models
-from pytest_llmeval.reports.comparison import RowKey, RowText, Side, compare
+from pytest_llmeval.reports.comparison import compare
 from pytest_llmeval.reports.comparison_text import comparison_lines
 from pytest_llmeval.reports.flips import find_flips, flip_lines
+from pytest_llmeval.reports.row_flips import RowKey, RowText, Side
 from pytest_llmeval.reports.run_text import run_lines
 from pytest_llmeval.reports.run_view import RunCases, view_run
 from pytest_llmeval.scorers import ScoreBook
@@ -48,7 +49,9 @@ from tests.support.records import record
 from tests.support.stored_runs import run
 
 ROOT = Path(__file__).parent.parent
-PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+WALKED = "docs/tutorial.md"
+"""Its blocks are run one after the other by test_tutorial.py."""
 OF_REAL_RUNS = "docs/verdicts.md"
 """Its text blocks are looked at by test_verdicts_page.py."""
 BLOCK = re.compile(r"^```(?P<kind>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -102,7 +105,7 @@ BLOCKS = [block for page in PAGES for block in blocks_of(page)]
 
 def each(*kinds: str, test: str = "") -> pytest.MarkDecorator:
     """Return the parametrization over the blocks of these kinds."""
-    chosen = [block for block in BLOCKS if block.kind in kinds and block.test == test]
+    chosen = [block for block in BLOCKS if block.kind in kinds and block.test == test and block.page != WALKED]
     return pytest.mark.parametrize("block", chosen, ids=str)
 
 
@@ -325,7 +328,7 @@ def test_text_blocks_are_what_is_printed(project: Project) -> None:
     printed += map(without_numbers, closing(project))
     printed += flipped(4)
     printed += [*compared(), *gated()]
-    for block in (block for block in BLOCKS if block.kind == "text" and block.page != OF_REAL_RUNS):
+    for block in (block for block in BLOCKS if block.kind == "text" and block.page not in (WALKED, OF_REAL_RUNS)):
         for line in block.text.splitlines():
             shown = {line.removeprefix("ERROR: "), without_numbers(line)}
             assert shown.intersection(printed), f"{block}: {line}\n" + "\n".join(printed)
