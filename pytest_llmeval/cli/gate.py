@@ -1,7 +1,10 @@
 """A stored run judged again: by today's rules, against the baseline of its session or another."""
 
 import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -17,10 +20,11 @@ from pytest_llmeval.reports.against import against_lines
 from pytest_llmeval.reports.judge_drift import judge_warnings
 from pytest_llmeval.reports.run_view import RunCases, view_run
 from pytest_llmeval.store.baseline_choice import BaselineChoice, choose_again
-from pytest_llmeval.store.records import UNFINISHED, Run
+from pytest_llmeval.store.records import UNFINISHED, Run, Spending
+from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.store.trust import trust_in
 
-__all__ = ["gate"]
+__all__ = ["Gated", "gate"]
 
 
 @click.command()
@@ -35,20 +39,52 @@ def gate(run: str, thresholds: Path | None, baseline: str | None, as_json: bool,
     with contextlib.closing(open_store(project, database)) as store:
         found = store.find_run(run)
         rules = rules_for(project, found, thresholds, to_judge=True)
-        choice = choose_again(found, baseline, rules, reader=store, root=project.root)
-        cases = RunCases.read(store, found.id)
-        spending = store.spending(found.id)
-        warnings = list(judge_warnings(found, store.answering(found), choice.found))
-        result, exit_code = _judged(found, rules, choice, cases, trust_in(store, rules))
-    view = view_run(found, cases, result.verdicts)
-    if as_json:
-        facts = {"run": found.id, "status": found.shown_status, "exit_code": exit_code, "verdict": result.verdict}
-        emit_json({**facts, "baseline": choice.recorded(), "verdicts": result.verdicts, "warnings": warnings})
-    else:
-        print_run(
-            view, spending, 0, notes=[*against_lines(choice, found, rules), *(f"warning: {each}" for each in warnings)]
+        gated = Gated.of(store, found, rules, choose_again(found, baseline, rules, reader=store, root=project.root))
+    gated.show(as_json=as_json)
+    return gated.exit_code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gated:
+    """What the gate says of a stored run, and what is shown beside it."""
+
+    run: Run
+    cases: RunCases
+    choice: BaselineChoice
+    result: GateResult
+    exit_code: int
+    """What the result comes to."""
+    spending: list[Spending]
+    against: list[str]
+    """What rules on a change were judged against, in lines."""
+    warnings: list[str]
+
+    @classmethod
+    def of(cls, store: SqliteStore, run: Run, rules: Thresholds, choice: BaselineChoice) -> "Gated":
+        """Judge ``run`` by ``rules``, against what was chosen."""
+        cases = RunCases.read(store, run.id)
+        result, exit_code = _judged(run, rules, choice, cases, trust_in(store, rules))
+        return cls(
+            run=run,
+            cases=cases,
+            choice=choice,
+            result=result,
+            exit_code=exit_code,
+            spending=store.spending(run.id),
+            against=against_lines(choice, run, rules),
+            warnings=list(judge_warnings(run, store.answering(run), choice.found)),
         )
-    return exit_code
+
+    def show(self, *, as_json: bool, notes: Sequence[str] = (), **facts: Any) -> None:
+        """Print it, with ``notes`` for people and ``facts`` for JSON."""
+        if as_json:
+            told = {"run": self.run.id, "status": self.run.shown_status, "exit_code": self.exit_code, **facts}
+            told |= {"verdict": self.result.verdict, "baseline": self.choice.recorded()}
+            emit_json({**told, "verdicts": self.result.verdicts, "warnings": self.warnings})
+            return
+        view = view_run(self.run, self.cases, self.result.verdicts)
+        warnings = (f"warning: {each}" for each in self.warnings)
+        print_run(view, self.spending, 0, notes=[*notes, *self.against, *warnings])
 
 
 def _judged(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pytest_llmeval.core.errors import StoreError
 
-__all__ = ["SCHEMA_VERSION", "check_database", "readable_errors", "schema_of"]
+__all__ = ["SCHEMA_VERSION", "check_database", "check_readable", "read_only", "readable_errors", "schema_of"]
 
 SCHEMA_VERSION = 4
 """The number of the newest migration; the file keeps it as ``user_version`` and in the table schema_version."""
@@ -27,15 +27,11 @@ def check_database(path: Path) -> None:
             return
         if not path.is_file():
             raise StoreError(f"{path}: not a regular file; name a database file with --llmeval-db")
-        with open(path, "rb") as file:
-            header = file.read(len(_HEADER))
-        if header and header != _HEADER:
+        if not _begins_as_database(path):
             raise StoreError(f"{path}: not a database; nothing was changed. Name another file with --llmeval-db")
         if not os.access(path, os.W_OK):
             raise StoreError(f"{path}: cannot be written; change its mode or name another file with --llmeval-db")
-        with contextlib.closing(sqlite3.connect(_read_only(path), uri=True)) as connection:
-            version = schema_of(connection)
-            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        version, tables = _contents(path)
     if tables and not tables >= _OUR_TABLES:
         raise StoreError(f"{path}: a database of something else; nothing was changed. Name another with --llmeval-db")
     if version > SCHEMA_VERSION:
@@ -45,12 +41,47 @@ def check_database(path: Path) -> None:
         )
 
 
+def check_readable(path: Path) -> None:
+    """Look whether ``path`` is a database that this version can read as it is.
+
+    Raises:
+        StoreError: the file is not there, is no database, is not ours, or its tables are not those of this version.
+    """
+    with readable_errors(path):
+        if not path.is_file():
+            raise StoreError(f"{path}: no such file")
+        if not _begins_as_database(path):
+            raise StoreError(f"{path}: not a database")
+        version, tables = _contents(path)
+    if not tables >= _OUR_TABLES:
+        raise StoreError(f"{path}: a database of something else")
+    if version != SCHEMA_VERSION:
+        todo = f"`llmeval runs --llmeval-db {path}` brings it up to date"
+        raise StoreError(
+            f"{path}: written by another version (schema {version}, this one knows {SCHEMA_VERSION});"
+            f" {'upgrade pytest-llmeval' if version > SCHEMA_VERSION else todo}"
+        )
+
+
 def schema_of(connection: sqlite3.Connection) -> int:
     """Return the number of the newest migration that a database has seen; 0 for a new one."""
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
-def _read_only(path: Path) -> str:
+def _begins_as_database(path: Path) -> bool:
+    """Whether a file is empty, as a new database is, or begins as one."""
+    with open(path, "rb") as file:
+        return file.read(len(_HEADER)) in (b"", _HEADER)
+
+
+def _contents(path: Path) -> tuple[int, set[str]]:
+    """Return the number of the newest migration that a file has seen, and the names of its tables."""
+    with contextlib.closing(sqlite3.connect(read_only(path), uri=True)) as connection:
+        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        return schema_of(connection), {name for (name,) in tables}
+
+
+def read_only(path: Path) -> str:
     """Return the URI under which SQLite reads ``path``.
 
     Where no write-ahead log lies beside it, the file is read as it is: a look must not make one.

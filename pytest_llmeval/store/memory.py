@@ -149,7 +149,15 @@ class MemoryStore:
             ),
         )
 
-    def import_run(self, run: Run, cases: Iterable[StoredCase], judges: Iterable[JudgeRecord] = ()) -> bool:
+    def import_run(
+        self,
+        run: Run,
+        cases: Iterable[StoredCase],
+        judges: Iterable[JudgeRecord] = (),
+        *,
+        calls: Iterable[tuple[str, Call]] = (),
+        labels: Iterable[Label] = (),
+    ) -> bool:
         """Record a run that another store recorded; one whose id is here already is left as it is."""
         if run.id in self._runs:
             return False
@@ -157,6 +165,9 @@ class MemoryStore:
         self.start_run(run)
         self._cases[run.id] = kept
         self._judges[run.id] = {judge.judge_id: judge for judge in judges}
+        for case_id, call in calls:
+            self._calls[run.id].setdefault(case_id, {})[call.name or "1"] = call
+        self.add_labels(labels)
         return True
 
     def set_baseline(self, name: str, run_id: str, at: str) -> None:

@@ -29,8 +29,19 @@ class Store(Protocol):
     def finish_run(self, run_id: str, end: RunEnd) -> None:
         """Record how a run ended."""
 
-    def import_run(self, run: Run, cases: Iterable[StoredCase], judges: Iterable[JudgeRecord] = ()) -> bool:
-        """Record a run of elsewhere as a whole; False where its id is here already, and nothing is changed."""
+    def import_run(
+        self,
+        run: Run,
+        cases: Iterable[StoredCase],
+        judges: Iterable[JudgeRecord] = (),
+        *,
+        calls: Iterable[tuple[str, Call]] = (),
+        labels: Iterable[Label] = (),
+    ) -> bool:
+        """Record a run of elsewhere as a whole; False where its id is here already, and nothing is changed.
+
+        Each call comes with the id of its case.
+        """
 
     def runs(self) -> list[Run]:
         """Return all runs, the newest first."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.judging import Verdict
-from pytest_llmeval.core.types import CaseRecord, JudgeRecord
+from pytest_llmeval.core.types import Call, CaseRecord, JudgeRecord
 from pytest_llmeval.store import rows
 from pytest_llmeval.store.call_table import CALL_COLUMNS
 from pytest_llmeval.store.check import SCHEMA_VERSION, check_database, readable_errors, schema_of
@@ -85,8 +85,23 @@ class SqliteStore(SqliteReader):
         with readable_errors(self.path):
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
-    def import_run(self, run: Run, cases: Iterable[StoredCase], judges: Iterable[JudgeRecord] = ()) -> bool:
+    def import_run(
+        self,
+        run: Run,
+        cases: Iterable[StoredCase],
+        judges: Iterable[JudgeRecord] = (),
+        *,
+        calls: Iterable[tuple[str, Call]] = (),
+        labels: Iterable[Label] = (),
+    ) -> bool:
         """Record a run that another database recorded, in one commit; one whose id is here already is left as it is.
+
+        Args:
+            run: the run.
+            cases: of it; read before what follows.
+            judges: what stands behind their judge_ids.
+            calls: each with the id of its case.
+            labels: what people said of its cases.
 
         Returns:
             Whether it was new.
@@ -99,6 +114,10 @@ class SqliteStore(SqliteReader):
                 self._insert("scores", rows.from_scores(case))
                 self._insert("votes", rows.from_votes(case))
             self._insert("judges", [rows.from_judge(run.id, judge) for judge in judges])
+            for case_id, call in calls:
+                self._insert("calls", [rows.from_call(run.id, case_id, call)])
+            for label in labels:
+                self._insert("labels", [rows.from_label(label)])
         return True
 
     def add_labels(self, labels: Iterable[Label]) -> int:

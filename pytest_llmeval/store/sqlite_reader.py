@@ -1,9 +1,11 @@
 """The reading half of the store in an SQLite file."""
 
 import contextlib
+import itertools
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +147,13 @@ class SqliteReader:
             rows.to_call(row) for row in self._query("SELECT * FROM calls WHERE case_id = ? ORDER BY rowid", case_id)
         ]
 
+    def run_calls(self, run_id: str) -> Iterator[tuple[str, Call]]:
+        """Yield each call of a run with the id of its case; an answer that is damaged is known by no cache key."""
+        for row in self._query("SELECT * FROM calls WHERE run_id = ? ORDER BY rowid", run_id):
+            call = rows.to_call(row)
+            is_whole = row["checksum"] == rows.call_checksum(row["response"], row["detail"])
+            yield row["case_id"], call if is_whole else replace(call, cache_key=None)
+
     def judges(self, run_id: str) -> list[JudgeRecord]:
         """Return what stands behind the judge_ids of a run, sorted by them."""
         return [
@@ -231,12 +240,16 @@ class SqliteReader:
         with readable_errors(self.path):
             cursor = self._connection.cursor()
             cursor.row_factory = sqlite3.Row
-            yield from cursor.execute(sql, parameters)
+            yield from _unclosed(cursor.execute(sql, parameters))
 
     def _plain(self, sql: str, *parameters: object) -> Iterator[tuple[Any, ...]]:
         """Yield rows as tuples: many are read faster."""
         with readable_errors(self.path):
-            yield from self._connection.execute(sql, parameters)
+            yield from _unclosed(self._connection.execute(sql, parameters))
+
+
+_unclosed = itertools.chain
+"""Rows of a cursor that a generator which is dropped does not close: by then the file may be."""
 
 
 def _voted(scores: Iterable[Any], votes: Iterable[Any]) -> tuple[Score, ...]:

@@ -1,0 +1,121 @@
+"""The shards of a run, each of a machine of its own, joined into one run and judged."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from pytest_llmeval.cli.gate import Gated
+from pytest_llmeval.cli.output import json_option
+from pytest_llmeval.cli.project import Project, find_project
+from pytest_llmeval.cli.rules import rules_for
+from pytest_llmeval.core.errors import ThresholdsError
+from pytest_llmeval.core.rules import Thresholds
+from pytest_llmeval.core.status import FAILED, MONEY_KINDS, UNMEASURABLE, worse_status
+from pytest_llmeval.store.baseline_choice import choose_again, choose_baseline
+from pytest_llmeval.store.merging import import_shards, joined_run, runs_in
+from pytest_llmeval.store.records import Run, RunEnd, process_started, utc_now
+from pytest_llmeval.store.shards import ShardRun, matching_shards
+from pytest_llmeval.store.sqlite import SqliteStore
+
+__all__ = ["merge"]
+
+_NOTHING_COLLECTED = 5
+
+
+@click.command()
+@click.argument("databases", metavar="DB...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--into", "--llmeval-db", "--db", "database", type=click.Path(path_type=Path), help="Where the run goes.")
+@click.option("--thresholds", type=click.Path(path_type=Path), help="The rules; thresholds.yaml of the project.")
+@click.option("--baseline", metavar="NAME|RUN|FILE|none", help="What to compare with; what the shards were told.")
+@json_option
+def merge(
+    databases: tuple[Path, ...], database: Path | None, thresholds: Path | None, baseline: str | None, as_json: bool
+) -> int:
+    """Join the shards of a run, recorded in the files DB, into one run of the project's database, and judge it.
+
+    The newest shards count that agree in name, commit, settings and number. The exit status is that of the gate, or of
+    a shard where an ordinary test failed. Joining the same shards again finds the run and judges it again.
+    """
+    project = find_project()
+    files = [project.located(str(path)) for path in databases]
+    shards = matching_shards([(path, runs_in(path)) for path in files])
+    if not any(suite.get("expected") for each in shards for suite in each.run.settings.get("suites", {}).values()):
+        click.echo("llmeval: no shard has a case: nothing was collected", err=True)
+        return _NOTHING_COLLECTED
+    target = project.located(str(database)) if database is not None else project.database
+    with contextlib.closing(SqliteStore(target)) as store:
+        gated, is_new = _merged(store, project, shards, thresholds, baseline)
+    ids = {str(each.shard): each.run.id for each in shards}
+    ends = [f"shard {each.shard} ended with status {code}" for each, code in _bad_ends(shards)]
+    told = f"{len(shards)} shard{'' if len(shards) == 1 else 's'} {'joined' if is_new else 'had been joined'}"
+    notes = [*ends, f"{told} as run {gated.run.id} in {project.shown(target)}"]
+    gated.show(as_json=as_json, notes=notes, shards=ids)
+    return gated.exit_code
+
+
+def _merged(
+    store: SqliteStore, project: Project, shards: Sequence[ShardRun], thresholds: Path | None, baseline: str | None
+) -> tuple[Gated, bool]:
+    """Return the verdict on the run that the shards make up, and whether they were joined just now."""
+    runs = store.runs()
+    run = joined_run(shards, runs)
+    run = replace(run, process_started=process_started(run.pid))
+    rules = _rules(project, run, thresholds)
+    known = next((each for each in runs if each.id == run.id and each.end is not None), None)
+    if known is not None:
+        choice = choose_again(known, baseline, rules, reader=store, root=project.root)
+        return _with_shards(Gated.of(store, known, rules, choice), shards), False
+    options = run.settings["options"]
+    told = baseline or options.get("baseline")
+    choice = choose_baseline(told, rules, reader=store, root=project.root).for_run(run)
+    settings = {**run.settings, "options": {**options, "baseline": told}, "baseline": choice.recorded()}
+    run = replace(run, settings=settings)
+    if not import_shards(store, run, shards):
+        store.resume_run(run)  # whoever joined them before was killed before the verdict
+    ended = replace(run, end=RunEnd(finished_at=utc_now(), status="finished", exit_code=0, verdict="none"))
+    gated = _with_shards(Gated.of(store, ended, rules, choice), shards)
+    end = _end(gated)
+    store.set_verdicts(run.id, gated.result.verdicts)
+    store.finish_run(run.id, end)
+    return replace(gated, run=replace(run, end=end)), True
+
+
+def _rules(project: Project, run: Run, thresholds: Path | None) -> Thresholds:
+    """Return the rules; raise ThresholdsError where the shards had some and none are here."""
+    rules = rules_for(project, run, thresholds, to_judge=True)
+    if run.settings["has_rules"] and not rules.suites:
+        raise ThresholdsError(
+            f"the shards had rules, and there are none in {project.root}; run this in the project's folder, or name the"
+            " file with --thresholds"
+        )
+    return rules
+
+
+def _with_shards(gated: Gated, shards: Sequence[ShardRun]) -> Gated:
+    """Return the verdict with the status to which a test that failed beside the evals of a shard brings it."""
+    status = gated.exit_code
+    for _, code in _bad_ends(shards):
+        status = worse_status(status, code)
+    return replace(gated, exit_code=status)
+
+
+def _bad_ends(shards: Sequence[ShardRun]) -> Iterator[tuple[ShardRun, int]]:
+    """Yield the shards whose sessions failed or were unmeasurable, with their statuses."""
+    for each in shards:
+        if each.run.end is not None and each.run.end.exit_code in (FAILED, UNMEASURABLE):
+            yield each, each.run.end.exit_code
+
+
+def _end(gated: Gated) -> RunEnd:
+    """Return the end of the joined run: as that of one session with the same cases."""
+    lacks_answers = any(case.error_kind in MONEY_KINDS for case in gated.cases.judged)
+    is_open = gated.result.verdict == "unmeasurable" or gated.exit_code == UNMEASURABLE or lacks_answers
+    return RunEnd(
+        finished_at=utc_now(),
+        status="unmeasurable" if is_open else "finished",
+        exit_code=gated.exit_code,
+        verdict=gated.result.verdict,
+    )

@@ -1,0 +1,180 @@
+"""The shards of a run joined into one: its row, and its cases with all that belongs to them, as a stream."""
+
+import contextlib
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pytest_llmeval.core.errors import StoreError
+from pytest_llmeval.core.ids import case_id, digest
+from pytest_llmeval.core.text import one_line
+from pytest_llmeval.core.types import Call, JudgeRecord
+from pytest_llmeval.store.baseline_lines import NotALineError, checked_case, checked_header, to_header, to_line
+from pytest_llmeval.store.check import check_readable, read_only
+from pytest_llmeval.store.records import Label, Run, RunEnd, StoredCase
+from pytest_llmeval.store.shards import ShardRun
+from pytest_llmeval.store.sqlite import SqliteStore
+from pytest_llmeval.store.sqlite_reader import BUSY_TIMEOUT_S, SqliteReader
+
+__all__ = ["import_shards", "joined_run", "runs_in"]
+
+_OF_A_SHARD = ("shard", "baseline", "rescored")
+_NO_END = RunEnd(finished_at="", status="interrupted", exit_code=0, verdict="none")
+_OF_ALL = ("expected", "made", "deselected", "left_out")
+
+
+def runs_in(path: Path) -> list[Run]:
+    """Return the runs of a file that anybody may have written, the newest first; the file stays as it is.
+
+    Raises:
+        StoreError: the file is no database of this version, or holds what no run is.
+    """
+    with _opened(path) as reader, _of_any_hand(path):
+        runs = reader.runs()
+        for run in runs:
+            if run.settings.get("shard") is not None:
+                ended = run if run.end is not None else replace(run, end=_NO_END)
+                checked_header(json.loads(to_header("", ended, cases=0, answers=False)))
+        return runs
+
+
+def joined_run(shards: Sequence[ShardRun], runs: Sequence[Run]) -> Run:
+    """Return the row of the run that ``shards`` make up; it has no end yet.
+
+    Its id follows from the shards, so that joining them again finds it. It began when the last of them did.
+
+    Args:
+        shards: all of one run, by their numbers.
+        runs: those that the database has, where the run whose answers rescored shards share may be.
+    """
+    first, ids = shards[0].run, {str(each.shard): each.run.id for each in shards}
+    ends = [each.run.end.finished_at for each in shards if each.run.end is not None]
+    settings = {key: value for key, value in first.settings.items() if key not in _OF_A_SHARD}
+    settings |= {
+        "shards": ids,
+        "options": {**first.settings.get("options", {}), "shard": None},
+        "suites": _suites([each.run.settings.get("suites", {}) for each in shards]),
+        "partial": any(each.run.settings.get("partial") for each in shards),
+        "has_rules": any(each.run.settings.get("has_rules") for each in shards),
+        "resumes": [session for each in shards for session in each.run.settings.get("resumes", [])],
+    }
+    if first.settings.get("rescored") is not None:
+        scored = {str(each.shard): each.run.settings["rescored"] for each in shards}
+        known = (run.id for run in runs if run.settings.get("shards") == scored)
+        settings["rescored"] = next(known, ", ".join(scored.values()))
+    return Run(
+        id=f"{max(ids.values())[:15]}-{digest(json.dumps([sorted(ids.items()), sorted(ends)]))[:6]}",
+        name=first.name,
+        started_at=max(each.run.started_at for each in shards),
+        version=first.version,
+        models=tuple(dict.fromkeys(model for each in shards for model in each.run.models)),
+        judge_models=tuple(dict.fromkeys(judge for each in shards for judge in each.run.judge_models)),
+        git_commit=first.git_commit,
+        git_branch=first.git_branch,
+        git_dirty=any(each.run.git_dirty for each in shards) if first.git_dirty is not None else None,
+        dataset_digest=first.dataset_digest,
+        settings=settings,
+    )
+
+
+def import_shards(store: SqliteStore, run: Run, shards: Sequence[ShardRun]) -> bool:
+    """Record ``run`` with the cases, scores, votes, judges, calls and labels of its shards, in one commit.
+
+    Returns:
+        Whether it was new; else nothing is changed.
+
+    Raises:
+        StoreError: a file cannot be read or holds what no run writes, or the store cannot be written.
+    """
+    with contextlib.ExitStack() as stack:
+        sources = [_Source(run.id, each, stack.enter_context(_opened(each.path))) for each in shards]
+        judges = {judge.judge_id: judge for source in sources for judge in source.judges()}
+        return store.import_run(
+            run,
+            (case for source in sources for case in source.cases()),
+            judges.values(),
+            calls=(call for source in sources for call in source.calls()),
+            labels=(label for source in sources for label in source.labels()),
+        )
+
+
+class _Source:
+    """A shard whose cases get the ids that they have in the joined run."""
+
+    def __init__(self, run_id: str, shard: ShardRun, reader: SqliteReader) -> None:
+        self._run_id = run_id
+        self._shard = shard
+        self._reader = reader
+        self._ids: dict[str, str] = {}
+
+    def cases(self) -> Iterator[StoredCase]:
+        """Yield each case, every field looked at."""
+        path, shard = self._shard.path, self._shard.shard
+        with _of_any_hand(path):
+            for case in self._reader.cases(self._shard.run.id):
+                checked_case(json.loads(to_line(case, answers=True)))
+                if not shard.holds(case.key.sample_id):
+                    raise NotALineError(f"sample {one_line(repr(case.key.sample_id), 60)} is not of shard {shard}")
+                if any(type(vote.value) not in (int, float) for score in case.scores for vote in score.votes):
+                    raise NotALineError(f"sample {one_line(repr(case.key.sample_id), 60)} has a vote without a number")
+                key = case.key
+                new = case_id(self._run_id, key.suite, key.model, key.sample_id, key.epoch)
+                self._ids[case.id] = new
+                yield replace(case, id=new)
+
+    def judges(self) -> list[JudgeRecord]:
+        """Return what stands behind the judge_ids."""
+        with _of_any_hand(self._shard.path):
+            return self._reader.judges(self._shard.run.id)
+
+    def calls(self) -> Iterator[tuple[str, Call]]:
+        """Yield each call, once the cases are read; one of a case that never ended keeps to no case."""
+        with _of_any_hand(self._shard.path):
+            for case, call in self._reader.run_calls(self._shard.run.id):
+                yield self._ids.get(case) or digest(f"{self._run_id}:{case}")[:24], call
+
+    def labels(self) -> Iterator[Label]:
+        """Yield what people said, once the cases are read."""
+        with _of_any_hand(self._shard.path):
+            for label in self._reader.labels(self._shard.run.id):
+                yield replace(label, case_id=self._ids[label.case_id])
+
+
+def _suites(shards: Sequence[Mapping[str, Mapping[str, Any]]]) -> dict[str, Any]:
+    """Return the suites of all shards, each with what its parts come to."""
+    found: dict[str, Any] = {}
+    for name in dict.fromkeys(name for suites in shards for name in suites):
+        parts = [suites[name] for suites in shards if name in suites]
+        expected: Counter[str] = Counter()
+        for part in parts:
+            expected.update(part.get("expected", {}))
+        found[name] = {
+            **{key: value for key, value in parts[0].items() if key not in _OF_ALL},
+            "expected": dict(expected),
+            "made": sum(part.get("made", 0) for part in parts),
+            "deselected": sum(part.get("deselected", 0) for part in parts),
+            "left_out": list(dict.fromkeys(why for part in parts for why in part.get("left_out", ()))),
+        }
+    return found
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[SqliteReader]:
+    """Give a reader of a file of this version that anybody may have written."""
+    check_readable(path)
+    connection = sqlite3.connect(read_only(path), uri=True, timeout=BUSY_TIMEOUT_S)
+    with contextlib.closing(SqliteReader(path, connection)) as reader:
+        yield reader
+
+
+@contextlib.contextmanager
+def _of_any_hand(path: Path) -> Iterator[None]:
+    """Turn what comes of reading foreign rows into a StoreError that names the file."""
+    try:
+        yield
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        raise StoreError(f"{path}: it holds what no run writes: {one_line(str(error), 200)}") from error

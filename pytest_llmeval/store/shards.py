@@ -1,0 +1,121 @@
+"""Which recorded shards make up one run: the newest that agree in what is asked and how it is scored."""
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pytest_llmeval.core.errors import StoreError
+from pytest_llmeval.core.shards import Shard
+from pytest_llmeval.core.text import one_line
+from pytest_llmeval.store.records import UNFINISHED, Run
+
+__all__ = ["ShardRun", "matching_shards"]
+
+_MOST = 10
+_OF_ONE_MACHINE = ("timeout_s", "max_connections", "rpm", "tpm", "max_cost", "shard")
+"""Options that may differ from shard to shard: they decide how fast and how far, not what is asked."""
+_SETTINGS = ("models", "judges", "model_digests", "markexpr", "keyword")
+_CODE = {"prompt_digest": "the prompt", "code_digest": "the code of the test or of a scorer"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShardRun:
+    """A run of one shard, and the file that holds it."""
+
+    path: Path
+    run: Run
+    shard: Shard
+
+    def __str__(self) -> str:
+        return f"run {one_line(self.run.id, 40)} in {self.path}"
+
+
+def matching_shards(files: Sequence[tuple[Path, Sequence[Run]]]) -> tuple[ShardRun, ...]:
+    """Return the shards of one run, by their numbers.
+
+    In each file the newest run of a shard counts that agrees with the newest of all in name, commit, settings and
+    number of shards.
+
+    Args:
+        files: each with its runs, the newest first.
+
+    Raises:
+        StoreError: a file has no shard or none that agrees, or a shard is missing, there twice or not whole.
+    """
+    found = [list(_shards(path, runs)) for path, runs in files]
+    newest = max((shards[0] for shards in found), key=lambda each: each.run.started_at)
+    chosen: dict[int, list[ShardRun]] = {}
+    differing = []
+    for shards in found:
+        agreeing = {each.shard.number: each for each in reversed(shards) if not _differences(newest, each)}
+        for number, each in agreeing.items():
+            chosen.setdefault(number, []).append(each)
+        if not agreeing:
+            told = ", ".join(_differences(newest, shards[0]))
+            differing.append(f"{shards[0]}, shard {shards[0].shard}, differs from {newest} in {told}")
+    problems = [*_missing(chosen, newest.shard.of), *_problems(chosen), *differing]
+    if problems:
+        raise StoreError("these are not the shards of one run:\n" + "\n".join(f"- {each}" for each in problems))
+    return tuple(chosen[number][0] for number in sorted(chosen))
+
+
+def _shards(path: Path, runs: Sequence[Run]) -> Iterator[ShardRun]:
+    """Yield the runs of shards in a file; raise StoreError where there is none."""
+    told = [(run, run.settings["shard"]) for run in runs if run.settings.get("shard") is not None]
+    if not told:
+        raise StoreError(f"{path}: it holds no run of a shard; pytest --shard i/N records one")
+    for run, text in told:
+        try:
+            yield ShardRun(path=path, run=run, shard=Shard.parse(text))
+        except ValueError as error:
+            found = one_line(repr(text), 40)
+            raise StoreError(f"{path}: run {one_line(run.id, 40)}: shard: {error}, found {found}") from None
+
+
+def _missing(chosen: Mapping[int, Sequence[ShardRun]], of: int) -> Iterator[str]:
+    """Yield a line for each shard of which there is no run, for the first of them at least."""
+    absent = (number for number in range(1, of + 1) if number not in chosen)
+    yield from (f"shard {number}/{of} is missing" for number in itertools.islice(absent, _MOST))
+
+
+def _problems(chosen: Mapping[int, Sequence[ShardRun]]) -> Iterator[str]:
+    """Yield what is wrong with the runs that agree, by the numbers of their shards."""
+    for _, shards in sorted(chosen.items()):
+        first = shards[0]
+        if len(shards) > 1:
+            yield f"shard {first.shard} is there {len(shards)} times: {', '.join(map(str, shards))}"
+        elif first.run.shown_status in UNFINISHED:
+            told = {"interrupted": "was interrupted", "crashed": "crashed", "running": "has not ended"}
+            yield (
+                f"shard {first.shard}: {first} {told[first.run.shown_status]}; go on with it:"
+                f" pytest ... --resume {one_line(first.run.id, 40)}"
+            )
+
+
+def _differences(one: ShardRun, other: ShardRun) -> list[str]:
+    """Return in what two shards disagree that those of one run share; empty where in nothing."""
+    mine, its = _agreed(one), _agreed(other)
+    found = [name for name in {**mine, **its} if mine.get(name) != its.get(name)]
+    suites, others = (each.run.settings.get("suites", {}) for each in (one, other))
+    for key, what in _CODE.items():
+        names = [name for name in suites if name in others and suites[name].get(key) != others[name].get(key)]
+        found += [f"{what} of suite {one_line(name, 40)}" for name in names]
+    return found
+
+
+def _agreed(shard: ShardRun) -> dict[str, Any]:
+    """Return, by what people call it, what all shards of a run have in common."""
+    run = shard.run
+    options = run.settings.get("options", {})
+    return {
+        "the number of shards": shard.shard.of,
+        "the name": run.name,
+        "the commit": run.git_commit,
+        "the version of pytest-llmeval": run.version,
+        "the rows": run.dataset_digest,
+        "being scored again": run.settings.get("rescored") is not None,
+        **{key: run.settings.get(key) for key in _SETTINGS},
+        **{f"--{one_line(key.replace('_', '-'), 40)}": options[key] for key in options if key not in _OF_ONE_MACHINE},
+    }
