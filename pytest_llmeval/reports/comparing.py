@@ -1,22 +1,23 @@
 """Two runs that were found, compared: their cases, texts and set-ups as ``compare`` takes them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.rules import Thresholds
-from pytest_llmeval.reports.comparison import Comparison, Side, compare
+from pytest_llmeval.reports.comparison import Comparison, compare
 from pytest_llmeval.reports.judge_drift import judge_warnings
+from pytest_llmeval.reports.row_flips import FlippedRows, Side, flipped_rows, paired_suites
 from pytest_llmeval.reports.row_texts import row_texts
 from pytest_llmeval.store.baselines import FoundBaseline, deselected_rows, find_baseline, set_up_differences
 from pytest_llmeval.store.records import UNFINISHED, Run
 from pytest_llmeval.store.sqlite_reader import SqliteReader
 from pytest_llmeval.store.trust import trust_in
 
-__all__ = ["compare_found", "compare_with_baseline", "recorded_baseline"]
+__all__ = ["SinceBaseline", "compare_found", "compare_with_baseline", "recorded_baseline"]
 
 
 def compare_found(
@@ -52,17 +53,29 @@ def compare_found(
     )
 
 
-def compare_with_baseline(
-    run: Run, rules: Thresholds, *, reader: SqliteReader, root: Path, most_flips: int
-) -> Comparison | None:
-    """Return what changed in ``run`` since the baseline that its session chose; None where there is none any more.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SinceBaseline:
+    """The rows of a run that changed since its baseline."""
+
+    base: str
+    """Name and id of the baseline's run."""
+    base_id: str
+    flipped: FlippedRows
+
+
+def flips_since_baseline(
+    run: Run, rules: Thresholds, *, reader: SqliteReader, root: Path, most: int
+) -> SinceBaseline | None:
+    """Return which rows of ``run`` changed since the baseline that its session chose; None where that is gone.
+
+    Nothing is judged anew: the run has its verdicts.
 
     Args:
         run: a recorded one.
-        rules: whose rules on a change decide.
+        rules: of its suites.
         reader: of its database.
         root: of the project; a file is looked for from the current folder, then from there.
-        most_flips: rows shown in full.
+        most: rows shown in full.
     """
     base = recorded_baseline(run, reader=reader, root=root)
     try:
