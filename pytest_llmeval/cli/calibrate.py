@@ -13,8 +13,9 @@ from pytest_llmeval.cli.output import database_option, echo_lines, emit_json, js
 from pytest_llmeval.cli.project import find_project
 from pytest_llmeval.core.errors import ErrorKind, SettingsError
 from pytest_llmeval.core.gate.names import did_you_mean
-from pytest_llmeval.core.judge.calibration import Calibration, JudgedAnswer, Scale, calibrate
+from pytest_llmeval.core.judge.calibration import Calibration, calibrate
 from pytest_llmeval.core.judge.given import given_labels
+from pytest_llmeval.core.judge.judged_answer import JudgedAnswer, Scale
 from pytest_llmeval.core.judge.label_sample import RANDOM, of_verdict
 from pytest_llmeval.core.judge.scored import JudgedRun, Labels, Said, ScaleKey, judge_scores, judged_run
 from pytest_llmeval.reports.calibration_text import Held, calibration_lines

@@ -3,9 +3,9 @@
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from statistics import median_low
 from typing import Literal
 
+from pytest_llmeval.core.judge.judged_answer import JudgedAnswer, Scale
 from pytest_llmeval.core.judge.label_sample import MIXED, RANDOM, pooled, verdict_of
 from pytest_llmeval.core.judge.voting import Votes, Voting, kappa_of, voting
 from pytest_llmeval.core.stats.agreement import BinaryRates, Confusion, Rate, binary_rates, confusion, rate
@@ -22,7 +22,7 @@ from pytest_llmeval.core.stats.means import ROUNDING, mean
 from pytest_llmeval.core.stats.raters import agreement_rate
 from pytest_llmeval.core.types import Vote
 
-__all__ = ["ALL", "Calibration", "Estimator", "JudgedAnswer", "Scale", "calibrate"]
+__all__ = ["ALL", "Calibration", "Estimator", "calibrate"]
 
 ALL = "all"
 """The draw that left nothing out: every judged answer has a label."""
@@ -33,60 +33,6 @@ _UNLIKE = 3.0
 """Standard errors by which the labelled answers pass more or less often than the run before that is no chance."""
 _BY_VERDICT = "labels drawn by a verdict do not tell"
 _ARE_MIXED = "labels drawn by the verdicts of several scores cannot be pooled"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scale:
-    """What one score of a judge may say."""
-
-    suite: str
-    name: str
-    judge_id: str
-    levels: Mapping[float, str]
-    """The names of the levels by their values, the worst first."""
-    pass_mark: float
-    """In [0, 1]: a level of less does not pass."""
-    rubric: str
-    """The name of the rubric that says so."""
-    is_whole: bool = False
-    """Whether it is of the rubric as a whole, which passes where all its dimensions that gate do."""
-
-    def passes(self, value: float) -> bool:
-        """Return whether a value passes."""
-        return value >= self.pass_mark - ROUNDING
-
-    def named(self, value: float) -> str:
-        """Return the name of the level with that value; the value itself where there is none."""
-        return self.levels.get(value, f"{value:g}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JudgedAnswer:
-    """What a judge said of one answer, and what people say."""
-
-    value: float
-    text: Hashable
-    """What tells the answer to a row from others: two of the same are one answer that was judged twice."""
-    labels: tuple[float, ...] = ()
-    """One of each rater."""
-    draws: tuple[str, ...] = ()
-    """How the answer was drawn for its labels, each draw once; those that are not known are left out."""
-    slices: tuple[str, ...] = ()
-    model: str = ""
-    """Whose answer it is."""
-    cluster: Hashable | None = None
-    """Answers of one are dependent, as those to one row are; None for an answer that stands alone."""
-    verdicts: Mapping[str, bool] = field(default_factory=dict)
-    """Whether the judge passes the answer, by the name of each of its scores."""
-    judge: str = ""
-    """Who decided."""
-    votes: tuple[Vote, ...] = ()
-    """Its judgements, where there are several."""
-
-    @property
-    def label(self) -> float | None:
-        """What people say: the label in the middle, of two the lower one; None without any."""
-        return median_low(self.labels) if self.labels else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pytest_llmeval.core.errors import DatasetError
 from pytest_llmeval.core.gate.names import did_you_mean
-from pytest_llmeval.core.judge.calibration import Scale
+from pytest_llmeval.core.judge.judged_answer import Scale
 from pytest_llmeval.core.judge.scored import JudgedRun, ScoredCase, judge_scores
 from pytest_llmeval.core.text import one_line
 

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from pytest_llmeval.core.judge.calibration import Calibration, JudgedAnswer, Scale, calibrate
+from pytest_llmeval.core.judge.calibration import Calibration, calibrate
+from pytest_llmeval.core.judge.judged_answer import JudgedAnswer, Scale
 from pytest_llmeval.core.judge.label_sample import RANDOM
 from pytest_llmeval.core.judge.scored import Labels, Said, ScoredCase, judged_run
 from pytest_llmeval.core.rules import JudgeDemands
@@ -101,10 +102,9 @@ class Trust:
     def _counting(self, max_age_days: int | None) -> Labels:
         """Return the labels of answers that were drawn by chance, and that are no older than so many days."""
         found: dict[tuple[str, str], dict[str, Said]] = defaultdict(dict)
-        oldest = None if max_age_days is None else self._now - timedelta(days=max_age_days)
         for each in self._labels:
-            is_young = oldest is None or datetime.fromisoformat(each.at) >= oldest
-            if is_young and _is_random(each):
+            age_days = (self._now - datetime.fromisoformat(each.at)) / timedelta(days=1)
+            if (max_age_days is None or age_days <= max_age_days) and _is_random(each):
                 found[each.case_id, each.name][each.rater] = Said(each.value, each.draw)
         return found
 

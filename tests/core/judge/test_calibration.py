@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_llmeval.core.judge.calibration import Calibration, JudgedAnswer, Scale, calibrate
+from pytest_llmeval.core.judge.calibration import Calibration, calibrate
+from pytest_llmeval.core.judge.judged_answer import JudgedAnswer, Scale
 from pytest_llmeval.core.judge.label_sample import MIXED, RANDOM, drawn, drawn_evenly, of_verdict
 from pytest_llmeval.core.stats.intervals import Interval
 from pytest_llmeval.core.types import Vote
