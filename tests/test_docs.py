@@ -10,6 +10,8 @@ import json
 import re
 import shlex
 import sqlite3
+import subprocess
+import sys
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -148,6 +150,12 @@ def test_the_pages_name_each_other_rightly() -> None:
             if "docs/" in str(there) and (not there.exists() or (anchor and anchor not in anchors(there))):
                 wrong.append(f"{page.name}: {target}")
     assert wrong == []
+
+
+def test_the_reference_is_as_the_code_has_it() -> None:
+    """Make it anew with: python docs/make_reference.py."""
+    done = subprocess.run([sys.executable, str(ROOT / "docs" / "make_reference.py"), "--check"], check=False)
+    assert done.returncode == 0, "python docs/make_reference.py"
 
 
 def anchors(page: Path) -> set[str]:
