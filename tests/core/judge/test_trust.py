@@ -82,6 +82,7 @@ def missed(known: Trust, metric: str = "format", judge_id: str = "j", **demands:
         {"min_specificity": 0.66},
         {"min_specificity": 2 / 3},
         {"max_age_days": 30},
+        {"max_age_days": 10**12},
         {"min_kappa": 0.3, "min_labels": 10, "max_age_days": 31, "min_specificity": 0.6},
     ],
 )
