@@ -105,6 +105,7 @@ def _judged(
         baseline=choice.to_judge(run),
         no_baseline=choice.why_none,
         trust=trust,
+        first_look=run.first_look,
     )
     told = [(case.suite, case.outcome, case.error_kind) for case in cases.judged]
     return result, stored_status(result, rules, cases=told)
