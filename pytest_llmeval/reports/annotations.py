@@ -51,7 +51,7 @@ def _flips(report: RunReport) -> Iterator[_Note]:
     if report.against is None:
         return
     base = one_line(report.against.base, 60)
-    for flip in report.against.flips:
+    for flip in report.against.flipped.flips:
         if flip.direction == "worse" and flip.after.nodeid is not None:
             text = f"{row_name(flip)} on {one_line(flip.model, 40)}: {score_words(flip)}"
             yield _Note(flip.after.nodeid, f"llmeval: worse than {base}", _encoded(text, _DATA))

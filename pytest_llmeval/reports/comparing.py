@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pytest_llmeval.core.comparing import comparison_rules
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.rules import Thresholds
@@ -17,7 +18,7 @@ from pytest_llmeval.store.records import UNFINISHED, Run
 from pytest_llmeval.store.sqlite_reader import SqliteReader
 from pytest_llmeval.store.trust import trust_in
 
-__all__ = ["SinceBaseline", "compare_found", "compare_with_baseline", "recorded_baseline"]
+__all__ = ["SinceBaseline", "compare_found", "flips_since_baseline", "recorded_baseline"]
 
 
 def compare_found(
@@ -78,11 +79,17 @@ def flips_since_baseline(
         most: rows shown in full.
     """
     base = recorded_baseline(run, reader=reader, root=root)
+    if base is None:
+        return None
     try:
-        current = find_baseline(run.id, reader=reader, root=root)
-        return None if base is None else compare_found(base, current, rules, reader=reader, most_flips=most_flips)
+        before = _side(base, list(base.judged()))
+        now = _side(find_baseline(run.id, reader=reader, root=root), list(reader.judged(run.id)))
+        compared = comparison_rules(rules, now.cases, before.cases)
+        paired = list(paired_suites(before, now, now.cases, compared))
+        flipped = flipped_rows(paired, reader.verdicts(run.id), before, now, most=most)
     except StoreError:  # its file is damaged
         return None
+    return SinceBaseline(base=base.name, base_id=base.run.id, flipped=flipped)
 
 
 def recorded_baseline(run: Run, *, reader: SqliteReader, root: Path) -> FoundBaseline | None:

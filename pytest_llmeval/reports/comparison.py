@@ -1,92 +1,19 @@
 """Two runs compared: the verdict, every change with its size and its chance, and the rows that flipped."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Literal, NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from pytest_llmeval.core.comparing import MeasureChange, comparison_rules, measure_changes
 from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judging import GateResult, SessionVerdict, Verdict, judge
-from pytest_llmeval.core.gate.opponents import Opponents
-from pytest_llmeval.core.gate.pairs import Pair, PairedColumn, pair_up
 from pytest_llmeval.core.judge.trust import UNKNOWN, Trust
-from pytest_llmeval.core.metrics import score_names
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.stats.resampling import Budget
 from pytest_llmeval.core.status import UNMEASURABLE, exit_status, on_inconclusive
+from pytest_llmeval.reports.row_flips import Flip, PairedSuite, Side, flipped_rows, paired_suites
 
-__all__ = ["Comparison", "Flip", "RowKey", "RowText", "ScoreChange", "Side", "compare"]
-
-Direction = Literal["worse", "better"]
-
-
-class RowKey(NamedTuple):
-    """A row of a run: what all its epochs share."""
-
-    suite: str
-    model: str
-    sample_id: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowText:
-    """What was asked and said in one epoch of a row."""
-
-    prompt: str | None = None
-    """The messages of the first request as text; None where they are not known."""
-    expected: str | None = None
-    """The row's target as JSON; None where it has none, or it is not known."""
-    answer: str | None = None
-    outcome: str = ""
-    """``passed``, ``missed``, ``error`` or ``skipped``."""
-    said: str | None = None
-    """The error, or what the failed scores say."""
-    epoch: int = 1
-    nodeid: str | None = None
-    """Of the case; None where it is not known."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
-    """One of the two runs."""
-
-    name: str
-    """As it was asked for."""
-    run_id: str
-    model: str | None
-    """The only model of it that takes part; None for all."""
-    cases: Sequence[JudgedCase]
-    texts: Callable[[Mapping[RowKey, bool]], Mapping[RowKey, RowText]]
-    """Gives the texts of rows; it is told whether the epoch that is to be shown of each passed."""
-    deselected: Mapping[str, int] = field(default_factory=dict)
-    """Rows of each suite that ``-m`` left out, and perhaps not of the other run."""
-    expected: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    """How many cases each suite and model was to have, where that is known."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScoreChange:
-    """What one score of a row was and is."""
-
-    name: str
-    before: float | None
-    after: float | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flip:
-    """One row that got worse or better."""
-
-    suite: str
-    model: str
-    sample_id: str
-    slices: tuple[str, ...]
-    direction: Direction
-    scores: tuple[ScoreChange, ...]
-    """The share of its cases that passed, and every score that changed."""
-    before: RowText
-    after: RowText
+__all__ = ["Comparison", "compare"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,10 +68,8 @@ def compare(
     baseline = Baseline(name=base.name, cases=base.cases, model=base.model, deselected=current.deselected)
     expected = {key: count for key, count in current.expected.items() if current.model in (None, key[1])}
     result = judge(rules, cases, collected=expected, baseline=baseline, trust=trust)
-    paired = list(_paired(base, current, cases, rules))
-    ranked = [row for each in paired for row in _ranked(each, result)]
-    chosen = _with_scores(_chosen(ranked, most_flips), paired)
-    changed = [each for each in ranked if each.by_outcome]
+    paired = list(paired_suites(base, current, cases, rules))
+    flipped = flipped_rows(paired, result.verdicts, base, current, most=most_flips)
     return Comparison(
         base=base.name,
         base_id=base.run_id,
@@ -154,141 +79,19 @@ def compare(
         exit_code=_exit_code(result, rules),
         changes=result.verdicts,
         measures=_measures(paired),
-        flips=tuple(_with_texts(chosen, base, current)),
-        worse=sum(each.flip.direction == "worse" for each in changed),
-        better=sum(each.flip.direction == "better" for each in changed),
+        flips=flipped.flips,
+        worse=flipped.worse,
+        better=flipped.better,
         set_up=tuple(set_up),
         notes=(*notes, *_unpaired(base, cases, paired)),
     )
 
 
-class _Ranked(NamedTuple):
-    """A row that changed, on its way to be shown."""
-
-    size: float
-    """By how much, at most 1 for an outcome."""
-    by_outcome: bool
-    """Whether it passed more or less often than before; otherwise only a score that a rule is about changed."""
-    before: RowKey
-    """The row in the baseline, whose model may have another name."""
-    flip: Flip
-
-
-class _Paired(NamedTuple):
-    """One suite and model that both runs have."""
-
-    suite: str
-    model: str
-    own: Sequence[JudgedCase]
-    before: Sequence[JudgedCase]
-    """The baseline's cases."""
-    outcomes: PairedColumn
-
-
-def _paired(base: Side, current: Side, cases: Sequence[JudgedCase], rules: Thresholds) -> Iterator[_Paired]:
-    baseline = Baseline(name=base.name, cases=base.cases, model=base.model)
-    opponents = Opponents(baseline, rules.suites, why_none="")
-    groups: dict[str, dict[str, list[JudgedCase]]] = {}
-    for case in cases:
-        groups.setdefault(case.suite, {}).setdefault(case.model, []).append(case)
-    for suite, models in sorted(groups.items()):
-        for model, own in sorted(models.items()):
-            before = opponents.find(suite, model, is_only=len(models) == 1).cases
-            if before:
-                yield _Paired(suite, model, own, before, pair_up("pass_rate", own, before))
-
-
-def _measures(paired: Iterable[_Paired]) -> tuple[MeasureChange, ...]:
+def _measures(paired: Iterable[PairedSuite]) -> tuple[MeasureChange, ...]:
     budget = Budget()
     return tuple(
         change for each in paired for change in measure_changes(each.suite, each.model, each.own, each.before, budget)
     )
-
-
-def _ranked(group: _Paired, result: GateResult) -> Iterator[_Ranked]:
-    """Yield the rows that changed: in their outcome, else in a score whose rule fails or is inconclusive."""
-    suspect = [
-        each
-        for each in result.verdicts
-        if (each.suite, each.model) == (group.suite, group.model) and each.verdict in ("fail", "inconclusive")
-    ]
-    upwards = {each.metric for each in suspect if each.rule.startswith("max_rise")}
-    known = {name for case in group.own for name in case.scores}
-    columns = [
-        (-1 if name in upwards else 1, _by_row(pair_up(name, group.own, group.before)))
-        for name in sorted(known & {each.metric for each in suspect})
-    ]
-    for pair in group.outcomes.pairs:
-        by_outcome = _change(pair)
-        others = [sign * (_change(column[pair.sample_id]) or 0.0) for sign, column in columns]
-        change = by_outcome or min(others, default=None)
-        if not change:
-            continue
-        flip = Flip(
-            suite=group.suite,
-            model=group.model,
-            sample_id=pair.sample_id,
-            slices=pair.slices,
-            direction="worse" if change < 0 else "better",
-            scores=(),
-            before=RowText(),
-            after=RowText(),
-        )
-        was = RowKey(group.suite, group.before[0].model, pair.sample_id)
-        yield _Ranked(size=abs(change), by_outcome=bool(by_outcome), before=was, flip=flip)
-
-
-def _with_scores(chosen: Sequence[_Ranked], paired: Iterable[_Paired]) -> list[_Ranked]:
-    """Return the chosen rows with what each score of them was and is; no other row is looked at."""
-    found: dict[RowKey, tuple[ScoreChange, ...]] = {}
-    for group in paired:
-        ids = {each.flip.sample_id for each in chosen if _key(each.flip)[:2] == (group.suite, group.model)}
-        own, before = ([case for case in cases if case.sample_id in ids] for cases in (group.own, group.before))
-        names = dict.fromkeys(["pass_rate", *score_names(own)])
-        columns = {name: _by_row(pair_up(name, own, before)) for name in names}
-        for sample_id in ids:
-            pairs = {name: column[sample_id] for name, column in columns.items()}
-            found[RowKey(group.suite, group.model, sample_id)] = tuple(_score_changes(pairs))
-    return [each._replace(flip=replace(each.flip, scores=found[_key(each.flip)])) for each in chosen]
-
-
-def _by_row(column: PairedColumn) -> dict[str, Pair]:
-    return {pair.sample_id: pair for pair in column.pairs}
-
-
-def _key(flip: Flip) -> RowKey:
-    return RowKey(flip.suite, flip.model, flip.sample_id)
-
-
-def _change(pair: Pair) -> float | None:
-    return None if pair.before is None or pair.after is None else pair.after - pair.before
-
-
-def _score_changes(pairs: Mapping[str, Pair]) -> Iterator[ScoreChange]:
-    for name, pair in pairs.items():
-        if name == "pass_rate" or pair.before != pair.after:
-            yield ScoreChange(name=name, before=pair.before, after=pair.after)
-
-
-def _chosen(ranked: Sequence[_Ranked], most: int) -> list[_Ranked]:
-    """Return the rows to show: those that flipped before others, the worse before the better, large changes first.
-
-    Better ones take at most half of the places that worse ones could fill.
-    """
-    by_rank = sorted(ranked, key=lambda each: (not each.by_outcome, -each.size, each.flip.sample_id))
-    worse = [each for each in by_rank if each.flip.direction == "worse"]
-    better = [each for each in by_rank if each.flip.direction == "better"]
-    kept = worse[: most - min(len(better), most // 2)]
-    return [*kept, *better[: most - len(kept)]]
-
-
-def _with_texts(chosen: Sequence[_Ranked], base: Side, current: Side) -> Iterator[Flip]:
-    keys = [_key(each.flip) for each in chosen]
-    got_better = [each.flip.direction == "better" for each in chosen]
-    before = base.texts({each.before: not better for each, better in zip(chosen, got_better, strict=True)})
-    after = current.texts(dict(zip(keys, got_better, strict=True)))
-    for each, key in zip(chosen, keys, strict=True):
-        yield replace(each.flip, before=before.get(each.before, RowText()), after=after.get(key, RowText()))
 
 
 def _exit_code(result: GateResult, rules: Thresholds) -> int:
@@ -305,7 +108,7 @@ def _exit_code(result: GateResult, rules: Thresholds) -> int:
     )
 
 
-def _unpaired(base: Side, cases: Sequence[JudgedCase], paired: Sequence[_Paired]) -> Iterator[str]:
+def _unpaired(base: Side, cases: Sequence[JudgedCase], paired: Sequence[PairedSuite]) -> Iterator[str]:
     """Yield in words what only one of the runs has."""
     for group in paired:
         column = group.outcomes

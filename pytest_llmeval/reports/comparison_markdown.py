@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from pytest_llmeval.reports.comparison import Comparison, Flip
+from pytest_llmeval.reports.comparison import Comparison
 from pytest_llmeval.reports.comparison_words import (
     LEGEND,
     by_suite,
@@ -17,6 +17,7 @@ from pytest_llmeval.reports.comparison_words import (
     verdict_cells,
 )
 from pytest_llmeval.reports.markdown import LONGEST, MARKS, escaped, fitted, folded, table, titled_texts
+from pytest_llmeval.reports.row_flips import Flip, FlippedRows
 
 __all__ = ["comparison_markdown", "flips_folded", "flips_title"]
 
@@ -44,17 +45,17 @@ def _with_flips(text: str, comparison: Comparison, longest: int) -> str:
     return f"{text}\n\n{flips_folded(comparison, longest - len(text.encode()) - 3)}\n"
 
 
-def flips_title(comparison: Comparison) -> str:
+def flips_title(rows: Comparison | FlippedRows) -> str:
     """Return how many rows flipped."""
-    return f"Rows that flipped: {comparison.worse} for the worse, {comparison.better} for the better"
+    return f"Rows that flipped: {rows.worse} for the worse, {rows.better} for the better"
 
 
-def flips_folded(comparison: Comparison, longest: int) -> str:
+def flips_folded(rows: Comparison | FlippedRows, longest: int) -> str:
     """Return the rows that flipped, folded, in at most ``longest`` bytes."""
-    hidden = max(comparison.worse + comparison.better - len(comparison.flips), 0)
-    blocks = [_flip(flip) for flip in comparison.flips]
+    hidden = max(rows.worse + rows.better - len(rows.flips), 0)
+    blocks = [_flip(flip) for flip in rows.flips]
     more = "{} more rows changed; `llmeval compare --json` has them."
-    return folded(flips_title(comparison), blocks, longest, hidden=hidden, more=more)
+    return folded(flips_title(rows), blocks, longest, hidden=hidden, more=more)
 
 
 def _about(comparison: Comparison) -> Iterator[str]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pytest_llmeval.core.comparing import MeasureChange
 from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.text import one_line, printable, shorten
-from pytest_llmeval.reports.comparison import Comparison, Flip
+from pytest_llmeval.reports.comparison import Comparison
 from pytest_llmeval.reports.comparison_words import (
     LEGEND,
     by_suite,
@@ -19,6 +19,7 @@ from pytest_llmeval.reports.comparison_words import (
     score_words,
     verdict_cells,
 )
+from pytest_llmeval.reports.row_flips import Flip
 from pytest_llmeval.reports.table import Column, table_lines, table_width
 from pytest_llmeval.reports.wrapping import wrapped
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pytest_llmeval.core.comparing import MeasureChange
 from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.text import one_line
-from pytest_llmeval.reports.comparison import Comparison, Flip, RowText
+from pytest_llmeval.reports.comparison import Comparison
+from pytest_llmeval.reports.row_flips import Flip, RowText
 
 __all__ = [
     "LEGEND",

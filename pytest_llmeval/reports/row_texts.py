@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pytest_llmeval.core.types import Call
-from pytest_llmeval.reports.comparison import RowKey, RowText
+from pytest_llmeval.reports.row_flips import RowKey, RowText
 from pytest_llmeval.store.baselines import FoundBaseline
 from pytest_llmeval.store.records import StoredCase
 

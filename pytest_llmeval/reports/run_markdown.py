@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from pytest_llmeval.reports.comparison import Comparison
+from pytest_llmeval.reports.comparing import SinceBaseline
 from pytest_llmeval.reports.comparison_markdown import flips_folded, flips_title
 from pytest_llmeval.reports.comparison_words import expected_text
 from pytest_llmeval.reports.markdown import LONGEST, MARKS, escaped, fitted, folded, table, titled_texts
@@ -43,8 +43,8 @@ def run_markdown(report: RunReport, *, longest: int = LONGEST) -> str:
         (f"Errors: {worst.broken}", worst.errors, worst.broken),
     ]
     parts = 1 + sum(bool(cases) for _, cases, _ in sections)
-    if against is not None and against.flips:
-        text += f"\n\n{flips_folded(against, _share(text, longest, parts))}"
+    if against is not None and against.flipped.flips:
+        text += f"\n\n{flips_folded(against.flipped, _share(text, longest, parts))}"
     for title, cases, count in sections:
         parts -= bool(cases)
         if cases:
@@ -59,7 +59,7 @@ def _share(text: str, longest: int, parts: int) -> int:
     return (longest - len(text.encode()) - 3) // max(parts, 1)
 
 
-def _head(view: RunView, spending: Sequence[Spending], against: Comparison | None) -> Iterator[str]:
+def _head(view: RunView, spending: Sequence[Spending], against: SinceBaseline | None) -> Iterator[str]:
     end = view.run.end
     is_whole = view.run.shown_status not in UNFINISHED
     mark = _MARK_OF_STATUS.get(end.exit_code, view.verdict) if end is not None and is_whole else "unmeasurable"
@@ -67,7 +67,7 @@ def _head(view: RunView, spending: Sequence[Spending], against: Comparison | Non
     yield f"### {MARKS[mark]} llmeval: {escaped(verdict_line(view).removeprefix('gate: '))}{status}"
     yield " · ".join(map(escaped, heading(view, width=_WIDE)))
     if against is not None:
-        yield f"Against {escaped(against.base)} (run {escaped(against.base_id)}): {flips_title(against)}"
+        yield f"Against {escaped(against.base)} (run {escaped(against.base_id)}): {flips_title(against.flipped)}"
     for suite in view.suites:
         yield from _suite(suite)
     yield "\n".join(f"- {escaped(line)}" for line in not_judged_lines(view, _WIDE))

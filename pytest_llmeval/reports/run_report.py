@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_llmeval.core.rules import Thresholds
-from pytest_llmeval.reports.comparing import compare_with_baseline
-from pytest_llmeval.reports.comparison import Comparison
+from pytest_llmeval.reports.comparing import SinceBaseline, flips_since_baseline
 from pytest_llmeval.reports.run_view import RunCases, RunView, view_run
 from pytest_llmeval.reports.worst_cases import WorstCases, worst_cases
 from pytest_llmeval.store.records import Run, Spending
@@ -25,8 +24,8 @@ class RunReport:
     spending: Sequence[Spending]
     worst: WorstCases
     """The first 10 of its misses and errors."""
-    against: Comparison | None
-    """The run beside the baseline that it was judged against, with 10 rows that flipped; None without one."""
+    against: SinceBaseline | None
+    """10 of the rows that changed since the baseline that it was judged against; None without one."""
 
 
 def read_report(run: Run, rules: Thresholds, *, reader: SqliteReader, root: Path) -> RunReport:
@@ -42,5 +41,5 @@ def read_report(run: Run, rules: Thresholds, *, reader: SqliteReader, root: Path
         view=view_run(run, RunCases(list(reader.judged(run.id)), ()), reader.verdicts(run.id)),
         spending=reader.spending(run.id),
         worst=worst_cases(reader, run.id, most=_MOST),
-        against=compare_with_baseline(run, rules, reader=reader, root=root, most_flips=_MOST),
+        against=flips_since_baseline(run, rules, reader=reader, root=root, most=_MOST),
     )

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from pytest_llmeval.core.gate.case import JudgedCase
-from pytest_llmeval.reports.comparison import RowKey, RowText, Side
+from pytest_llmeval.reports.row_flips import RowKey, RowText, Side
 
 __all__ = ["judged", "side"]
 

@@ -6,7 +6,8 @@ import pytest
 
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.rules import GateSettings, Rule, SuiteRules, Thresholds
-from pytest_llmeval.reports.comparison import Comparison, RowText, compare
+from pytest_llmeval.reports.comparison import Comparison, compare
+from pytest_llmeval.reports.row_flips import RowText
 from tests.reports.sides import judged, side
 
 BETTER = [judged(number, 1.0 if number < 36 else 0.0, slices=("even",) if number % 2 else ()) for number in range(40)]

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from pytest_llmeval.core.rules import Thresholds
-from pytest_llmeval.reports.comparison import Comparison, RowText, compare
+from pytest_llmeval.reports.comparison import Comparison, compare
 from pytest_llmeval.reports.comparison_markdown import comparison_markdown
 from pytest_llmeval.reports.markdown import LONGEST
+from pytest_llmeval.reports.row_flips import RowText
 from tests.reports.sides import judged, side
 
 HOSTILE = [

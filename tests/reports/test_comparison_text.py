@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_llmeval.core.rules import Rule, SuiteRules, Thresholds
-from pytest_llmeval.reports.comparison import Comparison, RowText, compare
+from pytest_llmeval.reports.comparison import Comparison, compare
 from pytest_llmeval.reports.comparison_text import comparison_lines
+from pytest_llmeval.reports.row_flips import RowText
 from tests.reports.sides import judged, side
 
 PROMPT = "system: Answer in one word.\n\nuser: What is the capital of the country that is named in the third line?"

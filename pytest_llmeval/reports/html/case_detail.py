@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 
 from pytest_llmeval.core.types import Call, Score
-from pytest_llmeval.reports.comparison import RowText
 from pytest_llmeval.reports.comparison_words import expected_text
 from pytest_llmeval.reports.html.chat import bubble, chat
 from pytest_llmeval.reports.html.escape import Html, element, joined, shown
 from pytest_llmeval.reports.html.tables import chip, table
+from pytest_llmeval.reports.row_flips import RowText
 from pytest_llmeval.reports.row_texts import message_texts
 from pytest_llmeval.reports.run_text import money
 from pytest_llmeval.store.records import StoredCase
