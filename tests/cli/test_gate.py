@@ -185,7 +185,7 @@ def test_an_interrupted_run_keeps_its_status_and_is_not_judged(
     assert done.out.endswith("gate: stopped, not judged\n")
     told = llmeval("gate", "--json").json()
     ended = {"status": "interrupted", "exit_code": exit_code, "verdict": "none"}
-    assert told == {"run": "r", **ended, "baseline": None, "verdicts": []}
+    assert told == {"run": "r", **ended, "baseline": None, "verdicts": [], "warnings": []}
 
 
 def test_an_interrupted_run_never_succeeds(
