@@ -6,8 +6,11 @@ seldom costs one pass over the rows of the run, without their answers.
 
 import json
 import re
+import sqlite3
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from pytest_llmeval.core.types import Outcome
@@ -20,6 +23,8 @@ __all__ = ["Against", "BrowsingReader", "CasePage", "CasePair", "Group", "Wanted
 _FLIPPED = "cases.outcome IN ('passed', 'missed') AND base.outcome IN ('passed', 'missed')"
 _SHORT = 300
 """Characters of a long text that a list shows."""
+_SEARCHED = 20_000
+"""Cases that a search looks through for one page."""
 _LONG = ("error", "response", "target")
 _TEXTS = ("sample_id", *_LONG)
 """Columns in which a search looks, beside what was asked."""
@@ -68,9 +73,9 @@ class CasePage:
 
     pairs: Sequence[CasePair]
     before: int | None
-    """The place with which the page before is asked for; None where this is the first one."""
+    """The place with which the page before is asked for; None where nothing lies before this one."""
     after: int | None
-    """The same of the next page; None on the last one."""
+    """The same of the next page. A search that has looked through many cases stops there, and may have found none."""
 
 
 class Group(NamedTuple):
@@ -82,8 +87,28 @@ class Group(NamedTuple):
     cases: int
 
 
+class _Stretch(NamedTuple):
+    """Places of a run, both ends included."""
+
+    first: int
+    last: int
+    has_before: bool
+    """Whether places of the run lie before them."""
+    has_after: bool
+
+
 class BrowsingReader(SqliteReader):
-    """A reader for looking through the cases of large runs."""
+    """A reader of one moment for looking through the cases of large runs."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        """Read ``path`` over ``connection``, which is closed with this object."""
+        super().__init__(path, connection)
+        self._spans: dict[str, tuple[Any, ...]] = {}
+
+    def size(self, run_id: str) -> int:
+        """Return how many cases of a run were recorded, at most, without reading them."""
+        _, first, last = self._span(run_id)
+        return 0 if first is None else last - first + 1
 
     def groups(self, run_id: str) -> list[Group]:
         """Return how many cases there are by suite, model and outcome, in this order."""
@@ -110,30 +135,40 @@ class BrowsingReader(SqliteReader):
             after: the place behind which they stand; None and no ``before``: the first ones.
             before: the place before which they stand.
         """
+        stretch = self._stretch(run_id, wanted, after, before)
         where, parameters = _conditions(wanted)
-        backwards = before is not None
-        place = before if backwards else after
-        if place is not None:
-            where.append(f"cases.rowid {'<' if backwards else '>'} ?")
-            parameters.append(place)
         joined = "" if wanted.flipped is None else _joined(wanted.flipped)
         partner = "base.id" if wanted.flipped is not None else "NULL"
         sql = (
             f"SELECT cases.rowid AS place, {partner} AS partner, {self._short_columns()} FROM cases {joined}"  # noqa: S608
             f" WHERE +cases.run_id = ? AND cases.rowid BETWEEN ? AND ?{''.join(f' AND {each}' for each in where)}"
-            f" ORDER BY cases.rowid {'DESC' if backwards else 'ASC'} LIMIT ?"
+            f" ORDER BY cases.rowid {'ASC' if before is None else 'DESC'} LIMIT ?"
         )
         joins = [] if wanted.flipped is None else _join_parameters(wanted.flipped)
-        found = list(self._query(sql, *joins, *self._span(run_id), *parameters, size + 1))
+        found = list(self._query(sql, *joins, run_id, stretch.first, stretch.last, *parameters, size + 1))
         is_more, found = len(found) > size, found[:size]
-        if backwards:
+        if before is not None:
             found.reverse()
-        has_before, has_after = (is_more, True) if backwards else (place is not None, is_more)
+        is_more_before, is_more_after = (is_more, False) if before is not None else (False, is_more)
         return CasePage(
             pairs=[CasePair(self._with_scores(row), self._short_case(row["partner"])) for row in found],
-            before=found[0]["place"] if found and has_before else None,
-            after=found[-1]["place"] if found and has_after else None,
+            before=found[0]["place"] if is_more_before else stretch.first if stretch.has_before else None,
+            after=found[-1]["place"] if is_more_after else stretch.last if stretch.has_after else None,
         )
+
+    def _stretch(self, run_id: str, wanted: Wanted, after: int | None, before: int | None) -> "_Stretch":
+        """Return the rows to be looked at for one page: up to the end of the run, of a search only so many."""
+        _, first, last = self._span(run_id)
+        if first is None:
+            return _Stretch(0, -1, False, False)
+        most = _SEARCHED if wanted.search else last - first + 1
+        if before is not None:
+            end = min(before - 1, last)
+            begin = max(first, end - most + 1)
+        else:
+            begin = first if after is None else max(first, after + 1)
+            end = min(last, begin + most - 1)
+        return _Stretch(begin, end, begin > first, end < last)
 
     def count(self, run_id: str, wanted: Wanted) -> int:
         """Return how many cases are wanted."""
@@ -147,10 +182,15 @@ class BrowsingReader(SqliteReader):
         ((found,),) = self._plain(sql, *joins, *self._span(run_id), *parameters)
         return int(found)
 
-    def case(self, case_id: str | None) -> StoredCase | None:
-        """Return a case of any run with its scores; None where there is none of that id."""
-        found = next(self._query("SELECT * FROM cases WHERE id = ?", case_id), None) if case_id is not None else None
-        return None if found is None else self._with_scores(found)
+    def case(self, case_id: str) -> StoredCase | None:
+        """Return a case of any run with its scores and their votes; None where there is none of that id."""
+        found = next(self._query("SELECT * FROM cases WHERE id = ?", case_id), None)
+        if found is None:
+            return None
+        votes = list(self._query("SELECT * FROM votes WHERE case_id = ? ORDER BY name, repeat, judge", case_id))
+        case = self._with_scores(found)
+        own = {name: tuple(map(rows.to_vote, told)) for name, told in groupby(votes, key=lambda row: row["name"])}
+        return replace(case, scores=tuple(replace(score, votes=own.get(score.name, ())) for score in case.scores))
 
     def run_of(self, case_id: str) -> str | None:
         """Return the id of the run that a case belongs to; None where there is no such case."""
@@ -161,7 +201,7 @@ class BrowsingReader(SqliteReader):
         key = case.key
         sql = "SELECT id FROM cases WHERE run_id = ? AND suite = ? AND model = ? AND sample_id = ? AND epoch = ?"
         found = self._plain(sql, against.run_id, key.suite, against.model or key.model, key.sample_id, key.epoch)
-        return self.case(next((case_id for (case_id,) in found), None))
+        return next((self.case(case_id) for (case_id,) in found), None)
 
     def epochs(self, run_id: str, case: StoredCase) -> list[tuple[int, str, Outcome]]:
         """Return number, id and outcome of every epoch of a case's row and model, by number."""
@@ -188,6 +228,12 @@ class BrowsingReader(SqliteReader):
         As the case's id, suite, model, sample id and epoch, the judge_id, and who decided.
         """
         yield from self._plain(_LABELLABLE, *self._span(run_id))
+
+    def _span(self, run_id: str) -> tuple[Any, ...]:
+        """Return the parameters of what reads the cases of a run, which are looked up once for a reader."""
+        if run_id not in self._spans:
+            self._spans[run_id] = super()._span(run_id)
+        return self._spans[run_id]
 
     def _short_case(self, case_id: str | None) -> StoredCase | None:
         """Return a case as a list shows it: of its long texts the beginning."""

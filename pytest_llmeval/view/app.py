@@ -36,7 +36,7 @@ from pytest_llmeval.view.pages import (
     runs_page,
 )
 from pytest_llmeval.view.rendering import asset
-from pytest_llmeval.view.summaries import Summaries
+from pytest_llmeval.view.summaries import Overview, Summaries
 from pytest_llmeval.view.trends import counts_in_trends, trends
 
 __all__ = ["make_app"]
@@ -90,12 +90,11 @@ class _Pages:
             run = _run(reader, request, "id")
             overview = self.summaries.overview(run)
             against = against_of(reader, run)
-            wanted = _wanted(request, reader, run, against)
+            wanted = _wanted(request, reader, run, overview, against)
             page = reader.page(
                 run.id, wanted, size=_CASES, after=_whole(request, "after"), before=_whole(request, "before")
             )
-            is_all = not page.before and not page.after
-            total = len(page.pairs) if is_all else reader.count(run.id, wanted)
+            total = self.summaries.total(reader, run, wanted, page)
             return HTMLResponse(
                 run_page(self.frame, reader, run, overview, wanted=wanted, page=page, total=total, against=against)
             )
@@ -110,13 +109,12 @@ class _Pages:
         """Answer with two runs side by side."""
         with self._reader() as reader:
             base, current = _run(reader, request, "base"), _run(reader, request, "current")
-            comparison = self.summaries.comparison(base.id, current)
+            comparison = self.summaries.comparison(base, current)
             wanted = Wanted(flipped=paired(base, current))
             page = reader.page(
                 current.id, wanted, size=_FLIPS, after=_whole(request, "after"), before=_whole(request, "before")
             )
-            is_all = not page.before and not page.after
-            total = len(page.pairs) if is_all else reader.count(current.id, wanted)
+            total = self.summaries.total(reader, current, wanted, page) or 0
         address = self.frame.links.compare
         return HTMLResponse(
             compare_page(
@@ -136,7 +134,7 @@ class _Pages:
         rater = unquote(request.cookies.get(_RATER, ""))
         with self._reader() as reader:
             run, case = _run(reader, request, "run"), None
-            queue = self.summaries.to_label(run, patience_s=None) or ()
+            queue = self.summaries.to_label(reader, run)
             named = request.query_params.get("case")
             if named is not None:
                 run, case = _case(reader, named)
@@ -163,7 +161,7 @@ class _Pages:
         rater = form.get("rater", "").strip()
         with self._reader() as reader:
             run, case = _case(reader, form.get("case", ""))
-            queue = self.summaries.to_label(run, patience_s=None) or ()
+            queue = self.summaries.to_label(reader, run)
             try:
                 labels = labels_in(form, reader, run, case)
             except UserError as error:
@@ -267,15 +265,21 @@ def _next(queue: Sequence[str], labelled: set[str], after: str | None) -> str | 
     return next((each for each in (*queue[start:], *queue[:start]) if each not in labelled), None)
 
 
-def _wanted(request: Request, reader: BrowsingReader, run: Run, against: Against | None) -> Wanted:
+def _wanted(
+    request: Request, reader: BrowsingReader, run: Run, overview: Overview | None, against: Against | None
+) -> Wanted:
     """Return which cases an address asks for."""
     asked = {key: value for key, value in request.query_params.items() if value}
-    groups = reader.groups(run.id) if "suite" in asked or "model" in asked else ()
+    if overview is not None:
+        groups, slices = overview.groups, overview.slices
+    else:
+        groups = reader.groups(run.id) if "suite" in asked or "model" in asked else ()
+        slices = reader.slice_names(run.id) if "slice" in asked else ()
     outcomes: tuple[Outcome, ...] = ("passed", "missed", "error", "skipped")
     return Wanted(
         suite=_named(asked.get("suite"), (group.suite for group in groups)),
         model=_named(asked.get("model"), (group.model for group in groups)),
-        slice=_named(asked.get("slice"), reader.slice_names(run.id) if "slice" in asked else ()),
+        slice=_named(asked.get("slice"), slices),
         outcome=next((each for each in outcomes if each == asked.get("outcome")), None),
         search=asked.get("search", ""),
         flipped=against if "flipped" in asked else None,

@@ -18,9 +18,8 @@ from pytest_llmeval.reports.html.escape import Html
 from pytest_llmeval.reports.row_texts import asked_messages, message_texts
 from pytest_llmeval.reports.run_text import verdict_line
 from pytest_llmeval.reports.run_view import RunCases, RunView, view_run
-from pytest_llmeval.store.browsing import Against, BrowsingReader, CasePage, CasePair, Group, Wanted
+from pytest_llmeval.store.browsing import Against, BrowsingReader, CasePage, CasePair, Wanted
 from pytest_llmeval.store.records import Run, StoredCase
-from pytest_llmeval.view.figures import suite_charts
 from pytest_llmeval.view.links import Links
 from pytest_llmeval.view.rendering import render
 from pytest_llmeval.view.summaries import Overview
@@ -73,7 +72,7 @@ def run_page(
     *,
     wanted: Wanted,
     page: CasePage,
-    total: int,
+    total: int | None,
     against: Against | None,
     sample: str | None = None,
     details: Mapping[str, Html] | None = None,
@@ -87,7 +86,7 @@ def run_page(
         overview: its metrics; None where they are not known yet.
         wanted: which cases are listed.
         page: these cases.
-        total: how many are wanted.
+        total: how many are wanted; None where that is not counted.
         against: the run that flips are told of; None where there is none.
         sample: in words, which of the cases there are, where they are not all; None for all.
         details: cases in full by their ids, where they stand in this page.
@@ -107,10 +106,9 @@ def run_page(
         verdict=verdict_line(view).removeprefix("gate: "),
         gate=[(suite.name, row) for suite in view.suites for row in suite.rows if row.rule],
         is_counted=overview is not None,
-        charts=suite_charts(view) if overview is not None else {},
-        by_suite=_by_suite(groups),
+        suites_shown=Html() if overview is None else overview.suites,
         counts=counts,
-        spending=reader.spending(run.id),
+        spending=() if overview is None else overview.spending,
         settings=_json(run.settings),
         suites=sorted({group.suite for group in groups}),
         models=sorted({group.model for group in groups}),
@@ -255,13 +253,6 @@ def paired(base: Run, current: Run, model: str | None = None) -> Against:
 def _view(reader: BrowsingReader, run: Run) -> RunView:
     """Return a run of which nothing but the verdicts is known."""
     return view_run(run, RunCases((), ()), reader.verdicts(run.id))
-
-
-def _by_suite(groups: Sequence[Group]) -> dict[str, Counter[str]]:
-    found: dict[str, Counter[str]] = {}
-    for group in groups:
-        found.setdefault(group.suite, Counter())[group.outcome] += group.cases
-    return found
 
 
 def _response(case: StoredCase, calls: Sequence[Call]) -> str | None:

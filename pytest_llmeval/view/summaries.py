@@ -1,35 +1,44 @@
-"""What takes seconds over a large run, worked out once, behind the pages: its metrics, and two runs compared.
+"""What takes seconds over a large run, worked out once, beside the pages: its metrics, and two runs compared.
 
-A page waits a moment for it and says so where it is not there yet. Of a run that goes on an earlier result is shown
-until it is old beside the time that it took.
+A page waits a moment for it and says so where it is not there yet. Large runs are worked out in processes of their own,
+as threads would hold up every page meanwhile. Of a run that goes on an earlier result is shown until it is old beside
+the time that it took.
 """
 
 import contextlib
+import multiprocessing
+import multiprocessing.pool
+import signal
 import threading
 import time
 from collections.abc import Callable, Hashable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, TimeoutError
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from pytest_llmeval.core.judge.label_sample import drawn
 from pytest_llmeval.core.judge.recorded import settlers
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.reports.comparing import compare_found
 from pytest_llmeval.reports.comparison import Comparison
+from pytest_llmeval.reports.html.escape import Html
 from pytest_llmeval.reports.run_view import RunCases, RunView, view_run
 from pytest_llmeval.store.baselines import find_baseline
-from pytest_llmeval.store.browsing import BrowsingReader, Group
-from pytest_llmeval.store.records import Run
+from pytest_llmeval.store.browsing import BrowsingReader, CasePage, Group, Wanted
+from pytest_llmeval.store.records import Run, Spending
+from pytest_llmeval.view.figures import suite_charts
+from pytest_llmeval.view.rendering import render
 
-__all__ = ["PATIENCE_S", "Found", "Overview", "Summaries"]
+__all__ = ["PATIENCE_S", "Overview", "Summaries", "comparison", "overview"]
 
 T = TypeVar("T")
 PATIENCE_S = 0.15
 """Seconds for which a page waits."""
 _TIMES_OLDER = 20
 """How many times as old as it took to make may a result of a run that goes on be."""
+_MOST_HERE = 4_000
+"""Cases up to which a run is worked out in this process."""
+_PROCESSES = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,20 +49,21 @@ class Overview:
     """Without any case."""
     groups: Sequence[Group]
     slices: Sequence[str]
+    spending: Sequence[Spending]
+    suites: Html
+    """Charts and numbers of each suite and slice."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found(Generic[T]):
-    """A result, and when it was made."""
+class _Made(NamedTuple):
+    """A result, when it was made by the monotonic clock, and how many seconds it took."""
 
-    value: T
+    value: Any
     at: float
-    """Seconds of the monotonic clock."""
     took_s: float
 
 
 class Summaries:
-    """Results by what they are of; one thread makes them, the newest wish first come first served."""
+    """Results by what they are of."""
 
     def __init__(self, path: Path, rules_of: Callable[[Run], Thresholds], root: Path) -> None:
         """Summarise the runs of the database ``path``.
@@ -66,78 +76,132 @@ class Summaries:
         self._path = path
         self._rules_of = rules_of
         self._root = root
-        self._known: dict[Hashable, Found[Any]] = {}
-        self._begun: dict[Hashable, Future[Found[Any]]] = {}
+        self._made: dict[Hashable, _Made] = {}
+        self._begun: dict[Hashable, multiprocessing.pool.AsyncResult[_Made]] = {}
         self._lock = threading.Lock()
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix="llmeval-view")
+        self._here: multiprocessing.pool.Pool = multiprocessing.pool.ThreadPool(_PROCESSES)
+        self._beside: multiprocessing.pool.Pool | None = None
 
-    def overview(self, run: Run, *, patience_s: float | None = PATIENCE_S) -> Overview | None:
-        """Return what there is to see of a run; None where it takes longer. ``patience_s`` None waits as it takes."""
-        return self._get(("overview", run.id), (run,), patience_s, lambda reader: _overview(reader, run))
+    def overview(self, run: Run, *, patience_s: float = PATIENCE_S) -> Overview | None:
+        """Return what there is to see of a run; None where it takes longer."""
+        return self._get(run, patience_s, overview, (self._path, run))
 
     def overviews(self, runs: Sequence[Run], *, patience_s: float = PATIENCE_S) -> list[Overview | None]:
         """Return what there is to see of each run, as far as it is known after a moment."""
         deadline = time.monotonic() + patience_s
         return [self.overview(run, patience_s=max(0.0, deadline - time.monotonic())) for run in runs]
 
-    def comparison(self, base: str, current: Run, *, patience_s: float | None = PATIENCE_S) -> Comparison | None:
-        """Return what changed from ``base``, as people name it, to a run; None where it takes longer.
+    def comparison(self, base: Run, current: Run) -> Comparison | None:
+        """Return what changed from one run to another; None where it takes longer.
 
         Raises:
-            UserError: there is no such base, or the rules cannot be used.
+            UserError: the rules cannot be used.
         """
+        rules = self._rules_of(current)
+        return self._get(current, PATIENCE_S, comparison, (self._path, self._root, base.id, current.id, rules))
 
-        def compared(reader: BrowsingReader) -> Comparison:
-            before, now = (find_baseline(ref, reader=reader, root=self._root) for ref in (base, current.id))
-            return compare_found(before, now, self._rules_of(current), reader=reader, most_flips=0)
+    def to_label(self, reader: BrowsingReader, run: Run) -> Sequence[str]:
+        """Return the ids of the cases that people may label, in an order that tells nothing; it is waited for.
 
-        return self._get(("comparison", base, current.id), (current,), patience_s, compared)
-
-    def to_label(self, run: Run, *, patience_s: float | None = PATIENCE_S) -> Sequence[str] | None:
-        """Return the ids of the cases that people may label, in an order that tells nothing.
-
-        Those from the first on are a random draw at any number. None where it takes longer.
+        Those from the first on are a random draw at any number.
         """
-        return self._get(("labels", run.id), (run,), patience_s, lambda reader: _to_label(reader, run))
+        return self._waited_for(run, ("labels", run.id), lambda: _to_label(reader, run))
+
+    def total(self, reader: BrowsingReader, run: Run, wanted: Wanted, page: CasePage) -> int | None:
+        """Return how many cases are wanted; None where a search would look through all of them to count them."""
+        if page.before is None and page.after is None:
+            return len(page.pairs)
+        if wanted.search:
+            return None
+        return self._waited_for(run, ("total", run.id, wanted), lambda: reader.count(run.id, wanted))
 
     def close(self) -> None:
-        """Begin nothing more."""
-        self._worker.shutdown(wait=False, cancel_futures=True)
+        """End the processes."""
+        for pool in (self._here, self._beside):
+            if pool is not None:
+                pool.terminate()
 
-    def _get(
-        self, key: Hashable, runs: Sequence[Run], patience_s: float | None, make: Callable[[BrowsingReader], T]
-    ) -> T | None:
-        state = (key, *(run.end for run in runs))  # a run that ended since is read again
-        is_final = all(run.end is not None for run in runs)
+    def _waited_for(self, run: Run, key: Hashable, make: Callable[[], T]) -> T:
+        """Return what is made here and now, and kept of a run that ended."""
+        made = self._made.get((key, run.end))
+        if made is None:
+            made = _Made(make(), time.monotonic(), 0.0)
+            if run.end is not None:
+                self._made[key, run.end] = made
+        found: T = made.value
+        return found
+
+    def _get(self, run: Run, patience_s: float, make: Callable[..., T], arguments: tuple[Any, ...]) -> T | None:
+        ids = tuple(each.id if isinstance(each, Run) else each for each in arguments if isinstance(each, str | Run))
+        key = (make.__name__, *ids, run.end)  # a run that ended since is read again
         with self._lock:
-            known: Found[T] | None = self._known.get(state)
-            is_fresh = known is not None and (is_final or time.monotonic() - known.at < _TIMES_OLDER * known.took_s)
-            if is_fresh and known is not None:
-                return known.value
-            begun = self._begun.get(state)
+            self._take(key)
+            known = self._made.get(key)
+            is_old = known is not None and time.monotonic() - known.at > _TIMES_OLDER * known.took_s
+            if known is not None and (run.end is not None or not is_old):
+                found: T = known.value
+                return found
+            begun = self._begun.get(key)
             if begun is None:
-                begun = self._begun[state] = self._worker.submit(self._made, state, make)
-        with contextlib.suppress(TimeoutError):
-            found: T = begun.result(timeout=patience_s).value
-            return found
-        return None if known is None else known.value
+                begun = self._begun[key] = self._pool(run.id).apply_async(_timed, (make, arguments))
+        begun.wait(patience_s)
+        with self._lock:
+            made = self._take(key) or known
+        return None if made is None else made.value
 
-    def _made(self, state: Hashable, make: Callable[[BrowsingReader], T]) -> Found[T]:
-        begin = time.monotonic()
-        try:
-            with contextlib.closing(BrowsingReader.open(self._path)) as reader, reader.snapshot():
-                value = make(reader)
-            end = time.monotonic()
-            self._known[state] = Found(value=value, at=end, took_s=end - begin)
-            return self._known[state]
-        finally:
-            with self._lock:
-                self._begun.pop(state, None)
+    def _take(self, key: Hashable) -> _Made | None:
+        """Take over a result that is there; return it. What went wrong is raised once, and tried again then."""
+        begun = self._begun.get(key)
+        if begun is None or not begun.ready():
+            return self._made.get(key)
+        del self._begun[key]
+        self._made[key] = begun.get()
+        return self._made[key]
+
+    def _pool(self, run_id: str) -> multiprocessing.pool.Pool:
+        with contextlib.closing(BrowsingReader.open(self._path)) as reader:
+            is_small = reader.size(run_id) <= _MOST_HERE
+        if is_small:
+            return self._here
+        if self._beside is None:
+            context = multiprocessing.get_context("spawn")
+            self._beside = context.Pool(_PROCESSES, signal.signal, (signal.SIGINT, signal.SIG_IGN))
+        return self._beside
 
 
-def _overview(reader: BrowsingReader, run: Run) -> Overview:
-    view = view_run(run, RunCases(list(reader.judged(run.id)), ()), reader.verdicts(run.id))
-    return Overview(view=view, groups=reader.groups(run.id), slices=reader.slice_names(run.id))
+def overview(path: Path, run: Run) -> Overview:
+    """Return what there is to see of a run of the database ``path``."""
+    with contextlib.closing(BrowsingReader.open(path)) as reader, reader.snapshot():
+        view = view_run(run, RunCases(list(reader.judged(run.id)), ()), reader.verdicts(run.id))
+        return Overview(
+            view=view,
+            groups=reader.groups(run.id),
+            slices=reader.slice_names(run.id),
+            spending=reader.spending(run.id),
+            suites=Html(render("suites.html", view=view, charts=suite_charts(view))),
+        )
+
+
+def comparison(path: Path, root: Path, base: str, current: str, rules: Thresholds) -> Comparison:
+    """Return what changed between two runs of the database ``path``; no row that flipped is read.
+
+    Args:
+        path: of the database.
+        root: of the project.
+        base: id of the run that is compared with.
+        current: id of the run that is compared.
+        rules: by which it is judged.
+    """
+    with contextlib.closing(BrowsingReader.open(path)) as reader, reader.snapshot():
+        before, now = (find_baseline(ref, reader=reader, root=root) for ref in (base, current))
+        return compare_found(before, now, rules, reader=reader, most_flips=0)
+
+
+def _timed(make: Callable[..., T], arguments: tuple[Any, ...]) -> _Made:
+    begin = time.monotonic()
+    value = make(*arguments)
+    end = time.monotonic()
+    return _Made(value, end, end - begin)
 
 
 def _to_label(reader: BrowsingReader, run: Run) -> list[str]:
