@@ -7,7 +7,6 @@ from pathlib import Path
 from pytest_llmeval.bridge.escalating import is_escalated
 from pytest_llmeval.bridge.settings import Settings
 from pytest_llmeval.core.errors import StoreError
-from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.store.sqlite import SqliteStore
 
@@ -28,33 +27,32 @@ class Told:
     """Workflow commands, for standard output."""
 
 
-def tell_outside(store: SqliteStore, run_id: str, rules: Thresholds, settings: Settings) -> Told:
+def tell_outside(store: SqliteStore, run_id: str, settings: Settings) -> Told:
     """Tell of a run that has ended what the environment asks for; read nothing where it asks for nothing.
 
     Args:
         store: where it is.
         run_id: of the run.
-        rules: of the session.
         settings: of the session. The child that takes a second look at a run leaves all this to its parent.
     """
     told = Told()
     environ = settings.environ
     if not is_escalated(run_id, environ):
         if environ.get(_SUMMARY) or environ.get("GITHUB_ACTIONS") == "true":
-            _tell_github(store, run_id, rules, settings, told)
+            _tell_github(store, run_id, settings, told)
         if wants_traces(environ):
             _send_traces(store, run_id, environ, told)
     return told
 
 
-def _tell_github(store: SqliteStore, run_id: str, rules: Thresholds, settings: Settings, told: Told) -> None:
+def _tell_github(store: SqliteStore, run_id: str, settings: Settings, told: Told) -> None:
     from pytest_llmeval.reports.annotations import annotation_lines
     from pytest_llmeval.reports.run_markdown import run_markdown
     from pytest_llmeval.reports.run_report import read_report
 
     environ, root = settings.environ, settings.rootdir
     try:
-        report = read_report(store.find_run(run_id), rules, reader=store, root=root)
+        report = read_report(store.find_run(run_id), reader=store, root=root)
     except StoreError as error:
         told.notes.append(f"GitHub is told nothing of the run: {error}")
         return

@@ -195,7 +195,7 @@ class Recorder:
                 if self._fault is None:
                     self._conclude(session, self._store)
                     self._escalate(session, self._store)
-                    self._told = tell_outside(self._store, self._row.id, self._thresholds, self._settings)
+                    self._told = tell_outside(self._store, self._row.id, self._settings)
             except StoreError as error:
                 self._fault = str(error)
             if self._fault is not None:

@@ -17,7 +17,6 @@ from pytest_llmeval.cli.output import (
     write_lines,
 )
 from pytest_llmeval.cli.project import Project, find_project
-from pytest_llmeval.cli.rules import rules_for
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.reports.export_csv import cases_csv, summary_csv
 from pytest_llmeval.reports.export_jsonl import jsonl_lines
@@ -131,8 +130,7 @@ def export_markdown(wanted: Wanted) -> None:
     """Write RUN as it stands in the summary of a GitHub job: gate, flips, worst misses, errors, cost."""
 
     def lines(source: Source) -> Iterable[str]:
-        rules = rules_for(source.project, source.run, None)
         root = source.project.root
-        return run_markdown(read_report(source.run, rules, reader=source.store, root=root)).splitlines()
+        return run_markdown(read_report(source.run, reader=source.store, root=root)).splitlines()
 
     wanted.write(lines)

@@ -64,16 +64,13 @@ class SinceBaseline:
     flipped: FlippedRows
 
 
-def flips_since_baseline(
-    run: Run, rules: Thresholds, *, reader: SqliteReader, root: Path, most: int
-) -> SinceBaseline | None:
+def flips_since_baseline(run: Run, *, reader: SqliteReader, root: Path, most: int) -> SinceBaseline | None:
     """Return which rows of ``run`` changed since the baseline that its session chose; None where that is gone.
 
     Nothing is judged anew: the run has its verdicts.
 
     Args:
         run: a recorded one.
-        rules: of its suites.
         reader: of its database.
         root: of the project; a file is looked for from the current folder, then from there.
         most: rows shown in full.
@@ -84,7 +81,7 @@ def flips_since_baseline(
     try:
         before = _side(base, list(base.judged()))
         now = _side(find_baseline(run.id, reader=reader, root=root), list(reader.judged(run.id)))
-        compared = comparison_rules(rules, now.cases, before.cases)
+        compared = comparison_rules(Thresholds(), now.cases, before.cases)
         paired = list(paired_suites(before, now, now.cases, compared))
         flipped = flipped_rows(paired, reader.verdicts(run.id), before, now, most=most)
     except StoreError:  # its file is damaged

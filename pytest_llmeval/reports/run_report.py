@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.reports.comparing import SinceBaseline, flips_since_baseline
 from pytest_llmeval.reports.run_view import RunCases, RunView, view_run
 from pytest_llmeval.reports.worst_cases import WorstCases, worst_cases
@@ -28,12 +27,11 @@ class RunReport:
     """10 of the rows that changed since the baseline that it was judged against; None without one."""
 
 
-def read_report(run: Run, rules: Thresholds, *, reader: SqliteReader, root: Path) -> RunReport:
+def read_report(run: Run, *, reader: SqliteReader, root: Path) -> RunReport:
     """Return what there is to say of a run.
 
     Args:
         run: a recorded one.
-        rules: by which rows count as flipped.
         reader: of its database.
         root: of the project.
     """
@@ -41,5 +39,5 @@ def read_report(run: Run, rules: Thresholds, *, reader: SqliteReader, root: Path
         view=view_run(run, RunCases(list(reader.judged(run.id)), ()), reader.verdicts(run.id)),
         spending=reader.spending(run.id),
         worst=worst_cases(reader, run.id, most=_MOST),
-        against=flips_since_baseline(run, rules, reader=reader, root=root, most=_MOST),
+        against=flips_since_baseline(run, reader=reader, root=root, most=_MOST),
     )

@@ -66,8 +66,9 @@ def test_a_run_comes_as_metrics(recorded: SqliteStore, llmeval: Command) -> None
     assert llmeval("export", "prometheus", "--label", "x").status == 4
 
 
-def test_a_run_comes_as_markdown(recorded: SqliteStore, llmeval: Command) -> None:
-    """By the rules of the project, where it has any."""
+def test_a_run_comes_as_markdown(recorded: SqliteStore, llmeval: Command, here: Path) -> None:
+    """From what is stored: no rule is read again, so that none can be missing."""
+    (here / "thresholds.yaml").write_text("broken: [")
     done = llmeval("export", "markdown")
     assert done.out.startswith(
         f"### ✅ llmeval: no rule was judged, exit status 0\n\nrun {run().id} (nightly): finished"

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.reports.annotations import annotation_lines
 from pytest_llmeval.reports.run_report import read_report
 from pytest_llmeval.store.sqlite import SqliteStore
@@ -12,7 +11,7 @@ from tests.support.stored_runs import END, run
 
 
 def lines(store: SqliteStore, root: Path) -> list[str]:
-    report = read_report(store.find_run("last"), Thresholds(), reader=store, root=root)
+    report = read_report(store.find_run("last"), reader=store, root=root)
     return list(annotation_lines(report, root=root, workspace=root))
 
 

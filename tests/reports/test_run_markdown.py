@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from markdown_it import MarkdownIt
 
-from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.reports.run_markdown import run_markdown
 from pytest_llmeval.reports.run_report import read_report
 from pytest_llmeval.reports.worst_cases import worst_cases
@@ -33,7 +32,7 @@ def store(tmp_path: Path) -> Any:
 
 
 def rendered(store: SqliteStore, ref: str = "last", **options: int) -> str:
-    text = run_markdown(read_report(store.find_run(ref), Thresholds(), reader=store, root=Path.cwd()), **options)
+    text = run_markdown(read_report(store.find_run(ref), reader=store, root=Path.cwd()), **options)
     assert len(text.encode()) <= options.get("longest", 65_536)
     return text
 
