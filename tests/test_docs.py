@@ -2,7 +2,8 @@
 
 A block that stands behind "in `PATH`:" is a file of its page: the blocks after it find it in their project. A comment
 before a block may say more: ``<!-- test: scores -->`` (each line is a call of ``score``, with its value in a comment).
-Nothing is skipped; of a line such as ``python3 -m venv … && pytest`` the calls of pytest and llmeval are looked at.
+In ``<!-- test: other tool -->`` nothing is ours, and it is only read. Nothing is skipped; of a line such as
+``python3 -m venv … && pytest`` the calls of pytest and llmeval are looked at.
 """
 
 import ast
@@ -88,7 +89,7 @@ def blocks_of(path: Path) -> Iterator[Block]:
     for found in BLOCK.finditer(text):
         before, end = text[end : found.start()], found.end()
         told = TEST.search(before)
-        named = FILE.findall(before.rstrip().rpartition("\n\n")[2])
+        named = FILE.findall(TEST.sub("", before).rstrip().rpartition("\n\n")[2])
         yield Block(
             page=path.relative_to(ROOT).as_posix(),
             line=text.count("\n", 0, found.start()) + 1,
@@ -138,7 +139,7 @@ def test_every_block_is_looked_at() -> None:
     assert len(fences) == 2 * len(BLOCKS)
     kinds = {"csv", "console", "json", "python", "sh", "sql", "text", "toml", "yaml"}
     assert [str(block) for block in BLOCKS if block.kind not in kinds] == []
-    assert {block.test for block in BLOCKS} <= {"", "scores"}
+    assert {block.test for block in BLOCKS} <= {"", "scores", "other tool"}
 
 
 def test_the_pages_name_each_other_rightly() -> None:
@@ -189,6 +190,16 @@ def test_score_blocks_give_the_values_that_they_name(block: Block) -> None:
         book = ScoreBook()
         found = eval(compile(line, str(block), "eval"), {"score": book})
         assert found.status == "scored" and round(found.value, 4) == wanted, line
+
+
+@each("python", test="other tool")
+def test_python_of_other_tools_can_be_read(block: Block) -> None:
+    assert ast.parse(block.text).body
+
+
+@each("yaml", test="other tool")
+def test_yaml_of_other_tools_can_be_read(block: Block) -> None:
+    assert yaml.safe_load(block.text)
 
 
 @each("json", "csv")
@@ -303,7 +314,7 @@ def labels(text: str) -> str:
 
 def test_sql_blocks_find_something(recorded: Project) -> None:
     found = [block for block in BLOCKS if block.kind == "sql"]
-    assert len(found) == 2
+    assert found
     with sqlite3.connect(recorded.root / ".llmeval" / "llmeval.db") as connection:
         for block in found:
             assert connection.execute(block.text).fetchall(), str(block)
