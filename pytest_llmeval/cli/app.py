@@ -22,6 +22,7 @@ from pytest_llmeval.cli.plan import plan_suites
 from pytest_llmeval.cli.rescore import rescore
 from pytest_llmeval.cli.runs import runs, show
 from pytest_llmeval.cli.selftest import selftest
+from pytest_llmeval.cli.view import view
 from pytest_llmeval.core.errors import UserError
 from pytest_llmeval.core.text import printable
 from pytest_llmeval.version import __version__
@@ -56,6 +57,7 @@ for command in (
     doctor,
     labels,
     calibrate_judge,
+    view,
 ):
     llmeval.add_command(command)
 

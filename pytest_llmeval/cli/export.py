@@ -17,6 +17,7 @@ from pytest_llmeval.cli.output import (
     write_lines,
 )
 from pytest_llmeval.cli.project import Project, find_project
+from pytest_llmeval.cli.view import html_page
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.reports.export_csv import cases_csv, summary_csv
 from pytest_llmeval.reports.export_jsonl import jsonl_lines
@@ -134,3 +135,16 @@ def export_markdown(wanted: Wanted) -> None:
         return run_markdown(read_report(source.run, reader=source.store, root=root)).splitlines()
 
     wanted.write(lines)
+
+
+@_form("html")
+@click.option(
+    "--cases",
+    type=click.IntRange(min=1),
+    default=500,
+    show_default=True,
+    help="Cases that stand in it in full; misses, errors and flips first.",
+)
+def export_html(wanted: Wanted, *, cases: int) -> None:
+    """Write RUN as one page for a browser, which needs no other file."""
+    wanted.write(lambda source: html_page(source.project, source.store.path, source.run, cases).split("\n"))

@@ -3,7 +3,7 @@
 import contextlib
 import hmac
 import re
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qsl, quote, unquote
@@ -15,7 +15,6 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from pytest_llmeval.core.errors import StoreError, UserError
-from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.core.types import Outcome
 from pytest_llmeval.reports.html.escape import Html
@@ -36,6 +35,7 @@ from pytest_llmeval.view.pages import (
     runs_page,
 )
 from pytest_llmeval.view.rendering import asset
+from pytest_llmeval.view.source import Source
 from pytest_llmeval.view.summaries import Overview, Summaries
 from pytest_llmeval.view.trends import counts_in_trends, trends
 
@@ -212,20 +212,16 @@ class _Pages:
             yield reader
 
 
-def make_app(
-    path: Path, *, shown_as: str, root: Path, rules_of: Callable[[Run], Thresholds], host: str = "127.0.0.1"
-) -> Guard:
+def make_app(source: Source, host: str = "127.0.0.1") -> Guard:
     """Return the pages over a database, for a server to serve.
 
     Args:
-        path: of the database, which is up to date.
-        shown_as: its name on the pages.
-        root: of the project.
-        rules_of: gives the rules that a run is judged by.
+        source: the database.
         host: the name or address that the server listens on.
     """
-    frame = Frame(links=ServedLinks(), database=shown_as, head=_HEAD)
-    pages = _Pages(path=path, frame=frame, summaries=Summaries(path, rules_of, root), token=new_token())
+    frame = Frame(links=ServedLinks(), database=source.shown_as, head=_HEAD)
+    summaries = Summaries(source)
+    pages = _Pages(path=source.database, frame=frame, summaries=summaries, token=new_token())
     routes = [
         Route("/", pages.runs),
         Route("/run", pages.run),

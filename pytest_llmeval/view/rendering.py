@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.reports.html.escape import escaped, shown
+from pytest_llmeval.reports.html.style import STYLE
 from pytest_llmeval.reports.run_text import money
 
 __all__ = ["asset", "render"]
@@ -30,8 +31,9 @@ def render(template: str, **values: Any) -> str:
 
 @functools.cache
 def asset(name: str) -> str:
-    """Return a file that pages need: ``view.css`` or ``view.js``."""
-    return files(__package__).joinpath("assets", name).read_text("utf-8")
+    """Return a file that pages need: ``view.css``, the style of all our HTML before it, or ``view.js``."""
+    text = files(__package__).joinpath("assets", name).read_text("utf-8")
+    return STYLE + text if name.endswith(".css") else text
 
 
 @functools.cache

@@ -28,6 +28,7 @@ from pytest_llmeval.store.browsing import BrowsingReader, CasePage, Group, Wante
 from pytest_llmeval.store.records import Run, Spending
 from pytest_llmeval.view.figures import suite_charts
 from pytest_llmeval.view.rendering import render
+from pytest_llmeval.view.source import Source
 
 __all__ = ["PATIENCE_S", "Overview", "Summaries", "comparison", "overview"]
 
@@ -65,17 +66,10 @@ class _Made(NamedTuple):
 class Summaries:
     """Results by what they are of."""
 
-    def __init__(self, path: Path, rules_of: Callable[[Run], Thresholds], root: Path) -> None:
-        """Summarise the runs of the database ``path``.
-
-        Args:
-            path: of the database.
-            rules_of: gives the rules that a run is judged by; raises UserError.
-            root: of the project.
-        """
-        self._path = path
-        self._rules_of = rules_of
-        self._root = root
+    def __init__(self, source: Source) -> None:
+        """Summarise the runs of ``source``."""
+        self._source = source
+        self._path = source.database
         self._made: dict[Hashable, _Made] = {}
         self._begun: dict[Hashable, multiprocessing.pool.AsyncResult[_Made]] = {}
         self._lock = threading.Lock()
@@ -97,8 +91,8 @@ class Summaries:
         Raises:
             UserError: the rules cannot be used.
         """
-        rules = self._rules_of(current)
-        return self._get(current, PATIENCE_S, comparison, (self._path, self._root, base.id, current.id, rules))
+        rules = self._source.rules_of(current)
+        return self._get(current, PATIENCE_S, comparison, (self._path, self._source.root, base.id, current.id, rules))
 
     def to_label(self, reader: BrowsingReader, run: Run) -> Sequence[str]:
         """Return the ids of the cases that people may label, in an order that tells nothing; it is waited for.

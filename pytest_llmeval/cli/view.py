@@ -1,0 +1,136 @@
+"""Stored runs in a browser: a server on this machine, or files."""
+
+import contextlib
+import importlib.util
+import webbrowser
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pytest_llmeval.cli.output import database_option, echo_lines, emit_json, json_option, open_store
+from pytest_llmeval.cli.project import Project, find_project
+from pytest_llmeval.cli.rules import rules_for
+from pytest_llmeval.core.errors import SettingsError
+from pytest_llmeval.core.text import one_line
+from pytest_llmeval.store.records import Run
+
+if TYPE_CHECKING:
+    from pytest_llmeval.view.source import Source
+
+__all__ = ["html_page", "view"]
+
+_LOOPBACK = "127.0.0.1"
+
+
+@click.command()
+@click.option("--export", "folder", type=click.Path(path_type=Path, file_okay=False), help="Write pages as files here.")
+@click.option("--runs", type=click.IntRange(min=1), default=20, show_default=True, help="Of files: the newest so many.")
+@click.option(
+    "--cases",
+    type=click.IntRange(min=1),
+    default=200,
+    show_default=True,
+    help="Of files: cases of each run; misses, errors and flips first.",
+)
+@click.option("--host", default=_LOOPBACK, show_default=True, help="Listen on this address of this machine.")
+@click.option("--allow-remote", is_flag=True, help="Let --host be an address that other machines reach.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Listen on this port; 8765 where it is free, else any.")
+@click.option("--open", "is_opened", is_flag=True, help="Open a browser, too.")
+@json_option
+@database_option
+def view(
+    folder: Path | None,
+    runs: int,
+    cases: int,
+    host: str,
+    allow_remote: bool,
+    port: int | None,
+    is_opened: bool,
+    as_json: bool,
+    database: Path | None,
+) -> None:
+    """Show the recorded runs in a browser, and let people label answers, until Ctrl-C."""
+    require_extra("llmeval view", "jinja2", "starlette", "uvicorn")
+    project = find_project()
+    with contextlib.closing(open_store(project, database)) as store:  # it brings the tables up to date
+        path, newest = store.path, store.runs()[:runs]
+    if folder is not None:
+        _export(project, path, folder, newest, cases, as_json=as_json)
+        return
+    if not _is_loopback(host):
+        if not allow_remote:
+            raise SettingsError(
+                f"--host {one_line(host)}: other machines would reach it, and whoever does may read all runs and add"
+                " labels; say --allow-remote where that is wanted"
+            )
+        click.echo("warning: whoever reaches this address reads all runs and may add labels, unencrypted", err=True)
+
+    def ready(address: str) -> None:
+        if as_json:
+            emit_json({"url": address})
+        else:
+            echo_lines([f"{address} shows {one_line(project.shown(path))}; Ctrl-C ends it"])
+        if is_opened:
+            webbrowser.open(address)
+
+    _serve(project, path, host, port, ready)
+
+
+def require_extra(what: str, *modules: str) -> None:
+    """Raise SettingsError where the extra ``view`` is not installed.
+
+    Args:
+        what: asks for it.
+        modules: of the extra, that it needs.
+    """
+    missing = [name for name in modules if importlib.util.find_spec(name) is None]
+    if missing:
+        raise SettingsError(f"{what} needs {', '.join(missing)}: pip install 'pytest-llmeval[view]'")
+
+
+def html_page(project: Project, path: Path, run: Run, most_cases: int) -> str:
+    """Return a run as one page that needs no other file, with at most ``most_cases`` cases."""
+    require_extra("export html", "jinja2")
+    from pytest_llmeval.view.site import self_contained
+
+    return self_contained(_source(project, path, most_cases), run)
+
+
+# What follows imports the pages, and with them what only an extra installs, where it is called.
+
+
+def _export(project: Project, path: Path, folder: Path, runs: Sequence[Run], cases: int, *, as_json: bool) -> None:
+    from pytest_llmeval.view.site import write_site
+
+    count = write_site(folder, _source(project, path, cases), runs)
+    if as_json:
+        emit_json({"output": str(folder), "runs": [run.id for run in runs], "files": count})
+    else:
+        echo_lines([f"{one_line(str(folder / 'index.html'))}: {len(runs)} runs in {count:,} files"])
+
+
+def _serve(project: Project, path: Path, host: str, port: int | None, ready: Callable[[str], None]) -> None:
+    from pytest_llmeval.view.app import make_app
+    from pytest_llmeval.view.serving import serve
+
+    serve(make_app(_source(project, path, 1), host), host, port, ready=ready)
+
+
+def _is_loopback(host: str) -> bool:
+    from pytest_llmeval.view.guard import is_loopback
+
+    return is_loopback(host)
+
+
+def _source(project: Project, path: Path, most_cases: int) -> "Source":
+    from pytest_llmeval.view.source import Source
+
+    return Source(
+        database=path,
+        shown_as=project.shown(path),
+        root=project.root,
+        rules_of=lambda run: rules_for(project, run, None),
+        most_cases=most_cases,
+    )

@@ -1,0 +1,162 @@
+"""The pages as files that open without a server: a folder of them, or one page of one run."""
+
+import base64
+import contextlib
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from pytest_llmeval.core.errors import SettingsError
+from pytest_llmeval.core.text import one_line
+from pytest_llmeval.reports.html.escape import Html
+from pytest_llmeval.store.browsing import Against, BrowsingReader, CasePage, Wanted
+from pytest_llmeval.store.records import Run
+from pytest_llmeval.view.links import FileLinks
+from pytest_llmeval.view.pages import Frame, against_of, case_body, case_page, compare_page, paired, run_page, runs_page
+from pytest_llmeval.view.rendering import asset
+from pytest_llmeval.view.sampling import Sampled, sampled
+from pytest_llmeval.view.source import Source
+from pytest_llmeval.view.summaries import Overview, comparison, overview
+from pytest_llmeval.view.trends import counts_in_trends, trends
+
+__all__ = ["self_contained", "write_site"]
+
+_FLIPS = 100
+"""Flipped cases of two runs side by side."""
+_MARK = "written-by-llmeval.txt"
+"""A file of this name tells that a folder was written by this, so that it may be written again."""
+_NOTHING_ELSE = "default-src 'none'; base-uri 'none'; form-action 'none'; "
+_LINKED = Html(
+    f"<meta http-equiv=\"Content-Security-Policy\" content=\"{_NOTHING_ELSE}style-src 'self' file:; script-src 'self'"
+    ' file:">\n<link rel="stylesheet" href="view.css">\n<script src="view.js" defer></script>'
+)
+
+
+def self_contained(source: Source, run: Run) -> str:
+    """Return one page of a run with its cases in full; it needs no other file."""
+    with contextlib.closing(BrowsingReader.open(source.database)) as reader, reader.snapshot():
+        return _self_contained(source, reader, run)
+
+
+def _self_contained(source: Source, reader: BrowsingReader, run: Run) -> str:
+    links = FileLinks((), (), lambda case_id: False)
+    frame = Frame(links=links, database=source.shown_as, head=_inlined())
+    against = against_of(reader, run)
+    found = sampled(reader, run, against, most=source.most_cases)
+    cases = (reader.case(pair.case.id) for pair in found.pairs)
+    details = {case.id: case_body(frame, reader, run, case, against) for case in cases if case is not None}
+    return _run_page(frame, reader, run, overview(source.database, run), found, against, details)
+
+
+def write_site(folder: Path, source: Source, runs: Sequence[Run]) -> int:
+    """Write the pages of ``runs``, the newest first, into a folder; return how many files there are.
+
+    Raises:
+        SettingsError: the folder holds what this did not write, or it cannot be written.
+    """
+    count = 0
+    try:
+        _prepare(folder)
+        for name, text in _files(source, runs):
+            (folder / name).write_text(text, encoding="utf-8", newline="\n")
+            count += 1
+    except OSError as error:
+        raise SettingsError(f"--export {one_line(str(folder))}: cannot be written: {error.strerror or error}") from None
+    return count
+
+
+def _prepare(folder: Path) -> None:
+    """Make the folder, or take away the pages that were written into it before."""
+    folder.mkdir(parents=True, exist_ok=True)
+    names = os.listdir(folder)
+    if names and _MARK not in names:
+        raise SettingsError(
+            f"--export {one_line(str(folder))}: the folder holds what llmeval did not write; name a new one"
+        )
+    for name in names:
+        if name.endswith(".html"):
+            (folder / name).unlink()
+    (folder / _MARK).write_text("llmeval view --export wrote these pages.\n", encoding="ascii")
+
+
+def _files(source: Source, runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
+    """Yield the name and the text of each file."""
+    yield "view.css", asset("view.css")
+    yield "view.js", asset("view.js")
+    with contextlib.closing(BrowsingReader.open(source.database)) as reader, reader.snapshot():
+        known = {run.id: run for run in runs}
+        against = {run.id: against_of(reader, run) for run in runs}
+        found = {run.id: sampled(reader, run, against[run.id], most=source.most_cases) for run in runs}
+        pairs = {(base.run_id, run_id): base for run_id, base in against.items() if base and base.run_id in known}
+        cases = {pair.case.id for each in found.values() for pair in each.pairs}
+        frame = Frame(links=FileLinks(known, pairs, cases.__contains__), database=source.shown_as, head=_LINKED)
+        views = {run.id: overview(source.database, run) for run in runs}
+        whole = [views[run.id].view for run in runs if counts_in_trends(run)]
+        yield "index.html", runs_page(frame, runs, trends(whole), waiting=0, older=None, newer=None)
+        for run in runs:
+            own = against[run.id]
+            yield (
+                frame.links.run(run.id) or "",
+                _run_page(frame, reader, run, views[run.id], found[run.id], own, {}),
+            )
+            for pair in found[run.id].pairs:
+                case = reader.case(pair.case.id)
+                if case is not None:
+                    yield frame.links.case(case.id) or "", case_page(frame, reader, run, case, own)
+        for base_id, run_id in pairs:
+            name = frame.links.compare(base_id, run_id) or ""
+            yield name, _compare_page(frame, source, reader, known[base_id], known[run_id])
+
+
+def _run_page(
+    frame: Frame,
+    reader: BrowsingReader,
+    run: Run,
+    summary: Overview,
+    found: Sampled,
+    against: Against | None,
+    details: dict[str, Html],
+) -> str:
+    return run_page(
+        frame,
+        reader,
+        run,
+        summary,
+        wanted=Wanted(),
+        page=CasePage(pairs=found.pairs, before=None, after=None),
+        total=found.total,
+        against=against,
+        sample=found.words,
+        details=details,
+    )
+
+
+def _compare_page(frame: Frame, source: Source, reader: BrowsingReader, base: Run, current: Run) -> str:
+    wanted = Wanted(flipped=paired(base, current))
+    page = reader.page(current.id, wanted, size=_FLIPS)
+    return compare_page(
+        frame,
+        base,
+        current,
+        comparison(source.database, source.root, base.id, current.id, source.rules_of(current)),
+        flipped=page.pairs,
+        total=reader.count(current.id, wanted),
+        older=None,
+        newer=None,
+    )
+
+
+def _inlined() -> Html:
+    """Return the style and the script themselves, and what forbids every other."""
+    style, script = asset("view.css"), asset("view.js")
+    policy = f"{_NOTHING_ELSE}style-src '{_hash(style)}'; script-src '{_hash(script)}'"
+    return Html(
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n<style>{style}</style>\n'
+        f'<script type="module">{script}</script>'
+    )
+
+
+def _hash(text: str) -> str:
+    """Return how a Content-Security-Policy names a text: https://www.w3.org/TR/CSP3/#match-element-to-source-list."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

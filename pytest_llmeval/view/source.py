@@ -1,0 +1,26 @@
+"""Where pages come from."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_llmeval.core.rules import Thresholds
+from pytest_llmeval.store.records import Run
+
+__all__ = ["Source"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A database, and what is to be known beside it."""
+
+    database: Path
+    """Its tables are up to date."""
+    shown_as: str
+    """Its name on the pages."""
+    root: Path
+    """Of the project."""
+    rules_of: Callable[[Run], Thresholds]
+    """Gives the rules that a run is judged by; raises UserError."""
+    most_cases: int = 200
+    """Cases of each run that stand in files, from 1."""
