@@ -42,6 +42,15 @@ def test_cases_come_as_csv(recorded: SqliteStore, llmeval: Command, ref: list[st
     ]
 
 
+def test_who_decided_is_a_column_where_it_is_known(store: SqliteStore, llmeval: Command) -> None:
+    """Of judged scores."""
+    store.start_run(run())
+    store.add_case(run().id, record("a", scores=(score("exact"), score("judged", decided_by="panel"))))
+    (row,) = csv.DictReader(io.StringIO(llmeval("export", "csv").out))
+    assert row["judged.decided_by"] == "panel"
+    assert "exact.decided_by" not in row
+
+
 def test_a_summary_comes_as_csv(recorded: SqliteStore, llmeval: Command) -> None:
     rows = list(csv.DictReader(io.StringIO(llmeval("export", "csv", "--summary").out)))
     assert [(row["metric"], row["n"], row["mean"], row["misses"]) for row in rows] == [
@@ -71,7 +80,7 @@ def test_a_run_comes_as_markdown(recorded: SqliteStore, llmeval: Command, here: 
     (here / "thresholds.yaml").write_text("broken: [")
     done = llmeval("export", "markdown")
     assert done.out.startswith(
-        f"### ✅ llmeval: no rule was judged, exit status 0\n\nrun {run().id} (nightly): finished"
+        f"### ➖ llmeval: no rule was judged, exit status 0\n\nrun {run().id} (nightly): finished"
     )
 
 
