@@ -1,4 +1,4 @@
-"""Does the model know its capitals? A first eval: change the rows, the prompt and the scorer to yours."""
+"""A first eval. Change its rows, its prompt and its scorer to yours."""
 
 import pytest
 
