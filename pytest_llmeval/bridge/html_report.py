@@ -58,6 +58,7 @@ class HtmlReport:
         self._held: dict[str, list[pytest.TestReport]] = {}
         self._parts: RunParts | None = None
         self._cases: dict[str, ReportCase] = {}
+        self._has_media = False
         self._problem = ""
 
     @pytest.hookimpl(trylast=True)
@@ -75,9 +76,9 @@ class HtmlReport:
         """Keep a report for the end."""
         self._held.setdefault(report.nodeid, []).append(report)
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
-        """Let the page be written after everything else, the gate too, has ended."""
+        """Let the page be written once the gate has judged; the recorder is registered later, and so ends before."""
         try:
             return (yield)
         finally:
@@ -112,7 +113,7 @@ class HtmlReport:
         if self._parts is None:
             return
         prefix.insert(0, f"<style>{STYLE}{PAGE_STYLE}</style>")
-        prefix.insert(1, str(element("section", self._parts.summary, id="llmeval")))
+        prefix.insert(1, str(element("section", self._parts.summary, id="llmeval", data_media=self._has_media)))
         prefix.insert(2, f"<script>{SCRIPT}</script>")
         postfix += [str(self._parts.filters), str(self._parts.details)]
 
@@ -145,6 +146,7 @@ class HtmlReport:
             place = {"name": None, "format_type": "html", "content": str(case.place), "extension": None}
             getattr(made[-1], "extras").append({**place, "mime_type": None})  # noqa: B009 - pytest-html's own
         for report in made:
+            self._has_media |= any(each["format_type"] in ("image", "video") for each in getattr(report, "extras"))  # noqa: B009
             self._writer.pytest_runtest_logreport(report)
 
     def _find_place(self) -> None:

@@ -213,12 +213,12 @@ class Preparation:
             resumed=self.resumed,
             rescored=self.rescored,
         )
-        self.config.pluginmanager.register(recorder, "llmeval-recorder")
-        self.config.pluginmanager.register(Brevity(self.config), "llmeval-brevity")
         if HTML_KEY in self.config.stash:
             from pytest_llmeval.bridge.html_report import take_over
 
-            take_over(self.config, self.config.stash[HTML_KEY], recorder.parts)
+            take_over(self.config, self.config.stash[HTML_KEY], recorder.parts)  # before it, to end after it
+        self.config.pluginmanager.register(recorder, "llmeval-recorder")
+        self.config.pluginmanager.register(Brevity(self.config), "llmeval-brevity")
         if self.config.pluginmanager.hasplugin("dsession"):
             recorder.begin()
 

@@ -44,6 +44,8 @@ def difference(response: str, expected: str, *, limit: int = LONGEST) -> Html:
     left, right = _structure(response), _structure(expected)
     if left is not None and right is not None:
         return _keys(left, right)
+    if right is not None:
+        return element("p", "Not compared: JSON was expected, and the response is none.", class_="le-note")
     return _words(response, expected, limit)
 
 

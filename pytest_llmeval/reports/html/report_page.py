@@ -92,6 +92,8 @@ SCRIPT = """
     environment.classList.add('collapsed');
     document.getElementById('environment').classList.add('hidden');
   }
+  const row = document.getElementById('template_results-table__tbody');
+  if (row && !('media' in ours.dataset)) row.content.querySelector('.media').replaceChildren();  // 1 ms a video element
   const rule = document.createElement('style');
   document.head.append(rule);
   const fill = (entries) => entries.filter((entry) => entry.isIntersecting).forEach(({ target }) => {
@@ -100,11 +102,12 @@ SCRIPT = """
     if (detail && !target.firstChild) target.append(detail.content.cloneNode(true));
   });
   const near = new IntersectionObserver(fill, { rootMargin: '1000px' });
+  let chosen = '';
   const count = () => {
-    const rows = [...document.querySelectorAll('#results-table > tbody:has(> .collapsible)')];
-    const seen = rows.filter((row) => getComputedStyle(row).display !== 'none').length;
+    const rows = document.querySelectorAll('#results-table > tbody > .collapsible').length;
+    const seen = chosen ? document.querySelectorAll(`#results-table > tbody > tr > td${chosen}`).length : rows;
     document.getElementById('llmeval-count').textContent =
-      `${seen.toLocaleString('en')} of ${rows.length.toLocaleString('en')} rows`;
+      `${seen.toLocaleString('en')} of ${rows.toLocaleString('en')} rows`;
   };
   const look = () => {
     near.disconnect();
@@ -112,7 +115,7 @@ SCRIPT = """
     count();
   };
   const choose = () => {
-    const chosen = [...document.querySelectorAll('#llmeval-filters select')].map(({ value }) => value).join('');
+    chosen = [...document.querySelectorAll('#llmeval-filters select')].map(({ value }) => value).join('');
     const others = `#results-table > tbody:not(:has(> tr > td${chosen}))`;
     rule.textContent = chosen ? `${others} { display: none !important; }` : '';
     count();

@@ -30,6 +30,7 @@ STYLE = """
 .le .le-same { color: var(--le-good); }
 
 .le .le-scroll { overflow-x: auto; overflow-wrap: break-word; }
+.le .le-scroll pre:not(:empty) { min-width: 24ch; max-width: 90ch; }
 .le table { border-collapse: collapse; font: inherit; color: inherit; width: auto; }
 .le th, .le td { padding: 5px 10px; border: 0; border-bottom: 1px solid var(--le-line); text-align: left;
   vertical-align: top; font-weight: normal; }

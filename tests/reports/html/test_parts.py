@@ -111,6 +111,10 @@ def test_json_is_compared_key_by_key_whatever_its_order_and_space() -> None:
     assert "Every key" in difference('{"a":1, "b":[]}', '{"b":[],"a":1}')
 
 
+def test_a_response_that_is_no_json_is_not_compared_with_json() -> None:
+    assert "JSON was expected" in difference("Rome is it", '{"a": 1}')
+
+
 def test_keys_that_look_like_paths_are_told_apart() -> None:
     page = difference('{"a.b": 1, "a": {"b": 2}}', '{"a.b": 2, "a": {"b": 2}}')
     assert "1 of 2 keys" in page
