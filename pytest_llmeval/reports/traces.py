@@ -36,9 +36,9 @@ def send_traces(
         with_texts: whether prompts, answers and reasons are sent, too.
     """
     named = "OTEL_SERVICE_NAME" in environ or f"{SERVICE_NAME}=" in environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
-    resource = Resource.create({} if named else {SERVICE_NAME: "pytest-llmeval"})
-    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
     with _quiet() as said:
+        resource = Resource.create({} if named else {SERVICE_NAME: "pytest-llmeval"})
+        provider = TracerProvider(resource=resource, shutdown_on_exit=False)
         batches = [_Batches(name, _exporter(name), said) for name in exporters]
         for each in batches:
             provider.add_span_processor(each)

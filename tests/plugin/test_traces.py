@@ -200,6 +200,14 @@ def test_a_collector_that_takes_nothing_is_a_note(
             "note: traces: 3 spans were not taken by the exporter otlp: it cannot be reached",
         ),
         (
+            {"OTEL_EXPORTER_OTLP_ENDPOINT": "nonsense"},
+            "note: traces: 3 spans were not taken by the exporter otlp: it cannot be reached",
+        ),
+        (
+            {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9", "OTEL_SPAN_EVENT_COUNT_LIMIT": "x"},
+            "note: traces: OTEL_SPAN_EVENT_COUNT_LIMIT must be *",
+        ),
+        (
             {"OTEL_TRACES_EXPORTER": "zipkin"},
             "note: OTEL_TRACES_EXPORTER: of zipkin only otlp and console are known",
         ),
