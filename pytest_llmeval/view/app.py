@@ -230,6 +230,7 @@ def make_app(source: Source, host: str = "127.0.0.1") -> Guard:
         Route("/label", pages.label, methods=["GET"]),
         Route("/label", pages.save, methods=["POST"]),
         Route("/assets/{name}", pages.asset),
+        Route("/favicon.ico", lambda request: Response(status_code=204)),
     ]
     handlers = {_NotFoundError: pages.failed, UserError: pages.failed, 404: pages.unknown, 405: pages.unknown}
 

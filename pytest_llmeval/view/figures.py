@@ -6,8 +6,10 @@ from pytest_llmeval.reports.html.charts import Bar, slice_bars
 from pytest_llmeval.reports.html.escape import Html
 from pytest_llmeval.reports.run_view import RunView, SuiteView, TableRow
 
-__all__ = ["suite_charts"]
+__all__ = ["MEASURES", "suite_charts"]
 
+MEASURES = frozenset({"latency_s", "cost_usd", "input_tokens", "output_tokens"})
+"""Metrics of calls, which are no shares."""
 _MOST = 12
 """Charts of a suite."""
 
@@ -28,13 +30,14 @@ def _charts(suite: SuiteView) -> list[Html]:
             [_bar(part, found) for part, found in sorted(parts.items(), key=lambda each: (each[0] is not None, each))],
         )
         for (metric, model), parts in list(rows.items())[:_MOST]
-        if any(row.value is not None for found in parts.values() for row in found) and _is_share(parts)
+        if metric not in MEASURES and _is_share(parts)
     ]
 
 
 def _is_share(parts: dict[str | None, list[TableRow]]) -> bool:
-    """Return whether all values are from 0 to 1, which one scale can show."""
-    return all(row.value is None or 0 <= row.value <= 1 for found in parts.values() for row in found)
+    """Return whether there are values and all are from 0 to 1, which one scale can show."""
+    values = [row.value for found in parts.values() for row in found if row.value is not None]
+    return bool(values) and all(0 <= value <= 1 for value in values)
 
 
 def _bar(part: str | None, rows: Sequence[TableRow]) -> Bar:

@@ -10,7 +10,7 @@ from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.judge.scored import judged_run
 from pytest_llmeval.core.types import Call
 from pytest_llmeval.reports.comparison import Comparison
-from pytest_llmeval.reports.comparison_words import expected_text, headline, measure_cells, verdict_cells
+from pytest_llmeval.reports.comparison_words import LEGEND, expected_text, headline, measure_cells, verdict_cells
 from pytest_llmeval.reports.exported import said_in
 from pytest_llmeval.reports.html.chat import bubble, chat
 from pytest_llmeval.reports.html.diff import difference
@@ -201,6 +201,8 @@ def compare_page(
         newer: of those before.
     """
     told = comparison
+    changes = [] if told is None else [(each, verdict_cells(each)) for each in told.changes]
+    quiet = [each for each in changes if each[0].slice is not None and each[0].verdict == "pass"]
     return frame.render(
         "compare.html",
         f"{current.name or current.id} against {base.name or base.id}",
@@ -208,7 +210,9 @@ def compare_page(
         current=current,
         comparison=told,
         headline=None if told is None else headline(told),
-        changes=[] if told is None else [(each, verdict_cells(each)) for each in told.changes],
+        changes=[each for each in changes if each not in quiet],
+        quiet=quiet,
+        legend=LEGEND,
         measures=[] if told is None else [(each, measure_cells(each)) for each in told.measures],
         flipped=flipped,
         total=total,

@@ -80,9 +80,9 @@ class Summaries:
         """Return what there is to see of a run; None where it takes longer."""
         return self._get(run, patience_s, overview, (self._path, run))
 
-    def overviews(self, runs: Sequence[Run], *, patience_s: float = PATIENCE_S) -> list[Overview | None]:
+    def overviews(self, runs: Sequence[Run]) -> list[Overview | None]:
         """Return what there is to see of each run, as far as it is known after a moment."""
-        deadline = time.monotonic() + patience_s
+        deadline = time.monotonic() + PATIENCE_S
         return [self.overview(run, patience_s=max(0.0, deadline - time.monotonic())) for run in runs]
 
     def comparison(self, base: Run, current: Run) -> Comparison | None:

@@ -7,6 +7,7 @@ from pytest_llmeval.core.text import one_line
 from pytest_llmeval.reports.html.escape import Html, element
 from pytest_llmeval.reports.run_view import RunView
 from pytest_llmeval.store.records import Run
+from pytest_llmeval.view.figures import MEASURES
 
 __all__ = ["Point", "Trend", "counts_in_trends", "sparkline", "trends"]
 
@@ -72,7 +73,7 @@ def sparkline(trend: Trend) -> Html:
     Shares are drawn from 0 to 1, other values between the ends that they have.
     """
     points = trend.points
-    low, high = _scale(points)
+    low, high = _scale(trend)
     places = [_EDGE + (_WIDTH - 2 * _EDGE) * (at / max(len(points) - 1, 1)) for at in range(len(points))]
 
     def height(value: float) -> str:
@@ -93,8 +94,8 @@ def sparkline(trend: Trend) -> Html:
     return element("svg", title, *bars, *drawn, dot, role="img", width=_WIDTH, height=_HEIGHT, viewBox=view_box)
 
 
-def _scale(points: Sequence[Point]) -> tuple[float, float]:
-    ends = [end for each in points for end in (each.value, each.low, each.high) if end is not None]
-    if min(ends) >= 0 and max(ends) <= 1:
+def _scale(trend: Trend) -> tuple[float, float]:
+    ends = [end for each in trend.points for end in (each.value, each.low, each.high) if end is not None]
+    if trend.metric not in MEASURES and min(ends) >= 0 and max(ends) <= 1:
         return 0.0, 1.0
     return min(ends), max(ends)
