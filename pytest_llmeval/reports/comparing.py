@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pytest_llmeval.core.comparing import comparison_rules
 from pytest_llmeval.core.errors import StoreError
+from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.reports.comparison import Comparison, compare
@@ -81,8 +81,8 @@ def flips_since_baseline(run: Run, *, reader: SqliteReader, root: Path, most: in
     try:
         before = _side(base, list(base.judged()))
         now = _side(find_baseline(run.id, reader=reader, root=root), list(reader.judged(run.id)))
-        compared = comparison_rules(Thresholds(), now.cases, before.cases)
-        paired = list(paired_suites(before, now, now.cases, compared))
+        baseline = Baseline(name=before.name, cases=before.cases, model=before.model)
+        paired = list(paired_suites(baseline, now.cases))
         flipped = flipped_rows(paired, reader.verdicts(run.id), before, now, most=most)
     except StoreError:  # its file is damaged
         return None

@@ -68,7 +68,7 @@ def compare(
     baseline = Baseline(name=base.name, cases=base.cases, model=base.model, deselected=current.deselected)
     expected = {key: count for key, count in current.expected.items() if current.model in (None, key[1])}
     result = judge(rules, cases, collected=expected, baseline=baseline, trust=trust)
-    paired = list(paired_suites(base, current, cases, rules))
+    paired = list(paired_suites(baseline, cases))
     flipped = flipped_rows(paired, result.verdicts, base, current, most=most_flips)
     return Comparison(
         base=base.name,

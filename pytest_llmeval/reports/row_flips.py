@@ -10,7 +10,6 @@ from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.gate.opponents import Opponents
 from pytest_llmeval.core.gate.pairs import Pair, PairedColumn, pair_up
 from pytest_llmeval.core.metrics import score_names
-from pytest_llmeval.core.rules import Thresholds
 
 __all__ = [
     "Flip",
@@ -129,13 +128,12 @@ class PairedSuite(NamedTuple):
     outcomes: PairedColumn
 
 
-def paired_suites(base: Side, current: Side, cases: Sequence[JudgedCase], rules: Thresholds) -> Iterator[PairedSuite]:
-    """Yield the suites and models that both runs have; ``cases`` are those of ``current`` that take part."""
-    baseline = Baseline(name=base.name, cases=base.cases, model=base.model)
-    opponents = Opponents(baseline, rules.suites, why_none="")
+def paired_suites(baseline: Baseline, cases: Iterable[JudgedCase]) -> Iterator[PairedSuite]:
+    """Yield the suites and models that both runs have, in order; ``cases`` are those of the run under test."""
     groups: dict[str, dict[str, list[JudgedCase]]] = {}
     for case in cases:
         groups.setdefault(case.suite, {}).setdefault(case.model, []).append(case)
+    opponents = Opponents(baseline, groups, why_none="")
     for suite, models in sorted(groups.items()):
         for model, own in sorted(models.items()):
             before = opponents.find(suite, model, is_only=len(models) == 1).cases
