@@ -1,6 +1,9 @@
 """``llmeval init``: what it writes, keeps and where it puts it; tests/test_embedded_model.py shows that it works."""
 
+import os
 import shlex
+import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +12,8 @@ import yaml
 
 from pytest_llmeval.version import __version__
 from tests.cli.conftest import Command
+from tests.support.fault_server import FaultServer
+from tests.support.workflow import Workflow
 
 EVAL, ROWS, RULES = "evals/test_capitals.py", "data/capitals.jsonl", "thresholds.yaml"
 WORKFLOW = ".github/workflows/evals.yaml"
@@ -148,5 +153,32 @@ def test_the_workflow_asks_for_this_version_at_least(workflow: Any) -> None:
 
 def test_the_workflow_gives_no_secret_to_pull_requests(workflow: Any) -> None:
     assert workflow[True].keys() == {"push", "pull_request"}  # YAML 1.1 reads `on` so; never pull_request_target
-    assert workflow["permissions"] == {"contents": "read"}
+    assert workflow["permissions"] == {}
+    assert workflow["jobs"]["evals"]["permissions"] == {"contents": "read"}
     assert "secrets" not in str(workflow)
+
+
+def test_the_workflow_compares_pull_requests_with_main(
+    llmeval: Command, here: Path, tmp_path_factory: pytest.TempPathFactory, server: FaultServer
+) -> None:
+    """Its shell steps, as a runner runs them; the model repeats the question, which holds no capital."""
+    llmeval("init")
+    (here / RULES).write_text(
+        "version: 1\nbaseline: main\nsuites: {capitals: {contains: {max_drop: 0.02}}}\n", encoding="utf-8"
+    )
+    environ = {
+        "HOME": str(tmp_path_factory.mktemp("home")),
+        "LLMEVAL_MODEL": f"openai:echo@{server.url}",
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    }
+    flow = Workflow(here / WORKFLOW, {})
+
+    def steps(event: str, *names: str) -> str:
+        done = [flow.run("evals", name, cwd=here, GITHUB_EVENT_NAME=event, **environ) for name in names]
+        assert [one.returncode for one in done] == [0] * len(names), done
+        shutil.rmtree(here / ".llmeval")
+        return done[0].stdout
+
+    assert "compared with" not in steps("push", "Run the evals", "Keep the run of main as the next baseline")
+    assert "compared with baseline main" in steps("pull_request", "Run the evals")
+    assert "compared with" not in steps("push", "Run the evals", "Keep the run of main as the next baseline")
