@@ -26,7 +26,6 @@ ROWS = [
     {"id": "b", "input": "x", "target": "y"},
     {"id": "c", "input": "x", "target": "x"},
 ]
-pytest.importorskip("opentelemetry.sdk")
 
 
 @pytest.fixture
