@@ -1,0 +1,183 @@
+"""The pages in a real browser: clicks, keys, files, and texts that would like to run."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_llmeval.store.sqlite import SqliteStore
+from pytest_llmeval.view.site import self_contained, write_site
+from pytest_llmeval.view.source import Source
+from tests.support.browser import needs_chromium, watched_page
+from tests.support.hostile_run import hostile_run
+from tests.view.conftest import NEW, OLD, serving
+
+pytestmark = needs_chromium
+SIZES = [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")]
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    with watched_page(browser, viewport={"width": 1280, "height": 900}) as opened:
+        yield opened
+
+
+def ids(page: Any) -> list[str]:
+    """Return the sample ids of the cases that are seen."""
+    found = page.locator(".lv-case:visible .lv-case-head > a, .lv-case:visible .lv-case-head > .lv-id")
+    return [text.strip() for text in found.all_inner_texts()]
+
+
+def test_one_clicks_from_runs_to_a_case_and_to_the_run_before(served: str, page: Any) -> None:
+    page.goto(served)
+    page.get_by_role("link", name="nightly").first.click()
+    assert page.get_by_role("heading", level=1).inner_text() == "nightly"
+    page.get_by_role("link", name="row-1", exact=True).click()
+    assert "Lee wrote it" in page.locator("main").inner_text()
+    page.get_by_role("link", name="The same case in the run before").click()
+    assert OLD in page.locator("nav").inner_text()
+
+
+def test_filters_apply_at_once(served: str, page: Any) -> None:
+    page.goto(f"{served}/run?id={NEW}")
+    page.get_by_label("Slice").select_option("odd")
+    page.wait_for_url(re.compile("slice=odd"))
+    assert ids(page) == ["row-1", "row-3", "row-5"]
+    page.get_by_label(re.compile("flipped since")).check()
+    page.wait_for_url(re.compile("flipped=1"))
+    assert ids(page) == ["row-1"]
+    page.get_by_role("link", name="clear").click()
+    page.keyboard.press("/")
+    page.keyboard.type("row-4")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("search=row-4"))
+    assert ids(page) == ["row-4"]
+    page.get_by_role("link", name=re.compile("^missed")).click()
+    assert "No case fits" in page.locator("main").inner_text()
+
+
+def test_answers_are_labelled_by_keyboard(served: str, page: Any, two_runs: SqliteStore) -> None:
+    """Level by number, note, name once, then the next one; the mouse is not touched."""
+    page.goto(f"{served}/label?run={NEW}")
+    first = page.locator("[name=case]").input_value()
+    page.keyboard.press("3")
+    page.keyboard.press("2")
+    assert page.locator(".lv-marked legend").inner_text() == "format"
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("1")
+    page.keyboard.press("e")
+    page.keyboard.type("3 days late")
+    page.keyboard.press("Escape")
+    page.get_by_label("Your name").fill("Noor")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=1 of 6 labelled by Noor")
+    told = {(each.case_id, each.name): (each.value, each.note) for each in two_runs.labels(NEW)}
+    assert told == {(first, "correctness"): (1.0, "3 days late"), (first, "completeness"): (0.0, "3 days late")}
+    second = page.locator("[name=case]").input_value()
+    page.keyboard.press("n")
+    page.wait_for_url(re.compile(f"after={second}"))
+    assert page.locator("[name=case]").input_value() not in (first, second)
+    page.keyboard.press("1")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=2 of 6 labelled by Noor")
+
+
+def test_previous_shows_what_was_said(served: str, page: Any) -> None:
+    page.goto(f"{served}/label?run={NEW}")
+    page.get_by_label("Your name").fill("Noor")
+    page.keyboard.press("Escape")
+    page.keyboard.press("2")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=1 of 6 labelled")
+    page.keyboard.press("p")
+    page.wait_for_url(re.compile("case="))
+    assert page.locator("[name=level-0]:checked").input_value() == "1"
+
+
+def test_a_run_is_labelled_without_scripts(served: str, browser: Any, two_runs: SqliteStore) -> None:
+    with watched_page(browser, java_script_enabled=False) as page:
+        page.goto(f"{served}/label?run={NEW}")
+        page.get_by_text("partly").click()
+        page.get_by_label("Your name").fill("Ann")
+        page.get_by_role("button", name="Save and next").click()
+        assert "1 of 6 labelled by Ann" in page.locator("main").inner_text()
+    assert [each.value for each in two_runs.labels(NEW)] == [0.5]
+
+
+@pytest.mark.parametrize(("width", "scheme"), SIZES)
+def test_nothing_is_wider_than_the_window(
+    served: str, browser: Any, two_runs: SqliteStore, width: int, scheme: Any
+) -> None:
+    case = next(two_runs.cases(NEW)).id
+    with watched_page(browser, viewport={"width": width, "height": 800}, color_scheme=scheme) as page:
+        for address in (
+            f"run?id={NEW}",
+            f"case?id={case}",
+            f"compare?base={OLD}&current={NEW}",
+            f"label?run={NEW}",
+            "",
+        ):
+            page.goto(f"{served}/{address}")
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), address
+            back = page.evaluate("getComputedStyle(document.body).backgroundColor")
+            assert (back == "rgb(255, 255, 255)") == (scheme == "light")
+
+
+def test_files_open_without_a_server(two_runs: SqliteStore, source: Source, tmp_path: Path, page: Any) -> None:
+    write_site(tmp_path / "out", source, two_runs.runs())
+    page.goto((tmp_path / "out" / "index.html").as_uri())
+    page.get_by_role("link", name="nightly").first.click()
+    assert page.evaluate("getComputedStyle(document.querySelector('.lv-top')).display") == "flex", "the style is there"
+    page.get_by_label("Slice").select_option("odd")
+    assert ids(page) == ["row-1", "row-3", "row-5"]
+    page.get_by_label(re.compile("flipped since")).check()
+    assert ids(page) == ["row-1"]
+    assert page.locator("output").inner_text() == "1 of 8 rows"
+    page.get_by_role("link", name="row-1", exact=True).click()
+    assert "Lee wrote it" in page.locator("main").inner_text()
+
+
+def test_one_page_holds_all(two_runs: SqliteStore, source: Source, tmp_path: Path, page: Any) -> None:
+    (tmp_path / "run.html").write_text(self_contained(source, two_runs.find_run(NEW)), encoding="utf-8")
+    page.goto((tmp_path / "run.html").as_uri())
+    page.get_by_label("Search").fill("row-3")
+    assert ids(page) == ["row-3"]
+    page.locator(".lv-case:visible summary", has_text="In full").click()
+    assert "Who wrote letter 3?" in page.locator(".lv-case:visible").text_content()
+    assert page.evaluate("getComputedStyle(document.querySelector('.lv-top')).display") == "flex"
+
+
+def test_hostile_texts_stay_texts(store: SqliteStore, source: Source, tmp_path: Path, browser: Any) -> None:
+    """On every page, served and in files: nothing runs, nothing else is asked, nothing hides."""
+    found = hostile_run(store)
+    write_site(tmp_path / "out", source, [found])
+    (tmp_path / "run.html").write_text(self_contained(source, found), encoding="utf-8")
+    cases = [case.id for case in store.cases(found.id)]
+    with serving(source) as address, watched_page(browser) as page:
+        served = ["/", f"/run?id={found.id}", f"/compare?base={found.id}&current={found.id}"]
+        served += [f"/case?id={each}" for each in cases[::3]]
+        files = [(tmp_path / "run.html").as_uri(), *(each.as_uri() for each in (tmp_path / "out").glob("[ir]*.html"))]
+        for target in (*(address + each for each in served), *files):
+            page.goto(target)
+            assert page.evaluate("document.body.dataset.pwned") is None, target
+            assert (
+                page.evaluate("document.querySelectorAll('iframe, object, embed, main script, main img').length") == 0
+            )
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), target
+
+
+def test_a_hostile_suite_can_be_chosen(store: SqliteStore, source: Source, browser: Any) -> None:
+    """Its name comes back from the form as it was, line ends and all."""
+    found = hostile_run(store)
+    suites = sorted({case.key.suite for case in store.cases(found.id)})
+    with serving(source) as address, watched_page(browser) as page:
+        for place, suite in enumerate(suites):
+            if len(suite) > 10_000:
+                continue  # no address is as long
+            page.goto(f"{address}/run?id={found.id}")
+            page.get_by_label("Suite").select_option(index=place + 1)
+            page.wait_for_url(re.compile("suite="))
+            assert page.locator(".lv-case").count() == 3, repr(suite)

@@ -1,0 +1,157 @@
+"""Labels by the page: what is asked, what is taken, and what is not."""
+
+import re
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from pytest_llmeval.store.records import Label
+from pytest_llmeval.store.sqlite import SqliteStore
+from tests.support.hostile import HOSTILE
+from tests.support.records import record
+from tests.support.stored_runs import run
+from tests.view.conftest import NEW
+
+PAGE = f"/label?run={NEW}"
+
+
+def form_of(client: TestClient, address: str = PAGE, **filled: str) -> dict[str, str]:
+    """Return what the form of a page sends, filled in."""
+    text = client.get(address).text
+    hidden = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', text))
+    return {**hidden, "rater": "Noor", "note": "", **filled}
+
+
+def send(client: TestClient, form: dict[str, str], **headers: str) -> Any:
+    return client.post("/label", data=form, headers=headers, follow_redirects=False)
+
+
+def said(store: SqliteStore) -> list[tuple[str, float, bool | None, str, str | None, str | None]]:
+    return [(each.name, each.value, each.passed, each.rater, each.note, each.draw) for each in store.labels(NEW)]
+
+
+def test_a_form_becomes_labels(client: TestClient, two_runs: SqliteStore) -> None:
+    form = form_of(client, **{"level-0": "2", "level-1": "0", "note": " The clause is missing. "})
+    answer = send(client, form)
+    assert answer.status_code == 303 and f"run={NEW}" in answer.headers["Location"]
+    note = "The clause is missing."
+    assert said(two_runs) == [
+        ("correctness", 1.0, True, "Noor", note, "random"),
+        ("completeness", 0.0, False, "Noor", note, "random"),
+    ]
+    following = client.get(answer.headers["Location"]).text
+    assert form["case"] not in re.findall(r'name="case" value="(\w+)"', following)
+    assert "1 of 6 labelled by Noor" in following and 'value="Noor"' in following
+
+
+def test_all_answers_come_once_in_an_order_of_chance(client: TestClient, two_runs: SqliteStore) -> None:
+    cases = []
+    for _ in range(6):
+        form = form_of(client, **{"level-2": "1"})
+        cases.append(form["case"])
+        send(client, form)
+    assert len({*cases}) == 6
+    text = client.get(PAGE).text
+    assert "Every judged answer has a label of yours" in text and "llmeval calibrate" in text
+    client.cookies.clear()
+    assert form_of(client)["case"] == cases[0], "another rater has the same order"
+
+
+def test_a_second_look_takes_the_place_of_the_first(client: TestClient, two_runs: SqliteStore) -> None:
+    form = form_of(client, **{"level-0": "2"})
+    send(client, form)
+    again = f"{PAGE}&case={form['case']}"
+    text = client.get(again).text
+    assert 'name="level-0" value="2" checked' in text
+    send(client, form_of(client, again, **{"level-0": "1"}))
+    assert said(two_runs) == [("correctness", 0.5, False, "Noor", None, None)], "chosen by hand, not drawn"
+
+
+def test_what_the_judge_said_is_not_shown(client: TestClient, two_runs: SqliteStore) -> None:
+    text = client.get(PAGE).text
+    assert "It says so" not in text and "It names the writer" not in text
+    assert "wrote it" in text and "expected" in text
+
+
+@pytest.mark.parametrize(
+    ("filled", "told"),
+    [
+        ({}, "Nothing was chosen"),
+        ({"level-0": "2", "rater": "  "}, "fill in your name"),
+        ({"level-0": "7"}, "there is no level 7"),
+        ({"level-9": "1"}, "Nothing was chosen"),
+        ({"level-0": "x"}, "Nothing was chosen"),
+        ({"level-0": "\u00b2"}, "Nothing was chosen"),
+    ],
+)
+def test_a_form_that_says_too_little_comes_back(
+    client: TestClient, two_runs: SqliteStore, filled: dict[str, str], told: str
+) -> None:
+    answer = send(client, form_of(client, note="kept", **filled))
+    assert answer.status_code == 400 and told in answer.text and ">kept</textarea>" in answer.text
+    assert not said(two_runs)
+
+
+@pytest.mark.parametrize("token", [None, "", "x", "é"])
+def test_a_form_without_the_token_is_refused(client: TestClient, two_runs: SqliteStore, token: str | None) -> None:
+    form = form_of(client, **{"level-0": "2"})
+    form = {key: value for key, value in {**form, "token": token}.items() if value is not None}
+    assert send(client, form).status_code == 403
+    assert not said(two_runs)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:9"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Host": "evil.example"},
+    ],
+)
+def test_a_form_of_another_site_is_refused(client: TestClient, two_runs: SqliteStore, headers: dict[str, str]) -> None:
+    """Even one that knows the token."""
+    assert send(client, form_of(client, **{"level-0": "2"}), **headers).status_code == 403
+    assert not said(two_runs)
+
+
+def test_a_form_of_this_page_is_taken(client: TestClient, two_runs: SqliteStore) -> None:
+    headers = {"Origin": "http://127.0.0.1:8765", "Sec-Fetch-Site": "same-origin"}
+    assert send(client, form_of(client, **{"level-0": "2"}), **headers).status_code == 303
+
+
+def test_a_form_that_is_too_long_is_refused(client: TestClient, two_runs: SqliteStore) -> None:
+    assert send(client, form_of(client, **{"level-0": "2", "note": "w" * 200_000})).status_code == 413
+
+
+def test_names_and_notes_may_hold_anything(client: TestClient, two_runs: SqliteStore) -> None:
+    for text in (HOSTILE["people"], HOSTILE["bidi"], HOSTILE["script"], "Ünïcode ☃ \u4e2d"):
+        answer = send(client, form_of(client, **{"level-0": "2", "rater": text, "note": text}))
+        assert answer.status_code == 303
+        assert client.get(answer.headers["Location"]).status_code == 200
+        two_runs_labels = {each.rater for each in two_runs.labels(NEW)}
+        assert text.strip() in two_runs_labels
+        client.cookies.clear()
+
+
+def test_a_run_without_a_judge_has_nothing_to_label(client: TestClient, store: SqliteStore) -> None:
+    store.start_run(run())
+    store.add_case(run().id, record("a"))
+    assert "nothing to label" in client.get(f"/label?run={run().id}").text
+
+
+def test_an_answer_that_no_judge_saw_cannot_be_labelled(client: TestClient, two_runs: SqliteStore) -> None:
+    form_case = next(case.id for case in two_runs.cases(NEW) if case.key.sample_id == "form")
+    assert client.get(f"/label?run={NEW}&case={form_case}").status_code == 404
+
+
+def test_what_was_labelled_elsewhere_is_shown(client: TestClient, two_runs: SqliteStore) -> None:
+    """By the command or from a file, under the same name."""
+    form = form_of(client, **{"level-1": "0"})
+    case = form["case"]
+    two_runs.add_labels([Label(case_id=case, name="correctness", value=0.5, passed=False, rater="Noor", at="2026")])
+    send(client, form)
+    assert 'name="level-0" value="1" checked' in client.get(f"{PAGE}&case={case}").text

@@ -1,0 +1,179 @@
+"""The pages without a browser: what they show of runs, cases and comparisons."""
+
+import os
+import re
+import time
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from pytest_llmeval.store.records import process_started
+from pytest_llmeval.store.sqlite import SqliteStore
+from tests.support.records import call, record, score
+from tests.support.stored_runs import run
+from tests.view.conftest import NEW, OLD
+
+
+def listed(text: str) -> list[str]:
+    """Return the sample ids of the cases that a page lists."""
+    return re.findall(r'<a href="/case\?id=[0-9a-f]+">([^<]*)</a>\n<span class="lv-muted">', text)
+
+
+def whole(client: TestClient, address: str) -> str:
+    """Return a page once all that it shows is worked out."""
+    deadline = time.monotonic() + 60
+    while "being worked out" in (text := client.get(address).text):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return text
+
+
+def case_id(store: SqliteStore, run_id: str, sample_id: str) -> str:
+    return next(case.id for case in store.cases(run_id) if case.key.sample_id == sample_id)
+
+
+def test_the_first_page_lists_runs_and_how_metrics_went(client: TestClient, two_runs: SqliteStore) -> None:
+    text = whole(client, "/")
+    assert text.index(f"/run?id={NEW}") < text.index(f"/run?id={OLD}")
+    assert ">nightly<" in text and "c0ffee" in text
+    assert f"/compare?base={OLD}&amp;current={NEW}" in text
+    line = re.search(r"<polyline points=\"([^\"]*)\"", text)
+    assert line and len(line[1].split()) == 2
+    assert "correctness of qa on m, the newest last: 0.5 (20260101-000000-aaaaaa), 0.5 (20260102" in text
+
+
+def test_many_runs_come_in_pages(store: SqliteStore, client: TestClient) -> None:
+    for number in range(60):
+        store.start_run(run(f"run-{number:02d}", started_at=f"2026-01-01T00:00:{number:02d}.000+00:00"))
+    first, second = client.get("/").text, client.get("/?skip=50").text
+    assert "/run?id=run-59" in first and "/run?id=run-09" not in first and '/?skip=50" rel="next"' in first
+    assert "/run?id=run-09" in second and 'href="/" rel="prev"' in second
+
+
+def test_a_run_shows_its_gate_slices_and_cases(client: TestClient, two_runs: SqliteStore) -> None:
+    text = whole(client, f"/run?id={NEW}")
+    assert "gate: FAIL (1 fail) · exit status 1" in text
+    assert "<code>min=0.75</code>" in text and "0.5 is below 0.75" in text
+    assert "<title>even</title>" in text, "a bar of a chart"
+    assert listed(text) == ["row-0", "row-1", "row-2", "row-3", "row-4", "row-5", "form", "broken"]
+    assert "timeout: no answer in 60 s" in text
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("suite=extraction", ["form", "broken"]),
+        ("slice=odd", ["row-1", "row-3", "row-5"]),
+        ("outcome=error", ["broken"]),
+        ("outcome=missed&slice=odd", ["row-1", "row-3", "row-5"]),
+        ("outcome=passed&suite=qa", ["row-0", "row-2", "row-4"]),
+        ("model=m&suite=extraction", ["form", "broken"]),
+        ("model=other", []),
+        ("flipped=1", ["row-0", "row-1"]),
+        ("flipped=1&outcome=missed", ["row-1"]),
+        ("search=LEE+wrote", ["row-1", "row-3", "row-5"]),
+        ("search=60+s", ["broken"]),
+        ("search=row-4", ["row-4"]),
+        ("search=%25", []),
+        ("search=_", []),
+        ("search=!", []),
+        ("outcome=nonsense", ["row-0", "row-1", "row-2", "row-3", "row-4", "row-5", "form", "broken"]),
+    ],
+)
+def test_cases_are_filtered(client: TestClient, two_runs: SqliteStore, query: str, found: list[str]) -> None:
+    assert listed(client.get(f"/run?id={NEW}&{query}").text) == found
+
+
+def test_a_search_looks_into_what_was_asked(store: SqliteStore, client: TestClient) -> None:
+    """Whatever its characters: the request is kept as ASCII."""
+    store.start_run(run())
+    asked = {"messages": [{"role": "user", "content": 'the "Zürich" row'}]}
+    store.add_case(run().id, record("a", calls=(call(request=asked),)))
+    store.add_case(run().id, record("b", calls=(call(),)))
+    assert listed(client.get("/run", params={"id": run().id, "search": '"Zürich"'}).text) == ["a"]
+
+
+def test_cases_come_in_pages_both_ways(store: SqliteStore, client: TestClient) -> None:
+    store.start_run(run())
+    for number in range(120):
+        store.add_case(run().id, record(f"r{number:03d}", outcome="missed" if number % 2 else "passed"))
+    seen, address = [], f"/run?id={run().id}&outcome=missed"
+    for _ in range(2):
+        text = client.get(address).text
+        seen += listed(text)
+        following = re.search(r'rel="next" href="([^"#]*)', text)
+        address = following[1].replace("&amp;", "&") if following else ""
+    assert seen == [f"r{number:03d}" for number in range(1, 120, 2)] and not address
+    assert "60 cases, 10 of them here" in text
+    back = re.search(r'rel="prev" href="([^"#]*)', text)
+    assert back and listed(client.get(back[1].replace("&amp;", "&")).text) == seen[:50]
+
+
+def test_a_case_shows_all_that_is_known_of_it(client: TestClient, two_runs: SqliteStore) -> None:
+    text = client.get(f"/case?id={case_id(two_runs, NEW, 'row-1')}").text
+    for told in (
+        "Who wrote letter 1?",
+        "Lee wrote it",
+        "It names the writer.",
+        "correctness",
+        "1 attempt",
+        "t.py::test",
+    ):
+        assert told in text
+    assert "<del>Kim</del><ins>Lee</ins>" in text
+    assert f"/case?id={case_id(two_runs, OLD, 'row-1')}" in text, "the same case of the run before"
+    assert f"/label?run={NEW}&amp;case=" in text
+
+
+def test_two_runs_stand_side_by_side(client: TestClient, two_runs: SqliteStore) -> None:
+    text = whole(client, f"/compare?base={OLD}&current={NEW}")
+    assert "2 cases flipped" in text
+    assert text.index("row-0") < text.index("row-1")
+    assert ">correctness<" in text and "nightly" in text
+    assert "0 cases flipped" in client.get(f"/compare?base={NEW}&current={NEW}").text
+
+
+@pytest.mark.parametrize(
+    "address", ["/run?id=nix", "/case?id=nix", "/compare?base=x&current=y", "/nix", "/label?run=x"]
+)
+def test_what_is_not_there_is_said(client: TestClient, two_runs: SqliteStore, address: str) -> None:
+    answer = client.get(address)
+    assert answer.status_code == 404 and "Not found" in answer.text and "All runs" in answer.text
+
+
+def test_a_run_that_goes_on_is_shown_as_it_grows(store: SqliteStore, client: TestClient) -> None:
+    """The server holds nothing open that a run could wait for, and shows at each request what is there."""
+    store.start_run(run())
+    store.add_case(run().id, record("a", scores=(score(),)))
+    text = client.get(f"/run?id={run().id}").text
+    assert listed(text) == ["a"] and "crashed" in text, "the process of the record is none that runs"
+    store.add_case(run().id, record("b"))
+    assert listed(client.get(f"/run?id={run().id}").text) == ["a", "b"]
+
+
+def test_the_own_process_of_a_run_shows_it_running(store: SqliteStore, client: TestClient) -> None:
+    store.start_run(run(process_started=process_started(os.getpid())))
+    text = client.get(f"/run?id={run().id}").text
+    assert "The run is going on" in text and "No case was recorded yet" in text
+
+
+def test_an_empty_database_says_what_to_do(store: SqliteStore, client: TestClient) -> None:
+    text = client.get("/").text
+    assert "pytest evals" in text
+
+
+def test_a_database_that_went_away_is_said(client: TestClient, path: Path, two_runs: SqliteStore) -> None:
+    two_runs.close()
+    path.unlink()
+    answer = client.get("/")
+    assert answer.status_code == 500 and "the database cannot be used" in answer.text
+
+
+def test_epochs_of_a_case_lead_to_each_other(store: SqliteStore, client: TestClient) -> None:
+    store.start_run(run())
+    for epoch in (1, 2):
+        store.add_case(run().id, record("a", epoch=epoch))
+    first, second = (case.id for case in store.cases(run().id))
+    text = client.get(f"/case?id={first}").text
+    assert f"/case?id={second}" in text

@@ -1,0 +1,114 @@
+"""The pages as files: what is written, by which names, and what a folder may hold."""
+
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pytest_llmeval.core.errors import SettingsError
+from pytest_llmeval.store.records import stored_case
+from pytest_llmeval.store.sqlite import SqliteStore
+from pytest_llmeval.view.site import self_contained, write_site
+from pytest_llmeval.view.source import Source
+from tests.support.hostile_run import hostile_run
+from tests.support.records import record
+from tests.support.stored_runs import END, run
+from tests.view.conftest import NEW, OLD
+
+
+def links_of(text: str) -> list[str]:
+    return [link.partition("#")[0] for link in re.findall(r'(?:href|src)="([^"]*)"', text)]
+
+
+def test_every_link_leads_to_a_file_beside_it(two_runs: SqliteStore, source: Source, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    count = write_site(folder, source, two_runs.runs())
+    written = {*os.listdir(folder)}
+    assert len(written) == count + 1 and "index.html" in written
+    followed, left = set(), {"index.html"}
+    while left:
+        name = left.pop()
+        followed.add(name)
+        text = (folder / name).read_text("utf-8")
+        links = {link for link in links_of(text) if link} if name.endswith(".html") else set()
+        assert links <= written, name
+        left |= links - followed
+    assert followed == written - {"written-by-llmeval.txt"}, "every page is reached"
+    assert len([name for name in written if name.startswith("case-")]) == 16
+    assert len([name for name in written if name.startswith("compare-")]) == 1
+
+
+def test_only_so_many_cases_and_runs_are_written(two_runs: SqliteStore, source: Source, tmp_path: Path) -> None:
+    """Misses, errors and flips before others; the page says so."""
+    folder = tmp_path / "out"
+    write_site(folder, replace(source, most_cases=5), [two_runs.find_run(NEW)])
+    (page,) = folder.glob("run-*.html")
+    text = page.read_text("utf-8")
+    listed = re.findall(r'<a href="case-\w+\.html">([^<]*)</a>', text)
+    assert listed == ["row-1", "row-3", "row-5", "broken", "row-0"]
+    assert "5 of 8 cases stand here: misses first" in text
+    assert len(list(folder.glob("case-*.html"))) == 5
+    assert "compare" not in {name.partition("-")[0] for name in os.listdir(folder)}, "the base is not written"
+
+
+def test_a_page_says_nothing_of_a_sample_where_all_cases_stand(two_runs: SqliteStore, source: Source) -> None:
+    text = self_contained(source, two_runs.find_run(OLD))
+    assert "stand here" not in text and "8 cases" in text
+
+
+def test_a_folder_is_written_again(two_runs: SqliteStore, source: Source, tmp_path: Path) -> None:
+    """What is no longer there goes."""
+    folder = tmp_path / "out"
+    write_site(folder, source, two_runs.runs())
+    write_site(folder, source, two_runs.runs()[:1])
+    assert len(list(folder.glob("run-*.html"))) == 1
+
+
+def test_a_folder_with_something_else_is_left_alone(two_runs: SqliteStore, source: Source, tmp_path: Path) -> None:
+    (tmp_path / "kept.html").write_text("mine")
+    with pytest.raises(SettingsError, match="holds what llmeval did not write"):
+        write_site(tmp_path, source, two_runs.runs())
+    assert (tmp_path / "kept.html").read_text() == "mine"
+
+
+def test_a_folder_that_cannot_be_written_is_said(two_runs: SqliteStore, source: Source, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SettingsError, match="cannot be written"):
+        write_site(tmp_path / "file" / "out", source, two_runs.runs())
+
+
+def test_no_text_of_the_database_is_a_name(store: SqliteStore, source: Source, tmp_path: Path) -> None:
+    """Ids of runs and cases are texts of anybody: those of a merged database, say."""
+    for id in ("../../up", "/etc/passwd", "a\\..\\b", "NUL", "x" * 3000):
+        store.start_run(run(id))
+        store.add_case(id, record("../../../case"))
+        store.finish_run(id, END)
+    folder = tmp_path / "deep" / "out"
+    write_site(folder, source, store.runs())
+    assert not list(tmp_path.glob("*.html")) and not list((tmp_path / "deep").glob("*.html"))
+    pattern = r"(index|(run|case|compare)-[0-9a-f]{24})\.html|view\.(css|js)|written-by-llmeval\.txt"
+    assert all(re.fullmatch(pattern, name) for name in os.listdir(folder))
+    assert len(list(folder.glob("run-*.html"))) == 5
+
+
+def test_one_page_needs_no_other(two_runs: SqliteStore, source: Source) -> None:
+    text = self_contained(source, two_runs.find_run(NEW))
+    assert {link for link in links_of(text) if link and not link.startswith("#")} <= {"index.html"}
+    assert "default-src 'none'" in text and "<style>" in text
+    assert text.count("In full") == 8 and "Who wrote letter 3?" in text
+
+
+def test_hostile_texts_are_written(store: SqliteStore, source: Source, tmp_path: Path) -> None:
+    found = hostile_run(store)
+    write_site(tmp_path / "out", source, [found])
+    text = self_contained(source, found)
+    assert "<script>document" not in text and "<img" not in text and "<iframe" not in text
+    assert text.count("<script") == 1
+
+
+def test_a_page_stays_small_however_many_cases_there_are(store: SqliteStore, source: Source) -> None:
+    store.import_run(run(), (stored_case(run().id, record(f"r{number}", outcome="missed")) for number in range(3_000)))
+    text = self_contained(replace(source, most_cases=100), store.find_run("last"))
+    assert "100 of 3,000 cases stand here" in text and len(text) < 500_000
