@@ -11,7 +11,7 @@ import pytest
 from tests.support.browser import chromium, needs_chromium
 from tests.support.fault_server import FaultServer
 from tests.support.hostile import HOSTILE, harmless
-from tests.support.project import Project
+from tests.support.project import OPTIONS, Project
 
 HTML = ("--html=report.html", "--self-contained-html")
 RUNS = {name: text for name, text in HOSTILE.items() if "pwned" in text}
@@ -137,6 +137,8 @@ def test_extras_that_would_end_the_session_do_not(project: Project, text: str | 
         extras.append(pytest_html.extras.text(text))
     """
     project.eval("def test_echo(response):\n    pass\n", [{"id": "a", "input": "x"}])
+    raw = "disable_test_id_escaping_and_forfeit_all_rights_to_community_support = true"
+    project.pytester.makeini(f"[pytest]\n{OPTIONS}{raw}\n")
     project.write(evals__test_plain_py=body)
     result = project.run("evals", *HTML)
     assert result.ret == 0
