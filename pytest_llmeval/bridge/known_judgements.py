@@ -11,8 +11,11 @@ from pytest_llmeval.bridge.fixtures import FIXTURE_NAMES
 __all__ = ["KnownJudgement", "known_judgements"]
 
 _JUDGING = frozenset({"judge", "judge_sync"})
-_READ = frozenset({"sample", "llmeval_sample", "response", "llmeval_response"})
+_RESPONSES = frozenset({"response", "llmeval_response"})
+_READ = _RESPONSES | {"sample", "llmeval_sample"}
 _OURS = frozenset({*FIXTURE_NAMES, *(f"llmeval_{name}" for name in FIXTURE_NAMES)})
+_HARMLESS = frozenset({"len", "str"})
+"""Functions that change nothing and raise nothing."""
 _PLAIN = (ast.Expr, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Import, ast.ImportFrom, ast.Pass)
 """Statements behind which the next one follows, unless they raise."""
 _LAST = (ast.Assert, ast.Return)
@@ -46,7 +49,8 @@ class KnownJudgement(NamedTuple):
 def known_judgements(function: Callable[..., Any]) -> Sequence[KnownJudgement]:
     """Return the judgements that ``function`` asks for in every case, in their order; none where that is not certain.
 
-    They stand at the top of its body, behind nothing that branches, and what they are given is written there: literals,
+    They stand at the top of its body, behind nothing that branches, that calls anything but ``score`` and methods of
+    what a response holds, or that sets more than variables of the body. What they are given is written there: literals,
     variables of the module, ``sample`` and ``response`` and what these hold.
     """
     tree = tree_of(function)
@@ -60,17 +64,29 @@ def _calls(body: Sequence[ast.stmt]) -> Iterator[ast.Call]:
     for statement in body:
         if not isinstance(statement, (*_PLAIN, *_LAST)):
             return
-        parts = list(ast.walk(statement))
-        found = [node for node in parts if isinstance(node, ast.Call) and on_score(node) in _JUDGING]
-        if found and any(isinstance(node, _UNSURE) for node in parts):
+        parts = list(ast.walk(statement.test if isinstance(statement, ast.Assert) else statement))
+        calls = [node for node in parts if isinstance(node, ast.Call)]
+        found = [call for call in calls if on_score(call) in _JUDGING]
+        if not all(map(_is_harmless, calls)) or (found and any(isinstance(node, _UNSURE) for node in parts)):
             return
         yield from found
-        if isinstance(statement, _LAST) or any(_rebinds(node) for node in parts):
+        if isinstance(statement, _LAST) or any(map(_changes, parts)):
             return
 
 
-def _rebinds(node: ast.AST) -> bool:
-    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id in _OURS
+def _is_harmless(call: ast.Call) -> bool:
+    """Whether a call neither ends the test nor changes what it is about, as ``pytest.skip()`` and others may."""
+    if isinstance(call.func, ast.Name):
+        return call.func.id in _HARMLESS
+    return bool(on_score(call)) or _root(call.func) in _RESPONSES
+
+
+def _changes(node: ast.AST) -> bool:
+    """Whether a part of a statement gives another meaning to a fixture of ours, or sets a part of anything."""
+    if isinstance(node, ast.alias):
+        return (node.asname or node.name) in _OURS
+    is_set = isinstance(getattr(node, "ctx", None), ast.Store)
+    return is_set and (isinstance(node, ast.Attribute | ast.Subscript) or getattr(node, "id", "") in _OURS)
 
 
 def _read(node: ast.expr, known: Mapping[str, Any]) -> Any:
@@ -87,9 +103,12 @@ def _read(node: ast.expr, known: Mapping[str, Any]) -> Any:
 
 
 def _root(node: ast.expr) -> str:
-    """Return the variable of which ``node`` is an attribute or an entry, or that it is; an empty text for others."""
-    while isinstance(node, ast.Attribute | ast.Subscript):
-        node = node.value
+    """Return the variable of which ``node`` is an attribute or an entry, or that it is; an empty text for others.
+
+    What a method returns counts as a part of what it is a method of.
+    """
+    while isinstance(node, ast.Attribute | ast.Subscript | ast.Call):
+        node = node.func if isinstance(node, ast.Call) else node.value
     return node.id if isinstance(node, ast.Name) else ""
 
 

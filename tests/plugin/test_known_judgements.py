@@ -41,6 +41,17 @@ def test_an_async_body_under_the_long_names_is_known() -> None:
     assert each.arguments({"llmeval_response": SAID}) == ([SAID], {"rubric": "qa"})
 
 
+def test_what_is_worked_out_of_a_response_hinders_nothing() -> None:
+    def body(response: Any, score: Any) -> None:
+        import json  # noqa: F401
+
+        said = response.text.strip().lower()
+        score.record("characters", len(said))
+        score.judge_sync(response, rubric="qa")
+
+    assert known(body) == [([SAID], {"rubric": "qa"})]
+
+
 def behind_a_branch(sample: Any, response: Any, score: Any) -> None:
     if sample.target:
         score.judge_sync(response, rubric="qa")
@@ -78,10 +89,46 @@ def of_another_response(response: Any, score: Any) -> None:
     score.judge_sync(response, rubric="qa")
 
 
+def behind_a_skip(response: Any, score: Any) -> None:
+    pytest.importorskip("json")
+    score.judge_sync(response, rubric="qa")
+
+
+def behind_what_may_raise(response: Any, score: Any) -> None:
+    _ = int(response.text)
+    score.judge_sync(response, rubric="qa")
+
+
+def behind_a_change_of_the_row(sample: Any, response: Any, score: Any) -> None:
+    sample.metadata.update(asked="!")
+    score.judge_sync(response, rubric="qa", question=sample.metadata["asked"])
+
+
+def behind_another_change_of_the_row(sample: Any, response: Any, score: Any) -> None:
+    sample.metadata["asked"] = "!"
+    score.judge_sync(response, rubric="qa", question=sample.metadata["asked"])
+
+
+def in_the_message_of_an_assert(response: Any, score: Any) -> None:
+    assert response.text, score.judge_sync(response, rubric="qa").reason
+
+
+def of_another_score(response: Any, score: Any) -> None:
+    from tests.support import judges as score
+
+    score.judge_sync(response, rubric="qa")
+
+
 @pytest.mark.parametrize(
     "body",
     [
         behind_a_branch,
+        behind_a_skip,
+        behind_what_may_raise,
+        behind_a_change_of_the_row,
+        behind_another_change_of_the_row,
+        in_the_message_of_an_assert,
+        of_another_score,
         behind_an_early_end,
         behind_an_assert,
         in_half_an_expression,
