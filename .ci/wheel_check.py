@@ -47,8 +47,11 @@ def main(folder: Path) -> int:
         text=True,
     )
     verdict = json.loads(shown.stdout)["verdict"]
-    sys.stdout.write(f"status {status}, outcomes {outcomes}, verdict {verdict}\n")
-    return int((status, outcomes, verdict) != (0, [("passed", 6)], "pass"))
+    init = [str(Path(sys.executable).parent / "llmeval"), "init", "--missing-only"]
+    subprocess.run(init, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    written = (folder / "evals" / "test_capitals.py").exists()
+    sys.stdout.write(f"status {status}, outcomes {outcomes}, verdict {verdict}, init writes: {written}\n")
+    return int((status, outcomes, verdict, written) != (0, [("passed", 6)], "pass", True))
 
 
 if __name__ == "__main__":
