@@ -4,8 +4,9 @@
     python benchmarks/html_report.py --rows 1000
 
 A session runs once to be the baseline, once more without and once with ``--html``, against a local server; prompts are
-of about 1 kB, each tenth case misses and each fortieth flips. What the report costs is the difference in the time
-between the last test and the summary. Then Chromium, if there is one, opens the page as often as ``--repeat`` says.
+of about 1 kB, each tenth case misses (``--miss-every``) and each fortieth flips. What the report costs is the
+difference in the time between the last test and the summary. Then Chromium, if there is one, opens the page as often as
+``--repeat`` says.
 """
 
 import argparse
@@ -29,7 +30,7 @@ import pytest
 def rows():
     for number in range({rows}):
         text = f"{{number}} " + "what was ordered, what came, and what is owed " * 20
-        target = text if number % 10 else "something else"
+        target = text if number % {miss_every} else "something else"
         yield {{"id": f"row-{{number}}", "input": text, "target": target, "slice": f"slice {{number % 8}}"}}
 
 @pytest.mark.llmeval(dataset=rows)
@@ -69,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with Server.started(1) as server, tempfile.TemporaryDirectory() as place:
         for rows in options.rows:
             folder = Path(place) / str(rows)
-            _write(folder, rows)
+            _write(folder, rows, options.miss_every)
             _run(server, folder, rows, "--run-name=base")
             plain, ending = _run(server, folder, rows, "--baseline=base")
             reported, with_report = _run(server, folder, rows, "--baseline=base", "--html=r.html", *options.pytest)
@@ -83,9 +84,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 shutil.copy(page, options.keep / f"report-{rows}.html")
 
 
-def _write(folder: Path, rows: int) -> None:
+def _write(folder: Path, rows: int, miss_every: int) -> None:
     for name, text in {
-        "evals/test_rows.py": textwrap.dedent(EVAL).format(rows=rows),
+        "evals/test_rows.py": textwrap.dedent(EVAL).format(rows=rows, miss_every=miss_every),
         "conftest.py": CONFTEST,
         "thresholds.yaml": RULES,
         "pytest.ini": "[pytest]\n",
@@ -135,6 +136,7 @@ def _opened(page: Path, repeat: int) -> tuple[str, str] | None:
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rows", type=int, nargs="+", default=[1000, 10_000])
+    parser.add_argument("--miss-every", type=int, default=10)
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--keep", type=Path, help="a folder for the pages")
     parser.add_argument("--pytest", nargs="*", default=["--self-contained-html"], help="further options of pytest")
