@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pytest_llmeval.core.errors import CallError, JudgeError
+from pytest_llmeval.core.errors import CallError, ErrorKind, JudgeError
 from pytest_llmeval.core.judge.asking import ask_again
 from pytest_llmeval.core.judge.forms import Forms, reply_of, told
 from pytest_llmeval.core.judge.verdict import MalformedVerdictError, Verdict, read_verdict
@@ -48,22 +48,32 @@ class JurorInCase:
             JudgeError: no reply was a valid verdict.
             CallError: the judge could not be asked.
         """
-        asked, problem, replies = tuple(messages), "", 0
+        asked, problem, replies, is_known = tuple(messages), "", 0, True
         while replies < _REPLIES:
-            response, sent = await self._reply(rubric, asked, nonce)
+            try:
+                response, sent = await self._reply(rubric, asked, nonce)
+            except CallError as error:
+                if not problem or not self._is_unrecorded(error):
+                    raise
+                break
             try:
                 reply = reply_of(response, sent)
                 return read_verdict(reply, rubric, nonce, finish_reason=response.finish_reason), replies > 0
             except MalformedVerdictError as error:
                 problem = str(error)
-            if (response.cached or response.earlier) and not self._juror.only_recorded:
-                continue  # what was no verdict then is no reason to give up now: the same is asked anew
             replies += 1
             asked = ask_again(messages, told(response), problem)
+            is_known = is_known and (response.cached or response.earlier)
+            if is_known and replies == _REPLIES:  # that there was no verdict then is no reason to give up now
+                asked, replies = tuple(messages), 0
         raise JudgeError(
             f"judge {self._juror.model.name}: no valid verdict by rubric {rubric.name} in {_REPLIES} replies;"
             f" of the last one {one_line(problem, 200)}"
         )
+
+    def _is_unrecorded(self, error: CallError) -> bool:
+        """Whether a call failed since the run whose replies are all there is ended without it."""
+        return self._juror.only_recorded and error.kind == ErrorKind.NOT_CACHED
 
     async def _reply(
         self, rubric: "Rubric", messages: tuple[Message, ...], nonce: str
