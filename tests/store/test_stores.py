@@ -22,6 +22,7 @@ from pytest_llmeval.core.types import CaseRecord, JudgeRecord, Score, Vote
 from pytest_llmeval.store.memory import MemoryStore
 from pytest_llmeval.store.protocol import Store
 from pytest_llmeval.store.records import (
+    Label,
     Repeats,
     Run,
     RunEnd,
@@ -536,6 +537,22 @@ def test_what_was_spent_is_told_by_role_and_model(store: Store) -> None:
         Spending(role="model", model="m", calls=2, input_tokens=10, output_tokens=5, cost_usd=0.5),
         Spending(role="judge", model="j", calls=1, input_tokens=10, output_tokens=5, cost_usd=0.5),
     ]
+
+
+def test_a_run_of_elsewhere_comes_with_its_calls_and_labels_or_not_at_all(store: Store) -> None:
+    case = stored_case("r", record("a", judges=()))
+    judge = JudgeRecord(judge_id="j", rubric="r", detail="{}")
+    label = Label(case_id=case.id, name="exact", value=1.0, rater="ann", at="2026-01-01T00:00:00+00:00")
+    first = call(name="a-1", cache_key="k")
+    calls = [(case.id, first), (case.id, call("judge", name="b-1", status="timeout")), ("gone", call(name="c-1"))]
+    assert store.import_run(run("r", end=END), [case], [judge], calls=calls, labels=[label])
+    assert list(store.cases("r")) == [case]
+    assert (store.judges("r"), store.labels("r")) == ([judge], [label])
+    assert store.calls(case.id) == [found for owner, found in calls if owner == case.id]
+    assert store.spending("r")[0].calls == 2
+    assert not store.import_run(run("r", end=END), [replace(case, id="other")], calls=calls, labels=[label])
+    assert list(store.cases("r")) == [case]
+    assert len(store.labels("r")) == 1
 
 
 def test_what_was_paid_is_told_though_its_case_ran_again(store: Store) -> None:
