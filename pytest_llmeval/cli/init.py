@@ -3,7 +3,6 @@
 import importlib.util
 import json
 import os
-import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -25,6 +24,7 @@ _FILES = {
 """Where each template goes, below the root of the project."""
 _WORKFLOW = ".github/workflows/evals.yaml"
 _FOLDER = "working-directory: ."
+_LAST = "then commit these files, and every pull request on GitHub is judged"
 
 
 @click.command()
@@ -45,7 +45,7 @@ def init(missing_only: bool, as_json: bool) -> None:
         )
     for path, text in new.items():
         _write(path, text)
-    steps = _next_steps(root, [_shown(path, root) for path in files])
+    steps = _next_steps(root)
     kept = [path for path in files if path not in new]
     if as_json:
         emit_json(
@@ -57,7 +57,7 @@ def init(missing_only: bool, as_json: bool) -> None:
             }
         )
         return
-    echo_lines([*_told(root, list(new), kept, changed), "", "next:", *_aligned(steps)])
+    echo_lines([*_told(root, list(new), kept, changed), "", "next:", *_aligned(steps), _LAST])
 
 
 def _files(root: Path) -> dict[Path, str]:
@@ -108,7 +108,7 @@ def _told(root: Path, new: list[Path], kept: list[Path], changed: list[Path]) ->
         yield from rules.splitlines()
 
 
-def _next_steps(root: Path, files: list[str]) -> list[tuple[str, str]]:
+def _next_steps(root: Path) -> list[tuple[str, str]]:
     """Return commands, each with what it does."""
     steps = []
     if root != Path.cwd():
@@ -119,7 +119,6 @@ def _next_steps(root: Path, files: list[str]) -> list[tuple[str, str]]:
         *steps,
         ("pytest evals", "asks the model; the embedded one is fetched once, 93 MB"),
         ("llmeval baseline set main", "later runs are compared with this one"),
-        (f"git add {shlex.join(files)}", "then every pull request is judged"),
     ]
 
 
