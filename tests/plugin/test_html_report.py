@@ -202,6 +202,22 @@ def test_a_resumed_run_shows_what_earlier_sessions_ended(project: Project) -> No
         assert "Rome" in details(page, "also-right")
 
 
+def test_a_second_look_at_a_run_stands_in_the_report_of_the_first(project: Project) -> None:
+    body = """
+    def test_echo(sample, request, score):
+        score.record("right", "-e" in request.node.name or sample.id not in "abc")
+    """
+    rules = "version: 1\ndefaults: {on_inconclusive: escalate}\nsuites: {echo: {right: {min: 0.8, confident: true}}}\n"
+    project.eval(body, [{"id": name, "input": "x"} for name in "abcdefghijkl"])
+    project.write(thresholds_yaml=rules)
+    result = project.run("evals", *HTML)
+    result.stdout.fnmatch_lines(["note: escalated: 2 epochs more, 24 cases*"])
+    with opened(project) as page:
+        rows = table(page)
+        assert len(rows) == 36
+        assert {rows[name]["Outcome"] for name in ("a-e2", "l-e3")} == {"passed"}
+
+
 def test_a_session_that_was_stopped_has_a_report_that_says_so(project: Project) -> None:
     project.eval("def test_echo(response):\n    assert False\n", [{"id": f"{n}", "input": "x"} for n in range(3)])
     assert project.run("evals", "-x", *HTML).ret == 1
