@@ -13,7 +13,7 @@ from pytest_llmeval.bridge.items import RUN_KEY
 from pytest_llmeval.core.errors import CaseError, ErrorKind
 from pytest_llmeval.core.ids import shown_name
 from pytest_llmeval.core.rules import Thresholds
-from pytest_llmeval.core.text import one_line, printable
+from pytest_llmeval.core.text import one_line, printable, storable
 from pytest_llmeval.core.transport import as_json, dump_case, dump_key, plain, settled
 from pytest_llmeval.core.types import CaseRecord, Outcome, Score
 
@@ -78,6 +78,8 @@ class Reporter:
             _tidy_skip(report, self._safe)
         if report.sections:
             report.sections = [(name, self._safe(text)) for name, text in report.sections]
+        for extra in getattr(report, "extras", ()):  # pytest-html's
+            extra.update({key: storable(self._redact(text)) for key, text in extra.items() if isinstance(text, str)})
         if run.outcome in ("missed", "error"):
             setattr(report, OUTCOME_ATTRIBUTE, run.outcome)
         if report.when == "setup":

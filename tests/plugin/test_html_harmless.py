@@ -1,6 +1,8 @@
 """What pytest-html would run, and what would end its session, does neither in a session with evals."""
 
+import base64
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -143,6 +145,27 @@ def test_extras_that_would_end_the_session_do_not(project: Project, text: str | 
     result = project.run("evals", *HTML)
     assert result.ret == 0
     assert "test_plain" in (project.root / "report.html").read_text()
+
+
+def test_what_an_eval_adds_leaves_a_worker_and_shows_no_key(
+    project: Project, server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LLMEVAL_API_KEY", "sk-canary-0123456789abcdef")
+    server.reply = lambda messages: HOSTILE["lone surrogate"] + " sk-canary-0123456789abcdef"
+    body = """
+    def test_echo(response, extras):
+        import pytest_html
+        extras.append(pytest_html.extras.text(response.text, name=response.text))
+        extras.append(pytest_html.extras.html("<b>mine</b>" + response.text))
+    """
+    project.eval(body, [{"id": "a", "input": "x"}])
+    result = project.run("evals", "-n2", *HTML)
+    assert result.ret == 0
+    page = (project.root / "report.html").read_text()
+    assert "&lt;b&gt;mine&lt;/b&gt;" in page or "<b>mine</b>" in page.replace("\\u003c", "<")
+    encoded = "".join(base64.b64decode(each).decode() for each in re.findall(r"base64,([\w+/=]+)", page))
+    assert "\\ud800" in encoded
+    assert "canary" not in page + encoded
 
 
 def test_a_database_that_fails_leaves_a_report_of_pytests_own(
