@@ -25,7 +25,7 @@ import yaml
 
 from pytest_llmeval.bridge.options import OPTIONS
 from pytest_llmeval.cli.app import llmeval, main
-from pytest_llmeval.core.errors import DatasetError, ModelError, ThresholdsError
+from pytest_llmeval.core.errors import DatasetError, ErrorKind, ModelError, ThresholdsError
 from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.gate.judging import judge
 from pytest_llmeval.core.rules import Rule, SuiteRules, Thresholds
@@ -338,6 +338,13 @@ def test_the_table_of_options_is_complete() -> None:
         shown = f"{flag} {option.metavar}".strip().replace("|", r"\\\|")  # a bar within a cell is escaped
         row = rf"^\| `{shown}` \| `{option.key}` \| `{option.key.upper()}` \|"
         assert re.search(row, text, re.MULTILINE), option.name
+
+
+def test_the_table_of_kinds_of_errors_is_complete() -> None:
+    text = (ROOT / "docs" / "calls.md").read_text("utf-8")
+    cells = re.findall(r"^\| (`[\w`, ]+`) \|", text[text.index("## When there is no answer") :], re.MULTILINE)
+    told = {kind for line in cells for kind in re.findall(r"`(\w+)`", line)}
+    assert {str(kind) for kind in ErrorKind} <= told
 
 
 def test_text_blocks_are_what_is_printed(project: Project) -> None:
