@@ -16,7 +16,8 @@ __all__ = ["Finding", "MalformedVerdictError", "Verdict", "read_verdict"]
 
 _FENCE = re.compile(r"\s*```(?:json)?[ \t]*\n(.*)\n[ \t]*```\s*", re.DOTALL)
 """A reply that is one block of code as a whole, as some models cannot help but write."""
-_CONCLUSION = re.compile(r"\bso:\s*[\"'`*]*([\w -]+?)[\"'`*]*[.!]?\s*$", re.IGNORECASE)
+_CONCLUSION = re.compile(r"\bso:", re.IGNORECASE)
+"""What stands before the verdict at the end of a reason."""
 
 
 class MalformedVerdictError(ValueError):
@@ -95,13 +96,18 @@ def _finding(data: Any, dimension: Dimension) -> Finding:
     if level is None:
         names = ", ".join(level.name for level in dimension.levels)
         raise MalformedVerdictError(f"the verdict of {_quoted(dimension.name)} is none of {names}")
-    concluded = _CONCLUSION.search(reason.strip())
-    other = dimension.level(concluded[1].strip().lower()) if concluded else None
-    if other is not None and other is not level:
+    _, *concluded = _CONCLUSION.split(reason)
+    others = [each for each in dimension.levels if concluded and _plain(each.name) == _plain(concluded[-1])]
+    if others and level not in others:
         raise MalformedVerdictError(
-            f"the reason of {_quoted(dimension.name)} concludes {other.name}, its verdict is {level.name}"
+            f"the reason of {_quoted(dimension.name)} concludes {others[0].name}, its verdict is {level.name}"
         )
     return Finding(level=level, reason=reason.strip())
+
+
+def _plain(level: str) -> str:
+    """Return the name of a level in small letters and words, without the marks that prose puts around it."""
+    return " ".join(re.split(r"[\s_-]+", level.casefold().strip(" \n\t\"'`*.!")))
 
 
 def _quoted(name: str) -> str:

@@ -1,13 +1,15 @@
 """What is a verdict, and all that is none: nothing is searched for, nothing has a default."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmeval.core.judge.verdict import MalformedVerdictError, read_verdict
+from pytest_llmeval.core.judge.rubric import Dimension, Level
+from pytest_llmeval.core.judge.verdict import MalformedVerdictError, Verdict, read_verdict
 from tests.core.judge.rubrics import NONCE, RUBRIC, reply
 
 GOOD = {"reason": "x", "verdict": "right"}
@@ -78,6 +80,7 @@ def test_what_is_no_verdict_says_why(text: str, problem: str) -> None:
             'reason of "correctness" concludes wrong, its verdict is right',
         ),
         ({**GOOD, "reason": "It says Rome. So: **Wrong**."}, "concludes wrong, its verdict is right"),
+        ({**GOOD, "reason": 'It says Rome, so: bad. So: "wrong."'}, "concludes wrong, its verdict is right"),
     ],
 )
 def test_a_finding_that_is_none_says_why(finding: Any, problem: str) -> None:
@@ -86,6 +89,20 @@ def test_a_finding_that_is_none_says_why(finding: Any, problem: str) -> None:
     with pytest.raises(MalformedVerdictError) as caught:
         read_verdict(json.dumps(data), RUBRIC, NONCE)
     assert problem in str(caught.value)
+
+
+def test_a_reason_contradicts_a_verdict_however_the_levels_are_written() -> None:
+    levels = (Level(name="Not_right", value=0.0, anchor="no"), Level(name="Right", value=1.0, anchor="yes"))
+    rubric = replace(RUBRIC, dimensions=(Dimension(name="fact", question="Is it right?", levels=levels),))
+
+    def read(reason: str, verdict: str) -> Verdict:
+        data = {"fact": {"reason": reason, "verdict": verdict}, "nonce": NONCE}
+        return read_verdict(json.dumps(data), rubric, NONCE)
+
+    for reason in ("It is Rome. So: Not_right", "It is Rome. So: not right."):
+        assert read(reason, "Not_right").levels["fact"] == levels[0]
+        with pytest.raises(MalformedVerdictError, match="concludes Not_right, its verdict is Right"):
+            read(reason, "Right")
 
 
 @pytest.mark.parametrize("reason", ["It is right.", "So: it goes", "He said so: wrong or not, it is.", "So: 'right'!"])
