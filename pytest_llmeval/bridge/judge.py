@@ -19,7 +19,7 @@ from pytest_llmeval.core.transport import plain
 from pytest_llmeval.core.types import JudgeRecord, Score
 from pytest_llmeval.models.specs import storable_spec
 from pytest_llmeval.scorers.answers import text_of
-from pytest_llmeval.scorers.book import JudgedHow
+from pytest_llmeval.scorers.book import JudgedHow, recorded_twice
 from pytest_llmeval.scorers.judged import (
     judged_scores,
     preference_name,
@@ -66,7 +66,7 @@ class Judges:
 
     def record(self, rubric: "Rubric", how: JudgedHow) -> JudgeRecord:
         """Return who judges by ``rubric`` in that way."""
-        key = (rubric, how.per_dimension, how.checks)
+        key = (rubric, how.reference, how.per_dimension, how.checks)
         if key not in self._records:
             self._records[key] = self._record(rubric, how)
         return self._records[key]
@@ -74,6 +74,7 @@ class Judges:
     def _record(self, rubric: "Rubric", how: JudgedHow) -> JudgeRecord:
         ways: dict[str, Any] = {
             **({"panel": self.panel} if len(self.jurors) > 1 else {}),
+            **({} if how.reference else {"reference": False}),
             **({"per_dimension": True} if how.per_dimension else {}),
             **({"checks": [list(check) for check in how.checks]} if how.checks else {}),
         }
@@ -105,12 +106,14 @@ class CaseJudge:
             ScorerError: there is nothing to judge, or nothing to judge it by.
         """
         found = self._rubric(how.rubric)
+        self._check_free(found.score_names(how.name))
         ready = self._without_asking(found, how)
         return ready if ready is not None else await self._awaited(self._judged(found, answer, target, how))
 
     def judge_sync(self, answer: Any, target: Any, how: JudgedHow) -> list[Score]:
         """Return the scores of an answer, as ``judge`` does, to a test that is not async."""
         found = self._rubric(how.rubric)
+        self._check_free(found.score_names(how.name))
         ready = self._without_asking(found, how)
         return ready if ready is not None else self._waited(self._judged(found, answer, target, how))
 
@@ -121,6 +124,7 @@ class CaseJudge:
             as ``judge`` does.
         """
         found = self._rubric(how.rubric)
+        self._check_free([preference_name(found, how.name)])
         if self._calls.judges is None:
             return unjudged_scores([preference_name(found, how.name)])
         return await self._awaited(self._preferred(found, a, b, target, how))
@@ -128,6 +132,7 @@ class CaseJudge:
     def prefer_sync(self, a: Any, b: Any, target: Any, how: JudgedHow) -> list[Score]:
         """Return the score of a comparison, as ``prefer`` does, to a test that is not async."""
         found = self._rubric(how.rubric)
+        self._check_free([preference_name(found, how.name)])
         if self._calls.judges is None:
             return unjudged_scores([preference_name(found, how.name)])
         return self._waited(self._preferred(found, a, b, target, how))
@@ -145,6 +150,13 @@ class CaseJudge:
             return self._calls.loop.run(work)
         finally:
             self._run.waited_s += time.monotonic() - start
+
+    def _check_free(self, names: Sequence[str]) -> None:
+        """Raise ScorerError where the case has a score of one of these names, before anybody is asked for another."""
+        taken = {score.name for score in self._run.book.scores}
+        for name in names:
+            if name in taken:
+                raise recorded_twice(name)
 
     def _without_asking(self, found: "Rubric", how: JudgedHow) -> list[Score] | None:
         """Return the scores where nobody is to be asked; None where somebody is."""

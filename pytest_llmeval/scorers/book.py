@@ -16,7 +16,7 @@ from pytest_llmeval.scorers.judged import Settled
 from pytest_llmeval.scorers.registry import REGISTRY, Registry, Scorer, settings_of, short_path
 from pytest_llmeval.scorers.scored import Scored, finite, unit_interval
 
-__all__ = ["JudgedHow", "Judging", "ScoreBook"]
+__all__ = ["JudgedHow", "Judging", "ScoreBook", "recorded_twice"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,7 +263,7 @@ class ScoreBook:
 
     def _check_free(self, name: str) -> None:
         if name in self._scores:
-            raise ScorerError(f"the score {name!r} is recorded twice in one case; name one of the calls: name='...'")
+            raise recorded_twice(name)
 
     def _unknown(self, name: str) -> str:
         known = self._registry.names()
@@ -271,6 +271,11 @@ class ScoreBook:
         hint = f"; did you mean {close[0]!r}?" if close else "."
         broken = "".join(f" ({problem})" for problem in self._registry.broken_entry_points())
         return f"there is no scorer {name!r}{hint} Scorers: {', '.join(known)}{broken}"
+
+
+def recorded_twice(name: str) -> ScorerError:
+    """Return what is raised where a case has a score of that name already."""
+    return ScorerError(f"the score {name!r} is recorded twice in one case; name one of the calls: name='...'")
 
 
 def _name(name: object, default: str | None = None) -> str:

@@ -1,13 +1,17 @@
 """What a judge said before, in an earlier run or session: it is not paid for twice, and it is no reason to give up."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
+import pytest_llmeval
 from tests.plugin.test_judge import EVAL, ROWS, SYNC, values
-from tests.support.judges import Judged, Messages, named, verdict
+from tests.support.judges import Judged, Messages, answer_in, named, verdict
 from tests.support.project import Project
 
+SHIPPED = Path(pytest_llmeval.__file__).parent / "rubrics"
 SHOWN = 2
 """Messages by which a judge is asked for the first time."""
 
@@ -53,6 +57,59 @@ def test_escalation_is_the_same_for_a_verdict_that_is_known(project: Project, ju
         rows = project.rows("SELECT decided_by FROM scores JOIN cases ON cases.id = case_id ORDER BY run_id")
         assert {row["decided_by"] for row in rows} == {"panel"}
     assert (len(first.ledger), len(second.ledger)) == (2, 1)
+
+
+TWICE = """
+async def test_echo(sample, model, score):
+    answer = await model.generate()
+    await score.judge(answer, rubric="qa")
+    await score.METHOD
+"""
+
+
+@pytest.mark.parametrize(
+    ("method", "name"),
+    [
+        ('judge(answer, rubric="rubrics/mine.yaml")', "correctness"),
+        ('judge(answer, rubric="qa", question="And?")', "qa"),
+        ('prefer(answer, "x", rubric="qa", name="qa")', "qa"),
+    ],
+)
+@pytest.mark.parametrize("is_async", [True, False], ids=["async", "sync"])
+def test_nobody_is_asked_for_a_score_that_the_case_has(
+    project: Project, judged_by: Judged, method: str, name: str, is_async: bool
+) -> None:
+    judge = judged_by(verdict)
+    project.write(rubrics__mine_yaml=(SHIPPED / "qa.yaml").read_text())
+    body = TWICE.replace("METHOD", method)
+    if not is_async:
+        body = re.sub(r"await score\.(judge|prefer)", r"score.\1_sync", body)
+        body = body.replace("async def", "def").replace("await model.generate", "model.generate_sync")
+    project.eval(body, ROWS[:1])
+    project.run("evals", named(project, judge))
+    (case,) = project.rows("SELECT error_kind, error FROM cases")
+    assert case["error_kind"] == "scorer"
+    assert f"the score {name!r} is recorded twice in one case; name one of the calls" in case["error"]
+    assert len(judge.ledger) == 1
+
+
+def test_an_answer_judged_without_its_reference_is_judged_by_another_judge(project: Project, judged_by: Judged) -> None:
+    judge, found = judged_by(summarised), set()
+    for reference in (True, False):
+        project.eval(EVAL.replace('rubric="qa"', f'rubric="summary", reference={reference}'), ROWS[:1])
+        project.run("evals", named(project, judge))
+        (row,) = project.rows(
+            "SELECT DISTINCT judge_id FROM scores JOIN cases ON cases.id = case_id WHERE run_id = ?",
+            project.last_run()["id"],
+        )
+        found.add(row["judge_id"])
+    assert len(found) == 2
+
+
+def summarised(messages: Messages) -> str:
+    levels = {"faithfulness": "supported", "coverage": "covers", "brevity": "brief"}
+    found = {name: {"reason": "It is.", "verdict": level} for name, level in levels.items()}
+    return json.dumps({**found, "nonce": answer_in(messages)[1]})
 
 
 def test_what_was_no_verdict_in_an_earlier_run_is_asked_for_anew(project: Project, judged_by: Judged) -> None:
