@@ -263,8 +263,8 @@ def _conditions(wanted: Wanted) -> tuple[list[str], list[object]]:
             where.append(f"+cases.{column} = ?")  # its index would lead away from the stretch of the run
             parameters.append(value)
     if wanted.slice is not None:
-        where.append("EXISTS (SELECT 1 FROM json_each(cases.slices) WHERE value = ?)")
-        parameters.append(wanted.slice)
+        where.append("(instr(cases.slices, '[' || ?) OR instr(cases.slices, ' ' || ?))")
+        parameters += [json.dumps(wanted.slice)] * 2  # as rows.py writes it; within a text a quote follows a backslash
     if wanted.search:
         told = [f"cases.{column} LIKE ? ESCAPE '!'" for column in _TEXTS]
         asked = "EXISTS (SELECT 1 FROM calls WHERE case_id = cases.id AND role = 'model' AND request LIKE ? ESCAPE '!')"

@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from pytest_llmeval.core.errors import StoreError, UserError
-from pytest_llmeval.core.text import one_line
+from pytest_llmeval.core.text import one_line, storable
 from pytest_llmeval.core.types import Outcome
 from pytest_llmeval.reports.html.escape import Html
 from pytest_llmeval.store.browsing import Against, BrowsingReader, Wanted
@@ -284,10 +284,14 @@ def _wanted(
 
 
 def _named(told: str | None, names: Iterable[str]) -> str | None:
-    """Return the name that a form means: browsers send every line end as CR LF, whatever it was."""
+    """Return the name that a form means: every line end comes back as CR LF, and what no page can hold as escapes."""
     if told is None:
         return None
-    return next((name for name in names if _LINE_END.sub("\n", name) == _LINE_END.sub("\n", told)), told)
+    return next((name for name in names if _sent_back(name) == _sent_back(told)), told)
+
+
+def _sent_back(name: str) -> str:
+    return _LINE_END.sub("\n", storable(name))
 
 
 def _whole(request: Request, name: str) -> int | None:

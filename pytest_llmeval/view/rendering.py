@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from pytest_llmeval.core.text import one_line
+from pytest_llmeval.core.text import one_line, storable
 from pytest_llmeval.reports.html.escape import escaped, shown
 from pytest_llmeval.reports.html.style import STYLE
 from pytest_llmeval.reports.run_text import money
@@ -58,8 +58,8 @@ def _finished(value: Any) -> Any:
 
 
 def _exact(value: str) -> Markup:
-    """Return a value for an attribute that a form sends back: no character of it is replaced or normalised away."""
-    return Markup(html.escape(value).replace("\r", "&#13;").replace("\n", "&#10;"))  # noqa: S704  # escaped here
+    """Return a value for an attribute that a form sends back: no character that a page can hold is replaced."""
+    return Markup(html.escape(storable(value)).replace("\r", "&#13;").replace("\n", "&#10;"))  # noqa: S704  # escaped here
 
 
 def _number(value: float | None) -> str:

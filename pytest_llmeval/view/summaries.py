@@ -73,7 +73,7 @@ class Summaries:
         self._made: dict[Hashable, _Made] = {}
         self._begun: dict[Hashable, multiprocessing.pool.AsyncResult[_Made]] = {}
         self._lock = threading.Lock()
-        self._here: multiprocessing.pool.Pool = multiprocessing.pool.ThreadPool(_PROCESSES)
+        self._here: multiprocessing.pool.Pool | None = None
         self._beside: multiprocessing.pool.Pool | None = None
 
     def overview(self, run: Run, *, patience_s: float = PATIENCE_S) -> Overview | None:
@@ -156,6 +156,8 @@ class Summaries:
         with contextlib.closing(BrowsingReader.open(self._path)) as reader:
             is_small = reader.size(run_id) <= _MOST_HERE
         if is_small:
+            if self._here is None:
+                self._here = multiprocessing.pool.ThreadPool(_PROCESSES)
             return self._here
         if self._beside is None:
             context = multiprocessing.get_context("spawn")

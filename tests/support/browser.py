@@ -11,6 +11,7 @@ __all__ = ["CHROMIUM", "chromium", "needs_chromium", "watched_page"]
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed here")
+_LOCAL = ("http://127.0.0.1:", "http://localhost:", "file:///", "data:", "about:")
 _ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -39,17 +40,21 @@ def watched_page(browser: Any, **options: Any) -> Iterator[Any]:
     context = browser.new_context(**options)
     page = context.new_page()
     wrong: list[str] = []
+
+    def asked(url: str) -> None:
+        if not url.startswith(_LOCAL):
+            wrong.append(f"asked: {url[:100]}")
+
+    def dialog(opened: Any) -> None:
+        wrong.append(f"dialog: {opened.message}")
+        opened.dismiss()
+
     page.on("pageerror", lambda error: wrong.append(f"script: {error}"))
-    page.on("dialog", lambda dialog: (wrong.append(f"dialog: {dialog.message}"), dialog.dismiss()))
-    page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
-    page.on("requestfailed", lambda request: wrong.append(f"failed: {request.url[:100]}"))
-    page.on("request", lambda request: _is_local(request.url) or wrong.append(f"asked: {request.url[:100]}"))
+    page.on("dialog", dialog)
+    page.on("console", lambda message: wrong.extend([message.text] if message.type == "error" else []))
+    page.on("request", lambda request: asked(request.url))
     try:
         yield page
     finally:
         context.close()
     assert not wrong, wrong
-
-
-def _is_local(url: str) -> bool:
-    return url.startswith(("http://127.0.0.1:", "http://localhost:", "file:///", "data:", "about:"))

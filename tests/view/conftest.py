@@ -116,7 +116,7 @@ def record_run(store: SqliteStore, id: str, *, good: tuple[int, ...], **fields: 
     for number in range(6):
         store.add_case(id, row(number, is_good=number in good))
     store.add_case(id, record("form", suite="extraction", scores=(score("json_match"),), calls=(call(),)))
-    broken = {"outcome": "error", "error_kind": "timeout", "error": "no answer in 60 s"}
+    broken: dict[str, Any] = {"outcome": "error", "error_kind": "timeout", "error": "no answer in 60 s"}
     store.add_case(id, record("broken", suite="extraction", slices=("hard",), **broken))
     store.finish_run(id, END)
 

@@ -17,7 +17,7 @@ from tests.view.conftest import NEW, OLD
 
 def listed(text: str) -> list[str]:
     """Return the sample ids of the cases that a page lists."""
-    return re.findall(r'<a href="/case\?id=[0-9a-f]+">([^<]*)</a>\n<span class="lv-muted">', text)
+    return re.findall(r'<span class="lv-id"><a href="/case\?id=[0-9a-f]+">([^<]*)</a>', text)
 
 
 def whole(client: TestClient, address: str) -> str:

@@ -46,7 +46,7 @@ def test_only_so_many_cases_and_runs_are_written(two_runs: SqliteStore, source: 
     write_site(folder, replace(source, most_cases=5), [two_runs.find_run(NEW)])
     (page,) = folder.glob("run-*.html")
     text = page.read_text("utf-8")
-    listed = re.findall(r'<a href="case-\w+\.html">([^<]*)</a>', text)
+    listed = re.findall(r'class="lv-id"><a href="case-\w+\.html">([^<]*)</a>', text)
     assert listed == ["row-1", "row-3", "row-5", "broken", "row-0"]
     assert "5 of 8 cases stand here: misses first" in text
     assert len(list(folder.glob("case-*.html"))) == 5
