@@ -30,6 +30,11 @@ def test_every_page_is_there(site: Path) -> None:
     assert pages <= built
 
 
+def test_a_bar_in_a_table_is_shown_as_one(site: Path) -> None:
+    assert "<code>--cache off|use|refresh|only</code>" in (site / "evals.html").read_text("utf-8")
+    assert "\\|" not in "".join(re.findall("<td>.*</td>", (site / "evals.html").read_text("utf-8")))
+
+
 def test_nothing_is_loaded_from_elsewhere(site: Path) -> None:
     """Scripts, styles, fonts and pictures are the site's own; only a reader who follows a link goes elsewhere."""
     loaded = re.compile(r"<(?:script|img|link|iframe|source)\b[^>]*?\b(?:src|href)=[\"']?(?:https?:)?//", re.IGNORECASE)
