@@ -23,7 +23,7 @@ LABEL = "label_"
 """Before the name of a score, the name of the column for its labels."""
 SHOWN = ("question", "answer", "reference", "levels")
 """What a row shows to people, and what nobody reads back."""
-_ABOUT = ("sample_id", "suite", "model", "epoch", "rater", "note", "draw")
+_ABOUT = ("sample_id", "suite", "model", "epoch", "rater", "note", "draw", "answer_digest")
 _IS_OF_DATASET = "is_of_dataset"
 _LONG = ("name", "value", "level")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")

@@ -16,7 +16,7 @@ from pytest_llmeval.cli.output import database_option, echo_lines, emit_json, js
 from pytest_llmeval.cli.project import find_project
 from pytest_llmeval.core.errors import DatasetError, SettingsError
 from pytest_llmeval.core.gate.names import did_you_mean
-from pytest_llmeval.core.judge.given import given_labels
+from pytest_llmeval.core.judge.given import digest_of, given_labels
 from pytest_llmeval.core.judge.label_sample import RANDOM, drawn, drawn_evenly, of_verdict
 from pytest_llmeval.core.judge.scored import JudgedRun, ScaleKey, judged_run
 from pytest_llmeval.core.judge.shown import shown_reference
@@ -70,7 +70,10 @@ def export_labels(
         chosen = [cases[place] for place in _places(cases, judged, by, sample, seed)]
         rows = [_row(case, judged, draw, store.calls(case.id)) for case in chosen]
     names = sorted({key.name for key in judged.scales})
-    _write(output, write([*_ABOUT, *SHOWN, *(LABEL + name for name in names), "rater", "note", "draw"], rows))
+    _write(
+        output,
+        write([*_ABOUT, *SHOWN, *(LABEL + name for name in names), "rater", "note", "draw", "answer_digest"], rows),
+    )
     if as_json:
         emit_json({"run": found.id, "output": str(output), "answers": len(rows), "rows": len(cases), "draw": draw})
         return
@@ -166,6 +169,7 @@ def _row(case: StoredCase, judged: JudgedRun[StoredCase], draw: str, calls: Sequ
         "reference": shown.get("REFERENCE", target),
         "levels": "\n".join(_levels(score, judged) for score in judged.judged(case)),
         "draw": draw,
+        "answer_digest": digest_of(case),
     }
 
 

@@ -72,6 +72,7 @@ def test_an_exported_file_shows_what_the_judge_saw_and_not_what_it_said(
         "rater": "",
         "note": "",
         "draw": "random",
+        "answer_digest": "a17239b6e2501",
     }
     assert found["a"]["levels"].splitlines()[-3:] == [
         "format: Is the answer given as it was asked for, and no longer than it has to be?",
@@ -293,6 +294,26 @@ def test_how_answers_were_drawn_is_stored_with_their_labels(store: SqliteStore, 
     done = llmeval("labels", "import", jsonl(here / "no.jsonl", {**GOOD, "draw": "by hand"}), "--rater", "kim")
     assert done.status == 4
     assert "no.jsonl:1: draw: a draw is 'random' or 'verdict of SCORE', found 'by hand'" in done.err
+
+
+def test_labels_of_other_answers_than_the_run_has_are_a_mistake(
+    store: SqliteStore, llmeval: Command, here: Path
+) -> None:
+    """They were exported from another run, or the run that is the newest now is not the one that was labelled."""
+    store_run(store, [judged_record("a", answer="Kim"), judged_record("b", answer="Ann")])
+    llmeval("labels", "export", "--output", "out.csv")
+    write_rows(here / "back.csv", [{**row, "label_format": "bad"} for row in rows_of(here / "out.csv")])
+    store_run(store, [judged_record("a", answer="Kim"), judged_record("b", answer="Lou")], "20260102-000000-bbbbbb")
+    for command in (
+        ["labels", "import", "back.csv", "20260102-000000-bbbbbb", "--rater", "kim"],
+        ["calibrate", "back.csv", "--run", "20260102-000000-bbbbbb"],
+    ):
+        done = llmeval(*command)
+        assert done.status == 4
+        assert "another answer of sample_id 'b', suite qa, model m, epoch 1 was labelled" in " ".join(done.err.split())
+        assert "'a'" not in done.err
+    assert said(store) == []
+    assert llmeval("labels", "import", "back.csv", RUN, "--rater", "kim").status == 0
 
 
 def test_what_code_settled_is_not_given_to_people(store: SqliteStore, llmeval: Command, here: Path) -> None:

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 from pytest_llmeval.core.errors import DatasetError
 from pytest_llmeval.core.gate.names import did_you_mean
+from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.judge.judged_answer import Scale
 from pytest_llmeval.core.judge.scored import JudgedRun, ScoredCase, judge_scores
 from pytest_llmeval.core.text import one_line
 
-__all__ = ["Given", "LabelRow", "given_labels"]
+__all__ = ["Given", "LabelRow", "digest_of", "given_labels"]
 
 _MOST_PROBLEMS = 20
 
@@ -33,6 +34,8 @@ class LabelRow:
     note: str | None = None
     draw: str | None = None
     """How the answer was drawn to be labelled; None where that is not known."""
+    answer_digest: str | None = None
+    """Of the answer that was labelled, as ``digest_of`` gives it; None where that is not known."""
     is_of_dataset: bool = False
     """Whether it stands in a row of a dataset, which may hold more rows than the run."""
 
@@ -48,6 +51,14 @@ class Given:
     rater: str | None
     note: str | None
     draw: str | None
+
+
+def digest_of(case: ScoredCase) -> str:
+    """Return what tells the answer of a case from others: 12 hex digits of its sha256.
+
+    A letter stands before them, so that no spreadsheet takes them for a number.
+    """
+    return f"a{digest(case.response or '')[:12]}"
 
 
 def given_labels(judged: JudgedRun[ScoredCase], rows: Iterable[LabelRow]) -> list[Given]:
@@ -82,6 +93,12 @@ def _given(
     cases = [case for case in by_sample.get(row.sample_id, ()) if _is_of(row, case)]
     if not cases:
         raise DatasetError(f"{row.where}: no such case in the run: {_sought(row)}")
+    if row.answer_digest is not None:
+        cases = [case for case in cases if digest_of(case) == row.answer_digest]
+    if not cases:
+        raise DatasetError(
+            f"{row.where}: another answer of {_sought(row)} was labelled than the run has; name the run that it is of"
+        )
     if len({(case.key.suite, case.response) for case in cases}) > 1:
         told = "suite, model and epoch say which" if row.model is None or row.epoch is None else "suite says which"
         raise DatasetError(f"{row.where}: {_sought(row)} has {len(cases)} different answers in the run; {told}")
