@@ -87,7 +87,7 @@ class Trust:
     def _calibration(self, judge_id: str, metric: str, max_age_days: int | None) -> Calibration | None:
         """Return how a judge agrees with the labels that count, over all suites; None without any."""
         found = list(self._answers(judge_id, metric, self._counting(max_age_days)))
-        answers = [each for _, own in found for each in own if each.labels]
+        answers = [each for _, own in found for each in _each_once(own) if each.labels]
         return calibrate(found[0][0], answers) if answers else None
 
     def _answers(self, judge_id: str, metric: str, labels: Labels) -> Iterator[tuple[Scale, list[JudgedAnswer]]]:
@@ -130,6 +130,11 @@ class Trust:
 
 UNKNOWN = Trust((), (), (), now=datetime.fromtimestamp(0, tz=UTC))
 """Nothing is known of any judge."""
+
+
+def _each_once(answers: Iterable[JudgedAnswer]) -> Iterable[JudgedAnswer]:
+    """Return one of those that give the same answer to a row, one with a label where there is: runs repeat answers."""
+    return {each.text: each for each in sorted(answers, key=lambda each: bool(each.labels))}.values()
 
 
 def _missed(demands: JudgeDemands, found: Calibration | None) -> Iterator[str]:

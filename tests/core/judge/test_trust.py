@@ -171,6 +171,15 @@ def test_the_same_judge_is_one_in_all_suites_and_runs() -> None:
     assert missed(trust(labels(), labels(suite="other")), min_labels=20) is None
 
 
+def test_an_answer_that_is_labelled_in_two_runs_counts_once() -> None:
+    """Where nothing has changed, a run repeats the answers of the last one, and the same file of labels is of both."""
+    again = labels()
+    cases = [replace(case, id=f"again {case.id}") for case in again.cases]
+    known = Known(cases, [replace(label, case_id=f"again {label.case_id}") for label in again.labels])
+    assert missed(trust(labels(), known), min_labels=10) is None
+    assert (missed(trust(labels(), known), min_labels=11) or "").startswith("10 labelled answers")
+
+
 def test_the_score_of_a_whole_rubric_is_told_of_by_the_labels_of_all_its_dimensions() -> None:
     """Its kappa is that of whether an answer passes, by the dimensions that gate, as ``llmeval calibrate`` has it."""
     right = labels([(1, 1), (0, 0)] * 5, "correctness")
