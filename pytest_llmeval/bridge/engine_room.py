@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pytest_llmeval.bridge.calls import Calls
-from pytest_llmeval.bridge.model_setup import EmbeddedModel, Opener
+from pytest_llmeval.bridge.model_setup import EmbeddedModel, Opener, OwnModels
 from pytest_llmeval.bridge.settings import Settings
 from pytest_llmeval.bridge.sockets import sweep
 from pytest_llmeval.core.errors import ErrorKind, StoreError
@@ -60,6 +60,7 @@ class EngineRoom:
         self._asks_judges = asks_judges
         self._recorded: RecordedCalls | None = None
         self._embedded = EmbeddedModel()
+        self._own = OwnModels()
         self._limiter = Limiter(Limits(max_connections=settings.max_connections, rpm=settings.rpm, tpm=settings.tpm))
         self._budget = Budget(settings.max_cost_usd)
         self._engine: Engine | None = None
@@ -69,11 +70,12 @@ class EngineRoom:
         self._run: Run | None = None
 
     def start_models(self, report: Callable[[str], None]) -> None:
-        """Start the server of the embedded model, where that is asked; raise ModelError where it does not."""
+        """Start the models of this machine that are asked; raise ModelError where one does not start."""
         judges = self._calls.judges.jurors if self._asks_judges and self._calls.judges is not None else ()
-        asked = self._models.values() if self._answers_of is None else [juror.model for juror in judges]
+        asked = list(self._models.values()) if self._answers_of is None else [juror.model for juror in judges]
         if any(model.spec.kind == "local" for model in asked):
             self._embedded.start(report, self._settings.environ)
+        self._own.start(asked, report, self._settings)
 
     def start(self, run: Run, *, resumed: bool, on_fault: Callable[[StoreError], None]) -> None:
         """Begin to answer.
@@ -145,14 +147,21 @@ class EngineRoom:
         return Orphan(path=self._journal.path, run=self._run)
 
     def end_models(self) -> None:
-        """End the server of the embedded model."""
+        """End the models of this machine."""
+        self._own.stop()
         self._embedded.stop()
 
     async def _start(self, journal: SqliteJournal, on_fault: Callable[[StoreError], None]) -> None:
         settings = self._settings
         window = 2 * settings.max_connections * (2 if self._socket is not None else 1)
         self._engine = Engine(
-            open_model=Opener(settings, self._models, slots=self._limiter.slots, address=self._embedded.address),
+            open_model=Opener(
+                settings,
+                self._models,
+                slots=self._limiter.slots,
+                address=self._embedded.address,
+                hf_models=self._own.get,
+            ),
             journal=journal,
             limiter=self._limiter,
             budget=self._budget,

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pytest_llmeval.bridge.cases import CaseRun, Eval, own_request
 from pytest_llmeval.core.calls import answered, ask_name, failed
 from pytest_llmeval.core.errors import CallError
+from pytest_llmeval.core.likelihood import LOGPROB_OF, Likelihood
 from pytest_llmeval.core.loop import LoopThread
 from pytest_llmeval.core.types import Ask, Asker, Message, Request, Response
 from pytest_llmeval.loaders.prompts import as_messages
@@ -68,6 +69,23 @@ class CaseModel:
         """Return the model's answer, as ``generate`` does, from a test that is not async."""
         return self._waited(self._request(messages, params), position=None)
 
+    async def logprob(self, target: str, messages: str | list[Message] | None = None) -> Likelihood:
+        """Return how likely the model finds ``target`` as the answer; only ``hf:`` models can tell.
+
+        Args:
+            target: the text, of one token at least; the end of the turn after it is not counted.
+            messages: as in ``generate``.
+
+        Raises:
+            CallError: as ``generate``, and where the model cannot tell.
+            PromptError: ``messages`` are none.
+        """
+        return Likelihood.from_text(str(await self.answer(self._weighing(target, messages))))
+
+    def logprob_sync(self, target: str, messages: str | list[Message] | None = None) -> Likelihood:
+        """Return how likely the model finds ``target``, as ``logprob`` does, from a test that is not async."""
+        return Likelihood.from_text(str(self._waited(self._weighing(target, messages), position=None)))
+
     def respond(self) -> Response:
         """Return the answer to the case's own prompt, which may have been requested ahead of time."""
         reply = self._run.reply
@@ -123,6 +141,9 @@ class CaseModel:
             return own_request(self._eval, self._run.sample)
         chat = self._eval.prompt.render(self._run.sample) if messages is None else as_messages(messages, "messages")
         return Request(messages=chat, params={**self._eval.params, **params})
+
+    def _weighing(self, target: str, messages: str | list[Message] | None) -> Request:
+        return Request(messages=self._request(messages, {}).messages, params={LOGPROB_OF: target})
 
     async def _ask(self, request: Request, *, position: int | None = None) -> Response:
         ask = Ask(case=self._run.key, role=self._role, model=self.name, request=request, position=position)

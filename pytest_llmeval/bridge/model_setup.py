@@ -1,6 +1,7 @@
 """How a process gets at the models that its session asks."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from pytest_llmeval.bridge.settings import Settings
 from pytest_llmeval.core.errors import CallError, ErrorKind
@@ -12,7 +13,10 @@ from pytest_llmeval.models.redaction import Redactor, secrets_in
 from pytest_llmeval.models.registry import open_model
 from pytest_llmeval.models.retry import RetryPolicy, Slot
 
-__all__ = ["EmbeddedModel", "Opener"]
+if TYPE_CHECKING:
+    from pytest_llmeval.models.hf.host import HfModels
+
+__all__ = ["EmbeddedModel", "Opener", "OwnModels"]
 
 
 class Opener:
@@ -25,6 +29,7 @@ class Opener:
         *,
         slots: Callable[[str], Slot],
         address: Callable[[], tuple[str, str]],
+        hf_models: "Callable[[], HfModels | None]",
     ) -> None:
         """Prepare.
 
@@ -33,11 +38,13 @@ class Opener:
             models: by name.
             slots: from an account to what is entered around each request to it.
             address: base URL and key of the embedded model's server.
+            hf_models: holds the models that run in this process.
         """
         self._settings = settings
         self._models = models
         self._slots = slots
         self._address = address
+        self._hf_models = hf_models
         self._redactor = Redactor(secrets_in(settings.environ))
 
     def __call__(self, name: str) -> Backend:
@@ -50,6 +57,7 @@ class Opener:
             transport=self._settings.transport,
             redactor=self._redactor,
             local_address=self._address,
+            hf_models=self._hf_models(),
         )
 
 
@@ -77,3 +85,37 @@ class EmbeddedModel:
         """End the server, where it was started."""
         if self._server is not None:
             self._server.stop()
+
+
+class OwnModels:
+    """The ``hf:`` models, which run in this process, for as long as the session asks them."""
+
+    def __init__(self) -> None:
+        self._models: HfModels | None = None
+
+    def start(self, models: Iterable[NamedModel], report: Callable[[str], None], settings: Settings) -> None:
+        """Load those of ``models`` that are of this kind, unless no call will be made.
+
+        Raises:
+            ModelError: one cannot be loaded.
+        """
+        weights = [model.spec.weights for model in models if model.spec.weights is not None]
+        if not weights:
+            return
+        from pytest_llmeval.models.hf.host import HfModels
+
+        self._models = HfModels(settings.environ)
+        for each in weights:
+            if settings.cache == settings.judge_cache == "only":
+                self._models.find(each)
+            else:
+                self._models.load(each, report)
+
+    def get(self) -> "HfModels | None":
+        """Return them; None where there are none."""
+        return self._models
+
+    def stop(self) -> None:
+        """End their thread, where it was started."""
+        if self._models is not None:
+            self._models.close()

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -108,9 +108,7 @@ class Preparation:
         facts.problems += self.problems
         facts.models = {name: model.spec.text for name, model in self.models.items()}
         facts.judges = {name: judge.spec.text for name, judge in self.judges.items()}
-        facts.model_digests = {
-            name: digest(canonical([model.spec.text, plain(model.params)])) for name, model in self.models.items()
-        }
+        facts.model_digests = {name: self._model_digest(model) for name, model in self.models.items()}
         if self.rescored is not None:
             facts.model_digests = dict(self.rescored.run.settings.get("model_digests", {}))
         if self.maker is not None:
@@ -130,6 +128,16 @@ class Preparation:
         self._weigh_sizes(facts)
         facts.problems = list(dict.fromkeys(facts.problems))
         facts.empty_shard = self._is_sharded and not (facts.is_run or facts.problems)
+
+    def _model_digest(self, model: NamedModel) -> str:
+        """Return what identifies a model in a run: spec, parameters and, where it is asked here, its weights."""
+        facts: list[Any] = [model.spec.text, plain(model.params)]
+        if model.spec.weights is not None and self.settings is not None and not self.config.option.collectonly:
+            from pytest_llmeval.models.hf.sources import find_source, source_digest
+
+            source = find_source(model.spec.weights, self.settings.environ)
+            facts.append(source_digest(model.spec.weights, source))
+        return digest(canonical(facts))
 
     def _weigh_sizes(self, facts: CollectionFacts) -> None:
         """Say which rules on a change the rows are too few for; of a part of the rows they may not be judged."""

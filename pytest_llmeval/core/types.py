@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, NotRequired, Protocol, TypedDict
 
 if TYPE_CHECKING:
     from pytest_llmeval.core.costs import Prices
+    from pytest_llmeval.core.likelihood import Likelihood
 
 __all__ = [
     "Ask",
@@ -155,6 +156,14 @@ class Model(Protocol):
 
     def generate_sync(self, messages: str | list[Message] | None = None, **params: Any) -> Response:
         """Return the model's answer, from a test that is not async."""
+        ...
+
+    async def logprob(self, target: str, messages: str | list[Message] | None = None) -> "Likelihood":
+        """Return how likely the model finds ``target`` as the answer; only ``hf:`` models can tell."""
+        ...
+
+    def logprob_sync(self, target: str, messages: str | list[Message] | None = None) -> "Likelihood":
+        """Return that likelihood, from a test that is not async."""
         ...
 
 

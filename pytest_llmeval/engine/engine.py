@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from pytest_llmeval.core.calls import answered, ask_name, response_of
 from pytest_llmeval.core.costs import cost_usd
+from pytest_llmeval.core.draws import DRAW
 from pytest_llmeval.core.errors import CallError, ErrorKind, StoreError, UserError
 from pytest_llmeval.core.estimates import estimate_tokens
 from pytest_llmeval.core.ids import digest
@@ -20,6 +21,12 @@ from pytest_llmeval.engine.turns import Turns
 
 __all__ = ["CallCounts", "Engine"]
 
+_WHY_UNASKED: Mapping[str, str] = {
+    "model": "prompt, row, parameters or the calls of the test have changed since; only a new run can tell what the"
+    " model says to it",
+    "judge": "rubric, judge, row or the calls of the test have changed since; --judge-model SPEC has a judge asked",
+}
+"""Of a run that is scored again, by role."""
 _CallId = tuple[CaseKey, str]
 _SEEN_AT_ONCE = 8
 _KEPT_TOGETHER = 4
@@ -232,10 +239,7 @@ class Engine:
         if ask.role == "judge" and self._asks_judges and (call is None or call.status != "ok"):
             return None
         if call is None:
-            message = (
-                f"{ask.model}: run {recorded.run_id} holds no answer to this request: prompt, row, parameters or the"
-                " calls of the test have changed since; only a new run can tell what the model says to it"
-            )
+            message = f"{ask.model}: run {recorded.run_id} holds no answer to this request: {_WHY_UNASKED[ask.role]}"
             raise CallError(message, kind=ErrorKind.NOT_CACHED, attempts=0)
         if call.status != "ok":
             self.counts.failed += 1
@@ -277,6 +281,7 @@ class Engine:
         tokens_in, room = estimate_tokens(ask.request.messages), _output_room(backend, ask)
         tokens = tokens_in + (room or 0)
         TURN.set(Turn(ahead=ahead, tokens=tokens))
+        DRAW.set(f"{ask.case.epoch}-{ask.nth}")
         bound = Usage(input_tokens=tokens_in, output_tokens=room)
         aside_usd = await self._spend(cost_usd(backend.prices, bound))
         response: Response | None = None

@@ -7,7 +7,7 @@ from typing import Any
 from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.types import Message, Request
 from pytest_llmeval.models.anthropic_tools import translated
-from pytest_llmeval.models.named import RESERVED_PARAMS, NamedModel
+from pytest_llmeval.models.named import NamedModel, why_unsendable
 
 __all__ = ["DEFAULT_MAX_TOKENS", "messages_body"]
 
@@ -24,9 +24,11 @@ def messages_body(model: NamedModel, request: Request) -> bytes:
         CallError: of kind ``bad_request``, where it cannot be sent as it is.
     """
     params: Mapping[str, Any] = {**model.params, **request.params}
-    reserved = sorted((RESERVED_PARAMS | {"stream"}) & params.keys())  # streams of this API are not read
-    if reserved:
-        raise _unsendable(model, f"{reserved[0]!r} is no sampling parameter; remove it from params")
+    problem = why_unsendable(params)
+    if problem is not None:
+        raise _unsendable(model, problem)
+    if "stream" in params:
+        raise _unsendable(model, "streams of this API are not read; remove 'stream' from params")
     if "response_format" in params:
         problem = "'response_format' is unknown to the Messages API; ask for a form with tools and tool_choice"
         raise _unsendable(model, problem, param="response_format")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from pytest_llmeval.models.anthropic_account import find_anthropic_account, require_anthropic_extra
+from pytest_llmeval.models.hf.sources import find_source, require_hf_extra
 from pytest_llmeval.models.keys import find_account
 from pytest_llmeval.models.local_server import require_local_extra
 from pytest_llmeval.models.named import NamedModel
@@ -14,12 +15,16 @@ def check_model(model: NamedModel, environ: Mapping[str, str]) -> None:
     """Return where ``model`` can be opened, as far as can be told without any network.
 
     Raises:
-        ModelError: its key is missing or not meant for its server, or its extra is not installed.
+        ModelError: its key is missing or not meant for its server, its extra is not installed, or its files are not
+            there.
     """
     if model.spec.kind == "local":
         require_local_extra()
     elif model.spec.kind == "anthropic":
         require_anthropic_extra()
         find_anthropic_account(model, environ)
+    elif model.spec.weights is not None:
+        require_hf_extra(model.spec.weights)
+        find_source(model.spec.weights, environ)
     else:
         find_account(model, environ)

@@ -101,7 +101,7 @@ def _model(name: str, row: _ModelRow, where: str, line_of: LineOf) -> NamedModel
         spec = parse_spec(row.spec)
     except ModelError as error:
         raise mistake_at(where, line_of, ("models", name, "spec"), str(error)) from None
-    if spec.kind == "local" and row.api_key_env:
+    if spec.kind in ("local", "hf") and row.api_key_env:
         raise mistake_at(
             where, line_of, ("models", name, "api_key_env"), f"{spec.text} takes no key; remove 'api_key_env'"
         )

@@ -13,7 +13,7 @@ from pytest_llmeval.models.completing import Completing
 from pytest_llmeval.models.http_errors import read_failure
 from pytest_llmeval.models.keys import Account
 from pytest_llmeval.models.local_weights import SMOLLM2
-from pytest_llmeval.models.named import RESERVED_PARAMS, NamedModel
+from pytest_llmeval.models.named import NamedModel, why_unsendable
 from pytest_llmeval.models.redaction import AnswerRedactor, Redactor
 from pytest_llmeval.models.retry import RetryPolicy, Slot
 from pytest_llmeval.models.transport import MAX_BODY_BYTES, Transport, is_success
@@ -79,10 +79,9 @@ class OpenAIBackend:
     def _body(self, request: Request) -> bytes:
         """Return the request as ASCII JSON, so that lone surrogates of a prompt are sent as they are."""
         params: Mapping[str, Any] = {**self._model.params, **request.params}
-        reserved = sorted(RESERVED_PARAMS & params.keys())
-        if reserved:
-            message = f"{self.name}: {reserved[0]!r} is no sampling parameter; remove it from params"
-            raise CallError(message, kind=ErrorKind.BAD_REQUEST, attempts=0)
+        problem = why_unsendable(params)
+        if problem is not None:
+            raise CallError(f"{self.name}: {problem}", kind=ErrorKind.BAD_REQUEST, attempts=0)
         data = {"model": self._model.spec.name, "messages": request.messages, **params}
         try:
             return json.dumps(data, allow_nan=False).encode("ascii")

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.core.types import Backend
@@ -19,7 +19,10 @@ from pytest_llmeval.models.redaction import Redactor
 from pytest_llmeval.models.retry import RetryPolicy, Slot
 from pytest_llmeval.models.transport import Transport
 
-__all__ = ["LOCAL_ACCOUNT", "LOCAL_PARAMS", "LocalAddress", "Slots", "TransportName", "open_model"]
+if TYPE_CHECKING:
+    from pytest_llmeval.models.hf.host import HfModels
+
+__all__ = ["LOCAL_ACCOUNT", "OWN_PARAMS", "LocalAddress", "Slots", "TransportName", "open_model"]
 
 LocalAddress = Callable[[], tuple[str, str]]
 """Returns base URL and key of the running LocalServer."""
@@ -32,8 +35,8 @@ TransportName = Literal["auto", "lean", "sdk"]
 LOCAL_ACCOUNT = "local"
 """The account of all ``local:`` models."""
 
-LOCAL_PARAMS: Mapping[str, object] = {"temperature": 0, "seed": 0, "max_tokens": 256}
-"""What a ``local:`` model is sent where neither models.yaml nor the call says otherwise."""
+OWN_PARAMS: Mapping[str, object] = {"temperature": 0, "seed": 0, "max_tokens": 256}
+"""What a model on this machine is sent where neither models.yaml nor the call says otherwise."""
 
 
 def _no_limit(account: str) -> Slot:
@@ -49,6 +52,7 @@ def open_model(
     slots: Slots = _no_limit,
     redactor: Redactor | None = None,
     local_address: LocalAddress | None = None,
+    hf_models: "HfModels | None" = None,
     transport: TransportName = "auto",
 ) -> Backend:
     """Return the backend that asks ``model``; its HTTP client is imported now.
@@ -61,6 +65,7 @@ def open_model(
             all of an account together stay under a limit.
         redactor: told the model's secrets, and applied to its error messages.
         local_address: where the embedded model is served; needed for ``local:`` models, called now.
+        hf_models: holds the ``hf:`` models of this process; needed for those.
         transport: ``lean`` asks the server directly, ``sdk`` through the vendor's SDK and the proxy that ``environ``
             names, ``auto`` is ``sdk`` where there is such a proxy, else ``lean``.
 
@@ -75,11 +80,17 @@ def open_model(
 
         account = find_anthropic_account(model, environ)
         return AnthropicBackend(model, account, policy=policy, slot=slots(account.id), redactor=redactor)
+    if model.spec.kind == "hf":
+        # Imported here because it loads torch.
+        from pytest_llmeval.models.hf.backend import HfBackend
+
+        assert hf_models is not None
+        return HfBackend(_own_model(model), hf_models, timeout_s=policy.timeout_s, slot=slots("hf"))
     is_local = model.spec.kind == "local"
     account = _local_account(local_address) if is_local else find_account(model, environ)
     slot = slots(account.id)
     if is_local:
-        model, slot = _local_model(model), one_at_a_time(slot)
+        model, slot = _own_model(model), one_at_a_time(slot)
     redactor.add(*account.secrets)
     opened = _open_transport(transport, account, environ, redactor)
     return OpenAIBackend(model, account, opened, policy=policy, slot=slot, redactor=redactor)
@@ -106,9 +117,9 @@ def _local_account(local_address: LocalAddress | None) -> Account:
     return replace(account_with_key(parse_base_url(base_url, where="local:smollm2"), key), fixed_id=LOCAL_ACCOUNT)
 
 
-def _local_model(model: NamedModel) -> NamedModel:
-    """Return ``model`` as an embedded model: greedy, seeded, of bounded length, free of charge."""
-    defaults = dict(LOCAL_PARAMS)
+def _own_model(model: NamedModel) -> NamedModel:
+    """Return ``model`` as a model on this machine: greedy, seeded, of bounded length, free of charge."""
+    defaults = dict(OWN_PARAMS)
     if "max_completion_tokens" in model.params:
         del defaults["max_tokens"]
     free = Prices(input_usd_per_million=0, output_usd_per_million=0)

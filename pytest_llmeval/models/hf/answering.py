@@ -1,0 +1,114 @@
+"""One batch of answers, each row with its own end."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import transformers
+
+from pytest_llmeval.core.errors import CallError, ErrorKind
+from pytest_llmeval.core.types import Response, Usage
+from pytest_llmeval.models.hf.batching import Job
+from pytest_llmeval.models.hf.chat import Chat
+from pytest_llmeval.models.hf.drawing import Draws, own_seed
+from pytest_llmeval.models.hf.params import Sampling
+
+__all__ = ["AnswerJob", "answer", "left_padded"]
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class AnswerJob(Job):
+    """A request for an answer."""
+
+    prompt: Sequence[int]
+    """Its tokens."""
+    sampling: Sampling
+    draw: str
+    """Which of several equal requests it is."""
+    timeout_s: float
+    """Seconds that its batch may take."""
+
+
+def answer(model: Any, chat: Chat, jobs: Sequence[AnswerJob]) -> None:
+    """Answer or fail each of ``jobs``, in the moment in which its row ends."""
+    ids, mask = left_padded([job.prompt for job in jobs], chat.pad_token, model.device)
+    seeds = [own_seed(job.sampling.seed, job.draw, job.prompt) for job in jobs]
+    model.generate(
+        input_ids=ids,
+        attention_mask=mask,
+        generation_config=transformers.GenerationConfig(
+            max_new_tokens=max(job.room for job in jobs), pad_token_id=chat.pad_token, do_sample=False
+        ),
+        logits_processor=transformers.LogitsProcessorList([Draws([job.sampling for job in jobs], seeds, model.device)]),
+        stopping_criteria=transformers.StoppingCriteriaList([_Ends([_Row(job, chat) for job in jobs])]),
+    )
+
+
+def left_padded(rows: Sequence[Sequence[int]], pad: int, device: Any) -> tuple[Any, Any]:
+    """Return the tokens of ``rows`` and which of them count, both of shape (rows, longest)."""
+    width = max(map(len, rows))
+    ids = [[pad] * (width - len(row)) + list(row) for row in rows]
+    mask = [[0] * (width - len(row)) + [1] * len(row) for row in rows]
+    return torch.tensor(ids, device=device), torch.tensor(mask, device=device)
+
+
+class _Ends:
+    """The stopping criterion of a batch: tells each row its newest token, and the model which rows have ended."""
+
+    def __init__(self, rows: Sequence["_Row"]) -> None:
+        self._rows = rows
+
+    def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
+        for row, token in zip(self._rows, input_ids[:, -1].tolist(), strict=True):
+            row.take(token)
+        return torch.tensor([not row.is_going for row in self._rows], device=input_ids.device)
+
+
+class _Row:
+    """An answer while it is written."""
+
+    def __init__(self, job: AnswerJob, chat: Chat) -> None:
+        self._job = job
+        self._chat = chat
+        self._tokens: list[int] = []
+        self._started_s = time.monotonic()
+        # A token that says anything is a byte or more, so the end of the answer is in as many; some say nothing.
+        self._tail = max((len(text.encode()) for text in job.sampling.stop), default=0) + 8
+
+    @property
+    def is_going(self) -> bool:
+        """Whether the row wants another token."""
+        return self._job.is_open
+
+    def take(self, token: int) -> None:
+        """Add the newest token; what comes after the end is not looked at."""
+        if not self.is_going:
+            return
+        elapsed_s = time.monotonic() - self._started_s
+        self._tokens.append(token)
+        if token in self._chat.stop_tokens or self._has_stop():
+            self._end("stop", elapsed_s)
+        elif len(self._tokens) == self._job.room:
+            self._end("length", elapsed_s)
+        elif elapsed_s > self._job.timeout_s:
+            message = f"no complete answer within {self._job.timeout_s:g} s, {len(self._tokens)} tokens were written"
+            self._job.fail(CallError(message, kind=ErrorKind.TIMEOUT, latency_s=elapsed_s))
+
+    def _has_stop(self) -> bool:
+        stops = self._job.sampling.stop
+        return bool(stops) and any(text in self._chat.text(self._tokens[-self._tail :]) for text in stops)
+
+    def _end(self, finish_reason: str, elapsed_s: float) -> None:
+        said = self._tokens[:-1] if self._tokens[-1] in self._chat.stop_tokens else self._tokens
+        text = self._chat.text(said)
+        cut = min((place for stop in self._job.sampling.stop if (place := text.find(stop)) >= 0), default=len(text))
+        self._job.answer(
+            Response(
+                text=text[:cut],
+                finish_reason=finish_reason,
+                usage=Usage(input_tokens=len(self._job.prompt), output_tokens=len(self._tokens)),
+                latency_s=elapsed_s,
+            )
+        )

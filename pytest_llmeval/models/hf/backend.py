@@ -1,0 +1,105 @@
+"""One ``hf:`` model as the engine asks it."""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import replace
+from typing import Any
+
+from pytest_llmeval.core.costs import cost_usd
+from pytest_llmeval.core.draws import DRAW
+from pytest_llmeval.core.errors import CallError, ErrorKind
+from pytest_llmeval.core.likelihood import LOGPROB_OF
+from pytest_llmeval.core.types import Request, Response
+from pytest_llmeval.models.hf.answering import AnswerJob
+from pytest_llmeval.models.hf.batching import Job
+from pytest_llmeval.models.hf.host import HfModels
+from pytest_llmeval.models.hf.likelihood import LikelihoodJob
+from pytest_llmeval.models.hf.params import read_sampling
+from pytest_llmeval.models.named import NamedModel
+from pytest_llmeval.models.retry import Slot
+
+__all__ = ["HfBackend"]
+
+
+class HfBackend:
+    """A model in this process; implements ``core.types.Backend``. Nothing is tried twice: it would fail again."""
+
+    def __init__(self, model: NamedModel, models: HfModels, *, timeout_s: float, slot: Slot = nullcontext) -> None:
+        """Prepare.
+
+        Args:
+            model: whose params are complete, ``max_tokens`` included.
+            models: holds it in memory.
+            timeout_s: seconds that an answer may take, the wait for its batch left out.
+            slot: entered around each request.
+        """
+        assert model.spec.weights is not None
+        self.name = model.name
+        self.spec = model.spec.text
+        self.account = "hf"
+        self.prices = model.prices
+        self._params = model.params
+        self._weights = model.spec.weights
+        self._models = models
+        self._timeout_s = timeout_s
+        self._slot = slot
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.spec!r})"
+
+    def identity(self, request: Request) -> Mapping[str, Any]:
+        """Return all that decides the answer: files, numbers and device of the model, and what it is asked."""
+        found = self._models.find(self._weights).identity
+        return {"provider": "hf", **found, "messages": request.messages, "params": self._all(request.params)}
+
+    async def complete(self, request: Request) -> Response:
+        """Return the answer to ``request`` out of the batch that it becomes part of, or raise CallError."""
+        job = self._job(request)
+        async with self._slot():
+            self._models.submit(job)
+            try:
+                response = await asyncio.wrap_future(job.future)
+            except CallError as error:
+                message = f"{self.name}: {error}"
+                raise CallError(message, kind=error.kind, latency_s=error.latency_s) from None
+        return replace(response, model=self.name, cost_usd=cost_usd(self.prices, response.usage))
+
+    async def aclose(self) -> None:
+        """Do nothing: other specs may share the model in memory."""
+
+    def _all(self, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return all parameters of a request; nothing that is about answers bears on a likelihood."""
+        return params if LOGPROB_OF in params else {**self._params, **params}
+
+    def _job(self, request: Request) -> Job:
+        """Return the request in tokens; raise CallError where the model cannot be asked it."""
+        loaded, params = self._models.find(self._weights), self._all(request.params)
+        prompt = loaded.chat.prompt(request.messages)
+        if LOGPROB_OF in params:
+            target = self._target(loaded.chat.tokens(str(params[LOGPROB_OF])))
+            self._check_context(len(prompt) + len(target), loaded.context_tokens)
+            group = (self._weights, LikelihoodJob)
+            return LikelihoodJob(group=group, tokens=len(prompt) + len(target), room=0, prompt=prompt, target=target)
+        sampling = read_sampling(params, self.name)
+        self._check_context(len(prompt) + 1, loaded.context_tokens)
+        return AnswerJob(
+            group=(self._weights, AnswerJob),
+            tokens=len(prompt),
+            room=min(sampling.max_tokens, loaded.context_tokens - len(prompt)),
+            prompt=prompt,
+            sampling=sampling,
+            draw=DRAW.get(),
+            timeout_s=self._timeout_s,
+        )
+
+    def _target(self, tokens: list[int]) -> list[int]:
+        if not tokens:
+            message = f"{self.name}: the likelihood of an empty text is none"
+            raise CallError(message, kind=ErrorKind.BAD_REQUEST, attempts=0, param=LOGPROB_OF)
+        return tokens
+
+    def _check_context(self, tokens: int, context: int) -> None:
+        if tokens > context:
+            message = f"{self.name}: the prompt takes {tokens} tokens, and the model reads {context} at most"
+            raise CallError(message, kind=ErrorKind.BAD_REQUEST, attempts=0, param="messages")

@@ -1,0 +1,153 @@
+"""Requests that wait are answered together: one thread forms batches and runs them, whoever asked."""
+
+import threading
+from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from pytest_llmeval.core.errors import CallError, ErrorKind
+from pytest_llmeval.core.types import Response
+
+__all__ = ["Batcher", "Job", "OutOfMemory", "batches"]
+
+_GATHER_S = 0.02
+"""A batch begins once no request has come for this long: they come in bursts, and the first alone would go alone."""
+_STOP_TIMEOUT_S = 10.0
+
+
+class OutOfMemory(Exception):  # noqa: N818 - a condition that is met by a smaller batch
+    """The batch does not fit into memory."""
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Job:
+    """One request that waits for its batch."""
+
+    group: Hashable
+    """What requests must share to be answered together."""
+    tokens: int
+    """Length of what is read."""
+    room: int
+    """The most tokens that are written."""
+    future: "Future[Response]" = field(default_factory=Future)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether somebody still waits for the answer."""
+        return not self.future.done()
+
+    def answer(self, response: Response) -> None:
+        """Hand over the answer; whoever gave up is not told."""
+        with suppress(InvalidStateError):
+            self.future.set_result(response)
+
+    def fail(self, error: BaseException) -> None:
+        """Hand over why there is none."""
+        with suppress(InvalidStateError):
+            self.future.set_exception(error)
+
+
+def batches(jobs: Sequence[Job], budget: int) -> list[list[Job]]:
+    """Return ``jobs`` in batches, the longest first: equal lengths stand together, so that little is padded.
+
+    Args:
+        jobs: of one group.
+        budget: the most tokens of a batch: its rows times its longest prompt and answer. A single job may exceed it.
+    """
+    found: list[list[Job]] = []
+    longest = room = 0
+    for job in sorted(jobs, key=lambda job: (job.tokens, job.room), reverse=True):
+        longest, room = max(longest, job.tokens), max(room, job.room)
+        if found and (len(found[-1]) + 1) * (longest + room) <= budget:
+            found[-1].append(job)
+        else:
+            found.append([job])
+            longest, room = job.tokens, job.room
+    return found
+
+
+class Batcher:
+    """A queue and the thread that empties it."""
+
+    def __init__(
+        self, run: Callable[[Sequence[Job]], None], budget: Callable[[Hashable], int], *, gather_s: float = _GATHER_S
+    ) -> None:
+        """Prepare; the thread starts with the first request.
+
+        Args:
+            run: answers or fails each open job of a batch of one group; raises OutOfMemory where it is too large.
+            budget: returns the tokens that a batch of a group may have now.
+            gather_s: seconds without a request after which a batch begins.
+        """
+        self._run = run
+        self._budget = budget
+        self._gather_s = gather_s
+        self._waiting: list[Job] = []
+        self._learned: dict[Hashable, int] = {}
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._is_closed = False
+
+    def submit(self, job: Job) -> None:
+        """Let ``job`` wait for its batch."""
+        with self._changed:
+            if self._is_closed:
+                raise CallError("the model was closed", kind=ErrorKind.INTERRUPTED, attempts=0)
+            self._waiting.append(job)
+            self._changed.notify()
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._serve, name="llmeval-hf", daemon=True)
+                self._thread.start()
+
+    def close(self) -> None:
+        """Answer nothing more; a batch that runs ends with its next token."""
+        with self._changed:
+            self._is_closed = True
+            waiting, self._waiting = self._waiting, []
+            self._changed.notify()
+        for job in waiting:
+            job.fail(CallError("the model was closed", kind=ErrorKind.INTERRUPTED, attempts=0))
+        if self._thread is not None:
+            self._thread.join(_STOP_TIMEOUT_S)
+
+    def _serve(self) -> None:
+        while (batch := self._next()) is not None:
+            try:
+                self._run(batch)
+            except OutOfMemory as error:
+                self._halve(batch, error)
+            except Exception as error:  # noqa: BLE001 - whoever waits is told, and the thread serves the next
+                broken = CallError(f"the model broke: {type(error).__name__}: {error}", kind=ErrorKind.SERVER_ERROR)
+                for job in batch:
+                    job.fail(broken)
+
+    def _next(self) -> list[Job] | None:
+        """Return the batch that holds the oldest job; None once this is closed."""
+        with self._changed:
+            while True:
+                if self._is_closed:
+                    return None
+                came = self._changed.wait(self._gather_s if self._waiting else None)
+                open_jobs = [job for job in self._waiting if job.is_open]
+                if open_jobs and not came:
+                    break
+            oldest = open_jobs[0]
+            group = [job for job in open_jobs if job.group == oldest.group]
+            budget = min(self._budget(oldest.group), self._learned.get(oldest.group, 2**62))
+            batch = next(each for each in batches(group, budget) if oldest in each)
+            self._waiting = [job for job in open_jobs if job not in batch]
+            return batch
+
+    def _halve(self, batch: Sequence[Job], error: OutOfMemory) -> None:
+        """Let what is open of a batch wait again, first in line, for batches of half its size."""
+        left = [job for job in batch if job.is_open]
+        if len(batch) == 1:
+            for job in left:
+                message = f"no memory for {job.tokens} tokens and an answer of up to {job.room}: {error}"
+                job.fail(CallError(message, kind=ErrorKind.TOO_LARGE))
+            return
+        size = len(batch) * max(job.tokens + job.room for job in batch)
+        self._learned[batch[0].group] = size // 2
+        with self._changed:
+            self._waiting[:0] = left

@@ -1,0 +1,91 @@
+"""From chat messages to the tokens of a prompt, by the model's own chat template, and from tokens to text."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from jinja2.exceptions import TemplateError
+
+from pytest_llmeval.core.errors import CallError, ErrorKind
+from pytest_llmeval.core.types import Message
+
+__all__ = ["PINNED_DATE", "Chat", "template_kwargs"]
+
+PINNED_DATE = datetime(2024, 7, 26)
+"""The day that templates are told: Llama 3.2's and others write today's into every prompt.
+
+It is the day that Llama 3.2's own template falls back to.
+"""
+
+
+def template_kwargs() -> dict[str, Any]:
+    """Return what a chat template is rendered with, wherever prompts are made, so that no prompt holds the date."""
+    return {"date_string": f"{PINNED_DATE:%d %b %Y}", "strftime_now": PINNED_DATE.strftime}
+
+
+class Chat:
+    """The tokenizer of one model."""
+
+    def __init__(self, tokenizer: Any, name: str, stop_tokens: frozenset[int]) -> None:
+        """Wrap.
+
+        Args:
+            tokenizer: a tokenizer of transformers.
+            name: the model's, for messages.
+            stop_tokens: the tokens that end an answer.
+        """
+        self.tokenizer = tokenizer
+        self._name = name
+        self.stop_tokens = stop_tokens
+
+    @property
+    def has_template(self) -> bool:
+        """Whether the model knows roles; a base model is given the contents of the messages, a blank line between."""
+        return bool(self.tokenizer.chat_template)
+
+    @property
+    def pad_token(self) -> int:
+        """The token that fills short rows."""
+        pad = self.tokenizer.pad_token_id
+        return pad if pad is not None else next(iter(sorted(self.stop_tokens)), 0)
+
+    def prompt(self, messages: Sequence[Message]) -> list[int]:
+        """Return the tokens of ``messages`` up to where the answer begins.
+
+        Raises:
+            CallError: of kind ``bad_request``, where the template does not take the messages.
+        """
+        contents = [self._text(message["content"]) for message in messages]
+        if not self.has_template:
+            return list(self.tokenizer("\n\n".join(contents))["input_ids"])
+        plain = [{**message, "content": content} for message, content in zip(messages, contents, strict=True)]
+        try:
+            text = self.tokenizer.apply_chat_template(
+                plain, add_generation_prompt=True, tokenize=False, **template_kwargs()
+            )
+        except (TemplateError, TypeError, ValueError) as error:
+            raise self._refused(f"the model's chat template does not take these messages: {error}") from None
+        return self.tokens(text)
+
+    def tokens(self, text: str) -> list[int]:
+        """Return the tokens of a text, nothing put before or after it."""
+        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def text(self, tokens: Sequence[int]) -> str:
+        """Return what ``tokens`` say."""
+        said: str = self.tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        return said
+
+    def _text(self, content: str | list[dict[str, Any]]) -> str:
+        if isinstance(content, str):
+            return content
+        return "".join(self._part(part) for part in content)
+
+    def _part(self, part: Mapping[str, Any]) -> str:
+        if part.get("type") == "text" and isinstance(part.get("text"), str):
+            return str(part["text"])
+        raise self._refused(f"hf: models read text only, not a part of type {part.get('type')!r}")
+
+    def _refused(self, problem: str) -> CallError:
+        message = f"{self._name}: {problem}"
+        return CallError(message, kind=ErrorKind.BAD_REQUEST, attempts=0, param="messages")

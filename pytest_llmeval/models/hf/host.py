@@ -1,0 +1,173 @@
+"""The ``hf:`` models of a session in the process that runs them: each base loaded once, one thread for all."""
+
+import time
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from pytest_llmeval.core.errors import ModelError
+from pytest_llmeval.models.hf.adapters import add_adapter
+from pytest_llmeval.models.hf.answering import answer
+from pytest_llmeval.models.hf.batching import Batcher, Job, OutOfMemory
+from pytest_llmeval.models.hf.chat import Chat
+from pytest_llmeval.models.hf.likelihood import weigh
+from pytest_llmeval.models.hf.loading import chosen_device, chosen_dtype, load_chat, load_model
+from pytest_llmeval.models.hf.memory import bytes_per_token, free_bytes
+from pytest_llmeval.models.hf.sources import Source, find_source, source_digest, source_stats
+from pytest_llmeval.models.weights_spec import WeightsSpec
+
+__all__ = ["HfModels", "Loaded"]
+
+_SHARE_OF_MEMORY = 0.5
+"""Of what is free, for one batch: the estimate of a token leaves out what only some models need."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Base:
+    """A base in memory, with the adapters that were put on it."""
+
+    model: Any
+    chat: Chat
+
+    @contextmanager
+    def using(self, adapter: str | None) -> Iterator[Any]:
+        """Lend the model with one adapter, or with none."""
+        if adapter is not None:
+            self.model.set_adapter(adapter)
+        elif hasattr(self.model, "peft_config"):
+            with self.model.disable_adapter():
+                yield self.model
+            return
+        yield self.model
+
+
+class Loaded:
+    """One spec in this process; the base may be shared with others."""
+
+    def __init__(self, weights: WeightsSpec, source: Source) -> None:
+        self.weights = weights
+        self.source = source
+        self.device = chosen_device(weights)
+        self.dtype = chosen_dtype(weights, self.device)
+        self.base: _Base | None = None
+        self.adapter: str | None = None
+        """The adapter's name in the base; None without one."""
+        self._revision = source_digest(weights, source)
+        self._files = source_stats(source)
+
+    @property
+    def identity(self) -> Mapping[str, str]:
+        """What decides the answers beside the request."""
+        kind = self.device.partition(":")[0]
+        return {
+            "revision": self._revision,
+            "files": self._files,
+            "device": kind,
+            "dtype": str(self.dtype).removeprefix("torch."),
+        }
+
+    @property
+    def base_key(self) -> Hashable:
+        """What specs must share to share a base in memory."""
+        return self.source.base, self.weights.load, self.dtype, self.device
+
+    @property
+    def chat(self) -> Chat:
+        """The tokenizer."""
+        return self._base.chat
+
+    @property
+    def context_tokens(self) -> int:
+        """The most tokens of a prompt and its answer together."""
+        size = getattr(self._base.model.config.get_text_config(), "max_position_embeddings", None)
+        return int(size) if size else 2**31
+
+    @property
+    def tokens_at_once(self) -> int:
+        """The tokens that a batch may have now."""
+        model = self._base.model
+        item_bytes = torch.empty(0, dtype=self.dtype).element_size()
+        free = free_bytes(torch.device(self.device))
+        return int(free * _SHARE_OF_MEMORY / bytes_per_token(model.config, item_bytes))
+
+    def run(self, jobs: Sequence[Any]) -> None:
+        """Answer or fail each of ``jobs``, which ask one thing.
+
+        Raises:
+            OutOfMemory: they do not fit; those that are open can be tried again.
+        """
+        work: Callable[..., None] = answer if hasattr(jobs[0], "sampling") else weigh
+        try:
+            with torch.inference_mode(), self._base.using(self.adapter) as model:
+                work(model, self.chat, jobs)
+        except (MemoryError, RuntimeError) as error:
+            if not _is_out_of_memory(error):
+                raise
+            raise OutOfMemory(str(error).partition("\n")[0]) from None
+
+    @property
+    def _base(self) -> _Base:
+        if self.base is None:
+            raise ModelError(f"hf:{self.weights} is not loaded")
+        return self.base
+
+
+class HfModels:
+    """All ``hf:`` models of a session."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        """Prepare; ``environ`` holds the hub's variables."""
+        self._environ = environ
+        self._models: dict[WeightsSpec, Loaded] = {}
+        self._bases: dict[Hashable, _Base] = {}
+        self._batcher = Batcher(self._run, lambda group: self._of(group).tokens_at_once)
+
+    def find(self, weights: WeightsSpec) -> Loaded:
+        """Return what a spec names, not yet in memory where ``load`` was not called; raise ModelError without files."""
+        if weights not in self._models:
+            self._models[weights] = Loaded(weights, find_source(weights, self._environ))
+        return self._models[weights]
+
+    def load(self, weights: WeightsSpec, report: Callable[[str], None]) -> Loaded:
+        """Return what a spec names, in memory.
+
+        Raises:
+            ModelError: it cannot be loaded, or its adapter does not belong to it or changes nothing.
+        """
+        loaded, start_s = self.find(weights), time.monotonic()
+        base = self._bases.get(loaded.base_key)
+        if base is None:
+            model = load_model(weights, loaded.source, loaded.device, loaded.dtype)
+            base = _Base(model=model, chat=load_chat(weights, loaded.source, model))
+            self._bases[loaded.base_key] = base
+        if loaded.source.adapter is not None and loaded.adapter is None:
+            base.model, loaded.adapter = add_adapter(base.model, base.chat.tokenizer, weights, loaded.source)
+        loaded.base = base
+        took_s, identity = time.monotonic() - start_s, loaded.identity
+        roles = "" if base.chat.has_template else "; it has no chat template, prompts are sent as plain text"
+        report(f"loaded hf:{weights} in {took_s:.1f} s ({identity['device']}, {identity['dtype']}){roles}")
+        return loaded
+
+    def submit(self, job: Job) -> None:
+        """Let a request wait for its batch; its group is a WeightsSpec and the type of the job."""
+        self._batcher.submit(job)
+
+    def close(self) -> None:
+        """End the thread; what still waits fails."""
+        self._batcher.close()
+
+    def _run(self, jobs: Sequence[Job]) -> None:
+        self._of(jobs[0].group).run(jobs)
+
+    def _of(self, group: Any) -> Loaded:
+        return self._models[group[0]]
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Whether an error says that memory is short; on a CPU torch says so in words only."""
+    text = str(error)
+    is_named = isinstance(error, MemoryError | torch.OutOfMemoryError)
+    return is_named or "out of memory" in text or "can't allocate memory" in text or "not enough memory" in text

@@ -1,0 +1,52 @@
+"""How likely a model finds a given text after a prompt."""
+
+import inspect
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from pytest_llmeval.core.likelihood import Likelihood
+from pytest_llmeval.core.types import Response, Usage
+from pytest_llmeval.models.hf.answering import left_padded
+from pytest_llmeval.models.hf.batching import Job
+from pytest_llmeval.models.hf.chat import Chat
+
+__all__ = ["LikelihoodJob", "weigh"]
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class LikelihoodJob(Job):
+    """A request for the likelihood of a text."""
+
+    prompt: Sequence[int]
+    target: Sequence[int]
+    """The tokens of the text, at least one."""
+
+
+def weigh(model: Any, chat: Chat, jobs: Sequence[LikelihoodJob]) -> None:
+    """Answer each of ``jobs`` with the likelihood of its target, as ``Likelihood`` writes itself."""
+    started_s = time.monotonic()
+    ids, mask = left_padded([[*job.prompt, *job.target] for job in jobs], chat.pad_token, model.device)
+    inputs = {"input_ids": ids, "attention_mask": mask, "use_cache": False}
+    taken = inspect.signature(model.forward).parameters
+    wanted = {
+        "position_ids": (mask.cumsum(dim=-1) - 1).clamp(min=0),
+        "logits_to_keep": max(len(job.target) for job in jobs) + 1,
+    }
+    logits = model(**inputs, **{name: value for name, value in wanted.items() if name in taken}).logits
+    for row, job in enumerate(jobs):
+        size = len(job.target)
+        logprobs = torch.log_softmax(logits[row, -size - 1 : -1].float(), dim=-1)
+        chosen = torch.tensor(list(job.target), device=logprobs.device).unsqueeze(-1)
+        found = Likelihood(logprob=float(logprobs.gather(-1, chosen).sum(dtype=torch.float64)), tokens=size)
+        job.answer(
+            Response(
+                text=found.as_text(),
+                finish_reason="stop",
+                usage=Usage(input_tokens=len(job.prompt) + size, output_tokens=0),
+                latency_s=time.monotonic() - started_s,
+            )
+        )

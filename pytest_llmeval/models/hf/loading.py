@@ -1,0 +1,161 @@
+"""From files to a model in memory, by transformers and PEFT. Importing this module imports torch."""
+
+import hashlib
+import importlib.metadata
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+# Before torch: its threads wait by spinning, which on cores that others use as well makes it many times slower.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+import torch
+import transformers
+
+from pytest_llmeval.core.errors import ModelError
+from pytest_llmeval.models.hf.chat import Chat
+from pytest_llmeval.models.hf.sources import Source
+from pytest_llmeval.models.weights_spec import WeightsSpec
+
+__all__ = ["chosen_device", "chosen_dtype", "load_chat", "load_model", "quiet", "template_sha256", "why"]
+
+
+def chosen_device(weights: WeightsSpec) -> str:
+    """Return the device of a spec; the first GPU, else the CPU, where it names none.
+
+    Raises:
+        ModelError: it names a device that is not there.
+    """
+    if weights.device is None:
+        return "cuda:0" if torch.cuda.is_available() else "cpu"
+    kind, _, number = weights.device.partition(":")
+    if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
+        raise ModelError(f"hf:{weights}: {torch.cuda.device_count()} CUDA devices are here; leave out device=")
+    if kind == "mps" and not torch.backends.mps.is_available():
+        raise ModelError(f"hf:{weights}: no MPS device is here; leave out device=")
+    return f"cuda:{number or 0}" if kind == "cuda" else weights.device
+
+
+def chosen_dtype(weights: WeightsSpec, device: str) -> Any:
+    """Return the torch dtype of a spec: where it names none float32 on a CPU, else bfloat16 where that is fast."""
+    if weights.dtype is not None:
+        return getattr(torch, weights.dtype)
+    if device == "cpu":
+        return torch.float32
+    has_bf16 = not device.startswith("cuda") or torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.bfloat16 if has_bf16 else torch.float16
+
+
+def load_model(weights: WeightsSpec, source: Source, device: str, dtype: Any) -> Any:
+    """Return the base in memory, ready to be asked.
+
+    Raises:
+        ModelError: its files cannot be read, it needs code of its own, or it does not fit.
+    """
+    settings: dict[str, Any] = {"dtype": dtype, "device_map": {"": device}, "quantization_config": _quantised(weights)}
+    if source.is_gguf:
+        if weights.load is None:
+            settings["quantization_config"] = transformers.GgufConfig(dequantize=True)
+        settings["gguf_file"] = source.base.name
+    else:
+        settings["use_safetensors"] = True
+    with quiet():
+        try:
+            model = transformers.AutoModelForCausalLM.from_pretrained(
+                _folder(source), trust_remote_code=False, local_files_only=True, **settings
+            )
+        except Exception as error:  # noqa: BLE001 - whatever transformers raises over files, the user reads one line
+            raise ModelError(f"hf:{weights}: the model cannot be loaded: {why(error)}") from None
+    model.eval()
+    return model
+
+
+def load_chat(weights: WeightsSpec, source: Source, model: Any) -> Chat:
+    """Return the tokenizer of the base, and take over how its answers are drawn: greedily, whatever its files say.
+
+    Raises:
+        ModelError: the tokenizer's files cannot be read.
+    """
+    settings = {"gguf_file": source.base.name} if source.is_gguf else {}
+    with quiet():
+        try:
+            tokenizer = transformers.AutoTokenizer.from_pretrained(
+                _folder(source), trust_remote_code=False, local_files_only=True, **settings
+            )
+        except Exception as error:  # noqa: BLE001 - as above
+            raise ModelError(f"hf:{weights}: the tokenizer cannot be loaded: {why(error)}") from None
+    if source.is_gguf:
+        _take_special_tokens(tokenizer, source.base)
+    stops = _ids(model.generation_config.eos_token_id) | _ids(model.config.eos_token_id) | _ids(tokenizer.eos_token_id)
+    chat = Chat(tokenizer, f"hf:{weights}", frozenset(stops))
+    model.generation_config = transformers.GenerationConfig(pad_token_id=chat.pad_token)
+    return chat
+
+
+def template_sha256(chat_template: str) -> str:
+    """Return the sha256 in hex of a chat template."""
+    return hashlib.sha256(chat_template.encode()).hexdigest()
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep transformers' progress bars, warnings and log off the terminal."""
+    level = transformers.utils.logging.get_verbosity()
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it recommends a package that fetches code
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        transformers.utils.logging.set_verbosity(level)
+        transformers.utils.logging.enable_progress_bar()
+
+
+def why(error: BaseException) -> str:
+    """Return what an error of a library says, on one line and without its advice."""
+    text = " ".join(str(error).split())
+    if "trust_remote_code" in text:
+        return "it needs code that comes with its weights, and none of that is run; serve it with a server of your own"
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return "no memory for it; try ?load=4bit, or ?dtype=bfloat16"
+    return f"{type(error).__name__}: {text[:300]} (transformers {importlib.metadata.version('transformers')})"
+
+
+def _quantised(weights: WeightsSpec) -> Any:
+    """Return the configuration of bitsandbytes; None for weights as they are."""
+    if weights.load is None:
+        return None
+    if weights.load == "8bit":
+        return transformers.BitsAndBytesConfig(load_in_8bit=True)
+    device = chosen_device(weights)
+    return transformers.BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=chosen_dtype(weights, device),
+    )
+
+
+def _folder(source: Source) -> Path:
+    return source.base.parent if source.is_gguf else source.base
+
+
+def _take_special_tokens(tokenizer: Any, path: Path) -> None:
+    """Set the end and the padding that a GGUF file names: transformers guesses them, for SmolLM2 wrongly."""
+    from gguf import GGUFReader
+
+    fields = GGUFReader(path).fields
+    for name, key in (("eos_token", "eos_token_id"), ("pad_token", "padding_token_id")):
+        field = fields.get(f"tokenizer.ggml.{key}")
+        if field is not None:
+            setattr(tokenizer, name, tokenizer.convert_ids_to_tokens(int(field.contents())))
+
+
+def _ids(value: Any) -> set[int]:
+    return set() if value is None else {value} if isinstance(value, int) else set(value)

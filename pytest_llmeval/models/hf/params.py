@@ -1,0 +1,66 @@
+"""The sampling parameters that ``hf:`` models take, checked."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_llmeval.core.errors import CallError, ErrorKind
+
+__all__ = ["Sampling", "read_sampling"]
+
+_KNOWN = ("temperature", "top_p", "seed", "max_tokens", "max_completion_tokens", "stop")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """How an answer is drawn."""
+
+    max_tokens: int
+    """The most tokens of the answer, at least 1."""
+    temperature: float
+    """0 for the likeliest token each time."""
+    top_p: float
+    """Share of the probability that tokens are drawn from, in (0, 1]."""
+    seed: int
+    stop: tuple[str, ...]
+    """Texts at which the answer ends; they are not part of it."""
+
+
+def read_sampling(params: Mapping[str, Any], name: str) -> Sampling:
+    """Return checked parameters; of ``max_tokens`` and ``max_completion_tokens`` the latter goes first.
+
+    Raises:
+        CallError: of kind ``bad_request``, whose ``param`` is the first parameter that is unknown or has a wrong value.
+    """
+    for key in params:
+        if key not in _KNOWN:
+            raise _refused(name, key, f"hf: models do not take {key!r}; they take {', '.join(_KNOWN)}")
+    size_key = "max_completion_tokens" if "max_completion_tokens" in params else "max_tokens"
+    size, seed, stop = params.get(size_key), params.get("seed"), params.get("stop")
+    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+        raise _refused(name, size_key, f"{size_key} is a whole number from 1, not {size!r}")
+    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
+        raise _refused(name, "seed", f"seed is a whole number, not {seed!r}")
+    stops = [stop] if isinstance(stop, str) else stop or []
+    if not isinstance(stops, list | tuple) or not all(isinstance(each, str) and each for each in stops):
+        raise _refused(name, "stop", f"stop is a text or a list of texts, none of them empty, not {stop!r}")
+    temperature, top_p = _number(params, "temperature", 0.0, name), _number(params, "top_p", 1.0, name)
+    if temperature < 0:
+        raise _refused(name, "temperature", f"temperature is at least 0, not {temperature!r}")
+    if not 0 < top_p <= 1:
+        raise _refused(name, "top_p", f"top_p is above 0 and at most 1, not {top_p!r}")
+    return Sampling(max_tokens=size, temperature=temperature, top_p=top_p, seed=seed or 0, stop=tuple(stops))
+
+
+def _number(params: Mapping[str, Any], key: str, default: float, name: str) -> float:
+    value = params.get(key)
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise _refused(name, key, f"{key} is a number, not {value!r}")
+    return float(value)
+
+
+def _refused(name: str, param: str, problem: str) -> CallError:
+    return CallError(f"{name}: {problem}", kind=ErrorKind.BAD_REQUEST, attempts=0, param=param)

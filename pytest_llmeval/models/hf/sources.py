@@ -1,0 +1,198 @@
+"""Where the weights of an ``hf:`` spec lie on this machine, and what identifies them. Nothing is fetched here."""
+
+import hashlib
+import importlib.util
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pytest_llmeval.core.errors import ModelError
+from pytest_llmeval.core.ids import digest
+from pytest_llmeval.core.strict_json import canonical
+from pytest_llmeval.models.weights_spec import WeightsSpec
+
+__all__ = [
+    "ADAPTER_CONFIG",
+    "ADAPTER_WEIGHTS",
+    "Source",
+    "find_source",
+    "require_hf_extra",
+    "source_digest",
+    "source_stats",
+]
+
+ADAPTER_CONFIG = "adapter_config.json"
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
+_BLOCKS, _BLOCK_BYTES = 256, 2**16
+_LEFT_OUT = frozenset({".cache", ".git"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """The files behind a spec."""
+
+    base: Path
+    """A folder with ``config.json``, or a ``.gguf`` file."""
+    hub_id: str | None
+    """The base's id; None where the spec names a path."""
+    adapter: Path | None
+    """A folder with ``adapter_config.json`` and ``adapter_model.safetensors``."""
+
+    @property
+    def is_gguf(self) -> bool:
+        """Whether the base is one GGUF file."""
+        return self.base.suffix == ".gguf"
+
+
+def require_hf_extra(weights: WeightsSpec) -> None:
+    """Raise ModelError where a package that ``weights`` need is not installed."""
+    needed = ["torch", "transformers", "accelerate"]
+    needed += ["peft"] if weights.adapter is not None else []
+    needed += ["bitsandbytes"] if weights.load is not None else []
+    needed += ["gguf"] if weights.base.endswith(".gguf") else []
+    missing = [name for name in needed if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ModelError(
+            f"hf: models need an extra: pip install 'pytest-llmeval[hf]' ({', '.join(missing)} is missing)"
+        )
+
+
+def find_source(weights: WeightsSpec, environ: Mapping[str, str]) -> Source:
+    """Return where the files of ``weights`` are; relative paths begin at the current folder.
+
+    Args:
+        weights: what to look for.
+        environ: where the hub's variables are looked up.
+
+    Raises:
+        ModelError: they are not there, or are no files of a model.
+    """
+    base, hub_id = _base(weights, environ)
+    if base.is_dir():
+        _require(base / "config.json", f"hf:{weights.base}: no model lies there")
+        if not any(base.glob("*.safetensors")):
+            others = sorted(path.name for path in [*base.glob("*.bin"), *base.glob("*.gguf"), *base.glob("*.pt")])
+            found = f"found {', '.join(others[:3])}" if others else "found no weights"
+            raise ModelError(
+                f"hf:{weights.base}: {base} holds no *.safetensors, {found}; weights are read from safetensors only"
+                " (other files can run code), and a GGUF file is named itself: hf:PATH.gguf"
+            )
+    return Source(base=base, hub_id=hub_id, adapter=_adapter(weights.adapter) if weights.adapter else None)
+
+
+def source_digest(weights: WeightsSpec, source: Source) -> str:
+    """Return the sha256 in hex over all that decides what the model is, the same on every machine.
+
+    A base from the hub's cache is its commit, another one the content of its files, of large ones blocks all over
+    them; an adapter is its content.
+    """
+    base: list[Any] = [source.hub_id, source.base.name]
+    if source.hub_id is None:
+        base = [[path.name, path.stat().st_size, _sampled_sha256(path)] for path in _base_files(source)]
+    adapter = [[path.name, _sha256(path)] for path in _files(source.adapter)] if source.adapter else None
+    return digest(canonical([base, adapter, weights.load, weights.dtype, weights.device]))
+
+
+def source_stats(source: Source) -> str:
+    """Return the sha256 in hex over places, sizes and times of the base's files: any edit here changes it."""
+    stats = [[str(path), path.stat().st_size, path.stat().st_mtime_ns] for path in _base_files(source)]
+    return digest(canonical(stats))
+
+
+def _base(weights: WeightsSpec, environ: Mapping[str, str]) -> tuple[Path, str | None]:
+    text = weights.base
+    path = Path(text).expanduser()
+    if text.endswith(".gguf"):
+        if not path.is_file():
+            raise ModelError(f"hf:{text}: no such file; relative paths begin at {Path.cwd()}")
+        return path.resolve(), None
+    if path.is_dir():
+        return path.resolve(), None
+    if path.exists():
+        raise ModelError(f"hf:{text}: a file; name a model's folder, or a file whose name ends in .gguf")
+    if text.startswith(("/", ".", "~")) or text.count("/") > 1 or "\\" in text:
+        raise ModelError(f"hf:{text}: no such folder; relative paths begin at {Path.cwd()}")
+    return _snapshot(text, weights.revision or "main", environ), text
+
+
+def _snapshot(hub_id: str, revision: str, environ: Mapping[str, str]) -> Path:
+    """Return the folder of a revision in the hub's cache.
+
+    The layout is that of https://huggingface.co/docs/huggingface_hub/guides/manage-cache.
+    """
+    cache = _hub_cache(environ)
+    folder = cache / f"models--{hub_id.replace('/', '--')}"
+    pointer = folder / "refs" / revision
+    commit = pointer.read_text("utf-8").strip() if pointer.is_file() else revision
+    snapshot = folder / "snapshots" / commit
+    if (snapshot / "config.json").exists():
+        return snapshot
+    fetch = f"hf download {hub_id}" + (f" --revision {revision}" if revision != "main" else "")
+    raise ModelError(
+        f"hf:{hub_id}: neither a folder here nor in the cache of the Hugging Face hub ({cache}), and nothing is fetched"
+        f" during a session. Fetch it once: {fetch}. If it is gated, accept its licence at"
+        f" https://huggingface.co/{hub_id} and run hf auth login first. If a folder was meant, relative paths begin at"
+        f" {Path.cwd()}"
+    )
+
+
+def _hub_cache(environ: Mapping[str, str]) -> Path:
+    home = environ.get("HF_HOME") or Path(environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface"
+    return Path(environ.get("HF_HUB_CACHE") or Path(home) / "hub").expanduser()
+
+
+def _adapter(text: str) -> Path:
+    path = Path(text).expanduser()
+    if not path.is_dir():
+        raise ModelError(f"adapter {text}: no such folder; relative paths begin at {Path.cwd()}")
+    _require(path / ADAPTER_CONFIG, f"adapter {text}: no PEFT adapter lies there")
+    _require(path / ADAPTER_WEIGHTS, f"adapter {text}: its weights are not there (safetensors only)")
+    for place in (path, path.parent):
+        record = place / "run.json"
+        if record.is_file() and _json(record).get("complete") is False:
+            raise ModelError(f"adapter {text}: {record} says that its training did not end; resume that, or train anew")
+    return path.resolve()
+
+
+def _require(path: Path, problem: str) -> None:
+    if not path.is_file():
+        raise ModelError(f"{problem}: {path} is missing")
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise ModelError(f"{path}: not JSON: {error}") from None
+    return data if isinstance(data, dict) else {}
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Yield the files of a folder that may decide what a model says, in the order of their names."""
+    for path in sorted(folder.iterdir()):
+        if path.is_file() and path.name not in _LEFT_OUT and path.suffix != ".md":
+            yield path
+
+
+def _base_files(source: Source) -> list[Path]:
+    return [source.base] if source.is_gguf else list(_files(source.base))
+
+
+def _sampled_sha256(path: Path) -> str:
+    """Return the digest of a file, of a large one that of blocks all over it: training moves all weights."""
+    size = path.stat().st_size
+    if size <= _BLOCKS * _BLOCK_BYTES:
+        return _sha256(path)
+    found = hashlib.sha256()
+    with open(path, "rb") as file:
+        for place in range(_BLOCKS):
+            file.seek(place * (size - _BLOCK_BYTES) // (_BLOCKS - 1))
+            found.update(file.read(_BLOCK_BYTES))
+    return found.hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
