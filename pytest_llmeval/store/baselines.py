@@ -154,7 +154,7 @@ def refusal(run: Run, *, even_red: bool = False) -> str | None:
         told = ", ".join(_left_out(settings)) or "cases were left out"
         return f"run {run.id} is partial ({told}); run the evals without that, -m apart"
     if settings.get("shard"):
-        return f"run {run.id} is one shard of several; a baseline needs all of them in one run"
+        return f"run {run.id} is one shard of several; llmeval merge joins them, and the whole may be one"
     changed = [str(each) for session in settings.get("resumes", []) for each in session.get("changed", ())]
     if changed:
         told = one_line("; ".join(dict.fromkeys(changed)))

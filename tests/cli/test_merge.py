@@ -124,6 +124,16 @@ def test_a_merge_that_was_killed_before_its_verdict_is_done_again(written: Proje
     assert len(written.rows("SELECT * FROM verdicts")) == 1
 
 
+def test_the_joined_run_is_scored_again_without_a_call(written: Project, llmeval: Command) -> None:
+    assert llmeval("merge", *record_shards(written, 2)).status == 0
+    asked = len(written.server.ledger)
+    written.write(thresholds_yaml=rules("min: 0.9"))
+    written.eval(EXACT.replace("sample.target)", "'q' + sample.id[3:])"))
+    assert llmeval("rescore", "last").status == 0
+    assert set(written.cases().values()) == {"passed"}
+    assert len(written.server.ledger) == asked
+
+
 def test_into_names_the_file_of_the_joined_run(written: Project, llmeval: Command) -> None:
     assert llmeval("merge", *record_shards(written), "--into", "all.db").status == 0
     assert not Path(".llmeval").exists()
