@@ -81,8 +81,18 @@ class Trust:
         """
         if judge_id not in self._judged.rubrics:
             return _OLDER
-        told = list(_missed(demands, self._calibration(judge_id, metric, demands.max_age_days)))
-        return f"{'; '.join([*told, *self._left_out(judge_id, metric)])}; {_TO_DO}" if told else None
+        name = self._labelled(judge_id, metric)
+        told = list(_missed(demands, self._calibration(judge_id, name, demands.max_age_days)))
+        return f"{'; '.join([*told, *self._left_out(judge_id, name)])}; {_TO_DO}" if told else None
+
+    def _labelled(self, judge_id: str, metric: str) -> str:
+        """Return the score that tells of a metric: of a rubric of one dimension that dimension, which is the whole."""
+        rubric = self._judged.rubrics[judge_id]
+        if len(rubric.dimensions) > 1:
+            return metric
+        parts = [rubric.score_names(name)[1] for name in (None, metric) if name or metric == rubric.name]
+        known = {key.name for key in self._judged.scales if key.judge_id == judge_id}
+        return next((name for name in (metric, *parts) if name in known), metric)
 
     def _calibration(self, judge_id: str, metric: str, max_age_days: int | None) -> Calibration | None:
         """Return how a judge agrees with the labels that count, over all suites; None without any."""

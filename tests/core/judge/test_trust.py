@@ -189,6 +189,19 @@ def test_the_score_of_a_whole_rubric_is_told_of_by_the_labels_of_all_its_dimensi
     assert "people labelled none of its answers" in (missed(trust(right), "qa", min_kappa=0.6) or "")
 
 
+@pytest.mark.parametrize(
+    ("whole", "part"), [("qa", "format"), ("terse", "terse_format"), ("qa", "qa_format"), ("format", "format_format")]
+)
+def test_the_score_of_a_rubric_of_one_dimension_is_told_of_by_the_labels_of_that(whole: str, part: str) -> None:
+    judges = [judge_record(replace(RUBRIC, dimensions=RUBRIC.dimensions[1:]), "j")]
+    own = labels(name=part, dimension="format", whole=whole)
+    known = Trust(own.cases, own.labels, judges, now=NOW)
+    for metric in (whole, part):
+        assert missed(known, metric, min_labels=10, min_kappa=0.34) is None
+        assert (missed(known, metric, min_kappa=0.35) or "").startswith("kappa 0.348 ")
+    assert missed(known, "other", min_labels=1) is not None
+
+
 def test_levels_are_those_of_the_rubric_though_none_of_the_answers_has_them() -> None:
     """Of three levels kappa is weighted: a near miss counts in part."""
     near = trust(labels([(1, 1), (0, 0), (1, 0.5), (0, 0.5)] * 5, "correctness"))
