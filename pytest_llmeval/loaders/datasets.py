@@ -8,6 +8,7 @@ from pathlib import Path
 from pytest_llmeval.core.errors import DatasetError
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.loaders.csv_file import CsvFile
+from pytest_llmeval.loaders.hub_names import PREFIX, HubName, parse_hub_name
 from pytest_llmeval.loaders.jsonl_file import JsonlFile
 from pytest_llmeval.loaders.memory import MemoryRows, called_rows, json_rows, listed_rows
 from pytest_llmeval.loaders.paths import inside
@@ -15,19 +16,24 @@ from pytest_llmeval.loaders.source import Dataset
 
 __all__ = ["open_dataset"]
 
+_KINDS = ".jsonl, .csv, .yaml, .json or .parquet"
+
 
 def open_dataset(dataset: object, *, rootdir: Path, test_file: Path) -> Dataset:
     """Return the source of rows that a marker names.
 
     Args:
-        dataset: a path relative to ``rootdir`` or to the test file's folder, a list of dicts, or a callable that
-            returns an iterable of dicts.
+        dataset: a path relative to ``rootdir`` or to the test file's folder, ``hf:`` with a Hugging Face dataset
+            (hub_names says how), a list of dicts, or a callable that returns an iterable of dicts.
         rootdir: the project; no path may leave it.
         test_file: the file of the marked test.
 
     Raises:
-        DatasetError: the path leaves the project, names no regular file, or has an unknown suffix.
+        DatasetError: the path leaves the project, names no regular file, has an unknown suffix or needs an extra; or
+            the Hugging Face dataset cannot be had.
     """
+    if isinstance(dataset, str) and dataset.startswith(PREFIX):
+        return _open_hub(parse_hub_name(dataset), rootdir=rootdir, test_file=test_file)
     if isinstance(dataset, str | os.PathLike):
         path = inside(dataset, rootdir=rootdir, test_file=test_file, error=DatasetError)
         return _open_file(path, shown=Path(os.path.relpath(path, rootdir.resolve())).as_posix(), rootdir=rootdir)
@@ -47,7 +53,7 @@ def _open_file(path: Path, shown: str, *, rootdir: Path) -> Dataset:
         hint = f"a path is relative to the rootdir ({rootdir}) or to the test file"
         raise DatasetError(f"{shown}: {error.strerror or error}; {hint}") from None
     if not stat.S_ISREG(mode):
-        raise DatasetError(f"{shown}: not a regular file; a dataset is a .jsonl, .csv, .yaml or .json file")
+        raise DatasetError(f"{shown}: not a regular file; a dataset is a {_KINDS} file")
     match path.suffix.lower():
         case ".jsonl" | ".ndjson":
             return JsonlFile(path, shown)
@@ -60,5 +66,28 @@ def _open_file(path: Path, shown: str, *, rootdir: Path) -> Dataset:
             return MemoryRows(shown, yaml_rows(path, shown))
         case ".json":
             return MemoryRows(shown, json_rows(path, shown))
+        case ".parquet":
+            return _open_parquet(path, shown)
         case suffix:
-            raise DatasetError(f"{shown}: unknown kind of dataset {suffix!r}; use .jsonl, .csv, .yaml or .json")
+            raise DatasetError(f"{shown}: unknown kind of dataset {suffix!r}; use {_KINDS}")
+
+
+def _open_parquet(path: Path, shown: str) -> Dataset:
+    try:
+        from pytest_llmeval.loaders.parquet_file import open_parquet
+    except ImportError as error:
+        raise _no_extra(shown, "parquet", error) from None
+    return open_parquet(path, shown)
+
+
+def _open_hub(name: HubName, *, rootdir: Path, test_file: Path) -> Dataset:
+    folder = inside(name.place, rootdir=rootdir, test_file=test_file, error=DatasetError)
+    try:
+        from pytest_llmeval.loaders.hub_rows import open_hub
+    except ImportError as error:
+        raise _no_extra(name.shown, "datasets", error) from None
+    return open_hub(name, folder if folder.is_dir() else None)
+
+
+def _no_extra(shown: str, extra: str, error: ImportError) -> DatasetError:
+    return DatasetError(f"{shown}: needs an extra: pip install 'pytest-llmeval[{extra}]' ({one_line(str(error))})")

@@ -34,13 +34,23 @@ class MemoryRows:
                 sample = to_sample(json.loads(raw), where)
             except DatasetError as error:
                 yield RowRef(-1, 0, number, 0), error
-                continue
-            self._texts.append(raw)
-            yield RowRef(len(self._texts) - 1, 0, number, checksum(raw)), sample
+            else:
+                yield RowRef(self._keep(raw), len(raw), number, self._checksum(raw)), sample
 
     def read(self, ref: RowRef) -> Sample:
         """Return a fresh copy of a row."""
-        return to_sample(json.loads(self._texts[ref.position]), f"{self.shown}:{ref.line}")
+        return to_sample(json.loads(self._kept(ref)), f"{self.shown}:{ref.line}")
+
+    def _keep(self, raw: bytes) -> int:
+        """Keep a row; return its ``position``."""
+        self._texts.append(raw)
+        return len(self._texts) - 1
+
+    def _kept(self, ref: RowRef) -> bytes:
+        return self._texts[ref.position]
+
+    def _checksum(self, raw: bytes) -> int:
+        return checksum(raw)
 
 
 def listed_rows(rows: Iterable[Any]) -> Iterator[tuple[int, Any]]:
@@ -94,6 +104,8 @@ def _skip(text: str, index: int) -> int:
 
 
 def _as_json(row: Any, where: str) -> bytes:
+    if isinstance(row, DatasetError):
+        raise row
     try:
         return json.dumps(row, ensure_ascii=True, allow_nan=False).encode("ascii")
     except (TypeError, ValueError, RecursionError) as error:

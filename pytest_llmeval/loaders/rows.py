@@ -6,6 +6,7 @@ may take 1.3 times what bare items take; importing pydantic and one call of it f
 
 import difflib
 import re
+from collections.abc import Iterable
 from typing import Any, get_args
 
 from pytest_llmeval.core.errors import DatasetError
@@ -13,7 +14,7 @@ from pytest_llmeval.core.ids import content_id
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.core.types import Role, Sample
 
-__all__ = ["ROW_KEYS", "to_sample"]
+__all__ = ["ROW_KEYS", "to_sample", "unknown_key"]
 
 ROW_KEYS = ("id", "input", "target", "slice", "marks", "metadata")
 _KNOWN = frozenset(ROW_KEYS)
@@ -37,7 +38,7 @@ def to_sample(row: object, where: str) -> Sample:
     if not isinstance(row, dict):
         raise DatasetError(f"{where}: a row is an object with the key 'input', found {_shown(row)}")
     if not row.keys() <= _KNOWN:
-        raise DatasetError(_unknown_key(row, where))
+        raise DatasetError(unknown_key(row, where))
     if "input" not in row:
         found = ", ".join(map(_shown, row)) or "no key at all"
         raise DatasetError(f"{where}: key 'input' is missing; found {found}")
@@ -107,7 +108,8 @@ def _is_part(value: object) -> bool:
     return isinstance(value, dict)
 
 
-def _unknown_key(row: dict[Any, Any], where: str) -> str:
+def unknown_key(row: Iterable[Any], where: str) -> str:
+    """Return what is wrong with the first key of ``row`` that is no row key; there is one."""
     key = next(key for key in row if key not in _KNOWN)
     close = difflib.get_close_matches(str(key), ROW_KEYS, n=1)
     hint = f"did you mean {close[0]!r}?" if close else f"a row has the keys {', '.join(ROW_KEYS)}"

@@ -18,11 +18,11 @@ class RowRef:
     """Where a row stands: enough to read it again and to see that it did not change meanwhile."""
 
     position: int
-    """Byte offset in a file, index in a list."""
+    """Byte offset in a file or in the copy that is read again instead; index in a list."""
     length: int
-    """Bytes of the row in its file; 0 in a list."""
+    """Bytes of the row there."""
     line: int
-    """Line in the file, from 1; in a list the number of the row."""
+    """Line in a file of text, from 1; elsewhere the number of the row."""
     checksum: int
     """The first 64 bits of the sha256 of the row as it was read."""
 

@@ -123,7 +123,7 @@ def test_wrong_rows_are_gathered_ten_at_most(project: Project) -> None:
         ("yaml", "- input: a\n  target: .nan\n", "rows.yaml:2: "),
         ("yaml", "- &a {input: a}\n- *a\n", "rows.yaml:1: "),
         ("yaml", "- input: [unclosed\n", "rows.yaml:"),
-        ("xlsx", "x", "rows.xlsx: unknown kind of dataset '.xlsx'; use .jsonl, .csv, .yaml or .json"),
+        ("xlsx", "x", "rows.xlsx: unknown kind of dataset '.xlsx'; use .jsonl, .csv, .yaml, .json or .parquet"),
         ("", "x", "rows.: unknown kind of dataset"),
     ],
 )

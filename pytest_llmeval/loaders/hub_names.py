@@ -1,0 +1,65 @@
+"""What ``hf:`` names in a marker: ``hf:ID_OR_PATH?split=test&config=C&revision=R``, and columns by row key.
+
+``&input=question&target=answer`` gives the columns of row keys; several, with commas between them, become an object,
+and so does ``metadata`` always. Where none is given, the columns have to be row keys themselves.
+"""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from pytest_llmeval.core.errors import DatasetError
+from pytest_llmeval.loaders.rows import ROW_KEYS
+
+__all__ = ["PREFIX", "HubName", "parse_hub_name"]
+
+PREFIX = "hf:"
+_KEYS = ("split", "config", "revision", *ROW_KEYS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HubName:
+    """One split of one dataset."""
+
+    shown: str
+    """As the marker has it."""
+    place: str
+    """An id on the hub, or a folder that ``save_to_disk`` wrote."""
+    split: str | None
+    config: str | None
+    revision: str | None
+    """Branch, tag or commit."""
+    columns: Mapping[str, tuple[str, ...]]
+    """The columns of each row key that is named."""
+
+
+def parse_hub_name(text: str) -> HubName:
+    """Return what ``text``, which begins with PREFIX, means.
+
+    Raises:
+        DatasetError: it names no dataset, or its query has an unknown, doubled or empty key.
+    """
+    place, _, query = text.removeprefix(PREFIX).partition("?")
+    if not place or place.startswith("//"):
+        raise DatasetError(f"{text}: names no dataset; write hf:ORG/NAME?split=test or hf:FOLDER?split=test")
+    given: dict[str, str] = {}
+    for key, value in parse_qsl(query, keep_blank_values=True):
+        if key not in _KEYS:
+            close = difflib.get_close_matches(key, _KEYS, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"it takes {', '.join(_KEYS)}"
+            raise DatasetError(f"{text}: unknown key {key!r}; {hint}")
+        if key in given or not value:
+            raise DatasetError(f"{text}: key {key!r} {'stands twice' if key in given else 'has no value'}")
+        given[key] = value
+    columns = {key: tuple(given[key].split(",")) for key in ROW_KEYS if key in given}
+    if columns and "input" not in columns:
+        raise DatasetError(f"{text}: names columns, but none for 'input'; add &input=COLUMN")
+    return HubName(
+        shown=text,
+        place=place,
+        split=given.get("split"),
+        config=given.get("config"),
+        revision=given.get("revision"),
+        columns=columns,
+    )
