@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from pytest_llmeval.core.text import one_line
 from pytest_llmeval.reports.html.charts import Bar, slice_bars
 from pytest_llmeval.reports.html.escape import Html
 from pytest_llmeval.reports.run_view import RunView, SuiteView, TableRow
@@ -10,6 +11,7 @@ __all__ = ["MEASURES", "suite_charts"]
 
 MEASURES = frozenset({"latency_s", "cost_usd", "input_tokens", "output_tokens"})
 """Metrics of calls, which are no shares."""
+_LONGEST_NAME = 120
 _MOST = 12
 """Charts of a suite."""
 
@@ -26,7 +28,7 @@ def _charts(suite: SuiteView) -> list[Html]:
     many = len(suite.models) > 1
     return [
         slice_bars(
-            f"{metric} on {model}" if many else metric,
+            one_line(f"{metric} on {model}" if many else metric, _LONGEST_NAME),
             [_bar(part, found) for part, found in sorted(parts.items(), key=lambda each: (each[0] is not None, each))],
         )
         for (metric, model), parts in list(rows.items())[:_MOST]
@@ -48,7 +50,7 @@ def _bar(part: str | None, rows: Sequence[TableRow]) -> Bar:
     row = next((each for each in rows if each.low is not None), rows[0])
     changes = [each.value - each.delta for each in rows if each.value is not None and each.delta is not None]
     return Bar(
-        label="all" if part is None else part,
+        label="all" if part is None else one_line(part, _LONGEST_NAME),
         value=row.value,
         low=row.low,
         high=row.high,

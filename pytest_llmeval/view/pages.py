@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,7 @@ from pytest_llmeval.view.trends import Trend, sparkline
 
 __all__ = ["Frame", "against_of", "case_page", "compare_page", "message_page", "run_page", "runs_page"]
 
+_LONGEST_NAME = 1_000
 _OUTCOMES = ("passed", "missed", "error", "skipped")
 
 
@@ -110,9 +111,9 @@ def run_page(
         counts=counts,
         spending=() if overview is None else overview.spending,
         settings=_json(run.settings),
-        suites=sorted({group.suite for group in groups}),
-        models=sorted({group.model for group in groups}),
-        slices=slices,
+        suites=_choices(group.suite for group in groups),
+        models=_choices(group.model for group in groups),
+        slices=_choices(slices),
         tabs=[("all", None, sum(each.cases for each in fitting))]
         + [(outcome, outcome, sum(each.cases for each in fitting if each.outcome == outcome)) for outcome in _OUTCOMES],
         is_sliced=wanted.slice is not None or bool(wanted.search) or wanted.flipped is not None,
@@ -257,6 +258,11 @@ def paired(base: Run, current: Run, model: str | None = None) -> Against:
 def _view(reader: BrowsingReader, run: Run) -> RunView:
     """Return a run of which nothing but the verdicts is known."""
     return view_run(run, RunCases((), ()), reader.verdicts(run.id))
+
+
+def _choices(names: Iterable[str]) -> list[str]:
+    """Return the names that one can choose from, sorted; one that is longer than an address may be is none."""
+    return sorted({name for name in names if len(name) <= _LONGEST_NAME})
 
 
 def _response(case: StoredCase, calls: Sequence[Call]) -> str | None:

@@ -24,6 +24,8 @@ __all__ = ["self_contained", "write_site"]
 
 _FLIPS = 100
 """Flipped cases of two runs side by side."""
+_MOST_COMPARED = 1_000
+"""Cases of a run up to which files tell what chance explains: it takes seconds for each pair of runs."""
 _MARK = "written-by-llmeval.txt"
 """A file of this name tells that a folder was written by this, so that it may be written again."""
 _NOTHING_ELSE = "default-src 'none'; base-uri 'none'; form-action 'none'; "
@@ -135,11 +137,12 @@ def _run_page(
 def _compare_page(frame: Frame, source: Source, reader: BrowsingReader, base: Run, current: Run) -> str:
     wanted = Wanted(flipped=paired(base, current))
     page = reader.page(current.id, wanted, size=_FLIPS)
+    is_small = max(reader.size(base.id), reader.size(current.id)) <= _MOST_COMPARED
     return compare_page(
         frame,
         base,
         current,
-        comparison(source.database, source.root, base.id, current.id, source.rules_of(current)),
+        comparison(source.database, source.root, base.id, current.id, source.rules_of(current)) if is_small else None,
         flipped=page.pairs,
         total=reader.count(current.id, wanted),
         older=None,

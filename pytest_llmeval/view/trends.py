@@ -89,7 +89,8 @@ def sparkline(trend: Trend) -> Html:
     drawn = [element("polyline", points=line, class_="lv-line")] if len(points) > 1 else []
     dot = element("circle", cx=f"{places[-1]:.1f}", cy=height(points[-1].value), r=3, class_="lv-dot")
     told = ", ".join(f"{each.value:.3g} ({one_line(each.run.id, 40)})" for each in points[-12:])
-    title = element("title", f"{trend.metric} of {trend.suite} on {trend.model}, the newest last: {told}")
+    name = " ".join((one_line(trend.metric, 80), "of", one_line(trend.suite, 80), "on", one_line(trend.model, 80)))
+    title = element("title", f"{name}, the newest last: {told}")
     view_box = f"0 0 {_WIDTH} {_HEIGHT}"
     return element("svg", title, *bars, *drawn, dot, role="img", width=_WIDTH, height=_HEIGHT, viewBox=view_box)
 

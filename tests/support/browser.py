@@ -11,6 +11,8 @@ __all__ = ["CHROMIUM", "chromium", "needs_chromium", "watched_page"]
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed here")
+_PATIENCE_MS = 120_000
+"""A machine may have other things to do."""
 _LOCAL = ("http://127.0.0.1:", "http://localhost:", "file:///", "data:", "about:")
 _ARGUMENTS = [
     "--no-sandbox",
@@ -39,6 +41,7 @@ def watched_page(browser: Any, **options: Any) -> Iterator[Any]:
     """Give a page of its own session; fail where a script failed, a dialog opened or another host was asked."""
     context = browser.new_context(**options)
     page = context.new_page()
+    page.set_default_timeout(_PATIENCE_MS)
     wrong: list[str] = []
 
     def asked(url: str) -> None:

@@ -180,8 +180,8 @@ def test_a_hostile_suite_can_be_chosen(store: SqliteStore, source: Source, brows
     suites = sorted({case.key.suite for case in store.cases(found.id)})
     with serving(source) as address, watched_page(browser) as page:
         for place, suite in enumerate(suites):
-            if len(suite) > 10_000:
-                continue  # no address is as long
+            if len(suite) > 1_000:
+                continue  # it cannot be chosen
             page.goto(f"{address}/run?id={found.id}")
             page.locator("select[name=suite]").select_option(index=place + 1)
             page.wait_for_url(re.compile("suite="))
