@@ -203,6 +203,14 @@ def test_a_run_that_was_resumed_after_its_rubric_changed_is_unmeasurable(
     assert "unmeasurable: correctness min=0.1: 2 different judges (rubric, template or model differ) made it" in told
     mixed = project.last_run()["id"]
     assert llmeval("gate", mixed).status == 10
-    assert "score its answers again: llmeval rescore RUN" in " ".join(llmeval("gate", mixed).out.split())
+    assert "have one judge all of them: llmeval rescore RUN --judge-model SPEC" in " ".join(
+        llmeval("gate", mixed).out.split()
+    )
+    alone = llmeval("rescore", mixed, *spread)
+    assert alone.status == 10
+    assert (
+        "rubric, judge, row or the calls of the test have changed"
+        in project.rows("SELECT error FROM cases WHERE error_kind = 'not_cached'")[0]["error"]
+    )
     assert llmeval("rescore", mixed, flag, *spread).status == 0
     assert verdicts(project)["correctness", None]["verdict"] == "pass"

@@ -40,7 +40,7 @@ def why_no_one_judge(rule: Rule, judges: frozenset[str | None]) -> str | None:
     if len(known) > 1:
         return (
             f"{len(known)} different judges (rubric, template or model differ) made it, as where a run is resumed after"
-            " a change; score its answers again: llmeval rescore RUN"
+            " a change; have one judge all of them: llmeval rescore RUN --judge-model SPEC"
         )
     if rule.judge is not None and judges and not known:
         return f"no judge made {one_line(rule.metric, 60)!r}, so that nothing can be demanded of one; take judge out"

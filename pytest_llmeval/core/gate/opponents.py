@@ -88,7 +88,7 @@ def refusal(column: PairedColumn, opponent: Opponent, settings: GateSettings) ->
         if what not in settings.allow_change:
             return (
                 f"another {what} than the baseline's made it in {len(rows)} of {len(column.pairs)} rows;"
-                f" {_mend(opponent)}, or allow it with allow_change: [{what}]"
+                f" {_mend(opponent, by_judge=what == 'judge')}, or allow it with allow_change: [{what}]"
             )
     altered, gone = len(column.altered), _gone(column, opponent)
     wanted = len(column.pairs) + altered + gone
@@ -118,11 +118,12 @@ def _gone(column: PairedColumn, opponent: Opponent) -> int:
     return max(0, len(column.absent) - opponent.deselected)
 
 
-def _mend(opponent: Opponent) -> str:
+def _mend(opponent: Opponent, *, by_judge: bool = False) -> str:
     """Return what gives the baseline today's scores."""
     if opponent.again is None:
         return "set a new baseline"
-    return f"set a new baseline, or score its answers again (llmeval rescore {opponent.again}) and set that"
+    judge = " --judge-model SPEC" if by_judge else ""
+    return f"set a new baseline, or score its answers again (llmeval rescore {opponent.again}{judge}) and set that"
 
 
 def nothing_pairs(column: PairedColumn, opponent: Opponent) -> str:
