@@ -56,6 +56,13 @@ def _judges(db: Database) -> None:
         db.execute(statement)
 
 
+@migrations(name="0005_trainings")
+def _trainings(db: Database) -> None:
+    """A training is kept with what decided it, how it went and the runs that prove its gain."""
+    for statement in _TRAININGS.split(";\n\n"):
+        db.execute(statement)
+
+
 _OLD_CALL_COLUMNS = ", ".join(CALL_COLUMNS[:14])
 
 _CALLS_OUTLIVE_CASES = f"""
@@ -115,6 +122,34 @@ ALTER TABLE scores ADD COLUMN decided_by TEXT;
 ALTER TABLE labels ADD COLUMN draw TEXT;
 
 UPDATE schema_version SET version = 4
+"""
+
+_TRAININGS = """
+CREATE TABLE trainings (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    started_at TEXT NOT NULL,
+    finished_at TEXT,
+    status TEXT NOT NULL CHECK (status IN ('running', 'finished', 'interrupted', 'failed')),
+    verdict TEXT NOT NULL CHECK (verdict IN ('pass', 'fail', 'none')),
+    reason TEXT,
+    base TEXT NOT NULL,
+    adapter TEXT,
+    config TEXT NOT NULL,
+    seed INTEGER NOT NULL,
+    git_commit TEXT,
+    git_dirty INTEGER,
+    steps INTEGER,
+    best_step INTEGER,
+    tokens_per_s REAL,
+    peak_memory_bytes INTEGER,
+    record TEXT,
+    log TEXT,
+    proof TEXT,
+    version TEXT NOT NULL
+);
+
+UPDATE schema_version SET version = 5
 """
 
 _FIRST_TABLES = """

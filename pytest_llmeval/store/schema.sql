@@ -110,6 +110,30 @@ CREATE TABLE scores (
     PRIMARY KEY (case_id, name)
 ) WITHOUT ROWID;
 
+CREATE TABLE trainings (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    started_at TEXT NOT NULL,
+    finished_at TEXT,
+    status TEXT NOT NULL CHECK (status IN ('running', 'finished', 'interrupted', 'failed')),
+    verdict TEXT NOT NULL CHECK (verdict IN ('pass', 'fail', 'none')),
+    reason TEXT,
+    base TEXT NOT NULL,
+    adapter TEXT,
+    config TEXT NOT NULL,
+    seed INTEGER NOT NULL,
+    git_commit TEXT,
+    git_dirty INTEGER,
+    steps INTEGER,
+    best_step INTEGER,
+    tokens_per_s REAL,
+    peak_memory_bytes INTEGER,
+    record TEXT,
+    log TEXT,
+    proof TEXT,
+    version TEXT NOT NULL
+);
+
 CREATE TABLE verdicts (
     run_id TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
     suite TEXT NOT NULL,
@@ -149,7 +173,7 @@ CREATE UNIQUE INDEX "idx__sqlite_migrations_migration_set_name"
 
 CREATE INDEX verdicts_run ON verdicts (run_id);
 
-INSERT INTO schema_version VALUES (4);
+INSERT INTO schema_version VALUES (5);
 
 INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('llmeval', '0001_first_tables', strftime('%Y-%m-%d %H:%M:%f+00:00'));
 
@@ -157,4 +181,6 @@ INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('llmeva
 
 INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('llmeval', '0003_baselines', strftime('%Y-%m-%d %H:%M:%f+00:00'));
 
-INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('llmeval', '0004_judges', strftime('%Y-%m-%d %H:%M:%f+00:00'))
+INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('llmeval', '0004_judges', strftime('%Y-%m-%d %H:%M:%f+00:00'));
+
+INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('llmeval', '0005_trainings', strftime('%Y-%m-%d %H:%M:%f+00:00'))

@@ -16,6 +16,7 @@ from pytest_llmeval.store.files import bindable, insertion, make_private, switch
 from pytest_llmeval.store.journal import Orphan, orphans
 from pytest_llmeval.store.records import Label, Run, RunEnd, StoredCase, stored_case
 from pytest_llmeval.store.sqlite_reader import BUSY_TIMEOUT_S, SqliteReader
+from pytest_llmeval.store.trainings import TRAINING_COLUMNS, Training, from_training, to_training
 
 __all__ = ["SqliteStore"]
 
@@ -143,6 +144,19 @@ class SqliteStore(SqliteReader):
         """Take a name off its run, which stays; return whether it had one."""
         with self._transaction():
             return self._connection.execute("DELETE FROM baselines WHERE name = ?", [name]).rowcount > 0
+
+    def put_training(self, training: Training) -> None:
+        """Record a training, in place of what was recorded of it before."""
+        with self._transaction():
+            self._insert("trainings", [from_training(training)], verb="INSERT OR REPLACE")
+
+    def trainings(self) -> list[Training]:
+        """Return all trainings, the newest first."""
+        columns = ", ".join(TRAINING_COLUMNS)
+        return [
+            to_training(row)
+            for row in self._query(f"SELECT {columns} FROM trainings ORDER BY started_at DESC, rowid DESC")  # noqa: S608
+        ]
 
     def absorb_journals(self, run_id: str | None = None) -> None:
         """Take over the journals of runs whose process is gone, and that of ``run_id`` wherever its process was.

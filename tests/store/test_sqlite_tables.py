@@ -39,7 +39,7 @@ def test_a_table_has_the_columns_of_the_contract(database: SqliteStore, table: s
 def test_the_file_says_which_schema_it_has(database: SqliteStore) -> None:
     (table,) = look(database.path, "SELECT version FROM schema_version")
     (pragma,) = look(database.path, "PRAGMA user_version")
-    assert table["version"] == pragma["user_version"] == 4
+    assert table["version"] == pragma["user_version"] == 5
 
 
 def test_a_run_is_stored_in_text_and_json(database: SqliteStore) -> None:
