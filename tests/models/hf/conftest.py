@@ -1,0 +1,41 @@
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+# Imported before any run inside this process: torch cannot be imported twice.
+import pytest_llmeval.models.hf.backend  # noqa: F401
+from pytest_llmeval.models.hf.host import HfModels
+from tests.support.tiny_llama import make_adapter, make_model
+
+Models = Callable[[], HfModels]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Threads of torch that share cores with other work take many times as long."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_model(tmp_path_factory.mktemp("tiny") / "base")
+
+
+@pytest.fixture(scope="session")
+def adapter(base: Path) -> Path:
+    return make_adapter(base, base.parent / "adapter")
+
+
+@pytest.fixture(scope="session")
+def untrained(base: Path) -> Path:
+    return make_adapter(base, base.parent / "untrained", trained=False)
+
+
+@pytest.fixture
+def models() -> Iterator[HfModels]:
+    """The models of this process; their thread ends with the test."""
+    held = HfModels({})
+    yield held
+    held.close()

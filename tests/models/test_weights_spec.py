@@ -1,0 +1,64 @@
+"""What an ``hf:`` spec names: base, adapter, how they are loaded."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_llmeval.core.errors import ModelError
+from pytest_llmeval.models.specs import parse_spec
+from pytest_llmeval.models.weights_spec import WeightsSpec
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("hf:org/model", WeightsSpec(base="org/model")),
+        ("hf:./out/model", WeightsSpec(base="./out/model")),
+        ("hf:/my models/a+b/adapter", WeightsSpec(base="/my models/a", adapter="b/adapter")),
+        ("hf:a+b+c", WeightsSpec(base="a+b", adapter="c")),
+        ("hf:m.gguf+a?load=4bit", WeightsSpec(base="m.gguf", adapter="a", load="4bit")),
+        ("hf:m?device=cuda:1&dtype=bfloat16", WeightsSpec(base="m", dtype="bfloat16", device="cuda:1")),
+        ("hf:org/m?revision=v1.0", WeightsSpec(base="org/m", revision="v1.0")),
+        ("hf:m+a?untrained=yes", WeightsSpec(base="m", adapter="a", untrained="yes")),
+    ],
+)
+def test_what_a_spec_names(text: str, expected: WeightsSpec) -> None:
+    """NAME is all that follows the kind, so that base, adapter and 4-bit have names of their own in one run."""
+    spec = parse_spec(text)
+    assert (spec.kind, spec.weights, spec.name) == ("hf", expected, str(expected))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("hf:m+", "BASE\\+ADAPTER_PATH"),
+        ("hf:+a", "BASE\\+ADAPTER_PATH"),
+        ("hf:m?", "no option after '\\?'"),
+        ("hf:m?lod=4bit", "unknown option 'lod'; did you mean 'load'"),
+        ("hf:m?quantise=4bit", "known: load, dtype, device, revision, untrained"),
+        ("hf:m?load=2bit", "load is 4bit or 8bit, not '2bit'"),
+        ("hf:m?load=4bit&load=8bit", "'load' stands there twice"),
+        ("hf:m?device=gpu", "cpu, mps, cuda or cuda:N"),
+        ("hf:m?revision=../..", "branch, tag or commit"),
+    ],
+)
+def test_malformed_weights_are_refused_with_advice(text: str, message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        parse_spec(text)
+
+
+_WORDS = st.text("abcXYZ019._-/ ", min_size=1, max_size=20).filter(lambda text: text.strip() == text != "")
+
+
+@given(
+    base=_WORDS,
+    adapter=st.none() | _WORDS,
+    load=st.sampled_from([None, "4bit", "8bit"]),
+    dtype=st.sampled_from([None, "float16"]),
+)
+def test_the_text_of_a_spec_names_the_same(base: str, adapter: str | None, load: str | None, dtype: str | None) -> None:
+    """Stored specs can be asked again."""
+    weights = WeightsSpec(base=base, adapter=adapter, load=load, dtype=dtype)
+    spec = parse_spec(f"hf:{weights}")
+    assert spec.weights == weights
+    assert parse_spec(spec.text) == spec
