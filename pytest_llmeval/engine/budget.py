@@ -1,5 +1,7 @@
 """What a session may spend."""
 
+from collections import Counter
+
 from pytest_llmeval.core.errors import CallError, ErrorKind
 
 __all__ = ["Budget"]
@@ -10,24 +12,26 @@ _ROUNDING_USD = 1e-9
 class Budget:
     """Lets a call go only where the money left covers it and those in flight.
 
-    What a call may cost is known where its answer has a bound; else it is taken to cost what the dearest one did.
+    What a call may cost is known where its answer has a bound; else it is taken to cost what the dearest one of its
+    model did: a judge may be a hundred times as dear as the model that it judges.
     """
 
     def __init__(self, max_cost_usd: float | None) -> None:
         self._max_cost_usd = max_cost_usd
-        self._dearest_usd: float | None = None
-        self._open = 0
+        self._dearest_usd: dict[str, float] = {}
+        self._open: Counter[str] = Counter()
         self._reserved_usd = 0.0
         self._is_blind = False
         self.spent_usd = 0.0
         self.is_used_up = False
 
-    def start(self, bound_usd: float | None = None) -> float | None:
+    def start(self, model: str, bound_usd: float | None = None) -> float | None:
         """Book a call that is about to go; return what is set aside for it, None where it may not go now.
 
-        Where its bound is not known and no price was seen yet, it goes alone.
+        Where its bound is not known and no price of its model was seen yet, it goes as the only one of that.
 
         Args:
+            model: who is asked.
             bound_usd: the most that it may cost; None where its answer has no bound.
 
         Raises:
@@ -37,33 +41,34 @@ class Budget:
             return 0.0
         if self.is_used_up:
             raise self._error()
-        if bound_usd is None and self._dearest_usd is None and self._open:
+        if bound_usd is None and model not in self._dearest_usd and self._open[model]:
             return None
-        aside_usd = bound_usd if bound_usd is not None else (self._dearest_usd or 0.0)
+        aside_usd = bound_usd if bound_usd is not None else self._dearest_usd.get(model, 0.0)
         if self.spent_usd + self._reserved_usd + aside_usd > self._max_cost_usd + _ROUNDING_USD:
-            if self._open:  # it may come to less
+            if self._open.total():  # it may come to less
                 return None
             self.is_used_up = True
             raise self._error()
-        self._open += 1
+        self._open[model] += 1
         self._reserved_usd += aside_usd
         return aside_usd
 
-    def end(self, aside_usd: float, cost_usd: float | None, *, is_answered: bool = True) -> None:
+    def end(self, model: str, aside_usd: float, cost_usd: float | None, *, is_answered: bool = True) -> None:
         """Book what a call came to.
 
         Args:
+            model: who was asked.
             aside_usd: what ``start`` set aside for it.
             cost_usd: its cost; None where there was no answer, or the server did not say how long it was.
             is_answered: whether there was an answer.
         """
         if self._max_cost_usd is None:
             return
-        self._open -= 1
+        self._open[model] -= 1
         self._reserved_usd -= aside_usd
         if cost_usd is not None:
             self.spent_usd += cost_usd
-            self._dearest_usd = max(self._dearest_usd or 0.0, cost_usd)
+            self._dearest_usd[model] = max(self._dearest_usd.get(model, 0.0), cost_usd)
         elif is_answered:
             self._is_blind = self.is_used_up = True
 

@@ -283,7 +283,7 @@ class Engine:
         TURN.set(Turn(ahead=ahead, tokens=tokens))
         DRAW.set(f"{ask.case.epoch}-{ask.nth}")
         bound = Usage(input_tokens=tokens_in, output_tokens=room)
-        aside_usd = await self._spend(cost_usd(backend.prices, bound))
+        aside_usd = await self._spend(ask.model, cost_usd(backend.prices, bound))
         response: Response | None = None
         try:
             response = await backend.complete(ask.request)
@@ -292,7 +292,7 @@ class Engine:
             raise
         finally:
             cost = response.cost_usd if response is not None else None
-            self._budget.end(aside_usd, cost, is_answered=response is not None)
+            self._budget.end(ask.model, aside_usd, cost, is_answered=response is not None)
             self._budget_freed.set()
         used = (response.usage.input_tokens or 0) + (response.usage.output_tokens or 0)
         self._limiter.settle(backend.account, used - tokens if used else 0)
@@ -301,9 +301,9 @@ class Engine:
         self.counts.answered += 1
         return response
 
-    async def _spend(self, bound_usd: float | None) -> float:
+    async def _spend(self, model: str, bound_usd: float | None) -> float:
         """Wait until the budget lets a call go; return what it sets aside; raise CallError where it is used up."""
-        while (aside_usd := self._budget.start(bound_usd)) is None:
+        while (aside_usd := self._budget.start(model, bound_usd)) is None:
             self._budget_freed.clear()
             await self._budget_freed.wait()
             if self._stopped is not None:

@@ -11,7 +11,7 @@ prices = st.floats(0.0, 1.0)
 
 
 class Spender:
-    """A budget whose calls end in the order in which they began."""
+    """A budget whose calls to one model end in the order in which they began."""
 
     def __init__(self, max_cost_usd: float | None) -> None:
         self.budget = Budget(max_cost_usd)
@@ -19,7 +19,7 @@ class Spender:
 
     def start(self, bound_usd: float | None = None) -> bool:
         """Return whether a call went."""
-        aside = self.budget.start(bound_usd)
+        aside = self.budget.start("m", bound_usd)
         if aside is not None:
             self._aside.append(aside)
         return aside is not None
@@ -27,7 +27,7 @@ class Spender:
     def end(self, cost_usd: float | None, *, is_answered: bool | None = None) -> None:
         """End the oldest call; one without a cost was not answered, unless it is said."""
         answered = cost_usd is not None if is_answered is None else is_answered
-        self.budget.end(self._aside.pop(0), cost_usd, is_answered=answered)
+        self.budget.end("m", self._aside.pop(0), cost_usd, is_answered=answered)
 
     @property
     def spent_usd(self) -> float:
@@ -43,6 +43,16 @@ def used_up(budget: Spender) -> CallError:
     with pytest.raises(CallError) as caught:
         budget.start()
     return caught.value
+
+
+def test_what_a_cheap_model_costs_says_nothing_of_a_dear_one() -> None:
+    budget = Budget(1.0)
+    aside = budget.start("cheap")
+    assert aside == 0.0
+    budget.end("cheap", aside, 0.01)
+    assert [budget.start("dear"), budget.start("dear"), budget.start("cheap")] == [0.0, None, 0.01]
+    budget.end("dear", 0.0, 0.4)
+    assert [budget.start("dear"), budget.start("dear"), budget.start("cheap")] == [0.4, None, 0.01]
 
 
 def test_without_a_limit_every_call_goes() -> None:

@@ -193,6 +193,26 @@ def test_the_end_of_the_budget_stops_judge_calls_too(
     assert json.loads(project.last_run()["judge_models"]) == ["j"]
 
 
+def test_a_judge_is_not_taken_to_cost_what_the_model_does(project: Project, judged_by: Judged) -> None:
+    """Its replies have no bound: until its own price is known one call goes alone, though the model's is known."""
+    judge = judged_by(verdict)
+    project.eval(SYNC, ROWS)
+    project.write(
+        models_yaml=f"""
+        models:
+          free: {{spec: 'openai:echo@{project.server.url}', prices: {{input: 0, output: 0}}}}
+          j: {{spec: 'openai:judge@{judge.url}', prices: {{input: 0, output: 40000}}}}
+        """
+    )
+    result = project.run("evals", "--judge-model=j", "--max-cost=3", model="free")
+    assert result.ret == 10, result.stdout.str()
+    (spent,) = project.rows(
+        "SELECT count(*) AS calls, sum(cost_usd) AS usd FROM calls WHERE status = 'ok' AND role = 'judge'"
+    )
+    assert (len(judge.ledger), spent["calls"]) == (3, 3)
+    assert spent["usd"] <= 3
+
+
 def test_a_judge_without_a_price_cannot_be_held_to_a_budget(project: Project, judged_by: Judged) -> None:
     judge = judged_by(verdict)
     project.eval(SYNC, ROWS)
