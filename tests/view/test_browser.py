@@ -177,11 +177,9 @@ def test_hostile_texts_stay_texts(store: SqliteStore, source: Source, tmp_path: 
 def test_a_hostile_suite_can_be_chosen(store: SqliteStore, source: Source, browser: Any) -> None:
     """Its name comes back from the form as it was, line ends and all."""
     found = hostile_run(store)
-    suites = sorted({case.key.suite for case in store.cases(found.id)})
+    suites = sorted({case.key.suite for case in store.cases(found.id) if len(case.key.suite) <= 1_000})
     with serving(source) as address, watched_page(browser) as page:
         for place, suite in enumerate(suites):
-            if len(suite) > 1_000:
-                continue  # it cannot be chosen
             page.goto(f"{address}/run?id={found.id}")
             page.locator("select[name=suite]").select_option(index=place + 1)
             page.wait_for_url(re.compile("suite="))

@@ -1,0 +1,106 @@
+"""Cases page by page: every one once, in both directions, and exactly those that are wanted."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_llmeval.store import browsing
+from pytest_llmeval.store.browsing import Against, BrowsingReader, Wanted
+from pytest_llmeval.store.sqlite import SqliteStore
+from tests.support.records import record
+from tests.support.stored_runs import run
+
+NAMES = st.sampled_from(["a", "b", 'a", "b', '["a"', " a", "", "\\", "\\a", "\ud800", "é", "%", "a b"])
+ROWS = st.lists(
+    st.tuples(st.lists(NAMES, max_size=3), st.sampled_from(["passed", "missed", "skipped"]), st.sampled_from("mn")),
+    max_size=14,
+)
+
+
+@given(
+    rows=ROWS,
+    slice_=st.none() | NAMES,
+    outcome=st.none() | st.sampled_from(["passed", "missed"]),
+    model=st.none() | st.sampled_from("mn"),
+    search=st.sampled_from(["", "row", "1"]),
+    size=st.integers(1, 5),
+)
+def test_what_is_wanted_is_found_once_in_either_direction(
+    rows: list[tuple[list[str], str, str]],
+    slice_: str | None,
+    outcome: Literal["passed", "missed"] | None,
+    model: str | None,
+    search: str,
+    size: int,
+) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "x.db"
+        store = SqliteStore(path)
+        for id in ("before", run().id, "after"):
+            store.start_run(run(id))
+            for place, (slices, came_to, name) in enumerate(rows):
+                store.add_case(id, record(f"row{place}", slices=tuple(slices), outcome=came_to, model=name))
+        expected = [
+            f"row{place}"
+            for place, (slices, came_to, name) in enumerate(rows)
+            if slice_ in (None, *slices) and outcome in (None, came_to) and model in (None, name)
+            if search in f"row{place}"
+        ]
+        reader = BrowsingReader.open(path)
+        wanted = Wanted(slice=slice_, outcome=outcome, model=model, search=search)
+        pages = [reader.page(run().id, wanted, size=size)]
+        while pages[-1].after is not None:
+            pages.append(reader.page(run().id, wanted, size=size, after=pages[-1].after))
+        assert [pair.case.key.sample_id for page in pages for pair in page.pairs] == expected
+        assert reader.count(run().id, wanted) == len(expected)
+        back: list[str] = []
+        before: int | None = 10**9
+        while before is not None:
+            page = reader.page(run().id, wanted, size=size, before=before)
+            back[:0] = [pair.case.key.sample_id for pair in page.pairs]
+            before = page.before
+        assert back == expected
+        reader.close()
+        store.close()
+
+
+def test_a_search_stops_after_so_many_cases_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(browsing, "_SEARCHED", 10)
+    store = SqliteStore(tmp_path / "x.db")
+    store.start_run(run())
+    for place in range(25):
+        store.add_case(run().id, record(f"row{place}", error="found" if place in (3, 22) else None))
+    reader = BrowsingReader.open(tmp_path / "x.db")
+    found: list[list[str]] = []
+    after = None
+    for _ in range(3):
+        page = reader.page(run().id, Wanted(search="found"), size=5, after=after)
+        found.append([pair.case.key.sample_id for pair in page.pairs])
+        after = page.after
+    assert found == [["row3"], [], ["row22"]] and after is None
+    reader.close()
+    store.close()
+
+
+def test_flips_pair_by_row_model_epoch_and_input(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "x.db")
+    for id, outcome, other in (("old", "passed", "missed"), ("new", "missed", "missed")):
+        store.start_run(run(id))
+        store.add_case(id, record("flips", outcome=outcome, input_digest="1"))
+        store.add_case(id, record("stays", outcome=other, input_digest="1"))
+        store.add_case(id, record("changed", outcome=outcome, input_digest=id))
+        store.add_case(id, record("epochs", outcome=other, epoch=1, input_digest="1"))
+        store.add_case(id, record("epochs", outcome=outcome, epoch=2, input_digest="1"))
+        store.add_case(id, record("model", model=id, outcome=outcome, input_digest="1"))
+    reader = BrowsingReader.open(tmp_path / "x.db")
+    pairs = reader.page("new", Wanted(flipped=Against(run_id="old")), size=9).pairs
+    assert [(each.case.key.sample_id, each.case.key.epoch) for each in pairs] == [("flips", 1), ("epochs", 2)]
+    assert [each.partner.outcome for each in pairs if each.partner] == ["passed", "passed"]
+    single = reader.page("new", Wanted(flipped=Against(run_id="old", model="old")), size=9).pairs
+    assert [each.case.key.sample_id for each in single] == ["model"]
+    reader.close()
+    store.close()
