@@ -18,9 +18,21 @@ It is the day that Llama 3.2's own template falls back to.
 """
 
 
+_DIRECTIVES = "aAbBdjmyYHIMSpFTDcxXZ"
+
+
 def template_kwargs() -> dict[str, Any]:
     """Return what a chat template is rendered with, wherever prompts are made, so that no prompt holds the date."""
-    return {"date_string": f"{PINNED_DATE:%d %b %Y}", "strftime_now": PINNED_DATE.strftime}
+    return {"date_string": f"{PINNED_DATE:%d %b %Y}"}
+
+
+def _pinned(chat_template: str) -> str:
+    """Return a template whose function ``strftime_now`` tells the pinned day; it is given no function from outside."""
+    if "strftime_now" not in chat_template:
+        return chat_template
+    told = "".join(f".replace('%{key}', '{PINNED_DATE.strftime('%' + key)}')" for key in _DIRECTIVES)
+    # The empty expression keeps a line break at the template's beginning, which a block before it would take away.
+    return f"{{%- macro strftime_now(format) -%}}{{{{ format{told} }}}}{{%- endmacro %}}{{{{ '' }}}}{chat_template}"
 
 
 class Chat:
@@ -61,7 +73,11 @@ class Chat:
         plain = [{**message, "content": content} for message, content in zip(messages, contents, strict=True)]
         try:
             text = self.tokenizer.apply_chat_template(
-                plain, add_generation_prompt=True, tokenize=False, **template_kwargs()
+                plain,
+                chat_template=_pinned(self.tokenizer.get_chat_template()),
+                add_generation_prompt=True,
+                tokenize=False,
+                **template_kwargs(),
             )
         except (TemplateError, TypeError, ValueError) as error:
             raise self._refused(f"the model's chat template does not take these messages: {error}") from None
