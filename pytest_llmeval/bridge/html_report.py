@@ -115,7 +115,7 @@ class HtmlReport:
         prefix.insert(0, f"<style>{STYLE}{PAGE_STYLE}</style>")
         prefix.insert(1, str(element("section", self._parts.summary, id="llmeval", data_media=self._has_media)))
         prefix.insert(2, f"<script>{SCRIPT}</script>")
-        postfix += [str(self._parts.filters), str(self._parts.details)]
+        postfix += [self._parts.filters, *self._parts.details]
 
     def _write(self, session: pytest.Session) -> None:
         try:

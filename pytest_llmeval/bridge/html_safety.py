@@ -23,8 +23,8 @@ __all__ = ["close_page", "harmless_id", "harmless_report"]
 
 _ADDRESSES = ("", "http", "https", "mailto")
 """Schemes that a link may have."""
-_CHARSET = '<meta charset="utf-8"/>'
-_RELOAD = ' onclick="location.reload()"'
+_CHARSET = b'<meta charset="utf-8"/>'
+_RELOAD = b' onclick="location.reload()"'
 """Of a button that a page has which is not finished."""
 _REST = "object-src 'none'; base-uri 'none'; form-action 'none'; frame-src 'none'"
 
@@ -69,17 +69,21 @@ def close_page(path: Path, script: str) -> None:
     Raises:
         OSError: the page cannot be read or written.
     """
-    page = path.read_text(encoding="utf-8")
-    begin, end = page.rfind("<script>"), page.rfind("</script>")
-    if _CHARSET not in page or begin < page.rfind('id="data-container"') or end < begin:
+    page = path.read_bytes()
+    begin, end, head = page.rfind(b"<script>"), page.rfind(b"</script>"), page.find(_CHARSET)
+    if head < 0 or begin < page.rfind(b'id="data-container"') or end < begin:
         return  # another version's page
-    hashes = " ".join(f"'sha256-{_digest(each)}'" for each in (script, page[begin + len("<script>") : end]))
+    head += len(_CHARSET)
+    own = page[begin + len(b"<script>") : end].replace(b"\r\n", b"\n")
+    hashes = " ".join(f"'sha256-{_digest(each)}'" for each in (script.encode(), own))
     policy = f'<meta http-equiv="Content-Security-Policy" content="script-src {hashes}; {_REST}"/>'
-    page = page.replace(_RELOAD, "", 1)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_text(page.replace(_CHARSET, f"{_CHARSET}\n    {policy}", 1), encoding="utf-8")
+    with part.open("wb") as file:
+        file.write(page[:head] + f"\n    {policy}".encode())
+        file.write(page[head:begin].replace(_RELOAD, b"", 1))
+        file.write(page[begin:])
     os.replace(part, path)
 
 
-def _digest(script: str) -> str:
-    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+def _digest(script: bytes) -> str:
+    return base64.b64encode(hashlib.sha256(script).digest()).decode("ascii")

@@ -61,8 +61,8 @@ class RunParts:
 
     summary: Html
     filters: Html
-    details: Html
-    """The cases in full, to stand anywhere in the page."""
+    details: Sequence[Html]
+    """The cases in full, each to stand anywhere in the page."""
     cases: Mapping[str, ReportCase]
     """By node id: those that are shown, in their order, then the others."""
 
@@ -143,7 +143,7 @@ def _read(run: Run, rules: Thresholds, reader: SqliteReader, root: Path) -> _Rea
     )
 
 
-def _cases(read: _Read, chosen: Sequence[int]) -> tuple[dict[str, ReportCase], Html]:
+def _cases(read: _Read, chosen: Sequence[int]) -> tuple[dict[str, ReportCase], list[Html]]:
     """Return the cases, those at the ``chosen`` places first, and these in full; each is read once."""
     order = {place: nth for nth, place in enumerate(chosen)}
     before = _before(read, chosen)
@@ -159,7 +159,7 @@ def _cases(read: _Read, chosen: Sequence[int]) -> tuple[dict[str, ReportCase], H
         detail = case_detail(case, read.reader.calls(case.id), limit=_LONGEST_TEXT, before=was)
         details.append(element("template", detail, id=f"llmeval-{place}"))
     ordered = [*(shown[nth] for nth in sorted(shown)), *others]
-    return {case.nodeid: case for case in ordered}, joined(details)
+    return {case.nodeid: case for case in ordered}, details
 
 
 def _before(read: _Read, chosen: Sequence[int]) -> dict[tuple[str, str, str], RowText]:
