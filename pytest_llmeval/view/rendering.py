@@ -32,7 +32,7 @@ def render(template: str, **values: Any) -> str:
 @functools.cache
 def asset(name: str) -> str:
     """Return a file that pages need: ``view.css``, the style of all our HTML before it, or ``view.js``."""
-    text = files(__package__).joinpath("assets", name).read_text("utf-8")
+    text = files(__package__).joinpath("static", name).read_text("utf-8")
     return STYLE + text if name.endswith(".css") else text
 
 
