@@ -1,0 +1,140 @@
+"""An adapter on its base, beside others and beside the base itself; and what is wrong with it where it is refused."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors.torch import load_file, save_file
+
+from pytest_llmeval.core.errors import ModelError
+from pytest_llmeval.models.hf.host import HfModels
+from pytest_llmeval.models.hf.loading import quiet
+from tests.support.asking_hf import answers, opened
+from tests.support.tiny_llama import make_adapter, make_model
+
+TEXTS = ["hi", "hello there", "what?"]
+
+
+def refused(models: HfModels, spec: str) -> str:
+    with pytest.raises(ModelError) as caught:
+        opened(models, spec)
+    return str(caught.value)
+
+
+@pytest.fixture
+def copy(adapter: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(adapter, tmp_path / "copy")
+
+
+def configure(folder: Path, **changes: Any) -> None:
+    path = folder / "adapter_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def test_base_and_adapters_share_the_base_and_answer_each_for_itself(
+    models: HfModels, base: Path, adapter: Path, tmp_path: Path
+) -> None:
+    """In one session, asked in turns: the weights of the base are in memory once."""
+    other = make_adapter(base, tmp_path / "other", modules=["q_proj"])
+    specs = [f"hf:{base}", f"hf:{base}+{adapter}", f"hf:{base}+{other}"]
+    backends = [opened(models, spec) for spec in specs]
+    texts = [[each.text for each in answers(backend, TEXTS)] for backend in (*backends, *backends)]
+    assert texts[:3] == texts[3:]
+    assert len({tuple(each) for each in texts}) == 3
+    alone = HfModels({})
+    assert [each.text for each in answers(opened(alone, specs[0]), TEXTS)] == texts[0]
+    alone.close()
+    assert len(models._bases) == 1
+
+
+def test_an_adapter_is_what_peft_makes_of_it(models: HfModels, base: Path, adapter: Path, tmp_path: Path) -> None:
+    """Merged into the base by PEFT, it says the same."""
+    from peft import AutoPeftModelForCausalLM
+
+    merged = tmp_path / "merged"
+    with quiet():
+        AutoPeftModelForCausalLM.from_pretrained(adapter).merge_and_unload().save_pretrained(merged)
+    for path in base.glob("*token*"):
+        shutil.copy(path, merged)
+    shutil.copy(base / "chat_template.jinja", merged)
+    by_adapter = answers(opened(models, f"hf:{base}+{adapter}"), TEXTS)
+    assert [each.text for each in by_adapter] == [each.text for each in answers(opened(models, f"hf:{merged}"), TEXTS)]
+
+
+def test_an_adapter_that_changes_nothing_is_an_error(models: HfModels, base: Path, untrained: Path) -> None:
+    assert "it changes nothing" in refused(models, f"hf:{base}+{untrained}")
+
+
+def test_as_a_control_an_untrained_adapter_is_taken_by_name(models: HfModels, base: Path, untrained: Path) -> None:
+    control = opened(models, f"hf:{base}+{untrained}?untrained=yes")
+    assert [e.text for e in answers(control, TEXTS)] == [e.text for e in answers(opened(models, f"hf:{base}"), TEXTS)]
+
+
+def test_an_adapter_of_another_base_is_refused(models: HfModels, adapter: Path, tmp_path: Path) -> None:
+    other = make_model(tmp_path / "other", seed=1)
+    assert "it was made for the base" in refused(models, f"hf:{other}+{adapter}")
+
+
+@pytest.mark.parametrize("name", ["somewhere/else/base", "org/base", None])
+def test_the_name_of_the_base_is_enough(models: HfModels, base: Path, copy: Path, name: str | None) -> None:
+    """It may lie elsewhere than where the training found it."""
+    configure(copy, base_model_name_or_path=name)
+    opened(models, f"hf:{base}+{copy}")
+
+
+def test_an_adapter_that_does_not_fit_is_refused(models: HfModels, adapter: Path, tmp_path: Path) -> None:
+    """The name of the base is right, its shapes are not."""
+    larger = make_model(tmp_path / "base", hidden=128)
+    assert "it cannot be put on" in refused(models, f"hf:{larger}+{adapter}")
+
+
+def test_an_adapter_for_modules_that_the_base_lacks_is_refused(models: HfModels, base: Path, copy: Path) -> None:
+    configure(copy, target_modules=["c_attn"])
+    assert "c_attn" in refused(models, f"hf:{base}+{copy}")
+
+
+@pytest.mark.parametrize("left_out", [True, False])
+def test_missing_and_foreign_weights_are_an_error(models: HfModels, base: Path, copy: Path, left_out: bool) -> None:
+    """PEFT itself warns of the former and says nothing of the latter."""
+    path = copy / "adapter_model.safetensors"
+    tensors = load_file(path)
+    key = next(iter(tensors))
+    tensor = tensors.pop(key)
+    save_file(tensors if left_out else {**tensors, key: tensor, "foreign.lora_A.weight": tensor.clone()}, path)
+    expected = f"lacks 1 tensors, such as {key}" if left_out else "has no place in this base for 1 tensors"
+    assert expected in refused(models, f"hf:{base}+{copy}")
+
+
+def test_a_cut_file_is_refused(models: HfModels, base: Path, copy: Path) -> None:
+    path = copy / "adapter_model.safetensors"
+    path.write_bytes(path.read_bytes()[:-100])
+    assert "it cannot be put on" in refused(models, f"hf:{base}+{copy}")
+
+
+def test_a_broken_configuration_is_refused(models: HfModels, base: Path, copy: Path) -> None:
+    (copy / "adapter_config.json").write_text("{")
+    assert "adapter_config.json: not JSON" in refused(models, f"hf:{base}+{copy}")
+
+
+def test_weights_that_are_no_numbers_are_refused(models: HfModels, base: Path, copy: Path) -> None:
+    path = copy / "adapter_model.safetensors"
+    save_file({key: tensor * float("nan") for key, tensor in load_file(path).items()}, path)
+    assert "its training broke" in refused(models, f"hf:{base}+{copy}")
+
+
+def test_an_adapter_that_was_trained_with_another_template_is_refused(models: HfModels, base: Path, copy: Path) -> None:
+    """Known from the template that lies beside it, or from the record of its training."""
+    shutil.copy(base / "chat_template.jinja", copy)
+    opened(models, f"hf:{base}+{copy}")
+    (copy / "chat_template.jinja").write_text("another")
+    assert "trained with another chat template" in refused(HfModels({}), f"hf:{base}+{copy}")
+    (copy / "chat_template.jinja").unlink()
+    (copy / "run.json").write_text('{"complete": true, "chat_template_sha256": "00"}')
+    assert "run.json" in refused(HfModels({}), f"hf:{base}+{copy}")
+
+
+def test_an_adapter_that_adds_a_prompt_is_refused(models: HfModels, base: Path, copy: Path) -> None:
+    configure(copy, peft_type="PROMPT_TUNING")
+    assert "PROMPT_TUNING" in refused(models, f"hf:{base}+{copy}")

@@ -1,0 +1,74 @@
+"""Weights in other forms: numbers of fewer bits, GGUF files; and files that are refused."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from pytest_llmeval.core.errors import ModelError
+from pytest_llmeval.core.likelihood import LOGPROB_OF, Likelihood
+from pytest_llmeval.models.hf.host import HfModels
+from tests.support.asking_hf import answers, opened
+from tests.support.tiny_gguf import write_gguf
+from tests.support.tiny_llama import make_model
+
+TEXTS = ["hi", "hello there"]
+
+
+def likelihood(models: HfModels, spec: str) -> float:
+    found = answers(opened(models, spec), ["hi"], [{LOGPROB_OF: "Paris"}])[0]
+    return Likelihood.from_text(found.text).logprob
+
+
+@pytest.mark.parametrize(("option", "near"), [("load=4bit", 6.0), ("load=8bit", 2.0), ("dtype=bfloat16", 1.0)])
+def test_fewer_bits_say_nearly_the_same(models: HfModels, base: Path, option: str, near: float) -> None:
+    """The code that runs on a GPU runs on a CPU too; each has a name and a key of its own."""
+    rounded = f"hf:{base}?{option}"
+    difference = abs(likelihood(models, rounded) - likelihood(models, f"hf:{base}"))
+    assert 0 < difference < near
+    assert answers(opened(models, rounded), TEXTS)[0].usage.output_tokens
+    assert len({str(loaded.identity) for loaded in models._models.values()}) == 2
+
+
+def test_an_adapter_on_a_base_of_4_bits(models: HfModels, base: Path, adapter: Path) -> None:
+    assert likelihood(models, f"hf:{base}+{adapter}?load=4bit") != likelihood(models, f"hf:{base}?load=4bit")
+    assert len(models._bases) == 1
+
+
+def test_a_gguf_file_is_the_model_that_it_was_made_of(models: HfModels, base: Path, tmp_path: Path) -> None:
+    """Tokens, template, end of the turn and weights."""
+    file = write_gguf(base, tmp_path / "tiny.gguf")
+    assert likelihood(models, f"hf:{file}") == pytest.approx(likelihood(models, f"hf:{base}"), abs=0.01)
+    chats = [loaded.chat for loaded in models._models.values()]
+    assert len({chat.stop_tokens for chat in chats}) == 1
+    assert len({str(chat.prompt([{"role": "user", "content": "hi"}])) for chat in chats}) == 1
+
+
+def test_code_that_comes_with_weights_is_not_run(models: HfModels, tmp_path: Path) -> None:
+    folder = make_model(tmp_path / "m")
+    config = json.loads((folder / "config.json").read_text())
+    code = {"AutoConfig": "code.Config", "AutoModelForCausalLM": "code.Model"}
+    (folder / "config.json").write_text(json.dumps({**config, "model_type": "own", "auto_map": code}))
+    (folder / "code.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    with pytest.raises(ModelError, match="it needs code that comes with its weights, and none of that is run"):
+        opened(models, f"hf:{folder}")
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("damage", ["cut", "config", "tokenizer"])
+def test_damaged_files_are_refused_on_one_line(models: HfModels, tmp_path: Path, damage: str) -> None:
+    folder = make_model(tmp_path / "m")
+    name = {"cut": "model.safetensors", "config": "config.json", "tokenizer": "tokenizer.json"}[damage]
+    (folder / name).write_bytes((folder / name).read_bytes()[:-50])
+    with pytest.raises(ModelError, match="cannot be loaded") as caught:
+        opened(models, f"hf:{folder}")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_device_that_is_not_there_is_refused(models: HfModels, base: Path) -> None:
+    if not torch.cuda.is_available():
+        with pytest.raises(ModelError, match="0 CUDA devices are here"):
+            opened(models, f"hf:{base}?device=cuda")
+    with pytest.raises(ModelError, match="CUDA devices are here"):
+        opened(models, f"hf:{base}?device=cuda:99")
