@@ -1,0 +1,87 @@
+"""The notebook runs: on the two real runs beside it, with the outputs that are committed, and on other runs."""
+
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from tests.support.project import Project
+
+FOLDER = Path(__file__).parent.parent / "notebooks"
+NOTEBOOK = FOLDER / "results_analysis.ipynb"
+
+
+def committed() -> Any:
+    return nbformat.read(NOTEBOOK, as_version=4)  # type: ignore[no-untyped-call]  # nbformat has no types
+
+
+def executed() -> Any:
+    """Return the notebook after its cells ran one by one; a cell that raises fails the test."""
+    notebook = committed()
+    for cell in notebook.cells:
+        cell.pop("outputs", None)
+        if cell.cell_type == "code":
+            cell.outputs = []
+    return NotebookClient(notebook, kernel_name="python3", resources={"metadata": {"path": str(FOLDER)}}).execute()
+
+
+def shown(notebook: Any) -> list[list[str]]:
+    """Return what each code cell shows: texts as they are, of a figure that it is one."""
+    return [list(map(text_of, cell.outputs)) for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def text_of(output: Any) -> str:
+    return str(output["text"] if "text" in output else output["data"]["text/plain"])
+
+
+def figures(notebook: Any) -> int:
+    return sum("image/png" in output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", ()))
+
+
+def test_the_committed_outputs_are_those_of_its_cells() -> None:
+    """Made anew with: jupyter nbconvert --to notebook --inplace --execute notebooks/results_analysis.ipynb."""
+    assert shown(committed()) == shown(executed())
+    assert figures(committed()) == 5
+
+
+def test_it_is_small_and_says_nothing_of_the_machine_it_ran_on() -> None:
+    text = NOTEBOOK.read_text("utf-8")
+    assert len(text) < 400_000
+    assert not [place for place in ("/home/", "/root/", "/tmp/", "/work/") if place in text]
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("score.exact(response, sample.target)\n    1 / len(sample.target)", "code"),
+        ("assert str(response) == sample.target", "have no score"),
+    ],
+    ids=["an error, no baseline", "no scores"],
+)
+def test_it_shows_other_runs(project: Project, monkeypatch: pytest.MonkeyPatch, body: str, said: str) -> None:
+    rows = [{"id": str(number), "input": "a", "target": target} for number, target in enumerate(("a", "b", ""))]
+    project.eval(f"def test_echo(sample, response, score):\n    {body}\n", rows)
+    project.run("evals")
+    monkeypatch.setenv("LLMEVAL_DB", str(project.root / ".llmeval" / "llmeval.db"))
+    text = str(shown(executed()))
+    assert "no baseline: llmeval baseline set main" in text
+    assert "no labels: llmeval labels export" in text
+    assert said in text
+
+
+def test_two_runs_by_name(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A baseline and a worse run, with the change that the database has."""
+    project.eval(
+        "def test_echo(sample, response, score):\n    score.exact(response, sample.target)\n",
+        [{"id": str(number), "input": "a", "target": "a", "slice": "all"} for number in range(12)],
+    )
+    project.run("evals", "--run-name=before")
+    project.server.reply = lambda messages: "b"
+    project.run("evals")
+    monkeypatch.setenv("LLMEVAL_DB", str(project.root / ".llmeval" / "llmeval.db"))
+    monkeypatch.setenv("LLMEVAL_BASELINE", "before")
+    text = str(shown(executed()))
+    assert "12 pair" in text
+    assert "-1.0" in text
