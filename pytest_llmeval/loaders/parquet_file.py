@@ -16,7 +16,7 @@ from pytest_llmeval.loaders.spooled import SpooledRows
 __all__ = ["open_parquet"]
 
 _PAGES_BYTES = 1 << 16
-"""Bytes that are read of a column at once; without this, all of its part of the row group."""
+"""Bytes that are read of a column at once; without this, and with pre_buffer, a whole row group is."""
 
 
 def open_parquet(path: Path, shown: str) -> SpooledRows:
@@ -27,7 +27,7 @@ def open_parquet(path: Path, shown: str) -> SpooledRows:
 def _rows(path: Path, shown: str) -> Iterator[tuple[int, Any]]:
     with readable(shown), open(path, "rb") as source:
         try:
-            file = pq.ParquetFile(source, buffer_size=_PAGES_BYTES, arrow_extensions_enabled=False)
+            file = pq.ParquetFile(source, buffer_size=_PAGES_BYTES, pre_buffer=False, arrow_extensions_enabled=False)
             check_columns(file.schema_arrow, shown)
             yield from arrow_rows(file.iter_batches(BATCH, use_threads=False), shown)
         except pa.ArrowException as error:
