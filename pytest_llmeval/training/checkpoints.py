@@ -1,0 +1,114 @@
+"""Checkpoints that can be gone on from, and adapters that are there as a whole or not at all."""
+
+import json
+import os
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+from pytest_llmeval.core.errors import SettingsError
+
+__all__ = ["Skipped", "newest_complete", "put_whole", "require_space", "steps_of"]
+
+Skipped = list[str]
+"""What is wrong with the checkpoints that were passed over, one line each."""
+
+_PREFIX = "checkpoint-"
+_SENTINEL = "checkpoint-is-incomplete.txt"
+_ARCHIVES = ("optimizer.pt", "scheduler.pt", "rng_state.pth")
+_KEPT = 4
+"""Checkpoints that are on the disk at once at most: the best, the newest, the one being written, the final adapter."""
+_BESIDE_BYTES = 30 << 20
+"""Of a checkpoint's other files, the tokenizer's above all."""
+
+
+def newest_complete(folder: Path) -> tuple[Path | None, Skipped]:
+    """Return the newest checkpoint that can be gone on from, and what is wrong with the newer ones."""
+    skipped: Skipped = []
+    found = (path for path in folder.glob(f"{_PREFIX}*") if path.name.removeprefix(_PREFIX).isdigit())
+    for path in sorted(found, key=steps_of, reverse=True):
+        problem = _problem(path)
+        if problem is None:
+            return path, skipped
+        skipped.append(f"{path.name}: {problem}")
+    return None, skipped
+
+
+def steps_of(checkpoint: Path) -> int:
+    """Return after how many steps a checkpoint was made."""
+    return int(checkpoint.name.removeprefix(_PREFIX))
+
+
+def require_space(folder: Path, adapter_weights: int) -> None:
+    """Raise SettingsError where the checkpoints of a training do not fit on the disk.
+
+    Args:
+        folder: where they are written.
+        adapter_weights: numbers in the adapter; each takes 4 bytes and 2 of optimizer state.
+    """
+    needed = _KEPT * (6 * adapter_weights + _BESIDE_BYTES)
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise SettingsError(
+            f"{folder}: {free / 1e6:.0f} MB are free, and the checkpoints need {needed / 1e6:.0f} MB; make room, or"
+            " name another place with --llmeval-train-dir"
+        )
+
+
+def put_whole(target: Path, write: Callable[[Path], None]) -> None:
+    """Make the folder ``target`` as a whole: whoever finds it finds all of it.
+
+    Args:
+        target: it is not there yet.
+        write: writes the content into the folder that it is given.
+    """
+    scratch = target.with_name(f".tmp-{target.name}")
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    try:
+        write(scratch)
+        for path in [*scratch.rglob("*"), scratch]:
+            _sync(path)
+        os.replace(scratch, target)
+        _sync(target.parent)
+    except BaseException:
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise
+
+
+def _problem(checkpoint: Path) -> str | None:
+    """Return why a checkpoint cannot be gone on from."""
+    if (checkpoint / _SENTINEL).exists():
+        return "it was being written"
+    try:
+        json.loads((checkpoint / "trainer_state.json").read_bytes())
+        _check_safetensors(checkpoint / "adapter_model.safetensors")
+        for name in _ARCHIVES:
+            with zipfile.ZipFile(checkpoint / name) as archive:
+                damaged = archive.testzip()
+            if damaged:
+                return f"{name} is damaged"
+    except FileNotFoundError as error:
+        return f"{Path(str(error.filename)).name} is missing"
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
+def _check_safetensors(path: Path) -> None:
+    """Raise ValueError where the header does not describe the file to its end."""
+    with open(path, "rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length)) if length <= path.stat().st_size else {}
+    ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
+    if not ends or 8 + length + max(ends) != path.stat().st_size:
+        raise ValueError(f"{path.name} is cut off")
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,43 @@
+"""The embedded model as a folder of safetensors: made once out of the GGUF file that the plugin fetches."""
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import filelock
+
+from pytest_llmeval.models.hf.loading import chosen_dtype, load_chat, load_model, quiet
+from pytest_llmeval.models.hf.sources import find_source
+from pytest_llmeval.models.local_weights import SMOLLM2, fetch_smollm2
+from pytest_llmeval.models.weights_spec import WeightsSpec
+from pytest_llmeval.training.checkpoints import put_whole
+
+__all__ = ["embedded_folder"]
+
+
+def embedded_folder(cache_dir: Path, report: Callable[[str], None], *, environ: Mapping[str, str]) -> Path:
+    """Return the folder of SmolLM2 with 16-bit weights; one process makes it, others wait.
+
+    Raises:
+        ModelError: the weights cannot be fetched.
+    """
+    folder = cache_dir / SMOLLM2.label
+    gguf = fetch_smollm2(cache_dir, report, environ=environ)
+    with filelock.FileLock(cache_dir / f"{SMOLLM2.label}.lock"):
+        if not folder.is_dir():
+            report(f"making {folder} out of {gguf.name} (once)")
+            put_whole(folder, lambda scratch: _convert(gguf, scratch, environ))
+    return folder
+
+
+def _convert(gguf: Path, target: Path, environ: Mapping[str, str]) -> None:
+    weights = WeightsSpec(base=os.fspath(gguf), dtype="bfloat16")
+    source = find_source(weights, environ)
+    model = load_model(weights, source, "cpu", chosen_dtype(weights, "cpu"))
+    chat = load_chat(weights, source, model)
+    ends = sorted(chat.stop_tokens)
+    model.generation_config.eos_token_id = model.config.eos_token_id = ends[0] if len(ends) == 1 else ends
+    model.config.pad_token_id = chat.pad_token
+    with quiet():
+        model.save_pretrained(target)
+        chat._tokenizer.save_pretrained(target)

@@ -1,0 +1,73 @@
+"""Rows as tokens: the prompt exactly as the eval's model is sent it, and behind it the answer with its end."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_llmeval.core.errors import CallError, DatasetError
+from pytest_llmeval.models.hf.chat import Chat, template_kwargs
+from pytest_llmeval.training.rows import TrainingRow
+
+__all__ = ["Encoded", "encode"]
+
+_NEAR_THE_END = 3
+"""Among so many last tokens one must end an answer; a template may put a line break behind it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Encoded:
+    """One row as tokens."""
+
+    row: TrainingRow
+    prompt: tuple[int, ...]
+    completion: tuple[int, ...]
+    """What the loss is taken of; an end of the answer is in it."""
+
+    @property
+    def length(self) -> int:
+        """Tokens of both."""
+        return len(self.prompt) + len(self.completion)
+
+    def columns(self) -> dict[str, list[int]]:
+        """Return the row as TRL takes one that is tokenised already."""
+        mask = [0] * len(self.prompt) + [1] * len(self.completion)
+        return {"input_ids": [*self.prompt, *self.completion], "completion_mask": mask}
+
+
+def encode(rows: Iterable[TrainingRow], chat: Chat, tokenizer: Any) -> list[Encoded]:
+    """Return the rows as tokens, in their order.
+
+    Raises:
+        DatasetError: the template does not take a row, or puts no end of the answer behind its completion, so that a
+            model would never learn to stop.
+    """
+    return [_encoded(row, chat, tokenizer) for row in rows]
+
+
+def _encoded(row: TrainingRow, chat: Chat, tokenizer: Any) -> Encoded:
+    try:
+        prompt = chat.prompt(row.messages)
+    except CallError as error:
+        raise DatasetError(f"{row.where}: {error}") from None
+    completion = chat.tokens(_answer(row, chat, tokenizer))
+    if not chat.stop_tokens.intersection(completion[-_NEAR_THE_END:]):
+        raise DatasetError(
+            f"{row.where}: the chat template puts no end of an answer behind the completion; the model would not learn"
+            " to stop"
+        )
+    return Encoded(row=row, prompt=tuple(prompt), completion=tuple(completion))
+
+
+def _answer(row: TrainingRow, chat: Chat, tokenizer: Any) -> str:
+    """Return the completion as the template writes it, with what follows it."""
+    if not chat.has_template:
+        return f"{row.completion}{tokenizer.eos_token}"
+    asked: str = tokenizer.apply_chat_template(
+        list(row.messages), add_generation_prompt=True, tokenize=False, **template_kwargs()
+    )
+    whole: str = tokenizer.apply_chat_template(
+        [*row.messages, {"role": "assistant", "content": row.completion}], tokenize=False, **template_kwargs()
+    )
+    if not whole.startswith(asked):
+        raise DatasetError(f"{row.where}: the chat template writes the prompt otherwise once an answer follows it")
+    return whole[len(asked) :]

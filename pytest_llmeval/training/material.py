@@ -1,0 +1,181 @@
+"""All that a training is made of, checked before the base is loaded: rows, tokens, digests, memory."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from transformers import AutoTokenizer
+
+from pytest_llmeval.core.errors import DatasetError, SettingsError
+from pytest_llmeval.core.ids import digest
+from pytest_llmeval.models.hf.chat import Chat
+from pytest_llmeval.models.hf.loading import quiet, template_sha256
+from pytest_llmeval.models.hf.sources import Source, find_source, source_digest
+from pytest_llmeval.models.local_weights import default_cache_dir
+from pytest_llmeval.training.config import TrainingConfig
+from pytest_llmeval.training.embedded import embedded_folder
+from pytest_llmeval.training.encoding import Encoded, encode
+from pytest_llmeval.training.memory import Fit, Shape, fit
+from pytest_llmeval.training.plan import Plan, write_json
+from pytest_llmeval.training.rows import Rows, leaks, read_rows, within
+from pytest_llmeval.training.task import Task, load_task
+from pytest_llmeval.training.weights import weights_of
+
+__all__ = ["Material", "gather"]
+
+_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Material:
+    """What is trained on, with what it takes."""
+
+    task: Task
+    source: Source
+    """Of the base."""
+    tokenizer: Any
+    chat: Chat
+    train: tuple[Encoded, ...]
+    val: tuple[Encoded, ...]
+    data: Mapping[str, Mapping[str, Any]]
+    """Of each split: file, sha256 over its rows, counts, tokens."""
+    warnings: tuple[str, ...]
+    shape: Shape
+    fit: Fit
+    adapter_weights: int
+    identity: Mapping[str, str]
+    """sha256 in hex of each thing that decides what comes out."""
+
+    def hold_to(self, plan: Plan) -> None:
+        """Keep the digests beside a new training; compare a resumed one with its own.
+
+        Raises:
+            SettingsError: it is another training than it was.
+        """
+        path = plan.folder / "identity.json"
+        if not plan.is_resumed:
+            write_json(path, dict(self.identity))
+            return
+        before = json.loads(path.read_text("utf-8"))
+        changed = sorted(name for name in {*before, *self.identity} if before.get(name) != self.identity.get(name))
+        if changed:
+            raise SettingsError(
+                f"{plan.name}: the training in {plan.folder} cannot go on, as these changed since:"
+                f" {', '.join(changed)}; take the changes back, or train anew without --llmeval-train-resume"
+            )
+
+
+def gather(plan: Plan) -> Material:
+    """Return what ``plan`` trains on.
+
+    Raises:
+        UserError: with file and line for each wrong row, what is missing, or what does not fit.
+    """
+    config = plan.config
+    task = load_task(config.eval, plan.rootdir)
+    train, val, test = _read(config, plan.rootdir, task)
+    source = find_source(weights_of(config, _base_of(config, plan.rootdir)), os.environ)
+    tokenizer, chat = _chat(source)
+    encoded = encode(train.rows, chat, tokenizer)
+    kept, long = within(
+        train, [each.length for each in encoded], most=config.data.max_tokens, on_long=config.data.on_long
+    )
+    chosen = {row.where for row in kept}
+    taken = tuple(each for each in encoded if each.row.where in chosen)
+    held_out = tuple(encode(val.rows, chat, tokenizer))
+    shape = Shape.of(json.loads((source.base / "config.json").read_text("utf-8")), config.base)
+    lora = config.lora
+    fitted = fit(
+        shape,
+        free=plan.free,
+        batch=config.optim.batch,
+        row_tokens=max(each.length for each in (*taken, *held_out)),
+        load=config.load,
+        r=lora.r,
+        targets=lora.targets,
+        device=config.device,
+        most_rows=plan.most_rows,
+    )
+    data = {
+        "train": {**_facts(train, taken), "too_long": long, "twins": train.twins},
+        "val": _facts(val, held_out),
+        "test": {"file": test.shown, "sha256": test.digest, "rows": len(test.rows)},
+    }
+    return Material(
+        task=task,
+        source=source,
+        tokenizer=tokenizer,
+        chat=chat,
+        train=taken,
+        val=held_out,
+        data=data,
+        warnings=tuple(train.warnings),
+        shape=shape,
+        fit=fitted,
+        adapter_weights=shape.adapter(lora.r, lora.targets),
+        identity={
+            "config": config.digest,
+            "prompt": task.prompt.digest,
+            "train": train.digest,
+            "val": val.digest,
+            "base": source_digest(weights_of(config, str(source.base)), source),
+            "chat_template": template_sha256(tokenizer.chat_template or ""),
+        },
+    )
+
+
+def _read(config: TrainingConfig, rootdir: Path, task: Task) -> tuple[Rows, Rows, Rows]:
+    """Return the rows of train, val and test; raise DatasetError where one of the last two is trained on."""
+    data = config.data
+    read = partial(read_rows, rootdir=rootdir, prompt=task.prompt, completion=data.completion)
+    train = read(data.train, slice_=data.slice, limit=data.limit)
+    whole = [read(name) for name in (data.val, data.test)]
+    found = [pair for held_out in whole for pair in leaks(train, held_out)]
+    if found:
+        more = f"\n… and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+        pairs = "\n".join(found[:_SHOWN])
+        raise DatasetError(f"{len(found)} held-out rows are trained on; take them out of {data.train}:\n{pairs}{more}")
+    return train, read(data.val, slice_=data.slice), whole[1]
+
+
+def _base_of(config: TrainingConfig, rootdir: Path) -> str:
+    if config.base == "local:smollm2":
+        return str(embedded_folder(default_cache_dir(), print, environ=os.environ))
+    below = rootdir / config.base
+    return str(below) if below.is_dir() else config.base
+
+
+def _chat(source: Source) -> tuple[Any, Chat]:
+    with quiet():
+        tokenizer = AutoTokenizer.from_pretrained(source.base, trust_remote_code=False, local_files_only=True)
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer, Chat(tokenizer, str(source.base), _stops(source, tokenizer))
+
+
+def _stops(source: Source, tokenizer: Any) -> frozenset[int]:
+    """Return the tokens that end an answer, by the files of the base."""
+    found = {tokenizer.eos_token_id}
+    for name in ("generation_config.json", "config.json"):
+        path = source.base / name
+        said = json.loads(path.read_text("utf-8")).get("eos_token_id") if path.is_file() else None
+        found.update(said if isinstance(said, list) else [said])
+    return frozenset(found - {None})
+
+
+def _facts(rows: Rows, taken: tuple[Encoded, ...]) -> dict[str, Any]:
+    lengths = sorted(each.length for each in taken)
+    return {
+        "file": rows.shown,
+        "sha256": rows.digest,
+        "rows": len(taken),
+        "tokens": sum(lengths),
+        "tokens_p50": lengths[len(lengths) // 2],
+        "tokens_p99": lengths[min(len(lengths) - 1, len(lengths) * 99 // 100)],
+        "tokens_max": lengths[-1],
+        "ids_sha256": digest("\n".join(each.row.id for each in taken)),
+    }

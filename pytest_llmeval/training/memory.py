@@ -1,0 +1,219 @@
+"""How much memory a training takes, told from the base's config.json alone, before anything is loaded.
+
+The terms are those of QLoRA with a fused loss that never builds the logits: frozen weights, adapter with gradients and
+optimizer state, what activations keep of each token, one layer's working set, and what the device itself takes.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pytest_llmeval.core.errors import SettingsError
+
+__all__ = ["Estimate", "Fit", "Shape", "estimate", "fit"]
+
+Load = Literal["4bit", "bf16", "fp32"]
+
+_NF4_BYTES = 0.5 + 1 / 64 + 4 / 64 / 256 + 1e-3
+"""Of a weight: 4 bits, an 8-bit scale for each 64, and a 32-bit one for each 256 of those (QLoRA, section 3)."""
+_DENSE_BYTES = {"4bit": 2, "bf16": 2, "fp32": 4}
+"""Of a weight that is not quantised, as embeddings and norms are not."""
+_ADAPTER_BYTES = 4 + 4 + 2
+"""Of an adapter's weight: fp32 value and gradient, two 8-bit states."""
+_LOSS_TILE_BYTES = 4096 * 32768 * 4
+"""The fused loss works on tiles of 4,096 tokens by 32,768 columns (trl 1.15 on)."""
+_DEVICE_BYTES = {"cuda": 500_000_000, "cpu": 900_000_000}
+"""A CUDA context; on the CPU the interpreter with torch, transformers and trl."""
+_LIVE_PER_LAYER = 34
+"""Values of one hidden size that a layer keeps of each token without checkpointing, adapters included."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """The sizes of a model that decide its memory."""
+
+    hidden: int
+    inner: int
+    """Width of the feed-forward layers."""
+    layers: int
+    heads: int
+    kv_heads: int
+    head_dim: int
+    vocab: int
+    tied: bool
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any], shown: str) -> "Shape":
+        """Return the sizes that a ``config.json`` states.
+
+        Raises:
+            SettingsError: one is missing.
+        """
+        try:
+            heads = config["num_attention_heads"]
+            return cls(
+                hidden=config["hidden_size"],
+                inner=config["intermediate_size"],
+                layers=config["num_hidden_layers"],
+                heads=heads,
+                kv_heads=config.get("num_key_value_heads") or heads,
+                head_dim=config.get("head_dim") or config["hidden_size"] // heads,
+                vocab=config["vocab_size"],
+                tied=bool(config.get("tie_word_embeddings", True)),
+            )
+        except KeyError as error:
+            raise SettingsError(
+                f"{shown}: config.json has no {error.args[0]!r}; only decoders laid out as Llama can be trained here"
+            ) from None
+
+    @property
+    def linear(self) -> int:
+        """Weights of the layers' matrices."""
+        return sum(rows * columns for rows, columns in self.matrices().values()) * self.layers
+
+    @property
+    def dense(self) -> int:
+        """Weights that are never quantised: embedding, head where it is not tied, norms."""
+        return self.vocab * self.hidden * (1 if self.tied else 2) + (2 * self.layers + 1) * self.hidden
+
+    def matrices(self) -> dict[str, tuple[int, int]]:
+        """Return the sizes, out and in, of one layer's matrices by name."""
+        query, key = self.heads * self.head_dim, self.kv_heads * self.head_dim
+        return {
+            "q_proj": (query, self.hidden),
+            "k_proj": (key, self.hidden),
+            "v_proj": (key, self.hidden),
+            "o_proj": (self.hidden, query),
+            "gate_proj": (self.inner, self.hidden),
+            "up_proj": (self.inner, self.hidden),
+            "down_proj": (self.hidden, self.inner),
+        }
+
+    def adapter(self, r: int, targets: tuple[str, ...]) -> int:
+        """Return the weights of an adapter of rank ``r`` on the matrices named."""
+        found = self.matrices()
+        return self.layers * sum(r * sum(found[name]) for name in targets if name in found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """Bytes by what takes them."""
+
+    weights: int
+    adapter: int
+    """With gradients and optimizer state."""
+    activations: int
+    working: int
+    """One layer's working set and the loss."""
+    device: int
+
+    @property
+    def total(self) -> int:
+        """All together, in bytes."""
+        return self.weights + self.adapter + self.activations + self.working + self.device
+
+    def lines(self) -> list[str]:
+        """Return a table of it in GiB."""
+        parts = ("weights", "adapter", "activations", "working", "device", "total")
+        return [f"  {part:12} {getattr(self, part) / 2**30:6.2f} GiB" for part in parts]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fit:
+    """How a training uses the memory that there is."""
+
+    micro_batch: int
+    """Rows in memory at once; divides the rows of a step."""
+    accumulation: int
+    checkpointing: bool
+    """Whether activations are computed again rather than kept."""
+    estimate: Estimate
+
+
+def estimate(
+    shape: Shape,
+    *,
+    load: Load,
+    r: int,
+    targets: tuple[str, ...],
+    tokens: int,
+    checkpointing: bool,
+    device: Literal["cpu", "cuda"],
+) -> Estimate:
+    """Return what a step over ``tokens`` tokens at once takes.
+
+    Args:
+        shape: of the base.
+        load: how its weights are held.
+        r: rank of the adapter.
+        targets: matrices that it sits on.
+        tokens: of a micro-batch, padding included.
+        checkpointing: whether activations are computed again.
+        device: where it runs; on the CPU values have 4 bytes and the logits of a micro-batch are built.
+    """
+    value = 4 if device == "cpu" else 2
+    linear = _NF4_BYTES if load == "4bit" else _DENSE_BYTES[load]
+    dense = 4 if device == "cpu" else _DENSE_BYTES[load]
+    per_layer = shape.hidden if checkpointing else _LIVE_PER_LAYER * shape.hidden + 4 * shape.inner
+    kept = per_layer * shape.layers * value
+    layer = (8 * shape.hidden + 4 * shape.inner) * value
+    largest = max(math.prod(size) for size in shape.matrices().values()) * value
+    logits = min(tokens * shape.vocab * 4, _LOSS_TILE_BYTES) if device == "cuda" else tokens * shape.vocab * 4 * 2
+    return Estimate(
+        weights=int(shape.linear * linear + shape.dense * dense),
+        adapter=shape.adapter(r, targets) * _ADAPTER_BYTES,
+        activations=kept * tokens,
+        working=layer * tokens + largest + logits,
+        device=_DEVICE_BYTES[device],
+    )
+
+
+def fit(
+    shape: Shape,
+    *,
+    free: int,
+    batch: int,
+    row_tokens: int,
+    load: Load,
+    r: int,
+    targets: tuple[str, ...],
+    device: Literal["cpu", "cuda"],
+    most_rows: int | None = None,
+) -> Fit:
+    """Return the largest micro-batch that fits, first without checkpointing where half the step's rows fit so.
+
+    Args:
+        shape: of the base.
+        free: bytes that there are.
+        batch: rows of a step.
+        row_tokens: tokens of the longest row.
+        load: how the weights are held.
+        r: rank of the adapter.
+        targets: matrices that it sits on.
+        device: where it runs.
+        most_rows: no micro-batch has more rows; None for no such bound.
+
+    Raises:
+        SettingsError: not even one row fits, with what it would take.
+    """
+    sizes = [rows for rows in range(batch, 0, -1) if batch % rows == 0 and rows <= (most_rows or batch)]
+
+    def of(rows: int, checkpointing: bool) -> Estimate:
+        tokens = rows * row_tokens
+        return estimate(
+            shape, load=load, r=r, targets=targets, tokens=tokens, checkpointing=checkpointing, device=device
+        )
+
+    ways = [(rows, False) for rows in sizes if 2 * rows >= sizes[0]]
+    ways += [(rows, True) for rows in sizes]
+    for rows, checkpointing in ways:
+        found = of(rows, checkpointing)
+        if found.total <= free:
+            return Fit(micro_batch=rows, accumulation=batch // rows, checkpointing=checkpointing, estimate=found)
+    least = of(1, True)
+    table = "\n".join(least.lines())
+    raise SettingsError(
+        f"one row of {row_tokens} tokens takes {least.total / 2**30:.2f} GiB, and {free / 2**30:.2f} GiB are free on"
+        f" the {device}; take a smaller base, load: 4bit, or a smaller data.max_tokens:\n{table}"
+    )

@@ -1,0 +1,84 @@
+"""What the process that trains is told, and what it says at its end: two files in the folder of a training."""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from pytest_llmeval.training.config import TrainingConfig
+
+__all__ = ["Outcome", "Plan", "State", "write_json"]
+
+State = Literal["trained", "interrupted", "failed", "refused", "out_of_memory"]
+"""``refused`` is a mistake of the user's, ``failed`` is everything else."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """One training, as far as it is known before anything is loaded."""
+
+    name: str
+    """Of the configuration."""
+    id: str
+    config: TrainingConfig
+    rootdir: Path
+    folder: Path
+    """For everything of this training; the adapter will be its ``adapter``."""
+    is_resumed: bool = False
+    most_rows: int | None = None
+    """No micro-batch has more rows; None where memory decides."""
+    free: int
+    """Bytes of memory that there are on the device."""
+
+    @property
+    def adapter(self) -> Path:
+        """Where the adapter will be: as a whole, or not at all."""
+        return self.folder / "adapter"
+
+    def write(self) -> Path:
+        """Write the plan into the folder; return the file."""
+        path = self.folder / "plan.json"
+        data = {name: getattr(self, name) for name in ("name", "id", "is_resumed", "most_rows", "free")}
+        paths = {"rootdir": str(self.rootdir), "folder": str(self.folder)}
+        write_json(path, {**data, **paths, "config": self.config.model_dump(mode="json")})
+        return path
+
+    @classmethod
+    def read(cls, path: Path) -> "Plan":
+        """Return the plan of a file."""
+        data = json.loads(path.read_text("utf-8"))
+        paths = {name: Path(data.pop(name)) for name in ("rootdir", "folder")}
+        return cls(config=TrainingConfig.model_validate(data.pop("config")), **paths, **data)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How the process ended."""
+
+    state: State
+    message: str = ""
+    """Why, where it did not train to the end."""
+
+    def write(self, folder: Path) -> None:
+        """Write it into the folder of the training."""
+        write_json(folder / "outcome.json", asdict(self))
+
+    @classmethod
+    def read(cls, folder: Path) -> "Outcome | None":
+        """Return what the process said; None where it was killed before."""
+        try:
+            return cls(**json.loads((folder / "outcome.json").read_text("utf-8")))
+        except FileNotFoundError:
+            return None
+
+
+def write_json(path: Path, data: object) -> None:
+    """Write a file as a whole: who reads it finds the old one or the new one."""
+    scratch = path.with_name(f".{path.name}.tmp")
+    with open(scratch, "w", encoding="utf-8") as file:
+        json.dump(data, file, indent=2, ensure_ascii=False, sort_keys=True)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(scratch, path)

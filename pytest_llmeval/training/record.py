@@ -1,0 +1,150 @@
+"""What is kept of a training beside its adapter: run.json, train_log.jsonl, and later the model card."""
+
+import importlib.metadata
+import json
+import platform
+import resource
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import get_peft_model_state_dict
+
+from pytest_llmeval.models.hf.chat import template_kwargs
+from pytest_llmeval.training.material import Material
+from pytest_llmeval.training.plan import Plan, write_json
+from pytest_llmeval.training.watching import Clock, NotFiniteError
+
+__all__ = ["Measured", "save_adapter"]
+
+_PACKAGES = (
+    "torch",
+    "transformers",
+    "trl",
+    "peft",
+    "bitsandbytes",
+    "accelerate",
+    "datasets",
+    "tokenizers",
+    "liger-kernel",
+    "pytest-llmeval",
+)
+
+_COUNTED_ANEW = ("num_tokens", "eval_num_tokens")
+"""trl counts them from 0 in each process."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """How a training went."""
+
+    steps: int
+    best_step: int | None
+    best: dict[str, float]
+    """What was seen at the best step: held-out loss and task metric."""
+    tokens: int
+    """In the steps of this process, padding left out."""
+    step_seconds: float
+    """In the steps of this process; looks and checkpoints are not in it."""
+    tokens_per_s: float | None
+    peak_memory_bytes: int
+    """Of the device's allocator; on the CPU of the process."""
+    resumed_from: int
+    """The step that this process went on from; 0 where it began."""
+    log: list[dict[str, Any]]
+    """Everything that was logged, from the first step on."""
+
+    @classmethod
+    def of(cls, trainer: Any, clock: Clock, *, steps_before: int) -> "Measured":
+        """Return it for a trainer that has ended."""
+        state = trainer.state
+        tokens = int(trainer.tokens)
+        is_cuda = trainer.args.device.type == "cuda"
+        peak = (
+            torch.cuda.max_memory_allocated() if is_cuda else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        )
+        at_best: dict[str, float] = {}
+        for entry in state.log_history:
+            if entry.get("step") == state.best_global_step:
+                at_best.update({key: value for key, value in entry.items() if _is_result(key)})
+        return cls(
+            steps=state.global_step,
+            best_step=state.best_global_step,
+            best=at_best,
+            tokens=tokens,
+            step_seconds=round(clock.seconds, 3),
+            tokens_per_s=round(tokens / clock.seconds, 1) if clock.seconds else None,
+            peak_memory_bytes=peak,
+            resumed_from=steps_before,
+            log=[
+                {key: value for key, value in entry.items() if key not in _COUNTED_ANEW} for entry in state.log_history
+            ],
+        )
+
+
+def save_adapter(folder: Path, trainer: Any, plan: Plan, material: Material, measured: Measured) -> None:
+    """Write the adapter with 16-bit weights and all that tells where it comes from.
+
+    Raises:
+        NotFiniteError: a weight is no number.
+    """
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    weights = get_peft_model_state_dict(model, save_embedding_layers=False)
+    if not all(bool(torch.isfinite(value).all()) for value in weights.values()):
+        raise NotFiniteError("a weight of the adapter is no number; nothing was saved")
+    half = {name: value.to(torch.bfloat16) for name, value in weights.items()}
+    model.save_pretrained(folder, state_dict=half, save_embedding_layers=False)
+    (folder / "README.md").unlink(missing_ok=True)  # peft's card says nothing; the card follows the proof
+    _put_in_order(folder / "adapter_config.json", str(material.source.base))
+    with open(folder / "train_log.jsonl", "w", encoding="utf-8") as file:
+        file.writelines(f"{json.dumps(entry, sort_keys=True)}\n" for entry in measured.log)
+    write_json(folder / "run.json", _facts(plan, material, measured))
+
+
+def _facts(plan: Plan, material: Material, measured: Measured) -> dict[str, Any]:
+    config, fit = plan.config, material.fit
+    found = {key: value for key, value in asdict(measured).items() if key != "log"}
+    return {
+        "complete": True,
+        "training": plan.id,
+        "name": plan.name,
+        "config": config.model_dump(mode="json"),
+        "digests": dict(material.identity),
+        "base": {"spec": config.base, "revision": material.source.base.name if material.source.hub_id else None},
+        "chat_template_sha256": material.identity["chat_template"],
+        "date_string": template_kwargs()["date_string"],
+        "prompt": material.task.prompt.source,
+        "data": dict(material.data),
+        "warnings": list(material.warnings),
+        "micro_batch": fit.micro_batch,
+        "accumulation": fit.accumulation,
+        "checkpointing": fit.checkpointing,
+        "estimated_memory_bytes": fit.estimate.total,
+        "seed": config.seed,
+        "versions": _versions(),
+        "device": torch.cuda.get_device_name() if config.device == "cuda" else platform.machine(),
+        **found,
+    }
+
+
+def _versions() -> dict[str, str | None]:
+    found: dict[str, str | None] = {"python": platform.python_version(), "cuda": torch.version.cuda}
+    for name in _PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _put_in_order(path: Path, base: str) -> None:
+    """Sort what peft writes in the order of a set, and name the base by its folder."""
+    config = json.loads(path.read_text("utf-8"))
+    config["target_modules"] = sorted(config["target_modules"])
+    config["base_model_name_or_path"] = base
+    write_json(path, config)
+
+
+def _is_result(key: str) -> bool:
+    return key.startswith("eval_") and not key.endswith(("runtime", "per_second"))

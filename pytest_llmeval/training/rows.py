@@ -1,0 +1,179 @@
+"""The rows that a training learns from and is held to, checked one by one before anything is loaded."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pytest_llmeval.core.errors import DatasetError, PromptError
+from pytest_llmeval.core.ids import digest
+from pytest_llmeval.core.strict_json import canonical
+from pytest_llmeval.core.types import Message, Sample
+from pytest_llmeval.loaders.datasets import open_dataset
+from pytest_llmeval.loaders.prompts import Prompt
+
+__all__ = ["Rows", "TrainingRow", "leaks", "read_rows", "within"]
+
+_SHOWN = 20
+_MANY_TWINS = 0.01
+_SPACE = re.compile(r"\s+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingRow:
+    """One row as it is trained on."""
+
+    where: str
+    """File and line."""
+    id: str
+    messages: tuple[Message, ...]
+    """What the eval sends for it."""
+    completion: str
+    """The answer that is learned."""
+    target: Any
+    likeness: str
+    """Equal for inputs that differ in case and white space only."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """The good rows of one dataset."""
+
+    shown: str
+    rows: tuple[TrainingRow, ...]
+    digest: str
+    """sha256 in hex over the rows taken, in their order."""
+
+    @property
+    def twins(self) -> int:
+        """How many rows have an input that an earlier one had."""
+        return len(self.rows) - len({row.likeness for row in self.rows})
+
+    @property
+    def warnings(self) -> list[str]:
+        """What looks wrong and hinders nothing."""
+        if self.twins > _MANY_TWINS * len(self.rows):
+            return [f"{self.shown}: {self.twins} of {len(self.rows)} rows repeat an earlier input"]
+        return []
+
+
+def read_rows(
+    name: str,
+    *,
+    rootdir: Path,
+    prompt: Prompt,
+    completion: Literal["json", "text"],
+    slice_: str | None = None,
+    limit: int | None = None,
+) -> Rows:
+    """Return the rows of a dataset.
+
+    Args:
+        name: its path below ``rootdir``.
+        rootdir: the project.
+        prompt: of the eval.
+        completion: what a target becomes.
+        slice_: rows in it only.
+        limit: so many of those; None for all.
+
+    Raises:
+        DatasetError: with file and line of the first 20 wrong rows and the number of all, or that there is no row.
+    """
+    dataset = open_dataset(name, rootdir=rootdir, test_file=rootdir / "conftest.py")
+    wrong: list[str] = []
+    rows: list[TrainingRow] = []
+    sum_ = hashlib.sha256()
+    for ref, sample in dataset.rows():
+        where = f"{dataset.shown}:{ref.line}"
+        try:
+            if isinstance(sample, DatasetError):
+                raise sample
+            if slice_ is not None and slice_ not in sample.slices:
+                continue
+            if limit is not None and len(rows) >= limit:
+                continue  # the rest is checked all the same
+            rows.append(_row(sample, where, prompt, completion))
+            sum_.update(b"%x;" % ref.checksum)
+        except (DatasetError, PromptError) as error:
+            told = str(error)
+            wrong.append(told if told.startswith(where) else f"{where}: {told}")
+    if wrong:
+        more = [f"… and {len(wrong) - _SHOWN} more wrong rows"] if len(wrong) > _SHOWN else []
+        raise DatasetError("\n".join([*wrong[:_SHOWN], *more]))
+    if not rows:
+        of_slice = f" in slice {slice_!r}" if slice_ else ""
+        raise DatasetError(f"{dataset.shown}: 0 rows{of_slice}; training needs at least one")
+    return Rows(shown=dataset.shown, rows=tuple(rows), digest=sum_.hexdigest())
+
+
+def leaks(train: Rows, held_out: Rows) -> list[str]:
+    """Return a line for each row of ``held_out`` whose input is trained on, case and white space apart."""
+    learned = {row.likeness: row for row in reversed(train.rows)}
+    pairs = ((learned.get(row.likeness), row) for row in held_out.rows)
+    return [f"{first.where} is {row.where} ({row.id})" for first, row in pairs if first is not None]
+
+
+def within(
+    rows: Rows, lengths: Sequence[int], *, most: int, on_long: Literal["error", "drop"]
+) -> tuple[tuple[TrainingRow, ...], list[str]]:
+    """Return the rows that are short enough, and where the others stand.
+
+    Args:
+        rows: all of them.
+        lengths: tokens of each, prompt and completion together.
+        most: tokens that a row may have.
+        on_long: what is done about longer ones.
+
+    Raises:
+        DatasetError: one is too long and ``on_long`` is ``error``, or none is short enough.
+    """
+    sized = list(zip(rows.rows, lengths, strict=True))
+    long = [f"{row.where} ({size} tokens)" for row, size in sized if size > most]
+    kept = tuple(row for row, size in sized if size <= most)
+    if long and (on_long == "error" or not kept):
+        more = f" and {len(long) - _SHOWN} more" if len(long) > _SHOWN else ""
+        raise DatasetError(
+            f"{len(long)} of {len(sized)} rows have more than {most} tokens: {', '.join(long[:_SHOWN])}{more}; raise"
+            " data.max_tokens, or write on_long: drop"
+        )
+    return kept, long
+
+
+def _row(sample: Sample, where: str, prompt: Prompt, completion: Literal["json", "text"]) -> TrainingRow:
+    messages = prompt.render(sample)
+    if not all(isinstance(message["content"], str) for message in messages):
+        raise DatasetError(f"{where}: its prompt has parts that are no text; a model is trained on text only")
+    return TrainingRow(
+        where=where,
+        id=sample.id,
+        messages=messages,
+        completion=_json(sample, where) if completion == "json" else _text(sample, where),
+        target=sample.target,
+        likeness=digest(_SPACE.sub(" ", canonical(sample.input).casefold())),
+    )
+
+
+def _json(sample: Sample, where: str) -> str:
+    if not isinstance(sample.target, dict | list) or not sample.target:
+        raise DatasetError(f"{where}: target {sample.target!r:.60} is no JSON object or list; data.completion is json")
+    return json.dumps(sample.target, ensure_ascii=False)
+
+
+def _text(sample: Sample, where: str) -> str:
+    found = next(_texts(sample.target), None)
+    if not isinstance(found, str) or not found.strip():
+        raise DatasetError(f"{where}: target {sample.target!r:.60} has no text to learn; data.completion is text")
+    return found
+
+
+def _texts(target: Any) -> Iterator[Any]:
+    """Yield the texts that a target accepts, the best first, as the scorers of texts read it."""
+    if isinstance(target, dict):
+        yield target.get("answer")
+    elif isinstance(target, list):
+        yield from target
+    else:
+        yield target

@@ -1,0 +1,77 @@
+"""The eval that a training is for: its prompt and the parameters of its calls, taken from its module."""
+
+import importlib.util
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from pytest_llmeval.core.errors import SettingsError
+from pytest_llmeval.core.ids import digest
+from pytest_llmeval.core.text import one_line
+from pytest_llmeval.loaders.prompts import Prompt, load_prompt
+
+__all__ = ["Task", "load_task"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What an eval asks a model."""
+
+    nodeid: str
+    suite: str
+    prompt: Prompt
+    params: Mapping[str, Any]
+    """Of its calls: ``max_tokens`` and the like."""
+
+    @property
+    def new_tokens(self) -> int:
+        """Tokens that an answer may have."""
+        return int(self.params.get("max_tokens") or 256)
+
+
+def load_task(nodeid: str, rootdir: Path) -> Task:
+    """Return what the eval of a node id asks; its module is imported.
+
+    Raises:
+        SettingsError: there is no such file, function or marker.
+        PromptError: its prompt cannot be used.
+    """
+    name, _, function_name = nodeid.partition("::")
+    path = rootdir / name
+    if not path.is_file() or not function_name:
+        raise SettingsError(f"eval {nodeid!r}: no such function; write FILE::FUNCTION, relative to the rootdir")
+    function = getattr(_imported(path, rootdir), function_name, None)
+    marker = _marker(function)
+    if function is None or marker is None:
+        what = "no such function" if function is None else "it has no marker llmeval"
+        raise SettingsError(f"eval {nodeid!r}: {what}; name a function marked @pytest.mark.llmeval(...)")
+    return Task(
+        nodeid=nodeid,
+        suite=marker.get("suite") or function_name.removeprefix("test_"),
+        prompt=load_prompt(marker.get("prompt"), rootdir=rootdir, test_file=path),
+        params=dict(marker.get("params") or {}),
+    )
+
+
+def _marker(function: Callable[..., Any] | None) -> Mapping[str, Any] | None:
+    marks = getattr(function, "pytestmark", ())
+    return next((mark.kwargs for mark in marks if mark.name == "llmeval"), None)
+
+
+def _imported(path: Path, rootdir: Path) -> ModuleType:
+    """Return the module of a file, imported under a name that nobody else has."""
+    spec = importlib.util.spec_from_file_location(f"llmeval_trained_{digest(str(path))[:12]}", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    before = list(sys.path)
+    sys.path[:0] = [str(path.parent), str(rootdir)]  # as pytest finds what stands beside a test
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:  # the user's own code
+        raise SettingsError(f"{path}: cannot be imported: {one_line(f'{type(error).__name__}: {error}')}") from error
+    finally:
+        sys.path[:] = before
+    return module

@@ -1,0 +1,224 @@
+"""The process that trains: ``python -m pytest_llmeval.training.trainer PLAN``. Only it imports torch, trl and peft."""
+
+import os
+import shutil
+import sys
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch: see models.hf.loading
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # trl tells the hub of each trainer
+os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")
+
+import torch
+from datasets import Dataset
+from peft import LoraConfig
+from transformers import EarlyStoppingCallback
+from trl import SFTConfig, SFTTrainer
+
+from pytest_llmeval.core.errors import LlmevalError, UserError
+from pytest_llmeval.core.text import one_line
+from pytest_llmeval.models.hf.chat import Chat
+from pytest_llmeval.training.checkpoints import newest_complete, put_whole, require_space, steps_of
+from pytest_llmeval.training.material import Material, gather
+from pytest_llmeval.training.memory import Fit
+from pytest_llmeval.training.plan import Outcome, Plan, write_json
+from pytest_llmeval.training.record import Measured, save_adapter
+from pytest_llmeval.training.watching import CHOSEN_BY, Clock, EndOnSignal, Finite, TaskMetric
+from pytest_llmeval.training.weights import load_base
+
+__all__ = ["main", "train"]
+
+
+class SaveError(LlmevalError):
+    """A checkpoint could not be written."""
+
+
+class _Trainer(SFTTrainer):  # type: ignore[misc]  # trl is not typed here
+    """SFTTrainer that counts tokens and leaves no half of a checkpoint."""
+
+    tokens: Any = 0
+
+    def training_step(self, model: Any, inputs: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """Count the tokens of a micro-batch, padding left out."""
+        self.tokens = self.tokens + inputs["attention_mask"].sum()
+        return super().training_step(model, inputs, *args, **kwargs)
+
+    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+        """Leave the card to ``record``; trl's would stand in every checkpoint."""
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+        try:
+            super()._save_checkpoint(model, trial)
+        except Exception as error:  # tokenizers raises a bare Exception on a full disk
+            shutil.rmtree(folder, ignore_errors=True)
+            free = shutil.disk_usage(folder.parent).free
+            raise SaveError(
+                f"{folder} could not be written ({one_line(str(error))}; {free / 1e6:.0f} MB are free); it was taken"
+                " away, earlier checkpoints are whole"
+            ) from error
+
+
+def main(arguments: list[str]) -> int:
+    """Train by the plan of a file, and leave word of how it ended; return 0 where that is said."""
+    plan = Plan.read(Path(arguments[0]))
+    ending = EndOnSignal()
+    try:
+        outcome = train(plan, ending)
+    except UserError as error:
+        outcome = Outcome(state="refused", message=str(error))
+    except LlmevalError as error:
+        outcome = Outcome(state="failed", message=str(error))
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        outcome = Outcome(state="out_of_memory", message=one_line(str(error), 400))
+    except KeyboardInterrupt:
+        outcome = Outcome(state="interrupted", message="nothing was saved since the newest checkpoint")
+    except Exception as error:  # noqa: BLE001  # of the libraries; the user is told, and finds the rest in output.txt
+        traceback.print_exc()
+        is_memory = "DefaultCPUAllocator" in str(error)
+        told = one_line(f"{type(error).__name__}: {error}", 400)
+        outcome = Outcome(state="out_of_memory" if is_memory else "failed", message=told)
+    outcome.write(plan.folder)
+    return 0
+
+
+def train(plan: Plan, ending: EndOnSignal) -> Outcome:
+    """Train, and save the best adapter as a whole."""
+    material = gather(plan)
+    material.hold_to(plan)
+    require_space(plan.folder, material.adapter_weights)
+    begin, skipped = newest_complete(plan.folder) if plan.is_resumed else (None, [])
+    for each in skipped:
+        print(f"passed over {each}", flush=True)  # noqa: T201  # into output.txt
+    write_json(plan.folder / "fit.json", _told(material, begin))
+    _require_device(plan)
+    model = load_base(plan.config, material.source)
+    built = _build(plan, material, model, ending)
+    built.trainer.train(resume_from_checkpoint=str(begin) if begin else None)
+    state = built.trainer.state
+    if ending.came and state.global_step < state.max_steps:
+        return Outcome(state="interrupted", message=f"a checkpoint was made after step {state.global_step}")
+    measured = Measured.of(built.trainer, built.clock, steps_before=steps_of(begin) if begin else 0)
+    put_whole(plan.adapter, lambda scratch: save_adapter(scratch, built.trainer, plan, material, measured))
+    return Outcome(state="trained")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Built:
+    trainer: _Trainer
+    clock: Clock
+
+
+def _build(plan: Plan, material: Material, model: Any, ending: EndOnSignal) -> _Built:
+    config, clock = plan.config, Clock()
+    tokenizer, chat = material.tokenizer, material.chat
+    task = TaskMetric(
+        material.val[: config.check.rows],
+        config.check.metric,
+        chat,
+        new_tokens=material.task.new_tokens,
+        batch=material.fit.micro_batch,
+    )
+    lora = config.lora
+    trainer = _Trainer(
+        model=model,
+        args=_arguments(plan, material.fit, chat),
+        train_dataset=Dataset.from_list([row.columns() for row in material.train]),
+        eval_dataset=Dataset.from_list([row.columns() for row in material.val]),
+        processing_class=tokenizer,
+        peft_config=LoraConfig(
+            r=lora.r,
+            lora_alpha=lora.alpha,
+            lora_dropout=lora.dropout,
+            bias="none",
+            task_type="CAUSAL_LM",
+            target_modules=list(lora.targets),
+        ),
+        # TaskMetric first: who stops early looks for its number.
+        callbacks=[task, EarlyStoppingCallback(config.check.patience), Finite(), clock, ending],
+    )
+    task.log = trainer.log
+    for parameter in trainer.model.parameters():
+        # trl makes a QLoRA adapter bf16, and a resumed one is fp32 again: with fp32 from the start both are the same.
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()
+    return _Built(trainer=trainer, clock=clock)
+
+
+def _arguments(plan: Plan, fit: Fit, chat: Chat) -> SFTConfig:
+    config, optim, check = plan.config, plan.config.optim, plan.config.check
+    is_cuda = config.device == "cuda"
+    half = is_cuda and torch.cuda.is_bf16_supported(including_emulation=False)
+    # Renamed in transformers 5.23; the old name warns there, from trl's own default too.
+    known = "activation_checkpointing" in SFTConfig.__dataclass_fields__
+    name = "activation_checkpointing" if known else "gradient_checkpointing"
+    checkpointing = {name: fit.checkpointing, f"{name}_kwargs": {"use_reentrant": False} if fit.checkpointing else None}
+    return SFTConfig(
+        output_dir=str(plan.folder),
+        seed=config.seed,
+        data_seed=config.seed,
+        per_device_train_batch_size=fit.micro_batch,
+        gradient_accumulation_steps=fit.accumulation,
+        per_device_eval_batch_size=fit.micro_batch,
+        num_train_epochs=optim.train_epochs,
+        max_steps=optim.max_steps or -1,
+        learning_rate=optim.learning_rate,
+        lr_scheduler_type=optim.schedule,
+        warmup_steps=optim.warmup,  # below 1 it is a share
+        weight_decay=optim.weight_decay,
+        max_grad_norm=optim.max_grad_norm,
+        optim="paged_adamw_8bit",
+        bf16=half,
+        fp16=is_cuda and not half,
+        use_cpu=not is_cuda,
+        max_length=None,  # rows that are too long were refused or left out
+        packing=False,
+        completion_only_loss=True,
+        train_sampling_strategy="group_by_length",
+        eval_strategy="steps",
+        eval_steps=check.every,
+        save_strategy="steps",
+        save_steps=check.every,
+        save_total_limit=2,
+        load_best_model_at_end=True,
+        metric_for_best_model=CHOSEN_BY,
+        greater_is_better=True,
+        restore_callback_states_from_checkpoint=True,
+        logging_steps=1,
+        logging_nan_inf_filter=False,  # it would write a finite loss in the place of one that is none
+        report_to="none",
+        disable_tqdm=True,
+        dataloader_num_workers=0,
+        dataloader_pin_memory=is_cuda,
+        **checkpointing,
+    )
+
+
+def _require_device(plan: Plan) -> None:
+    if plan.config.device == "cuda" and not torch.cuda.is_available():
+        raise UserError(
+            f"nvidia-smi tells of a GPU, and torch {torch.__version__} cannot use it; install a build of torch for your"
+            " CUDA version"
+        )
+
+
+def _told(material: Material, begin: Path | None) -> dict[str, Any]:
+    """Return how the training will use the memory, for who has to make it smaller, and where it begins."""
+    fit = material.fit
+    return {
+        "rows": len(material.train),
+        "held_out": len(material.val),
+        "micro_batch": fit.micro_batch,
+        "accumulation": fit.accumulation,
+        "checkpointing": fit.checkpointing,
+        "estimate": fit.estimate.lines(),
+        "from": begin.name if begin else None,
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

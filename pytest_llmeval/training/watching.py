@@ -1,0 +1,140 @@
+"""What is done between steps: the task metric, the clock, the end on a signal or a loss that is no number."""
+
+import math
+import signal
+import time
+from collections.abc import Callable, Sequence
+from types import FrameType
+from typing import Any
+
+import torch
+from transformers import TrainerCallback
+
+from pytest_llmeval.core.errors import LlmevalError
+from pytest_llmeval.models.hf.chat import Chat
+from pytest_llmeval.training.config import Metric
+from pytest_llmeval.training.encoding import Encoded
+from pytest_llmeval.training.scoring import score
+
+__all__ = ["CHOSEN_BY", "Clock", "EndOnSignal", "Finite", "NotFiniteError", "TaskMetric", "answer"]
+
+CHOSEN_BY = "eval_choice"
+"""The task metric, less a trace of the loss: among checkpoints of equal metric the one of lower loss is better."""
+_TRACE = 1e-6
+
+
+class NotFiniteError(LlmevalError):
+    """The loss or the gradient is no number."""
+
+
+class TaskMetric(TrainerCallback):  # type: ignore[misc]  # transformers is not typed here
+    """Answers held-out rows at each look; it has to stand before EarlyStoppingCallback."""
+
+    def __init__(self, rows: Sequence[Encoded], metric: Metric, chat: Chat, *, new_tokens: int, batch: int) -> None:
+        """Prepare.
+
+        Args:
+            rows: that are answered.
+            metric: of each answer.
+            chat: of the model.
+            new_tokens: that an answer may have.
+            batch: rows answered at once.
+        """
+        self._rows, self._metric, self._chat = rows, metric, chat
+        self._new_tokens, self._batch = new_tokens, batch
+        self.log: Callable[[dict[str, float]], None] = lambda values: None
+        """Of the trainer, once there is one."""
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Add the metric to the others of this look."""
+        metrics, model = kwargs["metrics"], kwargs["model"]
+        texts = answer(model, self._chat, self._rows, new_tokens=self._new_tokens, batch=self._batch)
+        values = [score(self._metric, text, each.row.target) for text, each in zip(texts, self._rows, strict=True)]
+        task = sum(values) / len(values)
+        choice = task - _TRACE * min(metrics["eval_loss"], 1e3)
+        found = {f"eval_{self._metric}": task, CHOSEN_BY: choice}
+        metrics.update(found)
+        self.log(found)
+
+
+def answer(model: Any, chat: Chat, rows: Sequence[Encoded], *, new_tokens: int, batch: int) -> list[str]:
+    """Return the model's greedy answer to each row, in their order; randomness is left as it was."""
+    texts = [""] * len(rows)
+    order = sorted(range(len(rows)), key=lambda index: len(rows[index].prompt))
+    was_training, device = model.training, next(model.parameters()).device
+    model.eval()
+    try:
+        for start in range(0, len(order), batch):
+            chosen = order[start : start + batch]
+            said = _generate(model, chat, [rows[index].prompt for index in chosen], new_tokens, device)
+            for index, tokens in zip(chosen, said, strict=True):
+                texts[index] = chat.text(tokens)
+    finally:
+        model.train(was_training)
+    return texts
+
+
+def _generate(model: Any, chat: Chat, prompts: Sequence[Sequence[int]], new_tokens: int, device: Any) -> list[Any]:
+    longest = max(map(len, prompts))
+    ids = torch.tensor([[chat.pad_token] * (longest - len(prompt)) + list(prompt) for prompt in prompts], device=device)
+    mask = torch.tensor([[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts], device=device)
+    with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+        out = model.generate(
+            input_ids=ids,
+            attention_mask=mask,
+            max_new_tokens=new_tokens,
+            do_sample=False,
+            use_cache=True,
+            pad_token_id=chat.pad_token,
+            eos_token_id=sorted(chat.stop_tokens),
+        )
+    return list(out[:, longest:].tolist())
+
+
+class Finite(TrainerCallback):  # type: ignore[misc]
+    """Ends a training whose loss or gradient is no number, before anything of it is kept."""
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        """Look at what is logged."""
+        for name in ("loss", "grad_norm", "eval_loss"):
+            value = (logs or {}).get(name)
+            if isinstance(value, float) and not math.isfinite(value):
+                raise NotFiniteError(
+                    f"{name} is {value} at step {state.global_step}; nothing of this step was kept. A lower"
+                    " optim.learning_rate is what helps most often"
+                )
+
+
+class EndOnSignal(TrainerCallback):  # type: ignore[misc]
+    """On SIGINT or SIGTERM a checkpoint is made at the end of the step, and training ends; on a second one at once."""
+
+    def __init__(self) -> None:
+        self.came = False
+        self._before = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.came = True
+        signal.signal(number, self._before[signal.Signals(number)])
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Act on what came during the step."""
+        if self.came:
+            control.should_save = control.should_training_stop = True
+
+
+class Clock(TrainerCallback):  # type: ignore[misc]
+    """How long the steps took, looks and checkpoints left out."""
+
+    def __init__(self) -> None:
+        self.steps = 0
+        self.seconds = 0.0
+        self._began = 0.0
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Begin."""
+        self._began = time.monotonic()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Add the step."""
+        self.seconds += time.monotonic() - self._began
+        self.steps += 1

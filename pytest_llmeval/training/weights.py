@@ -1,0 +1,62 @@
+"""The base in memory, as it is trained on and later evaluated on."""
+
+from typing import Any
+
+from bitsandbytes.nn import Linear4bit
+
+from pytest_llmeval.models.hf.loading import chosen_device, chosen_dtype, load_model
+from pytest_llmeval.models.hf.sources import Source
+from pytest_llmeval.models.weights_spec import WeightsSpec
+from pytest_llmeval.training.config import TrainingConfig
+
+__all__ = ["load_base", "weights_of"]
+
+_DTYPES = {"4bit": None, "bf16": "bfloat16", "fp32": "float32"}
+
+
+def weights_of(config: TrainingConfig, base: str) -> WeightsSpec:
+    """Return what an ``hf:`` spec says of the base that a configuration trains on.
+
+    Args:
+        config: how it is held.
+        base: its folder, or its id of the hub with ``@REVISION``.
+    """
+    name, _, revision = base.partition("@")
+    return WeightsSpec(
+        base=name,
+        revision=revision or None,
+        load="4bit" if config.load == "4bit" else None,
+        dtype=_DTYPES[config.load],
+        device=config.device,
+    )
+
+
+def load_base(config: TrainingConfig, source: Source) -> Any:
+    """Return the frozen weights, with Liger's layer kernels where they are installed, wanted and of use.
+
+    Raises:
+        ModelError: they cannot be read.
+    """
+    weights = weights_of(config, str(source.base))
+    device = chosen_device(weights)
+    if config.kernels and config.device == "cuda":
+        _use_kernels(source)
+    model = load_model(weights, source, device, chosen_dtype(weights, device))
+    for module in model.modules():
+        if isinstance(module, Linear4bit):
+            # Else the first look at a CPU with AVX-512 rounds the scales of the weights for good, and a training that
+            # went on from a checkpoint would see others than one that was never broken off.
+            module.support_avx512bf16_for_cpu = False
+    return model
+
+
+def _use_kernels(source: Source) -> None:
+    """Put Liger's kernels into the layers of Llama models; the loss stays trl's."""
+    try:
+        from liger_kernel.transformers import apply_liger_kernel_to_llama
+    except ImportError:
+        return
+    if '"llama"' in (source.base / "config.json").read_text("utf-8"):
+        apply_liger_kernel_to_llama(
+            rope=True, rms_norm=True, swiglu=True, cross_entropy=False, fused_linear_cross_entropy=False
+        )

@@ -1,0 +1,88 @@
+"""A tiny base and trainings of it, in this process: torch is imported once."""
+
+import shutil
+import signal
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_llmeval.training.config import load_config
+from pytest_llmeval.training.plan import Outcome, Plan
+from tests.support.tiny_base import save_tiny_base, write_project
+
+pytest.importorskip("trl", reason="needs the extra train")
+
+Train = Callable[..., tuple[Plan, Outcome]]
+
+
+@pytest.fixture(scope="session")
+def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny_base(tmp_path_factory.mktemp("tiny") / "base")
+
+
+@pytest.fixture(scope="session")
+def train(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path) -> Iterator[Train]:
+    """Return a function that trains in a folder and says how it ended.
+
+    ``root``: of an earlier training, which goes on then; ``edit``: changes the project before.
+    """
+    from pytest_llmeval.training import trainer
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def run(
+        root: Path | None = None,
+        *,
+        edit: Callable[[Path], object] = lambda root: None,
+        most_rows: int | None = None,
+        free: int = 8 << 30,
+        **changes: Any,
+    ) -> tuple[Plan, Outcome]:
+        is_resumed = root is not None
+        root = root or tmp_path_factory.mktemp("project")
+        path = write_project(root, tiny_base, **changes)
+        edit(root)
+        folder = root / "run"
+        folder.mkdir(exist_ok=True)
+        plan = Plan(
+            name="tiny",
+            id="t1",
+            config=load_config(path, shown_as="tiny.yaml"),
+            rootdir=root,
+            folder=folder,
+            is_resumed=is_resumed,
+            most_rows=most_rows,
+            free=free,
+        )
+        with warnings.catch_warnings():  # of the libraries among themselves
+            warnings.simplefilter("ignore")
+            trainer.main([str(plan.write())])
+        outcome = Outcome.read(folder)
+        assert outcome is not None
+        return plan, outcome
+
+    yield run
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture(scope="session")
+def trained(train: Train) -> Plan:
+    """A training that came to its end."""
+    plan, outcome = train()
+    assert outcome == Outcome(state="trained")
+    return plan
+
+
+@pytest.fixture
+def killed(trained: Plan, tmp_path: Path) -> Path:
+    """The project of the same training as a kill after its first checkpoint leaves it."""
+    root = tmp_path / "killed"
+    shutil.copytree(trained.rootdir, root)
+    shutil.rmtree(root / "run" / "adapter")
+    shutil.rmtree(root / "run" / "checkpoint-8")
+    (root / "run" / "outcome.json").unlink()
+    return root

@@ -1,0 +1,106 @@
+"""What a training leaves behind, and how it goes on."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from pytest_llmeval.training.plan import Plan
+from tests.training.conftest import Train
+
+
+def run_json(plan: Plan) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((plan.adapter / "run.json").read_text("utf-8"))
+    return found
+
+
+def weights(plan: Plan) -> bytes:
+    return (plan.adapter / "adapter_model.safetensors").read_bytes()
+
+
+def curves(plan: Plan) -> list[dict[str, Any]]:
+    lines = (plan.adapter / "train_log.jsonl").read_text("utf-8").splitlines()
+    timed = ("runtime", "per_second")
+    return [{key: value for key, value in json.loads(line).items() if not key.endswith(timed)} for line in lines]
+
+
+def test_the_adapter_stands_as_a_whole_with_what_made_it(trained: Plan) -> None:
+    names = {path.name for path in trained.adapter.iterdir()}
+    assert names == {"adapter_config.json", "adapter_model.safetensors", "run.json", "train_log.jsonl"}
+    found = run_json(trained)
+    assert found["complete"] is True
+    assert found["config"] == trained.config.model_dump(mode="json")
+    assert set(found["digests"]) == {"config", "prompt", "train", "val", "base", "chat_template"}
+    assert found["data"]["train"]["rows"] == 24
+    assert found["data"]["train"]["too_long"] == []
+    assert {"torch", "trl", "peft", "bitsandbytes", "python"} <= set(found["versions"])
+    assert found["steps"] == 8
+    assert found["best_step"] in (4, 8)
+    assert found["tokens_per_s"] > 0
+    assert found["peak_memory_bytes"] > 1 << 28
+
+
+def test_held_out_loss_and_task_metric_are_in_the_curves(trained: Plan) -> None:
+    looks = {entry["step"]: entry for entry in curves(trained) if "eval_exact" in entry}
+    assert sorted(looks) == [4, 8]
+    losses = [entry["loss"] for entry in curves(trained) if "loss" in entry]
+    assert len(losses) == 8
+    assert losses[-1] < losses[0]
+
+
+def test_the_loss_is_of_the_answer_and_its_end_only(trained: Plan, tiny_base: Path) -> None:
+    from pytest_llmeval.training.material import gather
+
+    material = gather(trained)
+    first = material.train[0]
+    assert material.chat.tokens("red<|end|>") == list(first.completion)
+    columns = first.columns()
+    assert sum(columns["completion_mask"]) == len(first.completion)
+    assert columns["input_ids"][: len(first.prompt)] == list(first.prompt)
+
+
+def test_a_killed_training_goes_on_to_the_same_bits(trained: Plan, killed: Path, train: Train) -> None:
+    """Weights and curves, though the first process looked, saved and answered rows in between."""
+    plan, outcome = train(killed)
+    assert outcome.state == "trained"
+    assert run_json(plan)["resumed_from"] == 4
+    assert weights(plan) == weights(trained)
+    assert [entry for entry in curves(plan) if "train_loss" not in entry] == [
+        entry for entry in curves(trained) if "train_loss" not in entry
+    ]
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_one_others(trained: Plan, train: Train) -> None:
+    assert weights(train()[0]) == weights(trained)
+    assert weights(train(seed=1)[0]) != weights(trained)
+
+
+def test_a_broken_newest_checkpoint_is_passed_over(trained: Plan, killed: Path, train: Train, capfd: Any) -> None:
+    broken = killed / "run" / "checkpoint-6"
+    shutil.copytree(killed / "run" / "checkpoint-4", broken)
+    whole = (broken / "optimizer.pt").read_bytes()
+    (broken / "optimizer.pt").write_bytes(whole[: len(whole) // 2])
+    plan, outcome = train(killed)
+    assert outcome.state == "trained"
+    assert "passed over checkpoint-6: " in capfd.readouterr().out
+    assert run_json(plan)["resumed_from"] == 4
+    assert weights(plan) == weights(trained)
+
+
+def test_a_changed_training_does_not_go_on(killed: Path, train: Train) -> None:
+    def edit(root: Path) -> None:
+        path = root / "data" / "train.jsonl"
+        path.write_text(path.read_text("utf-8").replace('"target": "red"', '"target": "RED"'), "utf-8")
+
+    _, outcome = train(killed, edit=edit, optim__learning_rate=0.02)
+    assert outcome.state == "refused"
+    assert "as these changed since: config, train" in outcome.message
+
+
+def test_a_smaller_micro_batch_makes_the_same_steps(trained: Plan, train: Train) -> None:
+    plan, outcome = train(most_rows=2)
+    assert outcome.state == "trained"
+    found = run_json(plan)
+    assert (found["micro_batch"], found["accumulation"], found["steps"]) == (2, 2, 8)
+    first, small = (next(entry["loss"] for entry in curves(each) if "loss" in entry) for each in (trained, plan))
+    assert abs(first - small) < 0.2
