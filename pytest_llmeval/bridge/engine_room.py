@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -41,6 +41,7 @@ class EngineRoom:
         socket: Path | None,
         answers_of: str | None = None,
         asks_judges: bool = True,
+        other_judges: Collection[str] = (),
     ) -> None:
         """Prepare; nothing is opened before ``start``.
 
@@ -51,6 +52,7 @@ class EngineRoom:
             socket: for the workers, in a folder that is made for it; None without xdist.
             answers_of: the id of the run whose answers are scored again; None where models are asked.
             asks_judges: whether judges are asked what that run does not hold.
+            other_judges: the names of those who are others than in that run, so that it holds nothing of theirs.
         """
         self._settings = settings
         self._models = models
@@ -58,6 +60,7 @@ class EngineRoom:
         self._socket = socket
         self._answers_of = answers_of
         self._asks_judges = asks_judges
+        self._other_judges = other_judges
         self._recorded: RecordedCalls | None = None
         self._embedded = EmbeddedModel()
         self._own = OwnModels()
@@ -170,6 +173,7 @@ class EngineRoom:
             judge_cache=settings.judge_cache,
             recorded=self._recorded,
             asks_judges=self._asks_judges,
+            other_judges=self._other_judges,
             on_fault=on_fault,
         )
         self._counts = self._engine.counts  # wanted when the engine is gone

@@ -45,6 +45,8 @@ class CollectionFacts:
     """The spec of each judge, by its name."""
     model_digests: dict[str, str] = field(default_factory=dict)
     """sha256 in hex over the spec and the parameters of each model, by its name."""
+    judge_digests: dict[str, str] = field(default_factory=dict)
+    """The same of each judge."""
     changed: list[str] = field(default_factory=list)
     """What is not as it was when the resumed run began."""
     dataset_digest: str = ""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pytest_llmeval.bridge.earlier_runs import earlier_runs
+from pytest_llmeval.bridge.facts import CollectionFacts
 from pytest_llmeval.bridge.settings import Settings
 from pytest_llmeval.core.gate.decide import name_samples
 from pytest_llmeval.core.shards import Shard
@@ -51,6 +52,20 @@ class Rescored:
         """
         specs: dict[str, str] = self.run.settings.get("models", {})
         return {name: NamedModel(name=name, spec=parse_spec(spec)) for name, spec in specs.items()}
+
+    def other_judges(self, facts: CollectionFacts) -> list[str]:
+        """Return the judges of this session that had other specs or parameters in the run, under the same names."""
+        before: dict[str, str] = self.run.settings.get("judge_digests", {})
+        return [name for name, now in facts.judge_digests.items() if before.get(name, now) != now]
+
+    def problems(self, facts: CollectionFacts) -> list[str]:
+        """Return a problem for each such judge: what the run holds was said by another one."""
+        specs: dict[str, str] = self.run.settings.get("judges", {})
+        return [
+            f"--llmeval-rescore {self.run.id}: judge {name!r} is not what the run asked ({specs.get(name)}); name it"
+            f" with --judge-model={name}, so that it is asked"
+            for name in self.other_judges(facts)
+        ]
 
     def unfinished(self, suite: str) -> dict[str, int]:
         """Return how many cases of each model of a suite the run was to have and never finished."""

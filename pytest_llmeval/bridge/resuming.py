@@ -60,6 +60,10 @@ class Resumed:
             if models.get(name) != now:
                 was = ", ".join(self.run.settings.get("models", {}).values())
                 changes.append(f"model {name!r} is not what the run asked ({was})")
+        judges: dict[str, str] = self.run.settings.get("judge_digests", {})
+        for name, now in facts.judge_digests.items():
+            if judges.get(name, now) != now:
+                changes.append(f"judge {name!r} is not what the run asked ({self.run.settings['judges'].get(name)})")
         return changes
 
 

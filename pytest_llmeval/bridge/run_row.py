@@ -71,6 +71,7 @@ def run_row(
             "models": facts.models,
             "judges": facts.judges,
             "model_digests": facts.model_digests,
+            "judge_digests": facts.judge_digests,
             "suites": suites,
             "markexpr": config.getoption("markexpr", ""),
             "keyword": config.getoption("keyword", ""),

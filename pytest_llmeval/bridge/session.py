@@ -109,8 +109,10 @@ class Preparation:
         facts.models = {name: model.spec.text for name, model in self.models.items()}
         facts.judges = {name: judge.spec.text for name, judge in self.judges.items()}
         facts.model_digests = {name: self._model_digest(model) for name, model in self.models.items()}
+        facts.judge_digests = {name: self._model_digest(judge) for name, judge in self.judges.items()}
         if self.rescored is not None:
             facts.model_digests = dict(self.rescored.run.settings.get("model_digests", {}))
+            facts.problems += [] if self._asks_judges else self.rescored.problems(facts)
         if self.maker is not None:
             facts.dataset_digest = self.maker.dataset_digest
             facts.problems += [*self.maker.problems, *self._doubled_suites(), *self.maker.unknown_slices()]
@@ -211,6 +213,7 @@ class Preparation:
             socket=self._socket,
             answers_of=answers,
             asks_judges=self._asks_judges,
+            other_judges=self.rescored.other_judges(facts) if self.rescored is not None else (),
         )
         recorder = Recorder(
             self.config,

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
 from pytest_llmeval.core.calls import answered, ask_name, response_of
@@ -65,6 +65,7 @@ class Engine:
         judge_cache: CacheMode = "use",
         recorded: Recorded | None = None,
         asks_judges: bool = True,
+        other_judges: Collection[str] = (),
         on_fault: Callable[[StoreError], None] = lambda error: None,
     ) -> None:
         """Prepare.
@@ -80,6 +81,7 @@ class Engine:
             judge_cache: the same for judges, whose verdict on an answer need not be paid for twice.
             recorded: the run whose answers are scored again: then no model is asked; None asks models.
             asks_judges: whether judges are asked what that run does not hold.
+            other_judges: the names of those who are others than in that run, so that it holds nothing of theirs.
             on_fault: told when answers cannot be kept or found any more; no call is made from then on.
         """
         self._open_model = open_model
@@ -90,6 +92,7 @@ class Engine:
         self._cache: Mapping[str, CacheMode] = {"model": cache, "judge": judge_cache}
         self._recorded = recorded
         self._asks_judges = asks_judges
+        self._other_judges = other_judges
         self._on_fault = on_fault
         self._backends: dict[str, Backend] = {}
         self._calls: dict[_CallId, asyncio.Task[Response]] = {}
@@ -234,6 +237,8 @@ class Engine:
 
     def _again(self, recorded: Recorded, ask: Ask, name: str) -> Response | None:
         """Return what the run that is scored again was told in this call of this case; None where a judge is asked."""
+        if ask.role == "judge" and ask.model in self._other_judges:
+            return None
         request = {"messages": ask.request.messages, "params": ask.request.params}
         call = self._looked_up(lambda: recorded.find(ask.case, name, request))
         if ask.role == "judge" and self._asks_judges and (call is None or call.status != "ok"):

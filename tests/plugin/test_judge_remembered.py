@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -128,3 +129,34 @@ def test_what_was_no_verdict_in_an_earlier_run_is_asked_for_anew(project: Projec
     assert project.run("evals", f"--llmeval-rescore={run}", model="").ret == 0
     assert project.cases() == {"good": "passed"}
     assert len(judge.ledger) == 3 + 1
+
+
+def correct(project: Project) -> set[float | None]:
+    return set(values(project)["correctness"].values())
+
+
+def test_what_another_judge_of_that_name_said_is_not_taken_for_its_verdict(
+    project: Project, judged_by: Judged, dist_args: list[str]
+) -> None:
+    old, new = (judged_by(partial(verdict, level=level)) for level in ("wrong", "right"))
+    project.eval(EVAL, ROWS)
+    project.run("evals", named(project, old))
+    again, flag = f"--llmeval-rescore={project.last_run()['id']}", named(project, new)
+    refused = project.run("evals", again, *dist_args, model="")
+    assert refused.ret == 4
+    assert "judge 'j' is not what the run asked" in " ".join("".join(refused.errlines + refused.outlines).split())
+    assert len(new.ledger) == 0
+    assert project.run("evals", again, flag, *dist_args, model="").ret == 0
+    assert correct(project) == {1.0}
+    assert (len(old.ledger), len(new.ledger), len(project.server.ledger)) == (3, 3, 3)
+
+
+def test_a_run_goes_on_with_the_judge_that_it_began_with(project: Project, judged_by: Judged) -> None:
+    old, new = judged_by(lambda messages: "It is right."), judged_by(verdict)
+    project.eval(EVAL, ROWS)
+    project.run("evals", named(project, old))
+    named(project, new)
+    refused = project.run("evals", "--resume=last")
+    assert refused.ret == 4
+    assert "judge 'j' is not what the run asked" in " ".join("".join(refused.errlines).split())
+    assert len(new.ledger) == 0
