@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 
 from pytest_llmeval.store.records import process_started
 from pytest_llmeval.store.sqlite import SqliteStore
+from pytest_llmeval.view import summaries
 from tests.support.records import call, record, score
 from tests.support.stored_runs import run
 from tests.view.conftest import NEW, OLD
@@ -177,3 +178,14 @@ def test_epochs_of_a_case_lead_to_each_other(store: SqliteStore, client: TestCli
     first, second = (case.id for case in store.cases(run().id))
     text = client.get(f"/case?id={first}").text
     assert f"/case?id={second}" in text
+
+
+def test_large_runs_are_worked_out_in_processes_beside_the_pages(
+    client: TestClient, two_runs: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page does not wait for them, and shows the cases meanwhile."""
+    monkeypatch.setattr(summaries, "_MOST_HERE", 0)
+    first = client.get(f"/run?id={NEW}").text
+    assert "being worked out" in first and "row-0" in first and "<svg" not in first.partition("<h2>Suites")[2]
+    assert "<figcaption><b>correctness</b>" in whole(client, f"/run?id={NEW}")
+    assert ">correctness<" in whole(client, f"/compare?base={OLD}&current={NEW}")
