@@ -312,6 +312,8 @@ def _how(
 def _settled(key: str, check: object) -> Settled | None:
     """Return what a check settles; None where it leaves the answer to the judge, as one does that broke."""
     if isinstance(check, Score):
+        if check.value is not None and not 0 <= check.value <= 1:
+            raise ValueError(f"{key} is the score {check.name!r} of {check.value:g}; a check is a score from 0 to 1")
         holds, by = (None if check.value is None else check.value >= 1), check.name
     else:
         holds, by = _verdict(check, key), key

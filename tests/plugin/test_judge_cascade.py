@@ -86,3 +86,13 @@ def test_a_check_is_a_score_or_a_truth_value(project: Project, judged_by: Judged
     result = project.run("evals", named(project, judged_by(verdict)))
     assert result.ret == 1
     result.stdout.fnmatch_lines(["*ValueError: right_if is *; it is True, False or None*"])
+
+
+def test_a_number_that_is_no_share_settles_nothing(project: Project, judged_by: Judged) -> None:
+    """A count of words would else be taken for a right answer."""
+    judge = judged_by(verdict)
+    project.eval(RIGHT.replace("right_if=same", 'right_if=score.record("words", 5)'), ROWS[:1])
+    result = project.run("evals", named(project, judge))
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*ValueError: right_if is the score 'words' of 5; a check is a score from 0 to 1*"])
+    assert not judge.ledger

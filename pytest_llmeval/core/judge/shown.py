@@ -25,15 +25,12 @@ def shown_reference(target: Any) -> str | None:
     """
     if target is None or isinstance(target, str):
         return target
-    if isinstance(target, Mapping) and isinstance(target.get("answer"), str):
-        return _either([target["answer"], *target.get("aliases", ())])
-    if isinstance(target, list) and target and all(isinstance(each, str) for each in target):
-        return _either(target)
+    texts = target
+    if isinstance(target, Mapping) and isinstance(target.get("aliases", []), list):
+        texts = [target.get("answer"), *target.get("aliases", [])]
+    if isinstance(texts, list) and texts and all(isinstance(each, str) for each in texts):
+        return "\nor: ".join(texts)
     return _text(target)
-
-
-def _either(texts: Sequence[Any]) -> str:
-    return "\nor: ".join(str(text) for text in texts)
 
 
 def _text(value: Any) -> str:

@@ -34,6 +34,8 @@ def test_an_input_is_shown_as_text(value: Any, shown: str) -> None:
         ("six", "six"),
         ({"answer": "6", "aliases": ["six", "half a dozen"]}, "6\nor: six\nor: half a dozen"),
         ({"answer": "6"}, "6"),
+        ({"answer": "6", "aliases": "six"}, '{\n "answer": "6",\n "aliases": "six"\n}'),
+        ({"answer": "6", "aliases": None}, '{\n "answer": "6",\n "aliases": null\n}'),
         (["6", "six"], "6\nor: six"),
         ({"total": 6}, '{\n "total": 6\n}'),
         ([], "[]"),
