@@ -8,6 +8,7 @@ __all__ = [
     "COUNTED_METRICS",
     "MEASURED_METRICS",
     "REGRESSION_KINDS",
+    "SHIPPED_SCORES",
     "Change",
     "GateSettings",
     "JudgeDemands",
@@ -43,6 +44,20 @@ MEASURED_METRICS = ("latency_s", "cost_usd", "input_tokens", "output_tokens")
 
 COUNTED_METRICS = ("pass_rate", "error_rate")
 """Metrics that count outcomes: shares, in [0, 1]."""
+
+SHIPPED_SCORES = (
+    "choice",
+    "contains",
+    "exact",
+    "json_exact",
+    "json_match",
+    "json_schema",
+    "json_valid",
+    "numeric",
+    "regex",
+    "token_f1",
+)
+"""What shipped scorers record under their own names: in [0, 1]. Kept here, as rules are read without the scorers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

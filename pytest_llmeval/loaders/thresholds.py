@@ -1,6 +1,6 @@
 """thresholds.yaml, read strictly: every mistake is named with its line, and all of them at once."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar, cast, get_args
@@ -13,6 +13,7 @@ from pytest_llmeval.core.gate.names import did_you_mean, show_key
 from pytest_llmeval.core.rules import (
     COUNTED_METRICS,
     MEASURED_METRICS,
+    SHIPPED_SCORES,
     GateSettings,
     JudgeDemands,
     Rule,
@@ -47,23 +48,22 @@ _NOT_ON: Mapping[str, frozenset[str]] = {
 _ModelT = TypeVar("_ModelT", bound=BaseModel)
 
 
-def load_thresholds(
-    path: Path, *, shown_as: str | None = None, unit_scores: Collection[str] = frozenset()
-) -> Thresholds:
+def load_thresholds(path: Path, *, shown_as: str | None = None) -> Thresholds:
     """Return the rules of the file at ``path``.
+
+    A bound outside [0, 1] on what always lies there is a mistake. Scores that are not SHIPPED_SCORES may be recorded
+    with any finite number and take any finite bound.
 
     Args:
         path: The file.
         shown_as: What messages call it, best relative to the rootdir; its name when None.
-        unit_scores: Scores that always lie in [0, 1], so that a bound outside is a mistake. Others may be
-            recorded with any finite number and take any finite bound.
 
     Raises:
         ThresholdsError: It has a line ``FILE:LINE: KEY: what is wrong, what to do`` for each mistake, in the
             order of the file.
     """
     document = load_strict(path, error=ThresholdsError, shown_as=shown_as or path.name)
-    reader = _Reader(document, frozenset(unit_scores))
+    reader = _Reader(document)
     thresholds = reader.thresholds()
     reader.raise_problems()
     return thresholds
@@ -72,9 +72,8 @@ def load_thresholds(
 class _Reader:
     """Walks one document and gathers what is wrong in it: one problem, the first, for each key."""
 
-    def __init__(self, document: StrictDocument, unit_scores: frozenset[str]) -> None:
+    def __init__(self, document: StrictDocument) -> None:
         self._document = document
-        self._unit_scores = unit_scores
         self._problems: dict[KeyPath, str] = {}
 
     def thresholds(self) -> Thresholds:
@@ -236,7 +235,7 @@ class _Reader:
             return
         elif metric in MEASURED_METRICS and bound < 0:
             self._problem(path, f"found {bound:.12g}, but {metric} is never below 0; write 0 or more")
-        elif metric in (*COUNTED_METRICS, *self._unit_scores) and key != "max_total" and not 0 <= bound <= 1:
+        elif metric in (*COUNTED_METRICS, *SHIPPED_SCORES) and key != "max_total" and not 0 <= bound <= 1:
             self._problem(path, f"found {bound:.12g}, but {metric} lies in 0..1; write a number there")
 
 

@@ -130,6 +130,16 @@ def test_other_rules_can_be_named(project: Project, llmeval: Command, monkeypatc
     assert llmeval("gate", "--thresholds", "strict.yaml").status == 1
 
 
+def test_a_bound_that_no_value_can_reach_is_a_mistake(project: Project, llmeval: Command) -> None:
+    """Of a score whose range is known."""
+    project.eval(EXACT, GOOD_AND_BAD)
+    project.run("evals")
+    project.write(thresholds_yaml=rules(bound="min: 90"))
+    done = llmeval("gate")
+    assert done.status == 4
+    assert "exact.min: found 90, but exact lies in 0..1; write a number there" in done.err
+
+
 def test_any_run_can_be_judged(project: Project, llmeval: Command) -> None:
     project.eval(EXACT, GOOD_AND_BAD)
     project.write(thresholds_yaml=rules())

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from pytest_llmeval.core.errors import ThresholdsError
-from pytest_llmeval.core.rules import GateSettings, Rule, Thresholds
+from pytest_llmeval.core.rules import SHIPPED_SCORES, GateSettings, Rule, Thresholds
 from pytest_llmeval.loaders.thresholds import load_thresholds
+from pytest_llmeval.scorers import REGISTRY
 
 EXAMPLE = """\
 version: 1
@@ -25,17 +26,17 @@ suites:
 """
 
 
-def load(tmp_path: Path, content: str, **options: frozenset[str]) -> Thresholds:
+def load(tmp_path: Path, content: str) -> Thresholds:
     """Return ``content`` read from thresholds.yaml."""
     path = tmp_path / "thresholds.yaml"
     path.write_text(content, encoding="utf-8")
-    return load_thresholds(path, **options)  # type: ignore[arg-type]  # the only option of that type
+    return load_thresholds(path)
 
 
-def problems(tmp_path: Path, content: str, **options: frozenset[str]) -> list[str]:
+def problems(tmp_path: Path, content: str) -> list[str]:
     """Return the lines with which ``content`` is refused."""
     with pytest.raises(ThresholdsError) as caught:
-        load(tmp_path, content, **options)
+        load(tmp_path, content)
     return str(caught.value).splitlines()
 
 
@@ -296,11 +297,16 @@ def test_an_empty_suite_is_a_mistake(tmp_path: Path) -> None:
 
 def test_a_recorded_score_takes_any_bound_and_a_shipped_one_those_in_its_range(tmp_path: Path) -> None:
     """``score.record`` takes any finite number; a scorer's value lies in [0, 1]."""
-    content = suite("length: {min: -5, max: 900}\njson_match: {min: 90, max_total: 90}")
-    assert len(load(tmp_path, content).suites["qa"].rules) == 4
+    good = load(tmp_path, suite("length: {min: -5, max: 900}\njson_match: {max_total: 90}"))
+    assert len(good.suites["qa"].rules) == 3
     expected = "json_match.min: found 90, but json_match lies in 0..1; write a number there"
-    found = problems(tmp_path, content, unit_scores=frozenset({"json_match"}))
-    assert found == [f"thresholds.yaml:5: suites.qa.{expected}"]
+    assert problems(tmp_path, suite("json_match: {min: 90}")) == [f"thresholds.yaml:4: suites.qa.{expected}"]
+
+
+def test_the_scores_whose_range_is_known_are_those_of_the_shipped_scorers() -> None:
+    """Their own names, and that of the companion of json_match."""
+    names = [name for name in REGISTRY.names() if (found := REGISTRY.find(name)) and found.shipped]
+    assert sorted([*names, "json_exact"]) == sorted(SHIPPED_SCORES)
 
 
 def test_all_mistakes_come_together_in_the_order_of_the_file(tmp_path: Path) -> None:

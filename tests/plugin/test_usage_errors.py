@@ -268,6 +268,7 @@ def test_a_wrong_models_yaml_names_its_line(project: Project, text: str, message
         ("version: 1\nsuites:\n  echo: {exact: {mni: 0.5}}\n", "thresholds.yaml:3: *'mni'; did you mean 'min'?"),
         ("version: 1\nsuites:\n  echo: {exact: {min: '90%'}}\n", "thresholds.yaml:3: *90%*"),
         ("version: 1\nsuites:\n  echo: {exact: {min: .nan}}\n", "thresholds.yaml:3: *.nan*"),
+        ("version: 1\nsuites:\n  echo: {exact: {min: 90}}\n", "thresholds.yaml:3: *found 90, but exact lies in 0..1*"),
         ("version: 1\nsuites:\n  echo: {exact: {min: 0.5}}\n  echo: {}\n", "thresholds.yaml:4: *'echo'*line 3*"),
         (
             "version: 1\nsuites:\n  echo:\n    slices:\n      haard: {exact: {min: 1}}\n",
