@@ -1,5 +1,6 @@
 """The notebook runs: on the two real runs beside it, with the outputs that are committed, and on other runs."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,8 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from pytest_llmeval.store.sqlite import SqliteStore
+from tests.support.hostile_run import hostile_run
 from tests.support.project import Project
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
@@ -69,6 +72,20 @@ def test_it_shows_other_runs(project: Project, monkeypatch: pytest.MonkeyPatch, 
     assert "no baseline: llmeval baseline set main" in text
     assert "no labels: llmeval labels export" in text
     assert said in text
+
+
+def test_hostile_texts_neither_break_it_nor_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run whose every name and text is hostile, beside itself."""
+    store = SqliteStore(tmp_path / "llmeval.db")
+    told = hostile_run(store)
+    store.close()
+    monkeypatch.setenv("LLMEVAL_DB", str(tmp_path / "llmeval.db"))
+    monkeypatch.setenv("LLMEVAL_BASELINE", told.id)
+    outputs = [output for cell in executed().cells for output in cell.get("outputs", ())]
+    html = [output["data"].get("text/html", "") for output in outputs if "data" in output]
+    assert any(html)
+    assert not re.search("<(script|img|svg|iframe|a) ?", "".join(html).replace("<style scoped>", ""))
+    assert max(map(len, html)) < 200_000
 
 
 def test_two_runs_by_name(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
