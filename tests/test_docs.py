@@ -2,8 +2,9 @@
 
 A block that stands behind "in `PATH`:" is a file of its page: the blocks after it find it in their project. A comment
 before a block may say more: ``<!-- test: scores -->`` (each line is a call of ``score``, with its value in a comment).
-In ``<!-- test: other tool -->`` nothing is ours, and it is only read. Nothing is skipped; of a line such as
-``python3 -m venv … && pytest`` the calls of pytest and llmeval are looked at.
+In ``<!-- test: hf model -->`` the model runs in the session's process. In ``<!-- test: other tool -->`` nothing is
+ours, and it is only read. Nothing is skipped; of a line such as ``python3 -m venv … && pytest`` the calls of pytest and
+llmeval are looked at.
 """
 
 import ast
@@ -50,6 +51,7 @@ from tests.support.fault_server import FaultServer
 from tests.support.project import Project
 from tests.support.records import record
 from tests.support.stored_runs import run
+from tests.support.tiny_llama import make_model
 
 ROOT = Path(__file__).parent.parent
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
@@ -139,7 +141,7 @@ def test_every_block_is_looked_at() -> None:
     assert len(fences) == 2 * len(BLOCKS)
     kinds = {"csv", "console", "json", "python", "sh", "sql", "text", "toml", "yaml"}
     assert [str(block) for block in BLOCKS if block.kind not in kinds] == []
-    assert {block.test for block in BLOCKS} <= {"", "scores", "other tool"}
+    assert {block.test for block in BLOCKS} <= {"", "scores", "other tool", "hf model"}
 
 
 def test_the_pages_name_each_other_rightly() -> None:
@@ -175,6 +177,13 @@ def test_python_blocks_run(block: Block, project: Project) -> None:
     result = project.run("evals", "-q", "--strict-markers")
     assert result.ret == 0, result.stdout.str() + result.stderr.str()
     assert set(result.parseoutcomes()) == {"passed"}
+
+
+@each("python", test="hf model")
+def test_python_blocks_of_models_on_this_machine_run(block: Block, project: Project, tmp_path: Path) -> None:
+    write(project.root, {**block.files, "evals/test_block.py": f"import pytest\n{block.text}"})
+    result = project.run("evals", model=f"hf:{make_model(tmp_path / 'tiny')}", inside=False)
+    assert result.ret == 0, result.stdout.str() + result.stderr.str()
 
 
 LAST = "def test_there_is_a_test():\n    pass\n"

@@ -21,6 +21,7 @@ from pytest_llmeval.cli.project import Project, find_project
 from pytest_llmeval.core.errors import UserError
 from pytest_llmeval.core.text import printable
 from pytest_llmeval.loaders.thresholds import load_thresholds
+from pytest_llmeval.models.hf.sources import find_source
 from pytest_llmeval.models.local_weights import default_cache_dir, smollm2_path
 from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.store.check import check_database
@@ -74,6 +75,20 @@ def _embedded(project: Project) -> Iterator[Finding]:
         yield _note("local:smollm2", "installed; the weights (93 MB) come with its first use or llmeval models fetch")
     else:
         yield _ok("local:smollm2", f"ready, weights in {default_cache_dir()}")
+
+
+def _in_process(project: Project) -> Iterator[Finding]:
+    """Look for what ``hf:`` models need, without the seconds that importing it takes."""
+    packages = ("torch", "transformers", "accelerate", "peft", "bitsandbytes", "gguf")
+    missing = [name for name in packages if importlib.util.find_spec(name) is None]
+    if missing:
+        found = f"not installed: pip install 'pytest-llmeval[hf]' (missing: {', '.join(missing)})"
+        yield _note("hf: models", found)
+    else:
+        yield _ok("hf: models", ", ".join(f"{name} {importlib.metadata.version(name)}" for name in packages[:2]))
+    for model in _listed(project):
+        if (weights := model.spec.weights) is not None:
+            yield _tried(f"model {model.name}", lambda: str(find_source(weights, project.environ).base))
 
 
 def _keys(project: Project) -> Iterator[Finding]:
@@ -171,4 +186,4 @@ def _note(what: str, found: str) -> Finding:
     return Finding(state="note", what=what, found=found)
 
 
-_LOOKS = (_versions, _embedded, _keys, _files, _servers, _options)
+_LOOKS = (_versions, _embedded, _in_process, _keys, _files, _servers, _options)

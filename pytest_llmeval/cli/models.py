@@ -9,11 +9,13 @@ from pytest_llmeval.cli.project import Project, find_project
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.loaders.strict_yaml import load_strict
+from pytest_llmeval.models.hf.sources import find_source
 from pytest_llmeval.models.local_weights import default_cache_dir, fetch_smollm2, smollm2_path, verify_smollm2
 from pytest_llmeval.models.models_file import named_models
 from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.models.prices import priced, shipped_prices
 from pytest_llmeval.models.vendors import VENDORS
+from pytest_llmeval.models.weights_spec import WeightsSpec
 from pytest_llmeval.reports.table import Column, table_lines
 
 __all__ = ["models", "project_models"]
@@ -43,7 +45,9 @@ def list_models(as_json: bool) -> None:
         emit_json([dict(zip(("name", "spec", "price", "note"), row, strict=True)) for row in rows])
         return
     lines = table_lines(_COLUMNS, [[one_line(cell) for cell in row] for row in rows], width=terminal_width())
-    echo_lines([*lines, "", "Any other SPEC works as well: gpt-4o-mini, openai:NAME@http://host:port/v1"])
+    echo_lines(
+        [*lines, "", "Any other SPEC works as well: gpt-4o-mini, openai:NAME@http://host:port/v1, hf:ID_OR_PATH"]
+    )
 
 
 @models.command()
@@ -76,4 +80,14 @@ def _row(model: NamedModel, environ: Mapping[str, str]) -> list[str]:
     notes = [f"key in {model.api_key_env}"] if model.api_key_env else []
     if prices is not None and model.prices is None and model.spec.kind in VENDORS:
         notes.append(f"list price of {shipped_prices().as_of}")
+    if model.spec.weights is not None:
+        notes.append(_where(model.spec.weights, environ))
     return [model.name, model.spec.text, price, ", ".join(notes)]
+
+
+def _where(weights: WeightsSpec, environ: Mapping[str, str]) -> str:
+    """Return whether the files of a model are on this machine."""
+    try:
+        return f"in {find_source(weights, environ).base}"
+    except ModelError:
+        return "not on this machine; llmeval doctor says why"

@@ -158,7 +158,7 @@ def test_models_are_listed_with_the_embedded_one(here: Path, cache: Path, llmeva
             "small    openai:tiny@...7.0.0.1:1/v1  unknown\n"
             "smollm2  local:smollm2                $0                 not fetched yet (93 MB)\n"
             "\n"
-            "Any other SPEC works as well: gpt-4o-mini, openai:NAME@http://host:port/v1\n"
+            "Any other SPEC works as well: gpt-4o-mini, openai:NAME@http://host:port/v1, hf:ID_OR_PATH\n"
         )
 
 
@@ -213,3 +213,21 @@ def test_weights_that_cannot_be_fetched_are_told_with_what_to_do(
     assert "cannot fetch SmolLM2-135M-Instruct for local:smollm2" in done.err
     assert "or pass another model with --model" in done.err
     assert [path.name for path in cache.iterdir() if not path.name.endswith(".lock")] == []
+
+
+def test_models_of_this_machine_are_looked_for(here: Path, cache: Path, llmeval: Command) -> None:
+    """The doctor says what their extra and their files are, the list whether they are here."""
+    (here / "pytest.ini").touch()
+    folder = here / "tiny"
+    folder.mkdir()
+    for name in ("config.json", "model.safetensors"):
+        (folder / name).write_text("{}")
+    (here / "models.yaml").write_text("models:\n  tiny: {spec: 'hf:tiny'}\n  gone: {spec: 'hf:./gone'}\n")
+    found = findings(llmeval, status=1)
+    assert found["hf: models"][0] == "ok"
+    assert found["model tiny"] == ("ok", str(folder))
+    assert found["model gone"][0] == "problem"
+    assert "no such folder" in found["model gone"][1]
+    listed = {row["name"]: (row["price"], row["note"]) for row in llmeval("models", "list", "--json").json()}
+    assert listed["tiny"] == ("$0 in, $0 out", f"in {folder}")
+    assert listed["gone"] == ("$0 in, $0 out", "not on this machine; llmeval doctor says why")

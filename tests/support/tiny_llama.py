@@ -13,7 +13,9 @@ _TEXTS = ["The capital of France is Paris, that of Japan is Tokyo.", '{"name": "
 _MODULES = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
 
-def make_model(folder: Path, *, seed: int = 0, hidden: int = 64, layers: int = 2, template: str = _TEMPLATE) -> Path:
+def make_model(
+    folder: Path, *, seed: int = 0, hidden: int = 64, layers: int = 2, context: int = 512, template: str = _TEMPLATE
+) -> Path:
     """Save the model to ``folder`` and return that; its answers are noise, and the same in each process."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
@@ -30,7 +32,7 @@ def make_model(folder: Path, *, seed: int = 0, hidden: int = 64, layers: int = 2
             num_hidden_layers=layers,
             num_attention_heads=4,
             num_key_value_heads=2,
-            max_position_embeddings=512,
+            max_position_embeddings=context,
             initializer_range=0.3,
             bos_token_id=None,
             eos_token_id=tokenizer.eos_token_id,
