@@ -19,7 +19,8 @@ from tests.support.asking_hf import answers, opened, refusal
 from tests.support.tiny_llama import make_model
 
 TEXTS = ["hi " * size for size in (1, 7, 2, 30, 4, 11)]
-DRAWN = {"max_tokens": 12, "temperature": 1.0, "top_p": 0.9}
+GREEDY: dict[str, Any] = {"max_tokens": 12}
+DRAWN: dict[str, Any] = {"max_tokens": 12, "temperature": 1.0, "top_p": 0.9}
 
 
 def test_a_batch_says_what_each_request_alone_is_told(models: HfModels, base: Path) -> None:
@@ -32,7 +33,7 @@ def test_a_batch_says_what_each_request_alone_is_told(models: HfModels, base: Pa
 def test_drawn_answers_do_not_depend_on_their_neighbours(models: HfModels, base: Path) -> None:
     """Each request draws by a seed of its own; so a greedy one beside them stays greedy."""
     model = opened(models, f"hf:{base}")
-    params = [DRAWN, {"max_tokens": 12}, *[DRAWN] * 4]
+    params = [DRAWN, GREEDY, *[DRAWN] * 4]
     together = answers(model, TEXTS, params)
     alone = [answers(model, [text], [each])[0].text for text, each in zip(TEXTS, params, strict=True)]
     assert [each.text for each in together] == alone
@@ -164,7 +165,7 @@ def test_out_of_memory_halves_the_batch(models: HfModels, base: Path, monkeypatc
     """Answers are the same in smaller batches."""
     model = opened(models, f"hf:{base}")
     expected = [each.text for each in answers(model, TEXTS)]
-    whole, sizes = host.answer, []
+    whole, sizes = answering.answer, []
 
     def scarce(model: Any, chat: Any, jobs: Sequence[AnswerJob]) -> None:
         sizes.append(len(jobs))
@@ -180,7 +181,7 @@ def test_out_of_memory_halves_the_batch(models: HfModels, base: Path, monkeypatc
 
 def test_memory_bounds_a_batch(models: HfModels, base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = opened(models, f"hf:{base}")
-    whole, sizes = host.answer, []
+    whole, sizes = answering.answer, []
 
     def noted(model: Any, chat: Any, jobs: Sequence[AnswerJob]) -> None:
         sizes.append(len(jobs))
