@@ -40,4 +40,4 @@ def _convert(gguf: Path, target: Path, environ: Mapping[str, str]) -> None:
     model.config.pad_token_id = chat.pad_token
     with quiet():
         model.save_pretrained(target)
-        chat._tokenizer.save_pretrained(target)
+        chat.tokenizer.save_pretrained(target)
