@@ -2,7 +2,9 @@
 
 import datetime
 import decimal
+import random
 import threading
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -185,6 +187,24 @@ def test_every_row_is_read_again_in_any_order_and_thread(tmp_path: Path) -> None
     for thread in threads:
         thread.join()
     assert different == []
+
+
+def test_a_large_row_group_is_never_held_as_a_whole(tmp_path: Path) -> None:
+    """Of 40 MB in one row group, pages of each column are in memory at once."""
+    rng = random.Random(0)
+    table = pa.table({"input": [rng.randbytes(500).hex() for _ in range(40_000)]})
+    assert table.nbytes > 40e6
+    dataset = opened(tmp_path, table, row_group_size=table.num_rows)
+    del table
+    before, arrow = pa.total_allocated_bytes(), 0
+    tracemalloc.start()
+    try:
+        for _ in dataset.rows():
+            arrow = max(arrow, pa.total_allocated_bytes() - before)
+        python = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert 0 < arrow + python < 15e6
 
 
 VALUES = st.recursive(
