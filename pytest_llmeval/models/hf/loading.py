@@ -1,12 +1,12 @@
 """From files to a model in memory, by transformers and PEFT. Importing this module imports torch."""
 
+import contextlib
 import hashlib
 import importlib.metadata
 import logging
 import os
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +101,7 @@ def template_sha256(chat_template: str) -> str:
     return hashlib.sha256(chat_template.encode()).hexdigest()
 
 
-@contextmanager
+@contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Keep transformers' progress bars, warnings and log off the terminal."""
     level = transformers.utils.logging.get_verbosity()
@@ -109,7 +109,8 @@ def quiet() -> Iterator[None]:
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     try:
-        with warnings.catch_warnings():
+        # One of the bars, that of GGUF files, heeds no setting.
+        with warnings.catch_warnings(), open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):
             warnings.simplefilter("ignore")
             yield
     finally:

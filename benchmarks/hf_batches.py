@@ -1,0 +1,96 @@
+"""Rows per second of an ``hf:`` model on this machine, one by one and in batches; and whether both say the same.
+
+    OMP_NUM_THREADS=1 python benchmarks/hf_batches.py hf:PATH --rows 32
+
+It prints Markdown. Prompts are those of data/qa, so that lengths differ as they do in an eval; rounds of both ways
+alternate, so that other work on the machine hits both.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_llmeval.core.types import Backend, Request, Response
+from pytest_llmeval.models.hf.host import HfModels
+from pytest_llmeval.models.named import resolve_model
+from pytest_llmeval.models.registry import open_model
+
+ROWS = Path(__file__).parent.parent / "data" / "qa" / "test.jsonl"
+TARGET = 2.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """All rows once."""
+
+    wall_s: float
+    cpu_s: float
+    responses: Sequence[Response]
+
+    def __str__(self) -> str:
+        rows, tokens = len(self.responses), sum(each.usage.output_tokens or 0 for each in self.responses)
+        return f"{rows / self.wall_s:.2f} | {rows / self.cpu_s:.2f} | {tokens / self.wall_s:.0f}"
+
+
+def main() -> None:
+    """Measure, print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("spec", help="hf:PATH or hf:BASE+ADAPTER")
+    parser.add_argument("--rows", type=int, default=32)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--max-tokens", type=int, default=32)
+    options = parser.parse_args()
+    models, model = HfModels(os.environ), resolve_model(options.spec, {})
+    models.load(model.spec.weights, print)
+    backend = open_model(model, environ={}, hf_models=models)
+    requests = [_request(line, options.max_tokens) for line in ROWS.read_text().splitlines()[: options.rows]]
+    _run(backend, requests[:2], at_once=2)
+    ways = {"one by one": 1, "in batches": options.rows}
+    rounds: dict[str, list[Round]] = {way: [] for way in ways}
+    before = os.getloadavg()[0]
+    for _ in range(options.rounds):
+        for way, at_once in ways.items():
+            rounds[way].append(_run(backend, requests, at_once=at_once))
+    models.close()
+    print(f"\n{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; {options.rows} rows,")
+    print(f"up to {options.max_tokens} tokens each, {options.rounds} rounds; load average before: {before:.1f}\n")
+    print("| | rows/s | rows per CPU second | tokens/s |\n|---|---|---|---|")
+    for way, found in rounds.items():
+        print(f"| {way} | {sorted(found, key=lambda each: each.wall_s)[len(found) // 2]} |")
+    pairs = list(zip(*rounds.values(), strict=True))
+    gain = statistics.median(alone.wall_s / together.wall_s for alone, together in pairs)
+    same = sum(a.text == b.text for a, b in zip(*(each.responses for each in pairs[0]), strict=True))
+    print(f"\n- in batches ÷ one by one: {gain:.1f} times the rows per second (target: at least {TARGET})")
+    print(f"- {same} of {options.rows} answers are the same")
+
+
+def _request(line: str, max_tokens: int) -> Request:
+    row = json.loads(line)["input"]
+    text = f"{row['context']}\n\n{row['question']} Answer in a few words."
+    return Request(messages=({"role": "user", "content": text},), params={"max_tokens": max_tokens})
+
+
+def _run(backend: Backend, requests: Sequence[Request], *, at_once: int) -> Round:
+    async def run() -> list[Response]:
+        slots = asyncio.Semaphore(at_once)
+
+        async def one(request: Request) -> Response:
+            async with slots:
+                return await backend.complete(request)
+
+        return await asyncio.gather(*map(one, requests))
+
+    start_s, start_cpu_s = time.monotonic(), time.process_time()
+    responses = asyncio.run(run())
+    return Round(wall_s=time.monotonic() - start_s, cpu_s=time.process_time() - start_cpu_s, responses=responses)
+
+
+if __name__ == "__main__":
+    main()
