@@ -1,6 +1,5 @@
 """How likely a model finds a given text after a prompt."""
 
-import inspect
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pytest_llmeval.core.types import Response, Usage
 from pytest_llmeval.models.hf.answering import left_padded
 from pytest_llmeval.models.hf.batching import Job
 from pytest_llmeval.models.hf.chat import Chat
+from pytest_llmeval.models.hf.forward import forward
 
 __all__ = ["LikelihoodJob", "weigh"]
 
@@ -30,13 +30,8 @@ def weigh(model: Any, chat: Chat, jobs: Sequence[LikelihoodJob]) -> None:
     """Answer each of ``jobs`` with the likelihood of its target, as ``Likelihood`` writes itself."""
     started_s = time.monotonic()
     ids, mask = left_padded([[*job.prompt, *job.target] for job in jobs], chat.pad_token, model.device)
-    inputs = {"input_ids": ids, "attention_mask": mask, "use_cache": False}
-    taken = inspect.signature(model.forward).parameters
-    wanted = {
-        "position_ids": (mask.cumsum(dim=-1) - 1).clamp(min=0),
-        "logits_to_keep": max(len(job.target) for job in jobs) + 1,
-    }
-    logits = model(**inputs, **{name: value for name, value in wanted.items() if name in taken}).logits
+    longest = max(len(job.target) for job in jobs)
+    logits = forward(model, mask, logits=longest + 1, input_ids=ids, use_cache=False).logits
     for row, job in enumerate(jobs):
         size = len(job.target)
         logprobs = torch.log_softmax(logits[row, -size - 1 : -1].float(), dim=-1)

@@ -15,6 +15,8 @@ from pytest_llmeval.core.types import Request
 from pytest_llmeval.models.hf import answering, host
 from pytest_llmeval.models.hf.answering import AnswerJob
 from pytest_llmeval.models.hf.host import HfModels
+from pytest_llmeval.models.hf.prefixes import read_once
+from pytest_llmeval.models.weights_spec import WeightsSpec
 from tests.support.asking_hf import answers, opened, refusal
 from tests.support.tiny_llama import make_model
 
@@ -236,3 +238,27 @@ def test_a_model_without_a_template_is_given_plain_text(models: HfModels, tmp_pa
     assert not loaded.chat.has_template
     tokens = loaded.chat.prompt([{"role": "system", "content": "a"}, {"role": "user", "content": "b"}])
     assert loaded.chat.text(tokens) == "a\n\nb"
+
+
+def test_a_shared_beginning_is_read_once_and_changes_nothing(
+    models: HfModels, base: Path, adapter: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Instructions and worked examples stand at the beginning of every row's prompt."""
+    texts = ["the capital of France is Paris " * 4 + text for text in TEXTS]
+    for spec in (f"hf:{base}", f"hf:{base}+{adapter}"):
+        model = opened(models, spec)
+        once = [each.text for each in answers(model, texts)]
+        with monkeypatch.context() as patch:
+            patch.setattr(answering, "read_once", lambda *_: None)
+            assert [each.text for each in answers(model, texts)] == once
+
+
+def test_what_is_read_once_is_all_that_the_prompts_begin_with(models: HfModels, base: Path) -> None:
+    """The last token of a prompt is read with its row, and one row or a short beginning is not worth it."""
+    opened(models, f"hf:{base}")
+    model = models._models[WeightsSpec(base=str(base))]._base.model
+    begin = list(range(5, 45))
+    assert read_once(model, [begin, [*begin, 7, 8]]).get_seq_length() == 39
+    assert read_once(model, [[*begin, 1, 2], [*begin, 2, 1]]).get_seq_length() == 40
+    assert read_once(model, [begin]) is None
+    assert read_once(model, [begin[:9], begin[:12]]) is None

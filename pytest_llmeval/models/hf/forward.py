@@ -1,0 +1,22 @@
+"""One call of a model, asked for no more logits than are looked at: all of them can take more room than its weights."""
+
+import inspect
+from typing import Any
+
+__all__ = ["forward"]
+
+
+def forward(model: Any, mask: Any, *, logits: int, **inputs: Any) -> Any:
+    """Return the output for a left-padded batch.
+
+    Args:
+        model: the base, or the base with adapters.
+        mask: which tokens count, of shape (rows, longest).
+        logits: how many of the last logits of each row are wanted; a model that cannot choose returns all.
+        inputs: what else it is given.
+    """
+    base = model.get_base_model() if hasattr(model, "peft_config") else model
+    taken = inspect.signature(base.forward).parameters
+    choices = {"position_ids": (mask.cumsum(dim=-1) - 1).clamp(min=0), "logits_to_keep": logits}
+    chosen = {name: value for name, value in choices.items() if name in taken}
+    return model(attention_mask=mask, **chosen, **inputs)
