@@ -42,6 +42,10 @@ class Comparison:
     """What else there is to say, such as which rows and suites only one of the runs has, in words."""
 
 
+_MOST_DRAWS = 4_000_000
+"""What the intervals of latency may resample, some 2 s of it; beyond that closed forms do, as there are rows enough."""
+
+
 def compare(
     base: Side,
     current: Side,
@@ -88,7 +92,7 @@ def compare(
 
 
 def _measures(paired: Iterable[PairedSuite]) -> tuple[MeasureChange, ...]:
-    budget = Budget()
+    budget = Budget(left=_MOST_DRAWS)
     return tuple(
         change for each in paired for change in measure_changes(each.suite, each.model, each.own, each.before, budget)
     )
