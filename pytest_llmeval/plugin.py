@@ -7,11 +7,13 @@ import pytest
 from pytest_llmeval.bridge import fixtures
 from pytest_llmeval.bridge.conductor import Conductor
 from pytest_llmeval.bridge.options import add_options, widen_short_names
+from pytest_llmeval.bridge.training import TrainingItems
 
 _MARKERS = (
     "llmeval(dataset, *, suite=None, prompt=None, params=None, cluster=None): one case for each row of the dataset"
     " (a path, a list, or a callable; pass a named function as dataset=function)",
-    "train: a training item of the folder finetune; runs only when -m asks for it",
+    "train(folder): a training item of the folder finetune, one for each configuration (*.yaml) in the folder named,"
+    " relative to the test file; runs only when -m asks for it",
     "regression: a case of the short suite that guards every pull request",
     "judge_attack: an eval that attacks the judge; runs only when -m asks for it",
 )
@@ -35,4 +37,6 @@ def pytest_configure(config: pytest.Config) -> None:
     for marker in _MARKERS:
         config.addinivalue_line("markers", marker)
     config.pluginmanager.register(fixtures, "llmeval-fixtures")
-    config.pluginmanager.register(Conductor(config), "llmeval-conductor")
+    conductor = Conductor(config)
+    config.pluginmanager.register(conductor, "llmeval-conductor")
+    config.pluginmanager.register(TrainingItems(config, conductor.selection), "llmeval-training")

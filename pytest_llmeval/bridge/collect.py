@@ -57,6 +57,7 @@ class CaseMaker:
         config: pytest.Config,
         *,
         models: Sequence[str],
+        dataset: str | None = None,
         limit: int | None,
         slices: tuple[str, ...],
         shard: Shard | None,
@@ -68,6 +69,7 @@ class CaseMaker:
         Args:
             config: of the session.
             models: the names of the models; at least one.
+            dataset: what takes the place of every marker's; None where each has its own.
             limit: rows of each dataset, after ``slices``; None for all.
             slices: rows in any of them; empty for all.
             shard: rows in it, after ``slices`` and ``limit``; None for all.
@@ -76,6 +78,7 @@ class CaseMaker:
         """
         self._config = config
         self._models = models
+        self._dataset = dataset
         self._limit = limit
         self._slices = slices
         self._shard = shard
@@ -139,7 +142,7 @@ class CaseMaker:
         _check_marker(arguments, where)
         place = {"rootdir": self._config.rootpath, "test_file": metafunc.definition.path}
         try:
-            dataset = open_dataset(arguments["dataset"], **place)
+            dataset = open_dataset(self._dataset or arguments["dataset"], **place)
             prompt = load_prompt(arguments["prompt"], **place)
         except UserError as error:
             raise type(error)(f"{where}: {error}") from None

@@ -139,6 +139,13 @@ OPTIONS = (
         is_flag=True,
         help="let a model judge its own answers, of which it thinks too well",
     ),
+    Option(
+        name="dataset",
+        metavar="PATH",
+        parse=_filled,
+        short=False,
+        help="the rows of this file in place of those that the marker names: val.jsonl for test.jsonl, say",
+    ),
     Option(name="limit", metavar="N", parse=_count, help="first N rows of each dataset, after --slice"),
     Option(
         name="slice", metavar="NAME", parse=_filled, many=True, help="rows of this slice; repeat it for any of them"
@@ -175,6 +182,22 @@ OPTIONS = (
         parse=_filled,
         short=False,
         help="score the answers of that run again, in a run of its own; no model is asked (see llmeval rescore)",
+    ),
+    Option(
+        name="train-resume",
+        metavar="",
+        parse=_flag,
+        short=False,
+        is_flag=True,
+        help="go on with the newest training of each configuration that did not end",
+    ),
+    Option(
+        name="train-strict",
+        metavar="",
+        parse=_flag,
+        short=False,
+        is_flag=True,
+        help="fail a training that needs more than the machine has, in place of skipping it",
     ),
     Option(name="timeout-s", metavar="S", parse=_seconds, help="seconds for one call with its retries (default 120)"),
     Option(name="thresholds", metavar="PATH", parse=_filled, help="rules of the gate (default thresholds.yaml)"),

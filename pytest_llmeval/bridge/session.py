@@ -328,6 +328,7 @@ class Preparation:
         return CaseMaker(
             self.config,
             models=list(self.models) or ["none"],
+            dataset=settings.dataset,
             limit=settings.limit,
             slices=settings.slices,
             shard=settings.shard,

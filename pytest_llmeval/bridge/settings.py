@@ -33,6 +33,8 @@ class Settings:
     judge_probe: float
     """The share of the answers, in [0, 1], that are judged twice."""
     allow_self_judge: bool
+    dataset: str | None
+    """What takes the place of every marker's dataset; None where each has its own."""
     limit: int | None
     slices: tuple[str, ...]
     shard: Shard | None
@@ -51,6 +53,8 @@ class Settings:
     resume_changed: bool
     rescore: str | None
     """The run whose answers are scored again; None where models are asked."""
+    train_resume: bool
+    train_strict: bool
     transport: "TransportName"
     prices: Path | None
     thresholds: Path
@@ -72,6 +76,7 @@ class Settings:
             "judge_model": [storable_spec(judge) for judge in self.judge_models],
             "judge_panel": self.judge_panel,
             "judge_probe": self.judge_probe,
+            "dataset": self.dataset,
             "limit": self.limit,
             "slice": list(self.slices),
             "shard": str(self.shard) if self.shard is not None else None,
@@ -107,6 +112,7 @@ def resolve(config: pytest.Config, environ: Mapping[str, str]) -> Settings:
         judge_panel=values["llmeval_judge_panel"] or "all",
         judge_probe=values["llmeval_judge_probe"] or 0.0,
         allow_self_judge=bool(values["llmeval_allow_self_judge"]),
+        dataset=values["llmeval_dataset"],
         limit=values["llmeval_limit"],
         slices=tuple(values["llmeval_slice"] or ()),
         shard=values["llmeval_shard"],
@@ -121,6 +127,8 @@ def resolve(config: pytest.Config, environ: Mapping[str, str]) -> Settings:
         resume=values["llmeval_resume"],
         resume_changed=bool(values["llmeval_resume_changed"]),
         rescore=values["llmeval_rescore"],
+        train_resume=bool(values["llmeval_train_resume"]),
+        train_strict=bool(values["llmeval_train_strict"]),
         transport=values["llmeval_transport"] or "auto",
         prices=_located(config, values["llmeval_prices"]) if values["llmeval_prices"] else None,
         thresholds=_located(config, thresholds or "thresholds.yaml"),

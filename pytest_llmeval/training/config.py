@@ -102,7 +102,7 @@ class OptimModel(_Strict):
     """Rows of one step, however many are in memory at once."""
     train_epochs: _Above0 = 3.0
     max_steps: Whole | None = None
-    """Ends before the epochs do; None for no such end."""
+    """So many steps, however many epochs that makes; None where ``train_epochs`` decides."""
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
     warmup: _Share = 0.03
     """Share of the steps in which the rate rises."""

@@ -16,6 +16,7 @@ from pytest_llmeval.models.hf.chat import Chat
 from pytest_llmeval.models.hf.loading import quiet, template_sha256
 from pytest_llmeval.models.hf.sources import Source, find_source, source_digest
 from pytest_llmeval.models.local_weights import default_cache_dir
+from pytest_llmeval.training.base_spec import weights_of
 from pytest_llmeval.training.config import TrainingConfig
 from pytest_llmeval.training.embedded import embedded_folder
 from pytest_llmeval.training.encoding import Encoded, encode
@@ -23,7 +24,6 @@ from pytest_llmeval.training.memory import Fit, Shape, fit
 from pytest_llmeval.training.plan import Plan, write_json
 from pytest_llmeval.training.rows import Rows, leaks, read_rows, within
 from pytest_llmeval.training.task import Task, load_task
-from pytest_llmeval.training.weights import weights_of
 
 __all__ = ["Material", "gather"]
 

@@ -48,8 +48,9 @@ class Plan:
     def read(cls, path: Path) -> "Plan":
         """Return the plan of a file."""
         data = json.loads(path.read_text("utf-8"))
-        paths = {name: Path(data.pop(name)) for name in ("rootdir", "folder")}
-        return cls(config=TrainingConfig.model_validate(data.pop("config")), **paths, **data)
+        rootdir, folder = Path(data.pop("rootdir")), Path(data.pop("folder"))
+        config = TrainingConfig.model_validate(data.pop("config"))
+        return cls(config=config, rootdir=rootdir, folder=folder, **data)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

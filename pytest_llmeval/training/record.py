@@ -56,8 +56,8 @@ class Measured:
     """Everything that was logged, from the first step on."""
 
     @classmethod
-    def of(cls, trainer: Any, clock: Clock, *, steps_before: int) -> "Measured":
-        """Return it for a trainer that has ended."""
+    def of(cls, trainer: Any, clock: Clock, *, metric: str, steps_before: int) -> "Measured":
+        """Return it for a trainer that has ended; ``metric`` is the task metric."""
         state = trainer.state
         tokens = int(trainer.tokens)
         is_cuda = trainer.args.device.type == "cuda"
@@ -67,7 +67,7 @@ class Measured:
         at_best: dict[str, float] = {}
         for entry in state.log_history:
             if entry.get("step") == state.best_global_step:
-                at_best.update({key: value for key, value in entry.items() if _is_result(key)})
+                at_best.update({name: entry[f"eval_{name}"] for name in ("loss", metric) if f"eval_{name}" in entry})
         return cls(
             steps=state.global_step,
             best_step=state.best_global_step,
@@ -144,7 +144,3 @@ def _put_in_order(path: Path, base: str) -> None:
     config["target_modules"] = sorted(config["target_modules"])
     config["base_model_name_or_path"] = base
     write_json(path, config)
-
-
-def _is_result(key: str) -> bool:
-    return key.startswith("eval_") and not key.endswith(("runtime", "per_second"))

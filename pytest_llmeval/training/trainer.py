@@ -102,7 +102,9 @@ def train(plan: Plan, ending: EndOnSignal) -> Outcome:
     state = built.trainer.state
     if ending.came and state.global_step < state.max_steps:
         return Outcome(state="interrupted", message=f"a checkpoint was made after step {state.global_step}")
-    measured = Measured.of(built.trainer, built.clock, steps_before=steps_of(begin) if begin else 0)
+    went_on = steps_of(begin) if begin else 0
+    metric = plan.config.check.metric
+    measured = Measured.of(built.trainer, built.clock, metric=metric, steps_before=went_on)
     put_whole(plan.adapter, lambda scratch: save_adapter(scratch, built.trainer, plan, material, measured))
     return Outcome(state="trained")
 

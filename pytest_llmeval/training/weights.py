@@ -6,29 +6,10 @@ from bitsandbytes.nn import Linear4bit
 
 from pytest_llmeval.models.hf.loading import chosen_device, chosen_dtype, load_model
 from pytest_llmeval.models.hf.sources import Source
-from pytest_llmeval.models.weights_spec import WeightsSpec
+from pytest_llmeval.training.base_spec import weights_of
 from pytest_llmeval.training.config import TrainingConfig
 
-__all__ = ["load_base", "weights_of"]
-
-_DTYPES = {"4bit": None, "bf16": "bfloat16", "fp32": "float32"}
-
-
-def weights_of(config: TrainingConfig, base: str) -> WeightsSpec:
-    """Return what an ``hf:`` spec says of the base that a configuration trains on.
-
-    Args:
-        config: how it is held.
-        base: its folder, or its id of the hub with ``@REVISION``.
-    """
-    name, _, revision = base.partition("@")
-    return WeightsSpec(
-        base=name,
-        revision=revision or None,
-        load="4bit" if config.load == "4bit" else None,
-        dtype=_DTYPES[config.load],
-        device=config.device,
-    )
+__all__ = ["load_base"]
 
 
 def load_base(config: TrainingConfig, source: Source) -> Any:

@@ -1,6 +1,7 @@
 """A random Llama of a few thousand weights and a project that trains it: real code paths in seconds."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,14 @@ import pytest
 @pytest.mark.llmeval("data/test.jsonl", prompt="Colour of {thing}", params={"temperature": 0, "max_tokens": 6})
 async def test_colour(sample, model, score):
     score.exact(await model.generate(), sample.target)
+"""
+
+ENTRY = """
+import pytest
+
+@pytest.mark.train("configs")
+def test_tiny(training):
+    training.run()
 """
 
 
@@ -47,17 +56,18 @@ def save_tiny_base(folder: Path, *, hidden: int = 64, seed: int = 0) -> Path:
         eos_token_id=1,
         pad_token_id=0,
         bos_token_id=None,
+        initializer_range=0.1,
         tie_word_embeddings=True,
     )
     LlamaForCausalLM(config).save_pretrained(folder)
     return folder
 
 
-def rows(count: int, start: int = 0) -> list[dict[str, Any]]:
+def rows(count: int, start: int = 0, words: Sequence[str] = WORDS) -> list[dict[str, Any]]:
     """Return rows that ask for the colour of a thing."""
     numbers = range(start, start + count)
     return [
-        {"id": f"row-{n}", "input": {"thing": f"t{n}"}, "target": WORDS[n % len(WORDS)], "slice": "easy"}
+        {"id": f"row-{n}", "input": {"thing": f"t{n}"}, "target": words[n % len(words)], "slice": "easy"}
         for n in numbers
     ]
 
@@ -88,15 +98,16 @@ def config(base: Path | str, **changes: Any) -> dict[str, Any]:
     return found
 
 
-def write_project(root: Path, base: Path | str, **changes: Any) -> Path:
+def write_project(root: Path, base: Path | str, words: Sequence[str] = WORDS, **changes: Any) -> Path:
     """Write data, an eval and one configuration, ``tiny``; return the configuration's file."""
-    for name, count, start in (("train", 24, 0), ("val", 6, 100), ("test", 6, 200)):
+    for name, count, start in (("train", 24, 0), ("val", 12, 24), ("test", 12, 36)):
         path = root / "data" / f"{name}.jsonl"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("".join(json.dumps(row) + "\n" for row in rows(count, start)), "utf-8")
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows(count, start, words)), "utf-8")
     (root / "evals").mkdir(exist_ok=True)
     (root / "evals" / "test_colour.py").write_text(EVAL, "utf-8")
     path = root / "finetune" / "configs" / "tiny.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
+    (root / "finetune" / "test_tiny_training.py").write_text(ENTRY, "utf-8")
     path.write_text(yaml.safe_dump(config(base, **changes)), "utf-8")
     return path

@@ -1,0 +1,215 @@
+"""Training items: one for each configuration beside a function marked ``train``, run by the fixture ``training``."""
+
+import importlib.metadata
+import importlib.util
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_llmeval.core.errors import UserError
+from pytest_llmeval.core.text import printable
+
+if TYPE_CHECKING:
+    from pytest_llmeval.bridge.selection import Selection
+    from pytest_llmeval.training.config import TrainingConfig
+
+__all__ = ["TrainingItems"]
+
+_PARAM = "llmeval_configuration"
+_REFUSED = "llmeval_training_refused"
+_NEEDED = ("accelerate", "bitsandbytes", "datasets", "filelock", "peft", "torch", "transformers", "trl")
+_RANGES = {"trl": ((1, 15), (2,)), "peft": ((0, 21), (0, 22)), "transformers": ((5, 17), (6,))}
+"""Versions that are known to work: from the first, below the second."""
+
+
+class TrainingItems:
+    """Makes, checks and runs training items."""
+
+    def __init__(self, config: pytest.Config, selection: "Selection") -> None:
+        self.config = config
+        self._selection = selection
+        self._problems: list[str] = []
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Make an item of each configuration in the folder that the marker names."""
+        marker = metafunc.definition.get_closest_marker("train")
+        if marker is None or not marker.args or self._selection.training_waits(metafunc.definition):
+            return
+        folder = metafunc.definition.path.parent / str(marker.args[0])
+        paths = sorted(path for path in folder.glob("*.yaml") if path.is_file())
+        metafunc.fixturenames.append(_PARAM)
+        metafunc.parametrize(_PARAM, [pytest.param(path, id=path.stem) for path in paths])
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Look at what is left, before anything is loaded."""
+        chosen = [item for item in items if _path_of(item) is not None]
+        if not chosen:
+            return
+        problems = [problem for item in chosen for problem in self._problem(item)]
+        if not self.config.option.collectonly and not problems:
+            problems = [*_missing()]
+        if hasattr(self.config, "workerinput"):
+            problems = ["trainings run in one process: leave out -n (and -n auto of the ini file: -n 0)"]
+        if problems:
+            self._refuse(items, "\n".join(problems))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Take, in the controller, what a worker refused."""
+        told = getattr(report, _REFUSED, None)
+        if told is not None and not hasattr(self.config, "workerinput"):
+            raise pytest.UsageError(told)
+
+    @pytest.fixture
+    def training(self, request: pytest.FixtureRequest) -> "TrainingRun":
+        """The training of this item's configuration; ``training.run()`` carries it out."""
+        return _training(request)
+
+    @pytest.fixture
+    def llmeval_training(self, request: pytest.FixtureRequest) -> "TrainingRun":
+        """The training of this item's configuration, where the project has a fixture ``training`` of its own."""
+        return _training(request)
+
+    def _problem(self, item: pytest.Item) -> list[str]:
+        from pytest_llmeval.training.config import load_config
+
+        path = _path_of(item)
+        assert path is not None
+        try:
+            load_config(path, shown_as=_shown(path, self.config))
+        except UserError as error:
+            return str(error).splitlines()
+        return []
+
+    def _refuse(self, items: list[pytest.Item], told: str) -> None:
+        """End the session, from a worker by way of the controller."""
+        if not hasattr(self.config, "workerinput"):
+            raise pytest.UsageError(printable(told))
+        items.clear()
+        report = pytest.CollectReport(nodeid="", outcome="skipped", longrepr=("llmeval", 0, told), result=[])
+        setattr(report, _REFUSED, printable(told))
+        self.config.hook.pytest_collectreport(report=report)
+
+
+class TrainingRun:
+    """One training, as its item sees it."""
+
+    def __init__(self, config: pytest.Config, item: pytest.Item, path: Path) -> None:
+        """Read the configuration.
+
+        Args:
+            config: of the session.
+            item: that asks.
+            path: of the configuration.
+        """
+        from pytest_llmeval.training.config import load_config
+
+        self._config, self._item = config, item
+        self.name = path.stem
+        """Of the configuration."""
+        self.configuration: TrainingConfig = load_config(path, shown_as=_shown(path, config))
+
+    def run(self) -> None:
+        """Train, prove the gain, record both; fail where the adapter is not better by the margin.
+
+        Skips where the machine lacks what the configuration needs, and fails where it was asked for by name.
+        """
+        from pytest_llmeval.bridge.git_state import git_state
+        from pytest_llmeval.bridge.settings import resolve
+        from pytest_llmeval.core.errors import LlmevalError
+        from pytest_llmeval.training.machine import lacking, look_at
+        from pytest_llmeval.training.supervise import Job, run_training
+        from pytest_llmeval.training.task import load_task
+
+        settings, machine = resolve(self._config, os.environ), look_at()
+        lack = lacking(self.configuration, machine)
+        if lack is not None:
+            told = f"{self.name} {lack}"
+            if settings.train_strict or _is_named(self._config, self._item):
+                pytest.fail(told, pytrace=False)
+            pytest.skip(told)
+        git = git_state(settings.rootdir)
+        wrong = None
+        try:
+            gains = run_training(
+                Job(
+                    name=self.name,
+                    config=self.configuration,
+                    rootdir=settings.rootdir,
+                    place=settings.db.parent / "trainings",
+                    db=settings.db,
+                    machine=machine,
+                    is_resumed=settings.train_resume,
+                    git={"git_commit": git.commit, "git_dirty": git.dirty},
+                    environ=settings.environ,
+                    report=self._report,
+                    suite=load_task(self.configuration.eval, settings.rootdir).suite,
+                )
+            )
+        except LlmevalError as error:
+            wrong = str(error)
+        if wrong is not None:
+            pytest.fail(printable(wrong), pytrace=False)
+        for gain in gains:
+            self._report(gain.line())
+
+    def _report(self, line: str) -> None:
+        reporter = self._config.pluginmanager.getplugin("terminalreporter")
+        capture: Any = self._config.pluginmanager.getplugin("capturemanager")
+        if reporter is None:
+            return
+        with capture.global_and_fixture_disabled():
+            reporter.ensure_newline()
+            reporter.write_line(printable(f"llmeval: {line}"))
+
+
+def _training(request: pytest.FixtureRequest) -> TrainingRun:
+    path = _path_of(request.node)
+    if path is None:
+        pytest.fail('fixture training belongs to functions marked @pytest.mark.train("configs")', pytrace=False)
+    return TrainingRun(request.config, request.node, path)
+
+
+def _path_of(item: pytest.Item) -> Path | None:
+    """Return the configuration of a training item."""
+    callspec = getattr(item, "callspec", None)
+    found = callspec.params.get(_PARAM) if callspec is not None else None
+    return found if isinstance(found, Path) else None
+
+
+def _is_named(config: pytest.Config, item: pytest.Item) -> bool:
+    """Whether ``-k`` or a node id chose this configuration."""
+    start = config.invocation_params.dir
+    for argument in config.args:
+        path, _, name = argument.partition("::")
+        if "[" in name and (start / path).resolve() == item.path and item.nodeid.endswith(f"::{name}"):
+            return True
+    return bool(config.getoption("keyword"))
+
+
+def _missing() -> list[str]:
+    """Return what has to be installed, if anything."""
+    lacking = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    wrong = [told for name in _RANGES if name not in lacking for told in _wrong_version(name)]
+    if not lacking and not wrong:
+        return []
+    found = [*(f"{name} is missing" for name in lacking), *wrong]
+    return [f"training needs an extra: pip install 'pytest-llmeval[train]' ({', '.join(found)})"]
+
+
+def _wrong_version(name: str) -> list[str]:
+    version = importlib.metadata.version(name)
+    numbers = tuple(int(part) for part in version.split(".")[:3] if part.isdigit())
+    least, below = _RANGES[name]
+    if least <= numbers < below:
+        return []
+    first, end = (".".join(map(str, bound)) for bound in (least, below))
+    return [f"{name} is {version}, and {first} to below {end} is needed"]
+
+
+def _shown(path: Path, config: pytest.Config) -> str:
+    return path.relative_to(config.rootpath).as_posix() if path.is_relative_to(config.rootpath) else str(path)

@@ -1,0 +1,27 @@
+"""What an ``hf:`` spec says of the base that a configuration trains on."""
+
+from pytest_llmeval.models.weights_spec import WeightsSpec
+from pytest_llmeval.training.config import TrainingConfig
+
+__all__ = ["weights_of"]
+
+_DTYPES = {"4bit": None, "bf16": "bfloat16", "fp32": "float32"}
+
+
+def weights_of(config: TrainingConfig, base: str, adapter: str | None = None) -> WeightsSpec:
+    """Return what an ``hf:`` spec says of the base that a configuration trains on.
+
+    Args:
+        config: how it is held.
+        base: its folder, or its id of the hub with ``@REVISION``.
+        adapter: the folder of an adapter on top; None for the base alone.
+    """
+    name, _, revision = base.partition("@")
+    return WeightsSpec(
+        base=name,
+        adapter=adapter,
+        revision=revision or None,
+        load="4bit" if config.load == "4bit" else None,
+        dtype=_DTYPES[config.load],
+        device=config.device,
+    )

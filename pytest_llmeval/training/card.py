@@ -1,0 +1,79 @@
+"""The model card of an adapter, made of its record and its proof."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pytest_llmeval.training.proof import Gain
+
+__all__ = ["card"]
+
+
+def card(record: Mapping[str, Any], gains: Sequence[Gain]) -> str:
+    """Return the card as Markdown.
+
+    Args:
+        record: what run.json holds.
+        gains: on each held-out split.
+    """
+    config, data = record["config"], record["data"]
+    lora, optim = config["lora"], config["optim"]
+    lines = [
+        "---",
+        "library_name: peft",
+        "tags: [lora, pytest-llmeval]",
+        "---",
+        f"# {record['name']}",
+        "",
+        f"A LoRA adapter for `{config['base']}`, trained for the eval `{config['eval']}`.",
+        "",
+        "## What it gains over its base",
+        "",
+        "| rows | score | base | adapter | gain, 90 % interval | margin | verdict |",
+        "|---|---|---|---|---|---|---|",
+        *(_row(gain) for gain in gains),
+        "",
+        "Both answered the same held-out rows by the same prompt; the gain is paired by row and passes where its lower"
+        " 95 % bound lies above the margin.",
+        "",
+        "## How it was trained",
+        "",
+        f"- Weights of the base: {config['load']}; adapter of rank {lora['r']}, alpha {lora['alpha']}, on"
+        f" {', '.join(lora['targets'])}.",
+        f"- {record['steps']} steps of {optim['batch']} rows, drawn from the {data['train']['rows']} of"
+        f" `{data['train']['file']}`, rate {optim['learning_rate']:g},"
+        f" {optim['schedule']}; seed {record['seed']}.",
+        f"- The checkpoint of step {record['best_step']} is kept, the best by {config['check']['metric']} on"
+        f" `{data['val']['file']}`: {_results(record['best'])}.",
+        f"- {_number(record['tokens_per_s'])} tokens/s on {record['device']}, at most"
+        f" {record['peak_memory_bytes'] / 2**30:.2f} GiB.",
+        f"- Rows left out because they are too long: {len(data['train'].get('too_long', ()))}.",
+        "",
+        "`run.json` has every setting, digest and version, `train_log.jsonl` the curves.",
+        "",
+        "## Use",
+        "",
+        "    pytest evals --model 'hf:BASE+ADAPTER'",
+        "",
+        "The chat template is rendered with the date that `run.json` names; another prompt than the eval's is another"
+        " task.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _row(gain: Gain) -> str:
+    interval = f"{_percent(gain.delta)} ({_percent(gain.low)} to {_percent(gain.high)})"
+    cells = [f"{gain.split}, {gain.n}", gain.metric, _percent(gain.before), _percent(gain.after), interval]
+    return f"| {' | '.join([*cells, _percent(gain.margin), gain.verdict])} |"
+
+
+def _percent(value: float | None) -> str:
+    return "?" if value is None else f"{100 * value:.1f} %"
+
+
+def _number(value: float | None) -> str:
+    return "?" if value is None else f"{value:,.0f}"
+
+
+def _results(best: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {value:.4g}" for name, value in sorted(best.items()))

@@ -1,0 +1,190 @@
+"""What an adapter gained: base and adapter answer held-out rows of the ordinary eval, and the paired gate compares."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from pytest_llmeval.core.child import run_child
+from pytest_llmeval.core.errors import LlmevalError
+from pytest_llmeval.core.gate.judging import Verdict
+from pytest_llmeval.core.rules import Rule, SuiteRules, Thresholds
+from pytest_llmeval.reports.comparing import compare_found
+from pytest_llmeval.store.baselines import find_baseline
+from pytest_llmeval.store.sqlite import SqliteStore
+from pytest_llmeval.training.config import ProofModel, TrainingConfig
+
+__all__ = ["Gain", "Measurement", "Side", "failures", "measure"]
+
+Side = Literal["base", "adapter"]
+_BROKEN = (2, 3, 4, 5)
+"""Statuses of a session that did not come to the end of its cases, or had none."""
+_LONGEST_OUTPUT = 4000
+_NO_RULES = "version: 1\n"
+_OF_THIS_SESSION = ("PYTEST_", "LLMEVAL_", "COV_CORE_")
+"""Variables of this session that say nothing about how an adapter is measured."""
+_KEYS = ("LLMEVAL_API_KEY",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gain:
+    """Base against adapter on one held-out split."""
+
+    split: str
+    base_run: str
+    adapter_run: str
+    metric: str
+    n: int
+    before: float | None
+    after: float | None
+    delta: float | None
+    low: float | None
+    """With ``high`` the ends of the 90 % interval of the gain, paired by row."""
+    high: float | None
+    margin: float
+    verdict: str
+    """``pass`` where the gain is surely above the margin."""
+    reason: str
+    others: tuple[Mapping[str, Any], ...] = ()
+    """The rules on further scores."""
+
+    def line(self) -> str:
+        """Return it in one line."""
+        return (
+            f"{self.split}: {self.metric} {_shown(self.before)} -> {_shown(self.after)} over {self.n} rows"
+            f" (90 % interval of the gain {_shown(self.low)} to {_shown(self.high)}, margin {self.margin:g}):"
+            f" {self.verdict}"
+        )
+
+    def recorded(self) -> dict[str, Any]:
+        """Return it as JSON can say it."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """What is measured, and where it is recorded."""
+
+    config: TrainingConfig
+    name: str
+    """Of the configuration."""
+    id: str
+    """Of the training."""
+    suite: str
+    rootdir: Path
+    db: Path
+    specs: Mapping[Side, str]
+    """The models that answer."""
+    arguments: tuple[str, ...] = ()
+    """Further ones for pytest."""
+    environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
+
+
+def measure(measurement: Measurement) -> list[Gain]:
+    """Return the gain on val and test.
+
+    Raises:
+        LlmevalError: a session could not be carried through, with the end of what it printed.
+        KeyboardInterrupt: it was interrupted, and the child has ended.
+    """
+    data = measurement.config.data
+    splits = {"val": data.val, "test": data.test}
+    sides: tuple[Side, ...] = ("base", "adapter")
+    gains = []
+    for split, dataset in splits.items():
+        runs = {side: _run(measurement, split, dataset, side) for side in sides}
+        gains.append(_gain(measurement, split, runs))
+    return gains
+
+
+def failures(gains: list[Gain]) -> list[str]:
+    """Return a line for each rule that does not hold, with why."""
+    found = [f"{gain.line()}\n  {gain.reason}" for gain in gains if gain.verdict != "pass"]
+    for gain in gains:
+        found += [
+            f"{gain.split}: {other['metric']} is worse: {other['reason']}"
+            for other in gain.others
+            if other["verdict"] == "fail"
+        ]
+    return found
+
+
+def _run(measurement: Measurement, split: str, dataset: str, side: Side) -> str:
+    """Return the id of the run in which one side answered one split."""
+    proof, config = measurement.config.proof, measurement.config
+    label = f"{measurement.name} {side} {split} {measurement.id}"
+    with tempfile.TemporaryDirectory(prefix="llmeval-proof-") as scratch, tempfile.TemporaryFile() as output:
+        rules = Path(scratch) / "no_rules.yaml"
+        rules.write_text(_NO_RULES, "utf-8")
+        command = [sys.executable, "-m", "pytest", config.eval, "-p", "no:cacheprovider", "-q"]
+        command += [f"--llmeval-model={measurement.specs[side]}", f"--llmeval-dataset={dataset}"]
+        command += [f"--llmeval-db={measurement.db}", f"--llmeval-run-name={label}", f"--llmeval-thresholds={rules}"]
+        command += ["--llmeval-baseline=none", "--llmeval-timeout-s=3600", *_cut(proof), *measurement.arguments]
+        ended = run_child(command, output=output, cwd=measurement.rootdir, environ=_environ(measurement.environ))
+        output.seek(0)
+        printed = output.read().decode(errors="replace")
+    with closing(SqliteStore(measurement.db)) as store:
+        run = next((run for run in store.runs() if run.pid == ended.pid and run.is_here and run.name == label), None)
+    if run is None or run.end is None or ended.returncode in _BROKEN:
+        raise LlmevalError(
+            f"the {side} could not be measured on {split} (pytest ended with {ended.returncode}):\n"
+            f"{printed[-_LONGEST_OUTPUT:]}"
+        )
+    return run.id
+
+
+def _gain(measurement: Measurement, split: str, runs: Mapping[Side, str]) -> Gain:
+    proof = measurement.config.proof
+    with closing(SqliteStore(measurement.db)) as store:
+        base, adapter = (
+            find_baseline(runs[side], reader=store, root=measurement.rootdir) for side in ("base", "adapter")
+        )
+        found = compare_found(base, adapter, _rules(measurement.suite, proof), reader=store, most_flips=0)
+    of_metric = next(each for each in found.changes if each.metric == proof.metric)
+    others = tuple(_recorded(each) for each in found.changes if each is not of_metric)
+    return Gain(
+        split=split,
+        base_run=runs["base"],
+        adapter_run=runs["adapter"],
+        metric=proof.metric,
+        n=of_metric.n,
+        before=of_metric.baseline_value,
+        after=of_metric.value,
+        delta=of_metric.delta,
+        low=of_metric.low,
+        high=of_metric.high,
+        margin=proof.margin,
+        verdict=of_metric.verdict,
+        reason=of_metric.reason or "",
+        others=others,
+    )
+
+
+def _rules(suite: str, proof: ProofModel) -> Thresholds:
+    """Return rules of the gate: better by the margin is "not worse by minus the margin"."""
+    gain = Rule(suite=suite, metric=proof.metric, kind="noninferior", bound=-proof.margin)
+    others = (Rule(suite=suite, metric=name, kind="max_drop", bound=0.0) for name in proof.also or ())
+    return Thresholds(suites={suite: SuiteRules(name=suite, rules=(gain, *others))})
+
+
+def _recorded(verdict: Verdict) -> dict[str, Any]:
+    names = ("metric", "n", "baseline_value", "value", "delta", "low", "high", "p_value", "verdict", "reason")
+    return {name: getattr(verdict, name) for name in names}
+
+
+def _cut(proof: ProofModel) -> list[str]:
+    """Return the options that choose the rows."""
+    chosen = [f"--llmeval-slice={proof.slice}"] if proof.slice else []
+    return [*chosen, f"--llmeval-limit={proof.limit}"] if proof.limit else chosen
+
+
+def _environ(environ: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environ.items() if name in _KEYS or not name.startswith(_OF_THIS_SESSION)}
+
+
+def _shown(value: float | None) -> str:
+    return "?" if value is None else f"{100 * value:.1f} %"

@@ -1,0 +1,211 @@
+"""One training from its configuration to its proof, seen from the session: no torch is imported here.
+
+The trainer is a process of its own: its memory is free again for the proof, its environment is sure, and what it ran
+out of is gone before the second try.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from pytest_llmeval.core.child import run_child
+from pytest_llmeval.core.errors import LlmevalError, SettingsError, UserError
+from pytest_llmeval.store.records import new_run_id, utc_now
+from pytest_llmeval.store.sqlite import SqliteStore
+from pytest_llmeval.store.trainings import Training
+from pytest_llmeval.training.base_spec import weights_of
+from pytest_llmeval.training.card import card
+from pytest_llmeval.training.config import TrainingConfig
+from pytest_llmeval.training.machine import Machine
+from pytest_llmeval.training.plan import Outcome, Plan, write_json
+from pytest_llmeval.training.proof import Gain, Measurement, failures, measure
+from pytest_llmeval.version import __version__
+
+__all__ = ["Job", "TrainingFailedError", "run_training"]
+
+_TAIL = 3000
+_MEMORY_SHARE = 0.9
+"""Of the free memory that a training is laid out for: estimates are no measurements."""
+_MODULE = "pytest_llmeval.training.trainer"
+
+
+class TrainingFailedError(LlmevalError):
+    """A training did not come to its end, or its adapter is not better than its base."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What a training item asks for."""
+
+    name: str
+    """Of the configuration."""
+    config: TrainingConfig
+    rootdir: Path
+    place: Path
+    """The folder of all trainings."""
+    db: Path
+    machine: Machine
+    is_resumed: bool
+    """Whether the newest training of this name that did not end goes on."""
+    git: Mapping[str, Any] = field(default_factory=dict)
+    """``git_commit`` and ``git_dirty``."""
+    environ: Mapping[str, str] = field(repr=False)
+    report: Callable[[str], None]
+    """Shows one line to the user."""
+    suite: str
+    """Of the eval."""
+
+
+def run_training(job: Job, *, train: Callable[[Plan, Mapping[str, str]], Outcome] | None = None) -> list[Gain]:
+    """Train, prove, record; return the gains.
+
+    Args:
+        job: what to do.
+        train: carries a plan out; a process of its own where that is None.
+
+    Raises:
+        TrainingFailedError: with why, and where everything of it lies.
+        UserError: something a person wrote is wrong.
+        KeyboardInterrupt: it was interrupted; a checkpoint was made, and the command to go on was shown.
+    """
+    plan = _plan(job)
+    recorded = Training(
+        id=plan.id,
+        name=job.name,
+        started_at=utc_now(),
+        status="running",
+        base=job.config.base,
+        config=job.config.model_dump(mode="json"),
+        seed=job.config.seed,
+        version=__version__,
+        **job.git,
+    )
+    _record(job, recorded)
+    try:
+        if not plan.adapter.is_dir():  # it is there where the proof of a resumed one was broken off
+            _train(job, plan, train or _in_a_process)
+        recorded = _with_record(recorded, plan)
+        gains = measure(_measurement(job, plan))
+    except KeyboardInterrupt:
+        _record(job, replace(recorded, status="interrupted", finished_at=utc_now()))
+        job.report(f"{job.name}: go on with: pytest -m train -k {job.name} --llmeval-train-resume")
+        raise
+    except LlmevalError as error:
+        _record(job, replace(recorded, status="failed", finished_at=utc_now(), reason=str(error)))
+        if isinstance(error, UserError):
+            raise
+        raise TrainingFailedError(f"{error}\neverything of this training lies in {plan.folder}") from None
+    wrong = failures(gains)
+    record = json.loads((plan.adapter / "run.json").read_text("utf-8"))
+    (plan.adapter / "README.md").write_text(card(record, gains), "utf-8")
+    proof = [gain.recorded() for gain in gains]
+    write_json(plan.folder / "proof.json", proof)
+    ended = replace(recorded, status="finished", finished_at=utc_now(), proof=proof)
+    _record(job, replace(ended, verdict="fail" if wrong else "pass", reason="\n".join(wrong) or None))
+    if wrong:
+        told = "\n".join(wrong)
+        raise TrainingFailedError(
+            f"{job.name}: the adapter is not better by the margin:\n{told}\nit lies in {plan.adapter}"
+        )
+    return gains
+
+
+def _plan(job: Job) -> Plan:
+    """Return the plan of a new training, or of the one that goes on; its folder is there and can be written to."""
+    home = job.place / job.name
+    if job.is_resumed:
+        folder = _unfinished(home)
+        if folder is None:
+            raise SettingsError(f"{job.name}: no training in {home} can go on; leave out --llmeval-train-resume")
+    else:
+        folder = home / new_run_id()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "outcome.json").unlink(missing_ok=True)
+    except OSError as error:
+        raise SettingsError(f"{folder}: cannot be written: {error.strerror}; see --llmeval-db") from None
+    free = job.machine.gpu_free if job.config.device == "cuda" else job.machine.ram_free
+    return Plan(
+        name=job.name,
+        id=folder.name,
+        config=job.config,
+        rootdir=job.rootdir,
+        folder=folder,
+        is_resumed=job.is_resumed,
+        free=int(_MEMORY_SHARE * free),
+    )
+
+
+def _unfinished(home: Path) -> Path | None:
+    """Return the newest training that was begun and not proved."""
+    begun = sorted(path.parent for path in home.glob("*/identity.json"))
+    return next((path for path in reversed(begun) if not (path / "proof.json").exists()), None)
+
+
+def _train(job: Job, plan: Plan, train: Callable[[Plan, Mapping[str, str]], Outcome]) -> None:
+    """Carry the plan out; once more with half the rows in memory where it ran out of that."""
+    outcome = train(plan, job.environ)
+    if outcome.state == "out_of_memory":
+        fit = json.loads((plan.folder / "fit.json").read_text("utf-8"))
+        half = fit["micro_batch"] // 2
+        if half:
+            job.report(f"{job.name}: out of memory with {fit['micro_batch']} rows at once; going on with {half}")
+            outcome = train(replace(plan, is_resumed=True, most_rows=half), job.environ)
+        if outcome.state == "out_of_memory":
+            table = "\n".join(fit["estimate"])
+            raise TrainingFailedError(f"out of memory twice ({outcome.message}); the estimate was:\n{table}")
+    if outcome.state == "refused":
+        raise SettingsError(f"{job.name}: {outcome.message}")
+    if outcome.state != "trained":
+        raise TrainingFailedError(f"{job.name}: training {outcome.state}: {outcome.message}")
+
+
+def _in_a_process(plan: Plan, environ: Mapping[str, str]) -> Outcome:
+    path = plan.write()
+    (plan.folder / "outcome.json").unlink(missing_ok=True)
+    # One GPU: trl refuses several in one process.
+    alone = {"CUDA_VISIBLE_DEVICES": environ.get("CUDA_VISIBLE_DEVICES", "0").partition(",")[0]}
+    with open(plan.folder / "output.txt", "ab") as output:
+        ended = run_child(
+            [sys.executable, "-m", _MODULE, str(path)], output=output, cwd=plan.rootdir, environ={**environ, **alone}
+        )
+    outcome = Outcome.read(plan.folder)
+    if outcome is None:
+        printed = (plan.folder / "output.txt").read_text("utf-8", "replace")[-_TAIL:]
+        return Outcome(state="failed", message=f"the process ended with {ended.returncode}:\n{printed}")
+    return outcome
+
+
+def _measurement(job: Job, plan: Plan) -> Measurement:
+    base = json.loads((plan.adapter / "adapter_config.json").read_text("utf-8"))["base_model_name_or_path"]
+    return Measurement(
+        config=job.config,
+        name=job.name,
+        id=plan.id,
+        suite=job.suite,
+        rootdir=job.rootdir,
+        db=job.db,
+        specs={
+            "base": f"hf:{weights_of(job.config, base)}",
+            "adapter": f"hf:{weights_of(job.config, base, str(plan.adapter))}",
+        },
+        environ=job.environ,
+    )
+
+
+def _with_record(recorded: Training, plan: Plan) -> Training:
+    record = json.loads((plan.adapter / "run.json").read_text("utf-8"))
+    log = [json.loads(line) for line in (plan.adapter / "train_log.jsonl").read_text("utf-8").splitlines()]
+    names = ("steps", "best_step", "tokens_per_s", "peak_memory_bytes")
+    return replace(
+        recorded, adapter=str(plan.adapter), record=record, log=log, **{name: record[name] for name in names}
+    )
+
+
+def _record(job: Job, training: Training) -> None:
+    with closing(SqliteStore(job.db)) as store:
+        store.put_training(training)

@@ -1,0 +1,162 @@
+"""``pytest -m train``: which training items there are, and what is said before anything is loaded."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.tiny_base import write_project
+
+INI = "[pytest]\naddopts = -p no:asyncio -p no:anyio -p no:hypothesispytest\n"
+ITEM = "finetune/test_tiny_training.py::test_tiny[tiny]"
+WITHOUT = """
+import importlib.util
+
+_found = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *rest: None if name in ("trl", "torch") else _found(name, *rest)
+"""
+LOADED = """
+import sys
+
+def pytest_unconfigure(config):
+    print("loaded:", sorted({"torch", "trl", "transformers", "pydantic"} & sys.modules.keys()))
+"""
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester) -> pytest.Pytester:
+    """A project with one training configuration, whose base is not there."""
+    pytester.makeini(INI)
+    write_project(pytester.path, "no-such-base")
+    return pytester
+
+
+def on_a_gpu(path: Path, *, gib: float = 0) -> None:
+    """Have the configuration ask for a GPU."""
+    text = path.read_text("utf-8").replace("device: cpu", "device: cuda")
+    path.write_text(f"{text}needs: {{gpu_gib: {gib}}}\n", "utf-8")
+
+
+@pytest.fixture
+def no_gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A PATH without nvidia-smi, so that the test is the same on a machine with a GPU."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+
+def test_plain_pytest_leaves_trainings_out_and_loads_nothing_for_them(project: pytest.Pytester) -> None:
+    project.makeconftest(LOADED)
+    result = project.runpytest_subprocess()
+    result.assert_outcomes(deselected=2)
+    result.stdout.fnmatch_lines(["loaded: []"])
+
+
+def test_collect_only_shows_them_without_the_extra(project: pytest.Pytester) -> None:
+    project.makeconftest(WITHOUT + LOADED)
+    write_project(project.path, "no-such-base")
+    (project.path / "finetune" / "configs" / "another.yaml").write_text(
+        (project.path / "finetune" / "configs" / "tiny.yaml").read_text("utf-8"), "utf-8"
+    )
+    result = project.runpytest_subprocess("-m", "train", "--co", "-q")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(
+        [ITEM.replace("[tiny]", "[[]another]"), ITEM.replace("[tiny]", "[[]tiny]"), "loaded: ['pydantic']"]
+    )
+
+
+def test_running_without_the_extra_is_a_usage_error(project: pytest.Pytester) -> None:
+    project.makeconftest(WITHOUT)
+    result = project.runpytest_subprocess("-m", "train")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        ["ERROR: training needs an extra: pip install 'pytest-llmeval[[]train]' (torch is missing, trl is missing)"]
+    )
+
+
+def test_every_mistake_in_a_configuration_is_told_with_its_line(project: pytest.Pytester) -> None:
+    path = project.path / "finetune" / "configs" / "tiny.yaml"
+    text = path.read_text("utf-8")
+    text = (
+        text.replace("margin: 0.1", "margin: 1.5")
+        .replace("device: cpu", "device: tpu")
+        .replace("max_steps", "max_step")
+    )
+    path.write_text(text, "utf-8")
+    result = project.runpytest_inprocess("-m", "train", "--co")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    lines = {
+        word: number
+        for number, line in enumerate(text.splitlines(), 1)
+        for word in ("margin", "device", "max_step")
+        if word in line
+    }
+    where = "finetune/configs/tiny.yaml"
+    told = result.stderr.str()
+    assert f"{where}:{lines['margin']}: proof.margin: found 1.5; write a number in 0..1" in told
+    assert f"{where}:{lines['device']}: device: found 'tpu'; write 'cpu' or 'cuda'" in told
+    assert f"{where}:{lines['max_step']}: optim.max_step: unknown key; did you mean 'max_steps'?" in told
+
+
+@pytest.mark.usefixtures("no_gpu")
+@pytest.mark.parametrize(
+    ("arguments", "outcome"),
+    [
+        (["-m", "train"], "skipped"),
+        (["-m", "train", "-k", "tiny"], "failed"),
+        (["-m", "train", "--llmeval-train-strict"], "failed"),
+        ([ITEM], "failed"),
+    ],
+)
+def test_what_the_machine_lacks_skips_or_fails_where_it_was_named(
+    project: pytest.Pytester, arguments: list[str], outcome: str
+) -> None:
+    on_a_gpu(project.path / "finetune" / "configs" / "tiny.yaml", gib=8)
+    result = project.runpytest_inprocess(*arguments, "-rs")
+    assert result.parseoutcomes()[outcome] == 1
+    result.stdout.fnmatch_lines(["*tiny needs a CUDA GPU with 8 GiB; nvidia-smi tells of none here*"])
+
+
+@pytest.mark.parametrize("arguments", [["-n2"], ["-n1"]])
+def test_trainings_are_refused_in_workers(project: pytest.Pytester, arguments: list[str]) -> None:
+    pytest.importorskip("xdist")
+    result = project.runpytest_subprocess("-m", "train", *arguments)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "trainings run in one process: leave out -n" in result.stdout.str() + result.stderr.str()
+    assert not (project.path / ".llmeval").exists()
+
+
+def test_workers_run_the_other_tests(project: pytest.Pytester) -> None:
+    pytest.importorskip("xdist")
+    project.makepyfile(test_own="def test_own():\n    pass\n")
+    result = project.runpytest_subprocess("-n2")
+    result.assert_outcomes(passed=1)
+
+
+def test_nothing_to_go_on_with_is_one_line(project: pytest.Pytester) -> None:
+    pytest.importorskip("trl", reason="needs the extra train")
+    result = project.runpytest_inprocess("-m", "train", "--llmeval-train-resume")
+    result.assert_outcomes(failed=1, deselected=12)
+    result.stdout.fnmatch_lines(["tiny: no training in *tiny can go on; leave out --llmeval-train-resume"])
+
+
+@pytest.fixture
+def fake_gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], None]:
+    """Put an nvidia-smi in the PATH that tells what it is told."""
+
+    def place(told: str) -> None:
+        tool = tmp_path / "nvidia-smi"
+        tool.write_text(f"#!{sys.executable}\nprint({told!r})\n", "utf-8")
+        tool.chmod(0o755)
+        monkeypatch.setenv("PATH", str(tmp_path))
+
+    return place
+
+
+def test_a_card_that_is_too_small_is_told_with_its_size(
+    project: pytest.Pytester, fake_gpu: Callable[[str], None]
+) -> None:
+    fake_gpu("Tiny Card, 4096, 4000")
+    on_a_gpu(project.path / "finetune" / "configs" / "tiny.yaml", gib=8)
+    result = project.runpytest_inprocess("-m", "train", "-rs")
+    result.assert_outcomes(skipped=1, deselected=12)
+    result.stdout.fnmatch_lines(["*tiny needs a CUDA GPU with 8 GiB; Tiny Card has 4.0 GiB"])

@@ -1,0 +1,83 @@
+"""Configurations: read strictly, each mistake with its line, and those that are shipped or shown."""
+
+import textwrap
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pytest_llmeval.core.errors import SettingsError
+from pytest_llmeval.training.config import configurations, load_config
+from tests.support.tiny_base import config
+
+ROOT = Path(__file__).parents[2]
+SHIPPED = configurations(ROOT / "finetune" / "configs")
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "mine.yaml"
+    path.write_text(text, "utf-8")
+    return path
+
+
+def test_the_configurations_that_the_readme_lists_are_there() -> None:
+    told = (ROOT / "finetune" / "README.md").read_text("utf-8")
+    assert {path.stem for path in SHIPPED} == {
+        "smollm2-135m-json-cpu",
+        "smollm2-135m-json-gpu",
+        "llama-3.2-3b-json",
+        "llama-3.2-3b-qa",
+    }
+    assert all(f"`{path.stem}`" in told for path in SHIPPED)
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_shipped_configurations_are_good_and_their_files_are_there(path: Path) -> None:
+    found = load_config(path, shown_as=path.name)
+    named = (found.data.train, found.data.val, found.data.test, found.eval.partition("::")[0])
+    assert all((ROOT / name).is_file() for name in named)
+
+
+def test_the_example_of_the_page_is_one(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "training.md").read_text("utf-8")
+    example = page.partition("`finetune/configs/mine.yaml`:\n\n")[2].partition("\n\n|")[0]
+    found = load_config(written(tmp_path, textwrap.dedent(example)), shown_as="mine.yaml")
+    assert found.proof.margin == 0.3
+
+
+def test_layout_changes_no_digest_and_a_value_does(tmp_path: Path) -> None:
+    plain = load_config(written(tmp_path, yaml.safe_dump(config("b"))), shown_as="mine.yaml")
+    flow = load_config(written(tmp_path, yaml.safe_dump(config("b"), default_flow_style=True)), shown_as="mine.yaml")
+    other = load_config(written(tmp_path, yaml.safe_dump(config("b", seed=2))), shown_as="mine.yaml")
+    assert plain.digest == flow.digest != other.digest
+
+
+@pytest.mark.parametrize(
+    ("line", "wrong", "told"),
+    [
+        ("version: 1", "version: 2", "version: found 2; write 1, the version that is read here"),
+        ("seed: 0", "seed: -1", "seed: found -1; write a whole number from 0 up"),
+        ("seed: 0", "sede: 0", "sede: unknown key; did you mean 'seed'?"),
+        ("  r: 8", "  r: 0", "lora.r: found 0; write a whole number from 1 up"),
+        ("  r: 8", "  targets: [lm_head]", "lora.targets: found lm_head, which no server takes; leave it out"),
+        ("  margin: 0.1", "  margin: 10%", "proof.margin: found the text '10%'; write 0.1, not 10% (and no quotes)"),
+    ],
+)
+def test_a_mistake_is_told_with_line_and_key(tmp_path: Path, line: str, wrong: str, told: str) -> None:
+    lines = yaml.safe_dump(config("b", seed=0)).splitlines()
+    place = lines.index(line)
+    lines[place] = wrong
+    with pytest.raises(SettingsError) as caught:
+        load_config(written(tmp_path, "\n".join(lines)), shown_as="mine.yaml")
+    assert str(caught.value) == f"mine.yaml:{place + 1}: {told}"
+
+
+def test_all_mistakes_come_at_once(tmp_path: Path) -> None:
+    text = "version: 1\ndevice: tpu\nload: 3bit\ndata: 7\n"
+    with pytest.raises(SettingsError) as caught:
+        load_config(written(tmp_path, text), shown_as="mine.yaml")
+    lines = str(caught.value).splitlines()
+    assert "mine.yaml:2: device: found 'tpu'; write 'cpu' or 'cuda'" in lines
+    assert "mine.yaml:3: load: found '3bit'; write '4bit', 'bf16' or 'fp32'" in lines
+    assert any(line.startswith("mine.yaml:4: data: found 7; write a mapping of train, val, test") for line in lines)
+    assert "mine.yaml:1: proof: is missing; write it" in lines
