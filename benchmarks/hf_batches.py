@@ -2,13 +2,13 @@
 
     OMP_NUM_THREADS=1 python benchmarks/hf_batches.py hf:PATH --rows 32
 
-It prints Markdown. Prompts are those of data/qa, so that lengths differ as they do in an eval; rounds of both ways
-alternate, so that other work on the machine hits both.
+It prints Markdown. Prompts and limits are those of two evals of this repository; rounds of both ways alternate, so that
+other work on the machine hits both.
 """
 
 import argparse
 import asyncio
-import json
+import importlib.metadata
 import os
 import platform
 import statistics
@@ -18,11 +18,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_llmeval.core.types import Backend, Request, Response
+from pytest_llmeval.loaders.datasets import open_dataset
+from pytest_llmeval.loaders.prompts import load_prompt
 from pytest_llmeval.models.hf.host import HfModels
 from pytest_llmeval.models.named import resolve_model
 from pytest_llmeval.models.registry import open_model
 
-ROWS = Path(__file__).parent.parent / "data" / "qa" / "test.jsonl"
+ROOT = Path(__file__).parent.parent
+EVALS = {
+    "qa: worked examples before every question": ("data/qa/test.jsonl", "qa.v1.yaml", 24),
+    "extraction: a short prompt, long answers": ("data/json_extraction/test.jsonl", "json_extraction.short.yaml", 64),
+}
+"""Rows, prompt and the most tokens of an answer; the eval of the latter allows 160, which take long one by one."""
 TARGET = 2.5
 
 
@@ -43,24 +50,29 @@ def main() -> None:
     """Measure, print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("spec", help="hf:PATH or hf:BASE+ADAPTER")
-    parser.add_argument("--rows", type=int, default=32)
+    parser.add_argument("--rows", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--max-tokens", type=int, default=32)
     options = parser.parse_args()
     models, model = HfModels(os.environ), resolve_model(options.spec, {})
     models.load(model.spec.weights, print)
     backend = open_model(model, environ={}, hf_models=models)
-    requests = [_request(line, options.max_tokens) for line in ROWS.read_text().splitlines()[: options.rows]]
-    _run(backend, requests[:2], at_once=2)
-    ways = {"one by one": 1, "in batches": options.rows}
+    print(f"\n{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, torch {_torch()};")
+    print(f"{options.rows} rows, median of {options.rounds} rounds; load average before: {os.getloadavg()[0]:.1f}")
+    for title, (dataset, prompt, max_tokens) in EVALS.items():
+        requests = _requests(dataset, prompt, max_tokens)[: options.rows]
+        _run(backend, requests[:2], at_once=2)
+        print(f"\n**{title}** (at most {max_tokens} tokens)\n")
+        _measure(backend, requests, options.rounds)
+    models.close()
+
+
+def _measure(backend: Backend, requests: Sequence[Request], count: int) -> None:
+    """Print a table: one by one, in batches, and what the latter gains."""
+    ways = {"one by one": 1, "in batches": len(requests)}
     rounds: dict[str, list[Round]] = {way: [] for way in ways}
-    before = os.getloadavg()[0]
-    for _ in range(options.rounds):
+    for _ in range(count):
         for way, at_once in ways.items():
             rounds[way].append(_run(backend, requests, at_once=at_once))
-    models.close()
-    print(f"\n{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; {options.rows} rows,")
-    print(f"up to {options.max_tokens} tokens each, {options.rounds} rounds; load average before: {before:.1f}\n")
     print("| | rows/s | rows per CPU second | tokens/s |\n|---|---|---|---|")
     for way, found in rounds.items():
         print(f"| {way} | {sorted(found, key=lambda each: each.wall_s)[len(found) // 2]} |")
@@ -68,13 +80,18 @@ def main() -> None:
     gain = statistics.median(alone.wall_s / together.wall_s for alone, together in pairs)
     same = sum(a.text == b.text for a, b in zip(*(each.responses for each in pairs[0]), strict=True))
     print(f"\n- in batches ÷ one by one: {gain:.1f} times the rows per second (target: at least {TARGET})")
-    print(f"- {same} of {options.rows} answers are the same")
+    print(f"- {same} of {len(requests)} answers are the same")
 
 
-def _request(line: str, max_tokens: int) -> Request:
-    row = json.loads(line)["input"]
-    text = f"{row['context']}\n\n{row['question']} Answer in a few words."
-    return Request(messages=({"role": "user", "content": text},), params={"max_tokens": max_tokens})
+def _requests(dataset: str, prompt: str, max_tokens: int) -> list[Request]:
+    here = ROOT / "evals" / "test_qa.py"
+    rows = open_dataset(dataset, rootdir=ROOT, test_file=here).rows()
+    render = load_prompt(f"prompts/{prompt}", rootdir=ROOT, test_file=here).render
+    return [Request(messages=render(sample), params={"max_tokens": max_tokens}) for _, sample in rows]
+
+
+def _torch() -> str:
+    return importlib.metadata.version("torch")
 
 
 def _run(backend: Backend, requests: Sequence[Request], *, at_once: int) -> Round:

@@ -1,5 +1,8 @@
 """The ``hf:`` models of a session in the process that runs them: each base loaded once, one thread for all."""
 
+from pytest_llmeval.models.hf.loading import chosen_device, chosen_dtype, load_chat, load_model  # sets torch up
+
+# isort: split
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,7 +17,6 @@ from pytest_llmeval.models.hf.answering import answer
 from pytest_llmeval.models.hf.batching import Batcher, Job, OutOfMemory
 from pytest_llmeval.models.hf.chat import Chat
 from pytest_llmeval.models.hf.likelihood import weigh
-from pytest_llmeval.models.hf.loading import chosen_device, chosen_dtype, load_chat, load_model
 from pytest_llmeval.models.hf.memory import bytes_per_token, free_bytes
 from pytest_llmeval.models.hf.sources import Source, find_source, source_digest, source_stats
 from pytest_llmeval.models.weights_spec import WeightsSpec
