@@ -11,10 +11,10 @@ import transformers
 from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.types import Response, Usage
 from pytest_llmeval.models.hf.batching import Job
+from pytest_llmeval.models.hf.caches import cache_of
 from pytest_llmeval.models.hf.chat import Chat
 from pytest_llmeval.models.hf.drawing import Draws, own_seed
 from pytest_llmeval.models.hf.params import Sampling
-from pytest_llmeval.models.hf.prefixes import read_once
 
 __all__ = ["AnswerJob", "answer", "left_padded"]
 
@@ -35,17 +35,17 @@ class AnswerJob(Job):
 def answer(model: Any, chat: Chat, jobs: Sequence[AnswerJob]) -> None:
     """Answer or fail each of ``jobs``, in the moment in which its row ends."""
     prompts = [job.prompt for job in jobs]
-    shared = read_once(model, prompts)
-    size = 0 if shared is None else shared.get_seq_length()
+    cache = cache_of(model, prompts)
+    size = 0 if cache is None else cache.get_seq_length()
     ids, mask = left_padded([prompt[size:] for prompt in prompts], chat.pad_token, model.device)
-    if shared is not None:  # what is left out of short rows stands behind what all begin with
+    if size:  # what is left out of short rows stands behind what all begin with
         begin = torch.tensor([list(prompts[0][:size])] * len(jobs), device=model.device)
         ids, mask = torch.cat([begin, ids], dim=1), torch.cat([torch.ones_like(begin), mask], dim=1)
     seeds = [own_seed(job.sampling.seed, job.draw, job.prompt) for job in jobs]
     model.generate(
         input_ids=ids,
         attention_mask=mask,
-        past_key_values=shared,
+        past_key_values=cache,
         generation_config=transformers.GenerationConfig(
             max_new_tokens=max(job.room for job in jobs), pad_token_id=chat.pad_token, do_sample=False
         ),

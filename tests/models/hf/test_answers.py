@@ -14,8 +14,8 @@ from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.types import Request
 from pytest_llmeval.models.hf import answering, host
 from pytest_llmeval.models.hf.answering import AnswerJob
+from pytest_llmeval.models.hf.caches import cache_of
 from pytest_llmeval.models.hf.host import HfModels
-from pytest_llmeval.models.hf.prefixes import read_once
 from pytest_llmeval.models.weights_spec import WeightsSpec
 from tests.support.asking_hf import answers, opened, refusal
 from tests.support.tiny_llama import make_model
@@ -249,7 +249,7 @@ def test_a_shared_beginning_is_read_once_and_changes_nothing(
         model = opened(models, spec)
         once = [each.text for each in answers(model, texts)]
         with monkeypatch.context() as patch:
-            patch.setattr(answering, "read_once", lambda *_: None)
+            patch.setattr(answering, "cache_of", lambda *_: None)
             assert [each.text for each in answers(model, texts)] == once
 
 
@@ -258,7 +258,17 @@ def test_what_is_read_once_is_all_that_the_prompts_begin_with(models: HfModels, 
     opened(models, f"hf:{base}")
     model = models._models[WeightsSpec(base=str(base))]._base.model
     begin = list(range(5, 45))
-    assert read_once(model, [begin, [*begin, 7, 8]]).get_seq_length() == 39
-    assert read_once(model, [[*begin, 1, 2], [*begin, 2, 1]]).get_seq_length() == 40
-    assert read_once(model, [begin]) is None
-    assert read_once(model, [begin[:9], begin[:12]]) is None
+    assert cache_of(model, [begin, [*begin, 7, 8]]).get_seq_length() == 39
+    assert cache_of(model, [[*begin, 1, 2], [*begin, 2, 1]]).get_seq_length() == 40
+    assert cache_of(model, [begin]).get_seq_length() == 0
+    assert cache_of(model, [begin[:9], begin[:12]]).get_seq_length() == 0
+
+
+def test_a_long_answer_outgrows_the_room_that_was_made(
+    models: HfModels, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, params = opened(models, f"hf:{base}"), [{"max_tokens": 200}] * 2
+    texts = ["hi", "the capital of France"]
+    found = [each.text for each in answers(model, texts, params)]
+    monkeypatch.setattr(answering, "cache_of", lambda *_: None)
+    assert [each.text for each in answers(model, texts, params)] == found
