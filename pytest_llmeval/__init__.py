@@ -7,6 +7,7 @@ from pytest_llmeval.version import __version__
 
 if TYPE_CHECKING:
     from pytest_llmeval.core.errors import CallError, CaseError, ErrorKind, LlmevalError, ScorerError, UserError
+    from pytest_llmeval.core.likelihood import Likelihood
     from pytest_llmeval.core.types import Message, Model, Request, Response, Sample, Score, ToolCall, Usage
     from pytest_llmeval.scorers import ScoreBook, Scored, scorer
 
@@ -14,6 +15,7 @@ __all__ = [
     "CallError",
     "CaseError",
     "ErrorKind",
+    "Likelihood",
     "LlmevalError",
     "Message",
     "Model",
@@ -31,7 +33,7 @@ __all__ = [
     "scorer",
 ]
 
-_HOMES = ("core.types", "core.errors", "scorers")
+_HOMES = ("core.types", "core.errors", "core.likelihood", "scorers")
 
 
 def __getattr__(name: str) -> Any:

@@ -16,6 +16,7 @@ def test_the_public_names_of_the_package() -> None:
         "CallError",
         "CaseError",
         "ErrorKind",
+        "Likelihood",
         "LlmevalError",
         "Message",
         "Model",

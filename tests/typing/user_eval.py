@@ -11,6 +11,7 @@ import pytest
 from pytest_llmeval import (
     CallError,
     ErrorKind,
+    Likelihood,
     LlmevalError,
     Message,
     Model,
@@ -96,6 +97,13 @@ def test_waiting(sample: Sample, model: Model) -> None:
         assert isinstance(error, LlmevalError) and kind and attempts
         raise
     assert str(answer) == "Hello"
+
+
+async def likely(model: Model) -> float:
+    """Ask what only models on this machine tell; it never runs."""
+    found: Likelihood = await model.logprob("Hello")
+    tokens: int = model.logprob_sync("Hello", "Say it").tokens
+    return found.logprob / tokens + found.perplexity
 
 
 def mistakes(sample: Sample, response: Response, model: Model, score: ScoreBook) -> None:
