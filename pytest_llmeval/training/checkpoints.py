@@ -52,7 +52,7 @@ def require_space(folder: Path, adapter_weights: int) -> None:
     if free < needed:
         raise SettingsError(
             f"{folder}: {free / 1e6:.0f} MB are free, and the checkpoints need {needed / 1e6:.0f} MB; make room, or"
-            " name another place with --llmeval-train-dir"
+            " name a database elsewhere with --llmeval-db: trainings lie beside it"
         )
 
 

@@ -13,6 +13,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch: see models.
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # trl tells the hub of each trainer
 os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")
 
+import filelock
 import torch
 from datasets import Dataset
 from peft import LoraConfig
@@ -68,7 +69,10 @@ def main(arguments: list[str]) -> int:
     plan = Plan.read(Path(arguments[0]))
     ending = EndOnSignal()
     try:
-        outcome = train(plan, ending)
+        with filelock.FileLock(plan.folder / ".lock", blocking=False):
+            outcome = train(plan, ending)
+    except filelock.Timeout:
+        outcome = Outcome(state="refused", message=f"another process still trains in {plan.folder}; wait for its end")
     except UserError as error:
         outcome = Outcome(state="refused", message=str(error))
     except LlmevalError as error:

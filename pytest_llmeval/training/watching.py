@@ -1,6 +1,7 @@
 """What is done between steps: the task metric, the clock, the end on a signal or a loss that is no number."""
 
 import math
+import os
 import signal
 import time
 from collections.abc import Callable, Sequence
@@ -106,10 +107,14 @@ class Finite(TrainerCallback):  # type: ignore[misc]
 
 
 class EndOnSignal(TrainerCallback):  # type: ignore[misc]
-    """On SIGINT or SIGTERM a checkpoint is made at the end of the step, and training ends; on a second one at once."""
+    """On SIGINT or SIGTERM a checkpoint is made at the end of the step, and training ends; on a second one at once.
+
+    So it is where the session that started this process was killed.
+    """
 
     def __init__(self) -> None:
         self.came = False
+        self._parent = os.getppid()
         self._before = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def _note(self, number: int, frame: FrameType | None) -> None:
@@ -118,6 +123,7 @@ class EndOnSignal(TrainerCallback):  # type: ignore[misc]
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Act on what came during the step."""
+        self.came = self.came or os.getppid() != self._parent
         if self.came:
             control.should_save = control.should_training_stop = True
 

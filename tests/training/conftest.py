@@ -43,7 +43,7 @@ def train(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path) -> Iterator
     ) -> tuple[Plan, Outcome]:
         is_resumed = root is not None
         root = root or tmp_path_factory.mktemp("project")
-        path = write_project(root, tiny_base, **changes)
+        path = write_project(root, changes.pop("base", tiny_base), **changes)
         edit(root)
         folder = root / "run"
         folder.mkdir(exist_ok=True)

@@ -1,0 +1,79 @@
+"""Checkpoints that can be gone on from, and folders that are there as a whole."""
+
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from pytest_llmeval.core.errors import SettingsError
+from pytest_llmeval.training.checkpoints import newest_complete, put_whole, require_space
+
+
+def whole(folder: Path, step: int) -> Path:
+    path = folder / f"checkpoint-{step}"
+    path.mkdir(parents=True)
+    (path / "trainer_state.json").write_text("{}", "utf-8")
+    header = b'{"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}'
+    (path / "adapter_model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + b"1234")
+    for name in ("optimizer.pt", "scheduler.pt", "rng_state.pth"):
+        with zipfile.ZipFile(path / name, "w") as archive:
+            archive.writestr("data", "x" * 1000)
+    return path
+
+
+def cut(path: Path) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+
+
+def test_the_newest_is_the_one_of_most_steps(tmp_path: Path) -> None:
+    whole(tmp_path, 9)
+    newest = whole(tmp_path, 100)
+    assert newest_complete(tmp_path) == (newest, [])
+
+
+def test_none_is_there(tmp_path: Path) -> None:
+    assert newest_complete(tmp_path) == (None, [])
+
+
+@pytest.mark.parametrize(
+    "name", ["trainer_state.json", "adapter_model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth"]
+)
+@pytest.mark.parametrize("harm", [cut, Path.unlink])
+def test_a_broken_one_is_passed_over_with_why(tmp_path: Path, name: str, harm: object) -> None:
+    good, broken = whole(tmp_path, 4), whole(tmp_path, 8)
+    harm(broken / name)  # type: ignore[operator]
+    found, skipped = newest_complete(tmp_path)
+    assert found == good
+    (told,) = skipped
+    assert told.startswith("checkpoint-8: ")
+    assert (name in told) or ("JSON" in told) or ("zip" in told.lower())
+
+
+def test_one_that_was_being_written_is_passed_over(tmp_path: Path) -> None:
+    (whole(tmp_path, 8) / "checkpoint-is-incomplete.txt").touch()
+    assert newest_complete(tmp_path) == (None, ["checkpoint-8: it was being written"])
+
+
+def test_a_flipped_byte_is_seen(tmp_path: Path) -> None:
+    path = whole(tmp_path, 8) / "optimizer.pt"
+    path.write_bytes(path.read_bytes().replace(b"xxxx", b"xyxx", 1))
+    assert newest_complete(tmp_path) == (None, ["checkpoint-8: optimizer.pt is damaged"])
+
+
+def test_a_folder_is_there_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
+    def half(scratch: Path) -> None:
+        (scratch / "one").write_text("1", "utf-8")
+        raise OSError("full")
+
+    with pytest.raises(OSError, match="full"):
+        put_whole(tmp_path / "adapter", half)
+    assert list(tmp_path.iterdir()) == []
+    put_whole(tmp_path / "adapter", lambda scratch: (scratch / "one").touch())
+    assert [path.name for path in tmp_path.rglob("*")] == ["adapter", "one"]
+
+
+def test_too_little_space_is_told_before_the_start(tmp_path: Path) -> None:
+    require_space(tmp_path, 1000)
+    with pytest.raises(SettingsError, match=r"MB are free, and the checkpoints need 24000\d+ MB"):
+        require_space(tmp_path, 10**13)

@@ -1,0 +1,120 @@
+"""What goes wrong while training, and what is left then."""
+
+import json
+import os
+import resource
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_llmeval.training.plan import Outcome, Plan
+from tests.training.conftest import Train
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """Let no file of this process grow beyond ``size`` bytes: what a full disk is to who writes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+
+
+def test_a_disk_that_fills_up_leaves_no_half_checkpoint(train: Train) -> None:
+    with largest_file(30_000):
+        plan, outcome = train()
+    assert outcome.state == "failed"
+    assert "checkpoint-4 could not be written" in outcome.message
+    assert "MB are free" in outcome.message
+    assert list(plan.folder.glob("checkpoint-*")) == []
+    assert not plan.adapter.exists()
+
+
+def test_a_loss_that_is_no_number_ends_it_and_keeps_what_was_good(train: Train) -> None:
+    plan, outcome = train(optim__learning_rate=1e30, optim__max_grad_norm=1e30)
+    assert outcome.state == "failed"
+    assert "nothing of this step was kept" in outcome.message
+    assert not plan.adapter.exists()
+
+
+def test_a_signal_makes_a_checkpoint_from_which_it_goes_on_to_the_same_bits(
+    train: Train, trained: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transformers import TrainerCallback
+
+    from pytest_llmeval.training import trainer
+
+    class Signalled(TrainerCallback):  # type: ignore[misc]
+        def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            if state.global_step == 5:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer, "Finite", Signalled)
+        plan, outcome = train()
+    assert outcome == Outcome(state="interrupted", message="a checkpoint was made after step 6")
+    assert not plan.adapter.exists()
+    again, outcome = train(plan.rootdir)
+    assert outcome.state == "trained"
+    weights = [(each.adapter / "adapter_model.safetensors").read_bytes() for each in (again, trained)]
+    assert weights[0] == weights[1]
+
+
+@pytest.mark.parametrize("on_long", ["error", "drop"])
+def test_rows_that_are_too_long(train: Train, on_long: str) -> None:
+    def edit(root: Path) -> None:
+        path = root / "data" / "train.jsonl"
+        long = {"id": "long", "input": {"thing": "x" * 200}, "target": "red"}
+        path.write_text(path.read_text("utf-8") + json.dumps(long) + "\n", "utf-8")
+
+    plan, outcome = train(edit=edit, data__on_long=on_long, optim__max_steps=4)
+    if on_long == "error":
+        assert outcome.state == "refused"
+        assert "1 of 25 rows have more than 64 tokens: data/train.jsonl:25 (" in outcome.message
+    else:
+        found = json.loads((plan.adapter / "run.json").read_text("utf-8"))["data"]["train"]
+        assert (found["rows"], len(found["too_long"])) == (24, 1)
+        assert found["too_long"][0].startswith("data/train.jsonl:25 (")
+
+
+def test_a_test_row_inside_train_is_refused_before_anything_is_loaded(train: Train) -> None:
+    def edit(root: Path) -> None:
+        first = (root / "data" / "train.jsonl").read_text("utf-8").splitlines()[2]
+        path = root / "data" / "test.jsonl"
+        path.write_text(path.read_text("utf-8") + first.replace("row-2", "again") + "\n", "utf-8")
+
+    _, outcome = train(edit=edit)
+    assert outcome == Outcome(
+        state="refused",
+        message="1 held-out rows are trained on; take them out of data/train.jsonl:\n"
+        "data/train.jsonl:3 is data/test.jsonl:13 (again)",
+    )
+
+
+def test_no_memory_is_told_with_the_estimate(train: Train) -> None:
+    _, outcome = train(free=1 << 20)
+    assert outcome.state == "refused"
+    assert outcome.message.startswith("one row of ")
+
+
+@pytest.mark.parametrize(
+    ("base", "told"),
+    [
+        ("./nowhere", "no such folder"),
+        ("owner/nothing", "neither a folder here nor in the cache of the Hugging Face hub"),
+        ("evals", "config.json is missing"),
+    ],
+)
+def test_a_base_that_is_not_there_is_one_line(train: Train, base: str, told: str) -> None:
+    _, outcome = train(base=base)
+    assert outcome.state == "refused"
+    assert told in outcome.message
+    assert "\n" not in outcome.message

@@ -1,0 +1,114 @@
+"""The rows of a training, one by one."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+
+from pytest_llmeval.core.errors import DatasetError
+from pytest_llmeval.loaders.prompts import load_prompt
+from pytest_llmeval.training.rows import Rows, leaks, read_rows, within
+
+
+def read(
+    folder: Path, rows: Sequence[Any], *, completion: Literal["json", "text"] = "text", name: str = "train", **cut: Any
+) -> Rows:
+    """Write the rows, each an object or a line as it is, and read them."""
+    lines = [row if isinstance(row, str) else json.dumps(row) for row in rows]
+    (folder / f"{name}.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
+    prompt = load_prompt("Say {input}", rootdir=folder, test_file=folder / "test_a.py")
+    return read_rows(f"{name}.jsonl", rootdir=folder, prompt=prompt, completion=completion, **cut)
+
+
+def row(number: int, target: Any = "yes", **more: Any) -> dict[str, Any]:
+    return {"id": f"r{number}", "input": f"word {number}", "target": target, **more}
+
+
+def test_a_row_is_the_evals_prompt_and_the_target(tmp_path: Path) -> None:
+    (found,) = read(tmp_path, [row(1)]).rows
+    assert found.messages == ({"role": "user", "content": "Say word 1"},)
+    assert (found.completion, found.where, found.id) == ("yes", "train.jsonl:1", "r1")
+
+
+@pytest.mark.parametrize(
+    ("target", "completion"),
+    [({"answer": "Oslo", "aliases": ["oslo"]}, "Oslo"), (["Oslo", "oslo"], "Oslo"), ("Oslo", "Oslo")],
+)
+def test_the_text_that_is_learned_is_the_first_that_is_accepted(tmp_path: Path, target: Any, completion: str) -> None:
+    assert read(tmp_path, [row(1, target)]).rows[0].completion == completion
+
+
+def test_json_keeps_the_order_of_keys_and_letters_as_they_are(tmp_path: Path) -> None:
+    found = read(tmp_path, [row(1, {"b": "ø", "a": [1, None]})], completion="json").rows[0]
+    assert found.completion == '{"b": "ø", "a": [1, null]}'
+
+
+def test_all_wrong_rows_are_told_with_their_lines(tmp_path: Path) -> None:
+    rows = [row(1), "{broken", {"input": "x", "tagret": 1}, row(4, None), row(5)]
+    with pytest.raises(DatasetError) as caught:
+        read(tmp_path, rows)
+    first, second, third = str(caught.value).splitlines()
+    assert first.startswith("train.jsonl:2: no JSON")
+    assert second.startswith("train.jsonl:3: unknown key 'tagret'")
+    assert third == "train.jsonl:4: target None has no text to learn; data.completion is text"
+
+
+def test_twenty_wrong_rows_are_shown_and_all_counted(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError) as caught:
+        read(tmp_path, [row(number, None) for number in range(25)])
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 21
+    assert lines[-1] == "… and 5 more wrong rows"
+
+
+@pytest.mark.parametrize("target", ['{"a": 1}', 7, None, {}])
+def test_a_completion_that_is_no_json_object_is_an_error(tmp_path: Path, target: Any) -> None:
+    with pytest.raises(DatasetError, match=r"train\.jsonl:1: target .* is no JSON object or list"):
+        read(tmp_path, [row(1, target)], completion="json")
+
+
+def test_no_row_at_all_is_an_error_that_names_the_slice(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="train.jsonl: 0 rows in slice 'easy'"):
+        read(tmp_path, [row(1)], slice_="easy")
+
+
+def test_slice_and_limit_choose_rows_and_decide_the_digest(tmp_path: Path) -> None:
+    rows = [row(number, slice="easy" if number % 2 else "hard") for number in range(8)]
+    found = read(tmp_path, rows, slice_="easy", limit=2)
+    assert [each.id for each in found.rows] == ["r1", "r3"]
+    assert found.digest != read(tmp_path, rows, slice_="easy").digest
+
+
+def test_bom_crlf_and_blank_lines_are_taken(tmp_path: Path) -> None:
+    (tmp_path / "train.jsonl").write_bytes(
+        b"\xef\xbb\xbf" + b"\r\n".join(json.dumps(row(number)).encode() for number in (1, 2)) + b"\r\n\r\n"
+    )
+    prompt = load_prompt(None, rootdir=tmp_path, test_file=tmp_path / "test_a.py")
+    assert len(read_rows("train.jsonl", rootdir=tmp_path, prompt=prompt, completion="text").rows) == 2
+
+
+def test_held_out_rows_that_are_trained_on_are_named_in_pairs(tmp_path: Path) -> None:
+    train = read(tmp_path, [row(1), row(2), row(3)])
+    same = {"id": "t", "input": " WORD  2".strip(), "target": "no"}
+    test = read(tmp_path, [row(9), same], name="test")
+    assert leaks(train, test) == ["train.jsonl:2 is test.jsonl:2 (t)"]
+
+
+def test_many_repeated_inputs_are_warned_of(tmp_path: Path) -> None:
+    rows = [row(number) for number in range(10)]
+    assert read(tmp_path, rows).warnings == []
+    found = read(tmp_path, [*rows, {"id": "again", "input": "word 3", "target": "yes"}])
+    assert found.warnings == ["train.jsonl: 1 of 11 rows repeat an earlier input"]
+
+
+def test_long_rows_are_an_error_or_dropped_by_name(tmp_path: Path) -> None:
+    rows = read(tmp_path, [row(1), row(2), row(3)])
+    with pytest.raises(DatasetError, match=r"1 of 3 rows have more than 8 tokens: train\.jsonl:2 \(9 tokens\); raise"):
+        within(rows, [8, 9, 1], most=8, on_long="error")
+    kept, long = within(rows, [8, 9, 1], most=8, on_long="drop")
+    assert [each.id for each in kept] == ["r1", "r3"]
+    assert long == ["train.jsonl:2 (9 tokens)"]
+    with pytest.raises(DatasetError, match="3 of 3 rows"):
+        within(rows, [9, 9, 9], most=8, on_long="drop")

@@ -1,0 +1,224 @@
+"""A training from the session's side: second try, record, proof. The trainer and the answers are stand-ins."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pytest_llmeval.core.errors import SettingsError
+from pytest_llmeval.store.sqlite import SqliteStore
+from pytest_llmeval.store.trainings import Training
+from pytest_llmeval.training import supervise
+from pytest_llmeval.training.config import load_config
+from pytest_llmeval.training.machine import Machine
+from pytest_llmeval.training.plan import Outcome, Plan, State, write_json
+from pytest_llmeval.training.proof import Gain, Measurement
+from pytest_llmeval.training.supervise import Job, TrainingFailedError, run_training
+from tests.support.tiny_base import write_project
+
+GAIN = Gain(
+    split="val",
+    base_run="b",
+    adapter_run="a",
+    metric="exact",
+    n=12,
+    before=0.0,
+    after=0.9,
+    delta=0.9,
+    low=0.7,
+    high=1.0,
+    margin=0.1,
+    verdict="pass",
+    reason="the loss may be up to -0.7",
+)
+RECORD = {
+    "name": "tiny",
+    "steps": 8,
+    "best_step": 4,
+    "best": {"loss": 1.5, "exact": 0.5},
+    "tokens_per_s": 1234.5,
+    "peak_memory_bytes": 3 << 30,
+    "seed": 0,
+    "device": "x86_64",
+    "data": {"train": {"file": "data/train.jsonl", "rows": 24, "too_long": []}, "val": {"file": "data/val.jsonl"}},
+}
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Job:
+    path = write_project(tmp_path, "base")
+    return Job(
+        name="tiny",
+        config=load_config(path, shown_as="tiny.yaml"),
+        rootdir=tmp_path,
+        place=tmp_path / "trainings",
+        db=tmp_path / "llmeval.db",
+        machine=Machine(gpu=None, gpu_total=0, gpu_free=0, gpus=0, ram_free=8 << 30),
+        is_resumed=False,
+        git={"git_commit": "abc", "git_dirty": False},
+        environ={},
+        report=print,
+        suite="colour",
+    )
+
+
+class Trainer:
+    """Ends in the states that it is given, one after the other."""
+
+    def __init__(self, *states: State) -> None:
+        self.states = list(states)
+        self.plans: list[Plan] = []
+
+    def __call__(self, plan: Plan, environ: Mapping[str, str]) -> Outcome:
+        self.plans.append(plan)
+        write_json(plan.folder / "identity.json", {})
+        write_json(plan.folder / "fit.json", {"micro_batch": 4, "estimate": ["  total  9.00 GiB"]})
+        state = self.states.pop(0)
+        if state == "trained":
+            plan.adapter.mkdir()
+            write_json(plan.adapter / "adapter_config.json", {"base_model_name_or_path": "base"})
+            write_json(plan.adapter / "run.json", {**RECORD, "config": plan.config.model_dump(mode="json")})
+            (plan.adapter / "train_log.jsonl").write_text('{"step": 1, "loss": 2.0}\n', "utf-8")
+        return Outcome(state=state, message=f"it {state}" if state != "trained" else "")
+
+
+@pytest.fixture
+def proved(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Measurement]]:
+    """Have base and adapter measured as it is said."""
+
+    def place(*gains: Gain) -> list[Measurement]:
+        asked: list[Measurement] = []
+
+        def measure(measurement: Measurement) -> list[Gain]:
+            asked.append(measurement)
+            return list(gains)
+
+        monkeypatch.setattr(supervise, "measure", measure)
+        return asked
+
+    return place
+
+
+def stored(job: Job) -> Training:
+    with closing(SqliteStore(job.db)) as store:
+        return store.trainings()[0]
+
+
+Proved = Callable[..., Sequence[Measurement]]
+
+
+def test_a_training_is_recorded_with_its_curves_and_its_proof(job: Job, proved: Proved) -> None:
+    asked = proved(GAIN, replace(GAIN, split="test"))
+    trainer = Trainer("trained")
+    run_training(job, train=trainer)
+    found = stored(job)
+    assert (found.status, found.verdict, found.steps, found.git_commit) == ("finished", "pass", 8, "abc")
+    assert found.log == [{"step": 1, "loss": 2.0}]
+    assert found.proof is not None
+    assert [each["split"] for each in found.proof] == ["val", "test"]
+    adapter = trainer.plans[0].adapter
+    assert asked[0].specs == {
+        "base": "hf:base?device=cpu&load=4bit",
+        "adapter": f"hf:base+{adapter}?device=cpu&load=4bit",
+    }
+
+
+def test_the_card_tells_the_gain_and_how_it_came_about(job: Job, proved: Proved) -> None:
+    proved(GAIN)
+    trainer = Trainer("trained")
+    run_training(job, train=trainer)
+    card = (trainer.plans[0].adapter / "README.md").read_text("utf-8")
+    assert "| val, 12 | exact | 0.0 % | 90.0 % | 90.0 % (70.0 % to 100.0 %) | 10.0 % | pass |" in card
+    assert (
+        "the checkpoint of step 4 is kept, the best by exact on `data/val.jsonl`: exact 0.5, loss 1.5" in card.lower()
+    )
+    assert "1,234 tokens/s on x86_64, at most 3.00 GiB" in card
+
+
+def test_an_adapter_that_does_not_gain_its_margin_fails(job: Job, proved: Proved) -> None:
+    proved(GAIN, replace(GAIN, split="test", verdict="fail", low=0.05, reason="the loss may be up to -0.05"))
+    with pytest.raises(TrainingFailedError) as caught:
+        run_training(job, train=Trainer("trained"))
+    told = str(caught.value)
+    assert "test: exact 0.0 % -> 90.0 % over 12 rows" in told
+    assert "the loss may be up to -0.05" in told
+    assert "val:" not in told
+    assert (stored(job).status, stored(job).verdict) == ("finished", "fail")
+
+
+def test_another_score_that_fell_fails_it_too(job: Job, proved: Proved) -> None:
+    proved(replace(GAIN, others=({"metric": "pass_rate", "verdict": "fail", "reason": "it fell by 0.2"},)))
+    with pytest.raises(TrainingFailedError, match="val: pass_rate is worse: it fell by 0.2"):
+        run_training(job, train=Trainer("trained"))
+
+
+def test_out_of_memory_goes_on_once_with_half_the_rows(job: Job, proved: Proved) -> None:
+    proved(GAIN)
+    trainer = Trainer("out_of_memory", "trained")
+    told: list[str] = []
+    run_training(replace(job, report=told.append), train=trainer)
+    first, second = trainer.plans
+    assert (first.most_rows, first.is_resumed) == (None, False)
+    assert (second.most_rows, second.is_resumed, second.folder) == (2, True, first.folder)
+    assert told == ["tiny: out of memory with 4 rows at once; going on with 2"]
+
+
+def test_out_of_memory_twice_fails_with_the_estimate(job: Job, proved: Proved) -> None:
+    proved(GAIN)
+    with pytest.raises(TrainingFailedError, match=r"out of memory twice .*\n  total  9\.00 GiB"):
+        run_training(job, train=Trainer("out_of_memory", "out_of_memory"))
+    assert stored(job).status == "failed"
+
+
+def test_what_broke_is_recorded_and_says_where_it_lies(job: Job, proved: Proved) -> None:
+    with pytest.raises(TrainingFailedError) as caught:
+        run_training(job, train=Trainer("failed"))
+    assert "tiny: training failed: it failed" in str(caught.value)
+    assert str(job.place / "tiny") in str(caught.value)
+    assert stored(job).reason is not None
+
+
+def test_a_mistake_of_the_users_is_one(job: Job) -> None:
+    with pytest.raises(SettingsError, match="tiny: it refused"):
+        run_training(job, train=Trainer("refused"))
+
+
+def test_an_interrupt_says_how_to_go_on(job: Job) -> None:
+    def interrupted(plan: Plan, environ: Mapping[str, str]) -> Outcome:
+        raise KeyboardInterrupt
+
+    told: list[str] = []
+    with pytest.raises(KeyboardInterrupt):
+        run_training(replace(job, report=told.append), train=interrupted)
+    assert told == ["tiny: go on with: pytest -m train -k tiny --llmeval-train-resume"]
+    assert stored(job).status == "interrupted"
+
+
+def test_resuming_takes_the_newest_that_was_not_proved(job: Job, proved: Proved) -> None:
+    proved(GAIN)
+    broken = Trainer("failed")
+    with pytest.raises(TrainingFailedError):
+        run_training(job, train=broken)
+    run_training(job, train=Trainer("trained"))
+    going_on = Trainer("trained")
+    run_training(replace(job, is_resumed=True), train=going_on)
+    assert going_on.plans[0].folder == broken.plans[0].folder
+    with pytest.raises(SettingsError, match="can go on; leave out --llmeval-train-resume"):
+        run_training(replace(job, is_resumed=True), train=going_on)
+
+
+def test_a_proof_that_was_broken_off_is_taken_up_without_training_again(
+    job: Job, monkeypatch: pytest.MonkeyPatch, proved: Proved
+) -> None:
+    def interrupted(measurement: Measurement) -> list[Gain]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(supervise, "measure", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_training(job, train=Trainer("trained"))
+    proved(GAIN)
+    run_training(replace(job, is_resumed=True), train=Trainer())
+    assert json.loads(next(job.place.glob("tiny/*/proof.json")).read_text("utf-8"))[0]["delta"] == 0.9

@@ -1,0 +1,70 @@
+"""A whole training in a project of its own: killed, gone on with, proved."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from pytest_llmeval.store.sqlite import SqliteStore
+from tests.support.tiny_base import write_project
+
+INI = "[pytest]\naddopts = -p no:asyncio -p no:anyio -p no:hypothesispytest\n"
+LONGEST_S = 300
+
+
+def test_a_training_that_was_killed_goes_on_and_proves_its_gain(tmp_path: Path, tiny_base: Path) -> None:
+    """The session and its trainer are killed by SIGKILL after the first checkpoint."""
+    changes = {"optim__max_steps": 40, "optim__learning_rate": 0.03, "check__every": 10}
+    write_project(tmp_path, tiny_base, words=["a"], **changes)
+    (tmp_path / "pytest.ini").write_text(INI, "utf-8")
+    command = [sys.executable, "-m", "pytest", "-m", "train", "-p", "no:cacheprovider"]
+    session = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL)
+    home = tmp_path / ".llmeval" / "trainings" / "tiny"
+    wait_for(lambda: list(home.glob("*/checkpoint-10/trainer_state.json")))
+    session.kill()
+    session.wait()
+    wait_for(lambda: not running_in(tmp_path))
+
+    done = subprocess.run(
+        [*command, "--llmeval-train-resume"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+    (adapter,) = home.glob("*/adapter")
+    record = json.loads((adapter / "run.json").read_text("utf-8"))
+    assert record["resumed_from"] >= 10
+    assert "| test, 12 | exact | 0.0 % |" in (adapter / "README.md").read_text("utf-8")
+    with closing(SqliteStore(tmp_path / ".llmeval" / "llmeval.db")) as store:
+        (training,) = store.trainings()
+        runs = {run.id: run for run in store.runs()}
+    assert (training.status, training.verdict) == ("finished", "pass")
+    assert training.proof is not None
+    assert {each["split"] for each in training.proof} == {"val", "test"}
+    assert {each[side] for each in training.proof for side in ("base_run", "adapter_run")} == set(runs)
+    assert all(run.end is not None and run.end.status == "finished" for run in runs.values())
+    assert "llmeval: test: exact 0.0 % -> " in done.stdout
+
+
+def wait_for(condition: object) -> None:
+    end = time.monotonic() + LONGEST_S
+    while not condition():  # type: ignore[operator]
+        if time.monotonic() > end:
+            pytest.fail("it did not come")
+        time.sleep(0.05)
+
+
+def running_in(folder: Path) -> list[int]:
+    """Return the trainers of a folder; each ends by itself once its session is gone."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            text = path.read_bytes()
+        except OSError:
+            continue
+        if b"training.trainer" in text and os.fsencode(folder) in text:
+            found.append(int(path.parent.name))
+    return found
