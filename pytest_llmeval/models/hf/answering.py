@@ -29,7 +29,7 @@ class AnswerJob(Job):
     draw: str
     """Which of several equal requests it is."""
     timeout_s: float
-    """Seconds that its batch may take."""
+    """Seconds that it may take: those of its batch, by the number of rows, which alone would take turns."""
 
 
 def answer(model: Any, chat: Chat, jobs: Sequence[AnswerJob]) -> None:
@@ -50,7 +50,7 @@ def answer(model: Any, chat: Chat, jobs: Sequence[AnswerJob]) -> None:
             max_new_tokens=max(job.room for job in jobs), pad_token_id=chat.pad_token, do_sample=False
         ),
         logits_processor=transformers.LogitsProcessorList([Draws([job.sampling for job in jobs], seeds, model.device)]),
-        stopping_criteria=transformers.StoppingCriteriaList([_Ends([_Row(job, chat) for job in jobs])]),
+        stopping_criteria=transformers.StoppingCriteriaList([_Ends([_Row(job, chat, len(jobs)) for job in jobs])]),
     )
 
 
@@ -77,8 +77,9 @@ class _Ends:
 class _Row:
     """An answer while it is written."""
 
-    def __init__(self, job: AnswerJob, chat: Chat) -> None:
+    def __init__(self, job: AnswerJob, chat: Chat, rows: int) -> None:
         self._job = job
+        self._rows = rows
         self._chat = chat
         self._tokens: list[int] = []
         self._started_s = time.monotonic()
@@ -100,8 +101,11 @@ class _Row:
             self._end("stop", elapsed_s)
         elif len(self._tokens) == self._job.room:
             self._end("length", elapsed_s)
-        elif elapsed_s > self._job.timeout_s:
-            message = f"no complete answer within {self._job.timeout_s:g} s, {len(self._tokens)} tokens were written"
+        elif elapsed_s > self._job.timeout_s * self._rows:
+            message = (
+                f"no complete answer within {self._job.timeout_s:g} s for each of {self._rows} rows that were answered"
+                f" together; {len(self._tokens)} tokens were written"
+            )
             self._job.fail(CallError(message, kind=ErrorKind.TIMEOUT, latency_s=elapsed_s))
 
     def _has_stop(self) -> bool:

@@ -31,7 +31,7 @@ class HfBackend:
         Args:
             model: whose params are complete, ``max_tokens`` included.
             models: holds it in memory.
-            timeout_s: seconds that an answer may take, the wait for its batch left out.
+            timeout_s: seconds that an answer may take, as ``AnswerJob`` counts them.
             slot: entered around each request.
         """
         assert model.spec.weights is not None
