@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa  # type: ignore[import-untyped]  # has no stubs
-from datasets import (  # type: ignore[import-untyped]  # as above
+from datasets import (
     are_progress_bars_disabled,
     disable_progress_bars,
     enable_progress_bars,
