@@ -1,0 +1,26 @@
+"""``--llmeval-dataset``: an eval over other rows than its marker names."""
+
+import json
+
+from tests.support.project import Project, jsonl
+
+ECHO = """
+def test_echo(sample, response, score):
+    score.exact(response, sample.target)
+"""
+
+
+def test_the_rows_of_the_file_take_the_place_of_the_markers(project: Project) -> None:
+    project.eval(ECHO, [{"id": "own", "input": "a", "target": "a"}])
+    project.write(data__val_jsonl=jsonl({"id": "v1", "input": "b", "target": "b"}, {"id": "v2", "input": "c"}))
+    assert project.run("evals", "--llmeval-dataset=data/val.jsonl", "--limit=1").ret == 0
+    assert project.cases() == {"v1": "passed"}
+    assert json.loads(project.last_run()["settings_json"])["options"]["dataset"] == "data/val.jsonl"
+
+
+def test_a_file_that_is_not_there_is_a_usage_error(project: Project) -> None:
+    project.eval(ECHO, [{"id": "own", "input": "a", "target": "a"}])
+    result = project.run("evals", "--llmeval-dataset=data/vall.jsonl")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*data/vall.jsonl: No such file or directory; a path is relative to the rootdir*"])
+    assert project.server.ledger == []
