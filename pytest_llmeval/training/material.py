@@ -50,6 +50,12 @@ class Material:
     identity: Mapping[str, str]
     """sha256 in hex of each thing that decides what comes out."""
 
+    def notes(self) -> list[str]:
+        """Return what the user should know of the rows."""
+        long = self.data["train"]["too_long"]
+        dropped = [f"{len(long)} rows are too long and were left out: {', '.join(long[:_SHOWN])}"] if long else []
+        return [*self.warnings, *dropped]
+
     def hold_to(self, plan: Plan) -> None:
         """Keep the digests beside a new training; compare a resumed one with its own.
 

@@ -2,9 +2,10 @@
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pytest_llmeval.training.config import TrainingConfig
 
@@ -30,6 +31,8 @@ class Plan:
     """No micro-batch has more rows; None where memory decides."""
     free: int
     """Bytes of memory that there are on the device."""
+    git: Mapping[str, Any] = field(default_factory=dict)
+    """``git_commit`` and ``git_dirty`` of the project."""
 
     @property
     def adapter(self) -> Path:
@@ -39,7 +42,7 @@ class Plan:
     def write(self) -> Path:
         """Write the plan into the folder; return the file."""
         path = self.folder / "plan.json"
-        data = {name: getattr(self, name) for name in ("name", "id", "is_resumed", "most_rows", "free")}
+        data = {name: getattr(self, name) for name in ("name", "id", "is_resumed", "most_rows", "free", "git")}
         paths = {"rootdir": str(self.rootdir), "folder": str(self.folder)}
         write_json(path, {**data, **paths, "config": self.config.model_dump(mode="json")})
         return path

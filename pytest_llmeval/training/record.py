@@ -109,6 +109,7 @@ def _facts(plan: Plan, material: Material, measured: Measured) -> dict[str, Any]
         "complete": True,
         "training": plan.id,
         "name": plan.name,
+        **plan.git,
         "config": config.model_dump(mode="json"),
         "digests": dict(material.identity),
         "base": {"spec": config.base, "revision": material.source.base.name if material.source.hub_id else None},

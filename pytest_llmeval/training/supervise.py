@@ -137,6 +137,7 @@ def _plan(job: Job) -> Plan:
         folder=folder,
         is_resumed=job.is_resumed,
         free=int(_MEMORY_SHARE * free),
+        git=job.git,
     )
 
 
@@ -148,6 +149,8 @@ def _unfinished(home: Path) -> Path | None:
 
 def _train(job: Job, plan: Plan, train: Callable[[Plan, Mapping[str, str]], Outcome]) -> None:
     """Carry the plan out; once more with half the rows in memory where it ran out of that."""
+    if job.config.device == "cuda" and job.machine.gpus > 1:
+        job.report(f"{job.name}: the first of {job.machine.gpus} GPUs is used")
     outcome = train(plan, job.environ)
     if outcome.state == "out_of_memory":
         fit = json.loads((plan.folder / "fit.json").read_text("utf-8"))
@@ -162,6 +165,8 @@ def _train(job: Job, plan: Plan, train: Callable[[Plan, Mapping[str, str]], Outc
         raise SettingsError(f"{job.name}: {outcome.message}")
     if outcome.state != "trained":
         raise TrainingFailedError(f"{job.name}: training {outcome.state}: {outcome.message}")
+    for note in json.loads((plan.folder / "fit.json").read_text("utf-8"))["notes"]:
+        job.report(f"{job.name}: {note}")
 
 
 def _in_a_process(plan: Plan, environ: Mapping[str, str]) -> Outcome:

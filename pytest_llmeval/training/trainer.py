@@ -222,6 +222,7 @@ def _told(material: Material, begin: Path | None) -> dict[str, Any]:
         "accumulation": fit.accumulation,
         "checkpointing": fit.checkpointing,
         "estimate": fit.estimate.lines(),
+        "notes": material.notes(),
         "from": begin.name if begin else None,
     }
 

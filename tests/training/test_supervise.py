@@ -71,11 +71,12 @@ class Trainer:
     def __init__(self, *states: State) -> None:
         self.states = list(states)
         self.plans: list[Plan] = []
+        self.notes: list[str] = []
 
     def __call__(self, plan: Plan, environ: Mapping[str, str]) -> Outcome:
         self.plans.append(plan)
         write_json(plan.folder / "identity.json", {})
-        write_json(plan.folder / "fit.json", {"micro_batch": 4, "estimate": ["  total  9.00 GiB"]})
+        write_json(plan.folder / "fit.json", {"micro_batch": 4, "estimate": ["  total  9.00 GiB"], "notes": self.notes})
         state = self.states.pop(0)
         if state == "trained":
             plan.adapter.mkdir()
@@ -164,6 +165,14 @@ def test_out_of_memory_goes_on_once_with_half_the_rows(job: Job, proved: Proved)
     assert (first.most_rows, first.is_resumed) == (None, False)
     assert (second.most_rows, second.is_resumed, second.folder) == (2, True, first.folder)
     assert told == ["tiny: out of memory with 4 rows at once; going on with 2"]
+
+
+def test_what_the_rows_need_told_is_told(job: Job, proved: Proved) -> None:
+    proved(GAIN)
+    trainer, told = Trainer("trained"), list[str]()
+    trainer.notes.append("2 rows are too long and were left out")
+    run_training(replace(job, report=told.append), train=trainer)
+    assert told == ["tiny: 2 rows are too long and were left out"]
 
 
 def test_out_of_memory_twice_fails_with_the_estimate(job: Job, proved: Proved) -> None:
