@@ -12,7 +12,7 @@ async def test_short_extraction(sample: Sample, model: Model, score: ScoreBook) 
     await extract(sample, model, score)
 
 
-@pytest.mark.llmeval(ROWS, prompt=PROMPT, params={"temperature": 0, "max_tokens": 120})
+@pytest.mark.llmeval(ROWS, prompt=PROMPT, params={"temperature": 0, "max_tokens": 100})
 async def test_easy_extraction(sample: Sample, model: Model, score: ScoreBook) -> None:
     """For the slice easy, whose answers have up to 73 tokens: what says too much costs less time."""
     await extract(sample, model, score)
