@@ -19,7 +19,7 @@ from pytest_llmeval.store.records import Run
 
 __all__ = ["GIVEN_BY_THE_RUN", "Place", "Rescored", "find_rescored"]
 
-GIVEN_BY_THE_RUN = ("model", "limit", "slice", "shard", "epochs", "cache", "resume")
+GIVEN_BY_THE_RUN = ("model", "dataset", "limit", "slice", "shard", "epochs", "cache", "resume")
 """Options that such a session takes from the run, or that mean nothing to it."""
 
 _Identity = tuple[str, str, str, int]
@@ -113,6 +113,7 @@ def find_rescored(settings: Settings, ref: str, place: Place | None, *, judges: 
         settings,
         models=tuple(before.get("model") or run.settings.get("models", {}).values()),
         **({} if judges else _judges_of(before)),
+        dataset=before.get("dataset"),
         limit=before.get("limit"),
         slices=tuple(before.get("slice", ())),
         shard=Shard.parse(before["shard"]) if before.get("shard") else None,

@@ -101,6 +101,7 @@ def _check_selection(settings: Settings, run: Run) -> None:
     """Raise SettingsError where this session takes other rows than the run did."""
     before = run.settings.get("options", {})
     for flag, now, was in (
+        ("--llmeval-dataset", settings.dataset, before.get("dataset")),
         ("--limit", settings.limit, before.get("limit")),
         ("--slice", list(settings.slices), list(before.get("slice", ()))),
         ("--shard", str(settings.shard or ""), before.get("shard")),
@@ -121,6 +122,7 @@ def _merged(settings: Settings, run: Run) -> Settings:
         judge_models=settings.judge_models or tuple(before.get("judge_model") or ()),
         judge_panel=before.get("judge_panel", settings.judge_panel),
         judge_probe=before.get("judge_probe", settings.judge_probe),
+        dataset=settings.dataset or before.get("dataset"),
         limit=settings.limit if settings.limit is not None else before.get("limit"),
         slices=settings.slices or tuple(before.get("slice", ())),
         shard=Shard.parse(before["shard"]) if before.get("shard") else None,
