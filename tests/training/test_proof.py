@@ -1,0 +1,71 @@
+"""Base and adapter, measured in sessions of their own; here both are a server that echoes, or knows the answers."""
+
+import os
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from pytest_llmeval.core.errors import LlmevalError
+from pytest_llmeval.store.sqlite import SqliteStore
+from pytest_llmeval.training.config import load_config
+from pytest_llmeval.training.proof import Measurement, failures, measure
+from tests.support.fault_server import FaultServer
+from tests.support.tiny_base import write_project
+
+INI = "[pytest]\naddopts = -p no:asyncio -p no:anyio -p no:hypothesispytest\n"
+
+
+def measurement(root: Path, base: str, adapter: str) -> Measurement:
+    """Return one over rows whose right answer is what the echo says of them: the prompt."""
+    path = write_project(root, "base", proof__also=["pass_rate"])
+    (root / "pytest.ini").write_text(INI, "utf-8")
+    for name in ("val", "test"):
+        data = root / "data" / f"{name}.jsonl"
+        lines = [
+            f'{{"id": "{name}-{number}", "input": {{"thing": "t{number}"}}, "target": "Colour of t{number}"}}\n'
+            for number in range(12)
+        ]
+        data.write_text("".join(lines), "utf-8")
+    return Measurement(
+        config=load_config(path, shown_as="tiny.yaml"),
+        name="tiny",
+        id="t1",
+        suite="colour",
+        rootdir=root,
+        db=root / "llmeval.db",
+        specs={"base": base, "adapter": adapter},
+        environ={**os.environ, "LLMEVAL_LIMIT": "1"},
+    )
+
+
+def test_the_gain_is_paired_over_all_rows_of_both_splits(tmp_path: Path, server: FaultServer) -> None:
+    """What this session's environment says of other runs, such as a limit, changes nothing."""
+    with FaultServer(reply=lambda messages: "no idea") as knows_nothing:
+        base, adapter = f"openai:base@{knows_nothing.url}", f"openai:adapter@{server.url}"
+        asked = measurement(tmp_path, base, adapter)
+        gains = measure(asked)
+    assert [(gain.split, gain.n, gain.before, gain.after, gain.verdict) for gain in gains] == [
+        ("val", 12, 0.0, 1.0, "pass"),
+        ("test", 12, 0.0, 1.0, "pass"),
+    ]
+    assert failures(gains) == []
+    with closing(SqliteStore(asked.db)) as store:
+        names = {run.id: run.name for run in store.runs()}
+    assert [names[gain.adapter_run] for gain in gains] == ["tiny adapter val t1", "tiny adapter test t1"]
+
+
+def test_an_adapter_that_answers_worse_fails_by_every_rule(tmp_path: Path, server: FaultServer) -> None:
+    with FaultServer(reply=lambda messages: "no idea") as knows_nothing:
+        base, adapter = f"openai:base@{server.url}", f"openai:adapter@{knows_nothing.url}"
+        wrong = failures(measure(measurement(tmp_path, base, adapter)))
+    assert wrong[0].startswith("val: exact 100.0 % -> 0.0 % over 12 rows")
+    assert sum("pass_rate is worse" in line for line in wrong) == 2
+
+
+def test_a_session_that_cannot_be_carried_through_says_what_it_printed(tmp_path: Path, server: FaultServer) -> None:
+    asked = measurement(tmp_path, "openai:", f"openai:adapter@{server.url}")
+    with pytest.raises(
+        LlmevalError, match=r"the base could not be measured on val \(pytest ended with 4\):\n(?s:.*)no name"
+    ):
+        measure(asked)
