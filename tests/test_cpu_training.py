@@ -1,4 +1,4 @@
-"""The CPU configuration for real: a few dozen NF4 steps on SmolLM2, minutes, only where LLMEVAL_TEST_TRAINING is set."""
+"""The CPU configuration for real: a few dozen NF4 steps on SmolLM2; minutes, so only with LLMEVAL_TEST_TRAINING=1."""
 
 import json
 import os

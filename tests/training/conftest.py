@@ -13,8 +13,6 @@ from pytest_llmeval.training.config import load_config
 from pytest_llmeval.training.plan import Outcome, Plan
 from tests.support.tiny_base import save_tiny_base, write_project
 
-pytest.importorskip("trl", reason="needs the extra train")
-
 Train = Callable[..., tuple[Plan, Outcome]]
 
 
