@@ -72,10 +72,13 @@ class Selection:
         """Whether there can be training items, or tests that only our own widening brought in."""
         return bool(self.added) or self._train_folder.is_dir()
 
+    def is_training(self, item: pytest.Item) -> bool:
+        """Whether ``item`` is a training item; marks called train elsewhere are the project's own."""
+        return item.get_closest_marker("train") is not None and _lies_in(item.path, self._train_folder)
+
     def training_waits(self, item: pytest.Item) -> bool:
         """Whether ``item`` is a training item that was not asked for."""
-        is_training = item.get_closest_marker("train") is not None and _lies_in(item.path, self._train_folder)
-        return is_training and not self.by_mark and not self._named(item)
+        return self.is_training(item) and not self.by_mark and not self._named(item)
 
     def is_foreign(self, item: pytest.Item) -> bool:
         """Whether ``item`` is an ordinary test that only our widening of the testpaths brought in."""

@@ -30,15 +30,17 @@ class TrainingItems:
     def __init__(self, config: pytest.Config, selection: "Selection") -> None:
         self.config = config
         self._selection = selection
-        self._problems: list[str] = []
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """Make an item of each configuration in the folder that the marker names."""
-        marker = metafunc.definition.get_closest_marker("train")
-        if marker is None or not marker.args or self._selection.training_waits(metafunc.definition):
+        definition = metafunc.definition
+        marker = definition.get_closest_marker("train")
+        if marker is None or not marker.args or not self._selection.is_training(definition):
             return
-        folder = metafunc.definition.path.parent / str(marker.args[0])
+        if self._selection.training_waits(definition):
+            return
+        folder = definition.path.parent / str(marker.args[0])
         paths = sorted(path for path in folder.glob("*.yaml") if path.is_file())
         metafunc.fixturenames.append(_PARAM)
         metafunc.parametrize(_PARAM, [pytest.param(path, id=path.stem) for path in paths])

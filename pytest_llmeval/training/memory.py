@@ -15,7 +15,7 @@ __all__ = ["Estimate", "Fit", "Shape", "estimate", "fit"]
 
 Load = Literal["4bit", "bf16", "fp32"]
 
-_NF4_BYTES = 0.5 + 1 / 64 + 4 / 64 / 256 + 1e-3
+_NF4_BYTES = 0.5 + 1 / 64 + 4 / 64 / 256
 """Of a weight: 4 bits, an 8-bit scale for each 64, and a 32-bit one for each 256 of those (QLoRA, section 3)."""
 _DENSE_BYTES = {"4bit": 2, "bf16": 2, "fp32": 4}
 """Of a weight that is not quantised, as embeddings and norms are not."""

@@ -160,3 +160,8 @@ def test_a_card_that_is_too_small_is_told_with_its_size(
     result = project.runpytest_inprocess("-m", "train", "-rs")
     result.assert_outcomes(skipped=1, deselected=12)
     result.stdout.fnmatch_lines(["*tiny needs a CUDA GPU with 8 GiB; Tiny Card has 4.0 GiB"])
+
+
+def test_a_mark_called_train_elsewhere_makes_no_items(project: pytest.Pytester) -> None:
+    project.makepyfile(test_own='import pytest\n\n@pytest.mark.train("fast")\ndef test_own():\n    pass\n')
+    project.runpytest_inprocess("test_own.py", "-m", "train").assert_outcomes(passed=1)
