@@ -52,6 +52,7 @@ def main() -> None:
     parser.add_argument("spec", help="hf:PATH or hf:BASE+ADAPTER")
     parser.add_argument("--rows", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", default="", help="the beginning of an eval's name")
     options = parser.parse_args()
     models, model = HfModels(os.environ), resolve_model(options.spec, {})
     models.load(model.spec.weights, print)
@@ -59,6 +60,8 @@ def main() -> None:
     print(f"\n{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, torch {_torch()};")
     print(f"{options.rows} rows, median of {options.rounds} rounds; load average before: {os.getloadavg()[0]:.1f}")
     for title, (dataset, prompt, max_tokens) in EVALS.items():
+        if not title.startswith(options.only):
+            continue
         requests = _requests(dataset, prompt, max_tokens)[: options.rows]
         _run(backend, requests[:2], at_once=2)
         print(f"\n**{title}** (at most {max_tokens} tokens)\n")
