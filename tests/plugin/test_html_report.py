@@ -76,11 +76,14 @@ def choose(page: Any, name: str, value: str) -> None:
 def details(page: Any, sample_id: str) -> str:
     """Return the text of a case in full, unfolded where it is not."""
     body = page.locator("#results-table tbody", has_text=f"[{sample_id}]")
-    if not body.locator(".llmeval-case").is_visible():
+    content = body.locator(".llmeval-case > *").first
+    for patience in (3, 30, 300):  # the page may unfold it a moment later, and a click would fold it then
+        for _ in range(patience):
+            if content.is_visible():
+                return str(body.locator(".llmeval-case").inner_text())
+            page.wait_for_timeout(100)
         body.locator("td.col-testId").click()
-        body = page.locator("#results-table tbody", has_text=f"[{sample_id}]")
-    body.locator(".llmeval-case > *").first.wait_for()
-    return str(body.locator(".llmeval-case").inner_text())
+    raise AssertionError(f"{sample_id} does not unfold")
 
 
 @pytest.mark.parametrize("distributed", [(), ("-n0",), ("-n2",)])
