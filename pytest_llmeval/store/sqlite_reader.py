@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judging import Verdict
@@ -86,7 +86,7 @@ class SqliteReader:
         self._connection = connection
 
     @classmethod
-    def open(cls, path: Path) -> "SqliteReader":
+    def open(cls, path: Path) -> Self:
         """Return a reader that writes nothing; raise StoreError where the file cannot be read."""
         with readable_errors(path):
             uri = f"{path.absolute().as_uri()}?mode=ro"
