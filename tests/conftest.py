@@ -1,3 +1,4 @@
+import importlib.util
 import os
 import signal
 from collections.abc import Iterator
@@ -21,6 +22,15 @@ pytest_plugins = ["pytester"]
 
 
 HERE = Path(__file__).parent
+LACKING = [name for name in ("torch", "transformers", "peft", "trl") if importlib.util.find_spec(name) is None]
+collect_ignore = ["models/hf", "training"] if LACKING else []
+"""The tests of the extras hf and train, whose packages are gigabytes where there is no build for the CPU alone."""
+
+
+def pytest_report_header() -> str | None:
+    """Say which tests wait for what is not installed."""
+    missing = ", ".join(LACKING)
+    return f"tests/models/hf and tests/training wait for .[hf,train] ({missing} not installed)" if LACKING else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
