@@ -52,7 +52,7 @@ SELECT judge, count(*), sum(differ) FROM (
     SELECT later.judge, max(later.value != first.value) AS differ
     FROM votes AS first JOIN votes AS later USING (case_id, name, judge)
     WHERE case_id IN (SELECT id FROM cases WHERE run_id = ?) AND first.repeat = 0 AND later.repeat > 0
-    AND later.level != '' GROUP BY case_id, judge
+    AND first.level != '' AND later.level != '' GROUP BY case_id, judge
 ) GROUP BY judge ORDER BY judge
 """
 

@@ -178,4 +178,5 @@ def test_steps_hold_all_between_their_ends(one: float, other: float) -> None:
     low, high = sorted((one, other))
     edges = steps(low, high)
     assert edges == sorted(edges) and len(edges) >= 2
-    assert edges[0] <= max(low, 1e-3) and edges[-1] >= high
+    slack = 1 + 1e-9  # steps are rounded, and what lies outside by that is counted in the outermost
+    assert edges[0] <= max(low, 1e-3) * slack and edges[-1] * slack >= high
