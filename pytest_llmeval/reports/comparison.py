@@ -87,7 +87,7 @@ def compare(
         worse=flipped.worse,
         better=flipped.better,
         set_up=tuple(set_up),
-        notes=(*notes, *_unpaired(base, cases, paired)),
+        notes=(*notes, *_not_alike(base, cases, paired)),
     )
 
 
@@ -112,14 +112,17 @@ def _exit_code(result: GateResult, rules: Thresholds) -> int:
     )
 
 
-def _unpaired(base: Side, cases: Sequence[JudgedCase], paired: Sequence[PairedSuite]) -> Iterator[str]:
-    """Yield in words what only one of the runs has."""
+def _not_alike(base: Side, cases: Sequence[JudgedCase], paired: Sequence[PairedSuite]) -> Iterator[str]:
+    """Yield in words what only one of the runs has, and what another judge or scorer made in each."""
     for group in paired:
         column = group.outcomes
         told = {"new": len(column.added), "changed": len(column.altered), "gone": len(column.absent)}
         counted = ", ".join(f"{count} {what}" for what, count in sorted(told.items()) if count)
         if counted:
             yield f"{group.suite} on {group.model}: {len(column.pairs)} rows pair; {counted}"
+        for what, rows in sorted(column.remade.items()):
+            counted = "1 row" if len(rows) == 1 else f"{len(rows)} rows"
+            yield f"{group.suite} on {group.model}: another {what} scored {counted}, whose flips may come of that alone"
     ours = {(case.suite, case.model) for case in cases} - {(group.suite, group.model) for group in paired}
     yield from (f"{suite} on {model}: only in the current run" for suite, model in sorted(ours))
     theirs = {case.suite for case in base.cases} - {case.suite for case in cases}

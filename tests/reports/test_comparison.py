@@ -181,6 +181,12 @@ def test_what_only_one_run_has_is_told() -> None:
     )
 
 
+def test_flips_by_another_judge_are_told_as_such() -> None:
+    before, now = ([judged(n, float(n % 2), judge_ids={"f1": name}) for n in range(10)] for name in ("a", "b"))
+    assert compared(before, now).notes == ("qa on m: another judge scored 10 rows, whose flips may come of that alone",)
+    assert compared(before, before).notes == ()
+
+
 def test_runs_without_a_common_suite_are_not_judged() -> None:
     """There is nothing to say of them, and so nothing to be content with."""
     found = compared([judged("a", 1.0, suite="one")], [judged("a", 1.0, suite="two")])
