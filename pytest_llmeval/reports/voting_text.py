@@ -3,12 +3,12 @@
 from pytest_llmeval.core.stats.intervals import wilson
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.reports.wrapping import wrapped
-from pytest_llmeval.store.records import Voting
+from pytest_llmeval.store.records import VoteCounts
 
 __all__ = ["voting_lines"]
 
 
-def voting_lines(voting: Voting, width: int) -> list[str]:
+def voting_lines(voting: VoteCounts, width: int) -> list[str]:
     """Return a line, broken at ``width``, for a panel and for each judge that judged answers twice; none without."""
     told = []
     if voting.answers:

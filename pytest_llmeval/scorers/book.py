@@ -4,7 +4,7 @@ import difflib
 import inspect
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
@@ -27,12 +27,12 @@ class JudgedHow:
     name: str | None
     question: str | None
     reference: bool
-    gates: bool = False
-    per_dimension: bool = False
+    gates: bool
+    per_dimension: bool
     """Whether each dimension is asked about in a call of its own."""
-    settled: Settled | None = None
+    settled: Settled | None
     """What a check in code found; None where there is something to judge."""
-    checks: tuple[tuple[str, str], ...] = ()
+    checks: tuple[tuple[str, str], ...]
     """The checks that may settle it: the argument, and what tells the check from others."""
 
 
@@ -157,10 +157,15 @@ class ScoreBook:
         """
         if self._judge is None:
             return self._no_judge(rubric, name)
-        how = replace(
-            _how(rubric, name, question, reference=reference, right_if=right_if, wrong_unless=wrong_unless),
+        how = _how(
+            rubric,
+            name,
+            question,
+            reference=reference,
             gates=gates,
             per_dimension=per_dimension,
+            right_if=right_if,
+            wrong_unless=wrong_unless,
         )
         return self._keep(*await self._judge.judge(response, target, how))
 
@@ -181,10 +186,15 @@ class ScoreBook:
         """Record what the judge model says of an answer, as ``judge`` does, in a test that is not async."""
         if self._judge is None:
             return self._no_judge(rubric, name)
-        how = replace(
-            _how(rubric, name, question, reference=reference, right_if=right_if, wrong_unless=wrong_unless),
+        how = _how(
+            rubric,
+            name,
+            question,
+            reference=reference,
             gates=gates,
             per_dimension=per_dimension,
+            right_if=right_if,
+            wrong_unless=wrong_unless,
         )
         return self._keep(*self._judge.judge_sync(response, target, how))
 
@@ -292,6 +302,8 @@ def _how(
     question: str | None,
     *,
     reference: bool,
+    gates: bool = False,
+    per_dimension: bool = False,
     right_if: object = None,
     wrong_unless: object = None,
 ) -> JudgedHow:
@@ -304,6 +316,8 @@ def _how(
         name=chosen,
         question=question,
         reference=reference,
+        gates=gates,
+        per_dimension=per_dimension,
         settled=next((found for key, check in given if (found := _settled(key, check)) is not None), None),
         checks=tuple((key, _identity(check)) for key, check in given),
     )

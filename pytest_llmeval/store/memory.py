@@ -17,7 +17,7 @@ from pytest_llmeval.store.records import (
     RunEnd,
     Spending,
     StoredCase,
-    Voting,
+    VoteCounts,
     spent,
     stored_case,
 )
@@ -127,7 +127,7 @@ class MemoryStore:
         kinds = sorted({(call.role, call.model) for call in calls}, key=lambda kind: (kind[0] != "model", kind[1]))
         return [spent(*kind, (call for call in calls if (call.role, call.model) == kind)) for kind in kinds]
 
-    def voting(self, run_id: str) -> Voting:
+    def voting(self, run_id: str) -> VoteCounts:
         """Return how the judges of a run agreed, with each other and with themselves."""
         panels, repeats = [], defaultdict(list)
         for case in self.cases(run_id):
@@ -140,7 +140,7 @@ class MemoryStore:
                 again = [votes for votes in own if len(votes) > 1 and votes[0].repeat == 0]
                 if again:
                     repeats[judge].append(any(len({vote.value for vote in votes}) > 1 for votes in again))
-        return Voting(
+        return VoteCounts(
             judges=max((judges for judges, _ in panels), default=0),
             answers=len(panels),
             differed=sum(differ for _, differ in panels),

@@ -6,7 +6,7 @@ from typing import Protocol
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.types import Call, CaseRecord, JudgeRecord
-from pytest_llmeval.store.records import Label, NamedBaseline, Run, RunEnd, Spending, StoredCase, Voting
+from pytest_llmeval.store.records import Label, NamedBaseline, Run, RunEnd, Spending, StoredCase, VoteCounts
 
 __all__ = ["Store"]
 
@@ -76,7 +76,7 @@ class Store(Protocol):
     def spending(self, run_id: str) -> list[Spending]:
         """Return what the calls of a run came to, by role and model, those of unfinished cases too."""
 
-    def voting(self, run_id: str) -> Voting:
+    def voting(self, run_id: str) -> VoteCounts:
         """Return how the judges of a run agreed."""
 
     def set_baseline(self, name: str, run_id: str, at: str) -> None:

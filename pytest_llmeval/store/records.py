@@ -23,7 +23,7 @@ __all__ = [
     "RunEnd",
     "Spending",
     "StoredCase",
-    "Voting",
+    "VoteCounts",
     "new_run_id",
     "process_started",
     "spent",
@@ -187,7 +187,7 @@ class Repeats:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Voting:
+class VoteCounts:
     """How judges agreed in a run, with each other and with themselves."""
 
     judges: int = 0

@@ -16,7 +16,7 @@ from pytest_llmeval.store import rows
 from pytest_llmeval.store.check import SCHEMA_VERSION, readable_errors, schema_of
 from pytest_llmeval.store.judged import CASES_SQL, OF_CASES, OF_SCORES, SCORES_SQL, judged_cases
 from pytest_llmeval.store.lookup import pick_run
-from pytest_llmeval.store.records import ANSWERING, Label, NamedBaseline, Repeats, Run, Spending, StoredCase, Voting
+from pytest_llmeval.store.records import ANSWERING, Label, NamedBaseline, Repeats, Run, Spending, StoredCase, VoteCounts
 
 __all__ = ["BUSY_TIMEOUT_S", "SqliteReader"]
 
@@ -216,11 +216,11 @@ class SqliteReader:
             found.setdefault(judge, []).append(model)
         return found
 
-    def voting(self, run_id: str) -> Voting:
+    def voting(self, run_id: str) -> VoteCounts:
         """Return how the judges of a run agreed, with each other and with themselves."""
         ((judges, answers, differed),) = self._plain(_PANEL_VOTES, run_id)
         repeats = (Repeats(judge=each[0], answers=each[1], differed=each[2]) for each in self._plain(_REPEATS, run_id))
-        return Voting(judges=judges or 0, answers=answers, differed=differed or 0, repeats=tuple(repeats))
+        return VoteCounts(judges=judges or 0, answers=answers, differed=differed or 0, repeats=tuple(repeats))
 
     def baselines(self) -> list[NamedBaseline]:
         """Return the named baselines, sorted by name."""

@@ -28,7 +28,7 @@ from pytest_llmeval.store.records import (
     RunEnd,
     Spending,
     StoredCase,
-    Voting,
+    VoteCounts,
     new_run_id,
     process_started,
     stored_case,
@@ -142,7 +142,7 @@ def test_how_judges_agreed_is_counted_by_answer(store: Store) -> None:
         judged("alone", ()),
     )
     repeats = (Repeats(judge="j0", answers=2, differed=1),)
-    assert store.voting("r") == Voting(judges=3, answers=2, differed=1, repeats=repeats)
+    assert store.voting("r") == VoteCounts(judges=3, answers=2, differed=1, repeats=repeats)
 
 
 def test_a_case_recorded_again_replaces_the_first_and_goes_last(store: Store) -> None:
