@@ -8,7 +8,7 @@ from pytest_llmeval.bridge.facts import CollectionFacts
 from pytest_llmeval.bridge.settings import Settings
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.status import MONEY_KINDS
-from pytest_llmeval.core.text import one_line, printable
+from pytest_llmeval.core.text import counted, one_line, printable
 from pytest_llmeval.reports.run_text import verdict_line
 from pytest_llmeval.reports.run_view import RunView
 from pytest_llmeval.store.records import Run
@@ -47,7 +47,7 @@ class Closing:
         if self._facts.changed:
             yield f"note: resumed though {'; '.join(self._facts.changed)}; it can be no baseline"
         if self.unfinished and self._rescored is None:
-            cases = _counted(self.unfinished, "case")
+            cases = counted(self.unfinished, "case")
             yield f"note: {cases} of the run ended neither here nor before: status 10; resume it without a selection"
         yield "gate: stopped, not judged" if is_stopped else verdict_line(view)
         name = f" ({one_line(self._run.name, 60)})" if self._run.name else ""
@@ -60,12 +60,12 @@ class Closing:
 
     def _calls(self) -> str:
         counts = self._room.counts
-        told = [_counted(self._room.requests, "request")]
+        told = [counted(self._room.requests, "request")]
         told += [f"at most {self._room.peak} in flight"] if self._room.requests else []
         source = "the cache" if self._rescored is None else f"run {self._rescored}"
-        told += [f"{_counted(counts.cached, 'answer')} from {source}"] if counts.cached else []
-        told += [f"{_counted(counts.recalled, 'answer')} had come before"] if counts.recalled else []
-        told += [f"{_counted(self._facts.done, 'case')} had ended before"] if self._facts.done else []
+        told += [f"{counted(counts.cached, 'answer')} from {source}"] if counts.cached else []
+        told += [f"{counted(counts.recalled, 'answer')} had come before"] if counts.recalled else []
+        told += [f"{counted(self._facts.done, 'case')} had ended before"] if self._facts.done else []
         return f"calls: {', '.join(told)}; cases waited {self.waited_s:.1f} s for answers"
 
     def _turns(self) -> Iterator[str]:
@@ -88,9 +88,5 @@ def _unasked(view: RunView) -> Iterator[str]:
     kinds = sum((suite.error_kinds for suite in view.suites), Counter[str]())
     kinds = Counter({kind: count for kind, count in kinds.items() if kind in _ENDING})
     if kinds:
-        told = ", ".join(f"{_counted(count, 'case')} of kind {kind}" for kind, count in sorted(kinds.items()))
+        told = ", ".join(f"{counted(count, 'case')} of kind {kind}" for kind, count in sorted(kinds.items()))
         yield f"unmeasurable (status 10, unless something failed): {told}"
-
-
-def _counted(number: int, word: str) -> str:
-    return f"{number:,} {word}{'' if number == 1 else 's'}"

@@ -11,6 +11,7 @@ from pytest_llmeval.bridge.facts import CollectionFacts
 from pytest_llmeval.bridge.settings import Settings
 from pytest_llmeval.core.gate.decide import name_samples
 from pytest_llmeval.core.shards import Shard
+from pytest_llmeval.core.text import counted
 from pytest_llmeval.core.types import CaseKey
 from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.models.specs import parse_spec
@@ -84,11 +85,13 @@ class Rescored:
         suites = {key.suite for key in keys}
         missing = sum(sum(self.unfinished(suite).values()) for suite in suites)
         if missing:
-            said.append(f"run {self.run.id} had not finished {_cases(missing)}: status 10, unless something failed")
+            said.append(
+                f"run {self.run.id} had not finished {counted(missing, 'case')}: status 10, unless something failed"
+            )
         gone = {each for each in self.finished if each[0] in suites} - {_identity(key) for key in keys}
         if gone:
             names = name_samples({sample_id for _, _, sample_id, _ in gone})
-            said.append(f"{_cases(len(gone))} of run {self.run.id} stand in no dataset any more: {names}")
+            said.append(f"{counted(len(gone), 'case')} of run {self.run.id} stand in no dataset any more: {names}")
         return said
 
 
@@ -144,7 +147,3 @@ def _finished(connection: sqlite3.Connection, run_id: str, upto: int | None) -> 
 
 def _identity(key: CaseKey) -> _Identity:
     return (key.suite, key.model, key.sample_id, key.epoch)
-
-
-def _cases(number: int) -> str:
-    return f"{number:,} case{'' if number == 1 else 's'}"

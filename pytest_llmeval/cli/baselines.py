@@ -11,7 +11,7 @@ import click
 from pytest_llmeval.cli.output import database_option, echo_lines, emit_json, json_option, open_store, terminal_width
 from pytest_llmeval.cli.project import Project, find_project
 from pytest_llmeval.core.errors import StoreError
-from pytest_llmeval.core.text import one_line, printable
+from pytest_llmeval.core.text import counted, one_line, printable
 from pytest_llmeval.reports.table import Column, table_lines
 from pytest_llmeval.store.baseline_choice import TAKEN_NAMES
 from pytest_llmeval.store.baseline_file import BaselineFile, write_baseline
@@ -140,7 +140,9 @@ def export(run: str, file: Path, no_answers: bool, even_red: bool, as_json: bool
         emit_json({"file": str(file), "name": name, "run": found.id, "cases": count, "bytes": size})
         return
     answers = "without answers, " if no_answers else ""
-    echo_lines([f"{one_line(str(file))}: {_told(found)} as {one_line(name)}: {_cases(count)}, {answers}{_size(size)}"])
+    echo_lines(
+        [f"{one_line(str(file))}: {_told(found)} as {one_line(name)}: {counted(count, 'case')}, {answers}{_size(size)}"]
+    )
 
 
 @baseline.command("import")
@@ -167,7 +169,7 @@ def import_baseline(file: Path, name: str | None, as_json: bool, database: Path 
     if as_json:
         emit_json({"name": name, "run": found.run.id, "imported": is_new, "cases": found.count, "replaced": before})
         return
-    how = f"{_cases(found.count)} taken over" if is_new else "it was here already"
+    how = f"{counted(found.count, 'case')} taken over" if is_new else "it was here already"
     echo_lines([f"baseline {one_line(name)}: {_told(found.run)}, {how}{_instead(before, found.run)}"])
 
 
@@ -245,10 +247,6 @@ def _facts(run: Run) -> dict[str, Any]:
         "git_commit": run.git_commit,
         "git_branch": run.git_branch,
     }
-
-
-def _cases(count: int) -> str:
-    return f"{count:,} case{'' if count == 1 else 's'}"
 
 
 def _size(count: int) -> str:

@@ -2,7 +2,7 @@
 
 import re
 
-__all__ = ["one_line", "printable", "shorten", "storable"]
+__all__ = ["counted", "one_line", "printable", "shorten", "storable"]
 
 # C0 without tab and newline, DEL and C1, soft hyphen, zero-width and bidirectional controls, line separators, lone
 # surrogates, what XML cannot hold, tags: what is not seen, or moves what is.
@@ -24,6 +24,11 @@ def printable(text: str) -> str:
     if "::" in visible:
         visible = _COMMAND_START.sub(r"\1\\::", visible)
     return visible.replace("##[", "##\\[")
+
+
+def counted(number: int, word: str) -> str:
+    """Return ``1 row`` or ``1,200 rows``, of a word whose plural takes an s."""
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
 def one_line(text: str, limit: int = 200) -> str:

@@ -10,7 +10,7 @@ from pytest_llmeval.core.judge.voting import Voting
 from pytest_llmeval.core.stats.agreement import Rate
 from pytest_llmeval.core.stats.intervals import Interval
 from pytest_llmeval.core.stats.kappa import Kappa
-from pytest_llmeval.core.text import one_line
+from pytest_llmeval.core.text import counted, one_line
 from pytest_llmeval.reports.table import Column, table_lines
 from pytest_llmeval.reports.wrapping import wrapped
 
@@ -81,13 +81,9 @@ def _head(results: Sequence[Calibration], held: Held) -> Iterator[str]:
     elif any(found.drawn not in (ALL, MIXED) for found in results):
         yield "people would pass: each verdict's labels, weighed by its share of the run"
     if held.unjudged:
-        yield f"without a valid verdict of the judge: {_answers(held.unjudged)}, left out, and in no rate"
+        yield f"without a valid verdict of the judge: {counted(held.unjudged, 'answer')}, left out, and in no rate"
     if held.settled:
-        yield f"settled by a check in code: {_answers(held.settled)}, left out, since no judge saw them"
-
-
-def _answers(count: int) -> str:
-    return "1 answer" if count == 1 else f"{count:,} answers"
+        yield f"settled by a check in code: {counted(held.settled, 'answer')}, left out, since no judge saw them"
 
 
 def _draw(drawn: str, is_known: bool) -> str:

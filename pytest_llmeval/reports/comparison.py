@@ -11,6 +11,7 @@ from pytest_llmeval.core.judge.trust import UNKNOWN, Trust
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.stats.resampling import Budget
 from pytest_llmeval.core.status import UNMEASURABLE, exit_status, on_inconclusive
+from pytest_llmeval.core.text import counted
 from pytest_llmeval.reports.row_flips import Flip, PairedSuite, Side, flipped_rows, paired_suites
 
 __all__ = ["Comparison", "compare"]
@@ -117,12 +118,12 @@ def _not_alike(base: Side, cases: Sequence[JudgedCase], paired: Sequence[PairedS
     for group in paired:
         column = group.outcomes
         told = {"new": len(column.added), "changed": len(column.altered), "gone": len(column.absent)}
-        counted = ", ".join(f"{count} {what}" for what, count in sorted(told.items()) if count)
-        if counted:
-            yield f"{group.suite} on {group.model}: {len(column.pairs)} rows pair; {counted}"
+        others = ", ".join(f"{count} {what}" for what, count in sorted(told.items()) if count)
+        if others:
+            yield f"{group.suite} on {group.model}: {len(column.pairs)} rows pair; {others}"
         for what, rows in sorted(column.remade.items()):
-            counted = "1 row" if len(rows) == 1 else f"{len(rows)} rows"
-            yield f"{group.suite} on {group.model}: another {what} scored {counted}, whose flips may come of that alone"
+            scored = counted(len(rows), "row")
+            yield f"{group.suite} on {group.model}: another {what} scored {scored}, whose flips may come of that alone"
     ours = {(case.suite, case.model) for case in cases} - {(group.suite, group.model) for group in paired}
     yield from (f"{suite} on {model}: only in the current run" for suite, model in sorted(ours))
     theirs = {case.suite for case in base.cases} - {case.suite for case in cases}

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from pytest_llmeval.core.comparing import MeasureChange
 from pytest_llmeval.core.gate.judging import Verdict
-from pytest_llmeval.core.text import one_line
+from pytest_llmeval.core.text import counted, one_line
 from pytest_llmeval.reports.comparison import Comparison
 from pytest_llmeval.reports.row_flips import Flip, RowText
 
@@ -55,7 +55,7 @@ def headline(comparison: Comparison) -> str:
         first, more = found[0], f", and {len(found) - 1} more" if len(found) > 1 else ""
         return f"{word}: {_sentence(first)}{more}"
     if comparison.verdict == "pass":
-        return f"{word}: no change for the worse that chance does not explain, in {_plural(len(judged), 'comparison')}"
+        return f"{word}: no change for the worse that chance does not explain, in {counted(len(judged), 'comparison')}"
     if comparison.measures and comparison.changes:  # the suites are, and no rule is about them
         first = comparison.changes[0]
         return f"{word}: {first.suite} {metric_name(first)}: {first.reason}"
@@ -190,10 +190,6 @@ def _signed(value: float, size: float) -> str:
     if 0 < size < _SMALL:
         return f"{value:+.2g}"
     return f"{value:+.3f}" if size < 10 else f"{value:+.4g}"
-
-
-def _plural(count: int, word: str) -> str:
-    return f"{count} {word}{'' if count == 1 else 's'}"
 
 
 def by_suite(changes: Sequence[Verdict]) -> dict[tuple[str, str], list[Verdict]]:

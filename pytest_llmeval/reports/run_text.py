@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Sequence
 
-from pytest_llmeval.core.text import one_line, shorten
+from pytest_llmeval.core.text import counted, one_line, shorten
 from pytest_llmeval.reports.run_view import RunView, SuiteView, TableRow, most_shown
 from pytest_llmeval.reports.table import Column, table_lines, table_width
 from pytest_llmeval.reports.wrapping import wrapped
@@ -114,7 +114,7 @@ def spending_lines(spending: Sequence[Spending], width: int) -> list[str]:
         line
         for each in spending
         for line in wrapped(
-            f"{each.role} {one_line(each.model, 60)}: {_plural(each.calls, 'answer')},"
+            f"{each.role} {one_line(each.model, 60)}: {counted(each.calls, 'answer')},"
             f" {each.input_tokens:,} tokens in,"
             f" {each.output_tokens:,} out, cost {money(each.cost_usd)}",
             width,
@@ -141,7 +141,7 @@ def _suite_lines(suite: SuiteView, width: int, verbosity: int) -> Iterator[str]:
             yield from (shorten(f"    {line}", width) for line in _differences(case))
         rest = suite.outcomes[word] - len(shown)
         if rest:
-            left = _plural(rest, "more error") if word == "error" else f"{rest:,} more {word}"
+            left = counted(rest, "more error") if word == "error" else f"{rest:,} more {word}"
             more = f"  ... and {left}; -v shows more, llmeval show -v all of them"
             yield shorten(more, width)
 
@@ -151,10 +151,6 @@ def outcome_words(suite: SuiteView) -> str:
     names = ("passed", "missed", "error", "skipped")
     counts = ", ".join(f"{suite.outcomes[name]} {_counted(name, suite)}" for name in names if suite.outcomes[name])
     return counts or "no case finished"
-
-
-def _plural(number: int, word: str) -> str:
-    return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
 def _on(model: str, many: bool) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from pytest_llmeval.core.gate.selftest import RuleTally, SelfTest
 from pytest_llmeval.core.stats.intervals import Interval
-from pytest_llmeval.core.text import one_line
+from pytest_llmeval.core.text import counted, one_line
 from pytest_llmeval.reports.table import Column, table_lines
 from pytest_llmeval.reports.wrapping import wrapped
 
@@ -57,10 +57,10 @@ def selftest_lines(found: SelfTest, runs: str, *, seed: int, width: int, is_cut:
 
 
 def _what_was_done(found: SelfTest, seed: int, is_cut: bool) -> str:
-    rows = _plural(found.rows, "row")
-    swapped = "each swapped" if found.units == found.rows else f"swapped in {_plural(found.units, 'group')}"
+    rows = counted(found.rows, "row")
+    swapped = "each swapped" if found.units == found.rows else f"swapped in {counted(found.units, 'group')}"
     more = " (--pairs judges more)" if is_cut else ""
-    return f"{rows} in both runs, {swapped} with chance 1/2; {_plural(found.pairs, 'pair')} judged{more}, seed {seed}"
+    return f"{rows} in both runs, {swapped} with chance 1/2; {counted(found.pairs, 'pair')} judged{more}, seed {seed}"
 
 
 def _headline(found: SelfTest) -> str:
@@ -131,7 +131,3 @@ def _interval(interval: Interval) -> str:
 
 def _percent(share: float) -> str:
     return f"{share:.1%}"
-
-
-def _plural(count: int, word: str) -> str:
-    return f"{count:,} {word}{'' if count == 1 else 's'}"

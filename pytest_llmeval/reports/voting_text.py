@@ -1,7 +1,7 @@
 """How often judges differed, from each other and from themselves, in lines for a terminal."""
 
 from pytest_llmeval.core.stats.intervals import wilson
-from pytest_llmeval.core.text import one_line
+from pytest_llmeval.core.text import counted, one_line
 from pytest_llmeval.reports.wrapping import wrapped
 from pytest_llmeval.store.records import VoteCounts
 
@@ -17,7 +17,7 @@ def voting_lines(voting: VoteCounts, width: int) -> list[str]:
         changed = "1 verdict" if each.differed == 1 else f"{each.differed:,} verdicts"
         share, low, high = _percent(each.differed, each.answers)
         told.append(
-            f"judge {one_line(each.judge, 60)}: {_answers(each.answers)} judged twice, {changed} differed"
+            f"judge {one_line(each.judge, 60)}: {counted(each.answers, 'answer')} judged twice, {changed} differed"
             f" ({share}, 95% interval {low} to {high})"
         )
     return [line for each in told for line in wrapped(each, width)]
@@ -25,13 +25,9 @@ def voting_lines(voting: VoteCounts, width: int) -> list[str]:
 
 def _share(part: int, whole: int) -> str:
     share, low, high = _percent(part, whole)
-    return f"{part:,} of {_answers(whole)} ({share}, 95% interval {low} to {high})"
+    return f"{part:,} of {counted(whole, 'answer')} ({share}, 95% interval {low} to {high})"
 
 
 def _percent(part: int, whole: int) -> tuple[str, str, str]:
     interval = wilson(part / whole, whole)
     return f"{part / whole:.0%}", f"{interval.low:.0%}", f"{interval.high:.0%}"
-
-
-def _answers(number: int) -> str:
-    return f"{number:,} answer{'' if number == 1 else 's'}"

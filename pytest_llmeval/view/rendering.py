@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from pytest_llmeval.core.text import one_line, storable
+from pytest_llmeval.core.text import counted, one_line, storable
 from pytest_llmeval.reports.html.escape import escaped, shown
 from pytest_llmeval.reports.html.style import STYLE
 from pytest_llmeval.reports.run_text import money
@@ -90,10 +90,6 @@ def _count(value: int | None) -> str:
     return _MISSING if value is None else f"{value:,}"
 
 
-def _plural(value: int, word: str) -> str:
-    return f"{value:,} {word}{'' if value == 1 else 's'}"
-
-
 def _words(value: str) -> str:
     return value.replace("_", " ")
 
@@ -104,7 +100,7 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "line": one_line,
     "money": money,
     "number": _number,
-    "plural": _plural,
+    "plural": counted,
     "seconds": _seconds,
     "signed": _signed,
     "text": shown,

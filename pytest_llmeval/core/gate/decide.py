@@ -23,7 +23,7 @@ from pytest_llmeval.core.stats.intervals import (
     standard_error,
     total,
 )
-from pytest_llmeval.core.text import one_line
+from pytest_llmeval.core.text import counted, one_line
 
 __all__ = ["SLACK", "Decision", "Judgement", "decide", "name_samples"]
 
@@ -93,7 +93,7 @@ def _decide_every(column: Column, broken: str | None) -> Decision:
         return replace(shown, verdict="fail", reason=f"missed by {name_samples(missed)}")
     without: tuple[State, ...] = ("open", "lost", "unscored", "no_judge")
     if column.count(*without):
-        found = f"{_cases(column.count(*without))} without a verdict: {name_samples(column.ids(*without))}"
+        found = f"{counted(column.count(*without), 'case')} without a verdict: {name_samples(column.ids(*without))}"
         return replace(shown, verdict="unmeasurable", reason=broken or found)
     return replace(shown, verdict="unmeasurable" if broken else "pass", reason=broken)
 
@@ -205,7 +205,8 @@ def _why_open(column: Column, ends: Iterable[float | None]) -> str:
     advice = (
         "" if column.metric in ("cost_usd", "input_tokens", "output_tokens") else "; ask for them again with --resume"
     )
-    return f"{_cases(column.count('open'))} without a value leave it open, between {low} and {high}: {where}{advice}"
+    told = f"{counted(column.count('open'), 'case')} without a value leave it open"
+    return f"{told}, between {low} and {high}: {where}{advice}"
 
 
 def _why_empty(column: Column) -> str:
@@ -233,10 +234,6 @@ def _rerun(rule: Rule, values: Sequence[float], clusters: list[str] | None) -> s
     if not chance or chance <= _LIKELY_MISS:
         return None
     return f"by chance alone a rerun would miss this bar {chance:.0%} of the time"
-
-
-def _cases(count: int) -> str:
-    return f"{count} case{'' if count == 1 else 's'}"
 
 
 def _finite(value: float | None) -> float | None:
