@@ -242,15 +242,15 @@ def test_a_waiting_judge_attack_row_leaves_the_run_whole(project: Project) -> No
 
 @pytest.mark.parametrize(
     ("arguments", "count"),
-    [([], 0), (["finetune"], 0), (["-m", "train"], 1), (["finetune/test_train.py::test_train"], 1)],
+    [([], 0), (["finetune"], 0), (["-m", "train"], 1), (["finetune/test_adapter.py::test_train"], 1)],
 )
 def test_training_needs_m_or_its_own_node_id(project: Project, arguments: list[str], count: int) -> None:
-    project.write(finetune__test_train_py=TRAINING)
+    project.write(finetune__test_adapter_py=TRAINING)
     project.run(*arguments).assert_outcomes(passed=count, deselected=1 - count)
 
 
 def test_m_train_reaches_finetune_outside_the_testpaths(project: Project) -> None:
-    project.write(finetune__test_train_py=TRAINING, tests__test_own_py="def test_own():\n    pass\n")
+    project.write(finetune__test_adapter_py=TRAINING, tests__test_own_py="def test_own():\n    pass\n")
     in_testpaths(project)
     project.run("-m", "train").assert_outcomes(passed=1, deselected=1)
 
