@@ -162,13 +162,14 @@ def test_a_temporary_folder_with_a_long_name_is_no_obstacle(
 
 
 def test_the_socket_of_a_killed_session_is_swept_by_a_later_one(
-    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    left = Path(tempfile.mkdtemp(prefix="llmeval-", dir=tmp_path))
-    with closing(socket.socket(socket.AF_UNIX)) as server:
-        server.bind(str(left / "engine"))
-    os.utime(left, (0, 0))
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    project.eval("def test_echo(response):\n    pass\n", [{"id": "a", "input": "x"}])
-    assert project.run("evals", "-n2").ret == 0
-    assert not left.exists()
+    with tempfile.TemporaryDirectory() as folder:  # a short name: see above
+        left = Path(tempfile.mkdtemp(prefix="llmeval-", dir=folder))
+        with closing(socket.socket(socket.AF_UNIX)) as server:
+            server.bind(str(left / "engine"))
+        os.utime(left, (0, 0))
+        monkeypatch.setenv("TMPDIR", folder)
+        project.eval("def test_echo(response):\n    pass\n", [{"id": "a", "input": "x"}])
+        assert project.run("evals", "-n2").ret == 0
+        assert not left.exists()
