@@ -9,7 +9,7 @@ __all__ = ["choose_cases", "left_out_words"]
 
 MOST_CASES = 1_000
 """Cases up to which a run is shown whole."""
-MOST_UNLUCKY = 2_000
+MOST_UNLUCKY = 1_500
 """Errors, misses and rows that flipped that are shown of a larger one,"""
 SAMPLED = 200
 """and others beside them, evenly from first to last."""
