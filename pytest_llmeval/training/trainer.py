@@ -26,6 +26,7 @@ from pytest_llmeval.models.hf.chat import Chat
 from pytest_llmeval.training.checkpoints import newest_complete, put_whole, require_space, steps_of
 from pytest_llmeval.training.material import Material, gather
 from pytest_llmeval.training.memory import Fit
+from pytest_llmeval.training.order import ByLength
 from pytest_llmeval.training.plan import Outcome, Plan, write_json
 from pytest_llmeval.training.record import Measured, save_adapter
 from pytest_llmeval.training.watching import CHOSEN_BY, Clock, EndOnSignal, Finite, TaskMetric
@@ -39,7 +40,7 @@ class SaveError(LlmevalError):
 
 
 class _Trainer(SFTTrainer):  # type: ignore[misc]  # trl is not typed here
-    """SFTTrainer that counts tokens and leaves no half of a checkpoint."""
+    """SFTTrainer that counts tokens, keeps the order of rows and leaves no half of a checkpoint."""
 
     tokens: Any = 0
 
@@ -47,6 +48,16 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]  # trl is not typed here
         """Count the tokens of a micro-batch, padding left out."""
         self.tokens = self.tokens + inputs["attention_mask"].sum()
         return super().training_step(model, inputs, *args, **kwargs)
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> ByLength:
+        rows = self.train_dataset if train_dataset is None else train_dataset
+        args = self.args
+        return ByLength(
+            [len(tokens) for tokens in rows["input_ids"]],
+            step=args.train_batch_size * args.gradient_accumulation_steps * args.world_size,
+            seed=args.data_seed,
+            train_epoch=lambda: int(self.state.epoch or 0),
+        )
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """Leave the card to ``record``; trl's would stand in every checkpoint."""
@@ -184,7 +195,6 @@ def _arguments(plan: Plan, fit: Fit, chat: Chat) -> SFTConfig:
         max_length=None,  # rows that are too long were refused or left out
         packing=False,
         completion_only_loss=True,
-        train_sampling_strategy="group_by_length",
         eval_strategy="steps",
         eval_steps=check.every,
         save_strategy="steps",

@@ -70,6 +70,20 @@ def test_a_killed_training_goes_on_to_the_same_bits(trained: Plan, killed: Path,
     ]
 
 
+def test_a_training_that_goes_on_in_a_later_train_epoch_meets_the_same_rows(train: Train, tmp_path: Path) -> None:
+    """24 rows are 6 steps; the second process begins in the middle of the second round."""
+    steps = {"optim__max_steps": 12}
+    whole, _ = train(**steps)
+    root = tmp_path / "killed"
+    shutil.copytree(whole.rootdir, root)
+    for name in ("adapter", "checkpoint-12"):
+        shutil.rmtree(root / "run" / name)
+    plan, outcome = train(root, **steps)
+    assert outcome.state == "trained"
+    assert run_json(plan)["resumed_from"] == 8
+    assert weights(plan) == weights(whole)
+
+
 def test_the_same_seed_gives_the_same_bits_and_another_one_others(trained: Plan, train: Train) -> None:
     assert weights(train()[0]) == weights(trained)
     assert weights(train(seed=1)[0]) != weights(trained)
