@@ -8,7 +8,7 @@ from transformers.trainer_pt_utils import get_length_grouped_indices
 __all__ = ["ByLength"]
 
 
-class ByLength(torch.utils.data.Sampler[int]):
+class ByLength(torch.utils.data.Sampler[int]):  # type: ignore[misc]  # torch is not typed here
     """An order that seed and train_epoch alone decide.
 
     transformers draws it from the generator that dropout draws from too: a training that goes on in its second
