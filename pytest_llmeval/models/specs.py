@@ -7,7 +7,7 @@ from typing import Literal, cast, get_args
 
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.models.base_url import BaseUrl, parse_base_url
-from pytest_llmeval.models.weights_spec import WeightsSpec, parse_weights
+from pytest_llmeval.models.weights_spec import WeightsKind, WeightsSpec, parse_weights
 
 __all__ = ["LOCAL_NAMES", "Kind", "ModelSpec", "parse_spec", "storable_spec"]
 
@@ -15,7 +15,6 @@ Kind = Literal["openai", "local", "anthropic", "hf", "vllm"]
 
 LOCAL_NAMES = ("smollm2",)
 _KINDS: tuple[str, ...] = get_args(Kind)
-_LATER = frozenset({"vllm"})
 _AT_URL = re.compile(r"@(?=https?://)", re.IGNORECASE)
 _HOST_AND_PORT = re.compile(r"@(localhost|[\w.-]+:\d+)(/|$)")
 _EXAMPLES = "gpt-4o-mini, openai:NAME@http://host:port/v1 or local:smollm2"
@@ -31,7 +30,7 @@ class ModelSpec:
     base_url: BaseUrl | None = None
     """The server that the spec names with ``@URL``; None where it names none."""
     weights: WeightsSpec | None = None
-    """What an ``hf:`` spec names; None for other kinds."""
+    """What an ``hf:`` or ``vllm:`` spec names; None for other kinds."""
     text: str
     """The spec in full, without user name, password and query of its URL: safe to show and to store."""
 
@@ -43,23 +42,22 @@ def parse_spec(text: str) -> ModelSpec:
     that stands before ``http://`` or ``https://``.
 
     Raises:
-        ModelError: the text is empty or malformed, names an unknown local model, or a kind that this version
-            lacks.
+        ModelError: the text is empty or malformed, or names an unknown local model.
     """
     name, url = _split_url(text)
     shown = name if url is None else f"{name}@…"
-    may_have_spaces = name.startswith("hf:")  # of a path
+    may_have_spaces = name.startswith(("hf:", "vllm:"))  # of a path
     if not name or not name.isprintable() or (any(char.isspace() for char in name) and not may_have_spaces):
         raise ModelError(f"model {shown!r}: a spec is one word without spaces, such as {_EXAMPLES}")
     kind, name = _split_kind(name, shown)
     if not name:
         raise ModelError(f"model {shown!r}: no name after {kind + ':'!r}; expected for example {_EXAMPLES}")
-    if kind in _LATER:
+    if kind == "vllm":
         raise ModelError(f"model {shown!r}: {kind}: is not available in this version; use {_EXAMPLES}")
     if kind == "local":
         return _local(name, url, shown)
-    if kind == "hf":
-        return _hf(name, url, shown)
+    if kind == "hf" or kind == "vllm":
+        return _of_weights(kind, name, url, shown)
     return _remote(kind, name, url, shown)
 
 
@@ -99,12 +97,12 @@ def _local(name: str, url: str | None, shown: str) -> ModelSpec:
     raise ModelError(f"model {shown!r}: unknown local model {name!r}; did you mean 'local:{LOCAL_NAMES[0]}'?")
 
 
-def _hf(name: str, url: str | None, shown: str) -> ModelSpec:
-    """Return the spec of a model that transformers runs in this process."""
+def _of_weights(kind: WeightsKind, name: str, url: str | None, shown: str) -> ModelSpec:
+    """Return the spec of weights that this session runs itself, by transformers or by a server of vLLM."""
     if url is not None:
-        raise ModelError(f"model {shown!r}: hf: takes no URL; a server of your own is openai:NAME@http://…")
-    weights = parse_weights(name, shown)
-    return ModelSpec(kind="hf", name=str(weights), weights=weights, text=f"hf:{weights}")
+        raise ModelError(f"model {shown!r}: {kind}: takes no URL; a server of your own is openai:NAME@http://…")
+    weights = parse_weights(name, shown, kind)
+    return ModelSpec(kind=kind, name=str(weights), weights=weights, text=f"{kind}:{weights}")
 
 
 def _remote(kind: Kind, name: str, url: str | None, shown: str) -> ModelSpec:

@@ -4,26 +4,44 @@ import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from pytest_llmeval.core.errors import ModelError
 
-__all__ = ["WeightsSpec", "parse_weights"]
+__all__ = ["WeightsKind", "WeightsSpec", "parse_weights"]
 
-_OPTIONS: Mapping[str, tuple[str, str]] = {
-    "load": ("4bit|8bit", "4bit or 8bit"),
-    "dtype": ("float32|float16|bfloat16", "float32, float16 or bfloat16"),
-    "device": (r"cpu|mps|cuda(:\d+)?", "cpu, mps, cuda or cuda:N"),
-    "revision": (r"[\w.-]+", "a branch, tag or commit"),
-    "untrained": ("yes", "yes"),
+WeightsKind = Literal["hf", "vllm"]
+
+_DTYPE = ("float32|float16|bfloat16", "float32, float16 or bfloat16")
+_REVISION = (r"[\w.-]+", "a branch, tag or commit")
+_COUNT = (r"[1-9]\d*", "a whole number from 1")
+_OPTIONS: Mapping[WeightsKind, Mapping[str, tuple[str, str]]] = {
+    "hf": {
+        "load": ("4bit|8bit", "4bit or 8bit"),
+        "dtype": _DTYPE,
+        "device": (r"cpu|mps|cuda(:\d+)?", "cpu, mps, cuda or cuda:N"),
+        "revision": _REVISION,
+        "untrained": ("yes", "yes"),
+    },
+    "vllm": {
+        "load": ("4bit", "4bit"),
+        "dtype": _DTYPE,
+        "revision": _REVISION,
+        "untrained": ("yes", "yes"),
+        "max_model_len": _COUNT,
+        "gpu_memory_utilization": (r"0\.0*[1-9]\d*|1", "a share above 0, at most 1"),
+        "tensor_parallel_size": _COUNT,
+    },
 }
-"""What each option may be: a pattern, and the words for it."""
+"""What each option of a kind may be: a pattern, and the words for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeightsSpec:
     """Weights, an adapter on top, and how they are loaded."""
 
+    kind: WeightsKind = "hf"
+    """What runs them."""
     base: str
     """An id of the Hugging Face hub, the path of a model's folder, or of a ``.gguf`` file."""
     adapter: str | None = None
@@ -33,24 +51,32 @@ class WeightsSpec:
     dtype: str | None = None
     """Of weights and sums; None for float32 on a CPU, bfloat16 elsewhere."""
     device: str | None = None
-    """None for the first GPU where there is one, else the CPU."""
+    """None for the first GPU where there is one, else the CPU; of ``hf:`` alone."""
     revision: str | None = None
     """Of the base in the hub's cache; None for its branch ``main``."""
     untrained: str | None = None
     """``yes`` takes an adapter that changes nothing, as a control."""
+    max_model_len: str | None = None
+    """Of ``vllm:``, as the next two: the most tokens of a prompt and its answer; None for what the model can read."""
+    gpu_memory_utilization: str | None = None
+    """The share of the GPU's memory that its server takes, in (0, 1]; None for vLLM's own."""
+    tensor_parallel_size: str | None = None
+    """The number of GPUs that share the weights; None for one."""
 
     def __str__(self) -> str:
-        chosen = [f"{name}={getattr(self, name)}" for name in sorted(_OPTIONS) if getattr(self, name) is not None]
+        names = sorted(_OPTIONS[self.kind])
+        chosen = [f"{name}={getattr(self, name)}" for name in names if getattr(self, name) is not None]
         adapter = f"+{self.adapter}" if self.adapter is not None else ""
         return f"{self.base}{adapter}{'?' if chosen else ''}{'&'.join(chosen)}"
 
 
-def parse_weights(text: str, shown: str) -> WeightsSpec:
+def parse_weights(text: str, shown: str, kind: WeightsKind) -> WeightsSpec:
     """Return what ``text`` names; the adapter begins at the last ``+``, the options at the last ``?``.
 
     Args:
         text: of the spec, what follows its kind.
         shown: the whole spec, for messages.
+        kind: what the spec names before them.
 
     Raises:
         ModelError: a part is empty, or an option is unknown, given twice or has a value that it cannot have.
@@ -65,21 +91,29 @@ def parse_weights(text: str, shown: str) -> WeightsSpec:
         base, adapter = weights, ""
     if not base or (plus and not adapter):
         raise ModelError(f"model {shown!r}: a base and an adapter are written BASE+ADAPTER_PATH, neither of them empty")
-    return WeightsSpec(base=base, adapter=adapter or None, **_options(query, shown))
+    return WeightsSpec(kind=kind, base=base, adapter=adapter or None, **_options(query, shown, kind))
 
 
-def _options(query: str, shown: str) -> dict[str, Any]:
-    options: dict[str, Any] = {}
+def _options(query: str, shown: str, kind: WeightsKind) -> dict[str, Any]:
+    known, options = _OPTIONS[kind], dict[str, Any]()
     for part in filter(None, query.split("&")):
         name, _, value = part.partition("=")
-        if name not in _OPTIONS:
-            close = difflib.get_close_matches(name, _OPTIONS, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(_OPTIONS)}"
-            raise ModelError(f"model {shown!r}: unknown option {name!r}; {hint}")
+        if name not in known:
+            raise ModelError(f"model {shown!r}: {_unknown(name, kind)}")
         if name in options:
             raise ModelError(f"model {shown!r}: the option {name!r} stands there twice")
-        pattern, words = _OPTIONS[name]
+        pattern, words = known[name]
         if re.fullmatch(pattern, value) is None:
             raise ModelError(f"model {shown!r}: {name} is {words}, not {value!r}")
         options[name] = value
     return options
+
+
+def _unknown(name: str, kind: WeightsKind) -> str:
+    """Return what is said of an option that ``kind`` does not have."""
+    others = [other for other in _OPTIONS if name in _OPTIONS[other]]
+    if others:
+        return f"{name!r} is an option of {others[0]}: alone; those of {kind}: are {', '.join(_OPTIONS[kind])}"
+    close = difflib.get_close_matches(name, _OPTIONS[kind], n=1)
+    hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(_OPTIONS[kind])}"
+    return f"unknown option {name!r}; {hint}"

@@ -1,4 +1,4 @@
-"""Where the weights of an ``hf:`` spec lie on this machine, and what identifies them. Nothing is fetched here."""
+"""Where the weights of an ``hf:`` or ``vllm:`` spec lie, and what identifies them. Nothing is fetched here."""
 
 import hashlib
 import importlib.util
@@ -69,14 +69,15 @@ def find_source(weights: WeightsSpec, environ: Mapping[str, str]) -> Source:
     Raises:
         ModelError: they are not there, or are no files of a model.
     """
-    base, hub_id = _base(weights, environ)
+    shown = f"{weights.kind}:{weights.base}"
+    base, hub_id = _base(weights, shown, environ)
     if base.is_dir():
-        _require(base / "config.json", f"hf:{weights.base}: no model lies there")
+        _require(base / "config.json", f"{shown}: no model lies there")
         if not any(base.glob("*.safetensors")):
             others = sorted(path.name for path in [*base.glob("*.bin"), *base.glob("*.gguf"), *base.glob("*.pt")])
             found = f"found {', '.join(others[:3])}" if others else "found no weights"
             raise ModelError(
-                f"hf:{weights.base}: {base} holds no *.safetensors, {found}; weights are read from safetensors only"
+                f"{shown}: {base} holds no *.safetensors, {found}; weights are read from safetensors only"
                 " (other files can run code), and a GGUF file is named itself: hf:PATH.gguf"
             )
     return Source(base=base, hub_id=hub_id, adapter=_adapter(weights.adapter) if weights.adapter else None)
@@ -101,23 +102,25 @@ def source_stats(source: Source) -> str:
     return digest(canonical(stats))
 
 
-def _base(weights: WeightsSpec, environ: Mapping[str, str]) -> tuple[Path, str | None]:
+def _base(weights: WeightsSpec, shown: str, environ: Mapping[str, str]) -> tuple[Path, str | None]:
     text = weights.base
     path = Path(text).expanduser()
     if text.endswith(".gguf"):
+        if weights.kind == "vllm":
+            raise ModelError(f"{shown}: a GGUF file is what hf: runs; vLLM is given a folder of safetensors")
         if not path.is_file():
-            raise ModelError(f"hf:{text}: no such file; relative paths begin at {Path.cwd()}")
+            raise ModelError(f"{shown}: no such file; relative paths begin at {Path.cwd()}")
         return path.resolve(), None
     if path.is_dir():
         return path.resolve(), None
     if path.exists():
-        raise ModelError(f"hf:{text}: a file; name a model's folder, or a file whose name ends in .gguf")
+        raise ModelError(f"{shown}: a file; name a model's folder, or a file whose name ends in .gguf")
     if text.startswith(("/", ".", "~")) or text.count("/") > 1 or "\\" in text:
-        raise ModelError(f"hf:{text}: no such folder; relative paths begin at {Path.cwd()}")
-    return _snapshot(text, weights.revision or "main", environ), text
+        raise ModelError(f"{shown}: no such folder; relative paths begin at {Path.cwd()}")
+    return _snapshot(text, weights.revision or "main", shown, environ), text
 
 
-def _snapshot(hub_id: str, revision: str, environ: Mapping[str, str]) -> Path:
+def _snapshot(hub_id: str, revision: str, shown: str, environ: Mapping[str, str]) -> Path:
     """Return the folder of a revision in the hub's cache.
 
     The layout is that of https://huggingface.co/docs/huggingface_hub/guides/manage-cache.
@@ -131,7 +134,7 @@ def _snapshot(hub_id: str, revision: str, environ: Mapping[str, str]) -> Path:
         return snapshot
     fetch = f"hf download {hub_id}" + (f" --revision {revision}" if revision != "main" else "")
     raise ModelError(
-        f"hf:{hub_id}: neither a folder here nor in the cache of the Hugging Face hub ({cache}), and nothing is fetched"
+        f"{shown}: neither a folder here nor in the cache of the Hugging Face hub ({cache}), and nothing is fetched"
         f" during a session. Fetch it once: {fetch}. If it is gated, accept its licence at"
         f" https://huggingface.co/{hub_id} and run hf auth login first. If a folder was meant, relative paths begin at"
         f" {Path.cwd()}"
