@@ -1,14 +1,14 @@
 """PEFT adapters: whether one belongs to its base, holds all its weights, and changes what the model says."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from pytest_llmeval.core.errors import ModelError
-from pytest_llmeval.models.hf.loading import quiet, template_sha256, why
-from pytest_llmeval.models.hf.sources import ADAPTER_CONFIG, ADAPTER_WEIGHTS, Source
+from pytest_llmeval.models.hf.adapter_files import check_adapter_base, check_adapter_template, read_adapter_config
+from pytest_llmeval.models.hf.loading import quiet, why
+from pytest_llmeval.models.hf.sources import ADAPTER_WEIGHTS, Source
 from pytest_llmeval.models.weights_spec import WeightsSpec
 
 __all__ = ["add_adapter"]
@@ -28,8 +28,8 @@ def add_adapter(model: Any, tokenizer: Any, weights: WeightsSpec, source: Source
     """
     assert source.adapter is not None
     folder, where = source.adapter, f"adapter {weights.adapter}"
-    _check_base(_read(folder / ADAPTER_CONFIG, where), weights, source, where)
-    _check_template(folder, tokenizer, where)
+    check_adapter_base(read_adapter_config(folder, where), weights, source, where)
+    check_adapter_template(folder, tokenizer.chat_template or "", where)
     name = f"adapter{len(getattr(model, 'peft_config', {}))}"
     with quiet():
         try:
@@ -50,53 +50,6 @@ def _added(model: Any, folder: Path, name: str) -> Any:
         model.load_adapter(str(folder), adapter_name=name, is_trainable=False)
         return model
     return PeftModel.from_pretrained(model, str(folder), adapter_name=name, is_trainable=False)
-
-
-def _read(path: Path, where: str) -> dict[str, Any]:
-    try:
-        data = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
-        raise ModelError(f"{where}: {path}: not JSON: {error}") from None
-    return data if isinstance(data, dict) else {}
-
-
-def _check_base(config: dict[str, Any], weights: WeightsSpec, source: Source, where: str) -> None:
-    """Raise ModelError where the adapter names another base: neither path nor id nor the last part of either agrees."""
-    made_for = config.get("base_model_name_or_path")
-    if config.get("peft_type") in ("PROMPT_TUNING", "PREFIX_TUNING", "P_TUNING", "MULTITASK_PROMPT_TUNING"):
-        raise ModelError(f"{where}: a {config['peft_type']} adapter; those that change weights are taken, such as LORA")
-    if not made_for:
-        return
-    here = {weights.base, str(source.base), *_last_parts(weights.base), *_last_parts(str(source.base))}
-    if not here & {made_for, *_last_parts(made_for)}:
-        raise ModelError(
-            f"{where}: it was made for the base {made_for!r}, not for {weights.base!r}; name that base, or correct"
-            f" base_model_name_or_path in {ADAPTER_CONFIG} if it is the same model under another name"
-        )
-
-
-def _last_parts(text: str) -> set[str]:
-    """Return the last part of a path or id; of a folder in the hub's cache the model's name."""
-    parts = text.rstrip("/").split("/")
-    cached = [part.rpartition("--")[2] for part in parts if part.startswith("models--")]
-    return {*cached, parts[-1]} - {""}
-
-
-def _check_template(folder: Path, tokenizer: Any, where: str) -> None:
-    """Raise ModelError where the adapter was trained on prompts that another chat template made."""
-    own = folder / "chat_template.jinja"
-    known = {template_sha256(own.read_text("utf-8")): str(own)} if own.is_file() else {}
-    for record in (folder / "run.json", folder.parent / "run.json"):
-        said = _read(record, where).get("chat_template_sha256") if record.is_file() else None
-        if isinstance(said, str):
-            known[said] = str(record)
-    here = template_sha256(tokenizer.chat_template or "")
-    other = next((place for sha256, place in known.items() if sha256 != here), None)
-    if other is not None:
-        raise ModelError(
-            f"{where}: it was trained with another chat template ({other}) than the base has here; evaluate it on the"
-            " base that it was trained on"
-        )
 
 
 def _check_keys(model: Any, folder: Path, name: str, where: str) -> None:

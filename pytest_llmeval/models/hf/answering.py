@@ -14,6 +14,7 @@ from pytest_llmeval.models.hf.batching import Job
 from pytest_llmeval.models.hf.caches import cache_of
 from pytest_llmeval.models.hf.chat import Chat
 from pytest_llmeval.models.hf.drawing import Draws, own_seed
+from pytest_llmeval.models.hf.forms import Kept
 from pytest_llmeval.models.hf.params import Sampling
 
 __all__ = ["AnswerJob", "answer", "left_padded"]
@@ -28,6 +29,8 @@ class AnswerJob(Job):
     sampling: Sampling
     draw: str
     """Which of several equal requests it is."""
+    form: Any
+    """A matcher of ``forms`` at its beginning; None where the answer is free."""
     timeout_s: float
     """Seconds that it may take: those of its batch, by the number of rows, which alone would take turns."""
 
@@ -41,6 +44,7 @@ def answer(model: Any, chat: Chat, jobs: Sequence[AnswerJob]) -> None:
     if size:  # what is left out of short rows stands behind what all begin with
         begin = torch.tensor([list(prompts[0][:size])] * len(jobs), device=model.device)
         ids, mask = torch.cat([begin, ids], dim=1), torch.cat([torch.ones_like(begin), mask], dim=1)
+    kept = Kept(jobs, [job.form and job.form.deep_copy() for job in jobs])  # whole for another try in a smaller batch
     seeds = [own_seed(job.sampling.seed, job.draw, job.prompt) for job in jobs]
     model.generate(
         input_ids=ids,
@@ -49,7 +53,9 @@ def answer(model: Any, chat: Chat, jobs: Sequence[AnswerJob]) -> None:
         generation_config=transformers.GenerationConfig(
             max_new_tokens=max(job.room for job in jobs), pad_token_id=chat.pad_token, do_sample=False
         ),
-        logits_processor=transformers.LogitsProcessorList([Draws([job.sampling for job in jobs], seeds, model.device)]),
+        logits_processor=transformers.LogitsProcessorList(
+            [kept, Draws([job.sampling for job in jobs], seeds, model.device)]
+        ),
         stopping_criteria=transformers.StoppingCriteriaList([_Ends([_Row(job, chat, len(jobs)) for job in jobs])]),
     )
 

@@ -13,6 +13,7 @@ from pytest_llmeval.core.likelihood import LOGPROB_OF
 from pytest_llmeval.core.types import Request, Response
 from pytest_llmeval.models.hf.answering import AnswerJob
 from pytest_llmeval.models.hf.batching import Job
+from pytest_llmeval.models.hf.forms import FormError
 from pytest_llmeval.models.hf.host import HfModels
 from pytest_llmeval.models.hf.likelihood import LikelihoodJob
 from pytest_llmeval.models.hf.params import read_sampling
@@ -83,6 +84,11 @@ class HfBackend:
             return LikelihoodJob(group=group, tokens=len(prompt) + len(target), room=0, prompt=prompt, target=target)
         sampling = read_sampling(params, self.name)
         self._check_context(len(prompt) + 1, loaded.context_tokens)
+        try:
+            form = None if sampling.schema is None else loaded.forms.follow(sampling.schema)
+        except FormError as error:
+            message = f"{self.name}: response_format: no answer can be kept to this schema: {error}"
+            raise CallError(message, kind=ErrorKind.BAD_REQUEST, attempts=0, param="response_format") from None
         return AnswerJob(
             group=(self._weights, AnswerJob),
             tokens=len(prompt),
@@ -90,6 +96,7 @@ class HfBackend:
             prompt=prompt,
             sampling=sampling,
             draw=DRAW.get(),
+            form=form,
             timeout_s=self._timeout_s,
         )
 

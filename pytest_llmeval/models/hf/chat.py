@@ -1,29 +1,17 @@
 """From chat messages to the tokens of a prompt, by the model's own chat template, and from tokens to text."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from jinja2.exceptions import TemplateError
 
 from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.types import Message
+from pytest_llmeval.models.hf.prompt_date import PINNED_DATE, template_kwargs
 
-__all__ = ["PINNED_DATE", "Chat", "template_kwargs"]
-
-PINNED_DATE = datetime(2024, 7, 26)
-"""The day that templates are told: Llama 3.2's and others write today's into every prompt.
-
-It is the day that Llama 3.2's own template falls back to.
-"""
-
+__all__ = ["Chat"]
 
 _DIRECTIVES = "aAbBdjmyYHIMSpFTDcxXZ"
-
-
-def template_kwargs() -> dict[str, Any]:
-    """Return what a chat template is rendered with, wherever prompts are made, so that no prompt holds the date."""
-    return {"date_string": f"{PINNED_DATE:%d %b %Y}"}
 
 
 def _pinned(chat_template: str) -> str:

@@ -16,6 +16,7 @@ from pytest_llmeval.models.hf.adapters import add_adapter
 from pytest_llmeval.models.hf.answering import answer
 from pytest_llmeval.models.hf.batching import Batcher, Job, OutOfMemory
 from pytest_llmeval.models.hf.chat import Chat
+from pytest_llmeval.models.hf.forms import Forms
 from pytest_llmeval.models.hf.likelihood import weigh
 from pytest_llmeval.models.hf.memory import bytes_per_token, free_bytes
 from pytest_llmeval.models.hf.sources import Source, find_source, source_digest, source_stats
@@ -33,6 +34,7 @@ class _Base:
 
     model: Any
     chat: Chat
+    forms: Forms
 
     @contextmanager
     def using(self, adapter: str | None) -> Iterator[Any]:
@@ -80,6 +82,11 @@ class Loaded:
     def chat(self) -> Chat:
         """The tokenizer."""
         return self._base.chat
+
+    @property
+    def forms(self) -> Forms:
+        """What its answers can be kept to."""
+        return self._base.forms
 
     @property
     def context_tokens(self) -> int:
@@ -143,7 +150,8 @@ class HfModels:
         base = self._bases.get(loaded.base_key)
         if base is None:
             model = load_model(weights, loaded.source, loaded.device, loaded.dtype)
-            base = _Base(model=model, chat=load_chat(weights, loaded.source, model))
+            chat = load_chat(weights, loaded.source, model)
+            base = _Base(model=model, chat=chat, forms=Forms(chat))
             self._bases[loaded.base_key] = base
         if loaded.source.adapter is not None and loaded.adapter is None:
             base.model, loaded.adapter = add_adapter(base.model, base.chat.tokenizer, weights, loaded.source)

@@ -1,7 +1,6 @@
 """From files to a model in memory, by transformers and PEFT. Importing this module imports torch."""
 
 import contextlib
-import hashlib
 import importlib.metadata
 import logging
 import os
@@ -21,7 +20,7 @@ from pytest_llmeval.models.hf.chat import Chat
 from pytest_llmeval.models.hf.sources import Source
 from pytest_llmeval.models.weights_spec import WeightsSpec
 
-__all__ = ["chosen_device", "chosen_dtype", "load_chat", "load_model", "quiet", "template_sha256", "why"]
+__all__ = ["chosen_device", "chosen_dtype", "load_chat", "load_model", "quiet", "why"]
 
 
 def chosen_device(weights: WeightsSpec) -> str:
@@ -94,11 +93,6 @@ def load_chat(weights: WeightsSpec, source: Source, model: Any) -> Chat:
     chat = Chat(tokenizer, f"hf:{weights}", frozenset(stops))
     model.generation_config = transformers.GenerationConfig(pad_token_id=chat.pad_token)
     return chat
-
-
-def template_sha256(chat_template: str) -> str:
-    """Return the sha256 in hex of a chat template."""
-    return hashlib.sha256(chat_template.encode()).hexdigest()
 
 
 @contextlib.contextmanager

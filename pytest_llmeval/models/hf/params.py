@@ -9,7 +9,7 @@ from pytest_llmeval.core.errors import CallError, ErrorKind
 
 __all__ = ["Sampling", "read_sampling"]
 
-_KNOWN = ("temperature", "top_p", "seed", "max_tokens", "max_completion_tokens", "stop")
+_KNOWN = ("temperature", "top_p", "seed", "max_tokens", "max_completion_tokens", "stop", "response_format")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +25,8 @@ class Sampling:
     seed: int
     stop: tuple[str, ...]
     """Texts at which the answer ends; they are not part of it."""
+    schema: Mapping[str, Any] | None = None
+    """The JSON schema that the answer keeps to; None for free text."""
 
 
 def read_sampling(params: Mapping[str, Any], name: str) -> Sampling:
@@ -50,7 +52,29 @@ def read_sampling(params: Mapping[str, Any], name: str) -> Sampling:
         raise _refused(name, "temperature", f"temperature is at least 0, not {temperature!r}")
     if not 0 < top_p <= 1:
         raise _refused(name, "top_p", f"top_p is above 0 and at most 1, not {top_p!r}")
-    return Sampling(max_tokens=size, temperature=temperature, top_p=top_p, seed=seed or 0, stop=tuple(stops))
+    return Sampling(
+        max_tokens=size,
+        temperature=temperature,
+        top_p=top_p,
+        seed=seed or 0,
+        stop=tuple(stops),
+        schema=_schema(params.get("response_format"), name),
+    )
+
+
+def _schema(form: Any, name: str) -> Mapping[str, Any] | None:
+    """Return what ``response_format`` asks for, in the words of OpenAI's API."""
+    kind = form.get("type") if isinstance(form, Mapping) else None
+    if form is None or kind == "text":
+        return None
+    if kind == "json_object":
+        return {"type": "object"}
+    asked = form.get("json_schema") if isinstance(form, Mapping) else None
+    schema = asked.get("schema") if isinstance(asked, Mapping) else None
+    if kind != "json_schema" or not isinstance(schema, Mapping):
+        expected = 'text, json_object, or {"type": "json_schema", "json_schema": {"name": ..., "schema": {...}}}'
+        raise _refused(name, "response_format", f"response_format is of type {expected}, not {form!r:.200}")
+    return schema
 
 
 def _number(params: Mapping[str, Any], key: str, default: float, name: str) -> float:

@@ -1,5 +1,6 @@
 """The parameters that are taken, and what is said of others."""
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -16,14 +17,20 @@ def test_greedy_unless_told_otherwise() -> None:
 
 def test_all_that_is_taken() -> None:
     params = {"max_tokens": 8, "max_completion_tokens": 9, "temperature": 1, "top_p": 0.5, "seed": 3, "stop": "\n"}
-    assert read_sampling(params, "m") == Sampling(max_tokens=9, temperature=1.0, top_p=0.5, seed=3, stop=("\n",))
+    expected = Sampling(max_tokens=9, temperature=1.0, top_p=0.5, seed=3, stop=("\n",))
+    assert read_sampling(params, "m") == expected
+    schema = {"type": "integer"}
+    bound = {**params, "response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": schema}}}
+    assert read_sampling(bound, "m") == dataclasses.replace(expected, schema=schema)
 
 
 @pytest.mark.parametrize(
     ("param", "value"),
     [
         ("tools", []),
-        ("response_format", {"type": "json_object"}),
+        ("response_format", {"type": "json_schema"}),
+        ("response_format", {"type": "yaml"}),
+        ("response_format", "json"),
         ("n", 2),
         ("max_tokens", 0),
         ("max_tokens", True),

@@ -142,9 +142,9 @@ def test_the_likelihood_of_a_server_is_an_error(project: Project) -> None:
 
 
 def test_a_parameter_that_is_not_taken_is_an_error_of_its_case(project: Project, base: Path) -> None:
-    project.eval("async def test_echo(model):\n    await model.generate(response_format={})\n", ROWS[:1])
+    project.eval("async def test_echo(model):\n    await model.generate(tools=[])\n", ROWS[:1])
     assert project.run("evals", model=f"hf:{base}").ret == 1
-    assert "do not take 'response_format'" in project.rows("SELECT error FROM cases")[0]["error"]
+    assert "do not take 'tools'" in project.rows("SELECT error FROM cases")[0]["error"]
 
 
 @pytest.mark.parametrize(
@@ -193,12 +193,13 @@ def test_models_yaml_names_one(project: Project, base: Path) -> None:
     assert json.loads(project.last_run()["models"]) == ["tiny"]
 
 
-def test_one_judges_in_the_form_that_it_takes(project: Project, tmp_path: Path) -> None:
-    """Asked for a JSON schema it refuses the parameter by name, and is asked in words; its noise is no verdict."""
+def test_one_judges_in_a_schema(project: Project, tmp_path: Path) -> None:
+    """Of noise that never ends there is no verdict, though it is in the form."""
     project.eval("async def test_echo(response, score):\n    await score.judge(response, rubric='qa')\n", ROWS[:1])
     judge = make_model(tmp_path / "judge", context=4096)
     project.run("evals", f"--judge-model=hf:{judge}")
     case = project.rows("SELECT outcome, error_kind, error FROM cases")[0]
     assert (case["outcome"], case["error_kind"]) == ("error", "judge")
-    asked = project.rows("SELECT request, status FROM calls WHERE role = 'judge' AND status = 'ok'")
-    assert asked and all("response_format" not in row["request"] for row in asked)
+    asked = project.rows("SELECT request, response FROM calls WHERE role = 'judge' AND status = 'ok'")
+    assert asked and all("response_format" in row["request"] for row in asked)
+    assert all(row["response"].startswith('{"') for row in asked)

@@ -1,0 +1,80 @@
+"""What the files of a PEFT adapter say about the base that it belongs to; nothing is loaded for it."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pytest_llmeval.core.errors import ModelError
+from pytest_llmeval.models.hf.sources import ADAPTER_CONFIG, Source
+from pytest_llmeval.models.weights_spec import WeightsSpec
+
+__all__ = ["check_adapter_base", "check_adapter_template", "read_adapter_config", "template_sha256"]
+
+_NO_WEIGHTS = ("PROMPT_TUNING", "PREFIX_TUNING", "P_TUNING", "MULTITASK_PROMPT_TUNING")
+
+
+def read_adapter_config(folder: Path, where: str) -> dict[str, Any]:
+    """Return what stands in ``adapter_config.json``.
+
+    Args:
+        folder: the adapter's.
+        where: what messages begin with.
+
+    Raises:
+        ModelError: it is not JSON.
+    """
+    return _read(folder / ADAPTER_CONFIG, where)
+
+
+def check_adapter_base(config: Mapping[str, Any], weights: WeightsSpec, source: Source, where: str) -> None:
+    """Raise ModelError where the adapter names another base: neither path nor id nor the last part of either agrees."""
+    made_for = config.get("base_model_name_or_path")
+    if config.get("peft_type") in _NO_WEIGHTS:
+        raise ModelError(f"{where}: a {config['peft_type']} adapter; those that change weights are taken, such as LORA")
+    if not made_for:
+        return
+    here = {weights.base, str(source.base), *_last_parts(weights.base), *_last_parts(str(source.base))}
+    if not here & {made_for, *_last_parts(made_for)}:
+        raise ModelError(
+            f"{where}: it was made for the base {made_for!r}, not for {weights.base!r}; name that base, or correct"
+            f" base_model_name_or_path in {ADAPTER_CONFIG} if it is the same model under another name"
+        )
+
+
+def check_adapter_template(folder: Path, chat_template: str, where: str) -> None:
+    """Raise ModelError where the adapter was trained on prompts that another template than the base's made."""
+    own = folder / "chat_template.jinja"
+    known = {template_sha256(own.read_text("utf-8")): str(own)} if own.is_file() else {}
+    for record in (folder / "run.json", folder.parent / "run.json"):
+        said = _read(record, where).get("chat_template_sha256") if record.is_file() else None
+        if isinstance(said, str):
+            known[said] = str(record)
+    here = template_sha256(chat_template)
+    other = next((place for sha256, place in known.items() if sha256 != here), None)
+    if other is not None:
+        raise ModelError(
+            f"{where}: it was trained with another chat template ({other}) than the base has here; evaluate it on the"
+            " base that it was trained on"
+        )
+
+
+def template_sha256(chat_template: str) -> str:
+    """Return the sha256 in hex of a chat template."""
+    return hashlib.sha256(chat_template.encode()).hexdigest()
+
+
+def _read(path: Path, where: str) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise ModelError(f"{where}: {path}: not JSON: {error}") from None
+    return data if isinstance(data, dict) else {}
+
+
+def _last_parts(text: str) -> set[str]:
+    """Return the last part of a path or id; of a folder in the hub's cache the model's name."""
+    parts = text.rstrip("/").split("/")
+    cached = [part.rpartition("--")[2] for part in parts if part.startswith("models--")]
+    return {*cached, parts[-1]} - {""}

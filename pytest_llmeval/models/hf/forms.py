@@ -1,0 +1,95 @@
+"""Answers that keep to a form (``response_format``): at each token llguidance tells which ones may come next."""
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+
+from pytest_llmeval.core.errors import CallError, ErrorKind
+from pytest_llmeval.models.hf.batching import Job
+from pytest_llmeval.models.hf.chat import Chat
+
+__all__ = ["FormError", "Forms", "Kept"]
+
+_WRITTEN: Mapping[str, Any] = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
+"""As ``json.dumps`` writes it: where any white space may stand, small models write it for ever."""
+
+
+class FormError(ValueError):
+    """No answer can be kept to a schema; says why."""
+
+
+class Forms:
+    """The forms that one model can be asked for."""
+
+    def __init__(self, chat: Chat) -> None:
+        self._chat = chat
+
+    def follow(self, schema: Mapping[str, Any]) -> Any:
+        """Return a matcher at the beginning of an answer in a JSON schema.
+
+        Raises:
+            FormError: the schema is none, says what cannot be kept to, or the tokenizer is not one of tokens' texts.
+        """
+        from llguidance import LLMatcher
+
+        matcher = LLMatcher(
+            self._tokenizer,
+            LLMatcher.grammar_from_json_schema(json.dumps(schema), overrides=dict(_WRITTEN)),
+            log_level=0,
+        )
+        if matcher.is_error():
+            raise FormError(" ".join(matcher.get_error().split())[:300])
+        return matcher
+
+    @cached_property
+    def _tokenizer(self) -> Any:
+        import llguidance.hf
+
+        try:
+            return llguidance.hf.from_tokenizer(self._chat.tokenizer, eos_token=sorted(self._chat.stop_tokens))
+        except ValueError as error:
+            raise FormError(str(error)) from None
+
+
+class Kept:
+    """A logits processor that leaves each row only what its form allows; a row without a form as it is."""
+
+    def __init__(self, jobs: Sequence[Job], matchers: Sequence[Any]) -> None:
+        """Prepare.
+
+        Args:
+            jobs: the rows of a batch; one whose form cannot be kept to any longer fails.
+            matchers: of each row, None where its answer is free.
+        """
+        self._rows = [
+            (row, job, matcher)
+            for row, (job, matcher) in enumerate(zip(jobs, matchers, strict=True))
+            if matcher is not None
+        ]
+        self._has_begun = False
+
+    def __call__(self, input_ids: Any, scores: Any) -> Any:
+        """Return the scores of each row's next token, of shape (rows, vocabulary)."""
+        for row, job, matcher in self._rows:
+            if not job.is_open:
+                continue
+            if self._has_begun and not matcher.consume_token(int(input_ids[row, -1])):
+                message = f"response_format: {' '.join(matcher.get_error().split())[:300]}"
+                job.fail(CallError(message, kind=ErrorKind.MALFORMED_RESPONSE))
+                continue
+            scores[row] = scores[row].masked_fill(~_allowed(matcher, scores), float("-inf"))
+        self._has_begun = True
+        return scores
+
+
+def _allowed(matcher: Any, scores: Any) -> Any:
+    """Return which tokens may come next, of shape (vocabulary,); a model may have numbers that are no tokens."""
+    bits = np.unpackbits(np.frombuffer(matcher.compute_bitmask(), dtype=np.uint8), bitorder="little")
+    allowed = np.zeros(scores.shape[-1], dtype=bool)
+    count = min(len(bits), len(allowed))
+    allowed[:count] = bits[:count]
+    return torch.from_numpy(allowed).to(scores.device)
