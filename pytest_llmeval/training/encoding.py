@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_llmeval.core.errors import CallError, DatasetError
-from pytest_llmeval.models.hf.chat import Chat, template_kwargs
+from pytest_llmeval.models.hf.chat import Chat
+from pytest_llmeval.models.hf.prompt_date import template_kwargs
 from pytest_llmeval.training.rows import TrainingRow
 
 __all__ = ["Encoded", "encode"]

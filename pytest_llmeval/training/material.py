@@ -12,8 +12,9 @@ from transformers import AutoTokenizer
 
 from pytest_llmeval.core.errors import DatasetError, SettingsError
 from pytest_llmeval.core.ids import digest
+from pytest_llmeval.models.hf.adapter_files import template_sha256
 from pytest_llmeval.models.hf.chat import Chat
-from pytest_llmeval.models.hf.loading import quiet, template_sha256
+from pytest_llmeval.models.hf.loading import quiet
 from pytest_llmeval.models.hf.sources import Source, find_source, source_digest
 from pytest_llmeval.models.local_weights import default_cache_dir
 from pytest_llmeval.training.base_spec import weights_of

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from peft import get_peft_model_state_dict
 
-from pytest_llmeval.models.hf.chat import template_kwargs
+from pytest_llmeval.models.hf.prompt_date import template_kwargs
 from pytest_llmeval.training.material import Material
 from pytest_llmeval.training.plan import Plan, write_json
 from pytest_llmeval.training.watching import Clock, NotFiniteError
