@@ -45,8 +45,13 @@ def make_model(
     return folder
 
 
-def make_adapter(base: Path, folder: Path, *, trained: bool = True, modules: list[str] | None = None) -> Path:
-    """Save a LoRA adapter for ``base`` to ``folder`` and return that; untrained, it changes nothing."""
+def make_adapter(
+    base: Path, folder: Path, *, trained: bool = True, modules: list[str] | None = None, **changes: Any
+) -> Path:
+    """Save a LoRA adapter for ``base`` to ``folder`` and return that; untrained, it changes nothing.
+
+    ``changes`` are of its configuration.
+    """
     import torch
 
     from pytest_llmeval.models.hf.loading import quiet
@@ -56,7 +61,7 @@ def make_adapter(base: Path, folder: Path, *, trained: bool = True, modules: lis
     from transformers import AutoModelForCausalLM
 
     torch.manual_seed(1)
-    config = LoraConfig(r=4, lora_alpha=8, target_modules=modules or _MODULES, task_type="CAUSAL_LM")
+    config = LoraConfig(r=4, lora_alpha=8, target_modules=modules or _MODULES, task_type="CAUSAL_LM", **changes)
     with quiet():
         model: Any = get_peft_model(AutoModelForCausalLM.from_pretrained(base), config)
         for name, value in model.named_parameters():

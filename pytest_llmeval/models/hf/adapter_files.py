@@ -10,7 +10,13 @@ from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.models.hf.sources import ADAPTER_CONFIG, Source
 from pytest_llmeval.models.weights_spec import WeightsSpec
 
-__all__ = ["check_adapter_base", "check_adapter_template", "read_adapter_config", "template_sha256"]
+__all__ = [
+    "check_adapter_base",
+    "check_adapter_template",
+    "known_templates",
+    "read_adapter_config",
+    "template_sha256",
+]
 
 _NO_WEIGHTS = ("PROMPT_TUNING", "PREFIX_TUNING", "P_TUNING", "MULTITASK_PROMPT_TUNING")
 
@@ -45,19 +51,24 @@ def check_adapter_base(config: Mapping[str, Any], weights: WeightsSpec, source: 
 
 def check_adapter_template(folder: Path, chat_template: str, where: str) -> None:
     """Raise ModelError where the adapter was trained on prompts that another template than the base's made."""
+    here = template_sha256(chat_template)
+    other = next((place for sha256, place in known_templates(folder, where).items() if sha256 != here), None)
+    if other is not None:
+        raise ModelError(
+            f"{where}: it was trained with another chat template ({other}) than the base has here; evaluate it on the"
+            " base that it was trained on"
+        )
+
+
+def known_templates(folder: Path, where: str) -> dict[str, str]:
+    """Return the sha256 of each chat template that files beside an adapter name, and which file that is."""
     own = folder / "chat_template.jinja"
     known = {template_sha256(own.read_text("utf-8")): str(own)} if own.is_file() else {}
     for record in (folder / "run.json", folder.parent / "run.json"):
         said = _read(record, where).get("chat_template_sha256") if record.is_file() else None
         if isinstance(said, str):
             known[said] = str(record)
-    here = template_sha256(chat_template)
-    other = next((place for sha256, place in known.items() if sha256 != here), None)
-    if other is not None:
-        raise ModelError(
-            f"{where}: it was trained with another chat template ({other}) than the base has here; evaluate it on the"
-            " base that it was trained on"
-        )
+    return known
 
 
 def template_sha256(chat_template: str) -> str:

@@ -17,7 +17,10 @@ __all__ = [
     "ADAPTER_CONFIG",
     "ADAPTER_WEIGHTS",
     "Source",
+    "adapter_digest",
+    "find_adapter",
     "find_source",
+    "read_json",
     "require_hf_extra",
     "source_digest",
     "source_stats",
@@ -80,7 +83,7 @@ def find_source(weights: WeightsSpec, environ: Mapping[str, str]) -> Source:
                 f"{shown}: {base} holds no *.safetensors, {found}; weights are read from safetensors only"
                 " (other files can run code), and a GGUF file is named itself: hf:PATH.gguf"
             )
-    return Source(base=base, hub_id=hub_id, adapter=_adapter(weights.adapter) if weights.adapter else None)
+    return Source(base=base, hub_id=hub_id, adapter=find_adapter(weights.adapter) if weights.adapter else None)
 
 
 def source_digest(weights: WeightsSpec, source: Source) -> str:
@@ -92,8 +95,13 @@ def source_digest(weights: WeightsSpec, source: Source) -> str:
     base: list[Any] = [source.hub_id, source.base.name]
     if source.hub_id is None:
         base = [[path.name, path.stat().st_size, _sampled_sha256(path)] for path in _base_files(source)]
-    adapter = [[path.name, _sha256(path)] for path in _files(source.adapter)] if source.adapter else None
+    adapter = _contents(source.adapter) if source.adapter else None
     return digest(canonical([base, adapter, weights.load, weights.dtype, weights.device]))
+
+
+def adapter_digest(path: Path) -> str:
+    """Return the sha256 in hex over the content of an adapter, a folder or a file."""
+    return digest(canonical(_contents(path) if path.is_dir() else _sha256(path)))
 
 
 def source_stats(source: Source) -> str:
@@ -146,7 +154,8 @@ def _hub_cache(environ: Mapping[str, str]) -> Path:
     return Path(environ.get("HF_HUB_CACHE") or Path(home) / "hub").expanduser()
 
 
-def _adapter(text: str) -> Path:
+def find_adapter(text: str) -> Path:
+    """Return the folder of a PEFT adapter; raise ModelError where it is none, or its training did not end."""
     path = Path(text).expanduser()
     if not path.is_dir():
         raise ModelError(f"adapter {text}: no such folder; relative paths begin at {Path.cwd()}")
@@ -154,7 +163,7 @@ def _adapter(text: str) -> Path:
     _require(path / ADAPTER_WEIGHTS, f"adapter {text}: its weights are not there (safetensors only)")
     for place in (path, path.parent):
         record = place / "run.json"
-        if record.is_file() and _json(record).get("complete") is False:
+        if record.is_file() and read_json(record).get("complete") is False:
             raise ModelError(f"adapter {text}: {record} says that its training did not end; resume that, or train anew")
     return path.resolve()
 
@@ -164,7 +173,8 @@ def _require(path: Path, problem: str) -> None:
         raise ModelError(f"{problem}: {path} is missing")
 
 
-def _json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the object in a file, an empty one in place of anything else; raise ModelError where it is no JSON."""
     try:
         data = json.loads(path.read_text("utf-8"))
     except ValueError as error:
@@ -177,6 +187,10 @@ def _files(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.iterdir()):
         if path.is_file() and path.name not in _LEFT_OUT and path.suffix != ".md":
             yield path
+
+
+def _contents(folder: Path) -> list[Any]:
+    return [[path.name, _sha256(path)] for path in _files(folder)]
 
 
 def _base_files(source: Source) -> list[Path]:

@@ -1,0 +1,196 @@
+"""PEFT adapters as GGUF files, which llama.cpp puts on a base. Importing this module imports numpy.
+
+The names and the order of rows are those of llama.cpp's own converter, convert_lora_to_gguf.py.
+"""
+
+import math
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gguf
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError, deserialize
+
+from pytest_llmeval.core.errors import ModelError
+from pytest_llmeval.models.gguf_header import GgufHeader, read_gguf_header
+from pytest_llmeval.models.hf.adapter_files import known_templates, read_adapter_config
+from pytest_llmeval.models.hf.sources import ADAPTER_CONFIG, ADAPTER_WEIGHTS, read_json
+
+__all__ = ["Heads", "convert_adapter", "heads_of", "heads_of_gguf"]
+
+Numbers = npt.NDArray[np.float32]
+
+_ELSEWHERE = "llama.cpp's convert_lora_to_gguf.py may know it; the file that it makes is taken as ADAPTER.gguf"
+_FAMILY = ("llama", "mistral")
+"""The model types that llama.cpp runs as ``llama``, with the rows of q and k in another order."""
+_PARTS = {
+    "self_attn.q_proj": "attn_q",
+    "self_attn.k_proj": "attn_k",
+    "self_attn.v_proj": "attn_v",
+    "self_attn.o_proj": "attn_output",
+    "mlp.gate_proj": "ffn_gate",
+    "mlp.up_proj": "ffn_up",
+    "mlp.down_proj": "ffn_down",
+}
+_NAME = re.compile(rf"base_model\.model\.(model\.layers\.(\d+)\.({'|'.join(_PARTS)}))\.lora_([AB])\.weight")
+_DTYPES: Mapping[str, str] = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heads:
+    """The heads of a model's attention."""
+
+    q: int
+    """Of queries."""
+    kv: int
+    """Of keys and values."""
+
+
+def heads_of(base: Path, where: str) -> Heads:
+    """Return the heads of a model.
+
+    Args:
+        base: a folder with ``config.json``, or a ``.gguf`` file.
+        where: what messages begin with.
+
+    Raises:
+        ModelError: it is of another family than Llama's.
+    """
+    if base.suffix == ".gguf":
+        return heads_of_gguf(read_gguf_header(base, where), where)
+    config = read_json(base / "config.json")
+    family, q = config.get("model_type"), config.get("num_attention_heads")
+    if family not in _FAMILY or not isinstance(q, int):
+        raise ModelError(_other_family(where, family))
+    return Heads(q=q, kv=config.get("num_key_value_heads") or q)
+
+
+def heads_of_gguf(header: GgufHeader, where: str) -> Heads:
+    """Return the heads of the model in a GGUF file; raise ModelError where it is of another family than Llama's."""
+    q = header.count("llama.attention.head_count")
+    if q is None:
+        raise ModelError(_other_family(where, header.text("general.architecture")))
+    return Heads(q=q, kv=header.count("llama.attention.head_count_kv") or q)
+
+
+def convert_adapter(folder: Path, target: Path, heads: Heads, where: str) -> None:
+    """Write an adapter as a GGUF file of float32: ``target`` is there as a whole or not at all.
+
+    What it was made for is kept in the fields ``llmeval.base_model`` and ``llmeval.chat_template_sha256``.
+
+    Args:
+        folder: the adapter's.
+        target: the file, in a folder that is there.
+        heads: of its base.
+        where: what messages begin with.
+
+    Raises:
+        ModelError: it is no LoRA for the matrices of a Llama, or its files are broken.
+        OSError: the file cannot be written.
+    """
+    config = read_adapter_config(folder, where)
+    alpha, pairs = _pairs(folder, config, heads, where)
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    writer = gguf.GGUFWriter(part, "llama")
+    try:
+        writer.add_type("adapter")
+        writer.add_string("adapter.type", "lora")
+        writer.add_float32("adapter.lora.alpha", alpha)
+        for key, value in (
+            ("llmeval.base_model", config.get("base_model_name_or_path")),
+            ("llmeval.chat_template_sha256", next(iter(known_templates(folder, where)), None)),
+        ):
+            if value:
+                writer.add_string(key, value)
+        for name, numbers in pairs:
+            writer.add_tensor(name, numbers)
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_tensors_to_file()
+        writer.close()
+        os.replace(part, target)
+    finally:
+        writer.close()
+        part.unlink(missing_ok=True)
+
+
+def _pairs(
+    folder: Path, config: Mapping[str, Any], heads: Heads, where: str
+) -> tuple[float, list[tuple[str, Numbers]]]:
+    """Return the file's alpha and all tensors by the names that llama.cpp gives them.
+
+    llama.cpp scales each product b·a by alpha / rank; where PEFT scales one by anything else, b takes up the rest.
+    """
+    if config.get("peft_type") != "LORA":
+        raise ModelError(f"{where}: peft_type in {ADAPTER_CONFIG} is {config.get('peft_type')!r}; llama.cpp takes LORA")
+    alpha = float(config.get("lora_alpha") or 0) or 1.0
+    found = dict(_stored(folder / ADAPTER_WEIGHTS, where))
+    tensors: list[tuple[str, Numbers]] = []
+    for name in sorted(found):
+        match = _NAME.fullmatch(name)
+        if match is None:
+            raise ModelError(
+                f"{where}: llama.cpp has no place for {name} of {ADAPTER_WEIGHTS} that is known here; {_ELSEWHERE}"
+            )
+        module, layer, part, side = match.groups()
+        twin = name.replace("lora_A", "lora_B") if side == "A" else name.replace("lora_B", "lora_A")
+        numbers = found[name]
+        if twin not in found or numbers.ndim != 2:
+            raise ModelError(f"{where}: {ADAPTER_WEIGHTS} lacks {twin}, the other half of {name}")
+        if side == "B":
+            rank = numbers.shape[1]
+            rest = _scale(config, module, rank) * rank / alpha
+            numbers = numbers if rest == 1 else numbers * np.float32(rest)
+            if part.endswith(("q_proj", "k_proj")):
+                numbers = _permuted(numbers, heads.q if part.endswith("q_proj") else heads.kv, where)
+        tensors.append((f"blk.{layer}.{_PARTS[part]}.weight.lora_{side.lower()}", np.ascontiguousarray(numbers)))
+    if not tensors:
+        raise ModelError(f"{where}: {ADAPTER_WEIGHTS} holds no tensors")
+    return alpha, tensors
+
+
+def _stored(path: Path, where: str) -> Iterator[tuple[str, Numbers]]:
+    """Yield the tensors of a file, in float32."""
+    try:
+        entries = deserialize(path.read_bytes())
+    except SafetensorError as error:
+        raise ModelError(f"{where}: {path}: not a whole safetensors file: {error}") from None
+    for name, entry in entries:
+        if entry["dtype"] not in _DTYPES:
+            raise ModelError(
+                f"{where}: {name} of {path} has numbers of type {entry['dtype']}, which none are trained in"
+            )
+        stored = np.frombuffer(entry["data"], _DTYPES[entry["dtype"]]).reshape(entry["shape"])
+        if entry["dtype"] == "BF16":  # the upper half of a float32
+            stored = (stored.astype(np.uint32) << 16).view(np.float32)
+        yield name, stored.astype(np.float32)
+
+
+def _scale(config: Mapping[str, Any], module: str, rank: int) -> float:
+    """Return what PEFT multiplies the product b·a of a module with.
+
+    As ``LoraLayer.update_layer`` and ``get_pattern_key`` of PEFT 0.21 have it.
+    """
+    patterns = dict(config.get("alpha_pattern") or {})
+    key = next((key for key in patterns if re.match(rf"(.*\.)?({key})$", module)), None)
+    alpha = float(patterns[key] if key is not None else config.get("lora_alpha") or 0)
+    return alpha / (math.sqrt(rank) if config.get("use_rslora") else rank)
+
+
+def _permuted(numbers: Numbers, heads: int, where: str) -> Numbers:
+    """Return the rows of a head in llama.cpp's order: it rotates neighbours, transformers rotates halves."""
+    rows, columns = numbers.shape
+    if rows % (2 * heads):
+        raise ModelError(f"{where}: its {rows} rows of q or k are not those of {heads} heads; it is for another base")
+    return numbers.reshape(heads, 2, rows // heads // 2, columns).swapaxes(1, 2).reshape(rows, columns)
+
+
+def _other_family(where: str, family: object) -> str:
+    return (
+        f"{where}: it is for a model of type {family!r}, and adapters of Llama's kind are converted here; {_ELSEWHERE}"
+    )
