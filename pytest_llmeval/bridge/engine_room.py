@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pytest_llmeval.bridge.calls import Calls
-from pytest_llmeval.bridge.model_setup import EmbeddedModel, Opener, OwnModels
+from pytest_llmeval.bridge.model_setup import EmbeddedModel, Opener, OwnModels, weights_of
 from pytest_llmeval.bridge.settings import Settings
 from pytest_llmeval.bridge.sockets import sweep
 from pytest_llmeval.core.errors import ErrorKind, StoreError
@@ -18,6 +18,7 @@ from pytest_llmeval.engine.limiter import Limiter, Limits
 from pytest_llmeval.engine.switchboard import Switchboard
 from pytest_llmeval.engine.turns import Turns
 from pytest_llmeval.models.named import NamedModel
+from pytest_llmeval.models.vllm.host import VllmModels
 from pytest_llmeval.store.journal import Orphan, SqliteJournal
 from pytest_llmeval.store.recorded import RecordedCalls
 from pytest_llmeval.store.records import Run
@@ -64,6 +65,7 @@ class EngineRoom:
         self._recorded: RecordedCalls | None = None
         self._embedded = EmbeddedModel()
         self._own = OwnModels()
+        self._vllm = VllmModels(settings.environ)
         self._limiter = Limiter(Limits(max_connections=settings.max_connections, rpm=settings.rpm, tpm=settings.tpm))
         self._budget = Budget(settings.max_cost_usd)
         self._engine: Engine | None = None
@@ -79,6 +81,8 @@ class EngineRoom:
         if any(model.spec.kind == "local" for model in asked):
             self._embedded.start(report, self._settings.environ)
         self._own.start(asked, report, self._settings)
+        if not self._settings.cache == self._settings.judge_cache == "only":  # then no call is made
+            self._vllm.start(weights_of("vllm", asked), report, self._settings.vllm_start_s)
 
     def start(self, run: Run, *, resumed: bool, on_fault: Callable[[StoreError], None]) -> None:
         """Begin to answer.
@@ -152,6 +156,7 @@ class EngineRoom:
     def end_models(self) -> None:
         """End the models of this machine."""
         self._own.stop()
+        self._vllm.stop()
         self._embedded.stop()
 
     async def _start(self, journal: SqliteJournal, on_fault: Callable[[StoreError], None]) -> None:
@@ -164,6 +169,7 @@ class EngineRoom:
                 slots=self._limiter.slots,
                 address=self._embedded.address,
                 hf_models=self._own.get,
+                vllm_models=self._vllm,
             ),
             journal=journal,
             limiter=self._limiter,

@@ -12,11 +12,18 @@ from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.models.redaction import Redactor, secrets_in
 from pytest_llmeval.models.registry import open_model
 from pytest_llmeval.models.retry import RetryPolicy, Slot
+from pytest_llmeval.models.vllm.host import VllmModels
+from pytest_llmeval.models.weights_spec import WeightsKind, WeightsSpec
 
 if TYPE_CHECKING:
     from pytest_llmeval.models.hf.host import HfModels
 
-__all__ = ["EmbeddedModel", "Opener", "OwnModels"]
+__all__ = ["EmbeddedModel", "Opener", "OwnModels", "weights_of"]
+
+
+def weights_of(kind: WeightsKind, models: Iterable[NamedModel]) -> list[WeightsSpec]:
+    """Return what those of ``models`` name that are of this kind."""
+    return [model.spec.weights for model in models if model.spec.kind == kind and model.spec.weights is not None]
 
 
 class Opener:
@@ -30,6 +37,7 @@ class Opener:
         slots: Callable[[str], Slot],
         address: Callable[[], tuple[str, str]],
         hf_models: "Callable[[], HfModels | None]",
+        vllm_models: VllmModels,
     ) -> None:
         """Prepare.
 
@@ -39,12 +47,14 @@ class Opener:
             slots: from an account to what is entered around each request to it.
             address: base URL and key of the embedded model's server.
             hf_models: holds the models that run in this process.
+            vllm_models: the servers of ``vllm:`` models.
         """
         self._settings = settings
         self._models = models
         self._slots = slots
         self._address = address
         self._hf_models = hf_models
+        self._vllm_models = vllm_models
         self._redactor = Redactor(secrets_in(settings.environ))
 
     def __call__(self, name: str) -> Backend:
@@ -58,6 +68,7 @@ class Opener:
             redactor=self._redactor,
             local_address=self._address,
             hf_models=self._hf_models(),
+            vllm_models=self._vllm_models,
         )
 
 
@@ -99,7 +110,7 @@ class OwnModels:
         Raises:
             ModelError: one cannot be loaded.
         """
-        weights = [model.spec.weights for model in models if model.spec.weights is not None]
+        weights = weights_of("hf", models)
         if not weights:
             return
         from pytest_llmeval.models.hf.host import HfModels

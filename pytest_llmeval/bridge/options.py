@@ -200,6 +200,13 @@ OPTIONS = (
         help="fail a training that needs more than the machine has, in place of skipping it",
     ),
     Option(name="timeout-s", metavar="S", parse=_seconds, help="seconds for one call with its retries (default 120)"),
+    Option(
+        name="vllm-start-s",
+        metavar="S",
+        parse=_seconds,
+        short=False,
+        help="seconds until the server of a vllm: model must be healthy (default 600)",
+    ),
     Option(name="thresholds", metavar="PATH", parse=_filled, help="rules of the gate (default thresholds.yaml)"),
     Option(
         name="baseline",

@@ -108,7 +108,8 @@ class Preparation:
         facts.problems += self.problems
         facts.models = {name: model.spec.text for name, model in self.models.items()}
         facts.judges = {name: judge.spec.text for name, judge in self.judges.items()}
-        facts.model_digests = {name: self._model_digest(model) for name, model in self.models.items()}
+        if self.rescored is None:
+            facts.model_digests = {name: self._model_digest(model) for name, model in self.models.items()}
         facts.judge_digests = {name: self._model_digest(judge) for name, judge in self.judges.items()}
         if self.rescored is not None:
             facts.model_digests = dict(self.rescored.run.settings.get("model_digests", {}))
@@ -139,6 +140,10 @@ class Preparation:
 
             source = find_source(model.spec.weights, self.settings.environ)
             facts.append(source_digest(model.spec.weights, source))
+            if model.spec.kind == "vllm":
+                from pytest_llmeval.models.vllm.executable import find_vllm, vllm_version
+
+                facts.append(vllm_version(find_vllm(self.settings.environ)))
         return digest(canonical(facts))
 
     def _weigh_sizes(self, facts: CollectionFacts) -> None:

@@ -41,6 +41,7 @@ class Settings:
     """The part of the rows that this session runs; None for all."""
     epochs: int
     timeout_s: float
+    vllm_start_s: float
     max_connections: int
     rpm: float | None
     tpm: float | None
@@ -118,6 +119,7 @@ def resolve(config: pytest.Config, environ: Mapping[str, str]) -> Settings:
         shard=values["llmeval_shard"],
         epochs=values["llmeval_epochs"] or 1,
         timeout_s=values["llmeval_timeout_s"] or 120.0,
+        vllm_start_s=values["llmeval_vllm_start_s"] or 600.0,
         max_connections=values["llmeval_max_connections"] or 32,
         rpm=values["llmeval_rpm"],
         tpm=values["llmeval_tpm"],

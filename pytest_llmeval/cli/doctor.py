@@ -18,12 +18,13 @@ import click
 from pytest_llmeval.cli.models import project_models
 from pytest_llmeval.cli.output import echo_lines, emit_json, json_option
 from pytest_llmeval.cli.project import Project, find_project
-from pytest_llmeval.core.errors import UserError
+from pytest_llmeval.core.errors import ModelError, UserError
 from pytest_llmeval.core.text import printable
 from pytest_llmeval.loaders.thresholds import load_thresholds
 from pytest_llmeval.models.hf.sources import find_source
 from pytest_llmeval.models.local_weights import default_cache_dir, smollm2_path
 from pytest_llmeval.models.named import NamedModel
+from pytest_llmeval.models.vllm.executable import find_vllm, vllm_version
 from pytest_llmeval.store.check import check_database
 
 __all__ = ["doctor"]
@@ -89,6 +90,20 @@ def _in_process(project: Project) -> Iterator[Finding]:
     for model in _listed(project):
         if (weights := model.spec.weights) is not None:
             yield _tried(f"model {model.name}", lambda: str(find_source(weights, project.environ).base))
+
+
+def _served(project: Project) -> Iterator[Finding]:
+    try:
+        executable = find_vllm(project.environ)
+    except ModelError as error:
+        if project.environ.get("LLMEVAL_VLLM"):
+            yield Finding(state="problem", what="vllm: models", found=str(error))
+        else:
+            yield _note(
+                "vllm: models", "not installed: pip install 'pytest-llmeval[vllm]', or name one in LLMEVAL_VLLM"
+            )
+        return
+    yield _tried("vllm: models", lambda: f"vllm {vllm_version(executable)}, {executable}")
 
 
 def _keys(project: Project) -> Iterator[Finding]:
@@ -186,4 +201,4 @@ def _note(what: str, found: str) -> Finding:
     return Finding(state="note", what=what, found=found)
 
 
-_LOOKS = (_versions, _embedded, _in_process, _keys, _files, _servers, _options)
+_LOOKS = (_versions, _embedded, _in_process, _served, _keys, _files, _servers, _options)

@@ -45,9 +45,8 @@ def list_models(as_json: bool) -> None:
         emit_json([dict(zip(("name", "spec", "price", "note"), row, strict=True)) for row in rows])
         return
     lines = table_lines(_COLUMNS, [[one_line(cell) for cell in row] for row in rows], width=terminal_width())
-    echo_lines(
-        [*lines, "", "Any other SPEC works as well: gpt-4o-mini, openai:NAME@http://host:port/v1, hf:ID_OR_PATH"]
-    )
+    others = "gpt-4o-mini, openai:NAME@http://host:port/v1, hf:ID_OR_PATH, vllm:ID_OR_PATH"
+    echo_lines([*lines, "", f"Any other SPEC works as well: {others}"])
 
 
 @models.command()

@@ -7,6 +7,8 @@ from pytest_llmeval.models.hf.sources import find_source, require_hf_extra
 from pytest_llmeval.models.keys import find_account
 from pytest_llmeval.models.local_server import require_local_extra
 from pytest_llmeval.models.named import NamedModel
+from pytest_llmeval.models.vllm.executable import find_vllm, vllm_version
+from pytest_llmeval.models.vllm.groups import grouped
 
 __all__ = ["check_model"]
 
@@ -23,6 +25,9 @@ def check_model(model: NamedModel, environ: Mapping[str, str]) -> None:
     elif model.spec.kind == "anthropic":
         require_anthropic_extra()
         find_anthropic_account(model, environ)
+    elif model.spec.weights is not None and model.spec.kind == "vllm":
+        vllm_version(find_vllm(environ))
+        grouped([model.spec.weights], environ)
     elif model.spec.weights is not None:
         require_hf_extra(model.spec.weights)
         find_source(model.spec.weights, environ)

@@ -20,6 +20,7 @@ from pydantic_core import ErrorDetails
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.models.named import RESERVED_PARAMS, NamedModel, Prices
 from pytest_llmeval.models.places import LineOf, mistake_at
+from pytest_llmeval.models.prices import FREE_KINDS
 from pytest_llmeval.models.specs import parse_spec
 
 __all__ = ["named_models"]
@@ -101,7 +102,7 @@ def _model(name: str, row: _ModelRow, where: str, line_of: LineOf) -> NamedModel
         spec = parse_spec(row.spec)
     except ModelError as error:
         raise mistake_at(where, line_of, ("models", name, "spec"), str(error)) from None
-    if spec.kind in ("local", "hf") and row.api_key_env:
+    if spec.kind in FREE_KINDS and row.api_key_env:
         raise mistake_at(
             where, line_of, ("models", name, "api_key_env"), f"{spec.text} takes no key; remove 'api_key_env'"
         )

@@ -12,7 +12,6 @@ from pytest_llmeval.models.attempt_error import AttemptError
 from pytest_llmeval.models.completing import Completing
 from pytest_llmeval.models.http_errors import read_failure
 from pytest_llmeval.models.keys import Account
-from pytest_llmeval.models.local_weights import SMOLLM2
 from pytest_llmeval.models.named import NamedModel, why_unsendable
 from pytest_llmeval.models.redaction import AnswerRedactor, Redactor
 from pytest_llmeval.models.retry import RetryPolicy, Slot
@@ -34,7 +33,19 @@ class OpenAIBackend:
         policy: RetryPolicy,
         redactor: Redactor,
         slot: Slot = nullcontext,
+        revision: str | None = None,
     ) -> None:
+        """Prepare.
+
+        Args:
+            model: what is asked.
+            account: the server.
+            transport: to it.
+            policy: time limit and retries.
+            redactor: applied to messages.
+            slot: entered around each request.
+            revision: what identifies a model of this machine, in place of its address; None for other servers.
+        """
         self.name = model.name
         self.spec = model.spec.text
         self.account = account.id
@@ -43,6 +54,7 @@ class OpenAIBackend:
         self._base_url = account.base_url.url
         self._transport = transport
         self._redact = redactor
+        self._revision = revision
         self._completing = Completing(
             place=f"{self.name} at {account.base_url.host}",
             prices=model.prices,
@@ -56,13 +68,12 @@ class OpenAIBackend:
         return f"{type(self).__name__}({self.spec!r})"
 
     def identity(self, request: Request) -> Mapping[str, Any]:
-        """Return all that decides the answer to ``request``; the embedded model is its weights, not its address."""
-        is_local = self._model.spec.kind == "local"
+        """Return all that decides the answer to ``request``; a model of this machine is its files, not its address."""
         return {
             "provider": self._model.spec.kind,
-            "base_url": None if is_local else self._base_url,
+            "base_url": self._base_url if self._revision is None else None,
             "model": self._model.spec.name,
-            "revision": SMOLLM2.sha256 if is_local else None,
+            "revision": self._revision,
             "messages": request.messages,
             "params": {**self._model.params, **request.params},
         }

@@ -17,7 +17,7 @@ from pytest_llmeval.models.price_list import PriceList, price_list
 from pytest_llmeval.models.specs import ModelSpec
 from pytest_llmeval.models.vendors import VENDORS
 
-__all__ = ["known_prices", "priced", "shipped_prices"]
+__all__ = ["FREE_KINDS", "known_prices", "priced", "shipped_prices"]
 
 FREE_KINDS = frozenset({"local", "hf", "vllm"})
 _SHIPPED = Path(__file__).with_name("prices.json")

@@ -12,12 +12,16 @@ from pytest_llmeval.models.base_url import parse_base_url
 from pytest_llmeval.models.check import check_model
 from pytest_llmeval.models.keys import Account, account_with_key, find_account
 from pytest_llmeval.models.local_slot import one_at_a_time
+from pytest_llmeval.models.local_weights import SMOLLM2
 from pytest_llmeval.models.named import NamedModel, Prices
 from pytest_llmeval.models.openai_chat import OpenAIBackend
 from pytest_llmeval.models.proxies import proxy_for
 from pytest_llmeval.models.redaction import Redactor
 from pytest_llmeval.models.retry import RetryPolicy, Slot
 from pytest_llmeval.models.transport import Transport
+from pytest_llmeval.models.vllm.host import VllmModels
+from pytest_llmeval.models.vllm.server import VllmServer
+from pytest_llmeval.models.vllm.watched import WatchedTransport
 
 if TYPE_CHECKING:
     from pytest_llmeval.models.hf.host import HfModels
@@ -53,6 +57,7 @@ def open_model(
     redactor: Redactor | None = None,
     local_address: LocalAddress | None = None,
     hf_models: "HfModels | None" = None,
+    vllm_models: VllmModels | None = None,
     transport: TransportName = "auto",
 ) -> Backend:
     """Return the backend that asks ``model``; its HTTP client is imported now.
@@ -66,6 +71,7 @@ def open_model(
         redactor: told the model's secrets, and applied to its error messages.
         local_address: where the embedded model is served; needed for ``local:`` models, called now.
         hf_models: holds the ``hf:`` models of this process; needed for those.
+        vllm_models: the servers of ``vllm:`` models; needed for those.
         transport: ``lean`` asks the server directly, ``sdk`` through the vendor's SDK and the proxy that ``environ``
             names, ``auto`` is ``sdk`` where there is such a proxy, else ``lean``.
 
@@ -86,14 +92,22 @@ def open_model(
 
         assert hf_models is not None
         return HfBackend(_own_model(model), hf_models, timeout_s=policy.timeout_s, slot=slots("hf"))
-    is_local = model.spec.kind == "local"
-    account = _local_account(local_address) if is_local else find_account(model, environ)
-    slot = slots(account.id)
-    if is_local:
-        model, slot = _own_model(model), one_at_a_time(slot)
+    revision, server = None, None
+    if model.spec.kind == "local":
+        model, account, revision = _own_model(model), _local_account(local_address), SMOLLM2.sha256
+        slot = one_at_a_time(slots(account.id))
+    elif model.spec.kind == "vllm":
+        assert vllm_models is not None and model.spec.weights is not None
+        revision, server = vllm_models.identity(model.spec.weights), vllm_models.server(model.spec.weights)
+        model, account = _own_model(model), _vllm_account(server)
+        slot = slots(account.id)
+    else:
+        account = find_account(model, environ)
+        slot = slots(account.id)
     redactor.add(*account.secrets)
     opened = _open_transport(transport, account, environ, redactor)
-    return OpenAIBackend(model, account, opened, policy=policy, slot=slot, redactor=redactor)
+    opened = WatchedTransport(opened, server) if server is not None else opened
+    return OpenAIBackend(model, account, opened, policy=policy, slot=slot, redactor=redactor, revision=revision)
 
 
 def _open_transport(name: TransportName, account: Account, environ: Mapping[str, str], redact: Redactor) -> Transport:
@@ -115,6 +129,12 @@ def _local_account(local_address: LocalAddress | None) -> Account:
         raise ModelError("local:smollm2 has no server in this process; start one with LocalServer.start")
     base_url, key = local_address()
     return replace(account_with_key(parse_base_url(base_url, where="local:smollm2"), key), fixed_id=LOCAL_ACCOUNT)
+
+
+def _vllm_account(server: VllmServer | None) -> Account:
+    """Return the account of a server of this session; where none runs, no call is to be made."""
+    base_url, key = (server.base_url, server.api_key) if server is not None else ("http://127.0.0.1/v1", None)
+    return account_with_key(parse_base_url(base_url, where="vllm:"), key)
 
 
 def _own_model(model: NamedModel) -> NamedModel:

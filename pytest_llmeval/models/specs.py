@@ -52,8 +52,6 @@ def parse_spec(text: str) -> ModelSpec:
     kind, name = _split_kind(name, shown)
     if not name:
         raise ModelError(f"model {shown!r}: no name after {kind + ':'!r}; expected for example {_EXAMPLES}")
-    if kind == "vllm":
-        raise ModelError(f"model {shown!r}: {kind}: is not available in this version; use {_EXAMPLES}")
     if kind == "local":
         return _local(name, url, shown)
     if kind == "hf" or kind == "vllm":

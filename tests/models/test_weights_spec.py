@@ -1,4 +1,4 @@
-"""What an ``hf:`` spec names: base, adapter, how they are loaded."""
+"""What ``hf:`` and ``vllm:`` specs name: base, adapter, how they are loaded."""
 
 import pytest
 from hypothesis import given
@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.models.specs import parse_spec
-from pytest_llmeval.models.weights_spec import WeightsSpec
+from pytest_llmeval.models.weights_spec import WeightsKind, WeightsSpec
 
 
 @pytest.mark.parametrize(
@@ -20,12 +20,24 @@ from pytest_llmeval.models.weights_spec import WeightsSpec
         ("hf:m?device=cuda:1&dtype=bfloat16", WeightsSpec(base="m", dtype="bfloat16", device="cuda:1")),
         ("hf:org/m?revision=v1.0", WeightsSpec(base="org/m", revision="v1.0")),
         ("hf:m+a?untrained=yes", WeightsSpec(base="m", adapter="a", untrained="yes")),
+        ("vllm:org/model", WeightsSpec(kind="vllm", base="org/model")),
+        ("vllm:./m+my a?load=4bit", WeightsSpec(kind="vllm", base="./m", adapter="my a", load="4bit")),
+        (
+            "vllm:m?tensor_parallel_size=2&max_model_len=4096&gpu_memory_utilization=0.05",
+            WeightsSpec(
+                kind="vllm",
+                base="m",
+                max_model_len="4096",
+                gpu_memory_utilization="0.05",
+                tensor_parallel_size="2",
+            ),
+        ),
     ],
 )
 def test_what_a_spec_names(text: str, expected: WeightsSpec) -> None:
     """NAME is all that follows the kind, so that base, adapter and 4-bit have names of their own in one run."""
     spec = parse_spec(text)
-    assert (spec.kind, spec.weights, spec.name) == ("hf", expected, str(expected))
+    assert (spec.kind, spec.weights, spec.name) == (expected.kind, expected, str(expected))
 
 
 @pytest.mark.parametrize(
@@ -40,6 +52,13 @@ def test_what_a_spec_names(text: str, expected: WeightsSpec) -> None:
         ("hf:m?load=4bit&load=8bit", "'load' stands there twice"),
         ("hf:m?device=gpu", "cpu, mps, cuda or cuda:N"),
         ("hf:m?revision=../..", "branch, tag or commit"),
+        ("hf:m?max_model_len=9", "'max_model_len' is an option of vllm: alone; those of hf: are load, dtype, device"),
+        ("vllm:m?device=cpu", "'device' is an option of hf: alone; those of vllm: are load, .*, tensor_parallel_size"),
+        ("vllm:m?load=8bit", "load is 4bit, not '8bit'"),
+        ("vllm:m?max_model_length=9", "did you mean 'max_model_len'"),
+        ("vllm:m?max_model_len=0", "a whole number from 1"),
+        ("vllm:m?gpu_memory_utilization=0.0", "a share above 0, at most 1"),
+        ("vllm:m?gpu_memory_utilization=1.2", "a share above 0, at most 1"),
     ],
 )
 def test_malformed_weights_are_refused_with_advice(text: str, message: str) -> None:
@@ -51,14 +70,17 @@ _WORDS = st.text("abcXYZ019._-/ ", min_size=1, max_size=20).filter(lambda text: 
 
 
 @given(
+    kind=st.sampled_from(["hf", "vllm"]),
     base=_WORDS,
     adapter=st.none() | _WORDS,
-    load=st.sampled_from([None, "4bit", "8bit"]),
+    load=st.sampled_from([None, "4bit"]),
     dtype=st.sampled_from([None, "float16"]),
 )
-def test_the_text_of_a_spec_names_the_same(base: str, adapter: str | None, load: str | None, dtype: str | None) -> None:
+def test_the_text_of_a_spec_names_the_same(
+    kind: WeightsKind, base: str, adapter: str | None, load: str | None, dtype: str | None
+) -> None:
     """Stored specs can be asked again."""
-    weights = WeightsSpec(base=base, adapter=adapter, load=load, dtype=dtype)
-    spec = parse_spec(f"hf:{weights}")
+    weights = WeightsSpec(kind=kind, base=base, adapter=adapter, load=load, dtype=dtype)
+    spec = parse_spec(f"{kind}:{weights}")
     assert spec.weights == weights
     assert parse_spec(spec.text) == spec

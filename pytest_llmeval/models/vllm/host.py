@@ -1,0 +1,87 @@
+"""The ``vllm:`` models of a session: one server for each base, with all adapters that are asked on it."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from pytest_llmeval.core.errors import ModelError
+from pytest_llmeval.core.ids import digest
+from pytest_llmeval.core.strict_json import canonical
+from pytest_llmeval.core.text import counted
+from pytest_llmeval.models.hf.sources import find_source, source_digest, source_stats
+from pytest_llmeval.models.vllm.command import serve_command
+from pytest_llmeval.models.vllm.effect import check_effect
+from pytest_llmeval.models.vllm.executable import find_vllm, vllm_version
+from pytest_llmeval.models.vllm.groups import Group, grouped
+from pytest_llmeval.models.vllm.server import VllmServer
+from pytest_llmeval.models.weights_spec import WeightsSpec
+
+__all__ = ["VllmModels"]
+
+_SHARED = 0.9
+"""Of the GPU's memory, what several servers share; one alone takes what vLLM takes by itself."""
+
+
+class VllmModels:
+    """All ``vllm:`` models of a session."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        """Prepare; ``environ`` names the executable and the hub's cache, and is what servers run in."""
+        self._environ = environ
+        self._servers: list[VllmServer] = []
+        self._serving: dict[WeightsSpec, VllmServer] = {}
+
+    def start(self, asked: Sequence[WeightsSpec], report: Callable[[str], None], timeout_s: float) -> None:
+        """Start a server for each base of ``asked``, one after the other: each measures the memory that is free.
+
+        Args:
+            asked: the specs.
+            report: shows one line to the user.
+            timeout_s: seconds until a server must be healthy.
+
+        Raises:
+            ModelError: one does not start, or an adapter has no effect; all are ended then.
+        """
+        groups = grouped(asked, self._environ)
+        memory = f"{_SHARED / len(groups):.2f}" if len(groups) > 1 else None
+        try:
+            for group in groups:
+                self._start(group, report, timeout_s, memory)
+        except BaseException as error:
+            self.stop(keep_logs=isinstance(error, ModelError))
+            raise
+
+    def server(self, weights: WeightsSpec) -> VllmServer | None:
+        """Return the server that answers for a spec; None where none was started."""
+        return self._serving.get(weights)
+
+    def identity(self, weights: WeightsSpec) -> str:
+        """Return the sha256 in hex over what decides the answers beside the request: files and vLLM's version."""
+        source = find_source(weights, self._environ)
+        version = vllm_version(find_vllm(self._environ))
+        return digest(canonical([source_digest(weights, source), source_stats(source), version]))
+
+    def stop(self, *, keep_logs: bool = False) -> None:
+        """End all servers."""
+        for server in self._servers:
+            server.stop(keep_log=keep_logs)
+
+    def _start(self, group: Group, report: Callable[[str], None], timeout_s: float, memory: str | None) -> None:
+        executable, start_s = find_vllm(self._environ), time.monotonic()
+        told = f"vllm:{group.names[0]}" + (f" with {counted(len(group.adapters), 'adapter')}" if group.adapters else "")
+        server = VllmServer.start(
+            lambda port: serve_command(executable, group, port=port, memory=memory),
+            name=f"vllm:{group.weights}",
+            environ=self._environ,
+        )
+        self._servers.append(server)
+        report(
+            f"waiting for vLLM {vllm_version(executable)} to serve {told}: minutes with a large model, {timeout_s:g} s"
+            f" at most (log: {server.log})"
+        )
+        server.wait([*group.names, *group.adapters], timeout_s)
+        for weights in group.members:
+            self._serving[weights] = server
+            if weights.adapter is not None and weights.untrained is None:
+                where = f"adapter {weights.adapter}"
+                check_effect(server, base=group.names[0], adapter=str(weights), where=where)
+        report(f"vLLM serves {', '.join([*group.names, *group.adapters])} after {time.monotonic() - start_s:.1f} s")

@@ -1,0 +1,53 @@
+"""Whether vLLM can put an adapter on a base, as far as its files tell."""
+
+import json
+from pathlib import Path
+
+from pytest_llmeval.core.errors import ModelError
+from pytest_llmeval.models.hf.adapter_files import check_adapter_base, check_adapter_template, read_adapter_config
+from pytest_llmeval.models.hf.sources import ADAPTER_CONFIG, Source
+from pytest_llmeval.models.weights_spec import WeightsSpec
+
+__all__ = ["check_lora", "max_lora_rank"]
+
+_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # MaxLoRARanks of vllm/config/lora.py, vLLM 0.33.0
+
+
+def check_lora(weights: WeightsSpec, source: Source) -> int:
+    """Return the rank of the adapter of ``weights``, from 1 to 512.
+
+    Raises:
+        ModelError: it was made for another base or chat template, is no LoRA, or its rank is none that vLLM serves.
+    """
+    assert source.adapter is not None
+    where = f"adapter {weights.adapter}"
+    config = read_adapter_config(source.adapter, where)
+    check_adapter_base(config, weights, source, where)
+    template = _chat_template(source.base)
+    if template is not None:
+        check_adapter_template(source.adapter, template, where)
+    if config.get("peft_type") != "LORA":
+        raise ModelError(
+            f"{where}: peft_type in {ADAPTER_CONFIG} is {config.get('peft_type')!r}; vLLM serves LORA only"
+        )
+    ranks = [config.get("r"), *dict(config.get("rank_pattern") or {}).values()]
+    if not all(isinstance(rank, int) and 1 <= rank <= _RANKS[-1] for rank in ranks):
+        raise ModelError(f"{where}: the rank (r) in {ADAPTER_CONFIG} is {ranks[0]!r}; vLLM serves 1 to {_RANKS[-1]}")
+    return int(max(ranks))
+
+
+def max_lora_rank(rank: int) -> int:
+    """Return the smallest value of ``--max-lora-rank`` that holds ``rank``: vLLM takes a few only."""
+    return next(size for size in _RANKS if size >= rank)
+
+
+def _chat_template(base: Path) -> str | None:
+    """Return the chat template among the files of a base; None where no tokenizer is to be asked for it."""
+    own, config = base / "chat_template.jinja", base / "tokenizer_config.json"
+    if own.is_file():
+        return own.read_text("utf-8")
+    try:
+        template = json.loads(config.read_text("utf-8")).get("chat_template")
+    except (OSError, ValueError, AttributeError):
+        return None
+    return template if isinstance(template, str) else None

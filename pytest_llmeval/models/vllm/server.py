@@ -1,0 +1,185 @@
+"""One ``vllm serve`` of this session: started, waited for, watched and ended, with all processes that it starts."""
+
+import json
+import os
+import re
+import secrets
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from pytest_llmeval.core.errors import ModelError
+from pytest_llmeval.models.vllm.exchange import Reply, exchange
+
+__all__ = ["VllmServer"]
+
+STOP_TIMEOUT_S = 15.0  # more than the keeper gives vLLM
+STEP_S = 0.2
+TAIL_LINES, TAIL_BYTES = 20, 8192
+
+_ADVICE = (
+    (
+        r"infer device type|No CUDA GPUs|no NVIDIA driver|NVIDIA driver on your system",
+        "vLLM finds no GPU that it can use here",
+    ),
+    (r"address already in use", "another program took the port in the meantime; start the session again"),
+    (
+        r"less than desired GPU memory|out of memory",
+        "too little GPU memory is free: end what else uses it, or ask for less with ?gpu_memory_utilization=… or"
+        " ?max_model_len=…",
+    ),
+    (r"KV cache", "its context does not fit into the memory that is left; try ?max_model_len=…"),
+    (r"quantization.*bitsandbytes", "since vLLM 0.28 load=4bit needs a plugin beside it: pip install vllm-bnb-plugin"),
+)
+"""From what a log of a start that failed may say to what that means."""
+
+
+class VllmServer:
+    """A running server on a free loopback port.
+
+    One process owns it. Between the two runs a keeper (``keeper.py``), in a session of its own, so that a Ctrl-C in the
+    terminal is the owner's to handle. It ends vLLM and all its processes when its stdin ends: that pipe is held by the
+    owner alone.
+    """
+
+    def __init__(self, name: str, process: subprocess.Popen[bytes], port: int, api_key: str, log: Path) -> None:
+        self._name = name
+        self._process = process
+        self._owner = os.getpid()
+        self._port = port
+        self._end: str | None = None
+        self._log = log
+        self.api_key = api_key
+        """Random; it stands in no command line."""
+
+    def __repr__(self) -> str:
+        return f"VllmServer({self._name!r}, {self.base_url!r})"
+
+    @property
+    def base_url(self) -> str:
+        """``http://127.0.0.1:PORT/v1``."""
+        return f"http://127.0.0.1:{self._port}/v1"
+
+    @classmethod
+    def start(
+        cls,
+        command_at: Callable[[int], Sequence[str]],
+        *,
+        name: str,
+        environ: Mapping[str, str],
+    ) -> "VllmServer":
+        """Return a server that has begun to load; ``wait`` for it, and ``stop`` it in the end.
+
+        Args:
+            command_at: from a port to the arguments that serve there.
+            name: what it serves, for messages.
+            environ: its environment, beside what is set here: its key, no telemetry, nothing fetched.
+        """
+        api_key, port = secrets.token_urlsafe(24), _free_port()
+        descriptor, log = tempfile.mkstemp(prefix="llmeval-vllm-", suffix=".log")
+        own = {"VLLM_API_KEY": api_key, "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1"}
+        # -P keeps the script's folder off the keeper's path.
+        keeper = [sys.executable, "-P", str(Path(__file__).with_name("keeper.py"))]
+        with os.fdopen(descriptor, "ab") as file:
+            process = subprocess.Popen(
+                [*keeper, *command_at(port)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=file,
+                start_new_session=True,
+                env={**environ, **own},
+            )
+        return cls(name, process, port, api_key, Path(log))
+
+    def wait(self, names: Sequence[str], timeout_s: float) -> None:
+        """Return when it is healthy and serves ``names``.
+
+        Raises:
+            ModelError: it ended, was not healthy in time, or serves something else; its last lines are told.
+        """
+        deadline = time.monotonic() + timeout_s
+        while (health := exchange(self._port, "/health")) is None or health[0] != 200:
+            if self.end is not None:
+                raise ModelError(self._failure(self.end))
+            if time.monotonic() > deadline:
+                problem = f"it was not healthy within {timeout_s:g} s; --llmeval-vllm-start-s gives it more"
+                raise ModelError(self._failure(problem))
+            time.sleep(STEP_S)
+        models = self.ask("/v1/models")
+        served = [row["id"] for row in models[1]["data"]] if models is not None and models[0] == 200 else []
+        missing = sorted(set(names) - set(served))
+        if missing:
+            raise ModelError(self._failure(f"it does not serve {missing[0]!r}, but {served}"))
+
+    def ask(self, path: str, body: dict[str, object] | None = None, timeout_s: float = 5.0) -> Reply | None:
+        """Return what it answers to one question of ours; None where it does not."""
+        return exchange(self._port, path, key=self.api_key, body=body, timeout_s=timeout_s)
+
+    @property
+    def end(self) -> str | None:
+        """How vLLM ended by itself, in words; None while it runs."""
+        assert self._process.stdout is not None
+        if self._end is None and select.select([self._process.stdout], [], [], 0)[0]:
+            self._end = _in_words(self._process.stdout.readline())
+        return self._end
+
+    @property
+    def log(self) -> Path:
+        """What it prints; removed by ``stop``, unless vLLM ended by itself."""
+        return self._log
+
+    def stop(self, *, keep_log: bool = False) -> None:
+        """End it and wait for the end of all its processes; harmless when repeated, and in a fork of the owner."""
+        if os.getpid() != self._owner or self._process.returncode is not None:
+            return
+        assert self._process.stdin is not None and self._process.stdout is not None
+        keep_log |= self.end is not None
+        self._process.stdin.close()
+        deadline = time.monotonic() + STOP_TIMEOUT_S
+        while not _has_ended(self._process.pid) and time.monotonic() < deadline:
+            time.sleep(STEP_S / 10)
+        with suppress(ProcessLookupError):  # the keeper ends its group itself, unless somebody killed it
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._process.stdout.close()
+        if not keep_log:
+            self._log.unlink(missing_ok=True)
+
+    def _failure(self, problem: str) -> str:
+        """Return the message of a start that failed."""
+        with open(self._log, "rb") as file:
+            file.seek(max(0, self._log.stat().st_size - TAIL_BYTES))
+            text = file.read().decode("utf-8", "replace")
+        advice = next((words for pattern, words in _ADVICE if re.search(pattern, text, re.IGNORECASE)), None)
+        lines = [line.rstrip() for line in text.splitlines() if line.strip()][-TAIL_LINES:]
+        said = "\n".join(f"    {line}" for line in lines) or "    (nothing)"
+        told = f": {advice}" if advice else ""
+        return f"{self._name}: vLLM did not start{told} ({problem}). The last lines of {self._log}:\n{said}"
+
+
+def _free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody has now; whoever takes it before vLLM does makes its start fail."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _in_words(line: bytes) -> str:
+    """Return what the keeper says of the end; it says nothing where it was killed."""
+    said = json.loads(line) if line else {"error": "the process that kept it was killed"}
+    if "error" in said:
+        return str(said["error"])
+    status = int(said["status"])
+    return f"it ended with status {status}" if status >= 0 else f"it was ended by {signal.Signals(-status).name}"
+
+
+def _has_ended(pid: int) -> bool:
+    """Return whether a child has ended; it is not reaped, so that its id stays its own and its group's."""
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
