@@ -51,9 +51,9 @@ class TrainingItems:
         chosen = [item for item in items if _path_of(item) is not None]
         if not chosen:
             return
-        problems = [problem for item in chosen for problem in self._problem(item)]
+        configurations, problems = self._read(chosen)
         if not self.config.option.collectonly and not problems:
-            problems = [*_missing()]
+            problems = [*_missing(), *_missing_for(configurations)]
         if hasattr(self.config, "workerinput"):
             problems = ["trainings run in one process: leave out -n (and -n auto of the ini file: -n 0)"]
         if problems:
@@ -76,16 +76,18 @@ class TrainingItems:
         """The training of this item's configuration, where the project has a fixture ``training`` of its own."""
         return _training(request)
 
-    def _problem(self, item: pytest.Item) -> list[str]:
+    def _read(self, items: list[pytest.Item]) -> tuple[list["TrainingConfig"], list[str]]:
+        """Return the configurations of ``items``, and what is wrong in them."""
         from pytest_llmeval.training.config import load_config
 
-        path = _path_of(item)
-        assert path is not None
-        try:
-            load_config(path, shown_as=_shown(path, self.config))
-        except UserError as error:
-            return str(error).splitlines()
-        return []
+        found: list[TrainingConfig] = []
+        problems: list[str] = []
+        for path in filter(None, map(_path_of, items)):
+            try:
+                found.append(load_config(path, shown_as=_shown(path, self.config)))
+            except UserError as error:
+                problems += str(error).splitlines()
+        return found, problems
 
     def _refuse(self, items: list[pytest.Item], told: str) -> None:
         """End the session, from a worker by way of the controller."""
@@ -127,7 +129,8 @@ class TrainingRun:
         from pytest_llmeval.training.supervise import Job, run_training
         from pytest_llmeval.training.task import load_task
 
-        settings, machine = resolve(self._config, os.environ), look_at()
+        settings = resolve(self._config, os.environ)
+        machine = look_at(settings.environ, processes=self.configuration.launch.processes)
         lack = lacking(self.configuration, machine)
         if lack is not None:
             told = f"{self.name} {lack}"
@@ -201,6 +204,14 @@ def _missing() -> list[str]:
         return []
     found = [*(f"{name} is missing" for name in lacking), *wrong]
     return [f"training needs an extra: pip install 'pytest-llmeval[train]' ({', '.join(found)})"]
+
+
+def _missing_for(configurations: list["TrainingConfig"]) -> list[str]:
+    """Return what some of the configurations need besides, if it is not installed."""
+    is_meant = any(config.launch.engine == "deepspeed" for config in configurations)
+    if is_meant and importlib.util.find_spec("deepspeed") is None:
+        return ["launch.engine: deepspeed is not installed: pip install deepspeed, or write ddp"]
+    return []
 
 
 def _wrong_version(name: str) -> list[str]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pytest_llmeval.core.errors import SettingsError
+from pytest_llmeval.training.config import LaunchModel
 
 __all__ = ["Skipped", "newest_complete", "put_whole", "require_space", "steps_of"]
 
@@ -16,19 +17,23 @@ Skipped = list[str]
 
 _PREFIX = "checkpoint-"
 _SENTINEL = "checkpoint-is-incomplete.txt"
-_ARCHIVES = ("optimizer.pt", "scheduler.pt", "rng_state.pth")
 _KEPT = 4
 """Checkpoints that are on the disk at once at most: the best, the newest, the one being written, the final adapter."""
 _BESIDE_BYTES = 30 << 20
 """Of a checkpoint's other files, the tokenizer's above all."""
 
 
-def newest_complete(folder: Path) -> tuple[Path | None, Skipped]:
-    """Return the newest checkpoint that can be gone on from, and what is wrong with the newer ones."""
+def newest_complete(folder: Path, launch: LaunchModel) -> tuple[Path | None, Skipped]:
+    """Return the newest checkpoint that can be gone on from, and what is wrong with the newer ones.
+
+    Args:
+        folder: of the training.
+        launch: the processes that write a checkpoint together.
+    """
     skipped: Skipped = []
     found = (path for path in folder.glob(f"{_PREFIX}*") if path.name.removeprefix(_PREFIX).isdigit())
     for path in sorted(found, key=steps_of, reverse=True):
-        problem = _problem(path)
+        problem = _problem(path, launch)
         if problem is None:
             return path, skipped
         skipped.append(f"{path.name}: {problem}")
@@ -77,14 +82,14 @@ def put_whole(target: Path, write: Callable[[Path], None]) -> None:
         raise
 
 
-def _problem(checkpoint: Path) -> str | None:
+def _problem(checkpoint: Path, launch: LaunchModel) -> str | None:
     """Return why a checkpoint cannot be gone on from."""
     if (checkpoint / _SENTINEL).exists():
         return "it was being written"
     try:
         json.loads((checkpoint / "trainer_state.json").read_bytes())
         _check_safetensors(checkpoint / "adapter_model.safetensors")
-        for name in _ARCHIVES:
+        for name in _archives(checkpoint, launch):
             with zipfile.ZipFile(checkpoint / name) as archive:
                 damaged = archive.testzip()
             if damaged:
@@ -94,6 +99,16 @@ def _problem(checkpoint: Path) -> str | None:
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         return f"{type(error).__name__}: {error}"
     return None
+
+
+def _archives(checkpoint: Path, launch: LaunchModel) -> list[str]:
+    """Return the files of a checkpoint that torch writes: states of optimizer, schedule and random numbers."""
+    ranks = range(launch.processes)
+    names = ["rng_state.pth"] if launch.processes == 1 else [f"rng_state_{rank}.pth" for rank in ranks]
+    if launch.engine == "deepspeed":
+        tag = (checkpoint / "latest").read_text("utf-8").strip()
+        return [*names, *(f"{tag}/bf16_zero_pp_rank_{rank}_mp_rank_00_optim_states.pt" for rank in ranks)]
+    return [*names, "scheduler.pt", "optimizer.bin" if launch.engine == "fsdp" else "optimizer.pt"]
 
 
 def _check_safetensors(path: Path) -> None:

@@ -17,6 +17,7 @@ from pytest_llmeval.loaders.thresholds_grammar import Flag, Text, Whole, ranged,
 __all__ = [
     "CheckModel",
     "DataModel",
+    "LaunchModel",
     "LoraModel",
     "Metric",
     "OptimModel",
@@ -110,6 +111,15 @@ class OptimModel(_Strict):
     max_grad_norm: _Above0 = 0.3
 
 
+class LaunchModel(_Strict):
+    """How many processes train together, each with its share of a step's rows."""
+
+    processes: Whole = 1
+    """On cuda each has a GPU of its own."""
+    engine: Literal["ddp", "fsdp", "deepspeed"] = "ddp"
+    """``ddp``: each holds the whole base; ``fsdp``: the base is split over all; ``deepspeed``: ZeRO, stage 2."""
+
+
 class CheckModel(_Strict):
     """What is looked at while training."""
 
@@ -162,6 +172,7 @@ class TrainingConfig(_Strict):
     data: DataModel
     lora: LoraModel = LoraModel()
     optim: OptimModel = OptimModel()
+    launch: LaunchModel = LaunchModel()
     check: CheckModel
     proof: ProofModel
     needs: NeedsModel = NeedsModel()
@@ -185,16 +196,29 @@ def load_config(path: Path, *, shown_as: str) -> TrainingConfig:
     """
     document = load_strict(path, error=SettingsError, shown_as=shown_as)
     try:
-        return TrainingConfig.model_validate(document.data)
+        config = TrainingConfig.model_validate(document.data)
+        wrong = list(_at_odds(config))
     except ValidationError as error:
-        raise SettingsError("\n".join(_messages(error.errors(include_url=False), document))) from None
+        wrong = [(each["loc"], _told(each, each["loc"])) for each in error.errors(include_url=False)]
+    if wrong:
+        raise SettingsError("\n".join(_messages(wrong, document)))
+    return config
 
 
-def _messages(errors: list[ErrorDetails], document: StrictDocument) -> Iterator[str]:
-    found = []
-    for error in errors:
-        path: KeyPath = error["loc"]
-        found.append((_line(path, document), f"{'.'.join(map(show_key, path)) or 'the file'}: {_told(error, path)}"))
+def _at_odds(config: TrainingConfig) -> Iterator[tuple[KeyPath, str]]:
+    """Yield each key that does not go with others, and what to write."""
+    launch, batch = config.launch, config.optim.batch
+    if batch % launch.processes:
+        fitting = ", ".join(str(count) for count in range(1, batch + 1) if batch % count == 0)
+        yield ("launch", "processes"), f"found {launch.processes}, and optim.batch is {batch}; write one of {fitting}"
+    if launch.engine != "ddp" and config.device == "cpu":
+        yield ("launch", "engine"), f"found '{launch.engine}', which needs GPUs; write 'ddp' for device: cpu"
+    elif launch.engine == "fsdp" and config.load == "4bit":
+        yield ("launch", "engine"), "found 'fsdp', which does not split 4-bit weights; write load: bf16, or 'ddp'"
+
+
+def _messages(wrong: list[tuple[KeyPath, str]], document: StrictDocument) -> Iterator[str]:
+    found = [(_line(path, document), f"{'.'.join(map(show_key, path)) or 'the file'}: {told}") for path, told in wrong]
     for line, told in sorted(found, key=lambda each: each[0]):
         yield f"{document.shown_as}:{line}: {told}"
 

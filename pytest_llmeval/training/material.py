@@ -99,13 +99,14 @@ def gather(plan: Plan) -> Material:
     fitted = fit(
         shape,
         free=plan.free,
-        batch=config.optim.batch,
+        batch=config.optim.batch // config.launch.processes,
         row_tokens=max(each.length for each in (*taken, *held_out)),
         load=config.load,
         r=lora.r,
         targets=lora.targets,
         device=config.device,
         most_rows=plan.most_rows,
+        parts=config.launch.processes if config.launch.engine == "fsdp" else 1,
     )
     data = {
         "train": {**_facts(train, taken), "too_long": long, "twins": train.twins},

@@ -143,6 +143,7 @@ def estimate(
     tokens: int,
     checkpointing: bool,
     device: Literal["cpu", "cuda"],
+    parts: int = 1,
 ) -> Estimate:
     """Return what a step over ``tokens`` tokens at once takes.
 
@@ -154,6 +155,7 @@ def estimate(
         tokens: of a micro-batch, padding included.
         checkpointing: whether activations are computed again.
         device: where it runs; on the CPU values have 4 bytes and the logits of a micro-batch are built.
+        parts: processes that the weights are split over.
     """
     value = 4 if device == "cpu" else 2
     linear = _NF4_BYTES if load == "4bit" else _DENSE_BYTES[load]
@@ -164,7 +166,7 @@ def estimate(
     largest = max(math.prod(size) for size in shape.matrices().values()) * value
     logits = min(tokens * shape.vocab * 4, _LOSS_TILE_BYTES) if device == "cuda" else tokens * shape.vocab * 4 * 2
     return Estimate(
-        weights=int(shape.linear * linear + shape.dense * dense),
+        weights=int((shape.linear * linear + shape.dense * dense) / parts),
         adapter=shape.adapter(r, targets) * _ADAPTER_BYTES,
         activations=kept * tokens,
         working=layer * tokens + largest + logits,
@@ -183,19 +185,21 @@ def fit(
     targets: tuple[str, ...],
     device: Literal["cpu", "cuda"],
     most_rows: int | None = None,
+    parts: int = 1,
 ) -> Fit:
     """Return the largest micro-batch that fits, first without checkpointing where half the step's rows fit so.
 
     Args:
         shape: of the base.
         free: bytes that there are.
-        batch: rows of a step.
+        batch: rows of a step in one process.
         row_tokens: tokens of the longest row.
         load: how the weights are held.
         r: rank of the adapter.
         targets: matrices that it sits on.
         device: where it runs.
         most_rows: no micro-batch has more rows; None for no such bound.
+        parts: processes that the weights are split over.
 
     Raises:
         SettingsError: not even one row fits, with what it would take.
@@ -205,7 +209,14 @@ def fit(
     def of(rows: int, checkpointing: bool) -> Estimate:
         tokens = rows * row_tokens
         return estimate(
-            shape, load=load, r=r, targets=targets, tokens=tokens, checkpointing=checkpointing, device=device
+            shape,
+            load=load,
+            r=r,
+            targets=targets,
+            tokens=tokens,
+            checkpointing=checkpointing,
+            device=device,
+            parts=parts,
         )
 
     ways = [(rows, False) for rows in sizes if 2 * rows >= sizes[0]]

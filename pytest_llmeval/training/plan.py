@@ -1,5 +1,6 @@
 """What the process that trains is told, and what it says at its end: two files in the folder of a training."""
 
+import contextlib
 import json
 import os
 from collections.abc import Mapping
@@ -11,8 +12,8 @@ from pytest_llmeval.training.config import TrainingConfig
 
 __all__ = ["Outcome", "Plan", "State", "write_json"]
 
-State = Literal["trained", "interrupted", "failed", "refused", "out_of_memory"]
-"""``refused`` is a mistake of the user's, ``failed`` is everything else."""
+State = Literal["trained", "interrupted", "failed", "refused", "out_of_memory", "lost"]
+"""``refused`` is a mistake of the user's, ``lost`` the end of another process, ``failed`` is everything else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +31,7 @@ class Plan:
     most_rows: int | None = None
     """No micro-batch has more rows; None where memory decides."""
     free: int
-    """Bytes of memory that there are on the device."""
+    """Bytes of memory that there are for each process on its device."""
     git: Mapping[str, Any] = field(default_factory=dict)
     """``git_commit`` and ``git_dirty`` of the project."""
 
@@ -38,6 +39,11 @@ class Plan:
     def adapter(self) -> Path:
         """Where the adapter will be: as a whole, or not at all."""
         return self.folder / "adapter"
+
+    @property
+    def end_mark(self) -> Path:
+        """Once this file is there, processes that train together end after the step."""
+        return self.folder / "end"
 
     def write(self) -> Path:
         """Write the plan into the folder; return the file."""
@@ -67,6 +73,19 @@ class Outcome:
     def write(self, folder: Path) -> None:
         """Write it into the folder of the training."""
         write_json(folder / "outcome.json", asdict(self))
+
+    def write_first(self, folder: Path, *, rank: int) -> None:
+        """Write it unless another of several processes was faster: what happened to that one is why this one ended.
+
+        Args:
+            folder: of the training.
+            rank: of this process, from 0.
+        """
+        scratch = folder / f".outcome.{rank}"
+        write_json(scratch, asdict(self))
+        with contextlib.suppress(FileExistsError):
+            os.link(scratch, folder / "outcome.json")
+        scratch.unlink()
 
     @classmethod
     def read(cls, folder: Path) -> "Outcome | None":

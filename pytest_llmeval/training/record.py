@@ -4,6 +4,7 @@ import importlib.metadata
 import json
 import platform
 import resource
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,10 @@ from peft import get_peft_model_state_dict
 from pytest_llmeval.models.hf.prompt_date import template_kwargs
 from pytest_llmeval.training.material import Material
 from pytest_llmeval.training.plan import Plan, write_json
+from pytest_llmeval.training.ranks import Ranks
 from pytest_llmeval.training.watching import Clock, NotFiniteError
 
-__all__ = ["Measured", "save_adapter"]
+__all__ = ["Measured", "adapter_weights", "save_adapter"]
 
 _PACKAGES = (
     "torch",
@@ -44,22 +46,22 @@ class Measured:
     best: dict[str, float]
     """What was seen at the best step: held-out loss and task metric."""
     tokens: int
-    """In the steps of this process, padding left out."""
+    """In the steps since this process and those beside it began, padding left out."""
     step_seconds: float
     """In the steps of this process; looks and checkpoints are not in it."""
     tokens_per_s: float | None
     peak_memory_bytes: int
-    """Of the device's allocator; on the CPU of the process."""
+    """Of the device's allocator; on the CPU of the process; of several the largest."""
     resumed_from: int
     """The step that this process went on from; 0 where it began."""
     log: list[dict[str, Any]]
     """Everything that was logged, from the first step on."""
 
     @classmethod
-    def of(cls, trainer: Any, clock: Clock, *, metric: str, steps_before: int) -> "Measured":
-        """Return it for a trainer that has ended; ``metric`` is the task metric."""
+    def of(cls, trainer: Any, clock: Clock, ranks: Ranks, *, metric: str, steps_before: int) -> "Measured":
+        """Return it for a trainer that has ended, with the same in all processes; ``metric`` is the task metric."""
         state = trainer.state
-        tokens = int(trainer.tokens)
+        tokens = sum(ranks.each([int(trainer.tokens)]))
         is_cuda = trainer.args.device.type == "cuda"
         peak = (
             torch.cuda.max_memory_allocated() if is_cuda else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
@@ -75,7 +77,7 @@ class Measured:
             tokens=tokens,
             step_seconds=round(clock.seconds, 3),
             tokens_per_s=round(tokens / clock.seconds, 1) if clock.seconds else None,
-            peak_memory_bytes=peak,
+            peak_memory_bytes=max(ranks.each([peak])),
             resumed_from=steps_before,
             log=[
                 {key: value for key, value in entry.items() if key not in _COUNTED_ANEW} for entry in state.log_history
@@ -83,14 +85,22 @@ class Measured:
         )
 
 
-def save_adapter(folder: Path, trainer: Any, plan: Plan, material: Material, measured: Measured) -> None:
+def adapter_weights(trainer: Any) -> dict[str, Any]:
+    """Return the weights of the adapter by name; all processes call this, as each may hold a part."""
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    whole = trainer.accelerator.get_state_dict(trainer.model) if trainer.is_fsdp_enabled else None
+    return dict(get_peft_model_state_dict(model, state_dict=whole, save_embedding_layers=False))
+
+
+def save_adapter(
+    folder: Path, trainer: Any, weights: Mapping[str, Any], plan: Plan, material: Material, measured: Measured
+) -> None:
     """Write the adapter with 16-bit weights and all that tells where it comes from.
 
     Raises:
         NotFiniteError: a weight is no number.
     """
     model = trainer.accelerator.unwrap_model(trainer.model)
-    weights = get_peft_model_state_dict(model, save_embedding_layers=False)
     if not all(bool(torch.isfinite(value).all()) for value in weights.values()):
         raise NotFiniteError("a weight of the adapter is no number; nothing was saved")
     half = {name: value.to(torch.bfloat16) for name, value in weights.items()}
@@ -121,6 +131,7 @@ def _facts(plan: Plan, material: Material, measured: Measured) -> dict[str, Any]
         "micro_batch": fit.micro_batch,
         "accumulation": fit.accumulation,
         "checkpointing": fit.checkpointing,
+        "processes": config.launch.processes,
         "estimated_memory_bytes": fit.estimate.total,
         "seed": config.seed,
         "versions": _versions(),

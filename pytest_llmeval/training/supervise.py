@@ -5,14 +5,12 @@ out of is gone before the second try.
 """
 
 import json
-import sys
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pytest_llmeval.core.child import run_child
 from pytest_llmeval.core.errors import LlmevalError, SettingsError, UserError
 from pytest_llmeval.store.records import new_run_id, utc_now
 from pytest_llmeval.store.sqlite import SqliteStore
@@ -22,15 +20,14 @@ from pytest_llmeval.training.card import card
 from pytest_llmeval.training.config import TrainingConfig
 from pytest_llmeval.training.machine import Machine
 from pytest_llmeval.training.plan import Outcome, Plan, write_json
+from pytest_llmeval.training.process import in_a_process
 from pytest_llmeval.training.proof import Gain, Measurement, failures, measure
 from pytest_llmeval.version import __version__
 
 __all__ = ["Job", "TrainingFailedError", "run_training"]
 
-_TAIL = 3000
 _MEMORY_SHARE = 0.9
 """Of the free memory that a training is laid out for: estimates are no measurements."""
-_MODULE = "pytest_llmeval.training.trainer"
 
 
 class TrainingFailedError(LlmevalError):
@@ -87,7 +84,7 @@ def run_training(job: Job, *, train: Callable[[Plan, Mapping[str, str]], Outcome
     _record(job, recorded)
     try:
         if not plan.adapter.is_dir():  # it is there where the proof of a resumed one was broken off
-            _train(job, plan, train or _in_a_process)
+            _train(job, plan, train or in_a_process)
         recorded = _with_record(recorded, plan)
         gains = measure(_measurement(job, plan))
     except KeyboardInterrupt:
@@ -128,7 +125,8 @@ def _plan(job: Job) -> Plan:
         (folder / "outcome.json").unlink(missing_ok=True)
     except OSError as error:
         raise SettingsError(f"{folder}: cannot be written: {error.strerror}; see --llmeval-db") from None
-    free = job.machine.gpu_free if job.config.device == "cuda" else job.machine.ram_free
+    is_cuda, processes = job.config.device == "cuda", job.config.launch.processes
+    free = job.machine.gpu_free if is_cuda else job.machine.ram_free // processes
     return Plan(
         name=job.name,
         id=folder.name,
@@ -149,8 +147,10 @@ def _unfinished(home: Path) -> Path | None:
 
 def _train(job: Job, plan: Plan, train: Callable[[Plan, Mapping[str, str]], Outcome]) -> None:
     """Carry the plan out; once more with half the rows in memory where it ran out of that."""
-    if job.config.device == "cuda" and job.machine.gpus > 1:
-        job.report(f"{job.name}: the first of {job.machine.gpus} GPUs is used")
+    processes = job.config.launch.processes
+    if job.config.device == "cuda" and job.machine.gpus > processes:
+        used = "the first" if processes == 1 else f"the first {processes}"
+        job.report(f"{job.name}: {used} of {job.machine.gpus} GPUs is used; see launch.processes")
     outcome = train(plan, job.environ)
     if outcome.state == "out_of_memory":
         fit = json.loads((plan.folder / "fit.json").read_text("utf-8"))
@@ -167,22 +167,6 @@ def _train(job: Job, plan: Plan, train: Callable[[Plan, Mapping[str, str]], Outc
         raise TrainingFailedError(f"{job.name}: training {outcome.state}: {outcome.message}")
     for note in json.loads((plan.folder / "fit.json").read_text("utf-8"))["notes"]:
         job.report(f"{job.name}: {note}")
-
-
-def _in_a_process(plan: Plan, environ: Mapping[str, str]) -> Outcome:
-    path = plan.write()
-    (plan.folder / "outcome.json").unlink(missing_ok=True)
-    # One GPU: trl refuses several in one process.
-    alone = {"CUDA_VISIBLE_DEVICES": environ.get("CUDA_VISIBLE_DEVICES", "0").partition(",")[0]}
-    with open(plan.folder / "output.txt", "ab") as output:
-        ended = run_child(
-            [sys.executable, "-m", _MODULE, str(path)], output=output, cwd=plan.rootdir, environ={**environ, **alone}
-        )
-    outcome = Outcome.read(plan.folder)
-    if outcome is None:
-        printed = (plan.folder / "output.txt").read_text("utf-8", "replace")[-_TAIL:]
-        return Outcome(state="failed", message=f"the process ended with {ended.returncode}:\n{printed}")
-    return outcome
 
 
 def _measurement(job: Job, plan: Plan) -> Measurement:

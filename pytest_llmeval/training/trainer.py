@@ -1,5 +1,6 @@
 """The process that trains: ``python -m pytest_llmeval.training.trainer PLAN``. Only it imports torch, trl and peft."""
 
+import contextlib
 import os
 import shutil
 import sys
@@ -28,7 +29,8 @@ from pytest_llmeval.training.material import Material, gather
 from pytest_llmeval.training.memory import Fit
 from pytest_llmeval.training.order import ByLength
 from pytest_llmeval.training.plan import Outcome, Plan, write_json
-from pytest_llmeval.training.record import Measured, save_adapter
+from pytest_llmeval.training.ranks import Ranks, is_lost_peer
+from pytest_llmeval.training.record import Measured, adapter_weights, save_adapter
 from pytest_llmeval.training.watching import CHOSEN_BY, Clock, EndOnSignal, Finite, TaskMetric
 from pytest_llmeval.training.weights import load_base
 
@@ -76,51 +78,74 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]  # trl is not typed here
 
 
 def main(arguments: list[str]) -> int:
-    """Train by the plan of a file, and leave word of how it ended; return 0 where that is said."""
+    """Train by the plan of a file, and leave word of how it ended; return 0 where that is said.
+
+    Of several processes that train together the first one leaves word, or whichever fails first: that one returns 1.
+    """
     plan = Plan.read(Path(arguments[0]))
-    ending = EndOnSignal()
+    ranks = Ranks(plan.config.launch)
+    outcome = _outcome(plan, ranks)
+    if ranks.count == 1:
+        outcome.write(plan.folder)
+        return 0
+    is_well = outcome.state in ("trained", "interrupted")
+    if outcome.state != "lost" and (ranks.is_first or not is_well):
+        outcome.write_first(plan.folder, rank=ranks.number)
+    return 0 if is_well else 1
+
+
+def _outcome(plan: Plan, ranks: Ranks) -> Outcome:
+    """Train; return how it ended, whatever was raised."""
+    ending = EndOnSignal(ranks, plan.end_mark)
+    lock = filelock.FileLock(plan.folder / ".lock", blocking=False) if ranks.is_first else contextlib.nullcontext()
     try:
-        with filelock.FileLock(plan.folder / ".lock", blocking=False):
-            outcome = train(plan, ending)
+        with lock:
+            return train(plan, ranks, ending)
     except filelock.Timeout:
-        outcome = Outcome(state="refused", message=f"another process still trains in {plan.folder}; wait for its end")
+        return Outcome(state="refused", message=f"another process still trains in {plan.folder}; wait for its end")
     except UserError as error:
-        outcome = Outcome(state="refused", message=str(error))
+        return Outcome(state="refused", message=str(error))
     except LlmevalError as error:
-        outcome = Outcome(state="failed", message=str(error))
+        return Outcome(state="failed", message=str(error))
     except (torch.OutOfMemoryError, MemoryError) as error:
-        outcome = Outcome(state="out_of_memory", message=one_line(str(error), 400))
+        return Outcome(state="out_of_memory", message=one_line(str(error), 400))
     except KeyboardInterrupt:
-        outcome = Outcome(state="interrupted", message="nothing was saved since the newest checkpoint")
+        return Outcome(state="interrupted", message="nothing was saved since the newest checkpoint")
     except Exception as error:  # noqa: BLE001  # of the libraries; the user is told, and finds the rest in output.txt
         traceback.print_exc()
+        if ranks.count > 1 and is_lost_peer(error):
+            return Outcome(state="lost")
         is_memory = "DefaultCPUAllocator" in str(error)
         told = one_line(f"{type(error).__name__}: {error}", 400)
-        outcome = Outcome(state="out_of_memory" if is_memory else "failed", message=told)
-    outcome.write(plan.folder)
-    return 0
+        return Outcome(state="out_of_memory" if is_memory else "failed", message=told)
 
 
-def train(plan: Plan, ending: EndOnSignal) -> Outcome:
+def train(plan: Plan, ranks: Ranks, ending: EndOnSignal) -> Outcome:
     """Train, and save the best adapter as a whole."""
-    material = gather(plan)
-    material.hold_to(plan)
-    require_space(plan.folder, material.adapter_weights)
-    begin, skipped = newest_complete(plan.folder) if plan.is_resumed else (None, [])
-    for each in skipped:
-        print(f"passed over {each}", flush=True)  # noqa: T201  # into output.txt
-    write_json(plan.folder / "fit.json", _told(material, begin))
+    ranks.meet(plan.config.device)
+    with ranks.in_turn():
+        material = gather(plan)
+    begin, skipped = newest_complete(plan.folder, plan.config.launch) if plan.is_resumed else (None, [])
+    if ranks.is_first:
+        material.hold_to(plan)
+        require_space(plan.folder, material.adapter_weights)
+        for each in skipped:
+            print(f"passed over {each}", flush=True)  # noqa: T201  # into output.txt
+        write_json(plan.folder / "fit.json", _told(material, begin))
     _require_device(plan)
     model = load_base(plan.config, material.source)
-    built = _build(plan, material, model, ending)
+    built = _build(plan, material, model, ranks, ending)
     built.trainer.train(resume_from_checkpoint=str(begin) if begin else None)
     state = built.trainer.state
     if ending.came and state.global_step < state.max_steps:
         return Outcome(state="interrupted", message=f"a checkpoint was made after step {state.global_step}")
     went_on = steps_of(begin) if begin else 0
     metric = plan.config.check.metric
-    measured = Measured.of(built.trainer, built.clock, metric=metric, steps_before=went_on)
-    put_whole(plan.adapter, lambda scratch: save_adapter(scratch, built.trainer, plan, material, measured))
+    measured = Measured.of(built.trainer, built.clock, ranks, metric=metric, steps_before=went_on)
+    weights = adapter_weights(built.trainer)
+    if ranks.is_first:
+        put_whole(plan.adapter, lambda scratch: save_adapter(scratch, built.trainer, weights, plan, material, measured))
+    ranks.part()
     return Outcome(state="trained")
 
 
@@ -130,7 +155,7 @@ class _Built:
     clock: Clock
 
 
-def _build(plan: Plan, material: Material, model: Any, ending: EndOnSignal) -> _Built:
+def _build(plan: Plan, material: Material, model: Any, ranks: Ranks, ending: EndOnSignal) -> _Built:
     config, clock = plan.config, Clock()
     tokenizer, chat = material.tokenizer, material.chat
     task = TaskMetric(
@@ -139,6 +164,8 @@ def _build(plan: Plan, material: Material, model: Any, ending: EndOnSignal) -> _
         chat,
         new_tokens=material.task.new_tokens,
         batch=material.fit.micro_batch,
+        ranks=ranks,
+        is_split=config.launch.engine == "fsdp",
     )
     lora = config.lora
     trainer = _Trainer(
@@ -159,10 +186,12 @@ def _build(plan: Plan, material: Material, model: Any, ending: EndOnSignal) -> _
         callbacks=[task, EarlyStoppingCallback(config.check.patience), Finite(), clock, ending],
     )
     task.log = trainer.log
+    # trl makes a QLoRA adapter bf16, and a resumed one is fp32 again: with fp32 from the start both are the same.
+    # Weights that are split over processes must be of one kind.
+    dtype = model.dtype if config.launch.engine == "fsdp" else torch.float32
     for parameter in trainer.model.parameters():
-        # trl makes a QLoRA adapter bf16, and a resumed one is fp32 again: with fp32 from the start both are the same.
         if parameter.requires_grad:
-            parameter.data = parameter.data.float()
+            parameter.data = parameter.data.to(dtype)
     return _Built(trainer=trainer, clock=clock)
 
 
@@ -188,7 +217,9 @@ def _arguments(plan: Plan, fit: Fit, chat: Chat) -> SFTConfig:
         warmup_steps=optim.warmup,  # below 1 it is a share
         weight_decay=optim.weight_decay,
         max_grad_norm=optim.max_grad_norm,
-        optim="paged_adamw_8bit",
+        # bitsandbytes' states are neither split nor gathered by the other engines.
+        optim="paged_adamw_8bit" if config.launch.engine == "ddp" else "adamw_torch",
+        ddp_find_unused_parameters=False,
         bf16=half,
         fp16=is_cuda and not half,
         use_cpu=not is_cuda,

@@ -5,6 +5,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -15,6 +16,7 @@ from pytest_llmeval.core.errors import LlmevalError
 from pytest_llmeval.models.hf.chat import Chat
 from pytest_llmeval.training.config import Metric
 from pytest_llmeval.training.encoding import Encoded
+from pytest_llmeval.training.ranks import Ranks
 from pytest_llmeval.training.scoring import score
 
 __all__ = ["CHOSEN_BY", "Clock", "EndOnSignal", "Finite", "NotFiniteError", "TaskMetric", "answer"]
@@ -31,7 +33,17 @@ class NotFiniteError(LlmevalError):
 class TaskMetric(TrainerCallback):  # type: ignore[misc]  # transformers is not typed here
     """Answers held-out rows at each look; it has to stand before EarlyStoppingCallback."""
 
-    def __init__(self, rows: Sequence[Encoded], metric: Metric, chat: Chat, *, new_tokens: int, batch: int) -> None:
+    def __init__(
+        self,
+        rows: Sequence[Encoded],
+        metric: Metric,
+        chat: Chat,
+        *,
+        new_tokens: int,
+        batch: int,
+        ranks: Ranks,
+        is_split: bool,
+    ) -> None:
         """Prepare.
 
         Args:
@@ -40,8 +52,13 @@ class TaskMetric(TrainerCallback):  # type: ignore[misc]  # transformers is not 
             chat: of the model.
             new_tokens: that an answer may have.
             batch: rows answered at once.
+            ranks: the processes that train together.
+            is_split: whether each of them holds a part of the base: then all answer all rows, layer by layer together;
+                else each answers its share.
         """
-        self._rows, self._metric, self._chat = rows, metric, chat
+        self._ranks, self._is_split = ranks, is_split
+        self._rows = rows if is_split else rows[ranks.number :: ranks.count]
+        self._metric, self._chat = metric, chat
         self._new_tokens, self._batch = new_tokens, batch
         self.log: Callable[[dict[str, float]], None] = lambda values: None
         """Of the trainer, once there is one."""
@@ -51,7 +68,8 @@ class TaskMetric(TrainerCallback):  # type: ignore[misc]  # transformers is not 
         metrics, model = kwargs["metrics"], kwargs["model"]
         texts = answer(model, self._chat, self._rows, new_tokens=self._new_tokens, batch=self._batch)
         values = [score(self._metric, text, each.row.target) for text, each in zip(texts, self._rows, strict=True)]
-        task = sum(values) / len(values)
+        values = values if self._is_split else self._ranks.each(values)
+        task = math.fsum(values) / len(values)
         choice = task - _TRACE * min(metrics["eval_loss"], 1e3)
         found = {f"eval_{self._metric}": task, CHOSEN_BY: choice}
         metrics.update(found)
@@ -109,11 +127,18 @@ class Finite(TrainerCallback):  # type: ignore[misc]
 class EndOnSignal(TrainerCallback):  # type: ignore[misc]
     """On SIGINT or SIGTERM a checkpoint is made at the end of the step, and training ends; on a second one at once.
 
-    So it is where the session that started this process was killed.
+    So it is where the session that started this process was killed. Of several processes all end after the same step.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, ranks: Ranks, mark: Path) -> None:
+        """Listen.
+
+        Args:
+            ranks: the processes that train together.
+            mark: a file that is there once the launcher of several processes was asked to end.
+        """
         self.came = False
+        self._ranks, self._mark = ranks, mark
         self._parent = os.getppid()
         self._before = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
 
@@ -124,6 +149,8 @@ class EndOnSignal(TrainerCallback):  # type: ignore[misc]
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Act on what came during the step."""
         self.came = self.came or os.getppid() != self._parent
+        if self._ranks.count > 1:
+            self.came = self._ranks.any(self.came or self._mark.exists())
         if self.came:
             control.should_save = control.should_training_stop = True
 

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import torch
 from bitsandbytes.nn import Linear4bit
 
 from pytest_llmeval.models.hf.loading import chosen_device, chosen_dtype, load_model
 from pytest_llmeval.models.hf.sources import Source
+from pytest_llmeval.models.weights_spec import WeightsSpec
 from pytest_llmeval.training.base_spec import weights_of
 from pytest_llmeval.training.config import TrainingConfig
 
@@ -19,7 +21,7 @@ def load_base(config: TrainingConfig, source: Source) -> Any:
         ModelError: they cannot be read.
     """
     weights = weights_of(config, str(source.base))
-    device = chosen_device(weights)
+    device = _device(config, weights)
     if config.kernels and config.device == "cuda":
         _use_kernels(source)
     model = load_model(weights, source, device, chosen_dtype(weights, device))
@@ -29,6 +31,13 @@ def load_base(config: TrainingConfig, source: Source) -> Any:
             # went on from a checkpoint would see others than one that was never broken off.
             module.support_avx512bf16_for_cpu = False
     return model
+
+
+def _device(config: TrainingConfig, weights: WeightsSpec) -> str:
+    """Return where the weights are loaded to: a GPU of each process' own, or the host where they are split from."""
+    if config.device == "cpu" or config.launch.engine == "fsdp":
+        return "cpu"
+    return f"cuda:{torch.cuda.current_device()}" if config.launch.processes > 1 else chosen_device(weights)
 
 
 def _use_kernels(source: Source) -> None:

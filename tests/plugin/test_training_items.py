@@ -4,6 +4,7 @@ import importlib.util
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -101,6 +102,60 @@ def test_every_mistake_in_a_configuration_is_told_with_its_line(project: pytest.
     assert f"{where}:{lines['max_step']}: optim.max_step: unknown key; did you mean 'max_steps'?" in told
 
 
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        (
+            {"launch": {"processes": 3}},
+            "processes: launch.processes: found 3, and optim.batch is 4; write one of 1, 2, 4",
+        ),
+        ({"launch": {"engine": "fsdp"}}, "engine: launch.engine: found 'fsdp', which needs GPUs; write 'ddp'"),
+        (
+            {"launch": {"engine": "fsdp"}, "device": "cuda"},
+            "engine: launch.engine: found 'fsdp', which does not split 4-bit weights; write load: bf16, or 'ddp'",
+        ),
+    ],
+)
+def test_processes_that_do_not_go_with_the_rest_are_told_with_their_line(
+    project: pytest.Pytester, changes: dict[str, Any], told: str
+) -> None:
+    path = write_project(project.path, "no-such-base", **changes)
+    key, _, message = told.partition(": ")
+    line = next(number for number, text in enumerate(path.read_text("utf-8").splitlines(), 1) if f"  {key}:" in text)
+    result = project.runpytest_inprocess("-m", "train", "--co")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert f"finetune/configs/tiny.yaml:{line}: {message}" in result.stderr.str()
+
+
+@needs_extra
+def test_deepspeed_that_is_missing_is_a_usage_error(project: pytest.Pytester) -> None:
+    if importlib.util.find_spec("deepspeed") is not None:
+        pytest.skip("it is installed")
+    write_project(project.path, "no-such-base", device="cuda", launch={"processes": 2, "engine": "deepspeed"})
+    result = project.runpytest_inprocess("-m", "train")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: launch.engine: deepspeed is not installed: pip install deepspeed, or *"])
+
+
+@needs_extra
+@pytest.mark.parametrize(("visible", "counted"), [(None, 2), ("1", 1), ("GPU-a,0", 2), ("0,7", 1), ("", 0)])
+def test_more_processes_than_gpus_that_may_be_seen_are_refused(
+    project: pytest.Pytester,
+    fake_gpu: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
+    visible: str | None,
+    counted: int,
+) -> None:
+    fake_gpu("GPU-b, Card, 24000, 24000\nGPU-a, Card, 24000, 24000")
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    write_project(project.path, "no-such-base", device="cuda", launch={"processes": 4})
+    result = project.runpytest_inprocess("-m", "train", "-rs")
+    result.assert_outcomes(skipped=1, deselected=12)
+    many = f"*tiny needs 4 CUDA GPUs for its launch.processes; {counted} may be used here"
+    result.stdout.fnmatch_lines([many if counted else "*tiny needs a CUDA GPU; none may be used here*"])
+
+
 @needs_extra
 @pytest.mark.usefixtures("no_gpu")
 @pytest.mark.parametrize(
@@ -118,7 +173,9 @@ def test_what_the_machine_lacks_skips_or_fails_where_it_was_named(
     on_a_gpu(project.path / "finetune" / "configs" / "tiny.yaml", gib=8)
     result = project.runpytest_inprocess(*arguments, "-rs")
     assert result.parseoutcomes()[outcome] == 1
-    result.stdout.fnmatch_lines(["*tiny needs a CUDA GPU with 8 GiB; nvidia-smi tells of none here*"])
+    result.stdout.fnmatch_lines(
+        ["*tiny needs a CUDA GPU with 8 GiB; none may be used here, by nvidia-smi and CUDA_VISIBLE_DEVICES*"]
+    )
 
 
 @pytest.mark.parametrize("arguments", [["-n2"], ["-n1"]])
@@ -161,7 +218,7 @@ def fake_gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str],
 def test_a_card_that_is_too_small_is_told_with_its_size(
     project: pytest.Pytester, fake_gpu: Callable[[str], None]
 ) -> None:
-    fake_gpu("Tiny Card, 4096, 4000")
+    fake_gpu("GPU-1, Tiny Card, 4096, 4000")
     on_a_gpu(project.path / "finetune" / "configs" / "tiny.yaml", gib=8)
     result = project.runpytest_inprocess("-m", "train", "-rs")
     result.assert_outcomes(skipped=1, deselected=12)

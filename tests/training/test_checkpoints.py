@@ -7,6 +7,7 @@ import pytest
 
 from pytest_llmeval.core.errors import SettingsError
 from pytest_llmeval.training.checkpoints import newest_complete, put_whole, require_space
+from pytest_llmeval.training.config import LaunchModel
 
 
 def whole(folder: Path, step: int) -> Path:
@@ -29,11 +30,11 @@ def cut(path: Path) -> None:
 def test_the_newest_is_the_one_of_most_steps(tmp_path: Path) -> None:
     whole(tmp_path, 9)
     newest = whole(tmp_path, 100)
-    assert newest_complete(tmp_path) == (newest, [])
+    assert newest_complete(tmp_path, LaunchModel()) == (newest, [])
 
 
 def test_none_is_there(tmp_path: Path) -> None:
-    assert newest_complete(tmp_path) == (None, [])
+    assert newest_complete(tmp_path, LaunchModel()) == (None, [])
 
 
 @pytest.mark.parametrize(
@@ -43,7 +44,7 @@ def test_none_is_there(tmp_path: Path) -> None:
 def test_a_broken_one_is_passed_over_with_why(tmp_path: Path, name: str, harm: object) -> None:
     good, broken = whole(tmp_path, 4), whole(tmp_path, 8)
     harm(broken / name)  # type: ignore[operator]
-    found, skipped = newest_complete(tmp_path)
+    found, skipped = newest_complete(tmp_path, LaunchModel())
     assert found == good
     (told,) = skipped
     assert told.startswith("checkpoint-8: ")
@@ -52,13 +53,13 @@ def test_a_broken_one_is_passed_over_with_why(tmp_path: Path, name: str, harm: o
 
 def test_one_that_was_being_written_is_passed_over(tmp_path: Path) -> None:
     (whole(tmp_path, 8) / "checkpoint-is-incomplete.txt").touch()
-    assert newest_complete(tmp_path) == (None, ["checkpoint-8: it was being written"])
+    assert newest_complete(tmp_path, LaunchModel()) == (None, ["checkpoint-8: it was being written"])
 
 
 def test_a_flipped_byte_is_seen(tmp_path: Path) -> None:
     path = whole(tmp_path, 8) / "optimizer.pt"
     path.write_bytes(path.read_bytes().replace(b"xxxx", b"xyxx", 1))
-    assert newest_complete(tmp_path) == (None, ["checkpoint-8: optimizer.pt is damaged"])
+    assert newest_complete(tmp_path, LaunchModel()) == (None, ["checkpoint-8: optimizer.pt is damaged"])
 
 
 def test_a_folder_is_there_as_a_whole_or_not_at_all(tmp_path: Path) -> None:

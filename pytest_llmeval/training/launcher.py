@@ -1,0 +1,123 @@
+"""Several processes that train together: ``python -m pytest_llmeval.training.launcher PLAN``, by ``accelerate launch``.
+
+It is asked to end by a signal, and asks the processes by a file in the folder of the training, which each looks for at
+the end of a step: accelerate would pass the signal on and kill after 30 s, whatever a step takes.
+"""
+
+import os
+import signal
+import sys
+import threading
+import traceback
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import yaml
+from accelerate.commands.launch import launch_command, launch_command_parser
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+
+from pytest_llmeval.training.config import TrainingConfig
+from pytest_llmeval.training.plan import Outcome, Plan
+
+__all__ = ["launch_file", "main"]
+
+_TRAINER = "pytest_llmeval.training.trainer"
+_BETWEEN_LOOKS_S = 0.2
+
+
+def main(arguments: list[str]) -> int:
+    """Train by the plan of a file in several processes; return 0 where a word of how it ended was left."""
+    plan = Plan.read(Path(arguments[0]))
+    plan.end_mark.unlink(missing_ok=True)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _asked_to_end(plan))
+    config = plan.folder / "launch.yaml"
+    config.write_text(yaml.safe_dump(launch_file(plan.config)), "utf-8")
+    if plan.config.device == "cpu":
+        os.environ["ACCELERATE_USE_CPU"] = "true"
+    wrong: list[BaseException] = []
+    # In a thread: in the main one it takes the handlers of signals over.
+    processes = threading.Thread(target=_launch, args=(config, arguments[0], wrong))
+    session = os.getppid()
+    processes.start()
+    while processes.is_alive():
+        processes.join(_BETWEEN_LOOKS_S)
+        if os.getppid() != session:
+            plan.end_mark.touch()
+    for error in wrong:
+        _tell(error, plan)
+    return 0 if Outcome.read(plan.folder) is not None else 1
+
+
+def launch_file(config: TrainingConfig) -> dict[str, Any]:
+    """Return what ``accelerate launch`` reads for a configuration.
+
+    On a CPU it says several GPUs too: asked for the CPU, accelerate starts one process.
+    """
+    launch = config.launch
+    found: dict[str, Any] = {
+        "compute_environment": "LOCAL_MACHINE",
+        "distributed_type": {"ddp": "MULTI_GPU", "fsdp": "FSDP", "deepspeed": "DEEPSPEED"}[launch.engine],
+        "num_processes": launch.processes,
+        "num_machines": 1,
+        "machine_rank": 0,
+        "main_process_port": 0,
+        "mixed_precision": "no",
+        "gpu_ids": "all",
+        "debug": False,
+        "main_training_function": "main",
+    }
+    if launch.engine == "fsdp":
+        found["fsdp_config"] = {
+            "fsdp_version": 2,
+            "fsdp_auto_wrap_policy": "TRANSFORMER_BASED_WRAP",
+            "fsdp_reshard_after_forward": True,
+            "fsdp_cpu_ram_efficient_loading": False,
+            "fsdp_state_dict_type": "FULL_STATE_DICT",
+            "fsdp_offload_params": False,
+        }
+    if launch.engine == "deepspeed":
+        found["deepspeed_config"] = {
+            "zero_stage": 2,
+            "gradient_accumulation_steps": "auto",
+            "gradient_clipping": "auto",
+            "offload_optimizer_device": "none",
+            "offload_param_device": "none",
+            "zero3_init_flag": False,
+        }
+    return found
+
+
+def _launch(config: Path, plan: str, wrong: list[BaseException]) -> None:
+    arguments = launch_command_parser().parse_args(["--config_file", str(config), "--module", _TRAINER, plan])
+    try:
+        launch_command(arguments)
+    except BaseException as error:  # noqa: BLE001  # it ends a thread; the main one tells it
+        wrong.append(error)
+
+
+def _asked_to_end(plan: Plan) -> Any:
+    def note(number: int, frame: FrameType | None) -> None:
+        plan.end_mark.touch()
+
+    return note
+
+
+def _tell(error: BaseException, plan: Plan) -> None:
+    """Leave word of a process that could not do so itself."""
+    traceback.print_exception(error)
+    if not isinstance(error, ChildFailedError) or Outcome.read(plan.folder) is not None:
+        return
+    ends = {rank: -failure.exitcode for rank, failure in sorted(error.failures.items()) if failure.exitcode < 0}
+    # The others were ended by SIGTERM, since one had ended.
+    rank = next((rank for rank, number in ends.items() if number != signal.SIGTERM), None)
+    if rank is not None:
+        name = signal.Signals(ends[rank]).name
+        why = "; the kernel does so where memory runs out" if name == "SIGKILL" else ""
+        message = f"process {rank} of {plan.config.launch.processes} was ended by {name}{why}"
+        Outcome(state="failed", message=message).write(plan.folder)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

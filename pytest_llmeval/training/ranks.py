@@ -1,0 +1,72 @@
+"""What a process must know of the others that train with it; with one process there are none."""
+
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
+
+import torch
+from accelerate import PartialState
+from accelerate.utils import gather_object
+
+from pytest_llmeval.training.config import LaunchModel
+
+__all__ = ["Ranks", "is_lost_peer"]
+
+_LOST = ("Connection closed by peer", "Connection reset by peer", "Broken pipe")
+"""What gloo says of a process that ended; NCCL raises errors of its own class."""
+
+
+class Ranks:
+    """This process among those that train together, which all call the same methods in the same order."""
+
+    def __init__(self, launch: LaunchModel) -> None:
+        """Look where this one stands.
+
+        Args:
+            launch: how many there are.
+        """
+        self.count = launch.processes
+        self.number = int(os.environ["RANK"]) if self.count > 1 else 0
+        """From 0."""
+
+    def meet(self, device: Literal["cpu", "cuda"]) -> None:
+        """Wait for the others; on cuda each has a device of its own then."""
+        if self.count > 1:
+            PartialState(cpu=device == "cpu")
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this one writes."""
+        return self.number == 0
+
+    def any(self, said: bool) -> bool:
+        """Return whether one of them says so."""
+        if self.count == 1:
+            return said
+        found = torch.tensor([int(said)], device=PartialState().device)
+        torch.distributed.all_reduce(found, torch.distributed.ReduceOp.MAX)
+        return bool(found.item())
+
+    def each(self, values: Sequence[Any]) -> list[Any]:
+        """Return the values of all of them, in the order of the processes; their kind is any that pickle knows."""
+        return list(gather_object(list(values))) if self.count > 1 else list(values)
+
+    @contextlib.contextmanager
+    def in_turn(self) -> Iterator[None]:
+        """Let the first one do something before the others do it."""
+        if self.count == 1:
+            yield
+        else:
+            with PartialState().main_process_first():
+                yield
+
+    def part(self) -> None:
+        """Leave the others, at the end."""
+        if self.count > 1 and torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
+
+
+def is_lost_peer(error: BaseException) -> bool:
+    """Return whether an error only says that another process ended, which is told by that one or by the launcher."""
+    return isinstance(error, torch.distributed.DistError) or any(said in str(error) for said in _LOST)

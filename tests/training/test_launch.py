@@ -1,0 +1,130 @@
+"""Two processes that train together on a CPU, started as the supervisor starts them."""
+
+import os
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_llmeval.training.checkpoints import newest_complete
+from pytest_llmeval.training.config import load_config
+from pytest_llmeval.training.plan import Outcome, Plan
+from pytest_llmeval.training.process import in_a_process
+from tests.support.tiny_base import write_project
+from tests.training.conftest import Train
+from tests.training.test_trainer import curves, run_json
+
+ENVIRON = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+
+def plan_of(root: Path, base: Path, **changes: Any) -> Plan:
+    """Return the plan of a training by two processes in ``root``."""
+    path = write_project(root, base, launch={"processes": 2}, **changes)
+    (root / "run").mkdir(exist_ok=True)
+    return Plan(
+        name="tiny",
+        id="t1",
+        config=load_config(path, shown_as="tiny.yaml"),
+        rootdir=root,
+        folder=root / "run",
+        free=8 << 30,
+    )
+
+
+def adapter(plan: Plan) -> dict[str, Any]:
+    from safetensors.torch import load_file
+
+    return dict(load_file(plan.adapter / "adapter_model.safetensors"))
+
+
+@pytest.fixture(scope="module")
+def together(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path) -> Plan:
+    plan = plan_of(tmp_path_factory.mktemp("together"), tiny_base)
+    outcome = in_a_process(plan, ENVIRON)
+    assert outcome == Outcome(state="trained"), (plan.folder / "output.txt").read_text("utf-8")[-3000:]
+    return plan
+
+
+def largest_difference(one: Plan, two: Plan) -> float:
+    """Return the largest difference between weights of two adapters."""
+    first, second = adapter(one), adapter(two)
+    assert first.keys() == second.keys()
+    return max(float((first[name].float() - second[name].float()).abs().max()) for name in first)
+
+
+def test_two_processes_make_the_steps_that_one_makes(together: Plan, train: Train) -> None:
+    """The same rows in each step; sums are rounded in another order, by a bit of 16 here and there."""
+    alone, _ = train(most_rows=2)
+    for entry, other in zip(curves(alone), curves(together), strict=True):
+        for name in ("loss", "grad_norm", "eval_loss", "eval_exact"):
+            assert other.get(name, -1) == pytest.approx(entry.get(name, -1), rel=1e-3)
+    assert largest_difference(alone, together) < 1e-3
+
+
+def test_what_all_of_them_did_is_counted(together: Plan, trained: Plan) -> None:
+    two, one = run_json(together), run_json(trained)
+    assert (two["processes"], two["micro_batch"], two["accumulation"], two["steps"]) == (2, 2, 1, 8)
+    assert two["tokens"] == one["tokens"]
+    assert {path.name for path in together.adapter.iterdir()} == {path.name for path in trained.adapter.iterdir()}
+
+
+def with_site(root: Path, code: str) -> dict[str, str]:
+    """Return the environment of processes that run ``code`` when they start."""
+    (root / "site").mkdir()
+    (root / "site" / "sitecustomize.py").write_text(code, "utf-8")
+    return {**ENVIRON, "PYTHONPATH": os.pathsep.join([str(root / "site"), *sys.path])}
+
+
+BREAKING = """
+import os, signal, sys, time
+
+def on_step_begin(self, args, state, control, **kwargs):
+    if state.global_step == 4:
+        {how}
+
+if "pytest_llmeval.training.trainer" in sys.orig_argv and os.environ.get("RANK") == "{rank}":
+    from transformers import EarlyStoppingCallback
+
+    EarlyStoppingCallback.on_step_begin = on_step_begin
+"""
+"""One of the processes does something at the step after the first checkpoint."""
+
+
+def test_what_happens_to_one_ends_all_and_is_told_by_it(tiny_base: Path, tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, tiny_base)
+    environ = with_site(tmp_path, BREAKING.format(how="raise MemoryError('no room')", rank=1))
+    assert in_a_process(plan, environ) == Outcome(state="out_of_memory", message="no room")
+    assert not plan.adapter.exists()
+
+
+def test_one_that_is_killed_ends_all_which_go_on_to_the_same_bits(
+    together: Plan, tiny_base: Path, tmp_path: Path
+) -> None:
+    plan = plan_of(tmp_path, tiny_base)
+    environ = with_site(tmp_path, BREAKING.format(how="os.kill(os.getpid(), signal.SIGKILL)", rank=1))
+    assert in_a_process(plan, environ) == Outcome(
+        state="failed", message="process 1 of 2 was ended by SIGKILL; the kernel does so where memory runs out"
+    )
+    again = replace(plan, is_resumed=True)
+    assert in_a_process(again, ENVIRON) == Outcome(state="trained")
+    assert run_json(again)["resumed_from"] == 4
+    assert largest_difference(again, together) == 0
+
+
+def test_an_interrupt_makes_a_checkpoint_after_the_same_step_of_all(tiny_base: Path, tmp_path: Path) -> None:
+    """The launcher is told by SIGTERM, while the first process is in its fifth step."""
+    plan = plan_of(tmp_path, tiny_base)
+    asking = BREAKING.format(how="os.kill(os.getppid(), signal.SIGTERM); time.sleep(1)", rank=0)
+    outcome = in_a_process(plan, with_site(tmp_path, asking))
+    assert outcome == Outcome(state="interrupted", message="a checkpoint was made after step 5")
+    assert newest_complete(plan.folder, plan.config.launch) == (plan.folder / "checkpoint-5", [])
+
+
+def test_a_checkpoint_that_lacks_the_random_numbers_of_one_is_passed_over(together: Plan, tmp_path: Path) -> None:
+    shutil.copytree(together.folder / "checkpoint-4", tmp_path / "checkpoint-4")
+    (tmp_path / "checkpoint-4" / "rng_state_1.pth").unlink()
+    found = newest_complete(tmp_path, together.config.launch)
+    assert found == (None, ["checkpoint-4: rng_state_1.pth is missing"])
