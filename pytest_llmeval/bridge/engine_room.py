@@ -79,7 +79,7 @@ class EngineRoom:
         judges = self._calls.judges.jurors if self._asks_judges and self._calls.judges is not None else ()
         asked = list(self._models.values()) if self._answers_of is None else [juror.model for juror in judges]
         if any(model.spec.kind == "local" for model in asked):
-            self._embedded.start(report, self._settings.environ)
+            self._embedded.start(weights_of("local", asked), report, self._settings.environ)
         self._own.start(asked, report, self._settings)
         if not self._settings.cache == self._settings.judge_cache == "only":  # then no call is made
             self._vllm.start(weights_of("vllm", asked), report, self._settings.vllm_start_s)
@@ -167,7 +167,7 @@ class EngineRoom:
                 settings,
                 self._models,
                 slots=self._limiter.slots,
-                address=self._embedded.address,
+                embedded=self._embedded,
                 hf_models=self._own.get,
                 vllm_models=self._vllm,
             ),

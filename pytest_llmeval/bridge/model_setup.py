@@ -1,11 +1,13 @@
 """How a process gets at the models that its session asks."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pytest_llmeval.bridge.settings import Settings
 from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.types import Backend
+from pytest_llmeval.models.local_adapters import adapter_file
+from pytest_llmeval.models.local_effect import check_effect
 from pytest_llmeval.models.local_server import LocalServer
 from pytest_llmeval.models.local_weights import default_cache_dir, fetch_smollm2
 from pytest_llmeval.models.named import NamedModel
@@ -35,7 +37,7 @@ class Opener:
         models: Mapping[str, NamedModel],
         *,
         slots: Callable[[str], Slot],
-        address: Callable[[], tuple[str, str]],
+        embedded: "EmbeddedModel",
         hf_models: "Callable[[], HfModels | None]",
         vllm_models: VllmModels,
     ) -> None:
@@ -45,14 +47,14 @@ class Opener:
             settings: of the session.
             models: by name.
             slots: from an account to what is entered around each request to it.
-            address: base URL and key of the embedded model's server.
+            embedded: the embedded model.
             hf_models: holds the models that run in this process.
             vllm_models: the servers of ``vllm:`` models.
         """
         self._settings = settings
         self._models = models
         self._slots = slots
-        self._address = address
+        self._embedded = embedded
         self._hf_models = hf_models
         self._vllm_models = vllm_models
         self._redactor = Redactor(secrets_in(settings.environ))
@@ -66,25 +68,36 @@ class Opener:
             slots=self._slots,
             transport=self._settings.transport,
             redactor=self._redactor,
-            local_address=self._address,
+            local_address=self._embedded.address,
+            local_adapters=self._embedded.adapters,
             hf_models=self._hf_models(),
             vllm_models=self._vllm_models,
         )
 
 
 class EmbeddedModel:
-    """The server of the embedded model, for as long as the session asks it."""
+    """The server of the embedded model and of adapters for it, for as long as the session asks it."""
 
     def __init__(self) -> None:
         self._server: LocalServer | None = None
+        self.adapters: Sequence[WeightsSpec] = ()
+        """Those that the server holds, in its order."""
 
-    def start(self, report: Callable[[str], None], environ: Mapping[str, str]) -> None:
+    def start(self, adapters: Iterable[WeightsSpec], report: Callable[[str], None], environ: Mapping[str, str]) -> None:
         """Fetch the weights where they are missing and start the server.
 
         Raises:
-            ModelError: the weights cannot be had or the server does not start.
+            ModelError: the weights cannot be had, the server does not start, or an adapter is not one for the model
+                or changes nothing.
         """
-        self._server = LocalServer.start(fetch_smollm2(default_cache_dir(), report, environ=environ))
+        cache_dir = default_cache_dir()
+        gguf = fetch_smollm2(cache_dir, report, environ=environ)
+        self.adapters = tuple(dict.fromkeys(adapters))
+        files = [adapter_file(each, gguf, cache_dir, report) for each in self.adapters]
+        self._server = LocalServer.start(gguf, adapters=files)
+        for number, each in enumerate(self.adapters):
+            if each.untrained is None:
+                check_effect(self._server, number, len(files), f"adapter {each.adapter}")
 
     def address(self) -> tuple[str, str]:
         """Return base URL and key of the server."""

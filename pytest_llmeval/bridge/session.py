@@ -135,7 +135,13 @@ class Preparation:
     def _model_digest(self, model: NamedModel) -> str:
         """Return what identifies a model in a run: spec, parameters and, where it is asked here, its weights."""
         facts: list[Any] = [model.spec.text, plain(model.params)]
-        if model.spec.weights is not None and self.settings is not None and not self.config.option.collectonly:
+        if model.spec.weights is None or self.settings is None or self.config.option.collectonly:
+            return digest(canonical(facts))
+        if model.spec.kind == "local":
+            from pytest_llmeval.models.local_adapters import local_revision
+
+            facts.append(local_revision(model.spec.weights))
+        else:
             from pytest_llmeval.models.hf.sources import find_source, source_digest
 
             source = find_source(model.spec.weights, self.settings.environ)

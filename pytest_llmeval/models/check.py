@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from pytest_llmeval.models.anthropic_account import find_anthropic_account, require_anthropic_extra
 from pytest_llmeval.models.hf.sources import find_source, require_hf_extra
 from pytest_llmeval.models.keys import find_account
+from pytest_llmeval.models.local_adapters import require_converter
 from pytest_llmeval.models.local_server import require_local_extra
+from pytest_llmeval.models.local_weights import default_cache_dir
 from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.models.vllm.executable import find_vllm, vllm_version
 from pytest_llmeval.models.vllm.groups import grouped
@@ -22,6 +24,8 @@ def check_model(model: NamedModel, environ: Mapping[str, str]) -> None:
     """
     if model.spec.kind == "local":
         require_local_extra()
+        if model.spec.weights is not None:
+            require_converter(model.spec.weights, default_cache_dir())
     elif model.spec.kind == "anthropic":
         require_anthropic_extra()
         find_anthropic_account(model, environ)

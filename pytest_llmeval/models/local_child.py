@@ -1,9 +1,9 @@
 """The process that serves the embedded model; started by ``local_server`` as a script, never imported.
 
-Its first line of stdin is a JSON object with ``gguf``, ``api_key``, ``threads`` and ``n_ctx``; its only line
-of stdout is ``{"port": N}`` or ``{"error": "..."}``. It ends when stdin reaches its end or its parent is
-gone, so that it dies with its owner on every exit, a kill -9 included. It imports nothing of this package, so
-that it runs wherever ``xllamacpp`` is installed.
+Its first line of stdin is a JSON object with ``gguf``, ``adapters`` (paths), ``api_key``, ``threads`` and ``n_ctx``;
+its only line of stdout is ``{"port": N}`` or ``{"error": "..."}``. It ends when stdin reaches its end or its parent is
+gone, so that it dies with its owner on every exit, a kill -9 included. It imports nothing of this package, so that it
+runs wherever ``xllamacpp`` is installed.
 """
 
 import json
@@ -44,15 +44,21 @@ def _read_line(descriptor: int) -> bytes:
 
 
 def _params(engine: Any, settings: dict[str, Any]) -> Any:
-    """Return the engine's settings: one slot, a free loopback port, nothing warmed up or printed."""
+    """Return the engine's settings: a free loopback port, nothing warmed up or printed.
+
+    The base and each adapter have a slot, whose context is its own, so that each answers as if it were alone.
+    """
+    slots = 1 + len(settings["adapters"])
     params = engine.CommonParams()
     params.model.path = settings["gguf"]
     params.model_alias = {ALIAS}
     params.api_keys = [settings["api_key"]]
     params.hostnames = ["127.0.0.1"]
     params.port = 0
-    params.n_ctx = settings["n_ctx"]
-    params.n_parallel = 1
+    params.n_ctx = settings["n_ctx"] * slots
+    params.n_parallel = slots
+    params.kv_unified = False
+    params.lora_adapters = [engine.CommonAdapterLoraInfo(path, 0.0) for path in settings["adapters"]]
     params.cache_ram_mib = 0
     params.cpuparams.n_threads = settings["threads"]
     params.cpuparams_batch.n_threads = settings["threads"]

@@ -34,6 +34,7 @@ class OpenAIBackend:
         redactor: Redactor,
         slot: Slot = nullcontext,
         revision: str | None = None,
+        fields: Mapping[str, Any] | None = None,
     ) -> None:
         """Prepare.
 
@@ -45,6 +46,7 @@ class OpenAIBackend:
             redactor: applied to messages.
             slot: entered around each request.
             revision: what identifies a model of this machine, in place of its address; None for other servers.
+            fields: of each request beside its own: where on its server the model is.
         """
         self.name = model.name
         self.spec = model.spec.text
@@ -55,6 +57,7 @@ class OpenAIBackend:
         self._transport = transport
         self._redact = redactor
         self._revision = revision
+        self._fields = fields or {}
         self._completing = Completing(
             place=f"{self.name} at {account.base_url.host}",
             prices=model.prices,
@@ -93,7 +96,7 @@ class OpenAIBackend:
         problem = why_unsendable(params)
         if problem is not None:
             raise CallError(f"{self.name}: {problem}", kind=ErrorKind.BAD_REQUEST, attempts=0)
-        data = {"model": self._model.spec.name, "messages": request.messages, **params}
+        data = {"model": self._model.spec.name, "messages": request.messages, **params, **self._fields}
         try:
             return json.dumps(data, allow_nan=False).encode("ascii")
         except (TypeError, ValueError, RecursionError) as error:

@@ -1,6 +1,6 @@
 """From a model's description to something that can be asked."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
@@ -11,8 +11,9 @@ from pytest_llmeval.models.anthropic_account import find_anthropic_account
 from pytest_llmeval.models.base_url import parse_base_url
 from pytest_llmeval.models.check import check_model
 from pytest_llmeval.models.keys import Account, account_with_key, find_account
+from pytest_llmeval.models.local_adapters import local_revision
+from pytest_llmeval.models.local_server import slot_of
 from pytest_llmeval.models.local_slot import one_at_a_time
-from pytest_llmeval.models.local_weights import SMOLLM2
 from pytest_llmeval.models.named import NamedModel, Prices
 from pytest_llmeval.models.openai_chat import OpenAIBackend
 from pytest_llmeval.models.proxies import proxy_for
@@ -22,6 +23,7 @@ from pytest_llmeval.models.transport import Transport
 from pytest_llmeval.models.vllm.host import VllmModels
 from pytest_llmeval.models.vllm.server import VllmServer
 from pytest_llmeval.models.vllm.watched import WatchedTransport
+from pytest_llmeval.models.weights_spec import WeightsSpec
 
 if TYPE_CHECKING:
     from pytest_llmeval.models.hf.host import HfModels
@@ -56,6 +58,7 @@ def open_model(
     slots: Slots = _no_limit,
     redactor: Redactor | None = None,
     local_address: LocalAddress | None = None,
+    local_adapters: Sequence[WeightsSpec] = (),
     hf_models: "HfModels | None" = None,
     vllm_models: VllmModels | None = None,
     transport: TransportName = "auto",
@@ -70,6 +73,7 @@ def open_model(
             all of an account together stay under a limit.
         redactor: told the model's secrets, and applied to its error messages.
         local_address: where the embedded model is served; needed for ``local:`` models, called now.
+        local_adapters: those that its server holds, in its order.
         hf_models: holds the ``hf:`` models of this process; needed for those.
         vllm_models: the servers of ``vllm:`` models; needed for those.
         transport: ``lean`` asks the server directly, ``sdk`` through the vendor's SDK and the proxy that ``environ``
@@ -92,9 +96,11 @@ def open_model(
 
         assert hf_models is not None
         return HfBackend(_own_model(model), hf_models, timeout_s=policy.timeout_s, slot=slots("hf"))
-    revision, server = None, None
+    revision, server, fields = None, None, None
     if model.spec.kind == "local":
-        model, account, revision = _own_model(model), _local_account(local_address), SMOLLM2.sha256
+        model, account, revision = _own_model(model), _local_account(local_address), local_revision(model.spec.weights)
+        adapter = local_adapters.index(model.spec.weights) if model.spec.weights is not None else None
+        fields = slot_of(adapter, len(local_adapters))
         slot = one_at_a_time(slots(account.id))
     elif model.spec.kind == "vllm":
         assert vllm_models is not None and model.spec.weights is not None
@@ -107,7 +113,9 @@ def open_model(
     redactor.add(*account.secrets)
     opened = _open_transport(transport, account, environ, redactor)
     opened = WatchedTransport(opened, server) if server is not None else opened
-    return OpenAIBackend(model, account, opened, policy=policy, slot=slot, redactor=redactor, revision=revision)
+    return OpenAIBackend(
+        model, account, opened, policy=policy, slot=slot, redactor=redactor, revision=revision, fields=fields
+    )
 
 
 def _open_transport(name: TransportName, account: Account, environ: Mapping[str, str], redact: Redactor) -> Transport:

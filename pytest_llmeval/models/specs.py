@@ -30,7 +30,7 @@ class ModelSpec:
     base_url: BaseUrl | None = None
     """The server that the spec names with ``@URL``; None where it names none."""
     weights: WeightsSpec | None = None
-    """What an ``hf:`` or ``vllm:`` spec names; None for other kinds."""
+    """What an ``hf:`` or ``vllm:`` spec names, or a ``local:`` one with an adapter; None for others."""
     text: str
     """The spec in full, without user name, password and query of its URL: safe to show and to store."""
 
@@ -46,7 +46,7 @@ def parse_spec(text: str) -> ModelSpec:
     """
     name, url = _split_url(text)
     shown = name if url is None else f"{name}@…"
-    may_have_spaces = name.startswith(("hf:", "vllm:"))  # of a path
+    may_have_spaces = name.startswith(("hf:", "local:", "vllm:"))  # of a path
     if not name or not name.isprintable() or (any(char.isspace() for char in name) and not may_have_spaces):
         raise ModelError(f"model {shown!r}: a spec is one word without spaces, such as {_EXAMPLES}")
     kind, name = _split_kind(name, shown)
@@ -88,10 +88,15 @@ def _split_kind(name: str, shown: str) -> tuple[Kind, str]:
 
 def _local(name: str, url: str | None, shown: str) -> ModelSpec:
     """Return the spec of an embedded model."""
-    if name in LOCAL_NAMES and url is None:
-        return ModelSpec(kind="local", name=name, text=f"local:{name}")
     if url is not None:
         raise ModelError(f"model {shown!r}: local: takes no URL; a server of your own is openai:NAME@http://…")
+    if name in LOCAL_NAMES:
+        return ModelSpec(kind="local", name=name, text=f"local:{name}")
+    weights = parse_weights(name, shown, "local")
+    if weights.base in LOCAL_NAMES and weights.adapter is not None:
+        return ModelSpec(kind="local", name=str(weights), weights=weights, text=f"local:{weights}")
+    if weights.base in LOCAL_NAMES:
+        raise ModelError(f"model {shown!r}: its options are those of an adapter: local:{weights.base}+ADAPTER_PATH")
     raise ModelError(f"model {shown!r}: unknown local model {name!r}; did you mean 'local:{LOCAL_NAMES[0]}'?")
 
 

@@ -10,7 +10,7 @@ from pytest_llmeval.core.errors import ModelError
 
 __all__ = ["WeightsKind", "WeightsSpec", "parse_weights"]
 
-WeightsKind = Literal["hf", "vllm"]
+WeightsKind = Literal["hf", "local", "vllm"]
 
 _DTYPE = ("float32|float16|bfloat16", "float32, float16 or bfloat16")
 _REVISION = (r"[\w.-]+", "a branch, tag or commit")
@@ -23,6 +23,7 @@ _OPTIONS: Mapping[WeightsKind, Mapping[str, tuple[str, str]]] = {
         "revision": _REVISION,
         "untrained": ("yes", "yes"),
     },
+    "local": {"untrained": ("yes", "yes")},
     "vllm": {
         "load": ("4bit", "4bit"),
         "dtype": _DTYPE,

@@ -41,7 +41,8 @@ def write_lora(
     from safetensors.numpy import save_file
 
     random = np.random.default_rng(seed)
-    tensors, products = {}, {}
+    tensors: dict[str, Any] = {}
+    products: dict[str, Any] = {}
     for layer in range(layers):
         for name, (rows, columns) in shapes.items():
             a = (random.standard_normal((rank, columns)) / columns**0.5).astype(np.float32)

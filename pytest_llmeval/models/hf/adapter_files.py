@@ -13,6 +13,7 @@ from pytest_llmeval.models.weights_spec import WeightsSpec
 __all__ = [
     "check_adapter_base",
     "check_adapter_template",
+    "check_templates",
     "known_templates",
     "read_adapter_config",
     "template_sha256",
@@ -51,8 +52,13 @@ def check_adapter_base(config: Mapping[str, Any], weights: WeightsSpec, source: 
 
 def check_adapter_template(folder: Path, chat_template: str, where: str) -> None:
     """Raise ModelError where the adapter was trained on prompts that another template than the base's made."""
+    check_templates(known_templates(folder, where), chat_template, where)
+
+
+def check_templates(known: Mapping[str, str], chat_template: str, where: str) -> None:
+    """Raise ModelError where one of ``known``, sha256 of templates and what names them, is not the base's."""
     here = template_sha256(chat_template)
-    other = next((place for sha256, place in known_templates(folder, where).items() if sha256 != here), None)
+    other = next((place for sha256, place in known.items() if sha256 != here), None)
     if other is not None:
         raise ModelError(
             f"{where}: it was trained with another chat template ({other}) than the base has here; evaluate it on the"

@@ -157,7 +157,7 @@ def _pairs(
 def _stored(path: Path, where: str) -> Iterator[tuple[str, Numbers]]:
     """Yield the tensors of a file, in float32."""
     try:
-        entries = deserialize(path.read_bytes())
+        entries = deserialize(path.read_bytes())  # type: ignore[no-untyped-call]  # has no types
     except SafetensorError as error:
         raise ModelError(f"{where}: {path}: not a whole safetensors file: {error}") from None
     for name, entry in entries:

@@ -78,7 +78,7 @@ def test_each_matrix_changes_as_peft_would_change_it(
     heads, size = Heads(q=groups * kv, kv=kv), 2 * half * groups * kv
     shapes = {"self_attn.q_proj": (size, 6), "self_attn.k_proj": (2 * half * kv, 6), "mlp.down_proj": (6, 10)}
     folder = tmp_path_factory.mktemp("lora")
-    changes = {"lora_alpha": alpha, "use_rslora": rslora, "alpha_pattern": pattern}
+    changes: dict[str, Any] = {"lora_alpha": alpha, "use_rslora": rslora, "alpha_pattern": pattern}
     products = write_lora(folder, shapes, rank=rank, seed=seed, **changes)
     convert_adapter(folder, folder / "a.gguf", heads, "adapter a")
     scales = {name: pattern.get(name.rpartition(".")[2], alpha) for name in shapes}

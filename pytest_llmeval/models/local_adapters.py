@@ -1,0 +1,137 @@
+"""LoRA adapters for the embedded model: found, checked against it, made into the GGUF files that its server reads."""
+
+import importlib.util
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from pytest_llmeval.core.errors import ModelError
+from pytest_llmeval.core.ids import digest
+from pytest_llmeval.models.gguf_header import GgufHeader, read_gguf_header
+from pytest_llmeval.models.hf.adapter_files import (
+    check_adapter_base,
+    check_templates,
+    known_templates,
+    read_adapter_config,
+)
+from pytest_llmeval.models.hf.sources import Source, adapter_digest, find_adapter
+from pytest_llmeval.models.local_weights import SMOLLM2
+from pytest_llmeval.models.weights_spec import WeightsSpec
+
+__all__ = ["adapter_file", "find_local_adapter", "local_revision", "require_converter"]
+
+FORMAT = "1"
+"""Of the files in the cache; another one where they are made in another way."""
+
+
+def find_local_adapter(weights: WeightsSpec) -> Path:
+    """Return a PEFT adapter's folder, or a ``.gguf`` file; raise ModelError where it is neither."""
+    assert weights.adapter is not None
+    path = Path(weights.adapter).expanduser()
+    if path.suffix != ".gguf":
+        return find_adapter(weights.adapter)
+    if not path.is_file():
+        raise ModelError(f"adapter {weights.adapter}: no such file; relative paths begin at {Path.cwd()}")
+    return path.resolve()
+
+
+def local_revision(weights: WeightsSpec | None) -> str:
+    """Return what identifies the embedded model: the sha256 of its weights, and that of an adapter on top."""
+    return SMOLLM2.sha256 if weights is None else f"{SMOLLM2.sha256}+{adapter_digest(find_local_adapter(weights))}"
+
+
+def require_converter(weights: WeightsSpec, cache_dir: Path) -> None:
+    """Raise ModelError where an adapter is still to be made into a GGUF file and the packages for it are missing."""
+    path = find_local_adapter(weights)
+    if path.is_file() or _kept(path, cache_dir).is_file():
+        return
+    missing = [name for name in ("gguf", "numpy", "safetensors") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ModelError(
+            f"adapter {weights.adapter}: to make it into a GGUF file, pip install {' '.join(missing)}; a ready one is"
+            " taken as it is (local:smollm2+ADAPTER.gguf)"
+        )
+
+
+def adapter_file(weights: WeightsSpec, base: Path, cache_dir: Path, report: Callable[[str], None]) -> Path:
+    """Return the GGUF file of an adapter, made in the cache folder where it is a PEFT folder.
+
+    Args:
+        weights: names it.
+        base: the embedded model's weights.
+        cache_dir: keeps what was made, by the content of the adapter.
+        report: told what is made.
+
+    Raises:
+        ModelError: it was made for another base or chat template, cannot be made into a GGUF file, or has tensors that
+            the base has no place for.
+    """
+    path, where = find_local_adapter(weights), f"adapter {weights.adapter}"
+    header = read_gguf_header(base, SMOLLM2.label)
+    file = path if path.is_file() else _kept(path, cache_dir)
+    if path.is_dir():
+        # The last part of its name agrees with the hub's id, and the whole with what a training of ours names.
+        own = Source(base=cache_dir / SMOLLM2.label, hub_id=None, adapter=path)
+        check_adapter_base(read_adapter_config(path, where), weights, own, where)
+        check_templates(known_templates(path, where), header.text("tokenizer.chat_template"), where)
+        if not file.is_file():
+            require_converter(weights, cache_dir)
+            _convert(path, file, header, where)
+            report(f"made {file} out of {weights.adapter} (once)")
+    adapter = read_gguf_header(file, where)
+    if path.is_file():
+        _check_origin(adapter, weights, header, cache_dir, where)
+    _check_places(adapter, header, where)
+    return file
+
+
+def _kept(folder: Path, cache_dir: Path) -> Path:
+    """Return where the GGUF file of a folder is kept; nothing is in its name but what decides its content."""
+    return cache_dir / "adapters" / f"{digest(FORMAT + SMOLLM2.sha256 + adapter_digest(folder))[:32]}.gguf"
+
+
+def _convert(folder: Path, target: Path, base: GgufHeader, where: str) -> None:
+    """Make the file; of several processes each makes one, and they are the same."""
+    # Imported here: numpy and gguf are needed once for each adapter, and not of the extra.
+    from pytest_llmeval.models.hf.adapter_gguf import convert_adapter, heads_of_gguf
+
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        convert_adapter(folder, target, heads_of_gguf(base, where), where)
+    except OSError as error:
+        raise ModelError(f"{where}: {target} cannot be written: {error.strerror or error}") from None
+
+
+def _check_origin(adapter: GgufHeader, weights: WeightsSpec, base: GgufHeader, cache_dir: Path, where: str) -> None:
+    """Raise ModelError where a file that ``llmeval adapter gguf`` made names another base or chat template."""
+    own = Source(base=cache_dir / SMOLLM2.label, hub_id=None, adapter=None)
+    check_adapter_base({"base_model_name_or_path": adapter.text("llmeval.base_model")}, weights, own, where)
+    said = adapter.text("llmeval.chat_template_sha256")
+    check_templates({said: "its own fields"} if said else {}, base.text("tokenizer.chat_template"), where)
+
+
+def _check_places(adapter: GgufHeader, base: GgufHeader, where: str) -> None:
+    """Raise ModelError where llama.cpp would not load the adapter on the base; it does not say why."""
+    if (adapter.text("general.type"), adapter.text("adapter.type")) != ("adapter", "lora"):
+        raise ModelError(f"{where}: a GGUF file, but not of a LoRA adapter")
+    family, own = adapter.text("general.architecture"), base.text("general.architecture")
+    if family != own:
+        raise ModelError(f"{where}: it is for a model of type {family!r}, and {SMOLLM2.label} is a {own!r}")
+    if not adapter.tensors:
+        raise ModelError(f"{where}: it holds no tensors")
+    for name in adapter.tensors:
+        module, _, side = name.rpartition(".")
+        if side not in ("lora_a", "lora_b"):
+            raise ModelError(f"{where}: {name} is half of no pair lora_a, lora_b, and would be left out")
+        a, b = (adapter.tensors.get(f"{module}.{each}", ()) for each in ("lora_a", "lora_b"))
+        if module == "token_embd.weight":  # llama.cpp has a and b of the table of tokens the other way round
+            a, b = tuple(reversed(b)), tuple(reversed(a))
+        if module not in base.tensors or not _fits(a, b, base.tensors[module]):
+            raise ModelError(
+                f"{where}: {SMOLLM2.label} has no place for {name} of shape {adapter.tensors[name]}; it is for another"
+                " base"
+            )
+
+
+def _fits(a: Sequence[int], b: Sequence[int], whole: Sequence[int]) -> bool:
+    """Return whether the product b·a has the shape of the matrix; row lengths stand first."""
+    return len(a) == len(b) == len(whole) == 2 and a[1] == b[0] and (a[0], b[1]) == tuple(whole)

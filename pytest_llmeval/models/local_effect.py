@@ -1,0 +1,53 @@
+"""Whether an adapter that the embedded server holds changes what the model says."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from pytest_llmeval.core.errors import ModelError
+from pytest_llmeval.models.local_server import LocalServer, slot_of
+from pytest_llmeval.models.vllm.exchange import exchange
+
+__all__ = ["check_effect"]
+
+_TEXT = "The quick brown fox jumps over the lazy dog. 1 + 1 = 2"
+_LIKELIEST = 100
+_TIMEOUT_S = 60.0
+
+
+def check_effect(server: LocalServer, adapter: int, count: int, where: str) -> None:
+    """Raise ModelError where the likeliest tokens after a short text are those of the base, or no numbers.
+
+    The engine computes the same numbers each time, and without the adapter's product where that is off; so any change
+    of its weights but none shows.
+
+    Args:
+        server: holds it.
+        adapter: which one, from 0.
+        count: of adapters that it holds.
+        where: what messages begin with.
+    """
+    with_it, base = (_likeliest(server, slot_of(each, count), where) for each in (adapter, None))
+    if any(logprob is None for _, logprob in with_it):
+        raise ModelError(f"{where}: with it the model's logits are not finite; its training broke")
+    if with_it == base:
+        raise ModelError(
+            f"{where}: it changes nothing, the logits are those of the base; was it trained? As a control, an"
+            " untrained adapter is taken with ?untrained=yes"
+        )
+
+
+def _likeliest(server: LocalServer, slot: dict[str, Any], where: str) -> list[tuple[int, float | None]]:
+    """Return the likeliest tokens and the logarithms of their probabilities."""
+    body = {"prompt": _TEXT, "n_predict": 1, "n_probs": _LIKELIEST, "temperature": 0, "cache_prompt": False, **slot}
+    port = urlsplit(server.base_url).port
+    assert port is not None
+    reply = exchange(port, "/completion", key=server.api_key, body=body, timeout_s=_TIMEOUT_S)
+    try:
+        assert reply is not None
+        found = reply[1]["completion_probabilities"][0]["top_logprobs"]
+        return [(token["id"], token["logprob"]) for token in found]
+    except (AssertionError, TypeError, KeyError, IndexError):
+        said = "no answer" if reply is None else f"status {reply[0]}, {reply[1]!r:.300}"
+        raise ModelError(
+            f"{where}: the embedded server does not tell likelihoods, so its effect is not known: {said}"
+        ) from None
