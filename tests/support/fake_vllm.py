@@ -3,7 +3,7 @@
     fake = FakeVllm(folder, monkeypatch)       # the first ``vllm`` on PATH, for this process and its children
     fake.fails("no-gpu")                       # how the next ones behave; see ``_Failures`` in the script below
     fake.starts                                # the arguments of each start
-    fake.left()                                # ids of the processes of all starts that still run
+    fake.running()                             # ids of the processes of all starts
 
 It begins a process of its own, as vLLM begins workers.
 """
@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.support.sessions import wait_until
 
 __all__ = ["VERSION", "FakeVllm", "write_adapter", "write_base"]
 
@@ -51,9 +53,13 @@ class FakeVllm:
         path = self._notes / "asked.txt"
         return path.read_text("utf-8").splitlines() if path.exists() else []
 
-    def left(self) -> list[int]:
-        """Return the ids of processes of all starts that still run, of keepers too."""
+    def running(self) -> list[int]:
+        """Return the ids of the processes of all starts that run, of keepers too."""
         return [pid for start in self.starts for pid in (*start["pids"], start["keeper"]) if _runs(pid)]
+
+    def assert_none_is_left(self, longest_s: float = 5.0) -> None:
+        """Return when all processes of all starts have ended; fail where that takes longer."""
+        wait_until(lambda: not self.running(), "all processes of vLLM have ended", longest_s)
 
 
 def write_base(folder: Path, template: str = "{{ messages }}") -> Path:

@@ -32,7 +32,9 @@ def check_lora(weights: WeightsSpec, source: Source) -> int:
         )
     ranks = [config.get("r"), *dict(config.get("rank_pattern") or {}).values()]
     if not all(isinstance(rank, int) and 1 <= rank <= _RANKS[-1] for rank in ranks):
-        raise ModelError(f"{where}: the rank (r) in {ADAPTER_CONFIG} is {ranks[0]!r}; vLLM serves 1 to {_RANKS[-1]}")
+        raise ModelError(
+            f"{where}: the ranks (r, rank_pattern) in {ADAPTER_CONFIG} are {ranks}; vLLM serves 1 to {_RANKS[-1]}"
+        )
     return int(max(ranks))
 
 

@@ -136,7 +136,7 @@ class VllmServer:
         return self._log
 
     def stop(self, *, keep_log: bool = False) -> None:
-        """End it and wait for the end of all its processes; harmless when repeated, and in a fork of the owner."""
+        """Wait for vLLM's end and kill what is left of it; harmless when repeated, and in a fork of the owner."""
         if os.getpid() != self._owner or self._process.returncode is not None:
             return
         assert self._process.stdin is not None and self._process.stdout is not None
