@@ -19,7 +19,7 @@ Ask = Callable[..., Response]
 Fail = Callable[..., CallError]
 """``failure``, over one of the transports."""
 
-FAST = RetryPolicy(timeout_s=5, base_s=0.01, cap_s=0.02)
+FAST = RetryPolicy(timeout_s=20, base_s=0.01, cap_s=0.02)
 """The defaults, with pauses that a test can wait for."""
 
 
