@@ -123,8 +123,8 @@ def _check_places(adapter: GgufHeader, base: GgufHeader, where: str) -> None:
         if side not in ("lora_a", "lora_b"):
             raise ModelError(f"{where}: {name} is half of no pair lora_a, lora_b, and would be left out")
         a, b = (adapter.tensors.get(f"{module}.{each}", ()) for each in ("lora_a", "lora_b"))
-        if module == "token_embd.weight":  # llama.cpp has a and b of the table of tokens the other way round
-            a, b = tuple(reversed(b)), tuple(reversed(a))
+        if module == "token_embd.weight":  # llama.cpp adds a·b there, turned round
+            a, b = tuple(reversed(b)), a
         if module not in base.tensors or not _fits(a, b, base.tensors[module]):
             raise ModelError(
                 f"{where}: {SMOLLM2.label} has no place for {name} of shape {adapter.tensors[name]}; it is for another"

@@ -49,6 +49,14 @@ def test_local_spec() -> None:
     assert (parse_spec("local:smollm2").kind, parse_spec("local:smollm2").name) == ("local", "smollm2")
 
 
+def test_a_local_spec_with_an_adapter() -> None:
+    """A PEFT folder or a GGUF file; the name of the base is not all of its name."""
+    for text in ("smollm2+out/my adapter", "smollm2+a.gguf", "smollm2+a?untrained=yes"):
+        spec = parse_spec(f"local:{text}")
+        assert (spec.kind, spec.name, spec.text) == ("local", text, f"local:{text}")
+        assert spec.weights is not None and spec.weights.base == "smollm2"
+
+
 def test_secrets_of_a_url_are_kept_apart() -> None:
     """User name, password and query are sent, but stand in no text and no repr."""
     spec = parse_spec("openai:m@http://user:pa%40ss@127.0.0.1:9/v1?api_key=CANARY&x=1")
@@ -73,6 +81,10 @@ def test_secrets_of_a_url_are_kept_apart() -> None:
         ("openai:@http://h/v1", "no name"),
         ("local:smolm2", "did you mean 'local:smollm2'"),
         ("local:llama", "did you mean 'local:smollm2'"),
+        ("local:llama+out/adapter", "unknown local model 'llama\\+out/adapter'"),
+        ("local:smollm2+", "neither of them empty"),
+        ("local:smollm2?untrained=yes", "options are those of an adapter"),
+        ("local:smollm2+a?load=4bit", "'load' is an option of hf: alone; those of local: are untrained"),
         ("local:smollm2@http://h/v1", "takes no URL"),
         ("opnai:gpt-4o", "did you mean 'openai:gpt-4o'"),
         ("OpenAI:gpt-4o", "did you mean 'openai:gpt-4o'"),
