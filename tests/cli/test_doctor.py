@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Command
+from tests.support.fake_vllm import FakeVllm
 
 TAKES_MODEL = """
 def pytest_addoption(parser):
@@ -233,3 +234,20 @@ def test_models_of_this_machine_are_looked_for(here: Path, cache: Path, llmeval:
     listed = {row["name"]: (row["price"], row["note"]) for row in llmeval("models", "list", "--json").json()}
     assert listed["tiny"] == ("$0 in, $0 out", f"in {folder}")
     assert listed["gone"] == ("$0 in, $0 out", "not on this machine; llmeval doctor says why")
+
+
+def test_vllm_is_looked_for(
+    here: Path, cache: Path, llmeval: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is not there is only told; one that is named and cannot be had is a problem."""
+    (here / "pytest.ini").touch()
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert findings(llmeval)["vllm: models"] == (
+        "note",
+        "not installed: pip install 'pytest-llmeval[vllm]', or name one in LLMEVAL_VLLM",
+    )
+    fake = FakeVllm(tmp_path / "bin", monkeypatch)
+    assert findings(llmeval)["vllm: models"] == ("ok", f"vllm 0.33.0, {fake.path}")
+    monkeypatch.setenv("LLMEVAL_VLLM", "/nowhere/vllm")
+    assert findings(llmeval, status=1)["vllm: models"] == ("problem", "LLMEVAL_VLLM=/nowhere/vllm: no such executable")
+    assert fake.starts == []
