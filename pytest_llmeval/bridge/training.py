@@ -78,7 +78,7 @@ class TrainingItems:
 
     def _read(self, items: list[pytest.Item]) -> tuple[list["TrainingConfig"], list[str]]:
         """Return the configurations of ``items``, and what is wrong in them."""
-        from pytest_llmeval.training.config import load_config
+        from pytest_llmeval.training.config_file import load_config
 
         found: list[TrainingConfig] = []
         problems: list[str] = []
@@ -110,7 +110,7 @@ class TrainingRun:
             item: that asks.
             path: of the configuration.
         """
-        from pytest_llmeval.training.config import load_config
+        from pytest_llmeval.training.config_file import load_config
 
         self._config, self._item = config, item
         self.name = path.stem
@@ -198,7 +198,7 @@ def _is_named(config: pytest.Config, item: pytest.Item) -> bool:
 
 def _missing() -> list[str]:
     """Return what has to be installed, if anything."""
-    lacking = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    lacking = [name for name in _NEEDED if not _is_there(name)]
     wrong = [told for name in _RANGES if name not in lacking for told in _wrong_version(name)]
     if not lacking and not wrong:
         return []
@@ -208,10 +208,16 @@ def _missing() -> list[str]:
 
 def _missing_for(configurations: list["TrainingConfig"]) -> list[str]:
     """Return what some of the configurations need besides, if it is not installed."""
-    is_meant = any(config.launch.engine == "deepspeed" for config in configurations)
-    if is_meant and importlib.util.find_spec("deepspeed") is None:
-        return ["launch.engine: deepspeed is not installed: pip install deepspeed, or write ddp"]
-    return []
+    found = []
+    if any(config.launch.engine == "deepspeed" for config in configurations) and not _is_there("deepspeed"):
+        found.append("launch.engine: deepspeed is not installed: pip install deepspeed, or write ddp")
+    if any(config.search is not None for config in configurations) and not _is_there("optuna"):
+        found.append("search needs an extra: pip install 'pytest-llmeval[search]' (optuna is missing)")
+    return found
+
+
+def _is_there(name: str) -> bool:
+    return importlib.util.find_spec(name) is not None
 
 
 def _wrong_version(name: str) -> list[str]:

@@ -44,6 +44,7 @@ def card(record: Mapping[str, Any], gains: Sequence[Gain]) -> str:
         f" {optim['schedule']}; seed {record['seed']}.",
         f"- The checkpoint of step {record['best_step']} is kept, the best by {config['check']['metric']} on"
         f" `{data['val']['file']}`: {_results(record['best'])}.",
+        *_search(record.get("search")),
         f"- {_number(record['tokens_per_s'])} tokens/s on {record['device']}, at most"
         f" {record['peak_memory_bytes'] / 2**30:.2f} GiB.",
         f"- Rows left out because they are too long: {len(data['train'].get('too_long', ()))}.",
@@ -65,6 +66,16 @@ def _row(gain: Gain) -> str:
     interval = f"{_percent(gain.delta)} ({_percent(gain.low)} to {_percent(gain.high)})"
     cells = [f"{gain.split}, {gain.n}", gain.metric, _percent(gain.before), _percent(gain.after), interval]
     return f"| {' | '.join([*cells, _percent(gain.margin), gain.verdict])} |"
+
+
+def _search(found: Mapping[str, Any] | None) -> list[str]:
+    if found is None:
+        return []
+    values = next(each["values"] for each in found["trials"] if each["trial"] == found["best"])
+    told = ", ".join(
+        f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}" for key, value in values.items()
+    )
+    return [f"- The best of {len(found['trials'])} trials: {told}."]
 
 
 def _percent(value: float | None) -> str:

@@ -1,17 +1,12 @@
-"""One training configuration, read strictly: every mistake is named with file, line and key, all of them at once."""
+"""What a training configuration may say."""
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
-from pytest_llmeval.core.errors import SettingsError
-from pytest_llmeval.core.gate.names import did_you_mean, show_key
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.strict_json import canonical
-from pytest_llmeval.loaders.strict_yaml import KeyPath, StrictDocument, load_strict
 from pytest_llmeval.loaders.thresholds_grammar import Flag, Text, Whole, ranged, show_value
 
 __all__ = [
@@ -22,9 +17,9 @@ __all__ = [
     "Metric",
     "OptimModel",
     "ProofModel",
+    "SearchModel",
+    "SpanModel",
     "TrainingConfig",
-    "configurations",
-    "load_config",
 ]
 
 Metric = Literal["json_exact", "json_match", "exact", "token_f1"]
@@ -52,6 +47,22 @@ def _names(value: object) -> tuple[str, ...]:
         raise ValueError(f"found {show_value(value)}; write a list of names")
     if "lm_head" in value:
         raise ValueError("found lm_head, which no server takes; leave it out")
+    return tuple(value)
+
+
+def _number(value: object) -> object:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+        raise ValueError(f"found {show_value(value)}; write a number")
+    return value
+
+
+def _choices(value: object) -> tuple[object, ...]:
+    if (
+        not isinstance(value, list | tuple)
+        or len(value) < 2
+        or not all(isinstance(each, str | int | float) for each in value)
+    ):
+        raise ValueError(f"found {show_value(value)}; write a list of two or more numbers or words")
     return tuple(value)
 
 
@@ -146,6 +157,28 @@ class ProofModel(_Strict):
     """Further scores that must not be worse than the base's by chance."""
 
 
+class SpanModel(_Strict):
+    """What one key is tried with: numbers from ``low`` to ``high``, both included, or ``choices``."""
+
+    low: Annotated[int | float | None, BeforeValidator(_number)] = None
+    high: Annotated[int | float | None, BeforeValidator(_number)] = None
+    log: Flag = False
+    """Whether small numbers are tried as often as large ones."""
+    choices: Annotated[tuple[Any, ...] | None, BeforeValidator(_choices)] = None
+
+
+class SearchModel(_Strict):
+    """Trials of other values: the one that ``check.metric`` of ``val`` likes best is proved."""
+
+    trials: Whole
+    """How many, each a training of its own without a proof."""
+    space: dict[str, SpanModel]
+    """By key of ``optim`` or ``lora``, as ``optim.learning_rate``."""
+    prune_after: Whole | None = None
+    """So many trials come to their end first; from then on one is given up at a look at which the best that it has
+    seen is below the median of the others' at that step. None: no trial is given up."""
+
+
 class NeedsModel(_Strict):
     """What the machine must have; else the configuration is skipped."""
 
@@ -176,75 +209,22 @@ class TrainingConfig(_Strict):
     check: CheckModel
     proof: ProofModel
     needs: NeedsModel = NeedsModel()
+    search: SearchModel | None = None
 
     @property
     def digest(self) -> str:
         """sha256 in hex over all of it, whatever the order and layout of the file."""
         return digest(canonical(self.model_dump(mode="json")))
 
+    def chosen(self, values: Mapping[str, Any]) -> "TrainingConfig":
+        """Return the configuration of one trial: without a search, and with ``values`` by key, as ``lora.r``.
 
-def configurations(folder: Path) -> list[Path]:
-    """Return the configuration files of a folder, sorted by name."""
-    return sorted(path for path in folder.glob("*.yaml") if path.is_file())
-
-
-def load_config(path: Path, *, shown_as: str) -> TrainingConfig:
-    """Return the configuration of a file.
-
-    Raises:
-        SettingsError: with a line ``FILE:LINE: KEY: what is wrong, what to do`` for each mistake.
-    """
-    document = load_strict(path, error=SettingsError, shown_as=shown_as)
-    try:
-        config = TrainingConfig.model_validate(document.data)
-        wrong = list(_at_odds(config))
-    except ValidationError as error:
-        wrong = [(each["loc"], _told(each, each["loc"])) for each in error.errors(include_url=False)]
-    if wrong:
-        raise SettingsError("\n".join(_messages(wrong, document)))
-    return config
-
-
-def _at_odds(config: TrainingConfig) -> Iterator[tuple[KeyPath, str]]:
-    """Yield each key that does not go with others, and what to write."""
-    launch, batch = config.launch, config.optim.batch
-    if batch % launch.processes:
-        fitting = ", ".join(str(count) for count in range(1, batch + 1) if batch % count == 0)
-        yield ("launch", "processes"), f"found {launch.processes}, and optim.batch is {batch}; write one of {fitting}"
-    if launch.engine != "ddp" and config.device == "cpu":
-        yield ("launch", "engine"), f"found '{launch.engine}', which needs GPUs; write 'ddp' for device: cpu"
-    elif launch.engine == "fsdp" and config.load == "4bit":
-        yield ("launch", "engine"), "found 'fsdp', which does not split 4-bit weights; write load: bf16, or 'ddp'"
-
-
-def _messages(wrong: list[tuple[KeyPath, str]], document: StrictDocument) -> Iterator[str]:
-    found = [(_line(path, document), f"{'.'.join(map(show_key, path)) or 'the file'}: {told}") for path, told in wrong]
-    for line, told in sorted(found, key=lambda each: each[0]):
-        yield f"{document.shown_as}:{line}: {told}"
-
-
-def _line(path: KeyPath, document: StrictDocument) -> int:
-    """Return the line of ``path`` or of the nearest key around it."""
-    tried = (document.line_of(path[:length]) for length in range(len(path), -1, -1))
-    return next((line for line in tried if line is not None), 1)
-
-
-def _told(error: ErrorDetails, path: KeyPath) -> str:
-    if error["type"] == "value_error":
-        return str(error["ctx"]["error"])
-    if error["type"] == "missing":
-        return "is missing; write it"
-    if error["type"] == "extra_forbidden":
-        known = _known(path[:-1])
-        return f"unknown key; {did_you_mean(str(path[-1]), known)}"
-    if error["type"] == "literal_error":
-        return f"found {show_value(error['input'])}; write {error['ctx']['expected']}"
-    return f"found {show_value(error['input'])}; write a mapping of {', '.join(_known(path)) or 'its keys'}"
-
-
-def _known(path: KeyPath) -> list[str]:
-    """Return the keys that may stand under ``path``."""
-    model: Any = TrainingConfig
-    for part in path:
-        model = model.model_fields[part].annotation
-    return list(getattr(model, "model_fields", ()))
+        Raises:
+            ValidationError: of pydantic, for a value that its key cannot have.
+        """
+        data = self.model_dump()
+        data["search"] = None
+        for key, value in values.items():
+            part, _, name = key.partition(".")
+            data[part][name] = value
+        return TrainingConfig.model_validate(data)

@@ -10,7 +10,7 @@ from typing import Any
 
 from transformers import AutoTokenizer
 
-from pytest_llmeval.core.errors import DatasetError, SettingsError
+from pytest_llmeval.core.errors import DatasetError
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.models.hf.adapter_files import template_sha256
 from pytest_llmeval.models.hf.chat import Chat
@@ -22,7 +22,7 @@ from pytest_llmeval.training.config import TrainingConfig
 from pytest_llmeval.training.embedded import embedded_folder
 from pytest_llmeval.training.encoding import Encoded, encode
 from pytest_llmeval.training.memory import Fit, Shape, fit
-from pytest_llmeval.training.plan import Plan, write_json
+from pytest_llmeval.training.plan import Plan
 from pytest_llmeval.training.rows import Rows, leaks, read_rows, within
 from pytest_llmeval.training.task import Task, load_task
 
@@ -56,24 +56,6 @@ class Material:
         long = self.data["train"]["too_long"]
         dropped = [f"{len(long)} rows are too long and were left out: {', '.join(long[:_SHOWN])}"] if long else []
         return [*self.warnings, *dropped]
-
-    def hold_to(self, plan: Plan) -> None:
-        """Keep the digests beside a new training; compare a resumed one with its own.
-
-        Raises:
-            SettingsError: it is another training than it was.
-        """
-        path = plan.folder / "identity.json"
-        if not plan.is_resumed:
-            write_json(path, dict(self.identity))
-            return
-        before = json.loads(path.read_text("utf-8"))
-        changed = sorted(name for name in {*before, *self.identity} if before.get(name) != self.identity.get(name))
-        if changed:
-            raise SettingsError(
-                f"{plan.name}: the training in {plan.folder} cannot go on, as these changed since:"
-                f" {', '.join(changed)}; take the changes back, or train anew without --llmeval-train-resume"
-            )
 
 
 def gather(plan: Plan) -> Material:

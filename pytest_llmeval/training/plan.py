@@ -8,12 +8,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from pytest_llmeval.core.errors import SettingsError
 from pytest_llmeval.training.config import TrainingConfig
 
 __all__ = ["Outcome", "Plan", "State", "write_json"]
 
-State = Literal["trained", "interrupted", "failed", "refused", "out_of_memory", "lost"]
-"""``refused`` is a mistake of the user's, ``lost`` the end of another process, ``failed`` is everything else."""
+State = Literal["trained", "interrupted", "failed", "refused", "out_of_memory", "pruned", "lost"]
+"""``refused`` is a mistake of the user's, ``pruned`` a trial that was given up, ``lost`` the end of another process,
+``failed`` is everything else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,10 @@ class Plan:
     """No micro-batch has more rows; None where memory decides."""
     free: int
     """Bytes of memory that there are for each process on its device."""
+    trial: int | None = None
+    """Which one of the search this is a trial of, from 0; its folder lies in that of the search."""
+    prune_after: int | None = None
+    """Trials that come to their end before one is given up; None: none is."""
     git: Mapping[str, Any] = field(default_factory=dict)
     """``git_commit`` and ``git_dirty`` of the project."""
 
@@ -45,10 +51,38 @@ class Plan:
         """Once this file is there, processes that train together end after the step."""
         return self.folder / "end"
 
+    @property
+    def study(self) -> Path:
+        """The file in which the search keeps its trials."""
+        return (self.folder if self.trial is None else self.folder.parents[1]) / "study.db"
+
+    @property
+    def identity(self) -> Path:
+        """The file with the sha256 in hex of each thing that decides what comes out; once there, it has begun."""
+        return self.folder / "identity.json"
+
+    def hold_to(self, identity: Mapping[str, str]) -> None:
+        """Keep the digests of a training that begins; compare one that goes on with its own.
+
+        Raises:
+            SettingsError: it is another training than it was.
+        """
+        if not self.identity.exists():
+            write_json(self.identity, dict(identity))
+            return
+        before = json.loads(self.identity.read_text("utf-8"))
+        changed = sorted(name for name in {*before, *identity} if before.get(name) != identity.get(name))
+        if changed:
+            raise SettingsError(
+                f"{self.name}: the training in {self.folder} cannot go on, as these changed since:"
+                f" {', '.join(changed)}; take the changes back, or train anew without --llmeval-train-resume"
+            )
+
     def write(self) -> Path:
         """Write the plan into the folder; return the file."""
         path = self.folder / "plan.json"
-        data = {name: getattr(self, name) for name in ("name", "id", "is_resumed", "most_rows", "free", "git")}
+        names = ("name", "id", "is_resumed", "most_rows", "free", "trial", "prune_after", "git")
+        data = {name: getattr(self, name) for name in names}
         paths = {"rootdir": str(self.rootdir), "folder": str(self.folder)}
         write_json(path, {**data, **paths, "config": self.config.model_dump(mode="json")})
         return path

@@ -1,16 +1,70 @@
 """The process that carries a plan out, or the launcher of several: started, waited for, and what it said at its end."""
 
+import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from pytest_llmeval.core.child import run_child
+from pytest_llmeval.core.errors import LlmevalError, SettingsError
 from pytest_llmeval.training.plan import Outcome, Plan
 
-__all__ = ["in_a_process"]
+__all__ = ["Train", "TrainingFailedError", "carried_out", "in_a_process", "require_trained"]
+
+Train = Callable[[Plan, Mapping[str, str]], Outcome]
+"""Carries a plan out in an environment."""
 
 _TAIL = 3000
 _ALONE = "pytest_llmeval.training.trainer"
 _TOGETHER = "pytest_llmeval.training.launcher"
+
+
+class TrainingFailedError(LlmevalError):
+    """A training did not come to its end, or its adapter is not better than its base."""
+
+
+def carried_out(plan: Plan, train: Train, *, environ: Mapping[str, str], report: Callable[[str], None]) -> Outcome:
+    """Return how the training of ``plan`` ended, once more with half the rows in memory where it ran out of that.
+
+    Args:
+        plan: what is trained.
+        train: carries it out.
+        environ: of the processes.
+        report: shows one line to the user.
+    """
+    outcome = train(plan, environ)
+    if outcome.state != "out_of_memory":
+        return outcome
+    fit = json.loads((plan.folder / "fit.json").read_text("utf-8"))
+    half = fit["micro_batch"] // 2
+    if half:
+        report(f"{plan.name}: out of memory with {fit['micro_batch']} rows at once; going on with {half}")
+        outcome = train(replace(plan, is_resumed=True, most_rows=half), environ)
+    if outcome.state != "out_of_memory":
+        return outcome
+    table = "\n".join(fit["estimate"])
+    return Outcome(
+        state="out_of_memory", message=f"out of memory twice ({outcome.message}); the estimate was:\n{table}"
+    )
+
+
+def require_trained(outcome: Outcome, *, name: str) -> None:
+    """Raise where a training did not come to its end.
+
+    Args:
+        outcome: of the training.
+        name: of its configuration.
+
+    Raises:
+        SettingsError: something a person wrote is wrong.
+        TrainingFailedError: anything else.
+    """
+    if outcome.state == "refused":
+        raise SettingsError(f"{name}: {outcome.message}")
+    if outcome.state == "out_of_memory":
+        raise TrainingFailedError(outcome.message)
+    if outcome.state != "trained":
+        raise TrainingFailedError(f"{name}: training {outcome.state}: {outcome.message}")
 
 
 def in_a_process(plan: Plan, environ: Mapping[str, str]) -> Outcome:

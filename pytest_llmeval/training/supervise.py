@@ -19,8 +19,8 @@ from pytest_llmeval.training.base_spec import weights_of
 from pytest_llmeval.training.card import card
 from pytest_llmeval.training.config import TrainingConfig
 from pytest_llmeval.training.machine import Machine
-from pytest_llmeval.training.plan import Outcome, Plan, write_json
-from pytest_llmeval.training.process import in_a_process
+from pytest_llmeval.training.plan import Plan, write_json
+from pytest_llmeval.training.process import Train, TrainingFailedError, carried_out, in_a_process, require_trained
 from pytest_llmeval.training.proof import Gain, Measurement, failures, measure
 from pytest_llmeval.version import __version__
 
@@ -28,10 +28,6 @@ __all__ = ["Job", "TrainingFailedError", "run_training"]
 
 _MEMORY_SHARE = 0.9
 """Of the free memory that a training is laid out for: estimates are no measurements."""
-
-
-class TrainingFailedError(LlmevalError):
-    """A training did not come to its end, or its adapter is not better than its base."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +53,7 @@ class Job:
     """Of the eval."""
 
 
-def run_training(job: Job, *, train: Callable[[Plan, Mapping[str, str]], Outcome] | None = None) -> list[Gain]:
+def run_training(job: Job, *, train: Train | None = None) -> list[Gain]:
     """Train, prove, record; return the gains.
 
     Args:
@@ -145,26 +141,17 @@ def _unfinished(home: Path) -> Path | None:
     return next((path for path in reversed(begun) if not (path / "proof.json").exists()), None)
 
 
-def _train(job: Job, plan: Plan, train: Callable[[Plan, Mapping[str, str]], Outcome]) -> None:
-    """Carry the plan out; once more with half the rows in memory where it ran out of that."""
+def _train(job: Job, plan: Plan, train: Train) -> None:
+    """Carry the plan out."""
     processes = job.config.launch.processes
     if job.config.device == "cuda" and job.machine.gpus > processes:
-        used = "the first" if processes == 1 else f"the first {processes}"
-        job.report(f"{job.name}: {used} of {job.machine.gpus} GPUs is used; see launch.processes")
-    outcome = train(plan, job.environ)
-    if outcome.state == "out_of_memory":
-        fit = json.loads((plan.folder / "fit.json").read_text("utf-8"))
-        half = fit["micro_batch"] // 2
-        if half:
-            job.report(f"{job.name}: out of memory with {fit['micro_batch']} rows at once; going on with {half}")
-            outcome = train(replace(plan, is_resumed=True, most_rows=half), job.environ)
-        if outcome.state == "out_of_memory":
-            table = "\n".join(fit["estimate"])
-            raise TrainingFailedError(f"out of memory twice ({outcome.message}); the estimate was:\n{table}")
-    if outcome.state == "refused":
-        raise SettingsError(f"{job.name}: {outcome.message}")
-    if outcome.state != "trained":
-        raise TrainingFailedError(f"{job.name}: training {outcome.state}: {outcome.message}")
+        job.report(f"{job.name}: GPUs used: the first {processes} of {job.machine.gpus}; see launch.processes")
+    if job.config.search is None:
+        require_trained(carried_out(plan, train, environ=job.environ, report=job.report), name=job.name)
+    else:
+        from pytest_llmeval.training.searching import search  # it imports optuna, which only a search needs
+
+        search(plan, train, environ=job.environ, report=job.report)
     for note in json.loads((plan.folder / "fit.json").read_text("utf-8"))["notes"]:
         job.report(f"{job.name}: {note}")
 

@@ -88,7 +88,7 @@ def main(arguments: list[str]) -> int:
     if ranks.count == 1:
         outcome.write(plan.folder)
         return 0
-    is_well = outcome.state in ("trained", "interrupted")
+    is_well = outcome.state in ("trained", "interrupted", "pruned")
     if outcome.state != "lost" and (ranks.is_first or not is_well):
         outcome.write_first(plan.folder, rank=ranks.number)
     return 0 if is_well else 1
@@ -127,7 +127,7 @@ def train(plan: Plan, ranks: Ranks, ending: EndOnSignal) -> Outcome:
         material = gather(plan)
     begin, skipped = newest_complete(plan.folder, plan.config.launch) if plan.is_resumed else (None, [])
     if ranks.is_first:
-        material.hold_to(plan)
+        plan.hold_to(material.identity)
         require_space(plan.folder, material.adapter_weights)
         for each in skipped:
             print(f"passed over {each}", flush=True)  # noqa: T201  # into output.txt
@@ -135,10 +135,13 @@ def train(plan: Plan, ranks: Ranks, ending: EndOnSignal) -> Outcome:
     _require_device(plan)
     model = load_base(plan.config, material.source)
     built = _build(plan, material, model, ranks, ending)
+    giving_up = _watched(plan, ranks, built.trainer)
     built.trainer.train(resume_from_checkpoint=str(begin) if begin else None)
     state = built.trainer.state
     if ending.came and state.global_step < state.max_steps:
         return Outcome(state="interrupted", message=f"a checkpoint was made after step {state.global_step}")
+    if giving_up is not None and giving_up.came:
+        return Outcome(state="pruned", message=f"given up after step {state.global_step}")
     went_on = steps_of(begin) if begin else 0
     metric = plan.config.check.metric
     measured = Measured.of(built.trainer, built.clock, ranks, metric=metric, steps_before=went_on)
@@ -147,6 +150,17 @@ def train(plan: Plan, ranks: Ranks, ending: EndOnSignal) -> Outcome:
         put_whole(plan.adapter, lambda scratch: save_adapter(scratch, built.trainer, weights, plan, material, measured))
     ranks.part()
     return Outcome(state="trained")
+
+
+def _watched(plan: Plan, ranks: Ranks, trainer: _Trainer) -> Any:
+    """Have a trial tell its search of each look; return who gives it up, or None for a training that is no trial."""
+    if plan.trial is None:
+        return None
+    from pytest_llmeval.training.pruning import GivingUp  # it imports optuna, which only a search needs
+
+    found = GivingUp(plan, ranks)
+    trainer.add_callback(found)
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

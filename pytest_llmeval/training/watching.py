@@ -17,13 +17,11 @@ from pytest_llmeval.models.hf.chat import Chat
 from pytest_llmeval.training.config import Metric
 from pytest_llmeval.training.encoding import Encoded
 from pytest_llmeval.training.ranks import Ranks
-from pytest_llmeval.training.scoring import score
+from pytest_llmeval.training.scoring import choice, score
 
 __all__ = ["CHOSEN_BY", "Clock", "EndOnSignal", "Finite", "NotFiniteError", "TaskMetric", "answer"]
 
 CHOSEN_BY = "eval_choice"
-"""The task metric, less a trace of the loss: among checkpoints of equal metric the one of lower loss is better."""
-_TRACE = 1e-6
 
 
 class NotFiniteError(LlmevalError):
@@ -70,8 +68,7 @@ class TaskMetric(TrainerCallback):  # type: ignore[misc]  # transformers is not 
         values = [score(self._metric, text, each.row.target) for text, each in zip(texts, self._rows, strict=True)]
         values = values if self._is_split else self._ranks.each(values)
         task = math.fsum(values) / len(values)
-        choice = task - _TRACE * min(metrics["eval_loss"], 1e3)
-        found = {f"eval_{self._metric}": task, CHOSEN_BY: choice}
+        found = {f"eval_{self._metric}": task, CHOSEN_BY: choice(task, metrics["eval_loss"])}
         metrics.update(found)
         self.log(found)
 

@@ -12,11 +12,12 @@ from tests.support.tiny_base import write_project
 
 INI = "[pytest]\naddopts = -p no:asyncio -p no:anyio -p no:hypothesispytest\n"
 ITEM = "finetune/test_tiny_training.py::test_tiny[tiny]"
+SPAN = {"low": 0.001, "high": 0.01}
 WITHOUT = """
 import importlib.util
 
 _found = importlib.util.find_spec
-importlib.util.find_spec = lambda name, *rest: None if name in ("trl", "torch") else _found(name, *rest)
+importlib.util.find_spec = lambda name, *rest: None if name in {names} else _found(name, *rest)
 """
 LOADED = """
 import sys
@@ -57,7 +58,7 @@ def test_plain_pytest_leaves_trainings_out_and_loads_nothing_for_them(project: p
 
 
 def test_collect_only_shows_them_without_the_extra(project: pytest.Pytester) -> None:
-    project.makeconftest(WITHOUT + LOADED)
+    project.makeconftest(WITHOUT.format(names=("trl", "torch")) + LOADED)
     write_project(project.path, "no-such-base")
     (project.path / "finetune" / "configs" / "another.yaml").write_text(
         (project.path / "finetune" / "configs" / "tiny.yaml").read_text("utf-8"), "utf-8"
@@ -70,7 +71,7 @@ def test_collect_only_shows_them_without_the_extra(project: pytest.Pytester) -> 
 
 
 def test_running_without_the_extra_is_a_usage_error(project: pytest.Pytester) -> None:
-    project.makeconftest(WITHOUT)
+    project.makeconftest(WITHOUT.format(names=("trl", "torch")))
     result = project.runpytest_subprocess("-m", "train")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(
@@ -135,6 +136,16 @@ def test_deepspeed_that_is_missing_is_a_usage_error(project: pytest.Pytester) ->
     result = project.runpytest_inprocess("-m", "train")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["ERROR: launch.engine: deepspeed is not installed: pip install deepspeed, or *"])
+
+
+@needs_extra
+def test_a_search_without_its_extra_is_shown_and_does_not_run(project: pytest.Pytester) -> None:
+    project.makeconftest(WITHOUT.format(names=("optuna",)))
+    write_project(project.path, "no-such-base", search={"trials": 2, "space": {"optim.learning_rate": SPAN}})
+    assert project.runpytest_subprocess("-m", "train", "--co").ret == pytest.ExitCode.OK
+    result = project.runpytest_subprocess("-m", "train")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: search needs an extra: pip install 'pytest-llmeval[[]search]' (*"])
 
 
 @needs_extra

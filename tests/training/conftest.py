@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.training.config import load_config
+from pytest_llmeval.training.config_file import load_config
 from pytest_llmeval.training.plan import Outcome, Plan
 from tests.support.tiny_base import save_tiny_base, write_project
 

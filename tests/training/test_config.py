@@ -2,12 +2,13 @@
 
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from pytest_llmeval.core.errors import SettingsError
-from pytest_llmeval.training.config import configurations, load_config
+from pytest_llmeval.training.config_file import configurations, load_config
 from tests.support.tiny_base import config
 
 ROOT = Path(__file__).parents[2]
@@ -43,6 +44,17 @@ def test_the_example_of_the_page_is_one(tmp_path: Path) -> None:
     example = page.partition("`finetune/configs/mine.yaml`:\n\n")[2].partition("\n\n|")[0]
     found = load_config(written(tmp_path, textwrap.dedent(example)), shown_as="mine.yaml")
     assert found.proof.margin == 0.3
+
+
+def test_the_searches_and_launches_of_the_page_are_good(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "training.md").read_text("utf-8")
+    blocks = [f"    search:{page.partition(chr(10) + '    search:')[2].partition(chr(10) + chr(10))[0]}"]
+    blocks += [line for line in page.splitlines() if line.startswith("    launch:")]
+    assert len(blocks) == 3
+    for block in blocks:
+        part = yaml.safe_load(textwrap.dedent(block))
+        found = config("b", device="cuda", load="bf16", **part)
+        load_config(written(tmp_path, yaml.safe_dump(found)), shown_as="mine.yaml")
 
 
 def test_layout_changes_no_digest_and_a_value_does(tmp_path: Path) -> None:
@@ -81,3 +93,81 @@ def test_all_mistakes_come_at_once(tmp_path: Path) -> None:
     assert "mine.yaml:3: load: found '3bit'; write '4bit', 'bf16' or 'fp32'" in lines
     assert any(line.startswith("mine.yaml:4: data: found 7; write a mapping of train, val, test") for line in lines)
     assert "mine.yaml:1: proof: is missing; write it" in lines
+
+
+SPAN = {"low": 0.001, "high": 0.01}
+
+
+@pytest.mark.parametrize(
+    ("space", "key", "told"),
+    [
+        ({}, "space", "search.space: names no key; write one of optim.learning_rate, optim.batch, "),
+        ({"lora.ranks": SPAN}, "lora.ranks", "search.space.'lora.ranks': unknown key; "),
+        ({"check.every": SPAN}, "check.every", "search.space.'check.every': unknown key; "),
+        (
+            {"lora.r": {"low": 4}},
+            "lora.r",
+            "search.space.'lora.r': write low and high, with log: true or without, or choices alone",
+        ),
+        (
+            {"lora.r": {"choices": [4, 8], "low": 2}},
+            "lora.r",
+            "search.space.'lora.r': write low and high, with log: true or without, or choices alone",
+        ),
+        (
+            {"optim.learning_rate": {"low": 0.1, "high": 0.01}},
+            "low",
+            "search.space.'optim.learning_rate'.low: found 0.1, and high is 0.01; write less",
+        ),
+        (
+            {"optim.weight_decay": {"low": 0, "high": 1, "log": True}},
+            "low",
+            "search.space.'optim.weight_decay'.low: found 0, which has no logarithm; write a number above 0, or ",
+        ),
+        (
+            {"lora.dropout": {"low": 0, "high": 1.5}},
+            "high",
+            "search.space.'lora.dropout'.high: found 1.5; write a number in 0..1",
+        ),
+        (
+            {"optim.schedule": {"choices": ["cosine", "step"]}},
+            "choices",
+            "search.space.'optim.schedule'.choices: found 'step'; write 'cosine', 'linear' or 'constant'",
+        ),
+        (
+            {"lora.r": {"choices": [8]}},
+            "choices",
+            "search.space.'lora.r'.choices: found a list; write a list of two or more ",
+        ),
+        ({"lora.r": {"low": "a", "high": 8}}, "low", "search.space.'lora.r'.low: found 'a'; write a number"),
+        ({"lora.r": {"lo": 2, "high": 8}}, "lo", "search.space.'lora.r'.lo: unknown key; did you mean 'low'?"),
+    ],
+)
+def test_every_mistake_in_a_space_is_told_with_its_line(
+    tmp_path: Path, space: dict[str, Any], key: str, told: str
+) -> None:
+    path = written(tmp_path, yaml.safe_dump(config("b", search={"trials": 3, "space": space})))
+    lines = path.read_text("utf-8").splitlines()
+    line = next(number for number, text in enumerate(lines, 1) if text.strip().startswith(f"{key}:"))
+    with pytest.raises(SettingsError) as caught:
+        load_config(path, shown_as="mine.yaml")
+    assert str(caught.value).startswith(f"mine.yaml:{line}: {told}")
+
+
+def test_a_batch_that_processes_share_is_chosen_from_what_they_divide(tmp_path: Path) -> None:
+    def told(span: dict[str, Any]) -> str:
+        wanted = {"trials": 3, "space": {"optim.batch": span}}
+        with pytest.raises(SettingsError) as caught:
+            load_config(
+                written(tmp_path, yaml.safe_dump(config("b", launch={"processes": 2}, search=wanted))),
+                shown_as="mine.yaml",
+            )
+        return str(caught.value).partition(": ")[2]
+
+    assert told({"low": 2, "high": 8}) == (
+        "search.space.'optim.batch': write choices, each of which launch.processes divides"
+    )
+    assert told({"choices": [4, 5]}) == (
+        "search.space.'optim.batch'.choices: 5 does not go with launch.processes:"
+        " found 2, and optim.batch is 5; write one of 1, 5"
+    )

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pytest_llmeval.training.checkpoints import newest_complete
-from pytest_llmeval.training.config import load_config
+from pytest_llmeval.training.config_file import load_config
 from pytest_llmeval.training.plan import Outcome, Plan
 from pytest_llmeval.training.process import in_a_process
 from tests.support.tiny_base import write_project

@@ -8,7 +8,7 @@ import pytest
 
 from pytest_llmeval.core.errors import LlmevalError
 from pytest_llmeval.store.sqlite import SqliteStore
-from pytest_llmeval.training.config import load_config
+from pytest_llmeval.training.config_file import load_config
 from pytest_llmeval.training.proof import Measurement, failures, measure
 from tests.support.fault_server import FaultServer
 from tests.support.tiny_base import write_project

@@ -12,11 +12,12 @@ from pytest_llmeval.core.errors import SettingsError
 from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.store.trainings import Training
 from pytest_llmeval.training import supervise
-from pytest_llmeval.training.config import load_config
+from pytest_llmeval.training.config_file import load_config
 from pytest_llmeval.training.machine import Machine
 from pytest_llmeval.training.plan import Outcome, Plan, State, write_json
+from pytest_llmeval.training.process import TrainingFailedError
 from pytest_llmeval.training.proof import Gain, Measurement
-from pytest_llmeval.training.supervise import Job, TrainingFailedError, run_training
+from pytest_llmeval.training.supervise import Job, run_training
 from tests.support.tiny_base import write_project
 
 GAIN = Gain(
@@ -231,3 +232,20 @@ def test_a_proof_that_was_broken_off_is_taken_up_without_training_again(
     proved(GAIN)
     run_training(replace(job, is_resumed=True), train=Trainer())
     assert json.loads(next(job.place.glob("tiny/*/proof.json")).read_text("utf-8"))[0]["delta"] == 0.9
+
+
+def test_a_search_is_recorded_with_all_its_trials(job: Job, proved: Proved) -> None:
+    pytest.importorskip("optuna", reason="needs the extra search")
+    wanted = {"trials": 2, "space": {"lora.r": {"choices": [4, 8]}}}
+    path = write_project(job.rootdir, "base", search=wanted)
+    config = load_config(path, shown_as="tiny.yaml")
+    asked = proved(GAIN)
+    run_training(replace(job, config=config), train=Trainer("trained", "trained"))
+    found = stored(job)
+    assert (found.status, found.verdict, found.config["search"]["trials"]) == ("finished", "pass", 2)
+    assert found.record is not None
+    assert [each["state"] for each in found.record["search"]["trials"]] == ["complete", "complete"]
+    assert found.record["config"]["lora"]["r"] in (4, 8)
+    (adapter,) = job.place.glob("tiny/*/adapter")
+    assert asked[0].specs["adapter"] == f"hf:base+{adapter}?device=cpu&load=4bit"
+    assert "- The best of 2 trials: lora.r " in (adapter / "README.md").read_text("utf-8")

@@ -1,0 +1,137 @@
+"""A configuration from its file, read strictly: every mistake is named with file, line and key, all of them at once."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from pytest_llmeval.core.errors import SettingsError
+from pytest_llmeval.core.gate.names import did_you_mean, show_key
+from pytest_llmeval.loaders.strict_yaml import KeyPath, StrictDocument, load_strict
+from pytest_llmeval.loaders.thresholds_grammar import show_value
+from pytest_llmeval.training.config import LoraModel, OptimModel, SearchModel, SpanModel, TrainingConfig
+
+__all__ = ["configurations", "load_config"]
+
+_TRIED = tuple(
+    f"{part}.{name}"
+    for part, model in (("optim", OptimModel), ("lora", LoraModel))
+    for name in model.model_fields
+    if name != "targets"
+)
+"""Keys that a search may try other values of."""
+_MAY_BE_LEFT_OUT = ("search",)
+"""Parts that are None where they are not written."""
+_Wrong = Iterator[tuple[KeyPath, str]]
+"""Keys, and what is wrong with each and what to write."""
+
+
+def configurations(folder: Path) -> list[Path]:
+    """Return the configuration files of a folder, sorted by name."""
+    return sorted(path for path in folder.glob("*.yaml") if path.is_file())
+
+
+def load_config(path: Path, *, shown_as: str) -> TrainingConfig:
+    """Return the configuration of a file.
+
+    Raises:
+        SettingsError: with a line ``FILE:LINE: KEY: what is wrong, what to do`` for each mistake.
+    """
+    document = load_strict(path, error=SettingsError, shown_as=shown_as)
+    try:
+        config = TrainingConfig.model_validate(document.data)
+        wrong = list(_at_odds(config))
+        if config.search is not None and not wrong:
+            wrong = list(_wrong_search(config, config.search))
+    except ValidationError as error:
+        wrong = [(each["loc"], _told(each, each["loc"])) for each in error.errors(include_url=False)]
+    if wrong:
+        raise SettingsError("\n".join(_messages(wrong, document)))
+    return config
+
+
+def _at_odds(config: TrainingConfig) -> _Wrong:
+    """Yield each key that does not go with others, and what to write."""
+    launch, batch = config.launch, config.optim.batch
+    if batch % launch.processes:
+        fitting = ", ".join(str(count) for count in range(1, batch + 1) if batch % count == 0)
+        yield ("launch", "processes"), f"found {launch.processes}, and optim.batch is {batch}; write one of {fitting}"
+    if launch.engine != "ddp" and config.device == "cpu":
+        yield ("launch", "engine"), f"found '{launch.engine}', which needs GPUs; write 'ddp' for device: cpu"
+    elif launch.engine == "fsdp" and config.load == "4bit":
+        yield ("launch", "engine"), "found 'fsdp', which does not split 4-bit weights; write load: bf16, or 'ddp'"
+
+
+def _wrong_search(config: TrainingConfig, search: SearchModel) -> _Wrong:
+    if not search.space:
+        yield ("search", "space"), "names no key; write one of " + ", ".join(_TRIED)
+    for key, span in search.space.items():
+        path: KeyPath = ("search", "space", key)
+        if key not in _TRIED:
+            yield path, f"unknown key; {did_you_mean(key, _TRIED)}"
+        else:
+            yield from _wrong_span(config, path, span)
+
+
+def _wrong_span(config: TrainingConfig, path: KeyPath, span: SpanModel) -> _Wrong:
+    low, high, key = span.low, span.high, str(path[-1])
+    if (low is None or high is None) if span.choices is None else (low is not None or high is not None or span.log):
+        yield path, "write low and high, with log: true or without, or choices alone"
+    elif low is not None and high is not None and low >= high:
+        yield (*path, "low"), f"found {low}, and high is {high}; write less"
+    elif low is not None and span.log and low <= 0:
+        yield (*path, "low"), f"found {low}, which has no logarithm; write a number above 0, or log: false"
+    elif low is not None and key == "optim.batch" and config.launch.processes > 1:
+        yield path, "write choices, each of which launch.processes divides"
+    else:
+        ends = {"choices": span.choices} if span.choices is not None else {"low": (low,), "high": (high,)}
+        yield from ((((*path, name)), told) for name, values in ends.items() for told in _refused(config, key, values))
+
+
+def _refused(config: TrainingConfig, key: str, values: tuple[Any, ...]) -> Iterator[str]:
+    """Yield what is wrong with each value that a trial could not have."""
+    for value in values:
+        try:
+            for path, told in _at_odds(config.chosen({key: value})):
+                yield f"{show_value(value)} does not go with {'.'.join(map(str, path))}: {told}"
+        except ValidationError as error:
+            yield from (_told(each, each["loc"]) for each in error.errors(include_url=False))
+
+
+def _messages(wrong: list[tuple[KeyPath, str]], document: StrictDocument) -> Iterator[str]:
+    found = [(_line(path, document), f"{'.'.join(map(show_key, path)) or 'the file'}: {told}") for path, told in wrong]
+    for line, told in sorted(found, key=lambda each: each[0]):
+        yield f"{document.shown_as}:{line}: {told}"
+
+
+def _line(path: KeyPath, document: StrictDocument) -> int:
+    """Return the line of ``path`` or of the nearest key around it."""
+    tried = (document.line_of(path[:length]) for length in range(len(path), -1, -1))
+    return next((line for line in tried if line is not None), 1)
+
+
+def _told(error: ErrorDetails, path: KeyPath) -> str:
+    if error["type"] == "value_error":
+        return str(error["ctx"]["error"])
+    if error["type"] == "missing":
+        return "is missing; write it"
+    if error["type"] == "extra_forbidden":
+        known = _known(path[:-1])
+        return f"unknown key; {did_you_mean(str(path[-1]), known)}"
+    if error["type"] == "literal_error":
+        return f"found {show_value(error['input'])}; write {error['ctx']['expected']}"
+    return f"found {show_value(error['input'])}; write a mapping of {', '.join(_known(path)) or 'its keys'}"
+
+
+def _known(path: KeyPath) -> list[str]:
+    """Return the keys that may stand under ``path``."""
+    model: Any = TrainingConfig
+    for part in path:
+        if get_origin(model) is dict:
+            model = get_args(model)[1]
+        else:
+            annotation = model.model_fields[part].annotation
+            model = next(iter(get_args(annotation)), annotation) if part in _MAY_BE_LEFT_OUT else annotation
+    return list(getattr(model, "model_fields", ()))

@@ -1,0 +1,41 @@
+"""What a trial tells its search while it trains, and the end of one that is not worth going on with."""
+
+from typing import Any
+
+import optuna
+from transformers import TrainerCallback
+
+from pytest_llmeval.training.plan import Plan
+from pytest_llmeval.training.ranks import Ranks
+from pytest_llmeval.training.study import open_study
+from pytest_llmeval.training.watching import CHOSEN_BY
+
+__all__ = ["GivingUp"]
+
+
+class GivingUp(TrainerCallback):  # type: ignore[misc]  # transformers is not typed here
+    """Tells the study of each look; it has to stand after TaskMetric."""
+
+    def __init__(self, plan: Plan, ranks: Ranks) -> None:
+        """Open the study in the first of the processes.
+
+        Args:
+            plan: of the trial.
+            ranks: the processes that train together.
+        """
+        self.came = False
+        """Whether the trial was given up."""
+        self._ranks = ranks
+        self._trial: Any = None
+        if ranks.is_first:
+            study = open_study(plan.study, prune_after=plan.prune_after)
+            self._trial = optuna.trial.Trial(study, study.trials[plan.trial]._trial_id)
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, metrics: dict[str, float], **kwargs: Any) -> None:
+        """Tell the look; give up where the others were better, unless this was the last one."""
+        is_worse = False
+        if self._trial is not None:
+            self._trial.report(metrics[CHOSEN_BY], state.global_step)
+            is_worse = self._trial.should_prune()
+        if self._ranks.any(is_worse) and state.global_step < state.max_steps:
+            self.came = control.should_training_stop = True

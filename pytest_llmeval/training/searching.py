@@ -1,0 +1,128 @@
+"""A search over values of a configuration: trials that are trainings of their own, and the adapter of the best."""
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import optuna
+
+from pytest_llmeval.core.errors import SettingsError
+from pytest_llmeval.training.checkpoints import put_whole
+from pytest_llmeval.training.config import SearchModel
+from pytest_llmeval.training.plan import Outcome, Plan, write_json
+from pytest_llmeval.training.process import Train, TrainingFailedError, carried_out, require_trained
+from pytest_llmeval.training.scoring import choice
+from pytest_llmeval.training.study import drawn, open_study, sampler
+
+__all__ = ["search"]
+
+_STATES: Mapping[str, Any] = {
+    "pruned": optuna.trial.TrialState.PRUNED,
+    "failed": optuna.trial.TrialState.FAIL,
+    "out_of_memory": optuna.trial.TrialState.FAIL,
+}
+"""Ends after which the search goes on: values that cannot be trained with are an answer too."""
+
+
+def search(plan: Plan, train: Train, *, environ: Mapping[str, str], report: Callable[[str], None]) -> None:
+    """Make the trials that are still missing; leave the best one's adapter and ``fit.json`` as those of ``plan``.
+
+    Args:
+        plan: of the search.
+        train: carries the plan of a trial out.
+        environ: of the processes.
+        report: shows one line to the user.
+
+    Raises:
+        SettingsError: something a person wrote is wrong.
+        TrainingFailedError: it was interrupted, or no trial came to its end.
+    """
+    wanted = plan.config.search
+    assert wanted is not None
+    plan.hold_to({"config": plan.config.digest})
+    study = open_study(plan.study, prune_after=wanted.prune_after)
+    while (trial := _next(study, wanted, seed=plan.config.seed)) is not None:
+        values = drawn(trial, wanted)
+        of_trial = _plan(plan, trial.number, values)
+        report(f"{plan.name}: trial {trial.number + 1} of {wanted.trials}: {_shown(values)}")
+        outcome = Outcome(state="trained")
+        if not of_trial.adapter.is_dir():  # it is there where the session was killed before the study had it
+            outcome = carried_out(of_trial, train, environ=environ, report=report)
+        report(f"{plan.name}: trial {trial.number + 1}: {_end(study, of_trial, outcome)}")
+        for checkpoint in of_trial.folder.glob("checkpoint-*"):
+            shutil.rmtree(checkpoint)
+    _take_best(study, plan)
+
+
+def _next(study: Any, wanted: SearchModel, *, seed: int) -> Any:
+    """Return the trial that was broken off, else a new one; None where there are enough."""
+    begun = study.get_trials(states=(optuna.trial.TrialState.RUNNING,))
+    number = begun[0].number if begun else len(study.trials)
+    if number == wanted.trials:
+        return None
+    study.sampler = sampler(wanted, seed=seed, trial=number)
+    return optuna.trial.Trial(study, begun[0]._trial_id) if begun else study.ask()
+
+
+def _plan(plan: Plan, number: int, values: Mapping[str, Any]) -> Plan:
+    """Return the plan of a trial; all are held to the rows, the prompt and the base of the first."""
+    found = replace(
+        plan,
+        config=plan.config.chosen(values),
+        folder=_folder(plan, number),
+        trial=number,
+        prune_after=plan.config.search.prune_after if plan.config.search else None,
+    )
+    found.folder.mkdir(parents=True, exist_ok=True)
+    first = _folder(plan, 0) / "identity.json"
+    if first.exists():
+        found.hold_to({**json.loads(first.read_text("utf-8")), "config": found.config.digest})
+    return replace(found, is_resumed=(found.folder / "fit.json").exists())
+
+
+def _folder(plan: Plan, number: int) -> Path:
+    return plan.folder / "trials" / str(number)
+
+
+def _end(study: Any, plan: Plan, outcome: Outcome) -> str:
+    """Tell the study how a trial ended; return it in words."""
+    state = _STATES.get(outcome.state)
+    if state is not None:
+        study.tell(plan.trial, state=state)
+        return f"{outcome.state.replace('_', ' ')}: {outcome.message}"
+    require_trained(outcome, name=plan.name)
+    best = json.loads((plan.adapter / "run.json").read_text("utf-8"))["best"]
+    metric = plan.config.check.metric
+    if metric not in best:
+        raise SettingsError(f"{plan.name}: a trial ended before its first look; take a smaller check.every")
+    study.tell(plan.trial, choice(best[metric], best["loss"]))
+    return f"{metric} {best[metric]:.4g}, loss {best['loss']:.4g}"
+
+
+def _take_best(study: Any, plan: Plan) -> None:
+    ended = study.get_trials(states=(optuna.trial.TrialState.COMPLETE,))
+    if not ended:
+        raise TrainingFailedError(f"{plan.name}: none of {len(study.trials)} trials came to its end")
+    best = _folder(plan, study.best_trial.number)
+    trials = [
+        {"trial": each.number, "values": each.params, "state": each.state.name.lower(), "choice": each.value}
+        for each in study.trials
+    ]
+    record = json.loads((best / "adapter" / "run.json").read_text("utf-8"))
+
+    def write(scratch: Path) -> None:
+        shutil.copytree(best / "adapter", scratch, dirs_exist_ok=True)
+        found = {"best": study.best_trial.number, "trials": trials}
+        write_json(scratch / "run.json", {**record, "search": found})
+
+    shutil.copy(best / "fit.json", plan.folder / "fit.json")
+    put_whole(plan.adapter, write)
+
+
+def _shown(values: Mapping[str, Any]) -> str:
+    return ", ".join(
+        f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}" for key, value in values.items()
+    )
