@@ -1,9 +1,9 @@
 """The text of the executable that ``fake_vllm`` writes; of the standard library alone.
 
-``FAKE_VLLM`` says how it behaves: ``no-gpu``, ``no-bnb``, ``port-taken``, ``dies`` (with status 3, before it is
-healthy), ``slow`` (never healthy), ``stubborn`` (deaf to SIGTERM), ``others`` (serves another name), ``no-effect``
-(adapters have none), ``nan`` (their likelihoods are no numbers), ``no-logprobs`` (it knows none), ``crash-N`` (killed
-by the N-th chat completion), ``exit-N`` (ended by it with status 7).
+``FAKE_VLLM`` says how it behaves: ``no-gpu``, ``no-bnb``, ``port-taken``, ``engine`` (a process of it fails), ``dies``
+(with status 3, before it is healthy), ``slow`` (never healthy), ``stubborn`` (deaf to SIGTERM), ``others`` (serves
+another name), ``no-effect`` (adapters have none), ``nan`` (their likelihoods are no numbers), ``no-logprobs`` (it knows
+none), ``crash-N`` (killed by the N-th chat completion), ``exit-N`` (ended by it with status 7).
 """
 
 import argparse
@@ -165,6 +165,10 @@ def main() -> None:
         raise ValueError("Unknown quantization method: bitsandbytes. Must be one of ['awq', 'fp8'].")
     if HOW == "port-taken":
         raise OSError(98, "Address already in use")
+    if HOW == "engine":
+        say("(EngineCore pid=7) ERROR [core.py:1] ValueError: No available memory for the cache blocks.")
+        say("\n".join(["(APIServer pid=6) Traceback"] * 30))
+        raise RuntimeError("Engine core initialization failed. See root cause above.")
     if HOW == "dies":
         sys.exit(3)
     if HOW == "stubborn":

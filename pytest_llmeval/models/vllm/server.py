@@ -16,29 +16,32 @@ from contextlib import suppress
 from pathlib import Path
 
 from pytest_llmeval.core.errors import ModelError
+from pytest_llmeval.core.text import printable
 from pytest_llmeval.models.vllm.exchange import Reply, exchange
 
 __all__ = ["VllmServer"]
 
 STOP_TIMEOUT_S = 15.0  # more than the keeper gives vLLM
 STEP_S = 0.2
-TAIL_LINES, TAIL_BYTES = 20, 8192
+TAIL_LINES, TAIL_BYTES = 20, 65536
+CAUSES = 3
 
 _ADVICE = (
-    (
-        r"infer device type|No CUDA GPUs|no NVIDIA driver|NVIDIA driver on your system",
-        "vLLM finds no GPU that it can use here",
-    ),
+    (r"infer device type|No CUDA GPUs|no NVIDIA driver", "vLLM finds no GPU that it can use here"),
     (r"address already in use", "another program took the port in the meantime; start the session again"),
     (
         r"less than desired GPU memory|out of memory",
         "too little GPU memory is free: end what else uses it, or ask for less with ?gpu_memory_utilization=… or"
         " ?max_model_len=…",
     ),
-    (r"KV cache", "its context does not fit into the memory that is left; try ?max_model_len=…"),
+    (
+        r"memory for the cache blocks|larger than the available KV cache",
+        "its context does not fit into the memory that is left; try ?max_model_len=…",
+    ),
     (r"quantization.*bitsandbytes", "since vLLM 0.28 load=4bit needs a plugin beside it: pip install vllm-bnb-plugin"),
 )
 """From what a log of a start that failed may say to what that means."""
+_ERROR = re.compile(r"\w(Error|Exception): ")
 
 
 class VllmServer:
@@ -156,10 +159,11 @@ class VllmServer:
         """Return the message of a start that failed."""
         with open(self._log, "rb") as file:
             file.seek(max(0, self._log.stat().st_size - TAIL_BYTES))
-            text = file.read().decode("utf-8", "replace")
+            text = printable(file.read().decode("utf-8", "replace"))
         advice = next((words for pattern, words in _ADVICE if re.search(pattern, text, re.IGNORECASE)), None)
-        lines = [line.rstrip() for line in text.splitlines() if line.strip()][-TAIL_LINES:]
-        said = "\n".join(f"    {line}" for line in lines) or "    (nothing)"
+        lines = [line.rstrip() for line in text.splitlines() if line.strip()]
+        causes = [line for line in lines[:-TAIL_LINES] if _ERROR.search(line)][:CAUSES]  # of the engine's process
+        said = "\n".join(f"    {line}" for line in [*causes, *lines[-TAIL_LINES:]]) or "    (nothing)"
         told = f": {advice}" if advice else ""
         return f"{self._name}: vLLM did not start{told} ({problem}). The last lines of {self._log}:\n{said}"
 
