@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from _pytest.junitxml import xml_key
 
 from pytest_llmeval.bridge.cases import CaseRun, cluster_of
 from pytest_llmeval.bridge.items import RUN_KEY
@@ -15,7 +16,7 @@ from pytest_llmeval.core.ids import shown_name
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.text import one_line, printable, storable
 from pytest_llmeval.core.transport import as_json, dump_case, dump_key, plain, settled
-from pytest_llmeval.core.types import CaseRecord, Outcome, Score
+from pytest_llmeval.core.types import CaseKey, CaseRecord, Outcome, Score
 
 __all__ = [
     "KEY_ATTRIBUTE",
@@ -24,6 +25,7 @@ __all__ = [
     "RECORD_ATTRIBUTE",
     "TURN_ATTRIBUTE",
     "Reporter",
+    "tell_junit_of_crash",
 ]
 
 OUTCOME_ATTRIBUTE = "llmeval_outcome"
@@ -213,14 +215,26 @@ def _properties(run: CaseRun, broken: BaseException | None) -> list[tuple[str, s
     key, outcome, kind = run.key, run.outcome or "error", run.error_kind or ErrorKind.CODE
     if broken is not None and outcome != "error" and not isinstance(broken, pytest.skip.Exception):
         outcome, kind = "error", _kind(broken)
+    scores = {f"score_{shown_name(plain(score.name))}": _number(score) for score in run.book.scores}
+    return _named(key, outcome, kind, wait_s=f"{run.waited_s:.3f}", **scores)
+
+
+def tell_junit_of_crash(config: pytest.Config, report: pytest.TestReport, key: CaseKey) -> None:
+    """Give the outcome of a case to JUnit where its worker died: such a report has no teardown, which tells."""
+    junit = config.stash.get(xml_key, None)
+    if junit is not None:
+        for name, value in _named(key, "error", ErrorKind.WORKER_CRASHED):
+            junit.node_reporter(report).add_property(name, value)
+
+
+def _named(key: CaseKey, outcome: Outcome, kind: ErrorKind, **more: str) -> list[tuple[str, str]]:
     told = {
         "outcome": outcome,
         **({"error_kind": str(kind)} if outcome == "error" else {}),
         "suite": one_line(key.suite),
         "model": one_line(key.model),
         "sample": one_line(key.sample_id),
-        "wait_s": f"{run.waited_s:.3f}",
-        **{f"score_{shown_name(plain(score.name))}": _number(score) for score in run.book.scores},
+        **more,
     }
     return [(f"{_PROPERTY}{name}", value) for name, value in told.items()]
 

@@ -19,6 +19,7 @@ from pytest_llmeval.bridge.outcomes import (
     OUTCOME_ATTRIBUTE,
     RECORD_ATTRIBUTE,
     TURN_ATTRIBUTE,
+    tell_junit_of_crash,
 )
 from pytest_llmeval.bridge.outside import Told, tell_outside
 from pytest_llmeval.bridge.progress import Progress
@@ -172,7 +173,9 @@ class Recorder:
             self._add(record if isinstance(record, CaseRecord) else load_case(record))
             delattr(report, RECORD_ATTRIBUTE)  # it is in the database now
         elif report.nodeid in self._open and report.when == "???":
-            self._add(_crashed(self._open.pop(report.nodeid)))
+            key = self._open.pop(report.nodeid)
+            self._add(_crashed(key))
+            tell_junit_of_crash(self._config, report, key)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:

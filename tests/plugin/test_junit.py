@@ -92,6 +92,13 @@ def test_errors_of_the_server_and_of_a_teardown_are_told(project: Project, serve
     assert [(each["outcome"], each["error_kind"]) for each in properties(project)] == [("error", "auth")]
 
 
+def test_a_case_whose_worker_died_has_them_too(project: Project) -> None:
+    project.eval("def test_echo(response):\n    import os\n    os._exit(1)\n", [{"id": "a", "input": "x"}])
+    project.run("evals", "-n1", "--junitxml=junit.xml")
+    expected = {"outcome": "error", "error_kind": "worker_crashed", "suite": "echo", "model": "echo", "sample": "a"}
+    assert properties(project) == [expected]
+
+
 @pytest.mark.parametrize("arguments", [[], ["-n2"]])
 def test_hostile_texts_break_no_report(project: Project, server: FaultServer, arguments: list[str]) -> None:
     """As ids, answers, slices and names of scores."""
