@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import click
 
+from pytest_llmeval.cli.adapter import adapter
 from pytest_llmeval.cli.baselines import baseline
 from pytest_llmeval.cli.calibrate import calibrate_judge
 from pytest_llmeval.cli.compare import compare_runs
@@ -54,6 +55,7 @@ for command in (
     estimate,
     init,
     models,
+    adapter,
     doctor,
     labels,
     calibrate_judge,

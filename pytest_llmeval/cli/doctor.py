@@ -15,13 +15,12 @@ from urllib.parse import urlsplit
 
 import click
 
-from pytest_llmeval.cli.models import project_models
+from pytest_llmeval.cli.models import project_models, weights_place
 from pytest_llmeval.cli.output import echo_lines, emit_json, json_option
 from pytest_llmeval.cli.project import Project, find_project
 from pytest_llmeval.core.errors import ModelError, UserError
 from pytest_llmeval.core.text import printable
 from pytest_llmeval.loaders.thresholds import load_thresholds
-from pytest_llmeval.models.hf.sources import find_source
 from pytest_llmeval.models.local_weights import default_cache_dir, smollm2_path
 from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.models.vllm.executable import find_vllm, vllm_version
@@ -89,7 +88,7 @@ def _in_process(project: Project) -> Iterator[Finding]:
         yield _ok("hf: models", ", ".join(f"{name} {importlib.metadata.version(name)}" for name in packages[:2]))
     for model in _listed(project):
         if (weights := model.spec.weights) is not None:
-            yield _tried(f"model {model.name}", lambda: str(find_source(weights, project.environ).base))
+            yield _tried(f"model {model.name}", lambda: str(weights_place(weights, project.environ)))
 
 
 def _served(project: Project) -> Iterator[Finding]:

@@ -1,6 +1,7 @@
 """Models: which there are, and the weights of the embedded one."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import click
 
@@ -10,6 +11,7 @@ from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.loaders.strict_yaml import load_strict
 from pytest_llmeval.models.hf.sources import find_source
+from pytest_llmeval.models.local_adapters import find_local_adapter
 from pytest_llmeval.models.local_weights import default_cache_dir, fetch_smollm2, smollm2_path, verify_smollm2
 from pytest_llmeval.models.models_file import named_models
 from pytest_llmeval.models.named import NamedModel
@@ -18,7 +20,7 @@ from pytest_llmeval.models.vendors import VENDORS
 from pytest_llmeval.models.weights_spec import WeightsSpec
 from pytest_llmeval.reports.table import Column, table_lines
 
-__all__ = ["models", "project_models"]
+__all__ = ["models", "project_models", "weights_place"]
 
 _COLUMNS: list[Column] = [("name", "fixed"), ("spec", "left"), ("price per million", "left"), ("note", "left")]
 
@@ -73,6 +75,11 @@ def project_models(project: Project) -> dict[str, NamedModel]:
     return named_models(document.data, path.name, document.line_of)
 
 
+def weights_place(weights: WeightsSpec, environ: Mapping[str, str]) -> Path:
+    """Return where a model's files are, of the embedded one its adapter's; raise ModelError where there are none."""
+    return find_local_adapter(weights) if weights.kind == "local" else find_source(weights, environ).base
+
+
 def _row(model: NamedModel, environ: Mapping[str, str]) -> list[str]:
     prices = priced(model, environ).prices
     price = f"${prices.input_usd_per_million:g} in, ${prices.output_usd_per_million:g} out" if prices else "unknown"
@@ -87,6 +94,6 @@ def _row(model: NamedModel, environ: Mapping[str, str]) -> list[str]:
 def _where(weights: WeightsSpec, environ: Mapping[str, str]) -> str:
     """Return whether the files of a model are on this machine."""
     try:
-        return f"in {find_source(weights, environ).base}"
+        return f"in {weights_place(weights, environ)}"
     except ModelError:
         return "not on this machine; llmeval doctor says why"

@@ -17,7 +17,7 @@ from pytest_llmeval.models.hf.sources import Source, adapter_digest, find_adapte
 from pytest_llmeval.models.local_weights import SMOLLM2
 from pytest_llmeval.models.weights_spec import WeightsSpec
 
-__all__ = ["adapter_file", "find_local_adapter", "local_revision", "require_converter"]
+__all__ = ["adapter_file", "find_local_adapter", "local_revision", "require_converter", "require_packages"]
 
 FORMAT = "1"
 """Of the files in the cache; another one where they are made in another way."""
@@ -42,13 +42,17 @@ def local_revision(weights: WeightsSpec | None) -> str:
 def require_converter(weights: WeightsSpec, cache_dir: Path) -> None:
     """Raise ModelError where an adapter is still to be made into a GGUF file and the packages for it are missing."""
     path = find_local_adapter(weights)
-    if path.is_file() or _kept(path, cache_dir).is_file():
-        return
+    if path.is_dir() and not _kept(path, cache_dir).is_file():
+        require_packages(str(weights.adapter))
+
+
+def require_packages(adapter: str) -> None:
+    """Raise ModelError where a package is missing that makes an adapter into a GGUF file."""
     missing = [name for name in ("gguf", "numpy", "safetensors") if importlib.util.find_spec(name) is None]
     if missing:
         raise ModelError(
-            f"adapter {weights.adapter}: to make it into a GGUF file, pip install {' '.join(missing)}; a ready one is"
-            " taken as it is (local:smollm2+ADAPTER.gguf)"
+            f"adapter {adapter}: to make it into a GGUF file, pip install {' '.join(missing)}; a ready one is taken as"
+            " it is (local:smollm2+ADAPTER.gguf)"
         )
 
 

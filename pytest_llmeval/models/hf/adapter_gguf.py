@@ -78,8 +78,10 @@ def heads_of_gguf(header: GgufHeader, where: str) -> Heads:
     return Heads(q=q, kv=header.count("llama.attention.head_count_kv") or q)
 
 
-def convert_adapter(folder: Path, target: Path, heads: Heads, where: str) -> None:
-    """Write an adapter as a GGUF file of float32: ``target`` is there as a whole or not at all.
+def convert_adapter(folder: Path, target: Path, heads: Heads, where: str) -> int:
+    """Write an adapter as a GGUF file of float32 and return the number of its tensors.
+
+    ``target`` is there as a whole or not at all.
 
     What it was made for is kept in the fields ``llmeval.base_model`` and ``llmeval.chat_template_sha256``.
 
@@ -114,6 +116,7 @@ def convert_adapter(folder: Path, target: Path, heads: Heads, where: str) -> Non
         writer.write_tensors_to_file()
         writer.close()
         os.replace(part, target)
+        return len(pairs)
     finally:
         writer.close()
         part.unlink(missing_ok=True)

@@ -1,0 +1,117 @@
+"""Adapters for servers: merged into their base, or as a GGUF file."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pytest_llmeval.cli.output import echo_lines, emit_json, json_option
+from pytest_llmeval.cli.project import find_project
+from pytest_llmeval.core.errors import ModelError, SettingsError
+from pytest_llmeval.core.text import one_line
+from pytest_llmeval.models.hf.adapter_files import check_adapter_base, read_adapter_config
+from pytest_llmeval.models.hf.sources import Source, find_adapter, find_source, require_hf_extra
+from pytest_llmeval.models.local_adapters import require_packages
+from pytest_llmeval.models.weights_spec import WeightsSpec
+from pytest_llmeval.training.checkpoints import put_whole
+
+__all__ = ["adapter"]
+
+_BASE = click.option(
+    "--base", metavar="PATH|ID", help="The base's folder, its id of the hub or a GGUF file; what the adapter says."
+)
+
+
+@click.group()
+def adapter() -> None:
+    """Make a PEFT adapter into what a server takes: a model of its own, or a GGUF file."""
+
+
+@adapter.command()
+@click.argument("adapter", metavar="ADAPTER")
+@click.option("--output", type=click.Path(path_type=Path), required=True, help="The folder, which is not there yet.")
+@_BASE
+@json_option
+def merge(adapter: str, output: Path, base: str | None, as_json: bool) -> None:
+    """Merge ADAPTER, a PEFT folder, into the 16-bit weights of its base.
+
+    Tokenizer, chat template and generation config lie beside them: any server of models takes the folder. The adapter
+    is checked as an hf: model's is, and the merged model must say what the base says with the adapter on top.
+    """
+    weights, source = _found(adapter, base)
+    _check_free(output)
+    require_hf_extra(weights)
+    # Imported here because it loads torch.
+    from pytest_llmeval.models.hf.merging import merge_adapter
+
+    def report(line: str) -> None:
+        click.echo(one_line(line, 200), err=True)
+
+    found = []
+    put_whole(output.resolve(), lambda scratch: found.append(merge_adapter(weights, source, scratch, report)))
+    merged = found[0]
+    if as_json:
+        told = {"dtype": merged.dtype, "change_nats": merged.change, "lost_share": merged.lost}
+        emit_json({"folder": str(output), "base": str(source.base), "adapter": str(source.adapter), **told})
+        return
+    echo_lines(
+        [
+            f"{one_line(str(output))}: {merged.dtype} weights; {merged.lost:.2%} of the adapter's change was lost by"
+            " rounding",
+            f"evaluate it: pytest evals --model hf:{one_line(str(output))}",
+        ]
+    )
+
+
+@adapter.command()
+@click.argument("adapter", metavar="ADAPTER")
+@click.option("--output", type=click.Path(path_type=Path), required=True, help="The file, which is not there yet.")
+@_BASE
+@json_option
+def gguf(adapter: str, output: Path, base: str | None, as_json: bool) -> None:
+    """Make ADAPTER, a PEFT folder for a Llama or Mistral model, into a GGUF file for llama.cpp.
+
+    Of the base only the configuration is read.
+    """
+    weights, source = _found(adapter, base)
+    if output.suffix != ".gguf":
+        raise SettingsError(f"--output {one_line(str(output))}: the name of a GGUF file ends in .gguf")
+    _check_free(output)
+    require_packages(adapter)
+    # Imported here because it loads numpy.
+    from pytest_llmeval.models.hf.adapter_gguf import convert_adapter, heads_of
+
+    assert source.adapter is not None
+    where = f"adapter {adapter}"
+    count = convert_adapter(source.adapter, output.resolve(), heads_of(source.base, where), where)
+    size = output.stat().st_size
+    if as_json:
+        emit_json({"file": str(output), "tensors": count, "bytes": size})
+        return
+    echo_lines([f"{one_line(str(output))}: {count} tensors, {size / 1e6:.1f} MB"])
+
+
+def _found(adapter: str, base: str | None) -> tuple[WeightsSpec, Source]:
+    """Return an adapter with its base, and where the files of both are."""
+    config: Mapping[str, Any] = read_adapter_config(find_adapter(adapter), f"adapter {adapter}")
+    named = base or config.get("base_model_name_or_path")
+    if not named:
+        raise ModelError(f"adapter {adapter}: it does not say what its base is; name it with --base")
+    weights = WeightsSpec(base=str(named), adapter=adapter, revision=None if base else config.get("revision"))
+    try:
+        source = find_source(weights, find_project().environ)
+    except ModelError as error:
+        if base:
+            raise
+        raise ModelError(f"adapter {adapter}: its base is not here ({error}); name its place with --base") from None
+    check_adapter_base(config, weights, source, f"adapter {adapter}")
+    return weights, source
+
+
+def _check_free(output: Path) -> None:
+    """Raise SettingsError where ``output`` cannot be made."""
+    if output.exists() or output.is_symlink():
+        raise SettingsError(f"--output {one_line(str(output))}: it is there already; name another place, or remove it")
+    if not output.resolve().parent.is_dir():
+        raise SettingsError(f"--output {one_line(str(output))}: the folder that it is to lie in is not there")

@@ -1,0 +1,97 @@
+"""`llmeval adapter`: what it says of adapters and places that are no use, before anything is loaded."""
+
+import importlib.util
+import json
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Command
+
+
+@pytest.fixture
+def lora(here: Path) -> Path:
+    """An adapter and its base, as far as is looked at before their numbers are."""
+    for name, config in (("base", {"model_type": "llama", "num_attention_heads": 4}), ("lora", {"peft_type": "LORA"})):
+        (here / name).mkdir()
+        (here / name / ("config.json" if name == "base" else "adapter_config.json")).write_text(json.dumps(config))
+    (here / "base" / "model.safetensors").touch()
+    (here / "lora" / "adapter_model.safetensors").touch()
+    configure(here / "lora", base_model_name_or_path="base")
+    return here / "lora"
+
+
+def configure(folder: Path, **changes: Any) -> None:
+    path = folder / "adapter_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+@pytest.mark.parametrize("what", ["merge", "gguf"])
+@pytest.mark.parametrize(
+    ("changes", "options", "said"),
+    [
+        ({"base_model_name_or_path": None}, (), "it does not say what its base is; name it with --base"),
+        ({"base_model_name_or_path": "./gone"}, (), "its base is not here (hf:./gone: no such folder"),
+        ({}, ("--base", "./gone"), "hf:./gone: no such folder"),
+        ({"base_model_name_or_path": "org/other"}, ("--base", "base"), "it was made for the base 'org/other'"),
+        ({"peft_type": "PROMPT_TUNING"}, (), "a PROMPT_TUNING adapter"),
+    ],
+)
+def test_an_adapter_without_its_base_is_refused(
+    llmeval: Command, lora: Path, what: str, changes: dict[str, Any], options: tuple[str, ...], said: str
+) -> None:
+    configure(lora, **changes)
+    done = llmeval("adapter", what, "lora", "--output", "out.gguf", *options)
+    assert done.status == 4
+    assert said in done.err
+
+
+@pytest.mark.parametrize("what", ["merge", "gguf"])
+def test_what_is_no_adapter_is_refused(llmeval: Command, here: Path, what: str) -> None:
+    assert "adapter nope: no such folder" in llmeval("adapter", what, "nope", "--output", "out.gguf").err
+    (here / "empty").mkdir()
+    assert "no PEFT adapter lies there" in llmeval("adapter", what, "empty", "--output", "out.gguf").err
+
+
+@pytest.mark.parametrize(
+    ("output", "said"),
+    [
+        ("base.gguf", "it is there already"),
+        ("no/out.gguf", "the folder that it is to lie in is not there"),
+        ("out.bin", "the name of a GGUF file ends in .gguf"),
+    ],
+)
+def test_a_place_that_is_no_use_is_refused(llmeval: Command, lora: Path, output: str, said: str) -> None:
+    lora.with_name("base.gguf").touch()
+    done = llmeval("adapter", "gguf", "lora", "--output", output)
+    assert done.status == 4
+    assert f"--output {output}: {said}" in done.err
+
+
+@pytest.mark.parametrize(("what", "package"), [("merge", "peft"), ("gguf", "safetensors")])
+def test_a_missing_package_is_named(
+    llmeval: Command, lora: Path, monkeypatch: pytest.MonkeyPatch, what: str, package: str
+) -> None:
+    """With what to install; nothing is left at the place of the output."""
+    real = importlib.util.find_spec
+
+    def without(name: str) -> ModuleSpec | None:
+        return None if name == package else real(name)
+
+    monkeypatch.setattr(importlib.util, "find_spec", without)
+    done = llmeval("adapter", what, "lora", "--output", "out.gguf")
+    assert done.status == 4
+    assert "pip install" in done.err and package in done.err
+    assert not (lora.parent / "out.gguf").exists()
+
+
+def test_doctor_and_models_know_an_adapter_of_the_embedded_model(llmeval: Command, lora: Path) -> None:
+    lora.with_name("models.yaml").write_text(
+        'models:\n  tuned: {spec: "local:smollm2+lora"}\n  lost: {spec: "local:smollm2+gone"}\n'
+    )
+    listed = {row["name"]: row["note"] for row in llmeval("models", "--json").json()}
+    assert listed["tuned"] == f"in {lora}" and listed["lost"].startswith("not on this machine")
+    told = llmeval("doctor").out
+    assert "adapter gone: no such folder" in " ".join(told.split())
