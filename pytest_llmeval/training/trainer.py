@@ -32,7 +32,7 @@ from pytest_llmeval.training.plan import Outcome, Plan, write_json
 from pytest_llmeval.training.ranks import Ranks, is_lost_peer
 from pytest_llmeval.training.record import Measured, adapter_weights, save_adapter
 from pytest_llmeval.training.watching import CHOSEN_BY, Clock, EndOnSignal, Finite, TaskMetric
-from pytest_llmeval.training.weights import load_base
+from pytest_llmeval.training.weights import load_base, sums_in_bf16
 
 __all__ = ["main", "train"]
 
@@ -212,7 +212,7 @@ def _build(plan: Plan, material: Material, model: Any, ranks: Ranks, ending: End
 def _arguments(plan: Plan, fit: Fit, chat: Chat) -> SFTConfig:
     config, optim, check = plan.config, plan.config.optim, plan.config.check
     is_cuda = config.device == "cuda"
-    half = is_cuda and torch.cuda.is_bf16_supported(including_emulation=False)
+    has_bf16 = sums_in_bf16(config.device)
     # Renamed in transformers 5.23; the old name warns there, from trl's own default too.
     known = "activation_checkpointing" in SFTConfig.__dataclass_fields__
     name = "activation_checkpointing" if known else "gradient_checkpointing"
@@ -234,8 +234,8 @@ def _arguments(plan: Plan, fit: Fit, chat: Chat) -> SFTConfig:
         # bitsandbytes' states are neither split nor gathered by the other engines.
         optim="paged_adamw_8bit" if config.launch.engine == "ddp" else "adamw_torch",
         ddp_find_unused_parameters=False,
-        bf16=half,
-        fp16=is_cuda and not half,
+        bf16=has_bf16,
+        fp16=is_cuda and not has_bf16,
         use_cpu=not is_cuda,
         max_length=None,  # rows that are too long were refused or left out
         packing=False,

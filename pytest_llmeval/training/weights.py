@@ -11,7 +11,17 @@ from pytest_llmeval.models.weights_spec import WeightsSpec
 from pytest_llmeval.training.base_spec import weights_of
 from pytest_llmeval.training.config import TrainingConfig
 
-__all__ = ["load_base"]
+__all__ = ["load_base", "sums_in_bf16"]
+
+
+def sums_in_bf16(device: str) -> bool:
+    """Return whether a training on ``cpu`` or ``cuda`` computes in bfloat16: where the chip has units for it.
+
+    Those of CPUs are AMX (Intel, since 2023): 16 bits without them are slower than 32.
+    """
+    if device == "cpu":
+        return bool(getattr(torch.cpu, "get_capabilities", dict)().get("amx_bf16"))  # torch 2.6 does not tell
+    return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
 def load_base(config: TrainingConfig, source: Source) -> Any:
@@ -30,6 +40,8 @@ def load_base(config: TrainingConfig, source: Source) -> Any:
             # Else the first look at a CPU with AVX-512 rounds the scales of the weights for good, and a training that
             # went on from a checkpoint would see others than one that was never broken off.
             module.support_avx512bf16_for_cpu = False
+            if config.device == "cpu" and sums_in_bf16("cpu"):
+                module.compute_dtype = torch.bfloat16
     return model
 
 
