@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pytest_llmeval.bridge.settings import Settings
-from pytest_llmeval.core.errors import CallError, ErrorKind
+from pytest_llmeval.core.errors import CallError, ErrorKind, ModelError
 from pytest_llmeval.core.types import Backend
 from pytest_llmeval.models.local_adapters import adapter_file
 from pytest_llmeval.models.local_effect import check_effect
@@ -95,9 +95,13 @@ class EmbeddedModel:
         self.adapters = tuple(dict.fromkeys(adapters))
         files = [adapter_file(each, gguf, cache_dir, report) for each in self.adapters]
         self._server = LocalServer.start(gguf, adapters=files)
-        for number, each in enumerate(self.adapters):
-            if each.untrained is None:
-                check_effect(self._server, number, len(files), f"adapter {each.adapter}")
+        try:
+            for number, each in enumerate(self.adapters):
+                if each.untrained is None:
+                    check_effect(self._server, number, len(files), f"adapter {each.adapter}")
+        except ModelError:
+            self.stop()
+            raise
 
     def address(self) -> tuple[str, str]:
         """Return base URL and key of the server."""

@@ -16,6 +16,7 @@ import torch
 import transformers
 
 from pytest_llmeval.core.errors import ModelError
+from pytest_llmeval.models.gguf_header import read_gguf_header
 from pytest_llmeval.models.hf.chat import Chat
 from pytest_llmeval.models.hf.sources import Source
 from pytest_llmeval.models.weights_spec import WeightsSpec
@@ -143,13 +144,11 @@ def _folder(source: Source) -> Path:
 
 def _take_special_tokens(tokenizer: Any, path: Path) -> None:
     """Set the end and the padding that a GGUF file names: transformers guesses them, for SmolLM2 wrongly."""
-    from gguf import GGUFReader
-
-    fields = GGUFReader(path).fields
+    header = read_gguf_header(path, f"hf:{path}")
     for name, key in (("eos_token", "eos_token_id"), ("pad_token", "padding_token_id")):
-        field = fields.get(f"tokenizer.ggml.{key}")
-        if field is not None:
-            setattr(tokenizer, name, tokenizer.convert_ids_to_tokens(int(field.contents())))
+        token = header.count(f"tokenizer.ggml.{key}")
+        if token is not None:
+            setattr(tokenizer, name, tokenizer.convert_ids_to_tokens(token))
 
 
 def _ids(value: Any) -> set[int]:

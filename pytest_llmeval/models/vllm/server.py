@@ -17,7 +17,7 @@ from pathlib import Path
 
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.core.text import printable
-from pytest_llmeval.models.vllm.exchange import Reply, exchange
+from pytest_llmeval.models.exchange import Reply, exchange
 
 __all__ = ["VllmServer"]
 

@@ -1,5 +1,7 @@
 """``local:`` models with an adapter in whole sessions: matrix, workers, resuming, mistakes."""
 
+import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,12 @@ def lora(project: Project) -> Path:
     """An adapter of random numbers that changes what the model says."""
     write_lora(project.root / "lora", SMOLLM2_SHAPES, rank=4, layers=30, strength=0.5)
     return project.root / "lora"
+
+
+def own_servers() -> list[str]:
+    """The embedded servers that this process has started and not ended."""
+    listed = subprocess.run(["ps", "-o", "args=", "--ppid", str(os.getpid())], capture_output=True, text=True).stdout
+    return [line for line in listed.splitlines() if "local_child" in line]
 
 
 def test_every_row_is_answered_by_base_and_adapter(project: Project, lora: Path, dist_args: list[str]) -> None:
@@ -71,6 +79,7 @@ def test_an_adapter_that_is_refused_ends_the_session_before_any_call(
     assert result.ret == 4
     assert f"adapter lora: {said}" in " ".join(result.stderr.str().split())
     assert "Traceback" not in result.stderr.str() + result.stdout.str()
+    assert own_servers() == []
 
 
 def test_an_adapter_may_judge(project: Project, lora: Path) -> None:
