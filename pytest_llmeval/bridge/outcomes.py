@@ -2,7 +2,7 @@
 
 import re
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -216,18 +216,18 @@ def _properties(run: CaseRun, broken: BaseException | None) -> list[tuple[str, s
     if broken is not None and outcome != "error" and not isinstance(broken, pytest.skip.Exception):
         outcome, kind = "error", _kind(broken)
     scores = {f"score_{shown_name(plain(score.name))}": _number(score) for score in run.book.scores}
-    return _named(key, outcome, kind, wait_s=f"{run.waited_s:.3f}", **scores)
+    return _named(key, outcome, kind, {"wait_s": f"{run.waited_s:.3f}", **scores})
 
 
 def tell_junit_of_crash(config: pytest.Config, report: pytest.TestReport, key: CaseKey) -> None:
     """Give the outcome of a case to JUnit where its worker died: such a report has no teardown, which tells."""
     junit = config.stash.get(xml_key, None)
     if junit is not None:
-        for name, value in _named(key, "error", ErrorKind.WORKER_CRASHED):
+        for name, value in _named(key, "error", ErrorKind.WORKER_CRASHED, {}):
             junit.node_reporter(report).add_property(name, value)
 
 
-def _named(key: CaseKey, outcome: Outcome, kind: ErrorKind, **more: str) -> list[tuple[str, str]]:
+def _named(key: CaseKey, outcome: Outcome, kind: ErrorKind, more: Mapping[str, str]) -> list[tuple[str, str]]:
     told = {
         "outcome": outcome,
         **({"error_kind": str(kind)} if outcome == "error" else {}),

@@ -20,7 +20,8 @@ def sums_in_bf16(device: str) -> bool:
     Those of CPUs are AMX (Intel, since 2023): 16 bits without them are slower than 32.
     """
     if device == "cpu":
-        return bool(getattr(torch.cpu, "get_capabilities", dict)().get("amx_bf16"))  # torch 2.6 does not tell
+        told = getattr(torch.cpu, "get_capabilities", None)  # torch 2.6 has none
+        return told is not None and bool(told().get("amx_bf16"))
     return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
