@@ -227,7 +227,7 @@ def tell_junit_of_crash(config: pytest.Config, report: pytest.TestReport, key: C
             junit.node_reporter(report).add_property(name, value)
 
 
-def _named(key: CaseKey, outcome: Outcome, kind: ErrorKind, more: Mapping[str, str]) -> list[tuple[str, str]]:
+def _named(key: CaseKey, outcome: str, kind: str, more: Mapping[str, str]) -> list[tuple[str, str]]:
     told = {
         "outcome": outcome,
         **({"error_kind": str(kind)} if outcome == "error" else {}),
