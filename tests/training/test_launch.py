@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import signal
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +18,7 @@ from pytest_llmeval.training.process import in_a_process
 from tests.support.tiny_base import write_project
 from tests.training.conftest import Train
 from tests.training.test_trainer import curves, run_json
+from tests.training.test_whole import running_in, wait_for
 
 ENVIRON = {**os.environ, "OMP_NUM_THREADS": "1"}
 
@@ -121,6 +124,26 @@ def test_an_interrupt_makes_a_checkpoint_after_the_same_step_of_all(tiny_base: P
     outcome = in_a_process(plan, with_site(tmp_path, asking))
     assert outcome == Outcome(state="interrupted", message="a checkpoint was made after step 5")
     assert newest_complete(plan.folder, plan.config.launch) == (plan.folder / "checkpoint-5", [])
+
+
+SESSION = """
+import os, sys
+from pathlib import Path
+from pytest_llmeval.training.plan import Plan
+from pytest_llmeval.training.process import in_a_process
+
+in_a_process(Plan.read(Path(sys.argv[1])), {**os.environ, "SESSION": str(os.getpid())})
+"""
+
+
+def test_a_session_that_is_killed_leaves_a_checkpoint_and_no_process(tiny_base: Path, tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, tiny_base)
+    killing = BREAKING.format(how="os.kill(int(os.environ['SESSION']), signal.SIGKILL); time.sleep(1)", rank=0)
+    command = [sys.executable, "-c", SESSION, str(plan.write())]
+    ended = subprocess.run(command, env=with_site(tmp_path, killing), check=False)
+    assert ended.returncode == -signal.SIGKILL
+    wait_for(lambda: not running_in(tmp_path))
+    assert Outcome.read(plan.folder) == Outcome(state="interrupted", message="a checkpoint was made after step 5")
 
 
 def test_a_checkpoint_that_lacks_the_random_numbers_of_one_is_passed_over(together: Plan, tmp_path: Path) -> None:
