@@ -15,6 +15,7 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeVllm:
     vllm_version.cache_clear()
     (tmp_path / "logs").mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "logs"))
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "logs"))
     return FakeVllm(tmp_path / "bin", monkeypatch)
 
 
