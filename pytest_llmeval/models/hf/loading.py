@@ -14,6 +14,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import torch
 import transformers
+from tokenizers import pre_tokenizers
 
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.models.gguf_header import read_gguf_header
@@ -89,7 +90,7 @@ def load_chat(weights: WeightsSpec, source: Source, model: Any) -> Chat:
         except Exception as error:  # noqa: BLE001 - as above
             raise ModelError(f"hf:{weights}: the tokenizer cannot be loaded: {why(error)}") from None
     if source.is_gguf:
-        _take_special_tokens(tokenizer, source.base)
+        _take_gguf_settings(tokenizer, source.base)
     stops = _ids(model.generation_config.eos_token_id) | _ids(model.config.eos_token_id) | _ids(tokenizer.eos_token_id)
     chat = Chat(tokenizer, f"hf:{weights}", frozenset(stops))
     model.generation_config = transformers.GenerationConfig(pad_token_id=chat.pad_token)
@@ -142,13 +143,19 @@ def _folder(source: Source) -> Path:
     return source.base.parent if source.is_gguf else source.base
 
 
-def _take_special_tokens(tokenizer: Any, path: Path) -> None:
-    """Set the end and the padding that a GGUF file names: transformers guesses them, for SmolLM2 wrongly."""
+def _take_gguf_settings(tokenizer: Any, path: Path) -> None:
+    """Set what a GGUF file says of end, padding and digits: transformers guesses them, for SmolLM2 wrongly."""
     header = read_gguf_header(path, f"hf:{path}")
     for name, key in (("eos_token", "eos_token_id"), ("pad_token", "padding_token_id")):
         token = header.count(f"tokenizer.ggml.{key}")
         if token is not None:
             setattr(tokenizer, name, tokenizer.convert_ids_to_tokens(token))
+    if header.text("tokenizer.ggml.pre") == "smollm":
+        # As llama.cpp and the model's own tokenizer.json split a text: else blanks before a digit are other tokens.
+        digits = pre_tokenizers.Digits(individual_digits=True)
+        tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+            [digits, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)]
+        )
 
 
 def _ids(value: Any) -> set[int]:

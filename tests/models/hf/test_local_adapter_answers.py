@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,6 +16,8 @@ from pytest_llmeval.core.types import Request
 from pytest_llmeval.models.exchange import exchange
 from pytest_llmeval.models.hf.adapter_gguf import convert_adapter, heads_of
 from pytest_llmeval.models.hf.host import HfModels
+from pytest_llmeval.models.hf.loading import load_chat
+from pytest_llmeval.models.hf.sources import find_source
 from pytest_llmeval.models.local_server import LocalServer, slot_of
 from pytest_llmeval.models.local_weights import SMOLLM2
 from pytest_llmeval.models.named import resolve_model
@@ -146,3 +149,19 @@ def test_its_numbers_are_those_of_transformers(base: Path, adapter: Path, models
         seen.append(found)
     server.stop()
     assert seen[0].keys() != seen[1].keys()
+
+
+def test_the_prompts_of_both_are_the_same_tokens(smollm2: Path) -> None:
+    """Blanks before digits above all, which transformers by itself splits in another way."""
+    weights, unsaid = WeightsSpec(base=str(smollm2)), SimpleNamespace(eos_token_id=None)
+    model = SimpleNamespace(generation_config=unsaid, config=unsaid)
+    tokenizer = load_chat(weights, find_source(weights, {}), model).tokenizer
+    texts = ["on  18/09/2025 at\n  11:00", " 7\t8\n\n9", "12.50 EUR,  3 x", "  a  b\n\n c", "Ünïcode 4²  ５"]
+    server = LocalServer.start(smollm2)
+    port = urlsplit(server.base_url).port
+    assert port is not None
+    for text in texts:
+        reply = exchange(port, "/tokenize", key=server.api_key, body={"content": text})
+        assert reply is not None
+        assert tokenizer(text, add_special_tokens=False)["input_ids"] == reply[1]["tokens"]
+    server.stop()
