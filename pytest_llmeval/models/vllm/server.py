@@ -129,7 +129,7 @@ class VllmServer:
     def end(self) -> str | None:
         """How vLLM ended by itself, in words; None while it runs."""
         assert self._process.stdout is not None
-        if self._end is None and select.select([self._process.stdout], [], [], 0)[0]:
+        if self._end is None and not self._process.stdout.closed and _is_readable(self._process.stdout.fileno()):
             self._end = _in_words(self._process.stdout.readline())
         return self._end
 
@@ -173,6 +173,13 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def _is_readable(descriptor: int) -> bool:
+    """Return whether a pipe holds something or is closed at its other end."""
+    poll = select.poll()  # unlike select() it takes descriptors above 1023, which a session with many calls has
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _in_words(line: bytes) -> str:

@@ -28,13 +28,15 @@ def server_of(models: VllmModels, spec: object) -> VllmServer:
 def test_stop_ends_it_with_its_workers_and_its_log(fake: FakeVllm, models: VllmModels, base: Path) -> None:
     """At once, and it can be repeated."""
     start(models, str(base))
-    log = server_of(models, base).log
+    server = server_of(models, base)
+    log = server.log
     assert len(fake.running()) == 3 and "loading" in log.read_text()
     begin_s = time.monotonic()
     models.stop()
     models.stop()
     fake.assert_none_is_left()
     assert not log.exists()
+    assert server.end is None  # by itself
     assert time.monotonic() - begin_s < 5
 
 
