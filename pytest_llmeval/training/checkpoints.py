@@ -102,12 +102,19 @@ def _problem(checkpoint: Path, launch: LaunchModel) -> str | None:
 
 
 def _archives(checkpoint: Path, launch: LaunchModel) -> list[str]:
-    """Return the files of a checkpoint that torch writes: states of optimizer, schedule and random numbers."""
+    """Return the files of a checkpoint that torch writes: states of optimizer, schedule and random numbers.
+
+    Raises:
+        ValueError: some processes have left none.
+    """
     ranks = range(launch.processes)
     names = ["rng_state.pth"] if launch.processes == 1 else [f"rng_state_{rank}.pth" for rank in ranks]
     if launch.engine == "deepspeed":
         tag = (checkpoint / "latest").read_text("utf-8").strip()
-        return [*names, *(f"{tag}/bf16_zero_pp_rank_{rank}_mp_rank_00_optim_states.pt" for rank in ranks)]
+        states = [f"{tag}/{path.name}" for path in (checkpoint / tag).glob("*_optim_states.pt")]
+        if len(states) < launch.processes:
+            raise ValueError(f"{tag} has the states of {len(states)} processes")
+        return [*names, *states]
     return [*names, "scheduler.pt", "optimizer.bin" if launch.engine == "fsdp" else "optimizer.pt"]
 
 

@@ -1,5 +1,6 @@
 """Checkpoints that can be gone on from, and folders that are there as a whole."""
 
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -78,3 +79,19 @@ def test_too_little_space_is_told_before_the_start(tmp_path: Path) -> None:
     require_space(tmp_path, 1000)
     with pytest.raises(SettingsError, match=r"MB are free, and the checkpoints need 24000\d+ MB"):
         require_space(tmp_path, 10**13)
+
+
+def test_a_checkpoint_of_deepspeed_has_the_states_of_each_process(tmp_path: Path) -> None:
+    launch = LaunchModel(processes=2, engine="deepspeed")
+    newest = whole(tmp_path, 8)
+    for name in ("optimizer.pt", "scheduler.pt"):
+        (newest / name).unlink()
+    shutil.move(newest / "rng_state.pth", newest / "rng_state_0.pth")
+    shutil.copy(newest / "rng_state_0.pth", newest / "rng_state_1.pth")
+    (newest / "latest").write_text("global_step8", "utf-8")
+    (newest / "global_step8").mkdir()
+    for rank in range(2):
+        assert newest_complete(tmp_path, launch)[0] is None
+        states = newest / "global_step8" / f"bf16_zero_pp_rank_{rank}_mp_rank_00_optim_states.pt"
+        shutil.copy(newest / "rng_state_0.pth", states)
+    assert newest_complete(tmp_path, launch) == (newest, [])

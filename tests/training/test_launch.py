@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from pytest_llmeval.training.checkpoints import newest_complete
+from pytest_llmeval.training.config import LaunchModel
 from pytest_llmeval.training.config_file import load_config
 from pytest_llmeval.training.plan import Outcome, Plan
 from pytest_llmeval.training.process import in_a_process
@@ -151,3 +152,36 @@ def test_a_checkpoint_that_lacks_the_random_numbers_of_one_is_passed_over(togeth
     (tmp_path / "checkpoint-4" / "rng_state_1.pth").unlink()
     found = newest_complete(tmp_path, together.config.launch)
     assert found == (None, ["checkpoint-4: rng_state_1.pth is missing"])
+
+
+AS_ON_GPUS = """
+import os, sys
+
+if "pytest_llmeval.training.trainer" in sys.orig_argv:
+    import accelerate.state
+    import torch
+
+    def set_device(self):
+        self.device = torch.device("cpu")
+
+    torch.distributed.init_process_group("gloo")
+    kind = accelerate.state.DistributedType.MULTI_GPU
+    accelerate.state.PartialState._prepare_backend = lambda self, *rest: ("gloo", kind)
+    accelerate.state.PartialState.set_device = set_device
+"""
+"""accelerate splits no weights over CPUs, which torch can do: so it takes them for GPUs."""
+
+
+def test_a_base_that_is_split_over_processes_is_trained_and_answers(
+    train: Train, tiny_base: Path, tmp_path: Path
+) -> None:
+    alone, _ = train(most_rows=2, load="fp32")
+    plan = plan_of(tmp_path, tiny_base, load="fp32")
+    launch = LaunchModel(processes=2, engine="fsdp")
+    plan = replace(plan, config=plan.config.model_copy(update={"launch": launch}))
+    assert in_a_process(plan, with_site(tmp_path, AS_ON_GPUS)) == Outcome(state="trained")
+    for entry, other in zip(curves(alone), curves(plan), strict=True):
+        for name in ("loss", "eval_loss", "eval_exact"):
+            assert other.get(name, -1) == pytest.approx(entry.get(name, -1), rel=1e-2)
+    assert largest_difference(alone, plan) < 0.05
+    assert newest_complete(plan.folder, launch) == (plan.folder / "checkpoint-8", [])
