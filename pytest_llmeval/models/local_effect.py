@@ -17,8 +17,8 @@ _TIMEOUT_S = 60.0
 def check_effect(server: LocalServer, adapter: int, count: int, where: str) -> None:
     """Raise ModelError where the likeliest tokens after a short text are those of the base, or no numbers.
 
-    The engine computes the same numbers each time, and without the adapter's product where that is off; so any change
-    of its weights but none shows.
+    The engine computes the same numbers each time, and leaves the adapter's product out where that is off. So equal
+    numbers say that it adds nothing that a sum in 32 bits would hold.
 
     Args:
         server: holds it.
