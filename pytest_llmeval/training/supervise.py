@@ -145,7 +145,7 @@ def _train(job: Job, plan: Plan, train: Train) -> None:
     """Carry the plan out."""
     processes = job.config.launch.processes
     if job.config.device == "cuda" and job.machine.gpus > processes:
-        job.report(f"{job.name}: GPUs used: the first {processes} of {job.machine.gpus}; see launch.processes")
+        job.report(f"{job.name}: {processes} of {job.machine.gpus} GPUs are used; launch.processes says how many")
     if job.config.search is None:
         require_trained(carried_out(plan, train, environ=job.environ, report=job.report), name=job.name)
     else:

@@ -154,6 +154,23 @@ def test_a_checkpoint_that_lacks_the_random_numbers_of_one_is_passed_over(togeth
     assert found == (None, ["checkpoint-4: rng_state_1.pth is missing"])
 
 
+@pytest.mark.parametrize(
+    ("processes", "visible", "seen"),
+    [(1, None, "0"), (2, None, "0,1"), (1, "3,5,7", "3"), (2, "3,5,7", "3,5"), (2, "", "")],
+)
+def test_each_process_is_let_see_a_gpu_of_its_own(
+    tmp_path: Path, processes: int, visible: str | None, seen: str
+) -> None:
+    plan = plan_of(tmp_path, tmp_path)
+    plan = replace(plan, config=plan.config.model_copy(update={"launch": LaunchModel(processes=processes)}))
+    environ = with_site(
+        tmp_path, "import os\nprint('seen', os.environ['CUDA_VISIBLE_DEVICES'], flush=True)\nos._exit(3)"
+    )
+    environ.pop("CUDA_VISIBLE_DEVICES", None)
+    outcome = in_a_process(plan, environ if visible is None else {**environ, "CUDA_VISIBLE_DEVICES": visible})
+    assert outcome == Outcome(state="failed", message=f"the process ended with 3:\nseen {seen}\n")
+
+
 AS_ON_GPUS = """
 import os, sys
 

@@ -12,6 +12,7 @@ from pytest_llmeval.core.errors import SettingsError
 from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.store.trainings import Training
 from pytest_llmeval.training import supervise
+from pytest_llmeval.training.config import LaunchModel
 from pytest_llmeval.training.config_file import load_config
 from pytest_llmeval.training.machine import Machine
 from pytest_llmeval.training.plan import Outcome, Plan, State, write_json
@@ -166,6 +167,25 @@ def test_out_of_memory_goes_on_once_with_half_the_rows(job: Job, proved: Proved)
     assert (first.most_rows, first.is_resumed) == (None, False)
     assert (second.most_rows, second.is_resumed, second.folder) == (2, True, first.folder)
     assert told == ["tiny: out of memory with 4 rows at once; going on with 2"]
+
+
+def test_gpus_that_are_left_idle_are_told(job: Job, proved: Proved) -> None:
+    proved(GAIN)
+    told: list[str] = []
+    machine = Machine(gpu="Card", gpu_total=24 << 30, gpu_free=24 << 30, gpus=4, ram_free=8 << 30)
+    config = job.config.model_copy(update={"device": "cuda", "launch": LaunchModel(processes=2)})
+    trainer = Trainer("trained")
+    run_training(replace(job, config=config, machine=machine, report=told.append), train=trainer)
+    assert told == ["tiny: 2 of 4 GPUs are used; launch.processes says how many"]
+    assert trainer.plans[0].free == int(0.9 * (24 << 30))
+
+
+def test_processes_share_the_memory_of_the_machine(job: Job, proved: Proved) -> None:
+    proved(GAIN)
+    config = job.config.model_copy(update={"launch": LaunchModel(processes=4)})
+    trainer = Trainer("trained")
+    run_training(replace(job, config=config), train=trainer)
+    assert trainer.plans[0].free == int(0.9 * (2 << 30))
 
 
 def test_what_the_rows_need_told_is_told(job: Job, proved: Proved) -> None:
