@@ -10,6 +10,7 @@ from pytest_llmeval.models.gguf_header import GgufHeader, read_gguf_header
 from pytest_llmeval.models.hf.adapter_files import (
     check_adapter_base,
     check_templates,
+    is_base,
     known_templates,
     read_adapter_config,
 )
@@ -107,8 +108,10 @@ def _convert(folder: Path, target: Path, base: GgufHeader, where: str) -> None:
 
 def _check_origin(adapter: GgufHeader, weights: WeightsSpec, base: GgufHeader, cache_dir: Path, where: str) -> None:
     """Raise ModelError where a file that ``llmeval adapter gguf`` made names another base or chat template."""
+    made_for = adapter.text("llmeval.base_model")
     own = Source(base=cache_dir / SMOLLM2.label, hub_id=None, adapter=None)
-    check_adapter_base({"base_model_name_or_path": adapter.text("llmeval.base_model")}, weights, own, where)
+    if made_for and not is_base(made_for, weights, own):
+        raise ModelError(f"{where}: it was made for the base {made_for!r}, not for {SMOLLM2.label}")
     said = adapter.text("llmeval.chat_template_sha256")
     check_templates({said: "its own fields"} if said else {}, base.text("tokenizer.chat_template"), where)
 

@@ -114,7 +114,8 @@ def _unknown(name: str, kind: WeightsKind) -> str:
     """Return what is said of an option that ``kind`` does not have."""
     others = [other for other in _OPTIONS if name in _OPTIONS[other]]
     if others:
-        return f"{name!r} is an option of {others[0]}: alone; those of {kind}: are {', '.join(_OPTIONS[kind])}"
+        kinds = " and ".join(f"{other}:" for other in others)
+        return f"{name!r} is an option of {kinds} alone; those of {kind}: are {', '.join(_OPTIONS[kind])}"
     close = difflib.get_close_matches(name, _OPTIONS[kind], n=1)
     hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(_OPTIONS[kind])}"
     return f"unknown option {name!r}; {hint}"

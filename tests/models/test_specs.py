@@ -84,7 +84,7 @@ def test_secrets_of_a_url_are_kept_apart() -> None:
         ("local:llama+out/adapter", "unknown local model 'llama\\+out/adapter'"),
         ("local:smollm2+", "neither of them empty"),
         ("local:smollm2?untrained=yes", "options are those of an adapter"),
-        ("local:smollm2+a?load=4bit", "'load' is an option of hf: alone; those of local: are untrained"),
+        ("local:smollm2+a?load=4bit", "'load' is an option of hf: and vllm: alone; those of local: are untrained"),
         ("local:smollm2@http://h/v1", "takes no URL"),
         ("opnai:gpt-4o", "did you mean 'openai:gpt-4o'"),
         ("OpenAI:gpt-4o", "did you mean 'openai:gpt-4o'"),

@@ -14,6 +14,7 @@ __all__ = [
     "check_adapter_base",
     "check_adapter_template",
     "check_templates",
+    "is_base",
     "known_templates",
     "read_adapter_config",
     "template_sha256",
@@ -40,14 +41,17 @@ def check_adapter_base(config: Mapping[str, Any], weights: WeightsSpec, source: 
     made_for = config.get("base_model_name_or_path")
     if config.get("peft_type") in _NO_WEIGHTS:
         raise ModelError(f"{where}: a {config['peft_type']} adapter; those that change weights are taken, such as LORA")
-    if not made_for:
-        return
-    here = {weights.base, str(source.base), *_last_parts(weights.base), *_last_parts(str(source.base))}
-    if not here & {made_for, *_last_parts(made_for)}:
+    if made_for and not is_base(made_for, weights, source):
         raise ModelError(
             f"{where}: it was made for the base {made_for!r}, not for {weights.base!r}; name that base, or correct"
             f" base_model_name_or_path in {ADAPTER_CONFIG} if it is the same model under another name"
         )
+
+
+def is_base(made_for: str, weights: WeightsSpec, source: Source) -> bool:
+    """Return whether an adapter names this base: path or id, or the last part of either, agrees."""
+    here = {weights.base, str(source.base), *_last_parts(weights.base), *_last_parts(str(source.base))}
+    return bool(here & {made_for, *_last_parts(made_for)})
 
 
 def check_adapter_template(folder: Path, chat_template: str, where: str) -> None:
