@@ -5,7 +5,7 @@ from typing import Any
 
 from pytest_llmeval.training.proof import Gain
 
-__all__ = ["card"]
+__all__ = ["card", "shown_values"]
 
 
 def card(record: Mapping[str, Any], gains: Sequence[Gain]) -> str:
@@ -62,6 +62,12 @@ def card(record: Mapping[str, Any], gains: Sequence[Gain]) -> str:
     return "\n".join(lines)
 
 
+def shown_values(values: Mapping[str, Any]) -> str:
+    """Return the values of a trial by key, on one line."""
+    shown = ((key, f"{value:.4g}" if isinstance(value, float) else value) for key, value in values.items())
+    return ", ".join(f"{key} {value}" for key, value in shown)
+
+
 def _row(gain: Gain) -> str:
     interval = f"{_percent(gain.delta)} ({_percent(gain.low)} to {_percent(gain.high)})"
     cells = [f"{gain.split}, {gain.n}", gain.metric, _percent(gain.before), _percent(gain.after), interval]
@@ -72,10 +78,7 @@ def _search(found: Mapping[str, Any] | None) -> list[str]:
     if found is None:
         return []
     values = next(each["values"] for each in found["trials"] if each["trial"] == found["best"])
-    told = ", ".join(
-        f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}" for key, value in values.items()
-    )
-    return [f"- The best of {len(found['trials'])} trials: {told}."]
+    return [f"- The best of {len(found['trials'])} trials: {shown_values(values)}."]
 
 
 def _percent(value: float | None) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import optuna
 
 from pytest_llmeval.core.errors import SettingsError
+from pytest_llmeval.training.card import shown_values
 from pytest_llmeval.training.checkpoints import put_whole
 from pytest_llmeval.training.config import SearchModel
 from pytest_llmeval.training.plan import Outcome, Plan, write_json
@@ -47,7 +48,7 @@ def search(plan: Plan, train: Train, *, environ: Mapping[str, str], report: Call
     while (trial := _next(study, wanted, seed=plan.config.seed)) is not None:
         values = drawn(trial, wanted)
         of_trial = _plan(plan, trial.number, values)
-        report(f"{plan.name}: trial {trial.number + 1} of {wanted.trials}: {_shown(values)}")
+        report(f"{plan.name}: trial {trial.number + 1} of {wanted.trials}: {shown_values(values)}")
         outcome = Outcome(state="trained")
         if not of_trial.adapter.is_dir():  # it is there where the session was killed before the study had it
             outcome = carried_out(of_trial, train, environ=environ, report=report)
@@ -120,9 +121,3 @@ def _take_best(study: Any, plan: Plan) -> None:
 
     shutil.copy(best / "fit.json", plan.folder / "fit.json")
     put_whole(plan.adapter, write)
-
-
-def _shown(values: Mapping[str, Any]) -> str:
-    return ", ".join(
-        f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}" for key, value in values.items()
-    )
