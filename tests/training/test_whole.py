@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import subprocess
 import sys
 import time
@@ -47,6 +48,22 @@ def test_a_training_that_was_killed_goes_on_and_proves_its_gain(tmp_path: Path, 
     assert {each[side] for each in training.proof for side in ("base_run", "adapter_run")} == set(runs)
     assert all(run.end is not None and run.end.status == "finished" for run in runs.values())
     assert "llmeval: test: exact 0.0 % -> " in done.stdout
+
+
+def test_a_training_on_answers_of_other_rows_proves_nothing(tmp_path: Path, tiny_base: Path) -> None:
+    """The negative control: what could be learned without the inputs, or from held-out rows, would gain here."""
+    write_project(tmp_path, tiny_base, optim__max_steps=24, check__every=12)
+    train = tmp_path / "data" / "train.jsonl"
+    found = [json.loads(line) for line in train.read_text("utf-8").splitlines()]
+    targets = [row["target"] for row in found]
+    random.Random(0).shuffle(targets)
+    mixed = [{**row, "target": target} for row, target in zip(found, targets, strict=True)]
+    train.write_text("".join(json.dumps(row) + "\n" for row in mixed), "utf-8")
+    (tmp_path / "pytest.ini").write_text(INI, "utf-8")
+    command = [sys.executable, "-m", "pytest", "-m", "train", "-p", "no:cacheprovider"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stdout
+    assert "the adapter is not better by the margin" in done.stdout
 
 
 def wait_for(condition: object) -> None:
