@@ -266,7 +266,7 @@ class Preparation:
 
         only_recorded = not self._asks_judges
         jurors = tuple(
-            Juror(model=judge, forms=Forms(binds_nonce=judge.spec.kind == "local"), only_recorded=only_recorded)
+            Juror(model=judge, forms=Forms(binds_nonce=judge.spec.kind in ("local", "hf")), only_recorded=only_recorded)
             for judge in self.judges.values()
         )
         return Judges(jurors=jurors, panel=settings.judge_panel, probe=settings.judge_probe)
