@@ -114,7 +114,7 @@ def _archives(checkpoint: Path, launch: LaunchModel) -> list[str]:
         states = [f"{tag}/{path.name}" for path in (checkpoint / tag).glob("*_optim_states.pt")]
         if len(states) < launch.processes:
             raise ValueError(f"{tag} has the states of {len(states)} processes")
-        return [*names, *states]
+        return [*names, "scheduler.pt", *states]
     return [*names, "scheduler.pt", "optimizer.bin" if launch.engine == "fsdp" else "optimizer.pt"]
 
 
