@@ -14,6 +14,9 @@ from pytest_llmeval.training.checkpoints import put_whole
 
 __all__ = ["embedded_folder"]
 
+_FORM = "safetensors-2"
+"""Raised where another folder is made of the same file: the first one split no digits after blanks."""
+
 
 def embedded_folder(cache_dir: Path, report: Callable[[str], None], *, environ: Mapping[str, str]) -> Path:
     """Return the folder of SmolLM2 with 16-bit weights; one process makes it, others wait.
@@ -21,9 +24,10 @@ def embedded_folder(cache_dir: Path, report: Callable[[str], None], *, environ: 
     Raises:
         ModelError: the weights cannot be fetched.
     """
-    folder = cache_dir / SMOLLM2.label
+    folder = cache_dir / _FORM / SMOLLM2.label
+    folder.parent.mkdir(parents=True, exist_ok=True)
     gguf = fetch_smollm2(cache_dir, report, environ=environ)
-    with filelock.FileLock(cache_dir / f"{SMOLLM2.label}.lock"):
+    with filelock.FileLock(folder.with_suffix(".lock")):
         if not folder.is_dir():
             report(f"making {folder} out of {gguf.name} (once)")
             put_whole(folder, lambda scratch: _convert(gguf, scratch, environ))
