@@ -1,17 +1,13 @@
+import importlib
 import importlib.util
 import os
+import pkgutil
 import signal
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 
-# Imported before any run inside this process: pytester forgets what a run imported, and the next one would pay again
-# and find a second registry of scorers.
-import pytest_llmeval.bridge.session
-import pytest_llmeval.models.anthropic_messages
-import pytest_llmeval.models.lean_transport
-import pytest_llmeval.models.sdk_transport  # noqa: F401
 from pytest_llmeval.models.registry import TransportName
 from pytest_llmeval.models.retry import RetryPolicy
 from tests.support.asking import ask_model, failure
@@ -20,8 +16,24 @@ from tests.support.project import Project
 
 pytest_plugins = ["pytester"]
 
-
 HERE = Path(__file__).parent
+PARTS = ("bridge", "core", "engine", "loaders", "models", "reports", "scorers", "store")
+"""What a session may import of the package; of ``models`` without ``hf``, which imports torch."""
+
+
+def load_all() -> None:
+    """Import the modules of ``PARTS`` before any run inside this process.
+
+    pytester forgets what a run imported: the next one would pay again, and find a second registry of scorers.
+    """
+    for part in PARTS:
+        package = importlib.import_module(f"pytest_llmeval.{part}")
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if not module.name.startswith("pytest_llmeval.models.hf"):
+                importlib.import_module(module.name)
+
+
+load_all()
 LACKING = [name for name in ("torch", "transformers", "peft", "trl") if importlib.util.find_spec(name) is None]
 collect_ignore = ["models/hf", "training"] if LACKING else []
 """The tests of the extras hf and train, whose packages are gigabytes where there is no build for the CPU alone."""

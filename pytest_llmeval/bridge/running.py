@@ -53,7 +53,10 @@ class CaseRunner:
         self._responses = ResponsesAhead(session.items, self.calls, JudgementsAhead(self.calls))
         self._early = AskedEarly(session, self.calls, self._responses)
         self.bodies = BodiesAhead(session, self.calls, place_of=self._responses.place_of, window=self._window)
-        if not (self._config.option.setuponly or self._config.option.setupplan):
+        option = self._config.option
+        # pytest itself ends such a session, right after this: nothing may be paid for it in the meantime.
+        is_broken = session.testsfailed and not option.continue_on_collection_errors
+        if not (option.setuponly or option.setupplan or is_broken):
             self._responses.start()
             self.bodies.advance()
 
