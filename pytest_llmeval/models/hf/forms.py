@@ -32,10 +32,13 @@ class Forms:
         """Return a matcher at the beginning of an answer in a JSON schema.
 
         Raises:
-            FormError: the schema is none, says what cannot be kept to, or the tokenizer is not one of tokens' texts.
+            FormError: the schema is none, says what cannot be kept to, llguidance is missing, or it does not read the
+                tokenizer.
         """
-        from llguidance import LLMatcher
-
+        try:
+            from llguidance import LLMatcher
+        except ModuleNotFoundError:  # of an extra that was installed before it needed this
+            raise FormError("llguidance is missing: pip install 'pytest-llmeval[hf]'") from None
         matcher = LLMatcher(
             self._tokenizer,
             LLMatcher.grammar_from_json_schema(json.dumps(schema), overrides=dict(_WRITTEN)),

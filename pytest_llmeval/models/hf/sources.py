@@ -57,9 +57,8 @@ def require_hf_extra(weights: WeightsSpec) -> None:
     needed += ["gguf"] if weights.base.endswith(".gguf") else []
     missing = [name for name in needed if importlib.util.find_spec(name) is None]
     if missing:
-        raise ModelError(
-            f"hf: models need an extra: pip install 'pytest-llmeval[hf]' ({', '.join(missing)} is missing)"
-        )
+        lacking = f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing"
+        raise ModelError(f"hf: models need an extra: pip install 'pytest-llmeval[hf]' ({lacking})")
 
 
 def find_source(weights: WeightsSpec, environ: Mapping[str, str]) -> Source:

@@ -1,6 +1,7 @@
 """``response_format``: what a model of random weights says is in the form that was asked for."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,16 @@ def test_a_batch_that_is_tried_again_begins_its_forms_again(
     assert len(broken) > 6
     for response in said:
         jsonschema.validate(json.loads(response.text), SCHEMAS[3])
+
+
+def test_without_llguidance_it_says_what_to_install(
+    models: HfModels, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the parameter's name, so that a judge is asked in another form."""
+    monkeypatch.setitem(sys.modules, "llguidance", None)
+    error = refusal(opened(models, f"hf:{base}"), **bound(SCHEMAS[0]))
+    assert (error.kind, error.param) == (ErrorKind.BAD_REQUEST, "response_format")
+    assert "pip install 'pytest-llmeval[hf]'" in str(error)
 
 
 @pytest.mark.parametrize(
