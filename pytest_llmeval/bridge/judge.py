@@ -19,7 +19,7 @@ from pytest_llmeval.core.transport import plain
 from pytest_llmeval.core.types import JudgeRecord, Score
 from pytest_llmeval.models.specs import storable_spec
 from pytest_llmeval.scorers.answers import text_of
-from pytest_llmeval.scorers.book import JudgedHow, recorded_twice
+from pytest_llmeval.scorers.book import recorded_twice
 from pytest_llmeval.scorers.judged import (
     judged_scores,
     preference_name,
@@ -27,6 +27,7 @@ from pytest_llmeval.scorers.judged import (
     settled_scores,
     unjudged_scores,
 )
+from pytest_llmeval.scorers.judged_how import JudgedHow
 
 if TYPE_CHECKING:
     from pytest_llmeval.bridge.calls import Calls

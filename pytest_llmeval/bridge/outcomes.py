@@ -17,6 +17,7 @@ from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.text import one_line, printable, storable
 from pytest_llmeval.core.transport import as_json, dump_case, dump_key, plain, settled
 from pytest_llmeval.core.types import CaseKey, CaseRecord, Outcome, Score
+from pytest_llmeval.store.records import utc_now
 
 __all__ = [
     "KEY_ATTRIBUTE",
@@ -25,6 +26,7 @@ __all__ = [
     "RECORD_ATTRIBUTE",
     "TURN_ATTRIBUTE",
     "Reporter",
+    "crashed",
     "tell_junit_of_crash",
 ]
 
@@ -217,6 +219,18 @@ def _properties(run: CaseRun, broken: BaseException | None) -> list[tuple[str, s
         outcome, kind = "error", _kind(broken)
     scores = {f"score_{shown_name(plain(score.name))}": _number(score) for score in run.book.scores}
     return _named(key, outcome, kind, {"wait_s": f"{run.waited_s:.3f}", **scores})
+
+
+def crashed(key: CaseKey) -> CaseRecord:
+    """Return the record of a case whose worker died."""
+    return CaseRecord(
+        key=key,
+        slices=(),
+        outcome="error",
+        error_kind=ErrorKind.WORKER_CRASHED,
+        error="the worker process died while it ran this case",
+        started_at=utc_now(),
+    )
 
 
 def tell_junit_of_crash(config: pytest.Config, report: pytest.TestReport, key: CaseKey) -> None:

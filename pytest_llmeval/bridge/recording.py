@@ -13,12 +13,14 @@ from pytest_llmeval.bridge.escalating import Escalation
 from pytest_llmeval.bridge.facts import CollectionFacts
 from pytest_llmeval.bridge.interrupts import late_reports, raised_as_interrupt
 from pytest_llmeval.bridge.judging import Judging
+from pytest_llmeval.bridge.last_failed import remember_misses
 from pytest_llmeval.bridge.outcomes import (
     KEY_ATTRIBUTE,
     KIND_ATTRIBUTE,
     OUTCOME_ATTRIBUTE,
     RECORD_ATTRIBUTE,
     TURN_ATTRIBUTE,
+    crashed,
     tell_junit_of_crash,
 )
 from pytest_llmeval.bridge.outside import Told, tell_outside
@@ -58,7 +60,6 @@ __all__ = ["Recorder"]
 
 _BROKEN = (2, 3, 4, 5)
 """Statuses of a session that did not come to the end of its cases, or had none."""
-_LAST_FAILED = "cache/lastfailed"
 _LETTERS = {"missed": ("missed", "m", ("MISSED", {"yellow": True})), "error": ("error", "E", ("ERROR", {"red": True}))}
 
 
@@ -174,7 +175,7 @@ class Recorder:
             delattr(report, RECORD_ATTRIBUTE)  # it is in the database now
         elif report.nodeid in self._open and report.when == "???":
             key = self._open.pop(report.nodeid)
-            self._add(_crashed(key))
+            self._add(crashed(key))
             tell_junit_of_crash(self._config, report, key)
 
     @pytest.hookimpl(tryfirst=True)
@@ -203,7 +204,7 @@ class Recorder:
                 self._fault = str(error)
             if self._fault is not None:
                 session.exitstatus = UNMEASURABLE
-            self._remember_misses()
+            remember_misses(self._config, self._missed)
         return result
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
@@ -381,13 +382,6 @@ class Recorder:
         is_unmeasurable = self._gate is not None and self._gate.verdict == "unmeasurable"
         return is_unmeasurable or any(case.error_kind in MONEY_KINDS for case in judged)
 
-    def _remember_misses(self) -> None:
-        """Let ``--lf`` run misses again, though their reports passed."""
-        if self._missed and self._config.pluginmanager.hasplugin("lfplugin"):
-            cache = self._config.cache
-            assert cache is not None
-            cache.set(_LAST_FAILED, {**cache.get(_LAST_FAILED, {}), **dict.fromkeys(self._missed, True)})
-
     def _write_line(self, line: str) -> None:
         terminal = self._config.pluginmanager.getplugin("terminalreporter")
         if terminal is not None and self._config.option.verbose >= -1:
@@ -395,14 +389,3 @@ class Recorder:
             if self._config.get_terminal_writer().width_of_current_line:  # with -q the dots name no file
                 terminal.write_line("")
             terminal.write_line(line)
-
-
-def _crashed(key: CaseKey) -> CaseRecord:
-    return CaseRecord(
-        key=key,
-        slices=(),
-        outcome="error",
-        error_kind=ErrorKind.WORKER_CRASHED,
-        error="the worker process died while it ran this case",
-        started_at=utc_now(),
-    )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,13 +12,11 @@ from pytest_llmeval.bridge.earlier_runs import current_reader
 from pytest_llmeval.bridge.facts import CollectionFacts, SuiteFacts
 from pytest_llmeval.bridge.items import HTML_KEY, SESSION_KEY
 from pytest_llmeval.bridge.model_choice import chosen_judges, chosen_models, listed_models
+from pytest_llmeval.bridge.model_facts import model_digest, unpriced_models, unpriced_rules
 from pytest_llmeval.bridge.settings import Settings, resolve
 from pytest_llmeval.core.errors import UserError
 from pytest_llmeval.core.gate.names import check_names
-from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.rules import REGRESSION_KINDS, SuiteSeen, Thresholds
-from pytest_llmeval.core.strict_json import canonical
-from pytest_llmeval.core.transport import plain
 from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.store.check import check_database
 
@@ -109,8 +107,8 @@ class Preparation:
         facts.models = {name: model.spec.text for name, model in self.models.items()}
         facts.judges = {name: judge.spec.text for name, judge in self.judges.items()}
         if self.rescored is None:
-            facts.model_digests = {name: self._model_digest(model) for name, model in self.models.items()}
-        facts.judge_digests = {name: self._model_digest(judge) for name, judge in self.judges.items()}
+            facts.model_digests = {name: self._digest(model) for name, model in self.models.items()}
+        facts.judge_digests = {name: self._digest(judge) for name, judge in self.judges.items()}
         if self.rescored is not None:
             facts.model_digests = dict(self.rescored.run.settings.get("model_digests", {}))
             facts.problems += [] if self._asks_judges else self.rescored.problems(facts)
@@ -124,33 +122,25 @@ class Preparation:
                 for name, suite in facts.suites.items()
             }
             facts.problems += check_names(self.thresholds, seen, everything_collected=facts.all_collected)
-            facts.problems += self._unknown_prices(self.thresholds, facts) if self.rescored is None else []
-        facts.problems += self._unknown_budget(facts) if self._asks_judges else []
+            if self.rescored is None:
+                facts.problems += unpriced_rules(self.thresholds, facts.suites, self.models)
+        if self._asks_judges and self.settings is not None and self.settings.max_cost_usd is not None:
+            facts.problems += unpriced_models({name: self._asked[name] for name in self._asked_in(facts)})
         if self.resumed is not None:
             self.resumed.compare(facts)
         self._weigh_sizes(facts)
         facts.problems = list(dict.fromkeys(facts.problems))
         facts.empty_shard = self._is_sharded and not (facts.is_run or facts.problems)
 
-    def _model_digest(self, model: NamedModel) -> str:
-        """Return what identifies a model in a run: spec, parameters and, where it is asked here, its weights."""
-        facts: list[Any] = [model.spec.text, plain(model.params)]
-        if model.spec.weights is None or self.settings is None or self.config.option.collectonly:
-            return digest(canonical(facts))
-        if model.spec.kind == "local":
-            from pytest_llmeval.models.local_adapters import local_revision
+    def _digest(self, model: NamedModel) -> str:
+        environ = None if self.settings is None or self.config.option.collectonly else self.settings.environ
+        return model_digest(model, environ)
 
-            facts.append(local_revision(model.spec.weights))
-        else:
-            from pytest_llmeval.models.hf.sources import find_source, source_digest
-
-            source = find_source(model.spec.weights, self.settings.environ)
-            facts.append(source_digest(model.spec.weights, source))
-            if model.spec.kind == "vllm":
-                from pytest_llmeval.models.vllm.executable import find_vllm, vllm_version
-
-                facts.append(vllm_version(find_vllm(self.settings.environ)))
-        return digest(canonical(facts))
+    def _asked_in(self, facts: CollectionFacts) -> list[str]:
+        """Return the names of the models that this session asks."""
+        under_test = {model for suite in facts.suites.values() for model in suite.expected}
+        asked = {*facts.judges, *(under_test if self.rescored is None else ())}
+        return [name for name in self._asked if name in asked]
 
     def _weigh_sizes(self, facts: CollectionFacts) -> None:
         """Say which rules on a change the rows are too few for; of a part of the rows they may not be judged."""
@@ -160,31 +150,6 @@ class Preparation:
         facts.notes += self.sizes.notes()
         if self.sizes.need_a_baseline:
             facts.problems += self._baseline_problems(self.sizes.problems)
-
-    def _unknown_prices(self, thresholds: Thresholds, facts: CollectionFacts) -> list[str]:
-        """Return a problem for each rule on the cost of a model whose price nobody stated: it could never be judged."""
-        return [
-            f"{thresholds.shown_as}:{rule.line}: suites.{rule.suite}.cost_usd: the price of model {name!r} is not"
-            " known; give its prices in models.yaml, or take the rule out"
-            for suite in facts.suites
-            for rule in (thresholds.suites[suite].rules if suite in thresholds.suites else ())
-            for name, model in self.models.items()
-            if rule.metric == "cost_usd" and rule.model in (None, name)
-            if model.prices is None and model.spec.kind != "local"
-        ]
-
-    def _unknown_budget(self, facts: CollectionFacts) -> list[str]:
-        """Return a problem for each model whose price nobody stated where ``--max-cost`` is to hold."""
-        if self.settings is None or self.settings.max_cost_usd is None:
-            return []
-        asked = set(facts.judges)
-        if self.rescored is None:
-            asked |= {model for suite in facts.suites.values() for model in suite.expected}
-        return [
-            f"--max-cost: the price of model {name!r} is not known; give its prices in models.yaml"
-            for name, model in self._asked.items()
-            if name in asked and model.prices is None and model.spec.kind != "local"
-        ]
 
     def register_runner(self) -> None:
         """Let cases run in this process."""

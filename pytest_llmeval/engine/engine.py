@@ -16,6 +16,7 @@ from pytest_llmeval.core.transport import plain
 from pytest_llmeval.core.types import Ask, Backend, CacheMode, Call, CaseKey, Response, Usage
 from pytest_llmeval.engine.budget import Budget
 from pytest_llmeval.engine.journal import Journal, Kept, Recorded
+from pytest_llmeval.engine.keeping import Keeping
 from pytest_llmeval.engine.limiter import TURN, Limiter, Turn
 from pytest_llmeval.engine.turns import Turns
 
@@ -29,8 +30,6 @@ _WHY_UNASKED: Mapping[str, str] = {
 """Of a run that is scored again, by role."""
 _CallId = tuple[CaseKey, str]
 _SEEN_AT_ONCE = 8
-_KEPT_TOGETHER = 4
-"""A commit costs about a third of what else an answer costs: alone it is dear, and many together wait too long."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -98,7 +97,7 @@ class Engine:
         self._calls: dict[_CallId, asyncio.Task[Response]] = {}
         self._by_key: dict[str, asyncio.Task[Response]] = {}
         self._seen: deque[tuple[_CallId, asyncio.Task[Response], int | None]] = deque()
-        self._unkept: list[tuple[Kept, asyncio.Future[None]]] = []
+        self._keeping = Keeping(journal, self._halt)
         self._judging: set[CaseKey] = set()
         """The cases that have asked for a judgement in their turn."""
         self._stopped: Callable[[], CallError] | None = None
@@ -199,7 +198,7 @@ class Engine:
         """Give up what is in flight and close the models."""
         self.stop(ErrorKind.INTERRUPTED, "the session has ended")
         await asyncio.gather(*self._give_up(), return_exceptions=True)
-        self._flush()
+        self._keeping.flush()
         for backend in self._backends.values():
             await backend.aclose()
 
@@ -302,7 +301,7 @@ class Engine:
         used = (response.usage.input_tokens or 0) + (response.usage.output_tokens or 0)
         self._limiter.settle(backend.account, used - tokens if used else 0)
         response = replace(response, cache_key=key if _is_cacheable(response) else None)
-        await self._keep(Kept(case=ask.case, call=answered(ask, response, name)))
+        await self._keeping.keep(Kept(case=ask.case, call=answered(ask, response, name)))
         self.counts.answered += 1
         return response
 
@@ -314,38 +313,6 @@ class Engine:
             if self._stopped is not None:
                 raise self._stopped()
         return aside_usd
-
-    async def _keep(self, kept: Kept) -> None:
-        """Return once an answer is durable; a few that came in the same moment are written together."""
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[None] = loop.create_future()
-        if not self._unkept:
-            loop.call_soon(self._flush)
-        self._unkept.append((kept, done))
-        if len(self._unkept) >= _KEPT_TOGETHER:
-            self._flush()
-        await done
-
-    def _flush(self) -> None:
-        batch, self._unkept = self._unkept, []
-        if not batch:
-            return
-        why: str | None = "see the error above"
-        try:
-            self._journal.keep([kept for kept, _ in batch])
-            why = None
-        except StoreError as fault:
-            why = str(fault)
-            self._halt(fault)
-        finally:  # whatever it was, nobody waits for ever
-            for _, done in batch:
-                if done.done():
-                    continue
-                if why is None:
-                    done.set_result(None)
-                else:
-                    message = f"the answer came and could not be kept: {why}"
-                    done.set_exception(CallError(message, kind=ErrorKind.STORAGE))
 
     def _looked_up(self, look: Callable[[], Call | None]) -> Call | None:
         """Return what is kept; a journal that cannot be read may hold what a call would pay for again."""

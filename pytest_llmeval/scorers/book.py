@@ -3,57 +3,18 @@
 import difflib
 import inspect
 import traceback
-from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from pytest_llmeval.core.errors import ScorerError
 from pytest_llmeval.core.types import Score
 from pytest_llmeval.scorers.digests import scorer_digest
 from pytest_llmeval.scorers.display import number, one_line, tidy
-from pytest_llmeval.scorers.judged import Settled
+from pytest_llmeval.scorers.judged_how import Judging, judged_how, score_name, truth
 from pytest_llmeval.scorers.registry import REGISTRY, Registry, Scorer, settings_of, short_path
 from pytest_llmeval.scorers.scored import Scored, finite, unit_interval
 
-__all__ = ["JudgedHow", "Judging", "ScoreBook", "recorded_twice"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JudgedHow:
-    """How an answer is to be judged: the arguments of ``ScoreBook.judge``."""
-
-    rubric: Any
-    name: str | None
-    question: str | None
-    reference: bool
-    gates: bool
-    per_dimension: bool
-    """Whether each dimension is asked about in a call of its own."""
-    settled: Settled | None
-    """What a check in code found; None where there is something to judge."""
-    checks: tuple[tuple[str, str], ...]
-    """The checks that may settle it: the argument, and what tells the check from others."""
-
-
-class Judging(Protocol):
-    """Whoever judges answers: it returns the score of a rubric, then those of its dimensions."""
-
-    async def judge(self, answer: Any, target: Any, how: JudgedHow) -> Sequence[Score]:
-        """Return the scores of an answer."""
-        ...
-
-    def judge_sync(self, answer: Any, target: Any, how: JudgedHow) -> Sequence[Score]:
-        """Return the scores of an answer, to a test that is not async."""
-        ...
-
-    async def prefer(self, a: Any, b: Any, target: Any, how: JudgedHow) -> Sequence[Score]:
-        """Return the score of a comparison of two answers."""
-        ...
-
-    def prefer_sync(self, a: Any, b: Any, target: Any, how: JudgedHow) -> Sequence[Score]:
-        """Return the score of a comparison of two answers, to a test that is not async."""
-        ...
+__all__ = ["ScoreBook", "recorded_twice"]
 
 
 class ScoreBook:
@@ -111,7 +72,7 @@ class ScoreBook:
             ValueError: where ``name`` is not a text with something in it, or ``passed`` is neither bool nor
                 None.
         """
-        name, verdict = _name(name), _verdict(passed)
+        name, verdict = score_name(name), truth(passed)
         try:
             score = _recorded(name, finite(value), verdict, reason)
         except ScorerError as error:
@@ -157,7 +118,7 @@ class ScoreBook:
         """
         if self._judge is None:
             return self._no_judge(rubric, name)
-        how = _how(
+        how = judged_how(
             rubric,
             name,
             question,
@@ -186,7 +147,7 @@ class ScoreBook:
         """Record what the judge model says of an answer, as ``judge`` does, in a test that is not async."""
         if self._judge is None:
             return self._no_judge(rubric, name)
-        how = _how(
+        how = judged_how(
             rubric,
             name,
             question,
@@ -217,7 +178,7 @@ class ScoreBook:
         Raises:
             as ``judge`` does.
         """
-        how = _how(rubric, name, question, reference=reference)
+        how = judged_how(rubric, name, question, reference=reference)
         if self._judge is None:
             return self._no_judge(rubric, name)
         return self._keep(*await self._judge.prefer(a, b, target, how))
@@ -234,17 +195,17 @@ class ScoreBook:
         reference: bool = True,
     ) -> Score:
         """Record which of two answers the judge model prefers, as ``prefer`` does, in a test that is not async."""
-        how = _how(rubric, name, question, reference=reference)
+        how = judged_how(rubric, name, question, reference=reference)
         if self._judge is None:
             return self._no_judge(rubric, name)
         return self._keep(*self._judge.prefer_sync(a, b, target, how))
 
     def _no_judge(self, rubric: Any, name: str | None) -> Score:
         chosen = name if name is not None else rubric if isinstance(rubric, str) and rubric else "judge"
-        return self._keep(Score(name=_name(chosen), value=None, passed=None, status="none", reason="no judge"))
+        return self._keep(Score(name=score_name(chosen), value=None, passed=None, status="none", reason="no judge"))
 
     def _call(self, scorer: Scorer, /, *args: Any, **kwargs: Any) -> Score:
-        name = _name(kwargs.pop("name", None), scorer.name)
+        name = score_name(kwargs.pop("name", None), scorer.name)
         mark = _pass_mark(kwargs.pop("pass_mark", scorer.pass_mark))
         bound = _bound(scorer, args, kwargs)
         self._check_free(name)
@@ -288,69 +249,10 @@ def recorded_twice(name: str) -> ScorerError:
     return ScorerError(f"the score {name!r} is recorded twice in one case; name one of the calls: name='...'")
 
 
-def _name(name: object, default: str | None = None) -> str:
-    if name is None and default is not None:
-        return default
-    if isinstance(name, str) and name.strip():
-        return name
-    raise ValueError(f"name is {name!r}; a score's name is a text with something in it")
-
-
-def _how(
-    rubric: Any,
-    name: object,
-    question: str | None,
-    *,
-    reference: bool,
-    gates: bool = False,
-    per_dimension: bool = False,
-    right_if: object = None,
-    wrong_unless: object = None,
-) -> JudgedHow:
-    given = [
-        (key, check) for key, check in (("wrong_unless", wrong_unless), ("right_if", right_if)) if check is not None
-    ]
-    chosen = None if name is None else _name(name)
-    return JudgedHow(
-        rubric=rubric,
-        name=chosen,
-        question=question,
-        reference=reference,
-        gates=gates,
-        per_dimension=per_dimension,
-        settled=next((found for key, check in given if (found := _settled(key, check)) is not None), None),
-        checks=tuple((key, _identity(check)) for key, check in given),
-    )
-
-
-def _settled(key: str, check: object) -> Settled | None:
-    """Return what a check settles; None where it leaves the answer to the judge, as one does that broke."""
-    if isinstance(check, Score):
-        if check.value is not None and not 0 <= check.value <= 1:
-            raise ValueError(f"{key} is the score {check.name!r} of {check.value:g}; a check is a score from 0 to 1")
-        holds, by = (None if check.value is None else check.value >= 1), check.name
-    else:
-        holds, by = _verdict(check, key), key
-    if holds is None or holds is not (key == "right_if"):
-        return None
-    return Settled(is_right=holds, by=by)
-
-
-def _identity(check: object) -> str:
-    return f"{check.name}:{check.scorer_digest}" if isinstance(check, Score) else "bool"
-
-
 def _pass_mark(mark: object) -> float:
     if isinstance(mark, (int, float)) and not isinstance(mark, bool) and 0 <= mark <= 1:
         return float(mark)
     raise ValueError(f"pass_mark is {mark!r}; it is a number from 0 to 1")
-
-
-def _verdict(passed: object, what: str = "passed") -> bool | None:
-    plain = passed.item() if hasattr(passed, "item") else passed
-    if plain is None or isinstance(plain, bool):
-        return plain
-    raise ValueError(f"{what} is {passed!r}; it is True, False or None")
 
 
 def _bound(scorer: Scorer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> inspect.BoundArguments:

@@ -716,7 +716,7 @@ def test_an_answer_that_came_in_the_last_moment_is_kept_all_the_same() -> None:
     async def body() -> None:
         rig = Rig()
         await rig.ahead(ask(), 0)
-        while not rig.engine._unkept:
+        while not rig.engine._keeping._unkept:
             await asyncio.sleep(0)
         await rig.engine.aclose()
         assert [kept.call.response for kept in rig.journal.kept] == ["q"]

@@ -1,0 +1,67 @@
+"""What a session must know of its models before one is asked: who they are, and what they cost."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pytest_llmeval.core.ids import digest
+from pytest_llmeval.core.rules import Thresholds
+from pytest_llmeval.core.strict_json import canonical
+from pytest_llmeval.core.transport import plain
+from pytest_llmeval.models.named import NamedModel
+from pytest_llmeval.models.prices import FREE_KINDS
+
+__all__ = ["model_digest", "unpriced_models", "unpriced_rules"]
+
+
+def model_digest(model: NamedModel, environ: Mapping[str, str] | None) -> str:
+    """Return what identifies a model in a run: spec, parameters and, where it is asked here, its weights.
+
+    Args:
+        model: under test, or a judge.
+        environ: tells where weights are; None looks at none.
+
+    Raises:
+        ModelError: the weights are not there.
+    """
+    facts: list[Any] = [model.spec.text, plain(model.params)]
+    if model.spec.weights is None or environ is None:
+        return digest(canonical(facts))
+    if model.spec.kind == "local":
+        from pytest_llmeval.models.local_adapters import local_revision
+
+        facts.append(local_revision(model.spec.weights))
+    else:
+        from pytest_llmeval.models.hf.sources import find_source, source_digest
+
+        source = find_source(model.spec.weights, environ)
+        facts.append(source_digest(model.spec.weights, source))
+        if model.spec.kind == "vllm":
+            from pytest_llmeval.models.vllm.executable import find_vllm, vllm_version
+
+            facts.append(vllm_version(find_vllm(environ)))
+    return digest(canonical(facts))
+
+
+def unpriced_rules(thresholds: Thresholds, suites: Iterable[str], models: Mapping[str, NamedModel]) -> list[str]:
+    """Return a problem for each rule on the cost of a model whose price nobody stated: it could never be judged."""
+    return [
+        f"{thresholds.shown_as}:{rule.line}: suites.{rule.suite}.cost_usd: the price of model {name!r} is not known;"
+        " give its prices in models.yaml, or take the rule out"
+        for suite in suites
+        for rule in (thresholds.suites[suite].rules if suite in thresholds.suites else ())
+        for name, model in models.items()
+        if rule.metric == "cost_usd" and rule.model in (None, name) and _is_unpriced(model)
+    ]
+
+
+def unpriced_models(models: Mapping[str, NamedModel]) -> list[str]:
+    """Return a problem for each model whose price nobody stated where ``--max-cost`` is to hold."""
+    return [
+        f"--max-cost: the price of model {name!r} is not known; give its prices in models.yaml"
+        for name, model in models.items()
+        if _is_unpriced(model)
+    ]
+
+
+def _is_unpriced(model: NamedModel) -> bool:
+    return model.prices is None and model.spec.kind not in FREE_KINDS

@@ -1,0 +1,109 @@
+"""How an answer is to be judged, as a test asked for it, and who judges it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pytest_llmeval.core.types import Score
+from pytest_llmeval.scorers.judged import Settled
+
+__all__ = ["JudgedHow", "Judging", "judged_how", "score_name", "truth"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedHow:
+    """How an answer is to be judged: the arguments of ``ScoreBook.judge``."""
+
+    rubric: Any
+    name: str | None
+    question: str | None
+    reference: bool
+    gates: bool
+    per_dimension: bool
+    """Whether each dimension is asked about in a call of its own."""
+    settled: Settled | None
+    """What a check in code found; None where there is something to judge."""
+    checks: tuple[tuple[str, str], ...]
+    """The checks that may settle it: the argument, and what tells the check from others."""
+
+
+class Judging(Protocol):
+    """Whoever judges answers: it returns the score of a rubric, then those of its dimensions."""
+
+    async def judge(self, answer: Any, target: Any, how: JudgedHow) -> Sequence[Score]:
+        """Return the scores of an answer."""
+        ...
+
+    def judge_sync(self, answer: Any, target: Any, how: JudgedHow) -> Sequence[Score]:
+        """Return the scores of an answer, to a test that is not async."""
+        ...
+
+    async def prefer(self, a: Any, b: Any, target: Any, how: JudgedHow) -> Sequence[Score]:
+        """Return the score of a comparison of two answers."""
+        ...
+
+    def prefer_sync(self, a: Any, b: Any, target: Any, how: JudgedHow) -> Sequence[Score]:
+        """Return the score of a comparison of two answers, to a test that is not async."""
+        ...
+
+
+def judged_how(
+    rubric: Any,
+    name: object,
+    question: str | None,
+    *,
+    reference: bool,
+    gates: bool = False,
+    per_dimension: bool = False,
+    right_if: object = None,
+    wrong_unless: object = None,
+) -> JudgedHow:
+    """Return the arguments of ``ScoreBook.judge``; raise ValueError where one cannot be."""
+    given = [
+        (key, check) for key, check in (("wrong_unless", wrong_unless), ("right_if", right_if)) if check is not None
+    ]
+    chosen = None if name is None else score_name(name)
+    return JudgedHow(
+        rubric=rubric,
+        name=chosen,
+        question=question,
+        reference=reference,
+        gates=gates,
+        per_dimension=per_dimension,
+        settled=next((found for key, check in given if (found := _settled(key, check)) is not None), None),
+        checks=tuple((key, _identity(check)) for key, check in given),
+    )
+
+
+def _settled(key: str, check: object) -> Settled | None:
+    """Return what a check settles; None where it leaves the answer to the judge, as one does that broke."""
+    if isinstance(check, Score):
+        if check.value is not None and not 0 <= check.value <= 1:
+            raise ValueError(f"{key} is the score {check.name!r} of {check.value:g}; a check is a score from 0 to 1")
+        holds, by = (None if check.value is None else check.value >= 1), check.name
+    else:
+        holds, by = truth(check, key), key
+    if holds is None or holds is not (key == "right_if"):
+        return None
+    return Settled(is_right=holds, by=by)
+
+
+def _identity(check: object) -> str:
+    return f"{check.name}:{check.scorer_digest}" if isinstance(check, Score) else "bool"
+
+
+def score_name(name: object, default: str | None = None) -> str:
+    """Return a name that was given, or ``default``; raise ValueError where it is no text with something in it."""
+    if name is None and default is not None:
+        return default
+    if isinstance(name, str) and name.strip():
+        return name
+    raise ValueError(f"name is {name!r}; a score's name is a text with something in it")
+
+
+def truth(passed: object, what: str = "passed") -> bool | None:
+    """Return a truth value that was given, numpy's too, or None; raise ValueError where it is neither."""
+    plain = passed.item() if hasattr(passed, "item") else passed
+    if plain is None or isinstance(plain, bool):
+        return plain
+    raise ValueError(f"{what} is {passed!r}; it is True, False or None")
