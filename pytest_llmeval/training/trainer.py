@@ -32,7 +32,7 @@ from pytest_llmeval.training.plan import Outcome, Plan, write_json
 from pytest_llmeval.training.ranks import Ranks, is_lost_peer
 from pytest_llmeval.training.record import Measured, adapter_weights, save_adapter
 from pytest_llmeval.training.watching import CHOSEN_BY, Clock, EndOnSignal, Finite, TaskMetric
-from pytest_llmeval.training.weights import load_base, sums_in_bf16
+from pytest_llmeval.training.weights import load_base, score_answers_only, sums_in_bf16
 
 __all__ = ["main", "train"]
 
@@ -133,6 +133,7 @@ def train(plan: Plan, ranks: Ranks, ending: EndOnSignal) -> Outcome:
             print(f"passed over {each}", flush=True)  # noqa: T201  # into output.txt
         write_json(plan.folder / "fit.json", _told(material, begin))
     _require_device(plan)
+    score_answers_only()
     model = load_base(plan.config, material.source)
     built = _build(plan, material, model, ranks, ending)
     giving_up = _watched(plan, ranks, built.trainer)
