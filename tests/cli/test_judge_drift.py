@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Command
-from tests.support.fault_server import FaultServer, completion
+from tests.support.chat_bodies import completion
+from tests.support.fault_server import FaultServer
 from tests.support.judges import Messages, answer_in, named, verdict
 from tests.support.project import Project
 

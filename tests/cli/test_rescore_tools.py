@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Command
-from tests.support.fault_server import FaultServer, completion
+from tests.support.chat_bodies import completion
+from tests.support.fault_server import FaultServer
 from tests.support.judges import named, verdict
 from tests.support.project import Project
 

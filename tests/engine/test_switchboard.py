@@ -1,7 +1,6 @@
 """The engine asked over its socket, by lines of this process and by one that is killed."""
 
 import asyncio
-import json
 import shutil
 import signal
 import subprocess
@@ -14,19 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from pytest_llmeval.core.errors import CallError, ErrorKind
-from pytest_llmeval.core.types import Ask, CaseKey, Request, Response, ToolCall, Usage
-from pytest_llmeval.engine import frames
+from pytest_llmeval.core.types import Request, Response, Usage
 from pytest_llmeval.engine.line import Line
 from pytest_llmeval.engine.switchboard import Switchboard
-from tests.support.engine_parts import Rig, ask, broken, say
-from tests.support.records import texts
+from tests.support.engine_parts import Rig, ask, say
+from tests.support.offices import run
 
 ROOT = Path(__file__).parents[2]
-TIMEOUT_S = 20
 
 
 @pytest.fixture
@@ -77,18 +72,6 @@ async def office(path: Path, rig: Rig | None = None) -> AsyncIterator[Office]:
             await line.aclose()
         await rooms.switchboard.aclose()
         await rooms.rig.engine.aclose()
-
-
-def run(work: Coroutine[Any, Any, None]) -> None:
-    """Run a test in a loop of its own, and fail where it takes too long or leaves a task behind."""
-
-    async def alone() -> None:
-        async with asyncio.timeout(TIMEOUT_S):
-            await work
-        await asyncio.sleep(0)
-        assert asyncio.all_tasks() == {asyncio.current_task()}
-
-    asyncio.run(alone())
 
 
 async def failure(work: Coroutine[Any, Any, Any]) -> CallError:
@@ -389,126 +372,3 @@ def test_a_process_that_is_killed_gives_its_places_back_and_its_calls_go_on(sock
             assert sorted(rig.model.asked) == ["quick", "quick", "slow 0", "slow mine"]
 
     run(body())
-
-
-# Frames
-
-
-keys = st.builds(CaseKey, nodeid=texts, suite=texts, sample_id=texts, model=texts, epoch=st.integers(1, 99))
-finite = st.floats(allow_nan=False, allow_infinity=False)
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | finite | texts,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
-    max_leaves=8,
-)
-asks = st.builds(
-    Ask,
-    case=keys,
-    role=st.sampled_from(["model", "judge"]),
-    model=texts,
-    request=st.builds(
-        Request,
-        messages=st.lists(st.dictionaries(texts, json_values, max_size=3), max_size=3).map(tuple),
-        params=st.dictionaries(texts, json_values, max_size=3),
-    ),
-    nth=st.integers(1, 99),
-    position=st.none() | st.integers(0, 10**6),
-)
-counts = st.none() | st.integers(0, 2**62)
-responses = st.builds(
-    Response,
-    text=texts,
-    tool_calls=st.lists(st.builds(ToolCall, name=texts, arguments=texts), max_size=2).map(tuple),
-    finish_reason=st.none() | texts,
-    usage=st.builds(Usage, input_tokens=counts, output_tokens=counts),
-    latency_s=st.none() | finite,
-    model=st.none() | texts,
-    attempts=st.integers(1, 9),
-    cost_usd=st.none() | finite,
-    cached=st.booleans(),
-    refusal=st.none() | texts,
-    cache_key=st.none() | texts,
-)
-errors = st.builds(
-    CallError,
-    texts,
-    kind=st.sampled_from(ErrorKind),
-    attempts=st.integers(0, 9),
-    latency_s=st.none() | finite,
-)
-
-
-async def over_the_wire(frame: frames.Frame) -> frames.Frame:
-    """Return what is read where ``frame`` was written."""
-    reader = asyncio.StreamReader()
-
-    class Feed:
-        def write(self, data: bytes) -> None:
-            reader.feed_data(data)
-
-    frames.write(Feed(), frame)  # type: ignore[arg-type]  # all that is used of a StreamWriter
-    found = await frames.read(reader)
-    assert found is not None
-    return found
-
-
-def joined(value: Any) -> Any:
-    """Return ``value`` with two lone surrogates side by side as the one character that JSON makes of them."""
-    return json.loads(json.dumps(value))
-
-
-@given(one=asks)
-@settings(deadline=None)
-def test_an_ask_arrives_as_it_was_sent(one: Ask) -> None:
-    arrived = frames.to_ask(asyncio.run(over_the_wire(frames.from_ask(one))))
-    assert frames.from_ask(arrived) == {**joined(frames.from_ask(one)), "messages": arrived.request.messages}
-    assert joined(arrived.request.messages) == joined(one.request.messages)
-    assert repr(arrived.request.params) == repr(joined(one.request.params))
-    assert isinstance(arrived.request.messages, tuple)
-
-
-@given(one=responses)
-@settings(deadline=None)
-def test_a_response_arrives_as_it_was_sent(one: Response) -> None:
-    arrived = frames.to_response(asyncio.run(over_the_wire(frames.from_response(one))))
-    joint = {name: joined(getattr(one, name)) for name in ("text", "finish_reason", "model", "refusal", "cache_key")}
-    calls = tuple(ToolCall(name=joined(each.name), arguments=joined(each.arguments)) for each in one.tool_calls)
-    assert arrived == replace(one, **joint, tool_calls=calls)
-
-
-@given(one=errors)
-@settings(deadline=None)
-def test_an_error_arrives_as_it_was_sent(one: CallError) -> None:
-    arrived = frames.to_error(asyncio.run(over_the_wire(frames.from_error(one))))
-    facts = [(str(each), each.kind, each.attempts, each.latency_s) for each in (one, arrived)]
-    assert joined(facts[0]) == joined(facts[1])
-
-
-@pytest.mark.parametrize("cut", [0, 3, 4, 10])
-def test_a_connection_that_ends_within_a_message_has_ended(cut: int) -> None:
-    async def body() -> None:
-        reader = asyncio.StreamReader()
-        reader.feed_data((100).to_bytes(4)[:cut] + b"{" * max(0, cut - 4))
-        reader.feed_eof()
-        assert await frames.read(reader) is None
-
-    run(body())
-
-
-def test_a_connection_that_breaks_has_ended() -> None:
-    async def body() -> None:
-        reader = asyncio.StreamReader()
-        reader.set_exception(ConnectionResetError())
-        assert await frames.read(reader) is None
-
-    run(body())
-
-
-def test_an_error_of_a_call_is_told_with_its_attempts() -> None:
-    assert frames.from_error(broken()) == {
-        "message": "it broke",
-        "kind": "server_error",
-        "attempts": 3,
-        "latency_s": None,
-        "param": None,
-    }

@@ -15,7 +15,8 @@ from pytest_llmeval.models.retry import RetryPolicy
 from pytest_llmeval.models.specs import parse_spec
 from pytest_llmeval.models.wire import read_completion
 from tests.support.asking import Ask, Fail
-from tests.support.fault_server import FaultServer, chunks, completion, event
+from tests.support.chat_bodies import chunks, completion, event
+from tests.support.fault_server import FaultServer
 
 SSE = "text/event-stream; charset=utf-8"
 

@@ -15,7 +15,8 @@ from pytest_llmeval.models.registry import TransportName, open_model
 from pytest_llmeval.models.retry import Slot
 from pytest_llmeval.models.specs import parse_spec
 from tests.support.asking import Ask, Fail
-from tests.support.fault_server import FaultServer, completion
+from tests.support.chat_bodies import completion
+from tests.support.fault_server import FaultServer
 
 KEY = "sk-CANARY/0123+456789abcdef"
 IDENTITY = {

@@ -14,7 +14,7 @@ from pytest_llmeval.core.types import Response, ToolCall
 from pytest_llmeval.models.attempt_error import AttemptError
 from pytest_llmeval.models.http_errors import read_failure, retry_after_s
 from pytest_llmeval.models.wire import EXCERPT_CHARS, excerpt, read_completion
-from tests.support.fault_server import completion
+from tests.support.chat_bodies import completion
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 JSON = st.recursive(

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from tests.support.anthropic_server import AnthropicServer, message
-from tests.support.fault_server import FaultServer, completion
+from tests.support.chat_bodies import completion
+from tests.support.fault_server import FaultServer
 from tests.support.judges import MALFORMED, Judged, Messages, answer_in, named, verdict
 from tests.support.project import Project
 

@@ -3,9 +3,11 @@ from pathlib import Path
 
 import pytest
 
+from pytest_llmeval.store.journal import SqliteJournal
 from pytest_llmeval.store.memory import MemoryStore
 from pytest_llmeval.store.protocol import Store
 from pytest_llmeval.store.sqlite import SqliteStore
+from tests.support.journals import live
 
 
 @pytest.fixture
@@ -29,3 +31,12 @@ def store(request: pytest.FixtureRequest) -> Iterator[Store]:
         yield request.getfixturevalue("database")
     else:
         yield MemoryStore()
+
+
+@pytest.fixture
+def journal(database: SqliteStore) -> Iterator[SqliteJournal]:
+    """The journal of a run of this process; its database is there."""
+    database.start_run(live())
+    made = SqliteJournal(database.path, live())
+    yield made
+    made.close()

@@ -1,82 +1,26 @@
 """The journal of a run: an answer that was acknowledged is there, whoever is killed and whoever opens the file next."""
 
-import os
-import signal
 import sqlite3
 import stat
-import subprocess
-import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pytest_llmeval.core.errors import StoreError
-from pytest_llmeval.core.types import Call, CaseKey
+from pytest_llmeval.core.types import Call
 from pytest_llmeval.engine.journal import Kept
 from pytest_llmeval.store import rows
 from pytest_llmeval.store.history import call_history
-from pytest_llmeval.store.journal import Orphan, SqliteJournal, orphans
-from pytest_llmeval.store.records import Run, process_started
+from pytest_llmeval.store.journal import Orphan, SqliteJournal
 from pytest_llmeval.store.sqlite import SqliteStore
+from tests.support.journals import beside, case, dead, kept, live, stored, write
 from tests.support.records import call, record, storable_texts
 from tests.support.stored_runs import END, look, run
 
-ROOT = Path(__file__).parents[2]
-KILLS = 20
 REQUEST = {"messages": [{"role": "user", "content": "q"}], "params": {}}
-
-
-def case(sample: str = "a", epoch: int = 1) -> CaseKey:
-    return CaseKey(nodeid=f"t.py::test[{sample}]", suite="qa", sample_id=sample, model="m", epoch=epoch)
-
-
-def kept(sample: str = "a", name: str = "call-1", **fields: Any) -> Kept:
-    """Return an answered call of a case."""
-    return Kept(case=case(sample), call=call(name=name, **fields))
-
-
-def live(run_id: str = "live") -> Run:
-    """Return a run of this process."""
-    return run(run_id, process_started=process_started(os.getpid()))
-
-
-def dead(run_id: str = "dead") -> Run:
-    """Return a run whose process is gone: nothing has this number and start."""
-    return run(run_id, process_started="0")
-
-
-def write(path: Path, own: Run, *answers: Kept) -> Path:
-    """Let a process keep answers and vanish; return its journal."""
-    with closing(SqliteJournal(path, own)) as journal:
-        journal.keep(answers)
-    return journal.path
-
-
-def beside(path: Path) -> set[str]:
-    """Return the names of all files in the folder of a database, without the logs of SQLite."""
-    return {each.name for each in path.parent.iterdir() if not each.name.endswith(("-wal", "-shm", ".gitignore"))}
-
-
-def stored(path: Path) -> list[tuple[str, str, str]]:
-    """Return run, name and response of each call in a database."""
-    found = look(path, "SELECT run_id, name, response FROM calls ORDER BY run_id, name")
-    return [(row["run_id"], row["name"], row["response"]) for row in found]
-
-
-@pytest.fixture
-def journal(database: SqliteStore) -> Iterator[SqliteJournal]:
-    """The journal of a run of this process; its database is there."""
-    database.start_run(live())
-    made = SqliteJournal(database.path, live())
-    yield made
-    made.close()
 
 
 # Keeping and finding
@@ -292,253 +236,6 @@ def test_an_answer_that_was_recorded_stays_as_it_is(database: SqliteStore) -> No
     write(database.path, dead(), kept(response="other"))
     database.absorb_journals()
     assert stored(database.path) == [("dead", "call-1", "recorded")]
-
-
-def test_journals_of_dead_processes_are_taken_over_when_the_file_is_opened_next(path: Path) -> None:
-    with closing(SqliteStore(path)) as store:
-        for name in ("one", "two"):
-            store.start_run(dead(name))
-            write(path, dead(name), kept(response=name))
-    with closing(SqliteStore(path)):
-        assert stored(path) == [("one", "call-1", "one"), ("two", "call-1", "two")]
-        assert beside(path) == {"llmeval.db"}
-
-
-@pytest.mark.parametrize("elsewhere", [False, True], ids=["here", "on another machine"])
-def test_the_journal_of_a_run_that_may_be_alive_is_left_alone(path: Path, elsewhere: bool) -> None:
-    own = run("far", host="another", process_started="1") if elsewhere else live("near")
-    SqliteStore(path).close()
-    with closing(SqliteJournal(path, own)) as journal:
-        journal.keep([kept("a")])
-        SqliteStore(path).close()
-        journal.keep([kept("b")])
-        assert journal.path.exists()
-        assert stored(path) == []
-        assert journal.recall(case("a"), "call-1") is not None
-
-
-def test_a_run_that_is_taken_up_again_brings_its_own_journal(database: SqliteStore) -> None:
-    """From another machine, say, whose processes cannot be seen."""
-    far = run("far", host="another", process_started="1")
-    write(database.path, far, kept(response="from there"))
-    write(database.path, run("farther", host="another", process_started="1"), kept())
-    database.absorb_journals("far")
-    assert stored(database.path) == [("far", "call-1", "from there")]
-    assert beside(database.path) == {"llmeval.db", "llmeval.db.farther.journal"}
-
-
-def test_a_crash_before_the_journal_is_removed_doubles_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    SqliteStore(path).close()
-    left = write(path, dead(), kept("a"), kept("b"))
-
-    def crash(orphan: Orphan) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Orphan, "remove", crash)
-        with pytest.raises(KeyboardInterrupt):
-            SqliteStore(path)
-    assert left.exists()
-    assert len(stored(path)) == 2
-    for _ in range(2):
-        SqliteStore(path).close()
-        assert len(stored(path)) == 2
-        assert beside(path) == {"llmeval.db"}
-
-
-def test_a_journal_whose_database_was_deleted_brings_its_run_back(path: Path) -> None:
-    SqliteStore(path).close()
-    write(path, dead(), kept(response="answer"))
-    for each in list(path.parent.glob("llmeval.db*")):
-        if not each.name.endswith(".journal"):
-            each.unlink()
-    with closing(SqliteStore(path)) as store:
-        (back,) = store.runs()
-        assert (back.id, back.shown_status, back.models) == ("dead", "crashed", ("m",))
-    assert stored(path) == [("dead", "call-1", "answer")]
-
-
-def test_a_journal_with_a_log_of_its_own_is_taken_over_with_it(path: Path) -> None:
-    """What a killed process has not folded in lies beside the file."""
-    SqliteStore(path).close()
-    with subprocess.Popen(
-        [sys.executable, "-m", "tests.support.keeper", str(path), "r"], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        process.kill()
-    assert any(each.name.endswith(".journal-wal") for each in path.parent.iterdir())
-    SqliteStore(path).close()
-    assert stored(path)
-    assert beside(path) == {"llmeval.db"}
-    assert not [each.name for each in path.parent.iterdir() if "journal" in each.name]
-
-
-def text(journal: Path) -> None:
-    journal.write_text("no database\n" * 200)
-
-
-def empty(journal: Path) -> None:
-    journal.write_bytes(b"")
-
-
-def header_and_garbage(journal: Path) -> None:
-    journal.write_bytes(b"SQLite format 3\x00" + bytes(range(256)) * 20)
-
-
-def a_folder(journal: Path) -> None:
-    journal.unlink()
-    journal.mkdir()
-
-
-def another_database(journal: Path) -> None:
-    journal.unlink()
-    with closing(sqlite3.connect(journal)) as connection:
-        connection.execute("CREATE TABLE run (id INTEGER)")
-
-
-def a_run_and_no_answers(journal: Path) -> None:
-    with closing(sqlite3.connect(journal)) as connection:
-        connection.execute("DROP TABLE answers")
-
-
-def answers_of_another_form(journal: Path) -> None:
-    with closing(sqlite3.connect(journal)) as connection:
-        connection.execute("ALTER TABLE answers DROP COLUMN checksum")
-
-
-def no_run(journal: Path) -> None:
-    with closing(sqlite3.connect(journal)) as connection, connection:
-        connection.execute("DELETE FROM run")
-
-
-def facts_of_another_form(journal: Path) -> None:
-    with closing(sqlite3.connect(journal)) as connection, connection:
-        connection.execute("""UPDATE run SET facts = '{"id": 7}'""")
-
-
-def answers_that_are_damaged(journal: Path) -> None:
-    with closing(sqlite3.connect(journal)) as connection:
-        (root,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'answers'").fetchone()
-        (size,) = connection.execute("PRAGMA page_size").fetchone()
-    content = bytearray(journal.read_bytes())
-    content[(root - 1) * size : root * size] = b"\xff" * size
-    journal.write_bytes(content)
-
-
-DAMAGES = [
-    text,
-    empty,
-    header_and_garbage,
-    a_folder,
-    another_database,
-    a_run_and_no_answers,
-    answers_of_another_form,
-    no_run,
-    facts_of_another_form,
-    answers_that_are_damaged,
-]
-
-
-@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
-def test_a_journal_that_cannot_be_read_is_left_alone_and_breaks_nothing(
-    path: Path, damage: Callable[[Path], None]
-) -> None:
-    """The others beside it are taken over all the same."""
-    SqliteStore(path).close()
-    bad = write(path, dead("bad"), kept())
-    damage(bad)
-    before = bad.read_bytes() if bad.is_file() else None
-    write(path, dead("good"), kept(response="good"))
-    with closing(SqliteStore(path)) as store:
-        store.start_run(run("new"))
-        store.add_case("new", record())
-        assert {each.id for each in store.runs()} == {"good", "new"}
-    assert stored(path) == [("good", "call-1", "good")]
-    assert (bad.read_bytes() if bad.is_file() else None) == before
-    assert bad.exists()
-
-
-def test_a_run_whose_own_journal_cannot_be_read_is_not_taken_up(database: SqliteStore) -> None:
-    """Its answers would be paid for again, and nobody would say so."""
-    database.start_run(dead())
-    a_run_and_no_answers(write(database.path, dead(), kept()))
-    database.absorb_journals()
-    with pytest.raises(StoreError, match="no such table"):
-        database.absorb_journals("dead")
-
-
-def test_journals_of_a_database_with_an_odd_name_are_found(tmp_path: Path) -> None:
-    path = tmp_path / "a[1]?#%41*.db"
-    SqliteStore(path).close()
-    write(path, dead(), kept())
-    assert [orphan.run.id for orphan in orphans(path)] == ["dead"]
-    SqliteStore(path).close()
-    assert len(stored(path)) == 1
-    assert beside(path) == {path.name}
-
-
-# Several processes
-
-
-def test_a_journal_that_another_process_takes_over_in_the_meantime_is_no_fault(
-    database: SqliteStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write(database.path, dead(), kept())
-    found = list(orphans(database.path))
-    with closing(SqliteStore(database.path)):
-        monkeypatch.setattr("pytest_llmeval.store.sqlite.orphans", lambda path: iter(found))
-        database.absorb_journals()
-        database.absorb_journals("dead")
-    assert len(stored(database.path)) == 1
-
-
-def test_many_open_a_file_with_journals_at_the_same_moment(path: Path) -> None:
-    SqliteStore(path).close()
-    for number in range(6):
-        write(path, dead(f"r{number}"), *(kept(str(n), response=f"{number}-{n}") for n in range(5)))
-    barrier, problems = threading.Barrier(6), list[StoreError]()
-
-    def opened() -> None:
-        barrier.wait()
-        try:
-            SqliteStore(path).close()
-        except StoreError as error:
-            problems.append(error)
-
-    threads = [threading.Thread(target=opened) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert problems == []
-    assert len(stored(path)) == 30
-    SqliteStore(path).close()
-    assert len(stored(path)) == 30
-    assert beside(path) == {"llmeval.db"}
-    assert look(path, "PRAGMA integrity_check") == [{"integrity_check": "ok"}]
-
-
-def test_no_acknowledged_answer_is_lost_when_its_process_is_killed(path: Path) -> None:
-    """Twenty times over, at another moment each time, beside one and the same file."""
-    for kill in range(KILLS):
-        run_id = f"r{kill:02}"
-        command = [sys.executable, "-m", "tests.support.keeper", str(path), run_id]
-        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-            assert process.stdout is not None
-            taken = [process.stdout.readline() for _ in range(kill + 1)]
-            time.sleep(kill % 5 * 0.003)
-            process.send_signal(signal.SIGKILL)
-            taken += process.stdout.readlines()
-        acknowledged = {f"call-{line.strip()}" for line in taken if line.endswith("\n")}
-        SqliteStore(path).close()
-        there = {row["name"] for row in look(path, "SELECT name FROM calls WHERE run_id = ?", run_id)}
-        assert len(acknowledged) > kill
-        assert acknowledged <= there
-        assert len(there) <= len(acknowledged) + 1
-    assert beside(path) == {"llmeval.db"}
-    assert look(path, "PRAGMA integrity_check") == [{"integrity_check": "ok"}]
-    assert look(path, "SELECT count(*) AS n FROM runs") == [{"n": KILLS}]
 
 
 # What is read before a run

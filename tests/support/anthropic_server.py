@@ -15,7 +15,8 @@ import gzip
 import json
 from typing import Any
 
-from tests.support.fault_server import Entry, FaultHandler, FaultServer, forced_tool
+from tests.support.chat_bodies import forced_tool
+from tests.support.fault_server import Entry, FaultHandler, FaultServer
 
 __all__ = ["MESSAGE_BODIES", "AnthropicServer", "message"]
 

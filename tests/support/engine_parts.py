@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
+
 from pytest_llmeval.core.costs import Prices
 from pytest_llmeval.core.errors import CallError, ErrorKind, StoreError
 from pytest_llmeval.core.types import Ask, CacheMode, Call, CaseKey, Request, Response, Usage
@@ -14,7 +16,7 @@ from pytest_llmeval.engine.journal import Kept, Recorded
 from pytest_llmeval.engine.limiter import Limiter, Limits
 from pytest_llmeval.engine.turns import Turns
 
-__all__ = ["FakeModel", "MemoryJournal", "Rig", "ask", "broken", "say"]
+__all__ = ["FakeModel", "MemoryJournal", "Rig", "ask", "broken", "failure", "kinds", "say"]
 
 
 def ask(sample: str = "a", text: str = "q", *, epoch: int = 1, suite: str = "qa", **fields: Any) -> Ask:
@@ -147,3 +149,16 @@ class Rig:
 def broken(kind: ErrorKind = ErrorKind.SERVER_ERROR) -> CallError:
     """Return the error of a call that gave no answer."""
     return CallError("it broke", kind=kind, attempts=3)
+
+
+async def failure(work: "asyncio.Future[Response]") -> CallError:
+    """Return the error with which an ask ends."""
+    with pytest.raises(CallError) as caught:
+        await work
+    return caught.value
+
+
+async def kinds(*work: "asyncio.Future[Response]") -> list[ErrorKind | None]:
+    """Return the kind of the error of each ask; None where it was answered."""
+    results = await asyncio.gather(*work, return_exceptions=True)
+    return [result.kind if isinstance(result, CallError) else None for result in results]

@@ -42,7 +42,6 @@ a call of it with the text as its arguments, one with ``stream: true`` by a stre
 
 import gzip
 import json
-import re
 import socket
 import ssl
 import struct
@@ -57,104 +56,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 
-__all__ = [
-    "BODIES",
-    "Entry",
-    "FaultHandler",
-    "FaultServer",
-    "Reply",
-    "chunks",
-    "completion",
-    "echo",
-    "event",
-    "forced_tool",
-]
+from tests.support.chat_bodies import BODIES, chunks, completion, echo, encoded, event, forced_tool
+
+__all__ = ["Entry", "FaultHandler", "FaultServer", "Reply"]
 
 Reply = Callable[[list[dict[str, Any]]], "str | dict[str, Any]"]
-
-
-def completion(text: object, model: str = "test", *, finish: object = "stop", **message: object) -> dict[str, Any]:
-    """Return a chat completion; its usage counts words."""
-    words = len(text.split()) if isinstance(text, str) else 0
-    return {
-        "id": "chatcmpl-1",
-        "object": "chat.completion",
-        "created": 0,
-        "model": model,
-        "choices": [
-            {
-                "index": 0,
-                "finish_reason": finish,
-                "message": {"role": "assistant", "content": text, **message},
-            }
-        ],
-        "usage": {"prompt_tokens": 7, "completion_tokens": words, "total_tokens": 7 + words},
-    }
-
-
-def chunks(whole: dict[str, Any]) -> list[bytes]:
-    """Return the events of a streamed completion: role, a word each, the end, usage, ``[DONE]``."""
-    message = dict(whole["choices"][0]["message"])
-    words = re.findall(r"\s*\S+|\s+$", message.pop("content") or "")
-    calls = [{"index": index, **call} for index, call in enumerate(message.pop("tool_calls", ()))]
-    deltas: list[dict[str, Any]] = [{**message, "content": ""}, *({"content": word} for word in words)]
-    deltas += [{"tool_calls": [call]} for call in calls]
-    pieces: list[dict[str, Any]] = [{"index": 0, "delta": delta, "finish_reason": None} for delta in deltas]
-    pieces.append({"index": 0, "delta": {}, "finish_reason": whole["choices"][0]["finish_reason"]})
-    common = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "model": whole["model"]}
-    data: list[object] = [{**common, "choices": [piece], "usage": None} for piece in pieces]
-    data.append({**common, "choices": [], "usage": whole["usage"]})
-    return [*map(event, map(_json, data)), event(b"[DONE]")]
-
-
-def event(data: bytes, name: str = "") -> bytes:
-    """Return one server-sent event."""
-    return (f"event: {name}\n".encode() if name else b"") + b"data: " + data + b"\n\n"
-
-
-def _dumps(**changes: object) -> bytes:
-    """Return a completion as JSON, with top-level keys changed; None removes one."""
-    data = {**completion("ok"), **changes}
-    return json.dumps({key: value for key, value in data.items() if value is not ...}).encode()
-
-
-def _json(value: object) -> bytes:
-    return json.dumps(value).encode()
-
-
-_CALL = {"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
-
-BODIES: dict[str, bytes] = {
-    "badjson": b'{"choices": [',
-    "badusage": _dumps(usage={"prompt_tokens": "many", "completion_tokens": -5}),
-    "badutf8": b'{"choices": [{"message": {"content": "\xff\xfe"}}]}',
-    "bigint": b'{"usage": {"prompt_tokens": ' + b"9" * 6000 + b"}}",
-    "contentint": _json(completion(3)),
-    "contentlist": _json(completion([{"type": "text", "text": "ok"}])),
-    "deep": b'{"choices": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
-    "empty": b"",
-    "emptyobj": b"{}",
-    "err200": _json({"error": {"message": "model overloaded", "code": 503}}),
-    "filter": _json(completion("half an ans", finish="content_filter")),
-    "hugeusage": _dumps(usage={"prompt_tokens": 10**30, "completion_tokens": 1}),
-    "html": b"<html><body>Please log in</body></html>",
-    "length": _json(completion("cut off in the mid", finish="length")),
-    "lengthnull": _json(completion(None, finish="length")),
-    "list": b"[]",
-    "nanusage": _dumps(usage={"prompt_tokens": float("nan"), "completion_tokens": float("inf")}),
-    "nochoices": _dumps(choices=[]),
-    "nofinish": _json(completion("ok", finish=None)),
-    "nousage": _dumps(usage=...),
-    "null": b"null",
-    "nullchoices": _dumps(choices=None),
-    "nullcontent": _json(completion(None)),
-    "nullmessage": _dumps(choices=[{"message": None}]),
-    "refusal": _json(completion(None, refusal="I cannot help with that.")),
-    "surrogate": _json(completion("a\ud800b")),
-    "toolbad": _json(completion(None, finish="tool_calls", tool_calls=[{**_CALL, "function": None}])),
-    "toolcalls": _json(completion(None, finish="tool_calls", tool_calls=[_CALL])),
-}
-"""Bodies under status 200, by name; ``html`` comes as text/html, the others as JSON."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,21 +74,6 @@ class Entry:
     headers: dict[str, str]
     """With lower-case names."""
     body: dict[str, Any]
-
-
-def echo(messages: list[dict[str, Any]]) -> str:
-    """Return the text of the last user message."""
-    texts = [message["content"] for message in messages if message.get("role") == "user"]
-    return texts[-1] if texts and isinstance(texts[-1], str) else json.dumps(texts[-1:] or "")
-
-
-def forced_tool(body: dict[str, Any]) -> str | None:
-    """Return the name of the tool that a request forces, in the words of OpenAI or of Anthropic; None without one."""
-    choice = body.get("tool_choice")
-    if isinstance(choice, dict):
-        found = choice.get("name") or choice.get("function", {}).get("name")
-        return str(found) if found else None
-    return str(body["tools"][0]["function"]["name"]) if choice == "required" else None
 
 
 class FaultServer:
@@ -289,7 +180,7 @@ class FaultHandler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer /v1/models."""
-        self._send(_json({"object": "list", "data": [{"id": "echo", "object": "model"}]}))
+        self._send(encoded({"object": "list", "data": [{"id": "echo", "object": "model"}]}))
 
     def do_POST(self) -> None:
         """Book the request, then do what the model's name says."""
@@ -328,7 +219,7 @@ class FaultHandler(BaseHTTPRequestHandler):
 
     def _answer(self, entry: Entry) -> bytes:
         """Return the normal answer as JSON."""
-        return _json(self._completion(entry))
+        return encoded(self._completion(entry))
 
     def _normal(self, entry: Entry) -> None:
         if entry.body.get("stream"):
@@ -356,7 +247,7 @@ class FaultHandler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def _error(self, status: int, message: str, code: str = "test", **headers: str) -> None:
-        self._send(_json({"error": {"message": message, "type": code, "code": code}}), status, **headers)
+        self._send(encoded({"error": {"message": message, "type": code, "code": code}}), status, **headers)
 
     def _is_over(self, entry: Entry, count: int, times: str) -> bool:
         """Answer normally where the fault has happened often enough."""
@@ -379,7 +270,7 @@ class FaultHandler(BaseHTTPRequestHandler):
             self._normal(entry)
             return
         error = {"message": f"unsupported: {refused}", "type": "invalid_request_error", "param": refused, "code": None}
-        self._send(_json({"error": error}), 400)
+        self._send(encoded({"error": error}), 400)
 
     def _nameless(self, entry: Entry, count: int, *params: str) -> None:
         if any(param in entry.body for param in params):
@@ -447,10 +338,10 @@ class FaultHandler(BaseHTTPRequestHandler):
         self._send(b"", int(code), Location=target)
 
     def _big(self, entry: Entry, count: int, size: str) -> None:
-        self._send(_json(completion("x" * int(size), entry.model)))
+        self._send(encoded(completion("x" * int(size), entry.model)))
 
     def _gzipbomb(self, entry: Entry, count: int) -> None:
-        body = _json(completion("x" * 150_000_000, entry.model))
+        body = encoded(completion("x" * 150_000_000, entry.model))
         self._send(gzip.compress(body, 6), Content_Encoding="gzip")
 
     def _gzip(self, entry: Entry, count: int) -> None:
@@ -486,7 +377,7 @@ class FaultHandler(BaseHTTPRequestHandler):
         if kind in {"ok", "nodone"}:
             self._stream(whole if kind == "ok" else whole[:2])
             return
-        error = event(_json({"error": {"message": "model overloaded", "code": 503}}))
+        error = event(encoded({"error": {"message": "model overloaded", "code": 503}}))
         broken = {"bad": [event(b'{"choices": [')], "errmid": [error]}.get(kind, [])
         self._stream([*whole[:2], *broken], end=b"0\r\n\r\n" if broken else b"")
         if kind == "stall":

@@ -1,6 +1,7 @@
 """What of trl's own way is changed for a CPU."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,12 @@ def test_only_tokens_that_count_go_through_the_head_and_the_loss_is_the_same(
 
     scored: list[int] = []
     project = torch.mm
-    monkeypatch.setattr(torch, "mm", lambda a, b, **more: scored.append(len(a)) or project(a, b, **more))
+
+    def seen(hidden: Any, weight: Any, **more: Any) -> Any:
+        scored.append(len(hidden))
+        return project(hidden, weight, **more)
+
+    monkeypatch.setattr(torch, "mm", seen)
     monkeypatch.setattr(trl_utils, "_use_triton", lambda device: False)
     model = AutoModelForCausalLM.from_pretrained(tiny_base)
     trl_utils.add_fused_lm_head(model, outputs=("log_probs", "entropy", "is_top1"))

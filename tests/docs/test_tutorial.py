@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from pytest_llmeval.cli.app import main
+from tests.docs.test_pages import shell_commands
 from tests.support.fault_server import FaultServer
+from tests.support.pages import blocks_of, masked
 from tests.support.project import Project
-from tests.test_docs import blocks_of, masked, shell_commands
 
-PAGE = Path(__file__).parent.parent / "docs" / "tutorial.md"
+PAGE = Path(__file__).parents[2] / "docs" / "tutorial.md"
 CAPITALS = {
     "France": "Paris",
     "Germany": "Berlin",

@@ -1,0 +1,26 @@
+"""A server that knows what the pages ask."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support.fault_server import FaultServer
+
+ANSWERS = {"France": "Paris", "Japan": "Tokyo", "Peru": "Lima", "Canada": "Ottawa", "Rome": "Italy", "Oslo": "Norway"}
+
+
+@pytest.fixture
+def server() -> Iterator[FaultServer]:
+    """A model that knows some capitals and repeats everything else."""
+
+    def reply(messages: list[dict[str, Any]]) -> str:
+        everything = json.dumps(messages)
+        answer = next((known for word, known in ANSWERS.items() if word in everything), None)
+        if answer is None:
+            return str(messages[-1]["content"])
+        return json.dumps({"country": answer}) if '{\\"country\\"' in everything else answer
+
+    with FaultServer(reply) as running:
+        yield running

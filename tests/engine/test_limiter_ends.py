@@ -1,0 +1,169 @@
+"""Callers that give up, and accounts that are closed."""
+
+import asyncio
+
+import pytest
+
+from pytest_llmeval.core.errors import CallError, ErrorKind
+from pytest_llmeval.core.types import Response
+from pytest_llmeval.models.attempt_error import AttemptError
+from pytest_llmeval.models.retry import RetryPolicy, call_with_retries
+from tests.support.desks import desk, outcomes, rate_limited
+from tests.support.virtual_time import run_virtual, settled
+
+# Refusals
+
+
+def test_one_burst_of_refusals_halves_what_is_in_flight_once() -> None:
+    seen = desk(16)
+
+    async def body() -> None:
+        await outcomes(*(seen.request("refused", fault=rate_limited()) for _ in range(16)))
+        seen.peak = 0
+        await asyncio.gather(*(seen.request("after", holds_s=5.0) for _ in range(8)))
+
+    run_virtual(body())
+    assert seen.peak == 8
+    assert seen.times("after") == [1.0] * 8
+
+
+def test_while_the_server_asks_to_wait_nothing_goes_to_it() -> None:
+    seen = desk(4)
+
+    async def body() -> None:
+        refused = seen.request("refused", fault=rate_limited(30.0))
+        later = seen.request("later", at=10.0)
+        other = seen.request("other", "b", at=10.0)
+        await outcomes(refused, later, other)
+
+    run_virtual(body())
+    assert seen.started == [("refused", 0), ("other", 10), ("later", 31)]
+
+
+def test_a_wait_of_more_than_two_minutes_stops_nobody_else() -> None:
+    seen = desk(4)
+
+    async def body() -> None:
+        await outcomes(seen.request("refused", fault=rate_limited(121.0)))
+        await seen.request("next")
+
+    run_virtual(body())
+    assert seen.times("next") == [1.0]
+
+
+def test_a_call_that_waits_to_try_again_holds_no_slot() -> None:
+    """With one slot, another call goes while the first one backs off, and the first one comes back."""
+    seen = desk()
+    attempts = 0
+
+    async def attempt() -> Response:
+        nonlocal attempts
+        attempts += 1
+        seen.started.append((f"attempt {attempts}", asyncio.get_running_loop().time()))
+        await asyncio.sleep(0)
+        if attempts == 1:
+            raise AttemptError(ErrorKind.SERVER_ERROR, "broken", retryable=True)
+        return Response(text="yes")
+
+    async def body() -> None:
+        policy = RetryPolicy(timeout_s=60.0, base_s=10.0)
+        call = asyncio.get_running_loop().create_task(
+            call_with_retries(attempt, policy=policy, slot=seen.limiter.slots("a"))
+        )
+        other = seen.request("other", holds_s=0.0)
+        assert (await call).attempts == 2
+        await other
+
+    run_virtual(body())
+    assert seen.names == ["attempt 1", "other", "attempt 2"]
+    assert seen.limiter.peak == 1
+
+
+# Callers that give up
+
+
+def test_a_caller_that_gives_up_in_the_queue_takes_nothing_with_it() -> None:
+    seen = desk()
+
+    async def body() -> None:
+        tasks = [seen.request(name) for name in ("first", "given up", "last")]
+        await settled()
+        tasks[1].cancel()
+        await outcomes(*tasks)
+
+    run_virtual(body())
+    assert seen.started == [("first", 0), ("last", 1)]
+    assert seen.limiter.requests == 2
+
+
+def test_a_caller_that_gives_up_just_as_it_may_go_leaves_its_slot_to_the_next() -> None:
+    """The slot is booked for it, and it has not run since."""
+    seen = desk()
+
+    async def body() -> None:
+        holding = seen.limiter.slots("a")()
+        await holding.__aenter__()
+        given_up, last = seen.request("given up"), seen.request("last")
+        await settled()
+        await holding.__aexit__(None, None, None)
+        given_up.cancel()
+        await outcomes(given_up, last)
+
+    run_virtual(body())
+    assert seen.names == ["last"]
+    assert (seen.limiter.in_flight, seen.limiter.requests) == (0, 2)
+
+
+def test_a_request_that_is_cancelled_in_flight_gives_its_slot_back_and_says_nothing_of_the_server() -> None:
+    seen = desk(2)
+
+    async def body() -> None:
+        cancelled = [seen.request("cancelled", holds_s=100.0) for _ in range(2)]
+        await settled()
+        for task in cancelled:
+            task.cancel()
+        await outcomes(*cancelled)
+        await asyncio.gather(*(seen.request("next") for _ in range(2)))
+
+    run_virtual(body())
+    assert seen.times("next") == [0, 0]
+
+
+# The end
+
+
+def test_closing_fails_all_that_wait_and_come_and_lets_what_is_in_flight_end() -> None:
+    seen = desk()
+
+    async def body() -> None:
+        interrupted = ErrorKind.INTERRUPTED
+        first, waiting = seen.request("first"), seen.request("waiting")
+        await settled()
+        seen.limiter.close(interrupted, "stopped")
+        ends = await outcomes(first, waiting, seen.request("later"), seen.request("elsewhere", "new"))
+        assert ends == [None, interrupted, interrupted, interrupted]
+        assert seen.limiter.closed("a") is not None
+        seen.limiter.close(ErrorKind.STORAGE, "too late")
+        error = seen.limiter.closed("a")
+        assert error is not None
+        assert (str(error), error.kind, error.attempts) == ("stopped", interrupted, 0)
+
+    run_virtual(body())
+    assert seen.names == ["first"]
+
+
+@pytest.mark.parametrize("kind", [ErrorKind.AUTH, ErrorKind.QUOTA])
+def test_an_account_that_may_not_ask_any_more_is_closed_alone(kind: ErrorKind) -> None:
+    seen = desk()
+
+    async def body() -> None:
+        refused = seen.request("refused", fault=AttemptError(kind, "not you"))
+        waiting, other = seen.request("waiting"), seen.request("other", "b")
+        assert await outcomes(refused, waiting, other) == [kind, kind, None]
+        with pytest.raises(CallError, match="not asked: the server had refused an earlier call: not you") as caught:
+            await seen.request("later")
+        assert (caught.value.kind, caught.value.attempts) == (kind, 0)
+        assert seen.limiter.closed("b") is None
+
+    run_virtual(body())
+    assert seen.names == ["refused", "other"]

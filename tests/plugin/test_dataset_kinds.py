@@ -1,0 +1,156 @@
+"""Where the rows of an eval may come from."""
+
+import pytest
+
+from tests.support.project import Project, jsonl
+from tests.support.row_evals import rows
+
+DATASETS = {
+    "list": '[{"id": "a", "input": "x", "target": "x"}, {"id": "b", "input": "y", "target": "y"}]',
+    "tuple": '({"id": "a", "input": "x", "target": "x"}, {"id": "b", "input": "y", "target": "y"})',
+    "callable": 'lambda: [{"id": i, "input": t, "target": t} for i, t in ("ax", "by")]',
+    "generator": "dataset=rows_of",  # pytest takes a lone function for the one that is decorated
+}
+
+
+@pytest.mark.parametrize("kind", DATASETS)
+def test_a_dataset_may_be_a_list_or_a_callable(project: Project, kind: str) -> None:
+    project.write(
+        evals__test_echo_py=f"""
+        import pytest
+
+        def rows_of():
+            for i, t in ("ax", "by"):
+                yield {{"id": i, "input": t, "target": t}}
+
+        @pytest.mark.llmeval({DATASETS[kind]})
+        def test_echo(sample, response, score):
+            score.exact(response, sample.target)
+        """
+    )
+    assert project.run("evals").ret == 0
+    assert project.cases() == {"a": "passed", "b": "passed"}
+
+
+def test_a_callable_dataset_works_in_workers(project: Project) -> None:
+    project.write(
+        evals__test_echo_py="""
+        import pytest
+
+        @pytest.mark.llmeval(lambda: ({"id": str(n), "input": "x"} for n in range(6)))
+        def test_echo(sample, response):
+            assert response.text == sample.input
+        """
+    )
+    assert project.run("evals", "-n2").ret == 0
+    assert len(project.cases()) == 6
+
+
+FILES = {
+    "csv": 'id,input,target,slice,marks,metadata.doc\na,x,x,p;q,regression,1\nb,"y, z","y, z",,,2\n',
+    "json": '[\n {"id": "a", "input": "x", "target": "x", "slice": ["p", "q"], "marks": ["regression"],\n'
+    '  "metadata": {"doc": "1"}},\n {"id": "b", "input": "y, z", "target": "y, z", "metadata": {"doc": "2"}}\n]\n',
+    "jsonl": '{"id": "a", "input": "x", "target": "x", "slice": ["p", "q"], "marks": ["regression"],'
+    ' "metadata": {"doc": "1"}}\n\n{"id": "b", "input": "y, z", "target": "y, z", "metadata": {"doc": "2"}}\n',
+    "yaml": "- id: a\n  input: x\n  target: x\n  slice: [p, q]\n  marks: [regression]\n  metadata: {doc: '1'}\n"
+    "- id: b\n  input: y, z\n  target: y, z\n  metadata: {doc: '2'}\n",
+}
+
+
+@pytest.mark.parametrize("suffix", FILES)
+def test_each_kind_of_file_gives_the_same_cases(project: Project, suffix: str) -> None:
+    project.write(**{f"data__rows_{suffix}": FILES[suffix]})
+    project.write(
+        evals__test_echo_py=f"""
+        import pytest
+
+        @pytest.mark.llmeval("data/rows.{suffix}")
+        def test_echo(sample, response, score):
+            score.exact(response, sample.target)
+            assert sample.metadata["doc"] in ("1", "2")
+        """
+    )
+    assert project.run("evals").ret == 0
+    found = project.rows("SELECT sample_id, slices, outcome, response FROM cases ORDER BY sample_id")
+    assert [tuple(row.values()) for row in found] == [
+        ("a", '["p", "q", "regression"]', "passed", "x"),
+        ("b", "[]", "passed", "y, z"),
+    ]
+
+
+def test_a_dataset_may_lie_beside_its_test(project: Project) -> None:
+    project.write(
+        evals__rows_jsonl=jsonl(*rows("a")),
+        evals__test_echo_py="import pytest\n\n@pytest.mark.llmeval('rows.jsonl')\ndef test_echo(response):\n    pass\n",
+    )
+    assert project.run("evals").ret == 0
+
+
+def test_an_absolute_path_inside_the_project_is_fine(project: Project) -> None:
+    project.write(
+        data__rows_jsonl=jsonl(*rows("a")),
+        evals__test_echo_py="""
+        from pathlib import Path
+
+        import pytest
+
+        @pytest.mark.llmeval(Path(__file__).parent.parent / "data" / "rows.jsonl")
+        def test_echo(response):
+            pass
+        """,
+    )
+    assert project.run("evals").ret == 0
+
+
+def test_the_sample_of_a_case_is_its_row(project: Project) -> None:
+    project.eval(
+        """
+        def test_echo(sample):
+            assert sample.id == "a"
+            assert sample.input == {"q": "?", "n": [1, 2.5, None, True]}
+            assert sample.target == {"answer": 42}
+            assert sample.slices == ("hard", "regression")
+            assert sample.marks == ("regression",)
+            assert sample.metadata == {"doc": 7}
+        """,
+        [
+            {
+                "id": "a",
+                "input": {"q": "?", "n": [1, 2.5, None, True]},
+                "target": {"answer": 42},
+                "slice": "hard",
+                "marks": ["regression"],
+                "metadata": {"doc": 7},
+            }
+        ],
+    )
+    project.run("evals").assert_outcomes(passed=1)
+    assert project.server.ledger == []
+
+
+def test_no_case_can_change_the_row_of_another(project: Project) -> None:
+    project.eval(
+        """
+        def test_echo(sample):
+            assert sample.input == {"n": [1]}
+            sample.input["n"].append(2)
+        """,
+        [{"id": "a", "input": {"n": [1]}}],
+    )
+    assert project.run("evals", "--epochs=2").ret == 0
+
+
+def test_a_dataset_that_changes_during_the_session_is_an_error(project: Project) -> None:
+    project.eval(
+        """
+        def test_echo(sample):
+            from pathlib import Path
+
+            path = Path("data/echo.jsonl")
+            path.write_text(path.read_text().replace('"b"', '"c"'))
+        """,
+        rows("a", "b"),
+    )
+    assert project.run("evals").ret == 1
+    assert project.cases() == {"a": "passed", "b": "error"}
+    assert "the file changed" in project.rows("SELECT error FROM cases WHERE sample_id = 'b'")[0]["error"]

@@ -1,0 +1,159 @@
+"""Wrong databases and settings, and what is told of them in every way to run."""
+
+import os
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from pytest_llmeval.store.sqlite import SqliteStore
+from tests.support.project import Project, jsonl
+from tests.support.refusals import GOOD, PASS, refused, with_data
+
+
+def text_file(path: Path) -> None:
+    path.write_text("these are notes, and no database")
+
+
+def foreign(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE recipes (name TEXT)")
+    connection.commit()
+    connection.close()
+
+
+def newer(path: Path) -> None:
+    SqliteStore(path).close()
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version = 999")
+    connection.commit()
+    connection.close()
+
+
+def broken(path: Path) -> None:
+    path.write_bytes(b"SQLite format 3\x00" + b"\xff" * 5000)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (text_file, "not a database; nothing was changed"),
+        (foreign, "a database of something else; nothing was changed"),
+        (newer, "written by a newer version (schema 999"),
+        (broken, "the database cannot be used"),
+        (Path.mkdir, "not a regular file"),
+        (os.mkfifo, "not a regular file"),
+    ],
+)
+def test_a_file_that_is_not_our_database_is_refused_and_left_alone(
+    project: Project, make: object, message: str
+) -> None:
+    with_data(project, jsonl(GOOD))
+    path = project.root / "mine.db"
+    make(path)  # type: ignore[operator]  # a function of the path
+    before = path.read_bytes() if path.is_file() else b""
+    text = refused(project, "--llmeval-db=mine.db")
+    assert "mine.db" in text
+    assert message in text
+    assert (path.read_bytes() if path.is_file() else b"") == before
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("limit", "0"), ("limit", "-1"), ("limit", "many"), ("limit", "1.5"), ("limit", ""),
+        ("epochs", "0"), ("epochs", "x"),
+        ("timeout-s", "0"), ("timeout-s", "nan"), ("timeout-s", "inf"), ("timeout-s", "soon"),
+        ("model", ""), ("run-name", " "), ("thresholds", ""),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("source", ["command line", "environment", "ini"])
+def test_a_bad_value_names_its_source(
+    project: Project, option: str, value: str, source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An empty variable or ini key is none."""
+    with_data(project, jsonl(GOOD))
+    key = f"llmeval_{option.replace('-', '_')}"
+    arguments = []
+    if source == "command line":
+        arguments, named = [f"--{option}={value}"], f"--llmeval-{option}"
+    elif source == "environment":
+        monkeypatch.setenv(key.upper(), value)
+        named = key.upper()
+    else:
+        ini = (project.root / "tox.ini").read_text()
+        project.write(tox_ini=f"{ini}\n{key} = {value}\n")
+        named = key
+    if source != "command line" and (not value or (source == "ini" and not value.strip())):
+        assert project.run("evals").ret == 0
+        return
+    result = project.run("evals", *arguments, model="" if option == "model" else None)
+    assert result.ret == 4
+    assert named in result.stderr.str()
+    assert "expected" in result.stderr.str()
+    assert project.server.ledger == []
+
+
+def test_bad_settings_end_no_session_without_an_eval(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_data(project, jsonl(GOOD))
+    project.write(tests__test_own_py="def test_own():\n    pass\n")
+    monkeypatch.setenv("LLMEVAL_LIMIT", "many")
+    project.run().assert_outcomes(passed=1, deselected=1)
+
+
+def everything_wrong(project: Project) -> None:
+    """Break a row, a path, a model, the thresholds and the database at once."""
+    with_data(project, "{}\n" + jsonl(GOOD, GOOD))
+    project.write(
+        evals__test_two_py=f"import pytest\n\n@pytest.mark.llmeval('gone.jsonl')\n{PASS.replace('echo', 'two')}",
+        evals__test_three_py="def test_three():\n    pass\n",
+        thresholds_yaml="version: 1\nsuits: {}\n",
+    )
+    project.write(**{".llmeval__llmeval_db": "notes"})
+
+
+def test_all_that_is_wrong_is_shown_once_in_every_distribution(project: Project, dist_args: list[str]) -> None:
+    everything_wrong(project)
+    text = refused(project, *dist_args, model="openia:x")
+    for part in (
+        "rows.jsonl:1: ",
+        "rows.jsonl:3: ",
+        "gone.jsonl: ",
+        "unknown kind 'openia'",
+        "yaml:2: ",
+        "llmeval.db: ",
+    ):
+        assert text.count(part) == 1
+    assert (project.root / ".llmeval" / "llmeval.db").read_text() == "notes"
+
+
+@pytest.mark.parametrize("arguments", [["--co"], ["-x"], ["-q"], ["--dist=loadfile", "-n2"], ["--maxfail=1", "-n2"]])
+def test_a_usage_error_stays_one_beside_other_options(project: Project, arguments: list[str]) -> None:
+    with_data(project, "{}\n")
+    assert "rows.jsonl:1: " in refused(project, *arguments)
+
+
+@pytest.mark.parametrize(("args", "status"), [(["-p", "no:xdist"], 2), (["-n0"], 2), (["-n2"], 1)])
+def test_a_module_that_cannot_be_imported_lets_no_eval_be_called(
+    project: Project, args: list[str], status: int
+) -> None:
+    with_data(project, jsonl(GOOD))
+    project.write(evals__test_broken_py="import nothing_of_that_name\n")
+    result = project.run("evals", *args)
+    assert result.ret == status
+    assert project.server.ledger == []
+
+
+def test_several_bad_datasets_of_several_functions_are_told_together(project: Project) -> None:
+    project.eval(PASS, [{"nope": 1}])
+    project.eval(PASS, [{"nope": 2}], name="other", marker='suite="other"')
+    text = refused(project)
+    assert "data/echo.jsonl:1: " in text
+    assert "data/other.jsonl:1: " in text
+
+
+def test_two_functions_over_one_bad_dataset_tell_it_once(project: Project) -> None:
+    with_data(project, "{}\n")
+    project.write(evals__test_two_py=f"import pytest\n\n@pytest.mark.llmeval('data/rows.jsonl')\n{PASS}")
+    assert refused(project).count("rows.jsonl:1: ") == 1

@@ -1,0 +1,213 @@
+"""Which suite a case belongs to: functions, classes, parameter sets."""
+
+import pytest
+
+from tests.support.project import Project, jsonl
+from tests.support.row_evals import PASS, rows
+
+PARAMETRIZED = """
+@pytest.mark.parametrize("style", ["short", pytest.param("long", id="wordy")])
+def test_echo(sample, style, model, score):
+    score.exact(model.generate_sync(f"{style} {sample.input}"), "short a")
+"""
+
+
+def test_each_parameter_set_is_a_suite_of_its_own(project: Project, dist_args: list[str]) -> None:
+    project.eval(PARAMETRIZED, rows("a"))
+    result = project.run("evals", *dist_args)
+    assert result.ret == 1
+    found = project.rows("SELECT suite, sample_id, outcome, nodeid FROM cases ORDER BY suite")
+    assert [tuple(row.values()) for row in found] == [
+        ("echo[short]", "a", "passed", "evals/test_echo.py::test_echo[a-short]"),
+        ("echo[wordy]", "a", "missed", "evals/test_echo.py::test_echo[a-wordy]"),
+    ]
+
+
+def test_rules_may_name_the_suite_of_a_parameter_set(project: Project) -> None:
+    project.eval(PARAMETRIZED, rows("a"))
+    project.write(
+        thresholds_yaml="""
+        version: 1
+        suites:
+          echo[short]: {exact: {min: 1.0}}
+          echo[wordy]: {exact: {max: 0.0}}
+        """
+    )
+    result = project.run("evals")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["gate: PASS (2 pass)"])
+
+
+def test_two_parametrize_marks_and_epochs_give_one_suite_for_each_combination(project: Project) -> None:
+    project.eval(
+        """
+        @pytest.mark.parametrize("left", [1, 2])
+        @pytest.mark.parametrize("right", ["x", "y"])
+        def test_echo(left, right, response):
+            pass
+        """,
+        rows("a"),
+    )
+    project.run("evals", "--epochs=2")
+    found = project.rows("SELECT suite, COUNT(*) AS n FROM cases GROUP BY suite ORDER BY suite")
+    assert [(row["suite"], row["n"]) for row in found] == [
+        ("echo[x-1]", 2), ("echo[x-2]", 2), ("echo[y-1]", 2), ("echo[y-2]", 2),
+    ]  # fmt: skip
+
+
+def test_parametrized_fixtures_make_suites_too(project: Project) -> None:
+    project.eval("def test_echo(style, response):\n    pass\n", rows("a"))
+    project.write(
+        conftest_py="""
+        import pytest
+
+        @pytest.fixture(params=["p", "q"])
+        def style(request):
+            return request.param
+        """
+    )
+    project.run("evals")
+    assert {row["suite"] for row in project.rows("SELECT suite FROM cases")} == {"echo[p]", "echo[q]"}
+
+
+def test_evals_may_be_methods_of_a_class(project: Project, dist_args: list[str]) -> None:
+    project.write(
+        data__echo_jsonl=jsonl(*rows("a", "b")),
+        evals__test_echo_py="""
+        import pytest
+
+        class TestGroup:
+            @pytest.mark.llmeval("data/echo.jsonl")
+            def test_sync(self, response):
+                assert response.text
+
+            @pytest.mark.llmeval("data/echo.jsonl")
+            async def test_async(self, model):
+                assert str(await model.generate())
+        """,
+    )
+    assert project.run("evals", *dist_args).ret == 0
+    found = project.rows("SELECT suite, nodeid, outcome FROM cases WHERE sample_id = 'a' ORDER BY suite")
+    assert [tuple(row.values()) for row in found] == [
+        ("async", "evals/test_echo.py::TestGroup::test_async[a]", "passed"),
+        ("sync", "evals/test_echo.py::TestGroup::test_sync[a]", "passed"),
+    ]
+
+
+def test_a_mark_on_a_class_or_module_marks_its_functions(project: Project) -> None:
+    project.write(
+        data__echo_jsonl=jsonl(*rows("a")),
+        evals__test_echo_py="""
+        import pytest
+
+        @pytest.mark.llmeval("data/echo.jsonl")
+        class TestGroup:
+            def test_one(self, response):
+                pass
+
+            def test_two(self, response):
+                pass
+        """,
+    )
+    assert project.run("evals").ret == 0
+    assert {row["suite"] for row in project.rows("SELECT suite FROM cases")} == {"one", "two"}
+
+
+def test_node_ids_of_a_class_reach_a_judge_attack(project: Project) -> None:
+    project.write(
+        data__echo_jsonl=jsonl(*rows("a")),
+        evals__test_echo_py="""
+        import pytest
+
+        class TestAttacks:
+            @pytest.mark.judge_attack
+            @pytest.mark.llmeval("data/echo.jsonl")
+            def test_one(self, response):
+                pass
+        """,
+    )
+    project.run("evals/test_echo.py::TestAttacks::test_one").assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(("marker", "suite"), [("", "echo"), ('suite="own name"', "own name"), ("suite=None", "echo")])
+def test_the_suite_is_the_function_without_test_or_its_own_name(project: Project, marker: str, suite: str) -> None:
+    project.eval(PASS, rows("a"), marker=marker)
+    project.run("evals")
+    assert {row["suite"] for row in project.rows("SELECT suite FROM cases")} == {suite}
+
+
+def test_two_functions_with_one_suite_are_a_usage_error_naming_both(project: Project) -> None:
+    project.eval(PASS, rows("a"))
+    project.eval(PASS, rows("a"), name="other")
+    result = project.run("evals")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(
+        ["*suite 'echo' is named by evals/test_echo.py::test_echo and by evals/test_other.py::test_echo*"]
+    )
+    assert project.server.ledger == []
+
+
+def test_two_models_with_one_name_are_a_usage_error(project: Project) -> None:
+    project.eval(PASS, rows("a"))
+    result = project.run("evals", "--model=openai:echo@http://127.0.0.1:9/v1")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*two models are called 'echo'*models.yaml*"])
+
+
+def test_the_same_model_twice_is_a_usage_error(project: Project) -> None:
+    project.eval(PASS, rows("a"))
+    assert project.run("evals", f"--model={project.model}").ret == 4
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        ('"data/echo.jsonl", sweet="x"', "*marker llmeval: *'sweet'*"),
+        ('"data/echo.jsonl", "second"', "*marker llmeval: too many positional arguments*"),
+        ("", "*marker llmeval: missing a required argument: 'dataset'*"),
+        ('"data/echo.jsonl", suite=""', "*marker llmeval: suite must be a text*"),
+        ('"data/echo.jsonl", suite=3', "*marker llmeval: suite must be a text*found 3*"),
+        ('"data/echo.jsonl", cluster=["doc"]', "*marker llmeval: cluster must be a text*"),
+        ('"data/echo.jsonl", params=[1]', "*marker llmeval: params must be a mapping*"),
+        ('"data/echo.jsonl", params=5', "*marker llmeval: params must be a mapping*"),
+        ('"data/echo.jsonl", params={"messages": []}', "*marker llmeval: params*messages*"),
+        ('"data/echo.jsonl", params={"temperature": object()}', "*marker llmeval: params*JSON*"),
+        ("5", "*dataset must be a path, a list of dicts or a callable, found 5*"),
+        ('{"input": "a"}', "*dataset must be a path, a list of dicts or a callable*"),
+        ('"data/echo.jsonl", prompt=5', "*prompt must be a path, a template or a callable, found 5*"),
+        ('"data/echo.jsonl", prompt="missing.txt"', "*missing.txt: no such prompt file*"),
+        ('"data/echo.jsonl", prompt="../../outside.txt"', "*leads out of the rootdir*"),
+    ],
+)
+def test_a_misused_marker_is_a_usage_error_at_its_function(project: Project, call: str, message: str) -> None:
+    project.write(
+        data__echo_jsonl=jsonl({"input": "a"}),
+        evals__test_echo_py=f"import pytest\n\n@pytest.mark.llmeval({call})\ndef test_echo(response):\n    pass\n",
+    )
+    result = project.run("evals")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines([f"*evals/test_echo.py{message}"])
+    assert "INTERNALERROR" not in result.stdout.str()
+    assert project.server.ledger == []
+
+
+def test_a_marker_without_call_is_a_usage_error(project: Project) -> None:
+    project.write(evals__test_echo_py="import pytest\n\n@pytest.mark.llmeval\ndef test_echo(response):\n    pass\n")
+    result = project.run("evals")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*missing a required argument: 'dataset'*"])
+
+
+def test_params_of_the_marker_are_sent_and_those_of_the_call_win(project: Project) -> None:
+    project.eval(
+        """
+        def test_echo(model):
+            model.generate_sync()
+            model.generate_sync(temperature=1, seed=3)
+        """,
+        rows("a"),
+        marker='params={"temperature": 0, "max_tokens": 5}',
+    )
+    project.run("evals")
+    sent = [{key: entry.body.get(key) for key in ("temperature", "seed")} for entry in project.server.ledger]
+    assert sent == [{"temperature": 0, "seed": None}, {"temperature": 1, "seed": 3}]
