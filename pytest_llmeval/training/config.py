@@ -201,7 +201,7 @@ class TrainingConfig(_Strict):
     device: Literal["cpu", "cuda"]
     seed: Annotated[int, BeforeValidator(_seed)] = 0
     kernels: Flag = True
-    """Whether Liger's layer kernels are used where they are installed and the device is cuda."""
+    """Whether layers are computed in one piece with their adapters, and by Liger's kernels on cuda where installed."""
     data: DataModel
     lora: LoraModel = LoraModel()
     optim: OptimModel = OptimModel()

@@ -25,6 +25,7 @@ from pytest_llmeval.core.errors import LlmevalError, UserError
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.models.hf.chat import Chat
 from pytest_llmeval.training.checkpoints import newest_complete, put_whole, require_space, steps_of
+from pytest_llmeval.training.lora_linear import fuse_adapters
 from pytest_llmeval.training.material import Material, gather
 from pytest_llmeval.training.memory import Fit
 from pytest_llmeval.training.order import ByLength
@@ -207,6 +208,8 @@ def _build(plan: Plan, material: Material, model: Any, ranks: Ranks, ending: End
     for parameter in trainer.model.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.to(dtype)
+    if config.kernels and config.launch.engine == "ddp":  # others split the weights that it holds on to
+        fuse_adapters(trainer.model)
     return _Built(trainer=trainer, clock=clock)
 
 

@@ -1,0 +1,102 @@
+"""Linear layers with an adapter, forwards and backwards in as few operations as they take.
+
+peft computes ``base(x) + scaling * B(A(x))`` one step at a time: the input is cast to the adapter's type and back, the
+products are scaled and added by themselves, and autograd does the same again on the way back. Here the products take
+the sums over (``addmm``): of 16 operations on tensors as large as a layer's input or output 8 are left.
+"""
+
+from functools import partial
+from typing import Any
+
+import bitsandbytes
+import torch
+from bitsandbytes.nn import Linear4bit
+from peft.tuners.lora import LoraLayer
+from torch import Tensor
+
+__all__ = ["fuse_adapters"]
+
+
+def fuse_adapters(model: Any) -> int:
+    """Have the layers of a peft model compute in one piece where gradients are wanted; return how many do.
+
+    Those stay as they are that do more than add two products: with dropout, with a variant such as DoRA, of a kind
+    that is neither ``Linear`` nor ``Linear4bit``. Without gradients, merged or switched off, peft's own way is taken.
+    """
+    found = [module for module in model.modules() if isinstance(module, LoraLayer) and _is_plain(module)]
+    for module in found:
+        module.forward = partial(_forward, module, module.forward)
+    return len(found)
+
+
+def _is_plain(module: Any) -> bool:
+    base = module.get_base_layer()
+    if type(base) not in (torch.nn.Linear, Linear4bit) or len(module.active_adapters) != 1:
+        return False
+    (name,) = module.active_adapters
+    return (
+        name in module.lora_A
+        and isinstance(module.lora_dropout[name], torch.nn.Identity)
+        and name not in module.lora_variant
+        and module.lora_A[name].bias is None
+        and module.lora_B[name].bias is None
+        and not hasattr(module, "_hf_hook")
+    )
+
+
+def _forward(module: Any, otherwise: Any, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    if args or kwargs or not torch.is_grad_enabled() or module.disable_adapters or module.merged:
+        found: Tensor = otherwise(x, *args, **kwargs)
+        return found
+    (name,) = module.active_adapters
+    a, b = module.lora_A[name].weight, module.lora_B[name].weight
+    summed: Tensor = _LoraLinear.apply(x, a, b, module.scaling[name], module.base_layer)
+    return summed
+
+
+class _LoraLinear(torch.autograd.Function):
+    """``base(x) + scaling * x A^T B^T``; the gradients are of x, A (r x in) and B (out x r), the base is frozen."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, a: Tensor, b: Tensor, scaling: float, base: Any) -> Tensor:
+        kind = x.device.type
+        dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else a.dtype
+        rows = x.reshape(-1, x.shape[-1]).to(dtype)
+        low_a, low_b = a.to(dtype), b.to(dtype)
+        inner = torch.mm(rows, low_a.t())
+        result: Tensor = base(x)  # fresh, so that it may be added to
+        _add_product(result.view(-1, result.shape[-1]), inner, low_b.t(), scaling)
+        ctx.save_for_backward(rows, inner, low_a, low_b)
+        ctx.scaling, ctx.base, ctx.shape, ctx.dtypes = scaling, base, x.shape, (x.dtype, a.dtype, b.dtype)
+        return result
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor, Tensor, None, None]:
+        rows, inner, a, b = ctx.saved_tensors
+        of_x, of_a, of_b = ctx.dtypes
+        gradient = gradients[0].reshape(-1, gradients[0].shape[-1]).to(rows.dtype)
+        through_b = torch.mm(gradient, b)
+        grad_x = None
+        if ctx.needs_input_grad[0]:
+            grad_x = torch.mm(gradient, _weight(ctx.base).to(rows.dtype))
+            _add_product(grad_x, through_b, a, ctx.scaling)
+            grad_x = grad_x.view(ctx.shape).to(of_x)
+        grad_a = torch.mm(through_b.t(), rows).to(of_a).mul_(ctx.scaling)
+        grad_b = torch.mm(gradient.t(), inner).to(of_b).mul_(ctx.scaling)
+        return grad_x, grad_a, grad_b, None, None
+
+
+def _add_product(total: Tensor, left: Tensor, right: Tensor, scaling: float) -> None:
+    """Add ``scaling * left right`` to ``total``."""
+    if total.dtype == left.dtype:
+        total.addmm_(left, right, alpha=scaling)
+    else:
+        total.add_(torch.mm(left, right), alpha=scaling)
+
+
+def _weight(base: Any) -> Tensor:
+    """Return the weights of a frozen layer, out x in."""
+    weight: Tensor = base.weight
+    if isinstance(base, Linear4bit):
+        return bitsandbytes.functional.dequantize_4bit(weight.view(-1, 1), base.weight.quant_state)
+    return weight

@@ -1,0 +1,99 @@
+"""Layers with an adapter, computed in one piece: the same numbers as peft's, to what rounding changes."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # of the libraries among themselves
+
+Found = dict[str, Any]
+
+
+def built(base: Path, load: str, **lora: Any) -> Any:
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+
+    torch.manual_seed(0)
+    held: dict[str, Any] = {"dtype": torch.bfloat16 if load == "bf16" else torch.float32}
+    if load == "4bit":
+        held["quantization_config"] = BitsAndBytesConfig(
+            load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True
+        )
+    model = AutoModelForCausalLM.from_pretrained(base, **held)
+    config = LoraConfig(r=4, lora_alpha=8, target_modules="all-linear", task_type="CAUSAL_LM", **lora)
+    model = get_peft_model(model, config)
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()
+            if "lora_B" in name:
+                torch.nn.init.normal_(parameter, std=0.05)
+    return model
+
+
+def gradients(model: Any, *, autocast: bool) -> tuple[float, Found]:
+    """Return the loss of some tokens, and what each weight of the adapter is told of it."""
+    import torch
+
+    tokens = torch.arange(24).view(2, 12) % model.config.vocab_size
+    model.zero_grad()
+    with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        loss = model(input_ids=tokens, labels=tokens, use_cache=False).loss
+    loss.backward()
+    return loss.item(), {name: each.grad.clone() for name, each in model.named_parameters() if each.requires_grad}
+
+
+@pytest.mark.parametrize(("load", "autocast", "tolerance"), [
+    ("fp32", False, 1e-5),
+    ("fp32", True, 0.05),
+    ("bf16", True, 0.05),
+    ("4bit", True, 0.05),
+])  # fmt: skip
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_loss_and_gradients_are_those_of_peft(
+    tiny_base: Path, load: str, autocast: bool, tolerance: float, checkpointing: bool
+) -> None:
+    import torch
+
+    from pytest_llmeval.training.lora_linear import fuse_adapters
+
+    model = built(tiny_base, load)
+    loss, before = gradients(model, autocast=autocast)
+    assert fuse_adapters(model) == 7 * model.config.num_hidden_layers
+    if checkpointing:
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        model.enable_input_require_grads()
+        model.train()
+    again, after = gradients(model, autocast=autocast)
+    assert again == pytest.approx(loss, rel=tolerance / 10)
+    assert before.keys() == after.keys()
+    for name, gradient in before.items():
+        assert after[name].dtype == gradient.dtype == torch.float32
+        difference = (after[name] - gradient).norm() / gradient.norm()
+        assert difference < tolerance, name
+
+
+@pytest.mark.parametrize("lora", [{"lora_dropout": 0.1}, {"use_dora": True}])
+def test_layers_that_do_more_stay_as_they_are(tiny_base: Path, lora: dict[str, Any]) -> None:
+    from pytest_llmeval.training.lora_linear import fuse_adapters
+
+    assert fuse_adapters(built(tiny_base, "fp32", **lora)) == 0
+
+
+def test_switched_off_or_without_gradients_the_layers_are_those_of_peft(tiny_base: Path) -> None:
+    import torch
+
+    from pytest_llmeval.training.lora_linear import fuse_adapters
+
+    model = built(tiny_base, "fp32")
+    tokens = torch.arange(12).view(1, 12) % model.config.vocab_size
+    with torch.no_grad():
+        on, off = model(tokens).logits, model.base_model.model
+        with model.disable_adapter():
+            off = model(tokens).logits
+        fuse_adapters(model)
+        assert torch.equal(model(tokens).logits, on)
+    with model.disable_adapter():
+        assert torch.equal(model(tokens).logits, off)
+    assert not torch.equal(on, off)
