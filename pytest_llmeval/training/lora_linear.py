@@ -54,7 +54,7 @@ def _forward(module: Any, otherwise: Any, x: Tensor, *args: Any, **kwargs: Any) 
     return summed
 
 
-class _LoraLinear(torch.autograd.Function):
+class _LoraLinear(torch.autograd.Function):  # type: ignore[misc]  # torch is not typed here
     """``base(x) + scaling * x A^T B^T``; the gradients are of x, A (r x in) and B (out x r), the base is frozen."""
 
     @staticmethod

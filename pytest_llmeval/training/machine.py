@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pytest_llmeval.training.config import TrainingConfig
 
-__all__ = ["Machine", "lacking", "look_at"]
+__all__ = ["Machine", "lacking", "look_at", "times_killed_for_memory"]
 
 _TIMEOUT_S = 20.0
 _MIB = 1 << 20
@@ -103,3 +103,12 @@ def _ram_free() -> int:
         return 1 << 62
     found = dict(line.split(":", 1) for line in lines)
     return int(found["MemAvailable"].split()[0]) * 1024
+
+
+def times_killed_for_memory() -> int:
+    """Return how many processes Linux has killed for want of memory since it started; 0 where that is not told."""
+    try:
+        lines = Path("/proc/vmstat").read_text("ascii").splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)

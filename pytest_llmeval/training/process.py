@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from pytest_llmeval.core.child import run_child
 from pytest_llmeval.core.errors import LlmevalError, SettingsError
+from pytest_llmeval.training.machine import times_killed_for_memory
 from pytest_llmeval.training.plan import Outcome, Plan
 
 __all__ = ["Train", "TrainingFailedError", "carried_out", "in_a_process", "require_trained"]
@@ -77,6 +78,7 @@ def in_a_process(plan: Plan, environ: Mapping[str, str]) -> Outcome:
     (plan.folder / "outcome.json").unlink(missing_ok=True)
     processes = plan.config.launch.processes
     module = _ALONE if processes == 1 else _TOGETHER
+    killed_before = times_killed_for_memory()
     with open(plan.folder / "output.txt", "ab") as output:
         ended = run_child(
             [sys.executable, "-m", module, str(path)],
@@ -85,6 +87,8 @@ def in_a_process(plan: Plan, environ: Mapping[str, str]) -> Outcome:
             environ={**environ, **_gpus(environ, processes)},
         )
     outcome = Outcome.read(plan.folder)
+    if outcome is None and ended.returncode == -9 and times_killed_for_memory() > killed_before:
+        return Outcome(state="out_of_memory", message="the system killed it for want of memory")
     if outcome is None:
         printed = (plan.folder / "output.txt").read_text("utf-8", "replace")[-_TAIL:]
         return Outcome(state="failed", message=f"the process ended with {ended.returncode}:\n{printed}")

@@ -25,6 +25,7 @@ from pytest_llmeval.core.errors import LlmevalError, UserError
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.models.hf.chat import Chat
 from pytest_llmeval.training.checkpoints import newest_complete, put_whole, require_space, steps_of
+from pytest_llmeval.training.heap import give_back
 from pytest_llmeval.training.lora_linear import fuse_adapters
 from pytest_llmeval.training.material import Material, gather
 from pytest_llmeval.training.memory import Fit
@@ -50,7 +51,10 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]  # trl is not typed here
     def training_step(self, model: Any, inputs: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
         """Count the tokens of a micro-batch, padding left out."""
         self.tokens = self.tokens + inputs["attention_mask"].sum()
-        return super().training_step(model, inputs, *args, **kwargs)
+        loss = super().training_step(model, inputs, *args, **kwargs)
+        if self.args.device.type == "cpu":
+            give_back()
+        return loss
 
     def _get_train_sampler(self, train_dataset: Any = None) -> ByLength:
         rows = self.train_dataset if train_dataset is None else train_dataset
