@@ -27,8 +27,8 @@ RULES = "version: 1\nsuites:\n  echo: {exact: {min: 1.0}}\n  echo_async: {json_v
 
 def main(folder: Path) -> int:
     """Return 0 where the installed package evaluates six rows, records them and passes its gate."""
-    sys.path.append(str(ROOT / "tests" / "support"))
-    from fault_server import FaultServer  # type: ignore[import-not-found]  # beside the tests, not in the wheel
+    sys.path.append(str(ROOT))  # behind the installed package
+    from tests.support.fault_server import FaultServer
 
     (folder / "evals").mkdir(parents=True)
     (folder / "evals" / "test_echo.py").write_text(EVAL, "utf-8")
