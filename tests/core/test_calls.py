@@ -8,26 +8,9 @@ from hypothesis import strategies as st
 
 from pytest_llmeval.core.calls import answered, ask_name, failed, response_of
 from pytest_llmeval.core.errors import CallError, ErrorKind
-from pytest_llmeval.core.types import Ask, Response, ToolCall, Usage
+from pytest_llmeval.core.types import Ask, Response
 from tests.support.engine_parts import ask
-from tests.support.records import texts
-
-finite = st.floats(allow_nan=False, allow_infinity=False)
-counts = st.none() | st.integers(0, 2**62)
-responses = st.builds(
-    Response,
-    text=texts,
-    tool_calls=st.lists(st.builds(ToolCall, name=texts, arguments=texts), max_size=2).map(tuple),
-    finish_reason=st.none() | texts,
-    usage=st.builds(Usage, input_tokens=counts, output_tokens=counts),
-    latency_s=st.none() | finite,
-    model=st.none() | texts,
-    attempts=st.integers(1, 9),
-    cost_usd=st.none() | finite,
-    cached=st.booleans(),
-    refusal=st.none() | texts,
-    cache_key=st.none() | texts,
-)
+from tests.support.records import finite, responses, texts
 
 
 @given(response=responses)

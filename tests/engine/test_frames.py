@@ -10,14 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_llmeval.core.errors import CallError, ErrorKind
-from pytest_llmeval.core.types import Ask, CaseKey, Request, Response, ToolCall, Usage
+from pytest_llmeval.core.types import Ask, CaseKey, Request, Response, ToolCall
 from pytest_llmeval.engine import frames
 from tests.support.engine_parts import broken
 from tests.support.offices import run
-from tests.support.records import texts
+from tests.support.records import finite, responses, texts
 
 keys = st.builds(CaseKey, nodeid=texts, suite=texts, sample_id=texts, model=texts, epoch=st.integers(1, 99))
-finite = st.floats(allow_nan=False, allow_infinity=False)
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | finite | texts,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
@@ -42,22 +41,6 @@ errors = st.builds(
     kind=st.sampled_from(ErrorKind),
     attempts=st.integers(0, 9),
     latency_s=st.none() | finite,
-)
-
-counts = st.none() | st.integers(0, 2**62)
-responses = st.builds(
-    Response,
-    text=texts,
-    tool_calls=st.lists(st.builds(ToolCall, name=texts, arguments=texts), max_size=2).map(tuple),
-    finish_reason=st.none() | texts,
-    usage=st.builds(Usage, input_tokens=counts, output_tokens=counts),
-    latency_s=st.none() | finite,
-    model=st.none() | texts,
-    attempts=st.integers(1, 9),
-    cost_usd=st.none() | finite,
-    cached=st.booleans(),
-    refusal=st.none() | texts,
-    cache_key=st.none() | texts,
 )
 
 

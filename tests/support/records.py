@@ -4,9 +4,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from pytest_llmeval.core.types import Call, CaseKey, CaseRecord, JudgeRecord, Score, Vote
+from pytest_llmeval.core.types import Call, CaseKey, CaseRecord, JudgeRecord, Response, Score, ToolCall, Usage, Vote
 
-__all__ = ["call", "case_records", "record", "score", "storable_texts", "texts"]
+__all__ = ["call", "case_records", "finite", "record", "responses", "score", "storable_texts", "texts"]
 
 IDS = ["7", "007", "7.0", "1e3", "true", "TRUE", "null", "NaN", "", " 7", "-0", "0x7", "'; DROP TABLE cases; --", "é"]
 """Sample ids that a store with types of its own would take for something else."""
@@ -18,6 +18,22 @@ storable_texts = st.text(st.characters(codec="utf-8", exclude_characters="\x00")
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 counts = st.integers(0, 2**63 - 1)
+_tokens = st.none() | st.integers(0, 2**62)
+responses = st.builds(
+    Response,
+    text=texts,
+    tool_calls=st.lists(st.builds(ToolCall, name=texts, arguments=texts), max_size=2).map(tuple),
+    finish_reason=st.none() | texts,
+    usage=st.builds(Usage, input_tokens=_tokens, output_tokens=_tokens),
+    latency_s=st.none() | finite,
+    model=st.none() | texts,
+    attempts=st.integers(1, 9),
+    cost_usd=st.none() | finite,
+    cached=st.booleans(),
+    refusal=st.none() | texts,
+    cache_key=st.none() | texts,
+)
+"""Any response; its numbers are those that JSON holds."""
 
 
 def call(role: Any = "model", **fields: Any) -> Call:
