@@ -24,6 +24,7 @@ from trl import SFTConfig, SFTTrainer
 from pytest_llmeval.core.errors import LlmevalError, UserError
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.models.hf.chat import Chat
+from pytest_llmeval.training.answer_head import score_answers_only
 from pytest_llmeval.training.checkpoints import newest_complete, put_whole, require_space, steps_of
 from pytest_llmeval.training.heap import give_back
 from pytest_llmeval.training.lora_linear import fuse_adapters
@@ -34,7 +35,7 @@ from pytest_llmeval.training.plan import Outcome, Plan, write_json
 from pytest_llmeval.training.ranks import Ranks, is_lost_peer
 from pytest_llmeval.training.record import Measured, adapter_weights, save_adapter
 from pytest_llmeval.training.watching import CHOSEN_BY, Clock, EndOnSignal, Finite, TaskMetric
-from pytest_llmeval.training.weights import load_base, score_answers_only, sums_in_bf16
+from pytest_llmeval.training.weights import load_base, sums_in_bf16
 
 __all__ = ["main", "train"]
 

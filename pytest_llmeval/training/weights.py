@@ -4,7 +4,6 @@ from typing import Any
 
 import torch
 from bitsandbytes.nn import Linear4bit
-from trl.trainer import utils as trl_utils
 
 from pytest_llmeval.models.hf.loading import chosen_device, chosen_dtype, load_model
 from pytest_llmeval.models.hf.sources import Source
@@ -12,17 +11,19 @@ from pytest_llmeval.models.weights_spec import WeightsSpec
 from pytest_llmeval.training.base_spec import weights_of
 from pytest_llmeval.training.config import TrainingConfig
 
-__all__ = ["load_base", "score_answers_only", "sums_in_bf16"]
+__all__ = ["load_base", "sums_in_bf16"]
 
 
 def sums_in_bf16(device: str) -> bool:
     """Return whether a training on ``cpu`` or ``cuda`` computes in bfloat16: where the chip has units for it.
 
-    Those of CPUs are AMX (Intel, since 2023): 16 bits without them are slower than 32.
+    Those of CPUs are AMX (Intel, since 2023) and AVX-512's for bfloat16 (AMD, since 2022; Intel, some since 2020):
+    products are twice as fast as in 32 bits with the second (measured on an EPYC of 2022), more with the first. Without
+    either they are slower.
     """
     if device == "cpu":
         told = getattr(torch.cpu, "get_capabilities", None)  # torch 2.6 has none
-        return told is not None and bool(told().get("amx_bf16"))
+        return told is not None and any(told().get(name) for name in ("amx_bf16", "avx512_bf16"))
     return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
@@ -64,13 +65,3 @@ def _use_kernels(source: Source) -> None:
         apply_liger_kernel_to_llama(
             rope=True, rms_norm=True, swiglu=True, cross_entropy=False, fused_linear_cross_entropy=False
         )
-
-
-def score_answers_only() -> None:
-    """Have trl put only the tokens that count through the head of the model on a CPU too.
-
-    It does so where it has Triton, and elsewhere puts every token through it (so that compilers see one shape): on a
-    CPU that was two fifths of a training whose answers are a fifth of its tokens.
-    """
-    if hasattr(trl_utils, "_use_triton"):
-        trl_utils._use_triton = lambda device: True  # the kernels ask a name of their own
