@@ -1,9 +1,9 @@
 """The head of a model on a CPU: log-probabilities of the tokens that count, and their gradient in the same pass.
 
-trl's own function is made for GPUs. Without Triton it puts every token through the head, in tiles of 4,096 tokens that no
-cache of a CPU holds, and computes them again on the way back: more than the layers below took. Here a block of tokens
-stays in the cache until all is known of it, the gradient too: that of a log-probability is a row of its own, which the
-way back only scales.
+trl's own function is made for GPUs. Without Triton it puts every token through the head, in tiles of 4,096 tokens that
+no cache of a CPU holds, and computes them again on the way back: more than the layers below took. Here a block of
+tokens stays in the cache until all is known of it, the gradient too: that of a log-probability is a row of its own,
+which the way back only scales.
 """
 
 from typing import Any
@@ -15,8 +15,7 @@ from trl.trainer import utils as trl_utils
 __all__ = ["score_answers_only"]
 
 _BLOCK_BYTES = 24_000_000
-"""Of a block's logits in fp32; a third of it fits the caches that CPUs had in 2025, and more tokens at once fill the
-units for matrices better (measured with 49,152 columns on two CPUs)."""
+"""Of a block's logits in fp32: what the last cache of a CPU holds, in order of magnitude."""
 
 
 def score_answers_only() -> None:
@@ -43,7 +42,7 @@ class _Either:
 
 
 class _AnswerHead(torch.autograd.Function):  # type: ignore[misc]  # torch is not typed here
-    """Of N tokens x H, a head V x H and N targets: log-probabilities, entropies, and whether the target is likeliest."""
+    """Of N tokens x H, a head V x H and N targets: log-probabilities, entropies, whether the target is likeliest."""
 
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
