@@ -114,9 +114,8 @@ def _tell(error: BaseException, plan: Plan) -> None:
     rank = next((rank for rank, number in ends.items() if number != signal.SIGTERM), None)
     if rank is not None:
         name = signal.Signals(ends[rank]).name
-        why = "; the kernel does so where memory runs out" if name == "SIGKILL" else ""
-        message = f"process {rank} of {plan.config.launch.processes} was ended by {name}{why}"
-        Outcome(state="failed", message=message).write(plan.folder)
+        message = f"process {rank} of {plan.config.launch.processes} was ended by {name}"
+        Outcome(state="killed" if name == "SIGKILL" else "failed", message=message).write(plan.folder)
 
 
 if __name__ == "__main__":

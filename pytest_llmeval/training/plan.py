@@ -13,9 +13,9 @@ from pytest_llmeval.training.config import TrainingConfig
 
 __all__ = ["Outcome", "Plan", "State", "write_json"]
 
-State = Literal["trained", "interrupted", "failed", "refused", "out_of_memory", "pruned", "lost"]
+State = Literal["trained", "interrupted", "failed", "refused", "out_of_memory", "pruned", "lost", "killed"]
 """``refused`` is a mistake of the user's, ``pruned`` a trial that was given up, ``lost`` the end of another process,
-``failed`` is everything else."""
+``killed`` by SIGKILL the end of one of several, ``failed`` is everything else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

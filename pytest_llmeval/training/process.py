@@ -87,7 +87,8 @@ def in_a_process(plan: Plan, environ: Mapping[str, str]) -> Outcome:
             environ={**environ, **_gpus(environ, processes)},
         )
     outcome = Outcome.read(plan.folder)
-    if outcome is None and ended.returncode == -9 and times_killed_for_memory() > killed_before:
+    is_killed = ended.returncode == -9 if outcome is None else outcome.state == "killed"
+    if is_killed and times_killed_for_memory() > killed_before:
         return Outcome(state="out_of_memory", message="the system killed it for want of memory")
     if outcome is None:
         printed = (plan.folder / "output.txt").read_text("utf-8", "replace")[-_TAIL:]

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from pytest_llmeval.training import process
 from pytest_llmeval.training.checkpoints import newest_complete
 from pytest_llmeval.training.config import LaunchModel
 from pytest_llmeval.training.config_file import load_config
@@ -109,13 +110,32 @@ def test_one_that_is_killed_ends_all_which_go_on_to_the_same_bits(
 ) -> None:
     plan = plan_of(tmp_path, tiny_base)
     environ = with_site(tmp_path, BREAKING.format(how="os.kill(os.getpid(), signal.SIGKILL)", rank=1))
-    assert in_a_process(plan, environ) == Outcome(
-        state="failed", message="process 1 of 2 was ended by SIGKILL; the kernel does so where memory runs out"
-    )
+    assert in_a_process(plan, environ) == Outcome(state="killed", message="process 1 of 2 was ended by SIGKILL")
     again = replace(plan, is_resumed=True)
     assert in_a_process(again, ENVIRON) == Outcome(state="trained")
     assert run_json(again)["resumed_from"] == 4
     assert largest_difference(again, together) == 0
+
+
+def test_one_that_the_kernel_kills_for_want_of_memory_is_tried_again_with_half_the_rows(
+    together: Plan, tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = plan_of(tmp_path, tiny_base)
+    counts = iter([3, 4, 4])
+    monkeypatch.setattr(process, "times_killed_for_memory", lambda: next(counts))
+    once = "os.path.exists('{0}') and (os.unlink('{0}'), os.kill(os.getpid(), signal.SIGKILL))".format(
+        tmp_path / "once"
+    )
+    (tmp_path / "once").touch()
+    environ = with_site(tmp_path, BREAKING.format(how=once, rank=1))
+    told: list[str] = []
+
+    outcome = process.carried_out(plan, in_a_process, environ=environ, report=told.append)
+
+    assert outcome == Outcome(state="trained"), (plan.folder / "output.txt").read_text("utf-8")[-3000:]
+    assert told == ["tiny: out of memory with 2 rows at once; going on with 1"]
+    record = run_json(plan)
+    assert (record["micro_batch"], record["accumulation"], record["resumed_from"]) == (1, 2, 4)
 
 
 def test_an_interrupt_makes_a_checkpoint_after_the_same_step_of_all(tiny_base: Path, tmp_path: Path) -> None:
