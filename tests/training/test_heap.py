@@ -1,0 +1,51 @@
+"""When freed memory is given back."""
+
+import platform
+import subprocess
+import sys
+from collections.abc import Sequence
+
+import pytest
+
+from pytest_llmeval.training.heap import Heap
+
+
+@pytest.mark.parametrize(("held", "after"), [
+    ([100, 80, 120, 125], []),
+    ([100, 126, 90, 100], [1]),
+    ([40, 100, 100, 120, 130], [1, 4]),  # the step after the first return was as large: that is what steps need
+    ([100, 200, 300], [1]),
+])  # fmt: skip
+def test_pages_are_returned_after_steps_that_hold_a_quarter_more_than_one_needs(
+    held: Sequence[int], after: Sequence[int]
+) -> None:
+    now, returned = iter(held), []
+    at = [0]
+    heap = Heap(resident=lambda: next(now), trim=lambda padding: returned.append(at[0]) or 1)
+    for at[0] in range(len(held)):
+        heap.end_step()
+    assert returned == list(after)
+
+
+HOLES = """
+from pathlib import Path
+from pytest_llmeval.training.heap import Heap
+
+def held():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 >> 20
+
+heap = Heap()
+heap.end_step()
+blocks = [bytes(2000) for _ in range(100_000)]
+last = blocks.pop()
+blocks.clear()
+before = held()
+heap.end_step()
+print(before - held())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc returns the pages of holes when asked")
+def test_pages_of_holes_are_free_again() -> None:
+    ended = subprocess.run([sys.executable, "-c", HOLES], capture_output=True, text=True, check=True)
+    assert int(ended.stdout) > 150
