@@ -22,9 +22,8 @@ def test_a_few_dozen_steps_gain_thirty_points_of_exact_match(tmp_path: Path) -> 
     """With the same short prompt before and after."""
     item = "finetune/test_train.py::test_train[smollm2-135m-json-cpu]"
     command = [sys.executable, "-m", "pytest", item, "-p", "no:cacheprovider"]
-    environ = {**os.environ, "OMP_WAIT_POLICY": "passive"}
     command += [f"--llmeval-db={tmp_path / 'llmeval.db'}"]
-    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
     proof = json.loads(next(tmp_path.glob("trainings/*/*/proof.json")).read_text("utf-8"))
     gain = next(each for each in proof if each["split"] == "test")

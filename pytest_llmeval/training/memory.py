@@ -23,6 +23,8 @@ _ADAPTER_BYTES = 4 + 4 + 2
 """Of an adapter's weight: fp32 value and gradient, two 8-bit states."""
 _LOSS_TILE_BYTES = 4096 * 32768 * 4
 """The fused loss works on tiles of 4,096 tokens by 32,768 columns (trl 1.15 on)."""
+_HEAD_BLOCK_BYTES = 4 * 24_000_000
+"""On the CPU on blocks of logits, each of them in four forms (see answer_head)."""
 _DEVICE_BYTES = {"cuda": 500_000_000, "cpu": 900_000_000}
 """A CUDA context; on the CPU the interpreter with torch, transformers and trl."""
 _LIVE_HIDDEN, _LIVE_INNER = 12, 3
@@ -154,7 +156,7 @@ def estimate(
         targets: matrices that it sits on.
         tokens: of a micro-batch, padding included.
         checkpointing: whether activations are computed again.
-        device: where it runs; on the CPU values have 4 bytes and the logits of a micro-batch are built.
+        device: where it runs; on the CPU values have 4 bytes.
         parts: processes that the weights are split over.
     """
     value = 4 if device == "cpu" else 2
@@ -164,7 +166,7 @@ def estimate(
     kept = per_layer * shape.layers * value
     layer = (_WORKING_HIDDEN * shape.hidden + _WORKING_INNER * shape.inner) * value
     largest = max(math.prod(size) for size in shape.matrices().values()) * value
-    logits = min(tokens * shape.vocab * 4, _LOSS_TILE_BYTES) if device == "cuda" else tokens * shape.vocab * 4 * 2
+    logits = min(tokens * shape.vocab * 4, _LOSS_TILE_BYTES) if device == "cuda" else _HEAD_BLOCK_BYTES
     return Estimate(
         weights=int((shape.linear * linear + shape.dense * dense) / parts),
         adapter=shape.adapter(r, targets) * _ADAPTER_BYTES,
