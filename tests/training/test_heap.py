@@ -20,9 +20,14 @@ def test_pages_are_returned_after_steps_that_hold_a_quarter_more_than_one_needs(
     held: Sequence[int], after: Sequence[int]
 ) -> None:
     now, returned = iter(held), []
-    at = [0]
-    heap = Heap(resident=lambda: next(now), trim=lambda padding: returned.append(at[0]) or 1)
-    for at[0] in range(len(held)):
+    step = 0
+
+    def trim(padding: int) -> int:
+        returned.append(step)
+        return 1
+
+    heap = Heap(resident=lambda: next(now), trim=trim)
+    for step in range(len(held)):  # noqa: B007  # trim looks at it
         heap.end_step()
     assert returned == list(after)
 
