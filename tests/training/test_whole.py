@@ -20,7 +20,7 @@ LONGEST_S = 300
 
 def test_a_training_that_was_killed_goes_on_and_proves_its_gain(tmp_path: Path, tiny_base: Path) -> None:
     """The session and its trainer are killed by SIGKILL after the first checkpoint."""
-    changes = {"optim__max_steps": 40, "optim__learning_rate": 0.03, "check__every": 10}
+    changes = {"optim__max_steps": 40, "optim__learning_rate": 0.01, "check__every": 10}
     write_project(tmp_path, tiny_base, words=["a"], **changes)
     (tmp_path / "pytest.ini").write_text(INI, "utf-8")
     command = [sys.executable, "-m", "pytest", "-m", "train", "-p", "no:cacheprovider"]
