@@ -12,10 +12,9 @@ import torch
 from torch import Tensor
 from trl.trainer import utils as trl_utils
 
-__all__ = ["score_answers_only"]
+from pytest_llmeval.training.memory import HEAD_BLOCK_BYTES
 
-_BLOCK_BYTES = 24_000_000
-"""Of a block's logits in fp32: what the last cache of a CPU holds, in order of magnitude."""
+__all__ = ["score_answers_only"]
 
 
 def score_answers_only() -> None:
@@ -51,7 +50,7 @@ class _AnswerHead(torch.autograd.Function):  # type: ignore[misc]  # torch is no
         log_probs, entropy = (torch.empty(len(hidden), dtype=torch.float32) for _ in range(2))
         is_top1 = torch.empty(len(hidden), dtype=torch.bool)
         slopes = torch.empty(hidden.shape, dtype=torch.float32) if ctx.needs_input_grad[0] else None
-        block = max(1, _BLOCK_BYTES // (4 * len(weight)))
+        block = max(1, HEAD_BLOCK_BYTES // (4 * len(weight)))
         for start in range(0, len(hidden), block):
             span = slice(start, start + block)
             index = targets[span, None]

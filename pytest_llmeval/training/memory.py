@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pytest_llmeval.core.errors import SettingsError
 
-__all__ = ["Estimate", "Fit", "Shape", "estimate", "fit"]
+__all__ = ["HEAD_BLOCK_BYTES", "Estimate", "Fit", "Shape", "estimate", "fit"]
 
 Load = Literal["4bit", "bf16", "fp32"]
 
@@ -23,8 +23,10 @@ _ADAPTER_BYTES = 4 + 4 + 2
 """Of an adapter's weight: fp32 value and gradient, two 8-bit states."""
 _LOSS_TILE_BYTES = 4096 * 32768 * 4
 """The fused loss works on tiles of 4,096 tokens by 32,768 columns (trl 1.15 on)."""
-_HEAD_BLOCK_BYTES = 4 * 24_000_000
-"""On the CPU on blocks of logits, each of them in four forms (see answer_head)."""
+HEAD_BLOCK_BYTES = 24_000_000
+"""On the CPU on blocks of logits, so large in fp32 (see answer_head): what the last cache of one may hold."""
+_HEAD_BLOCKS = 4
+"""Forms of a block that are there at once."""
 _DEVICE_BYTES = {"cuda": 500_000_000, "cpu": 900_000_000}
 """A CUDA context; on the CPU the interpreter with torch, transformers and trl."""
 _LIVE_HIDDEN, _LIVE_INNER = 12, 3
@@ -166,12 +168,15 @@ def estimate(
     kept = per_layer * shape.layers * value
     layer = (_WORKING_HIDDEN * shape.hidden + _WORKING_INNER * shape.inner) * value
     largest = max(math.prod(size) for size in shape.matrices().values()) * value
-    logits = min(tokens * shape.vocab * 4, _LOSS_TILE_BYTES) if device == "cuda" else _HEAD_BLOCK_BYTES
+    if device == "cuda":
+        head = min(tokens * shape.vocab * 4, _LOSS_TILE_BYTES)
+    else:
+        head = _HEAD_BLOCKS * HEAD_BLOCK_BYTES + 2 * shape.vocab * shape.hidden  # and its weights in 16 bits
     return Estimate(
         weights=int((shape.linear * linear + shape.dense * dense) / parts),
         adapter=shape.adapter(r, targets) * _ADAPTER_BYTES,
         activations=kept * tokens,
-        working=layer * tokens + largest + logits,
+        working=layer * tokens + largest + head,
         device=_DEVICE_BYTES[device],
     )
 

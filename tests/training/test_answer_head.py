@@ -62,7 +62,7 @@ def test_loss_metrics_and_gradients_are_those_of_trl(
 
     theirs, slopes = passed(model)
     change()
-    monkeypatch.setattr("pytest_llmeval.training.answer_head._BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr("pytest_llmeval.training.answer_head.HEAD_BLOCK_BYTES", block_bytes)
     ours, our_slopes = passed(model)
     assert len(slopes) == len(our_slopes) > 0
     torch.testing.assert_close(ours.loss, theirs.loss)
