@@ -1,9 +1,10 @@
 """The order in which rows are trained on: drawn anew in each train_epoch, the rows of a step of like length.
 
-transformers lets the steps of some hundred rows follow each other from the longest to the shortest. Rows of one length are
-rows of one kind: after twenty steps of short ones a small model has half forgotten the long ones (SmolLM2-135M on
-json_extraction, 8 rows a step: the loss leaps from 0.02 to 0.3 and more at every fiftieth step, and a checkpoint is good at
-what came last). Here the steps come in any order, the longest first, so that too little memory shows at once.
+transformers lets the steps of some hundred rows follow each other from the longest to the shortest. Rows of one length
+are rows of one kind, and after twenty steps of short ones a small model has half forgotten the long ones: with
+SmolLM2-135M on json_extraction, 8 rows a step, the loss leaps from 0.02 to 0.3 and more at every fiftieth step, and a
+checkpoint is good at what came last. Here the steps come in any order, the longest first, so that too little memory
+shows at once.
 """
 
 from collections.abc import Callable, Iterator, Sequence
