@@ -20,8 +20,8 @@ __all__ = ["fuse_adapters"]
 def fuse_adapters(model: Any) -> int:
     """Have the layers of a peft model compute in one piece where gradients are wanted; return how many do.
 
-    Those stay as they are that do more than add two products: with dropout, with a variant such as DoRA, of a kind
-    that is neither ``Linear`` nor ``Linear4bit``. Without gradients, merged or switched off, peft's own way is taken.
+    Those stay as they are that do more than add two products: with a variant such as DoRA, of a kind that is neither
+    ``Linear`` nor ``Linear4bit``. Without gradients, merged or switched off, peft's own way is taken.
     """
     found = [module for module in model.modules() if isinstance(module, LoraLayer) and _is_plain(module)]
     for module in found:
@@ -36,7 +36,7 @@ def _is_plain(module: Any) -> bool:
     (name,) = module.active_adapters
     return (
         name in module.lora_A
-        and isinstance(module.lora_dropout[name], torch.nn.Identity)
+        and type(module.lora_dropout[name]) in (torch.nn.Identity, torch.nn.Dropout)
         and name not in module.lora_variant
         and module.lora_A[name].bias is None
         and module.lora_B[name].bias is None
@@ -50,40 +50,47 @@ def _forward(module: Any, otherwise: Any, x: Tensor, *args: Any, **kwargs: Any) 
         return found
     (name,) = module.active_adapters
     a, b = module.lora_A[name].weight, module.lora_B[name].weight
-    summed: Tensor = _LoraLinear.apply(x, a, b, module.scaling[name], module.base_layer)
+    dropout = getattr(module.lora_dropout[name], "p", 0.0) if module.training else 0.0
+    summed: Tensor = _LoraLinear.apply(x, a, b, module.scaling[name], dropout, module.base_layer)
     return summed
 
 
 class _LoraLinear(torch.autograd.Function):  # type: ignore[misc]  # torch is not typed here
-    """``base(x) + scaling * x A^T B^T``; the gradients are of x, A (r x in) and B (out x r), the base is frozen."""
+    """``base(x) + scaling * drop(x) A^T B^T``; gradients are of x, A (r x in) and B (out x r), the base is frozen."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, a: Tensor, b: Tensor, scaling: float, base: Any) -> Tensor:
+    def forward(ctx: Any, x: Tensor, a: Tensor, b: Tensor, scaling: float, dropout: float, base: Any) -> Tensor:
         kind = x.device.type
         dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else a.dtype
-        rows = x.reshape(-1, x.shape[-1]).to(dtype)
+        rows, kept = x.reshape(-1, x.shape[-1]).to(dtype), None
+        if dropout:
+            rows, kept = torch.native_dropout(rows, dropout, True)
         low_a, low_b = a.to(dtype), b.to(dtype)
         inner = torch.mm(rows, low_a.t())
         result: Tensor = base(x)  # fresh, so that it may be added to
         _add_product(result.view(-1, result.shape[-1]), inner, low_b.t(), scaling)
-        ctx.save_for_backward(rows, inner, low_a, low_b)
-        ctx.scaling, ctx.base, ctx.shape, ctx.dtypes = scaling, base, x.shape, (x.dtype, a.dtype, b.dtype)
+        ctx.save_for_backward(rows, kept, inner, low_a, low_b)
+        ctx.scaling, ctx.dropout, ctx.base = scaling, dropout, base
+        ctx.shape, ctx.dtypes = x.shape, (x.dtype, a.dtype, b.dtype)
         return result
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor, Tensor, None, None]:
-        rows, inner, a, b = ctx.saved_tensors
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor, Tensor, None, None, None]:
+        rows, kept, inner, a, b = ctx.saved_tensors
         of_x, of_a, of_b = ctx.dtypes
         gradient = gradients[0].reshape(-1, gradients[0].shape[-1]).to(rows.dtype)
         through_b = torch.mm(gradient, b)
         grad_x = None
         if ctx.needs_input_grad[0]:
             grad_x = torch.mm(gradient, _weight(ctx.base).to(rows.dtype))
-            _add_product(grad_x, through_b, a, ctx.scaling)
+            if kept is None:
+                _add_product(grad_x, through_b, a, ctx.scaling)
+            else:
+                grad_x.add_(torch.mm(through_b, a).mul_(kept), alpha=ctx.scaling / (1 - ctx.dropout))
             grad_x = grad_x.view(ctx.shape).to(of_x)
         grad_a = torch.mm(through_b.t(), rows).to(of_a).mul_(ctx.scaling)
         grad_b = torch.mm(gradient.t(), inner).to(of_b).mul_(ctx.scaling)
-        return grad_x, grad_a, grad_b, None, None
+        return grad_x, grad_a, grad_b, None, None, None
 
 
 def _add_product(total: Tensor, left: Tensor, right: Tensor, scaling: float) -> None:
