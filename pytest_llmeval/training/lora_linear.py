@@ -62,14 +62,13 @@ class _LoraLinear(torch.autograd.Function):  # type: ignore[misc]  # torch is no
     def forward(ctx: Any, x: Tensor, a: Tensor, b: Tensor, scaling: float, dropout: float, base: Any) -> Tensor:
         kind = x.device.type
         dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else a.dtype
-        rows, kept = x.reshape(-1, x.shape[-1]).to(dtype), None
-        if dropout:
-            rows, kept = torch.native_dropout(rows, dropout, True)
+        rows = x.reshape(-1, x.shape[-1]).to(dtype)
+        seen, kept = torch.native_dropout(rows, dropout, True) if dropout else (rows, None)
         low_a, low_b = a.to(dtype), b.to(dtype)
-        inner = torch.mm(rows, low_a.t())
+        inner = torch.mm(seen, low_a.t())
         result: Tensor = base(x)  # fresh, so that it may be added to
         _add_product(result.view(-1, result.shape[-1]), inner, low_b.t(), scaling)
-        ctx.save_for_backward(rows, kept, inner, low_a, low_b)
+        ctx.save_for_backward(rows, kept, inner, low_a, low_b)  # not what was seen: layers beside it share the rows
         ctx.scaling, ctx.dropout, ctx.base = scaling, dropout, base
         ctx.shape, ctx.dtypes = x.shape, (x.dtype, a.dtype, b.dtype)
         return result
@@ -86,9 +85,10 @@ class _LoraLinear(torch.autograd.Function):  # type: ignore[misc]  # torch is no
             if kept is None:
                 _add_product(grad_x, through_b, a, ctx.scaling)
             else:
-                grad_x.add_(torch.mm(through_b, a).mul_(kept), alpha=ctx.scaling / (1 - ctx.dropout))
+                grad_x.add_(_dropped(torch.mm(through_b, a), kept, ctx.dropout), alpha=ctx.scaling)
             grad_x = grad_x.view(ctx.shape).to(of_x)
-        grad_a = torch.mm(through_b.t(), rows).to(of_a).mul_(ctx.scaling)
+        seen = rows if kept is None else _dropped(rows, kept, ctx.dropout)
+        grad_a = torch.mm(through_b.t(), seen).to(of_a).mul_(ctx.scaling)
         grad_b = torch.mm(gradient.t(), inner).to(of_b).mul_(ctx.scaling)
         return grad_x, grad_a, grad_b, None, None, None
 
@@ -99,6 +99,12 @@ def _add_product(total: Tensor, left: Tensor, right: Tensor, scaling: float) -> 
         total.addmm_(left, right, alpha=scaling)
     else:
         total.add_(torch.mm(left, right), alpha=scaling)
+
+
+def _dropped(values: Tensor, kept: Tensor, dropout: float) -> Tensor:
+    """Return the values that were kept, made up for the share ``dropout`` of them that was not."""
+    found: Tensor = torch.ops.aten.native_dropout_backward(values, kept, 1 / (1 - dropout))
+    return found
 
 
 def _weight(base: Any) -> Tensor:

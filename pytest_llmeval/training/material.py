@@ -87,6 +87,7 @@ def gather(plan: Plan) -> Material:
         r=lora.r,
         targets=lora.targets,
         device=config.device,
+        dropout=lora.dropout,
         most_rows=plan.most_rows,
         parts=config.launch.processes if config.launch.engine == "fsdp" else 1,
     )

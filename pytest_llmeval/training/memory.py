@@ -147,6 +147,7 @@ def estimate(
     tokens: int,
     checkpointing: bool,
     device: Literal["cpu", "cuda"],
+    dropout: float = 0.0,
     parts: int = 1,
 ) -> Estimate:
     """Return what a step over ``tokens`` tokens at once takes.
@@ -159,15 +160,18 @@ def estimate(
         tokens: of a micro-batch, padding included.
         checkpointing: whether activations are computed again.
         device: where it runs; on the CPU values have 4 bytes.
+        dropout: share of the adapter's inputs that is left out; of each a byte says whether it was.
         parts: processes that the weights are split over.
     """
     value = 4 if device == "cpu" else 2
     linear = _NF4_BYTES if load == "4bit" else _DENSE_BYTES[load]
     dense = 4 if device == "cpu" else _DENSE_BYTES[load]
     per_layer = shape.hidden if checkpointing else _LIVE_HIDDEN * shape.hidden + _LIVE_INNER * shape.inner
-    kept = per_layer * shape.layers * value
-    layer = (_WORKING_HIDDEN * shape.hidden + _WORKING_INNER * shape.inner) * value
-    largest = max(math.prod(size) for size in shape.matrices().values()) * value
+    sizes = shape.matrices()
+    marks = sum(sizes[name][1] for name in targets if name in sizes) if dropout else 0
+    kept = (per_layer * value + (0 if checkpointing else marks)) * shape.layers
+    layer = (_WORKING_HIDDEN * shape.hidden + _WORKING_INNER * shape.inner) * value + marks
+    largest = max(math.prod(size) for size in sizes.values()) * value
     if device == "cuda":
         head = min(tokens * shape.vocab * 4, _LOSS_TILE_BYTES)
     else:
@@ -191,6 +195,7 @@ def fit(
     r: int,
     targets: tuple[str, ...],
     device: Literal["cpu", "cuda"],
+    dropout: float = 0.0,
     most_rows: int | None = None,
     parts: int = 1,
 ) -> Fit:
@@ -205,6 +210,7 @@ def fit(
         r: rank of the adapter.
         targets: matrices that it sits on.
         device: where it runs.
+        dropout: share of the adapter's inputs that is left out.
         most_rows: no micro-batch has more rows; None for no such bound.
         parts: processes that the weights are split over.
 
@@ -223,6 +229,7 @@ def fit(
             tokens=tokens,
             checkpointing=checkpointing,
             device=device,
+            dropout=dropout,
             parts=parts,
         )
 

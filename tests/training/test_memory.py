@@ -45,6 +45,15 @@ def test_the_estimate_lies_near_what_was_measured_on_an_h100(tokens: int, checkp
     assert (found.total - found.device) / 2**30 == pytest.approx(measured, rel=0.15)
 
 
+@pytest.mark.parametrize("checkpointing", [True, False])
+def test_dropout_takes_a_byte_of_each_input_that_it_may_leave_out(checkpointing: bool) -> None:
+    plain, dropped = (
+        estimate(LLAMA_3B, tokens=1000, checkpointing=checkpointing, dropout=share, **RECIPE) for share in (0.0, 0.1)
+    )
+    layers = 1 if checkpointing else LLAMA_3B.layers + 1  # the one that is worked on, and what the others keep
+    assert dropped.total - plain.total == layers * 1000 * (6 * 3072 + 8192)
+
+
 @given(st.integers(1, 64), st.integers(16, 4096), st.integers(8, 80))
 def test_what_is_chosen_fits_and_makes_the_same_steps(batch: int, row_tokens: int, gib: int) -> None:
     found = fit(LLAMA_3B, free=gib << 30, batch=batch, row_tokens=row_tokens, **RECIPE)
