@@ -32,6 +32,12 @@ def built(base: Path, load: str, **lora: Any) -> Any:
     return model
 
 
+def drawn(rows: Any, levels: int) -> Any:
+    from pytest_llmeval.training.lora_linear import drawn_marks
+
+    return drawn_marks(rows, levels)
+
+
 def gradients(model: Any, *, autocast: bool) -> tuple[float, Found]:
     """Return the loss of some tokens, and what each weight of the adapter is told of it."""
     import torch
@@ -58,10 +64,13 @@ def test_loss_and_gradients_are_those_of_peft(
 ) -> None:
     import torch
 
-    from pytest_llmeval.training.lora_linear import fuse_adapters
+    from pytest_llmeval.training.lora_linear import drawn_marks, fuse_adapters
 
     model = built(tiny_base, load, lora_dropout=dropout)
     model.train()
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout) and module.p:
+            module.forward = lambda x: x * drawn_marks(x, 64) / 0.75  # the same are left out both ways
     loss, before = gradients(model, autocast=autocast)
     assert fuse_adapters(model) == 7 * model.config.num_hidden_layers
     if checkpointing:
@@ -74,6 +83,32 @@ def test_loss_and_gradients_are_those_of_peft(
         assert after[name].dtype == gradient.dtype == torch.float32
         difference = (after[name] - gradient).norm() / gradient.norm()
         assert difference < tolerance, name
+
+
+@pytest.mark.parametrize("levels", [13, 26, 128, 243])
+def test_the_share_left_out_is_the_one_asked_for_at_every_place_of_eight(levels: int) -> None:
+    import torch
+
+    torch.manual_seed(0)
+    rows = torch.empty(8192, 8 * 3)  # each column is one place of the eight that are drawn at once
+    marks = drawn(rows, levels)
+    share, rows_seen = levels / 256, len(rows)
+    deviation = (share * (1 - share) / rows_seen) ** 0.5
+    assert marks.shape == rows.shape
+    assert set(marks.unique().tolist()) == {0, 1}
+    assert ((1 - marks.float().mean(0)) - share).abs().max() < 5 * deviation
+    assert torch.corrcoef(marks.float().t()).fill_diagonal_(0).abs().max() < 5 / rows_seen**0.5
+
+
+def test_what_is_left_out_follows_from_the_seed() -> None:
+    import torch
+
+    rows = torch.empty(5, 13)  # not a multiple of eight
+    marks = []
+    for seed in (3, 3, 4):
+        torch.manual_seed(seed)
+        marks.append(drawn(rows, 128).tolist())
+    assert marks[0] == marks[1] != marks[2]
 
 
 def test_nothing_is_left_out_where_a_model_does_not_train(tiny_base: Path) -> None:
