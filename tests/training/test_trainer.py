@@ -5,6 +5,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from pytest_llmeval.training.plan import Plan
 from tests.training.conftest import Train
 
@@ -70,9 +72,12 @@ def test_a_killed_training_goes_on_to_the_same_bits(trained: Plan, killed: Path,
     ]
 
 
-def test_a_training_that_goes_on_in_a_later_train_epoch_meets_the_same_rows(train: Train, tmp_path: Path) -> None:
-    """24 rows are 6 steps; the second process begins in the middle of the second round."""
-    steps = {"optim__max_steps": 12}
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+def test_a_training_that_goes_on_in_a_later_train_epoch_meets_the_same_rows(
+    train: Train, tmp_path: Path, dropout: float
+) -> None:
+    """24 rows are 6 steps; the second process begins in the middle of the second round, and drops the same inputs."""
+    steps = {"optim__max_steps": 12, "lora__dropout": dropout}
     whole, _ = train(**steps)
     root = tmp_path / "killed"
     shutil.copytree(whole.rootdir, root)
