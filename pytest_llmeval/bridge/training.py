@@ -3,6 +3,7 @@
 import importlib.metadata
 import importlib.util
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -187,13 +188,18 @@ def _path_of(item: pytest.Item) -> Path | None:
 
 
 def _is_named(config: pytest.Config, item: pytest.Item) -> bool:
-    """Whether ``-k`` or a node id chose this configuration."""
+    """Whether ``-k`` names this configuration, or part of its name, or a node id does."""
     start = config.invocation_params.dir
     for argument in config.args:
         path, _, name = argument.partition("::")
         if "[" in name and (start / path).resolve() == item.path and item.nodeid.endswith(f"::{name}"):
             return True
-    return bool(config.getoption("keyword"))
+    configuration = _path_of(item)
+    if configuration is None:
+        return False
+    name, words = configuration.stem.casefold(), re.findall(r"[^\s()]+", config.getoption("keyword").casefold())
+    wanted = [word for before, word in zip(["", *words], words, strict=False) if before != "not"]
+    return any(word in name or name in word for word in wanted if word not in ("and", "or", "not"))
 
 
 def _missing() -> list[str]:

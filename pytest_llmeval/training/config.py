@@ -26,6 +26,7 @@ Metric = Literal["json_exact", "json_match", "exact", "token_f1"]
 """Scores that a completion can be given while training, by the scorers of these names."""
 
 _Share = Annotated[float, ranged(lambda number: 0 <= number <= 1, "in 0..1")]
+_Below1 = Annotated[float, ranged(lambda number: 0 <= number < 1, "from 0 to below 1")]
 _Above0 = Annotated[float, ranged(lambda number: number > 0, "above 0")]
 _From0 = Annotated[float, ranged(lambda number: number >= 0, "from 0 up")]
 
@@ -94,7 +95,8 @@ class LoraModel(_Strict):
 
     r: Whole = 16
     alpha: Whole = 32
-    dropout: _Share = 0.0
+    dropout: _Below1 = 0.0
+    """Share of an adapter's inputs that a step leaves out, rounded to 256ths."""
     targets: Annotated[tuple[str, ...], BeforeValidator(_names)] = (
         "q_proj",
         "k_proj",

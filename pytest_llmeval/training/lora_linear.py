@@ -54,7 +54,7 @@ def _forward(module: Any, otherwise: Any, x: Tensor, *args: Any, **kwargs: Any) 
     (name,) = module.active_adapters
     a, b = module.lora_A[name].weight, module.lora_B[name].weight
     dropout = getattr(module.lora_dropout[name], "p", 0.0) if module.training else 0.0
-    levels = min(round(dropout * _LEVELS), _LEVELS - 1)
+    levels = max(1, min(round(dropout * _LEVELS), _LEVELS - 1)) if dropout else 0
     scaling = module.scaling[name] / (1 - levels / _LEVELS)
     summed: Tensor = _LoraLinear.apply(x, a, b, scaling, levels, module.base_layer)
     return summed

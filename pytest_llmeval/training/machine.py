@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pytest_llmeval.models.host_memory import free_host_bytes
 from pytest_llmeval.training.config import TrainingConfig
 
 __all__ = ["Machine", "lacking", "look_at", "times_killed_for_memory"]
 
 _TIMEOUT_S = 20.0
 _MIB = 1 << 20
+_UNKNOWN_FREE = 1 << 62
+"""Where it is not told, a training begins as if there were enough."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +42,7 @@ def look_at(environ: Mapping[str, str], *, processes: int) -> Machine:
     used = found[:processes]
     name, total = min(((gpu.name, gpu.total) for gpu in used), key=lambda each: each[1], default=(None, 0))
     free = min((gpu.free for gpu in used), default=0)
-    return Machine(gpu=name, gpu_total=total, gpu_free=free, gpus=len(found), ram_free=_ram_free())
+    return Machine(gpu=name, gpu_total=total, gpu_free=free, gpus=len(found), ram_free=free_host_bytes(_UNKNOWN_FREE))
 
 
 def lacking(config: TrainingConfig, machine: Machine) -> str | None:
@@ -93,16 +96,6 @@ def _gpu(told: str) -> _Gpu:
 
 def _is_meant(name: str, number: int, uuid: str) -> bool:
     return name == str(number) or (not name.isdigit() and uuid.startswith(name))
-
-
-def _ram_free() -> int:
-    """Return what Linux says is available; elsewhere as if there were enough."""
-    try:
-        lines = Path("/proc/meminfo").read_text("ascii").splitlines()
-    except OSError:
-        return 1 << 62
-    found = dict(line.split(":", 1) for line in lines)
-    return int(found["MemAvailable"].split()[0]) * 1024
 
 
 def times_killed_for_memory() -> int:

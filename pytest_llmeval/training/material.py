@@ -4,26 +4,24 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from transformers import AutoTokenizer
 
-from pytest_llmeval.core.errors import DatasetError
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.models.hf.adapter_files import template_sha256
 from pytest_llmeval.models.hf.chat import Chat
 from pytest_llmeval.models.hf.loading import quiet
 from pytest_llmeval.models.hf.sources import Source, find_source, source_digest
 from pytest_llmeval.models.local_weights import default_cache_dir
-from pytest_llmeval.training.base_spec import weights_of
+from pytest_llmeval.training.base_spec import require_speakable, weights_of
 from pytest_llmeval.training.config import TrainingConfig
 from pytest_llmeval.training.embedded import embedded_folder
 from pytest_llmeval.training.encoding import Encoded, encode
 from pytest_llmeval.training.memory import Fit, Shape, fit
 from pytest_llmeval.training.plan import Plan
-from pytest_llmeval.training.rows import Rows, leaks, read_rows, within
+from pytest_llmeval.training.rows import Rows, read_splits, within
 from pytest_llmeval.training.task import Task, load_task
 
 __all__ = ["Material", "gather"]
@@ -47,15 +45,23 @@ class Material:
     warnings: tuple[str, ...]
     shape: Shape
     fit: Fit
+    before: tuple[int, bool] | None
+    """Micro-batch and checkpointing that a training began with which goes on; None for one that begins."""
     adapter_weights: int
     identity: Mapping[str, str]
     """sha256 in hex of each thing that decides what comes out."""
 
     def notes(self) -> list[str]:
         """Return what the user should know of the rows."""
-        long = self.data["train"]["too_long"]
-        dropped = [f"{len(long)} rows are too long and were left out: {', '.join(long[:_SHOWN])}"] if long else []
-        return [*self.warnings, *dropped]
+        found = list(self.warnings)
+        if long := self.data["train"]["too_long"]:
+            found.append(f"{len(long)} rows are too long and were left out: {', '.join(long[:_SHOWN])}")
+        if self.before is not None and self.before != (self.fit.micro_batch, self.fit.checkpointing):
+            found.append(
+                f"{self.fit.micro_batch} rows at once where it began with {self.before[0]}, for the memory that there"
+                " is now: the rest is rounded in another way than it would have been"
+            )
+        return found
 
 
 def gather(plan: Plan) -> Material:
@@ -66,8 +72,9 @@ def gather(plan: Plan) -> Material:
     """
     config = plan.config
     task = load_task(config.eval, plan.rootdir)
-    train, val, test = _read(config, plan.rootdir, task)
+    train, val, test = read_splits(config.data, rootdir=plan.rootdir, prompt=task.prompt)
     source = find_source(weights_of(config, _base_of(config, plan.rootdir)), os.environ)
+    require_speakable(source.base, "move the base, or see HF_HOME and XDG_CACHE_HOME for what is fetched")
     tokenizer, chat = _chat(source)
     encoded = encode(train.rows, chat, tokenizer)
     kept, long = within(
@@ -77,7 +84,7 @@ def gather(plan: Plan) -> Material:
     taken = tuple(each for each in encoded if each.row.where in chosen)
     held_out = tuple(encode(val.rows, chat, tokenizer))
     shape = Shape.of(json.loads((source.base / "config.json").read_text("utf-8")), config.base)
-    lora = config.lora
+    lora, before = config.lora, plan.laid_out() if plan.is_resumed else None
     fitted = fit(
         shape,
         free=plan.free,
@@ -89,6 +96,7 @@ def gather(plan: Plan) -> Material:
         device=config.device,
         dropout=lora.dropout,
         most_rows=plan.most_rows,
+        before=before,
         parts=config.launch.processes if config.launch.engine == "fsdp" else 1,
     )
     data = {
@@ -107,6 +115,7 @@ def gather(plan: Plan) -> Material:
         warnings=tuple(train.warnings),
         shape=shape,
         fit=fitted,
+        before=before,
         adapter_weights=shape.adapter(lora.r, lora.targets),
         identity={
             "config": config.digest,
@@ -117,20 +126,6 @@ def gather(plan: Plan) -> Material:
             "chat_template": template_sha256(tokenizer.chat_template or ""),
         },
     )
-
-
-def _read(config: TrainingConfig, rootdir: Path, task: Task) -> tuple[Rows, Rows, Rows]:
-    """Return the rows of train, val and test; raise DatasetError where one of the last two is trained on."""
-    data = config.data
-    read = partial(read_rows, rootdir=rootdir, prompt=task.prompt, completion=data.completion)
-    train = read(data.train, slice_=data.slice, limit=data.limit)
-    whole = [read(name) for name in (data.val, data.test)]
-    found = [pair for held_out in whole for pair in leaks(train, held_out)]
-    if found:
-        more = f"\n… and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-        pairs = "\n".join(found[:_SHOWN])
-        raise DatasetError(f"{len(found)} held-out rows are trained on; take them out of {data.train}:\n{pairs}{more}")
-    return train, read(data.val, slice_=data.slice), whole[1]
 
 
 def _base_of(config: TrainingConfig, rootdir: Path) -> str:

@@ -197,6 +197,7 @@ def fit(
     device: Literal["cpu", "cuda"],
     dropout: float = 0.0,
     most_rows: int | None = None,
+    before: tuple[int, bool] | None = None,
     parts: int = 1,
 ) -> Fit:
     """Return the largest micro-batch that fits, first without checkpointing where half the step's rows fit so.
@@ -212,6 +213,8 @@ def fit(
         device: where it runs.
         dropout: share of the adapter's inputs that is left out.
         most_rows: no micro-batch has more rows; None for no such bound.
+        before: micro-batch and checkpointing that the training began with, taken again where they fit: others would
+            round its sums in other ways; None where it begins.
         parts: processes that the weights are split over.
 
     Raises:
@@ -235,6 +238,8 @@ def fit(
 
     ways = [(rows, False) for rows in sizes if 2 * rows >= sizes[0]]
     ways += [(rows, True) for rows in sizes]
+    if before is not None and before[0] in sizes:
+        ways.insert(0, before)
     for rows, checkpointing in ways:
         found = of(rows, checkpointing)
         if found.total <= free:

@@ -62,7 +62,7 @@ class Plan:
         return self.folder / "identity.json"
 
     def hold_to(self, identity: Mapping[str, str]) -> None:
-        """Keep the digests of a training that begins; compare one that goes on with its own.
+        """Keep the digests of a training that begins; compare those of one that goes on with its own of these names.
 
         Raises:
             SettingsError: it is another training than it was.
@@ -71,12 +71,20 @@ class Plan:
             write_json(self.identity, dict(identity))
             return
         before = json.loads(self.identity.read_text("utf-8"))
-        changed = sorted(name for name in {*before, *identity} if before.get(name) != identity.get(name))
+        changed = sorted(name for name in before.keys() & identity.keys() if before[name] != identity[name])
         if changed:
             raise SettingsError(
                 f"{self.name}: the training in {self.folder} cannot go on, as these changed since:"
                 f" {', '.join(changed)}; take the changes back, or train anew without --llmeval-train-resume"
             )
+
+    def laid_out(self) -> tuple[int, bool] | None:
+        """Return micro-batch and checkpointing of the process before; None where none came so far."""
+        try:
+            found = json.loads((self.folder / "fit.json").read_text("utf-8"))
+        except FileNotFoundError:
+            return None
+        return found["micro_batch"], found["checkpointing"]
 
     def write(self) -> Path:
         """Write the plan into the folder; return the file."""

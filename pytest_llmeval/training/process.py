@@ -36,7 +36,10 @@ def carried_out(plan: Plan, train: Train, *, environ: Mapping[str, str], report:
     outcome = train(plan, environ)
     if outcome.state != "out_of_memory":
         return outcome
-    fit = json.loads((plan.folder / "fit.json").read_text("utf-8"))
+    laid_out = plan.folder / "fit.json"
+    if not laid_out.exists():
+        return replace(outcome, message=f"out of memory before anything was loaded ({outcome.message})")
+    fit = json.loads(laid_out.read_text("utf-8"))
     half = fit["micro_batch"] // 2
     if half:
         report(f"{plan.name}: out of memory with {fit['micro_batch']} rows at once; going on with {half}")
@@ -44,9 +47,8 @@ def carried_out(plan: Plan, train: Train, *, environ: Mapping[str, str], report:
     if outcome.state != "out_of_memory":
         return outcome
     table = "\n".join(fit["estimate"])
-    return Outcome(
-        state="out_of_memory", message=f"out of memory twice ({outcome.message}); the estimate was:\n{table}"
-    )
+    often = "twice" if half else "with one row at once"
+    return replace(outcome, message=f"out of memory {often} ({outcome.message}); the estimate was:\n{table}")
 
 
 def require_trained(outcome: Outcome, *, name: str) -> None:
@@ -100,4 +102,5 @@ def _gpus(environ: Mapping[str, str], processes: int) -> dict[str, str]:
     """Return the variable that lets each process see one GPU of its own at most: trl refuses several in one process."""
     visible = environ.get("CUDA_VISIBLE_DEVICES")
     names = map(str, range(processes)) if visible is None else visible.split(",")[:processes]
-    return {"CUDA_VISIBLE_DEVICES": ",".join(names)}
+    # CUDA's own order begins with the fastest; nvidia-smi's, by which memory was looked at, is that of the slots.
+    return {"CUDA_VISIBLE_DEVICES": ",".join(names), "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}

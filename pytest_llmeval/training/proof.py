@@ -23,11 +23,21 @@ __all__ = ["Gain", "Measurement", "Side", "failures", "measure"]
 Side = Literal["base", "adapter"]
 _BROKEN = (2, 3, 4, 5)
 """Statuses of a session that did not come to the end of its cases, or had none."""
+_FOUND = {"fail": "worse"}
 _LONGEST_OUTPUT = 4000
 _NO_RULES = "version: 1\n"
 _OF_THIS_SESSION = ("PYTEST_", "LLMEVAL_", "COV_CORE_")
 """Variables of this session that say nothing about how an adapter is measured."""
 _KEYS = ("LLMEVAL_API_KEY",)
+_FIXED = (
+    "--llmeval-baseline=none",
+    "--llmeval-timeout-s=3600",
+    "--llmeval-epochs=1",
+    "--llmeval-cache=off",
+    "--maxfail=0",
+    *(part for name in ("limit", "slice", "shard", "max_cost", "resume") for part in ("-o", f"llmeval_{name}=")),
+)
+"""What a project sets for its own sessions would leave rows out, or take old answers for new ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,9 +116,9 @@ def failures(gains: list[Gain]) -> list[str]:
     found = [f"{gain.line()}\n  {gain.reason}" for gain in gains if gain.verdict != "pass"]
     for gain in gains:
         found += [
-            f"{gain.split}: {other['metric']} is worse: {other['reason']}"
+            f"{gain.split}: {other['metric']} is {_FOUND.get(other['verdict'], 'not sure')}: {other['reason']}"
             for other in gain.others
-            if other["verdict"] == "fail"
+            if other["verdict"] != "pass"
         ]
     return found
 
@@ -123,7 +133,7 @@ def _run(measurement: Measurement, split: str, dataset: str, side: Side) -> str:
         command = [sys.executable, "-m", "pytest", config.eval, "-p", "no:cacheprovider", "-q"]
         command += [f"--llmeval-model={measurement.specs[side]}", f"--llmeval-dataset={dataset}"]
         command += [f"--llmeval-db={measurement.db}", f"--llmeval-run-name={label}", f"--llmeval-thresholds={rules}"]
-        command += ["--llmeval-baseline=none", "--llmeval-timeout-s=3600", *_cut(proof), *measurement.arguments]
+        command += [*_FIXED, *_cut(proof), *measurement.arguments]
         ended = run_child(command, output=output, cwd=measurement.rootdir, environ=_environ(measurement.environ))
         output.seek(0)
         printed = output.read().decode(errors="replace")

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,8 +15,9 @@ from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.types import Message, Sample
 from pytest_llmeval.loaders.datasets import open_dataset
 from pytest_llmeval.loaders.prompts import Prompt
+from pytest_llmeval.training.config import DataModel
 
-__all__ = ["Rows", "TrainingRow", "leaks", "read_rows", "within"]
+__all__ = ["Rows", "TrainingRow", "leaks", "read_rows", "read_splits", "within"]
 
 _SHOWN = 20
 _MANY_TWINS = 0.01
@@ -107,6 +109,23 @@ def read_rows(
         of_slice = f" in slice {slice_!r}" if slice_ else ""
         raise DatasetError(f"{dataset.shown}: 0 rows{of_slice}; training needs at least one")
     return Rows(shown=dataset.shown, rows=tuple(rows), digest=sum_.hexdigest())
+
+
+def read_splits(data: DataModel, *, rootdir: Path, prompt: Prompt) -> tuple[Rows, Rows, Rows]:
+    """Return the rows of train, val and test, the last two as they are looked at.
+
+    Raises:
+        DatasetError: a row is wrong, or one of the last two is trained on.
+    """
+    read = partial(read_rows, rootdir=rootdir, prompt=prompt, completion=data.completion)
+    train = read(data.train, slice_=data.slice, limit=data.limit)
+    whole = [read(name) for name in (data.val, data.test)]
+    found = [pair for held_out in whole for pair in leaks(train, held_out)]
+    if found:
+        more = f"\n… and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+        pairs = "\n".join(found[:_SHOWN])
+        raise DatasetError(f"{len(found)} held-out rows are trained on; take them out of {data.train}:\n{pairs}{more}")
+    return train, read(data.val, slice_=data.slice), whole[1]
 
 
 def leaks(train: Rows, held_out: Rows) -> list[str]:

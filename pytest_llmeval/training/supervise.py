@@ -12,16 +12,19 @@ from pathlib import Path
 from typing import Any
 
 from pytest_llmeval.core.errors import LlmevalError, SettingsError, UserError
+from pytest_llmeval.core.text import one_line
 from pytest_llmeval.store.records import new_run_id, utc_now
 from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.store.trainings import Training
-from pytest_llmeval.training.base_spec import weights_of
+from pytest_llmeval.training.base_spec import require_speakable, weights_of
 from pytest_llmeval.training.card import card
 from pytest_llmeval.training.config import TrainingConfig
 from pytest_llmeval.training.machine import Machine
 from pytest_llmeval.training.plan import Plan, write_json
 from pytest_llmeval.training.process import Train, TrainingFailedError, carried_out, in_a_process, require_trained
 from pytest_llmeval.training.proof import Gain, Measurement, failures, measure
+from pytest_llmeval.training.rows import read_splits
+from pytest_llmeval.training.task import load_task
 from pytest_llmeval.version import __version__
 
 __all__ = ["Job", "TrainingFailedError", "run_training"]
@@ -79,19 +82,26 @@ def run_training(job: Job, *, train: Train | None = None) -> list[Gain]:
     )
     _record(job, recorded)
     try:
-        if not plan.adapter.is_dir():  # it is there where the proof of a resumed one was broken off
+        if plan.adapter.is_dir():  # the proof of the one that is resumed was broken off
+            _require_same(plan)
+        else:
             _train(job, plan, train or in_a_process)
         recorded = _with_record(recorded, plan)
         gains = measure(_measurement(job, plan))
     except KeyboardInterrupt:
         _record(job, replace(recorded, status="interrupted", finished_at=utc_now()))
-        job.report(f"{job.name}: go on with: pytest -m train -k {job.name} --llmeval-train-resume")
+        if plan.identity.exists():
+            job.report(f"{job.name}: go on with: pytest -m train -k {job.name} --llmeval-train-resume")
         raise
     except LlmevalError as error:
         _record(job, replace(recorded, status="failed", finished_at=utc_now(), reason=str(error)))
         if isinstance(error, UserError):
             raise
         raise TrainingFailedError(f"{error}\neverything of this training lies in {plan.folder}") from None
+    except Exception as error:
+        told = one_line(f"{type(error).__name__}: {error}", 400)
+        _record(job, replace(recorded, status="failed", finished_at=utc_now(), reason=told))
+        raise
     wrong = failures(gains)
     record = json.loads((plan.adapter / "run.json").read_text("utf-8"))
     (plan.adapter / "README.md").write_text(card(record, gains), "utf-8")
@@ -110,6 +120,7 @@ def run_training(job: Job, *, train: Train | None = None) -> list[Gain]:
 def _plan(job: Job) -> Plan:
     """Return the plan of a new training, or of the one that goes on; its folder is there and can be written to."""
     home = job.place / job.name
+    require_speakable(home, "name a database elsewhere with --llmeval-db: trainings lie beside it")
     if job.is_resumed:
         folder = _unfinished(home)
         if folder is None:
@@ -139,6 +150,18 @@ def _unfinished(home: Path) -> Path | None:
     """Return the newest training that was begun and not proved."""
     begun = sorted(path.parent for path in home.glob("*/identity.json"))
     return next((path for path in reversed(begun) if not (path / "proof.json").exists()), None)
+
+
+def _require_same(plan: Plan) -> None:
+    """Raise SettingsError where an adapter was trained by another configuration, prompt or rows than there are now."""
+    config = plan.config
+    prompt = load_task(config.eval, plan.rootdir).prompt
+    train, val, _ = read_splits(config.data, rootdir=plan.rootdir, prompt=prompt)
+    now = {"config": config.digest, "prompt": prompt.digest, "train": train.digest, "val": val.digest}
+    plan.hold_to(now)
+    if config.search is not None:
+        now.pop("config")  # each trial has its own
+        replace(plan, folder=plan.folder / "trials" / "0").hold_to(now)
 
 
 def _train(job: Job, plan: Plan, train: Train) -> None:

@@ -29,7 +29,7 @@ class Task:
     @property
     def new_tokens(self) -> int:
         """Tokens that an answer may have."""
-        return int(self.params.get("max_tokens") or 256)
+        return int(self.params.get("max_tokens") or self.params.get("max_completion_tokens") or 256)
 
 
 def load_task(nodeid: str, rootdir: Path) -> Task:

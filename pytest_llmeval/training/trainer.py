@@ -18,7 +18,6 @@ import filelock
 import torch
 from datasets import Dataset
 from peft import LoraConfig
-from transformers import EarlyStoppingCallback
 from trl import SFTConfig, SFTTrainer
 
 from pytest_llmeval.core.errors import LlmevalError, UserError
@@ -34,10 +33,14 @@ from pytest_llmeval.training.order import ByLength
 from pytest_llmeval.training.plan import Outcome, Plan, write_json
 from pytest_llmeval.training.ranks import Ranks, is_lost_peer
 from pytest_llmeval.training.record import Measured, adapter_weights, save_adapter
-from pytest_llmeval.training.watching import CHOSEN_BY, Clock, EndOnSignal, Finite, TaskMetric
+from pytest_llmeval.training.watching import CHOSEN_BY, Clock, EndOnSignal, Finite, Patience, TaskMetric, has_run_out
 from pytest_llmeval.training.weights import load_base, sums_in_bf16
 
 __all__ = ["main", "train"]
+
+
+_OUT_OF_MEMORY = ("DefaultCPUAllocator", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
+"""Of errors that torch has no class for."""
 
 
 class SaveError(LlmevalError):
@@ -126,7 +129,7 @@ def _outcome(plan: Plan, ranks: Ranks) -> Outcome:
         traceback.print_exc()
         if ranks.count > 1 and is_lost_peer(error):
             return Outcome(state="lost")
-        is_memory = "DefaultCPUAllocator" in str(error)
+        is_memory = any(sign in str(error) for sign in _OUT_OF_MEMORY)
         told = one_line(f"{type(error).__name__}: {error}", 400)
         return Outcome(state="out_of_memory" if is_memory else "failed", message=told)
 
@@ -139,7 +142,7 @@ def train(plan: Plan, ranks: Ranks, ending: EndOnSignal) -> Outcome:
     begin, skipped = newest_complete(plan.folder, plan.config.launch) if plan.is_resumed else (None, [])
     if ranks.is_first:
         plan.hold_to(material.identity)
-        require_space(plan.folder, material.adapter_weights)
+        require_space(plan.folder, material.adapter_weights, plan.config.launch)
         for each in skipped:
             print(f"passed over {each}", flush=True)  # noqa: T201  # into output.txt
         write_json(plan.folder / "fit.json", _told(material, begin))
@@ -150,7 +153,7 @@ def train(plan: Plan, ranks: Ranks, ending: EndOnSignal) -> Outcome:
     giving_up = _watched(plan, ranks, built.trainer)
     built.trainer.train(resume_from_checkpoint=str(begin) if begin else None)
     state = built.trainer.state
-    if ending.came and state.global_step < state.max_steps:
+    if ending.came and state.global_step < state.max_steps and not has_run_out(built.trainer):
         return Outcome(state="interrupted", message=f"a checkpoint was made after step {state.global_step}")
     if giving_up is not None and giving_up.came:
         return Outcome(state="pruned", message=f"given up after step {state.global_step}")
@@ -209,7 +212,7 @@ def _build(plan: Plan, material: Material, model: Any, ranks: Ranks, ending: End
             target_modules=list(lora.targets),
         ),
         # TaskMetric first: who stops early looks for its number.
-        callbacks=[task, EarlyStoppingCallback(config.check.patience), Finite(), clock, ending],
+        callbacks=[task, Patience(config.check.patience), Finite(), clock, ending],
     )
     task.log = trainer.log
     # trl makes a QLoRA adapter bf16, and a resumed one is fp32 again: with fp32 from the start both are the same.

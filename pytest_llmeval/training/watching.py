@@ -10,7 +10,7 @@ from types import FrameType
 from typing import Any
 
 import torch
-from transformers import TrainerCallback
+from transformers import EarlyStoppingCallback, TrainerCallback
 
 from pytest_llmeval.core.errors import LlmevalError
 from pytest_llmeval.models.hf.chat import Chat
@@ -18,10 +18,23 @@ from pytest_llmeval.training.config import Metric
 from pytest_llmeval.training.encoding import Encoded
 from pytest_llmeval.training.ranks import Ranks
 from pytest_llmeval.training.scoring import choice, score
+from pytest_llmeval.training.weights import sums_in_bf16
 
-__all__ = ["CHOSEN_BY", "Clock", "EndOnSignal", "Finite", "NotFiniteError", "TaskMetric", "answer"]
+__all__ = [
+    "CHOSEN_BY",
+    "Clock",
+    "EndOnSignal",
+    "Finite",
+    "NotFiniteError",
+    "Patience",
+    "TaskMetric",
+    "answer",
+    "has_run_out",
+]
 
 CHOSEN_BY = "eval_choice"
+_MOST_LEFT_OUT = 20
+"""Steps in a row: the scale halves with each, and begins at 65,536."""
 
 
 class NotFiniteError(LlmevalError):
@@ -29,7 +42,7 @@ class NotFiniteError(LlmevalError):
 
 
 class TaskMetric(TrainerCallback):  # type: ignore[misc]  # transformers is not typed here
-    """Answers held-out rows at each look; it has to stand before EarlyStoppingCallback."""
+    """Answers held-out rows at each look; it has to stand before Patience."""
 
     def __init__(
         self,
@@ -94,7 +107,9 @@ def _generate(model: Any, chat: Chat, prompts: Sequence[Sequence[int]], new_toke
     longest = max(map(len, prompts))
     ids = torch.tensor([[chat.pad_token] * (longest - len(prompt)) + list(prompt) for prompt in prompts], device=device)
     mask = torch.tensor([[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts], device=device)
-    with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+    is_cuda = device.type == "cuda"
+    dtype = torch.bfloat16 if not is_cuda or sums_in_bf16("cuda") else torch.float16
+    with torch.no_grad(), torch.autocast(device.type, dtype, enabled=is_cuda):
         out = model.generate(
             input_ids=ids,
             attention_mask=mask,
@@ -107,14 +122,42 @@ def _generate(model: Any, chat: Chat, prompts: Sequence[Sequence[int]], new_toke
     return list(out[:, longest:].tolist())
 
 
+class Patience(EarlyStoppingCallback):  # type: ignore[misc]
+    """Ends a training whose metric grows no more; one that goes on after that end takes no more than a step."""
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Look at what the checkpoint said."""
+        super().on_train_begin(args, state, control, **kwargs)
+        if self.early_stopping_patience_counter >= self.early_stopping_patience:
+            control.should_training_stop = True
+
+
+def has_run_out(trainer: Any) -> bool:
+    """Return whether the patience of a training is at its end, so that no step is wanted."""
+    found = (each for each in trainer.callback_handler.callbacks if isinstance(each, Patience))
+    return any(each.early_stopping_patience_counter >= each.early_stopping_patience for each in found)
+
+
 class Finite(TrainerCallback):  # type: ignore[misc]
-    """Ends a training whose loss or gradient is no number, before anything of it is kept."""
+    """Ends a training whose loss or gradient is no number, before anything of it is kept.
+
+    In float16 a gradient that is none is no end: the step was left out, and the next one is scaled down.
+    """
+
+    def __init__(self) -> None:
+        self._left_out = 0
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
         """Look at what is logged."""
         for name in ("loss", "grad_norm", "eval_loss"):
             value = (logs or {}).get(name)
-            if isinstance(value, float) and not math.isfinite(value):
+            if not isinstance(value, float):
+                continue
+            is_finite = math.isfinite(value)
+            if name == "grad_norm" and args.fp16:
+                self._left_out = 0 if is_finite else self._left_out + 1
+                is_finite = self._left_out <= _MOST_LEFT_OUT
+            if not is_finite:
                 raise NotFiniteError(
                     f"{name} is {value} at step {state.global_step}; nothing of this step was kept. A lower"
                     " optim.learning_rate is what helps most often"

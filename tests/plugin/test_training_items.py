@@ -174,6 +174,9 @@ def test_more_processes_than_gpus_that_may_be_seen_are_refused(
     [
         (["-m", "train"], "skipped"),
         (["-m", "train", "-k", "tiny"], "failed"),
+        (["-m", "train", "-k", "TIN and not other"], "failed"),
+        (["-m", "train", "-k", "not other"], "skipped"),
+        (["-m", "train", "-k", "train"], "skipped"),
         (["-m", "train", "--llmeval-train-strict"], "failed"),
         ([ITEM], "failed"),
     ],

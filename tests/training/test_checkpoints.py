@@ -52,6 +52,15 @@ def test_a_broken_one_is_passed_over_with_why(tmp_path: Path, name: str, harm: o
     assert (name in told) or ("JSON" in told) or ("zip" in told.lower())
 
 
+@pytest.mark.parametrize("header", [b'{"a": {"dtype": "F32"}}', b'{"a": 7}', b"[]"])
+def test_a_header_of_another_form_is_damage_too(tmp_path: Path, header: bytes) -> None:
+    good, broken = whole(tmp_path, 4), whole(tmp_path, 8)
+    (broken / "adapter_model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + b"1234")
+    found, (told,) = newest_complete(tmp_path, LaunchModel())
+    assert found == good
+    assert told.startswith("checkpoint-8: ")
+
+
 def test_one_that_was_being_written_is_passed_over(tmp_path: Path) -> None:
     (whole(tmp_path, 8) / "checkpoint-is-incomplete.txt").touch()
     assert newest_complete(tmp_path, LaunchModel()) == (None, ["checkpoint-8: it was being written"])
@@ -76,9 +85,11 @@ def test_a_folder_is_there_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
 
 
 def test_too_little_space_is_told_before_the_start(tmp_path: Path) -> None:
-    require_space(tmp_path, 1000)
+    require_space(tmp_path, 1000, LaunchModel())
     with pytest.raises(SettingsError, match=r"MB are free, and the checkpoints need 24000\d+ MB"):
-        require_space(tmp_path, 10**13)
+        require_space(tmp_path, 10**13, LaunchModel())
+    with pytest.raises(SettingsError, match=r"MB are free, and the checkpoints need 48000\d+ MB"):
+        require_space(tmp_path, 10**13, LaunchModel(processes=2, engine="fsdp"))
 
 
 def test_a_checkpoint_of_deepspeed_has_the_states_of_each_process(tmp_path: Path) -> None:

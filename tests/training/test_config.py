@@ -127,7 +127,7 @@ SPAN = {"low": 0.001, "high": 0.01}
         (
             {"lora.dropout": {"low": 0, "high": 1.5}},
             "high",
-            "search.space.'lora.dropout'.high: found 1.5; write a number in 0..1",
+            "search.space.'lora.dropout'.high: found 1.5; write a number from 0 to below 1",
         ),
         (
             {"optim.schedule": {"choices": ["cosine", "step"]}},

@@ -13,7 +13,13 @@ from pytest_llmeval.training.proof import Measurement, failures, measure
 from tests.support.fault_server import FaultServer
 from tests.support.tiny_base import write_project
 
-INI = "[pytest]\naddopts = -p no:asyncio -p no:anyio -p no:hypothesispytest\n"
+INI = """[pytest]
+addopts = -p no:asyncio -p no:anyio -p no:hypothesispytest -x
+llmeval_limit = 2
+llmeval_slice = other
+llmeval_cache = only
+llmeval_epochs = 3
+"""
 
 
 def measurement(root: Path, base: str, adapter: str) -> Measurement:
@@ -40,7 +46,7 @@ def measurement(root: Path, base: str, adapter: str) -> Measurement:
 
 
 def test_the_gain_is_paired_over_all_rows_of_both_splits(tmp_path: Path, server: FaultServer) -> None:
-    """What this session's environment says of other runs, such as a limit, changes nothing."""
+    """What the environment and the project say of other runs, such as a limit, changes nothing."""
     with FaultServer(reply=lambda messages: "no idea") as knows_nothing:
         base, adapter = f"openai:base@{knows_nothing.url}", f"openai:adapter@{server.url}"
         asked = measurement(tmp_path, base, adapter)

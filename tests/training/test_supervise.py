@@ -18,7 +18,9 @@ from pytest_llmeval.training.machine import Machine
 from pytest_llmeval.training.plan import Outcome, Plan, State, write_json
 from pytest_llmeval.training.process import TrainingFailedError
 from pytest_llmeval.training.proof import Gain, Measurement
+from pytest_llmeval.training.rows import read_splits
 from pytest_llmeval.training.supervise import Job, run_training
+from pytest_llmeval.training.task import load_task
 from tests.support.tiny_base import write_project
 
 GAIN = Gain(
@@ -158,6 +160,13 @@ def test_another_score_that_fell_fails_it_too(job: Job, proved: Proved) -> None:
         run_training(job, train=Trainer("trained"))
 
 
+def test_another_score_that_nobody_gave_guards_nothing_and_fails(job: Job, proved: Proved) -> None:
+    other = {"metric": "pas_rate", "verdict": "unmeasurable", "reason": "no case has a score 'pas_rate'"}
+    proved(replace(GAIN, others=(other,)))
+    with pytest.raises(TrainingFailedError, match="val: pas_rate is not sure: no case has a score 'pas_rate'"):
+        run_training(job, train=Trainer("trained"))
+
+
 def test_out_of_memory_goes_on_once_with_half_the_rows(job: Job, proved: Proved) -> None:
     proved(GAIN)
     trainer = Trainer("out_of_memory", "trained")
@@ -203,6 +212,25 @@ def test_out_of_memory_twice_fails_with_the_estimate(job: Job, proved: Proved) -
     assert stored(job).status == "failed"
 
 
+def test_out_of_memory_before_the_rows_are_laid_out_is_a_failure_of_its_own(job: Job) -> None:
+    def train(plan: Plan, environ: Mapping[str, str]) -> Outcome:
+        return Outcome(state="out_of_memory", message="the system killed it for want of memory")
+
+    with pytest.raises(TrainingFailedError, match=r"out of memory before anything was loaded \(the system killed it"):
+        run_training(job, train=train)
+    assert stored(job).status == "failed"
+
+
+def test_what_nobody_foresaw_leaves_no_training_running(job: Job) -> None:
+    def train(plan: Plan, environ: Mapping[str, str]) -> Outcome:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        run_training(job, train=train)
+    found = stored(job)
+    assert (found.status, found.reason) == ("failed", "OSError: [Errno 28] No space left on device")
+
+
 def test_what_broke_is_recorded_and_says_where_it_lies(job: Job, proved: Proved) -> None:
     with pytest.raises(TrainingFailedError) as caught:
         run_training(job, train=Trainer("failed"))
@@ -218,6 +246,7 @@ def test_a_mistake_of_the_users_is_one(job: Job) -> None:
 
 def test_an_interrupt_says_how_to_go_on(job: Job) -> None:
     def interrupted(plan: Plan, environ: Mapping[str, str]) -> Outcome:
+        write_json(plan.identity, {})
         raise KeyboardInterrupt
 
     told: list[str] = []
@@ -225,6 +254,58 @@ def test_an_interrupt_says_how_to_go_on(job: Job) -> None:
         run_training(replace(job, report=told.append), train=interrupted)
     assert told == ["tiny: go on with: pytest -m train -k tiny --llmeval-train-resume"]
     assert stored(job).status == "interrupted"
+
+
+def test_an_interrupt_before_anything_began_names_nothing_to_go_on_with(job: Job) -> None:
+    def interrupted(plan: Plan, environ: Mapping[str, str]) -> Outcome:
+        raise KeyboardInterrupt
+
+    told: list[str] = []
+    with pytest.raises(KeyboardInterrupt):
+        run_training(replace(job, report=told.append), train=interrupted)
+    assert told == []
+    assert stored(job).status == "interrupted"
+
+
+@pytest.mark.parametrize("harm", ["config", "prompt", "train", "val"])
+def test_an_adapter_is_not_proved_by_what_it_was_not_trained_by(
+    job: Job, proved: Proved, monkeypatch: pytest.MonkeyPatch, harm: str
+) -> None:
+    def interrupted(measurement: Measurement) -> list[Gain]:
+        raise KeyboardInterrupt
+
+    trainer = Trainer("trained")
+
+    def train(plan: Plan, environ: Mapping[str, str]) -> Outcome:
+        outcome = trainer(plan, environ)
+        prompt = load_task(plan.config.eval, plan.rootdir).prompt
+        train, val, _ = read_splits(plan.config.data, rootdir=plan.rootdir, prompt=prompt)
+        digests = {"config": plan.config.digest, "prompt": prompt.digest, "train": train.digest, "val": val.digest}
+        write_json(plan.identity, {**digests, "base": "b"})
+        return outcome
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(supervise, "measure", interrupted)
+        run_training(job, train=train)
+    proved(GAIN)
+    again = replace(job, is_resumed=True)
+    if harm == "config":
+        again = replace(again, config=job.config.model_copy(update={"seed": 7}))
+    else:
+        name, old, new = {
+            "prompt": ("evals/test_colour.py", "Colour of", "The colour of"),
+            "train": ("data/train.jsonl", '"red"', '"RED"'),
+            "val": ("data/val.jsonl", '"red"', '"RED"'),
+        }[harm]
+        path = job.rootdir / name
+        path.write_text(path.read_text("utf-8").replace(old, new), "utf-8")
+    with pytest.raises(SettingsError, match=f"cannot go on, as these changed since: {harm}; take the changes back"):
+        run_training(again, train=Trainer())
+
+
+def test_a_folder_that_no_spec_can_name_is_refused_before_anything_is_trained(job: Job) -> None:
+    with pytest.raises(SettingsError, match=r"a '\+' in a model's spec begins its adapter"):
+        run_training(replace(job, place=job.place / "c++"), train=Trainer())
 
 
 def test_resuming_takes_the_newest_that_was_not_proved(job: Job, proved: Proved) -> None:

@@ -72,6 +72,41 @@ def test_a_killed_training_goes_on_to_the_same_bits(trained: Plan, killed: Path,
     ]
 
 
+def test_a_training_goes_on_with_as_many_rows_at_once_as_it_began_with(train: Train, tmp_path: Path) -> None:
+    """Others would round its sums in another way, though there is memory for more of them now."""
+    whole, _ = train(most_rows=2)
+    root = tmp_path / "killed"
+    shutil.copytree(whole.rootdir, root)
+    for name in ("adapter", "checkpoint-8"):
+        shutil.rmtree(root / "run" / name)
+    plan, _ = train(root)
+    assert run_json(plan)["micro_batch"] == 2
+    assert weights(plan) == weights(whole)
+    assert json.loads((plan.folder / "fit.json").read_text("utf-8"))["notes"] == []
+
+
+def test_one_that_must_go_on_with_fewer_rows_says_so(killed: Path, train: Train) -> None:
+    plan, outcome = train(killed, most_rows=2)
+    assert outcome.state == "trained"
+    assert run_json(plan)["micro_batch"] == 2
+    (note,) = json.loads((plan.folder / "fit.json").read_text("utf-8"))["notes"]
+    assert note.startswith("2 rows at once where it began with 4, ")
+
+
+def test_a_training_that_ended_early_is_not_begun_again(train: Train, tmp_path: Path) -> None:
+    """It was killed between its last checkpoint and the adapter."""
+    early = {"check__every": 2, "check__patience": 1, "optim__learning_rate": 1e-9}
+    whole, _ = train(**early)
+    root = tmp_path / "killed"
+    shutil.copytree(whole.rootdir, root)
+    shutil.rmtree(root / "run" / "adapter")
+    plan, _ = train(root, **early)
+    before, after = run_json(whole), run_json(plan)
+    assert before["steps"] < 8
+    assert after["steps"] <= before["steps"] + 1
+    assert (after["best_step"], weights(plan)) == (before["best_step"], weights(whole))
+
+
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
 def test_a_training_that_goes_on_in_a_later_train_epoch_meets_the_same_rows(
     train: Train, tmp_path: Path, dropout: float

@@ -129,7 +129,7 @@ class Batcher:
                 if self._is_closed:
                     return None
                 came = self._changed.wait(self._gather_s if self._waiting else None)
-                open_jobs = [job for job in self._waiting if job.is_open]
+                self._waiting = open_jobs = [job for job in self._waiting if job.is_open]
                 if open_jobs and not came:
                     break
             oldest = open_jobs[0]

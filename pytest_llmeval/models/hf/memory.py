@@ -1,13 +1,13 @@
 """How many tokens fit into memory at once."""
 
-from pathlib import Path
 from typing import Any
 
 import torch
 
+from pytest_llmeval.models.host_memory import free_host_bytes
+
 __all__ = ["bytes_per_token", "free_bytes"]
 
-_CGROUP = Path("/sys/fs/cgroup")
 _UNKNOWN_FREE = 2**33
 
 
@@ -31,22 +31,4 @@ def free_bytes(device: Any) -> int:
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return int(free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device))
-    return min(_available(), _under_cgroup())
-
-
-def _available() -> int:
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-    except OSError:  # not Linux
-        return _UNKNOWN_FREE
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), _UNKNOWN_FREE)
-
-
-def _under_cgroup() -> int:
-    """Return what a container's limit leaves; without one more than there is."""
-    try:
-        limit = (_CGROUP / "memory.max").read_text().strip()
-        used = int((_CGROUP / "memory.current").read_text())
-    except OSError:
-        return 2**62
-    return 2**62 if limit == "max" else max(0, int(limit) - used)
+    return free_host_bytes(_UNKNOWN_FREE)
