@@ -17,6 +17,6 @@ from tests.support.tiny_base import write_project
 ])  # fmt: skip
 def test_a_revision_is_of_an_id_and_a_folder_may_have_any_name(tmp_path: Path, base: str, revision: str | None) -> None:
     config = load_config(write_project(tmp_path, "base"), shown_as="tiny.yaml")
-    spec = weights_of(config, base, "/work/job@2/adapter")
+    spec = weights_of(config, base, "/srv/job@2/adapter")
     assert (spec.base, spec.revision) == (base.removesuffix(f"@{revision}"), revision)
     assert parse_weights(str(spec), "hf:...", "hf") == spec
