@@ -125,17 +125,21 @@ def _generate(model: Any, chat: Chat, prompts: Sequence[Sequence[int]], new_toke
 class Patience(EarlyStoppingCallback):  # type: ignore[misc]
     """Ends a training whose metric grows no more; one that goes on after that end takes no more than a step."""
 
+    @property
+    def is_out(self) -> bool:
+        """Whether there were as many looks without a better metric as it bears."""
+        return bool(self.early_stopping_patience_counter >= self.early_stopping_patience)
+
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Look at what the checkpoint said."""
         super().on_train_begin(args, state, control, **kwargs)
-        if self.early_stopping_patience_counter >= self.early_stopping_patience:
+        if self.is_out:
             control.should_training_stop = True
 
 
 def has_run_out(trainer: Any) -> bool:
-    """Return whether the patience of a training is at its end, so that no step is wanted."""
-    found = (each for each in trainer.callback_handler.callbacks if isinstance(each, Patience))
-    return any(each.early_stopping_patience_counter >= each.early_stopping_patience for each in found)
+    """Return whether the patience of a training is at its end; a resumed one has another Patience than it was given."""
+    return any(each.is_out for each in trainer.callback_handler.callbacks if isinstance(each, Patience))
 
 
 class Finite(TrainerCallback):  # type: ignore[misc]
