@@ -46,15 +46,21 @@ class Heap:
             trim: returns pages to the system.
         """
         self._resident, self._trim = resident, trim
-        self._most = 0
-        """What a step held that began without holes."""
+        self._most = self._largest = 0
+        """Bytes that were held after the largest step that began without holes, and its tokens."""
         self._is_fresh = True
 
-    def end_step(self) -> None:
-        """Look how much is held after a step, and return what is too much."""
+    def end_step(self, tokens: int) -> None:
+        """Look how much is held after a step, and return what is too much.
+
+        Args:
+            tokens: of its rows, padding with them. A step leaves holes even where it began without any: what it held is
+                a measure of need only where no earlier step was as large, or each return would allow more than the last.
+        """
         held = self._resident()
         if self._is_fresh:
-            self._most = max(self._most, held)
+            if tokens > self._largest:
+                self._most, self._largest = max(self._most, held), tokens
             self._is_fresh = False
         elif held > _SLACK * self._most:
             self._trim(0)

@@ -62,7 +62,7 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]  # trl is not typed here
         self.tokens = self.tokens + inputs["attention_mask"].sum()
         loss = super().training_step(model, inputs, *args, **kwargs)
         if self.args.device.type == "cpu":
-            self._heap.end_step()
+            self._heap.end_step(inputs["input_ids"].numel())
         return loss
 
     def _get_train_sampler(self, train_dataset: Any = None) -> ByLength:

@@ -10,14 +10,15 @@ import pytest
 from pytest_llmeval.training.heap import Heap
 
 
-@pytest.mark.parametrize(("held", "after"), [
-    ([100, 80, 120, 125], []),
-    ([100, 126, 90, 100], [1]),
-    ([40, 100, 100, 120, 130], [1, 4]),  # the step after the first return was as large: that is what steps need
-    ([100, 200, 300], [1]),
+@pytest.mark.parametrize(("held", "tokens", "after"), [
+    ([100, 80, 120, 125], [9, 8, 7, 6], []),
+    ([100, 126, 90, 100], [9, 8, 7, 6], [1]),
+    ([40, 100, 100, 120, 130], [1, 9, 9, 9, 9], [1, 4]),  # as much again after the return, in a larger step: needed
+    ([100, 200, 300], [1, 1, 9], [1]),
+    ([100, 130, 120, 140, 130], [9, 9, 9, 9, 9], [1, 3]),  # a step of the same size needs no more than the first did
 ])  # fmt: skip
 def test_pages_are_returned_after_steps_that_hold_a_quarter_more_than_one_needs(
-    held: Sequence[int], after: Sequence[int]
+    held: Sequence[int], tokens: Sequence[int], after: Sequence[int]
 ) -> None:
     now, returned = iter(held), []
     step = 0
@@ -28,7 +29,7 @@ def test_pages_are_returned_after_steps_that_hold_a_quarter_more_than_one_needs(
 
     heap = Heap(resident=lambda: next(now), trim=trim)
     for step in range(len(held)):  # noqa: B007  # trim looks at it
-        heap.end_step()
+        heap.end_step(tokens[step])
     assert returned == list(after)
 
 
@@ -40,12 +41,12 @@ def held():
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 >> 20
 
 heap = Heap()
-heap.end_step()
+heap.end_step(1)
 blocks = [bytes(2000) for _ in range(100_000)]
 last = blocks.pop()
 blocks.clear()
 before = held()
-heap.end_step()
+heap.end_step(1)
 print(before - held())
 """
 
