@@ -215,8 +215,11 @@ class TrainingConfig(_Strict):
 
     @property
     def digest(self) -> str:
-        """sha256 in hex over all of it, whatever the order and layout of the file."""
-        return digest(canonical(self.model_dump(mode="json")))
+        """sha256 in hex over all that decides the adapter, whatever the order and layout of the file.
+
+        What it must gain and what the machine must have may change before a training goes on.
+        """
+        return digest(canonical(self.model_dump(mode="json", exclude={"proof", "needs"})))
 
     def chosen(self, values: Mapping[str, Any]) -> "TrainingConfig":
         """Return the configuration of one trial: without a search, and with ``values`` by key, as ``lora.r``.

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pytest_llmeval.core.child import run_child
-from pytest_llmeval.core.errors import LlmevalError
+from pytest_llmeval.core.errors import LlmevalError, SettingsError
 from pytest_llmeval.core.gate.judging import Verdict
-from pytest_llmeval.core.rules import Rule, SuiteRules, Thresholds
+from pytest_llmeval.core.metrics import score_names
+from pytest_llmeval.core.rules import COUNTED_METRICS, MEASURED_METRICS, Rule, SuiteRules, Thresholds
 from pytest_llmeval.reports.comparing import compare_found
 from pytest_llmeval.store.baselines import find_baseline
 from pytest_llmeval.store.sqlite import SqliteStore
@@ -99,15 +100,16 @@ def measure(measurement: Measurement) -> list[Gain]:
 
     Raises:
         LlmevalError: a session could not be carried through, with the end of what it printed.
+        SettingsError: the base's answers were not scored by what the proof names.
         KeyboardInterrupt: it was interrupted, and the child has ended.
     """
     data = measurement.config.data
-    splits = {"val": data.val, "test": data.test}
-    sides: tuple[Side, ...] = ("base", "adapter")
     gains = []
-    for split, dataset in splits.items():
-        runs = {side: _run(measurement, split, dataset, side) for side in sides}
-        gains.append(_gain(measurement, split, runs))
+    for split, dataset in {"val": data.val, "test": data.test}.items():
+        base = _run(measurement, split, dataset, "base")
+        _require_scores(measurement, base)
+        adapter = _run(measurement, split, dataset, "adapter")
+        gains.append(_gain(measurement, split, {"base": base, "adapter": adapter}))
     return gains
 
 
@@ -145,6 +147,21 @@ def _run(measurement: Measurement, split: str, dataset: str, side: Side) -> str:
             f"{printed[-_LONGEST_OUTPUT:]}"
         )
     return run.id
+
+
+def _require_scores(measurement: Measurement, run: str) -> None:
+    """Raise SettingsError where the eval does not give a score that the proof names, in any row of a run."""
+    proof = measurement.config.proof
+    with closing(SqliteStore(measurement.db)) as store:
+        given = score_names(store.judged(run))
+    for key, names in {"metric": (proof.metric,), "also": proof.also or ()}.items():
+        for name in names:
+            if name not in (*given, *COUNTED_METRICS, *MEASURED_METRICS):
+                raise SettingsError(
+                    f"{measurement.name}: proof.{key}: {name!r} is no score that {measurement.config.eval} gave the"
+                    f" base; it gave: {', '.join(given) or 'none'}. The adapter stays: mend it, then measure it with"
+                    f" pytest -m train -k {measurement.name} --llmeval-train-resume"
+                )
 
 
 def _gain(measurement: Measurement, split: str, runs: Mapping[Side, str]) -> Gain:

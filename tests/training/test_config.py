@@ -62,6 +62,8 @@ def test_layout_changes_no_digest_and_a_value_does(tmp_path: Path) -> None:
     flow = load_config(written(tmp_path, yaml.safe_dump(config("b"), default_flow_style=True)), shown_as="mine.yaml")
     other = load_config(written(tmp_path, yaml.safe_dump(config("b", seed=2))), shown_as="mine.yaml")
     assert plain.digest == flow.digest != other.digest
+    stricter = load_config(written(tmp_path, yaml.safe_dump(config("b", proof__margin=0.9))), shown_as="mine.yaml")
+    assert stricter.digest == plain.digest
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_llmeval.core.errors import LlmevalError
+from pytest_llmeval.core.errors import LlmevalError, SettingsError
 from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.training.config_file import load_config
 from pytest_llmeval.training.proof import Measurement, failures, measure
@@ -22,9 +22,9 @@ llmeval_epochs = 3
 """
 
 
-def measurement(root: Path, base: str, adapter: str) -> Measurement:
+def measurement(root: Path, base: str, adapter: str, **proof: object) -> Measurement:
     """Return one over rows whose right answer is what the echo says of them: the prompt."""
-    path = write_project(root, "base", proof__also=["pass_rate"])
+    path = write_project(root, "base", **{"proof__also": ["pass_rate"], **proof})
     (root / "pytest.ini").write_text(INI, "utf-8")
     for name in ("val", "test"):
         data = root / "data" / f"{name}.jsonl"
@@ -75,3 +75,13 @@ def test_a_session_that_cannot_be_carried_through_says_what_it_printed(tmp_path:
         LlmevalError, match=r"the base could not be measured on val \(pytest ended with 4\):\n(?s:.*)no name"
     ):
         measure(asked)
+
+
+@pytest.mark.parametrize(("key", "value", "name"), [("metric", "exakt", "exakt"), ("also", ["exact", "jsn"], "jsn")])
+def test_a_score_that_the_eval_does_not_give_is_told_before_the_adapter_is_asked(
+    tmp_path: Path, server: FaultServer, key: str, value: object, name: str
+) -> None:
+    base, adapter = f"openai:base@{server.url}", "openai:"
+    told = rf"tiny: proof\.{key}: '{name}' is no score that (?s:.*) gave the base; it gave: exact\. The adapter stays"
+    with pytest.raises(SettingsError, match=told):
+        measure(measurement(tmp_path, base, adapter, **{f"proof__{key}": value}))

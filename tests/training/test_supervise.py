@@ -335,6 +335,24 @@ def test_a_proof_that_was_broken_off_is_taken_up_without_training_again(
     assert json.loads(next(job.place.glob("tiny/*/proof.json")).read_text("utf-8"))[0]["delta"] == 0.9
 
 
+def test_a_finished_adapter_is_proved_by_what_the_proof_asks_now(
+    job: Job, monkeypatch: pytest.MonkeyPatch, proved: Proved
+) -> None:
+    """A typo in proof.metric, which shows only now, costs no training."""
+
+    def refused(measurement: Measurement) -> list[Gain]:
+        raise SettingsError("proof.metric: 'exakt'")
+
+    with monkeypatch.context() as patched, pytest.raises(SettingsError, match="exakt"):
+        patched.setattr(supervise, "measure", refused)
+        run_training(job, train=Trainer("trained"))
+    assert (stored(job).status, stored(job).reason) == ("failed", "proof.metric: 'exakt'")
+    asked = proved(GAIN)
+    other = job.config.model_copy(update={"proof": job.config.proof.model_copy(update={"metric": "pass_rate"})})
+    run_training(replace(job, config=other, is_resumed=True), train=Trainer())
+    assert asked[0].config.proof.metric == "pass_rate"
+
+
 def test_a_search_is_recorded_with_all_its_trials(job: Job, proved: Proved) -> None:
     pytest.importorskip("optuna", reason="needs the extra search")
     wanted = {"trials": 2, "space": {"lora.r": {"choices": [4, 8]}}}
