@@ -54,8 +54,9 @@ class Heap:
         """Look how much is held after a step, and return what is too much.
 
         Args:
-            tokens: of its rows, padding with them. A step leaves holes even where it began without any: what it held is
-                a measure of need only where no earlier step was as large, or each return would allow more than the last.
+            tokens: of its rows, padding with them. A step leaves holes even where it began without any: what it held
+                is a measure of need only where no earlier step was as large, or each return would allow more than the
+                last.
         """
         held = self._resident()
         if self._is_fresh:

@@ -28,7 +28,7 @@ def test_pages_are_returned_after_steps_that_hold_a_quarter_more_than_one_needs(
         return 1
 
     heap = Heap(resident=lambda: next(now), trim=trim)
-    for step in range(len(held)):  # noqa: B007  # trim looks at it
+    for step in range(len(held)):  # trim looks at it
         heap.end_step(tokens[step])
     assert returned == list(after)
 
