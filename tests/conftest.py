@@ -34,13 +34,18 @@ def load_all() -> None:
 
 
 load_all()
+HAS_TEST = importlib.util.find_spec("hypothesis") is not None
+"""Whether the extra test is there; without it a training or an eval of this repository can be run all the same."""
 LACKING = [name for name in ("torch", "transformers", "peft", "trl") if importlib.util.find_spec(name) is None]
 collect_ignore = ["models/hf", "training"] if LACKING else []
+collect_ignore_glob = [] if HAS_TEST else ["*"]
 """The tests of the extras hf and train, whose packages are gigabytes where there is no build for the CPU alone."""
 
 
 def pytest_report_header() -> str | None:
     """Say which tests wait for what is not installed."""
+    if not HAS_TEST:
+        return "tests wait for .[test] (hypothesis not installed)"
     missing = ", ".join(LACKING)
     return f"tests/models/hf and tests/training wait for .[hf,train] ({missing} not installed)" if LACKING else None
 

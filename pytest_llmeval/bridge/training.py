@@ -137,6 +137,7 @@ class TrainingRun:
             told = f"{self.name} {lack}"
             if settings.train_strict or _is_named(self._config, self._item):
                 pytest.fail(told, pytrace=False)
+            self._report(told)
             pytest.skip(told)
         git = git_state(settings.rootdir)
         wrong = None

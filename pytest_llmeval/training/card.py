@@ -1,8 +1,11 @@
 """The model card of an adapter, made of its record and its proof."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from pytest_llmeval.training.base_spec import weights_of
+from pytest_llmeval.training.config import TrainingConfig
 from pytest_llmeval.training.proof import Gain
 
 __all__ = ["card", "shown_values"]
@@ -53,10 +56,10 @@ def card(record: Mapping[str, Any], gains: Sequence[Gain]) -> str:
         "",
         "## Use",
         "",
-        "    pytest evals --model 'hf:BASE+ADAPTER'",
+        f"    pytest evals --model '{_spec(config)}'",
         "",
-        "The chat template is rendered with the date that `run.json` names; another prompt than the eval's is another"
-        " task.",
+        "ADAPTER is the folder of this card. The chat template is rendered with the date that `run.json` names; another"
+        " prompt than the eval's is another task.",
         "",
     ]
     return "\n".join(lines)
@@ -66,6 +69,13 @@ def shown_values(values: Mapping[str, Any]) -> str:
     """Return the values of a trial by key, on one line."""
     shown = ((key, f"{value:.4g}" if isinstance(value, float) else value) for key, value in values.items())
     return ", ".join(f"{key} {value}" for key, value in shown)
+
+
+def _spec(config: Mapping[str, Any]) -> str:
+    """Return the spec of the model that base and adapter make, the base held as it was while training."""
+    if config["base"].startswith("local:"):
+        return f"{config['base']}+ADAPTER"
+    return f"hf:{replace(weights_of(TrainingConfig.model_validate(config), config['base'], 'ADAPTER'), device=None)}"
 
 
 def _row(gain: Gain) -> str:

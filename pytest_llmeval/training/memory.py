@@ -248,5 +248,5 @@ def fit(
     table = "\n".join(least.lines())
     raise SettingsError(
         f"one row of {row_tokens} tokens takes {least.total / 2**30:.2f} GiB, and {free / 2**30:.2f} GiB are free on"
-        f" the {device}; take a smaller base, load: 4bit, or a smaller data.max_tokens:\n{table}"
+        f" the {device}; take a smaller base, load: 4bit, or leave out long rows, of train by data.max_tokens:\n{table}"
     )

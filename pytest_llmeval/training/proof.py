@@ -24,7 +24,7 @@ __all__ = ["Gain", "Measurement", "Side", "failures", "measure"]
 Side = Literal["base", "adapter"]
 _BROKEN = (2, 3, 4, 5)
 """Statuses of a session that did not come to the end of its cases, or had none."""
-_FOUND = {"fail": "worse"}
+_FOUND = {"fail": "is worse"}
 _LONGEST_OUTPUT = 4000
 _NO_RULES = "version: 1\n"
 _OF_THIS_SESSION = ("PYTEST_", "LLMEVAL_", "COV_CORE_")
@@ -67,8 +67,17 @@ class Gain:
         """Return it in one line."""
         return (
             f"{self.split}: {self.metric} {_shown(self.before)} -> {_shown(self.after)} over {self.n} rows"
-            f" (90 % interval of the gain {_shown(self.low)} to {_shown(self.high)}, margin {self.margin:g}):"
+            f" (90 % interval of the gain {_shown(self.low)} to {_shown(self.high)}, margin {_shown(self.margin)}):"
             f" {self.verdict}"
+        )
+
+    def why(self) -> str:
+        """Return why it is no pass, and where to look."""
+        if self.verdict != "fail" or self.low is None:
+            return self.reason
+        return (
+            f"surely it gained no more than {_shown(self.low)}, and the margin is {_shown(self.margin)}; more rows in"
+            f" {self.split} would make that surer; llmeval compare {self.base_run} {self.adapter_run} shows them"
         )
 
     def recorded(self) -> dict[str, Any]:
@@ -115,10 +124,10 @@ def measure(measurement: Measurement) -> list[Gain]:
 
 def failures(gains: list[Gain]) -> list[str]:
     """Return a line for each rule that does not hold, with why."""
-    found = [f"{gain.line()}\n  {gain.reason}" for gain in gains if gain.verdict != "pass"]
+    found = [f"{gain.line()}\n  {gain.why()}" for gain in gains if gain.verdict != "pass"]
     for gain in gains:
         found += [
-            f"{gain.split}: {other['metric']} is {_FOUND.get(other['verdict'], 'not sure')}: {other['reason']}"
+            f"{gain.split}: {other['metric']} {_FOUND.get(other['verdict'], 'may be worse')}: {other['reason']}"
             for other in gain.others
             if other["verdict"] != "pass"
         ]

@@ -115,22 +115,31 @@ def read_splits(data: DataModel, *, rootdir: Path, prompt: Prompt) -> tuple[Rows
     """Return the rows of train, val and test, the last two as they are looked at.
 
     Raises:
-        DatasetError: a row is wrong, or one of the last two is trained on.
+        DatasetError: a row is wrong, one of the last two is trained on, or one of ``test`` stands in ``val``.
     """
     read = partial(read_rows, rootdir=rootdir, prompt=prompt, completion=data.completion)
     train = read(data.train, slice_=data.slice, limit=data.limit)
     whole = [read(name) for name in (data.val, data.test)]
-    found = [pair for held_out in whole for pair in leaks(train, held_out)]
-    if found:
-        more = f"\n… and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-        pairs = "\n".join(found[:_SHOWN])
-        raise DatasetError(f"{len(found)} held-out rows are trained on; take them out of {data.train}:\n{pairs}{more}")
+    _require_none(
+        [pair for held_out in whole for pair in leaks(train, held_out)],
+        f"held-out rows are trained on; take them out of {data.train}",
+    )
+    _require_none(
+        leaks(*whole),
+        f"rows of {data.test} choose the checkpoint, as they stand in {data.val} too; take them out of one of both",
+    )
     return train, read(data.val, slice_=data.slice), whole[1]
 
 
-def leaks(train: Rows, held_out: Rows) -> list[str]:
-    """Return a line for each row of ``held_out`` whose input is trained on, case and white space apart."""
-    learned = {row.likeness: row for row in reversed(train.rows)}
+def _require_none(pairs: Sequence[str], wrong: str) -> None:
+    if pairs:
+        more = [f"… and {len(pairs) - _SHOWN} more"] if len(pairs) > _SHOWN else []
+        raise DatasetError("\n".join([f"{len(pairs)} {wrong}:", *pairs[:_SHOWN], *more]))
+
+
+def leaks(seen: Rows, held_out: Rows) -> list[str]:
+    """Return a line for each row of ``held_out`` whose input ``seen`` has, case and white space apart."""
+    learned = {row.likeness: row for row in reversed(seen.rows)}
     pairs = ((learned.get(row.likeness), row) for row in held_out.rows)
     return [f"{first.where} is {row.where} ({row.id})" for first, row in pairs if first is not None]
 

@@ -85,6 +85,7 @@ def run_training(job: Job, *, train: Train | None = None) -> list[Gain]:
         if plan.adapter.is_dir():  # the proof of the one that is resumed was broken off
             _require_same(plan)
         else:
+            job.report(f"{job.name}: what the training does is written to {plan.folder / 'output.txt'}")
             _train(job, plan, train or in_a_process)
         recorded = _with_record(recorded, plan)
         gains = measure(_measurement(job, plan))
@@ -111,9 +112,8 @@ def run_training(job: Job, *, train: Train | None = None) -> list[Gain]:
     _record(job, replace(ended, verdict="fail" if wrong else "pass", reason="\n".join(wrong) or None))
     if wrong:
         told = "\n".join(wrong)
-        raise TrainingFailedError(
-            f"{job.name}: the adapter is not better by the margin:\n{told}\nit lies in {plan.adapter}"
-        )
+        raise TrainingFailedError(f"{job.name}: the proof does not hold:\n{told}\nthe adapter lies in {plan.adapter}")
+    job.report(f"{job.name}: the adapter lies in {plan.adapter}")
     return gains
 
 

@@ -185,7 +185,7 @@ def test_what_the_machine_lacks_skips_or_fails_where_it_was_named(
     project: pytest.Pytester, arguments: list[str], outcome: str
 ) -> None:
     on_a_gpu(project.path / "finetune" / "configs" / "tiny.yaml", gib=8)
-    result = project.runpytest_inprocess(*arguments, "-rs")
+    result = project.runpytest_inprocess(*arguments)
     assert result.parseoutcomes()[outcome] == 1
     result.stdout.fnmatch_lines(
         ["*tiny needs a CUDA GPU with 8 GiB; none may be used here, by nvidia-smi and CUDA_VISIBLE_DEVICES*"]

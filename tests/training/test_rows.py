@@ -9,7 +9,8 @@ import pytest
 
 from pytest_llmeval.core.errors import DatasetError
 from pytest_llmeval.loaders.prompts import load_prompt
-from pytest_llmeval.training.rows import Rows, leaks, read_rows, within
+from pytest_llmeval.training.config import DataModel
+from pytest_llmeval.training.rows import Rows, leaks, read_rows, read_splits, within
 
 
 def read(
@@ -94,6 +95,17 @@ def test_held_out_rows_that_are_trained_on_are_named_in_pairs(tmp_path: Path) ->
     same = {"id": "t", "input": " WORD  2".strip(), "target": "no"}
     test = read(tmp_path, [row(9), same], name="test")
     assert leaks(train, test) == ["train.jsonl:2 is test.jsonl:2 (t)"]
+
+
+def test_rows_of_test_that_choose_the_checkpoint_are_named(tmp_path: Path) -> None:
+    for name, rows in {"train": [row(1)], "val": [row(2), row(3)], "test": [row(3), row(4)]}.items():
+        read(tmp_path, rows, name=name)
+    data = DataModel(train="train.jsonl", val="val.jsonl", test="test.jsonl", completion="text")
+    prompt = load_prompt(None, rootdir=tmp_path, test_file=tmp_path / "test_a.py")
+    with pytest.raises(DatasetError) as caught:
+        read_splits(data, rootdir=tmp_path, prompt=prompt)
+    told = "1 rows of test.jsonl choose the checkpoint, as they stand in val.jsonl too; take them out of one of both:"
+    assert str(caught.value).splitlines() == [told, "val.jsonl:2 is test.jsonl:1 (r3)"]
 
 
 def test_many_repeated_inputs_are_warned_of(tmp_path: Path) -> None:
