@@ -60,6 +60,19 @@ def test_the_same_question_gets_the_same_answer(project: Project) -> None:
     assert {row["answers"] for row in rows} == {1}
 
 
+def test_each_epoch_is_a_draw_of_its_own_and_the_same_in_each_session(project: Project) -> None:
+    """At one seed: epochs that repeat an answer would be counted as many times."""
+    body = BODY.replace("generate()", "generate(temperature=1.5)")
+    project.eval(body, ROWS[:1], name="capital")
+    drawn = []
+    for _ in range(2):
+        project.run("evals", "--epochs=4", model="local:smollm2")
+        rows = project.rows("SELECT response FROM cases WHERE run_id = (SELECT max(id) FROM runs) ORDER BY epoch")
+        drawn.append([row["response"] for row in rows])
+    assert len(set(drawn[0])) == 4
+    assert drawn[0] == drawn[1]
+
+
 def test_without_a_model_named_it_is_the_default(project: Project) -> None:
     project.eval(BODY, ROWS[1:], name="capital")
     project.run("evals", model="")

@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import Any
 
+from pytest_llmeval.core.draws import with_own_seed
 from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.types import Request, Response
 from pytest_llmeval.models.attempt_error import AttemptError
@@ -45,7 +46,8 @@ class OpenAIBackend:
             policy: time limit and retries.
             redactor: applied to messages.
             slot: entered around each request.
-            revision: what identifies a model of this machine, in place of its address; None for other servers.
+            revision: what identifies a model of this machine, in place of its address; None for other servers. Such a
+                model draws by seeds of its own requests, as ``hf:`` models do.
             fields: of each request beside its own: where on its server the model is.
         """
         self.name = model.name
@@ -96,6 +98,8 @@ class OpenAIBackend:
         problem = why_unsendable(params)
         if problem is not None:
             raise CallError(f"{self.name}: {problem}", kind=ErrorKind.BAD_REQUEST, attempts=0)
+        if self._revision is not None:
+            params = with_own_seed(params)
         data = {"model": self._model.spec.name, "messages": request.messages, **params, **self._fields}
         try:
             return json.dumps(data, allow_nan=False).encode("ascii")

@@ -14,9 +14,19 @@ _MODULES = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "dow
 
 
 def make_model(
-    folder: Path, *, seed: int = 0, hidden: int = 64, layers: int = 2, context: int = 512, template: str = _TEMPLATE
+    folder: Path,
+    *,
+    seed: int = 0,
+    hidden: int = 64,
+    layers: int = 2,
+    context: int = 512,
+    template: str = _TEMPLATE,
+    **changes: Any,
 ) -> Path:
-    """Save the model to ``folder`` and return that; its answers are noise, and the same in each process."""
+    """Save the model to ``folder`` and return that; its answers are noise, and the same in each process.
+
+    ``changes`` are of its configuration.
+    """
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -37,6 +47,7 @@ def make_model(
             bos_token_id=None,
             eos_token_id=tokenizer.eos_token_id,
             pad_token_id=tokenizer.pad_token_id,
+            **changes,
         )
     )
     with quiet():
@@ -46,11 +57,17 @@ def make_model(
 
 
 def make_adapter(
-    base: Path, folder: Path, *, trained: bool = True, modules: list[str] | None = None, **changes: Any
+    base: Path,
+    folder: Path,
+    *,
+    trained: bool = True,
+    modules: list[str] | None = None,
+    embeddings: bool | str = False,
+    **changes: Any,
 ) -> Path:
     """Save a LoRA adapter for ``base`` to ``folder`` and return that; untrained, it changes nothing.
 
-    ``changes`` are of its configuration.
+    ``embeddings`` is PEFT's ``save_embedding_layers``, ``changes`` are of its configuration.
     """
     import torch
 
@@ -65,9 +82,9 @@ def make_adapter(
     with quiet():
         model: Any = get_peft_model(AutoModelForCausalLM.from_pretrained(base), config)
         for name, value in model.named_parameters():
-            if trained and "lora_B" in name:
+            if trained and ("lora_B" in name or "bias" in name):
                 torch.nn.init.normal_(value, std=0.3)
-        model.save_pretrained(str(folder), save_embedding_layers=False)
+        model.save_pretrained(str(folder), save_embedding_layers=embeddings)
     return folder
 
 

@@ -41,7 +41,7 @@ def test_shipped_configurations_are_good_and_their_files_are_there(path: Path) -
 
 def test_the_example_of_the_page_is_one(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "training.md").read_text("utf-8")
-    example = page.partition("`finetune/configs/mine.yaml`:\n\n")[2].partition("\n\n|")[0]
+    example = page.partition("`finetune/configs/mine.yaml`:\n\n")[2].partition("\n\nPaths")[0]
     found = load_config(written(tmp_path, textwrap.dedent(example)), shown_as="mine.yaml")
     assert found.proof.margin == 0.3
 

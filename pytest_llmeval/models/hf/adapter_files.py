@@ -11,16 +11,20 @@ from pytest_llmeval.models.hf.sources import ADAPTER_CONFIG, Source
 from pytest_llmeval.models.weights_spec import WeightsSpec
 
 __all__ = [
+    "changes_base",
     "check_adapter_base",
     "check_adapter_template",
     "check_templates",
     "is_base",
     "known_templates",
+    "own_end_of_turn",
     "read_adapter_config",
     "template_sha256",
 ]
 
 _NO_WEIGHTS = ("PROMPT_TUNING", "PREFIX_TUNING", "P_TUNING", "MULTITASK_PROMPT_TUNING")
+_ON_A_RESIDUAL = ("pissa", "olora", "corda", "loftq", "lora_ga")
+"""Beginnings of ``init_lora_weights`` that take the adapter's first values out of the base, which changes it."""
 
 
 def read_adapter_config(folder: Path, where: str) -> dict[str, Any]:
@@ -37,15 +41,40 @@ def read_adapter_config(folder: Path, where: str) -> dict[str, Any]:
 
 
 def check_adapter_base(config: Mapping[str, Any], weights: WeightsSpec, source: Source, where: str) -> None:
-    """Raise ModelError where the adapter names another base: neither path nor id nor the last part of either agrees."""
+    """Raise ModelError where the adapter is not one for this base as it is.
+
+    It names another one, neither path nor id nor the last part of either agrees; or it belongs on a base that was
+    changed when its training began; or it is of a kind that does not change weights.
+    """
     made_for = config.get("base_model_name_or_path")
     if config.get("peft_type") in _NO_WEIGHTS:
         raise ModelError(f"{where}: a {config['peft_type']} adapter; those that change weights are taken, such as LORA")
+    init = config.get("init_lora_weights")
+    if isinstance(init, str) and init.casefold().startswith(_ON_A_RESIDUAL):
+        raise ModelError(
+            f"{where}: init_lora_weights in {ADAPTER_CONFIG} is {init!r}, so it belongs on what its first values left"
+            " of the base; save it with PEFT's path_initial_model_for_weight_conversion, which makes one for the base"
+        )
+    if config.get("alora_invocation_tokens"):
+        raise ModelError(f"{where}: an activated LoRA, which changes some tokens only; those that change all are taken")
     if made_for and not is_base(made_for, weights, source):
         raise ModelError(
             f"{where}: it was made for the base {made_for!r}, not for {weights.base!r}; name that base, or correct"
             f" base_model_name_or_path in {ADAPTER_CONFIG} if it is the same model under another name"
         )
+
+
+def changes_base(folder: Path) -> bool:
+    """Return whether loading an adapter changes the base under it: PEFT keeps trained biases in its own layers."""
+    return bool(_read(folder / ADAPTER_CONFIG, str(folder)).get("bias", "none") != "none")
+
+
+def own_end_of_turn(folder: Path) -> str | None:
+    """Return the token that ends a turn by the tokenizer beside an adapter; None where there is none."""
+    path = folder / "tokenizer_config.json"
+    said = _read(path, str(folder)).get("eos_token") if path.is_file() else None
+    said = said.get("content") if isinstance(said, dict) else said
+    return said if isinstance(said, str) else None
 
 
 def is_base(made_for: str, weights: WeightsSpec, source: Source) -> bool:

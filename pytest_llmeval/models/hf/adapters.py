@@ -1,5 +1,6 @@
 """PEFT adapters: whether one belongs to its base, holds all its weights, and changes what the model says."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from pytest_llmeval.models.hf.sources import ADAPTER_WEIGHTS, Source
 from pytest_llmeval.models.weights_spec import WeightsSpec
 
 __all__ = ["add_adapter"]
+
+_EMBEDDINGS = ("embed_tokens.weight", "lm_head.weight", "wte.weight", "embed_out.weight")
 
 
 def add_adapter(model: Any, tokenizer: Any, weights: WeightsSpec, source: Source) -> tuple[Any, str]:
@@ -28,15 +31,18 @@ def add_adapter(model: Any, tokenizer: Any, weights: WeightsSpec, source: Source
     """
     assert source.adapter is not None
     folder, where = source.adapter, f"adapter {weights.adapter}"
-    check_adapter_base(read_adapter_config(folder, where), weights, source, where)
+    config = read_adapter_config(folder, where)
+    check_adapter_base(config, weights, source, where)
     check_adapter_template(folder, tokenizer.chat_template or "", where)
     name = f"adapter{len(getattr(model, 'peft_config', {}))}"
+    brought = _brought(folder, config)
+    _check_embeddings(model, folder, brought, where)
     with quiet():
         try:
             model = _added(model, folder, name)
         except Exception as error:  # noqa: BLE001 - whatever PEFT raises over files, the user reads one line
             raise ModelError(f"{where}: it cannot be put on hf:{weights.base}: {why(error)}") from None
-        _check_keys(model, folder, name, where)
+        _check_keys(model, folder, name, brought, where)
     model.eval()
     if weights.untrained is None:
         _check_effect(model, tokenizer, name, where)
@@ -52,18 +58,53 @@ def _added(model: Any, folder: Path, name: str) -> Any:
     return PeftModel.from_pretrained(model, str(folder), adapter_name=name, is_trainable=False)
 
 
-def _check_keys(model: Any, folder: Path, name: str, where: str) -> None:
+def _check_keys(model: Any, folder: Path, name: str, brought: Sequence[str], where: str) -> None:
     """Raise ModelError where weights of the adapter are missing or left over: PEFT itself only warns of it."""
     from peft import get_peft_model_state_dict
     from safetensors import safe_open
 
     with safe_open(folder / ADAPTER_WEIGHTS, "pt") as file:
-        stored = set(file.keys())
+        stored = set(file.keys()) - set(brought)
     wanted = set(get_peft_model_state_dict(model, adapter_name=name, save_embedding_layers=False))
     for problem, keys in (("lacks", wanted - stored), ("has no place in this base for", stored - wanted)):
         if keys:
             shown = ", ".join(sorted(keys)[:2])
             raise ModelError(f"{where}: {ADAPTER_WEIGHTS} {problem} {len(keys)} tensors, such as {shown}")
+
+
+def _check_embeddings(model: Any, folder: Path, brought: Sequence[str], where: str) -> None:
+    """Raise ModelError where embeddings in the file are not the base's: PEFT would put them in their place."""
+    from safetensors import safe_open
+
+    if not brought:
+        return
+    own = {_plain(name): value for name, value in model.state_dict().items()}
+    with safe_open(folder / ADAPTER_WEIGHTS, "pt") as file:
+        for key in brought:
+            here, value = own.get(_plain(key)), file.get_tensor(key)
+            if here is None or here.shape != value.shape or not torch.equal(here.cpu().to(value.dtype), value):
+                raise ModelError(
+                    f"{where}: {ADAPTER_WEIGHTS} brings a layer that is not the base's, {key}; merge both, and name the"
+                    " merged folder"
+                )
+
+
+def _brought(folder: Path, config: Mapping[str, Any]) -> list[str]:
+    """Return the names of the base's own embeddings in an adapter's file: PEFT writes them where it trains on top."""
+    from safetensors import SafetensorError, safe_open
+
+    trained = tuple(f"{name}.weight" for name in config.get("modules_to_save") or ())
+    try:
+        with safe_open(folder / ADAPTER_WEIGHTS, "pt") as file:
+            names = list(file.keys())
+    except (OSError, SafetensorError):
+        return []  # PEFT says what is wrong
+    return [name for name in names if _plain(name).endswith(_EMBEDDINGS) and not _plain(name).endswith(trained)]
+
+
+def _plain(name: str) -> str:
+    """Return the name that a weight has in the base alone."""
+    return name.removeprefix("base_model.model.").replace(".base_layer.", ".")
 
 
 def _check_effect(model: Any, tokenizer: Any, name: str, where: str) -> None:
@@ -73,7 +114,7 @@ def _check_effect(model: Any, tokenizer: Any, name: str, where: str) -> None:
     model.set_adapter(name)
     with torch.inference_mode():
         logits = model(input_ids=ids).logits
-        with model.disable_adapter():
+        with quiet(), model.disable_adapter():  # PEFT warns of biases, which stay
             base = model(input_ids=ids).logits
     if not bool(torch.isfinite(logits).all()):
         raise ModelError(f"{where}: with it the model's logits are not finite; its training broke")

@@ -1,5 +1,6 @@
 """One batch of answers, each row with its own end."""
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from pytest_llmeval.models.hf.drawing import Draws, own_seed
 from pytest_llmeval.models.hf.forms import Kept
 from pytest_llmeval.models.hf.params import Sampling
 
-__all__ = ["AnswerJob", "answer", "left_padded"]
+__all__ = ["AnswerJob", "answer", "left_padded", "not_finite"]
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -54,7 +55,7 @@ def answer(model: Any, chat: Chat, jobs: Sequence[AnswerJob]) -> None:
             max_new_tokens=max(job.room for job in jobs), pad_token_id=chat.pad_token, do_sample=False
         ),
         logits_processor=transformers.LogitsProcessorList(
-            [kept, Draws([job.sampling for job in jobs], seeds, model.device)]
+            [_Finite(jobs), kept, Draws([job.sampling for job in jobs], seeds, model.device)]
         ),
         stopping_criteria=transformers.StoppingCriteriaList([_Ends([_Row(job, chat, len(jobs)) for job in jobs])]),
     )
@@ -66,6 +67,27 @@ def left_padded(rows: Sequence[Sequence[int]], pad: int, device: Any) -> tuple[A
     ids = [[pad] * (width - len(row)) + list(row) for row in rows]
     mask = [[0] * (width - len(row)) + [1] * len(row) for row in rows]
     return torch.tensor(ids, device=device), torch.tensor(mask, device=device)
+
+
+def not_finite(found: str) -> CallError:
+    """Return the error of a row whose numbers are none."""
+    message = f"the model broke: {found}; numbers of 16 bits can be too small for it, try ?dtype=float32"
+    return CallError(message, kind=ErrorKind.SERVER_ERROR)
+
+
+class _Finite:
+    """A logits processor that fails rows whose logits are no numbers: the likeliest token of those means nothing."""
+
+    def __init__(self, jobs: Sequence[AnswerJob]) -> None:
+        self._jobs = jobs
+
+    def __call__(self, input_ids: Any, scores: Any) -> Any:
+        broken = ~(scores < math.inf).all(dim=-1)  # neither NaN nor infinity is below it
+        if bool(broken.any()):
+            for job, is_broken in zip(self._jobs, broken.tolist(), strict=True):
+                if is_broken:
+                    job.fail(not_finite("its logits are no numbers"))
+        return scores
 
 
 class _Ends:

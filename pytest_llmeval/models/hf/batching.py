@@ -29,7 +29,7 @@ class Job:
     tokens: int
     """Length of what is read."""
     room: int
-    """The most tokens that are written."""
+    """The most tokens that are written; of what writes none, as many as take the memory that it needs besides."""
     future: "Future[Response]" = field(default_factory=Future)
 
     @property
@@ -112,8 +112,10 @@ class Batcher:
             self._thread.join(_STOP_TIMEOUT_S)
 
     def _serve(self) -> None:
-        while (batch := self._next()) is not None:
+        while (group := self._next()) is not None:
+            batch = group
             try:
+                batch = self._batch(group)
                 self._run(batch)
             except OutOfMemory as error:
                 self._halve(batch, error)
@@ -123,7 +125,7 @@ class Batcher:
                     job.fail(broken)
 
     def _next(self) -> list[Job] | None:
-        """Return the batch that holds the oldest job; None once this is closed."""
+        """Return all that waits in the group of the oldest job, that one first; None once this is closed."""
         with self._changed:
             while True:
                 if self._is_closed:
@@ -132,19 +134,23 @@ class Batcher:
                 self._waiting = open_jobs = [job for job in self._waiting if job.is_open]
                 if open_jobs and not came:
                     break
-            oldest = open_jobs[0]
-            group = [job for job in open_jobs if job.group == oldest.group]
-            budget = min(self._budget(oldest.group), self._learned.get(oldest.group, 2**62))
-            batch = next(each for each in batches(group, budget) if oldest in each)
-            self._waiting = [job for job in open_jobs if job not in batch]
-            return batch
+            return [job for job in open_jobs if job.group == open_jobs[0].group]
+
+    def _batch(self, group: Sequence[Job]) -> list[Job]:
+        """Return the batch that holds the first job of ``group``; none of it waits any longer."""
+        oldest = group[0]
+        budget = min(self._budget(oldest.group), self._learned.get(oldest.group, 2**62))
+        batch = next(each for each in batches(group, budget) if oldest in each)
+        with self._changed:
+            self._waiting = [job for job in self._waiting if job not in batch]
+        return batch
 
     def _halve(self, batch: Sequence[Job], error: OutOfMemory) -> None:
         """Let what is open of a batch wait again, first in line, for batches of half its size."""
         left = [job for job in batch if job.is_open]
         if len(batch) == 1:
             for job in left:
-                message = f"no memory for {job.tokens} tokens and an answer of up to {job.room}: {error}"
+                message = f"no memory for {job.tokens} tokens and room for {job.room} more: {error}"
                 job.fail(CallError(message, kind=ErrorKind.TOO_LARGE))
             return
         size = len(batch) * max(job.tokens + job.room for job in batch)

@@ -57,7 +57,7 @@ class Chat:
         """
         contents = [self._text(message["content"]) for message in messages]
         if not self.has_template:
-            return list(self.tokenizer("\n\n".join(contents))["input_ids"])
+            return list(self.tokenizer("\n\n".join(contents))["input_ids"]) or [self._beginning()]
         plain = [{**message, "content": content} for message, content in zip(messages, contents, strict=True)]
         try:
             text = self.tokenizer.apply_chat_template(
@@ -75,10 +75,27 @@ class Chat:
         """Return the tokens of a text, nothing put before or after it."""
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
+    def token(self, text: str | None) -> int | None:
+        """Return the token that is spelt so; None where there is none."""
+        found = None if text is None else self.tokenizer.convert_tokens_to_ids(text)
+        return None if found == self.tokenizer.unk_token_id else found
+
+    def ending_with(self, token: int) -> "Chat":
+        """Return the same with a token more that ends an answer."""
+        return Chat(self.tokenizer, self._name, self.stop_tokens | {token})
+
     def text(self, tokens: Sequence[int]) -> str:
         """Return what ``tokens`` say."""
         said: str = self.tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         return said
+
+    def _beginning(self) -> int:
+        """Return the token that a text begins behind, as lm-eval has it: that of the beginning, else of the end."""
+        ids = (self.tokenizer.bos_token_id, self.tokenizer.eos_token_id)
+        found: int | None = next((each for each in ids if each is not None), None)
+        if found is None:
+            raise self._refused("the prompt is empty, and the tokenizer has no token that begins a text")
+        return found
 
     def _text(self, content: str | list[dict[str, Any]]) -> str:
         if isinstance(content, str):

@@ -1,9 +1,10 @@
 """One call of a model, asked for no more logits than are looked at: all of them can take more room than its weights."""
 
 import inspect
+from collections.abc import Collection
 from typing import Any
 
-__all__ = ["forward"]
+__all__ = ["forward", "takes_positions"]
 
 
 def forward(model: Any, mask: Any, *, logits: int, **inputs: Any) -> Any:
@@ -15,8 +16,17 @@ def forward(model: Any, mask: Any, *, logits: int, **inputs: Any) -> Any:
         logits: how many of the last logits of each row are wanted; a model that cannot choose returns all.
         inputs: what else it is given.
     """
-    base = model.get_base_model() if hasattr(model, "peft_config") else model
-    taken = inspect.signature(base.forward).parameters
+    taken = _parameters(model)
     choices = {"position_ids": (mask.cumsum(dim=-1) - 1).clamp(min=0), "logits_to_keep": logits}
     chosen = {name: value for name, value in choices.items() if name in taken}
     return model(attention_mask=mask, **chosen, **inputs)
+
+
+def takes_positions(model: Any) -> bool:
+    """Return whether a model is told where each token stands; to others padding between tokens sets them apart."""
+    return "position_ids" in _parameters(model)
+
+
+def _parameters(model: Any) -> Collection[str]:
+    base = model.get_base_model() if hasattr(model, "peft_config") else model
+    return inspect.signature(base.forward).parameters

@@ -3,6 +3,8 @@
 from pytest_llmeval.models.hf.loading import chosen_device, chosen_dtype, load_chat, load_model  # sets torch up
 
 # isort: split
+import gc
+import math
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,13 +14,14 @@ from typing import Any
 import torch
 
 from pytest_llmeval.core.errors import ModelError
+from pytest_llmeval.models.hf.adapter_files import changes_base, own_end_of_turn
 from pytest_llmeval.models.hf.adapters import add_adapter
 from pytest_llmeval.models.hf.answering import answer
 from pytest_llmeval.models.hf.batching import Batcher, Job, OutOfMemory
 from pytest_llmeval.models.hf.chat import Chat
 from pytest_llmeval.models.hf.forms import Forms
 from pytest_llmeval.models.hf.likelihood import weigh
-from pytest_llmeval.models.hf.memory import bytes_per_token, free_bytes
+from pytest_llmeval.models.hf.memory import bytes_per_token, free_bytes, logits_bytes
 from pytest_llmeval.models.hf.sources import Source, find_source, source_digest, source_stats
 from pytest_llmeval.models.weights_spec import WeightsSpec
 
@@ -59,6 +62,8 @@ class Loaded:
         self.base: _Base | None = None
         self.adapter: str | None = None
         """The adapter's name in the base; None without one."""
+        self._chat: Chat | None = None
+        """The base's, with the end of a turn that the adapter was trained with; None where that is the base's."""
         self._revision = source_digest(weights, source)
         self._files = source_stats(source)
 
@@ -75,13 +80,14 @@ class Loaded:
 
     @property
     def base_key(self) -> Hashable:
-        """What specs must share to share a base in memory."""
-        return self.source.base, self.weights.load, self.dtype, self.device
+        """What specs must share to share a base in memory; an adapter that changes biases of the base has its own."""
+        own = self.weights.adapter if self.source.adapter is not None and changes_base(self.source.adapter) else None
+        return self.source.base, self.weights.load, self.dtype, self.device, own
 
     @property
     def chat(self) -> Chat:
-        """The tokenizer."""
-        return self._base.chat
+        """The tokenizer, and what ends an answer."""
+        return self._chat or self._base.chat
 
     @property
     def forms(self) -> Forms:
@@ -97,10 +103,19 @@ class Loaded:
     @property
     def tokens_at_once(self) -> int:
         """The tokens that a batch may have now."""
-        model = self._base.model
-        item_bytes = torch.empty(0, dtype=self.dtype).element_size()
         free = free_bytes(torch.device(self.device))
-        return int(free * _SHARE_OF_MEMORY / bytes_per_token(model.config, item_bytes))
+        return int(free * _SHARE_OF_MEMORY / bytes_per_token(self._base.model.config, self.dtype.itemsize))
+
+    def logits_room(self, tokens: int) -> int:
+        """Return how many tokens of a batch take the memory that the logits of so many take."""
+        config, item_bytes = self._base.model.config, self.dtype.itemsize
+        return math.ceil(tokens * logits_bytes(config, item_bytes) / bytes_per_token(config, item_bytes))
+
+    def end_with(self, chat: Chat) -> None:
+        """Let answers end with what ended them where the adapter was trained, too: its own tokenizer says that."""
+        assert self.source.adapter is not None
+        end = chat.token(own_end_of_turn(self.source.adapter))
+        self._chat = None if end is None else chat.ending_with(end)
 
     def run(self, jobs: Sequence[Any]) -> None:
         """Answer or fail each of ``jobs``, which ask one thing.
@@ -155,6 +170,7 @@ class HfModels:
             self._bases[loaded.base_key] = base
         if loaded.source.adapter is not None and loaded.adapter is None:
             base.model, loaded.adapter = add_adapter(base.model, base.chat.tokenizer, weights, loaded.source)
+            loaded.end_with(base.chat)
         loaded.base = base
         took_s, identity = time.monotonic() - start_s, loaded.identity
         roles = "" if base.chat.has_template else "; it has no chat template, prompts are sent as plain text"
@@ -166,8 +182,14 @@ class HfModels:
         self._batcher.submit(job)
 
     def close(self) -> None:
-        """End the thread; what still waits fails."""
+        """End the thread, so that what still waits fails, and free the memory."""
         self._batcher.close()
+        for loaded in self._models.values():
+            loaded.base = None
+        self._bases.clear()
+        gc.collect()
+        if torch.cuda.is_initialized():
+            torch.cuda.empty_cache()
 
     def _run(self, jobs: Sequence[Job]) -> None:
         self._of(jobs[0].group).run(jobs)

@@ -1,5 +1,6 @@
 """How likely a model finds a given text after a prompt."""
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ import torch
 
 from pytest_llmeval.core.likelihood import Likelihood
 from pytest_llmeval.core.types import Response, Usage
-from pytest_llmeval.models.hf.answering import left_padded
+from pytest_llmeval.models.hf.answering import left_padded, not_finite
 from pytest_llmeval.models.hf.batching import Job
 from pytest_llmeval.models.hf.chat import Chat
 from pytest_llmeval.models.hf.forward import forward
@@ -36,7 +37,11 @@ def weigh(model: Any, chat: Chat, jobs: Sequence[LikelihoodJob]) -> None:
         size = len(job.target)
         logprobs = torch.log_softmax(logits[row, -size - 1 : -1].float(), dim=-1)
         chosen = torch.tensor(list(job.target), device=logprobs.device).unsqueeze(-1)
-        found = Likelihood(logprob=float(logprobs.gather(-1, chosen).sum(dtype=torch.float64)), tokens=size)
+        logprob = float(logprobs.gather(-1, chosen).cpu().sum(dtype=torch.float64))  # MPS has no float64
+        if not math.isfinite(logprob):
+            job.fail(not_finite(f"the likelihood is {logprob}"))
+            continue
+        found = Likelihood(logprob=logprob, tokens=size)
         job.answer(
             Response(
                 text=found.as_text(),

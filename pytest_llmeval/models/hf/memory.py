@@ -6,7 +6,7 @@ import torch
 
 from pytest_llmeval.models.host_memory import free_host_bytes
 
-__all__ = ["bytes_per_token", "free_bytes"]
+__all__ = ["bytes_per_token", "free_bytes", "logits_bytes"]
 
 _UNKNOWN_FREE = 2**33
 
@@ -19,11 +19,22 @@ def bytes_per_token(config: Any, item_bytes: int) -> int:
         item_bytes: bytes of a number of its dtype.
     """
     text = config.get_text_config()
-    heads = text.num_attention_heads
-    head_size = getattr(text, "head_dim", None) or text.hidden_size // heads
-    cached = 2 * text.num_hidden_layers * (getattr(text, "num_key_value_heads", None) or heads) * head_size
-    sums = 8 * text.hidden_size + 3 * (getattr(text, "intermediate_size", None) or 4 * text.hidden_size)
+    hidden, heads = _size(text, "hidden_size", 1024), _size(text, "num_attention_heads", 0)
+    head_size = _size(text, "head_dim", hidden // max(heads, 1))
+    cached = 2 * _size(text, "num_hidden_layers", 1) * _size(text, "num_key_value_heads", heads) * head_size
+    sums = 8 * hidden + 3 * _size(text, "intermediate_size", 4 * hidden)
     return int((cached + sums) * item_bytes)
+
+
+def _size(text: Any, name: str, otherwise: int) -> int:
+    """Return a size that a model may not have (no heads), or may have one of for each layer: then the largest."""
+    value = getattr(text, name, None) or otherwise
+    return int(max(value) if isinstance(value, list | tuple) else value)
+
+
+def logits_bytes(config: Any, item_bytes: int) -> int:
+    """Return the bytes that the logits of one token take, and their logarithms, which are made row by row."""
+    return _size(config.get_text_config(), "vocab_size", 0) * (item_bytes + 4)
 
 
 def free_bytes(device: Any) -> int:

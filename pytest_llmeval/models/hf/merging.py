@@ -73,7 +73,8 @@ def merge_adapter(weights: WeightsSpec, source: Source, target: Path, report: Ca
             model = model.merge_and_unload(safe_merge=True)
         except Exception as error:  # noqa: BLE001 - whatever PEFT raises, the user reads one line
             raise ModelError(f"adapter {weights.adapter}: it cannot be merged: {why(error)}") from None
-    model.to(dtype).to(torch.float32)  # the check sees the rounded weights, and rounds nothing itself
+    for parameter in model.parameters():  # the check sees the rounded weights, and rounds nothing else
+        parameter.data = parameter.data.to(dtype).to(torch.float32)
     change = _divergence(with_it, base)
     lost = _divergence(with_it, _logprobs(model, chat)) / change
     if not lost <= MAX_LOST:

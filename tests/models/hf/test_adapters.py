@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -138,3 +139,80 @@ def test_an_adapter_that_was_trained_with_another_template_is_refused(models: Hf
 def test_an_adapter_that_adds_a_prompt_is_refused(models: HfModels, base: Path, copy: Path) -> None:
     configure(copy, peft_type="PROMPT_TUNING")
     assert "PROMPT_TUNING" in refused(models, f"hf:{base}+{copy}")
+
+
+@pytest.mark.parametrize("bias", ["all", "lora_only"])
+def test_an_adapter_with_biases_leaves_the_base_beside_it_as_it_is(models: HfModels, tmp_path: Path, bias: str) -> None:
+    """PEFT keeps them in the base's own layers, where disabling the adapter does not take them out."""
+    base = make_model(tmp_path / "base", attention_bias=True)
+    alone = [each.text for each in answers(opened(models, f"hf:{base}"), TEXTS)]
+    adapter = make_adapter(base, tmp_path / "adapter", bias=bias)
+    both = HfModels({})
+    beside, tuned = opened(both, f"hf:{base}"), opened(both, f"hf:{base}+{adapter}")
+    assert [each.text for each in answers(tuned, TEXTS)] != alone
+    assert [each.text for each in answers(beside, TEXTS)] == alone
+    both.close()
+
+
+@pytest.mark.parametrize("init", ["pissa", "pissa_niter_16", "olora", "loftq", "corda"])
+def test_an_adapter_that_belongs_on_what_is_left_of_the_base_is_refused(
+    models: HfModels, base: Path, copy: Path, init: str
+) -> None:
+    configure(copy, init_lora_weights=init)
+    assert "path_initial_model_for_weight_conversion" in refused(models, f"hf:{base}+{copy}")
+    configure(copy, init_lora_weights="gaussian")
+    opened(models, f"hf:{base}+{copy}")
+
+
+def test_an_adapter_that_waits_for_a_word_is_refused(models: HfModels, base: Path, copy: Path) -> None:
+    configure(copy, alora_invocation_tokens=[5, 6])
+    assert "an activated LoRA" in refused(models, f"hf:{base}+{copy}")
+
+
+def test_the_base_own_embeddings_in_the_file_are_no_part_of_the_adapter(
+    models: HfModels, base: Path, tmp_path: Path
+) -> None:
+    """PEFT writes them beside an adapter of the head; others than the base's would take their place in the base."""
+    adapter = make_adapter(base, tmp_path / "adapter", modules=["q_proj", "lm_head"], embeddings="auto")
+    path = adapter / "adapter_model.safetensors"
+    tensors = load_file(path)
+    (key,) = (name for name in tensors if name.endswith("base_layer.weight"))
+    alone = [each.text for each in answers(opened(models, f"hf:{base}"), TEXTS)]
+    assert [each.text for each in answers(opened(models, f"hf:{base}+{adapter}"), TEXTS)] != alone
+    save_file({**tensors, key: tensors[key] + 1}, path)
+    assert f"brings a layer that is not the base's, {key}; merge both" in refused(HfModels({}), f"hf:{base}+{adapter}")
+
+
+def test_a_head_that_was_trained_as_a_whole_is_part_of_the_adapter(
+    models: HfModels, base: Path, tmp_path: Path
+) -> None:
+    adapter = make_adapter(base, tmp_path / "adapter", modules=["q_proj"], modules_to_save=["lm_head"])
+    path = adapter / "adapter_model.safetensors"
+    tensors = load_file(path)
+    save_file({name: value * (2 if name.endswith("lm_head.weight") else 1) for name, value in tensors.items()}, path)
+    opened(models, f"hf:{base}+{adapter}")
+
+
+def test_answers_end_with_what_ended_them_in_the_training_of_the_adapter(
+    models: HfModels, base: Path, copy: Path
+) -> None:
+    """A base model that ends texts otherwise than a chat's turns; its own answers go on as before."""
+    plain = opened(models, f"hf:{base}+{copy}")
+    tokenizer = models.find(plain._weights).chat.tokenizer  # type: ignore[attr-defined]
+    first = tokenizer.convert_ids_to_tokens(tokenizer(answers(plain, ["hi"])[0].text)["input_ids"])[0]
+    other = shutil.copytree(copy, copy.parent / "other")
+    (other / "tokenizer_config.json").write_text(json.dumps({"eos_token": first}))
+    ended = answers(opened(models, f"hf:{base}+{other}"), ["hi"])[0]
+    assert (ended.text, ended.finish_reason) == ("", "stop")
+    assert answers(plain, ["hi"])[0].text
+
+
+def test_what_is_closed_takes_no_memory(base: Path, adapter: Path) -> None:
+    """Another session, in a process of its own, may be about to load the same."""
+    models = HfModels({})
+    backend = opened(models, f"hf:{base}+{adapter}")
+    model = weakref.ref(models.find(backend._weights)._base.model)  # type: ignore[attr-defined]
+    answers(backend, ["hi"])
+    assert model() is not None
+    models.close()
+    assert model() is None

@@ -1,7 +1,7 @@
 """How waiting requests become batches, and what happens to them when something goes wrong."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 
 import pytest
@@ -120,7 +120,7 @@ def test_a_request_that_does_not_fit_alone_is_an_error() -> None:
     with batcher(run) as made:
         one = job(100, room=7)
         made.submit(one)
-        with pytest.raises(CallError, match="no memory for 100 tokens and an answer of up to 7: 17 GiB") as caught:
+        with pytest.raises(CallError, match="no memory for 100 tokens and room for 7 more: 17 GiB") as caught:
             one.future.result(5)
     assert caught.value.kind == ErrorKind.TOO_LARGE
 
@@ -175,3 +175,23 @@ def test_closing_fails_what_waits_and_takes_nothing_more() -> None:
             waiting.future.result(5)
         with pytest.raises(CallError, match="closed"):
             made.submit(job(3))
+
+
+def test_a_group_whose_batches_cannot_be_formed_fails_and_others_are_served() -> None:
+    """As where a model's configuration is unheard of, or a GPU tells nothing any more: nobody waits for ever."""
+
+    def budget(group: Hashable) -> int:
+        if group == "strange":
+            raise AttributeError("no such size")
+        return 100
+
+    made = Batcher(answer_all, budget, gather_s=0.05)
+    jobs = [job(1, group="strange"), job(2, group="strange"), job(3)]
+    for each in jobs:
+        made.submit(each)
+    for each in jobs[:2]:
+        with pytest.raises(CallError, match="the model broke: AttributeError: no such size") as caught:
+            each.future.result(5)
+        assert caught.value.kind == ErrorKind.SERVER_ERROR
+    assert jobs[2].future.result(5).text == "3"
+    made.close()

@@ -1,18 +1,23 @@
 """How likely a model finds a text."""
 
+import asyncio
 import math
 from pathlib import Path
 
 import pytest
 import torch
+import transformers
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmeval.core.errors import ErrorKind
+from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.likelihood import LOGPROB_OF, Likelihood
+from pytest_llmeval.core.types import Request, Response
 from pytest_llmeval.models.hf.host import HfModels
+from pytest_llmeval.models.hf.memory import bytes_per_token, logits_bytes
 from tests.support.asking_hf import answers, opened, refusal
 from tests.support.fault_server import FaultServer
+from tests.support.tiny_llama import make_model
 
 TARGETS = ["Paris", "Tokyo, that of Japan", "x" * 40]
 
@@ -51,6 +56,70 @@ def test_a_text_of_no_token_has_none(models: HfModels, base: Path) -> None:
     error = refusal(opened(models, f"hf:{base}"), **{LOGPROB_OF: ""})
     assert error.kind == ErrorKind.BAD_REQUEST
     assert "empty text" in str(error)
+
+
+def test_a_text_behind_nothing_begins_behind_the_token_of_the_end(models: HfModels, tmp_path: Path) -> None:
+    """The perplexity of plain text under a base model, whose tokenizer puts nothing before it; beside other rows."""
+    from transformers import AutoModelForCausalLM
+
+    base = make_model(tmp_path / "plain", template="")
+    model = opened(models, f"hf:{base}")
+    found = answers(model, ["", "hello " * 9, ""], [{LOGPROB_OF: text} for text in TARGETS])
+    chat = models.find(model._weights).chat  # type: ignore[attr-defined]
+    plain = AutoModelForCausalLM.from_pretrained(base)
+    for place in (0, 2):
+        target = chat.tokens(TARGETS[place])
+        with torch.inference_mode():
+            logits = plain(torch.tensor([[chat.tokenizer.eos_token_id, *target]])).logits[0, :-1]
+        chosen = torch.log_softmax(logits, dim=-1).gather(-1, torch.tensor(target)[:, None])
+        assert Likelihood.from_text(found[place].text).logprob == pytest.approx(float(chosen.sum()), abs=1e-3)
+
+
+def test_a_text_behind_nothing_is_refused_where_nothing_begins_one(models: HfModels, tmp_path: Path) -> None:
+    model = opened(models, f"hf:{make_model(tmp_path / 'plain', template='')}")
+    models.find(model._weights).chat.tokenizer.eos_token = None  # type: ignore[attr-defined]
+    error = refusal(model, "", **{LOGPROB_OF: "Paris"})
+    assert error.kind == ErrorKind.BAD_REQUEST
+    assert "the prompt is empty" in str(error)
+
+
+def test_rows_whose_numbers_are_none_are_errors_and_others_answers(models: HfModels, base: Path) -> None:
+    """As in 16 bits, of which a model may need more."""
+    model = opened(models, f"hf:{base}")
+    loaded = models.find(model._weights)  # type: ignore[attr-defined]
+    token = loaded.chat.tokens("Tokyo")[0]
+    with torch.no_grad():
+        loaded._base.model.get_input_embeddings().weight[token] = math.nan
+    params: list[dict[str, object]] = [{LOGPROB_OF: "Paris"}, {LOGPROB_OF: "x"}, {"max_tokens": 4}, {"max_tokens": 4}]
+
+    async def ask() -> list[object]:
+        texts = ["Tokyo", "hi", "Tokyo", "hi"]
+        asked = [
+            model.complete(Request(messages=({"role": "user", "content": text},), params=each))
+            for text, each in zip(texts, params, strict=True)
+        ]
+        return list(await asyncio.gather(*asked, return_exceptions=True))
+
+    found = asyncio.run(ask())
+    assert [type(each) for each in found] == [CallError, Response, CallError, Response]
+    assert "try ?dtype=float32" in str(found[0])
+    assert "its logits are no numbers" in str(found[2])
+
+
+def test_a_batch_has_room_for_the_logits_of_its_texts(models: HfModels, base: Path) -> None:
+    """On a CPU nothing says that they do not fit: the process is ended."""
+    loaded = models.find(opened(models, f"hf:{base}")._weights)  # type: ignore[attr-defined]
+    config = loaded._base.model.config
+    taken = loaded.logits_room(10) * bytes_per_token(config, 4)
+    assert taken >= 10 * config.vocab_size * 8
+    assert taken < 10 * config.vocab_size * 8 + bytes_per_token(config, 4)
+
+
+@pytest.mark.parametrize("family", ["gemma3n", "mamba", "mamba2", "rwkv", "gpt2", "qwen3_moe", "mpt"])
+def test_the_memory_of_a_token_is_known_of_models_laid_out_otherwise(family: str) -> None:
+    config = transformers.CONFIG_MAPPING[family]()
+    assert bytes_per_token(config, 2) > 1000
+    assert logits_bytes(config, 2) > 10_000
 
 
 def test_a_target_that_does_not_fit_is_refused(models: HfModels, base: Path) -> None:
