@@ -73,11 +73,13 @@ class Gain:
 
     def why(self) -> str:
         """Return why it is no pass, and where to look."""
-        if self.verdict != "fail" or self.low is None:
-            return self.reason
+        look = f"llmeval compare {self.base_run} {self.adapter_run} shows the rows"
+        if self.verdict != "fail" or self.low is None or self.metric in (*MEASURED_METRICS, "error_rate"):
+            return f"{self.reason}; {look}"
+        advice = "; with more rows it may be surer" if (self.delta or 0.0) > self.margin else ""
         return (
-            f"surely it gained no more than {_shown(self.low)}, and the margin is {_shown(self.margin)}; more rows in"
-            f" {self.split} would make that surer; llmeval compare {self.base_run} {self.adapter_run} shows them"
+            f"a gain of {_shown(self.low)} is sure, and the margin is {_shown(self.margin)}{advice}; {look}\n"
+            f"  {self.reason}"
         )
 
     def recorded(self) -> dict[str, Any]:
@@ -159,16 +161,19 @@ def _run(measurement: Measurement, split: str, dataset: str, side: Side) -> str:
 
 
 def _require_scores(measurement: Measurement, run: str) -> None:
-    """Raise SettingsError where the eval does not give a score that the proof names, in any row of a run."""
+    """Raise SettingsError where rows of a run were scored, and none by what the proof names.
+
+    Where none was scored at all the base may be unable to earn one, and the adapter able.
+    """
     proof = measurement.config.proof
     with closing(SqliteStore(measurement.db)) as store:
         given = score_names(store.judged(run))
     for key, names in {"metric": (proof.metric,), "also": proof.also or ()}.items():
         for name in names:
-            if name not in (*given, *COUNTED_METRICS, *MEASURED_METRICS):
+            if given and name not in (*given, *COUNTED_METRICS, *MEASURED_METRICS):
                 raise SettingsError(
                     f"{measurement.name}: proof.{key}: {name!r} is no score that {measurement.config.eval} gave the"
-                    f" base; it gave: {', '.join(given) or 'none'}. The adapter stays: mend it, then measure it with"
+                    f" base; it gave: {', '.join(given)}. The adapter stays: mend it, then measure it with"
                     f" pytest -m train -k {measurement.name} --llmeval-train-resume"
                 )
 

@@ -85,7 +85,9 @@ def run_training(job: Job, *, train: Train | None = None) -> list[Gain]:
         if plan.adapter.is_dir():  # the proof of the one that is resumed was broken off
             _require_same(plan)
         else:
-            job.report(f"{job.name}: what the training does is written to {plan.folder / 'output.txt'}")
+            parts = () if job.config.search is None else ("trials", "N")
+            output = plan.folder.joinpath(*parts, "output.txt")
+            job.report(f"{job.name}: what the training does is written to {output}")
             _train(job, plan, train or in_a_process)
         recorded = _with_record(recorded, plan)
         gains = measure(_measurement(job, plan))

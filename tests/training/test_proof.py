@@ -85,3 +85,16 @@ def test_a_score_that_the_eval_does_not_give_is_told_before_the_adapter_is_asked
     told = rf"tiny: proof\.{key}: '{name}' is no score that (?s:.*) gave the base; it gave: exact\. The adapter stays"
     with pytest.raises(SettingsError, match=told):
         measure(measurement(tmp_path, base, adapter, **{f"proof__{key}": value}))
+
+
+def test_a_base_that_earns_no_score_is_no_typo(tmp_path: Path, server: FaultServer) -> None:
+    """As where an eval scores only what can be read, and the base cannot say that yet."""
+    with FaultServer(reply=lambda messages: "no idea") as knows_nothing:
+        asked = measurement(tmp_path, f"openai:base@{knows_nothing.url}", f"openai:adapter@{server.url}")
+        path = tmp_path / "evals" / "test_colour.py"
+        scored = "    score.exact(await model.generate(), sample.target)\n"
+        guarded = "    said = await model.generate()\n    if said.text != 'no idea':\n        score.exact(said, sample.target)\n"
+        path.write_text(path.read_text("utf-8").replace(scored, guarded), "utf-8")
+        gains = measure(asked)
+    assert [(gain.n, gain.verdict) for gain in gains] == [(0, "unmeasurable")] * 2
+    assert "llmeval compare" in failures(gains)[0]

@@ -65,8 +65,9 @@ def check_adapter_base(config: Mapping[str, Any], weights: WeightsSpec, source: 
 
 
 def changes_base(folder: Path) -> bool:
-    """Return whether loading an adapter changes the base under it: PEFT keeps trained biases in its own layers."""
-    return bool(_read(folder / ADAPTER_CONFIG, str(folder)).get("bias", "none") != "none")
+    """Return whether loading an adapter changes the base under it: its biases, or how often it has each layer."""
+    config = _read(folder / ADAPTER_CONFIG, str(folder))
+    return config.get("bias", "none") != "none" or bool(config.get("layer_replication"))
 
 
 def own_end_of_turn(folder: Path) -> str | None:

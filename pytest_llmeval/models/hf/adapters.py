@@ -82,7 +82,7 @@ def _check_embeddings(model: Any, folder: Path, brought: Sequence[str], where: s
     with safe_open(folder / ADAPTER_WEIGHTS, "pt") as file:
         for key in brought:
             here, value = own.get(_plain(key)), file.get_tensor(key)
-            if here is None or here.shape != value.shape or not torch.equal(here.cpu().to(value.dtype), value):
+            if here is None or here.shape != value.shape or not torch.equal(here.cpu(), value.to(here.dtype)):
                 raise ModelError(
                     f"{where}: {ADAPTER_WEIGHTS} brings a layer that is not the base's, {key}; merge both, and name the"
                     " merged folder"
@@ -93,13 +93,19 @@ def _brought(folder: Path, config: Mapping[str, Any]) -> list[str]:
     """Return the names of the base's own embeddings in an adapter's file: PEFT writes them where it trains on top."""
     from safetensors import SafetensorError, safe_open
 
-    trained = tuple(f"{name}.weight" for name in config.get("modules_to_save") or ())
+    saved = config.get("modules_to_save") or ()
+    # With weights that are tied PEFT names one of both, and writes both.
+    trained = _EMBEDDINGS if saved and config.get("ensure_weight_tying") else tuple(f"{name}.weight" for name in saved)
     try:
         with safe_open(folder / ADAPTER_WEIGHTS, "pt") as file:
             names = list(file.keys())
     except (OSError, SafetensorError):
         return []  # PEFT says what is wrong
-    return [name for name in names if _plain(name).endswith(_EMBEDDINGS) and not _plain(name).endswith(trained)]
+    return [
+        name
+        for name in names
+        if _plain(name).endswith(_EMBEDDINGS) and (".base_layer." in name or not name.endswith(trained))
+    ]
 
 
 def _plain(name: str) -> str:

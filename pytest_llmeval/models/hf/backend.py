@@ -81,7 +81,7 @@ class HfBackend:
             target = self._target(loaded.chat.tokens(str(params[LOGPROB_OF])))
             self._check_context(len(prompt) + len(target), loaded.context_tokens)
             group = (self._weights, LikelihoodJob)
-            tokens, room = len(prompt) + len(target), loaded.logits_room(len(target) + 1)
+            tokens, room = len(prompt) + len(target), loaded.logits_room(len(target), len(prompt))
             return LikelihoodJob(group=group, tokens=tokens, room=room, prompt=prompt, target=target)
         sampling = read_sampling(params, self.name)
         self._check_context(len(prompt) + 1, loaded.context_tokens)

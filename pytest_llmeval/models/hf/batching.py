@@ -116,7 +116,8 @@ class Batcher:
             batch = group
             try:
                 batch = self._batch(group)
-                self._run(batch)
+                if any(job.is_open for job in batch):
+                    self._run(batch)
             except OutOfMemory as error:
                 self._halve(batch, error)
             except Exception as error:  # noqa: BLE001 - whoever waits is told, and the thread serves the next

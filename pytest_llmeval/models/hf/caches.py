@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from transformers.cache_utils import DynamicCache, DynamicLayer
 
-from pytest_llmeval.models.hf.forward import forward, takes_positions
+from pytest_llmeval.models.hf.forward import forward, takes
 
 __all__ = ["cache_of"]
 
@@ -29,7 +29,8 @@ def cache_of(model: Any, prompts: Sequence[Sequence[int]]) -> Any:
         return None
     cache.layers = [_RoomyLayer() for _ in cache.layers]
     size = len(os.path.commonprefix([list(prompt[:-1]) for prompt in prompts]))
-    if len(prompts) > 1 and size >= _WORTH_IT and takes_positions(model):
+    # A model that is not told where tokens stand counts what is padded between them.
+    if len(prompts) > 1 and size >= _WORTH_IT and takes(model, "position_ids"):
         begin = torch.tensor([list(prompts[0][:size])], device=model.device)
         mask = torch.ones_like(begin)
         forward(model, mask, logits=1, input_ids=begin, past_key_values=cache, use_cache=True)

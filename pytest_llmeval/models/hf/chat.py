@@ -77,12 +77,13 @@ class Chat:
 
     def token(self, text: str | None) -> int | None:
         """Return the token that is spelt so; None where there is none."""
-        found = None if text is None else self.tokenizer.convert_tokens_to_ids(text)
-        return None if found == self.tokenizer.unk_token_id else found
+        found: int | None = None if text is None else self.tokenizer.convert_tokens_to_ids(text)
+        return found if found is not None and self.tokenizer.convert_ids_to_tokens(found) == text else None
 
-    def ending_with(self, token: int) -> "Chat":
-        """Return the same with a token more that ends an answer."""
-        return Chat(self.tokenizer, self._name, self.stop_tokens | {token})
+    def ending_with(self, text: str | None) -> "Chat":
+        """Return the same with a token more that ends an answer, where there is one that is spelt so."""
+        token = self.token(text)
+        return self if token is None else Chat(self.tokenizer, self._name, self.stop_tokens | {token})
 
     def text(self, tokens: Sequence[int]) -> str:
         """Return what ``tokens`` say."""

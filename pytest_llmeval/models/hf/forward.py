@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Collection
 from typing import Any
 
-__all__ = ["forward", "takes_positions"]
+__all__ = ["forward", "takes"]
 
 
 def forward(model: Any, mask: Any, *, logits: int, **inputs: Any) -> Any:
@@ -22,9 +22,9 @@ def forward(model: Any, mask: Any, *, logits: int, **inputs: Any) -> Any:
     return model(attention_mask=mask, **chosen, **inputs)
 
 
-def takes_positions(model: Any) -> bool:
-    """Return whether a model is told where each token stands; to others padding between tokens sets them apart."""
-    return "position_ids" in _parameters(model)
+def takes(model: Any, name: str) -> bool:
+    """Return whether a model, or the base of one with adapters, can be called with an argument."""
+    return name in _parameters(model)
 
 
 def _parameters(model: Any) -> Collection[str]:

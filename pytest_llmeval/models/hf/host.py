@@ -20,6 +20,7 @@ from pytest_llmeval.models.hf.answering import answer
 from pytest_llmeval.models.hf.batching import Batcher, Job, OutOfMemory
 from pytest_llmeval.models.hf.chat import Chat
 from pytest_llmeval.models.hf.forms import Forms
+from pytest_llmeval.models.hf.forward import takes
 from pytest_llmeval.models.hf.likelihood import weigh
 from pytest_llmeval.models.hf.memory import bytes_per_token, free_bytes, logits_bytes
 from pytest_llmeval.models.hf.sources import Source, find_source, source_digest, source_stats
@@ -63,7 +64,7 @@ class Loaded:
         self.adapter: str | None = None
         """The adapter's name in the base; None without one."""
         self._chat: Chat | None = None
-        """The base's, with the end of a turn that the adapter was trained with; None where that is the base's."""
+        """The base's, with the end of a turn that the adapter was trained with; None without an adapter."""
         self._revision = source_digest(weights, source)
         self._files = source_stats(source)
 
@@ -106,16 +107,21 @@ class Loaded:
         free = free_bytes(torch.device(self.device))
         return int(free * _SHARE_OF_MEMORY / bytes_per_token(self._base.model.config, self.dtype.itemsize))
 
-    def logits_room(self, tokens: int) -> int:
-        """Return how many tokens of a batch take the memory that the logits of so many take."""
-        config, item_bytes = self._base.model.config, self.dtype.itemsize
+    def logits_room(self, target: int, prompt: int) -> int:
+        """Return how many tokens of a batch take the memory that logits take.
+
+        Args:
+            target: tokens whose logits are looked at, with that of the one before.
+            prompt: tokens whose logits are made besides by a model that cannot leave them out.
+        """
+        model, item_bytes = self._base.model, self.dtype.itemsize
+        config, tokens = model.config, target + 1 if takes(model, "logits_to_keep") else target + prompt
         return math.ceil(tokens * logits_bytes(config, item_bytes) / bytes_per_token(config, item_bytes))
 
     def end_with(self, chat: Chat) -> None:
         """Let answers end with what ended them where the adapter was trained, too: its own tokenizer says that."""
         assert self.source.adapter is not None
-        end = chat.token(own_end_of_turn(self.source.adapter))
-        self._chat = None if end is None else chat.ending_with(end)
+        self._chat = chat.ending_with(own_end_of_turn(self.source.adapter))
 
     def run(self, jobs: Sequence[Any]) -> None:
         """Answer or fail each of ``jobs``, which ask one thing.

@@ -1,6 +1,6 @@
 """An adapter merged into its base: a model of 16-bit weights that needs no PEFT. This module imports torch."""
 
-import shutil
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +10,7 @@ import torch
 import transformers
 
 from pytest_llmeval.core.errors import ModelError
+from pytest_llmeval.models.hf.adapter_files import own_end_of_turn
 from pytest_llmeval.models.hf.adapters import add_adapter
 from pytest_llmeval.models.hf.chat import Chat
 from pytest_llmeval.models.hf.loading import load_chat, load_model, quiet, why
@@ -62,7 +63,8 @@ def merge_adapter(weights: WeightsSpec, source: Source, target: Path, report: Ca
     spec = WeightsSpec(base=weights.base, adapter=weights.adapter, revision=weights.revision, dtype="float32")
     report(f"loading {weights.base}")
     model = load_model(spec, source, "cpu", torch.float32)
-    chat = load_chat(spec, source, model)
+    assert source.adapter is not None
+    chat = load_chat(spec, source, model).ending_with(own_end_of_turn(source.adapter))
     model, _ = add_adapter(model, chat.tokenizer, spec, source)
     with_it = _logprobs(model, chat)
     with model.disable_adapter():
@@ -134,5 +136,6 @@ def _save(model: Any, chat: Chat, source: Source, target: Path) -> None:
         model.save_pretrained(target)
         chat.tokenizer.save_pretrained(target)
     own = source.base / _GENERATION_CONFIG
-    if own.is_file():
-        shutil.copyfile(own, target / _GENERATION_CONFIG)
+    if own.is_file():  # how the base draws, but for what ends an answer
+        kept = {**read_json(own), "eos_token_id": ends}
+        (target / _GENERATION_CONFIG).write_text(f"{json.dumps(kept, indent=2)}\n", "utf-8")

@@ -193,6 +193,22 @@ def test_a_head_that_was_trained_as_a_whole_is_part_of_the_adapter(
     opened(models, f"hf:{base}+{adapter}")
 
 
+def test_embeddings_that_are_tied_and_trained_are_part_of_the_adapter(models: HfModels, tmp_path: Path) -> None:
+    """PEFT names one of both in its configuration, and writes both."""
+    base = make_model(tmp_path / "base", tie_word_embeddings=True)
+    adapter = make_adapter(
+        base,
+        tmp_path / "adapter",
+        modules=["q_proj"],
+        modules_to_save=["embed_tokens", "lm_head"],
+        ensure_weight_tying=True,
+    )
+    path = adapter / "adapter_model.safetensors"
+    tensors = {name: value * 2 if "lora" not in name else value for name, value in load_file(path).items()}
+    save_file(tensors, path)
+    opened(models, f"hf:{base}+{adapter}")
+
+
 def test_answers_end_with_what_ended_them_in_the_training_of_the_adapter(
     models: HfModels, base: Path, copy: Path
 ) -> None:

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.likelihood import LOGPROB_OF, Likelihood
 from pytest_llmeval.core.types import Request, Response
+from pytest_llmeval.models.hf import host
 from pytest_llmeval.models.hf.host import HfModels
+from pytest_llmeval.models.hf.likelihood import LikelihoodJob
 from pytest_llmeval.models.hf.memory import bytes_per_token, logits_bytes
 from tests.support.asking_hf import answers, opened, refusal
 from tests.support.fault_server import FaultServer
@@ -106,13 +108,25 @@ def test_rows_whose_numbers_are_none_are_errors_and_others_answers(models: HfMod
     assert "its logits are no numbers" in str(found[2])
 
 
-def test_a_batch_has_room_for_the_logits_of_its_texts(models: HfModels, base: Path) -> None:
+@pytest.mark.parametrize("chooses", [True, False])
+def test_a_batch_has_room_for_the_logits_of_its_texts(
+    models: HfModels, base: Path, monkeypatch: pytest.MonkeyPatch, chooses: bool
+) -> None:
     """On a CPU nothing says that they do not fit: the process is ended."""
-    loaded = models.find(opened(models, f"hf:{base}")._weights)  # type: ignore[attr-defined]
-    config = loaded._base.model.config
-    taken = loaded.logits_room(10) * bytes_per_token(config, 4)
-    assert taken >= 10 * config.vocab_size * 8
-    assert taken < 10 * config.vocab_size * 8 + bytes_per_token(config, 4)
+    model = opened(models, f"hf:{base}")
+    loaded = models.find(model._weights)  # type: ignore[attr-defined]
+    monkeypatch.setattr(host, "takes", lambda model, name: chooses)
+    asked: list[LikelihoodJob] = []
+
+    def submit(job: LikelihoodJob) -> None:
+        asked.append(job)
+        job.answer(Response(text="1 1"))
+
+    monkeypatch.setattr(models, "submit", submit)
+    answers(model, ["hi"], [{LOGPROB_OF: "Tokyo, that of Japan"}])
+    config, made = loaded._base.model.config, len(asked[0].target) + (1 if chooses else len(asked[0].prompt))
+    wanted, token = made * config.vocab_size * 8, bytes_per_token(config, 4)
+    assert wanted <= asked[0].room * token < wanted + token
 
 
 @pytest.mark.parametrize("family", ["gemma3n", "mamba", "mamba2", "rwkv", "gpt2", "qwen3_moe", "mpt"])

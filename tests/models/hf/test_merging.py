@@ -83,6 +83,19 @@ def test_a_base_of_a_gguf_file(base: Path, adapter: Path, tmp_path: Path) -> Non
     assert all(torch.equal(found[name], expected[name]) for name in expected)
 
 
+@pytest.mark.parametrize("has_own", [True, False])
+def test_answers_of_the_merged_model_end_as_those_of_base_and_adapter(
+    own_base: Path, adapter: Path, tmp_path: Path, has_own: bool
+) -> None:
+    settings = own_base / "generation_config.json"
+    settings.write_text('{"eos_token_id": 2, "top_p": 0.9}') if has_own else settings.unlink()
+    own = shutil.copytree(adapter, tmp_path / "adapter")
+    (own / "tokenizer_config.json").write_text('{"eos_token": {"content": "<|pad|>"}}')
+    merged_into(own_base, own, tmp_path / "merged")
+    found = json.loads((tmp_path / "merged" / "generation_config.json").read_text())
+    assert (found["eos_token_id"], found.get("top_p")) == ([0, 2], 0.9 if has_own else None)
+
+
 def merged_into(base: Path, adapter: Path, target: Path) -> merging.Merged:
     weights = WeightsSpec(base=str(base), adapter=str(adapter))
     target.mkdir()
