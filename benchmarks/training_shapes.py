@@ -193,7 +193,8 @@ def _measured(way: str, root: Path, config: TrainingConfig, plain: Seen | None) 
     plan = Plan(name="speed", id="speed", config=config, rootdir=root, folder=folder, free=free)
     command = [sys.executable, __file__, "--child", way, str(plan.write())]
     with open(folder / "output.txt", "wb") as output:
-        if subprocess.run(command, stdout=output, stderr=output, check=False).returncode:
+        alone = {**os.environ, "CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]}
+        if subprocess.run(command, stdout=output, stderr=output, env=alone, check=False).returncode:
             raise SystemExit(f"{way} failed; see {folder / 'output.txt'}")
     seen = json.loads((folder / "seen.json").read_text("utf-8"))
     times = [later - earlier for earlier, later in zip(seen["began"], seen["began"][1:], strict=False)]

@@ -15,11 +15,11 @@ from pytest_llmeval.models.hf.chat import Chat
 from pytest_llmeval.models.hf.loading import quiet
 from pytest_llmeval.models.hf.sources import Source, find_source, source_digest
 from pytest_llmeval.models.local_weights import default_cache_dir
-from pytest_llmeval.training.base_spec import require_speakable, weights_of
+from pytest_llmeval.training.base_spec import has_liger, may_use_liger, require_speakable, weights_of
 from pytest_llmeval.training.config import TrainingConfig
 from pytest_llmeval.training.embedded import embedded_folder
 from pytest_llmeval.training.encoding import Encoded, encode
-from pytest_llmeval.training.memory import Fit, Shape, fit
+from pytest_llmeval.training.memory import Fit, Shape, answered_at_once, fit
 from pytest_llmeval.training.plan import Plan
 from pytest_llmeval.training.rows import Rows, read_splits, within
 from pytest_llmeval.training.task import Task, load_task
@@ -45,6 +45,10 @@ class Material:
     warnings: tuple[str, ...]
     shape: Shape
     fit: Fit
+    answered_at_once: int
+    """Held-out rows, at each look."""
+    lacks_kernels: bool
+    """Whether Liger's kernels would be used if they were installed."""
     before: tuple[int, bool] | None
     """Micro-batch and checkpointing that a training began with which goes on; None for one that begins."""
     adapter_weights: int
@@ -54,6 +58,11 @@ class Material:
     def notes(self) -> list[str]:
         """Return what the user should know of the rows."""
         found = list(self.warnings)
+        if self.lacks_kernels:
+            found.append(
+                "liger-kernel is not installed; pip install liger-kernel makes steps on a GPU faster (TRL alone with"
+                " Llama 3.2 3B on an H100: by 4 to 28 %)"
+            )
         if long := self.data["train"]["too_long"]:
             found.append(f"{len(long)} rows are too long and were left out: {', '.join(long[:_SHOWN])}")
         if self.before is not None and self.before != (self.fit.micro_batch, self.fit.checkpointing):
@@ -99,6 +108,11 @@ def gather(plan: Plan) -> Material:
         before=before,
         parts=config.launch.processes if config.launch.engine == "fsdp" else 1,
     )
+    longest = max(len(each.prompt) for each in held_out) + task.new_tokens
+    check = config.check
+    at_once = fitted.micro_batch
+    if config.device == "cuda":
+        at_once = answered_at_once(shape, fitted, free=plan.free, rows=check.rows, tokens=longest)
     data = {
         "train": {**_facts(train, taken), "too_long": long, "twins": train.twins},
         "val": _facts(val, held_out),
@@ -115,6 +129,8 @@ def gather(plan: Plan) -> Material:
         warnings=tuple(train.warnings),
         shape=shape,
         fit=fitted,
+        answered_at_once=at_once,
+        lacks_kernels=config.device == "cuda" and config.kernels and may_use_liger(source) and not has_liger(),
         before=before,
         adapter_weights=shape.adapter(lora.r, lora.targets),
         identity={

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pytest_llmeval.core.errors import SettingsError
 
-__all__ = ["HEAD_BLOCK_BYTES", "Estimate", "Fit", "Shape", "estimate", "fit"]
+__all__ = ["HEAD_BLOCK_BYTES", "Estimate", "Fit", "Shape", "answered_at_once", "estimate", "fit"]
 
 Load = Literal["4bit", "bf16", "fp32"]
 
@@ -183,6 +183,25 @@ def estimate(
         working=layer * tokens + largest + head,
         device=_DEVICE_BYTES[device],
     )
+
+
+def answered_at_once(shape: Shape, fitted: Fit, *, free: int, rows: int, tokens: int) -> int:
+    """Return how many rows a GPU answers at once while training: a token takes the same time for one and for many.
+
+    Between steps what activations and gradients take is free. An answer keeps keys and values of each token, twice
+    while they grow, and works on one layer without gradients.
+
+    Args:
+        shape: of the base.
+        fitted: how it is trained.
+        free: bytes that there are.
+        rows: that are to be answered.
+        tokens: of the longest prompt and its answer.
+    """
+    kept = 2 * 2 * 2 * shape.layers * shape.kv_heads * shape.head_dim
+    layer = _WORKING_HIDDEN * shape.hidden + _WORKING_INNER * shape.inner
+    stays = fitted.estimate.weights + fitted.estimate.adapter + fitted.estimate.device
+    return max(fitted.micro_batch, min(rows, (free - stays) // ((kept + layer) * tokens)))
 
 
 def fit(

@@ -8,7 +8,7 @@ from bitsandbytes.nn import Linear4bit
 from pytest_llmeval.models.hf.loading import chosen_device, chosen_dtype, load_model
 from pytest_llmeval.models.hf.sources import Source
 from pytest_llmeval.models.weights_spec import WeightsSpec
-from pytest_llmeval.training.base_spec import weights_of
+from pytest_llmeval.training.base_spec import has_liger, may_use_liger, weights_of
 from pytest_llmeval.training.config import TrainingConfig
 
 __all__ = ["load_base", "sums_in_bf16"]
@@ -35,8 +35,8 @@ def load_base(config: TrainingConfig, source: Source) -> Any:
     """
     weights = weights_of(config, str(source.base))
     device = _device(config, weights)
-    if config.kernels and config.device == "cuda":
-        _use_kernels(source)
+    if config.kernels and config.device == "cuda" and may_use_liger(source) and has_liger():
+        _use_liger()
     model = load_model(weights, source, device, chosen_dtype(weights, device))
     for module in model.modules():
         if isinstance(module, Linear4bit):
@@ -55,13 +55,10 @@ def _device(config: TrainingConfig, weights: WeightsSpec) -> str:
     return f"cuda:{torch.cuda.current_device()}" if config.launch.processes > 1 else chosen_device(weights)
 
 
-def _use_kernels(source: Source) -> None:
+def _use_liger() -> None:
     """Put Liger's kernels into the layers of Llama models; the loss stays trl's."""
-    try:
-        from liger_kernel.transformers import apply_liger_kernel_to_llama
-    except ImportError:
-        return
-    if '"llama"' in (source.base / "config.json").read_text("utf-8"):
-        apply_liger_kernel_to_llama(
-            rope=True, rms_norm=True, swiglu=True, cross_entropy=False, fused_linear_cross_entropy=False
-        )
+    from liger_kernel.transformers import apply_liger_kernel_to_llama
+
+    apply_liger_kernel_to_llama(
+        rope=True, rms_norm=True, swiglu=True, cross_entropy=False, fused_linear_cross_entropy=False
+    )

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pytest_llmeval.core.errors import SettingsError
 from pytest_llmeval.training.config import LoraModel
-from pytest_llmeval.training.memory import Shape, estimate, fit
+from pytest_llmeval.training.memory import Shape, answered_at_once, estimate, fit
 
 LLAMA_3B = Shape.of(
     {
@@ -86,3 +86,18 @@ def test_no_row_fits_is_an_error_with_the_numbers() -> None:
 def test_another_architecture_is_refused_by_name() -> None:
     with pytest.raises(SettingsError, match="gpt2: config.json has no 'num_attention_heads'"):
         Shape.of({"n_head": 12}, "gpt2")
+
+
+@given(st.integers(1, 200), st.integers(16, 2048), st.integers(8, 80))
+def test_answers_while_training_take_what_training_may_take(rows: int, tokens: int, gib: int) -> None:
+    fitted = fit(LLAMA_3B, free=gib << 30, batch=16, row_tokens=256, **RECIPE)
+    found = answered_at_once(LLAMA_3B, fitted, free=gib << 30, rows=rows, tokens=tokens)
+    assert fitted.micro_batch <= found <= max(rows, fitted.micro_batch)
+    caches = found * tokens * 2 * 28 * 8 * 128 * 2
+    stays = fitted.estimate.weights + fitted.estimate.adapter + fitted.estimate.device
+    assert found == fitted.micro_batch or stays + 2 * caches <= gib << 30
+
+
+def test_a_card_with_room_answers_all_rows_at_once() -> None:
+    fitted = fit(LLAMA_3B, free=70 << 30, batch=16, row_tokens=1024, **RECIPE)
+    assert answered_at_once(LLAMA_3B, fitted, free=70 << 30, rows=30, tokens=1280) == 30

@@ -93,7 +93,8 @@ def test_a_base_that_earns_no_score_is_no_typo(tmp_path: Path, server: FaultServ
         asked = measurement(tmp_path, f"openai:base@{knows_nothing.url}", f"openai:adapter@{server.url}")
         path = tmp_path / "evals" / "test_colour.py"
         scored = "    score.exact(await model.generate(), sample.target)\n"
-        guarded = "    said = await model.generate()\n    if said.text != 'no idea':\n        score.exact(said, sample.target)\n"
+        asking = "    said = await model.generate()\n    if 'idea' not in said.text:\n"
+        guarded = f"{asking}        score.exact(said, sample.target)\n"
         path.write_text(path.read_text("utf-8").replace(scored, guarded), "utf-8")
         gains = measure(asked)
     assert [(gain.n, gain.verdict) for gain in gains] == [(0, "unmeasurable")] * 2

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,19 @@ def test_held_out_loss_and_task_metric_are_in_the_curves(trained: Plan) -> None:
     losses = [entry["loss"] for entry in curves(trained) if "loss" in entry]
     assert len(losses) == 8
     assert losses[-1] < losses[0]
+
+
+def test_on_a_gpu_it_is_told_what_would_make_it_faster(trained: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And held-out rows are answered at once as far as they fit, as there a token takes the same time for many."""
+    from pytest_llmeval.training import material
+
+    on_cpu = material.gather(trained)
+    monkeypatch.setattr(material, "has_liger", lambda: False)
+    on_gpu = material.gather(replace(trained, config=trained.config.model_copy(update={"device": "cuda"})))
+    assert not any("liger" in note for note in on_cpu.notes())
+    assert any("pip install liger-kernel" in note for note in on_gpu.notes())
+    assert on_cpu.answered_at_once == on_cpu.fit.micro_batch
+    assert on_gpu.answered_at_once == max(on_gpu.fit.micro_batch, trained.config.check.rows)
 
 
 def test_the_loss_is_of_the_answer_and_its_end_only(trained: Plan, tiny_base: Path) -> None:
