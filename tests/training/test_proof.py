@@ -3,6 +3,7 @@
 import os
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ llmeval_epochs = 3
 """
 
 
-def measurement(root: Path, base: str, adapter: str, **proof: object) -> Measurement:
+def measurement(root: Path, base: str, adapter: str, **proof: Any) -> Measurement:
     """Return one over rows whose right answer is what the echo says of them: the prompt."""
     path = write_project(root, "base", **{"proof__also": ["pass_rate"], **proof})
     (root / "pytest.ini").write_text(INI, "utf-8")
