@@ -4,7 +4,9 @@ from pathlib import Path
 import pytest
 import torch
 
-# Imported before any run inside this process: torch cannot be imported twice.
+# Imported before any run inside this process, which forgets what it imported: torch's parts cannot be imported twice.
+import peft  # noqa: F401  # isort: skip
+import transformers.modeling_utils  # noqa: F401  # isort: skip
 import pytest_llmeval.models.hf.backend  # noqa: F401
 from pytest_llmeval.models.hf.host import HfModels
 from tests.support.tiny_llama import make_adapter, make_model
