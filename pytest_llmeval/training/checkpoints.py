@@ -10,11 +10,13 @@ from pathlib import Path
 from pytest_llmeval.core.errors import SettingsError
 from pytest_llmeval.training.config import LaunchModel
 
-__all__ = ["Skipped", "newest_complete", "put_whole", "require_space", "steps_of"]
+__all__ = ["NEWEST", "Skipped", "newest_complete", "put_whole", "require_space", "steps_of"]
 
 Skipped = list[str]
 """What is wrong with the checkpoints that were passed over, one line each."""
 
+NEWEST = "newest.safetensors"
+"""Of a training that averages: the weights that its steps go on from; the adapter in the checkpoint is their mean."""
 _PREFIX = "checkpoint-"
 _SENTINEL = "checkpoint-is-incomplete.txt"
 _KEPT = 4
@@ -23,17 +25,18 @@ _BESIDE_BYTES = 30 << 20
 """Of a checkpoint's other files, the tokenizer's above all."""
 
 
-def newest_complete(folder: Path, launch: LaunchModel) -> tuple[Path | None, Skipped]:
+def newest_complete(folder: Path, launch: LaunchModel, *, is_averaged: bool = False) -> tuple[Path | None, Skipped]:
     """Return the newest checkpoint that can be gone on from, and what is wrong with the newer ones.
 
     Args:
         folder: of the training.
         launch: the processes that write a checkpoint together.
+        is_averaged: whether it has the newest weights beside their mean.
     """
     skipped: Skipped = []
     found = (path for path in folder.glob(f"{_PREFIX}*") if path.name.removeprefix(_PREFIX).isdigit())
     for path in sorted(found, key=steps_of, reverse=True):
-        problem = _problem(path, launch)
+        problem = _problem(path, launch, is_averaged)
         if problem is None:
             return path, skipped
         skipped.append(f"{path.name}: {problem}")
@@ -45,7 +48,7 @@ def steps_of(checkpoint: Path) -> int:
     return int(checkpoint.name.removeprefix(_PREFIX))
 
 
-def require_space(folder: Path, adapter_weights: int, launch: LaunchModel) -> None:
+def require_space(folder: Path, adapter_weights: int, launch: LaunchModel, *, is_averaged: bool = False) -> None:
     """Raise SettingsError where the checkpoints of a training do not fit on the disk.
 
     Args:
@@ -53,8 +56,10 @@ def require_space(folder: Path, adapter_weights: int, launch: LaunchModel) -> No
         adapter_weights: numbers in the adapter; each takes 4 bytes, and its optimizer state 2, or 8 where the engine
             has no 8-bit optimizer.
         launch: the processes that train together.
+        is_averaged: whether the newest weights are kept beside their mean.
     """
-    needed = _KEPT * ((6 if launch.engine == "ddp" else 12) * adapter_weights + _BESIDE_BYTES)
+    each = (6 if launch.engine == "ddp" else 12) + (4 if is_averaged else 0)
+    needed = _KEPT * (each * adapter_weights + _BESIDE_BYTES)
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise SettingsError(
@@ -84,13 +89,14 @@ def put_whole(target: Path, write: Callable[[Path], None]) -> None:
         raise
 
 
-def _problem(checkpoint: Path, launch: LaunchModel) -> str | None:
+def _problem(checkpoint: Path, launch: LaunchModel, is_averaged: bool) -> str | None:
     """Return why a checkpoint cannot be gone on from."""
     if (checkpoint / _SENTINEL).exists():
         return "it was being written"
     try:
         json.loads((checkpoint / "trainer_state.json").read_bytes())
-        _check_safetensors(checkpoint / "adapter_model.safetensors")
+        for name in ("adapter_model.safetensors", *((NEWEST,) if is_averaged else ())):
+            _check_safetensors(checkpoint / name)
         for name in _archives(checkpoint, launch):
             with zipfile.ZipFile(checkpoint / name) as archive:
                 damaged = archive.testzip()

@@ -122,6 +122,8 @@ class OptimModel(_Strict):
     """Share of the steps in which the rate rises."""
     weight_decay: _From0 = 0.0
     max_grad_norm: _Above0 = 0.3
+    average: Flag = False
+    """Whether the adapter is the mean over the steps, later ones counting more, rather than that of the newest."""
 
 
 class LaunchModel(_Strict):

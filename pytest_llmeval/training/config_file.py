@@ -62,6 +62,8 @@ def _at_odds(config: TrainingConfig) -> _Wrong:
         yield ("launch", "engine"), f"found '{launch.engine}', which needs GPUs; write 'ddp' for device: cpu"
     elif launch.engine == "fsdp" and config.load == "4bit":
         yield ("launch", "engine"), "found 'fsdp', which does not split 4-bit weights; write load: bf16, or 'ddp'"
+    if launch.engine != "ddp" and config.optim.average:
+        yield ("optim", "average"), f"found true, and launch.engine is '{launch.engine}'; write false, or engine: ddp"
 
 
 def _wrong_search(config: TrainingConfig, search: SearchModel) -> _Wrong:

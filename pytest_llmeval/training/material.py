@@ -104,6 +104,7 @@ def gather(plan: Plan) -> Material:
         targets=lora.targets,
         device=config.device,
         dropout=lora.dropout,
+        averaged=config.optim.average,
         most_rows=plan.most_rows,
         before=before,
         parts=config.launch.processes if config.launch.engine == "fsdp" else 1,

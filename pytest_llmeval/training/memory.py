@@ -21,6 +21,8 @@ _DENSE_BYTES = {"4bit": 2, "bf16": 2, "fp32": 4}
 """Of a weight that is not quantised, as embeddings and norms are not."""
 _ADAPTER_BYTES = 4 + 4 + 2
 """Of an adapter's weight: fp32 value and gradient, two 8-bit states."""
+_MEAN_BYTES = 4 + 4
+"""Of an adapter's weight more where its mean is kept: that, and the newest value while the mean is looked at."""
 _LOSS_TILE_BYTES = 4096 * 32768 * 4
 """The fused loss works on tiles of 4,096 tokens by 32,768 columns (trl 1.15 on)."""
 HEAD_BLOCK_BYTES = 24_000_000
@@ -148,6 +150,7 @@ def estimate(
     checkpointing: bool,
     device: Literal["cpu", "cuda"],
     dropout: float = 0.0,
+    averaged: bool = False,
     parts: int = 1,
 ) -> Estimate:
     """Return what a step over ``tokens`` tokens at once takes.
@@ -161,6 +164,7 @@ def estimate(
         checkpointing: whether activations are computed again.
         device: where it runs; on the CPU values have 4 bytes.
         dropout: share of the adapter's inputs that is left out; of each a byte says whether it was.
+        averaged: whether the mean of the adapter over its steps is kept.
         parts: processes that the weights are split over.
     """
     value = 4 if device == "cpu" else 2
@@ -178,7 +182,7 @@ def estimate(
         head = _HEAD_BLOCKS * HEAD_BLOCK_BYTES + 2 * shape.vocab * shape.hidden  # and its weights in 16 bits
     return Estimate(
         weights=int((shape.linear * linear + shape.dense * dense) / parts),
-        adapter=shape.adapter(r, targets) * _ADAPTER_BYTES,
+        adapter=shape.adapter(r, targets) * (_ADAPTER_BYTES + (_MEAN_BYTES if averaged else 0)),
         activations=kept * tokens,
         working=layer * tokens + largest + head,
         device=_DEVICE_BYTES[device],
@@ -215,6 +219,7 @@ def fit(
     targets: tuple[str, ...],
     device: Literal["cpu", "cuda"],
     dropout: float = 0.0,
+    averaged: bool = False,
     most_rows: int | None = None,
     before: tuple[int, bool] | None = None,
     parts: int = 1,
@@ -231,6 +236,7 @@ def fit(
         targets: matrices that it sits on.
         device: where it runs.
         dropout: share of the adapter's inputs that is left out.
+        averaged: whether the mean of the adapter over its steps is kept.
         most_rows: no micro-batch has more rows; None for no such bound.
         before: micro-batch and checkpointing that the training began with, taken again where they fit: others would
             round its sums in other ways; None where it begins.
@@ -252,6 +258,7 @@ def fit(
             checkpointing=checkpointing,
             device=device,
             dropout=dropout,
+            averaged=averaged,
             parts=parts,
         )
 

@@ -24,6 +24,7 @@ from pytest_llmeval.core.errors import LlmevalError, UserError
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.models.hf.chat import Chat
 from pytest_llmeval.training.answer_head import score_answers_only
+from pytest_llmeval.training.averaging import Average
 from pytest_llmeval.training.checkpoints import newest_complete, put_whole, require_space, steps_of
 from pytest_llmeval.training.heap import Heap
 from pytest_llmeval.training.lora_linear import fuse_adapters
@@ -33,7 +34,16 @@ from pytest_llmeval.training.order import ByLength
 from pytest_llmeval.training.plan import Outcome, Plan, write_json
 from pytest_llmeval.training.ranks import Ranks, is_lost_peer
 from pytest_llmeval.training.record import Measured, adapter_weights, save_adapter
-from pytest_llmeval.training.watching import CHOSEN_BY, Clock, EndOnSignal, Finite, Patience, TaskMetric, has_run_out
+from pytest_llmeval.training.watching import (
+    CHOSEN_BY,
+    Averaging,
+    Clock,
+    EndOnSignal,
+    Finite,
+    Patience,
+    TaskMetric,
+    has_run_out,
+)
 from pytest_llmeval.training.weights import load_base, sums_in_bf16
 
 __all__ = ["main", "train"]
@@ -56,6 +66,8 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]  # trl is not typed here
     """SFTTrainer that counts tokens, keeps the order of rows and leaves no half of a checkpoint."""
 
     tokens: Any = 0
+    average: Average | None = None
+    """Where the adapter is the mean over its steps."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Prepare, as trl does."""
@@ -74,6 +86,17 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]  # trl is not typed here
         """Return 0: nobody looks at their number, for which transformers goes through all modules at each step."""
         return 0
 
+    def _maybe_log_save_evaluate(self, *args: Any, **kwargs: Any) -> None:
+        """Look at the mean and keep it, where there is one."""
+        is_look = self.control.should_evaluate or self.control.should_save
+        with self.average.in_place() if self.average is not None and is_look else contextlib.nullcontext():
+            super()._maybe_log_save_evaluate(*args, **kwargs)
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        super()._load_from_checkpoint(resume_from_checkpoint, model)
+        if self.average is not None:
+            self.average.load(Path(resume_from_checkpoint))
+
     def _get_train_sampler(self, train_dataset: Any = None) -> ByLength:
         rows = self.train_dataset if train_dataset is None else train_dataset
         args = self.args
@@ -91,6 +114,8 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]  # trl is not typed here
         folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
         try:
             super()._save_checkpoint(model, trial)
+            if self.average is not None and self.args.should_save:
+                self.average.save(folder)
         except Exception as error:  # tokenizers raises a bare Exception on a full disk
             shutil.rmtree(folder, ignore_errors=True)
             free = shutil.disk_usage(folder.parent).free
@@ -148,10 +173,12 @@ def train(plan: Plan, ranks: Ranks, ending: EndOnSignal) -> Outcome:
     ranks.meet(plan.config.device)
     with ranks.in_turn():
         material = gather(plan)
-    begin, skipped = newest_complete(plan.folder, plan.config.launch) if plan.is_resumed else (None, [])
+    launch, is_averaged = plan.config.launch, plan.config.optim.average
+    found = newest_complete(plan.folder, launch, is_averaged=is_averaged) if plan.is_resumed else (None, [])
+    begin, skipped = found
     if ranks.is_first:
         plan.hold_to(material.identity)
-        require_space(plan.folder, material.adapter_weights, plan.config.launch)
+        require_space(plan.folder, material.adapter_weights, launch, is_averaged=is_averaged)
         for each in skipped:
             print(f"passed over {each}", flush=True)  # noqa: T201  # into output.txt
         write_json(plan.folder / "fit.json", _told(material, begin))
@@ -232,6 +259,9 @@ def _build(plan: Plan, material: Material, model: Any, ranks: Ranks, ending: End
             parameter.data = parameter.data.to(dtype)
     if config.kernels and config.launch.engine == "ddp":  # others split the weights that it holds on to
         fuse_adapters(trainer.model)
+    if config.optim.average:
+        trainer.average = Average({name: each for name, each in trainer.model.named_parameters() if each.requires_grad})
+        trainer.add_callback(Averaging(trainer.average))
     return _Built(trainer=trainer, clock=clock)
 
 

@@ -14,6 +14,7 @@ from transformers import EarlyStoppingCallback, TrainerCallback
 
 from pytest_llmeval.core.errors import LlmevalError
 from pytest_llmeval.models.hf.chat import Chat
+from pytest_llmeval.training.averaging import Average
 from pytest_llmeval.training.config import Metric
 from pytest_llmeval.training.encoding import Encoded
 from pytest_llmeval.training.ranks import Ranks
@@ -22,6 +23,7 @@ from pytest_llmeval.training.weights import sums_in_bf16
 
 __all__ = [
     "CHOSEN_BY",
+    "Averaging",
     "Clock",
     "EndOnSignal",
     "Finite",
@@ -140,6 +142,18 @@ class Patience(EarlyStoppingCallback):  # type: ignore[misc]
 def has_run_out(trainer: Any) -> bool:
     """Return whether the patience of a training is at its end; a resumed one has another Patience than it was given."""
     return any(each.is_out for each in trainer.callback_handler.callbacks if isinstance(each, Patience))
+
+
+class Averaging(TrainerCallback):  # type: ignore[misc]
+    """Takes each step into the mean."""
+
+    def __init__(self, average: Average) -> None:
+        """Prepare."""
+        self._average = average
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Add the weights after it, before anything looks at the mean."""
+        self._average.add(state.global_step)
 
 
 class Finite(TrainerCallback):  # type: ignore[misc]

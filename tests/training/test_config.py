@@ -66,6 +66,12 @@ def test_layout_changes_no_digest_and_a_value_does(tmp_path: Path) -> None:
     assert stricter.digest == plain.digest
 
 
+def test_a_mean_is_of_processes_that_hold_all_weights(tmp_path: Path) -> None:
+    data = config("b", device="cuda", load="bf16", launch={"processes": 2, "engine": "fsdp"}, optim__average=True)
+    with pytest.raises(SettingsError, match=r"optim\.average: found true, and launch\.engine is 'fsdp'; write false"):
+        load_config(written(tmp_path, yaml.safe_dump(data)), shown_as="mine.yaml")
+
+
 @pytest.mark.parametrize(
     ("line", "wrong", "told"),
     [

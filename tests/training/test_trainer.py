@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
+from pytest_llmeval.training.checkpoints import NEWEST
 from pytest_llmeval.training.plan import Plan
 from tests.training.conftest import Train
 
@@ -121,12 +124,12 @@ def test_a_training_that_ended_early_is_not_begun_again(train: Train, tmp_path: 
     assert (after["best_step"], weights(plan)) == (before["best_step"], weights(whole))
 
 
-@pytest.mark.parametrize("dropout", [0.0, 0.3])
+@pytest.mark.parametrize(("dropout", "average"), [(0.0, False), (0.3, False), (0.0, True)])
 def test_a_training_that_goes_on_in_a_later_train_epoch_meets_the_same_rows(
-    train: Train, tmp_path: Path, dropout: float
+    train: Train, tmp_path: Path, dropout: float, average: bool
 ) -> None:
     """24 rows are 6 steps; the second process begins in the middle of the second round, and drops the same inputs."""
-    steps = {"optim__max_steps": 12, "lora__dropout": dropout}
+    steps = {"optim__max_steps": 12, "lora__dropout": dropout, "optim__average": average}
     whole, _ = train(**steps)
     root = tmp_path / "killed"
     shutil.copytree(whole.rootdir, root)
@@ -135,6 +138,38 @@ def test_a_training_that_goes_on_in_a_later_train_epoch_meets_the_same_rows(
     plan, outcome = train(root, **steps)
     assert outcome.state == "trained"
     assert run_json(plan)["resumed_from"] == 8
+    assert weights(plan) == weights(whole)
+
+
+def test_a_mean_is_kept_and_the_steps_are_those_without_it(trained: Plan, train: Train, tmp_path: Path) -> None:
+    """Looks are of the mean, too; what the steps go on from stands beside it."""
+    plan, outcome = train(optim__average=True)
+    assert outcome.state == "trained"
+    assert [entry["loss"] for entry in curves(plan) if "loss" in entry] == [
+        entry["loss"] for entry in curves(trained) if "loss" in entry
+    ]
+    last, newest = (load_file(plan.folder / "checkpoint-8" / name) for name in ("adapter_model.safetensors", NEWEST))
+    plain = load_file(trained.folder / "checkpoint-8" / "adapter_model.safetensors")
+    for name, value in plain.items():
+        (own,) = (each for key, each in newest.items() if key.replace(".default", "") == name)
+        assert torch.equal(own, value)
+    assert any(not torch.equal(last[name], plain[name]) for name in plain)
+    best = plan.folder / f"checkpoint-{run_json(plan)['best_step']}" / "adapter_model.safetensors"
+    kept = load_file(plan.adapter / "adapter_model.safetensors")
+    assert all(torch.equal(kept[name], value.bfloat16()) for name, value in load_file(best).items())
+
+
+def test_a_checkpoint_without_the_newest_weights_is_passed_over(
+    train: Train, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    whole, _ = train(optim__average=True)
+    root = tmp_path / "killed"
+    shutil.copytree(whole.rootdir, root)
+    shutil.rmtree(root / "run" / "adapter")
+    (root / "run" / "checkpoint-8" / NEWEST).unlink()
+    plan, _ = train(root, optim__average=True)
+    assert f"passed over checkpoint-8: {NEWEST} is missing" in capfd.readouterr().out
+    assert run_json(plan)["resumed_from"] == 4
     assert weights(plan) == weights(whole)
 
 

@@ -1,0 +1,47 @@
+"""The mean of weights over steps."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_llmeval.training.averaging import Average
+
+VALUES = st.lists(st.floats(-10, 10, width=32), min_size=1, max_size=40)
+
+
+@given(VALUES)
+def test_the_weight_of_a_step_grows_with_its_number(values: list[float]) -> None:
+    """2 t / (n (n + 1)) of step t of n: so eta = 1 of Shamir and Zhang unrolls."""
+    weights = {"w": torch.zeros(1)}
+    average = Average(weights)
+    for step, value in enumerate(values, 1):
+        weights["w"].fill_(value)
+        average.add(step)
+    count = len(values)
+    expected = sum(2 * step * value / (count * (count + 1)) for step, value in enumerate(values, 1))
+    with average.in_place():
+        assert float(weights["w"]) == pytest.approx(expected, abs=1e-4)
+    assert float(weights["w"]) == values[-1]
+
+
+def test_the_newest_weights_are_back_where_a_look_breaks_off() -> None:
+    weights = {"w": torch.tensor([1.0])}
+    average = Average(weights)
+    average.add(1)
+    weights["w"].fill_(5.0)
+    with pytest.raises(KeyboardInterrupt), average.in_place():
+        assert float(weights["w"]) == 1.0
+        raise KeyboardInterrupt
+    assert float(weights["w"]) == 5.0
+
+
+def test_steps_that_go_to_and_fro_have_a_mean_between() -> None:
+    """What it is for: the newest weights are a whole step away from where they hover."""
+    weights = {"w": torch.zeros(1)}
+    average = Average(weights)
+    for step in range(1, 201):
+        weights["w"].fill_(3.0 + (1.0 if step % 2 else -1.0))
+        average.add(step)
+    with average.in_place():
+        assert float(weights["w"]) == pytest.approx(3.0, abs=0.02)
