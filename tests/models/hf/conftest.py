@@ -1,3 +1,4 @@
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -5,9 +6,12 @@ import pytest
 import torch
 
 # Imported before any run inside this process, which forgets what it imported: torch's parts cannot be imported twice.
-import peft  # noqa: F401  # isort: skip
-import transformers.modeling_utils  # noqa: F401  # isort: skip
-import pytest_llmeval.models.hf.backend  # noqa: F401
+with warnings.catch_warnings():  # of torch.jit, which torch itself uses
+    warnings.simplefilter("ignore")
+    import peft  # noqa: F401
+    import transformers.modeling_utils  # noqa: F401
+
+    import pytest_llmeval.models.hf.backend  # noqa: F401
 from pytest_llmeval.models.hf.host import HfModels
 from tests.support.tiny_llama import make_adapter, make_model
 
