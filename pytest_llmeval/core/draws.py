@@ -5,21 +5,26 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Any
 
-__all__ = ["DRAW", "with_own_seed"]
+__all__ = ["DRAW", "own_seed", "with_own_seed"]
 
 DRAW: ContextVar[str] = ContextVar("llmeval_draw", default="1-1")
 """Epoch and number of the call that the running task makes: a repetition is another draw, and the same in each session.
 """
 
 
-def with_own_seed(params: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the parameters of a request with a seed of its own draw, from 0 to 2**31 - 1.
+def own_seed(seed: int, asked: str) -> int:
+    """Return the seed of one draw, from 0 to 2**64 - 1: of its parameter, of which draw it is, and of what is asked."""
+    text = f"{seed} {DRAW.get()} {asked}"
+    return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:8], "big")
 
-    A server that draws by the seed alone would say the same in every epoch. Greedy requests, and those whose seed is no
-    whole number from 0 up (llama.cpp takes -1 for chance), are left as they are.
+
+def with_own_seed(params: Mapping[str, Any], asked: str) -> Mapping[str, Any]:
+    """Return the parameters of a request with a seed of its own, from 0 to 2**31 - 1, as servers take them.
+
+    One that draws by the seed alone would say the same in every epoch, and draw alike for all rows. Greedy requests and
+    those whose seed is no whole number from 0 up (llama.cpp takes -1 for chance), are left as they are.
     """
     seed, temperature = params.get("seed"), params.get("temperature")
     if not isinstance(seed, int) or seed < 0 or not temperature:
         return params
-    found = hashlib.sha256(f"{seed} {DRAW.get()}".encode()).digest()
-    return {**params, "seed": int.from_bytes(found[:4], "big") >> 1}
+    return {**params, "seed": own_seed(seed, asked) >> 33}

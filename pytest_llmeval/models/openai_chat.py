@@ -8,6 +8,7 @@ from typing import Any
 
 from pytest_llmeval.core.draws import with_own_seed
 from pytest_llmeval.core.errors import CallError, ErrorKind
+from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.types import Request, Response
 from pytest_llmeval.models.attempt_error import AttemptError
 from pytest_llmeval.models.completing import Completing
@@ -98,10 +99,10 @@ class OpenAIBackend:
         problem = why_unsendable(params)
         if problem is not None:
             raise CallError(f"{self.name}: {problem}", kind=ErrorKind.BAD_REQUEST, attempts=0)
-        if self._revision is not None:
-            params = with_own_seed(params)
-        data = {"model": self._model.spec.name, "messages": request.messages, **params, **self._fields}
         try:
+            if self._revision is not None:
+                params = with_own_seed(params, canonical(request.messages))
+            data = {"model": self._model.spec.name, "messages": request.messages, **params, **self._fields}
             return json.dumps(data, allow_nan=False).encode("ascii")
         except (TypeError, ValueError, RecursionError) as error:
             message = f"{self.name}: messages or params cannot be sent as JSON: {error}"

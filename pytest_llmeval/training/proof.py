@@ -24,7 +24,6 @@ __all__ = ["Gain", "Measurement", "Side", "failures", "measure"]
 Side = Literal["base", "adapter"]
 _BROKEN = (2, 3, 4, 5)
 """Statuses of a session that did not come to the end of its cases, or had none."""
-_FOUND = {"fail": "is worse"}
 _LONGEST_OUTPUT = 4000
 _NO_RULES = "version: 1\n"
 _OF_THIS_SESSION = ("PYTEST_", "LLMEVAL_", "COV_CORE_")
@@ -129,7 +128,8 @@ def failures(gains: list[Gain]) -> list[str]:
     found = [f"{gain.line()}\n  {gain.why()}" for gain in gains if gain.verdict != "pass"]
     for gain in gains:
         found += [
-            f"{gain.split}: {other['metric']} {_FOUND.get(other['verdict'], 'may be worse')}: {other['reason']}"
+            f"{gain.split}: {other['metric']} {'is' if other['verdict'] == 'fail' else 'may be'} worse:"
+            f" {other['reason']}"
             for other in gain.others
             if other["verdict"] != "pass"
         ]

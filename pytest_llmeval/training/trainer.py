@@ -174,8 +174,7 @@ def train(plan: Plan, ranks: Ranks, ending: EndOnSignal) -> Outcome:
     with ranks.in_turn():
         material = gather(plan)
     launch, is_averaged = plan.config.launch, plan.config.optim.average
-    found = newest_complete(plan.folder, launch, is_averaged=is_averaged) if plan.is_resumed else (None, [])
-    begin, skipped = found
+    begin, skipped = newest_complete(plan.folder, launch, is_averaged=is_averaged) if plan.is_resumed else (None, [])
     if ranks.is_first:
         plan.hold_to(material.identity)
         require_space(plan.folder, material.adapter_weights, launch, is_averaged=is_averaged)

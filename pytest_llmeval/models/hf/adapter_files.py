@@ -66,7 +66,7 @@ def check_adapter_base(config: Mapping[str, Any], weights: WeightsSpec, source: 
 
 def changes_base(folder: Path) -> bool:
     """Return whether loading an adapter changes the base under it: its biases, or how often it has each layer."""
-    config = _read(folder / ADAPTER_CONFIG, str(folder))
+    config = read_adapter_config(folder, str(folder))
     return config.get("bias", "none") != "none" or bool(config.get("layer_replication"))
 
 

@@ -14,7 +14,7 @@ from pytest_llmeval.core.types import Response, Usage
 from pytest_llmeval.models.hf.batching import Job
 from pytest_llmeval.models.hf.caches import cache_of
 from pytest_llmeval.models.hf.chat import Chat
-from pytest_llmeval.models.hf.drawing import Draws, own_seed
+from pytest_llmeval.models.hf.drawing import Draws
 from pytest_llmeval.models.hf.forms import Kept
 from pytest_llmeval.models.hf.params import Sampling
 
@@ -28,8 +28,8 @@ class AnswerJob(Job):
     prompt: Sequence[int]
     """Its tokens."""
     sampling: Sampling
-    draw: str
-    """Which of several equal requests it is."""
+    seed: int
+    """Of its own draw."""
     form: Any
     """A matcher of ``forms`` at its beginning; None where the answer is free."""
     timeout_s: float
@@ -46,7 +46,7 @@ def answer(model: Any, chat: Chat, jobs: Sequence[AnswerJob]) -> None:
         begin = torch.tensor([list(prompts[0][:size])] * len(jobs), device=model.device)
         ids, mask = torch.cat([begin, ids], dim=1), torch.cat([torch.ones_like(begin), mask], dim=1)
     kept = Kept(jobs, [job.form and job.form.deep_copy() for job in jobs])  # whole for another try in a smaller batch
-    seeds = [own_seed(job.sampling.seed, job.draw, job.prompt) for job in jobs]
+    seeds = [job.seed for job in jobs]
     model.generate(
         input_ids=ids,
         attention_mask=mask,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from pytest_llmeval.core.costs import cost_usd
-from pytest_llmeval.core.draws import DRAW
+from pytest_llmeval.core.draws import own_seed
 from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.likelihood import LOGPROB_OF
 from pytest_llmeval.core.types import Request, Response
@@ -96,7 +96,7 @@ class HfBackend:
             room=min(sampling.max_tokens, loaded.context_tokens - len(prompt)),
             prompt=prompt,
             sampling=sampling,
-            draw=DRAW.get(),
+            seed=own_seed(sampling.seed, " ".join(map(str, prompt))),
             form=form,
             timeout_s=self._timeout_s,
         )

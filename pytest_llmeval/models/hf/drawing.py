@@ -1,6 +1,5 @@
 """Which token comes next: the likeliest, or one drawn by the request's own seed."""
 
-import hashlib
 import random
 from collections.abc import Sequence
 from typing import Any
@@ -9,13 +8,7 @@ import torch
 
 from pytest_llmeval.models.hf.params import Sampling
 
-__all__ = ["Draws", "own_seed"]
-
-
-def own_seed(seed: int, draw: str, prompt: Sequence[int]) -> int:
-    """Return the seed of one request: of its parameter, its prompt, and which of several equal requests it is."""
-    text = f"{seed} {draw} {' '.join(map(str, prompt))}"
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
+__all__ = ["Draws"]
 
 
 class Draws:
