@@ -2,16 +2,17 @@
 
 import asyncio
 import concurrent.futures
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_llmeval.bridge.calls import Calls
-from pytest_llmeval.bridge.cases import key_of, own_request
+from pytest_llmeval.bridge.cases import PROMPT_FAULTS, key_of, own_request
 from pytest_llmeval.bridge.fixtures import uses
 from pytest_llmeval.bridge.items import cases_in
-from pytest_llmeval.core.errors import CallError, UserError
+from pytest_llmeval.core.errors import CallError
 from pytest_llmeval.core.types import Ask
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["ResponsesAhead", "may_not_run"]
 
 _MOST_AT_ONCE = 16
+_MOST_UNUSED = 8
 _UNSURE = frozenset({"skip", "skipif", "xfail"})
 
 
@@ -33,6 +35,7 @@ class ResponsesAhead:
         self._judgements = judgements
         self._places = [(item, param) for item, param in cases_in(items) if _asks_for_response(item)]
         self._place_of = {item: place for place, (item, _) in enumerate(self._places)}
+        self._unused: Counter[object] = Counter()
         self._work: concurrent.futures.Future[None] | None = None
 
     def start(self) -> None:
@@ -43,6 +46,15 @@ class ResponsesAhead:
     def place_of(self, item: pytest.Item) -> int | None:
         """Return the place of a case; None for one whose response is not requested ahead."""
         return self._place_of.get(item)
+
+    def note_unused(self, item: pytest.Item, place: int) -> None:
+        """Make room for another response: a case ended, skipped by a fixture say, before it asked for its own."""
+        self._unused[_function_of(item)] += 1
+        self._calls.loop.submit(self._calls.asker.release(place))
+
+    def is_used(self, item: pytest.Item) -> bool:
+        """Whether cases of this function ask for their responses, but for a few: those ahead of time are paid for."""
+        return self._unused[_function_of(item)] < _MOST_UNUSED
 
     def stop(self) -> None:
         """Request no more."""
@@ -55,8 +67,9 @@ class ResponsesAhead:
         while places := await asker.claim(total, _MOST_AT_ONCE):
             for place in places:
                 item, param = self._places[place]
-                ask = _ask_of(item, param)
+                ask = _ask_of(item, param) if self.is_used(item) else None
                 if ask is None:
+                    await asker.release(place)
                     continue
                 if known := self._judgements.known(item):
                     self._judgements.start(item, param, ask, place, known)
@@ -76,6 +89,10 @@ def may_not_run(item: pytest.Item) -> bool:
     return any(mark.name in _UNSURE for mark in item.iter_markers())
 
 
+def _function_of(item: pytest.Item) -> object:
+    return item.parent, getattr(item, "originalname", item.name)
+
+
 def _asks_for_response(item: pytest.Item) -> bool:
     return uses(item, "response") and not may_not_run(item)
 
@@ -84,8 +101,6 @@ def _ask_of(item: pytest.Item, param: "CaseParam") -> Ask | None:
     """Return the call that a case will make; None where its row or prompt is at fault, which it finds in its turn."""
     try:
         request = own_request(param.eval, param.eval.dataset.read(param.ref))
-    except UserError:
-        return None
-    except Exception:  # noqa: BLE001  # a prompt function of the user's; its case shows what it raises
+    except PROMPT_FAULTS:
         return None
     return Ask(case=key_of(item, param), model=param.model, request=request)

@@ -41,7 +41,8 @@ class _Body:
     """A body that was started before its turn."""
 
     run: CaseRun
-    result: "concurrent.futures.Future[None]"
+    result: "concurrent.futures.Future[BaseException | None]"
+    """What ``_carried`` returns."""
     output: CaseOutput
 
 
@@ -108,18 +109,25 @@ class BodiesAhead:
 
     def run(self, item: pytest.Function, run: CaseRun) -> None:
         """Run the body of the case whose turn it is to its end, and raise what it raises."""
-        self._values = (_group_of(item), item.funcargs)
+        self._values = (
+            _group_of(item),
+            {name: item.funcargs[name] for name in item.funcargs if not _is_ours(item, name)},
+        )
         body = self._started.get(item)
         self.advance(item)
         if body is None:
             run.turn = self.why_in_turn(item)
             function = body_of(item)
             assert function is not None
-            self._calls.bodies.run(function(**arguments_of(function, item.funcargs)))
+            ended = self._calls.bodies.run(_carried(function(**arguments_of(function, item.funcargs))))
+            if ended is not None:
+                raise ended
             return
         start = time.monotonic()
         try:
-            body.result.result()
+            ended = body.result.result()
+            if ended is not None:
+                raise ended
         except BaseException:
             body.result.cancel()
             raise
@@ -160,7 +168,7 @@ class BodiesAhead:
         if uses(item, "response"):
             run.reply = concurrent.futures.Future()
         model = CaseModel(param.model, self._calls.asker, eval_=param.eval, run=run, loop=self._calls.loop)
-        values = {**shared, **_fixture_values(run, model, judge_of(run, param, self._calls))}
+        values = {**_fixture_values(run, model, judge_of(run, param, self._calls)), **shared}
         context = contextvars.copy_context()
         context.run(OUTPUT.set, output)
         function = body_of(item)  # now: in its turn another plugin may have put something else in its place
@@ -177,14 +185,24 @@ class BodiesAhead:
         return self._needs[key]
 
 
-async def _within(context: contextvars.Context, coroutine: Coroutine[Any, Any, None]) -> None:
-    await asyncio.get_running_loop().create_task(coroutine, context=context)
+async def _within(context: contextvars.Context, coroutine: Coroutine[Any, Any, None]) -> BaseException | None:
+    return await asyncio.get_running_loop().create_task(_carried(coroutine), context=context)
+
+
+async def _carried(coroutine: Coroutine[Any, Any, None]) -> BaseException | None:
+    """Run a body, and return what would end the loop of all bodies; what else it raises is raised."""
+    try:
+        await coroutine
+    except (SystemExit, KeyboardInterrupt) as ended:
+        return ended
+    return None
 
 
 async def _body(function: _Function, values: dict[str, Any], model: CaseModel, run: CaseRun) -> None:
     """Run a body, after the answer that it asks for as a fixture is there."""
     if run.reply is not None:
-        values["response"] = values["llmeval_response"] = await model.respond_ahead()
+        response = await model.respond_ahead()
+        values = {"response": response, "llmeval_response": response, **values}
     await function(**arguments_of(function, values))
 
 
@@ -259,13 +277,19 @@ def _need_of(item: pytest.Item) -> str:
             continue
         if not chosen:
             return f"fixture {name!r} is made by hand"
-        if (name in _OURS and chosen[-1].func.__module__ == _HOME) or _is_asyncios(name, chosen[-1]):
+        if _is_ours(item, name) or _is_asyncios(name, chosen[-1]):
             continue
         why = _why_not_shared(name, chosen[-1])
         if why:
             return why
         is_shared = True
     return _SHARED if is_shared else _PURE
+
+
+def _is_ours(item: pytest.Item, name: str) -> bool:
+    """Whether a test gets this plugin's fixture ``name``, and none of the project's that is named so."""
+    chosen = getattr(item, "_fixtureinfo").name2fixturedefs.get(name)  # noqa: B009
+    return name in _OURS and bool(chosen) and chosen[-1].func.__module__ == _HOME
 
 
 def _is_asyncios(name: str, definition: Any) -> bool:

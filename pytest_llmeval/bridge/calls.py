@@ -45,6 +45,9 @@ class Nobody:
     async def ahead(self, ask: Ask, place: int) -> None:
         """Do nothing."""
 
+    async def release(self, place: int) -> None:
+        """Do nothing."""
+
     async def answer_ahead(self, ask: Ask, place: int) -> Response | None:
         """Return None."""
         return None

@@ -10,8 +10,8 @@ import pytest
 
 from pytest_llmeval.bridge.items import suite_of
 from pytest_llmeval.core.ids import input_digest
-from pytest_llmeval.core.transport import as_text
-from pytest_llmeval.core.types import Call, CaseKey, JudgeRecord, Request, Response, Sample
+from pytest_llmeval.core.transport import as_text, dump_start
+from pytest_llmeval.core.types import Call, CaseKey, CaseStart, JudgeRecord, Request, Response, Sample
 
 if TYPE_CHECKING:
     from pytest_llmeval.bridge.handles import CaseModel
@@ -72,6 +72,8 @@ class CaseRun:
     """What the fixture ``model`` gave the case."""
     response: "Response | None" = None
     """That answer, once the case was given it in its turn."""
+    start: str | None = None
+    """What an xdist worker tells of the case when it begins; None in the process that records."""
     turn: str = ""
     """``ahead`` where the body of an async eval ran ahead, else why it did not."""
     waited_s: float = 0.0
@@ -85,6 +87,12 @@ class CaseRun:
     def digest(self) -> str:
         """The digest of the row's input and target."""
         return input_digest(self.sample.input, self.sample.target)
+
+    def dump_start(self) -> str:
+        """Return what is known of the case before it has finished, as text."""
+        cluster = cluster_of(self.sample, self.cluster_key)
+        start = CaseStart(key=self.key, slices=self.sample.slices, input_digest=self.digest, cluster=cluster)
+        return dump_start(start)
 
 
 def key_of(item: pytest.Item, param: CaseParam) -> CaseKey:
@@ -102,6 +110,10 @@ def cluster_of(sample: Sample, key: str | None) -> str | None:
     """Return what makes a row dependent on others: its metadata under ``key``, as text; None where there is none."""
     value = None if key is None else sample.metadata.get(key)
     return None if value is None else as_text(value)
+
+
+PROMPT_FAULTS = (Exception, pytest.skip.Exception, pytest.fail.Exception, pytest.xfail.Exception)
+"""What a prompt function of the project may raise; ahead of its turn a case leaves it to be met there."""
 
 
 def own_request(eval_: Eval, sample: Sample) -> Request:

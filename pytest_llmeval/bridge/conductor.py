@@ -14,6 +14,7 @@ import pytest
 
 from pytest_llmeval.bridge.fixtures import FIXTURE_NAMES
 from pytest_llmeval.bridge.items import HTML_KEY, SESSION_KEY, cases_in, param_of, suite_of
+from pytest_llmeval.bridge.only_shown import Unasked, only_shows
 from pytest_llmeval.bridge.selection import Selection, holds_for
 from pytest_llmeval.core.text import printable
 
@@ -26,7 +27,7 @@ __all__ = ["Conductor"]
 
 _FACTS = "llmeval_facts"
 _SOCKET = "llmeval_socket"
-_RESCORED = "llmeval_rescored"
+_PLACE = "llmeval_place"
 
 
 class Conductor:
@@ -56,9 +57,10 @@ class Conductor:
         if self._socket is None:
             self._socket = new_socket()
         node.workerinput[_SOCKET] = str(self._socket)
-        rescored = self._prepared().rescored if self._asks_to_rescore() else None
-        if rescored is not None:
-            node.workerinput[_RESCORED] = rescored.place
+        prepared = self._prepared() if self._names_a_run() else None
+        earlier = (prepared.resumed or prepared.rescored) if prepared is not None else None
+        if earlier is not None:
+            node.workerinput[_PLACE] = earlier.place
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
@@ -137,14 +139,15 @@ class Conductor:
         if self._preparation is None:
             from pytest_llmeval.bridge.session import Preparation
 
-            place = getattr(self.config, "workerinput", {}).get(_RESCORED)
-            self._preparation = Preparation(self.config, os.environ, socket=self._socket, rescored_place=place)
+            place = getattr(self.config, "workerinput", {}).get(_PLACE)
+            self._preparation = Preparation(self.config, os.environ, socket=self._socket, place=place)
         return self._preparation
 
-    def _asks_to_rescore(self) -> bool:
-        """Whether the session may score the answers of a run again; asked before anything is imported for it."""
-        given = self.config.getoption("llmeval_rescore"), self.config.getini("llmeval_rescore")
-        return any(given) or bool(os.environ.get("LLMEVAL_RESCORE"))
+    def _names_a_run(self) -> bool:
+        """Whether the session may go on with a run or score its answers again; asked before anything is imported."""
+        names = "llmeval_resume", "llmeval_rescore"
+        get, environ = self.config, os.environ
+        return any(get.getoption(name) or get.getini(name) or environ.get(name.upper()) for name in names)
 
     def _drop_unrecorded(self, items: list[pytest.Item]) -> None:
         """Leave out, before anybody selects, the cases that the run which is scored again has not finished."""
@@ -236,6 +239,8 @@ class Conductor:
             self._tell(facts)
         if facts.is_run and not facts.problems and not facts.count_only:
             self._prepared().register_runner()
+        elif facts.is_run and facts.count_only:
+            self.config.pluginmanager.register(Unasked(), "llmeval-unasked")
 
     def _foretell(self, items: list[pytest.Item], facts: "CollectionFacts") -> None:
         """Note what the listed cases would take."""
@@ -261,7 +266,7 @@ class Conductor:
     def _gather(self, items: list[pytest.Item]) -> "CollectionFacts":
         from pytest_llmeval.bridge.facts import CollectionFacts
 
-        facts = CollectionFacts(waiting=self._waiting, count_only=bool(self.config.option.collectonly))
+        facts = CollectionFacts(waiting=self._waiting, count_only=only_shows(self.config))
         if self._preparation is None:
             return facts
         chosen = list(cases_in(items))

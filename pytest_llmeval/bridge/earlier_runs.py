@@ -12,7 +12,12 @@ from pytest_llmeval.store.check import readable_errors, schema_of
 from pytest_llmeval.store.records import Run
 from pytest_llmeval.store.sqlite_reader import SqliteReader
 
-__all__ = ["current_reader", "earlier_runs"]
+__all__ = ["Identity", "Place", "current_reader", "earlier_runs", "finished_cases"]
+
+Identity = tuple[str, str, str, int]
+"""Suite, model, sample id and epoch of a case."""
+Place = tuple[str, int]
+"""A run's id and the row id of its last finished case: in all processes of a session the same cases are meant."""
 
 
 @contextlib.contextmanager
@@ -35,6 +40,25 @@ def earlier_runs(settings: Settings, asked: str) -> Iterator[tuple[list[Run], sq
             raise SettingsError(f"{asked}: the database {settings.shown(settings.db)} has no runs yet")
         found = connection.execute("SELECT * FROM runs ORDER BY started_at DESC, rowid DESC")
         yield [rows.to_run(row) for row in found], connection
+
+
+def finished_cases(
+    connection: sqlite3.Connection, run_id: str, place: Place | None, *, errors: bool
+) -> tuple[frozenset[Identity], Place]:
+    """Return the finished cases of a run, and what tells other processes of the session which these were.
+
+    Args:
+        connection: of ``earlier_runs``.
+        run_id: of the run.
+        place: where the process that the user started has found them; None in that process itself. What is recorded
+            later lies behind it.
+        errors: whether those that ended with an error count.
+    """
+    sql = "SELECT suite, model, sample_id, epoch, rowid FROM cases WHERE run_id = ? AND rowid <= ?"
+    sql += "" if errors else " AND outcome != 'error'"
+    found = connection.execute(sql, [run_id, 2**62 if place is None else place[1]]).fetchall()
+    last = max((row[4] for row in found), default=0)
+    return frozenset((row[0], row[1], row[2], row[3]) for row in found), place or (run_id, last)
 
 
 def _reader(settings: Settings) -> sqlite3.Connection:

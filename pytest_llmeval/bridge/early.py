@@ -6,11 +6,10 @@ from pytest_llmeval.bridge.ahead import ResponsesAhead
 from pytest_llmeval.bridge.bodies import is_async
 from pytest_llmeval.bridge.calls import Calls
 from pytest_llmeval.bridge.case_start import new_run, read_row
-from pytest_llmeval.bridge.cases import CaseRun
+from pytest_llmeval.bridge.cases import PROMPT_FAULTS, CaseRun
 from pytest_llmeval.bridge.handles import CaseModel
 from pytest_llmeval.bridge.items import param_of
 from pytest_llmeval.bridge.worker_queue import is_worker, upcoming
-from pytest_llmeval.core.errors import CaseError, UserError
 
 __all__ = ["AskedEarly"]
 
@@ -36,7 +35,8 @@ class AskedEarly:
         if not self._is_worker or len(self._begun) > _DEPTH // 2:
             return
         for item in upcoming(self._session, _DEPTH):
-            if item not in self._begun and self._responses.place_of(item) is not None and not is_async(item):
+            is_wanted = self._responses.place_of(item) is not None and self._responses.is_used(item)
+            if is_wanted and item not in self._begun and not is_async(item):
                 self._begin(item)
 
     def _begin(self, item: pytest.Item) -> None:
@@ -48,8 +48,6 @@ class AskedEarly:
             read_row(run, param)
             model = CaseModel(param.model, self._calls.asker, eval_=param.eval, run=run, loop=self._calls.loop)
             run.reply = model.respond_early()
-        except (CaseError, UserError):
+        except PROMPT_FAULTS:
             return  # it is found again in its turn
-        except Exception:  # noqa: BLE001  # a prompt function of the user's; its case shows what it raises
-            return
         self._begun[item] = run

@@ -84,13 +84,16 @@ class EngineRoom:
         if not self._settings.cache == self._settings.judge_cache == "only":  # then no call is made
             self._vllm.start(weights_of("vllm", asked), report, self._settings.vllm_start_s)
 
-    def start(self, run: Run, *, resumed: bool, on_fault: Callable[[StoreError], None]) -> None:
+    def start(
+        self, run: Run, *, resumed: bool, on_fault: Callable[[StoreError], None], on_begin: Callable[[str], None]
+    ) -> None:
         """Begin to answer.
 
         Args:
             run: whose calls are made; its row stands in the database.
             resumed: whether earlier sessions of it may have answers.
             on_fault: told, on the loop, when answers cannot be kept any more.
+            on_begin: told, on the loop, of each case that begins in a worker.
 
         Raises:
             StoreError: the journal cannot be written.
@@ -102,7 +105,7 @@ class EngineRoom:
         if self._answers_of is not None:
             self._recorded = RecordedCalls(self._settings.db, self._answers_of)
         try:
-            self._calls.loop.run(self._start(self._journal, on_fault))
+            self._calls.loop.run(self._start(self._journal, on_fault, on_begin))
         except OSError as error:
             raise StoreError(f"{self._socket}: the socket for the workers cannot be made: {error}") from None
 
@@ -159,7 +162,9 @@ class EngineRoom:
         self._vllm.stop()
         self._embedded.stop()
 
-    async def _start(self, journal: SqliteJournal, on_fault: Callable[[StoreError], None]) -> None:
+    async def _start(
+        self, journal: SqliteJournal, on_fault: Callable[[StoreError], None], on_begin: Callable[[str], None]
+    ) -> None:
         settings = self._settings
         window = 2 * settings.max_connections * (2 if self._socket is not None else 1)
         self._engine = Engine(
@@ -187,7 +192,7 @@ class EngineRoom:
         if self._socket is not None:
             sweep(self._socket)
             self._socket.parent.mkdir(mode=0o700)
-            self._switchboard = Switchboard(self._engine, self._socket)
+            self._switchboard = Switchboard(self._engine, self._socket, on_begin=on_begin)
             await self._switchboard.open()
         if settings.environ.get("GITHUB_ACTIONS") == "true":
             self._watch = asyncio.get_running_loop().create_task(_end_with_parent(os.getppid()))

@@ -15,15 +15,15 @@ from pytest_llmeval.core.errors import CaseError, ErrorKind
 from pytest_llmeval.core.ids import shown_name
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.text import one_line, printable, storable
-from pytest_llmeval.core.transport import as_json, dump_case, dump_key, plain, settled
-from pytest_llmeval.core.types import CaseKey, CaseRecord, Outcome, Score
+from pytest_llmeval.core.transport import as_json, dump_case, plain, settled
+from pytest_llmeval.core.types import CaseKey, CaseRecord, CaseStart, Outcome, Score
 from pytest_llmeval.store.records import utc_now
 
 __all__ = [
-    "KEY_ATTRIBUTE",
     "KIND_ATTRIBUTE",
     "OUTCOME_ATTRIBUTE",
     "RECORD_ATTRIBUTE",
+    "START_ATTRIBUTE",
     "TURN_ATTRIBUTE",
     "Reporter",
     "crashed",
@@ -34,8 +34,8 @@ OUTCOME_ATTRIBUTE = "llmeval_outcome"
 """On the reports of a case that missed or broke: which of the two, as far as one knows by then."""
 KIND_ATTRIBUTE = "llmeval_error_kind"
 """On the failed report of an error: its kind."""
-KEY_ATTRIBUTE = "llmeval_key"
-"""On the report of the setup: which case it is, as JSON; a worker that dies later says no more."""
+START_ATTRIBUTE = "llmeval_start"
+"""On the report of the setup: which case it is; as JSON where the report leaves an xdist worker, maybe as its last."""
 RECORD_ATTRIBUTE = "llmeval_record"
 """On the report of the teardown: the finished case; as JSON where the report leaves an xdist worker."""
 TURN_ATTRIBUTE = "llmeval_turn"
@@ -87,7 +87,7 @@ class Reporter:
         if run.outcome in ("missed", "error"):
             setattr(report, OUTCOME_ATTRIBUTE, run.outcome)
         if report.when == "setup":
-            setattr(report, KEY_ATTRIBUTE, dump_key(run.key))
+            setattr(report, START_ATTRIBUTE, run.start or CaseStart(key=run.key))
         if report.when == "teardown":
             setattr(report, RECORD_ATTRIBUTE, self._as_cargo(_record(run, self._redact)))
             if run.turn:
@@ -101,6 +101,8 @@ class Reporter:
 def _decide(run: CaseRun, report: pytest.TestReport, error: BaseException | None, redact: Callable[[str], str]) -> None:
     if report.skipped:
         run.outcome = "skipped"
+    elif report.failed and error is None and str(report.longrepr).startswith("[XPASS(strict)]"):
+        run.outcome = "skipped"  # as any other xfail: it fails the session, and no score of it is judged
     elif report.failed and (error is None or _is_miss(report, error)):
         run.outcome = "missed"
         run.error = one_line(redact(_said(error)[1]), _LONGEST_ERROR) if error and not run.book.misses else None
@@ -221,15 +223,17 @@ def _properties(run: CaseRun, broken: BaseException | None) -> list[tuple[str, s
     return _named(key, outcome, kind, {"wait_s": f"{run.waited_s:.3f}", **scores})
 
 
-def crashed(key: CaseKey) -> CaseRecord:
+def crashed(start: CaseStart) -> CaseRecord:
     """Return the record of a case whose worker died."""
     return CaseRecord(
-        key=key,
-        slices=(),
+        key=start.key,
+        slices=start.slices,
         outcome="error",
         error_kind=ErrorKind.WORKER_CRASHED,
         error="the worker process died while it ran this case",
+        input_digest=start.input_digest,
         started_at=utc_now(),
+        cluster=start.cluster,
     )
 
 

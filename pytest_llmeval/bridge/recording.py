@@ -15,10 +15,10 @@ from pytest_llmeval.bridge.interrupts import late_reports, raised_as_interrupt
 from pytest_llmeval.bridge.judging import Judging
 from pytest_llmeval.bridge.last_failed import remember_misses
 from pytest_llmeval.bridge.outcomes import (
-    KEY_ATTRIBUTE,
     KIND_ATTRIBUTE,
     OUTCOME_ATTRIBUTE,
     RECORD_ATTRIBUTE,
+    START_ATTRIBUTE,
     TURN_ATTRIBUTE,
     crashed,
     tell_junit_of_crash,
@@ -26,7 +26,7 @@ from pytest_llmeval.bridge.outcomes import (
 from pytest_llmeval.bridge.outside import Told, tell_outside
 from pytest_llmeval.bridge.progress import Progress
 from pytest_llmeval.bridge.rescoring import Rescored
-from pytest_llmeval.bridge.resuming import Resumed
+from pytest_llmeval.bridge.resuming import Resumed, check_free
 from pytest_llmeval.bridge.run_row import run_row
 from pytest_llmeval.bridge.settings import Settings
 from pytest_llmeval.core.errors import ErrorKind, StoreError, UserError
@@ -45,8 +45,8 @@ from pytest_llmeval.core.status import (
     worse_status,
 )
 from pytest_llmeval.core.text import printable
-from pytest_llmeval.core.transport import load_case, load_key
-from pytest_llmeval.core.types import CaseKey, CaseRecord
+from pytest_llmeval.core.transport import load_case, load_start
+from pytest_llmeval.core.types import CaseRecord, CaseStart
 from pytest_llmeval.reports.run_text import not_judged_lines, run_lines, spending_lines
 from pytest_llmeval.reports.run_view import RunCases, view_run
 from pytest_llmeval.reports.voting_text import voting_lines
@@ -100,7 +100,7 @@ class Recorder:
         self._judging = Judging(self._thresholds, given=settings.baseline, rootdir=settings.rootdir)
         self._escalation = Escalation(config, settings, self._thresholds)
         self._closing = Closing(settings, facts, room, self._row)
-        self._open: dict[str, CaseKey] = {}
+        self._open: dict[str, CaseStart] = {}
         self._missed: list[str] = []
         self._failures = 0
         self._decided_failures = 0
@@ -128,12 +128,15 @@ class Recorder:
             store = SqliteStore(self._settings.db)
             self._row = self._judging.choose(store, self._row)
             if self._resumed is not None:
+                check_free(store.find_run(self._row.id))  # two sessions may have found it at the same time
                 store.absorb_journals(self._row.id)
                 store.resume_run(self._row)
             else:
                 store.start_run(self._row)
             self._store = store
-            self._room.start(self._row, resumed=self._resumed is not None, on_fault=self._break_off)
+            self._room.start(
+                self._row, resumed=self._resumed is not None, on_fault=self._break_off, on_begin=self._note
+            )
         except UserError as error:
             raise pytest.UsageError(str(error)) from None
         self._signals.enter_context(raised_as_interrupt())
@@ -159,10 +162,10 @@ class Recorder:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: Any) -> None:
         """Record a finished case, or one whose worker died."""
-        key = getattr(report, KEY_ATTRIBUTE, None)
-        if key is not None:
-            self._open[report.nodeid] = load_key(key)
-            delattr(report, KEY_ATTRIBUTE)  # pytest keeps every report to its end
+        start = getattr(report, START_ATTRIBUTE, None)
+        if start is not None:
+            self._open[report.nodeid] = start if isinstance(start, CaseStart) else load_start(start)
+            delattr(report, START_ATTRIBUTE)  # pytest keeps every report to its end
         if report.failed and not hasattr(report, "wasxfail") and report.outcome != "rerun":
             self._count_failure(report)
         record = getattr(report, RECORD_ATTRIBUTE, None)
@@ -174,9 +177,9 @@ class Recorder:
             self._add(record if isinstance(record, CaseRecord) else load_case(record))
             delattr(report, RECORD_ATTRIBUTE)  # it is in the database now
         elif report.nodeid in self._open and report.when == "???":
-            key = self._open.pop(report.nodeid)
-            self._add(crashed(key))
-            tell_junit_of_crash(self._config, report, key)
+            start = self._open.pop(report.nodeid)
+            self._add(crashed(start))
+            tell_junit_of_crash(self._config, report, start.key)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
@@ -248,6 +251,11 @@ class Recorder:
         self._signals.close()
         self._room.end_models()
 
+    def _note(self, text: str) -> None:
+        """Keep what a worker tells of a case before its first report, should it die until then."""
+        start = load_start(text)
+        self._open.setdefault(start.key.nodeid, start)
+
     def _add(self, case: CaseRecord) -> None:
         assert self._store is not None
         try:
@@ -273,10 +281,10 @@ class Recorder:
 
     def _count_failure(self, report: Any) -> None:
         self._failures += 1
-        key = self._open.get(report.nodeid)
+        start = self._open.get(report.nodeid)
         kind = getattr(report, KIND_ATTRIBUTE, ErrorKind.WORKER_CRASHED if report.when == "???" else None)
-        if key is not None and kind is not None:
-            self._decided_failures += is_decided(key.suite, kind, self._thresholds)
+        if start is not None and kind is not None:
+            self._decided_failures += is_decided(start.key.suite, kind, self._thresholds)
 
     def _conclude(self, session: pytest.Session, store: SqliteStore) -> None:
         natural = self._natural(session)

@@ -1,12 +1,11 @@
 """Scoring the answers of a run again: which of its cases there are, and the settings that it was made with."""
 
-import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pytest_llmeval.bridge.earlier_runs import earlier_runs
+from pytest_llmeval.bridge.earlier_runs import Identity, Place, earlier_runs, finished_cases
 from pytest_llmeval.bridge.facts import CollectionFacts
 from pytest_llmeval.bridge.settings import Settings
 from pytest_llmeval.core.gate.decide import name_samples
@@ -18,14 +17,10 @@ from pytest_llmeval.models.specs import parse_spec
 from pytest_llmeval.store.lookup import pick_run
 from pytest_llmeval.store.records import Run
 
-__all__ = ["GIVEN_BY_THE_RUN", "Place", "Rescored", "find_rescored"]
+__all__ = ["GIVEN_BY_THE_RUN", "Rescored", "find_rescored"]
 
 GIVEN_BY_THE_RUN = ("model", "dataset", "limit", "slice", "shard", "epochs", "cache", "resume")
 """Options that such a session takes from the run, or that mean nothing to it."""
-
-_Identity = tuple[str, str, str, int]
-Place = tuple[str, int]
-"""A run's id and the row id of its last finished case: in all processes of a session the same cases are meant."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +30,8 @@ class Rescored:
     run: Run
     settings: Settings
     """Those of this session, with models and selection of the run."""
-    finished: frozenset[_Identity]
-    """Suite, model, sample id and epoch of the cases that it had finished."""
+    finished: frozenset[Identity]
+    """The cases that it had finished."""
     place: Place
     asks_judges: bool
     """Whether a judge that a person named may be asked what the run does not hold."""
@@ -110,7 +105,7 @@ def find_rescored(settings: Settings, ref: str, place: Place | None, *, judges: 
     with earlier_runs(settings, f"--llmeval-rescore {ref}") as (runs, connection):
         where = f"--llmeval-rescore: {settings.shown(settings.db)}"
         run = pick_run(runs, place[0] if place else ref, where=where)
-        finished, last = _finished(connection, run.id, place[1] if place else None)
+        finished, place = finished_cases(connection, run.id, place, errors=True)
     before = run.settings.get("options", {})
     merged = replace(
         settings,
@@ -123,9 +118,7 @@ def find_rescored(settings: Settings, ref: str, place: Place | None, *, judges: 
         epochs=before.get("epochs", 1),
         run_name=settings.run_name or run.name,
     )
-    return Rescored(
-        run=run, settings=merged, finished=frozenset(finished), place=(run.id, last), asks_judges=bool(judges)
-    )
+    return Rescored(run=run, settings=merged, finished=finished, place=place, asks_judges=bool(judges))
 
 
 def _judges_of(before: Mapping[str, Any]) -> dict[str, Any]:
@@ -138,12 +131,5 @@ def _judges_of(before: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _finished(connection: sqlite3.Connection, run_id: str, upto: int | None) -> tuple[Iterable[_Identity], int]:
-    """Return the finished cases up to a row id, and the last one's row id."""
-    sql = "SELECT suite, model, sample_id, epoch, rowid FROM cases WHERE run_id = ? AND rowid <= ?"
-    found = connection.execute(sql, [run_id, 2**62 if upto is None else upto]).fetchall()
-    return [(row[0], row[1], row[2], row[3]) for row in found], max((row[4] for row in found), default=0)
-
-
-def _identity(key: CaseKey) -> _Identity:
+def _identity(key: CaseKey) -> Identity:
     return (key.suite, key.model, key.sample_id, key.epoch)

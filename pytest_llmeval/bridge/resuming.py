@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pytest_llmeval.bridge.earlier_runs import earlier_runs
+from pytest_llmeval.bridge.earlier_runs import Identity, Place, earlier_runs, finished_cases
 from pytest_llmeval.bridge.facts import CollectionFacts
 from pytest_llmeval.bridge.settings import Settings
 from pytest_llmeval.core.errors import SettingsError
@@ -12,9 +12,7 @@ from pytest_llmeval.core.types import CaseKey
 from pytest_llmeval.store.lookup import pick_run
 from pytest_llmeval.store.records import Run
 
-__all__ = ["Resumed", "find_resumed"]
-
-_Identity = tuple[str, str, str, int]
+__all__ = ["Resumed", "check_free", "find_resumed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,8 +22,9 @@ class Resumed:
     run: Run
     settings: Settings
     """Those of this session, with what it does not say taken from the run."""
-    finished: frozenset[_Identity]
-    """Suite, model, sample id and epoch of the cases that ended without an error."""
+    finished: frozenset[Identity]
+    """The cases that ended without an error."""
+    place: Place
 
     def has_ended(self, key: CaseKey) -> bool:
         """Whether a case passed, missed or was skipped in an earlier session."""
@@ -67,26 +66,24 @@ class Resumed:
         return changes
 
 
-def find_resumed(settings: Settings, ref: str, *, is_worker: bool) -> Resumed:
+def find_resumed(settings: Settings, ref: str, place: Place | None) -> Resumed:
     """Return the run that ``--resume`` names.
 
     Args:
         settings: of the session.
         ref: an id, a part of one, a name or ``last``.
-        is_worker: whether the process that the user started may have taken the run up already.
+        place: where the process that the user started has found it, and may have taken it up already; None in that
+            process itself.
 
     Raises:
         StoreError: there is none, or the database cannot be read.
         SettingsError: it is still going on or asked no model, or this session's selection contradicts it.
     """
     with earlier_runs(settings, f"--resume {ref}") as (stored, connection):
-        run = pick_run(stored, ref, where=f"--resume: {settings.shown(settings.db)}")
-        ended = connection.execute(
-            "SELECT suite, model, sample_id, epoch FROM cases WHERE run_id = ? AND outcome != 'error'", [run.id]
-        )
-        finished = frozenset((row[0], row[1], row[2], row[3]) for row in ended)
-    if run.shown_status == "running" and run.is_here and not is_worker:
-        raise SettingsError(f"--resume {ref}: run {run.id} is still going on in process {run.pid}")
+        run = pick_run(stored, place[0] if place else ref, where=f"--resume: {settings.shown(settings.db)}")
+        if place is None:
+            check_free(run)
+        finished, place = finished_cases(connection, run.id, place, errors=False)
     rescored = run.settings.get("rescored")
     if rescored is not None:
         raise SettingsError(
@@ -94,7 +91,13 @@ def find_resumed(settings: Settings, ref: str, *, is_worker: bool) -> Resumed:
             f" with: llmeval rescore {rescored}"
         )
     _check_selection(settings, run)
-    return Resumed(run=run, settings=_merged(settings, run), finished=finished)
+    return Resumed(run=run, settings=_merged(settings, run), finished=finished, place=place)
+
+
+def check_free(run: Run) -> None:
+    """Raise SettingsError where a process that lives records ``run``."""
+    if run.shown_status == "running" and run.is_here:
+        raise SettingsError(f"--resume: run {run.id} is still going on in process {run.pid}")
 
 
 def _check_selection(settings: Settings, run: Run) -> None:

@@ -1,6 +1,6 @@
 """Running cases in this process: their setup, their bodies, their models."""
 
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 
 import pytest
 
@@ -31,6 +31,7 @@ class CaseRunner:
         thresholds: Thresholds | None,
         max_connections: int,
         secrets: Iterable[str],
+        announce: Callable[[str], object] | None = None,
     ) -> None:
         """Prepare for the cases of this process.
 
@@ -40,10 +41,12 @@ class CaseRunner:
             thresholds: the rules, which decide whether a miss fails its item; None for none.
             max_connections: requests in flight at most; twice as many bodies run ahead.
             secrets: values that no report may show.
+            announce: told of each case that begins, so that it is known should this worker die; None elsewhere.
         """
         self.calls = calls
         self.bodies: BodiesAhead | None = None
         self._config = config
+        self._announce = announce
         self._window = 2 * max_connections
         self._reporter = Reporter(thresholds, Redactor(secrets), leaves=hasattr(config, "workerinput"))
         self._responses: ResponsesAhead | None = None
@@ -53,10 +56,9 @@ class CaseRunner:
         self._responses = ResponsesAhead(session.items, self.calls, JudgementsAhead(self.calls))
         self._early = AskedEarly(session, self.calls, self._responses)
         self.bodies = BodiesAhead(session, self.calls, place_of=self._responses.place_of, window=self._window)
-        option = self._config.option
         # pytest itself ends such a session, right after this: nothing may be paid for it in the meantime.
-        is_broken = session.testsfailed and not option.continue_on_collection_errors
-        if not (option.setuponly or option.setupplan or is_broken):
+        is_broken = session.testsfailed and not self._config.option.continue_on_collection_errors
+        if not is_broken:
             self._responses.start()
             self.bodies.advance()
 
@@ -71,14 +73,22 @@ class CaseRunner:
         CURRENT.set(CaseNow(run, param, self.calls))
         self.bodies.advance(item)
         self._early.advance()
-        if started is None:
-            run.position = self._responses.place_of(item)
-            read_row(run, param)
+        try:
+            if started is None:
+                run.position = self._responses.place_of(item)
+                read_row(run, param)
+        finally:
+            if self._announce is not None:
+                run.start = run.dump_start()
+                self._announce(run.start)
 
     def pytest_runtest_teardown(self, item: pytest.Item) -> None:
-        """Forget a body that ran ahead of a turn which never came to it."""
+        """Forget a body that ran ahead of a turn which never came to it, and a response that nobody asked for."""
         if self.bodies is not None:
             self.bodies.forget(item)
+        run = run_of(item)
+        if run and self._responses and run.position is not None and run.reply is None and run.response is None:
+            self._responses.note_unused(item, run.position)
 
     def pytest_sessionfinish(self) -> None:
         """Ask for nothing more."""

@@ -13,6 +13,7 @@ from pytest_llmeval.bridge.facts import CollectionFacts, SuiteFacts
 from pytest_llmeval.bridge.items import HTML_KEY, SESSION_KEY
 from pytest_llmeval.bridge.model_choice import chosen_judges, chosen_models, listed_models
 from pytest_llmeval.bridge.model_facts import model_digest, unpriced_models, unpriced_rules
+from pytest_llmeval.bridge.only_shown import only_shows
 from pytest_llmeval.bridge.settings import Settings, resolve
 from pytest_llmeval.core.errors import UserError
 from pytest_llmeval.core.gate.names import check_names
@@ -22,8 +23,9 @@ from pytest_llmeval.store.check import check_database
 
 if TYPE_CHECKING:
     from pytest_llmeval.bridge.calls import Calls
+    from pytest_llmeval.bridge.earlier_runs import Place
     from pytest_llmeval.bridge.judge import Judges
-    from pytest_llmeval.bridge.rescoring import Place, Rescored
+    from pytest_llmeval.bridge.rescoring import Rescored
     from pytest_llmeval.bridge.resuming import Resumed
     from pytest_llmeval.bridge.sizes import Sizes
     from pytest_llmeval.store.baselines import FoundBaseline
@@ -40,7 +42,7 @@ class Preparation:
         environ: Mapping[str, str],
         *,
         socket: Path | None,
-        rescored_place: "Place | None" = None,
+        place: "Place | None" = None,
     ) -> None:
         """Prepare.
 
@@ -48,7 +50,7 @@ class Preparation:
             config: of the session.
             environ: the environment.
             socket: through which xdist workers reach the engine; None without xdist.
-            rescored_place: what an xdist worker was told of the run whose answers are scored again.
+            place: what an xdist worker was told of the run that goes on or whose answers are scored again.
         """
         self.config = config
         self._socket = socket
@@ -70,9 +72,9 @@ class Preparation:
             return
         self._check_database(self.settings)
         if self.settings.resume is not None and not self.problems:
-            self._find_resumed(self.settings.resume)
+            self._find_resumed(self.settings.resume, place)
         if self.settings.rescore is not None and not self.problems:
-            self._find_rescored(self.settings.rescore, rescored_place)
+            self._find_rescored(self.settings.rescore, place)
         self.thresholds = self._load_thresholds(self.settings)
         self.sizes = self._make_sizes(self.thresholds)
         self.maker = self._make_maker(self.settings)
@@ -133,7 +135,7 @@ class Preparation:
         facts.empty_shard = self._is_sharded and not (facts.is_run or facts.problems)
 
     def _digest(self, model: NamedModel) -> str:
-        environ = None if self.settings is None or self.config.option.collectonly else self.settings.environ
+        environ = None if self.settings is None or only_shows(self.config) else self.settings.environ
         return model_digest(model, environ)
 
     def _asked_in(self, facts: CollectionFacts) -> list[str]:
@@ -159,9 +161,11 @@ class Preparation:
 
         assert self.settings is not None
         calls = self._own_calls()
+        announce = None
         if hasattr(self.config, "workerinput"):
             assert self._socket is not None
-            calls.asker = Line(self._socket, self._stop_session)
+            calls.asker = line = Line(self._socket, self._stop_session)
+            announce = lambda start: calls.loop.submit(line.begin(start))  # noqa: E731
         environ = self.settings.environ
         keys = [environ.get(model.api_key_env, "") for model in self._asked.values() if model.api_key_env]
         runner = CaseRunner(
@@ -170,6 +174,7 @@ class Preparation:
             thresholds=self.thresholds,
             max_connections=self.settings.max_connections,
             secrets=[*secrets_in(environ), *keys],
+            announce=announce,
         )
         self.config.pluginmanager.register(runner, "llmeval-runner")
         self.config.pluginmanager.register(AsyncBodies(runner), "llmeval-async")
@@ -258,12 +263,12 @@ class Preparation:
         if session is not None:
             session.shouldstop = f"llmeval: {reason}"
 
-    def _find_resumed(self, ref: str) -> None:
+    def _find_resumed(self, ref: str, place: "Place | None") -> None:
         from pytest_llmeval.bridge.resuming import find_resumed
 
         assert self.settings is not None
         try:
-            self.resumed = find_resumed(self.settings, ref, is_worker=hasattr(self.config, "workerinput"))
+            self.resumed = find_resumed(self.settings, ref, place)
         except UserError as error:
             self.problems.append(str(error))
             return
@@ -296,8 +301,8 @@ class Preparation:
             if self.rescored is not None:
                 self.models = self.rescored.models()
             else:
-                self.models = chosen_models(settings, self._listed, to_be_asked=not self.config.option.collectonly)
-            asked = not self.config.option.collectonly and self._asks_judges
+                self.models = chosen_models(settings, self._listed, to_be_asked=not only_shows(self.config))
+            asked = not only_shows(self.config) and self._asks_judges
             self.judges = chosen_judges(settings, self._listed, self.models, to_be_asked=asked)
         except UserError as error:
             self.problems.append(str(error))

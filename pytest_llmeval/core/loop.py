@@ -60,7 +60,7 @@ class LoopThread:
 
     def _started(self) -> asyncio.AbstractEventLoop:
         with self._lock:
-            if self._loop is None:
+            if self._loop is None or self._loop.is_closed():  # a task of somebody else's raised SystemExit there
                 loop = asyncio.new_event_loop()
                 self._thread = threading.Thread(target=self._serve, args=(loop,), name=self._name, daemon=True)
                 self._thread.start()

@@ -8,9 +8,9 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any
 
-from pytest_llmeval.core.types import Call, CaseKey, CaseRecord, JudgeRecord, Score, Vote
+from pytest_llmeval.core.types import Call, CaseKey, CaseRecord, CaseStart, JudgeRecord, Score, Vote
 
-__all__ = ["as_json", "as_text", "dump_case", "dump_key", "load_case", "load_key", "plain", "settled"]
+__all__ = ["as_json", "as_text", "dump_case", "dump_start", "load_case", "load_start", "plain", "settled"]
 
 _DEEPEST = 100
 
@@ -55,15 +55,15 @@ def _is_plain(case: CaseRecord) -> bool:
     )
 
 
-def dump_key(key: CaseKey) -> str:
-    """Return ``key`` as one ASCII text."""
-    return json.dumps([key.nodeid, key.suite, key.sample_id, key.model, key.epoch])
+def dump_start(start: CaseStart) -> str:
+    """Return ``start`` as one ASCII text."""
+    return json.dumps(plain(start), allow_nan=False)
 
 
-def load_key(text: str) -> CaseKey:
-    """Return the key that ``dump_key`` wrote."""
-    nodeid, suite, sample_id, model, epoch = json.loads(text)
-    return CaseKey(nodeid=nodeid, suite=suite, sample_id=sample_id, model=model, epoch=epoch)
+def load_start(text: str) -> CaseStart:
+    """Return what ``dump_start`` wrote."""
+    data = json.loads(text)
+    return CaseStart(**{**data, "key": CaseKey(**data["key"]), "slices": tuple(data["slices"])})
 
 
 def as_json(value: Any) -> str:
@@ -110,7 +110,7 @@ def _plain(value: Any, room: int) -> Any:
         return _named(value)
 
 
-_FIELDS = {kind: tuple(each.name for each in fields(kind)) for kind in (CaseRecord, CaseKey, Score, Call)}
+_FIELDS = {kind: tuple(each.name for each in fields(kind)) for kind in (CaseRecord, CaseStart, CaseKey, Score, Call)}
 """Of what travels most; looking them up takes longer than copying them."""
 
 

@@ -294,6 +294,10 @@ class Asker(Protocol):
         """Begin the call of a place that was claimed."""
         ...
 
+    async def release(self, place: int) -> None:
+        """Make room for another place: the case of this one will not ask for its response."""
+        ...
+
     async def answer_ahead(self, ask: Ask, place: int) -> Response | None:
         """Return the answer to a call that a case at a place will make; None where it has made it already.
 
@@ -301,6 +305,16 @@ class Asker(Protocol):
             CallError: there is none.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseStart:
+    """What is known of a case before it has finished, and all that is where its worker dies."""
+
+    key: CaseKey
+    slices: tuple[str, ...] = ()
+    input_digest: str | None = None
+    cluster: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -159,6 +159,10 @@ class Engine:
         if self.turns.is_open(place):
             self._task(ask, ask_name(ask), ahead=True)
 
+    async def release(self, place: int) -> None:
+        """Make room for another place: the case of this one will not ask for its response."""
+        self.turns.take(place)
+
     async def answer_ahead(self, ask: Ask, place: int) -> Response | None:
         """Return the answer to a call that the case at ``place`` will make, and keep it until the case asks.
 

@@ -1,8 +1,9 @@
 """The way from a process that runs cases to the engine of its session."""
 
 import asyncio
+import contextlib
 import itertools
-import time
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,6 @@ from pytest_llmeval.engine import frames
 
 __all__ = ["Line"]
 
-_CONNECT_TIMEOUT_S = 600.0
 _CONNECT_STEP_S = 0.02
 
 
@@ -62,11 +62,21 @@ class Line:
         ask_name(ask)
         frames.write(await self._writer(), {"ask": frames.from_ask(ask), "ahead": True, "place": place})
 
+    async def release(self, place: int) -> None:
+        """Make room for another place: the case of this one will not ask for its response."""
+        with contextlib.suppress(CallError):
+            frames.write(await self._writer(), {"release": place})
+
     async def answer_ahead(self, ask: Ask, place: int) -> Response | None:
         """Return the answer to a call that a case will make; None where it has made it; raise CallError as ``ask``."""
         ask_name(ask)
         answer = await self._answer({"ask": frames.from_ask(ask), "ahead": True, "place": place})
         return None if answer is None else frames.to_response(answer)
+
+    async def begin(self, start: str) -> None:
+        """Tell of a case that begins, as far as anybody listens."""
+        with contextlib.suppress(CallError):
+            frames.write(await self._writer(), {"begin": start})
 
     async def aclose(self) -> None:
         """End the connection; asks that wait for an answer fail."""
@@ -106,13 +116,13 @@ class Line:
         return writer
 
     async def _connect(self) -> asyncio.StreamWriter:
-        deadline = time.monotonic() + _CONNECT_TIMEOUT_S
+        parent = os.getppid()
         while True:
             try:
                 reader, writer = await asyncio.open_unix_connection(self._path)
                 break
             except OSError:
-                if self._is_lost or time.monotonic() > deadline:
+                if self._is_lost or os.getppid() != parent:  # it may load a model for long; whether it lives is seen
                     raise _lost() from None
                 await asyncio.sleep(_CONNECT_STEP_S)
         self._listening = asyncio.get_running_loop().create_task(self._listen(reader))

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +17,17 @@ __all__ = ["Switchboard"]
 class Switchboard:
     """Answers the xdist workers of a session over a socket that only their user can open."""
 
-    def __init__(self, engine: Engine, path: Path) -> None:
+    def __init__(self, engine: Engine, path: Path, *, on_begin: Callable[[str], None]) -> None:
         """Prepare.
 
         Args:
             engine: answers the asks.
             path: of the socket, in a folder of its own.
+            on_begin: told, on the loop, what a process says of a case that begins there.
         """
         self._engine = engine
         self._path = path
+        self._on_begin = on_begin
         self._server: asyncio.Server | None = None
         self._stopped: str | None = None
         self._writers: set[asyncio.StreamWriter] = set()
@@ -59,7 +61,13 @@ class Switchboard:
             frames.write(writer, {"stop": self._stopped})
         try:
             while (frame := await frames.read(reader)) is not None:
-                self._spawn(self._handle(frame, writer, claimed))
+                if "begin" in frame:
+                    self._on_begin(frame["begin"])
+                elif "release" in frame:
+                    claimed.discard(frame["release"])
+                    self._engine.turns.take(frame["release"])
+                else:
+                    self._spawn(self._handle(frame, writer, claimed))
         except asyncio.CancelledError:
             pass  # the session ends
         finally:

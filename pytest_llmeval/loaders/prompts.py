@@ -119,7 +119,10 @@ def _from_input(sample: Sample) -> tuple[Message, ...]:
 
 def _calling(function: Callable[[Sample], Any], name: str) -> Renderer:
     def render(sample: Sample) -> tuple[Message, ...]:
-        return as_messages(function(sample), f"prompt {name}()")
+        try:
+            return as_messages(function(sample), f"prompt {name}()")
+        except SystemExit as error:  # pytest, and asyncio, take it for their own end
+            raise PromptError(f"prompt {name}() would end the process: {error!r}") from error
 
     return render
 

@@ -5,6 +5,7 @@ import concurrent.futures
 import contextlib
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -178,3 +179,16 @@ def test_async_generators_are_closed_in_the_end(loop: LoopThread) -> None:
     assert loop.run(first()) == 1
     loop.close()
     assert ended.is_set()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_loop_that_a_task_ended_serves_again(loop: LoopThread) -> None:
+    """asyncio lets SystemExit out of any task end the loop."""
+
+    async def leave() -> None:
+        sys.exit(3)
+
+    with pytest.raises((SystemExit, concurrent.futures.CancelledError)):
+        loop.run(leave())
+    wait_until(lambda: not loop_threads())
+    assert loop.run(double(4)) == 8

@@ -17,8 +17,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmeval.core.transport import dump_case, dump_key, load_case, load_key, plain, settled
-from pytest_llmeval.core.types import CaseKey, CaseRecord, Score
+from pytest_llmeval.core.transport import dump_case, dump_start, load_case, load_start, plain, settled
+from pytest_llmeval.core.types import CaseKey, CaseRecord, CaseStart, Score
 from tests.support.records import case_records, texts
 
 HUGE = 10**5000
@@ -166,11 +166,22 @@ def test_a_case_comes_out_as_it_went_in(case: Any) -> None:
     assert load_case(text) == case
 
 
-@given(st.builds(CaseKey, nodeid=texts, suite=texts, sample_id=texts, model=texts, epoch=st.integers(1, 1000)))
-def test_a_key_comes_out_as_it_went_in(key: CaseKey) -> None:
-    text = dump_key(key)
+KEYS = st.builds(CaseKey, nodeid=texts, suite=texts, sample_id=texts, model=texts, epoch=st.integers(1, 1000))
+
+
+@given(
+    st.builds(
+        CaseStart,
+        key=KEYS,
+        slices=st.lists(texts).map(tuple),
+        input_digest=st.none() | texts,
+        cluster=st.none() | texts,
+    )
+)
+def test_the_beginning_of_a_case_comes_out_as_it_went_in(start: CaseStart) -> None:
+    text = dump_start(start)
     assert text.isascii()
-    assert load_key(text) == key
+    assert load_start(text) == start
 
 
 @pytest.mark.parametrize(("value", "expected"), PLAIN, ids=lambda each: type(each).__name__)

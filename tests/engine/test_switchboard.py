@@ -37,7 +37,8 @@ class Office:
 
     def __init__(self, path: Path, rig: Rig) -> None:
         self.path, self.rig = path, rig
-        self.switchboard = Switchboard(rig.engine, path)
+        self.begun: list[str] = []
+        self.switchboard = Switchboard(rig.engine, path, on_begin=self.begun.append)
         self.lines: list[Line] = []
         self.told: list[str] = []
         """Why no further case is to start, as the lines were told."""
@@ -196,8 +197,11 @@ def test_a_line_waits_for_an_engine_that_comes_up_later(socket: Path) -> None:
     run(body())
 
 
-def test_a_line_waits_for_no_engine_for_ever(socket: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pytest_llmeval.engine.line._CONNECT_TIMEOUT_S", 0.05)
+def test_a_line_waits_for_an_engine_as_long_as_the_process_that_is_to_start_it_lives(
+    socket: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parents = iter([7] * 20)
+    monkeypatch.setattr("pytest_llmeval.engine.line.os.getppid", lambda: next(parents, 1))
 
     async def body() -> None:
         line = Line(socket, lambda reason: None)

@@ -251,3 +251,21 @@ def test_a_body_that_blocks_holds_up_no_call(project: Project) -> None:
     assert result.ret == 0, result.stdout.str()
     (slowest,) = project.rows("SELECT max(latency_s) AS s FROM calls")
     assert slowest["s"] < 0.4
+
+
+def test_a_body_that_ends_the_process_ends_itself_alone(project: Project, dist_args: list[str]) -> None:
+    project.eval(
+        """
+        async def test_echo(sample, model):
+            await model.generate()
+            if sample.id == "r2":
+                raise SystemExit("usage: tool FILE")
+        """,
+        ROWS,
+    )
+    result = project.run("evals", *dist_args)
+    assert result.ret == 1
+    assert {name for name, outcome in project.cases().items() if outcome != "passed"} == {"r2"}
+    assert project.rows("SELECT error_kind, error FROM cases WHERE outcome != 'passed'") == [
+        {"error_kind": "code", "error": "SystemExit: usage: tool FILE"}
+    ]

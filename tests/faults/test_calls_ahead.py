@@ -195,3 +195,25 @@ def test_answers_in_flight_where_a_failure_stops_the_run_are_kept(project: Proje
     assert (result.ret, project.last_run()["status"]) == (1, "interrupted")
     (kept,) = project.rows("SELECT count(*) AS n FROM calls WHERE status = 'ok'")
     assert kept["n"] == len(project.server.ledger) > 1
+
+
+def test_cases_that_end_before_they_ask_leave_the_window_to_others(project: Project, dist_args: list[str]) -> None:
+    """And few of their answers are paid for: a function most of whose cases a fixture skips is asked in turn."""
+    rows = [{"id": f"r{n:03}", "input": f"q{n}"} for n in range(60)]
+    project.eval("def test_skipped(response, skipping):\n    pass\n", rows, name="first")
+    project.eval(ECHO, ROWS)
+    project.write(
+        conftest_py="""
+        import pytest
+
+        @pytest.fixture(autouse=True)
+        def skipping(request):
+            if "test_skipped" in request.node.name:
+                pytest.skip("not this")
+        """
+    )
+    project.model = project.server.spec("fault-slow-25")
+    result = project.run("evals", "--max-connections=4", *dist_args)
+    result.assert_outcomes(passed=COUNT, skipped=60)
+    assert "-n2" in dist_args or project.server.max_in_flight == 4
+    assert len(project.server.ledger) < COUNT + 50

@@ -173,3 +173,68 @@ def test_the_socket_of_a_killed_session_is_swept_by_a_later_one(
         project.eval("def test_echo(response):\n    pass\n", [{"id": "a", "input": "x"}])
         assert project.run("evals", "-n2").ret == 0
         assert not left.exists()
+
+
+def test_a_worker_that_dies_while_a_run_goes_on_is_replaced_by_one_that_means_the_same_cases(project: Project) -> None:
+    """The new one collects when this session has finished some already; what is left stays what it was."""
+    project.eval("", ROWS)
+    body = """
+import os
+import pathlib
+
+import pytest
+
+@pytest.mark.llmeval("data/echo.jsonl")
+def test_echo(sample, response, score):
+    is_first = not pathlib.Path("again").exists()
+    if is_first and sample.id != "r04":
+        raise RuntimeError("not yet")
+    if sample.id == "r07" and not pathlib.Path("died").exists():
+        pathlib.Path("died").touch()
+        os.kill(os.getpid(), 9)
+    with open(f"ran-{sample.id}", "a") as file:
+        file.write("x")
+    score.exact(response, sample.target)
+"""
+    project.write(evals__test_echo_py=body)
+    project.run("evals")
+    (project.root / "again").touch()
+    (project.root / "ran-r04").unlink()
+    result = project.run("evals", "-n1", "--resume=last", model="")
+    assert result.ret == 1
+    assert (project.root / "died").exists()
+    assert {name for name, outcome in project.cases().items() if outcome != "passed"} == {"r07"}
+    ran = {path.name: path.read_text() for path in project.root.glob("ran-*")}
+    assert ran == {f"ran-{row['id']}": "x" for row in ROWS if row["id"] not in ("r04", "r07")}
+    assert requests(project.server) == ONCE
+
+
+@pytest.mark.parametrize("rules", ["", "version: 1\nsuites: {echo: {slices: {hard: {exact: {every: true}}}}}\n"])
+def test_a_worker_that_dies_before_the_body_leaves_a_case_of_its_row(project: Project, rules: str) -> None:
+    project.eval("", [{**row, "slice": "hard" if row["id"] == "r03" else "easy"} for row in ROWS])
+    project.write(
+        evals__test_echo_py="""
+import os
+import time
+
+import pytest
+
+@pytest.fixture(autouse=True)
+def fragile(llmeval_sample):
+    if llmeval_sample.id == "r03":
+        time.sleep(0.5)
+        os.kill(os.getpid(), 9)
+
+@pytest.mark.llmeval("data/echo.jsonl")
+def test_echo(sample, response, score):
+    score.exact(response, sample.target)
+""",
+        **({"thresholds_yaml": rules} if rules else {}),
+    )
+    result = project.run("evals", "-n2")
+    result.stdout.fnmatch_lines(["*9 passed*1 error*"])
+    kept = project.rows("SELECT sample_id, slices, error_kind FROM cases WHERE outcome != 'passed'")
+    assert kept == [{"sample_id": "r03", "slices": '["hard"]', "error_kind": "worker_crashed"}]
+    assert len({row["input_digest"] is None for row in project.rows("SELECT input_digest FROM cases")}) == 1
+    if rules:
+        assert (result.ret, project.last_run()["verdict"]) == (10, "unmeasurable")

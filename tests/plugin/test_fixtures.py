@@ -179,3 +179,24 @@ def test_unittest_style_and_doctest_items_are_left_alone(project: Project) -> No
         tests__mod_py='def f():\n    """\n    >>> 1\n    1\n    """\n',
     )
     project.run("--doctest-modules").assert_outcomes(passed=2)
+
+
+@pytest.mark.parametrize("scope", ["session", "module"])
+def test_an_own_fixture_that_stays_wins_in_bodies_that_run_ahead_too(
+    project: Project, scope: str, dist_args: list[str]
+) -> None:
+    project.eval(
+        """
+        async def test_echo(model, llmeval_model, response, llmeval_response, sample, llmeval_sample):
+            assert model == "the project's own"
+            assert response == "the project's own response"
+            assert (await llmeval_model.generate("x")).text == "x"
+            assert llmeval_response.text == llmeval_sample.input == sample.input
+        """,
+        [{"id": f"r{n}", "input": f"q{n}"} for n in range(6)],
+    )
+    own = OWN_MODEL + OWN_MODEL.replace("def model", "def response").replace('own"', 'own response"')
+    project.write(conftest_py=own.replace("@pytest.fixture", f"@pytest.fixture(scope='{scope}')"))
+    result = project.run("evals", *dist_args)
+    result.assert_outcomes(passed=6)
+    assert "ran ahead" in result.stdout.str()

@@ -269,3 +269,22 @@ def test_server_sees_one_call_for_each_case(project: Project, server: FaultServe
     project.eval(EXACT, [{"id": str(n), "input": f"q{n}", "target": f"q{n}"} for n in range(12)])
     assert project.run("evals", *dist_args).ret == 0
     assert sorted(entry.body["messages"][0]["content"] for entry in server.ledger) == sorted(f"q{n}" for n in range(12))
+
+
+def test_a_strict_xfail_that_passes_fails_as_in_pytest_and_is_judged_by_nobody(
+    project: Project, dist_args: list[str]
+) -> None:
+    rows: list[dict[str, Any]] = [
+        {"id": "x", "input": "x", "target": "x", "marks": ["xfail"]},
+        {"id": "p", "input": "x", "target": "x"},
+    ]
+    project.eval(EXACT, rows)
+    project.write(
+        thresholds_yaml="version: 1\nsuites: {echo: {pass_rate: {min: 1.0}}}\n",
+        tox_ini="[pytest]\nxfail_strict = true\n",
+    )
+    result = project.run("evals", *dist_args)
+    result.stdout.fnmatch_lines(["*XPASS(strict)*"])
+    assert result.ret == 1
+    assert project.cases() == {"x": "skipped", "p": "passed"}
+    assert [row["verdict"] for row in project.rows("SELECT verdict FROM verdicts")] == ["pass"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.project import Project
+from tests.support.project import Project, jsonl
 
 PASS = "def test_echo(response):\n    pass\n"
 ROW: dict[str, Any] = {"id": "a", "input": {"question": "why?", "n": [1, 2]}}
@@ -202,3 +202,33 @@ def test_the_input_digest_does_not_cover_the_prompt(project: Project) -> None:
         project.run("evals")
         digests |= {row["input_digest"] for row in project.rows("SELECT input_digest FROM cases")}
     assert len(digests) == 1
+
+
+@pytest.mark.parametrize("raised", ["pytest.skip('not this')", "pytest.fail('not this')", "sys.exit(3)"])
+@pytest.mark.parametrize("kind", ["", "async "])
+def test_what_a_prompt_function_does_to_its_test_it_does_to_its_own_case_alone(
+    project: Project, kind: str, raised: str, dist_args: list[str]
+) -> None:
+    rows = [{"id": f"r{n}", "input": f"q{n}"} for n in range(8)]
+    project.write(
+        data__echo_jsonl=jsonl(*rows),
+        evals__test_echo_py=f"""
+        import sys
+
+        import pytest
+
+        def build(sample):
+            if sample.id == "r3":
+                {raised}
+            return sample.input
+
+        @pytest.mark.llmeval("data/echo.jsonl", prompt=build)
+        {kind}def test_echo(response, sample):
+            assert response.text == sample.input
+        """,
+    )
+    project.run("evals", "--max-connections=2", *dist_args)
+    cases = project.cases()
+    assert len(cases) == 8
+    assert {name for name, outcome in cases.items() if outcome != "passed"} == {"r3"}
+    assert cases["r3"] == ("skipped" if "skip" in raised else "error")

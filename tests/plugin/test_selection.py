@@ -286,11 +286,22 @@ def test_co_lists_cases_without_a_call_or_a_file(mixed: Project, arguments: list
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--setup-plan"], ["--fixtures-per-test"], ["--fixtures"], ["--markers"], ["--help"]]
+    "arguments",
+    [
+        ["--setup-plan"],
+        ["--setup-only"],
+        ["--setup-plan", "-n2"],
+        ["--fixtures-per-test"],
+        ["--fixtures"],
+        ["--markers"],
+        ["--help"],
+    ],
 )
 def test_sessions_that_only_show_something_make_no_call(mixed: Project, arguments: list[str]) -> None:
+    mixed.write(thresholds_yaml="version: 1\nsuites: {echo: {exact: {min: 0.5}}}\n")
     assert mixed.run("evals", *arguments).ret == 0
     assert mixed.server.ledger == []
+    assert not (mixed.root / ".llmeval").exists()
 
 
 def test_x_stops_at_the_first_plain_failure(mixed: Project) -> None:
