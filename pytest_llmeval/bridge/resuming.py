@@ -115,6 +115,17 @@ def _check_selection(settings: Settings, run: Run) -> None:
                 " to go on with the run as it is, or start a new one"
             )
 
+    cut = set(before.get("cut", ()))
+    for flag, asked, were in (
+        ("--model", settings.models, before.get("model")),
+        ("--judge-model", settings.judge_models, before.get("judge_model")),
+    ):
+        if not asked and (lost := cut.intersection(were or ())):
+            raise SettingsError(
+                f"--resume {run.id}: the address of {sorted(lost)[0]} had a query or a password, which no run keeps;"
+                f" give {flag} again"
+            )
+
 
 def _merged(settings: Settings, run: Run) -> Settings:
     """Return the settings with models and selection of ``run`` where this session names none."""

@@ -1,6 +1,7 @@
 """Which evals run: the ones that were asked for. The others wait, their datasets unread."""
 
 import ast
+import functools
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -37,7 +38,7 @@ class Selection:
         config = self._config
         if not self.by_mark or config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
             return
-        covered = [(config.invocation_params.dir / arg).resolve() for arg in config.args]
+        covered = [_absolute(config.invocation_params.dir, arg) for arg in config.args]
         wanted = [*self.folders, self._train_folder]
         self.added = tuple(
             folder
@@ -91,7 +92,7 @@ class Selection:
         """Return how many eval functions stand in folders that the testpaths leave out, read without importing."""
         if self._config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
             return 0
-        covered = [(self._config.invocation_params.dir / arg).resolve() for arg in self._config.args]
+        covered = [_absolute(self._config.invocation_params.dir, arg) for arg in self._config.args]
         left_out = [folder for folder in self.folders if not any(_lies_in(folder, other) for other in covered)]
         return sum(_marked_functions(path) for folder in left_out if folder.is_dir() for path in _modules(folder))
 
@@ -110,23 +111,23 @@ class Selection:
     def covers_all(self) -> bool:
         """Whether everything below the folders of evals was collected, as far as paths tell."""
         start = self._config.invocation_params.dir
-        paths = [(start / argument).resolve() for argument in self._config.args if "::" not in argument]
+        paths = [_absolute(start, argument) for argument in self._config.args if "::" not in argument]
         return all(any(_lies_in(folder, path) for path in paths) for folder in self.folders if folder.is_dir())
 
     def _asked_paths(self) -> Iterator[Path]:
         config = self._config
         start = config.invocation_params.dir
-        yield start.resolve()
+        yield start
         if config.args_source is pytest.Config.ArgsSource.ARGS:
             for argument in config.args:
-                yield (start / argument.partition("::")[0]).resolve()
+                yield _absolute(start, argument.partition("::")[0])
 
     def _named(self, item: pytest.Item) -> bool:
         """Whether the command line names this function by its node id."""
         start = self._config.invocation_params.dir
         for argument in self._config.args:
             path, _, name = argument.partition("::")
-            if name and (start / path).resolve() == item.path:
+            if name and _real(_absolute(start, path)) == _real(item.path):
                 own = item.nodeid.partition("::")[2].partition("[")[0]
                 asked = name.partition("[")[0]
                 if own == asked or own.startswith(f"{asked}::"):
@@ -155,7 +156,22 @@ def _asks_for_marks(expression: str) -> bool:
 
 
 def _lies_in(path: Path, folder: Path) -> bool:
+    """Whether a path lies in a folder, as it is written or behind symbolic links."""
+    return _is_below(path, folder) or _is_below(_real(path), _real(folder))
+
+
+def _is_below(path: Path, folder: Path) -> bool:
     return path == folder or folder in path.parents
+
+
+def _absolute(start: Path, argument: str) -> Path:
+    """Return an argument as pytest takes it: links in it are kept."""
+    return Path(os.path.abspath(start / argument))
+
+
+@functools.lru_cache(maxsize=1024)
+def _real(path: Path) -> Path:
+    return path.resolve()
 
 
 def _modules(folder: Path) -> Iterable[Path]:

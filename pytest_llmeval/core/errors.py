@@ -18,6 +18,10 @@ A miss (the answer is not good enough) is no error of this tree: it is an Assert
 """
 
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytest_llmeval.core.types import Usage
 
 __all__ = [
     "CallError",
@@ -109,7 +113,7 @@ class CallError(CaseError):
     """A model or judge call that failed after its retries.
 
     ``attempts`` is the number of requests sent, ``latency_s`` the seconds spent in the last one, ``param`` the
-    parameter that the error is about, as far as the server told.
+    parameter that the error is about, ``usage`` the tokens that were paid for all the same, as far as the server told.
     """
 
     def __init__(
@@ -120,11 +124,13 @@ class CallError(CaseError):
         attempts: int = 1,
         latency_s: float | None = None,
         param: str | None = None,
+        usage: "Usage | None" = None,
     ) -> None:
         super().__init__(message, kind=kind)
         self.attempts = attempts
         self.latency_s = latency_s
         self.param = param
+        self.usage = usage
 
 
 class JudgeError(CaseError):

@@ -59,8 +59,9 @@ class Budget:
         Args:
             model: who was asked.
             aside_usd: what ``start`` set aside for it.
-            cost_usd: its cost; None where there was no answer, or the server did not say how long it was.
-            is_answered: whether there was an answer.
+            cost_usd: its cost, or what a call without a usable answer is taken to have cost; None where the server
+                did not say how long an answer was.
+            is_answered: whether there was a usable answer.
         """
         if self._max_cost_usd is None:
             return
@@ -68,7 +69,8 @@ class Budget:
         self._reserved_usd -= aside_usd
         if cost_usd is not None:
             self.spent_usd += cost_usd
-            self._dearest_usd[model] = max(self._dearest_usd.get(model, 0.0), cost_usd)
+            if is_answered:
+                self._dearest_usd[model] = max(self._dearest_usd.get(model, 0.0), cost_usd)
         elif is_answered:
             self._is_blind = self.is_used_up = True
 

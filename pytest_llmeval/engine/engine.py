@@ -293,13 +293,16 @@ class Engine:
         bound = Usage(input_tokens=tokens_in, output_tokens=room)
         aside_usd = await self._spend(ask.model, cost_usd(backend.prices, bound))
         response: Response | None = None
+        lost_usd = 0.0
         try:
             response = await backend.complete(ask.request)
-        except CallError:
+        except CallError as error:
             self.counts.failed += 1
+            known = cost_usd(backend.prices, error.usage) if error.usage is not None else None
+            lost_usd = known or (aside_usd if error.kind in _MAY_HAVE_COST else 0.0)
             raise
         finally:
-            cost = response.cost_usd if response is not None else None
+            cost = response.cost_usd if response is not None else lost_usd
             self._budget.end(ask.model, aside_usd, cost, is_answered=response is not None)
             self._budget_freed.set()
         used = (response.usage.input_tokens or 0) + (response.usage.output_tokens or 0)
@@ -338,6 +341,10 @@ class Engine:
             except UserError as error:
                 raise CallError(str(error), kind=ErrorKind.BAD_REQUEST, attempts=0) from None
         return self._backends[model]
+
+
+_MAY_HAVE_COST = frozenset({ErrorKind.MALFORMED_RESPONSE, ErrorKind.TRUNCATED_STREAM, ErrorKind.TIMEOUT})
+"""Errors behind which a server may have made an answer; how long it was, nobody says."""
 
 
 def _cache_key(backend: Backend, ask: Ask) -> str:

@@ -18,6 +18,8 @@ from pytest_llmeval.loaders.source import RowRef, checksum, readable, reread
 __all__ = ["CsvFile"]
 
 _BOM = b"\xef\xbb\xbf"
+_LONGEST_CELL = 2**31 - 1
+"""In characters: the most that csv takes on every platform."""
 _SEVERAL = ("slice", "marks")
 _NESTED = ("input", "target", "metadata")
 
@@ -85,11 +87,20 @@ def _row(header: list[str], cells: list[str]) -> dict[str, Any]:
 
 def _cells(raw: bytes, where: str) -> list[str]:
     try:
-        return next(csv.reader(io.StringIO(raw.decode("utf-8"), newline=""), strict=True), [])
+        return _next(csv.reader(io.StringIO(raw.decode("utf-8"), newline=""), strict=True)) or []
     except UnicodeDecodeError as error:
         raise DatasetError(f"{where}: byte {error.start + 1} is not UTF-8; save the file as UTF-8") from None
     except csv.Error as error:
         raise DatasetError(f"{where}: no CSV: {error}") from None
+
+
+def _next(reader: "Iterator[list[str]]") -> list[str] | None:
+    """Return the next record, however long its cells: the limit is the whole process's, and only lifted meanwhile."""
+    before = csv.field_size_limit(_LONGEST_CELL)
+    try:
+        return next(reader, None)
+    finally:
+        csv.field_size_limit(before)
 
 
 def _records(file: BinaryIO, shown: str) -> Iterator[tuple[RowRef, bytes]]:
@@ -105,7 +116,7 @@ def _records(file: BinaryIO, shown: str) -> Iterator[tuple[RowRef, bytes]]:
     reader = csv.reader(lines(), strict=True)
     while True:
         try:
-            cells = next(reader, None)
+            cells = _next(reader)
         except csv.Error as error:
             raise DatasetError(f"{shown}:{line}: no CSV: {error}") from None
         if cells is None:

@@ -56,7 +56,7 @@ class AnthropicBackend:
             policy=policy,
             slot=slot,
             redact=redactor,
-            redact_answer=AnswerRedactor(account.secrets),
+            redact_answer=AnswerRedactor(account.echoed),
         )
         redactor.add(*account.secrets)
         _CLIENTS.hold(account)

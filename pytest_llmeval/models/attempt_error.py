@@ -1,6 +1,7 @@
 """What can go wrong in one attempt at a call, before it is known whether there will be another."""
 
 from pytest_llmeval.core.errors import ErrorKind
+from pytest_llmeval.core.types import Usage
 
 __all__ = ["AttemptError"]
 
@@ -9,7 +10,8 @@ class AttemptError(Exception):
     """One attempt gave no usable answer.
 
     ``retryable`` says whether another attempt may help, ``retry_after_s`` how long the server asks to wait,
-    in seconds (at least 0; None where it does not say), ``param`` which parameter it does not take.
+    in seconds (at least 0; None where it does not say), ``param`` which parameter it does not take, ``usage`` the
+    tokens of an answer that was given, and is paid for, and is none to use (None where the server does not say).
     """
 
     def __init__(
@@ -20,6 +22,7 @@ class AttemptError(Exception):
         retryable: bool = False,
         retry_after_s: float | None = None,
         param: str | None = None,
+        usage: Usage | None = None,
     ) -> None:
         super().__init__(message)
         self.kind = kind
@@ -27,3 +30,4 @@ class AttemptError(Exception):
         self.retryable = retryable
         self.retry_after_s = retry_after_s
         self.param = param
+        self.usage = usage

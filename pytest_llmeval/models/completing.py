@@ -31,7 +31,12 @@ class Completing:
         except CallError as error:
             message = f"{self.place}: {self.redact(str(error))}"
             raise CallError(
-                message, kind=error.kind, attempts=error.attempts, latency_s=error.latency_s, param=error.param
+                message,
+                kind=error.kind,
+                attempts=error.attempts,
+                latency_s=error.latency_s,
+                param=error.param,
+                usage=error.usage,
             ) from None
         return replace(
             response,

@@ -43,14 +43,16 @@ def merged(chunks: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     whole: dict[str, Any] = {}
     message: dict[str, Any] = {}
     finish_reason: object = None
+    error: object = None
     for chunk in chunks:
         whole.update({key: chunk[key] for key in ("model", "usage") if chunk.get(key) is not None})
         choice = _first_choice(chunk)
         finish_reason = choice.get("finish_reason") or finish_reason
+        error = choice.get("error") or error
         delta = choice.get("delta")
         if isinstance(delta, Mapping):
             _add(message, delta)
-    return {**whole, "choices": [{"message": _joined(message), "finish_reason": finish_reason}]}
+    return {**whole, "choices": [{"message": _joined(message), "finish_reason": finish_reason, "error": error}]}
 
 
 def _first_choice(chunk: Mapping[str, Any]) -> Mapping[str, Any]:

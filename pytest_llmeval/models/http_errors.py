@@ -85,6 +85,10 @@ def _kind(status: int, error: dict[str, str]) -> ErrorKind:
         return ErrorKind.QUOTA
     if status == 400 and "content_filter" in codes:
         return ErrorKind.FILTERED
+    if status == 403 and "model_not_found" in codes:  # this project may not use this model; others it may
+        return ErrorKind.BAD_REQUEST
+    if status == 403 and "flagged_input" in error:
+        return ErrorKind.FILTERED
     message = error.get("message", "").lower()
     if status == 400 and any(phrase in message for phrase in _QUOTA_MESSAGES):
         return ErrorKind.QUOTA
@@ -92,7 +96,11 @@ def _kind(status: int, error: dict[str, str]) -> ErrorKind:
 
 
 def _error(body: bytes) -> dict[str, str]:
-    """Return ``code``, ``type``, ``param`` and ``message`` of the error in ``body``, as far as they are texts."""
+    """Return ``code``, ``type``, ``param`` and ``message`` of the error in ``body``, as far as they are texts.
+
+    Where OpenRouter's moderation refused the input, what it flagged is there as ``flagged_input``:
+    https://openrouter.ai/docs/api-reference/errors
+    """
     try:
         data: Any = json.loads(body)
     except (ValueError, RecursionError):
@@ -100,4 +108,7 @@ def _error(body: bytes) -> dict[str, str]:
     error = data.get("error") if isinstance(data, dict) else None
     if not isinstance(error, dict):
         return {}
-    return {key: value for key in ("code", "type", "param", "message") if isinstance(value := error.get(key), str)}
+    metadata = error.get("metadata")
+    known = {**error, "flagged_input": metadata.get("flagged_input") if isinstance(metadata, dict) else None}
+    keys = ("code", "type", "param", "message", "flagged_input")
+    return {key: value for key in keys if isinstance(value := known.get(key), str)}

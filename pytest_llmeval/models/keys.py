@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.models.base_url import BaseUrl
 from pytest_llmeval.models.named import NamedModel
+from pytest_llmeval.models.redaction import secret_values
 from pytest_llmeval.models.vendors import OPENAI, api_key_of, refuse_foreign_key
 
 __all__ = ["DUMMY_KEY", "Account", "account_with_key", "account_with_userinfo", "find_account", "key_of_model"]
@@ -32,6 +33,8 @@ class Account:
     """Names and values, the authorization among them."""
     secrets: tuple[str, ...] = field(default=(), repr=False)
     """Values that no text may show."""
+    echoed: tuple[str, ...] = field(default=(), repr=False)
+    """Those of them that no answer may hold either: the key, and what is named like one."""
     fixed_id: str = ""
     """The id where it has one of its own; empty where address and headers decide it."""
 
@@ -68,8 +71,9 @@ def find_account(model: NamedModel, environ: Mapping[str, str]) -> Account:
 def account_with_key(base_url: BaseUrl, key: str | None, extra: tuple[tuple[str, str], ...] = ()) -> Account:
     """Return the account that sends ``key`` (None: a dummy) as a bearer token, and ``extra`` headers."""
     headers = (("Authorization", f"Bearer {key or DUMMY_KEY}"), *extra)
-    secrets = tuple(value for _, value in (*extra, *base_url.query)) + ((key,) if key else ())
-    return Account(base_url=base_url, headers=headers, secrets=secrets)
+    named, keys = (*extra, *base_url.query), (key,) if key else ()
+    secrets = (*(value for _, value in named), *keys)
+    return Account(base_url=base_url, headers=headers, secrets=secrets, echoed=(*secret_values(named), *keys))
 
 
 def key_of_model(model: NamedModel, address: BaseUrl, environ: Mapping[str, str]) -> str | None:
@@ -93,13 +97,10 @@ def key_of_model(model: NamedModel, address: BaseUrl, environ: Mapping[str, str]
 def account_with_userinfo(base_url: BaseUrl) -> Account:
     """Return the account that sends user name and password of the URL, as HTTP prescribes for it."""
     token = base64.b64encode(base_url.userinfo.encode()).decode("ascii")
-    secrets = (
-        base_url.userinfo,
-        base_url.userinfo.partition(":")[2],
-        token,
-        *(value for _, value in base_url.query),
-    )
-    return Account(base_url=base_url, headers=(("Authorization", f"Basic {token}"),), secrets=secrets)
+    keys = (base_url.userinfo, base_url.userinfo.partition(":")[2], token)
+    secrets = (*keys, *(value for _, value in base_url.query))
+    echoed = (*keys, *secret_values(base_url.query))
+    return Account(base_url=base_url, headers=(("Authorization", f"Basic {token}"),), secrets=secrets, echoed=echoed)
 
 
 def _identity(environ: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

@@ -67,7 +67,7 @@ class OpenAIBackend:
             policy=policy,
             slot=slot,
             redact=redactor,
-            redact_answer=AnswerRedactor(account.secrets),
+            redact_answer=AnswerRedactor(account.echoed),
         )
 
     def __repr__(self) -> str:

@@ -6,12 +6,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import quote, quote_plus
 
-__all__ = ["MASK", "AnswerRedactor", "Redactor", "secrets_in"]
+__all__ = ["MASK", "AnswerRedactor", "Redactor", "secret_values", "secrets_in"]
 
 MASK = "***"
 MIN_SECRET_CHARS = 6
 MIN_ANSWER_SECRET_CHARS = 8
 PREFIX_CHARS = 12
+KEY_CHARS = 24
+_SIGNS = frozenset({"sig", "signature", "code", "cookie", "x-auth"})
 _USERINFO = re.compile(r"(?<=://)[^/\s@'\"]+@")
 _SECRET_NAME = re.compile(r"(?:^|_)(?:API_?KEY|KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)(?:$|_)", re.IGNORECASE)
 
@@ -72,6 +74,15 @@ def secrets_in(environ: Mapping[str, str]) -> tuple[str, ...]:
     Paths are left out: ``SSH_KEY_FILE`` and its like name a place, not a secret.
     """
     return tuple(value for name, value in environ.items() if _SECRET_NAME.search(name) and value[:1] not in "/~.")
+
+
+def secret_values(named: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """Return those values of headers or of a query that are secrets: by their names, or as long as keys are."""
+    return tuple(
+        value
+        for name, value in named
+        if len(value) >= KEY_CHARS or _SECRET_NAME.search(name.replace("-", "_")) or name.lower() in _SIGNS
+    )
 
 
 def _forms(secret: str) -> Iterator[str]:

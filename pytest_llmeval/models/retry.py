@@ -82,7 +82,12 @@ async def _retried(progress: "_Progress", attempt: Callable[[], Awaitable[Respon
     except AttemptError as last:
         message = "; ".join(filter(None, [last.message, progress.why_over]))
         raise CallError(
-            message, kind=last.kind, attempts=progress.attempts, latency_s=progress.latency_s, param=last.param
+            message,
+            kind=last.kind,
+            attempts=progress.attempts,
+            latency_s=progress.latency_s,
+            param=last.param,
+            usage=last.usage,
         ) from None
     except CallError as closed:  # the slot was refused: only the attempts before it were sent
         closed.attempts = progress.attempts
@@ -125,9 +130,9 @@ class _Progress:
         return error.retryable and self._malformed < 2
 
     def pause_s(self, state: RetryCallState) -> float:
-        """Return the seconds until the next attempt: what the server asks for, else back-off; jittered."""
+        """Return the seconds until the next attempt: what the server asks for, else (0 s too) back-off; jittered."""
         asked = self._asked_s(state)
-        return self._policy.backoff_s(self.attempts) if asked is None else asked * _between(1, 1.1)
+        return asked * _between(1, 1.1) if asked else self._policy.backoff_s(self.attempts)
 
     def is_over(self, state: RetryCallState) -> bool:
         """Return whether attempts or time are used up, and keep the reason."""

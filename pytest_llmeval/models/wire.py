@@ -29,6 +29,9 @@ __all__ = [
 EXCERPT_CHARS = 200
 MAX_TOKENS = 2**53
 _ERROR = "an error under status 200"
+_BROKEN_OFF = frozenset({"error", "abort"})
+"""OpenRouter's and vLLM's finish reasons of answers that came to no end: https://openrouter.ai/docs/api-reference/errors,
+vllm/v1/engine/__init__.py (FinishReason)."""
 _REDACTION_MARGIN = 16_384
 Redact = Callable[[str], str]
 
@@ -45,8 +48,9 @@ def read_completion(body: bytes, redact: Redact, *, content_type: str = "") -> R
     """Return the first choice of a chat completion, which may have come as a stream of events.
 
     Raises:
-        AttemptError: of kind ``filtered`` where a content filter ended the answer, ``truncated_stream`` where a
-            stream ended before the answer did, else ``malformed_response``.
+        AttemptError: of kind ``filtered`` where a content filter ended the answer, ``server_error`` where the server
+            says that it broke it off, ``truncated_stream`` where a stream ended before the answer did, else
+            ``malformed_response``.
     """
     try:
         return _response(_streamed(body) if is_event_stream(content_type) else json_object(body))
@@ -105,7 +109,11 @@ def _response(data: dict[str, Any]) -> Response:
         raise UnexpectedError("no choices[0].message")
     finish_reason = spoken(choice.get("finish_reason"))
     if finish_reason == "content_filter":
-        raise AttemptError(ErrorKind.FILTERED, "the provider's content filter ended the answer")
+        message = "the provider's content filter ended the answer"
+        raise AttemptError(ErrorKind.FILTERED, message, usage=_usage(data.get("usage")))
+    if choice.get("error") or finish_reason in _BROKEN_OFF:
+        message = f"the server broke off its answer (finish_reason {finish_reason!r})"
+        raise AttemptError(ErrorKind.SERVER_ERROR, message, retryable=True)
     refusal, tool_calls = spoken(message.get("refusal")), _tool_calls(message.get("tool_calls") or [])
     return Response(
         text=_text(message, may_be_empty=bool(refusal or tool_calls) or finish_reason == "length"),

@@ -156,6 +156,8 @@ def _rules(view: RunView) -> Iterator[Sample]:
     for suite, row in judged:
         yield "", _of(suite, row.model, row.slice, metric=row.metric, rule=row.rule or "", verdict=row.verdict or ""), 1
     for each in view.not_judged:
+        if each.is_reported:  # it stands in its suite
+            continue
         own = {"metric": each.metric, "rule": each.rule, "verdict": each.verdict}
         yield "", _of(each.suite, each.model or "", each.slice, **own), 1
 

@@ -275,8 +275,8 @@ def _checked(result: object) -> Scored:
 
 
 def _judged(name: str, result: Scored, mark: float, digest: str) -> Score:
-    reason, passed = result.reason, result.value >= mark
-    if not passed:
+    reason, passed = result.reason, result.value >= mark if mark > 0 else None
+    if passed is False:
         value = number(result.value) if number(result.value) != number(mark) else repr(result.value)
         reason = f"{value} is under the pass mark {mark:g}" + (f"\n{reason}" if reason else "")
     return Score(

@@ -12,6 +12,7 @@ from pytest_llmeval.scorers.answers import normal_text, text_of
 from pytest_llmeval.scorers.display import shown
 from pytest_llmeval.scorers.registry import shipped
 from pytest_llmeval.scorers.scored import Scored
+from pytest_llmeval.scorers.scripts import UNSPACED
 
 __all__ = ["choice"]
 
@@ -20,11 +21,14 @@ _WRAP = " \t\r\n*_`\"'()[]{}<>$#.,:;!"
 _TEX = re.compile(r"\\(?:boxed|text|textbf|mathrm)\{")
 _BULLET = re.compile(r"^\s*[-–—•]\s+")
 # A text stands as whole words: 1 is not found in 10, in 1.5 or in -1.
-_WORD_START, _WORD_END = r"(?<!\w)(?!(?<=[-\u2212])\d)(?!(?<=\d[.,])\d)", r"(?!\w)(?![.,]\d)"
+# A letter of a script without spaces between words (UNSPACED) may stand beside it.
+_SPACED = rf"[^\W{UNSPACED}]"
+_WORD_START = rf"(?<!{_SPACED})(?!(?<=[-\u2212])\d)(?!(?<=\d[.,])\d)"
+_WORD_END = rf"(?!{_SPACED})(?![.,]\d)"
 _STATEMENT = re.compile(r"\banswer\b(?:[^.\n:=]{0,80}?\bis\b|[^.\n:=]{0,80}?[:=])", re.IGNORECASE)
 
 
-@shipped(version=1)
+@shipped(version=2)
 def choice(response: Any, target: str, *, choices: Sequence[str] | Mapping[str, str]) -> Scored:
     r"""Return 1 where the answer names exactly one of the choices, and it is the target; else 0.
 
@@ -38,7 +42,8 @@ def choice(response: Any, target: str, *, choices: Sequence[str] | Mapping[str, 
     2. Lines that are nothing but a label (``B``, ``b``, ``(B)``, ``B.``, ``**B**``), a text, or a label with
        its text (``B) London``), wherever they stand.
     3. The whole answer: labels at the start of a line with ``.``, ``)`` or ``:`` behind them, labels in
-       brackets, and texts as whole words, the longest first (``New York`` is not ``York``).
+       brackets, and texts as whole words, the longest first (``New York`` is not ``York``); in scripts without
+       spaces between words wherever they stand.
 
     In running prose a label counts in capitals only as given, so that the article "a" is no choice. Naming
     none, or more than one, scores 0 with the reason.

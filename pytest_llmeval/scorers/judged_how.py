@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from pytest_llmeval.core.rules import COUNTED_METRICS, MEASURED_METRICS
 from pytest_llmeval.core.types import Score
 from pytest_llmeval.scorers.judged import Settled
 
@@ -93,9 +94,15 @@ def _identity(check: object) -> str:
 
 
 def score_name(name: object, default: str | None = None) -> str:
-    """Return a name that was given, or ``default``; raise ValueError where it is no text with something in it."""
+    """Return a name that was given, or ``default``.
+
+    Raises:
+        ValueError: it is no text with something in it, or that of a metric which is no score.
+    """
     if name is None and default is not None:
         return default
+    if name in (*COUNTED_METRICS, *MEASURED_METRICS):
+        raise ValueError(f"name is {name!r}; that is a metric of every run, which a score would be taken for")
     if isinstance(name, str) and name.strip():
         return name
     raise ValueError(f"name is {name!r}; a score's name is a text with something in it")

@@ -12,6 +12,7 @@ from pytest_llmeval.scorers.display import number, one_line, shown
 from pytest_llmeval.scorers.json_leaves import as_decimal, within
 from pytest_llmeval.scorers.registry import shipped
 from pytest_llmeval.scorers.scored import Scored, finite
+from pytest_llmeval.scorers.scripts import is_word_letter
 
 __all__ = ["numbers_in", "numeric"]
 
@@ -35,7 +36,7 @@ class Reading(NamedTuple):
     value: Decimal | None
 
 
-@shipped(version=1)
+@shipped(version=2)
 def numeric(
     response: Any,
     target: Any,
@@ -51,9 +52,9 @@ def numeric(
     minus, en dash; not after a letter or digit, where it is a hyphen); groups of three set apart by one of
     ``,`` (``.`` where ``decimal`` is ``,``), thin, narrow or plain no-break space, the same throughout; one
     decimal mark with digits after it; an exponent (``1e-5``). Digits right after a letter are part of a word
-    (``B2``, ``x86``) and no number. Currency signs, ``%`` and what follows are not read: ``12 %`` is 12,
-    ``5M`` is 5. Digits whose marks make no such number (``1,23``, ``1.2.3``) are one unreadable number,
-    nothing is guessed. Dates, times and fractions are several numbers.
+    (``B2``, ``x86``) and no number, unless its script sets no space between words. Currency signs, ``%`` and
+    what follows are not read: ``12 %`` is 12, ``5M`` is 5. Digits whose marks make no such number (``1,23``,
+    ``1.2.3``) are one unreadable number, nothing is guessed. Dates, times and fractions are several numbers.
 
     Equal means |answer - target| <= max(tolerance, rel_tolerance x |target|), counted in decimal, as written.
 
@@ -97,7 +98,7 @@ def numbers_in(text: str, decimal: str = ".") -> list[Reading]:
     for run in _RUN.finditer(text):
         body = run["body"]
         before = text[run.start("body") - 1 : run.start("body")]
-        if before.isalpha() or (body[0] in ".," and before[-1:].isalnum()):
+        if is_word_letter(before) or (body[0] in ".," and _joins(before)):
             if body[0] not in ".,":
                 continue  # part of a word
             body = body[1:]  # the mark belongs to the word before it: No.5
@@ -107,7 +108,7 @@ def numbers_in(text: str, decimal: str = ".") -> list[Reading]:
 
 def _reading(text: str, run: re.Match[str], body: str, decimal: str) -> Reading:
     sign = run["sign"] or run["inner"]
-    hyphen = text[run.start() - 1 : run.start()].isalnum() if run.start() else False
+    hyphen = _joins(text[run.start() - 1 : run.start()]) if run.start() else False
     minus = sign not in ("", "+") and not (hyphen and run["sign"])
     whole = f"{'-' if minus else ''}{body}{run['exponent']}"
     if len(whole) > MAX_LENGTH or len(run["exponent"]) > EXPONENT_LENGTH or not _grammar(decimal).fullmatch(body):
@@ -115,6 +116,11 @@ def _reading(text: str, run: re.Match[str], body: str, decimal: str) -> Reading:
     digits = re.sub(rf"[^0-9{re.escape(decimal)}]", "", body).replace(decimal, ".")
     value = Decimal(f"{'-' if minus else ''}{digits}{run['exponent']}")
     return Reading(whole, value if math.isfinite(float(value)) else None)
+
+
+def _joins(char: str) -> bool:
+    """Whether a mark right after ``char`` belongs to it, as a hyphen or a full stop does."""
+    return char.isalnum() and (not char.isalpha() or is_word_letter(char))
 
 
 @lru_cache(maxsize=2)

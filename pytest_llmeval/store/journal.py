@@ -97,7 +97,7 @@ class SqliteJournal:
         assert self._history is not None
         found = self._first(self._connection, _NEWEST.format(table="answers"), cache_key)
         found = found or self._first(self._history, _NEWEST.format(table="calls"), cache_key)
-        if found is None or found["checksum"] != rows.call_checksum(found["response"], found["detail"]):
+        if found is None or not rows.is_whole(found):
             return None
         is_same = json.loads(found["request"]) == json.loads(json.dumps(request))
         return rows.to_call(found) if is_same else None
@@ -132,6 +132,17 @@ class Orphan:
 
     path: Path
     run: Run
+    facts: str | None = None
+    """What the journal says of the process that wrote it; None where nobody else can take it over."""
+
+    @property
+    def is_there(self) -> bool:
+        """Whether that journal still stands at the path; a session that took it over writes another one there."""
+        if self.facts is None:
+            return True
+        with contextlib.suppress(sqlite3.Error):
+            return _facts_in(self.path) == self.facts
+        return False
 
     @property
     def uri(self) -> str:
@@ -140,6 +151,8 @@ class Orphan:
 
     def remove(self) -> None:
         """Remove the file, once the database holds what is in it."""
+        if not self.is_there:
+            return
         for name in (str(self.path), f"{self.path}-wal", f"{self.path}-shm"):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(name)
@@ -150,7 +163,12 @@ def orphans(database: Path) -> Iterator[Orphan]:
     for name in sorted(glob.glob(f"{glob.escape(str(database))}.*{_SUFFIX}")):
         path = Path(name)
         with contextlib.suppress(sqlite3.Error, OSError, ValueError, KeyError, TypeError):
-            uri = f"{path.absolute().as_uri()}?mode=rw"
-            with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=30.0)) as connection:
-                (facts,) = connection.execute("SELECT facts FROM run").fetchone()
-            yield Orphan(path=path, run=rows.to_run(json.loads(facts)))
+            facts = _facts_in(path)
+            yield Orphan(path=path, run=rows.to_run(json.loads(facts)), facts=facts)
+
+
+def _facts_in(path: Path) -> str:
+    uri = f"{path.absolute().as_uri()}?mode=rw"
+    with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=30.0)) as connection:
+        (facts,) = connection.execute("SELECT facts FROM run").fetchone()
+    return str(facts)

@@ -35,7 +35,7 @@ class RecordedCalls:
         """
         own_id = case_id(self.run_id, case.suite, case.model, case.sample_id, case.epoch)
         found = self._first("SELECT * FROM calls WHERE id = ?", f"{own_id}-{name}")
-        if found is None or found["checksum"] != rows.call_checksum(found["response"], found["detail"]):
+        if found is None or not rows.is_whole(found):
             return None
         call = rows.to_call(found)
         if call.request != json.loads(json.dumps(plain(request))):

@@ -22,6 +22,7 @@ __all__ = [
     "from_scores",
     "from_verdict",
     "from_votes",
+    "is_whole",
     "to_call",
     "to_case",
     "to_judge",
@@ -234,6 +235,15 @@ def to_call(row: Mapping[str, Any]) -> Call:
 def call_checksum(response: str | None, detail: str) -> str:
     """Return the sha256 in hex by which an answer that is used again is known to be what was kept."""
     return digest(f"{len(response or '')}:{storable(response or '')}{detail}")
+
+
+def is_whole(row: Mapping[str, Any]) -> bool:
+    """Whether the answer in a row of a call is what was kept; one that the column cannot hold stands in the detail."""
+    try:
+        response = json.loads(row["detail"]).get("text", row["response"])
+    except (ValueError, TypeError, AttributeError):
+        return False
+    return bool(row["checksum"] == call_checksum(response, row["detail"]))
 
 
 def from_verdict(run_id: str, verdict: Verdict) -> Row:

@@ -151,8 +151,7 @@ class SqliteReader:
         """Yield each call of a run with the id of its case; an answer that is damaged is known by no cache key."""
         for row in self._query("SELECT * FROM calls WHERE run_id = ? ORDER BY rowid", run_id):
             call = rows.to_call(row)
-            is_whole = row["checksum"] == rows.call_checksum(row["response"], row["detail"])
-            yield row["case_id"], call if is_whole else replace(call, cache_key=None)
+            yield row["case_id"], call if rows.is_whole(row) else replace(call, cache_key=None)
 
     def judges(self, run_id: str) -> list[JudgeRecord]:
         """Return what stands behind the judge_ids of a run, sorted by them."""

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.core.errors import ErrorKind, StoreError
+from pytest_llmeval.core.costs import Prices
+from pytest_llmeval.core.errors import CallError, ErrorKind, StoreError
 from pytest_llmeval.core.types import CacheMode, Response, Usage
 from pytest_llmeval.engine.journal import Kept
 from tests.support.engine_parts import MemoryJournal, Rig, ask, broken, failure, kinds, say
@@ -282,5 +283,31 @@ def test_an_answer_that_came_in_the_last_moment_is_kept_all_the_same() -> None:
             await asyncio.sleep(0)
         await rig.engine.aclose()
         assert [kept.call.response for kept in rig.journal.kept] == ["q"]
+
+    run_virtual(body())
+
+
+@pytest.mark.parametrize(
+    ("kind", "usage", "spent_usd"),
+    [
+        (ErrorKind.FILTERED, Usage(input_tokens=10, output_tokens=5), 0.2),
+        (ErrorKind.FILTERED, None, 0.0),
+        (ErrorKind.TIMEOUT, None, 1.04),
+        (ErrorKind.MALFORMED_RESPONSE, None, 1.04),
+        (ErrorKind.RATE_LIMITED, None, 0.0),
+    ],
+)
+def test_an_answer_that_is_none_to_use_is_paid_for_all_the_same(
+    kind: ErrorKind, usage: Usage | None, spent_usd: float
+) -> None:
+    """By its tokens where the server tells them, else as the longest answer that it may have been."""
+
+    async def body() -> None:
+        rig = Rig(max_cost_usd=5.0)
+        rig.model.prices = Prices(input_usd_per_million=10_000, output_usd_per_million=20_000)
+        rig.model.answer = lambda request: CallError("it broke", kind=kind, usage=usage)
+        (error,) = await kinds(*rig.begin(ask(params={"max_tokens": 50})))
+        assert error == kind
+        assert rig.budget.spent_usd == pytest.approx(spent_usd, abs=0.05)
 
     run_virtual(body())

@@ -178,3 +178,12 @@ def test_files_are_their_owners_alone(project: Project) -> None:
     assert len(modes) >= 4
     assert set(modes.values()) == {0o600}
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("text", ["a\x00b", "a\ud83d", "ok \N{PILE OF POO}"])
+def test_an_answer_that_sqlite_cannot_hold_as_it_is_is_found_again(project: Project, text: str) -> None:
+    project.server.reply = lambda messages: text
+    project.eval("def test_echo(response):\n    assert len(response.text) > 0\n", [{"id": "a", "input": "x"}])
+    for _ in range(2):
+        assert project.run("evals", "--cache=use").ret == 0
+    assert len(project.server.ledger) == 1

@@ -214,3 +214,15 @@ def test_another_selection_of_rows_is_refused_as_such(broken: Project) -> None:
     result = resume(broken, "--limit=2")
     assert result.ret == 4
     result.stderr.fnmatch_lines(["*--limit is 2 here and was 'not given' for the run*"])
+
+
+def test_an_address_whose_query_no_run_keeps_must_be_given_again(broken: Project) -> None:
+    """Else the rest would be asked at another address than the beginning was."""
+    address = f"{broken.server.spec('echo')}?api-version=2024"
+    broken.run("evals", model=address)
+    asked = len(broken.server.ledger)
+    result = resume(broken)
+    assert (result.ret, len(broken.server.ledger)) == (4, asked)
+    result.stderr.fnmatch_lines(["*the address of openai:echo@* had a query or a password*give --model again*"])
+    (broken.root / "mended").touch()
+    assert resume(broken, model=address).ret == 0

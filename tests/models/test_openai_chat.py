@@ -1,6 +1,7 @@
 """What a caller gets for every kind of answer, and what the server is sent; against a real server."""
 
 import asyncio
+import itertools
 import json
 import socket
 import time
@@ -340,3 +341,9 @@ def test_body_quoted_in_an_error_is_one_short_line(server: FaultServer, fail: Fa
     message = str(fail(server.spec("echo")))
     assert json.dumps("\x1b")[1:-1] in message and "\n" not in message and "\u202e" not in message
     assert len(message) < 400
+
+
+def test_retry_after_0_is_ordinary_back_off(server: FaultServer, ask: Ask) -> None:
+    ask(server.spec("fault-status-429-3-after-0"), "x", policy=RetryPolicy(base_s=0.4, timeout_s=20))
+    pauses = [after.time_s - before.time_s for before, after in itertools.pairwise(server.ledger)]
+    assert sum(pauses) > 0.02

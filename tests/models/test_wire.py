@@ -152,3 +152,30 @@ def test_content_filter_under_status_400_is_filtered() -> None:
     """Azure reports a filtered prompt so."""
     fault = read_failure(400, {}, b'{"error": {"code": "content_filter"}}', plain, NOW)
     assert (fault.kind, fault.retryable) == (ErrorKind.FILTERED, False)
+
+
+@pytest.mark.parametrize("reason", ["error", "abort"])
+@pytest.mark.parametrize("text", ["", "Par"])
+def test_an_answer_that_the_server_broke_off_is_none(reason: str, text: str) -> None:
+    """OpenRouter and vLLM say so under status 200."""
+    result = read(json.dumps(completion(text, finish=reason)).encode())
+    assert isinstance(result, AttemptError)
+    assert (result.kind, result.retryable) == (ErrorKind.SERVER_ERROR, True)
+    assert f"finish_reason '{reason}'" in str(result)
+
+
+def test_an_error_beside_a_choice_is_one_streamed_too() -> None:
+    chunk = {"choices": [{"delta": {"content": "Par"}, "error": {"code": 502}, "finish_reason": "stop"}]}
+    body = f"data: {json.dumps(chunk)}\n\ndata: [DONE]\n\n".encode()
+    with pytest.raises(AttemptError) as caught:
+        read_completion(body, plain, content_type="text/event-stream")
+    assert caught.value.kind is ErrorKind.SERVER_ERROR
+
+
+def test_a_403_about_one_model_or_one_input_says_nothing_of_the_key() -> None:
+    """OpenAI refuses a model that a project may not use so, and OpenRouter an input that its moderation flagged."""
+    model = b'{"error": {"code": "model_not_found", "message": "Project `p` does not have access to model `m`"}}'
+    assert read_failure(403, {}, model, plain, NOW).kind is ErrorKind.BAD_REQUEST
+    flagged = b'{"error": {"code": 403, "message": "flagged", "metadata": {"reasons": ["x"], "flagged_input": "y"}}}'
+    assert read_failure(403, {}, flagged, plain, NOW).kind is ErrorKind.FILTERED
+    assert read_failure(403, {}, b'{"error": {"message": "no"}}', plain, NOW).kind is ErrorKind.AUTH

@@ -1,5 +1,7 @@
 """Where the rows of an eval may come from."""
 
+import csv
+
 import pytest
 
 from tests.support.project import Project, jsonl
@@ -154,3 +156,20 @@ def test_a_dataset_that_changes_during_the_session_is_an_error(project: Project)
     assert project.run("evals").ret == 1
     assert project.cases() == {"a": "passed", "b": "error"}
     assert "the file changed" in project.rows("SELECT error FROM cases WHERE sample_id = 'b'")[0]["error"]
+
+
+def test_a_cell_may_be_longer_than_csv_takes_by_default(project: Project) -> None:
+    long = "word " * 40_000
+    project.write(
+        data__long_csv=f"id,input\na,{long}\n",
+        evals__test_long_py="""
+        import pytest
+
+        @pytest.mark.llmeval("data/long.csv")
+        def test_long(sample):
+            assert len(sample.input) > 150_000
+        """,
+    )
+    project.run("evals").assert_outcomes(passed=1)
+    with pytest.raises(csv.Error):
+        list(csv.reader([f"{long}\n"]))

@@ -338,3 +338,21 @@ def test_a_good_row_that_m_asks_for_shows_that_another_row_is_broken(mixed: Proj
     assert result.ret == 4
     result.stderr.fnmatch_lines(["*echo.jsonl:4: *"])
     assert mixed.server.ledger == []
+
+
+@pytest.mark.parametrize("how", ["rootdir", "folder"])
+def test_evals_behind_a_symbolic_link_are_asked_for_by_its_path(
+    mixed: Project, tmp_path_factory: pytest.TempPathFactory, how: str
+) -> None:
+    if how == "rootdir":
+        link = tmp_path_factory.mktemp("other") / "linked"
+        link.symlink_to(mixed.root)
+        asked = link / "evals"
+    else:
+        (mixed.root / "evals").rename(mixed.root / "real")
+        (mixed.root / "evals").symlink_to("real")
+        asked = mixed.root / "evals"
+    assert mixed.run(str(asked), "-k", "quick").ret == 0
+    assert len(mixed.server.ledger) == 1
+    assert mixed.run(f"{asked / 'test_echo.py'}::test_echo", "-k", "quick").ret == 0
+    assert len(mixed.server.ledger) == 2

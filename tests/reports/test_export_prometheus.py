@@ -1,6 +1,7 @@
 """Metrics that the parser of Prometheus's own client takes, whatever the names in a run are."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -155,3 +156,13 @@ def test_labels_are_read() -> None:
     assert parsed_labels(["project=a=b", "team=x y"]) == {"project": "a=b", "team": "x y"}
     with pytest.raises(SettingsError, match="twice"):
         parsed_labels(["a=1", "a=2"])
+
+
+def test_a_rule_whose_judge_may_not_gate_is_one_sample() -> None:
+    """It is not judged, and has its numbers all the same."""
+    store, found = recorded(everything())
+    shown = replace(VERDICTS[-1], value=0.7, n=9)
+    store.set_verdicts(run().id, [*VERDICTS[:-1], shown])
+    told = samples(lines_of(store, found))
+    about = {"suite": "qa", "metric": "correctness", "slice": "long", "rule": "min=0.6", "verdict": "not_judged"}
+    assert value(told, "rule_verdict", **about) == 1

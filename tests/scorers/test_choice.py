@@ -138,3 +138,9 @@ def test_choices_or_a_target_that_make_no_sense_are_errors(target: Any, choices:
 def test_no_answer_makes_it_raise(text: str) -> None:
     """And at most one choice gets the point."""
     assert sum(choice(text, label, choices=CITIES).value for label in "ABCD") <= 1
+
+
+@pytest.mark.parametrize("answer", ["答案是北京。", "我认为北京是对的", "北京"])
+def test_scripts_without_spaces_name_a_choice_anywhere(answer: str) -> None:
+    assert choice(answer, "北京", choices=["北京", "上海"]).value == 1.0
+    assert choice("Yorkshire", "York", choices=["York", "Rome"]).value == 0.0

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pytest_llmeval.core.errors import ScorerError
 from pytest_llmeval.core.types import Response
 from pytest_llmeval.scorers import numeric
+from pytest_llmeval.scorers.numeric_answers import numbers_in
 
 
 @pytest.mark.parametrize(
@@ -191,3 +192,16 @@ def test_a_huge_answer_is_read_in_bounded_time() -> None:
     for text in ("1" * 2_000_000, "1," * 500_000, "-" * 2_000_000, "a1" * 500_000):
         numeric(text, 1)
     assert time.perf_counter() - started < 10
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("答案是42。", 42), ("答えは42です", 42), ("คำตอบคือ42", 42), ("答案是-5", -5), ("共.5升", 0.5), ("价格￥99", 99)],
+)
+def test_scripts_without_spaces_let_a_number_follow_a_letter(text: str, value: float) -> None:
+    assert [reading.value for reading in numbers_in(text)] == [Decimal(str(value))]
+
+
+@pytest.mark.parametrize("text", ["B2", "x86", "Größe7"])
+def test_a_digit_after_a_letter_of_a_word_is_no_number(text: str) -> None:
+    assert numbers_in(text) == []

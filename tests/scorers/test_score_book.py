@@ -52,9 +52,9 @@ def test_a_value_that_rounds_to_the_pass_mark_is_shown_in_full(book: ScoreBook) 
     assert (book.nearly("x").reason or "").startswith("0.99999999 is under the pass mark 1")
 
 
-@pytest.mark.parametrize(("mark", "passed"), [(0.5, True), (2 / 3, True), (0.67, False), (0, True), (1, False)])
-def test_the_call_may_give_another_pass_mark(book: ScoreBook, mark: float, passed: bool) -> None:
-    """A value equal to the mark passes."""
+@pytest.mark.parametrize(("mark", "passed"), [(0.5, True), (2 / 3, True), (0.67, False), (0, None), (1, False)])
+def test_the_call_may_give_another_pass_mark(book: ScoreBook, mark: float, passed: bool | None) -> None:
+    """A value equal to the mark passes; a mark of 0 demands nothing, and nothing has passed then."""
     assert book.contains("ab", ["a", "b", "z"], pass_mark=mark).passed is passed
 
 
@@ -304,3 +304,14 @@ def test_companions_of_a_users_scorer_are_recorded_under_its_name(book: ScoreBoo
         ("both_precision", 1.0, None),
         ("both_recall", 0.0, None),
     ]
+
+
+@pytest.mark.parametrize("name", ["pass_rate", "error_rate", "latency_s", "cost_usd", "input_tokens", "output_tokens"])
+def test_a_score_may_not_be_named_like_a_metric_of_every_run(book: ScoreBook, name: str) -> None:
+    """Its rule would be about that metric, and the score in no table."""
+    for record in (
+        lambda: book.record(name, 1.0),
+        lambda: book.exact("a", "a", name=name),
+    ):
+        with pytest.raises(ValueError, match=f"name is '{name}'; that is a metric of every run"):
+            record()

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -268,3 +269,16 @@ def test_no_acknowledged_answer_is_lost_when_its_process_is_killed(path: Path) -
     assert beside(path) == {"llmeval.db"}
     assert look(path, "PRAGMA integrity_check") == [{"integrity_check": "ok"}]
     assert look(path, "SELECT count(*) AS n FROM runs") == [{"n": KILLS}]
+
+
+def test_the_journal_of_a_session_that_took_the_run_up_meanwhile_stays(database: SqliteStore) -> None:
+    """It has the same name: another command read the old one, and waited for the lock while the run was resumed."""
+    write(database.path, dead(), kept("a"))
+    (old,) = orphans(database.path)
+    database.absorb(old)
+    assert not old.path.exists()
+    going_on = write(database.path, replace(dead(), pid=1, process_started="2"), kept("b"))
+    database.absorb(old)
+    old.remove()
+    assert going_on.exists()
+    assert len(stored(database.path)) == 1

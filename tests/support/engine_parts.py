@@ -118,6 +118,7 @@ class Rig:
 
     def __post_init__(self) -> None:
         limits = Limits(max_connections=self.max_connections, tpm=self.tpm)
+        self.budget = Budget(self.max_cost_usd)
         self.limiter = Limiter(limits, clock=lambda: asyncio.get_running_loop().time())
         self.model = FakeModel(self.limiter)
         self.models = {"m": self.model}
@@ -125,7 +126,7 @@ class Rig:
             open_model=self._open,
             journal=self.journal,
             limiter=self.limiter,
-            budget=Budget(self.max_cost_usd),
+            budget=self.budget,
             turns=Turns(self.window),
             cache=self.cache,
             recorded=self.recorded,

@@ -1,12 +1,13 @@
 """What one run says against a bar that it is to miss with confidence."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 from pytest_llmeval.core.gate.column import Column, Grouped, State, sample_means
 from pytest_llmeval.core.gate.evidence import LEAST_CLUSTERS, Evidence, Weight, estimated
 from pytest_llmeval.core.rules import Rule
-from pytest_llmeval.core.stats.distributions import binomial_at_least, student_cdf
+from pytest_llmeval.core.stats.clusters import in_clusters
+from pytest_llmeval.core.stats.distributions import binomial_at_least, hoeffding, student_cdf
 from pytest_llmeval.core.stats.intervals import mean, total
 
 __all__ = ["weigh_bar"]
@@ -52,7 +53,20 @@ def _weight(rule: Rule, column: Column, grouped: Grouped) -> Weight | None:
         p_value = _binomial(rule.kind == "min", values, rule.bound)
     elif error is not None and df is not None and (clusters is None or len(set(clusters)) >= LEAST_CLUSTERS):
         p_value = student_cdf(-shortfall / error, df)
+    elif clusters is not None and all(0 <= each <= 1 for each in (rule.bound, *values)):
+        p_value = _of_groups(shortfall, values, clusters)
     return Weight(shortfall=shortfall, p_value=p_value, error=error, df=df)
+
+
+def _of_groups(shortfall: float, values: Sequence[float], clusters: Sequence[Hashable]) -> float | None:
+    """Return the most that the p-value can be where groups of dependent rows show no spread; None where they are few.
+
+    Nothing is estimated: whatever a group's mean may be, it lies between 0 and 1.
+    """
+    groups = in_clusters(values, clusters)
+    if len(groups) < LEAST_CLUSTERS:
+        return None
+    return hoeffding(shortfall, [len(group) / len(values) for group in groups])
 
 
 def _binomial(is_floor: bool, values: Sequence[float], bound: float) -> float:

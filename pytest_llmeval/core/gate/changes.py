@@ -112,11 +112,13 @@ def _weight(gains: Sequence[float], clusters: Sequence[str] | None, *, is_single
     else:
         p_value = _p_of_groups(gains, clusters, known.df if known else 0.0)
     has_spread = known is not None and known.error > 0
+    are_flips = clusters is None and is_single and all(gain in (-1, 0, 1) for gain in gains)
     return Weight(
         shortfall=-(mean(gains) or 0.0),
         p_value=p_value,
         error=known.error if known and has_spread else None,
         df=known.df if known and has_spread else None,
+        flips=(sum(gain < 0 for gain in gains), sum(gain > 0 for gain in gains), len(gains)) if are_flips else None,
     )
 
 

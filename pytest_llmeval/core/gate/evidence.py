@@ -29,6 +29,8 @@ class Weight:
     """The standard error of the shortfall, above 0; None where it is unknown."""
     df: float | None = None
     """Degrees of freedom of ``error``."""
+    flips: tuple[int, int, int] | None = None
+    """Rows that got worse, that got better, and all; None where a change may be anything else than −1, 0 and 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -160,24 +160,25 @@ def _rows(metric: str, cases: Iterable[JudgedCase]) -> dict[str, _Row]:
 
 
 def _remade(metric: str, was: _Row, row: _Row) -> Iterator[str]:
-    """Yield ``judge`` or ``scorer`` where another one made the value; a judge's change explains its scorer's."""
+    """Yield ``judge`` and ``scorer`` where another one made the value; a judge's change explains its own scorer's."""
     made = [(old, new) for old in was.scored for new in row.scored]
-    if any(_differ(metric, old.judge_ids, new.judge_ids) for old, new in made):
+    judged = [_changed(metric, old.judge_ids, new.judge_ids) for old, new in made]
+    if any(judged):
         yield "judge"
-    elif any(_differ(metric, old.digests, new.digests) for old, new in made):
+    scored = (_changed(metric, old.digests, new.digests) for old, new in made)
+    if any(names - by_judge for names, by_judge in zip(scored, judged, strict=True)):
         yield "scorer"
 
 
-def _differ(metric: str, was: Mapping[str, str | None], now: Mapping[str, str | None]) -> bool:
-    """Return whether a value was made otherwise.
+def _changed(metric: str, was: Mapping[str, str | None], now: Mapping[str, str | None]) -> frozenset[str]:
+    """Return the names of the scores behind a value that were made otherwise.
 
     The outcome is made by all scorers of a case; one that only one of both came to is no difference.
     """
     if was is now:
-        return False
-    if metric == "pass_rate":
-        return any(was[name] != now[name] for name in was.keys() & now.keys())
-    return was.get(metric) != now.get(metric)
+        return frozenset()
+    names = was.keys() & now.keys() if metric == "pass_rate" else {metric}
+    return frozenset(name for name in names if was.get(name) != now.get(name))
 
 
 def _pair(sample_id: str, was: _Row, row: _Row) -> Pair:

@@ -8,7 +8,7 @@ from pytest_llmeval.core.gate.decide import SLACK, Decision, Judgement, name_sam
 from pytest_llmeval.core.gate.evidence import LEAST_CLUSTERS, Evidence, Weight
 from pytest_llmeval.core.gate.family import Share
 from pytest_llmeval.core.rules import REGRESSION_KINDS, Rule
-from pytest_llmeval.core.stats.distributions import normal_quantile, student_quantile
+from pytest_llmeval.core.stats.distributions import binomial_upper, normal_quantile, student_quantile
 from pytest_llmeval.core.stats.paired import least_flips
 
 __all__ = ["decide_by_p", "decide_noninferior", "detectable"]
@@ -57,7 +57,9 @@ def decide_noninferior(
     """Return the decision on ``mode: noninferior``: it passes where the loss is surely less than the margin.
 
     Surely: the one-sided upper bound of the loss at ``1 - alpha`` (t, by clusters where there are any) lies below it.
-    Without any spread the bound is that of no event in n rows, -ln(alpha) / n, each cluster counting as one.
+    Without any spread the bound is that of no event in n rows, -ln(alpha) / n, each cluster counting as one. Where each
+    row is one value of 0 or 1, it is no less than the exact bound of the share of rows that got worse, less the share
+    of those that got better: Student's t knows too little of few losses.
     """
     share = Share(alpha=alpha, rules=1)
     shown = _shown(rule, evidence, share, evidence.found.p_value)
@@ -195,8 +197,13 @@ def _loss_bound(weight: Weight | None, evidence: Evidence, alpha: float, unknown
     if weight is None:
         return unknown
     if weight.error is None or weight.df is None:
-        return weight.shortfall - math.log(alpha) / (evidence.clusters or evidence.n)
-    return weight.shortfall - student_quantile(alpha, weight.df) * weight.error
+        bound = weight.shortfall - math.log(alpha) / (evidence.clusters or evidence.n)
+    else:
+        bound = weight.shortfall - student_quantile(alpha, weight.df) * weight.error
+    if weight.flips is None:
+        return bound
+    worse, better, rows = weight.flips
+    return max(bound, binomial_upper(worse, rows, alpha) - better / rows)
 
 
 def _show(value: float | None) -> str:

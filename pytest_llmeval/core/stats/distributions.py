@@ -4,12 +4,15 @@ All but the normal one stand on the regularised incomplete beta function I_x(a, 
 """
 
 import math
+from collections.abc import Sequence
 from statistics import NormalDist
 
-from pytest_llmeval.core.stats.incomplete_beta import beta_logit, log_beta_cdf, logit_of
+from pytest_llmeval.core.stats.incomplete_beta import beta_logit, log_beta_cdf, logit_of, shares_of
 
 __all__ = [
     "binomial_at_least",
+    "binomial_upper",
+    "hoeffding",
     "normal_cdf",
     "normal_quantile",
     "student_cdf",
@@ -89,6 +92,34 @@ def binomial_at_least(k: int, n: int, p: float) -> float:
     if k >= n or p in (0, 1):
         return p**n if k <= n else 0.0
     return math.exp(log_beta_cdf(logit_of(p), k, n - k + 1))
+
+
+def binomial_upper(hits: int, n: int, alpha: float) -> float:
+    """Return the one-sided upper bound, at ``1 - alpha``, of the chance behind ``hits`` in ``n`` independent tries.
+
+    Clopper and Pearson, The use of confidence or fiducial limits, Biometrika 26 (1934), 404-413: the chance at which
+    so few hits or fewer come in a share ``alpha`` of all times.
+
+    Args:
+        hits: from 0 to ``n``.
+        n: at least 1.
+        alpha: in (0, 1).
+    """
+    _check_share("alpha", alpha)
+    return 1.0 if hits >= n else shares_of(beta_logit(1 - alpha, hits + 1, n - hits))[0]
+
+
+def hoeffding(excess: float, shares: Sequence[float]) -> float:
+    """Return a bound of the chance that a weighted mean of independent values in [0, 1] lies so far on one side.
+
+    Hoeffding, Probability inequalities for sums of bounded random variables, JASA 58 (1963), theorem 2:
+    exp(-2 excess^2 / sum of shares^2).
+
+    Args:
+        excess: how far the mean lies from what is expected of it; 1 is returned from 0 down.
+        shares: the weight of each value; they sum to 1.
+    """
+    return math.exp(-2 * excess * excess / sum(share * share for share in shares)) if excess > 0 else 1.0
 
 
 def _check_share(name: str, value: float) -> None:

@@ -162,8 +162,9 @@ def test_open_answers_leave_a_margin_open_where_they_matter() -> None:
     assert (only(result).verdict, only(result).is_open, result.verdict) == ("inconclusive", True, "unmeasurable")
     reason = only(result).reason
     assert reason is not None
+    most = float(stats.beta.ppf(0.95, 21, 180))  # where all of them are wrong
     assert reason.startswith(
-        f"the loss may be up to {-math.log(0.05) / 180:.4g} to 0.1351, the margin is 0.05: s0, s1, s10"
+        f"the loss may be up to {-math.log(0.05) / 180:.4g} to {most:.4g}, the margin is 0.05: s0, s1, s10"
     )
     assert compared(before, many, NEVER).verdicts[1].verdict == "unmeasurable"
 
@@ -186,3 +187,30 @@ def test_a_margin_fails_where_everything_says_so() -> None:
     ratings = [*(broken(number, "timeout") for number in range(2)), *run([3.0] * 100)[2:]]
     found = only(compared(run([5.0] * 100), ratings, NEVER, **OPEN))
     assert (found.verdict, found.is_open) == ("inconclusive", True)
+
+
+@pytest.mark.parametrize(("n", "margin"), [(100, 0.029), (100, 0.04), (107, 0.028), (300, 0.02), (1000, 0.005)])
+def test_more_losses_never_turn_a_fail_into_a_pass(n: int, margin: float) -> None:
+    strict = rule("noninferior", margin)
+    found = [verdict_of([1.0] * n, [0.0] * lost + [1.0] * (n - lost), strict).verdict for lost in range(20)]
+    assert found == sorted(found, reverse=True)
+
+
+@pytest.mark.parametrize("n", [60, 107, 250])
+@pytest.mark.parametrize("margin", [0.028, 0.05, 0.1])
+def test_a_loss_as_large_as_the_margin_passes_once_in_twenty_at_most(n: int, margin: float) -> None:
+    """Where rows only get worse: by the exact chance of each number of losses."""
+    strict = rule("noninferior", margin)
+    passes = [k for k in range(n) if verdict_of([1.0] * n, [0.0] * k + [1.0] * (n - k), strict).verdict == "pass"]
+    assert sum(stats.binom.pmf(k, n, margin) for k in passes) <= 0.05
+
+
+@pytest.mark.parametrize("right", [0, 1])
+def test_groups_of_dependent_rows_that_are_all_alike_fail_a_bar_far_above_them(right: int) -> None:
+    """All wrong, or one of five right in each group: nothing is left to estimate a spread from."""
+    cases = [case(number, float(number % 5 < right), cluster=f"c{number // 5}") for number in range(100)]
+    verdict = only(sure("min", 0.8, cases))
+    assert verdict.verdict == "fail"
+    assert verdict.p_value is not None and verdict.p_value < 1e-5
+    near = [case(number, float(number % 5 < 4), cluster=f"c{number // 5}") for number in range(100)]
+    assert only(sure("min", 0.81, near)).verdict == "inconclusive"

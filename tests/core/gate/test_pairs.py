@@ -184,3 +184,13 @@ def test_the_first_epoch_says_what_a_row_is() -> None:
         easy, hard = compared(before, cases, rule(slice="easy"), rule(slice="hard")).verdicts
         assert (easy.n, hard.n) == (0, 10)
         assert easy.reason == "no row has a value of 'f1' in both runs"
+
+
+def test_another_judge_explains_no_other_scorer_of_the_outcome() -> None:
+    passes = rule(metric="pass_rate")
+    before = run([1.0] * 10, digests={"f1": "a", "qa": "b"}, judge_ids={"qa": "gpt-a"})
+    judged = run([1.0] * 10, digests={"f1": "a", "qa": "z"}, judge_ids={"qa": "gpt-b"})
+    both = run([1.0] * 10, digests={"f1": "z", "qa": "z"}, judge_ids={"qa": "gpt-b"})
+    assert only(compared(before, judged, passes, allow_change=("judge",))).verdict == "pass"
+    assert only(compared(before, both, passes, allow_change=("judge",))).verdict == "unmeasurable"
+    assert only(compared(before, both, passes, allow_change=("judge", "scorer"))).verdict == "pass"

@@ -13,6 +13,8 @@ from scipy import stats  # type: ignore[import-untyped]  # it carries no types
 from pytest_llmeval.core.stats import incomplete_beta
 from pytest_llmeval.core.stats.distributions import (
     binomial_at_least,
+    binomial_upper,
+    hoeffding,
     normal_cdf,
     normal_quantile,
     student_cdf,
@@ -159,3 +161,17 @@ def test_the_incomplete_beta_reaches_its_ends_and_shares_keep_their_digits() -> 
     assert small == near(1e-300)
     assert large == 1
     assert incomplete_beta.log_beta_cdf(-2000.0, 2, 1) == pytest.approx(-4000)  # x itself is no float any more
+
+
+@given(st.integers(1, 400), st.floats(0.001, 0.5), st.data())
+def test_the_upper_bound_of_a_share_is_clopper_and_pearsons(n: int, alpha: float, data: st.DataObject) -> None:
+    hits = data.draw(st.integers(0, n))
+    expected = 1.0 if hits == n else float(stats.beta.ppf(1 - alpha, hits + 1, n - hits))
+    assert binomial_upper(hits, n, alpha) == pytest.approx(expected, rel=1e-9)
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=60), st.floats(0.01, 0.99))
+def test_hoeffdings_bound_is_never_below_the_exact_chance(values: list[bool], bound: float) -> None:
+    n, hits = len(values), sum(values)
+    excess = bound - hits / n
+    assert hoeffding(excess, [1 / n] * n) >= float(stats.binom.cdf(hits, n, bound)) - 1e-12 or excess <= 0
