@@ -70,6 +70,8 @@ class CaseRun:
     """The answer to the case's own prompt, where its body runs ahead and needs it."""
     model: "CaseModel | None" = None
     """What the fixture ``model`` gave the case."""
+    wants_response: bool = False
+    """Whether its fixture or its body asked for the answer to its own prompt, whatever came of that."""
     response: "Response | None" = None
     """That answer, once the case was given it in its turn."""
     start: str | None = None
@@ -82,11 +84,14 @@ class CaseRun:
     error: str | None = None
     outcome: str | None = None
     """Decided by setup or call; a teardown that breaks turns it into an error."""
+    _digest: str | None = None
 
     @property
     def digest(self) -> str:
         """The digest of the row's input and target."""
-        return input_digest(self.sample.input, self.sample.target)
+        if self._digest is None:
+            self._digest = input_digest(self.sample.input, self.sample.target)
+        return self._digest
 
     def dump_start(self) -> str:
         """Return what is known of the case before it has finished, as text."""

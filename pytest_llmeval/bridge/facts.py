@@ -58,7 +58,7 @@ class CollectionFacts:
     problems: list[str] = field(default_factory=list)
     """What makes this session a usage error, one line or more each."""
     count_only: bool = False
-    """Whether items are only listed (``--co``)."""
+    """Whether no test runs (``--co``, ``--setup-only``, ``--setup-plan``)."""
     empty_shard: bool = False
     """Whether none of the rows that were asked for lies in the shard of this session; it is recorded all the same."""
 

@@ -88,6 +88,7 @@ class CaseModel:
 
     def respond(self) -> Response:
         """Return the answer to the case's own prompt, which may have been requested ahead of time."""
+        self._run.wants_response = True
         reply = self._run.reply
         if reply is None:
             if self._run.response is None:
@@ -106,6 +107,7 @@ class CaseModel:
     async def respond_ahead(self) -> Response:
         """Return that answer to a body that runs before its turn, and keep it for the fixture ``response``."""
         assert self._run.reply is not None
+        self._run.wants_response = True
         try:
             asked = self._loop.submit(self._ask(self._request(None, {}), position=self._run.position))
             response = await asyncio.wrap_future(asked)

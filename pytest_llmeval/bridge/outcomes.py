@@ -84,7 +84,7 @@ class Reporter:
             report.sections = [(name, self._safe(text)) for name, text in report.sections]
         for extra in getattr(report, "extras", ()):  # pytest-html's
             extra.update({key: storable(self._redact(text)) for key, text in extra.items() if isinstance(text, str)})
-        if run.outcome in ("missed", "error"):
+        if run.outcome in ("missed", "error") or (run.outcome == "skipped" and report.failed):
             setattr(report, OUTCOME_ATTRIBUTE, run.outcome)
         if report.when == "setup":
             setattr(report, START_ATTRIBUTE, run.start or CaseStart(key=run.key))
@@ -104,13 +104,15 @@ def _decide(run: CaseRun, report: pytest.TestReport, error: BaseException | None
     elif report.failed and error is None and str(report.longrepr).startswith("[XPASS(strict)]"):
         run.outcome = "skipped"  # as any other xfail: it fails the session, and no score of it is judged
     elif report.failed and (error is None or _is_miss(report, error)):
+        if run.outcome == "error":  # an earlier subtest of this case
+            return
         run.outcome = "missed"
         run.error = one_line(redact(_said(error)[1]), _LONGEST_ERROR) if error and not run.book.misses else None
     elif report.failed and error is not None and run.outcome != "error":
         run.outcome = "error"
         run.error_kind = _kind(error)
         run.error = one_line(redact(_message(error)), _LONGEST_ERROR)
-    elif report.when == "call":
+    elif report.when == "call" and run.outcome not in ("missed", "error"):  # pytest reports each subtest as a call too
         run.outcome = "passed"
 
 

@@ -155,7 +155,7 @@ class Recorder:
         outcome = getattr(report, OUTCOME_ATTRIBUTE, None)
         if outcome == "missed" and report.when == "call" and report.passed:
             return _LETTERS["missed"]
-        if report.failed and (report.nodeid in self._open or outcome) and outcome != "missed":
+        if report.failed and (report.nodeid in self._open or outcome) and outcome not in ("missed", "skipped"):
             return _LETTERS["error"]
         return None
 

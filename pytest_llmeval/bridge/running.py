@@ -87,7 +87,7 @@ class CaseRunner:
         if self.bodies is not None:
             self.bodies.forget(item)
         run = run_of(item)
-        if run and self._responses and run.position is not None and run.reply is None and run.response is None:
+        if run and self._responses and run.position is not None and not run.wants_response:
             self._responses.note_unused(item, run.position)
 
     def pytest_sessionfinish(self) -> None:

@@ -165,7 +165,7 @@ class Preparation:
         if hasattr(self.config, "workerinput"):
             assert self._socket is not None
             calls.asker = line = Line(self._socket, self._stop_session)
-            announce = lambda start: calls.loop.submit(line.begin(start))  # noqa: E731
+            announce = lambda start: calls.loop.run(line.begin(start))  # noqa: E731
         environ = self.settings.environ
         keys = [environ.get(model.api_key_env, "") for model in self._asked.values() if model.api_key_env]
         runner = CaseRunner(

@@ -70,14 +70,12 @@ class Settings:
 
     def recorded(self) -> dict[str, Any]:
         """Return what a run stores of its settings; paths relative to the rootdir, no environment, no password."""
-        from pytest_llmeval.models.specs import storable_spec
-
-        given = {*self.models, *self.judge_models}
+        from pytest_llmeval.models.specs import has_secrets, storable_spec
 
         return {
             "model": [storable_spec(model) for model in self.models],
             "judge_model": [storable_spec(judge) for judge in self.judge_models],
-            "cut": [spec for spec in map(storable_spec, (*self.models, *self.judge_models)) if spec not in given],
+            "cut": [storable_spec(spec) for spec in (*self.models, *self.judge_models) if has_secrets(spec)],
             "judge_panel": self.judge_panel,
             "judge_probe": self.judge_probe,
             "dataset": self.dataset,

@@ -113,7 +113,8 @@ class CallError(CaseError):
     """A model or judge call that failed after its retries.
 
     ``attempts`` is the number of requests sent, ``latency_s`` the seconds spent in the last one, ``param`` the
-    parameter that the error is about, ``usage`` the tokens that were paid for all the same, as far as the server told.
+    parameter that the error is about, ``usages`` the tokens of each answer that was none to use, as far as the server
+    told.
     """
 
     def __init__(
@@ -124,13 +125,13 @@ class CallError(CaseError):
         attempts: int = 1,
         latency_s: float | None = None,
         param: str | None = None,
-        usage: "Usage | None" = None,
+        usages: "tuple[Usage, ...]" = (),
     ) -> None:
         super().__init__(message, kind=kind)
         self.attempts = attempts
         self.latency_s = latency_s
         self.param = param
-        self.usage = usage
+        self.usages = usages
 
 
 class JudgeError(CaseError):

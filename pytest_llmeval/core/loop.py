@@ -2,6 +2,7 @@
 
 import asyncio
 import concurrent.futures
+import contextlib
 import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
@@ -32,7 +33,7 @@ class LoopThread:
     def call_soon(self, callback: Callable[[], object]) -> None:
         """Run ``callback`` on the loop, where that is running, without waiting for it."""
         with self._lock:
-            if self._loop is not None:
+            if self._loop is not None and not self._loop.is_closed():
                 self._loop.call_soon_threadsafe(callback)
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
@@ -55,7 +56,8 @@ class LoopThread:
             loop, thread, self._loop, self._thread = self._loop, self._thread, None, None
         if loop is None or thread is None:
             return
-        loop.call_soon_threadsafe(loop.stop)
+        with contextlib.suppress(RuntimeError):  # a task of somebody else's ended it
+            loop.call_soon_threadsafe(loop.stop)
         thread.join(_STOP_TIMEOUT_S)
 
     def _started(self) -> asyncio.AbstractEventLoop:

@@ -298,8 +298,8 @@ class Engine:
             response = await backend.complete(ask.request)
         except CallError as error:
             self.counts.failed += 1
-            known = cost_usd(backend.prices, error.usage) if error.usage is not None else None
-            lost_usd = known or (aside_usd if error.kind in _MAY_HAVE_COST else 0.0)
+            known = (cost_usd(backend.prices, usage) for usage in error.usages)
+            lost_usd = sum(aside_usd if usd is None else usd for usd in known)
             raise
         finally:
             cost = response.cost_usd if response is not None else lost_usd
@@ -341,10 +341,6 @@ class Engine:
             except UserError as error:
                 raise CallError(str(error), kind=ErrorKind.BAD_REQUEST, attempts=0) from None
         return self._backends[model]
-
-
-_MAY_HAVE_COST = frozenset({ErrorKind.MALFORMED_RESPONSE, ErrorKind.TRUNCATED_STREAM, ErrorKind.TIMEOUT})
-"""Errors behind which a server may have made an answer; how long it was, nobody says."""
 
 
 def _cache_key(backend: Backend, ask: Ask) -> str:

@@ -13,7 +13,7 @@ import anthropic
 import httpx2
 
 from pytest_llmeval.core.errors import ErrorKind
-from pytest_llmeval.core.types import Request, Response
+from pytest_llmeval.core.types import Request, Response, Usage
 from pytest_llmeval.models.anthropic_clients import AnthropicClients, StatusError, post_messages
 from pytest_llmeval.models.anthropic_request import DEFAULT_MAX_TOKENS, messages_body
 from pytest_llmeval.models.anthropic_wire import read_message
@@ -94,11 +94,13 @@ class AnthropicBackend:
         except anthropic.APIConnectionError as error:
             raise _connection_fault(error.__cause__ or error) from None
         except httpx2.DecodingError as error:
-            raise AttemptError(ErrorKind.MALFORMED_RESPONSE, f"undecodable body: {error}", retryable=True) from None
+            message = f"undecodable body: {error}"
+            raise AttemptError(ErrorKind.MALFORMED_RESPONSE, message, retryable=True, usage=Usage()) from None
         except httpx2.RequestError as error:
             raise _connection_fault(error) from None
         if cut:
-            raise AttemptError(ErrorKind.TOO_LARGE, f"the answer is larger than {MAX_BODY_BYTES // 2**20} MiB")
+            message = f"the answer is larger than {MAX_BODY_BYTES // 2**20} MiB"
+            raise AttemptError(ErrorKind.TOO_LARGE, message, usage=Usage())
         return read_message(content, self._redact)
 
 

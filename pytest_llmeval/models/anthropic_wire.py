@@ -35,7 +35,7 @@ def read_message(body: bytes, redact: Redact) -> Response:
         return _response(data, _blocks(data))
     except UnexpectedError as problem:
         message = f"the answer is no message: {problem}: {excerpt(body, redact)}"
-        raise AttemptError(ErrorKind.MALFORMED_RESPONSE, message, retryable=True) from None
+        raise AttemptError(ErrorKind.MALFORMED_RESPONSE, message, retryable=True, usage=Usage()) from None
 
 
 def _blocks(data: dict[str, Any]) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ class AttemptError(Exception):
 
     ``retryable`` says whether another attempt may help, ``retry_after_s`` how long the server asks to wait,
     in seconds (at least 0; None where it does not say), ``param`` which parameter it does not take, ``usage`` the
-    tokens of an answer that was given, and is paid for, and is none to use (None where the server does not say).
+    tokens of an answer that was made, and may be paid for, and is none to use (None where none was made).
     """
 
     def __init__(

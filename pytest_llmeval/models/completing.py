@@ -36,7 +36,7 @@ class Completing:
                 attempts=error.attempts,
                 latency_s=error.latency_s,
                 param=error.param,
-                usage=error.usage,
+                usages=error.usages,
             ) from None
         return replace(
             response,

@@ -48,7 +48,7 @@ def merged(chunks: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
         whole.update({key: chunk[key] for key in ("model", "usage") if chunk.get(key) is not None})
         choice = _first_choice(chunk)
         finish_reason = choice.get("finish_reason") or finish_reason
-        error = choice.get("error") or error
+        error = choice.get("error") or chunk.get("error") or error
         delta = choice.get("delta")
         if isinstance(delta, Mapping):
             _add(message, delta)

@@ -9,7 +9,7 @@ from typing import Any
 from pytest_llmeval.core.draws import with_own_seed
 from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.strict_json import canonical
-from pytest_llmeval.core.types import Request, Response
+from pytest_llmeval.core.types import Request, Response, Usage
 from pytest_llmeval.models.attempt_error import AttemptError
 from pytest_llmeval.models.completing import Completing
 from pytest_llmeval.models.http_errors import read_failure
@@ -114,5 +114,6 @@ class OpenAIBackend:
         if not is_success(answer.status):
             raise read_failure(answer.status, answer.headers, answer.body, self._redact, datetime.now(UTC))
         if answer.is_cut:
-            raise AttemptError(ErrorKind.TOO_LARGE, f"the answer is larger than {MAX_BODY_BYTES // 2**20} MiB")
+            message = f"the answer is larger than {MAX_BODY_BYTES // 2**20} MiB"
+            raise AttemptError(ErrorKind.TOO_LARGE, message, usage=Usage())
         return read_completion(answer.body, self._redact, content_type=answer.headers.get("content-type", ""))

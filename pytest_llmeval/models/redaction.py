@@ -12,10 +12,9 @@ MASK = "***"
 MIN_SECRET_CHARS = 6
 MIN_ANSWER_SECRET_CHARS = 8
 PREFIX_CHARS = 12
-KEY_CHARS = 24
-_SIGNS = frozenset({"sig", "signature", "code", "cookie", "x-auth"})
 _USERINFO = re.compile(r"(?<=://)[^/\s@'\"]+@")
 _SECRET_NAME = re.compile(r"(?:^|_)(?:API_?KEY|KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)(?:$|_)", re.IGNORECASE)
+_PLAIN_NAME = re.compile(r"version|deployment|model|region|title|referer", re.IGNORECASE)
 
 
 class Redactor:
@@ -77,12 +76,8 @@ def secrets_in(environ: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def secret_values(named: Iterable[tuple[str, str]]) -> tuple[str, ...]:
-    """Return those values of headers or of a query that are secrets: by their names, or as long as keys are."""
-    return tuple(
-        value
-        for name, value in named
-        if len(value) >= KEY_CHARS or _SECRET_NAME.search(name.replace("-", "_")) or name.lower() in _SIGNS
-    )
+    """Return the values of headers or of a query that are secrets: all but those whose names say that they are none."""
+    return tuple(value for name, value in named if not _PLAIN_NAME.search(name))
 
 
 def _forms(secret: str) -> Iterator[str]:

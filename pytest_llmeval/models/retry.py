@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
 from pytest_llmeval.core.errors import CallError, ErrorKind
-from pytest_llmeval.core.types import Response
+from pytest_llmeval.core.types import Response, Usage
 from pytest_llmeval.models.attempt_error import AttemptError
 
 __all__ = ["RetryPolicy", "Slot", "call_with_retries"]
@@ -87,7 +87,7 @@ async def _retried(progress: "_Progress", attempt: Callable[[], Awaitable[Respon
             attempts=progress.attempts,
             latency_s=progress.latency_s,
             param=last.param,
-            usage=last.usage,
+            usages=tuple(progress.usages),
         ) from None
     except CallError as closed:  # the slot was refused: only the attempts before it were sent
         closed.attempts = progress.attempts
@@ -106,9 +106,19 @@ class _Progress:
         self.attempts = 0
         self.latency_s: float | None = None
         self.why_over = ""
+        self.usages: list[Usage] = []
+        """Of attempts that were answered, and whose answers are none to use."""
 
     async def run(self, attempt: Callable[[], Awaitable[Response]]) -> Response:
         """Return what one attempt returns within the time left."""
+        try:
+            return await self._timed(attempt)
+        except AttemptError as fault:
+            if fault.usage is not None:
+                self.usages.append(fault.usage)
+            raise
+
+    async def _timed(self, attempt: Callable[[], Awaitable[Response]]) -> Response:
         async with self._slot():
             self.attempts += 1
             start = time.monotonic()
@@ -117,7 +127,7 @@ class _Progress:
                     return await attempt()
             except TimeoutError:
                 message = f"no complete answer within {self._policy.timeout_s:g} s"
-                raise AttemptError(ErrorKind.TIMEOUT, message) from None
+                raise AttemptError(ErrorKind.TIMEOUT, message, usage=Usage()) from None
             finally:
                 self.latency_s = time.monotonic() - start
                 self._left_s -= self.latency_s

@@ -69,6 +69,17 @@ def storable_spec(text: str) -> str:
     return text if url is None else f"{name}@{parse_base_url(url, where=f'model {name}@…').url}"
 
 
+def has_secrets(text: str) -> bool:
+    """Return whether the URL of a spec has a user name, a password or a query, which ``storable_spec`` leaves out.
+
+    Raises:
+        ModelError: the URL is malformed.
+    """
+    name, url = _split_url(text)
+    address = None if url is None else parse_base_url(url, where=f"model {name}@…")
+    return address is not None and bool(address.userinfo or address.query)
+
+
 def _split_url(text: str) -> tuple[str, str | None]:
     """Return the part before the last ``@http(s)://`` and the URL behind that ``@``."""
     ats = [match.start() for match in _AT_URL.finditer(text)]

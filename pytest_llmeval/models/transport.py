@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pytest_llmeval.core.errors import ErrorKind
+from pytest_llmeval.core.types import Usage
 from pytest_llmeval.models.attempt_error import AttemptError
 from pytest_llmeval.models.keys import Account
 from pytest_llmeval.models.wire import Redact, excerpt
@@ -101,7 +102,9 @@ def address_fault(text: str, redact: Redact) -> AttemptError:
 
 def undecodable_fault(text: str, redact: Redact) -> AttemptError:
     """Return the fault for a body that is not what its Content-Encoding says."""
-    return AttemptError(ErrorKind.MALFORMED_RESPONSE, _line(f"undecodable body: {text}", redact), retryable=True)
+    return AttemptError(
+        ErrorKind.MALFORMED_RESPONSE, _line(f"undecodable body: {text}", redact), retryable=True, usage=Usage()
+    )
 
 
 def _line(text: str, redact: Redact) -> str:

@@ -57,7 +57,7 @@ def read_completion(body: bytes, redact: Redact, *, content_type: str = "") -> R
     except UnexpectedError as problem:
         shown = excerpt(body if problem.found is None else problem.found, redact)
         message = f"the answer is no chat completion: {problem}: {shown}"
-        raise AttemptError(ErrorKind.MALFORMED_RESPONSE, message, retryable=True) from None
+        raise AttemptError(ErrorKind.MALFORMED_RESPONSE, message, retryable=True, usage=Usage()) from None
 
 
 class UnexpectedError(Exception):
@@ -73,20 +73,27 @@ def _streamed(body: bytes) -> dict[str, Any]:
     data = merged([_chunk(name, event) for name, event in read_events(body)])
     if not data["choices"][0]["finish_reason"]:
         message = "the stream ended without a finish_reason"
-        raise AttemptError(ErrorKind.TRUNCATED_STREAM, message, retryable=True)
+        raise AttemptError(ErrorKind.TRUNCATED_STREAM, message, retryable=True, usage=_usage(data.get("usage")))
     return data
 
 
 def _chunk(name: str, event: bytes) -> dict[str, Any]:
-    """Return the JSON object of one event."""
-    data = json_object(event)
-    if name == "error":
+    """Return the JSON object of one event; where an error ends an answer that has begun, it stands beside a choice."""
+    data = _object(event)
+    if name == "error" or (data.get("error") and not data.get("choices")):
         raise UnexpectedError(_ERROR, event)
     return data
 
 
 def json_object(body: bytes) -> dict[str, Any]:
-    """Return the JSON object that ``body`` holds."""
+    """Return the JSON object that ``body`` holds, and that is no error."""
+    data = _object(body)
+    if data.get("error"):
+        raise UnexpectedError(_ERROR, body)
+    return data
+
+
+def _object(body: bytes) -> dict[str, Any]:
     try:
         data = json.loads(body.decode("utf-8"))
     except RecursionError:
@@ -95,8 +102,6 @@ def json_object(body: bytes) -> dict[str, Any]:
         raise UnexpectedError("not JSON", body) from None
     if not isinstance(data, dict):
         raise UnexpectedError(f"JSON {type(data).__name__}, not an object", body)
-    if data.get("error"):
-        raise UnexpectedError(_ERROR, body)
     return data
 
 
@@ -113,7 +118,7 @@ def _response(data: dict[str, Any]) -> Response:
         raise AttemptError(ErrorKind.FILTERED, message, usage=_usage(data.get("usage")))
     if choice.get("error") or finish_reason in _BROKEN_OFF:
         message = f"the server broke off its answer (finish_reason {finish_reason!r})"
-        raise AttemptError(ErrorKind.SERVER_ERROR, message, retryable=True)
+        raise AttemptError(ErrorKind.SERVER_ERROR, message, retryable=True, usage=_usage(data.get("usage")))
     refusal, tool_calls = spoken(message.get("refusal")), _tool_calls(message.get("tool_calls") or [])
     return Response(
         text=_text(message, may_be_empty=bool(refusal or tool_calls) or finish_reason == "length"),

@@ -10,7 +10,7 @@ from pytest_llmeval.core.errors import ScorerError
 from pytest_llmeval.core.types import Score
 from pytest_llmeval.scorers.digests import scorer_digest
 from pytest_llmeval.scorers.display import number, one_line, tidy
-from pytest_llmeval.scorers.judged_how import Judging, judged_how, score_name, truth
+from pytest_llmeval.scorers.judged_how import Judging, judged_how, refuse_metric, score_name, truth
 from pytest_llmeval.scorers.registry import REGISTRY, Registry, Scorer, settings_of, short_path
 from pytest_llmeval.scorers.scored import Scored, finite, unit_interval
 
@@ -233,6 +233,7 @@ class ScoreBook:
         return score
 
     def _check_free(self, name: str) -> None:
+        refuse_metric(name)
         if name in self._scores:
             raise recorded_twice(name)
 

@@ -8,7 +8,7 @@ from pytest_llmeval.core.rules import COUNTED_METRICS, MEASURED_METRICS
 from pytest_llmeval.core.types import Score
 from pytest_llmeval.scorers.judged import Settled
 
-__all__ = ["JudgedHow", "Judging", "judged_how", "score_name", "truth"]
+__all__ = ["JudgedHow", "Judging", "judged_how", "refuse_metric", "score_name", "truth"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,11 +101,16 @@ def score_name(name: object, default: str | None = None) -> str:
     """
     if name is None and default is not None:
         return default
-    if name in (*COUNTED_METRICS, *MEASURED_METRICS):
-        raise ValueError(f"name is {name!r}; that is a metric of every run, which a score would be taken for")
+    refuse_metric(name)
     if isinstance(name, str) and name.strip():
         return name
     raise ValueError(f"name is {name!r}; a score's name is a text with something in it")
+
+
+def refuse_metric(name: object) -> None:
+    """Raise ValueError where a score would have the name of a metric of every run."""
+    if name in (*COUNTED_METRICS, *MEASURED_METRICS):
+        raise ValueError(f"name is {name!r}; that is a metric of every run, which a score would be taken for")
 
 
 def truth(passed: object, what: str = "passed") -> bool | None:

@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any, TypeVar, overload
 
 from pytest_llmeval.core.errors import ScorerError, UserError
+from pytest_llmeval.core.rules import COUNTED_METRICS, MEASURED_METRICS
 
 __all__ = ["ENTRY_POINTS", "REGISTRY", "Registry", "Scorer", "place", "scorer", "shipped"]
 
 ENTRY_POINTS = "pytest_llmeval.scorers"
 # What ``score.<name>`` means already, or will.
-RESERVED = frozenset({"record", "judge", "judge_sync", "prefer", "prefer_sync", "scores", "misses", "errors"})
+RESERVED = frozenset(COUNTED_METRICS + MEASURED_METRICS) | frozenset(
+    {"record", "judge", "judge_sync", "prefer", "prefer_sync", "scores", "misses", "errors"}
+)
 CALL_SETTINGS = frozenset({"name", "pass_mark"})
 
 F = TypeVar("F", bound=Callable[..., object])

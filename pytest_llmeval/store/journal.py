@@ -140,7 +140,7 @@ class Orphan:
         """Whether that journal still stands at the path; a session that took it over writes another one there."""
         if self.facts is None:
             return True
-        with contextlib.suppress(sqlite3.Error):
+        with contextlib.suppress(sqlite3.Error, TypeError):  # it is no file any more, or one that is just being made
             return _facts_in(self.path) == self.facts
         return False
 

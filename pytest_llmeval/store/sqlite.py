@@ -182,7 +182,8 @@ class SqliteStore(SqliteReader):
             self._connection.execute("ATTACH ? AS journal", [orphan.uri])
             try:
                 with self._transaction():
-                    if not orphan.is_there:  # while this process waited for its turn
+                    self._connection.execute("BEGIN IMMEDIATE")
+                    if not orphan.is_there:  # somebody took it over while this process waited for its turn
                         return
                     self._insert("runs", [rows.from_run(orphan.run)], verb="INSERT OR IGNORE")
                     self._connection.execute(

@@ -192,3 +192,16 @@ def test_a_loop_that_a_task_ended_serves_again(loop: LoopThread) -> None:
         loop.run(leave())
     wait_until(lambda: not loop_threads())
     assert loop.run(double(4)) == 8
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_loop_that_a_task_ended_can_be_closed() -> None:
+    async def leave() -> None:
+        sys.exit(3)
+
+    loop = LoopThread()
+    with pytest.raises((SystemExit, concurrent.futures.CancelledError)):
+        loop.run(leave())
+    wait_until(lambda: not loop_threads())
+    loop.call_soon(lambda: None)
+    loop.close()

@@ -288,24 +288,24 @@ def test_an_answer_that_came_in_the_last_moment_is_kept_all_the_same() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "usage", "spent_usd"),
+    ("kind", "usages", "spent_usd"),
     [
-        (ErrorKind.FILTERED, Usage(input_tokens=10, output_tokens=5), 0.2),
-        (ErrorKind.FILTERED, None, 0.0),
-        (ErrorKind.TIMEOUT, None, 1.04),
-        (ErrorKind.MALFORMED_RESPONSE, None, 1.04),
-        (ErrorKind.RATE_LIMITED, None, 0.0),
+        (ErrorKind.FILTERED, [Usage(input_tokens=10, output_tokens=5)], 0.2),
+        (ErrorKind.FILTERED, [], 0.0),
+        (ErrorKind.TIMEOUT, [Usage()], 1.04),
+        (ErrorKind.TIMEOUT, [], 0.0),
+        (ErrorKind.SERVER_ERROR, [Usage(input_tokens=10, output_tokens=5), Usage()], 1.24),
     ],
 )
 def test_an_answer_that_is_none_to_use_is_paid_for_all_the_same(
-    kind: ErrorKind, usage: Usage | None, spent_usd: float
+    kind: ErrorKind, usages: list[Usage], spent_usd: float
 ) -> None:
     """By its tokens where the server tells them, else as the longest answer that it may have been."""
 
     async def body() -> None:
         rig = Rig(max_cost_usd=5.0)
         rig.model.prices = Prices(input_usd_per_million=10_000, output_usd_per_million=20_000)
-        rig.model.answer = lambda request: CallError("it broke", kind=kind, usage=usage)
+        rig.model.answer = lambda request: CallError("it broke", kind=kind, usages=tuple(usages))
         (error,) = await kinds(*rig.begin(ask(params={"max_tokens": 50})))
         assert error == kind
         assert rig.budget.spent_usd == pytest.approx(spent_usd, abs=0.05)

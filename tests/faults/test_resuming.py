@@ -226,3 +226,9 @@ def test_an_address_whose_query_no_run_keeps_must_be_given_again(broken: Project
     result.stderr.fnmatch_lines(["*the address of openai:echo@* had a query or a password*give --model again*"])
     (broken.root / "mended").touch()
     assert resume(broken, model=address).ret == 0
+
+
+def test_an_address_that_is_only_written_otherwise_is_known(broken: Project) -> None:
+    broken.run("evals", model=f"{broken.server.spec('echo')}/".replace("127.0.0.1", "LOCALHOST"))
+    (broken.root / "mended").touch()
+    assert resume(broken).ret == 0

@@ -255,7 +255,10 @@ def test_secrets_are_known_by_the_names_of_their_variables() -> None:
     assert secrets_in(environ) == ("k1", "t1", "p1", "k2")
 
 
-def test_an_answer_may_say_what_the_query_says_unless_that_is_a_secret(server: FaultServer, ask: Ask) -> None:
-    query = "?api-version=2024-10-21&api-key=hunter2secret"
+@pytest.mark.parametrize("name", ["api-key", "accessToken", "auth", "sig"])
+def test_an_answer_may_say_what_the_query_says_unless_that_is_a_secret(
+    server: FaultServer, ask: Ask, name: str
+) -> None:
+    query = f"?api-version=2024-10-21&{name}=hunter2secret"
     answer = ask(f"{server.spec('echo')}{query}", '{"date": "2024-10-21", "said": "hunter2secret"}')
     assert answer.text == '{"date": "2024-10-21", "said": "***"}'

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmeval.core.errors import ErrorKind
-from pytest_llmeval.core.types import Response, ToolCall
+from pytest_llmeval.core.types import Response, ToolCall, Usage
 from pytest_llmeval.models.attempt_error import AttemptError
 from pytest_llmeval.models.http_errors import read_failure, retry_after_s
 from pytest_llmeval.models.wire import EXCERPT_CHARS, excerpt, read_completion
@@ -162,10 +162,14 @@ def test_an_answer_that_the_server_broke_off_is_none(reason: str, text: str) -> 
     assert isinstance(result, AttemptError)
     assert (result.kind, result.retryable) == (ErrorKind.SERVER_ERROR, True)
     assert f"finish_reason '{reason}'" in str(result)
+    assert result.usage == Usage(input_tokens=7, output_tokens=len(text.split()))
 
 
-def test_an_error_beside_a_choice_is_one_streamed_too() -> None:
-    chunk = {"choices": [{"delta": {"content": "Par"}, "error": {"code": 502}, "finish_reason": "stop"}]}
+@pytest.mark.parametrize("beside", [True, False])
+def test_an_error_that_ends_a_stream_is_one(beside: bool) -> None:
+    choice = {"delta": {"content": "Par"}, "finish_reason": "stop"}
+    chunk: dict[str, Any] = {"choices": [{**choice, "error": {"code": 502}}]} if beside else {"choices": [choice]}
+    chunk |= {} if beside else {"error": {"code": 502}}
     body = f"data: {json.dumps(chunk)}\n\ndata: [DONE]\n\n".encode()
     with pytest.raises(AttemptError) as caught:
         read_completion(body, plain, content_type="text/event-stream")

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.support.fault_server import FaultServer
-from tests.support.project import Project
+from tests.support.project import OPTIONS, Project
 
 ROWS = [{"id": "good", "input": "yes", "target": "yes"}, {"id": "bad", "input": "no", "target": "yes"}]
 EXACT = """
@@ -281,10 +281,31 @@ def test_a_strict_xfail_that_passes_fails_as_in_pytest_and_is_judged_by_nobody(
     project.eval(EXACT, rows)
     project.write(
         thresholds_yaml="version: 1\nsuites: {echo: {pass_rate: {min: 1.0}}}\n",
-        tox_ini="[pytest]\nxfail_strict = true\n",
+        tox_ini=f"[pytest]\n{OPTIONS}xfail_strict = true\n",
     )
     result = project.run("evals", *dist_args)
-    result.stdout.fnmatch_lines(["*XPASS(strict)*"])
+    result.stdout.fnmatch_lines(["*XPASS(strict)*", "*1 failed, 1 passed*"])
     assert result.ret == 1
     assert project.cases() == {"x": "skipped", "p": "passed"}
     assert [row["verdict"] for row in project.rows("SELECT verdict FROM verdicts")] == ["pass"]
+
+
+@pytest.mark.parametrize("rules", ["", "version: 1\nsuites: {echo: {pass_rate: {min: 0.1}}}\n"])
+def test_what_a_subtest_comes_to_its_case_comes_to(project: Project, rules: str, dist_args: list[str]) -> None:
+    """pytest goes on behind it, and calls the test as a whole passed."""
+    pytest.importorskip("_pytest.subtests")
+    project.eval(
+        """
+        def test_echo(sample, response, subtests):
+            for part in "ab":
+                with subtests.test(part=part):
+                    if sample.id == "broken" and part == "a":
+                        raise RuntimeError("boom")
+                    assert part == "a" or sample.id == "good", "not good"
+        """,
+        [{"id": name, "input": "x"} for name in ("good", "missed", "broken")],
+    )
+    if rules:
+        project.write(thresholds_yaml=rules)
+    project.run("evals", *dist_args)
+    assert project.cases() == {"good": "passed", "missed": "missed", "broken": "error"}

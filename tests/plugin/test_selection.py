@@ -304,6 +304,20 @@ def test_sessions_that_only_show_something_make_no_call(mixed: Project, argument
     assert not (mixed.root / ".llmeval").exists()
 
 
+def test_setup_only_gives_fixtures_their_row_and_asks_nobody(mixed: Project) -> None:
+    mixed.write(
+        conftest_py="""
+        import pytest
+
+        @pytest.fixture(autouse=True)
+        def document(llmeval_sample):
+            return llmeval_sample.input.upper()
+        """
+    )
+    result = mixed.run("evals", "--setup-only")
+    assert (result.ret, len(mixed.server.ledger)) == (0, 0)
+
+
 def test_x_stops_at_the_first_plain_failure(mixed: Project) -> None:
     mixed.write(data__echo_jsonl=jsonl(*({"id": name, "input": "a", "target": "b"} for name in "xyz")))
     assert mixed.run("evals", "-x").ret == 1
