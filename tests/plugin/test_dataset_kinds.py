@@ -170,6 +170,9 @@ def test_a_cell_may_be_longer_than_csv_takes_by_default(project: Project) -> Non
             assert len(sample.input) > 150_000
         """,
     )
-    project.run("evals").assert_outcomes(passed=1)
-    with pytest.raises(csv.Error):
-        list(csv.reader([f"{long}\n"]))
+    before = csv.field_size_limit(131_072)  # of the whole process; another library may have set it
+    try:
+        project.run("evals").assert_outcomes(passed=1)
+        assert csv.field_size_limit() == 131_072
+    finally:
+        csv.field_size_limit(before)
