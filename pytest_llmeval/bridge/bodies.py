@@ -20,7 +20,7 @@ from pytest_llmeval.bridge.ahead import may_not_run
 from pytest_llmeval.bridge.calls import Calls
 from pytest_llmeval.bridge.case_start import new_run, read_row
 from pytest_llmeval.bridge.cases import CaseRun
-from pytest_llmeval.bridge.fixtures import FIXTURE_NAMES, judge_of, uses
+from pytest_llmeval.bridge.fixtures import is_ours, judge_of, uses
 from pytest_llmeval.bridge.handles import CaseModel
 from pytest_llmeval.bridge.items import PARAM, param_of
 from pytest_llmeval.bridge.output import OUTPUT, CaseOutput, keep_apart
@@ -29,8 +29,6 @@ from pytest_llmeval.core.errors import CaseError
 
 __all__ = ["BodiesAhead", "arguments_of", "body_of", "is_async"]
 
-_OURS = frozenset({*FIXTURE_NAMES, *(f"llmeval_{name}" for name in FIXTURE_NAMES)})
-_HOME = "pytest_llmeval.bridge.fixtures"
 _PURE = "pure"
 _SHARED = "shared"
 _Function = Callable[..., Coroutine[Any, Any, None]]
@@ -111,7 +109,7 @@ class BodiesAhead:
         """Run the body of the case whose turn it is to its end, and raise what it raises."""
         self._values = (
             _group_of(item),
-            {name: item.funcargs[name] for name in item.funcargs if not _is_ours(item, name)},
+            {name: item.funcargs[name] for name in item.funcargs if not is_ours(item, name)},
         )
         body = self._started.get(item)
         self.advance(item)
@@ -277,19 +275,13 @@ def _need_of(item: pytest.Item) -> str:
             continue
         if not chosen:
             return f"fixture {name!r} is made by hand"
-        if _is_ours(item, name) or _is_asyncios(name, chosen[-1]):
+        if is_ours(item, name) or _is_asyncios(name, chosen[-1]):
             continue
         why = _why_not_shared(name, chosen[-1])
         if why:
             return why
         is_shared = True
     return _SHARED if is_shared else _PURE
-
-
-def _is_ours(item: pytest.Item, name: str) -> bool:
-    """Whether a test gets this plugin's fixture ``name``, and none of the project's that is named so."""
-    chosen = getattr(item, "_fixtureinfo").name2fixturedefs.get(name)  # noqa: B009
-    return name in _OURS and bool(chosen) and chosen[-1].func.__module__ == _HOME
 
 
 def _is_asyncios(name: str, definition: Any) -> bool:

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from pytest_llmeval.bridge.settings import Settings
 from pytest_llmeval.core.errors import SettingsError
+from pytest_llmeval.core.types import CaseKey
 from pytest_llmeval.store import rows
 from pytest_llmeval.store.check import readable_errors, schema_of
 from pytest_llmeval.store.records import Run
 from pytest_llmeval.store.sqlite_reader import SqliteReader
 
-__all__ = ["Identity", "Place", "current_reader", "earlier_runs", "finished_cases"]
+__all__ = ["Identity", "Place", "current_reader", "earlier_runs", "finished_cases", "identity_of"]
 
 Identity = tuple[str, str, str, int]
 """Suite, model, sample id and epoch of a case."""
@@ -59,6 +60,11 @@ def finished_cases(
     found = connection.execute(sql, [run_id, 2**62 if place is None else place[1]]).fetchall()
     last = max((row[4] for row in found), default=0)
     return frozenset((row[0], row[1], row[2], row[3]) for row in found), place or (run_id, last)
+
+
+def identity_of(key: CaseKey) -> Identity:
+    """Return what tells a case from the others of its run, whatever its node id is by now."""
+    return (key.suite, key.model, key.sample_id, key.epoch)
 
 
 def _reader(settings: Settings) -> sqlite3.Connection:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pytest_llmeval.core.types import Model, Response, Sample
     from pytest_llmeval.scorers import ScoreBook
 
-__all__ = ["FIXTURE_NAMES", "judge_of", "uses"]
+__all__ = ["FIXTURE_NAMES", "is_ours", "judge_of", "uses"]
 
 FIXTURE_NAMES = ("sample", "response", "model", "judge", "score")
 
@@ -22,10 +22,11 @@ FIXTURE_NAMES = ("sample", "response", "model", "judge", "score")
 def uses(item: pytest.Item, name: str) -> bool:
     """Whether a test gets the fixture ``name`` of this plugin, under the long name or the short one."""
     names = getattr(item, "fixturenames", ())
-    if f"llmeval_{name}" in names:
-        return True
-    if name not in names:
-        return False
+    return any(each in names and is_ours(item, each) for each in (f"llmeval_{name}", name))
+
+
+def is_ours(item: pytest.Item, name: str) -> bool:
+    """Whether the fixture ``name`` of a test is this plugin's, and none of the project's that is named so."""
     chosen = getattr(item, "_fixtureinfo").name2fixturedefs.get(name)  # noqa: B009 - nothing public tells who defines it
     return bool(chosen) and chosen[-1].func.__module__ == __name__
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pytest_llmeval.bridge.earlier_runs import Identity, Place, earlier_runs, finished_cases
+from pytest_llmeval.bridge.earlier_runs import Identity, Place, earlier_runs, finished_cases, identity_of
 from pytest_llmeval.bridge.facts import CollectionFacts
 from pytest_llmeval.bridge.settings import Settings
 from pytest_llmeval.core.gate.decide import name_samples
@@ -38,7 +38,7 @@ class Rescored:
 
     def holds(self, key: CaseKey) -> bool:
         """Whether the run has finished this case."""
-        return _identity(key) in self.finished
+        return identity_of(key) in self.finished
 
     def models(self) -> dict[str, NamedModel]:
         """Return the models that it asked, by name; nobody asks them now.
@@ -83,7 +83,7 @@ class Rescored:
             said.append(
                 f"run {self.run.id} had not finished {counted(missing, 'case')}: status 10, unless something failed"
             )
-        gone = {each for each in self.finished if each[0] in suites} - {_identity(key) for key in keys}
+        gone = {each for each in self.finished if each[0] in suites} - {identity_of(key) for key in keys}
         if gone:
             names = name_samples({sample_id for _, _, sample_id, _ in gone})
             said.append(f"{counted(len(gone), 'case')} of run {self.run.id} stand in no dataset any more: {names}")
@@ -129,7 +129,3 @@ def _judges_of(before: Mapping[str, Any]) -> dict[str, Any]:
         "judge_probe": before.get("judge_probe", 0.0),
         "allow_self_judge": True,
     }
-
-
-def _identity(key: CaseKey) -> Identity:
-    return (key.suite, key.model, key.sample_id, key.epoch)

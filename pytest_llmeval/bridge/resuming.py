@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pytest_llmeval.bridge.earlier_runs import Identity, Place, earlier_runs, finished_cases
+from pytest_llmeval.bridge.earlier_runs import Identity, Place, earlier_runs, finished_cases, identity_of
 from pytest_llmeval.bridge.facts import CollectionFacts
 from pytest_llmeval.bridge.settings import Settings
 from pytest_llmeval.core.errors import SettingsError
@@ -28,7 +28,7 @@ class Resumed:
 
     def has_ended(self, key: CaseKey) -> bool:
         """Whether a case passed, missed or was skipped in an earlier session."""
-        return (key.suite, key.model, key.sample_id, key.epoch) in self.finished
+        return identity_of(key) in self.finished
 
     def compare(self, facts: CollectionFacts) -> None:
         """Note in ``facts`` what changed since the run began; a problem, unless that was allowed."""
