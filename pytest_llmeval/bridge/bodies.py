@@ -112,27 +112,27 @@ class BodiesAhead:
             {name: item.funcargs[name] for name in item.funcargs if not is_ours(item, name)},
         )
         body = self._started.get(item)
-        self.advance(item)
         if body is None:
             run.turn = self.why_in_turn(item)
             function = body_of(item)
             assert function is not None
-            ended = self._calls.bodies.run(_carried(function(**arguments_of(function, item.funcargs))))
-            if ended is not None:
-                raise ended
-            return
+            result = self._calls.bodies.submit(_carried(function(**arguments_of(function, item.funcargs))))
+        else:
+            result = body.result
+        self.advance(item)  # behind this one: its own calls go first
         start = time.monotonic()
         try:
-            ended = body.result.result()
+            ended = result.result()
             if ended is not None:
                 raise ended
         except BaseException:
-            body.result.cancel()
+            result.cancel()
             raise
         finally:
-            del self._started[item]
-            run.waited_s += time.monotonic() - start
-            body.output.put_on(item)
+            if body is not None:
+                del self._started[item]
+                run.waited_s += time.monotonic() - start
+                body.output.put_on(item)
 
     def forget(self, item: pytest.Item) -> None:
         """Give up the body of a case that ends before its body's turn came."""

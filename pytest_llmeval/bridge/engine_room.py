@@ -18,6 +18,7 @@ from pytest_llmeval.engine.limiter import Limiter, Limits
 from pytest_llmeval.engine.switchboard import Switchboard
 from pytest_llmeval.engine.turns import Turns
 from pytest_llmeval.models.named import NamedModel
+from pytest_llmeval.models.registry import LOCAL_ACCOUNT
 from pytest_llmeval.models.vllm.host import VllmModels
 from pytest_llmeval.store.journal import Orphan, SqliteJournal
 from pytest_llmeval.store.recorded import RecordedCalls
@@ -66,7 +67,14 @@ class EngineRoom:
         self._embedded = EmbeddedModel()
         self._own = OwnModels()
         self._vllm = VllmModels(settings.environ)
-        self._limiter = Limiter(Limits(max_connections=settings.max_connections, rpm=settings.rpm, tpm=settings.tpm))
+        self._limiter = Limiter(
+            Limits(
+                max_connections=settings.max_connections,
+                rpm=settings.rpm,
+                tpm=settings.tpm,
+                most={LOCAL_ACCOUNT: 1},  # its server works on one request; those that wait there use up their time
+            )
+        )
         self._budget = Budget(settings.max_cost_usd)
         self._engine: Engine | None = None
         self._counts = CallCounts()

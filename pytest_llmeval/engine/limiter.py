@@ -3,9 +3,9 @@
 import asyncio
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 
 from pytest_llmeval.core.errors import CallError, ErrorKind
@@ -24,6 +24,8 @@ class Limits:
     """Requests a minute to one account; None for no limit."""
     tpm: float | None = None
     """Tokens a minute of one account, sent and received; None for no limit."""
+    most: Mapping[str, int] = field(default_factory=dict)
+    """Requests in flight to single accounts at most, by them; at least 1 each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +125,8 @@ class Limiter:
     def _gate(self, account: str) -> AccountGate:
         if account not in self._gates:
             limits = self._limits
-            gate = AccountGate(ceiling=limits.max_connections, rpm=limits.rpm, tpm=limits.tpm)
+            ceiling = min(limits.max_connections, limits.most.get(account, limits.max_connections))
+            gate = AccountGate(ceiling=ceiling, rpm=limits.rpm, tpm=limits.tpm)
             gate.closed = self._closed
             self._gates[account] = gate
         return self._gates[account]

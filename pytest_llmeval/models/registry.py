@@ -13,7 +13,6 @@ from pytest_llmeval.models.check import check_model
 from pytest_llmeval.models.keys import Account, account_with_key, find_account
 from pytest_llmeval.models.local_adapters import local_revision
 from pytest_llmeval.models.local_server import slot_of
-from pytest_llmeval.models.local_slot import one_at_a_time
 from pytest_llmeval.models.named import NamedModel, Prices
 from pytest_llmeval.models.openai_chat import OpenAIBackend
 from pytest_llmeval.models.proxies import proxy_for
@@ -101,7 +100,7 @@ def open_model(
         model, account, revision = _own_model(model), _local_account(local_address), local_revision(model.spec.weights)
         adapter = local_adapters.index(model.spec.weights) if model.spec.weights is not None else None
         fields = slot_of(adapter, len(local_adapters))
-        slot = one_at_a_time(slots(account.id))
+        slot = slots(account.id)
     elif model.spec.kind == "vllm":
         assert vllm_models is not None and model.spec.weights is not None
         revision, server = vllm_models.identity(model.spec.weights), vllm_models.server(model.spec.weights)

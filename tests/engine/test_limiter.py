@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_llmeval.core.errors import ErrorKind
+from pytest_llmeval.engine.limiter import TURN, Limiter, Limits, Turn
 from pytest_llmeval.models.attempt_error import AttemptError
 from tests.support.desks import desk, outcomes, rate_limited
 from tests.support.virtual_time import run_virtual, settled
@@ -216,3 +217,30 @@ def test_without_a_rate_of_tokens_there_is_nothing_to_settle() -> None:
 
     run_virtual(body())
     assert seen.times("x") == [0]
+
+
+def test_an_account_may_have_a_ceiling_of_its_own_and_whom_a_case_waits_for_goes_first() -> None:
+    """A server on this machine that works on one request, say."""
+
+    async def body() -> None:
+        limiter = Limiter(Limits(max_connections=8, most={"one": 1}), clock=lambda: 0.0)
+        order: list[str] = []
+
+        async def call(account: str, name: str, *, ahead: bool) -> None:
+            TURN.set(Turn(ahead=ahead))
+            async with limiter.slots(account)():
+                order.append(name)
+                await asyncio.sleep(0.01)
+
+        asked = [
+            ("one", "a", True),
+            ("one", "b", True),
+            ("one", "now", False),
+            ("other", "c", True),
+            ("other", "d", True),
+        ]
+        await asyncio.gather(*(call(account, name, ahead=ahead) for account, name, ahead in asked))
+        assert [name for name in order if name in ("a", "b", "now")] == ["a", "now", "b"]
+        assert limiter.peak == 3
+
+    asyncio.run(body())

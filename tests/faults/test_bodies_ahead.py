@@ -269,3 +269,12 @@ def test_a_body_that_ends_the_process_ends_itself_alone(project: Project, dist_a
     assert project.rows("SELECT error_kind, error FROM cases WHERE outcome != 'passed'") == [
         {"error_kind": "code", "error": "SystemExit: usage: tool FILE"}
     ]
+
+
+def test_the_calls_of_the_case_whose_turn_it_is_go_before_those_of_the_cases_behind_it(project: Project) -> None:
+    """Also where it is the first of its function, which sets up what the others share."""
+    project.eval("async def test_echo(sample, model, shared):\n    await model.generate()\n", ROWS)
+    project.write(conftest_py="import pytest\n\n@pytest.fixture(scope='session')\ndef shared():\n    return 1\n")
+    project.model = project.server.spec("fault-slow-25")
+    assert project.run("evals", "-p", "no:xdist", "--max-connections=1").ret == 0
+    assert asked(project.server) == [row["input"] for row in ROWS]

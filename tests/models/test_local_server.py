@@ -16,11 +16,12 @@ import pytest
 
 from pytest_llmeval.core.errors import ErrorKind, ModelError
 from pytest_llmeval.core.types import Request
+from pytest_llmeval.engine.limiter import Limiter, Limits
 from pytest_llmeval.models import local_server as local_server_module
 from pytest_llmeval.models.check import check_model
 from pytest_llmeval.models.local_server import LocalServer
 from pytest_llmeval.models.named import NamedModel, resolve_model
-from pytest_llmeval.models.registry import open_model
+from pytest_llmeval.models.registry import LOCAL_ACCOUNT, open_model
 from pytest_llmeval.models.retry import RetryPolicy
 from tests.support.asking import ask_model, failure
 
@@ -73,7 +74,9 @@ def test_answers_are_of_bounded_length(address: Address) -> None:
 def test_requests_wait_for_their_turn_outside_of_their_time(address: Address) -> None:
     """Many at once are served one by one, and none counts the queue as its own latency."""
     policy = RetryPolicy(timeout_s=20)
-    backend = open_model(resolve_model("local:smollm2", {}), environ={}, local_address=address, policy=policy)
+    slots = Limiter(Limits(max_connections=8, most={LOCAL_ACCOUNT: 1})).slots
+    model = resolve_model("local:smollm2", {})
+    backend = open_model(model, environ={}, local_address=address, policy=policy, slots=slots)
     messages = [({"role": "user", "content": f"Count to {n}."},) for n in range(8)]
     requests = [Request(messages=message, params={"max_tokens": 20}) for message in messages]  # type: ignore[arg-type]
 
