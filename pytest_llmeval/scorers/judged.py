@@ -49,7 +49,7 @@ def judged_scores(
     parts = []
     for dimension in rubric.dimensions:
         value, key = values[dimension.name], dimension.name
-        level = next((each.name for each in dimension.levels if each.value == value), f"{value:g}")
+        level = next(each.name for each in dimension.levels if each.value == value)
         told = [ballot.verdict.findings[key].reason for ballot in votes]
         if len(votes) > 1:
             said = ", ".join(f"{ballot.judge}: {ballot.verdict.levels[key].name}" for ballot in votes)

@@ -51,16 +51,17 @@ def is_unsure(rubric: Rubric, ballot: Ballot) -> bool:
 def tally(rubric: Rubric, ballots: Sequence[Ballot]) -> dict[str, float]:
     """Return the value of each dimension, in [0, 1]: the median of the votes that count.
 
-    With two levels that is the strict majority. Where it is split evenly there is none: no level is made up.
+    With two levels that is the strict majority. An even panel whose middle votes differ has none: no level is made up.
 
     Raises:
-        JudgeError: as many judges chose one of two levels as the other.
+        JudgeError: the median lies between two votes, so that it is no level that anybody chose.
     """
     votes = counted(ballots)
     found = {}
     for dimension in rubric.dimensions:
-        value = median(ballot.verdict.levels[dimension.name].value for ballot in votes)
-        if len(dimension.levels) == 2 and all(level.value != value for level in dimension.levels):
+        cast = [ballot.verdict.levels[dimension.name].value for ballot in votes]
+        value = median(cast)
+        if value not in cast:
             raise JudgeError(_split(dimension, votes))
         found[dimension.name] = value
     return found
@@ -76,4 +77,5 @@ def is_probed(share: float, *key: Hashable) -> bool:
 
 def _split(dimension: Dimension, votes: Sequence[Ballot]) -> str:
     said = ", ".join(f"{ballot.judge} says {ballot.verdict.levels[dimension.name].name}" for ballot in votes)
-    return f"the panel is split evenly on {dimension.name}: {said}; an odd number of judges has a majority"
+    odd = "has a majority" if len(dimension.levels) == 2 else "has a vote in the middle"
+    return f"the panel is split evenly on {dimension.name}: {said}; an odd number of judges {odd}"

@@ -34,9 +34,9 @@ def test_one_judge_decides_alone() -> None:
         (["right", "right", "wrong"], 1.0),
         (["right", "partly", "wrong"], 0.5),
         (["wrong", "wrong", "right"], 0.0),
-        (["right", "partly"], 0.75),
-        (["right", "wrong"], 0.5),
-        (["right", "right", "partly", "wrong"], 0.75),
+        (["right", "right"], 1.0),
+        (["right", "partly", "partly", "wrong"], 0.5),
+        (["right", "right", "right", "wrong"], 1.0),
     ],
 )
 def test_of_ordered_levels_the_median_counts(votes: list[str], value: float) -> None:
@@ -53,6 +53,15 @@ def test_a_panel_that_is_split_evenly_decides_nothing() -> None:
         JudgeError, match=r"split evenly on format: j0 says good, j1 says bad; an odd number of judges has a majority"
     ):
         tally(RUBRIC, ballots(["right"] * 2, ["good", "bad"]))
+
+
+@pytest.mark.parametrize("votes", [["right", "partly"], ["right", "wrong"], ["right", "right", "partly", "wrong"]])
+def test_a_level_that_nobody_chose_is_never_found(votes: list[str]) -> None:
+    """Also not one that the rubric has: of right and wrong the middle would be partly."""
+    said = ", ".join(f"j{n} says {vote}" for n, vote in enumerate(votes))
+    problem = f"split evenly on correctness: {said}; an odd number of judges has a vote in the middle"
+    with pytest.raises(JudgeError, match=problem):
+        tally(RUBRIC, ballots(votes))
 
 
 @given(
