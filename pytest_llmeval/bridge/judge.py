@@ -5,11 +5,12 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 from pytest_llmeval.bridge.handles import CaseModel
 from pytest_llmeval.bridge.juror import Juror, JurorInCase
-from pytest_llmeval.core.errors import CaseError, ScorerError
+from pytest_llmeval.core.errors import CaseError, RubricError, ScorerError
 from pytest_llmeval.core.judge.asking import comparison, judge_id, preference_rubric, questions
 from pytest_llmeval.core.judge.panel import Ballot, PanelMode, is_probed, is_unsure
 from pytest_llmeval.core.judge.shown import shown_input, shown_reference
@@ -103,18 +104,18 @@ class CaseJudge:
         Raises:
             JudgeError: no reply was a valid verdict, or a panel is split evenly.
             CallError: a judge could not be asked.
-            RubricError: there is no such rubric.
+            RubricError: there is no such rubric, or two of its scores would have one name.
             ScorerError: there is nothing to judge, or nothing to judge it by.
         """
         found = self._rubric(how.rubric)
-        self._check_free(found.score_names(how.name))
+        self._check_names(found, how)
         ready = self._without_asking(found, how)
         return ready if ready is not None else await self._awaited(self._judged(found, answer, target, how))
 
     def judge_sync(self, answer: Any, target: Any, how: JudgedHow) -> list[Score]:
         """Return the scores of an answer, as ``judge`` does, to a test that is not async."""
         found = self._rubric(how.rubric)
-        self._check_free(found.score_names(how.name))
+        self._check_names(found, how)
         ready = self._without_asking(found, how)
         return ready if ready is not None else self._waited(self._judged(found, answer, target, how))
 
@@ -151,6 +152,16 @@ class CaseJudge:
             return self._calls.loop.run(work)
         finally:
             self._run.waited_s += time.monotonic() - start
+
+    def _check_names(self, found: "Rubric", how: JudgedHow) -> None:
+        """Raise where a score could not be recorded under its name, before anybody is asked for it."""
+        whole, *parts = names = found.score_names(how.name)
+        if whole in parts and len(parts) > 1:
+            raise RubricError(
+                f"{Path(how.rubric).name}: dimensions.{whole}: a dimension cannot have the name of its rubric: one of"
+                " the two scores would be lost; give it another name, or name the call of score.judge: name='...'"
+            )
+        self._check_free(names)
 
     def _check_free(self, names: Sequence[str]) -> None:
         """Raise ScorerError where the case has a score of one of these names, before anybody is asked for another."""

@@ -227,9 +227,13 @@ class ScoreBook:
         )
 
     def _keep(self, score: Score, *companions: Score) -> Score:
+        found: dict[str, Score] = {}
         for each in (score, *companions):
             self._check_free(each.name)
-        self._scores.update({each.name: each for each in (score, *companions)})
+            if each.name in found:
+                raise recorded_twice(each.name)
+            found[each.name] = each
+        self._scores.update(found)
         return score
 
     def _check_free(self, name: str) -> None:

@@ -27,7 +27,9 @@ class Settled:
 
 def unjudged_scores(names: Sequence[str]) -> list[Score]:
     """Return scores without a value, where there is no judge."""
-    return [Score(name=name, value=None, passed=None, status="none", reason="no judge") for name in names]
+    return [
+        Score(name=name, value=None, passed=None, status="none", reason="no judge") for name in dict.fromkeys(names)
+    ]
 
 
 def judged_scores(
@@ -145,6 +147,8 @@ def _scores(
                 votes=part.votes,
             )
         )
+    if names == [whole]:  # the only dimension, called like its rubric, says all
+        return found
     told = [f"{each.name}: {part.level}" for each, part in zip(rubric.dimensions, parts, strict=True)]
     values = {each.name: part.value for each, part in zip(rubric.dimensions, parts, strict=True)}
     return [

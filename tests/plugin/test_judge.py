@@ -175,16 +175,43 @@ dimensions:
 """
 
 
-def test_a_rubric_of_ones_own_under_another_name(project: Project, judged_by: Judged) -> None:
-    def reply(messages: Messages) -> str:
-        assert "REFERENCE" not in str(messages)
-        return json.dumps({"tone": {"reason": "Please.", "verdict": "polite"}, "nonce": answer_in(messages)[1]})
+def polite(messages: Messages) -> str:
+    assert "REFERENCE" not in str(messages)
+    return json.dumps({"tone": {"reason": "Please.", "verdict": "polite"}, "nonce": answer_in(messages)[1]})
 
+
+def test_a_rubric_of_ones_own_under_another_name(project: Project, judged_by: Judged) -> None:
     project.write(rubrics__tone_yaml=OWN)
     body = EVAL.replace('rubric="qa"', 'rubric="rubrics/tone.yaml", name="manners", reference=False')
     project.eval(body, ROWS[:1])
-    assert project.run("evals", named(project, judged_by(reply))).ret == 0
+    assert project.run("evals", named(project, judged_by(polite))).ret == 0
     assert values(project) == {"manners": {"good": 1.0}, "manners_tone": {"good": 1.0}}
+
+
+@pytest.mark.parametrize("flags", [True, False], ids=["judge", "no judge"])
+def test_an_only_dimension_may_be_called_like_its_rubric(project: Project, judged_by: Judged, flags: bool) -> None:
+    """It says all that the rubric says, and is one score, which people can label."""
+    project.write(rubrics__tone_yaml=OWN)
+    project.eval(EVAL.replace('rubric="qa"', 'rubric="rubrics/tone.yaml", reference=False'), ROWS[:1])
+    assert project.run("evals", *([named(project, judged_by(polite))] if flags else [])).ret == 0
+    assert values(project) == {"tone": {"good": 1.0 if flags else None}}
+    assert project.rows("SELECT dimension FROM scores") == [{"dimension": "tone" if flags else None}]
+
+
+@pytest.mark.parametrize("flags", [True, False], ids=["judge", "no judge"])
+def test_a_dimension_called_like_its_rubric_takes_no_score_away(
+    project: Project, judged_by: Judged, flags: bool
+) -> None:
+    """It is said before the judge is asked, and paid."""
+    judge = judged_by(verdict)
+    project.write(rubrics__tone_yaml=OWN + OWN.partition("dimensions:\n")[2].replace("  tone:", "  length:"))
+    project.eval(EVAL.replace('rubric="qa"', 'rubric="rubrics/tone.yaml", reference=False'), ROWS[:1])
+    project.run("evals", *([named(project, judge)] if flags else []))
+    (case,) = project.rows("SELECT outcome, error FROM cases")
+    assert case["outcome"] == "error"
+    assert "tone.yaml: dimensions.tone: a dimension cannot have the name of its rubric" in case["error"]
+    assert "name the call of score.judge: name='...'" in case["error"]
+    assert not judge.ledger
 
 
 @pytest.mark.parametrize(

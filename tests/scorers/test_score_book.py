@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pytest_llmeval.core.errors import ErrorKind, ScorerError
-from pytest_llmeval.core.types import Response
+from pytest_llmeval.core.types import Response, Score
 from pytest_llmeval.scorers import ScoreBook, Scored, explain, scorer
 
 
@@ -304,6 +304,20 @@ def test_companions_of_a_users_scorer_are_recorded_under_its_name(book: ScoreBoo
         ("both_precision", 1.0, None),
         ("both_recall", 0.0, None),
     ]
+
+
+def test_a_companion_that_would_take_the_scores_own_place_is_refused() -> None:
+    """Nothing is recorded then, rather than the companion alone."""
+    scores = [Score(name="tone", value=value, passed=True) for value in (0.5, 1.0)]
+
+    class Twice:
+        def judge_sync(self, answer: object, target: object, how: object) -> list[Score]:
+            return scores
+
+    own = ScoreBook(judge=Twice())  # type: ignore[arg-type]  # the one method that is called
+    with pytest.raises(ScorerError, match="the score 'tone' is recorded twice in one case"):
+        own.judge_sync("x", rubric="tone.yaml")
+    assert own.scores == ()
 
 
 @pytest.mark.parametrize("name", ["pass_rate", "error_rate", "latency_s", "cost_usd", "input_tokens", "output_tokens"])
