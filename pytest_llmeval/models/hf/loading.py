@@ -5,7 +5,7 @@ import importlib.metadata
 import logging
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,7 @@ def load_model(weights: WeightsSpec, source: Source, device: str, dtype: Any) ->
     """Return the base in memory, ready to be asked.
 
     Raises:
-        ModelError: its files cannot be read, it needs code of its own, or it does not fit.
+        ModelError: its files cannot be read or lack weights, it needs code of its own, or it does not fit.
     """
     settings: dict[str, Any] = {"dtype": dtype, "device_map": {"": device}, "quantization_config": _quantised(weights)}
     if source.is_gguf:
@@ -66,11 +66,12 @@ def load_model(weights: WeightsSpec, source: Source, device: str, dtype: Any) ->
         settings["use_safetensors"] = True
     with quiet():
         try:
-            model = transformers.AutoModelForCausalLM.from_pretrained(
-                _folder(source), trust_remote_code=False, local_files_only=True, **settings
+            model, found = transformers.AutoModelForCausalLM.from_pretrained(
+                _folder(source), trust_remote_code=False, local_files_only=True, output_loading_info=True, **settings
             )
         except Exception as error:  # noqa: BLE001 - whatever transformers raises over files, the user reads one line
             raise ModelError(f"hf:{weights}: the model cannot be loaded: {why(error)}") from None
+    _check_whole(weights, found["missing_keys"])
     model.eval()
     return model
 
@@ -122,6 +123,17 @@ def why(error: BaseException) -> str:
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return "no memory for it; try ?load=4bit, or ?dtype=bfloat16"
     return f"{type(error).__name__}: {text[:300]} (transformers {importlib.metadata.version('transformers')})"
+
+
+def _check_whole(weights: WeightsSpec, missing: Iterable[str]) -> None:
+    """Raise ModelError where weights were in no file: transformers fills them with random numbers and only logs it."""
+    names = sorted(missing)
+    if names:
+        raise ModelError(
+            f"hf:{weights}: {len(names)} weights of the model are in none of its files, such as {', '.join(names[:2])};"
+            " they would be random numbers. Fetch or save the model again, or correct config.json where it names"
+            " another kind of model than the files hold"
+        )
 
 
 def _quantised(weights: WeightsSpec) -> Any:

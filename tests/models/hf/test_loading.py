@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.core.likelihood import LOGPROB_OF, Likelihood
@@ -64,6 +65,39 @@ def test_damaged_files_are_refused_on_one_line(models: HfModels, tmp_path: Path,
     with pytest.raises(ModelError, match="cannot be loaded") as caught:
         opened(models, f"hf:{folder}")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("form", ["folder", "4bit", "gguf"])
+def test_weights_that_no_file_holds_are_refused(models: HfModels, tmp_path: Path, form: str) -> None:
+    """transformers would fill them with random numbers, other ones in each session."""
+    folder = make_model(tmp_path / "m")
+    leave_out(folder, "model.layers.1.mlp.up_proj.weight", "model.norm.weight")
+    expected = r"2 weights of the model .* such as model\.layers\.1\.mlp\.up_proj\.weight, model\.norm\.weight;"
+    with pytest.raises(ModelError, match=expected):
+        opened(models, spec_of(folder, form))
+
+
+@pytest.mark.parametrize("form", ["folder", "4bit", "gguf"])
+def test_a_head_that_is_the_embeddings_lacks_nothing(models: HfModels, tmp_path: Path, form: str) -> None:
+    """Its files hold one of both."""
+    folder = make_model(tmp_path / "m", tie_word_embeddings=True)
+    assert "lm_head.weight" not in load_file(folder / "model.safetensors")
+    assert answers(opened(models, spec_of(folder, form)), TEXTS)[0].usage.output_tokens
+
+
+def spec_of(folder: Path, form: str) -> str:
+    """Return what names a model as it is, in 4 bits or as a GGUF file that is made of it."""
+    if form == "gguf":
+        return f"hf:{write_gguf(folder, folder.with_suffix('.gguf'))}"
+    return f"hf:{folder}?load=4bit" if form == "4bit" else f"hf:{folder}"
+
+
+def leave_out(folder: Path, *names: str) -> None:
+    """Take weights out of a model's file."""
+    path = folder / "model.safetensors"
+    kept = {name: tensor for name, tensor in load_file(path).items() if name not in names}
+    assert len(kept) == len(load_file(path)) - len(names)
+    save_file(kept, path, {"format": "pt"})
 
 
 def test_a_device_that_is_not_there_is_refused(models: HfModels, base: Path) -> None:
