@@ -4,6 +4,7 @@ import contextlib
 import importlib.metadata
 import logging
 import os
+import tempfile
 import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -66,9 +67,10 @@ def load_model(weights: WeightsSpec, source: Source, device: str, dtype: Any) ->
         settings["use_safetensors"] = True
     with quiet():
         try:
-            model, found = transformers.AutoModelForCausalLM.from_pretrained(
-                _folder(source), trust_remote_code=False, local_files_only=True, output_loading_info=True, **settings
-            )
+            with _folder(source) as folder:
+                model, found = transformers.AutoModelForCausalLM.from_pretrained(
+                    folder, trust_remote_code=False, local_files_only=True, output_loading_info=True, **settings
+                )
         except Exception as error:  # noqa: BLE001 - whatever transformers raises over files, the user reads one line
             raise ModelError(f"hf:{weights}: the model cannot be loaded: {why(error)}") from None
     _check_whole(weights, found["missing_keys"])
@@ -85,9 +87,10 @@ def load_chat(weights: WeightsSpec, source: Source, model: Any) -> Chat:
     settings = {"gguf_file": source.base.name} if source.is_gguf else {}
     with quiet():
         try:
-            tokenizer = transformers.AutoTokenizer.from_pretrained(
-                _folder(source), trust_remote_code=False, local_files_only=True, **settings
-            )
+            with _folder(source) as folder:
+                tokenizer = transformers.AutoTokenizer.from_pretrained(
+                    folder, trust_remote_code=False, local_files_only=True, **settings
+                )
         except Exception as error:  # noqa: BLE001 - as above
             raise ModelError(f"hf:{weights}: the tokenizer cannot be loaded: {why(error)}") from None
     if source.is_gguf:
@@ -151,8 +154,18 @@ def _quantised(weights: WeightsSpec) -> Any:
     )
 
 
-def _folder(source: Source) -> Path:
-    return source.base.parent if source.is_gguf else source.base
+@contextlib.contextmanager
+def _folder(source: Source) -> Iterator[Path]:
+    """Lend the folder that transformers reads, for a GGUF file one in which nothing else lies.
+
+    A tokenizer or an adapter beside the file would go before what it says itself, and no key knows of them.
+    """
+    if not source.is_gguf:
+        yield source.base
+        return
+    with tempfile.TemporaryDirectory(prefix="llmeval-gguf-") as alone:
+        (Path(alone) / source.base.name).symlink_to(source.base)
+        yield Path(alone)
 
 
 def _take_gguf_settings(tokenizer: Any, path: Path) -> None:

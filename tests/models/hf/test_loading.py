@@ -1,6 +1,7 @@
 """Weights in other forms: numbers of fewer bits, GGUF files; and files that are refused."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,10 @@ from safetensors.torch import load_file, save_file
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.core.likelihood import LOGPROB_OF, Likelihood
 from pytest_llmeval.models.hf.host import HfModels
+from pytest_llmeval.models.weights_spec import WeightsSpec
 from tests.support.asking_hf import answers, opened
 from tests.support.tiny_gguf import write_gguf
-from tests.support.tiny_llama import make_model
+from tests.support.tiny_llama import make_adapter, make_model
 
 TEXTS = ["hi", "hello there"]
 
@@ -44,6 +46,22 @@ def test_a_gguf_file_is_the_model_that_it_was_made_of(models: HfModels, base: Pa
     chats = [loaded.chat for loaded in models._models.values()]
     assert len({chat.stop_tokens for chat in chats}) == 1
     assert len({str(chat.prompt([{"role": "user", "content": "hi"}])) for chat in chats}) == 1
+
+
+def test_what_lies_beside_a_gguf_file_is_no_part_of_it(models: HfModels, base: Path, tmp_path: Path) -> None:
+    """Another model's tokenizer and an adapter, as in a folder of downloads: no key of an answer knows of them."""
+    (tmp_path / "downloads").mkdir()
+    file = write_gguf(base, tmp_path / "downloads" / "tiny.gguf")
+    alone = answers(opened(models, f"hf:{file}"), TEXTS)
+    beside = shutil.copytree(make_adapter(base, tmp_path / "adapter"), tmp_path / "downloads", dirs_exist_ok=True)
+    tokenizer = json.loads((base / "tokenizer.json").read_text())
+    (beside / "tokenizer.json").write_text(json.dumps({**tokenizer, "pre_tokenizer": {"type": "Whitespace"}}))
+    again = HfModels({})
+    found = answers(opened(again, f"hf:{file}"), TEXTS)
+    assert again.find(WeightsSpec(base=str(file))).chat.has_template
+    assert [each.text for each in found] == [each.text for each in alone]
+    assert [each.usage for each in found] == [each.usage for each in alone]
+    again.close()
 
 
 def test_code_that_comes_with_weights_is_not_run(models: HfModels, tmp_path: Path) -> None:
