@@ -22,6 +22,7 @@ from tests.support.fake_vllm import FakeVllm, write_adapter
         ({"r": None}, r"the ranks \(r, rank_pattern\) in adapter_config.json are \[None\]; vLLM serves 1 to 512"),
         ({"r": 0}, r"the ranks .* are \[0\]; vLLM serves"),
         ({"rank_pattern": {"q_proj": 1024}}, r"the ranks .* are \[16, 1024\]; vLLM serves"),
+        ({"alpha_pattern": {"q_proj": "8"}}, r"lora_alpha and alpha_pattern in .* are \[8, '8'\]; they are numbers"),
     ],
 )
 def test_what_vllm_cannot_put_on_the_base_is_refused_without_a_start(
@@ -32,6 +33,32 @@ def test_what_vllm_cannot_put_on_the_base_is_refused_without_a_start(
     with pytest.raises(ModelError, match=message):
         check_model(resolve_model(f"vllm:{base}+{adapter}", {}), {"PATH": str(fake.path.parent)})
     assert fake.starts == []
+
+
+@pytest.mark.parametrize(
+    ("config", "is_served"),
+    [
+        ({"rank_pattern": {"q_proj": 32}}, False),
+        ({"alpha_pattern": {"q_proj": 32}}, False),
+        ({"rank_pattern": {"q_proj": 16}, "alpha_pattern": {"k_proj": 16}}, True),
+        ({"rank_pattern": {"q_proj": 32}, "alpha_pattern": {"q_proj": 32}}, True),
+        ({"rank_pattern": {"q_proj": 32}, "alpha_pattern": {"q_proj": 24}}, False),
+        ({"rank_pattern": {"q_proj": 32}, "alpha_pattern": {"0.q_proj": 16, "q_proj": 32}}, False),
+        ({"rank_pattern": {"q_proj": 64}, "alpha_pattern": {"q_proj": 32}, "use_rslora": True}, True),
+        ({"rank_pattern": {"q_proj": 64}, "alpha_pattern": {"q_proj": 64}, "use_rslora": True}, False),
+    ],
+)
+def test_an_adapter_whose_modules_have_scales_of_their_own_is_refused(
+    fake: FakeVllm, base: Path, config: dict[str, object], is_served: bool
+) -> None:
+    """vLLM scales all modules by ``lora_alpha`` and ``r``, as PEFT does those that no pattern names."""
+    adapter = write_adapter(base.parent / "scaled", base, **{"lora_alpha": 16, **config})
+    model, environ = resolve_model(f"vllm:{base}+{adapter}", {}), {"PATH": str(fake.path.parent)}
+    if is_served:
+        check_model(model, environ)
+        return
+    with pytest.raises(ModelError, match="vLLM scales all alike; merge it \\(llmeval adapter merge\\)"):
+        check_model(model, environ)
 
 
 @pytest.mark.parametrize("place", ["tokenizer_config.json", "chat_template.jinja"])

@@ -48,7 +48,7 @@ def test_base_and_adapters_share_a_server(fake: FakeVllm, models: VllmModels, ba
         ({"r": 16}, 16),
         ({"r": 17}, 32),
         ({"r": 300}, 320),
-        ({"r": 8, "rank_pattern": {"q_proj": 40}}, 64),
+        ({"r": 8, "rank_pattern": {"q_proj": 40}, "lora_alpha": 16, "alpha_pattern": {"q_proj": 80}}, 64),
     ],
 )
 def test_the_rank_is_rounded_up_to_one_that_vllm_takes(
