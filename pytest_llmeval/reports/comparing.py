@@ -13,6 +13,7 @@ from pytest_llmeval.reports.comparison import Comparison, compare
 from pytest_llmeval.reports.judge_drift import judge_warnings
 from pytest_llmeval.reports.row_flips import FlippedRows, Side, flipped_rows, paired_suites
 from pytest_llmeval.reports.row_texts import row_texts
+from pytest_llmeval.store.baseline_choice import why_not_whole
 from pytest_llmeval.store.baselines import FoundBaseline, deselected_rows, find_baseline, set_up_differences
 from pytest_llmeval.store.records import UNFINISHED, Run
 from pytest_llmeval.store.sqlite_reader import SqliteReader
@@ -51,6 +52,7 @@ def compare_found(
         notes=[*judge_warnings(current.run, current.answering(), base), *_notes(base), *_notes(current)],
         most_flips=most_flips,
         trust=trust_in(reader, rules),
+        why_no_base=why_not_whole(base),
     )
 
 

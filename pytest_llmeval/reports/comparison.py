@@ -1,7 +1,7 @@
 """Two runs compared: the verdict, every change with its size and its chance, and the rows that flipped."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pytest_llmeval.core.comparing import MeasureChange, comparison_rules, measure_changes
 from pytest_llmeval.core.gate.baseline import Baseline
@@ -27,6 +27,8 @@ class Comparison:
     current: str
     current_id: str
     verdict: SessionVerdict
+    why_no_base: str | None
+    """Why too much of the base is missing for anything to pass beside it; None where it is whole."""
     exit_code: int
     """With ``--fail-on-regression``: 0, 1 or 10."""
     changes: tuple[Verdict, ...]
@@ -56,6 +58,7 @@ def compare(
     notes: Sequence[str] = (),
     most_flips: int = 20,
     trust: Trust = UNKNOWN,
+    why_no_base: str | None = None,
 ) -> Comparison:
     """Return what changed from ``base`` to ``current``.
 
@@ -67,12 +70,16 @@ def compare(
         notes: what else is to be told of the runs, in words.
         most_flips: rows shown in full, worse and better ones together.
         trust: what judges are worth.
+        why_no_base: why the base says nothing of many of its rows: what got worse among the others still fails, and
+            nothing passes. None where it came to its end.
     """
     cases = [case for case in current.cases if current.model in (None, case.model)]
     rules = comparison_rules(thresholds, cases, (case for case in base.cases if base.model in (None, case.model)))
     baseline = Baseline(name=base.name, cases=base.cases, model=base.model, deselected=current.deselected)
     expected = {key: count for key, count in current.expected.items() if current.model in (None, key[1])}
     result = judge(rules, cases, collected=expected, baseline=baseline, trust=trust)
+    if why_no_base is not None and result.verdict in ("pass", "inconclusive"):
+        result = replace(result, verdict="unmeasurable")
     paired = list(paired_suites(baseline, cases))
     flipped = flipped_rows(paired, result.verdicts, base, current, most=most_flips)
     return Comparison(
@@ -81,6 +88,7 @@ def compare(
         current=current.name,
         current_id=current.run_id,
         verdict=result.verdict,
+        why_no_base=why_no_base,
         exit_code=_exit_code(result, rules),
         changes=result.verdicts,
         measures=_measures(paired),

@@ -51,6 +51,8 @@ def headline(comparison: Comparison) -> str:
         "inconclusive": [each for each in judged if each.verdict == "inconclusive"],
     }
     found = kinds.get(comparison.verdict, [])
+    if comparison.verdict == "unmeasurable" and comparison.why_no_base is not None:
+        return f"{word}: too much of the base is missing: {comparison.why_no_base}"
     if found:
         first, more = found[0], f", and {len(found) - 1} more" if len(found) > 1 else ""
         return f"{word}: {_sentence(first)}{more}"

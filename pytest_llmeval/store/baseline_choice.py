@@ -15,7 +15,7 @@ from pytest_llmeval.store.baselines import FoundBaseline, UnknownBaselineError, 
 from pytest_llmeval.store.records import UNFINISHED, Run
 from pytest_llmeval.store.sqlite_reader import SqliteReader
 
-__all__ = ["TAKEN_NAMES", "BaselineChoice", "choose_again", "choose_baseline"]
+__all__ = ["TAKEN_NAMES", "BaselineChoice", "choose_again", "choose_baseline", "why_not_whole"]
 
 TAKEN_NAMES = ("none", "last")
 """Words that mean something else where a baseline is named."""
@@ -94,7 +94,7 @@ def choose_baseline(
             found = find_baseline(given, reader=reader, root=root)
         except StoreError as error:
             raise StoreError(f"--baseline {one_line(given, 60)}: {error}") from None
-        why = _why_not_whole(found) if whole else None
+        why = why_not_whole(found) if whole else None
         if why is not None:
             raise StoreError(f"--baseline {one_line(given, 60)}: it can be no baseline: {why}")
         return BaselineChoice(found=found, is_given=True)
@@ -111,8 +111,12 @@ def choose_baseline(
     return not_set if found.kind == "run" else BaselineChoice(found=found)  # a run's name is nobody's baseline
 
 
-def _why_not_whole(found: FoundBaseline) -> str | None:
-    """Return why a run says nothing of many of its rows, and what to do; None where it does."""
+def why_not_whole(found: FoundBaseline) -> str | None:
+    """Return why a run says nothing of many of its rows, and what to do; None where it does.
+
+    Raises:
+        StoreError: its cases cannot be read.
+    """
     run = found.run
     if run.shown_status in UNFINISHED:
         return refusal(run)

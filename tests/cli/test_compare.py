@@ -1,7 +1,8 @@
 """Stored runs compared: by name, by model and from files, for people, for pull requests and for programs."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,46 @@ def test_a_run_that_did_not_end_is_no_proof(store: SqliteStore, llmeval: Command
     done = llmeval("compare", OLD, NEW, "--fail-on-regression")
     assert (done.status, done.out.split(":")[0]) == (10, "UNMEASURABLE")
     assert f"note: run {NEW} is crashed: the rows that it had not come to\n  are missing\n" in done.out
+
+
+def stopped(store: SqliteStore, answered: int) -> None:
+    """Put a base of forty rows in whose budget ended behind ``answered`` of them."""
+    begin(store, OLD)
+    for number in range(40):
+        fields: dict[str, Any] = {} if number < answered else {"outcome": "error", "error_kind": "budget", "scores": ()}
+        add_row(store, OLD, f"row-{number}", True, **fields)
+    store.finish_run(OLD, replace(END, status="unmeasurable", exit_code=10, verdict="unmeasurable"))
+
+
+def crashed(store: SqliteStore, answered: int) -> None:
+    """Put a base of forty rows in whose process was killed behind ``answered`` of them."""
+    begin(store, OLD, pid=2**22 - 1)
+    for number in range(answered):
+        add_row(store, OLD, f"row-{number}", True)
+
+
+@pytest.mark.parametrize(
+    ("base", "why"),
+    [
+        (stopped, f"the calls of run {OLD} were stopped (auth, budget, quota); go on with it"),
+        (crashed, f"run {OLD} crashed; go on with it"),
+    ],
+)
+@pytest.mark.parametrize("answered", [4, 38])
+def test_beside_a_base_that_did_not_end_nothing_passes(
+    store: SqliteStore, llmeval: Command, base: Callable[[SqliteStore, int], None], why: str, answered: int
+) -> None:
+    """The rows that it had not come to might have been better; what got worse among the others still fails."""
+    base(store, answered)
+    add(store, NEW, range(40))
+    done = llmeval("compare", OLD, NEW, "--fail-on-regression")
+    told = " ".join(done.out.split())
+    assert (done.status, told.split(":")[0]) == (10, "UNMEASURABLE")
+    assert f"UNMEASURABLE: too much of the base is missing: {why}" in told
+    assert why in llmeval("compare", OLD, NEW, "--json").json()["why_no_base"]
+    add(store, "worse", MANY_WORSE)
+    worse = llmeval("compare", OLD, "worse", "--fail-on-regression")
+    assert worse.status == (1 if answered == 38 else 10)
 
 
 def test_markdown_is_written_beside_the_tables(worse: SqliteStore, llmeval: Command, here: Path) -> None:

@@ -90,11 +90,12 @@ def refusal(column: PairedColumn, opponent: Opponent, settings: GateSettings) ->
                 f"another {what} than the baseline's made it in {len(rows)} of {len(column.pairs)} rows;"
                 f" {_mend(opponent, by_judge=what == 'judge')}, or allow it with allow_change: [{what}]"
             )
-    altered, gone = len(column.altered), _gone(column, opponent)
-    wanted = len(column.pairs) + altered + gone
-    if len(column.pairs) < LEAST_PAIRED * wanted:
+    altered, gone, lost = len(column.altered), _gone(column, opponent), column.lost_before
+    wanted, paired = len(column.pairs) + altered + gone, len(column.pairs) - lost
+    if paired < LEAST_PAIRED * wanted:
+        unanswered = f", {lost} lost there" if lost else ""
         return (
-            f"only {len(column.pairs)} of {wanted} rows of the baseline pair ({altered} changed, {gone} gone);"
+            f"only {paired} of {wanted} rows of the baseline pair ({altered} changed, {gone} gone{unanswered});"
             " set a new baseline"
         )
     return None

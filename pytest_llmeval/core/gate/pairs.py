@@ -34,6 +34,8 @@ class Pair(NamedTuple):
     """Epochs of the current run that the infrastructure lost."""
     is_single: bool
     """Whether each side is one epoch at most."""
+    was_lost: bool
+    """Whether the infrastructure lost the baseline's value, so that the row is there in name only."""
 
     @property
     def is_whole(self) -> bool:
@@ -88,6 +90,11 @@ class PairedColumn:
     def unscored_before(self) -> int:
         """Rows that the baseline did not score."""
         return sum(pair.before is None for pair in self.pairs)
+
+    @property
+    def lost_before(self) -> int:
+        """Rows whose value the infrastructure lost in the baseline's run; ``unscored_before`` counts them, too."""
+        return sum(pair.was_lost for pair in self.pairs)
 
     @property
     def missing(self) -> int:
@@ -192,6 +199,7 @@ def _pair(sample_id: str, was: _Row, row: _Row) -> Pair:
         open=row.open,
         lost=row.lost,
         is_single=len(was.values) <= 1 and len(row.values) + row.open + row.lost <= 1,
+        was_lost=bool(was.lost and not was.values),
     )
 
 

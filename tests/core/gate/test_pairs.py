@@ -35,6 +35,19 @@ def test_nine_rows_of_ten_must_pair(there: int, verdict: str) -> None:
         assert found.reason == ("only 8 of 10 rows of the baseline pair (0 changed, 2 gone); set a new baseline")
 
 
+@pytest.mark.parametrize(("lost", "verdict"), [(1, "pass"), (2, "unmeasurable")])
+def test_rows_that_the_baseline_lost_count_as_not_paired(lost: int, verdict: str) -> None:
+    """Of all others nothing is known; one that finished without the score is no such row."""
+    before = [*run([1.0] * 10)[lost:], *(broken(number, "connection") for number in range(lost))]
+    found = only(compared(before, run([1.0] * 10)))
+    assert found.verdict == verdict
+    if verdict == "unmeasurable":
+        told = "only 8 of 10 rows of the baseline pair (0 changed, 0 gone, 2 lost there); set a new baseline"
+        assert found.reason == told
+    unscored = [*run([1.0] * 10)[5:], *(case(number, None) for number in range(5))]
+    assert only(compared(unscored, run([1.0] * 10))).verdict == "pass"
+
+
 def test_changed_rows_count_as_not_paired() -> None:
     """Two of ten are too many."""
     after = [replace(each, input_digest=None) if number < 2 else each for number, each in enumerate(run([1.0] * 10))]
