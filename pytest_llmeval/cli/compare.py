@@ -15,7 +15,7 @@ from pytest_llmeval.cli.output import (
     write_lines,
 )
 from pytest_llmeval.cli.project import find_project
-from pytest_llmeval.cli.rules import rules_for
+from pytest_llmeval.cli.rules import check_rules, rules_for
 from pytest_llmeval.reports.comparing import compare_found
 from pytest_llmeval.reports.comparison_markdown import comparison_markdown
 from pytest_llmeval.reports.comparison_text import comparison_lines
@@ -61,6 +61,7 @@ def compare_runs(
     with opened_store(project, database) as store:
         before, now = (find_baseline(ref, reader=store, root=project.root) for ref in (base, current))
         rules = rules_for(project, now.run, thresholds)
+        check_rules(rules, now.run, now.judged())
         most = sys.maxsize if as_json else _SHOWN
         found = compare_found(before, now, rules, reader=store, most_flips=most)
     if output is not None and not is_printed:

@@ -10,7 +10,7 @@ import click
 
 from pytest_llmeval.cli.output import database_option, emit_json, json_option, open_store
 from pytest_llmeval.cli.project import find_project
-from pytest_llmeval.cli.rules import rules_for
+from pytest_llmeval.cli.rules import check_rules, rules_for
 from pytest_llmeval.cli.runs import print_run
 from pytest_llmeval.core.gate.judging import GateResult, judge
 from pytest_llmeval.core.judge.trust import Trust
@@ -39,6 +39,7 @@ def gate(run: str, thresholds: Path | None, baseline: str | None, as_json: bool,
     with contextlib.closing(open_store(project, database)) as store:
         found = store.find_run(run)
         rules = rules_for(project, found, thresholds, to_judge=True)
+        check_rules(rules, found, store.judged(found.id))
         gated = Gated.of(store, found, rules, choose_again(found, baseline, rules, reader=store, root=project.root))
     gated.show(as_json=as_json)
     return gated.exit_code

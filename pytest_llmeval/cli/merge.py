@@ -10,12 +10,12 @@ import click
 from pytest_llmeval.cli.gate import Gated
 from pytest_llmeval.cli.output import json_option
 from pytest_llmeval.cli.project import Project, find_project
-from pytest_llmeval.cli.rules import rules_for
+from pytest_llmeval.cli.rules import check_rules, rules_for
 from pytest_llmeval.core.errors import ThresholdsError
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.status import FAILED, MONEY_KINDS, UNMEASURABLE, worse_status
 from pytest_llmeval.store.baseline_choice import choose_again, choose_baseline
-from pytest_llmeval.store.merging import import_shards, joined_run, runs_in
+from pytest_llmeval.store.merging import import_shards, joined_run, judged_in, runs_in
 from pytest_llmeval.store.records import Run, RunEnd, process_started, utc_now
 from pytest_llmeval.store.shards import ShardRun, matching_shards
 from pytest_llmeval.store.sqlite import SqliteStore
@@ -64,6 +64,7 @@ def _merged(
     run = joined_run(shards, runs)
     run = replace(run, process_started=process_started(run.pid))
     rules = _rules(project, run, thresholds)
+    check_rules(rules, run, judged_in(shards))
     known = next((each for each in runs if each.id == run.id and each.end is not None), None)
     if known is not None:
         choice = choose_again(known, baseline, rules, reader=store, root=project.root)

@@ -1,15 +1,20 @@
 """Which rules a stored run is held against."""
 
 import os
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from pytest_llmeval.cli.project import Project
 from pytest_llmeval.core.errors import ThresholdsError
-from pytest_llmeval.core.rules import Thresholds
+from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.gate.names import check_names
+from pytest_llmeval.core.rules import SuiteSeen, Thresholds
 from pytest_llmeval.loaders.thresholds import load_thresholds
 from pytest_llmeval.store.records import Run
 
-__all__ = ["rules_for"]
+__all__ = ["check_rules", "rules_for"]
 
 
 def rules_for(project: Project, run: Run, given: Path | None, *, to_judge: bool = False) -> Thresholds:
@@ -37,3 +42,45 @@ def rules_for(project: Project, run: Run, given: Path | None, *, to_judge: bool 
     if not named and path == project.root / "thresholds.yaml" and not (to_judge and was_judged):
         return Thresholds()
     raise ThresholdsError(f"{project.shown(path)}: no such file; name one with --thresholds")
+
+
+def check_rules(rules: Thresholds, run: Run, cases: Iterable[JudgedCase]) -> None:
+    """Look for slices in ``rules`` that a run shows to be misspelt, as its own session does.
+
+    Those of a suite are known where all of its cases are there. A suite that the run lacks may just not have been part
+    of it: its rules are not judged.
+
+    Args:
+        rules: that the run is held against.
+        run: the run.
+        cases: all of it; read only where a rule is about a slice.
+
+    Raises:
+        ThresholdsError: a line ``FILE:LINE: KEY: unknown slice ...`` for each.
+    """
+    if not any(suite.slice_lines for suite in rules.suites.values()):
+        return
+    slices: dict[str, set[str]] = defaultdict(set)
+    ended: Counter[str] = Counter()
+    for case in cases:
+        slices[case.suite].update(case.slices)
+        ended[case.suite] += 1
+    is_part = run.settings.get("shard") is not None
+    suites: Mapping[str, Mapping[str, Any]] = run.settings.get("suites", {})
+    seen = {
+        name: SuiteSeen(
+            name=name,
+            slices=frozenset(slices[name]),
+            read_to_end=not is_part and _is_whole(suite, ended[name]),
+        )
+        for name, suite in suites.items()
+    }
+    problems = check_names(rules, seen, everything_collected=False)
+    if problems:
+        raise ThresholdsError("\n".join(problems))
+
+
+def _is_whole(suite: Mapping[str, Any], ended: int) -> bool:
+    """Return whether all rows of a suite were part of the run, and all of its cases ended."""
+    expected = sum(suite.get("expected", {}).values())
+    return 0 < expected <= ended and not suite.get("left_out") and not suite.get("deselected")

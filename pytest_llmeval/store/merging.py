@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_llmeval.core.errors import StoreError
+from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.ids import case_id, digest
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.core.types import Call, JudgeRecord
@@ -20,7 +21,7 @@ from pytest_llmeval.store.shards import ShardRun
 from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.store.sqlite_reader import BUSY_TIMEOUT_S, SqliteReader
 
-__all__ = ["import_shards", "joined_run", "runs_in"]
+__all__ = ["import_shards", "joined_run", "judged_in", "runs_in"]
 
 _OF_A_SHARD = ("shard", "baseline", "rescored")
 _NO_END = RunEnd(finished_at="", status="interrupted", exit_code=0, verdict="none")
@@ -79,6 +80,17 @@ def joined_run(shards: Sequence[ShardRun], runs: Sequence[Run]) -> Run:
         dataset_digest=first.dataset_digest,
         settings=settings,
     )
+
+
+def judged_in(shards: Sequence[ShardRun]) -> Iterator[JudgedCase]:
+    """Yield what the gate needs of each case of ``shards``, which stay as they are.
+
+    Raises:
+        StoreError: a file cannot be read or holds what no run writes.
+    """
+    for each in shards:
+        with _opened(each.path) as reader, _of_any_hand(each.path):
+            yield from reader.judged(each.run.id)
 
 
 def import_shards(store: SqliteStore, run: Run, shards: Sequence[ShardRun]) -> bool:

@@ -3,7 +3,7 @@
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest
 from pytest_llmeval.store.records import RunEnd, process_started
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.cli.conftest import Command
-from tests.support.project import Project
+from tests.support.project import OPTIONS, Project
 from tests.support.records import call, record, score
 from tests.support.stored_runs import END, run
 
@@ -138,6 +138,48 @@ def test_a_bound_that_no_value_can_reach_is_a_mistake(project: Project, llmeval:
     done = llmeval("gate")
     assert done.status == 4
     assert "exact.min: found 90, but exact lies in 0..1; write a number there" in done.err
+
+
+SLICED = [{**row, "slice": "easy" if row["id"] == "good" else "hard"} for row in GOOD_AND_BAD]
+OF_A_SLICE = "version: 1\nsuites: {echo: {exact: {min: 0.5}, slices: {hrad: {exact: {min: 0.9}}}}}\n"
+
+
+def test_a_misspelt_slice_is_a_mistake_as_in_a_session(project: Project, llmeval: Command) -> None:
+    """Its rule would hold nothing up."""
+    project.eval(EXACT, SLICED)
+    assert project.run("evals").ret == 1
+    project.write(thresholds_yaml=OF_A_SLICE)
+    for command in (("gate",), ("compare", "last", "last"), ("gate", "--json")):
+        done = llmeval(*command)
+        assert (done.status, done.out) == (4, "")
+        assert "thresholds.yaml:2: suites.echo.slices.hrad: unknown slice 'hrad'; did you mean 'hard'?" in done.err
+    assert project.run("evals").ret == 4
+    project.write(thresholds_yaml=OF_A_SLICE.replace("hrad", "hard"))
+    assert llmeval("gate").status == 1
+
+
+@pytest.mark.parametrize("selection", [("-k", "good"), ("--limit=1",), ("--slice=easy",), ("-m", "few")])
+def test_a_slice_that_the_run_may_not_have_come_to_is_not_judged(
+    project: Project, llmeval: Command, selection: Sequence[str]
+) -> None:
+    """Rows were left out, of which one may be in it."""
+    rows = [{**row, "marks": ["few"] if row["id"] == "good" else []} for row in SLICED]
+    project.eval(EXACT, rows)
+    project.pytester.makeini(f"[pytest]\n{OPTIONS}markers = few\n")
+    assert project.run("evals", *selection).ret == 0
+    project.write(thresholds_yaml=OF_A_SLICE.replace("hrad", "hard"))
+    done = llmeval("gate")
+    assert done.status == 0
+    assert "not judged (no case of slice 'hard' was selected): echo exact [hard]" in " ".join(done.out.split())
+
+
+def test_a_suite_that_was_no_part_of_the_run_is_no_mistake(project: Project, llmeval: Command) -> None:
+    """Nor are its slices: only its session could tell a name that is wrong."""
+    project.eval(EXACT, SLICED)
+    project.run("evals")
+    other = "ecko: {exact: {min: 0.9}, slices: {any: {exact: {min: 0.9}}}}"
+    project.write(thresholds_yaml=f"version: 1\nsuites: {{echo: {{exact: {{min: 0.5}}}}, {other}}}\n")
+    assert llmeval("gate").status == 0
 
 
 def test_any_run_can_be_judged(project: Project, llmeval: Command) -> None:

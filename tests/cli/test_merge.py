@@ -90,6 +90,19 @@ def test_one_gate_judges_all_shards(written: Project, llmeval: Command, bound: s
     assert [row["verdict"] for row in written.rows("SELECT * FROM verdicts")] == [verdict]
 
 
+def test_a_misspelt_slice_is_a_mistake_before_anything_is_joined(written: Project, llmeval: Command) -> None:
+    """No shard could tell: each has only some of the rows."""
+    files = record_shards(written)
+    written.write(thresholds_yaml="version: 1\nsuites: {echo: {slices: {sone: {exact: {min: 0.5}}}}}\n")
+    assert llmeval("gate", "--db", files[0]).status == 0
+    done = llmeval("merge", *files)
+    assert (done.status, done.out) == (4, "")
+    assert "thresholds.yaml:2: suites.echo.slices.sone: unknown slice 'sone'; did you mean 'some'?" in done.err
+    assert not written.rows("SELECT * FROM runs")
+    written.write(thresholds_yaml="version: 1\nsuites: {echo: {slices: {some: {exact: {min: 0.5}}}}}\n")
+    assert llmeval("merge", *files).status == 0
+
+
 def test_shards_that_one_machine_ran_one_by_one_lie_in_one_file(written: Project, llmeval: Command) -> None:
     """The joined run is the newest of the file then."""
     for number in (1, 2):
