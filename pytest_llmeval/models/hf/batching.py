@@ -33,6 +33,11 @@ class Job:
     future: "Future[Response]" = field(default_factory=Future)
 
     @property
+    def written(self) -> int:
+        """The most tokens that are written."""
+        return self.room
+
+    @property
     def is_open(self) -> bool:
         """Whether somebody still waits for the answer."""
         return not self.future.done()
@@ -48,22 +53,24 @@ class Job:
             self.future.set_exception(error)
 
 
-def batches(jobs: Sequence[Job], budget: int) -> list[list[Job]]:
+def batches(jobs: Sequence[Job], budget: int, positions: int) -> list[list[Job]]:
     """Return ``jobs`` in batches, the longest first: equal lengths stand together, so that little is padded.
 
     Args:
         jobs: of one group.
         budget: the most tokens of a batch: its rows times its longest prompt and answer. A single job may exceed it.
+        positions: the most tokens that a row of several may have: each row goes on until the last of its batch ends, so
+            that is the longest prompt with the longest answer. A single job may exceed it.
     """
     found: list[list[Job]] = []
-    longest = room = 0
+    longest = room = written = 0
     for job in sorted(jobs, key=lambda job: (job.tokens, job.room), reverse=True):
-        longest, room = max(longest, job.tokens), max(room, job.room)
-        if found and (len(found[-1]) + 1) * (longest + room) <= budget:
+        longest, room, written = max(longest, job.tokens), max(room, job.room), max(written, job.written)
+        if found and (len(found[-1]) + 1) * (longest + room) <= budget and longest + written <= positions:
             found[-1].append(job)
         else:
             found.append([job])
-            longest, room = job.tokens, job.room
+            longest, room, written = job.tokens, job.room, job.written
     return found
 
 
@@ -71,17 +78,24 @@ class Batcher:
     """A queue and the thread that empties it."""
 
     def __init__(
-        self, run: Callable[[Sequence[Job]], None], budget: Callable[[Hashable], int], *, gather_s: float = _GATHER_S
+        self,
+        run: Callable[[Sequence[Job]], None],
+        budget: Callable[[Hashable], int],
+        positions: Callable[[Hashable], int],
+        *,
+        gather_s: float = _GATHER_S,
     ) -> None:
         """Prepare; the thread starts with the first request.
 
         Args:
             run: answers or fails each open job of a batch of one group; raises OutOfMemory where it is too large.
             budget: returns the tokens that a batch of a group may have now.
+            positions: returns the most tokens that a row of such a batch may have beside others.
             gather_s: seconds without a request after which a batch begins.
         """
         self._run = run
         self._budget = budget
+        self._positions = positions
         self._gather_s = gather_s
         self._waiting: list[Job] = []
         self._learned: dict[Hashable, int] = {}
@@ -141,7 +155,8 @@ class Batcher:
         """Return the batch that holds the first job of ``group``; none of it waits any longer."""
         oldest = group[0]
         budget = min(self._budget(oldest.group), self._learned.get(oldest.group, 2**62))
-        batch = next(each for each in batches(group, budget) if oldest in each)
+        formed = batches(group, budget, self._positions(oldest.group))
+        batch = next(each for each in formed if oldest in each)
         with self._changed:
             self._waiting = [job for job in self._waiting if job not in batch]
         return batch

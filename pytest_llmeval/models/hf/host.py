@@ -23,6 +23,7 @@ from pytest_llmeval.models.hf.forms import Forms
 from pytest_llmeval.models.hf.forward import takes
 from pytest_llmeval.models.hf.likelihood import weigh
 from pytest_llmeval.models.hf.memory import bytes_per_token, free_bytes, logits_bytes
+from pytest_llmeval.models.hf.positions import context_tokens, shared_positions
 from pytest_llmeval.models.hf.sources import Source, find_source, source_digest, source_stats
 from pytest_llmeval.models.weights_spec import WeightsSpec
 
@@ -98,8 +99,12 @@ class Loaded:
     @property
     def context_tokens(self) -> int:
         """The most tokens of a prompt and its answer together."""
-        size = getattr(self._base.model.config.get_text_config(), "max_position_embeddings", None)
-        return int(size) if size else 2**31
+        return context_tokens(self._base.model.config)
+
+    @property
+    def shared_positions(self) -> int:
+        """The most tokens that a row of a batch may have beside others."""
+        return shared_positions(self._base.model.config)
 
     @property
     def tokens_at_once(self) -> int:
@@ -153,7 +158,9 @@ class HfModels:
         self._environ = environ
         self._models: dict[WeightsSpec, Loaded] = {}
         self._bases: dict[Hashable, _Base] = {}
-        self._batcher = Batcher(self._run, lambda group: self._of(group).tokens_at_once)
+        self._batcher = Batcher(
+            self._run, lambda group: self._of(group).tokens_at_once, lambda group: self._of(group).shared_positions
+        )
 
     def find(self, weights: WeightsSpec) -> Loaded:
         """Return what a spec names, not yet in memory where ``load`` was not called; raise ModelError without files."""

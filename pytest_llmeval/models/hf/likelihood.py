@@ -26,6 +26,11 @@ class LikelihoodJob(Job):
     target: Sequence[int]
     """The tokens of the text, at least one."""
 
+    @property
+    def written(self) -> int:
+        """None: what it has room for is memory."""
+        return 0
+
 
 def weigh(model: Any, chat: Chat, jobs: Sequence[LikelihoodJob]) -> None:
     """Answer each of ``jobs`` with the likelihood of its target, as ``Likelihood`` writes itself."""

@@ -12,6 +12,9 @@ from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.types import Response
 from pytest_llmeval.models.hf.batching import Batcher, Job, OutOfMemory, batches
 
+ANY = 2**31
+"""Positions that bound nothing."""
+
 
 def job(tokens: int, room: int = 10, group: str = "g") -> Job:
     return Job(group=group, tokens=tokens, room=room)
@@ -19,7 +22,7 @@ def job(tokens: int, room: int = 10, group: str = "g") -> Job:
 
 @contextmanager
 def batcher(run: Callable[[Sequence[Job]], None], budget: int = 10_000) -> Iterator[Batcher]:
-    made = Batcher(run, lambda group: budget, gather_s=0.05)
+    made = Batcher(run, lambda group: budget, lambda group: ANY, gather_s=0.05)
     yield made
     made.close()
 
@@ -32,14 +35,16 @@ def answer_all(jobs: Sequence[Job]) -> None:
 SIZES = st.lists(st.tuples(st.integers(1, 200), st.integers(1, 200)), min_size=1, max_size=40)
 
 
-@given(SIZES, st.integers(1, 2000))
-def test_a_batch_fits_into_the_budget_and_holds_like_lengths(sizes: list[tuple[int, int]], budget: int) -> None:
+@given(SIZES, st.integers(1, 2000), st.integers(1, 500))
+def test_a_batch_fits_into_the_budget_and_holds_like_lengths(
+    sizes: list[tuple[int, int]], budget: int, positions: int
+) -> None:
     jobs = [job(*size) for size in sizes]
-    found = batches(jobs, budget)
+    found = batches(jobs, budget, positions)
     assert sorted(map(id, (each for batch in found for each in batch))) == sorted(map(id, jobs))
     for batch in found:
-        size = len(batch) * (max(each.tokens for each in batch) + max(each.room for each in batch))
-        assert size <= budget or len(batch) == 1
+        longest = max(each.tokens for each in batch) + max(each.room for each in batch)
+        assert (len(batch) * longest <= budget and longest <= positions) or len(batch) == 1
     lengths = [each.tokens for batch in found for each in batch]
     assert lengths == sorted(lengths, reverse=True)
 
@@ -185,7 +190,7 @@ def test_a_group_whose_batches_cannot_be_formed_fails_and_others_are_served() ->
             raise AttributeError("no such size")
         return 100
 
-    made = Batcher(answer_all, budget, gather_s=0.05)
+    made = Batcher(answer_all, budget, lambda group: ANY, gather_s=0.05)
     jobs = [job(1, group="strange"), job(2, group="strange"), job(3)]
     for each in jobs:
         made.submit(each)
