@@ -134,7 +134,9 @@ class Batcher:
                     self._run(batch)
             except OutOfMemory as error:
                 self._halve(batch, error)
-            except Exception as error:  # noqa: BLE001 - whoever waits is told, and the thread serves the next
+            # Whoever waits is told, and the thread serves the next. A panic in Rust (tokenizers, llguidance) is no
+            # Exception: https://docs.rs/pyo3/latest/pyo3/panic/struct.PanicException.html
+            except BaseException as error:  # noqa: BLE001
                 broken = CallError(f"the model broke: {type(error).__name__}: {error}", kind=ErrorKind.SERVER_ERROR)
                 for job in batch:
                     job.fail(broken)

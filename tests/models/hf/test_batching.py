@@ -130,16 +130,21 @@ def test_a_request_that_does_not_fit_alone_is_an_error() -> None:
     assert caught.value.kind == ErrorKind.TOO_LARGE
 
 
-def test_a_model_that_breaks_fails_its_batch_and_goes_on() -> None:
+class Panic(BaseException):
+    """As Rust's panics come to Python: as no Exception."""
+
+
+@pytest.mark.parametrize("kind", [RuntimeError, Panic])
+def test_a_model_that_breaks_fails_its_batch_and_goes_on(kind: type[BaseException]) -> None:
     def run(jobs: Sequence[Job]) -> None:
         if jobs[0].tokens == 1:
-            raise RuntimeError("boom")
+            raise kind("boom")
         answer_all(jobs)
 
     with batcher(run) as made:
         first, second = job(1), job(2, group="other")
         made.submit(first)
-        with pytest.raises(CallError, match="the model broke: RuntimeError: boom"):
+        with pytest.raises(CallError, match=f"the model broke: {kind.__name__}: boom"):
             first.future.result(5)
         made.submit(second)
         assert second.future.result(5).text == "2"
