@@ -1,5 +1,6 @@
 """LoRA adapters for the embedded model: found, checked against it, made into the GGUF files that its server reads."""
 
+import importlib.metadata
 import importlib.util
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -36,8 +37,17 @@ def find_local_adapter(weights: WeightsSpec) -> Path:
 
 
 def local_revision(weights: WeightsSpec | None) -> str:
-    """Return what identifies the embedded model: the sha256 of its weights, and that of an adapter on top."""
-    return SMOLLM2.sha256 if weights is None else f"{SMOLLM2.sha256}+{adapter_digest(find_local_adapter(weights))}"
+    """Return what identifies the embedded model: the version of what runs it, the sha256 of its weights and adapter."""
+    adapter = "" if weights is None else f"+{adapter_digest(find_local_adapter(weights))}"
+    return f"{_engine()} {SMOLLM2.sha256}{adapter}"
+
+
+def _engine() -> str:
+    """Return name and version of the engine; its build does not know its own commit."""
+    try:
+        return f"xllamacpp {importlib.metadata.version('xllamacpp')}"
+    except importlib.metadata.PackageNotFoundError:  # stored runs are looked at without it, too
+        return "xllamacpp"
 
 
 def require_converter(weights: WeightsSpec, cache_dir: Path) -> None:

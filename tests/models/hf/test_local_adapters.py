@@ -1,5 +1,6 @@
 """Adapters for the embedded model: what is made of their files, and what is wrong with those that are refused."""
 
+import importlib.metadata
 import importlib.util
 import json
 import multiprocessing
@@ -93,6 +94,19 @@ def test_a_copy_is_the_same_adapter(smollm2: Path, lora: Path, cache: Path, tmp_
     assert local_revision(spec(copy)) == local_revision(spec(lora)) != local_revision(None)
     write_lora(copy, SMOLLM2_SHAPES, rank=2, seed=1)
     assert local_revision(spec(copy)) != local_revision(spec(lora))
+
+
+def test_another_version_of_the_engine_is_another_model(lora: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It sums in another order, so that answers of before are not taken for its own; without it none is made."""
+    today = [local_revision(None), local_revision(spec(lora))]
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: {"xllamacpp": "2031.1.1"}[name])
+    later = [local_revision(None), local_revision(spec(lora))]
+
+    def missing(name: str) -> str:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", missing)
+    assert len({*today, *later, local_revision(None), local_revision(spec(lora))}) == 6
 
 
 def test_several_processes_make_it_at_once(smollm2: Path, lora: Path, cache: Path) -> None:
