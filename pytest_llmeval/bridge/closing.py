@@ -76,11 +76,8 @@ class Closing:
             yield f"async bodies: {told}{f' ({reasons})' if others else ''}"
 
     def _partial(self) -> list[str]:
-        reasons = dict.fromkeys(
-            reason for suite in self._run.settings["suites"].values() for reason in suite["left_out"]
-        )
-        told = ", ".join(reasons)
-        return [f"partial run ({told}): rules are judged on what ran, and it can be no baseline"] if reasons else []
+        told = ", ".join(self._run.left_out)
+        return [f"partial run ({told}): rules are judged on what ran, and it can be no baseline"] if told else []
 
 
 def _unasked(view: RunView) -> Iterator[str]:

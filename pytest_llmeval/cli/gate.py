@@ -80,7 +80,8 @@ class Gated:
         """Print it, with ``notes`` for people and ``facts`` for JSON."""
         if as_json:
             told = {"run": self.run.id, "status": self.run.shown_status, "exit_code": self.exit_code, **facts}
-            told |= {"verdict": self.result.verdict, "baseline": self.choice.recorded()}
+            told |= {"partial": bool(self.run.left_out), "verdict": self.result.verdict}
+            told |= {"baseline": self.choice.recorded()}
             emit_json({**told, "verdicts": self.result.verdicts, "warnings": self.warnings})
             return
         view = view_run(self.run, self.cases, self.result.verdicts)

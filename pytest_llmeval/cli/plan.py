@@ -73,7 +73,7 @@ def _cases(found: FoundBaseline) -> Sequence[JudgedCase]:
 
 
 def _heading(run: Run) -> str:
-    partial = ", partial" if run.settings.get("partial") else ""
+    partial = ", partial" if run.left_out else ""
     return f"run {_told(run)}: {run.shown_status}{partial}"
 
 

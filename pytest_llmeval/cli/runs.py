@@ -95,6 +95,7 @@ def _run_facts(run: Run) -> dict[str, Any]:
         "id": run.id,
         "name": run.name,
         "status": run.shown_status,
+        "partial": bool(run.left_out),
         "verdict": run.end.verdict if run.end else "none",
         "exit_code": run.end.exit_code if run.end else None,
         "started_at": run.started_at,

@@ -55,14 +55,16 @@ def run_lines(view: RunView, *, width: int, verbosity: int = 0) -> list[str]:
 
 
 def heading(view: RunView, *, width: int) -> list[str]:
-    """Return the lines that say which run this is, each of at most ``width`` characters."""
+    """Return the lines that say which run this is, and that it is partial; each of at most ``width`` characters."""
     run = view.run
     name = f" ({one_line(run.name, 40)})" if run.name else ""
-    lines = [f"run {one_line(run.id)}{name}: {run.shown_status}", f"began {one_line(run.started_at)}"]
+    partial = f", partial ({', '.join(run.left_out)})" if run.left_out else ""
+    first = list(wrapped(f"run {one_line(run.id)}{name}: {run.shown_status}{partial}", width))
+    lines = [f"began {one_line(run.started_at)}"]
     if run.git_commit:
         branch = f" on {one_line(run.git_branch)}" if run.git_branch else ""
         lines.append(f"commit {one_line(run.git_commit[:12])}{', with changes' if run.git_dirty else ''}{branch}")
-    return [shorten(line, width) for line in lines]
+    return [*first, *(shorten(line, width) for line in lines)]
 
 
 def not_judged_lines(view: RunView, width: int) -> list[str]:

@@ -150,9 +150,8 @@ def refusal(run: Run, *, even_red: bool = False) -> str | None:
     settings, end = run.settings, run.end
     if end is None or end.status != "finished":
         return _unfinished(run)
-    if settings.get("partial") or _left_out(settings):
-        told = ", ".join(_left_out(settings)) or "cases were left out"
-        return f"run {run.id} is partial ({told}); run the evals without that, -m apart"
+    if run.left_out:
+        return f"run {run.id} is partial ({', '.join(run.left_out)}); run the evals without that, -m apart"
     if settings.get("shard"):
         return f"run {run.id} is one shard of several; llmeval merge joins them, and the whole may be one"
     changed = [str(each) for session in settings.get("resumes", []) for each in session.get("changed", ())]
@@ -255,12 +254,6 @@ def _unfinished(run: Run) -> str:
         ),
     }
     return f"run {run.id} {told.get(run.shown_status, f'is {run.shown_status}')}"
-
-
-def _left_out(settings: Mapping[str, Any]) -> list[str]:
-    """Return what left out cases, each once."""
-    suites = settings.get("suites", {}).values()
-    return list(dict.fromkeys(one_line(str(why), 60) for suite in suites for why in suite.get("left_out", ())))
 
 
 def _model_differences(base: Run, current: Run) -> Iterator[str]:

@@ -140,6 +140,22 @@ def test_a_bound_that_no_value_can_reach_is_a_mistake(project: Project, llmeval:
     assert "exact.min: found 90, but exact lies in 0..1; write a number there" in done.err
 
 
+@pytest.mark.parametrize(("selection", "why"), [([], None), (["--limit=1"], "--limit"), (["-m", "few"], None)])
+def test_a_run_that_left_out_cases_is_marked_wherever_it_is_shown(
+    project: Project, llmeval: Command, selection: Sequence[str], why: str | None
+) -> None:
+    """Its rules are judged on what ran."""
+    project.eval(EXACT, [{**row, "marks": ["few"]} for row in NINE_GOOD])
+    project.pytester.makeini(f"[pytest]\n{OPTIONS}markers = few\n")
+    project.write(thresholds_yaml=rules())
+    assert project.run("evals", *selection).ret == 0
+    told = f": finished, partial ({why})" if why else ": finished"
+    for command in (("gate",), ("show",)):
+        assert llmeval(*command).out.splitlines()[0].endswith(told)
+        assert llmeval(*command, "--json").json()["partial"] is (why is not None)
+    assert ("partial" in llmeval("export", "markdown", "last").out) is (why is not None)
+
+
 SLICED = [{**row, "slice": "easy" if row["id"] == "good" else "hard"} for row in GOOD_AND_BAD]
 OF_A_SLICE = "version: 1\nsuites: {echo: {exact: {min: 0.5}, slices: {hrad: {exact: {min: 0.9}}}}}\n"
 
@@ -237,7 +253,7 @@ def test_an_interrupted_run_keeps_its_status_and_is_not_judged(
     assert done.out.endswith("gate: stopped, not judged\n")
     told = llmeval("gate", "--json").json()
     ended = {"status": "interrupted", "exit_code": exit_code, "verdict": "none"}
-    assert told == {"run": "r", **ended, "baseline": None, "verdicts": [], "warnings": []}
+    assert told == {"run": "r", **ended, "partial": False, "baseline": None, "verdicts": [], "warnings": []}
 
 
 def test_an_interrupted_run_never_succeeds(

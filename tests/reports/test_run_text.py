@@ -144,6 +144,27 @@ def test_the_heading_says_which_run_it_is() -> None:
 
 
 @pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"suites": {"a": {"left_out": []}}, "partial": False}, ""),
+        ({"suites": {"a": {"left_out": ["--limit"]}, "b": {"left_out": ["--limit"]}}}, ", partial (--limit)"),
+        ({"partial": True}, ", partial (cases were left out)"),
+    ],
+)
+def test_the_heading_says_what_a_partial_run_left_out(settings: dict[str, Any], told: str) -> None:
+    first, *_ = heading(view(run(settings=settings)), width=80)
+    assert first == f"run 20250102-030405-abc123: finished{told}"
+
+
+def test_that_a_run_is_partial_is_never_cut_off() -> None:
+    """However narrow the terminal and long the name."""
+    suites = {"a": {"left_out": ["--slice", "3 cases were not selected"]}}
+    lines = heading(view(run(name="a name of forty characters, which is all", settings={"suites": suites})), width=40)
+    assert max(map(len, lines)) <= 40
+    assert "finished, partial (--slice, 3 cases were not selected)" in " ".join(" ".join(lines).split())
+
+
+@pytest.mark.parametrize(
     ("fields", "line"),
     [
         ({"git_dirty": False, "git_branch": "main"}, "commit 0123456789ab on main"),

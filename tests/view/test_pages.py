@@ -13,7 +13,7 @@ from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.view import summaries
 from tests.support.records import call, record, score
 from tests.support.stored_runs import run
-from tests.view.conftest import NEW, OLD
+from tests.view.conftest import NEW, OLD, record_run
 
 
 def listed(text: str) -> list[str]:
@@ -42,6 +42,16 @@ def test_the_first_page_lists_runs_and_how_metrics_went(client: TestClient, two_
     line = re.search(r"<polyline points=\"([^\"]*)\"", text)
     assert line and len(line[1].split()) == 2
     assert "correctness of qa on m, the newest last: 0.5 (20260101-000000-aaaaaa), 0.5 (20260102" in text
+
+
+@pytest.mark.parametrize(("left_out", "marks"), [([], 0), (["--limit"], 1)])
+def test_a_partial_run_is_marked_in_the_list_and_on_its_page(
+    store: SqliteStore, client: TestClient, left_out: list[str], marks: int
+) -> None:
+    record_run(store, OLD, good=(1,), settings={"suites": {"qa": {"left_out": left_out}}, "partial": bool(left_out)})
+    for address in ("/", f"/run?id={OLD}"):
+        assert whole(client, address).count(">partial</span>") == marks
+    assert ("<dt>left out</dt><dd>--limit</dd>" in whole(client, f"/run?id={OLD}")) is bool(left_out)
 
 
 def test_many_runs_come_in_pages(store: SqliteStore, client: TestClient) -> None:
