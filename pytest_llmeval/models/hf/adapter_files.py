@@ -84,12 +84,12 @@ def is_base(made_for: str, weights: WeightsSpec, source: Source) -> bool:
     return bool(here & {made_for, *_last_parts(made_for)})
 
 
-def check_adapter_template(folder: Path, chat_template: str, where: str) -> None:
+def check_adapter_template(folder: Path, chat_template: str | Mapping[str, str], where: str) -> None:
     """Raise ModelError where the adapter was trained on prompts that another template than the base's made."""
     check_templates(known_templates(folder, where), chat_template, where)
 
 
-def check_templates(known: Mapping[str, str], chat_template: str, where: str) -> None:
+def check_templates(known: Mapping[str, str], chat_template: str | Mapping[str, str], where: str) -> None:
     """Raise ModelError where one of ``known``, sha256 of templates and what names them, is not the base's."""
     here = template_sha256(chat_template)
     other = next((place for sha256, place in known.items() if sha256 != here), None)
@@ -111,8 +111,10 @@ def known_templates(folder: Path, where: str) -> dict[str, str]:
     return known
 
 
-def template_sha256(chat_template: str) -> str:
-    """Return the sha256 in hex of a chat template."""
+def template_sha256(chat_template: str | Mapping[str, str]) -> str:
+    """Return the sha256 in hex of a chat template; of several by name that of the one that prompts are made by."""
+    if not isinstance(chat_template, str):
+        chat_template = chat_template.get("default", "")
     return hashlib.sha256(chat_template.encode()).hexdigest()
 
 

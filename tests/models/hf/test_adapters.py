@@ -136,6 +136,20 @@ def test_an_adapter_that_was_trained_with_another_template_is_refused(models: Hf
     assert "run.json" in refused(HfModels({}), f"hf:{base}+{copy}")
 
 
+def test_of_several_templates_the_default_one_is_the_base_s(models: HfModels, tmp_path: Path) -> None:
+    """Prompts are made by that one; some models have others for tools or documents."""
+    base = make_model(tmp_path / "base")
+    adapter = make_adapter(base, tmp_path / "adapter")
+    shutil.copy(base / "chat_template.jinja", adapter)
+    (base / "additional_chat_templates").mkdir()
+    (base / "additional_chat_templates" / "tool_use.jinja").write_text("with tools")
+    backend = opened(models, f"hf:{base}+{adapter}")
+    assert len(models.find(backend._weights).chat.tokenizer.chat_template) == 2  # type: ignore[attr-defined]
+    assert answers(backend, ["hi"])[0].usage.output_tokens
+    (base / "chat_template.jinja").write_text("another")
+    assert "trained with another chat template" in refused(HfModels({}), f"hf:{base}+{adapter}")
+
+
 def test_an_adapter_that_adds_a_prompt_is_refused(models: HfModels, base: Path, copy: Path) -> None:
     configure(copy, peft_type="PROMPT_TUNING")
     assert "PROMPT_TUNING" in refused(models, f"hf:{base}+{copy}")
