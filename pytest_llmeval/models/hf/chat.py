@@ -55,9 +55,10 @@ class Chat:
         Raises:
             CallError: of kind ``bad_request``, where the template does not take the messages.
         """
-        contents = [self._text(message["content"]) for message in messages]
+        contents = [self._content(message) for message in messages]
         if not self.has_template:
-            return list(self.tokenizer("\n\n".join(contents))["input_ids"]) or [self._beginning()]
+            whole = "\n\n".join(content or "" for content in contents)
+            return list(self.tokenizer(whole)["input_ids"]) or [self._beginning()]
         plain = [{**message, "content": content} for message, content in zip(messages, contents, strict=True)]
         try:
             text = self.tokenizer.apply_chat_template(
@@ -98,15 +99,25 @@ class Chat:
             raise self._refused("the prompt is empty, and the tokenizer has no token that begins a text")
         return found
 
-    def _text(self, content: str | list[dict[str, Any]]) -> str:
+    def _content(self, message: Mapping[str, Any]) -> str | None:
+        """Return the text of a message; None where an assistant said none, as beside the calls of its tools."""
+        content = message.get("content")
         if isinstance(content, str):
             return content
-        return "".join(self._part(part) for part in content)
+        if isinstance(content, list | tuple):
+            return "".join(self._part(part) for part in content)
+        if content is None and message.get("role") == "assistant":
+            return None
+        role = message.get("role")
+        raise self._refused(
+            f"the content of a message of {role!r} is {content!r:.80}; it is a text, or a list of parts"
+        )
 
-    def _part(self, part: Mapping[str, Any]) -> str:
-        if part.get("type") == "text" and isinstance(part.get("text"), str):
-            return str(part["text"])
-        raise self._refused(f"hf: models read text only, not a part of type {part.get('type')!r}")
+    def _part(self, part: Any) -> str:
+        found = part if isinstance(part, Mapping) else {}
+        if found.get("type") == "text" and isinstance(found.get("text"), str):
+            return str(found["text"])
+        raise self._refused(f"hf: models read text only, not a part of type {found.get('type')!r}")
 
     def _refused(self, problem: str) -> CallError:
         message = f"{self._name}: {problem}"

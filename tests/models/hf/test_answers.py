@@ -201,6 +201,12 @@ def test_memory_bounds_a_batch(models: HfModels, base: Path, monkeypatch: pytest
     ("messages", "problem"),
     [
         ([{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}], "text only, not a part of type"),
+        ([{"role": "user", "content": ["hi"]}], "text only, not a part of type None"),
+        ([{"role": "user", "content": None}], "the content of a message of 'user' is None; it is a text, or a list"),
+        (
+            [{"role": "user", "content": {"a": 1}}],
+            "the content of a message of 'user' is {'a': 1}; it is a text, or a list",
+        ),
         ([{"role": "wizard", "content": "hi"}], "chat template does not take these messages: no wizards"),
     ],
 )
@@ -211,6 +217,19 @@ def test_messages_that_cannot_be_read_are_refused(
     error = refusal(opened(models, f"hf:{make_model(tmp_path / 'm', template=template)}"), messages, max_tokens=2)
     assert (error.kind, error.param) == (ErrorKind.BAD_REQUEST, "messages")
     assert problem in str(error)
+
+
+@pytest.mark.parametrize("call", [{"content": None}, {}])
+def test_an_assistant_that_only_called_a_tool_said_nothing(
+    models: HfModels, tmp_path: Path, call: dict[str, Any]
+) -> None:
+    """A template tells it from a text; a model without one is given nothing for it."""
+    template = "{% for message in messages %}[{{ message['content'] or 'called' }}]{% endfor %}"
+    messages: Any = [{"role": "user", "content": "hi"}, {"role": "assistant", **call}, {"role": "user", "content": "x"}]
+    for name, own, expected in (("m", template, "[hi][called][x]"), ("base", "", "hi\n\n\n\nx")):
+        folder = make_model(tmp_path / name, template=own)
+        loaded = models.find(opened(models, f"hf:{folder}")._weights)  # type: ignore[attr-defined]
+        assert loaded.chat.text(loaded.chat.prompt(messages)) == expected
 
 
 def test_parts_of_text_are_joined(models: HfModels, base: Path) -> None:
