@@ -104,7 +104,12 @@ def adapter_digest(path: Path) -> str:
 
 
 def source_stats(source: Source) -> str:
-    """Return the sha256 in hex over places, sizes and times of the base's files: any edit here changes it."""
+    """Return the sha256 in hex over places, sizes and times of the base's files: any edit here changes it.
+
+    Of a base out of the hub's cache it is over nothing: that is known by its commit, wherever the cache lies.
+    """
+    if source.hub_id is not None:
+        return digest(canonical([]))
     stats = [[str(path), path.stat().st_size, path.stat().st_mtime_ns] for path in _base_files(source)]
     return digest(canonical(stats))
 

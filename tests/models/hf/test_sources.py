@@ -134,3 +134,20 @@ def test_any_edit_here_changes_the_stats(tmp_path: Path) -> None:
     assert source_stats(source) == before
     os.utime(source.base / "model.safetensors", ns=(1, 1))
     assert source_stats(source) != before
+
+
+def test_a_model_of_the_hub_is_its_commit_wherever_its_cache_lies(tmp_path: Path) -> None:
+    """An answer is found again on another machine, and after the same commit was fetched once more."""
+    folder = tmp_path / "a" / "models--org--m"
+    files(folder / "refs").joinpath("main").write_text("abc123")
+    model(folder / "snapshots" / "abc123")
+    shutil.copytree(tmp_path / "a", tmp_path / "b", copy_function=shutil.copyfile)
+    weights = WeightsSpec(base="org/m")
+    here, there = (find_source(weights, {"HF_HUB_CACHE": str(tmp_path / name)}) for name in "ab")
+    assert here.base != there.base
+    assert source_stats(here) == source_stats(there)
+    assert source_digest(weights, here) == source_digest(weights, there)
+    files(folder / "refs").joinpath("main").write_text("def456")
+    model(folder / "snapshots" / "def456")
+    later = find_source(weights, {"HF_HUB_CACHE": str(tmp_path / "a")})
+    assert source_digest(weights, later) != source_digest(weights, here)
