@@ -75,6 +75,7 @@ def find_source(weights: WeightsSpec, environ: Mapping[str, str]) -> Source:
     base, hub_id = _base(weights, shown, environ)
     if base.is_dir():
         _require(base / "config.json", f"{shown}: no model lies there")
+        _refuse_adapter(base, shown)
         if not any(base.glob("*.safetensors")):
             others = sorted(path.name for path in [*base.glob("*.bin"), *base.glob("*.gguf"), *base.glob("*.pt")])
             found = f"found {', '.join(others[:3])}" if others else "found no weights"
@@ -112,6 +113,15 @@ def source_stats(source: Source) -> str:
         return digest(canonical([]))
     stats = [[str(path), path.stat().st_size, path.stat().st_mtime_ns] for path in _base_files(source)]
     return digest(canonical(stats))
+
+
+def _refuse_adapter(base: Path, shown: str) -> None:
+    """Raise ModelError where an adapter lies among the files of a base: transformers would put it on the base."""
+    if (base / ADAPTER_CONFIG).is_file():
+        raise ModelError(
+            f"{shown}: {base} holds an adapter beside the model, which would answer with it; move {ADAPTER_CONFIG} and"
+            " its weights to a folder of their own, and name BASE+ADAPTER_PATH where both are meant"
+        )
 
 
 def _base(weights: WeightsSpec, shown: str, environ: Mapping[str, str]) -> tuple[Path, str | None]:

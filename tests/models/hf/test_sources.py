@@ -8,7 +8,7 @@ import pytest
 
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.models.hf.sources import Source, find_source, source_digest, source_stats
-from pytest_llmeval.models.weights_spec import WeightsSpec
+from pytest_llmeval.models.weights_spec import WeightsKind, WeightsSpec
 
 
 def files(folder: Path, **contents: str) -> Path:
@@ -97,6 +97,14 @@ def test_an_adapter_whose_training_did_not_end_is_refused(tmp_path: Path) -> Non
     folder = lora(tmp_path / "run" / "adapter")
     files(tmp_path / "run", run_json='{"complete": false}')
     assert "its training did not end" in refused({}, str(model(tmp_path / "m")), str(folder))
+
+
+@pytest.mark.parametrize("kind", ["hf", "vllm"])
+def test_an_adapter_among_the_files_of_a_base_is_refused(tmp_path: Path, kind: WeightsKind) -> None:
+    """transformers puts it on the base without a word, and both would be evaluated under the name of one."""
+    both = lora(model(tmp_path / "m"))
+    with pytest.raises(ModelError, match="holds an adapter beside the model, .* name BASE\\+ADAPTER_PATH"):
+        find_source(WeightsSpec(kind=kind, base=str(both)), {})
 
 
 def digest_of(base: Path, adapter: Path | None = None, load: str | None = None) -> str:
