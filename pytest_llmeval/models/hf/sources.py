@@ -69,10 +69,16 @@ def find_source(weights: WeightsSpec, environ: Mapping[str, str]) -> Source:
         environ: where the hub's variables are looked up.
 
     Raises:
-        ModelError: they are not there, or are no files of a model.
+        ModelError: they are not there or are no files of a model, or an option is about what is not named.
     """
     shown = f"{weights.kind}:{weights.base}"
+    if weights.untrained is not None and weights.adapter is None:
+        raise ModelError(f"{weights.kind}:{weights}: untrained= is about an adapter, and none is named; leave it out")
     base, hub_id = _base(weights, shown, environ)
+    if weights.revision is not None and hub_id is None:
+        raise ModelError(
+            f"{weights.kind}:{weights}: revision= is about a model of the hub, not of a path; leave it out"
+        )
     if base.is_dir():
         _require(base / "config.json", f"{shown}: no model lies there")
         _refuse_adapter(base, shown)

@@ -107,6 +107,18 @@ def test_an_adapter_among_the_files_of_a_base_is_refused(tmp_path: Path, kind: W
         find_source(WeightsSpec(kind=kind, base=str(both)), {})
 
 
+def test_an_option_about_what_is_not_named_is_refused(tmp_path: Path) -> None:
+    """It would decide nothing, and stand in the model's name all the same."""
+    base, adapter = str(model(tmp_path / "m")), str(lora(tmp_path / "a"))
+    (tmp_path / "m.gguf").write_text("weights")
+    for path in (base, str(tmp_path / "m.gguf")):
+        with pytest.raises(ModelError, match=r"\?revision=v1: revision= is about a model of the hub, not of a path"):
+            find_source(WeightsSpec(base=path, revision="v1"), {})
+    with pytest.raises(ModelError, match="untrained= is about an adapter, and none is named"):
+        find_source(WeightsSpec(base=base, untrained="yes"), {})
+    assert find_source(WeightsSpec(base=base, adapter=adapter, untrained="yes"), {}).adapter
+
+
 def digest_of(base: Path, adapter: Path | None = None, load: str | None = None) -> str:
     weights = WeightsSpec(base=str(base), adapter=str(adapter) if adapter else None, load=load)
     return source_digest(weights, find_source(weights, {}))
