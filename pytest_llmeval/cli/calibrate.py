@@ -14,8 +14,9 @@ from pytest_llmeval.cli.project import find_project
 from pytest_llmeval.core.errors import ErrorKind, SettingsError
 from pytest_llmeval.core.gate.names import did_you_mean
 from pytest_llmeval.core.judge.calibration import Calibration, calibrate
-from pytest_llmeval.core.judge.given import given_labels
+from pytest_llmeval.core.judge.given import LabelRow, given_labels, named_answers
 from pytest_llmeval.core.judge.judged_answer import JudgedAnswer, Scale
+from pytest_llmeval.core.judge.judged_text import judged_texts
 from pytest_llmeval.core.judge.label_sample import RANDOM, of_verdict
 from pytest_llmeval.core.judge.scored import JudgedRun, Labels, Said, ScaleKey, judge_scores, judged_run
 from pytest_llmeval.reports.calibration_text import Held, calibration_lines
@@ -56,10 +57,11 @@ def calibrate_judge(
     project = find_project()
     with contextlib.closing(open_store(project, database)) as store:
         found = store.find_run(run)
-        judged = _judged(store, found)
+        rows = None if file is None else read_labels(file, str(file))
+        judged = _judged(store, found, rows or ())
         of_other = None if other is None else store.find_run(other)
         judged_other = None if of_other is None else _judged(store, of_other)
-        labels = _stored(store, found) if file is None else _in_file(judged, file)
+        labels = _stored(store, found) if file is None or rows is None else _in_file(judged, file, rows)
     if not labels:
         raise SettingsError(f"run {found.id} has no labels; `llmeval labels export` writes answers to label")
     labels = _drawn(labels, drawn, judged)
@@ -120,13 +122,20 @@ class _Score:
         return calibrate(self.scale, own or (), of=of_part(self.of), means=means, model=model, slice_=slice_)
 
 
-def _judged(store: Store, run: Run) -> _Judged:
+def _judged(store: Store, run: Run, rows: Sequence[LabelRow] = ()) -> _Judged:
     """Return the judge's side of a run.
+
+    Args:
+        store: that holds it.
+        run: the run.
+        rows: the labels of a file that are of it.
 
     Raises:
         SettingsError: no judge judged anything in it.
     """
-    judged = judged_run(run.id, store.cases(run.id), store.judges(run.id))
+    cases = list(store.cases(run.id))
+    texts = judged_texts(cases, store.calls, samples=named_answers(rows))
+    judged = judged_run(run.id, cases, store.judges(run.id), texts)
     if not judged.scales:
         raise SettingsError(f"run {run.id} has no answer that a judge judged, so that there is nothing to calibrate")
     return judged
@@ -139,9 +148,8 @@ def _stored(store: Store, run: Run) -> Labels:
     return said
 
 
-def _in_file(judged: _Judged, file: Path) -> Labels:
+def _in_file(judged: _Judged, file: Path, rows: Sequence[LabelRow]) -> Labels:
     said: dict[tuple[str, str], dict[str, Said]] = defaultdict(dict)
-    rows = read_labels(file, str(file))
     for each in given_labels(judged, rows):
         said[each.case.id, each.name][each.rater or ""] = Said(each.value, each.draw)
     if not said:

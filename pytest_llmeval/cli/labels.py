@@ -4,7 +4,6 @@ import contextlib
 import csv
 import io
 import json
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,8 @@ from pytest_llmeval.cli.output import database_option, echo_lines, emit_json, js
 from pytest_llmeval.cli.project import find_project
 from pytest_llmeval.core.errors import DatasetError, SettingsError
 from pytest_llmeval.core.gate.names import did_you_mean
-from pytest_llmeval.core.judge.given import digest_of, given_labels
+from pytest_llmeval.core.judge.given import digest_of, given_labels, named_answers
+from pytest_llmeval.core.judge.judged_text import judged_text, judged_texts, shown_to_judge
 from pytest_llmeval.core.judge.label_sample import RANDOM, drawn, drawn_evenly, of_verdict
 from pytest_llmeval.core.judge.scored import JudgedRun, ScaleKey, judged_run
 from pytest_llmeval.core.judge.shown import shown_reference
@@ -25,10 +25,6 @@ from pytest_llmeval.reports.wrapping import wrapped
 from pytest_llmeval.store.records import Label, StoredCase, utc_now
 
 __all__ = ["labels"]
-
-_PART = re.compile(r"^BEGIN ([A-Z ]+) ([0-9a-f]+)\n(.*?)\nEND \1 \2$", re.DOTALL | re.MULTILINE)
-"""One text in what a judge was shown; its lines are quoted, so that none of them can look like this."""
-_QUOTE = "> "
 
 
 @click.group()
@@ -99,7 +95,9 @@ def import_labels(file: Path, run: str, rater: str | None, as_json: bool, databa
             raise DatasetError(
                 f"{nameless.where}: nobody is named as the rater; pass --rater NAME or fill in the column"
             )
-        given = given_labels(judged_run(found.id, store.cases(found.id), store.judges(found.id)), rows)
+        cases = list(store.cases(found.id))
+        texts = judged_texts(cases, store.calls, samples=named_answers(rows))
+        given = given_labels(judged_run(found.id, cases, store.judges(found.id), texts), rows)
         at = utc_now()
         new = {(each.case.id, each.name, each.rater or rater or ""): each for each in given}
         replaced = store.add_labels(
@@ -160,7 +158,7 @@ def _verdicts(case: StoredCase, judged: JudgedRun[StoredCase]) -> dict[str, bool
 
 
 def _row(case: StoredCase, judged: JudgedRun[StoredCase], draw: str, calls: Sequence[Call]) -> dict[str, Any]:
-    shown = _shown(calls)
+    shown = shown_to_judge(calls)
     target = None if case.target is None else shown_reference(json.loads(case.target))
     return {
         **{key: getattr(case.key, key) for key in _ABOUT},
@@ -169,7 +167,7 @@ def _row(case: StoredCase, judged: JudgedRun[StoredCase], draw: str, calls: Sequ
         "reference": shown.get("REFERENCE", target),
         "levels": "\n".join(_levels(score, judged) for score in judged.judged(case)),
         "draw": draw,
-        "answer_digest": digest_of(case),
+        "answer_digest": digest_of(judged_text(case.response, calls)),
     }
 
 
@@ -179,20 +177,6 @@ def _levels(score: Score, judged: JudgedRun[StoredCase]) -> str:
     asked = next(each for each in dimensions if each.name == score.dimension)
     levels = [f"  {level.name} = {level.value:g}: {level.anchor}" for level in asked.levels]
     return "\n".join([f"{score.name}: {asked.question}", *levels])
-
-
-def _shown(calls: Sequence[Call]) -> Mapping[str, str]:
-    """Return the texts that the judge was shown, by their names; none where its calls were not kept."""
-    for call in calls:
-        messages = call.request.get("messages") if call.role == "judge" else None
-        if isinstance(messages, list) and len(messages) > 1:
-            parts = {
-                found[1]: "\n".join(line.removeprefix(_QUOTE) for line in found[3].split("\n"))
-                for found in _PART.finditer(str(messages[1].get("content")))
-            }
-            if "ANSWER" in parts:
-                return parts
-    return {}
 
 
 def _as_csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:

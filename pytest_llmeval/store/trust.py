@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from pytest_llmeval.core.judge.judged_text import judged_texts
 from pytest_llmeval.core.judge.trust import UNKNOWN, JudgedLabel, Trust
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.store.records import Label
@@ -21,7 +22,8 @@ def trust_in(reader: SqliteReader | None, thresholds: Thresholds) -> Trust:
     if reader is None or not asked:
         return UNKNOWN
     cases, labels, judges = reader.labelled()
-    return Trust(cases, map(_label, labels), judges, now=datetime.now(UTC))
+    texts = judged_texts(cases, reader.calls)
+    return Trust(cases, map(_label, labels), judges, now=datetime.now(UTC), texts=texts)
 
 
 def _label(label: Label) -> JudgedLabel:

@@ -5,10 +5,13 @@ from dataclasses import dataclass
 
 from pytest_llmeval.core.errors import SettingsError
 from pytest_llmeval.core.judge.given import LabelRow, given_labels
+from pytest_llmeval.core.judge.judged_text import judged_text
 from pytest_llmeval.core.judge.label_sample import RANDOM
 from pytest_llmeval.core.judge.scored import JudgedRun, ScaleKey, judged_run
+from pytest_llmeval.core.types import Call
 from pytest_llmeval.reports.comparison_words import expected_text
 from pytest_llmeval.reports.html.chat import chat
+from pytest_llmeval.reports.html.escape import Html
 from pytest_llmeval.reports.row_texts import asked_messages
 from pytest_llmeval.store.browsing import BrowsingReader
 from pytest_llmeval.store.records import Label, Run, StoredCase, utc_now
@@ -95,13 +98,18 @@ def label_page(
         rater=draft.rater,
         problem=draft.problem,
         note=draft.note or next((each.note for each in own.values() if each.note), ""),
-        chat=None if case is None else chat(asked_messages(calls), case.response, expected_text(case.target)),
+        chat=None if case is None else _chat(case, calls),
         dimensions=[] if case is None else dimensions(reader, run, case, draft.chosen, own),
         is_drawn=is_drawn,
         previous=None if before is None else frame.links.label(run.id, case=before),
         following=frame.links.label(run.id, after=None if case is None else case.id),
         token=token,
     )
+
+
+def _chat(case: StoredCase, calls: Sequence[Call]) -> Html:
+    """Return what was asked, the answer that the judge judged, and what was expected."""
+    return chat(asked_messages(calls), judged_text(case.response, calls), expected_text(case.target))
 
 
 def dimensions(

@@ -1,6 +1,7 @@
 """A judge held against people over stored runs whose agreement is known, numbers checked by hand."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,18 @@ def test_one_answer_judged_twice_tells_the_flip_rate(store: SqliteStore, llmeval
     store.add_labels([label(0, 1.0)])
     (found,) = llmeval("calibrate", "--json").json()["scores"]
     assert (found["voting"]["flips"]["n"], found["voting"]["flips"]["value"]) == (3, pytest.approx(1 / 3))
+
+
+def test_answers_are_told_apart_by_what_was_judged(store: SqliteStore, llmeval: Command) -> None:
+    """Not by the response, which an application's own answer has not: two of them are no answer judged twice."""
+    passed_on = [
+        judged_record("0", "right", "complete", said, epoch=epoch, answer=f"answer {epoch}")
+        for epoch, said in ((1, "good"), (2, "bad"))
+    ]
+    store_run(store, [replace(each, calls=each.calls[1:]) for each in passed_on])
+    store.add_labels([label(0, 1.0)])
+    (found,) = llmeval("calibrate", "--json").json()["scores"]
+    assert found["reasons"]["flips"] == "no answer was judged twice"
 
 
 def test_of_several_raters_the_one_in_the_middle_counts(store: SqliteStore, llmeval: Command) -> None:

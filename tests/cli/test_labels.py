@@ -2,17 +2,19 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pytest_llmeval.core.judge.asking import preference_rubric
+from pytest_llmeval.core.judge.given import digest_of
 from pytest_llmeval.core.types import Score
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.cli.conftest import Command
 from tests.support.judged_runs import RUN, judge_record, judged_record, qa_rubric, settled_record, store_run
-from tests.support.records import record
+from tests.support.records import call, record
 
 
 def fill(store: SqliteStore) -> None:
@@ -116,6 +118,25 @@ def test_jsonl_goes_out_and_comes_back(store: SqliteStore, llmeval: Command, her
         ("a correctness", 0.5, False, "kim", None),
         ("b correctness", 0.5, False, "kim", None),
     ]
+
+
+def test_a_label_is_of_the_answer_that_was_judged(store: SqliteStore, llmeval: Command, here: Path) -> None:
+    """Which a test may have made of the response: of another one it is a mistake though the response is the same."""
+    for id, answer in ((RUN, "Kim"), ("20250103-000000-cccccc", "Lee")):
+        judged = judged_record("a", answer=answer)
+        store_run(store, [replace(judged, calls=(call(response="Kim or Lee"), *judged.calls[1:]))], id)
+    llmeval("labels", "export", RUN, "--output", "out.jsonl")
+    (row,) = map(json.loads, (here / "out.jsonl").read_text("utf-8").splitlines())
+    assert (row["answer"], row["answer_digest"]) == ("Kim", digest_of("Kim"))
+    file = jsonl(here / "back.jsonl", {**row, "label_format": "good"})
+    refused = llmeval("labels", "import", file, "last", "--rater", "kim")
+    assert (refused.status, refused.out) == (4, "")
+    assert "another answer of sample_id 'a', suite qa, model m, epoch 1 was labelled than the run has" in refused.err
+    assert llmeval("labels", "import", file, RUN, "--rater", "kim").status == 0
+    assert llmeval("calibrate", file, "--run", RUN).status == 0
+    older = jsonl(here / "older.jsonl", {**row, "label_format": "bad", "answer_digest": digest_of("Kim or Lee")})
+    assert llmeval("labels", "import", older, RUN, "--rater", "kim").status == 0, "an older version wrote it"
+    assert said(store) == [("a format", 0.0, False, "kim", None)]
 
 
 def test_an_answer_is_no_formula_for_a_spreadsheet(store: SqliteStore, llmeval: Command, here: Path) -> None:

@@ -1,6 +1,7 @@
 """Labels by the page: what is asked, what is taken, and what is not."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,8 @@ from starlette.testclient import TestClient
 from pytest_llmeval.store.records import Label
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.support.hostile import HOSTILE
-from tests.support.records import record
+from tests.support.judged_runs import judged_record, store_run
+from tests.support.records import call, record
 from tests.support.stored_runs import run
 from tests.view.conftest import NEW
 
@@ -72,6 +74,15 @@ def test_what_the_judge_said_is_not_shown(client: TestClient, two_runs: SqliteSt
     text = client.get(PAGE).text
     assert "It says so" not in text and "It names the writer" not in text
     assert "wrote it" in text and "expected" in text
+
+
+def test_the_answer_that_the_judge_judged_is_shown(client: TestClient, store: SqliteStore) -> None:
+    """A test may pass something else on than the model's last response: a part of it, or what an application said."""
+    passed_on = judged_record("a", answer="the part that counts")
+    calls = (call(response="all that the model said"), *passed_on.calls[1:])
+    store_run(store, [replace(passed_on, calls=calls)])
+    text = client.get(f"/label?run={run().id}").text
+    assert "the part that counts" in text and "all that the model said" not in text
 
 
 @pytest.mark.parametrize(

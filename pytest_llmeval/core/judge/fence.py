@@ -12,9 +12,12 @@ import unicodedata
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.strict_json import canonical
 
-__all__ = ["fenced", "neutralised", "nonce_of"]
+__all__ = ["as_shown", "fenced", "neutralised", "nonce_of", "unfenced"]
 
 _NONCE_LENGTH = 32
+_QUOTE = "> "
+_FENCED = re.compile(r"^BEGIN ([A-Z ]+) ([0-9a-f]+)\n(.*?)\nEND \1 \2$", re.DOTALL | re.MULTILINE)
+"""One text between its fences; its lines are quoted, so that none of them can look like one."""
 _TEMPLATE_MARKS = re.compile(r"<\|?(?=[\w/|])|\[(?=/?INST\])|<(?=<)", re.IGNORECASE)
 """What opens the marks of chat templates: ``<|im_end|>``, ``</s>``, ``<start_of_turn>``, ``[INST]``, ``<<SYS>>``."""
 _BREAKS = re.compile(r"\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
@@ -33,8 +36,21 @@ def nonce_of(*parts: object) -> str:
 
 def fenced(text: str, label: str, nonce: str) -> str:
     """Return ``text`` between two lines that name ``label`` and ``nonce``, each of its lines quoted by ``> ``."""
-    quoted = "\n".join(f"> {neutralised(line)}" for line in _BREAKS.split(text))
+    quoted = "\n".join(f"{_QUOTE}{line}" for line in as_shown(text).split("\n"))
     return f"BEGIN {label} {nonce}\n{quoted}\nEND {label} {nonce}"
+
+
+def as_shown(text: str) -> str:
+    """Return ``text`` as it is read between the fences, without the quotes."""
+    return "\n".join(map(neutralised, _BREAKS.split(text)))
+
+
+def unfenced(text: str) -> dict[str, str]:
+    """Return the texts that stand between fences in ``text``, by their labels, each as it is shown there."""
+    return {
+        found[1]: "\n".join(line.removeprefix(_QUOTE) for line in found[3].split("\n"))
+        for found in _FENCED.finditer(text)
+    }
 
 
 def neutralised(line: str) -> str:

@@ -11,7 +11,7 @@ from pytest_llmeval.core.judge.judged_answer import Scale
 from pytest_llmeval.core.judge.scored import JudgedRun, ScoredCase, judge_scores
 from pytest_llmeval.core.text import one_line
 
-__all__ = ["Given", "LabelRow", "digest_of", "given_labels"]
+__all__ = ["Given", "LabelRow", "digest_of", "given_labels", "named_answers"]
 
 _MOST_PROBLEMS = 20
 
@@ -53,12 +53,17 @@ class Given:
     draw: str | None
 
 
-def digest_of(case: ScoredCase) -> str:
-    """Return what tells the answer of a case from others: 12 hex digits of its sha256.
+def digest_of(answer: str | None) -> str:
+    """Return what tells an answer that was judged from others: 12 hex digits of its sha256.
 
     A letter stands before them, so that no spreadsheet takes them for a number.
     """
-    return f"a{digest(case.response or '')[:12]}"
+    return f"a{digest(answer or '')[:12]}"
+
+
+def named_answers(rows: Iterable[LabelRow]) -> frozenset[str]:
+    """Return the ids of the rows of which a label says by a digest which answer it is of."""
+    return frozenset(row.sample_id for row in rows if row.answer_digest is not None)
 
 
 def given_labels(judged: JudgedRun[ScoredCase], rows: Iterable[LabelRow]) -> list[Given]:
@@ -94,12 +99,12 @@ def _given(
     if not cases:
         raise DatasetError(f"{row.where}: no such case in the run: {_sought(row)}")
     if row.answer_digest is not None:
-        cases = [case for case in cases if digest_of(case) == row.answer_digest]
+        cases = [case for case in cases if row.answer_digest in _digests(judged, case)]
     if not cases:
         raise DatasetError(
             f"{row.where}: another answer of {_sought(row)} was labelled than the run has; name the run that it is of"
         )
-    if len({(case.key.suite, case.response) for case in cases}) > 1:
+    if len({(case.key.suite, judged.text(case)) for case in cases}) > 1:
         told = "suite, model and epoch say which" if row.model is None or row.epoch is None else "suite says which"
         raise DatasetError(f"{row.where}: {_sought(row)} has {len(cases)} different answers in the run; {told}")
     for case in cases:
@@ -114,6 +119,11 @@ def _given(
             note=row.note,
             draw=row.draw,
         )
+
+
+def _digests(judged: JudgedRun[ScoredCase], case: ScoredCase) -> set[str]:
+    """Return what may tell the answer of a case; older versions took the response whatever was judged."""
+    return {digest_of(judged.text(case)), digest_of(case.response)}
 
 
 def _scale(row: LabelRow, judged: JudgedRun[ScoredCase], case: ScoredCase) -> Scale:

@@ -1,7 +1,7 @@
 """The judge's side of a run: which of its scores are a judge's, what they may say, which answers they are of."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from pytest_llmeval.core.errors import StoreError
@@ -84,6 +84,12 @@ class JudgedRun(Generic[_CaseT_co]):
     """By judge_id."""
     settlers: Mapping[str, frozenset[str]]
     """The checks in code that may have decided in the judge's place, by judge_id."""
+    texts: Mapping[str, str | None] = field(default_factory=dict)
+    """The answers that were judged, by case; of one that it lacks that is the response."""
+
+    def text(self, case: ScoredCase) -> str | None:
+        """Return the answer of a case that was judged."""
+        return self.texts.get(case.id, case.response)
 
     def judged(self, case: ScoredCase) -> list[Score]:
         """Return the scores of a case that a judge gave and people can label."""
@@ -140,7 +146,7 @@ class JudgedRun(Generic[_CaseT_co]):
         }
         return JudgedAnswer(
             value=value,
-            text=(case.key.model, case.key.sample_id, case.response),
+            text=(case.key.model, case.key.sample_id, self.text(case)),
             labels=tuple(each.value for each in said.values()),
             draws=tuple(sorted({each.draw for each in said.values() if each.draw is not None})),
             slices=case.slices,
@@ -166,13 +172,19 @@ class JudgedRun(Generic[_CaseT_co]):
                     break
 
 
-def judged_run(run_id: str, cases: Iterable[_CaseT_co], judges: Iterable[JudgeRecord]) -> JudgedRun[_CaseT_co]:
+def judged_run(
+    run_id: str,
+    cases: Iterable[_CaseT_co],
+    judges: Iterable[JudgeRecord],
+    texts: Mapping[str, str | None] | None = None,
+) -> JudgedRun[_CaseT_co]:
     """Return the judge's side of a run.
 
     Args:
         run_id: of the run.
         cases: all of it.
         judges: what stands behind its judge_ids.
+        texts: the answers that were judged, by case, as ``judged_texts`` gives them; None where they do not matter.
 
     Raises:
         StoreError: nothing is known of one of them.
@@ -196,6 +208,7 @@ def judged_run(run_id: str, cases: Iterable[_CaseT_co], judges: Iterable[JudgeRe
         scales=dict(sorted(scales.items())),
         rubrics=rubrics,
         settlers={judge.judge_id: settlers(judge) for judge in known},
+        texts=texts or {},
     )
 
 

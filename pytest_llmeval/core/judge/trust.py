@@ -54,6 +54,7 @@ class Trust:
         judges: Iterable[JudgeRecord],
         *,
         now: datetime,
+        texts: Mapping[str, str | None] | None = None,
     ) -> None:
         """Take what is known.
 
@@ -63,11 +64,12 @@ class Trust:
             labels: all of them.
             judges: what stands behind the judge_ids, each once.
             now: what the age of a label is told by.
+            texts: the answers that were judged, by case; None where they are the responses.
         """
         known = list(judges)
         ids = {None, *(judge.judge_id for judge in known)}
         told = [case for case in cases if ids.issuperset(score.judge_id for score in case.scores)]
-        self._judged = judged_run("", told, known)
+        self._judged = judged_run("", told, known, texts)
         self._labels = list(labels)
         self._now = now
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmeval.core.judge.fence import fenced, neutralised, nonce_of
+from pytest_llmeval.core.judge.fence import as_shown, fenced, neutralised, nonce_of, unfenced
 from tests.core.judge.rubrics import NONCE
 
 BREAKS = ["\n", "\r", "\r\n", "\v", "\f", "\x1c", "\x85", "\u2028", "\u2029"]
@@ -50,3 +50,10 @@ def test_a_text_that_holds_a_nonce_has_another_one(text: str, other: str) -> Non
 def test_parts_do_not_run_into_each_other() -> None:
     assert nonce_of("ab", "c") != nonce_of("a", "bc")
     assert nonce_of("a", None) != nonce_of("a", "")
+
+
+@given(st.text(), st.text())
+def test_what_was_fenced_is_read_back_as_it_was_shown(text: str, other: str) -> None:
+    """Whatever it holds, ends of fences too."""
+    shown = "\n\n".join([fenced(text, "ANSWER", NONCE), fenced(other, "REFERENCE", NONCE), "Judge the part ANSWER."])
+    assert unfenced(shown) == {"ANSWER": as_shown(text), "REFERENCE": as_shown(other)}
