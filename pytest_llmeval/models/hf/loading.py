@@ -20,7 +20,7 @@ from tokenizers import pre_tokenizers
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.models.gguf_header import read_gguf_header
 from pytest_llmeval.models.hf.chat import Chat
-from pytest_llmeval.models.hf.sources import Source
+from pytest_llmeval.models.hf.sources import Source, read_json
 from pytest_llmeval.models.weights_spec import WeightsSpec
 
 __all__ = ["chosen_device", "chosen_dtype", "load_chat", "load_model", "quiet", "why"]
@@ -56,12 +56,15 @@ def load_model(weights: WeightsSpec, source: Source, device: str, dtype: Any) ->
     """Return the base in memory, ready to be asked.
 
     Raises:
-        ModelError: its files cannot be read or lack weights, it needs code of its own, or it does not fit.
+        ModelError: its files cannot be read, lack weights or are quantised otherwise than the spec says, it needs code
+            of its own, or it does not fit.
     """
-    settings: dict[str, Any] = {"dtype": dtype, "device_map": {"": device}, "quantization_config": _quantised(weights)}
+    _check_stored(weights, source)
+    settings: dict[str, Any] = {"dtype": dtype, "device_map": {"": device}}
+    if weights.load is not None:
+        settings["quantization_config"] = _quantised(weights)  # None would take the place of what config.json says
     if source.is_gguf:
-        if weights.load is None:
-            settings["quantization_config"] = transformers.GgufConfig(dequantize=True)
+        settings.setdefault("quantization_config", transformers.GgufConfig(dequantize=True))
         settings["gguf_file"] = source.base.name
     else:
         settings["use_safetensors"] = True
@@ -128,6 +131,19 @@ def why(error: BaseException) -> str:
     return f"{type(error).__name__}: {text[:300]} (transformers {importlib.metadata.version('transformers')})"
 
 
+def _check_stored(weights: WeightsSpec, source: Source) -> None:
+    """Raise ModelError where ``load`` is another form than the files' own: transformers would take the files'."""
+    stored = None if source.is_gguf else read_json(source.base / "config.json").get("quantization_config")
+    if weights.load is None or not isinstance(stored, dict):
+        return
+    bits = next((bits for bits in ("4bit", "8bit") if stored.get(f"load_in_{bits}")), stored.get("quant_method"))
+    if bits != weights.load:
+        raise ModelError(
+            f"hf:{weights}: its files hold quantised weights ({bits}), which cannot be loaded as {weights.load}; leave"
+            " out load=, or name the model before it was quantised"
+        )
+
+
 def _check_whole(weights: WeightsSpec, missing: Iterable[str]) -> None:
     """Raise ModelError where weights were in no file: transformers fills them with random numbers and only logs it."""
     names = sorted(missing)
@@ -140,9 +156,7 @@ def _check_whole(weights: WeightsSpec, missing: Iterable[str]) -> None:
 
 
 def _quantised(weights: WeightsSpec) -> Any:
-    """Return the configuration of bitsandbytes; None for weights as they are."""
-    if weights.load is None:
-        return None
+    """Return the configuration of bitsandbytes for a spec that names one."""
     if weights.load == "8bit":
         return transformers.BitsAndBytesConfig(load_in_8bit=True)
     device = chosen_device(weights)

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
+import transformers
 from safetensors.torch import load_file, save_file
 
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.core.likelihood import LOGPROB_OF, Likelihood
 from pytest_llmeval.models.hf.host import HfModels
+from pytest_llmeval.models.hf.loading import quiet
 from pytest_llmeval.models.weights_spec import WeightsSpec
 from tests.support.asking_hf import answers, opened
 from tests.support.tiny_gguf import write_gguf
@@ -32,6 +34,30 @@ def test_fewer_bits_say_nearly_the_same(models: HfModels, base: Path, option: st
     assert 0 < difference < near
     assert answers(opened(models, rounded), TEXTS)[0].usage.output_tokens
     assert len({str(loaded.identity) for loaded in models._models.values()}) == 2
+
+
+@pytest.mark.parametrize(("stored", "other"), [("4bit", "8bit"), ("8bit", "4bit")])
+def test_files_of_fewer_bits_are_loaded_as_what_they_are(
+    models: HfModels, base: Path, tmp_path: Path, stored: str, other: str
+) -> None:
+    """transformers would take them as they are, too, where the spec says otherwise."""
+    folder = shutil.copytree(base, tmp_path / "m")
+    (folder / "model.safetensors").unlink()
+    settings = transformers.BitsAndBytesConfig(**{f"load_in_{stored}": True})
+    with quiet():
+        model = transformers.AutoModelForCausalLM.from_pretrained(base, quantization_config=settings, device_map="cpu")
+        model.save_pretrained(folder)
+    assert likelihood(models, f"hf:{folder}") == likelihood(models, f"hf:{folder}?load={stored}")
+    with pytest.raises(ModelError, match=rf"quantised weights \({stored}\), which cannot be loaded as {other}"):
+        opened(models, f"hf:{folder}?load={other}")
+
+
+def test_weights_that_are_quantised_otherwise_are_named(models: HfModels, tmp_path: Path) -> None:
+    folder = make_model(tmp_path / "m")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "quantization_config": {"quant_method": "gptq"}}))
+    with pytest.raises(ModelError, match=r"quantised weights \(gptq\), which cannot be loaded as 4bit"):
+        opened(models, f"hf:{folder}?load=4bit")
 
 
 def test_an_adapter_on_a_base_of_4_bits(models: HfModels, base: Path, adapter: Path) -> None:
