@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pytest_llmeval.core.judge.panel import PanelMode
     from pytest_llmeval.models.registry import TransportName
 
-__all__ = ["Settings", "resolve"]
+__all__ = ["Settings", "resolve", "value_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +104,7 @@ def resolve(config: pytest.Config, environ: Mapping[str, str]) -> Settings:
     Raises:
         SettingsError: naming the variable or ini key whose value makes no sense.
     """
-    values = {option.key: _value(option, config, environ) for option in OPTIONS}
+    values = {option.key: value_of(option, config, environ) for option in OPTIONS}
     rootdir = config.rootpath
     thresholds = values["llmeval_thresholds"]
     return Settings(
@@ -143,7 +143,12 @@ def resolve(config: pytest.Config, environ: Mapping[str, str]) -> Settings:
     )
 
 
-def _value(option: Option, config: pytest.Config, environ: Mapping[str, str]) -> Any:
+def value_of(option: Option, config: pytest.Config, environ: Mapping[str, str]) -> Any:
+    """Return what was said of one option, wherever; None where nothing was.
+
+    Raises:
+        SettingsError: naming the variable or ini key whose value makes no sense.
+    """
     given = config.getoption(option.key)
     if given is not None:
         return given

@@ -31,6 +31,8 @@ class TrainingItems:
     def __init__(self, config: pytest.Config, selection: "Selection") -> None:
         self.config = config
         self._selection = selection
+        self._empty: list[Path] = []
+        """Folders without a configuration."""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
@@ -43,6 +45,9 @@ class TrainingItems:
             return
         folder = definition.path.parent / str(marker.args[0])
         paths = sorted(path for path in folder.glob("*.yaml") if path.is_file())
+        if not paths:
+            self._empty.append(folder)
+            return
         metafunc.fixturenames.append(_PARAM)
         metafunc.parametrize(_PARAM, [pytest.param(path, id=path.stem) for path in paths])
 
@@ -50,9 +55,10 @@ class TrainingItems:
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Look at what is left, before anything is loaded."""
         chosen = [item for item in items if _path_of(item) is not None]
-        if not chosen:
+        if not chosen and not self._empty:
             return
         configurations, problems = self._read(chosen)
+        problems += [_told_empty(folder, self.config) for folder in self._empty]
         if not self.config.option.collectonly and not problems:
             problems = [*_missing(), *_missing_for(configurations)]
         if hasattr(self.config, "workerinput"):
@@ -124,6 +130,7 @@ class TrainingRun:
         Skips where the machine lacks what the configuration needs, and fails where it was asked for by name.
         """
         from pytest_llmeval.bridge.git_state import git_state
+        from pytest_llmeval.bridge.proof_options import proof_options
         from pytest_llmeval.bridge.settings import resolve
         from pytest_llmeval.core.errors import LlmevalError
         from pytest_llmeval.training.machine import lacking, look_at
@@ -155,6 +162,8 @@ class TrainingRun:
                     environ=settings.environ,
                     report=self._report,
                     suite=load_task(self.configuration.eval, settings.rootdir).suite,
+                    arguments=proof_options(self._config, settings),
+                    max_cost_usd=settings.max_cost_usd,
                 )
             )
         except LlmevalError as error:
@@ -201,6 +210,14 @@ def _is_named(config: pytest.Config, item: pytest.Item) -> bool:
     name, words = configuration.stem.casefold(), re.findall(r"[^\s()]+", config.getoption("keyword").casefold())
     wanted = [word for before, word in zip(["", *words], words, strict=False) if before != "not"]
     return any(word in name or name in word for word in wanted if word not in ("and", "or", "not"))
+
+
+def _told_empty(folder: Path, config: pytest.Config) -> str:
+    if not folder.is_dir():
+        return f"{_shown(folder, config)}: no such folder; @pytest.mark.train names one beside its file"
+    others = ", ".join(sorted(path.name for path in folder.glob("*.yml")))
+    hint = f"call {others} .yaml" if others else "write one, docs/training.md has the keys"
+    return f"{_shown(folder, config)}: no *.yaml in it, so there is nothing to train; {hint}"
 
 
 def _missing() -> list[str]:

@@ -118,8 +118,8 @@ class OptimModel(_Strict):
     max_steps: Whole | None = None
     """So many steps, however many epochs that makes; None where ``train_epochs`` decides."""
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
-    warmup: _Share = 0.03
-    """Share of the steps in which the rate rises."""
+    warmup: _Below1 = 0.03
+    """Share of the steps in which the rate rises, by every schedule."""
     weight_decay: _From0 = 0.0
     max_grad_norm: _Above0 = 0.3
     average: Flag = False

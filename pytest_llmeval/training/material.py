@@ -2,13 +2,15 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from transformers import AutoTokenizer
 
+from pytest_llmeval.core.errors import DatasetError, ScorerError, SettingsError
+from pytest_llmeval.core.gate.names import did_you_mean
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.models.hf.adapter_files import template_sha256
 from pytest_llmeval.models.hf.chat import Chat
@@ -16,12 +18,13 @@ from pytest_llmeval.models.hf.loading import quiet
 from pytest_llmeval.models.hf.sources import Source, find_source, source_digest
 from pytest_llmeval.models.local_weights import default_cache_dir
 from pytest_llmeval.training.base_spec import has_liger, may_use_liger, require_speakable, weights_of
-from pytest_llmeval.training.config import TrainingConfig
+from pytest_llmeval.training.config import CheckModel, TrainingConfig
 from pytest_llmeval.training.embedded import embedded_folder
 from pytest_llmeval.training.encoding import Encoded, encode
 from pytest_llmeval.training.memory import Fit, Shape, answered_at_once, fit
 from pytest_llmeval.training.plan import Plan
-from pytest_llmeval.training.rows import Rows, read_splits, within
+from pytest_llmeval.training.rows import Rows, TrainingRow, read_splits, within
+from pytest_llmeval.training.scoring import score
 from pytest_llmeval.training.task import Task, load_task
 
 __all__ = ["Material", "gather"]
@@ -93,6 +96,8 @@ def gather(plan: Plan) -> Material:
     taken = tuple(each for each in encoded if each.row.where in chosen)
     held_out = tuple(encode(val.rows, chat, tokenizer))
     shape = Shape.of(json.loads((source.base / "config.json").read_text("utf-8")), config.base)
+    _require_matrices(config.lora.targets, shape)
+    _require_scorable(val.rows, config.check)
     lora, before = config.lora, plan.laid_out() if plan.is_resumed else None
     fitted = fit(
         shape,
@@ -112,7 +117,7 @@ def gather(plan: Plan) -> Material:
     longest = max(len(each.prompt) for each in held_out) + task.new_tokens
     check = config.check
     at_once = fitted.micro_batch
-    if config.device == "cuda":
+    if config.device == "cuda" and plan.most_rows is None:
         at_once = answered_at_once(shape, fitted, free=plan.free, rows=check.rows, tokens=longest)
     data = {
         "train": {**_facts(train, taken), "too_long": long, "twins": train.twins},
@@ -143,6 +148,23 @@ def gather(plan: Plan) -> Material:
             "chat_template": template_sha256(tokenizer.chat_template or ""),
         },
     )
+
+
+def _require_matrices(targets: tuple[str, ...], shape: Shape) -> None:
+    """Raise SettingsError for a name that peft would pass over as long as another one is known."""
+    known = shape.matrices()
+    for name in targets:
+        if name not in known:
+            raise SettingsError(f"lora.targets: no layer has a matrix {name!r}; {did_you_mean(name, known)}")
+
+
+def _require_scorable(rows: Sequence[TrainingRow], check: CheckModel) -> None:
+    """Raise DatasetError for a row whose target the metric cannot be held to: else the first look would find it."""
+    for row in rows[: check.rows]:
+        try:
+            score(check.metric, "", row.target)
+        except ScorerError as error:
+            raise DatasetError(f"{row.where}: check.metric: {check.metric} does not take its target: {error}") from None
 
 
 def _base_of(config: TrainingConfig, rootdir: Path) -> str:

@@ -237,7 +237,8 @@ def fit(
         device: where it runs.
         dropout: share of the adapter's inputs that is left out.
         averaged: whether the mean of the adapter over its steps is kept.
-        most_rows: no micro-batch has more rows; None for no such bound.
+        most_rows: no micro-batch has more rows; None for no such bound. Where ``before`` had more, it took too much
+            memory, and what is chosen takes less.
         before: micro-batch and checkpointing that the training began with, taken again where they fit: others would
             round its sums in other ways; None where it begins.
         parts: processes that the weights are split over.
@@ -266,9 +267,11 @@ def fit(
     ways += [(rows, True) for rows in sizes]
     if before is not None and before[0] in sizes:
         ways.insert(0, before)
+    was_too_much = before is not None and most_rows is not None and before[0] > most_rows
+    most = min(free, of(*before).total - 1) if before is not None and was_too_much else free
     for rows, checkpointing in ways:
         found = of(rows, checkpointing)
-        if found.total <= free:
+        if found.total <= most:
             return Fit(micro_batch=rows, accumulation=batch // rows, checkpointing=checkpointing, estimate=found)
     least = of(1, True)
     table = "\n".join(least.lines())

@@ -1,9 +1,10 @@
 """What an adapter gained: base and adapter answer held-out rows of the ordinary eval, and the paired gate compares."""
 
+import math
 import os
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,9 +14,10 @@ from pytest_llmeval.core.child import run_child
 from pytest_llmeval.core.errors import LlmevalError, SettingsError
 from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.metrics import score_names
-from pytest_llmeval.core.rules import COUNTED_METRICS, MEASURED_METRICS, Rule, SuiteRules, Thresholds
+from pytest_llmeval.core.rules import COUNTED_METRICS, MEASURED_METRICS, GateSettings, Rule, SuiteRules, Thresholds
 from pytest_llmeval.reports.comparing import compare_found
 from pytest_llmeval.store.baselines import find_baseline
+from pytest_llmeval.store.records import Run
 from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.training.config import ProofModel, TrainingConfig
 
@@ -29,15 +31,18 @@ _NO_RULES = "version: 1\n"
 _OF_THIS_SESSION = ("PYTEST_", "LLMEVAL_", "COV_CORE_")
 """Variables of this session that say nothing about how an adapter is measured."""
 _KEYS = ("LLMEVAL_API_KEY",)
+_EMPTIED = ("limit", "slice", "shard", "max_cost", "resume", "rescore")
 _FIXED = (
+    *("-o", "addopts="),
     "--llmeval-baseline=none",
     "--llmeval-timeout-s=3600",
     "--llmeval-epochs=1",
     "--llmeval-cache=off",
     "--maxfail=0",
-    *(part for name in ("limit", "slice", "shard", "max_cost", "resume") for part in ("-o", f"llmeval_{name}=")),
+    *(part for name in _EMPTIED for part in ("-o", f"llmeval_{name}=")),
 )
 """What a project sets for its own sessions would leave rows out, or take old answers for new ones."""
+_AGAIN = "the adapter stays; pytest -m train -k {name} --llmeval-train-resume measures it without training"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +106,9 @@ class Measurement:
     specs: Mapping[Side, str]
     """The models that answer."""
     arguments: tuple[str, ...] = ()
-    """Further ones for pytest."""
+    """Further ones for pytest: who judges, at what pace."""
+    max_cost_usd: float | None = None
+    """What all its sessions may spend together; None without a bound."""
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
 
 
@@ -114,12 +121,13 @@ def measure(measurement: Measurement) -> list[Gain]:
         KeyboardInterrupt: it was interrupted, and the child has ended.
     """
     data = measurement.config.data
-    gains = []
+    gains: list[Gain] = []
+    runs: list[str] = []
     for split, dataset in {"val": data.val, "test": data.test}.items():
-        base = _run(measurement, split, dataset, "base")
-        _require_scores(measurement, base)
-        adapter = _run(measurement, split, dataset, "adapter")
-        gains.append(_gain(measurement, split, {"base": base, "adapter": adapter}))
+        runs.append(_run(measurement, split, dataset, "base", before=runs))
+        _require_scores(measurement, runs[-1])
+        runs.append(_run(measurement, split, dataset, "adapter", before=runs))
+        gains.append(_gain(measurement, split, {"base": runs[-2], "adapter": runs[-1]}))
     return gains
 
 
@@ -136,28 +144,42 @@ def failures(gains: list[Gain]) -> list[str]:
     return found
 
 
-def _run(measurement: Measurement, split: str, dataset: str, side: Side) -> str:
-    """Return the id of the run in which one side answered one split."""
+def _run(measurement: Measurement, split: str, dataset: str, side: Side, *, before: Sequence[str]) -> str:
+    """Return the id of the run in which one side answered one split, after the runs ``before``."""
     proof, config = measurement.config.proof, measurement.config
     label = f"{measurement.name} {side} {split} {measurement.id}"
     with tempfile.TemporaryDirectory(prefix="llmeval-proof-") as scratch, tempfile.TemporaryFile() as output:
         rules = Path(scratch) / "no_rules.yaml"
         rules.write_text(_NO_RULES, "utf-8")
-        command = [sys.executable, "-m", "pytest", config.eval, "-p", "no:cacheprovider", "-q"]
+        command = [sys.executable, "-m", "pytest", config.eval, "-o", f"cache_dir={scratch}/cache", "-q"]
         command += [f"--llmeval-model={measurement.specs[side]}", f"--llmeval-dataset={dataset}"]
         command += [f"--llmeval-db={measurement.db}", f"--llmeval-run-name={label}", f"--llmeval-thresholds={rules}"]
-        command += [*_FIXED, *_cut(proof), *measurement.arguments]
+        command += [*measurement.arguments, *_FIXED, *_cut(proof), *_bound(measurement, before)]
         ended = run_child(command, output=output, cwd=measurement.rootdir, environ=_environ(measurement.environ))
         output.seek(0)
         printed = output.read().decode(errors="replace")
     with closing(SqliteStore(measurement.db)) as store:
         run = next((run for run in store.runs() if run.pid == ended.pid and run.is_here and run.name == label), None)
-    if run is None or run.end is None or ended.returncode in _BROKEN:
+        broken = f"pytest ended with {ended.returncode}" if ended.returncode in _BROKEN else _unanswered(run, store)
+    if run is None or broken:
         raise LlmevalError(
-            f"the {side} could not be measured on {split} (pytest ended with {ended.returncode}):\n"
-            f"{printed[-_LONGEST_OUTPUT:]}"
+            f"the {side} could not be measured on {split} ({broken or 'it left no run'}):\n"
+            f"{printed[-_LONGEST_OUTPUT:]}\n{_AGAIN.format(name=measurement.name)}"
         )
     return run.id
+
+
+def _unanswered(run: Run | None, store: SqliteStore) -> str | None:
+    """Return why a run holds too few answers for a verdict; None where it holds enough."""
+    if run is None:
+        return None
+    if run.end is None or run.end.status != "finished":
+        return f"run {run.id} is {'not ended' if run.end is None else run.end.status}"
+    outcomes = [each.outcome for each in store.judged(run.id)]
+    errors = outcomes.count("error")
+    if errors > 1 and errors > GateSettings().max_error_rate * len(outcomes):
+        return f"{errors} of {len(outcomes)} cases of run {run.id} are errors"
+    return None
 
 
 def _require_scores(measurement: Measurement, run: str) -> None:
@@ -221,6 +243,15 @@ def _cut(proof: ProofModel) -> list[str]:
     """Return the options that choose the rows."""
     chosen = [f"--llmeval-slice={proof.slice}"] if proof.slice else []
     return [*chosen, f"--llmeval-limit={proof.limit}"] if proof.limit else chosen
+
+
+def _bound(measurement: Measurement, runs: Sequence[str]) -> list[str]:
+    """Return the option that says how much is left to spend after ``runs``."""
+    if measurement.max_cost_usd is None:
+        return []
+    with closing(SqliteStore(measurement.db)) as store:
+        spent = math.fsum(each.cost_usd or 0.0 for run in runs for each in store.spending(run))
+    return [f"--llmeval-max-cost={max(0.0, measurement.max_cost_usd - spent):.9f}"]
 
 
 def _environ(environ: Mapping[str, str]) -> dict[str, str]:

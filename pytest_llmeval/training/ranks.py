@@ -1,7 +1,10 @@
 """What a process must know of the others that train with it; with one process there are none."""
 
 import contextlib
+import ctypes
 import os
+import signal
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
@@ -13,6 +16,8 @@ from pytest_llmeval.training.config import LaunchModel
 
 __all__ = ["Ranks", "is_lost_peer"]
 
+_PR_SET_PDEATHSIG = 1
+"""Of linux/prctl.h."""
 _LOST = ("Connection closed by peer", "Connection reset by peer", "Broken pipe")
 """What gloo says of a process that ended; NCCL raises errors of its own class."""
 
@@ -29,6 +34,11 @@ class Ranks:
         self.count = launch.processes
         self.number = int(os.environ["RANK"]) if self.count > 1 else 0
         """From 0."""
+
+    def end_with_parent(self) -> None:
+        """Have the kernel end this process where the launcher is killed, which has it in a session of its own."""
+        if self.count > 1 and sys.platform == "linux":
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
     def meet(self, device: Literal["cpu", "cuda"]) -> None:
         """Wait for the others; on cuda each has a device of its own then."""

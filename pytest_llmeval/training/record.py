@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import json
+import math
 import platform
 import resource
 from collections.abc import Mapping
@@ -80,9 +81,15 @@ class Measured:
             peak_memory_bytes=max(ranks.each([peak])),
             resumed_from=steps_before,
             log=[
-                {key: value for key, value in entry.items() if key not in _COUNTED_ANEW} for entry in state.log_history
+                {key: _finite(value) for key, value in entry.items() if key not in _COUNTED_ANEW}
+                for entry in state.log_history
             ],
         )
+
+
+def _finite(value: Any) -> Any:
+    """Return it as JSON can say it: in float16 the gradient of a step that was left out is no number."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def adapter_weights(trainer: Any) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -21,7 +21,6 @@ __all__ = ["Rows", "TrainingRow", "leaks", "read_rows", "read_splits", "within"]
 
 _SHOWN = 20
 _MANY_TWINS = 0.01
-_SPACE = re.compile(r"\s+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,8 +179,17 @@ def _row(sample: Sample, where: str, prompt: Prompt, completion: Literal["json",
         messages=messages,
         completion=_json(sample, where) if completion == "json" else _text(sample, where),
         target=sample.target,
-        likeness=digest(_SPACE.sub(" ", canonical(sample.input).casefold())),
+        likeness=digest(canonical(_alike(sample.input))),
     )
+
+
+def _alike(value: Any) -> Any:
+    """Return an input with each of its texts in one case, one form of letters, and one blank for all white space."""
+    if isinstance(value, str):
+        return " ".join(unicodedata.normalize("NFC", value).casefold().split())
+    if isinstance(value, dict):
+        return {key: _alike(each) for key, each in value.items()}
+    return [_alike(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _json(sample: Sample, where: str) -> str:

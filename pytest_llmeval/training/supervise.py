@@ -4,12 +4,15 @@ The trainer is a process of its own: its memory is free again for the proof, its
 out of is gone before the second try.
 """
 
+import contextlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+import filelock
 
 from pytest_llmeval.core.errors import LlmevalError, SettingsError, UserError
 from pytest_llmeval.core.text import one_line
@@ -18,6 +21,7 @@ from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.store.trainings import Training
 from pytest_llmeval.training.base_spec import require_speakable, weights_of
 from pytest_llmeval.training.card import card
+from pytest_llmeval.training.checkpoints import newest_complete, steps_of
 from pytest_llmeval.training.config import TrainingConfig
 from pytest_llmeval.training.machine import Machine
 from pytest_llmeval.training.plan import Plan, write_json
@@ -54,6 +58,10 @@ class Job:
     """Shows one line to the user."""
     suite: str
     """Of the eval."""
+    arguments: tuple[str, ...] = ()
+    """Of pytest, for the sessions of the proof."""
+    max_cost_usd: float | None = None
+    """What these may spend together; None without a bound."""
 
 
 def run_training(job: Job, *, train: Train | None = None) -> list[Gain]:
@@ -69,6 +77,12 @@ def run_training(job: Job, *, train: Train | None = None) -> list[Gain]:
         KeyboardInterrupt: it was interrupted; a checkpoint was made, and the command to go on was shown.
     """
     plan = _plan(job)
+    with _alone_in(plan.folder):
+        return _carried_through(job, plan, train or in_a_process)
+
+
+def _carried_through(job: Job, plan: Plan, train: Train) -> list[Gain]:
+    (plan.folder / "outcome.json").unlink(missing_ok=True)
     recorded = Training(
         id=plan.id,
         name=job.name,
@@ -87,8 +101,10 @@ def run_training(job: Job, *, train: Train | None = None) -> list[Gain]:
         else:
             parts = () if job.config.search is None else ("trials", "N")
             output = plan.folder.joinpath(*parts, "output.txt")
+            if job.is_resumed:
+                job.report(f"{job.name}: {_beginning(plan)}")
             job.report(f"{job.name}: what the training does is written to {output}")
-            _train(job, plan, train or in_a_process)
+            _train(job, plan, train)
         recorded = _with_record(recorded, plan)
         gains = measure(_measurement(job, plan))
     except KeyboardInterrupt:
@@ -131,7 +147,6 @@ def _plan(job: Job) -> Plan:
         folder = home / new_run_id()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "outcome.json").unlink(missing_ok=True)
     except OSError as error:
         raise SettingsError(f"{folder}: cannot be written: {error.strerror}; see --llmeval-db") from None
     is_cuda, processes = job.config.device == "cuda", job.config.launch.processes
@@ -148,10 +163,41 @@ def _plan(job: Job) -> Plan:
     )
 
 
+@contextlib.contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Keep other sessions from the training in ``folder``.
+
+    Raises:
+        SettingsError: one has it.
+    """
+    try:
+        with filelock.FileLock(folder / ".session.lock", blocking=False):
+            yield
+    except filelock.Timeout:
+        raise SettingsError(f"another session still trains or measures in {folder}; wait for its end") from None
+
+
 def _unfinished(home: Path) -> Path | None:
-    """Return the newest training that was begun and not proved."""
-    begun = sorted(path.parent for path in home.glob("*/identity.json"))
-    return next((path for path in reversed(begun) if not (path / "proof.json").exists()), None)
+    """Return the newest training that was begun and not proved, of those that have something to go on from if any."""
+    begun = sorted(path.parent for path in home.glob("*/identity.json") if not (path.parent / "proof.json").exists())
+    return max(begun, key=lambda path: (_has_steps(path), path), default=None)
+
+
+def _has_steps(folder: Path) -> bool:
+    """Whether a training would lose steps if it began anew."""
+    return any(True for name in ("adapter", "checkpoint-*", "study.db") for _ in folder.glob(name))
+
+
+def _beginning(plan: Plan) -> str:
+    """Return where a training goes on from."""
+    if plan.config.search is not None:
+        return f"goes on with the trials in {plan.folder}"
+    config = plan.config
+    newest, skipped = newest_complete(plan.folder, config.launch, is_averaged=config.optim.average)
+    passed = f" (passed over {'; '.join(skipped)})" if skipped else ""
+    if newest is None:
+        return f"begins anew in {plan.folder}, where no checkpoint is whole{passed}"
+    return f"goes on after step {steps_of(newest)} in {plan.folder}{passed}"
 
 
 def _require_same(plan: Plan) -> None:
@@ -195,6 +241,8 @@ def _measurement(job: Job, plan: Plan) -> Measurement:
             "adapter": f"hf:{weights_of(job.config, base, str(plan.adapter))}",
         },
         environ=job.environ,
+        arguments=job.arguments,
+        max_cost_usd=job.max_cost_usd,
     )
 
 

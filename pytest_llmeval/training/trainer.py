@@ -18,6 +18,7 @@ import filelock
 import torch
 from datasets import Dataset
 from peft import LoraConfig
+from transformers import TrainerState
 from trl import SFTConfig, SFTTrainer
 
 from pytest_llmeval.core.errors import LlmevalError, UserError
@@ -97,6 +98,16 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]  # trl is not typed here
         if self.average is not None:
             self.average.load(Path(resume_from_checkpoint))
 
+    def take_best_after_all_steps(self, checkpoint: Path) -> bool:
+        """Return whether ``checkpoint`` is of the last step, and take the best one then: train() would add a step."""
+        state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
+        if not state.best_model_checkpoint or state.global_step < state.max_steps:
+            return False
+        self.state = state
+        state.best_model_checkpoint = str(checkpoint.with_name(Path(state.best_model_checkpoint).name))
+        self._load_best_model()
+        return True
+
     def _get_train_sampler(self, train_dataset: Any = None) -> ByLength:
         rows = self.train_dataset if train_dataset is None else train_dataset
         args = self.args
@@ -132,6 +143,7 @@ def main(arguments: list[str]) -> int:
     """
     plan = Plan.read(Path(arguments[0]))
     ranks = Ranks(plan.config.launch)
+    ranks.end_with_parent()
     outcome = _outcome(plan, ranks)
     if ranks.count == 1:
         outcome.write(plan.folder)
@@ -176,8 +188,8 @@ def train(plan: Plan, ranks: Ranks, ending: EndOnSignal) -> Outcome:
     launch, is_averaged = plan.config.launch, plan.config.optim.average
     begin, skipped = newest_complete(plan.folder, launch, is_averaged=is_averaged) if plan.is_resumed else (None, [])
     if ranks.is_first:
-        plan.hold_to(material.identity)
         require_space(plan.folder, material.adapter_weights, launch, is_averaged=is_averaged)
+        plan.hold_to(material.identity)
         for each in skipped:
             print(f"passed over {each}", flush=True)  # noqa: T201  # into output.txt
         write_json(plan.folder / "fit.json", _told(material, begin))
@@ -186,7 +198,8 @@ def train(plan: Plan, ranks: Ranks, ending: EndOnSignal) -> Outcome:
     model = load_base(plan.config, material.source)
     built = _build(plan, material, model, ranks, ending)
     giving_up = _watched(plan, ranks, built.trainer)
-    built.trainer.train(resume_from_checkpoint=str(begin) if begin else None)
+    if begin is None or launch.engine != "ddp" or not built.trainer.take_best_after_all_steps(begin):
+        built.trainer.train(resume_from_checkpoint=str(begin) if begin else None)
     state = built.trainer.state
     if ending.came and state.global_step < state.max_steps and not has_run_out(built.trainer):
         return Outcome(state="interrupted", message=f"a checkpoint was made after step {state.global_step}")
@@ -282,7 +295,7 @@ def _arguments(plan: Plan, fit: Fit, chat: Chat) -> SFTConfig:
         num_train_epochs=optim.train_epochs,
         max_steps=optim.max_steps or -1,
         learning_rate=optim.learning_rate,
-        lr_scheduler_type=optim.schedule,
+        lr_scheduler_type="constant_with_warmup" if optim.schedule == "constant" else optim.schedule,
         warmup_steps=optim.warmup,  # below 1 it is a share
         weight_decay=optim.weight_decay,
         max_grad_norm=optim.max_grad_norm,

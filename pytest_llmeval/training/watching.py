@@ -35,6 +35,7 @@ __all__ = [
 ]
 
 CHOSEN_BY = "eval_choice"
+_TO_END = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _MOST_LEFT_OUT = 20
 """Steps in a row: the scale halves with each, and begins at 65,536."""
 
@@ -183,9 +184,10 @@ class Finite(TrainerCallback):  # type: ignore[misc]
 
 
 class EndOnSignal(TrainerCallback):  # type: ignore[misc]
-    """On SIGINT or SIGTERM a checkpoint is made at the end of the step, and training ends; on a second one at once.
+    """On a signal to end a checkpoint is made at the end of the step, and training ends; on a second one at once.
 
-    So it is where the session that started this process was killed. Of several processes all end after the same step.
+    SIGHUP of a terminal that was lost is one, unless it is ignored, as under nohup. So it is where the session that
+    started this process was killed. Of several processes all end after the same step.
     """
 
     def __init__(self, ranks: Ranks, mark: Path) -> None:
@@ -198,7 +200,8 @@ class EndOnSignal(TrainerCallback):  # type: ignore[misc]
         self.came = False
         self._ranks, self._mark = ranks, mark
         self._parent = os.getppid()
-        self._before = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
+        heard = [number for number in _TO_END if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN]
+        self._before = {number: signal.signal(number, self._note) for number in heard}
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.came = True

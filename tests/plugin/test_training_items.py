@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from pytest_llmeval.bridge.proof_options import proof_options
+from pytest_llmeval.bridge.settings import resolve
 from tests.support.tiny_base import write_project
 
 INI = "[pytest]\naddopts = -p no:asyncio -p no:anyio -p no:hypothesispytest\n"
@@ -206,6 +208,37 @@ def test_workers_run_the_other_tests(project: pytest.Pytester) -> None:
     project.makepyfile(test_own="def test_own():\n    pass\n")
     result = project.runpytest_subprocess("-n2")
     result.assert_outcomes(passed=1)
+
+
+def test_a_folder_without_configurations_is_a_usage_error(project: pytest.Pytester) -> None:
+    folder = project.path / "finetune" / "configs"
+    (folder / "tiny.yaml").rename(folder / "tiny.yml")
+    result = project.runpytest_subprocess("-m", "train")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: finetune/configs: no [*].yaml in it, so *; call tiny.yml .yaml"])
+    (folder / "tiny.yml").rename(folder.parent / "tiny.yml")
+    folder.rmdir()
+    result = project.runpytest_subprocess("-m", "train", "--co")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: finetune/configs: no such folder; @pytest.mark.train names one*"])
+
+
+@pytest.mark.parametrize(
+    ("addopts", "arguments", "found"),
+    [
+        ("", [], []),
+        ("-p no:asyncio --limit 5 -x --llmeval-slice=easy", [], ["-p", "no:asyncio", "-x"]),
+        ("--llmeval-allow-self-judge -q", ["--judge-model=j", "--rpm=60"], [
+            "-q", "--llmeval-judge-model=j", "--llmeval-allow-self-judge", "--llmeval-rpm=60.0",
+        ]),
+    ],
+)  # fmt: skip
+def test_a_proof_is_judged_as_its_session_says_and_not_cut_by_the_project(
+    pytester: pytest.Pytester, addopts: str, arguments: list[str], found: list[str]
+) -> None:
+    pytester.makeini(f"[pytest]\naddopts = {addopts}\n")
+    config = pytester.parseconfig("-p", "no:hypothesispytest", *arguments)
+    assert list(proof_options(config, resolve(config, {}))) == found
 
 
 def test_nothing_to_go_on_with_is_one_line(project: pytest.Pytester) -> None:

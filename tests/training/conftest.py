@@ -9,8 +9,12 @@ from typing import Any
 
 import pytest
 
+from pytest_llmeval.training import supervise
 from pytest_llmeval.training.config_file import load_config
+from pytest_llmeval.training.machine import Machine
 from pytest_llmeval.training.plan import Outcome, Plan
+from pytest_llmeval.training.proof import Gain, Measurement
+from pytest_llmeval.training.supervise import Job
 from tests.support.tiny_base import save_tiny_base, write_project
 
 Train = Callable[..., tuple[Plan, Outcome]]
@@ -29,7 +33,7 @@ def train(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path) -> Iterator
     """
     from pytest_llmeval.training import trainer
 
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
 
     def run(
         root: Path | None = None,
@@ -84,3 +88,38 @@ def killed(trained: Plan, tmp_path: Path) -> Path:
     shutil.rmtree(root / "run" / "checkpoint-8")
     (root / "run" / "outcome.json").unlink()
     return root
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Job:
+    path = write_project(tmp_path, "base")
+    return Job(
+        name="tiny",
+        config=load_config(path, shown_as="tiny.yaml"),
+        rootdir=tmp_path,
+        place=tmp_path / "trainings",
+        db=tmp_path / "llmeval.db",
+        machine=Machine(gpu=None, gpu_total=0, gpu_free=0, gpus=0, ram_free=8 << 30),
+        is_resumed=False,
+        git={"git_commit": "abc", "git_dirty": False},
+        environ={},
+        report=print,
+        suite="colour",
+    )
+
+
+@pytest.fixture
+def proved(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Measurement]]:
+    """Have base and adapter measured as it is said."""
+
+    def place(*gains: Gain) -> list[Measurement]:
+        asked: list[Measurement] = []
+
+        def measure(measurement: Measurement) -> list[Gain]:
+            asked.append(measurement)
+            return list(gains)
+
+        monkeypatch.setattr(supervise, "measure", measure)
+        return asked
+
+    return place

@@ -68,6 +68,39 @@ def test_a_signal_makes_a_checkpoint_from_which_it_goes_on_to_the_same_bits(
     assert weights[0] == weights[1]
 
 
+def test_a_terminal_that_is_lost_leaves_a_checkpoint(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    from transformers import TrainerCallback
+
+    from pytest_llmeval.training import trainer
+
+    class HungUp(TrainerCallback):  # type: ignore[misc]
+        def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            if state.global_step == 1:
+                os.kill(os.getpid(), signal.SIGHUP)
+
+    monkeypatch.setattr(trainer, "Finite", HungUp)
+    _, outcome = train()
+    assert outcome == Outcome(state="interrupted", message="a checkpoint was made after step 2")
+
+
+def test_a_matrix_that_no_layer_has_is_refused(train: Train) -> None:
+    """PEFT trains the others without a word."""
+    _, outcome = train(lora__targets=["q_proj", "v_prj"])
+    assert outcome.state == "refused"
+    assert outcome.message == "lora.targets: no layer has a matrix 'v_prj'; did you mean 'v_proj'?"
+
+
+def test_a_metric_that_cannot_be_held_to_a_target_is_told_before_the_first_step(train: Train) -> None:
+    def edit(root: Path) -> None:
+        path = root / "data" / "val.jsonl"
+        path.write_text(path.read_text("utf-8").replace('"target": "red"', '"target": {"colour": 7}', 1), "utf-8")
+
+    plan, outcome = train(edit=edit, data__completion="json", check__metric="token_f1")
+    assert outcome.state == "refused"
+    assert not plan.identity.exists()
+    assert "data/" in outcome.message
+
+
 @pytest.mark.parametrize("on_long", ["error", "drop"])
 def test_rows_that_are_too_long(train: Train, on_long: str) -> None:
     def edit(root: Path) -> None:

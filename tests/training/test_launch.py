@@ -167,6 +167,14 @@ def test_a_session_that_is_killed_leaves_a_checkpoint_and_no_process(tiny_base: 
     assert Outcome.read(plan.folder) == Outcome(state="interrupted", message="a checkpoint was made after step 5")
 
 
+def test_a_launcher_that_is_killed_takes_all_of_them_along(tiny_base: Path, tmp_path: Path) -> None:
+    """As a second Ctrl-C does: they are in sessions of their own, and this one would go on for a minute."""
+    plan = plan_of(tmp_path, tiny_base)
+    killing = BREAKING.format(how="os.kill(os.getppid(), signal.SIGKILL); time.sleep(60)", rank=0)
+    assert in_a_process(plan, with_site(tmp_path, killing)).state == "failed"
+    wait_for(lambda: not running_in(tmp_path))
+
+
 def test_a_checkpoint_that_lacks_the_random_numbers_of_one_is_passed_over(together: Plan, tmp_path: Path) -> None:
     shutil.copytree(together.folder / "checkpoint-4", tmp_path / "checkpoint-4")
     (tmp_path / "checkpoint-4" / "rng_state_1.pth").unlink()

@@ -68,6 +68,19 @@ def test_more_memory_never_makes_fewer_rows_at_once(batch: int, gib: int, more: 
     assert (of[0].checkpointing, -of[0].micro_batch) >= (of[1].checkpointing, -of[1].micro_batch)
 
 
+@pytest.mark.parametrize(("gib", "batch", "row_tokens"), [(24, 16, 1024), (12, 16, 512), (16, 16, 256), (80, 8, 2048)])
+def test_after_too_little_memory_less_is_taken(gib: int, batch: int, row_tokens: int) -> None:
+    """Fewer rows without checkpointing may take more than all of them with it."""
+    rows = {"free": gib << 30, "batch": batch, "row_tokens": row_tokens, **RECIPE}
+    first = fit(LLAMA_3B, **rows)
+    half = first.micro_batch // 2
+    second = fit(LLAMA_3B, most_rows=half, before=(first.micro_batch, first.checkpointing), **rows)
+    assert second.estimate.total < first.estimate.total
+    assert second.micro_batch == half
+    again = fit(LLAMA_3B, before=(second.micro_batch, second.checkpointing), **rows)
+    assert (again.micro_batch, again.checkpointing) == (second.micro_batch, second.checkpointing)
+
+
 def test_the_3b_configuration_fits_a_card_of_8_gib() -> None:
     found = fit(LLAMA_3B, free=int(0.9 * (8 << 30)), batch=16, row_tokens=2048, **RECIPE)
     assert found.checkpointing

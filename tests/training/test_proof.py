@@ -2,6 +2,7 @@
 
 import os
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from pytest_llmeval.core.errors import LlmevalError, SettingsError
 from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.training.config_file import load_config
-from pytest_llmeval.training.proof import Measurement, failures, measure
+from pytest_llmeval.training.proof import Measurement, _run, failures, measure
 from tests.support.fault_server import FaultServer
 from tests.support.tiny_base import write_project
 
@@ -86,6 +87,47 @@ def test_a_score_that_the_eval_does_not_give_is_told_before_the_adapter_is_asked
     told = rf"tiny: proof\.{key}: '{name}' is no score that (?s:.*) gave the base; it gave: exact\. The adapter stays"
     with pytest.raises(SettingsError, match=told):
         measure(measurement(tmp_path, base, adapter, **{f"proof__{key}": value}))
+
+
+def test_rows_without_an_answer_make_no_verdict_and_say_how_to_measure_again(
+    tmp_path: Path, server: FaultServer
+) -> None:
+    asked = measurement(tmp_path, server.spec("base"), server.spec("fault-status-400"))
+    with pytest.raises(LlmevalError) as caught:
+        measure(asked)
+    told = str(caught.value)
+    assert told.startswith("the adapter could not be measured on val (12 of 12 cases of run ")
+    assert "pytest -m train -k tiny --llmeval-train-resume measures it without training" in told
+
+
+@pytest.mark.parametrize(
+    "addopts", ["--ff --strict-config", "--llmeval-limit 2 --llmeval-model=openai:other", "--limit=2 --model openai:x"]
+)
+def test_what_the_project_adds_to_its_sessions_cuts_and_breaks_no_proof(
+    tmp_path: Path, server: FaultServer, addopts: str
+) -> None:
+    with FaultServer(reply=lambda messages: "no idea") as knows_nothing:
+        asked = measurement(tmp_path, f"openai:base@{knows_nothing.url}", f"openai:adapter@{server.url}")
+        (tmp_path / "pytest.ini").write_text(INI.replace("-x", addopts), "utf-8")
+        gains = measure(asked)
+    assert [(gain.n, gain.verdict) for gain in gains] == [(12, "pass")] * 2
+
+
+def test_all_sessions_together_spend_what_may_be_spent(tmp_path: Path, server: FaultServer) -> None:
+    """One session of twelve rows has enough, as would the second by itself."""
+    asked = measurement(tmp_path, "priced-base", "priced-adapter")
+    prices = "prices: {input: 1000, output: 1000}"
+    lines = [f"  priced-{side}: {{spec: '{server.spec(side)}', {prices}}}\n" for side in ("base", "adapter")]
+    (tmp_path / "models.yaml").write_text("models:\n" + "".join(lines), "utf-8")
+    first = _run(asked, "val", asked.config.data.val, "base", before=[])
+    with closing(SqliteStore(asked.db)) as store:
+        (spent,) = (each.cost_usd for each in store.spending(first))
+    assert spent is not None
+    assert spent > 0
+    enough = replace(asked, max_cost_usd=1.5 * spent)
+    assert _run(enough, "val", asked.config.data.val, "adapter", before=[])
+    with pytest.raises(LlmevalError, match="the adapter could not be measured on val .run .* is unmeasurable"):
+        _run(enough, "val", asked.config.data.val, "adapter", before=[first])
 
 
 def test_a_base_that_earns_no_score_is_no_typo(tmp_path: Path, server: FaultServer) -> None:

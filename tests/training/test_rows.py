@@ -97,6 +97,15 @@ def test_held_out_rows_that_are_trained_on_are_named_in_pairs(tmp_path: Path) ->
     assert leaks(train, test) == ["train.jsonl:2 is test.jsonl:2 (t)"]
 
 
+@pytest.mark.parametrize("same", ["École\tde\n\nLille", " École de Lille\n", "éCOLE DE LILLE", "E\u0301cole de Lille"])
+def test_a_held_out_row_in_other_case_or_white_space_is_trained_on(tmp_path: Path, same: str) -> None:
+    train = read(tmp_path, [{"id": "a", "input": {"q": ["École de Lille"], "n": 1}, "target": "yes"}])
+    test = read(tmp_path, [{"id": "b", "input": {"q": [same], "n": 1}, "target": "yes"}], name="test")
+    assert leaks(train, test) == ["train.jsonl:1 is test.jsonl:1 (b)"]
+    other = read(tmp_path, [{"id": "b", "input": {"q": [same], "n": 2}, "target": "yes"}], name="test")
+    assert leaks(train, other) == []
+
+
 def test_rows_of_test_that_choose_the_checkpoint_are_named(tmp_path: Path) -> None:
     for name, rows in {"train": [row(1)], "val": [row(2), row(3)], "test": [row(3), row(4)]}.items():
         read(tmp_path, rows, name=name)

@@ -1,119 +1,20 @@
 """A training from the session's side: second try, record, proof. The trainer and the answers are stand-ins."""
 
-import json
 import re
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from pytest_llmeval.core.errors import SettingsError
-from pytest_llmeval.store.sqlite import SqliteStore
-from pytest_llmeval.store.trainings import Training
-from pytest_llmeval.training import supervise
 from pytest_llmeval.training.config import LaunchModel
 from pytest_llmeval.training.config_file import load_config
 from pytest_llmeval.training.machine import Machine
-from pytest_llmeval.training.plan import Outcome, Plan, State, write_json
+from pytest_llmeval.training.plan import Outcome, Plan, write_json
 from pytest_llmeval.training.process import TrainingFailedError
-from pytest_llmeval.training.proof import Gain, Measurement
-from pytest_llmeval.training.rows import read_splits
 from pytest_llmeval.training.supervise import Job, run_training
-from pytest_llmeval.training.task import load_task
 from tests.support.tiny_base import write_project
-
-GAIN = Gain(
-    split="val",
-    base_run="b",
-    adapter_run="a",
-    metric="exact",
-    n=12,
-    before=0.0,
-    after=0.9,
-    delta=0.9,
-    low=0.7,
-    high=1.0,
-    margin=0.1,
-    verdict="pass",
-    reason="the loss may be up to -0.7",
-)
-RECORD = {
-    "name": "tiny",
-    "steps": 8,
-    "best_step": 4,
-    "best": {"loss": 1.5, "exact": 0.5},
-    "tokens_per_s": 1234.5,
-    "peak_memory_bytes": 3 << 30,
-    "seed": 0,
-    "device": "x86_64",
-    "data": {"train": {"file": "data/train.jsonl", "rows": 24, "too_long": []}, "val": {"file": "data/val.jsonl"}},
-}
-
-
-@pytest.fixture
-def job(tmp_path: Path) -> Job:
-    path = write_project(tmp_path, "base")
-    return Job(
-        name="tiny",
-        config=load_config(path, shown_as="tiny.yaml"),
-        rootdir=tmp_path,
-        place=tmp_path / "trainings",
-        db=tmp_path / "llmeval.db",
-        machine=Machine(gpu=None, gpu_total=0, gpu_free=0, gpus=0, ram_free=8 << 30),
-        is_resumed=False,
-        git={"git_commit": "abc", "git_dirty": False},
-        environ={},
-        report=print,
-        suite="colour",
-    )
-
-
-class Trainer:
-    """Ends in the states that it is given, one after the other."""
-
-    def __init__(self, *states: State) -> None:
-        self.states = list(states)
-        self.plans: list[Plan] = []
-        self.notes: list[str] = []
-
-    def __call__(self, plan: Plan, environ: Mapping[str, str]) -> Outcome:
-        self.plans.append(plan)
-        write_json(plan.folder / "identity.json", {})
-        write_json(plan.folder / "fit.json", {"micro_batch": 4, "estimate": ["  total  9.00 GiB"], "notes": self.notes})
-        state = self.states.pop(0)
-        if state == "trained":
-            plan.adapter.mkdir()
-            write_json(plan.adapter / "adapter_config.json", {"base_model_name_or_path": "base"})
-            write_json(plan.adapter / "run.json", {**RECORD, "config": plan.config.model_dump(mode="json")})
-            (plan.adapter / "train_log.jsonl").write_text('{"step": 1, "loss": 2.0}\n', "utf-8")
-        return Outcome(state=state, message=f"it {state}" if state != "trained" else "")
-
-
-@pytest.fixture
-def proved(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Measurement]]:
-    """Have base and adapter measured as it is said."""
-
-    def place(*gains: Gain) -> list[Measurement]:
-        asked: list[Measurement] = []
-
-        def measure(measurement: Measurement) -> list[Gain]:
-            asked.append(measurement)
-            return list(gains)
-
-        monkeypatch.setattr(supervise, "measure", measure)
-        return asked
-
-    return place
-
-
-def stored(job: Job) -> Training:
-    with closing(SqliteStore(job.db)) as store:
-        return store.trainings()[0]
-
-
-Proved = Callable[..., Sequence[Measurement]]
+from tests.training.stand_ins import GAIN, Proved, Trainer, stored
 
 
 def test_a_training_is_recorded_with_its_curves_and_its_proof(job: Job, proved: Proved) -> None:
@@ -275,90 +176,9 @@ def test_an_interrupt_before_anything_began_names_nothing_to_go_on_with(job: Job
     assert stored(job).status == "interrupted"
 
 
-@pytest.mark.parametrize("harm", ["config", "prompt", "train", "val"])
-def test_an_adapter_is_not_proved_by_what_it_was_not_trained_by(
-    job: Job, proved: Proved, monkeypatch: pytest.MonkeyPatch, harm: str
-) -> None:
-    def interrupted(measurement: Measurement) -> list[Gain]:
-        raise KeyboardInterrupt
-
-    trainer = Trainer("trained")
-
-    def train(plan: Plan, environ: Mapping[str, str]) -> Outcome:
-        outcome = trainer(plan, environ)
-        prompt = load_task(plan.config.eval, plan.rootdir).prompt
-        train, val, _ = read_splits(plan.config.data, rootdir=plan.rootdir, prompt=prompt)
-        digests = {"config": plan.config.digest, "prompt": prompt.digest, "train": train.digest, "val": val.digest}
-        write_json(plan.identity, {**digests, "base": "b"})
-        return outcome
-
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(supervise, "measure", interrupted)
-        run_training(job, train=train)
-    proved(GAIN)
-    again = replace(job, is_resumed=True)
-    if harm == "config":
-        again = replace(again, config=job.config.model_copy(update={"seed": 7}))
-    else:
-        name, old, new = {
-            "prompt": ("evals/test_colour.py", "Colour of", "The colour of"),
-            "train": ("data/train.jsonl", '"red"', '"RED"'),
-            "val": ("data/val.jsonl", '"red"', '"RED"'),
-        }[harm]
-        path = job.rootdir / name
-        path.write_text(path.read_text("utf-8").replace(old, new), "utf-8")
-    with pytest.raises(SettingsError, match=f"cannot go on, as these changed since: {harm}; take the changes back"):
-        run_training(again, train=Trainer())
-
-
 def test_a_folder_that_no_spec_can_name_is_refused_before_anything_is_trained(job: Job) -> None:
     with pytest.raises(SettingsError, match=r"a '\+' in a model's spec begins its adapter"):
         run_training(replace(job, place=job.place / "c++"), train=Trainer())
-
-
-def test_resuming_takes_the_newest_that_was_not_proved(job: Job, proved: Proved) -> None:
-    proved(GAIN)
-    broken = Trainer("failed")
-    with pytest.raises(TrainingFailedError):
-        run_training(job, train=broken)
-    run_training(job, train=Trainer("trained"))
-    going_on = Trainer("trained")
-    run_training(replace(job, is_resumed=True), train=going_on)
-    assert going_on.plans[0].folder == broken.plans[0].folder
-    with pytest.raises(SettingsError, match="can go on; leave out --llmeval-train-resume"):
-        run_training(replace(job, is_resumed=True), train=going_on)
-
-
-def test_a_proof_that_was_broken_off_is_taken_up_without_training_again(
-    job: Job, monkeypatch: pytest.MonkeyPatch, proved: Proved
-) -> None:
-    def interrupted(measurement: Measurement) -> list[Gain]:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(supervise, "measure", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        run_training(job, train=Trainer("trained"))
-    proved(GAIN)
-    run_training(replace(job, is_resumed=True), train=Trainer())
-    assert json.loads(next(job.place.glob("tiny/*/proof.json")).read_text("utf-8"))[0]["delta"] == 0.9
-
-
-def test_a_finished_adapter_is_proved_by_what_the_proof_asks_now(
-    job: Job, monkeypatch: pytest.MonkeyPatch, proved: Proved
-) -> None:
-    """A typo in proof.metric, which shows only now, costs no training."""
-
-    def refused(measurement: Measurement) -> list[Gain]:
-        raise SettingsError("proof.metric: 'exakt'")
-
-    with monkeypatch.context() as patched, pytest.raises(SettingsError, match="exakt"):
-        patched.setattr(supervise, "measure", refused)
-        run_training(job, train=Trainer("trained"))
-    assert (stored(job).status, stored(job).reason) == ("failed", "proof.metric: 'exakt'")
-    asked = proved(GAIN)
-    other = job.config.model_copy(update={"proof": job.config.proof.model_copy(update={"metric": "pass_rate"})})
-    run_training(replace(job, config=other, is_resumed=True), train=Trainer())
-    assert asked[0].config.proof.metric == "pass_rate"
 
 
 def test_a_search_is_recorded_with_all_its_trials(job: Job, proved: Proved) -> None:

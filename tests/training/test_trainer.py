@@ -124,6 +124,29 @@ def test_a_training_that_ended_early_is_not_begun_again(train: Train, tmp_path: 
     assert (after["best_step"], weights(plan)) == (before["best_step"], weights(whole))
 
 
+@pytest.mark.parametrize("average", [False, True])
+def test_a_training_whose_steps_are_done_takes_no_further_one(train: Train, tmp_path: Path, average: bool) -> None:
+    """It was killed between its last checkpoint and the adapter, and the project has moved since."""
+    steps = {"optim__max_steps": 7, "optim__schedule": "constant", "optim__average": average, "check__every": 7}
+    whole, _ = train(**steps)
+    root = tmp_path / "killed"
+    shutil.copytree(whole.rootdir, root)
+    shutil.rmtree(root / "run" / "adapter")
+    plan, outcome = train(root, **steps)
+    assert outcome.state == "trained"
+    assert run_json(plan)["steps"] == 7
+    assert weights(plan) == weights(whole)
+    assert [entry for entry in curves(plan) if "train_loss" not in entry] == [
+        entry for entry in curves(whole) if "train_loss" not in entry
+    ]
+
+
+def test_a_constant_rate_rises_first_as_any_other(train: Train) -> None:
+    plan, _ = train(optim__schedule="constant", optim__warmup=0.5)
+    rates = [entry["learning_rate"] for entry in curves(plan) if "learning_rate" in entry]
+    assert rates[0] < rates[1] < rates[2] < rates[3] < rates[4] == rates[7] == 0.01
+
+
 @pytest.mark.parametrize(("dropout", "average"), [(0.0, False), (0.3, False), (0.0, True)])
 def test_a_training_that_goes_on_in_a_later_train_epoch_meets_the_same_rows(
     train: Train, tmp_path: Path, dropout: float, average: bool

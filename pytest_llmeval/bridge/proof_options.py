@@ -1,0 +1,51 @@
+"""What the sessions of a proof are given by the one that trains: how its eval is asked and judged, not which rows."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from pytest_llmeval.bridge.options import OPTIONS, widen_short_names
+from pytest_llmeval.bridge.settings import Settings, value_of
+
+__all__ = ["proof_options"]
+
+_TAKEN_OVER = (
+    "judge-model",
+    "judge-panel",
+    "judge-probe",
+    "allow-self-judge",
+    "max-connections",
+    "rpm",
+    "tpm",
+    "vllm-start-s",
+    "transport",
+)
+
+
+def proof_options(config: pytest.Config, settings: Settings) -> tuple[str, ...]:
+    """Return the arguments: ``addopts`` of the project without options of ours, and those of ours that hold there."""
+    return (*_of_others(config), *_of_ours(config, settings))
+
+
+def _of_ours(config: pytest.Config, settings: Settings) -> Iterator[str]:
+    for option in OPTIONS:
+        value = value_of(option, config, settings.environ) if option.name in _TAKEN_OVER else None
+        if option.is_flag:
+            yield from [option.long_flag] if value else []
+        elif value is not None:
+            yield from (f"{option.long_flag}={each}" for each in (value if option.many else [value]))
+    if settings.prices is not None:
+        yield f"--llmeval-prices={settings.prices}"
+
+
+def _of_others(config: pytest.Config) -> Iterator[str]:
+    """Yield what ``addopts`` says of other things than evals: a model or a limit there is for sessions by hand."""
+    arguments = list(config.getini("addopts"))
+    widen_short_names(arguments, config._parser)
+    takes_value = {option.long_flag: not option.is_flag for option in OPTIONS}
+    is_value = False
+    for argument in arguments:
+        flag, equals, _ = argument.partition("=")
+        if not is_value and flag not in takes_value:
+            yield argument
+        is_value = not is_value and takes_value.get(flag, False) and not equals

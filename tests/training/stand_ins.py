@@ -1,0 +1,68 @@
+"""Stand-ins for the trainer and the proof of a training, as its session sees them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+
+from pytest_llmeval.store.sqlite import SqliteStore
+from pytest_llmeval.store.trainings import Training
+from pytest_llmeval.training.plan import Outcome, Plan, State, write_json
+from pytest_llmeval.training.proof import Gain, Measurement
+from pytest_llmeval.training.supervise import Job
+
+GAIN = Gain(
+    split="val",
+    base_run="b",
+    adapter_run="a",
+    metric="exact",
+    n=12,
+    before=0.0,
+    after=0.9,
+    delta=0.9,
+    low=0.7,
+    high=1.0,
+    margin=0.1,
+    verdict="pass",
+    reason="the loss may be up to -0.7",
+)
+
+
+RECORD = {
+    "name": "tiny",
+    "steps": 8,
+    "best_step": 4,
+    "best": {"loss": 1.5, "exact": 0.5},
+    "tokens_per_s": 1234.5,
+    "peak_memory_bytes": 3 << 30,
+    "seed": 0,
+    "device": "x86_64",
+    "data": {"train": {"file": "data/train.jsonl", "rows": 24, "too_long": []}, "val": {"file": "data/val.jsonl"}},
+}
+
+
+class Trainer:
+    """Ends in the states that it is given, one after the other."""
+
+    def __init__(self, *states: State) -> None:
+        self.states = list(states)
+        self.plans: list[Plan] = []
+        self.notes: list[str] = []
+
+    def __call__(self, plan: Plan, environ: Mapping[str, str]) -> Outcome:
+        self.plans.append(plan)
+        write_json(plan.folder / "identity.json", {})
+        write_json(plan.folder / "fit.json", {"micro_batch": 4, "estimate": ["  total  9.00 GiB"], "notes": self.notes})
+        state = self.states.pop(0)
+        if state == "trained":
+            plan.adapter.mkdir()
+            write_json(plan.adapter / "adapter_config.json", {"base_model_name_or_path": "base"})
+            write_json(plan.adapter / "run.json", {**RECORD, "config": plan.config.model_dump(mode="json")})
+            (plan.adapter / "train_log.jsonl").write_text('{"step": 1, "loss": 2.0}\n', "utf-8")
+        return Outcome(state=state, message=f"it {state}" if state != "trained" else "")
+
+
+def stored(job: Job) -> Training:
+    with closing(SqliteStore(job.db)) as store:
+        return store.trainings()[0]
+
+
+Proved = Callable[..., Sequence[Measurement]]

@@ -1,0 +1,161 @@
+"""A training that goes on, from the session's side. The trainer and the answers are stand-ins."""
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import pytest
+
+from pytest_llmeval.core.errors import LlmevalError, SettingsError
+from pytest_llmeval.training import supervise
+from pytest_llmeval.training.plan import Outcome, Plan, write_json
+from pytest_llmeval.training.process import TrainingFailedError
+from pytest_llmeval.training.proof import Gain, Measurement
+from pytest_llmeval.training.rows import read_splits
+from pytest_llmeval.training.supervise import Job, run_training
+from pytest_llmeval.training.task import load_task
+from tests.training.stand_ins import GAIN, Proved, Trainer, stored
+
+
+@pytest.mark.parametrize("harm", ["config", "prompt", "train", "val"])
+def test_an_adapter_is_not_proved_by_what_it_was_not_trained_by(
+    job: Job, proved: Proved, monkeypatch: pytest.MonkeyPatch, harm: str
+) -> None:
+    def interrupted(measurement: Measurement) -> list[Gain]:
+        raise KeyboardInterrupt
+
+    trainer = Trainer("trained")
+
+    def train(plan: Plan, environ: Mapping[str, str]) -> Outcome:
+        outcome = trainer(plan, environ)
+        prompt = load_task(plan.config.eval, plan.rootdir).prompt
+        train, val, _ = read_splits(plan.config.data, rootdir=plan.rootdir, prompt=prompt)
+        digests = {"config": plan.config.digest, "prompt": prompt.digest, "train": train.digest, "val": val.digest}
+        write_json(plan.identity, {**digests, "base": "b"})
+        return outcome
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(supervise, "measure", interrupted)
+        run_training(job, train=train)
+    proved(GAIN)
+    again = replace(job, is_resumed=True)
+    if harm == "config":
+        again = replace(again, config=job.config.model_copy(update={"seed": 7}))
+    else:
+        name, old, new = {
+            "prompt": ("evals/test_colour.py", "Colour of", "The colour of"),
+            "train": ("data/train.jsonl", '"red"', '"RED"'),
+            "val": ("data/val.jsonl", '"red"', '"RED"'),
+        }[harm]
+        path = job.rootdir / name
+        path.write_text(path.read_text("utf-8").replace(old, new), "utf-8")
+    with pytest.raises(SettingsError, match=f"cannot go on, as these changed since: {harm}; take the changes back"):
+        run_training(again, train=Trainer())
+
+
+def test_resuming_takes_the_newest_that_was_not_proved(job: Job, proved: Proved) -> None:
+    proved(GAIN)
+    broken = Trainer("failed")
+    with pytest.raises(TrainingFailedError):
+        run_training(job, train=broken)
+    run_training(job, train=Trainer("trained"))
+    going_on = Trainer("trained")
+    run_training(replace(job, is_resumed=True), train=going_on)
+    assert going_on.plans[0].folder == broken.plans[0].folder
+    with pytest.raises(SettingsError, match="can go on; leave out --llmeval-train-resume"):
+        run_training(replace(job, is_resumed=True), train=going_on)
+
+
+def interrupted_after(step: int) -> Callable[[Plan, Mapping[str, str]], Outcome]:
+    def train(plan: Plan, environ: Mapping[str, str]) -> Outcome:
+        write_json(plan.identity, {})
+        if step:
+            (plan.folder / f"checkpoint-{step}").mkdir()
+        raise KeyboardInterrupt
+
+    return train
+
+
+def test_resuming_passes_over_one_that_was_begun_by_mistake_and_says_where_it_begins(job: Job, proved: Proved) -> None:
+    """A newer one without a checkpoint would begin at step 0 and lose what the older one has."""
+    proved(GAIN)
+    for step in (700, 0):
+        with pytest.raises(KeyboardInterrupt):
+            run_training(job, train=interrupted_after(step))
+    (older,) = (path.parent for path in job.place.glob("tiny/*/checkpoint-700"))
+    going_on, told = Trainer("trained"), list[str]()
+    run_training(replace(job, is_resumed=True, report=told.append), train=going_on)
+    assert going_on.plans[0].folder == older
+    assert told[0] == (
+        f"tiny: begins anew in {older}, where no checkpoint is whole"
+        " (passed over checkpoint-700: trainer_state.json is missing)"
+    )
+
+
+def test_a_second_session_leaves_a_training_alone(job: Job, proved: Proved) -> None:
+    """Of the first one's folder nothing is taken away, and its record stays."""
+    proved(GAIN)
+    inner: list[str] = []
+
+    def train(plan: Plan, environ: Mapping[str, str]) -> Outcome:
+        outcome = Trainer("trained")(plan, environ)
+        (plan.folder / "outcome.json").write_text("of the first", "utf-8")
+        shutil.move(plan.adapter, plan.folder / "later")
+        with pytest.raises(SettingsError, match="another session still trains or measures in .*; wait for its end"):
+            run_training(replace(job, is_resumed=True), train=Trainer())
+        inner.append((plan.folder / "outcome.json").read_text("utf-8"))
+        assert stored(job).status == "running"
+        shutil.move(plan.folder / "later", plan.adapter)
+        return outcome
+
+    run_training(job, train=train)
+    assert inner == ["of the first"]
+    assert stored(job).status == "finished"
+
+
+def test_what_could_not_be_measured_is_no_verdict_and_can_be_measured_again(
+    job: Job, monkeypatch: pytest.MonkeyPatch, proved: Proved
+) -> None:
+    def broken(measurement: Measurement) -> list[Gain]:
+        raise LlmevalError("the adapter could not be measured on val")
+
+    monkeypatch.setattr(supervise, "measure", broken)
+    with pytest.raises(TrainingFailedError, match="the adapter could not be measured on val"):
+        run_training(job, train=Trainer("trained"))
+    assert (stored(job).status, stored(job).verdict) == ("failed", "none")
+    proved(GAIN)
+    run_training(replace(job, is_resumed=True), train=Trainer())
+    assert (stored(job).status, stored(job).verdict) == ("finished", "pass")
+
+
+def test_a_proof_that_was_broken_off_is_taken_up_without_training_again(
+    job: Job, monkeypatch: pytest.MonkeyPatch, proved: Proved
+) -> None:
+    def interrupted(measurement: Measurement) -> list[Gain]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(supervise, "measure", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_training(job, train=Trainer("trained"))
+    proved(GAIN)
+    run_training(replace(job, is_resumed=True), train=Trainer())
+    assert json.loads(next(job.place.glob("tiny/*/proof.json")).read_text("utf-8"))[0]["delta"] == 0.9
+
+
+def test_a_finished_adapter_is_proved_by_what_the_proof_asks_now(
+    job: Job, monkeypatch: pytest.MonkeyPatch, proved: Proved
+) -> None:
+    """A typo in proof.metric, which shows only now, costs no training."""
+
+    def refused(measurement: Measurement) -> list[Gain]:
+        raise SettingsError("proof.metric: 'exakt'")
+
+    with monkeypatch.context() as patched, pytest.raises(SettingsError, match="exakt"):
+        patched.setattr(supervise, "measure", refused)
+        run_training(job, train=Trainer("trained"))
+    assert (stored(job).status, stored(job).reason) == ("failed", "proof.metric: 'exakt'")
+    asked = proved(GAIN)
+    other = job.config.model_copy(update={"proof": job.config.proof.model_copy(update={"metric": "pass_rate"})})
+    run_training(replace(job, config=other, is_resumed=True), train=Trainer())
+    assert asked[0].config.proof.metric == "pass_rate"
