@@ -133,8 +133,10 @@ def why(error: BaseException) -> str:
 
 def _check_stored(weights: WeightsSpec, source: Source) -> None:
     """Raise ModelError where ``load`` is another form than the files' own: transformers would take the files'."""
-    stored = None if source.is_gguf else read_json(source.base / "config.json").get("quantization_config")
-    if weights.load is None or not isinstance(stored, dict):
+    if weights.load is None or source.is_gguf:
+        return
+    stored = read_json(source.base / "config.json").get("quantization_config")
+    if not isinstance(stored, dict):
         return
     bits = next((bits for bits in ("4bit", "8bit") if stored.get(f"load_in_{bits}")), stored.get("quant_method"))
     if bits != weights.load:
