@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from pytest_llmeval.core.gate.case import JudgedCase
@@ -49,6 +49,9 @@ class SuiteView:
     outcomes: Counter[str]
     """Cases by outcome."""
     rows: tuple[TableRow, ...]
+    """Each metric with the rules on it: one with several rules stands there as often, with what each rule is about."""
+    numbers: tuple[TableRow, ...]
+    """Each metric once, as it is whatever rules are on it; then the rules on what is none (latency, cost, tokens)."""
     missed: tuple[StoredCase, ...]
     """Those that were read in full, the first ones."""
     broken: tuple[StoredCase, ...]
@@ -131,6 +134,7 @@ def _suite(
         models=tuple(sorted({case.model for case in cases})),
         outcomes=Counter(case.outcome for case in cases),
         rows=tuple(_rows(metrics, verdicts)),
+        numbers=tuple(_numbers(metrics, verdicts)),
         missed=tuple(case for case in unlucky if case.outcome == "missed"),
         broken=tuple(case for case in unlucky if case.outcome == "error"),
         error_kinds=Counter(case.error_kind for case in cases if case.error_kind is not None),
@@ -144,21 +148,35 @@ def _rows(metrics: Sequence[Metric], verdicts: Sequence[Verdict]) -> Iterable[Ta
         left.setdefault((verdict.model, verdict.slice, verdict.metric), []).append(verdict)
     for metric in metrics:
         mine = left.pop((metric.model, metric.slice, metric.name), [])
-        base = TableRow(
-            model=metric.model,
-            slice=metric.slice,
-            metric=metric.name,
-            n=metric.n,
-            value=metric.value,
-            low=metric.low,
-            high=metric.high,
-            errors=metric.errors,
-        )
-        yield from (_ruled(verdict, metric.errors) for verdict in mine) if mine else (base,)
-    yield from (_ruled(verdict, 0) for rest in left.values() for verdict in rest)
+        base = _plain(metric)
+        yield from (_ruled(verdict, base) for verdict in mine) if mine else (base,)
+    yield from (_ruled(verdict) for rest in left.values() for verdict in rest)
 
 
-def _ruled(verdict: Verdict, errors: int) -> TableRow:
+def _numbers(metrics: Sequence[Metric], verdicts: Sequence[Verdict]) -> Iterable[TableRow]:
+    """Yield each metric as it is, then the rules on what is none of them."""
+    yield from map(_plain, metrics)
+    known = {(metric.model, metric.slice, metric.name) for metric in metrics}
+    yield from (_ruled(each) for each in verdicts if (each.model, each.slice, each.metric) not in known)
+
+
+def _plain(metric: Metric) -> TableRow:
+    return TableRow(
+        model=metric.model,
+        slice=metric.slice,
+        metric=metric.name,
+        n=metric.n,
+        value=metric.value,
+        low=metric.low,
+        high=metric.high,
+        errors=metric.errors,
+    )
+
+
+def _ruled(verdict: Verdict, base: TableRow | None = None) -> TableRow:
+    """Return the row of a rule; where that found no value, as without a row that pairs, with that of its metric."""
+    if base is not None and verdict.value is None:
+        return replace(base, rule=verdict.rule, verdict=verdict.verdict, reason=verdict.reason)
     is_on_change = verdict.delta is not None  # its interval is that of the change
     return TableRow(
         model=verdict.model or "",
@@ -168,7 +186,7 @@ def _ruled(verdict: Verdict, errors: int) -> TableRow:
         value=verdict.value,
         low=None if is_on_change else verdict.low,
         high=None if is_on_change else verdict.high,
-        errors=errors,
+        errors=0 if base is None else base.errors,
         delta=verdict.delta,
         mde=verdict.mde,
         rule=verdict.rule,

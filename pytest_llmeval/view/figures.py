@@ -23,7 +23,7 @@ def suite_charts(view: RunView) -> dict[str, list[Html]]:
 
 def _charts(suite: SuiteView) -> list[Html]:
     rows: dict[tuple[str, str], dict[str | None, list[TableRow]]] = {}
-    for row in suite.rows:
+    for row in (*suite.numbers, *suite.rows):  # the plain number of a metric before those of its rules
         rows.setdefault((row.metric, row.model), {}).setdefault(row.slice, []).append(row)
     many = len(suite.models) > 1
     return [
@@ -43,11 +43,11 @@ def _is_share(parts: dict[str | None, list[TableRow]]) -> bool:
 
 
 def _bar(part: str | None, rows: Sequence[TableRow]) -> Bar:
-    """Return the bar of a slice, None for the whole suite; of several rules on it the worst gives its colour."""
+    """Return the bar of a slice, None for the whole suite: its first row says how long, its worst rule which colour."""
     ranks = ("fail", "unmeasurable", "inconclusive", "pass")
     verdicts = [row.verdict for row in rows if row.verdict in ranks]
     bounds = [_bound(row.rule) for row in rows]
-    row = next((each for each in rows if each.low is not None), rows[0])
+    row = rows[0]
     changes = [each.value - each.delta for each in rows if each.value is not None and each.delta is not None]
     return Bar(
         label="all" if part is None else one_line(part, _LONGEST_NAME),

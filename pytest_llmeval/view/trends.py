@@ -56,10 +56,10 @@ def trends(views: Iterable[RunView]) -> list[Trend]:
     for view in views:
         for suite in view.suites:
             seen = set()
-            for row in suite.rows:
+            for row in suite.numbers:
                 key = (suite.name, row.metric, row.model)
                 if row.slice is None and row.value is not None and key not in seen:
-                    seen.add(key)  # a metric with two rules stands there twice
+                    seen.add(key)  # latency with two rules stands there twice
                     found.setdefault(key, []).append(Point(run=view.run, value=row.value, low=row.low, high=row.high))
     return [
         Trend(suite=suite, model=model, metric=metric, points=found[suite, metric, model][::-1])

@@ -3,6 +3,7 @@
 import os
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.view import summaries
 from tests.support.records import call, record, score
 from tests.support.stored_runs import run
-from tests.view.conftest import NEW, OLD, record_run
+from tests.view.conftest import NEW, OLD, VERDICT, record_run
 
 
 def listed(text: str) -> list[str]:
@@ -42,6 +43,17 @@ def test_the_first_page_lists_runs_and_how_metrics_went(client: TestClient, two_
     line = re.search(r"<polyline points=\"([^\"]*)\"", text)
     assert line and len(line[1].split()) == 2
     assert "correctness of qa on m, the newest last: 0.5 (20260101-000000-aaaaaa), 0.5 (20260102" in text
+
+
+def test_trends_and_numbers_are_of_the_metric_whatever_its_rules_are_about(
+    client: TestClient, two_runs: SqliteStore
+) -> None:
+    """pass@k of a run, or the mean over rows that pair, is not the value that other runs have."""
+    two_runs.set_verdicts(NEW, [replace(VERDICT, rule="pass_at={k: 2, min: 0.5}", value=0.875, n=4)])
+    assert "correctness of qa on m, the newest last: 0.5 (20260101-000000-aaaaaa), 0.5 (20260102" in whole(client, "/")
+    text = whole(client, f"/run?id={NEW}")
+    gate, numbers = text.split("<h2>Suites and slices</h2>")
+    assert "<b>0.875</b>" in gate and "0.875" not in numbers
 
 
 @pytest.mark.parametrize(("left_out", "marks"), [([], 0), (["--limit"], 1)])
