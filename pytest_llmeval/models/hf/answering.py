@@ -38,6 +38,7 @@ class AnswerJob(Job):
 
 def answer(model: Any, chat: Chat, jobs: Sequence[AnswerJob]) -> None:
     """Answer or fail each of ``jobs``, in the moment in which its row ends."""
+    started_s = time.monotonic()
     prompts = [job.prompt for job in jobs]
     cache = cache_of(model, prompts)
     size = 0 if cache is None else cache.get_seq_length()
@@ -57,7 +58,9 @@ def answer(model: Any, chat: Chat, jobs: Sequence[AnswerJob]) -> None:
         logits_processor=transformers.LogitsProcessorList(
             [_Finite(jobs), kept, Draws([job.sampling for job in jobs], seeds, model.device)]
         ),
-        stopping_criteria=transformers.StoppingCriteriaList([_Ends([_Row(job, chat, len(jobs)) for job in jobs])]),
+        stopping_criteria=transformers.StoppingCriteriaList(
+            [_Ends([_Row(job, chat, len(jobs), started_s) for job in jobs])]
+        ),
     )
 
 
@@ -105,12 +108,12 @@ class _Ends:
 class _Row:
     """An answer while it is written."""
 
-    def __init__(self, job: AnswerJob, chat: Chat, rows: int) -> None:
+    def __init__(self, job: AnswerJob, chat: Chat, rows: int, started_s: float) -> None:
         self._job = job
         self._rows = rows
         self._chat = chat
         self._tokens: list[int] = []
-        self._started_s = time.monotonic()
+        self._started_s = started_s
         # A token that says anything is a byte or more, so the end of the answer is in as many; some say nothing.
         self._tail = max((len(text.encode()) for text in job.sampling.stop), default=0) + 8
 

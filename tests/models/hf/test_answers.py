@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -270,6 +271,21 @@ def test_a_shared_beginning_is_read_once_and_changes_nothing(
         with monkeypatch.context() as patch:
             patch.setattr(answering, "cache_of", lambda *_: None)
             assert [each.text for each in answers(model, texts)] == once
+
+
+def test_reading_what_prompts_share_counts_as_time_of_each(
+    models: HfModels, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the latency, and under the time limit: a long beginning can take longer than all that follows."""
+
+    def slowly(*given: Any) -> Any:
+        time.sleep(0.3)
+        return cache_of(*given)
+
+    monkeypatch.setattr(answering, "cache_of", slowly)
+    found = answers(opened(models, f"hf:{base}"), ["hi", "hello"], [{"max_tokens": 1}] * 2)
+    assert all(each.latency_s is not None and each.latency_s >= 0.3 for each in found)
+    assert refusal(opened(models, f"hf:{base}", timeout_s=0.2), max_tokens=3).kind == ErrorKind.TIMEOUT
 
 
 def test_what_is_read_once_is_all_that_the_prompts_begin_with(models: HfModels, base: Path) -> None:
