@@ -202,6 +202,16 @@ def test_epochs_of_a_case_lead_to_each_other(store: SqliteStore, client: TestCli
     assert f"/case?id={second}" in text
 
 
+def test_the_run_before_is_a_whole_one(store: SqliteStore, client: TestClient) -> None:
+    """Beside a partial run or a shard nearly all rows would be new, and hardly any could have flipped."""
+    record_run(store, OLD, good=(1, 2))
+    for day, settings in ((2, {"partial": True}), (3, {"shard": "1/2"})):
+        record_run(store, f"2026010{day}-000000-dddddd", good=(), settings=settings)
+    record_run(store, "20260104-000000-eeeeee", good=(1,))
+    text = whole(client, "/run?id=20260104-000000-eeeeee&flipped=1")
+    assert f"flipped since {OLD}" in text and listed(text) == ["row-2"]
+
+
 def test_large_runs_are_worked_out_in_processes_beside_the_pages(
     client: TestClient, two_runs: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
