@@ -1,6 +1,7 @@
 """The part of a spec that names weights: ``BASE[+ADAPTER][?key=value&...]``."""
 
 import difflib
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -74,6 +75,8 @@ class WeightsSpec:
 def parse_weights(text: str, shown: str, kind: WeightsKind) -> WeightsSpec:
     """Return what ``text`` names; the adapter begins at the last ``+``, the options at the last ``?``.
 
+    Where all before the options is there as a path it is the base, whatever its name holds.
+
     Args:
         text: of the spec, what follows its kind.
         shown: the whole spec, for messages.
@@ -88,8 +91,8 @@ def parse_weights(text: str, shown: str, kind: WeightsKind) -> WeightsSpec:
     elif not query:
         raise ModelError(f"model {shown!r}: no option after '?'; expected for example ?load=4bit")
     base, plus, adapter = weights.rpartition("+")
-    if not plus:
-        base, adapter = weights, ""
+    if not plus or (kind != "local" and os.path.exists(os.path.expanduser(weights))):
+        base, plus, adapter = weights, "", ""
     if not base or (plus and not adapter):
         raise ModelError(f"model {shown!r}: a base and an adapter are written BASE+ADAPTER_PATH, neither of them empty")
     return WeightsSpec(kind=kind, base=base, adapter=adapter or None, **_options(query, shown, kind))

@@ -1,5 +1,7 @@
 """What ``hf:`` and ``vllm:`` specs name: base, adapter, how they are loaded."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -64,6 +66,18 @@ def test_what_a_spec_names(text: str, expected: WeightsSpec) -> None:
 def test_malformed_weights_are_refused_with_advice(text: str, message: str) -> None:
     with pytest.raises(ModelError, match=message):
         parse_spec(text)
+
+
+@pytest.mark.parametrize("kind", ["hf", "vllm"])
+def test_a_path_that_is_there_may_hold_a_plus(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: WeightsKind
+) -> None:
+    """As it may hold anything else; an adapter on top of it begins at the last one."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a+b").mkdir()
+    for text, base, adapter in (("a+b", "a+b", None), ("a+b+c", "a+b", "c"), ("a+c", "a", "c")):
+        expected = WeightsSpec(kind=kind, base=base, adapter=adapter, load="4bit")
+        assert parse_spec(f"{kind}:{text}?load=4bit").weights == expected
 
 
 _WORDS = st.text("abcXYZ019._-/ ", min_size=1, max_size=20).filter(lambda text: text.strip() == text != "")
