@@ -14,9 +14,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from pytest_llmeval.core.errors import StoreError, UserError
+from pytest_llmeval.core.errors import StoreError, ThresholdsError, UserError
 from pytest_llmeval.core.text import one_line, storable
 from pytest_llmeval.core.types import Outcome
+from pytest_llmeval.reports.comparison import Comparison
 from pytest_llmeval.reports.html.escape import Html
 from pytest_llmeval.store.browsing import Against, BrowsingReader, Wanted
 from pytest_llmeval.store.records import Run, StoredCase
@@ -109,7 +110,7 @@ class _Pages:
         """Answer with two runs side by side."""
         with self._reader() as reader:
             base, current = _run(reader, request, "base"), _run(reader, request, "current")
-            comparison = self.summaries.comparison(base, current)
+            comparison = self._compared(base, current)
             wanted = Wanted(flipped=paired(base, current))
             page = reader.page(
                 current.id, wanted, size=_FLIPS, after=_whole(request, "after"), before=_whole(request, "before")
@@ -128,6 +129,13 @@ class _Pages:
                 newer=address(base.id, current.id, before=page.before) if page.before else None,
             )
         )
+
+    def _compared(self, base: Run, current: Run) -> Comparison | str | None:
+        """Return what changed; why that cannot be told, where the rules of the run are gone or wrong by now."""
+        try:
+            return self.summaries.comparison(base, current)
+        except ThresholdsError as error:
+            return str(error)
 
     def label(self, request: Request) -> Response:
         """Answer with a case to be labelled: the one that is named, else the next one without a label of the rater."""

@@ -182,7 +182,7 @@ def compare_page(
     frame: Frame,
     base: Run,
     current: Run,
-    comparison: Comparison | None,
+    comparison: Comparison | str | None,
     *,
     flipped: Sequence[CasePair],
     total: int,
@@ -195,13 +195,13 @@ def compare_page(
         frame: around it.
         base: that is compared with.
         current: that is compared.
-        comparison: of both; None where it is not known yet.
+        comparison: of both; why there is none, where the rules cannot be used; None where it is not known yet.
         flipped: cases of ``current`` and of ``base`` that flipped, some of them.
         total: how many flipped.
         older: the address of the next ones.
         newer: of those before.
     """
-    told = comparison
+    told = comparison if isinstance(comparison, Comparison) else None
     changes = [] if told is None else [(each, verdict_cells(each)) for each in told.changes]
     quiet = [each for each in changes if each[0].slice is not None and each[0].verdict == "pass"]
     return frame.render(
@@ -210,6 +210,7 @@ def compare_page(
         base=base,
         current=current,
         comparison=told,
+        problem=comparison if isinstance(comparison, str) else None,
         headline=None if told is None else headline(told),
         changes=[each for each in changes if each not in quiet],
         quiet=quiet,

@@ -4,11 +4,13 @@ import base64
 import contextlib
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pytest_llmeval.core.errors import SettingsError
+from pytest_llmeval.core.errors import SettingsError, ThresholdsError
 from pytest_llmeval.core.text import one_line
+from pytest_llmeval.reports.comparison import Comparison
 from pytest_llmeval.reports.html.escape import Html
 from pytest_llmeval.store.browsing import Against, BrowsingReader, CasePage, Wanted
 from pytest_llmeval.store.records import Run
@@ -28,6 +30,8 @@ _MOST_COMPARED = 1_000
 """Cases of a run up to which files tell what chance explains: it takes seconds for each pair of runs."""
 _MARK = "written-by-llmeval.txt"
 """A file of this name tells that a folder was written by this, so that it may be written again."""
+_SCRATCH = ".being-written"
+"""Where pages wait until all of them are there."""
 _NOTHING_ELSE = "default-src 'none'; base-uri 'none'; form-action 'none'; "
 _LINKED = Html(
     f"<meta http-equiv=\"Content-Security-Policy\" content=\"{_NOTHING_ELSE}style-src 'self' file:; script-src 'self'"
@@ -54,32 +58,54 @@ def _self_contained(source: Source, reader: BrowsingReader, run: Run) -> str:
 def write_site(folder: Path, source: Source, runs: Sequence[Run]) -> int:
     """Write the pages of ``runs``, the newest first, into a folder; return how many files there are.
 
+    Pages that were written into it before stay until all new ones are there.
+
     Raises:
         SettingsError: the folder holds what this did not write, or it cannot be written.
     """
     count = 0
     try:
         _prepare(folder)
-        for name, text in _files(source, runs):
-            (folder / name).write_text(text, encoding="utf-8", newline="\n")
-            count += 1
+        with _scratch(folder) as new:
+            for name, text in _files(source, runs):
+                (new / name).write_text(text, encoding="utf-8", newline="\n")
+                count += 1
+            _swap(folder, new)
     except OSError as error:
         raise SettingsError(f"--export {one_line(str(folder))}: cannot be written: {error.strerror or error}") from None
     return count
 
 
 def _prepare(folder: Path) -> None:
-    """Make the folder, or take away the pages that were written into it before."""
+    """Make the folder, or see that this wrote what it holds."""
     folder.mkdir(parents=True, exist_ok=True)
     names = os.listdir(folder)
     if names and _MARK not in names:
         raise SettingsError(
             f"--export {one_line(str(folder))}: the folder holds what llmeval did not write; name a new one"
         )
-    for name in names:
+    (folder / _MARK).write_text("llmeval view --export wrote these pages.\n", encoding="ascii")
+
+
+@contextlib.contextmanager
+def _scratch(folder: Path) -> Iterator[Path]:
+    """Give an empty folder on the same disk, which is gone afterwards."""
+    new = folder / _SCRATCH
+    shutil.rmtree(new, ignore_errors=True)  # a killed process left it
+    new.mkdir()
+    try:
+        yield new
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def _swap(folder: Path, new: Path) -> None:
+    """Put the new pages in the place of those that were written before."""
+    for name in os.listdir(folder):
         if name.endswith(".html"):
             (folder / name).unlink()
-    (folder / _MARK).write_text("llmeval view --export wrote these pages.\n", encoding="ascii")
+    for name in os.listdir(new):
+        os.replace(new / name, folder / name)
 
 
 def _files(source: Source, runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
@@ -138,11 +164,17 @@ def _compare_page(frame: Frame, source: Source, reader: BrowsingReader, base: Ru
     wanted = Wanted(flipped=paired(base, current))
     page = reader.page(current.id, wanted, size=_FLIPS)
     is_small = max(reader.size(base.id), reader.size(current.id)) <= _MOST_COMPARED
+    found: Comparison | str | None = None
+    if is_small:
+        try:
+            found = comparison(source.database, source.root, base.id, current.id, source.rules_of(current))
+        except ThresholdsError as error:
+            found = str(error)
     return compare_page(
         frame,
         base,
         current,
-        comparison(source.database, source.root, base.id, current.id, source.rules_of(current)) if is_small else None,
+        found,
         flipped=page.pairs,
         total=reader.count(current.id, wanted),
         older=None,

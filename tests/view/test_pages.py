@@ -9,9 +9,13 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from pytest_llmeval.store.records import process_started
+from pytest_llmeval.core.errors import ThresholdsError
+from pytest_llmeval.core.rules import Thresholds
+from pytest_llmeval.store.records import Run, process_started
 from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.view import summaries
+from pytest_llmeval.view.app import make_app
+from pytest_llmeval.view.source import Source
 from tests.support.records import call, record, score
 from tests.support.stored_runs import run
 from tests.view.conftest import NEW, OLD, VERDICT, record_run
@@ -163,6 +167,18 @@ def test_two_runs_stand_side_by_side(client: TestClient, two_runs: SqliteStore) 
 def test_what_is_not_there_is_said(client: TestClient, two_runs: SqliteStore, address: str) -> None:
     answer = client.get(address)
     assert answer.status_code == 404 and "Not found" in answer.text and "All runs" in answer.text
+
+
+def test_rules_that_are_gone_hide_nothing_else(two_runs: SqliteStore, source: Source) -> None:
+    def gone(run: Run) -> Thresholds:
+        raise ThresholdsError("strict.yaml: no such file; name one with --thresholds")
+
+    app = make_app(replace(source, rules_of=gone))
+    with TestClient(app, base_url="http://127.0.0.1:8765") as client:
+        answer = client.get(f"/compare?base={OLD}&current={NEW}")
+    assert answer.status_code == 200
+    assert "The changes were not judged: strict.yaml: no such file; name one with --thresholds." in answer.text
+    assert "row-0" in answer.text, "what flipped"
 
 
 def test_a_run_that_goes_on_is_shown_as_it_grows(store: SqliteStore, client: TestClient) -> None:

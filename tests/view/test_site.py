@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_llmeval.core.errors import SettingsError
-from pytest_llmeval.store.records import stored_case
+from pytest_llmeval.core.errors import SettingsError, StoreError, ThresholdsError
+from pytest_llmeval.core.rules import Thresholds
+from pytest_llmeval.store.records import Run, stored_case
 from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.view.site import self_contained, write_site
 from pytest_llmeval.view.source import Source
@@ -64,6 +65,35 @@ def test_a_folder_is_written_again(two_runs: SqliteStore, source: Source, tmp_pa
     write_site(folder, source, two_runs.runs())
     write_site(folder, source, two_runs.runs()[:1])
     assert len(list(folder.glob("run-*.html"))) == 1
+
+
+def no_rules(run: Run) -> Thresholds:
+    raise ThresholdsError("strict.yaml: no such file; name one with --thresholds")
+
+
+def test_rules_that_are_gone_are_said_where_they_are_missed(
+    two_runs: SqliteStore, source: Source, tmp_path: Path
+) -> None:
+    """All else needs none."""
+    write_site(tmp_path / "out", replace(source, rules_of=no_rules), two_runs.runs())
+    (page,) = (tmp_path / "out").glob("compare-*.html")
+    text = page.read_text("utf-8")
+    assert "The changes were not judged: strict.yaml: no such file; name one with --thresholds." in text
+    assert "row-0" in text, "what flipped"
+
+
+def test_pages_that_cannot_be_made_take_no_earlier_ones_away(
+    two_runs: SqliteStore, source: Source, tmp_path: Path
+) -> None:
+    def broken(run: Run) -> Thresholds:
+        raise StoreError("the database went away")
+
+    folder = tmp_path / "out"
+    write_site(folder, source, two_runs.runs())
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    with pytest.raises(StoreError, match="went away"):
+        write_site(folder, replace(source, rules_of=broken), two_runs.runs())
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
 def test_a_folder_with_something_else_is_left_alone(two_runs: SqliteStore, source: Source, tmp_path: Path) -> None:
