@@ -78,7 +78,7 @@ class Summaries:
 
     def overview(self, run: Run, *, patience_s: float = PATIENCE_S) -> Overview | None:
         """Return what there is to see of a run; None where it takes longer."""
-        return self._get(run, patience_s, overview, (self._path, run))
+        return self._get((run,), patience_s, overview, (self._path, run))
 
     def overviews(self, runs: Sequence[Run]) -> list[Overview | None]:
         """Return what there is to see of each run, as far as it is known after a moment."""
@@ -92,7 +92,8 @@ class Summaries:
             UserError: the rules cannot be used.
         """
         rules = self._source.rules_of(current)
-        return self._get(current, PATIENCE_S, comparison, (self._path, self._source.root, base.id, current.id, rules))
+        arguments = (self._path, self._source.root, base.id, current.id, rules)
+        return self._get((current, base), PATIENCE_S, comparison, arguments)
 
     def to_label(self, reader: BrowsingReader, run: Run) -> Sequence[str]:
         """Return the ids of the cases that people may label, in an order that tells nothing; it is waited for.
@@ -125,19 +126,23 @@ class Summaries:
         found: T = made.value
         return found
 
-    def _get(self, run: Run, patience_s: float, make: Callable[..., T], arguments: tuple[Any, ...]) -> T | None:
-        ids = tuple(each.id if isinstance(each, Run) else each for each in arguments if isinstance(each, str | Run))
-        key = (make.__name__, *ids, run.end)  # a run that ended since is read again
+    def _get(
+        self, runs: tuple[Run, ...], patience_s: float, make: Callable[..., T], arguments: tuple[Any, ...]
+    ) -> T | None:
+        """Return what ``make`` makes of ``runs``, of which the first is worked on; None where it takes longer."""
+        told = [repr(each) for each in arguments if isinstance(each, Thresholds)]
+        key = (make.__name__, *((run.id, run.end) for run in runs), *told)  # what ended or changed since is read again
+        ended = all(run.end is not None for run in runs)
         with self._lock:
             self._take(key)
             known = self._made.get(key)
             is_old = known is not None and time.monotonic() - known.at > _TIMES_OLDER * known.took_s
-            if known is not None and (run.end is not None or not is_old):
+            if known is not None and (ended or not is_old):
                 found: T = known.value
                 return found
             begun = self._begun.get(key)
             if begun is None:
-                begun = self._begun[key] = self._pool(run.id).apply_async(_timed, (make, arguments))
+                begun = self._begun[key] = self._pool(runs[0].id).apply_async(_timed, (make, arguments))
         begun.wait(patience_s)
         with self._lock:
             made = self._take(key) or known

@@ -10,14 +10,14 @@ import pytest
 from starlette.testclient import TestClient
 
 from pytest_llmeval.core.errors import ThresholdsError
-from pytest_llmeval.core.rules import Thresholds
+from pytest_llmeval.core.rules import Rule, SuiteRules, Thresholds
 from pytest_llmeval.store.records import Run, process_started
 from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.view import summaries
 from pytest_llmeval.view.app import make_app
 from pytest_llmeval.view.source import Source
 from tests.support.records import call, record, score
-from tests.support.stored_runs import run
+from tests.support.stored_runs import END, run
 from tests.view.conftest import NEW, OLD, VERDICT, record_run
 
 
@@ -179,6 +179,32 @@ def test_rules_that_are_gone_hide_nothing_else(two_runs: SqliteStore, source: So
     assert answer.status_code == 200
     assert "The changes were not judged: strict.yaml: no such file; name one with --thresholds." in answer.text
     assert "row-0" in answer.text, "what flipped"
+
+
+def test_a_comparison_is_by_the_rules_of_today(two_runs: SqliteStore, source: Source) -> None:
+    """Not by those of the first look, while the server goes on."""
+    known: dict[str, SuiteRules] = {}
+
+    def rules(run: Run) -> Thresholds:
+        return Thresholds(suites=known)
+
+    with TestClient(make_app(replace(source, rules_of=rules)), base_url="http://127.0.0.1:8765") as client:
+        address = f"/compare?base={OLD}&current={NEW}"
+        assert "<td>completeness</td>" in whole(client, address)
+        drop = Rule(suite="qa", metric="correctness", kind="max_drop", bound=0.5)
+        known["qa"] = SuiteRules(name="qa", rules=(drop,))
+        assert "<td>completeness</td>" not in whole(client, address)
+
+
+def test_a_comparison_is_with_a_base_as_it_is_now(two_runs: SqliteStore, client: TestClient) -> None:
+    """One that went on at the first look, and has ended since."""
+    base = "20260101-120000-cccccc"
+    alive = {"pid": os.getpid(), "process_started": process_started(os.getpid())}
+    two_runs.start_run(run(base, **alive))
+    address = f"/compare?base={base}&current={NEW}"
+    assert "is running" in whole(client, address)
+    two_runs.finish_run(base, END)
+    assert "is running" not in whole(client, address)
 
 
 def test_a_run_that_goes_on_is_shown_as_it_grows(store: SqliteStore, client: TestClient) -> None:
