@@ -28,6 +28,8 @@ _SEARCHED = 20_000
 _LONG = ("error", "response", "target")
 _TEXTS = ("sample_id", *_LONG)
 """Columns in which a search looks, beside what was asked."""
+_JSON = "target"
+"""That of them in which a text may stand as JSON has it, in ASCII, as in what was asked."""
 _LABELLABLE = """
 SELECT cases.id, cases.suite, cases.model, cases.sample_id, cases.epoch, scores.judge_id, scores.decided_by
 FROM cases CROSS JOIN scores ON scores.case_id = cases.id
@@ -266,10 +268,10 @@ def _conditions(wanted: Wanted) -> tuple[list[str], list[object]]:
         where.append("(instr(cases.slices, '[' || ?) OR instr(cases.slices, ' ' || ?))")
         parameters += [json.dumps(wanted.slice)] * 2  # as rows.py writes it; within a text a quote follows a backslash
     if wanted.search:
-        told = [f"cases.{column} LIKE ? ESCAPE '!'" for column in _TEXTS]
+        told = [f"cases.{column} LIKE ? ESCAPE '!'" for column in (*_TEXTS, _JSON)]
         asked = "EXISTS (SELECT 1 FROM calls WHERE case_id = cases.id AND role = 'model' AND request LIKE ? ESCAPE '!')"
         where.append(f"({' OR '.join([*told, asked])})")
-        parameters += [_like(wanted.search)] * len(told) + [_like(json.dumps(wanted.search)[1:-1])]
+        parameters += [_like(wanted.search)] * len(_TEXTS) + [_like(json.dumps(wanted.search)[1:-1])] * 2
     if wanted.flipped is not None:
         where.append(f"{_FLIPPED} AND cases.outcome != base.outcome AND base.input_digest IS cases.input_digest")
     return where, parameters

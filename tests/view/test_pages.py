@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 
 from pytest_llmeval.core.errors import ThresholdsError
 from pytest_llmeval.core.rules import Rule, SuiteRules, Thresholds
+from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.store.records import Run, process_started
 from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.view import summaries
@@ -119,6 +120,16 @@ def test_a_search_looks_into_what_was_asked(store: SqliteStore, client: TestClie
     store.add_case(run().id, record("a", calls=(call(request=asked),)))
     store.add_case(run().id, record("b", calls=(call(),)))
     assert listed(client.get("/run", params={"id": run().id, "search": '"Zürich"'}).text) == ["a"]
+
+
+@pytest.mark.parametrize("search", ["Zürich", 'the "old" town', "town\nby", "\\lake", "50"])
+def test_a_search_looks_into_what_was_expected(store: SqliteStore, client: TestClient, search: str) -> None:
+    """Whatever its characters: a target is kept as JSON, too."""
+    store.start_run(run())
+    target = 'Zürich: the "old" town\nby a \\lake'
+    store.add_case(run().id, record("a", target=canonical({"answer": target, "share": 50})))
+    store.add_case(run().id, record("b", target=canonical("else")))
+    assert listed(client.get("/run", params={"id": run().id, "search": search}).text) == ["a"]
 
 
 def test_cases_come_in_pages_both_ways(store: SqliteStore, client: TestClient) -> None:
