@@ -98,7 +98,8 @@ def _found(adapter: str, base: str | None) -> tuple[WeightsSpec, Source]:
     named = base or config.get("base_model_name_or_path")
     if not named:
         raise ModelError(f"adapter {adapter}: it does not say what its base is; name it with --base")
-    weights = WeightsSpec(base=str(named), adapter=adapter, revision=None if base else config.get("revision"))
+    revision = None if base or Path(named).is_dir() else config.get("revision")
+    weights = WeightsSpec(base=str(named), adapter=adapter, revision=revision)
     try:
         source = find_source(weights, find_project().environ)
     except ModelError as error:

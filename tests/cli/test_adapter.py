@@ -48,6 +48,14 @@ def test_an_adapter_without_its_base_is_refused(
     assert said in done.err
 
 
+def test_a_base_in_a_folder_is_found_whatever_revision_is_written_beside_it(llmeval: Command, lora: Path) -> None:
+    """It gets as far as the file of weights, which is empty here."""
+    configure(lora, revision="main")
+    done = llmeval("adapter", "gguf", "lora", "--output", "out.gguf")
+    assert done.status == 4
+    assert "adapter_model.safetensors" in done.err
+
+
 @pytest.mark.parametrize("what", ["merge", "gguf"])
 def test_what_is_no_adapter_is_refused(llmeval: Command, here: Path, what: str) -> None:
     assert "adapter nope: no such folder" in llmeval("adapter", what, "nope", "--output", "out.gguf").err
