@@ -151,7 +151,7 @@ def _stored(store: Store, run: Run) -> Labels:
 def _in_file(judged: _Judged, file: Path, rows: Sequence[LabelRow]) -> Labels:
     said: dict[tuple[str, str], dict[str, Said]] = defaultdict(dict)
     for each in given_labels(judged, rows):
-        said[each.case.id, each.name][each.rater or ""] = Said(each.value, each.draw)
+        said[each.case.id, each.name][each.rater] = Said(each.value, each.draw)
     if not said:
         raise SettingsError(f"{file}: none of its rows is in the run: the ids differ")
     return said

@@ -97,28 +97,25 @@ def import_labels(file: Path, run: str, rater: str | None, as_json: bool, databa
             )
         cases = list(store.cases(found.id))
         texts = judged_texts(cases, store.calls, samples=named_answers(rows))
-        given = given_labels(judged_run(found.id, cases, store.judges(found.id), texts), rows)
+        given = given_labels(judged_run(found.id, cases, store.judges(found.id), texts), rows, rater=rater or "")
         at = utc_now()
-        new = {(each.case.id, each.name, each.rater or rater or ""): each for each in given}
         replaced = store.add_labels(
             Label(
-                case_id=key[0],
-                name=key[1],
-                rater=key[2],
+                case_id=each.case.id,
+                name=each.name,
+                rater=each.rater,
                 value=each.value,
                 passed=each.passed,
                 note=each.note,
                 draw=each.draw,
                 at=at,
             )
-            for key, each in new.items()
+            for each in given
         )
     if as_json:
-        emit_json({"run": found.id, "labels": len(new), "new": len(new) - replaced, "replaced": replaced})
+        emit_json({"run": found.id, "labels": len(given), "new": len(given) - replaced, "replaced": replaced})
         return
-    told = (
-        f"{file}: {len(new)} labels of run {found.id}: {len(new) - replaced} new, {replaced} in place of earlier ones"
-    )
+    told = f"{file}: {len(given)} labels of run {found.id}: {len(given) - replaced} new, {replaced} in place of earlier ones"
     echo_lines(wrapped(told, terminal_width()))
 
 

@@ -212,6 +212,42 @@ def test_a_line_that_is_no_label_is_named_and_nothing_is_stored(
 
 
 @pytest.mark.parametrize(
+    ("first", "second", "by"),
+    [
+        ({"rater": "kim"}, {"rater": "kim"}, "by kim"),
+        ({"rater": "kim"}, {}, "by kim"),
+        ({"rater": "kim", "epoch": 1}, {"rater": "kim"}, "by kim"),
+    ],
+)
+def test_a_rater_who_says_two_things_of_one_answer_is_a_mistake(
+    store: SqliteStore, llmeval: Command, here: Path, first: Any, second: Any, by: str
+) -> None:
+    """Which line counts is no matter of their order; the same said twice is once."""
+    fill(store)
+    rows = [{**GOOD, **first}, {**GOOD, **second, "level": "wrong"}]
+    done = llmeval("labels", "import", jsonl(here / "in.jsonl", *rows), "--rater", "kim")
+    assert (done.status, done.out) == (4, "")
+    told = f"in.jsonl:2: correctness of sample_id 'a' is 'wrong', and 'right' in {here}/in.jsonl:1, {by}; leave one of"
+    assert told in done.err
+    assert store.labels(RUN) == []
+    twice = [{**GOOD, **first}, {**GOOD, **second}]
+    assert llmeval("labels", "import", jsonl(here / "in.jsonl", *twice), "--rater", "kim").status == 0
+    assert [each[0] for each in said(store)] == ["a correctness"]
+
+
+def test_two_raters_may_differ(store: SqliteStore, llmeval: Command, here: Path) -> None:
+    """In calibrate, too, where a file need not name them as long as they agree."""
+    fill(store)
+    wrong = {**GOOD, "level": "wrong"}
+    both = jsonl(here / "in.jsonl", {**GOOD, "rater": "kim"}, {**wrong, "rater": "lee"})
+    assert llmeval("labels", "import", both).status == 0
+    assert llmeval("calibrate", both).status == 0
+    done = llmeval("calibrate", jsonl(here / "nameless.jsonl", GOOD, wrong))
+    assert done.status == 4
+    assert f"and 'right' in {here}/nameless.jsonl:1, and no rater tells the two apart; leave one of them" in done.err
+
+
+@pytest.mark.parametrize(
     ("text", "told"),
     [
         ("sample_id,label_x,label_x\na,1,1\n", "in.csv:1: column 'label_x' stands twice"),

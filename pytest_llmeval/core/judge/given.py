@@ -44,11 +44,14 @@ class LabelRow:
 class Given:
     """A label that was found to be one of a run."""
 
+    row: LabelRow
+    """As the file has it."""
     case: ScoredCase
     name: str
     value: float
     passed: bool
-    rater: str | None
+    rater: str
+    """Empty where nobody is named."""
     note: str | None
     draw: str | None
 
@@ -66,34 +69,52 @@ def named_answers(rows: Iterable[LabelRow]) -> frozenset[str]:
     return frozenset(row.sample_id for row in rows if row.answer_digest is not None)
 
 
-def given_labels(judged: JudgedRun[ScoredCase], rows: Iterable[LabelRow]) -> list[Given]:
-    """Return the labels of a file as labels of a run; one without model or epoch is of every such answer.
+def given_labels(judged: JudgedRun[ScoredCase], rows: Iterable[LabelRow], *, rater: str = "") -> list[Given]:
+    """Return the labels of a file as labels of a run, each once; one without model or epoch is of every such answer.
 
     Rows of a dataset that the run does not have are left out.
 
+    Args:
+        judged: the run.
+        rows: of the file.
+        rater: who said what names nobody; empty where that is not known.
+
     Raises:
-        DatasetError: with a line for each label that is of no answer, no score or no level here.
+        DatasetError: with a line for each label that is of no answer, no score or no level here, or that says something
+            else than an earlier one of the same rater.
     """
     by_sample: dict[str, list[ScoredCase]] = defaultdict(list)
     for case in judged.cases:
         by_sample[case.key.sample_id].append(case)
-    found: list[Given] = []
+    found: dict[tuple[str, str, str], Given] = {}
     problems: list[str] = []
     for row in rows:
         if row.is_of_dataset and row.sample_id not in by_sample:
             continue
         try:
-            found += list(_given(row, judged, by_sample))
+            for each in _given(row, judged, by_sample, rater):
+                _check_agrees(each, found.setdefault((each.case.id, each.name, each.rater), each))
         except DatasetError as error:
             problems.append(str(error))
     if problems:
         more = [f"and {len(problems) - _MOST_PROBLEMS} more"] if len(problems) > _MOST_PROBLEMS else []
         raise DatasetError("\n".join([*problems[:_MOST_PROBLEMS], *more]))
-    return found
+    return list(found.values())
+
+
+def _check_agrees(given: Given, earlier: Given) -> None:
+    """Raise DatasetError where a rater said something else of the same score before."""
+    if given.value != earlier.value:
+        said, before = (one_line(repr(each.row.given), 60) for each in (given, earlier))
+        by = f"by {one_line(given.rater, 60)}" if given.rater else "and no rater tells the two apart"
+        raise DatasetError(
+            f"{given.row.where}: {given.name} of {_sought(given.row)} is {said}, and {before} in {earlier.row.where},"
+            f" {by}; leave one of them"
+        )
 
 
 def _given(
-    row: LabelRow, judged: JudgedRun[ScoredCase], by_sample: Mapping[str, Sequence[ScoredCase]]
+    row: LabelRow, judged: JudgedRun[ScoredCase], by_sample: Mapping[str, Sequence[ScoredCase]], rater: str
 ) -> Iterator[Given]:
     cases = [case for case in by_sample.get(row.sample_id, ()) if _is_of(row, case)]
     if not cases:
@@ -111,11 +132,12 @@ def _given(
         scale = _scale(row, judged, case)
         value = _value(row, scale)
         yield Given(
+            row=row,
             case=case,
             name=row.name,
             value=value,
             passed=scale.passes(value),
-            rater=row.rater,
+            rater=row.rater or rater,
             note=row.note,
             draw=row.draw,
         )
