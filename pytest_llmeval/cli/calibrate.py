@@ -182,25 +182,29 @@ def _labelled(score: _Score) -> bool:
 
 
 def _of_other(scores: Sequence[_Score], others: Sequence[_Score], run: Run) -> list[_Score]:
-    """Return the scores of another run that the same judge gave, beside the labels that tell of it."""
-    found = [
-        _Score(
-            key=other.key,
-            scale=replace(own.scale, suite=other.scale.suite),
-            answers=own.answers,
-            means=other.means,
-            of=other.answers,
-        )
-        for own in scores
-        for other in others
-        if (other.key.judge_id, other.key.name) == (own.key.judge_id, own.key.name)
-    ]
+    """Return the scores of another run that the same judge gave, each once, beside the labels that tell of it.
+
+    Those are the labels of the same suite; where that has none, of all suites that this judge judged so.
+    """
+    found = []
+    for other in others:
+        same = [own for own in scores if _what(own) == _what(other)]
+        chosen = [own for own in same if own.key.suite == other.key.suite] or same
+        if chosen:
+            labelled = [each for own in chosen for each in own.answers]
+            scale = replace(chosen[0].scale, suite=other.scale.suite)
+            found.append(_Score(key=other.key, scale=scale, answers=labelled, means=other.means, of=other.answers))
     if not found:
         raise SettingsError(
             f"run {run.id} has no score of the judge that the labels are of: rubric, template, model or how it was"
             " asked differ, and what is known of one judge says nothing of another"
         )
     return found
+
+
+def _what(score: _Score) -> tuple[str, str, bool]:
+    """Return what a judge looked at for a score, in whatever suite."""
+    return score.key.judge_id, score.key.name, score.scale.is_whole
 
 
 def _unjudged(judged: _Judged) -> int:

@@ -115,7 +115,8 @@ def import_labels(file: Path, run: str, rater: str | None, as_json: bool, databa
     if as_json:
         emit_json({"run": found.id, "labels": len(given), "new": len(given) - replaced, "replaced": replaced})
         return
-    told = f"{file}: {len(given)} labels of run {found.id}: {len(given) - replaced} new, {replaced} in place of earlier ones"
+    counts = f"{len(given) - replaced} new, {replaced} in place of earlier ones"
+    told = f"{file}: {len(given)} labels of run {found.id}: {counts}"
     echo_lines(wrapped(told, terminal_width()))
 
 

@@ -46,6 +46,31 @@ def test_labels_of_one_run_correct_the_rate_of_another(store: SqliteStore, llmev
     assert "qa format: 100 judged answers, 40 others labelled; 1 or more passes" in out
 
 
+@pytest.mark.parametrize(("labelled", "counts"), [(("qa", "other"), {"qa": 4, "other": 8}), (("qa",), {"qa": 4})])
+def test_of_several_suites_each_is_corrected_once(
+    store: SqliteStore, llmeval: Command, labelled: tuple[str, ...], counts: dict[str, int]
+) -> None:
+    """By the labels of the same suite; a suite that has none by those of all."""
+    sizes = {"qa": 4, "other": 8}
+    store_run(store, [each for suite in labelled for each in judged_in(suite, sizes[suite])])
+    store.add_labels(
+        replace(label(at, float(at > 1)), case_id=case_id(RUN, suite, "m", str(at), 1))
+        for suite in labelled
+        for at in range(sizes[suite])
+    )
+    store_run(store, [each for suite in ("qa", "other", "third") for each in judged_in(suite, 10)], OTHER)
+    found = llmeval("calibrate", "--run", RUN, "--of", OTHER, "--json").json()["scores"]
+    whole = {each["suite"]: (each["n"], each["judged"]) for each in found}
+    assert len(found) == 3
+    everything = sum(counts.values())
+    assert whole == {suite: (counts.get(suite, everything), 10) for suite in ("qa", "other", "third")}
+
+
+def judged_in(suite: str, count: int) -> list[CaseRecord]:
+    """Return answers of a suite of which the judge fails the format of the first two."""
+    return [replace(each, key=replace(each.key, suite=suite)) for each in judged(count, 2)]
+
+
 def test_labels_of_another_judge_say_nothing(store: SqliteStore, llmeval: Command) -> None:
     store_run(store, judged(4, 2))
     store.add_labels([label(0, 1.0)])
