@@ -24,6 +24,8 @@ _LEAST_ALIKE = 0.3
 _FEW = 8
 """unless they are of fewer words than this."""
 _MOST_KEYS = 100
+_COMPARED = 5_000
+"""Keys of a side beyond which it is cut: what stands there is not compared."""
 _LONGEST_JSON = 200_000
 """Characters up to which a text is read as JSON."""
 _LONGEST_VALUE = 300
@@ -50,14 +52,14 @@ def difference(response: str, expected: str, *, limit: int = LONGEST) -> Html:
 
 
 def _structure(text: str) -> _Leaves | None:
-    """Return the leaves of a JSON object or list by their paths; None for any other text."""
+    """Return the first leaves of a JSON object or list by their paths; None for any other text."""
     if len(text) > _LONGEST_JSON:
         return None
     try:
         value = parse_json(text, fenced=True)
     except NotJsonError:
         return None
-    return dict(islice(_leaves(value, ""), 50 * _MOST_KEYS)) if isinstance(value, dict | list) else None
+    return dict(islice(_leaves(value, ""), _COMPARED + 1)) if isinstance(value, dict | list) else None
 
 
 def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
@@ -74,11 +76,14 @@ def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
 
 def _keys(left: _Leaves, right: _Leaves) -> Html:
     """Return a table of the keys that differ, and how many are the same."""
-    paths = list(dict.fromkeys([*right, *left]))
+    is_cut = max(len(left), len(right)) > _COMPARED
+    paths = [path for path in dict.fromkeys([*right, *left]) if not is_cut or (path in left and path in right)]
     pairs = [(path, right.get(path, _ABSENT), left.get(path, _ABSENT)) for path in paths]
     different = [pair for pair in pairs if not _is_same(pair[1], pair[2])]
     same = len(pairs) - len(different)
-    told = f"{same} of {len(pairs)} keys are the same" if different else "Every key is the same."
+    told = f"{same:,} of {len(pairs):,} keys are the same" if different or is_cut else "Every key is the same."
+    if is_cut:
+        told += f"; there are more than {_COMPARED:,}, of which the others were not compared"
     if len(different) > _MOST_KEYS:
         told += f"; of {len(different)} that differ the first {_MOST_KEYS} are shown"
     head = element("tr", *(element("th", title, scope="col") for title in ("key", "expected", "response")))
@@ -87,7 +92,7 @@ def _keys(left: _Leaves, right: _Leaves) -> Html:
         for path, wanted, given in different[:_MOST_KEYS]
     ]
     table = element("table", element("thead", head), element("tbody", *rows), class_="le-keys") if rows else ""
-    return joined([element("p", told, class_="le-same" if not rows else "le-note"), table])
+    return joined([element("p", told, class_="le-note" if rows or is_cut else "le-same"), table])
 
 
 def _is_same(wanted: Any, given: Any) -> bool:

@@ -1,5 +1,6 @@
 """Parts of pages: whatever stands in them is shown, and they are done in no time."""
 
+import json
 import time
 from html.parser import HTMLParser
 
@@ -109,6 +110,19 @@ def test_json_is_compared_key_by_key_whatever_its_order_and_space() -> None:
     assert "dnullmissing" in text
     assert "e1true" in text
     assert "Every key" in difference('{"a":1, "b":[]}', '{"b":[],"a":1}')
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_what_was_not_compared_is_not_called_the_same(turned: bool) -> None:
+    """Nor missing, where it stands further on."""
+    many = [f"k{number}" for number in range(6_000)]
+    wanted = json.dumps(dict.fromkeys(many, 1))
+    given = json.dumps({**dict.fromkeys(many[::-1] if turned else many, 1), "k5999": 2})
+    page = difference(given, wanted)
+    assert "Every key" not in page and "missing" not in page and "not there" not in page
+    assert "keys are the same; there are more than 5,000, of which the others were not compared" in page
+    whole = difference(json.dumps(dict.fromkeys(many[:5_000], 1)), json.dumps(dict.fromkeys(many[4_999::-1], 1)))
+    assert "Every key is the same." in whole
 
 
 def test_a_response_that_is_no_json_is_not_compared_with_json() -> None:
