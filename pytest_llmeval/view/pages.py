@@ -164,9 +164,18 @@ def case_body(frame: Frame, reader: BrowsingReader, run: Run, case: StoredCase, 
             votes=[(score.name, vote) for score in case.scores for vote in score.votes],
             labels=reader.labels_of(case.id),
             epochs=reader.epochs(run.id, case),
-            can_label=frame.links.is_live and bool(judged_of(reader, run, case)),
+            can_label=frame.links.is_live and _can_label(reader, run, case),
         )
     )
+
+
+def _can_label(reader: BrowsingReader, run: Run, case: StoredCase) -> bool:
+    """Return whether people may label a case: of each row and model the first epoch that was judged."""
+    for _, case_id, _ in reader.epochs(run.id, case):
+        found = case if case_id == case.id else reader.case(case_id)
+        if found is not None and judged_of(reader, run, found):
+            return case_id == case.id
+    return False
 
 
 def judged_of(reader: BrowsingReader, run: Run, case: StoredCase) -> list[str]:

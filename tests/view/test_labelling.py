@@ -159,6 +159,26 @@ def test_an_answer_that_no_judge_saw_cannot_be_labelled(client: TestClient, two_
     assert client.get(f"/label?run={NEW}&case={form_case}").status_code == 404
 
 
+def test_a_case_offers_to_be_labelled_where_it_can_be(client: TestClient, store: SqliteStore) -> None:
+    """Of the epochs of a row the first one that was judged."""
+    unjudged: dict[str, Any] = {"outcome": "error", "error_kind": "judge", "scores": ()}
+    store_run(
+        store,
+        [
+            *(judged_record("a", epoch=epoch) for epoch in (1, 2)),
+            judged_record("b", epoch=1, **unjudged),
+            *(judged_record("b", epoch=epoch) for epoch in (2, 3)),
+            record("unjudged"),
+        ],
+    )
+    offered = {}
+    for case in store.cases(run().id):
+        offers = "Label this answer" in client.get(f"/case?id={case.id}").text
+        assert offers is (client.get(f"/label?run={run().id}&case={case.id}").status_code == 200)
+        offered[case.key.sample_id, case.key.epoch] = offers
+    assert [key for key, offers in offered.items() if offers] == [("a", 1), ("b", 2)]
+
+
 def test_what_was_labelled_elsewhere_is_shown(client: TestClient, two_runs: SqliteStore) -> None:
     """By the command or from a file, under the same name."""
     form = form_of(client, **{"level-1": "0"})
