@@ -1,16 +1,17 @@
 """What the sessions of a proof are given by the one that trains: how its eval is asked and judged, not which rows."""
 
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Mapping
 
 import pytest
 
 from pytest_llmeval.bridge.options import OPTIONS, widen_short_names
 from pytest_llmeval.bridge.settings import Settings, value_of
 
-__all__ = ["proof_options"]
+__all__ = ["proof_environ", "proof_options"]
 
+_JUDGES = "LLMEVAL_JUDGE_MODEL"
 _TAKEN_OVER = (
-    "judge-model",
     "judge-panel",
     "judge-probe",
     "allow-self-judge",
@@ -27,13 +28,18 @@ def proof_options(config: pytest.Config, settings: Settings) -> tuple[str, ...]:
     return (*_of_others(config), *_of_ours(config, settings))
 
 
+def proof_environ(settings: Settings) -> Mapping[str, str]:
+    """Return the environment: that of the session, with its judges, as a spec may hold a password."""
+    return {**settings.environ, **({_JUDGES: shlex.join(settings.judge_models)} if settings.judge_models else {})}
+
+
 def _of_ours(config: pytest.Config, settings: Settings) -> Iterator[str]:
     for option in OPTIONS:
         value = value_of(option, config, settings.environ) if option.name in _TAKEN_OVER else None
         if option.is_flag:
             yield from [option.long_flag] if value else []
         elif value is not None:
-            yield from (f"{option.long_flag}={each}" for each in (value if option.many else [value]))
+            yield f"{option.long_flag}={value}"
     if settings.prices is not None:
         yield f"--llmeval-prices={settings.prices}"
 

@@ -31,8 +31,8 @@ class TrainingItems:
     def __init__(self, config: pytest.Config, selection: "Selection") -> None:
         self.config = config
         self._selection = selection
-        self._empty: list[Path] = []
-        """Folders without a configuration."""
+        self._empty: dict[str, Path] = {}
+        """Folders without a configuration, by the node id of the function that names one."""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
@@ -46,7 +46,7 @@ class TrainingItems:
         folder = definition.path.parent / str(marker.args[0])
         paths = sorted(path for path in folder.glob("*.yaml") if path.is_file())
         if not paths:
-            self._empty.append(folder)
+            self._empty[definition.nodeid] = folder
             return
         metafunc.fixturenames.append(_PARAM)
         metafunc.parametrize(_PARAM, [pytest.param(path, id=path.stem) for path in paths])
@@ -55,10 +55,12 @@ class TrainingItems:
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Look at what is left, before anything is loaded."""
         chosen = [item for item in items if _path_of(item) is not None]
-        if not chosen and not self._empty:
+        left = {item.nodeid.partition("[")[0] for item in items}
+        empty = [folder for nodeid, folder in self._empty.items() if nodeid in left]
+        if not chosen and not empty:
             return
         configurations, problems = self._read(chosen)
-        problems += [_told_empty(folder, self.config) for folder in self._empty]
+        problems += [_told_empty(folder, self.config) for folder in empty]
         if not self.config.option.collectonly and not problems:
             problems = [*_missing(), *_missing_for(configurations)]
         if hasattr(self.config, "workerinput"):
@@ -130,7 +132,7 @@ class TrainingRun:
         Skips where the machine lacks what the configuration needs, and fails where it was asked for by name.
         """
         from pytest_llmeval.bridge.git_state import git_state
-        from pytest_llmeval.bridge.proof_options import proof_options
+        from pytest_llmeval.bridge.proof_options import proof_environ, proof_options
         from pytest_llmeval.bridge.settings import resolve
         from pytest_llmeval.core.errors import LlmevalError
         from pytest_llmeval.training.machine import lacking, look_at
@@ -159,7 +161,7 @@ class TrainingRun:
                     machine=machine,
                     is_resumed=settings.train_resume,
                     git={"git_commit": git.commit, "git_dirty": git.dirty},
-                    environ=settings.environ,
+                    environ=proof_environ(settings),
                     report=self._report,
                     suite=load_task(self.configuration.eval, settings.rootdir).suite,
                     arguments=proof_options(self._config, settings),

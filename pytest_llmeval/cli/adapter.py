@@ -98,7 +98,7 @@ def _found(adapter: str, base: str | None) -> tuple[WeightsSpec, Source]:
     named = base or config.get("base_model_name_or_path")
     if not named:
         raise ModelError(f"adapter {adapter}: it does not say what its base is; name it with --base")
-    revision = None if base or Path(named).is_dir() else config.get("revision")
+    revision = None if base or Path(named).expanduser().exists() else config.get("revision")
     weights = WeightsSpec(base=str(named), adapter=adapter, revision=revision)
     try:
         source = find_source(weights, find_project().environ)

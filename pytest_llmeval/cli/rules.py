@@ -47,8 +47,8 @@ def rules_for(project: Project, run: Run, given: Path | None, *, to_judge: bool 
 def check_rules(rules: Thresholds, run: Run, cases: Iterable[JudgedCase]) -> None:
     """Look for slices in ``rules`` that a run shows to be misspelt, as its own session does.
 
-    Those of a suite are known where all of its cases are there. A suite that the run lacks may just not have been part
-    of it: its rules are not judged.
+    Those of a suite are known where all of its cases are there. A slice whose name is like none of theirs may be newer
+    than the run, and a suite that the run lacks may just not have been part of it: their rules are not judged.
 
     Args:
         rules: that the run is held against.
@@ -75,7 +75,7 @@ def check_rules(rules: Thresholds, run: Run, cases: Iterable[JudgedCase]) -> Non
         )
         for name, suite in suites.items()
     }
-    problems = check_names(rules, seen, everything_collected=False)
+    problems = check_names(rules, seen, everything_collected=False, may_be_newer=True)
     if problems:
         raise ThresholdsError("\n".join(problems))
 

@@ -19,7 +19,14 @@ from pytest_llmeval.models.hf.sources import Source, adapter_digest, find_adapte
 from pytest_llmeval.models.local_weights import SMOLLM2
 from pytest_llmeval.models.weights_spec import WeightsSpec
 
-__all__ = ["adapter_file", "find_local_adapter", "local_revision", "require_converter", "require_packages"]
+__all__ = [
+    "adapter_file",
+    "find_local_adapter",
+    "local_engine",
+    "local_revision",
+    "require_converter",
+    "require_packages",
+]
 
 FORMAT = "1"
 """Of the files in the cache; another one where they are made in another way."""
@@ -37,13 +44,15 @@ def find_local_adapter(weights: WeightsSpec) -> Path:
 
 
 def local_revision(weights: WeightsSpec | None) -> str:
-    """Return what identifies the embedded model: the version of what runs it, the sha256 of its weights and adapter."""
-    adapter = "" if weights is None else f"+{adapter_digest(find_local_adapter(weights))}"
-    return f"{_engine()} {SMOLLM2.sha256}{adapter}"
+    """Return what identifies the embedded model: the sha256 of its weights, and that of an adapter on top."""
+    return SMOLLM2.sha256 if weights is None else f"{SMOLLM2.sha256}+{adapter_digest(find_local_adapter(weights))}"
 
 
-def _engine() -> str:
-    """Return name and version of the engine; its build does not know its own commit."""
+def local_engine() -> str:
+    """Return name and version of what runs the embedded model, whose answers another version may give otherwise.
+
+    Its build does not know its own commit.
+    """
     try:
         return f"xllamacpp {importlib.metadata.version('xllamacpp')}"
     except importlib.metadata.PackageNotFoundError:  # stored runs are looked at without it, too

@@ -11,7 +11,7 @@ from pytest_llmeval.models.anthropic_account import find_anthropic_account
 from pytest_llmeval.models.base_url import parse_base_url
 from pytest_llmeval.models.check import check_model
 from pytest_llmeval.models.keys import Account, account_with_key, find_account
-from pytest_llmeval.models.local_adapters import local_revision
+from pytest_llmeval.models.local_adapters import local_engine, local_revision
 from pytest_llmeval.models.local_server import slot_of
 from pytest_llmeval.models.named import NamedModel, Prices
 from pytest_llmeval.models.openai_chat import OpenAIBackend
@@ -97,7 +97,8 @@ def open_model(
         return HfBackend(_own_model(model), hf_models, timeout_s=policy.timeout_s, slot=slots("hf"))
     revision, server, fields = None, None, None
     if model.spec.kind == "local":
-        model, account, revision = _own_model(model), _local_account(local_address), local_revision(model.spec.weights)
+        revision = f"{local_engine()} {local_revision(model.spec.weights)}"
+        model, account = _own_model(model), _local_account(local_address)
         adapter = local_adapters.index(model.spec.weights) if model.spec.weights is not None else None
         fields = slot_of(adapter, len(local_adapters))
         slot = slots(account.id)

@@ -154,8 +154,8 @@ def _require_matrices(targets: tuple[str, ...], shape: Shape) -> None:
     """Raise SettingsError for a name that peft would pass over as long as another one is known."""
     known = shape.matrices()
     for name in targets:
-        if name not in known:
-            raise SettingsError(f"lora.targets: no layer has a matrix {name!r}; {did_you_mean(name, known)}")
+        if name.rpartition(".")[2] not in known:
+            raise SettingsError(f"lora.targets: no layer of a Llama has a matrix {name!r}; {did_you_mean(name, known)}")
 
 
 def _require_scorable(rows: Sequence[TrainingRow], check: CheckModel) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pytest_llmeval.core.child import run_child
-from pytest_llmeval.core.errors import LlmevalError, SettingsError
+from pytest_llmeval.core.errors import ErrorKind, LlmevalError, SettingsError
+from pytest_llmeval.core.gate.case import LOST_KINDS
 from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.metrics import score_names
 from pytest_llmeval.core.rules import COUNTED_METRICS, MEASURED_METRICS, GateSettings, Rule, SuiteRules, Thresholds
@@ -30,7 +31,7 @@ _LONGEST_OUTPUT = 4000
 _NO_RULES = "version: 1\n"
 _OF_THIS_SESSION = ("PYTEST_", "LLMEVAL_", "COV_CORE_")
 """Variables of this session that say nothing about how an adapter is measured."""
-_KEYS = ("LLMEVAL_API_KEY",)
+_KEYS = ("LLMEVAL_API_KEY", "LLMEVAL_JUDGE_MODEL")
 _EMPTIED = ("limit", "slice", "shard", "max_cost", "resume", "rescore")
 _FIXED = (
     *("-o", "addopts="),
@@ -102,6 +103,8 @@ class Measurement:
     """Of the training."""
     suite: str
     rootdir: Path
+    folder: Path
+    """Of the training; what its sessions need is written there."""
     db: Path
     specs: Mapping[Side, str]
     """The models that answer."""
@@ -148,10 +151,12 @@ def _run(measurement: Measurement, split: str, dataset: str, side: Side, *, befo
     """Return the id of the run in which one side answered one split, after the runs ``before``."""
     proof, config = measurement.config.proof, measurement.config
     label = f"{measurement.name} {side} {split} {measurement.id}"
+    rules = measurement.folder / "no_rules.yaml"  # it stays, as both runs are looked at later by the rules they had
+    rules.write_text(_NO_RULES, "utf-8")
     with tempfile.TemporaryDirectory(prefix="llmeval-proof-") as scratch, tempfile.TemporaryFile() as output:
-        rules = Path(scratch) / "no_rules.yaml"
-        rules.write_text(_NO_RULES, "utf-8")
-        command = [sys.executable, "-m", "pytest", config.eval, "-o", f"cache_dir={scratch}/cache", "-q"]
+        command = [sys.executable, "-m", "pytest", config.eval, "-q"]
+        if not any("no:cacheprovider" in argument for argument in measurement.arguments):
+            command += ["-o", f"cache_dir={scratch}"]  # what failed last is the project's own
         command += [f"--llmeval-model={measurement.specs[side]}", f"--llmeval-dataset={dataset}"]
         command += [f"--llmeval-db={measurement.db}", f"--llmeval-run-name={label}", f"--llmeval-thresholds={rules}"]
         command += [*measurement.arguments, *_FIXED, *_cut(proof), *_bound(measurement, before)]
@@ -175,10 +180,11 @@ def _unanswered(run: Run | None, store: SqliteStore) -> str | None:
         return None
     if run.end is None or run.end.status != "finished":
         return f"run {run.id} is {'not ended' if run.end is None else run.end.status}"
-    outcomes = [each.outcome for each in store.judged(run.id)]
-    errors = outcomes.count("error")
-    if errors > 1 and errors > GateSettings().max_error_rate * len(outcomes):
-        return f"{errors} of {len(outcomes)} cases of run {run.id} are errors"
+    cases = list(store.judged(run.id))
+    lost = [each.error_kind for each in cases if each.error_kind in (*LOST_KINDS, ErrorKind.TIMEOUT, ErrorKind.JUDGE)]
+    if len(lost) > 1 and len(lost) > GateSettings().max_error_rate * len(cases):
+        kinds = ", ".join(sorted({str(kind) for kind in lost}))
+        return f"{len(lost)} of {len(cases)} cases of run {run.id} have no answer ({kinds})"
     return None
 
 

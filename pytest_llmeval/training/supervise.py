@@ -235,6 +235,7 @@ def _measurement(job: Job, plan: Plan) -> Measurement:
         id=plan.id,
         suite=job.suite,
         rootdir=job.rootdir,
+        folder=plan.folder,
         db=job.db,
         specs={
             "base": f"hf:{weights_of(job.config, base)}",

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.bridge.proof_options import proof_options
+from pytest_llmeval.bridge.proof_options import proof_environ, proof_options
 from pytest_llmeval.bridge.settings import resolve
 from tests.support.tiny_base import write_project
 
@@ -211,8 +211,12 @@ def test_workers_run_the_other_tests(project: pytest.Pytester) -> None:
 
 
 def test_a_folder_without_configurations_is_a_usage_error(project: pytest.Pytester) -> None:
+    """Where its training is asked for: other marks and names have nothing to do with it."""
     folder = project.path / "finetune" / "configs"
     (folder / "tiny.yaml").rename(folder / "tiny.yml")
+    project.makepyfile(test_own="import pytest\n\n@pytest.mark.skipif(False, reason='')\ndef test_own():\n    pass\n")
+    project.runpytest_subprocess("-m", "skipif").assert_outcomes(passed=1, deselected=13)
+    project.runpytest_subprocess("-m", "train or skipif", "-k", "own").assert_outcomes(passed=1, deselected=13)
     result = project.runpytest_subprocess("-m", "train")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["ERROR: finetune/configs: no [*].yaml in it, so *; call tiny.yml .yaml"])
@@ -229,7 +233,7 @@ def test_a_folder_without_configurations_is_a_usage_error(project: pytest.Pytest
         ("", [], []),
         ("-p no:asyncio --limit 5 -x --llmeval-slice=easy", [], ["-p", "no:asyncio", "-x"]),
         ("--llmeval-allow-self-judge -q", ["--judge-model=j", "--rpm=60"], [
-            "-q", "--llmeval-judge-model=j", "--llmeval-allow-self-judge", "--llmeval-rpm=60.0",
+            "-q", "--llmeval-allow-self-judge", "--llmeval-rpm=60.0",
         ]),
     ],
 )  # fmt: skip
@@ -238,7 +242,9 @@ def test_a_proof_is_judged_as_its_session_says_and_not_cut_by_the_project(
 ) -> None:
     pytester.makeini(f"[pytest]\naddopts = {addopts}\n")
     config = pytester.parseconfig("-p", "no:hypothesispytest", *arguments)
-    assert list(proof_options(config, resolve(config, {}))) == found
+    settings = resolve(config, {"LLMEVAL_LIMIT": "3"})
+    assert list(proof_options(config, settings)) == found
+    assert proof_environ(settings).get("LLMEVAL_JUDGE_MODEL") == ("j" if "--judge-model=j" in arguments else None)
 
 
 def test_nothing_to_go_on_with_is_one_line(project: pytest.Pytester) -> None:

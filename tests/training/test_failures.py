@@ -87,7 +87,7 @@ def test_a_matrix_that_no_layer_has_is_refused(train: Train) -> None:
     """PEFT trains the others without a word."""
     _, outcome = train(lora__targets=["q_proj", "v_prj"])
     assert outcome.state == "refused"
-    assert outcome.message == "lora.targets: no layer has a matrix 'v_prj'; did you mean 'v_proj'?"
+    assert outcome.message == "lora.targets: no layer of a Llama has a matrix 'v_prj'; did you mean 'v_proj'?"
 
 
 def test_a_metric_that_cannot_be_held_to_a_target_is_told_before_the_first_step(train: Train) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from pytest_llmeval.cli.project import find_project
+from pytest_llmeval.cli.rules import rules_for
 from pytest_llmeval.core.errors import LlmevalError, SettingsError
 from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.training.config_file import load_config
@@ -41,6 +43,7 @@ def measurement(root: Path, base: str, adapter: str, **proof: Any) -> Measuremen
         id="t1",
         suite="colour",
         rootdir=root,
+        folder=root,
         db=root / "llmeval.db",
         specs={"base": base, "adapter": adapter},
         environ={**os.environ, "LLMEVAL_LIMIT": "1"},
@@ -92,25 +95,52 @@ def test_a_score_that_the_eval_does_not_give_is_told_before_the_adapter_is_asked
 def test_rows_without_an_answer_make_no_verdict_and_say_how_to_measure_again(
     tmp_path: Path, server: FaultServer
 ) -> None:
-    asked = measurement(tmp_path, server.spec("base"), server.spec("fault-status-400"))
+    asked = measurement(tmp_path, server.spec("base"), server.spec("adapter"))
+    path = tmp_path / "evals" / "test_colour.py"
+    lost = (
+        "from pytest_llmeval.core.errors import CallError, ErrorKind\n"
+        "async def test_colour(sample, model, score):\n"
+        "    if model.name == 'adapter' and sample.id[-1] in '39':\n"
+        "        raise CallError('reset', kind=ErrorKind.CONNECTION)\n"
+    )
+    text = path.read_text("utf-8").replace("async def test_colour(sample, model, score):\n", lost.split("\n", 1)[1])
+    path.write_text(lost.split("\n", 1)[0] + text, "utf-8")
     with pytest.raises(LlmevalError) as caught:
         measure(asked)
     told = str(caught.value)
-    assert told.startswith("the adapter could not be measured on val (12 of 12 cases of run ")
+    assert told.startswith("the adapter could not be measured on val (2 of 12 cases of run ")
+    assert " have no answer (connection)):" in told
     assert "pytest -m train -k tiny --llmeval-train-resume measures it without training" in told
 
 
+def test_a_server_without_quota_makes_no_verdict(tmp_path: Path, server: FaultServer) -> None:
+    asked = measurement(tmp_path, server.spec("base"), server.spec("fault-quota"))
+    with pytest.raises(LlmevalError, match=r"the adapter could not be measured on val \(run .* is unmeasurable\):"):
+        measure(asked)
+
+
 @pytest.mark.parametrize(
-    "addopts", ["--ff --strict-config", "--llmeval-limit 2 --llmeval-model=openai:other", "--limit=2 --model openai:x"]
+    "addopts",
+    [
+        "--ff --strict-config",
+        "-p no:cacheprovider --strict-config",
+        "--llmeval-limit 2 --llmeval-model=openai:other",
+        "--limit=2 --model openai:x",
+    ],
 )
 def test_what_the_project_adds_to_its_sessions_cuts_and_breaks_no_proof(
-    tmp_path: Path, server: FaultServer, addopts: str
+    tmp_path: Path, server: FaultServer, addopts: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with FaultServer(reply=lambda messages: "no idea") as knows_nothing:
         asked = measurement(tmp_path, f"openai:base@{knows_nothing.url}", f"openai:adapter@{server.url}")
         (tmp_path / "pytest.ini").write_text(INI.replace("-x", addopts), "utf-8")
-        gains = measure(asked)
+        others = tuple(addopts.split()) if addopts.startswith("-p") else ()
+        gains = measure(replace(asked, arguments=others))
     assert [(gain.n, gain.verdict) for gain in gains] == [(12, "pass")] * 2
+    with closing(SqliteStore(asked.db)) as store:
+        monkeypatch.chdir(tmp_path)
+        compared = rules_for(find_project(), store.find_run(gains[0].adapter_run), None)
+    assert compared.suites == {}
 
 
 def test_all_sessions_together_spend_what_may_be_spent(tmp_path: Path, server: FaultServer) -> None:

@@ -10,7 +10,9 @@ __all__ = ["check_names", "closest", "did_you_mean", "show_key"]
 _SHOWN = 60
 
 
-def check_names(thresholds: Thresholds, suites: Mapping[str, SuiteSeen], *, everything_collected: bool) -> list[str]:
+def check_names(
+    thresholds: Thresholds, suites: Mapping[str, SuiteSeen], *, everything_collected: bool, may_be_newer: bool = False
+) -> list[str]:
     """Return one message per name in ``thresholds`` that cannot be right; an empty list is well.
 
     A slice is wrong where its suite was read to the end without it, a model where its suite was collected and
@@ -21,6 +23,8 @@ def check_names(thresholds: Thresholds, suites: Mapping[str, SuiteSeen], *, ever
         thresholds: The rules.
         suites: What was collected, by suite name.
         everything_collected: Whether all under ``llmeval_paths`` was collected.
+        may_be_newer: Whether the rules may be about slices that came after what was seen: one is wrong only where its
+            name is like another's.
 
     Returns:
         Messages ``thresholds.yaml:LINE: WHERE: what is wrong``, in the order of the file.
@@ -29,7 +33,7 @@ def check_names(thresholds: Thresholds, suites: Mapping[str, SuiteSeen], *, ever
     for rules in thresholds.suites.values():
         seen = suites.get(rules.name)
         if seen is not None:
-            wrong = [*_wrong_slices(rules, seen), *_wrong_models(rules, seen)]
+            wrong = [*_wrong_slices(rules, seen, may_be_newer), *_wrong_models(rules, seen)]
         else:
             wrong = list(_wrong_suite(rules, thresholds, suites)) if everything_collected else []
         messages.extend(_at(thresholds, line) + text for line, text in sorted(wrong, key=_line_first))
@@ -78,8 +82,10 @@ def _wrong_suite(
         yield rules.line, f"{place}: unknown suite {rules.name!r}; did you mean {near!r}?"
 
 
-def _wrong_slices(rules: SuiteRules, seen: SuiteSeen) -> Iterator[tuple[int | None, str]]:
+def _wrong_slices(rules: SuiteRules, seen: SuiteSeen, may_be_newer: bool) -> Iterator[tuple[int | None, str]]:
     for name, line in rules.slice_lines.items():
+        if may_be_newer and closest(name, seen.slices) is None:
+            continue
         if seen.read_to_end and name not in seen.slices:
             advice = did_you_mean(name, seen.slices) or "its rows have no slices"
             place = f"suites.{show_key(rules.name)}.slices.{show_key(name)}"

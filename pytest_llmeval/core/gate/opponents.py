@@ -90,7 +90,8 @@ def refusal(column: PairedColumn, opponent: Opponent, settings: GateSettings) ->
                 f"another {what} than the baseline's made it in {len(rows)} of {len(column.pairs)} rows;"
                 f" {_mend(opponent, by_judge=what == 'judge')}, or allow it with allow_change: [{what}]"
             )
-    altered, gone, lost = len(column.altered), _gone(column, opponent), column.lost_before
+    altered, gone = len(column.altered), _gone(column, opponent)
+    lost = column.lost_before if column.lost_before > 1 else 0  # of a small slice one row would be too many
     wanted, paired = len(column.pairs) + altered + gone, len(column.pairs) - lost
     if paired < LEAST_PAIRED * wanted:
         unanswered = f", {lost} lost there" if lost else ""

@@ -81,7 +81,8 @@ def find_source(weights: WeightsSpec, environ: Mapping[str, str]) -> Source:
         )
     if base.is_dir():
         _require(base / "config.json", f"{shown}: no model lies there")
-        _refuse_adapter(base, shown)
+        if weights.kind == "hf":
+            _refuse_adapter(base, shown)
         if not any(base.glob("*.safetensors")):
             others = sorted(path.name for path in [*base.glob("*.bin"), *base.glob("*.gguf"), *base.glob("*.pt")])
             found = f"found {', '.join(others[:3])}" if others else "found no weights"

@@ -68,6 +68,15 @@ def test_an_unknown_slice_is_wrong_once_its_suite_was_read_to_the_end() -> None:
     assert check_names(thresholds(slice="hrad"), {}, everything_collected=False) == []
 
 
+@pytest.mark.parametrize(("name", "wrong"), [("hrad", 1), ("legal", 0)])
+def test_rules_that_may_be_newer_are_wrong_only_where_a_name_is_like_theirs(name: str, wrong: int) -> None:
+    """The rows of a slice may have come after the run that is judged again."""
+    collected = seen("json_extraction", "hard", "easy")
+    found = check_names(thresholds(slice=name), collected, everything_collected=False, may_be_newer=True)
+    assert len(found) == wrong
+    assert len(check_names(thresholds(slice=name), collected, everything_collected=False)) == 1
+
+
 def test_a_suite_without_slices_says_so() -> None:
     """There is no name to suggest."""
     found = check_names(thresholds(slice="hard", line=None), seen("json_extraction"), everything_collected=True)

@@ -48,6 +48,13 @@ def test_rows_that_the_baseline_lost_count_as_not_paired(lost: int, verdict: str
     assert only(compared(unscored, run([1.0] * 10))).verdict == "pass"
 
 
+@pytest.mark.parametrize(("lost", "verdict"), [(1, "pass"), (2, "unmeasurable")])
+def test_one_row_that_the_baseline_lost_makes_no_small_slice_unmeasurable(lost: int, verdict: str) -> None:
+    """A baseline may have lost one of its rows, and of a slice of five that is a fifth."""
+    before = [*run([1.0] * 5)[lost:], *(broken(number, "connection") for number in range(lost))]
+    assert only(compared(before, run([1.0] * 5))).verdict == verdict
+
+
 def test_changed_rows_count_as_not_paired() -> None:
     """Two of ten are too many."""
     after = [replace(each, input_digest=None) if number < 2 else each for number, each in enumerate(run([1.0] * 10))]

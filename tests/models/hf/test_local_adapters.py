@@ -1,6 +1,5 @@
 """Adapters for the embedded model: what is made of their files, and what is wrong with those that are refused."""
 
-import importlib.metadata
 import importlib.util
 import json
 import multiprocessing
@@ -16,11 +15,15 @@ import gguf
 import numpy as np
 import pytest
 
+from pytest_llmeval.bridge.model_facts import model_digest
 from pytest_llmeval.core.errors import ModelError
+from pytest_llmeval.core.types import Request
+from pytest_llmeval.models import registry
 from pytest_llmeval.models.check import check_model
 from pytest_llmeval.models.gguf_header import read_gguf_header
 from pytest_llmeval.models.local_adapters import adapter_file, local_revision
 from pytest_llmeval.models.named import resolve_model
+from pytest_llmeval.models.registry import open_model
 from pytest_llmeval.models.weights_spec import WeightsSpec
 from tests.support.tiny_lora import SMOLLM2_SHAPES, write_lora
 
@@ -96,17 +99,24 @@ def test_a_copy_is_the_same_adapter(smollm2: Path, lora: Path, cache: Path, tmp_
     assert local_revision(spec(copy)) != local_revision(spec(lora))
 
 
-def test_another_version_of_the_engine_is_another_model(lora: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It sums in another order, so that answers of before are not taken for its own; without it none is made."""
-    today = [local_revision(None), local_revision(spec(lora))]
-    monkeypatch.setattr(importlib.metadata, "version", lambda name: {"xllamacpp": "2031.1.1"}[name])
-    later = [local_revision(None), local_revision(spec(lora))]
+@pytest.mark.parametrize("has_adapter", [False, True])
+def test_another_version_of_the_engine_gives_other_answers_of_the_same_model(
+    lora: Path, monkeypatch: pytest.MonkeyPatch, has_adapter: bool
+) -> None:
+    """It sums in another order, so that answers of before are not taken for its own; a run may go on with it."""
+    named = resolve_model(f"local:smollm2+{lora}" if has_adapter else "local:smollm2", {})
 
-    def missing(name: str) -> str:
-        raise importlib.metadata.PackageNotFoundError(name)
+    def known() -> tuple[str, str]:
+        adapters = [named.spec.weights] if named.spec.weights is not None else []
+        address = ("http://127.0.0.1:1/v1", "key")
+        backend = open_model(named, environ={}, local_address=lambda: address, local_adapters=adapters)
+        return str(backend.identity(Request(messages=()))["revision"]), model_digest(named, {})
 
-    monkeypatch.setattr(importlib.metadata, "version", missing)
-    assert len({*today, *later, local_revision(None), local_revision(spec(lora))}) == 6
+    today = known()
+    monkeypatch.setattr(registry, "local_engine", lambda: "xllamacpp 2031.1.1")
+    later = known()
+    assert today[0] != later[0]
+    assert today[1] == later[1]
 
 
 def test_several_processes_make_it_at_once(smollm2: Path, lora: Path, cache: Path) -> None:

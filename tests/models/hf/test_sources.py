@@ -8,7 +8,7 @@ import pytest
 
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.models.hf.sources import Source, find_source, source_digest, source_stats
-from pytest_llmeval.models.weights_spec import WeightsKind, WeightsSpec
+from pytest_llmeval.models.weights_spec import WeightsSpec
 
 
 def files(folder: Path, **contents: str) -> Path:
@@ -99,12 +99,12 @@ def test_an_adapter_whose_training_did_not_end_is_refused(tmp_path: Path) -> Non
     assert "its training did not end" in refused({}, str(model(tmp_path / "m")), str(folder))
 
 
-@pytest.mark.parametrize("kind", ["hf", "vllm"])
-def test_an_adapter_among_the_files_of_a_base_is_refused(tmp_path: Path, kind: WeightsKind) -> None:
+def test_an_adapter_among_the_files_of_a_base_is_refused(tmp_path: Path) -> None:
     """transformers puts it on the base without a word, and both would be evaluated under the name of one."""
     both = lora(model(tmp_path / "m"))
     with pytest.raises(ModelError, match="holds an adapter beside the model, .* name BASE\\+ADAPTER_PATH"):
-        find_source(WeightsSpec(kind=kind, base=str(both)), {})
+        find_source(WeightsSpec(kind="hf", base=str(both)), {})
+    assert find_source(WeightsSpec(kind="vllm", base=str(both)), {}).adapter is None
 
 
 def test_an_option_about_what_is_not_named_is_refused(tmp_path: Path) -> None:
