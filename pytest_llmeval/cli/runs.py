@@ -51,7 +51,7 @@ def runs(limit: int, as_json: bool, database: Path | None) -> None:
         [
             printable(run.id),
             one_line(run.name or "", 40),
-            run.shown_status,
+            f"{run.shown_status}, partial" if run.left_out else run.shown_status,
             run.end.verdict if run.end else "",
             str(run.end.exit_code) if run.end else "",
             one_line(", ".join(run.models)),
@@ -63,7 +63,7 @@ def runs(limit: int, as_json: bool, database: Path | None) -> None:
 
 @click.command()
 @click.argument("run", default="last")
-@click.option("-v", "--verbose", count=True, help="Every slice and more misses; twice: all of them.")
+@click.option("-v", "--verbose", count=True, help="All misses and errors, not the first 30 of each suite.")
 @json_option
 @database_option
 def show(run: str, verbose: int, as_json: bool, database: Path | None) -> None:

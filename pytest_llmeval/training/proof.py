@@ -31,7 +31,7 @@ _LONGEST_OUTPUT = 4000
 _NO_RULES = "version: 1\n"
 _OF_THIS_SESSION = ("PYTEST_", "LLMEVAL_", "COV_CORE_")
 """Variables of this session that say nothing about how an adapter is measured."""
-_KEYS = ("LLMEVAL_API_KEY", "LLMEVAL_JUDGE_MODEL")
+_KEPT = ("LLMEVAL_API_KEY", "LLMEVAL_JUDGE_MODEL", "LLMEVAL_VLLM")
 _EMPTIED = ("limit", "slice", "shard", "max_cost", "resume", "rescore")
 _FIXED = (
     *("-o", "addopts="),
@@ -261,7 +261,7 @@ def _bound(measurement: Measurement, runs: Sequence[str]) -> list[str]:
 
 
 def _environ(environ: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in environ.items() if name in _KEYS or not name.startswith(_OF_THIS_SESSION)}
+    return {name: value for name, value in environ.items() if name in _KEPT or not name.startswith(_OF_THIS_SESSION)}
 
 
 def _shown(value: float | None) -> str:

@@ -153,7 +153,8 @@ def test_a_run_that_left_out_cases_is_marked_wherever_it_is_shown(
     for command in (("gate",), ("show",)):
         assert llmeval(*command).out.splitlines()[0].endswith(told)
         assert llmeval(*command, "--json").json()["partial"] is (why is not None)
-    assert ("partial" in llmeval("export", "markdown", "last").out) is (why is not None)
+    for command in (("runs",), ("export", "markdown", "last")):
+        assert ("finished, partial" in llmeval(*command).out) is (why is not None)
 
 
 SLICED = [{**row, "slice": "easy" if row["id"] == "good" else "hard"} for row in GOOD_AND_BAD]
