@@ -134,6 +134,51 @@ def test_a_run_that_goes_on_is_not_resumed(project: Project) -> None:
     assert len(project.server.ledger) == 6
 
 
+@pytest.mark.parametrize(("cut", "ids"), [("--limit=4", "r0 r1 r2 r3"), ("--slice=odd", "r1 r3 r5")])
+def test_a_run_of_some_rows_goes_on_with_those(project: Project, cut: str, ids: str, dist_args: list[str]) -> None:
+    """The command that is shown names the run alone."""
+    project.eval(BODY, [{**row, "slice": "odd" if number % 2 else "even"} for number, row in enumerate(ROWS)])
+    assert project.run("evals", cut).ret == 1
+    (project.root / "mended").touch()
+    assert resume(project, *dist_args).ret == 0
+    assert project.cases() == dict.fromkeys(ids.split(), "passed")
+    assert len(project.server.ledger) == len(ids.split())
+    result = resume(project, cut.replace("4", "5").replace("odd", "even"))
+    assert result.ret == 4
+    result.stderr.fnmatch_lines([f"*{cut.partition('=')[0]} is * here and was * for the run*"])
+
+
+def test_two_sessions_do_not_take_up_one_run(broken: Project) -> None:
+    """The second one found it free, too, and the first was faster to begin."""
+    broken.write(
+        conftest_py="""
+        import sqlite3
+        import subprocess
+        import sys
+
+        import pytest
+        from pytest_llmeval.store.records import process_started
+
+        @pytest.hookimpl(tryfirst=True)
+        def pytest_collection_finish(session):
+            other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+            session.config.add_cleanup(other.kill)
+            with sqlite3.connect(".llmeval/llmeval.db") as connection:
+                connection.execute(
+                    "UPDATE runs SET status = 'running', finished_at = NULL, exit_code = NULL, pid = ?,"
+                    " process_started = ?",
+                    [other.pid, process_started(other.pid)],
+                )
+        """
+    )
+    (broken.root / "mended").touch()
+    result = broken.run("evals", "--resume=last", model="", inside=False)
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*is still going on in process*"])
+    assert len(broken.server.ledger) == 6
+    assert broken.cases()["r3"] == "error"
+
+
 @pytest.mark.parametrize("ref", ["last", "nightly", "id", "beginning"])
 def test_a_run_is_named_in_four_ways(project: Project, ref: str) -> None:
     project.eval(BODY, ROWS[3:4])

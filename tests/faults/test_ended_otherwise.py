@@ -1,0 +1,73 @@
+"""Sessions that come to another end than their own: stopped by `--maxfail`, broken by a plugin, without answers."""
+
+import pytest
+
+from tests.faults.test_money import llmeval
+from tests.support.project import Project
+
+ROWS = [{"id": f"r{n}", "input": f"q{n}", "target": f"q{n}"} for n in range(6)]
+EXACT = "def test_echo(sample, response, score):\n    score.exact(response, sample.target)\n"
+ERRORS = EXACT + "    if sample.id in {broken}:\n        raise RuntimeError('not now')\n"
+GATED = "version: 1\nsuites: {echo: {exact: {min: 0.5}, settings: {max_error_rate: 0.9}}}\n"
+
+
+def refusal(project: Project) -> str:
+    """Return why the newest run can be no baseline."""
+    done = llmeval(project, "baseline", "set", "main", "--even-red")
+    assert done.returncode == 4
+    return done.stderr
+
+
+@pytest.mark.parametrize(("arguments", "status"), [((), 1), (("-n2",), 2)])
+def test_maxfail_counts_errors_and_no_misses(project: Project, arguments: tuple[str, ...], status: int) -> None:
+    """The gate is not asked for a run that was stopped, whatever came before; the statuses are pytest's own."""
+    rows = [{**ROWS[0], "target": "other"}, {**ROWS[1], "target": "other"}, {**ROWS[2], "target": "other"}, *ROWS[3:]]
+    project.eval(ERRORS.format(broken=("r3", "r4")), rows)
+    project.write(thresholds_yaml=GATED)
+    result = project.run("evals", "--maxfail=2", *arguments)
+    assert result.ret == status
+    result.stdout.fnmatch_lines(["gate: stopped, not judged*", "*stopping after 2 failures*"])
+    assert (project.last_run()["status"], project.last_run()["verdict"]) == ("interrupted", "none")
+    assert project.rows("SELECT * FROM verdicts") == []
+    assert "was interrupted" in refusal(project)
+
+
+def test_a_plugin_that_breaks_leaves_a_run_that_was_not_judged(project: Project) -> None:
+    """Status 3 is pytest's; what had ended is kept, and the rest is asked when the run goes on."""
+    project.eval(EXACT, ROWS)
+    project.write(
+        thresholds_yaml=GATED,
+        conftest_py="""
+        import os
+
+        seen = []
+
+        def pytest_runtest_logreport(report):
+            if report.when == "call" and not os.path.exists("mended"):
+                seen.append(report.nodeid)
+                if len(seen) == 3:
+                    raise ValueError("a plugin broke")
+        """,
+    )
+    assert project.run("evals", inside=False).ret == 3
+    run = project.last_run()
+    assert (run["status"], run["exit_code"], run["verdict"]) == ("interrupted", 3, "none")
+    assert project.rows("SELECT * FROM verdicts") == []
+    assert "was interrupted" in refusal(project)
+    kept = len(project.cases())
+    assert kept >= 2
+    asked = len(project.server.ledger)
+    (project.root / "mended").touch()
+    assert project.run("evals", "--resume=last", model="", inside=False).ret == 0
+    assert project.cases() == dict.fromkeys((row["id"] for row in ROWS), "passed")
+    assert len(project.server.ledger) <= asked + len(ROWS) - kept
+
+
+def test_a_suite_without_answers_is_no_baseline_though_something_failed_as_well(project: Project) -> None:
+    project.eval(ERRORS.format(broken=tuple(row["id"] for row in ROWS)), ROWS)
+    project.write(
+        thresholds_yaml=GATED.replace("0.9", "0.02"), tests__test_own_py="def test_own():\n    assert False\n"
+    )
+    assert project.run("evals", "tests").ret == 1
+    assert (project.last_run()["status"], project.last_run()["exit_code"]) == ("unmeasurable", 1)
+    assert "is unmeasurable" in refusal(project)
