@@ -2,6 +2,8 @@
 
 import base64
 import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
@@ -64,6 +66,16 @@ def leaks(root: Path, texts: list[str], key: str = KEY) -> list[str]:
     return found
 
 
+def journal_answers(project: Project) -> list[str]:
+    """Return the answers in the journal of the run that goes on; none before there is one."""
+    found = list(project.root.glob(".llmeval/*.journal"))
+    try:
+        with closing(sqlite3.connect(f"{found[0].as_uri()}?mode=ro", uri=True)) as connection:
+            return [str(answer) for (answer,) in connection.execute("SELECT response FROM answers")]
+    except (IndexError, sqlite3.OperationalError):  # it is being made
+        return []
+
+
 @pytest.fixture(autouse=True)
 def key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LLMEVAL_API_KEY", KEY)
@@ -113,13 +125,14 @@ def test_a_key_that_an_answer_repeats_is_nowhere(project: Project, spelling: str
 
 
 def test_the_journal_of_a_run_that_goes_on_holds_no_key(project: Project) -> None:
-    project.server.reply = lambda messages: KEY
+    """It is written while the answers, which repeat the key, come in."""
     project.eval("def test_echo(response):\n    print(response.text)\n", ROWS)
     held = Held(project.server, 2)
+    project.server.reply = lambda messages: f"{held(messages)} by {KEY}"
     with Session(project, "-p", "no:xdist", "-v") as session:
         wait_until(lambda: len(project.server.ledger) == 3, "all are asked")
-        wait_until(lambda: len(held.answered) == 2, "two have their answers")
-        assert list(project.root.glob(".llmeval/*.journal"))
+        wait_until(lambda: len(journal_answers(project)) == 2, "two answers are kept")
+        assert {answer.partition(" ")[2] for answer in journal_answers(project)} == {"by ***"}
         assert leaks(project.root, [session.text]) == []
         held.open()
         assert session.end() == 0

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from pytest_llmeval.core.ids import input_digest
 from tests.support.project import Project
 from tests.support.sessions import requests
 
@@ -145,8 +146,17 @@ def test_reruns_ask_nobody_and_change_no_answer(project: Project, dist: list[str
 
 @pytest.mark.usefixtures("all_plugins")
 def test_async_reruns_ask_nobody(project: Project) -> None:
-    project.eval("async def test_echo(sample, model):\n    assert (await model.generate()).text == ''\n", ROWS[:4])
+    project.eval(
+        """
+        async def test_echo(sample, model):
+            with open("ran.txt", "a") as file:
+                file.write(f"{sample.id}\\n")
+            assert (await model.generate()).text == ""
+        """,
+        ROWS[:4],
+    )
     assert project.run("evals", "--reruns=2").ret == 1
+    assert Counter((project.root / "ran.txt").read_text().split()) == {row["id"]: 3 for row in ROWS[:4]}
     assert len(project.server.ledger) == 4
 
 
@@ -233,6 +243,7 @@ def test_echo(sample, response, score):
     result.stdout.fnmatch_lines(["*9 passed*1 error*"])
     kept = project.rows("SELECT sample_id, slices, error_kind FROM cases WHERE outcome != 'passed'")
     assert kept == [{"sample_id": "r03", "slices": '["hard"]', "error_kind": "worker_crashed"}]
-    assert len({row["input_digest"] is None for row in project.rows("SELECT input_digest FROM cases")}) == 1
+    digests = {row["sample_id"]: row["input_digest"] for row in project.rows("SELECT * FROM cases")}
+    assert digests == {row["id"]: input_digest(row["input"], row["target"]) for row in ROWS}
     if rules:
         assert (result.ret, project.last_run()["verdict"]) == (10, "unmeasurable")

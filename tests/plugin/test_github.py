@@ -111,10 +111,10 @@ def test_an_escalated_run_is_told_once(project: Project, summary: Path) -> None:
     """By the session, not by the child that asks once more."""
     rows = [{"id": f"r{number}", "input": "x", "target": "x" if number % 2 else "y"} for number in range(8)]
     project.eval(BODY, rows)
-    rule = "version: 1\nsuites:\n  echo: {exact: {min_lower: 0.3}, settings: {on_inconclusive: escalate}}\n"
-    project.write(thresholds_yaml=rule)
+    rule = "exact: {min: 0.6, confident: true}, settings: {on_inconclusive: escalate}"
+    project.write(thresholds_yaml=f"version: 1\nsuites:\n  echo: {{{rule}}}\n")
     result = project.run("evals", inside=False)
-    assert "escalat" in result.stdout.str()
+    result.stdout.fnmatch_lines(["*escalated: 2 epochs more, 16 cases*"])
     assert summary.read_text("utf-8").count("###") == 1
 
 

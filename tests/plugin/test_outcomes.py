@@ -252,9 +252,21 @@ def test_junit_carries_outcome_and_scores(project: Project, dist_args: list[str]
 
 
 def test_reruns_do_not_roll_a_miss_again(project: Project) -> None:
-    project.eval(EXACT, ROWS)
+    """Its body runs once, too."""
+    project.eval(
+        """
+        def test_echo(sample, response, score):
+            with open("ran.txt", "a") as file:
+                file.write(f"{sample.id}\\n")
+            score.exact(response, sample.target)
+        """,
+        ROWS,
+    )
     project.write(thresholds_yaml=GATED)
-    assert project.run("evals", "--reruns=2").ret == 0
+    result = project.run("evals", "--reruns=2")
+    assert result.ret == 0
+    assert sorted((project.root / "ran.txt").read_text().split()) == ["bad", "good"]
+    result.stdout.no_re_match_line(r".*\d rerun")
     assert len(project.server.ledger) == 2
 
 

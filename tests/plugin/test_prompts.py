@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from pytest_llmeval.core.ids import input_digest
 from tests.support.project import Project, jsonl
 
 PASS = "def test_echo(response):\n    pass\n"
@@ -196,12 +197,14 @@ def test_what_a_test_passes_itself_is_sent_as_it_is(project: Project) -> None:
 
 
 def test_the_input_digest_does_not_cover_the_prompt(project: Project) -> None:
-    digests = set()
+    """It is of the row's input and target, and of nothing else."""
+    rows = [ROW, {**ROW, "id": "b", "target": "x"}, {**ROW, "id": "c", "target": "y"}]
     for prompt in ("one", "two"):
-        project.eval(PASS, [ROW], marker=f'prompt="{prompt}"')
-        project.run("evals")
-        digests |= {row["input_digest"] for row in project.rows("SELECT input_digest FROM cases")}
-    assert len(digests) == 1
+        project.eval(PASS, rows, marker=f'prompt="{prompt}"')
+        assert project.run("evals").ret == 0
+    found = {(row["sample_id"], row["input_digest"]) for row in project.rows("SELECT * FROM cases")}
+    assert found == {(row["id"], input_digest(ROW["input"], row.get("target"))) for row in rows}
+    assert len({digest for _, digest in found}) == 3
 
 
 @pytest.mark.parametrize("raised", ["pytest.skip('not this')", "pytest.fail('not this')", "sys.exit(3)"])
