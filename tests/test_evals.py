@@ -27,13 +27,17 @@ def shots(suite: str, row: dict[str, Any]) -> list[tuple[str, str]]:
 
 def test_the_examples_of_the_extraction_prompt_are_training_rows() -> None:
     train = [(row["input"]["document"], row["target"]) for row in rows("json_extraction", "train")]
-    for question, answer in shots("json_extraction", rows("json_extraction", "test")[0]):
+    shown = shots("json_extraction", rows("json_extraction", "test")[0])
+    assert len(shown) == 2
+    for question, answer in shown:
         assert any(document in question and json.loads(answer) == target for document, target in train)
 
 
 def test_the_examples_of_the_question_prompt_are_training_rows() -> None:
     train = [(row["input"], row["target"]["answer"]) for row in rows("qa", "train")]
-    for question, answer in shots("qa", rows("qa", "test")[0]):
+    shown = shots("qa", rows("qa", "test")[0])
+    assert len(shown) == 2
+    for question, answer in shown:
         assert any(
             input_["context"] in question and input_["question"] in question and answer == target
             for input_, target in train
@@ -45,5 +49,7 @@ def test_no_example_stands_in_the_rows_that_are_judged(suite: str) -> None:
     judged = [text for split in ("val", "test") for row in rows(suite, split) for text in row["input"].values()]
     long_texts = [text for text in judged if isinstance(text, str) and len(text) > 60 and "\n- " not in text]
     assert long_texts
-    for question, _ in shots(suite, rows(suite, "train")[0]):
+    shown = shots(suite, rows(suite, "train")[0])
+    assert len(shown) == 2
+    for question, _ in shown:
         assert not any(text in question for text in long_texts)

@@ -1,5 +1,6 @@
 """The gate over stored runs: the status is the one that the session had."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -140,21 +141,24 @@ def test_a_bound_that_no_value_can_reach_is_a_mistake(project: Project, llmeval:
     assert "exact.min: found 90, but exact lies in 0..1; write a number there" in done.err
 
 
-@pytest.mark.parametrize(("selection", "why"), [([], None), (["--limit=1"], "--limit"), (["-m", "few"], None)])
+@pytest.mark.parametrize(
+    ("selection", "why", "deselected"), [([], None, 0), (["--limit=1"], "--limit", 0), (["-m", "few"], None, 5)]
+)
 def test_a_run_that_left_out_cases_is_marked_wherever_it_is_shown(
-    project: Project, llmeval: Command, selection: Sequence[str], why: str | None
+    project: Project, llmeval: Command, selection: Sequence[str], why: str | None, deselected: int
 ) -> None:
     """Its rules are judged on what ran."""
-    project.eval(EXACT, [{**row, "marks": ["few"]} for row in NINE_GOOD])
+    project.eval(EXACT, [{**row, "marks": ["few"] if n < 4 else []} for n, row in enumerate(NINE_GOOD)])
     project.pytester.makeini(f"[pytest]\n{OPTIONS}markers = few\n")
     project.write(thresholds_yaml=rules())
     assert project.run("evals", *selection).ret == 0
+    assert json.loads(project.last_run()["settings_json"])["suites"]["echo"]["deselected"] == deselected
     told = f": finished, partial ({why})" if why else ": finished"
     for command in (("gate",), ("show",)):
         assert llmeval(*command).out.splitlines()[0].endswith(told)
         assert llmeval(*command, "--json").json()["partial"] is (why is not None)
-    for command in (("runs",), ("export", "markdown", "last")):
-        assert ("finished, partial" in llmeval(*command).out) is (why is not None)
+    for shown in (("runs",), ("export", "markdown", "last")):
+        assert ("finished, partial" in llmeval(*shown).out) is (why is not None)
 
 
 SLICED = [{**row, "slice": "easy" if row["id"] == "good" else "hard"} for row in GOOD_AND_BAD]

@@ -227,8 +227,27 @@ def test_a_test_that_is_gone_is_said_by_pytest(recorded: Project, llmeval: Comma
 
 def test_last_means_the_same_run_in_every_worker(recorded: Project) -> None:
     """A worker that looks late finds the new run in the database already."""
-    assert recorded.run("evals", "--llmeval-rescore=last", "-n2", model="").ret == 0
-    assert len(recorded.cases()) == 6
+    recorded.write(
+        conftest_py="""
+        import os
+        import sqlite3
+        import time
+
+        def pytest_collection():
+            deadline = time.monotonic() + 20
+            while os.environ.get("PYTEST_XDIST_WORKER") == "gw1" and time.monotonic() < deadline:
+                if sqlite3.connect(".llmeval/llmeval.db").execute("SELECT count(*) FROM runs").fetchone()[0] == 2:
+                    open("late.txt", "w").close()
+                    break
+                time.sleep(0.02)
+        """
+    )
+    first = recorded.last_run()["id"]
+    result = recorded.run("evals", "--llmeval-rescore=last", "-n2", model="")
+    assert result.ret == 0, result.stdout.str()
+    assert (recorded.root / "late.txt").exists()
+    assert json.loads(recorded.last_run()["settings_json"])["rescored"] == first
+    assert sorted(recorded.cases()) == [row["id"] for row in ROWS]
 
 
 def test_a_rescored_run_is_not_resumed(recorded: Project, llmeval: Command) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from pytest_llmeval.core.ids import input_digest
+from tests.faults.test_money import llmeval
 from tests.support.project import Project
 from tests.support.sessions import requests
 
@@ -117,10 +118,12 @@ def test_workers_that_nobody_replaces_leave_a_run_that_is_not_green(project: Pro
             thresholds_yaml="version: 1\nsuites: {echo: {exact: {min: 0.1}, settings: {max_error_rate: 0.9}}}\n"
         )
     result = project.run("evals", "-n2", "--max-worker-restart=0")
-    assert result.ret in (1, 2, 10)
     run = project.last_run()
-    assert run["verdict"] != "pass"
-    assert run["status"] in ("interrupted", "unmeasurable") or not gated
+    assert run["exit_code"] == result.ret == (10 if gated else 1)
+    assert run["verdict"] == ("unmeasurable" if gated else "none")
+    assert run["status"] == "unmeasurable" or not gated
+    assert llmeval(project, "baseline", "set", "main", "last").returncode == 4
+    assert project.rows("SELECT * FROM baselines") == []
     assert requests(project.server) <= ONCE
 
 

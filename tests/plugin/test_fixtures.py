@@ -55,7 +55,9 @@ def test_the_projects_own_fixture_wins_and_the_summary_says_so(
 def test_an_own_fixture_that_no_eval_uses_is_not_mentioned(project: Project) -> None:
     project.eval("def test_echo(response):\n    pass\n", ROWS)
     project.write(conftest_py=OWN_MODEL)
-    project.run("evals").stdout.no_fnmatch_line("*project's own*")
+    result = project.run("evals")
+    assert result.ret == 0
+    result.stdout.no_fnmatch_line("*project's own*")
 
 
 def test_own_fixtures_may_build_on_ours(project: Project) -> None:

@@ -62,6 +62,8 @@ def test_a_pipe_gets_no_colour(project: Project, monkeypatch: pytest.MonkeyPatch
     project.eval(EXACT, TWO)
     project.write(thresholds_yaml=GATED)
     result = project.run("evals", "-v", inside=False)
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["*MISSED*"])
     assert "\x1b" not in result.stdout.str()
 
 

@@ -119,10 +119,14 @@ def test_what_left_rows_out_otherwise_is_not_counted_as_m(project: Project) -> N
 def test_a_resumed_run_keeps_what_it_began_with(project: Project) -> None:
     """The rest of a run may be selected in another way than the whole was."""
     data = [row(name, marks=["regression"] if name < "c" else []) for name in "abcde"]
-    project.eval("def test_echo(response):\n    assert response.text != 'b'\n", data)
-    project.run("evals", "-m", "regression")
+    project.eval(
+        "def test_echo(response):\n    if response.text == 'b':\n        raise RuntimeError('not yet')\n", data
+    )
+    assert project.run("evals", "-m", "regression").ret == 1
     began = suite(project)
-    project.run("evals", "--resume=last", "--lf", inside=False)
+    result = project.run("evals", "--resume=last", "--lf", inside=False)
+    assert result.ret == 1
+    assert len(json.loads(project.last_run()["settings_json"])["resumes"]) == 1
     assert {key: suite(project)[key] for key in ("made", "deselected", "left_out")} == {
         key: began[key] for key in ("made", "deselected", "left_out")
     }

@@ -153,7 +153,10 @@ def test_limit_counts_after_slice(project: Project) -> None:
 
 def test_a_limit_that_leaves_nothing_out_is_no_partial_run(project: Project) -> None:
     project.eval(PASS, rows("a", "b"))
-    project.run("evals", "--limit=2").stdout.no_fnmatch_line("note: partial*")
+    result = project.run("evals", "--limit=2")
+    assert result.ret == 0
+    assert json.loads(project.last_run()["settings_json"])["partial"] is False
+    result.stdout.no_fnmatch_line("note: partial*")
 
 
 def test_limit_is_for_each_dataset(project: Project) -> None:

@@ -1,5 +1,6 @@
 """Which items of a session run, and which wait until they are asked for: contract section 3."""
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,11 @@ def mixed(project: Project) -> Project:
     project.eval(EXACT, ROWS)
     project.write(tests__test_own_py="def test_own():\n    pass\n", tox_ini="[pytest]\nmarkers = slow\n" + OPTIONS)
     return project
+
+
+def is_partial(project: Project) -> Any:
+    """Return whether the newest run says of itself that rows were left out."""
+    return json.loads(project.last_run()["settings_json"])["partial"]
 
 
 WAITS = "llmeval: 1 eval function waits; run them with: pytest evals"
@@ -237,7 +243,10 @@ def test_a_waiting_judge_attack_row_leaves_the_run_whole(project: Project) -> No
         {"id": "attack", "input": "b", "marks": ["judge_attack"]},
     ]
     project.eval("def test_echo(response):\n    pass\n", rows)
-    project.run("evals").stdout.no_fnmatch_line("note: partial*")
+    result = project.run("evals")
+    assert result.ret == 0
+    assert is_partial(project) is False
+    result.stdout.no_fnmatch_line("note: partial*")
 
 
 @pytest.mark.parametrize(
@@ -273,7 +282,11 @@ def test_deselect_leaves_out_a_row(mixed: Project) -> None:
 
 
 def test_m_alone_is_no_partial_run(mixed: Project) -> None:
-    mixed.run("evals", "-m", "regression").stdout.no_fnmatch_line("note: partial*")
+    result = mixed.run("evals", "-m", "regression")
+    assert result.ret == 0
+    assert set(mixed.cases()) == {"quick", "slow"}
+    assert is_partial(mixed) is False
+    result.stdout.no_fnmatch_line("note: partial*")
 
 
 @pytest.mark.parametrize("arguments", [["evals"], ["-m", "llmeval"]])
