@@ -17,6 +17,8 @@ from tests.support.project import Project
 pytest_plugins = ["pytester"]
 
 HERE = Path(__file__).parent
+FOREIGN = ("LLMEVAL_", "OPENAI_", "ANTHROPIC_", "PYTEST_ADDOPTS", "GITHUB_", "OTEL_")
+"""How variables begin that a session reads."""
 PARTS = ("bridge", "core", "engine", "loaders", "models", "reports", "scorers", "store")
 """What a session may import of the package; of ``models`` without ``hf``, which imports torch."""
 
@@ -90,7 +92,7 @@ def http_stack() -> None:
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting of the person who runs the tests reaches them."""
     for name in list(os.environ):
-        if name.startswith(("LLMEVAL_", "OPENAI_", "ANTHROPIC_", "PYTEST_ADDOPTS", "GITHUB_", "OTEL_")) or name == "CI":
+        if name.startswith(FOREIGN) or name in ("CI", "FORCE_COLOR", "NO_COLOR", "PY_COLORS"):
             monkeypatch.delenv(name)
 
 

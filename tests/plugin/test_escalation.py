@@ -114,6 +114,37 @@ def test_what_stands_against_it_is_said(project: Project, arguments: list[str], 
     assert set(asked(project)) == {1}
 
 
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [(["--cache=only"], "no model is asked with --cache only"), (["--llmeval-rescore=last"], "no model is asked")],
+)
+def test_where_no_model_may_be_asked_there_is_no_second_look(
+    project: Project, arguments: list[str], why: str, dist_args: list[str]
+) -> None:
+    write(project, [5, 0, 0], what="warn")
+    assert project.run("evals").ret == 0
+    write(project, [5, 0, 0])
+    result = project.run("evals", *arguments, *dist_args, model="" if "rescore" in arguments[0] else None)
+    assert result.ret == 1
+    result.stdout.fnmatch_lines([f"note: not escalated: {why}", "gate: INCONCLUSIVE (1 inconclusive)"])
+    assert requests(project) == 20
+    assert asked(project) == {1: 20}
+
+
+def test_a_budget_that_is_spent_leaves_nothing_for_a_second_look(project: Project) -> None:
+    """It was enough for the first one, to the cent."""
+    project.write(models_yaml=f"models: {{echo: {{spec: '{project.model}', prices: {{input: 1000, output: 1000}}}}}}\n")
+    write(project, [5, 0, 0], what="warn")
+    assert project.run("evals", model="echo").ret == 0
+    cost = sum(row["cost_usd"] for row in project.rows("SELECT cost_usd FROM calls"))
+    write(project, [5, 0, 0])
+    result = project.run("evals", f"--max-cost={cost}", model="echo")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["note: not escalated: --max-cost is used up"])
+    assert requests(project) == 40
+    assert asked(project) == {1: 20}
+
+
 def test_a_failed_test_beside_it_makes_it_needless(project: Project) -> None:
     write(project, [5, 0, 0])
     project.write(tests__test_own_py="def test_own():\n    assert False\n")

@@ -38,6 +38,8 @@ cases = st.lists(
         error_kind=st.sampled_from(["connection", "timeout", "budget"]),
         slices=st.sampled_from([(), ("hard",)]),
         scores=st.dictionaries(st.just("f1"), st.sampled_from([0.0, 0.25, 0.5, 1.0, 1.0, 3.0]) | st.none()),
+        latency_s=st.sampled_from([0.05, 0.1, 0.3, 0.9, 0.9, 2.5]) | st.none(),
+        cached=st.sampled_from([False, False, False, True]),
     ),
     max_size=30,
 )
