@@ -133,12 +133,40 @@ def test_the_first_priced_call_goes_alone() -> None:
     run_virtual(body())
 
 
-def test_a_failed_or_cancelled_call_gives_its_money_back() -> None:
+def test_a_failed_call_gives_its_money_back() -> None:
     async def body() -> None:
         rig = Rig(max_cost_usd=0.25)
         answers: list[Response | Exception] = [broken(), say(), say()]
         rig.model.answer = lambda request: answers.pop(0)
         assert await kinds(*rig.begin(ask("a"), ask("b"), ask("c"))) == [ErrorKind.SERVER_ERROR, None, None]
+
+    run_virtual(body())
+
+
+def test_a_call_that_is_given_up_gives_its_money_back() -> None:
+    """All that was set aside for the answer that never came may be spent by another engine."""
+    prices = Prices(input_usd_per_million=10_000, output_usd_per_million=20_000)
+    dear = ask(params={"max_tokens": 50})
+
+    async def body() -> None:
+        rig = Rig(max_cost_usd=1.05)
+        rig.model.prices = prices
+        rig.model.hold = asyncio.Event()
+        (given_up,) = rig.begin(dear)
+        await settled()
+        assert rig.model.asked == ["q"]
+        assert rig.budget.start("m", 0.1) is None
+        await rig.engine.aclose()
+        assert await kinds(given_up) == [ErrorKind.INTERRUPTED]
+        assert rig.budget.spent_usd == 0
+        later = Rig(shared_budget=rig.budget)
+        later.model.prices = prices
+        later.model.answer = lambda request: say(cost_usd=1.05)
+        (answered,) = later.begin(dear)
+        await settled()
+        assert later.model.asked == ["q"]
+        assert (await answered).text == "yes"
+        assert later.budget.spent_usd == 1.05
 
     run_virtual(body())
 

@@ -113,12 +113,14 @@ class Rig:
     window: int = 100
     journal: MemoryJournal = field(default_factory=MemoryJournal)
     recorded: Recorded | None = None
+    shared_budget: Budget | None = None
+    """That of another engine, in place of one of its own."""
     faults: list[StoreError] = field(default_factory=list)
     opened: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         limits = Limits(max_connections=self.max_connections, tpm=self.tpm)
-        self.budget = Budget(self.max_cost_usd)
+        self.budget = self.shared_budget or Budget(self.max_cost_usd)
         self.limiter = Limiter(limits, clock=lambda: asyncio.get_running_loop().time())
         self.model = FakeModel(self.limiter)
         self.models = {"m": self.model}
