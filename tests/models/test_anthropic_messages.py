@@ -18,6 +18,7 @@ from pytest_llmeval.models.retry import RetryPolicy
 from pytest_llmeval.models.specs import parse_spec
 from tests.support.anthropic_server import AnthropicServer, message
 from tests.support.asking import FAST, ask_model, failure
+from tests.support.sessions import together
 
 
 @pytest.fixture
@@ -315,21 +316,21 @@ def test_nobody_accepts(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (error.kind, error.attempts) == (ErrorKind.TIMEOUT, 6)
 
 
-@pytest.mark.parametrize("fault", ["hang", "drip-20"])
+@pytest.mark.parametrize("fault", ["hang", "drip-30"])
 def test_one_deadline_over_everything(server: AnthropicServer, fault: str) -> None:
     """Neither silence nor a drip of bytes outlives the call's time."""
     start = time.monotonic()
     error = failure(server.spec(f"fault-{fault}"), policy=RetryPolicy(timeout_s=0.5))
     assert (error.kind, error.attempts) == (ErrorKind.TIMEOUT, 1)
-    assert time.monotonic() - start < 1.5
+    assert time.monotonic() - start < 3
 
 
 def test_retry_after_is_honoured(server: AnthropicServer) -> None:
     """The server's wait is kept, and is not in the latency; one that is too long is not begun."""
-    response = ask_model(server.spec("fault-status-529-1-after-0.5"), "x")
+    response = ask_model(server.spec("fault-status-529-1-after-1"), "x")
     first, second = server.ledger
-    assert 0.5 <= second.time_s - first.time_s < 1.5
-    assert response.attempts == 2 and response.latency_s is not None and response.latency_s < 0.4
+    assert 1 <= second.time_s - first.time_s < 3
+    assert response.attempts == 2 and response.latency_s is not None and response.latency_s < 0.9
     error = failure(server.spec("fault-status-429-9-after-3600"))
     assert (error.kind, error.attempts) == (ErrorKind.RATE_LIMITED, 1)
 
@@ -350,12 +351,13 @@ def test_slot_is_held_by_attempts_only(server: AnthropicServer) -> None:
 def test_models_of_one_server_share_a_client_until_the_last_is_closed(server: AnthropicServer) -> None:
     """Closing one backend leaves the other's connections alone, and requests do not queue for each other."""
     first, second = (
-        open_model(resolve_model(server.spec(name), {}), environ={}, policy=FAST) for name in ("echo", "fault-slow-300")
+        open_model(resolve_model(server.spec(name), {}), environ={}, policy=FAST) for name in ("echo", "other")
     )
     requests = [Request(messages=({"role": "user", "content": f"row {n}"},)) for n in range(40)]
 
     async def both() -> None:
         await first.complete(requests[0])
+        server.reply = together(40)
         slow = [asyncio.create_task(second.complete(request)) for request in requests]
         await asyncio.sleep(0)
         await first.aclose()
@@ -363,7 +365,7 @@ def test_models_of_one_server_share_a_client_until_the_last_is_closed(server: An
         await second.aclose()
 
     asyncio.run(both())
-    assert len(server.ledger) == 41 and server.max_in_flight > 20
+    assert len(server.ledger) == 41 and server.max_in_flight == 40
 
 
 def test_cancelling_a_call_stops_it(server: AnthropicServer) -> None:

@@ -18,6 +18,7 @@ from pytest_llmeval.models.retry import RetryPolicy
 from pytest_llmeval.models.specs import parse_spec
 from tests.support.asking import FAST, Ask, Fail
 from tests.support.fault_server import FaultServer
+from tests.support.sessions import together
 
 
 def test_answer_carries_text_usage_and_what_it_took(server: FaultServer, ask: Ask) -> None:
@@ -199,13 +200,13 @@ def test_nobody_accepts(fail: Fail, transport: TransportName, monkeypatch: pytes
     assert (error.kind, error.attempts) == (ErrorKind.TIMEOUT, 6)
 
 
-@pytest.mark.parametrize("fault", ["hang", "drip-20", "slow-2000"])
+@pytest.mark.parametrize("fault", ["hang", "drip-20", "slow-5000"])
 def test_one_deadline_over_everything(server: FaultServer, fail: Fail, fault: str) -> None:
     """Neither silence nor a drip of bytes outlives the call's time."""
     start = time.monotonic()
     error = fail(server.spec(f"fault-{fault}"), policy=RetryPolicy(timeout_s=0.5))
     assert (error.kind, error.attempts) == (ErrorKind.TIMEOUT, 1)
-    assert time.monotonic() - start < 1.5
+    assert time.monotonic() - start < 3
     assert "0.5 s" in str(error)
 
 
@@ -213,15 +214,15 @@ def test_deadline_covers_retries_and_pauses(server: FaultServer, fail: Fail) -> 
     """Back-off that would pass the deadline is not slept."""
     start = time.monotonic()
     error = fail(server.spec("fault-status-503"), policy=RetryPolicy(timeout_s=0.6, base_s=5, cap_s=5))
-    assert error.kind is ErrorKind.SERVER_ERROR and time.monotonic() - start < 1.5
+    assert error.kind is ErrorKind.SERVER_ERROR and time.monotonic() - start < 3
 
 
 def test_retry_after_is_honoured(server: FaultServer, ask: Ask) -> None:
     """The server's wait is kept, and is not in the latency."""
-    response = ask(server.spec("fault-status-429-1-after-0.5"), "x")
+    response = ask(server.spec("fault-status-429-1-after-1"), "x")
     first, second = server.ledger
-    assert 0.5 <= second.time_s - first.time_s < 1.5
-    assert response.attempts == 2 and response.latency_s is not None and response.latency_s < 0.4
+    assert 1 <= second.time_s - first.time_s < 3
+    assert response.attempts == 2 and response.latency_s is not None and response.latency_s < 0.9
 
 
 def test_retry_after_as_a_date_is_honoured(server: FaultServer, ask: Ask) -> None:
@@ -252,7 +253,7 @@ def test_slot_is_held_by_attempts_only(server: FaultServer, ask: Ask) -> None:
     @asynccontextmanager
     async def slot() -> AsyncIterator[None]:
         nonlocal held, most, entered
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.6)
         held, entered = held + 1, entered + 1
         most = max(most, held)
         try:
@@ -260,10 +261,10 @@ def test_slot_is_held_by_attempts_only(server: FaultServer, ask: Ask) -> None:
         finally:
             held -= 1
 
-    policy = RetryPolicy(timeout_s=0.8, base_s=0.01)
+    policy = RetryPolicy(timeout_s=1.6, base_s=0.01)
     response = ask(server.spec("fault-status-503-3"), "x", policy=policy, slots=lambda account: slot)
     assert (response.attempts, entered, most, held) == (4, 4, 1, 0)
-    assert response.latency_s is not None and response.latency_s < 0.3
+    assert response.latency_s is not None and response.latency_s < 0.5
 
 
 @pytest.mark.parametrize("requests", [0, 1])
@@ -290,11 +291,12 @@ async def _many(backend: Backend, count: int) -> list[Response]:
 
 def test_concurrency_is_the_callers(server: FaultServer, transport: TransportName) -> None:
     """No pool of ours queues requests into a timeout, and every answer goes to its own request."""
-    model = resolve_model(server.spec("fault-slow-300"), {})
-    backend = open_model(model, environ={}, transport=transport, policy=RetryPolicy(timeout_s=3))
+    server.reply = together(100)
+    model = resolve_model(server.spec("echo"), {})
+    backend = open_model(model, environ={}, transport=transport, policy=RetryPolicy(timeout_s=10))
     responses = asyncio.run(_many(backend, 100))
     assert [response.text for response in responses] == [f"row {n}" for n in range(100)]
-    assert len(server.ledger) == 100 and server.max_in_flight > 50
+    assert len(server.ledger) == server.max_in_flight == 100
 
 
 def test_models_of_one_server_share_a_client_until_the_last_is_closed(

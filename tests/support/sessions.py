@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, Self
 
 from pytest_llmeval.store.rows import to_run
-from tests.support.fault_server import FaultServer
+from tests.support.fault_server import FaultServer, Reply
 from tests.support.project import Project
 
-__all__ = ["Held", "Session", "asked", "requests", "shown_status", "wait_until"]
+__all__ = ["Held", "Session", "asked", "requests", "shown_status", "together", "wait_until"]
 
 _STEP_S = 0.005
 _LONGEST_S = 30.0
@@ -69,6 +69,17 @@ class Held:
     def open(self) -> None:
         """Answer everything from now on."""
         self.opened.set()
+
+
+def together(count: int) -> Reply:
+    """Return an echo that answers nobody before ``count`` requests are there, and then them all; again and again."""
+    meeting = threading.Barrier(count, timeout=8)
+
+    def reply(messages: list[dict[str, Any]]) -> str:
+        meeting.wait()
+        return str(messages[-1]["content"])
+
+    return reply
 
 
 class Session:
