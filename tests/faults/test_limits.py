@@ -104,11 +104,11 @@ def test_a_deadline_is_for_the_whole_call(project: Project) -> None:
 
 def test_waiting_for_a_connection_is_no_timeout(project: Project) -> None:
     """Rows of 0.3 s over four connections take 1.8 s together, and each has 1.5 s."""
-    cases = ask(project, "fault-slow-300", rows=24, arguments=("--max-connections=4", "--timeout-s=1.5"))
+    ask(project, "fault-slow-300", rows=24, arguments=("--max-connections=4", "--timeout-s=1.5"))
     assert set(project.cases().values()) == {"passed"}
     assert len(project.server.ledger) == 24
     assert project.server.max_in_flight == 4
-    assert cases["fault-slow-300"]["latency_s"] < 1.5
+    assert max(row["latency_s"] for row in project.rows("SELECT latency_s FROM cases")) < 1.2
 
 
 def test_a_row_that_waits_to_try_again_holds_no_connection(project: Project) -> None:
