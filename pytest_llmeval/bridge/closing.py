@@ -32,7 +32,7 @@ class Closing:
         self.notes: list[str] = []
         """What else is worth a note."""
         self.unfinished = 0
-        """Cases that no session ended: of a resumed run, or of the one whose answers are scored again."""
+        """Cases that no session ended: of workers that died, of a resumed run, or of one that is scored again."""
         self.waited_s = 0.0
         """Seconds for which cases waited for answers in their turns."""
 
@@ -48,7 +48,11 @@ class Closing:
             yield f"note: resumed though {'; '.join(self._facts.changed)}; it can be no baseline"
         if self.unfinished and self._rescored is None:
             cases = counted(self.unfinished, "case")
-            yield f"note: {cases} of the run ended neither here nor before: status 10; resume it without a selection"
+            yield (
+                f"note: {cases} of the run ended neither here nor before: status 10; resume it without a selection"
+                if self._run.settings.get("resumes")
+                else f"note: {cases} of the run did not end"
+            )
         yield "gate: stopped, not judged" if is_stopped else verdict_line(view)
         name = f" ({one_line(self._run.name, 60)})" if self._run.name else ""
         yield f"run {self._run.id}{name} is in {printable(self._settings.shown(self._settings.db))}"

@@ -296,8 +296,7 @@ class Recorder:
                 for model, count in facts["expected"].items()
             }
             self._cases = self._read(store)
-            if self._may_lack_cases:
-                self._closing.unfinished = max(0, sum(expected.values()) - len(self._cases.judged))
+            self._closing.unfinished = max(0, sum(expected.values()) - len(self._cases.judged))
             self._gate = self._judging.judge(store, self._row, self._cases, expected)
             store.set_verdicts(self._row.id, self._gate.verdicts)
         status = self._status(session, natural)
@@ -377,7 +376,7 @@ class Recorder:
 
     def _end(self, status: int) -> RunEnd:
         state: RunStatus = "finished"
-        if self._is_stopped or self._closing.unfinished:
+        if self._is_stopped or (self._closing.unfinished and (self._may_lack_cases or status != UNMEASURABLE)):
             state = "interrupted"
         elif status == UNMEASURABLE or self._lacks_answers():
             state = "unmeasurable"
