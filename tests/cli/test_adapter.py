@@ -49,11 +49,12 @@ def test_an_adapter_without_its_base_is_refused(
 
 
 def test_a_base_in_a_folder_is_found_whatever_revision_is_written_beside_it(llmeval: Command, lora: Path) -> None:
-    """It gets as far as the file of weights, which is empty here."""
+    """It gets as far as the file of weights, which is empty here, or the package that reads it."""
     configure(lora, revision="main")
     done = llmeval("adapter", "gguf", "lora", "--output", "out.gguf")
     assert done.status == 4
-    assert "adapter_model.safetensors" in done.err
+    assert "its base is not here" not in done.err
+    assert "adapter_model.safetensors" in done.err or "pip install" in done.err
 
 
 @pytest.mark.parametrize("what", ["merge", "gguf"])

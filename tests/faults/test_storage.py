@@ -43,13 +43,14 @@ def test_a_database_that_goes_ends_the_calls_and_no_answer_is_lost(
     project: Project, loss: str, dist: list[str]
 ) -> None:
     """The journal is there still; the next opening finds what it holds, in a run that is shown as broken off."""
-    project.eval(LOSING % loss, ROWS)
+    rows = [{**row, "id": f"{row['id']}{part}"} for part in ("", *"abcdefghi") for row in ROWS]  # more than is ahead
+    project.eval(LOSING % loss, rows)
     result = project.run("evals", SLOTS, *dist, inside=False)
     assert result.ret == 10
     result.stdout.fnmatch_lines(["*the run broke off*llmeval.db*"])
     assert "Traceback" not in result.stdout.str() + result.stderr.str()
     count = len(project.server.ledger)
-    assert count < len(ROWS)
+    assert count < len(rows)
     database(project).unlink(missing_ok=True)
     project.eval(ECHO, ROWS, name="next")
     (project.root / "evals" / "test_echo.py").unlink()
