@@ -74,20 +74,6 @@ def test_a_session_told_to_end_keeps_what_is_paid_and_asks_no_more(
     assert_nothing_is_paid_twice(project, held)
 
 
-def test_a_body_that_ended_before_the_interrupt_is_a_case_of_the_run(project: Project) -> None:
-    """The controller hears of the last ones after xdist has stopped to listen."""
-    touch = "    __import__('pathlib').Path(f'ran-{sample.id}').touch()\n"
-    project.eval(SYNC + touch, ROWS)
-    held = Held(project.server, FREE)
-    with Session(project, SLOTS, "-n2") as session:
-        wait_until(lambda: len(list(project.root.glob("ran-*"))) >= FREE - 2, "bodies have ended")
-        ran = {path.name.removeprefix("ran-") for path in project.root.glob("ran-*")}
-        session.interrupt(signal.SIGINT)
-        assert session.end() == 2, session.text
-        held.open()
-    assert ran <= set(project.cases())
-
-
 def test_answers_that_do_not_come_keep_no_worker_and_no_session_from_its_end(project: Project, held: Held) -> None:
     """xdist would wait 10 s for a worker that waits for an answer; a job that is cancelled has 10 s in all."""
     with Session(project, SLOTS, "-n2") as session:
