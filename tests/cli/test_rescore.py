@@ -70,7 +70,8 @@ def test_the_answers_cost_nothing_and_say_nothing_of_latency(recorded: Project, 
     calls = recorded.rows("SELECT response, cached, cost_usd, latency_s, status FROM calls ORDER BY rowid")
     assert {(row["cached"], row["cost_usd"]) for row in calls[6:]} == {(1, 0.0)}
     assert sorted(row["response"] for row in calls[6:]) == sorted(row["response"] for row in calls[:6])
-    again = recorded.rows("SELECT cached, cost_usd FROM cases WHERE run_id != (SELECT id FROM runs ORDER BY rowid LIMIT 1)")
+    newest = recorded.last_run()["id"]
+    again = recorded.rows("SELECT cached, cost_usd FROM cases WHERE run_id = ?", newest)
     assert again == 6 * [{"cached": 1, "cost_usd": 0.0}]
 
 
