@@ -267,8 +267,9 @@ def fit(
     ways += [(rows, True) for rows in sizes]
     if before is not None and before[0] in sizes:
         ways.insert(0, before)
-    was_too_much = before is not None and most_rows is not None and before[0] > most_rows
-    most = min(free, of(*before).total - 1) if before is not None and was_too_much else free
+    most = free
+    if before is not None and most_rows is not None and before[0] > most_rows:
+        most = min(free, of(*before).total - 1)
     for rows, checkpointing in ways:
         found = of(rows, checkpointing)
         if found.total <= most:
