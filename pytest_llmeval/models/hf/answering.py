@@ -12,13 +12,13 @@ import transformers
 from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.types import Response, Usage
 from pytest_llmeval.models.hf.batching import Job
-from pytest_llmeval.models.hf.caches import cache_of
+from pytest_llmeval.models.hf.caches import read
 from pytest_llmeval.models.hf.chat import Chat
 from pytest_llmeval.models.hf.drawing import Draws
 from pytest_llmeval.models.hf.forms import Kept
 from pytest_llmeval.models.hf.params import Sampling
 
-__all__ = ["AnswerJob", "answer", "left_padded", "not_finite"]
+__all__ = ["AnswerJob", "answer", "not_finite"]
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -39,19 +39,13 @@ class AnswerJob(Job):
 def answer(model: Any, chat: Chat, jobs: Sequence[AnswerJob]) -> None:
     """Answer or fail each of ``jobs``, in the moment in which its row ends."""
     started_s = time.monotonic()
-    prompts = [job.prompt for job in jobs]
-    cache = cache_of(model, prompts)
-    size = 0 if cache is None else cache.get_seq_length()
-    ids, mask = left_padded([prompt[size:] for prompt in prompts], chat.pad_token, model.device)
-    if size:  # what is left out of short rows stands behind what all begin with
-        begin = torch.tensor([list(prompts[0][:size])] * len(jobs), device=model.device)
-        ids, mask = torch.cat([begin, ids], dim=1), torch.cat([torch.ones_like(begin), mask], dim=1)
+    prompts = read(model, [job.prompt for job in jobs], chat.pad_token)
     kept = Kept(jobs, [job.form and job.form.deep_copy() for job in jobs])  # whole for another try in a smaller batch
     seeds = [job.seed for job in jobs]
     model.generate(
-        input_ids=ids,
-        attention_mask=mask,
-        past_key_values=cache,
+        input_ids=prompts.ids,
+        attention_mask=prompts.mask,
+        past_key_values=prompts.cache,
         generation_config=transformers.GenerationConfig(
             max_new_tokens=max(job.room for job in jobs), pad_token_id=chat.pad_token, do_sample=False
         ),
@@ -62,14 +56,6 @@ def answer(model: Any, chat: Chat, jobs: Sequence[AnswerJob]) -> None:
             [_Ends([_Row(job, chat, len(jobs), started_s) for job in jobs])]
         ),
     )
-
-
-def left_padded(rows: Sequence[Sequence[int]], pad: int, device: Any) -> tuple[Any, Any]:
-    """Return the tokens of ``rows`` and which of them count, both of shape (rows, longest)."""
-    width = max(map(len, rows))
-    ids = [[pad] * (width - len(row)) + list(row) for row in rows]
-    mask = [[0] * (width - len(row)) + [1] * len(row) for row in rows]
-    return torch.tensor(ids, device=device), torch.tensor(mask, device=device)
 
 
 def not_finite(found: str) -> CallError:

@@ -7,19 +7,21 @@ from typing import Any
 __all__ = ["forward", "takes"]
 
 
-def forward(model: Any, mask: Any, *, logits: int, **inputs: Any) -> Any:
+def forward(model: Any, mask: Any, *, logits: int, input_ids: Any, **inputs: Any) -> Any:
     """Return the output for a left-padded batch.
 
     Args:
         model: the base, or the base with adapters.
-        mask: which tokens count, of shape (rows, longest).
+        mask: which tokens count, of shape (rows, longest); those before ``input_ids`` are in the cache.
         logits: how many of the last logits of each row are wanted; a model that cannot choose returns all.
+        input_ids: tokens to read, of shape (rows, at most longest).
         inputs: what else it is given.
     """
     taken = _parameters(model)
-    choices = {"position_ids": (mask.cumsum(dim=-1) - 1).clamp(min=0), "logits_to_keep": logits}
+    positions = (mask.cumsum(dim=-1) - 1).clamp(min=0)[:, -input_ids.shape[1] :]
+    choices = {"position_ids": positions, "logits_to_keep": logits}
     chosen = {name: value for name, value in choices.items() if name in taken}
-    return model(attention_mask=mask, **chosen, **inputs)
+    return model(input_ids=input_ids, attention_mask=mask, **chosen, **inputs)
 
 
 def takes(model: Any, name: str) -> bool:

@@ -10,10 +10,11 @@ import torch
 
 from pytest_llmeval.core.likelihood import Likelihood
 from pytest_llmeval.core.types import Response, Usage
-from pytest_llmeval.models.hf.answering import left_padded, not_finite
+from pytest_llmeval.models.hf.answering import not_finite
 from pytest_llmeval.models.hf.batching import Job
 from pytest_llmeval.models.hf.chat import Chat
 from pytest_llmeval.models.hf.forward import forward
+from pytest_llmeval.models.hf.padding import in_like_lengths, left_padded
 
 __all__ = ["LikelihoodJob", "weigh"]
 
@@ -35,6 +36,12 @@ class LikelihoodJob(Job):
 def weigh(model: Any, chat: Chat, jobs: Sequence[LikelihoodJob]) -> None:
     """Answer each of ``jobs`` with the likelihood of its target, as ``Likelihood`` writes itself."""
     started_s = time.monotonic()
+    for group in in_like_lengths([len(job.prompt) + len(job.target) for job in jobs], model.device):
+        _weigh(model, chat, [jobs[place] for place in group], started_s)
+
+
+def _weigh(model: Any, chat: Chat, jobs: Sequence[LikelihoodJob], started_s: float) -> None:
+    """Answer ``jobs`` of like lengths."""
     ids, mask = left_padded([[*job.prompt, *job.target] for job in jobs], chat.pad_token, model.device)
     longest = max(len(job.target) for job in jobs)
     logits = forward(model, mask, logits=longest + 1, input_ids=ids, use_cache=False).logits

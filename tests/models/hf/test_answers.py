@@ -13,10 +13,12 @@ import torch
 from pytest_llmeval.core.draws import DRAW
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.types import Request
-from pytest_llmeval.models.hf import answering, host
+from pytest_llmeval.models.hf import answering, caches, host
 from pytest_llmeval.models.hf.answering import AnswerJob
-from pytest_llmeval.models.hf.caches import cache_of
+from pytest_llmeval.models.hf.caches import Prompts, read
+from pytest_llmeval.models.hf.forward import forward
 from pytest_llmeval.models.hf.host import HfModels
+from pytest_llmeval.models.hf.padding import left_padded
 from pytest_llmeval.models.weights_spec import WeightsSpec
 from tests.support.asking_hf import answers, opened, refusal
 from tests.support.tiny_llama import make_model
@@ -269,7 +271,7 @@ def test_a_shared_beginning_is_read_once_and_changes_nothing(
         model = opened(models, spec)
         once = [each.text for each in answers(model, texts)]
         with monkeypatch.context() as patch:
-            patch.setattr(answering, "cache_of", lambda *_: None)
+            patch.setattr(answering, "read", as_they_are)
             assert [each.text for each in answers(model, texts)] == once
 
 
@@ -280,9 +282,9 @@ def test_reading_what_prompts_share_counts_as_time_of_each(
 
     def slowly(*given: Any) -> Any:
         time.sleep(0.3)
-        return cache_of(*given)
+        return read(*given)
 
-    monkeypatch.setattr(answering, "cache_of", slowly)
+    monkeypatch.setattr(answering, "read", slowly)
     found = answers(opened(models, f"hf:{base}"), ["hi", "hello"], [{"max_tokens": 1}] * 2)
     assert all(each.latency_s is not None and each.latency_s >= 0.3 for each in found)
     assert refusal(opened(models, f"hf:{base}", timeout_s=0.2), max_tokens=3).kind == ErrorKind.TIMEOUT
@@ -293,10 +295,45 @@ def test_what_is_read_once_is_all_that_the_prompts_begin_with(models: HfModels, 
     opened(models, f"hf:{base}")
     model = models._models[WeightsSpec(base=str(base))]._base.model
     begin = list(range(5, 45))
-    assert cache_of(model, [begin, [*begin, 7, 8]]).get_seq_length() == 39
-    assert cache_of(model, [[*begin, 1, 2], [*begin, 2, 1]]).get_seq_length() == 40
-    assert cache_of(model, [begin]).get_seq_length() == 0
-    assert cache_of(model, [begin[:9], begin[:12]]).get_seq_length() == 0
+    assert read_tokens(model, [begin, [*begin, 7, 8]]) == 39
+    assert read_tokens(model, [[*begin, 1, 2], [*begin, 2, 1]]) == 40
+    assert read_tokens(model, [begin]) == 0
+    assert read_tokens(model, [begin[:9], begin[:12]]) == 0
+
+
+def read_tokens(model: Any, prompts: Sequence[Sequence[int]]) -> int:
+    return int(read(model, prompts, 0).cache.get_seq_length())
+
+
+def as_they_are(model: Any, prompts: Sequence[Sequence[int]], pad: int) -> Prompts:
+    """Prompts of which nothing was read, for transformers to choose how."""
+    ids, mask = left_padded(prompts, pad, model.device)
+    return Prompts(ids=ids, mask=mask, cache=None)
+
+
+@pytest.mark.parametrize("begin", ["", "the capital of France is Paris " * 4], ids=["nothing shared", "shared"])
+def test_prompts_of_unlike_lengths_are_read_apart_and_say_the_same(
+    models: HfModels, base: Path, adapter: Path, monkeypatch: pytest.MonkeyPatch, begin: str
+) -> None:
+    """Short ones next to long ones would be padding for the most part, which a CPU computes like the rest."""
+    texts = [
+        f"{start}{begin}{'hi ' * size}"
+        for start, size in zip([""] * 5 if begin else "abcde", (90, 1, 2, 40, 3), strict=True)
+    ]
+    shapes: list[tuple[int, int]] = []
+
+    def seen(model: Any, mask: Any, *, input_ids: Any, **given: Any) -> Any:
+        shapes.append(tuple(input_ids.shape))
+        return forward(model, mask, input_ids=input_ids, **given)
+
+    monkeypatch.setattr(caches, "forward", seen)
+    for spec in (f"hf:{base}", f"hf:{base}+{adapter}"):
+        model = opened(models, spec)
+        apart = [each.text for each in answers(model, texts)]
+        with monkeypatch.context() as patch:
+            patch.setattr(answering, "read", as_they_are)
+            assert [each.text for each in answers(model, texts)] == apart
+    assert {rows for rows, _ in shapes} == {1, 3}
 
 
 def test_a_long_answer_outgrows_the_room_that_was_made(
@@ -305,5 +342,5 @@ def test_a_long_answer_outgrows_the_room_that_was_made(
     model, params = opened(models, f"hf:{base}"), [{"max_tokens": 200}] * 2
     texts = ["hi", "the capital of France"]
     found = [each.text for each in answers(model, texts, params)]
-    monkeypatch.setattr(answering, "cache_of", lambda *_: None)
+    monkeypatch.setattr(answering, "read", as_they_are)
     assert [each.text for each in answers(model, texts, params)] == found

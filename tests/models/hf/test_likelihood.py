@@ -47,8 +47,8 @@ def test_it_is_that_of_the_tokens_one_after_the_other(models: HfModels, base: Pa
 @pytest.mark.parametrize("has_adapter", [False, True])
 def test_neighbours_change_nothing(models: HfModels, base: Path, adapter: Path, has_adapter: bool) -> None:
     model = opened(models, f"hf:{base}+{adapter}" if has_adapter else f"hf:{base}")
-    together = answers(model, ["hi", "hello " * 20, "x"], [{LOGPROB_OF: text} for text in TARGETS])
-    for text, target, found in zip(["hi", "hello " * 20, "x"], TARGETS, together, strict=True):
+    together = answers(model, ["hi", "hello " * 60, "x"], [{LOGPROB_OF: text} for text in TARGETS])
+    for text, target, found in zip(["hi", "hello " * 60, "x"], TARGETS, together, strict=True):
         alone = Likelihood.from_text(answers(model, [text], [{LOGPROB_OF: target}])[0].text)
         assert Likelihood.from_text(found.text).logprob == pytest.approx(alone.logprob, abs=1e-4)
         assert (found.usage.output_tokens, found.cost_usd, found.finish_reason) == (0, 0.0, "stop")
