@@ -25,10 +25,21 @@ _BULLET = re.compile(r"^\s*[-–—•]\s+")
 _SPACED = rf"[^\W{UNSPACED}]"
 _WORD_START = rf"(?<!{_SPACED})(?!(?<=[-\u2212])\d)(?!(?<=\d[.,])\d)"
 _WORD_END = rf"(?!{_SPACED})(?![.,]\d)"
-_STATEMENT = re.compile(r"\banswer\b(?:[^.\n:=]{0,80}?\bis\b|[^.\n:=]{0,80}?[:=])", re.IGNORECASE)
+# What may stand before a label: "option B", "Choice (B)"
+_NOUN = r"(?:option|choice|letter|answer)"
+_BEFORE_LABEL = rf"(?:\b(?i:{_NOUN})\s+[*_`\"'(\[{{<$]*)?"
+_STATEMENT = re.compile(
+    rf"\b(?:answer|(?:correct|right)\s+{_NOUN})\b(?:[^.\n:=]{{0,80}}?\bis\b|[^.\n:=]{{0,80}}?[:=])", re.IGNORECASE
+)
+# "B is correct", and no more in its sentence than the reason: not "B is correct if ..." and not "... right-handed"
+_CALLED_RIGHT = (
+    rf"\s+is\s+(?:also\s+)?(?:the\s+)?(?:correct|right)(?:\s+(?:{_NOUN}|one))?"
+    r"""[*_`"')\]]*(?=[ \t\r]*(?:$|[.;!])|,?\s+(?:because|since|as)\b)"""
+)
+_JOINED = re.compile(r"""[*_`"')\]}>]*\s*(?:\bor\b|\band\b|/|&)\s*[*_`"'(\[{<]*""", re.IGNORECASE)
 
 
-@shipped(version=2)
+@shipped(version=3)
 def choice(response: Any, target: str, *, choices: Sequence[str] | Mapping[str, str]) -> Scored:
     r"""Return 1 where the answer names exactly one of the choices, and it is the target; else 0.
 
@@ -36,17 +47,20 @@ def choice(response: Any, target: str, *, choices: Sequence[str] | Mapping[str, 
     in Unicode NFC, without case, each run of white space as one space. The answer is read in this order, and
     the first step that names a choice decides:
 
-    1. What follows ``answer is``, ``answer:`` or ``answer =`` on the same line (on the next one where nothing
-       follows), wherever that stands: a label at its start (what follows a label is not read), else the texts
-       in it. Several such statements must agree; one that begins with ``not`` says nothing.
+    1. What follows ``answer is``, ``answer:`` or ``answer =`` (or ``correct option is`` and the like) on the
+       same line (on the next one where nothing follows), wherever that stands: a label at its start with those
+       that ``or`` and ``and`` join to it (what else follows a label is not read), else the texts in it.
+       Several such statements must agree; one that begins with ``not`` says nothing.
     2. Lines that are nothing but a label (``B``, ``b``, ``(B)``, ``B.``, ``**B**``), a text, or a label with
-       its text (``B) London``), wherever they stand.
+       its text (``B) London``), wherever they stand; and where a line begins with ``B is correct`` or ``B is
+       right``, all labels of which the answer says that.
     3. The whole answer: labels at the start of a line with ``.``, ``)`` or ``:`` behind them, labels in
        brackets, and texts as whole words, the longest first (``New York`` is not ``York``); in scripts without
        spaces between words wherever they stand.
 
-    In running prose a label counts in capitals only as given, so that the article "a" is no choice. Naming
-    none, or more than one, scores 0 with the reason.
+    Before a label ``option``, ``choice``, ``letter`` or ``answer`` may stand (``option B``), unless a text of the
+    choices has such a word. In running prose a label counts in capitals only as given, so that the article "a"
+    is no choice. Naming none, or more than one, scores 0 with the reason.
 
     Args:
         response: a Response or a str.
@@ -76,8 +90,10 @@ def choice(response: Any, target: str, *, choices: Sequence[str] | Mapping[str, 
 class _Options:
     by_label: Mapping[str, str]
     by_text: Mapping[str, str]
+    before_label: re.Pattern[str]
     at_start: re.Pattern[str]
     at_line: re.Pattern[str]
+    called_right: re.Pattern[str]
     in_brackets: re.Pattern[str]
     texts: re.Pattern[str] | None
 
@@ -106,7 +122,7 @@ class _Options:
         if stated:
             return stated
         lines = {whole for line in text.splitlines() if (whole := self._whole(line))}
-        return lines or self._mentioned(text)
+        return lines | self._called_right(text) or self._mentioned(text)
 
     def _stated(self, rest: str) -> set[str]:
         line = next((each for each in rest.splitlines() if each.strip(_WRAP)), "").strip(_WRAP)
@@ -114,17 +130,35 @@ class _Options:
             return set()
         if whole := self._whole(line):
             return {whole}
-        if label := self.at_start.match(line):
-            return {label["label"]}
-        return self._texts_in(line)
+        return self._labels_at_start(line) or self._texts_in(line)
+
+    def _labels_at_start(self, line: str) -> set[str]:
+        """Return the label that a line starts with, and those that are joined to it."""
+        found: set[str] = set()
+        start = 0
+        while label := self.at_start.match(line, start):
+            found.add(label["label"])
+            joined = _JOINED.match(line, label.end())
+            if joined is None:
+                break
+            start = joined.end()
+        return found
+
+    def _called_right(self, text: str) -> set[str]:
+        """Return the labels that are called right, where a line begins with that."""
+        lines = (line.lstrip(_WRAP) for line in text.splitlines())
+        if not any(self.called_right.match(line) for line in lines):
+            return set()
+        return {found["label"] for found in self.called_right.finditer(text)}
 
     def _whole(self, line: str) -> str | None:
         """Return the one choice that a line is, and nothing else."""
         if (named := self.by_text.get(_plain(line))) is not None:
             return named
         bare = _BULLET.sub("", line).strip(_WRAP)
+        alone = self.before_label.sub("", bare, count=1).casefold()
         for label in self.by_label:
-            if bare.casefold() == label.casefold():
+            if alone == label.casefold():
                 return label
         if (named := self.by_text.get(_plain(bare))) is not None:
             return named
@@ -153,11 +187,15 @@ def _options(choices: tuple[Any, ...]) -> _Options:
     if len(by_text) not in (0, len(by_label)):
         raise ScorerError(f"two of the choices have the same text, or one has none: {shown(list(by_label.values()))}")
     label = f"(?P<label>{_either(by_label)})"
+    # "option b" may be a text, and not the label B
+    before = "" if any(re.search(rf"\b{_NOUN}\b", text) for text in by_text) else _BEFORE_LABEL
     return _Options(
         by_label=by_label,
         by_text=by_text,
-        at_start=re.compile(rf"{label}(?!\w)"),
-        at_line=re.compile(rf"^[ \t*_`\"'(\[>-]*{label}[*_`\"']*[).:\]]", re.MULTILINE),
+        before_label=re.compile(rf"^{before}"),
+        at_start=re.compile(rf"{before}{label}(?!\w)"),
+        at_line=re.compile(rf"^[ \t*_`\"'(\[>-]*{before}{label}[*_`\"']*[).:\]]", re.MULTILINE),
+        called_right=re.compile(rf"{before}(?<!\w){label}[*_`\"')\]]*{_CALLED_RIGHT}", re.MULTILINE),
         in_brackets=re.compile(rf"(?:\(|\[|\*\*|\{{){label}(?:\)|\]|\*\*|\}})"),
         texts=re.compile(_WORD_START + f"(?:{_either(by_text)})" + _WORD_END) if by_text else None,
     )
