@@ -35,7 +35,8 @@ class Budget:
             bound_usd: the most that it may cost; None where its answer has no bound.
 
         Raises:
-            CallError: the budget is used up.
+            CallError: the budget is used up, for every later call too; or what is left does not cover the bound of this
+                one, and may cover that of another.
         """
         if self._max_cost_usd is None:
             return 0.0
@@ -47,6 +48,8 @@ class Budget:
         if self.spent_usd + self._reserved_usd + aside_usd > self._max_cost_usd + _ROUNDING_USD:
             if self._open.total():  # it may come to less
                 return None
+            if bound_usd is not None and self.spent_usd < self._max_cost_usd - _ROUNDING_USD:
+                raise self._too_dear(bound_usd, self._max_cost_usd)
             self.is_used_up = True
             raise self._error()
         self._open[model] += 1
@@ -73,6 +76,13 @@ class Budget:
                 self._dearest_usd[model] = max(self._dearest_usd.get(model, 0.0), cost_usd)
         elif is_answered:
             self._is_blind = self.is_used_up = True
+
+    def _too_dear(self, bound_usd: float, max_cost_usd: float) -> CallError:
+        message = (
+            f"not asked: it may cost ${bound_usd:.4f}, and ${max_cost_usd - self.spent_usd:.4f} of --max-cost"
+            f" ${max_cost_usd:.4f} are left; a lower max_tokens lowers what it may cost"
+        )
+        return CallError(message, kind=ErrorKind.BUDGET, attempts=0)
 
     def _error(self) -> CallError:
         if self._is_blind:

@@ -38,10 +38,10 @@ class Spender:
         return self.budget.is_used_up
 
 
-def used_up(budget: Spender) -> CallError:
+def used_up(budget: Spender, bound_usd: float | None = None) -> CallError:
     """Return the error with which the budget refuses a call."""
     with pytest.raises(CallError) as caught:
-        budget.start()
+        budget.start(bound_usd)
     return caught.value
 
 
@@ -161,6 +161,24 @@ def test_bounded_calls_go_together_from_the_first_on() -> None:
     assert budget.start(0.4)
 
 
+def test_a_bound_above_what_is_left_refuses_its_own_call_alone() -> None:
+    """Another one may cost less; what is left is told, and what would make it suffice."""
+    budget = Spender(1.0)
+    assert [budget.start(0.3), budget.start(0.9)] == [True, False]  # the first may come to less
+    budget.end(0.25)
+    error = used_up(budget, 0.9)
+    assert (error.kind, error.attempts) == (ErrorKind.BUDGET, 0)
+    assert str(error) == (
+        "not asked: it may cost $0.9000, and $0.7500 of --max-cost $1.0000 are left;"
+        " a lower max_tokens lowers what it may cost"
+    )
+    assert not budget.is_used_up
+    assert budget.start(0.75)
+    budget.end(0.75)
+    assert str(used_up(budget, 0.1)) == "not asked: $1.0000 of --max-cost $1.0000 are spent"
+    assert budget.is_used_up
+
+
 @given(limit=st.floats(0.0, 5.0), calls=st.lists(st.tuples(prices, prices, st.booleans()), max_size=60))
 def test_calls_that_keep_their_bounds_never_exceed_the_limit(
     limit: float, calls: list[tuple[float, float, bool]]
@@ -171,8 +189,8 @@ def test_calls_that_keep_their_bounds_never_exceed_the_limit(
         try:
             if budget.start(bound):
                 costs.append(bound * share)
-        except CallError:
-            break
+        except CallError:  # a cheaper one may still go
+            assert not costs
         if ends and costs:
             budget.end(costs.pop(0))
     for cost in costs:

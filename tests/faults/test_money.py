@@ -183,6 +183,21 @@ def test_answers_with_a_bound_never_cost_more_than_the_budget(priced: Project) -
     assert 0 < spent["usd"] <= 20
 
 
+def test_a_row_that_is_too_dear_is_refused_alone(priced: Project) -> None:
+    """A long prompt comes first, and what it may cost is more than may be spent: the rows behind it are asked."""
+    rows = [{"id": "long", "input": "word " * 400}, *ROWS[:5]]
+    priced.eval("def test_echo(response):\n    pass\n", rows, marker='params={"max_tokens": 5}')
+    result = priced.run("evals", "--max-cost=20", "--max-connections=1")
+    assert (result.ret, len(priced.server.ledger)) == (10, 5)
+    assert priced.rows("SELECT sample_id, error_kind FROM cases WHERE outcome != 'passed'") == [
+        {"sample_id": "long", "error_kind": "budget"}
+    ]
+    (found,) = priced.rows("SELECT error FROM cases WHERE outcome = 'error'")
+    assert "may cost $51" in found["error"] and "max_tokens" in found["error"]
+    assert priced.run("evals", "--resume=last", "--max-cost=200", model="").ret == 0
+    assert len(priced.server.ledger) == 6
+
+
 def test_a_server_that_states_no_tokens_ends_a_session_with_a_budget(project: Project) -> None:
     project.eval("def test_echo(response):\n    pass\n", ROWS)
     project.write(models_yaml=PRICED % project.server.spec("fault-body-nousage"))
