@@ -1,8 +1,8 @@
 """YAML read so that nothing in it can surprise: plain data with line numbers, or one clear error.
 
 PyYAML's safe loader lets the last of two equal keys win, expands aliases without a bound, reads ``no`` as
-False, ``012`` as ten and ``12:30`` as 750, and dates as objects. Here each of those is an error that names
-the line (dates stay text), because a threshold that is misread turns a gate green.
+False, ``012`` as ten and ``12:30`` as 750, ``1e-3`` as a text, and dates as objects. Here each of those is an
+error that names the line (dates stay text), because a threshold that is misread turns a gate green.
 """
 
 import math
@@ -29,6 +29,8 @@ _TAG = "tag:yaml.org,2002:"
 _TEXTS = (_TAG + "str", _TAG + "timestamp", _TAG + "value")
 _PLAIN_INT = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 _PLAIN_FLOAT = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
+# To be numbers in YAML 1.1 they lack a point, or a sign behind the e: https://yaml.org/type/float.html
+_TEXT_LIKE_FLOAT = re.compile(r"[-+]?([0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)[eE][-+]?[0-9]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +63,12 @@ class StrictDocument:
 
 
 def load_strict(
-    path: Path, *, error: type[UserError], shown_as: str | None = None, limits: Limits | None = None
+    path: Path,
+    *,
+    error: type[UserError],
+    shown_as: str | None = None,
+    limits: Limits | None = None,
+    exponents_are_texts: bool = False,
 ) -> StrictDocument:
     """Return the only document of the YAML file at ``path``.
 
@@ -70,6 +77,8 @@ def load_strict(
         error: The class of error to raise.
         shown_as: What messages call the file; ``path`` itself when None.
         limits: Bounds on the file; ``Limits()`` when None.
+        exponents_are_texts: Leave a plain ``1e-3`` the text that it is in YAML 1.1, for a caller who takes no text
+            where a number belongs.
 
     Raises:
         UserError: of the class ``error``, its message ``FILE:LINE: what was found, what to do``.
@@ -77,7 +86,7 @@ def load_strict(
     limits = limits or Limits()
     name = shown_as or str(path)
     text = _decode(_read(path, name, error, limits), name, error)
-    loader = _Loader(text, name, error, limits)
+    loader = _Loader(text, name, error, limits, exponents_are_texts=exponents_are_texts)
     try:
         return loader.document()
     except yaml.MarkedYAMLError as problem:
@@ -130,11 +139,14 @@ def _explain(problem: yaml.MarkedYAMLError, name: str) -> str:
 class _Loader(yaml.SafeLoader):
     """A safe loader that builds plain data and refuses whatever is ambiguous."""
 
-    def __init__(self, text: str, shown_as: str, error: type[UserError], limits: Limits) -> None:
+    def __init__(
+        self, text: str, shown_as: str, error: type[UserError], limits: Limits, *, exponents_are_texts: bool
+    ) -> None:
         super().__init__(text)
         self.shown_as = shown_as
         self.error = error
         self.limits = limits
+        self.exponents_are_texts = exponents_are_texts
         self.depth = 0
         self.aliases = 0
         self.values = 0
@@ -231,6 +243,8 @@ class _Loader(yaml.SafeLoader):
             return self._int(node, text)
         if kind == "float":
             return self._float(node, text)
+        if node.style is None and not self.exponents_are_texts and _TEXT_LIKE_FLOAT.fullmatch(text):
+            self._refuse_exponent(node, text)
         return self._text(node)
 
     def _text(self, node: yaml.ScalarNode) -> str:
@@ -263,6 +277,12 @@ class _Loader(yaml.SafeLoader):
         if not math.isfinite(float(text)):
             self._refuse(node, f"{text} is too large for a number", "write a finite one")
         return float(text)
+
+    def _refuse_exponent(self, node: yaml.Node, text: str) -> NoReturn:
+        number = float(text.replace("_", ""))
+        shown = repr(number) if "." in repr(number) else repr(number).replace("e", ".0e")
+        meant = f"write {shown}" if math.isfinite(number) else "write a finite one"
+        self._refuse(node, f"{text} is a text in YAML 1.1, and not a number", f"{meant}, or '{text}' in quotes")
 
     def _constructed(self, node: yaml.Node) -> str:
         """Return what PyYAML makes of a scalar, in digits that Python is willing to print."""

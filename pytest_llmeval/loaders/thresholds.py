@@ -62,7 +62,7 @@ def load_thresholds(path: Path, *, shown_as: str | None = None) -> Thresholds:
         ThresholdsError: It has a line ``FILE:LINE: KEY: what is wrong, what to do`` for each mistake, in the
             order of the file.
     """
-    document = load_strict(path, error=ThresholdsError, shown_as=shown_as or path.name)
+    document = load_strict(path, error=ThresholdsError, shown_as=shown_as or path.name, exponents_are_texts=True)
     reader = _Reader(document)
     thresholds = reader.thresholds()
     reader.raise_problems()

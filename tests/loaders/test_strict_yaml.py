@@ -89,6 +89,20 @@ def test_nothing_is_an_error(tmp_path: Path, content: str) -> None:
         ("a: 1_000\n", "f.yaml:1: 1_000 means 1000 in YAML 1.1; write 1000, or '1_000' in quotes"),
         ("a: 12:30\n", "f.yaml:1: 12:30 means 750 in YAML 1.1; write 750, or '12:30' in quotes"),
         ("a: 1:30.5\n", "f.yaml:1: 1:30.5 means 90.5 in YAML 1.1; write 90.5, or '1:30.5' in quotes"),
+        ("a: 1e-3\n", "f.yaml:1: 1e-3 is a text in YAML 1.1, and not a number; write 0.001, or '1e-3' in quotes"),
+        (
+            "a: [1.5e6]",
+            "f.yaml:1: 1.5e6 is a text in YAML 1.1, and not a number; write 1500000.0, or '1.5e6' in quotes",
+        ),
+        ("a: -.5E0\n", "f.yaml:1: -.5E0 is a text in YAML 1.1, and not a number; write -0.5, or '-.5E0' in quotes"),
+        (
+            "a:\n- 1_0e-8",
+            "f.yaml:2: 1_0e-8 is a text in YAML 1.1, and not a number; write 1.0e-07, or '1_0e-8' in quotes",
+        ),
+        (
+            "a: 1e999\n",
+            "f.yaml:1: 1e999 is a text in YAML 1.1, and not a number; write a finite one, or '1e999' in quotes",
+        ),
         ("a: no\n", "f.yaml:1: no means false in YAML 1.1; write false, or 'no' in quotes"),
         ("a: Yes\n", "f.yaml:1: Yes means true in YAML 1.1; write true, or 'Yes' in quotes"),
         ("a: " + "9" * 5000, "f.yaml:1: a number of 5000 digits; write a shorter one, or put it in quotes"),
@@ -107,6 +121,12 @@ def test_nothing_is_an_error(tmp_path: Path, content: str) -> None:
 def test_what_is_ambiguous_is_refused_with_its_line(tmp_path: Path, content: str | bytes, message: str) -> None:
     """Each message says what was found and what to do."""
     assert refused(tmp_path, content) == message
+
+
+def test_what_only_looks_like_an_exponent_stays_text(tmp_path: Path) -> None:
+    """And what is quoted; with a point and a sign it is a number."""
+    document = load(tmp_path, "- '1e-3'\n- 1e\n- e3\n- 1e3m\n- 1.0e-3\n- |\n  1e3\n- 1e3: x\n- .e3\n")
+    assert document.data == ["1e-3", "1e", "e3", "1e3m", 0.001, "1e3\n", {"1e3": "x"}, ".e3"]
 
 
 @pytest.mark.parametrize("number", ["0x" + "f" * 5000, "1_0" + "0" * 5000])
