@@ -1,20 +1,12 @@
-"""A model behind the Messages API of Anthropic.
-
-Importing this module imports the vendor's SDK; ``registry.open_model`` does so when the first such model is
-opened.
-"""
+"""A model behind the Messages API of Anthropic, over any transport."""
 
 from collections.abc import Mapping
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import Any
 
-import anthropic
-import httpx2
-
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.types import Request, Response, Usage
-from pytest_llmeval.models.anthropic_clients import AnthropicClients, StatusError, post_messages
 from pytest_llmeval.models.anthropic_request import DEFAULT_MAX_TOKENS, messages_body
 from pytest_llmeval.models.anthropic_wire import read_message
 from pytest_llmeval.models.attempt_error import AttemptError
@@ -24,11 +16,9 @@ from pytest_llmeval.models.keys import Account
 from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.models.redaction import AnswerRedactor, Redactor
 from pytest_llmeval.models.retry import RetryPolicy, Slot
+from pytest_llmeval.models.transport import MAX_BODY_BYTES, Transport, is_success
 
-__all__ = ["MAX_BODY_BYTES", "AnthropicBackend"]
-
-MAX_BODY_BYTES = 8 * 1024 * 1024
-_CLIENTS = AnthropicClients()
+__all__ = ["AnthropicBackend"]
 
 
 class AnthropicBackend:
@@ -38,6 +28,7 @@ class AnthropicBackend:
         self,
         model: NamedModel,
         account: Account,
+        transport: Transport,
         *,
         policy: RetryPolicy,
         redactor: Redactor,
@@ -48,7 +39,8 @@ class AnthropicBackend:
         self.account = account.id
         self.prices = model.prices
         self._model = model
-        self._account = account
+        self._base_url = account.base_url.url
+        self._transport = transport
         self._redact = redactor
         self._completing = Completing(
             place=f"{self.name} at {account.base_url.host}",
@@ -58,8 +50,6 @@ class AnthropicBackend:
             redact=redactor,
             redact_answer=AnswerRedactor(account.echoed),
         )
-        redactor.add(*account.secrets)
-        _CLIENTS.hold(account)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.spec!r})"
@@ -68,7 +58,7 @@ class AnthropicBackend:
         """Return all that decides the answer to ``request``."""
         return {
             "provider": self._model.spec.kind,
-            "base_url": self._account.base_url.url,
+            "base_url": self._base_url,
             "model": self._model.spec.name,
             "messages": request.messages,
             "params": {"max_tokens": DEFAULT_MAX_TOKENS, **self._model.params, **request.params},
@@ -81,29 +71,14 @@ class AnthropicBackend:
 
     async def aclose(self) -> None:
         """Close the connections that no other model uses."""
-        await _CLIENTS.release(self._account)
+        await self._transport.aclose()
 
     async def _attempt(self, body: bytes) -> Response:
         """Return the answer of one request; raise AttemptError where there is none."""
-        try:
-            content, cut = await post_messages(_CLIENTS.get(self._account), body, MAX_BODY_BYTES)
-        except StatusError as error:
-            raise read_failure(error.status, error.headers, error.body, self._redact, datetime.now(UTC)) from None
-        except anthropic.APITimeoutError:
-            raise AttemptError(ErrorKind.TIMEOUT, "no connection in time", retryable=True) from None
-        except anthropic.APIConnectionError as error:
-            raise _connection_fault(error.__cause__ or error) from None
-        except httpx2.DecodingError as error:
-            message = f"undecodable body: {error}"
-            raise AttemptError(ErrorKind.MALFORMED_RESPONSE, message, retryable=True, usage=Usage()) from None
-        except httpx2.RequestError as error:
-            raise _connection_fault(error) from None
-        if cut:
+        answer = await self._transport.post(body)
+        if not is_success(answer.status):
+            raise read_failure(answer.status, answer.headers, answer.body, self._redact, datetime.now(UTC))
+        if answer.is_cut:
             message = f"the answer is larger than {MAX_BODY_BYTES // 2**20} MiB"
             raise AttemptError(ErrorKind.TOO_LARGE, message, usage=Usage())
-        return read_message(content, self._redact)
-
-
-def _connection_fault(error: BaseException) -> AttemptError:
-    """Return the fault for a connection that was refused, cut or reset."""
-    return AttemptError(ErrorKind.CONNECTION, f"{type(error).__name__}: {error}".rstrip(": "), retryable=True)
+        return read_message(answer.body, self._redact)

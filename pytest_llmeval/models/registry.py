@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.core.types import Backend
 from pytest_llmeval.models.anthropic_account import find_anthropic_account
+from pytest_llmeval.models.anthropic_messages import AnthropicBackend
 from pytest_llmeval.models.base_url import parse_base_url
 from pytest_llmeval.models.check import check_model
 from pytest_llmeval.models.keys import Account, account_with_key, find_account
@@ -84,11 +85,10 @@ def open_model(
     check_model(model, environ)
     policy, redactor = policy or RetryPolicy(), redactor or Redactor()
     if model.spec.kind == "anthropic":
-        # Imported here because it loads the SDK (1.3 s), which a session without such a model does not need.
-        from pytest_llmeval.models.anthropic_messages import AnthropicBackend
-
         account = find_anthropic_account(model, environ)
-        return AnthropicBackend(model, account, policy=policy, slot=slots(account.id), redactor=redactor)
+        redactor.add(*account.secrets)
+        over = _anthropic_transport(account, environ, redactor)
+        return AnthropicBackend(model, account, over, policy=policy, slot=slots(account.id), redactor=redactor)
     if model.spec.kind == "hf":
         # Imported here because it loads torch.
         from pytest_llmeval.models.hf.backend import HfBackend
@@ -123,12 +123,22 @@ def _open_transport(name: TransportName, account: Account, environ: Mapping[str,
     # Imported where they are needed: aiohttp takes 0.2 s and the SDK 1 s, which a session without a call saves.
     proxy = None if name == "lean" else proxy_for(account.base_url, environ)
     if name == "sdk" or proxy is not None:
+        from pytest_llmeval.models.openai_sdk import OPENAI_SDK
         from pytest_llmeval.models.sdk_transport import SdkTransport
 
-        return SdkTransport(account, redact, proxy)
+        return SdkTransport(OPENAI_SDK, account, redact, proxy)
     from pytest_llmeval.models.lean_transport import LeanTransport
 
     return LeanTransport(account, redact)
+
+
+def _anthropic_transport(account: Account, environ: Mapping[str, str], redact: Redactor) -> Transport:
+    """Return the transport for an account of an ``anthropic:`` model."""
+    # Imported here because it loads the SDK (1.3 s), which a session without such a model does not need.
+    from pytest_llmeval.models.anthropic_sdk import ANTHROPIC_SDK
+    from pytest_llmeval.models.sdk_transport import SdkTransport
+
+    return SdkTransport(ANTHROPIC_SDK, account, redact, proxy_for(account.base_url, environ))
 
 
 def _local_account(local_address: LocalAddress | None) -> Account:

@@ -58,21 +58,23 @@ class Transport(Protocol):
         ...
 
 
-def request_headers(account: Account, client: str) -> dict[str, str]:
+def request_headers(account: Account, client: str, protocol: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the headers of every request; those of the account win over ours, whatever their case.
 
     Args:
         account: to whom the request goes.
         client: name and version of the HTTP client, for User-Agent.
+        protocol: what the server's protocol asks for beside.
     """
-    own = {
+    ours = {
         "Content-Type": "application/json",
         "Accept": "application/json",
         "Accept-Encoding": "gzip, deflate",
         "User-Agent": f"pytest-llmeval ({client})",
+        **(protocol or {}),
     }
-    theirs = {name.lower() for name, _ in account.headers}
-    return {**{name: value for name, value in own.items() if name.lower() not in theirs}, **dict(account.headers)}
+    headers = {name.lower(): (name, value) for name, value in (*ours.items(), *account.headers)}
+    return dict(headers.values())
 
 
 def is_success(status: int) -> bool:

@@ -80,6 +80,16 @@ def test_anthropic_base_url_gets_the_key_and_the_custom_headers(server: Anthropi
     assert keys(server) == ("no-key", "Bearer no-key")
 
 
+def test_a_custom_header_replaces_ours_whatever_its_case(server: AnthropicServer) -> None:
+    """And one of two equal names wins: no header goes out twice."""
+    custom = "anthropic-version: 2099-01-01\nuser-agent: mine\nhost: gate.test\nX-Team: a\nx-team: b"
+    environ = {"ANTHROPIC_BASE_URL": f"http://127.0.0.1:{server.port}", "ANTHROPIC_CUSTOM_HEADERS": custom}
+    ask_model("anthropic:echo", environ=environ)
+    headers = sent(server)
+    assert (headers["anthropic-version"], headers["user-agent"]) == ("2099-01-01", "mine")
+    assert (headers["host"], headers["x-team"]) == ("gate.test", "b")
+
+
 def test_anthropics_own_address_gets_the_documented_header_alone() -> None:
     """One key, in one header."""
     account = find_anthropic_account(resolve_model("anthropic:claude", {}), {"ANTHROPIC_API_KEY": KEY})

@@ -202,6 +202,7 @@ def test_unsendable_params_cost_no_request(server: AnthropicServer, params: dict
         ("big-9000000", ErrorKind.TOO_LARGE, 1),
         ("gzipbomb", ErrorKind.TOO_LARGE, 1),
         ("badgzip", ErrorKind.MALFORMED_RESPONSE, 2),
+        ("badgzip-9-401", ErrorKind.AUTH, 1),
         *[
             (f"body-{name}", ErrorKind.MALFORMED_RESPONSE, 2)
             for name in [
@@ -304,7 +305,7 @@ def test_nobody_listens() -> None:
 
 def test_nobody_accepts(monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection that is not made in time is tried again, within the call's time."""
-    monkeypatch.setattr("pytest_llmeval.models.anthropic_clients.CONNECT_TIMEOUT_S", 0.1)
+    monkeypatch.setattr("pytest_llmeval.models.sdk_transport.CONNECT_TIMEOUT_S", 0.1)
     with socket.socket() as full, ExitStack() as clients:
         full.bind(("127.0.0.1", 0))
         full.listen(0)

@@ -7,11 +7,13 @@ from pytest_llmeval.models.base_url import parse_base_url
 from pytest_llmeval.models.proxies import proxy_for
 from pytest_llmeval.models.registry import TransportName
 from pytest_llmeval.models.retry import RetryPolicy
+from tests.support.anthropic_server import AnthropicServer
 from tests.support.asking import ask_model, failure
 from tests.support.fault_server import FaultServer
 
 P, Q = "http://p:1", "http://q:2"
 BEHIND = "openai:echo@http://llm.test:8000/v1"  # a host that only a proxy can know
+ANTHROPIC = "anthropic:echo@http://llm.test:8000"
 
 
 @pytest.mark.parametrize(
@@ -59,6 +61,20 @@ def test_a_proxy_is_asked(server: FaultServer, transport: TransportName) -> None
     assert entry.headers["proxy-authorization"].startswith("Basic ")
 
 
+def test_a_proxy_is_asked_for_a_model_of_anthropic() -> None:
+    """By the same rules, whatever the HTTP client of its SDK makes of the variables."""
+    with AnthropicServer() as server:
+        proxy = f"127.0.0.1:{server.port}"
+        assert ask_model(ANTHROPIC, "x", environ={"HTTP_PROXY": f"http://user:pw-CANARY@{proxy}"}).text == "x"
+        assert ask_model(ANTHROPIC, "y", environ={"ALL_PROXY": proxy}).text == "y"
+        first, second = server.ledger
+        assert first.path == second.path == "http://llm.test:8000/v1/messages"
+        assert first.headers["proxy-authorization"].startswith("Basic ")
+        once = RetryPolicy(max_attempts=1)
+        error = failure(ANTHROPIC, environ={"HTTP_PROXY": proxy, "NO_PROXY": "llm.test:8000"}, policy=once)
+        assert error.kind is ErrorKind.CONNECTION and len(server.ledger) == 2
+
+
 def test_a_proxy_that_fails_keeps_its_password(server: FaultServer) -> None:
     """The error names no credentials."""
     with FaultServer() as gone:
@@ -80,6 +96,7 @@ def test_only_the_given_environment_counts(server: FaultServer, monkeypatch: pyt
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{server.port}")
     for transport in ("auto", "sdk"):
         failure(BEHIND, transport=transport, policy=RetryPolicy(max_attempts=1))
+    failure(ANTHROPIC, policy=RetryPolicy(max_attempts=1))
     assert server.ledger == []
 
 
@@ -87,8 +104,9 @@ def test_only_the_given_environment_counts(server: FaultServer, monkeypatch: pyt
     ("proxy", "message"),
     [("ftp://me:pw-CANARY@p:1", "cannot be used"), ("http://p:port", "cannot be used"), ("socks5://p:1", "SOCKS")],
 )
-def test_a_proxy_that_cannot_be_used_is_a_usage_error(proxy: str, message: str) -> None:
+@pytest.mark.parametrize("spec", [BEHIND, ANTHROPIC])
+def test_a_proxy_that_cannot_be_used_is_a_usage_error(spec: str, proxy: str, message: str) -> None:
     """Said when the model is opened, without the proxy's password."""
     with pytest.raises(ModelError, match=message) as caught:
-        ask_model(BEHIND, environ={"ALL_PROXY": proxy})
+        ask_model(spec, environ={"ALL_PROXY": proxy})
     assert "CANARY" not in str(caught.value)

@@ -14,6 +14,7 @@ Further faults:
 import gzip
 import json
 from typing import Any
+from urllib.parse import urlsplit
 
 from tests.support.chat_bodies import forced_tool
 from tests.support.fault_server import Entry, FaultHandler, FaultServer
@@ -98,7 +99,7 @@ MESSAGE_BODIES: dict[str, bytes] = {
 class _MessagesHandler(FaultHandler):
     def do_POST(self) -> None:
         """Answer /v1/messages as the fault server answers; 404 elsewhere."""
-        if self.path.partition("?")[0] == "/v1/messages":
+        if urlsplit(self.path).path == "/v1/messages":  # of a proxy it is a whole address
             super().do_POST()
         else:
             self.rfile.read(int(self.headers.get("Content-Length", 0)))

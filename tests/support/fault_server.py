@@ -72,7 +72,7 @@ class Entry:
     path: str
     model: str
     headers: dict[str, str]
-    """With lower-case names."""
+    """With lower-case names; where one stands twice its values are joined."""
     body: dict[str, Any]
 
 
@@ -187,7 +187,7 @@ class FaultHandler(BaseHTTPRequestHandler):
         raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         body = json.loads(raw)
         model = str(body.get("model", ""))
-        headers = {name.lower(): value for name, value in self.headers.items()}
+        headers = {name.lower(): ", ".join(self.headers.get_all(name, [])) for name in self.headers}
         entry = Entry(time_s=time.monotonic(), path=self.path, model=model, headers=headers, body=body)
         count = self.server.faults.arrived(entry)
         self._is_open = True
