@@ -11,13 +11,19 @@ from dataclasses import replace
 
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.models.base_url import BaseUrl
-from pytest_llmeval.models.keys import DUMMY_KEY, Account, account_with_key, account_with_userinfo, key_of_model
+from pytest_llmeval.models.keys import (
+    DUMMY_KEY,
+    Account,
+    account_with_key,
+    account_with_userinfo,
+    custom_headers,
+    key_of_model,
+)
 from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.models.vendors import ANTHROPIC, api_key_of
 
 __all__ = ["find_anthropic_account", "require_anthropic_extra"]
 
-_HEADERS_VARIABLE = "ANTHROPIC_CUSTOM_HEADERS"
 _KEY_HEADERS = frozenset({"authorization", "x-api-key"})
 
 
@@ -53,7 +59,7 @@ def find_anthropic_account(model: NamedModel, environ: Mapping[str, str]) -> Acc
             f"model {model.name!r} is asked at {ANTHROPIC.host}, and {ANTHROPIC.key_variable} is not set; set it, name"
             f" another server (anthropic:{model.spec.name}@{ANTHROPIC.example}), or use local:smollm2, which needs none"
         )
-    return _with_key(base_url, key, _custom_headers(environ))
+    return _with_key(base_url, key, custom_headers("ANTHROPIC_CUSTOM_HEADERS", environ, but=_KEY_HEADERS))
 
 
 def _with_key(base_url: BaseUrl, key: str | None, extra: tuple[tuple[str, str], ...]) -> Account:
@@ -66,12 +72,3 @@ def _with_key(base_url: BaseUrl, key: str | None, extra: tuple[tuple[str, str], 
     named = ("X-Api-Key", key or DUMMY_KEY)
     own = ANTHROPIC.owns(base_url)
     return replace(account, headers=(named, *extra) if own else (named, *account.headers))
-
-
-def _custom_headers(environ: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """Return the headers that the environment asks for, those with a key apart."""
-    lines = (line.partition(":") for line in environ.get(_HEADERS_VARIABLE, "").splitlines())
-    headers = [(name.strip(), value.strip()) for name, colon, value in lines if colon and name.strip()]
-    if not all(part.isascii() and part.isprintable() for header in headers for part in header):
-        raise ModelError(f"{_HEADERS_VARIABLE} holds characters that no header takes")
-    return tuple((name, value) for name, value in headers if name.lower() not in _KEY_HEADERS)

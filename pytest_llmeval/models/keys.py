@@ -8,7 +8,7 @@ of the environment.
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pytest_llmeval.core.errors import ModelError
@@ -17,7 +17,15 @@ from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.models.redaction import secret_values
 from pytest_llmeval.models.vendors import OPENAI, api_key_of, refuse_foreign_key
 
-__all__ = ["DUMMY_KEY", "Account", "account_with_key", "account_with_userinfo", "find_account", "key_of_model"]
+__all__ = [
+    "DUMMY_KEY",
+    "Account",
+    "account_with_key",
+    "account_with_userinfo",
+    "custom_headers",
+    "find_account",
+    "key_of_model",
+]
 
 DUMMY_KEY = "no-key"
 ID_DIGITS = 12
@@ -103,14 +111,25 @@ def account_with_userinfo(base_url: BaseUrl) -> Account:
     return Account(base_url=base_url, headers=(("Authorization", f"Basic {token}"),), secrets=secrets, echoed=echoed)
 
 
+def custom_headers(variable: str, environ: Mapping[str, str], *, but: Collection[str]) -> tuple[tuple[str, str], ...]:
+    """Return the headers in ``variable``, one ``Name: value`` a line, without those that ``but`` names in lower case.
+
+    Raises:
+        ModelError: one holds characters that no header takes.
+    """
+    lines = (line.partition(":") for line in environ.get(variable, "").splitlines())
+    headers = [(name.strip(), value.strip()) for name, colon, value in lines if colon and name.strip()]
+    _check_sendable(variable, headers)
+    return tuple((name, value) for name, value in headers if name.lower() not in but)
+
+
 def _identity(environ: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     """Return the headers that the environment asks for: organisation, project, custom ones."""
     named = [(header, environ[variable].strip()) for variable, header in _IDENTITY.items() if environ.get(variable)]
-    lines = (line.partition(":") for line in environ.get("OPENAI_CUSTOM_HEADERS", "").splitlines())
-    custom = [(name.strip(), value.strip()) for name, colon, value in lines if colon and name.strip()]
-    headers = [(name, value) for name, value in (*named, *custom) if name.lower() != "authorization"]
+    _check_sendable("OPENAI_ORG_ID or OPENAI_PROJECT_ID", named)
+    return (*named, *custom_headers("OPENAI_CUSTOM_HEADERS", environ, but={"authorization"}))
+
+
+def _check_sendable(where: str, headers: Iterable[tuple[str, str]]) -> None:
     if not all(part.isascii() and part.isprintable() for header in headers for part in header):
-        raise ModelError(
-            "OPENAI_ORG_ID, OPENAI_PROJECT_ID or OPENAI_CUSTOM_HEADERS holds characters that no header takes"
-        )
-    return tuple(headers)
+        raise ModelError(f"{where} holds characters that no header takes")

@@ -20,6 +20,7 @@ from pydantic_core import ErrorDetails
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.models.named import RESERVED_PARAMS, NamedModel, Prices
 from pytest_llmeval.models.places import LineOf, mistake_at
+from pytest_llmeval.models.price_list import MAX_USD_PER_MILLION
 from pytest_llmeval.models.prices import FREE_KINDS
 from pytest_llmeval.models.specs import parse_spec
 
@@ -30,7 +31,7 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-_Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+_Price = Annotated[float, Field(ge=0, le=MAX_USD_PER_MILLION, allow_inf_nan=False)]
 
 
 class _PricesRow(_Strict):

@@ -25,7 +25,7 @@ from pytest_llmeval.models.places import LineOf, mistake_at
 from pytest_llmeval.models.specs import parse_spec
 from pytest_llmeval.models.vendors import VENDORS
 
-__all__ = ["PriceList", "price_list"]
+__all__ = ["MAX_USD_PER_MILLION", "PriceList", "price_list"]
 
 Path = tuple[str, ...]
 

@@ -134,6 +134,7 @@ def test_redirect_takes_no_key_along(server: FaultServer, fail: Fail) -> None:
         ("gpt-4o-mini", {"OPENAI_API_KEY": "sk-ключ"}, "OPENAI_API_KEY holds characters"),
         ("gpt-4o-mini", {"OPENAI_BASE_URL": "localhost"}, "OPENAI_BASE_URL: the base URL"),
         ("gpt-4o-mini", {"OPENAI_API_KEY": "k", "OPENAI_ORG_ID": "ö"}, "OPENAI_ORG_ID"),
+        ("gpt-4o-mini", {"OPENAI_API_KEY": "k", "OPENAI_CUSTOM_HEADERS": "X: ö"}, "^OPENAI_CUSTOM_HEADERS holds"),
     ],
 )
 def test_missing_or_senseless_keys_are_usage_errors(text: str, environ: dict[str, str], message: str) -> None:

@@ -54,6 +54,7 @@ def test_an_empty_file_names_nothing() -> None:
         (small(spec=7), "models.yaml:3: models.small.spec: Input should be a valid string, found 7"),
         (small(spec="local:smolm"), "models.yaml:3: model 'local:smolm': unknown local model"),
         (small(prices={"input": -1, "output": 0}), "models.yaml:5: models.small.prices.input: "),
+        (small(prices={"input": 1_000_001, "output": 0}), "models.yaml:5: models.small.prices.input: "),
         (small(prices={"input": float("nan"), "output": 0}), "models.yaml:5: models.small.prices.input: "),
         (small(prices={"input": True, "output": 0}), "models.yaml:5: models.small.prices.input: "),
         (small(prices={"input": 1}), "models.yaml:4: models.small.prices: the key 'output' is missing"),
