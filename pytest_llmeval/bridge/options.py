@@ -264,11 +264,10 @@ def widen_short_names(args: list[str], parser: pytest.Parser) -> None:
             args[index] = f"{longer[flag]}{equals}{value}"
 
 
-def taken_short_names(parser: pytest.Parser) -> set[str]:
-    """Return the names of our options whose short form another plugin or a conftest declared."""
-    taken = set()
-    for option in OPTIONS:
-        _, unknown = parser.parse_known_and_unknown_args([f"--{option.name}=1"])
-        if option.short and f"--{option.name}=1" not in unknown:
-            taken.add(option.name)
-    return taken
+def taken_short_names(parser: pytest.Parser) -> dict[str, str]:
+    """Return our options whose short form another plugin or a conftest declared, each with its group's name.
+
+    Names are looked up, not tried out: theirs may take no value, or open the file that it names.
+    """
+    groups = {flag: group.name for group in parser._groups for option in group.options for flag in option.names()}
+    return {each.name: groups[f"--{each.name}"] for each in OPTIONS if each.short and f"--{each.name}" in groups}

@@ -65,8 +65,18 @@ def test_a_conftest_that_takes_an_option_of_ours_is_named(here: Path, cache: Pat
     found = findings(llmeval)
     state, text = found["--model"]
     assert state == "note"
-    assert re.fullmatch("belongs to .+ here; use --llmeval-model", text)
+    assert text == "belongs to a conftest or another plugin here; use --llmeval-model"
     assert "short options" not in found
+
+
+def test_an_option_of_ours_that_takes_no_value_elsewhere_is_named_with_its_group(
+    here: Path, cache: Path, llmeval: Command
+) -> None:
+    (here / "pytest.ini").touch()
+    own = "def pytest_addoption(parser):\n    parser.getgroup('theirs').addoption('--baseline', action='store_true')\n"
+    (here / "conftest.py").write_text(own)
+    told = "belongs to the option group 'theirs' here; use --llmeval-baseline"
+    assert findings(llmeval)["--baseline"] == ("note", told)
 
 
 def test_a_project_in_which_pytest_does_not_start_is_a_problem(here: Path, cache: Path, llmeval: Command) -> None:

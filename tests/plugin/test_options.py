@@ -67,6 +67,39 @@ def test_a_short_name_that_a_plugin_took_stays_its_own(written: Project) -> None
     result.stdout.fnmatch_lines(["their model: x"])
 
 
+OWN_OPTIONS = """
+from pathlib import Path
+
+def opened(name):
+    return Path(name).open("x")
+
+def refused(text):
+    raise RuntimeError(f"cannot read {text}")
+
+def pytest_addoption(parser):
+    parser.addoption("--baseline", action="store_true")
+    parser.addoption("--model", choices=("small", "large"))
+    parser.addoption("--limit", type=opened)
+    parser.getgroup("theirs").addoption("--epochs", "--rounds", type=refused)
+
+def pytest_report_header(config):
+    return f"theirs: {config.getoption('baseline')} {config.getoption('model')}"
+"""
+
+
+def test_what_the_projects_own_options_take_is_not_tried_out(written: Project, dist_args: list[str]) -> None:
+    """A flag, choices, a type that opens a file and one that raises: each would end the session, or leave a file."""
+    written.write(conftest_py=OWN_OPTIONS, tests__test_own_py="def test_own():\n    pass\n")
+    result = written.run("tests", "--baseline", "--model=small", *dist_args, model="")
+    result.assert_outcomes(passed=1)
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["theirs: True small"])
+    assert not (written.root / "1").exists()
+    result = written.run("evals", f"--llmeval-model={written.model}", "--llmeval-limit=2", "--slice=a", model="")
+    assert result.ret == 0
+    assert written.cases() == {"a": "passed"}
+
+
 def test_a_conftest_found_only_at_collection_may_take_a_short_name(written: Project, dist_args: list[str]) -> None:
     written.write(tests__deep__conftest_py=TAKES_MODEL, tests__deep__test_own_py="def test_own():\n    pass\n")
     result = written.run(*dist_args, model="")
