@@ -2,19 +2,29 @@
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pytest_llmeval.core.costs import Prices, cost_usd
 from pytest_llmeval.core.types import Usage
 
-__all__ = ["CHARS_PER_TOKEN", "Estimate", "SuiteCalls", "estimate", "estimate_tokens"]
+__all__ = ["CHARS_PER_TOKEN", "TOKENS_PER_MEDIUM", "Estimate", "SuiteCalls", "estimate", "estimate_tokens"]
 
 N = TypeVar("N", int, float)
 
 CHARS_PER_TOKEN = 4
 TOKENS_PER_MESSAGE = 4
+TOKENS_PER_MEDIUM = 4784
+"""Of an image or a sound, however large: the most that an image has for any model of Anthropic
+(https://platform.claude.com/docs/en/build-with-claude/vision), and a bound for OpenAI's too, except for gpt-4o-mini
+(up to 48,169) and the detail ``original`` (https://platform.openai.com/docs/guides/images-vision). A sound has as many
+in eight minutes, at OpenAI's ten a second."""
+
+_MEDIA = ("audio_url", "image", "image_url", "input_audio", "input_image", "video_url")
+"""Types of parts of a content, in the words of OpenAI, Anthropic and vLLM."""
+_PROMPTING = ("functions", "response_format", "system", "tools")
+"""Parameters that a model reads as it reads the messages."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,16 +65,23 @@ class Estimate:
         return f"{calls}, {tokens_in}, {tokens_out}, {_money(self.cost_usd)}"
 
 
-def estimate_tokens(messages: Iterable[Mapping[str, Any]]) -> int:
-    """Return about how many tokens chat messages have: a quarter of their characters, and 4 for each message.
+def estimate_tokens(messages: Iterable[Mapping[str, Any]], params: Mapping[str, Any] | None = None) -> int:
+    """Return about how many tokens a prompt has: a quarter of its characters, and 4 for each message.
 
     The quarter is OpenAI's rule of thumb for English text; other languages and code have more tokens:
     https://help.openai.com/en/articles/4936856-what-are-tokens-and-how-to-count-them. What a message costs beside its
     content (role, delimiters) was 3 or 4 tokens for OpenAI's models:
     https://cookbook.openai.com/examples/how_to_count_tokens_with_tiktoken. A content that is no string counts by its
-    JSON, an image therefore by its address or data.
+    JSON, without its images and sounds, which count ``TOKENS_PER_MEDIUM`` each. A file counts by
+    its data, which is mostly too much, and seldom too little: 12 kB come to the 3,000 tokens that Anthropic states for
+    the text of a page at most (https://platform.claude.com/docs/en/build-with-claude/pdf-support).
+
+    Args:
+        messages: of the chat.
+        params: what is sent beside them; tools, a form of the answer and a system prompt are read too.
     """
-    return sum(math.ceil(len(_text(message)) / CHARS_PER_TOKEN) + TOKENS_PER_MESSAGE for message in messages)
+    told = [params[name] for name in _PROMPTING if params.get(name)] if params else []
+    return sum(_tokens(message) for message in messages) + sum(_tokens({"content": each}) for each in told)
 
 
 def estimate(suites: Iterable[SuiteCalls], prices: Prices | None) -> Estimate:
@@ -86,10 +103,28 @@ def _one(suite: SuiteCalls, prices: Prices | None) -> Estimate:
     )
 
 
-def _text(message: Mapping[str, Any]) -> str:
-    """Return the text by which a message counts."""
-    content = message.get("content", "")
-    return content if isinstance(content, str) else json.dumps(content, ensure_ascii=False, default=str)
+def _tokens(message: Mapping[str, Any]) -> int:
+    """Return the tokens of one message; those of the tools that it calls too."""
+    content, calls = message.get("content", ""), message.get("tool_calls")
+    media = list(_media(content))
+    chars = len(_text(content)) - sum(len(_text(medium)) for medium in media) + (len(_text(calls)) if calls else 0)
+    return math.ceil(chars / CHARS_PER_TOKEN) + TOKENS_PER_MESSAGE + len(media) * TOKENS_PER_MEDIUM
+
+
+def _media(content: object) -> Iterator[Mapping[str, Any]]:
+    """Yield the images and sounds of a content, those that a tool returned too."""
+    for part in content if isinstance(content, list) else ():
+        if not isinstance(part, dict):
+            continue
+        if part.get("type") in _MEDIA:
+            yield part
+        else:
+            yield from _media(part.get("content"))
+
+
+def _text(value: object) -> str:
+    """Return the text by which a value counts."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _sum(first: N | None, second: N | None) -> N | None:

@@ -9,11 +9,11 @@ from pytest_llmeval.core.calls import answered, ask_name, response_of
 from pytest_llmeval.core.costs import cost_usd
 from pytest_llmeval.core.draws import DRAW
 from pytest_llmeval.core.errors import CallError, ErrorKind, StoreError, UserError
-from pytest_llmeval.core.estimates import estimate_tokens
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.transport import plain
-from pytest_llmeval.core.types import Ask, Backend, CacheMode, Call, CaseKey, Response, Usage
+from pytest_llmeval.core.types import Ask, Backend, CacheMode, Call, CaseKey, Response
+from pytest_llmeval.engine.bounds import bound
 from pytest_llmeval.engine.budget import Budget
 from pytest_llmeval.engine.journal import Journal, Kept, Recorded
 from pytest_llmeval.engine.keeping import Keeping
@@ -286,12 +286,11 @@ class Engine:
 
     async def _call(self, ask: Ask, name: str, key: str, backend: Backend, *, ahead: bool) -> Response:
         """Return the answer of the model, once it is kept."""
-        tokens_in, room = estimate_tokens(ask.request.messages), _output_room(backend, ask)
-        tokens = tokens_in + (room or 0)
+        most = bound(backend, ask)
+        tokens = (most.input_tokens or 0) + (most.output_tokens or 0)
         TURN.set(Turn(ahead=ahead, tokens=tokens))
         DRAW.set(f"{ask.case.epoch}-{ask.nth}")
-        bound = Usage(input_tokens=tokens_in, output_tokens=room)
-        aside_usd = await self._spend(ask.model, cost_usd(backend.prices, bound))
+        aside_usd = await self._spend(ask.model, cost_usd(backend.prices, most))
         response: Response | None = None
         lost_usd = 0.0
         try:
@@ -352,13 +351,6 @@ def _cache_key(backend: Backend, ask: Ask) -> str:
 def _is_cacheable(response: Response) -> bool:
     """Whether the answer may serve a later run: a refusal may not."""
     return response.refusal is None and response.finish_reason is not None
-
-
-def _output_room(backend: Backend, ask: Ask) -> int | None:
-    """Return the tokens that the answer may have; None where nothing bounds it."""
-    params = backend.identity(ask.request).get("params", {})
-    room = params.get("max_completion_tokens", params.get("max_tokens"))
-    return max(0, room) if isinstance(room, int) else None
 
 
 async def _outcome(task: "asyncio.Task[Response]") -> Response:

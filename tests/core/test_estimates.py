@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmeval.core.costs import FREE, Prices, cost_usd
-from pytest_llmeval.core.estimates import Estimate, SuiteCalls, estimate, estimate_tokens
+from pytest_llmeval.core.estimates import TOKENS_PER_MEDIUM, Estimate, SuiteCalls, estimate, estimate_tokens
 from pytest_llmeval.core.types import Usage
 
 CHEAP = Prices(input_usd_per_million=0.15, output_usd_per_million=0.60)
@@ -40,7 +40,16 @@ def same(first: Estimate, second: Estimate) -> bool:
 
 @pytest.mark.parametrize(
     ("content", "tokens"),
-    [("", 4), ("a", 5), ("abcd", 5), ("abcde", 6), ([{"type": "text", "text": "Grüße"}], 13), (None, 5), ({1}, 6)],
+    [
+        ("", 4),
+        ("a", 5),
+        ("abcd", 5),
+        ("abcde", 6),
+        ([{"type": "text", "text": "Grüße"}], 13),
+        (None, 5),
+        ({1}, 6),
+        (["abcd"], 6),
+    ],
 )
 def test_tokens_of_a_message(content: Any, tokens: int) -> None:
     """A quarter of the characters, rounded up, and 4; what is no string by its JSON."""
@@ -48,8 +57,48 @@ def test_tokens_of_a_message(content: Any, tokens: int) -> None:
 
 
 def test_a_message_without_content_is_its_frame() -> None:
-    """A tool call, say."""
     assert estimate_tokens([{"role": "assistant"}]) == 4
+
+
+def part(kind: str, data: str) -> dict[str, Any]:
+    """Return an image or a sound, in the words of who takes it."""
+    return {
+        "image_url": {"type": kind, "image_url": {"url": f"data:image/png;base64,{data}"}},
+        "input_audio": {"type": kind, "input_audio": {"data": data, "format": "wav"}},
+        "image": {"type": kind, "source": {"type": "base64", "media_type": "image/png", "data": data}},
+    }[kind]
+
+
+@pytest.mark.parametrize("kind", ["image_url", "input_audio", "image"])
+@pytest.mark.parametrize("size", [0, 100, 1_000_000])
+def test_an_image_and_a_sound_count_alike_whatever_their_size(kind: str, size: int) -> None:
+    """The text beside them, and a tool that returned them, count as ever."""
+    text = {"type": "text", "text": "word " * 1000}
+    alone, both = ([{"role": "user", "content": each}] for each in ([text], [text, part(kind, "A" * size)]))
+    assert estimate_tokens(both) - estimate_tokens(alone) == pytest.approx(TOKENS_PER_MEDIUM, abs=1)
+    returned = [
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "1", "content": both[0]["content"]}]}
+    ]
+    assert estimate_tokens(returned) - estimate_tokens(both) < 20
+
+
+@pytest.mark.parametrize("kind", [{"type": "file"}, {"type": ["image"]}, {}, {"type": None}])
+def test_a_file_and_what_is_unknown_count_by_their_data(kind: dict[str, Any]) -> None:
+    content = [{**kind, "file": {"file_data": "A" * 4000}}]
+    assert 1000 < estimate_tokens([{"role": "user", "content": content}]) < 1050
+
+
+def test_what_a_model_reads_beside_the_messages_counts_too() -> None:
+    """Tools, those that it called, the form of its answer and a system prompt; not what only steers it."""
+    chat = [{"role": "user", "content": "q"}]
+    long = "x" * 400
+    assert estimate_tokens(chat, {"temperature": 0, "stop": [long], "tools": [], "system": None}) == estimate_tokens(
+        chat
+    )
+    for name, value in {"tools": [{"name": long}], "response_format": {"name": long}, "system": long}.items():
+        assert 100 < estimate_tokens(chat, {name: value}) - estimate_tokens(chat) < 110
+    called = {"role": "assistant", "content": "", "tool_calls": [{"function": {"name": "f", "arguments": long}}]}
+    assert 100 < estimate_tokens([called]) < 120
 
 
 @given(chats, chats)
