@@ -69,7 +69,7 @@ def _from_file(path: Path, rootdir: Path) -> Prompt:
     if not path.is_file():
         raise PromptError(f"{shown}: no such prompt file; a path is relative to the rootdir or to the test file")
     try:
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise PromptError(f"{shown}: cannot be read as UTF-8 text: {one_line(str(error))}") from None
     messages = _yaml_messages(path, shown) if path.suffix == ".yaml" else [_user(text)]

@@ -87,6 +87,19 @@ def test_a_text_file_is_a_template_beside_the_project_or_the_test(project: Proje
     assert recorded(project)["prompt"] == f"{folder}/ask.{suffix}"
 
 
+@pytest.mark.parametrize(
+    ("suffix", "text"),
+    [("txt", "Q: {question}"), ("md", "Q: {question}"), ("yaml", "- {role: user, content: 'Q: why?'}")],
+)
+def test_a_byte_order_mark_is_not_sent(project: Project, suffix: str, text: str) -> None:
+    """Editors write one. The digest is that of the file without it."""
+    project.write(**{f"prompts__ask_{suffix}": "\ufeff" + text})
+    project.eval(PASS, [ROW], marker=f'prompt="prompts/ask.{suffix}"')
+    assert project.run("evals").ret == 0
+    assert sent(project)[0][0]["content"] == "Q: why?"
+    assert recorded(project)["prompt_digest"] == digest(text)
+
+
 def test_a_yaml_file_is_a_list_of_messages_each_a_template(project: Project) -> None:
     project.write(prompts__ask_yaml="- {role: system, content: Be short.}\n- role: user\n  content: 'Q: {question}'\n")
     project.eval(PASS, [ROW], marker='prompt="prompts/ask.yaml"')
