@@ -68,10 +68,10 @@ def _id(row: dict[str, Any], where: str) -> str:
 def _slices(row: dict[str, Any], marks: tuple[str, ...], where: str) -> tuple[str, ...]:
     """Return the row's slices, its marks among them, each once."""
     given = row.get("slice", ())
-    if isinstance(given, str):
+    if isinstance(given, str) and given:
         return (given, *(mark for mark in marks if mark != given)) if marks else (given,)
-    if not given == () and not _is_texts(given):
-        raise _wrong(where, row, "slice", "a string or a list of strings")
+    if not given == () and not (_is_texts(given) and all(given)):
+        raise _wrong(where, row, "slice", "a string or a list of strings, none of them empty")
     return tuple(dict.fromkeys([*given, *marks]))
 
 
