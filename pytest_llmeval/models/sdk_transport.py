@@ -3,6 +3,7 @@
 Importing this module imports the HTTP client; ``openai_sdk`` and ``anthropic_sdk`` import the SDKs.
 """
 
+import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -10,7 +11,8 @@ from typing import Generic, TypeVar
 
 import httpx2
 
-from pytest_llmeval.core.errors import ModelError
+from pytest_llmeval.core.errors import ErrorKind, ModelError
+from pytest_llmeval.models.attempt_error import AttemptError
 from pytest_llmeval.models.keys import Account
 from pytest_llmeval.models.shared_clients import SharedClients
 from pytest_llmeval.models.transport import (
@@ -100,11 +102,20 @@ def http_client(proxy: str | None, headers: Mapping[str, str]) -> httpx2.AsyncCl
         follow_redirects=False,
         proxy=proxy,
         trust_env=False,  # the proxy is chosen already
-        verify=httpx2.create_ssl_context(trust_env=True),
+        verify=_tls(),
         timeout=httpx2.Timeout(None, connect=CONNECT_TIMEOUT_S),
         limits=httpx2.Limits(max_connections=None, max_keepalive_connections=100),
         event_hooks={"request": [_own_headers(headers)], "response": [_raise_for_status]},
     )
+
+
+def _tls() -> ssl.SSLContext:
+    """Return what trusts the certificates that SSL_CERT_FILE or SSL_CERT_DIR names, else the system's."""
+    try:
+        return httpx2.create_ssl_context(trust_env=True)
+    except OSError as error:
+        message = f"the certificates in SSL_CERT_FILE or SSL_CERT_DIR cannot be read: {error}"
+        raise AttemptError(ErrorKind.CONNECTION, message) from None
 
 
 def _own_headers(headers: Mapping[str, str]) -> Callable[[httpx2.Request], Awaitable[None]]:

@@ -1,6 +1,7 @@
 """One HTTP exchange: what a transport gives to the backend above it, and the faults that all transports share."""
 
-from collections.abc import Mapping
+import ssl
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -27,6 +28,9 @@ __all__ = [
 CONNECT_TIMEOUT_S = 15.0
 MAX_BODY_BYTES = 8 * 1024 * 1024
 ERROR_BODY_BYTES = 64 * 1024
+# No issuer, none that is known, or one that only vouches for itself: X509_V_ERR_… in
+# https://docs.openssl.org/3.0/man3/X509_STORE_CTX_get_error/
+_UNKNOWN_ISSUER = frozenset({2, 18, 19, 20, 21})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,8 +97,18 @@ def unconnected_fault() -> AttemptError:
 
 
 def connection_fault(error: BaseException, text: str, redact: Redact) -> AttemptError:
-    """Return the fault for a connection that was refused, cut or reset, or an answer that is no HTTP."""
-    return AttemptError(ErrorKind.CONNECTION, _line(f"{type(error).__name__}: {text}", redact), retryable=True)
+    """Return the fault for a connection that was refused, cut or reset, or an answer that is no HTTP.
+
+    A certificate that is not trusted will not be at the next attempt either.
+    """
+    refusals = [each for each in _causes(error) if isinstance(each, ssl.SSLCertVerificationError)]
+    if not refusals:
+        return AttemptError(ErrorKind.CONNECTION, _line(f"{type(error).__name__}: {text}", redact), retryable=True)
+    first = refusals[-1]  # the others are aiohttp's, without what OpenSSL said
+    message = _line(f"the certificate of the server is not trusted: {first.verify_message}", redact)
+    if first.verify_code in _UNKNOWN_ISSUER:
+        message += "; put that of its issuer into a file and name the file in SSL_CERT_FILE"
+    return AttemptError(ErrorKind.CONNECTION, message)
 
 
 def address_fault(text: str, redact: Redact) -> AttemptError:
@@ -107,6 +121,13 @@ def undecodable_fault(text: str, redact: Redact) -> AttemptError:
     return AttemptError(
         ErrorKind.MALFORMED_RESPONSE, _line(f"undecodable body: {text}", redact), retryable=True, usage=Usage()
     )
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield ``error`` and what it came of, last to first."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def _line(text: str, redact: Redact) -> str:

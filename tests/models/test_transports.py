@@ -20,7 +20,7 @@ from tests.support.asking import FAST, Ask, Fail, failure
 from tests.support.fault_server import FaultServer
 from tests.support.sessions import together
 
-SUBJECT = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
+SUBJECT = ["-subj", "/CN=llm.test", "-addext", "subjectAltName=IP:127.0.0.1"]
 HEAVY = ("openai", "httpx2", "httpcore2", "pydantic", "anyio", "jinja2", "yaml", "pytest")
 FRESH = """
 import asyncio, resource, sys
@@ -201,6 +201,30 @@ def test_tls_trusts_whom_the_system_trusts(
     assert in_fresh_python(call, SSL_CERT_FILE=str(certificate)) == ["hello"]
 
 
+def test_a_certificate_that_is_not_trusted_is_said_at_once(
+    tls_server: FaultServer, certificate: Path, fail: Fail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No further attempt would trust it; where its issuer is unknown, the message says where to name that."""
+    error = fail(tls_server.spec("echo"))
+    assert (error.kind, error.attempts) == (ErrorKind.CONNECTION, 1)
+    assert "is not trusted: self-signed certificate; put that of its issuer" in str(error)
+    assert "SSL_CERT_FILE" in str(error)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    error = fail(tls_server.spec("echo").replace("127.0.0.1", "localhost"))
+    assert (error.kind, error.attempts) == (ErrorKind.CONNECTION, 1)
+    assert "ostname mismatch" in str(error) and "SSL_CERT_FILE" not in str(error)
+
+
+def test_certificates_that_cannot_be_read_are_an_error_of_the_call(
+    server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That names the variables, in place of whatever the HTTP client raises."""
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere")
+    error = failure(server.spec("echo"), transport="sdk")
+    assert (error.kind, error.attempts) == (ErrorKind.CONNECTION, 1)
+    assert "SSL_CERT_FILE" in str(error) and "No such file" in str(error)
+
+
 def test_tls_looks_in_the_usual_places(tls_server: FaultServer, certificate: Path) -> None:
     """Where OpenSSL's own paths lead nowhere, as in a Python that was built on another machine."""
     code = (
@@ -248,6 +272,15 @@ def test_a_host_that_is_none_is_said_at_once(host: str) -> None:
     error = failure(f"m@http://{host}:9/v1", policy=FAST)
     assert (error.kind, error.attempts) == (ErrorKind.BAD_REQUEST, 1)
     assert "the address cannot be used" in str(error) and str(error).isprintable()
+
+
+def test_a_large_body_is_sent_whole_at_every_attempt(server: FaultServer, ask: Ask) -> None:
+    """Without a warning of the HTTP library, which is an error here, and with its length."""
+    text = "x" * 3_000_000
+    assert ask(server.spec("fault-status-503-1"), text).text == text
+    assert [entry.body["messages"][0]["content"] == text for entry in server.ledger] == [True, True]
+    for entry in server.ledger:
+        assert int(entry.headers["content-length"]) > 3_000_000 and "transfer-encoding" not in entry.headers
 
 
 def test_headers_are_ours_and_the_accounts(server: FaultServer, ask: Ask) -> None:
