@@ -23,6 +23,8 @@ _KINDS = {
 }
 # What these are about, whether the error names it or not.
 _PARAMS = {404: "model", 413: "messages"}
+# OpenAI says so under status 429, of one request that is larger than the limit of tokens per minute: it never passes.
+_TOO_LARGE_MESSAGE = "request too large"
 _QUOTA_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
 # Anthropic says so under status 400, with the code of any other bad request.
 _QUOTA_MESSAGES = ("credit balance is too low", "reached your specified api usage limits")
@@ -45,16 +47,17 @@ def read_failure(status: int, headers: Mapping[str, str], body: bytes, redact: R
             f"HTTP {status}: redirect to {target} refused; name that address in the spec",
         )
     error = _error(body)
-    kind = _kind(status, error)
-    retryable = kind in {ErrorKind.SERVER_ERROR, ErrorKind.RATE_LIMITED, ErrorKind.TIMEOUT}
     said = error.get("message", "").strip()
+    meant = 413 if status == 429 and _TOO_LARGE_MESSAGE in said.lower() else status
+    kind = _kind(meant, error)
+    retryable = kind in {ErrorKind.SERVER_ERROR, ErrorKind.RATE_LIMITED, ErrorKind.TIMEOUT}
     message = f"HTTP {status}: {excerpt(said.encode('utf-8', 'surrogatepass') if said else body, redact)}"
     return AttemptError(
         kind,
         message,
         retryable=retryable,
         retry_after_s=retry_after_s(headers.get("retry-after"), now),
-        param=error.get("param") or _PARAMS.get(status),
+        param=error.get("param") or _PARAMS.get(meant),
     )
 
 
@@ -81,7 +84,7 @@ def _seconds_until(date: str, now: datetime) -> float:
 def _kind(status: int, error: dict[str, str]) -> ErrorKind:
     """Return the kind of a status from 400, with the texts of the error in its body."""
     codes = {error.get("code"), error.get("type")}
-    if status == 429 and codes & _QUOTA_CODES:
+    if status < 500 and codes & _QUOTA_CODES:
         return ErrorKind.QUOTA
     if status == 400 and "content_filter" in codes:
         return ErrorKind.FILTERED

@@ -183,3 +183,25 @@ def test_a_403_about_one_model_or_one_input_says_nothing_of_the_key() -> None:
     flagged = b'{"error": {"code": 403, "message": "flagged", "metadata": {"reasons": ["x"], "flagged_input": "y"}}}'
     assert read_failure(403, {}, flagged, plain, NOW).kind is ErrorKind.FILTERED
     assert read_failure(403, {}, b'{"error": {"message": "no"}}', plain, NOW).kind is ErrorKind.AUTH
+
+
+@pytest.mark.parametrize("before", ["", "RateLimitError: OpenAIException - "])
+def test_a_429_about_one_request_that_is_too_large_is_none_of_the_rate(before: str) -> None:
+    """OpenAI says so, and gateways repeat it: trying again never helps, and the others need not slow down."""
+    message = (
+        f"{before}Request too large for gpt-4o in organization org-1 on tokens per min (TPM): Limit 30000, Requested"
+        " 36278. The input or output tokens must be reduced in order to run successfully."
+    )
+    error = {"message": message, "type": "tokens", "param": None, "code": "rate_limit_exceeded"}
+    fault = read_failure(429, {}, json.dumps({"error": error}).encode(), plain, NOW)
+    assert (fault.kind, fault.retryable, fault.param) == (ErrorKind.BAD_REQUEST, False, "messages")
+    assert str(fault).startswith("HTTP 429: ")
+
+
+@pytest.mark.parametrize("status", [400, 403, 429])
+@pytest.mark.parametrize("code", ["billing_hard_limit_reached", "insufficient_quota"])
+def test_a_quota_is_told_by_its_code_whatever_the_status(status: int, code: str) -> None:
+    """OpenAI says of a hard limit under status 400 that it is reached."""
+    body = json.dumps({"error": {"code": code, "message": "Billing hard limit has been reached"}}).encode()
+    fault = read_failure(status, {}, body, plain, NOW)
+    assert (fault.kind, fault.retryable) == (ErrorKind.QUOTA, False)
