@@ -22,7 +22,7 @@ from pytest_llmeval.bridge.case_start import new_run, read_row
 from pytest_llmeval.bridge.cases import CaseRun
 from pytest_llmeval.bridge.fixtures import is_ours, judge_of, uses
 from pytest_llmeval.bridge.handles import CaseModel
-from pytest_llmeval.bridge.items import PARAM, param_of
+from pytest_llmeval.bridge.items import param_of
 from pytest_llmeval.bridge.output import OUTPUT, CaseOutput, keep_apart
 from pytest_llmeval.bridge.worker_queue import is_worker, upcoming
 from pytest_llmeval.core.errors import CaseError
@@ -166,7 +166,8 @@ class BodiesAhead:
         if uses(item, "response"):
             run.reply = concurrent.futures.Future()
         model = CaseModel(param.model, self._calls.asker, eval_=param.eval, run=run, loop=self._calls.loop)
-        values = {**_fixture_values(run, model, judge_of(run, param, self._calls)), **shared}
+        ours = _fixture_values(run, model, judge_of(run, param, self._calls))
+        values = {**ours, **shared, **_own_parameters(item)}
         context = contextvars.copy_context()
         context.run(OUTPUT.set, output)
         function = body_of(item)  # now: in its turn another plugin may have put something else in its place
@@ -253,40 +254,53 @@ def _fixture_values(run: CaseRun, model: CaseModel, judge: CaseModel | None) -> 
 
 def _obstacle(config: pytest.Config) -> str:
     """Return what keeps every body of a session in its turn; an empty text where nothing does."""
-    option = config.option
-    if option.usepdb or getattr(option, "trace", False):
+    if config.getoption("usepdb", False) or config.getoption("trace", False):  # whose plugins may be switched off
         return "--pdb"
-    if option.capture == "no":
+    if config.getoption("capture", "") == "no":
         return "-s"
-    if option.setupshow:
+    if config.getoption("setupshow", False):
         return "--setup-show"
     return ""
 
 
 def _need_of(item: pytest.Item) -> str:
     """Return whether the bodies of a function need nothing, fixtures that stay, or their turn, and then why."""
-    definitions: Mapping[str, Sequence[Any]] = getattr(item, "_fixtureinfo").name2fixturedefs  # noqa: B009
-    params = getattr(item, "callspec").params  # noqa: B009 - a case has one
+    taken = _parameters(_plain_function(body_of(item)))
+    if "request" in taken:
+        return "takes the fixture request"
     is_shared = False
     for name in getattr(item, "fixturenames", ()):
-        chosen = definitions.get(name, ())
-        if name == PARAM or name in ("request",) or (not chosen and name in params):
-            is_shared = is_shared or name in params and name != PARAM
+        chosen = _definition(item, name)
+        if name == "request" or _is_parameter(chosen) or is_ours(item, name):
             continue
-        if not chosen:
+        if chosen is None:
             return f"fixture {name!r} is made by hand"
-        if is_ours(item, name) or _is_asyncios(name, chosen[-1]):
+        if _is_asyncios(chosen) and name not in taken:
             continue
-        why = _why_not_shared(name, chosen[-1])
+        why = _why_not_shared(name, chosen)
         if why:
             return why
         is_shared = True
     return _SHARED if is_shared else _PURE
 
 
-def _is_asyncios(name: str, definition: Any) -> bool:
-    """Whether a fixture is the loop that pytest-asyncio makes for each test and that no body of ours runs on."""
-    return name.endswith("_scoped_runner") and definition.func.__module__ == "pytest_asyncio.plugin"
+def _definition(item: pytest.Item, name: str) -> Any:
+    """Return what makes the fixture ``name`` of a test; None where nothing is known to."""
+    chosen: Sequence[Any] = getattr(item, "_fixtureinfo").name2fixturedefs.get(name, ())  # noqa: B009
+    return chosen[-1] if chosen else None
+
+
+def _is_parameter(definition: Any) -> bool:
+    """Whether ``parametrize`` gives each case a value of its own, of which nothing is made that outlives the case."""
+    return definition is not None and definition.scope == "function" and definition.func.__module__ == "_pytest.python"
+
+
+def _is_asyncios(definition: Any) -> bool:
+    """Whether a fixture is one that pytest-asyncio gives to each test, for a loop on which no body of ours runs."""
+    name: str = definition.argname
+    if definition.func.__module__ != "pytest_asyncio.plugin":
+        return False
+    return name == "event_loop_policy" or name.endswith("_scoped_runner")
 
 
 def _why_not_shared(name: str, definition: Any) -> str:
@@ -298,9 +312,15 @@ def _why_not_shared(name: str, definition: Any) -> str:
     return ""
 
 
+def _own_parameters(item: pytest.Item) -> dict[str, Any]:
+    """Return what ``parametrize`` gives to this case alone, by name."""
+    params = getattr(item, "callspec").params  # noqa: B009 - a case has one
+    return {name: value for name, value in params.items() if _is_parameter(_definition(item, name))}
+
+
 def _group_of(item: pytest.Item) -> tuple[Any, ...]:
     """Return what cases have in common whose shared fixtures have the same values."""
     callspec = getattr(item, "callspec", None)
     params = callspec.params.items() if callspec is not None else ()
-    own = tuple((name, id(value)) for name, value in params if name != PARAM)
-    return (item.parent, getattr(item, "originalname", item.name), own)
+    made = tuple((name, id(value)) for name, value in params if not _is_parameter(_definition(item, name)))
+    return (item.parent, getattr(item, "originalname", item.name), made)

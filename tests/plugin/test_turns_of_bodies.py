@@ -1,0 +1,155 @@
+"""Which async bodies may run ahead of their turn, and which wait for what is theirs alone: contract section 1."""
+
+import pytest
+
+from tests.support.project import Project
+
+ROWS = [{"id": each, "input": each} for each in "abcd"]
+ASYNCIO = "[pytest]\naddopts = -p no:anyio -p no:hypothesispytest\nasyncio_default_fixture_loop_scope = function\n"
+ECHO = "async def test_echo(sample, model):\n    assert (await model.generate()).text == sample.input\n"
+
+
+def turns(result: pytest.RunResult) -> str:
+    """Return what the summary says of async bodies."""
+    told = " ".join(result.stdout.str().split())
+    return told.partition("async bodies: ")[2].partition(" gate:")[0]
+
+
+@pytest.fixture(params=["no plugin", "asyncio"])
+def either(project: Project, request: pytest.FixtureRequest) -> Project:
+    """A project without and with pytest-asyncio, whose fixtures stand beside those of each test."""
+    if request.param == "asyncio":
+        project.write(tox_ini=f"{ASYNCIO}asyncio_mode = auto\n")
+    return project
+
+
+@pytest.mark.parametrize("spread", [["-p", "no:xdist"], ["-n2"]], ids=["plain", "n2"])
+def test_a_body_that_takes_request_gets_its_own(either: Project, spread: list[str]) -> None:
+    """There is one for each test, whatever its name says: pytest lists no fixture behind it."""
+    either.eval(
+        "async def test_echo(sample, request):\n    assert request.node.name == f'test_echo[{sample.id}]'\n", ROWS
+    )
+    result = either.run("evals", *spread, inside=False)
+    assert result.ret == 0, result.stdout.str()
+    assert turns(result).startswith("0 ran ahead, 4 in their turn (takes the fixture request: 4)")
+
+
+def test_a_fixture_that_stays_may_take_request(either: Project) -> None:
+    either.eval(ECHO.replace("sample, model", "sample, model, whole"), ROWS)
+    either.write(
+        conftest_py="import pytest\n\n@pytest.fixture(scope='session')\ndef whole(request):\n    return request.scope\n"
+    )
+    result = either.run("evals", "-p", "no:xdist", inside=False)
+    assert result.ret == 0, result.stdout.str()
+    assert turns(result).startswith("3 ran ahead, 1 in their turn (first of its function: 1)")
+
+
+def test_a_plugin_that_is_only_there_keeps_no_body_in_its_turn(either: Project) -> None:
+    """pytest-asyncio gives every test of a session a fixture of its own that no body of ours takes."""
+    either.eval(ECHO, ROWS)
+    result = either.run("evals", "-p", "no:xdist", inside=False)
+    assert result.ret == 0, result.stdout.str()
+    assert turns(result).startswith("4 ran ahead, 0 in their turn")
+
+
+def test_a_body_that_takes_what_that_plugin_makes_is_given_it(project: Project) -> None:
+    project.write(tox_ini=f"{ASYNCIO}asyncio_mode = strict\n")
+    project.eval("async def test_echo(sample, model, event_loop_policy):\n    assert event_loop_policy\n", ROWS)
+    result = project.run("evals", "-p", "no:xdist", inside=False)
+    assert result.ret == 0, result.stdout.str()
+    assert turns(result).startswith("3 ran ahead, 1 in their turn (first of its function: 1)")
+
+
+@pytest.mark.parametrize("spread", [["-p", "no:xdist"], ["-n2"]], ids=["plain", "n2"])
+def test_each_case_gets_its_own_parameters(either: Project, spread: list[str]) -> None:
+    either.eval(
+        """
+        @pytest.mark.parametrize("word", ["hot", "cold"])
+        @pytest.mark.parametrize("number", [1, 2])
+        async def test_echo(sample, model, word, number, score):
+            answer = await model.generate(f"{sample.id} {word} {number}")
+            score.record(f"{word}{number}", 1.0 if answer.text == f"{sample.id} {word} {number}" else 0.0)
+        """,
+        ROWS,
+    )
+    result = either.run("evals", *spread, inside=False)
+    assert result.ret == 0, result.stdout.str()
+    scores = either.rows("SELECT suite, sample_id, name, value FROM scores JOIN cases ON cases.id = case_id")
+    assert {row["value"] for row in scores} == {1.0}
+    assert {(row["sample_id"], row["suite"]) for row in scores} == {
+        (row["id"], f"echo[{number}-{word}]") for row in ROWS for word in ("hot", "cold") for number in (1, 2)
+    }
+    assert all(row["suite"] == f"echo[{row['name'][-1]}-{row['name'][:-1]}]" for row in scores)
+    if "-n2" not in spread:
+        assert turns(result).startswith("16 ran ahead, 0 in their turn")
+
+
+def test_parameters_of_its_own_keep_no_case_from_what_others_share(project: Project) -> None:
+    """Cases with unlike parameters follow each other, and what stays is the same for all of them."""
+    project.eval(
+        """
+        @pytest.mark.parametrize("word", ["hot", "cold"])
+        async def test_echo(sample, model, whole, word):
+            assert (await model.generate(f"{whole} {word}")).text in ("whole hot", "whole cold")
+        """,
+        ROWS,
+    )
+    project.write(conftest_py="import pytest\n\n@pytest.fixture(scope='session')\ndef whole():\n    return 'whole'\n")
+    result = project.run("evals", "-p", "no:xdist")
+    assert result.ret == 0
+    assert turns(result).startswith("7 ran ahead, 1 in their turn (first of its function: 1)")
+
+
+@pytest.mark.parametrize("how", ["indirect=True", "scope='module'"])
+def test_a_parameter_that_a_fixture_makes_something_of_is_shared_by_those_that_have_it(
+    project: Project, how: str
+) -> None:
+    project.eval(
+        f"""
+        @pytest.mark.parametrize("word", ["hot", "cold"], {how})
+        async def test_echo(sample, model, word, made):
+            assert made == "made of " + word
+            assert (await model.generate(word)).text == word
+        """,
+        ROWS,
+    )
+    project.write(
+        conftest_py="""
+        import pytest
+
+        @pytest.fixture(scope="module")
+        def word(request):
+            return request.param
+
+        @pytest.fixture(scope="module")
+        def made(word):
+            return "made of " + word
+        """
+    )
+    result = project.run("evals", "-p", "no:xdist")
+    assert result.ret == 0, result.stdout.str()
+    assert turns(result).startswith("6 ran ahead, 2 in their turn (first of its function: 2)")
+
+
+def test_a_parameter_may_stand_for_a_fixture_of_ours(project: Project) -> None:
+    project.eval(
+        "@pytest.mark.parametrize('judge', ['me'])\nasync def test_echo(sample, judge):\n    assert judge == 'me'\n",
+        ROWS,
+    )
+    result = project.run("evals", "-p", "no:xdist")
+    assert result.ret == 0, result.stdout.str()
+    assert turns(result).startswith("4 ran ahead, 0 in their turn")
+
+
+@pytest.mark.parametrize(
+    ("plugin", "told"),
+    [
+        ("capture", "0 ran ahead, 4 in their turn (output cannot be kept apart: 4)"),
+        ("debugging", "4 ran ahead, 0 in their turn"),
+    ],
+)
+def test_a_plugin_of_pytest_that_is_switched_off_is_no_crash(project: Project, plugin: str, told: str) -> None:
+    project.eval(ECHO, ROWS)
+    result = project.run("evals", "-p", f"no:{plugin}", "-p", "no:xdist", inside=False)
+    assert result.ret == 0, result.stdout.str() + result.stderr.str()
+    assert turns(result).startswith(told)
