@@ -59,10 +59,11 @@ class Resumed:
             if models.get(name) != now:
                 was = ", ".join(self.run.settings.get("models", {}).values())
                 changes.append(f"model {name!r} is not what the run asked ({was})")
-        judges: dict[str, str] = self.run.settings.get("judge_digests", {})
+        judges: dict[str, str] = self.run.settings.get("judge_digests", facts.judge_digests)
         for name, now in facts.judge_digests.items():
-            if judges.get(name, now) != now:
-                changes.append(f"judge {name!r} is not what the run asked ({self.run.settings['judges'].get(name)})")
+            if judges.get(name) != now:
+                was = ", ".join(self.run.settings.get("judges", {}).values()) or "it had no judge"
+                changes.append(f"judge {name!r} is not what the run asked ({was})")
         return changes
 
 

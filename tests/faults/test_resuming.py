@@ -120,6 +120,17 @@ def test_another_model_is_refused_by_name(broken: Project) -> None:
     assert len(broken.server.ledger) == 6
 
 
+def test_a_judge_that_the_run_did_not_have_is_refused_by_name(broken: Project) -> None:
+    """What was scored before it came has no score of its own."""
+    (broken.root / "mended").touch()
+    judge = f"--judge-model={broken.server.spec('late')}"
+    result = resume(broken, judge)
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*judge 'late' is not what the run asked (it had no judge)*--llmeval-resume-changed*"])
+    assert resume(broken, judge, "--llmeval-resume-changed").ret == 0
+    assert "judge 'late' is not what the run asked" in broken.last_run()["settings_json"]
+
+
 def test_a_run_that_goes_on_is_not_resumed(project: Project) -> None:
     project.eval(BODY, ROWS)
     held = Held(project.server, 2)
