@@ -14,6 +14,8 @@ __all__ = ["LEAST_PAIRED", "Opponent", "Opponents", "left_out", "nothing_pairs",
 LEAST_PAIRED = 0.9
 """Share of the baseline's rows that must pair, so that what is compared is still the same dataset."""
 
+_WITHOUT_VALUE = "see why the others have none (skipped, lost or not scored)"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opponent:
@@ -82,23 +84,38 @@ class Opponents:
         )
 
 
-def refusal(column: PairedColumn, opponent: Opponent, settings: GateSettings) -> str | None:
-    """Return why a metric cannot be compared: other scorers or judges made it, or too few rows pair."""
+def refusal(column: PairedColumn, opponent: Opponent, settings: GateSettings, *, with_lost: bool = False) -> str | None:
+    """Return why a metric cannot be compared: other scorers or judges made it, or too few rows pair.
+
+    Args:
+        column: the pairs of the metric, in a slice perhaps.
+        opponent: whom they are compared with.
+        settings: of the suite.
+        with_lost: whether what the infrastructure lost could be any value, so that such a row is weighed all the same.
+    """
     for what, rows in sorted(column.remade.items()):
         if what not in settings.allow_change:
             return (
                 f"another {what} than the baseline's made it in {len(rows)} of {len(column.pairs)} rows;"
                 f" {_mend(opponent, by_judge=what == 'judge')}, or allow it with allow_change: [{what}]"
             )
+    return _too_few(column, opponent, column.missing_unlost if with_lost else column.missing)
+
+
+def _too_few(column: PairedColumn, opponent: Opponent, missing: int) -> str | None:
+    """Return why too few rows of the baseline pair, ``missing`` having a value there alone; None where enough do."""
     altered, gone = len(column.altered), _gone(column, opponent)
-    lost = column.lost_before if column.lost_before > 1 else 0  # of a small slice one row would be too many
-    wanted, paired = len(column.pairs) + altered + gone, len(column.pairs) - lost
+    scored = len(column.pairs) - column.unscored_before
+    # of a small slice one row would be too many; where all are missing, ``nothing_pairs`` says so
+    lost, missing = column.lost_before if column.lost_before > 1 else 0, missing if 1 < missing < scored else 0
+    wanted, paired = len(column.pairs) + altered + gone, len(column.pairs) - lost - missing
+    advice = _WITHOUT_VALUE if paired + missing >= LEAST_PAIRED * wanted else "set a new baseline"
     if paired < LEAST_PAIRED * wanted:
-        unanswered = f", {lost} lost there" if lost else ""
-        return (
-            f"only {paired} of {wanted} rows of the baseline pair ({altered} changed, {gone} gone{unanswered});"
-            " set a new baseline"
-        )
+        unanswered = (f", {lost} lost there" if lost else "") + (f", {missing} without a value here" if missing else "")
+        told = f"{altered} changed, {gone} gone{unanswered}"
+        return f"only {paired} of {wanted} rows of the baseline pair ({told}); {advice}"
+    if scored - missing < LEAST_PAIRED * scored:
+        return f"only {scored - missing} of {scored} rows that the baseline scored have a value here; {_WITHOUT_VALUE}"
     return None
 
 
@@ -116,8 +133,12 @@ def left_out(column: PairedColumn, opponent: Opponent) -> str:
 
 
 def _gone(column: PairedColumn, opponent: Opponent) -> int:
-    """Return how many rows of the baseline are gone, but for as many as ``-m`` left out."""
-    return max(0, len(column.absent) - opponent.deselected)
+    """Return how many rows of the baseline are gone, but for as many as ``-m`` left out.
+
+    Which ones it left out is not recorded. Where more of the suite's rows are gone than that, each that a slice lacks
+    may be one of those.
+    """
+    return min(len(column.absent), max(0, column.absent_in_suite - opponent.deselected))
 
 
 def _mend(opponent: Opponent, *, by_judge: bool = False) -> str:

@@ -42,6 +42,11 @@ class Pair(NamedTuple):
         """Whether both sides have a value."""
         return self.before is not None and self.after is not None
 
+    @property
+    def is_missing(self) -> bool:
+        """Whether the baseline scored it and the current run left it without a value, which is not open either."""
+        return self.before is not None and self.after is None and not self.open
+
     def filled(self, fill: float, *, with_lost: bool) -> float | None:
         """Return the mean of the current run with ``fill`` for what is open, and for what is lost where asked."""
         missing = self.open + (self.lost if with_lost else 0)
@@ -68,6 +73,8 @@ class PairedColumn:
     """The baseline's slices of each row whose input or target is another one there."""
     absent: _Slices = ()
     """The slices of each row that only the baseline has."""
+    absent_in_suite: int = 0
+    """How many such rows there are in the whole suite."""
     remade: Mapping[str, _Slices] = field(default_factory=dict)
     """The slices of each paired row whose ``judge`` or ``scorer`` is another one."""
 
@@ -99,7 +106,12 @@ class PairedColumn:
     @property
     def missing(self) -> int:
         """Rows that the baseline scored and the current run left without a value, those that are open apart."""
-        return sum(pair.before is not None and pair.after is None and not pair.open for pair in self.pairs)
+        return sum(pair.is_missing for pair in self.pairs)
+
+    @property
+    def missing_unlost(self) -> int:
+        """Those of them of which the infrastructure lost nothing: skipped, or finished without the score."""
+        return sum(pair.is_missing and not pair.lost for pair in self.pairs)
 
     @property
     def open_ids(self) -> list[str]:
@@ -135,6 +147,7 @@ def pair_up(metric: str, current: Iterable[JudgedCase], before: Iterable[JudgedC
         for what in _remade(metric, was, row):
             remade.setdefault(what, []).append(row.first.slices)
         pairs.append(_pair(sample_id, was, row))
+    absent = tuple(row.first.slices for sample_id, row in base.items() if sample_id not in rows)
     seen = (value for pair in pairs for value in (pair.before, pair.after) if value is not None)
     return PairedColumn(
         metric=metric,
@@ -142,7 +155,8 @@ def pair_up(metric: str, current: Iterable[JudgedCase], before: Iterable[JudgedC
         span=span_of(metric, seen),
         added=tuple(row.first.slices for sample_id, row in rows.items() if sample_id not in base),
         altered=tuple(altered),
-        absent=tuple(row.first.slices for sample_id, row in base.items() if sample_id not in rows),
+        absent=absent,
+        absent_in_suite=len(absent),
         remade={what: tuple(rows) for what, rows in remade.items()},
     )
 

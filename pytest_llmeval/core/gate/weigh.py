@@ -156,7 +156,7 @@ def _undecidable(rule: Rule, group: Group, column: Column, judges: frozenset[str
 
 def _weigh_change(rule: Rule, sheet: Sheet) -> Weighed:
     group, broken, pairs = sheet.group, sheet.broken, sheet.pairs(rule.slice)
-    refused = refusal(pairs, group.opponent, group.rules.settings)
+    refused = refusal(pairs, group.opponent, group.rules.settings, with_lost=broken is not None)
     evidence = None
     if refused is None:
         left = left_out(pairs, group.opponent)

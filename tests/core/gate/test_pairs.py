@@ -72,6 +72,25 @@ def test_rows_that_m_deselected_are_not_missing() -> None:
     assert only(compared(before, after, baseline={"deselected": {"other": 10}})).verdict == "unmeasurable"
 
 
+def test_rows_that_m_deselected_elsewhere_make_up_for_none_that_a_slice_lacks() -> None:
+    """27 of its 30 rows are gone; the 70 that ``-m`` left out are others."""
+    others = [case(f"o{number}", 1.0) for number in range(70)]
+    before = [*run([1.0] * 30, slices=("hard",)), *others]
+    after = run([1.0] * 30, slices=("hard",))
+    left = {"deselected": {"qa": 70}}
+    assert only(compared(before, after, rule(slice="hard"), baseline=left)).verdict == "pass"
+    assert reason(before, after[:3], rule(slice="hard"), baseline=left) == (
+        "only 3 of 30 rows of the baseline pair (0 changed, 27 gone); set a new baseline"
+    )
+
+
+def test_a_slice_lacks_no_row_where_m_deselected_as_many_as_are_gone() -> None:
+    """Also where most of its own are among them."""
+    before = [*run([1.0] * 30, slices=("hard",)), *(case(f"o{number}", 1.0) for number in range(70))]
+    found = only(compared(before, before[:3], rule(slice="hard"), baseline={"deselected": {"qa": 97}}))
+    assert (found.verdict, found.n) == ("pass", 3)
+
+
 def test_a_slice_is_about_its_own_rows() -> None:
     """Rows of today's slice pair; new, changed and gone ones count where they are in it."""
     hard: dict[str, Any] = {"slices": ("hard",)}
@@ -96,11 +115,56 @@ def test_a_slice_whose_rows_are_all_new_cannot_be_compared() -> None:
 
 def test_rows_without_a_value_in_one_run_leave_the_pair_and_are_counted() -> None:
     """Lost to the infrastructure, skipped, finished without the score, or not scored by the baseline."""
-    before = [*run([1.0] * 18), case(18, None), broken(19, "timeout")]
-    after = [broken(0, "connection"), case(1, None, outcome="skipped"), case(2, None), *run([1.0] * 20)[3:]]
+    before = [*run([1.0] * 38), case(38, None), broken(39, "timeout")]
+    after = [broken(0, "connection"), case(1, None, outcome="skipped"), case(2, None), *run([1.0] * 40)[3:]]
     verdict = only(compared(before, after))
-    assert (verdict.verdict, verdict.n) == ("pass", 15)
+    assert (verdict.verdict, verdict.n) == ("pass", 35)
     assert reason(before, after).endswith("left out: 2 not scored by the baseline, 3 without a value here")
+
+
+@pytest.mark.parametrize(("missing", "verdict"), [(10, "pass"), (11, "unmeasurable"), (97, "unmeasurable")])
+@pytest.mark.parametrize("fields", [{"outcome": "skipped"}, {}, {"outcome": "error", "error_kind": "connection"}])
+def test_rows_that_this_run_left_without_a_value_count_as_not_paired(
+    missing: int, verdict: str, fields: dict[str, Any]
+) -> None:
+    """Skipped, not scored or lost: of those that are left alone a rule passes nothing."""
+    after = [*(case(number, None, **fields) for number in range(missing)), *run([1.0] * 100)[missing:]]
+    found = only(compared(run([1.0] * 100), after, rule(bound=0.0), max_error_rate=1.0))
+    assert found.verdict == verdict
+    if verdict == "unmeasurable":
+        assert found.reason == (
+            f"only {100 - missing} of 100 rows of the baseline pair (0 changed, 0 gone, {missing} without a value"
+            " here); see why the others have none (skipped, lost or not scored)"
+        )
+
+
+def test_rows_that_the_baseline_scored_are_a_whole_of_their_own() -> None:
+    """A score that few rows have is not carried by all the rows without it; one row that lacks it is forgiven."""
+    before = run([1.0] * 10 + [None] * 90)
+    assert only(compared(before, run([None] * 1 + [1.0] * 9 + [None] * 90))).verdict == "pass"
+    assert reason(before, run([None] * 7 + [1.0] * 3 + [None] * 90)) == (
+        "only 3 of 10 rows that the baseline scored have a value here; see why the others have none (skipped, lost or"
+        " not scored)"
+    )
+
+
+def test_gone_and_missing_rows_are_too_many_together() -> None:
+    """What is to be done is told of those that are more than the other kind leaves room for."""
+    rows = run([1.0] * 100)
+    few = [*run([None] * 6), *rows[6:]]
+    assert only(compared(rows, few)).verdict == "pass"
+    assert reason(rows, few[:94]).startswith("only 88 of 100 rows of the baseline pair (0 changed, 6 gone, 6 without")
+    assert reason(rows, few[:94]).endswith("see why the others have none (skipped, lost or not scored)")
+    assert reason(rows, few[:80]).endswith("set a new baseline")
+
+
+def test_what_was_lost_is_weighed_in_a_run_that_is_not_valid_and_what_was_skipped_is_not() -> None:
+    """A rule that fails whatever the lost rows had been fails though fewer than nine rows of ten have a value."""
+    rows, wrong = run([1.0] * 100), run([0.0] * 100)
+    lost = [*(broken(number, "connection") for number in range(30)), *wrong[30:]]
+    skipped = [*run([None] * 30, outcome="skipped"), *lost[:5], *wrong[35:]]
+    assert compared(rows, lost).verdicts[-1].verdict == "fail"
+    assert compared(rows, skipped).verdicts[-1].verdict == "unmeasurable"
 
 
 def test_an_epoch_without_a_value_leaves_its_row_with_the_others() -> None:
