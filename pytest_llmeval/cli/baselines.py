@@ -133,6 +133,7 @@ def export(run: str, file: Path, no_answers: bool, even_red: bool, as_json: bool
             run=replace(found, settings={**found.settings, **_answering(store, found)}),
             count=count,
             cases=store.cases(found.id),
+            judges=store.judges(found.id),
             answers=not no_answers,
         )
     size = file.stat().st_size
@@ -164,7 +165,7 @@ def import_baseline(file: Path, name: str | None, as_json: bool, database: Path 
     project = find_project()
     path = project.located(str(database)) if database is not None else project.database
     with contextlib.closing(SqliteStore(path)) as store:
-        is_new = store.import_run(found.run, found.cases())
+        is_new = store.import_run(found.run, found.cases(), found.judges)
         before = _name(store, name, found.run.id)
     if as_json:
         emit_json({"name": name, "run": found.run.id, "imported": is_new, "cases": found.count, "replaced": before})

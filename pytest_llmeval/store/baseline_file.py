@@ -16,14 +16,16 @@ from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.strict_json import NotJsonError, parse
 from pytest_llmeval.core.text import one_line
+from pytest_llmeval.core.types import JudgeRecord
+from pytest_llmeval.store.baseline_fields import NotALineError
 from pytest_llmeval.store.baseline_lines import (
-    NotALineError,
     checked_case,
     checked_header,
     from_header,
     to_case,
     to_case_row,
     to_header,
+    to_judges,
     to_line,
     to_score_rows,
 )
@@ -57,6 +59,8 @@ class BaselineFile:
         """How many cases it holds."""
         self.has_answers: bool = header["answers"]
         self.run: Run = from_header(header)
+        self.judges: list[JudgeRecord] = to_judges(header)
+        """What stands behind the judge_ids of its scores; none in a file of an older version."""
 
     def cases(self) -> Iterator[StoredCase]:
         """Yield each case with its scores, in the order of recording; raise StoreError where a line is bad."""
@@ -126,7 +130,15 @@ class BaselineFile:
 
 
 def write_baseline(
-    path: Path, *, shown: str, name: str, run: Run, count: int, cases: Iterable[StoredCase], answers: bool = True
+    path: Path,
+    *,
+    shown: str,
+    name: str,
+    run: Run,
+    count: int,
+    cases: Iterable[StoredCase],
+    judges: Iterable[JudgeRecord] = (),
+    answers: bool = True,
 ) -> None:
     """Write a run into ``path``, in place of what is there; a failure leaves that as it was.
 
@@ -137,6 +149,7 @@ def write_baseline(
         run: one that has ended.
         count: how many cases it has.
         cases: those.
+        judges: what stands behind the judge_ids of their scores.
         answers: whether what the models said is written, and what quotes it or the dataset.
 
     Raises:
@@ -145,7 +158,8 @@ def write_baseline(
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with open(part, "xb") as raw, _packed(raw, is_packed=path.name.endswith(".gz")) as file:
-            file.write(f"{to_header(name, run, cases=count, answers=answers)}\n".encode("ascii"))
+            header = to_header(name, run, cases=count, answers=answers, judges=judges)
+            file.write(f"{header}\n".encode("ascii"))
             written = 0
             for case in cases:
                 file.write(f"{to_line(case, answers=answers)}\n".encode("ascii"))

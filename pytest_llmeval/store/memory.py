@@ -158,8 +158,9 @@ class MemoryStore:
         calls: Iterable[tuple[str, Call]] = (),
         labels: Iterable[Label] = (),
     ) -> bool:
-        """Record a run that another store recorded; one whose id is here already is left as it is."""
+        """Record a run that another store recorded; one whose id is here already gets the judges that it lacked."""
         if run.id in self._runs:
+            self._judges[run.id] |= {judge.judge_id: judge for judge in judges} | self._judges[run.id]
             return False
         kept = {case.id: _in_order(case) for case in cases}
         self.start_run(run)

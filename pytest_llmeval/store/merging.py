@@ -14,7 +14,8 @@ from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.ids import case_id, digest
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.core.types import Call, JudgeRecord
-from pytest_llmeval.store.baseline_lines import NotALineError, checked_case, checked_header, to_header, to_line
+from pytest_llmeval.store.baseline_fields import NotALineError
+from pytest_llmeval.store.baseline_lines import checked_case, checked_header, to_header, to_line
 from pytest_llmeval.store.check import check_readable, read_only
 from pytest_llmeval.store.records import Label, Run, RunEnd, StoredCase
 from pytest_llmeval.store.shards import ShardRun

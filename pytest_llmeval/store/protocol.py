@@ -38,7 +38,7 @@ class Store(Protocol):
         calls: Iterable[tuple[str, Call]] = (),
         labels: Iterable[Label] = (),
     ) -> bool:
-        """Record a run of elsewhere as a whole; False where its id is here already, and nothing is changed.
+        """Record a run of elsewhere as a whole; False where its id is here already, which gets judges that it lacked.
 
         Each call comes with the id of its case.
         """

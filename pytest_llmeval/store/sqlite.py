@@ -95,7 +95,9 @@ class SqliteStore(SqliteReader):
         calls: Iterable[tuple[str, Call]] = (),
         labels: Iterable[Label] = (),
     ) -> bool:
-        """Record a run that another database recorded, in one commit; one whose id is here already is left as it is.
+        """Record a run that another database recorded, in one commit.
+
+        One whose id is here already is left as it is, but for judges that it lacked, as files of older versions do.
 
         Args:
             run: the run.
@@ -109,6 +111,7 @@ class SqliteStore(SqliteReader):
         """
         with self._transaction():
             if not self._insert("runs", [rows.from_run(run)], verb="INSERT OR IGNORE"):
+                self._insert("judges", [rows.from_judge(run.id, judge) for judge in judges], verb="INSERT OR IGNORE")
                 return False
             for case in cases:
                 self._insert("cases", [rows.from_case(run.id, case)])

@@ -1,5 +1,6 @@
 """Baselines set, listed, removed, and carried from one database to another."""
 
+import json
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from pytest_llmeval.store.records import RunEnd
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.cli.conftest import Command
+from tests.support.judged_runs import judged_record, store_run
 from tests.support.records import call, record, score
 from tests.support.stored_runs import END, look, run
 
@@ -214,6 +216,27 @@ def test_a_file_that_was_edited_to_hold_a_partial_run_is_refused(
     done = llmeval("baseline", "import", "b.jsonl")
     assert done.status == 4
     assert f"it can be no baseline: run {OLD} is partial" in done.err
+
+
+def test_people_can_label_the_answers_of_an_imported_run(store: SqliteStore, llmeval: Command, here: Path) -> None:
+    """A file of an older version lacked what the judge's scores may say; a newer one of the same run brings it."""
+    store_run(store, [judged_record("a"), judged_record("b", "wrong")])
+    llmeval("baseline", "export", "last", "b.jsonl", "--even-red")
+    head, *cases = (here / "b.jsonl").read_text().splitlines()
+    told = {key: value for key, value in json.loads(head).items() if key != "judges"} | {"version": 1}
+    (here / "older.jsonl").write_text("\n".join([json.dumps(told), *cases, ""]))
+    new = ["--llmeval-db", "new.db"]
+    llmeval("baseline", "import", "older.jsonl", "--name", "main", *new)
+    done = llmeval("labels", "export", "--output", "x.jsonl", *new)
+    assert done.status == 4
+    assert "export an imported run again where it was recorded, and import that file" in done.err
+    assert "it was here already" in llmeval("baseline", "import", "b.jsonl", "--name", "main", *new).out
+    assert llmeval("labels", "export", "--output", "x.jsonl", *new).status == 0
+    rows = [{**json.loads(line), "label_correctness": "right"} for line in (here / "x.jsonl").read_text().splitlines()]
+    (here / "y.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert llmeval("labels", "import", "y.jsonl", "--rater", "kim", *new).status == 0
+    (found,) = llmeval("calibrate", "--json", *new).json()["scores"]
+    assert (found["levels"], found["rates"]["accuracy"]["value"]) == (["wrong", "partly", "right"], 0.5)
 
 
 def test_everything_is_told_as_json(two_runs: SqliteStore, llmeval: Command, here: Path) -> None:

@@ -40,9 +40,9 @@ def stored(cases: Sequence[CaseRecord]) -> list[StoredCase]:
     return list(store.cases("r"))
 
 
-def write(path: Path, cases: Sequence[StoredCase], *, of: Run = ENDED, answers: bool = True) -> BaselineFile:
+def write(path: Path, cases: Sequence[StoredCase], *, of: Run = ENDED, **told: Any) -> BaselineFile:
     """Write cases into ``path`` and open it."""
-    write_baseline(path, shown=path.name, name="main", run=of, count=len(cases), cases=cases, answers=answers)
+    write_baseline(path, shown=path.name, name="main", run=of, count=len(cases), cases=cases, **told)
     return BaselineFile(path, path.name)
 
 
@@ -198,7 +198,7 @@ def test_a_bad_case_is_told_with_its_line(tmp_path: Path, change: dict[str, Any]
     ("change", "message"),
     [
         ({"format": "other"}, "this is no exported baseline: its first line is not that of one; export"),
-        ({"version": 2}, "written by a newer version (format 2, this one knows 1); upgrade pytest-llmeval"),
+        ({"version": 3}, "written by a newer version (format 3, this one knows 2); upgrade pytest-llmeval"),
         ({"version": 0}, "'version' is 0 and 'cases' 3; export"),
         ({"version": "1"}, "'version' is '1'; export"),
         ({"cases": -1}, "'version' is 1 and 'cases' -1; export"),

@@ -356,6 +356,14 @@ def test_a_run_of_elsewhere_comes_with_its_calls_and_labels_or_not_at_all(store:
     assert len(store.labels("r")) == 1
 
 
+def test_a_run_that_is_here_gets_the_judges_that_it_lacked(store: Store) -> None:
+    """Files of older versions hold none; what is known stays as it is."""
+    first, second = (JudgeRecord(judge_id=id, rubric="r", detail="{}") for id in "ab")
+    store.import_run(run("r", end=END), [], [first])
+    assert not store.import_run(run("r", end=END), [], [second, replace(first, detail="[]")])
+    assert store.judges("r") == [first, second]
+
+
 def test_what_was_paid_is_told_though_its_case_ran_again(store: Store) -> None:
     store.start_run(run("r"))
     store.add_case("r", record(outcome="error", error_kind="code", calls=(call(name="a-1"),)))

@@ -196,8 +196,9 @@ def judged_run(
         for score in case.scores:
             if score.judge_id is not None and score.judge_id not in rubrics:
                 raise StoreError(
-                    f"run {run_id} was recorded by an older version, without the rubrics of its judge; run"
-                    f" `llmeval rescore {run_id}` and take the run that it makes"
+                    f"run {run_id} was recorded by an older version, or imported from a file of one, without the"
+                    f" rubrics of its judge; run `llmeval rescore {run_id}` and take the run that it makes, or export"
+                    " an imported run again where it was recorded, and import that file"
                 )
         for score in judge_scores(case):
             key = ScaleKey(case.key.suite, score.judge_id or "", score.name)

@@ -1,0 +1,88 @@
+"""What may stand under the keys of an exported baseline, and the look at each."""
+
+from collections.abc import Mapping
+from types import NoneType
+from typing import Any, NamedTuple
+
+from pytest_llmeval.core.text import one_line, storable
+
+__all__ = [
+    "COUNT",
+    "LIST",
+    "MAYBE_TEXT",
+    "NUMBER",
+    "TEXT",
+    "Field",
+    "NotALineError",
+    "check_types",
+    "checked",
+    "checked_texts",
+    "shown_value",
+]
+
+_LARGEST = 2**63
+_MISSING: Any = object()
+
+
+class NotALineError(ValueError):
+    """A line is not what was written; the message says which field, and what was found."""
+
+
+class Field(NamedTuple):
+    """What may stand under one key."""
+
+    types: tuple[type, ...]
+    default: Any = _MISSING
+    """What it is where it is left out."""
+    among: tuple[str, ...] = ()
+    """The texts that it may be; any where empty."""
+
+
+TEXT = Field((str,))
+MAYBE_TEXT = Field((str, NoneType), None)
+NUMBER = Field((float, int, NoneType), None)
+COUNT = Field((int, NoneType), None)
+LIST = Field((list,), [])
+
+
+def checked(data: Any, fields: Mapping[str, Field], where: str) -> dict[str, Any]:
+    """Return ``data`` with every key of ``fields``, its texts as a database keeps them; else raise NotALineError."""
+    if not isinstance(data, dict):
+        raise NotALineError(f"{repr(where[:-1]) if where else 'it'} is {shown_value(data)}, and should be an object")
+    unknown = sorted(data.keys() - fields.keys())
+    if unknown:
+        raise NotALineError(f"unknown key {one_line(repr(where + unknown[0]), 80)}")
+    found = {}
+    for key, (types, default, among) in fields.items():
+        value = data.get(key, default)
+        kind = type(value)
+        if value is _MISSING:
+            raise NotALineError(f"{where + key!r} is missing")
+        if kind not in types or (among and value not in among):
+            raise NotALineError(f"{where + key!r} is {shown_value(value)}")
+        if kind is str:
+            value = storable(value)
+        elif kind is int and not -_LARGEST <= value < _LARGEST:
+            raise NotALineError(f"{where + key!r} is beyond 64 bits")
+        found[key] = value
+    return found
+
+
+def checked_texts(values: list[Any], where: str) -> list[str]:
+    """Return texts as a database keeps them; raise NotALineError where one is none."""
+    for value in values:
+        if type(value) is not str:
+            raise NotALineError(f"{where!r} holds {shown_value(value)}")
+    return [storable(value) for value in values]
+
+
+def check_types(values: Mapping[str, Any], kinds: Mapping[str, tuple[type, ...]], where: str) -> None:
+    """Raise NotALineError where a value that is there is of another type than ``kinds`` say; other keys may be."""
+    for key, types in kinds.items():
+        if key in values and type(values[key]) not in types:
+            raise NotALineError(f"{one_line(f'{where}.{key}', 80)!r} is {shown_value(values[key])}")
+
+
+def shown_value(value: Any) -> str:
+    """Return a value as messages show it, on one line."""
+    return one_line(repr(value), 60)
