@@ -44,6 +44,12 @@ _NOT_ON: Mapping[str, frozenset[str]] = {
     **dict.fromkeys(MEASURED_METRICS, frozenset({"every", "min_lower", "pass_at"})),
 }
 """Bounds that make no sense on a metric."""
+_OTHER_SIDE: Mapping[str, Mapping[str, str]] = {
+    "pass_rate": {"max_rise": "max_drop"},
+    "error_rate": {"min": "max", "max_drop": "max_rise"},
+    **dict.fromkeys(MEASURED_METRICS, {"max_drop": "max_rise"}),
+}
+"""Bounds that a metric breaks by getting better, each with the one that is meant."""
 
 _ModelT = TypeVar("_ModelT", bound=BaseModel)
 
@@ -228,8 +234,12 @@ class _Reader:
 
     def _check_bound(self, path: KeyPath, key: str, bound: float | None, metric: str) -> None:
         """Note a bound that makes no sense on its metric."""
-        if key in _NOT_ON.get(metric, ()):
-            allowed = [kind for kind in get_args(RuleKind) if kind in _KINDS - _NOT_ON[metric]]
+        meant = _OTHER_SIDE.get(metric, {})
+        if key in meant:
+            told = f"{key} fails where {metric} gets better, and passes where it gets worse"
+            self._problem(path, f"{told}; write {meant[key]}")
+        elif key in _NOT_ON.get(metric, ()):
+            allowed = [kind for kind in get_args(RuleKind) if kind in _KINDS - _NOT_ON[metric] - set(meant)]
             self._problem(path, f"{key} has no meaning for {metric}; write one of {', '.join(allowed)}")
         elif bound is None:
             return

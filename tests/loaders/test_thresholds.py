@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pytest_llmeval.core.errors import ThresholdsError
-from pytest_llmeval.core.rules import SHIPPED_SCORES, GateSettings, Rule, Thresholds
+from pytest_llmeval.core.rules import MEASURED_METRICS, SHIPPED_SCORES, GateSettings, Rule, Thresholds
 from pytest_llmeval.loaders.thresholds import load_thresholds
 from pytest_llmeval.scorers import REGISTRY
 
@@ -263,16 +263,16 @@ def test_what_yaml_turns_into_something_else_is_refused_with_its_line(tmp_path: 
         (
             "latency_s: {every: true}",
             "latency_s.every: every has no meaning for latency_s; write one of "
-            "min, max, max_p50, max_p95, max_total, max_drop, max_rise",
+            "min, max, max_p50, max_p95, max_total, max_rise",
         ),
         (
             "error_rate: {min_lower: 0.1}",
-            "error_rate.min_lower: min_lower has no meaning for error_rate; write one of min, max, max_drop, max_rise",
+            "error_rate.min_lower: min_lower has no meaning for error_rate; write one of max, max_rise",
         ),
         (
             "pass_rate: {max_total: 1}",
             "pass_rate.max_total: max_total has no meaning for pass_rate; write one of "
-            "min, max, min_lower, every, pass_at, max_drop, max_rise",
+            "min, max, min_lower, every, pass_at, max_drop",
         ),
         ("slice: {hard: {f1: {min: 1}}}", "slice: unknown key 'slice'; did you mean 'slices'?"),
         ("Settings: {alpha: 0.1}", "Settings: unknown key 'Settings'; did you mean 'settings'?"),
@@ -287,6 +287,24 @@ def test_what_yaml_turns_into_something_else_is_refused_with_its_line(tmp_path: 
 def test_a_mistake_in_a_suite_is_named(tmp_path: Path, rule: str, message: str) -> None:
     """File, line, key, what was found, what to do."""
     assert problems(tmp_path, suite(rule)) == [f"thresholds.yaml:4: suites.qa.{message}"]
+
+
+@pytest.mark.parametrize(
+    ("metric", "bound", "instead"),
+    [
+        *((metric, "max_drop: 0.5", "max_rise") for metric in (*MEASURED_METRICS, "error_rate")),
+        ("error_rate", "min: 0.1", "max"),
+        ("pass_rate", "max_rise: 0.1", "max_drop"),
+    ],
+)
+def test_a_bound_on_the_better_side_is_refused(tmp_path: Path, metric: str, bound: str, instead: str) -> None:
+    """It would pass when a call takes a minute longer; the one that is meant is named, and taken."""
+    key = bound.partition(":")[0]
+    assert problems(tmp_path, suite(f"{metric}: {{{bound}}}")) == [
+        f"thresholds.yaml:4: suites.qa.{metric}.{key}: {key} fails where {metric} gets better, and passes where it gets"
+        f" worse; write {instead}"
+    ]
+    assert load(tmp_path, suite(f"{metric}: {{{bound.replace(key, instead)}}}")).suites["qa"].rules
 
 
 def test_an_empty_suite_is_a_mistake(tmp_path: Path) -> None:
