@@ -101,8 +101,10 @@ class Response:
     """The name under which the server says it answered."""
     attempts: int = 1
     """Requests sent for this answer, retries included; at least 1."""
+    lost: tuple[Usage, ...] = field(default=(), compare=False)
+    """Tokens of each attempt before it that was answered and gave nothing to use; empty where it was not asked now."""
     cost_usd: float | None = None
-    """None where the price is not known."""
+    """Of ``lost`` too, as far as the server said; None where the price is not known."""
     cached: bool = False
     """True where the answer came from a cache and no request was sent."""
     earlier: bool = field(default=False, compare=False)

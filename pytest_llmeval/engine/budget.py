@@ -56,24 +56,32 @@ class Budget:
         self._reserved_usd += aside_usd
         return aside_usd
 
-    def end(self, model: str, aside_usd: float, cost_usd: float | None, *, is_answered: bool = True) -> None:
+    def end(
+        self,
+        model: str,
+        aside_usd: float,
+        cost_usd: float | None,
+        *,
+        lost_usd: float = 0.0,
+        is_answered: bool = True,
+    ) -> None:
         """Book what a call came to.
 
         Args:
             model: who was asked.
             aside_usd: what ``start`` set aside for it.
-            cost_usd: its cost, or what a call without a usable answer is taken to have cost; None where the server
-                did not say how long an answer was.
+            cost_usd: what its answer cost; None without one, and where the server did not say how long it was.
+            lost_usd: what its attempts without a usable answer are taken to have cost.
             is_answered: whether there was a usable answer.
         """
         if self._max_cost_usd is None:
             return
         self._open[model] -= 1
         self._reserved_usd -= aside_usd
+        self.spent_usd += lost_usd
         if cost_usd is not None:
             self.spent_usd += cost_usd
-            if is_answered:
-                self._dearest_usd[model] = max(self._dearest_usd.get(model, 0.0), cost_usd)
+            self._dearest_usd[model] = max(self._dearest_usd.get(model, 0.0), cost_usd)
         elif is_answered:
             self._is_blind = self.is_used_up = True
 

@@ -12,8 +12,8 @@ from pytest_llmeval.core.errors import CallError, ErrorKind, StoreError, UserErr
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.transport import plain
-from pytest_llmeval.core.types import Ask, Backend, CacheMode, Call, CaseKey, Response
-from pytest_llmeval.engine.bounds import bound
+from pytest_llmeval.core.types import Ask, Backend, CacheMode, Call, CaseKey, Response, Usage
+from pytest_llmeval.engine.bounds import bound, lost_usd
 from pytest_llmeval.engine.budget import Budget
 from pytest_llmeval.engine.journal import Journal, Kept, Recorded
 from pytest_llmeval.engine.keeping import Keeping
@@ -282,7 +282,7 @@ class Engine:
         if response.cache_key is None:  # it was an answer to that one alone
             return await self._call(ask, name, key, backend, ahead=ahead)
         self.counts.cached += 1
-        return replace(response, cached=True, cost_usd=0.0)
+        return replace(response, cached=True, cost_usd=0.0, lost=())
 
     async def _call(self, ask: Ask, name: str, key: str, backend: Backend, *, ahead: bool) -> Response:
         """Return the answer of the model, once it is kept."""
@@ -292,20 +292,28 @@ class Engine:
         DRAW.set(f"{ask.case.epoch}-{ask.nth}")
         aside_usd = await self._spend(ask.model, cost_usd(backend.prices, most))
         response: Response | None = None
-        lost_usd = 0.0
+        lost: tuple[Usage, ...] = ()
         try:
             response = await backend.complete(ask.request)
+            lost = response.lost
         except CallError as error:
             self.counts.failed += 1
-            known = (cost_usd(backend.prices, usage) for usage in error.usages)
-            lost_usd = sum(aside_usd if usd is None else usd for usd in known)
+            lost = error.usages
             raise
         finally:
-            cost = response.cost_usd if response is not None else lost_usd
-            self._budget.end(ask.model, aside_usd, cost, is_answered=response is not None)
+            self._budget.end(
+                ask.model,
+                aside_usd,
+                None if response is None else response.cost_usd,
+                lost_usd=lost_usd(backend.prices, lost, unknown_usd=aside_usd),
+                is_answered=response is not None,
+            )
             self._budget_freed.set()
         used = (response.usage.input_tokens or 0) + (response.usage.output_tokens or 0)
         self._limiter.settle(backend.account, used - tokens if used else 0)
+        if response.cost_usd is not None:
+            paid_usd = response.cost_usd + lost_usd(backend.prices, lost, unknown_usd=0.0)
+            response = replace(response, cost_usd=paid_usd)
         response = replace(response, cache_key=key if _is_cacheable(response) else None)
         await self._keeping.keep(Kept(case=ask.case, call=answered(ask, response, name)))
         self.counts.answered += 1

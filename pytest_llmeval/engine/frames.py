@@ -66,7 +66,8 @@ def from_response(response: Response) -> Frame:
 def to_response(frame: Frame) -> Response:
     """Return the response of a message."""
     tool_calls = tuple(ToolCall(**each) for each in frame["tool_calls"])
-    return Response(**{**frame, "usage": Usage(**frame["usage"]), "tool_calls": tool_calls})
+    lost = tuple(Usage(**each) for each in frame["lost"])
+    return Response(**{**frame, "usage": Usage(**frame["usage"]), "tool_calls": tool_calls, "lost": lost})
 
 
 def from_error(error: CallError) -> Frame:

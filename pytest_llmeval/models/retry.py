@@ -48,17 +48,18 @@ async def call_with_retries(
 ) -> Response:
     """Return what ``attempt`` returns, tried again after faults that may pass.
 
-    The response carries the number of attempts and the latency of the last one.
+    The response carries the number of attempts, the latency of the last one and what the others took for nothing.
 
     Raises:
-        CallError: no attempt gave an answer within the policy, or the fault is none that passes.
+        CallError: no attempt gave an answer within the policy, the fault is none that passes, or there was no slot.
     """
     progress = _Progress(policy, slot)
     try:
         response = await progress.run(attempt)
     except AttemptError as fault:
         response = await _retried(progress, attempt, fault)
-    return replace(response, attempts=progress.attempts, latency_s=progress.latency_s)
+    lost = tuple(progress.usages)
+    return replace(response, attempts=progress.attempts, latency_s=progress.latency_s, lost=lost)
 
 
 async def _retried(progress: "_Progress", attempt: Callable[[], Awaitable[Response]], fault: AttemptError) -> Response:
@@ -90,7 +91,7 @@ async def _retried(progress: "_Progress", attempt: Callable[[], Awaitable[Respon
             usages=tuple(progress.usages),
         ) from None
     except CallError as closed:  # the slot was refused: only the attempts before it were sent
-        closed.attempts = progress.attempts
+        closed.attempts, closed.usages = progress.attempts, tuple(progress.usages)
         raise
     return response
 

@@ -4,9 +4,11 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.support.chat_bodies import completion
 from tests.support.project import Project
 
 ROWS = [{"id": f"r{n}", "input": f"q{n}"} for n in range(10)]
@@ -196,6 +198,26 @@ def test_a_row_that_is_too_dear_is_refused_alone(priced: Project) -> None:
     assert "may cost $51" in found["error"] and "max_tokens" in found["error"]
     assert priced.run("evals", "--resume=last", "--max-cost=200", model="").ret == 0
     assert len(priced.server.ledger) == 6
+
+
+def test_an_answer_that_was_broken_off_is_paid_for_too(priced: Project, dist_args: list[str]) -> None:
+    """Each row is asked again and answered: two dollars a row, and the budget sees both."""
+    seen: set[str] = set()
+
+    def reply(messages: list[dict[str, Any]]) -> Any:
+        text = messages[-1]["content"]
+        again = text in seen
+        seen.add(text)
+        return completion(text, finish="stop" if again else "error")
+
+    priced.server.reply = reply
+    priced.eval(BODY, ROWS[:3])
+    assert priced.run("evals", "--max-cost=7", *dist_args).ret == 0
+    found = priced.rows("SELECT attempts, input_tokens, output_tokens, cost_usd FROM cases")
+    assert found == 3 * [{"attempts": 2, "input_tokens": 7, "output_tokens": 1, "cost_usd": pytest.approx(2.0)}]
+    seen.clear()
+    assert priced.run("evals", "--max-cost=3.5", *dist_args).ret == 10
+    assert len(priced.server.ledger) == 6 + 4
 
 
 def test_a_server_that_states_no_tokens_ends_a_session_with_a_budget(project: Project) -> None:

@@ -1,0 +1,67 @@
+"""Attempts that were paid for and gave nothing to use, before one that did."""
+
+import pytest
+
+from pytest_llmeval.core.costs import Prices
+from pytest_llmeval.core.types import Usage
+from tests.support.engine_parts import Rig, ask, kinds, say
+from tests.support.virtual_time import run_virtual
+
+PRICES = Prices(input_usd_per_million=10_000, output_usd_per_million=20_000)
+TOLD = Usage(input_tokens=10, output_tokens=5)
+"""0.2 USD."""
+
+
+@pytest.mark.parametrize(
+    ("lost", "spent_usd", "recorded_usd"),
+    [
+        ((), 0.1, 0.1),
+        ((TOLD,), 0.3, 0.3),
+        ((Usage(),), 1.15, 0.1),
+        ((TOLD, Usage(), TOLD), 1.55, 0.5),
+    ],
+)
+def test_an_answer_costs_what_the_attempts_before_it_cost_too(
+    lost: tuple[Usage, ...], spent_usd: float, recorded_usd: float
+) -> None:
+    """The budget takes an attempt of which nothing was told as the longest answer; what is recorded was told."""
+
+    async def body() -> None:
+        rig = Rig(max_cost_usd=5.0)
+        rig.model.prices = PRICES
+        rig.model.answer = lambda request: say(lost=lost, attempts=1 + len(lost))
+        response = await rig.engine.ask(ask(params={"max_tokens": 50}))
+        assert rig.budget.spent_usd == pytest.approx(spent_usd)
+        assert response.cost_usd == pytest.approx(recorded_usd)
+        (kept,) = rig.journal.kept
+        assert kept.call.cost_usd == response.cost_usd
+        assert (kept.call.input_tokens, kept.call.output_tokens, kept.call.attempts) == (10, 5, 1 + len(lost))
+
+    run_virtual(body())
+
+
+def test_what_was_lost_before_an_answer_makes_the_next_one_no_dearer() -> None:
+    """Where answers have no bound, they are taken to cost what the dearest one did."""
+
+    async def body() -> None:
+        rig = Rig(max_cost_usd=0.45)
+        rig.model.prices = PRICES
+        answers = [say(lost=(TOLD,)), say(), say()]
+        rig.model.answer = lambda request: answers.pop(0)
+        for sample in "ab":
+            await rig.engine.ask(ask(sample))
+        assert rig.budget.spent_usd == pytest.approx(0.4)
+
+    run_virtual(body())
+
+
+def test_whoever_is_told_an_answer_again_lost_nothing_for_it() -> None:
+    async def body() -> None:
+        rig = Rig(cache="use")
+        rig.model.prices = PRICES
+        rig.model.answer = lambda request: say(lost=(TOLD,))
+        assert await kinds(*rig.begin(ask("a"), ask("b"))) == [None, None]
+        told = [await rig.engine.ask(ask(sample)) for sample in "abc"]
+        assert [(each.lost, each.cost_usd) for each in told] == [((), pytest.approx(0.3)), ((), 0), ((), 0)]
+
+    run_virtual(body())
