@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_llmeval.bridge.fixtures import FIXTURE_NAMES
+from pytest_llmeval.bridge.fixtures import give_way, notes_of_shadowed
 from pytest_llmeval.bridge.items import HTML_KEY, SESSION_KEY, cases_in, param_of, suite_of
 from pytest_llmeval.bridge.only_shown import Unasked, only_shows
 from pytest_llmeval.bridge.selection import Selection, holds_for
+from pytest_llmeval.bridge.worker_queue import is_worker
 from pytest_llmeval.core.text import printable
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Conductor:
         self.config = config
         self.selection = Selection(config)
         self.selection.widen_testpaths()
-        self.is_worker = hasattr(config, "workerinput")
+        self.is_worker = is_worker(config)
         self.facts: CollectionFacts | None = None
         socket = getattr(config, "workerinput", {}).get(_SOCKET)
         self._socket = Path(socket) if socket else None
@@ -108,8 +109,10 @@ class Conductor:
 
             self._begin(CollectionFacts.from_json(text))
 
+    @pytest.hookimpl(trylast=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
-        """Keep the session where the line to the engine can stop it."""
+        """Leave fixture names to the project, and keep the session where the line to the engine can stop it."""
+        give_way(session)
         if self.is_worker:
             self.config.stash[SESSION_KEY] = session
 
@@ -275,7 +278,7 @@ class Conductor:
             suite = suite_of(item, param)
             if suite not in found:
                 found[suite] = self._preparation.suite_facts(param.eval)
-                facts.notes += [note for note in _shadowed(item) if note not in facts.notes]
+                facts.notes += [note for note in notes_of_shadowed(item) if note not in facts.notes]
             self._preparation.count(suite, param)
             expected = found[suite].expected
             expected[param.model] = expected.get(param.model, 0) + 1
@@ -314,14 +317,3 @@ class Conductor:
             if prepared.problems:  # the run that is resumed was taken up by somebody else meanwhile, say
                 raise pytest.UsageError(printable("\n".join(prepared.problems)))
             prepared.register_recorder(facts)
-
-
-def _shadowed(item: pytest.Item) -> list[str]:
-    """Return a note for each of our short fixture names that the project's own fixture takes in this test."""
-    definitions = getattr(item, "_fixtureinfo").name2fixturedefs  # noqa: B009 - no public way to see who defines one
-    notes = []
-    for name in FIXTURE_NAMES:
-        chosen = definitions.get(name)
-        if chosen and chosen[-1].func.__module__ != "pytest_llmeval.bridge.fixtures":
-            notes.append(f"fixture {name!r} is the project's own here; ours is llmeval_{name}")
-    return notes

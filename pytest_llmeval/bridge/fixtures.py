@@ -1,6 +1,6 @@
 """The fixtures that an eval asks for. Each exists under a short name, which a project's own fixture may take."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     from pytest_llmeval.core.types import Model, Response, Sample
     from pytest_llmeval.scorers import ScoreBook
 
-__all__ = ["FIXTURE_NAMES", "is_ours", "judge_of", "uses"]
+__all__ = ["FIXTURE_NAMES", "give_way", "is_made_here", "is_ours", "judge_of", "notes_of_shadowed", "uses"]
 
 FIXTURE_NAMES = ("sample", "response", "model", "judge", "score")
+_GIVING_WAY = (*FIXTURE_NAMES, "training")
+"""The short names, which a project may have for itself."""
 
 
 def uses(item: pytest.Item, name: str) -> bool:
@@ -27,8 +29,46 @@ def uses(item: pytest.Item, name: str) -> bool:
 
 def is_ours(item: pytest.Item, name: str) -> bool:
     """Whether the fixture ``name`` of a test is this plugin's, and none of the project's that is named so."""
-    chosen = getattr(item, "_fixtureinfo").name2fixturedefs.get(name)  # noqa: B009 - nothing public tells who defines it
-    return bool(chosen) and chosen[-1].func.__module__ == __name__
+    chosen = _chosen(item, name)
+    return chosen is not None and is_made_here(chosen)
+
+
+def is_made_here(definition: pytest.FixtureDef[Any]) -> bool:
+    """Whether a fixture is one of this module's."""
+    return definition.func.__module__ == __name__
+
+
+def notes_of_shadowed(item: pytest.Item) -> list[str]:
+    """Return a note for each of our short fixture names that the project's own fixture takes in this test."""
+    taken = [name for name in FIXTURE_NAMES if _chosen(item, name) is not None and not is_ours(item, name)]
+    return [f"fixture {name!r} is the project's own here; ours is llmeval_{name}" for name in taken]
+
+
+def give_way(session: pytest.Session) -> None:
+    """Let any other fixture that the whole session sees win over ours of its name, whoever was registered first.
+
+    Of two plugins' fixtures pytest takes the one that was registered last, and the module of ``-p MODULE`` comes before
+    any installed plugin.
+    """
+    kept = vars(session._fixturemanager)  # nothing public orders fixtures
+    by_name: dict[str, Any] = kept.get("_arg2node2fixturedefs") or kept.get("_arg2fixturedefs", {})
+    for name in _GIVING_WAY:
+        found = by_name.get(name, [])
+        if isinstance(found, dict):  # since pytest 9.2, with the strongest of a node first; before, with it last
+            for definitions in found.values():
+                definitions.sort(key=_belongs_to_us)
+        else:
+            found.sort(key=_belongs_to_us, reverse=True)
+
+
+def _belongs_to_us(definition: pytest.FixtureDef[Any]) -> bool:
+    return str(getattr(definition.func, "__module__", "")).startswith("pytest_llmeval.bridge.")
+
+
+def _chosen(item: pytest.Item, name: str) -> pytest.FixtureDef[Any] | None:
+    """Return what a test gets under the fixture's name; None where it asks for none of that name."""
+    found = getattr(item, "_fixtureinfo").name2fixturedefs.get(name)  # noqa: B009 - nothing public tells who defines it
+    return found[-1] if found else None
 
 
 def _now(name: str) -> "CaseNow":

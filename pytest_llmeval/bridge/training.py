@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_llmeval.bridge.worker_queue import is_worker
 from pytest_llmeval.core.errors import UserError
 from pytest_llmeval.core.text import printable
 
@@ -63,7 +64,7 @@ class TrainingItems:
         problems += [_told_empty(folder, self.config) for folder in empty]
         if not self.config.option.collectonly and not problems:
             problems = [*_missing(), *_missing_for(configurations)]
-        if hasattr(self.config, "workerinput"):
+        if is_worker(self.config):
             problems = ["trainings run in one process: leave out -n (and -n auto of the ini file: -n 0)"]
         if problems:
             self._refuse(items, "\n".join(problems))
@@ -72,7 +73,7 @@ class TrainingItems:
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Take, in the controller, what a worker refused."""
         told = getattr(report, _REFUSED, None)
-        if told is not None and not hasattr(self.config, "workerinput"):
+        if told is not None and not is_worker(self.config):
             raise pytest.UsageError(told)
 
     @pytest.fixture
@@ -100,7 +101,7 @@ class TrainingItems:
 
     def _refuse(self, items: list[pytest.Item], told: str) -> None:
         """End the session, from a worker by way of the controller."""
-        if not hasattr(self.config, "workerinput"):
+        if not is_worker(self.config):
             raise pytest.UsageError(printable(told))
         items.clear()
         report = pytest.CollectReport(nodeid="", outcome="skipped", longrepr=("llmeval", 0, told), result=[])

@@ -12,6 +12,12 @@ import pytest
 def model():
     return "the project's own"
 """
+OWN_SCORE = """
+@pytest.fixture
+def score(score):
+    score.record("extra", 1)
+    return score
+"""
 
 
 def test_each_fixture_exists_under_a_long_name_too(project: Project) -> None:
@@ -52,6 +58,39 @@ def test_the_projects_own_fixture_wins_and_the_summary_says_so(
     assert result.stdout.str().count(note) == 1
 
 
+@pytest.mark.parametrize("how", ["pytest_plugins", "-p", "PYTEST_PLUGINS"])
+def test_a_fixture_of_a_module_that_is_loaded_as_a_plugin_wins_too(
+    project: Project, how: str, dist_args: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the project's own wherever it stands: ordinary tests get it, and evals say so."""
+    own = OWN_MODEL + OWN_MODEL.replace("def model", "def training") + OWN_SCORE
+    project.write(
+        theirs_py=own,
+        tests__test_own_py='def test_own(model, training):\n    assert model == training == "the project\'s own"\n',
+    )
+    project.pytester.syspathinsert()
+    if how == "pytest_plugins":
+        project.write(conftest_py='pytest_plugins = ["theirs"]\n')
+    elif how == "PYTEST_PLUGINS":
+        monkeypatch.setenv("PYTEST_PLUGINS", "theirs")
+    loaded = ["-p", "theirs"] if how == "-p" else []
+    project.eval(
+        """
+        def test_echo(model, score, llmeval_model, response):
+            assert model == "the project's own"
+            assert llmeval_model.generate_sync("x").text == "x"
+            assert score.exact(response, "hello").passed
+        """,
+        ROWS,
+    )
+    result = project.run(*loaded, "tests", "evals", *dist_args)
+    result.assert_outcomes(passed=2)
+    for name in ("model", "score"):
+        note = f"note: fixture {name!r} is the project's own here; ours is llmeval_{name}"
+        assert result.stdout.str().count(note) == 1
+    assert {row["name"] for row in project.rows("SELECT name FROM scores")} == {"extra", "exact"}
+
+
 def test_an_own_fixture_that_no_eval_uses_is_not_mentioned(project: Project) -> None:
     project.eval("def test_echo(response):\n    pass\n", ROWS)
     project.write(conftest_py=OWN_MODEL)
@@ -63,14 +102,7 @@ def test_an_own_fixture_that_no_eval_uses_is_not_mentioned(project: Project) -> 
 def test_own_fixtures_may_build_on_ours(project: Project) -> None:
     project.eval("def test_echo(score, sample):\n    score.exact('hello', sample.target)\n", ROWS)
     project.write(
-        conftest_py="""
-        import pytest
-
-        @pytest.fixture
-        def score(score):
-            score.record("extra", 1)
-            return score
-        """
+        conftest_py=f"import pytest\n{OWN_SCORE}",
     )
     project.run("evals").assert_outcomes(passed=1)
     assert {row["name"] for row in project.rows("SELECT name FROM scores")} == {"extra", "exact"}
