@@ -11,6 +11,7 @@ from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.loaders.strict_yaml import load_strict
 from pytest_llmeval.models.hf.sources import find_source
+from pytest_llmeval.models.keys import is_usual_name
 from pytest_llmeval.models.local_adapters import find_local_adapter
 from pytest_llmeval.models.local_weights import default_cache_dir, fetch_smollm2, smollm2_path, verify_smollm2
 from pytest_llmeval.models.models_file import named_models
@@ -83,7 +84,8 @@ def weights_place(weights: WeightsSpec, environ: Mapping[str, str]) -> Path:
 def _row(model: NamedModel, environ: Mapping[str, str]) -> list[str]:
     prices = priced(model, environ).prices
     price = f"${prices.input_usd_per_million:g} in, ${prices.output_usd_per_million:g} out" if prices else "unknown"
-    notes = [f"key in {model.api_key_env}"] if model.api_key_env else []
+    variable = model.api_key_env
+    notes = [f"key in {variable if is_usual_name(variable) else '***'}"] if variable else []
     if prices is not None and model.prices is None and model.spec.kind in VENDORS:
         notes.append(f"list price of {shipped_prices().as_of}")
     if model.spec.weights is not None:

@@ -8,6 +8,7 @@ of the environment.
 
 import base64
 import hashlib
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -24,11 +25,13 @@ __all__ = [
     "account_with_userinfo",
     "custom_headers",
     "find_account",
+    "is_usual_name",
     "key_of_model",
 ]
 
 DUMMY_KEY = "no-key"
 ID_DIGITS = 12
+_USUAL_NAME = re.compile(r"[A-Z][A-Z0-9]{0,15}(?:_[A-Z0-9]{1,16})*")
 _IDENTITY = {"OPENAI_ORG_ID": "OpenAI-Organization", "OPENAI_PROJECT_ID": "OpenAI-Project"}
 
 
@@ -94,12 +97,22 @@ def key_of_model(model: NamedModel, address: BaseUrl, environ: Mapping[str, str]
         return None
     refuse_foreign_key(model, address, environ)
     key = api_key_of(model.api_key_env, environ)
+    if key is None and not is_usual_name(model.api_key_env):
+        raise ModelError(
+            f"model {model.name!r}: api_key_env holds the NAME of a variable (such as MY_KEY), not the key, and no"
+            " variable of the name that stands there is set"
+        )
     if key is None:
         raise ModelError(
             f"model {model.name!r}: api_key_env names {model.api_key_env}, which is not set; set it or remove"
             " api_key_env"
         )
     return key
+
+
+def is_usual_name(variable: str) -> bool:
+    """Return whether ``variable`` is a name as people give it; any other may be a key by mistake, and is not shown."""
+    return _USUAL_NAME.fullmatch(variable) is not None
 
 
 def account_with_userinfo(base_url: BaseUrl) -> Account:

@@ -126,5 +126,8 @@ def _mistake(error: ErrorDetails, where: str, line_of: LineOf) -> ModelError:
         return mistake_at(
             where, line_of, path[:-1], f"{'.'.join(path[:-1]) or 'the file'}: the key {path[-1]!r} is missing"
         )
+    if path[-1:] == ("api_key_env",):  # what was found may be the key
+        message = f"{'.'.join(path)}: expected the NAME of a variable (such as MY_KEY), not the key"
+        return mistake_at(where, line_of, path, message)
     shown = f", found {error['input']!r:.80}" if not isinstance(error["input"], dict) else ""
     return mistake_at(where, line_of, path, f"{'.'.join(path) or 'the file'}: {error['msg']}{shown}")

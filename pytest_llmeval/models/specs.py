@@ -16,7 +16,8 @@ Kind = Literal["openai", "local", "anthropic", "hf", "vllm"]
 LOCAL_NAMES = ("smollm2",)
 _KINDS: tuple[str, ...] = get_args(Kind)
 _AT_URL = re.compile(r"@(?=https?://)", re.IGNORECASE)
-_HOST_AND_PORT = re.compile(r"@(localhost|[\w.-]+:\d+)(/|$)")
+_BARE_ADDRESS = re.compile(r"@(localhost|[\w.-]+:\d+)(/|$)|@[^@/:]+:[^@]*@")
+_USERINFO = re.compile(r"(@|://).*@")
 _EXAMPLES = "gpt-4o-mini, openai:NAME@http://host:port/v1 or local:smollm2"
 
 
@@ -45,7 +46,7 @@ def parse_spec(text: str) -> ModelSpec:
         ModelError: the text is empty or malformed, or names an unknown local model.
     """
     name, url = _split_url(text)
-    shown = name if url is None else f"{name}@…"
+    shown = _without_secrets(name) if url is None else f"{name}@…"
     may_have_spaces = name.startswith(("hf:", "local:", "vllm:"))  # of a path
     if not name or not name.isprintable() or (any(char.isspace() for char in name) and not may_have_spaces):
         raise ModelError(f"model {shown!r}: a spec is one word without spaces, such as {_EXAMPLES}")
@@ -86,6 +87,14 @@ def _split_url(text: str) -> tuple[str, str | None]:
     return (text[: ats[-1]], text[ats[-1] + 1 :]) if ats else (text, None)
 
 
+def _without_secrets(name: str) -> str:
+    """Return ``name``; where it may be an address, without user name, password and query."""
+    if "@" not in name and "://" not in name:
+        return name
+    address, query, _ = _USERINFO.sub(r"\1…@", name).partition("?")
+    return address + (query and "?…")
+
+
 def _split_kind(name: str, shown: str) -> tuple[Kind, str]:
     """Return kind and NAME; a prefix that is no kind (``llama3:8b``, ``ft:…``) belongs to the name."""
     prefix, colon, rest = name.partition(":")
@@ -93,7 +102,8 @@ def _split_kind(name: str, shown: str) -> tuple[Kind, str]:
         return cast(Kind, prefix), rest
     close = difflib.get_close_matches(prefix.lower(), _KINDS, n=1, cutoff=0.75) if colon else []
     if close:
-        raise ModelError(f"model {shown!r}: unknown kind {prefix!r}; did you mean '{close[0]}:{rest}'?")
+        meant = f"{close[0]}:{_without_secrets(rest)}"
+        raise ModelError(f"model {shown!r}: unknown kind {prefix!r}; did you mean {meant!r}?")
     return "openai", name
 
 
@@ -123,7 +133,7 @@ def _remote(kind: Kind, name: str, url: str | None, shown: str) -> ModelSpec:
     """Return the spec of a model behind a server: openai: or anthropic:."""
     example = "http://host:port" if kind == "anthropic" else "http://host:port/v1"
     if url is None:
-        found = _HOST_AND_PORT.search(name)
+        found = _BARE_ADDRESS.search(name)
         if found or "://" in name:
             if name.startswith(("http://", "https://")):
                 raise ModelError(

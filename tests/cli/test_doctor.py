@@ -193,6 +193,12 @@ def test_list_prices_are_shown_with_their_date(
     assert (mini["price"], mini["note"]) == ("unknown", "key in MINE")
 
 
+def test_a_key_in_place_of_its_variables_name_is_not_listed(here: Path, cache: Path, llmeval: Command) -> None:
+    (here / "models.yaml").write_text("models: {mini: {spec: gpt-4o-mini, api_key_env: gsk_CANARYabc123}}\n")
+    done = llmeval("models", "--json")
+    assert done.json()[0]["note"].startswith("key in ***") and "CANARY" not in done.out + done.err
+
+
 @pytest.mark.parametrize(
     "arguments", [["models", "--json"], ["models", "list", "--json"], ["models", "--json", "list"]]
 )

@@ -150,6 +150,19 @@ def test_api_key_env_that_is_not_set() -> None:
         check_model(model, {"LLMEVAL_API_KEY": KEY})
 
 
+@pytest.mark.parametrize(
+    "key", ["gsk_CANARYabc123", "AKIACANARY0123456789", "hf_CANARYabcdefgh", "canary0123456789abcdef"]
+)
+@pytest.mark.parametrize("kind", ["openai", "anthropic"])
+def test_a_key_in_place_of_its_variables_name_is_not_shown(kind: str, key: str) -> None:
+    """Though it could be the name of a variable: it looks like none."""
+    model = NamedModel(name="m", spec=parse_spec(f"{kind}:m@http://h:1"), api_key_env=key)
+    with pytest.raises(ModelError, match="api_key_env holds the NAME of a variable") as caught:
+        check_model(model, {})
+    assert key not in str(caught.value)
+    check_model(model, {key: "a name after all"})
+
+
 def test_no_repr_shows_a_key(transport: TransportName) -> None:
     """Backend, account and redactor print without it."""
     redactor = Redactor()

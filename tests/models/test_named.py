@@ -75,6 +75,15 @@ def test_mistakes_name_file_line_and_key(data: object, message: str) -> None:
     assert message in str(caught.value) and str(caught.value).isprintable()
 
 
+@pytest.mark.parametrize("key", ["sk-proj-CANARY", ["gsk_CANARY"], {"CANARY": 1}])
+def test_a_key_in_place_of_its_variables_name_is_not_shown(key: object) -> None:
+    """What stands there may be the key by mistake, whatever its form."""
+    with pytest.raises(ModelError) as caught:
+        read(small(api_key_env=key))
+    assert "expected the NAME of a variable (such as MY_KEY), not the key" in str(caught.value)
+    assert "CANARY" not in str(caught.value)
+
+
 def test_a_name_comes_before_a_spec() -> None:
     """A name of models.yaml may even be a spec: that is how a model gets its prices."""
     named = read({"models": {"gpt-4o": {"spec": "openai:gpt-4o@http://h:1/v1"}}})

@@ -125,6 +125,26 @@ def test_a_refused_url_does_not_show_its_password(rest: str) -> None:
     assert "CANARY" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "openai:m@user:CANARY@host:8000/v1",
+        "openai:m@user:CANARY@host",
+        "anthropic:m@user:CAN@ARY:CANARY@localhost",
+        "m@user:CANARY?x@host:8000/v1?k=CANARY",
+        "m@ftp://user:CANARY@host/v1",
+        "opnai:m@user:CANARY@host:8000/v1?k=CANARY",
+        "openai:m@user: CANARY@host:8000",
+        "http://user:CANARY@host/v1?k=CANARY",
+    ],
+)
+def test_an_address_without_its_scheme_or_its_model_does_not_show_its_password(text: str) -> None:
+    """Nor its query: nobody has told yet what is secret in it."""
+    with pytest.raises(ModelError) as caught:
+        parse_spec(text)
+    assert "CANARY" not in str(caught.value) and str(caught.value).isprintable()
+
+
 @given(st.text(max_size=40))
 def test_any_text_is_a_spec_or_a_model_error(text: str) -> None:
     """Nothing else is raised, and what is accepted reads back the same."""
