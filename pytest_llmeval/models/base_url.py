@@ -8,6 +8,7 @@ from pytest_llmeval.core.errors import ModelError
 
 __all__ = ["BaseUrl", "parse_base_url"]
 
+_UNREADABLE = "a port is a number up to 65535; in a password write %2F for /, %3F for ?, %23 for # and %5B for ["
 _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
 
 
@@ -44,8 +45,8 @@ def parse_base_url(text: str, *, where: str, example: str = "http://host:port/v1
     try:
         parts = urlsplit(text)
         port = parts.port
-    except ValueError as error:
-        raise ModelError(f"{where}: the base URL cannot be read ({error}); expected {example}") from None
+    except ValueError:  # it quotes what stands in the port's place, which may be a password
+        raise ModelError(f"{where}: the base URL cannot be read ({_UNREADABLE}); expected {example}") from None
     problem = _problem(text, parts)
     if problem:
         raise ModelError(f"{where}: the base URL {problem}; expected {example}")

@@ -136,9 +136,12 @@ def test_a_refused_url_does_not_show_its_password(rest: str) -> None:
         "opnai:m@user:CANARY@host:8000/v1?k=CANARY",
         "openai:m@user: CANARY@host:8000",
         "http://user:CANARY@host/v1?k=CANARY",
+        "m@http://user:CANARY/x@host/v1",
+        "m@http://user:CANARY#x@host/v1",
+        "m@http://user:[CANARY]@host/v1",
     ],
 )
-def test_an_address_without_its_scheme_or_its_model_does_not_show_its_password(text: str) -> None:
+def test_an_address_that_cannot_be_read_does_not_show_its_password(text: str) -> None:
     """Nor its query: nobody has told yet what is secret in it."""
     with pytest.raises(ModelError) as caught:
         parse_spec(text)
