@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os.path
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import quote, quote_plus
@@ -13,7 +14,10 @@ MIN_SECRET_CHARS = 6
 MIN_ANSWER_SECRET_CHARS = 8
 PREFIX_CHARS = 12
 _USERINFO = re.compile(r"(?<=://)[^/\s@'\"]+@")
-_SECRET_NAME = re.compile(r"(?:^|_)(?:API_?KEY|KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)(?:$|_)", re.IGNORECASE)
+_SECRET_NAME = re.compile(
+    r"(?:^|_)(?:[A-Z]*(?:APIKEY|SECRET|PASSWORD|PASSWD)|KEY|TOKEN|CREDENTIALS?)(?:$|_)", re.IGNORECASE
+)
+_PLACE_NAME = re.compile(r"_(?:FILE|PATH|DIR)$", re.IGNORECASE)
 _PLAIN_NAME = re.compile(r"version|deployment|model|region|title|referer", re.IGNORECASE)
 
 
@@ -72,7 +76,14 @@ def secrets_in(environ: Mapping[str, str]) -> tuple[str, ...]:
 
     Paths are left out: ``SSH_KEY_FILE`` and its like name a place, not a secret.
     """
-    return tuple(value for name, value in environ.items() if _SECRET_NAME.search(name) and value[:1] not in "/~.")
+    found = ((name, value) for name, value in environ.items() if _SECRET_NAME.search(name))
+    return tuple(value for name, value in found if not _is_path(name, value))
+
+
+def _is_path(name: str, value: str) -> bool:
+    """Return whether ``value`` is a place; one key of AWS in 64 begins with a slash too."""
+    may_be = value[:1] in {"/", "~", "."}
+    return may_be and (_PLACE_NAME.search(name) is not None or os.path.exists(os.path.expanduser(value)))
 
 
 def secret_values(named: Iterable[tuple[str, str]]) -> tuple[str, ...]:

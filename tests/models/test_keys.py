@@ -3,6 +3,7 @@
 import base64
 import re
 from contextlib import nullcontext
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -267,6 +268,18 @@ def test_secrets_are_known_by_the_names_of_their_variables() -> None:
         "TOKENIZERS_PARALLELISM": "false",
     }
     assert secrets_in(environ) == ("k1", "t1", "p1", "k2")
+
+
+@pytest.mark.parametrize("first", ["/", ".", "~"])
+def test_a_secret_may_begin_like_a_path(first: str, tmp_path: Path) -> None:
+    """A key of AWS is base64; a path is told by the name of its variable, or because it is there."""
+    environ = {
+        "AWS_SECRET_ACCESS_KEY": f"{first}wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLE",
+        "PGPASSWORD": f"{first}hunter2",
+        "GOOGLE_APPLICATION_CREDENTIALS": str(tmp_path),
+        "AWS_WEB_IDENTITY_TOKEN_FILE": f"{first}/not/there/yet",
+    }
+    assert secrets_in(environ) == (environ["AWS_SECRET_ACCESS_KEY"], environ["PGPASSWORD"])
 
 
 @pytest.mark.parametrize("name", ["api-key", "accessToken", "auth", "sig"])
