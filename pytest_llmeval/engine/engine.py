@@ -18,6 +18,7 @@ from pytest_llmeval.engine.budget import Budget
 from pytest_llmeval.engine.journal import Journal, Kept, Recorded
 from pytest_llmeval.engine.keeping import Keeping
 from pytest_llmeval.engine.limiter import TURN, Limiter, Turn
+from pytest_llmeval.engine.sharing import Sharing, retrieved
 from pytest_llmeval.engine.turns import Turns
 
 __all__ = ["CallCounts", "Engine"]
@@ -95,7 +96,7 @@ class Engine:
         self._on_fault = on_fault
         self._backends: dict[str, Backend] = {}
         self._calls: dict[_CallId, asyncio.Task[Response]] = {}
-        self._by_key: dict[str, asyncio.Task[Response]] = {}
+        self._sharing = Sharing()
         self._seen: deque[tuple[_CallId, asyncio.Task[Response], int | None]] = deque()
         self._keeping = Keeping(journal, self._halt)
         self._judging: set[CaseKey] = set()
@@ -216,7 +217,7 @@ class Engine:
         task = self._calls.get((ask.case, name))
         if task is None:
             task = asyncio.get_running_loop().create_task(self._answer(ask, name, ahead=ahead))
-            task.add_done_callback(_retrieved)
+            task.add_done_callback(retrieved)
             self._calls[ask.case, name] = task
         return task
 
@@ -258,31 +259,24 @@ class Engine:
 
     async def _cached(self, ask: Ask, name: str, key: str, backend: Backend, *, ahead: bool) -> Response:
         """Return what an earlier call with this key was answered, also one that is just in flight."""
-        first = self._by_key.get(key)
-        if first is None:
-            request = {"messages": ask.request.messages, "params": ask.request.params}
-            found = self._looked_up(lambda: self._journal.cached(key, request))
-            if found is not None:
-                self.counts.cached += 1
-                return replace(response_of(found), cached=True, cost_usd=0.0)
-            if self._cache[ask.role] == "only":
-                message = f"{ask.model}: no answer to this request is in the cache, and --cache only makes no call"
-                raise CallError(message, kind=ErrorKind.NOT_CACHED, attempts=0)
-            first = asyncio.get_running_loop().create_task(self._call(ask, name, key, backend, ahead=ahead))
-            first.add_done_callback(_retrieved)
-            self._by_key[key] = first
-            try:
-                return await first
-            finally:
-                del self._by_key[key]
-        try:
-            response = await asyncio.shield(first)
-        except CallError:
-            return await self._call(ask, name, key, backend, ahead=ahead)
-        if response.cache_key is None:  # it was an answer to that one alone
-            return await self._call(ask, name, key, backend, ahead=ahead)
-        self.counts.cached += 1
-        return replace(response, cached=True, cost_usd=0.0, lost=())
+        response = await self._sharing.answer(
+            key,
+            known=lambda: self._known(ask, key),
+            call=lambda: self._call(ask, name, key, backend, ahead=ahead),
+        )
+        self.counts.cached += response.cached
+        return response
+
+    def _known(self, ask: Ask, key: str) -> Response | None:
+        """Return what is kept under a key; None where it is asked for now."""
+        request = {"messages": ask.request.messages, "params": ask.request.params}
+        found = self._looked_up(lambda: self._journal.cached(key, request))
+        if found is not None:
+            return replace(response_of(found), cached=True, cost_usd=0.0)
+        if self._cache[ask.role] == "only":
+            message = f"{ask.model}: no answer to this request is in the cache, and --cache only makes no call"
+            raise CallError(message, kind=ErrorKind.NOT_CACHED, attempts=0)
+        return None
 
     async def _call(self, ask: Ask, name: str, key: str, backend: Backend, *, ahead: bool) -> Response:
         """Return the answer of the model, once it is kept."""
@@ -369,9 +363,3 @@ async def _outcome(task: "asyncio.Task[Response]") -> Response:
         if not task.cancelled():
             raise
         raise CallError("given up: the session ends", kind=ErrorKind.INTERRUPTED) from None
-
-
-def _retrieved(task: "asyncio.Task[Response]") -> None:
-    """Look at the exception of a call that nobody waits for, so that asyncio does not complain of it."""
-    if not task.cancelled():
-        task.exception()

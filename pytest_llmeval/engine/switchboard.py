@@ -103,7 +103,8 @@ class Switchboard:
         except CallError as error:
             answer = {"error": frames.from_error(error)}
         except Exception as error:  # it shows here; whoever asked must not wait for ever
-            broken = CallError(f"the engine broke: {type(error).__name__}", kind=ErrorKind.CODE)
+            message = f"the engine broke: {type(error).__name__}: {error}".rstrip(": ")
+            broken = CallError(message, kind=ErrorKind.CODE)
             self._reply(writer, {"id": frame["id"], "error": frames.from_error(broken)})
             raise
         self._reply(writer, {"id": frame["id"], **answer})

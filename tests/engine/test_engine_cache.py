@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.strict_json import canonical
-from pytest_llmeval.core.types import Response
+from pytest_llmeval.core.types import Request, Response
 from tests.support.engine_parts import Rig, ask, broken, failure, say
 from tests.support.virtual_time import run_virtual, settled
 
@@ -86,16 +86,38 @@ def test_with_a_cache_equal_requests_of_many_cases_in_flight_are_one_call() -> N
     run_virtual(body())
 
 
-@pytest.mark.parametrize("first", [broken(), say("no", refusal="no")], ids=["failed", "refused"])
-def test_what_is_no_answer_to_others_makes_them_ask_themselves(first: Response | Exception) -> None:
+def test_an_answer_to_one_alone_makes_the_others_ask_themselves() -> None:
     async def body() -> None:
         rig = Rig(cache="use")
-        answers = [first, say("one"), say("two")]
+        answers = [say("no", refusal="no"), say("one"), say("two")]
         rig.model.answer = lambda request: answers.pop(0)
-        results = await asyncio.gather(*rig.begin(ask("a"), ask("b"), ask("c")), return_exceptions=True)
-        assert len(rig.model.asked) == 3
-        assert [getattr(result, "text", None) for result in results[1:]] == ["one", "two"]
-        assert rig.engine.counts.cached == 0
+        results = await asyncio.gather(*rig.begin(ask("a"), ask("b"), ask("c")))
+        assert [result.text for result in results] == ["no", "one", "two"]
+        assert (len(rig.model.asked), rig.engine.counts.cached) == (3, 0)
+
+    run_virtual(body())
+
+
+@pytest.mark.parametrize(("failures", "requests"), [(1, 2), (2, 6), (6, 6)])
+def test_after_a_failed_call_one_of_those_who_wait_makes_the_next_for_all(failures: int, requests: int) -> None:
+    """After a second one nobody waits any more: where a server is down, each would cost the time limit."""
+
+    async def body() -> None:
+        rig = Rig(cache="use")
+        complete = rig.model.complete
+
+        async def after_a_second(request: Request) -> Response:
+            await asyncio.sleep(1)
+            return await complete(request)
+
+        rig.model.complete = after_a_second  # type: ignore[method-assign]  # the one model of this test
+        answers: list[Response | Exception] = [broken() for _ in range(failures)]
+        rig.model.answer = lambda request: answers.pop(0) if answers else say("better")
+        ends = await asyncio.gather(*rig.begin(*(ask(str(n)) for n in range(6))), return_exceptions=True)
+        assert [getattr(end, "text", None) for end in ends] == [None] * failures + ["better"] * (6 - failures)
+        assert len(rig.model.asked) == requests
+        assert rig.engine.counts.cached == 6 - requests
+        assert asyncio.get_running_loop().time() <= 3
 
     run_virtual(body())
 

@@ -174,7 +174,7 @@ def test_a_bug_in_the_engine_is_an_error_of_who_asked_and_is_shown(socket: Path)
         async with office(socket) as rooms:
             rooms.rig.model.answer = lambda request: LookupError("secret details")
             error = await failure(rooms.line().ask(ask()))
-            assert (str(error), error.kind) == ("the engine broke: LookupError", ErrorKind.CODE)
+            assert (str(error), error.kind) == ("the engine broke: LookupError: secret details", ErrorKind.CODE)
             await until(lambda: bool(met))
             assert [str(each) for each in met] == ["secret details"]
 
