@@ -61,6 +61,8 @@ class Evidence:
     """Whether each row is one value of 0 or 1 in each run."""
     left_out: str = ""
     """Which rows are not in it, in words; empty where all are."""
+    note: str = ""
+    """What makes the rule itself doubtful, in words; mostly empty."""
 
 
 def falls_when_worse(rule: Rule) -> bool:

@@ -174,10 +174,10 @@ def _sight(mde: float | None) -> str:
 
 
 def _rows(evidence: Evidence) -> list[str]:
-    """Return which rows changed, and which are left out."""
+    """Return which rows changed, which are left out, and what makes the rule doubtful."""
     named = f" ({name_samples(evidence.worse, in_order=True)})" if evidence.worse else ""
     told = f"rows: {len(evidence.worse)} worse{named}, {evidence.better} better"
-    return [told, evidence.left_out] if evidence.left_out else [told]
+    return [each for each in (told, evidence.left_out, evidence.note) if each]
 
 
 def _why_open(rule: Rule, evidence: Evidence, verdicts: Collection[Judgement | None], open_ids: Sequence[str]) -> str:

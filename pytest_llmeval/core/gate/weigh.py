@@ -17,6 +17,7 @@ from pytest_llmeval.core.gate.group import Group, Sheet, group_of
 from pytest_llmeval.core.gate.judges import why_no_one_judge, why_not_gating
 from pytest_llmeval.core.gate.names import did_you_mean
 from pytest_llmeval.core.gate.opponents import Opponents, left_out, nothing_pairs, refusal
+from pytest_llmeval.core.gate.reach import why_out_of_reach, why_unlikely
 from pytest_llmeval.core.gate.verdicts import decide_noninferior
 from pytest_llmeval.core.judge.trust import Trust
 from pytest_llmeval.core.metrics import score_names
@@ -150,8 +151,8 @@ def _undecidable(rule: Rule, group: Group, column: Column, judges: frozenset[str
         return Decision(verdict="unmeasurable", reason=unknown)
     if column.count("no_judge") and not column.count("scored"):
         return _no_judge(group.rules.settings)
-    mixed = why_no_one_judge(rule, judges)
-    return None if mixed is None else Decision(verdict="unmeasurable", reason=mixed)
+    why = why_no_one_judge(rule, judges) or why_out_of_reach(rule, column, group.cases)
+    return None if why is None else Decision(verdict="unmeasurable", reason=why)
 
 
 def _weigh_change(rule: Rule, sheet: Sheet) -> Weighed:
@@ -161,6 +162,7 @@ def _weigh_change(rule: Rule, sheet: Sheet) -> Weighed:
     if refused is None:
         left = left_out(pairs, group.opponent)
         evidence = weigh_change(rule, pairs, unfinished=group.unfinished, with_lost=broken is not None, left_out=left)
+        evidence = evidence and replace(evidence, note=why_unlikely(rule, pairs.span))
     if evidence is None:
         shown = Decision(verdict="unmeasurable", reason=broken or refused or nothing_pairs(pairs, group.opponent))
         return Weighed(rule=rule, model=group.model, decision=shown)

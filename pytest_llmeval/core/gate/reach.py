@@ -1,0 +1,68 @@
+"""Bounds that nothing in 0..1 can miss, or none of it can meet: 2 where 0.02 was meant.
+
+Which scores lie there is known once they were made: those of a scorer or a judge do, as both are held to it; what a
+test recorded itself may be any number.
+"""
+
+from collections.abc import Iterable
+
+from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.gate.column import Column
+from pytest_llmeval.core.rules import COUNTED_METRICS, MEASURED_METRICS, REGRESSION_KINDS, Rule, RuleKind
+
+__all__ = ["why_out_of_reach", "why_unlikely"]
+
+_LEAST_PERCENT = 10
+"""A bar from here on was meant in percent."""
+_CEILINGS: frozenset[RuleKind] = frozenset({"max", "max_p50", "max_p95"})
+
+
+def why_out_of_reach(rule: Rule, column: Column, cases: Iterable[JudgedCase]) -> str | None:
+    """Return why a rule says nothing of scores that are known to lie in 0..1; None where it says something.
+
+    Args:
+        rule: any.
+        column: the readings of its metric.
+        cases: of its suite and model.
+    """
+    told = _beyond(rule)
+    if told is None or column.span != (0.0, 1.0) or not _is_unit(rule, cases):
+        return None
+    what = "share" if rule.metric in COUNTED_METRICS else "score"
+    return f"a {what} in 0..1 {told}; write {_meant(rule, rule.bound or 0.0)}"
+
+
+def why_unlikely(rule: Rule, span: tuple[float, float]) -> str:
+    """Return why a rule on a change may say nothing of scores that only happen to lie in 0..1; else an empty text."""
+    told = _beyond(rule) if span == (0.0, 1.0) else None
+    return f"what lies in 0..1, as all its values do, {told}" if told else ""
+
+
+def _beyond(rule: Rule) -> str | None:
+    """Return what a number in 0..1 never does, where the rule is about that."""
+    bound = 0.0 if rule.bound is None else rule.bound
+    if rule.kind in REGRESSION_KINDS:
+        moves = "rise" if rule.kind == "max_rise" or rule.metric == "error_rate" else "drop"
+        return f"cannot {moves} by more than {bound:.12g}" if bound >= 1 else None
+    if rule.metric in COUNTED_METRICS or 0 <= bound <= 1:  # the file is refused for such a bound on a share
+        return None
+    if rule.kind in _CEILINGS:
+        return f"is never above {bound:.12g}" if bound > 1 else f"is always above {bound:.12g}"
+    if rule.kind == "min":
+        return f"is always below {bound:.12g}" if bound > 1 else f"is never below {bound:.12g}"
+    return None
+
+
+def _is_unit(rule: Rule, cases: Iterable[JudgedCase]) -> bool:
+    """Return whether a metric is a share, or a scorer or judge made each of its values."""
+    if rule.metric in (*COUNTED_METRICS, *MEASURED_METRICS):
+        return rule.metric in COUNTED_METRICS
+    valued = [case for case in cases if case.scores.get(rule.metric) is not None]
+    made = (case.digests.get(rule.metric) or case.judge_ids.get(rule.metric) for case in valued)
+    return bool(valued) and all(made)
+
+
+def _meant(rule: Rule, bound: float) -> str:
+    """Return what to write in place of a bound: that much in percent, where it can be one."""
+    least = 1 if rule.kind in REGRESSION_KINDS else _LEAST_PERCENT
+    return f"{bound / 100:.12g}" if least <= bound <= 100 else "a number there"

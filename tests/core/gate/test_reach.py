@@ -1,0 +1,84 @@
+"""Bounds that nothing in 0..1 can miss or meet."""
+
+from typing import Any
+
+import pytest
+
+from pytest_llmeval.core.gate.judging import judge
+from pytest_llmeval.core.rules import RuleKind
+from tests.support.gate_runs import case, compared, only, rule, rules, run, verdict_of
+
+MADE: dict[str, Any] = {"digests": {"f1": "of a scorer"}}
+JUDGED: dict[str, Any] = {"judge_ids": {"f1": "of a judge"}}
+
+
+@pytest.mark.parametrize("made", [MADE, JUDGED, {**MADE, **JUDGED}])
+@pytest.mark.parametrize(
+    ("kind", "bound", "told"),
+    [
+        ("max_drop", 2, "cannot drop by more than 2; write 0.02"),
+        ("max_drop", 1, "cannot drop by more than 1; write 0.01"),
+        ("max_rise", 5, "cannot rise by more than 5; write 0.05"),
+        ("max_drop", 200, "cannot drop by more than 200; write a number there"),
+        ("noninferior", 3, "cannot drop by more than 3; write 0.03"),
+    ],
+)
+def test_a_change_that_no_scorer_or_judge_can_show_is_unmeasurable(
+    made: dict[str, Any], kind: RuleKind, bound: float, told: str
+) -> None:
+    """All rows fell from 1 to 0, and no such rule could fail; below 1 it may."""
+    before, after = run([1.0] * 100, **made), run([0.0] * 100, **made)
+    verdict = only(compared(before, after, rule(kind, bound)))
+    assert (verdict.verdict, verdict.reason) == ("unmeasurable", f"a score in 0..1 {told}")
+    assert only(compared(before, after, rule(kind, 0.99))).verdict in ("pass", "fail")
+
+
+@pytest.mark.parametrize(
+    ("kind", "bound", "told"),
+    [
+        ("max", 80, "is never above 80; write 0.8"),
+        ("max_p95", 1.5, "is never above 1.5; write a number there"),
+        ("min", 75, "is always below 75; write 0.75"),
+        ("min", -1, "is never below -1; write a number there"),
+        ("max", -0.1, "is always above -0.1; write a number there"),
+    ],
+)
+def test_a_bar_outside_of_what_a_scorer_gives_is_unmeasurable(kind: RuleKind, bound: float, told: str) -> None:
+    """What a test recorded itself is held against any; so are sums, and a bar at either end."""
+    verdict = only(judge(rules(rule(kind, bound)), run([0.5] * 9, **MADE)))
+    assert (verdict.verdict, verdict.reason) == ("unmeasurable", f"a score in 0..1 {told}")
+    assert only(judge(rules(rule(kind, bound)), run([0.5] * 9))).verdict in ("pass", "fail")
+    assert only(judge(rules(rule("max_total", 4)), run([0.5] * 9, **MADE))).verdict == "fail"
+    for end, side in (("min", 0.0), ("max", 1.0)):
+        assert only(judge(rules(rule(end, side)), run([0.5] * 9, **MADE))).verdict == "pass"  # type: ignore[arg-type]  # from a tuple
+
+
+def test_a_share_is_known_without_a_scorer() -> None:
+    """Also an error rate, which is worse where it rises."""
+    cases = run([1.0] * 20)
+    for metric, kind, told in (("pass_rate", "max_drop", "drop"), ("error_rate", "noninferior", "rise")):
+        verdict = only(compared(cases, cases, rule(kind, 1, metric=metric)))  # type: ignore[arg-type]  # from a tuple
+        assert verdict.verdict == "unmeasurable"
+        assert verdict.reason == f"a share in 0..1 cannot {told} by more than 1; write 0.01"
+
+
+def test_what_a_test_recorded_itself_is_judged_with_a_note_where_it_could_be_a_share() -> None:
+    """One value outside says that it is none; nor are seconds below 1."""
+    note = "; what lies in 0..1, as all its values do, cannot drop by more than 2"
+    share = verdict_of([1.0] * 30, [0.0] * 30, rule(bound=2))
+    assert share.verdict == "pass"
+    assert share.reason is not None and share.reason.endswith(f"0 better{note}")
+    some_recorded = [case(0, 1.0), *run([1.0] * 30, **MADE)[1:]]
+    assert only(compared(some_recorded, some_recorded, rule(bound=2))).verdict == "pass"
+    for before, after in (([5.0] * 30, [0.0] * 30), ([1.0] * 30, [-3.0] * 30)):
+        rating = verdict_of(before, after, rule(bound=2))
+        assert rating.verdict == "fail"
+        assert rating.reason is not None and "0..1" not in rating.reason
+    fast = run([1.0] * 30, latency_s=0.4)
+    seconds = only(compared(fast, fast, rule("max_rise", 1, metric="latency_s")))
+    assert seconds.verdict == "pass"
+    assert seconds.reason is not None and "0..1" not in seconds.reason
+
+
+def test_without_a_baseline_a_change_is_not_judged_whatever_its_bound() -> None:
+    assert only(judge(rules(rule(bound=2)), run([1.0] * 9, **MADE))).verdict == "not_judged"
