@@ -15,9 +15,10 @@ from pytest_llmeval.core.transport import plain
 from pytest_llmeval.core.types import Ask, Backend, CacheMode, Call, CaseKey, Response, Usage
 from pytest_llmeval.engine.bounds import bound, lost_usd
 from pytest_llmeval.engine.budget import Budget
+from pytest_llmeval.engine.gate import Turn
 from pytest_llmeval.engine.journal import Journal, Kept, Recorded
 from pytest_llmeval.engine.keeping import Keeping
-from pytest_llmeval.engine.limiter import TURN, Limiter, Turn
+from pytest_llmeval.engine.limiter import TURN, Limiter
 from pytest_llmeval.engine.sharing import Sharing, retrieved
 from pytest_llmeval.engine.turns import Turns
 
@@ -96,6 +97,8 @@ class Engine:
         self._on_fault = on_fault
         self._backends: dict[str, Backend] = {}
         self._calls: dict[_CallId, asyncio.Task[Response]] = {}
+        self._ahead: dict[_CallId, Turn] = {}
+        """Of the calls that were begun ahead, and that no case has asked for yet."""
         self._sharing = Sharing()
         self._seen: deque[tuple[_CallId, asyncio.Task[Response], int | None]] = deque()
         self._keeping = Keeping(journal, self._halt)
@@ -150,6 +153,7 @@ class Engine:
         """Let go of a call that has ended; one that was begun anew under its name stays."""
         if self._calls.get(key) is task:
             del self._calls[key]
+            self._ahead.pop(key, None)
 
     async def claim(self, total: int, most: int) -> list[int]:
         """Return the next places of ``total``, at most ``most``, whose responses are to be requested ahead."""
@@ -214,14 +218,20 @@ class Engine:
         return pending
 
     def _task(self, ask: Ask, name: str, *, ahead: bool) -> "asyncio.Task[Response]":
-        task = self._calls.get((ask.case, name))
+        key = (ask.case, name)
+        task = self._calls.get(key)
         if task is None:
-            task = asyncio.get_running_loop().create_task(self._answer(ask, name, ahead=ahead))
+            turn = Turn(ahead=ahead)
+            task = asyncio.get_running_loop().create_task(self._answer(ask, name, turn))
             task.add_done_callback(retrieved)
-            self._calls[ask.case, name] = task
+            self._calls[key] = task
+            if ahead:
+                self._ahead[key] = turn
+        elif not ahead and key in self._ahead:
+            self._limiter.hurry(self._ahead.pop(key))
         return task
 
-    async def _answer(self, ask: Ask, name: str, *, ahead: bool) -> Response:
+    async def _answer(self, ask: Ask, name: str, turn: Turn) -> Response:
         """Return the answer from where it is to be had at the least cost."""
         if self._recorded is not None:
             again = self._again(self._recorded, ask, name)
@@ -236,8 +246,8 @@ class Engine:
         backend = self._backend(ask.model)
         key = _cache_key(backend, ask)
         if self._cache[ask.role] in ("use", "only"):
-            return await self._cached(ask, name, key, backend, ahead=ahead)
-        return await self._call(ask, name, key, backend, ahead=ahead)
+            return await self._cached(ask, name, key, backend, turn)
+        return await self._call(ask, name, key, backend, turn)
 
     def _again(self, recorded: Recorded, ask: Ask, name: str) -> Response | None:
         """Return what the run that is scored again was told in this call of this case; None where a judge is asked."""
@@ -257,12 +267,12 @@ class Engine:
         self.counts.cached += 1
         return replace(response_of(call), cached=True, cost_usd=0.0)
 
-    async def _cached(self, ask: Ask, name: str, key: str, backend: Backend, *, ahead: bool) -> Response:
+    async def _cached(self, ask: Ask, name: str, key: str, backend: Backend, turn: Turn) -> Response:
         """Return what an earlier call with this key was answered, also one that is just in flight."""
         response = await self._sharing.answer(
             key,
             known=lambda: self._known(ask, key),
-            call=lambda: self._call(ask, name, key, backend, ahead=ahead),
+            call=lambda: self._call(ask, name, key, backend, turn),
         )
         self.counts.cached += response.cached
         return response
@@ -278,11 +288,11 @@ class Engine:
             raise CallError(message, kind=ErrorKind.NOT_CACHED, attempts=0)
         return None
 
-    async def _call(self, ask: Ask, name: str, key: str, backend: Backend, *, ahead: bool) -> Response:
+    async def _call(self, ask: Ask, name: str, key: str, backend: Backend, turn: Turn) -> Response:
         """Return the answer of the model, once it is kept."""
         most = bound(backend, ask)
-        tokens = (most.input_tokens or 0) + (most.output_tokens or 0)
-        TURN.set(Turn(ahead=ahead, tokens=tokens))
+        tokens = turn.tokens = (most.input_tokens or 0) + (most.output_tokens or 0)
+        TURN.set(turn)
         DRAW.set(f"{ask.case.epoch}-{ask.nth}")
         aside_usd = await self._spend(ask.model, cost_usd(backend.prices, most))
         response: Response | None = None

@@ -3,16 +3,26 @@
 import heapq
 from asyncio import Future
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from pytest_llmeval.core.errors import CallError
 from pytest_llmeval.engine.pacer import Pacer
 
-__all__ = ["AccountGate", "Waiter"]
+__all__ = ["AccountGate", "Turn", "Waiter"]
 
 _FIRST_LIMIT = 32
 _CUT = 0.5
 _LONGEST_PAUSE_S = 120.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Turn:
+    """What decides when the requests of a call go."""
+
+    ahead: bool = False
+    """Whether no case waits for it yet."""
+    tokens: int = 0
+    """Tokens that it will take, about."""
 
 
 class AccountGate:
@@ -58,6 +68,10 @@ class AccountGate:
         """Let a request wait; those that a case waits for go before those that are made ahead."""
         heapq.heappush(self._waiting, waiter)
 
+    def reorder(self) -> None:
+        """Look anew at who goes first: the turns of some who wait have changed."""
+        heapq.heapify(self._waiting)
+
     def head(self) -> "Waiter | None":
         """Return the request that goes next; None where none waits."""
         while self._waiting and self._waiting[0].ready.done():  # its caller gave up
@@ -97,12 +111,14 @@ class AccountGate:
             waiter.ready.set_exception(self.closed())
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Waiter:
     """A request that waits for its turn; the smaller one goes first."""
 
-    ahead: bool
-    """Whether no case waits for it yet."""
+    turn: Turn
     number: int
-    tokens: int = field(compare=False)
-    ready: "Future[None]" = field(compare=False)
+    """In the order of asking."""
+    ready: "Future[None]"
+
+    def __lt__(self, other: "Waiter") -> bool:
+        return (self.turn.ahead, self.number) < (other.turn.ahead, other.number)

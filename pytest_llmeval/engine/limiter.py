@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from types import TracebackType
 
 from pytest_llmeval.core.errors import CallError, ErrorKind
-from pytest_llmeval.engine.gate import AccountGate, Waiter
+from pytest_llmeval.engine.gate import AccountGate, Turn, Waiter
 
-__all__ = ["TURN", "Limiter", "Limits", "Turn"]
+__all__ = ["TURN", "Limiter", "Limits"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,16 +26,6 @@ class Limits:
     """Tokens a minute of one account, sent and received; None for no limit."""
     most: Mapping[str, int] = field(default_factory=dict)
     """Requests in flight to single accounts at most, by them; at least 1 each."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
-    """What the limiter is told of a call."""
-
-    ahead: bool = False
-    """Whether no case waits for it yet."""
-    tokens: int = 0
-    """Tokens that it will take, about."""
 
 
 TURN: ContextVar[Turn | None] = ContextVar("llmeval_turn", default=None)
@@ -76,6 +66,12 @@ class Limiter:
         for gate in self._gates.values():
             gate.close(self._closed)
 
+    def hurry(self, turn: Turn) -> None:
+        """Let the requests of a call go as those that a case waits for, also one that waits already."""
+        turn.ahead = False
+        for gate in self._gates.values():
+            gate.reorder()
+
     def closed(self, account: str) -> CallError | None:
         """Return why no request to ``account`` may go; None where it may."""
         error = self._gate(account).closed
@@ -94,7 +90,7 @@ class Limiter:
             self._book(gate, turn.tokens)
             return
         ready = asyncio.get_running_loop().create_future()
-        gate.push(Waiter(turn.ahead, next(self._numbers), turn.tokens, ready))
+        gate.push(Waiter(turn, next(self._numbers), ready))
         self._dispatch()
         try:
             await ready
@@ -151,7 +147,7 @@ class Limiter:
             if not ready:
                 break
             waiter, gate = min(ready, key=lambda pair: pair[0])
-            self._book(gate, waiter.tokens)
+            self._book(gate, waiter.turn.tokens)
             waiter.ready.set_result(None)
         self._wait_for(min(waits_s, default=None))
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pytest_llmeval.core.errors import CallError, ErrorKind, ModelError
-from pytest_llmeval.core.types import Ask, Response
+from pytest_llmeval.core.types import Ask, CacheMode, Response
 from tests.support.engine_parts import Rig, ask, broken, failure, kinds, say
 from tests.support.virtual_time import run_virtual, settled
 
@@ -196,6 +196,26 @@ def test_calls_ahead_go_after_those_that_cases_wait_for() -> None:
         await asyncio.gather(*tasks)
         assert rig.model.asked[:2] == ["ahead 0", "urgent"]
         await rig.engine.aclose()
+
+    run_virtual(body())
+
+
+@pytest.mark.parametrize("cache", ["off", "use"])
+def test_a_call_ahead_goes_first_once_its_case_waits_for_it(cache: CacheMode) -> None:
+    """Before those of cases that come sooner and have not asked; a later ask changes nothing more."""
+
+    async def body() -> None:
+        rig = Rig(cache=cache, max_connections=1)
+        rig.model.hold = asyncio.Event()
+        for n in range(4):
+            await rig.ahead(ask(str(n), f"ahead {n}"), n)
+        await settled()
+        tasks = rig.begin(ask("3", "ahead 3"), ask("later", "later"), ask("3", "ahead 3"))
+        await settled()
+        rig.model.hold.set()
+        await asyncio.gather(*tasks)
+        await settled()
+        assert rig.model.asked == ["ahead 0", "ahead 3", "later", "ahead 1", "ahead 2"]
 
     run_virtual(body())
 

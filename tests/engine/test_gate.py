@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmeval.core.errors import CallError, ErrorKind
-from pytest_llmeval.engine.gate import AccountGate, Waiter
+from pytest_llmeval.engine.gate import AccountGate, Turn, Waiter
 from tests.support.virtual_time import run_virtual
 
 
@@ -183,7 +183,9 @@ def test_the_limit_stays_between_one_and_the_ceiling(ceiling: int, steps: list[t
 def test_those_that_wait_go_by_urgency_and_then_in_order() -> None:
     async def body() -> None:
         account, loop = gate(), asyncio.get_running_loop()
-        waiters = [Waiter(ahead, number, 0, loop.create_future()) for number, ahead in enumerate([True, False] * 3)]
+        waiters = [
+            Waiter(Turn(ahead=ahead), number, loop.create_future()) for number, ahead in enumerate([True, False] * 3)
+        ]
         for waiter in waiters:
             account.push(waiter)
         order = []
@@ -199,8 +201,8 @@ def test_closing_tells_all_that_wait_and_keeps_the_first_reason() -> None:
     async def body() -> None:
         account, loop = gate(), asyncio.get_running_loop()
         waiting, given_up = loop.create_future(), loop.create_future()
-        account.push(Waiter(False, 1, 0, given_up))
-        account.push(Waiter(False, 2, 0, waiting))
+        account.push(Waiter(Turn(), 1, given_up))
+        account.push(Waiter(Turn(), 2, waiting))
         given_up.cancel()
         account.close(lambda: CallError("first", kind=ErrorKind.QUOTA, attempts=0))
         account.close(lambda: CallError("second", kind=ErrorKind.AUTH, attempts=0))
