@@ -40,7 +40,11 @@ def _end(rule: Rule, column: Column, fill: float, states: tuple[State, ...]) -> 
 
 
 def _weight(rule: Rule, column: Column, grouped: Grouped) -> Weight | None:
-    """Return what values by sample say against the bar: by the exact binomial test, else by Student's t."""
+    """Return what values by sample say against the bar.
+
+    By the exact binomial test of yes-or-no rows, else by Student's t; where there is no spread to estimate, by
+    Hoeffding's bound of what lies in [0, 1], which takes none.
+    """
     values, clusters = sample_means(grouped), column.clusters(grouped)
     value = mean(values)
     if value is None or rule.bound is None:
@@ -53,16 +57,18 @@ def _weight(rule: Rule, column: Column, grouped: Grouped) -> Weight | None:
         p_value = _binomial(rule.kind == "min", values, rule.bound)
     elif error is not None and df is not None and (clusters is None or len(set(clusters)) >= LEAST_CLUSTERS):
         p_value = student_cdf(-shortfall / error, df)
-    elif clusters is not None and all(0 <= each <= 1 for each in (rule.bound, *values)):
-        p_value = _of_groups(shortfall, values, clusters)
+    elif column.span == (0.0, 1.0) and 0 <= rule.bound <= 1:
+        p_value = _without_spread(shortfall, values, clusters)
     return Weight(shortfall=shortfall, p_value=p_value, error=error, df=df)
 
 
-def _of_groups(shortfall: float, values: Sequence[float], clusters: Sequence[Hashable]) -> float | None:
-    """Return the most that the p-value can be where groups of dependent rows show no spread; None where they are few.
+def _without_spread(shortfall: float, values: Sequence[float], clusters: Sequence[Hashable] | None) -> float | None:
+    """Return the most that the p-value can be where nothing is known of the spread; None for few groups of rows.
 
-    Nothing is estimated: whatever a group's mean may be, it lies between 0 and 1.
+    Whatever a row may come to, or the mean of a group of dependent rows, it lies between 0 and 1.
     """
+    if clusters is None:
+        return hoeffding(shortfall, [1 / len(values)] * len(values))
     groups = in_clusters(values, clusters)
     if len(groups) < LEAST_CLUSTERS:
         return None

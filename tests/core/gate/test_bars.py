@@ -52,12 +52,32 @@ def test_other_scores_take_students_t() -> None:
     )
 
 
-def test_without_a_spread_no_test_can_tell() -> None:
-    """One value, or equal ones."""
-    for values in ([0.5], [0.5] * 30):
-        verdict = only(sure("min", 0.75, run(values)))
-        assert (verdict.verdict, verdict.p_value) == ("inconclusive", None)
-        assert verdict.reason == "it is 0.5, the bar 0.75; too little spread, so that no test can tell it from chance"
+@pytest.mark.parametrize(("n", "verdict"), [(1, "inconclusive"), (23, "inconclusive"), (24, "fail"), (100, "fail")])
+def test_rows_without_a_spread_take_hoeffdings_bound(n: int, verdict: str) -> None:
+    """One value, or equal ones: a quarter below the bar takes 24 rows."""
+    found = only(sure("min", 0.75, run([0.5] * n)))
+    assert found.p_value == pytest.approx(math.exp(-2 * 0.25**2 * n))
+    assert found.verdict == verdict
+    above = only(sure("max", 0.25, run([0.5] * n)))
+    assert (above.p_value, above.verdict) == (found.p_value, verdict)
+
+
+def test_rows_without_a_spread_count_as_groups_of_one_do() -> None:
+    """A cluster for each row says that they are independent."""
+    alone = [case(number, 0.5) for number in range(100)]
+    grouped = [case(number, 0.5, cluster=f"c{number}") for number in range(100)]
+    assert only(sure("min", 0.8, alone)).p_value == pytest.approx(only(sure("min", 0.8, grouped)).p_value)
+
+
+def test_without_a_spread_or_ends_no_test_can_tell() -> None:
+    """Ratings, and seconds: they have no greatest value, though all lie below 1."""
+    ratings = only(sure("min", 3.5, run([3.0] * 30)))
+    assert (ratings.verdict, ratings.p_value) == ("inconclusive", None)
+    assert ratings.reason == "it is 3, the bar 3.5; too little spread, so that no test can tell it from chance"
+    for name in (None, "c"):
+        slow = [case(number, latency_s=0.9, cluster=name and f"{name}{number}") for number in range(100)]
+        seconds = only(judge(rules(rule("max", 0.2, metric="latency_s", confident=True)), slow))
+        assert (seconds.verdict, seconds.p_value) == ("inconclusive", None)
 
 
 @pytest.mark.parametrize(("groups", "verdict"), [(4, "inconclusive"), (5, "fail")])
