@@ -64,12 +64,6 @@ class Reporter:
     def _safe(self, text: str) -> str:
         return printable(self._redact(text))
 
-    def before(self, item: pytest.Item, run: CaseRun, call: pytest.CallInfo[None]) -> None:
-        """Give the outcome and the scores to JUnit, which reads them off the report of the teardown."""
-        if call.when == "teardown":
-            kept = [pair for pair in item.user_properties if not pair[0].startswith(_PROPERTY)]
-            item.user_properties[:] = [*kept, *_properties(run, call.excinfo.value if call.excinfo else None)]
-
     def after(self, item: pytest.Item, run: CaseRun, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
         """Decide what a phase came to, and mark its report."""
         error = call.excinfo.value if call.excinfo is not None else None
@@ -89,6 +83,7 @@ class Reporter:
         if report.when == "setup":
             setattr(report, START_ATTRIBUTE, run.start or CaseStart(key=run.key))
         if report.when == "teardown":
+            report.user_properties += _properties(run)  # JUnit reads them off this report alone
             setattr(report, RECORD_ATTRIBUTE, self._as_cargo(_record(run, self._redact)))
             if run.turn:
                 setattr(report, TURN_ATTRIBUTE, run.turn)
@@ -99,10 +94,10 @@ class Reporter:
 
 
 def _decide(run: CaseRun, report: pytest.TestReport, error: BaseException | None, redact: Callable[[str], str]) -> None:
-    if report.skipped:
-        run.outcome = "skipped"
-    elif report.failed and error is None and str(report.longrepr).startswith("[XPASS(strict)]"):
-        run.outcome = "skipped"  # as any other xfail: it fails the session, and no score of it is judged
+    if report.skipped or (report.failed and _is_strict_xpass(report, error)):
+        is_late = report.when == "teardown" and not hasattr(report, "wasxfail")
+        if run.outcome not in ("missed", "error") and not is_late:  # by an earlier subtest, or the body
+            run.outcome = "skipped"
     elif report.failed and (error is None or _is_miss(report, error)):
         if run.outcome == "error":  # an earlier subtest of this case
             return
@@ -116,16 +111,21 @@ def _decide(run: CaseRun, report: pytest.TestReport, error: BaseException | None
         run.outcome = "passed"
 
 
+def _is_strict_xpass(report: pytest.TestReport, error: BaseException | None) -> bool:
+    """Whether a body passed that had to fail: as any other xfail it is judged by nobody, but it fails the session."""
+    return error is None and str(report.longrepr).startswith("[XPASS(strict)]")
+
+
 def _is_miss(report: pytest.TestReport, error: BaseException) -> bool:
     is_assertion = isinstance(error, AssertionError | pytest.fail.Exception)
     return report.when == "call" and is_assertion and not _is_timeout(error)
 
 
-def _is_timeout(error: BaseException | None) -> bool:
+def _is_timeout(error: BaseException) -> bool:
     return isinstance(error, pytest.fail.Exception) and bool(_TIMEOUT.search(_said(error)[1]))
 
 
-def _kind(error: BaseException | None) -> str:
+def _kind(error: BaseException) -> str:
     if isinstance(error, CaseError):
         return str(error.kind)
     return str(ErrorKind.TIMEOUT if _is_timeout(error) else ErrorKind.CODE)
@@ -216,13 +216,11 @@ def _unsecret(score: Score, redact: Callable[[str], str]) -> Score:
     return score
 
 
-def _properties(run: CaseRun, broken: BaseException | None) -> list[tuple[str, str]]:
-    """Return what JUnit is told of a case; ``broken`` is what its teardown, which is not decided yet, raised."""
-    key, outcome, kind = run.key, run.outcome or "error", run.error_kind or ErrorKind.CODE
-    if broken is not None and outcome != "error" and not isinstance(broken, pytest.skip.Exception):
-        outcome, kind = "error", _kind(broken)
+def _properties(run: CaseRun) -> list[tuple[str, str]]:
+    """Return what JUnit is told of a case."""
+    outcome, kind = run.outcome or "error", run.error_kind or ErrorKind.CODE
     scores = {f"score_{shown_name(plain(score.name))}": _number(score) for score in run.book.scores}
-    return _named(key, outcome, kind, {"wait_s": f"{run.waited_s:.3f}", **scores})
+    return _named(run.key, outcome, kind, {"wait_s": f"{run.waited_s:.3f}", **scores})
 
 
 def crashed(start: CaseStart) -> CaseRecord:

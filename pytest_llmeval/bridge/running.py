@@ -110,10 +110,8 @@ class CaseRunner:
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Decide the outcome of a case, and put its record on the report of its teardown."""
-        run = run_of(item)
-        if run is not None:
-            self._reporter.before(item, run, call)
         report = yield
+        run = run_of(item)
         if run is not None:
             self._reporter.after(item, run, call, report)
             if call.when == "teardown":
