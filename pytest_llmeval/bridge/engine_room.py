@@ -175,15 +175,16 @@ class EngineRoom:
     ) -> None:
         settings = self._settings
         window = 2 * settings.max_connections * (2 if self._socket is not None else 1)
+        opener = Opener(
+            settings,
+            self._models,
+            slots=self._limiter.slots,
+            embedded=self._embedded,
+            hf_models=self._own.get,
+            vllm_models=self._vllm,
+        )
         self._engine = Engine(
-            open_model=Opener(
-                settings,
-                self._models,
-                slots=self._limiter.slots,
-                embedded=self._embedded,
-                hf_models=self._own.get,
-                vllm_models=self._vllm,
-            ),
+            open_model=opener,
             journal=journal,
             limiter=self._limiter,
             budget=self._budget,
@@ -200,7 +201,7 @@ class EngineRoom:
         if self._socket is not None:
             sweep(self._socket)
             self._socket.parent.mkdir(mode=0o700)
-            self._switchboard = Switchboard(self._engine, self._socket, on_begin=on_begin)
+            self._switchboard = Switchboard(self._engine, self._socket, on_begin=on_begin, redact=opener.redactor)
             await self._switchboard.open()
         if settings.environ.get("GITHUB_ACTIONS") == "true":
             self._watch = asyncio.get_running_loop().create_task(_end_with_parent(os.getppid()))

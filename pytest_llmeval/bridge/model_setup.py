@@ -57,7 +57,8 @@ class Opener:
         self._embedded = embedded
         self._hf_models = hf_models
         self._vllm_models = vllm_models
-        self._redactor = Redactor(secrets_in(settings.environ))
+        self.redactor = Redactor(secrets_in(settings.environ))
+        """Knows the secrets of the environment, and of each model once it is opened."""
 
     def __call__(self, name: str) -> Backend:
         """Return the backend of a model of this session."""
@@ -67,7 +68,7 @@ class Opener:
             policy=RetryPolicy(timeout_s=self._settings.timeout_s),
             slots=self._slots,
             transport=self._settings.transport,
-            redactor=self._redactor,
+            redactor=self.redactor,
             local_address=self._embedded.address,
             local_adapters=self._embedded.adapters,
             hf_models=self._hf_models(),

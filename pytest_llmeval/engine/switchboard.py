@@ -17,17 +17,21 @@ __all__ = ["Switchboard"]
 class Switchboard:
     """Answers the xdist workers of a session over a socket that only their user can open."""
 
-    def __init__(self, engine: Engine, path: Path, *, on_begin: Callable[[str], None]) -> None:
+    def __init__(
+        self, engine: Engine, path: Path, *, on_begin: Callable[[str], None], redact: Callable[[str], str]
+    ) -> None:
         """Prepare.
 
         Args:
             engine: answers the asks.
             path: of the socket, in a folder of its own.
             on_begin: told, on the loop, what a process says of a case that begins there.
+            redact: takes secrets out of what an error says that nobody foresaw.
         """
         self._engine = engine
         self._path = path
         self._on_begin = on_begin
+        self._redact = redact
         self._server: asyncio.Server | None = None
         self._stopped: str | None = None
         self._writers: set[asyncio.StreamWriter] = set()
@@ -103,8 +107,8 @@ class Switchboard:
         except CallError as error:
             answer = {"error": frames.from_error(error)}
         except Exception as error:  # it shows here; whoever asked must not wait for ever
-            message = f"the engine broke: {type(error).__name__}: {error}".rstrip(": ")
-            broken = CallError(message, kind=ErrorKind.CODE)
+            said = self._redact(f"{type(error).__name__}: {error}").rstrip(": ")
+            broken = CallError(f"the engine broke: {said}", kind=ErrorKind.CODE)
             self._reply(writer, {"id": frame["id"], "error": frames.from_error(broken)})
             raise
         self._reply(writer, {"id": frame["id"], **answer})

@@ -43,6 +43,17 @@ async def test_async(sample, model, score):
     assert sample.id == key
 """
 
+BROKEN = """
+import os
+
+import pytest_llmeval.models.openai_chat as chat
+
+def broken(*args, **kwargs):
+    raise KeyError(os.environ["LLMEVAL_API_KEY"])
+
+chat.read_completion = broken
+"""
+
 
 def forms(key: str) -> dict[str, bytes]:
     """Return the spellings under which a key may turn up."""
@@ -122,6 +133,16 @@ def test_a_key_that_an_answer_repeats_is_nowhere(project: Project, spelling: str
     result = project.run("evals", "-l", "--junitxml=out.xml", "--html=out.html")
     assert result.ret == 1
     assert leaks(project.root, [result.stdout.str(), result.stderr.str()]) == []
+
+
+@pytest.mark.parametrize("arguments", [["-p", "no:xdist"], ["-n1"]])
+def test_a_key_in_an_error_that_nobody_foresaw_is_nowhere(project: Project, arguments: list[str]) -> None:
+    """Whose words are told all the same, also by the process that makes the calls of workers."""
+    project.write(conftest_py=BROKEN)
+    project.eval("def test_echo(response):\n    pass\n", ROWS)
+    result = project.run("evals", *arguments, "-rA", inside=False)
+    assert leaks(project.root, [result.stdout.str(), result.stderr.str()]) == []
+    assert all(row["error"].endswith("KeyError: '***'") for row in project.rows("SELECT error FROM cases"))
 
 
 def test_the_journal_of_a_run_that_goes_on_holds_no_key(project: Project) -> None:
