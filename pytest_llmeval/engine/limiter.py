@@ -72,11 +72,6 @@ class Limiter:
         for gate in self._gates.values():
             gate.reorder()
 
-    def closed(self, account: str) -> CallError | None:
-        """Return why no request to ``account`` may go; None where it may."""
-        error = self._gate(account).closed
-        return error() if error is not None else None
-
     async def enter(self, gate: AccountGate) -> None:
         """Wait until a request may go; it is booked then.
 

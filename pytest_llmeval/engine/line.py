@@ -78,17 +78,6 @@ class Line:
         with contextlib.suppress(CallError):
             frames.write(await self._writer(), {"begin": start})
 
-    async def aclose(self) -> None:
-        """End the connection; asks that wait for an answer fail."""
-        self._lose()
-        if self._opening is not None:
-            await asyncio.wait([self._opening])
-            if self._opening.exception() is None:
-                self._opening.result().close()
-        if self._listening is not None:
-            self._listening.cancel()
-            await asyncio.wait([self._listening])
-
     async def _answer(self, frame: frames.Frame) -> Any:
         """Return what the engine answers to ``frame``; raise CallError where that is an error."""
         reply = await self._request(frame)
@@ -122,7 +111,7 @@ class Line:
                 reader, writer = await asyncio.open_unix_connection(self._path)
                 break
             except OSError:
-                if self._is_lost or os.getppid() != parent:  # it may load a model for long; whether it lives is seen
+                if os.getppid() != parent:  # it may load a model for long; whether it lives is seen
                     raise _lost() from None
                 await asyncio.sleep(_CONNECT_STEP_S)
         self._listening = asyncio.get_running_loop().create_task(self._listen(reader))
@@ -134,14 +123,11 @@ class Line:
                 self._on_stop(frame["stop"])
             elif (reply := self._pending.get(frame["id"])) is not None and not reply.done():
                 reply.set_result(frame)
-        self._lose()
-        self._on_stop("the process that makes the calls is gone")
-
-    def _lose(self) -> None:
         self._is_lost = True
         for reply in self._pending.values():
             if not reply.done():
                 reply.set_exception(_lost())
+        self._on_stop("the process that makes the calls is gone")
 
 
 def _lost() -> CallError:

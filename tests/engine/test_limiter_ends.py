@@ -142,11 +142,10 @@ def test_closing_fails_all_that_wait_and_come_and_lets_what_is_in_flight_end() -
         seen.limiter.close(interrupted, "stopped")
         ends = await outcomes(first, waiting, seen.request("later"), seen.request("elsewhere", "new"))
         assert ends == [None, interrupted, interrupted, interrupted]
-        assert seen.limiter.closed("a") is not None
         seen.limiter.close(ErrorKind.STORAGE, "too late")
-        error = seen.limiter.closed("a")
-        assert error is not None
-        assert (str(error), error.kind, error.attempts) == ("stopped", interrupted, 0)
+        with pytest.raises(CallError, match="stopped") as caught:
+            await seen.request("last")
+        assert (str(caught.value), caught.value.kind, caught.value.attempts) == ("stopped", interrupted, 0)
 
     run_virtual(body())
     assert seen.names == ["first"]
@@ -163,7 +162,7 @@ def test_an_account_that_may_not_ask_any_more_is_closed_alone(kind: ErrorKind) -
         with pytest.raises(CallError, match="not asked: the server had refused an earlier call: not you") as caught:
             await seen.request("later")
         assert (caught.value.kind, caught.value.attempts) == (kind, 0)
-        assert seen.limiter.closed("b") is None
+        assert await outcomes(seen.request("elsewhere", "b")) == [None]
 
     run_virtual(body())
-    assert seen.names == ["refused", "other"]
+    assert seen.names == ["refused", "other", "elsewhere"]

@@ -71,9 +71,17 @@ async def office(path: Path, rig: Rig | None = None) -> AsyncIterator[Office]:
         yield rooms
     finally:
         for line in rooms.lines:
-            await line.aclose()
+            if line._opening is not None:
+                await hang_up(line)
         await rooms.switchboard.aclose()
         await rooms.rig.engine.aclose()
+
+
+async def hang_up(line: Line) -> None:
+    """End the connection of a line, as the end of its process does."""
+    assert line._opening is not None and line._listening is not None
+    line._opening.result().close()
+    await line._listening
 
 
 async def failure(work: Coroutine[Any, Any, Any]) -> CallError:
@@ -208,7 +216,6 @@ def test_a_line_waits_for_an_engine_as_long_as_the_process_that_is_to_start_it_l
         line = Line(socket, lambda reason: None)
         assert (await failure(line.ask(ask()))).kind == ErrorKind.INTERRUPTED
         assert await line.claim(5, 5) == []
-        await line.aclose()
 
     run(body())
 
@@ -238,7 +245,7 @@ def test_places_of_a_line_that_ends_are_given_out_again(socket: Path) -> None:
             assert await gone.claim(6, 4) == [0, 1, 2, 3]
             await gone.ahead(ask("1", position=1), 1)
             await gone.ask(ask("2", position=2))
-            await gone.aclose()
+            await hang_up(gone)
             await until(lambda: not rooms.switchboard._writers)
             assert await other.claim(6, 10) == [0, 3, 4, 5]
 
@@ -254,7 +261,7 @@ def test_places_that_come_free_are_not_given_to_a_line_that_has_ended(socket: Pa
             assert await other.claim(6, 2) == [0, 1]
             waiting = asyncio.ensure_future(gone.claim(6, 2))
             await until(lambda: bool(rooms.rig.engine.turns._claimers))
-            await gone.aclose()
+            await hang_up(gone)
             assert await waiting == []
             await until(lambda: len(rooms.switchboard._writers) == 1)
             for place in (0, 1):
@@ -301,35 +308,6 @@ def test_when_the_engine_goes_every_ask_fails_and_no_case_starts(socket: Path) -
     run(body())
 
 
-def test_a_line_that_is_closed_fails_what_waits_and_says_nothing_of_a_stop(socket: Path) -> None:
-    async def body() -> None:
-        async with office(socket) as rooms:
-            line = rooms.line()
-            rooms.rig.model.hold = asyncio.Event()
-            waiting = asyncio.ensure_future(failure(line.ask(ask())))
-            await until(lambda: bool(rooms.rig.model.asked))
-            await line.aclose()
-            assert (await waiting).kind == ErrorKind.INTERRUPTED
-            assert rooms.told == []
-            rooms.rig.model.hold.set()
-            assert (await rooms.line().ask(ask())).text == "q"  # the call went on
-            assert rooms.rig.model.asked == ["q"]
-
-    run(body())
-
-
-def test_a_line_that_is_closed_before_it_connects_leaves_nothing(socket: Path) -> None:
-    async def body() -> None:
-        await Line(socket, lambda reason: None).aclose()
-        line = Line(socket, lambda reason: None)
-        waiting = asyncio.ensure_future(failure(line.ask(ask())))
-        await asyncio.sleep(0)
-        await line.aclose()
-        assert (await waiting).kind == ErrorKind.INTERRUPTED
-
-    run(body())
-
-
 def test_an_answer_for_a_line_that_has_gone_disturbs_nobody(socket: Path) -> None:
     async def body() -> None:
         async with office(socket) as rooms:
@@ -337,7 +315,7 @@ def test_an_answer_for_a_line_that_has_gone_disturbs_nobody(socket: Path) -> Non
             rooms.rig.model.hold = asyncio.Event()
             asking = asyncio.ensure_future(failure(gone.ask(ask("gone"))))
             await until(lambda: bool(rooms.rig.model.asked))
-            await gone.aclose()
+            await hang_up(gone)
             await asking
             await until(lambda: not rooms.switchboard._writers)
             rooms.rig.model.hold.set()
