@@ -37,7 +37,7 @@ def messages_body(model: NamedModel, request: Request) -> bytes:
         raise _unsendable(model, "'system' stands in params and in the messages; keep one of them")
     data: dict[str, Any] = {"model": model.spec.name, "max_tokens": DEFAULT_MAX_TOKENS}
     if system:
-        data["system"] = _system(system)
+        data["system"] = _system(model, system)
     data["messages"] = [message for message in request.messages if message["role"] not in _SYSTEM_ROLES]
     try:
         return json.dumps({**data, **translated(params)}, allow_nan=False).encode("ascii")
@@ -45,9 +45,11 @@ def messages_body(model: NamedModel, request: Request) -> bytes:
         raise _unsendable(model, f"messages or params cannot be sent as JSON: {error}") from None
 
 
-def _system(messages: Iterable[Message]) -> str | list[dict[str, Any]]:
+def _system(model: NamedModel, messages: Iterable[Message]) -> str | list[dict[str, Any]]:
     """Return the contents of the system messages: one text, or a list of blocks where one of them is a list."""
     contents = [message["content"] for message in messages]
+    if not all(isinstance(content, str | list | tuple) for content in contents):
+        raise _unsendable(model, "the content of a system message is neither a text nor a list of blocks")
     texts = [content for content in contents if isinstance(content, str)]
     if len(texts) == len(contents):
         return "\n\n".join(texts)

@@ -154,6 +154,13 @@ def test_system_blocks_stay_blocks(server: AnthropicServer) -> None:
     assert server.ledger[0].body["system"] == [block, {"type": "text", "text": "x"}]
 
 
+@pytest.mark.parametrize("content", [None, 3, {"type": "text", "text": "x"}])
+def test_a_system_message_without_a_content_costs_no_request(server: AnthropicServer, content: object) -> None:
+    with pytest.raises(CallError, match="the content of a system message is neither") as caught:
+        ask(server, {"role": "system", "content": content})  # type: ignore[typeddict-item]  # as a test may pass it
+    assert (caught.value.kind, caught.value.attempts, server.ledger) == (ErrorKind.BAD_REQUEST, 0, [])
+
+
 def test_a_system_prompt_in_params_is_sent_unless_there_are_two(server: AnthropicServer) -> None:
     """One would silently win over the other."""
     ask(server, {"role": "user", "content": "x"}, system="Be brief.")
