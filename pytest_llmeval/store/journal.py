@@ -7,8 +7,10 @@ killed process left is taken over when the database is opened next.
 import contextlib
 import glob
 import json
+import math
 import os
 import sqlite3
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +23,7 @@ from pytest_llmeval.store import rows
 from pytest_llmeval.store.call_table import CALL_TABLE
 from pytest_llmeval.store.check import readable_errors
 from pytest_llmeval.store.files import bindable, insertion, make_private
-from pytest_llmeval.store.records import Run
+from pytest_llmeval.store.records import LONGEST_SILENCE, Run
 
 __all__ = ["Orphan", "SqliteJournal", "orphans"]
 
@@ -134,6 +136,13 @@ class Orphan:
     run: Run
     facts: str | None = None
     """What the journal says of the process that wrote it; None where nobody else can take it over."""
+    written_at: float = math.inf
+    """When the file was last written, in seconds since the epoch; infinite where nobody else can take it over."""
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing was written for so long that a process of another machine, too, is taken for dead."""
+        return time.time() - self.written_at > LONGEST_SILENCE.total_seconds()
 
     @property
     def is_there(self) -> bool:
@@ -163,8 +172,14 @@ def orphans(database: Path) -> Iterator[Orphan]:
     for name in sorted(glob.glob(f"{glob.escape(str(database))}.*{_SUFFIX}")):
         path = Path(name)
         with contextlib.suppress(sqlite3.Error, OSError, ValueError, KeyError, TypeError):
+            written_at = _written_at(path)  # before it is opened, which may fold in what a killed process left
             facts = _facts_in(path)
-            yield Orphan(path=path, run=rows.to_run(json.loads(facts)), facts=facts)
+            yield Orphan(path=path, run=rows.to_run(json.loads(facts)), facts=facts, written_at=written_at)
+
+
+def _written_at(path: Path) -> float:
+    log = Path(f"{path}-wal")
+    return max(each.stat().st_mtime for each in (path, log) if each.exists())
 
 
 def _facts_in(path: Path) -> str:

@@ -73,7 +73,11 @@ class MemoryStore:
 
     def runs(self) -> list[Run]:
         """Return all runs, the newest first."""
-        return sorted(reversed(self._runs.values()), key=lambda run: run.started_at, reverse=True)
+        runs = [replace(run, last_case_at=self._last_case_at(run.id)) for run in self._runs.values()]
+        return sorted(reversed(runs), key=lambda run: run.started_at, reverse=True)
+
+    def _last_case_at(self, run_id: str) -> str | None:
+        return max((case.started_at for case in self._cases[run_id].values()), default=None)
 
     def find_run(self, ref: str) -> Run:
         """Return the run that ``ref`` means; raise StoreError where none or several do."""

@@ -5,7 +5,7 @@ import secrets
 import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from pytest_llmeval.core.errors import ErrorKind
@@ -16,6 +16,7 @@ from pytest_llmeval.core.types import Call, CaseKey, CaseRecord, Outcome, Score
 
 __all__ = [
     "ANSWERING",
+    "LONGEST_SILENCE",
     "UNFINISHED",
     "Label",
     "NamedBaseline",
@@ -39,6 +40,11 @@ ANSWERING = "answering"
 """The setting under which an exported run says which models answered for each of its judges."""
 UNFINISHED = frozenset({"running", "interrupted", "crashed"})
 """Statuses, as they are shown, of runs that were not judged."""
+LONGEST_SILENCE = timedelta(hours=6)
+"""After it a run of another machine is taken for dead: the longest that a job of a hosted CI runner may take.
+
+https://docs.github.com/en/actions/reference/limits
+"""
 _ENDED = "ZX"
 """States of a killed process that nobody has waited for, as in a container without an init process."""
 
@@ -78,6 +84,8 @@ class Run:
     process_started: str | None = None
     end: RunEnd | None = None
     """None while the run is going on, and for ever where its process was killed."""
+    last_case_at: str | None = field(default=None, compare=False)
+    """When the newest of its finished cases began, ISO 8601, UTC; None without any, and where it is not asked for."""
 
     @property
     def is_here(self) -> bool:
@@ -103,11 +111,22 @@ class Run:
 
     @property
     def shown_status(self) -> str:
-        """The status as people see it: ``crashed`` where a run that is ``running`` has no process any more."""
+        """The status as people see it: ``crashed`` where a run that is ``running`` has no process any more.
+
+        The process of another machine cannot be seen: it is taken to run while something was recorded lately.
+        """
         if self.end is not None:
             return self.end.status
-        alive = not self.is_here or process_started(self.pid) == (self.process_started or "")
+        if self.is_here:
+            alive = process_started(self.pid) == (self.process_started or "")
+        else:
+            alive = self._last_sign_at > _as_stored(datetime.now(UTC) - LONGEST_SILENCE)
         return "running" if alive else "crashed"
+
+    @property
+    def _last_sign_at(self) -> str:
+        resumed = [str(session.get("at", "")) for session in self.settings.get("resumes", [])]
+        return max(self.started_at, self.last_case_at or "", *resumed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,7 +281,11 @@ def new_run_id() -> str:
 
 def utc_now() -> str:
     """Return the time as ISO 8601 in UTC, to the millisecond."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
+    return _as_stored(datetime.now(UTC))
+
+
+def _as_stored(time: datetime) -> str:
+    return time.isoformat(timespec="milliseconds")
 
 
 def process_started(pid: int) -> str | None:

@@ -135,6 +135,7 @@ def to_run(row: Mapping[str, Any]) -> Run:
         host=row["host"],
         process_started=row["process_started"],
         end=end,
+        last_case_at=row["last_case_at"] if "last_case_at" in row.keys() else None,  # noqa: SIM118  # no dict
     )
 
 

@@ -168,12 +168,22 @@ class SqliteStore(SqliteReader):
         over in the meantime is gone.
         """
         for orphan in orphans(self.path):
-            if orphan.run.shown_status == "crashed" or orphan.run.id == run_id:
+            if orphan.run.id == run_id or self._is_dead(orphan):
                 try:
                     self.absorb(orphan)
                 except StoreError:
                     if orphan.run.id == run_id and orphan.path.exists():
                         raise
+
+    def _is_dead(self, orphan: Orphan) -> bool:
+        """Whether the process that wrote a journal is gone; one of another machine, where nothing was heard for long.
+
+        Neither of its journal, which a live one would then miss, nor here.
+        """
+        if orphan.run.is_here:
+            return orphan.run.shown_status == "crashed"
+        known = next((run for run in self.runs() if run.id == orphan.run.id), orphan.run)
+        return orphan.is_silent and known.shown_status != "running"
 
     def absorb(self, orphan: Orphan) -> None:
         """Take over the answers in the journal of a run whose process is gone, or is this one, and remove the journal.

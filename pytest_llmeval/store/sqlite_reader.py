@@ -21,6 +21,10 @@ from pytest_llmeval.store.records import ANSWERING, Label, NamedBaseline, Repeat
 __all__ = ["BUSY_TIMEOUT_S", "SqliteReader"]
 
 BUSY_TIMEOUT_S = 30.0
+_RUNS = """
+SELECT *, CASE WHEN status = 'running' THEN (SELECT max(started_at) FROM cases WHERE run_id = runs.id) END
+AS last_case_at FROM runs ORDER BY started_at DESC, rowid DESC
+"""
 _UNLUCKY = """
 SELECT * FROM (
     SELECT *, row_number() OVER (PARTITION BY suite, outcome ORDER BY rowid) AS place, rowid AS row
@@ -100,7 +104,7 @@ class SqliteReader:
 
     def runs(self) -> list[Run]:
         """Return all runs, the newest first."""
-        return [rows.to_run(row) for row in self._query("SELECT * FROM runs ORDER BY started_at DESC, rowid DESC")]
+        return [rows.to_run(row) for row in self._query(_RUNS)]
 
     def find_run(self, ref: str) -> Run:
         """Return the run that ``ref`` means; raise StoreError where none or several do."""

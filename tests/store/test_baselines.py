@@ -16,7 +16,7 @@ from pytest_llmeval.store.baselines import (
     refusal,
     set_up_differences,
 )
-from pytest_llmeval.store.records import Run, RunEnd
+from pytest_llmeval.store.records import Run, RunEnd, utc_now
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.support.records import call, record
 from tests.support.stored_runs import END, run
@@ -163,7 +163,7 @@ def ended(status: Any = "finished", exit_code: int = 0, verdict: Any = "pass", *
         (ended("interrupted", 2, "none", rescored="q"), "was interrupted; do it again: llmeval rescore q"),
         (ended("unmeasurable", 10, "unmeasurable"), "is unmeasurable, `llmeval show r` says why; "),
         (run("r", pid=2**22 - 1), "crashed; go on with it: pytest ... --resume r"),
-        (run("r", host="elsewhere"), "is still going on; wait for its end"),
+        (run("r", host="elsewhere", started_at=utc_now()), "is still going on; wait for its end"),
         (ended(partial=True), "is partial (cases were left out); "),
         (ended(suites={"qa": {"left_out": ["--limit 5", "-k a"]}, "b": {"left_out": ["-k a"]}}), "is partial (--limit"),
         (ended(shard="1/2"), "is one shard of several; "),

@@ -1,5 +1,6 @@
 """Journals that a process left behind, and what becomes of them."""
 
+import os
 import signal
 import sqlite3
 import subprocess
@@ -10,15 +11,17 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.store.journal import Orphan, SqliteJournal, orphans
+from pytest_llmeval.store.records import Run, utc_now
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.support.journals import beside, case, dead, kept, live, stored, write
 from tests.support.records import record
-from tests.support.stored_runs import look, run
+from tests.support.stored_runs import END, look, run
 
 ROOT = Path(__file__).parents[2]
 KILLS = 20
@@ -45,6 +48,73 @@ def test_the_journal_of_a_run_that_may_be_alive_is_left_alone(path: Path, elsewh
         assert journal.path.exists()
         assert stored(path) == []
         assert journal.recall(case("a"), "call-1") is not None
+
+
+def far(**fields: Any) -> Run:
+    """Return a run of another machine."""
+    return run("far", host="another", process_started="1", **fields)
+
+
+def silent(journal: Path, hours: float) -> None:
+    """Let a journal look as if nothing was written for some hours."""
+    for each in journal.parent.glob(f"{journal.name}*"):
+        os.utime(each, (time.time() - hours * 3600,) * 2)
+
+
+def test_the_journal_of_another_machine_is_taken_over_once_nothing_is_heard_of_its_run(path: Path) -> None:
+    """Neither in the journal, nor in the database, for six hours."""
+    with closing(SqliteStore(path)) as store:
+        store.start_run(far())
+        left = write(path, far(), kept(response="late"))
+    silent(left, 5.9)
+    SqliteStore(path).close()
+    assert stored(path) == []
+    silent(left, 6.1)
+    SqliteStore(path).close()
+    assert stored(path) == [("far", "call-1", "late")]
+    assert beside(path) == {"llmeval.db"}
+
+
+@pytest.mark.parametrize("sign", ["case", "resumed"])
+def test_the_journal_of_another_machine_stays_while_its_run_is_heard_of(path: Path, sign: str) -> None:
+    """It may write no answer for long, as where all come from the cache."""
+    with closing(SqliteStore(path)) as store:
+        store.start_run(far())
+        left = write(path, far(), kept())
+        if sign == "case":
+            store.add_case("far", record("z", started_at=utc_now()))
+        else:
+            store.resume_run(far(settings={"resumes": [{"at": utc_now()}]}))
+    silent(left, 24)
+    SqliteStore(path).close()
+    assert stored(path) == []
+    assert left.exists()
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_silent_journal_of_elsewhere_is_taken_over_without_its_run_and_after_its_end(path: Path, ended: bool) -> None:
+    with closing(SqliteStore(path)) as store:
+        if ended:
+            store.start_run(far())
+            store.finish_run("far", END)
+    silent(write(path, far(started_at="2025-01-01T00:00:00.000+00:00"), kept(response="x")), 7)
+    SqliteStore(path).close()
+    assert stored(path) == [("far", "call-1", "x")]
+
+
+def test_what_a_killed_process_left_beside_its_journal_is_as_old_as_it_was_written(path: Path) -> None:
+    """Opening the journal folds it in, and makes the file a new one."""
+    with closing(SqliteStore(path)) as store:
+        store.start_run(far())
+    with closing(SqliteJournal(path, far())) as journal:
+        journal.keep([kept(response="late")])
+        left = {each: each.read_bytes() for each in path.parent.glob(f"{journal.path.name}*")}
+    for each, content in left.items():
+        each.write_bytes(content)
+    assert sorted(each.suffix for each in left) == [".journal", ".journal-shm", ".journal-wal"]
+    silent(journal.path, 7)
+    SqliteStore(path).close()
+    assert stored(path) == [("far", "call-1", "late")]
 
 
 def test_a_run_that_is_taken_up_again_brings_its_own_journal(database: SqliteStore) -> None:

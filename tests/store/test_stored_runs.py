@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from pytest_llmeval.store.records import (
     process_started,
     utc_now,
 )
+from tests.support.records import record
 from tests.support.stored_runs import END, run
 
 # Runs
@@ -179,7 +181,33 @@ def test_a_process_of_another_user_is_seen_to_run(store: Store, monkeypatch: pyt
 
 
 def test_the_process_of_another_machine_is_taken_to_run(store: Store) -> None:
-    store.start_run(run("r", host="elsewhere", pid=2**22 - 1, process_started="1"))
+    store.start_run(run("r", host="elsewhere", pid=2**22 - 1, process_started="1", started_at=utc_now()))
+    assert store.find_run("r").shown_status == "running"
+
+
+def ago(**span: float) -> str:
+    """Return a time of before as runs have it."""
+    return (datetime.now(UTC) - timedelta(**span)).isoformat(timespec="milliseconds")
+
+
+def test_the_process_of_another_machine_is_gone_where_nothing_was_recorded_for_six_hours(store: Store) -> None:
+    """As in the database of a CI job that was killed, on the next runner. A case or a resumption is a sign of life."""
+    store.start_run(run("r", host="elsewhere", started_at=ago(days=2)))
+    assert store.find_run("r").shown_status == "crashed"
+    store.add_case("r", record("a", started_at=ago(hours=5)))
+    store.add_case("r", record("b", started_at=ago(hours=7)))
+    assert store.find_run("r").shown_status == "running"
+    store.start_run(run("s", host="elsewhere", started_at=ago(days=2)))
+    store.add_case("s", record("a", started_at=ago(hours=7)))
+    assert store.find_run("s").shown_status == "crashed"
+    again = {"resumes": [{"at": ago(hours=1)}, {"version": "0.1.0"}]}
+    store.resume_run(run("s", host="elsewhere", started_at=ago(days=2), settings=again))
+    assert store.find_run("s").shown_status == "running"
+
+
+def test_a_run_of_this_machine_may_be_silent_for_as_long_as_its_process_lives(store: Store) -> None:
+    store.start_run(of_process(os.getpid()))
+    assert store.find_run("r").started_at < ago(days=2)
     assert store.find_run("r").shown_status == "running"
 
 
