@@ -18,7 +18,6 @@ __all__ = [
     "mean",
     "miss_chance",
     "pass_at_k",
-    "pass_hat_k",
     "quantile",
     "quantile_interval",
     "score_interval",
@@ -230,16 +229,3 @@ def pass_at_k(n: int, c: int, k: int) -> float:
         k: Attempts allowed, from 1.
     """
     return 1 - math.comb(n - c, k) / math.comb(n, k)
-
-
-def pass_hat_k(n: int, c: int, k: int) -> float:
-    """Return the chance that all of ``k`` attempts are right: C(c, k) / C(n, k).
-
-    S. Yao et al., "τ-bench", arXiv 2406.12045, section 3 (pass^k).
-
-    Args:
-        n: Attempts made, at least ``k``.
-        c: Right ones among them, from 0 to ``n``.
-        k: Attempts that must all be right, from 1.
-    """
-    return math.comb(c, k) / math.comb(n, k)
