@@ -1,5 +1,6 @@
 """What each kind of rule computes, and what errors leave of it."""
 
+import random
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.column import read_column
 from pytest_llmeval.core.gate.decide import Decision, decide, name_samples
 from pytest_llmeval.core.rules import Rule, RuleKind
+from pytest_llmeval.core.stats.intervals import score_interval
 
 
 def case(sample_id: object, value: float | None = None, **fields: Any) -> JudgedCase:
@@ -149,6 +151,42 @@ def test_an_open_rule_that_fails_anyway_says_so() -> None:
     """Both ends are under the bar."""
     decision = decided("min", 0.95, [*scored(0.9, 0.9, 0.9), error()])
     assert decision.reason == "it is 0.925, below 0.95, even with the best for every missing value"
+
+
+@pytest.mark.parametrize(
+    ("bound", "verdict"), [(0.1, "pass"), (0.79, "inconclusive"), (0.8024, "inconclusive"), (0.81, "fail")]
+)
+def test_the_lower_end_of_an_interval_is_best_where_a_missing_value_is_like_the_others(
+    bound: float, verdict: str
+) -> None:
+    """Ten scores of 0.80 and 0.81: at 0 or at 1 an open one widens the interval to below 0.786."""
+    decision = decided("min_lower", bound, [*scored(*[0.80, 0.81] * 5), error()])
+    assert (decision.verdict, decision.is_open) == (verdict, verdict == "inconclusive")
+    reason = decision.reason or ""
+    if verdict == "inconclusive":
+        assert "leave it open, between 0.5716 and 0.8024: lost;" in reason
+    if verdict == "fail":
+        assert reason.endswith("is 0.8024, not above 0.81, even with the best for every missing value")
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_no_values_of_what_is_missing_meet_a_bound_that_failed_with_the_best_of_them(seed: int) -> None:
+    """Graded rows, some of which are open, and a bound just above the best that the reason tells."""
+    draw = random.Random(seed)
+    values, missing = [draw.betavariate(4, 2) for _ in range(draw.randint(2, 12))], draw.randint(1, 4)
+    cases = [*scored(*values), *(error(f"lost{number}") for number in range(missing))]
+    fills = [[step / 200] * missing for step in range(201)] + [[draw.random() for _ in range(missing)] for _ in cases]
+    lows = [found.low for fill in fills if (found := score_interval([*values, *fill])) is not None]
+    assert decided("min_lower", max(lows) - 1e-6, cases).verdict == "inconclusive"
+    assert decided("min_lower", max(lows) + 1e-4, cases).verdict == "fail"
+
+
+def test_a_missing_yes_or_no_can_be_nothing_between() -> None:
+    """Ten of ten are right, and an open one at best makes it eleven of eleven."""
+    low = decided("min_lower", 0.1, scored(*[1.0] * 11)).low
+    assert low is not None
+    assert decided("min_lower", low - 0.001, [*scored(*[1.0] * 10), error()]).verdict == "inconclusive"
+    assert decided("min_lower", low + 0.001, [*scored(*[1.0] * 10), error()]).verdict == "fail"
 
 
 def test_an_open_epoch_bounds_the_mean_of_its_sample() -> None:
