@@ -1,4 +1,4 @@
-"""Intervals of what is no mean: changes of quantiles, of F1, of any other statistic.
+"""Intervals of what is no mean: changes of quantiles and totals, and any other statistic.
 
 Resampling in plain Python takes about a microsecond for each value of each draw, so it is bounded: a ``Budget``
 is handed from call to call and refuses what would pass it.
@@ -17,29 +17,20 @@ from pytest_llmeval.core.stats.influence import quantile_change_half
 from pytest_llmeval.core.stats.intervals import Interval, quantile, t_interval
 
 __all__ = [
-    "MOST_BLOCKS",
     "MOST_DRAWS",
     "Budget",
-    "Counts",
     "Pair",
     "bootstrap_interval",
-    "f1",
-    "f1_change",
     "paired_quantile_change",
-    "sums_interval",
     "total_change",
 ]
 
 T = TypeVar("T", bound=Sortable)
 Pair = tuple[float, float]
 """A row's value in the baseline and in the candidate."""
-Counts = tuple[float, float, float]
-"""True positives, false positives and false negatives of a row."""
 
 MOST_DRAWS = 20_000_000
 """Values x draws that one session resamples: some 20 to 40 seconds."""
-MOST_BLOCKS = 1_000
-"""Groups of rows that stand for all of them where these are too many to resample."""
 MOST_UNDEFINED = 0.05
 """Share of draws without a value, above which the rest would be a biased selection."""
 
@@ -92,39 +83,6 @@ def bootstrap_interval(
         return None
     replicates = (statistic(_flat(drawn)) for drawn in _resamples(full, draws, seed))
     return _percentiles(list(replicates), len(full), confidence)
-
-
-def sums_interval(
-    statistic: Callable[[Sequence[float]], float | None],
-    units: Sequence[Sequence[float]],
-    *,
-    draws: int,
-    confidence: float = 0.9,
-    seed: int = 0,
-    budget: Budget | None = None,
-) -> Interval | None:
-    """Return the bootstrap interval of a function of column sums, as ``bootstrap_interval`` does.
-
-    More than 1,000 units are first put at random into 1,000 groups, whose sums are drawn in their place.
-
-    Args:
-        statistic: Of the sum of each column; None where it is undefined.
-        units: The sums of each independent row or cluster, all of the same length, in any order.
-        draws: From 1.
-        confidence: In (0, 1).
-        seed: Of the groups and draws.
-        budget: What may be resampled; without one as much as a session may.
-    """
-    rows = sorted(map(tuple, units))
-    if len(rows) > MOST_BLOCKS:
-        rows = _blocks(rows, seed)
-
-    def of_sums(drawn: list[tuple[float, ...]]) -> float | None:
-        return statistic(_column_sums(drawn))
-
-    return bootstrap_interval(
-        of_sums, [[row] for row in rows], draws=draws, confidence=confidence, seed=seed, budget=budget
-    )
 
 
 def paired_quantile_change(
@@ -198,64 +156,12 @@ def total_change(
     return Interval(low=n * change.low, high=n * change.high) if change else None
 
 
-def f1(rows: Sequence[Counts]) -> float | None:
-    """Return the F1 of counts added over all rows, 2·tp/(2·tp + fp + fn); None where all of them are 0.
-
-    C. J. van Rijsbergen, "Information Retrieval" (2nd ed., 1979), chapter 7; the micro-average.
-
-    Args:
-        rows: True positives, false positives and false negatives of each row, in any order.
-    """
-    return _f1_of_sums(_column_sums(rows)) if rows else None
-
-
-def f1_change(
-    pairs: Sequence[tuple[Counts, Counts]],
-    *,
-    draws: int,
-    clusters: Sequence[Hashable] | None = None,
-    confidence: float = 0.9,
-    seed: int = 0,
-    budget: Budget | None = None,
-) -> Interval | None:
-    """Return an interval of the candidate's F1 less the baseline's, by ``sums_interval``.
-
-    Args:
-        pairs: The counts of each row in the baseline and in the candidate, in any order.
-        draws: From 1.
-        clusters: The cluster of each pair, in the order of ``pairs``; without them each row stands alone.
-        confidence: In (0, 1).
-        seed: Of the draws.
-        budget: What may be resampled; without one as much as a session may.
-
-    Raises:
-        ValueError: For another number of clusters than of pairs.
-    """
-    names: Sequence[Hashable] = range(len(pairs)) if clusters is None else clusters
-    units = [_column_sums(group) for group in in_clusters([(*before, *after) for before, after in pairs], names)]
-
-    def change(sums: Sequence[float]) -> float | None:
-        return _gap(_f1_of_sums(sums[3:]), _f1_of_sums(sums[:3]))
-
-    return sums_interval(change, units, draws=draws, confidence=confidence, seed=seed, budget=budget)
-
-
 def _gap(after: float | None, before: float | None) -> float | None:
     return None if after is None or before is None else after - before
 
 
 def _around(centre: float | None, half: float | None) -> Interval | None:
     return None if centre is None or half is None else Interval(low=centre - half, high=centre + half)
-
-
-def _f1_of_sums(sums: Sequence[float]) -> float | None:
-    hits, false_alarms, misses = sums
-    sizes = 2 * hits + false_alarms + misses
-    return 2 * hits / sizes if sizes else None
-
-
-def _column_sums(rows: Sequence[Sequence[float]]) -> tuple[float, ...]:
-    return tuple(map(math.fsum, zip(*rows, strict=True)))
 
 
 def _flat(units: Sequence[Sequence[T]]) -> list[T]:
@@ -265,13 +171,6 @@ def _flat(units: Sequence[Sequence[T]]) -> list[T]:
 def _resamples(units: Sequence[T], draws: int, seed: int) -> Iterator[list[T]]:
     picks = random.Random(seed)  # noqa: S311 - no secret depends on it
     return (picks.choices(units, k=len(units)) for _ in range(draws))
-
-
-def _blocks(rows: Sequence[tuple[float, ...]], seed: int) -> list[tuple[float, ...]]:
-    """Return the sums of 1,000 groups of rows; at random, so that the groups differ as little as chance has it."""
-    dealt = list(rows)
-    random.Random(seed).shuffle(dealt)  # noqa: S311 - no secret depends on it
-    return [_column_sums(dealt[start::MOST_BLOCKS]) for start in range(MOST_BLOCKS)]
 
 
 def _percentiles(replicates: Sequence[float | None], units: int, confidence: float) -> Interval | None:

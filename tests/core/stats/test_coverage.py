@@ -12,7 +12,7 @@ import pytest
 from pytest_llmeval.core.stats.clusters import in_clusters
 from pytest_llmeval.core.stats.intervals import Interval, quantile_interval, score_interval, t_interval
 from pytest_llmeval.core.stats.paired import clustered_t, mcnemar, paired_t, sign_flip
-from pytest_llmeval.core.stats.resampling import Budget, Counts, f1_change, paired_quantile_change, total_change
+from pytest_llmeval.core.stats.resampling import Budget, paired_quantile_change, total_change
 
 Rows = tuple[list[float], list[int]]
 
@@ -194,18 +194,3 @@ def test_a_change_of_a_skewed_total_is_covered() -> None:
     truth = 30 * 0.2 * math.exp(0.17)
     seen = coverage(lambda drawn: total_change([latency(drawn) for _ in range(30)]), truth, 1000)
     assert abs(seen - 0.9) < noise(1000, 0.1)
-
-
-def test_a_change_of_f1_is_covered() -> None:
-    """Recall falls from .8 to .6 at 40 % positives and 10 % false alarms: F1 from .821 to .667."""
-
-    def counts(drawn: random.Random, real: bool, recall: float) -> Counts:
-        said = drawn.random() < (recall if real else 0.1)
-        return float(real and said), float(said and not real), float(real and not said)
-
-    def change(drawn: random.Random) -> Interval | None:
-        reals = [drawn.random() < 0.4 for _ in range(60)]
-        return f1_change([(counts(drawn, real, 0.8), counts(drawn, real, 0.6)) for real in reals], draws=200)
-
-    truth = 0.48 / (0.48 + 0.06 + 0.16) - 0.64 / (0.64 + 0.06 + 0.08)
-    assert abs(coverage(change, truth, 300) - 0.9) < noise(300, 0.1)

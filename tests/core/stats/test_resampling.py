@@ -13,16 +13,11 @@ from scipy import stats  # type: ignore[import-untyped]  # it carries no types
 from pytest_llmeval.core.stats.influence import quantile_change_half
 from pytest_llmeval.core.stats.intervals import Interval, mean, quantile
 from pytest_llmeval.core.stats.resampling import (
-    MOST_BLOCKS,
     MOST_DRAWS,
     Budget,
-    Counts,
     Pair,
     bootstrap_interval,
-    f1,
-    f1_change,
     paired_quantile_change,
-    sums_interval,
     total_change,
 )
 
@@ -40,18 +35,6 @@ def latencies(n: int, seed: int = 0) -> list[Pair]:
     drawn = random.Random(seed)
     hardness = [drawn.gauss(0, 0.5) for _ in range(n)]
     return [(math.exp(each + drawn.gauss(0, 0.3)), 1.2 * math.exp(each + drawn.gauss(0, 0.3))) for each in hardness]
-
-
-def verdicts(n: int, seed: int = 0) -> list[tuple[Counts, Counts]]:
-    """Return counts of a classifier with 80 % recall before and 60 % after, 10 % false alarms in both."""
-    drawn = random.Random(seed)
-
-    def counts(real: bool, recall: float) -> Counts:
-        said = drawn.random() < (recall if real else 0.1)
-        return float(real and said), float(said and not real), float(real and not said)
-
-    reals = [drawn.random() < 0.4 for _ in range(n)]
-    return [(counts(real, 0.8), counts(real, 0.6)) for real in reals]
 
 
 @pytest.mark.parametrize("confidence", [0.8, 0.9])
@@ -137,29 +120,6 @@ def test_a_budget_is_spent_and_then_refuses() -> None:
 def test_without_a_budget_one_call_may_take_that_of_a_session() -> None:
     """Never more, though nobody counts."""
     assert bootstrap_interval(mean, [[0.0], [1.0]], draws=MOST_DRAWS // 2 + 1) is None
-
-
-def test_a_function_of_sums_equals_the_statistic_on_all_rows() -> None:
-    """A mean is the ratio of two sums; below 1,000 units the same draws are made."""
-    drawn = random.Random(2)
-    values = [drawn.random() for _ in range(50)]
-    plain = bootstrap_interval(mean, [[value] for value in values], draws=400)
-    summed = sums_interval(lambda sums: sums[0] / sums[1], [(value, 1.0) for value in values], draws=400)
-    assert ends(summed) == pytest.approx(ends(plain), rel=1e-9)
-
-
-def test_many_units_are_drawn_in_a_thousand_groups() -> None:
-    """The interval stays as wide as the t interval of the rows, at a thousandth of the values for each draw."""
-    drawn = random.Random(7)
-    units = [(drawn.expovariate(1), 1.0) for _ in range(20_500)]
-    budget = Budget(left=MOST_BLOCKS * 800)
-    grouped = ends(sums_interval(lambda sums: sums[0] / sums[1], units, draws=800, budget=budget))
-    values = [value for value, _ in units]
-    expected = stats.t.interval(0.9, len(values) - 1, loc=mean(values), scale=stats.sem(values))
-    assert grouped == pytest.approx(expected, abs=0.1 * (expected[1] - expected[0]))
-    assert budget.left == 0
-    shuffled = drawn.sample(units, len(units))
-    assert ends(sums_interval(lambda sums: sums[0] / sums[1], shuffled, draws=800)) == grouped
 
 
 def test_a_change_of_a_quantile_keeps_rows_in_their_pairs() -> None:
@@ -256,51 +216,10 @@ def test_a_change_of_a_total_without_a_spread_is_none(rows: list[Pair]) -> None:
     assert total_change(rows) is None
 
 
-def test_f1_counts_over_all_rows() -> None:
-    """The micro-average: precision 3/4 and recall 3/5 give 2/3; without any count there is none."""
-    assert f1([(1, 1, 0), (2, 0, 2)]) == pytest.approx(2 * 0.75 * 0.6 / 1.35)
-    assert f1([(0, 0, 3)]) == 0
-    assert f1([(0, 0, 0)]) is None
-    assert f1([]) is None
-
-
-def test_a_change_of_f1_equals_scipys_paired_bootstrap() -> None:
-    """Counts of both runs drawn together."""
-    rows = verdicts(150)
-    table = numpy.array([[*before, *after] for before, after in rows])
-
-    def change(index: object, axis: int = -1) -> object:
-        sums = table[numpy.asarray(index, dtype=int)].sum(axis=-2)
-        scores = [2 * sums[..., at] / (2 * sums[..., at] + sums[..., at + 1] + sums[..., at + 2]) for at in (0, 3)]
-        return scores[1] - scores[0]
-
-    theirs = stats.bootstrap(
-        (numpy.arange(150),), change, n_resamples=2000, confidence_level=0.9, method="percentile", rng=1
-    ).confidence_interval
-    low, high = ends(f1_change(rows, draws=2000))
-    assert (low, high) == pytest.approx((theirs.low, theirs.high), abs=0.06 * (theirs.high - theirs.low))
-    before, after = f1([row for row, _ in rows]), f1([row for _, row in rows])
-    assert before is not None
-    assert after is not None
-    assert low < after - before < high
-
-
-def test_a_change_of_f1_draws_whole_clusters() -> None:
-    """Rows repeated within theirs say nothing new; one cluster says nothing."""
-    rows = verdicts(60)
-    users = [user for user in range(60) for _ in range(4)]
-    once = ends(f1_change(rows, draws=300))
-    repeated = [row for row in rows for _ in range(4)]
-    assert ends(f1_change(repeated, draws=300, clusters=users)) == pytest.approx(once, rel=1e-9)
-    assert f1_change(rows, draws=300, clusters=["a"] * 60) is None
-    assert f1_change([], draws=300) is None
-    assert f1_change([((0, 0, 0), (0, 0, 0))] * 9, draws=300) is None
-
-
 @settings(max_examples=20)
 @given(pairs, st.randoms())
 def test_changes_do_not_depend_on_the_order_of_rows(rows: list[Pair], shuffler: random.Random) -> None:
-    """Of quantiles, drawn or not, of totals and of F1."""
+    """Of quantiles, drawn or not, and of totals."""
     shuffled = list(rows)
     shuffler.shuffle(shuffled)
     for budget in (MOST_DRAWS, 0):
@@ -309,5 +228,3 @@ def test_changes_do_not_depend_on_the_order_of_rows(rows: list[Pair], shuffler: 
         )
         assert first == second
     assert total_change(rows) == total_change(shuffled)
-    first, second = (f1_change([((a, b, 1.0), (b, a, 1.0)) for a, b in each], draws=20) for each in (rows, shuffled))
-    assert first == second
