@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 from pytest_llmeval.core.stats.clusters import ClusteredMean, clustered_mean
-from pytest_llmeval.core.stats.distributions import binomial_at_least, normal_quantile, student_quantile
+from pytest_llmeval.core.stats.distributions import normal_quantile, student_quantile
 from pytest_llmeval.core.stats.means import ROUNDING, mean, total
 
 __all__ = [
@@ -19,7 +19,6 @@ __all__ = [
     "miss_chance",
     "pass_at_k",
     "quantile",
-    "quantile_interval",
     "score_interval",
     "standard_error",
     "t_interval",
@@ -173,41 +172,6 @@ def quantile(values: Sequence[float], percent: int) -> float | None:
     if not values:
         return None
     return sorted(values)[-(-percent * len(values) // 100) - 1]
-
-
-def quantile_interval(values: Sequence[float], percent: int, *, confidence: float = 0.95) -> Interval | None:
-    """Return an interval of a quantile between two of the values, whatever their distribution.
-
-    The ends are order statistics: H. A. David and H. N. Nagaraja, "Order Statistics" (3rd ed., 2003), section
-    7.1. Each leaves out at most half of 1 − ``confidence``, so that it covers at least as often as it says.
-
-    Args:
-        values: In any order, independent.
-        percent: From 1 to 99.
-        confidence: In (0, 1).
-
-    Returns:
-        None where too few values lie on one side (the 95th percentile takes 72), and where both ends are equal.
-    """
-    n, share, tail = len(values), percent / 100, (1 - confidence) / 2
-    below = _most_hits(n, 1 - share, tail)
-    above = _most_hits(n, share, tail)
-    if below is None or above is None:
-        return None
-    ordered = sorted(values)
-    low, high = ordered[n - below], ordered[above - 1]
-    return Interval(low=low, high=high) if low < high else None
-
-
-def _most_hits(n: int, share: float, tail: float) -> int | None:
-    """Return the least k from 1 to n with P(X >= k) <= tail for X ~ Bin(n, share); None where there is none."""
-    if not n or binomial_at_least(n, n, share) > tail:
-        return None
-    low, high = 0, n  # P(X >= low) > tail >= P(X >= high)
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if binomial_at_least(middle, n, share) <= tail else (middle, high)
-    return high
 
 
 def miss_chance(bar: float, value: float, error: float | None) -> float | None:

@@ -110,7 +110,7 @@ def paired_quantile_change(
         budget: What may be resampled; without one as much as a session may.
 
     Returns:
-        None where ``quantile_interval`` has too few values too (the 95th percentile takes 59 rows at 90 %), for
+        None where too few rows can lie beyond the quantile (the 95th percentile takes 59 rows at 90 %), for
         fewer than two clusters, and where no spread was seen.
 
     Raises:

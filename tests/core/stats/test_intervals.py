@@ -1,4 +1,4 @@
-"""Intervals by Student, by order statistics, exact ones and those of clusters."""
+"""Intervals by Student, by Wilson and those of clusters."""
 
 import random
 from collections.abc import Sequence
@@ -13,7 +13,6 @@ from pytest_llmeval.core.stats.clusters import clustered_mean
 from pytest_llmeval.core.stats.intervals import (
     Interval,
     mean,
-    quantile_interval,
     score_interval,
     standard_error,
     t_interval,
@@ -82,38 +81,6 @@ def test_the_standard_error_of_clusters_is_theirs() -> None:
     assert standard_error(values, clusters=users) == clustered.error
     assert standard_error(values, clusters=range(4)) == pytest.approx(standard_error(values))
     assert standard_error(values, clusters=["a"] * 4) is None
-
-
-def ranks_by_binomial_quantiles(n: int, percent: int, confidence: float) -> tuple[int, int]:
-    """Return the 1-based ranks of both ends, from scipy's binomial quantiles."""
-    tail = (1 - confidence) / 2
-    low = int(stats.binom.ppf(tail, n, percent / 100))
-    if stats.binom.cdf(low, n, percent / 100) > tail:
-        low -= 1
-    return low + 1, int(stats.binom.isf(tail, n, percent / 100)) + 1
-
-
-@pytest.mark.parametrize("confidence", [0.8, 0.9, 0.95])
-@pytest.mark.parametrize("percent", [1, 10, 50, 90, 95, 99])
-@pytest.mark.parametrize("n", [1, 5, 58, 59, 71, 72, 200, 1000])
-def test_a_quantile_interval_has_the_ranks_that_scipy_gives(n: int, percent: int, confidence: float) -> None:
-    """The least ones on both sides that leave out no more than they may, and None where there are none."""
-    values = [float(value) for value in range(1, n + 1)]
-    random.Random(n).shuffle(values)
-    low, high = ranks_by_binomial_quantiles(n, percent, confidence)
-    interval = quantile_interval(values, percent, confidence=confidence)
-    if low < 1 or high > n:
-        assert interval is None
-    else:
-        assert ends(interval) == (low, high)
-
-
-def test_a_95th_percentile_takes_72_values() -> None:
-    """With 71 there is more than 2.5 % chance that all of them lie below it."""
-    assert quantile_interval([float(value) for value in range(71)], 95) is None
-    assert quantile_interval([float(value) for value in range(72)], 95) is not None
-    assert quantile_interval([], 50) is None
-    assert quantile_interval([7.0] * 100, 50) is None
 
 
 def test_scores_of_clusters_take_wilson_with_fewer_samples_and_students_quantile() -> None:
