@@ -12,8 +12,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from pytest_llmeval.reports.export_prometheus import prometheus_lines
 from pytest_llmeval.reports.run_view import RunCases, view_run
-from pytest_llmeval.store.memory import MemoryStore
 from tests.reports.sample_run import VERDICTS, everything
+from tests.support.memory_store import MemoryStore
 from tests.support.stored_runs import END, run
 
 FOLDER = Path(__file__).parent.parent / "dashboards"

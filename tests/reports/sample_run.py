@@ -3,8 +3,8 @@
 from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.types import CaseRecord, Score
 from pytest_llmeval.reports.run_view import RunCases, RunView, view_run
-from pytest_llmeval.store.memory import MemoryStore
 from pytest_llmeval.store.records import Run
+from tests.support.memory_store import MemoryStore
 from tests.support.records import call, record, score
 from tests.support.stored_runs import END, run
 

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from pytest_llmeval.reports.export_csv import cases_csv, summary_csv
 from pytest_llmeval.reports.exported import exported_cases
-from pytest_llmeval.store.memory import MemoryStore
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.reports.sides import judged
 from tests.support.hostile import harmless
 from tests.support.hostile_run import hostile_run
+from tests.support.memory_store import MemoryStore
 from tests.support.records import call, record, score, storable_texts
 from tests.support.stored_runs import run
 

@@ -8,11 +8,11 @@ from hypothesis import given
 from pytest_llmeval.core.types import CaseRecord
 from pytest_llmeval.reports.export_jsonl import jsonl_lines
 from pytest_llmeval.reports.exported import exported_cases
-from pytest_llmeval.store.memory import MemoryStore
 from pytest_llmeval.store.records import Label
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.support.hostile import HOSTILE, harmless
 from tests.support.hostile_run import hostile_run
+from tests.support.memory_store import MemoryStore
 from tests.support.records import call, case_records, record, score
 from tests.support.stored_runs import run
 

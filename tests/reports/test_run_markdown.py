@@ -10,12 +10,12 @@ from markdown_it import MarkdownIt
 from pytest_llmeval.reports.run_markdown import run_markdown
 from pytest_llmeval.reports.run_report import read_report
 from pytest_llmeval.reports.worst_cases import worst_cases
-from pytest_llmeval.store.memory import MemoryStore
 from pytest_llmeval.store.records import RunEnd
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.reports.sample_run import VERDICTS, everything
 from tests.support.hostile import HOSTILE, harmless
 from tests.support.hostile_run import hostile_run
+from tests.support.memory_store import MemoryStore
 from tests.support.records import call, record, score
 from tests.support.stored_runs import END, run
 

@@ -12,9 +12,9 @@ from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.types import Score
 from pytest_llmeval.reports.run_text import heading, money, not_judged_lines, run_lines, verdict_line
 from pytest_llmeval.reports.run_view import RunCases, RunView, view_run
-from pytest_llmeval.store.memory import MemoryStore
 from pytest_llmeval.store.records import RunEnd
 from tests.reports.sample_run import VERDICTS, view
+from tests.support.memory_store import MemoryStore
 from tests.support.records import call, record, score, texts
 from tests.support.stored_runs import END, run
 

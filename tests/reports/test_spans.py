@@ -12,7 +12,7 @@ from opentelemetry.trace import StatusCode
 from pytest_llmeval.core.types import CaseRecord
 from pytest_llmeval.reports.exported import exported_cases
 from pytest_llmeval.reports.spans import trace_run
-from pytest_llmeval.store.memory import MemoryStore
+from tests.support.memory_store import MemoryStore
 from tests.support.records import call, record, score
 from tests.support.stored_runs import END, run
 

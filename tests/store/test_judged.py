@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.types import CaseRecord, Score
 from pytest_llmeval.store import judged
-from pytest_llmeval.store.memory import MemoryStore
 from pytest_llmeval.store.protocol import Store
 from pytest_llmeval.store.records import StoredCase, stored_case
 from pytest_llmeval.store.rows import to_judged
 from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.store.sqlite_reader import SqliteReader
+from tests.support.memory_store import MemoryStore
 from tests.support.records import call, case_records, record, score, storable_texts
 from tests.support.stored_runs import run
 

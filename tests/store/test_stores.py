@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.types import CaseRecord, JudgeRecord, Score, Vote
-from pytest_llmeval.store.memory import MemoryStore
 from pytest_llmeval.store.protocol import Store
 from pytest_llmeval.store.records import (
     Label,
@@ -26,6 +25,7 @@ from pytest_llmeval.store.records import (
 )
 from pytest_llmeval.store.rows import to_judged
 from pytest_llmeval.store.sqlite import SqliteStore
+from tests.support.memory_store import MemoryStore
 from tests.support.records import IDS, call, case_records, record, score, storable_texts
 from tests.support.stored_runs import END, run
 

@@ -1,4 +1,4 @@
-"""The store in memory: the same promises as the SQLite one, for tests and for reading exported runs."""
+"""The store in memory: the same promises as the SQLite one, which tests hold both to."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
