@@ -14,6 +14,7 @@ __all__ = ["LEAST_PAIRED", "Opponent", "Opponents", "left_out", "nothing_pairs",
 LEAST_PAIRED = 0.9
 """Share of the baseline's rows that must pair, so that what is compared is still the same dataset."""
 
+_NAMED = 3
 _WITHOUT_VALUE = "see why the others have none (skipped, lost or not scored)"
 
 
@@ -95,8 +96,9 @@ def refusal(column: PairedColumn, opponent: Opponent, settings: GateSettings, *,
     """
     for what, rows in sorted(column.remade.items()):
         if what not in settings.allow_change:
+            alone = f" ({_alone(column)})" if what == "scorer" and column.lone_scores else ""
             return (
-                f"another {what} than the baseline's made it in {len(rows)} of {len(column.pairs)} rows;"
+                f"another {what} than the baseline's made it in {len(rows)} of {len(column.pairs)} rows{alone};"
                 f" {_mend(opponent, by_judge=what == 'judge')}, or allow it with allow_change: [{what}]"
             )
     return _too_few(column, opponent, column.missing_unlost if with_lost else column.missing)
@@ -139,6 +141,13 @@ def _gone(column: PairedColumn, opponent: Opponent) -> int:
     may be one of those.
     """
     return min(len(column.absent), max(0, column.absent_in_suite - opponent.deselected))
+
+
+def _alone(column: PairedColumn) -> str:
+    """Return in words which scores make outcomes in one of the runs alone."""
+    named = [repr(one_line(name, 40)) for name in column.lone_scores]
+    more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
+    return f"one of both runs alone has the score{'s' if len(named) > 1 else ''} {', '.join(named[:_NAMED])}{more}"
 
 
 def _mend(opponent: Opponent, *, by_judge: bool = False) -> str:

@@ -77,6 +77,8 @@ class PairedColumn:
     """How many such rows there are in the whole suite."""
     remade: Mapping[str, _Slices] = field(default_factory=dict)
     """The slices of each paired row whose ``judge`` or ``scorer`` is another one."""
+    lone_scores: tuple[str, ...] = ()
+    """The scores that make outcomes in one of the runs alone, where the metric is the outcome; sorted."""
 
     def part(self, name: str, pairs: tuple[Pair, ...]) -> "PairedColumn":
         """Return what belongs to the slice ``name``, of which ``pairs`` are the pairs."""
@@ -132,9 +134,10 @@ class _Row:
     lost: int = 0
 
 
-def pair_up(metric: str, current: Iterable[JudgedCase], before: Iterable[JudgedCase]) -> PairedColumn:
+def pair_up(metric: str, current: Sequence[JudgedCase], before: Sequence[JudgedCase]) -> PairedColumn:
     """Return the pairs of ``metric`` between two runs of one suite and one model each."""
     base, rows = _rows(metric, before), _rows(metric, current)
+    lone = _lone_scores(current, before) | _lone_scores(before, current) if metric == "pass_rate" else frozenset()
     remade: dict[str, list[tuple[str, ...]]] = {}
     pairs, altered = [], []
     for sample_id, row in rows.items():
@@ -144,7 +147,7 @@ def pair_up(metric: str, current: Iterable[JudgedCase], before: Iterable[JudgedC
         if was.first.input_digest != row.first.input_digest:
             altered.append(was.first.slices)
             continue
-        for what in _remade(metric, was, row):
+        for what in _remade(metric, was, row, lone):
             remade.setdefault(what, []).append(row.first.slices)
         pairs.append(_pair(sample_id, was, row))
     absent = tuple(row.first.slices for sample_id, row in base.items() if sample_id not in rows)
@@ -158,6 +161,15 @@ def pair_up(metric: str, current: Iterable[JudgedCase], before: Iterable[JudgedC
         absent=absent,
         absent_in_suite=len(absent),
         remade={what: tuple(rows) for what, rows in remade.items()},
+        lone_scores=tuple(sorted(lone)),
+    )
+
+
+def _lone_scores(cases: Iterable[JudgedCase], others: Iterable[JudgedCase]) -> frozenset[str]:
+    """Return the scores that passed or missed any of ``cases``, and that none of ``others`` has."""
+    known = {name for case in others for name in case.scores}
+    return frozenset(
+        name for case in cases for name, passed in case.passed.items() if passed is not None and name not in known
     )
 
 
@@ -180,21 +192,39 @@ def _rows(metric: str, cases: Iterable[JudgedCase]) -> dict[str, _Row]:
     return rows
 
 
-def _remade(metric: str, was: _Row, row: _Row) -> Iterator[str]:
+def _remade(metric: str, was: _Row, row: _Row, lone: frozenset[str]) -> Iterator[str]:
     """Yield ``judge`` and ``scorer`` where another one made the value; a judge's change explains its own scorer's."""
     made = [(old, new) for old in was.scored for new in row.scored]
     judged = [_changed(metric, old.judge_ids, new.judge_ids) for old, new in made]
     if any(judged):
         yield "judge"
     scored = (_changed(metric, old.digests, new.digests) for old, new in made)
-    if any(names - by_judge for names, by_judge in zip(scored, judged, strict=True)):
+    others = any(names - by_judge for names, by_judge in zip(scored, judged, strict=True))
+    if others or (lone and any(_hangs_on(lone, old, new) for old, new in made)):
         yield "scorer"
+
+
+def _hangs_on(lone: frozenset[str], was: JudgedCase, now: JudgedCase) -> bool:
+    """Return whether the outcomes of a row are perhaps not comparable, as scores that one run lacks took part.
+
+    So it is where those alone made a miss, and where the row passes today without one that it was held to before. What
+    is missed by others, too, is a miss with them and without; what passes with a score more passes without it.
+    """
+    if _missed_alone(lone, was) or _missed_alone(lone, now):
+        return True
+    return now.outcome == "passed" and any(was.passed.get(name) is not None for name in lone)
+
+
+def _missed_alone(lone: frozenset[str], case: JudgedCase) -> bool:
+    missed = {name for name, passed in case.passed.items() if passed is False}
+    return case.outcome == "missed" and bool(missed) and missed <= lone
 
 
 def _changed(metric: str, was: Mapping[str, str | None], now: Mapping[str, str | None]) -> frozenset[str]:
     """Return the names of the scores behind a value that were made otherwise.
 
-    The outcome is made by all scorers of a case; one that only one of both came to is no difference.
+    The outcome is made by all scorers of a case; one that only one of both came to is no difference, unless only one of
+    the runs has it at all (``_hangs_on``).
     """
     if was is now:
         return frozenset()

@@ -243,12 +243,63 @@ def test_a_row_without_a_value_has_no_scorer() -> None:
     assert only(compared(before, after)).verdict == "pass"
 
 
+PASSES = rule(metric="pass_rate")
+
+
+def scored_by(names: str, outcomes: str, **fields: Any) -> list[JudgedCase]:
+    """Return a case for each group of outcomes, ``+`` or ``-`` for each score or a blank where it has none."""
+    cases = []
+    for number, marks in enumerate(outcomes.split("|")):
+        passed = {name: mark == "+" for name, mark in zip(names, marks, strict=True) if mark != " "}
+        missed = any(not each for each in passed.values())
+        own = {"scores": dict.fromkeys(passed, 1.0), "passed": passed, "outcome": "missed" if missed else "passed"}
+        cases.append(case(number, None, **{**own, **fields}))
+    return cases
+
+
 def test_the_outcome_is_made_by_every_scorer_that_both_runs_have() -> None:
-    """A scorer that is new, or gone, is part of what is under test."""
-    passes = rule(metric="pass_rate")
+    """One that they have in common may be another today."""
     before = run([1.0] * 10, digests={"f1": "a", "old": "b"})
-    assert only(compared(before, run([1.0] * 10, digests={"f1": "a", "new": "c"}), passes)).verdict == "pass"
-    assert only(compared(before, run([1.0] * 10, digests={"f1": "z", "old": "b"}), passes)).verdict == "unmeasurable"
+    assert only(compared(before, run([1.0] * 10, digests={"f1": "a", "new": "c"}), PASSES)).verdict == "pass"
+    assert only(compared(before, run([1.0] * 10, digests={"f1": "z", "old": "b"}), PASSES)).verdict == "unmeasurable"
+
+
+def test_an_outcome_that_a_score_makes_which_the_baseline_lacks_is_no_comparison() -> None:
+    """It missed three rows of ten, one of which another score missed, too; where it is gone, it may hide a loss."""
+    before, after = scored_by("a", "|".join("+" * 10)), scored_by("ab", "|".join(["+-"] * 2 + ["--"] + ["++"] * 7))
+    assert reason(before, after, PASSES) == (
+        "another scorer than the baseline's made it in 2 of 10 rows (one of both runs alone has the score 'b'); set a"
+        " new baseline, or allow it with allow_change: [scorer]"
+    )
+    assert only(compared(before, after, PASSES, allow_change=("scorer",))).verdict != "unmeasurable"
+    assert only(compared(before, after, PASSES, allow_change=("judge",))).verdict == "unmeasurable"
+    assert reason(after, before, PASSES).startswith("another scorer than the baseline's made it in 10 of 10 rows (")
+
+
+def test_a_new_score_that_misses_nothing_leaves_the_outcomes_as_they_were() -> None:
+    """Nor does one that demands nothing, or one that is gone where the row is missed without it."""
+    before, wrong = scored_by("a", "|".join("+" * 10)), scored_by("a", "|".join("-" * 10))
+    assert only(compared(before, scored_by("ab", "|".join(["++"] * 10)), PASSES)).verdict == "pass"
+    shown = [replace(each, scores={**each.scores, "words": 7.0}) for each in before]
+    assert only(compared(before, shown, PASSES)).verdict == "pass"
+    assert only(compared(shown, before, PASSES)).verdict == "pass"
+    assert only(compared(scored_by("ab", "|".join(["++"] * 10)), wrong, PASSES)).verdict == "fail"
+    by_assert = run([1.0] * 10, scores={}, outcome="missed")
+    assert only(compared(scored_by("ab", "|".join(["++"] * 10)), by_assert, PASSES)).verdict == "fail"
+
+
+def test_a_score_that_rows_come_to_by_what_was_said_is_one_of_both_runs() -> None:
+    """Some row has it in each of them, perhaps without a value; which ones is what the model said."""
+    before, after = scored_by("ab", "|".join(["++"] + ["+ "] * 9)), scored_by("ab", "|".join(["+ "] * 9 + ["+-"]))
+    assert only(compared(before, after, PASSES)).verdict == "pass"
+    judged = [replace(each, judge_ids={"b": "gpt-a"}) for each in scored_by("ab", "|".join(["++"] * 10))]
+    without = [replace(each, scores={**each.scores, "b": None}) for each in scored_by("ab", "|".join(["+ "] * 10))]
+    assert only(compared(judged, without, PASSES)).verdict == "pass"
+
+
+def test_many_scores_of_one_run_alone_are_cut_short() -> None:
+    before, after = scored_by("a", "|".join("+" * 4)), scored_by("abcdef", "|".join(["+-----"] * 4))
+    assert "(one of both runs alone has the scores 'b', 'c', 'd' and 2 more)" in reason(before, after, PASSES)
 
 
 def test_what_was_measured_has_no_scorer() -> None:
