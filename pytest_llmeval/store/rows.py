@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.text import storable
@@ -26,7 +25,6 @@ __all__ = [
     "to_call",
     "to_case",
     "to_judge",
-    "to_judged",
     "to_label",
     "to_run",
     "to_score",
@@ -265,31 +263,6 @@ def from_label(label: Label) -> Row:
 def to_label(row: Mapping[str, Any]) -> Label:
     """Return the label of a row."""
     return Label(**{**{column: row[column] for column in _LABEL_COLUMNS}, "passed": _flag(row["passed"])})
-
-
-def to_judged(case: StoredCase) -> JudgedCase:
-    """Return what the gate needs of a stored case."""
-    return JudgedCase(
-        suite=case.key.suite,
-        model=case.key.model,
-        sample_id=case.key.sample_id,
-        epoch=case.key.epoch,
-        slices=case.slices,
-        outcome=case.outcome,
-        error_kind=case.error_kind,
-        scores={score.name: score.value for score in case.scores},
-        passed={score.name: score.passed for score in case.scores},
-        statuses={score.name: score.status for score in case.scores},
-        latency_s=case.latency_s,
-        cost_usd=case.cost_usd,
-        input_tokens=case.input_tokens,
-        output_tokens=case.output_tokens,
-        cached=case.cached,
-        input_digest=case.input_digest,
-        cluster=case.cluster,
-        digests={score.name: score.scorer_digest for score in case.scores},
-        judge_ids={score.name: score.judge_id for score in case.scores},
-    )
 
 
 def _flag(value: int | None) -> bool | None:

@@ -13,6 +13,7 @@ from pytest_llmeval.core.gate.case import LOST_KINDS, JudgedCase
 from pytest_llmeval.core.gate.column import State, read_column
 from pytest_llmeval.core.metrics import Metric, score_names, summarise
 from pytest_llmeval.core.types import Call, CaseKey, CaseRecord, Outcome, Score
+from tests.support.judged_cases import judged_record
 
 
 def case(sample_id: str = "a", **fields: Any) -> JudgedCase:
@@ -41,7 +42,7 @@ def record(*calls: Call, scores: tuple[Score, ...] = ()) -> JudgedCase:
     """Return what the gate reads of a record with these calls and scores."""
     key = CaseKey(nodeid="n", suite="qa", sample_id="a", model="m", epoch=2)
     made = CaseRecord(key=key, slices=("hard",), outcome="missed", scores=scores, calls=calls)
-    return JudgedCase.from_record(made)
+    return judged_record(made)
 
 
 def found(metrics: tuple[Metric, ...], name: str, part: str | None = None) -> Metric:
@@ -84,7 +85,7 @@ def test_without_calls_money_and_tokens_are_zero_and_time_is_unknown() -> None:
 
 def test_a_cached_answer_costs_nothing_and_stays_out_of_latency() -> None:
     """It keeps its first latency, which is not this run's."""
-    made = record(call(), call(cached=True, cost_usd=None))
+    made = record(call(), call(cached=True, cost_usd=0.0))
     assert (made.cached, made.latency_s, made.cost_usd) == (True, 4.0, 0.5)
     assert read_column("latency_s", [made]).count("cached") == 1
     assert not record(call(), call("judge", cached=True)).cached

@@ -11,14 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.types import CaseRecord, Score
 from pytest_llmeval.store import judged
 from pytest_llmeval.store.protocol import Store
 from pytest_llmeval.store.records import StoredCase, stored_case
-from pytest_llmeval.store.rows import to_judged
 from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.store.sqlite_reader import SqliteReader
+from tests.support.judged_cases import judged_record, to_judged
 from tests.support.memory_store import MemoryStore
 from tests.support.records import call, case_records, record, score, storable_texts
 from tests.support.stored_runs import run
@@ -61,7 +60,7 @@ def test_it_reads_the_same_however_much_is_held(store: Store, room: int, monkeyp
         for number in range(12)
     ]
     filled(store, *cases, record("bare"))
-    assert list(store.judged("r")) == [JudgedCase.from_record(case) for case in [*cases, record("bare")]]
+    assert list(store.judged("r")) == [judged_record(case) for case in [*cases, record("bare")]]
 
 
 def test_scores_of_a_case_are_looked_up_by_name(store: Store) -> None:

@@ -23,8 +23,8 @@ from pytest_llmeval.store.records import (
     VoteCounts,
     stored_case,
 )
-from pytest_llmeval.store.rows import to_judged
 from pytest_llmeval.store.sqlite import SqliteStore
+from tests.support.judged_cases import judged_record
 from tests.support.memory_store import MemoryStore
 from tests.support.records import IDS, call, case_records, record, score, storable_texts
 from tests.support.stored_runs import END, run
@@ -186,7 +186,7 @@ def test_the_gate_is_given_what_it_needs_of_each_case(store: Store) -> None:
         cluster="c",
     )
     read_back(store, case)
-    assert [to_judged(case) for case in store.cases("r")] == [
+    assert list(store.judged("r")) == [
         JudgedCase(
             suite="qa",
             model="m",
@@ -234,7 +234,7 @@ def test_the_first_misses_and_errors_of_each_suite_are_read_in_full(store: Store
 
 def test_a_run_without_cases_has_none(store: Store) -> None:
     store.start_run(run("r"))
-    assert (list(store.cases("r")), store.verdicts("r"), [to_judged(case) for case in store.cases("r")]) == ([], [], [])
+    assert (list(store.cases("r")), store.verdicts("r"), list(store.judged("r"))) == ([], [], [])
 
 
 def test_a_run_that_is_not_there_has_no_cases(store: Store) -> None:
@@ -289,8 +289,7 @@ def test_a_cached_answer_of_the_judge_leaves_the_case_fresh(store: Store) -> Non
     assert case.cached is False
 
 
-def test_the_gate_reads_the_same_sums_from_a_record_and_from_a_store(store: Store) -> None:
-    """Two ways lead to it, and both must count alike."""
+def test_the_gate_reads_the_sums_of_a_record(store: Store) -> None:
     cases = [
         record("none"),
         record("one", calls=(call(),)),
@@ -298,7 +297,7 @@ def test_the_gate_reads_the_same_sums_from_a_record_and_from_a_store(store: Stor
         record("failed", outcome="error", error_kind="timeout", calls=(call(response=None, cost_usd=None),)),
     ]
     read_back(store, *cases)
-    assert [to_judged(case) for case in store.cases("r")] == [JudgedCase.from_record(case) for case in cases]
+    assert list(store.judged("r")) == [judged_record(case) for case in cases]
 
 
 # Verdicts

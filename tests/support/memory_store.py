@@ -21,7 +21,7 @@ from pytest_llmeval.store.records import (
     spent,
     stored_case,
 )
-from pytest_llmeval.store.rows import to_judged
+from tests.support.judged_cases import to_judged
 
 __all__ = ["MemoryStore"]
 

@@ -1,11 +1,10 @@
 """What the gate needs to know of a finished case."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pytest_llmeval.core.errors import ErrorKind
-from pytest_llmeval.core.stats.intervals import total
-from pytest_llmeval.core.types import Call, CaseRecord, Outcome
+from pytest_llmeval.core.types import Outcome
 
 __all__ = ["LOST_KINDS", "JudgedCase"]
 
@@ -63,48 +62,3 @@ class JudgedCase:
     """The digest of the scorer behind each score, by score name."""
     judge_ids: Mapping[str, str | None] = field(default_factory=dict)
     """What identifies the judge behind each score, by score name; None, or no entry, for a scorer without one."""
-
-    @classmethod
-    def from_record(cls, record: CaseRecord) -> "JudgedCase":
-        """Return what the gate needs of a stored case.
-
-        A case with any cached answer stays out of latency as a whole: its other calls alone say too little.
-        """
-        asked = [call for call in record.calls if call.role == "model"]
-        return cls(
-            suite=record.key.suite,
-            model=record.key.model,
-            sample_id=record.key.sample_id,
-            epoch=record.key.epoch,
-            slices=record.slices,
-            outcome=record.outcome,
-            error_kind=record.error_kind,
-            scores={score.name: score.value for score in record.scores},
-            passed={score.name: score.passed for score in record.scores},
-            statuses={score.name: score.status for score in record.scores},
-            latency_s=_sum([call.latency_s for call in asked]) if asked else None,
-            cost_usd=_sum([_cost(call) for call in record.calls]),
-            input_tokens=_count([call.input_tokens for call in asked]),
-            output_tokens=_count([call.output_tokens for call in asked]),
-            cached=any(call.cached for call in asked),
-            input_digest=record.input_digest,
-            cluster=record.cluster,
-            digests={score.name: score.scorer_digest for score in record.scores},
-            judge_ids={score.name: score.judge_id for score in record.scores},
-        )
-
-
-def _cost(call: Call) -> float | None:
-    return 0.0 if call.cached else call.cost_usd
-
-
-def _sum(values: Sequence[float | None]) -> float | None:
-    """Return the sum; None where a part is unknown."""
-    known = [value for value in values if value is not None]
-    return total(known) if len(known) == len(values) else None
-
-
-def _count(values: Sequence[int | None]) -> int | None:
-    """Return the sum; None where a part is unknown."""
-    known = [value for value in values if value is not None]
-    return sum(known) if len(known) == len(values) else None
