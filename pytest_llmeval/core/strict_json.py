@@ -9,7 +9,9 @@ import math
 from collections import Counter
 from typing import Any
 
-__all__ = ["NotJsonError", "canonical", "parse", "parse_at"]
+from pytest_llmeval.core.text import one_line
+
+__all__ = ["NotJsonError", "canonical", "finite", "no_constant", "parse", "parse_at", "unique_keys"]
 
 
 class NotJsonError(ValueError):
@@ -63,23 +65,26 @@ def canonical(value: Any) -> str:
     return json.dumps(value, sort_keys=True, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
 
 
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the object of ``pairs``; raise NotJsonError where a key stands in it twice."""
     result = dict(pairs)
     if len(result) != len(pairs):
         doubled = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
-        raise NotJsonError(f"key {doubled!r} stands twice in one object")
+        raise NotJsonError(f"key {one_line(repr(doubled), 80)} stands twice in one object")
     return result
 
 
-def _no_constant(name: str) -> Any:
+def no_constant(name: str) -> Any:
+    """Raise NotJsonError for what Python takes for a number: NaN, Infinity and -Infinity."""
     raise NotJsonError(f"{name} is not JSON")
 
 
-def _finite(digits: str) -> float:
+def finite(digits: str) -> float:
+    """Return the number of ``digits``; raise NotJsonError for one that becomes infinite."""
     number = float(digits)
     if not math.isfinite(number):
         raise NotJsonError(f"{digits[:40]} is beyond double precision")
     return number
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_unique_keys, parse_constant=_no_constant, parse_float=_finite)
+_DECODER = json.JSONDecoder(object_pairs_hook=unique_keys, parse_constant=no_constant, parse_float=finite)

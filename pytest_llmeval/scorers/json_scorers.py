@@ -6,13 +6,14 @@ from datetime import date
 from typing import Any, Literal
 
 from pytest_llmeval.core.errors import ScorerError
+from pytest_llmeval.core.strict_json import NotJsonError
 from pytest_llmeval.scorers.answers import text_of
 from pytest_llmeval.scorers.display import first_few, shown
 from pytest_llmeval.scorers.json_compare import compare_json
 from pytest_llmeval.scorers.json_leaves import check_date_format
 from pytest_llmeval.scorers.json_paths import ROOT, child, declared, declared_all, path_text, position
 from pytest_llmeval.scorers.json_rules import Rules
-from pytest_llmeval.scorers.json_text import MAX_DEPTH, NotJsonError, in_range, parse_json
+from pytest_llmeval.scorers.json_text import MAX_DEPTH, in_range, parse_json
 from pytest_llmeval.scorers.registry import shipped
 from pytest_llmeval.scorers.scored import Scored
 

@@ -3,12 +3,12 @@
 import json
 import math
 import re
-from collections import Counter
-from typing import Any, NoReturn
+from typing import Any
 
+from pytest_llmeval.core.strict_json import NotJsonError, finite, no_constant, unique_keys
 from pytest_llmeval.scorers.display import one_line, shown
 
-__all__ = ["MAX_DEPTH", "NotJsonError", "in_range", "parse_json"]
+__all__ = ["MAX_DEPTH", "in_range", "parse_json"]
 
 # RFC 8259 section 9 lets a parser limit depth and the range of numbers. These limits keep every later step
 # (comparing, validating) inside Python's own recursion limit and inside a double's range.
@@ -17,10 +17,6 @@ MAX_DIGITS = 308
 
 _FENCE = "```"
 _NESTING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{]|[\]}]', re.DOTALL)
-
-
-class NotJsonError(ValueError):
-    """The text is not one JSON value; the message says where and why."""
 
 
 def parse_json(text: str, *, fenced: bool = False) -> Any:
@@ -78,31 +74,12 @@ def _where(error: json.JSONDecodeError) -> str:
     return f"{error.msg}, line {error.lineno} column {error.colno}, {at}"
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) < len(pairs):
-        twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
-        raise NotJsonError(f"the key {shown(twice, 80)} stands twice in one object")
-    return result
-
-
-def _constant(word: str) -> Any:
-    raise NotJsonError(f"{word} is not JSON")
-
-
 def _integer(digits: str) -> int:
-    return int(digits) if len(digits) <= MAX_DIGITS else _too_large(digits)
-
-
-def _float(digits: str) -> float:
-    value = float(digits)
-    return value if math.isfinite(value) else _too_large(digits)
-
-
-def _too_large(digits: str) -> NoReturn:
-    raise NotJsonError(f"the number {one_line(digits, 20)} is out of range")
+    if len(digits) > MAX_DIGITS:
+        raise NotJsonError(f"{one_line(digits, 40)} is beyond double precision")
+    return int(digits)
 
 
 _decode = json.JSONDecoder(
-    object_pairs_hook=_object, parse_constant=_constant, parse_int=_integer, parse_float=_float
+    object_pairs_hook=unique_keys, parse_constant=no_constant, parse_int=_integer, parse_float=finite
 ).decode

@@ -16,10 +16,11 @@ from referencing.exceptions import Unresolvable
 from referencing.jsonschema import specification_with
 
 from pytest_llmeval.core.errors import ScorerError
+from pytest_llmeval.core.strict_json import NotJsonError
 from pytest_llmeval.scorers.answers import text_of
 from pytest_llmeval.scorers.display import one_line, shown
 from pytest_llmeval.scorers.json_paths import ROOT, child, path_text, position
-from pytest_llmeval.scorers.json_text import NotJsonError, parse_json
+from pytest_llmeval.scorers.json_text import parse_json
 from pytest_llmeval.scorers.patterns import compiled
 from pytest_llmeval.scorers.registry import shipped
 from pytest_llmeval.scorers.schema_keywords import DEADLINE, bounded

@@ -25,6 +25,7 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
     "long float": ("1" * 400 + ".0", "1111111111111111111111111111111111111111 is beyond double precision"),
     "doubled key": ('{"a": 1, "a": 1}', "key 'a' stands twice in one object"),
     "doubled key, written differently": ('{"a": 1, "\\u0061": 2}', "key 'a' stands twice in one object"),
+    "doubled key, long": (f'{{"{"k" * 999}": 1, "{"k" * 999}": 1}}', "kkk... stands twice in one object"),
     "doubled key, deep": ('[{"x": {"b": 1, "b": 2}}]', "key 'b' stands twice in one object"),
     "deep": ("[" * 100_000, "nested too deeply"),
     "deep and closed": ("[" * 100_000 + "]" * 100_000, "nested too deeply"),

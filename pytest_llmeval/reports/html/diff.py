@@ -10,9 +10,10 @@ from difflib import SequenceMatcher
 from itertools import islice
 from typing import Any
 
+from pytest_llmeval.core.strict_json import NotJsonError
 from pytest_llmeval.reports.html.escape import LONGEST, Html, element, escaped, joined, shown
 from pytest_llmeval.scorers.json_paths import child, path_text, position
-from pytest_llmeval.scorers.json_text import NotJsonError, parse_json
+from pytest_llmeval.scorers.json_text import parse_json
 
 __all__ = ["difference"]
 
