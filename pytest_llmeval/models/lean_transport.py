@@ -54,8 +54,10 @@ class LeanTransport:
         """Return the answer to one request; raise AttemptError where no whole one came."""
         session = await _SESSIONS.get(self._account)
         data = io.BytesIO(body) if len(body) > LARGE_BODY_BYTES else body
+        has_begun = False
         try:
             async with session.post(self._url, data=data, allow_redirects=False) as response:
+                has_begun = is_success(response.status)
                 content, is_cut = await _read(response.content, body_cap(response.status))
         except TimeoutError:
             raise unconnected_fault() from None
@@ -64,7 +66,7 @@ class LeanTransport:
         except aiohttp.ClientResponseError as error:  # its text holds the URL with its query
             raise connection_fault(error, error.message, self._redact) from None
         except (aiohttp.ClientError, OSError) as error:
-            raise connection_fault(error, str(error), self._redact) from None
+            raise connection_fault(error, str(error), self._redact, has_begun=has_begun) from None
         return self._answer(response, content, is_cut=is_cut)
 
     async def aclose(self) -> None:

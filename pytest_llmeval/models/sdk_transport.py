@@ -62,22 +62,24 @@ class SdkTransport(Generic[C]):
     async def post(self, body: bytes) -> Answer:
         """Return the answer to one request; raise AttemptError where no whole one came."""
         client = await self._sdk.clients.get(self._key)
+        has_begun = False
         try:
             response = await self._sdk.send(client, body)
+            has_begun = True  # of an error nothing is returned
             try:
                 return await _answer(response)
             finally:
                 await response.aclose()
         except self._sdk.connection_error as error:
-            return self._answer_of(error.__cause__ or error)
+            return self._answer_of(error.__cause__ or error, has_begun=has_begun)
         except (_HttpStatusError, httpx2.RequestError) as error:
-            return self._answer_of(error)
+            return self._answer_of(error, has_begun=has_begun)
 
     async def aclose(self) -> None:
         """Close the connections that no other transport of the account uses."""
         await self._sdk.clients.release(self._key)
 
-    def _answer_of(self, error: BaseException) -> Answer:
+    def _answer_of(self, error: BaseException, *, has_begun: bool) -> Answer:
         """Return the answer that ``error`` holds, or raise the fault that it stands for."""
         if isinstance(error, _HttpStatusError):
             return error.answer
@@ -85,7 +87,7 @@ class SdkTransport(Generic[C]):
             raise unconnected_fault() from None
         if isinstance(error, httpx2.DecodingError):
             raise undecodable_fault(str(error), self._redact) from None
-        raise connection_fault(error, str(error), self._redact) from None
+        raise connection_fault(error, str(error), self._redact, has_begun=has_begun) from None
 
 
 class _HttpStatusError(Exception):

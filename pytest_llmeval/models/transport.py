@@ -96,14 +96,16 @@ def unconnected_fault() -> AttemptError:
     return AttemptError(ErrorKind.TIMEOUT, "no connection in time", retryable=True)
 
 
-def connection_fault(error: BaseException, text: str, redact: Redact) -> AttemptError:
+def connection_fault(error: BaseException, text: str, redact: Redact, *, has_begun: bool = False) -> AttemptError:
     """Return the fault for a connection that was refused, cut or reset, or an answer that is no HTTP.
 
-    A certificate that is not trusted will not be at the next attempt either.
+    A certificate that is not trusted will not be at the next attempt either. An answer that ``has_begun`` may be paid
+    for, whole.
     """
     refusals = [each for each in _causes(error) if isinstance(each, ssl.SSLCertVerificationError)]
     if not refusals:
-        return AttemptError(ErrorKind.CONNECTION, _line(f"{type(error).__name__}: {text}", redact), retryable=True)
+        message = _line(f"{type(error).__name__}: {text}", redact)
+        return AttemptError(ErrorKind.CONNECTION, message, retryable=True, usage=Usage() if has_begun else None)
     first = refusals[-1]  # the others are aiohttp's, without what OpenSSL said
     message = _line(f"the certificate of the server is not trusted: {first.verify_message}", redact)
     if first.verify_code in _UNKNOWN_ISSUER:

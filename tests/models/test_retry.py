@@ -9,6 +9,8 @@ from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.types import Response, Usage
 from pytest_llmeval.models.attempt_error import AttemptError
 from pytest_llmeval.models.retry import RetryPolicy, call_with_retries
+from tests.support.asking import Ask
+from tests.support.fault_server import FaultServer
 from tests.support.virtual_time import run_virtual
 
 POLICY = RetryPolicy(timeout_s=60.0)
@@ -59,3 +61,23 @@ def test_a_call_that_gets_no_slot_any_more_tells_what_it_took_before() -> None:
         run_virtual(call_with_retries(Attempts(broken(TOLD), broken(UNTOLD)), policy=POLICY, slot=slot))
     assert (caught.value.kind, caught.value.attempts) == (ErrorKind.QUOTA, 2)
     assert caught.value.usages == (TOLD, UNTOLD)
+
+
+@pytest.mark.parametrize(
+    ("fault", "lost"),
+    [
+        ("truncate-1", (UNTOLD,)),
+        ("chunkcut-1", (UNTOLD,)),
+        ("sse-cut-1", (UNTOLD,)),
+        ("rst-1", ()),
+        ("close-1", ()),
+        ("nohttp-1", ()),
+        ("status-503-1", ()),
+    ],
+)
+def test_an_answer_that_was_cut_off_may_be_paid_for(
+    server: FaultServer, ask: Ask, fault: str, lost: tuple[Usage, ...]
+) -> None:
+    """Nobody told its tokens; where none had begun there is none."""
+    response = ask(server.spec(f"fault-{fault}"))
+    assert (response.lost, response.attempts) == (lost, 2)
