@@ -98,6 +98,38 @@ def test_fewer_graded_rows_take_the_sign_flip_test() -> None:
     assert verdict_of(before, after).p_value == sign_flip(changes)
 
 
+@pytest.mark.parametrize(("n", "worse", "better"), [(29, 3, 0), (30, 3, 0), (1000, 3, 0), (1000, 7, 2), (100, 9, 0)])
+def test_few_rows_that_changed_take_the_sign_flip_test_however_many_did_not(n: int, worse: int, better: int) -> None:
+    """Of the signs of three rows that lost the same one in eight is as bad; Student's t has 0.042 for it."""
+    before = [0.75] * worse + [0.25] * better + [0.5] * (n - worse - better)
+    after = [0.5] * n
+    signs = sum(math.comb(worse + better, more) for more in range(worse, worse + better + 1)) / 2 ** (worse + better)
+    verdict = verdict_of(before, after, rule(bound=0.0))
+    assert verdict.p_value == pytest.approx(signs)
+    assert (verdict.verdict == "fail") == (signs < 0.05)
+
+
+def test_what_rounding_leaves_of_no_change_is_none() -> None:
+    """Means of epochs differ in their last digit."""
+    before, after = [0.5] * 3 + [0.1 + 0.2] * 97, [0.25] * 3 + [0.3] * 97
+    assert verdict_of(before, after).p_value == 0.125
+
+
+def test_ten_rows_that_changed_take_the_t_test_again() -> None:
+    """There it fails as often as mid-p does."""
+    before, after = [0.75] * 9 + [0.25] + [0.5] * 90, [0.5] * 100
+    theirs = float(stats.ttest_rel(after, before, alternative="less").pvalue)
+    assert verdict_of(before, after).p_value == pytest.approx(theirs)
+
+
+def test_few_groups_that_changed_take_the_sign_flip_test_of_their_sums() -> None:
+    """However many there are; as groups of one row do."""
+    names = [f"c{number % 100}" for number in range(200)]
+    before = [0.75 if number % 100 < 3 else 0.5 for number in range(200)]
+    verdict = only(compared(clustered(before, names), clustered([0.5] * 200, names), rule(bound=0.0)))
+    assert (verdict.p_value, verdict.verdict) == (1 / 16, "inconclusive")
+
+
 def test_rows_that_all_lost_the_same_are_no_spread_but_many_signs() -> None:
     """Student's t has nothing to work with; 2^-40 of all signs are as bad."""
     verdict = verdict_of([0.75] * 40, [0.5] * 40)
@@ -125,7 +157,7 @@ def test_epochs_are_averaged_first() -> None:
 @pytest.mark.parametrize("lost", [False, True])
 def test_yes_or_no_rows_with_epochs_take_the_t_test(lost: bool) -> None:
     """Also where the second says the same, or was lost: a row of several epochs is no yes or no."""
-    before, after = flips(40, 6, 1)
+    before, after = flips(40, 12, 3)
     base = run(before) if lost else [*run(before), *run(before, epoch=2)]
     second = [broken(number, "connection", epoch=2) for number in range(40)] if lost else run(after, epoch=2)
     found = only(compared(base, [*run(after), *second], max_error_rate=0.6))
