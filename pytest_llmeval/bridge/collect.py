@@ -137,6 +137,7 @@ class CaseMaker:
             raise UserError(
                 f"{where}: marker llmeval: {error}; llmeval(dataset, *, suite, prompt, params, cluster)"
             ) from None
+        _check_single(metafunc.definition, where)
         given.apply_defaults()
         arguments = given.arguments
         _check_marker(arguments, where)
@@ -162,10 +163,14 @@ class CaseMaker:
             self.problems.append(_no_cluster(reading))
         own = [each for each in taken if self._shard is None or self._shard.holds(each[1])]
         many = len(self._models) > 1
+        named: dict[str, tuple[str, str]] = {}
         for model in self._models:
             prefix = f"{node_part(model)}-" if many else ""
             for ref, sample_id, marks in own:
                 base = prefix + node_part(sample_id)
+                first = named.setdefault(base, (model, sample_id))
+                if first != (model, sample_id):
+                    raise UserError(_one_name(reading.eval.where, base, first, (model, sample_id)))
                 for epoch in range(1, self._epochs + 1):
                     own_id = f"{base}-e{epoch}" if self._epochs > 1 else base
                     case = CaseParam(reading.eval, ref, sample_id, model, epoch, own_id)
@@ -248,6 +253,17 @@ def _marker(
     """The signature of the marker ``llmeval``."""
 
 
+def _check_single(definition: pytest.Item, where: str) -> None:
+    """Raise UserError where the closest marker has another one beside it: of a class's and a function's one counts."""
+    nodes = [node for node, _ in definition.iter_markers_with_node("llmeval")]
+    together = nodes.count(nodes[0])
+    if together > 1:
+        raise UserError(
+            f"{where}: {together} markers llmeval stand on {nodes[0].name}, and one would be read; write a function"
+            " for each dataset, or name a callable that joins the rows"
+        )
+
+
 def _check_marker(arguments: Mapping[str, Any], where: str) -> None:
     for key in ("suite", "cluster"):
         value = arguments[key]
@@ -282,6 +298,12 @@ def _no_cluster(reading: Reading) -> str:
         f"{reading.eval.where}: marker llmeval: cluster={one_line(repr(key))}: no row of {reading.eval.dataset.shown}"
         f" has this key in its metadata; {_hint(key, known, 'metadata keys')}"
     )
+
+
+def _one_name(where: str, base: str, *cases: tuple[str, str]) -> str:
+    """Return that two cases have one node id, which makes a suite fall apart, and what to do."""
+    told = " and ".join(f"model {one_line(repr(model), 60)} with row {one_line(repr(id_), 60)}" for model, id_ in cases)
+    return f"{where}: {told} are both called {base}; name a model in models.yaml, or change an id"
 
 
 def _hint(name: str, known: list[str], what: str = "slices") -> str:

@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llmeval.bridge.fixtures import give_way, notes_of_shadowed
-from pytest_llmeval.bridge.items import HTML_KEY, SESSION_KEY, cases_in, param_of, suite_of
+from pytest_llmeval.bridge.items import (
+    HTML_KEY,
+    SESSION_KEY,
+    cases_in,
+    function_of,
+    odd_place,
+    param_of,
+    suite_of,
+)
 from pytest_llmeval.bridge.only_shown import Unasked, only_shows
 from pytest_llmeval.bridge.selection import Selection, holds_for
 from pytest_llmeval.bridge.worker_queue import is_worker
@@ -45,6 +53,8 @@ class Conductor:
         self._preparation: Preparation | None = None
         self._waiting = 0
         self._caseless: set[str] = set()
+        self._generated: set[str] = set()
+        self._misplaced: dict[str, str] = {}
         self._notes: list[str] = []
         self._no_cut: Counter[str] = Counter()
         self._done: dict[str, tuple[Eval, Counter[str]]] = {}
@@ -69,6 +79,7 @@ class Conductor:
         marker = metafunc.definition.get_closest_marker("llmeval")
         if marker is None:
             return
+        self._generated.add(metafunc.definition.nodeid)
         if self.selection.waits(metafunc.definition):
             self._waiting += 1
             return
@@ -81,10 +92,11 @@ class Conductor:
         self, session: pytest.Session, items: list[pytest.Item]
     ) -> Generator[None, object, object]:
         """Leave out what nobody asked for, then let everybody else select, then see what is left."""
+        self._find_misplaced(items)
         self._drop_unrecorded(items)
         self._drop_uncalled(items)
         result = yield
-        if self._preparation is not None or self._waiting:
+        if self._preparation is not None or self._waiting or self._misplaced:
             self._drop_unmatched_last_failed(items)
             self._drop_finished(items)
             self._conclude(session, items)
@@ -152,6 +164,19 @@ class Conductor:
         get, environ = self.config, os.environ
         return any(get.getoption(name) or get.getini(name) or environ.get(name.upper()) for name in names)
 
+    def _find_misplaced(self, items: list[pytest.Item]) -> None:
+        """Find marked tests that can have no case, as nobody asks plugins what to make of their functions."""
+        for item in items:
+            place = odd_place(item)
+            if not place or function_of(item) in self._generated:
+                continue
+            if self.selection.waits(item):
+                self._generated.add(function_of(item))
+                self._waiting += 1
+            else:
+                told = f"{item.nodeid}: marker llmeval needs a plain function or class, found {place}"
+                self._misplaced[item.nodeid] = told
+
     def _drop_unrecorded(self, items: list[pytest.Item]) -> None:
         """Leave out, before anybody selects, the cases that the run which is scored again has not finished."""
         rescored = self._preparation.rescored if self._preparation is not None else None
@@ -210,14 +235,13 @@ class Conductor:
             is_dropped = self.selection.row_attack_waits(item)
             self._no_cut[suite_of(item, param)] += is_dropped
             return is_dropped
-        if item.get_closest_marker("llmeval") is not None:
+        if item.get_closest_marker("llmeval") is not None and function_of(item) in self._generated:
             return not self._is_caseless(item)
         return self.selection.training_waits(item) or self.selection.is_foreign(item)
 
     def _is_caseless(self, item: pytest.Item) -> bool:
         """Whether ``item`` stands for a function that was asked for and of which there is no case."""
-        path, _, name = item.nodeid.partition("::")
-        return param_of(item) is None and f"{path}::{name.partition('[')[0]}" in self._caseless
+        return param_of(item) is None and (function_of(item) in self._caseless or item.nodeid in self._misplaced)
 
     def _selects_eval(self, facts: "CollectionFacts", items: list[pytest.Item]) -> bool:
         """Whether a case is left, or a function that would have given some; where nothing is left, any such one."""
@@ -270,6 +294,7 @@ class Conductor:
         from pytest_llmeval.bridge.facts import CollectionFacts
 
         facts = CollectionFacts(waiting=self._waiting, count_only=only_shows(self.config))
+        facts.problems += [self._misplaced[item.nodeid] for item in items if item.nodeid in self._misplaced]
         if self._preparation is None:
             return facts
         chosen = list(cases_in(items))

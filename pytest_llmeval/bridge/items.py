@@ -18,6 +18,8 @@ __all__ = [
     "SESSION_KEY",
     "CaseNow",
     "cases_in",
+    "function_of",
+    "odd_place",
     "param_of",
     "run_of",
     "suite_of",
@@ -51,6 +53,23 @@ def suite_of(item: pytest.Item, param: "CaseParam") -> str:
     """Return the suite of a case: the function's, with the id of its ``parametrize`` set in brackets."""
     rest = item.callspec.id[len(param.own_id) + 1 :]  # type: ignore[attr-defined]  # a case has a callspec
     return f"{param.eval.suite}[{rest}]" if rest else param.eval.suite
+
+
+def function_of(item: pytest.Item) -> str:
+    """Return the node id of the function that an item was made of."""
+    path, _, name = item.nodeid.partition("::")
+    return f"{path}::{name.partition('[')[0]}"
+
+
+def odd_place(item: pytest.Item) -> str:
+    """Return where the marker stands that makes no case of this test; an empty text where it may make some, or none is.
+
+    Nobody generates tests of what unittest runs, of one parameter set, or of an item that a plugin made.
+    """
+    if getattr(item, "nofuncargs", False) and isinstance(item, pytest.Function):
+        return "a method of a unittest.TestCase" if item.get_closest_marker("llmeval") is not None else ""
+    is_marked = any(mark.name == "llmeval" for mark in item.own_markers)
+    return "a single item or parameter set" if is_marked and param_of(item) is None else ""
 
 
 def run_of(item: pytest.Item) -> "CaseRun | None":

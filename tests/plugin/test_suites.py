@@ -211,3 +211,130 @@ def test_params_of_the_marker_are_sent_and_those_of_the_call_win(project: Projec
     project.run("evals")
     sent = [{key: entry.body.get(key) for key in ("temperature", "seed")} for entry in project.server.ledger]
     assert sent == [{"temperature": 0, "seed": None}, {"temperature": 1, "seed": 3}]
+
+
+UNITTEST = """
+import unittest
+
+import pytest
+
+{on_class}
+class TestAnswers(unittest.TestCase):
+    {on_method}
+    def test_one(self):
+        assert False
+"""
+MARKER = '@pytest.mark.llmeval([{"input": "a"}])'
+IN_UNITTEST = "*ERROR: *::TestAnswers::test_one: marker llmeval needs a plain function or class, found a method of a *"
+
+
+@pytest.mark.parametrize("where", [{"on_class": MARKER, "on_method": ""}, {"on_class": "", "on_method": MARKER}])
+@pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside an eval"])
+def test_a_marker_on_what_unittest_runs_is_a_usage_error(
+    project: Project, where: dict[str, str], beside: bool, dist_args: list[str]
+) -> None:
+    """It gets no fixtures, so that it can be no eval; silence would say that it passed."""
+    if beside:
+        project.eval(PASS, rows("a"))
+    project.write(evals__test_unit_py=UNITTEST.format(**where))
+    result = project.run("evals", *dist_args)
+    assert result.ret == 4
+    result.stderr.fnmatch_lines([IN_UNITTEST])
+    assert "Traceback" not in result.stderr.str() + result.stdout.str()
+    assert project.server.ledger == []
+
+
+def test_a_marker_on_what_unittest_runs_waits_as_evals_do(project: Project) -> None:
+    project.write(
+        evals__test_unit_py=UNITTEST.format(on_class="", on_method=MARKER),
+        tests__test_own_py="def test_own():\n    pass\n",
+    )
+    result = project.run()
+    assert result.ret == 0
+    result.assert_outcomes(passed=1, deselected=1)
+    result.stdout.fnmatch_lines(["llmeval: 1 eval function waits; run them with: pytest evals"])
+
+
+def test_a_marker_on_what_unittest_runs_ends_no_session_that_leaves_it_out(project: Project) -> None:
+    project.eval(PASS, rows("a"))
+    project.write(evals__test_unit_py=UNITTEST.format(on_class="", on_method=MARKER))
+    assert project.run("evals", "-k", "test_echo").ret == 0
+    assert project.cases() == {"a": "passed"}
+
+
+def test_a_marker_on_one_parameter_set_is_a_usage_error(project: Project, dist_args: list[str]) -> None:
+    """The function has no marker of which cases could be made."""
+    sets = f"[1, pytest.param(2, marks={MARKER.removeprefix('@')})]"
+    project.write(
+        tests__test_set_py=f"import pytest\n\n@pytest.mark.parametrize('n', {sets})\ndef test_set(n):\n    pass\n"
+    )
+    result = project.run(*dist_args)
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*test_set.py::test_set[[]2[]]: marker llmeval needs a plain function or class, *"])
+
+
+def test_doctests_of_a_module_whose_functions_are_evals_run_as_ever(project: Project) -> None:
+    source = f"import pytest\n\npytestmark = {MARKER.removeprefix('@')}\n"
+    project.write(evals__test_mod_py=f'{source}\ndef test_it(response):\n    """\n    >>> 1\n    1\n    """\n')
+    project.run("evals", "--doctest-modules").assert_outcomes(passed=2)
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        (f"{MARKER}\n{MARKER}\ndef test_echo(response):\n    pass\n", "test_echo"),
+        (f"{MARKER}\n{MARKER}\nclass TestEcho:\n    def test_echo(self, response):\n        pass\n", "TestEcho"),
+        (
+            f"{MARKER}\nclass Base:\n    def test_echo(self, response):\n        pass\n\n"
+            f"{MARKER}\nclass TestEcho(Base):\n    pass\n",
+            "TestEcho",
+        ),
+    ],
+    ids=["function", "class", "inherited"],
+)
+def test_two_markers_in_one_place_are_a_usage_error(project: Project, source: str, name: str) -> None:
+    """One dataset would be read, and the other silently not."""
+    project.write(evals__test_echo_py=f"import pytest\n\n{source}")
+    result = project.run("evals")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines([f"*evals/test_echo.py::*test_echo: 2 markers llmeval stand on {name}, *"])
+    assert project.server.ledger == []
+
+
+def test_the_marker_of_a_function_goes_before_that_of_its_class_and_module(project: Project) -> None:
+    project.write(
+        evals__test_echo_py="""
+        import pytest
+
+        pytestmark = pytest.mark.llmeval([{"id": "module", "input": "a"}])
+
+        @pytest.mark.llmeval([{"id": "class", "input": "a"}])
+        class TestEcho:
+            @pytest.mark.llmeval([{"id": "function", "input": "a"}], suite="own")
+            def test_own(self, response):
+                pass
+
+            def test_classes(self, response):
+                pass
+        """
+    )
+    assert project.run("evals").ret == 0
+    assert project.cases() == {"function": "passed", "class": "passed"}
+
+
+def test_two_cases_of_one_name_are_a_usage_error_that_names_both(project: Project, dist_args: list[str]) -> None:
+    """Their suite would fall apart: pytest numbers them, and what follows a row's id is a parameter set."""
+    url = project.server.url
+    project.write(models_yaml=f"models:\n  a: {{spec: 'openai:echo@{url}'}}\n  a-b: {{spec: 'openai:two@{url}'}}\n")
+    project.eval(PASS, rows("b-1", "1"))
+    result = project.run("evals", "--model=a", "--model=a-b", *dist_args, model="")
+    assert result.ret == 4
+    told = "model 'a' with row 'b-1' and model 'a-b' with row '1' are both called a-b-1; name a model *"
+    result.stderr.fnmatch_lines([f"*evals/test_echo.py::test_echo: {told}"])
+    assert project.server.ledger == []
+
+
+def test_the_same_ids_are_fine_with_one_of_the_models(project: Project) -> None:
+    project.eval(PASS, rows("b-1", "1"))
+    assert project.run("evals").ret == 0
+    assert project.cases() == {"b-1": "passed", "1": "passed"}
