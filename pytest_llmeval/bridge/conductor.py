@@ -6,7 +6,7 @@ the process that runs them, and a Recorder in the process that the user started 
 
 import os
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ from pytest_llmeval.bridge.items import (
 from pytest_llmeval.bridge.only_shown import Unasked, only_shows
 from pytest_llmeval.bridge.selection import Selection, holds_for
 from pytest_llmeval.bridge.worker_queue import is_worker
-from pytest_llmeval.core.text import printable
+from pytest_llmeval.core.text import counted, one_line, printable
 
 if TYPE_CHECKING:
     from pytest_llmeval.bridge.cases import Eval
@@ -56,6 +56,7 @@ class Conductor:
         self._generated: set[str] = set()
         self._misplaced: dict[str, str] = {}
         self._notes: list[str] = []
+        self._met: dict[str, Counter[str]] = {}
         self._no_cut: Counter[str] = Counter()
         self._done: dict[str, tuple[Eval, Counter[str]]] = {}
         self._held: Counter[str] = Counter()
@@ -94,6 +95,7 @@ class Conductor:
         """Leave out what nobody asked for, then let everybody else select, then see what is left."""
         self._find_misplaced(items)
         self._drop_unrecorded(items)
+        self._count_met(items)
         self._drop_uncalled(items)
         result = yield
         if self._preparation is not None or self._waiting or self._misplaced:
@@ -190,6 +192,11 @@ class Conductor:
         held = [key for key in keys.values() if rescored.holds(key)]
         self._held = Counter(key.suite for key in held)
         self._notes += rescored.notes(held)
+
+    def _count_met(self, items: list[pytest.Item]) -> None:
+        """Count the cases of each suite, by the name its function gave it, before anybody selects."""
+        for item, param in cases_in(items) if self._preparation is not None else ():
+            self._met.setdefault(param.eval.suite, Counter())[suite_of(item, param)] += 1
 
     def _drop_uncalled(self, items: list[pytest.Item]) -> None:
         """Deselect waiting evals, waiting training, and ordinary tests that only our own widening brought in."""
@@ -320,10 +327,27 @@ class Conductor:
             if missing > 0:
                 suite_facts.left_out.append(f"{missing} cases were not selected")
         facts.suites = found
-        facts.notes += self._notes
+        facts.unselected = self._unselected(found) if facts.is_run else []
+        facts.notes += [*self._notes, *facts.unselected]
         facts.all_collected = self.selection.covers_all()
         self._preparation.complete(facts)
         return facts
+
+    def _unselected(self, found: Collection[str]) -> list[str]:
+        """Return what there is of evals that were asked for beside the suites ``found``, ``-m`` apart, in words."""
+        assert self._preparation is not None
+        maker, is_rescored = self._preparation.maker, self._preparation.rescored is not None
+        names = [
+            suite
+            for suites in self._met.values()
+            for suite, count in suites.items()
+            if suite not in found and count > self._no_cut[suite]
+        ]
+        for reading in maker.readings if maker is not None and not is_rescored else ():
+            names += [reading.eval.suite] if reading.cases and reading.eval.suite not in self._met else []
+        told = [f"{counted(len(names), 'suite')} not selected: {one_line(', '.join(names))}"] if names else []
+        skipped = getattr(self.config.pluginmanager.getplugin("lfplugin"), "_skipped_files", 0)
+        return [*told, f"--lf passed over {counted(skipped, 'file')}"] if skipped else told
 
     def _tell(self, facts: "CollectionFacts") -> None:
         """Send the facts to the controller, as a report of collection, the only thing that travels before tests run."""

@@ -50,6 +50,8 @@ class CollectionFacts:
     changed: list[str] = field(default_factory=list)
     """What is not as it was when the resumed run began."""
     dataset_digest: str = ""
+    unselected: list[str] = field(default_factory=list)
+    """What left out suites whole, ``-m`` apart, each with their names; empty where each that was collected ran."""
     waiting: int = 0
     """Marked functions that nobody asked for."""
     all_collected: bool = False
@@ -76,6 +78,11 @@ class CollectionFacts:
     def is_run(self) -> bool:
         """Whether the session records a run: one of its own, or the rest of a resumed one."""
         return bool(self.selected or self.done or self.empty_shard)
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether anything but ``-m`` left out cases."""
+        return bool(self.unselected) or any(suite.left_out for suite in self.suites.values())
 
     @property
     def worth_telling(self) -> bool:

@@ -75,7 +75,7 @@ def run_row(
             "suites": suites,
             "markexpr": config.getoption("markexpr", ""),
             "keyword": config.getoption("keyword", ""),
-            "partial": any(suite.left_out for suite in facts.suites.values()),
+            "partial": facts.is_partial or (rescored is not None and bool(rescored.run.settings.get("partial"))),
             **_of_shard(settings),
             **(_of_rescored(rescored.run) if rescored is not None else {}),
         },

@@ -1,0 +1,130 @@
+"""Runs in which each suite that ran is whole, while other suites were left out: contract section 6."""
+
+import json
+import sys
+from typing import Any
+
+import pytest
+
+from pytest_llmeval.store.sqlite import SqliteStore
+from tests.support.project import Project
+
+ROWS = [{"id": name, "input": "yes", "target": "yes"} for name in "ab"]
+BOTH = """
+def test_echo(sample, response, score):
+    score.exact(response, sample.target)
+
+@pytest.mark.llmeval("data/both.jsonl")
+@pytest.mark.regression
+def test_other(sample, response, score):
+    score.exact(response, sample.target)
+"""
+PARTIAL = "note: partial run (cases were left out): *"
+
+
+@pytest.fixture
+def both(project: Project) -> Project:
+    """A project with two suites of two rows in one file."""
+    project.eval(BOTH, ROWS, name="both")
+    return project
+
+
+def settings(project: Project) -> dict[str, Any]:
+    """Return what the newest run stored of itself."""
+    found: dict[str, Any] = json.loads(project.last_run()["settings_json"])
+    return found
+
+
+def llmeval(project: Project, *arguments: str) -> pytest.RunResult:
+    """Run the command in the project."""
+    return project.pytester.run(sys.executable, "-c", "from pytest_llmeval.cli import main; main()", *arguments)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["evals", "-k", "test_echo"],
+        ["evals", "--deselect=evals/test_both.py::test_other"],
+        ["evals/test_both.py::test_echo"],
+        ["-m", "llmeval", "-k", "not test_other"],
+    ],
+)
+def test_a_suite_that_was_left_out_whole_makes_the_run_partial(
+    both: Project, arguments: list[str], dist_args: list[str]
+) -> None:
+    """What else ran is whole, and is no baseline for what did not."""
+    result = both.run(*arguments, *dist_args)
+    assert result.ret == 0
+    assert (settings(both)["partial"], list(settings(both)["suites"])) == (True, ["echo"])
+    assert settings(both)["suites"]["echo"]["left_out"] == []
+    result.stdout.fnmatch_lines(["note: 1 suite not selected: other", PARTIAL])
+
+
+def test_a_run_without_a_whole_suite_can_be_no_baseline(both: Project) -> None:
+    assert both.run("evals", "-k", "test_echo").ret == 0
+    both.write(thresholds_yaml="version: 1\nbaseline: main\nsuites: {echo: {exact: {max_drop: 0.02}}}\n")
+    refused = llmeval(both, "baseline", "set", "main", "last")
+    assert refused.ret == 4
+    refused.stderr.fnmatch_lines(["*is partial (cases were left out); run the evals without that*"])
+    assert both.run("evals").ret == 0
+    assert llmeval(both, "baseline", "set", "main", "last").ret == 0
+    result = both.run("evals", "-k", "test_echo")
+    result.stdout.fnmatch_lines(["not judged (rows were left out: *"])
+
+
+@pytest.mark.parametrize("arguments", [["-m", "regression"], ["evals", "-m", "regression", "-k", "test_other"]])
+def test_a_suite_that_m_alone_left_out_leaves_the_run_whole(both: Project, arguments: list[str]) -> None:
+    """So it is where -k leaves out the same cases."""
+    result = both.run(*arguments)
+    assert result.ret == 0
+    assert (settings(both)["partial"], list(settings(both)["suites"])) == (False, ["other"])
+    result.stdout.no_fnmatch_line("note: *")
+
+
+def test_a_parameter_set_that_was_left_out_whole_makes_the_run_partial(project: Project) -> None:
+    project.eval(
+        "@pytest.mark.parametrize('how', ['first', 'second'])\ndef test_echo(response, how):\n    pass\n", ROWS
+    )
+    result = project.run("evals", "-k", "second")
+    assert result.ret == 0
+    assert (settings(project)["partial"], list(settings(project)["suites"])) == (True, ["echo[second]"])
+    result.stdout.fnmatch_lines(["note: 1 suite not selected: echo[[]first]"])
+
+
+def test_suites_that_wait_leave_the_run_whole(project: Project) -> None:
+    """Nobody cut them: attacks on the judge are asked for by name, by the mark of their function or of their rows."""
+    attack = (
+        '@pytest.mark.judge_attack\n@pytest.mark.llmeval("data/echo.jsonl")\ndef test_attack(response):\n    pass\n'
+    )
+    rows = '@pytest.mark.llmeval([{"input": "x", "marks": ["judge_attack"]}])\ndef test_rows(response):\n    pass\n'
+    project.eval(f"def test_echo(response):\n    pass\n\n{attack}\n{rows}", ROWS)
+    assert project.run("evals").ret == 0
+    assert (settings(project)["partial"], list(settings(project)["suites"])) == (False, ["echo"])
+
+
+def test_a_file_that_lf_passed_over_makes_the_run_partial(project: Project, dist_args: list[str]) -> None:
+    """It collects none of its rows; the suite that failed runs whole."""
+    project.eval("def test_echo(response):\n    assert not response.text\n", ROWS)
+    project.eval("def test_other(response):\n    pass\n", ROWS, name="other")
+    assert project.run("evals", *dist_args).ret == 1
+    assert settings(project)["partial"] is False
+    result = project.run("evals", "--lf", *dist_args)
+    assert (settings(project)["partial"], list(settings(project)["suites"])) == (True, ["echo"])
+    result.stdout.fnmatch_lines(["note: --lf passed over 1 file", PARTIAL])
+
+
+def test_the_answers_of_a_partial_run_scored_again_are_a_partial_run(both: Project) -> None:
+    assert both.run("evals", "-k", "test_echo").ret == 0
+    assert both.run("evals", "--llmeval-rescore=last", model="").ret == 0
+    assert (settings(both)["partial"], list(settings(both)["suites"])) == (True, ["echo"])
+
+
+def test_a_whole_run_of_which_a_suite_is_scored_again_is_partial_then(both: Project) -> None:
+    assert both.run("evals").ret == 0
+    result = both.run("evals", "--llmeval-rescore=last", "-k", "test_echo", model="")
+    assert result.ret == 0
+    assert settings(both)["partial"] is True
+    result.stdout.fnmatch_lines(["note: 1 suite not selected: other"])
+    store = SqliteStore(both.root / ".llmeval" / "llmeval.db")
+    assert store.find_run("last").left_out
+    store.close()
