@@ -290,11 +290,12 @@ class Conductor:
     def _stop_at_broken_modules(
         self, session: pytest.Session, items: list[pytest.Item], facts: "CollectionFacts"
     ) -> None:
-        """Run no eval in a worker where a module could not be imported: without xdist pytest itself stops there."""
+        """Begin no run where a module could not be imported: pytest stops before the first test, a worker would not."""
         goes_on = not session.testsfailed or self.config.option.continue_on_collection_errors
-        if self.is_worker and facts.is_run and not goes_on:
-            self._drop(items, [item for item, _ in cases_in(items)])
-            facts.suites = {}
+        if facts.is_run and not facts.count_only and not goes_on:
+            if self.is_worker:
+                self._drop(items, [item for item, _ in cases_in(items)])
+            facts.suites, facts.empty_shard = {}, False
             facts.notes = ["a module could not be imported; no eval was run"]
 
     def _gather(self, items: list[pytest.Item]) -> "CollectionFacts":

@@ -145,6 +145,24 @@ def test_a_module_that_cannot_be_imported_lets_no_eval_be_called(
     assert project.server.ledger == []
 
 
+@pytest.mark.parametrize("args", [["-p", "no:xdist"], ["-n0"], ["-n2"]])
+def test_a_module_that_cannot_be_imported_begins_no_run(project: Project, args: list[str]) -> None:
+    """One without any case would be recorded, and what it needs first, its database and models, opened and started."""
+    with_data(project, jsonl(GOOD))
+    project.write(evals__test_broken_py="import nothing_of_that_name\n")
+    result = project.run("evals", *args)
+    assert result.ret == (1 if "-n2" in args else 2)
+    result.stdout.fnmatch_lines(["llmeval: a module could not be imported; no eval was run"])
+    assert not (project.root / ".llmeval").exists()
+
+
+def test_the_other_evals_run_where_pytest_is_to_go_on(project: Project, dist_args: list[str]) -> None:
+    with_data(project, jsonl(GOOD))
+    project.write(evals__test_broken_py="import nothing_of_that_name\n")
+    assert project.run("evals", "--continue-on-collection-errors", *dist_args).ret == 1
+    assert project.cases() == {"a": "passed"}
+
+
 def test_several_bad_datasets_of_several_functions_are_told_together(project: Project) -> None:
     project.eval(PASS, [{"nope": 1}])
     project.eval(PASS, [{"nope": 2}], name="other", marker='suite="other"')
