@@ -8,11 +8,12 @@ from pytest_llmeval.bridge.ahead import ResponsesAhead
 from pytest_llmeval.bridge.bodies import BodiesAhead, is_async
 from pytest_llmeval.bridge.calls import Calls
 from pytest_llmeval.bridge.case_start import new_run, read_row
+from pytest_llmeval.bridge.cases import CaseParam
 from pytest_llmeval.bridge.early import AskedEarly
 from pytest_llmeval.bridge.items import CURRENT, RUN_KEY, CaseNow, param_of, run_of
 from pytest_llmeval.bridge.judgements_ahead import JudgementsAhead
 from pytest_llmeval.bridge.outcomes import Reporter
-from pytest_llmeval.core.errors import ScorerError
+from pytest_llmeval.core.errors import CaseError, ScorerError
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.models.redaction import Redactor
 from pytest_llmeval.scorers import ScoreBook, explain
@@ -50,6 +51,7 @@ class CaseRunner:
         self._window = 2 * max_connections
         self._reporter = Reporter(thresholds, Redactor(secrets), leaves=hasattr(config, "workerinput"))
         self._responses: ResponsesAhead | None = None
+        self._fault: CaseError | None = None
 
     def pytest_runtestloop(self, session: pytest.Session) -> None:
         """Begin to request responses and to run bodies ahead."""
@@ -62,25 +64,43 @@ class CaseRunner:
             self._responses.start()
             self.bodies.advance()
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        """Begin a case before its fixtures are made, or take up what its body gathered ahead of its turn."""
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Begin a case before anything can skip it, or take up what was gathered ahead of its turn."""
         param = param_of(item)
-        if param is None or self._responses is None or self.bodies is None:
+        if param is not None:
+            self._begin(item, param)
+        return (yield)
+
+    def _begin(self, item: pytest.Item, param: CaseParam) -> None:
+        if self._responses is None or self.bodies is None:
             return
         started = self.bodies.run_of(item) or self._early.run_of(item)
         run = item.stash[RUN_KEY] = started or new_run(item, param, self.calls)
         CURRENT.set(CaseNow(run, param, self.calls))
+        self._fault = None
+        if started is None:
+            run.position = self._responses.place_of(item)
+            try:
+                read_row(run, param)
+            except CaseError as error:
+                self._fault = error
+        if self._announce is not None:
+            run.start = run.dump_start()
+            self._announce(run.start)
+
+    @pytest.hookimpl(tryfirst=True, specname="pytest_runtest_setup")
+    def pytest_runtest_setup_within(self, item: pytest.Item) -> None:
+        """Let the cases behind ``item`` run and ask ahead; raise CaseError where its row is no longer what it was.
+
+        The setup of other plugins has begun by now: what they tear down is there, and what is printed is captured.
+        """
+        if self.bodies is None or run_of(item) is None:
+            return
         self.bodies.advance(item)
         self._early.advance()
-        try:
-            if started is None:
-                run.position = self._responses.place_of(item)
-                read_row(run, param)
-        finally:
-            if self._announce is not None:
-                run.start = run.dump_start()
-                self._announce(run.start)
+        if self._fault is not None:
+            raise self._fault
 
     def pytest_runtest_teardown(self, item: pytest.Item) -> None:
         """Forget a body that ran ahead of a turn which never came to it, and a response that nobody asked for."""

@@ -71,3 +71,48 @@ def test_a_suite_without_answers_is_no_baseline_though_something_failed_as_well(
     assert project.run("evals", "tests").ret == 1
     assert (project.last_run()["status"], project.last_run()["exit_code"]) == ("unmeasurable", 1)
     assert "is unmeasurable" in refusal(project)
+
+
+def test_a_case_that_is_skipped_before_its_setup_is_a_case_that_was_skipped(
+    project: Project, dist_args: list[str]
+) -> None:
+    """A hook of the project's stands before all others, and what it skips has ended all the same."""
+    rows = [{**row, "slice": f"of {row['id']}"} for row in ROWS]
+    project.eval(EXACT, rows)
+    project.write(
+        thresholds_yaml=GATED,
+        conftest_py="""
+        import pytest
+
+        @pytest.hookimpl(wrapper=True)
+        def pytest_runtest_setup(item):
+            if item.name.endswith("[r1]"):
+                pytest.skip("not here")
+            return (yield)
+        """,
+    )
+    result = project.run("evals", *dist_args)
+    assert result.ret == 0, result.stdout.str()
+    result.assert_outcomes(passed=5, skipped=1)
+    assert project.cases() == {row["id"]: "skipped" if row["id"] == "r1" else "passed" for row in ROWS}
+    assert (project.last_run()["status"], project.last_run()["verdict"]) == ("finished", "pass")
+    assert project.rows("SELECT slices FROM cases WHERE sample_id = 'r1'") == [{"slices": '["of r1"]'}]
+    digests = project.rows("SELECT input_digest FROM cases")
+    assert len({row["input_digest"] for row in digests}) == len(ROWS)
+
+
+def test_a_row_that_changed_meanwhile_is_one_error_of_its_case(project: Project) -> None:
+    """Every plugin has begun its setup by then, and finds in its teardown what it left."""
+    project.eval("def test_echo(sample, response):\n    pass\n", ROWS)
+    project.write(
+        conftest_py="""
+        import pathlib
+
+        def pytest_runtestloop():
+            path = pathlib.Path("data/echo.jsonl")
+            path.write_text(path.read_text().replace("q1", "Q1"))
+        """
+    )
+    result = project.run("evals", "-p", "no:xdist")
+    result.assert_outcomes(passed=5, errors=1)
+    assert project.cases() == {row["id"]: "error" if row["id"] == "r1" else "passed" for row in ROWS}
