@@ -38,17 +38,29 @@ class Progress:
         self._errors = 0
         self._cost_usd: float | None = 0.0
 
-    def add(self, outcome: str, cost_usd: float | None) -> None:
-        """Count a finished case; ``cost_usd`` is None where its price is not known."""
-        self._done += 1
-        self._missed += outcome == "missed"
-        self._errors += outcome == "error"
-        if outcome != "skipped":
-            self._cost_usd = None if self._cost_usd is None or cost_usd is None else self._cost_usd + cost_usd
+    def add(self, outcome: str, cost_usd: float | None, *, before: tuple[str, float | None] | None = None) -> None:
+        """Count a finished case.
+
+        Args:
+            outcome: what it came to.
+            cost_usd: None where its price is not known.
+            before: the same of an earlier attempt at it, which no longer counts.
+        """
+        if before is not None:
+            self._count(*before, times=-1)
+        self._count(outcome, cost_usd, times=1)
         now = self._clock()
         if now - self._told >= self._every_s and self._done < self._total:
             self._told = now
             self._write(self._line(now - self._began))
+
+    def _count(self, outcome: str, cost_usd: float | None, *, times: int) -> None:
+        self._done += times
+        self._missed += times * (outcome == "missed")
+        self._errors += times * (outcome == "error")
+        if outcome != "skipped":
+            spent = self._cost_usd
+            self._cost_usd = None if spent is None or cost_usd is None else spent + times * cost_usd
 
     def _line(self, passed_s: float) -> str:
         rate = self._done / passed_s

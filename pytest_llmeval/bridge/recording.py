@@ -15,7 +15,6 @@ from pytest_llmeval.bridge.interrupts import late_reports, raised_as_interrupt
 from pytest_llmeval.bridge.judging import Judging
 from pytest_llmeval.bridge.last_failed import remember_misses
 from pytest_llmeval.bridge.outcomes import (
-    KIND_ATTRIBUTE,
     OUTCOME_ATTRIBUTE,
     RECORD_ATTRIBUTE,
     START_ATTRIBUTE,
@@ -28,25 +27,16 @@ from pytest_llmeval.bridge.progress import Progress
 from pytest_llmeval.bridge.rescoring import Rescored
 from pytest_llmeval.bridge.resuming import Resumed, check_free
 from pytest_llmeval.bridge.run_row import run_row
+from pytest_llmeval.bridge.session_status import BROKEN, SessionStatus
 from pytest_llmeval.bridge.settings import Settings
 from pytest_llmeval.core.errors import ErrorKind, StoreError, UserError
 from pytest_llmeval.core.gate.family import MORE_EPOCHS
-from pytest_llmeval.core.gate.judging import GateResult, SessionVerdict
+from pytest_llmeval.core.gate.judging import GateResult
 from pytest_llmeval.core.rules import Thresholds
-from pytest_llmeval.core.status import (
-    FAILED,
-    MONEY_KINDS,
-    UNMEASURABLE,
-    exit_status,
-    is_decided,
-    is_unmeasurable,
-    on_inconclusive,
-    stored_status,
-    worse_status,
-)
+from pytest_llmeval.core.status import FAILED, MONEY_KINDS, PASSED, UNMEASURABLE, stored_status, worse_status
 from pytest_llmeval.core.text import printable
 from pytest_llmeval.core.transport import load_case, load_start
-from pytest_llmeval.core.types import CaseRecord, CaseStart
+from pytest_llmeval.core.types import CaseRecord, CaseStart, Outcome
 from pytest_llmeval.reports.run_text import not_judged_lines, run_lines, spending_lines
 from pytest_llmeval.reports.run_view import RunCases, view_run
 from pytest_llmeval.reports.voting_text import voting_lines
@@ -58,8 +48,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Recorder"]
 
-_BROKEN = (2, 3, 4, 5)
-"""Statuses of a session that did not come to the end of its cases, or had none."""
 _LETTERS = {"missed": ("missed", "m", ("MISSED", {"yellow": True})), "error": ("error", "E", ("ERROR", {"red": True}))}
 
 
@@ -101,14 +89,12 @@ class Recorder:
         self._escalation = Escalation(config, settings, self._thresholds)
         self._closing = Closing(settings, facts, room, self._row)
         self._open: dict[str, CaseStart] = {}
-        self._missed: list[str] = []
-        self._failures = 0
-        self._decided_failures = 0
-        self._money_errors = False
+        self._status = SessionStatus(config, facts, self._thresholds)
+        self._unpassed: dict[str, tuple[Outcome, float | None]] = {}
+        """Outcome and cost of each case that did not pass: another attempt at it may follow."""
         self._gate: GateResult | None = None
         self._cases: RunCases | None = None
         self._is_stopped = False
-        self._is_interrupted = False
         self._fault: str | None = None
         self._told = Told()
         self._session: pytest.Session | None = None
@@ -167,7 +153,7 @@ class Recorder:
             self._open[report.nodeid] = start if isinstance(start, CaseStart) else load_start(start)
             delattr(report, START_ATTRIBUTE)  # pytest keeps every report to its end
         if report.failed and not hasattr(report, "wasxfail") and report.outcome != "rerun":
-            self._count_failure(report)
+            self._status.count_failure(report, self._open.get(report.nodeid))
         record = getattr(report, RECORD_ATTRIBUTE, None)
         turn = getattr(report, TURN_ATTRIBUTE, None)
         if turn is not None:
@@ -184,7 +170,7 @@ class Recorder:
     @pytest.hookimpl(tryfirst=True)
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Make no further call, wait a moment for what is paid, and take what the workers still have to tell."""
-        self._is_interrupted = True
+        self._status.is_interrupted = True
         self._room.stop_soon(ErrorKind.INTERRUPTED, "interrupted")
         with contextlib.suppress(KeyboardInterrupt):  # the second one ends the waiting
             self._room.drain()
@@ -207,7 +193,8 @@ class Recorder:
                 self._fault = str(error)
             if self._fault is not None:
                 session.exitstatus = UNMEASURABLE
-            remember_misses(self._config, self._missed)
+            missed = [nodeid for nodeid, (outcome, _) in self._unpassed.items() if outcome == "missed"]
+            remember_misses(self._config, missed)
         return result
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
@@ -264,10 +251,11 @@ class Recorder:
             self._break_off(error)
             return
         self._closing.waited_s += case.waited_s or 0.0
-        self._money_errors |= is_unmeasurable(case.key.suite, case.error_kind, self._thresholds)
-        if case.outcome == "missed":
-            self._missed.append(case.key.nodeid)
-        self._progress.add(case.outcome, stored_case(self._row.id, case).cost_usd if case.calls else 0.0)
+        self._status.count_case(case)
+        ended = (case.outcome, stored_case(self._row.id, case).cost_usd if case.calls else 0.0)
+        self._progress.add(*ended, before=self._unpassed.pop(case.key.nodeid, None))
+        if case.outcome != "passed":
+            self._unpassed[case.key.nodeid] = ended
 
     def _break_off(self, error: StoreError) -> None:
         """Start no further test: what would be paid for could not be kept."""
@@ -279,16 +267,9 @@ class Recorder:
                 if loop is not None:
                     loop.shouldstop = "llmeval: the database cannot be written"
 
-    def _count_failure(self, report: Any) -> None:
-        self._failures += 1
-        start = self._open.get(report.nodeid)
-        kind = getattr(report, KIND_ATTRIBUTE, ErrorKind.WORKER_CRASHED if report.when == "???" else None)
-        if start is not None and kind is not None:
-            self._decided_failures += is_decided(start.key.suite, kind, self._thresholds)
-
     def _conclude(self, session: pytest.Session, store: SqliteStore) -> None:
-        natural = self._natural(session)
-        self._is_stopped = self._was_stopped(session, natural)
+        self._status.note_end(session)
+        self._is_stopped = self._status.is_stopped
         if not self._is_stopped:
             expected = {
                 (suite, model): count
@@ -299,15 +280,15 @@ class Recorder:
             self._closing.unfinished = max(0, sum(expected.values()) - len(self._cases.judged))
             self._gate = self._judging.judge(store, self._row, self._cases, expected)
             store.set_verdicts(self._row.id, self._gate.verdicts)
-        status = self._status(session, natural)
-        session.exitstatus = status
-        store.finish_run(self._row.id, self._end(status))
+        end = self._end()
+        session.exitstatus = end.exit_code
+        store.finish_run(self._row.id, end)
 
     def _escalate(self, session: pytest.Session, store: SqliteStore) -> None:
         """Ask for two epochs more where that may decide what is inconclusive, and take over what came of it."""
         if self._gate is None or not self._escalation.is_due(self._gate):
             return
-        if self._own_status(session, self._natural(session), "pass") in (FAILED, UNMEASURABLE):
+        if self._status.with_complaint(self._status.under("pass", self._gate)) != PASSED:
             return  # a test failed beside the evals, say: no answer can make the session pass
         spent = self._room.spent_usd
         obstacle = self._escalation.obstacle(self._row, spent)
@@ -329,7 +310,7 @@ class Recorder:
         run, before = store.find_run(self._row.id), len(self._cases.judged) if self._cases is not None else 0
         self._cases = self._read(store)
         self._is_stopped = run.end is None or run.end.status == "interrupted"  # by -x, say
-        if run.end is None or self._is_stopped or status in _BROKEN or not run.settings.get("escalated"):
+        if run.end is None or self._is_stopped or status in BROKEN or not run.settings.get("escalated"):
             self._closing.notes.append(
                 f"the escalation broke off with status {status}:\n{textwrap.indent(printed, '  ')}"
             )
@@ -342,45 +323,22 @@ class Recorder:
     def _read(self, store: SqliteStore) -> RunCases:
         return RunCases.read(store, self._row.id, verbosity=self._config.getoption("verbose", 0))
 
-    def _natural(self, session: pytest.Session) -> int:
-        """Return the status that pytest would end with, were it told of interrupts and of what ended before."""
-        if self._is_interrupted:  # a second one kept pytest from noting the first
-            return int(pytest.ExitCode.INTERRUPTED)
-        is_done = self._facts.done or self._facts.empty_shard
-        had_nothing_left = is_done and session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED
-        return 0 if had_nothing_left else int(session.exitstatus)
-
-    def _status(self, session: pytest.Session, natural: int) -> int:
-        status = self._own_status(session, natural, self._gate.verdict if self._gate is not None else "none")
-        if not self._may_lack_cases or self._gate is None or self._store is None:
-            return status
-        judged = self._cases.judged if self._cases is not None else ()
-        cases = ((each.suite, each.outcome, each.error_kind) for each in judged)
-        status = worse_status(status, stored_status(self._gate, self._thresholds, cases))
-        return worse_status(status, UNMEASURABLE) if self._closing.unfinished else status
-
-    def _own_status(self, session: pytest.Session, natural: int, verdict: SessionVerdict) -> int:
-        return exit_status(
-            natural,
-            verdict=verdict,
-            on_inconclusive=on_inconclusive(self._gate, self._thresholds) if self._gate is not None else "warn",
-            stopped=self._is_stopped,
-            only_decided_failures=session.testsfailed == self._failures == self._decided_failures,
-            money_errors=self._money_errors,
-        )
-
-    def _was_stopped(self, session: pytest.Session, natural: int) -> bool:
-        distributed = self._config.pluginmanager.getplugin("dsession")
-        is_cut = bool(session.shouldstop or session.shouldfail or getattr(distributed, "shouldstop", False))
-        return is_cut or natural not in (0, 1)
-
-    def _end(self, status: int) -> RunEnd:
+    def _end(self) -> RunEnd:
+        verdict = self._gate.verdict if self._gate is not None else "none"
+        status = self._status.under(verdict, self._gate)
+        if self._may_lack_cases and self._gate is not None and self._cases is not None:
+            cases = ((each.suite, each.outcome, each.error_kind) for each in self._cases.judged)
+            status = worse_status(status, stored_status(self._gate, self._thresholds, cases))
         state: RunStatus = "finished"
         if self._is_stopped or (self._closing.unfinished and (self._may_lack_cases or status != UNMEASURABLE)):
             state = "interrupted"
         elif status == UNMEASURABLE or self._lacks_answers():
             state = "unmeasurable"
-        verdict = self._gate.verdict if self._gate is not None else "none"
+        if self._closing.unfinished and worse_status(status, UNMEASURABLE) != status:
+            status = UNMEASURABLE
+            if not self._may_lack_cases:  # where some may be lacking, their number is said with the status
+                self._closing.notes.append("status 10: a run that lacks cases never reports success")
+        status = self._status.with_complaint(status)
         return RunEnd(finished_at=utc_now(), status=state, exit_code=status, verdict=verdict)
 
     def _lacks_answers(self) -> bool:

@@ -101,6 +101,55 @@ def test_a_case_that_is_skipped_before_its_setup_is_a_case_that_was_skipped(
     assert len({row["input_digest"] for row in digests}) == len(ROWS)
 
 
+@pytest.mark.parametrize(
+    ("body", "rules", "status", "state"),
+    [
+        (EXACT, GATED, 10, "unmeasurable"),
+        (EXACT, "", 10, "interrupted"),
+        (EXACT + "    assert sample.id != 'r2'\n", "", 1, "interrupted"),
+    ],
+    ids=["gated", "plain", "failed"],
+)
+def test_a_run_that_lacks_a_case_never_reports_success(
+    project: Project, body: str, rules: str, status: int, state: str, dist_args: list[str]
+) -> None:
+    """A plugin took a test out of pytest's hands and told nobody."""
+    project.eval(body, ROWS)
+    project.write(
+        conftest_py="""
+        def pytest_runtest_protocol(item):
+            return True if item.name.endswith("[r1]") else None
+        """
+    )
+    if rules:
+        project.write(thresholds_yaml=rules)
+    result = project.run("evals", *dist_args)
+    assert result.ret == status
+    result.stdout.fnmatch_lines(["note: 1 case of the run did not end", "go on with it: pytest ... --resume *"])
+    is_why = state == "interrupted" and status == 10
+    assert is_why == ("note: status 10: a run that lacks cases never reports success" in result.stdout.lines)
+    assert (project.last_run()["status"], project.last_run()["exit_code"]) == (state, status)
+    assert state in refusal(project)
+    (project.root / "conftest.py").unlink()
+    assert project.run("evals", "--resume=last", model="").ret == (status if status == 1 else 0)
+    assert len(project.cases()) == len(ROWS)
+
+
+@pytest.mark.parametrize(
+    ("given", "status"), [("returncode=77", 77), ("returncode=0", 2), ("returncode=1", 2), ("", 2)]
+)
+def test_an_eval_that_ends_the_session_has_it_end_as_it_says(project: Project, given: str, status: int) -> None:
+    """But never as one that passed, or as one whose gate failed."""
+    project.eval(
+        f"def test_echo(sample, response):\n    if sample.id == 'r2':\n        pytest.exit('stop', {given})\n", ROWS
+    )
+    project.write(thresholds_yaml="version: 1\nsuites: {echo: {pass_rate: {min: 0.5}}}\n")
+    assert project.run("evals", "-p", "no:xdist", inside=False).ret == status
+    run = project.last_run()
+    assert (run["status"], run["exit_code"], run["verdict"]) == ("interrupted", status, "none")
+    assert project.cases() == {"r0": "passed", "r1": "passed"}
+
+
 def test_a_row_that_changed_meanwhile_is_one_error_of_its_case(project: Project) -> None:
     """Every plugin has begun its setup by then, and finds in its teardown what it left."""
     project.eval("def test_echo(sample, response):\n    pass\n", ROWS)

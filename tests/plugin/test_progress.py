@@ -55,3 +55,14 @@ def test_an_unknown_price_stays_unknown() -> None:
 
 def test_a_skipped_case_without_a_call_hides_no_price() -> None:
     assert lines_of([(1.0, "skipped", None), (12.0, "passed", 0.5)], total=4)[0].endswith("$0.5000")
+
+
+def test_a_case_that_ran_again_counts_once_and_as_its_last_attempt() -> None:
+    clock, lines = Clock(), list[str]()
+    progress = Progress(4, lines.append, is_terminal=True, clock=clock)
+    progress.add("missed", 0.5)
+    progress.add("error", 0.25, before=("missed", 0.5))
+    progress.add("passed", 0.5, before=("error", 0.25))
+    clock.now += 10.0
+    progress.add("missed", 0.25)
+    assert lines == ["llmeval 2/4, 1 missed, 0 errors, 12.0/min, 0:10 left, $0.7500"]
