@@ -13,7 +13,7 @@ async def test_later(sample, model, score):
     score.exact(await model.generate(), sample.target)
 """
 PLUGINS = (
-    "cacheprovider", "faulthandler", "junitxml", "logging", "reports", "setuponly", "setupplan",
+    "cacheprovider", "capture", "debugging", "faulthandler", "junitxml", "logging", "reports", "setuponly", "setupplan",
     "skipping", "terminal", "threadexception", "unittest", "unraisableexception", "warnings", "xdist",
 )  # fmt: skip
 
