@@ -49,6 +49,11 @@ class Rescored:
         specs: dict[str, str] = self.run.settings.get("models", {})
         return {name: NamedModel(name=name, spec=parse_spec(spec)) for name, spec in specs.items()}
 
+    def known_digest(self, judge: NamedModel) -> str:
+        """Return the digest that a judge had in the run; an empty text where it had another spec there."""
+        is_same = self.run.settings.get("judges", {}).get(judge.name) == judge.spec.text
+        return str(self.run.settings.get("judge_digests", {}).get(judge.name, "")) if is_same else ""
+
     def other_judges(self, facts: CollectionFacts) -> list[str]:
         """Return the judges of this session that had other specs or parameters in the run, under the same names."""
         before: dict[str, str] = self.run.settings.get("judge_digests", {})

@@ -110,7 +110,7 @@ class Preparation:
         facts.judges = {name: judge.spec.text for name, judge in self.judges.items()}
         if self.rescored is None:
             facts.model_digests = {name: self._digest(model) for name, model in self.models.items()}
-        facts.judge_digests = {name: self._digest(judge) for name, judge in self.judges.items()}
+        facts.judge_digests = {name: self._judge_digest(judge) for name, judge in self.judges.items()}
         if self.rescored is not None:
             facts.model_digests = dict(self.rescored.run.settings.get("model_digests", {}))
             facts.problems += [] if self._asks_judges else self.rescored.problems(facts)
@@ -137,6 +137,14 @@ class Preparation:
     def _digest(self, model: NamedModel) -> str:
         environ = None if self.settings is None or only_shows(self.config) else self.settings.environ
         return model_digest(model, environ)
+
+    def _judge_digest(self, judge: NamedModel) -> str:
+        if self.rescored is None or self._asks_judges:
+            return self._digest(judge)
+        try:
+            return self._digest(judge)
+        except UserError:  # its weights may be gone: nobody asks it
+            return self.rescored.known_digest(judge)
 
     def _asked_in(self, facts: CollectionFacts) -> list[str]:
         """Return the names of the models that this session asks."""

@@ -1,10 +1,14 @@
 """Stored answers are judged again: by another rubric or judge, or for the first time; the model is never asked."""
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from pytest_llmeval.models.vllm.executable import vllm_version
 from tests.cli.conftest import Command
+from tests.support.fake_vllm import FakeVllm, write_base
 from tests.support.fault_server import FaultServer
 from tests.support.judges import named, verdict
 from tests.support.project import Project
@@ -87,3 +91,57 @@ def test_what_judging_again_may_cost_is_limited(project: Project, llmeval: Comma
     assert result.status == 4
     assert "--max-cost: the price of model 'j' is not known" in result.out + result.err
     assert not judge.ledger
+
+
+@pytest.fixture
+def judged_here(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeVllm:
+    """A run of which a judge on this machine said something of each answer."""
+    vllm_version.cache_clear()
+    fake = FakeVllm(tmp_path / "bin", monkeypatch)
+    write_base(project.root / "base")
+    project.eval(
+        """
+        def test_echo(sample, response, judge, score):
+            score.record("said", judge.generate_sync("Is it " + sample.input).text == "Is it " + sample.input)
+        """,
+        ROWS,
+    )
+    project.write(models_yaml="models: {j: {spec: 'vllm:base'}}\n")
+    assert project.run("evals", "--judge-model=j").ret == 0
+    return fake
+
+
+def digests(project: Project) -> list[dict[str, str]]:
+    """Return what identified the judges of each run."""
+    rows = project.rows("SELECT settings_json FROM runs ORDER BY rowid")
+    return [json.loads(row["settings_json"])["judge_digests"] for row in rows]
+
+
+@pytest.mark.parametrize("spread", [[], ["-n2"]], ids=["plain", "n2"])
+@pytest.mark.parametrize("gone", ["base/config.json", "vllm"])
+def test_a_judge_whose_weights_are_gone_is_the_one_that_the_run_asked(
+    project: Project, llmeval: Command, judged_here: FakeVllm, gone: str, spread: list[str]
+) -> None:
+    """Nobody asks it; what it said is in the run."""
+    (judged_here.path if gone == "vllm" else project.root / gone).unlink()
+    vllm_version.cache_clear()
+    result = llmeval("rescore", "last", *spread)
+    assert result.status == 0, result.out + result.err
+    first, again = digests(project)
+    assert first == again
+    assert len(project.rows("SELECT * FROM scores WHERE value = 1.0")) == 2 * len(ROWS)
+    assert len(judged_here.starts) == 1
+
+
+@pytest.mark.parametrize("change", ["another spec", "other weights"])
+def test_a_judge_that_became_another_one_is_refused_by_name(
+    project: Project, llmeval: Command, judged_here: FakeVllm, change: str
+) -> None:
+    if change == "another spec":
+        project.write(models_yaml="models: {j: {spec: 'hf:/gone'}}\n")
+    else:
+        (project.root / "base" / "model.safetensors").write_bytes(b"others")
+    result = llmeval("rescore", "last")
+    assert result.status == 4
+    assert "judge 'j' is not what the run asked (vllm:base); name it with --judge-model=j" in result.out + result.err
+    assert len(digests(project)) == 1
