@@ -271,7 +271,7 @@ def _need_of(item: pytest.Item) -> str:
     is_shared = False
     for name in getattr(item, "fixturenames", ()):
         chosen = _definition(item, name)
-        if name == "request" or _is_parameter(chosen) or is_ours(item, name):
+        if name == "request" or _is_parameter(item, name) or is_ours(item, name):
             continue
         if chosen is None:
             return f"fixture {name!r} is made by hand"
@@ -290,9 +290,15 @@ def _definition(item: pytest.Item, name: str) -> Any:
     return chosen[-1] if chosen else None
 
 
-def _is_parameter(definition: Any) -> bool:
-    """Whether ``parametrize`` gives each case a value of its own, of which nothing is made that outlives the case."""
-    return definition is not None and definition.scope == "function" and definition.func.__module__ == "_pytest.python"
+def _is_parameter(item: pytest.Item, name: str) -> bool:
+    """Whether ``parametrize`` gives each case a value of its own, of which nothing is made that outlives the case.
+
+    A fixture of pytest that calls ``setup_method`` or ``setup_function`` is of the same module, and no parameter.
+    """
+    callspec, definition = getattr(item, "callspec", None), _definition(item, name)
+    if callspec is None or name not in callspec.params or definition is None:
+        return False
+    return bool(definition.scope == "function" and definition.func.__module__ == "_pytest.python")
 
 
 def _is_asyncios(definition: Any) -> bool:
@@ -315,12 +321,12 @@ def _why_not_shared(name: str, definition: Any) -> str:
 def _own_parameters(item: pytest.Item) -> dict[str, Any]:
     """Return what ``parametrize`` gives to this case alone, by name."""
     params = getattr(item, "callspec").params  # noqa: B009 - a case has one
-    return {name: value for name, value in params.items() if _is_parameter(_definition(item, name))}
+    return {name: value for name, value in params.items() if _is_parameter(item, name)}
 
 
 def _group_of(item: pytest.Item) -> tuple[Any, ...]:
     """Return what cases have in common whose shared fixtures have the same values."""
     callspec = getattr(item, "callspec", None)
     params = callspec.params.items() if callspec is not None else ()
-    made = tuple((name, id(value)) for name, value in params if not _is_parameter(_definition(item, name)))
+    made = tuple((name, id(value)) for name, value in params if not _is_parameter(item, name))
     return (item.parent, getattr(item, "originalname", item.name), made)

@@ -153,3 +153,22 @@ def test_a_plugin_of_pytest_that_is_switched_off_is_no_crash(project: Project, p
     result = project.run("evals", "-p", f"no:{plugin}", "-p", "no:xdist", inside=False)
     assert result.ret == 0, result.stdout.str() + result.stderr.str()
     assert turns(result).startswith(told)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "class TestEcho:\n    def setup_method(self):\n        self.known = 'yes'\n\n"
+        "    async def test_echo(self, sample, model):\n        assert self.known == 'yes'\n",
+        "async def test_echo(sample, model):\n    assert test_echo.known == 'yes'\n\n"
+        "def setup_function(function):\n    function.known = 'yes'\n\n"
+        "def teardown_function(function):\n    del function.known\n",
+    ],
+    ids=["setup_method", "setup_function"],
+)
+def test_what_is_set_up_for_each_test_keeps_a_body_in_its_turn(either: Project, body: str) -> None:
+    """In xunit's way, too, which pytest calls from fixtures of its own."""
+    either.eval(body, ROWS)
+    result = either.run("evals", "-p", "no:xdist", inside=False)
+    assert result.ret == 0, result.stdout.str()
+    assert turns(result).startswith("0 ran ahead, 4 in their turn")
