@@ -259,8 +259,8 @@ def _check_single(definition: pytest.Item, where: str) -> None:
     together = nodes.count(nodes[0])
     if together > 1:
         raise UserError(
-            f"{where}: {together} markers llmeval stand on {nodes[0].name}, and one would be read; write a function"
-            " for each dataset, or name a callable that joins the rows"
+            f"{where}: {together} markers llmeval stand on {nodes[0].name}, inherited ones too, and one would be read;"
+            " write a function for each dataset, mark subclasses alone, or name a callable that joins the rows"
         )
 
 

@@ -345,7 +345,8 @@ class Conductor:
             if suite not in found and count > self._no_cut[suite]
         ]
         for reading in maker.readings if maker is not None and not is_rescored else ():
-            names += [reading.eval.suite] if reading.cases and reading.eval.suite not in self._met else []
+            was_there = reading.cases or reading.sliced or reading.limited
+            names += [reading.eval.suite] if was_there and reading.eval.suite not in self._met else []
         told = [f"{counted(len(names), 'suite')} not selected: {one_line(', '.join(names))}"] if names else []
         skipped = getattr(self.config.pluginmanager.getplugin("lfplugin"), "_skipped_files", 0)
         return [*told, f"--lf passed over {counted(skipped, 'file')}"] if skipped else told

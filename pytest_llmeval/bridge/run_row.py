@@ -76,6 +76,7 @@ def run_row(
             "markexpr": config.getoption("markexpr", ""),
             "keyword": config.getoption("keyword", ""),
             "partial": facts.is_partial or (rescored is not None and bool(rescored.run.settings.get("partial"))),
+            "unselected": facts.unselected,
             **_of_shard(settings),
             **(_of_rescored(rescored.run) if rescored is not None else {}),
         },

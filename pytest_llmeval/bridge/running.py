@@ -13,6 +13,7 @@ from pytest_llmeval.bridge.early import AskedEarly
 from pytest_llmeval.bridge.items import CURRENT, RUN_KEY, CaseNow, param_of, run_of
 from pytest_llmeval.bridge.judgements_ahead import JudgementsAhead
 from pytest_llmeval.bridge.outcomes import Reporter
+from pytest_llmeval.bridge.worker_queue import is_worker
 from pytest_llmeval.core.errors import CaseError, ScorerError
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.models.redaction import Redactor
@@ -49,7 +50,7 @@ class CaseRunner:
         self._config = config
         self._announce = announce
         self._window = 2 * max_connections
-        self._reporter = Reporter(thresholds, Redactor(secrets), leaves=hasattr(config, "workerinput"))
+        self._reporter = Reporter(thresholds, Redactor(secrets), leaves=is_worker(config))
         self._responses: ResponsesAhead | None = None
         self._fault: CaseError | None = None
 

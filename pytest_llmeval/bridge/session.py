@@ -15,6 +15,7 @@ from pytest_llmeval.bridge.model_choice import chosen_judges, chosen_models, lis
 from pytest_llmeval.bridge.model_facts import model_digest, unpriced_models, unpriced_rules
 from pytest_llmeval.bridge.only_shown import only_shows
 from pytest_llmeval.bridge.settings import Settings, resolve
+from pytest_llmeval.bridge.worker_queue import is_worker
 from pytest_llmeval.core.errors import UserError
 from pytest_llmeval.core.gate.names import check_names
 from pytest_llmeval.core.rules import REGRESSION_KINDS, SuiteSeen, Thresholds
@@ -170,7 +171,7 @@ class Preparation:
         assert self.settings is not None
         calls = self._own_calls()
         announce = None
-        if hasattr(self.config, "workerinput"):
+        if is_worker(self.config):
             assert self._socket is not None
             calls.asker = line = Line(self._socket, self._stop_session)
             announce = lambda start: calls.loop.run(line.begin(start))  # noqa: E731

@@ -173,6 +173,7 @@ def _selection(run: Run) -> dict[str, Any]:
         "limit": options.get("limit"),
         "slice": sorted(options.get("slice") or ()),
         "left_out": sorted(name for name, suite in suites.items() if suite.get("left_out")),
+        "unselected": run.settings.get("unselected", []),
         "keyword": run.settings.get("keyword", ""),
         "markexpr": run.settings.get("markexpr", ""),
     }

@@ -72,6 +72,27 @@ def test_a_run_without_a_whole_suite_can_be_no_baseline(both: Project) -> None:
     result.stdout.fnmatch_lines(["not judged (rows were left out: *"])
 
 
+def test_a_slice_that_a_suite_has_no_row_of_leaves_it_out_whole(project: Project, dist_args: list[str]) -> None:
+    """Though the other suite has no other rows."""
+    project.eval("def test_echo(response):\n    pass\n", [{**row, "slice": "hard"} for row in ROWS])
+    project.eval("def test_other(response):\n    pass\n", [{**row, "slice": "easy"} for row in ROWS], name="other")
+    result = project.run("evals", "--slice=hard", *dist_args)
+    assert (result.ret, settings(project)["partial"]) == (0, True)
+    result.stdout.fnmatch_lines(["note: 1 suite not selected: other"])
+
+
+def test_a_run_of_other_suites_is_not_of_the_same_selection(both: Project) -> None:
+    """A full run is none to compare one with that leaves out a suite, whichever way that was said."""
+    both.write(thresholds_yaml="version: 1\nsuites: {echo: {exact: {max_drop: 0.02}}}\n")
+    assert both.run("evals", "--run-name=whole").ret == 0
+    some = ["evals", "--deselect=evals/test_both.py::test_other"]
+    both.run(*some, "--baseline=whole").stdout.fnmatch_lines(["*is not of the same selection*"])
+    assert both.run(*some, "--run-name=part").ret == 0
+    result = both.run(*some, "--baseline=part")
+    result.stdout.no_fnmatch_line("*not of the same selection*")
+    result.stdout.fnmatch_lines(["gate: PASS*"])
+
+
 @pytest.mark.parametrize("arguments", [["-m", "regression"], ["evals", "-m", "regression", "-k", "test_other"]])
 def test_a_suite_that_m_alone_left_out_leaves_the_run_whole(both: Project, arguments: list[str]) -> None:
     """So it is where -k leaves out the same cases."""
