@@ -36,7 +36,9 @@ _CALLED_RIGHT = (
     rf"\s+is\s+(?:also\s+)?(?:the\s+)?(?:correct|right)(?:\s+(?:{_NOUN}|one))?"
     r"""[*_`"')\]]*(?=[ \t\r]*(?:$|[.;!])|,?\s+(?:because|since|as)\b)"""
 )
-_JOINED = re.compile(r"""[*_`"')\]}>]*\s*(?:\bor\b|\band\b|/|&)\s*[*_`"'(\[{<]*""", re.IGNORECASE)
+_JOINED = re.compile(r"""[*_`"')\]}>]*\s*(?:\bor\b|/|(?P<and>\band\b|&))\s*[*_`"'(\[{<]*""", re.IGNORECASE)
+# What follows the second of "A and B"; otherwise the "and" begins another clause: "A and B is wrong"
+_LISTED = re.compile(r"""[*_`"')\]}>]*\s*(?:$|[.;,!/&]|(?:or|and|both|together)\b)""", re.IGNORECASE)
 
 
 @shipped(version=3)
@@ -136,7 +138,10 @@ class _Options:
         """Return the label that a line starts with, and those that are joined to it."""
         found: set[str] = set()
         start = 0
+        joined: re.Match[str] | None = None
         while label := self.at_start.match(line, start):
+            if joined is not None and joined["and"] and not _LISTED.match(line, label.end()):
+                break
             found.add(label["label"])
             joined = _JOINED.match(line, label.end())
             if joined is None:
