@@ -89,7 +89,7 @@ def json_rows(path: Path, shown: str) -> Iterator[tuple[int, Any]]:
             yield line, row
             index = _skip(text, index)
             if text[index : index + 1] == ",":
-                if text[_skip(text, index + 1) :].startswith("]"):
+                if text.startswith("]", _skip(text, index + 1)):
                     raise NotJsonError("no row after the last ','")
                 index += 1
             elif text[index : index + 1] != "]":
