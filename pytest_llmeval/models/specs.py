@@ -16,7 +16,7 @@ Kind = Literal["openai", "local", "anthropic", "hf", "vllm"]
 LOCAL_NAMES = ("smollm2",)
 _KINDS: tuple[str, ...] = get_args(Kind)
 _AT_URL = re.compile(r"@(?=https?://)", re.IGNORECASE)
-_BARE_ADDRESS = re.compile(r"@(localhost|[\w.-]+:\d+)(/|$)|@[^@/:]+:[^@]*@")
+_BARE_ADDRESS = re.compile(r"@(localhost|[\w.-]+:\d+)([/?#]|$)|@[^@/:]+:[^@]*@")
 _USERINFO = re.compile(r"(@|://).*@")
 _EXAMPLES = "gpt-4o-mini, openai:NAME@http://host:port/v1 or local:smollm2"
 
@@ -118,7 +118,9 @@ def _local(name: str, url: str | None, shown: str) -> ModelSpec:
         return ModelSpec(kind="local", name=str(weights), weights=weights, text=f"local:{weights}")
     if weights.base in LOCAL_NAMES:
         raise ModelError(f"model {shown!r}: its options are those of an adapter: local:{weights.base}+ADAPTER_PATH")
-    raise ModelError(f"model {shown!r}: unknown local model {name!r}; did you mean 'local:{LOCAL_NAMES[0]}'?")
+    raise ModelError(
+        f"model {shown!r}: unknown local model {_without_secrets(name)!r}; did you mean 'local:{LOCAL_NAMES[0]}'?"
+    )
 
 
 def _of_weights(kind: WeightsKind, name: str, url: str | None, shown: str) -> ModelSpec:

@@ -139,6 +139,10 @@ def test_a_refused_url_does_not_show_its_password(rest: str) -> None:
         "m@http://user:CANARY/x@host/v1",
         "m@http://user:CANARY#x@host/v1",
         "m@http://user:[CANARY]@host/v1",
+        "local:foo@user:CANARY@host:80",
+        "local:https://user:CANARY@host/v1",
+        "anthropic:claude@host:80?key=CANARY",
+        "openai:gpt@localhost?key=CANARY",
     ],
 )
 def test_an_address_that_cannot_be_read_does_not_show_its_password(text: str) -> None:
