@@ -121,7 +121,8 @@ def _calls(suite: str, cases: "Sequence[tuple[pytest.Item, CaseParam]]", setting
 
 def _tokens(param: "CaseParam") -> int | None:
     try:
-        return estimate_tokens(own_request(param.eval, param.eval.dataset.read(param.ref)).messages)
+        request = own_request(param.eval, param.eval.dataset.read(param.ref))
+        return estimate_tokens(request.messages, request.params)
     except Exception:  # noqa: BLE001  # a prompt function of the user's; its case shows what it raises
         return None
 

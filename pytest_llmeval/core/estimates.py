@@ -21,7 +21,7 @@ TOKENS_PER_MEDIUM = 4784
 (up to 48,169) and the detail ``original`` (https://platform.openai.com/docs/guides/images-vision). A sound has as many
 in eight minutes, at OpenAI's ten a second."""
 
-_MEDIA = ("audio_url", "image", "image_url", "input_audio", "input_image", "video_url")
+_MEDIA = ("audio_url", "image", "image_url", "input_audio", "input_image")
 """Types of parts of a content, in the words of OpenAI, Anthropic and vLLM."""
 _PROMPTING = ("functions", "response_format", "system", "tools")
 """Parameters that a model reads as it reads the messages."""
@@ -72,8 +72,8 @@ def estimate_tokens(messages: Iterable[Mapping[str, Any]], params: Mapping[str, 
     https://help.openai.com/en/articles/4936856-what-are-tokens-and-how-to-count-them. What a message costs beside its
     content (role, delimiters) was 3 or 4 tokens for OpenAI's models:
     https://cookbook.openai.com/examples/how_to_count_tokens_with_tiktoken. A content that is no string counts by its
-    JSON, without its images and sounds, which count ``TOKENS_PER_MEDIUM`` each. A file counts by
-    its data, which is mostly too much, and seldom too little: 12 kB come to the 3,000 tokens that Anthropic states for
+    JSON, without its images and sounds, which count ``TOKENS_PER_MEDIUM`` each. A file or a video counts by its data,
+    which is mostly too much, and of a file seldom too little: 12 kB come to the 3,000 tokens that Anthropic states for
     the text of a page at most (https://platform.claude.com/docs/en/build-with-claude/pdf-support).
 
     Args:

@@ -82,7 +82,7 @@ def test_an_image_and_a_sound_count_alike_whatever_their_size(kind: str, size: i
     assert estimate_tokens(returned) - estimate_tokens(both) < 20
 
 
-@pytest.mark.parametrize("kind", [{"type": "file"}, {"type": ["image"]}, {}, {"type": None}])
+@pytest.mark.parametrize("kind", [{"type": "file"}, {"type": "video_url"}, {"type": ["image"]}, {}, {"type": None}])
 def test_a_file_and_what_is_unknown_count_by_their_data(kind: dict[str, Any]) -> None:
     content = [{**kind, "file": {"file_data": "A" * 4000}}]
     assert 1000 < estimate_tokens([{"role": "user", "content": content}]) < 1050

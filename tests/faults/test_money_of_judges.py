@@ -131,3 +131,10 @@ def test_a_rubric_that_cannot_be_told_leaves_tokens_and_cost_unknown(priced: Pro
     (found,) = estimates(priced, "--judge-model=j")
     took = found["estimate"]
     assert (took["calls"], took["input_tokens"], took["cost_usd"]) == (10, None, None)
+
+
+def test_an_estimate_has_what_is_sent_beside_the_messages(priced: Project) -> None:
+    """As the bound of --max-cost has it: tools can be longer than a prompt."""
+    tool = "{'type': 'function', 'function': {'name': 'f', 'description': 'x' * 4000}}"
+    priced.eval("def test_echo(response):\n    pass\n", ROWS, marker=f"params={{'tools': [{tool}]}}")
+    assert "10 calls, about 10,000 tokens in" in llmeval(priced, "estimate", "evals", "--model=free").stdout
