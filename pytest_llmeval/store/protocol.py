@@ -38,7 +38,7 @@ class Store(Protocol):
         calls: Iterable[tuple[str, Call]] = (),
         labels: Iterable[Label] = (),
     ) -> bool:
-        """Record a run of elsewhere as a whole; False where its id is here already, which gets judges that it lacked.
+        """Record a run of elsewhere as a whole; return whether its id was new: else it only gets judges that it lacked.
 
         Each call comes with the id of its case.
         """

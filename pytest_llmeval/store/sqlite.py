@@ -178,7 +178,7 @@ class SqliteStore(SqliteReader):
     def _is_dead(self, orphan: Orphan) -> bool:
         """Whether the process that wrote a journal is gone; one of another machine, where nothing was heard for long.
 
-        Neither of its journal, which a live one would then miss, nor here.
+        Neither its journal nor this database may have been written to lately: a live process would lose the journal.
         """
         if orphan.run.is_here:
             return orphan.run.shown_status == "crashed"
