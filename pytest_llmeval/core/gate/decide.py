@@ -178,15 +178,18 @@ def _ends(rule: Rule, column: Column, states: Collection[State]) -> list[float |
     """Return the least and the greatest that the statistic comes to by any possible values of the cases in ``states``.
 
     That is with all of them at their least, then at their greatest possible value. The lower end of an interval is the
-    greatest where they are a little above the others' mean, as values far from it widen it; so that is searched, too.
+    greatest where they are a little above the others' mean, as values far from it widen it; so that is searched, too,
+    unless the bar is met at both ends, and so between them.
     """
 
     def filled(fill: float) -> float | None:
         return _statistic(rule, column, column.grouped(fill, states))
 
     found = [filled(fill) for fill in column.span]
+    if rule.kind != "min_lower" or None in found or all(_meets(rule, end) for end in found):
+        return found
     values = sample_means(column.grouped())
-    if rule.kind != "min_lower" or None in found or all(value in (0, 1) for value in values):
+    if all(value in (0, 1) for value in values):
         return found
     known = [value for value in (*found, *_searched(filled, mean(values) or 0.0, 1.0)) if value is not None]
     return [min(known), max(known)]

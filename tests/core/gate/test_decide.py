@@ -9,7 +9,7 @@ from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.column import read_column
 from pytest_llmeval.core.gate.decide import Decision, decide, name_samples
 from pytest_llmeval.core.rules import Rule, RuleKind
-from pytest_llmeval.core.stats.intervals import score_interval
+from pytest_llmeval.core.stats.intervals import Interval, score_interval
 
 
 def case(sample_id: object, value: float | None = None, **fields: Any) -> JudgedCase:
@@ -167,6 +167,22 @@ def test_the_lower_end_of_an_interval_is_best_where_a_missing_value_is_like_the_
         assert "leave it open, between 0.5716 and 0.8024: lost;" in reason
     if verdict == "fail":
         assert reason.endswith("is 0.8024, not above 0.81, even with the best for every missing value")
+
+
+@pytest.mark.parametrize(("bound", "verdict"), [(0.1, "pass"), (0.79, "inconclusive")])
+def test_a_lower_end_that_meets_its_bar_at_worst_is_searched_no_further(
+    monkeypatch: pytest.MonkeyPatch, bound: float, verdict: str
+) -> None:
+    """What is shown, what is held against the bar and its two ends are four intervals, of every row each."""
+    intervals = []
+
+    def counted(*args: Any, **kwargs: Any) -> Interval | None:
+        intervals.append(score_interval(*args, **kwargs))
+        return intervals[-1]
+
+    monkeypatch.setattr("pytest_llmeval.core.gate.decide.score_interval", counted)
+    assert decided("min_lower", bound, [*scored(*[0.80, 0.81] * 5), error()]).verdict == verdict
+    assert (len(intervals) == 4) == (verdict == "pass")
 
 
 @pytest.mark.parametrize("seed", range(12))
