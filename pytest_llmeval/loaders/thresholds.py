@@ -13,6 +13,7 @@ from pytest_llmeval.core.gate.names import did_you_mean, show_key
 from pytest_llmeval.core.rules import (
     COUNTED_METRICS,
     MEASURED_METRICS,
+    REGRESSION_KINDS,
     SHIPPED_SCORES,
     GateSettings,
     JudgeDemands,
@@ -38,6 +39,8 @@ _EXAMPLES = {"pass_at": "{k: 3, min: 0.9}", "judge": "{min_kappa: 0.6}"}
 _KINDS = frozenset(get_args(RuleKind)) - {"noninferior"}
 _CONFIDENT = frozenset({"min", "max"})
 """Bounds that ``confident`` speaks of."""
+_ON_A_CHANGE = (REGRESSION_KINDS - {"noninferior"}) | {"mode"}
+"""Keys of rules on a change."""
 _NOT_ON: Mapping[str, frozenset[str]] = {
     "pass_rate": frozenset({"max_p50", "max_p95", "max_total"}),
     "error_rate": frozenset({"max_p50", "max_p95", "max_total", "every", "min_lower", "pass_at"}),
@@ -57,8 +60,8 @@ _ModelT = TypeVar("_ModelT", bound=BaseModel)
 def load_thresholds(path: Path, *, shown_as: str | None = None) -> Thresholds:
     """Return the rules of the file at ``path``.
 
-    A bound outside [0, 1] on what always lies there is a mistake. Scores that are not SHIPPED_SCORES may be recorded
-    with any finite number and take any finite bound.
+    A bound outside [0, 1] on what always lies there is a mistake, and so is one of 1 on its change. Scores that are
+    not SHIPPED_SCORES may be recorded with any finite number and take any finite bound.
 
     Args:
         path: The file.
@@ -245,8 +248,12 @@ class _Reader:
             return
         elif metric in MEASURED_METRICS and bound < 0:
             self._problem(path, f"found {bound:.12g}, but {metric} is never below 0; write 0 or more")
-        elif metric in (*COUNTED_METRICS, *SHIPPED_SCORES) and key != "max_total" and not 0 <= bound <= 1:
-            self._problem(path, f"found {bound:.12g}, but {metric} lies in 0..1; write a number there")
+        elif metric in (*COUNTED_METRICS, *SHIPPED_SCORES) and key != "max_total":
+            if not 0 <= bound <= 1:
+                self._problem(path, f"found {bound:.12g}, but {metric} lies in 0..1; write a number there")
+            elif bound == 1 and key in _ON_A_CHANGE:
+                told = f"found 1, but {metric} lies in 0..1 and cannot change by more"
+                self._problem(path, f"{told}; write a number below 1")
 
 
 def _bound(found: RuleModel, kind: RuleKind) -> tuple[float | None, int | None]:

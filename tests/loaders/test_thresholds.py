@@ -321,6 +321,25 @@ def test_a_recorded_score_takes_any_bound_and_a_shipped_one_those_in_its_range(t
     assert problems(tmp_path, suite("json_match: {min: 90}")) == [f"thresholds.yaml:4: suites.qa.{expected}"]
 
 
+@pytest.mark.parametrize(
+    ("metric", "bounds", "key"),
+    [
+        *((metric, "{max_drop: N}", "max_drop") for metric in ("pass_rate", "json_match")),
+        *((metric, "{max_rise: N}", "max_rise") for metric in ("error_rate", "json_match")),
+        *((metric, "{mode: noninferior, margin: N}", "margin") for metric in ("pass_rate", "error_rate", "exact")),
+    ],
+)
+def test_a_change_that_a_share_cannot_exceed_is_refused(tmp_path: Path, metric: str, bounds: str, key: str) -> None:
+    """Else only a whole run tells of it; a bar of 1 is no such rule, and what was recorded may be any number."""
+    at_one, below = bounds.replace("N", "1"), bounds.replace("N", "0.99")
+    assert problems(tmp_path, suite(f"{metric}: {at_one}")) == [
+        f"thresholds.yaml:4: suites.qa.{metric}.{key}: found 1, but {metric} lies in 0..1 and cannot change by more;"
+        " write a number below 1"
+    ]
+    assert load(tmp_path, suite(f"{metric}: {below}")).suites["qa"].rules
+    assert load(tmp_path, suite(f"{metric}: {{max: 1}}\nrating: {at_one}")).suites["qa"].rules
+
+
 def test_the_scores_whose_range_is_known_are_those_of_the_shipped_scorers() -> None:
     """Their own names, and that of the companion of json_match."""
     names = [name for name in REGISTRY.names() if (found := REGISTRY.find(name)) and found.shipped]

@@ -28,8 +28,7 @@ def why_out_of_reach(rule: Rule, column: Column, cases: Iterable[JudgedCase]) ->
     told = _beyond(rule)
     if told is None or column.span != (0.0, 1.0) or not _is_unit(rule, cases):
         return None
-    what = "share" if rule.metric in COUNTED_METRICS else "score"
-    return f"a {what} in 0..1 {told}; write {_meant(rule, rule.bound or 0.0)}"
+    return f"a score in 0..1 {told}; write {_meant(rule, rule.bound or 0.0)}"
 
 
 def why_unlikely(rule: Rule, span: tuple[float, float]) -> str:
@@ -41,10 +40,12 @@ def why_unlikely(rule: Rule, span: tuple[float, float]) -> str:
 def _beyond(rule: Rule) -> str | None:
     """Return what a number in 0..1 never does, where the rule is about that."""
     bound = 0.0 if rule.bound is None else rule.bound
+    if rule.metric in COUNTED_METRICS:  # the file is refused for such a bound on a share
+        return None
     if rule.kind in REGRESSION_KINDS:
-        moves = "rise" if rule.kind == "max_rise" or rule.metric == "error_rate" else "drop"
+        moves = "rise" if rule.kind == "max_rise" else "drop"
         return f"cannot {moves} by more than {bound:.12g}" if bound >= 1 else None
-    if rule.metric in COUNTED_METRICS or 0 <= bound <= 1:  # the file is refused for such a bound on a share
+    if 0 <= bound <= 1:
         return None
     if rule.kind in _CEILINGS:
         return f"is never above {bound:.12g}" if bound > 1 else f"is always above {bound:.12g}"
@@ -54,9 +55,9 @@ def _beyond(rule: Rule) -> str | None:
 
 
 def _is_unit(rule: Rule, cases: Iterable[JudgedCase]) -> bool:
-    """Return whether a metric is a share, or a scorer or judge made each of its values."""
-    if rule.metric in (*COUNTED_METRICS, *MEASURED_METRICS):
-        return rule.metric in COUNTED_METRICS
+    """Return whether a scorer or judge made each value of a metric."""
+    if rule.metric in MEASURED_METRICS:
+        return False
     valued = [case for case in cases if case.scores.get(rule.metric) is not None]
     made = (case.digests.get(rule.metric) or case.judge_ids.get(rule.metric) for case in valued)
     return bool(valued) and all(made)

@@ -53,15 +53,6 @@ def test_a_bar_outside_of_what_a_scorer_gives_is_unmeasurable(kind: RuleKind, bo
         assert only(judge(rules(rule(end, side)), run([0.5] * 9, **MADE))).verdict == "pass"  # type: ignore[arg-type]  # from a tuple
 
 
-def test_a_share_is_known_without_a_scorer() -> None:
-    """Also an error rate, which is worse where it rises."""
-    cases = run([1.0] * 20)
-    for metric, kind, told in (("pass_rate", "max_drop", "drop"), ("error_rate", "noninferior", "rise")):
-        verdict = only(compared(cases, cases, rule(kind, 1, metric=metric)))  # type: ignore[arg-type]  # from a tuple
-        assert verdict.verdict == "unmeasurable"
-        assert verdict.reason == f"a share in 0..1 cannot {told} by more than 1; write 0.01"
-
-
 def test_what_a_test_recorded_itself_is_judged_with_a_note_where_it_could_be_a_share() -> None:
     """One value outside says that it is none; nor are seconds below 1."""
     note = "; what lies in 0..1, as all its values do, cannot drop by more than 2"
