@@ -96,7 +96,7 @@ def refusal(column: PairedColumn, opponent: Opponent, settings: GateSettings, *,
     """
     for what, rows in sorted(column.remade.items()):
         if what not in settings.allow_change:
-            alone = f" ({_alone(column)})" if what == "scorer" and column.lone_scores else ""
+            alone = f" ({_alone(column, len(rows))})" if what == "scorer" and column.by_lone else ""
             return (
                 f"another {what} than the baseline's made it in {len(rows)} of {len(column.pairs)} rows{alone};"
                 f" {_mend(opponent, by_judge=what == 'judge')}, or allow it with allow_change: [{what}]"
@@ -128,7 +128,7 @@ def left_out(column: PairedColumn, opponent: Opponent) -> str:
         "changed": len(column.altered),
         "gone": _gone(column, opponent),
         "not scored by the baseline": column.unscored_before,
-        "without a value here": column.missing,
+        "without a value here": column.without_value,
     }
     counted = ", ".join(f"{count} {what}" for what, count in told.items() if count)
     return f"left out: {counted}" if counted else ""
@@ -143,11 +143,14 @@ def _gone(column: PairedColumn, opponent: Opponent) -> int:
     return min(len(column.absent), max(0, column.absent_in_suite - opponent.deselected))
 
 
-def _alone(column: PairedColumn) -> str:
-    """Return in words which scores make outcomes in one of the runs alone."""
+def _alone(column: PairedColumn, remade: int) -> str:
+    """Return in words which scores make outcomes in one of the runs alone, of how many of the ``remade`` rows."""
     named = [repr(one_line(name, 40)) for name in column.lone_scores]
     more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
-    return f"one of both runs alone has the score{'s' if len(named) > 1 else ''} {', '.join(named[:_NAMED])}{more}"
+    some = f"{len(column.by_lone)} of them as " if len(column.by_lone) < remade else ""
+    return (
+        f"{some}one of both runs alone has the score{'s' if len(named) > 1 else ''} {', '.join(named[:_NAMED])}{more}"
+    )
 
 
 def _mend(opponent: Opponent, *, by_judge: bool = False) -> str:

@@ -9,10 +9,17 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from pytest_llmeval.core.gate.case import JudgedCase
-from pytest_llmeval.core.gate.column import read, span_of
+from pytest_llmeval.core.gate.column import by_slice, read, span_of
 from pytest_llmeval.core.stats.intervals import mean
 
 __all__ = ["Pair", "PairedColumn", "pair_up"]
+
+_USUAL = 0.9
+"""Share of a run's finished cases from which on a score is no matter of what was said in them.
+
+A scorer that a test always calls is in all of them, but for a few that end early; one behind ``if "```" in answer``
+comes and goes with the answers, and most of them lack it.
+"""
 
 
 class Pair(NamedTuple):
@@ -32,6 +39,10 @@ class Pair(NamedTuple):
     """Epochs of the current run whose value could be any."""
     lost: int
     """Epochs of the current run that the infrastructure lost."""
+    skipped: int
+    """Epochs of the current run that were skipped, or that had no judge."""
+    unscored: int
+    """Epochs of the current run that finished without it."""
     is_single: bool
     """Whether each side is one epoch at most."""
     was_lost: bool
@@ -43,9 +54,19 @@ class Pair(NamedTuple):
         return self.before is not None and self.after is not None
 
     @property
-    def is_missing(self) -> bool:
+    def has_no_value(self) -> bool:
         """Whether the baseline scored it and the current run left it without a value, which is not open either."""
         return self.before is not None and self.after is None and not self.open
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether that is so as it was skipped or lost; an answer from the cache merely has no latency of its own."""
+        return self.has_no_value and bool(self.skipped or self.lost)
+
+    @property
+    def is_unscored(self) -> bool:
+        """Whether that is so only as it finished without the score."""
+        return self.has_no_value and not self.is_missing and self.unscored > 0
 
     def filled(self, fill: float, *, with_lost: bool) -> float | None:
         """Return the mean of the current run with ``fill`` for what is open, and for what is lost where asked."""
@@ -79,6 +100,13 @@ class PairedColumn:
     """The slices of each paired row whose ``judge`` or ``scorer`` is another one."""
     lone_scores: tuple[str, ...] = ()
     """The scores that make outcomes in one of the runs alone, where the metric is the outcome; sorted."""
+    by_lone: _Slices = ()
+    """The slices of each row that is ``remade`` by another ``scorer`` for nothing but those."""
+    is_usual: bool = False
+    """Whether nearly all finished rows of the baseline have the score, so that one without it lost it; known only where
+    there is one."""
+    usual_slices: frozenset[str] = frozenset()
+    """The slices of which that is so."""
 
     def part(self, name: str, pairs: tuple[Pair, ...]) -> "PairedColumn":
         """Return what belongs to the slice ``name``, of which ``pairs`` are the pairs."""
@@ -93,6 +121,8 @@ class PairedColumn:
             altered=within(self.altered),
             absent=within(self.absent),
             remade={what: rows for what, found in self.remade.items() if (rows := within(found))},
+            by_lone=within(self.by_lone),
+            is_usual=name in self.usual_slices,
         )
 
     @property
@@ -106,14 +136,22 @@ class PairedColumn:
         return sum(pair.was_lost for pair in self.pairs)
 
     @property
-    def missing(self) -> int:
+    def without_value(self) -> int:
         """Rows that the baseline scored and the current run left without a value, those that are open apart."""
-        return sum(pair.is_missing for pair in self.pairs)
+        return sum(pair.has_no_value for pair in self.pairs)
+
+    @property
+    def missing(self) -> int:
+        """Those of them that the current run skipped or lost, or of which it lacks a score that nearly all rows had."""
+        return sum(self._is_missing(pair) for pair in self.pairs)
 
     @property
     def missing_unlost(self) -> int:
-        """Those of them of which the infrastructure lost nothing: skipped, or finished without the score."""
-        return sum(pair.is_missing and not pair.lost for pair in self.pairs)
+        """Those of the missing ones of which the infrastructure lost nothing."""
+        return sum(self._is_missing(pair) and not pair.lost for pair in self.pairs)
+
+    def _is_missing(self, pair: Pair) -> bool:
+        return pair.is_missing or (self.is_usual and pair.is_unscored)
 
     @property
     def open_ids(self) -> list[str]:
@@ -132,6 +170,8 @@ class _Row:
     """The epochs behind ``values``."""
     open: int = 0
     lost: int = 0
+    skipped: int = 0
+    unscored: int = 0
 
 
 def pair_up(metric: str, current: Sequence[JudgedCase], before: Sequence[JudgedCase]) -> PairedColumn:
@@ -139,7 +179,7 @@ def pair_up(metric: str, current: Sequence[JudgedCase], before: Sequence[JudgedC
     base, rows = _rows(metric, before), _rows(metric, current)
     lone = _lone_scores(current, before) | _lone_scores(before, current) if metric == "pass_rate" else frozenset()
     remade: dict[str, list[tuple[str, ...]]] = {}
-    pairs, altered = [], []
+    pairs, altered, by_lone = [], [], []
     for sample_id, row in rows.items():
         was = base.get(sample_id)
         if was is None:
@@ -147,10 +187,15 @@ def pair_up(metric: str, current: Sequence[JudgedCase], before: Sequence[JudgedC
         if was.first.input_digest != row.first.input_digest:
             altered.append(was.first.slices)
             continue
-        for what in _remade(metric, was, row, lone):
+        changed = set(_remade(metric, was, row))
+        if "scorer" not in changed and lone and _hangs_on(lone, was, row):
+            changed.add("scorer")
+            by_lone.append(row.first.slices)
+        for what in changed:
             remade.setdefault(what, []).append(row.first.slices)
         pairs.append(_pair(sample_id, was, row))
     absent = tuple(row.first.slices for sample_id, row in base.items() if sample_id not in rows)
+    usual = _usual_in(metric, before) if any(pair.is_unscored for pair in pairs) else frozenset()
     seen = (value for pair in pairs for value in (pair.before, pair.after) if value is not None)
     return PairedColumn(
         metric=metric,
@@ -162,15 +207,33 @@ def pair_up(metric: str, current: Sequence[JudgedCase], before: Sequence[JudgedC
         absent_in_suite=len(absent),
         remade={what: tuple(rows) for what, rows in remade.items()},
         lone_scores=tuple(sorted(lone)),
+        by_lone=tuple(by_lone),
+        is_usual=None in usual,
+        usual_slices=frozenset(name for name in usual if name is not None),
     )
 
 
-def _lone_scores(cases: Iterable[JudgedCase], others: Iterable[JudgedCase]) -> frozenset[str]:
-    """Return the scores that passed or missed any of ``cases``, and that none of ``others`` has."""
+def _lone_scores(cases: Sequence[JudgedCase], others: Iterable[JudgedCase]) -> frozenset[str]:
+    """Return the scores that passed or missed any of ``cases`` and are usual there, and that none of ``others`` has.
+
+    So it is with a scorer that was written or taken out since. One that only some rows come to is in either run by
+    chance, and its outcomes are compared.
+    """
     known = {name for case in others for name in case.scores}
-    return frozenset(
-        name for case in cases for name, passed in case.passed.items() if passed is not None and name not in known
-    )
+    found = {name for case in cases for name, passed in case.passed.items() if passed is not None}
+    return frozenset(name for name in found - known if _is_usual(name, cases))
+
+
+def _usual_in(name: str, cases: Sequence[JudgedCase]) -> frozenset[str | None]:
+    """Return the slices in which a score is usual; None among them stands for all of ``cases``."""
+    parts = [(None, cases), *by_slice(cases).items()]
+    return frozenset(part for part, own in parts if _is_usual(name, own))
+
+
+def _is_usual(name: str, cases: Iterable[JudgedCase]) -> bool:
+    """Return whether nearly all of ``cases`` that finished have a score, with or without a value."""
+    having = [name in case.scores for case in cases if case.outcome in ("passed", "missed")]
+    return bool(having) and sum(having) >= _USUAL * len(having)
 
 
 def _rows(metric: str, cases: Iterable[JudgedCase]) -> dict[str, _Row]:
@@ -189,30 +252,36 @@ def _rows(metric: str, cases: Iterable[JudgedCase]) -> dict[str, _Row]:
             row.open += 1
         elif reading.state == "lost":
             row.lost += 1
+        elif reading.state == "unscored":
+            row.unscored += 1
+        elif reading.state in ("skipped", "no_judge"):
+            row.skipped += 1
     return rows
 
 
-def _remade(metric: str, was: _Row, row: _Row, lone: frozenset[str]) -> Iterator[str]:
+def _remade(metric: str, was: _Row, row: _Row) -> Iterator[str]:
     """Yield ``judge`` and ``scorer`` where another one made the value; a judge's change explains its own scorer's."""
     made = [(old, new) for old in was.scored for new in row.scored]
     judged = [_changed(metric, old.judge_ids, new.judge_ids) for old, new in made]
     if any(judged):
         yield "judge"
     scored = (_changed(metric, old.digests, new.digests) for old, new in made)
-    others = any(names - by_judge for names, by_judge in zip(scored, judged, strict=True))
-    if others or (lone and any(_hangs_on(lone, old, new) for old, new in made)):
+    if any(names - by_judge for names, by_judge in zip(scored, judged, strict=True)):
         yield "scorer"
 
 
-def _hangs_on(lone: frozenset[str], was: JudgedCase, now: JudgedCase) -> bool:
+def _hangs_on(lone: frozenset[str], was: _Row, row: _Row) -> bool:
     """Return whether the outcomes of a row are perhaps not comparable, as scores that one run lacks took part.
 
     So it is where those alone made a miss, and where the row passes today without one that it was held to before. What
     is missed by others, too, is a miss with them and without; what passes with a score more passes without it.
     """
-    if _missed_alone(lone, was) or _missed_alone(lone, now):
+    if not was.scored or not row.scored:
+        return False
+    if any(_missed_alone(lone, case) for case in (*was.scored, *row.scored)):
         return True
-    return now.outcome == "passed" and any(was.passed.get(name) is not None for name in lone)
+    held = any(case.passed.get(name) is not None for case in was.scored for name in lone)
+    return held and any(case.outcome == "passed" for case in row.scored)
 
 
 def _missed_alone(lone: frozenset[str], case: JudgedCase) -> bool:
@@ -242,6 +311,8 @@ def _pair(sample_id: str, was: _Row, row: _Row) -> Pair:
         scored=len(row.values),
         open=row.open,
         lost=row.lost,
+        skipped=row.skipped,
+        unscored=row.unscored,
         is_single=len(was.values) <= 1 and len(row.values) + row.open + row.lost <= 1,
         was_lost=bool(was.lost and not was.values),
     )

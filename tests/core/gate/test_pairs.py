@@ -142,10 +142,65 @@ def test_rows_that_the_baseline_scored_are_a_whole_of_their_own() -> None:
     """A score that few rows have is not carried by all the rows without it; one row that lacks it is forgiven."""
     before = run([1.0] * 10 + [None] * 90)
     assert only(compared(before, run([None] * 1 + [1.0] * 9 + [None] * 90))).verdict == "pass"
-    assert reason(before, run([None] * 7 + [1.0] * 3 + [None] * 90)) == (
-        "only 3 of 10 rows that the baseline scored have a value here; see why the others have none (skipped, lost or"
-        " not scored)"
+    without: tuple[dict[str, Any], ...] = (
+        {"outcome": "skipped"},
+        {"outcome": "error", "error_kind": "connection"},
+        {"scores": {"f1": None}, "statuses": {"f1": "none"}},
     )
+    for fields in without:
+        after = [*run([None] * 7, **fields), *run([1.0] * 10 + [None] * 90)[7:]]
+        assert reason(before, after, max_error_rate=1.0) == (
+            "only 3 of 10 rows that the baseline scored have a value here; see why the others have none (skipped, lost"
+            " or not scored)"
+        )
+
+
+@pytest.mark.parametrize(
+    ("had", "has", "verdict"), [(5, 3, "pass"), (50, 20, "pass"), (89, 3, "pass"), (90, 3, "unmeasurable")]
+)
+def test_a_score_that_most_rows_never_had_is_missing_in_none(had: int, has: int, verdict: str) -> None:
+    """Which rows come to it is what was said in them; where nearly all had it they lost it."""
+    before, after = run([1.0] * had + [None] * (100 - had)), run([1.0] * has + [None] * (100 - has))
+    assert only(compared(before, after)).verdict == verdict
+    if verdict == "pass":
+        assert f"{had - has} without a value here" in reason(before, after)
+
+
+def test_a_score_that_all_rows_of_a_slice_had_is_missing_there() -> None:
+    """As where the test asks for it in the rows of one kind alone."""
+    hard = run([1.0] * 30, slices=("hard",))
+    others = [case(f"o{number}", None, slices=("easy",)) for number in range(70)]
+    after = [*run([1.0] * 3 + [None] * 27, slices=("hard",)), *others]
+    verdicts = compared([*hard, *others], after, rule(), rule(slice="hard")).verdicts
+    assert [verdict.verdict for verdict in verdicts] == ["pass", "unmeasurable"]
+    assert str(verdicts[1].reason).startswith("only 3 of 30 rows of the baseline pair (0 changed, 0 gone, 27 without")
+
+
+def test_rows_that_broke_or_were_skipped_do_not_say_which_rows_have_a_score() -> None:
+    """All of the 50 that finished had it."""
+    before = [*run([1.0] * 50), *(case(number, None, outcome="skipped") for number in range(50, 100))]
+    assert only(compared(before, run([1.0] * 3 + [None] * 97))).verdict == "unmeasurable"
+
+
+@pytest.mark.parametrize(("cached", "verdict"), [(11, "pass"), (97, "pass"), (100, "unmeasurable")])
+def test_answers_from_the_cache_are_not_missing_among_latencies(cached: int, verdict: str) -> None:
+    """They stay out; with ``--cache use`` any number of them may be there."""
+    before, slower = run([1.0] * 100, latency_s=1.0), rule("max_rise", 0.1, metric="latency_s")
+    after = [*run([1.0] * cached, latency_s=1.0, cached=True), *run([1.0] * 100, latency_s=1.0)[cached:]]
+    found = only(compared(before, after, slower))
+    assert (found.verdict, found.n) == (verdict, 100 - cached)
+    if verdict == "pass":
+        assert reason(before, after, slower).endswith(f"left out: {cached} without a value here")
+    else:
+        assert found.reason == "no row has a value of 'latency_s' in both runs"
+
+
+def test_rows_that_were_skipped_are_missing_beside_those_from_the_cache() -> None:
+    """Each for its own reason."""
+    before, slower = run([1.0] * 100, latency_s=1.0), rule("max_rise", 0.1, metric="latency_s")
+    cached = run([1.0] * 50, latency_s=1.0, cached=True)
+    after = [*cached, *run([None] * 61, outcome="skipped")[50:], *before[61:]]
+    assert reason(before, after, slower).startswith("only 89 of 100 rows of the baseline pair (0 changed, 0 gone, 11 w")
 
 
 def test_gone_and_missing_rows_are_too_many_together() -> None:
@@ -241,65 +296,6 @@ def test_a_row_without_a_value_has_no_scorer() -> None:
     before = run([1.0] * 20, digests={"f1": "old"})
     after = [broken(0, "connection", digests={"f1": "new"}), *before[1:]]
     assert only(compared(before, after)).verdict == "pass"
-
-
-PASSES = rule(metric="pass_rate")
-
-
-def scored_by(names: str, outcomes: str, **fields: Any) -> list[JudgedCase]:
-    """Return a case for each group of outcomes, ``+`` or ``-`` for each score or a blank where it has none."""
-    cases = []
-    for number, marks in enumerate(outcomes.split("|")):
-        passed = {name: mark == "+" for name, mark in zip(names, marks, strict=True) if mark != " "}
-        missed = any(not each for each in passed.values())
-        own = {"scores": dict.fromkeys(passed, 1.0), "passed": passed, "outcome": "missed" if missed else "passed"}
-        cases.append(case(number, None, **{**own, **fields}))
-    return cases
-
-
-def test_the_outcome_is_made_by_every_scorer_that_both_runs_have() -> None:
-    """One that they have in common may be another today."""
-    before = run([1.0] * 10, digests={"f1": "a", "old": "b"})
-    assert only(compared(before, run([1.0] * 10, digests={"f1": "a", "new": "c"}), PASSES)).verdict == "pass"
-    assert only(compared(before, run([1.0] * 10, digests={"f1": "z", "old": "b"}), PASSES)).verdict == "unmeasurable"
-
-
-def test_an_outcome_that_a_score_makes_which_the_baseline_lacks_is_no_comparison() -> None:
-    """It missed three rows of ten, one of which another score missed, too; where it is gone, it may hide a loss."""
-    before, after = scored_by("a", "|".join("+" * 10)), scored_by("ab", "|".join(["+-"] * 2 + ["--"] + ["++"] * 7))
-    assert reason(before, after, PASSES) == (
-        "another scorer than the baseline's made it in 2 of 10 rows (one of both runs alone has the score 'b'); set a"
-        " new baseline, or allow it with allow_change: [scorer]"
-    )
-    assert only(compared(before, after, PASSES, allow_change=("scorer",))).verdict != "unmeasurable"
-    assert only(compared(before, after, PASSES, allow_change=("judge",))).verdict == "unmeasurable"
-    assert reason(after, before, PASSES).startswith("another scorer than the baseline's made it in 10 of 10 rows (")
-
-
-def test_a_new_score_that_misses_nothing_leaves_the_outcomes_as_they_were() -> None:
-    """Nor does one that demands nothing, or one that is gone where the row is missed without it."""
-    before, wrong = scored_by("a", "|".join("+" * 10)), scored_by("a", "|".join("-" * 10))
-    assert only(compared(before, scored_by("ab", "|".join(["++"] * 10)), PASSES)).verdict == "pass"
-    shown = [replace(each, scores={**each.scores, "words": 7.0}) for each in before]
-    assert only(compared(before, shown, PASSES)).verdict == "pass"
-    assert only(compared(shown, before, PASSES)).verdict == "pass"
-    assert only(compared(scored_by("ab", "|".join(["++"] * 10)), wrong, PASSES)).verdict == "fail"
-    by_assert = run([1.0] * 10, scores={}, outcome="missed")
-    assert only(compared(scored_by("ab", "|".join(["++"] * 10)), by_assert, PASSES)).verdict == "fail"
-
-
-def test_a_score_that_rows_come_to_by_what_was_said_is_one_of_both_runs() -> None:
-    """Some row has it in each of them, perhaps without a value; which ones is what the model said."""
-    before, after = scored_by("ab", "|".join(["++"] + ["+ "] * 9)), scored_by("ab", "|".join(["+ "] * 9 + ["+-"]))
-    assert only(compared(before, after, PASSES)).verdict == "pass"
-    judged = [replace(each, judge_ids={"b": "gpt-a"}) for each in scored_by("ab", "|".join(["++"] * 10))]
-    without = [replace(each, scores={**each.scores, "b": None}) for each in scored_by("ab", "|".join(["+ "] * 10))]
-    assert only(compared(judged, without, PASSES)).verdict == "pass"
-
-
-def test_many_scores_of_one_run_alone_are_cut_short() -> None:
-    before, after = scored_by("a", "|".join("+" * 4)), scored_by("abcdef", "|".join(["+-----"] * 4))
-    assert "(one of both runs alone has the scores 'b', 'c', 'd' and 2 more)" in reason(before, after, PASSES)
 
 
 def test_what_was_measured_has_no_scorer() -> None:
