@@ -9,6 +9,7 @@ import concurrent.futures
 import contextvars
 import functools
 import inspect
+import re
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ __all__ = ["BodiesAhead", "arguments_of", "body_of", "is_async"]
 
 _PURE = "pure"
 _SHARED = "shared"
+_XUNIT = re.compile(r"_xunit_(\w+?)_fixture_")
+"""The names of pytest's fixtures that call ``setup_method`` and the like."""
 _Function = Callable[..., Coroutine[Any, Any, None]]
 
 
@@ -312,7 +315,8 @@ def _is_asyncios(definition: Any) -> bool:
 def _why_not_shared(name: str, definition: Any) -> str:
     function: Callable[..., Any] = definition.func
     if definition.scope == "function":
-        return f"fixture {name!r} is made for each test"
+        xunit = _XUNIT.match(name)
+        return f"{xunit[1]} runs for each test" if xunit else f"fixture {name!r} is made for each test"
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
         return f"fixture {name!r} is async"
     return ""

@@ -171,4 +171,5 @@ def test_what_is_set_up_for_each_test_keeps_a_body_in_its_turn(either: Project, 
     either.eval(body, ROWS)
     result = either.run("evals", "-p", "no:xdist", inside=False)
     assert result.ret == 0, result.stdout.str()
-    assert turns(result).startswith("0 ran ahead, 4 in their turn")
+    named = "setup_method" if body.startswith("class") else "setup_function"
+    assert turns(result).startswith(f"0 ran ahead, 4 in their turn ({named} runs for each test: 4)")
