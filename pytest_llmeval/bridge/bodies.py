@@ -21,7 +21,7 @@ from pytest_llmeval.bridge.ahead import may_not_run
 from pytest_llmeval.bridge.calls import Calls
 from pytest_llmeval.bridge.case_start import new_run, read_row
 from pytest_llmeval.bridge.cases import CaseRun
-from pytest_llmeval.bridge.fixtures import is_ours, judge_of, uses
+from pytest_llmeval.bridge.fixtures import chosen_fixture, is_ours, judge_of, uses
 from pytest_llmeval.bridge.handles import CaseModel
 from pytest_llmeval.bridge.items import param_of
 from pytest_llmeval.bridge.output import OUTPUT, CaseOutput, keep_apart
@@ -273,7 +273,7 @@ def _need_of(item: pytest.Item) -> str:
         return "takes the fixture request"
     is_shared = False
     for name in getattr(item, "fixturenames", ()):
-        chosen = _definition(item, name)
+        chosen = chosen_fixture(item, name)
         if name == "request" or _is_parameter(item, name) or is_ours(item, name):
             continue
         if chosen is None:
@@ -287,18 +287,12 @@ def _need_of(item: pytest.Item) -> str:
     return _SHARED if is_shared else _PURE
 
 
-def _definition(item: pytest.Item, name: str) -> Any:
-    """Return what makes the fixture ``name`` of a test; None where nothing is known to."""
-    chosen: Sequence[Any] = getattr(item, "_fixtureinfo").name2fixturedefs.get(name, ())  # noqa: B009
-    return chosen[-1] if chosen else None
-
-
 def _is_parameter(item: pytest.Item, name: str) -> bool:
     """Whether ``parametrize`` gives each case a value of its own, of which nothing is made that outlives the case.
 
     A fixture of pytest that calls ``setup_method`` or ``setup_function`` is of the same module, and no parameter.
     """
-    callspec, definition = getattr(item, "callspec", None), _definition(item, name)
+    callspec, definition = getattr(item, "callspec", None), chosen_fixture(item, name)
     if callspec is None or name not in callspec.params or definition is None:
         return False
     return bool(definition.scope == "function" and definition.func.__module__ == "_pytest.python")

@@ -14,7 +14,16 @@ if TYPE_CHECKING:
     from pytest_llmeval.core.types import Model, Response, Sample
     from pytest_llmeval.scorers import ScoreBook
 
-__all__ = ["FIXTURE_NAMES", "give_way", "is_made_here", "is_ours", "judge_of", "notes_of_shadowed", "uses"]
+__all__ = [
+    "FIXTURE_NAMES",
+    "chosen_fixture",
+    "give_way",
+    "is_made_here",
+    "is_ours",
+    "judge_of",
+    "notes_of_shadowed",
+    "uses",
+]
 
 FIXTURE_NAMES = ("sample", "response", "model", "judge", "score")
 _GIVING_WAY = (*FIXTURE_NAMES, "training")
@@ -29,7 +38,7 @@ def uses(item: pytest.Item, name: str) -> bool:
 
 def is_ours(item: pytest.Item, name: str) -> bool:
     """Whether the fixture ``name`` of a test is this plugin's, and none of the project's that is named so."""
-    chosen = _chosen(item, name)
+    chosen = chosen_fixture(item, name)
     return chosen is not None and is_made_here(chosen)
 
 
@@ -40,7 +49,7 @@ def is_made_here(definition: pytest.FixtureDef[Any]) -> bool:
 
 def notes_of_shadowed(item: pytest.Item) -> list[str]:
     """Return a note for each of our short fixture names that the project's own fixture takes in this test."""
-    taken = [name for name in FIXTURE_NAMES if _chosen(item, name) is not None and not is_ours(item, name)]
+    taken = [name for name in FIXTURE_NAMES if chosen_fixture(item, name) is not None and not is_ours(item, name)]
     return [f"fixture {name!r} is the project's own here; ours is llmeval_{name}" for name in taken]
 
 
@@ -65,7 +74,7 @@ def _belongs_to_us(definition: pytest.FixtureDef[Any]) -> bool:
     return str(getattr(definition.func, "__module__", "")).startswith("pytest_llmeval.bridge.")
 
 
-def _chosen(item: pytest.Item, name: str) -> pytest.FixtureDef[Any] | None:
+def chosen_fixture(item: pytest.Item, name: str) -> pytest.FixtureDef[Any] | None:
     """Return what a test gets under the fixture's name; None where it asks for none of that name."""
     found = getattr(item, "_fixtureinfo").name2fixturedefs.get(name)  # noqa: B009 - nothing public tells who defines it
     return found[-1] if found else None

@@ -3,10 +3,9 @@
 Importing this module imports the SDK.
 """
 
-from typing import Any, cast
+from typing import Any
 
 import anthropic
-import httpx2
 
 from pytest_llmeval.models.sdk_transport import Sdk, SdkKey, http_client
 from pytest_llmeval.models.shared_clients import SharedClients
@@ -31,20 +30,9 @@ def _client(key: SdkKey) -> anthropic.AsyncAnthropic:
     )
 
 
-async def _send(client: anthropic.AsyncAnthropic, body: bytes) -> httpx2.Response:
-    # With stream=True and httpx2.Response the SDK hands out the response unread, so that the cap can hold.
-    stream = await client.post(
-        "/v1/messages",
-        cast_to=httpx2.Response,
-        content=body,
-        stream=True,
-        stream_cls=anthropic.AsyncStream[Any],
-    )
-    return cast(httpx2.Response, stream)
-
-
 ANTHROPIC_SDK = Sdk(
     clients=SharedClients(_client, anthropic.AsyncAnthropic.close),
-    send=_send,
+    path="/v1/messages",
+    stream=anthropic.AsyncStream[Any],
     connection_error=anthropic.APIConnectionError,
 )

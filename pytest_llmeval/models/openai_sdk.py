@@ -3,9 +3,8 @@
 Importing this module imports the SDK.
 """
 
-from typing import Any, cast
+from typing import Any
 
-import httpx2
 import openai
 
 from pytest_llmeval.models.sdk_transport import Sdk, SdkKey, http_client
@@ -27,20 +26,9 @@ def _client(key: SdkKey) -> openai.AsyncOpenAI:
     )
 
 
-async def _send(client: openai.AsyncOpenAI, body: bytes) -> httpx2.Response:
-    # With stream=True and httpx2.Response the SDK hands out the response unread, so that the cap can hold.
-    stream = await client.post(
-        "/chat/completions",
-        cast_to=httpx2.Response,
-        content=body,
-        stream=True,
-        stream_cls=openai.AsyncStream[Any],
-    )
-    return cast(httpx2.Response, stream)
-
-
 OPENAI_SDK = Sdk(
     clients=SharedClients(_client, openai.AsyncOpenAI.close),
-    send=_send,
+    path="/chat/completions",
+    stream=openai.AsyncStream[Any],
     connection_error=openai.APIConnectionError,
 )

@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import httpx2
 
@@ -37,10 +37,12 @@ class Sdk(Generic[C]):
     """One vendor's SDK."""
 
     clients: SharedClients[SdkKey, C]
-    send: Callable[[C, bytes], Awaitable[httpx2.Response]]
-    """Returns the response to one request, its body unread."""
+    path: str
+    """Where its requests go, behind the account's URL."""
+    stream: Any
+    """Its class of streamed responses."""
     connection_error: type[Exception]
-    """What ``send`` raises where there is none; its cause is what the HTTP client raised."""
+    """What it raises where there is no response; its cause is what the HTTP client raised."""
 
 
 class SdkTransport(Generic[C]):
@@ -64,7 +66,7 @@ class SdkTransport(Generic[C]):
         client = await self._sdk.clients.get(self._key)
         has_begun = False
         try:
-            response = await self._sdk.send(client, body)
+            response = await self._sent(client, body)
             has_begun = True  # of an error nothing is returned
             try:
                 return await _answer(response)
@@ -78,6 +80,13 @@ class SdkTransport(Generic[C]):
     async def aclose(self) -> None:
         """Close the connections that no other transport of the account uses."""
         await self._sdk.clients.release(self._key)
+
+    async def _sent(self, client: Any, body: bytes) -> httpx2.Response:
+        # With stream=True and httpx2.Response the SDKs hand out the response unread, so that the cap can hold.
+        sent = client.post(
+            self._sdk.path, cast_to=httpx2.Response, content=body, stream=True, stream_cls=self._sdk.stream
+        )
+        return cast(httpx2.Response, await sent)
 
     def _answer_of(self, error: BaseException, *, has_begun: bool) -> Answer:
         """Return the answer that ``error`` holds, or raise the fault that it stands for."""
