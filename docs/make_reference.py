@@ -117,7 +117,7 @@ def commands(command: click.Command, name: str) -> Iterator[str]:
     for parameter in command.params:
         if isinstance(parameter, click.Option) and parameter.name != "as_json":
             flag = "`, `".join(parameter.opts)
-            value = "" if parameter.is_flag else f" {parameter.make_metavar(context)}"
+            value = "" if parameter.is_flag or parameter.count else f" {parameter.make_metavar(context)}"
             rows.append([f"`{flag}{value}`".replace("|", "\\|"), cell(parameter.help or "")])
     if rows:
         yield table(["option", "does"], rows)

@@ -87,9 +87,10 @@ class EngineRoom:
         judges = self._calls.judges.jurors if self._asks_judges and self._calls.judges is not None else ()
         asked = list(self._models.values()) if self._answers_of is None else [juror.model for juror in judges]
         if any(model.spec.kind == "local" for model in asked):
-            self._embedded.start(weights_of("local", asked), report, self._settings.environ)
+            adapters, is_asked = weights_of("local", asked), self._settings.makes_calls
+            self._embedded.start(adapters, report, self._settings.environ, is_asked=is_asked)
         self._own.start(asked, report, self._settings)
-        if not self._settings.cache == self._settings.judge_cache == "only":  # then no call is made
+        if self._settings.makes_calls:
             self._vllm.start(weights_of("vllm", asked), report, self._settings.vllm_start_s)
 
     def start(

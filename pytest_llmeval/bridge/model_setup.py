@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pytest_llmeval.bridge.settings import Settings
-from pytest_llmeval.core.errors import CallError, ErrorKind, ModelError
+from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.core.types import Backend
+from pytest_llmeval.models.keys import DUMMY_KEY
 from pytest_llmeval.models.local_adapters import adapter_file
 from pytest_llmeval.models.local_effect import check_effect
 from pytest_llmeval.models.local_server import LocalServer
@@ -73,6 +74,7 @@ class Opener:
             local_adapters=self._embedded.adapters,
             hf_models=self._hf_models(),
             vllm_models=self._vllm_models,
+            is_asked=self._settings.makes_calls,
         )
 
 
@@ -84,16 +86,25 @@ class EmbeddedModel:
         self.adapters: Sequence[WeightsSpec] = ()
         """Those that the server holds, in its order."""
 
-    def start(self, adapters: Iterable[WeightsSpec], report: Callable[[str], None], environ: Mapping[str, str]) -> None:
-        """Fetch the weights where they are missing and start the server.
+    def start(
+        self,
+        adapters: Iterable[WeightsSpec],
+        report: Callable[[str], None],
+        environ: Mapping[str, str],
+        *,
+        is_asked: bool = True,
+    ) -> None:
+        """Fetch the weights where they are missing and start the server, unless no call will be made.
 
         Raises:
             ModelError: the weights cannot be had, the server does not start, or an adapter is not one for the model
                 or changes nothing.
         """
+        self.adapters = tuple(dict.fromkeys(adapters))
+        if not is_asked:
+            return
         cache_dir = default_cache_dir()
         gguf = fetch_smollm2(cache_dir, report, environ=environ)
-        self.adapters = tuple(dict.fromkeys(adapters))
         files = [adapter_file(each, gguf, cache_dir, report) for each in self.adapters]
         self._server = LocalServer.start(gguf, adapters=files)
         try:
@@ -105,9 +116,9 @@ class EmbeddedModel:
             raise
 
     def address(self) -> tuple[str, str]:
-        """Return base URL and key of the server."""
+        """Return base URL and key of the server; where none was started, no call is to be made."""
         if self._server is None:
-            raise CallError("the server of local:smollm2 is not running", kind=ErrorKind.CONNECTION)
+            return "http://127.0.0.1/v1", DUMMY_KEY
         return self._server.base_url, self._server.api_key
 
     def stop(self) -> None:
@@ -135,10 +146,10 @@ class OwnModels:
 
         self._models = HfModels(settings.environ)
         for each in weights:
-            if settings.cache == settings.judge_cache == "only":
-                self._models.find(each)
-            else:
+            if settings.makes_calls:
                 self._models.load(each, report)
+            else:
+                self._models.find(each)
 
     def get(self) -> "HfModels | None":
         """Return them; None where there are none."""

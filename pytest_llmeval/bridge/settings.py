@@ -68,6 +68,11 @@ class Settings:
     environ: Mapping[str, str]
     """The environment, for keys of models."""
 
+    @property
+    def makes_calls(self) -> bool:
+        """Whether a model may be asked; with ``--cache only`` none is, nor any judge."""
+        return self.cache != "only"
+
     def recorded(self) -> dict[str, Any]:
         """Return what a run stores of its settings; paths relative to the rootdir, no environment, no password."""
         from pytest_llmeval.models.specs import has_secrets, storable_spec

@@ -37,8 +37,8 @@ def require_anthropic_extra() -> None:
         raise ModelError("anthropic: models need an extra: pip install 'pytest-llmeval[anthropic]'")
 
 
-def find_anthropic_account(model: NamedModel, environ: Mapping[str, str]) -> Account:
-    """Return the account under which an ``anthropic:`` model is asked.
+def find_anthropic_account(model: NamedModel, environ: Mapping[str, str], *, is_asked: bool = True) -> Account:
+    """Return the account under which an ``anthropic:`` model is asked; where it is not, one without a key.
 
     Raises:
         ModelError: a variable that must hold a key is not set, a key would go to a server it is not meant for, or
@@ -48,6 +48,8 @@ def find_anthropic_account(model: NamedModel, environ: Mapping[str, str]) -> Acc
     if base_url.url.endswith("/v1"):
         where = f"model {model.name!r}" if model.spec.base_url else ANTHROPIC.url_variable
         raise ModelError(f"{where}: the address of an Anthropic server ends before /v1: {base_url.url[:-3]}")
+    if not is_asked:
+        return _with_key(base_url, None, ())
     key = key_of_model(model, base_url, environ)
     if key is None and base_url.userinfo:
         return account_with_userinfo(base_url)

@@ -15,8 +15,13 @@ from pytest_llmeval.models.vllm.groups import grouped
 __all__ = ["check_model"]
 
 
-def check_model(model: NamedModel, environ: Mapping[str, str]) -> None:
+def check_model(model: NamedModel, environ: Mapping[str, str], *, is_asked: bool = True) -> None:
     """Return where ``model`` can be opened, as far as can be told without any network.
+
+    Args:
+        model: what is to be opened.
+        environ: where its key is looked up.
+        is_asked: whether it is called; where only its cached answers are wanted, it needs no key and no converter.
 
     Raises:
         ModelError: its key is missing or not meant for its server, its extra is not installed, or its files are not
@@ -24,11 +29,11 @@ def check_model(model: NamedModel, environ: Mapping[str, str]) -> None:
     """
     if model.spec.kind == "local":
         require_local_extra()
-        if model.spec.weights is not None:
+        if is_asked and model.spec.weights is not None:
             require_converter(model.spec.weights, default_cache_dir())
     elif model.spec.kind == "anthropic":
         require_anthropic_extra()
-        find_anthropic_account(model, environ)
+        find_anthropic_account(model, environ, is_asked=is_asked)
     elif model.spec.weights is not None and model.spec.kind == "vllm":
         vllm_version(find_vllm(environ))
         grouped([model.spec.weights], environ)
@@ -36,4 +41,4 @@ def check_model(model: NamedModel, environ: Mapping[str, str]) -> None:
         require_hf_extra(model.spec.weights)
         find_source(model.spec.weights, environ)
     else:
-        find_account(model, environ)
+        find_account(model, environ, is_asked=is_asked)

@@ -56,14 +56,16 @@ class Account:
         return self.fixed_id or hashlib.sha256(text.encode()).hexdigest()[:ID_DIGITS]
 
 
-def find_account(model: NamedModel, environ: Mapping[str, str]) -> Account:
-    """Return the account under which an ``openai:`` model is asked.
+def find_account(model: NamedModel, environ: Mapping[str, str], *, is_asked: bool = True) -> Account:
+    """Return the account under which an ``openai:`` model is asked; where it is not, one without a key.
 
     Raises:
         ModelError: a variable that must hold a key is not set, or a key would go to a server it is not meant
             for.
     """
     base_url = model.spec.base_url or OPENAI.base_url(environ)
+    if not is_asked:
+        return account_with_key(base_url, None)
     key = key_of_model(model, base_url, environ)
     if key is None and base_url.userinfo:
         return account_with_userinfo(base_url)

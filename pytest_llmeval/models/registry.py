@@ -62,6 +62,7 @@ def open_model(
     hf_models: "HfModels | None" = None,
     vllm_models: VllmModels | None = None,
     transport: TransportName = "auto",
+    is_asked: bool = True,
 ) -> Backend:
     """Return the backend that asks ``model``; its HTTP client is imported now.
 
@@ -78,14 +79,15 @@ def open_model(
         vllm_models: the servers of ``vllm:`` models; needed for those.
         transport: ``lean`` asks the server directly, ``sdk`` through the vendor's SDK and the proxy that ``environ``
             names, ``auto`` is ``sdk`` where there is such a proxy, else ``lean``.
+        is_asked: whether it will be called; where only its cached answers are wanted, it needs no key.
 
     Raises:
         ModelError: as ``check_model`` does, and where the proxy cannot be used.
     """
-    check_model(model, environ)
+    check_model(model, environ, is_asked=is_asked)
     policy, redactor = policy or RetryPolicy(), redactor or Redactor()
     if model.spec.kind == "anthropic":
-        account = find_anthropic_account(model, environ)
+        account = find_anthropic_account(model, environ, is_asked=is_asked)
         redactor.add(*account.secrets)
         over = _anthropic_transport(account, environ, redactor)
         return AnthropicBackend(model, account, over, policy=policy, slot=slots(account.id), redactor=redactor)
@@ -108,7 +110,7 @@ def open_model(
         model, account = _own_model(model), _vllm_account(server)
         slot = slots(account.id)
     else:
-        account = find_account(model, environ)
+        account = find_account(model, environ, is_asked=is_asked)
         slot = slots(account.id)
     redactor.add(*account.secrets)
     opened = _open_transport(transport, account, environ, redactor)

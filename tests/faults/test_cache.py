@@ -5,6 +5,7 @@ import os
 import sqlite3
 import stat
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -187,3 +188,31 @@ def test_an_answer_that_sqlite_cannot_hold_as_it_is_is_found_again(project: Proj
     for _ in range(2):
         assert project.run("evals", "--cache=use").ret == 0
     assert len(project.server.ledger) == 1
+
+
+def test_only_what_is_cached_needs_no_key(
+    project: Project, dist_args: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a pull request from a fork, which gets no secrets."""
+    project.model = "mine"
+    project.write(
+        models_yaml=f"models: {{mine: {{spec: 'openai:echo@{project.server.url}', api_key_env: MINE_KEY}}}}\n"
+    )
+    project.eval(BODY, ROWS)
+    with monkeypatch.context() as patch:
+        patch.setenv("MINE_KEY", "sk-mine")
+        assert project.run("evals").ret == 0
+    assert project.run("evals").ret == 4
+    assert project.run("evals", "--cache=only", *dist_args).ret == 0
+    assert len(project.server.ledger) == 4
+
+
+def test_only_what_is_cached_needs_no_weights(
+    project: Project, tmp_path: Path, dist_args: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    project.eval(BODY, ROWS)
+    result = project.run("evals", "--cache=only", *dist_args, model="local:smollm2")
+    assert result.ret == 10
+    result.stdout.fnmatch_lines(["*4 cases without an answer: not_cached*"])
+    assert list(tmp_path.rglob("*.gguf*")) == []

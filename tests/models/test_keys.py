@@ -9,7 +9,9 @@ from urllib.parse import quote
 import pytest
 
 from pytest_llmeval.core.errors import ErrorKind, ModelError
+from pytest_llmeval.models.anthropic_account import find_anthropic_account
 from pytest_llmeval.models.check import check_model
+from pytest_llmeval.models.keys import find_account
 from pytest_llmeval.models.named import NamedModel, resolve_model
 from pytest_llmeval.models.redaction import Redactor, secrets_in
 from pytest_llmeval.models.registry import TransportName, open_model
@@ -289,3 +291,14 @@ def test_an_answer_may_say_what_the_query_says_unless_that_is_a_secret(
     query = f"?api-version=2024-10-21&{name}=hunter2secret"
     answer = ask(f"{server.spec('echo')}{query}", '{"date": "2024-10-21", "said": "hunter2secret"}')
     assert answer.text == '{"date": "2024-10-21", "said": "***"}'
+
+
+@pytest.mark.parametrize("text", ["gpt-4o-mini", "anthropic:claude", "openai:m@http://u:p@h:1/v1"])
+def test_a_model_that_is_not_asked_gets_no_key(text: str) -> None:
+    model = resolve_model(text, {})
+    check_model(model, {}, is_asked=False)
+    find = find_anthropic_account if text.startswith("anthropic") else find_account
+    environ = {"OPENAI_API_KEY": KEY, "ANTHROPIC_API_KEY": KEY, "LLMEVAL_API_KEY": KEY}
+    account = find(model, environ, is_asked=False)
+    assert KEY not in repr((account.headers, account.secrets, account.echoed))
+    assert account.secrets == ()
