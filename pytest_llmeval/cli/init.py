@@ -31,7 +31,7 @@ _LAST = "then commit these files, and every pull request on GitHub is judged"
 @click.option("--missing-only", is_flag=True, help="Write what is missing beside files of these names that differ.")
 @json_option
 def init(missing_only: bool, as_json: bool) -> None:
-    """Write an eval with ten rows, rules and a GitHub workflow that work at once. No file is ever overwritten."""
+    """Write an eval that works at once, its ten rows, rules and a GitHub workflow. No file is ever overwritten."""
     root = find_project().root
     files = _files(root)
     new = {path: text for path, text in files.items() if not os.path.lexists(path)}
