@@ -241,8 +241,16 @@ class CaseJudge:
     def _shown(self, found: "Rubric", target: Any, how: JudgedHow) -> _Shown:
         """Return what a judge is shown beside the answer."""
         right = target if target is not None else self._run.sample.target
-        if found.needs_reference and (right is None or not how.reference):
-            raise ScorerError(f"rubric {found.name} judges beside a reference: give the row a target, or pass one")
+        if found.needs_reference and not how.reference:
+            raise ScorerError(
+                f"rubric {found.name} judges beside a reference, which reference=False keeps back: leave that out, or"
+                " take a rubric with needs_reference: false"
+            )
+        if found.needs_reference and right is None:
+            raise ScorerError(
+                f"rubric {found.name} judges beside a reference: give the row a target, or pass one; a rubric that"
+                " needs none says needs_reference: false"
+            )
         return {
             "question": how.question if how.question is not None else shown_input(self._run.sample.input),
             "reference": shown_reference(right) if how.reference else None,

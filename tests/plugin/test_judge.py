@@ -219,8 +219,18 @@ def test_a_dimension_called_like_its_rubric_takes_no_score_away(
     [
         ('rubric="qaa"', {}, "no rubric 'qaa'; did you mean 'qa'?"),
         ("", {}, "score.judge needs a rubric"),
-        ('rubric="qa"', {"target": None}, "rubric qa judges beside a reference: give the row a target, or pass one"),
-        ('rubric="qa", reference=False', {}, "rubric qa judges beside a reference"),
+        (
+            'rubric="qa"',
+            {"target": None},
+            "rubric qa judges beside a reference: give the row a target, or pass one; a rubric that needs none says"
+            " needs_reference: false",
+        ),
+        (
+            'rubric="qa", reference=False',
+            {},
+            "rubric qa judges beside a reference, which reference=False keeps back: leave that out, or take a rubric"
+            " with needs_reference: false",
+        ),
     ],
 )
 def test_what_cannot_be_judged_says_why(
