@@ -15,4 +15,4 @@ async def test_qa(sample: Sample, model: Model, judge: Model | None, score: Scor
     score.token_f1(answer, sample.target)
     score.exact(answer, sample.target, casefold=True)
     if judge is not None:
-        await score.judge(answer, rubric="qa", gates=False)  # it reports; thresholds.yaml decides by the two above
+        await score.judge(answer, rubric="qa", gates=False)  # it reports; thresholds.yaml decides by token_f1
