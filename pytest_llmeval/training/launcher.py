@@ -5,6 +5,7 @@ the end of a step: accelerate would pass the signal on and kill after 30 s, what
 """
 
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -13,10 +14,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import torch
 import yaml
 from accelerate.commands.launch import launch_command, launch_command_parser
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
+from pytest_llmeval.core.parent import PARENT, parent_pid
 from pytest_llmeval.training.config import TrainingConfig
 from pytest_llmeval.training.plan import Outcome, Plan
 
@@ -34,17 +37,22 @@ def main(arguments: list[str]) -> int:
         signal.signal(number, _asked_to_end(plan))
     config = plan.folder / "launch.yaml"
     config.write_text(yaml.safe_dump(launch_file(plan.config)), "utf-8")
+    session = parent_pid()
+    os.environ[PARENT] = str(os.getpid())
     if plan.config.device == "cpu":
         os.environ["ACCELERATE_USE_CPU"] = "true"
+        # accelerate gives each of several processes one thread where nobody says otherwise.
+        os.environ.setdefault("OMP_NUM_THREADS", str(max(1, torch.get_num_threads() // plan.config.launch.processes)))
+    logs = plan.folder / "launch_logs"
     wrong: list[BaseException] = []
     # In a thread: in the main one it takes the handlers of signals over.
-    processes = threading.Thread(target=_launch, args=(config, arguments[0], wrong))
-    session = os.getppid()
+    processes = threading.Thread(target=_launch, args=(config, logs, arguments[0], wrong))
     processes.start()
     while processes.is_alive():
         processes.join(_BETWEEN_LOOKS_S)
         if os.getppid() != session:
             plan.end_mark.touch()
+    shutil.rmtree(logs, ignore_errors=True)
     for error in wrong:
         _tell(error, plan)
     return 0 if Outcome.read(plan.folder) is not None else 1
@@ -89,8 +97,10 @@ def launch_file(config: TrainingConfig) -> dict[str, Any]:
     return found
 
 
-def _launch(config: Path, plan: str, wrong: list[BaseException]) -> None:
-    arguments = launch_command_parser().parse_args(["--config_file", str(config), "--module", _TRAINER, plan])
+def _launch(config: Path, logs: Path, plan: str, wrong: list[BaseException]) -> None:
+    # Without a folder for its logs, which stay empty, torch leaves one in the system's for temporary files.
+    options = ["--config_file", str(config), "--log_dir", str(logs), "--module", _TRAINER, plan]
+    arguments = launch_command_parser().parse_args(options)
     try:
         launch_command(arguments)
     except BaseException as error:  # noqa: BLE001  # it ends a thread; the main one tells it
@@ -100,6 +110,7 @@ def _launch(config: Path, plan: str, wrong: list[BaseException]) -> None:
 def _asked_to_end(plan: Plan) -> Any:
     def note(number: int, frame: FrameType | None) -> None:
         plan.end_mark.touch()
+        signal.signal(number, signal.SIG_DFL)  # a second one ends this process at once, and the kernel the others
 
     return note
 

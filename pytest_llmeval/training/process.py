@@ -1,12 +1,14 @@
 """The process that carries a plan out, or the launcher of several: started, waited for, and what it said at its end."""
 
 import json
+import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from pytest_llmeval.core.child import run_child
 from pytest_llmeval.core.errors import LlmevalError, SettingsError
+from pytest_llmeval.core.parent import PARENT
 from pytest_llmeval.training.machine import times_killed_for_memory
 from pytest_llmeval.training.plan import Outcome, Plan
 
@@ -40,14 +42,16 @@ def carried_out(plan: Plan, train: Train, *, environ: Mapping[str, str], report:
     if not laid_out.exists():
         return replace(outcome, message=f"out of memory before anything was loaded ({outcome.message})")
     fit = json.loads(laid_out.read_text("utf-8"))
-    half = fit["micro_batch"] // 2
-    if half:
-        report(f"{plan.name}: out of memory with {fit['micro_batch']} rows at once; going on with {half}")
+    rows, half = fit["micro_batch"], max(1, fit["micro_batch"] // 2)
+    if rows == 1:
+        rows = fit["answered_at_once"]  # at a look
+    if rows > 1:
+        report(f"{plan.name}: out of memory with {rows} rows at once; going on with {half}")
         outcome = train(replace(plan, is_resumed=True, most_rows=half), environ)
     if outcome.state != "out_of_memory":
         return outcome
     table = "\n".join(fit["estimate"])
-    often = "twice" if half else "with one row at once"
+    often = "twice" if rows > 1 else "with one row at once"
     return replace(outcome, message=f"out of memory {often} ({outcome.message}); the estimate was:\n{table}")
 
 
@@ -86,7 +90,7 @@ def in_a_process(plan: Plan, environ: Mapping[str, str]) -> Outcome:
             [sys.executable, "-m", module, str(path)],
             output=output,
             cwd=plan.rootdir,
-            environ={**environ, **_gpus(environ, processes)},
+            environ={**environ, **_gpus(environ, processes), "PYTHONUNBUFFERED": "1", PARENT: str(os.getpid())},
         )
     outcome = Outcome.read(plan.folder)
     is_killed = ended.returncode == -9 if outcome is None else outcome.state == "killed"

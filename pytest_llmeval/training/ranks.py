@@ -12,6 +12,7 @@ import torch
 from accelerate import PartialState
 from accelerate.utils import gather_object
 
+from pytest_llmeval.core.parent import parent_pid
 from pytest_llmeval.training.config import LaunchModel
 
 __all__ = ["Ranks", "is_lost_peer"]
@@ -38,7 +39,10 @@ class Ranks:
     def end_with_parent(self) -> None:
         """Have the kernel end this process where the launcher is killed, which has it in a session of its own."""
         if self.count > 1 and sys.platform == "linux":
+            launcher = parent_pid()
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+            if os.getppid() != launcher:  # it was killed before
+                os.kill(os.getpid(), signal.SIGKILL)
 
     def meet(self, device: Literal["cpu", "cuda"]) -> None:
         """Wait for the others; on cuda each has a device of its own then."""

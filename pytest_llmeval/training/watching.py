@@ -13,6 +13,7 @@ import torch
 from transformers import EarlyStoppingCallback, TrainerCallback
 
 from pytest_llmeval.core.errors import LlmevalError
+from pytest_llmeval.core.parent import parent_pid
 from pytest_llmeval.models.hf.chat import Chat
 from pytest_llmeval.training.averaging import Average
 from pytest_llmeval.training.config import Metric
@@ -199,7 +200,7 @@ class EndOnSignal(TrainerCallback):  # type: ignore[misc]
         """
         self.came = False
         self._ranks, self._mark = ranks, mark
-        self._parent = os.getppid()
+        self._parent = parent_pid()
         heard = [number for number in _TO_END if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN]
         self._before = {number: signal.signal(number, self._note) for number in heard}
 

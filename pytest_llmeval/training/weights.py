@@ -1,17 +1,19 @@
 """The base in memory, as it is trained on and later evaluated on."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from bitsandbytes.nn import Linear4bit
 
+from pytest_llmeval.core.errors import SettingsError
 from pytest_llmeval.models.hf.loading import chosen_device, chosen_dtype, load_model
 from pytest_llmeval.models.hf.sources import Source
 from pytest_llmeval.models.weights_spec import WeightsSpec
 from pytest_llmeval.training.base_spec import has_liger, may_use_liger, weights_of
 from pytest_llmeval.training.config import TrainingConfig
 
-__all__ = ["load_base", "sums_in_bf16"]
+__all__ = ["load_base", "require_layers", "sums_in_bf16"]
 
 
 def sums_in_bf16(device: str) -> bool:
@@ -46,6 +48,19 @@ def load_base(config: TrainingConfig, source: Source) -> Any:
             if config.device == "cpu" and sums_in_bf16("cpu"):
                 module.compute_dtype = torch.bfloat16
     return model
+
+
+def require_layers(model: torch.nn.Module, targets: Sequence[str]) -> None:
+    """Return where each of ``targets`` names a layer of ``model``; peft passes over one that does not.
+
+    Raises:
+        SettingsError: the base has other layers: one for query, key and value together, say.
+    """
+    layers = [name for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)]
+    missing = [name for name in targets if not any(f".{layer}".endswith(f".{name}") for layer in layers)]
+    if missing:
+        found = dict.fromkeys(layer.rpartition(".")[2] for layer in layers if not layer.endswith("lm_head"))
+        raise SettingsError(f"lora.targets: the base has no layer {', '.join(missing)}; it has {', '.join(found)}")
 
 
 def _device(config: TrainingConfig, weights: WeightsSpec) -> str:

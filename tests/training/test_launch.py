@@ -48,7 +48,8 @@ def adapter(plan: Plan) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def together(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path) -> Plan:
     plan = plan_of(tmp_path_factory.mktemp("together"), tiny_base)
-    outcome = in_a_process(plan, ENVIRON)
+    (plan.rootdir / "tmp").mkdir()
+    outcome = in_a_process(plan, {**ENVIRON, "TMPDIR": str(plan.rootdir / "tmp")})
     assert outcome == Outcome(state="trained"), (plan.folder / "output.txt").read_text("utf-8")[-3000:]
     return plan
 
@@ -74,6 +75,11 @@ def test_what_all_of_them_did_is_counted(together: Plan, trained: Plan) -> None:
     assert (two["processes"], two["micro_batch"], two["accumulation"], two["steps"]) == (2, 2, 1, 8)
     assert two["tokens"] == one["tokens"]
     assert {path.name for path in together.adapter.iterdir()} == {path.name for path in trained.adapter.iterdir()}
+
+
+def test_the_launcher_leaves_nothing_behind(together: Plan) -> None:
+    assert list((together.rootdir / "tmp").glob("torchelastic*")) == []
+    assert [path.name for path in together.folder.iterdir() if "log" in path.name] == []
 
 
 def with_site(root: Path, code: str) -> dict[str, str]:
@@ -147,6 +153,36 @@ def test_an_interrupt_makes_a_checkpoint_after_the_same_step_of_all(tiny_base: P
     assert newest_complete(plan.folder, plan.config.launch) == (plan.folder / "checkpoint-5", [])
 
 
+def test_a_second_signal_ends_all_at_once(tiny_base: Path, tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, tiny_base)
+    how = "[(os.kill(os.getppid(), signal.SIGTERM), time.sleep(1)) for _ in range(2)]; time.sleep(60)"
+    outcome = in_a_process(plan, with_site(tmp_path, BREAKING.format(how=how, rank=0)))
+    assert outcome.state == "failed"
+    assert outcome.message.startswith("the process ended with -15")
+    wait_for(lambda: not running_in(tmp_path))
+
+
+THREADS = """
+import os, sys
+
+if "pytest_llmeval.training.launcher" in sys.orig_argv:
+    import torch
+
+    torch.get_num_threads = lambda: 9
+if "pytest_llmeval.training.trainer" in sys.orig_argv:
+    print("threads", os.environ["OMP_NUM_THREADS"], flush=True)
+    os._exit(3)
+"""
+
+
+def test_processes_share_the_cores(tiny_base: Path, tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, tiny_base)
+    environ = with_site(tmp_path, THREADS)
+    del environ["OMP_NUM_THREADS"]
+    in_a_process(plan, environ)
+    assert "threads 4\n" in (plan.folder / "output.txt").read_text("utf-8")
+
+
 SESSION = """
 import os, sys
 from pathlib import Path
@@ -165,6 +201,26 @@ def test_a_session_that_is_killed_leaves_a_checkpoint_and_no_process(tiny_base: 
     assert ended.returncode == -signal.SIGKILL
     wait_for(lambda: not running_in(tmp_path))
     assert Outcome.read(plan.folder) == Outcome(state="interrupted", message="a checkpoint was made after step 5")
+
+
+EARLY = """
+import os, signal, sys
+
+if "pytest_llmeval.training.{module}" in sys.orig_argv:
+    os.kill(int(os.environ["SESSION"]), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize(("processes", "module"), [(1, "trainer"), (2, "launcher")])
+def test_a_session_that_is_killed_before_the_imports_are_done_is_missed(
+    tiny_base: Path, tmp_path: Path, processes: int, module: str
+) -> None:
+    plan = plan_of(tmp_path, tiny_base)
+    plan = replace(plan, config=plan.config.model_copy(update={"launch": LaunchModel(processes=processes)}))
+    command = [sys.executable, "-c", SESSION, str(plan.write())]
+    subprocess.run(command, env=with_site(tmp_path, EARLY.format(module=module)), check=False)
+    wait_for(lambda: Outcome.read(plan.folder) is not None and not running_in(tmp_path))
+    assert Outcome.read(plan.folder) == Outcome(state="interrupted", message="a checkpoint was made after step 1")
 
 
 def test_a_launcher_that_is_killed_takes_all_of_them_along(tiny_base: Path, tmp_path: Path) -> None:

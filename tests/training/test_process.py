@@ -1,7 +1,6 @@
 """How the end of a trainer that left no word is read."""
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -29,9 +28,10 @@ def test_a_trainer_that_was_killed_had_no_memory_where_the_system_says_so(
         free=8 << 30,
     )
     (tmp_path / "site").mkdir()
-    code = "import os\nprint('the last words', flush=True)\nos.kill(os.getpid(), 9)\n"
+    code = "import os\nprint('the last words')\nos.kill(os.getpid(), 9)\n"
     (tmp_path / "site" / "sitecustomize.py").write_text(code, "utf-8")
-    environ: Mapping[str, str] = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
+    environ = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
+    environ.pop("PYTHONUNBUFFERED", None)
     counts = iter(kills)
     monkeypatch.setattr(process, "times_killed_for_memory", lambda: next(counts))
     outcome = in_a_process(plan, environ)

@@ -43,7 +43,10 @@ class Trainer:
         assert plan.trial is not None
         self.plans.append(plan)
         plan.hold_to({"config": plan.config.digest, "train": "t", "base": "b"})
-        write_json(plan.folder / "fit.json", {"micro_batch": 1, "estimate": ["  total  9.00 GiB"], "notes": []})
+        write_json(
+            plan.folder / "fit.json",
+            {"micro_batch": 1, "answered_at_once": 1, "estimate": ["  total  9.00 GiB"], "notes": []},
+        )
         (plan.folder / "checkpoint-4").mkdir(exist_ok=True)
         state = self.ends.get(plan.trial, "trained")
         if state != "trained":
