@@ -24,7 +24,7 @@ _FILES = {
 """Where each template goes, below the root of the project."""
 _WORKFLOW = ".github/workflows/evals.yaml"
 _FOLDER = "working-directory: ."
-_LAST = "then commit these files, and every pull request on GitHub is judged"
+_LAST = "then see pip install in the workflow, and commit: pull requests are judged"
 
 
 @click.command()

@@ -13,6 +13,7 @@ import shlex
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -27,8 +28,10 @@ from pytest_llmeval.loaders.rubrics import load_rubric
 from pytest_llmeval.loaders.strict_yaml import load_strict
 from pytest_llmeval.loaders.thresholds import load_thresholds
 from pytest_llmeval.models.models_file import named_models
+from pytest_llmeval.models.price_list import price_list
 from pytest_llmeval.scorers import ScoreBook
 from pytest_llmeval.scorers.registry import ENTRY_POINTS
+from pytest_llmeval.training.config_file import load_config
 from tests.support.pages import BLOCKS, PAGES, WALKED, Block, rows, write
 from tests.support.project import Project
 from tests.support.tiny_llama import make_model
@@ -119,22 +122,32 @@ def test_rows_load(block: Block, tmp_path: Path) -> None:
 
 @each("yaml")
 def test_yaml_blocks_load(block: Block, tmp_path: Path) -> None:
-    """By what it holds, a block is thresholds, a rubric, models, a prompt or rows."""
+    """By what it holds, a block is a rubric, (a part of) a training, thresholds, models, prices, a prompt or rows."""
     path = tmp_path / "block.yaml"
     path.write_text(block.text, encoding="utf-8")
     data = yaml.safe_load(block.text)
     if "dimensions" in data:
         assert load_rubric(path.name, rootdir=tmp_path, test_file=path).dimensions
+    elif any(key in data for key in ("eval", "launch", "search")):
+        path.write_text(yaml.safe_dump({**training_of(block.page), **data}), encoding="utf-8")
+        assert load_config(path, shown_as=path.name)
     elif "version" in data:
         assert load_thresholds(path).suites
     elif "models" in data:
         document = load_strict(path, error=ModelError, shown_as=path.name)
-        assert named_models(document.data, path.name, document.line_of)
+        read = named_models if all("spec" in each for each in data["models"].values()) else price_list
+        assert read(document.data, path.name, document.line_of)
     elif "role" in data[0]:
         prompt = load_prompt(path, rootdir=tmp_path, test_file=path)
         assert len(prompt.render(Sample(id="x", input={}))) == len(data)
     else:
         assert all(isinstance(row, Sample) for row in rows(tmp_path, path.name))
+
+
+def training_of(page: str) -> dict[str, Any]:
+    """Return the whole configuration of a page, over which its other blocks are written."""
+    blocks = (yaml.safe_load(block.text) for block in BLOCKS if block.page == page and block.kind == "yaml")
+    return next(found for found in blocks if "eval" in found)
 
 
 @each("toml")
