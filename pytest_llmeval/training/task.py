@@ -1,5 +1,6 @@
 """The eval that a training is for: its prompt and the parameters of its calls, taken from its module."""
 
+import importlib
 import importlib.util
 import sys
 from collections.abc import Callable, Mapping
@@ -62,16 +63,31 @@ def _marker(function: Callable[..., Any] | None) -> Mapping[str, Any] | None:
 
 
 def _imported(path: Path, rootdir: Path) -> ModuleType:
-    """Return the module of a file, imported under a name that nobody else has."""
-    spec = importlib.util.spec_from_file_location(f"llmeval_trained_{digest(str(path))[:12]}", path)
+    """Return the module of a file, imported under a name that nobody else has, in the package that it belongs to."""
+    top, package = _package_of(path)
+    name = ".".join((*package, f"llmeval_trained_{digest(str(path))[:12]}"))
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     before = list(sys.path)
-    sys.path[:0] = [str(path.parent), str(rootdir)]  # as pytest finds what stands beside a test
+    sys.path[:0] = [str(top), str(path.parent), str(rootdir)]  # as pytest finds what stands beside a test
     try:
+        if package:
+            importlib.import_module(".".join(package))
+        sys.modules[name] = module  # dataclasses look there for the module of a class
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:  # the user's own code
+        sys.modules.pop(name, None)
         raise SettingsError(f"{path}: cannot be imported: {one_line(f'{type(error).__name__}: {error}')}") from error
     finally:
         sys.path[:] = before
     return module
+
+
+def _package_of(path: Path) -> tuple[Path, list[str]]:
+    """Return the first folder above a file that is no package, and the names of those below it, as pytest has them."""
+    top, names = path.parent, list[str]()
+    while (top / "__init__.py").is_file() and top.name.isidentifier():
+        names.insert(0, top.name)
+        top = top.parent
+    return top, names
