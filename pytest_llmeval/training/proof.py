@@ -208,12 +208,20 @@ def _require_scores(measurement: Measurement, run: str) -> None:
 
 def _gain(measurement: Measurement, split: str, runs: Mapping[Side, str]) -> Gain:
     proof = measurement.config.proof
+    rules = _rules(measurement.suite, proof)
+    gain = rules.suites[measurement.suite].rules[0]
     with closing(SqliteStore(measurement.db)) as store:
         base, adapter = (
             find_baseline(runs[side], reader=store, root=measurement.rootdir) for side in ("base", "adapter")
         )
-        found = compare_found(base, adapter, _rules(measurement.suite, proof), reader=store, most_flips=0)
-    of_metric = next(each for each in found.changes if each.metric == proof.metric)
+        found = compare_found(base, adapter, rules, reader=store, most_flips=0)
+    of_metric = next((each for each in found.changes if _is_about(each, gain)), None)
+    if of_metric is None:
+        raise LlmevalError(
+            f"run {runs['adapter']} has no rows of suite {measurement.suite!r}, so nothing can be said of the gain on"
+            f" {split}; let {measurement.config.eval} make one suite, without parameters, its fixtures' ones included;"
+            f" {_AGAIN.format(name=measurement.name)}"
+        )
     others = tuple(_recorded(each) for each in found.changes if each is not of_metric)
     return Gain(
         split=split,
@@ -233,8 +241,14 @@ def _gain(measurement: Measurement, split: str, runs: Mapping[Side, str]) -> Gai
     )
 
 
+def _is_about(verdict: Verdict, rule: Rule) -> bool:
+    """Return whether a verdict is that of a rule over a whole suite."""
+    found = (verdict.suite, verdict.metric, verdict.slice, verdict.rule)
+    return found == (rule.suite, rule.metric, None, rule.text)
+
+
 def _rules(suite: str, proof: ProofModel) -> Thresholds:
-    """Return rules of the gate: better by the margin is "not worse by minus the margin"."""
+    """Return rules of the gate, that on the gain first: better by the margin is "not worse by minus the margin"."""
     gain = Rule(suite=suite, metric=proof.metric, kind="noninferior", bound=-proof.margin)
     others = (Rule(suite=suite, metric=name, kind="max_drop", bound=0.0) for name in proof.also or ())
     return Thresholds(suites={suite: SuiteRules(name=suite, rules=(gain, *others))})

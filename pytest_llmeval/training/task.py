@@ -37,7 +37,7 @@ def load_task(nodeid: str, rootdir: Path) -> Task:
     """Return what the eval of a node id asks; its module is imported.
 
     Raises:
-        SettingsError: there is no such file, function or marker.
+        SettingsError: there is no such file, function or marker, or the function makes several suites.
         PromptError: its prompt cannot be used.
     """
     name, _, function_name = nodeid.partition("::")
@@ -49,6 +49,11 @@ def load_task(nodeid: str, rootdir: Path) -> Task:
     if function is None or marker is None:
         what = "no such function" if function is None else "it has no marker llmeval"
         raise SettingsError(f"eval {nodeid!r}: {what}; name a function marked @pytest.mark.llmeval(...)")
+    if any(mark.name == "parametrize" for mark in getattr(function, "pytestmark", ())):
+        raise SettingsError(
+            f"eval {nodeid!r}: with @pytest.mark.parametrize each parameter set is a suite of its own, and one suite"
+            " measures a training; name a function without it"
+        )
     return Task(
         nodeid=nodeid,
         suite=marker.get("suite") or function_name.removeprefix("test_"),

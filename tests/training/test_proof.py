@@ -160,6 +160,18 @@ def test_all_sessions_together_spend_what_may_be_spent(tmp_path: Path, server: F
         _run(enough, "val", asked.config.data.val, "adapter", before=[first])
 
 
+def test_an_eval_of_several_suites_has_no_verdict_on_its_gain(tmp_path: Path, server: FaultServer) -> None:
+    """The implied rules on each of them say "not worse", which is not "better by the margin"."""
+    asked = measurement(tmp_path, server.spec("base"), server.spec("adapter"))
+    path = tmp_path / "evals" / "test_colour.py"
+    text = path.read_text("utf-8").replace("(sample, model, score)", "(sample, model, score, shade)")
+    shades = "@pytest.fixture(params=['dark', 'light'])\ndef shade(request):\n    return request.param\n"
+    path.write_text(f"{text}\n{shades}", "utf-8")
+    told = r"has no rows of suite 'colour', so nothing can be said of the gain on val; let .* make one suite"
+    with pytest.raises(LlmevalError, match=told):
+        measure(asked)
+
+
 def test_a_base_that_earns_no_score_is_no_typo(tmp_path: Path, server: FaultServer) -> None:
     """As where an eval scores only what can be read, and the base cannot say that yet."""
     with FaultServer(reply=lambda messages: "no idea") as knows_nothing:

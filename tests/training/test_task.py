@@ -27,6 +27,12 @@ def loaded(root: Path, text: str, *, folder: str = "evals") -> Task:
     return load_task(f"{folder}/test_colour.py::test_colour", root)
 
 
+def test_a_parametrized_eval_is_refused(tmp_path: Path) -> None:
+    text = EVAL.format(**PLAIN).replace("@pytest.mark.ll", "@pytest.mark.parametrize('n', [1])\n@pytest.mark.ll")
+    with pytest.raises(SettingsError, match=r"with @pytest\.mark\.parametrize each parameter set is a suite of its"):
+        loaded(tmp_path, text)
+
+
 def test_an_eval_may_define_dataclasses_whose_types_are_texts(tmp_path: Path) -> None:
     head = "from __future__ import annotations\nfrom dataclasses import dataclass\n"
     made = "@dataclass\nclass Row:\n    thing: str\n"
