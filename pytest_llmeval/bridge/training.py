@@ -68,6 +68,10 @@ class TrainingItems:
             problems = ["trainings run in one process: leave out -n (and -n auto of the ini file: -n 0)"]
         if problems:
             self._refuse(items, "\n".join(problems))
+        if any(map(self.config.pluginmanager.hasplugin, ("timeout", "pytest_timeout"))):
+            for item in chosen:  # what the project allows a test is no time for a training
+                if item.get_closest_marker("timeout") is None:
+                    item.add_marker(pytest.mark.timeout(0))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:

@@ -35,6 +35,7 @@ def run_child(
 
     Raises:
         KeyboardInterrupt: this process was interrupted, and the other has ended since.
+        BaseException: what a signal's handler of this process raises; the other was sent SIGTERM and has ended since.
     """
     process = subprocess.Popen(
         command,
@@ -48,9 +49,9 @@ def run_child(
     with process, _passed_on(process):
         try:
             process.wait()
-        except KeyboardInterrupt:
+        except BaseException as error:
             with contextlib.suppress(KeyboardInterrupt):
-                _pass_on(process, signal.SIGINT)
+                _pass_on(process, signal.SIGINT if isinstance(error, KeyboardInterrupt) else signal.SIGTERM)
                 process.wait()
             if process.poll() is None:
                 process.kill()

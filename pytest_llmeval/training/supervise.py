@@ -107,11 +107,6 @@ def _carried_through(job: Job, plan: Plan, train: Train) -> list[Gain]:
             _train(job, plan, train)
         recorded = _with_record(recorded, plan)
         gains = measure(_measurement(job, plan))
-    except KeyboardInterrupt:
-        _record(job, replace(recorded, status="interrupted", finished_at=utc_now()))
-        if plan.identity.exists():
-            job.report(f"{job.name}: go on with: pytest -m train -k {job.name} --llmeval-train-resume")
-        raise
     except LlmevalError as error:
         _record(job, replace(recorded, status="failed", finished_at=utc_now(), reason=str(error)))
         if isinstance(error, UserError):
@@ -120,6 +115,11 @@ def _carried_through(job: Job, plan: Plan, train: Train) -> list[Gain]:
     except Exception as error:
         told = one_line(f"{type(error).__name__}: {error}", 400)
         _record(job, replace(recorded, status="failed", finished_at=utc_now(), reason=told))
+        raise
+    except BaseException:  # an interrupt, or pytest-timeout's end of the item, which is no Exception
+        _record(job, replace(recorded, status="interrupted", finished_at=utc_now()))
+        if plan.identity.exists():
+            job.report(f"{job.name}: go on with: pytest -m train -k {job.name} --llmeval-train-resume")
         raise
     wrong = failures(gains)
     record = json.loads((plan.adapter / "run.json").read_text("utf-8"))

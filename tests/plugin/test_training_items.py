@@ -194,6 +194,22 @@ def test_what_the_machine_lacks_skips_or_fails_where_it_was_named(
     )
 
 
+@needs_extra
+@pytest.mark.parametrize(
+    ("mark", "arguments", "outcome"),
+    [("", [], "passed"), ("", ["-p", "no:timeout"], "passed"), ("@pytest.mark.timeout(0.5)\n", [], "failed")],
+)
+def test_a_training_has_the_time_that_it_takes_or_that_of_its_own_mark(
+    project: pytest.Pytester, mark: str, arguments: list[str], outcome: str
+) -> None:
+    project.makeini(f"{INI}timeout = 0.5\n")
+    entry = project.path / "finetune" / "test_tiny_training.py"
+    text = entry.read_text("utf-8").replace("training.run()", "__import__('time').sleep(1)")
+    entry.write_text(text.replace("@pytest.mark.train", f"{mark}@pytest.mark.train"), "utf-8")
+    result = project.runpytest_inprocess("-m", "train", "--strict-markers", *arguments)
+    assert result.parseoutcomes()[outcome] == 1
+
+
 @pytest.mark.parametrize("arguments", [["-n2"], ["-n1"]])
 def test_trainings_are_refused_in_workers(project: pytest.Pytester, arguments: list[str]) -> None:
     pytest.importorskip("xdist")

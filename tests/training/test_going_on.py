@@ -159,3 +159,19 @@ def test_a_finished_adapter_is_proved_by_what_the_proof_asks_now(
     other = job.config.model_copy(update={"proof": job.config.proof.model_copy(update={"metric": "pass_rate"})})
     run_training(replace(job, config=other, is_resumed=True), train=Trainer())
     assert asked[0].config.proof.metric == "pass_rate"
+
+
+class OutOfTime(BaseException):
+    """What pytest-timeout raises, which is no Exception."""
+
+
+def test_a_training_whose_item_had_no_more_time_is_interrupted_and_can_go_on(job: Job) -> None:
+    def ended(plan: Plan, environ: Mapping[str, str]) -> Outcome:
+        write_json(plan.identity, {})
+        raise OutOfTime
+
+    told: list[str] = []
+    with pytest.raises(OutOfTime):
+        run_training(replace(job, report=told.append), train=ended)
+    assert stored(job).status == "interrupted"
+    assert told[1:] == ["tiny: go on with: pytest -m train -k tiny --llmeval-train-resume"]

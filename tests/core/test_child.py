@@ -1,0 +1,50 @@
+"""Processes that this one starts and waits for."""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+import pytest
+
+from pytest_llmeval.core.child import run_child
+
+CHILD = """
+import os, signal, sys, time
+
+def end(number, frame):
+    print("told", flush=True)
+    sys.exit()
+
+signal.signal(signal.SIGTERM, end)
+os.kill(os.getppid(), signal.SIGALRM)
+time.sleep(20)
+"""
+
+
+class OutOfTime(BaseException):
+    """What pytest-timeout raises, which is no Exception."""
+
+
+@pytest.fixture
+def alarmed() -> Iterator[None]:
+    """Have SIGALRM raise in this process, as pytest-timeout does."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise OutOfTime
+
+    before = signal.signal(signal.SIGALRM, end)
+    yield
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.usefixtures("alarmed")
+def test_a_process_is_told_where_the_time_of_this_one_is_over(tmp_path: Path) -> None:
+    began = time.monotonic()
+    with open(tmp_path / "output.txt", "wb") as output, pytest.raises(OutOfTime):
+        run_child([sys.executable, "-c", CHILD], output=output, environ=os.environ)
+    assert (tmp_path / "output.txt").read_text("utf-8") == "told\n"
+    assert time.monotonic() - began < 20
