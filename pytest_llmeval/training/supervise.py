@@ -83,22 +83,13 @@ def run_training(job: Job, *, train: Train | None = None) -> list[Gain]:
 
 def _carried_through(job: Job, plan: Plan, train: Train) -> list[Gain]:
     (plan.folder / "outcome.json").unlink(missing_ok=True)
-    recorded = Training(
-        id=plan.id,
-        name=job.name,
-        started_at=utc_now(),
-        status="running",
-        base=job.config.base,
-        config=job.config.model_dump(mode="json"),
-        seed=job.config.seed,
-        version=__version__,
-        **job.git,
-    )
+    is_trained = plan.adapter.is_dir()  # the proof of the one that is resumed was broken off
+    if is_trained:
+        _require_same(plan)
+    recorded = _begun(job, plan)
     _record(job, recorded)
     try:
-        if plan.adapter.is_dir():  # the proof of the one that is resumed was broken off
-            _require_same(plan)
-        else:
+        if not is_trained:
             parts = () if job.config.search is None else ("trials", "N")
             output = plan.folder.joinpath(*parts, "output.txt")
             if job.is_resumed:
@@ -227,6 +218,25 @@ def _train(job: Job, plan: Plan, train: Train) -> None:
         job.report(f"{job.name}: {note}")
 
 
+def _begun(job: Job, plan: Plan) -> Training:
+    """Return what is recorded of a training that begins; of one that goes on what was so far."""
+    with closing(SqliteStore(job.db)) as store:
+        before = next((each for each in store.trainings() if each.id == plan.id), None)
+    if before is not None:
+        return replace(before, status="running", finished_at=None, reason=None)
+    return Training(
+        id=plan.id,
+        name=job.name,
+        started_at=utc_now(),
+        status="running",
+        base=job.config.base,
+        config=job.config.model_dump(mode="json"),
+        seed=job.config.seed,
+        version=__version__,
+        **job.git,
+    )
+
+
 def _measurement(job: Job, plan: Plan) -> Measurement:
     base = json.loads((plan.adapter / "adapter_config.json").read_text("utf-8"))["base_model_name_or_path"]
     return Measurement(
@@ -252,7 +262,12 @@ def _with_record(recorded: Training, plan: Plan) -> Training:
     log = [json.loads(line) for line in (plan.adapter / "train_log.jsonl").read_text("utf-8").splitlines()]
     names = ("steps", "best_step", "tokens_per_s", "peak_memory_bytes")
     return replace(
-        recorded, adapter=str(plan.adapter), record=record, log=log, **{name: record[name] for name in names}
+        recorded,
+        config=plan.config.model_dump(mode="json"),  # what the proof asks may have changed since it began
+        adapter=str(plan.adapter),
+        record=record,
+        log=log,
+        **{name: record[name] for name in names},
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from pytest_llmeval.core.errors import LlmevalError, SettingsError
+from pytest_llmeval.store.trainings import Training
 from pytest_llmeval.training import supervise
 from pytest_llmeval.training.plan import Outcome, Plan, write_json
 from pytest_llmeval.training.process import TrainingFailedError
@@ -50,8 +51,10 @@ def test_an_adapter_is_not_proved_by_what_it_was_not_trained_by(
         }[harm]
         path = job.rootdir / name
         path.write_text(path.read_text("utf-8").replace(old, new), "utf-8")
+    before = stored(job)
     with pytest.raises(SettingsError, match=f"cannot go on, as these changed since: {harm}; take the changes back"):
         run_training(again, train=Trainer())
+    assert stored(job) == before
 
 
 def test_resuming_takes_the_newest_that_was_not_proved(job: Job, proved: Proved) -> None:
@@ -159,6 +162,27 @@ def test_a_finished_adapter_is_proved_by_what_the_proof_asks_now(
     other = job.config.model_copy(update={"proof": job.config.proof.model_copy(update={"metric": "pass_rate"})})
     run_training(replace(job, config=other, is_resumed=True), train=Trainer())
     assert asked[0].config.proof.metric == "pass_rate"
+    assert stored(job).config["proof"]["metric"] == "pass_rate"
+
+
+def test_what_is_recorded_of_a_training_stays_where_it_goes_on(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    during: list[Training] = []
+
+    def interrupted(measurement: Measurement) -> list[Gain]:
+        during.append(stored(job))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(supervise, "measure", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_training(job, train=Trainer("trained"))
+    before = stored(job)
+    later = replace(job, is_resumed=True, git={"git_commit": "def", "git_dirty": True})
+    monkeypatch.setattr(supervise, "utc_now", lambda: "2100-01-01T00:00:00+00:00")
+    with pytest.raises(KeyboardInterrupt):
+        run_training(later, train=Trainer())
+    assert before.adapter is not None
+    assert during[1] == replace(before, status="running", finished_at=None)
+    assert stored(job) == replace(before, finished_at="2100-01-01T00:00:00+00:00")
 
 
 class OutOfTime(BaseException):
