@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pytest_llmeval.core.errors import SettingsError
 
-__all__ = ["HEAD_BLOCK_BYTES", "Estimate", "Fit", "Shape", "answered_at_once", "estimate", "fit"]
+__all__ = ["HEAD_BLOCK_BYTES", "Estimate", "Fit", "NoRoomError", "Shape", "answered_at_once", "estimate", "fit"]
 
 Load = Literal["4bit", "bf16", "fp32"]
 
@@ -208,6 +208,10 @@ def answered_at_once(shape: Shape, fitted: Fit, *, free: int, rows: int, tokens:
     return max(fitted.micro_batch, min(rows, (free - stays) // ((kept + layer) * tokens)))
 
 
+class NoRoomError(SettingsError):
+    """Not even one row fits with this adapter, and without one it would: a smaller one may."""
+
+
 def fit(
     shape: Shape,
     *,
@@ -245,6 +249,7 @@ def fit(
 
     Raises:
         SettingsError: not even one row fits, with what it would take.
+        NoRoomError: the same, where the adapter is too much.
     """
     sizes = [rows for rows in range(batch, 0, -1) if batch % rows == 0 and rows <= (most_rows or batch)]
 
@@ -276,7 +281,9 @@ def fit(
             return Fit(micro_batch=rows, accumulation=batch // rows, checkpointing=checkpointing, estimate=found)
     least = of(1, True)
     table = "\n".join(least.lines())
-    raise SettingsError(
+    kind = NoRoomError if least.total - least.adapter <= free else SettingsError
+    raise kind(
         f"one row of {row_tokens} tokens takes {least.total / 2**30:.2f} GiB, and {free / 2**30:.2f} GiB are free on"
-        f" the {device}; take a smaller base, load: 4bit, or leave out long rows, of train by data.max_tokens:\n{table}"
+        f" the {device}; take a smaller base or lora.r, load: 4bit, or leave out long rows, of train by"
+        f" data.max_tokens:\n{table}"
     )

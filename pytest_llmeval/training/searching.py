@@ -26,6 +26,8 @@ _STATES: Mapping[str, Any] = {
     "out_of_memory": optuna.trial.TrialState.FAIL,
 }
 """Ends after which the search goes on: values that cannot be trained with are an answer too."""
+_LENGTH = {"optim.batch", "optim.max_steps", "optim.train_epochs"}
+"""Keys that decide how many steps a trial takes."""
 
 
 def search(plan: Plan, train: Train, *, environ: Mapping[str, str], report: Callable[[str], None]) -> None:
@@ -69,7 +71,7 @@ def _next(study: Any, wanted: SearchModel, *, seed: int) -> Any:
 
 
 def _plan(plan: Plan, number: int, values: Mapping[str, Any]) -> Plan:
-    """Return the plan of a trial; all are held to the rows, the prompt and the base of the first."""
+    """Return the plan of a trial; all are held to the rows, the prompt and the base of one another."""
     found = replace(
         plan,
         config=plan.config.chosen(values),
@@ -78,8 +80,8 @@ def _plan(plan: Plan, number: int, values: Mapping[str, Any]) -> Plan:
         prune_after=plan.config.search.prune_after if plan.config.search else None,
     )
     found.folder.mkdir(parents=True, exist_ok=True)
-    first = _folder(plan, 0) / "identity.json"
-    if first.exists():
+    first = next(plan.folder.glob("trials/*/identity.json"), None)
+    if first is not None:
         found.hold_to({**json.loads(first.read_text("utf-8")), "config": found.config.digest})
     return replace(found, is_resumed=(found.folder / "fit.json").exists())
 
@@ -98,7 +100,11 @@ def _end(study: Any, plan: Plan, outcome: Outcome) -> str:
     best = json.loads((plan.adapter / "run.json").read_text("utf-8"))["best"]
     metric = plan.config.check.metric
     if metric not in best:
-        raise SettingsError(f"{plan.name}: a trial ended before its first look; take a smaller check.every")
+        told = "ended before its first look; take a smaller check.every"
+        if _LENGTH.isdisjoint(study.trials[plan.trial].params):  # so would all the others
+            raise SettingsError(f"{plan.name}: a trial {told}")
+        study.tell(plan.trial, state=optuna.trial.TrialState.FAIL)
+        return f"failed: it {told}"
     study.tell(plan.trial, choice(best[metric], best["loss"]))
     return f"{metric} {best[metric]:.4g}, loss {best['loss']:.4g}"
 

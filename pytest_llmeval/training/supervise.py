@@ -200,7 +200,8 @@ def _require_same(plan: Plan) -> None:
     plan.hold_to(now)
     if config.search is not None:
         now.pop("config")  # each trial has its own
-        replace(plan, folder=plan.folder / "trials" / "0").hold_to(now)
+        for identity in plan.folder.glob("trials/*/identity.json"):
+            replace(plan, folder=identity.parent).hold_to(now)
 
 
 def _train(job: Job, plan: Plan, train: Train) -> None:

@@ -30,7 +30,7 @@ from pytest_llmeval.training.checkpoints import newest_complete, put_whole, requ
 from pytest_llmeval.training.heap import Heap
 from pytest_llmeval.training.lora_linear import fuse_adapters
 from pytest_llmeval.training.material import Material, gather
-from pytest_llmeval.training.memory import Fit
+from pytest_llmeval.training.memory import Fit, NoRoomError
 from pytest_llmeval.training.order import ByLength
 from pytest_llmeval.training.plan import Outcome, Plan, write_json
 from pytest_llmeval.training.ranks import Ranks, is_lost_peer
@@ -164,7 +164,8 @@ def _outcome(plan: Plan, ranks: Ranks) -> Outcome:
     except filelock.Timeout:
         return Outcome(state="refused", message=f"another process still trains in {plan.folder}; wait for its end")
     except UserError as error:
-        return Outcome(state="refused", message=str(error))
+        is_of_trial = plan.trial is not None and isinstance(error, NoRoomError)  # another one may have room
+        return Outcome(state="failed" if is_of_trial else "refused", message=str(error))
     except LlmevalError as error:
         return Outcome(state="failed", message=str(error))
     except (torch.OutOfMemoryError, MemoryError) as error:

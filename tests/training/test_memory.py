@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pytest_llmeval.core.errors import SettingsError
 from pytest_llmeval.training.config import LoraModel
-from pytest_llmeval.training.memory import Shape, answered_at_once, estimate, fit
+from pytest_llmeval.training.memory import NoRoomError, Shape, answered_at_once, estimate, fit
 
 LLAMA_3B = Shape.of(
     {
@@ -94,6 +94,14 @@ def test_no_row_fits_is_an_error_with_the_numbers() -> None:
     assert first.startswith("one row of 2048 tokens takes ")
     assert "and 2.00 GiB are free on the cuda" in first
     assert [line.split()[0] for line in table] == ["weights", "adapter", "activations", "working", "device", "total"]
+
+
+def test_an_adapter_that_has_no_room_is_told_from_a_base_that_has_none() -> None:
+    large: Any = {**RECIPE, "r": 4096}
+    for free, kind in ((12 << 30, NoRoomError), (2 << 30, SettingsError)):
+        with pytest.raises(SettingsError, match=r"take a smaller base or lora\.r") as caught:
+            fit(LLAMA_3B, free=free, batch=16, row_tokens=256, **large)
+        assert caught.type is kind
 
 
 def test_another_architecture_is_refused_by_name() -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +173,37 @@ def test_a_search_that_was_changed_does_not_go_on(tmp_path: Path) -> None:
         searched(plan_of(tmp_path, trials=4), Trainer())
 
 
+def without_a_look(plan: Plan, environ: Mapping[str, str]) -> Outcome:
+    outcome = Trainer()(plan, environ)
+    if plan.trial == 0:
+        write_json(plan.adapter / "run.json", {"best": {}})
+    return outcome
+
+
+def test_a_trial_whose_values_leave_no_step_for_a_look_fails(tmp_path: Path) -> None:
+    space = {**SPACE, "optim.batch": {"choices": [4, 8]}}
+    plan = plan_of(tmp_path, search={"space": space})
+    told = searched(plan, without_a_look)
+    assert told[1] == "tiny: trial 1: failed: it ended before its first look; take a smaller check.every"
+    assert [each["state"] for each in run_json(plan)["search"]["trials"]] == ["fail", "complete", "complete"]
+
+
+def test_no_look_whatever_the_values_are_is_a_mistake(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"tiny: a trial ended before its first look; take a smaller check\.every"):
+        searched(plan_of(tmp_path), without_a_look)
+
+
+def test_trials_are_held_to_the_rows_of_another_where_the_first_had_no_memory_to_begin(tmp_path: Path) -> None:
+    def other_rows(plan: Plan, environ: Mapping[str, str]) -> Outcome:
+        if plan.trial == 0:
+            return Outcome(state="failed", message="one row takes more")
+        plan.hold_to({"config": plan.config.digest, "train": f"of {plan.trial}", "base": "b"})
+        return Outcome(state="failed", message="so it was")
+
+    with pytest.raises(SettingsError, match="as these changed since: train"):
+        searched(plan_of(tmp_path), other_rows)
+
+
 def test_all_trials_are_held_to_the_rows_of_the_first(tmp_path: Path) -> None:
     plan = plan_of(tmp_path)
 
@@ -192,6 +224,20 @@ def in_this_process(plan: Plan, environ: Mapping[str, str]) -> Outcome:
     outcome = Outcome.read(plan.folder)
     assert outcome is not None
     return outcome
+
+
+def test_a_trial_whose_values_need_more_memory_than_there_is_fails(tmp_path: Path, tiny_base: Path) -> None:
+    plan = plan_of(tmp_path, tiny_base, trials=1, search={"space": {"lora.r": {"choices": [600_000, 700_000]}}})
+    told: list[str] = []
+    with pytest.raises(TrainingFailedError, match="tiny: none of 1 trials came to its end"):
+        search(plan, in_this_process, environ={}, report=told.append)
+    assert told[1].startswith("tiny: trial 1: failed: one row of ")
+
+
+def test_a_base_that_has_no_room_whatever_the_values_ends_the_search(tmp_path: Path, tiny_base: Path) -> None:
+    plan = replace(plan_of(tmp_path, tiny_base), free=1 << 20)
+    with pytest.raises(SettingsError, match="tiny: one row of "):
+        searched(plan, in_this_process)
 
 
 @pytest.mark.filterwarnings("ignore")  # of the libraries among themselves
