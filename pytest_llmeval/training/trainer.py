@@ -124,9 +124,10 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]  # trl is not typed here
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
         try:
-            super()._save_checkpoint(model, trial)
             if self.average is not None and self.args.should_save:
+                folder.mkdir(parents=True, exist_ok=True)
                 self.average.save(folder)
+            super()._save_checkpoint(model, trial)  # at its end, with this one whole, it takes an earlier one away
         except Exception as error:  # tokenizers raises a bare Exception on a full disk
             shutil.rmtree(folder, ignore_errors=True)
             free = shutil.disk_usage(folder.parent).free

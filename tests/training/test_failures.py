@@ -38,6 +38,24 @@ def test_a_disk_that_fills_up_leaves_no_half_checkpoint(train: Train) -> None:
     assert not plan.adapter.exists()
 
 
+def test_a_disk_that_fills_up_costs_no_earlier_checkpoint(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two are kept at most: the third takes one away, once all of it is there."""
+    from pytest_llmeval.training.averaging import Average
+
+    save = Average.save
+
+    def full(average: Average, checkpoint: Path) -> None:
+        if checkpoint.name == "checkpoint-3":
+            raise OSError(28, "No space left on device")
+        save(average, checkpoint)
+
+    monkeypatch.setattr(Average, "save", full)
+    plan, outcome = train(optim__average=True, optim__max_steps=4, check__every=1)
+    assert outcome.state == "failed"
+    assert "checkpoint-3 could not be written" in outcome.message
+    assert {path.name for path in plan.folder.glob("checkpoint-*")} == {"checkpoint-1", "checkpoint-2"}
+
+
 def test_a_loss_that_is_no_number_ends_it_and_keeps_what_was_good(train: Train) -> None:
     plan, outcome = train(optim__learning_rate=1e30, optim__max_grad_norm=1e30)
     assert outcome.state == "failed"
