@@ -166,7 +166,7 @@ class TrainingRun:
                     machine=machine,
                     is_resumed=settings.train_resume,
                     git={"git_commit": git.commit, "git_dirty": git.dirty},
-                    environ=proof_environ(settings),
+                    environ=proof_environ(self._config, settings),
                     report=self._report,
                     suite=load_task(self.configuration.eval, settings.rootdir).suite,
                     arguments=proof_options(self._config, settings),

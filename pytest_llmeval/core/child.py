@@ -1,6 +1,7 @@
 """A process that this one starts and waits for, and that is told when this one is to end."""
 
 import contextlib
+import os
 import signal
 import subprocess
 import threading
@@ -8,6 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import IO
+
+from pytest_llmeval.core.parent import PARENT
 
 __all__ = ["run_child"]
 
@@ -25,7 +28,8 @@ def run_child(
 
     It reads nothing, and is in a process group of its own: a Ctrl-C of the terminal reaches this process alone, which
     passes it on once, as it does SIGTERM and SIGHUP. Then it waits all the same: whoever records something ends better
-    by itself than killed. A second interrupt kills.
+    by itself than killed. A second interrupt kills. By ``parent_pid`` it sees where this process
+    was killed.
 
     Args:
         command: the program and its arguments.
@@ -40,7 +44,7 @@ def run_child(
     process = subprocess.Popen(
         command,
         cwd=cwd,
-        env=environ,
+        env={**(os.environ if environ is None else environ), PARENT: str(os.getpid())},
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=subprocess.STDOUT,

@@ -1,14 +1,12 @@
 """The process that carries a plan out, or the launcher of several: started, waited for, and what it said at its end."""
 
 import json
-import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from pytest_llmeval.core.child import run_child
 from pytest_llmeval.core.errors import LlmevalError, SettingsError
-from pytest_llmeval.core.parent import PARENT
 from pytest_llmeval.training.machine import times_killed_for_memory
 from pytest_llmeval.training.plan import Outcome, Plan
 
@@ -90,7 +88,7 @@ def in_a_process(plan: Plan, environ: Mapping[str, str]) -> Outcome:
             [sys.executable, "-m", module, str(path)],
             output=output,
             cwd=plan.rootdir,
-            environ={**environ, **_gpus(environ, processes), "PYTHONUNBUFFERED": "1", PARENT: str(os.getpid())},
+            environ={**environ, **_gpus(environ, processes), "PYTHONUNBUFFERED": "1"},
         )
     outcome = Outcome.read(plan.folder)
     is_killed = ended.returncode == -9 if outcome is None else outcome.state == "killed"

@@ -45,7 +45,7 @@ from pytest_llmeval.training.watching import (
     TaskMetric,
     has_run_out,
 )
-from pytest_llmeval.training.weights import load_base, sums_in_bf16
+from pytest_llmeval.training.weights import load_base, require_layers, sums_in_bf16
 
 __all__ = ["main", "train"]
 
@@ -198,6 +198,7 @@ def train(plan: Plan, ranks: Ranks, ending: EndOnSignal) -> Outcome:
     _require_device(plan)
     score_answers_only()
     model = load_base(plan.config, material.source)
+    require_layers(model, plan.config.lora.targets)
     built = _build(plan, material, model, ranks, ending)
     giving_up = _watched(plan, ranks, built.trainer)
     if begin is None or launch.engine != "ddp" or not built.trainer.take_best_after_all_steps(begin):
@@ -345,6 +346,7 @@ def _told(material: Material, begin: Path | None) -> dict[str, Any]:
         "held_out": len(material.val),
         "micro_batch": fit.micro_batch,
         "accumulation": fit.accumulation,
+        "answered_at_once": material.answered_at_once,
         "checkpointing": fit.checkpointing,
         "estimate": fit.estimate.lines(),
         "notes": material.notes(),

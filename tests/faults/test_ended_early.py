@@ -1,6 +1,8 @@
 """Sessions that are told to end, or are killed: what was paid is kept and never paid again (rows P5 to P12, C1)."""
 
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -142,3 +144,25 @@ def test_a_cancelled_job_of_github_actions_stops_paying(project: Project) -> Non
     assert 5 < len(project.server.ledger) < 150
     assert shown_status(project) == "interrupted"
     assert len(project.cases()) >= len(project.server.ledger) - 6
+
+
+CHILD = """
+import os, sys
+from pytest_llmeval.core.child import run_child
+
+with open(os.devnull, "wb") as output:
+    run_child([sys.executable, "-m", "pytest", *sys.argv[1:]], output=output)
+"""
+
+
+def test_a_session_that_another_one_started_ends_where_that_is_killed(project: Project) -> None:
+    """As a proof of a training is: nobody is left to read what it asks for."""
+    project.eval(SYNC, [{"id": f"r{n:03}", "input": f"q{n}"} for n in range(400)])
+    model = project.server.spec("fault-slow-20")
+    command = [sys.executable, "-c", CHILD, "evals", f"--model={model}", "--max-connections=1"]
+    parent = subprocess.Popen(command, cwd=project.root)
+    wait_until(lambda: len(project.server.ledger) > 5, "calls are made")
+    parent.kill()
+    parent.wait()
+    wait_until(lambda: shown_status(project) == "interrupted", "the run has ended")
+    assert len(project.server.ledger) < 150

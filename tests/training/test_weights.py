@@ -7,7 +7,7 @@ from pytest_llmeval.core.errors import SettingsError
 from pytest_llmeval.training.weights import require_layers
 
 
-class Base(nn.Module):
+class Base(nn.Module):  # type: ignore[misc]  # torch is not typed here
     """Query, key and value in one, as Phi-3 has them."""
 
     def __init__(self) -> None:

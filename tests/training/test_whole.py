@@ -51,15 +51,23 @@ def test_a_training_that_was_killed_goes_on_and_proves_its_gain(tmp_path: Path, 
 
 
 def test_a_training_on_answers_of_other_rows_proves_nothing(tmp_path: Path, tiny_base: Path) -> None:
-    """The negative control: what could be learned without the inputs, or from held-out rows, would gain here."""
+    """The negative control: what could be learned without the inputs, or from held-out rows, would gain here.
+
+    Its prompt is in a module that only pytest's ``pythonpath`` leads to.
+    """
     write_project(tmp_path, tiny_base, optim__max_steps=24, check__every=12)
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "wording.py").write_text("PROMPT = 'Colour of {thing}'\n", "utf-8")
+    its_eval = tmp_path / "evals" / "test_colour.py"
+    text = its_eval.read_text("utf-8").replace('"Colour of {thing}"', "PROMPT")
+    its_eval.write_text(f"from wording import PROMPT\n{text}", "utf-8")
     train = tmp_path / "data" / "train.jsonl"
     found = [json.loads(line) for line in train.read_text("utf-8").splitlines()]
     targets = [row["target"] for row in found]
     random.Random(0).shuffle(targets)
     mixed = [{**row, "target": target} for row, target in zip(found, targets, strict=True)]
     train.write_text("".join(json.dumps(row) + "\n" for row in mixed), "utf-8")
-    (tmp_path / "pytest.ini").write_text(INI, "utf-8")
+    (tmp_path / "pytest.ini").write_text(f"{INI}pythonpath = src\n", "utf-8")
     command = [sys.executable, "-m", "pytest", "-m", "train", "-p", "no:cacheprovider"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stdout
