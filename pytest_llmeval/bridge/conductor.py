@@ -305,7 +305,7 @@ class Conductor:
         facts.problems += [self._misplaced[item.nodeid] for item in items if item.nodeid in self._misplaced]
         if self._preparation is None:
             return facts
-        chosen = list(cases_in(items))
+        chosen = {item.nodeid: (item, param) for item, param in cases_in(items)}.values()  # once, by --keep-duplicates
         found: dict[str, SuiteFacts] = {}
         for item, param in chosen:
             suite = suite_of(item, param)

@@ -383,3 +383,12 @@ def test_evals_behind_a_symbolic_link_are_asked_for_by_its_path(
     assert len(mixed.server.ledger) == 1
     assert mixed.run(f"{asked / 'test_echo.py'}::test_echo", "-k", "quick").ret == 0
     assert len(mixed.server.ledger) == 2
+
+
+def test_a_path_that_is_given_twice_runs_each_case_as_often_and_counts_it_once(
+    mixed: Project, dist_args: list[str]
+) -> None:
+    result = mixed.run("--keep-duplicates", "evals/test_echo.py", "evals/test_echo.py", *dist_args)
+    assert result.ret == 0
+    assert len(mixed.cases()) == len(mixed.server.ledger) == 3
+    result.stdout.no_fnmatch_line("*partial*")
