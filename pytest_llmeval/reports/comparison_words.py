@@ -7,6 +7,7 @@ from pytest_llmeval.core.comparing import MeasureChange
 from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.text import counted, one_line
 from pytest_llmeval.reports.comparison import Comparison
+from pytest_llmeval.reports.numbers import number, signed
 from pytest_llmeval.reports.row_flips import Flip, RowText
 
 __all__ = [
@@ -18,7 +19,6 @@ __all__ = [
     "headline",
     "measure_cells",
     "metric_name",
-    "number",
     "reason_of",
     "row_name",
     "row_texts",
@@ -32,8 +32,6 @@ LEGEND = (
     " seen four times in five"
 )
 """What two columns of the table mean."""
-_SMALL = 0.01
-"""Below this three decimals say too little, as of money."""
 
 
 def has_legend(comparison: Comparison) -> bool:
@@ -75,7 +73,7 @@ def _sentence(verdict: Verdict) -> str:
 
 def _numbers(verdict: Verdict) -> str:
     chance = f", p {verdict.p_value:.2g}" if verdict.p_value is not None else ""
-    return f"{number(verdict.baseline_value)} to {number(verdict.value)}{chance}"
+    return f"{_known(verdict.baseline_value)} to {_known(verdict.value)}{chance}"
 
 
 def metric_name(verdict: Verdict) -> str:
@@ -95,8 +93,8 @@ def verdict_cells(verdict: Verdict) -> list[str]:
     """Return rows paired, base, current, change, p after Holm, MDE, and the verdict."""
     return [
         str(verdict.n),
-        number(verdict.baseline_value),
-        number(verdict.value),
+        _known(verdict.baseline_value),
+        _known(verdict.value),
         change_cell(verdict.delta, verdict.low, verdict.high),
         "" if verdict.p_value is None else f"{verdict.p_value:.2g}",
         "" if verdict.mde is None else f"{verdict.mde:.2g}",
@@ -120,18 +118,13 @@ def change_cell(delta: float | None, low: float | None, high: float | None) -> s
     if delta is None:
         return ""
     if low is None or high is None:
-        return _signed(delta, abs(delta))
+        return signed(delta)
     size = max(abs(delta), abs(low), abs(high))
-    return f"{_signed(delta, size)} ({_signed(low, size)}..{_signed(high, size)})"
+    return f"{signed(delta, size)} ({signed(low, size)}..{signed(high, size)})"
 
 
-def number(value: float | None) -> str:
-    """Return a value in about three digits; nothing for None."""
-    if value is None:
-        return ""
-    if 0 < abs(value) < _SMALL:
-        return f"{value:.3g}"
-    return f"{value:.3f}" if abs(value) < 10 else f"{value:.5g}"
+def _known(value: float | None) -> str:
+    return "" if value is None else number(value)
 
 
 def row_name(flip: Flip) -> str:
@@ -185,13 +178,6 @@ def _epoch(text: RowText) -> str:
 
 def _plain(value: float | None) -> str:
     return "none" if value is None else f"{value:.3g}"
-
-
-def _signed(value: float, size: float) -> str:
-    """Return a value with its sign, in the digits that one of ``size`` needs."""
-    if 0 < size < _SMALL:
-        return f"{value:+.2g}"
-    return f"{value:+.3f}" if size < 10 else f"{value:+.4g}"
 
 
 def by_suite(changes: Sequence[Verdict]) -> dict[tuple[str, str], list[Verdict]]:

@@ -9,6 +9,7 @@ from pytest_llmeval.core.gate.sight import MOST_EPOCHS
 from pytest_llmeval.core.gate.spread import ASSUMED_CORRELATION
 from pytest_llmeval.core.rules import Rule, Thresholds
 from pytest_llmeval.core.text import one_line, shorten
+from pytest_llmeval.reports.numbers import number
 from pytest_llmeval.reports.table import Column, table_lines, table_width
 from pytest_llmeval.reports.wrapping import wrapped
 
@@ -86,9 +87,9 @@ def _cells(row: Planned) -> list[str]:
         _name(row),
         one_line(row.rule or ""),
         f"{row.n:,}",
-        _number(row.mean),
-        "" if row.sd is None else _number(row.sd),
-        "nothing" if row.sees is None else _number(row.sees),
+        number(row.mean),
+        "" if row.sd is None else number(row.sd),
+        "nothing" if row.sees is None else number(row.sees),
         "" if row.rows_needed is None else f"{row.rows_needed:,}",
         none if row.epochs_needed is None else str(row.epochs_needed),
     ]
@@ -137,9 +138,3 @@ def _name(row: Planned) -> str:
 
 def _plural(count: float, word: str) -> str:
     return f"{count:,.12g} {word}{'' if count == 1 else 's'}"
-
-
-def _number(value: float) -> str:
-    if 0 < abs(value) < 0.0005:  # a price, say
-        return f"{value:.1e}"
-    return f"{value:.3f}" if abs(value) < 10 else f"{value:.5g}"

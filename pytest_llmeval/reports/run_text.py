@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Sequence
 
 from pytest_llmeval.core.text import counted, one_line, shorten
+from pytest_llmeval.reports.numbers import number, signed
 from pytest_llmeval.reports.run_view import RunView, SuiteView, TableRow, most_shown
 from pytest_llmeval.reports.table import Column, table_lines, table_width
 from pytest_llmeval.reports.wrapping import wrapped
@@ -185,15 +186,15 @@ def needless_columns(rows: Sequence[TableRow], *, many: bool) -> set[str]:
 
 def row_cells(row: TableRow, left_out: Collection[str]) -> list[str]:
     """Return the cells of a line of a suite's table, those of the titles in ``left_out`` apart."""
-    interval = "" if row.low is None or row.high is None else f"{_number(row.low)}..{_number(row.high)}"
+    interval = "" if row.low is None or row.high is None else f"{number(row.low)}..{number(row.high)}"
     found = {
         "model": one_line(row.model),
         "metric": _name(row),
         "n": str(row.n),
-        "value": "none" if row.value is None else _number(row.value),
+        "value": "none" if row.value is None else number(row.value),
         "95% interval": interval,
-        "change": "" if row.delta is None else f"{row.delta:+.3f}",
-        "MDE": "" if row.mde is None else _number(row.mde),
+        "change": "" if row.delta is None else signed(row.delta),
+        "MDE": "" if row.mde is None else number(row.mde),
         "errors": str(row.errors),
         "rule": one_line(row.rule or ""),
         "verdict": (row.verdict or "").replace("_", " "),
@@ -206,16 +207,10 @@ def _name(row: TableRow) -> str:
     return f"{name} [{one_line(row.slice)}]" if row.slice is not None else name
 
 
-def _number(value: float) -> str:
-    if 0 < abs(value) < 0.0005:  # a price, say
-        return f"{value:.1e}"
-    return f"{value:.3f}" if abs(value) < 10 else f"{value:.5g}"
-
-
 def case_words(case: StoredCase, *, many: bool) -> str:
     """Return which case it is and what is wrong with it; its model where the suite has ``many``."""
     epoch = f" (epoch {case.key.epoch})" if case.key.epoch > 1 else ""
-    low = [f"{one_line(score.name)} {_number(score.value or 0)}" for score in case.scores if score.passed is False]
+    low = [f"{one_line(score.name)} {number(score.value or 0)}" for score in case.scores if score.passed is False]
     what = case.error_kind or ", ".join(low) or "assertion"
     return f"{one_line(case.key.sample_id, 60)}{_on(case.key.model, many)}{epoch}: {what}"
 

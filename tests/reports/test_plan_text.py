@@ -65,7 +65,7 @@ def test_what_is_unknown_has_an_empty_cell() -> None:
     """And what is known to be none says so; a price keeps its digits."""
     unknown = planned("cost_usd", mean=0.00012, sd=None, sees=None, rows_needed=None)
     cells = lines(unknown, planned(mean=1234.56, epochs_needed=3))
-    assert cells[2].split() == ["cost_usd", "max_drop=0.02", "60", "1.2e-04", "nothing"]
+    assert cells[2].split() == ["cost_usd", "max_drop=0.02", "60", "0.00012", "nothing"]
     assert cells[3].split() == ["f1", "max_drop=0.02", "60", "1234.6", "0.400", "0.200", "1,240", "3"]
 
 

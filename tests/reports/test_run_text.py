@@ -20,16 +20,16 @@ from tests.support.stored_runs import END, run
 
 AT_80 = """\
 extraction on large, small: 5 passed, 3 missed
-  model  metric             n    value  95% interval  rule         verdict
-  large  pass_rate          4    1.000  0.510..1.000
-  large  json_match         4    1.000  0.510..1.000  min=0.8      pass
-  large  json_valid         4    1.000  0.510..1.000
-  small  pass_rate          4    0.250  0.046..0.699
-  small  json_match         4    0.625  0.220..0.908  min=0.8      fail
-  small  json_valid         4    1.000  0.510..1.000
-  small  json_match [hard]  2    0.250                min=0.5      inconclusive
-  small  latency_s          4    2.000                max_p95=5    pass
-  small  cost_usd           4  4.0e-05                max_total=1  pass
+  model  metric             n  value  95% interval  rule         verdict
+  large  pass_rate          4  1.000  0.510..1.000
+  large  json_match         4  1.000  0.510..1.000  min=0.8      pass
+  large  json_valid         4  1.000  0.510..1.000
+  small  pass_rate          4  0.250  0.046..0.699
+  small  json_match         4  0.625  0.220..0.908  min=0.8      fail
+  small  json_valid         4  1.000  0.510..1.000
+  small  json_match [hard]  2  0.250                min=0.5      inconclusive
+  small  latency_s          4  2.000                max_p95=5    pass
+  small  cost_usd           4  4e-05                max_total=1  pass
   note: json_match min=0.8 on large: a rerun of the same system would miss the
     bar in 3 of 100 cases
   fail: json_match min=0.8 on small: it is 0.625, below 0.8
@@ -68,16 +68,16 @@ smoke on large: 1 missed
 """
 AT_120 = """\
 extraction on large, small: 5 passed, 3 missed
-  model  metric             n    value  95% interval  errors  rule         verdict
-  large  pass_rate          4    1.000  0.510..1.000       0
-  large  json_match         4    1.000  0.510..1.000       0  min=0.8      pass
-  large  json_valid         4    1.000  0.510..1.000       0
-  small  pass_rate          4    0.250  0.046..0.699       0
-  small  json_match         4    0.625  0.220..0.908       0  min=0.8      fail
-  small  json_valid         4    1.000  0.510..1.000       0
-  small  json_match [hard]  2    0.250                     0  min=0.5      inconclusive
-  small  latency_s          4    2.000                     0  max_p95=5    pass
-  small  cost_usd           4  4.0e-05                     0  max_total=1  pass
+  model  metric             n  value  95% interval  errors  rule         verdict
+  large  pass_rate          4  1.000  0.510..1.000       0
+  large  json_match         4  1.000  0.510..1.000       0  min=0.8      pass
+  large  json_valid         4  1.000  0.510..1.000       0
+  small  pass_rate          4  0.250  0.046..0.699       0
+  small  json_match         4  0.625  0.220..0.908       0  min=0.8      fail
+  small  json_valid         4  1.000  0.510..1.000       0
+  small  json_match [hard]  2  0.250                     0  min=0.5      inconclusive
+  small  latency_s          4  2.000                     0  max_p95=5    pass
+  small  cost_usd           4  4e-05                     0  max_total=1  pass
   note: json_match min=0.8 on large: a rerun of the same system would miss the bar in 3 of 100 cases
   fail: json_match min=0.8 on small: it is 0.625, below 0.8
   inconclusive: json_match [hard] min=0.5 on small: too few samples
@@ -242,6 +242,19 @@ def test_rules_that_were_not_judged_stand_under_their_reason() -> None:
 )
 def test_money_is_never_rounded_to_nothing(cost: float | None, shown: str) -> None:
     assert money(cost) == shown
+
+
+def test_a_cost_tells_why_its_rule_passes_or_fails() -> None:
+    """By value and change, beside a bound of a fraction of a cent."""
+    verdicts = [
+        replace(VERDICTS[4], rule="max=0.0008", value=0.00062),
+        replace(VERDICTS[4], rule="max_rise=0.0002", value=0.00062, delta=0.00031, verdict="fail"),
+    ]
+    rows = [line.split() for line in run_lines(view(verdicts=verdicts), width=120) if " cost_usd " in line]
+    assert rows == [
+        ["small", "cost_usd", "4", "0.00062", "0", "max=0.0008", "pass"],
+        ["small", "cost_usd", "4", "0.00062", "+0.00031", "0", "max_rise=0.0002", "fail"],
+    ]
 
 
 @pytest.mark.parametrize(("verbosity", "shown"), [(-1, 3), (0, 3), (1, 30), (2, 40), (9, 40)])

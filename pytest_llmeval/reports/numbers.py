@@ -1,0 +1,23 @@
+"""Numbers in about three digits, in every table alike: of what is small, as of money, none of them is lost."""
+
+from pytest_llmeval.core.stats.means import ROUNDING
+
+__all__ = ["number", "signed"]
+
+_SMALL = 0.01
+"""Below this three decimals say too little."""
+
+
+def number(value: float) -> str:
+    """Return a value in about three digits."""
+    if 0 < abs(value) < _SMALL:
+        return f"{value:.3g}"
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:.5g}"
+
+
+def signed(value: float, size: float | None = None) -> str:
+    """Return a change with its sign, in the digits that one of ``size`` needs; None for its own."""
+    needed = abs(value) if size is None else size
+    if ROUNDING < needed < _SMALL:
+        return f"{value:+.2g}"
+    return f"{value:+.3f}" if needed < 10 else f"{value:+.4g}"

@@ -1,0 +1,41 @@
+"""Numbers keep the digits that tell a value from its bound."""
+
+import pytest
+
+from pytest_llmeval.reports.numbers import number, signed
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0, "0.000"),
+        (0.00004, "4e-05"),
+        (0.0005, "0.0005"),
+        (0.00062, "0.00062"),
+        (0.0014, "0.0014"),
+        (-0.0014, "-0.0014"),
+        (0.0104, "0.010"),
+        (0.625, "0.625"),
+        (12.5, "12.5"),
+        (1234.56, "1234.6"),
+    ],
+)
+def test_a_small_value_is_not_rounded_away(value: float, shown: str) -> None:
+    assert number(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "size", "shown"),
+    [
+        (0.00031, None, "+0.00031"),
+        (-0.00031, None, "-0.00031"),
+        (0.0, None, "+0.000"),
+        (-0.35, None, "-0.350"),
+        (0.0021, 0.35, "+0.002"),
+        (12.345, None, "+12.35"),
+        (0.1 + 0.2 - 0.3, None, "+0.000"),
+    ],
+)
+def test_a_small_change_is_not_rounded_away(value: float, size: float | None, shown: str) -> None:
+    """What the rounding of floats leaves is none."""
+    assert signed(value, size) == shown
