@@ -91,7 +91,7 @@ class _Score:
     scale: Scale
     answers: Sequence[JudgedAnswer]
     means: Sequence[JudgedAnswer] | None = None
-    """The values of a rubric as a whole, in the order of ``answers``."""
+    """The values of a rubric as a whole, in the order of ``answers``, or of ``of`` where that is given."""
     of: Sequence[JudgedAnswer] | None = None
     """The answers of another run, whose rate is looked for."""
 
@@ -118,8 +118,8 @@ class _Score:
             ]
 
         own = of_part(self.answers) if self.of is None else self.answers
-        means = of_part(self.means) if self.of is None else self.means
-        return calibrate(self.scale, own or (), of=of_part(self.of), means=means, model=model, slice_=slice_)
+        of, means = of_part(self.of), of_part(self.means)
+        return calibrate(self.scale, own or (), of=of, means=means, model=model, slice_=slice_)
 
 
 def _judged(store: Store, run: Run, rows: Sequence[LabelRow] = ()) -> _Judged:

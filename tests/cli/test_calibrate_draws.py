@@ -163,6 +163,29 @@ def test_each_model_has_a_rate_of_its_own(store: SqliteStore, llmeval: Command) 
     assert "qa format: 8 of 8 judged answers labelled to 4 rows" in " ".join(llmeval("calibrate").out.split())
 
 
+def test_each_model_of_another_run_has_its_own_mean_of_the_whole(store: SqliteStore, llmeval: Command) -> None:
+    """As each slice has."""
+    store_run(store, judged(4, 2))
+    names = ("correctness", "completeness", "format")
+    store.add_labels(label(at, float(at > 1), name) for at in range(4) for name in names)
+    levels = {"m": ("right", "complete", "good"), "n": ("wrong", "missing", "bad")}
+    cases = [
+        judged_record(str(at), *said, model=model, slices=(f"of {model}",))
+        for at in range(3)
+        for model, said in levels.items()
+    ]
+    store_run(store, cases, OTHER)
+    found = llmeval("calibrate", "--run", RUN, "--of", OTHER, "--json").json()["scores"]
+    means = {(each["model"], each["slice"]): each["raw_mean"] for each in found if each["is_whole"]}
+    assert means == {
+        (None, None): 0.5,
+        ("m", None): 1.0,
+        ("n", None): 0.0,
+        (None, "of m"): 1.0,
+        (None, "of n"): 0.0,
+    }
+
+
 def test_what_the_judge_left_out_is_said(store: SqliteStore, llmeval: Command) -> None:
     store_run(
         store,
