@@ -1,5 +1,6 @@
 """The page on which a person labels answers, and what it sends taken for labels."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,8 @@ from pytest_llmeval.view.pages import Frame
 __all__ = ["Draft", "chosen_in", "label_page", "labels_in"]
 
 _NOTHING = "No answer of this run was judged by a judge, so that there is nothing to label."
+_LINE_END = re.compile("\r\n?")
+"""What a form sends for a line end, and another system writes."""
 _DONE = "Every judged answer has a label of yours. llmeval calibrate says how far the judge agrees."
 
 
@@ -168,11 +171,13 @@ def labels_in(form: Mapping[str, str], reader: BrowsingReader, run: Run, case: S
     if wrong is not None:
         raise SettingsError(f"{wrong.name}: there is no level {wrong.chosen}")
     said = [(each, each.levels[each.chosen].value) for each in known if each.chosen is not None]
-    rater, note = form.get("rater", "").strip(), form.get("note", "").strip()
+    rater, note = form.get("rater", "").strip(), _LINE_END.sub("\n", form.get("note", "")).strip()
     if not rater:
         raise SettingsError("Nobody is named as the rater: fill in your name.")
     if not said:
         raise SettingsError("Nothing was chosen: choose a level of one dimension at least.")
+    draw = RANDOM if form.get("drawn") == "1" else None
+    drawn = {each.name: each.draw for each in reader.labels_of(case.id) if each.rater == rater}
     rows = [
         LabelRow(
             where="the form",
@@ -184,7 +189,7 @@ def labels_in(form: Mapping[str, str], reader: BrowsingReader, run: Run, case: S
             epoch=case.key.epoch,
             rater=rater,
             note=note or None,
-            draw=RANDOM if form.get("drawn") == "1" else None,
+            draw=drawn.get(each.name, draw),  # a label that is corrected is of the answer that was drawn then
         )
         for each, value in said
     ]

@@ -1,5 +1,6 @@
 """Labels by the page: what is asked, what is taken, and what is not."""
 
+import html
 import re
 from dataclasses import replace
 from typing import Any
@@ -67,7 +68,42 @@ def test_a_second_look_takes_the_place_of_the_first(client: TestClient, two_runs
     text = client.get(again).text
     assert 'name="level-0" value="2" checked' in text
     send(client, form_of(client, again, **{"level-0": "1"}))
-    assert said(two_runs) == [("correctness", 0.5, False, "Noor", None, None)], "chosen by hand, not drawn"
+    assert said(two_runs) == [("correctness", 0.5, False, "Noor", None, "random")], "the answer was drawn then"
+
+
+@pytest.mark.parametrize("draw", ["verdict of correctness", "random", None])
+def test_a_correction_leaves_how_the_answer_was_drawn(
+    client: TestClient, two_runs: SqliteStore, draw: str | None
+) -> None:
+    """Else an answer that was chosen by the judge's verdict would tell what the judge is worth."""
+    case = form_of(client)["case"]
+    drawn = Label(case_id=case, name="correctness", value=1.0, passed=True, rater="Noor", at="2026", draw=draw)
+    two_runs.add_labels([drawn, replace(drawn, rater="Kim", draw="random")])
+    send(client, form_of(client, f"{PAGE}&case={case}", **{"level-0": "0", "level-1": "0"}))
+    found = {(each.rater, each.name): (each.value, each.draw) for each in two_runs.labels(NEW)}
+    assert found == {
+        ("Noor", "correctness"): (0.0, draw),
+        ("Noor", "completeness"): (0.0, None),
+        ("Kim", "correctness"): (1.0, "random"),
+    }
+
+
+def test_an_answer_that_was_chosen_by_hand_was_not_drawn(client: TestClient, two_runs: SqliteStore) -> None:
+    case = form_of(client)["case"]
+    send(client, form_of(client, f"{PAGE}&case={case}", **{"level-0": "1"}))
+    assert said(two_runs) == [("correctness", 0.5, False, "Noor", None, None)]
+
+
+@pytest.mark.parametrize("note", ["one\ntwo", "a family: \U0001f468\u200d\U0001f469", "a\x0b</textarea>&amp;"])
+def test_a_note_comes_back_as_it_was_written(client: TestClient, two_runs: SqliteStore, note: str) -> None:
+    """However often it is saved: a form sends each line end as CR LF."""
+    form = form_of(client, **{"level-0": "1", "note": note.replace("\n", "\r\n")})
+    for _ in range(2):
+        send(client, form)
+        assert [each.note for each in two_runs.labels(NEW)] == [note]
+        text = client.get(f"{PAGE}&case={form['case']}").text
+        (shown,) = re.findall(r"<textarea[^>]*>(.*)</textarea>", text)
+        form["note"] = html.unescape(shown).replace("\n", "\r\n")
 
 
 def test_what_the_judge_said_is_not_shown(client: TestClient, two_runs: SqliteStore) -> None:
