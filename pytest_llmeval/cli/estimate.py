@@ -19,6 +19,9 @@ from pytest_llmeval.reports.table import Column, table_lines
 __all__ = ["estimate"]
 
 _PROBE = "pytest_llmeval.bridge.forecast_probe"
+_COLLECTED = (0, 5)
+"""What pytest ends with where it could collect: items, or none."""
+_LONGEST = 2_000
 _COLUMNS: list[Column] = [
     ("suite", "left"),
     ("model", "left"),
@@ -38,14 +41,20 @@ def estimate(as_json: bool, pytest_args: tuple[str, ...]) -> int:
     command = [sys.executable, "-m", "pytest", "-p", _PROBE, "--co", "-qq", *(pytest_args or ("evals",))]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     found = _last_json(done.stdout)
-    if found is None:
-        raise UserError((done.stderr.strip() or done.stdout.strip() or "no eval is selected")[-2000:])
+    if found is None or done.returncode not in _COLLECTED:
+        raise UserError(_said(done.stderr, done.stdout) or "no eval is selected")
     if as_json:
         emit_json(found)
         return 0
     echo_lines(table_lines(_COLUMNS, [_row(each) for each in found], width=terminal_width()))
     echo_lines(["", *_sums(found)])
     return 0
+
+
+def _said(*outputs: str) -> str:
+    """Return the ends of what pytest printed, without the forecast of what it could collect."""
+    told = (each if _last_json(each) is None else each.strip().rpartition("\n")[0] for each in outputs)
+    return "\n".join(each.strip()[-_LONGEST:] for each in told if each.strip())
 
 
 def _sums(found: list[dict[str, Any]]) -> list[str]:
