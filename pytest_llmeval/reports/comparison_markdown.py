@@ -52,7 +52,7 @@ def flips_title(rows: Comparison | FlippedRows) -> str:
 
 def flips_folded(rows: Comparison | FlippedRows, longest: int) -> str:
     """Return the rows that flipped, folded, in at most ``longest`` bytes."""
-    hidden = max(rows.worse + rows.better - len(rows.flips), 0)
+    hidden = rows.worse + rows.better - sum(flip.by_outcome for flip in rows.flips)
     blocks = [_flip(flip) for flip in rows.flips]
     more = "{} more rows changed; `llmeval compare --json` has them."
     return folded(flips_title(rows), blocks, longest, hidden=hidden, more=more)

@@ -105,9 +105,9 @@ def _flip_lines(comparison: Comparison, width: int, verbosity: int) -> Iterator[
     for flip in comparison.flips:
         yield shorten(f"  {flip.direction}: {row_name(flip)}: {score_words(flip)}", width)
         yield from _texts(flip, width, verbosity)
-    shown = len(comparison.flips)
-    if comparison.worse + comparison.better > shown:
-        yield f"  ... and {comparison.worse + comparison.better - shown} more; --json has them"
+    hidden = comparison.worse + comparison.better - sum(flip.by_outcome for flip in comparison.flips)
+    if hidden:
+        yield f"  ... and {hidden} more; --json has them"
 
 
 def _texts(flip: Flip, width: int, verbosity: int) -> Iterator[str]:

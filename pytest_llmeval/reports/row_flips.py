@@ -93,6 +93,12 @@ class Flip:
     before: RowText
     after: RowText
 
+    @property
+    def by_outcome(self) -> bool:
+        """Whether it passed more or less often than before; otherwise only a score that a rule is about changed."""
+        shares = ((each.before, each.after) for each in self.scores if each.name == "pass_rate")
+        return any(None not in ends and ends[0] != ends[1] for ends in shares)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlippedRows:
@@ -231,12 +237,12 @@ def _score_changes(pairs: Mapping[str, Pair]) -> Iterator[ScoreChange]:
 def _chosen(ranked: Sequence[_Ranked], most: int) -> list[_Ranked]:
     """Return the rows to show: those that flipped before others, the worse before the better, large changes first.
 
-    Better ones take at most half of the places that worse ones could fill.
+    Better ones that flipped take at most half of the places that worse ones could fill, other better ones none.
     """
     by_rank = sorted(ranked, key=lambda each: (not each.by_outcome, -each.size, each.flip.sample_id))
     worse = [each for each in by_rank if each.flip.direction == "worse"]
     better = [each for each in by_rank if each.flip.direction == "better"]
-    kept = worse[: most - min(len(better), most // 2)]
+    kept = worse[: most - min(sum(each.by_outcome for each in better), most // 2)]
     return [*kept, *better[: most - len(kept)]]
 
 

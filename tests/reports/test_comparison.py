@@ -113,6 +113,15 @@ def test_a_score_that_sank_without_a_flip_is_shown_where_its_rule_fails() -> Non
     assert all(flip.direction == "worse" for flip in found.flips)
 
 
+def test_rows_that_flipped_find_room_before_scores_that_rose() -> None:
+    base = [judged(number, 1.0 if number < 8 else 0.6) for number in range(40)]
+    current = [judged(number, 0.0 if number < 8 else 0.61) for number in range(40)]
+    found = compare(side("a", base), side("b", current), Thresholds(), set_up=[], most_flips=10)
+    assert (found.verdict, found.worse, found.better) == ("fail", 8, 0)
+    assert [flip.direction for flip in found.flips] == ["worse"] * 8 + ["better"] * 2
+    assert [flip.by_outcome for flip in found.flips] == [True] * 8 + [False] * 2
+
+
 def test_a_score_that_must_not_rise_got_worse_where_it_rose() -> None:
     base = [judged(number, 0.0, outcome="passed") for number in range(40)]
     current = [judged(number, float(number < 20), outcome="passed") for number in range(40)]

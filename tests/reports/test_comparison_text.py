@@ -1,6 +1,7 @@
 """A comparison in a terminal, as a person sees it."""
 
 import re
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from pytest_llmeval.core.rules import Rule, SuiteRules, Thresholds
 from pytest_llmeval.reports.comparison import Comparison, compare
+from pytest_llmeval.reports.comparison_markdown import comparison_markdown
 from pytest_llmeval.reports.comparison_text import comparison_lines
 from pytest_llmeval.reports.row_flips import RowText
 from tests.reports.sides import judged, side
@@ -178,6 +180,16 @@ def named(score: str) -> Comparison:
 def of(score: str, value: float) -> dict[str, object]:
     """Return the fields of a case with that score alone."""
     return {"scores": {score: value}, "statuses": {score: "scored"}, "passed": {score: value >= 0.5}}
+
+
+@pytest.mark.parametrize("lines", [comparison_lines, lambda found, width: [comparison_markdown(found)]])
+def test_rows_that_flipped_and_are_not_shown_are_counted(lines: Callable[..., list[str]]) -> None:
+    """One of the six that are shown only lost a little."""
+    base = [judged(each, 1.0 if each < 60 else 0.0) for each in range(70)]
+    now = [judged(each, 0.0 if each < 2 else 0.5 if each < 60 else 1.0) for each in range(70)]
+    found = compare(side("a", base), side("b", now), Thresholds(), set_up=[], most_flips=6)
+    assert (found.worse, found.better, [flip.by_outcome for flip in found.flips].count(True)) == (2, 10, 5)
+    assert re.search(r"(\.\.\. and|\*)\W*7 more", "\n".join(lines(found, width=80)))
 
 
 def test_a_short_one_says_its_verdict_once() -> None:
