@@ -146,18 +146,27 @@ def _rows(metrics: Sequence[Metric], verdicts: Sequence[Verdict]) -> Iterable[Ta
     left: dict[tuple[str | None, str | None, str], list[Verdict]] = {}
     for verdict in verdicts:
         left.setdefault((verdict.model, verdict.slice, verdict.metric), []).append(verdict)
+    errors = _errors(metrics)
     for metric in metrics:
         mine = left.pop((metric.model, metric.slice, metric.name), [])
         base = _plain(metric)
         yield from (_ruled(verdict, base) for verdict in mine) if mine else (base,)
-    yield from (_ruled(verdict) for rest in left.values() for verdict in rest)
+    yield from (_ruled(verdict, errors=errors.get(key[:2], 0)) for key, rest in left.items() for verdict in rest)
 
 
 def _numbers(metrics: Sequence[Metric], verdicts: Sequence[Verdict]) -> Iterable[TableRow]:
     """Yield each metric as it is, then the rules on what is none of them."""
     yield from map(_plain, metrics)
     known = {(metric.model, metric.slice, metric.name) for metric in metrics}
-    yield from (_ruled(each) for each in verdicts if (each.model, each.slice, each.metric) not in known)
+    errors = _errors(metrics)
+    for each in verdicts:
+        if (each.model, each.slice, each.metric) not in known:
+            yield _ruled(each, errors=errors.get((each.model, each.slice), 0))
+
+
+def _errors(metrics: Sequence[Metric]) -> dict[tuple[str | None, str | None], int]:
+    """Return how many cases ended in an error, by model and slice."""
+    return {(metric.model, metric.slice): metric.errors for metric in metrics if metric.name == "pass_rate"}
 
 
 def _plain(metric: Metric) -> TableRow:
@@ -173,8 +182,11 @@ def _plain(metric: Metric) -> TableRow:
     )
 
 
-def _ruled(verdict: Verdict, base: TableRow | None = None) -> TableRow:
-    """Return the row of a rule; where that found no value, as without a row that pairs, with that of its metric."""
+def _ruled(verdict: Verdict, base: TableRow | None = None, *, errors: int = 0) -> TableRow:
+    """Return the row of a rule; where that found no value, as without a row that pairs, with that of its metric.
+
+    ``errors`` are those of a rule on what is no score.
+    """
     if base is not None and verdict.value is None:
         return replace(base, rule=verdict.rule, verdict=verdict.verdict, reason=verdict.reason)
     is_on_change = verdict.delta is not None  # its interval is that of the change
@@ -186,7 +198,7 @@ def _ruled(verdict: Verdict, base: TableRow | None = None) -> TableRow:
         value=verdict.value,
         low=None if is_on_change else verdict.low,
         high=None if is_on_change else verdict.high,
-        errors=0 if base is None else base.errors,
+        errors=errors if base is None else base.errors,
         delta=verdict.delta,
         mde=verdict.mde,
         rule=verdict.rule,

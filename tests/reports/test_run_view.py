@@ -45,3 +45,12 @@ def test_a_rule_without_a_value_shows_that_of_its_metric() -> None:
 def test_what_is_no_score_has_the_numbers_of_its_rules() -> None:
     latency = rule("max_p95=5", metric="latency_s", value=2.0, n=4)
     assert extraction(latency).numbers == (*extraction().numbers, extraction(latency).rows[-1])
+
+
+@pytest.mark.parametrize("metric", ["latency_s", "cost_usd", "error_rate", "correctnes"])
+def test_what_is_no_score_has_the_errors_of_its_cases(metric: str) -> None:
+    """Not none of them, beside a rate of errors."""
+    found = rule("max=1", suite="qa", model="large", metric=metric, value=0.8, n=5)
+    (qa,) = [suite for suite in view(verdicts=[found]).suites if suite.name == "qa"]
+    assert qa.outcomes["error"] == 4
+    assert [row.errors for row in (*qa.rows, *qa.numbers) if row.metric == metric] == [4, 4]
