@@ -6,6 +6,7 @@ column ``label_NAME`` for each score. A row of a dataset has its labels in ``met
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from pytest_llmeval.core.judge.given import LabelRow
 from pytest_llmeval.core.judge.label_sample import RANDOM, verdict_of
 from pytest_llmeval.core.strict_json import NotJsonError, parse
 from pytest_llmeval.core.text import one_line
+from pytest_llmeval.reports.export_csv import FORMULA
 
 __all__ = ["LABEL", "SHOWN", "cell", "read_labels"]
 
@@ -26,14 +28,17 @@ SHOWN = ("question", "answer", "reference", "levels")
 _ABOUT = ("sample_id", "suite", "model", "epoch", "rater", "note", "draw", "answer_digest")
 _IS_OF_DATASET = "is_of_dataset"
 _LONG = ("name", "value", "level")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes for the beginning of a formula: https://owasp.org/www-community/attacks/CSV_Injection."""
+_GUARDED = re.compile(f"'*(?:{FORMULA.pattern})")
+"""What a spreadsheet takes for the beginning of a formula, and what would be taken for such a one guarded."""
 _LARGEST_CELL = 2**27
 
 
 def cell(text: str) -> str:
-    """Return ``text`` as a spreadsheet shows it and computes nothing from it: an apostrophe stands before a formula."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    """Return ``text`` as a spreadsheet shows it and computes nothing from it: an apostrophe stands before a formula.
+
+    One stands before apostrophes and a formula, too, so that reading takes away what was put there and no other.
+    """
+    return f"'{text}" if _GUARDED.match(text) else text
 
 
 def read_labels(path: Path, shown: str) -> list[LabelRow]:
@@ -97,7 +102,7 @@ def _header(columns: Sequence[str], where: str) -> list[str]:
 
 
 def _uncelled(text: str) -> str:
-    return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA) else text
+    return text[1:] if text.startswith("'") and _GUARDED.match(text[1:]) else text
 
 
 def _jsonl(text: str, shown: str) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -20,13 +20,13 @@ from pytest_llmeval.core.types import Score
 from pytest_llmeval.reports.exported import ExportedCase
 from pytest_llmeval.reports.row_texts import asked_text
 
-__all__ = ["cases_csv", "summary_csv"]
+__all__ = ["FORMULA", "cases_csv", "summary_csv"]
 
 Cell = str | int | float | None
 
 _LONGEST = 32_000
 """Characters of a cell: Excel takes 32,767, Python's own reader 131,072."""
-_FORMULA = re.compile("[\\s\\u00a0]*[=+\\-@\\uff1d\\uff0b\\uff0d\\uff20]|[\t\r\n]")
+FORMULA = re.compile("[\\s\\u00a0]*[=+\\-@\\uff1d\\uff0b\\uff0d\\uff20]|[\t\r\n]")
 """What begins a formula, full-width forms included, blanks before it skipped as some programs do; or moves a cell."""
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 _CASE_COLUMNS = (
@@ -169,4 +169,4 @@ def _safe(text: str) -> str:
     shown = printable(text)
     if len(shown) > _LONGEST:
         shown = f"{shown[:_LONGEST]}... {len(shown) - _LONGEST} characters more"
-    return f"'{shown}" if _FORMULA.match(shown) and not _NUMBER.fullmatch(shown) else shown
+    return f"'{shown}" if FORMULA.match(shown) and not _NUMBER.fullmatch(shown) else shown
