@@ -30,6 +30,8 @@ __all__ = [
     "write_lines",
 ]
 
+_PIPED = 400
+"""Characters of a line that no terminal shows, where COLUMNS does not say: answers are still cut."""
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -116,5 +118,5 @@ def drop_output() -> None:
 
 
 def terminal_width() -> int:
-    """Return how many characters a line may have."""
-    return shutil.get_terminal_size((80, 24)).columns
+    """Return how many characters a line may have: into a pipe so many that no name in a table is cut."""
+    return shutil.get_terminal_size((80 if sys.stdout.isatty() else _PIPED, 24)).columns

@@ -1,6 +1,8 @@
 """Plain tables: aligned columns that shrink to the width of the terminal, without colour or box characters."""
 
+import unicodedata
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Literal
 
 __all__ = ["Column", "table_lines", "table_width"]
@@ -18,7 +20,7 @@ def table_lines(columns: Sequence[Column], rows: Sequence[Sequence[str]], *, wid
     Args:
         columns: the title and the alignment of each column.
         rows: the cells, one row after another, as many in each as there are columns.
-        width: the most characters of a line, the indent included; the widest ``left`` columns give way, down to
+        width: the most columns of a line, the indent included; the widest ``left`` columns give way, down to
             8 characters each.
         indent: what stands before each line.
     """
@@ -34,25 +36,36 @@ def table_lines(columns: Sequence[Column], rows: Sequence[Sequence[str]], *, wid
 
 
 def table_width(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> int:
-    """Return how many characters a line of the table needs where no column gives way."""
+    """Return how many columns a line of the table needs where no column gives way."""
     return sum(_widths(columns, rows)) + len(_GAP) * (len(columns) - 1)
 
 
 def _widths(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[int]:
-    return [max([len(title), *(len(row[index]) for row in rows)]) for index, (title, _) in enumerate(columns)]
+    return [max([len(title), *(_width(row[index]) for row in rows)]) for index, (title, _) in enumerate(columns)]
 
 
 def _line(row: Sequence[str], columns: Sequence[Column], widths: Sequence[int]) -> str:
     parts = []
     for text, (_, side), width in zip(row, columns, widths, strict=True):
         fitting = _squeezed(text, width)
-        parts.append(fitting.rjust(width) if side == "right" else fitting.ljust(width))
+        blanks = " " * (width - _width(fitting))
+        parts.append(blanks + fitting if side == "right" else fitting + blanks)
     return _GAP.join(parts).rstrip()
 
 
 def _squeezed(text: str, width: int) -> str:
     """Return ``text`` without its middle where it is too long: what tells rows apart often stands at the end."""
-    if len(text) <= width:
+    if _width(text) <= width:
         return text
     kept = width - len(_GAP_WITHIN)
-    return text[: kept - kept // 2] + _GAP_WITHIN + text[len(text) - kept // 2 :]
+    return _beginning(text, kept - kept // 2) + _GAP_WITHIN + _beginning(text[::-1], kept // 2)[::-1]
+
+
+def _beginning(text: str, width: int) -> str:
+    """Return as much of ``text`` as finds room."""
+    return text[: sum(end <= width for end in accumulate(map(_width, text)))]
+
+
+def _width(text: str) -> int:
+    """Return how many columns of a terminal a text takes: two for each sign of Chinese, Japanese or Korean, say."""
+    return len(text) + sum(unicodedata.east_asian_width(char) in "WF" for char in text if not text.isascii())

@@ -1,6 +1,7 @@
 """Runs listed, shown and told as JSON, over databases made for it."""
 
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -195,6 +196,31 @@ def test_a_piped_list_has_no_colours(store: SqliteStore, installed: Command) -> 
     done = installed("show", "nightly", environ={"FORCE_COLOR": "1", "TERM": "xterm-256color"})
     assert done.status == 0
     assert "\x1b" not in done.out
+
+
+def test_a_name_is_whole_in_a_pipe_and_cut_in_a_terminal(store: SqliteStore, installed: Command) -> None:
+    """``llmeval runs | grep NAME``; COLUMNS says otherwise, and a terminal that does not know its width has 80."""
+    name = "meta-llama/" + "n" * 70
+    store.start_run(run(models=(name,)))
+    assert name in installed("runs", environ={"COLUMNS": ""}).out
+    assert name not in installed("runs", environ={"COLUMNS": "80"}).out
+    leader, terminal = pty.openpty()
+    with os.fdopen(leader, "rb", 0) as shown, os.fdopen(terminal, "w") as opened:
+        done = installed("runs", stdout=opened, environ={"COLUMNS": ""})
+        lines = shown.read(10_000).decode().splitlines()
+    assert done.status == 0
+    assert max(map(len, lines)) == 80 and name not in lines[1]
+
+
+@pytest.mark.parametrize(
+    "arguments", [["runs"], ["show"], ["gate"], ["compare", "20250101", "20250102"], ["plan", "nightly"]]
+)
+def test_a_terminal_may_be_as_narrow_as_it_likes(
+    store: SqliteStore, llmeval: Command, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    fill(store)
+    monkeypatch.setenv("COLUMNS", "1")
+    assert llmeval(*arguments).out
 
 
 # Where the database is

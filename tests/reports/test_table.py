@@ -40,6 +40,18 @@ def test_the_widest_column_gives_way_first() -> None:
     assert table_lines(columns, [["x" * 30, "y" * 10]], width=30)[1] == "x" * 8 + "..." + "x" * 7 + "  " + "y" * 10
 
 
+def test_signs_that_take_two_columns_are_counted_so() -> None:
+    """Those of Chinese, Japanese and Korean, and full-width forms."""
+    rows = [["\u6f22\u5b57", "1", "x"], ["abcd", "\uff11", "y"], ["\u6f22" * 20, "22", "z"]]
+    assert table_lines(COLUMNS, rows, width=24) == [
+        "name               n  id",
+        "\u6f22\u5b57               1  x",
+        "abcd              \uff11  y",
+        "\u6f22\u6f22\u6f22...\u6f22\u6f22\u6f22   22  z",
+    ]
+    assert table_width(COLUMNS, rows) == 40 + 2 + 2 + 2 + 2
+
+
 def test_a_table_without_rows_has_its_header() -> None:
     assert table_lines(COLUMNS, [], width=80) == ["name  n  id"]
 
