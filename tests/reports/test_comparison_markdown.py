@@ -18,7 +18,7 @@ HOSTILE = [
     "| a | b |",
     "```\n</details><script>alert(1)</script>\n```",
     "~~~",
-    "@octocat and #12 and GH-34 and www.example.com and https://example.com",
+    "@octocat and #12 and GH-34 and gh-5 and www.example.com and https://example.com",
     "::error::gone wrong",
     "##[error]gone wrong",
     "<img src=x onerror=alert(1)>",
@@ -103,7 +103,7 @@ def check(text: str, *, rows: int) -> None:
     outside = "".join(token.content for token in tokens if token.type == "inline")
     for code in codes:
         outside = outside.replace(f"`{code}`", "", 1)
-    assert not re.search(r"(?<![\\\u2060])@\w|#\d|\w://\w|www\.\w", outside)
+    assert not re.search(r"(?<![\\\u2060])@\w|#\d|\w://\w|www\.\w|(?i:gh)-\d", outside)
 
 
 def test_a_fence_is_longer_than_any_inside() -> None:

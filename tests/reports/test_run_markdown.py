@@ -54,7 +54,7 @@ def inert(text: str) -> None:
         assert len({len(re.findall("<t[dh]", row)) for row in body.split("<tr>")[1:]}) == 1
     outside = "".join(token.content for token in tokens if token.type == "inline")
     outside = re.sub(r"`[^`]+`", "", outside)
-    assert not re.search(r"(?<![\\\u2060])@\w|#\d|\w://\w|www\.\w", outside)
+    assert not re.search(r"(?<![\\\u2060])@\w|#\d|\w://\w|www\.\w|(?i:gh)-\d", outside)
 
 
 def begin(store: SqliteStore, end: RunEnd = FAILED, **about: Any) -> None:
