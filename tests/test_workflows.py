@@ -240,9 +240,23 @@ def test_no_comment_without_an_open_pull_request(commenter: Commenter, number: s
 
 
 def test_no_comment_where_the_run_left_none_or_a_link(commenter: Commenter) -> None:
-    assert commenter.run() == []
+    for _ in range(2):
+        assert not [told for told in commenter.run() if "--method P" in told]
+        assert not commenter.body.exists()
+        commenter.text.unlink(missing_ok=True)
+        commenter.text.symlink_to("/etc/passwd")
+
+
+def test_a_comment_of_an_earlier_commit_does_not_stay_as_the_newest_word(commenter: Commenter) -> None:
+    """Green, say, where the newest run came to no comparison."""
+    assert commenter.run(mine="34")[-1].startswith("api --method PATCH repos/us/ours/issues/comments/34 -F body=@")
+    assert commenter.body.read_text("utf-8") == (
+        "<!-- llmeval:regression -->\n[The newest run](https://example.invalid/run) came to no comparison.\n"
+    )
+    commenter.body.unlink()
     commenter.text.symlink_to("/etc/passwd")
-    assert commenter.run() == []
+    assert "--method PATCH" in commenter.run(mine="34")[-1]
+    assert "came to no comparison" in commenter.body.read_text("utf-8")
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.yaml")), ids=lambda path: path.name)
