@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.reports.html.escape import Html, element
-from pytest_llmeval.reports.run_view import RunView
+from pytest_llmeval.reports.run_view import RunView, TableRow
 from pytest_llmeval.store.records import Run
 from pytest_llmeval.view.figures import MEASURES
 
@@ -32,7 +32,17 @@ class Trend:
     suite: str
     model: str
     metric: str
+    what: str
+    """What of a measure is told, by the kind of its rule: ``max_p95``; empty for a score, whose mean it is."""
+    marks: str
+    """The expression of ``-m`` that chose the cases of all these runs; empty for none."""
     points: Sequence[Point]
+
+    @property
+    def name(self) -> str:
+        """The metric, with what of it is told and of which cases."""
+        told = f"{self.metric} {self.what}" if self.what else self.metric
+        return f"{told} (-m {self.marks})" if self.marks else told
 
     @property
     def change(self) -> float | None:
@@ -47,24 +57,30 @@ def counts_in_trends(run: Run) -> bool:
 
 
 def trends(views: Iterable[RunView]) -> list[Trend]:
-    """Return the trend of every metric, by suite, metric and model.
+    """Return the trend of every metric, by suite, metric, model and what ``-m`` chose: other cases are no change.
 
     Args:
         views: of runs, the newest first.
     """
-    found: dict[tuple[str, str, str], list[Point]] = {}
+    found: dict[tuple[str, str, str, str, str], list[Point]] = {}
     for view in views:
+        marks = str(view.run.settings.get("markexpr") or "")
         for suite in view.suites:
             seen = set()
             for row in suite.numbers:
-                key = (suite.name, row.metric, row.model)
+                key = (suite.name, row.metric, _what(row), marks, row.model)
                 if row.slice is None and row.value is not None and key not in seen:
-                    seen.add(key)  # latency with two rules stands there twice
+                    seen.add(key)  # of two rules on one number
                     found.setdefault(key, []).append(Point(run=view.run, value=row.value, low=row.low, high=row.high))
     return [
-        Trend(suite=suite, model=model, metric=metric, points=found[suite, metric, model][::-1])
-        for suite, metric, model in sorted(found, key=lambda key: (key[0], key[1] != "pass_rate", key[1:]))
+        Trend(suite=key[0], metric=key[1], what=key[2], marks=key[3], model=key[4], points=found[key][::-1])
+        for key in sorted(found, key=lambda key: (key[0], key[1] != "pass_rate", key[1:]))
     ]
+
+
+def _what(row: TableRow) -> str:
+    """Return what of a measure a row tells: that of its rule, as a p50 is no p95."""
+    return (row.rule or "").partition("=")[0] if row.metric in MEASURES else ""
 
 
 def sparkline(trend: Trend) -> Html:
@@ -89,7 +105,7 @@ def sparkline(trend: Trend) -> Html:
     drawn = [element("polyline", points=line, class_="lv-line")] if len(points) > 1 else []
     dot = element("circle", cx=f"{places[-1]:.1f}", cy=height(points[-1].value), r=3, class_="lv-dot")
     told = ", ".join(f"{each.value:.3g} ({one_line(each.run.id, 40)})" for each in points[-12:])
-    name = " ".join((one_line(trend.metric, 80), "of", one_line(trend.suite, 80), "on", one_line(trend.model, 80)))
+    name = " ".join((one_line(trend.name, 80), "of", one_line(trend.suite, 80), "on", one_line(trend.model, 80)))
     title = element("title", f"{name}, the newest last: {told}")
     view_box = f"0 0 {_WIDTH} {_HEIGHT}"
     return element("svg", title, *bars, *drawn, dot, role="img", width=_WIDTH, height=_HEIGHT, viewBox=view_box)
