@@ -11,6 +11,7 @@ from pytest_llmeval.core.errors import SettingsError, StoreError, ThresholdsErro
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.store.records import Run, stored_case
 from pytest_llmeval.store.sqlite import SqliteStore
+from pytest_llmeval.view import site
 from pytest_llmeval.view.site import self_contained, write_site
 from pytest_llmeval.view.source import Source
 from tests.support.hostile_run import hostile_run
@@ -57,6 +58,19 @@ def test_only_so_many_cases_and_runs_are_written(two_runs: SqliteStore, source: 
 def test_a_page_says_nothing_of_a_sample_where_all_cases_stand(two_runs: SqliteStore, source: Source) -> None:
     text = self_contained(source, two_runs.find_run(OLD))
     assert "stand here" not in text and "8 cases" in text
+
+
+@pytest.mark.parametrize(("most", "told"), [(1, True), (2, False)])
+def test_a_page_of_two_runs_says_where_flips_found_no_room(
+    two_runs: SqliteStore, source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, told: bool
+) -> None:
+    monkeypatch.setattr(site, "_FLIPS", most)
+    write_site(tmp_path / "out", source, two_runs.runs())
+    (page,) = (tmp_path / "out").glob("compare-*.html")
+    text = page.read_text("utf-8")
+    assert "2 cases flipped" in text and text.count('class="lv-flip"') == most
+    assert ("1 of 2 stand here. llmeval view shows all of them." in text) is told
+    assert "stand here" not in text or told
 
 
 def test_a_folder_is_written_again(two_runs: SqliteStore, source: Source, tmp_path: Path) -> None:
