@@ -93,7 +93,16 @@ class Summaries:
         """
         rules = self._source.rules_of(current)
         arguments = (self._path, self._source.root, base.id, current.id, rules)
-        return self._get((current, base), PATIENCE_S, comparison, arguments)
+        beside = (repr(rules), self._labelled(rules))  # what changed since is looked at again
+        return self._get((current, base), PATIENCE_S, comparison, arguments, beside)
+
+    def _labelled(self, rules: Thresholds) -> tuple[int, str] | None:
+        """Return how many labels there are and when the last was given; None where no rule asks for any."""
+        if not any(rule.judge for suite in rules.suites.values() for rule in suite.rules):
+            return None
+        with contextlib.closing(BrowsingReader.open(self._path)) as reader:
+            _, labels, _ = reader.labelled()
+        return len(labels), max((label.at for label in labels), default="")
 
     def to_label(self, reader: BrowsingReader, run: Run) -> Sequence[str]:
         """Return the ids of the cases that people may label, in an order that tells nothing; it is waited for.
@@ -127,11 +136,18 @@ class Summaries:
         return found
 
     def _get(
-        self, runs: tuple[Run, ...], patience_s: float, make: Callable[..., T], arguments: tuple[Any, ...]
+        self,
+        runs: tuple[Run, ...],
+        patience_s: float,
+        make: Callable[..., T],
+        arguments: tuple[Any, ...],
+        beside: Hashable = None,
     ) -> T | None:
-        """Return what ``make`` makes of ``runs``, of which the first is worked on; None where it takes longer."""
-        told = [repr(each) for each in arguments if isinstance(each, Thresholds)]
-        key = (make.__name__, *((run.id, run.end) for run in runs), *told)  # what ended or changed since is read again
+        """Return what ``make`` makes of ``runs``, of which the first is worked on; None where it takes longer.
+
+        Of runs that ended since, or with something else ``beside`` them, it is made again.
+        """
+        key = (make.__name__, *((run.id, run.end) for run in runs), beside)
         ended = all(run.end is not None for run in runs)
         with self._lock:
             self._take(key)

@@ -11,9 +11,9 @@ from starlette.testclient import TestClient
 
 from pytest_llmeval.core.errors import ThresholdsError
 from pytest_llmeval.core.gate.judging import Verdict
-from pytest_llmeval.core.rules import Rule, SuiteRules, Thresholds
+from pytest_llmeval.core.rules import JudgeDemands, Rule, SuiteRules, Thresholds
 from pytest_llmeval.core.strict_json import canonical
-from pytest_llmeval.store.records import Run, process_started
+from pytest_llmeval.store.records import Label, Run, process_started, utc_now
 from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.view import summaries
 from pytest_llmeval.view.app import make_app
@@ -233,6 +233,19 @@ def test_a_comparison_is_by_the_rules_of_today(two_runs: SqliteStore, source: So
         drop = Rule(suite="qa", metric="correctness", kind="max_drop", bound=0.5)
         known["qa"] = SuiteRules(name="qa", rules=(drop,))
         assert "<td>completeness</td>" not in whole(client, address)
+
+
+def test_a_comparison_is_by_the_labels_of_today(two_runs: SqliteStore, source: Source) -> None:
+    """People go on labelling, and a judge that was worth nothing may gate."""
+    drop = Rule(suite="qa", metric="correctness", kind="max_drop", bound=0.5, judge=JudgeDemands(min_labels=1))
+    rules = Thresholds(suites={"qa": SuiteRules(name="qa", rules=(drop,))})
+    with TestClient(make_app(replace(source, rules_of=lambda run: rules)), base_url="http://127.0.0.1:8765") as client:
+        address = f"/compare?base={OLD}&current={NEW}"
+        assert "people labelled none of its answers" in whole(client, address)
+        case = case_id(two_runs, NEW, "row-0")
+        label = Label(case_id=case, name="correctness", value=1.0, passed=True, rater="Noor", at=utc_now())
+        two_runs.add_labels([label])
+        assert "people labelled none of its answers" not in whole(client, address)
 
 
 def test_a_comparison_is_with_a_base_as_it_is_now(two_runs: SqliteStore, client: TestClient) -> None:
