@@ -17,7 +17,7 @@ class Links(Protocol):
         """Whether a server answers, so that forms can be sent."""
         ...
 
-    def runs(self, **query: Any) -> str:
+    def runs(self, **query: Any) -> str | None:
         """Return the address of the list of runs."""
         ...
 
@@ -81,9 +81,9 @@ class FileLinks:
         self._pairs = pairs
         self._has_case = has_case
 
-    def runs(self, **query: Any) -> str:
-        """Return the name of the list of runs; it is one page."""
-        return "index.html"
+    def runs(self, **query: Any) -> str | None:
+        """Return the name of the list of runs; it is one page, where there are any."""
+        return "index.html" if self._runs else None
 
     def run(self, run_id: str, **query: Any) -> str | None:
         """Return the name of the page of a run; it holds all cases that are written."""
