@@ -24,7 +24,7 @@ _FILES = {
 """Where each template goes, below the root of the project."""
 _WORKFLOW = ".github/workflows/evals.yaml"
 _FOLDER = "working-directory: ."
-_LAST = "then see pip install in the workflow, and commit: pull requests are judged"
+_LAST = "then see the step Install of the workflow, commit, and pull requests are judged"
 
 
 @click.command()

@@ -76,9 +76,9 @@ class Summaries:
         self._here: multiprocessing.pool.Pool | None = None
         self._beside: multiprocessing.pool.Pool | None = None
 
-    def overview(self, run: Run, *, patience_s: float = PATIENCE_S) -> Overview | None:
+    def overview(self, run: Run, *, patience_s: float | None = None) -> Overview | None:
         """Return what there is to see of a run; None where it takes longer."""
-        return self._get((run,), patience_s, overview, (self._path, run))
+        return self._get((run,), PATIENCE_S if patience_s is None else patience_s, overview, (self._path, run))
 
     def overviews(self, runs: Sequence[Run]) -> list[Overview | None]:
         """Return what there is to see of each run, as far as it is known after a moment."""

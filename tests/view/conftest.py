@@ -82,7 +82,7 @@ def served(source: Source, two_runs: SqliteStore) -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while it runs, this thread looks like one with a running event loop
 def browser() -> Iterator[Any]:
     with chromium() as running:
         yield running

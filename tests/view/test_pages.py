@@ -311,6 +311,7 @@ def test_large_runs_are_worked_out_in_processes_beside_the_pages(
 ) -> None:
     """A page does not wait for them, and shows the cases meanwhile."""
     monkeypatch.setattr(summaries, "_MOST_HERE", 0)
+    monkeypatch.setattr(summaries, "PATIENCE_S", 0.0)
     first = client.get(f"/run?id={NEW}").text
     assert "being worked out" in first and "row-0" in first and "<svg" not in first.partition("<h2>Suites")[2]
     assert "<figcaption><b>correctness</b>" in whole(client, f"/run?id={NEW}")
