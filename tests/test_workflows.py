@@ -216,7 +216,7 @@ def test_a_comment_is_written_once_and_updated_afterwards(commenter: Commenter) 
     assert "--method POST repos/us/ours/issues/12/comments" in written
     assert commenter.run(mine="34")[-1].startswith("api --method PATCH repos/us/ours/issues/comments/34 -F body=@")
     lines = commenter.body.read_text("utf-8").splitlines()
-    assert lines[0] == "<!-- llmeval:regression -->"
+    assert lines[0] == f"<!-- llmeval:regression {'c' * 40} -->"
     assert "Written by the code of this pull request" in lines[1]
     assert lines[3] == "### ✅ llmeval: nothing changed"
 
@@ -251,12 +251,23 @@ def test_a_comment_of_an_earlier_commit_does_not_stay_as_the_newest_word(comment
     """Green, say, where the newest run came to no comparison."""
     assert commenter.run(mine="34")[-1].startswith("api --method PATCH repos/us/ours/issues/comments/34 -F body=@")
     assert commenter.body.read_text("utf-8") == (
-        "<!-- llmeval:regression -->\n[The newest run](https://example.invalid/run) came to no comparison.\n"
+        f"<!-- llmeval:regression {'c' * 40} -->\n"
+        "[The newest run](https://example.invalid/run) came to no comparison.\n"
     )
     commenter.body.unlink()
     commenter.text.symlink_to("/etc/passwd")
-    assert "--method PATCH" in commenter.run(mine="34")[-1]
+    assert "--method PATCH" in commenter.run(mine="34 false")[-1]
     assert "came to no comparison" in commenter.body.read_text("utf-8")
+
+
+def test_a_comparison_of_this_very_commit_stays_where_the_run_again_came_to_none(commenter: Commenter) -> None:
+    """Which was cancelled, say; one that came to a comparison replaces it."""
+    told = commenter.run(mine="34 true")
+    assert not [each for each in told if "--method P" in each]
+    assert f'startswith("<!-- llmeval:regression {"c" * 40} -->")' in told[-1]
+    assert not commenter.body.exists()
+    commenter.text.write_text("### changed\n", encoding="utf-8")
+    assert "--method PATCH" in commenter.run(mine="34 true")[-1]
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.yaml")), ids=lambda path: path.name)
