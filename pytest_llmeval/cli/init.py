@@ -12,6 +12,7 @@ from pytest_llmeval.cli.output import echo_lines, emit_json, json_option
 from pytest_llmeval.cli.project import find_project
 from pytest_llmeval.core.errors import SettingsError
 from pytest_llmeval.core.text import one_line
+from pytest_llmeval.reports.wrapping import wrapped
 
 __all__ = ["init"]
 
@@ -24,7 +25,9 @@ _FILES = {
 """Where each template goes, below the root of the project."""
 _WORKFLOW = ".github/workflows/evals.yaml"
 _FOLDER = "working-directory: ."
-_LAST = "then see the step Install of the workflow, commit, and pull requests are judged"
+_INSTALL = "in the step Install of {workflow}, put the address of a copy of this package (until it is published)"
+_PUSH = "commit and push: pull requests are judged"
+_WIDTH = 80
 
 
 @click.command()
@@ -57,7 +60,9 @@ def init(missing_only: bool, as_json: bool) -> None:
             }
         )
         return
-    echo_lines([*_told(root, list(new), kept, changed), "", "next:", *_aligned(steps), _LAST])
+    workflow = _shown(next(path for path in files if path.name == Path(_WORKFLOW).name), root)
+    last = [line for text in (_INSTALL.format(workflow=workflow), _PUSH) for line in wrapped(text, _WIDTH, indent="  ")]
+    echo_lines([*_told(root, list(new), kept, changed), "", "next:", *_aligned(steps), *last])
 
 
 def _files(root: Path) -> dict[Path, str]:

@@ -122,6 +122,25 @@ def test_in_a_larger_repository_the_workflow_goes_to_its_root(
     assert workflow["defaults"] == {"run": {"working-directory": "services/chat: beta"}}
 
 
+@pytest.mark.parametrize("below", [".", "a/project"])
+def test_its_last_lines_say_what_is_left_to_do(
+    llmeval: Command, here: Path, monkeypatch: pytest.MonkeyPatch, below: str
+) -> None:
+    """In words that need nothing but the file that they name."""
+    (here / ".git").mkdir()
+    (here / below).mkdir(parents=True, exist_ok=True)
+    (here / below / "pyproject.toml").touch()
+    monkeypatch.chdir(here / below)
+    lines = llmeval("init").out.partition("next:\n")[2].splitlines()
+    last = " ".join(line.strip() for line in lines if not line.startswith("  pytest ") and "  # " not in line)
+    workflow = os.path.relpath(here / WORKFLOW)
+    assert last == (
+        f"in the step Install of {workflow}, put the address of a copy of this package (until it is published)"
+        " commit and push: pull requests are judged"
+    )
+    assert max(map(len, lines[-3:])) <= 80
+
+
 def test_its_json_tells_what_was_written_and_kept(llmeval: Command, here: Path) -> None:
     (here / RULES).write_text("mine", encoding="utf-8")
     done = llmeval("init", "--missing-only", "--json").json()
