@@ -29,7 +29,7 @@ _ABOUT = ("sample_id", "suite", "model", "epoch", "rater", "note", "draw", "answ
 _IS_OF_DATASET = "is_of_dataset"
 _LONG = ("name", "value", "level")
 _GUARDED = re.compile(f"'*(?:{FORMULA.pattern})")
-"""What a spreadsheet takes for the beginning of a formula, and what would be taken for such a one guarded."""
+"""The beginning of what a spreadsheet takes for a formula, with any apostrophes before it."""
 _LARGEST_CELL = 2**27
 
 

@@ -4,6 +4,7 @@ import contextlib
 import csv
 import io
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import click
 
 from pytest_llmeval.cli.label_file import LABEL, SHOWN, cell, read_labels
+from pytest_llmeval.cli.labelled_runs import nothing_judged
 from pytest_llmeval.cli.output import database_option, echo_lines, emit_json, json_option, open_store, terminal_width
 from pytest_llmeval.cli.project import find_project
 from pytest_llmeval.core.errors import DatasetError, SettingsError
@@ -61,7 +63,7 @@ def export_labels(
         judged = judged_run(found.id, store.cases(found.id), store.judges(found.id))
         cases = _to_label(judged)
         if not cases:
-            raise SettingsError(f"run {found.id} has no answer that a judge judged, so that there is nothing to label")
+            raise SettingsError(nothing_judged(store, found, "label"))
         draw = RANDOM if by == RANDOM else of_verdict(by)
         chosen = [cases[place] for place in _places(cases, judged, by, sample, seed)]
         rows = [_row(case, judged, draw, store.calls(case.id)) for case in chosen]
@@ -74,7 +76,8 @@ def export_labels(
         emit_json({"run": found.id, "output": str(output), "answers": len(rows), "rows": len(cases), "draw": draw})
         return
     told = f"{output}: answers to {len(rows)} of {len(cases)} rows that were judged in run {found.id}"
-    to_do = f"fill in {', '.join(LABEL + name for name in names)}, then `llmeval labels import {output} {found.id}`"
+    back = f"llmeval labels import {shlex.quote(str(output))} {found.id} --rater NAME"
+    to_do = f"fill in {', '.join(LABEL + name for name in names)}, then `{back}`"
     echo_lines([*wrapped(told, terminal_width()), *wrapped(to_do, terminal_width())])
 
 

@@ -56,7 +56,7 @@ def test_an_exported_file_shows_what_the_judge_saw_and_not_what_it_said(
     assert done.out == (
         f"out.csv: answers to 2 of 2 rows that were judged in run {RUN}\n"
         "fill in label_completeness, label_correctness, label_format, then `llmeval\n"
-        f"  labels import out.csv {RUN}`\n"
+        f"  labels import out.csv {RUN} --rater NAME`\n"
     )
     found = {row["sample_id"]: row for row in rows_of(here / "out.csv")}
     assert found["b"] == {
@@ -297,6 +297,16 @@ def test_a_run_without_a_judge_has_nothing_to_label(store: SqliteStore, llmeval:
     assert not (here / "out.csv").exists()
     done = llmeval("labels", "import", jsonl(here / "in.jsonl", GOOD), "--rater", "kim")
     assert "no score of a judge 'correctness'; no judge scored this suite" in done.err
+
+
+def test_the_newest_run_with_judged_answers_is_named_where_a_newer_one_has_none(
+    store: SqliteStore, llmeval: Command
+) -> None:
+    for number, cases in enumerate([[judged_record("a")], [judged_record("a")], [record("a")]], 1):
+        store_run(store, cases, f"2025010{number}-000000-aaaaaa")
+    done = llmeval("labels", "export", "--output", "out.csv")
+    assert done.status == 4
+    assert done.err.endswith("nothing to label; the newest that a judge judged is 20250102-000000-aaaaaa\n")
 
 
 def test_a_preference_is_no_level_to_label(store: SqliteStore, llmeval: Command, here: Path) -> None:
