@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from pytest_llmeval.cli.output import database_option, echo_lines, emit_json, json_option, open_store, terminal_width
+from pytest_llmeval.cli.output import database_option, echo_lines, emit_json, json_option, open_store, table_room
 from pytest_llmeval.cli.project import Project, find_project
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.text import counted, one_line, printable
@@ -88,7 +88,7 @@ def list_baselines(as_json: bool, database: Path | None) -> None:
         ]
         for each, run in found
     ]
-    echo_lines(table_lines(_COLUMNS, rows, width=terminal_width()))
+    echo_lines(table_lines(_COLUMNS, rows, width=table_room()))
 
 
 @baseline.command("rm")

@@ -9,7 +9,16 @@ from pathlib import Path
 import click
 
 from pytest_llmeval.cli.label_file import read_labels
-from pytest_llmeval.cli.output import database_option, echo_lines, emit_json, json_option, open_store, terminal_width
+from pytest_llmeval.cli.labelled_runs import no_labels, nothing_judged
+from pytest_llmeval.cli.output import (
+    database_option,
+    echo_lines,
+    emit_json,
+    json_option,
+    open_store,
+    table_room,
+    terminal_width,
+)
 from pytest_llmeval.cli.project import find_project
 from pytest_llmeval.core.errors import ErrorKind, SettingsError
 from pytest_llmeval.core.gate.names import did_you_mean
@@ -62,8 +71,8 @@ def calibrate_judge(
         of_other = None if other is None else store.find_run(other)
         judged_other = None if of_other is None else _judged(store, of_other)
         labels = _stored(store, found) if file is None or rows is None else _in_file(judged, file, rows)
-    if not labels:
-        raise SettingsError(f"run {found.id} has no labels; `llmeval labels export` writes answers to label")
+        if not labels:
+            raise SettingsError(no_labels(store, found))
     labels = _drawn(labels, drawn, judged)
     scores = [score for score in _scores(judged, labels) if _labelled(score)]
     if scores and judged_other is not None and of_other is not None:
@@ -80,7 +89,7 @@ def calibrate_judge(
     if as_json:
         emit_json({**held.as_json(), "scores": results})
         return
-    echo_lines(calibration_lines(results, held, width=terminal_width()))
+    echo_lines(calibration_lines(results, held, width=terminal_width(), tables=table_room()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +146,7 @@ def _judged(store: Store, run: Run, rows: Sequence[LabelRow] = ()) -> _Judged:
     texts = judged_texts(cases, store.calls, samples=named_answers(rows))
     judged = judged_run(run.id, cases, store.judges(run.id), texts)
     if not judged.scales:
-        raise SettingsError(f"run {run.id} has no answer that a judge judged, so that there is nothing to calibrate")
+        raise SettingsError(nothing_judged(store, run, "calibrate"))
     return judged
 
 
@@ -214,4 +223,4 @@ def _unjudged(judged: _Judged) -> int:
 
 def _settled(judged: _Judged) -> int:
     """Return how many answers a check in code settled, so that no judge saw them."""
-    return sum(any(judge_scores(case)) and not judged.judged(case) for case in judged.cases)
+    return sum(bool(list(judge_scores(case))) and not judged.judged(case) for case in judged.cases)

@@ -11,6 +11,7 @@ from pytest_llmeval.cli.output import (
     emit_json,
     json_option,
     opened_store,
+    table_room,
     terminal_width,
     write_lines,
 )
@@ -71,5 +72,6 @@ def compare_runs(
     elif is_printed:
         echo_lines(comparison_markdown(found).splitlines())
     else:
-        echo_lines(comparison_lines(found, width=terminal_width(), verbosity=int(verbose)))
+        shown = comparison_lines(found, width=terminal_width(), tables=table_room(), verbosity=int(verbose))
+        echo_lines(shown)
     return found.exit_code if fail_on_regression else 0

@@ -19,7 +19,7 @@ from pytest_llmeval.cli.models import project_models, weights_place
 from pytest_llmeval.cli.output import echo_lines, emit_json, json_option
 from pytest_llmeval.cli.project import Project, find_project
 from pytest_llmeval.core.errors import ModelError, UserError
-from pytest_llmeval.core.text import printable
+from pytest_llmeval.core.text import counted, printable
 from pytest_llmeval.loaders.thresholds import load_thresholds
 from pytest_llmeval.models.local_weights import default_cache_dir, smollm2_path
 from pytest_llmeval.models.named import NamedModel
@@ -114,7 +114,10 @@ def _keys(project: Project) -> Iterator[Finding]:
 
 def _files(project: Project) -> Iterator[Finding]:
     yield _ok("project", str(project.root))
-    yield _tried("models.yaml", lambda: f"{len(project_models(project))} models")
+    if (project.root / "models.yaml").exists():
+        yield _tried("models.yaml", lambda: counted(len(project_models(project)), "model"))
+    else:
+        yield _note("models.yaml", "none; llmeval models list says what --model takes")
     path = project.thresholds
     if path.exists():
         shown = project.shown(path)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from pytest_llmeval.cli.output import echo_lines, emit_json, json_option, terminal_width
+from pytest_llmeval.cli.output import echo_lines, emit_json, json_option, table_room
 from pytest_llmeval.cli.project import Project, find_project
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.core.text import one_line
@@ -43,11 +43,11 @@ def list_models(as_json: bool) -> None:
     project = find_project()
     rows = [_row(model, project.environ) for model in project_models(project).values()]
     fetched = smollm2_path(default_cache_dir()) is not None
-    rows.append(["smollm2", "local:smollm2", "$0", "fetched" if fetched else "not fetched yet (93 MB)"])
+    rows.append(["local:smollm2", "local:smollm2", "$0", "fetched" if fetched else "not fetched yet (93 MB)"])
     if as_json:
         emit_json([dict(zip(("name", "spec", "price", "note"), row, strict=True)) for row in rows])
         return
-    lines = table_lines(_COLUMNS, [[one_line(cell) for cell in row] for row in rows], width=terminal_width())
+    lines = table_lines(_COLUMNS, [[one_line(cell) for cell in row] for row in rows], width=table_room())
     others = "gpt-4o-mini, openai:NAME@http://host:port/v1, hf:ID_OR_PATH, vllm:ID_OR_PATH"
     echo_lines([*lines, "", f"Any other SPEC works as well: {others}"])
 

@@ -26,12 +26,13 @@ __all__ = [
     "json_option",
     "open_store",
     "opened_store",
+    "table_room",
     "terminal_width",
     "write_lines",
 ]
 
 _PIPED = 400
-"""Characters of a line that no terminal shows, where COLUMNS does not say: answers are still cut."""
+"""Characters of a table's line that no terminal shows, where COLUMNS does not say."""
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -118,5 +119,10 @@ def drop_output() -> None:
 
 
 def terminal_width() -> int:
-    """Return how many characters a line may have: into a pipe so many that no name in a table is cut."""
+    """Return how many characters a line may have: 80 where neither COLUMNS nor a terminal says."""
+    return shutil.get_terminal_size().columns
+
+
+def table_room() -> int:
+    """Return how many characters a line of a table may have: into a pipe so many that no name is cut."""
     return shutil.get_terminal_size((80 if sys.stdout.isatty() else _PIPED, 24)).columns

@@ -5,7 +5,15 @@ from pathlib import Path
 
 import click
 
-from pytest_llmeval.cli.output import database_option, echo_lines, emit_json, json_option, opened_store, terminal_width
+from pytest_llmeval.cli.output import (
+    database_option,
+    echo_lines,
+    emit_json,
+    json_option,
+    opened_store,
+    table_room,
+    terminal_width,
+)
 from pytest_llmeval.cli.project import find_project
 from pytest_llmeval.cli.rules import rules_for
 from pytest_llmeval.core.errors import StoreError
@@ -64,7 +72,8 @@ def plan_suites(
         told = [{"rule": rule, "reason": why} for rule, why in silent.items()]
         emit_json({**facts, "metrics": made.rows, "cannot_fail": made.unfailing, "may_not_gate": told})
         return
-    lines = plan_lines(made, rules, twin=_told(twin), width=terminal_width(), silent=silent)
+    room = {"width": terminal_width(), "tables": table_room()}
+    lines = plan_lines(made, rules, twin=_told(twin), silent=silent, **room)
     echo_lines([_heading(found.run), "", *lines])
 
 

@@ -8,7 +8,15 @@ from pathlib import Path
 
 import click
 
-from pytest_llmeval.cli.output import database_option, echo_lines, emit_json, json_option, open_store, terminal_width
+from pytest_llmeval.cli.output import (
+    database_option,
+    echo_lines,
+    emit_json,
+    json_option,
+    open_store,
+    table_room,
+    terminal_width,
+)
 from pytest_llmeval.cli.project import find_project
 from pytest_llmeval.core.child import run_child
 from pytest_llmeval.core.errors import UserError
@@ -81,7 +89,8 @@ def _show(store: SqliteStore, old: Run, new: Run, flips: list[ScoreFlips], *, as
         emit_json({**facts, "flips": flips, "verdicts": store.verdicts(new.id)})
         return
     width = terminal_width()
-    lines = [*flip_lines(flips, width), "", *run_lines(view, width=width), *not_judged_lines(view, width)]
+    lines = [*flip_lines(flips, table_room()), "", *run_lines(view, width=width, tables=table_room())]
+    lines += not_judged_lines(view, width)
     name = f" ({one_line(old.name, 40)})" if old.name else ""
     lines += [f"the answers of run {printable(old.id)}{name} were scored again as run {printable(new.id)}"]
     echo_lines([*lines, verdict_line(view)])

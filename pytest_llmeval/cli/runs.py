@@ -13,6 +13,7 @@ from pytest_llmeval.cli.output import (
     emit_json,
     json_option,
     open_store,
+    table_room,
     terminal_width,
 )
 from pytest_llmeval.cli.project import find_project
@@ -58,7 +59,7 @@ def runs(limit: int, as_json: bool, database: Path | None) -> None:
         ]
         for run in found
     ]
-    echo_lines(table_lines(_COLUMNS, rows, width=terminal_width()))
+    echo_lines(table_lines(_COLUMNS, rows, width=table_room()))
 
 
 @click.command()
@@ -83,7 +84,8 @@ def show(run: str, verbose: int, as_json: bool, database: Path | None) -> None:
 def print_run(view: RunView, spending: Sequence[Spending], verbosity: int, *, notes: Sequence[str] = ()) -> None:
     """Print a run as people read it, ``notes`` before its verdict."""
     width = terminal_width()
-    lines = [*heading(view, width=width), "", *run_lines(view, width=width, verbosity=verbosity)]
+    shown = run_lines(view, width=width, tables=table_room(), verbosity=verbosity, in_full=verbosity > 1)
+    lines = [*heading(view, width=width), "", *shown]
     lines += not_judged_lines(view, width)
     lines += spending_lines(spending, width)
     lines += [line for note in notes for line in wrapped(note, width)]

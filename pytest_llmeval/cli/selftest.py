@@ -9,7 +9,15 @@ from typing import Any
 
 import click
 
-from pytest_llmeval.cli.output import database_option, echo_lines, emit_json, json_option, opened_store, terminal_width
+from pytest_llmeval.cli.output import (
+    database_option,
+    echo_lines,
+    emit_json,
+    json_option,
+    opened_store,
+    table_room,
+    terminal_width,
+)
 from pytest_llmeval.cli.project import Project, find_project
 from pytest_llmeval.cli.rules import rules_for
 from pytest_llmeval.core.errors import StoreError, ThresholdsError
@@ -78,7 +86,8 @@ def selftest(
         emit_json({"runs": chosen.ids, "seed": seed, **_facts(found)})
     else:
         is_cut = pairs is None and count < PAIRS
-        echo_lines(selftest_lines(found, chosen.told, seed=seed, width=terminal_width(), is_cut=is_cut))
+        room = {"width": terminal_width(), "tables": table_room()}
+        echo_lines(selftest_lines(found, chosen.told, seed=seed, is_cut=is_cut, **room))
 
 
 def _check(rules: Thresholds) -> None:

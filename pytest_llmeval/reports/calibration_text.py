@@ -53,19 +53,22 @@ class Held:
         return {name: getattr(self, name) for name in ("run", "of", "judges", "raters", "unjudged", "settled")}
 
 
-def calibration_lines(results: Sequence[Calibration], held: Held, *, width: int) -> list[str]:
+def calibration_lines(
+    results: Sequence[Calibration], held: Held, *, width: int, tables: int | None = None
+) -> list[str]:
     """Return the lines that show how a judge agrees with people.
 
     Args:
         results: of each score, of its models and of its slices.
         held: who was held against whom.
         width: the most characters of a line.
+        tables: the most characters of a table's line; ``width`` where that is None.
     """
     lines = [line for told in _head(results, held) for line in wrapped(told, width)]
     if not results:
         lines += ["", *wrapped("no judged answer is labelled: the labels are of answers without a verdict", width)]
     for found in results:
-        lines += ["", *_score_lines(found, width)]
+        lines += ["", *_score_lines(found, width, tables or width)]
     return lines
 
 
@@ -93,7 +96,7 @@ def _draw(drawn: str, is_known: bool) -> str:
     return _DRAWN.get(drawn, one_line(told))
 
 
-def _score_lines(found: Calibration, width: int) -> Iterator[str]:
+def _score_lines(found: Calibration, width: int, tables: int) -> Iterator[str]:
     parts = [part for part in (found.model, found.slice) if part is not None]
     name = one_line(found.name) + "".join(f" [{one_line(part)}]" for part in parts)
     clustered = f" to {found.rows:,} rows" if found.rows < found.n else ""
@@ -107,14 +110,14 @@ def _score_lines(found: Calibration, width: int) -> Iterator[str]:
     )
     yield from wrapped(f"{one_line(found.suite)} {name}: {judged}; {mark}", width)
     if found.n:
-        yield from _confusion_lines(found, width)
+        yield from _confusion_lines(found, tables)
     rows = list(_rows(found))
     cells = [
         [measure, f"{n:,}", f"{value:.3f}", _interval(interval)]
         for measure, n, value, interval, _ in rows
         if value is not None
     ]
-    yield from table_lines(_COLUMNS, cells, width=width, indent=_INDENT)
+    yield from table_lines(_COLUMNS, cells, width=tables, indent=_INDENT)
     for note in _notes(found, rows):
         yield from wrapped(note, width, indent=_INDENT)
 

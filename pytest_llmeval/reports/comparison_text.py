@@ -51,12 +51,13 @@ _LONGEST = 100_000
 """Characters of a text of which both ends are looked at."""
 
 
-def comparison_lines(comparison: Comparison, *, width: int, verbosity: int = 0) -> list[str]:
+def comparison_lines(comparison: Comparison, *, width: int, tables: int | None = None, verbosity: int = 0) -> list[str]:
     """Return the lines that show a comparison, the verdict first.
 
     Args:
         comparison: what to show.
         width: the most characters of a line.
+        tables: the most characters of a table's line; ``width`` where that is None.
         verbosity: 0 shows answers on one line each, 1 in full.
     """
     lines = list(wrapped(headline(comparison), width))
@@ -66,7 +67,10 @@ def comparison_lines(comparison: Comparison, *, width: int, verbosity: int = 0) 
         lines += wrapped(f"differs in: {'; '.join(map(one_line, comparison.set_up))}", width)
     for (suite, model), changes in by_suite(comparison.changes).items():
         measures = [each for each in comparison.measures if (each.suite, each.model) == (suite, model)]
-        lines += ["", *_suite_lines(f"{one_line(suite)} on {one_line(model)}", changes, measures, width)]
+        lines += [
+            "",
+            *_suite_lines(f"{one_line(suite)} on {one_line(model)}", changes, measures, width, tables or width),
+        ]
     if has_legend(comparison):
         lines += ["", *wrapped(LEGEND, width)]
     lines += ["", *_flip_lines(comparison, width, verbosity)]
@@ -80,17 +84,17 @@ def comparison_lines(comparison: Comparison, *, width: int, verbosity: int = 0) 
 
 
 def _suite_lines(
-    title: str, changes: Sequence[Verdict], measures: Sequence[MeasureChange], width: int
+    title: str, changes: Sequence[Verdict], measures: Sequence[MeasureChange], width: int, tables: int
 ) -> Iterator[str]:
-    yield shorten(title, width)
+    yield shorten(title, tables)
     rows = [[metric_name(each), *verdict_cells(each)] for each in changes]
-    yield from table_lines(_CHANGES, _narrowed(rows, width - len(_INDENT)), width=width, indent=_INDENT)
+    yield from table_lines(_CHANGES, _narrowed(rows, tables - len(_INDENT)), width=tables, indent=_INDENT)
     for each in changes:
         if (reason := reason_of(each)) is not None:
             yield from wrapped(reason, width, indent="  ")
     yield ""
     rows = [[each.measure, *measure_cells(each)] for each in measures]
-    yield from table_lines(_MEASURES, rows, width=width, indent=_INDENT)
+    yield from table_lines(_MEASURES, rows, width=tables, indent=_INDENT)
 
 
 def _narrowed(rows: Sequence[Sequence[str]], width: int) -> Sequence[Sequence[str]]:

@@ -29,7 +29,13 @@ _INDENT = "  "
 
 
 def plan_lines(
-    found: Plan, thresholds: Thresholds, *, twin: str | None, width: int, silent: Mapping[Rule, str] | None = None
+    found: Plan,
+    thresholds: Thresholds,
+    *,
+    twin: str | None,
+    width: int,
+    tables: int | None = None,
+    silent: Mapping[Rule, str] | None = None,
 ) -> list[str]:
     """Return the lines that show a plan.
 
@@ -38,11 +44,12 @@ def plan_lines(
         thresholds: the rules that it was made with.
         twin: the other run of the same rows, as people know it; None where there was none.
         width: the most characters of a line.
+        tables: the most characters of a table's line; ``width`` where that is None.
         silent: further rules, which may not gate, with the reasons.
     """
     lines: list[str] = []
     for (suite, model), rows in itertools.groupby(found.rows, key=lambda row: (row.suite, row.model)):
-        lines += [*_suite_lines(suite, model, list(rows), twin, width), ""]
+        lines += [*_suite_lines(suite, model, list(rows), twin, width, tables or width), ""]
     for text in (*_legend(found), *(f"note: {message}" for message in hopeless(thresholds, found.sizes))):
         lines += wrapped(text, width)
     for rule, why in (silent or {}).items():
@@ -52,10 +59,12 @@ def plan_lines(
     return lines
 
 
-def _suite_lines(suite: str, model: str, rows: Sequence[Planned], twin: str | None, width: int) -> Iterator[str]:
+def _suite_lines(
+    suite: str, model: str, rows: Sequence[Planned], twin: str | None, width: int, tables: int
+) -> Iterator[str]:
     told = f": {_size(rows)}"
-    yield shorten(f"{one_line(suite)} on {one_line(model)}", width - len(told)) + told
-    yield from _table(rows, width)
+    yield shorten(f"{one_line(suite)} on {one_line(model)}", tables - len(told)) + told
+    yield from _table(rows, tables)
     for row in rows:
         if row.hint is not None and row.rule is not None:
             yield from wrapped(f"no number of rows for {_name(row)} {row.rule}: {row.hint}", width, indent=_INDENT)

@@ -1,5 +1,6 @@
 """A run as plain text: one table a suite, the first misses and errors, the verdict, and where to look further."""
 
+import re
 from collections.abc import Collection, Iterator, Sequence
 
 from pytest_llmeval.core.text import counted, one_line, shorten
@@ -24,6 +25,10 @@ __all__ = [
 ]
 
 _DIFFERENCES = 2
+_IN_FULL = 20
+"""Lines that say what was wrong with a case, where they are wanted in full."""
+_BREAK = re.compile(r"\n|\\n(?=\s|assert )")
+"""Where another line began in the text of a failed assert, also where it is kept as one."""
 _INDENT = "  "
 COLUMNS: tuple[Column, ...] = (
     ("model", "left"),
@@ -40,18 +45,24 @@ COLUMNS: tuple[Column, ...] = (
 """Of a suite's table."""
 
 
-def run_lines(view: RunView, *, width: int, verbosity: int = 0) -> list[str]:
+def run_lines(
+    view: RunView, *, width: int, tables: int | None = None, verbosity: int = 0, in_full: bool | None = None
+) -> list[str]:
     """Return the lines that show a run.
 
     Args:
         view: the run.
         width: the most characters of a line.
+        tables: the most characters of a table's line; ``width`` where that is None.
         verbosity: 0 shows the suites, the slices that have rules and the first misses; 1 all slices and more misses;
             2 every miss.
+        in_full: whether misses and errors are broken into lines instead of cut; where None from verbosity 1 on.
     """
     lines: list[str] = []
+    in_full = verbosity > 0 if in_full is None else in_full
     for suite in view.suites:
-        lines += [*_suite_lines(suite, width, verbosity), ""]
+        lines += _head_lines(suite, width, tables or width, verbosity)
+        lines += [*_unlucky_lines(suite, width, verbosity, in_full=in_full), ""]
     return lines
 
 
@@ -125,23 +136,34 @@ def spending_lines(spending: Sequence[Spending], width: int) -> list[str]:
     ]
 
 
-def _suite_lines(suite: SuiteView, width: int, verbosity: int) -> Iterator[str]:
+def _head_lines(suite: SuiteView, width: int, tables: int, verbosity: int) -> Iterator[str]:
+    """Yield what a suite came to: its counts, its table, and the reasons of verdicts."""
     models = f" on {', '.join(map(one_line, suite.models))}" if suite.models else ""
     told = f": {outcome_words(suite)}"
-    yield shorten(f"{one_line(suite.name)}{models}", width - len(told)) + told
+    yield shorten(f"{one_line(suite.name)}{models}", tables - len(told)) + told
     rows = [row for row in suite.rows if row.slice is None or row.rule or verbosity > 0]
     many = len(suite.models) > 1
-    yield from _table_lines(rows, width, many=many)
+    yield from _table_lines(rows, tables, many=many)
     for row in rows:
         if row.reason and (row.delta is None or row.verdict != "pass" or verbosity > 0):
             word = "note" if row.verdict == "pass" else (row.verdict or "").replace("_", " ")
             model = _on(row.model, many)
             yield from wrapped(f"{word}: {_name(row)} {row.rule}{model}: {row.reason}", width, indent=_INDENT)
+
+
+def _unlucky_lines(suite: SuiteView, width: int, verbosity: int, *, in_full: bool) -> Iterator[str]:
+    """Yield the first errors and misses of a suite."""
+    many = len(suite.models) > 1
     for word, cases in (("error", suite.broken), ("missed", suite.missed)):
         shown = cases[: most_shown(verbosity)]
         for case in shown:
-            yield shorten(f"  {word}: {case_words(case, many=many)}", width)
-            yield from (shorten(f"    {line}", width) for line in _differences(case))
+            told = f"{word}: {case_words(case, many=many)}"
+            if in_full:
+                yield from wrapped(told, width, indent=_INDENT)
+                yield from _whole(_said_of(case), width)
+            else:
+                yield shorten(_INDENT + told, width)
+                yield from (shorten(f"    {line}", width) for line in _differences(case))
         rest = suite.outcomes[word] - len(shown)
         if rest:
             left = counted(rest, "more error") if word == "error" else f"{rest:,} more {word}"
@@ -216,10 +238,24 @@ def case_words(case: StoredCase, *, many: bool) -> str:
 
 
 def _differences(case: StoredCase) -> list[str]:
-    if case.error:
+    """Return the beginning of what was wrong with a case: of a failed assert its first line."""
+    if case.error and case.outcome == "error":
         return [one_line(case.error, 400)]
-    lines = []
-    for score in case.scores:
-        if score.passed is False and score.reason:
-            lines += score.reason.splitlines()[1:]
-    return [one_line(line.strip(), 400) for line in lines[:_DIFFERENCES]]
+    lines = _said_of(case)[: 1 if case.error else _DIFFERENCES]
+    return [one_line(line.strip(), 400) for line in lines]
+
+
+def _said_of(case: StoredCase) -> list[str]:
+    """Return the lines that say what was wrong with a case."""
+    if case.error:
+        return _BREAK.split(case.error)
+    reasons = (score.reason for score in case.scores if score.passed is False and score.reason)
+    return [line for reason in reasons for line in reason.splitlines()[1:]]
+
+
+def _whole(lines: Sequence[str], width: int) -> list[str]:
+    """Return ``lines`` broken at ``width``, and of very many the first."""
+    indent = _INDENT * 2
+    cut = (shorten(line, _IN_FULL * width) for line in lines[: _IN_FULL + 1])
+    broken = [part for line in cut for part in wrapped(line, width, indent=indent)]
+    return broken if len(broken) <= _IN_FULL else [*broken[: _IN_FULL - 1], f"{indent}..."]

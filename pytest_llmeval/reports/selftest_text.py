@@ -27,7 +27,9 @@ _USUAL = 1.5
 them at alpha 5 %); over all numbers it keeps to alpha."""
 
 
-def selftest_lines(found: SelfTest, runs: str, *, seed: int, width: int, is_cut: bool = False) -> list[str]:
+def selftest_lines(
+    found: SelfTest, runs: str, *, seed: int, width: int, tables: int | None = None, is_cut: bool = False
+) -> list[str]:
     """Return the lines that show a self test.
 
     Args:
@@ -35,6 +37,7 @@ def selftest_lines(found: SelfTest, runs: str, *, seed: int, width: int, is_cut:
         runs: the two runs, as people know them.
         seed: of its swaps.
         width: the most characters of a line.
+        tables: the most characters of a table's line; ``width`` where that is None.
         is_cut: whether fewer pairs than usual were judged, as the runs are large.
     """
     changes = [rule for rule in found.rules if rule.is_change]
@@ -45,10 +48,10 @@ def selftest_lines(found: SelfTest, runs: str, *, seed: int, width: int, is_cut:
         *wrapped(_headline(found), width),
         *(line for text in _advice(found) for line in wrapped(text, width)),
     ]
-    lines += ["", "rules on a change, by how often each alone fails", *_table(changes, width)]
+    lines += ["", "rules on a change, by how often each alone fails", *_table(changes, tables or width)]
     if others:
         title = "other rules, of whose false alarms swapping says nothing: how often a mix of the two runs fails them"
-        lines += ["", *wrapped(title, width), *_table(others, width)]
+        lines += ["", *wrapped(title, width), *_table(others, tables or width)]
     for rule in found.rules:
         if rule.reason is not None:
             word = "not judged" if rule.verdicts.get("not_judged") else "unmeasurable"

@@ -165,6 +165,17 @@ def test_without_labels_or_verdicts_one_is_told_what_to_do(store: SqliteStore, l
     assert (done.status, "has no answer that a judge judged" in done.err) == (4, True)
 
 
+def test_the_run_that_has_labels_is_named_where_the_newest_has_none(store: SqliteStore, llmeval: Command) -> None:
+    for number in (1, 2):
+        store_run(store, [judged_record("0")], f"2025010{number}-000000-aaaaaa")
+    (case,) = store.cases("20250101-000000-aaaaaa")
+    label = Label(case_id=case.id, name="correctness", rater="kim", value=1.0, passed=True, at="2025-01-03")
+    store.add_labels([label])
+    done = llmeval("calibrate")
+    assert (done.status, "has no labels; the newest that has is 20250101-000000-aaaaaa; " in done.err) == (4, True)
+    assert llmeval("calibrate", "--run", "20250101").status == 0
+
+
 OWN = Rubric(
     name="polite",
     version=1,

@@ -119,13 +119,17 @@ def test_files_that_cannot_be_used_are_problems(here: Path, cache: Path, llmeval
     assert "\n         thresholds.yaml:2: suites.a.c.mxa: unknown key 'mxa'" in text
 
 
+def test_without_models_of_its_own_a_project_is_told_so(here: Path, cache: Path, llmeval: Command) -> None:
+    assert findings(llmeval)["models.yaml"] == ("note", "none; llmeval models list says what --model takes")
+
+
 def test_files_that_can_be_used_are_counted(here: Path, cache: Path, llmeval: Command) -> None:
     (here / "pytest.ini").touch()
     (here / "thresholds.yaml").write_text("version: 1\nsuites: {a: {b: {min: 1}}}\n")
     (here / "models.yaml").write_text("models:\n  small: {spec: 'openai:x'}\n")
     found = findings(llmeval)
     assert found["thresholds.yaml"] == ("ok", "1 suites have rules")
-    assert found["models.yaml"] == ("ok", "1 models")
+    assert found["models.yaml"] == ("ok", "1 model")
 
 
 def test_a_server_that_answers_is_reachable(
@@ -166,9 +170,9 @@ def test_models_are_listed_with_the_embedded_one(here: Path, cache: Path, llmeva
         done = llmeval(*arguments)
         assert done.status == 0
         assert done.out == (
-            "name     spec                         price per million  note\n"
-            "small    openai:tiny@...7.0.0.1:1/v1  unknown\n"
-            "smollm2  local:smollm2                $0                 not fetched yet (93 MB)\n"
+            "name           spec                    price per million  note\n"
+            "small          openai:tin....0.1:1/v1  unknown\n"
+            "local:smollm2  local:smollm2           $0                 not fetche...t (93 MB)\n"
             "\n"
             "Any other SPEC works as well: gpt-4o-mini, openai:NAME@http://host:port/v1, hf:ID_OR_PATH,"
             " vllm:ID_OR_PATH\n"
@@ -207,7 +211,7 @@ def test_models_as_json(here: Path, cache: Path, llmeval: Command, arguments: li
     (here / "sub").mkdir()
     found: list[dict[str, Any]] = llmeval(*arguments).json()
     assert found == [
-        {"name": "smollm2", "spec": "local:smollm2", "price": "$0", "note": "not fetched yet (93 MB)"},
+        {"name": "local:smollm2", "spec": "local:smollm2", "price": "$0", "note": "not fetched yet (93 MB)"},
     ]
 
 
@@ -218,7 +222,7 @@ def test_models_of_the_project_are_listed_from_a_subfolder(
     (here / "models.yaml").write_text("models:\n  small: {spec: 'openai:tiny'}\n")
     (here / "sub").mkdir()
     monkeypatch.chdir(here / "sub")
-    assert [model["name"] for model in llmeval("models", "--json").json()] == ["small", "smollm2"]
+    assert [model["name"] for model in llmeval("models", "--json").json()] == ["small", "local:smollm2"]
 
 
 def test_weights_that_cannot_be_fetched_are_told_with_what_to_do(

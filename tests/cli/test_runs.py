@@ -198,6 +198,30 @@ def test_a_piped_list_has_no_colours(store: SqliteStore, installed: Command) -> 
     assert "\x1b" not in done.out
 
 
+def test_sentences_are_no_wider_in_a_pipe_than_in_a_terminal(store: SqliteStore, installed: Command) -> None:
+    """Tables alone are; COLUMNS says otherwise."""
+    name = "meta-llama/" + "n" * 70
+    store.start_run(run(models=(name,)))
+    store.add_case(run().id, record("a", model=name, outcome="missed", error="word " * 40))
+    rule = Verdict(suite="qa", model=name, metric="m" * 70, slice=None, rule="min=0.4", value=0.1, n=2, verdict="fail")
+    store.set_verdicts(run().id, [replace(rule, reason="word " * 40)])
+    store.finish_run(run().id, END)
+    for columns, most in (("", 80), ("120", 120)):
+        lines = installed("show", environ={"COLUMNS": columns}).out.splitlines()
+        told = [line for line in lines if "word" in line]
+        assert len(told) > 2 and 70 < max(map(len, told)) <= most
+    assert "m" * 70 + "  " in installed("show", environ={"COLUMNS": ""}).out
+
+
+def test_only_verbose_shows_a_miss_in_full(store: SqliteStore, llmeval: Command) -> None:
+    store.start_run(run())
+    error = "CodeError: " + "word " * 30 + "(evals/test_a.py:12)"
+    store.add_case(run().id, record("a", outcome="error", error_kind="code", error=error))
+    store.finish_run(run().id, END)
+    assert "evals/test_a.py:12" not in llmeval("show").out
+    assert "(evals/test_a.py:12)\n" in llmeval("show", "-v").out
+
+
 def test_a_name_is_whole_in_a_pipe_and_cut_in_a_terminal(store: SqliteStore, installed: Command) -> None:
     """``llmeval runs | grep NAME``; COLUMNS says otherwise, and a terminal that does not know its width has 80."""
     name = "meta-llama/" + "n" * 70

@@ -287,6 +287,38 @@ def test_the_scores_under_their_bar_are_named_with_what_differed() -> None:
     ]
 
 
+ASSERTED = record("a", outcome="missed", error="assert 'yes' in 'no'\\n +  where 'no' = answer.text\\nassert False")
+
+
+@pytest.mark.parametrize(
+    ("verbosity", "more"), [(0, []), (1, ["     +  where 'no' = answer.text", "    assert False"])]
+)
+def test_of_a_failed_assert_the_first_line_is_shown_and_more_on_request(verbosity: int, more: list[str]) -> None:
+    """As lines, though the database keeps them as one; what a literal says stays as it is."""
+    assert run_lines(of_cases(ASSERTED), width=80, verbosity=verbosity)[-3 - len(more) : -1] == [
+        "  missed: a: assertion",
+        "    assert 'yes' in 'no'",
+        *more,
+    ]
+    literal = replace(ASSERTED, error="assert 'a\\nb' == 'c'")
+    assert "    assert 'a\\nb' == 'c'" in run_lines(of_cases(literal), width=80, verbosity=verbosity)
+
+
+def test_what_was_wrong_with_a_case_is_broken_into_lines_on_request_up_to_a_bound() -> None:
+    long = score("f1", 0.0, False, reason="f1: 0\n" + "word " * 50 + "end\nsecond\nthird")
+    endless = score("f1", 0.0, False, reason="f1: 0\n" + "line\n" * 50)
+    cut, whole, bounded = (
+        run_lines(of_cases(record("a", outcome="missed", scores=(each,))), width=80, verbosity=verbosity)
+        for each, verbosity in ((long, 0), (long, 1), (endless, 1))
+    )
+    assert cut[-3].endswith("...") and cut[-2] == "    second"
+    assert whole[-4].endswith("end") and whole[-3:-1] == ["    second", "    third"]
+    assert max(map(len, whole)) <= 80
+    assert bounded[-21:-1] == [*["    line"] * 19, "    ..."]
+    found = of_cases(record("a", outcome="missed", scores=(long,)))
+    assert run_lines(found, width=80, verbosity=2, in_full=False) == cut
+
+
 def test_the_errors_of_a_suite_stay_in_its_table_however_narrow() -> None:
     lines = run_lines(of_cases(record("a", outcome="error", error_kind="code")), width=40)
     assert "errors" in lines[1]
