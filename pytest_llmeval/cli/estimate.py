@@ -3,13 +3,14 @@
 import functools
 import json
 import operator
+import os
 import subprocess
 import sys
 from typing import Any
 
 import click
 
-from pytest_llmeval.cli.output import echo_lines, emit_json, json_option, terminal_width
+from pytest_llmeval.cli.output import echo_lines, emit_json, json_option, table_room
 from pytest_llmeval.core.errors import UserError
 from pytest_llmeval.core.estimates import Estimate
 from pytest_llmeval.core.text import one_line
@@ -19,8 +20,10 @@ from pytest_llmeval.reports.table import Column, table_lines
 __all__ = ["estimate"]
 
 _PROBE = "pytest_llmeval.bridge.forecast_probe"
-_COLLECTED = (0, 5)
-"""What pytest ends with where it could collect: items, or none."""
+_COLLECTED = (0, 5, 6)
+"""What pytest ends with where it could collect: items, none, or with more warnings than it may have."""
+_GOES_ON = "--continue-on-collection-errors"
+_PREFIX = "llmeval: "
 _LONGEST = 2_000
 _COLUMNS: list[Column] = [
     ("suite", "left"),
@@ -37,24 +40,27 @@ _COLUMNS: list[Column] = [
 @json_option
 @click.argument("pytest_args", nargs=-1, type=click.UNPROCESSED)
 def estimate(as_json: bool, pytest_args: tuple[str, ...]) -> int:
-    """Say what `pytest PYTEST_ARGS` will take: calls, judges too, tokens, money. Without arguments: `pytest evals`."""
-    command = [sys.executable, "-m", "pytest", "-p", _PROBE, "--co", "-qq", *(pytest_args or ("evals",))]
+    """Say what `pytest PYTEST_ARGS` will take: calls, judges too, tokens, money. Without a path: of `pytest evals`."""
+    evals = ("evals",) if os.path.isdir("evals") else ()  # the probe finds others
+    command = [sys.executable, "-m", "pytest", "-p", _PROBE, "--co", "-qq", *(pytest_args or evals)]
+    collected = (*_COLLECTED, 1) if _GOES_ON in pytest_args else _COLLECTED  # the run goes on beside broken modules
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     found = _last_json(done.stdout)
-    if found is None or done.returncode not in _COLLECTED:
+    if found is None or done.returncode not in collected:
         raise UserError(_said(done.stderr, done.stdout) or "no eval is selected")
     if as_json:
         emit_json(found)
         return 0
-    echo_lines(table_lines(_COLUMNS, [_row(each) for each in found], width=terminal_width()))
+    echo_lines(table_lines(_COLUMNS, [_row(each) for each in found], width=table_room()))
     echo_lines(["", *_sums(found)])
     return 0
 
 
 def _said(*outputs: str) -> str:
-    """Return the ends of what pytest printed, without the forecast of what it could collect."""
+    """Return the ends of what pytest printed, without the forecast of what it could collect and our own prefix."""
     told = (each if _last_json(each) is None else each.strip().rpartition("\n")[0] for each in outputs)
-    return "\n".join(each.strip()[-_LONGEST:] for each in told if each.strip())
+    lines = [line.removeprefix(_PREFIX) for each in told for line in each.strip()[-_LONGEST:].splitlines()]
+    return "\n".join(lines)
 
 
 def _sums(found: list[dict[str, Any]]) -> list[str]:

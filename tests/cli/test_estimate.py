@@ -1,7 +1,7 @@
 """What a run would take is told of all that it would run, or of nothing."""
 
 from tests.cli.conftest import Command
-from tests.support.project import Project
+from tests.support.project import OPTIONS, Project
 
 ROWS = [{"id": "a", "input": "q"}]
 BODY = "def test_echo(response):\n    pass\n"
@@ -19,6 +19,41 @@ def test_a_module_that_cannot_be_imported_is_no_cheap_one(project: Project, inst
         assert (done.status, done.out) == (4, "")
         assert "a word on stderr" in done.err and "No module named 'no_such_module'" in done.err
         assert '"estimate"' not in done.err, "what the others take"
+
+
+def test_without_a_path_it_is_of_the_evals(project: Project, installed: Command) -> None:
+    """The value of an option is none; a folder of another name, and one named by -m, is found, too."""
+    project.eval(BODY, ROWS)
+    (project.root / "tests").mkdir()
+    project.write(tests__test_own_py="def test_own():\n    pass\n")
+    for options in ([], ["testpaths = tests\n"], ["llmeval_paths = checks\n"]):
+        project.pytester.makeini(f"[pytest]\n{OPTIONS}{''.join(options)}")
+        if "checks" in str(options):
+            (project.root / "evals").rename(project.root / "checks")
+        done = installed("estimate", "--json", "--model", project.model, cwd=project.root)
+        assert (done.status, done.err) == (0, "")
+        assert [each["cases"] for each in done.json()] == [1]
+
+
+def test_a_run_that_goes_on_beside_broken_modules_or_warnings_is_estimated(
+    project: Project, installed: Command
+) -> None:
+    project.eval(BODY, ROWS)
+    (project.root / "evals" / "test_other.py").write_text(BROKEN, "utf-8")
+    model = f"--model={project.model}"
+    goes_on = installed("estimate", "--json", "evals", model, "--continue-on-collection-errors", cwd=project.root)
+    assert (goes_on.status, goes_on.err) == (0, "")
+    (project.root / "evals" / "test_other.py").write_text("import warnings\nwarnings.warn('old')\n", "utf-8")
+    warned = installed("estimate", "--json", "evals", model, "--max-warnings=0", cwd=project.root)
+    assert (warned.status, warned.json()) == (0, goes_on.json())
+
+
+def test_what_our_own_plugin_said_is_told_with_one_prefix(project: Project, installed: Command) -> None:
+    project.eval("@pytest.mark.judge_attack\n" + BODY, ROWS)
+    done = installed("estimate", "--model", project.model, cwd=project.root)
+    assert done.status == 4
+    assert done.err.endswith("1 eval function waits; run them with: pytest -m judge_attack\n")
+    assert done.err.startswith("llmeval: ") and done.err.count("llmeval: ") == 1
 
 
 def test_where_no_eval_is_selected_it_is_said(project: Project, installed: Command) -> None:
