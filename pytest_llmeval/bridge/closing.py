@@ -31,6 +31,8 @@ class Closing:
         """Async evals by whether their bodies ran ahead, and else why not."""
         self.notes: list[str] = []
         """What else is worth a note."""
+        self.without_judge = 0
+        """Cases that asked for a judge where there was none."""
         self.unfinished = 0
         """Cases that no session ended: of workers that died, of a resumed run, or of one that is scored again."""
         self.waited_s = 0.0
@@ -44,6 +46,9 @@ class Closing:
         yield from _unasked(view)
         for note in [*self._facts.notes, *self._partial(), *self.notes]:
             yield f"note: {note}"
+        if self.without_judge:
+            cases = counted(self.without_judge, "case")
+            yield f"note: {cases} asked for a judge, and --judge-model names none: no verdict says what it would find"
         if self._facts.changed:
             yield f"note: resumed though {'; '.join(self._facts.changed)}; it can be no baseline"
         if self.unfinished and self._rescored is None:

@@ -140,6 +140,8 @@ def _message(error: BaseException) -> str:
 
 def _said(error: BaseException) -> tuple[str, str]:
     """Return name and text of an exception, whatever its own ``__str__`` does."""
+    if isinstance(error, pytest.FixtureLookupError):  # its text is that of its arguments, a request among them
+        return "fixture", error.msg or f"{error.argname!r} not found"
     shown = traceback.TracebackException(type(error), error, None)
     name, _, text = "".join(shown.format_exception_only()).rstrip("\n").partition(": ")
     return name, text

@@ -251,6 +251,7 @@ class Recorder:
             self._break_off(error)
             return
         self._closing.waited_s += case.waited_s or 0.0
+        self._closing.without_judge += any(score.status == "none" for score in case.scores)
         self._status.count_case(case)
         ended = (case.outcome, stored_case(self._row.id, case).cost_usd if case.calls else 0.0)
         self._progress.add(*ended, before=self._unpassed.pop(case.key.nodeid, None))

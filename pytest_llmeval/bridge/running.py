@@ -14,7 +14,7 @@ from pytest_llmeval.bridge.items import CURRENT, RUN_KEY, CaseNow, param_of, run
 from pytest_llmeval.bridge.judgements_ahead import JudgementsAhead
 from pytest_llmeval.bridge.outcomes import Reporter
 from pytest_llmeval.bridge.worker_queue import is_worker
-from pytest_llmeval.core.errors import CaseError, ScorerError
+from pytest_llmeval.core.errors import CaseError, ErrorKind, ScorerError
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.models.redaction import Redactor
 from pytest_llmeval.scorers import ScoreBook, explain
@@ -159,6 +159,9 @@ class AsyncBodies:
 
 def _settle(book: ScoreBook) -> None:
     """Raise what the scores of a whole body come to: an error where a scorer broke, else a miss."""
+    for name in book.unawaited[:1]:
+        told = f"score.{name}(...) was not awaited: write await score.{name}(...), or score.{name}_sync(...) where the"
+        raise CaseError(f"{told} test is not async", kind=ErrorKind.CODE)
     if book.errors:
         first = book.errors[0]
         raise ScorerError(f"scorer {first.name}: {first.reason}")

@@ -132,6 +132,9 @@ class Preparation:
         if self.resumed is not None:
             self.resumed.compare(facts)
         self._weigh_sizes(facts)
+        if self.thresholds is None and self.settings is not None and facts.is_run:
+            other = self.settings.thresholds.with_suffix(".yml")
+            facts.notes += [f"{other.name} is not read: rules stand in thresholds.yaml"] if other.exists() else []
         facts.problems = list(dict.fromkeys(facts.problems))
         facts.empty_shard = self._is_sharded and not (facts.is_run or facts.problems)
 

@@ -193,6 +193,16 @@ class Score:
     votes: tuple["Vote", ...] = ()
     """What each judge said, where there are several judgements; empty where there is one."""
 
+    def __bool__(self) -> bool:
+        """Return whether the value reached its pass mark; where there is no value, nothing was missed.
+
+        Raises:
+            TypeError: nothing was demanded of the value, so that neither is true.
+        """
+        if self.status == "scored" and self.passed is None:
+            raise TypeError(f"the score {self.name!r} has no pass mark, so it is neither true nor false; see its value")
+        return self.passed is not False
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vote:

@@ -1,10 +1,11 @@
 """The scores of one case: what stands behind the ``score`` fixture."""
 
 import difflib
+import functools
 import inspect
 import traceback
-from functools import partial
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Any, ParamSpec
 
 from pytest_llmeval.core.errors import ScorerError
 from pytest_llmeval.core.types import Score
@@ -15,6 +16,21 @@ from pytest_llmeval.scorers.registry import REGISTRY, Registry, Scorer, settings
 from pytest_llmeval.scorers.scored import Scored, finite, unit_interval
 
 __all__ = ["ScoreBook", "recorded_twice"]
+
+P = ParamSpec("P")
+
+
+def _watched(method: Callable[P, Coroutine[Any, Any, Score]]) -> Callable[P, Coroutine[Any, Any, Score]]:
+    """Have a book know the calls of an async method of it, so that a forgotten ``await`` is told."""
+
+    @functools.wraps(method)
+    def call(*args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, Score]:
+        coroutine = method(*args, **kwargs)
+        book: Any = args[0]
+        book._begun.append((method.__name__, coroutine))
+        return coroutine
+
+    return call
 
 
 class ScoreBook:
@@ -29,6 +45,7 @@ class ScoreBook:
         self._registry = registry
         self._judge = judge
         self._scores: dict[str, Score] = {}
+        self._begun: list[tuple[str, Coroutine[Any, Any, Score]]] = []
 
     @property
     def scores(self) -> tuple[Score, ...]:
@@ -45,12 +62,20 @@ class ScoreBook:
         """The scores that could not be made because a scorer broke."""
         return tuple(score for score in self._scores.values() if score.status == "error")
 
+    @property
+    def unawaited(self) -> tuple[str, ...]:
+        """The names of async calls that nobody awaited; they are closed now."""
+        found = [each for each in self._begun if inspect.getcoroutinestate(each[1]) == inspect.CORO_CREATED]
+        for _, coroutine in found:
+            coroutine.close()
+        return tuple(name for name, _ in found)
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):  # what copy and inspect ask for; no entry point is loaded for that
             raise AttributeError(name)
         if (found := self._registry.find(name)) is None:
             raise AttributeError(self._unknown(name))
-        return partial(self._call, found)
+        return functools.partial(self._call, found)
 
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *self._registry.names()]
@@ -79,6 +104,7 @@ class ScoreBook:
             score = Score(name=name, value=None, passed=None, status="error", reason=tidy(str(error)))
         return self._keep(score)
 
+    @_watched
     async def judge(
         self,
         response: Any,
@@ -159,6 +185,7 @@ class ScoreBook:
         )
         return self._keep(*self._judge.judge_sync(response, target, how))
 
+    @_watched
     async def prefer(
         self,
         a: Any,

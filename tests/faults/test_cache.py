@@ -50,7 +50,9 @@ def test_used_answers_make_no_call_cost_nothing_and_keep_their_latency(warm: Pro
     assert "4 answers from the cache" in " ".join(result.stdout.str().split())
     verdicts = warm.rows("SELECT metric, n, verdict FROM verdicts WHERE run_id = ?", warm.last_run()["id"])
     assert {row["metric"]: row["n"] for row in verdicts if row["metric"] != "error_rate"}["length"] == 4
-    assert {row["metric"]: row["verdict"] for row in verdicts}["latency_s"] != "pass"
+    assert {row["metric"]: row["verdict"] for row in verdicts}["latency_s"] == "not_judged"
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["not judged (all answers come from the cache): echo latency_s max_p95=60"])
 
 
 def test_without_the_option_every_run_makes_its_own_calls(warm: Project) -> None:

@@ -116,6 +116,23 @@ def test_without_a_judge_nothing_is_judged_and_a_line_says_so(project: Project, 
     nothing = dict.fromkeys(("good", "half", "bad"))
     assert values(project) == dict.fromkeys(("qa", "correctness", "completeness", "format"), nothing)
     result.stdout.fnmatch_lines(["not judged (no judge): echo correctness min=0.4"])
+    result.stdout.fnmatch_lines(["note: 3 cases asked for a judge, and --judge-model names none: *"])
+
+
+@pytest.mark.parametrize("call", ["judge", "prefer"])
+def test_a_judge_that_nobody_awaits_is_an_error_of_the_test(
+    project: Project, judged_by: Judged, dist_args: list[str], call: str
+) -> None:
+    answers = "'a', 'b'" if call == "prefer" else "'a'"
+    project.eval(f"async def test_echo(sample, score):\n    score.{call}({answers}, rubric='qa')\n", ROWS[:1])
+    result = project.run("evals", named(project, judged_by(verdict)), *dist_args)
+    assert result.ret == 1
+    (case,) = project.rows("SELECT outcome, error_kind, error FROM cases")
+    assert (case["outcome"], case["error_kind"]) == ("error", "code")
+    assert case["error"].startswith(
+        f"score.{call}(...) was not awaited: write await score.{call}(...), or score.{call}_"
+    )
+    assert "never awaited" not in result.stdout.str()
 
 
 def test_a_model_does_not_judge_itself(project: Project) -> None:

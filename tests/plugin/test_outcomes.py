@@ -321,3 +321,10 @@ def test_what_a_subtest_comes_to_its_case_comes_to(project: Project, rules: str,
         project.write(thresholds_yaml=rules)
     project.run("evals", *dist_args)
     assert project.cases() == {"good": "passed", "missed": "missed", "broken": "error"}
+
+
+def test_a_fixture_that_is_not_there_is_named(project: Project) -> None:
+    project.eval("def test_echo(sample, respons):\n    pass\n", ROWS[:1])
+    project.run("evals")
+    (case,) = project.rows("SELECT error_kind, error FROM cases")
+    assert (case["error_kind"], case["error"]) == ("code", "fixture: 'respons' not found")

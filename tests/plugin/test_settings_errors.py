@@ -175,3 +175,10 @@ def test_two_functions_over_one_bad_dataset_tell_it_once(project: Project) -> No
     with_data(project, "{}\n")
     project.write(evals__test_two_py=f"import pytest\n\n@pytest.mark.llmeval('data/rows.jsonl')\n{PASS}")
     assert refused(project).count("rows.jsonl:1: ") == 1
+
+
+def test_rules_in_a_file_of_another_ending_are_noticed(project: Project) -> None:
+    project.eval("def test_echo(sample, response):\n    pass\n", [{"id": "a", "input": "x"}])
+    project.write(thresholds_yml="version: 1\nsuites: {echo: {pass_rate: {min: 1}}}\n")
+    result = project.run("evals")
+    result.stdout.fnmatch_lines(["note: thresholds.yml is not read: rules stand in thresholds.yaml"])

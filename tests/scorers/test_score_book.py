@@ -329,3 +329,20 @@ def test_a_score_may_not_be_named_like_a_metric_of_every_run(book: ScoreBook, na
     ):
         with pytest.raises(ValueError, match=f"name is '{name}'; that is a metric of every run"):
             record()
+
+
+def test_a_score_is_as_true_as_its_verdict() -> None:
+    book = ScoreBook()
+    assert book.exact("a", "a")
+    assert not book.exact("a", "b", name="missed")
+    for score in (book.exact("a", "b", pass_mark=0, name="free"), book.record("number", 0.5)):
+        with pytest.raises(TypeError, match=f"the score '{score.name}' has no pass mark, so it is neither true nor"):
+            bool(score)
+
+
+def test_a_score_without_a_value_makes_no_assertion_fail() -> None:
+    """What is wrong is told as the error that it is, and nothing is wrong where nobody judges."""
+    book = ScoreBook()
+    assert book.judge_sync("a", rubric="qa")
+    assert book.record("odd", float("nan"))
+    assert [score.name for score in book.errors] == ["odd"]

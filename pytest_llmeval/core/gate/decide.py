@@ -7,7 +7,7 @@ valid: then a rule can only fail, and only where it fails whatever the lost case
 """
 
 import math
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -131,7 +131,9 @@ def _decide_bound(rule: Rule, column: Column, broken: str | None) -> Decision:
         return replace(shown, verdict="unmeasurable", reason=broken)
     if met != {True}:
         return replace(shown, verdict="inconclusive", is_open=True, reason=_why_open(column, ends))
-    return replace(shown, verdict="pass", reason=_rerun(rule, sample_means(grouped), column.clusters(grouped)))
+    low, high = column.span
+    is_in_reach = rule.bound is not None and low < rule.bound < high  # what lies in 0..1 misses no min of 0
+    return replace(shown, verdict="pass", reason=_rerun(rule, column, grouped) if is_in_reach else None)
 
 
 def _shown(column: Column, grouped: Grouped, rule: Rule | None = None) -> Decision:
@@ -260,11 +262,12 @@ def _why_empty(column: Column) -> str:
     return f"no case has a value of {one_line(column.metric, 60)!r} ({found})"
 
 
-def _rerun(rule: Rule, values: Sequence[float], clusters: list[str] | None) -> str | None:
+def _rerun(rule: Rule, column: Column, grouped: Grouped) -> str | None:
     """Return a warning where a rerun of the same system is likely to miss the bar, by chance alone."""
     if rule.kind not in ("min", "max") or rule.bound is None:
         return None
-    value, error = mean(values), standard_error(values, clusters=clusters)
+    values = sample_means(grouped)
+    value, error = mean(values), standard_error(values, clusters=column.clusters(grouped))
     if value is None or not error:
         return None
     sign = 1 if rule.kind == "min" else -1

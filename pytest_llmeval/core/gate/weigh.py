@@ -151,6 +151,8 @@ def _undecidable(rule: Rule, group: Group, column: Column, judges: frozenset[str
         return Decision(verdict="unmeasurable", reason=unknown)
     if column.count("no_judge") and not column.count("scored"):
         return _no_judge(group.rules.settings)
+    if column.count("cached") and not column.count("scored", "open", "lost"):
+        return Decision(verdict="not_judged", reason="all answers come from the cache")
     why = why_no_one_judge(rule, judges) or why_out_of_reach(rule, column, group.cases)
     return None if why is None else Decision(verdict="unmeasurable", reason=why)
 

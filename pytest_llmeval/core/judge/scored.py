@@ -153,8 +153,8 @@ class JudgedRun(Generic[_CaseT_co]):
             model=case.key.model,
             cluster=case.key.sample_id if case.cluster is None else (case.cluster,),
             verdicts=verdicts,
-            judge=(score.decided_by if score else None) or "",
-            votes=score.votes if score else (),
+            judge=(score.decided_by if score is not None else None) or "",
+            votes=score.votes if score is not None else (),
         )
 
     def _wholes(self, case: ScoredCase) -> Iterator[tuple[ScaleKey, list[Score]]]:

@@ -248,6 +248,13 @@ def test_an_unknown_price_leaves_a_total_open_unless_it_is_too_high_already() ->
     assert decided("max_total", 0.5, cases, "cost_usd").verdict == "fail"
 
 
+@pytest.mark.parametrize(("kind", "bound"), [("min", 0.0), ("max", 1.0)])
+def test_a_bar_at_the_end_of_the_range_cannot_be_missed(kind: RuleKind, bound: float) -> None:
+    """By the normal approximation alone it would be, 16 % of the time."""
+    decision = decided(kind, bound, scored(0.0, 1.0))
+    assert (decision.verdict, decision.reason) == ("pass", None)
+
+
 def test_latencies_from_the_cache_alone_are_unmeasurable() -> None:
     """They are not this run's."""
     decision = decided("max_p95", 5.0, [case(0, latency_s=1.0, cached=True)], "latency_s")
