@@ -12,7 +12,7 @@ from pytest_llmeval.bridge.model_setup import EmbeddedModel, Opener, OwnModels, 
 from pytest_llmeval.bridge.settings import Settings
 from pytest_llmeval.bridge.sockets import sweep
 from pytest_llmeval.core.errors import ErrorKind, StoreError
-from pytest_llmeval.core.parent import PARENT, parent_pid
+from pytest_llmeval.core.parent import PARENT
 from pytest_llmeval.engine.budget import Budget
 from pytest_llmeval.engine.engine import CallCounts, Engine
 from pytest_llmeval.engine.limiter import Limiter, Limits
@@ -205,8 +205,8 @@ class EngineRoom:
             self._socket.parent.mkdir(mode=0o700)
             self._switchboard = Switchboard(self._engine, self._socket, on_begin=on_begin, redact=opener.redactor)
             await self._switchboard.open()
-        if settings.environ.get("GITHUB_ACTIONS") == "true" or PARENT in settings.environ:
-            self._watch = asyncio.get_running_loop().create_task(_end_with_parent(parent_pid()))
+        if settings.environ.get("GITHUB_ACTIONS") == "true" or settings.environ.get(PARENT) == str(os.getppid()):
+            self._watch = asyncio.get_running_loop().create_task(_end_with_parent(os.getppid()))
 
     async def _close(self) -> None:
         assert self._engine is not None

@@ -1,6 +1,5 @@
 """What the sessions of a proof are given by the one that trains: how its eval is asked and judged, not which rows."""
 
-import os
 import shlex
 from collections.abc import Iterator, Mapping
 
@@ -29,17 +28,9 @@ def proof_options(config: pytest.Config, settings: Settings) -> tuple[str, ...]:
     return (*_of_others(config), *_of_ours(config, settings))
 
 
-def proof_environ(config: pytest.Config, settings: Settings) -> Mapping[str, str]:
-    """Return the environment: that of the session, with its judges, as a spec may hold a password.
-
-    ``pythonpath`` of the project is in it, for the trainer, which imports the eval without pytest.
-    """
-    found = dict(settings.environ)
-    if settings.judge_models:
-        found[_JUDGES] = shlex.join(settings.judge_models)
-    if folders := [str(folder) for folder in config.getini("pythonpath")]:
-        found["PYTHONPATH"] = os.pathsep.join([*folders, *filter(None, [found.get("PYTHONPATH")])])
-    return found
+def proof_environ(settings: Settings) -> Mapping[str, str]:
+    """Return the environment: that of the session, with its judges, as a spec may hold a password."""
+    return {**settings.environ, **({_JUDGES: shlex.join(settings.judge_models)} if settings.judge_models else {})}
 
 
 def _of_ours(config: pytest.Config, settings: Settings) -> Iterator[str]:

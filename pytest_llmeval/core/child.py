@@ -1,10 +1,12 @@
 """A process that this one starts and waits for, and that is told when this one is to end."""
 
 import contextlib
+import math
 import os
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
@@ -15,6 +17,8 @@ from pytest_llmeval.core.parent import PARENT
 __all__ = ["run_child"]
 
 _PASSED_ON = ("SIGTERM", "SIGHUP")
+_ECHO_S = 0.5
+"""A terminal that is lost tells of it twice: its shell does, and the kernel."""
 
 
 def run_child(
@@ -28,8 +32,8 @@ def run_child(
 
     It reads nothing, and is in a process group of its own: a Ctrl-C of the terminal reaches this process alone, which
     passes it on once, as it does SIGTERM and SIGHUP. Then it waits all the same: whoever records something ends better
-    by itself than killed. A second interrupt kills. By ``parent_pid`` it sees where this process
-    was killed.
+    by itself than killed. A second interrupt kills. Where this process is killed, the other one can tell by
+    ``parent_pid``.
 
     Args:
         command: the program and its arguments.
@@ -70,10 +74,15 @@ def _passed_on(process: "subprocess.Popen[bytes]") -> Iterator[None]:
     numbers = [getattr(signal, name) for name in _PASSED_ON if is_main and hasattr(signal, name)]
     before = {number: signal.getsignal(number) for number in numbers}
     came: list[int] = []
+    at = -math.inf
 
     def pass_on(number: int, frame: FrameType | None) -> None:
+        nonlocal at
+        is_echo = number in came and time.monotonic() - at < _ECHO_S
         came.append(number)
-        _pass_on(process, number)
+        at = time.monotonic()
+        if not is_echo:
+            _pass_on(process, number)
 
     for number in numbers:
         if before[number] is not signal.SIG_IGN:

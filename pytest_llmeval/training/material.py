@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +84,7 @@ def gather(plan: Plan) -> Material:
         UserError: with file and line for each wrong row, what is missing, or what does not fit.
     """
     config = plan.config
+    sys.path[:0] = plan.pythonpath
     task = load_task(config.eval, plan.rootdir)
     train, val, test = read_splits(config.data, rootdir=plan.rootdir, prompt=task.prompt)
     source = find_source(weights_of(config, _base_of(config, plan.rootdir)), os.environ)

@@ -3,7 +3,7 @@
 import contextlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -40,6 +40,8 @@ class Plan:
     """Trials that come to their end before one is given up; None: none is."""
     git: Mapping[str, Any] = field(default_factory=dict)
     """``git_commit`` and ``git_dirty`` of the project."""
+    pythonpath: Sequence[str] = ()
+    """Folders that the eval is imported from beside those of the environment, before them."""
 
     @property
     def adapter(self) -> Path:
@@ -89,7 +91,7 @@ class Plan:
     def write(self) -> Path:
         """Write the plan into the folder; return the file."""
         path = self.folder / "plan.json"
-        names = ("name", "id", "is_resumed", "most_rows", "free", "trial", "prune_after", "git")
+        names = ("name", "id", "is_resumed", "most_rows", "free", "trial", "prune_after", "git", "pythonpath")
         data = {name: getattr(self, name) for name in names}
         paths = {"rootdir": str(self.rootdir), "folder": str(self.folder)}
         write_json(path, {**data, **paths, "config": self.config.model_dump(mode="json")})

@@ -40,16 +40,14 @@ def carried_out(plan: Plan, train: Train, *, environ: Mapping[str, str], report:
     if not laid_out.exists():
         return replace(outcome, message=f"out of memory before anything was loaded ({outcome.message})")
     fit = json.loads(laid_out.read_text("utf-8"))
-    rows, half = fit["micro_batch"], max(1, fit["micro_batch"] // 2)
-    if rows == 1:
-        rows = fit["answered_at_once"]  # at a look
-    if rows > 1:
-        report(f"{plan.name}: out of memory with {rows} rows at once; going on with {half}")
+    half = fit["micro_batch"] // 2
+    if half:
+        report(f"{plan.name}: out of memory with {fit['micro_batch']} rows at once; going on with {half}")
         outcome = train(replace(plan, is_resumed=True, most_rows=half), environ)
     if outcome.state != "out_of_memory":
         return outcome
     table = "\n".join(fit["estimate"])
-    often = "twice" if rows > 1 else "with one row at once"
+    often = "twice" if half else "with one row at once"
     return replace(outcome, message=f"out of memory {often} ({outcome.message}); the estimate was:\n{table}")
 
 

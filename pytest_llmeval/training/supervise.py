@@ -58,6 +58,8 @@ class Job:
     """Shows one line to the user."""
     suite: str
     """Of the eval."""
+    pythonpath: tuple[str, ...] = ()
+    """Folders that pytest imports from beside those of the environment; the trainer imports the eval so too."""
     arguments: tuple[str, ...] = ()
     """Of pytest, for the sessions of the proof."""
     max_cost_usd: float | None = None
@@ -86,7 +88,8 @@ def _carried_through(job: Job, plan: Plan, train: Train) -> list[Gain]:
     is_trained = plan.adapter.is_dir()  # the proof of the one that is resumed was broken off
     if is_trained:
         _require_same(plan)
-    recorded = _begun(job, plan)
+    before = _stored(job, plan)
+    recorded = _begun(job, plan, before)
     _record(job, recorded)
     try:
         if not is_trained:
@@ -96,10 +99,13 @@ def _carried_through(job: Job, plan: Plan, train: Train) -> list[Gain]:
                 job.report(f"{job.name}: {_beginning(plan)}")
             job.report(f"{job.name}: what the training does is written to {output}")
             _train(job, plan, train)
+        before = None
         recorded = _with_record(recorded, plan)
         gains = measure(_measurement(job, plan))
     except LlmevalError as error:
-        _record(job, replace(recorded, status="failed", finished_at=utc_now(), reason=str(error)))
+        failed = replace(recorded, status="failed", finished_at=utc_now(), reason=str(error))
+        cannot_go_on = isinstance(error, UserError)  # as things are now
+        _record(job, before if before is not None and cannot_go_on else failed)
         if isinstance(error, UserError):
             raise
         raise TrainingFailedError(f"{error}\neverything of this training lies in {plan.folder}") from None
@@ -151,6 +157,7 @@ def _plan(job: Job) -> Plan:
         is_resumed=job.is_resumed,
         free=int(_MEMORY_SHARE * free),
         git=job.git,
+        pythonpath=job.pythonpath,
     )
 
 
@@ -219,10 +226,14 @@ def _train(job: Job, plan: Plan, train: Train) -> None:
         job.report(f"{job.name}: {note}")
 
 
-def _begun(job: Job, plan: Plan) -> Training:
-    """Return what is recorded of a training that begins; of one that goes on what was so far."""
+def _stored(job: Job, plan: Plan) -> Training | None:
+    """Return what is recorded of a training so far; None of one that begins."""
     with closing(SqliteStore(job.db)) as store:
-        before = next((each for each in store.trainings() if each.id == plan.id), None)
+        return next((each for each in store.trainings() if each.id == plan.id), None)
+
+
+def _begun(job: Job, plan: Plan, before: Training | None) -> Training:
+    """Return what to record of a training that begins; of one that goes on what was ``before``."""
     if before is not None:
         return replace(before, status="running", finished_at=None, reason=None)
     return Training(

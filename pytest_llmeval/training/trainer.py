@@ -346,7 +346,6 @@ def _told(material: Material, begin: Path | None) -> dict[str, Any]:
         "held_out": len(material.val),
         "micro_batch": fit.micro_batch,
         "accumulation": fit.accumulation,
-        "answered_at_once": material.answered_at_once,
         "checkpointing": fit.checkpointing,
         "estimate": fit.estimate.lines(),
         "notes": material.notes(),

@@ -81,7 +81,14 @@ class TaskMetric(TrainerCallback):  # type: ignore[misc]  # transformers is not 
     def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Add the metric to the others of this look."""
         metrics, model = kwargs["metrics"], kwargs["model"]
-        texts = answer(model, self._chat, self._rows, new_tokens=self._new_tokens, batch=self._batch)
+        texts = answer(
+            model,
+            self._chat,
+            self._rows,
+            new_tokens=self._new_tokens,
+            batch=self._batch,
+            halves=not self._is_split,
+        )
         values = [score(self._metric, text, each.row.target) for text, each in zip(texts, self._rows, strict=True)]
         values = values if self._is_split else self._ranks.each(values)
         task = math.fsum(values) / len(values)
@@ -90,18 +97,41 @@ class TaskMetric(TrainerCallback):  # type: ignore[misc]  # transformers is not 
         self.log(found)
 
 
-def answer(model: Any, chat: Chat, rows: Sequence[Encoded], *, new_tokens: int, batch: int) -> list[str]:
-    """Return the model's greedy answer to each row, in their order; randomness is left as it was."""
+def answer(
+    model: Any, chat: Chat, rows: Sequence[Encoded], *, new_tokens: int, batch: int, halves: bool = True
+) -> list[str]:
+    """Return the model's greedy answer to each row, in their order; randomness is left as it was.
+
+    Args:
+        model: that is trained.
+        chat: of the model.
+        rows: that are answered.
+        new_tokens: that an answer may have.
+        batch: rows answered at once, at most.
+        halves: whether half as many are where there is too little memory, down to one; what several processes answer
+            together they cannot part.
+
+    Raises:
+        torch.OutOfMemoryError: there is too little.
+    """
     texts = [""] * len(rows)
     order = sorted(range(len(rows)), key=lambda index: len(rows[index].prompt))
     was_training, device = model.training, next(model.parameters()).device
     model.eval()
     try:
-        for start in range(0, len(order), batch):
-            chosen = order[start : start + batch]
-            said = _generate(model, chat, [rows[index].prompt for index in chosen], new_tokens, device)
+        while order:
+            chosen = order[:batch]
+            try:
+                said = _generate(model, chat, [rows[index].prompt for index in chosen], new_tokens, device)
+            except torch.OutOfMemoryError:
+                if not halves or batch == 1:
+                    raise
+                batch //= 2
+                torch.cuda.empty_cache()
+                continue
             for index, tokens in zip(chosen, said, strict=True):
                 texts[index] = chat.text(tokens)
+            del order[: len(chosen)]
     finally:
         model.train(was_training)
     return texts

@@ -51,7 +51,7 @@ def load_base(config: TrainingConfig, source: Source) -> Any:
 
 
 def require_layers(model: torch.nn.Module, targets: Sequence[str]) -> None:
-    """Return where each of ``targets`` names a layer of ``model``; peft passes over one that does not.
+    """Refuse names in ``targets`` that no layer of ``model`` has; peft passes over them.
 
     Raises:
         SettingsError: the base has other layers: one for query, key and value together, say.

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,3 +49,32 @@ def test_a_process_is_told_where_the_time_of_this_one_is_over(tmp_path: Path) ->
         run_child([sys.executable, "-c", CHILD], output=output, environ=os.environ)
     assert (tmp_path / "output.txt").read_text("utf-8") == "told\n"
     assert time.monotonic() - began < 20
+
+
+COUNTING = """
+import signal, sys, time
+
+signal.signal(signal.SIGHUP, lambda number, frame: print("told", flush=True))
+print("ready", flush=True)
+time.sleep(1.2)
+time.sleep(1.2)
+"""
+
+
+def test_a_terminal_that_is_lost_tells_twice_and_is_heard_once(tmp_path: Path) -> None:
+    """Its shell hangs this process up, and the kernel does; a later one is another."""
+
+    def hang_up() -> None:
+        while "ready" not in (tmp_path / "output.txt").read_text("utf-8"):
+            time.sleep(0.02)
+        for pause in (0, 0.01, 0.8):
+            time.sleep(pause)
+            os.kill(os.getpid(), signal.SIGHUP)
+
+    with open(tmp_path / "output.txt", "wb") as output:
+        other = threading.Thread(target=hang_up)
+        other.start()
+        with pytest.raises(KeyboardInterrupt):
+            run_child([sys.executable, "-c", COUNTING], output=output)
+        other.join()
+    assert (tmp_path / "output.txt").read_text("utf-8").count("told") == 2

@@ -260,9 +260,7 @@ def test_a_proof_is_judged_as_its_session_says_and_not_cut_by_the_project(
     config = pytester.parseconfig("-p", "no:hypothesispytest", *arguments)
     settings = resolve(config, {"LLMEVAL_LIMIT": "3"})
     assert list(proof_options(config, settings)) == found
-    assert proof_environ(config, settings).get("LLMEVAL_JUDGE_MODEL") == (
-        "j" if "--judge-model=j" in arguments else None
-    )
+    assert proof_environ(settings).get("LLMEVAL_JUDGE_MODEL") == ("j" if "--judge-model=j" in arguments else None)
 
 
 def test_nothing_to_go_on_with_is_one_line(project: pytest.Pytester) -> None:

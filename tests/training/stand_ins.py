@@ -42,17 +42,17 @@ RECORD = {
 class Trainer:
     """Ends in the states that it is given, one after the other."""
 
-    def __init__(self, *states: State, rows: tuple[int, int] = (4, 4)) -> None:
-        """``rows``: at once in a step, and at a look."""
+    def __init__(self, *states: State, rows: int = 4) -> None:
         self.states = list(states)
-        self.rows = dict(zip(("micro_batch", "answered_at_once"), rows, strict=True))
+        self.rows = rows
         self.plans: list[Plan] = []
         self.notes: list[str] = []
 
     def __call__(self, plan: Plan, environ: Mapping[str, str]) -> Outcome:
         self.plans.append(plan)
         write_json(plan.folder / "identity.json", {})
-        write_json(plan.folder / "fit.json", {**self.rows, "estimate": ["  total  9.00 GiB"], "notes": self.notes})
+        fit = {"micro_batch": self.rows, "estimate": ["  total  9.00 GiB"], "notes": self.notes}
+        write_json(plan.folder / "fit.json", fit)
         state = self.states.pop(0)
         if state == "trained":
             plan.adapter.mkdir()

@@ -1,6 +1,5 @@
 """Configurations: read strictly, each mistake with its line, and those that are shipped or shown."""
 
-import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -37,24 +36,6 @@ def test_shipped_configurations_are_good_and_their_files_are_there(path: Path) -
     found = load_config(path, shown_as=path.name)
     named = (found.data.train, found.data.val, found.data.test, found.eval.partition("::")[0])
     assert all((ROOT / name).is_file() for name in named)
-
-
-def test_the_example_of_the_page_is_one(tmp_path: Path) -> None:
-    page = (ROOT / "docs" / "training.md").read_text("utf-8")
-    example = page.partition("`finetune/configs/mine.yaml`:\n\n")[2].partition("\n\nPaths")[0]
-    found = load_config(written(tmp_path, textwrap.dedent(example)), shown_as="mine.yaml")
-    assert found.proof.margin == 0.3
-
-
-def test_the_searches_and_launches_of_the_page_are_good(tmp_path: Path) -> None:
-    page = (ROOT / "docs" / "training.md").read_text("utf-8")
-    blocks = [f"    search:{page.partition(chr(10) + '    search:')[2].partition(chr(10) + chr(10))[0]}"]
-    blocks += [line for line in page.splitlines() if line.startswith("    launch:")]
-    assert len(blocks) == 3
-    for block in blocks:
-        part = yaml.safe_load(textwrap.dedent(block))
-        found = config("b", device="cuda", load="bf16", **part)
-        load_config(written(tmp_path, yaml.safe_dump(found)), shown_as="mine.yaml")
 
 
 def test_layout_changes_no_digest_and_a_value_does(tmp_path: Path) -> None:

@@ -185,6 +185,23 @@ def test_what_is_recorded_of_a_training_stays_where_it_goes_on(job: Job, monkeyp
     assert stored(job) == replace(before, finished_at="2100-01-01T00:00:00+00:00")
 
 
+def test_a_training_that_cannot_go_on_as_things_are_now_stays_what_it_was(job: Job) -> None:
+    def interrupted(plan: Plan, environ: Mapping[str, str]) -> Outcome:
+        write_json(plan.identity, {})
+        raise KeyboardInterrupt
+
+    def refused(plan: Plan, environ: Mapping[str, str]) -> Outcome:
+        return Outcome(state="refused", message="the rows changed")
+
+    with pytest.raises(KeyboardInterrupt):
+        run_training(job, train=interrupted)
+    before = stored(job)
+    with pytest.raises(SettingsError, match="the rows changed"):
+        run_training(replace(job, is_resumed=True), train=refused)
+    assert stored(job) == before
+    assert before.status == "interrupted"
+
+
 class OutOfTime(BaseException):
     """What pytest-timeout raises, which is no Exception."""
 

@@ -86,18 +86,9 @@ def test_out_of_memory_goes_on_once_with_half_the_rows(job: Job, proved: Proved)
     ]
 
 
-def test_a_look_that_had_no_memory_for_its_rows_has_one_at_once(job: Job, proved: Proved) -> None:
-    proved(GAIN)
-    trainer = Trainer("out_of_memory", "trained", rows=(1, 30))
-    told: list[str] = []
-    run_training(replace(job, report=told.append), train=trainer)
-    assert [plan.most_rows for plan in trainer.plans] == [None, 1]
-    assert told[1] == "tiny: out of memory with 30 rows at once; going on with 1"
-
-
 def test_out_of_memory_with_one_row_is_the_end(job: Job) -> None:
     with pytest.raises(TrainingFailedError, match="out of memory with one row at once"):
-        run_training(job, train=Trainer("out_of_memory", rows=(1, 1)))
+        run_training(job, train=Trainer("out_of_memory", rows=1))
 
 
 def test_gpus_that_are_left_idle_are_told(job: Job, proved: Proved) -> None:

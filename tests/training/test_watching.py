@@ -1,6 +1,8 @@
 """What is done between steps, without a training around it."""
 
+from contextlib import nullcontext
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -32,3 +34,35 @@ def test_in_16_bits_steps_are_left_out_while_the_scale_falls_but_not_for_ever() 
         look(watch, fp16=True, grad_norm=float("inf"))
     with pytest.raises(NotFiniteError, match="grad_norm is inf"):
         look(watch, fp16=True, grad_norm=float("inf"))
+
+
+@pytest.mark.parametrize(("rooms", "halves", "sizes"), [(2, True, [5, 2, 2, 1]), (0, True, [5, 2, 1]), (2, False, [5])])
+def test_a_look_with_too_little_memory_answers_half_the_rows_at_once(
+    monkeypatch: pytest.MonkeyPatch, rooms: int, halves: bool, sizes: list[int]
+) -> None:
+    import torch
+
+    from pytest_llmeval.training import watching
+
+    asked: list[int] = []
+
+    def generate(model: object, chat: object, prompts: list[list[int]], *rest: object) -> list[str]:
+        asked.append(len(prompts))
+        if len(prompts) > rooms:
+            raise torch.OutOfMemoryError
+        return [str(len(prompt)) for prompt in prompts]
+
+    monkeypatch.setattr(watching, "_generate", generate)
+    rows: Any = [SimpleNamespace(prompt=[0] * length) for length in (3, 1, 5, 2, 4)]
+    chat: Any = SimpleNamespace(text=lambda tokens: tokens)
+    with nullcontext() if rooms and halves else pytest.raises(torch.OutOfMemoryError):
+        said = watching.answer(
+            torch.nn.Linear(1, 1),
+            chat,
+            rows,
+            new_tokens=1,
+            batch=5,
+            halves=halves,
+        )
+        assert said == ["3", "1", "5", "2", "4"]
+    assert asked == sizes
