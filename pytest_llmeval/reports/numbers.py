@@ -6,13 +6,17 @@ __all__ = ["number", "signed"]
 
 _SMALL = 0.01
 """Below this three decimals say too little."""
+_LARGE = 99_999.5
+"""From here on five digits would stand with an exponent."""
 
 
 def number(value: float) -> str:
     """Return a value in about three digits."""
     if 0 < abs(value) < _SMALL:
         return f"{value:.3g}"
-    return f"{value:.3f}" if abs(value) < 10 else f"{value:.5g}"
+    if abs(value) < 10:
+        return f"{value:.3f}"
+    return f"{value:.5g}" if abs(value) < _LARGE else f"{value:,.0f}"
 
 
 def signed(value: float, size: float | None = None) -> str:

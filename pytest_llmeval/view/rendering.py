@@ -12,7 +12,7 @@ from markupsafe import Markup
 from pytest_llmeval.core.text import counted, one_line, storable
 from pytest_llmeval.reports.html.escape import escaped, shown
 from pytest_llmeval.reports.html.style import STYLE
-from pytest_llmeval.reports.numbers import signed
+from pytest_llmeval.reports.numbers import number, signed
 from pytest_llmeval.reports.run_text import money
 
 __all__ = ["asset", "render"]
@@ -64,12 +64,7 @@ def _exact(value: str) -> Markup:
 
 
 def _number(value: float | None) -> str:
-    """Return a value in about three digits."""
-    if value is None:
-        return _MISSING
-    if 0 < abs(value) < 0.01:
-        return f"{value:.3g}"
-    return f"{value:.3f}" if abs(value) < 100 else f"{value:,.0f}"
+    return _MISSING if value is None else number(value)
 
 
 def _signed(value: float | None) -> str:

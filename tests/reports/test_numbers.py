@@ -18,6 +18,8 @@ from pytest_llmeval.reports.numbers import number, signed
         (0.625, "0.625"),
         (12.5, "12.5"),
         (1234.56, "1234.6"),
+        (99_999.4, "99999"),
+        (-123_456.7, "-123,457"),
     ],
 )
 def test_a_small_value_is_not_rounded_away(value: float, shown: str) -> None:
