@@ -286,6 +286,38 @@ def test_the_table_is_sorted_by_our_numbers(project: Project) -> None:
         assert scores == ["1 exact", "1 exact", "0 exact"]
 
 
+@pytest.mark.parametrize("width", [1010, 1200])
+def test_a_word_stays_whole_in_a_narrow_table(project: Project, width: int) -> None:
+    """Beside a name that is too long for its column, in all of which nothing is wider than the window."""
+    slices = ["regression", "insects", "pneumonoultramicroscopicsilicovolcanoconiosis"]
+    project.eval(EVAL.replace("echo", "vegetables"), [{**row, "slice": slices} for row in ROWS])
+    project.run("evals", *HTML)
+    with opened(project, width=width) as page:
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        broken = page.evaluate("""() => [...document.querySelectorAll("thead th, td[class*=col-llmeval]")]
+          .flatMap((cell) => [...cell.childNodes].flatMap((text) => [...text.textContent.matchAll(/[^ ]+/g)]
+            .map((word) => [text.firstChild || text, word])))
+          .filter(([text, word]) => {
+            const range = document.createRange();
+            range.setStart(text, word.index);
+            range.setEnd(text, word.index + word[0].length);
+            return range.getClientRects().length > 1;
+          }).map(([text, word]) => word[0])""")
+        assert {word[:7] for word in broken} <= {"pneumon"}
+
+
+def test_the_environment_says_that_it_unfolds(project: Project) -> None:
+    write(project)
+    project.run("evals", *HTML)
+    with opened(project) as page:
+        head = page.locator("#environment-header h2")
+        mark = "(head) => getComputedStyle(head, '::before').content"
+        folded = head.evaluate(mark)
+        head.click()
+        assert (folded, head.evaluate(mark)) == ('"▸"', '"▾"')
+        assert page.locator("#environment").is_visible()
+
+
 @pytest.mark.parametrize("width", [1280, 390])
 def test_a_page_fits_its_window(project: Project, width: int) -> None:
     write(project)

@@ -17,6 +17,8 @@ body.le { margin: 16px clamp(12px, 2vw, 32px); min-width: 0; font-size: 14px; }
 .le .rerun .col-result { color: var(--le-doubt); }
 .le span.error, .le span.failed, .le span.xpassed, .le .error .col-result, .le .failed .col-result,
 .le .xpassed .col-result { color: var(--le-bad); }
+.le #environment-header h2::before { content: "\\25be"; color: var(--le-muted); margin-right: 6px; }
+.le #environment-header.collapsed h2::before { content: "\\25b8"; }
 .le #environment td { border-color: var(--le-line); }
 .le #environment tr:nth-child(odd), .le .logwrapper, .le .logwrapper .logexpander { background: var(--le-panel); }
 .le .logwrapper { margin-top: 12px; border: 1px solid var(--le-line); border-radius: 6px; }
@@ -50,12 +52,15 @@ body.le { margin: 16px clamp(12px, 2vw, 32px); min-width: 0; font-size: 14px; }
 .le .col-result:hover::after { content: none; }
 .le .col-testId { overflow-wrap: anywhere; min-width: 20ch; }
 .le .col-llmeval_tokens, .le .col-llmeval_cost, .le .col-duration { white-space: nowrap; }
-.le .col-llmeval_score { min-width: 9ch; }
+.le .col-llmeval_suite, .le .col-llmeval_slice, .le .col-llmeval_model, .le .col-llmeval_score {
+  overflow-wrap: break-word; max-width: 24ch; }
+.le th[data-column-type="llmeval_tokens"] { white-space: normal; overflow-wrap: break-word; }
 .le small { color: var(--le-muted); font-size: 12px; }
 .le td.extra { padding: 4px 12px 16px; }
 .llmeval-case { min-height: 40px; padding-left: 12px; border-left: 2px solid var(--le-line); }
 .le td.extra:has(.llmeval-case) .logwrapper:not(:has(.log)) { display: none; }
-@media (max-width: 760px) {
+@media (max-width: 1239px) { .le .col-testId { width: 100%; } } /* the others as wide as their longest word */
+@media (max-width: 1000px) {
   .le #results-table, .le #results-table > tbody { display: block; }
   .le #results-table > thead { display: none; }
   .le #results-table tr.collapsible { display: flex; flex-wrap: wrap; gap: 2px 12px; padding: 8px 0;
