@@ -22,7 +22,7 @@ __all__ = ["Draft", "chosen_in", "label_page", "labels_in"]
 
 _NOTHING = "No answer of this run was judged by a judge, so that there is nothing to label."
 _LINE_END = re.compile("\r\n?")
-"""What a form sends for a line end, and another system writes."""
+"""How a line of a form may end: CR LF is what browsers send. A note is kept with LF."""
 _DONE = "Every judged answer has a label of yours. llmeval calibrate says how far the judge agrees."
 
 
