@@ -224,6 +224,11 @@ class BrowsingReader(SqliteReader):
         sql = "SELECT case_id FROM labels JOIN cases ON cases.id = case_id WHERE rater = ? AND run_id = ?"
         return {case_id for (case_id,) in self._plain(sql, rater, run_id)}
 
+    def labels_given(self) -> tuple[int, str | None]:
+        """Return how many labels there are, of all runs, and when the last one was given; None without any."""
+        ((count, last),) = self._plain("SELECT count(*), max(at) FROM labels")
+        return count, last
+
     def judged_scores(self, run_id: str) -> Iterator[tuple[Any, ...]]:
         """Yield each score of a dimension that a judge gave, in the order of recording.
 

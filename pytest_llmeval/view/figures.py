@@ -1,13 +1,21 @@
 """The charts of a run: each score by slice, beside what it was and what it has to reach."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from pytest_llmeval.core.errors import StoreError
+from pytest_llmeval.core.gate.baseline import Baseline
+from pytest_llmeval.core.gate.opponents import Opponents
+from pytest_llmeval.core.metrics import summarise
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.reports.html.charts import Bar, slice_bars
 from pytest_llmeval.reports.html.escape import Html
 from pytest_llmeval.reports.run_view import RunView, SuiteView, TableRow
+from pytest_llmeval.store.baselines import FoundBaseline
 
-__all__ = ["MEASURES", "suite_charts"]
+__all__ = ["MEASURES", "suite_charts", "values_before"]
+
+Values = Mapping[tuple[str, str, str, str | None], float | None]
+"""Values of metrics by suite, model, metric and slice."""
 
 MEASURES = frozenset({"latency_s", "cost_usd", "input_tokens", "output_tokens"})
 """Metrics of calls, which are no shares."""
@@ -16,12 +24,34 @@ _MOST = 12
 """Charts of a suite."""
 
 
-def suite_charts(view: RunView) -> dict[str, list[Html]]:
-    """Return the charts of each suite: one for each model and score, its bars the whole suite and its slices."""
-    return {suite.name: _charts(suite) for suite in view.suites}
+def values_before(view: RunView, base: FoundBaseline | None) -> Values:
+    """Return what the metrics of a run were in its baseline; nothing where there is none, or it cannot be read."""
+    if base is None:
+        return {}
+    baseline = Baseline(name=base.name, cases=base.judged(), model=base.model)
+    try:
+        opponents = Opponents(baseline, [suite.name for suite in view.suites], why_none="")
+    except StoreError:  # its file is damaged
+        return {}
+    return {
+        (suite.name, model, metric.name, metric.slice): metric.value
+        for suite in view.suites
+        for model in suite.models
+        for metric in summarise(opponents.find(suite.name, model, is_only=len(suite.models) == 1).cases)
+    }
 
 
-def _charts(suite: SuiteView) -> list[Html]:
+def suite_charts(view: RunView, was: Values) -> dict[str, list[Html]]:
+    """Return the charts of each suite: one for each model and score, its bars the whole suite and its slices.
+
+    Args:
+        view: the run.
+        was: what its metrics were in the baseline.
+    """
+    return {suite.name: _charts(suite, was) for suite in view.suites}
+
+
+def _charts(suite: SuiteView, was: Values) -> list[Html]:
     rows: dict[tuple[str, str], dict[str | None, list[TableRow]]] = {}
     for row in (*suite.numbers, *suite.rows):  # the plain number of a metric before those of its rules
         rows.setdefault((row.metric, row.model), {}).setdefault(row.slice, []).append(row)
@@ -29,7 +59,10 @@ def _charts(suite: SuiteView) -> list[Html]:
     return [
         slice_bars(
             one_line(f"{metric} on {model}" if many else metric, _LONGEST_NAME),
-            [_bar(part, found) for part, found in sorted(parts.items(), key=lambda each: (each[0] is not None, each))],
+            [
+                _bar(part, found, was.get((suite.name, model, metric, part)))
+                for part, found in sorted(parts.items(), key=lambda each: (each[0] is not None, each))
+            ],
         )
         for (metric, model), parts in list(rows.items())[:_MOST]
         if metric not in MEASURES and _is_share(parts)
@@ -42,7 +75,7 @@ def _is_share(parts: dict[str | None, list[TableRow]]) -> bool:
     return bool(values) and all(0 <= value <= 1 for value in values)
 
 
-def _bar(part: str | None, rows: Sequence[TableRow]) -> Bar:
+def _bar(part: str | None, rows: Sequence[TableRow], was: float | None) -> Bar:
     """Return the bar of a slice, None for the whole suite: its first row says how long, its worst rule which colour."""
     ranks = ("fail", "unmeasurable", "inconclusive", "pass")
     verdicts = [row.verdict for row in rows if row.verdict in ranks]
@@ -55,7 +88,7 @@ def _bar(part: str | None, rows: Sequence[TableRow]) -> Bar:
         low=row.low,
         high=row.high,
         n=row.n,
-        baseline=changes[0] if changes else None,
+        baseline=changes[0] if was is None and changes else was,
         bar=next((each for each in bounds if each is not None), None),
         verdict=min(verdicts, key=ranks.index) if verdicts else None,
     )

@@ -121,6 +121,7 @@ def run_page(
         page=page,
         total=total,
         against=against,
+        can_label=frame.links.is_live and bool(reader.judges(run.id)),
         sample=sample,
         details=details or {},
         query=query_of(wanted),
@@ -159,6 +160,7 @@ def case_body(frame: Frame, reader: BrowsingReader, run: Run, case: StoredCase, 
             case=case,
             chat=chat(asked_messages(calls), response, expected, missing=_missing(case)),
             partner=partner,
+            before="baseline" if _is_baseline(run, against) else "run before",
             change=None if before is None or response is None else difference(response, before),
             calls=[_shown_call(call) for call in calls],
             votes=[(score.name, vote) for score in case.scores for vote in score.votes],
@@ -257,6 +259,11 @@ def against_of(reader: BrowsingReader, run: Run) -> Against | None:
         ]
         return Against(run_id=earlier[0].id) if earlier else None
     return paired(base, run, chosen.get("model"))
+
+
+def _is_baseline(run: Run, against: Against | None) -> bool:
+    """Return whether a run is held against its baseline, and not against the one before."""
+    return against is not None and (run.settings.get("baseline") or {}).get("run") == against.run_id
 
 
 def paired(base: Run, current: Run, model: str | None = None) -> Against:

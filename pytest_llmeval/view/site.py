@@ -52,7 +52,7 @@ def _self_contained(source: Source, reader: BrowsingReader, run: Run) -> str:
     found = sampled(reader, run, against, most=source.most_cases)
     cases = (reader.case(pair.case.id) for pair in found.pairs)
     details = {case.id: case_body(frame, reader, run, case, against) for case in cases if case is not None}
-    return _run_page(frame, reader, run, overview(source.database, run), found, against, details)
+    return _run_page(frame, reader, run, overview(source.database, source.root, run), found, against, details)
 
 
 def write_site(folder: Path, source: Source, runs: Sequence[Run]) -> int:
@@ -119,7 +119,7 @@ def _files(source: Source, runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
         pairs = {(base.run_id, run_id): base for run_id, base in against.items() if base and base.run_id in known}
         cases = {pair.case.id for each in found.values() for pair in each.pairs}
         frame = Frame(links=FileLinks(known, pairs, cases.__contains__), database=source.shown_as, head=_LINKED)
-        views = {run.id: overview(source.database, run) for run in runs}
+        views = {run.id: overview(source.database, source.root, run) for run in runs}
         whole = [views[run.id].view for run in runs if counts_in_trends(run)]
         yield "index.html", runs_page(frame, runs, trends(whole), waiting=0, older=None, newer=None)
         for run in runs:

@@ -19,14 +19,14 @@ from typing import Any, NamedTuple, TypeVar
 from pytest_llmeval.core.judge.label_sample import drawn
 from pytest_llmeval.core.judge.recorded import settlers
 from pytest_llmeval.core.rules import Thresholds
-from pytest_llmeval.reports.comparing import compare_found
+from pytest_llmeval.reports.comparing import compare_found, recorded_baseline
 from pytest_llmeval.reports.comparison import Comparison
 from pytest_llmeval.reports.html.escape import Html
 from pytest_llmeval.reports.run_view import RunCases, RunView, view_run
 from pytest_llmeval.store.baselines import find_baseline
 from pytest_llmeval.store.browsing import BrowsingReader, CasePage, Group, Wanted
 from pytest_llmeval.store.records import Run, Spending
-from pytest_llmeval.view.figures import suite_charts
+from pytest_llmeval.view.figures import suite_charts, values_before
 from pytest_llmeval.view.rendering import render
 from pytest_llmeval.view.source import Source
 
@@ -78,7 +78,9 @@ class Summaries:
 
     def overview(self, run: Run, *, patience_s: float | None = None) -> Overview | None:
         """Return what there is to see of a run; None where it takes longer."""
-        return self._get((run,), PATIENCE_S if patience_s is None else patience_s, overview, (self._path, run))
+        return self._get(
+            (run,), PATIENCE_S if patience_s is None else patience_s, overview, (self._path, self._source.root, run)
+        )
 
     def overviews(self, runs: Sequence[Run]) -> list[Overview | None]:
         """Return what there is to see of each run, as far as it is known after a moment."""
@@ -96,13 +98,12 @@ class Summaries:
         beside = (repr(rules), self._labelled(rules))  # what changed since is looked at again
         return self._get((current, base), PATIENCE_S, comparison, arguments, beside)
 
-    def _labelled(self, rules: Thresholds) -> tuple[int, str] | None:
+    def _labelled(self, rules: Thresholds) -> tuple[int, str | None] | None:
         """Return how many labels there are and when the last was given; None where no rule asks for any."""
         if not any(rule.judge for suite in rules.suites.values() for rule in suite.rules):
             return None
         with contextlib.closing(BrowsingReader.open(self._path)) as reader:
-            _, labels, _ = reader.labelled()
-        return len(labels), max((label.at for label in labels), default="")
+            return reader.labels_given()
 
     def to_label(self, reader: BrowsingReader, run: Run) -> Sequence[str]:
         """Return the ids of the cases that people may label, in an order that tells nothing; it is waited for.
@@ -186,16 +187,17 @@ class Summaries:
         return self._beside
 
 
-def overview(path: Path, run: Run) -> Overview:
-    """Return what there is to see of a run of the database ``path``."""
+def overview(path: Path, root: Path, run: Run) -> Overview:
+    """Return what there is to see of a run of the database ``path``; ``root`` is the project's."""
     with contextlib.closing(BrowsingReader.open(path)) as reader, reader.snapshot():
         view = view_run(run, RunCases(list(reader.judged(run.id)), ()), reader.verdicts(run.id))
+        was = values_before(view, recorded_baseline(run, reader=reader, root=root))
         return Overview(
             view=view,
             groups=reader.groups(run.id),
             slices=reader.slice_names(run.id),
             spending=reader.spending(run.id),
-            suites=Html(render("suites.html", view=view, charts=suite_charts(view))),
+            suites=Html(render("suites.html", view=view, charts=suite_charts(view, was))),
         )
 
 

@@ -34,13 +34,13 @@ def wait_until_labelled(page: Any, count: int) -> None:
     page.wait_for_load_state()
 
 
-def test_one_clicks_from_runs_to_a_case_and_to_the_run_before(served: str, page: Any) -> None:
+def test_one_clicks_from_runs_to_a_case_and_to_the_baseline(served: str, page: Any) -> None:
     page.goto(served)
     page.get_by_role("link", name="nightly").first.click()
     assert page.get_by_role("heading", level=1).inner_text() == "nightly"
     page.get_by_role("link", name="row-1", exact=True).click()
     assert "Lee wrote it" in page.locator("main").inner_text()
-    page.get_by_role("link", name="The same case in the run before").click()
+    page.get_by_role("link", name="The same case in the baseline").click()
     assert OLD in page.locator("nav").inner_text()
 
 
@@ -112,6 +112,15 @@ def test_a_run_is_labelled_without_scripts(served: str, browser: Any, two_runs: 
     assert [each.value for each in two_runs.labels(NEW)] == [0.5]
 
 
+def test_the_frame_of_a_marked_dimension_leaves_its_name_alone(served: str, page: Any) -> None:
+    """What is painted around a fieldset, a border apart, goes through its legend."""
+    page.goto(f"{served}/label?run={NEW}")
+    style = "getComputedStyle(document.querySelector('.lv-marked'))"
+    assert page.evaluate(f"[{style}.borderWidth, {style}.boxShadow, {style}.outlineStyle]") == ["2px", "none", "none"]
+    heights = page.evaluate("[...document.querySelectorAll('legend')].map((each) => each.getBoundingClientRect().y)")
+    assert len({*heights}) == 1, "no name moves"
+
+
 @pytest.mark.parametrize(("width", "scheme"), SIZES)
 def test_nothing_is_wider_than_the_window(
     served: str, browser: Any, two_runs: SqliteStore, width: int, scheme: Any
@@ -135,6 +144,7 @@ def test_files_open_without_a_server(two_runs: SqliteStore, source: Source, tmp_
     write_site(tmp_path / "out", source, two_runs.runs())
     page.goto((tmp_path / "out" / "index.html").as_uri())
     page.get_by_role("link", name="nightly").first.click()
+    page.wait_for_load_state()
     assert page.evaluate("getComputedStyle(document.querySelector('.lv-top')).display") == "flex", "the style is there"
     page.get_by_label("Slice").select_option("odd")
     assert ids(page) == ["row-1", "row-3", "row-5"]

@@ -188,8 +188,39 @@ def test_a_case_shows_all_that_is_known_of_it(client: TestClient, two_runs: Sqli
     ):
         assert told in text
     assert "<del>Kim</del><ins>Lee</ins>" in text
-    assert f"/case?id={case_id(two_runs, OLD, 'row-1')}" in text, "the same case of the run before"
+    assert f"/case?id={case_id(two_runs, OLD, 'row-1')}" in text
+    assert "The same case in the baseline" in text
     assert f"/label?run={NEW}&amp;case=" in text
+
+
+def test_without_a_baseline_a_case_stands_beside_the_run_before(store: SqliteStore, client: TestClient) -> None:
+    for id in (OLD, NEW):
+        record_run(store, id, good=(1,))
+    assert "The same case in the run before" in client.get(f"/case?id={case_id(store, NEW, 'row-1')}").text
+
+
+def test_charts_show_the_baseline_whatever_the_rules_are_about(client: TestClient, two_runs: SqliteStore) -> None:
+    """As those of pytest-html's report do."""
+    chart = whole(client, f"/run?id={NEW}").partition("<figcaption><b>correctness</b>")[2].partition("</svg>")[0]
+    assert chart.count("le-before") == 3
+    assert re.search(r"all: 0.50 [^;]* n 6, baseline 0.5, bar 0.75, fail;", chart)
+    assert re.search(r"even: 1.00 [^;]* n 3, baseline 0.667; odd: 0.00 [^;]* n 3, baseline 0.333<", chart)
+
+
+def test_charts_without_the_baseline_show_what_the_rules_on_a_change_know_of_it(
+    store: SqliteStore, client: TestClient
+) -> None:
+    """Of a run that was recorded elsewhere, say."""
+    record_run(store, NEW, good=(1,), settings={"baseline": {"kind": "run", "run": OLD, "name": "main"}})
+    store.set_verdicts(NEW, [replace(VERDICT, rule="max_drop=0.1", value=0.25, delta=-0.125)])
+    chart = whole(client, f"/run?id={NEW}").partition("<figcaption><b>correctness</b>")[2].partition("</svg>")[0]
+    assert chart.count("le-before") == 1 and "baseline 0.375" in chart
+
+
+def test_a_number_on_a_page_is_that_of_the_terminal(store: SqliteStore, client: TestClient) -> None:
+    record_run(store, NEW, good=(1,))
+    store.set_verdicts(NEW, [replace(VERDICT, metric="latency_s", rule="max_p95=20", value=12.5)])
+    assert whole(client, f"/run?id={NEW}").count("<b>12.5</b>") == 2, "the gate and the numbers"
 
 
 def test_two_runs_stand_side_by_side(client: TestClient, two_runs: SqliteStore) -> None:
