@@ -188,6 +188,11 @@ def test_a_run_without_a_judge_has_nothing_to_label(client: TestClient, store: S
     store.start_run(run())
     store.add_case(run().id, record("a"))
     assert "nothing to label" in client.get(f"/label?run={run().id}").text
+    assert "Label answers" not in client.get(f"/run?id={run().id}").text
+
+
+def test_the_page_of_a_judged_run_leads_to_its_answers(client: TestClient, two_runs: SqliteStore) -> None:
+    assert f'<a href="{PAGE}">Label answers</a>' in client.get(f"/run?id={NEW}").text
 
 
 def test_an_answer_that_no_judge_saw_cannot_be_labelled(client: TestClient, two_runs: SqliteStore) -> None:
