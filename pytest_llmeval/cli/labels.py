@@ -19,7 +19,7 @@ from pytest_llmeval.core.errors import DatasetError, SettingsError
 from pytest_llmeval.core.gate.names import did_you_mean
 from pytest_llmeval.core.judge.given import digest_of, given_labels, named_answers
 from pytest_llmeval.core.judge.judged_text import judged_text, judged_texts, shown_to_judge
-from pytest_llmeval.core.judge.label_sample import RANDOM, drawn, drawn_evenly, of_verdict
+from pytest_llmeval.core.judge.label_sample import RANDOM, drawn, drawn_evenly, first_epochs, of_verdict
 from pytest_llmeval.core.judge.scored import JudgedRun, ScaleKey, judged_run
 from pytest_llmeval.core.judge.shown import shown_reference
 from pytest_llmeval.core.types import Call, Score
@@ -127,14 +127,9 @@ _ABOUT = ("sample_id", "suite", "model", "epoch")
 
 
 def _to_label(judged: JudgedRun[StoredCase]) -> list[StoredCase]:
-    """Return the cases that people may label: of each row the first epoch that was judged, as another says little."""
-    first: dict[tuple[str, str, str], StoredCase] = {}
-    for case in judged.cases:
-        key, (suite, model, sample_id) = case.key, (case.key.suite, case.key.model, case.key.sample_id)
-        earlier = first.get((suite, model, sample_id))
-        if judged.judged(case) and (earlier is None or key.epoch < earlier.key.epoch):
-            first[suite, model, sample_id] = case
-    return list(first.values())
+    """Return the cases that people may label."""
+    found = ((case, case.key) for case in judged.cases if judged.judged(case))
+    return first_epochs(((key.suite, key.model, key.sample_id), key.epoch, case) for case, key in found)
 
 
 def _places(cases: Sequence[StoredCase], judged: JudgedRun[StoredCase], by: str, sample: int, seed: int) -> list[int]:

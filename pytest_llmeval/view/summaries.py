@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from pytest_llmeval.core.judge.label_sample import drawn
+from pytest_llmeval.core.judge.label_sample import drawn, first_epochs
 from pytest_llmeval.core.judge.recorded import settlers
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.reports.comparing import compare_found, recorded_baseline
@@ -224,12 +224,11 @@ def _timed(make: Callable[..., T], arguments: tuple[Any, ...]) -> _Made:
 
 
 def _to_label(reader: BrowsingReader, run: Run) -> list[str]:
-    """Return the cases whose answers a judge judged, of each row and model the first such epoch, shuffled."""
+    """Return the cases that people may label, shuffled."""
     checks = {judge.judge_id: settlers(judge) for judge in reader.judges(run.id)}
-    first: dict[tuple[str, str, str], tuple[int, str]] = {}
-    for case_id, suite, model, sample_id, epoch, judge_id, decided_by in reader.judged_scores(run.id):
-        if judge_id in checks and decided_by not in checks[judge_id]:
-            row = (suite, model, sample_id)
-            first[row] = min(first.get(row, (epoch, case_id)), (epoch, case_id))
-    ids = [case_id for _, case_id in first.values()]
+    ids = first_epochs(
+        ((suite, model, sample_id), epoch, case_id)
+        for case_id, suite, model, sample_id, epoch, judge_id, decided_by in reader.judged_scores(run.id)
+        if judge_id in checks and decided_by not in checks[judge_id]
+    )
     return [ids[place] for place in drawn([()] * len(ids), max(1, len(ids)), seed=0)]

@@ -3,9 +3,11 @@
 import random
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
+from typing import TypeVar
 
-__all__ = ["MIXED", "RANDOM", "drawn", "drawn_evenly", "of_verdict", "pooled", "verdict_of"]
+__all__ = ["MIXED", "RANDOM", "drawn", "drawn_evenly", "first_epochs", "of_verdict", "pooled", "verdict_of"]
 
+T = TypeVar("T")
 RANDOM = "random"
 """The draw that gives each answer the same chance."""
 MIXED = "mixed"
@@ -39,6 +41,19 @@ def pooled(draws: Iterable[str]) -> str:
     """
     by_verdict = set(draws) - {RANDOM}
     return by_verdict.pop() if len(by_verdict) == 1 else MIXED if by_verdict else RANDOM
+
+
+def first_epochs(judged: Iterable[tuple[Hashable, int, T]]) -> list[T]:
+    """Return what people may label: of each row the first epoch that was judged, as another says little.
+
+    Args:
+        judged: row, epoch and what stands for them, of each epoch that was judged.
+    """
+    first: dict[Hashable, tuple[int, T]] = {}
+    for row, epoch, item in judged:
+        if row not in first or epoch < first[row][0]:
+            first[row] = (epoch, item)
+    return [item for _, item in first.values()]
 
 
 def drawn(strata: Sequence[Hashable], count: int, *, seed: int) -> list[int]:

@@ -11,10 +11,17 @@ from pytest_llmeval.core.judge.label_sample import (
     RANDOM,
     drawn,
     drawn_evenly,
+    first_epochs,
     of_verdict,
     pooled,
     verdict_of,
 )
+
+
+def test_of_each_row_the_first_judged_epoch_is_labelled() -> None:
+    """In whatever order workers recorded them."""
+    judged = [("a", 2, "a-e2"), ("b", 3, "b-e3"), ("a", 1, "a-e1"), ("b", 3, "b-e3"), ("a", 3, "a-e3")]
+    assert first_epochs(judged) == ["a-e1", "b-e3"]
 
 
 @given(st.lists(st.sampled_from("abc"), max_size=40), st.integers(1, 50), st.integers())
