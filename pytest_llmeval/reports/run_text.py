@@ -145,7 +145,7 @@ def _head_lines(suite: SuiteView, width: int, tables: int, verbosity: int) -> It
     many = len(suite.models) > 1
     yield from _table_lines(rows, tables, many=many)
     for row in rows:
-        if row.reason and (row.delta is None or row.verdict != "pass" or verbosity > 0):
+        if row.reason and (row.is_worth_a_word or verbosity > 0):
             word = "note" if row.verdict == "pass" else (row.verdict or "").replace("_", " ")
             model = _on(row.model, many)
             yield from wrapped(f"{word}: {_name(row)} {row.rule}{model}: {row.reason}", width, indent=_INDENT)

@@ -14,6 +14,7 @@ from pytest_llmeval.store.records import Run, StoredCase
 __all__ = ["RunCases", "RunView", "SuiteView", "TableRow", "most_shown", "view_run"]
 
 T = TypeVar("T")
+_MOSTLY = 0.9
 _FIRST = 3
 """Misses and errors shown of each suite; with -v ten times as many, with -vv all."""
 
@@ -38,6 +39,13 @@ class TableRow:
     rule: str | None = None
     verdict: str | None = None
     reason: str | None = None
+    scored: int = 0
+    """Rows of this run with a value, where it is a rule on a score: more than ``n`` where some have no partner."""
+
+    @property
+    def is_worth_a_word(self) -> bool:
+        """Whether the reason is told: of a rule that passes on a change, where it left out more than a tenth."""
+        return self.verdict != "pass" or self.delta is None or self.n < _MOSTLY * self.scored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,6 +207,7 @@ def _ruled(verdict: Verdict, base: TableRow | None = None, *, errors: int = 0) -
         low=None if is_on_change else verdict.low,
         high=None if is_on_change else verdict.high,
         errors=errors if base is None else base.errors,
+        scored=0 if base is None else base.n,
         delta=verdict.delta,
         mde=verdict.mde,
         rule=verdict.rule,

@@ -228,6 +228,20 @@ def test_rows_that_are_gone_are_missed_though_a_mark_expression_leaves_out_other
     assert only_verdict(project)["reason"].startswith("only 15 of 20 rows of the baseline pair")
 
 
+def test_a_rule_that_passes_on_a_few_of_the_rows_says_so(project: Project) -> None:
+    """As where the baseline was made of the marked rows alone; with all of them it has nothing to say."""
+    rows = [{**row, "marks": ["regression"]} if number < 20 else row for number, row in enumerate(ROWS)]
+    project.eval(EXACT, rows)
+    project.write(thresholds_yaml=RULES.format(baseline=""))
+    base = base_run(project, "-m", "regression")
+    result = project.run("evals", f"--baseline={base}")
+    assert result.ret == 0
+    assert "note: exact max_drop=0.02: 1 to 1 " in result.stdout.str()
+    assert "left out: 20 new" in " ".join(result.stdout.str().split())
+    again = project.run("evals", "--baseline=last")
+    assert "note: exact" not in again.stdout.str()
+
+
 def test_one_model_of_a_run_is_named(ruled: Project) -> None:
     other = f"openai:echo-2@{ruled.server.url}"
     base = base_run(ruled, f"--model={other}")
