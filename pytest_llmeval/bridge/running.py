@@ -159,7 +159,7 @@ class AsyncBodies:
 
 def _settle(book: ScoreBook) -> None:
     """Raise what the scores of a whole body come to: an error where a scorer broke, else a miss."""
-    for name in book.unawaited[:1]:
+    for name in book.unawaited()[:1]:
         told = f"score.{name}(...) was not awaited: write await score.{name}(...), or score.{name}_sync(...) where the"
         raise CaseError(f"{told} test is not async", kind=ErrorKind.CODE)
     if book.errors:

@@ -62,9 +62,8 @@ class ScoreBook:
         """The scores that could not be made because a scorer broke."""
         return tuple(score for score in self._scores.values() if score.status == "error")
 
-    @property
     def unawaited(self) -> tuple[str, ...]:
-        """The names of async calls that nobody awaited; they are closed now."""
+        """Close the async calls that nobody awaited, and return their names."""
         found = [each for each in self._begun if inspect.getcoroutinestate(each[1]) == inspect.CORO_CREATED]
         for _, coroutine in found:
             coroutine.close()
