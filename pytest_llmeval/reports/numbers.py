@@ -10,13 +10,14 @@ _LARGE = 99_999.5
 """From here on five digits would stand with an exponent."""
 
 
-def number(value: float) -> str:
-    """Return a value in about three digits."""
-    if 0 < abs(value) < _SMALL:
+def number(value: float, size: float | None = None) -> str:
+    """Return a value in about three digits, in those that one of ``size`` needs; None for its own."""
+    needed = abs(value) if size is None else size
+    if 0 < needed < _SMALL:
         return f"{value:.3g}"
-    if abs(value) < 10:
+    if needed < 10:
         return f"{value:.3f}"
-    return f"{value:.5g}" if abs(value) < _LARGE else f"{value:,.0f}"
+    return f"{value:.5g}" if needed < _LARGE else f"{value:,.0f}"
 
 
 def signed(value: float, size: float | None = None) -> str:

@@ -208,7 +208,7 @@ def needless_columns(rows: Sequence[TableRow], *, many: bool) -> set[str]:
 
 def row_cells(row: TableRow, left_out: Collection[str]) -> list[str]:
     """Return the cells of a line of a suite's table, those of the titles in ``left_out`` apart."""
-    interval = "" if row.low is None or row.high is None else f"{number(row.low)}..{number(row.high)}"
+    interval = "" if row.low is None or row.high is None else f"{number(row.low, row.high)}..{number(row.high)}"
     found = {
         "model": one_line(row.model),
         "metric": _name(row),

@@ -26,6 +26,10 @@ def test_a_small_value_is_not_rounded_away(value: float, shown: str) -> None:
     assert number(value) == shown
 
 
+def test_one_end_of_an_interval_has_the_digits_of_the_other() -> None:
+    assert (number(0.00888, 0.236), number(0.00888, 0.00951)) == ("0.009", "0.00888")
+
+
 @pytest.mark.parametrize(
     ("value", "size", "shown"),
     [
