@@ -43,7 +43,7 @@ def card(record: Mapping[str, Any], gains: Sequence[Gain]) -> str:
         f"- Weights of the base: {config['load']}; adapter of rank {lora['r']}, alpha {lora['alpha']}, on"
         f" {', '.join(lora['targets'])}.",
         f"- {record['steps']} steps of {optim['batch']} rows, drawn from the {data['train']['rows']} of"
-        f" `{data['train']['file']}`, rate {optim['learning_rate']:g},"
+        f" `{data['train']['file']}`{_variants(data['train'])}, rate {optim['learning_rate']:g},"
         f" {optim['schedule']}; seed {record['seed']}.",
         f"- The checkpoint of step {record['best_step']} is kept, the best by {config['check']['metric']} on"
         f" `{data['val']['file']}`: {_results(record['best'])}.",
@@ -82,6 +82,11 @@ def _row(gain: Gain) -> str:
     interval = f"{_percent(gain.delta)} ({_percent(gain.low)} to {_percent(gain.high)})"
     cells = [f"{gain.split}, {gain.n}", gain.metric, _percent(gain.before), _percent(gain.after), interval]
     return f"| {' | '.join([*cells, _percent(gain.margin), gain.verdict])} |"
+
+
+def _variants(train: Mapping[str, Any]) -> str:
+    count = train.get("variants", 0)
+    return f" ({count} of them variants of others, with other values)" if count else ""
 
 
 def _search(found: Mapping[str, Any] | None) -> list[str]:

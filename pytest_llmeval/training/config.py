@@ -31,7 +31,7 @@ _Above0 = Annotated[float, ranged(lambda number: number > 0, "above 0")]
 _From0 = Annotated[float, ranged(lambda number: number >= 0, "from 0 up")]
 
 
-def _seed(value: object) -> int:
+def _from_0(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**32:
         raise ValueError(f"found {show_value(value)}; write a whole number from 0 up")
     return value
@@ -82,6 +82,8 @@ class DataModel(_Strict):
     """Rows of this slice only."""
     limit: Whole | None = None
     """The first so many rows of ``train``, after ``slice``; None for all."""
+    variants: Annotated[int, BeforeValidator(_from_0)] = 0
+    """So many more of each row of ``train``, with other values in another arrangement."""
     completion: Literal["json", "text"]
     """What the target becomes: its JSON, or the text (of an object its ``answer``, of a list the first)."""
     max_tokens: Whole = 1024
@@ -203,7 +205,7 @@ class TrainingConfig(_Strict):
     load: Literal["4bit", "bf16", "fp32"] = "4bit"
     """How the frozen weights are held; 4bit is NF4 with double quantisation."""
     device: Literal["cpu", "cuda"]
-    seed: Annotated[int, BeforeValidator(_seed)] = 0
+    seed: Annotated[int, BeforeValidator(_from_0)] = 0
     kernels: Flag = True
     """Whether layers are computed in one piece with their adapters, and by Liger's kernels on cuda where installed."""
     data: DataModel

@@ -54,7 +54,10 @@ def load_config(path: Path, *, shown_as: str) -> TrainingConfig:
 
 def _at_odds(config: TrainingConfig) -> _Wrong:
     """Yield each key that does not go with others, and what to write."""
-    launch, batch = config.launch, config.optim.batch
+    launch, batch, data = config.launch, config.optim.batch, config.data
+    if data.variants and data.completion == "text":
+        told = "and data.completion is 'text'; write 0: what a target in JSON quotes of its input is exchanged"
+        yield ("data", "variants"), f"found {data.variants}, {told}"
     if batch % launch.processes:
         fitting = ", ".join(str(count) for count in range(1, batch + 1) if batch % count == 0)
         yield ("launch", "processes"), f"found {launch.processes}, and optim.batch is {batch}; write one of {fitting}"

@@ -44,6 +44,8 @@ class Material:
     chat: Chat
     train: tuple[Encoded, ...]
     val: tuple[Encoded, ...]
+    variants: tuple[TrainingRow, ...]
+    """Those rows of ``train`` that were made of others."""
     data: Mapping[str, Mapping[str, Any]]
     """Of each split: file, sha256 over its rows, counts, tokens."""
     warnings: tuple[str, ...]
@@ -86,11 +88,11 @@ def gather(plan: Plan) -> Material:
     config = plan.config
     sys.path[:0] = plan.pythonpath
     task = load_task(config.eval, plan.rootdir)
-    train, val, test = read_splits(config.data, rootdir=plan.rootdir, prompt=task.prompt)
+    train, val, test = read_splits(config.data, rootdir=plan.rootdir, prompt=task.prompt, seed=config.seed)
     source = find_source(weights_of(config, _base_of(config, plan.rootdir)), os.environ)
     require_speakable(source.base, "move the base, or see HF_HOME and XDG_CACHE_HOME for what is fetched")
     tokenizer, chat = _chat(source)
-    encoded = encode(train.rows, chat, tokenizer)
+    encoded = encode((*train.rows, *train.variants), chat, tokenizer)
     kept, long = within(
         train, [each.length for each in encoded], most=config.data.max_tokens, on_long=config.data.on_long
     )
@@ -116,13 +118,14 @@ def gather(plan: Plan) -> Material:
         before=before,
         parts=config.launch.processes if config.launch.engine == "fsdp" else 1,
     )
+    variants = tuple(row for row in train.variants if row.where in chosen)
     longest = max(len(each.prompt) for each in held_out) + task.new_tokens
     check = config.check
     at_once = fitted.micro_batch
     if config.device == "cuda" and plan.most_rows is None:
         at_once = answered_at_once(shape, fitted, free=plan.free, rows=check.rows, tokens=longest)
     data = {
-        "train": {**_facts(train, taken), "too_long": long, "twins": train.twins},
+        "train": {**_facts(train, taken), "too_long": long, "twins": train.twins, "variants": len(variants)},
         "val": _facts(val, held_out),
         "test": {"file": test.shown, "sha256": test.digest, "rows": len(test.rows)},
     }
@@ -133,6 +136,7 @@ def gather(plan: Plan) -> Material:
         chat=chat,
         train=taken,
         val=held_out,
+        variants=variants,
         data=data,
         warnings=tuple(train.warnings),
         shape=shape,

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pytest_llmeval.core.errors import SettingsError
 from pytest_llmeval.training.config import TrainingConfig
 
-__all__ = ["Outcome", "Plan", "State", "write_json"]
+__all__ = ["Outcome", "Plan", "State", "write_json", "write_whole"]
 
 State = Literal["trained", "interrupted", "failed", "refused", "out_of_memory", "pruned", "lost", "killed"]
 """``refused`` is a mistake of the user's, ``pruned`` a trial that was given up, ``lost`` the end of another process,
@@ -57,6 +57,11 @@ class Plan:
     def study(self) -> Path:
         """The file in which the search keeps its trials."""
         return (self.folder if self.trial is None else self.folder.parents[1]) / "study.db"
+
+    @property
+    def variants(self) -> Path:
+        """A dataset of those rows that were made of others."""
+        return self.folder / "variants.jsonl"
 
     @property
     def identity(self) -> Path:
@@ -141,11 +146,15 @@ class Outcome:
 
 
 def write_json(path: Path, data: object) -> None:
+    """Write what JSON can say into a file, as a whole."""
+    write_whole(path, json.dumps(data, indent=2, ensure_ascii=False, sort_keys=True) + "\n")
+
+
+def write_whole(path: Path, text: str) -> None:
     """Write a file as a whole: who reads it finds the old one or the new one."""
     scratch = path.with_name(f".{path.name}.tmp")
     with open(scratch, "w", encoding="utf-8") as file:
-        json.dump(data, file, indent=2, ensure_ascii=False, sort_keys=True)
-        file.write("\n")
+        file.write(text)
         file.flush()
         os.fsync(file.fileno())
     os.replace(scratch, path)

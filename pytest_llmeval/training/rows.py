@@ -4,7 +4,7 @@ import hashlib
 import json
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +16,7 @@ from pytest_llmeval.core.types import Message, Sample
 from pytest_llmeval.loaders.datasets import open_dataset
 from pytest_llmeval.loaders.prompts import Prompt
 from pytest_llmeval.training.config import DataModel
+from pytest_llmeval.training.variants import Variants
 
 __all__ = ["Rows", "TrainingRow", "leaks", "read_rows", "read_splits", "within"]
 
@@ -28,15 +29,24 @@ class TrainingRow:
     """One row as it is trained on."""
 
     where: str
-    """File and line."""
-    id: str
+    """File and line, with the number of a variant."""
+    sample: Sample
     messages: tuple[Message, ...]
     """What the eval sends for it."""
     completion: str
     """The answer that is learned."""
-    target: Any
     likeness: str
     """Equal for inputs that differ in case and white space only."""
+
+    @property
+    def id(self) -> str:
+        """Of the row in its dataset."""
+        return self.sample.id
+
+    @property
+    def target(self) -> Any:
+        """What a right answer says."""
+        return self.sample.target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +56,8 @@ class Rows:
     shown: str
     rows: tuple[TrainingRow, ...]
     digest: str
-    """sha256 in hex over the rows taken, in their order."""
+    """sha256 in hex over the rows taken, in their order, and their variants."""
+    variants: tuple[TrainingRow, ...] = ()
 
     @property
     def twins(self) -> int:
@@ -110,8 +121,8 @@ def read_rows(
     return Rows(shown=dataset.shown, rows=tuple(rows), digest=sum_.hexdigest())
 
 
-def read_splits(data: DataModel, *, rootdir: Path, prompt: Prompt) -> tuple[Rows, Rows, Rows]:
-    """Return the rows of train, val and test, the last two as they are looked at.
+def read_splits(data: DataModel, *, rootdir: Path, prompt: Prompt, seed: int) -> tuple[Rows, Rows, Rows]:
+    """Return the rows of train, with their variants, and of val and test, the last two as they are looked at.
 
     Raises:
         DatasetError: a row is wrong, one of the last two is trained on, or one of ``test`` stands in ``val``.
@@ -127,7 +138,23 @@ def read_splits(data: DataModel, *, rootdir: Path, prompt: Prompt) -> tuple[Rows
         leaks(*whole),
         f"rows of {data.test} choose the checkpoint, as they stand in {data.val} too; take them out of one of both",
     )
+    if data.variants:
+        train = _with_variants(train, data, held_out=whole, prompt=prompt, seed=seed)
     return train, read(data.val, slice_=data.slice), whole[1]
+
+
+def _with_variants(train: Rows, data: DataModel, *, held_out: Sequence[Rows], prompt: Prompt, seed: int) -> Rows:
+    """Return the rows with variants of each, but for those that have come to be held-out ones."""
+    kept_out = {row.likeness for rows in held_out for row in rows.rows}
+    made = Variants([row.sample for row in train.rows], seed=seed)
+    variants = [
+        _row(made.variant(row.sample, number), f"{row.where}, variant {number}", prompt, data.completion)
+        for number in range(1, data.variants + 1)
+        for row in train.rows
+    ]
+    kept = tuple(row for row in variants if row.likeness not in kept_out)
+    content = digest(canonical([[row.likeness, row.completion] for row in kept]))
+    return replace(train, variants=kept, digest=digest(f"{train.digest} {content}"))
 
 
 def _require_none(pairs: Sequence[str], wrong: str) -> None:
@@ -150,14 +177,14 @@ def within(
 
     Args:
         rows: all of them.
-        lengths: tokens of each, prompt and completion together.
+        lengths: tokens of each and then of each variant, prompt and completion together.
         most: tokens that a row may have.
         on_long: what is done about longer ones.
 
     Raises:
         DatasetError: one is too long and ``on_long`` is ``error``, or none is short enough.
     """
-    sized = list(zip(rows.rows, lengths, strict=True))
+    sized = list(zip((*rows.rows, *rows.variants), lengths, strict=True))
     long = [f"{row.where} ({size} tokens)" for row, size in sized if size > most]
     kept = tuple(row for row, size in sized if size <= most)
     if long and (on_long == "error" or not kept):
@@ -175,10 +202,9 @@ def _row(sample: Sample, where: str, prompt: Prompt, completion: Literal["json",
         raise DatasetError(f"{where}: its prompt has parts that are no text; a model is trained on text only")
     return TrainingRow(
         where=where,
-        id=sample.id,
+        sample=sample,
         messages=messages,
         completion=_json(sample, where) if completion == "json" else _text(sample, where),
-        target=sample.target,
         likeness=digest(canonical(_alike(sample.input))),
     )
 

@@ -202,7 +202,7 @@ def _require_same(plan: Plan) -> None:
     """Raise SettingsError where an adapter was trained by another configuration, prompt or rows than there are now."""
     config = plan.config
     prompt = load_task(config.eval, plan.rootdir).prompt
-    train, val, _ = read_splits(config.data, rootdir=plan.rootdir, prompt=prompt)
+    train, val, _ = read_splits(config.data, rootdir=plan.rootdir, prompt=prompt, seed=config.seed)
     now = {"config": config.digest, "prompt": prompt.digest, "train": train.digest, "val": val.digest}
     plan.hold_to(now)
     if config.search is not None:

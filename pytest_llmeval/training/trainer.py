@@ -32,9 +32,10 @@ from pytest_llmeval.training.lora_linear import fuse_adapters
 from pytest_llmeval.training.material import Material, gather
 from pytest_llmeval.training.memory import Fit, NoRoomError
 from pytest_llmeval.training.order import ByLength
-from pytest_llmeval.training.plan import Outcome, Plan, write_json
+from pytest_llmeval.training.plan import Outcome, Plan, write_json, write_whole
 from pytest_llmeval.training.ranks import Ranks, is_lost_peer
 from pytest_llmeval.training.record import Measured, adapter_weights, save_adapter
+from pytest_llmeval.training.variants import as_jsonl
 from pytest_llmeval.training.watching import (
     CHOSEN_BY,
     Averaging,
@@ -195,6 +196,8 @@ def train(plan: Plan, ranks: Ranks, ending: EndOnSignal) -> Outcome:
         for each in skipped:
             print(f"passed over {each}", flush=True)  # noqa: T201  # into output.txt
         write_json(plan.folder / "fit.json", _told(material, begin))
+        if material.variants:
+            write_whole(plan.variants, as_jsonl(row.sample for row in material.variants))
     _require_device(plan)
     score_answers_only()
     model = load_base(plan.config, material.source)

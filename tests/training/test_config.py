@@ -53,6 +53,14 @@ def test_a_mean_is_of_processes_that_hold_all_weights(tmp_path: Path) -> None:
         load_config(written(tmp_path, yaml.safe_dump(data)), shown_as="mine.yaml")
 
 
+def test_variants_are_of_targets_in_json(tmp_path: Path) -> None:
+    data = config("b", data__variants=2, data__completion="text")
+    with pytest.raises(SettingsError, match=r"data\.variants: found 2, and data\.completion is 'text'; write 0: what"):
+        load_config(written(tmp_path, yaml.safe_dump(data)), shown_as="mine.yaml")
+    with pytest.raises(SettingsError, match=r"data\.variants: found -1; write a whole number from 0 up"):
+        load_config(written(tmp_path, yaml.safe_dump(config("b", data__variants=-1))), shown_as="mine.yaml")
+
+
 @pytest.mark.parametrize(
     ("line", "wrong", "told"),
     [

@@ -112,9 +112,50 @@ def test_rows_of_test_that_choose_the_checkpoint_are_named(tmp_path: Path) -> No
     data = DataModel(train="train.jsonl", val="val.jsonl", test="test.jsonl", completion="text")
     prompt = load_prompt(None, rootdir=tmp_path, test_file=tmp_path / "test_a.py")
     with pytest.raises(DatasetError) as caught:
-        read_splits(data, rootdir=tmp_path, prompt=prompt)
+        read_splits(data, rootdir=tmp_path, prompt=prompt, seed=0)
     told = "1 rows of test.jsonl choose the checkpoint, as they stand in val.jsonl too; take them out of one of both:"
     assert str(caught.value).splitlines() == [told, "val.jsonl:2 is test.jsonl:1 (r3)"]
+
+
+def varied(folder: Path, variants: int = 2, *, seed: int = 0) -> Rows:
+    """Return the rows of a training on 40 people, with variants of each."""
+    people = [f"{a} {b}" for a in ("Ada", "Boris", "Chidi", "Dana", "Emil") for b in "STUVWXYZ"]
+    splits = {"train": [f"I am {name}." for name in people], "val": ["nobody"], "test": ["someone"]}
+    for split, texts in splits.items():
+        rows = [{"id": f"{split}{n}", "input": text, "target": {"name": text[5:-1]}} for n, text in enumerate(texts)]
+        read(folder, rows, completion="json", name=split)
+    data = DataModel(train="train.jsonl", val="val.jsonl", test="test.jsonl", completion="json", variants=variants)
+    prompt = load_prompt("Who? {input}", rootdir=folder, test_file=folder / "test_a.py")
+    return read_splits(data, rootdir=folder, prompt=prompt, seed=seed)[0]
+
+
+def test_variants_of_rows_are_trained_on_beside_them(tmp_path: Path) -> None:
+    found = varied(tmp_path)
+    assert (len(found.rows), len(found.variants)) == (40, 80)
+    second = found.variants[40]
+    assert (second.where, second.id) == ("train.jsonl:1, variant 2", "train0, variant 2")
+    name = second.target["name"]
+    assert second.messages == ({"role": "user", "content": f"Who? I am {name}."},)
+    assert second.completion == json.dumps({"name": name})
+    assert found.warnings == []  # of what a file repeats
+
+
+def test_variants_decide_the_digest_and_the_seed_decides_them(tmp_path: Path) -> None:
+    digests = [varied(tmp_path, variants, seed=seed).digest for variants, seed in ((0, 0), (1, 0), (2, 0), (2, 1))]
+    assert len(set(digests)) == 4
+    assert varied(tmp_path).digest == digests[2]
+
+
+def test_a_variant_that_has_come_to_be_a_held_out_row_is_left_out(tmp_path: Path) -> None:
+    people = [f"{a} {b}" for a in ("Ada", "Boris", "Chidi") for b in "STUVWX"]
+    for split, names in {"train": people[:-1], "val": ["nobody"], "test": people[-1:]}.items():
+        rows = [{"id": name, "input": f"I am {name}.", "target": {"name": name}} for name in names]
+        read(tmp_path, rows, completion="json", name=split)
+    data = DataModel(train="train.jsonl", val="val.jsonl", test="test.jsonl", completion="json", variants=40)
+    prompt = load_prompt("{input}", rootdir=tmp_path, test_file=tmp_path / "test_a.py")
+    found = read_splits(data, rootdir=tmp_path, prompt=prompt, seed=0)[0]
+    learned = {row.target["name"] for row in found.variants}
+    assert learned == set(people[:-1])
 
 
 def test_many_repeated_inputs_are_warned_of(tmp_path: Path) -> None:

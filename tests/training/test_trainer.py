@@ -78,6 +78,29 @@ def test_the_loss_is_of_the_answer_and_its_end_only(trained: Plan, tiny_base: Pa
     assert columns["input_ids"][: len(first.prompt)] == list(first.prompt)
 
 
+def test_variants_are_trained_on_and_counted(train: Train) -> None:
+    def in_json(root: Path) -> None:
+        for path in (root / "data").glob("*.jsonl"):
+            rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+            for row in rows:
+                row["input"]["thing"] += "7"
+                row["target"] = {"thing": row["input"]["thing"]}
+            path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+
+    plan, outcome = train(
+        edit=in_json, data__completion="json", data__variants=2, check__metric="json_exact", optim__train_epochs=1,
+        optim__max_steps=None, proof__metric="json_exact",
+    )  # fmt: skip
+    assert outcome.state == "trained"
+    found = run_json(plan)
+    assert found["steps"] == 72 / 4
+    assert (found["data"]["train"]["rows"], found["data"]["train"]["variants"]) == (72, 48)
+    made = [json.loads(line) for line in (plan.folder / "variants.jsonl").read_text("utf-8").splitlines()]
+    assert len(made) == 48
+    assert made[0]["id"] == "row-0, variant 1"
+    assert all(row["target"]["thing"] in row["input"]["thing"] for row in made)
+
+
 def test_a_killed_training_goes_on_to_the_same_bits(trained: Plan, killed: Path, train: Train) -> None:
     """Weights and curves, though the first process looked, saved and answered rows in between."""
     plan, outcome = train(killed)

@@ -1,0 +1,215 @@
+"""Variants of rows: what they change, and what they leave alone."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_llmeval.core.types import Sample
+from pytest_llmeval.training.arranging import arranged, labels_of
+from pytest_llmeval.training.variants import Variants
+
+ROOT = Path(__file__).parents[2]
+FIRST = ("Ada", "Boris", "Chidi", "Dana", "Emil", "Fatima", "Goran", "Hana")
+LAST = ("Ng", "Okafor", "Petrov", "Quist", "Rossi", "Sato", "Tanaka", "Uzun")
+
+
+def row(number: int, name: str, **more: Any) -> Sample:
+    """Return a row of which a name, a state of three and what ``more`` says are learned."""
+    state = ("open", "paid", "late")[number % 3]
+    said = "".join(f"\n{key}: {value}" for key, value in more.items())
+    given = f"Name: {name}\nState: {state}{said}\nDear {name.split()[0]}, thanks."
+    return Sample(id=f"r{number}", input={"document": given}, target={"name": name, "state": state, **more})
+
+
+def people(**more: Any) -> list[Sample]:
+    return [row(number, f"{a} {b}", **more) for number, (a, b) in enumerate(product(FIRST, LAST))]
+
+
+def variants(samples: Sequence[Sample], *, seed: int = 0) -> list[Sample]:
+    made = Variants(samples, seed=seed)
+    return [made.variant(sample, 1) for sample in samples]
+
+
+def leaves(value: Any) -> Iterator[Any]:
+    if isinstance(value, Mapping | list):
+        for each in value.values() if isinstance(value, Mapping) else value:
+            yield from leaves(each)
+    else:
+        yield value
+
+
+def test_values_are_exchanged_in_input_and_target_alike() -> None:
+    samples = people()
+    others = variants(samples)
+    assert (
+        sum(other.target["name"] != sample.target["name"] for sample, other in zip(samples, others, strict=True)) > 50
+    )
+    for sample, other in zip(samples, others, strict=True):
+        first, last = other.target["name"].split()
+        assert first in FIRST
+        assert last in LAST
+        assert other.target["name"] in other.input["document"]
+        assert f"Dear {first}, thanks." in other.input["document"]  # its words alone, too
+        assert other.target["state"] == sample.target["state"]  # one of a list, not any
+        assert other.id == f"{sample.id}, variant 1"
+
+
+def test_a_variant_is_decided_by_seed_number_and_row() -> None:
+    samples = people()
+    made = Variants(samples, seed=3)
+    again = Variants(list(reversed(samples)), seed=3)
+    assert [made.variant(each, 1) for each in samples] == [again.variant(each, 1) for each in samples]
+    assert [made.variant(each, 1) for each in samples] != [made.variant(each, 2) for each in samples]
+    assert [made.variant(each, 1) for each in samples] != variants(samples, seed=4)
+
+
+def signed() -> list[Sample]:
+    return [row(n, f"{a} {b}", sign=f"AB-{3000 + n}") for n, (a, b) in enumerate(product(FIRST, LAST))]
+
+
+@pytest.mark.parametrize("samples", [people(sign=1250), people(sign=37.25), people(sign=-418), signed()])
+def test_numbers_and_signs_get_other_digits_of_the_same_form(samples: list[Sample]) -> None:
+    others = variants(samples)
+    assert sum(each.target["sign"] != sample.target["sign"] for sample, each in zip(samples, others, strict=True)) > 50
+    for sample, other in zip(samples, others, strict=True):
+        found = other.target["sign"]
+        assert type(found) is type(sample.target["sign"])
+        assert re.sub(r"\d", "0", str(found)) == re.sub(r"\d", "0", str(sample.target["sign"]))
+        assert str(found) in other.input["document"]
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ({"due": "2026-03-05"}, "a date means something"),
+        ({"at": "14:30"}, "a time means something"),
+        ({"year": 2025}, "a year means something"),
+        ({"done": True}, "no number"),
+        ({"count": 4}, "one digit stands anywhere"),
+        ({"count": 17, "same": 17}, "nothing says which of two stands there"),
+        ({"count": 17, "place": "Gate 17"}, "part of a text"),
+        ({"large": 1e30}, "written otherwise"),
+    ],
+)
+def test_what_a_value_means_stays(more: dict[str, Any], why: str) -> None:
+    for sample, other in zip(people(**more), variants(people(**more)), strict=True):
+        assert {key: other.target[key] for key in more} == more, why
+        for value in more.values():
+            assert str(value) in other.input["document"]
+        assert sample.target.keys() == other.target.keys()
+
+
+def test_a_zero_before_the_point_stays() -> None:
+    others = variants(people(share=0.45))
+    assert {str(other.target["share"])[:2] for other in others} == {"0."}
+    assert len({other.target["share"] for other in others}) > 20
+
+
+def test_rows_with_other_keys_share_no_values() -> None:
+    towns = ("Oslo", "Lima", "Rome", "Bern", "Cork", "Gent", "Nice", "Pisa", "Kyiv", "Lviv", "Turku", "Porto", "Basel")
+    trips = [
+        Sample(id=f"t{n}", input={"document": f"To {town}."}, target={"name": town}) for n, town in enumerate(towns)
+    ]
+    others = variants([*people(), *trips])[-len(trips) :]
+    assert {other.target["name"] for other in others} <= set(towns)
+    assert any(other.target != trip.target for other, trip in zip(others, trips, strict=True))
+
+
+@pytest.mark.parametrize("form", ["text", "messages"])
+def test_an_input_may_be_a_text_or_messages(form: str) -> None:
+    def asked(text: str) -> Any:
+        return text if form == "text" else [{"role": "system", "content": "Read."}, {"role": "user", "content": text}]
+
+    samples = [Sample(id=each.id, input=asked(each.input["document"]), target=each.target) for each in people()]
+    others = variants(samples)
+    assert sum(other.target != sample.target for sample, other in zip(samples, others, strict=True)) > 50
+    for other in others:
+        text = other.input if form == "text" else other.input[1]["content"]
+        assert other.target["name"] in text
+        assert form == "text" or other.input[0] == {"role": "system", "content": "Read."}
+
+
+def test_what_is_no_text_of_the_input_stays() -> None:
+    schema = {"properties": {"name": {"description": "as Ada Ng"}}}
+    samples = [Sample(id=each.id, input={**each.input, "schema": schema}, target=each.target) for each in people()]
+    assert all(other.input["schema"] == schema for other in variants(samples))
+
+
+def test_a_target_without_keys_may_be_a_list() -> None:
+    samples = [Sample(id=each.id, input=each.input, target=[each.target]) for each in people()]
+    for sample, other in zip(samples, variants(samples), strict=True):
+        assert other.target[0]["name"] in other.input["document"]
+        assert len(other.target) == len(sample.target)
+
+
+def test_variants_of_the_shipped_rows_say_what_their_targets_say() -> None:
+    lines = (ROOT / "data/json_extraction/train.jsonl").read_text("utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
+    samples = [Sample(id=each["id"], input=each["input"], target=each["target"]) for each in rows]
+    quoted = changed = 0
+    for sample, other in zip(samples, variants(samples), strict=True):
+        for before, after in zip(leaves(sample.target), leaves(other.target), strict=True):
+            assert type(before) is type(after)
+            if isinstance(before, str) and before in sample.input["document"]:
+                assert after in other.input["document"], (sample.id, before, after)
+                quoted, changed = quoted + 1, changed + (before != after)
+    assert changed > 0.4 * quoted > 3000
+
+
+LABELS = ("Date", "Place", "Host", "Fee")
+LINE = st.one_of(
+    st.builds("{}: {}".format, st.sampled_from(LABELS), st.text("abcxyz", min_size=3, max_size=8)),
+    st.text("abc ,|;", max_size=12),
+    st.builds("{},{},{},{}".format, *[st.text("klmno", min_size=1, max_size=4)] * 4),
+)
+
+
+@given(st.lists(LINE, max_size=12), st.randoms(use_true_random=False))
+def test_an_arranged_document_loses_no_word_and_gains_none(lines: list[str], rng: Any) -> None:
+    document = "\n".join(lines)
+    found = re.findall(r"\w+", arranged(document, LABELS, rng).lower())
+    assert sorted(found) == sorted(re.findall(r"\w+", document.lower()))
+
+
+@given(st.randoms(use_true_random=False))
+def test_a_value_stays_with_its_label(rng: Any) -> None:
+    document = "Hello\nDate: 3 May\nPlace: Oslo, by the sea\nHost: Ada Ng\nBye"
+    found = arranged(document, LABELS, rng)
+    assert found.startswith("Hello\n")
+    assert found.endswith("\nBye")
+    for label, value in (("date", "3 May"), ("place", "Oslo, by the sea"), ("host", "Ada Ng")):
+        assert re.search(rf"(?i:{label})[^\w]+{value}", found), found
+
+
+@given(st.randoms(use_true_random=False))
+def test_the_columns_of_a_table_move_together(rng: Any) -> None:
+    table = "| a | b | c |\n|---|---|---|\n| a1 | b1 | c1 |\n| a2 | b2 | c2 |"
+    lines = [re.findall(r"[\w-]+", line) for line in arranged(table, (), rng).split("\n")]
+    assert sorted(lines[0]) == ["a", "b", "c"]
+    assert lines[2:] == [[f"{name}{number}" for name in lines[0]] for number in (1, 2)]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        "Ada: hello\nBoris: hi",  # speakers of a chat: no labels
+        "Date: 3 May\nDate: 4 May",  # one label twice: the order tells which is which
+        "Date: 3 May",  # one line has no order
+        'a,"b,c",d,e\nf,"g,h",i,j',  # commas in quotes
+        "one, two, three\nfour, five, six",  # fewer columns than a table has
+    ],
+)
+@given(rng=st.randoms(use_true_random=False))
+def test_other_lines_stay_as_they_are(document: str, rng: Any) -> None:
+    assert arranged(document, LABELS, rng) == document
+
+
+def test_labels_are_those_before_a_colon_or_an_equals_sign() -> None:
+    assert labels_of("Date: 3 May\n- Fee = 5\nnone here\nNo value:") == {"Date", "Fee"}
