@@ -14,7 +14,7 @@ from pytest_llmeval.bridge.items import RUN_KEY
 from pytest_llmeval.core.errors import CaseError, ErrorKind
 from pytest_llmeval.core.ids import shown_name
 from pytest_llmeval.core.rules import Thresholds
-from pytest_llmeval.core.text import one_line, printable, storable
+from pytest_llmeval.core.text import one_line, printable, shorten, storable
 from pytest_llmeval.core.transport import as_json, dump_case, plain, settled
 from pytest_llmeval.core.types import CaseKey, CaseRecord, CaseStart, Outcome, Score
 from pytest_llmeval.store.records import utc_now
@@ -102,7 +102,8 @@ def _decide(run: CaseRun, report: pytest.TestReport, error: BaseException | None
         if run.outcome == "error":  # an earlier subtest of this case
             return
         run.outcome = "missed"
-        run.error = one_line(redact(_said(error)[1]), _LONGEST_ERROR) if error and not run.book.misses else None
+        said = printable(redact(_said(error)[1])) if error and not run.book.misses else None
+        run.error = shorten(said, _LONGEST_ERROR) if said is not None else None
     elif report.failed and error is not None and run.outcome != "error":
         run.outcome = "error"
         run.error_kind = _kind(error)

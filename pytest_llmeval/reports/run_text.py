@@ -1,6 +1,5 @@
 """A run as plain text: one table a suite, the first misses and errors, the verdict, and where to look further."""
 
-import re
 from collections.abc import Collection, Iterator, Sequence
 
 from pytest_llmeval.core.text import counted, one_line, shorten
@@ -27,8 +26,6 @@ __all__ = [
 _DIFFERENCES = 2
 _IN_FULL = 20
 """Lines that say what was wrong with a case, where they are wanted in full."""
-_BREAK = re.compile(r"\n|\\n(?=\s|assert )")
-"""Where another line began in the text of a failed assert, also where it is kept as one."""
 _INDENT = "  "
 COLUMNS: tuple[Column, ...] = (
     ("model", "left"),
@@ -248,7 +245,7 @@ def _differences(case: StoredCase) -> list[str]:
 def _said_of(case: StoredCase) -> list[str]:
     """Return the lines that say what was wrong with a case."""
     if case.error:
-        return _BREAK.split(case.error)
+        return case.error.splitlines()
     reasons = (score.reason for score in case.scores if score.passed is False and score.reason)
     return [line for reason in reasons for line in reason.splitlines()[1:]]
 

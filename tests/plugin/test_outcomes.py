@@ -53,7 +53,9 @@ def test_a_plain_assert_is_a_miss_seen_by_pass_rate(project: Project) -> None:
     result = project.run("evals")
     assert result.ret == 0
     result.stdout.fnmatch_lines(["*1 passed, 1 missed*"])
-    assert project.rows("SELECT error FROM cases WHERE outcome = 'missed'")[0]["error"]
+    error = project.rows("SELECT error FROM cases WHERE outcome = 'missed'")[0]["error"]
+    assert error.splitlines()[0].startswith("assert '"), error
+    assert "\n" in error, "pytest's explanation, line by line"
 
 
 def test_every_scorer_of_a_body_is_recorded_before_the_miss(project: Project) -> None:

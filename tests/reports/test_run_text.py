@@ -287,14 +287,14 @@ def test_the_scores_under_their_bar_are_named_with_what_differed() -> None:
     ]
 
 
-ASSERTED = record("a", outcome="missed", error="assert 'yes' in 'no'\\n +  where 'no' = answer.text\\nassert False")
+ASSERTED = record("a", outcome="missed", error="assert 'yes' in 'no'\n +  where 'no' = answer.text\nassert False")
 
 
 @pytest.mark.parametrize(
     ("verbosity", "more"), [(0, []), (1, ["     +  where 'no' = answer.text", "    assert False"])]
 )
 def test_of_a_failed_assert_the_first_line_is_shown_and_more_on_request(verbosity: int, more: list[str]) -> None:
-    """As lines, though the database keeps them as one; what a literal says stays as it is."""
+    """What a literal says stays as it is."""
     assert run_lines(of_cases(ASSERTED), width=80, verbosity=verbosity)[-3 - len(more) : -1] == [
         "  missed: a: assertion",
         "    assert 'yes' in 'no'",
