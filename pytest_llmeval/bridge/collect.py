@@ -21,7 +21,7 @@ from pytest_llmeval.core.types import Sample
 from pytest_llmeval.loaders.datasets import open_dataset
 from pytest_llmeval.loaders.prompts import load_prompt
 from pytest_llmeval.loaders.source import Dataset, RowRef
-from pytest_llmeval.models.named import RESERVED_PARAMS
+from pytest_llmeval.models.params import wrong_params
 
 __all__ = ["CaseMaker", "Reading"]
 
@@ -272,8 +272,8 @@ def _check_marker(arguments: Mapping[str, Any], where: str) -> None:
     params = {} if arguments["params"] is None else arguments["params"]
     if not isinstance(params, Mapping):
         raise UserError(f"{where}: marker llmeval: params must be a mapping, found {one_line(repr(params))}")
-    for name in sorted(RESERVED_PARAMS & params.keys()):
-        raise UserError(f"{where}: marker llmeval: params: {name!r} is no sampling parameter; take it out")
+    for _, told in wrong_params(params):
+        raise UserError(f"{where}: marker llmeval: params: {told}")
     try:
         canonical(params)
     except (TypeError, ValueError) as error:

@@ -18,7 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from pytest_llmeval.core.errors import ModelError
-from pytest_llmeval.models.named import RESERVED_PARAMS, NamedModel, Prices
+from pytest_llmeval.models.named import NamedModel, Prices
+from pytest_llmeval.models.params import wrong_params
 from pytest_llmeval.models.places import LineOf, mistake_at
 from pytest_llmeval.models.price_list import MAX_USD_PER_MILLION
 from pytest_llmeval.models.prices import FREE_KINDS
@@ -89,10 +90,8 @@ def _model(name: str, row: _ModelRow, where: str, line_of: LineOf) -> NamedModel
             ("models", name),
             f"a model's name is printable text without outer spaces, not {name!r}",
         )
-    reserved = sorted(RESERVED_PARAMS & row.params.keys())
-    if reserved:
-        path = ("models", name, "params", reserved[0])
-        raise mistake_at(where, line_of, path, f"{reserved[0]!r} is no sampling parameter; remove it")
+    for key, told in wrong_params(row.params):
+        raise mistake_at(where, line_of, ("models", name, "params", key), told)
     try:
         json.dumps(row.params, allow_nan=False)
     except (TypeError, ValueError) as error:

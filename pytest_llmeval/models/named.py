@@ -8,20 +8,17 @@ from typing import Any
 from pytest_llmeval.core.costs import Prices
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.core.likelihood import LOGPROB_OF
+from pytest_llmeval.models.params import wrong_params
 from pytest_llmeval.models.specs import ModelSpec, parse_spec
 
-__all__ = ["RESERVED_PARAMS", "NamedModel", "Prices", "resolve_model", "why_unsendable"]
-
-RESERVED_PARAMS = frozenset({"messages", "model", LOGPROB_OF})
-"""Keys of a request that are not sampling parameters and cannot be set as such."""
+__all__ = ["NamedModel", "Prices", "resolve_model", "why_unsendable"]
 
 
 def why_unsendable(params: Mapping[str, Any]) -> str | None:
     """Return what is wrong with the parameters of a request to a server; None where each may be one that it knows."""
     if LOGPROB_OF in params:
         return "the likelihood of a text is what only hf: models can tell"
-    reserved = sorted(RESERVED_PARAMS & params.keys())
-    return f"{reserved[0]!r} is no sampling parameter; remove it from params" if reserved else None
+    return next((told for _, told in wrong_params(params)), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,6 +60,7 @@ def test_an_empty_file_names_nothing() -> None:
         (small(prices={"input": 1}), "models.yaml:4: models.small.prices: the key 'output' is missing"),
         (small(prices={"inputs": 1}), "unknown key 'inputs'; did you mean 'input'?"),
         (small(params={"messages": []}), "models.yaml:2: 'messages' is no sampling parameter"),
+        (small(params={"temprature": 0}), "models.yaml:2: 'temprature' is no sampling parameter; did you mean 'temper"),
         (small(params={"x": {1, 2}}), "params cannot be sent as JSON"),
         (small(params={"x": float("inf")}), "params cannot be sent as JSON"),
         (small(api_key_env="my key"), "models.small.api_key_env: "),

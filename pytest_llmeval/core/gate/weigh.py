@@ -198,7 +198,8 @@ def _unknown_metric(rule: Rule, group: Group) -> str | None:
         return None
     advice = did_you_mean(rule.metric, [*group.names, *COUNTED_METRICS, *MEASURED_METRICS])
     errors = f" ({group.errors} of {group.finished} cases ended in an error)" if group.errors else ""
-    return f"no case has a score {one_line(rule.metric, 60)!r}{errors}; {advice}"
+    line = f"line {rule.line} of the rules: " if rule.line is not None else ""
+    return f"{line}no case has a score {one_line(rule.metric, 60)!r}{errors}; {advice}"
 
 
 def _no_judge(settings: GateSettings) -> Decision:

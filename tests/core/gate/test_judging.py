@@ -118,6 +118,8 @@ def test_an_unknown_metric_is_unmeasurable_with_a_suggestion() -> None:
     verdict = only(judge(rules(rule(metric="ff1")), [case()]))
     assert (verdict.verdict, verdict.value, verdict.n) == ("unmeasurable", None, 0)
     assert verdict.reason == "no case has a score 'ff1'; did you mean 'f1'?"
+    placed = only(judge(rules(rule(metric="ff1", line=7)), [case()]))
+    assert placed.reason == f"line 7 of the rules: {verdict.reason}"
     broken = only(judge(rules(rule(metric="zzz")), [case(), *errors(1)]))
     assert broken.reason is not None
     assert broken.reason.startswith("no case has a score 'zzz' (1 of 2 cases ended in an error); there are ")
