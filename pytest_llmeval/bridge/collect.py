@@ -3,6 +3,7 @@
 import difflib
 import hashlib
 import inspect
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -281,10 +282,15 @@ def _check_marker(arguments: Mapping[str, Any], where: str) -> None:
 
 
 def _mark(name: str, where: str) -> pytest.MarkDecorator:
-    """Return the pytest mark of a row, by the project's own rule on unknown marks."""
-    make: Callable[[], pytest.MarkDecorator] = lambda: getattr(pytest.mark, name)  # noqa: E731 - one expression
+    """Return the pytest mark of a row, by the project's own rule on unknown marks; a warning names the row."""
+    place, _, line = where.rpartition(":")
     try:
-        return make()
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            mark: pytest.MarkDecorator = getattr(pytest.mark, name)
+        for each in told:
+            warnings.warn_explicit(each.message, each.category, place or where, int(line) if line.isdecimal() else 1)
+        return mark
     except pytest.fail.Exception as error:
         raise DatasetError(f"{where}: marks: {error}; register it or take it out") from None
     except Warning as error:

@@ -206,7 +206,7 @@ def test_without_strict_markers_an_unknown_mark_is_a_warning(project: Project) -
     result = project.run("evals", inside=False)
     assert result.ret == 0
     assert project.cases() == {"a": "passed"}
-    result.stdout.fnmatch_lines(["*PytestUnknownMarkWarning: Unknown pytest.mark.strange3*"])
+    result.stdout.fnmatch_lines(["*data/echo.jsonl:1: PytestUnknownMarkWarning: Unknown pytest.mark.strange3*"])
 
 
 def test_warnings_as_errors_name_file_and_line_of_an_unknown_mark(project: Project) -> None:
