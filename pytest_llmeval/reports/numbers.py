@@ -8,6 +8,8 @@ _SMALL = 0.01
 """Below this three decimals say too little."""
 _LARGE = 99_999.5
 """From here on five digits would stand with an exponent."""
+_LARGE_CHANGE = 9_999.5
+"""From here on four would."""
 
 
 def number(value: float, size: float | None = None) -> str:
@@ -25,4 +27,6 @@ def signed(value: float, size: float | None = None) -> str:
     needed = abs(value) if size is None else size
     if ROUNDING < needed < _SMALL:
         return f"{value:+.2g}"
-    return f"{value:+.3f}" if needed < 10 else f"{value:+.4g}"
+    if needed < 10:
+        return f"{value:+.3f}"
+    return f"{value:+.4g}" if needed < _LARGE_CHANGE else f"{value:+,.0f}"
