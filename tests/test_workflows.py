@@ -162,6 +162,7 @@ GH = """#!/usr/bin/env bash
 printf '%s\\n' "$*" >> "$GH_LOG"
 case "$*" in
   *"--method GET"*/pulls*) printf '%s' "$GH_NUMBER" ;;
+  *runs/77/artifacts*) printf '%s' "$GH_KEPT" ;;
   *--paginate*) printf '%s' "$GH_MINE" ;;
   *) for argument; do case "$argument" in body=@*) cp "${argument#body=@}" "$GH_BODY" ;; esac; done ;;
 esac
@@ -187,18 +188,19 @@ class Commenter:
             f"{run}.head_repository.owner.login": "somebody",
             f"{run}.head_branch": "a branch; touch hacked",
             f"{run}.head_sha": "c" * 40,
+            f"{run}.id": "77",
             f"{run}.html_url": "https://example.invalid/run",
         }
         self._flow = Workflow(FOLDER / "comment.yaml", values)
 
-    def run(self, number: str = "12", mine: str = "") -> list[str]:
-        """Comment; return what GitHub's command was told."""
+    def run(self, number: str = "12", mine: str = "", *, kept: int = 0, status: int = 0) -> list[str]:
+        """Comment; return what GitHub's command was told. ``kept``: artifacts of the run; ``status``: how it ends."""
         log = self.folder / "log"
         log.write_text("")
-        told = {"GH_LOG": str(log), "GH_BODY": str(self.body), "GH_NUMBER": number, "GH_MINE": mine}
+        told = {"GH_LOG": str(log), "GH_BODY": str(self.body), "GH_NUMBER": number, "GH_MINE": mine, "GH_KEPT": str(kept)}
         environ = {"RUNNER_TEMP": str(self.folder / "temp"), "GITHUB_REPOSITORY": "us/ours", **told}
         done = self._flow.run("comment", "Comment", cwd=self.folder, **environ)
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == status, done.stderr
         assert not (self.folder / "hacked").exists()
         return log.read_text("utf-8").splitlines()
 
@@ -258,6 +260,12 @@ def test_a_comment_of_an_earlier_commit_does_not_stay_as_the_newest_word(comment
     commenter.text.symlink_to("/etc/passwd")
     assert "--method PATCH" in commenter.run(mine="34 false")[-1]
     assert "came to no comparison" in commenter.body.read_text("utf-8")
+
+
+def test_a_comparison_that_could_not_be_fetched_is_no_missing_one(commenter: Commenter) -> None:
+    told = commenter.run(mine="34 false", kept=1, status=1)
+    assert not [each for each in told if "--method P" in each]
+    assert not commenter.body.exists()
 
 
 def test_a_comparison_of_this_very_commit_stays_where_the_run_again_came_to_none(commenter: Commenter) -> None:
