@@ -197,8 +197,9 @@ class Commenter:
         """Comment; return what GitHub's command was told. ``kept``: artifacts of the run; ``status``: how it ends."""
         log = self.folder / "log"
         log.write_text("")
-        told = {"GH_LOG": str(log), "GH_BODY": str(self.body), "GH_NUMBER": number, "GH_MINE": mine, "GH_KEPT": str(kept)}
-        environ = {"RUNNER_TEMP": str(self.folder / "temp"), "GITHUB_REPOSITORY": "us/ours", **told}
+        told = {"GH_LOG": str(log), "GH_BODY": str(self.body), "GH_NUMBER": number, "GH_MINE": mine}
+        runner = {"RUNNER_TEMP": str(self.folder / "temp"), "GITHUB_REPOSITORY": "us/ours"}
+        environ = {**runner, **told, "GH_KEPT": str(kept)}
         done = self._flow.run("comment", "Comment", cwd=self.folder, **environ)
         assert done.returncode == status, done.stderr
         assert not (self.folder / "hacked").exists()

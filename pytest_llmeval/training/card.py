@@ -40,13 +40,12 @@ def card(record: Mapping[str, Any], gains: Sequence[Gain]) -> str:
         "",
         "## How it was trained",
         "",
-        f"- Weights of the base: {config['load']}; adapter of rank {lora['r']}, alpha {lora['alpha']}, on"
-        f" {', '.join(lora['targets'])}.",
+        f"- Weights of the base: {config['load']}; adapter of rank {lora['r'] * optim.get('soup', 1)}, alpha"
+        f" {lora['alpha']}, on {', '.join(lora['targets'])}.",
         f"- {record['steps']} steps of {optim['batch']} rows, drawn from the {data['train']['rows']} of"
         f" `{data['train']['file']}`{_variants(data['train'])}, rate {optim['learning_rate']:g},"
         f" {optim['schedule']}; seed {record['seed']}.",
-        f"- The checkpoint of step {record['best_step']} is kept, the best by {config['check']['metric']} on"
-        f" `{data['val']['file']}`: {_results(record['best'])}.",
+        *_kept(record),
         *_search(record.get("search")),
         f"- {_number(record['tokens_per_s'])} tokens/s on {record['device']}, at most"
         f" {record['peak_memory_bytes'] / 2**30:.2f} GiB.",
@@ -84,9 +83,19 @@ def _row(gain: Gain) -> str:
     return f"| {' | '.join([*cells, _percent(gain.margin), gain.verdict])} |"
 
 
+def _kept(record: Mapping[str, Any]) -> list[str]:
+    """Return which checkpoint is kept, or those that the adapter is the mean of."""
+    metric, file = record["config"]["check"]["metric"], record["data"]["val"]["file"]
+    best = f"the best by {metric} on `{file}`"
+    if "members" not in record:
+        return [f"- The checkpoint of step {record['best_step']} is kept, {best}: {_results(record['best'])}."]
+    each = [f"seed {one['seed']}, step {one['best_step']}: {_results(one['best'])}" for one in record["members"]]
+    return [f"- The mean of {len(each)} trainings, of each the checkpoint that is {best}: {'; '.join(each)}."]
+
+
 def _variants(train: Mapping[str, Any]) -> str:
     count = train.get("variants", 0)
-    return f" ({count} of them variants of others, with other values)" if count else ""
+    return f" ({count} of them variants of others, with other values in another arrangement)" if count else ""
 
 
 def _search(found: Mapping[str, Any] | None) -> list[str]:

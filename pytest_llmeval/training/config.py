@@ -57,7 +57,9 @@ def _number(value: object) -> object:
     return value
 
 
-def _choices(value: object) -> tuple[object, ...]:
+def _choices(value: object) -> tuple[object, ...] | None:
+    if value is None:
+        return None
     if (
         not isinstance(value, list | tuple)
         or len(value) < 2
@@ -126,6 +128,8 @@ class OptimModel(_Strict):
     max_grad_norm: _Above0 = 0.3
     average: Flag = False
     """Whether the adapter is the mean over the steps, later ones counting more, rather than that of the newest."""
+    soup: Whole = 1
+    """So many trainings, each by a seed of its own; the adapter is the mean of theirs, with the sum of their ranks."""
 
 
 class LaunchModel(_Strict):
@@ -224,6 +228,11 @@ class TrainingConfig(_Strict):
         What it must gain and what the machine must have may change before a training goes on.
         """
         return digest(canonical(self.model_dump(mode="json", exclude={"proof", "needs"})))
+
+    def member(self, number: int) -> "TrainingConfig":
+        """Return the configuration of one training of a soup, from 0: the first has the seed of all."""
+        alone = self.optim.model_copy(update={"soup": 1})
+        return self.model_copy(update={"seed": (self.seed + number) % 2**32, "optim": alone})
 
     def chosen(self, values: Mapping[str, Any]) -> "TrainingConfig":
         """Return the configuration of one trial: without a search, and with ``values`` by key, as ``lora.r``.

@@ -19,7 +19,7 @@ _TRIED = tuple(
     f"{part}.{name}"
     for part, model in (("optim", OptimModel), ("lora", LoraModel))
     for name in model.model_fields
-    if name != "targets"
+    if name not in ("targets", "soup")
 )
 """Keys that a search may try other values of."""
 _MAY_BE_LEFT_OUT = ("search",)
@@ -65,6 +65,11 @@ def _at_odds(config: TrainingConfig) -> _Wrong:
         yield ("launch", "engine"), f"found '{launch.engine}', which needs GPUs; write 'ddp' for device: cpu"
     elif launch.engine == "fsdp" and config.load == "4bit":
         yield ("launch", "engine"), "found 'fsdp', which does not split 4-bit weights; write load: bf16, or 'ddp'"
+    if config.optim.soup > 1 and config.search is not None:
+        yield (
+            ("optim", "soup"),
+            f"found {config.optim.soup}, and there is a search; write 1, and make a soup of its best",
+        )
     if launch.engine != "ddp" and config.optim.average:
         yield ("optim", "average"), f"found true, and launch.engine is '{launch.engine}'; write false, or engine: ddp"
 

@@ -96,8 +96,8 @@ def gather(plan: Plan) -> Material:
     kept, long = within(
         train, [each.length for each in encoded], most=config.data.max_tokens, on_long=config.data.on_long
     )
-    chosen = {row.where for row in kept}
-    taken = tuple(each for each in encoded if each.row.where in chosen)
+    taken = tuple(encoded[place] for place in kept)
+    variants = tuple(encoded[place].row for place in kept if place >= len(train.rows))
     held_out = tuple(encode(val.rows, chat, tokenizer))
     shape = Shape.of(json.loads((source.base / "config.json").read_text("utf-8")), config.base)
     _require_matrices(config.lora.targets, shape)
@@ -118,7 +118,6 @@ def gather(plan: Plan) -> Material:
         before=before,
         parts=config.launch.processes if config.launch.engine == "fsdp" else 1,
     )
-    variants = tuple(row for row in train.variants if row.where in chosen)
     longest = max(len(each.prompt) for each in held_out) + task.new_tokens
     check = config.check
     at_once = fitted.micro_batch
@@ -147,6 +146,7 @@ def gather(plan: Plan) -> Material:
         adapter_weights=shape.adapter(lora.r, lora.targets),
         identity={
             "config": config.digest,
+            "max_tokens": digest(str(task.new_tokens)),
             "prompt": task.prompt.digest,
             "train": train.digest,
             "val": val.digest,

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from transformers.trainer_pt_utils import get_length_grouped_indices
 
+from pytest_llmeval.core.ids import digest
+
 __all__ = ["ByLength"]
 
 
@@ -37,7 +39,8 @@ class ByLength(torch.utils.data.Sampler[int]):  # type: ignore[misc]  # torch is
         return len(self._lengths)
 
     def __iter__(self) -> Iterator[int]:
-        drawn = torch.Generator().manual_seed(self._seed + self._train_epoch())
+        text = f"{self._seed} {self._train_epoch()}"  # the sum of both is that of another seed in another round
+        drawn = torch.Generator().manual_seed(int(digest(text)[:16], 16))
         rows = get_length_grouped_indices(self._lengths, self._step, generator=drawn)
         whole = len(rows) // self._step
         mixed = (1 + torch.randperm(max(whole - 1, 0), generator=drawn)).tolist()

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ __all__ = ["Rows", "TrainingRow", "leaks", "read_rows", "read_splits", "within"]
 
 _SHOWN = 20
 _MANY_TWINS = 0.01
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +108,7 @@ def read_rows(
             if slice_ is not None and slice_ not in sample.slices:
                 continue
             if limit is not None and len(rows) >= limit:
-                continue  # the rest is checked all the same
+                continue  # the rest is read all the same, and its mistakes are told
             rows.append(_row(sample, where, prompt, completion))
             sum_.update(b"%x;" % ref.checksum)
         except (DatasetError, PromptError) as error:
@@ -153,7 +155,7 @@ def _with_variants(train: Rows, data: DataModel, *, held_out: Sequence[Rows], pr
         for row in train.rows
     ]
     kept = tuple(row for row in variants if row.likeness not in kept_out)
-    content = digest(canonical([[row.likeness, row.completion] for row in kept]))
+    content = digest(canonical([[row.messages, row.completion] for row in kept]))
     return replace(train, variants=kept, digest=digest(f"{train.digest} {content}"))
 
 
@@ -172,39 +174,43 @@ def leaks(seen: Rows, held_out: Rows) -> list[str]:
 
 def within(
     rows: Rows, lengths: Sequence[int], *, most: int, on_long: Literal["error", "drop"]
-) -> tuple[tuple[TrainingRow, ...], list[str]]:
-    """Return the rows that are short enough, and where the others stand.
+) -> tuple[list[int], list[str]]:
+    """Return the places of the rows that are short enough, and where the others stand.
 
     Args:
         rows: all of them.
         lengths: tokens of each and then of each variant, prompt and completion together.
-        most: tokens that a row may have.
+        most: tokens that a row may have; a variant that has more is left out whatever ``on_long`` says.
         on_long: what is done about longer ones.
 
     Raises:
         DatasetError: one is too long and ``on_long`` is ``error``, or none is short enough.
     """
     sized = list(zip((*rows.rows, *rows.variants), lengths, strict=True))
-    long = [f"{row.where} ({size} tokens)" for row, size in sized if size > most]
-    kept = tuple(row for row, size in sized if size <= most)
-    if long and (on_long == "error" or not kept):
-        more = f" and {len(long) - _SHOWN} more" if len(long) > _SHOWN else ""
+    told = [f"{row.where} ({size} tokens)" for row, size in sized if size > most]
+    long = sum(size > most for size in lengths[: len(rows.rows)])
+    if long and (on_long == "error" or long == len(rows.rows)):
+        shown = ", ".join(told[: min(long, _SHOWN)])
+        more = f" and {long - _SHOWN} more" if long > _SHOWN else ""
         raise DatasetError(
-            f"{len(long)} of {len(sized)} rows have more than {most} tokens: {', '.join(long[:_SHOWN])}{more}; raise"
-            " data.max_tokens, or write on_long: drop"
+            f"{long} of {len(rows.rows)} rows have more than {most} tokens: {shown}{more}; raise data.max_tokens, or"
+            " write on_long: drop"
         )
-    return kept, long
+    return [place for place, size in enumerate(lengths) if size <= most], told
 
 
 def _row(sample: Sample, where: str, prompt: Prompt, completion: Literal["json", "text"]) -> TrainingRow:
     messages = prompt.render(sample)
+    learned = _json(sample, where) if completion == "json" else _text(sample, where)
     if not all(isinstance(message["content"], str) for message in messages):
         raise DatasetError(f"{where}: its prompt has parts that are no text; a model is trained on text only")
+    if any(_HALF.search(text) for text in (*(str(message["content"]) for message in messages), learned)):
+        raise DatasetError(f"{where}: half a character (\\ud800 to \\udfff), which no tokenizer reads; write it whole")
     return TrainingRow(
         where=where,
         sample=sample,
         messages=messages,
-        completion=_json(sample, where) if completion == "json" else _text(sample, where),
+        completion=learned,
         likeness=digest(canonical(_alike(sample.input))),
     )
 

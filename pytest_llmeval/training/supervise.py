@@ -28,6 +28,7 @@ from pytest_llmeval.training.plan import Plan, write_json
 from pytest_llmeval.training.process import Train, TrainingFailedError, carried_out, in_a_process, require_trained
 from pytest_llmeval.training.proof import Gain, Measurement, failures, measure
 from pytest_llmeval.training.rows import read_splits
+from pytest_llmeval.training.soup import FOLDER, members, train_soup
 from pytest_llmeval.training.task import load_task
 from pytest_llmeval.version import __version__
 
@@ -93,8 +94,7 @@ def _carried_through(job: Job, plan: Plan, train: Train) -> list[Gain]:
     _record(job, recorded)
     try:
         if not is_trained:
-            parts = () if job.config.search is None else ("trials", "N")
-            output = plan.folder.joinpath(*parts, "output.txt")
+            output = plan.folder.joinpath(*_parts(job.config), "output.txt")
             if job.is_resumed:
                 job.report(f"{job.name}: {_beginning(plan)}")
             job.report(f"{job.name}: what the training does is written to {output}")
@@ -183,7 +183,16 @@ def _unfinished(home: Path) -> Path | None:
 
 def _has_steps(folder: Path) -> bool:
     """Whether a training would lose steps if it began anew."""
-    return any(True for name in ("adapter", "checkpoint-*", "study.db") for _ in folder.glob(name))
+    return any(
+        True for name in ("adapter", "checkpoint-*", "study.db", f"{FOLDER}/*/fit.json") for _ in folder.glob(name)
+    )
+
+
+def _parts(config: TrainingConfig) -> tuple[str, ...]:
+    """Return where in the folder of a training the processes write that train."""
+    if config.search is not None:
+        return ("trials", "N")
+    return (FOLDER, "N") if config.optim.soup > 1 else ()
 
 
 def _beginning(plan: Plan) -> str:
@@ -191,6 +200,8 @@ def _beginning(plan: Plan) -> str:
     if plan.config.search is not None:
         return f"goes on with the trials in {plan.folder}"
     config = plan.config
+    if config.optim.soup > 1:
+        return f"goes on with the trainings in {plan.folder}"
     newest, skipped = newest_complete(plan.folder, config.launch, is_averaged=config.optim.average)
     passed = f" (passed over {'; '.join(skipped)})" if skipped else ""
     if newest is None:
@@ -209,6 +220,9 @@ def _require_same(plan: Plan) -> None:
         now.pop("config")  # each trial has its own
         for identity in plan.folder.glob("trials/*/identity.json"):
             replace(plan, folder=identity.parent).hold_to(now)
+    elif config.optim.soup > 1:
+        for member in members(plan):
+            _require_same(member)
 
 
 def _train(job: Job, plan: Plan, train: Train) -> None:
@@ -216,7 +230,9 @@ def _train(job: Job, plan: Plan, train: Train) -> None:
     processes = job.config.launch.processes
     if job.config.device == "cuda" and job.machine.gpus > processes:
         job.report(f"{job.name}: {processes} of {job.machine.gpus} GPUs are used; launch.processes says how many")
-    if job.config.search is None:
+    if job.config.optim.soup > 1:
+        train_soup(plan, train, environ=job.environ, report=job.report)
+    elif job.config.search is None:
         require_trained(carried_out(plan, train, environ=job.environ, report=job.report), name=job.name)
     else:
         from pytest_llmeval.training.searching import search  # it imports optuna, which only a search needs

@@ -171,7 +171,7 @@ def test_the_same_model_twice_is_a_usage_error(project: Project) -> None:
         ('"data/echo.jsonl", params=[1]', "*marker llmeval: params must be a mapping*"),
         ('"data/echo.jsonl", params=5', "*marker llmeval: params must be a mapping*"),
         ('"data/echo.jsonl", params={"messages": []}', "*marker llmeval: params*messages*"),
-        ('"data/echo.jsonl", params={"temprature": 0}', "*marker llmeval: params: 'temprature'*did you mean 'temperature'*"),
+        ('"data/echo.jsonl", params={"temprature": 0}', "*params: 'temprature'*did you mean 'temperature'*"),
         ('"data/echo.jsonl", params={"temperature": object()}', "*marker llmeval: params*JSON*"),
         ("5", "*dataset must be a path, a list of dicts or a callable, found 5*"),
         ('{"input": "a"}', "*dataset must be a path, a list of dicts or a callable*"),

@@ -57,6 +57,11 @@ def test_the_longest_row_comes_in_the_first_step(by_length: Any) -> None:
     assert 900 in steps_of(by_length, lengths, step=8)[0]
 
 
+def test_no_round_of_one_seed_is_that_of_another(by_length: Any) -> None:
+    drawn = [steps_of(by_length, LENGTHS, step=8, seed=seed, train_epoch=3 - seed) for seed in range(4)]
+    assert all(one != other for one, other in pairwise(drawn))
+
+
 def test_order_follows_from_seed_and_train_epoch_alone(by_length: Any) -> None:
     drawn = [
         steps_of(by_length, LENGTHS, step=8, seed=seed, train_epoch=n) for seed, n in ((0, 0), (0, 0), (0, 1), (5, 0))

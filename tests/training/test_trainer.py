@@ -36,7 +36,7 @@ def test_the_adapter_stands_as_a_whole_with_what_made_it(trained: Plan) -> None:
     found = run_json(trained)
     assert found["complete"] is True
     assert found["config"] == trained.config.model_dump(mode="json")
-    assert set(found["digests"]) == {"config", "prompt", "train", "val", "base", "chat_template"}
+    assert set(found["digests"]) == {"config", "prompt", "max_tokens", "train", "val", "base", "chat_template"}
     assert found["data"]["train"]["rows"] == 24
     assert found["data"]["train"]["too_long"] == []
     assert {"torch", "trl", "peft", "bitsandbytes", "python"} <= set(found["versions"])
