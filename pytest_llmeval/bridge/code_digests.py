@@ -7,12 +7,12 @@ from typing import Any
 
 from pytest_llmeval.core.ids import digest, source_digest
 
-__all__ = ["code_digest"]
+__all__ = ["code_digest", "names_in"]
 
 
 def code_digest(function: Callable[..., Any]) -> str:
     """Return the sha256 in hex over the source of ``function`` and of the project's own scorers that it names."""
-    named = set(_names(getattr(function, "__code__", None)))
+    named = names_in(function)
     # Whoever registered a scorer imported the registry; a session that only lists its cases need not.
     registry = sys.modules.get("pytest_llmeval.scorers.registry")
     own = registry.REGISTRY.own() if registry is not None else ()
@@ -20,8 +20,12 @@ def code_digest(function: Callable[..., Any]) -> str:
     return digest("\n".join([source_digest(function), *scorers]))
 
 
+def names_in(function: Callable[..., Any]) -> set[str]:
+    """Return every attribute and variable that a function names, its inner functions included."""
+    return set(_names(getattr(function, "__code__", None)))
+
+
 def _names(code: CodeType | None) -> Iterator[str]:
-    """Yield every attribute and variable that a function names, its inner functions included."""
     if code is not None:
         yield from code.co_names
         for constant in code.co_consts:

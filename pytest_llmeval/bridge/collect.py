@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pytest_llmeval.bridge.cases import CaseParam, Eval, cluster_of
-from pytest_llmeval.bridge.code_digests import code_digest
+from pytest_llmeval.bridge.code_digests import code_digest, names_in
 from pytest_llmeval.bridge.items import PARAM
 from pytest_llmeval.core.errors import DatasetError, UserError
 from pytest_llmeval.core.ids import node_part
@@ -27,6 +27,8 @@ from pytest_llmeval.models.params import wrong_params
 __all__ = ["CaseMaker", "Reading"]
 
 _MOST_PROBLEMS = 10
+_ASK_JUDGES = frozenset({"judge", "judge_sync", "prefer", "prefer_sync"})
+"""Names of the scorers that do."""
 
 
 @dataclass(slots=True)
@@ -35,6 +37,8 @@ class Reading:
 
     eval: Eval
     code_digest: str
+    asks_judge: bool
+    """Whether the test function itself names what asks one."""
     digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
     """Over the rows taken, those of the other shards too."""
     cases: int = 0
@@ -110,7 +114,8 @@ class CaseMaker:
         """
         where = metafunc.definition.nodeid
         try:
-            reading = Reading(self._eval(metafunc, marker, where), code_digest(metafunc.function))
+            asks_judge = not _ASK_JUDGES.isdisjoint(names_in(metafunc.function))
+            reading = Reading(self._eval(metafunc, marker, where), code_digest(metafunc.function), asks_judge)
             sets = list(self._parameter_sets(reading))
         except UserError as error:
             self.problems.append(str(error))

@@ -74,6 +74,13 @@ class Conductor:
         if earlier is not None:
             node.workerinput[_PLACE] = earlier.place
 
+    def pytest_pycollect_makeitem(self, collector: pytest.Collector, name: str, obj: object) -> None:
+        """Take from an eval what a mode of anyio added to it: a backend is no parameter of one."""
+        marks = [mark.name for mark in (*getattr(obj, "pytestmark", ()), *collector.iter_markers())]
+        if "llmeval" in marks and "anyio" not in marks and _is_anyio_auto(self.config):
+            added = pytest.mark.usefixtures("anyio_backend").mark
+            obj.pytestmark = [mark for mark in getattr(obj, "pytestmark", ()) if mark != added]  # type: ignore[attr-defined]
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """Make the cases of a marked function that was asked for."""
@@ -368,3 +375,10 @@ class Conductor:
             if prepared.problems:  # the run that is resumed was taken up by somebody else meanwhile, say
                 raise pytest.UsageError(printable("\n".join(prepared.problems)))
             prepared.register_recorder(facts)
+
+
+def _is_anyio_auto(config: pytest.Config) -> bool:
+    try:
+        return "auto" in (config.getoption("anyio_mode", None), config.getini("anyio_mode"))
+    except ValueError:  # anyio is not there
+        return False

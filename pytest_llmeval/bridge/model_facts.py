@@ -42,15 +42,25 @@ def model_digest(model: NamedModel, environ: Mapping[str, str] | None) -> str:
     return digest(canonical(facts))
 
 
-def unpriced_rules(thresholds: Thresholds, suites: Iterable[str], models: Mapping[str, NamedModel]) -> list[str]:
-    """Return a problem for each rule on the cost of a model whose price nobody stated: it could never be judged."""
+def unpriced_rules(
+    thresholds: Thresholds, suites: Iterable[str], models: Mapping[str, NamedModel], *, are_judges: bool = False
+) -> list[str]:
+    """Return a problem for each rule on the cost of a model whose price nobody stated: it could never be judged.
+
+    Args:
+        thresholds: the rules.
+        suites: those in which the models are asked.
+        models: by name.
+        are_judges: whether their calls count whatever model a rule is about.
+    """
+    kind = "judge" if are_judges else "model"
     return [
-        f"{thresholds.shown_as}:{rule.line}: suites.{rule.suite}.cost_usd: the price of model {name!r} is not known;"
+        f"{thresholds.shown_as}:{rule.line}: suites.{rule.suite}.cost_usd: the price of {kind} {name!r} is not known;"
         " give its prices in models.yaml, or take the rule out"
         for suite in suites
         for rule in (thresholds.suites[suite].rules if suite in thresholds.suites else ())
         for name, model in models.items()
-        if rule.metric == "cost_usd" and rule.model in (None, name) and _is_unpriced(model)
+        if rule.metric == "cost_usd" and (are_judges or rule.model in (None, name)) and _is_unpriced(model)
     ]
 
 

@@ -1,23 +1,52 @@
-"""A plugin for ``llmeval doctor``: pytest starts, says in one JSON line who took our short option names, and ends."""
+"""Run by ``llmeval doctor``: pytest starts, says in one JSON line who took our short option names, and ends.
+
+It is there before all plugins and conftests, whose options it watches.
+"""
 
 import json
+import os
 import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
+from _pytest.config.argparsing import OptionGroup
 
 from pytest_llmeval.bridge.options import taken_short_names
 
 __all__: list[str] = []
 
+_DECLARED: dict[str, str] = {}
+"""Who declared an option, by its name."""
+
+
+def _noting(add: Callable[..., None]) -> Callable[..., None]:
+    def addoption(self: Any, *names: str, **told: Any) -> None:
+        caller = sys._getframe(1)  # an option knows its group and no more
+        for name in names:  # a parser hands it to a group, whose caller comes second
+            _DECLARED.setdefault(name, _owner(caller.f_globals.get("__name__", "?"), caller.f_code.co_filename))
+        add(self, *names, **told)
+
+    return addoption
+
+
+def _owner(module: str, file: str) -> str:
+    """Return how a person would look for who declared an option."""
+    if Path(file).name == "conftest.py":
+        return os.path.relpath(file)
+    return f"the plugin {module}"
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> int:
-    """Print the names that others declared, with what their help says, in place of running tests."""
-    owners = {name: _owner(group) for name, group in taken_short_names(config._parser).items()}
+    """Print the names that others declared, with who did, in place of running tests."""
+    owners = {name: _DECLARED.get(f"--{name}", "another plugin") for name in taken_short_names(config._parser)}
     sys.stdout.write(json.dumps(owners) + "\n")
     return 0
 
 
-def _owner(group: str) -> str:
-    """Return who declares an option of the group, which its owner named or not."""
-    return "a conftest or another plugin" if group == "_anonymous" else f"the option group {group!r}"
+if __name__ == "__main__":
+    pytest.Parser.addoption = _noting(pytest.Parser.addoption)  # type: ignore[method-assign]
+    OptionGroup.addoption = _noting(OptionGroup.addoption)  # type: ignore[method-assign]
+    sys.exit(pytest.main(plugins=[sys.modules[__name__]]))

@@ -2,6 +2,7 @@
 
 import contextlib
 import textwrap
+import time
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +48,9 @@ if TYPE_CHECKING:
     from pytest_llmeval.reports.html.report_rows import RunParts
 
 __all__ = ["Recorder"]
+
+_LATE_S = 1.0
+"""How long after its end is waited for what a dead worker told; it stands in the socket by then."""
 
 _LETTERS = {"missed": ("missed", "m", ("MISSED", {"yellow": True})), "error": ("error", "E", ("ERROR", {"red": True}))}
 
@@ -162,8 +166,9 @@ class Recorder:
             self._open.pop(report.nodeid, None)
             self._add(record if isinstance(record, CaseRecord) else load_case(record))
             delattr(report, RECORD_ATTRIBUTE)  # it is in the database now
-        elif report.nodeid in self._open and report.when == "???":
+        elif report.when == "???" and self._has_begun(report.nodeid):
             start = self._open.pop(report.nodeid)
+            setattr(report, OUTCOME_ATTRIBUTE, "error")
             self._add(crashed(start))
             tell_junit_of_crash(self._config, report, start.key)
 
@@ -237,6 +242,13 @@ class Recorder:
             self._store.close()
         self._signals.close()
         self._room.end_models()
+
+    def _has_begun(self, nodeid: str) -> bool:
+        """Whether a case began whose worker died; what it told of it may be read only now."""
+        end = time.monotonic() + _LATE_S
+        while nodeid not in self._open and time.monotonic() < end:
+            time.sleep(0.01)
+        return nodeid in self._open
 
     def _note(self, text: str) -> None:
         """Keep what a worker tells of a case before its first report, should it die until then."""

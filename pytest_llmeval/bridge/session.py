@@ -1,6 +1,6 @@
 """What a session with evals needs, made once: settings, rules, models; and the objects that run and record cases."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -119,7 +119,7 @@ class Preparation:
             facts.dataset_digest = self.maker.dataset_digest
             facts.problems += [*self.maker.problems, *self._doubled_suites(), *self.maker.unknown_slices()]
         if self.thresholds is not None and self.settings is not None and facts.selected:
-            known = frozenset({*self.models, *self._listed})
+            known = frozenset({*self.models, *self._listed}) or None  # unknown where models.yaml cannot be read
             seen = {
                 name: SuiteSeen(name=name, slices=frozenset(suite.slices), read_to_end=suite.read_to_end, models=known)
                 for name, suite in facts.suites.items()
@@ -127,6 +127,8 @@ class Preparation:
             facts.problems += check_names(self.thresholds, seen, everything_collected=facts.all_collected)
             if self.rescored is None:
                 facts.problems += unpriced_rules(self.thresholds, facts.suites, self.models)
+                judged = self._judged(facts.suites)
+                facts.problems += unpriced_rules(self.thresholds, judged, self.judges, are_judges=True)
         if self._asks_judges and self.settings is not None and self.settings.max_cost_usd is not None:
             facts.problems += unpriced_models({name: self._asked[name] for name in self._asked_in(facts)})
         if self.resumed is not None:
@@ -137,6 +139,12 @@ class Preparation:
             facts.notes += [f"{other.name} is not read: rules stand in thresholds.yaml"] if other.exists() else []
         facts.problems = list(dict.fromkeys(facts.problems))
         facts.empty_shard = self._is_sharded and not (facts.is_run or facts.problems)
+
+    def _judged(self, suites: Iterable[str]) -> list[str]:
+        """Return the suites whose test functions themselves ask a judge."""
+        readings = self.maker.readings if self.maker is not None else ()
+        asking = [reading.eval.suite for reading in readings if reading.asks_judge]
+        return [name for name in suites if any(name == suite or name.startswith(f"{suite}[") for suite in asking)]
 
     def _digest(self, model: NamedModel) -> str:
         environ = None if self.settings is None or only_shows(self.config) else self.settings.environ

@@ -153,7 +153,7 @@ def _reached(url: str) -> Finding:
 
 def _options(project: Project) -> Iterator[Finding]:
     """Ask pytest itself, in a process of its own, who took our short option names."""
-    command = [sys.executable, "-m", "pytest", "-p", "pytest_llmeval.bridge.probe", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest_llmeval.bridge.probe", "-p", "no:cacheprovider"]
     try:
         done = subprocess.run(
             command,

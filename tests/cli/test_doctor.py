@@ -65,17 +65,15 @@ def test_a_conftest_that_takes_an_option_of_ours_is_named(here: Path, cache: Pat
     found = findings(llmeval)
     state, text = found["--model"]
     assert state == "note"
-    assert text == "belongs to a conftest or another plugin here; use --llmeval-model"
+    assert text == "belongs to conftest.py here; use --llmeval-model"
     assert "short options" not in found
 
 
-def test_an_option_of_ours_that_takes_no_value_elsewhere_is_named_with_its_group(
-    here: Path, cache: Path, llmeval: Command
-) -> None:
-    (here / "pytest.ini").touch()
-    own = "def pytest_addoption(parser):\n    parser.getgroup('theirs').addoption('--baseline', action='store_true')\n"
-    (here / "conftest.py").write_text(own)
-    told = "belongs to the option group 'theirs' here; use --llmeval-baseline"
+def test_a_plugin_that_takes_an_option_of_ours_is_named(here: Path, cache: Path, llmeval: Command) -> None:
+    (here / "pytest.ini").write_text("[pytest]\naddopts = -p theirs\npythonpath = .\n")
+    own = "def pytest_addoption(parser):\n    parser.getgroup('x').addoption('--baseline', action='store_true')\n"
+    (here / "theirs.py").write_text(own)
+    told = "belongs to the plugin theirs here; use --llmeval-baseline"
     assert findings(llmeval)["--baseline"] == ("note", told)
 
 

@@ -108,6 +108,28 @@ def test_a_case_that_always_kills_its_worker_lets_the_others_run(project: Projec
     assert project.last_run()["status"] == "finished"
 
 
+@pytest.mark.parametrize("attempt", range(3))
+def test_a_worker_that_dies_before_the_first_report_of_a_case_leaves_an_error(project: Project, attempt: int) -> None:
+    """Within its setup, which nobody heard of but by the socket: its category is that of errors."""
+    project.eval("def test_echo(sample, response, score):\n    score.exact(response, sample.target)\n", ROWS)
+    project.write(
+        evals__conftest_py="""
+        import os
+
+        def pytest_runtest_setup(item):
+            if "r03" in item.name:
+                os._exit(9)
+        """,
+        thresholds_yaml="version: 1\nsuites: {echo: {exact: {min: 0.1}, settings: {max_error_rate: 0.2}}}\n",
+    )
+    result = project.run("evals", "-n2")
+    assert project.cases()["r03"] == "error"
+    assert Counter(project.cases().values()) == {"passed": 9, "error": 1}
+    assert result.ret == 0
+    result.assert_outcomes(passed=9, errors=1)
+    assert project.last_run()["verdict"] == "pass"
+
+
 @pytest.mark.parametrize("gated", [False, True])
 def test_workers_that_nobody_replaces_leave_a_run_that_is_not_green(project: Project, gated: bool) -> None:
     """One of two workers, and then both: the cases that never ran make it unmeasurable, or fail it."""

@@ -35,6 +35,9 @@ def test_each_body_runs_exactly_once(written: Project, setup: str) -> None:
     assert sorted((written.root / "bodies.txt").read_text()) == ["a", "b", "c"]
     assert len(written.server.ledger) == 3
     assert written.cases() == {"a": "passed", "b": "passed", "c": "passed"}
+    names = written.rows("SELECT DISTINCT suite, nodeid FROM cases ORDER BY nodeid")
+    assert [row["suite"] for row in names] == ["echo"] * 3
+    assert [row["nodeid"].partition("::")[2] for row in names] == [f"test_echo[{each}]" for each in "abc"]
 
 
 def test_bodies_run_once_in_workers(written: Project) -> None:
