@@ -7,6 +7,7 @@ the process that runs them, and a Recorder in the process that the user started 
 import os
 from collections import Counter
 from collections.abc import Collection, Generator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -238,7 +239,11 @@ class Conductor:
             return
         from pytest_llmeval.bridge.cases import key_of
 
-        ended = [(item, param) for item, param in cases_in(items) if resumed.has_ended(key_of(item, param))]
+        ended = [
+            (item, param)
+            for item, param in cases_in(items)
+            if resumed.has_ended(key_of(item, param), partial(param.eval.dataset.read, param.ref))
+        ]
         for item, param in ended:
             self._done.setdefault(suite_of(item, param), (param.eval, Counter()))[1][param.model] += 1
         self._drop(items, [item for item, _ in ended])

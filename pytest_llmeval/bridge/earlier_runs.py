@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pytest_llmeval.bridge.settings import Settings
 from pytest_llmeval.core.errors import SettingsError
-from pytest_llmeval.core.types import CaseKey
+from pytest_llmeval.core.types import STRICT_XPASS, CaseKey
 from pytest_llmeval.store import rows
 from pytest_llmeval.store.check import readable_errors, schema_of
 from pytest_llmeval.store.records import Run
@@ -45,21 +45,21 @@ def earlier_runs(settings: Settings, asked: str) -> Iterator[tuple[list[Run], sq
 
 def finished_cases(
     connection: sqlite3.Connection, run_id: str, place: Place | None, *, errors: bool
-) -> tuple[frozenset[Identity], Place]:
-    """Return the finished cases of a run, and what tells other processes of the session which these were.
+) -> tuple[dict[Identity, str], Place]:
+    """Return the finished cases of a run with the digests of their rows, and what names them to other processes.
 
     Args:
         connection: of ``earlier_runs``.
         run_id: of the run.
         place: where the process that the user started has found them; None in that process itself. What is recorded
             later lies behind it.
-        errors: whether those that ended with an error count.
+        errors: whether those that ended with an error count, or passed where they had to fail.
     """
-    sql = "SELECT suite, model, sample_id, epoch, rowid FROM cases WHERE run_id = ? AND rowid <= ?"
-    sql += "" if errors else " AND outcome != 'error'"
+    sql = "SELECT suite, model, sample_id, epoch, input_digest, rowid FROM cases WHERE run_id = ? AND rowid <= ?"
+    sql += "" if errors else f" AND outcome != 'error' AND ifnull(error, '') NOT LIKE '{STRICT_XPASS}%'"
     found = connection.execute(sql, [run_id, 2**62 if place is None else place[1]]).fetchall()
-    last = max((row[4] for row in found), default=0)
-    return frozenset((row[0], row[1], row[2], row[3]) for row in found), place or (run_id, last)
+    last = max((row[5] for row in found), default=0)
+    return {(row[0], row[1], row[2], row[3]): row[4] for row in found}, place or (run_id, last)
 
 
 def identity_of(key: CaseKey) -> Identity:

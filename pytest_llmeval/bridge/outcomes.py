@@ -16,7 +16,7 @@ from pytest_llmeval.core.ids import shown_name
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.text import one_line, printable, shorten, storable
 from pytest_llmeval.core.transport import as_json, dump_case, plain, settled
-from pytest_llmeval.core.types import CaseKey, CaseRecord, CaseStart, Outcome, Score
+from pytest_llmeval.core.types import STRICT_XPASS, CaseKey, CaseRecord, CaseStart, Outcome, Score
 from pytest_llmeval.store.records import utc_now
 
 __all__ = [
@@ -98,6 +98,7 @@ def _decide(run: CaseRun, report: pytest.TestReport, error: BaseException | None
         is_late = report.when == "teardown" and not hasattr(report, "wasxfail")
         if run.outcome not in ("missed", "error") and not is_late:  # by an earlier subtest, or the body
             run.outcome = "skipped"
+            run.error = one_line(redact(str(report.longrepr)), _LONGEST_ERROR) if report.failed else None
     elif report.failed and (error is None or _is_miss(report, error)):
         if run.outcome == "error":  # an earlier subtest of this case
             return
@@ -114,7 +115,7 @@ def _decide(run: CaseRun, report: pytest.TestReport, error: BaseException | None
 
 def _is_strict_xpass(report: pytest.TestReport, error: BaseException | None) -> bool:
     """Whether a body passed that had to fail: as any other xfail it is judged by nobody, but it fails the session."""
-    return error is None and str(report.longrepr).startswith("[XPASS(strict)]")
+    return error is None and str(report.longrepr).startswith(STRICT_XPASS)
 
 
 def _is_miss(report: pytest.TestReport, error: BaseException) -> bool:

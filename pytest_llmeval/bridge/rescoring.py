@@ -123,7 +123,7 @@ def find_rescored(settings: Settings, ref: str, place: Place | None, *, judges: 
         epochs=before.get("epochs", 1),
         run_name=settings.run_name or run.name,
     )
-    return Rescored(run=run, settings=merged, finished=finished, place=place, asks_judges=bool(judges))
+    return Rescored(run=run, settings=merged, finished=frozenset(finished), place=place, asks_judges=bool(judges))
 
 
 def _judges_of(before: Mapping[str, Any]) -> dict[str, Any]:

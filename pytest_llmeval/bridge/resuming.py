@@ -1,5 +1,6 @@
 """Going on with a run: which of its cases have ended, and what is no longer as it was."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -7,8 +8,9 @@ from pytest_llmeval.bridge.earlier_runs import Identity, Place, earlier_runs, fi
 from pytest_llmeval.bridge.facts import CollectionFacts
 from pytest_llmeval.bridge.settings import Settings
 from pytest_llmeval.core.errors import SettingsError
+from pytest_llmeval.core.ids import input_digest
 from pytest_llmeval.core.shards import Shard
-from pytest_llmeval.core.types import CaseKey
+from pytest_llmeval.core.types import CaseKey, Sample
 from pytest_llmeval.store.lookup import pick_run
 from pytest_llmeval.store.records import Run
 
@@ -22,13 +24,25 @@ class Resumed:
     run: Run
     settings: Settings
     """Those of this session, with what it does not say taken from the run."""
-    finished: frozenset[Identity]
-    """The cases that ended without an error."""
+    finished: Mapping[Identity, str]
+    """The cases that ended without an error, with the digests of their rows."""
     place: Place
 
-    def has_ended(self, key: CaseKey) -> bool:
-        """Whether a case passed, missed or was skipped in an earlier session."""
-        return identity_of(key) in self.finished
+    def has_ended(self, key: CaseKey, row: Callable[[], Sample]) -> bool:
+        """Whether a case passed, missed or was skipped in an earlier session.
+
+        Args:
+            key: of the case.
+            row: reads its row; where one may have changed since, it must be the one that was asked about.
+
+        Raises:
+            DatasetError: the row cannot be read.
+        """
+        asked = self.finished.get(identity_of(key))
+        if asked is None or not self.settings.resume_changed:
+            return asked is not None
+        sample = row()
+        return asked == input_digest(sample.input, sample.target)
 
     def compare(self, facts: CollectionFacts) -> None:
         """Note in ``facts`` what changed since the run began; a problem, unless that was allowed."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from pytest_llmeval.core.errors import ErrorKind
+from pytest_llmeval.core.gate.case import XPASSED
 from pytest_llmeval.core.gate.judging import GateResult, SessionVerdict
 from pytest_llmeval.core.rules import OnInconclusive, Thresholds
 
@@ -97,6 +98,7 @@ def stored_status(result: GateResult, rules: Thresholds, cases: Iterable[tuple[s
         money |= is_unmeasurable(suite, kind, rules)
         failed |= outcome == "missed" and not rules.has_rules(suite)
         failed |= outcome == "error" and not is_decided(suite, kind, rules)
+        failed |= outcome == "skipped" and kind == XPASSED
     return exit_status(
         FAILED if failed else PASSED,
         verdict=result.verdict,

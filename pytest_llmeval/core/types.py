@@ -41,6 +41,10 @@ class Message(TypedDict):
     name: NotRequired[str]
 
 
+STRICT_XPASS = "[XPASS(strict)]"
+"""How pytest begins what it says of a test that had to fail and passed: of a skipped case it is the error."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
     """One dataset row."""

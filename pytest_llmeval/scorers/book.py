@@ -93,10 +93,12 @@ class ScoreBook:
 
         Raises:
             ScorerError: where the name is recorded already.
-            ValueError: where ``name`` is not a text with something in it, or ``passed`` is neither bool nor
-                None.
+            ValueError: where ``name`` is not a text with something in it, ``passed`` is neither bool nor None, or
+                ``reason`` is neither text nor None.
         """
         name, verdict = score_name(name), truth(passed)
+        if reason is not None and not isinstance(reason, str):
+            raise ValueError(f"reason is {reason!r:.60}; it is a text or None")
         try:
             score = _recorded(name, finite(value), verdict, reason)
         except ScorerError as error:

@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
-from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.gate.case import XPASSED, JudgedCase
+from pytest_llmeval.core.types import STRICT_XPASS
 
 __all__ = ["CASES_SQL", "OF_CASES", "OF_SCORES", "SCORES_SQL", "judged_cases"]
 
@@ -16,8 +17,9 @@ nearly every file: each page is read once, and nothing is sorted."""
 OF_SCORES = """FROM cases CROSS JOIN scores ON scores.case_id = cases.id
 WHERE +cases.run_id = ? AND cases.rowid BETWEEN ? AND ? ORDER BY cases.rowid, scores.name"""
 """Their scores, in the same order."""
+_KIND = f"CASE WHEN outcome = 'skipped' AND error LIKE '{STRICT_XPASS}%' THEN '{XPASSED}' ELSE error_kind END"
 CASES_SQL = f"""
-SELECT rowid, suite, model, sample_id, epoch, slices, outcome, error_kind, latency_s, cost_usd, input_tokens,
+SELECT rowid, suite, model, sample_id, epoch, slices, outcome, {_KIND}, latency_s, cost_usd, input_tokens,
        output_tokens, cached, input_digest, cluster {OF_CASES}
 """
 SCORES_SQL = f"""

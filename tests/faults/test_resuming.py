@@ -1,9 +1,12 @@
 """``--resume``: only what is missing is asked, and the run is judged over all of its cases (contract, section 3)."""
 
+from collections import Counter
+
 import pytest
 
+from tests.faults.test_money import llmeval
 from tests.support.project import Project, jsonl
-from tests.support.sessions import Held, Session, asked, wait_until
+from tests.support.sessions import Held, Session, asked, requests, wait_until
 
 ROWS = [{"id": f"r{n}", "input": f"q{n}", "target": f"q{n}"} for n in range(6)]
 BODY = """
@@ -100,6 +103,32 @@ def test_a_change_is_refused_by_name_and_allowed_on_request(project: Project, wh
     result = resume(project, "--llmeval-resume-changed")
     assert f"{what} of suite 'echo' changed; it can be no baseline" in unwrapped(result)
     assert f"{what} of suite 'echo' changed" in project.last_run()["settings_json"]
+
+
+def test_a_row_that_changed_is_asked_again_where_going_on_is_allowed(project: Project, dist_args: list[str]) -> None:
+    project.eval("def test_echo(sample, response, score):\n    score.exact(response, sample.target)\n", ROWS)
+    assert project.run("evals").ret == 0
+    before = project.rows("SELECT input_digest FROM cases WHERE sample_id = 'r2'")
+    changed = [{**row, "input": "new", "target": "new"} if row["id"] == "r2" else row for row in ROWS]
+    project.write(data__echo_jsonl=jsonl(*changed))
+    assert resume(project, "--llmeval-resume-changed", *dist_args).ret == 0
+    assert requests(project.server) == Counter({**{row["input"]: 1 for row in ROWS}, "new": 1})
+    assert project.rows("SELECT input_digest FROM cases WHERE sample_id = 'r2'") != before
+    assert len(project.cases()) == len(ROWS)
+
+
+def test_a_strict_xfail_that_passes_is_neither_green_later_nor_final(project: Project, dist_args: list[str]) -> None:
+    """By the gate of the stored run, and where the run goes on: it is asked of nobody again and fails again."""
+    project.eval("def test_echo(sample, response, score):\n    score.exact(response, sample.target)\n", [
+        {**row, "marks": ["xfail"]} if row["id"] == "r1" else row for row in ROWS
+    ])  # fmt: skip
+    project.write(tox_ini="[pytest]\nxfail_strict = true\nasyncio_default_fixture_loop_scope = function\n")
+    assert project.run("evals", *dist_args).ret == 1
+    assert project.cases()["r1"] == "skipped"
+    assert llmeval(project, "gate", "last").returncode == 1
+    assert resume(project, *dist_args).ret == 1
+    assert len(project.server.ledger) == len(ROWS)
+    assert llmeval(project, "baseline", "set", "main", "last").returncode == 4
 
 
 def test_a_scorer_of_ones_own_that_changed_is_refused(project: Project) -> None:

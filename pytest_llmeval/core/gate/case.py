@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.types import Outcome
 
-__all__ = ["LOST_KINDS", "JudgedCase"]
+__all__ = ["LOST_KINDS", "XPASSED", "JudgedCase"]
 
 LOST_KINDS: frozenset[str] = frozenset(
     {
@@ -24,6 +24,9 @@ LOST_KINDS: frozenset[str] = frozenset(
 )
 """Errors of the infrastructure, which say nothing of the answer; behind any other kind a bad one may hide."""
 
+XPASSED = "xpassed"
+"""In place of the kind of an error: the case had to fail and passed, so it is judged by nobody and fails its run."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgedCase:
@@ -37,7 +40,7 @@ class JudgedCase:
     slices: tuple[str, ...] = ()
     outcome: Outcome
     error_kind: str | None = None
-    """An :class:`ErrorKind`; None unless ``outcome`` is ``error``."""
+    """An :class:`ErrorKind`; of a skipped case that passed where it had to fail ``XPASSED``; None of all others."""
     scores: Mapping[str, float | None] = field(default_factory=dict)
     """Finite values by score name; None where there is no value."""
     passed: Mapping[str, bool | None] = field(default_factory=dict)

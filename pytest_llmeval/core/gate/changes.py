@@ -130,11 +130,12 @@ def _p_of_rows(gains: Sequence[float], *, is_single: bool) -> float | None:
 
     Rows that did not change have no part in the sign-flip test, and nearly none in Student's t. Where fewer than ten
     changed, by the same amount, t fails too often: of three that lost it says 0.04, and one in eight of all signs is as
-    bad. From ten on it fails no more often than McNemar's mid-p does.
+    bad. From ten on it fails no more often than McNemar's mid-p does. Epochs that all say the same change no test.
     """
-    if is_single and all(gain in (-1, 0, 1) for gain in gains):
+    is_few = len(gains) < _FEW_ROWS or _changes(gains) < _FEW_CHANGES
+    if (is_single or is_few) and all(gain in (-1, 0, 1) for gain in gains):
         return mcnemar(sum(gain < 0 for gain in gains), sum(gain > 0 for gain in gains))
-    by_t = paired_t(gains) if len(gains) >= _FEW_ROWS and _changes(gains) >= _FEW_CHANGES else None
+    by_t = None if is_few else paired_t(gains)
     return by_t if by_t is not None else sign_flip(gains)
 
 

@@ -164,6 +164,15 @@ def test_yes_or_no_rows_with_epochs_take_the_t_test(lost: bool) -> None:
     assert found.p_value == pytest.approx(float(stats.ttest_rel(after, before, alternative="less").pvalue))
 
 
+@pytest.mark.parametrize(("n", "worse", "better"), [(60, 3, 0), (60, 5, 1), (20, 6, 2)])
+def test_epochs_that_all_say_the_same_change_no_verdict_on_few_flips(n: int, worse: int, better: int) -> None:
+    """Else asking again at temperature 0 would turn what is inconclusive into a pass."""
+    before, after = flips(n, worse, better)
+    once = verdict_of(before, after)
+    base, now = ([*run(values), *run(values, epoch=2), *run(values, epoch=3)] for values in (before, after))
+    assert only(compared(base, now)).p_value == once.p_value
+
+
 @pytest.mark.parametrize(("count", "alone"), [(10, 0), (20, 1)])
 def test_dependent_rows_take_the_clustered_t_test(count: int, alone: int) -> None:
     """With its own error and degrees of freedom; a row without a cluster is one by itself."""
