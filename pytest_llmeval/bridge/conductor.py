@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Collection, Generator
 from functools import partial
 from pathlib import Path
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -77,10 +78,12 @@ class Conductor:
 
     def pytest_pycollect_makeitem(self, collector: pytest.Collector, name: str, obj: object) -> None:
         """Take from an eval what a mode of anyio added to it: a backend is no parameter of one."""
-        marks = [mark.name for mark in (*getattr(obj, "pytestmark", ()), *collector.iter_markers())]
-        if "llmeval" in marks and "anyio" not in marks and _is_anyio_auto(self.config):
-            added = pytest.mark.usefixtures("anyio_backend").mark
-            obj.pytestmark = [mark for mark in getattr(obj, "pytestmark", ()) if mark != added]  # type: ignore[attr-defined]
+        own = obj.__dict__.get("pytestmark", ()) if isinstance(obj, FunctionType) else ()
+        added = [mark for mark in own if mark.name == "usefixtures" and mark.args == ("anyio_backend",)]
+        if added and _is_anyio_auto(self.config):
+            marks = {mark.name for mark in (*own, *collector.iter_markers())}
+            if "llmeval" in marks and "anyio" not in marks:
+                obj.pytestmark = [mark for mark in own if mark not in added]  # type: ignore[attr-defined]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:

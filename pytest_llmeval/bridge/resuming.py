@@ -7,7 +7,7 @@ from typing import Any
 from pytest_llmeval.bridge.earlier_runs import Identity, Place, earlier_runs, finished_cases, identity_of
 from pytest_llmeval.bridge.facts import CollectionFacts
 from pytest_llmeval.bridge.settings import Settings
-from pytest_llmeval.core.errors import SettingsError
+from pytest_llmeval.core.errors import DatasetError, SettingsError
 from pytest_llmeval.core.ids import input_digest
 from pytest_llmeval.core.shards import Shard
 from pytest_llmeval.core.types import CaseKey, Sample
@@ -34,14 +34,14 @@ class Resumed:
         Args:
             key: of the case.
             row: reads its row; where one may have changed since, it must be the one that was asked about.
-
-        Raises:
-            DatasetError: the row cannot be read.
         """
         asked = self.finished.get(identity_of(key))
         if asked is None or not self.settings.resume_changed:
             return asked is not None
-        sample = row()
+        try:
+            sample = row()
+        except DatasetError:  # it is told in its turn
+            return False
         return asked == input_digest(sample.input, sample.target)
 
     def compare(self, facts: CollectionFacts) -> None:
