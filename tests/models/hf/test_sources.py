@@ -45,7 +45,9 @@ def test_a_folder_and_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize("base", ["./smollm", "/no/such", "../x", "a/b/c", "~/nothing-here"])
-def test_a_typo_in_a_path_is_no_id(base: str) -> None:
+def test_a_typo_in_a_path_is_no_id(base: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
     assert "no such folder; relative paths begin at" in refused({}, base)
 
 
