@@ -10,6 +10,7 @@ from pytest_llmeval.core.errors import SettingsError
 from pytest_llmeval.core.types import STRICT_XPASS, CaseKey
 from pytest_llmeval.store import rows
 from pytest_llmeval.store.check import readable_errors, schema_of
+from pytest_llmeval.store.journal import orphans
 from pytest_llmeval.store.records import Run
 from pytest_llmeval.store.sqlite_reader import SqliteReader
 
@@ -33,6 +34,10 @@ def earlier_runs(settings: Settings, asked: str) -> Iterator[tuple[list[Run], sq
         StoreError: the database cannot be read.
         SettingsError: there is none yet.
     """
+    if not settings.db.exists() and any(orphans(settings.db)):  # it was removed while a run went on
+        from pytest_llmeval.store.sqlite import SqliteStore
+
+        SqliteStore(settings.db).close()  # takes over what the runs left
     if not settings.db.exists():
         raise SettingsError(f"{asked}: there is no database {settings.shown(settings.db)} yet")
     with readable_errors(settings.db), contextlib.closing(_reader(settings)) as connection:

@@ -13,7 +13,7 @@ from pytest_llmeval.cli.output import (
     echo_lines,
     emit_json,
     json_option,
-    open_store,
+    open_reader,
     write_lines,
 )
 from pytest_llmeval.cli.project import Project, find_project
@@ -27,7 +27,7 @@ from pytest_llmeval.reports.run_markdown import run_markdown
 from pytest_llmeval.reports.run_report import read_report
 from pytest_llmeval.reports.run_view import RunCases, view_run
 from pytest_llmeval.store.records import Run
-from pytest_llmeval.store.sqlite import SqliteStore
+from pytest_llmeval.store.sqlite_reader import SqliteReader
 
 __all__ = ["export"]
 
@@ -37,7 +37,7 @@ class Source:
     """Where an export reads."""
 
     project: Project
-    store: SqliteStore
+    store: SqliteReader
     run: Run
 
 
@@ -57,7 +57,7 @@ class Wanted:
         if is_printed and self.as_json:
             raise click.UsageError("the export and --json would both be printed; name a file with --output")
         project = find_project()
-        with contextlib.closing(open_store(project, self.database)) as store, store.snapshot():
+        with contextlib.closing(open_reader(project, self.database)) as store, store.snapshot():
             found = Source(project=project, store=store, run=store.find_run(self.run))
             if is_printed or self.output is None:
                 echo_lines(lines(found))

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from pytest_llmeval.cli.output import database_option, emit_json, json_option, open_store
+from pytest_llmeval.cli.output import database_option, emit_json, json_option, open_reader
 from pytest_llmeval.cli.project import find_project
 from pytest_llmeval.cli.rules import check_rules, rules_for
 from pytest_llmeval.cli.runs import print_run
@@ -21,7 +21,7 @@ from pytest_llmeval.reports.judge_drift import judge_warnings
 from pytest_llmeval.reports.run_view import RunCases, view_run
 from pytest_llmeval.store.baseline_choice import BaselineChoice, choose_again
 from pytest_llmeval.store.records import UNFINISHED, Run, Spending
-from pytest_llmeval.store.sqlite import SqliteStore
+from pytest_llmeval.store.sqlite_reader import SqliteReader
 from pytest_llmeval.store.trust import trust_in
 
 __all__ = ["Gated", "gate"]
@@ -36,7 +36,7 @@ __all__ = ["Gated", "gate"]
 def gate(run: str, thresholds: Path | None, baseline: str | None, as_json: bool, database: Path | None) -> int:
     """Judge a stored run again by today's rules, without any model call. The exit status is that of the gate."""
     project = find_project()
-    with contextlib.closing(open_store(project, database)) as store:
+    with contextlib.closing(open_reader(project, database)) as store:
         found = store.find_run(run)
         rules = rules_for(project, found, thresholds, to_judge=True)
         check_rules(rules, found, store.judged(found.id))
@@ -61,7 +61,7 @@ class Gated:
     warnings: list[str]
 
     @classmethod
-    def of(cls, store: SqliteStore, run: Run, rules: Thresholds, choice: BaselineChoice) -> "Gated":
+    def of(cls, store: SqliteReader, run: Run, rules: Thresholds, choice: BaselineChoice) -> "Gated":
         """Judge ``run`` by ``rules``, against what was chosen."""
         cases = RunCases.read(store, run.id)
         result, exit_code = _judged(run, rules, choice, cases, trust_in(store, rules))

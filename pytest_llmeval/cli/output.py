@@ -15,8 +15,9 @@ from pytest_llmeval.cli.project import Project
 from pytest_llmeval.core.errors import SettingsError, StoreError
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.core.transport import plain
-from pytest_llmeval.store.check import check_database
+from pytest_llmeval.store.check import check_database, check_readable
 from pytest_llmeval.store.sqlite import SqliteStore
+from pytest_llmeval.store.sqlite_reader import SqliteReader
 
 __all__ = [
     "database_option",
@@ -24,6 +25,7 @@ __all__ = [
     "echo_lines",
     "emit_json",
     "json_option",
+    "open_reader",
     "open_store",
     "opened_store",
     "table_room",
@@ -49,17 +51,31 @@ def json_option(function: F) -> F:
 
 def open_store(project: Project, database: Path | None) -> SqliteStore:
     """Return the store of the project; raise StoreError where it has no database."""
-    path = project.located(str(database)) if database is not None else project.database
+    path = _found(project, database)
     check_database(path)
+    return SqliteStore(path)
+
+
+def open_reader(project: Project, database: Path | None) -> SqliteReader:
+    """Return what reads the store of the project, also where it cannot be written to; else as ``open_store``."""
+    path = _found(project, database)
+    if path.is_file() and not os.access(path, os.W_OK):
+        check_readable(path)
+        return SqliteReader.open(path)
+    return open_store(project, database)
+
+
+def _found(project: Project, database: Path | None) -> Path:
+    path = project.located(str(database)) if database is not None else project.database
     if not path.exists():
         raise StoreError(
             f"{project.shown(path)}: no such database; `pytest evals` makes one, --llmeval-db names another"
         )
-    return SqliteStore(path)
+    return path
 
 
 @contextlib.contextmanager
-def opened_store(project: Project, database: Path | None, refs: Sequence[str] = ()) -> Iterator[SqliteStore | None]:
+def opened_store(project: Project, database: Path | None, refs: Sequence[str] = ()) -> Iterator[SqliteReader | None]:
     """Give the store of the project; None where it has none, none was named and exported files do.
 
     Args:
@@ -71,7 +87,7 @@ def opened_store(project: Project, database: Path | None, refs: Sequence[str] = 
     if not is_there and all(os.path.isfile(project.located(ref.partition("@")[0])) for ref in refs):
         yield None
         return
-    with contextlib.closing(open_store(project, database)) as store:
+    with contextlib.closing(open_reader(project, database)) as store:
         yield store
 
 

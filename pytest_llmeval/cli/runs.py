@@ -12,7 +12,7 @@ from pytest_llmeval.cli.output import (
     echo_lines,
     emit_json,
     json_option,
-    open_store,
+    open_reader,
     table_room,
     terminal_width,
 )
@@ -43,7 +43,7 @@ _COLUMNS: list[Column] = [
 @database_option
 def runs(limit: int, as_json: bool, database: Path | None) -> None:
     """List the recorded runs."""
-    with contextlib.closing(open_store(find_project(), database)) as store:
+    with contextlib.closing(open_reader(find_project(), database)) as store:
         found = store.runs()[:limit]
     if as_json:
         emit_json([_run_facts(run) for run in found])
@@ -69,7 +69,7 @@ def runs(limit: int, as_json: bool, database: Path | None) -> None:
 @database_option
 def show(run: str, verbose: int, as_json: bool, database: Path | None) -> None:
     """Show one run: its metrics by suite and slice, its verdicts, its misses and errors."""
-    with contextlib.closing(open_store(find_project(), database)) as store:
+    with contextlib.closing(open_reader(find_project(), database)) as store:
         found = store.find_run(run)
         cases = list(store.cases(found.id)) if as_json else []
         view = view_run(found, RunCases.read(store, found.id, verbosity=verbose + 1), store.verdicts(found.id))

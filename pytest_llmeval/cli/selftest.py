@@ -29,7 +29,7 @@ from pytest_llmeval.core.text import one_line, printable
 from pytest_llmeval.reports.selftest_text import selftest_lines
 from pytest_llmeval.store.baseline_choice import choose_baseline
 from pytest_llmeval.store.baselines import FoundBaseline, find_baseline
-from pytest_llmeval.store.sqlite import SqliteStore
+from pytest_llmeval.store.sqlite_reader import SqliteReader
 from pytest_llmeval.store.trust import trust_in
 from pytest_llmeval.store.twins import full_runs, twin_of
 
@@ -98,7 +98,7 @@ def _check(rules: Thresholds) -> None:
         )
 
 
-def _current(store: SqliteStore | None, project: Project, refs: Sequence[str]) -> FoundBaseline:
+def _current(store: SqliteReader | None, project: Project, refs: Sequence[str]) -> FoundBaseline:
     """Return the run that was named last; the newest full one where none was."""
     if refs:
         return find_baseline(refs[-1], reader=store, root=project.root)
@@ -109,7 +109,7 @@ def _current(store: SqliteStore | None, project: Project, refs: Sequence[str]) -
 
 
 def _chosen(
-    store: SqliteStore | None, project: Project, rules: Thresholds, refs: Sequence[str], current: FoundBaseline
+    store: SqliteReader | None, project: Project, rules: Thresholds, refs: Sequence[str], current: FoundBaseline
 ) -> _Chosen:
     """Return the two runs; raise StoreError where there is no second one of the same rows."""
     cases = _cases(current)
@@ -134,7 +134,7 @@ def _chosen(
 
 
 def _partners(
-    store: SqliteStore | None, project: Project, rules: Thresholds, current: FoundBaseline
+    store: SqliteReader | None, project: Project, rules: Thresholds, current: FoundBaseline
 ) -> Iterator[FoundBaseline]:
     """Yield the runs that may be compared with ``current``, the likeliest first."""
     baseline = choose_baseline(None, rules, reader=store, root=project.root).found

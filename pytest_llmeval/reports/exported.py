@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pytest_llmeval.core.types import Call
-from pytest_llmeval.store.protocol import Store
+from pytest_llmeval.store.protocol import StoreReader
 from pytest_llmeval.store.records import Label, StoredCase
 
 __all__ = ["ExportedCase", "exported_cases", "said_in"]
@@ -34,7 +34,7 @@ def said_in(call: Call) -> str | None:
     return text if isinstance(text, str) else call.response
 
 
-def exported_cases(store: Store, run_id: str) -> Iterator[ExportedCase]:
+def exported_cases(store: StoreReader, run_id: str) -> Iterator[ExportedCase]:
     """Yield the cases of a run in the order of recording; one at a time is held."""
     labels: dict[str, list[Label]] = defaultdict(list)
     for label in store.labels(run_id):

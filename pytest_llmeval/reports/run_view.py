@@ -8,7 +8,7 @@ from typing import TypeVar
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judging import SessionVerdict, Verdict, session_verdict
 from pytest_llmeval.core.metrics import Metric, summarise
-from pytest_llmeval.store.protocol import Store
+from pytest_llmeval.store.protocol import StoreReader
 from pytest_llmeval.store.records import Run, StoredCase
 
 __all__ = ["RunCases", "RunView", "SuiteView", "TableRow", "most_shown", "view_run"]
@@ -87,7 +87,7 @@ class RunCases:
     unlucky: Sequence[StoredCase]
 
     @classmethod
-    def read(cls, store: Store, run_id: str, *, verbosity: int = 0) -> "RunCases":
+    def read(cls, store: StoreReader, run_id: str, *, verbosity: int = 0) -> "RunCases":
         """Return those of a stored run, with as many misses and errors as ``verbosity`` shows."""
         return cls(list(store.judged(run_id)), list(store.unlucky(run_id, most=most_shown(verbosity))))
 

@@ -61,6 +61,23 @@ def test_a_database_that_goes_ends_the_calls_and_no_answer_is_lost(
     assert project.rows("SELECT count(*) AS n FROM runs") == [{"n": 2}]
 
 
+def test_a_run_whose_database_went_can_go_on(project: Project) -> None:
+    """What its journal holds is asked for no second time."""
+    once = LOSING.replace('sample.id == "r05"', 'sample.id == "r05" and not os.path.exists("gone")')
+    once = (
+        once.replace("    import os\n\n", "    import os\n    import pathlib\n\n")
+        + '        pathlib.Path("gone").touch()\n'
+    )
+    project.eval(once % "unlink('.llmeval/llmeval.db')", ROWS)
+    assert project.run("evals", SLOTS, inside=False).ret == 10
+    database(project).unlink(missing_ok=True)
+    asked = len(project.server.ledger)
+    result = project.run("evals", "--resume=last", model="", inside=False)
+    assert result.ret == 0, result.stdout.str() + result.stderr.str()
+    assert len(project.cases()) == len(ROWS)
+    assert asked <= len(project.server.ledger) <= len(ROWS) + 4  # those in flight as it went
+
+
 def test_a_journal_that_goes_ends_the_calls(project: Project) -> None:
     project.eval(LOSING % "unlink(__import__('glob').glob('.llmeval/*.journal')[0])", ROWS)
     result = project.run("evals", SLOTS, "-p", "no:xdist", inside=False)
