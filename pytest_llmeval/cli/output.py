@@ -15,7 +15,7 @@ from pytest_llmeval.cli.project import Project
 from pytest_llmeval.core.errors import SettingsError, StoreError
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.core.transport import plain
-from pytest_llmeval.store.check import check_database, check_readable
+from pytest_llmeval.store.check import check_database, check_readable, readable_errors
 from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.store.sqlite_reader import SqliteReader
 
@@ -67,7 +67,9 @@ def open_reader(project: Project, database: Path | None) -> SqliteReader:
 
 def _found(project: Project, database: Path | None) -> Path:
     path = project.located(str(database)) if database is not None else project.database
-    if not path.exists():
+    with readable_errors(path):
+        is_there = path.exists()
+    if not is_there:
         raise StoreError(
             f"{project.shown(path)}: no such database; `pytest evals` makes one, --llmeval-db names another"
         )
