@@ -264,10 +264,10 @@ def widen_short_names(args: list[str], parser: pytest.Parser) -> None:
             args[index] = f"{longer[flag]}{equals}{value}"
 
 
-def taken_short_names(parser: pytest.Parser) -> dict[str, str]:
-    """Return our options whose short form another plugin or a conftest declared, each with its group's name.
+def taken_short_names(parser: pytest.Parser) -> list[str]:
+    """Return our options whose short form another plugin or a conftest declared.
 
     Names are looked up, not tried out: theirs may take no value, or open the file that it names.
     """
-    groups = {flag: group.name for group in parser._groups for option in group.options for flag in option.names()}
-    return {each.name: groups[f"--{each.name}"] for each in OPTIONS if each.short and f"--{each.name}" in groups}
+    known = {flag for group in parser._groups for option in group.options for flag in option.names()}
+    return [each.name for each in OPTIONS if each.short and f"--{each.name}" in known]

@@ -3,6 +3,7 @@
 import json
 import signal
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from pytest_llmeval.training.config_file import load_config
 from pytest_llmeval.training.plan import Outcome, Plan, State, write_json
 from pytest_llmeval.training.process import TrainingFailedError
 from pytest_llmeval.training.soup import members, train_soup
+from pytest_llmeval.training.supervise import Job, run_training
 from tests.support.tiny_base import config, write_project
-from tests.training.stand_ins import RECORD
+from tests.training.stand_ins import GAIN, RECORD, Proved, stored
 
 torch = pytest.importorskip("torch", reason="needs the extra train")
 safetensors = pytest.importorskip("safetensors.torch")
@@ -58,7 +60,7 @@ class Trainer:
             weights[f"{name}.lora_A.weight"] = torch.randn(4, into, generator=generator).to(self.dtype)
             weights[f"{name}.lora_B.weight"] = torch.randn(out, 4, generator=generator).to(self.dtype)
         safetensors.save_file(weights, plan.adapter / "adapter_model.safetensors", metadata={"format": "pt"})
-        write_json(plan.adapter / "adapter_config.json", {"r": 4, "lora_alpha": 16})
+        write_json(plan.adapter / "adapter_config.json", {"r": 4, "lora_alpha": 16, "base_model_name_or_path": "base"})
         (plan.adapter / "train_log.jsonl").write_text('{"loss": 1.0, "step": 1}\n', "utf-8")
         more = {"tokens": 100, "step_seconds": 10.0 + seed, "resumed_from": 0, "digests": {"config": "c"}, "seed": seed}
         record = {**RECORD, **more, "config": plan.config.model_dump(mode="json")}
@@ -123,6 +125,29 @@ def test_one_that_was_broken_off_goes_on_and_those_before_it_stay(tmp_path: Path
     assert cooked(plan, again)[0] == "tiny: training 2 of 3, seed 6"
     assert again.seeds == [6, 7]
     assert plan.adapter.is_dir()
+
+
+def test_a_session_goes_on_with_a_soup_and_proves_it_once(job: Job, proved: Proved) -> None:
+    path = write_project(job.rootdir, "base", optim__soup=3, seed=5)
+    job = replace(job, config=load_config(path, shown_as="tiny.yaml"), report=(told := list[str]()).append)
+    asked = proved(GAIN)
+
+    def interrupted(plan: Plan, environ: Mapping[str, str]) -> Outcome:
+        if plan.config.seed == 6:
+            raise KeyboardInterrupt
+        return Trainer()(plan, environ)
+
+    with pytest.raises(KeyboardInterrupt):
+        run_training(job, train=interrupted)
+    assert stored(job).status == "interrupted"
+    again = Trainer()
+    run_training(replace(job, is_resumed=True), train=again)
+    assert again.seeds == [6, 7]
+    found = stored(job)
+    assert (found.status, found.verdict, found.steps, found.best_step) == ("finished", "pass", 24, None)
+    assert len(asked) == 1
+    assert any("members/N/output.txt" in line for line in told)
+    assert any("goes on with the trainings in " in line for line in told)
 
 
 def test_one_that_is_refused_is_the_users_mistake(tmp_path: Path) -> None:
