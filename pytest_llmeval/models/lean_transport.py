@@ -45,14 +45,13 @@ class LeanTransport:
     """Asks one account directly; implements ``transport.Transport``."""
 
     def __init__(self, account: Account, redact: Redact) -> None:
-        self._account = account
         self._redact = redact
         self._url = URL(f"{account.base_url.url}/chat/completions").with_query(account.base_url.query)
-        _SESSIONS.hold(account)
+        self._sessions = _SESSIONS.lease(account)
 
     async def post(self, body: bytes) -> Answer:
         """Return the answer to one request; raise AttemptError where no whole one came."""
-        session = await _SESSIONS.get(self._account)
+        session = await self._sessions.client()
         data = io.BytesIO(body) if len(body) > LARGE_BODY_BYTES else body
         has_begun = False
         try:
@@ -71,7 +70,7 @@ class LeanTransport:
 
     async def aclose(self) -> None:
         """Close the connections that no other transport of the account uses."""
-        await _SESSIONS.release(self._account)
+        await self._sessions.aclose()
 
     def _answer(self, response: aiohttp.ClientResponse, content: bytes, *, is_cut: bool) -> Answer:
         """Return what was received, decoded."""

@@ -57,13 +57,12 @@ class SdkTransport(Generic[C]):
         if proxy is not None:
             _check_proxy(proxy, redact)
         self._sdk = sdk
-        self._key = (account, proxy)
         self._redact = redact
-        sdk.clients.hold(self._key)
+        self._clients = sdk.clients.lease((account, proxy))
 
     async def post(self, body: bytes) -> Answer:
         """Return the answer to one request; raise AttemptError where no whole one came."""
-        client = await self._sdk.clients.get(self._key)
+        client = await self._clients.client()
         has_begun = False
         try:
             response = await self._sent(client, body)
@@ -79,7 +78,7 @@ class SdkTransport(Generic[C]):
 
     async def aclose(self) -> None:
         """Close the connections that no other transport of the account uses."""
-        await self._sdk.clients.release(self._key)
+        await self._clients.aclose()
 
     async def _sent(self, client: Any, body: bytes) -> httpx2.Response:
         # With stream=True and httpx2.Response the SDKs hand out the response unread, so that the cap can hold.

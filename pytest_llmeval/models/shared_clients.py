@@ -1,67 +1,98 @@
 """HTTP clients shared by all models of one server."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable, Hashable
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.models.attempt_error import AttemptError
 
-__all__ = ["SharedClients"]
+__all__ = ["Lease", "SharedClients"]
 
 K = TypeVar("K", bound=Hashable)
 C = TypeVar("C")
 
 
+@dataclass(slots=True)
+class _Shared(Generic[C]):
+    """A client, and those in its event loop who would ask it again."""
+
+    client: C
+    users: "set[Lease[C]]" = field(default_factory=set)
+
+
 class SharedClients(Generic[K, C]):
-    """One client per key and event loop, closed when the key's last user has gone."""
+    """One client per key and event loop, closed when the last of its users there has gone."""
 
     def __init__(self, make: Callable[[K], C], close: Callable[[C], Awaitable[object]]) -> None:
         """Share what ``make`` returns, in a running event loop, for a key; ``close`` ends it."""
         self._make = make
         self._close = close
-        # Connections belong to the event loop that opened them, and keep it alive.
-        self._clients: dict[asyncio.AbstractEventLoop, dict[K, C]] = {}
-        self._users: Counter[K] = Counter()
+        # Connections belong to the event loop that opened them, and keep it alive. So do their users: one who never
+        # said that he is done must keep nothing open in a later loop.
+        self._shared: dict[asyncio.AbstractEventLoop, dict[K, _Shared[C]]] = {}
 
-    def hold(self, key: K) -> None:
-        """Count one more user of ``key``."""
-        self._users[key] += 1
+    def lease(self, key: K) -> "Lease[C]":
+        """Return what one user takes the client of ``key`` from."""
+        return Lease(lambda lease: self._take(key, lease), lambda lease: self._give_back(key, lease))
 
-    async def get(self, key: K) -> C:
-        """Return the client of ``key`` in the running event loop.
-
-        Raises:
-            AttemptError: the last user has gone; a call that is still under way must open no connections again.
-        """
-        if self._users[key] <= 0:
-            raise AttemptError(ErrorKind.CONNECTION, "the model was closed while the call was under way")
-        clients = self._clients.get(asyncio.get_running_loop())
-        if clients is None:
-            await self._forget_closed_loops()
-            clients = self._clients.setdefault(asyncio.get_running_loop(), {})
-        if key not in clients:
-            clients[key] = self._make(key)
-        return clients[key]
-
-    async def release(self, key: K) -> None:
-        """Count one user less; close the running loop's client after the last one."""
-        self._users[key] = max(self._users[key] - 1, 0)
-        if self._users[key] > 0:
-            return
+    async def _take(self, key: K, lease: "Lease[C]") -> C:
         loop = asyncio.get_running_loop()
-        clients = self._clients.get(loop, {})
-        client = clients.pop(key, None)
-        if not clients:
-            self._clients.pop(loop, None)
-        if client is not None:
-            await self._close(client)
+        if loop not in self._shared:
+            await self._forget_closed_loops()
+        here = self._shared.setdefault(loop, {})
+        if key not in here:
+            here[key] = _Shared(self._make(key))
+        here[key].users.add(lease)
+        return here[key].client
+
+    async def _give_back(self, key: K, lease: "Lease[C]") -> None:
+        loop = asyncio.get_running_loop()
+        here = self._shared.get(loop, {})
+        shared = here.get(key)
+        if shared is None or lease not in shared.users:
+            return
+        shared.users.remove(lease)
+        if shared.users:
+            return
+        del here[key]
+        if not here:
+            del self._shared[loop]
+        await self._close(shared.client)
 
     async def _forget_closed_loops(self) -> None:
-        """Drop the clients of loops that ended before their users called ``release``."""
-        for loop in [loop for loop in self._clients if loop.is_closed()]:
-            for client in self._clients.pop(loop).values():
+        """Drop the clients of loops that ended before their users gave them back."""
+        for loop in [loop for loop in self._shared if loop.is_closed()]:
+            for shared in self._shared.pop(loop).values():
                 with suppress(RuntimeError):  # their connections went with the loop
-                    await self._close(client)
+                    await self._close(shared.client)
+
+
+class Lease(Generic[C]):
+    """One user's way to a client that others use too."""
+
+    def __init__(
+        self,
+        take: "Callable[[Lease[C]], Awaitable[C]]",
+        give_back: "Callable[[Lease[C]], Awaitable[None]]",
+    ) -> None:
+        self._take = take
+        self._give_back = give_back
+        self._is_over = False
+
+    async def client(self) -> C:
+        """Return the client for the running event loop.
+
+        Raises:
+            AttemptError: the lease is over; a call that is still under way must open no connections again.
+        """
+        if self._is_over:
+            raise AttemptError(ErrorKind.CONNECTION, "the model was closed while the call was under way")
+        return await self._take(self)
+
+    async def aclose(self) -> None:
+        """End the lease; the running loop's client is closed with the last one."""
+        self._is_over = True
+        await self._give_back(self)

@@ -18,7 +18,7 @@ from pytest_llmeval.models.registry import TransportName, open_model
 from pytest_llmeval.models.retry import RetryPolicy
 from tests.support.asking import FAST, Ask, Fail, failure
 from tests.support.fault_server import FaultServer
-from tests.support.sessions import together
+from tests.support.sessions import together, wait_until
 
 SUBJECT = ["-subj", "/CN=llm.test", "-addext", "subjectAltName=IP:127.0.0.1"]
 HEAVY = ("openai", "httpx2", "httpcore2", "pydantic", "anyio", "jinja2", "yaml", "pytest")
@@ -154,6 +154,39 @@ def test_backends_may_outlive_their_loop(server: FaultServer, transport: Transpo
 
     asyncio.run(fail())
     asyncio.run(ask_and_close())
+
+
+def test_a_backend_that_nobody_closed_keeps_nothing_open_in_a_later_loop(
+    server: FaultServer, transport: TransportName
+) -> None:
+    """The last user of a later loop closes the connections of that loop."""
+    lost = open_model(resolve_model(server.spec("fault-close"), {}), environ={}, transport=transport, policy=FAST)
+    used = open_model(resolve_model(server.spec("echo"), {}), environ={}, transport=transport, policy=FAST)
+
+    async def fail() -> None:
+        with pytest.raises(Exception, match="gave up after 6 attempts"):
+            await lost.complete(request("x"))
+
+    async def ask_and_close() -> None:
+        assert (await used.complete(request("x"))).text == "x"
+        await used.aclose()
+
+    asyncio.run(fail())
+    asyncio.run(ask_and_close())
+    wait_until(lambda: server.open_connections == 0, "all connections are closed")
+
+
+def test_a_closed_backend_opens_no_connection_again(server: FaultServer, transport: TransportName) -> None:
+    """A call that is still under way when its session ends."""
+    backend = open_model(resolve_model(server.spec("echo"), {}), environ={}, transport=transport, policy=FAST)
+
+    async def close_and_ask() -> None:
+        await backend.aclose()
+        with pytest.raises(Exception, match="the model was closed while the call was under way"):
+            await backend.complete(request("x"))
+
+    asyncio.run(close_and_ask())
+    assert server.connections == 0
 
 
 def test_no_http_is_a_connection_error_of_one_line(server: FaultServer, fail: Fail) -> None:
