@@ -13,6 +13,10 @@ T = TypeVar("T")
 _STOP_TIMEOUT_S = 2.0
 
 
+class _Serving(threading.Thread):
+    """A thread that runs a loop of ours, which it must not block."""
+
+
 class LoopThread:
     """Runs coroutines for threads that are not async themselves. The thread starts with the first of them."""
 
@@ -37,8 +41,14 @@ class LoopThread:
                 self._loop.call_soon_threadsafe(callback)
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Return the result of ``coroutine``; an interrupt of the waiting thread cancels it."""
-        if _runs_a_loop():
+        """Return the result of ``coroutine``; an interrupt of the waiting thread cancels it.
+
+        A thread that runs a loop of somebody else's may wait: nothing here waits for that one.
+
+        Raises:
+            RuntimeError: the calling thread runs a loop of this kind.
+        """
+        if isinstance(threading.current_thread(), _Serving):
             coroutine.close()
             raise RuntimeError(
                 "a sync call was made from async code; use `await model.generate()`, `await score.judge()` there"
@@ -64,7 +74,7 @@ class LoopThread:
         with self._lock:
             if self._loop is None or self._loop.is_closed():  # a task of somebody else's raised SystemExit there
                 loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(target=self._serve, args=(loop,), name=self._name, daemon=True)
+                self._thread = _Serving(target=self._serve, args=(loop,), name=self._name, daemon=True)
                 self._thread.start()
                 self._loop = loop  # now: an interrupt above must leave no loop that nobody runs
             return self._loop
@@ -77,15 +87,6 @@ class LoopThread:
         finally:
             _drain(loop)
             loop.close()
-
-
-def _runs_a_loop() -> bool:
-    """Whether the calling thread runs an event loop, which it must not block."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
 
 
 def _drain(loop: asyncio.AbstractEventLoop) -> None:

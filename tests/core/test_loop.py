@@ -150,6 +150,25 @@ def test_waiting_on_the_loop_itself_is_refused_and_says_what_to_do(loop: LoopThr
         loop.run(ask())
 
 
+def test_waiting_beside_a_loop_of_somebody_elses_is_fine(loop: LoopThread) -> None:
+    """A cell of a notebook runs within one; what is waited for runs in another thread."""
+
+    async def cell() -> int:
+        return loop.run(double(2))
+
+    assert asyncio.run(cell()) == 4
+
+
+def test_waiting_on_one_loop_for_another_is_refused(loop: LoopThread) -> None:
+    """Bodies have a loop of their own, and one that waits holds up all others."""
+
+    async def body() -> int:
+        return loop.run(double(1))
+
+    with contextlib.closing(LoopThread("other")) as bodies, pytest.raises(RuntimeError, match="from async code"):
+        bodies.run(body())
+
+
 def test_only_its_own_thread_is_current(loop: LoopThread) -> None:
     async def here() -> bool:
         return loop.is_current()

@@ -143,3 +143,46 @@ def test_print_in_an_async_body_is_captured_for_its_case(project: Project) -> No
     result.assert_outcomes(passed=2, failed=1)
     result.stdout.fnmatch_lines(["*Captured stdout call*", "said by b"])
     result.stdout.no_fnmatch_line("said by a")
+
+
+@pytest.mark.parametrize("dist", [["-p", "no:xdist"], ["-n2"]])
+def test_a_session_may_run_within_a_loop_of_somebody_elses(project: Project, dist: list[str]) -> None:
+    """As in a cell of a notebook, or beside a plugin that leaves its loop running in the main thread."""
+    project.eval("def test_echo(sample, model):\n    assert model.generate_sync().text == sample.input\n", ROWS)
+    project.write(
+        main_py=f"""
+        import asyncio
+
+        import pytest
+
+        async def main():
+            return pytest.main(["evals", "--model={project.model}", *{dist}])
+
+        raise SystemExit(asyncio.run(main()))
+        """
+    )
+    assert project.pytester.runpython("main.py").ret == 0
+    assert project.cases() == dict.fromkeys("abc", "passed")
+
+
+@pytest.mark.parametrize("dist", [["-p", "no:xdist"], ["-n2"]])
+def test_a_loop_that_a_fixture_left_running_is_no_obstacle(project: Project, dist: list[str]) -> None:
+    """pytest-playwright's does, for the rest of the session."""
+    project.eval("def test_echo(sample, response):\n    assert response.text == sample.input\n", ROWS)
+    project.write(
+        conftest_py="""
+        import asyncio
+
+        import pytest
+
+        @pytest.fixture(scope="session", autouse=True)
+        def left_running():
+            loop = asyncio.new_event_loop()
+            asyncio.events._set_running_loop(loop)
+            yield
+            asyncio.events._set_running_loop(None)
+            loop.close()
+        """
+    )
+    assert project.run("evals", *dist, inside=False).ret == 0
+    assert project.cases() == dict.fromkeys("abc", "passed")
