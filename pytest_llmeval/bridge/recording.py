@@ -184,23 +184,11 @@ class Recorder:
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
         """Judge the run and set the status, after plugins that count failures of their own."""
-        result = yield
-        if self._store is not None:
-            try:
-                journal = self._room.close()
-                if journal is not None and self._fault is None:
-                    self._store.absorb(journal)
-                if self._fault is None:
-                    self._conclude(session, self._store)
-                    self._escalate(session, self._store)
-                    self._told = tell_outside(self._store, self._row.id, self._settings)
-            except StoreError as error:
-                self._fault = str(error)
-            if self._fault is not None:
-                session.exitstatus = UNMEASURABLE
-            missed = [nodeid for nodeid, (outcome, _) in self._unpassed.items() if outcome == "missed"]
-            remember_misses(self._config, missed)
-        return result
+        try:
+            return (yield)
+        finally:  # another plugin's failure there is not the end of the run
+            if self._store is not None:
+                self._end_session(session, self._store)
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Show the run."""
@@ -279,6 +267,21 @@ class Recorder:
             for loop in (distributed, self._session):
                 if loop is not None:
                     loop.shouldstop = "llmeval: the database cannot be written"
+
+    def _end_session(self, session: pytest.Session, store: SqliteStore) -> None:
+        try:
+            journal = self._room.close()
+            if journal is not None and self._fault is None:
+                store.absorb(journal)
+            if self._fault is None:
+                self._conclude(session, store)
+                self._escalate(session, store)
+                self._told = tell_outside(store, self._row.id, self._settings)
+        except StoreError as error:
+            self._fault = str(error)
+        if self._fault is not None:
+            session.exitstatus = UNMEASURABLE
+        remember_misses(self._config, [nodeid for nodeid, (kind, _) in self._unpassed.items() if kind == "missed"])
 
     def _conclude(self, session: pytest.Session, store: SqliteStore) -> None:
         self._status.note_end(session)

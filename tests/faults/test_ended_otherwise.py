@@ -63,6 +63,20 @@ def test_a_plugin_that_breaks_leaves_a_run_that_was_not_judged(project: Project)
     assert len(project.server.ledger) <= asked + len(ROWS) - kept
 
 
+def test_a_plugin_that_breaks_at_the_end_takes_no_run_with_it(project: Project, dist_args: list[str]) -> None:
+    """JUnit's file cannot be written, say: pytest ends with a traceback, and the run is judged all the same."""
+    project.eval(EXACT, ROWS)
+    project.write(thresholds_yaml=GATED)
+    result = project.run("evals", "--junitxml=thresholds.yaml/junit.xml", *dist_args, inside=False)
+    assert "thresholds.yaml" in result.stderr.str()
+    assert result.ret == 1
+    run = project.last_run()
+    assert (run["status"], run["verdict"]) == ("finished", "pass")
+    assert set(project.cases().values()) == {"passed"}
+    assert list((project.root / ".llmeval").glob("*.journal*")) == []
+    assert len(project.rows("SELECT * FROM calls")) == len(ROWS)
+
+
 def test_a_suite_without_answers_is_no_baseline_though_something_failed_as_well(project: Project) -> None:
     project.eval(ERRORS.format(broken=tuple(row["id"] for row in ROWS)), ROWS)
     project.write(
