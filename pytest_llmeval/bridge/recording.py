@@ -156,6 +156,7 @@ class Recorder:
         if start is not None:
             self._open[report.nodeid] = start if isinstance(start, CaseStart) else load_start(start)
             delattr(report, START_ATTRIBUTE)  # pytest keeps every report to its end
+        is_crashed_case = report.when == "???" and self._has_begun(report.nodeid)
         if report.failed and not hasattr(report, "wasxfail") and report.outcome != "rerun":
             self._status.count_failure(report, self._open.get(report.nodeid))
         record = getattr(report, RECORD_ATTRIBUTE, None)
@@ -166,7 +167,7 @@ class Recorder:
             self._open.pop(report.nodeid, None)
             self._add(record if isinstance(record, CaseRecord) else load_case(record))
             delattr(report, RECORD_ATTRIBUTE)  # it is in the database now
-        elif report.when == "???" and self._has_begun(report.nodeid):
+        elif is_crashed_case:
             start = self._open.pop(report.nodeid)
             setattr(report, OUTCOME_ATTRIBUTE, "error")
             self._add(crashed(start))

@@ -50,6 +50,26 @@ def test_echo(sample, response, score):
     score.exact(response, sample.target)
 """
 ALWAYS, AT_FIRST = "True", "False"
+DYING_IN_SETUP = """
+import os
+
+def pytest_runtest_setup(item):
+    if "r03" in item.name:
+        os._exit(9)
+"""
+HEARD_LATE = """
+import time
+
+from pytest_llmeval.bridge.recording import Recorder
+
+note = Recorder._note
+
+def note_late(recorder, text):
+    time.sleep(0.3 if "r03" in text else 0)
+    note(recorder, text)
+
+Recorder._note = note_late
+"""
 
 
 def tables(project: Project) -> dict[str, Any]:
@@ -108,18 +128,12 @@ def test_a_case_that_always_kills_its_worker_lets_the_others_run(project: Projec
     assert project.last_run()["status"] == "finished"
 
 
-@pytest.mark.parametrize("attempt", range(3))
-def test_a_worker_that_dies_before_the_first_report_of_a_case_leaves_an_error(project: Project, attempt: int) -> None:
-    """Within its setup, which nobody heard of but by the socket: its category is that of errors."""
+@pytest.mark.parametrize("late", ["", "", "", HEARD_LATE], ids=["0", "1", "2", "late"])
+def test_a_worker_that_dies_before_the_first_report_of_a_case_leaves_an_error(project: Project, late: str) -> None:
+    """Within its setup, which nobody heard of but by the socket, be it late: its category is that of errors."""
     project.eval("def test_echo(sample, response, score):\n    score.exact(response, sample.target)\n", ROWS)
     project.write(
-        evals__conftest_py="""
-        import os
-
-        def pytest_runtest_setup(item):
-            if "r03" in item.name:
-                os._exit(9)
-        """,
+        evals__conftest_py=DYING_IN_SETUP + late,
         thresholds_yaml="version: 1\nsuites: {echo: {exact: {min: 0.1}, settings: {max_error_rate: 0.2}}}\n",
     )
     result = project.run("evals", "-n2")
