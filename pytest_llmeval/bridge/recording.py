@@ -182,6 +182,11 @@ class Recorder:
             self._room.drain()
             late_reports(self._config)
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_internalerror(self) -> None:
+        """Make no further call: xdist waits some seconds for workers that go on with what they were given."""
+        self._room.stop_soon(ErrorKind.INTERRUPTED, "an internal error ended the session")
+
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
         """Judge the run and set the status, after plugins that count failures of their own."""

@@ -63,6 +63,35 @@ def test_a_plugin_that_breaks_leaves_a_run_that_was_not_judged(project: Project)
     assert len(project.server.ledger) <= asked + len(ROWS) - kept
 
 
+def test_a_plugin_that_breaks_in_the_first_process_ends_the_calls_of_all(project: Project) -> None:
+    """Workers learn of it at once: xdist would let them run what they were given, for some seconds."""
+    project.eval(EXACT, [{"id": f"r{n:03}", "input": f"q{n}", "target": f"q{n}"} for n in range(400)])
+    project.model = project.server.spec("fault-slow-20")
+    project.write(
+        conftest_py="""
+        import time
+
+        def pytest_configure(config):
+            if not hasattr(config, "workerinput"):
+                config.pluginmanager.register(Breaking())
+
+        class Breaking:
+            seen = 0
+
+            def pytest_runtest_logreport(self, report):
+                self.seen += report.when == "call"
+                if self.seen == 3:
+                    with open("broke.txt", "w") as file:
+                        file.write(str(time.monotonic()))
+                    raise ValueError("a plugin broke")
+        """
+    )
+    assert project.run("evals", "-n2", "--max-connections=1").ret == 3
+    broke_s = float((project.root / "broke.txt").read_text())
+    assert [entry for entry in project.server.ledger if entry.time_s > broke_s + 1] == []
+    assert project.last_run()["status"] == "interrupted"
+
+
 def test_a_plugin_that_breaks_at_the_end_takes_no_run_with_it(project: Project, dist_args: list[str]) -> None:
     """JUnit's file cannot be written, say: pytest ends with a traceback, and the run is judged all the same."""
     project.eval(EXACT, ROWS)
