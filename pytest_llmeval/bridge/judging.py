@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.judging import GateResult, judge
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.reports.against import against_lines
@@ -33,6 +34,7 @@ class Judging:
         self._given = given
         self._rootdir = rootdir
         self._choice = BaselineChoice()
+        self._unjudged: list[str] = []
 
     def choose(self, store: SqliteStore, run: Run) -> Run:
         """Choose what ``run`` is to be compared with, and return it with a note of that.
@@ -60,23 +62,31 @@ class Judging:
     ) -> GateResult:
         """Return what the gate says of ``cases``; of one shard of several it says nothing.
 
-        Raises:
-            StoreError: the baseline cannot be read to its end.
+        Where the baseline cannot be read any more, as its file has gone since the run began, the run is unmeasurable.
         """
         if run.settings.get("shard"):
             return GateResult(verdicts=(), verdict="none", partial=run.settings["partial"])
-        return judge(
-            self._thresholds,
-            cases.judged,
-            collected=expected,
-            partial=run.settings["partial"],
-            baseline=self._choice.to_judge(run),
-            no_baseline=self._choice.why_none,
-            trust=trust_in(store, self._thresholds),
-            first_look=run.first_look,
-        )
+        try:
+            return judge(
+                self._thresholds,
+                cases.judged,
+                collected=expected,
+                partial=run.settings["partial"],
+                baseline=self._choice.to_judge(run),
+                no_baseline=self._choice.why_none,
+                trust=trust_in(store, self._thresholds),
+                first_look=run.first_look,
+            )
+        except StoreError as error:
+            self._choice = BaselineChoice()  # nothing was compared with it
+            self._unjudged = [
+                f"not judged (status 10, unless something failed): {error}",
+                f"judge it once that is mended: llmeval gate {run.id}",
+            ]
+            return GateResult(verdicts=(), verdict="unmeasurable", partial=run.settings["partial"])
 
     def lines(self, store: SqliteStore, run: Run) -> list[str]:
-        """Return the lines that say what the rules on a change were judged against, and whether a judge has moved."""
+        """Return the lines that say why nothing was judged, or against what, and whether a judge has moved."""
         warnings = judge_warnings(run, store.answering(run), self._choice.found)
-        return [*against_lines(self._choice, run, self._thresholds), *(f"warning: {each}" for each in warnings)]
+        against = against_lines(self._choice, run, self._thresholds)
+        return [*self._unjudged, *against, *(f"warning: {each}" for each in warnings)]

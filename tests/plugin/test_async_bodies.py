@@ -161,7 +161,7 @@ def test_a_session_may_run_within_a_loop_of_somebody_elses(project: Project, dis
         raise SystemExit(asyncio.run(main()))
         """
     )
-    assert project.pytester.runpython("main.py").ret == 0
+    assert project.pytester.runpython(project.root / "main.py").ret == 0
     assert project.cases() == dict.fromkeys("abc", "passed")
 
 

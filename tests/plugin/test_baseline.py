@@ -8,6 +8,7 @@ import pytest
 
 from pytest_llmeval.store.baseline_file import write_baseline
 from pytest_llmeval.store.sqlite import SqliteStore
+from tests.faults.test_money import llmeval
 from tests.support.project import Project
 
 ROWS = [
@@ -178,6 +179,32 @@ def test_a_file_that_is_damaged_further_down_is_found_out_before_any_call(ruled:
     assert result.ret == 4
     result.stderr.fnmatch_lines(["ERROR: main.jsonl:32: *"])
     assert not ruled.server.ledger
+
+
+def test_a_file_that_goes_while_the_run_goes_on_leaves_a_run_that_can_be_judged(
+    ruled: Project, dist_args: list[str]
+) -> None:
+    """Another branch is checked out meanwhile, say: what was found is all there, and unmeasurable for now."""
+    base_run(ruled)
+    path = export(ruled, "main.jsonl")
+    held = path.read_bytes()
+    ruled.eval(f"{EXACT}    if sample.id == 'r39':\n        Path({str(path)!r}).unlink()\n")
+    text = (ruled.root / "evals" / "test_echo.py").read_text()
+    ruled.write(
+        evals__test_echo_py=f"from pathlib import Path\n{text}",
+        thresholds_yaml=RULES.format(baseline="baseline: main.jsonl\n"),
+    )
+    result = ruled.run("evals", *dist_args)
+    run = ruled.last_run()
+    assert result.ret == 10
+    assert (run["status"], run["exit_code"], run["verdict"]) == ("unmeasurable", 10, "unmeasurable")
+    assert ruled.cases() == dict.fromkeys((row["id"] for row in ROWS), "passed")
+    why = "not judged (status 10, *): main.jsonl: cannot be read: *"
+    result.stdout.fnmatch_lines([why, f"judge it once that is mended: llmeval gate {run['id']}"])
+    result.stdout.no_fnmatch_line("*not recorded in full*")
+    result.stdout.no_fnmatch_line("compared with*")
+    path.write_bytes(held)
+    assert llmeval(ruled, "gate", run["id"]).returncode == 0
 
 
 def test_a_damaged_file_is_a_usage_error(ruled: Project) -> None:
