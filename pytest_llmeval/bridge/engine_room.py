@@ -1,6 +1,7 @@
 """The engine of a session, in the process that the user started: what it is made of, and how it ends."""
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import Callable, Collection, Coroutine, Mapping
@@ -167,10 +168,12 @@ class EngineRoom:
         return Orphan(path=self._journal.path, run=self._run)
 
     def end_models(self) -> None:
-        """End the models of this machine."""
-        self._own.stop()
-        self._vllm.stop()
-        self._embedded.stop()
+        """End the models of this machine, each though another one cannot be."""
+        with contextlib.ExitStack() as stack:
+            stack.callback(self._embedded.stop)
+            stack.callback(self._vllm.stop)
+            with contextlib.suppress(RuntimeError):  # a GPU that broke says so again; the cases have told it
+                self._own.stop()
 
     async def _start(
         self, journal: SqliteJournal, on_fault: Callable[[StoreError], None], on_begin: Callable[[str], None]
@@ -216,8 +219,9 @@ class EngineRoom:
             await self._switchboard.aclose()
         await self._engine.aclose()
         if self._socket is not None:
-            self._socket.unlink(missing_ok=True)
-            self._socket.parent.rmdir()
+            with contextlib.suppress(OSError):  # somebody cleaned the temporary folder, say
+                self._socket.unlink(missing_ok=True)
+                self._socket.parent.rmdir()
 
     def _run_on_loop(self, work: Coroutine[Any, Any, T]) -> T:
         return self._calls.loop.run(work)

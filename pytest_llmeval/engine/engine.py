@@ -208,8 +208,8 @@ class Engine:
         self.stop(ErrorKind.INTERRUPTED, "the session has ended")
         await asyncio.gather(*self._give_up(), return_exceptions=True)
         self._keeping.flush()
-        for backend in self._backends.values():
-            await backend.aclose()
+        closing = (backend.aclose() for backend in self._backends.values())
+        await asyncio.gather(*closing, return_exceptions=True)  # all is kept: nothing depends on how they close
 
     def _give_up(self) -> "list[asyncio.Task[Response]]":
         pending = [task for task in self._calls.values() if not task.done()]

@@ -10,7 +10,7 @@ from pytest_llmeval.core.costs import Prices
 from pytest_llmeval.core.errors import CallError, ErrorKind, StoreError
 from pytest_llmeval.core.types import CacheMode, Response, Usage
 from pytest_llmeval.engine.journal import Kept
-from tests.support.engine_parts import MemoryJournal, Rig, ask, broken, failure, kinds, say
+from tests.support.engine_parts import FakeModel, MemoryJournal, Rig, ask, broken, failure, kinds, say
 from tests.support.virtual_time import run_virtual, settled
 
 # The journal
@@ -299,6 +299,24 @@ def test_closing_gives_up_what_is_in_flight_and_closes_the_models(cache: CacheMo
         assert await claiming == []
         assert (rig.model.closed, rig.limiter.in_flight) == (1, 0)
         assert await kinds(*rig.begin(ask("late"))) == [ErrorKind.INTERRUPTED]
+
+    run_virtual(body())
+
+
+def test_a_model_that_cannot_be_closed_keeps_no_other_open() -> None:
+    """All answers are kept by then: the run is none the worse for it."""
+
+    class Broken(FakeModel):
+        async def aclose(self) -> None:
+            raise OSError("it broke")
+
+    async def body() -> None:
+        rig = Rig()
+        rig.models = {"a": FakeModel(rig.limiter), "b": Broken(rig.limiter), "c": FakeModel(rig.limiter)}
+        for name in rig.models:
+            await rig.engine.ask(ask(name, model=name))
+        await rig.engine.aclose()
+        assert [model.closed for model in rig.models.values()] == [1, 0, 1]
 
     run_virtual(body())
 

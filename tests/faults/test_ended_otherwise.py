@@ -1,7 +1,11 @@
 """Sessions that come to another end than their own: stopped by `--maxfail`, broken by a plugin, without answers."""
 
+import threading
+
 import pytest
 
+from pytest_llmeval.bridge.model_setup import EmbeddedModel, OwnModels
+from pytest_llmeval.models.vllm.host import VllmModels
 from tests.faults.test_money import llmeval
 from tests.support.project import Project
 
@@ -104,6 +108,48 @@ def test_a_plugin_that_breaks_at_the_end_takes_no_run_with_it(project: Project, 
     assert set(project.cases().values()) == {"passed"}
     assert list((project.root / ".llmeval").glob("*.journal*")) == []
     assert len(project.rows("SELECT * FROM calls")) == len(ROWS)
+
+
+def test_the_folder_of_the_socket_may_go_meanwhile(project: Project) -> None:
+    """Somebody cleans the temporary folder, say."""
+    project.eval("", ROWS)
+    project.write(
+        evals__test_echo_py="""
+        import pathlib
+        import shutil
+
+        import pytest
+
+        @pytest.mark.llmeval("data/echo.jsonl")
+        def test_echo(sample, response, score, pytestconfig):
+            if sample.id == "r5":
+                shutil.rmtree(pathlib.Path(pytestconfig.workerinput["llmeval_socket"]).parent)
+            score.exact(response, sample.target)
+        """,
+        thresholds_yaml=GATED,
+    )
+    assert project.run("evals", "-n2").ret == 0
+    assert project.cases() == dict.fromkeys((row["id"] for row in ROWS), "passed")
+    assert (project.last_run()["status"], project.last_run()["verdict"]) == ("finished", "pass")
+
+
+def test_a_model_of_this_machine_that_cannot_be_ended_keeps_no_other_running(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A GPU that broke says so again when its memory is freed; the status is that of the run."""
+    ended, before = [], set(threading.enumerate())
+
+    def fail(models: OwnModels) -> None:
+        ended.append("hf")
+        raise RuntimeError("CUDA error: device-side assert triggered")
+
+    monkeypatch.setattr(OwnModels, "stop", fail)
+    monkeypatch.setattr(VllmModels, "stop", lambda models: ended.append("vllm"))
+    monkeypatch.setattr(EmbeddedModel, "stop", lambda model: ended.append("local"))
+    project.eval(EXACT, ROWS)
+    assert project.run("evals", "-p", "no:xdist").ret == 0
+    assert sorted(ended) == ["hf", "local", "vllm"]
+    assert not [thread for thread in set(threading.enumerate()) - before if thread.name.startswith("llmeval-")]
 
 
 def test_a_suite_without_answers_is_no_baseline_though_something_failed_as_well(project: Project) -> None:
