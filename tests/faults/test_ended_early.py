@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from xml.etree import ElementTree
 
 import pytest
 
@@ -98,6 +99,19 @@ def test_a_second_interrupt_ends_the_waiting_and_the_run_is_none_that_finished(
         assert session.end(timeout_s=5) == 2, session.text
     assert shown_status(project) == "interrupted"
     assert_nothing_is_paid_twice(project, held)
+
+
+def test_a_case_that_an_interrupt_finds_waiting_stands_in_the_report_of_junit_once(project: Project) -> None:
+    """Its setup was reported as ever, and its call comes late, by the way of what xdist would drop."""
+    project.eval("def test_echo(sample, model):\n    assert model.generate_sync().text == sample.input\n", ROWS)
+    held = Held(project.server, FREE)
+    with Session(project, SLOTS, "-n2", "--junitxml=junit.xml") as session:
+        wait_until(lambda: len(project.server.ledger) >= FREE + 2, "both workers wait")
+        session.interrupt()
+        assert session.end() == 2, session.text
+    assert len(project.cases()) > len(held.answered)
+    names = [case.get("name") for case in ElementTree.parse(project.root / "junit.xml").iter("testcase")]
+    assert sorted(map(str, names)) == sorted(f"test_echo[{sample_id}]" for sample_id in project.cases())
 
 
 def test_a_session_in_the_background_of_a_script_ends_with_sigterm(project: Project, held: Held) -> None:
