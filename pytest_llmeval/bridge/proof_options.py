@@ -24,7 +24,10 @@ _TAKEN_OVER = (
 
 
 def proof_options(config: pytest.Config, settings: Settings) -> tuple[str, ...]:
-    """Return the arguments: ``addopts`` of the project without options of ours, and those of ours that hold there."""
+    """Return the arguments: ``addopts`` of the project without options of ours, and those of ours that hold there.
+
+    Which rows there are is the proof's: ``--deselect``, which adds up where others are overridden, is left out too.
+    """
     return (*_of_others(config), *_of_ours(config, settings))
 
 
@@ -48,7 +51,7 @@ def _of_others(config: pytest.Config) -> Iterator[str]:
     """Yield what ``addopts`` says of other things than evals: a model or a limit there is for sessions by hand."""
     arguments = list(config.getini("addopts"))
     widen_short_names(arguments, config._parser)
-    takes_value = {option.long_flag: not option.is_flag for option in OPTIONS}
+    takes_value = {**{option.long_flag: not option.is_flag for option in OPTIONS}, "--deselect": True}
     is_value = False
     for argument in arguments:
         flag, equals, _ = argument.partition("=")

@@ -49,7 +49,7 @@ def steps_of(checkpoint: Path) -> int:
 
 
 def require_space(folder: Path, adapter_weights: int, launch: LaunchModel, *, is_averaged: bool = False) -> None:
-    """Raise SettingsError where the checkpoints of a training do not fit on the disk.
+    """Raise SettingsError where the checkpoints of a training do not fit on the disk beside those that it has.
 
     Args:
         folder: where they are written.
@@ -59,7 +59,8 @@ def require_space(folder: Path, adapter_weights: int, launch: LaunchModel, *, is
         is_averaged: whether the newest weights are kept beside their mean.
     """
     each = (6 if launch.engine == "ddp" else 12) + (4 if is_averaged else 0)
-    needed = _KEPT * (each * adapter_weights + _BESIDE_BYTES)
+    has = sum(path.stat().st_size for path in folder.glob(f"{_PREFIX}*/**/*") if path.is_file())
+    needed = _KEPT * (each * adapter_weights + _BESIDE_BYTES) - has
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise SettingsError(

@@ -225,9 +225,11 @@ class TrainingConfig(_Strict):
     def digest(self) -> str:
         """sha256 in hex over all that decides the adapter, whatever the order and layout of the file.
 
-        What it must gain and what the machine must have may change before a training goes on.
+        What it must gain and what the machine must have may change before a training goes on. A default counts as if
+        it were not written, so that a newer version with more keys goes on with what an older one began.
         """
-        return digest(canonical(self.model_dump(mode="json", exclude={"proof", "needs"})))
+        deciding = self.model_dump(mode="json", exclude={"proof", "needs"}, exclude_defaults=True)
+        return digest(canonical(deciding))
 
     def member(self, number: int) -> "TrainingConfig":
         """Return the configuration of one training of a soup, from 0: the first has the seed of all."""

@@ -15,7 +15,7 @@ from pytest_llmeval.core.gate.names import did_you_mean
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.models.hf.adapter_files import template_sha256
 from pytest_llmeval.models.hf.chat import Chat
-from pytest_llmeval.models.hf.loading import quiet
+from pytest_llmeval.models.hf.loading import quiet, why
 from pytest_llmeval.models.hf.sources import Source, find_source, source_digest
 from pytest_llmeval.models.local_weights import default_cache_dir
 from pytest_llmeval.training.base_spec import has_liger, may_use_liger, require_speakable, weights_of
@@ -91,6 +91,8 @@ def gather(plan: Plan) -> Material:
     train, val, test = read_splits(config.data, rootdir=plan.rootdir, prompt=task.prompt, seed=config.seed)
     source = find_source(weights_of(config, _base_of(config, plan.rootdir)), os.environ)
     require_speakable(source.base, "move the base, or see HF_HOME and XDG_CACHE_HOME for what is fetched")
+    if source.is_gguf:
+        raise SettingsError(f"base: {config.base}: a GGUF file, which only answers; name a folder with safetensors")
     tokenizer, chat = _chat(source)
     encoded = encode((*train.rows, *train.variants), chat, tokenizer)
     kept, long = within(
@@ -117,6 +119,7 @@ def gather(plan: Plan) -> Material:
         most_rows=plan.most_rows,
         before=before,
         parts=config.launch.processes if config.launch.engine == "fsdp" else 1,
+        engine=config.launch.engine,
     )
     longest = max(len(each.prompt) for each in held_out) + task.new_tokens
     check = config.check
@@ -148,7 +151,7 @@ def gather(plan: Plan) -> Material:
             "config": config.digest,
             "max_tokens": digest(str(task.new_tokens)),
             "prompt": task.prompt.digest,
-            "train": train.digest,
+            **train.digests,
             "val": val.digest,
             "base": source_digest(weights_of(config, str(source.base)), source),
             "chat_template": template_sha256(tokenizer.chat_template or ""),
@@ -181,8 +184,11 @@ def _base_of(config: TrainingConfig, rootdir: Path) -> str:
 
 
 def _chat(source: Source) -> tuple[Any, Chat]:
-    with quiet():
-        tokenizer = AutoTokenizer.from_pretrained(source.base, trust_remote_code=False, local_files_only=True)
+    try:
+        with quiet():
+            tokenizer = AutoTokenizer.from_pretrained(source.base, trust_remote_code=False, local_files_only=True)
+    except Exception as error:  # noqa: BLE001  # of files that are missing or damaged transformers raises what it meets
+        raise SettingsError(f"base: the tokenizer in {source.base} cannot be loaded: {why(error)}") from None
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer, Chat(tokenizer, str(source.base), _stops(source, tokenizer))

@@ -14,13 +14,14 @@ from pytest_llmeval.core.errors import SettingsError
 __all__ = ["HEAD_BLOCK_BYTES", "Estimate", "Fit", "NoRoomError", "Shape", "answered_at_once", "estimate", "fit"]
 
 Load = Literal["4bit", "bf16", "fp32"]
+Engine = Literal["ddp", "fsdp", "deepspeed"]
 
 _NF4_BYTES = 0.5 + 1 / 64 + 4 / 64 / 256
 """Of a weight: 4 bits, an 8-bit scale for each 64, and a 32-bit one for each 256 of those (QLoRA, section 3)."""
 _DENSE_BYTES = {"4bit": 2, "bf16": 2, "fp32": 4}
 """Of a weight that is not quantised, as embeddings and norms are not."""
-_ADAPTER_BYTES = 4 + 4 + 2
-"""Of an adapter's weight: fp32 value and gradient, two 8-bit states."""
+_ADAPTER_BYTES = {"ddp": 4 + 4 + 2, "fsdp": 4 + 4 + 8, "deepspeed": 4 + 4 + 8}
+"""Of an adapter's weight: fp32 value and gradient, and two states of 8 bits, or of 32 where the optimizer has none."""
 _MEAN_BYTES = 4 + 4
 """Of an adapter's weight more where its mean is kept: that, and the newest value while the mean is looked at."""
 _LOSS_TILE_BYTES = 4096 * 32768 * 4
@@ -152,6 +153,7 @@ def estimate(
     dropout: float = 0.0,
     averaged: bool = False,
     parts: int = 1,
+    engine: Engine = "ddp",
 ) -> Estimate:
     """Return what a step over ``tokens`` tokens at once takes.
 
@@ -162,12 +164,13 @@ def estimate(
         targets: matrices that it sits on.
         tokens: of a micro-batch, padding included.
         checkpointing: whether activations are computed again.
-        device: where it runs; on the CPU values have 4 bytes.
+        device: where it runs; on the CPU values have 4 bytes, and with weights in fp32 what passes the layers has.
         dropout: share of the adapter's inputs that is left out; of each a byte says whether it was.
         averaged: whether the mean of the adapter over its steps is kept.
         parts: processes that the weights are split over.
+        engine: what has several processes train together.
     """
-    value = 4 if device == "cpu" else 2
+    value = 4 if device == "cpu" or load == "fp32" else 2
     linear = _NF4_BYTES if load == "4bit" else _DENSE_BYTES[load]
     dense = 4 if device == "cpu" else _DENSE_BYTES[load]
     per_layer = shape.hidden if checkpointing else _LIVE_HIDDEN * shape.hidden + _LIVE_INNER * shape.inner
@@ -182,7 +185,7 @@ def estimate(
         head = _HEAD_BLOCKS * HEAD_BLOCK_BYTES + 2 * shape.vocab * shape.hidden  # and its weights in 16 bits
     return Estimate(
         weights=int((shape.linear * linear + shape.dense * dense) / parts),
-        adapter=shape.adapter(r, targets) * (_ADAPTER_BYTES + (_MEAN_BYTES if averaged else 0)),
+        adapter=shape.adapter(r, targets) * (_ADAPTER_BYTES[engine] + (_MEAN_BYTES if averaged else 0)),
         activations=kept * tokens,
         working=layer * tokens + largest + head,
         device=_DEVICE_BYTES[device],
@@ -227,6 +230,7 @@ def fit(
     most_rows: int | None = None,
     before: tuple[int, bool] | None = None,
     parts: int = 1,
+    engine: Engine = "ddp",
 ) -> Fit:
     """Return the largest micro-batch that fits, first without checkpointing where half the step's rows fit so.
 
@@ -246,6 +250,7 @@ def fit(
         before: micro-batch and checkpointing that the training began with, taken again where they fit: others would
             round its sums in other ways; None where it begins.
         parts: processes that the weights are split over.
+        engine: what has several processes train together.
 
     Raises:
         SettingsError: not even one row fits, with what it would take.
@@ -266,6 +271,7 @@ def fit(
             dropout=dropout,
             averaged=averaged,
             parts=parts,
+            engine=engine,
         )
 
     ways = [(rows, False) for rows in sizes if 2 * rows >= sizes[0]]

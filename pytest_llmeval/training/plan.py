@@ -69,21 +69,20 @@ class Plan:
         return self.folder / "identity.json"
 
     def hold_to(self, identity: Mapping[str, str]) -> None:
-        """Keep the digests of a training that begins; compare those of one that goes on with its own of these names.
+        """Compare the digests with those that a training was begun with; keep them where it has none of their names.
 
         Raises:
             SettingsError: it is another training than it was.
         """
-        if not self.identity.exists():
-            write_json(self.identity, dict(identity))
-            return
-        before = json.loads(self.identity.read_text("utf-8"))
+        before = json.loads(self.identity.read_text("utf-8")) if self.identity.exists() else {}
         changed = sorted(name for name in before.keys() & identity.keys() if before[name] != identity[name])
         if changed:
             raise SettingsError(
                 f"{self.name}: the training in {self.folder} cannot go on, as these changed since:"
                 f" {', '.join(changed)}; take the changes back, or train anew without --llmeval-train-resume"
             )
+        if identity.keys() - before.keys():
+            write_json(self.identity, {**before, **identity})
 
     def laid_out(self) -> tuple[int, bool] | None:
         """Return micro-batch and checkpointing of the process before; None where none came so far."""

@@ -40,6 +40,7 @@ _FIXED = (
     "--llmeval-epochs=1",
     "--llmeval-cache=off",
     "--maxfail=0",
+    *("-m", "", "-k", ""),
     *(part for name in _EMPTIED for part in ("-o", f"llmeval_{name}=")),
 )
 """What a project sets for its own sessions would leave rows out, or take old answers for new ones."""

@@ -58,13 +58,19 @@ class Rows:
     shown: str
     rows: tuple[TrainingRow, ...]
     digest: str
-    """sha256 in hex over the rows taken, in their order, and their variants."""
+    """sha256 in hex over the rows taken, in their order."""
     variants: tuple[TrainingRow, ...] = ()
 
     @property
     def twins(self) -> int:
         """How many rows have an input that an earlier one had."""
         return len(self.rows) - len({row.likeness for row in self.rows})
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """sha256 in hex of the rows and, where there are any, of their variants, which are others by each seed."""
+        made = [[row.messages, row.completion] for row in self.variants]
+        return {"train": self.digest, **({"variants": digest(canonical(made))} if made else {})}
 
     @property
     def warnings(self) -> list[str]:
@@ -154,9 +160,7 @@ def _with_variants(train: Rows, data: DataModel, *, held_out: Sequence[Rows], pr
         for number in range(1, data.variants + 1)
         for row in train.rows
     ]
-    kept = tuple(row for row in variants if row.likeness not in kept_out)
-    content = digest(canonical([[row.messages, row.completion] for row in kept]))
-    return replace(train, variants=kept, digest=digest(f"{train.digest} {content}"))
+    return replace(train, variants=tuple(row for row in variants if row.likeness not in kept_out))
 
 
 def _require_none(pairs: Sequence[str], wrong: str) -> None:

@@ -22,7 +22,7 @@ __all__ = ["FOLDER", "members", "train_soup"]
 
 FOLDER = "members"
 _WEIGHTS = "adapter_model.safetensors"
-_SAME = ("prompt", "val", "base", "chat_template", "max_tokens")
+_SAME = ("prompt", "train", "val", "base", "chat_template", "max_tokens")
 """What all trainings of a soup have in common; variants of rows are other ones by each seed."""
 
 
@@ -71,10 +71,8 @@ def _hold_together(member: Plan, first: Plan) -> None:
     """Keep a training to what the first one was begun with."""
     if first.identity.exists():
         known = json.loads(first.identity.read_text("utf-8"))
-        own = {"config": member.config.digest}
-        if not member.config.data.variants:
-            own["train"] = known.get("train", "")
-        member.hold_to({**{name: known[name] for name in _SAME if name in known}, **own})
+        same = {name: known[name] for name in _SAME if name in known}
+        member.hold_to({**same, "config": member.config.digest})
 
 
 def _write_mean(scratch: Path, plan: Plan, found: Sequence[Plan]) -> None:

@@ -6,6 +6,7 @@ out of is gone before the second try.
 
 import contextlib
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,7 @@ import filelock
 
 from pytest_llmeval.core.errors import LlmevalError, SettingsError, UserError
 from pytest_llmeval.core.text import one_line
+from pytest_llmeval.models.hf.sources import find_source, source_digest
 from pytest_llmeval.store.records import new_run_id, utc_now
 from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.store.trainings import Training
@@ -24,7 +26,7 @@ from pytest_llmeval.training.card import card
 from pytest_llmeval.training.checkpoints import newest_complete, steps_of
 from pytest_llmeval.training.config import TrainingConfig
 from pytest_llmeval.training.machine import Machine
-from pytest_llmeval.training.plan import Plan, write_json
+from pytest_llmeval.training.plan import Plan, write_json, write_whole
 from pytest_llmeval.training.process import Train, TrainingFailedError, carried_out, in_a_process, require_trained
 from pytest_llmeval.training.proof import Gain, Measurement, failures, measure
 from pytest_llmeval.training.rows import read_splits
@@ -118,18 +120,26 @@ def _carried_through(job: Job, plan: Plan, train: Train) -> list[Gain]:
         if plan.identity.exists():
             job.report(f"{job.name}: go on with: pytest -m train -k {job.name} --llmeval-train-resume")
         raise
+    _conclude(job, plan, recorded, gains)
+    return gains
+
+
+def _conclude(job: Job, plan: Plan, recorded: Training, gains: list[Gain]) -> None:
+    """Record a proof, write the card of its adapter; raise TrainingFailedError where it does not hold."""
     wrong = failures(gains)
-    record = json.loads((plan.adapter / "run.json").read_text("utf-8"))
-    (plan.adapter / "README.md").write_text(card(record, gains), "utf-8")
     proof = [gain.recorded() for gain in gains]
     write_json(plan.folder / "proof.json", proof)
     ended = replace(recorded, status="finished", finished_at=utc_now(), proof=proof)
     _record(job, replace(ended, verdict="fail" if wrong else "pass", reason="\n".join(wrong) or None))
+    record = json.loads((plan.adapter / "run.json").read_text("utf-8"))
+    try:
+        write_whole(plan.adapter / "README.md", card(record, gains))
+    except OSError as error:
+        job.report(f"{job.name}: the model card could not be written ({error.strerror}); the proof is recorded")
     if wrong:
         told = "\n".join(wrong)
         raise TrainingFailedError(f"{job.name}: the proof does not hold:\n{told}\nthe adapter lies in {plan.adapter}")
     job.report(f"{job.name}: the adapter lies in {plan.adapter}")
-    return gains
 
 
 def _plan(job: Job) -> Plan:
@@ -210,19 +220,34 @@ def _beginning(plan: Plan) -> str:
 
 
 def _require_same(plan: Plan) -> None:
-    """Raise SettingsError where an adapter was trained by another configuration, prompt or rows than there are now."""
+    """Raise SettingsError where an adapter was trained with another configuration, prompt, base or row than now."""
     config = plan.config
-    prompt = load_task(config.eval, plan.rootdir).prompt
-    train, val, _ = read_splits(config.data, rootdir=plan.rootdir, prompt=prompt, seed=config.seed)
-    now = {"config": config.digest, "prompt": prompt.digest, "train": train.digest, "val": val.digest}
-    plan.hold_to(now)
     if config.search is not None:
-        now.pop("config")  # each trial has its own
+        plan.hold_to({"config": config.digest})
+        now = {name: value for name, value in _identity(plan).items() if name != "config"}  # each trial has its own
         for identity in plan.folder.glob("trials/*/identity.json"):
             replace(plan, folder=identity.parent).hold_to(now)
     elif config.optim.soup > 1:
+        plan.hold_to({"config": config.digest})
         for member in members(plan):
             _require_same(member)
+    else:
+        plan.hold_to(_identity(plan))
+
+
+def _identity(plan: Plan) -> dict[str, str]:
+    """Return the sha256 in hex of what would decide the adapter of ``plan`` now, as far as it needs no torch."""
+    config = plan.config
+    prompt = load_task(config.eval, plan.rootdir).prompt
+    train, val, _ = read_splits(config.data, rootdir=plan.rootdir, prompt=prompt, seed=config.seed)
+    weights = weights_of(config, _base_of(plan))
+    return {
+        "config": config.digest,
+        "prompt": prompt.digest,
+        **train.digests,
+        "val": val.digest,
+        "base": source_digest(weights, find_source(weights, os.environ)),
+    }
 
 
 def _train(job: Job, plan: Plan, train: Train) -> None:
@@ -265,8 +290,13 @@ def _begun(job: Job, plan: Plan, before: Training | None) -> Training:
     )
 
 
+def _base_of(plan: Plan) -> str:
+    """Return the base of the adapter: a folder, or an id of the hub with its revision."""
+    return str(json.loads((plan.adapter / "adapter_config.json").read_text("utf-8"))["base_model_name_or_path"])
+
+
 def _measurement(job: Job, plan: Plan) -> Measurement:
-    base = json.loads((plan.adapter / "adapter_config.json").read_text("utf-8"))["base_model_name_or_path"]
+    base = _base_of(plan)
     return Measurement(
         config=job.config,
         name=job.name,

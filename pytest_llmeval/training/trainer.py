@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch: see models.hf.loading
@@ -44,6 +45,7 @@ from pytest_llmeval.training.watching import (
     Finite,
     Patience,
     TaskMetric,
+    had_run_out,
     has_run_out,
 )
 from pytest_llmeval.training.weights import load_base, require_layers, sums_in_bf16
@@ -58,6 +60,8 @@ _OUT_OF_MEMORY = (
     "CUBLAS_STATUS_NOT_INITIALIZED",
 )
 """Of errors that torch has no class for."""
+_IGNORED = -100
+"""The label of a token that no loss is taken of."""
 
 
 class SaveError(LlmevalError):
@@ -70,6 +74,8 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]  # trl is not typed here
     tokens: Any = 0
     average: Average | None = None
     """Where the adapter is the mean over its steps."""
+    answer_tokens: float = 1.0
+    """Of a held-out row, on average."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Prepare, as trl does."""
@@ -83,6 +89,15 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]  # trl is not typed here
         if self.args.device.type == "cpu":
             self._heap.end_step(inputs["input_ids"].numel())
         return loss
+
+    def prediction_step(self, model: Any, inputs: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """Weigh the loss of some held-out rows, as that of all is their mean by rows: it is one by tokens then.
+
+        Else it would depend on how many rows are looked at together, as that is the memory's choice.
+        """
+        labels = inputs["labels"]
+        loss, *others = super().prediction_step(model, inputs, *args, **kwargs)
+        return (loss * (labels != _IGNORED).sum() / (len(labels) * self.answer_tokens), *others)
 
     def floating_point_ops(self, inputs: Mapping[str, Any]) -> int:
         """Return 0: nobody looks at their number, for which transformers goes through all modules at each step."""
@@ -100,9 +115,10 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]  # trl is not typed here
             self.average.load(Path(resume_from_checkpoint))
 
     def take_best_after_all_steps(self, checkpoint: Path) -> bool:
-        """Return whether ``checkpoint`` is of the last step, and take the best one then: train() would add a step."""
+        """Return whether no step follows ``checkpoint``, and take the best one then: train() would add a step."""
         state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
-        if not state.best_model_checkpoint or state.global_step < state.max_steps:
+        is_last = state.global_step >= state.max_steps or had_run_out(state)
+        if not state.best_model_checkpoint or not is_last:
             return False
         self.state = state
         state.best_model_checkpoint = str(checkpoint.with_name(Path(state.best_model_checkpoint).name))
@@ -269,6 +285,7 @@ def _build(plan: Plan, material: Material, model: Any, ranks: Ranks, ending: End
         callbacks=[task, Patience(config.check.patience), Finite(), clock, ending],
     )
     task.log = trainer.log
+    trainer.answer_tokens = fmean(len(row.completion) for row in material.val)
     # trl makes a QLoRA adapter bf16, and a resumed one is fp32 again: with fp32 from the start both are the same.
     # Weights that are split over processes must be of one kind.
     dtype = model.dtype if config.launch.engine == "fsdp" else torch.float32

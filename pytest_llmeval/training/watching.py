@@ -32,6 +32,7 @@ __all__ = [
     "Patience",
     "TaskMetric",
     "answer",
+    "had_run_out",
     "has_run_out",
 ]
 
@@ -174,6 +175,13 @@ class Patience(EarlyStoppingCallback):  # type: ignore[misc]
 def has_run_out(trainer: Any) -> bool:
     """Return whether the patience of a training is at its end; a resumed one has another Patience than it was given."""
     return any(each.is_out for each in trainer.callback_handler.callbacks if isinstance(each, Patience))
+
+
+def had_run_out(state: Any) -> bool:
+    """Return whether the patience of a training was at its end when ``state`` was saved."""
+    saved = state.stateful_callbacks[Patience.__name__]
+    counter = saved["attributes"]["early_stopping_patience_counter"]
+    return bool(counter >= saved["args"]["early_stopping_patience"])
 
 
 class Averaging(TrainerCallback):  # type: ignore[misc]

@@ -248,6 +248,7 @@ def test_a_folder_without_configurations_is_a_usage_error(project: pytest.Pytest
     [
         ("", [], []),
         ("-p no:asyncio --limit 5 -x --llmeval-slice=easy", [], ["-p", "no:asyncio", "-x"]),
+        ("--deselect evals/a.py::b -x --deselect=evals/c.py", [], ["-x"]),
         ("--llmeval-allow-self-judge -q", ["--judge-model=j", "--rpm=60"], [
             "-q", "--llmeval-allow-self-judge", "--llmeval-rpm=60.0",
         ]),

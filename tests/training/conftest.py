@@ -93,6 +93,9 @@ def killed(trained: Plan, tmp_path: Path) -> Path:
 @pytest.fixture
 def job(tmp_path: Path) -> Job:
     path = write_project(tmp_path, "base")
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base" / "config.json").write_text("{}", "utf-8")
+    (tmp_path / "base" / "model.safetensors").write_bytes(b"weights")
     return Job(
         name="tiny",
         config=load_config(path, shown_as="tiny.yaml"),

@@ -56,7 +56,7 @@ class Trainer:
         state = self.states.pop(0)
         if state == "trained":
             plan.adapter.mkdir()
-            write_json(plan.adapter / "adapter_config.json", {"base_model_name_or_path": "base"})
+            write_json(plan.adapter / "adapter_config.json", {"base_model_name_or_path": str(plan.rootdir / "base")})
             write_json(plan.adapter / "run.json", {**RECORD, "config": plan.config.model_dump(mode="json")})
             (plan.adapter / "train_log.jsonl").write_text('{"step": 1, "loss": 2.0}\n', "utf-8")
         return Outcome(state=state, message=f"it {state}" if state != "trained" else "")

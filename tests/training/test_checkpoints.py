@@ -3,6 +3,7 @@
 import shutil
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -90,6 +91,18 @@ def test_too_little_space_is_told_before_the_start(tmp_path: Path) -> None:
         require_space(tmp_path, 10**13, LaunchModel())
     with pytest.raises(SettingsError, match=r"MB are free, and the checkpoints need 48000\d+ MB"):
         require_space(tmp_path, 10**13, LaunchModel(processes=2, engine="fsdp"))
+
+
+def test_space_that_its_checkpoints_hold_is_not_asked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    each = 6 * 10**6 + (30 << 20)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=2 * each + 1000))
+    with pytest.raises(SettingsError, match="MB are free"):
+        require_space(tmp_path, 10**6, LaunchModel())
+    for step in (4, 8):
+        (whole(tmp_path, step) / "optimizer.pt").write_bytes(b"x" * each)
+    require_space(tmp_path, 10**6, LaunchModel())
 
 
 def test_a_checkpoint_of_deepspeed_has_the_states_of_each_process(tmp_path: Path) -> None:

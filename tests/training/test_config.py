@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from pytest_llmeval.core.errors import SettingsError
+from pytest_llmeval.training.config import TrainingConfig
 from pytest_llmeval.training.config_file import configurations, load_config
 from tests.support.tiny_base import config
 
@@ -45,6 +46,20 @@ def test_layout_changes_no_digest_and_a_value_does(tmp_path: Path) -> None:
     assert plain.digest == flow.digest != other.digest
     stricter = load_config(written(tmp_path, yaml.safe_dump(config("b", proof__margin=0.9))), shown_as="mine.yaml")
     assert stricter.digest == plain.digest
+
+
+def test_a_default_that_is_written_out_changes_no_digest(tmp_path: Path) -> None:
+    """So a key that a newer version has does not keep it from going on with a training that an older one began."""
+    plain = load_config(written(tmp_path, yaml.safe_dump(config("b"))), shown_as="mine.yaml")
+    whole = plain.model_dump(mode="json", exclude_none=True)
+    assert load_config(written(tmp_path, yaml.safe_dump(whole)), shown_as="mine.yaml").digest == plain.digest
+
+    class Newer(TrainingConfig):
+        later: int = 3
+
+    newer = Newer.model_validate(config("b"))
+    assert newer.digest == plain.digest
+    assert newer.model_copy(update={"later": 4}).digest != plain.digest
 
 
 def test_a_mean_is_of_processes_that_hold_all_weights(tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
 """What goes wrong while training, and what is left then."""
 
 import json
+import math
 import os
 import resource
+import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,11 +58,32 @@ def test_a_disk_that_fills_up_costs_no_earlier_checkpoint(train: Train, monkeypa
     assert {path.name for path in plan.folder.glob("checkpoint-*")} == {"checkpoint-1", "checkpoint-2"}
 
 
-def test_a_loss_that_is_no_number_ends_it_and_keeps_what_was_good(train: Train) -> None:
+def test_a_loss_that_is_no_number_ends_it(train: Train) -> None:
     plan, outcome = train(optim__learning_rate=1e30, optim__max_grad_norm=1e30)
     assert outcome.state == "failed"
     assert "nothing of this step was kept" in outcome.message
     assert not plan.adapter.exists()
+
+
+def test_a_loss_that_is_no_number_leaves_what_was_good(
+    train: Train, trained: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pytest_llmeval.training import trainer
+
+    class Poison(trainer.Clock):  # type: ignore[misc,name-defined]
+        def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            super().on_step_begin(args, state, control, **kwargs)
+            if state.global_step == 5:
+                next(each for each in kwargs["model"].parameters() if each.requires_grad).data.fill_(math.nan)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer, "Clock", Poison)
+        plan, outcome = train()
+    assert (outcome.state, [path.name for path in plan.folder.glob("checkpoint-*")]) == ("failed", ["checkpoint-4"])
+    again, outcome = train(plan.rootdir)
+    assert outcome.state == "trained"
+    weights = [(each.adapter / "adapter_model.safetensors").read_bytes() for each in (again, trained)]
+    assert weights[0] == weights[1]
 
 
 def test_a_signal_makes_a_checkpoint_from_which_it_goes_on_to_the_same_bits(
@@ -169,3 +192,19 @@ def test_a_base_that_is_not_there_is_one_line(train: Train, base: str, told: str
     assert outcome.state == "refused"
     assert told in outcome.message
     assert "\n" not in outcome.message
+
+
+def test_a_base_without_its_tokenizer_is_one_line(train: Train, tiny_base: Path, tmp_path: Path) -> None:
+    base = shutil.copytree(tiny_base, tmp_path / "base", ignore=shutil.ignore_patterns("token*", "chat*"))
+    _, outcome = train(base=base)
+    assert outcome.state == "refused"
+    assert outcome.message.startswith(f"base: the tokenizer in {base} cannot be loaded: ")
+    assert "\n" not in outcome.message
+
+
+def test_a_gguf_file_is_no_base_to_train_on(train: Train, tmp_path: Path) -> None:
+    base = tmp_path / "model.gguf"
+    base.write_bytes(b"GGUF")
+    _, outcome = train(base=base)
+    told = f"base: {base}: a GGUF file, which only answers; name a folder with safetensors"
+    assert outcome == Outcome(state="refused", message=told)

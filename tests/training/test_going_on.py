@@ -4,12 +4,15 @@ import json
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from pytest_llmeval.core.errors import LlmevalError, SettingsError
+from pytest_llmeval.models.hf.sources import find_source, source_digest
 from pytest_llmeval.store.trainings import Training
 from pytest_llmeval.training import supervise
+from pytest_llmeval.training.base_spec import weights_of
 from pytest_llmeval.training.plan import Outcome, Plan, write_json
 from pytest_llmeval.training.process import TrainingFailedError
 from pytest_llmeval.training.proof import Gain, Measurement
@@ -19,7 +22,7 @@ from pytest_llmeval.training.task import load_task
 from tests.training.stand_ins import GAIN, Proved, Trainer, stored
 
 
-@pytest.mark.parametrize("harm", ["config", "prompt", "train", "val"])
+@pytest.mark.parametrize("harm", ["config", "prompt", "train", "val", "base"])
 def test_an_adapter_is_not_proved_by_what_it_was_not_trained_by(
     job: Job, proved: Proved, monkeypatch: pytest.MonkeyPatch, harm: str
 ) -> None:
@@ -32,8 +35,9 @@ def test_an_adapter_is_not_proved_by_what_it_was_not_trained_by(
         outcome = trainer(plan, environ)
         prompt = load_task(plan.config.eval, plan.rootdir).prompt
         train, val, _ = read_splits(plan.config.data, rootdir=plan.rootdir, prompt=prompt, seed=0)
+        base = weights_of(plan.config, str(plan.rootdir / "base"))
         digests = {"config": plan.config.digest, "prompt": prompt.digest, "train": train.digest, "val": val.digest}
-        write_json(plan.identity, {**digests, "base": "b"})
+        write_json(plan.identity, {**digests, "base": source_digest(base, find_source(base, {}))})
         return outcome
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
@@ -48,6 +52,7 @@ def test_an_adapter_is_not_proved_by_what_it_was_not_trained_by(
             "prompt": ("evals/test_colour.py", "Colour of", "The colour of"),
             "train": ("data/train.jsonl", '"red"', '"RED"'),
             "val": ("data/val.jsonl", '"red"', '"RED"'),
+            "base": ("base/model.safetensors", "weights", "other weights"),
         }[harm]
         path = job.rootdir / name
         path.write_text(path.read_text("utf-8").replace(old, new), "utf-8")
@@ -200,6 +205,23 @@ def test_a_training_that_cannot_go_on_as_things_are_now_stays_what_it_was(job: J
         run_training(replace(job, is_resumed=True), train=refused)
     assert stored(job) == before
     assert before.status == "interrupted"
+
+
+def test_a_proof_is_kept_where_no_card_can_be_written(
+    job: Job, proved: Proved, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was paid for."""
+
+    def full(path: Path, text: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(supervise, "write_whole", full)
+    proved(GAIN)
+    told: list[str] = []
+    run_training(replace(job, report=told.append), train=Trainer("trained"))
+    assert (stored(job).status, stored(job).verdict) == ("finished", "pass")
+    assert [path.parent.name for path in job.place.glob("tiny/*/proof.json")] == [stored(job).id]
+    assert "tiny: the model card could not be written (No space left on device); the proof is recorded" in told
 
 
 class OutOfTime(BaseException):

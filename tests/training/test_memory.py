@@ -81,6 +81,22 @@ def test_after_too_little_memory_less_is_taken(gib: int, batch: int, row_tokens:
     assert (again.micro_batch, again.checkpointing) == (second.micro_batch, second.checkpointing)
 
 
+def test_with_weights_in_fp32_layers_keep_values_in_fp32() -> None:
+    """Autocast leaves the sum that goes from layer to layer so."""
+    recipe: Any = {**RECIPE, "load": "bf16"}
+    half = estimate(LLAMA_3B, tokens=1000, checkpointing=True, **recipe)
+    whole = estimate(LLAMA_3B, tokens=1000, checkpointing=True, **{**recipe, "load": "fp32"})
+    assert whole.activations == 2 * half.activations
+
+
+@pytest.mark.parametrize("engine", ["fsdp", "deepspeed"])
+def test_an_engine_without_8_bit_states_takes_more_for_the_adapter(engine: Any) -> None:
+    plain, found = (
+        estimate(LLAMA_3B, tokens=1000, checkpointing=True, engine=each, **RECIPE).adapter for each in ("ddp", engine)
+    )
+    assert found / plain == 16 / 10
+
+
 def test_the_3b_configuration_fits_a_card_of_8_gib() -> None:
     found = fit(LLAMA_3B, free=int(0.9 * (8 << 30)), batch=16, row_tokens=2048, **RECIPE)
     assert found.checkpointing

@@ -1,6 +1,7 @@
 """Base and adapter, measured in sessions of their own; here both are a server that echoes, or knows the answers."""
 
 import os
+import shlex
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -126,6 +127,8 @@ def test_a_server_without_quota_makes_no_verdict(tmp_path: Path, server: FaultSe
         "-p no:cacheprovider --strict-config",
         "--llmeval-limit 2 --llmeval-model=openai:other",
         "--limit=2 --model openai:x",
+        "-k nothing",
+        '-m "not llmeval"',
     ],
 )
 def test_what_the_project_adds_to_its_sessions_cuts_and_breaks_no_proof(
@@ -134,7 +137,7 @@ def test_what_the_project_adds_to_its_sessions_cuts_and_breaks_no_proof(
     with FaultServer(reply=lambda messages: "no idea") as knows_nothing:
         asked = measurement(tmp_path, f"openai:base@{knows_nothing.url}", f"openai:adapter@{server.url}")
         (tmp_path / "pytest.ini").write_text(INI.replace("-x", addopts), "utf-8")
-        others = tuple(addopts.split()) if addopts.startswith("-p") else ()
+        others = tuple(shlex.split(addopts)) if addopts.startswith(("-p", "-k", "-m")) else ()
         gains = measure(replace(asked, arguments=others))
     assert [(gain.n, gain.verdict) for gain in gains] == [(12, "pass")] * 2
     with closing(SqliteStore(asked.db)) as store:

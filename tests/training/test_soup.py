@@ -48,7 +48,8 @@ class Trainer:
         assert plan.config.optim.soup == 1
         assert plan.is_resumed is (plan.folder / "fit.json").exists()
         self.seeds.append(seed)
-        plan.hold_to({"config": plan.config.digest, "train": self.rows.get(seed, "t"), "val": "v", "base": "b"})
+        data = {"train": self.rows.get(seed, "t"), "variants": f"of {seed}", "val": "v"}
+        plan.hold_to({"config": plan.config.digest, **data, "base": "b"})
         write_json(plan.folder / "fit.json", {"micro_batch": 1, "estimate": [], "notes": []})
         (plan.folder / "checkpoint-4").mkdir(exist_ok=True)
         if seed in self.ends:
@@ -60,7 +61,10 @@ class Trainer:
             weights[f"{name}.lora_A.weight"] = torch.randn(4, into, generator=generator).to(self.dtype)
             weights[f"{name}.lora_B.weight"] = torch.randn(out, 4, generator=generator).to(self.dtype)
         safetensors.save_file(weights, plan.adapter / "adapter_model.safetensors", metadata={"format": "pt"})
-        write_json(plan.adapter / "adapter_config.json", {"r": 4, "lora_alpha": 16, "base_model_name_or_path": "base"})
+        write_json(
+            plan.adapter / "adapter_config.json",
+            {"r": 4, "lora_alpha": 16, "base_model_name_or_path": str(plan.rootdir / "base")},
+        )
         (plan.adapter / "train_log.jsonl").write_text('{"loss": 1.0, "step": 1}\n', "utf-8")
         more = {"tokens": 100, "step_seconds": 10.0 + seed, "resumed_from": 0, "digests": {"config": "c"}, "seed": seed}
         record = {**RECORD, **more, "config": plan.config.model_dump(mode="json")}
@@ -155,12 +159,23 @@ def test_one_that_is_refused_is_the_users_mistake(tmp_path: Path) -> None:
         cooked(plan_of(tmp_path), Trainer({5: "refused"}))
 
 
-def test_all_are_held_to_the_rows_of_the_first(tmp_path: Path) -> None:
-    """As far as they are the same: without variants all of them are."""
-    with pytest.raises(SettingsError, match="these changed since: train"):
-        cooked(plan_of(tmp_path), Trainer(rows={6: "others"}))
-    check: dict[str, Any] = {"check__metric": "json_exact", "data__completion": "json", "data__variants": 1}
-    cooked(plan_of(tmp_path / "varied", **check), Trainer(rows={6: "others"}))
+@pytest.mark.parametrize("variants", [0, 1])
+def test_all_are_held_to_the_rows_of_the_first(tmp_path: Path, variants: int) -> None:
+    """Their variants are others by each seed."""
+    check: dict[str, Any] = {"check__metric": "json_exact", "data__completion": "json", "data__variants": variants}
+    with pytest.raises(SettingsError, match="these changed since: train;"):
+        cooked(plan_of(tmp_path, **check), Trainer(rows={6: "others"}))
+    cooked(plan_of(tmp_path / "same", **check), Trainer())
+
+
+def test_one_that_goes_on_is_held_to_its_own_variants(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path)
+    with pytest.raises(TrainingFailedError, match="interrupted"):
+        cooked(plan, Trainer({6: "interrupted"}))
+    second = members(plan)[1]
+    assert json.loads(second.identity.read_text("utf-8"))["variants"] == "of 6"
+    with pytest.raises(SettingsError, match="these changed since: variants;"):
+        second.hold_to({"variants": "others"})
 
 
 def test_a_soup_and_a_search_do_not_go_together(tmp_path: Path) -> None:

@@ -26,10 +26,10 @@ def test_a_training_is_recorded_with_its_curves_and_its_proof(job: Job, proved: 
     assert found.log == [{"step": 1, "loss": 2.0}]
     assert found.proof is not None
     assert [each["split"] for each in found.proof] == ["val", "test"]
-    adapter = trainer.plans[0].adapter
+    adapter, base = trainer.plans[0].adapter, job.rootdir / "base"
     assert asked[0].specs == {
-        "base": "hf:base?device=cpu&load=4bit",
-        "adapter": f"hf:base+{adapter}?device=cpu&load=4bit",
+        "base": f"hf:{base}?device=cpu&load=4bit",
+        "adapter": f"hf:{base}+{adapter}?device=cpu&load=4bit",
     }
 
 
@@ -199,5 +199,5 @@ def test_a_search_is_recorded_with_all_its_trials(job: Job, proved: Proved) -> N
     assert [each["state"] for each in found.record["search"]["trials"]] == ["complete", "complete"]
     assert found.record["config"]["lora"]["r"] in (4, 8)
     (adapter,) = job.place.glob("tiny/*/adapter")
-    assert asked[0].specs["adapter"] == f"hf:base+{adapter}?device=cpu&load=4bit"
+    assert asked[0].specs["adapter"] == f"hf:{job.rootdir}/base+{adapter}?device=cpu&load=4bit"
     assert "- The best of 2 trials: lora.r " in (adapter / "README.md").read_text("utf-8")

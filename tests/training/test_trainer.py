@@ -54,6 +54,19 @@ def test_held_out_loss_and_task_metric_are_in_the_curves(trained: Plan) -> None:
     assert losses[-1] < losses[0]
 
 
+def test_a_held_out_loss_is_the_mean_over_tokens_whatever_is_looked_at_at_once(train: Train) -> None:
+    """Answers of different lengths, by one row and by four."""
+    losses = [
+        [
+            entry["eval_loss"]
+            for entry in curves(train(optim__learning_rate=1e-9, most_rows=rows)[0])
+            if "eval_loss" in entry
+        ]
+        for rows in (1, 4)
+    ]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
 def test_on_a_gpu_it_is_told_what_would_make_it_faster(trained: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
     """And held-out rows are answered at once as far as they fit, as there a token takes the same time for many."""
     from pytest_llmeval.training import material
@@ -134,17 +147,20 @@ def test_one_that_must_go_on_with_fewer_rows_says_so(killed: Path, train: Train)
 
 
 def test_a_training_that_ended_early_is_not_begun_again(train: Train, tmp_path: Path) -> None:
-    """It was killed between its last checkpoint and the adapter."""
-    early = {"check__every": 2, "check__patience": 1, "optim__learning_rate": 1e-9}
+    """It was killed between its last checkpoint and the adapter, and moved to where there is more room."""
+    early = {"check__every": 1, "check__patience": 1, "optim__learning_rate": 1e-9}
     whole, _ = train(**early)
-    root = tmp_path / "killed"
-    shutil.copytree(whole.rootdir, root)
-    shutil.rmtree(root / "run" / "adapter")
-    plan, _ = train(root, **early)
-    before, after = run_json(whole), run_json(plan)
+    before, bits, told = run_json(whole), weights(whole), curves(whole)
     assert before["steps"] < 8
-    assert after["steps"] <= before["steps"] + 1
-    assert (after["best_step"], weights(plan)) == (before["best_step"], weights(whole))
+    root = whole.rootdir.rename(tmp_path / "moved")
+    shutil.rmtree(root / "run" / "adapter")
+    plan, outcome = train(root, **early)
+    assert outcome.state == "trained"
+    after = run_json(plan)
+    assert (after["steps"], after["best_step"], weights(plan)) == (before["steps"], before["best_step"], bits)
+    assert [entry for entry in curves(plan) if "train_loss" not in entry] == [
+        entry for entry in told if "train_loss" not in entry
+    ]
 
 
 @pytest.mark.parametrize("average", [False, True])
