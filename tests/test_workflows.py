@@ -163,7 +163,7 @@ printf '%s\\n' "$*" >> "$GH_LOG"
 case "$*" in
   *"--method GET"*/pulls*) printf '%s' "$GH_NUMBER" ;;
   *runs/77/artifacts*) printf '%s' "$GH_KEPT" ;;
-  *--paginate*) printf '%s' "$GH_MINE" ;;
+  *--paginate*) printf '%s' "$GH_MINE"; exit "${GH_LISTING:-0}" ;;
   *) for argument; do case "$argument" in body=@*) cp "${argument#body=@}" "$GH_BODY" ;; esac; done ;;
 esac
 """
@@ -277,6 +277,15 @@ def test_a_comparison_of_this_very_commit_stays_where_the_run_again_came_to_none
     assert not commenter.body.exists()
     commenter.text.write_text("### changed\n", encoding="utf-8")
     assert "--method PATCH" in commenter.run(mine="34 true")[-1]
+
+
+def test_comments_that_could_not_be_listed_are_not_taken_for_none(
+    commenter: Commenter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There may be one of ours among them: a second one would be written."""
+    commenter.text.write_text("text")
+    monkeypatch.setenv("GH_LISTING", "1")
+    assert not [each for each in commenter.run(status=1) if "--method P" in each]
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.yaml")), ids=lambda path: path.name)
