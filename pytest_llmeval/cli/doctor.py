@@ -146,7 +146,7 @@ def _reached(url: str) -> Finding:
         return Finding(state="problem", what="server", found="OPENAI_BASE_URL is no URL like http://host:port/v1")
     try:
         socket.create_connection((host, port), timeout=_CONNECT_S).close()
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # the latter where no host can have that name
         return Finding(state="problem", what=f"server {host}:{port}", found=f"not reachable: {error}")
     return _ok(f"server {host}:{port}", "reachable")
 

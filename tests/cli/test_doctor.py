@@ -151,6 +151,16 @@ def test_a_server_that_does_not_answer_is_a_problem(
     assert text.startswith("not reachable: ")
 
 
+def test_a_host_that_can_be_no_name_is_a_problem(
+    here: Path, cache: Path, llmeval: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is mistyped, and no resolver is asked."""
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://my..host/v1")
+    done = llmeval("doctor")
+    assert done.status == 1
+    assert "problem  server my..host:80: not reachable: " in done.out
+
+
 @pytest.mark.parametrize("url", ["http://127.0.0.1:abc/v1", "http://[::1/v1", "localhost", "http://:1/"])
 def test_an_address_that_is_none_is_a_problem(
     here: Path, cache: Path, llmeval: Command, monkeypatch: pytest.MonkeyPatch, url: str
