@@ -10,7 +10,7 @@ from pytest_llmeval.core.errors import StoreError
 
 __all__ = ["SCHEMA_VERSION", "check_database", "check_readable", "read_only", "readable_errors", "schema_of"]
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 """The number of the newest migration; the file keeps it as ``user_version`` and in the table schema_version."""
 _OUR_TABLES = frozenset({"schema_version", "runs", "cases", "scores", "calls", "verdicts"})
 _HEADER = b"SQLite format 3\x00"

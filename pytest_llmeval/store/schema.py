@@ -63,6 +63,16 @@ def _trainings(db: Database) -> None:
         db.execute(statement)
 
 
+@migrations(name="0006_run_and_label_indexes")
+def _run_and_label_indexes(db: Database) -> None:
+    """The calls of a run, and a label of a case, are found without a look at those of all others.
+
+    The rater is the first column: with ``case_id`` there SQLite would read the labels of a run by all of its cases.
+    """
+    for statement in _RUN_AND_LABEL_INDEXES.split(";\n\n"):
+        db.execute(statement)
+
+
 _OLD_CALL_COLUMNS = ", ".join(CALL_COLUMNS[:14])
 
 _CALLS_OUTLIVE_CASES = f"""
@@ -150,6 +160,14 @@ CREATE TABLE trainings (
 );
 
 UPDATE schema_version SET version = 5
+"""
+
+_RUN_AND_LABEL_INDEXES = """
+CREATE INDEX calls_run ON calls (run_id);
+
+CREATE INDEX labels_rater ON labels (rater, name, case_id);
+
+UPDATE schema_version SET version = 6
 """
 
 _FIRST_TABLES = """

@@ -168,12 +168,16 @@ CREATE INDEX calls_case ON calls (case_id);
 
 CREATE INDEX calls_key ON calls (cache_key) WHERE cache_key IS NOT NULL;
 
+CREATE INDEX calls_run ON calls (run_id);
+
 CREATE UNIQUE INDEX "idx__sqlite_migrations_migration_set_name"
     ON "_sqlite_migrations" ("migration_set", "name");
 
+CREATE INDEX labels_rater ON labels (rater, name, case_id);
+
 CREATE INDEX verdicts_run ON verdicts (run_id);
 
-INSERT INTO schema_version VALUES (5);
+INSERT INTO schema_version VALUES (6);
 
 INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('llmeval', '0001_first_tables', strftime('%Y-%m-%d %H:%M:%f+00:00'));
 
@@ -183,4 +187,6 @@ INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('llmeva
 
 INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('llmeval', '0004_judges', strftime('%Y-%m-%d %H:%M:%f+00:00'));
 
-INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('llmeval', '0005_trainings', strftime('%Y-%m-%d %H:%M:%f+00:00'))
+INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('llmeval', '0005_trainings', strftime('%Y-%m-%d %H:%M:%f+00:00'));
+
+INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('llmeval', '0006_run_and_label_indexes', strftime('%Y-%m-%d %H:%M:%f+00:00'))

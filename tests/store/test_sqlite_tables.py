@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.types import Score
-from pytest_llmeval.store.records import RunEnd, utc_now
+from pytest_llmeval.store.records import Label, RunEnd, utc_now
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.support.records import call, record, score
 from tests.support.stored_runs import END, look, run
@@ -39,7 +40,43 @@ def test_a_table_has_the_columns_of_the_contract(database: SqliteStore, table: s
 def test_the_file_says_which_schema_it_has(database: SqliteStore) -> None:
     (table,) = look(database.path, "SELECT version FROM schema_version")
     (pragma,) = look(database.path, "PRAGMA user_version")
-    assert table["version"] == pragma["user_version"] == 5
+    assert table["version"] == pragma["user_version"] == 6
+
+
+def plans(database: SqliteStore, use: Callable[[SqliteStore], object]) -> list[str]:
+    """Return how SQLite looks up what ``use`` reads or deletes, step by step."""
+    asked: list[str] = []
+    database._connection.set_trace_callback(asked.append)
+    use(database)
+    database._connection.set_trace_callback(None)
+    looked_up = [sql for sql in asked if sql.split()[0] in ("SELECT", "DELETE")]
+    return [step["detail"] for sql in looked_up for step in look(database.path, f"EXPLAIN QUERY PLAN {sql}")]
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda store: store.spending("r"),
+        lambda store: store.answering(run("r", judge_models=("j",))),
+        lambda store: list(store.run_calls("r")),
+    ],
+    ids=["spending", "answering", "run_calls"],
+)
+def test_the_calls_of_a_run_are_found_without_those_of_others(
+    database: SqliteStore, use: Callable[[SqliteStore], object]
+) -> None:
+    """A database holds many runs."""
+    assert plans(database, use)[0] == "SEARCH calls USING INDEX calls_run (run_id=?)"
+
+
+def test_labels_are_looked_up_one_by_one_where_they_are_given_and_read_without_every_case(
+    database: SqliteStore,
+) -> None:
+    """A run has many more cases than labels."""
+    label = Label(case_id="c", name="exact", value=1.0, rater="kim", at=utc_now())
+    (found,) = plans(database, lambda store: store.add_labels([label]))
+    assert found.startswith("SEARCH labels USING") and found.endswith("(rater=? AND name=? AND case_id=?)")
+    assert plans(database, lambda store: store.labels("r"))[0] == "SCAN labels"
 
 
 def test_a_run_is_stored_in_text_and_json(database: SqliteStore) -> None:
