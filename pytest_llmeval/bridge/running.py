@@ -18,6 +18,7 @@ from pytest_llmeval.core.errors import CaseError, ErrorKind, ScorerError
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.models.redaction import Redactor
 from pytest_llmeval.scorers import ScoreBook, explain
+from pytest_llmeval.scorers.book import unawaited
 
 __all__ = ["AsyncBodies", "CaseRunner"]
 
@@ -159,7 +160,7 @@ class AsyncBodies:
 
 def _settle(book: ScoreBook) -> None:
     """Raise what the scores of a whole body come to: an error where a scorer broke, else a miss."""
-    for name in book.unawaited()[:1]:
+    for name in unawaited(book)[:1]:
         told = f"score.{name}(...) was not awaited: write await score.{name}(...), or score.{name}_sync(...) where the"
         raise CaseError(f"{told} test is not async", kind=ErrorKind.CODE)
     if book.errors:

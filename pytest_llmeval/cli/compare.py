@@ -13,6 +13,7 @@ from pytest_llmeval.cli.output import (
     opened_store,
     table_room,
     terminal_width,
+    thresholds_option,
     write_lines,
 )
 from pytest_llmeval.cli.project import find_project
@@ -37,7 +38,7 @@ _SHOWN = 20
     help="Write Markdown for a pull request to this file, too; - prints it instead of the tables.",
 )
 @click.option("--fail-on-regression", is_flag=True, help="End with 1 on a regression, with 10 where none can be seen.")
-@click.option("--thresholds", type=click.Path(path_type=Path), help="The rules; those of the run CURRENT.")
+@thresholds_option("CURRENT")
 @click.option("-v", "--verbose", is_flag=True, help="Prompts and answers in full.")
 @json_option
 @database_option

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from pytest_llmeval.cli.output import database_option, emit_json, json_option, open_reader
+from pytest_llmeval.cli.output import database_option, emit_json, json_option, open_reader, thresholds_option
 from pytest_llmeval.cli.project import find_project
 from pytest_llmeval.cli.rules import check_rules, rules_for
 from pytest_llmeval.cli.runs import print_run
@@ -29,7 +29,7 @@ __all__ = ["Gated", "gate"]
 
 @click.command()
 @click.argument("run", default="last")
-@click.option("--thresholds", type=click.Path(path_type=Path), help="The rules; thresholds.yaml of the project.")
+@thresholds_option("RUN")
 @click.option("--baseline", metavar="NAME|RUN|FILE|none", help="What to compare with; what the session was told.")
 @json_option
 @database_option

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from pytest_llmeval.cli.gate import Gated
-from pytest_llmeval.cli.output import json_option
+from pytest_llmeval.cli.output import json_option, thresholds_option
 from pytest_llmeval.cli.project import Project, find_project
 from pytest_llmeval.cli.rules import check_rules, rules_for
 from pytest_llmeval.core.errors import ThresholdsError
@@ -28,7 +28,7 @@ _NOTHING_COLLECTED = 5
 @click.command()
 @click.argument("databases", metavar="DB...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--into", "--llmeval-db", "--db", "database", type=click.Path(path_type=Path), help="Where the run goes.")
-@click.option("--thresholds", type=click.Path(path_type=Path), help="The rules; thresholds.yaml of the project.")
+@thresholds_option("the shards")
 @click.option("--baseline", metavar="NAME|RUN|FILE|none", help="What to compare with; what the shards were told.")
 @json_option
 def merge(

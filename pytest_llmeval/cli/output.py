@@ -30,6 +30,7 @@ __all__ = [
     "opened_store",
     "table_room",
     "terminal_width",
+    "thresholds_option",
     "write_lines",
 ]
 
@@ -42,6 +43,12 @@ def database_option(function: F) -> F:
     """Add ``--llmeval-db PATH`` to a subcommand, as the argument ``database``."""
     add = click.option("--llmeval-db", "--db", "database", type=click.Path(path_type=Path), help="The database file.")
     return add(function)
+
+
+def thresholds_option(whose: str) -> Callable[[F], F]:
+    """Return what adds ``--thresholds PATH`` to a subcommand; ``whose`` used the rules that count without any other."""
+    told = f"The rules; without it those of LLMEVAL_THRESHOLDS, else of the file that {whose} used."
+    return click.option("--thresholds", type=click.Path(path_type=Path), help=told)
 
 
 def json_option(function: F) -> F:

@@ -13,6 +13,7 @@ from pytest_llmeval.cli.output import (
     opened_store,
     table_room,
     terminal_width,
+    thresholds_option,
 )
 from pytest_llmeval.cli.project import find_project
 from pytest_llmeval.cli.rules import rules_for
@@ -46,7 +47,7 @@ __all__ = ["plan_suites"]
     show_default=True,
     help="In how many of all runs it is to be seen.",
 )
-@click.option("--thresholds", type=click.Path(path_type=Path), help="The rules; thresholds.yaml of the project.")
+@thresholds_option("RUN")
 @json_option
 @database_option
 def plan_suites(

@@ -17,6 +17,7 @@ from pytest_llmeval.cli.output import (
     opened_store,
     table_room,
     terminal_width,
+    thresholds_option,
 )
 from pytest_llmeval.cli.project import Project, find_project
 from pytest_llmeval.cli.rules import rules_for
@@ -51,7 +52,7 @@ class _Chosen:
 
 @click.command("selftest")
 @click.argument("runs", nargs=-1, metavar="[RUN...]")
-@click.option("--thresholds", type=click.Path(path_type=Path), help="The rules; thresholds.yaml of the project.")
+@thresholds_option("the last RUN")
 @click.option(
     "--pairs",
     type=click.IntRange(min=1),

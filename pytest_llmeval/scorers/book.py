@@ -15,7 +15,7 @@ from pytest_llmeval.scorers.judged_how import Judging, judged_how, refuse_metric
 from pytest_llmeval.scorers.registry import REGISTRY, Registry, Scorer, settings_of, short_path
 from pytest_llmeval.scorers.scored import Scored, finite, unit_interval
 
-__all__ = ["ScoreBook", "recorded_twice"]
+__all__ = ["ScoreBook", "recorded_twice", "unawaited"]
 
 P = ParamSpec("P")
 
@@ -61,13 +61,6 @@ class ScoreBook:
     def errors(self) -> tuple[Score, ...]:
         """The scores that could not be made because a scorer broke."""
         return tuple(score for score in self._scores.values() if score.status == "error")
-
-    def unawaited(self) -> tuple[str, ...]:
-        """Close the async calls that nobody awaited, and return their names."""
-        found = [each for each in self._begun if inspect.getcoroutinestate(each[1]) == inspect.CORO_CREATED]
-        for _, coroutine in found:
-            coroutine.close()
-        return tuple(name for name, _ in found)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):  # what copy and inspect ask for; no entry point is loaded for that
@@ -275,6 +268,14 @@ class ScoreBook:
         hint = f"; did you mean {close[0]!r}?" if close else "."
         broken = "".join(f" ({problem})" for problem in self._registry.broken_entry_points())
         return f"there is no scorer {name!r}{hint} Scorers: {', '.join(known)}{broken}"
+
+
+def unawaited(book: ScoreBook) -> tuple[str, ...]:
+    """Close the async calls of a book that nobody awaited, and return their names."""
+    found = [each for each in book._begun if inspect.getcoroutinestate(each[1]) == inspect.CORO_CREATED]
+    for _, coroutine in found:
+        coroutine.close()
+    return tuple(name for name, _ in found)
 
 
 def recorded_twice(name: str) -> ScorerError:

@@ -16,7 +16,7 @@ __all__ = ["ENTRY_POINTS", "REGISTRY", "Registry", "Scorer", "place", "scorer", 
 ENTRY_POINTS = "pytest_llmeval.scorers"
 # What ``score.<name>`` means already, or will.
 RESERVED = frozenset(COUNTED_METRICS + MEASURED_METRICS) | frozenset(
-    {"record", "judge", "judge_sync", "prefer", "prefer_sync", "scores", "misses", "errors", "unawaited"}
+    {"record", "judge", "judge_sync", "prefer", "prefer_sync", "scores", "misses", "errors"}
 )
 CALL_SETTINGS = frozenset({"name", "pass_mark"})
 
