@@ -113,7 +113,7 @@ def compared() -> list[str]:
     before = capitals("main", "20261124-033432-2f59f7", {3, 8, 20}, tokens=17)
     now = capitals("", "20261125-091207-7a0c1e", {3, 7, 8, 9, 11, 13, 15, 21, 22, 33, 35}, tokens=12)
     differences = ["prompt of capitals", "commit 4be1f07d2, now 98ac30b1e"]
-    return comparison_lines(compare(before, now, Thresholds(), set_up=differences, most_flips=2), width=80)
+    return comparison_lines(compare(before, now, Thresholds(), set_up=differences), width=80)
 
 
 def gated() -> list[str]:
@@ -125,6 +125,10 @@ def gated() -> list[str]:
     result = judge(rules, now.cases, baseline=Baseline(name="main", cases=before.cases))
     view = view_run(run(models=("small",)), RunCases(list(now.cases), ()), result.verdicts)
     return run_lines(view, width=80)
+
+
+SHOWN = {7: ("Malta", "Valletta", "Sliema"), 20: ("Turkey", "Ankara", "Istanbul")}
+"""What is asked in those rows that the page shows: the country, its capital, and another city."""
 
 
 def capitals(name: str, run_id: str, wrong: set[int], *, tokens: int) -> Side:
@@ -143,9 +147,12 @@ def capitals(name: str, run_id: str, wrong: set[int], *, tokens: int) -> Side:
     ]
 
     def texts(keys: Mapping[RowKey, bool]) -> dict[RowKey, RowText]:
-        prompt, target = "Answer in one word. What is the capital of Chad?", '"N\'Djamena"'
-        answers = {key: "Abuja" if int(key.sample_id[-2:]) in wrong else "N'Djamena" for key in keys}
-        return {key: RowText(prompt=prompt, expected=target, answer=answer) for key, answer in answers.items()}
+        return {key: asked(int(key.sample_id[-2:])) for key in keys}
+
+    def asked(number: int) -> RowText:
+        country, right, other = SHOWN.get(number, ("Chad", "N'Djamena", "Abuja"))
+        prompt = f"Answer in one word. What is the capital of {country}?"
+        return RowText(prompt=prompt, expected=json.dumps(right), answer=other if number in wrong else right)
 
     return Side(name=name or run_id, run_id=run_id, model=None, cases=cases, texts=texts)
 
