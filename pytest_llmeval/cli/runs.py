@@ -59,7 +59,7 @@ def runs(limit: int, as_json: bool, database: Path | None) -> None:
         ]
         for run in found
     ]
-    echo_lines(table_lines(_COLUMNS, rows, width=table_room()))
+    echo_lines(table_lines(_COLUMNS, rows, width=table_room(), spare=["exit"]))
 
 
 @click.command()

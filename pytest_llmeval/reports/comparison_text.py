@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from pytest_llmeval.core.comparing import MeasureChange
 from pytest_llmeval.core.gate.judging import Verdict
-from pytest_llmeval.core.text import one_line, printable, shorten
+from pytest_llmeval.core.text import one_line, printable
 from pytest_llmeval.reports.comparison import Comparison
 from pytest_llmeval.reports.comparison_words import (
     LEGEND,
@@ -21,6 +21,7 @@ from pytest_llmeval.reports.comparison_words import (
 )
 from pytest_llmeval.reports.row_flips import Flip
 from pytest_llmeval.reports.table import Column, table_lines, table_width
+from pytest_llmeval.reports.text_width import cut, squeezed
 from pytest_llmeval.reports.wrapping import wrapped
 
 __all__ = ["comparison_lines"]
@@ -56,8 +57,8 @@ def comparison_lines(comparison: Comparison, *, width: int, tables: int | None =
 
     Args:
         comparison: what to show.
-        width: the most characters of a line.
-        tables: the most characters of a table's line; ``width`` where that is None.
+        width: the most columns of a line.
+        tables: the most columns of a table's line; ``width`` where that is None.
         verbosity: 0 shows answers on one line each, 1 in full.
     """
     lines = list(wrapped(headline(comparison), width))
@@ -86,7 +87,7 @@ def comparison_lines(comparison: Comparison, *, width: int, tables: int | None =
 def _suite_lines(
     title: str, changes: Sequence[Verdict], measures: Sequence[MeasureChange], width: int, tables: int
 ) -> Iterator[str]:
-    yield shorten(title, tables)
+    yield cut(title, tables)
     rows = [[metric_name(each), *verdict_cells(each)] for each in changes]
     yield from table_lines(_CHANGES, _narrowed(rows, tables - len(_INDENT)), width=tables, indent=_INDENT)
     for each in changes:
@@ -107,7 +108,7 @@ def _narrowed(rows: Sequence[Sequence[str]], width: int) -> Sequence[Sequence[st
 def _flip_lines(comparison: Comparison, width: int, verbosity: int) -> Iterator[str]:
     yield f"rows that flipped: {comparison.worse} for the worse, {comparison.better} for the better"
     for flip in comparison.flips:
-        yield shorten(f"  {flip.direction}: {row_name(flip)}: {score_words(flip)}", width)
+        yield cut(f"  {flip.direction}: {row_name(flip)}: {score_words(flip)}", width)
         yield from _texts(flip, width, verbosity)
     hidden = comparison.worse + comparison.better - sum(flip.by_outcome for flip in comparison.flips)
     if hidden:
@@ -118,18 +119,10 @@ def _texts(flip: Flip, width: int, verbosity: int) -> Iterator[str]:
     for title, text in row_texts(flip).items():
         if verbosity < 1:
             label = f"    {title:<9} "
-            yield (label + _squeezed(one_line(text, _LONGEST), width - len(label))).rstrip()
+            yield (label + squeezed(one_line(text, _LONGEST), width - len(label), _GAP)).rstrip()
             continue
         yield f"    {title}"
         yield from (f"      {line}".rstrip() for line in printable(text).splitlines())
-
-
-def _squeezed(text: str, width: int) -> str:
-    """Return ``text`` without its middle where it is too long: a question often stands at its end."""
-    if len(text) <= width:
-        return text
-    kept = max(width - len(_GAP), 0)
-    return text[: kept - kept // 2] + _GAP + text[len(text) - kept // 2 :]
 
 
 def _run(name: str, run_id: str) -> str:

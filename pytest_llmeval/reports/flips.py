@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from pytest_llmeval.core.text import one_line, shorten
+from pytest_llmeval.core.text import one_line
 from pytest_llmeval.core.types import CaseKey, Score
+from pytest_llmeval.reports.text_width import cut
 from pytest_llmeval.store.records import StoredCase
 
 __all__ = ["CASE", "Flip", "ScoreFlips", "find_flips", "flip_lines"]
@@ -70,14 +71,14 @@ def find_flips(before: Iterable[StoredCase], after: Iterable[StoredCase]) -> lis
 
 
 def flip_lines(flips: Sequence[ScoreFlips], width: int) -> list[str]:
-    """Return the lines that show ``flips``, each of at most ``width`` characters."""
+    """Return the lines that show ``flips``, each of at most ``width`` columns."""
     lines: list[str] = []
     suite = None
     for each in flips:
         if each.suite != suite:
             suite = each.suite
-            lines.append(shorten(one_line(suite), width))
-        lines += [shorten(line, width) for line in _score_lines(each)]
+            lines.append(cut(one_line(suite), width))
+        lines += [cut(line, width) for line in _score_lines(each)]
     return lines
 
 

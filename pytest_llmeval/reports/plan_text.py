@@ -8,9 +8,10 @@ from pytest_llmeval.core.gate.power import hopeless
 from pytest_llmeval.core.gate.sight import MOST_EPOCHS
 from pytest_llmeval.core.gate.spread import ASSUMED_CORRELATION
 from pytest_llmeval.core.rules import Rule, Thresholds
-from pytest_llmeval.core.text import one_line, shorten
+from pytest_llmeval.core.text import one_line
 from pytest_llmeval.reports.numbers import number
 from pytest_llmeval.reports.table import Column, table_lines, table_width
+from pytest_llmeval.reports.text_width import cut
 from pytest_llmeval.reports.wrapping import wrapped
 
 __all__ = ["plan_lines"]
@@ -43,8 +44,8 @@ def plan_lines(
         found: the plan.
         thresholds: the rules that it was made with.
         twin: the other run of the same rows, as people know it; None where there was none.
-        width: the most characters of a line.
-        tables: the most characters of a table's line; ``width`` where that is None.
+        width: the most columns of a line.
+        tables: the most columns of a table's line; ``width`` where that is None.
         silent: further rules, which may not gate, with the reasons.
     """
     lines: list[str] = []
@@ -63,7 +64,7 @@ def _suite_lines(
     suite: str, model: str, rows: Sequence[Planned], twin: str | None, width: int, tables: int
 ) -> Iterator[str]:
     told = f": {_size(rows)}"
-    yield shorten(f"{one_line(suite)} on {one_line(model)}", tables - len(told)) + told
+    yield cut(f"{one_line(suite)} on {one_line(model)}", tables - len(told)) + told
     yield from _table(rows, tables)
     for row in rows:
         if row.hint is not None and row.rule is not None:

@@ -2,10 +2,11 @@
 
 from collections.abc import Collection, Iterator, Sequence
 
-from pytest_llmeval.core.text import counted, one_line, shorten
+from pytest_llmeval.core.text import counted, one_line
 from pytest_llmeval.reports.numbers import number, signed
 from pytest_llmeval.reports.run_view import RunView, SuiteView, TableRow, most_shown
 from pytest_llmeval.reports.table import Column, table_lines, table_width
+from pytest_llmeval.reports.text_width import cut
 from pytest_llmeval.reports.wrapping import wrapped
 from pytest_llmeval.store.records import UNFINISHED, Spending, StoredCase
 
@@ -49,8 +50,8 @@ def run_lines(
 
     Args:
         view: the run.
-        width: the most characters of a line.
-        tables: the most characters of a table's line; ``width`` where that is None.
+        width: the most columns of a line.
+        tables: the most columns of a table's line; ``width`` where that is None.
         verbosity: 0 shows the suites, the slices that have rules and the first misses; 1 all slices and more misses;
             2 every miss.
         in_full: whether misses and errors are broken into lines instead of cut; where None from verbosity 1 on.
@@ -64,7 +65,7 @@ def run_lines(
 
 
 def heading(view: RunView, *, width: int) -> list[str]:
-    """Return the lines that say which run this is, and that it is partial; each of at most ``width`` characters."""
+    """Return the lines that say which run this is, and that it is partial; each of at most ``width`` columns."""
     run = view.run
     name = f" ({one_line(run.name, 40)})" if run.name else ""
     partial = f", partial ({', '.join(run.left_out)})" if run.left_out else ""
@@ -73,7 +74,7 @@ def heading(view: RunView, *, width: int) -> list[str]:
     if run.git_commit:
         branch = f" on {one_line(run.git_branch)}" if run.git_branch else ""
         lines.append(f"commit {one_line(run.git_commit[:12])}{', with changes' if run.git_dirty else ''}{branch}")
-    return [*first, *(shorten(line, width) for line in lines)]
+    return [*first, *(cut(line, width) for line in lines)]
 
 
 def not_judged_lines(view: RunView, width: int) -> list[str]:
@@ -137,7 +138,7 @@ def _head_lines(suite: SuiteView, width: int, tables: int, verbosity: int) -> It
     """Yield what a suite came to: its counts, its table, and the reasons of verdicts."""
     models = f" on {', '.join(map(one_line, suite.models))}" if suite.models else ""
     told = f": {outcome_words(suite)}"
-    yield shorten(f"{one_line(suite.name)}{models}", tables - len(told)) + told
+    yield cut(f"{one_line(suite.name)}{models}", tables - len(told)) + told
     rows = [row for row in suite.rows if row.slice is None or row.rule or verbosity > 0]
     many = len(suite.models) > 1
     yield from _table_lines(rows, tables, many=many)
@@ -159,13 +160,13 @@ def _unlucky_lines(suite: SuiteView, width: int, verbosity: int, *, in_full: boo
                 yield from wrapped(told, width, indent=_INDENT)
                 yield from _whole(_said_of(case), width)
             else:
-                yield shorten(_INDENT + told, width)
-                yield from (shorten(f"    {line}", width) for line in _differences(case))
+                yield cut(_INDENT + told, width)
+                yield from (cut(f"    {line}", width) for line in _differences(case))
         rest = suite.outcomes[word] - len(shown)
         if rest:
             left = counted(rest, "more error") if word == "error" else f"{rest:,} more {word}"
             more = f"  ... and {left}; -v shows more, llmeval show -v all of them"
-            yield shorten(more, width)
+            yield cut(more, width)
 
 
 def outcome_words(suite: SuiteView) -> str:
@@ -185,7 +186,10 @@ def _counted(name: str, suite: SuiteView) -> str:
 
 
 def _table_lines(rows: Sequence[TableRow], width: int, *, many: bool) -> list[str]:
-    """Return the lines of a suite's table; where it is too wide, what can be spared gives way before names do."""
+    """Return the lines of a suite's table; where it is too wide, what can be spared gives way before names do.
+
+    The intervals give way where names at their narrowest still find no room.
+    """
     left_out = needless_columns(rows, many=many)
     spare = ["errors"] if not any(row.errors for row in rows) else []
     for title in (*spare, "MDE", None):
@@ -194,7 +198,7 @@ def _table_lines(rows: Sequence[TableRow], width: int, *, many: bool) -> list[st
         if title is None or table_width(columns, cells) + len(_INDENT) <= width:
             break
         left_out.add(title)
-    return table_lines(columns, cells, width=width, indent=_INDENT)
+    return table_lines(columns, cells, width=width, indent=_INDENT, spare=["95% interval"])
 
 
 def needless_columns(rows: Sequence[TableRow], *, many: bool) -> set[str]:
@@ -253,6 +257,6 @@ def _said_of(case: StoredCase) -> list[str]:
 def _whole(lines: Sequence[str], width: int) -> list[str]:
     """Return ``lines`` broken at ``width``, and of very many the first."""
     indent = _INDENT * 2
-    cut = (shorten(line, _IN_FULL * width) for line in lines[: _IN_FULL + 1])
-    broken = [part for line in cut for part in wrapped(line, width, indent=indent)]
+    bounded = (cut(line, _IN_FULL * width) for line in lines[: _IN_FULL + 1])
+    broken = [part for line in bounded for part in wrapped(line, width, indent=indent)]
     return broken if len(broken) <= _IN_FULL else [*broken[: _IN_FULL - 1], f"{indent}..."]

@@ -1,27 +1,39 @@
 """Sentences broken into lines."""
 
-import textwrap
+import re
 from collections.abc import Iterator
 
 from pytest_llmeval.core.text import printable
+from pytest_llmeval.reports.text_width import beginning, text_width
 
 __all__ = ["wrapped"]
 
 _NARROWEST = 20
+_PARTS = re.compile("[^ ]+| +")
 
 
 def wrapped(text: str, width: int, *, indent: str = "") -> Iterator[str]:
-    """Yield ``text``, made harmless, in lines of at most ``width`` characters, those after the first further in.
+    """Yield ``text``, made harmless, in lines of at most ``width`` columns, those after the first further in.
 
-    Below 20 characters a line has that many all the same.
+    Below 20 columns a line has that many all the same.
     """
-    yield from map(  # a line may begin with a command of the CI now: there is room for one character more
-        printable,
-        textwrap.wrap(
-            printable(text),
-            max(width - 1, _NARROWEST),
-            initial_indent=indent,
-            subsequent_indent=f"{indent}  ",
-            break_on_hyphens=False,
-        ),
-    )
+    room = max(width - 1, _NARROWEST)  # a line may begin with a command of the CI now: there is room for one more
+    yield from map(printable, _lines(printable(text), room, indent))
+
+
+def _lines(text: str, room: int, indent: str) -> Iterator[str]:
+    """Yield ``text`` broken at blanks, and within words that fit in no line, as ``textwrap`` does by characters."""
+    begin, line = indent, ""
+    for part in _PARTS.findall(text.expandtabs().replace("\n", " ")):
+        if part[0] == " ":
+            line += part if line or begin == indent else ""
+            continue
+        word = part
+        while text_width(begin + line) + text_width(word) > room:
+            head = beginning(word, room - text_width(begin + line)) if text_width(begin + word) > room else ""
+            if line.strip() or head:
+                yield (begin + line + head).rstrip(" ")
+            begin, line, word = f"{indent}  ", "", word[len(head) :]
+        line += word
+    if line.strip():
+        yield (begin + line).rstrip(" ")

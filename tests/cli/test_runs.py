@@ -89,6 +89,20 @@ def test_ids_are_never_cut(store: SqliteStore, llmeval: Command) -> None:
     assert max(map(len, lines)) <= 80
 
 
+@pytest.mark.parametrize("status", ["finished", "interrupted", "unmeasurable"])
+@pytest.mark.parametrize("verdict", ["none", "inconclusive", "unmeasurable"])
+@pytest.mark.parametrize("names", [{}, {"name": "n" * 60, "models": ("a" * 60, "b" * 60)}], ids=["short", "long"])
+def test_a_partial_run_is_listed_whole_on_a_narrow_terminal(
+    store: SqliteStore, llmeval: Command, status: Any, verdict: Any, names: dict[str, Any]
+) -> None:
+    """The id, how it ended, that it is partial, and its verdict."""
+    store.start_run(run(settings={"partial": True}, **names))
+    store.finish_run(run().id, RunEnd(finished_at=END.finished_at, status=status, exit_code=10, verdict=verdict))
+    lines = llmeval("runs").out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert f"  {status}, partial  {verdict}" in lines[1] and lines[1].startswith(run().id)
+
+
 def test_runs_as_json(store: SqliteStore, llmeval: Command) -> None:
     fill(store)
     found = llmeval("runs", "--json").json()

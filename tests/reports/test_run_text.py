@@ -14,6 +14,7 @@ from pytest_llmeval.reports.run_text import heading, money, not_judged_lines, ru
 from pytest_llmeval.reports.run_view import RunCases, RunView, view_run
 from pytest_llmeval.store.records import RunEnd
 from tests.reports.sample_run import VERDICTS, view
+from tests.support.columns import columns
 from tests.support.memory_store import MemoryStore
 from tests.support.records import call, record, score, texts
 from tests.support.stored_runs import END, run
@@ -324,6 +325,25 @@ def test_the_errors_of_a_suite_stay_in_its_table_however_narrow() -> None:
     assert "errors" in lines[1]
 
 
+@given(
+    models=st.lists(st.text("ab\u6f22", min_size=1, max_size=40), min_size=2, max_size=3, unique=True),
+    metric=st.text("js\u5b57", min_size=1, max_size=30),
+    value=st.floats(0, 99_999),
+    change=st.floats(-9_999, 9_999),
+    verdict=st.sampled_from(["pass", "fail", "inconclusive", "unmeasurable", "not_judged"]),
+)
+def test_a_table_with_all_that_it_can_have_fits_a_terminal(
+    models: list[str], metric: str, value: float, change: float, verdict: Any
+) -> None:
+    """Several models, errors, and a rule on a change; what a rule came to, its change and its errors stay."""
+    rule = replace(VERDICTS[0], suite="qa", model=models[0], metric=metric, rule="max_drop=0.02", value=value)
+    rule = replace(rule, low=value, high=value + 1, delta=change, mde=abs(change), p_value=0.5, verdict=verdict)
+    cases = [record("a", model=model, outcome="error", error_kind="code") for model in models]
+    shown = run_lines(of_cases(*cases, verdicts=(rule,)), width=80)
+    assert max(map(columns, shown)) <= 80
+    assert [word for word in ("model", "metric", "change", "errors", "verdict") if word not in shown[1]] == []
+
+
 def test_a_long_list_of_models_leaves_the_counts_readable() -> None:
     cases = [record("a", suite="s" * 50, model=f"model-{number}") for number in range(20)]
     assert run_lines(of_cases(*cases), width=80)[0].endswith("...: 20 passed")
@@ -356,7 +376,7 @@ def test_no_line_is_wider_than_the_terminal_nor_steers_it(text: str, width: int,
         *not_judged_lines(found, width),
         verdict_line(found),
     ]
-    assert max(map(len, lines)) <= width
+    assert max(map(columns, lines)) <= width
     for line in lines:
         assert len(line.splitlines()) <= 1
         assert not [char for char in line if not char.isprintable() and char not in HARMLESS]

@@ -52,6 +52,28 @@ def test_signs_that_take_two_columns_are_counted_so() -> None:
     assert table_width(COLUMNS, rows) == 40 + 2 + 2 + 2 + 2
 
 
+def test_marks_on_a_sign_take_no_column() -> None:
+    """Accents that stand apart from their letter, vowels of Thai; a name that is cut ends with no mark of nothing."""
+    rows = [["cafe\u0301", "1", "x"], ["\u0e17\u0e35\u0e48\u0e19\u0e35\u0e48", "2", "y"], ["e\u0301" * 20, "3", "z"]]
+    assert table_lines(COLUMNS, rows, width=15) == [
+        "name      n  id",
+        "cafe\u0301      1  x",
+        "\u0e17\u0e35\u0e48\u0e19\u0e35\u0e48        2  y",
+        "e\u0301e\u0301e\u0301...e\u0301e\u0301  3  z",
+    ]
+
+
+def test_columns_that_can_be_spared_are_left_out_where_names_at_their_narrowest_find_no_room() -> None:
+    spare = ["n", "id"]
+    assert table_lines(COLUMNS, ROWS, width=20, spare=spare)[2] == "a m...ame  1000  d"
+    assert table_lines(COLUMNS, ROWS, width=18, spare=spare) == [
+        "name           id",
+        "short          abc",
+        "a muc... name  d",
+    ]
+    assert table_lines(COLUMNS, ROWS, width=8, spare=spare) == ["name", "short", "a m...me"]
+
+
 def test_a_table_without_rows_has_its_header() -> None:
     assert table_lines(COLUMNS, [], width=80) == ["name  n  id"]
 

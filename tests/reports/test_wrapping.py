@@ -1,0 +1,35 @@
+"""Sentences broken into lines: no line is too wide, and no word is lost."""
+
+import textwrap
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_llmeval.reports.wrapping import wrapped
+from tests.support.columns import columns
+
+SIGNS = "ab,. \n\u6f22\u5b57\uff11e\u0301\u0e17\u0e35\u0e48"
+
+
+def test_a_sentence_of_wide_signs_fits() -> None:
+    """79 of them would take 158 columns."""
+    lines = list(wrapped("\u6f22" * 79, 80))
+    assert [len(line.strip()) for line in lines] == [39, 38, 2]
+
+
+@pytest.mark.parametrize("width", [20, 80, 120])
+def test_plain_text_is_broken_as_the_standard_library_does(width: int) -> None:
+    text = "it is 0.625, below 0.8; " * 9 + "x" * 200 + "  with  blanks \t and\nlines " + "-" * 90
+    expected = textwrap.wrap(
+        text, max(width - 1, 20), initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False
+    )
+    assert list(wrapped(text, width, indent="  ")) == expected
+
+
+@given(text=st.text(SIGNS, max_size=300), width=st.integers(21, 120), indent=st.sampled_from(["", "  ", "    "]))
+def test_no_line_is_too_wide_and_nothing_but_blanks_is_left_out(text: str, width: int, indent: str) -> None:
+    lines = list(wrapped(text, width, indent=indent))
+    assert max(map(columns, lines), default=0) <= width
+    assert "".join("".join(lines).split()) == "".join(text.split())
+    assert all(line.startswith(indent) and line == line.rstrip() for line in lines)
