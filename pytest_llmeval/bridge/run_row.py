@@ -1,7 +1,6 @@
 """The row of a run: what is stored of a session before its first case."""
 
 import os
-import socket
 from collections import Counter
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -14,7 +13,7 @@ from pytest_llmeval.bridge.git_state import git_state
 from pytest_llmeval.bridge.rescoring import Rescored
 from pytest_llmeval.bridge.resuming import Resumed
 from pytest_llmeval.bridge.settings import Settings
-from pytest_llmeval.store.records import Run, new_run_id, process_started, utc_now
+from pytest_llmeval.store.records import Run, new_run_id, own_host, process_started, utc_now
 from pytest_llmeval.version import __version__
 
 __all__ = ["run_row"]
@@ -108,7 +107,7 @@ def _continued(resumed: Resumed, facts: CollectionFacts, suites: dict[str, Any])
         "escalated": bool(run.settings.get("escalated")) or is_escalated(run.id, resumed.settings.environ),
         "resumes": [*run.settings.get("resumes", []), session],
     }
-    own = {"pid": os.getpid(), "host": socket.gethostname(), "process_started": process_started(os.getpid())}
+    own = {"pid": os.getpid(), "host": own_host(), "process_started": process_started(os.getpid())}
     return replace(run, settings=settings, end=None, **own)  # type: ignore[arg-type]  # each of its field's type
 
 

@@ -199,10 +199,14 @@ class BrowsingReader(SqliteReader):
         return next((run_id for (run_id,) in self._plain("SELECT run_id FROM cases WHERE id = ?", case_id)), None)
 
     def partner(self, case: StoredCase, against: Against) -> StoredCase | None:
-        """Return the same case of another run; None where it has none."""
+        """Return the same case of another run; None where it has none, or its row was another one then."""
         key = case.key
-        sql = "SELECT id FROM cases WHERE run_id = ? AND suite = ? AND model = ? AND sample_id = ? AND epoch = ?"
-        found = self._plain(sql, against.run_id, key.suite, against.model or key.model, key.sample_id, key.epoch)
+        sql = (
+            "SELECT id FROM cases WHERE run_id = ? AND suite = ? AND model = ? AND sample_id = ? AND epoch = ?"
+            " AND input_digest IS ?"
+        )
+        model = against.model or key.model
+        found = self._plain(sql, against.run_id, key.suite, model, key.sample_id, key.epoch, case.input_digest)
         return next((self.case(case_id) for (case_id,) in found), None)
 
     def epochs(self, run_id: str, case: StoredCase) -> list[tuple[int, str, Outcome]]:

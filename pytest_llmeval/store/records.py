@@ -27,6 +27,7 @@ __all__ = [
     "StoredCase",
     "VoteCounts",
     "new_run_id",
+    "own_host",
     "process_started",
     "spent",
     "stored_case",
@@ -80,7 +81,8 @@ class Run:
     settings: Mapping[str, Any] = field(default_factory=dict)
     """The resolved options, the suites with their prompts, and what was left out."""
     pid: int = field(default_factory=os.getpid)
-    host: str = field(default_factory=socket.gethostname)
+    host: str = field(default_factory=lambda: own_host())
+    """Where ``pid`` means its process, as ``own_host`` says; of older versions the name of the machine alone."""
     process_started: str | None = None
     end: RunEnd | None = None
     """None while the run is going on, and for ever where its process was killed."""
@@ -89,8 +91,8 @@ class Run:
 
     @property
     def is_here(self) -> bool:
-        """Whether it was recorded on this machine, so that one can tell whether its process runs."""
-        return self.host == socket.gethostname()
+        """Whether it was recorded where this process can see whether its process runs."""
+        return self.host in (own_host(), socket.gethostname())
 
     @property
     def left_out(self) -> list[str]:
@@ -113,7 +115,8 @@ class Run:
     def shown_status(self) -> str:
         """The status as people see it: ``crashed`` where a run that is ``running`` has no process any more.
 
-        The process of another machine cannot be seen: it is taken to run while something was recorded lately.
+        A process of elsewhere, be it in another container, cannot be seen: it is taken to run while something was
+        recorded lately.
         """
         if self.end is not None:
             return self.end.status
@@ -286,6 +289,18 @@ def utc_now() -> str:
 
 def _as_stored(time: datetime) -> str:
     return time.isoformat(timespec="milliseconds")
+
+
+def own_host() -> str:
+    """Return where the numbers of processes mean those that this process sees: the machine and its PID namespace.
+
+    A container may have the name of its host. A system without namespaces has the name of the machine alone.
+    """
+    host = socket.gethostname()
+    try:
+        return f"{host} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return host
 
 
 def process_started(pid: int) -> str | None:

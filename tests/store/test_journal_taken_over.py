@@ -50,6 +50,23 @@ def test_the_journal_of_a_run_that_may_be_alive_is_left_alone(path: Path, elsewh
         assert journal.recall(case("a"), "call-1") is not None
 
 
+def test_the_journal_of_a_process_in_another_container_is_left_alone(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have the name of this machine and the same folder, and its processes have other numbers there."""
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "readlink", lambda path: "pid:[7]")
+        own = replace(dead(), started_at=utc_now())
+    with closing(SqliteStore(path)) as store:
+        store.start_run(own)
+    with closing(SqliteJournal(path, own)) as journal:
+        journal.keep([kept("a")])
+        with closing(SqliteStore(path)) as store:
+            assert store.find_run("dead").shown_status == "running"
+        journal.keep([kept("b")])
+    assert stored(path) == []
+
+
 def far(**fields: Any) -> Run:
     """Return a run of another machine."""
     return run("far", host="another", process_started="1", **fields)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from dataclasses import replace
@@ -166,6 +167,24 @@ def test_a_killed_process_that_nobody_waited_for_is_gone_too(store: Store) -> No
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="the system does not say when a process started")
 def test_another_process_with_the_same_number_is_not_that_of_the_run(store: Store) -> None:
     store.start_run(run("r", pid=os.getpid(), process_started="1"))
+    assert store.find_run("r").shown_status == "crashed"
+
+
+def test_a_run_that_an_older_version_recorded_here_is_of_this_machine(store: Store) -> None:
+    """It noted the name of the machine alone."""
+    store.start_run(run("r", host=socket.gethostname(), process_started="0", started_at=utc_now()))
+    assert store.find_run("r").shown_status == "crashed"
+
+
+def test_where_processes_have_no_namespaces_the_name_of_the_machine_tells_it(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: str) -> str:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(os, "readlink", refuse)
+    store.start_run(run("r", process_started="0", started_at=utc_now()))
+    assert store.find_run("r").host == socket.gethostname()
     assert store.find_run("r").shown_status == "crashed"
 
 
