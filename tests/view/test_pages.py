@@ -199,6 +199,19 @@ def test_without_a_baseline_a_case_stands_beside_the_run_before(store: SqliteSto
     assert "The same case in the run before" in client.get(f"/case?id={case_id(store, NEW, 'row-1')}").text
 
 
+def test_a_row_that_was_another_one_before_stands_beside_nothing(store: SqliteStore, client: TestClient) -> None:
+    """Rows pair by id and by what they ask and expect, on every page."""
+    for id, digest in ((OLD, "France"), (NEW, "Spain")):
+        store.start_run(run(id, started_at=f"{id[:4]}-{id[4:6]}-{id[6:8]}T00:00:00.000+00:00"))
+        store.add_case(id, record("edited", input_digest=digest, outcome="passed" if id == OLD else "missed"))
+        store.add_case(id, record("kept", input_digest="same", outcome="passed" if id == OLD else "missed"))
+        store.finish_run(id, END)
+    edited, kept = (client.get(f"/case?id={case_id(store, NEW, each)}").text for each in ("edited", "kept"))
+    assert "<h2>Before</h2>" in kept
+    assert "<h2>Before</h2>" not in edited and case_id(store, OLD, "edited") not in edited
+    assert listed(client.get(f"/run?id={NEW}&flipped=1").text) == ["kept"]
+
+
 def test_charts_show_the_baseline_whatever_the_rules_are_about(client: TestClient, two_runs: SqliteStore) -> None:
     """As those of pytest-html's report do."""
     chart = whole(client, f"/run?id={NEW}").partition("<figcaption><b>correctness</b>")[2].partition("</svg>")[0]
