@@ -1,5 +1,6 @@
 """From pytest's reports to the outcome of a case: passed, missed, error or skipped."""
 
+import json
 import re
 import traceback
 from collections.abc import Callable, Mapping
@@ -206,9 +207,17 @@ def _record(run: CaseRun, redact: Callable[[str], str]) -> CaseRecord:
         judges=tuple(run.judges.values()),
         calls=tuple(run.calls),
         waited_s=round(run.waited_s, 6),
-        target=None if run.sample.target is None else as_json(run.sample.target),
+        target=None if run.sample.target is None else _target(run.sample.target),
         cluster=cluster_of(run.sample, run.cluster_key),
     )
+
+
+def _target(target: Any) -> str:
+    """Return the target as the row has it, where that is JSON: large integers stay numbers."""
+    try:
+        return json.dumps(target, sort_keys=True, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        return as_json(target)
 
 
 def _unsecret(score: Score, redact: Callable[[str], str]) -> Score:

@@ -17,6 +17,7 @@ from pytest_llmeval.loaders.paths import inside
 __all__ = ["Prompt", "as_messages", "load_prompt"]
 
 _SUFFIXES = (".txt", ".md", ".yaml")
+_YAML = (".yaml", ".yml")
 _FIELD = re.compile(r"\{([^{}]*)\}")
 _ROLES = get_args(Role)
 Renderer = Callable[[Sample], tuple[Message, ...]]
@@ -39,9 +40,10 @@ def load_prompt(prompt: object, *, rootdir: Path, test_file: Path) -> Prompt:
 
     Args:
         prompt: None (a string input is one user message, a list is the chat, an object is its JSON), a path (a
-            ``Path``, or a str that ends in .txt, .md or .yaml), a template in which ``{name}`` of an input field is
-            replaced and every other brace stays, or a callable ``sample -> str | list[message]``. A YAML prompt is a
-            list of messages with ``role`` and ``content``, each content a template.
+            ``Path``, or a str that ends in .txt, .md or .yaml, or in .yml and is one word), a template in which
+            ``{name}`` of an input field is replaced and every other brace stays, or a callable
+            ``sample -> str | list[message]``. A YAML prompt is a list of messages with ``role`` and ``content``, each
+            content a template.
         rootdir: the project; no path may leave it.
         test_file: the file of the marked test.
 
@@ -61,6 +63,9 @@ def load_prompt(prompt: object, *, rootdir: Path, test_file: Path) -> Prompt:
 
 
 def _names_file(prompt: str) -> bool:
+    """Whether a text is a path; "See compose.yml" is none, and the one word "qa.yml" is no prompt."""
+    if prompt.endswith(".yml"):
+        return not re.search(r"\s", prompt)
     return prompt.endswith(_SUFFIXES) and "\n" not in prompt
 
 
@@ -72,7 +77,7 @@ def _from_file(path: Path, rootdir: Path) -> Prompt:
         text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise PromptError(f"{shown}: cannot be read as UTF-8 text: {one_line(str(error))}") from None
-    messages = _yaml_messages(path, shown) if path.suffix == ".yaml" else [_user(text)]
+    messages = _yaml_messages(path, shown) if path.suffix in _YAML else [_user(text)]
     return Prompt(source=shown, digest=digest(text), render=_filling(messages))
 
 

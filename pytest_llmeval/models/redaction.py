@@ -13,10 +13,15 @@ MASK = "***"
 MIN_SECRET_CHARS = 6
 MIN_ANSWER_SECRET_CHARS = 8
 PREFIX_CHARS = 12
-_USERINFO = re.compile(r"(?<=://)[^/\s@'\"]+@")
+_USERINFO = re.compile(r"(?<=://)[^/\s'\"]+@")  # to the last @: a password may hold one
 _SECRET_NAME = re.compile(
-    r"(?:^|_)(?:[A-Z]*(?:APIKEY|SECRET|PASSWORD|PASSWD)|KEY|TOKEN|CREDENTIALS?)(?:$|_)", re.IGNORECASE
+    r"(?:^|_)(?:[A-Z]*(?:APIKEY|ACCESSKEY|SECRET|PASSWORD|PASSWD)S?|KEYS?|TOKEN|CREDENTIALS?)(?:$|_)"
+    r"|_(?:PASS|PWD|PAT)$",
+    re.IGNORECASE,
 )
+"""TOKENS is none: MAX_TOKENS is a number."""
+_LIST_NAME = re.compile(r"(?:KEY|SECRET|PASSWORD|PASSWD)S$", re.IGNORECASE)
+_BETWEEN = re.compile(r"[,;\s]+")
 _PLACE_NAME = re.compile(r"_(?:FILE|PATH|DIR)$", re.IGNORECASE)
 _PLAIN_NAME = re.compile(r"version|deployment|model|region|title|referer", re.IGNORECASE)
 
@@ -45,8 +50,8 @@ class Redactor:
 
     def __call__(self, text: str) -> str:
         """Return ``text`` with every secret replaced."""
-        text = _USERINFO.sub(f"{MASK}@", text)
-        return self._pattern.sub(MASK, text) if self._pattern else text
+        text = self._pattern.sub(MASK, text) if self._pattern else text  # first: a user name is part of some
+        return _USERINFO.sub(f"{MASK}@", text)
 
 
 class AnswerRedactor:
@@ -72,12 +77,15 @@ class AnswerRedactor:
 
 
 def secrets_in(environ: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the values of the variables whose names speak of a key, token, secret or password.
+    """Return the values of the variables whose names speak of keys, tokens, secrets or passwords.
 
-    Paths are left out: ``SSH_KEY_FILE`` and its like name a place, not a secret.
+    ``API_KEYS`` may be a list of them: each is one too. Paths are left out: ``SSH_KEY_FILE`` and its like name a
+    place, not a secret.
     """
     found = ((name, value) for name, value in environ.items() if _SECRET_NAME.search(name))
-    return tuple(value for name, value in found if not _is_path(name, value))
+    kept = [(name, value) for name, value in found if not _is_path(name, value)]
+    parts = (part for name, value in kept if _LIST_NAME.search(name) for part in _BETWEEN.split(value))
+    return tuple(dict.fromkeys([*(value for _, value in kept), *parts]))
 
 
 def _is_path(name: str, value: str) -> bool:

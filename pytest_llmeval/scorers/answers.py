@@ -28,7 +28,7 @@ def accepted_answers(target: Any) -> tuple[str, ...]:
 
     Args:
         target: a text, a list of texts, or an object with ``answer`` (a text) and perhaps ``aliases`` (a list
-            of texts); other keys of the object are not read.
+            of texts, or None); other keys of the object are not read.
 
     Raises:
         ScorerError: for any other target, None and an empty list included.
@@ -36,7 +36,10 @@ def accepted_answers(target: Any) -> tuple[str, ...]:
     if isinstance(target, str):
         return (target,)
     if isinstance(target, Mapping):
-        answers = [target.get("answer"), *_listed(target.get("aliases", ()))]
+        if target.get("answer") is None:
+            raise ScorerError("the target has no 'answer'; it is {'answer': ..., 'aliases': [...]}")
+        aliases = target.get("aliases")
+        answers = [target["answer"], *(() if aliases is None else _listed(aliases))]
     else:
         answers = _listed(target)
     if not answers:

@@ -17,7 +17,10 @@ from pytest_llmeval.scorers.scripts import UNSPACED
 __all__ = ["choice"]
 
 # Marks around a label or an answer: quotes, brackets, Markdown emphasis, list marks, TeX's \boxed{...}
-_WRAP = " \t\r\n*_`\"'()[]{}<>$#.,:;!"
+_WRAP = " \t\r\n*_`\"'()[]{}<>$#.,:;!（）【】「」『』。，：；！、．"
+_BREAKS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
+_BREAK = re.compile(f"[{_BREAKS}]")
+_SAID = re.compile(f"[^{re.escape(_WRAP)}{_BREAKS}]")
 _TEX = re.compile(r"\\(?:boxed|text|textbf|mathrm)\{")
 _BULLET = re.compile(r"^\s*[-–—•]\s+")
 # A text stands as whole words: 1 is not found in 10, in 1.5 or in -1.
@@ -36,12 +39,15 @@ _CALLED_RIGHT = (
     rf"\s+is\s+(?:also\s+)?(?:the\s+)?(?:correct|right)(?:\s+(?:{_NOUN}|one))?"
     r"""[*_`"')\]]*(?=[ \t\r]*(?:$|[.;!])|,?\s+(?:because|since|as)\b)"""
 )
+# "not London", "definitely not (B)"; what follows it in its sentence is no answer
+_DENIED = re.compile(r"(?:[a-z]+ly\s+)?not\b", re.IGNORECASE)
+_SENTENCE_END = re.compile(rf"[.!?;。！？；](?=\s|$)|[{_BREAKS}]")
 _JOINED = re.compile(r"""[*_`"')\]}>]*\s*(?:\bor\b|/|(?P<and>\band\b|&))\s*[*_`"'(\[{<]*""", re.IGNORECASE)
 # What follows the second of "A and B"; otherwise the "and" begins another clause: "A and B is wrong"
 _LISTED = re.compile(r"""[*_`"')\]}>]*\s*(?:$|[.;,!/&]|(?:or|and|both|together)\b)""", re.IGNORECASE)
 
 
-@shipped(version=3)
+@shipped(version=4)
 def choice(response: Any, target: str, *, choices: Sequence[str] | Mapping[str, str]) -> Scored:
     r"""Return 1 where the answer names exactly one of the choices, and it is the target; else 0.
 
@@ -52,13 +58,14 @@ def choice(response: Any, target: str, *, choices: Sequence[str] | Mapping[str, 
     1. What follows ``answer is``, ``answer:`` or ``answer =`` (or ``correct option is`` and the like) on the
        same line (on the next one where nothing follows), wherever that stands: a label at its start with those
        that ``or`` and ``and`` join to it (what else follows a label is not read), else the texts in it.
-       Several such statements must agree; one that begins with ``not`` says nothing.
+       Several such statements must agree; of one that begins with ``not`` nothing is read, to the end of its
+       sentence.
     2. Lines that are nothing but a label (``B``, ``b``, ``(B)``, ``B.``, ``**B**``), a text, or a label with
        its text (``B) London``), wherever they stand; and where a line begins with ``B is correct`` or ``B is
        right``, all labels of which the answer says that.
     3. The whole answer: labels at the start of a line with ``.``, ``)`` or ``:`` behind them, labels in
-       brackets, and texts as whole words, the longest first (``New York`` is not ``York``); in scripts without
-       spaces between words wherever they stand.
+       brackets (full-width marks are such marks too), and texts as whole words, the longest first (``New York`` is
+       not ``York``); in scripts without spaces between words wherever they stand.
 
     Before a label ``option``, ``choice``, ``letter`` or ``answer`` may stand (``option B``), unless a text of the
     choices has such a word. In running prose a label counts in capitals only as given, so that the article "a"
@@ -98,6 +105,8 @@ class _Options:
     called_right: re.Pattern[str]
     in_brackets: re.Pattern[str]
     texts: re.Pattern[str] | None
+    longest_line: int
+    """Characters; no longer one is a choice and nothing else."""
 
     def named_by(self, target: Any) -> str:
         """Return the label of the target."""
@@ -118,21 +127,45 @@ class _Options:
     def read(self, text: str) -> set[str]:
         """Return the labels of the choices that an answer names."""
         text = _TEX.sub("", text)
-        stated: set[str] = set()
-        for statement in _STATEMENT.finditer(text):
-            stated |= self._stated(text[statement.end() :])
+        stated, text = self._stated(text)
         if stated:
             return stated
         lines = {whole for line in text.splitlines() if (whole := self._whole(line))}
         return lines | self._called_right(text) or self._mentioned(text)
 
-    def _stated(self, rest: str) -> set[str]:
-        line = next((each for each in rest.splitlines() if each.strip(_WRAP)), "").strip(_WRAP)
-        if line.casefold().startswith("not "):
-            return set()
-        if whole := self._whole(line):
-            return {whole}
-        return self._labels_at_start(line) or self._texts_in(line)
+    def _stated(self, text: str) -> tuple[set[str], str]:
+        """Return the choices that statements name, and the text without those that deny one.
+
+        The rest of a line is read for texts once, from the first statement that has no label: a model that repeats
+        itself without end would be read in quadratic time.
+        """
+        found: set[str] = set()
+        kept: list[str] = []
+        at = end = read_to = 0
+        for statement in _STATEMENT.finditer(text):
+            said = _SAID.search(text, statement.end())
+            if said is None:
+                break
+            start = said.start()
+            if start >= end:
+                end = broken.start() if (broken := _BREAK.search(text, start)) else len(text)
+            line = text[start:end].rstrip(_WRAP)
+            whole = self._whole(line) if len(line) <= self.longest_line else None
+            if whole is None and self._denies(line):
+                kept.append(text[at : max(at, statement.start())])
+                at = stop.start() if (stop := _SENTENCE_END.search(text, start)) else len(text)
+                continue
+            labels = {whole} if whole else self._labels_at_start(line)
+            if not labels and end > read_to:
+                labels, read_to = self._texts_in(line), end
+            found |= labels
+        return found, "".join([*kept, text[at:]])
+
+    def _denies(self, line: str) -> bool:
+        """Whether a statement says what is no answer; "Not applicable" may be a choice."""
+        if not _DENIED.match(line):
+            return False
+        return self.texts is None or not self.texts.match(_plain(line[: self.longest_line]))
 
     def _labels_at_start(self, line: str) -> set[str]:
         """Return the label that a line starts with, and those that are joined to it."""
@@ -199,10 +232,11 @@ def _options(choices: tuple[Any, ...]) -> _Options:
         by_text=by_text,
         before_label=re.compile(rf"^{before}"),
         at_start=re.compile(rf"{before}{label}(?!\w)"),
-        at_line=re.compile(rf"^[ \t*_`\"'(\[>-]*{before}{label}[*_`\"']*[).:\]]", re.MULTILINE),
+        at_line=re.compile(rf"^[ \t*_`\"'(\[>（【「-]*{before}{label}[*_`\"']*[).:\]）】」。：．、]", re.MULTILINE),
         called_right=re.compile(rf"{before}(?<!\w){label}[*_`\"')\]]*{_CALLED_RIGHT}", re.MULTILINE),
-        in_brackets=re.compile(rf"(?:\(|\[|\*\*|\{{){label}(?:\)|\]|\*\*|\}})"),
+        in_brackets=re.compile(rf"(?:[(\[{{（【「]|\*\*){label}(?:[)\]}}）】」]|\*\*)"),
         texts=re.compile(_WORD_START + f"(?:{_either(by_text)})" + _WORD_END) if by_text else None,
+        longest_line=4 * max(len(label) + len(text) for label, text in by_label.items()) + 256,  # marks and blanks
     )
 
 

@@ -4,8 +4,8 @@ import hashlib
 import inspect
 import json
 import re
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from types import CodeType
 from typing import Any
 
@@ -31,16 +31,27 @@ def scorer_digest(scorer: Scorer, settings: Mapping[str, Any]) -> str:
 def _identity(scorer: Scorer) -> str:
     if scorer.shipped:
         return f"shipped {scorer.name} {scorer.version}"
-    return f"user {scorer.name} {scorer.version}\n{_source(scorer)}"
+    return f"user {scorer.name} {scorer.version}\n{_source(scorer.function)}"
 
 
-def _source(scorer: Scorer) -> str:
-    function = inspect.unwrap(scorer.function)
+def _source(function: Callable[..., object]) -> str:
+    function = inspect.unwrap(function)
+    if isinstance(function, partial):
+        return f"{_source(function.func)}\n{_one_setting([function.args, function.keywords])}"
     try:
         return inspect.getsource(function)
     except (OSError, TypeError):  # typed at a prompt, built by exec, or an object with __call__
         code = getattr(function, "__code__", None)
-        return _code_text(code) if code else _nameless(function)
+        return _code_text(code) if code else _source_of_object(function)
+
+
+def _source_of_object(function: object) -> str:
+    """Return the source of its class and what it holds."""
+    try:
+        source = inspect.getsource(type(function))
+    except (OSError, TypeError):
+        return _nameless(function)
+    return f"{source}\n{_one_setting(getattr(function, '__dict__', {}))}"
 
 
 def _code_text(code: CodeType) -> str:

@@ -22,6 +22,8 @@ SHOWN_NUMBERS = 4
 _SPACES = "\u2009\u202f\u00a0"  # thin, narrow no-break and no-break space
 _SIGNS = "+-\u2212\u2013"
 _CURRENCY = "$€£¥₹₩₽¢"
+_CLOSING = tuple(".,;!?…%‰°)]}）】」")
+_QUOTES = tuple("\"'`*_“”‘’")
 # A run: digits with single marks between them, perhaps an exponent. What it says is decided afterwards.
 _RUN = re.compile(
     rf"(?P<sign>[{re.escape(_SIGNS)}]?)(?P<money>[{_CURRENCY}]?)(?P<inner>[{re.escape(_SIGNS)}]?)"
@@ -36,7 +38,7 @@ class Reading(NamedTuple):
     value: Decimal | None
 
 
-@shipped(version=2)
+@shipped(version=3)
 def numeric(
     response: Any,
     target: Any,
@@ -98,10 +100,10 @@ def numbers_in(text: str, decimal: str = ".") -> list[Reading]:
     for run in _RUN.finditer(text):
         body = run["body"]
         before = text[run.start("body") - 1 : run.start("body")]
-        if is_word_letter(before) or (body[0] in ".," and _joins(before)):
-            if body[0] not in ".,":
-                continue  # part of a word
-            body = body[1:]  # the mark belongs to the word before it: No.5
+        if body[0] in ".," and _ends(before, is_decimal=body[0] == decimal):
+            body = body[1:]
+        elif is_word_letter(before):
+            continue  # part of a word
         readings.append(_reading(text, run, body, decimal))
     return readings
 
@@ -116,6 +118,14 @@ def _reading(text: str, run: re.Match[str], body: str, decimal: str) -> Reading:
     digits = re.sub(rf"[^0-9{re.escape(decimal)}]", "", body).replace(decimal, ".")
     value = Decimal(f"{'-' if minus else ''}{digits}{run['exponent']}")
     return Reading(whole, value if math.isfinite(float(value)) else None)
+
+
+def _ends(char: str, *, is_decimal: bool) -> bool:
+    """Whether a mark right after ``char`` belongs to it, and not to the number behind: ``No.5``, ``is...42``, ``x),5``.
+
+    A quotation mark or one of Markdown may be an opening one, and ``.5`` follow it.
+    """
+    return _joins(char) or char in _CLOSING or (char in _QUOTES and not is_decimal)
 
 
 def _joins(char: str) -> bool:

@@ -1,9 +1,10 @@
-"""JSON Schema keywords whose cost a model's answer could drive up without bound, done anew within bounds."""
+"""JSON Schema keywords done anew: within bounds what an answer could make dear, in decimal what floats get wrong."""
 
 import json
 import time
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
+from fractions import Fraction
 from typing import Any
 
 from jsonschema.exceptions import ValidationError
@@ -12,6 +13,7 @@ from jsonschema.validators import extend
 
 from pytest_llmeval.core.errors import ScorerError
 from pytest_llmeval.scorers.display import shown
+from pytest_llmeval.scorers.json_leaves import as_decimal
 from pytest_llmeval.scorers.patterns import found_in_time
 
 __all__ = ["DEADLINE", "bounded"]
@@ -21,12 +23,13 @@ DEADLINE: ContextVar[float] = ContextVar("DEADLINE")
 
 
 def bounded(base: type[Validator]) -> type[Validator]:
-    """Return a validator class like ``base`` in which patterns and uniqueItems are bounded in time."""
+    """Return a validator class like ``base``: patterns and uniqueItems are bounded in time, multipleOf is decimal."""
     ours = {
         "pattern": _pattern,
         "patternProperties": _pattern_properties,
         "additionalProperties": _additional_properties,
         "uniqueItems": _unique_items,
+        "multipleOf": _multiple_of,
     }
     kept = {name: keyword for name, keyword in ours.items() if name in base.VALIDATORS}
     made: type[Validator] = extend(base, validators=kept)  # type: ignore[no-untyped-call]  # so in the stubs
@@ -67,6 +70,14 @@ def _additional_properties(validator: Any, allowed: Any, instance: Any, schema: 
             yield ValidationError(f"the property {shown(key)} is not allowed")
         else:
             yield from validator.descend(value, allowed, path=key)
+
+
+def _multiple_of(validator: Any, step: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
+    """Yield an error unless ``instance`` is one in decimal, as both are written: 19.99 is a multiple of 0.01."""
+    if validator.is_type(instance, "number"):
+        times = Fraction(as_decimal(instance)) / Fraction(as_decimal(step))
+        if times.denominator != 1:
+            yield ValidationError(f"{shown(instance)} is not a multiple of {shown(step)}")
 
 
 def _unique_items(validator: Any, unique: bool, instance: Any, schema: Any) -> Iterator[ValidationError]:

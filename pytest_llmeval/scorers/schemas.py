@@ -34,7 +34,7 @@ MESSAGE_LIMIT = 200
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 
 
-@shipped(version=1)
+@shipped(version=2)
 def json_schema(response: Any, schema: Mapping[str, Any] | bool, *, fenced: bool = False) -> Scored:
     """Return 1 where the answer is JSON (as in ``json_valid``) that its JSON Schema accepts, else 0.
 

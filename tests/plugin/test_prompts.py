@@ -107,6 +107,19 @@ def test_a_yaml_file_is_a_list_of_messages_each_a_template(project: Project) -> 
     assert sent(project) == [[{"role": "system", "content": "Be short."}, {"role": "user", "content": "Q: why?"}]]
 
 
+def test_one_word_that_ends_in_yml_is_such_a_file_and_a_sentence_is_none(project: Project) -> None:
+    """So a name that was misspelt is not sent as a prompt, in each paid call."""
+    project.write(ask_yml="- {role: user, content: 'Q: {question}'}")
+    for prompt, said in (("ask.yml", "Q: why?"), ("Explain {question} of compose.yml", "Explain why? of compose.yml")):
+        project.eval(PASS, [ROW], marker=f'prompt="{prompt}"')
+        assert project.run("evals").ret == 0
+        assert sent(project)[-1][0]["content"] == said
+    project.eval(PASS, [ROW], marker='prompt="as.yml"')
+    result = project.run("evals")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*as.yml: no such prompt file*"])
+
+
 def test_a_path_object_is_a_file_whatever_its_suffix(project: Project) -> None:
     project.write(prompts__ask_prompt="Q: {question}")
     project.eval(PASS, [ROW], marker='prompt=__import__("pathlib").Path("prompts/ask.prompt")')

@@ -25,9 +25,11 @@ def suite(project: Project) -> dict[str, Any]:
 
 
 def test_targets_are_recorded_as_json(project: Project, dist_args: list[str]) -> None:
-    project.eval(PASS, [row("a", target="é"), row("b", target={"y": [1, None], "x": 0.5}), row("c")])
+    rows = [row("a", target="é"), row("b", target={"y": [1, None], "x": 0.5}), row("c"), row("d", target={"n": 2**64})]
+    project.eval(PASS, rows)
     assert project.run("evals", *dist_args).ret == 0
-    assert recorded(project, "target") == {"a": '"\\u00e9"', "b": '{"x": 0.5, "y": [1, null]}', "c": None}
+    told = {"a": '"\\u00e9"', "b": '{"x": 0.5, "y": [1, null]}', "c": None, "d": f'{{"n": {2**64}}}'}
+    assert recorded(project, "target") == told
 
 
 def test_the_cluster_of_a_row_is_the_value_of_the_key_as_text(project: Project, dist_args: list[str]) -> None:

@@ -1,5 +1,6 @@
 """choice: which one of several options an answer names."""
 
+import time
 from typing import Any
 
 import pytest
@@ -86,6 +87,13 @@ def test_an_answer_that_names_just_the_target_scores_1(text: str) -> None:
         ("E", "no choice is named"),
         ("Londonderry", "no choice is named"),
         ("The answer is not B", "no choice is named"),
+        ("The answer is not London.", "no choice is named"),
+        ("The answer is not (B).", "no choice is named"),
+        ("The correct option is not **B**.", "no choice is named"),
+        ("Answer: not B) London", "no choice is named"),
+        ("The answer is definitely not London.", "no choice is named"),
+        ("The answer is not London. It is Paris.", "got A"),
+        ("The answer is London, not Paris", "2 choices are named (A, B)"),
         ("The answer isn't London", "got B"),
         ("Paris or London", "2 choices are named (A, B)"),
         ("A) Paris\nB) London\nC) New York\nD) York", "4 choices are named"),
@@ -187,3 +195,23 @@ def test_no_answer_makes_it_raise(text: str) -> None:
 def test_scripts_without_spaces_name_a_choice_anywhere(answer: str) -> None:
     assert choice(answer, "北京", choices=["北京", "上海"]).value == 1.0
     assert choice("Yorkshire", "York", choices=["York", "Rome"]).value == 0.0
+
+
+def test_a_choice_may_begin_with_not() -> None:
+    found = choice("The answer is not applicable here.", "B", choices=["Yes", "Not applicable"])
+    assert (found.value, found.reason) == (1, None)
+
+
+@pytest.mark.parametrize("text", ["B。", "（B）", "答案：（B）", "【B】", "B：", "最終的に\nB．"])
+def test_a_label_stands_in_full_width_marks_too(text: str) -> None:
+    assert choice(text, "B", choices="ABCD").value == 1
+
+
+@pytest.mark.parametrize(
+    "sentence", ["The answer is unclear. ", "The answer is not clear. ", "The answer is B: London. "]
+)
+def test_an_answer_that_repeats_itself_without_end_is_read_in_bounded_time(sentence: str) -> None:
+    """184 kB on one line."""
+    started = time.perf_counter()
+    choice(sentence * 8000, "B", choices=CITIES)
+    assert time.perf_counter() - started < 5

@@ -206,6 +206,16 @@ def test_additional_properties_follow_their_own_schema() -> None:
     assert json_schema("[]", schema).value == 1
 
 
+@pytest.mark.parametrize(
+    ("answer", "step", "value"),
+    [("19.99", 0.01, 1), ("4.35", 0.01, 1), ("0.07", 0.01, 1), ("0.3", 0.1, 1), ("-0.3", 0.1, 1), ("7", 0.5, 1),
+     ("1e300", 1e-300, 1), ("0.015", 0.01, 0), ("7", 2, 0), ('"x"', 2, 1)],
+)  # fmt: skip
+def test_multiples_are_counted_in_decimal_as_written(answer: str, step: float, value: int) -> None:
+    """Amounts of money are multiples of a hundredth."""
+    assert json_schema(answer, {"multipleOf": step}).value == value
+
+
 def test_a_schema_may_be_changed_between_calls() -> None:
     """It is read anew each time, and never changed by a call."""
     schema: dict[str, Any] = {"$schema": "http://json-schema.org/draft-07/schema#", "type": "integer"}

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -97,6 +98,27 @@ def test_a_callable_object_has_a_digest_without_its_address() -> None:
             return 1.0
 
     assert scorer_digest(made(Judge(), name="j"), {}) == scorer_digest(made(Judge(), name="j"), {})
+
+
+class Within:
+    """A scorer that holds a setting."""
+
+    def __init__(self, tolerance: float) -> None:
+        self.tolerance = tolerance
+
+    def __call__(self, response: object) -> float:
+        return self.tolerance
+
+
+def test_what_a_callable_object_or_a_partial_holds_changes_it() -> None:
+    one, other = (scorer_digest(made(Within(tolerance), name="w"), {}) for tolerance in (1, 2))
+    assert one == scorer_digest(made(Within(1), name="w"), {}) != other
+
+    def near(response: object, tolerance: float) -> float:
+        return tolerance
+
+    one, other = (scorer_digest(made(partial(near, tolerance=each), name="n"), {}) for each in (1, 2))
+    assert one != other
 
 
 class Thing:

@@ -100,6 +100,20 @@ def test_two_scorers_of_one_name_are_told_with_both_places(own_registry: Registr
         importlib.import_module("second_scorers")
 
 
+@pytest.mark.parametrize("make", ["(lambda r: 1)", "partial(near, tolerance=1)", "Near()"])
+def test_two_without_a_name_of_their_own_are_told_too(own_registry: Registry, files: Files, make: str) -> None:
+    source = (
+        "from functools import partial\n"
+        "def near(r, tolerance): return 1\n"
+        "class Near:\n    def __call__(self, r): return 1\n"
+        f"scorer(name='tone')({make})\n"
+        f"scorer(name='tone')({make})\n"
+    )
+    files(nameless_scorers=source)
+    with pytest.raises(UserError, match="two scorers are named 'tone'"):
+        importlib.import_module("nameless_scorers")
+
+
 def test_a_module_imported_again_replaces_its_own_scorers(own_registry: Registry, files: Files) -> None:
     """A reload, and the same file under another module name."""
     files(tone_scorers="@scorer\ndef tone(response): return 0\n")

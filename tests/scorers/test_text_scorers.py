@@ -23,6 +23,7 @@ QA = {"answer": "Paris", "aliases": ["City of Light"], "source": "x"}
         (("x",), ("x",)),
         (QA, ("Paris", "City of Light")),
         ({"answer": "x"}, ("x",)),
+        ({"answer": "x", "aliases": None}, ("x",)),  # as a table has it where a row has none
     ],
 )
 def test_a_target_may_be_a_text_a_list_or_an_answer_with_aliases(target: Any, answers: tuple[str, ...]) -> None:
@@ -42,7 +43,7 @@ def test_a_target_may_be_a_text_a_list_or_an_answer_with_aliases(target: Any, an
         {},
         {"aliases": ["x"]},
         {"answer": "x", "aliases": "y"},
-        {"answer": "x", "aliases": None},
+        {"answer": None, "aliases": None},
         b"x",
     ],
     ids=repr,

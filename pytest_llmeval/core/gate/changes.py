@@ -47,7 +47,7 @@ def weigh_change(
     gains = [sign * _change(pair, pair.after) for pair in whole]
     found = _weight(gains, clusters, is_single=all(pair.is_single for pair in whole))
     fallen = sorted((gain, pair.sample_id) for gain, pair in zip(gains, whole, strict=True) if gain < 0)
-    delta, half = _bounded(after - before), _half_interval(found)
+    delta, half = _difference(before, after), _half_interval(found)
     return Evidence(
         n=len(whole),
         clusters=len(set(clusters)) if clusters else None,
@@ -100,7 +100,13 @@ def _end(
 def _change(pair: Pair, after: float | None) -> float:
     """Return the change to ``after``; infinite where that is, as the end of a range may be."""
     assert pair.before is not None and after is not None
-    return _bounded(after - pair.before) if math.isfinite(after) else after
+    return _difference(pair.before, after) if math.isfinite(after) else after
+
+
+def _difference(before: float, after: float) -> float:
+    """Return the change, 0 where rounding alone explains it."""
+    change = after - before
+    return 0.0 if abs(change) <= ROUNDING * max(abs(before), abs(after)) else _bounded(change)
 
 
 def _bounded(change: float) -> float:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pytest_llmeval.core.gate.decide import SLACK, Decision, Judgement, name_samples
 from pytest_llmeval.core.gate.evidence import LEAST_CLUSTERS, Evidence, Weight
 from pytest_llmeval.core.gate.family import Share
+from pytest_llmeval.core.gate.power import least_groups
 from pytest_llmeval.core.rules import REGRESSION_KINDS, Rule
 from pytest_llmeval.core.stats.distributions import binomial_upper, normal_quantile, student_quantile
 from pytest_llmeval.core.stats.paired import least_flips
@@ -85,7 +86,8 @@ def detectable(rule: Rule, evidence: Evidence, alpha: float) -> float | None:
     """Return the least true change that the rule would see in four runs of five; None where it sees none, or unknown.
 
     What is seen must lie z_{1-alpha} standard errors below 0, and beyond what the rule lets pass; the true change that
-    much and z_{0.8} standard errors more. It is no less than what the test can see at all.
+    much and z_{0.8} standard errors more. It is no less than what the test can see at all, and there is none where all
+    rows, or groups of dependent ones, getting worse would not be enough.
 
     Args:
         rule: that is to see it.
@@ -94,7 +96,11 @@ def detectable(rule: Rule, evidence: Evidence, alpha: float) -> float | None:
     """
     least = least_flips(alpha) / evidence.n if evidence.is_binary and evidence.clusters is None else None
     error, allowed = evidence.found.error, _allowed(rule)
-    if least is not None and least > 1:  # not even all rows changing would be enough
+    if evidence.clusters is not None:
+        is_blind = evidence.clusters < least_groups(alpha)
+    else:
+        is_blind = least > 1 if least is not None else 0.5**evidence.n >= alpha  # the least p of all signs alike
+    if is_blind:
         return None
     if error is None:
         return None if least is None else max(least, allowed)

@@ -22,6 +22,8 @@ _TEMPLATE_MARKS = re.compile(r"<\|?(?=[\w/|])|\[(?=/?INST\])|<(?=<)", re.IGNOREC
 """What opens the marks of chat templates: ``<|im_end|>``, ``</s>``, ``<start_of_turn>``, ``[INST]``, ``<<SYS>>``."""
 _BREAKS = re.compile(r"\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 """All that is shown as the end of a line somewhere."""
+_UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\ufe00-\ufe0e\uffa0\U000e0100-\U000e01ef]")
+"""What Python calls printable and nobody sees: fillers, and variation selectors but for the one that emoji have."""
 
 
 def nonce_of(*parts: object) -> str:
@@ -59,9 +61,11 @@ def neutralised(line: str) -> str:
     A mark gets a space behind what opens it; an invisible or control character becomes its code point, ``[U+200B]``.
     """
     broken = _TEMPLATE_MARKS.sub(lambda found: f"{found[0]} ", line)
-    return broken if broken.isprintable() else "".join(map(_shown, broken))
+    is_plain = broken.isprintable() and not _UNSEEN.search(broken)
+    return broken if is_plain else "".join(map(_shown, broken))
 
 
 def _shown(char: str) -> str:
     is_seen = char.isprintable() or char == "\t" or unicodedata.category(char) == "Zs"
+    is_seen = is_seen and not _UNSEEN.match(char)
     return char if is_seen else f"[U+{ord(char):04X}]"

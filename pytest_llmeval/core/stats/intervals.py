@@ -40,7 +40,7 @@ def standard_error(values: Sequence[float], *, clusters: Sequence[Hashable] | No
 
     The values must be independent: means of samples, not of repeated cases (E. Miller, "Adding Error Bars to
     Evals", arXiv 2411.00640, section 2.1). None for fewer than two values or clusters, and where it overflows;
-    0 for equal values, which leave it unknown.
+    0 for values that are equal but for rounding, which leave it unknown.
 
     Raises:
         ValueError: For another number of clusters than of values.
@@ -53,6 +53,8 @@ def standard_error(values: Sequence[float], *, clusters: Sequence[Hashable] | No
         return None
     squares = total([(value - centre) * (value - centre) for value in values])
     error = math.sqrt(squares / (len(values) * (len(values) - 1)))
+    if error <= ROUNDING * max(map(abs, values)):
+        return 0.0
     return error if math.isfinite(error) else None
 
 
@@ -144,7 +146,7 @@ def t_interval(
         clusters: The cluster of each value, in the order of ``values``; without them each stands alone.
 
     Returns:
-        None for fewer than two values or clusters, and where the error is 0, no more than rounding, or overflows.
+        None for fewer than two values or clusters, and where the error is 0 or overflows.
 
     Raises:
         ValueError: For another number of clusters than of values.
@@ -153,7 +155,7 @@ def t_interval(
     if clusters is not None:
         clustered = clustered_mean(values, clusters)
         error, df = (clustered.error, clustered.df) if clustered else (None, df)
-    if centre is None or error is None or error <= ROUNDING * max(map(abs, values)):
+    if not error or centre is None:
         return None
     half = student_quantile((1 + confidence) / 2, df) * error
     return Interval(low=centre - half, high=centre + half)

@@ -48,10 +48,10 @@ def mcnemar(worse: int, better: int, *, mid_p: bool = True) -> float:
 def paired_t(differences: Sequence[float]) -> float | None:
     """Return the p of the paired t test that the mean is below 0: P(T <= mean/SE), n − 1 degrees of freedom.
 
-    None for fewer than two differences, and where their spread is 0, no more than rounding, or overflows.
+    None for fewer than two differences, and where their spread is 0 or overflows.
     """
     error = standard_error(differences)
-    if error is None or error <= ROUNDING * max(map(abs, differences)):
+    if not error:
         return None
     return student_cdf(total(differences) / len(differences) / error, len(differences) - 1)
 

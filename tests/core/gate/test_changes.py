@@ -115,6 +115,22 @@ def test_what_rounding_leaves_of_no_change_is_none() -> None:
     assert verdict_of(before, after).p_value == 0.125
 
 
+def test_a_spread_that_is_rounding_alone_makes_no_bound() -> None:
+    """Five rows that each lost 0.1, as floats have it, say no more than five that lost a quarter."""
+    kept = rule("noninferior", 0.15)
+    told = verdict_of([0.9, 0.8, 0.7, 0.6, 0.5], [0.8, 0.7, 0.6, 0.5, 0.4], kept)
+    alike = verdict_of([0.75] * 5, [0.65625] * 5, kept)
+    assert (told.verdict, alike.verdict) == ("fail", "fail")
+    assert (told.low, told.high) == (None, None)
+
+
+def test_a_change_that_is_rounding_alone_is_none() -> None:
+    verdict = verdict_of([0.5] * 39 + [0.3], [0.5] * 39 + [0.1 + 0.2])
+    assert (verdict.delta, verdict.low, verdict.high) == (0.0, None, None)
+    assert verdict.reason is not None
+    assert verdict.reason.endswith("rows: 0 worse, 0 better")
+
+
 def test_ten_rows_that_changed_take_the_t_test_again() -> None:
     """There it fails as often as mid-p does."""
     before, after = [0.75] * 9 + [0.25] + [0.5] * 90, [0.5] * 100
@@ -365,3 +381,15 @@ def test_what_no_change_of_all_rows_could_show_has_no_least_change() -> None:
     """Two rows of yes or no cannot fail at all; four can, where all of them change."""
     assert only(compared(run([1.0] * 2), run([1.0] * 2))).mde is None
     assert only(compared(run([1.0] * 4), run([1.0] * 4))).mde == 1.0
+
+
+def test_nor_have_graded_rows_and_groups_whose_signs_are_too_few() -> None:
+    """All of four signs are alike by chance in one of 16 draws, and below five groups there is no test."""
+    before, after = graded(5, 0.01)
+    assert verdict_of(before[:4], after[:4]).mde is None
+    assert verdict_of(before, after).mde is not None
+    before, after = graded(40, 0.01)
+    for count, sees in ((2, False), (4, False), (5, True)):
+        names = [f"c{number % count}" for number in range(40)]
+        verdict = only(compared(clustered(before, names), clustered(after, names)))
+        assert (verdict.mde is not None) is sees

@@ -31,6 +31,8 @@ def test_every_line_of_the_text_is_quoted(text: str) -> None:
         ("tab\tstays", "tab\tstays"),
         ("a\u200bb\u202ec\x00d\x1b[31m", "a[U+200B]b[U+202E]c[U+0000]d[U+001B][31m"),
         ("\ud800", "[U+D800]"),
+        ("a\U000e0100b\u3164c\u2800d\u034fe\u115ff\ufe01", "a[U+E0100]b[U+3164]c[U+2800]d[U+034F]e[U+115F]f[U+FE01]"),
+        ("❤\ufe0f", "❤\ufe0f"),
         ("Ångström, 東京, 🦊", "Ångström, 東京, 🦊"),
         ("no-break\xa0space", "no-break\xa0space"),
     ],

@@ -73,6 +73,14 @@ def test_a_t_interval_of_clusters_takes_their_error_and_degrees() -> None:
     assert t_interval([0.1, 0.2, 0.1, 0.2], clusters=["a", "a", "b", "b"]) is None
 
 
+def test_values_that_differ_by_rounding_alone_have_no_spread() -> None:
+    """A rubric's value may be 0.3 or the next float, by the order of its sum."""
+    values = [0.3] * 19 + [0.1 + 0.2]
+    assert standard_error(values) == 0
+    assert score_interval(values) is None
+    assert t_interval(values) is None
+
+
 def test_the_standard_error_of_clusters_is_theirs() -> None:
     """None where they are too few."""
     values, users = [0.1, 0.5, 0.9, 0.4], ["a", "a", "b", "c"]
