@@ -8,7 +8,15 @@ from typing import Any
 
 import click
 
-from pytest_llmeval.cli.output import database_option, echo_lines, emit_json, json_option, open_store, table_room
+from pytest_llmeval.cli.output import (
+    database_option,
+    echo_lines,
+    echo_written,
+    emit_json,
+    json_option,
+    open_store,
+    table_room,
+)
 from pytest_llmeval.cli.project import Project, find_project
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.text import counted, one_line, printable
@@ -141,9 +149,8 @@ def export(run: str, file: Path, no_answers: bool, even_red: bool, as_json: bool
         emit_json({"file": str(file), "name": name, "run": found.id, "cases": count, "bytes": size})
         return
     answers = "without answers, " if no_answers else ""
-    echo_lines(
-        [f"{one_line(str(file))}: {_told(found)} as {one_line(name)}: {counted(count, 'case')}, {answers}{_size(size)}"]
-    )
+    told = f"{_told(found)} as {one_line(name)}: {counted(count, 'case')}, {answers}{_size(size)}"
+    echo_written(file, f"{one_line(str(file))}: {told}")
 
 
 @baseline.command("import")

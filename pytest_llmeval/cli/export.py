@@ -11,6 +11,7 @@ import click
 from pytest_llmeval.cli.output import (
     database_option,
     echo_lines,
+    echo_written,
     emit_json,
     json_option,
     open_reader,
@@ -67,7 +68,7 @@ class Wanted:
         if self.as_json:
             emit_json({"run": found.run.id, "output": str(self.output), "bytes": size})
         else:
-            echo_lines([f"{one_line(str(self.output))}: run {found.run.id}, {size:,} bytes"])
+            echo_written(self.output, f"{one_line(str(self.output))}: run {found.run.id}, {size:,} bytes")
 
 
 @click.group()

@@ -18,11 +18,13 @@ from pytest_llmeval.core.transport import plain
 from pytest_llmeval.store.check import check_database, check_readable, readable_errors
 from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.store.sqlite_reader import SqliteReader
+from pytest_llmeval.store.whole_file import whole_file
 
 __all__ = [
     "database_option",
     "drop_output",
     "echo_lines",
+    "echo_written",
     "emit_json",
     "json_option",
     "open_reader",
@@ -116,26 +118,24 @@ def echo_lines(lines: Iterable[str]) -> None:
 
 
 def write_lines(path: Path, lines: Iterable[str]) -> None:
-    """Write ``lines`` as UTF-8 into ``path``, in place of what is there: nobody sees a part of it.
-
-    What is no regular file, such as a pipe, is written into. A failure leaves what was there.
+    """Write ``lines`` as UTF-8 into ``path`` as ``whole_file`` does.
 
     Raises:
         SettingsError: the file cannot be written.
     """
-    whole = path.resolve()
-    part = whole.with_name(f".{whole.name}.{os.getpid()}.part")
-    is_file = not whole.exists() or whole.is_file()
     try:
-        with open(part if is_file else whole, "w", encoding="utf-8", newline="\n") as file:
-            file.writelines(f"{line}\n" for line in lines)
-        if is_file:
-            os.replace(part, whole)
+        with whole_file(path) as file:
+            file.writelines(f"{line}\n".encode() for line in lines)
     except OSError as error:
         raise SettingsError(f"--output {one_line(str(path))}: cannot be written: {error.strerror or error}") from None
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(part)
+
+
+def echo_written(path: Path, line: str) -> None:
+    """Print what was written into ``path``; to standard error where that is a pipe, which may be standard output."""
+    if path.is_file():
+        echo_lines([line])
+    else:
+        click.echo(line, err=True)
 
 
 def drop_output() -> None:

@@ -6,7 +6,6 @@ The same run gives the same bytes. A name that ends in ``.gz`` is compressed.
 import contextlib
 import gzip
 import itertools
-import os
 import zlib
 from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
@@ -31,6 +30,7 @@ from pytest_llmeval.store.baseline_lines import (
 )
 from pytest_llmeval.store.judged import judged_cases
 from pytest_llmeval.store.records import Run, StoredCase
+from pytest_llmeval.store.whole_file import whole_file
 
 __all__ = ["BaselineFile", "write_baseline"]
 
@@ -140,7 +140,7 @@ def write_baseline(
     judges: Iterable[JudgeRecord] = (),
     answers: bool = True,
 ) -> None:
-    """Write a run into ``path``, in place of what is there; a failure leaves that as it was.
+    """Write a run into ``path`` as ``whole_file`` does.
 
     Args:
         path: where; compressed where its name ends in ``.gz``.
@@ -155,25 +155,21 @@ def write_baseline(
     Raises:
         StoreError: it cannot be written.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with open(part, "xb") as raw, _packed(raw, is_packed=path.name.endswith(".gz")) as file:
-            header = to_header(name, run, cases=count, answers=answers, judges=judges)
-            file.write(f"{header}\n".encode("ascii"))
-            written = 0
-            for case in cases:
-                file.write(f"{to_line(case, answers=answers)}\n".encode("ascii"))
-                written += 1
-        if written != count:
-            raise StoreError(f"{shown}: run {run.id} changed while it was written; do it again")
-        os.replace(part, path)
+        with whole_file(path) as raw:
+            with _packed(raw, is_packed=path.name.endswith(".gz")) as file:
+                header = to_header(name, run, cases=count, answers=answers, judges=judges)
+                file.write(f"{header}\n".encode("ascii"))
+                written = 0
+                for case in cases:
+                    file.write(f"{to_line(case, answers=answers)}\n".encode("ascii"))
+                    written += 1
+            if written != count:
+                raise StoreError(f"{shown}: run {run.id} changed while it was written; do it again")
     except ValueError as error:
         raise StoreError(f"{shown}: run {run.id} cannot be written: {error}") from None
     except OSError as error:
         raise StoreError(f"{shown}: cannot be written: {error.strerror or error}") from None
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(part)
 
 
 @contextlib.contextmanager

@@ -1,6 +1,8 @@
 """Baselines set, listed, removed, and carried from one database to another."""
 
 import json
+import os
+import threading
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from pytest_llmeval.store.baseline_file import BaselineFile
 from pytest_llmeval.store.records import RunEnd
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.cli.conftest import Command
@@ -163,6 +166,35 @@ def test_a_baseline_travels_in_a_file(two_runs: SqliteStore, llmeval: Command, h
         assert list(other.cases(OLD)) == list(two_runs.cases(OLD))
         assert replace(other.find_run(OLD), pid=0, host="") == replace(two_runs.find_run(OLD), pid=0, host="")
         assert [(each.name, each.run_id) for each in other.baselines()] == [("main", OLD)]
+
+
+def test_a_link_is_followed_and_a_pipe_is_written_into(two_runs: SqliteStore, llmeval: Command, here: Path) -> None:
+    """What is no regular file cannot be replaced."""
+    (here / "real.jsonl").write_text("")
+    (here / "link.jsonl").symlink_to("real.jsonl")
+    assert llmeval("baseline", "export", "nightly", "link.jsonl").status == 0
+    assert (here / "link.jsonl").is_symlink()
+    assert BaselineFile(here / "real.jsonl", "real.jsonl").run.id == OLD
+    os.mkfifo(here / "pipe")
+    read: list[bytes] = []
+    reader = threading.Thread(target=lambda: read.append((here / "pipe").read_bytes()), daemon=True)
+    reader.start()
+    assert llmeval("baseline", "export", "nightly", "pipe").status == 0
+    reader.join(10)
+    assert read == [(here / "real.jsonl").read_bytes()]
+
+
+@pytest.mark.parametrize(
+    "command", [["baseline", "export", "nightly"], ["export", "jsonl", "nightly", "--output"]], ids=lambda each: each[0]
+)
+def test_standard_output_can_be_named_as_a_file(
+    two_runs: SqliteStore, llmeval: Command, installed: Command, here: Path, command: list[str]
+) -> None:
+    """And is what the next command gets, as a whole and with nothing behind it."""
+    assert llmeval(*command, "file").status == 0
+    done = installed(*command, "/dev/fd/1")
+    assert (done.status, done.out) == (0, (here / "file").read_text("utf-8"))
+    assert done.err.startswith("/dev/fd/1: run ")
 
 
 def test_without_answers_the_file_quotes_nothing(two_runs: SqliteStore, llmeval: Command, here: Path) -> None:
