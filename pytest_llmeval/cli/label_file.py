@@ -6,7 +6,6 @@ column ``label_NAME`` for each score. A row of a dataset has its labels in ``met
 
 import csv
 import io
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from pytest_llmeval.core.judge.given import LabelRow
 from pytest_llmeval.core.judge.label_sample import RANDOM, verdict_of
 from pytest_llmeval.core.strict_json import NotJsonError, parse
 from pytest_llmeval.core.text import one_line
-from pytest_llmeval.reports.export_csv import FORMULA
+from pytest_llmeval.reports.formulas import guarded, unguarded
 
 __all__ = ["LABEL", "SHOWN", "cell", "read_labels"]
 
@@ -28,17 +27,12 @@ SHOWN = ("question", "answer", "reference", "levels")
 _ABOUT = ("sample_id", "suite", "model", "epoch", "rater", "note", "draw", "answer_digest")
 _IS_OF_DATASET = "is_of_dataset"
 _LONG = ("name", "value", "level")
-_GUARDED = re.compile(f"'*(?:{FORMULA.pattern})")
-"""The beginning of what a spreadsheet takes for a formula, with any apostrophes before it."""
 _LARGEST_CELL = 2**27
 
 
 def cell(text: str) -> str:
-    """Return ``text`` as a spreadsheet shows it and computes nothing from it: an apostrophe stands before a formula.
-
-    One stands before apostrophes and a formula, too, so that reading takes away what was put there and no other.
-    """
-    return f"'{text}" if _GUARDED.match(text) else text
+    """Return ``text`` as a spreadsheet shows it and computes nothing from it; reading takes away what that puts in."""
+    return guarded(text)
 
 
 def read_labels(path: Path, shown: str) -> list[LabelRow]:
@@ -84,7 +78,7 @@ def _csv(text: str, shown: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
             elif len(record) != len(header):
                 raise DatasetError(f"{where}: {len(record)} cells under {len(header)} columns; quote cells with commas")
             else:
-                cells = {column: _uncelled(text) for column, text in zip(header, record, strict=True)}
+                cells = {column: unguarded(text) for column, text in zip(header, record, strict=True)}
                 yield where, {column: text for column, text in cells.items() if text.strip()}
     except csv.Error as error:
         raise DatasetError(f"{shown}:{line}: no CSV: {error}") from None
@@ -99,10 +93,6 @@ def _header(columns: Sequence[str], where: str) -> list[str]:
     if "sample_id" not in names:
         raise DatasetError(f"{where}: no column sample_id; the first line names the columns")
     return names
-
-
-def _uncelled(text: str) -> str:
-    return text[1:] if text.startswith("'") and _GUARDED.match(text[1:]) else text
 
 
 def _jsonl(text: str, shown: str) -> Iterator[tuple[str, Mapping[str, Any]]]:

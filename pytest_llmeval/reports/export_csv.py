@@ -1,8 +1,7 @@
 """A run as tables for a spreadsheet: its cases, and what they come to.
 
-What a model wrote is shown as on a terminal, control characters as visible escapes. A text that a spreadsheet would
-take for a formula gets an apostrophe before it (https://owasp.org/www-community/attacks/CSV_Injection); numbers are
-left as they are.
+What a model wrote is shown as on a terminal, control characters as visible escapes. What a spreadsheet would take for a
+formula gets an apostrophe before it; a text that is a number is left as it is.
 """
 
 import csv
@@ -18,16 +17,15 @@ from pytest_llmeval.core.metrics import Metric, summarise
 from pytest_llmeval.core.text import printable
 from pytest_llmeval.core.types import Score
 from pytest_llmeval.reports.exported import ExportedCase
+from pytest_llmeval.reports.formulas import guarded
 from pytest_llmeval.reports.row_texts import asked_text
 
-__all__ = ["FORMULA", "cases_csv", "summary_csv"]
+__all__ = ["cases_csv", "summary_csv"]
 
 Cell = str | int | float | None
 
 _LONGEST = 32_000
 """Characters of a cell: Excel takes 32,767, Python's own reader 131,072."""
-FORMULA = re.compile("[\\s\\u00a0]*[=+\\-@\\uff1d\\uff0b\\uff0d\\uff20]|[\t\r\n]")
-"""What begins a formula, full-width forms included, blanks before it skipped as some programs do; or moves a cell."""
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 _CASE_COLUMNS = (
     "run",
@@ -167,6 +165,9 @@ def _line(cells: Sequence[Cell]) -> str:
 def _safe(text: str) -> str:
     """Return a text as a cell may hold it."""
     shown = printable(text)
+    if _NUMBER.fullmatch(shown):
+        return shown
+    shown = guarded(shown)
     if len(shown) > _LONGEST:
         shown = f"{shown[:_LONGEST]}... {len(shown) - _LONGEST} characters more"
-    return f"'{shown}" if FORMULA.match(shown) and not _NUMBER.fullmatch(shown) else shown
+    return shown

@@ -33,13 +33,18 @@ def parsed(lines: Iterable[str]) -> list[dict[str, str]]:
     return [dict(zip(table[0], row, strict=True)) for row in table[1:]]
 
 
-def told(*cases: object, names: dict[str, bool] | None = None) -> list[dict[str, str]]:
-    """Return the table of some cases."""
+def told_lines(*cases: object, names: dict[str, bool] | None = None) -> Iterable[str]:
+    """Return the lines of the table of some cases."""
     store = MemoryStore()
     store.start_run(run())
     for case in cases:
         store.add_case(run().id, case)  # type: ignore[arg-type]
-    return parsed(cases_csv("r1", names or {}, exported_cases(store, run().id)))
+    return cases_csv("r1", names or {}, exported_cases(store, run().id))
+
+
+def told(*cases: object, names: dict[str, bool] | None = None) -> list[dict[str, str]]:
+    """Return the table of some cases."""
+    return parsed(told_lines(*cases, names=names))
 
 
 def test_a_case_is_a_row() -> None:
@@ -93,8 +98,8 @@ def test_a_case_without_a_score_leaves_its_cells_empty() -> None:
         ("+1+1", "'+1+1"),
         ("-2+3", "'-2+3"),
         ("@SUM(1)", "'@SUM(1)"),
-        ("\t=1+1", "'\t=1+1"),
-        ("\n=1+1", "'\n=1+1"),
+        ("\t=1+1", "'\t'=1+1"),
+        ("\n=1+1", "'\n'=1+1"),
         ("  =1+1", "'  =1+1"),
         ("\uff1dcmd|' /C calc'!A0", "'\uff1dcmd|' /C calc'!A0"),
         ("\uff0d1\uff0b1", "'\uff0d1\uff0b1"),
@@ -106,15 +111,39 @@ def test_a_case_without_a_score_leaves_its_cells_empty() -> None:
         ("+1e3", "+1e3"),
         ("-.5", "-.5"),
         ("1=1", "1=1"),
-        ("a\n=1+1", "a\n=1+1"),
+        ("a\n=1+1", "a\n'=1+1"),
+        ("a\n\n - b\nc-d\n", "a\n\n' - b\nc-d\n"),
+        ("a;=1;-2;b=3", "a;'=1;'-2;b=3"),
+        ('a;"=1"\t@x', "a;'\"=1\"\t'@x"),
         ("a\x00b\x1b[31m", "a\\x00b\\x1b[31m"),
         ('"', '"'),
     ],
 )
 def test_what_a_spreadsheet_takes_for_a_formula_gets_an_apostrophe(text: str, cell: str) -> None:
-    """Numbers do not, and a line that begins within a cell begins no cell."""
+    """Numbers do not; what stands behind a semicolon, a tab or a line end begins a cell for some."""
     (row,) = told(record("a", calls=(call(response=text),)))
     assert row["response"] == cell
+
+
+def split(lines: Iterable[str], delimiter: str) -> list[str]:
+    """Return the cells as a program gets them that takes another sign to part them, and no offence."""
+    text = "".join(f"{line}\n" for line in lines)
+    return [cell for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) for cell in row]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_no_cell_is_a_formula_whatever_sign_parts_cells(delimiter: str) -> None:
+    """Excel takes a semicolon where numbers have a decimal comma."""
+    answer = 'ok;=1+cmd|\' /C calc\'!A0;x\n=2+3;y\t-1;"@SUM(1)";""=4, z;  +5\n\n- six'
+    cells = split(told_lines(record("a", calls=(call(response=answer),))), delimiter)
+    assert len(cells) > 4 and any("cmd" in cell for cell in cells)
+    assert not [cell for cell in cells if FORMULA.match(cell)]
+
+
+@given(st.lists(st.text("a'\";,=-\t\n ", max_size=12), min_size=1, max_size=3), st.sampled_from(",;\t"))
+def test_no_text_begins_a_formula_whatever_sign_parts_cells(texts: list[str], delimiter: str) -> None:
+    cases = [record(f"{place}", calls=(call(response=text),), target=text) for place, text in enumerate(texts)]
+    assert not [cell for cell in split(told_lines(*cases), delimiter) if re.match("\\s*[=+\\-@]", cell)]
 
 
 def test_numbers_of_ours_are_numbers() -> None:
