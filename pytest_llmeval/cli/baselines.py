@@ -14,6 +14,7 @@ from pytest_llmeval.cli.output import (
     echo_written,
     emit_json,
     json_option,
+    open_reader,
     open_store,
     table_room,
 )
@@ -26,6 +27,7 @@ from pytest_llmeval.store.baseline_file import BaselineFile, write_baseline
 from pytest_llmeval.store.baselines import refusal
 from pytest_llmeval.store.records import ANSWERING, Run, utc_now
 from pytest_llmeval.store.sqlite import SqliteStore
+from pytest_llmeval.store.sqlite_reader import SqliteReader
 
 __all__ = ["baseline"]
 
@@ -76,7 +78,7 @@ def set_baseline(name: str, run: str, even_red: bool, as_json: bool, database: P
 @database_option
 def list_baselines(as_json: bool, database: Path | None) -> None:
     """List the named baselines."""
-    with contextlib.closing(open_store(find_project(), database)) as store:
+    with contextlib.closing(open_reader(find_project(), database)) as store:
         runs = {run.id: run for run in store.runs()}
         found = [(each, runs[each.run_id]) for each in store.baselines()]
     if as_json:
@@ -128,7 +130,7 @@ def export(run: str, file: Path, no_answers: bool, even_red: bool, as_json: bool
 
     It is compressed where the name of FILE ends in .gz.
     """
-    with contextlib.closing(open_store(find_project(), database)) as store:
+    with contextlib.closing(open_reader(find_project(), database)) as store:
         named = _named(store).get(run)
         found = store.find_run(named or run)
         _check(found, even_red=even_red or named is not None)
@@ -181,7 +183,7 @@ def import_baseline(file: Path, name: str | None, as_json: bool, database: Path 
     echo_lines([f"baseline {one_line(name)}: {_told(found.run)}, {how}{_instead(before, found.run)}"])
 
 
-def _answering(store: SqliteStore, run: Run) -> dict[str, Any]:
+def _answering(store: SqliteReader, run: Run) -> dict[str, Any]:
     """Return the setting that says which models answered for the judges, as a file holds no calls; none without any."""
     told = store.answering(run)
     return {ANSWERING: told} if told else {}
@@ -217,7 +219,7 @@ def _run_or_baseline(store: SqliteStore, ref: str) -> Run:
         return store.find_run(named)
 
 
-def _named(store: SqliteStore) -> dict[str, str]:
+def _named(store: SqliteReader) -> dict[str, str]:
     """Return the run's id of each named baseline."""
     return {each.name: each.run_id for each in store.baselines()}
 

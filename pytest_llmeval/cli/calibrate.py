@@ -15,7 +15,7 @@ from pytest_llmeval.cli.output import (
     echo_lines,
     emit_json,
     json_option,
-    open_store,
+    open_reader,
     table_room,
     terminal_width,
 )
@@ -29,7 +29,7 @@ from pytest_llmeval.core.judge.judged_text import judged_texts
 from pytest_llmeval.core.judge.label_sample import RANDOM, of_verdict
 from pytest_llmeval.core.judge.scored import JudgedRun, Labels, Said, ScaleKey, judge_scores, judged_run
 from pytest_llmeval.reports.calibration_text import Held, calibration_lines
-from pytest_llmeval.store.protocol import Store
+from pytest_llmeval.store.protocol import StoreReader
 from pytest_llmeval.store.records import Run, StoredCase
 
 __all__ = ["calibrate_judge"]
@@ -64,7 +64,7 @@ def calibrate_judge(
     LABELS is what `labels import` takes, or a dataset whose rows have metadata.labels.
     """
     project = find_project()
-    with contextlib.closing(open_store(project, database)) as store:
+    with contextlib.closing(open_reader(project, database)) as store:
         found = store.find_run(run)
         rows = None if file is None else read_labels(file, str(file))
         judged = _judged(store, found, rows or ())
@@ -131,7 +131,7 @@ class _Score:
         return calibrate(self.scale, own or (), of=of, means=means, model=model, slice_=slice_)
 
 
-def _judged(store: Store, run: Run, rows: Sequence[LabelRow] = ()) -> _Judged:
+def _judged(store: StoreReader, run: Run, rows: Sequence[LabelRow] = ()) -> _Judged:
     """Return the judge's side of a run.
 
     Args:
@@ -150,7 +150,7 @@ def _judged(store: Store, run: Run, rows: Sequence[LabelRow] = ()) -> _Judged:
     return judged
 
 
-def _stored(store: Store, run: Run) -> Labels:
+def _stored(store: StoreReader, run: Run) -> Labels:
     said: dict[tuple[str, str], dict[str, Said]] = defaultdict(dict)
     for label in store.labels(run.id):
         said[label.case_id, label.name][label.rater] = Said(label.value, label.draw)

@@ -1,19 +1,19 @@
 """Which runs there is something to label in, or labels of: for messages about one that has none."""
 
-from pytest_llmeval.store.protocol import Store
+from pytest_llmeval.store.protocol import StoreReader
 from pytest_llmeval.store.records import Run
 
 __all__ = ["no_labels", "nothing_judged"]
 
 
-def nothing_judged(store: Store, run: Run, aim: str) -> str:
+def nothing_judged(store: StoreReader, run: Run, aim: str) -> str:
     """Return the message that no judge judged anything in ``run``, so that there is nothing to ``aim``."""
     newest = next((each.id for each in store.runs() if each.id != run.id and store.judges(each.id)), None)
     other = f"; the newest that a judge judged is {newest}" if newest else ""
     return f"run {run.id} has no answer that a judge judged, so that there is nothing to {aim}{other}"
 
 
-def no_labels(store: Store, run: Run) -> str:
+def no_labels(store: StoreReader, run: Run) -> str:
     """Return the message that nobody labelled anything in ``run``."""
     newest = next((each.id for each in store.runs() if store.labels(each.id)), None)
     other = f"; the newest that has is {newest}" if newest else ""

@@ -13,7 +13,15 @@ import click
 
 from pytest_llmeval.cli.label_file import LABEL, SHOWN, cell, read_labels
 from pytest_llmeval.cli.labelled_runs import nothing_judged
-from pytest_llmeval.cli.output import database_option, echo_lines, emit_json, json_option, open_store, terminal_width
+from pytest_llmeval.cli.output import (
+    database_option,
+    echo_lines,
+    emit_json,
+    json_option,
+    open_reader,
+    open_store,
+    terminal_width,
+)
 from pytest_llmeval.cli.project import find_project
 from pytest_llmeval.core.errors import DatasetError, SettingsError
 from pytest_llmeval.core.gate.names import did_you_mean
@@ -58,7 +66,7 @@ def export_labels(
     if write is None:
         raise SettingsError(f"--output {output}: labels are written to files ending in .csv or .jsonl")
     project = find_project()
-    with contextlib.closing(open_store(project, database)) as store:
+    with contextlib.closing(open_reader(project, database)) as store:
         found = store.find_run(run)
         judged = judged_run(found.id, store.cases(found.id), store.judges(found.id))
         cases = _to_label(judged)

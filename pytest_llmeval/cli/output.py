@@ -15,7 +15,7 @@ from pytest_llmeval.cli.project import Project
 from pytest_llmeval.core.errors import SettingsError, StoreError
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.core.transport import plain
-from pytest_llmeval.store.check import check_database, check_readable, readable_errors
+from pytest_llmeval.store.check import check_database, check_readable, is_writable, readable_errors
 from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.store.sqlite_reader import SqliteReader
 from pytest_llmeval.store.whole_file import whole_file
@@ -68,7 +68,7 @@ def open_store(project: Project, database: Path | None) -> SqliteStore:
 def open_reader(project: Project, database: Path | None) -> SqliteReader:
     """Return what reads the store of the project, also where it cannot be written to; else as ``open_store``."""
     path = _found(project, database)
-    if path.is_file() and not os.access(path, os.W_OK):
+    if path.is_file() and not is_writable(path):
         check_readable(path)
         return SqliteReader.open(path)
     return open_store(project, database)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pytest_llmeval.cli.output import database_option, echo_lines, emit_json, json_option, open_store
+from pytest_llmeval.cli.output import database_option, echo_lines, emit_json, json_option, open_reader
 from pytest_llmeval.cli.project import Project, find_project
 from pytest_llmeval.cli.rules import rules_for
 from pytest_llmeval.core.errors import SettingsError
@@ -54,7 +54,7 @@ def view(
     """Show the recorded runs in a browser, and let people label answers, until Ctrl-C."""
     require_extra("llmeval view", "jinja2", "starlette", "uvicorn")
     project = find_project()
-    with contextlib.closing(open_store(project, database)) as store:  # it brings the tables up to date
+    with contextlib.closing(open_reader(project, database)) as store:  # it brings the tables up to date
         path, newest = store.path, store.runs()[:runs]
     if folder is not None:
         _export(project, path, folder, newest, cases, as_json=as_json)

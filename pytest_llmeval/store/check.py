@@ -8,7 +8,15 @@ from pathlib import Path
 
 from pytest_llmeval.core.errors import StoreError
 
-__all__ = ["SCHEMA_VERSION", "check_database", "check_readable", "read_only", "readable_errors", "schema_of"]
+__all__ = [
+    "SCHEMA_VERSION",
+    "check_database",
+    "check_readable",
+    "is_writable",
+    "read_only",
+    "readable_errors",
+    "schema_of",
+]
 
 SCHEMA_VERSION = 6
 """The number of the newest migration; the file keeps it as ``user_version`` and in the table schema_version."""
@@ -57,10 +65,18 @@ def check_readable(path: Path) -> None:
         raise StoreError(f"{path}: a database of something else")
     if version != SCHEMA_VERSION:
         todo = f"`llmeval runs --llmeval-db {path}` brings it up to date"
+        if not is_writable(path):
+            todo = "copy it to where it can be written, and `llmeval runs --llmeval-db COPY` brings the copy up to date"
         raise StoreError(
             f"{path}: written by another version (schema {version}, this one knows {SCHEMA_VERSION});"
             f" {'upgrade pytest-llmeval' if version > SCHEMA_VERSION else todo}"
         )
+
+
+def is_writable(path: Path) -> bool:
+    """Whether SQLite can write to a file that is there: it puts others beside it, where a link leads to."""
+    whole = path.resolve()
+    return os.access(whole, os.W_OK) and os.access(whole.parent, os.W_OK)
 
 
 def schema_of(connection: sqlite3.Connection) -> int:

@@ -2,7 +2,6 @@
 
 import contextlib
 import itertools
-import os
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -14,7 +13,7 @@ from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.types import Call, JudgeRecord, Score, Vote
 from pytest_llmeval.store import rows
-from pytest_llmeval.store.check import SCHEMA_VERSION, read_only, readable_errors, schema_of
+from pytest_llmeval.store.check import SCHEMA_VERSION, is_writable, read_only, readable_errors, schema_of
 from pytest_llmeval.store.judged import CASES_SQL, OF_CASES, OF_SCORES, SCORES_SQL, judged_cases
 from pytest_llmeval.store.lookup import pick_run
 from pytest_llmeval.store.records import ANSWERING, Label, NamedBaseline, Repeats, Run, Spending, StoredCase, VoteCounts
@@ -97,8 +96,7 @@ class SqliteReader:
         SQLite puts files beside one that it reads; where none can be written, the file is read as it is.
         """
         with readable_errors(path):
-            is_writable = os.access(path, os.W_OK) and os.access(path.absolute().parent, os.W_OK)
-            uri = f"{path.absolute().as_uri()}?mode=ro" if is_writable else read_only(path)
+            uri = f"{path.absolute().as_uri()}?mode=ro" if is_writable(path) else read_only(path)
             return cls(path, sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, check_same_thread=False))
 
     @property

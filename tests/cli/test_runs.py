@@ -42,26 +42,6 @@ def fill(store: SqliteStore) -> None:
     store.start_run(run("20250103-000000-cccccc", started_at="2025-01-03T00:00:00.000+00:00", **alive))
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [("runs",), ("show", "nightly"), ("gate", "nightly"), ("export", "jsonl", "nightly")],
-    ids=lambda arguments: arguments[0],
-)
-def test_a_database_on_a_read_only_file_system_is_read_as_it_is(
-    store: SqliteStore, llmeval: Command, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
-) -> None:
-    fill(store)
-    store.close()
-    Path("thresholds.yaml").write_text("version: 1\nsuites: {qa: {exact: {min: 0.4}}}\n", "utf-8")
-    there = sorted(path.name for path in store.path.parent.iterdir())
-    content, access = store.path.read_bytes(), os.access
-    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK and access(path, mode))
-    done = llmeval(*arguments)
-    assert done.status == 0, done.err
-    assert store.path.read_bytes() == content
-    assert sorted(path.name for path in store.path.parent.iterdir()) == there
-
-
 def test_runs_are_listed_newest_first(store: SqliteStore, llmeval: Command) -> None:
     fill(store)
     done = llmeval("runs")
