@@ -30,6 +30,15 @@ _TEXTS = ("sample_id", *_LONG)
 """Columns in which a search looks, beside what was asked."""
 _JSON = "target"
 """That of them in which a text may stand as JSON has it, in ASCII, as in what was asked."""
+_ASKED = """
+EXISTS (
+    SELECT 1 FROM calls WHERE case_id = cases.id AND role = 'model' AND request LIKE ? ESCAPE '!' AND EXISTS (
+        SELECT 1 FROM json_tree(request, '$.messages') AS part
+        WHERE part.key IN ('content', 'text') AND part.type = 'text' AND part.value LIKE ? ESCAPE '!'
+    )
+)
+"""
+"""What was asked holds a text. Most requests do not hold it at all, and only others are read as JSON."""
 _LABELLABLE = """
 SELECT cases.id, cases.suite, cases.model, cases.sample_id, cases.epoch, scores.judge_id, scores.decided_by
 FROM cases CROSS JOIN scores ON scores.case_id = cases.id
@@ -278,9 +287,9 @@ def _conditions(wanted: Wanted) -> tuple[list[str], list[object]]:
         parameters += [json.dumps(wanted.slice)] * 2  # as rows.py writes it; within a text a quote follows a backslash
     if wanted.search:
         told = [f"cases.{column} LIKE ? ESCAPE '!'" for column in (*_TEXTS, _JSON)]
-        asked = "EXISTS (SELECT 1 FROM calls WHERE case_id = cases.id AND role = 'model' AND request LIKE ? ESCAPE '!')"
-        where.append(f"({' OR '.join([*told, asked])})")
-        parameters += [_like(wanted.search)] * len(_TEXTS) + [_like(json.dumps(wanted.search)[1:-1])] * 2
+        where.append(f"({' OR '.join([*told, _ASKED])})")
+        plain, as_json = _like(wanted.search), _like(json.dumps(wanted.search)[1:-1])
+        parameters += [*[plain] * len(_TEXTS), as_json, as_json, plain]
     if wanted.flipped is not None:
         where.append(f"{_FLIPPED} AND cases.outcome != base.outcome AND base.input_digest IS cases.input_digest")
     return where, parameters

@@ -150,6 +150,21 @@ def test_a_search_looks_into_what_was_asked(store: SqliteStore, client: TestClie
     assert listed(client.get("/run", params={"id": run().id, "search": '"Zürich"'}).text) == ["a"]
 
 
+@pytest.mark.parametrize("search", ["user", "role", "content", "messages", "params", "text", "seed", "http"])
+def test_a_search_does_not_look_into_what_the_request_is_made_of(
+    store: SqliteStore, client: TestClient, search: str
+) -> None:
+    """Keys, roles, parameters, the address of a picture: nearly every case would be found."""
+    store.start_run(run())
+    picture = {"type": "image_url", "image_url": {"url": "http://127.0.0.1/a.png"}}
+    parts = [{"type": "text", "text": "a drawing of Zürich"}, picture]
+    asked = {"messages": [{"role": "user", "content": parts}], "params": {"seed": 1}}
+    store.add_case(run().id, record("a", calls=(call(request=asked),)))
+    store.add_case(run().id, record("b", calls=(call(),)))
+    assert listed(client.get("/run", params={"id": run().id, "search": search}).text) == []
+    assert listed(client.get("/run", params={"id": run().id, "search": "of Zürich"}).text) == ["a"]
+
+
 @pytest.mark.parametrize("search", ["Zürich", 'the "old" town', "town\nby", "\\lake", "50"])
 def test_a_search_looks_into_what_was_expected(store: SqliteStore, client: TestClient, search: str) -> None:
     """Whatever its characters: a target is kept as JSON, too."""
