@@ -7,12 +7,15 @@ the time that it took.
 
 import contextlib
 import multiprocessing
-import multiprocessing.pool
+import os
 import signal
 import threading
 import time
 from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -71,10 +74,11 @@ class Summaries:
         self._source = source
         self._path = source.database
         self._made: dict[Hashable, _Made] = {}
-        self._begun: dict[Hashable, multiprocessing.pool.AsyncResult[_Made]] = {}
+        self._begun: dict[Hashable, Future[_Made]] = {}
         self._lock = threading.Lock()
-        self._here: multiprocessing.pool.Pool | None = None
-        self._beside: multiprocessing.pool.Pool | None = None
+        self._here = ThreadPoolExecutor(_PROCESSES)
+        self._beside: ProcessPoolExecutor | None = None
+        self._end, self._lifeline = multiprocessing.Pipe(duplex=False)
 
     def overview(self, run: Run, *, patience_s: float | None = None) -> Overview | None:
         """Return what there is to see of a run; None where it takes longer."""
@@ -110,7 +114,7 @@ class Summaries:
 
         Those from the first on are a random draw at any number.
         """
-        return self._waited_for(run, ("labels", run.id), lambda: _to_label(reader, run))
+        return self._waited_for((run,), ("labels",), lambda: _to_label(reader, run))
 
     def total(self, reader: BrowsingReader, run: Run, wanted: Wanted, page: CasePage) -> int | None:
         """Return how many cases are wanted; None where a search would look through all of them to count them."""
@@ -118,21 +122,24 @@ class Summaries:
             return len(page.pairs)
         if wanted.search:
             return None
-        return self._waited_for(run, ("total", run.id, wanted), lambda: reader.count(run.id, wanted))
+        base = [each for each in reader.runs() if wanted.flipped is not None and each.id == wanted.flipped.run_id]
+        return self._waited_for((run, *base), ("total", wanted), lambda: reader.count(run.id, wanted))
 
     def close(self) -> None:
-        """End the processes."""
+        """End the processes, whatever they are at."""
+        self._lifeline.close()
         for pool in (self._here, self._beside):
             if pool is not None:
-                pool.terminate()
+                pool.shutdown(wait=False, cancel_futures=True)
 
-    def _waited_for(self, run: Run, key: Hashable, make: Callable[[], T]) -> T:
-        """Return what is made here and now, and kept of a run that ended."""
-        made = self._made.get((key, run.end))
+    def _waited_for(self, runs: tuple[Run, ...], name: tuple[Hashable, ...], make: Callable[[], T]) -> T:
+        """Return what is made here and now, and kept of runs that ended."""
+        key = (*name, *((run.id, run.end) for run in runs))
+        made = self._made.get(key)
         if made is None:
             made = _Made(make(), time.monotonic(), 0.0)
-            if run.end is not None:
-                self._made[key, run.end] = made
+            if all(run.end is not None for run in runs):
+                self._made[key] = made
         found: T = made.value
         return found
 
@@ -159,32 +166,52 @@ class Summaries:
                 return found
             begun = self._begun.get(key)
             if begun is None:
-                begun = self._begun[key] = self._pool(runs[0].id).apply_async(_timed, (make, arguments))
-        begun.wait(patience_s)
+                begun = self._begun[key] = self._begin(runs[0].id, make, arguments)
+        wait([begun], patience_s)
         with self._lock:
             made = self._take(key) or known
         return None if made is None else made.value
 
     def _take(self, key: Hashable) -> _Made | None:
-        """Take over a result that is there; return it. What went wrong is raised once, and tried again then."""
-        begun = self._begun.get(key)
-        if begun is None or not begun.ready():
-            return self._made.get(key)
-        del self._begun[key]
-        self._made[key] = begun.get()
-        return self._made[key]
+        """Take over a result that is there; return it. What went wrong is raised once, and tried again then.
 
-    def _pool(self, run_id: str) -> multiprocessing.pool.Pool:
+        Of a process that was killed, for want of memory say, there is none: it is begun anew when it is asked for.
+        """
+        begun = self._begun.get(key)
+        if begun is not None and begun.done():
+            del self._begun[key]
+            with contextlib.suppress(BrokenProcessPool):
+                self._made[key] = begun.result()
+        return self._made.get(key)
+
+    def _begin(self, run_id: str, make: Callable[..., Any], arguments: tuple[Any, ...]) -> "Future[_Made]":
+        """Begin to work something out; of a large run in a process of its own."""
         with contextlib.closing(BrowsingReader.open(self._path)) as reader:
             is_small = reader.size(run_id) <= _MOST_HERE
         if is_small:
-            if self._here is None:
-                self._here = multiprocessing.pool.ThreadPool(_PROCESSES)
-            return self._here
+            return self._here.submit(_timed, make, arguments)
+        try:
+            return self._processes().submit(_timed, make, arguments)
+        except BrokenProcessPool:
+            self._beside = None
+            return self._processes().submit(_timed, make, arguments)
+
+    def _processes(self) -> ProcessPoolExecutor:
         if self._beside is None:
             context = multiprocessing.get_context("spawn")
-            self._beside = context.Pool(_PROCESSES, signal.signal, (signal.SIGINT, signal.SIG_IGN))
+            self._beside = ProcessPoolExecutor(_PROCESSES, context, _live_until, (self._end,))
         return self._beside
+
+
+def _live_until(end: Connection) -> None:
+    """Let this process end with the one that began it, however that ends; Ctrl-C is for that one."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def watch() -> None:
+        end.poll(None)
+        os._exit(0)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def overview(path: Path, root: Path, run: Run) -> Overview:
