@@ -10,6 +10,7 @@ import pytest
 from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.view.site import self_contained, write_site
 from pytest_llmeval.view.source import Source
+from pytest_llmeval.view.summaries import Summaries
 from tests.support.browser import needs_chromium, watched_page
 from tests.support.hostile_run import hostile_run
 from tests.view.conftest import NEW, OLD, serving
@@ -119,6 +120,40 @@ def test_the_frame_of_a_marked_dimension_leaves_its_name_alone(served: str, page
     assert page.evaluate(f"[{style}.borderWidth, {style}.boxShadow, {style}.outlineStyle]") == ["2px", "none", "none"]
     heights = page.evaluate("[...document.querySelectorAll('legend')].map((each) => each.getBoundingClientRect().y)")
     assert len({*heights}) == 1, "no name moves"
+
+
+def never_there(*arguments: Any, **options: Any) -> None:
+    """Return no metrics: they take longer."""
+
+
+def test_a_page_that_waits_does_not_load_again_under_somebodys_hands(
+    served: str, page: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who types or unfolds something is left alone; else it loads again, later each time."""
+    monkeypatch.setattr(Summaries, "overview", never_there)
+    page.clock.install()
+    page.goto(f"{served}/run?id={NEW}")
+    with page.expect_navigation():
+        page.clock.run_for(2_000)
+    page.clock.run_for(2_500)
+    page.get_by_label("Search").press_sequentially("row-4")
+    page.clock.run_for(60_000)
+    assert page.get_by_label("Search").input_value() == "row-4"
+    page.goto(f"{served}/run?id={NEW}&outcome=missed")
+    page.locator("summary", has_text="Settings of the session").click()
+    page.clock.run_for(60_000)
+    assert page.locator("details[open] pre.lv-json").count() == 1
+
+
+def test_what_a_level_means_is_read_without_a_mouse(served: str, page: Any) -> None:
+    """By everybody, and told with the level by a screen reader; so is what the bar counts."""
+    page.goto(f"{served}/label?run={NEW}")
+    assert page.get_by_role("progressbar", name="Labelled answers").count() == 1
+    levels = page.locator("[data-dimension] input")
+    assert levels.count() == 8
+    for place in range(8):
+        told = page.locator(f"#{levels.nth(place).get_attribute('aria-describedby')}")
+        assert told.is_visible() and len(told.inner_text()) > 10
 
 
 @pytest.mark.parametrize(("width", "scheme"), SIZES)

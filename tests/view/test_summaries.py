@@ -1,4 +1,4 @@
-"""What is worked out beside the pages: it comes in the end whatever happens to processes, and is of what there is now."""
+"""What is worked out beside the pages comes in the end, whatever happens to processes, and is of what there is now."""
 
 import multiprocessing
 import os

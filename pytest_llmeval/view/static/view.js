@@ -8,7 +8,21 @@
   }
 
   const waiting = document.querySelector("[data-reload]");
-  if (waiting) setTimeout(() => location.reload(), Number(waiting.dataset.reload));
+  if (waiting) {
+    const count = `reloads of ${location.href}`;
+    const before = Number(sessionStorage.getItem(count));
+    const pause = Math.min(Number(waiting.dataset.reload) * 1.5 ** before, 30000);
+    let isInUse = false;
+    document.addEventListener("input", () => (isInUse = true));
+    document.addEventListener("click", (event) => (isInUse ||= event.target.closest("summary") !== null));
+    const reload = () => {
+      if (isInUse) return;
+      if (document.activeElement?.matches("input, select, textarea")) return void setTimeout(reload, pause);
+      sessionStorage.setItem(count, before + 1);
+      location.reload();
+    };
+    setTimeout(reload, pause);
+  }
 
   document.addEventListener("keydown", (event) => {
     const field = document.querySelector("[data-key='/']");
