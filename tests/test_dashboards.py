@@ -14,6 +14,7 @@ from pytest_llmeval.reports.export_prometheus import prometheus_lines
 from pytest_llmeval.reports.run_view import RunCases, view_run
 from tests.reports.sample_run import VERDICTS, everything
 from tests.support.memory_store import MemoryStore
+from tests.support.records import call, record
 from tests.support.stored_runs import END, run
 
 FOLDER = Path(__file__).parent.parent / "dashboards"
@@ -59,6 +60,31 @@ def test_every_metric_and_label_that_is_shown_is_exported(exported: dict[str, se
         for target in panel["targets"]:
             known = set().union(*(exported[name] for name in re.findall(r"llmeval_\w+", target["expr"])))
             assert {*re.findall(r"{{(\w+)}}", target["legendFormat"])} <= known, panel["title"]
+
+
+@pytest.mark.parametrize(
+    ("prices", "shown"), [({"model": 0.5, "judge": 0.25}, 0.75), ({"model": 0.5, "judge": None}, None), ({}, None)]
+)
+def test_the_cost_of_a_run_is_shown_where_every_price_is_known(
+    prices: dict[str, float | None], shown: float | None
+) -> None:
+    """A sum of what is known would be taken for the whole."""
+    store = MemoryStore()
+    store.start_run(run())
+    calls = [call(role, model=f"the {role}", cost_usd=price) for role, price in prices.items()]
+    store.add_case(run().id, record("a", calls=tuple(calls)))
+    cases = RunCases.read(store, run().id)
+    lines = prometheus_lines(view_run(store.find_run("last"), cases, []), cases.judged, store.spending(run().id), {})
+    values: dict[str, list[float]] = {}
+    for family in text_string_to_metric_families("".join(f"{line}\n" for line in lines)):
+        for sample in family.samples:
+            values.setdefault(sample.name, []).append(sample.value)
+    (panel,) = (each for each in DASHBOARD["panels"] if each["title"] == "Cost of the newest run")
+    (target,) = panel["targets"]
+    found = re.fullmatch(r"sum\((\w+)\) and on\(\) \(count\((\w+)\) == count\((\w+)\)\)", target["expr"])
+    assert found, target["expr"]
+    summed, first, second = (values.get(name, []) for name in found.groups())
+    assert (sum(summed) if summed and len(first) == len(second) else None) == shown
 
 
 def test_every_panel_says_what_it_shows_and_lies_on_no_other() -> None:
