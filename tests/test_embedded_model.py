@@ -20,12 +20,20 @@ async def test_capital(sample, model, score):
     score.contains(answer, sample.target)
 """
 LLMEVAL = Path(sys.executable).with_name("llmeval")
+CACHE = default_cache_dir()
+"""The user's; the project of a test has a home of its own."""
 
 
 @pytest.fixture(scope="module", autouse=True)
 def weights() -> None:
     """The weights, fetched as a user's first run fetches them."""
-    fetch_smollm2(default_cache_dir(), print, environ=os.environ)
+    fetch_smollm2(CACHE, print, environ=os.environ)
+
+
+@pytest.fixture(autouse=True)
+def cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have sessions find them."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(CACHE.parent))
 
 
 def servers(project: Project) -> set[str]:

@@ -12,6 +12,8 @@ from pytest_llmeval.store.baselines import find_baseline
 
 ROOT = Path(__file__).resolve().parent.parent
 PROMPT = "evals/prompts/qa.v1.yaml"
+CACHE = default_cache_dir()
+"""The user's; the project of a test has a home of its own."""
 
 
 def test_the_baseline_holds_every_row_of_both_suites() -> None:
@@ -24,8 +26,11 @@ def test_the_baseline_holds_every_row_of_both_suites() -> None:
         assert sum("regression" in case.slices for case in mine) == 40
 
 
-def test_a_prompt_that_lost_its_placeholders_fails_and_names_the_rows(pytester: pytest.Pytester) -> None:
-    fetch_smollm2(default_cache_dir(), print, environ=os.environ)
+def test_a_prompt_that_lost_its_placeholders_fails_and_names_the_rows(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetch_smollm2(CACHE, print, environ=os.environ)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(CACHE.parent))
     for name in ("evals", "data"):
         shutil.copytree(ROOT / name, pytester.path / name, ignore=shutil.ignore_patterns("train.jsonl", "__pycache__"))
     for name in ("thresholds.yaml", "conftest.py"):

@@ -21,6 +21,7 @@ def end(number, frame):
     sys.exit()
 
 signal.signal(signal.SIGTERM, end)
+time.sleep(1)  # the other one has to wait for it first
 os.kill(os.getppid(), signal.SIGALRM)
 time.sleep(20)
 """

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.support.project import Project
-from tests.support.sessions import Held, Session, requests, shown_status, wait_until
+from tests.support.sessions import Held, Session, journal_answers, requests, shown_status, wait_until
 
 COUNT = 40
 FREE = 12
@@ -27,10 +27,11 @@ def held(project: Project) -> Held:
 
 
 def wait_for_stall(project: Project, held: Held) -> None:
-    """Return once the free answers are recorded as far as they can be, and the slots are full of held requests."""
+    """Return once the free answers are kept, and recorded as far as they can be, and held ones fill the slots."""
     wait_until(lambda: len(project.server.ledger) >= FREE + 4, "all slots are in use")
     wait_until(lambda: (project.root / ".llmeval" / "llmeval.db").exists(), "the database is there")
     wait_until(lambda: len(project.cases()) >= FREE // 3, "finished cases are recorded")
+    wait_until(lambda: len(journal_answers(project)) >= FREE, "the answers are kept")
 
 
 def assert_nothing_is_paid_twice(project: Project, held: Held) -> None:
@@ -82,7 +83,7 @@ def test_answers_that_do_not_come_keep_no_worker_and_no_session_from_its_end(pro
     with Session(project, SLOTS, "-n2") as session:
         wait_for_stall(project, held)
         session.interrupt()
-        assert session.end(timeout_s=7.5) == 2, session.text
+        assert session.end(timeout_s=10) == 2, session.text
     assert shown_status(project) == "interrupted"
     assert_nothing_is_paid_twice(project, held)
 

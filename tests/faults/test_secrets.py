@@ -2,8 +2,6 @@
 
 import base64
 import os
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
@@ -11,7 +9,7 @@ import pytest
 
 from tests.support.fault_server import FaultServer
 from tests.support.project import Project
-from tests.support.sessions import Held, Session, wait_until
+from tests.support.sessions import Held, Session, journal_answers, wait_until
 
 KEY = "sk-canary/+7fQ2xW9&zT4pLmN8"
 ROWS = [{"id": f"r{n}", "input": f"q{n}"} for n in range(3)]
@@ -75,16 +73,6 @@ def leaks(root: Path, texts: list[str], key: str = KEY) -> list[str]:
     for text in texts:
         found += [f"{name} in the output" for name, form in forms(key).items() if form in text.encode()]
     return found
-
-
-def journal_answers(project: Project) -> list[str]:
-    """Return the answers in the journal of the run that goes on; none before there is one."""
-    found = list(project.root.glob(".llmeval/*.journal"))
-    try:
-        with closing(sqlite3.connect(f"{found[0].as_uri()}?mode=ro", uri=True)) as connection:
-            return [str(answer) for (answer,) in connection.execute("SELECT response FROM answers")]
-    except (IndexError, sqlite3.OperationalError):  # it is being made
-        return []
 
 
 @pytest.fixture(autouse=True)

@@ -134,8 +134,8 @@ def test_a_database_that_is_locked_for_a_while_is_waited_for(project: Project, m
         lock = sqlite3.connect(database(project), isolation_level=None, check_same_thread=False)
         lock.execute("BEGIN EXCLUSIVE")
         release = threading.Timer(0.8, lock.close)
-        release.start()
         start = time.monotonic()
+        release.start()
         held.open()
         status = session.end() if session is not None else project.run("evals").ret
         release.join()

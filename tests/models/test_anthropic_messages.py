@@ -18,7 +18,7 @@ from pytest_llmeval.models.retry import RetryPolicy
 from pytest_llmeval.models.specs import parse_spec
 from tests.support.anthropic_server import AnthropicServer, message
 from tests.support.asking import FAST, ask_model, failure
-from tests.support.sessions import together
+from tests.support.sessions import has_arrived, together
 
 
 @pytest.fixture
@@ -382,7 +382,7 @@ def test_cancelling_a_call_stops_it(server: AnthropicServer) -> None:
 
     async def cancel() -> None:
         task = asyncio.create_task(backend.complete(Request(messages=({"role": "user", "content": "x"},))))
-        await asyncio.sleep(0.2)
+        await has_arrived(server)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

@@ -18,7 +18,7 @@ from pytest_llmeval.models.retry import RetryPolicy
 from pytest_llmeval.models.specs import parse_spec
 from tests.support.asking import FAST, Ask, Fail
 from tests.support.fault_server import FaultServer
-from tests.support.sessions import together
+from tests.support.sessions import has_arrived, together
 
 
 def test_answer_carries_text_usage_and_what_it_took(server: FaultServer, ask: Ask) -> None:
@@ -327,7 +327,7 @@ def test_cancelling_a_call_stops_it(server: FaultServer, transport: TransportNam
 
     async def cancel() -> None:
         task = asyncio.create_task(backend.complete(Request(messages=({"role": "user", "content": "x"},))))
-        await asyncio.sleep(0.2)
+        await has_arrived(server)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

@@ -18,7 +18,7 @@ from pytest_llmeval.models.registry import TransportName, open_model
 from pytest_llmeval.models.retry import RetryPolicy
 from tests.support.asking import FAST, Ask, Fail, failure
 from tests.support.fault_server import FaultServer
-from tests.support.sessions import together, wait_until
+from tests.support.sessions import has_arrived, together, wait_until
 
 SUBJECT = ["-subj", "/CN=llm.test", "-addext", "subjectAltName=IP:127.0.0.1"]
 HEAVY = ("openai", "httpx2", "httpcore2", "pydantic", "anyio", "jinja2", "yaml", "pytest")
@@ -173,7 +173,7 @@ def test_a_backend_that_nobody_closed_keeps_nothing_open_in_a_later_loop(
 
     asyncio.run(fail())
     asyncio.run(ask_and_close())
-    wait_until(lambda: server.open_connections == 0, "all connections are closed")
+    wait_until(lambda: all(each.fileno() < 0 for each in server._open), "all connections are closed")
 
 
 def test_a_closed_backend_opens_no_connection_again(server: FaultServer, transport: TransportName) -> None:
@@ -273,7 +273,7 @@ def test_a_call_whose_model_is_closed_ends(server: FaultServer, transport: Trans
 
     async def close_meanwhile() -> None:
         call = asyncio.create_task(backend.complete(request("x")))
-        await asyncio.sleep(0.2)
+        await has_arrived(server)
         await backend.aclose()
         with pytest.raises(CallError) as caught:
             await call

@@ -252,6 +252,6 @@ def test_where_the_system_says_nothing_a_process_is_taken_to_run(monkeypatch: py
 
 
 def test_run_ids_are_different_and_sort_by_time() -> None:
-    ids = [new_run_id() for _ in range(200)]
-    assert len(set(ids)) == 200
+    ids = [new_run_id() for _ in range(20)]  # 24 random bits within a second: of more, two may be equal by chance
+    assert len(set(ids)) == 20
     assert [each[:15] for each in ids] == sorted(each[:15] for each in ids)

@@ -57,7 +57,7 @@ class FakeVllm:
         """Return the ids of the processes of all starts that run, of keepers too."""
         return [pid for start in self.starts for pid in (*start["pids"], start["keeper"]) if _runs(pid)]
 
-    def assert_none_is_left(self, longest_s: float = 5.0) -> None:
+    def assert_none_is_left(self, longest_s: float = 30.0) -> None:
         """Return when all processes of all starts have ended; fail where that takes longer."""
         wait_until(lambda: not self.running(), "all processes of vLLM have ended", longest_s)
 

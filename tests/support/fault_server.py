@@ -133,12 +133,6 @@ class FaultServer:
             self.connections += 1
             self._open.add(connection)
 
-    @property
-    def open_connections(self) -> int:
-        """How many connections neither side has closed, as far as this one has seen."""
-        with self._lock:
-            return sum(connection.fileno() >= 0 for connection in self._open)
-
     def drop_connections(self) -> None:
         """Close all connections, as a server does that closes idle ones."""
         with self._lock:

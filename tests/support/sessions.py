@@ -1,13 +1,16 @@
 """Sessions of pytest that run while a test watches them, and a server that answers when it is told to."""
 
+import asyncio
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,7 +18,17 @@ from pytest_llmeval.store.rows import to_run
 from tests.support.fault_server import FaultServer, Reply
 from tests.support.project import Project
 
-__all__ = ["Held", "Session", "asked", "requests", "shown_status", "together", "wait_until"]
+__all__ = [
+    "Held",
+    "Session",
+    "asked",
+    "has_arrived",
+    "journal_answers",
+    "requests",
+    "shown_status",
+    "together",
+    "wait_until",
+]
 
 _STEP_S = 0.005
 _LONGEST_S = 30.0
@@ -29,6 +42,13 @@ def wait_until(is_so: Callable[[], object], what: str, longest_s: float = _LONGE
         time.sleep(_STEP_S)
 
 
+async def has_arrived(server: Any) -> None:
+    """Return once a request has come; fail where that takes too long."""
+    async with asyncio.timeout(_LONGEST_S):
+        while not server.ledger:
+            await asyncio.sleep(_STEP_S)
+
+
 def asked(server: FaultServer) -> list[str]:
     """Return the last message of each request, in order of arrival."""
     return [str(entry.body["messages"][-1]["content"]) for entry in list(server.ledger)]
@@ -37,6 +57,16 @@ def asked(server: FaultServer) -> list[str]:
 def requests(server: FaultServer) -> Counter[str]:
     """Return how often each last message was sent."""
     return Counter(asked(server))
+
+
+def journal_answers(project: Project) -> list[str]:
+    """Return the answers in the journal of the run that goes on; none before there is one."""
+    found = list(project.root.glob(".llmeval/*.journal"))
+    try:
+        with closing(sqlite3.connect(f"{found[0].as_uri()}?mode=ro", uri=True)) as connection:
+            return [str(answer) for (answer,) in connection.execute("SELECT response FROM answers")]
+    except (IndexError, sqlite3.OperationalError):  # it is being made
+        return []
 
 
 class Held:

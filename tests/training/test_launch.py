@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +128,7 @@ def test_one_that_the_kernel_kills_for_want_of_memory_is_tried_again_with_half_t
     together: Plan, tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = plan_of(tmp_path, tiny_base)
-    counts = iter([3, 4, 4])
+    counts = chain([3], repeat(4))
     monkeypatch.setattr(process, "times_killed_for_memory", lambda: next(counts))
     once = "os.path.exists('{0}') and (os.unlink('{0}'), os.kill(os.getpid(), signal.SIGKILL))".format(
         tmp_path / "once"

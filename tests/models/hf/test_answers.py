@@ -179,6 +179,7 @@ def test_out_of_memory_halves_the_batch(models: HfModels, base: Path, monkeypatc
         whole(model, chat, jobs)
 
     monkeypatch.setattr(host, "answer", scarce)
+    monkeypatch.setattr(models._batcher, "_gather_s", 1.0)
     assert [each.text for each in answers(model, TEXTS)] == expected
     assert sizes[0] == 6
     assert set(sizes[1:]) <= {1, 2, 3, 4, 5}
@@ -327,6 +328,7 @@ def test_prompts_of_unlike_lengths_are_read_apart_and_say_the_same(
         return forward(model, mask, input_ids=input_ids, **given)
 
     monkeypatch.setattr(caches, "forward", seen)
+    monkeypatch.setattr(models._batcher, "_gather_s", 1.0)
     for spec in (f"hf:{base}", f"hf:{base}+{adapter}"):
         model = opened(models, spec)
         apart = [each.text for each in answers(model, texts)]

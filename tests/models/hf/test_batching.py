@@ -22,7 +22,7 @@ def job(tokens: int, room: int = 10, group: str = "g") -> Job:
 
 @contextmanager
 def batcher(run: Callable[[Sequence[Job]], None], budget: int = 10_000) -> Iterator[Batcher]:
-    made = Batcher(run, lambda group: budget, lambda group: ANY, gather_s=0.05)
+    made = Batcher(run, lambda group: budget, lambda group: ANY, gather_s=0.3)
     yield made
     made.close()
 

@@ -72,6 +72,7 @@ def test_positions_without_an_end_part_no_batch(models: HfModels, base: Path, mo
         whole(model, chat, jobs)
 
     monkeypatch.setattr(host, "answer", noted)
+    monkeypatch.setattr(models._batcher, "_gather_s", 1.0)
     answers(model, [SHORT, LONG], [{"max_tokens": 500, "stop": ["a", "e", "i", "1"]}] * 2)
     assert sizes == [2]
 

@@ -84,7 +84,7 @@ FAILURES = [
     ("port-taken", r"another program took the port in the meantime; start the session again"),
     ("engine", r"try \?max_model_len=… \((?s:.*)ValueError: No available(?s:.*)RuntimeError: Engine core"),
     ("dies", r"vLLM did not start \(it ended with status 3\)"),
-    ("slow", r"it was not healthy within 1 s; --llmeval-vllm-start-s gives it more"),
+    ("slow", r"it was not healthy within 5 s; --llmeval-vllm-start-s gives it more"),
     ("others", r"it does not serve '.*base\?load=4bit', but \['another'\]"),
 ]
 
@@ -96,7 +96,7 @@ def test_a_start_that_fails_says_why_and_leaves_only_its_log(
     """With vLLM's last words, and those of its engine's process, which stand before a long traceback."""
     fake.fails(how)
     with pytest.raises(ModelError, match=message) as caught:
-        models.start([weights_of(f"{base}?load=4bit")], lambda line: None, timeout_s=1 if how == "slow" else 20)
+        models.start([weights_of(f"{base}?load=4bit")], lambda line: None, timeout_s=5 if how == "slow" else 20)
     first, *said = str(caught.value).splitlines()
     assert first.startswith(f"vllm:{base}?load=4bit: vLLM did not start")
     assert said[0].startswith("    (EngineCore" if how == "engine" else "    INFO loading the model")
