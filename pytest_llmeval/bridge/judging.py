@@ -62,11 +62,14 @@ class Judging:
     ) -> GateResult:
         """Return what the gate says of ``cases``; of one shard of several it says nothing.
 
-        Where the baseline cannot be read any more, as its file has gone since the run began, the run is unmeasurable.
+        Where the baseline cannot be read any more, as its file has gone since the run began, rules on a
+        change are not judged, and the run is unmeasurable unless another one fails.
         """
         if run.settings.get("shard"):
             return GateResult(verdicts=(), verdict="none", partial=run.settings["partial"])
-        try:
+        trust = trust_in(store, self._thresholds)
+
+        def judged() -> GateResult:
             return judge(
                 self._thresholds,
                 cases.judged,
@@ -74,16 +77,20 @@ class Judging:
                 partial=run.settings["partial"],
                 baseline=self._choice.to_judge(run),
                 no_baseline=self._choice.why_none,
-                trust=trust_in(store, self._thresholds),
+                trust=trust,
                 first_look=run.first_look,
             )
+
+        try:
+            return judged()
         except StoreError as error:
-            self._choice = BaselineChoice()  # nothing was compared with it
+            self._choice = BaselineChoice(why_none=str(error))
+            without = judged()
             self._unjudged = [
-                f"not judged (status 10, unless something failed): {error}",
-                f"judge it once that is mended: llmeval gate {run.id}",
+                "so the status is 10, unless something failed",
+                f"once that is mended: llmeval gate {run.id}",
             ]
-            return GateResult(verdicts=(), verdict="unmeasurable", partial=run.settings["partial"])
+            return replace(without, verdict="fail" if without.verdict == "fail" else "unmeasurable")
 
     def lines(self, store: SqliteStore, run: Run) -> list[str]:
         """Return the lines that say why nothing was judged, or against what, and whether a judge has moved."""

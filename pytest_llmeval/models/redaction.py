@@ -13,7 +13,7 @@ MASK = "***"
 MIN_SECRET_CHARS = 6
 MIN_ANSWER_SECRET_CHARS = 8
 PREFIX_CHARS = 12
-_USERINFO = re.compile(r"(?<=://)[^/\s'\"]+@")  # to the last @: a password may hold one
+_USERINFO = re.compile(r"(?<=://)[^/\s@'\"]+@(?:[^/\s'\"?#]*@)?")  # a password may hold an @, as a query may
 _SECRET_NAME = re.compile(
     r"(?:^|_)(?:[A-Z]*(?:APIKEY|ACCESSKEY|SECRET|PASSWORD|PASSWD)S?|KEYS?|TOKEN|CREDENTIALS?)(?:$|_)"
     r"|_(?:PASS|PWD|PAT)$",
@@ -21,7 +21,7 @@ _SECRET_NAME = re.compile(
 )
 """TOKENS is none: MAX_TOKENS is a number."""
 _LIST_NAME = re.compile(r"(?:KEY|SECRET|PASSWORD|PASSWD)S$", re.IGNORECASE)
-_BETWEEN = re.compile(r"[,;\s]+")
+_BETWEEN = re.compile(r"[,;\s\[\]'\"]+")
 _PLACE_NAME = re.compile(r"_(?:FILE|PATH|DIR)$", re.IGNORECASE)
 _PLAIN_NAME = re.compile(r"version|deployment|model|region|title|referer", re.IGNORECASE)
 

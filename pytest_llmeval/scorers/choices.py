@@ -39,9 +39,9 @@ _CALLED_RIGHT = (
     rf"\s+is\s+(?:also\s+)?(?:the\s+)?(?:correct|right)(?:\s+(?:{_NOUN}|one))?"
     r"""[*_`"')\]]*(?=[ \t\r]*(?:$|[.;!])|,?\s+(?:because|since|as)\b)"""
 )
-# "not London", "definitely not (B)"; what follows it in its sentence is no answer
-_DENIED = re.compile(r"(?:[a-z]+ly\s+)?not\b", re.IGNORECASE)
-_SENTENCE_END = re.compile(rf"[.!?;。！？；](?=\s|$)|[{_BREAKS}]")
+# "not London", "definitely not (B)"; what follows it in its clause is no answer
+_DENIED = re.compile(r"(?:[a-z]+ly\s+)?(?P<denial>not\b)", re.IGNORECASE)
+_CLAUSE_END = re.compile(rf"[.!?;,:](?=\s|$)|[。！？；，：{_BREAKS}]|\bbut\b", re.IGNORECASE)
 _JOINED = re.compile(r"""[*_`"')\]}>]*\s*(?:\bor\b|/|(?P<and>\band\b|&))\s*[*_`"'(\[{<]*""", re.IGNORECASE)
 # What follows the second of "A and B"; otherwise the "and" begins another clause: "A and B is wrong"
 _LISTED = re.compile(r"""[*_`"')\]}>]*\s*(?:$|[.;,!/&]|(?:or|and|both|together)\b)""", re.IGNORECASE)
@@ -58,8 +58,8 @@ def choice(response: Any, target: str, *, choices: Sequence[str] | Mapping[str, 
     1. What follows ``answer is``, ``answer:`` or ``answer =`` (or ``correct option is`` and the like) on the
        same line (on the next one where nothing follows), wherever that stands: a label at its start with those
        that ``or`` and ``and`` join to it (what else follows a label is not read), else the texts in it.
-       Several such statements must agree; of one that begins with ``not`` nothing is read, to the end of its
-       sentence.
+       Several such statements must agree; of one that begins with ``not`` (or ``clearly not``, which no choice
+       does) nothing is read, to the end of its clause.
     2. Lines that are nothing but a label (``B``, ``b``, ``(B)``, ``B.``, ``**B**``), a text, or a label with
        its text (``B) London``), wherever they stand; and where a line begins with ``B is correct`` or ``B is
        right``, all labels of which the answer says that.
@@ -153,7 +153,7 @@ class _Options:
             whole = self._whole(line) if len(line) <= self.longest_line else None
             if whole is None and self._denies(line):
                 kept.append(text[at : max(at, statement.start())])
-                at = stop.start() if (stop := _SENTENCE_END.search(text, start)) else len(text)
+                at = stop.start() if (stop := _CLAUSE_END.search(text, start)) else len(text)
                 continue
             labels = {whole} if whole else self._labels_at_start(line)
             if not labels and end > read_to:
@@ -163,9 +163,11 @@ class _Options:
 
     def _denies(self, line: str) -> bool:
         """Whether a statement says what is no answer; "Not applicable" may be a choice."""
-        if not _DENIED.match(line):
+        found = _DENIED.match(line)
+        if found is None:
             return False
-        return self.texts is None or not self.texts.match(_plain(line[: self.longest_line]))
+        begins = (_plain(line[at : at + self.longest_line]) for at in {0, found.start("denial")})
+        return self.texts is None or not any(map(self.texts.match, begins))
 
     def _labels_at_start(self, line: str) -> set[str]:
         """Return the label that a line starts with, and those that are joined to it."""
@@ -232,7 +234,7 @@ def _options(choices: tuple[Any, ...]) -> _Options:
         by_text=by_text,
         before_label=re.compile(rf"^{before}"),
         at_start=re.compile(rf"{before}{label}(?!\w)"),
-        at_line=re.compile(rf"^[ \t*_`\"'(\[>（【「-]*{before}{label}[*_`\"']*[).:\]）】」。：．、]", re.MULTILINE),
+        at_line=re.compile(rf"^[ \t*_`\"'(\[>（【「-]*{before}{label}[*_`\"']*[).:\]）】」。：．]", re.MULTILINE),
         called_right=re.compile(rf"{before}(?<!\w){label}[*_`\"')\]]*{_CALLED_RIGHT}", re.MULTILINE),
         in_brackets=re.compile(rf"(?:[(\[{{（【「]|\*\*){label}(?:[)\]}}）】」]|\*\*)"),
         texts=re.compile(_WORD_START + f"(?:{_either(by_text)})" + _WORD_END) if by_text else None,

@@ -4,7 +4,7 @@ import hashlib
 import inspect
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache, partial
 from types import CodeType
 from typing import Any
@@ -20,7 +20,8 @@ def scorer_digest(scorer: Scorer, settings: Mapping[str, Any]) -> str:
     """Return the sha256 in hex over what decides a scorer's values.
 
     For a shipped scorer that is its name and version, for a user's its name, version and source (decorators
-    included, what it calls not), for both the settings, defaults filled in. Settings are written as JSON with
+    included, what it calls not; of an object or a partial what it holds, too), for both the settings, defaults
+    filled in. Settings are written as JSON with
     sorted keys; one that JSON cannot say is written as its ``repr`` without memory addresses.
     """
     text = f"{_identity(scorer)}\n{_settings_text(settings)}"
@@ -35,9 +36,9 @@ def _identity(scorer: Scorer) -> str:
 
 
 def _source(function: Callable[..., object]) -> str:
-    function = inspect.unwrap(function)
     if isinstance(function, partial):
         return f"{_source(function.func)}\n{_one_setting([function.args, function.keywords])}"
+    function = inspect.unwrap(function)
     try:
         return inspect.getsource(function)
     except (OSError, TypeError):  # typed at a prompt, built by exec, or an object with __call__
@@ -51,7 +52,14 @@ def _source_of_object(function: object) -> str:
         source = inspect.getsource(type(function))
     except (OSError, TypeError):
         return _nameless(function)
-    return f"{source}\n{_one_setting(getattr(function, '__dict__', {}))}"
+    slots = [name for kind in type(function).__mro__ for name in _slots_of(kind)]
+    held = {name: getattr(function, name, None) for name in slots} | getattr(function, "__dict__", {})
+    return f"{source}\n{_nameless(function)}\n{_one_setting(held)}"
+
+
+def _slots_of(kind: type) -> Iterable[str]:
+    slots = vars(kind).get("__slots__", ())
+    return (slots,) if isinstance(slots, str) else slots
 
 
 def _code_text(code: CodeType) -> str:

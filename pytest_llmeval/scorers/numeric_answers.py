@@ -22,8 +22,8 @@ SHOWN_NUMBERS = 4
 _SPACES = "\u2009\u202f\u00a0"  # thin, narrow no-break and no-break space
 _SIGNS = "+-\u2212\u2013"
 _CURRENCY = "$€£¥₹₩₽¢"
-_CLOSING = tuple(".,;!?…%‰°)]}）】」")
-_QUOTES = tuple("\"'`*_“”‘’")
+_ENDS = tuple(".!?…")
+_CLOSING = tuple(",;%‰°)]}）】」\"'`*_“”‘’")
 # A run: digits with single marks between them, perhaps an exponent. What it says is decided afterwards.
 _RUN = re.compile(
     rf"(?P<sign>[{re.escape(_SIGNS)}]?)(?P<money>[{_CURRENCY}]?)(?P<inner>[{re.escape(_SIGNS)}]?)"
@@ -123,9 +123,9 @@ def _reading(text: str, run: re.Match[str], body: str, decimal: str) -> Reading:
 def _ends(char: str, *, is_decimal: bool) -> bool:
     """Whether a mark right after ``char`` belongs to it, and not to the number behind: ``No.5``, ``is...42``, ``x),5``.
 
-    A quotation mark or one of Markdown may be an opening one, and ``.5`` follow it.
+    A decimal mark may begin a number in a list (``0,.5``) and behind an opening quotation mark.
     """
-    return _joins(char) or char in _CLOSING or (char in _QUOTES and not is_decimal)
+    return _joins(char) or char in _ENDS or (char in _CLOSING and not is_decimal)
 
 
 def _joins(char: str) -> bool:

@@ -2,6 +2,7 @@
 
 import inspect
 import keyword
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
@@ -39,6 +40,21 @@ class Scorer:
     shipped: bool
     stem: str
     """Companion values are recorded as ``<stem>_<key>`` where the call gives no name."""
+    called_at: tuple[str, int] | None = None
+    """File and line of the call of ``scorer``: all that tells lambdas, partials and objects apart."""
+
+    @property
+    def is_nameless(self) -> bool:
+        """Whether the function has no name of its own."""
+        name = _attribute(self.function, "__qualname__")
+        return not isinstance(name, str) or name.endswith("<lambda>")
+
+    @property
+    def shown_place(self) -> str:
+        """``file:line`` to tell a person."""
+        if self.is_nameless and self.called_at is not None:
+            return f"{short_path(self.called_at[0])}:{self.called_at[1]}"
+        return place(self.function)
 
 
 def place(function: Callable[..., object]) -> str:
@@ -73,9 +89,9 @@ class Registry:
                 f"{place(new.function)}: {new.name!r} is a shipped scorer; give yours another name: "
                 f"@scorer(name={'my_' + new.name!r})"
             )
-        if old is not None and not _same_origin(old.function, new.function):
+        if old is not None and not _same_origin(old, new):
             raise UserError(
-                f"two scorers are named {new.name!r}: {place(old.function)} and {place(new.function)}; "
+                f"two scorers are named {new.name!r}: {old.shown_place} and {new.shown_place}; "
                 "rename one, or give it another name with @scorer(name=...)"
             )
         self._scorers[new.name] = new
@@ -129,21 +145,16 @@ class Registry:
         return any(known.function is function for known in self._scorers.values())
 
 
-def _same_origin(old: Callable[..., object], new: Callable[..., object]) -> bool:
+def _same_origin(one: Scorer, other: Scorer) -> bool:
+    old, new = one.function, other.function
     if old is new:
         return True
-    if not isinstance(name := _attribute(old, "__qualname__"), str):
-        return False  # objects with __call__, partial: nothing tells two of them apart
-    if name.endswith("<lambda>") and _line(old) != _line(new):
-        return False
+    if one.is_nameless or other.is_nameless:
+        return one.called_at is not None and one.called_at == other.called_at
     same_module = _attribute(old, "__module__") == _attribute(new, "__module__")
     return _attribute(old, "__qualname__") == _attribute(new, "__qualname__") and (
         same_module or _file(old) == _file(new)
     )
-
-
-def _line(function: Callable[..., object]) -> object:
-    return _attribute(_attribute(inspect.unwrap(function), "__code__"), "co_firstlineno")
 
 
 def _file(function: Callable[..., object]) -> str:
@@ -188,9 +199,11 @@ def scorer(
     Raises:
         UserError: where the name is taken or cannot be one, or the function cannot be a scorer.
     """
+    caller = sys._getframe(1)
+    called_at = (caller.f_code.co_filename, caller.f_lineno)
 
     def register(found: F) -> F:
-        REGISTRY.add(made(found, name=name, pass_mark=pass_mark, version=str(version)))
+        REGISTRY.add(made(found, name=name, pass_mark=pass_mark, version=str(version), called_at=called_at))
         return found
 
     return register if function is None else register(function)
@@ -214,6 +227,7 @@ def made(
     version: str = "1",
     shipped: bool = False,
     stem: str | None = None,
+    called_at: tuple[str, int] | None = None,
 ) -> Scorer:
     """Return the Scorer of a function, once it is sure that it can be one.
 
@@ -231,6 +245,7 @@ def made(
         version=version,
         shipped=shipped,
         stem=stem or name,
+        called_at=called_at,
     )
 
 

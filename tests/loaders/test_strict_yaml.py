@@ -116,10 +116,6 @@ def test_nothing_is_an_error(tmp_path: Path, content: str) -> None:
         ('a: "\\UFFFFFFFF"\n', "f.yaml:1: an escape names no character; correct it"),
         ("a: 1\nb: x\x00y\n", "f.yaml:2: the character '\\x00' has no place in YAML; take it out"),
         ("a: 1\nb: 'x\x85y'\n", "f.yaml:2: found \\x85, an end of a line in YAML; write it as \\x85 in double quotes"),
-        (
-            "a: 1\nb: x\u2028 y\n",
-            "f.yaml:2: found \\u2028, an end of a line in YAML; write it as \\u2028 in double quotes",
-        ),
         (b"a: 1\nb: \xff\n", "f.yaml:2: byte 0xff is not UTF-8; save the file as UTF-8"),
     ],
 )

@@ -263,12 +263,14 @@ def test_nothing_is_left_of_a_password_that_holds_an_at_sign() -> None:
         told = Redactor(secrets)("no answer from http://user:pa@ssword@host/v1, nor postgresql://app:pa@ssword@db")
         assert "pa" not in told and "ssword" not in told
         assert "host/v1" in told
+    assert Redactor()("https://u:p@h:8000?to=me@b.example") == "https://***@h:8000?to=me@b.example"
 
 
 def test_a_list_of_keys_holds_keys_and_a_number_of_tokens_is_none() -> None:
-    environ = {"OPENAI_API_KEYS": "sk-first,sk-second", "DB_PASS": "hunter2", "MAX_TOKENS": "100000", "PWD": "here",
-               "GITHUB_PAT": "ghp_1", "AWS_ACCESSKEY": "a1", "MIN_PASS_RATE": "0.95"}  # fmt: skip
-    assert secrets_in(environ) == ("sk-first,sk-second", "hunter2", "ghp_1", "a1", "sk-first", "sk-second")
+    environ = {"OPENAI_API_KEYS": '["sk-first","sk-second"]', "DB_PASS": "hunter2", "MAX_TOKENS": "100000",
+               "PWD": "here", "GITHUB_PAT": "ghp_1", "AWS_ACCESSKEY": "a1", "MIN_PASS_RATE": "0.95"}  # fmt: skip
+    found = [each for each in secrets_in(environ) if each]
+    assert found == ['["sk-first","sk-second"]', "hunter2", "ghp_1", "a1", "sk-first", "sk-second"]
 
 
 def test_secrets_are_known_by_the_names_of_their_variables() -> None:

@@ -199,12 +199,24 @@ def test_a_file_that_goes_while_the_run_goes_on_leaves_a_run_that_can_be_judged(
     assert result.ret == 10
     assert (run["status"], run["exit_code"], run["verdict"]) == ("unmeasurable", 10, "unmeasurable")
     assert ruled.cases() == dict.fromkeys((row["id"] for row in ROWS), "passed")
-    why = "not judged (status 10, *): main.jsonl: cannot be read: *"
-    result.stdout.fnmatch_lines([why, f"judge it once that is mended: llmeval gate {run['id']}"])
+    told = ["not judged (main.jsonl: cannot be read: *", "so the status is 10, unless something failed"]
+    result.stdout.fnmatch_lines([*told, f"once that is mended: llmeval gate {run['id']}"])
     result.stdout.no_fnmatch_line("*not recorded in full*")
     result.stdout.no_fnmatch_line("compared with*")
     path.write_bytes(held)
     assert llmeval(ruled, "gate", run["id"]).returncode == 0
+
+
+def test_a_rule_that_needs_no_baseline_fails_without_one_that_went(ruled: Project) -> None:
+    base_run(ruled)
+    path = export(ruled, "main.jsonl")
+    body = EXACT.replace("sample.target", "'never'")
+    ruled.eval(f"{body}    if sample.id == 'r39':\n        Path({str(path)!r}).unlink()\n")
+    text = (ruled.root / "evals" / "test_echo.py").read_text()
+    rules = RULES.format(baseline="baseline: main.jsonl\n").replace("max_drop", "min: 0.5, max_drop")
+    ruled.write(evals__test_echo_py=f"from pathlib import Path\n{text}", thresholds_yaml=rules)
+    assert ruled.run("evals").ret == 1
+    assert (ruled.last_run()["exit_code"], ruled.last_run()["verdict"]) == (1, "fail")
 
 
 def test_a_damaged_file_is_a_usage_error(ruled: Project) -> None:

@@ -93,6 +93,8 @@ def test_an_answer_that_names_just_the_target_scores_1(text: str) -> None:
         ("Answer: not B) London", "no choice is named"),
         ("The answer is definitely not London.", "no choice is named"),
         ("The answer is not London. It is Paris.", "got A"),
+        ("The answer is not B, the right one is (A)", "got A"),
+        ("The answer is not London but Paris.", "got A"),
         ("The answer is London, not Paris", "2 choices are named (A, B)"),
         ("The answer isn't London", "got B"),
         ("Paris or London", "2 choices are named (A, B)"),
@@ -197,9 +199,23 @@ def test_scripts_without_spaces_name_a_choice_anywhere(answer: str) -> None:
     assert choice("Yorkshire", "York", choices=["York", "Rome"]).value == 0.0
 
 
-def test_a_choice_may_begin_with_not() -> None:
-    found = choice("The answer is not applicable here.", "B", choices=["Yes", "Not applicable"])
+@pytest.mark.parametrize("text", ["The answer is not applicable here.", "The answer is clearly not applicable."])
+def test_a_choice_may_begin_with_not(text: str) -> None:
+    found = choice(text, "B", choices=["applicable", "Not applicable"])
     assert (found.value, found.reason) == (1, None)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Answer: Not sure, but I think London.",
+        "The answer is not entirely clear, but London fits best.",
+        "The answer is not only plausible but certain: London",
+        "A、C、D 都是错误的，所以选 (B)",
+    ],
+)
+def test_what_is_denied_ends_with_its_clause(text: str) -> None:
+    assert choice(text, "B", choices=CITIES).value == 1
 
 
 @pytest.mark.parametrize("text", ["B。", "（B）", "答案：（B）", "【B】", "B：", "最終的に\nB．"])

@@ -217,3 +217,10 @@ def test_scripts_without_spaces_let_a_number_follow_a_letter(text: str, value: f
 @pytest.mark.parametrize("text", ["B2", "x86", "Größe7"])
 def test_a_digit_after_a_letter_of_a_word_is_no_number(text: str) -> None:
     assert numbers_in(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "values"), [("[0,.5]", ["0", "0.5"]), ("0.2;.5", ["0.2", "0.5"]), ("p=.2,.5", ["0.2", "0.5"])]
+)
+def test_a_decimal_mark_begins_a_number_in_a_list(text: str, values: list[str]) -> None:
+    assert [reading.value for reading in numbers_in(text)] == list(map(Decimal, values))

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from functools import partial
+from functools import partial, update_wrapper
 from typing import Any
 
 import pytest
@@ -110,14 +110,32 @@ class Within:
         return self.tolerance
 
 
+class Slotted:
+    """Another one."""
+
+    __slots__ = "tolerance"
+
+    def __init__(self, tolerance: float) -> None:
+        self.tolerance = tolerance
+
+    def __call__(self, response: object) -> float:
+        return self.tolerance
+
+
 def test_what_a_callable_object_or_a_partial_holds_changes_it() -> None:
     one, other = (scorer_digest(made(Within(tolerance), name="w"), {}) for tolerance in (1, 2))
     assert one == scorer_digest(made(Within(1), name="w"), {}) != other
 
+    one, other = (scorer_digest(made(Slotted(each), name="s"), {}) for each in (1, 2))
+    assert one != other
+
     def near(response: object, tolerance: float) -> float:
         return tolerance
 
-    one, other = (scorer_digest(made(partial(near, tolerance=each), name="n"), {}) for each in (1, 2))
+    made_of = [partial(near, tolerance=each) for each in (1, 2)]
+    one, other = (scorer_digest(made(each, name="n"), {}) for each in made_of)
+    assert one != other
+    one, other = (scorer_digest(made(update_wrapper(each, near), name="n"), {}) for each in made_of)
     assert one != other
 
 

@@ -110,8 +110,26 @@ def test_two_without_a_name_of_their_own_are_told_too(own_registry: Registry, fi
         f"scorer(name='tone')({make})\n"
     )
     files(nameless_scorers=source)
-    with pytest.raises(UserError, match="two scorers are named 'tone'"):
+    told = r"two scorers are named 'tone': nameless_scorers.py:\d+ and nameless_scorers.py:\d+;"
+    with pytest.raises(UserError, match=told):
         importlib.import_module("nameless_scorers")
+
+
+@pytest.mark.parametrize("make", ["(lambda r: {})", "partial(near, tolerance={})", "Near({})"])
+def test_one_without_a_name_of_its_own_is_replaced_by_its_module_too(
+    own_registry: Registry, files: Files, make: str
+) -> None:
+    source = (
+        "from dataclasses import dataclass\nfrom functools import partial\n"
+        "def near(r, tolerance): return tolerance\n"
+        "@dataclass\nclass Near:\n    value: int\n    def __call__(self, r): return self.value\n"
+        "scorer(name='tone')({})\n"
+    )
+    files(nameless_scorers=source.format(make.format(0)))
+    module = importlib.import_module("nameless_scorers")
+    files(nameless_scorers=source.format(make.format("1 + 0 * 0")))
+    importlib.reload(module)
+    assert ScoreBook(own_registry).tone("x").value == 1
 
 
 def test_a_module_imported_again_replaces_its_own_scorers(own_registry: Registry, files: Files) -> None:

@@ -96,7 +96,9 @@ def detectable(rule: Rule, evidence: Evidence, alpha: float) -> float | None:
     """
     least = least_flips(alpha) / evidence.n if evidence.is_binary and evidence.clusters is None else None
     error, allowed = evidence.found.error, _allowed(rule)
-    if evidence.clusters is not None:
+    if rule.kind == "noninferior":  # its bound needs no signs
+        is_blind = least is not None and least > 1
+    elif evidence.clusters is not None:
         is_blind = evidence.clusters < least_groups(alpha)
     else:
         is_blind = least > 1 if least is not None else 0.5**evidence.n >= alpha  # the least p of all signs alike

@@ -388,6 +388,7 @@ def test_nor_have_graded_rows_and_groups_whose_signs_are_too_few() -> None:
     before, after = graded(5, 0.01)
     assert verdict_of(before[:4], after[:4]).mde is None
     assert verdict_of(before, after).mde is not None
+    assert verdict_of(before[:4], after[:4], rule("noninferior", 0.15)).mde is not None  # its bound is Student's
     before, after = graded(40, 0.01)
     for count, sees in ((2, False), (4, False), (5, True)):
         names = [f"c{number % count}" for number in range(40)]
