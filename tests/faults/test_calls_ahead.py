@@ -32,7 +32,7 @@ def test_requests_leave_in_the_order_of_collection(project: Project) -> None:
 def test_each_row_is_asked_once_and_no_limit_is_passed(project: Project, distribution: str) -> None:
     """Whoever runs which case: as many requests as rows, as many in flight as allowed, and no more."""
     project.eval(ECHO, ROWS)
-    project.model = project.server.spec("fault-slow-25")
+    project.model = project.server.spec("fault-slow-100")
     result = project.run("evals", "--max-connections=3", *DISTRIBUTIONS[distribution])
     assert result.ret == 0
     assert requests(project.server) == Counter(TEXTS)
@@ -212,7 +212,7 @@ def test_cases_that_end_before_they_ask_leave_the_window_to_others(project: Proj
                 pytest.skip("not this")
         """
     )
-    project.model = project.server.spec("fault-slow-25")
+    project.model = project.server.spec("fault-slow-100")
     result = project.run("evals", "--max-connections=4", *dist_args)
     result.assert_outcomes(passed=COUNT, skipped=60)
     assert "-n2" in dist_args or project.server.max_in_flight == 4

