@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Hashable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.models.attempt_error import AttemptError
@@ -20,7 +20,7 @@ class _Shared(Generic[C]):
     """A client, and those in its event loop who would ask it again."""
 
     client: C
-    users: "set[Lease[C]]" = field(default_factory=set)
+    users: "set[Lease[Any, C]]" = field(default_factory=set)
 
 
 class SharedClients(Generic[K, C]):
@@ -34,11 +34,12 @@ class SharedClients(Generic[K, C]):
         # said that he is done must keep nothing open in a later loop.
         self._shared: dict[asyncio.AbstractEventLoop, dict[K, _Shared[C]]] = {}
 
-    def lease(self, key: K) -> "Lease[C]":
+    def lease(self, key: K) -> "Lease[K, C]":
         """Return what one user takes the client of ``key`` from."""
-        return Lease(lambda lease: self._take(key, lease), lambda lease: self._give_back(key, lease))
+        return Lease(self, key)
 
-    async def _take(self, key: K, lease: "Lease[C]") -> C:
+    async def take(self, key: K, lease: "Lease[K, C]") -> C:
+        """Return the running loop's client, which ``lease`` keeps open from now on."""
         loop = asyncio.get_running_loop()
         if loop not in self._shared:
             await self._forget_closed_loops()
@@ -48,7 +49,8 @@ class SharedClients(Generic[K, C]):
         here[key].users.add(lease)
         return here[key].client
 
-    async def _give_back(self, key: K, lease: "Lease[C]") -> None:
+    async def give_back(self, key: K, lease: "Lease[K, C]") -> None:
+        """Close the running loop's client where no other lease keeps it open."""
         loop = asyncio.get_running_loop()
         here = self._shared.get(loop, {})
         shared = here.get(key)
@@ -70,16 +72,13 @@ class SharedClients(Generic[K, C]):
                     await self._close(shared.client)
 
 
-class Lease(Generic[C]):
+class Lease(Generic[K, C]):
     """One user's way to a client that others use too."""
 
-    def __init__(
-        self,
-        take: "Callable[[Lease[C]], Awaitable[C]]",
-        give_back: "Callable[[Lease[C]], Awaitable[None]]",
-    ) -> None:
-        self._take = take
-        self._give_back = give_back
+    def __init__(self, clients: SharedClients[K, C], key: K) -> None:
+        """Stand for one user of the client of ``key``."""
+        self._clients = clients
+        self._key = key
         self._is_over = False
 
     async def client(self) -> C:
@@ -90,9 +89,9 @@ class Lease(Generic[C]):
         """
         if self._is_over:
             raise AttemptError(ErrorKind.CONNECTION, "the model was closed while the call was under way")
-        return await self._take(self)
+        return await self._clients.take(self._key, self)
 
     async def aclose(self) -> None:
         """End the lease; the running loop's client is closed with the last one."""
         self._is_over = True
-        await self._give_back(self)
+        await self._clients.give_back(self._key, self)
