@@ -7,22 +7,31 @@ from random import Random
 __all__ = ["arranged", "labels_of"]
 
 _LINE = re.compile(
-    r"(?P<mark>[-*• ]{0,3})(?P<label>[^\W\d_][^:=\n]{0,28}?)(?P<sep>\s*(?::\s+|=\s*))(?!//)(?P<value>\S.*)"
+    r"(?P<mark>[-*•: ]{0,3})(?P<label>[^\W\d_][^:=\n]{0,28}?)(?P<sep>\s*(?::\s+|=\s*))(?!//)(?P<value>\S.*)"
 )
 _LABEL_WORDS = 4
 """A label has no more words; a line that begins with more of them is a sentence."""
-_SEPARATORS = (": ", " - ", " = ", " | ", "\t", "  ", " > ", ":\n  ", " -- ", "=")
+_BELOW = ":\n  "
+"""Between a label and a value on a line of its own."""
+_SEPARATORS = (": ", " - ", " = ", " | ", "\t", "  ", " > ", _BELOW, " -- ", "=")
 _MARKS = ("", "", "- ", "* ", "| ")
 _CASES: tuple[Callable[[str], str], ...] = (str, str, str.upper, str.lower)
 _JOINTS = ("; ", " / ", ", ", " | ")
 _DELIMITERS = ("|", ";", "\t")
+_OTHER_DELIMITERS = ("|", ";", "\t", ",")
+"""What a table may come with; that lines of prose have as many commas says nothing."""
 _FEWEST_COLUMNS = 4
+_RULE = "-: "
+"""What the line under the head of a Markdown table is made of."""
 _CELL = 40
 """Characters of a cell; one with more is a sentence."""
 _SHUFFLED = 0.7
 """Share of the blocks of labelled lines that come in another order; two shares more decide on their form."""
 _RESTYLED = 0.6
 _JOINED = 0.3
+_TURNED = 0.25
+"""Share of the blocks of labelled lines that come as a table with one row, and of such tables that come as lines."""
+_FEWEST_TURNED = 3
 _FLATTENED = 0.15
 """Share of the documents that come on one line."""
 _FLAT_JOINTS = (" ", " ", " / ", "; ")
@@ -39,6 +48,8 @@ def labels_of(document: str) -> set[str]:
 def arranged(document: str, labels: Collection[str], rng: Random, *, listed: Collection[str] = ()) -> str:
     """Return a document with blocks of labelled lines, and of lines with the same columns, in another form.
 
+    The labels of some blocks become the head of a table that has their values as its row, and the other way about.
+
     Args:
         document: what it says stays, line by line or cell by cell; other lines stay as they are.
         labels: those that may change places; a line with another one is none.
@@ -51,7 +62,7 @@ def arranged(document: str, labels: Collection[str], rng: Random, *, listed: Col
     while place < len(lines):
         block, table = _labelled(lines, place, labels, listed), _table(lines, place)
         if len(block) > 1:
-            made += _other_lines(block, rng, listed)
+            made += _other_lines(block, rng, listed, may_turn=not is_flat)
         elif table and len(table) > 1:
             is_flat = False
             made += _other_columns(table, rng, listed)
@@ -59,7 +70,7 @@ def arranged(document: str, labels: Collection[str], rng: Random, *, listed: Col
             made.append(lines[place])
         place += max(len(block), len(table), 1)
     if is_flat and len(made) > 1:
-        return rng.choice(_FLAT_JOINTS).join(line.strip() for line in made if line.strip())
+        return rng.choice(_FLAT_JOINTS).join(line.strip().replace(_BELOW, ": ") for line in made if line.strip())
     return "\n".join(made)
 
 
@@ -81,14 +92,26 @@ def _labelled(
     return found
 
 
-def _other_lines(block: list[re.Match[str]], rng: Random, listed: Collection[str]) -> list[str]:
+def _other_lines(
+    block: list[re.Match[str]], rng: Random, listed: Collection[str], *, may_turn: bool = True
+) -> list[str]:
     is_list = sum(any(text in each.group() for text in listed) for each in block) > 1
     if rng.random() < _SHUFFLED and not is_list:
         rng.shuffle(block)
+    if may_turn and not is_list and len(block) >= _FEWEST_TURNED and rng.random() < _TURNED:
+        head, row = [each["label"] for each in block], [each["value"] for each in block]
+        delimiter = _other_delimiter(rng, [head, row])
+        if delimiter:
+            return [_row(head, delimiter), _row(row, delimiter)]
     if rng.random() >= _RESTYLED:
         return [each.group() for each in block]
+    return _restyled([(each["label"], each["value"]) for each in block], rng)
+
+
+def _restyled(pairs: Sequence[tuple[str, str]], rng: Random) -> list[str]:
+    """Return labels with their values as lines of one form, or on one line."""
     separator, mark, case = rng.choice(_SEPARATORS), rng.choice(_MARKS), rng.choice(_CASES)
-    made = [f"{mark}{case(each['label'])}{separator}{each['value']}" for each in block]
+    made = [f"{mark}{case(label)}{separator}{value}" for label, value in pairs]
     return [rng.choice(_JOINTS).join(made)] if "\n" not in separator and rng.random() < _JOINED else made
 
 
@@ -108,13 +131,33 @@ def _table(lines: Sequence[str], start: int) -> list[list[str]]:
 
 def _other_columns(table: list[list[str]], rng: Random, listed: Collection[str]) -> list[str]:
     delimiter, rows = table[0][-1], [row[:-1] for row in table]
-    count = len(rows[0])
     has_borders = all(not row[0] and not row[-1] for row in rows)
-    inner = list(range(1, count - 1) if has_borders else range(count))
-    if not any(sum(cell in listed for cell in row) > 1 for row in rows):
-        rng.shuffle(inner)
-    order = [0, *inner, count - 1] if has_borders else inner
-    is_plain = not any(char in cell for row in rows for cell in row for char in "|;")
-    other = rng.choice([delimiter, delimiter, "|", ";", "\t"]) if is_plain else delimiter
-    joint = " | " if other == "|" else other
-    return [joint.join(row[column] for column in order).strip() for row in rows]
+    if has_borders:
+        rows = [row[1:-1] for row in rows]
+    columns = list(range(len(rows[0])))
+    is_list = any(sum(cell in listed for cell in row) > 1 for row in rows)
+    if not is_list:
+        rng.shuffle(columns)
+    rows = [[row[column] for column in columns] for row in rows]
+    bare = [row for row in rows if set("".join(row)) - set(_RULE)]
+    if len(bare) == 2 and not is_list and _is_head(bare[0]) and rng.random() < _TURNED:
+        return _restyled(list(zip(*bare, strict=True)), rng)
+    other = _other_delimiter(rng, bare) if rng.random() < _RESTYLED else None
+    if other:
+        return [_row(row, other) for row in bare]
+    return [_row(["", *row, ""] if has_borders else row, delimiter) for row in rows]
+
+
+def _is_head(cells: Sequence[str]) -> bool:
+    """Whether the cells are names, each another one."""
+    return len(set(cells)) == len(cells) and all(cell and not any(map(str.isdigit, cell)) for cell in cells)
+
+
+def _other_delimiter(rng: Random, rows: Sequence[Sequence[str]]) -> str | None:
+    """Return one that no cell has in it."""
+    text = "".join(cell for row in rows for cell in row)
+    return rng.choice([each for each in _OTHER_DELIMITERS if each not in text] or [None])
+
+
+def _row(cells: Sequence[str], delimiter: str) -> str:
+    return (" | " if delimiter == "|" else delimiter).join(cells).strip()
