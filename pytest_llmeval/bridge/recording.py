@@ -35,12 +35,12 @@ from pytest_llmeval.core.gate.family import MORE_EPOCHS
 from pytest_llmeval.core.gate.judging import GateResult
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.status import FAILED, MONEY_KINDS, PASSED, UNMEASURABLE, stored_status, worse_status
-from pytest_llmeval.core.text import printable
 from pytest_llmeval.core.transport import load_case, load_start
 from pytest_llmeval.core.types import CaseRecord, CaseStart, Outcome
 from pytest_llmeval.reports.run_text import not_judged_lines, run_lines, spending_lines
 from pytest_llmeval.reports.run_view import RunCases, view_run
 from pytest_llmeval.reports.voting_text import voting_lines
+from pytest_llmeval.reports.wrapping import wrapped
 from pytest_llmeval.store.records import RunEnd, RunStatus, stored_case, utc_now
 from pytest_llmeval.store.sqlite import SqliteStore
 
@@ -215,8 +215,7 @@ class Recorder:
         self._closing.notes += self._told.notes
         told = "\n".join([*against, *self._closing.lines(view, is_stopped=self._is_stopped)])
         for line in told.split("\n"):  # some hold several
-            broken = textwrap.wrap(line, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
-            lines += map(printable, broken)  # a line may begin with a command of the CI now
+            lines += wrapped(line, width, whole_words=True)
         terminalreporter.write_sep("=", "llmeval")
         for line in (*lines, *self._told.annotations):
             terminalreporter.write_line(line)

@@ -18,13 +18,19 @@ def test_a_sentence_of_wide_signs_fits() -> None:
     assert [len(line.strip()) for line in lines] == [39, 38, 2]
 
 
+@pytest.mark.parametrize("whole", [False, True])
 @pytest.mark.parametrize("width", [20, 80, 120])
-def test_plain_text_is_broken_as_the_standard_library_does(width: int) -> None:
+def test_plain_text_is_broken_as_the_standard_library_does(width: int, whole: bool) -> None:
     text = "it is 0.625, below 0.8; " * 9 + "x" * 200 + "  with  blanks \t and\nlines " + "-" * 90
     expected = textwrap.wrap(
-        text, max(width - 1, 20), initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False
+        text,
+        max(width - 1, 20),
+        initial_indent="  ",
+        subsequent_indent="    ",
+        break_on_hyphens=False,
+        break_long_words=not whole,
     )
-    assert list(wrapped(text, width, indent="  ")) == expected
+    assert list(wrapped(text, width, indent="  ", whole_words=whole)) == expected
 
 
 @given(text=st.text(SIGNS, max_size=300), width=st.integers(21, 120), indent=st.sampled_from(["", "  ", "    "]))
@@ -33,3 +39,10 @@ def test_no_line_is_too_wide_and_nothing_but_blanks_is_left_out(text: str, width
     assert max(map(columns, lines), default=0) <= width
     assert "".join("".join(lines).split()) == "".join(text.split())
     assert all(line.startswith(indent) and line == line.rstrip() for line in lines)
+
+
+@given(text=st.text(SIGNS, max_size=300), width=st.integers(21, 120))
+def test_whole_words_are_in_one_line_each(text: str, width: int) -> None:
+    lines = list(wrapped(text, width, whole_words=True))
+    assert " ".join(lines).split() == text.split()
+    assert all(columns(line) <= width or len(line.split()) == 1 for line in lines)
