@@ -29,6 +29,6 @@ def new_run(item: pytest.Item, param: CaseParam, calls: Calls) -> CaseRun:
 def read_row(run: CaseRun, param: CaseParam) -> None:
     """Read the row of a case; raise CaseError where it is no longer what it was."""
     try:
-        run.sample = param.eval.dataset.read(param.ref)
+        run.take(param.eval.dataset.read(param.ref))
     except DatasetError as error:
         raise CaseError(str(error), kind=ErrorKind.CODE) from None

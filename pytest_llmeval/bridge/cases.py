@@ -1,6 +1,7 @@
 """Cases: what a pytest item carries of its row, and what is gathered while it runs."""
 
 import concurrent.futures
+import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ import pytest
 
 from pytest_llmeval.bridge.items import suite_of
 from pytest_llmeval.core.ids import input_digest
-from pytest_llmeval.core.transport import as_text, dump_start
+from pytest_llmeval.core.transport import as_json, as_text, dump_start
 from pytest_llmeval.core.types import Call, CaseKey, CaseStart, JudgeRecord, Request, Response, Sample
 
 if TYPE_CHECKING:
@@ -49,6 +50,17 @@ class CaseParam:
     """The part of the node id that this plugin made."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowFacts:
+    """What is recorded of a row beside its slices."""
+
+    digest: str
+    """Of its input and target."""
+    target: str | None
+    """As text; None where it has none."""
+    cluster: str | None
+
+
 @dataclass(slots=True, kw_only=True)
 class CaseRun:
     """What is gathered while a case runs, from its setup to its teardown."""
@@ -84,19 +96,25 @@ class CaseRun:
     error: str | None = None
     outcome: str | None = None
     """Decided by setup or call; a teardown that breaks turns it into an error."""
-    _digest: str | None = None
+    row: "RowFacts" = field(init=False)
+    """What is recorded of the row: as it was read, whatever a prompt or a body does with its ``sample``."""
 
-    @property
-    def digest(self) -> str:
-        """The digest of the row's input and target."""
-        if self._digest is None:
-            self._digest = input_digest(self.sample.input, self.sample.target)
-        return self._digest
+    def __post_init__(self) -> None:
+        self.take(self.sample)
+
+    def take(self, sample: Sample) -> None:
+        """Hold the row of the case."""
+        self.sample = sample
+        self.row = RowFacts(
+            digest=input_digest(sample.input, sample.target),
+            target=None if sample.target is None else _target_text(sample.target),
+            cluster=cluster_of(sample, self.cluster_key),
+        )
 
     def dump_start(self) -> str:
         """Return what is known of the case before it has finished, as text."""
-        cluster = cluster_of(self.sample, self.cluster_key)
-        start = CaseStart(key=self.key, slices=self.sample.slices, input_digest=self.digest, cluster=cluster)
+        row = self.row
+        start = CaseStart(key=self.key, slices=self.sample.slices, input_digest=row.digest, cluster=row.cluster)
         return dump_start(start)
 
 
@@ -115,6 +133,14 @@ def cluster_of(sample: Sample, key: str | None) -> str | None:
     """Return what makes a row dependent on others: its metadata under ``key``, as text; None where there is none."""
     value = None if key is None else sample.metadata.get(key)
     return None if value is None else as_text(value)
+
+
+def _target_text(target: Any) -> str:
+    """Return the target as the row has it, where that is JSON: large integers stay numbers."""
+    try:
+        return json.dumps(target, sort_keys=True, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        return as_json(target)
 
 
 PROMPT_FAULTS = (Exception, pytest.skip.Exception, pytest.fail.Exception, pytest.xfail.Exception)

@@ -1,22 +1,22 @@
 """From pytest's reports to the outcome of a case: passed, missed, error or skipped."""
 
-import json
 import re
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from _pytest.junitxml import xml_key
 
-from pytest_llmeval.bridge.cases import CaseRun, cluster_of
+from pytest_llmeval.bridge.cases import CaseRun
 from pytest_llmeval.bridge.items import RUN_KEY
 from pytest_llmeval.core.errors import CaseError, ErrorKind
 from pytest_llmeval.core.ids import shown_name
 from pytest_llmeval.core.rules import Thresholds
+from pytest_llmeval.core.status import MONEY_KINDS
 from pytest_llmeval.core.text import one_line, printable, shorten, storable
-from pytest_llmeval.core.transport import as_json, dump_case, plain, settled
+from pytest_llmeval.core.transport import dump_case, plain, settled
 from pytest_llmeval.core.types import STRICT_XPASS, CaseKey, CaseRecord, CaseStart, Outcome, Score
 from pytest_llmeval.store.records import utc_now
 
@@ -43,6 +43,7 @@ TURN_ATTRIBUTE = "llmeval_turn"
 """On the report of the teardown of an async eval: ``ahead`` where its body ran ahead, else why it did not."""
 
 _TIMEOUT = re.compile(r"Timeout \(?>?[\d.]+s\)? from pytest-timeout")
+_MISSES = (AssertionError, pytest.fail.Exception)
 _PROPERTY = "llmeval_"
 _LONGEST_ERROR = 2000
 
@@ -67,7 +68,7 @@ class Reporter:
 
     def after(self, item: pytest.Item, run: CaseRun, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
         """Decide what a phase came to, and mark its report."""
-        error = call.excinfo.value if call.excinfo is not None else None
+        error = _deciding(call.excinfo.value) if call.excinfo is not None else None
         _decide(run, report, error, self._redact)
         if report.when == "call" and run.outcome == "missed" and report.failed and self._is_gated(run):
             report.outcome, report.longrepr = "passed", None
@@ -114,13 +115,36 @@ def _decide(run: CaseRun, report: pytest.TestReport, error: BaseException | None
         run.outcome = "passed"
 
 
+def _deciding(error: BaseException) -> BaseException:
+    """Return what decides the outcome: of a group, as of tasks that failed together, one of its exceptions.
+
+    One that is neither an error of a case nor a miss comes first, then an error that ends paying, any other error of a
+    case, and a miss.
+    """
+
+    def rank(each: BaseException) -> int:
+        if isinstance(each, CaseError):
+            return 1 if each.kind in MONEY_KINDS else 2
+        return 3 if isinstance(each, _MISSES) else 0
+
+    return min(_leaves(error), key=rank)
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if not isinstance(error, BaseExceptionGroup):
+        yield error
+        return
+    for each in error.exceptions:
+        yield from _leaves(each)
+
+
 def _is_strict_xpass(report: pytest.TestReport, error: BaseException | None) -> bool:
     """Whether a body passed that had to fail: as any other xfail it is judged by nobody, but it fails the session."""
     return error is None and str(report.longrepr).startswith(STRICT_XPASS)
 
 
 def _is_miss(report: pytest.TestReport, error: BaseException) -> bool:
-    is_assertion = isinstance(error, AssertionError | pytest.fail.Exception)
+    is_assertion = isinstance(error, _MISSES)
     return report.when == "call" and is_assertion and not _is_timeout(error)
 
 
@@ -201,23 +225,15 @@ def _record(run: CaseRun, redact: Callable[[str], str]) -> CaseRecord:
         outcome=outcome,
         error_kind=(run.error_kind or ErrorKind.CODE) if failed else None,
         error=run.error,
-        input_digest=run.digest,
+        input_digest=run.row.digest,
         started_at=run.started_at,
         scores=tuple(_unsecret(score, redact) for score in run.book.scores),
         judges=tuple(run.judges.values()),
         calls=tuple(run.calls),
         waited_s=round(run.waited_s, 6),
-        target=None if run.sample.target is None else _target(run.sample.target),
-        cluster=cluster_of(run.sample, run.cluster_key),
+        target=run.row.target,
+        cluster=run.row.cluster,
     )
-
-
-def _target(target: Any) -> str:
-    """Return the target as the row has it, where that is JSON: large integers stay numbers."""
-    try:
-        return json.dumps(target, sort_keys=True, allow_nan=False)
-    except (TypeError, ValueError, RecursionError):
-        return as_json(target)
 
 
 def _unsecret(score: Score, redact: Callable[[str], str]) -> Score:

@@ -73,10 +73,21 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One chat completion to ask for: the messages, and the sampling parameters sent beside them."""
+    """One chat completion to ask for: the messages, and the sampling parameters sent beside them.
+
+    It holds copies: what a test does with its messages afterwards changes neither what is sent nor what is recorded.
+    """
 
     messages: tuple[Message, ...]
     params: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        try:
+            messages, params = _copied(self.messages), {name: _copied(value) for name, value in self.params.items()}
+        except RecursionError:  # it holds itself: whoever would send it says so
+            return
+        object.__setattr__(self, "messages", messages)
+        object.__setattr__(self, "params", params)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -356,3 +367,12 @@ class CaseRecord:
     """The row's target as JSON; None where the row has none."""
     cluster: str | None = None
     """What the row's metadata holds under the marker's ``cluster`` key, as text; None for a row independent of all."""
+
+
+def _copied(value: Any) -> Any:
+    """Return the same lists and objects once more, with the same texts and numbers in them."""
+    if isinstance(value, dict):
+        return {key: _copied(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_copied(each) for each in value]
+    return tuple(map(_copied, value)) if isinstance(value, tuple) else value

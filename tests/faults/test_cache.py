@@ -1,6 +1,7 @@
 """``--cache``: which answers of earlier runs serve again, and which never do (contract, section 3; rows S18, X16)."""
 
 import contextlib
+import json
 import os
 import sqlite3
 import stat
@@ -218,3 +219,23 @@ def test_only_what_is_cached_needs_no_weights(
     assert result.ret == 10
     result.stdout.fnmatch_lines(["*4 cases without an answer: not_cached*"])
     assert list(tmp_path.rglob("*.gguf*")) == []
+
+
+def test_messages_that_a_test_changes_afterwards_are_recorded_as_they_were_sent(
+    project: Project, dist_args: list[str]
+) -> None:
+    project.eval(
+        """
+        def test_echo(sample, model):
+            message = {"role": "user", "content": ""}
+            for message["content"] in ("a", "b", "c"):
+                model.generate_sync([message], stop=[message["content"]])
+            message["content"] = "d"
+        """,
+        ROWS[:1],
+    )
+    assert project.run("evals", *dist_args).ret == 0
+    requests = [json.loads(row["request"]) for row in project.rows("SELECT request FROM calls ORDER BY response")]
+    assert [each["messages"][0]["content"] for each in requests] == ["a", "b", "c"]
+    assert project.run("evals", "--cache=use", *dist_args).ret == 0
+    assert len(project.server.ledger) == 3

@@ -105,6 +105,39 @@ def test_authentication_is_unmeasurable_in_any_suite(project: Project, dist_args
     assert {row["error_kind"] for row in project.rows("SELECT error_kind FROM cases")} == {"auth"}
 
 
+@pytest.mark.parametrize(
+    ("body", "outcome", "kind", "status", "error"),
+    [
+        ("tasks.create_task(model.generate())", "error", "auth", 10, "HTTP 401"),
+        ("raise ExceptionGroup('two', [AssertionError('a'), AssertionError('b')])", "missed", None, 1, "a"),
+        (
+            "raise ExceptionGroup('two', [AssertionError('a'), ExceptionGroup('one', [ValueError('v')])])",
+            "error",
+            "code",
+            1,
+            "ValueError: v",
+        ),
+    ],
+)
+def test_of_failures_that_come_together_the_gravest_decides(
+    project: Project, dist_args: list[str], body: str, outcome: str, kind: str | None, status: int, error: str
+) -> None:
+    project.eval(
+        f"""
+        async def test_echo(sample, model):
+            import asyncio
+            async with asyncio.TaskGroup() as tasks:
+                {body}
+        """,
+        [ROWS[1]],
+    )
+    result = project.run("evals", *dist_args, model=f"openai:fault-status-401@{project.server.url}")
+    (case,) = project.rows("SELECT outcome, error_kind, error FROM cases")
+    assert (case["outcome"], case["error_kind"], result.ret) == (outcome, kind, status)
+    assert error in case["error"]
+    assert "sub-exception" not in case["error"]
+
+
 def test_a_rule_that_fails_anyway_fails_despite_errors(project: Project) -> None:
     project.eval(
         """

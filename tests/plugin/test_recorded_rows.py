@@ -132,3 +132,27 @@ def test_a_resumed_run_keeps_what_it_began_with(project: Project) -> None:
     assert {key: suite(project)[key] for key in ("made", "deselected", "left_out")} == {
         key: began[key] for key in ("made", "deselected", "left_out")
     }
+
+
+@pytest.mark.parametrize("kind", ["body", "prompt"])
+def test_what_a_test_does_with_its_row_changes_nothing_that_is_recorded_of_it(
+    project: Project, dist_args: list[str], kind: str
+) -> None:
+    """As a chat that goes on in the list it began with: a baseline would not know its rows again."""
+    data = [row("a", target={"n": 1}, metadata={"doc": "x"})]
+    data[0]["input"] = [{"role": "user", "content": "first"}]
+    project.eval(PASS, data, marker='cluster="doc"')
+    assert project.run("evals").ret == 0
+    change = 'sample.input.append({"role": "user", "content": "and?"})'
+    more = f'{change}\n    sample.target["n"] = 2\n    sample.metadata["doc"] = "y"'
+    if kind == "body":
+        project.eval(f"def test_echo(sample, response):\n    {more}\n", data, marker='cluster="doc"')
+    else:
+        head = f"import pytest\n\ndef asked(sample):\n    {more}\n    return sample.input\n\n"
+        mark = '@pytest.mark.llmeval("data/echo.jsonl", prompt=asked, cluster="doc")\n'
+        project.write(evals__test_echo_py=head + mark + PASS)
+    assert project.run("evals", *dist_args).ret == 0
+    first, second = project.rows("SELECT input_digest, target, cluster FROM cases")
+    assert first == second
+    assert first["target"] == '{"n": 1}'
+    assert first["cluster"] == "x"
