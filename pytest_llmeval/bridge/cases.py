@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llmeval.bridge.items import suite_of
-from pytest_llmeval.core.ids import input_digest
+from pytest_llmeval.core.ids import digest, input_digest
 from pytest_llmeval.core.transport import as_json, as_text, dump_start
 from pytest_llmeval.core.types import Call, CaseKey, CaseStart, JudgeRecord, Request, Response, Sample
 
@@ -35,6 +35,11 @@ class Eval:
     prompt: "Prompt"
     params: Mapping[str, Any]
     cluster: str | None
+
+    @property
+    def params_digest(self) -> str:
+        """The sha256 in hex over the sampling parameters."""
+        return digest(as_json(self.params))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,8 @@ class SuiteFacts:
     """False where ``--limit`` stopped the reading."""
     prompt: str = ""
     prompt_digest: str = ""
+    params_digest: str = ""
+    """sha256 in hex over the sampling parameters of its marker."""
     rows_digest: str = ""
     """sha256 in hex over the rows taken, in their order."""
     code_digest: str = ""

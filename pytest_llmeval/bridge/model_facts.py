@@ -1,6 +1,6 @@
 """What a session must know of its models before one is asked: who they are, and what they cost."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pytest_llmeval.core.ids import digest
@@ -9,23 +9,26 @@ from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.transport import plain
 from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.models.prices import FREE_KINDS
+from pytest_llmeval.models.vendors import VENDORS
 
 __all__ = ["model_digest", "unpriced_models", "unpriced_rules"]
 
 
 def model_digest(model: NamedModel, environ: Mapping[str, str] | None) -> str:
-    """Return what identifies a model in a run: spec, parameters and, where it is asked here, its weights.
+    """Return what identifies a model in a run: spec, parameters and, where it is asked here, its address or weights.
 
     Args:
         model: under test, or a judge.
-        environ: tells where weights are; None looks at none.
+        environ: tells where weights are, and a vendor's model is asked; None looks at neither.
 
     Raises:
-        ModelError: the weights are not there.
+        ModelError: the weights are not there, or the address is malformed.
     """
     facts: list[Any] = [model.spec.text, plain(model.params)]
-    if model.spec.weights is None or environ is None:
+    if environ is None:
         return digest(canonical(facts))
+    if model.spec.weights is None:
+        return digest(canonical([*facts, *_address(model, environ)]))
     if model.spec.kind == "local":
         from pytest_llmeval.models.local_adapters import local_revision
 
@@ -40,6 +43,14 @@ def model_digest(model: NamedModel, environ: Mapping[str, str] | None) -> str:
 
             facts.append(vllm_version(find_vllm(environ)))
     return digest(canonical(facts))
+
+
+def _address(model: NamedModel, environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield where a vendor's model is asked, where that is told by the environment alone."""
+    vendor = VENDORS.get(model.spec.kind)
+    if vendor is not None and model.spec.base_url is None:
+        address = vendor.base_url(environ).url
+        yield from () if address == vendor.url else (address,)
 
 
 def unpriced_rules(

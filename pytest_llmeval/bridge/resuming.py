@@ -1,6 +1,6 @@
 """Going on with a run: which of its cases have ended, and what is no longer as it was."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -65,9 +65,10 @@ class Resumed:
             for what, key, now in (
                 ("the dataset", "rows_digest", suite.rows_digest),
                 ("the prompt", "prompt_digest", suite.prompt_digest),
+                ("the params", "params_digest", suite.params_digest),
                 ("the code of the test or of a scorer", "code_digest", suite.code_digest),
             ):
-                if before.get(key) != now:
+                if before.get(key, now) != now:  # a run of an earlier version lacks some
                     changes.append(f"{what} of suite {name!r} changed")
         for name, now in facts.model_digests.items():
             if models.get(name) != now:
@@ -118,43 +119,53 @@ def check_free(run: Run) -> None:
 def _check_selection(settings: Settings, run: Run) -> None:
     """Raise SettingsError where this session takes other rows than the run did."""
     before = run.settings.get("options", {})
-    for flag, now, was in (
-        ("--llmeval-dataset", settings.dataset, before.get("dataset")),
-        ("--limit", settings.limit, before.get("limit")),
-        ("--slice", list(settings.slices), list(before.get("slice", ()))),
-        ("--shard", str(settings.shard or ""), before.get("shard")),
+    for flag, key, now, was in (
+        ("--llmeval-dataset", "llmeval_dataset", settings.dataset, before.get("dataset")),
+        ("--limit", "llmeval_limit", settings.limit, before.get("limit")),
+        ("--slice", "llmeval_slice", list(settings.slices), list(before.get("slice", ()))),
+        ("--shard", "llmeval_shard", str(settings.shard or ""), before.get("shard")),
     ):
-        if now not in (None, [], "", was):
+        if key in settings.given and now not in (None, [], "", was):
             raise SettingsError(
                 f"--resume {run.id}: {flag} is {now!r} here and was {was or 'not given'!r} for the run; leave it out"
                 " to go on with the run as it is, or start a new one"
             )
 
-    cut = set(before.get("cut", ()))
-    for flag, asked, were in (
-        ("--model", settings.models, before.get("model")),
-        ("--judge-model", settings.judge_models, before.get("judge_model")),
+    for flag, specs, asked in (
+        ("--model", before.get("model"), settings.models),
+        ("--judge-model", before.get("judge_model"), settings.judge_models),
     ):
-        if not asked and (lost := cut.intersection(were or ())):
+        if not asked and (lost := _cut(before, specs)):
             raise SettingsError(
-                f"--resume {run.id}: the address of {sorted(lost)[0]} had a query or a password, which no run keeps;"
-                f" give {flag} again"
+                f"--resume {run.id}: the address of {lost[0]} had a query or a password, which no run keeps; give"
+                f" {flag} again"
             )
 
 
+def _cut(before: Mapping[str, Any], specs: Sequence[str] | None) -> list[str]:
+    """Return the specs of a run that were stored without a part of their address."""
+    return sorted(set(before.get("cut", ())).intersection(specs or ()))
+
+
 def _merged(settings: Settings, run: Run) -> Settings:
-    """Return the settings with models and selection of ``run`` where this session names none."""
-    before = run.settings.get("options", {})
+    """Return the settings with models and selection of ``run`` where the command line of this session names none."""
+    before, given = run.settings.get("options", {}), settings.given
+
+    def asked(key: str, now: tuple[str, ...], was: Sequence[str]) -> tuple[str, ...]:
+        return now if key in given or _cut(before, was) else tuple(was)
+
     return replace(
         settings,
-        models=settings.models or tuple(before.get("model") or run.settings.get("models", {}).values()),
-        judge_models=settings.judge_models or tuple(before.get("judge_model") or ()),
+        models=asked(
+            "llmeval_model", settings.models, before.get("model") or [*run.settings.get("models", {}).values()]
+        ),
+        judge_models=asked("llmeval_judge_model", settings.judge_models, before.get("judge_model") or ()),
         judge_panel=before.get("judge_panel", settings.judge_panel),
         judge_probe=before.get("judge_probe", settings.judge_probe),
-        dataset=settings.dataset or before.get("dataset"),
-        limit=settings.limit if settings.limit is not None else before.get("limit"),
-        slices=settings.slices or tuple(before.get("slice", ())),
+        dataset=before.get("dataset"),
+        limit=before.get("limit"),
+        slices=tuple(before.get("slice", ())),
         shard=Shard.parse(before["shard"]) if before.get("shard") else None,
-        epochs=max(settings.epochs, before.get("epochs", 1)),
-        baseline=settings.baseline or before.get("baseline"),
+        epochs=max(settings.epochs if "llmeval_epochs" in given else 1, before.get("epochs", 1)),
+        baseline=settings.baseline if "llmeval_baseline" in given else before.get("baseline"),
     )

@@ -42,6 +42,7 @@ def run_row(
         name: {
             "prompt": suite.prompt,
             "prompt_digest": suite.prompt_digest,
+            "params_digest": suite.params_digest,
             "rows_digest": suite.rows_digest,
             "code_digest": suite.code_digest,
             "expected": _with_unfinished(name, facts, rescored) if rescored else _expected(name, facts, resumed),

@@ -92,6 +92,7 @@ class Preparation:
             read_to_end=not reading.limited,
             prompt=eval_.prompt.source,
             prompt_digest=eval_.prompt.digest,
+            params_digest=eval_.params_digest,
             rows_digest=reading.digest.hexdigest(),
             code_digest=reading.code_digest,
             made=reading.cases,

@@ -67,6 +67,8 @@ class Settings:
     db: Path
     environ: Mapping[str, str]
     """The environment, for keys of models."""
+    given: frozenset[str] = frozenset()
+    """The options that stand on the command line, by their keys: those that count where a run goes on."""
 
     @property
     def makes_calls(self) -> bool:
@@ -145,6 +147,7 @@ def resolve(config: pytest.Config, environ: Mapping[str, str]) -> Settings:
         run_name=values["llmeval_run_name"],
         db=_located(config, values["llmeval_db"] or ".llmeval/llmeval.db"),
         environ=environ,
+        given=frozenset(option.key for option in OPTIONS if config.getoption(option.key) is not None),
     )
 
 

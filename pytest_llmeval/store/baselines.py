@@ -266,7 +266,7 @@ def _model_differences(base: Run, current: Run) -> Iterator[str]:
         if name in now and before[name] != now[name]:
             yield f"model {one_line(name, 60)} was {one_line(before[name], 80)}, now {one_line(now[name], 80)}"
         elif name in now and digests[0].get(name) != digests[1].get(name):
-            yield f"parameters of model {one_line(name, 60)}"
+            yield f"parameters or address of model {one_line(name, 60)}"
 
 
 def _specs(run: Run) -> Mapping[str, str]:
@@ -282,10 +282,12 @@ def _models(names: list[str], specs: Mapping[str, str]) -> str:
 def _suite_differences(base: Mapping[str, Any], current: Mapping[str, Any]) -> Iterator[str]:
     for what, key in (
         ("prompt", "prompt_digest"),
+        ("params", "params_digest"),
         ("code of the test or a scorer", "code_digest"),
         ("rows", "rows_digest"),
     ):
-        names = [name for name in base if name in current and base[name].get(key) != current[name].get(key)]
+        shared = {name: current[name].get(key) for name in base if name in current}
+        names = [name for name, now in shared.items() if base[name].get(key, now) != now]  # older runs lack some
         if names:
             yield f"{what} of {', '.join(one_line(name, 60) for name in names)}"
 

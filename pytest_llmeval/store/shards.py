@@ -17,7 +17,11 @@ _MOST = 10
 _OF_ONE_MACHINE = ("timeout_s", "max_connections", "rpm", "tpm", "max_cost", "shard")
 """Options that may differ from shard to shard: they decide how fast and how far, not what is asked."""
 _SETTINGS = ("models", "judges", "model_digests", "markexpr", "keyword")
-_CODE = {"prompt_digest": "the prompt", "code_digest": "the code of the test or of a scorer"}
+_CODE = {
+    "prompt_digest": "the prompt",
+    "params_digest": "the params",
+    "code_digest": "the code of the test or of a scorer",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,8 @@ from collections import Counter
 import pytest
 
 from tests.faults.test_money import llmeval
-from tests.support.project import Project, jsonl
+from tests.support.fault_server import FaultServer
+from tests.support.project import OPTIONS, Project, jsonl
 from tests.support.sessions import Held, Session, asked, requests, wait_until
 
 ROWS = [{"id": f"r{n}", "input": f"q{n}", "target": f"q{n}"} for n in range(6)]
@@ -147,6 +148,49 @@ def test_another_model_is_refused_by_name(broken: Project) -> None:
     assert result.ret == 4
     result.stderr.fnmatch_lines(["*model 'other' is not what the run asked (openai:echo@*)*"])
     assert len(broken.server.ledger) == 6
+
+
+def test_other_params_are_refused(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They stand in a variable, so that the code of the test is the same."""
+    project.eval(BODY, ROWS, marker='params={"temperature": float(__import__("os").environ["HOW_WARM"])}')
+    monkeypatch.setenv("HOW_WARM", "0")
+    assert project.run("evals").ret == 1
+    monkeypatch.setenv("HOW_WARM", "1.5")
+    result = resume(project)
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*--resume *: the params of suite 'echo' changed. Start a new run*"])
+    assert len(project.server.ledger) == 6
+
+
+def test_another_address_of_the_same_model_is_refused(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.eval(BODY, ROWS)
+    monkeypatch.setenv("OPENAI_BASE_URL", project.server.url)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-mine")
+    assert project.run("evals", model="openai:echo").ret == 1
+    assert len(project.server.ledger) == 6
+    with FaultServer() as other:
+        monkeypatch.setenv("OPENAI_BASE_URL", other.url)
+        result = resume(project)
+        assert result.ret == 4
+        result.stderr.fnmatch_lines(["*model 'echo' is not what the run asked (openai:echo)*"])
+        assert not other.ledger
+
+
+def test_the_run_decides_before_the_ini_file_and_the_environment(
+    project: Project, monkeypatch: pytest.MonkeyPatch, dist_args: list[str]
+) -> None:
+    project.eval(BODY, [{**row, "slice": "odd" if number % 2 else "even"} for number, row in enumerate(ROWS)])
+    assert project.run("evals", "--slice=odd", "--limit=2").ret == 1
+    usual = {"llmeval_model": "openai:other@http://127.0.0.1:9/v1", "llmeval_limit": "1", "llmeval_epochs": "3"}
+    ini = "".join(f"{key} = {value}\n" for key, value in usual.items())
+    project.pytester.makeini(f"[pytest]\n{OPTIONS}{ini}")
+    monkeypatch.setenv("LLMEVAL_SLICE", "even")
+    monkeypatch.setenv("LLMEVAL_JUDGE_MODEL", "openai:judge@http://127.0.0.1:9/v1")
+    (project.root / "mended").touch()
+    assert resume(project, *dist_args).ret == 0
+    assert project.cases() == {"r1": "passed", "r3": "passed"}
+    assert len(project.server.ledger) == 2
+    assert "--limit is 1 here" in resume(project, "--limit=1").stderr.str()
 
 
 def test_a_judge_that_the_run_did_not_have_is_refused_by_name(broken: Project) -> None:
