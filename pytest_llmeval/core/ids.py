@@ -10,7 +10,7 @@ from typing import Any
 from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.text import one_line
 
-__all__ = ["case_id", "content_id", "digest", "input_digest", "node_part", "shown_name", "source_digest"]
+__all__ = ["case_id", "code_text", "content_id", "digest", "input_digest", "node_part", "shown_name", "source_digest"]
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 _NODE_PART_LENGTH = 80
@@ -66,11 +66,13 @@ def source_digest(function: Callable[..., Any]) -> str:
         return digest(inspect.getsource(inspect.unwrap(function)))
     except (OSError, TypeError):
         code = getattr(function, "__code__", None)
-        return digest(_code_text(code) if code else type(function).__qualname__)
+        return digest(code_text(code) if code else type(function).__qualname__)
 
 
-def _code_text(value: Any) -> str:
+def code_text(value: Any) -> str:
     """Return compiled code or one of its constants as a text that is the same in every process."""
     if isinstance(value, CodeType):
-        return f"{value.co_code.hex()} {value.co_names} {[_code_text(const) for const in value.co_consts]}"
-    return repr(sorted(map(repr, value)) if isinstance(value, frozenset) else value)
+        return f"{value.co_code.hex()} {value.co_names} {[code_text(const) for const in value.co_consts]}"
+    if isinstance(value, tuple):
+        return f"({', '.join(map(code_text, value))}{',' * (len(value) == 1)})"
+    return repr(sorted(map(code_text, value)) if isinstance(value, frozenset) else value)

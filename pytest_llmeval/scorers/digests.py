@@ -1,14 +1,13 @@
 """The digest that tells whether two scores came from one scorer with one set of settings."""
 
-import hashlib
 import inspect
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache, partial
-from types import CodeType
 from typing import Any
 
+from pytest_llmeval.core.ids import code_text, digest
 from pytest_llmeval.scorers.registry import Scorer
 
 __all__ = ["scorer_digest"]
@@ -24,8 +23,7 @@ def scorer_digest(scorer: Scorer, settings: Mapping[str, Any]) -> str:
     filled in. Settings are written as JSON with
     sorted keys; one that JSON cannot say is written as its ``repr`` without memory addresses.
     """
-    text = f"{_identity(scorer)}\n{_settings_text(settings)}"
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return digest(f"{_identity(scorer)}\n{_settings_text(settings)}")
 
 
 @cache
@@ -43,7 +41,7 @@ def _source(function: Callable[..., object]) -> str:
         return inspect.getsource(function)
     except (OSError, TypeError):  # typed at a prompt, built by exec, or an object with __call__
         code = getattr(function, "__code__", None)
-        return _code_text(code) if code else _source_of_object(function)
+        return code_text(code) if code else _source_of_object(function)
 
 
 def _source_of_object(function: object) -> str:
@@ -60,11 +58,6 @@ def _source_of_object(function: object) -> str:
 def _slots_of(kind: type) -> Iterable[str]:
     slots = vars(kind).get("__slots__", ())
     return (slots,) if isinstance(slots, str) else slots
-
-
-def _code_text(code: CodeType) -> str:
-    constants = [_code_text(const) if isinstance(const, CodeType) else repr(const) for const in code.co_consts]
-    return f"{code.co_code.hex()} {code.co_names} {constants}"
 
 
 def _settings_text(settings: Mapping[str, Any]) -> str:

@@ -1,6 +1,9 @@
 """The digest of a scorer: it changes with what decides the values, and with nothing else."""
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from functools import partial, update_wrapper
 from typing import Any
@@ -88,6 +91,31 @@ def test_without_a_source_file_the_code_counts(first: str, second: str, same: bo
         return scorer_digest(made(space["f"], name="f"), {})
 
     assert (build(first) == build(second)) is same
+
+
+IN_A_SET = """
+from pytest_llmeval.core.ids import code_text
+from pytest_llmeval.scorers.digests import scorer_digest
+from pytest_llmeval.scorers.registry import made
+space = {}
+exec("def f(r): return r in {'yes', 'no', 'perhaps', 'never'}", space)
+print(scorer_digest(made(space["f"], name="f"), {}), code_text((1, frozenset("abcdefg"))))
+"""
+
+
+def test_two_processes_get_one_digest_of_a_scorer_without_a_source() -> None:
+    """A set among its constants has an order of its own in each process."""
+    told = [
+        subprocess.run(
+            [sys.executable, "-c", IN_A_SET],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    ]
+    assert told[0] == told[1]
 
 
 def test_a_callable_object_has_a_digest_without_its_address() -> None:
