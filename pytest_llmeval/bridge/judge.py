@@ -1,6 +1,7 @@
 """``score.judge``: an answer judged by models, through the same engine as every other call."""
 
 import asyncio
+import os
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,7 +18,7 @@ from pytest_llmeval.core.judge.shown import shown_input, shown_reference
 from pytest_llmeval.core.judge.verdict import Finding, Verdict
 from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.transport import plain
-from pytest_llmeval.core.types import JudgeRecord, Score
+from pytest_llmeval.core.types import JudgeRecord, Response, Score
 from pytest_llmeval.models.specs import storable_spec
 from pytest_llmeval.scorers.answers import text_of
 from pytest_llmeval.scorers.book import recorded_twice
@@ -98,7 +99,7 @@ class CaseJudge:
         self._eval = eval_
         self._calls = calls
 
-    async def judge(self, answer: Any, target: Any, how: JudgedHow) -> list[Score]:
+    async def judge(self, answer: Response | str, target: Any, how: JudgedHow) -> list[Score]:
         """Return the scores of an answer: that of the rubric, then one for each dimension.
 
         Raises:
@@ -112,14 +113,14 @@ class CaseJudge:
         ready = self._without_asking(found, how)
         return ready if ready is not None else await self._awaited(self._judged(found, answer, target, how))
 
-    def judge_sync(self, answer: Any, target: Any, how: JudgedHow) -> list[Score]:
+    def judge_sync(self, answer: Response | str, target: Any, how: JudgedHow) -> list[Score]:
         """Return the scores of an answer, as ``judge`` does, to a test that is not async."""
         found = self._rubric(how.rubric)
         self._check_names(found, how)
         ready = self._without_asking(found, how)
         return ready if ready is not None else self._waited(self._judged(found, answer, target, how))
 
-    async def prefer(self, a: Any, b: Any, target: Any, how: JudgedHow) -> list[Score]:
+    async def prefer(self, a: Response | str, b: Response | str, target: Any, how: JudgedHow) -> list[Score]:
         """Return the score of a comparison: 1 where ``a`` is better in both orders, 0 where ``b`` is, else 0.5.
 
         Raises:
@@ -131,7 +132,7 @@ class CaseJudge:
             return unjudged_scores([preference_name(found, how.name)])
         return await self._awaited(self._preferred(found, a, b, target, how))
 
-    def prefer_sync(self, a: Any, b: Any, target: Any, how: JudgedHow) -> list[Score]:
+    def prefer_sync(self, a: Response | str, b: Response | str, target: Any, how: JudgedHow) -> list[Score]:
         """Return the score of a comparison, as ``prefer`` does, to a test that is not async."""
         found = self._rubric(how.rubric)
         self._check_free([preference_name(found, how.name)])
@@ -178,7 +179,7 @@ class CaseJudge:
             return None
         return settled_scores(found, how.settled, name=how.name, gates=how.gates, judge_id=self._judge_id(found, how))
 
-    async def _judged(self, found: "Rubric", answer: Any, target: Any, how: JudgedHow) -> list[Score]:
+    async def _judged(self, found: "Rubric", answer: Response | str, target: Any, how: JudgedHow) -> list[Score]:
         shown, text = self._shown(found, target, how), text_of(answer)
         parts = [replace(found, dimensions=(each,)) for each in found.dimensions] if how.per_dimension else [found]
 
@@ -192,7 +193,9 @@ class CaseJudge:
         ballots = await self._polled(poll, partial(is_unsure, found))
         return judged_scores(found, ballots, name=how.name, gates=how.gates, judge_id=self._judge_id(found, how))
 
-    async def _preferred(self, found: "Rubric", a: Any, b: Any, target: Any, how: JudgedHow) -> list[Score]:
+    async def _preferred(
+        self, found: "Rubric", a: Response | str, b: Response | str, target: Any, how: JudgedHow
+    ) -> list[Score]:
         rubric, shown = preference_rubric(found), self._shown(found, target, how)
         orders = [(text_of(a), text_of(b)), (text_of(b), text_of(a))]
 
@@ -263,9 +266,7 @@ class CaseJudge:
         self._run.judges[record.judge_id] = record
         return record.judge_id
 
-    def _rubric(self, rubric: Any) -> "Rubric":
-        if rubric is None:
-            raise ScorerError("score.judge needs a rubric: a shipped one such as rubric='qa', or a path to your own")
+    def _rubric(self, rubric: str | os.PathLike[str]) -> "Rubric":
         from pytest_llmeval.loaders.rubrics import load_rubric
 
         rootdir = self._calls.rootdir

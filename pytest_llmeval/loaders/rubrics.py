@@ -79,7 +79,7 @@ def load_rubric(rubric: str | os.PathLike[str], *, rootdir: Path, test_file: Pat
     Raises:
         RubricError: there is none, or it has a line ``FILE:LINE: KEY: what is wrong, what to do`` for each mistake.
     """
-    name = os.fspath(rubric)
+    name = os.fspath(rubric) if isinstance(rubric, os.PathLike) else rubric
     if not isinstance(name, str) or not name:
         raise RubricError(f"rubric must be a name or a path, found {one_line(repr(rubric), 60)}")
     if name in shipped_rubrics():

@@ -3,12 +3,13 @@
 import difflib
 import functools
 import inspect
+import os
 import traceback
 from collections.abc import Callable, Coroutine
 from typing import Any, ParamSpec
 
 from pytest_llmeval.core.errors import ScorerError
-from pytest_llmeval.core.types import Score
+from pytest_llmeval.core.types import Response, Score
 from pytest_llmeval.scorers.digests import scorer_digest
 from pytest_llmeval.scorers.display import number, one_line, tidy
 from pytest_llmeval.scorers.judged_how import Judging, judged_how, refuse_metric, score_name, truth
@@ -62,7 +63,7 @@ class ScoreBook:
         """The scores that could not be made because a scorer broke."""
         return tuple(score for score in self._scores.values() if score.status == "error")
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> Callable[..., Score]:
         if name.startswith("_"):  # what copy and inspect ask for; no entry point is loaded for that
             raise AttributeError(name)
         if (found := self._registry.find(name)) is None:
@@ -101,10 +102,10 @@ class ScoreBook:
     @_watched
     async def judge(
         self,
-        response: Any,
+        response: Response | str,
         target: Any = None,
         *,
-        rubric: Any = None,
+        rubric: str | os.PathLike[str],
         name: str | None = None,
         question: str | None = None,
         reference: bool = True,
@@ -129,15 +130,13 @@ class ScoreBook:
                 all dimensions, and the judge is not asked.
             wrong_unless: the same for the worst level, where it is below 1 or False.
 
-        Without a judge all of them are recorded as None with the reason ``no judge``.
+        Where the session has no judge all of them are recorded as None with the reason ``no judge``.
 
         Raises:
             JudgeError: no reply of the judge was a valid verdict, though it was asked again.
             CallError: the judge could not be asked.
             RubricError: there is no such rubric, or it has mistakes.
         """
-        if self._judge is None:
-            return self._no_judge(rubric, name)
         how = judged_how(
             rubric,
             name,
@@ -148,14 +147,14 @@ class ScoreBook:
             right_if=right_if,
             wrong_unless=wrong_unless,
         )
-        return self._keep(*await self._judge.judge(response, target, how))
+        return self._keep(*await self._judging.judge(response, target, how))
 
     def judge_sync(
         self,
-        response: Any,
+        response: Response | str,
         target: Any = None,
         *,
-        rubric: Any = None,
+        rubric: str | os.PathLike[str],
         name: str | None = None,
         question: str | None = None,
         reference: bool = True,
@@ -165,8 +164,6 @@ class ScoreBook:
         wrong_unless: Score | bool | None = None,
     ) -> Score:
         """Record what the judge model says of an answer, as ``judge`` does, in a test that is not async."""
-        if self._judge is None:
-            return self._no_judge(rubric, name)
         how = judged_how(
             rubric,
             name,
@@ -177,16 +174,16 @@ class ScoreBook:
             right_if=right_if,
             wrong_unless=wrong_unless,
         )
-        return self._keep(*self._judge.judge_sync(response, target, how))
+        return self._keep(*self._judging.judge_sync(response, target, how))
 
     @_watched
     async def prefer(
         self,
-        a: Any,
-        b: Any,
+        a: Response | str,
+        b: Response | str,
         target: Any = None,
         *,
-        rubric: Any = None,
+        rubric: str | os.PathLike[str],
         name: str | None = None,
         question: str | None = None,
         reference: bool = True,
@@ -200,30 +197,28 @@ class ScoreBook:
             as ``judge`` does.
         """
         how = judged_how(rubric, name, question, reference=reference)
-        if self._judge is None:
-            return self._no_judge(rubric, name)
-        return self._keep(*await self._judge.prefer(a, b, target, how))
+        return self._keep(*await self._judging.prefer(a, b, target, how))
 
     def prefer_sync(
         self,
-        a: Any,
-        b: Any,
+        a: Response | str,
+        b: Response | str,
         target: Any = None,
         *,
-        rubric: Any = None,
+        rubric: str | os.PathLike[str],
         name: str | None = None,
         question: str | None = None,
         reference: bool = True,
     ) -> Score:
         """Record which of two answers the judge model prefers, as ``prefer`` does, in a test that is not async."""
         how = judged_how(rubric, name, question, reference=reference)
-        if self._judge is None:
-            return self._no_judge(rubric, name)
-        return self._keep(*self._judge.prefer_sync(a, b, target, how))
+        return self._keep(*self._judging.prefer_sync(a, b, target, how))
 
-    def _no_judge(self, rubric: Any, name: str | None) -> Score:
-        chosen = name if name is not None else rubric if isinstance(rubric, str) and rubric else "judge"
-        return self._keep(Score(name=score_name(chosen), value=None, passed=None, status="none", reason="no judge"))
+    @property
+    def _judging(self) -> Judging:
+        if self._judge is None:
+            raise RuntimeError("this ScoreBook has no judge; the one of the fixture `score` has")
+        return self._judge
 
     def _call(self, scorer: Scorer, /, *args: Any, **kwargs: Any) -> Score:
         name = score_name(kwargs.pop("name", None), scorer.name)

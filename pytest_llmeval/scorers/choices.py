@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from pytest_llmeval.core.errors import ScorerError
+from pytest_llmeval.core.types import Response
 from pytest_llmeval.scorers.answers import normal_text, text_of
 from pytest_llmeval.scorers.display import shown
 from pytest_llmeval.scorers.registry import shipped
@@ -48,7 +49,7 @@ _LISTED = re.compile(r"""[*_`"')\]}>]*\s*(?:$|[.;,!/&]|(?:or|and|both|together)\
 
 
 @shipped(version=4)
-def choice(response: Any, target: str, *, choices: Sequence[str] | Mapping[str, str]) -> Scored:
+def choice(response: Response | str, target: str, *, choices: Sequence[str] | Mapping[str, str]) -> Scored:
     r"""Return 1 where the answer names exactly one of the choices, and it is the target; else 0.
 
     Choices have labels (A, B, C, ... in their order, or the keys of a mapping) and texts. Texts are compared

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pytest_llmeval.core.errors import ScorerError
 from pytest_llmeval.core.strict_json import NotJsonError
+from pytest_llmeval.core.types import Response
 from pytest_llmeval.scorers.answers import text_of
 from pytest_llmeval.scorers.display import first_few, shown
 from pytest_llmeval.scorers.json_compare import compare_json
@@ -24,7 +25,9 @@ _KINDS: dict[str, type | tuple[type, ...]] = {"object": dict, "array": list, "an
 
 
 @shipped(version=1)
-def json_valid(response: Any, *, fenced: bool = False, kind: Literal["any", "object", "array"] = "any") -> Scored:
+def json_valid(
+    response: Response | str, *, fenced: bool = False, kind: Literal["any", "object", "array"] = "any"
+) -> Scored:
     """Return 1 where the whole answer is one JSON value by RFC 8259, else 0.
 
     White space around the value is allowed, other text is not. Also 0: NaN and Infinity, a key that stands
@@ -53,7 +56,7 @@ def json_valid(response: Any, *, fenced: bool = False, kind: Literal["any", "obj
 
 @shipped(version=1, stem="json")
 def json_match(
-    response: Any,
+    response: Response | str,
     target: Any,
     *,
     unordered: Iterable[str] = (),

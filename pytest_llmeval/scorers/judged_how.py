@@ -1,11 +1,12 @@
 """How an answer is to be judged, as a test asked for it, and who judges it."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from pytest_llmeval.core.rules import COUNTED_METRICS, MEASURED_METRICS
-from pytest_llmeval.core.types import Score
+from pytest_llmeval.core.types import Response, Score
 from pytest_llmeval.scorers.judged import Settled
 
 __all__ = ["JudgedHow", "Judging", "judged_how", "refuse_metric", "score_name", "truth"]
@@ -15,7 +16,7 @@ __all__ = ["JudgedHow", "Judging", "judged_how", "refuse_metric", "score_name", 
 class JudgedHow:
     """How an answer is to be judged: the arguments of ``ScoreBook.judge``."""
 
-    rubric: Any
+    rubric: str | os.PathLike[str]
     name: str | None
     question: str | None
     reference: bool
@@ -31,25 +32,25 @@ class JudgedHow:
 class Judging(Protocol):
     """Whoever judges answers: it returns the score of a rubric, then those of its dimensions."""
 
-    async def judge(self, answer: Any, target: Any, how: JudgedHow) -> Sequence[Score]:
+    async def judge(self, answer: Response | str, target: Any, how: JudgedHow) -> Sequence[Score]:
         """Return the scores of an answer."""
         ...
 
-    def judge_sync(self, answer: Any, target: Any, how: JudgedHow) -> Sequence[Score]:
+    def judge_sync(self, answer: Response | str, target: Any, how: JudgedHow) -> Sequence[Score]:
         """Return the scores of an answer, to a test that is not async."""
         ...
 
-    async def prefer(self, a: Any, b: Any, target: Any, how: JudgedHow) -> Sequence[Score]:
+    async def prefer(self, a: Response | str, b: Response | str, target: Any, how: JudgedHow) -> Sequence[Score]:
         """Return the score of a comparison of two answers."""
         ...
 
-    def prefer_sync(self, a: Any, b: Any, target: Any, how: JudgedHow) -> Sequence[Score]:
+    def prefer_sync(self, a: Response | str, b: Response | str, target: Any, how: JudgedHow) -> Sequence[Score]:
         """Return the score of a comparison of two answers, to a test that is not async."""
         ...
 
 
 def judged_how(
-    rubric: Any,
+    rubric: str | os.PathLike[str],
     name: object,
     question: str | None,
     *,

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 from pytest_llmeval.core.errors import ScorerError
+from pytest_llmeval.core.types import Response
 from pytest_llmeval.scorers.answers import text_of
 from pytest_llmeval.scorers.display import number, one_line, shown
 from pytest_llmeval.scorers.json_leaves import as_decimal, within
@@ -40,7 +41,7 @@ class Reading(NamedTuple):
 
 @shipped(version=3)
 def numeric(
-    response: Any,
+    response: Response | str,
     target: Any,
     *,
     tolerance: float = 0.0,

@@ -1,10 +1,9 @@
 """Regular expressions with a time limit, and the regex scorer."""
 
-from typing import Any
-
 import regex as engine
 
 from pytest_llmeval.core.errors import ScorerError
+from pytest_llmeval.core.types import Response
 from pytest_llmeval.scorers.answers import text_of
 from pytest_llmeval.scorers.display import shown
 from pytest_llmeval.scorers.registry import shipped
@@ -18,7 +17,7 @@ MAX_TIMEOUT_S = 60.0
 
 @shipped(version=1)
 def regex(
-    response: Any, pattern: str, *, full: bool = False, ignore_case: bool = False, timeout_s: float = 1.0
+    response: Response | str, pattern: str, *, full: bool = False, ignore_case: bool = False, timeout_s: float = 1.0
 ) -> Scored:
     r"""Return 1 where the pattern matches, else 0. It cannot hang.
 

@@ -17,6 +17,7 @@ from referencing.jsonschema import specification_with
 
 from pytest_llmeval.core.errors import ScorerError
 from pytest_llmeval.core.strict_json import NotJsonError
+from pytest_llmeval.core.types import Response
 from pytest_llmeval.scorers.answers import text_of
 from pytest_llmeval.scorers.display import one_line, shown
 from pytest_llmeval.scorers.json_paths import ROOT, child, path_text, position
@@ -35,7 +36,7 @@ _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 
 
 @shipped(version=2)
-def json_schema(response: Any, schema: Mapping[str, Any] | bool, *, fenced: bool = False) -> Scored:
+def json_schema(response: Response | str, schema: Mapping[str, Any] | bool, *, fenced: bool = False) -> Scored:
     """Return 1 where the answer is JSON (as in ``json_valid``) that its JSON Schema accepts, else 0.
 
     The draft is the one of ``$schema``, 2020-12 where there is none. Nothing is ever fetched: a ``$ref`` must

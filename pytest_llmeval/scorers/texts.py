@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from pytest_llmeval.core.errors import ScorerError
+from pytest_llmeval.core.types import Response
 from pytest_llmeval.scorers.answers import accepted_answers, normal_text, text_of
 from pytest_llmeval.scorers.display import first_few, shown
 from pytest_llmeval.scorers.registry import shipped
@@ -20,7 +21,9 @@ FEW = 4
 
 
 @shipped(version=1)
-def exact(response: Any, target: Any, *, strip: bool = True, casefold: bool = False, collapse: bool = False) -> Scored:
+def exact(
+    response: Response | str, target: Any, *, strip: bool = True, casefold: bool = False, collapse: bool = False
+) -> Scored:
     """Return 1 where the answer is one of the accepted texts, else 0.
 
     Both sides are put into Unicode NFC first; nothing else is changed but what the settings say.
@@ -44,7 +47,9 @@ def exact(response: Any, target: Any, *, strip: bool = True, casefold: bool = Fa
 
 
 @shipped(version=1)
-def contains(response: Any, target: Any, *, mode: Literal["all", "any"] = "all", casefold: bool = True) -> Scored:
+def contains(
+    response: Response | str, target: Any, *, mode: Literal["all", "any"] = "all", casefold: bool = True
+) -> Scored:
     """Return the share of the target's texts that occur in the answer.
 
     A text occurs where its characters do, inside a longer word too. Both sides are put into Unicode NFC
@@ -80,7 +85,7 @@ def _means_any(target: Any, mode: str) -> bool:
 
 
 @shipped(version=1, pass_mark=0.5)
-def token_f1(response: Any, target: Any) -> Scored:
+def token_f1(response: Response | str, target: Any) -> Scored:
     """Return the F1 of the words that answer and target share, the best over the accepted answers.
 
     The measure of SQuAD 1.1 (Rajpurkar et al. 2016, https://arxiv.org/abs/1606.05250, section 6.1,

@@ -235,7 +235,8 @@ def test_a_dimension_called_like_its_rubric_takes_no_score_away(
     ("arguments", "row", "error"),
     [
         ('rubric="qaa"', {}, "no rubric 'qaa'; did you mean 'qa'?"),
-        ("", {}, "score.judge needs a rubric"),
+        ("", {}, "TypeError: ScoreBook.judge() missing 1 required keyword-only argument: 'rubric'"),
+        ("rubric=None", {}, "rubric must be a name or a path, found None"),
         (
             'rubric="qa"',
             {"target": None},

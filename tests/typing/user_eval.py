@@ -112,8 +112,11 @@ def mistakes(sample: Sample, response: Response, model: Model, score: ScoreBook)
     response.txt  # type: ignore[attr-defined]  # noqa: B018  # no such field
     model.generate_sync(5)  # type: ignore[arg-type]  # neither a text nor a chat
     score.record("x")  # type: ignore[call-arg]  # a score has a value
+    bad: str = score.exact(response, sample.target)  # type: ignore[assignment]  # a scorer gives a Score
+    score.judge_sync(response)  # type: ignore[call-arg]  # a judge needs a rubric
+    score.judge_sync(5, rubric="qa")  # type: ignore[arg-type]
     score.record("x", 1.0, passed="yes")  # type: ignore[arg-type]  # passed is a bool
     wrong: list[Message] = [{"role": "robot", "content": "x"}]  # type: ignore[typeddict-item]  # no such role
     starts_with("a")  # type: ignore[call-arg]  # a decorated scorer keeps its signature
     is_short(5)  # type: ignore[arg-type]
-    assert wrong
+    assert wrong and bad
