@@ -8,6 +8,7 @@ from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.pairs import PairedColumn, pair_up
 from pytest_llmeval.core.metrics import score_names
 from pytest_llmeval.core.rules import REGRESSION_KINDS, Rule, SuiteRules, Thresholds
+from pytest_llmeval.core.stats.clusters import named_clusters
 from pytest_llmeval.core.stats.intervals import Interval, quantile
 from pytest_llmeval.core.stats.means import mean, total
 from pytest_llmeval.core.stats.resampling import Budget, paired_quantile_change, total_change
@@ -77,7 +78,7 @@ def measure_changes(
         column = pair_up(metric, current, before)
         values = _values(column)
         if values:
-            clusters = _clusters(column)
+            clusters = named_clusters(pair.cluster for pair in column.pairs if pair.is_whole)
             for measure, was, now, interval in _changes(metric, values, clusters, budget):
                 low, high = (interval.low, interval.high) if interval else (None, None)
                 yield MeasureChange(
@@ -135,13 +136,6 @@ def _changes(
 
 def _values(column: PairedColumn) -> list[tuple[float, float]]:
     return [(pair.before, pair.after) for pair in column.pairs if pair.before is not None and pair.after is not None]
-
-
-def _clusters(column: PairedColumn) -> list[str] | None:
-    whole = [pair for pair in column.pairs if pair.is_whole]
-    if all(pair.cluster is None for pair in whole):
-        return None
-    return [f"={pair.cluster}" if pair.cluster is not None else f"#{number}" for number, pair in enumerate(whole)]
 
 
 def _error_rate(cases: Iterable[JudgedCase]) -> float:

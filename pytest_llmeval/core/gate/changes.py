@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pytest_llmeval.core.gate.evidence import LEAST_CLUSTERS, Evidence, Weight, estimated, falls_when_worse
 from pytest_llmeval.core.gate.pairs import Pair, PairedColumn
 from pytest_llmeval.core.rules import Rule
-from pytest_llmeval.core.stats.clusters import in_clusters
+from pytest_llmeval.core.stats.clusters import in_clusters, named_clusters
 from pytest_llmeval.core.stats.distributions import student_quantile
 from pytest_llmeval.core.stats.intervals import mean, total
 from pytest_llmeval.core.stats.means import ROUNDING
@@ -43,7 +43,7 @@ def weigh_change(
     after = mean([pair.after for pair in whole if pair.after is not None])
     if before is None or after is None:
         return None
-    sign, clusters = 1 if falls_when_worse(rule) else -1, _clusters(whole)
+    sign, clusters = 1 if falls_when_worse(rule) else -1, named_clusters(pair.cluster for pair in whole)
     gains = [sign * _change(pair, pair.after) for pair in whole]
     found = _weight(gains, clusters, is_single=all(pair.is_single for pair in whole))
     fallen = sorted((gain, pair.sample_id) for gain, pair in zip(gains, whole, strict=True) if gain < 0)
@@ -91,7 +91,7 @@ def _end(
     gains += unfinished
     if not all(map(math.isfinite, gains)):
         return None
-    clusters = _clusters(pairs)
+    clusters = named_clusters(pair.cluster for pair in pairs)
     if clusters is not None:
         clusters += [f"?{number}" for number in range(len(unfinished))]
     return _weight(gains, clusters, is_single=all(pair.is_single for pair in pairs))
@@ -173,10 +173,3 @@ def _half_interval(weight: Weight) -> float | None:
     if weight.error is None or weight.df is None:
         return None
     return student_quantile((1 + _CONFIDENCE) / 2, weight.df) * weight.error
-
-
-def _clusters(pairs: Sequence[Pair]) -> list[str] | None:
-    """Return the cluster of each pair, a row without one being its own; None where no row has one."""
-    if all(pair.cluster is None for pair in pairs):
-        return None
-    return [f"={pair.cluster}" if pair.cluster is not None else f"#{number}" for number, pair in enumerate(pairs)]

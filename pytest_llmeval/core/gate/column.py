@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple, Protocol, TypeVar
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.gate.case import LOST_KINDS, JudgedCase
 from pytest_llmeval.core.rules import COUNTED_METRICS, MEASURED_METRICS
+from pytest_llmeval.core.stats.clusters import named_clusters
 from pytest_llmeval.core.stats.intervals import mean
 
 __all__ = ["Column", "Grouped", "Reading", "State", "by_slice", "read", "read_column", "sample_means", "span_of"]
@@ -94,11 +95,9 @@ class Column:
         return grouped
 
     def clusters(self, units: Iterable[tuple[str, int]]) -> list[str] | None:
-        """Return the cluster of each of ``units``, one without being its own; None where no row has a cluster."""
+        """Return the cluster of each of ``units``, one without being its own; None where none has one."""
         known = {reading.unit: reading.cluster for reading in self.readings if reading.cluster is not None}
-        if not known:
-            return None
-        return [f"={known[unit]}" if unit in known else f"#{number}" for number, unit in enumerate(units)]
+        return named_clusters(map(known.get, units))
 
     def sample_clusters(self) -> list[str] | None:
         """Return the cluster of each of ``samples``; None where no row has one."""

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.column import read_column
 from pytest_llmeval.core.rules import MEASURED_METRICS
-from pytest_llmeval.core.stats.clusters import clustered_mean
+from pytest_llmeval.core.stats.clusters import clustered_mean, named_clusters
 from pytest_llmeval.core.stats.means import mean, total
 
 __all__ = ["ASSUMED_CORRELATION", "RowValues", "Source", "Spread", "part_spread", "read_rows", "spread_of"]
@@ -122,8 +122,9 @@ def spread_of(
     twice = list(_twice(rows, other))
     source, noise = _within(rows, other, twice, (variance or 0.0, epochs, correlation))
     design = _design(rows, twice if source != "assumed" else None)
+    groups = named_clusters(row.cluster for row in rows.values())
     if within is not None:
-        source, noise, design = within.source, within.within, within.design if _has_clusters(rows) else 1.0
+        source, noise, design = within.source, within.within, within.design if groups else 1.0
     answers = [value for row in rows.values() for value in row.values]
     return Spread(
         n=len(rows),
@@ -134,7 +135,7 @@ def spread_of(
         within=noise,
         is_unit=metric not in MEASURED_METRICS and all(0 <= value <= 1 for value in answers),
         is_binary=metric not in MEASURED_METRICS and all(value in (0, 1) for value in answers),
-        groups=len(set(_clusters(rows))) if _has_clusters(rows) else None,
+        groups=len(set(groups)) if groups else None,
         design=design,
         source=source,
     )
@@ -202,22 +203,15 @@ def _design(rows: Mapping[str, RowValues], twice: Sequence[_Twice] | None) -> fl
 
     The latter is too much where rows of one group are alike, which cancels between two runs.
     """
-    if not _has_clusters(rows):
+    names = named_clusters(row.cluster for row in rows.values())
+    if names is None:
         return 1.0
-    groups = dict(zip(rows, _clusters(rows), strict=True))
+    groups = dict(zip(rows, names, strict=True))
     changes, clusters = [_average(row) for row in rows.values()], list(groups.values())
     if twice is not None:
         changes, clusters = [each.change for each in twice], [groups[each.sample_id] for each in twice]
     found, variance = clustered_mean(changes, clusters), _variance(changes)
     return max(1.0, found.error**2 * len(changes) / variance) if found and variance else 1.0
-
-
-def _has_clusters(rows: Mapping[str, RowValues]) -> bool:
-    return any(row.cluster is not None for row in rows.values())
-
-
-def _clusters(rows: Mapping[str, RowValues]) -> list[str]:
-    return [f"#{number}" if row.cluster is None else f"={row.cluster}" for number, row in enumerate(rows.values())]
 
 
 def _average(row: RowValues) -> float:

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 from pytest_llmeval.core.stats.distributions import normal_quantile, student_quantile
 from pytest_llmeval.core.stats.means import ROUNDING, mean, total
 
-__all__ = ["ClusteredMean", "Sortable", "clustered_mean", "design_effect", "in_clusters"]
+__all__ = ["ClusteredMean", "Sortable", "clustered_mean", "design_effect", "in_clusters", "named_clusters"]
 
 
 class Sortable(Protocol):
@@ -105,6 +105,14 @@ def in_clusters(values: Sequence[S], clusters: Sequence[Hashable]) -> list[list[
     for value, cluster in zip(values, clusters, strict=True):
         groups.setdefault(cluster, []).append(value)
     return [sorted(group) for group in groups.values()]
+
+
+def named_clusters(known: Iterable[str | None]) -> list[str] | None:
+    """Return the cluster of each row, a row without one being its own; None where no row has one."""
+    names = list(known)
+    if all(name is None for name in names):
+        return None
+    return [f"#{number}" if name is None else f"={name}" for number, name in enumerate(names)]
 
 
 def _share_of_variance(group: Sequence[float], centre: float, n: int) -> float:
