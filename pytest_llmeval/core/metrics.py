@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pytest_llmeval.core.gate.case import JudgedCase
-from pytest_llmeval.core.gate.column import Column, read_column
+from pytest_llmeval.core.gate.column import Column, read_column, sample_means
 from pytest_llmeval.core.stats.intervals import mean, score_interval
 
 __all__ = ["Metric", "score_names", "summarise"]
@@ -64,9 +64,10 @@ def _summarise_group(cases: Sequence[JudgedCase]) -> Iterable[Metric]:
 
 
 def _metric(column: Column, part: str | None, any_case: JudgedCase) -> Metric:
-    samples = column.samples()
+    grouped = column.grouped()
+    samples = sample_means(grouped)
     states = Counter(reading.state for reading in column.readings)
-    interval = score_interval(samples, clusters=column.sample_clusters())
+    interval = score_interval(samples, clusters=column.clusters(grouped))
     return Metric(
         name=column.metric,
         suite=any_case.suite,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.gate.case import LOST_KINDS, JudgedCase
-from pytest_llmeval.core.gate.column import State, read_column
+from pytest_llmeval.core.gate.column import State, read_column, sample_means
 from pytest_llmeval.core.metrics import Metric, score_names, summarise
 from pytest_llmeval.core.types import Call, CaseKey, CaseRecord, Outcome, Score
 from tests.support.judged_cases import judged_record
@@ -170,7 +170,7 @@ def test_error_rate_counts_cases() -> None:
         case("a", epoch=3),
         case("b", outcome="skipped"),
     ]
-    assert sorted(read_column("error_rate", cases).samples()) == [0, 0, 1]
+    assert sorted(sample_means(read_column("error_rate", cases).grouped())) == [0, 0, 1]
 
 
 def test_a_summary_has_pass_rate_and_scores_of_each_suite_model_and_slice() -> None:

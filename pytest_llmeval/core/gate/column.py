@@ -99,17 +99,6 @@ class Column:
         known = {reading.unit: reading.cluster for reading in self.readings if reading.cluster is not None}
         return named_clusters(map(known.get, units))
 
-    def sample_clusters(self) -> list[str] | None:
-        """Return the cluster of each of ``samples``; None where no row has one."""
-        return self.clusters(dict.fromkeys(reading.unit for reading in self.readings if reading.value is not None))
-
-    def samples(self) -> list[float]:
-        """Return the mean of each sample with a value, over its scored epochs."""
-        scored = [(reading.unit, reading.value) for reading in self.readings if reading.value is not None]
-        if len({unit for unit, _ in scored}) == len(scored):  # one case each, as in most runs: nothing to average
-            return [value for _, value in scored]
-        return sample_means(self.grouped())
-
 
 def by_slice(items: Iterable[_Sliced]) -> dict[str, tuple[_Sliced, ...]]:
     """Return the items of each slice, in their order; all in one pass."""
@@ -129,8 +118,7 @@ def span_of(metric: str, seen: Iterable[float]) -> tuple[float, float]:
 
 def sample_means(grouped: Grouped) -> list[float]:
     """Return the mean of each unit that has a value."""
-    means = (values[0] if len(values) == 1 else mean(values) for values in grouped.values())
-    return [average for average in means if average is not None]
+    return [average for values in grouped.values() if (average := mean(values)) is not None]
 
 
 def read_column(metric: str, cases: Iterable[JudgedCase]) -> Column:

@@ -306,8 +306,8 @@ def _pair(sample_id: str, was: _Row, row: _Row) -> Pair:
         sample_id=sample_id,
         slices=row.first.slices,
         cluster=row.first.cluster,
-        before=_mean(was.values),
-        after=_mean(row.values),
+        before=mean(was.values),
+        after=mean(row.values),
         scored=len(row.values),
         open=row.open,
         lost=row.lost,
@@ -316,7 +316,3 @@ def _pair(sample_id: str, was: _Row, row: _Row) -> Pair:
         is_single=len(was.values) <= 1 and len(row.values) + row.open + row.lost <= 1,
         was_lost=bool(was.lost and not was.values),
     )
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    return values[0] if len(values) == 1 else mean(values)

@@ -215,7 +215,9 @@ def _design(rows: Mapping[str, RowValues], twice: Sequence[_Twice] | None) -> fl
 
 
 def _average(row: RowValues) -> float:
-    return row.values[0] if len(row.values) == 1 else mean(row.values) or 0.0
+    average = mean(row.values)
+    assert average is not None
+    return average
 
 
 def _variance(values: Sequence[float]) -> float | None:

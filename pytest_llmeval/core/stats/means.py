@@ -22,6 +22,8 @@ def mean(values: Sequence[float]) -> float | None:
     """Return the mean, between the least and the greatest value; None without values."""
     if not values:
         return None
+    if len(values) == 1:  # a row of one epoch, as most are
+        return float(values[0])
     ordered = sorted(values)
     try:
         average = math.fsum(ordered) / len(ordered)
