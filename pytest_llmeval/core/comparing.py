@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.pairs import PairedColumn, pair_up
@@ -29,7 +29,7 @@ class MeasureChange:
     measure: Measure
     """Seconds, tokens of a row, dollars of all rows, or the share of cases that ended in an error."""
     n: int
-    """Rows with a value in both runs; for ``error_rate`` cases of the current one."""
+    """Rows with a value in both runs; for ``error_rate`` cases of the current one, skipped ones left out."""
     before: float
     after: float
     low: float | None = None
@@ -84,14 +84,9 @@ def measure_changes(
                 yield MeasureChange(
                     suite=suite, model=model, measure=measure, n=len(values), before=was, after=now, low=low, high=high
                 )
-    yield MeasureChange(
-        suite=suite,
-        model=model,
-        measure="error_rate",
-        n=len(current),
-        before=_error_rate(before),
-        after=_error_rate(current),
-    )
+    was, now = _error_rate(before), _error_rate(current)
+    if was is not None and now is not None:
+        yield MeasureChange(suite=suite, model=model, measure="error_rate", n=now.n, before=was.share, after=now.share)
 
 
 def _suite_rules(
@@ -124,20 +119,32 @@ def _changes(
         measures: Mapping[Measure, int] = {"latency_s p50": 50, "latency_s p95": 95}
         for measure, percent in measures.items():
             interval = paired_quantile_change(values, percent, draws=_DRAWS, clusters=clusters, budget=budget)
-            yield measure, quantile(before, percent) or 0.0, quantile(after, percent) or 0.0, interval
+            yield measure, _of_some(quantile(before, percent)), _of_some(quantile(after, percent)), interval
     elif metric == "cost_usd":
         yield "cost_usd", total(before), total(after), total_change(values, clusters=clusters)
     else:
         interval = total_change(values, clusters=clusters)
         shared = interval and Interval(low=interval.low / len(values), high=interval.high / len(values))
         tokens: Measure = "input_tokens" if metric == "input_tokens" else "output_tokens"
-        yield tokens, mean(before) or 0.0, mean(after) or 0.0, shared
+        yield tokens, _of_some(mean(before)), _of_some(mean(after)), shared
 
 
 def _values(column: PairedColumn) -> list[tuple[float, float]]:
     return [(pair.before, pair.after) for pair in column.pairs if pair.before is not None and pair.after is not None]
 
 
-def _error_rate(cases: Iterable[JudgedCase]) -> float:
-    finished = [case.outcome == "error" for case in cases if case.outcome != "skipped"]
-    return sum(finished) / len(finished) if finished else 0.0
+def _of_some(statistic: float | None) -> float:
+    """Return a statistic of values of which there is one at least."""
+    assert statistic is not None
+    return statistic
+
+
+class _ErrorRate(NamedTuple):
+    share: float
+    n: int
+
+
+def _error_rate(cases: Iterable[JudgedCase]) -> _ErrorRate | None:
+    """Return the share of errors and of how many cases; None where all were skipped."""
+    errors = [case.outcome == "error" for case in cases if case.outcome != "skipped"]
+    return _ErrorRate(sum(errors) / len(errors), len(errors)) if errors else None

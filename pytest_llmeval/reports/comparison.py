@@ -33,6 +33,8 @@ class Comparison:
     """With ``--fail-on-regression``: 0, 1 or 10."""
     changes: tuple[Verdict, ...]
     """Each rule, by suite, the whole suite before its slices."""
+    is_paired: bool
+    """Whether any suite and model is in both runs."""
     measures: tuple[MeasureChange, ...]
     flips: tuple[Flip, ...]
     """The worse ones first, each kind by how much it changed."""
@@ -91,6 +93,7 @@ def compare(
         why_no_base=why_no_base,
         exit_code=_exit_code(result, rules),
         changes=result.verdicts,
+        is_paired=bool(paired),
         measures=_measures(paired),
         flips=flipped.flips,
         worse=flipped.worse,

@@ -77,10 +77,11 @@ def _tables(comparison: Comparison) -> Iterator[str]:
         yield table(titles, ([metric_name(each), *verdict_cells(each)] for each in changes))
         reasons = [reason for each in changes if (reason := reason_of(each)) is not None]
         yield "\n".join(f"- {escaped(reason)}" for reason in reasons)
-        yield table(
-            ("measure", "n", "base", "now", "change (90 %)"),
-            ([each.measure, *measure_cells(each)] for each in measures),
-        )
+        if measures:
+            yield table(
+                ("measure", "n", "base", "now", "change (90 %)"),
+                ([each.measure, *measure_cells(each)] for each in measures),
+            )
 
 
 def _flip(flip: Flip) -> str:

@@ -93,9 +93,10 @@ def _suite_lines(
     for each in changes:
         if (reason := reason_of(each)) is not None:
             yield from wrapped(reason, width, indent="  ")
-    yield ""
     rows = [[each.measure, *measure_cells(each)] for each in measures]
-    yield from table_lines(_MEASURES, rows, width=tables, indent=_INDENT)
+    if rows:
+        yield ""
+        yield from table_lines(_MEASURES, rows, width=tables, indent=_INDENT)
 
 
 def _narrowed(rows: Sequence[Sequence[str]], width: int) -> Sequence[Sequence[str]]:

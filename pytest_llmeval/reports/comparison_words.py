@@ -56,7 +56,7 @@ def headline(comparison: Comparison) -> str:
         return f"{word}: {_sentence(first)}{more}"
     if comparison.verdict == "pass":
         return f"{word}: no change for the worse that chance does not explain, in {counted(len(judged), 'comparison')}"
-    if comparison.measures and comparison.changes:  # the suites are, and no rule is about them
+    if comparison.is_paired and comparison.changes:  # and no rule is about them
         first = comparison.changes[0]
         return f"{word}: {first.suite} {metric_name(first)}: {first.reason}"
     return f"{word}: no suite is in both runs"

@@ -155,6 +155,17 @@ def test_latency_tokens_cost_and_errors_are_shown_beside_the_scores() -> None:
     assert found["input_tokens"].low is None
 
 
+def test_skipped_cases_have_no_share_of_errors() -> None:
+    """A share is over what ended; where nothing did there is none, and no 0 stands for it."""
+    base = [judged(number, 1.0) for number in range(4)]
+    half = [judged(0, 1.0), judged(1, outcome="error"), judged(2, outcome="skipped"), judged(3, outcome="skipped")]
+    found = {each.measure: each for each in compared(base, half).measures}["error_rate"]
+    assert (found.n, found.before, found.after) == (2, 0.0, 0.5)
+    none = [judged(number, outcome="skipped", latency_s=None) for number in range(4)]
+    for sides in ((base, none), (none, base)):
+        assert "error_rate" not in {each.measure for each in compared(*sides).measures}
+
+
 def test_rows_that_depend_on_each_other_say_less_of_time_and_cost() -> None:
     """The interval is that of whole clusters: five rows of a document are as slow as each other."""
     slow = [judged(number, 1.0, latency_s=1.0 + number // 5 / 10, cost_usd=number // 5 / 10) for number in range(60)]

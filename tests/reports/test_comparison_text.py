@@ -204,6 +204,16 @@ def test_a_short_one_says_its_verdict_once() -> None:
     ]
 
 
+@pytest.mark.parametrize("lines", [comparison_lines, lambda found, width: comparison_markdown(found).splitlines()])
+def test_suites_of_which_no_case_ran_have_no_table_of_measures(lines: Callable[..., list[str]]) -> None:
+    """They are in both runs all the same."""
+    unset = dict.fromkeys(("latency_s", "input_tokens", "output_tokens", "cost_usd"))
+    cases = [judged(each, outcome="skipped", **unset) for each in range(4)]
+    shown = "\n".join(lines(compare(side("a", cases), side("b", cases), Thresholds(), set_up=[]), width=80))
+    assert "has no value of" in shown
+    assert not re.search(r"^\W*measure\b", shown, re.MULTILINE)
+
+
 @settings(max_examples=60)
 @given(st.text(max_size=300), st.sampled_from([80, 120]), st.integers(0, 1))
 def test_no_text_steers_the_terminal(text: str, width: int, verbosity: int) -> None:
