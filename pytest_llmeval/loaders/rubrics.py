@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BeforeValidator, ValidationError
 
 from pytest_llmeval.core.errors import RubricError
 from pytest_llmeval.core.gate.names import did_you_mean, show_key
@@ -15,7 +15,7 @@ from pytest_llmeval.core.judge.rubric import Dimension, Level, Rubric
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.loaders.paths import inside
 from pytest_llmeval.loaders.strict_yaml import StrictDocument, load_strict
-from pytest_llmeval.loaders.thresholds_grammar import Flag, Share, Text, Whole, ranged, show_value
+from pytest_llmeval.loaders.thresholds_grammar import Flag, Share, Strict, Text, Whole, ranged, show_value
 
 __all__ = ["load_rubric", "shipped_rubrics"]
 
@@ -33,16 +33,12 @@ def _mapping(value: object) -> dict[str, Any]:
     return value
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class _Level(_Strict):
+class _Level(Strict):
     value: Share
     anchor: Text
 
 
-class _Dimension(_Strict):
+class _Dimension(Strict):
     question: Text
     levels: Annotated[dict[str, _Level], BeforeValidator(_mapping)]
     weight: Annotated[float, ranged(lambda number: 0 < number < 1e6, "above 0")] = 1.0
@@ -50,14 +46,14 @@ class _Dimension(_Strict):
     gates: Flag = True
 
 
-class _Rubric(_Strict):
+class _Rubric(Strict):
     version: Whole
     task: Text
     needs_reference: Flag = True
     dimensions: Annotated[dict[str, _Dimension], BeforeValidator(_mapping)]
 
 
-_OWNERS: Mapping[int, type[_Strict]] = {3: _Dimension, 5: _Level}
+_OWNERS: Mapping[int, type[Strict]] = {3: _Dimension, 5: _Level}
 """Which model has the keys of a path of that length."""
 
 
@@ -145,8 +141,6 @@ def _wrong_levels(document: StrictDocument, dimension: Dimension) -> Iterator[st
 def _explain(document: StrictDocument, error: Any) -> str:
     """Return what is wrong with one key, and what to do."""
     path = tuple(part for part in error["loc"] if isinstance(part, (str, int)))
-    tried = (document.line_of(path[:length]) for length in range(len(path), -1, -1))
-    line = next((line for line in tried if line is not None), 1)
     kind, place = error["type"], ".".join(show_key(str(part)) for part in path)
     if kind == "extra_forbidden":
         owner = _OWNERS.get(len(path), _Rubric)
@@ -157,4 +151,4 @@ def _explain(document: StrictDocument, error: Any) -> str:
         told = str(error["ctx"]["error"])
     else:
         told = f"found {show_value(error['input'])}; write a mapping"
-    return f"{document.shown_as}:{line}: {place + ': ' if place else ''}{told}"
+    return f"{document.shown_as}:{document.line_near(path)}: {place + ': ' if place else ''}{told}"

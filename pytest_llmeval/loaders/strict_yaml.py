@@ -63,6 +63,10 @@ class StrictDocument:
         """Return the line (from 1) of the key or list element at ``path``; None where there is none."""
         return self.lines.get(path)
 
+    def line_near(self, path: KeyPath) -> int:
+        """Return the line (from 1) of ``path`` or of the nearest key or list element around it."""
+        return next(self.lines[part] for end in range(len(path), -1, -1) if (part := path[:end]) in self.lines)
+
 
 def load_strict(
     path: Path,

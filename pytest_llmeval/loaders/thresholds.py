@@ -101,7 +101,7 @@ class _Reader:
 
     def raise_problems(self) -> None:
         """Raise all problems together, in the order of the file."""
-        found = sorted((self._line(path) or 1, number, path) for number, path in enumerate(self._problems))
+        found = sorted((self._document.line_near(path), number, path) for number, path in enumerate(self._problems))
         lines = [self._message(line, path) for line, _, path in found]
         if lines:
             raise ThresholdsError("\n".join(lines))
@@ -109,11 +109,6 @@ class _Reader:
     def _message(self, line: int, path: KeyPath) -> str:
         place = ".".join(map(show_key, path))
         return f"{self._document.shown_as}:{line}: {place + ': ' if place else ''}{self._problems[path]}"
-
-    def _line(self, path: KeyPath) -> int | None:
-        """Return the line of ``path`` or of the nearest key around it."""
-        tried = (self._document.line_of(path[:length]) for length in range(len(path), -1, -1))
-        return next((line for line in tried if line is not None), None)
 
     def _problem(self, path: KeyPath, text: str) -> None:
         self._problems.setdefault(path, text)

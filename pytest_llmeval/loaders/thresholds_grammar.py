@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 __all__ = [
+    "Amount",
     "FileModel",
     "Flag",
     "JudgeModel",
@@ -15,7 +16,9 @@ __all__ = [
     "RuleModel",
     "SettingsModel",
     "Share",
+    "Strict",
     "Text",
+    "Version",
     "Whole",
     "ranged",
     "show_value",
@@ -109,22 +112,25 @@ Amount = Annotated[float, ranged(lambda number: number >= 0, "from 0 up")]
 Whole = Annotated[int, BeforeValidator(_whole)]
 Flag = Annotated[bool, BeforeValidator(_flag)]
 Text = Annotated[str, BeforeValidator(_text)]
+Version = Annotated[int, BeforeValidator(_version)]
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """What a person writes: no key that is not known, and no value that is only nearly of its kind."""
+
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class FileModel(_Strict):
+class FileModel(Strict):
     """The top of the file."""
 
-    version: Annotated[int, BeforeValidator(_version)]
+    version: Version
     baseline: Text | None = None
     defaults: Any = None
     suites: Any = None
 
 
-class SettingsModel(_Strict):
+class SettingsModel(Strict):
     """``defaults``, or ``settings`` beside a suite's metrics."""
 
     alpha: Annotated[float, ranged(lambda number: 0 < number <= 0.5, "above 0, up to 0.5")] = 0.05
@@ -134,14 +140,14 @@ class SettingsModel(_Strict):
     require_judge: Flag = False
 
 
-class PassAtModel(_Strict):
+class PassAtModel(Strict):
     """``pass_at``: the mean chance that one of ``k`` attempts passes is at least ``min``."""
 
     k: Whole
     min: Share
 
 
-class JudgeModel(_Strict):
+class JudgeModel(Strict):
     """``judge``: what a judge must be worth before its scores may gate."""
 
     min_kappa: Annotated[float, ranged(lambda number: -1 <= number <= 1, "in -1..1")] | None = None
@@ -150,7 +156,7 @@ class JudgeModel(_Strict):
     min_specificity: Share | None = None
 
 
-class RuleModel(_Strict):
+class RuleModel(Strict):
     """All bounds on one metric."""
 
     min: Number | None = None

@@ -3,11 +3,21 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BeforeValidator
 
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.strict_json import canonical
-from pytest_llmeval.loaders.thresholds_grammar import Flag, Text, Whole, ranged, show_value
+from pytest_llmeval.loaders.thresholds_grammar import (
+    Amount,
+    Flag,
+    Share,
+    Strict,
+    Text,
+    Version,
+    Whole,
+    ranged,
+    show_value,
+)
 
 __all__ = [
     "CheckModel",
@@ -25,22 +35,14 @@ __all__ = [
 Metric = Literal["json_exact", "json_match", "exact", "token_f1"]
 """Scores that a completion can be given while training, by the scorers of these names."""
 
-_Share = Annotated[float, ranged(lambda number: 0 <= number <= 1, "in 0..1")]
 _Below1 = Annotated[float, ranged(lambda number: 0 <= number < 1, "from 0 to below 1")]
 _Above0 = Annotated[float, ranged(lambda number: number > 0, "above 0")]
-_From0 = Annotated[float, ranged(lambda number: number >= 0, "from 0 up")]
 
 
 def _from_0(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**32:
         raise ValueError(f"found {show_value(value)}; write a whole number from 0 up")
     return value
-
-
-def _version(value: object) -> int:
-    if isinstance(value, bool) or value != 1:
-        raise ValueError(f"found {show_value(value)}; write 1, the version that is read here")
-    return 1
 
 
 def _names(value: object) -> tuple[str, ...]:
@@ -69,11 +71,11 @@ def _choices(value: object) -> tuple[object, ...] | None:
     return tuple(value)
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+class _Frozen(Strict, frozen=True):
+    """A part of a configuration."""
 
 
-class DataModel(_Strict):
+class DataModel(_Frozen):
     """Which rows are trained on, and which are held out."""
 
     train: Text
@@ -94,7 +96,7 @@ class DataModel(_Strict):
     """What is done about rows with more; dropped ones are counted and named in the record."""
 
 
-class LoraModel(_Strict):
+class LoraModel(_Frozen):
     """The adapter."""
 
     r: Whole = 16
@@ -112,7 +114,7 @@ class LoraModel(_Strict):
     )
 
 
-class OptimModel(_Strict):
+class OptimModel(_Frozen):
     """How long and how fast."""
 
     learning_rate: _Above0 = 2e-4
@@ -124,7 +126,7 @@ class OptimModel(_Strict):
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
     warmup: _Below1 = 0.03
     """Share of the steps in which the rate rises, by every schedule."""
-    weight_decay: _From0 = 0.0
+    weight_decay: Amount = 0.0
     max_grad_norm: _Above0 = 0.3
     average: Flag = False
     """Whether the adapter is the mean over the steps, later ones counting more, rather than that of the newest."""
@@ -132,7 +134,7 @@ class OptimModel(_Strict):
     """So many trainings, each by a seed of its own; the adapter is the mean of theirs, with the sum of their ranks."""
 
 
-class LaunchModel(_Strict):
+class LaunchModel(_Frozen):
     """How many processes train together, each with its share of a step's rows."""
 
     processes: Whole = 1
@@ -141,7 +143,7 @@ class LaunchModel(_Strict):
     """``ddp``: each holds the whole base; ``fsdp``: the base is split over all; ``deepspeed``: ZeRO, stage 2."""
 
 
-class CheckModel(_Strict):
+class CheckModel(_Frozen):
     """What is looked at while training."""
 
     every: Whole = 25
@@ -154,12 +156,12 @@ class CheckModel(_Strict):
     """Looks without a better metric after which training ends."""
 
 
-class ProofModel(_Strict):
+class ProofModel(_Frozen):
     """What the adapter must gain over its base, on ``val`` and ``test``, by the eval."""
 
     metric: Text
     """A score of the eval."""
-    margin: _Share
+    margin: Share
     """By so much the adapter is surely better: the lower 95 % bound of the gain, paired by row, lies above."""
     slice: Text | None = None
     limit: Whole | None = None
@@ -167,7 +169,7 @@ class ProofModel(_Strict):
     """Further scores that must not be worse than the base's by chance."""
 
 
-class SpanModel(_Strict):
+class SpanModel(_Frozen):
     """What one key is tried with: numbers from ``low`` to ``high``, both included, or ``choices``."""
 
     low: Annotated[int | float | None, BeforeValidator(_number)] = None
@@ -177,7 +179,7 @@ class SpanModel(_Strict):
     choices: Annotated[tuple[Any, ...] | None, BeforeValidator(_choices)] = None
 
 
-class SearchModel(_Strict):
+class SearchModel(_Frozen):
     """Trials of other values: the one that ``check.metric`` of ``val`` likes best is proved."""
 
     trials: Whole
@@ -189,19 +191,19 @@ class SearchModel(_Strict):
     seen is below the median of the others' at that step. None: no trial is given up."""
 
 
-class NeedsModel(_Strict):
+class NeedsModel(_Frozen):
     """What the machine must have; else the configuration is skipped."""
 
-    gpu_gib: _From0 = 0.0
+    gpu_gib: Amount = 0.0
     """Memory of one CUDA GPU in GiB; with 0 none is needed."""
-    ram_gib: _From0 = 0.0
+    ram_gib: Amount = 0.0
     """Memory that is free, in GiB."""
 
 
-class TrainingConfig(_Strict):
+class TrainingConfig(_Frozen):
     """One file of ``finetune/configs``."""
 
-    version: Annotated[int, BeforeValidator(_version)]
+    version: Version
     eval: Text
     """Node id of the eval whose prompt is trained with, and that base and adapter are measured by."""
     base: Text

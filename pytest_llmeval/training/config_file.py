@@ -111,15 +111,11 @@ def _refused(config: TrainingConfig, key: str, values: tuple[Any, ...]) -> Itera
 
 
 def _messages(wrong: list[tuple[KeyPath, str]], document: StrictDocument) -> Iterator[str]:
-    found = [(_line(path, document), f"{'.'.join(map(show_key, path)) or 'the file'}: {told}") for path, told in wrong]
+    found = [
+        (document.line_near(path), f"{'.'.join(map(show_key, path)) or 'the file'}: {told}") for path, told in wrong
+    ]
     for line, told in sorted(found, key=lambda each: each[0]):
         yield f"{document.shown_as}:{line}: {told}"
-
-
-def _line(path: KeyPath, document: StrictDocument) -> int:
-    """Return the line of ``path`` or of the nearest key around it."""
-    tried = (document.line_of(path[:length]) for length in range(len(path), -1, -1))
-    return next((line for line in tried if line is not None), 1)
 
 
 def _told(error: ErrorDetails, path: KeyPath) -> str:

@@ -49,6 +49,7 @@ def test_plain_values_come_back_with_their_lines(tmp_path: Path) -> None:
     }
     assert document.line_of(("b", 1, "d")) == 5
     assert document.line_of(("z",)) is None
+    assert [document.line_near(path) for path in (("b", 1, "d"), ("b", 1, "d", "e"), ("z", 0))] == [5, 5, 2]
 
 
 def test_a_byte_order_mark_and_windows_lines_are_welcome(tmp_path: Path) -> None:
