@@ -14,7 +14,7 @@ from pytest_llmeval.scorers.digests import scorer_digest
 from pytest_llmeval.scorers.display import number, one_line, tidy
 from pytest_llmeval.scorers.judged_how import Judging, judged_how, refuse_metric, score_name, truth
 from pytest_llmeval.scorers.registry import REGISTRY, Registry, Scorer, settings_of, short_path
-from pytest_llmeval.scorers.scored import Scored, finite, unit_interval
+from pytest_llmeval.scorers.scored import Scored, finite, is_number, unit_interval
 
 __all__ = ["ScoreBook", "recorded_twice", "unawaited"]
 
@@ -279,7 +279,7 @@ def recorded_twice(name: str) -> ScorerError:
 
 
 def _pass_mark(mark: object) -> float:
-    if isinstance(mark, (int, float)) and not isinstance(mark, bool) and 0 <= mark <= 1:
+    if is_number(mark) and 0 <= mark <= 1:
         return float(mark)
     raise ValueError(f"pass_mark is {mark!r}; it is a number from 0 to 1")
 

@@ -7,8 +7,9 @@ from pytest_llmeval.scorers.answers import normal_text
 from pytest_llmeval.scorers.json_leaves import same_date, within
 from pytest_llmeval.scorers.json_paths import ROOT, child, element, joined, position
 from pytest_llmeval.scorers.json_rules import ABSENT, Comparison, Difference, Rules
-from pytest_llmeval.scorers.json_shape import canonical, is_number, leaves, sort_key
+from pytest_llmeval.scorers.json_shape import canonical, leaves, sort_key
 from pytest_llmeval.scorers.pairing import cheapest_pairs
+from pytest_llmeval.scorers.scored import is_number
 
 __all__ = ["compare_json"]
 

@@ -16,7 +16,7 @@ from pytest_llmeval.scorers.json_paths import ROOT, child, declared, declared_al
 from pytest_llmeval.scorers.json_rules import Rules
 from pytest_llmeval.scorers.json_text import MAX_DEPTH, in_range, parse_json
 from pytest_llmeval.scorers.registry import shipped
-from pytest_llmeval.scorers.scored import Scored
+from pytest_llmeval.scorers.scored import Scored, is_number
 
 __all__ = ["json_match", "json_valid"]
 
@@ -146,7 +146,7 @@ def _rules(
 
 
 def _at_least_0(value: Any, setting: str) -> float:
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < math.inf:
+    if is_number(value) and 0 <= value < math.inf:
         return value
     raise ScorerError(f"{setting} is {value!r}; it is a finite number of at least 0")
 

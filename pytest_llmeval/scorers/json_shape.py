@@ -6,13 +6,9 @@ from typing import Any
 from pytest_llmeval.scorers.answers import normal_text
 from pytest_llmeval.scorers.json_paths import child, element
 from pytest_llmeval.scorers.json_rules import Rules
+from pytest_llmeval.scorers.scored import is_number
 
-__all__ = ["canonical", "is_number", "leaves", "sort_key"]
-
-
-def is_number(value: Any) -> bool:
-    """Return whether a value is a number; true and false are none."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+__all__ = ["canonical", "leaves", "sort_key"]
 
 
 def leaves(value: Any, pattern: str, rules: Rules, *, nulls: bool) -> int:

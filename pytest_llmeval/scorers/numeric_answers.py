@@ -12,7 +12,7 @@ from pytest_llmeval.scorers.answers import text_of
 from pytest_llmeval.scorers.display import number, one_line, shown
 from pytest_llmeval.scorers.json_leaves import as_decimal, within
 from pytest_llmeval.scorers.registry import shipped
-from pytest_llmeval.scorers.scored import Scored, finite
+from pytest_llmeval.scorers.scored import Scored, finite, is_number
 from pytest_llmeval.scorers.scripts import is_word_letter
 
 __all__ = ["numbers_in", "numeric"]
@@ -158,7 +158,7 @@ def _number(target: Any) -> int | float:
 
 def _check(tolerance: float, rel_tolerance: float, which: str, decimal: str) -> None:
     for name, value in (("tolerance", tolerance), ("rel_tolerance", rel_tolerance)):
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
+        if not (is_number(value) and 0 <= value < math.inf):
             raise ScorerError(f"{name} is {value!r}; it is a finite number of at least 0")
     if which not in ("only", "first", "last"):
         raise ScorerError(f"which is {which!r}; it is 'only', 'first' or 'last'")

@@ -7,7 +7,7 @@ from pytest_llmeval.core.types import Response
 from pytest_llmeval.scorers.answers import text_of
 from pytest_llmeval.scorers.display import shown
 from pytest_llmeval.scorers.registry import shipped
-from pytest_llmeval.scorers.scored import Scored
+from pytest_llmeval.scorers.scored import Scored, is_number
 
 __all__ = ["MAX_TEXT", "compiled", "found_in_time", "regex"]
 
@@ -80,6 +80,6 @@ def compiled(pattern: str, flags: int = 0) -> engine.Pattern[str]:
 
 
 def _checked_timeout(timeout_s: float) -> float:
-    if isinstance(timeout_s, (int, float)) and 0 < timeout_s <= MAX_TIMEOUT_S:
+    if is_number(timeout_s) and 0 < timeout_s <= MAX_TIMEOUT_S:
         return timeout_s
     raise ScorerError(f"timeout_s is {timeout_s!r}; it is above 0 and at most {MAX_TIMEOUT_S:g} seconds")

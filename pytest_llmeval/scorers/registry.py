@@ -11,6 +11,7 @@ from typing import Any, TypeVar, overload
 
 from pytest_llmeval.core.errors import ScorerError, UserError
 from pytest_llmeval.core.rules import COUNTED_METRICS, MEASURED_METRICS
+from pytest_llmeval.scorers.scored import is_number
 
 __all__ = ["ENTRY_POINTS", "REGISTRY", "Registry", "Scorer", "place", "scorer", "shipped"]
 
@@ -255,7 +256,7 @@ def _check(function: Callable[..., object], name: str, pass_mark: float, signatu
         raise UserError(f"{where}: a scorer cannot be named {name!r}; score.<name> must be plain Python")
     if name in RESERVED:
         raise UserError(f"{where}: score.{name} means something else already; choose another name")
-    if isinstance(pass_mark, bool) or not isinstance(pass_mark, (int, float)) or not 0 <= pass_mark <= 1:
+    if not (is_number(pass_mark) and 0 <= pass_mark <= 1):
         raise UserError(f"{where}: pass_mark is {pass_mark!r}; it is a number from 0 to 1")
     if inspect.iscoroutinefunction(function):
         raise UserError(f"{where}: scorer {name!r} is async; a scorer is a plain function")

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeGuard
 
 from pytest_llmeval.core.errors import ScorerError
 from pytest_llmeval.scorers.display import one_line
 
-__all__ = ["Scored", "finite", "unit_interval"]
+__all__ = ["Scored", "finite", "is_number", "unit_interval"]
 
 SLACK = 1e-9
 
@@ -25,6 +25,11 @@ class Scored:
     """What differed, in a few lines; None where nothing did."""
     companions: Mapping[str, Any] = field(default_factory=dict)
     """Further values from 0 to 1, recorded as ``<name of the score>_<key>``. They make no miss."""
+
+
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Return whether ``value`` is an int or a float; True and False are no numbers."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def finite(value: Any) -> float:

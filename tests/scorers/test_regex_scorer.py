@@ -100,6 +100,7 @@ def test_in_a_thread_it_ends_in_time_and_lets_others_run() -> None:
         ("a", {"timeout_s": 0}, "timeout_s is 0"),
         ("a", {"timeout_s": 61}, "timeout_s is 61"),
         ("a", {"timeout_s": float("nan")}, "timeout_s is nan"),
+        ("a", {"timeout_s": True}, "timeout_s is True"),
         ("a", {"timeout_s": None}, "timeout_s is None"),
     ],
 )

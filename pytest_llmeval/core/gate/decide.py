@@ -106,14 +106,14 @@ def _decide_pass_at(rule: Rule, column: Column, broken: str | None) -> Decision:
     hits = tuple(
         reading if reading.hit is None else reading._replace(value=float(reading.hit)) for reading in column.readings
     )
-    counted = replace(column, readings=hits, span=(0.0, 1.0))
-    attempts = counted.grouped()
+    as_hits = replace(column, readings=hits, span=(0.0, 1.0))
+    attempts = as_hits.grouped()
     units = {reading.unit for reading in hits if reading.state != "skipped"}
     short = {unit[0] for unit in units if len(attempts.get(unit, ())) < (rule.k or 1)}
     if short:
         found = f"needs {rule.k} scored epochs of each sample; fewer in {name_samples(short)}"
         return Decision(verdict="unmeasurable", n=len(attempts), reason=broken or found)
-    return _decide_bound(rule, counted, broken)
+    return _decide_bound(rule, as_hits, broken)
 
 
 def _decide_bound(rule: Rule, column: Column, broken: str | None) -> Decision:
