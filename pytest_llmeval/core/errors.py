@@ -18,7 +18,7 @@ A miss (the answer is not good enough) is no error of this tree: it is an Assert
 """
 
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pytest_llmeval.core.types import Usage
@@ -107,6 +107,15 @@ class CaseError(LlmevalError):
     def __init__(self, message: str, *, kind: ErrorKind) -> None:
         super().__init__(message)
         self.kind = kind
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what copy and pickle make it of; by themselves they would call it without its keywords."""
+        return _made_again, (type(self), *self.args), vars(self)
+
+
+def _made_again(kind: type[CaseError], *args: object) -> CaseError:
+    """Return an error that is yet to be given its fields."""
+    return kind.__new__(kind, *args)
 
 
 class CallError(CaseError):
