@@ -84,9 +84,10 @@ def measure_changes(
                 yield MeasureChange(
                     suite=suite, model=model, measure=measure, n=len(values), before=was, after=now, low=low, high=high
                 )
-    was, now = _error_rate(before), _error_rate(current)
-    if was is not None and now is not None:
-        yield MeasureChange(suite=suite, model=model, measure="error_rate", n=now.n, before=was.share, after=now.share)
+    earlier, rate = _error_rate(before), _error_rate(current)
+    if earlier is not None and rate is not None:
+        n, was, now = rate.n, earlier.share, rate.share
+        yield MeasureChange(suite=suite, model=model, measure="error_rate", n=n, before=was, after=now)
 
 
 def _suite_rules(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, ConfigDict
 
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.strict_json import canonical
@@ -71,8 +71,8 @@ def _choices(value: object) -> tuple[object, ...] | None:
     return tuple(value)
 
 
-class _Frozen(Strict, frozen=True):
-    """A part of a configuration."""
+class _Frozen(Strict):
+    model_config = ConfigDict(frozen=True)  # beside what Strict says
 
 
 class DataModel(_Frozen):
