@@ -263,7 +263,7 @@ class Call:
     cost_usd: float | None
     cached: bool = False
     name: str = ""
-    """What tells it from the other calls of its case: see ``Ask.name``."""
+    """What tells it from the other calls of its case: see ``core.calls.ask_name``."""
     cache_key: str | None = None
     """As in its response."""
     detail: Mapping[str, Any] = field(default_factory=dict)

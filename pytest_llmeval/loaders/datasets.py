@@ -10,7 +10,7 @@ from pytest_llmeval.core.text import one_line
 from pytest_llmeval.loaders.csv_file import CsvFile
 from pytest_llmeval.loaders.hub_names import PREFIX, HubName, parse_hub_name
 from pytest_llmeval.loaders.jsonl_file import JsonlFile
-from pytest_llmeval.loaders.memory import MemoryRows, called_rows, json_rows, listed_rows
+from pytest_llmeval.loaders.memory import MemoryRows, called_rows, json_rows
 from pytest_llmeval.loaders.paths import inside
 from pytest_llmeval.loaders.source import Dataset
 
@@ -42,7 +42,7 @@ def open_dataset(dataset: object, *, rootdir: Path, test_file: Path) -> Dataset:
         name = getattr(dataset, "__qualname__", "dataset")
         return MemoryRows(f"{shown} {name}()", called_rows(dataset, shown))
     if isinstance(dataset, Iterable) and not isinstance(dataset, bytes | dict):
-        return MemoryRows(f"{shown} row", listed_rows(dataset))
+        return MemoryRows(f"{shown} row", enumerate(dataset, 1))
     raise DatasetError(f"{shown} must be a path, a list of dicts or a callable, found {one_line(repr(dataset), 60)}")
 
 

@@ -12,7 +12,7 @@ from pytest_llmeval.core.types import Sample
 from pytest_llmeval.loaders.rows import to_sample
 from pytest_llmeval.loaders.source import RowRef, checksum, readable
 
-__all__ = ["MemoryRows", "called_rows", "json_rows", "listed_rows"]
+__all__ = ["MemoryRows", "called_rows", "json_rows"]
 
 _BLANK = " \t\r\n"
 
@@ -51,11 +51,6 @@ class MemoryRows:
 
     def _checksum(self, raw: bytes) -> int:
         return checksum(raw)
-
-
-def listed_rows(rows: Iterable[Any]) -> Iterator[tuple[int, Any]]:
-    """Yield the rows of a list with their numbers, from 1."""
-    yield from enumerate(rows, 1)
 
 
 def called_rows(function: Callable[[], Iterable[Any]], shown: str) -> Iterator[tuple[int, Any]]:

@@ -77,7 +77,7 @@ def _numbers(verdict: Verdict) -> str:
 
 
 def metric_name(verdict: Verdict) -> str:
-    """Return the metric, its slice and, where it is not the usual rule, the rule."""
+    """Return the metric and its slice, where there is one."""
     part = f" [{one_line(verdict.slice, 40)}]" if verdict.slice is not None else ""
     return f"{one_line(verdict.metric, 60)}{part}"
 

@@ -47,7 +47,7 @@ class Scorer:
     @property
     def is_nameless(self) -> bool:
         """Whether the function has no name of its own."""
-        name = _attribute(self.function, "__qualname__")
+        name = getattr(self.function, "__qualname__", None)
         return not isinstance(name, str) or name.endswith("<lambda>")
 
     @property
@@ -152,18 +152,13 @@ def _same_origin(one: Scorer, other: Scorer) -> bool:
         return True
     if one.is_nameless or other.is_nameless:
         return one.called_at is not None and one.called_at == other.called_at
-    same_module = _attribute(old, "__module__") == _attribute(new, "__module__")
-    return _attribute(old, "__qualname__") == _attribute(new, "__qualname__") and (
-        same_module or _file(old) == _file(new)
-    )
+    if getattr(old, "__qualname__", None) != getattr(new, "__qualname__", None):
+        return False
+    return getattr(old, "__module__", None) == getattr(new, "__module__", None) or _file(old) == _file(new)
 
 
 def _file(function: Callable[..., object]) -> str:
     return str(inspect.unwrap(function).__code__.co_filename)
-
-
-def _attribute(function: object, name: str) -> object:
-    return getattr(function, name, None)
 
 
 REGISTRY = Registry()
@@ -235,7 +230,9 @@ def made(
     Raises:
         UserError: naming the function's place and what to change.
     """
-    name = name if name is not None else str(_attribute(function, "__name__"))
+    name = name if name is not None else getattr(function, "__name__", None)
+    if name is None:
+        raise UserError(f"{place(function)}: this scorer has no name of its own; give it a name: @scorer(name=...)")
     signature = inspect.signature(function)
     _check(function, name, pass_mark, signature)
     return Scorer(

@@ -3,6 +3,7 @@
 import importlib
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +148,14 @@ def test_a_name_that_cannot_stand_after_the_dot_is_refused(own_registry: Registr
     """Told where the decorator stands."""
     with pytest.raises(UserError, match="test_scorer_registry.py"):
         scorer(name=name)(lambda response: 1)
+
+
+@pytest.mark.parametrize(
+    "nameless", [partial(lambda response, by: 1, by=2), type("Near", (), {"__call__": lambda self, response: 1})()]
+)
+def test_a_function_without_a_name_is_to_be_given_one(own_registry: Registry, nameless: Callable[..., object]) -> None:
+    with pytest.raises(UserError, match=r"has no name of its own; give it a name: @scorer\(name=\.\.\.\)"):
+        scorer(nameless)
 
 
 def test_every_public_word_of_the_book_is_reserved() -> None:
