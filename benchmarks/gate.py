@@ -22,7 +22,7 @@ from gate_cells import QUICK, Cell, cells
 from gate_rows import pair_of_runs
 
 from pytest_llmeval.core.gate.baseline import Baseline
-from pytest_llmeval.core.gate.judging import judge
+from pytest_llmeval.core.gate.judging import apply_gate
 
 VERDICTS = ("pass", "fail", "inconclusive", "unmeasurable")
 HEAD = ("", *VERDICTS, "bar", "")
@@ -72,7 +72,7 @@ def _count(cell: Cell, pairs: int, seed: int) -> Counter[str]:
 def _verdict(cell: Cell, seed: str) -> str:
     """Return the verdict of one session."""
     before, after = pair_of_runs(cell.rows, seed)
-    return judge(cell.rules, after, baseline=Baseline(name="main", cases=before)).verdict
+    return apply_gate(cell.rules, after, baseline=Baseline(name="main", cases=before)).verdict
 
 
 def _heading(table: str, *, markdown: bool) -> str:

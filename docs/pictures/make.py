@@ -23,7 +23,7 @@ from matplotlib.figure import Figure
 from real_rows import BASE, METRIC, SUITE, RealRows, as_cases, load
 
 from pytest_llmeval.core.gate.baseline import Baseline
-from pytest_llmeval.core.gate.judging import Verdict, judge
+from pytest_llmeval.core.gate.judging import Verdict, apply_gate
 from pytest_llmeval.core.rules import Rule, SuiteRules, Thresholds
 
 HERE = Path(__file__).parent
@@ -207,7 +207,7 @@ def _verdict(real: RealRows, name: str, part: str | None = None) -> Verdict:
     ]
     thresholds = Thresholds(suites={SUITE: SuiteRules(name=SUITE, rules=tuple(rules))})
     before, after = (as_cases(real.runs[each], names=real.ids, slices=real.slices) for each in (BASE, name))
-    found = judge(thresholds, after, baseline=Baseline(name=BASE, cases=before)).verdicts
+    found = apply_gate(thresholds, after, baseline=Baseline(name=BASE, cases=before)).verdicts
     return next(each for each in found if each.slice == part)
 
 

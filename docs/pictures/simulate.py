@@ -21,7 +21,7 @@ from real_rows import BASE, METRIC, SUITE, RealRows, as_cases, load, two_answers
 
 from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.gate.case import JudgedCase
-from pytest_llmeval.core.gate.judging import judge
+from pytest_llmeval.core.gate.judging import apply_gate
 from pytest_llmeval.core.rules import Rule, SuiteRules, Thresholds
 from pytest_llmeval.core.stats.distributions import binomial_at_least
 
@@ -63,7 +63,7 @@ def _alarms(real: RealRows, n: int, draw: random.Random) -> dict[str, float]:
         drop = fmean(before) - fmean(after)
         counts["dropped at all"] += drop > 1e-9
         counts["dropped by more than 2 points"] += drop > DROP + 1e-9
-        counts[judge(rules, as_cases(after), baseline=Baseline(name="main", cases=as_cases(before))).verdict] += 1
+        counts[apply_gate(rules, as_cases(after), baseline=Baseline(name="main", cases=as_cases(before))).verdict] += 1
     names = ("dropped at all", "dropped by more than 2 points", "fail", "inconclusive")
     return {name: counts[name] / PAIRS for name in names}
 
@@ -84,7 +84,7 @@ def slices(real: RealRows) -> dict[str, float]:
             fmean(fall for fall, row in zip(falls, real.slices, strict=True) if name in row) > 0.05 for name in names
         )
         old, new = (as_cases(values, names=real.ids, slices=real.slices) for values in (before, after))
-        counts[judge(rules, new, baseline=Baseline(name="main", cases=old)).verdict] += 1
+        counts[apply_gate(rules, new, baseline=Baseline(name="main", cases=old)).verdict] += 1
     return {name: share / PAIRS for name, share in sorted(counts.items())}
 
 
@@ -138,7 +138,7 @@ def best_of_ten(real: RealRows) -> dict[str, float]:
         chances = [draw.betavariate(1.7, 0.3) for _ in range(100)]
         *runs, now = ([float(draw.random() < chance) for chance in chances] for _ in range(11))
         for name, base in (("best", max(runs, key=fmean)), ("last", runs[-1])):
-            verdict = judge(rules, as_cases(now), baseline=Baseline(name="main", cases=as_cases(base))).verdict
+            verdict = apply_gate(rules, as_cases(now), baseline=Baseline(name="main", cases=as_cases(base))).verdict
             fails[name] += verdict == "fail"
         drops.append(fmean(max(runs, key=fmean)) - fmean(now))
     return {
@@ -170,13 +170,13 @@ def ratchet(real: RealRows) -> dict[str, float]:
 
 
 def _fails(rules: Thresholds, before: Sequence[JudgedCase], after: Sequence[JudgedCase]) -> bool:
-    return judge(rules, after, baseline=Baseline(name="main", cases=before)).verdict == "fail"
+    return apply_gate(rules, after, baseline=Baseline(name="main", cases=before)).verdict == "fail"
 
 
 def _verdicts(rows: Rows, seed: str, pairs: int) -> dict[str, float]:
     rules = next(cell.rules for cell in cells())  # max_drop: 0.02
     counts = Counter(
-        judge(rules, after, baseline=Baseline(name="main", cases=before)).verdict
+        apply_gate(rules, after, baseline=Baseline(name="main", cases=before)).verdict
         for before, after in (pair_of_runs(rows, f"{seed}/{rows.n}/{rows.drop}/{number}") for number in range(pairs))
     )
     return {verdict: counts[verdict] / pairs for verdict in ("pass", "fail", "inconclusive")}

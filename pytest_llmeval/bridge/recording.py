@@ -12,8 +12,8 @@ from pytest_llmeval.bridge.closing import Closing
 from pytest_llmeval.bridge.engine_room import EngineRoom
 from pytest_llmeval.bridge.escalating import Escalation
 from pytest_llmeval.bridge.facts import CollectionFacts
+from pytest_llmeval.bridge.gating import Gating
 from pytest_llmeval.bridge.interrupts import late_reports, raised_as_interrupt
-from pytest_llmeval.bridge.judging import Judging
 from pytest_llmeval.bridge.last_failed import remember_misses
 from pytest_llmeval.bridge.outcomes import (
     OUTCOME_ATTRIBUTE,
@@ -89,7 +89,7 @@ class Recorder:
         self._store: SqliteStore | None = None
         self._may_lack_cases = resumed is not None or rescored is not None
         self._row = run_row(config, settings, facts, resumed, rescored)
-        self._judging = Judging(self._thresholds, given=settings.baseline, rootdir=settings.rootdir)
+        self._gating = Gating(self._thresholds, given=settings.baseline, rootdir=settings.rootdir)
         self._escalation = Escalation(config, settings, self._thresholds)
         self._closing = Closing(settings, facts, room, self._row)
         self._open: dict[str, CaseStart] = {}
@@ -116,7 +116,7 @@ class Recorder:
         try:
             self._room.start_models(terminal.write_line if terminal else print)
             store = SqliteStore(self._settings.db)
-            self._row = self._judging.choose(store, self._row)
+            self._row = self._gating.choose(store, self._row)
             if self._resumed is not None:
                 check_free(store.find_run(self._row.id))  # two sessions may have found it at the same time
                 store.absorb_journals(self._row.id)
@@ -211,7 +211,7 @@ class Recorder:
         lines += not_judged_lines(view, width)
         lines += spending_lines(self._store.spending(self._row.id), width)
         lines += voting_lines(self._store.voting(self._row.id), width)
-        against = [] if self._is_stopped else self._judging.lines(self._store, view.run)
+        against = [] if self._is_stopped else self._gating.lines(self._store, view.run)
         self._closing.notes += self._told.notes
         told = "\n".join([*against, *self._closing.lines(view, is_stopped=self._is_stopped)])
         for line in told.split("\n"):  # some hold several
@@ -299,7 +299,7 @@ class Recorder:
             }
             self._cases = self._read(store)
             self._closing.unfinished = max(0, sum(expected.values()) - len(self._cases.judged))
-            self._gate = self._judging.judge(store, self._row, self._cases, expected)
+            self._gate = self._gating.apply(store, self._row, self._cases, expected)
             store.set_verdicts(self._row.id, self._gate.verdicts)
         end = self._end()
         session.exitstatus = end.exit_code

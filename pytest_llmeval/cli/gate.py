@@ -12,7 +12,7 @@ from pytest_llmeval.cli.output import database_option, emit_json, json_option, o
 from pytest_llmeval.cli.project import find_project
 from pytest_llmeval.cli.rules import check_rules, rules_for
 from pytest_llmeval.cli.runs import print_run
-from pytest_llmeval.core.gate.judging import GateResult, judge
+from pytest_llmeval.core.gate.judging import GateResult, apply_gate
 from pytest_llmeval.core.judge.trust import Trust
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.status import FAILED, stored_status
@@ -99,7 +99,7 @@ def _judged(
     if run.shown_status in UNFINISHED:
         stopped = GateResult(verdicts=(), verdict="none", partial=partial)
         return stopped, (run.end and run.end.exit_code) or FAILED
-    result = judge(
+    result = apply_gate(
         rules,
         cases.judged,
         collected=_expected(run),

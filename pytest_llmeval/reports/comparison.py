@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pytest_llmeval.core.comparing import MeasureChange, comparison_rules, measure_changes
 from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.gate.case import JudgedCase
-from pytest_llmeval.core.gate.judging import GateResult, SessionVerdict, Verdict, judge
+from pytest_llmeval.core.gate.judging import GateResult, SessionVerdict, Verdict, apply_gate
 from pytest_llmeval.core.judge.trust import UNKNOWN, Trust
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.stats.resampling import Budget
@@ -79,7 +79,7 @@ def compare(
     rules = comparison_rules(thresholds, cases, (case for case in base.cases if base.model in (None, case.model)))
     baseline = Baseline(name=base.name, cases=base.cases, model=base.model, deselected=current.deselected)
     expected = {key: count for key, count in current.expected.items() if current.model in (None, key[1])}
-    result = judge(rules, cases, collected=expected, baseline=baseline, trust=trust)
+    result = apply_gate(rules, cases, collected=expected, baseline=baseline, trust=trust)
     if why_no_base is not None and result.verdict in ("pass", "inconclusive"):
         result = replace(result, verdict="unmeasurable")
     paired = list(paired_suites(baseline, cases))

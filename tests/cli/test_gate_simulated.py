@@ -11,7 +11,7 @@ import pytest
 
 from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.gate.case import JudgedCase
-from pytest_llmeval.core.gate.judging import GateResult, judge
+from pytest_llmeval.core.gate.judging import GateResult, apply_gate
 from pytest_llmeval.core.types import CaseKey, Score
 from pytest_llmeval.loaders.thresholds import load_thresholds
 from pytest_llmeval.store.records import StoredCase
@@ -88,7 +88,7 @@ def by_function(before: Sequence[JudgedCase], after: Sequence[JudgedCase]) -> Ga
     """Return what the function says by the rules of the folder."""
     rules = load_thresholds(Path("thresholds.yaml"))
     expected = {("simulated", "m"): len(after)}
-    return judge(rules, after, collected=expected, baseline=Baseline(name="before", cases=before))
+    return apply_gate(rules, after, collected=expected, baseline=Baseline(name="before", cases=before))
 
 
 @pytest.mark.parametrize("name", CELLS)

@@ -7,7 +7,7 @@ import pytest
 
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.gate.case import JudgedCase
-from pytest_llmeval.core.gate.judging import SessionVerdict, judge
+from pytest_llmeval.core.gate.judging import SessionVerdict, apply_gate
 from pytest_llmeval.core.rules import GateSettings, OnInconclusive, Rule, SuiteRules, Thresholds
 from pytest_llmeval.core.status import exit_status, is_decided, is_unmeasurable, on_inconclusive, stored_status
 
@@ -106,7 +106,7 @@ def stored(thresholds: Thresholds, *told: tuple[str, str, str | None]) -> int:
         JudgedCase(suite=suite, model="m", sample_id=str(number), outcome=outcome, error_kind=kind)  # type: ignore[arg-type]  # words of the table
         for number, (suite, outcome, kind) in enumerate(told)
     ]
-    return stored_status(judge(thresholds, cases), thresholds, told)
+    return stored_status(apply_gate(thresholds, cases), thresholds, told)
 
 
 PASSED = ("gated", "passed", None)
@@ -147,7 +147,7 @@ def test_rules_on_tokens_alone_leave_a_miss_a_failure() -> None:
 @pytest.mark.parametrize(("action", "expected"), [("warn", "warn"), ("fail", "fail"), ("escalate", "fail")])
 def test_an_inconclusive_suite_does_what_its_settings_say(action: OnInconclusive, expected: str) -> None:
     thresholds = rules("pass_rate", on=action)
-    result = judge(thresholds, [])
+    result = apply_gate(thresholds, [])
     assert on_inconclusive(result, thresholds) == "warn"
     (verdict,) = result.verdicts
     open_ = type(result)(

@@ -13,7 +13,7 @@ import pytest
 from pytest_llmeval.cli.app import main
 from pytest_llmeval.core.errors import ThresholdsError
 from pytest_llmeval.core.gate.baseline import Baseline
-from pytest_llmeval.core.gate.judging import judge
+from pytest_llmeval.core.gate.judging import apply_gate
 from pytest_llmeval.core.rules import Rule, SuiteRules, Thresholds
 from pytest_llmeval.loaders.thresholds import load_thresholds
 from pytest_llmeval.reports.comparison import compare
@@ -122,7 +122,7 @@ def gated() -> list[str]:
     rules = Thresholds(suites={"capitals": SuiteRules(name="capitals", rules=(rule,))})
     before = capitals("main", "20261124-033432-2f59f7", {3, 8, 20}, tokens=17)
     now = capitals("", "20261125-091207-7a0c1e", {3, 7, 8, 9, 11, 13, 15, 21}, tokens=12)
-    result = judge(rules, now.cases, baseline=Baseline(name="main", cases=before.cases))
+    result = apply_gate(rules, now.cases, baseline=Baseline(name="main", cases=before.cases))
     view = view_run(run(models=("small",)), RunCases(list(now.cases), ()), result.verdicts)
     return run_lines(view, width=80)
 

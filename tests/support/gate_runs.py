@@ -5,7 +5,7 @@ from typing import Any
 
 from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.gate.case import JudgedCase
-from pytest_llmeval.core.gate.judging import GateResult, Verdict, judge
+from pytest_llmeval.core.gate.judging import GateResult, Verdict, apply_gate
 from pytest_llmeval.core.rules import GateSettings, Rule, RuleKind, SuiteRules, Thresholds
 
 __all__ = ["broken", "case", "compared", "only", "rule", "rules", "run", "verdict_of"]
@@ -55,7 +55,7 @@ def compared(
         settings: of the suite.
     """
     against = Baseline(name="main", cases=before, **(baseline or {}))
-    return judge(rules(*(given or (rule(),)), **settings), after, baseline=against)
+    return apply_gate(rules(*(given or (rule(),)), **settings), after, baseline=against)
 
 
 def only(result: GateResult) -> Verdict:

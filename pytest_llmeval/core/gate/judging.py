@@ -21,7 +21,7 @@ from pytest_llmeval.core.gate.weigh import Weighed, weigh_suite
 from pytest_llmeval.core.judge.trust import UNKNOWN, Trust
 from pytest_llmeval.core.rules import Thresholds
 
-__all__ = ["GateResult", "SessionVerdict", "Verdict", "judge", "session_verdict"]
+__all__ = ["GateResult", "SessionVerdict", "Verdict", "apply_gate", "session_verdict"]
 
 SessionVerdict = Literal["pass", "fail", "inconclusive", "unmeasurable", "none"]
 
@@ -77,7 +77,7 @@ class GateResult:
     """Whether cases of the suites were left out, so that the verdicts are about what ran."""
 
 
-def judge(
+def apply_gate(
     thresholds: Thresholds,
     cases: Iterable[JudgedCase],
     *,

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.family import looks_alpha
-from pytest_llmeval.core.gate.judging import Verdict, judge
+from pytest_llmeval.core.gate.judging import Verdict, apply_gate
 from pytest_llmeval.core.gate.spread import RowValues, read_rows
 from pytest_llmeval.core.gate.twins import Twins
 from pytest_llmeval.core.judge.trust import UNKNOWN, Trust
@@ -118,7 +118,7 @@ def replay(
     trust: Trust = UNKNOWN,
     on_pair: Callable[[int], None] = lambda done: None,
 ) -> SelfTest:
-    """Return what ``judge`` says of ``pairs`` pairs of runs with mixed labels; the same for the same ``seed``.
+    """Return what the gate says of ``pairs`` pairs of runs with mixed labels; the same for the same ``seed``.
 
     Args:
         thresholds: the rules.
@@ -133,7 +133,7 @@ def replay(
     for done in range(1, pairs + 1):
         before, current = rows.mixed(draw)
         baseline = Baseline(name="the other run", cases=before)
-        tally.add(judge(thresholds, current, baseline=baseline, trust=trust).verdicts)
+        tally.add(apply_gate(thresholds, current, baseline=baseline, trust=trust).verdicts)
         on_pair(done)
     rules = tuple(_rules(thresholds, rows, tally))
     return SelfTest(

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats  # type: ignore[import-untyped]  # it carries no types
 
 from pytest_llmeval.core.gate.case import JudgedCase
-from pytest_llmeval.core.gate.judging import GateResult, judge
+from pytest_llmeval.core.gate.judging import GateResult, apply_gate
 from pytest_llmeval.core.rules import RuleKind
 from tests.support.gate_runs import broken, case, compared, only, rule, rules, run, verdict_of
 
@@ -17,7 +17,7 @@ OPEN: dict[str, Any] = {"max_error_rate": 0.5}
 
 def sure(kind: RuleKind, bound: float, cases: list[JudgedCase], **settings: Any) -> GateResult:
     """Return what the gate says of a bar with ``confident: true``."""
-    return judge(rules(rule(kind, bound, confident=True), **settings), cases)
+    return apply_gate(rules(rule(kind, bound, confident=True), **settings), cases)
 
 
 def rights(right: int, n: int) -> list[JudgedCase]:
@@ -76,7 +76,7 @@ def test_without_a_spread_or_ends_no_test_can_tell() -> None:
     assert ratings.reason == "it is 3, the bar 3.5; too little spread, so that no test can tell it from chance"
     for name in (None, "c"):
         slow = [case(number, latency_s=0.9, cluster=name and f"{name}{number}") for number in range(100)]
-        seconds = only(judge(rules(rule("max", 0.2, metric="latency_s", confident=True)), slow))
+        seconds = only(apply_gate(rules(rule("max", 0.2, metric="latency_s", confident=True)), slow))
         assert (seconds.verdict, seconds.p_value) == ("inconclusive", None)
 
 

@@ -10,7 +10,7 @@ from scipy import stats  # type: ignore[import-untyped]  # it carries no types
 
 from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.gate.case import JudgedCase
-from pytest_llmeval.core.gate.judging import judge
+from pytest_llmeval.core.gate.judging import apply_gate
 from pytest_llmeval.core.stats.clusters import clustered_mean
 from pytest_llmeval.core.stats.distributions import normal_quantile
 from pytest_llmeval.core.stats.paired import sign_flip
@@ -347,7 +347,7 @@ def test_rows_that_never_finished_could_be_any(worse: int, verdict: str, name: s
     before, after = flips(100, worse, 0)
     clusters = [name and f"{name}{number % 20}" for number in range(100)]
     collected = {("qa", "m"): 105}
-    found = judge(
+    found = apply_gate(
         rules(rule()),
         clustered(after, clusters),
         collected=collected,

@@ -10,7 +10,7 @@ import pytest
 from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judges import gating
-from pytest_llmeval.core.gate.judging import GateResult, judge
+from pytest_llmeval.core.gate.judging import GateResult, apply_gate
 from pytest_llmeval.core.judge.trust import JudgedLabel, Trust
 from pytest_llmeval.core.rules import JudgeDemands, Rule, SuiteRules
 from pytest_llmeval.core.types import Score
@@ -52,7 +52,7 @@ def held(
     """Return what the gate says where so many answers are labelled."""
     baseline = None if before is None else Baseline(name="main", cases=before)
     expected = {} if collected is None else {("qa", "m"): collected}
-    return judge(rules(*given), cases, baseline=baseline, trust=known(labels), collected=expected)
+    return apply_gate(rules(*given), cases, baseline=baseline, trust=known(labels), collected=expected)
 
 
 def floor(bound: float = 0.8, **fields: Any) -> Rule:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pytest_llmeval.core.gate.case import JudgedCase
-from pytest_llmeval.core.gate.judging import GateResult, Verdict, judge, session_verdict
+from pytest_llmeval.core.gate.judging import GateResult, Verdict, apply_gate, session_verdict
 from pytest_llmeval.core.rules import GateSettings, Rule, RuleKind, SuiteRules, Thresholds
 
 
@@ -41,7 +41,7 @@ def only(result: GateResult) -> Verdict:
 def test_a_mean_at_the_bar_passes_and_its_numbers_are_kept() -> None:
     """Value, n and interval stand in the verdict."""
     cases = [case(number, 1.0 if number < 8 else 0.0) for number in range(10)]
-    result = judge(rules(rule()), cases)
+    result = apply_gate(rules(rule()), cases)
     verdict = only(result)
     assert (verdict.verdict, verdict.value, verdict.n, verdict.rule) == ("pass", 0.8, 10, "min=0.8")
     assert verdict.low == pytest.approx(0.490162, abs=1e-6)
@@ -54,19 +54,19 @@ def test_a_mean_at_the_bar_passes_and_its_numbers_are_kept() -> None:
 
 def test_a_mean_under_the_bar_fails_and_says_by_what() -> None:
     """A failing rule explains itself."""
-    verdict = only(judge(rules(rule()), [case(0, 1.0), case(1, 0.5)], partial=True))
+    verdict = only(apply_gate(rules(rule()), [case(0, 1.0), case(1, 0.5)], partial=True))
     assert (verdict.verdict, verdict.reason) == ("fail", "it is 0.75, below 0.8")
 
 
 def test_a_partial_run_is_marked_so() -> None:
     """The verdicts are about what ran."""
-    assert judge(rules(rule()), [case()], partial=True).partial
+    assert apply_gate(rules(rule()), [case()], partial=True).partial
 
 
 def test_each_model_is_judged_by_itself() -> None:
     """In alphabetical order; the worst decides."""
     cases = [case(0, 0.0, model="b"), case(0, 1.0, model="a")]
-    result = judge(rules(rule()), cases)
+    result = apply_gate(rules(rule()), cases)
     assert [(verdict.model, verdict.verdict) for verdict in result.verdicts] == [("a", "pass"), ("b", "fail")]
     assert result.verdict == "fail"
 
@@ -74,8 +74,8 @@ def test_each_model_is_judged_by_itself() -> None:
 def test_a_rule_of_one_model_leaves_the_others_alone() -> None:
     """And is not judged where that model did not run."""
     cases = [case(0, 0.0, model="b"), case(0, 1.0, model="a")]
-    assert only(judge(rules(rule(model="a")), cases)).model == "a"
-    verdict = only(judge(rules(rule(model="c")), cases))
+    assert only(apply_gate(rules(rule(model="a")), cases)).model == "a"
+    verdict = only(apply_gate(rules(rule(model="c")), cases))
     assert (verdict.model, verdict.verdict, verdict.reason) == (
         "c",
         "not_judged",
@@ -86,14 +86,14 @@ def test_a_rule_of_one_model_leaves_the_others_alone() -> None:
 def test_a_rule_of_a_slice_sees_its_cases_only() -> None:
     """A model without cases of the slice is not judged on it."""
     cases = [case(0, 1.0, slices=("hard",)), case(1, 0.0), case(2, 0.0, model="z")]
-    first, second = judge(rules(rule(slice="hard")), cases).verdicts
+    first, second = apply_gate(rules(rule(slice="hard")), cases).verdicts
     assert (first.slice, first.verdict, first.n, first.value) == ("hard", "pass", 1, 1.0)
     assert (second.verdict, second.reason) == ("not_judged", "no case of slice 'hard' was selected")
 
 
 def test_a_suite_that_was_not_selected_is_not_judged() -> None:
     """Nothing ran, so nothing is said; other suites' cases are passed over."""
-    result = judge(rules(rule(), rule(slice="hard")), [case(suite="other")])
+    result = apply_gate(rules(rule(), rule(slice="hard")), [case(suite="other")])
     reason = "no case of suite 'qa' was selected"
     assert [(verdict.model, verdict.verdict, verdict.reason) for verdict in result.verdicts] == [
         (None, "not_judged", reason),
@@ -105,7 +105,7 @@ def test_a_suite_that_was_not_selected_is_not_judged() -> None:
 @pytest.mark.parametrize("kind", ["max_drop", "max_rise", "noninferior"])
 def test_a_regression_rule_without_a_baseline_is_not_judged(kind: RuleKind) -> None:
     """And says why."""
-    result = judge(rules(rule(kind, 0.02)), [case()])
+    result = apply_gate(rules(rule(kind, 0.02)), [case()])
     assert (only(result).verdict, only(result).reason, result.verdict) == (
         "not_judged",
         "no baseline",
@@ -115,12 +115,12 @@ def test_a_regression_rule_without_a_baseline_is_not_judged(kind: RuleKind) -> N
 
 def test_an_unknown_metric_is_unmeasurable_with_a_suggestion() -> None:
     """It never passes, and the name that was meant stands beside it."""
-    verdict = only(judge(rules(rule(metric="ff1")), [case()]))
+    verdict = only(apply_gate(rules(rule(metric="ff1")), [case()]))
     assert (verdict.verdict, verdict.value, verdict.n) == ("unmeasurable", None, 0)
     assert verdict.reason == "no case has a score 'ff1'; did you mean 'f1'?"
-    placed = only(judge(rules(rule(metric="ff1", line=7)), [case()]))
+    placed = only(apply_gate(rules(rule(metric="ff1", line=7)), [case()]))
     assert placed.reason == f"line 7 of the rules: {verdict.reason}"
-    broken = only(judge(rules(rule(metric="zzz")), [case(), *errors(1)]))
+    broken = only(apply_gate(rules(rule(metric="zzz")), [case(), *errors(1)]))
     assert broken.reason is not None
     assert broken.reason.startswith("no case has a score 'zzz' (1 of 2 cases ended in an error); there are ")
 
@@ -128,7 +128,7 @@ def test_an_unknown_metric_is_unmeasurable_with_a_suggestion() -> None:
 def test_a_score_of_another_model_is_no_unknown_metric() -> None:
     """It is missing here."""
     cases = [case(0, 1.0, model="a"), case(0, None, model="b")]
-    _, second = judge(rules(rule()), cases).verdicts
+    _, second = apply_gate(rules(rule()), cases).verdicts
     assert (second.verdict, second.reason) == (
         "unmeasurable",
         "no case has a value of 'f1' (1 finished without it)",
@@ -145,7 +145,7 @@ def test_a_score_of_another_model_is_no_unknown_metric() -> None:
 )
 def test_a_metric_without_any_value_is_unmeasurable(cases: list[JudgedCase], reason: str) -> None:
     """Nothing was measured, so nothing passes."""
-    verdict = only(judge(rules(rule()), cases))
+    verdict = only(apply_gate(rules(rule()), cases))
     assert (verdict.verdict, verdict.reason) == ("unmeasurable", reason)
 
 
@@ -155,9 +155,9 @@ def test_a_judge_rule_without_a_judge_is_not_judged_unless_one_is_required() -> 
         case(0, None, scores={"correct": None}, statuses={"correct": "none"}),
         *errors(1),
     ]
-    verdict = only(judge(rules(rule(metric="correct")), cases))
+    verdict = only(apply_gate(rules(rule(metric="correct")), cases))
     assert (verdict.verdict, verdict.reason) == ("not_judged", "no judge")
-    strict = only(judge(rules(rule(metric="correct"), require_judge=True), cases))
+    strict = only(apply_gate(rules(rule(metric="correct"), require_judge=True), cases))
     assert strict.verdict == "unmeasurable"
     assert strict.reason == "no judge, and require_judge demands one; pass --judge-model"
 
@@ -165,7 +165,7 @@ def test_a_judge_rule_without_a_judge_is_not_judged_unless_one_is_required() -> 
 def test_too_many_errors_make_every_rule_unmeasurable_and_have_a_row() -> None:
     """Above max_error_rate, and more than one."""
     cases = [case(number) for number in range(8)] + errors(2)
-    row, verdict = judge(rules(rule()), cases).verdicts
+    row, verdict = apply_gate(rules(rule()), cases).verdicts
     assert (row.metric, row.rule, row.verdict) == ("error_rate", "max_error_rate=0.02", "unmeasurable")
     assert (row.value, row.n, row.reason) == (
         0.2,
@@ -189,20 +189,20 @@ def test_too_many_errors_make_every_rule_unmeasurable_and_have_a_row() -> None:
 )
 def test_few_errors_of_the_infrastructure_leave_the_rules_judged(cases: list[JudgedCase], limit: float) -> None:
     """They leave the mean."""
-    verdict = only(judge(rules(rule(), max_error_rate=limit), cases))
+    verdict = only(apply_gate(rules(rule(), max_error_rate=limit), cases))
     assert (verdict.verdict, verdict.value) == ("pass", 1.0)
 
 
 def test_a_skipped_case_does_not_dilute_the_error_rate() -> None:
     """Errors are counted over the cases that were to have an answer."""
     cases = [case(number) for number in range(8)] + errors(2) + [case(f"k{n}", outcome="skipped") for n in range(90)]
-    assert judge(rules(rule()), cases).verdict == "unmeasurable"
+    assert apply_gate(rules(rule()), cases).verdict == "unmeasurable"
 
 
 def test_a_rule_that_fails_whatever_the_errors_hide_fails_with_too_many_of_them() -> None:
     """Eight zeros and two errors cannot reach 0.8."""
     cases = [case(number, 0.0) for number in range(8)] + errors(2)
-    result = judge(rules(rule()), cases)
+    result = apply_gate(rules(rule()), cases)
     assert [verdict.verdict for verdict in result.verdicts] == ["unmeasurable", "fail"]
     assert result.verdicts[1].reason == (
         "it is 0.2, below 0.8, even with the best for every missing value (2 errors in 10 cases)"
@@ -213,13 +213,13 @@ def test_a_rule_that_fails_whatever_the_errors_hide_fails_with_too_many_of_them(
 def test_with_too_many_errors_a_mean_that_they_could_lift_is_not_failed() -> None:
     """The rows that were lost may all have been right."""
     cases = [case(number, 0.75) for number in range(5)] + errors(5)
-    assert judge(rules(rule()), cases).verdict == "unmeasurable"
+    assert apply_gate(rules(rule()), cases).verdict == "unmeasurable"
 
 
 def test_an_error_rate_rule_is_judged_on_the_errors_themselves() -> None:
     """However many there are."""
     cases = [case(number) for number in range(8)] + errors(2)
-    result = judge(rules(rule("max", 0.3, "error_rate"), rule("max", 0.1, "error_rate")), cases)
+    result = apply_gate(rules(rule("max", 0.3, "error_rate"), rule("max", 0.1, "error_rate")), cases)
     assert [verdict.verdict for verdict in result.verdicts] == ["unmeasurable", "pass", "fail"]
     assert [verdict.value for verdict in result.verdicts] == [0.2, 0.2, 0.2]
 
@@ -228,30 +228,30 @@ def test_an_error_rate_rule_is_judged_on_the_errors_themselves() -> None:
 def test_a_run_that_was_stopped_never_passes(kind: str) -> None:
     """One error is enough, though it is under max_error_rate."""
     cases = [case(number) for number in range(200)] + errors(1, kind)
-    verdict = only(judge(rules(rule()), cases))
+    verdict = only(apply_gate(rules(rule()), cases))
     assert (verdict.verdict, verdict.reason) == ("unmeasurable", f"the run was stopped ({kind})")
 
 
 def test_cases_that_did_not_finish_make_a_run_invalid() -> None:
     """Even all of them; a model whose count is 0 was not selected."""
     collected = {("qa", "m"): 4, ("qa", "n"): 0, ("other", "m"): 9}
-    verdict = only(judge(rules(rule()), [case(0), case(1)], collected=collected))
+    verdict = only(apply_gate(rules(rule()), [case(0), case(1)], collected=collected))
     assert (verdict.verdict, verdict.reason) == ("unmeasurable", "2 of 4 cases did not finish")
-    nothing = only(judge(rules(rule()), [], collected=collected))
+    nothing = only(apply_gate(rules(rule()), [], collected=collected))
     assert (nothing.model, nothing.verdict, nothing.reason) == (
         "m",
         "unmeasurable",
         "4 of 4 cases did not finish",
     )
-    assert judge(rules(rule()), [case(0), case(1)], collected={("qa", "m"): 2}).verdict == "pass"
-    rate = only(judge(rules(rule("max", 0.1, "error_rate")), [case(0)], collected=collected))
+    assert apply_gate(rules(rule()), [case(0), case(1)], collected={("qa", "m"): 2}).verdict == "pass"
+    rate = only(apply_gate(rules(rule("max", 0.1, "error_rate")), [case(0)], collected=collected))
     assert rate.verdict == "unmeasurable"
 
 
 def test_settings_alone_still_show_too_many_errors() -> None:
     """A suite without rules has the row."""
-    assert only(judge(rules(max_error_rate=0.1), [case(), *errors(2)])).rule == "max_error_rate=0.1"
-    assert judge(rules(), [case()]).verdicts == ()
+    assert only(apply_gate(rules(max_error_rate=0.1), [case(), *errors(2)])).rule == "max_error_rate=0.1"
+    assert apply_gate(rules(), [case()]).verdicts == ()
 
 
 def test_verdicts_stand_in_the_order_of_the_file() -> None:
@@ -260,7 +260,7 @@ def test_verdicts_stand_in_the_order_of_the_file() -> None:
         name: SuiteRules(name=name, rules=tuple(Rule(suite=name, metric=m, kind="min", bound=0.1) for m in metrics))
         for name, metrics in (("z", ("pass_rate", "f1")), ("a", ("f1",)))
     }
-    result = judge(Thresholds(suites=suites), [case(suite="a"), case(suite="z")])
+    result = apply_gate(Thresholds(suites=suites), [case(suite="a"), case(suite="z")])
     assert [(verdict.suite, verdict.metric) for verdict in result.verdicts] == [
         ("z", "pass_rate"),
         ("z", "f1"),
@@ -289,10 +289,10 @@ def test_a_total_is_over_the_epochs_of_the_first_look() -> None:
     """What a second look asks for is no part of what was bounded; everything else is over all epochs."""
     cases = [case(0, float(epoch > 1), epoch=epoch, output_tokens=10, slices=("a",)) for epoch in (1, 2, 3)]
     total = rule("max_total", 10, metric="output_tokens")
-    found = judge(rules(total, replace(total, slice="a"), rule("min", 0.6)), cases, first_look=1).verdicts
+    found = apply_gate(rules(total, replace(total, slice="a"), rule("min", 0.6)), cases, first_look=1).verdicts
     assert [(each.verdict, each.value) for each in found] == [
         ("pass", 10),
         ("pass", 10),
         ("pass", pytest.approx(2 / 3)),
     ]
-    assert only(judge(rules(total), cases)).value == 30
+    assert only(apply_gate(rules(total), cases)).value == 30

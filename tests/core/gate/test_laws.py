@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_llmeval.core.gate.case import JudgedCase
-from pytest_llmeval.core.gate.judging import Verdict, judge
+from pytest_llmeval.core.gate.judging import Verdict, apply_gate
 from pytest_llmeval.core.rules import GateSettings, Rule, RuleKind, SuiteRules, Thresholds
 
 KINDS: tuple[RuleKind, ...] = (
@@ -57,7 +57,7 @@ rules = st.builds(
 def verdicts(rule: Rule, run: list[JudgedCase]) -> tuple[Verdict, ...]:
     """Return what the gate says of one rule in a run that stands many errors."""
     suite = SuiteRules(name="qa", rules=(rule,), settings=GateSettings(max_error_rate=0.4))
-    return judge(Thresholds(suites={"qa": suite}), run).verdicts
+    return apply_gate(Thresholds(suites={"qa": suite}), run).verdicts
 
 
 @given(rules, cases, st.randoms())

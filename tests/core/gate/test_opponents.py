@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.core.gate.judging import judge
+from pytest_llmeval.core.gate.judging import apply_gate
 from pytest_llmeval.core.rules import RuleKind
 from tests.support.gate_runs import compared, only, rule, rules, run
 
@@ -63,7 +63,7 @@ def test_a_suite_that_the_baseline_never_ran_is_not_judged() -> None:
 @pytest.mark.parametrize("kind", ["max_drop", "max_rise", "noninferior"])
 def test_without_a_baseline_rules_on_a_change_say_why(kind: RuleKind) -> None:
     """In the words of the caller; other rules are judged."""
-    result = judge(rules(rule(kind), rule("min", 0.5)), run(GOOD), no_baseline="baseline main is not set yet")
+    result = apply_gate(rules(rule(kind), rule("min", 0.5)), run(GOOD), no_baseline="baseline main is not set yet")
     assert [(each.verdict, each.reason) for each in result.verdicts] == [
         ("not_judged", "baseline main is not set yet"),
         ("pass", None),

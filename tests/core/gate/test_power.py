@@ -7,7 +7,7 @@ import pytest
 
 from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.gate.case import JudgedCase
-from pytest_llmeval.core.gate.judging import judge
+from pytest_llmeval.core.gate.judging import apply_gate
 from pytest_llmeval.core.gate.power import hopeless, unfailing
 from pytest_llmeval.core.gate.sizes import MANY_ROWS, MOST_ROWS, SizeCount, SuiteSize
 from pytest_llmeval.core.rules import GateSettings, Rule, SuiteRules, Thresholds
@@ -127,7 +127,7 @@ def test_what_is_told_is_what_the_gate_does(rest: int, clusters: int | None) -> 
     thresholds = rules(drop(), *map(drop, parts))
     current, before = zip(*pair(24, parts, clusters), strict=True)
     told = {each.rule.slice for each in unfailing(thresholds, sizes_of(thresholds, current))}
-    for verdict in judge(thresholds, current, baseline=Baseline(name="b", cases=before)).verdicts:
+    for verdict in apply_gate(thresholds, current, baseline=Baseline(name="b", cases=before)).verdicts:
         assert verdict.verdict == "fail" or verdict.slice in told
 
 
@@ -136,7 +136,7 @@ def test_what_is_told_is_what_the_gate_does(rest: int, clusters: int | None) -> 
 def test_what_is_told_of_one_rule_is_just_what_the_gate_does(n: int, clusters: int | None) -> None:
     thresholds = rules(drop())
     current, before = zip(*pair(n, {}, clusters), strict=True)
-    (verdict,) = judge(thresholds, current, baseline=Baseline(name="b", cases=before)).verdicts
+    (verdict,) = apply_gate(thresholds, current, baseline=Baseline(name="b", cases=before)).verdicts
     assert (verdict.verdict == "fail") is not bool(hopeless(thresholds, sizes_of(thresholds, current)))
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.core.gate.judging import judge
+from pytest_llmeval.core.gate.judging import apply_gate
 from pytest_llmeval.core.rules import RuleKind
 from tests.support.gate_runs import case, compared, only, rule, rules, run, verdict_of
 
@@ -45,12 +45,12 @@ def test_a_change_that_no_scorer_or_judge_can_show_is_unmeasurable(
 )
 def test_a_bar_outside_of_what_a_scorer_gives_is_unmeasurable(kind: RuleKind, bound: float, told: str) -> None:
     """What a test recorded itself is held against any; so are sums, and a bar at either end."""
-    verdict = only(judge(rules(rule(kind, bound)), run([0.5] * 9, **MADE)))
+    verdict = only(apply_gate(rules(rule(kind, bound)), run([0.5] * 9, **MADE)))
     assert (verdict.verdict, verdict.reason) == ("unmeasurable", f"a score in 0..1 {told}")
-    assert only(judge(rules(rule(kind, bound)), run([0.5] * 9))).verdict in ("pass", "fail")
-    assert only(judge(rules(rule("max_total", 4)), run([0.5] * 9, **MADE))).verdict == "fail"
+    assert only(apply_gate(rules(rule(kind, bound)), run([0.5] * 9))).verdict in ("pass", "fail")
+    assert only(apply_gate(rules(rule("max_total", 4)), run([0.5] * 9, **MADE))).verdict == "fail"
     for end, side in (("min", 0.0), ("max", 1.0)):
-        assert only(judge(rules(rule(end, side)), run([0.5] * 9, **MADE))).verdict == "pass"  # type: ignore[arg-type]  # from a tuple
+        assert only(apply_gate(rules(rule(end, side)), run([0.5] * 9, **MADE))).verdict == "pass"  # type: ignore[arg-type]  # from a tuple
 
 
 def test_what_a_test_recorded_itself_is_judged_with_a_note_where_it_could_be_a_share() -> None:
@@ -72,4 +72,4 @@ def test_what_a_test_recorded_itself_is_judged_with_a_note_where_it_could_be_a_s
 
 
 def test_without_a_baseline_a_change_is_not_judged_whatever_its_bound() -> None:
-    assert only(judge(rules(rule(bound=2)), run([1.0] * 9, **MADE))).verdict == "not_judged"
+    assert only(apply_gate(rules(rule(bound=2)), run([1.0] * 9, **MADE))).verdict == "not_judged"

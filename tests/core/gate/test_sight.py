@@ -15,7 +15,7 @@ from statsmodels.stats.power import TTestPower  # type: ignore[import-untyped]  
 
 from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.gate.case import JudgedCase
-from pytest_llmeval.core.gate.judging import judge
+from pytest_llmeval.core.gate.judging import apply_gate
 from pytest_llmeval.core.gate.power import least_groups
 from pytest_llmeval.core.gate.sight import MOST_EPOCHS, Sight, margin_needed, rows_for_margin
 from pytest_llmeval.core.gate.spread import Spread
@@ -116,7 +116,7 @@ def power_of(answer: Answers, rows: int, loss: float, *, epochs: int, alpha: flo
         chances = [draw.betavariate(1.7, 0.3) for _ in range(rows)]
         lower = [0.0 if draw.random() < loss / 0.85 else chance for chance in chances]
         before, now = (list(run(answer, draw, each, epochs)) for each in (chances, lower))
-        found += judge(thresholds, now, baseline=Baseline(name="b", cases=before)).verdict == "fail"
+        found += apply_gate(thresholds, now, baseline=Baseline(name="b", cases=before)).verdict == "fail"
     return found / pairs
 
 
@@ -276,7 +276,7 @@ def test_an_unchanged_run_passes_a_margin_with_the_planned_rows() -> None:
     for _ in range(300):
         chances = [draw.betavariate(1.7, 0.3) for _ in range(rows)]
         before, now = (list(run(yes_or_no, draw, chances, 1)) for _ in range(2))
-        passed += judge(thresholds, now, baseline=Baseline(name="b", cases=before)).verdict == "pass"
+        passed += apply_gate(thresholds, now, baseline=Baseline(name="b", cases=before)).verdict == "pass"
     assert 0.73 <= passed / 300 <= 0.88
 
 

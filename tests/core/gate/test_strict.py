@@ -8,7 +8,7 @@ import pytest
 
 from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.gate.case import JudgedCase
-from pytest_llmeval.core.gate.judging import judge
+from pytest_llmeval.core.gate.judging import apply_gate
 from pytest_llmeval.core.gate.sizes import SuiteSize
 from pytest_llmeval.core.gate.strict import has_margins, unjudgeable
 from pytest_llmeval.core.rules import GateSettings, Rule, SuiteRules, Thresholds
@@ -64,7 +64,7 @@ def test_what_is_refused_is_what_the_gate_fails_too_often(rows: int) -> None:
     """In more than one of five unchanged pairs, and not where it is not refused; 0.05 is near neither limit."""
     refused = bool(unjudgeable(margin(0.05), size(rows), base(answers(rows, epochs=2))))
     pairs = [(answers(rows, 2, seed=number), answers(rows, seed=1_000 + number)) for number in range(100)]
-    failed = sum(judge(margin(0.05), now, baseline=base(was)).verdict == "fail" for was, now in pairs)
+    failed = sum(apply_gate(margin(0.05), now, baseline=base(was)).verdict == "fail" for was, now in pairs)
     assert refused is (failed > 20)
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pytest_llmeval.core.errors import StoreError
-from pytest_llmeval.core.gate.judging import GateResult, judge
+from pytest_llmeval.core.gate.judging import GateResult, apply_gate
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.reports.against import against_lines
 from pytest_llmeval.reports.judge_drift import judge_warnings
@@ -16,11 +16,11 @@ from pytest_llmeval.store.records import Run
 from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.store.trust import trust_in
 
-__all__ = ["Judging"]
+__all__ = ["Gating"]
 
 
-class Judging:
-    """Chooses the baseline when the run begins, and judges when it has ended."""
+class Gating:
+    """Chooses the baseline when the run begins, and applies the gate when it has ended."""
 
     def __init__(self, thresholds: Thresholds, *, given: str | None, rootdir: Path) -> None:
         """Prepare.
@@ -57,7 +57,7 @@ class Judging:
         given = None if self._given == told else self._given
         return choose_again(run, given, self._thresholds, reader=store, root=self._rootdir)
 
-    def judge(
+    def apply(
         self, store: SqliteStore, run: Run, cases: RunCases, expected: Mapping[tuple[str, str], int]
     ) -> GateResult:
         """Return what the gate says of ``cases``; of one shard of several it says nothing.
@@ -69,8 +69,8 @@ class Judging:
             return GateResult(verdicts=(), verdict="none", partial=run.settings["partial"])
         trust = trust_in(store, self._thresholds)
 
-        def judged() -> GateResult:
-            return judge(
+        def applied() -> GateResult:
+            return apply_gate(
                 self._thresholds,
                 cases.judged,
                 collected=expected,
@@ -82,10 +82,10 @@ class Judging:
             )
 
         try:
-            return judged()
+            return applied()
         except StoreError as error:
             self._choice = BaselineChoice(why_none=str(error))
-            without = judged()
+            without = applied()
             self._unjudged = [
                 "so the status is 10, unless something failed",
                 f"once that is mended: llmeval gate {run.id}",
