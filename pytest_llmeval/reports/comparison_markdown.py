@@ -9,7 +9,6 @@ from pytest_llmeval.reports.comparison_words import (
     has_legend,
     headline,
     measure_cells,
-    metric_name,
     reason_of,
     row_name,
     row_texts,
@@ -18,6 +17,7 @@ from pytest_llmeval.reports.comparison_words import (
 )
 from pytest_llmeval.reports.markdown import LONGEST, MARKS, escaped, fitted, folded, table, titled_texts
 from pytest_llmeval.reports.row_flips import Flip, FlippedRows
+from pytest_llmeval.reports.rule_words import metric_name
 
 __all__ = ["comparison_markdown", "flips_folded", "flips_title"]
 

@@ -12,7 +12,6 @@ from pytest_llmeval.reports.comparison_words import (
     has_legend,
     headline,
     measure_cells,
-    metric_name,
     reason_of,
     row_name,
     row_texts,
@@ -20,6 +19,7 @@ from pytest_llmeval.reports.comparison_words import (
     verdict_cells,
 )
 from pytest_llmeval.reports.row_flips import Flip
+from pytest_llmeval.reports.rule_words import metric_name
 from pytest_llmeval.reports.table import Column, table_lines, table_width
 from pytest_llmeval.reports.text_width import cut, squeezed
 from pytest_llmeval.reports.wrapping import wrapped

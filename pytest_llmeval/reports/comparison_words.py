@@ -9,6 +9,7 @@ from pytest_llmeval.core.text import counted, one_line
 from pytest_llmeval.reports.comparison import Comparison
 from pytest_llmeval.reports.numbers import number, signed
 from pytest_llmeval.reports.row_flips import Flip, RowText
+from pytest_llmeval.reports.rule_words import metric_name, reason_words
 
 __all__ = [
     "LEGEND",
@@ -18,7 +19,6 @@ __all__ = [
     "has_legend",
     "headline",
     "measure_cells",
-    "metric_name",
     "reason_of",
     "row_name",
     "row_texts",
@@ -76,17 +76,11 @@ def _numbers(verdict: Verdict) -> str:
     return f"{_known(verdict.baseline_value)} to {_known(verdict.value)}{chance}"
 
 
-def metric_name(verdict: Verdict) -> str:
-    """Return the metric and its slice, where there is one."""
-    part = f" [{one_line(verdict.slice, 40)}]" if verdict.slice is not None else ""
-    return f"{one_line(verdict.metric, 60)}{part}"
-
-
 def reason_of(verdict: Verdict) -> str | None:
     """Return why a rule does not simply pass, behind its name; None where there is nothing to tell."""
     if verdict.verdict == "pass" or not verdict.reason:
         return None
-    return f"{verdict.verdict.replace('_', ' ')}: {metric_name(verdict)} {verdict.rule}: {verdict.reason}"
+    return reason_words(verdict)
 
 
 def verdict_cells(verdict: Verdict) -> list[str]:

@@ -10,6 +10,7 @@ from pytest_llmeval.core.gate.spread import ASSUMED_CORRELATION
 from pytest_llmeval.core.rules import Rule, Thresholds
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.reports.numbers import number
+from pytest_llmeval.reports.rule_words import metric_name
 from pytest_llmeval.reports.table import Column, table_lines, table_width
 from pytest_llmeval.reports.text_width import cut
 from pytest_llmeval.reports.wrapping import wrapped
@@ -54,8 +55,7 @@ def plan_lines(
     for text in (*_legend(found), *(f"note: {message}" for message in hopeless(thresholds, found.sizes))):
         lines += wrapped(text, width)
     for rule, why in (silent or {}).items():
-        part = f" [{one_line(rule.slice)}]" if rule.slice is not None else ""
-        name = f"{one_line(rule.suite)} {one_line(rule.metric)}{part} {rule.text}"
+        name = f"{one_line(rule.suite)} {metric_name(rule)} {rule.text}"
         lines += wrapped(f"note: {name}: its judge may not gate, so that it takes no share: {why}", width)
     return lines
 
@@ -68,10 +68,12 @@ def _suite_lines(
     yield from _table(rows, tables)
     for row in rows:
         if row.hint is not None and row.rule is not None:
-            yield from wrapped(f"no number of rows for {_name(row)} {row.rule}: {row.hint}", width, indent=_INDENT)
+            yield from wrapped(
+                f"no number of rows for {metric_name(row)} {row.rule}: {row.hint}", width, indent=_INDENT
+            )
     for source in dict.fromkeys(row.source for row in rows):
         same = [row for row in rows if row.source == source]
-        which = "" if len(same) == len(rows) else f" ({', '.join(dict.fromkeys(map(_name, same)))})"
+        which = "" if len(same) == len(rows) else f" ({', '.join(dict.fromkeys(map(metric_name, same)))})"
         yield from wrapped(f"{_source(same, twin)}{which}", width, indent=_INDENT)
 
 
@@ -94,7 +96,7 @@ def _table(rows: Sequence[Planned], width: int) -> list[str]:
 def _cells(row: Planned) -> list[str]:
     none = "" if row.rows_needed is None else "none"
     return [
-        _name(row),
+        metric_name(row),
         one_line(row.rule or ""),
         f"{row.n:,}",
         number(row.mean),
@@ -139,11 +141,6 @@ def _legend(found: Plan) -> Iterator[str]:
 
 def _has_margin(rows: Iterable[Planned]) -> bool:
     return any((row.rule or "").startswith("noninferior") for row in rows)
-
-
-def _name(row: Planned) -> str:
-    name = one_line(row.metric)
-    return f"{name} [{one_line(row.slice)}]" if row.slice is not None else name
 
 
 def _plural(count: float, word: str) -> str:

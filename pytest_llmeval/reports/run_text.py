@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from pytest_llmeval.core.text import counted, one_line
 from pytest_llmeval.reports.numbers import number, signed
+from pytest_llmeval.reports.rule_words import metric_name, model_words, reason_words
 from pytest_llmeval.reports.run_view import RunView, SuiteView, TableRow, most_shown
 from pytest_llmeval.reports.table import Column, table_lines, table_width
 from pytest_llmeval.reports.text_width import cut
@@ -81,10 +82,8 @@ def not_judged_lines(view: RunView, width: int) -> list[str]:
     """Return one line, broken at ``width``, for each reason why rules were not judged; tables show why others were."""
     by_reason: dict[str, list[str]] = {}
     for verdict in (each for each in view.not_judged if not each.is_reported):
-        part = f" [{verdict.slice}]" if verdict.slice is not None else ""
-        by_reason.setdefault(verdict.reason or "", []).append(
-            f"{verdict.suite} {verdict.metric}{part} {verdict.rule}".replace("\n", " ")
-        )
+        name = f"{one_line(verdict.suite)} {metric_name(verdict)} {verdict.rule}"
+        by_reason.setdefault(verdict.reason or "", []).append(name)
     return [
         line
         for reason, rules in by_reason.items()
@@ -144,9 +143,7 @@ def _head_lines(suite: SuiteView, width: int, tables: int, verbosity: int) -> It
     yield from _table_lines(rows, tables, many=many)
     for row in rows:
         if row.reason and (row.is_worth_a_word or verbosity > 0):
-            word = "note" if row.verdict == "pass" else (row.verdict or "").replace("_", " ")
-            model = _on(row.model, many)
-            yield from wrapped(f"{word}: {_name(row)} {row.rule}{model}: {row.reason}", width, indent=_INDENT)
+            yield from wrapped(reason_words(row, many=many), width, indent=_INDENT)
 
 
 def _unlucky_lines(suite: SuiteView, width: int, verbosity: int, *, in_full: bool) -> Iterator[str]:
@@ -174,11 +171,6 @@ def outcome_words(suite: SuiteView) -> str:
     names = ("passed", "missed", "error", "skipped")
     counts = ", ".join(f"{suite.outcomes[name]} {_counted(name, suite)}" for name in names if suite.outcomes[name])
     return counts or "no case finished"
-
-
-def _on(model: str, many: bool) -> str:
-    """Return which model it is about; nothing where the suite has only one."""
-    return f" on {one_line(model, 40)}" if many else ""
 
 
 def _counted(name: str, suite: SuiteView) -> str:
@@ -212,7 +204,7 @@ def row_cells(row: TableRow, left_out: Collection[str]) -> list[str]:
     interval = "" if row.low is None or row.high is None else f"{number(row.low, row.high)}..{number(row.high)}"
     found = {
         "model": one_line(row.model),
-        "metric": _name(row),
+        "metric": metric_name(row),
         "n": str(row.n),
         "value": "none" if row.value is None else number(row.value),
         "95% interval": interval,
@@ -225,17 +217,12 @@ def row_cells(row: TableRow, left_out: Collection[str]) -> list[str]:
     return [text for title, text in found.items() if title not in left_out]
 
 
-def _name(row: TableRow) -> str:
-    name = one_line(row.metric)
-    return f"{name} [{one_line(row.slice)}]" if row.slice is not None else name
-
-
 def case_words(case: StoredCase, *, many: bool) -> str:
     """Return which case it is and what is wrong with it; its model where the suite has ``many``."""
     epoch = f" (epoch {case.key.epoch})" if case.key.epoch > 1 else ""
     low = [f"{one_line(score.name)} {number(score.value or 0)}" for score in case.scores if score.passed is False]
     what = case.error_kind or ", ".join(low) or "assertion"
-    return f"{one_line(case.key.sample_id, 60)}{_on(case.key.model, many)}{epoch}: {what}"
+    return f"{one_line(case.key.sample_id, 60)}{model_words(case.key.model, many=many)}{epoch}: {what}"
 
 
 def _differences(case: StoredCase) -> list[str]:

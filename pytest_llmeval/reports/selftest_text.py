@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from pytest_llmeval.core.gate.selftest import RuleTally, SelfTest
 from pytest_llmeval.core.stats.intervals import Interval
 from pytest_llmeval.core.text import counted, one_line
+from pytest_llmeval.reports.rule_words import metric_name
 from pytest_llmeval.reports.table import Column, table_lines
 from pytest_llmeval.reports.wrapping import wrapped
 
@@ -55,7 +56,7 @@ def selftest_lines(
     for rule in found.rules:
         if rule.reason is not None:
             word = "not judged" if rule.verdicts.get("not_judged") else "unmeasurable"
-            lines += wrapped(f"{word}: {_name(rule)} {rule.rule}: {rule.reason}", width, indent=_INDENT)
+            lines += wrapped(f"{word}: {metric_name(rule)} {rule.rule}: {rule.reason}", width, indent=_INDENT)
     return lines
 
 
@@ -113,7 +114,7 @@ def _cells(rule: RuleTally) -> list[str]:
     return [
         one_line(rule.suite),
         one_line(rule.model),
-        _name(rule),
+        metric_name(rule),
         one_line(rule.rule),
         f"{rule.n:,}",
         f"{rule.differing:,}",
@@ -121,11 +122,6 @@ def _cells(rule: RuleTally) -> list[str]:
         _interval(rule.interval),
         _percent(unsure / rule.pairs),
     ]
-
-
-def _name(rule: RuleTally) -> str:
-    name = one_line(rule.metric)
-    return f"{name} [{one_line(rule.slice)}]" if rule.slice is not None else name
 
 
 def _interval(interval: Interval) -> str:

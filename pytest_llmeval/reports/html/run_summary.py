@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pytest_llmeval.reports.beside_baseline import Beside
 from pytest_llmeval.reports.html.escape import Html, element, joined
 from pytest_llmeval.reports.html.tables import chip, table
+from pytest_llmeval.reports.rule_words import reason_words
 from pytest_llmeval.reports.run_text import (
     COLUMNS,
     heading,
@@ -68,7 +69,8 @@ def _suite(suite: SuiteView) -> Iterator[Html]:
     yield element("h3", f"{suite.name}{models}")
     yield element("p", outcome_words(suite))
     rows = [row for row in suite.rows if row.slice is None or row.rule]
-    left_out = needless_columns(rows, many=len(suite.models) > 1)
+    many = len(suite.models) > 1
+    left_out = needless_columns(rows, many=many)
     if rows:
         told = [title for title, _ in COLUMNS if title not in left_out]
         titles = sorted(told, key=lambda title: title not in _FIRST)
@@ -80,8 +82,7 @@ def _suite(suite: SuiteView) -> Iterator[Html]:
         yield table(titles, lines, right={title for title, side in COLUMNS if side == "right"})
     for row in rows:
         if row.reason and row.verdict != "pass":
-            part = f" [{row.slice}]" if row.slice is not None else ""
-            yield element("p", f"{row.verdict}: {row.metric}{part} {row.rule}: {row.reason}", class_="le-note")
+            yield element("p", reason_words(row, many=many), class_="le-note")
 
 
 def _spent(spending: Sequence[Spending]) -> Iterator[Html]:
