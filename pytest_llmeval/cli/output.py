@@ -13,7 +13,7 @@ import click
 
 from pytest_llmeval.cli.project import Project
 from pytest_llmeval.core.errors import SettingsError, StoreError
-from pytest_llmeval.core.text import one_line
+from pytest_llmeval.core.text import inert_json, one_line
 from pytest_llmeval.core.transport import plain
 from pytest_llmeval.store.check import check_database, check_readable, is_writable, readable_errors
 from pytest_llmeval.store.sqlite import SqliteStore
@@ -104,8 +104,7 @@ def opened_store(project: Project, database: Path | None, refs: Sequence[str] = 
 
 def emit_json(value: Any) -> None:
     """Print ``value`` as indented ASCII JSON, in which GitHub finds none of its ``##[`` commands."""
-    text = json.dumps(plain(value), indent=2)
-    echo_lines([text.replace("##[", "#\\u0023[")])  # only a string can hold it
+    echo_lines([inert_json(json.dumps(plain(value), indent=2))])
 
 
 def echo_lines(lines: Iterable[str]) -> None:

@@ -18,6 +18,7 @@ __all__ = [
     "SuiteRules",
     "SuiteSeen",
     "Thresholds",
+    "kind_of",
 ]
 
 RuleKind = Literal[
@@ -118,6 +119,11 @@ class Rule:
         """The rule in a few words, as verdicts show it: ``min=0.8``, ``every``, ``pass_at(3)=0.9``."""
         name = f"pass_at({self.k})" if self.kind == "pass_at" else self.kind
         return name if self.bound is None else f"{name}={self.bound:.12g}"
+
+
+def kind_of(text: str) -> str:
+    """Return the kind of a rule by its ``text``; of ``max_error_rate=0.02``, which is no rule, the name."""
+    return text.partition("=")[0].partition("(")[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

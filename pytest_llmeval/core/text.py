@@ -2,7 +2,7 @@
 
 import re
 
-__all__ = ["counted", "one_line", "printable", "shorten", "storable"]
+__all__ = ["counted", "inert_json", "one_line", "printable", "shorten", "storable"]
 
 # C0 without tab and newline, DEL and C1, soft hyphen, zero-width and bidirectional controls, line separators, lone
 # surrogates, what XML cannot hold, tags: what is not seen, or moves what is.
@@ -24,6 +24,11 @@ def printable(text: str) -> str:
     if "::" in visible:
         visible = _COMMAND_START.sub(r"\1\\::", visible)
     return visible.replace("##[", "##\\[")
+
+
+def inert_json(text: str) -> str:
+    """Return JSON in which GitHub finds none of its ``##[`` commands, and that says the same."""
+    return text.replace("##[", "#\\u0023[")  # only a string can hold it
 
 
 def counted(number: int, word: str) -> str:

@@ -2,17 +2,14 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.pairs import Pair
-from pytest_llmeval.reports.row_flips import paired_suites
+from pytest_llmeval.reports.row_flips import Direction, paired_suites
 from pytest_llmeval.store.baselines import FoundBaseline
 
-__all__ = ["Beside", "Direction", "beside_baseline"]
-
-Direction = Literal["worse", "better"]
+__all__ = ["Beside", "beside_baseline"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

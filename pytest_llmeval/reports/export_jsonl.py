@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from pytest_llmeval.core.text import inert_json
 from pytest_llmeval.core.transport import plain
 from pytest_llmeval.core.types import Call
 from pytest_llmeval.reports.exported import ExportedCase, said_in
@@ -18,8 +19,7 @@ def jsonl_lines(run_id: str, cases: Iterable[ExportedCase]) -> Iterator[str]:
     obey in such a line: it begins with a brace, control characters are escapes, and so is the second ``#`` of ``##[``.
     """
     for exported in cases:
-        text = json.dumps(_facts(run_id, exported))
-        yield text.replace("##[", "#\\u0023[")  # only a string can hold it
+        yield inert_json(json.dumps(_facts(run_id, exported)))
 
 
 def _facts(run_id: str, exported: ExportedCase) -> dict[str, Any]:

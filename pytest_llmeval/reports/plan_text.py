@@ -7,7 +7,7 @@ from pytest_llmeval.core.gate.plan import Plan, Planned
 from pytest_llmeval.core.gate.power import hopeless
 from pytest_llmeval.core.gate.sight import MOST_EPOCHS
 from pytest_llmeval.core.gate.spread import ASSUMED_CORRELATION
-from pytest_llmeval.core.rules import Rule, Thresholds
+from pytest_llmeval.core.rules import Rule, Thresholds, kind_of
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.reports.numbers import number
 from pytest_llmeval.reports.rule_words import metric_name
@@ -140,7 +140,7 @@ def _legend(found: Plan) -> Iterator[str]:
 
 
 def _has_margin(rows: Iterable[Planned]) -> bool:
-    return any((row.rule or "").startswith("noninferior") for row in rows)
+    return any(kind_of(row.rule or "") == "noninferior" for row in rows)
 
 
 def _plural(count: float, word: str) -> str:

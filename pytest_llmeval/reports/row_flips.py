@@ -10,8 +10,10 @@ from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.gate.opponents import Opponents
 from pytest_llmeval.core.gate.pairs import Pair, PairedColumn, pair_up
 from pytest_llmeval.core.metrics import score_names
+from pytest_llmeval.core.rules import kind_of
 
 __all__ = [
+    "Direction",
     "Flip",
     "FlippedRows",
     "PairedSuite",
@@ -176,7 +178,7 @@ def _ranked(group: PairedSuite, verdicts: Sequence[Verdict]) -> Iterator[_Ranked
         for each in verdicts
         if (each.suite, each.model) == (group.suite, group.model) and each.verdict in ("fail", "inconclusive")
     ]
-    upwards = {each.metric for each in suspect if each.rule.startswith("max_rise")}
+    upwards = {each.metric for each in suspect if kind_of(each.rule) == "max_rise"}
     known = {name for case in group.own for name in case.scores}
     columns = [
         (-1 if name in upwards else 1, _by_row(pair_up(name, group.own, group.before)))

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Sequence
 
+from pytest_llmeval.core.gate.judging import WORST_FIRST
 from pytest_llmeval.core.text import counted, one_line
 from pytest_llmeval.reports.numbers import number, signed
 from pytest_llmeval.reports.rule_words import metric_name, model_words, reason_words
@@ -100,9 +101,7 @@ def verdict_line(view: RunView) -> str:
     if shard:
         return f"gate: shard {one_line(str(shard), 20)}, not judged; llmeval merge joins the shards and judges them"
     rows = [row for suite in view.suites for row in suite.rows if row.verdict]
-    counts = {
-        name: sum(row.verdict == name for row in rows) for name in ("fail", "unmeasurable", "inconclusive", "pass")
-    }
+    counts: dict[str, int] = {name: sum(row.verdict == name for row in rows) for name in WORST_FIRST}
     counts["not judged"] = len(view.not_judged)
     told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
     return f"gate: {view.verdict.upper() if view.verdict != 'none' else 'no rule was judged'}" + (

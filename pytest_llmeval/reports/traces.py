@@ -11,6 +11,7 @@ from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SpanExporter, SpanExportResult
 
+from pytest_llmeval.core.text import inert_json
 from pytest_llmeval.reports.exported import ExportedCase
 from pytest_llmeval.reports.spans import trace_run
 from pytest_llmeval.store.records import Run
@@ -55,8 +56,7 @@ def _exporter(name: str) -> SpanExporter:
 
 def _console_text(span: ReadableSpan) -> str:
     """Return a span as ASCII JSON, in which GitHub finds none of its ``##[`` commands."""
-    text: str = span.to_json()
-    return text.replace("##[", "#\\u0023[") + "\n"
+    return inert_json(span.to_json()) + "\n"
 
 
 class _Batches(SpanProcessor):

@@ -4,21 +4,21 @@ from collections.abc import Mapping, Sequence
 
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.baseline import Baseline
+from pytest_llmeval.core.gate.judging import WORST_FIRST
 from pytest_llmeval.core.gate.opponents import Opponents
 from pytest_llmeval.core.metrics import summarise
+from pytest_llmeval.core.rules import MEASURED_METRICS, kind_of
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.reports.html.charts import Bar, slice_bars
 from pytest_llmeval.reports.html.escape import Html
 from pytest_llmeval.reports.run_view import RunView, SuiteView, TableRow
 from pytest_llmeval.store.baselines import FoundBaseline
 
-__all__ = ["MEASURES", "suite_charts", "values_before"]
+__all__ = ["suite_charts", "values_before"]
 
 Values = Mapping[tuple[str, str, str, str | None], float | None]
 """Values of metrics by suite, model, metric and slice."""
 
-MEASURES = frozenset({"latency_s", "cost_usd", "input_tokens", "output_tokens"})
-"""Metrics of calls, which are no shares."""
 _LONGEST_NAME = 120
 _MOST = 12
 """Charts of a suite."""
@@ -65,7 +65,7 @@ def _charts(suite: SuiteView, was: Values) -> list[Html]:
             ],
         )
         for (metric, model), parts in list(rows.items())[:_MOST]
-        if metric not in MEASURES and _is_share(parts)
+        if metric not in MEASURED_METRICS and _is_share(parts)
     ]
 
 
@@ -77,8 +77,7 @@ def _is_share(parts: dict[str | None, list[TableRow]]) -> bool:
 
 def _bar(part: str | None, rows: Sequence[TableRow], was: float | None) -> Bar:
     """Return the bar of a slice, None for the whole suite: its first row says how long, its worst rule which colour."""
-    ranks = ("fail", "unmeasurable", "inconclusive", "pass")
-    verdicts = [row.verdict for row in rows if row.verdict in ranks]
+    verdicts = {row.verdict for row in rows}
     bounds = [_bound(row.rule) for row in rows]
     row = rows[0]
     changes = [each.value - each.delta for each in rows if each.value is not None and each.delta is not None]
@@ -90,14 +89,14 @@ def _bar(part: str | None, rows: Sequence[TableRow], was: float | None) -> Bar:
         n=row.n,
         baseline=changes[0] if was is None and changes else was,
         bar=next((each for each in bounds if each is not None), None),
-        verdict=min(verdicts, key=ranks.index) if verdicts else None,
+        verdict=next((each for each in WORST_FIRST if each in verdicts), None),
     )
 
 
 def _bound(rule: str | None) -> float | None:
     """Return the value that a rule demands of a mean: ``min=0.8`` says 0.8."""
-    kind, _, told = (rule or "").partition("=")
+    _, _, told = (rule or "").partition("=")
     try:
-        return float(told.split()[0]) if kind in ("min", "min_lower", "max") else None
+        return float(told.split()[0]) if kind_of(rule or "") in ("min", "min_lower", "max") else None
     except (ValueError, IndexError):
         return None

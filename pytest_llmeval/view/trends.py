@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from pytest_llmeval.core.rules import MEASURED_METRICS, kind_of
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.reports.html.escape import Html, element
 from pytest_llmeval.reports.run_view import RunView, TableRow
 from pytest_llmeval.store.records import Run
-from pytest_llmeval.view.figures import MEASURES
 
 __all__ = ["Point", "Trend", "counts_in_trends", "sparkline", "trends"]
 
@@ -80,7 +80,7 @@ def trends(views: Iterable[RunView]) -> list[Trend]:
 
 def _what(row: TableRow) -> str:
     """Return what of a measure a row tells: that of its rule, as a p50 is no p95."""
-    return (row.rule or "").partition("=")[0] if row.metric in MEASURES else ""
+    return kind_of(row.rule or "") if row.metric in MEASURED_METRICS else ""
 
 
 def sparkline(trend: Trend) -> Html:
@@ -113,6 +113,6 @@ def sparkline(trend: Trend) -> Html:
 
 def _scale(trend: Trend) -> tuple[float, float]:
     ends = [end for each in trend.points for end in (each.value, each.low, each.high) if end is not None]
-    if trend.metric not in MEASURES and min(ends) >= 0 and max(ends) <= 1:
+    if trend.metric not in MEASURED_METRICS and min(ends) >= 0 and max(ends) <= 1:
         return 0.0, 1.0
     return min(ends), max(ends)

@@ -1,8 +1,10 @@
 """Rules: when a suite has rules, and how a rule is written in a verdict."""
 
+from typing import get_args
+
 import pytest
 
-from pytest_llmeval.core.rules import Rule, RuleKind, SuiteRules, Thresholds
+from pytest_llmeval.core.rules import Rule, RuleKind, SuiteRules, Thresholds, kind_of
 
 
 def suite(*metrics: str, part: str | None = None) -> SuiteRules:
@@ -45,3 +47,10 @@ def test_a_suite_that_is_not_named_has_no_rules() -> None:
 def test_a_rule_is_written_in_a_few_words(kind: RuleKind, bound: float | None, k: int | None, text: str) -> None:
     """As it stands in the table of verdicts."""
     assert Rule(suite="qa", metric="m", kind=kind, bound=bound, k=k).text == text
+
+
+@pytest.mark.parametrize("kind", get_args(RuleKind))
+@pytest.mark.parametrize("bound", [None, 0.5, 1e-9])
+def test_the_kind_of_a_rule_is_read_from_its_text(kind: RuleKind, bound: float | None) -> None:
+    rule = Rule(suite="qa", metric="m", kind=kind, bound=bound, k=3 if kind == "pass_at" else None)
+    assert kind_of(rule.text) == kind

@@ -21,16 +21,17 @@ from pytest_llmeval.core.gate.weigh import Weighed, weigh_suite
 from pytest_llmeval.core.judge.trust import UNKNOWN, Trust
 from pytest_llmeval.core.rules import Thresholds
 
-__all__ = ["GateResult", "SessionVerdict", "Verdict", "apply_gate", "session_verdict"]
+__all__ = ["WORST_FIRST", "GateResult", "SessionVerdict", "Verdict", "apply_gate", "session_verdict"]
 
 SessionVerdict = Literal["pass", "fail", "inconclusive", "unmeasurable", "none"]
 
-_WORST_FIRST: tuple[Literal["fail", "unmeasurable", "inconclusive", "pass"], ...] = (
+WORST_FIRST: tuple[Literal["fail", "unmeasurable", "inconclusive", "pass"], ...] = (
     "fail",
     "unmeasurable",
     "inconclusive",
     "pass",
 )
+"""What a rule that was judged comes to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +127,7 @@ def session_verdict(verdicts: Iterable[Verdict]) -> SessionVerdict:
     A rule that missing answers leave open makes the session unmeasurable.
     """
     found = {"unmeasurable" if verdict.is_open else verdict.verdict for verdict in verdicts}
-    return next((worst for worst in _WORST_FIRST if worst in found), "none")
+    return next((worst for worst in WORST_FIRST if worst in found), "none")
 
 
 def _settled(found: Sequence[Weighed]) -> Iterator[Verdict]:

@@ -22,7 +22,7 @@ from pytest_llmeval.core.gate.judging import Verdict, apply_gate
 from pytest_llmeval.core.gate.spread import RowValues, read_rows
 from pytest_llmeval.core.gate.twins import Twins
 from pytest_llmeval.core.judge.trust import UNKNOWN, Trust
-from pytest_llmeval.core.rules import RuleKind, Thresholds
+from pytest_llmeval.core.rules import RuleKind, Thresholds, kind_of
 from pytest_llmeval.core.stats.intervals import Interval, wilson
 from pytest_llmeval.core.stats.means import mean
 
@@ -219,7 +219,7 @@ def _by_group(cases: Iterable[JudgedCase]) -> dict[tuple[str, str], list[JudgedC
 
 def _is_change(rule: str) -> bool:
     """Return whether a rule, as verdicts show it, is ``max_drop`` or ``max_rise``."""
-    return rule.partition("=")[0] in _CHANGE
+    return kind_of(rule) in _CHANGE
 
 
 def _alpha(thresholds: Thresholds, suites: Iterable[str]) -> float:

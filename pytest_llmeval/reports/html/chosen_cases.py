@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from pytest_llmeval.core.gate.case import JudgedCase
-from pytest_llmeval.reports.beside_baseline import Direction
+from pytest_llmeval.reports.row_flips import Direction
 
 __all__ = ["choose_cases", "left_out_words"]
 

@@ -12,7 +12,7 @@ from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.text import one_line
-from pytest_llmeval.reports.beside_baseline import Beside, Direction, beside_baseline
+from pytest_llmeval.reports.beside_baseline import Beside, beside_baseline
 from pytest_llmeval.reports.comparing import recorded_baseline
 from pytest_llmeval.reports.html.case_detail import case_detail
 from pytest_llmeval.reports.html.chosen_cases import choose_cases, left_out_words
@@ -20,7 +20,7 @@ from pytest_llmeval.reports.html.escape import Html, element, joined
 from pytest_llmeval.reports.html.run_charts import main_score, run_charts
 from pytest_llmeval.reports.html.run_summary import run_summary
 from pytest_llmeval.reports.html.tables import chip
-from pytest_llmeval.reports.row_flips import RowKey, RowText
+from pytest_llmeval.reports.row_flips import Direction, RowKey, RowText
 from pytest_llmeval.reports.row_texts import row_texts
 from pytest_llmeval.reports.run_text import money
 from pytest_llmeval.reports.run_view import RunCases, view_run

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.gate.judging import WORST_FIRST
 from pytest_llmeval.core.metrics import score_names, summarise
 from pytest_llmeval.core.rules import COUNTED_METRICS, MEASURED_METRICS, Rule, Thresholds
 from pytest_llmeval.core.stats.intervals import quantile
@@ -16,7 +17,6 @@ __all__ = ["main_score", "run_charts"]
 _MOST = 20
 """Suites and models that have charts."""
 _COLUMNS = 10
-_WORST_FIRST = ("fail", "unmeasurable", "inconclusive", "pass")
 
 
 def main_score(suite: str, cases: Sequence[JudgedCase], rules: Thresholds) -> str:
@@ -99,7 +99,7 @@ def _bar(suite: str, model: str, part: str | None, name: str, rules: Thresholds)
 
 
 def _verdict(rows: Sequence[TableRow]) -> str | None:
-    return next((word for word in _WORST_FIRST if any(row.verdict == word for row in rows)), None)
+    return next((word for word in WORST_FIRST if any(row.verdict == word for row in rows)), None)
 
 
 def _scores(name: str, many: str, cases: Sequence[JudgedCase]) -> Iterator[Html]:

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.types import Outcome
-from pytest_llmeval.reports.beside_baseline import Direction
 from pytest_llmeval.reports.html.chosen_cases import choose_cases, left_out_words
+from pytest_llmeval.reports.row_flips import Direction
 
 OUTCOMES: tuple[Outcome, ...] = ("passed", "missed", "error", "skipped")
 
