@@ -70,8 +70,8 @@ class Rescored:
 
     def unfinished(self, suite: str) -> dict[str, int]:
         """Return how many cases of each model of a suite the run was to have and never finished."""
-        expected: dict[str, int] = self.run.settings.get("suites", {}).get(suite, {}).get("expected", {})
         ended = Counter(model for name, model, _, _ in self.finished if name == suite)
+        expected = {model: count for (name, model), count in self.run.expected.items() if name == suite}
         return {model: count - ended[model] for model, count in expected.items() if count > ended[model]}
 
     def left_out(self, suite: str) -> list[str]:

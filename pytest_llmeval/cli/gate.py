@@ -102,7 +102,7 @@ def _judged(
     result = apply_gate(
         rules,
         cases.judged,
-        collected=_expected(run),
+        collected=run.expected,
         partial=partial,
         baseline=choice.to_judge(run),
         no_baseline=choice.why_none,
@@ -111,11 +111,3 @@ def _judged(
     )
     told = [(case.suite, case.outcome, case.error_kind) for case in cases.judged]
     return result, stored_status(result, rules, cases=told)
-
-
-def _expected(run: Run) -> dict[tuple[str, str], int]:
-    """Return how many cases each suite and model was to have."""
-    suites = run.settings.get("suites", {})
-    return {
-        (name, model): count for name, suite in suites.items() for model, count in suite.get("expected", {}).items()
-    }

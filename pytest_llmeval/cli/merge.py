@@ -42,7 +42,7 @@ def merge(
     project = find_project()
     files = [project.located(str(path)) for path in databases]
     shards = matching_shards([(path, runs_in(path)) for path in files])
-    if not any(suite.get("expected") for each in shards for suite in each.run.settings.get("suites", {}).values()):
+    if not any(each.run.expected for each in shards):
         click.echo("llmeval: no shard has a case: nothing was collected", err=True)
         return _NOTHING_COLLECTED
     target = project.located(str(database)) if database is not None else project.database

@@ -1,9 +1,8 @@
 """Two runs that were found, compared: their cases, texts and set-ups as ``compare`` takes them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.baseline import Baseline
@@ -104,16 +103,13 @@ def recorded_baseline(run: Run, *, reader: SqliteReader, root: Path) -> FoundBas
 
 
 def _side(found: FoundBaseline, cases: Sequence[JudgedCase]) -> Side:
-    suites: Mapping[str, Mapping[str, Any]] = found.run.settings.get("suites", {})
     return Side(
         name=found.name,
         run_id=found.run.id,
         model=found.model,
         cases=cases,
         texts=lambda keys: row_texts(found, keys),
-        expected={
-            (name, model): count for name, suite in suites.items() for model, count in suite.get("expected", {}).items()
-        },
+        expected=found.run.expected,
     )
 
 

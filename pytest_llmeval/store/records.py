@@ -104,6 +104,14 @@ class Run:
         return list(dict.fromkeys(told))
 
     @property
+    def expected(self) -> dict[tuple[str, str], int]:
+        """How many cases each suite and model was to have, where that is known."""
+        suites: Mapping[str, Mapping[str, Any]] = self.settings.get("suites", {})
+        return {
+            (name, model): count for name, suite in suites.items() for model, count in suite.get("expected", {}).items()
+        }
+
+    @property
     def first_look(self) -> int | None:
         """The epochs that were asked for before a second look added more; None where there was none."""
         epochs: int | None = self.settings.get("options", {}).get("epochs")
