@@ -8,7 +8,7 @@ from pytest_llmeval.core.types import Call
 from pytest_llmeval.store.protocol import StoreReader
 from pytest_llmeval.store.records import Label, StoredCase
 
-__all__ = ["ExportedCase", "exported_cases", "said_in"]
+__all__ = ["ExportedCase", "exported_cases", "response_in", "said_in"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,9 +23,17 @@ class ExportedCase:
 
     @property
     def response(self) -> str | None:
-        """What the model said last, NUL and lone surrogates included, which the column of the case has as escapes."""
-        said = [call for call in self.calls if call.role == "model" and call.response == self.case.response]
-        return said_in(said[-1]) if said else self.case.response
+        """What the model said last, as ``response_in`` says."""
+        return response_in(self.case, self.calls)
+
+
+def response_in(case: StoredCase, calls: Sequence[Call]) -> str | None:
+    """Return what the model said last in a case; None where it said nothing.
+
+    NUL and lone surrogates are as they were said: the column of the case has them as escapes.
+    """
+    said = [call for call in calls if call.role == "model" and call.response == case.response]
+    return said_in(said[-1]) if said else case.response
 
 
 def said_in(call: Call) -> str | None:

@@ -11,7 +11,7 @@ from pytest_llmeval.core.judge.scored import judged_run
 from pytest_llmeval.core.types import Call
 from pytest_llmeval.reports.comparison import Comparison
 from pytest_llmeval.reports.comparison_words import LEGEND, expected_text, headline, measure_cells, verdict_cells
-from pytest_llmeval.reports.exported import said_in
+from pytest_llmeval.reports.exported import response_in, said_in
 from pytest_llmeval.reports.html.chat import bubble, chat
 from pytest_llmeval.reports.html.diff import difference
 from pytest_llmeval.reports.html.escape import Html
@@ -149,9 +149,9 @@ def case_body(frame: Frame, reader: BrowsingReader, run: Run, case: StoredCase, 
     """Return a case in full: chat, response, what was expected, scores, votes, labels and calls."""
     calls = reader.calls(case.id)
     partner = None if against is None else reader.partner(case, against)
-    response = _response(case, calls)
+    response = response_in(case, calls)
     expected = expected_text(case.target)
-    before = None if partner is None else _response(partner, reader.calls(partner.id))
+    before = None if partner is None else response_in(partner, reader.calls(partner.id))
     return Html(
         render(
             "case_body.html",
@@ -280,11 +280,6 @@ def _view(reader: BrowsingReader, run: Run) -> RunView:
 def _choices(names: Iterable[str]) -> list[str]:
     """Return the names that one can choose from, sorted; one that is longer than an address may be is none."""
     return sorted({name for name in names if len(name) <= _LONGEST_NAME})
-
-
-def _response(case: StoredCase, calls: Sequence[Call]) -> str | None:
-    said = [call for call in calls if call.role == "model" and call.response == case.response]
-    return said_in(said[-1]) if said else case.response
 
 
 def _missing(case: StoredCase) -> str:
