@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.gate.power import hopeless
 from pytest_llmeval.core.gate.sizes import SizeCount
 from pytest_llmeval.core.gate.strict import has_margins, unjudgeable
@@ -48,5 +47,4 @@ class Sizes:
 
     def problems(self, found: FoundBaseline) -> list[str]:
         """Return a message for each ``mode: noninferior`` that the rows are too few for."""
-        baseline = Baseline(name=found.name, cases=found.judged(), model=found.model)
-        return unjudgeable(self._thresholds, self._count.sizes(), baseline)
+        return unjudgeable(self._thresholds, self._count.sizes(), found.baseline())

@@ -1,6 +1,5 @@
 """How many rows or epochs a given drop takes, and what the suites of today can see."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -18,12 +17,11 @@ from pytest_llmeval.cli.output import (
 from pytest_llmeval.cli.project import find_project
 from pytest_llmeval.cli.rules import rules_for
 from pytest_llmeval.core.errors import StoreError
-from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judges import gating
 from pytest_llmeval.core.gate.plan import plan
 from pytest_llmeval.core.text import one_line, printable
 from pytest_llmeval.reports.plan_text import plan_lines
-from pytest_llmeval.store.baselines import FoundBaseline, find_baseline
+from pytest_llmeval.store.baselines import find_baseline
 from pytest_llmeval.store.records import Run
 from pytest_llmeval.store.trust import trust_in
 from pytest_llmeval.store.twins import twin_of
@@ -63,7 +61,7 @@ def plan_suites(
         rules = rules_for(project, found.run, thresholds)
         twin = twin_of(found.run, store.runs()) if store is not None else None
         others = store.judged(twin.id) if store is not None and twin is not None else ()
-        cases = _cases(found)
+        cases = found.own_cases()
         rules, silent = gating(rules, cases, trust_in(store, rules))
         made = plan(rules, cases, others, drop=drop, power=power)
     if not made.rows:
@@ -76,10 +74,6 @@ def plan_suites(
     room = {"width": terminal_width(), "tables": table_room()}
     lines = plan_lines(made, rules, twin=_told(twin), silent=silent, **room)
     echo_lines([_heading(found.run), "", *lines])
-
-
-def _cases(found: FoundBaseline) -> Sequence[JudgedCase]:
-    return [case for case in found.judged() if found.model in (None, case.model)]
 
 
 def _heading(run: Run) -> str:

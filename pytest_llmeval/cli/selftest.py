@@ -22,7 +22,6 @@ from pytest_llmeval.cli.output import (
 from pytest_llmeval.cli.project import Project, find_project
 from pytest_llmeval.cli.rules import rules_for
 from pytest_llmeval.core.errors import StoreError, ThresholdsError
-from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.selftest import PAIRS, RuleTally, SelfTest, pairs_within, replay
 from pytest_llmeval.core.gate.twins import Twins, split_epochs, twins
 from pytest_llmeval.core.rules import Thresholds
@@ -113,12 +112,12 @@ def _chosen(
     store: SqliteReader | None, project: Project, rules: Thresholds, refs: Sequence[str], current: FoundBaseline
 ) -> _Chosen:
     """Return the two runs; raise StoreError where there is no second one of the same rows."""
-    cases = _cases(current)
+    cases = current.own_cases()
     named = find_baseline(refs[0], reader=store, root=project.root) if len(refs) == 2 else None
     for other in [named] if named is not None else _partners(store, project, rules, current):
         if (other.run.id, other.model) == (current.run.id, current.model):
             continue
-        rows = twins(rules, _cases(other), cases)
+        rows = twins(rules, other.own_cases(), cases)
         if rows.rows:
             told = f"{_told(other)} and {_told(current)}"
             return _Chosen(rows=rows, told=told, ids=(other.run.id, current.run.id))
@@ -144,10 +143,6 @@ def _partners(
     twin = twin_of(current.run, store.runs()) if store is not None else None
     if twin is not None:
         yield find_baseline(twin.id, reader=store, root=project.root)
-
-
-def _cases(found: FoundBaseline) -> list[JudgedCase]:
-    return [case for case in found.judged() if found.model in (None, case.model)]
 
 
 def _told(found: FoundBaseline) -> str:

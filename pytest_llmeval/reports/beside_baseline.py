@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.pairs import Pair
 from pytest_llmeval.reports.row_flips import Direction, paired_suites
@@ -28,7 +27,6 @@ def beside_baseline(base: FoundBaseline, cases: Iterable[JudgedCase]) -> dict[tu
     Raises:
         StoreError: the baseline cannot be read to its end.
     """
-    baseline = Baseline(name=base.name, cases=base.judged(), model=base.model)
     return {
         (each.suite, each.model): Beside(
             before=each.before,
@@ -36,7 +34,7 @@ def beside_baseline(base: FoundBaseline, cases: Iterable[JudgedCase]) -> dict[tu
                 pair.sample_id: direction for pair in each.outcomes.pairs if (direction := _direction(pair)) is not None
             },
         )
-        for each in paired_suites(baseline, cases)
+        for each in paired_suites(base.baseline(), cases)
     }
 
 

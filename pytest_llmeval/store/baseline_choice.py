@@ -56,13 +56,7 @@ class BaselineChoice:
         """Return what the gate compares ``run`` with; None where there is nothing."""
         if self.found is None:
             return None
-        return Baseline(
-            name=self.found.name,
-            again=None if self.found.kind == "file" else self.found.name.partition("@")[0],
-            cases=self.found.judged(),
-            model=self.found.model,
-            deselected=deselected_rows(self.found.run, run),
-        )
+        return self.found.baseline(deselected_rows(self.found.run, run))
 
     def recorded(self) -> dict[str, Any] | None:
         """Return what a run stores of it."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from pytest_llmeval.core.errors import StoreError
+from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.core.types import Call
@@ -56,6 +57,24 @@ class FoundBaseline:
     def judged(self) -> Iterator[JudgedCase]:
         """Yield what the gate needs of each case, of all models; raise StoreError where it cannot be read."""
         return self.source.judged()
+
+    def own_cases(self) -> list[JudgedCase]:
+        """Return what ``judged`` yields, of ``model`` where it is not None."""
+        return [case for case in self.judged() if self.model in (None, case.model)]
+
+    def baseline(self, deselected: Mapping[str, int] | None = None) -> Baseline:
+        """Return it as the gate takes it; whoever reads its cases may get a StoreError.
+
+        Args:
+            deselected: rows of each suite that ``-m`` left out of the current run.
+        """
+        return Baseline(
+            name=self.name,
+            again=None if self.kind == "file" else self.name.partition("@")[0],
+            cases=self.judged(),
+            model=self.model,
+            deselected=deselected or {},
+        )
 
     def cases(self) -> Iterator[StoredCase]:
         """Yield each case with its texts, of all models; raise StoreError where it cannot be read."""

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 from pytest_llmeval.core.errors import StoreError
-from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.gate.judging import WORST_FIRST
 from pytest_llmeval.core.gate.opponents import Opponents
 from pytest_llmeval.core.metrics import summarise
@@ -28,9 +27,8 @@ def values_before(view: RunView, base: FoundBaseline | None) -> Values:
     """Return what the metrics of a run were in its baseline; nothing where there is none, or it cannot be read."""
     if base is None:
         return {}
-    baseline = Baseline(name=base.name, cases=base.judged(), model=base.model)
     try:
-        opponents = Opponents(baseline, [suite.name for suite in view.suites], why_none="")
+        opponents = Opponents(base.baseline(), [suite.name for suite in view.suites], why_none="")
     except StoreError:  # its file is damaged
         return {}
     return {
