@@ -14,7 +14,7 @@ from pytest_llmeval.models.hf.adapter_files import check_adapter_base, read_adap
 from pytest_llmeval.models.hf.sources import Source, find_adapter, find_source, require_hf_extra
 from pytest_llmeval.models.local_adapters import require_packages
 from pytest_llmeval.models.weights_spec import WeightsSpec
-from pytest_llmeval.training.checkpoints import put_whole
+from pytest_llmeval.store.whole_file import whole_folder
 
 __all__ = ["adapter"]
 
@@ -48,9 +48,8 @@ def merge(adapter: str, output: Path, base: str | None, as_json: bool) -> None:
     def report(line: str) -> None:
         click.echo(one_line(line, 200), err=True)
 
-    found = []
-    put_whole(output.resolve(), lambda scratch: found.append(merge_adapter(weights, source, scratch, report)))
-    merged = found[0]
+    with whole_folder(output.resolve()) as scratch:
+        merged = merge_adapter(weights, source, scratch, report)
     if as_json:
         told = {"dtype": merged.dtype, "change_nats": merged.change, "lost_share": merged.lost}
         emit_json({"folder": str(output), "base": str(source.base), "adapter": str(source.adapter), **told})

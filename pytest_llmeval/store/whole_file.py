@@ -1,12 +1,13 @@
-"""A file that people name to be written: as a whole, or not at all."""
+"""Files and folders that are there as a whole, or not at all."""
 
 import contextlib
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["whole_file"]
+__all__ = ["whole_file", "whole_folder"]
 
 
 @contextlib.contextmanager
@@ -32,3 +33,37 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     finally:
         with contextlib.suppress(OSError):
             part.unlink()
+
+
+@contextlib.contextmanager
+def whole_folder(target: Path) -> Iterator[Path]:
+    """Give the folder to write into, which becomes ``target`` in the end: whoever finds that finds all of it.
+
+    It is on the disk by then, also where the power fails; a failure leaves nothing.
+
+    Args:
+        target: it is not there yet; the folders above it are made.
+
+    Raises:
+        OSError: it cannot be written, or ``target`` is there and not empty.
+    """
+    scratch = target.with_name(f".tmp-{target.name}")
+    shutil.rmtree(scratch, ignore_errors=True)  # of a process that was killed
+    scratch.mkdir(parents=True)
+    try:
+        yield scratch
+        for path in [*scratch.rglob("*"), scratch]:
+            _sync(path)
+        os.replace(scratch, target)
+        _sync(target.parent)
+    except BaseException:
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,16 +1,14 @@
-"""Checkpoints that can be gone on from, and adapters that are there as a whole or not at all."""
+"""Checkpoints that can be gone on from, and the room that they take."""
 
 import json
-import os
 import shutil
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 from pytest_llmeval.core.errors import SettingsError
 from pytest_llmeval.training.config import LaunchModel
 
-__all__ = ["NEWEST", "Skipped", "newest_complete", "put_whole", "require_space", "steps_of"]
+__all__ = ["NEWEST", "Skipped", "newest_complete", "require_space", "steps_of"]
 
 Skipped = list[str]
 """What is wrong with the checkpoints that were passed over, one line each."""
@@ -69,27 +67,6 @@ def require_space(folder: Path, adapter_weights: int, launch: LaunchModel, *, is
         )
 
 
-def put_whole(target: Path, write: Callable[[Path], None]) -> None:
-    """Make the folder ``target`` as a whole: whoever finds it finds all of it.
-
-    Args:
-        target: it is not there yet.
-        write: writes the content into the folder that it is given.
-    """
-    scratch = target.with_name(f".tmp-{target.name}")
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(parents=True)
-    try:
-        write(scratch)
-        for path in [*scratch.rglob("*"), scratch]:
-            _sync(path)
-        os.replace(scratch, target)
-        _sync(target.parent)
-    except BaseException:
-        shutil.rmtree(scratch, ignore_errors=True)
-        raise
-
-
 def _problem(checkpoint: Path, launch: LaunchModel, is_averaged: bool) -> str | None:
     """Return why a checkpoint cannot be gone on from."""
     if (checkpoint / _SENTINEL).exists():
@@ -135,11 +112,3 @@ def _check_safetensors(path: Path) -> None:
     ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
     if not ends or 8 + length + max(ends) != path.stat().st_size:
         raise ValueError(f"{path.name} is cut off")
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -10,7 +10,7 @@ from pytest_llmeval.models.hf.loading import chosen_dtype, load_chat, load_model
 from pytest_llmeval.models.hf.sources import find_source
 from pytest_llmeval.models.local_weights import SMOLLM2, fetch_smollm2
 from pytest_llmeval.models.weights_spec import WeightsSpec
-from pytest_llmeval.training.checkpoints import put_whole
+from pytest_llmeval.store.whole_file import whole_folder
 
 __all__ = ["embedded_folder"]
 
@@ -30,7 +30,8 @@ def embedded_folder(cache_dir: Path, report: Callable[[str], None], *, environ: 
     with filelock.FileLock(folder.with_suffix(".lock")):
         if not folder.is_dir():
             report(f"making {folder} out of {gguf.name} (once)")
-            put_whole(folder, lambda scratch: _convert(gguf, scratch, environ))
+            with whole_folder(folder) as scratch:
+                _convert(gguf, scratch, environ)
     return folder
 
 

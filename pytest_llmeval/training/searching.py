@@ -10,8 +10,8 @@ from typing import Any
 import optuna
 
 from pytest_llmeval.core.errors import SettingsError
+from pytest_llmeval.store.whole_file import whole_folder
 from pytest_llmeval.training.card import shown_values
-from pytest_llmeval.training.checkpoints import put_whole
 from pytest_llmeval.training.config import SearchModel
 from pytest_llmeval.training.plan import Outcome, Plan, write_json
 from pytest_llmeval.training.process import Train, TrainingFailedError, carried_out, require_trained
@@ -119,11 +119,8 @@ def _take_best(study: Any, plan: Plan) -> None:
         for each in study.trials
     ]
     record = json.loads((best / "adapter" / "run.json").read_text("utf-8"))
-
-    def write(scratch: Path) -> None:
+    shutil.copy(best / "fit.json", plan.folder / "fit.json")
+    with whole_folder(plan.adapter) as scratch:
         shutil.copytree(best / "adapter", scratch, dirs_exist_ok=True)
         found = {"best": study.best_trial.number, "trials": trials}
         write_json(scratch / "run.json", {**record, "search": found})
-
-    shutil.copy(best / "fit.json", plan.folder / "fit.json")
-    put_whole(plan.adapter, write)

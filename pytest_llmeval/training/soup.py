@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_llmeval.core.errors import LlmevalError
-from pytest_llmeval.training.checkpoints import put_whole
+from pytest_llmeval.store.whole_file import whole_folder
 from pytest_llmeval.training.plan import Plan, write_json
 from pytest_llmeval.training.process import Train, carried_out, require_trained
 
@@ -50,7 +50,8 @@ def train_soup(plan: Plan, train: Train, *, environ: Mapping[str, str], report: 
         for checkpoint in member.folder.glob("checkpoint-*"):
             shutil.rmtree(checkpoint)
     shutil.copy(found[0].folder / "fit.json", plan.folder / "fit.json")
-    put_whole(plan.adapter, lambda scratch: _write_mean(scratch, plan, found))
+    with whole_folder(plan.adapter) as scratch:
+        _write_mean(scratch, plan, found)
 
 
 def members(plan: Plan) -> list[Plan]:

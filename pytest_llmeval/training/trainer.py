@@ -25,9 +25,10 @@ from trl import SFTConfig, SFTTrainer
 from pytest_llmeval.core.errors import LlmevalError, UserError
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.models.hf.chat import Chat
+from pytest_llmeval.store.whole_file import whole_folder
 from pytest_llmeval.training.answer_head import score_answers_only
 from pytest_llmeval.training.averaging import Average
-from pytest_llmeval.training.checkpoints import newest_complete, put_whole, require_space, steps_of
+from pytest_llmeval.training.checkpoints import newest_complete, require_space, steps_of
 from pytest_llmeval.training.heap import Heap
 from pytest_llmeval.training.lora_linear import fuse_adapters
 from pytest_llmeval.training.material import Material, gather
@@ -232,7 +233,8 @@ def train(plan: Plan, ranks: Ranks, ending: EndOnSignal) -> Outcome:
     measured = Measured.of(built.trainer, built.clock, ranks, metric=metric, steps_before=went_on)
     weights = adapter_weights(built.trainer)
     if ranks.is_first:
-        put_whole(plan.adapter, lambda scratch: save_adapter(scratch, built.trainer, weights, plan, material, measured))
+        with whole_folder(plan.adapter) as scratch:
+            save_adapter(scratch, built.trainer, weights, plan, material, measured)
     ranks.part()
     return Outcome(state="trained")
 

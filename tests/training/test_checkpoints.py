@@ -1,4 +1,4 @@
-"""Checkpoints that can be gone on from, and folders that are there as a whole."""
+"""Checkpoints that can be gone on from, and the room that they take."""
 
 import shutil
 import zipfile
@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from pytest_llmeval.core.errors import SettingsError
-from pytest_llmeval.training.checkpoints import newest_complete, put_whole, require_space
+from pytest_llmeval.training.checkpoints import newest_complete, require_space
 from pytest_llmeval.training.config import LaunchModel
 
 
@@ -71,18 +71,6 @@ def test_a_flipped_byte_is_seen(tmp_path: Path) -> None:
     path = whole(tmp_path, 8) / "optimizer.pt"
     path.write_bytes(path.read_bytes().replace(b"xxxx", b"xyxx", 1))
     assert newest_complete(tmp_path, LaunchModel()) == (None, ["checkpoint-8: optimizer.pt is damaged"])
-
-
-def test_a_folder_is_there_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
-    def half(scratch: Path) -> None:
-        (scratch / "one").write_text("1", "utf-8")
-        raise OSError("full")
-
-    with pytest.raises(OSError, match="full"):
-        put_whole(tmp_path / "adapter", half)
-    assert list(tmp_path.iterdir()) == []
-    put_whole(tmp_path / "adapter", lambda scratch: (scratch / "one").touch())
-    assert [path.name for path in tmp_path.rglob("*")] == ["adapter", "one"]
 
 
 def test_too_little_space_is_told_before_the_start(tmp_path: Path) -> None:
