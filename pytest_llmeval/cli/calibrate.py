@@ -3,7 +3,7 @@
 import contextlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import click
@@ -87,7 +87,7 @@ def calibrate_judge(
         settled=_settled(judged_other or judged),
     )
     if as_json:
-        emit_json({**held.as_json(), "scores": results})
+        emit_json({**asdict(held), "scores": results})
         return
     echo_lines(calibration_lines(results, held, width=terminal_width(), tables=table_room()))
 

@@ -16,9 +16,9 @@ from pytest_llmeval.core.judge.given import LabelRow
 from pytest_llmeval.core.judge.label_sample import RANDOM, verdict_of
 from pytest_llmeval.core.strict_json import NotJsonError, parse
 from pytest_llmeval.core.text import one_line
-from pytest_llmeval.reports.formulas import guarded, unguarded
+from pytest_llmeval.reports.formulas import unguarded
 
-__all__ = ["LABEL", "SHOWN", "cell", "read_labels"]
+__all__ = ["LABEL", "SHOWN", "read_labels"]
 
 LABEL = "label_"
 """Before the name of a score, the name of the column for its labels."""
@@ -28,11 +28,6 @@ _ABOUT = ("sample_id", "suite", "model", "epoch", "rater", "note", "draw", "answ
 _IS_OF_DATASET = "is_of_dataset"
 _LONG = ("name", "value", "level")
 _LARGEST_CELL = 2**27
-
-
-def cell(text: str) -> str:
-    """Return ``text`` as a spreadsheet shows it and computes nothing from it; reading takes away what that puts in."""
-    return guarded(text)
 
 
 def read_labels(path: Path, shown: str) -> list[LabelRow]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from pytest_llmeval.cli.label_file import LABEL, SHOWN, cell, read_labels
+from pytest_llmeval.cli.label_file import LABEL, SHOWN, read_labels
 from pytest_llmeval.cli.labelled_runs import nothing_judged
 from pytest_llmeval.cli.output import (
     database_option,
@@ -31,6 +31,7 @@ from pytest_llmeval.core.judge.label_sample import RANDOM, drawn, drawn_evenly, 
 from pytest_llmeval.core.judge.scored import JudgedRun, ScaleKey, judged_run
 from pytest_llmeval.core.judge.shown import shown_reference
 from pytest_llmeval.core.types import Call, Score
+from pytest_llmeval.reports.formulas import guarded
 from pytest_llmeval.reports.wrapping import wrapped
 from pytest_llmeval.store.records import Label, StoredCase, utc_now
 
@@ -187,7 +188,7 @@ def _as_csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> str:
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(columns)
-    writer.writerows([[cell(_told(row.get(column))) for column in columns] for row in rows])
+    writer.writerows([[guarded(_told(row.get(column))) for column in columns] for row in rows])
     return "\ufeff" + text.getvalue()  # without it Excel takes UTF-8 for something else
 
 

@@ -1,8 +1,7 @@
 """How a judge agrees with people, as plain text."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from pytest_llmeval.core.judge.calibration import ALL, Calibration
 from pytest_llmeval.core.judge.label_sample import MIXED, RANDOM
@@ -47,10 +46,6 @@ class Held:
     """Answers without a valid verdict, in the run whose rates are told."""
     settled: int
     """Its answers that a check in code settled, so that no judge saw them."""
-
-    def as_json(self) -> Mapping[str, Any]:
-        """Return it by name."""
-        return {name: getattr(self, name) for name in ("run", "of", "judges", "raters", "unjudged", "settled")}
 
 
 def calibration_lines(

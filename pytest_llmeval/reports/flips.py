@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pytest_llmeval.core.text import one_line
-from pytest_llmeval.core.types import CaseKey, Score
+from pytest_llmeval.core.types import CaseKey
 from pytest_llmeval.reports.text_width import cut
 from pytest_llmeval.store.records import StoredCase
 
@@ -64,8 +64,10 @@ def find_flips(before: Iterable[StoredCase], after: Iterable[StoredCase]) -> lis
     nothing = _Said(None, None)
     for case in after:
         then, now = first.get(_identity(case.key)), _said(case)
-        for name in {**then, **now} if then is not None else ():
-            pair = (case.key, (then or {}).get(name, nothing), now.get(name, nothing))
+        if then is None:
+            continue
+        for name in {**then, **now}:
+            pair = (case.key, then.get(name, nothing), now.get(name, nothing))
             pairs.setdefault((case.key.suite, name is not None, name or CASE), []).append(pair)
     return [_compared(suite, score, pairs[suite, is_score, score]) for suite, is_score, score in sorted(pairs)]
 
@@ -119,11 +121,7 @@ def _said(case: StoredCase) -> Mapping[str | None, _Said]:
     """Return what a case says of itself, under None, and of each of its scores."""
     value = _VALUES.get(case.outcome)
     own = _Said(value, None if value is None else bool(value))
-    return {None: own, **{score.name: _of_score(score) for score in case.scores}}
-
-
-def _of_score(score: Score) -> _Said:
-    return _Said(score.value, score.passed)
+    return {None: own, **{score.name: _Said(score.value, score.passed) for score in case.scores}}
 
 
 def _compared(suite: str, score: str, pairs: Sequence[tuple[CaseKey, _Said, _Said]]) -> ScoreFlips:
