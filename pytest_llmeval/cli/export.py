@@ -120,7 +120,7 @@ def export_prometheus(wanted: Wanted, *, labels: Sequence[str]) -> None:
 
     def lines(source: Source) -> Iterable[str]:
         store, run = source.store, source.run
-        cases = RunCases(list(store.judged(run.id)), ())
+        cases = RunCases(judged=list(store.judged(run.id)))
         view = view_run(run, cases, store.verdicts(run.id))
         return prometheus_lines(view, cases.judged, store.spending(run.id), given)
 

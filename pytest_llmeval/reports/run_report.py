@@ -36,7 +36,7 @@ def read_report(run: Run, *, reader: SqliteReader, root: Path) -> RunReport:
         root: of the project.
     """
     return RunReport(
-        view=view_run(run, RunCases(list(reader.judged(run.id)), ()), reader.verdicts(run.id)),
+        view=view_run(run, RunCases(judged=list(reader.judged(run.id))), reader.verdicts(run.id)),
         spending=reader.spending(run.id),
         worst=worst_cases(reader, run.id, most=_MOST),
         against=flips_since_baseline(run, reader=reader, root=root, most=_MOST),

@@ -79,17 +79,20 @@ class RunView:
     """Those with numbers of their own, which the tables of the suites show, among them."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunCases:
-    """The cases of a run: what the gate needs of each, and the first that went wrong in full."""
+    """The cases of a run."""
 
-    judged: Sequence[JudgedCase]
-    unlucky: Sequence[StoredCase]
+    judged: Sequence[JudgedCase] = ()
+    """What the gate needs of each."""
+    unlucky: Sequence[StoredCase] = ()
+    """The first that went wrong, in full."""
 
     @classmethod
     def read(cls, store: StoreReader, run_id: str, *, verbosity: int = 0) -> "RunCases":
         """Return those of a stored run, with as many misses and errors as ``verbosity`` shows."""
-        return cls(list(store.judged(run_id)), list(store.unlucky(run_id, most=most_shown(verbosity))))
+        unlucky = list(store.unlucky(run_id, most=most_shown(verbosity)))
+        return cls(judged=list(store.judged(run_id)), unlucky=unlucky)
 
 
 def most_shown(verbosity: int) -> int | None:

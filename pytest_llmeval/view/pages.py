@@ -274,7 +274,7 @@ def paired(base: Run, current: Run, model: str | None = None) -> Against:
 
 def _view(reader: BrowsingReader, run: Run) -> RunView:
     """Return a run of which nothing but the verdicts is known."""
-    return view_run(run, RunCases((), ()), reader.verdicts(run.id))
+    return view_run(run, RunCases(), reader.verdicts(run.id))
 
 
 def _choices(names: Iterable[str]) -> list[str]:

@@ -217,7 +217,7 @@ def _live_until(end: Connection) -> None:
 def overview(path: Path, root: Path, run: Run) -> Overview:
     """Return what there is to see of a run of the database ``path``; ``root`` is the project's."""
     with contextlib.closing(BrowsingReader.open(path)) as reader, reader.snapshot():
-        view = view_run(run, RunCases(list(reader.judged(run.id)), ()), reader.verdicts(run.id))
+        view = view_run(run, RunCases(judged=list(reader.judged(run.id))), reader.verdicts(run.id))
         was = values_before(view, recorded_baseline(run, reader=reader, root=root))
         return Overview(
             view=view,

@@ -123,7 +123,7 @@ def gated() -> list[str]:
     before = capitals("main", "20261124-033432-2f59f7", {3, 8, 20}, tokens=17)
     now = capitals("", "20261125-091207-7a0c1e", {3, 7, 8, 9, 11, 13, 15, 21}, tokens=12)
     result = apply_gate(rules, now.cases, baseline=Baseline(name="main", cases=before.cases))
-    view = view_run(run(models=("small",)), RunCases(list(now.cases), ()), result.verdicts)
+    view = view_run(run(models=("small",)), RunCases(judged=list(now.cases)), result.verdicts)
     return run_lines(view, width=80)
 
 

@@ -99,7 +99,7 @@ def read_parts(run: Run, rules: Thresholds, *, reader: SqliteReader, root: Path)
         StoreError: the database cannot be read.
     """
     read = _read(run, rules, reader, root)
-    view = view_run(run, RunCases(read.cases, ()), reader.verdicts(run.id))
+    view = view_run(run, RunCases(judged=read.cases), reader.verdicts(run.id))
     groups: dict[tuple[str, str], list[JudgedCase]] = {}
     for case in read.cases:
         groups.setdefault((case.suite, case.model), []).append(case)
