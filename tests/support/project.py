@@ -12,8 +12,9 @@ from tests.support.fault_server import FaultServer
 
 __all__ = ["OPTIONS", "Project", "jsonl"]
 
-OPTIONS = "addopts = -p no:asyncio -p no:anyio -p no:hypothesispytest\n"
-"""The ini line of each project: async plugins out of the way, and one that imports hypothesis in every session."""
+OPTIONS = "addopts = -p no:asyncio -p no:anyio -p no:hypothesispytest -p no:rerunfailures\n"
+"""The ini line of each project: async plugins out of the way, one that imports hypothesis in every session, and one
+that leaves a thread and a socket behind each."""
 
 
 def jsonl(*rows: dict[str, Any]) -> str:
@@ -52,6 +53,8 @@ class Project:
     def run(self, *arguments: str, model: str | None = None, inside: bool = True) -> pytest.RunResult:
         """Run pytest with the project's model; ``inside`` this process where xdist is not asked for."""
         chosen = [f"--model={model or self.model}"] if model != "" else []
+        if any(argument.startswith("--reruns") for argument in arguments):
+            chosen += ["-p", "rerunfailures"]
         distributed = any(argument.startswith("-n") and argument != "-n0" for argument in arguments)
         run = self.pytester.runpytest_inprocess if inside and not distributed else self.pytester.runpytest_subprocess
         return run(*arguments, *chosen)
