@@ -9,7 +9,7 @@ from pytest_llmeval.scorers.json_scorers import json_match, json_valid
 from pytest_llmeval.scorers.numeric_answers import numeric
 from pytest_llmeval.scorers.patterns import regex
 from pytest_llmeval.scorers.registry import REGISTRY, Registry, Scorer, scorer
-from pytest_llmeval.scorers.schemas import json_schema
+from pytest_llmeval.scorers.schema_scorer import json_schema
 from pytest_llmeval.scorers.scored import Scored
 from pytest_llmeval.scorers.texts import contains, exact, token_f1
 

@@ -1,4 +1,4 @@
-"""The json_schema scorer."""
+"""JSON Schemas: whether one is of use, and which of its rules a value breaks."""
 
 import json
 import time
@@ -16,18 +16,12 @@ from referencing.exceptions import Unresolvable
 from referencing.jsonschema import specification_with
 
 from pytest_llmeval.core.errors import ScorerError
-from pytest_llmeval.core.strict_json import NotJsonError
-from pytest_llmeval.core.types import Response
-from pytest_llmeval.scorers.answers import text_of
 from pytest_llmeval.scorers.display import one_line, shown
 from pytest_llmeval.scorers.json_paths import ROOT, child, path_text, position
-from pytest_llmeval.scorers.json_text import parse_json
 from pytest_llmeval.scorers.patterns import compiled
-from pytest_llmeval.scorers.registry import shipped
 from pytest_llmeval.scorers.schema_keywords import DEADLINE, bounded
-from pytest_llmeval.scorers.scored import Scored
 
-__all__ = ["json_schema"]
+__all__ = ["broken_rules", "validator_of"]
 
 SHOWN_ERRORS = 4
 PATTERN_TIME_S = 1.0
@@ -35,34 +29,20 @@ MESSAGE_LIMIT = 200
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 
 
-@shipped(version=2)
-def json_schema(response: Response | str, schema: Mapping[str, Any] | bool, *, fenced: bool = False) -> Scored:
-    """Return 1 where the answer is JSON (as in ``json_valid``) that its JSON Schema accepts, else 0.
+def validator_of(schema: Any) -> Validator:
+    """Return what checks values by a schema, an object or a bool; raise ScorerError where it is none of use."""
+    return _validator(_schema_text(schema))
 
-    The draft is the one of ``$schema``, 2020-12 where there is none. Nothing is ever fetched: a ``$ref`` must
-    lead to a place in the schema itself. ``format`` asserts nothing. Patterns are searched with the bounded
-    engine of ``regex``, all of one answer within one second.
 
-    Args:
-        response: a Response or a str.
-        schema: the schema, as an object or a bool; part of the scorer's digest.
-        fenced: also accept an answer that is one Markdown code fence around the value, and nothing else.
+def broken_rules(validator: Validator, value: Any) -> list[str]:
+    """Return a line for each of the first rules that a value breaks; none where it is valid.
 
     Raises:
-        ScorerError: where the schema is invalid, refers outside itself, has a part with a ``$schema`` of its
-            own, or has both ``patternProperties`` and ``unevaluatedProperties``; where its patterns need more
-            time; where it recurses without end.
+        ScorerError: the schema's patterns need more than a second, or it recurses without end.
     """
-    validator = _validator(_schema_text(schema))
-    try:
-        value = parse_json(text_of(response), fenced=fenced)
-    except NotJsonError as error:
-        return Scored(0.0, f"not JSON: {error}")
     errors = _first_errors(validator, value)
-    if not errors:
-        return Scored(1.0)
     lines = [_line(error) for error in errors[:SHOWN_ERRORS]]
-    return Scored(0.0, "\n".join([*lines, "and more"] if len(errors) > SHOWN_ERRORS else lines))
+    return [*lines, "and more"] if len(errors) > SHOWN_ERRORS else lines
 
 
 def _first_errors(validator: Validator, value: Any) -> list[ValidationError]:
