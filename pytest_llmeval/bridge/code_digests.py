@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 from types import CodeType
 from typing import Any
 
-from pytest_llmeval.core.ids import digest, source_digest
+from pytest_llmeval.core.ids import digest
+from pytest_llmeval.core.sources import source_digest
 
 __all__ = ["code_digest", "names_in"]
 

@@ -1,16 +1,13 @@
 """Names that stay the same: ids of rows, parts of node ids, digests."""
 
 import hashlib
-import inspect
 import re
-from collections.abc import Callable
-from types import CodeType
 from typing import Any
 
 from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.text import one_line
 
-__all__ = ["case_id", "code_text", "content_id", "digest", "input_digest", "node_part", "shown_name", "source_digest"]
+__all__ = ["case_id", "content_id", "digest", "input_digest", "node_part", "shown_name"]
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 _NODE_PART_LENGTH = 80
@@ -58,21 +55,3 @@ def shown_name(name: str, limit: int = 120) -> str:
     """
     shown = one_line(name, limit)
     return shown if shown == name and name else f"{shown}-{digest(name)[:6]}"
-
-
-def source_digest(function: Callable[..., Any]) -> str:
-    """Return the sha256 in hex of a function's source; of its compiled code where the source is out of reach."""
-    try:
-        return digest(inspect.getsource(inspect.unwrap(function)))
-    except (OSError, TypeError):
-        code = getattr(function, "__code__", None)
-        return digest(code_text(code) if code else type(function).__qualname__)
-
-
-def code_text(value: Any) -> str:
-    """Return compiled code or one of its constants as a text that is the same in every process."""
-    if isinstance(value, CodeType):
-        return f"{value.co_code.hex()} {value.co_names} {[code_text(const) for const in value.co_consts]}"
-    if isinstance(value, tuple):
-        return f"({', '.join(map(code_text, value))}{',' * (len(value) == 1)})"
-    return repr(sorted(map(code_text, value)) if isinstance(value, frozenset) else value)

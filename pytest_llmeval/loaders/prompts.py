@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, cast, get_args
 
 from pytest_llmeval.core.errors import PromptError
-from pytest_llmeval.core.ids import digest, source_digest
+from pytest_llmeval.core.ids import digest
+from pytest_llmeval.core.sources import source_digest
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.core.types import Message, Role, Sample
 from pytest_llmeval.loaders.paths import inside
@@ -30,7 +31,7 @@ class Prompt:
     source: str
     """Where it came from: a file, the name of a function, ``template`` or ``input``."""
     digest: str
-    """sha256 in hex over the file, the template or the function's source."""
+    """sha256 in hex over the file, the template, or the source of the callable with what an object holds."""
     render: Renderer
     """Returns the messages for a sample; raises PromptError where a callable returned no messages."""
 

@@ -1,15 +1,13 @@
 """Names that stay the same: laws of ids and digests, over any row and name."""
 
 import re
-import subprocess
-import sys
 from typing import Any
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from pytest_llmeval.core.ids import content_id, digest, input_digest, node_part, shown_name, source_digest
+from pytest_llmeval.core.ids import content_id, digest, input_digest, node_part, shown_name
 from pytest_llmeval.core.text import one_line
 
 texts = st.text(st.characters())
@@ -27,13 +25,6 @@ def shuffled(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: shuffled(value[key]) for key in reversed(value)}
     return [shuffled(each) for each in value] if isinstance(value, list) else value
-
-
-def compiled(source: str) -> Any:
-    """Return the function ``f`` of a source that nobody can read again."""
-    scope: dict[str, Any] = {}
-    exec(source, scope)
-    return scope["f"]
 
 
 @given(values, values)
@@ -116,51 +107,3 @@ def test_names_that_look_alike_once_shown_stay_different() -> None:
     names = ["", "a", "a\x1b", "a\\x1b", "a\nb", "a" * 30, "a" * 31]
     assert len({shown_name(name, 20) for name in names}) == len(names)
     assert shown_name("a", 20) == "a"
-
-
-def test_a_source_digest_follows_the_source() -> None:
-    def one() -> int:
-        return 1
-
-    def other() -> int:
-        return 2
-
-    assert source_digest(one) == source_digest(one)
-    assert source_digest(one) != source_digest(other)
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ("def f(x): return x > 0.5", "def f(x): return x > 0.9"),
-        ("def f(x): return x.a()", "def f(x): return x.b()"),
-        ("def f(x): return [y > 1 for y in x]", "def f(x): return [y > 2 for y in x]"),
-    ],
-)
-def test_code_without_a_source_has_a_digest_of_what_it_does(one: str, other: str) -> None:
-    assert source_digest(compiled(one)) == source_digest(compiled(one))
-    assert source_digest(compiled(one)) != source_digest(compiled(other))
-
-
-def test_the_digest_of_code_without_a_source_is_the_same_in_every_process() -> None:
-    """A set among its constants has another order in each."""
-    code = (
-        "from pytest_llmeval.core.ids import source_digest\n"
-        "scope = {}\n"
-        'exec(\'def f(x): return x in {"a", "b", "c", "d"}, (lambda: 0.5)\', scope)\n'
-        "print(source_digest(scope['f']))"
-    )
-    runs = [
-        subprocess.run(
-            [sys.executable, "-c", code], env={"PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True
-        )
-        for seed in ("1", "2", "3")
-    ]
-    assert len({run.stdout for run in runs}) == 1
-
-
-def test_what_has_neither_source_nor_code_has_the_digest_of_its_type() -> None:
-    class Rule:
-        def __call__(self) -> None: ...
-
-    assert source_digest(Rule()) == digest(Rule.__qualname__)

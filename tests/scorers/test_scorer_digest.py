@@ -94,7 +94,7 @@ def test_without_a_source_file_the_code_counts(first: str, second: str, same: bo
 
 
 IN_A_SET = """
-from pytest_llmeval.core.ids import code_text
+from pytest_llmeval.core.sources import code_text
 from pytest_llmeval.scorers.digests import scorer_digest
 from pytest_llmeval.scorers.registry import made
 space = {}

@@ -1,0 +1,77 @@
+"""Code as a text: it follows what the code does, and is the same in every process."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+
+from pytest_llmeval.core.sources import source_digest
+
+
+def compiled(source: str) -> Any:
+    """Return the function ``f`` of a source that nobody can read again."""
+    scope: dict[str, Any] = {}
+    exec(source, scope)
+    return scope["f"]
+
+
+def test_a_source_digest_follows_the_source() -> None:
+    def one() -> int:
+        return 1
+
+    def other() -> int:
+        return 2
+
+    assert source_digest(one) == source_digest(one)
+    assert source_digest(one) != source_digest(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("def f(x): return x > 0.5", "def f(x): return x > 0.9"),
+        ("def f(x): return x.a()", "def f(x): return x.b()"),
+        ("def f(x): return [y > 1 for y in x]", "def f(x): return [y > 2 for y in x]"),
+    ],
+)
+def test_code_without_a_source_has_a_digest_of_what_it_does(one: str, other: str) -> None:
+    assert source_digest(compiled(one)) == source_digest(compiled(one))
+    assert source_digest(compiled(one)) != source_digest(compiled(other))
+
+
+def test_the_digest_of_code_without_a_source_is_the_same_in_every_process() -> None:
+    """A set among its constants has another order in each."""
+    code = (
+        "from pytest_llmeval.core.sources import source_digest\n"
+        "scope = {}\n"
+        'exec(\'def f(x): return x in {"a", "b", "c", "d"}, (lambda: 0.5)\', scope)\n'
+        "print(source_digest(scope['f']))"
+    )
+    runs = [
+        subprocess.run(
+            [sys.executable, "-c", code], env={"PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True
+        )
+        for seed in ("1", "2", "3")
+    ]
+    assert len({run.stdout for run in runs}) == 1
+
+
+def scaled(factor: float, value: float) -> float:
+    return factor * value
+
+
+class Scale:
+    def __init__(self, factor: float) -> None:
+        self.factor = factor
+
+    def __call__(self, value: float) -> float:
+        return self.factor * value
+
+
+@pytest.mark.parametrize("make", [lambda factor: partial(scaled, factor), Scale])
+def test_what_a_partial_or_an_object_holds_counts(make: Callable[[float], Callable[[float], float]]) -> None:
+    assert source_digest(make(2)) == source_digest(make(2))
+    assert source_digest(make(2)) != source_digest(make(3))
