@@ -2,9 +2,10 @@
 
 import contextlib
 import os
+import re
 import secrets
-import shutil
 import socket
+import stat
 import tempfile
 import time
 from pathlib import Path
@@ -13,6 +14,7 @@ __all__ = ["new_socket", "sweep"]
 
 _NAME = "engine"
 _PREFIX = "llmeval-"
+_FOLDER = re.compile(rf"{_PREFIX}[0-9a-f]{{16}}")
 _LONGEST = 100
 """Bytes; the system takes 107: https://man7.org/linux/man-pages/man7/unix.7.html"""
 _YOUNG_S = 60.0
@@ -26,13 +28,25 @@ def new_socket() -> Path:
 
 
 def sweep(beside: Path) -> None:
-    """Remove the folders of sockets of this user, in the folder where ``beside`` has its own, that nobody serves."""
+    """Remove the folders of sockets of this user, in the folder where ``beside`` has its own, that nobody serves.
+
+    Anything that a session does not leave stays: a folder of another name, and one that holds more than a socket.
+    """
     for folder in beside.parent.parent.glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError):
-            found = folder.lstat()
-            is_left = found.st_uid == os.getuid() and time.time() - found.st_mtime > _YOUNG_S
-            if is_left and [path.name for path in folder.iterdir()] in ([], [_NAME]) and not _is_served(folder / _NAME):
-                shutil.rmtree(folder, ignore_errors=True)
+            if _FOLDER.fullmatch(folder.name) and _is_left(folder):
+                (folder / _NAME).unlink(missing_ok=True)
+                folder.rmdir()
+
+
+def _is_left(folder: Path) -> bool:
+    found = folder.lstat()
+    is_old = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and time.time() - found.st_mtime > _YOUNG_S
+    return (
+        is_old
+        and all(path.name == _NAME and stat.S_ISSOCK(path.lstat().st_mode) for path in folder.iterdir())
+        and not _is_served(folder / _NAME)
+    )
 
 
 def _is_served(path: Path) -> bool:

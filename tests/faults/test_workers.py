@@ -215,15 +215,31 @@ def test_a_temporary_folder_with_a_long_name_is_no_obstacle(
 def test_the_socket_of_a_killed_session_is_swept_by_a_later_one(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with tempfile.TemporaryDirectory() as folder:  # a short name: see above
-        left = Path(tempfile.mkdtemp(prefix="llmeval-", dir=folder))
-        with closing(socket.socket(socket.AF_UNIX)) as server:
+    """And nothing else, be it of a name like that: what a person keeps in the temporary folder is theirs."""
+    with tempfile.TemporaryDirectory() as name:  # a short one: see above
+        folder = Path(name)
+        left, empty = folder / "llmeval-0123456789abcdef", folder / "llmeval-00000000000000ff"
+        kept = [folder / f"llmeval-{own}" for own in ("results", "0123456789abcdef0", "fedcba9876543210")]
+        linked = folder / "llmeval-1111111111111111"
+        for each in (left, empty, *kept):
+            each.mkdir()
+        linked.symlink_to(kept[0])
+        with closing(socket.socket(socket.AF_UNIX)) as server, closing(socket.socket(socket.AF_UNIX)) as other:
             server.bind(str(left / "engine"))
-        os.utime(left, (0, 0))
-        monkeypatch.setenv("TMPDIR", folder)
+            other.bind(str(kept[0] / "engine"))
+        (kept[2] / "engine").mkdir()
+        (kept[2] / "engine" / "notes.txt").touch()
+        for each in (left, empty, *kept):
+            os.utime(each, (0, 0))
+        os.utime(linked, (0, 0), follow_symlinks=False)
+        monkeypatch.setenv("TMPDIR", name)
         project.eval("def test_echo(response):\n    pass\n", [{"id": "a", "input": "x"}])
         assert project.run("evals", "-n2").ret == 0
-        assert not left.exists()
+        there = set(folder.iterdir())
+        assert there >= {linked, *kept}
+        assert not there & {left, empty}
+        assert (kept[0] / "engine").is_socket()
+        assert (kept[2] / "engine" / "notes.txt").exists()
 
 
 def test_a_worker_that_dies_while_a_run_goes_on_is_replaced_by_one_that_means_the_same_cases(project: Project) -> None:
