@@ -52,6 +52,9 @@ __all__ = ["Recorder"]
 _LATE_S = 1.0
 """How long after its end is waited for what a dead worker told; it stands in the socket by then."""
 
+_STOP = "llmeval: "
+"""How the reason begins that pytest is given where this plugin, here or in a worker, stops the session."""
+
 _LETTERS = {"missed": ("missed", "m", ("MISSED", {"yellow": True})), "error": ("error", "E", ("ERROR", {"red": True}))}
 
 
@@ -98,7 +101,6 @@ class Recorder:
         """Outcome and cost of each case that did not pass: another attempt at it may follow."""
         self._gate: GateResult | None = None
         self._cases: RunCases | None = None
-        self._is_stopped = False
         self._fault: str | None = None
         self._told = Told()
         self._session: pytest.Session | None = None
@@ -176,7 +178,8 @@ class Recorder:
     @pytest.hookimpl(tryfirst=True)
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Make no further call, wait a moment for what is paid, and take what the workers still have to tell."""
-        self._status.is_interrupted = True
+        is_own = self._status.is_broken_off and str(excinfo.value).startswith(_STOP)
+        self._status.is_interrupted |= not is_own
         self._room.stop_soon(ErrorKind.INTERRUPTED, "interrupted")
         with contextlib.suppress(KeyboardInterrupt):  # the second one ends the waiting
             self._room.drain()
@@ -211,9 +214,10 @@ class Recorder:
         lines += not_judged_lines(view, width)
         lines += spending_lines(self._store.spending(self._row.id), width)
         lines += voting_lines(self._store.voting(self._row.id), width)
-        against = [] if self._is_stopped else self._gating.lines(self._store, view.run)
+        is_stopped = self._status.is_stopped
+        against = [] if is_stopped else self._gating.lines(self._store, view.run)
         self._closing.notes += self._told.notes
-        told = "\n".join([*against, *self._closing.lines(view, is_stopped=self._is_stopped)])
+        told = "\n".join([*against, *self._closing.lines(view, is_stopped=is_stopped)])
         for line in told.split("\n"):  # some hold several
             lines += wrapped(line, width, whole_words=True)
         terminalreporter.write_sep("=", "llmeval")
@@ -267,13 +271,16 @@ class Recorder:
         """Start no further test: what would be paid for could not be kept."""
         if self._fault is None:
             self._fault = str(error)
+            self._status.is_broken_off = True
             self._room.stop_soon(ErrorKind.STORAGE, f"no further call is made: {error}")
             distributed = self._config.pluginmanager.getplugin("dsession")
             for loop in (distributed, self._session):
-                if loop is not None:
-                    loop.shouldstop = "llmeval: the database cannot be written"
+                if loop is not None and not loop.shouldstop:
+                    loop.shouldstop = f"{_STOP}the database cannot be written"
 
     def _end_session(self, session: pytest.Session, store: SqliteStore) -> None:
+        self._status.note_end(session)
+        session.exitstatus = self._status.under("none", None)
         try:
             journal = self._room.close()
             if journal is not None and self._fault is None:
@@ -285,13 +292,11 @@ class Recorder:
         except StoreError as error:
             self._fault = str(error)
         if self._fault is not None:
-            session.exitstatus = UNMEASURABLE
+            session.exitstatus = worse_status(int(session.exitstatus), UNMEASURABLE)
         remember_misses(self._config, [nodeid for nodeid, (kind, _) in self._unpassed.items() if kind == "missed"])
 
     def _conclude(self, session: pytest.Session, store: SqliteStore) -> None:
-        self._status.note_end(session)
-        self._is_stopped = self._status.is_stopped
-        if not self._is_stopped:
+        if not self._status.is_stopped:
             expected = {
                 (suite, model): count
                 for suite, facts in self._row.settings["suites"].items()
@@ -326,12 +331,12 @@ class Recorder:
             status, printed = self._escalation.run(self._row, spent)
         except KeyboardInterrupt:
             session.exitstatus = pytest.ExitCode.INTERRUPTED
-            self._is_stopped, self._cases = True, None  # more of them may have ended
+            self._status.is_stopped, self._cases = True, None  # more of them may have ended
             return
         run, before = store.find_run(self._row.id), len(self._cases.judged) if self._cases is not None else 0
         self._cases = self._read(store)
-        self._is_stopped = run.end is None or run.end.status == "interrupted"  # by -x, say
-        if run.end is None or self._is_stopped or status in BROKEN or not run.settings.get("escalated"):
+        self._status.is_stopped = run.end is None or run.end.status == "interrupted"  # by -x, say
+        if run.end is None or self._status.is_stopped or status in BROKEN or not run.settings.get("escalated"):
             self._closing.notes.append(
                 f"the escalation broke off with status {status}:\n{textwrap.indent(printed, '  ')}"
             )
@@ -351,7 +356,7 @@ class Recorder:
             cases = ((each.suite, each.outcome, each.error_kind) for each in self._cases.judged)
             status = worse_status(status, stored_status(self._gate, self._thresholds, cases))
         state: RunStatus = "finished"
-        if self._is_stopped or (self._closing.unfinished and (self._may_lack_cases or status != UNMEASURABLE)):
+        if self._status.is_stopped or (self._closing.unfinished and (self._may_lack_cases or status != UNMEASURABLE)):
             state = "interrupted"
         elif status == UNMEASURABLE or self._lacks_answers():
             state = "unmeasurable"

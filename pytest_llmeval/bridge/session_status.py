@@ -34,6 +34,8 @@ class SessionStatus:
         self._complaint = PASSED
         self.is_interrupted = False
         """Whether pytest was told to end, by a person or by ``pytest.exit``."""
+        self.is_broken_off = False
+        """Whether this plugin stopped the session, as nothing could be recorded any more: that is no interrupt."""
         self.is_stopped = False
         """Whether the session ended before all of its cases had their turn."""
 
@@ -42,7 +44,8 @@ class SessionStatus:
         self._failures += 1
         kind = getattr(report, KIND_ATTRIBUTE, ErrorKind.WORKER_CRASHED if report.when == "???" else None)
         if start is not None and kind is not None:
-            self._decided_failures += is_decided(start.key.suite, kind, self._thresholds)
+            is_lost = kind == ErrorKind.STORAGE  # it says nothing of the case
+            self._decided_failures += is_lost or is_decided(start.key.suite, kind, self._thresholds)
 
     def count_case(self, case: CaseRecord) -> None:
         """Count a finished case."""
@@ -52,7 +55,8 @@ class SessionStatus:
         """Take up the status that pytest and other plugins would end with."""
         status = self._noted(session)
         distributed = self._config.pluginmanager.getplugin("dsession")
-        is_cut = bool(session.shouldstop or session.shouldfail or getattr(distributed, "shouldstop", False))
+        told_to_stop = bool(session.shouldstop or getattr(distributed, "shouldstop", False))
+        is_cut = bool(session.shouldfail) or (told_to_stop and not self.is_broken_off)
         self.is_stopped = is_cut or self.is_interrupted or status in BROKEN
         is_known = status in (PASSED, FAILED, *BROKEN, _MAX_WARNINGS)
         # Of a session that came to its end it says that something else is wrong, --fail-on-flaky (7), say.
@@ -85,6 +89,8 @@ class SessionStatus:
         if self.is_interrupted:  # a second one kept pytest from noting the first
             is_success = session.exitstatus in (PASSED, FAILED)
             return int(pytest.ExitCode.INTERRUPTED if is_success else session.exitstatus)
+        if self.is_broken_off and session.exitstatus == pytest.ExitCode.INTERRUPTED:
+            return FAILED if session.testsfailed else PASSED
         is_done = self._facts.done or self._facts.empty_shard
         had_nothing_left = is_done and session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED
         return PASSED if had_nothing_left else int(session.exitstatus)

@@ -61,6 +61,39 @@ def test_a_database_that_goes_ends_the_calls_and_no_answer_is_lost(
     assert project.rows("SELECT count(*) AS n FROM runs") == [{"n": 2}]
 
 
+FAILING = "def test_own():\n    assert False\n"
+BREAKING = """
+import os
+
+def pytest_runtest_logreport(report):
+    if "PYTEST_XDIST_WORKER" not in os.environ and not os.path.exists(".llmeval/llmeval.db"):
+        raise ValueError("a plugin broke")
+"""
+
+
+@pytest.mark.parametrize("dist", [["-p", "no:xdist"], ["-n2"]], ids=["plain", "n2"])
+@pytest.mark.parametrize(
+    ("files", "more", "status"),
+    [
+        ({"evals__test_before_py": FAILING}, "", 1),
+        ({}, "        raise KeyboardInterrupt\n", 2),
+        ({"conftest_py": BREAKING}, "", 3),
+        ({"evals__test_before_py": FAILING.replace("False", "True")}, "        raise RuntimeError('an error')\n", 10),
+    ],
+    ids=["failed", "interrupted", "broken", "none of them"],
+)
+def test_a_database_that_goes_hides_nothing_that_counts_before_it(
+    project: Project, files: dict[str, str], more: str, status: int, dist: list[str]
+) -> None:
+    """A test that failed, an interrupt and an internal error keep their status; a stop of our own is none."""
+    project.eval(LOSING % "unlink('.llmeval/llmeval.db')" + more, ROWS)
+    project.write(thresholds_yaml="version: 1\nsuites: {echo: {pass_rate: {min: 0.5}}}\n", **files)
+    result = project.run("evals", SLOTS, *dist, inside=False)
+    assert result.ret == status, result.stdout.str()
+    if status != 3:  # pytest shows no summary then
+        result.stdout.fnmatch_lines(["*the run broke off*llmeval.db*"])
+
+
 def test_a_run_whose_database_went_can_go_on(project: Project) -> None:
     """What its journal holds is asked for no second time."""
     once = LOSING.replace('sample.id == "r05"', 'sample.id == "r05" and not os.path.exists("gone")')
