@@ -3,9 +3,12 @@
 import asyncio
 import concurrent.futures
 import contextlib
+import os
 import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
+
+from pytest_llmeval.core.errors import CallError, ErrorKind
 
 __all__ = ["LoopThread"]
 
@@ -18,10 +21,14 @@ class _Serving(threading.Thread):
 
 
 class LoopThread:
-    """Runs coroutines for threads that are not async themselves. The thread starts with the first of them."""
+    """Runs coroutines for threads that are not async themselves. The thread starts with the first of them.
+
+    It belongs to the process that made it: a forked child has neither the thread nor what is served there.
+    """
 
     def __init__(self, name: str = "llmeval-loop") -> None:
         self._name = name
+        self._pid = os.getpid()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
@@ -31,11 +38,21 @@ class LoopThread:
         return threading.current_thread() is self._thread
 
     def submit(self, coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
-        """Return a future for the result of ``coroutine``, which starts at once on the loop."""
+        """Return a future for the result of ``coroutine``, which starts at once on the loop.
+
+        Raises:
+            CallError: this is a forked child process.
+        """
+        if self._is_forked:
+            coroutine.close()
+            told = "the model cannot be asked in a forked child process; ask in the test's own process, or use a thread"
+            raise CallError(told, kind=ErrorKind.CODE, attempts=0)
         return asyncio.run_coroutine_threadsafe(coroutine, self._started())
 
     def call_soon(self, callback: Callable[[], object]) -> None:
         """Run ``callback`` on the loop, where that is running, without waiting for it."""
+        if self._is_forked:
+            return
         with self._lock:
             if self._loop is not None and not self._loop.is_closed():
                 self._loop.call_soon_threadsafe(callback)
@@ -46,9 +63,10 @@ class LoopThread:
         A thread that runs a loop of somebody else's may wait: nothing here waits for that one.
 
         Raises:
+            CallError: this is a forked child process.
             RuntimeError: the calling thread runs a loop of this kind.
         """
-        if isinstance(threading.current_thread(), _Serving):
+        if isinstance(threading.current_thread(), _Serving) and not self._is_forked:
             coroutine.close()
             raise RuntimeError(
                 "a sync call was made from async code; use `await model.generate()`, `await score.judge()` there"
@@ -61,7 +79,9 @@ class LoopThread:
             raise
 
     def close(self) -> None:
-        """Cancel what still runs, end the thread. Calling it again does nothing."""
+        """Cancel what still runs, end the thread. Calling it again does nothing, as it does in a forked child."""
+        if self._is_forked:
+            return
         with self._lock:
             loop, thread, self._loop, self._thread = self._loop, self._thread, None, None
         if loop is None or thread is None:
@@ -69,6 +89,11 @@ class LoopThread:
         with contextlib.suppress(RuntimeError):  # a task of somebody else's ended it
             loop.call_soon_threadsafe(loop.stop)
         thread.join(_STOP_TIMEOUT_S)
+
+    @property
+    def _is_forked(self) -> bool:
+        """Whether this is a forked child; looked at before the lock, which may be held there for ever."""
+        return os.getpid() != self._pid
 
     def _started(self) -> asyncio.AbstractEventLoop:
         with self._lock:

@@ -1,6 +1,7 @@
 """The store in one SQLite file: WAL, one commit for each finished case."""
 
 import contextlib
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -37,6 +38,7 @@ class SqliteStore(SqliteReader):
             super().__init__(path, connection)
             self._file = path.absolute()
             self._opened = _identity(self._file)
+            self._pid = os.getpid()
             try:
                 self._prepare()
             except BaseException:
@@ -226,6 +228,10 @@ class SqliteStore(SqliteReader):
         The connection's own context, as an interrupt may strike between a BEGIN and what would take it back: all that
         is stored later would then be lost.
         """
+        if (
+            os.getpid() != self._pid
+        ):  # https://sqlite.org/howtocorrupt.html#_carrying_an_open_database_connection_across_a_fork_
+            raise StoreError(f"{self.path}: opened by process {self._pid}; its forked child writes nothing there")
         if _identity(self._file) != self._opened:
             raise StoreError(
                 f"{self.path}: the file was removed or replaced while the run was recorded; SQLite would write to the"

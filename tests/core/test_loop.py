@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from pytest_llmeval.core.errors import CallError
 from pytest_llmeval.core.loop import LoopThread
 
 
@@ -224,3 +225,28 @@ def test_a_loop_that_a_task_ended_can_be_closed() -> None:
     wait_until(lambda: not loop_threads())
     loop.call_soon(lambda: None)
     loop.close()
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_child_is_refused_at_once(loop: LoopThread) -> None:
+    """The thread is not there, and its lock may be held by another one that is not there either."""
+    loop.run(double(1))
+    with loop._lock:
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                loop.call_soon(lambda: None)
+                loop.close()
+                loop.run(double(2))
+            except CallError:
+                status = 0
+            finally:
+                os._exit(status)
+    try:
+        wait_until(lambda: os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT))
+    finally:
+        os.kill(child, signal.SIGKILL)
+        ended = os.waitpid(child, 0)
+    assert ended == (child, 0)
+    assert loop.run(double(3)) == 6

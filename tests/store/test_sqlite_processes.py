@@ -1,5 +1,6 @@
 """One file and several processes: killed at any moment, writing at once, making the file at once."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -111,6 +112,25 @@ def test_many_threads_open_a_new_file_at_the_same_moment(path: Path) -> None:
         thread.join()
     assert problems == []
     assert look(path, "SELECT count(*) AS n FROM runs") == [{"n": 8}]
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_child_writes_nothing(path: Path) -> None:
+    """SQLite does not carry a connection across a fork: the file could be damaged."""
+    with closing(SqliteStore(path)) as store:
+        store.start_run(run("r"))
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                store.add_case("r", record("child"))
+            except StoreError:
+                status = 0
+            finally:
+                os._exit(status)
+        assert os.waitpid(child, 0) == (child, 0)
+        store.add_case("r", record("parent"))
+        assert [case.key.sample_id for case in store.cases("r")] == ["parent"]
 
 
 def test_a_writer_waits_for_another_that_holds_the_file(path: Path) -> None:

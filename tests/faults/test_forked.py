@@ -1,0 +1,60 @@
+"""Processes that a test forks: they inherit what cannot serve them, and are told so instead of waiting for ever."""
+
+import pytest
+
+from tests.support.project import Project
+
+ROWS = [{"id": "a", "input": "x"}]
+ASKING = """
+import multiprocessing
+
+import pytest
+
+from pytest_llmeval import CallError
+
+MODELS = []
+
+def ask():
+    return MODELS[0].generate_sync("from the child").text
+
+@pytest.mark.llmeval("data/echo.jsonl")
+def test_echo(sample, response, model):
+    MODELS[:] = [model]
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        with pytest.raises(CallError, match="cannot be asked in a forked child process; ask in the test's own process"):
+            pool.apply_async(ask).get(20)
+    assert model.generate_sync("after").text == "after"
+"""
+ENDED = """
+def test_echo(sample, response):
+    import multiprocessing
+    import os
+    import signal
+    import time
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(30,))
+        child.start()
+        os.kill(child.pid, number)
+        child.join(20)
+        assert child.exitcode == -number
+"""
+
+
+@pytest.mark.parametrize("dist", [["-p", "no:xdist"], ["-n2"]], ids=["plain", "n2"])
+def test_a_model_asked_in_a_forked_child_says_what_to_do(project: Project, dist: list[str]) -> None:
+    """Nobody runs the loop there that makes the calls; the session itself goes on asking."""
+    project.eval("", ROWS)
+    project.write(evals__test_echo_py=ASKING)
+    result = project.run("evals", *dist, inside=False)
+    assert result.ret == 0, result.stdout.str()
+    assert project.cases() == {"a": "passed"}
+    assert "Traceback" not in result.stdout.str() + result.stderr.str()
+
+
+def test_a_forked_child_ends_by_a_signal_as_without_the_plugin(project: Project) -> None:
+    """Only the session itself takes one for a Ctrl-C."""
+    project.eval(ENDED, ROWS)
+    result = project.run("evals", "-p", "no:xdist", "-s", inside=False)
+    assert result.ret == 0, result.stdout.str()
+    assert "KeyboardInterrupt" not in result.stdout.str() + result.stderr.str()
