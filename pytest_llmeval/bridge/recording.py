@@ -30,7 +30,7 @@ from pytest_llmeval.bridge.resuming import Resumed, check_free
 from pytest_llmeval.bridge.run_row import run_row
 from pytest_llmeval.bridge.session_status import BROKEN, SessionStatus
 from pytest_llmeval.bridge.settings import Settings
-from pytest_llmeval.core.errors import ErrorKind, StoreError, UserError
+from pytest_llmeval.core.errors import ErrorKind, SettingsError, StoreError, UserError
 from pytest_llmeval.core.gate.family import MORE_EPOCHS
 from pytest_llmeval.core.gate.judging import GateResult
 from pytest_llmeval.core.rules import Thresholds
@@ -120,9 +120,8 @@ class Recorder:
             store = SqliteStore(self._settings.db)
             self._row = self._gating.choose(store, self._row)
             if self._resumed is not None:
-                check_free(store.find_run(self._row.id))  # two sessions may have found it at the same time
+                self._take_up(store)
                 store.absorb_journals(self._row.id)
-                store.resume_run(self._row)
             else:
                 store.start_run(self._row)
             self._store = store
@@ -239,6 +238,14 @@ class Recorder:
             self._store.close()
         self._signals.close()
         self._room.end_models()
+
+    def _take_up(self, store: SqliteStore) -> None:
+        """Make the run that goes on that of this process; of sessions that found it at the same time one does."""
+        found = store.find_run(self._row.id)
+        check_free(found)
+        if not store.resume_run(self._row, seen=found):
+            check_free(store.find_run(self._row.id))
+            raise SettingsError(f"--resume: run {self._row.id} was taken up by another session at this moment")
 
     def _has_begun(self, nodeid: str) -> bool:
         """Whether a case began whose worker died; what it told of it may be read only now."""

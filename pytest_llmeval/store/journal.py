@@ -29,16 +29,12 @@ __all__ = ["Orphan", "SqliteJournal", "orphans"]
 
 _SUFFIX = ".journal"
 _APPLICATION_ID = 0x6C6C6D65
-_TABLES = f"""
-PRAGMA journal_mode = wal;
-PRAGMA synchronous = NORMAL;
-PRAGMA application_id = {_APPLICATION_ID};
-BEGIN;
-CREATE TABLE run (facts TEXT NOT NULL);
-{CALL_TABLE.format(name="answers", run="")};
-CREATE INDEX answers_key ON answers (cache_key) WHERE cache_key IS NOT NULL;
-COMMIT;
-"""
+_PRAGMAS = ("journal_mode = wal", "synchronous = NORMAL", f"application_id = {_APPLICATION_ID}")
+_TABLES = (
+    "CREATE TABLE run (facts TEXT NOT NULL)",
+    CALL_TABLE.format(name="answers", run=""),
+    "CREATE INDEX answers_key ON answers (cache_key) WHERE cache_key IS NOT NULL",
+)
 _NEWEST = "SELECT * FROM {table} WHERE cache_key = ? AND status = 'ok' AND cached = 0 ORDER BY rowid DESC LIMIT 1"
 
 
@@ -72,9 +68,10 @@ class SqliteJournal:
         with readable_errors(self.path):
             make_private(self.path)
             self._connection = sqlite3.connect(self.path, timeout=30.0, check_same_thread=False)
-            self._connection.executescript(_TABLES)
+            for pragma in _PRAGMAS:
+                self._connection.execute(f"PRAGMA {pragma}").fetchall()
             with self._connection:
-                self._connection.execute("INSERT INTO run VALUES (?)", [json.dumps(rows.from_run(run))])
+                self._begin(run)
 
     def keep(self, answers: Sequence[_Kept]) -> None:
         """Make the answers durable; raise StoreError where they cannot be written."""
@@ -117,6 +114,18 @@ class SqliteJournal:
         self._connection.close()
         if self._history is not None:
             self._history.close()
+
+    def _begin(self, run: Run) -> None:
+        """Make the tables and the row of the run; older versions made the tables first, and may have left those."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        if self._connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'run'").fetchone() and not (
+            self._connection.execute("SELECT 1 FROM run UNION ALL SELECT 1 FROM answers").fetchone()
+        ):
+            for table in ("run", "answers"):
+                self._connection.execute(f"DROP TABLE {table}")
+        for statement in _TABLES:
+            self._connection.execute(statement)
+        self._connection.execute("INSERT INTO run VALUES (?)", [json.dumps(rows.from_run(run))])
 
     def _case_id(self, case: CaseKey) -> str:
         return case_id(self._run_id, case.suite, case.model, case.sample_id, case.epoch)

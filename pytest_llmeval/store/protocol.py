@@ -60,8 +60,11 @@ class Store(StoreReader, Protocol):
     def start_run(self, run: Run) -> None:
         """Record a run that begins."""
 
-    def resume_run(self, run: Run) -> None:
-        """Record that a run of before goes on, under a new process and perhaps new settings; its cases stay."""
+    def resume_run(self, run: Run, *, seen: Run | None = None) -> bool:
+        """Record that a run of before goes on, under a new process and perhaps new settings; its cases stay.
+
+        Return whether it did; where its process is no longer the one of ``seen``, another one has taken it up.
+        """
 
     def add_case(self, run_id: str, case: CaseRecord) -> None:
         """Record a finished case, its scores and calls, in one commit; one recorded before is replaced."""

@@ -21,6 +21,9 @@ from pytest_llmeval.store.trainings import TRAINING_COLUMNS, Training, from_trai
 
 __all__ = ["SqliteStore"]
 
+_PROCESS = ("pid", "host", "process_started")
+"""Columns that name the process which records a run."""
+
 
 class SqliteStore(SqliteReader):
     """Runs in a database file, which is made where it is missing."""
@@ -50,13 +53,27 @@ class SqliteStore(SqliteReader):
         with self._transaction():
             self._insert("runs", [rows.from_run(run)])
 
-    def resume_run(self, run: Run) -> None:
-        """Record that a run of before goes on; its cases stay."""
+    def resume_run(self, run: Run, *, seen: Run | None = None) -> bool:
+        """Record that a run of before goes on; its cases stay.
+
+        Args:
+            run: as it goes on.
+            seen: as it was found; None where nobody else can take it up.
+
+        Returns:
+            Whether it was still as it was found: where another process has taken it up since, nothing is recorded.
+        """
         row = rows.from_run(run)
         changes = ", ".join(f"{column} = :{column}" for column in row if column != "id")
+        found = rows.from_run(seen) if seen is not None else {}
+        same = "".join(f" AND {column} IS :seen_{column}" for column in _PROCESS if found)
+        values = {**bindable(row), **{f"seen_{column}": found[column] for column in _PROCESS if found}}
         with self._transaction():
-            self._connection.execute(f"UPDATE runs SET {changes} WHERE id = :id", bindable(row))  # noqa: S608
-            self._connection.execute("DELETE FROM verdicts WHERE run_id = ?", [run.id])
+            self._connection.execute("BEGIN IMMEDIATE")
+            changed = self._connection.execute(f"UPDATE runs SET {changes} WHERE id = :id{same}", values)  # noqa: S608
+            if changed.rowcount:
+                self._connection.execute("DELETE FROM verdicts WHERE run_id = ?", [run.id])
+        return changed.rowcount > 0
 
     def add_case(self, run_id: str, case: CaseRecord) -> None:
         """Record a finished case, its scores and calls, in one commit; one recorded before is replaced."""

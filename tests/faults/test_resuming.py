@@ -1,5 +1,7 @@
 """``--resume``: only what is missing is asked, and the run is judged over all of its cases (contract, section 3)."""
 
+import contextlib
+import sqlite3
 from collections import Counter
 
 import pytest
@@ -282,6 +284,17 @@ def test_a_run_that_is_not_there_is_a_usage_error(project: Project, ref: str) ->
     assert result.ret == 4
     result.stderr.fnmatch_lines(["*--resume*there is no database*"])
     assert project.server.ledger == []
+
+
+def test_a_journal_that_was_cut_off_as_it_was_made_is_no_obstacle(broken: Project) -> None:
+    """Versions before made its tables first, and a killed process left them without the row of the run."""
+    left = broken.root / f".llmeval/llmeval.db.{broken.last_run()['id']}.journal"
+    with contextlib.closing(sqlite3.connect(left)) as connection:
+        connection.executescript("CREATE TABLE run (facts TEXT NOT NULL); CREATE TABLE answers (id TEXT PRIMARY KEY)")
+    (broken.root / "mended").touch()
+    result = resume(broken)
+    assert result.ret == 0, result.stderr.str()
+    assert not left.exists()
 
 
 def test_epochs_that_are_added_are_asked_and_no_others(project: Project) -> None:

@@ -1,5 +1,6 @@
 """The journal of a run: an answer that was acknowledged is there, whoever is killed and whoever opens the file next."""
 
+import os
 import sqlite3
 import stat
 from contextlib import closing
@@ -101,6 +102,45 @@ def test_a_journal_that_cannot_be_made_is_an_error_that_names_it(tmp_path: Path)
     (tmp_path / "file").touch()
     with pytest.raises(StoreError, match=r"a\.db\.live\.journal: the database cannot be used"):
         SqliteJournal(tmp_path / "file" / "a.db", live())
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_process_that_is_killed_as_it_makes_the_journal_leaves_none(
+    database: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its tables and the row of its run are one commit."""
+    child = os.fork()
+    if child == 0:
+        monkeypatch.setattr(rows, "from_run", lambda run: os._exit(9))
+        SqliteJournal(database.path, live())
+    os.waitpid(child, 0)
+    (left,) = database.path.parent.glob("*.journal")
+    assert look(left, "SELECT name FROM sqlite_master") == []
+    with closing(SqliteJournal(database.path, live())) as journal:
+        journal.keep([kept()])
+        assert journal.recall(case(), "call-1") is not None
+
+
+@pytest.mark.parametrize("holds", ["no run", "a run", "answers"])
+def test_a_journal_that_holds_nothing_yet_is_made_anew(database: SqliteStore, holds: str) -> None:
+    """Older versions made the tables first, here with a column less. One with anything in it stays."""
+    left = write(database.path, live(), kept("a"))
+    with closing(sqlite3.connect(left)) as connection, connection:
+        if holds != "a run":
+            connection.execute("DELETE FROM run")
+        if holds != "answers":
+            connection.execute("DELETE FROM answers")
+        connection.execute("ALTER TABLE answers DROP COLUMN checksum")
+    if holds == "no run":
+        with closing(SqliteJournal(database.path, live())) as journal:
+            journal.keep([kept("b")])
+            assert (journal.recall(case("a"), "call-1"), journal.recall(case("b"), "call-1") is not None) == (
+                None,
+                True,
+            )
+    else:
+        with pytest.raises(StoreError, match="table run already exists"):
+            SqliteJournal(database.path, live())
 
 
 def test_closing_twice_is_closing(database: SqliteStore) -> None:

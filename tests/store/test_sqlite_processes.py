@@ -133,6 +133,27 @@ def test_a_forked_child_writes_nothing(path: Path) -> None:
         assert [case.key.sample_id for case in store.cases("r")] == ["parent"]
 
 
+def test_of_many_that_resume_a_run_at_the_same_moment_one_goes_on(path: Path) -> None:
+    """The others learn of it by the very step that would have made it theirs."""
+    gate, won = threading.Barrier(6), list[int]()
+
+    def resume(pid: int) -> None:
+        with closing(SqliteStore(path)) as store:
+            found = store.find_run("r")
+            gate.wait()
+            if store.resume_run(run("r", pid=pid), seen=found):
+                won.append(pid)
+
+    with closing(SqliteStore(path)) as store:
+        store.start_run(run("r", pid=1))
+    threads = [threading.Thread(target=resume, args=(pid,)) for pid in range(2, 8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [row["pid"] for row in look(path, "SELECT pid FROM runs")] == won
+
+
 def test_a_writer_waits_for_another_that_holds_the_file(path: Path) -> None:
     with closing(SqliteStore(path)) as first, closing(SqliteStore(path)) as second:
         first.start_run(run("r"))

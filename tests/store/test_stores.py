@@ -369,3 +369,17 @@ def test_what_was_paid_is_told_though_its_case_ran_again(store: Store) -> None:
     store.add_case("r", record(calls=(call(name="b-1"),)))
     (spending,) = store.spending("r")
     assert (spending.calls, spending.cost_usd) == (2, 1.0)
+
+
+def test_a_run_that_another_process_has_taken_up_is_not_taken_from_it(store: Store) -> None:
+    """Of two that found it at the same time; what is known of it stays the first one's."""
+    found = run("r", pid=1)
+    store.start_run(found)
+    assert store.resume_run(run("r", pid=2, process_started="7"), seen=found)
+    store.set_verdicts("r", [VERDICT])
+    assert not store.resume_run(run("r", pid=3, process_started="8"), seen=found)
+    assert [(each.pid, each.process_started) for each in store.runs()] == [(2, "7")]
+    assert len(store.verdicts("r")) == 1
+    assert store.resume_run(run("r", pid=3), seen=store.find_run("r"))
+    assert store.resume_run(run("r", pid=4))
+    assert store.find_run("r").pid == 4

@@ -46,10 +46,14 @@ class MemoryStore:
         self._calls[run.id] = {}
         self._verdicts[run.id] = []
 
-    def resume_run(self, run: Run) -> None:
+    def resume_run(self, run: Run, *, seen: Run | None = None) -> bool:
         """Record that a run of before goes on; its cases stay."""
+        now = self._runs[run.id]
+        if seen and (now.pid, now.host, now.process_started) != (seen.pid, seen.host, seen.process_started):
+            return False
         self._runs[run.id] = run
         self._verdicts[run.id] = []
+        return True
 
     def add_case(self, run_id: str, case: CaseRecord) -> None:
         """Record a finished case; one recorded before is replaced."""
