@@ -10,6 +10,7 @@ from pytest_llmeval.core.errors import SettingsError
 from pytest_llmeval.core.types import STRICT_XPASS, CaseKey
 from pytest_llmeval.store import rows
 from pytest_llmeval.store.check import readable_errors, schema_of
+from pytest_llmeval.store.files import open_to_read
 from pytest_llmeval.store.journal import orphans
 from pytest_llmeval.store.records import Run
 from pytest_llmeval.store.sqlite_reader import SqliteReader
@@ -40,8 +41,7 @@ def earlier_runs(settings: Settings, asked: str) -> Iterator[tuple[list[Run], sq
         SqliteStore(settings.db).close()  # takes over what the runs left
     if not settings.db.exists():
         raise SettingsError(f"{asked}: there is no database {settings.shown(settings.db)} yet")
-    with readable_errors(settings.db), contextlib.closing(_reader(settings)) as connection:
-        connection.row_factory = sqlite3.Row
+    with readable_errors(settings.db), contextlib.closing(open_to_read(settings.db)) as connection:
         if not schema_of(connection):  # whoever made the file was killed at once
             raise SettingsError(f"{asked}: the database {settings.shown(settings.db)} has no runs yet")
         found = connection.execute("SELECT * FROM runs ORDER BY started_at DESC, rowid DESC")
@@ -70,10 +70,6 @@ def finished_cases(
 def identity_of(key: CaseKey) -> Identity:
     """Return what tells a case from the others of its run, whatever its node id is by now."""
     return (key.suite, key.model, key.sample_id, key.epoch)
-
-
-def _reader(settings: Settings) -> sqlite3.Connection:
-    return sqlite3.connect(f"{settings.db.absolute().as_uri()}?mode=ro", uri=True, timeout=30.0)
 
 
 @contextlib.contextmanager

@@ -4,9 +4,8 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Collection, Coroutine, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
 
 from pytest_llmeval.bridge.calls import Calls
 from pytest_llmeval.bridge.model_setup import EmbeddedModel, Opener, OwnModels, weights_of
@@ -28,7 +27,6 @@ from pytest_llmeval.store.records import Run
 
 __all__ = ["EngineRoom"]
 
-T = TypeVar("T")
 _DRAIN_S = 2.0
 _PARENT_STEP_S = 0.5
 
@@ -154,13 +152,13 @@ class EngineRoom:
     def drain(self) -> None:
         """Wait a moment for answers that are paid already."""
         if self._engine is not None:
-            self._run_on_loop(self._engine.drain(_DRAIN_S))
+            self._calls.loop.run(self._engine.drain(_DRAIN_S))
 
     def close(self) -> Orphan | None:
         """End all calls, and return the journal for the database to take over; None where there is none."""
         if self._engine is None or self._journal is None or self._run is None:
             return None
-        self._run_on_loop(self._close())
+        self._calls.loop.run(self._close())
         self._journal.close()
         if self._recorded is not None:
             self._recorded.close()
@@ -222,9 +220,6 @@ class EngineRoom:
             with contextlib.suppress(OSError):  # somebody cleaned the temporary folder, say
                 self._socket.unlink(missing_ok=True)
                 self._socket.parent.rmdir()
-
-    def _run_on_loop(self, work: Coroutine[Any, Any, T]) -> T:
-        return self._calls.loop.run(work)
 
 
 async def _end_with_parent(parent: int) -> None:

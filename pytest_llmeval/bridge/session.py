@@ -152,8 +152,9 @@ class Preparation:
         return model_digest(model, environ)
 
     def _judge_digest(self, judge: NamedModel) -> str:
-        if self.rescored is None or self._asks_judges:
+        if self._asks_judges:
             return self._digest(judge)
+        assert self.rescored is not None
         try:
             return self._digest(judge)
         except UserError:  # its weights may be gone: nobody asks it
@@ -276,7 +277,7 @@ class Preparation:
     @property
     def _asks_judges(self) -> bool:
         """Whether judges are asked: where answers are scored again only those that a person names."""
-        return self.rescored is None or bool(self.config.getoption("llmeval_judge_model"))
+        return self.rescored is None or self.rescored.asks_judges
 
     def _stop_session(self, reason: str) -> None:
         """Start no further case in this worker."""

@@ -96,7 +96,7 @@ def _plain(value: Any, room: int) -> Any:
             return {name: _plain(getattr(value, name), room - 1) for name in names}
         if room and isinstance(value, Enum):
             return _plain(value.value, room - 1)
-        if value is None or isinstance(value, bool | str | int | float):
+        if isinstance(value, bool | str | int | float):
             return _scalar(value)
         if room and is_dataclass(value) and not isinstance(value, type):
             return {field.name: _plain(getattr(value, field.name), room - 1) for field in fields(value)}
@@ -117,7 +117,7 @@ _FIELDS = {kind: tuple(each.name for each in fields(kind)) for kind in (CaseReco
 def _scalar(value: Any) -> Any:
     if isinstance(value, str):
         return str.__str__(value)
-    if value is None or isinstance(value, bool):
+    if isinstance(value, bool):
         return value
     if isinstance(value, int):
         number = int(value)

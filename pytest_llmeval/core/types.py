@@ -16,6 +16,7 @@ __all__ = [
     "Call",
     "CaseKey",
     "CaseRecord",
+    "Kept",
     "Message",
     "Model",
     "Outcome",
@@ -281,6 +282,14 @@ class CaseKey:
     model: str
     epoch: int
     """From 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """An answered call and the case that asked."""
+
+    case: CaseKey
+    call: Call
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,11 +12,11 @@ from pytest_llmeval.core.errors import CallError, ErrorKind, StoreError, UserErr
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.transport import plain
-from pytest_llmeval.core.types import Ask, Backend, CacheMode, Call, CaseKey, Response, Usage
+from pytest_llmeval.core.types import Ask, Backend, CacheMode, Call, CaseKey, Kept, Response, Usage
 from pytest_llmeval.engine.bounds import bound, lost_usd
 from pytest_llmeval.engine.budget import Budget
 from pytest_llmeval.engine.gate import Turn
-from pytest_llmeval.engine.journal import Journal, Kept, Recorded
+from pytest_llmeval.engine.journal import Journal, Recorded
 from pytest_llmeval.engine.keeping import Keeping
 from pytest_llmeval.engine.limiter import TURN, Limiter
 from pytest_llmeval.engine.sharing import Sharing, retrieved

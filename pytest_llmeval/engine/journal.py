@@ -1,20 +1,11 @@
 """What the engine needs of whatever keeps its answers."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
-from pytest_llmeval.core.types import Call, CaseKey
+from pytest_llmeval.core.types import Call, CaseKey, Kept
 
-__all__ = ["Journal", "Kept", "Recorded"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
-    """An answered call and the case that asked."""
-
-    case: CaseKey
-    call: Call
+__all__ = ["Journal", "Recorded"]
 
 
 class Journal(Protocol):

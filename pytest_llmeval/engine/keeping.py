@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Callable
 
 from pytest_llmeval.core.errors import CallError, ErrorKind, StoreError
-from pytest_llmeval.engine.journal import Journal, Kept
+from pytest_llmeval.core.types import Kept
+from pytest_llmeval.engine.journal import Journal
 
 __all__ = ["Keeping"]
 

@@ -69,7 +69,7 @@ class Switchboard:
                     self._on_begin(frame["begin"])
                 elif "release" in frame:
                     claimed.discard(frame["release"])
-                    self._engine.turns.take(frame["release"])
+                    await self._engine.release(frame["release"])
                 else:
                     self._spawn(self._handle(frame, writer, claimed))
         except asyncio.CancelledError:
@@ -89,7 +89,7 @@ class Switchboard:
 
     async def _handle(self, frame: frames.Frame, writer: asyncio.StreamWriter, claimed: set[int]) -> None:
         if "claim" in frame:
-            places = await self._engine.turns.claim(frame["total"], frame["claim"])
+            places = await self._engine.claim(frame["total"], frame["claim"])
             if writer not in self._writers:  # its process died while it waited for room
                 self._engine.turns.give_back(places)
                 return

@@ -1,4 +1,4 @@
-"""Files that SQLite keeps: how they are made, and how rows are written into them."""
+"""Files that SQLite keeps: how they are made, how rows are written into them, and how one is read."""
 
 import contextlib
 import functools
@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from pytest_llmeval.core.text import storable
+from pytest_llmeval.store.check import readable_errors
 
-__all__ = ["bindable", "insertion", "make_private", "switch_to_wal"]
+__all__ = ["bindable", "first_row", "insertion", "make_private", "open_to_read", "switch_to_wal"]
 
 _STEP_S = 0.01
 
@@ -40,6 +41,20 @@ def switch_to_wal(connection: sqlite3.Connection, timeout_s: float) -> None:
             if "locked" not in str(error) or time.monotonic() > deadline:
                 raise
             time.sleep(_STEP_S)
+
+
+def open_to_read(path: Path) -> sqlite3.Connection:
+    """Return a connection that writes nothing, for any thread; the columns of its rows have names."""
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    connection = sqlite3.connect(uri, uri=True, timeout=30.0, check_same_thread=False)
+    connection.row_factory = sqlite3.Row
+    return connection
+
+
+def first_row(connection: sqlite3.Connection, path: Path, sql: str, *parameters: str) -> Any:
+    """Return the first row that a query finds, None without one; raise StoreError, which names ``path``."""
+    with readable_errors(path):
+        return connection.execute(sql, parameters).fetchone()
 
 
 @functools.cache

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_llmeval.store.check import schema_of
+from pytest_llmeval.store.files import open_to_read
 
 __all__ = ["CallHistory", "call_history", "judge_history"]
 
@@ -60,8 +61,7 @@ def judge_history(database: Path, suite: str, judge: str) -> CallHistory:
 def _read(database: Path, look: Callable[[sqlite3.Connection], CallHistory]) -> CallHistory:
     with contextlib.suppress(sqlite3.Error, OSError):
         if database.exists():
-            uri = f"{database.absolute().as_uri()}?mode=ro"
-            with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
+            with contextlib.closing(open_to_read(database)) as connection:
                 if schema_of(connection):
                     return look(connection)
     return CallHistory()

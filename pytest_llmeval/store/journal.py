@@ -14,15 +14,15 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.ids import case_id
-from pytest_llmeval.core.types import Call, CaseKey
+from pytest_llmeval.core.types import Call, CaseKey, Kept
 from pytest_llmeval.store import rows
 from pytest_llmeval.store.call_table import CALL_TABLE
 from pytest_llmeval.store.check import readable_errors
-from pytest_llmeval.store.files import bindable, insertion, make_private
+from pytest_llmeval.store.files import bindable, first_row, insertion, make_private, open_to_read
 from pytest_llmeval.store.records import LONGEST_SILENCE, Run
 
 __all__ = ["Orphan", "SqliteJournal", "orphans"]
@@ -36,20 +36,6 @@ _TABLES = (
     "CREATE INDEX answers_key ON answers (cache_key) WHERE cache_key IS NOT NULL",
 )
 _NEWEST = "SELECT * FROM {table} WHERE cache_key = ? AND status = 'ok' AND cached = 0 ORDER BY rowid DESC LIMIT 1"
-
-
-class _Kept(Protocol):
-    """An answered call and the case that asked."""
-
-    @property
-    def case(self) -> CaseKey:
-        """The case."""
-        ...
-
-    @property
-    def call(self) -> Call:
-        """The call."""
-        ...
 
 
 class SqliteJournal:
@@ -68,12 +54,13 @@ class SqliteJournal:
         with readable_errors(self.path):
             make_private(self.path)
             self._connection = sqlite3.connect(self.path, timeout=30.0, check_same_thread=False)
+            self._connection.row_factory = sqlite3.Row
             for pragma in _PRAGMAS:
                 self._connection.execute(f"PRAGMA {pragma}").fetchall()
             with self._connection:
                 self._begin(run)
 
-    def keep(self, answers: Sequence[_Kept]) -> None:
+    def keep(self, answers: Sequence[Kept]) -> None:
         """Make the answers durable; raise StoreError where they cannot be written."""
         if not os.path.exists(self.path):
             raise StoreError(f"{self.path}: the journal was removed while the run wrote it")
@@ -85,17 +72,18 @@ class SqliteJournal:
     def recall(self, case: CaseKey, name: str) -> Call | None:
         """Return what this run was answered to a call; None where it was not."""
         call_id = f"{self._case_id(case)}-{name}"
-        found = self._first(self._connection, "SELECT * FROM answers WHERE id = ?", call_id)
+        found = first_row(self._connection, self.path, "SELECT * FROM answers WHERE id = ?", call_id)
         if found is None and self._history is not None:
-            found = self._first(self._history, "SELECT * FROM calls WHERE id = ? AND status = 'ok'", call_id)
+            sql = "SELECT * FROM calls WHERE id = ? AND status = 'ok'"
+            found = first_row(self._history, self._database, sql, call_id)
         return rows.to_call(found) if found is not None else None
 
     def cached(self, cache_key: str, request: Mapping[str, Any]) -> Call | None:
         """Return the newest answer of any run under a key; one that is damaged or to another request is none."""
         self.open_history()
         assert self._history is not None
-        found = self._first(self._connection, _NEWEST.format(table="answers"), cache_key)
-        found = found or self._first(self._history, _NEWEST.format(table="calls"), cache_key)
+        found = first_row(self._connection, self.path, _NEWEST.format(table="answers"), cache_key)
+        found = found or first_row(self._history, self._database, _NEWEST.format(table="calls"), cache_key)
         if found is None or not rows.is_whole(found):
             return None
         is_same = json.loads(found["request"]) == json.loads(json.dumps(request))
@@ -105,9 +93,7 @@ class SqliteJournal:
         """Look for answers in the database too: those of earlier sessions of this run, or of all runs."""
         if self._history is None:
             with readable_errors(self._database):
-                self._history = sqlite3.connect(
-                    f"{self._database.absolute().as_uri()}?mode=ro", uri=True, timeout=30.0, check_same_thread=False
-                )
+                self._history = open_to_read(self._database)
 
     def close(self) -> None:
         """Close the file; calling it again does nothing."""
@@ -129,12 +115,6 @@ class SqliteJournal:
 
     def _case_id(self, case: CaseKey) -> str:
         return case_id(self._run_id, case.suite, case.model, case.sample_id, case.epoch)
-
-    def _first(self, connection: sqlite3.Connection, sql: str, parameter: str) -> Any:
-        with readable_errors(self.path):
-            cursor = connection.cursor()
-            cursor.row_factory = sqlite3.Row
-            return cursor.execute(sql, [parameter]).fetchone()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

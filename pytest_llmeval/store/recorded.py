@@ -1,7 +1,6 @@
 """The calls of a run that stand in the database: what the same calls of another run may be answered from."""
 
 import json
-import sqlite3
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from pytest_llmeval.core.transport import plain
 from pytest_llmeval.core.types import Call, CaseKey
 from pytest_llmeval.store import rows
 from pytest_llmeval.store.check import readable_errors
+from pytest_llmeval.store.files import first_row, open_to_read
 
 __all__ = ["RecordedCalls"]
 
@@ -24,9 +24,7 @@ class RecordedCalls:
         self.run_id = run_id
         self._database = database
         with readable_errors(database):
-            uri = f"{database.absolute().as_uri()}?mode=ro"
-            self._connection = sqlite3.connect(uri, uri=True, timeout=30.0, check_same_thread=False)
-            self._connection.row_factory = sqlite3.Row
+            self._connection = open_to_read(database)
 
     def find(self, case: CaseKey, name: str, request: Mapping[str, Any]) -> Call | None:
         """Return what the run was told in the call ``name`` of a case with this very request; None without one.
@@ -34,7 +32,7 @@ class RecordedCalls:
         A failed call has the text of its error in ``detail``. An answer that is damaged is none.
         """
         own_id = case_id(self.run_id, case.suite, case.model, case.sample_id, case.epoch)
-        found = self._first("SELECT * FROM calls WHERE id = ?", f"{own_id}-{name}")
+        found = first_row(self._connection, self._database, "SELECT * FROM calls WHERE id = ?", f"{own_id}-{name}")
         if found is None or not rows.is_whole(found):
             return None
         call = rows.to_call(found)
@@ -51,10 +49,6 @@ class RecordedCalls:
         if "error" in call.detail:
             return call
         sql = "SELECT error FROM cases WHERE id = ? AND error_kind = ?"
-        case = self._first(sql, own_id, call.status)
+        case = first_row(self._connection, self._database, sql, own_id, call.status)
         text = case["error"] if case is not None else None
         return replace(call, detail={**call.detail, "error": text or f"it ended so in run {self.run_id}"})
-
-    def _first(self, sql: str, *parameters: str) -> Any:
-        with readable_errors(self._database):
-            return self._connection.execute(sql, parameters).fetchone()

@@ -8,8 +8,7 @@ import pytest
 
 from pytest_llmeval.core.costs import Prices
 from pytest_llmeval.core.errors import CallError, ErrorKind, StoreError
-from pytest_llmeval.core.types import CacheMode, Response, Usage
-from pytest_llmeval.engine.journal import Kept
+from pytest_llmeval.core.types import CacheMode, Kept, Response, Usage
 from tests.support.engine_parts import FakeModel, MemoryJournal, Rig, ask, broken, failure, kinds, say
 from tests.support.virtual_time import run_virtual, settled
 

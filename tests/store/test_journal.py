@@ -11,8 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pytest_llmeval.core.errors import StoreError
-from pytest_llmeval.core.types import Call
-from pytest_llmeval.engine.journal import Kept
+from pytest_llmeval.core.types import Call, Kept
 from pytest_llmeval.store import rows
 from pytest_llmeval.store.history import call_history
 from pytest_llmeval.store.journal import Orphan, SqliteJournal

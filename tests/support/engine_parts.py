@@ -9,10 +9,10 @@ import pytest
 
 from pytest_llmeval.core.costs import Prices
 from pytest_llmeval.core.errors import CallError, ErrorKind, StoreError
-from pytest_llmeval.core.types import Ask, CacheMode, Call, CaseKey, Request, Response, Usage
+from pytest_llmeval.core.types import Ask, CacheMode, Call, CaseKey, Kept, Request, Response, Usage
 from pytest_llmeval.engine.budget import Budget
 from pytest_llmeval.engine.engine import Engine
-from pytest_llmeval.engine.journal import Kept, Recorded
+from pytest_llmeval.engine.journal import Recorded
 from pytest_llmeval.engine.limiter import Limiter, Limits
 from pytest_llmeval.engine.turns import Turns
 

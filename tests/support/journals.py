@@ -5,8 +5,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from pytest_llmeval.core.types import CaseKey
-from pytest_llmeval.engine.journal import Kept
+from pytest_llmeval.core.types import CaseKey, Kept
 from pytest_llmeval.store.journal import SqliteJournal
 from pytest_llmeval.store.records import Run, process_started
 from tests.support.records import call

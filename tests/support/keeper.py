@@ -8,8 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from pytest_llmeval.core.types import CaseKey
-from pytest_llmeval.engine.journal import Kept
+from pytest_llmeval.core.types import CaseKey, Kept
 from pytest_llmeval.store.journal import SqliteJournal
 from pytest_llmeval.store.records import process_started
 from pytest_llmeval.store.sqlite import SqliteStore
