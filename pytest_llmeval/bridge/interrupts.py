@@ -6,7 +6,7 @@ import queue
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
@@ -26,22 +26,43 @@ def raised_as_interrupt() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         mine = []
 
-    own = os.getpid()
-
     def interrupt(number: int, frame: FrameType | None) -> None:
         signal.signal(number, signal.SIG_DFL)
-        if os.getpid() != own:  # a child that a test forked is no session: it ends as if nobody handled the signal
-            os.kill(os.getpid(), number)
-            return
         raise KeyboardInterrupt(f"received {signal.Signals(number).name}")
+
+    def let_go() -> None:
+        for number in mine:
+            if signal.getsignal(number) is interrupt:  # a test may have set a handler of its own since
+                signal.signal(number, signal.SIG_DFL)
 
     for number in mine:
         signal.signal(number, interrupt)
+    if mine and hasattr(os, "register_at_fork"):
+        _keep_from_children(mine, let_go)
     try:
         yield
     finally:
-        for number in mine:
-            signal.signal(number, signal.SIG_DFL)
+        let_go()
+        mine.clear()
+
+
+def _keep_from_children(mine: list[signal.Signals], let_go: Callable[[], None]) -> None:
+    """Have each child that is forked while ``mine`` holds signals ``let_go`` of them, before one of them arrives there.
+
+    Python drops what arrives in a child before it has begun, unless the system itself acts on it or holds it back.
+    """
+
+    def hold() -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, mine)
+
+    def release() -> None:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, mine)
+
+    def release_child() -> None:
+        let_go()
+        release()
+
+    os.register_at_fork(before=hold, after_in_parent=release, after_in_child=release_child)
 
 
 def late_reports(config: pytest.Config) -> None:

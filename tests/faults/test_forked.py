@@ -32,7 +32,7 @@ def test_echo(sample, response):
     import signal
     import time
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in 10 * (signal.SIGTERM, signal.SIGHUP):
         child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(30,))
         child.start()
         os.kill(child.pid, number)
