@@ -77,13 +77,16 @@ def arranged(document: str, labels: Collection[str], rng: Random, *, listed: Col
 def _labelled(
     lines: Sequence[str], start: int, labels: Collection[str], listed: Collection[str]
 ) -> list[re.Match[str]]:
-    """Return the labelled lines from ``start`` on, up to one whose label came before or that another line goes on."""
+    """Return the labelled lines from ``start`` on, up to one whose label came before or that another line goes on.
+
+    A line without a label goes on with the one before it, as those of an address do.
+    """
     found: list[re.Match[str]] = []
     seen: set[str] = set()
     for number in range(start, len(lines)):
         match = _LINE.fullmatch(lines[number])
         if match is None or match["label"] not in labels or match["label"] in seen or match["label"] in listed:
-            break
+            return found if match or not lines[number].strip() else found[:-1]
         after = lines[number + 1] if number + 1 < len(lines) else ""
         if after[:1] in (" ", "\t") and not _LINE.fullmatch(after):
             break

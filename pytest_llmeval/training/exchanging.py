@@ -28,6 +28,12 @@ _WORDS = frozenset(
     {"city", "group", "guest", "hall", "home", "hotel", "house", "market", "new", "office", "old", "room", "the"}
 )
 """Parts of names that stand in sentences, too."""
+_MONTHS = "january february march april may june july august september october november december"
+_DAYS = "monday tuesday wednesday thursday friday saturday sunday"
+_OF_DATES = frozenset(
+    [*_MONTHS.split(), *_DAYS.split(), *(name[:3] for name in f"{_MONTHS} {_DAYS}".split()), "sept", "tues", "thurs"]
+)
+"""Words that are a name or a part of a date."""
 _AROUND_WORDS = r"(?<!\w)", r"(?!\w)"
 _AROUND_NUMBERS = r"(?<![\w.,:/-])", r"(?![\w:/-]|[.,]\d)"
 """What may stand before a number and behind it, where it is no part of another or of a date."""
@@ -93,7 +99,12 @@ class Values:
             if not isinstance(value, str) or len(value) < 3 or value in words or value in rest:
                 continue
             is_any = len(self._values[form, path]) >= _FREE_VALUES and not _MEANT.search(value)
-            if not is_any or told.intersection(_figures(value)) or not _count(value, documents, _AROUND_WORDS):
+            if (
+                not is_any
+                or _is_nested(value, found)
+                or told.intersection(_figures(value))
+                or not _count(value, documents, _AROUND_WORDS)
+            ):
                 continue
             other = self._new((form, path), value, documents, rest, taken, rng)
             if other is None:
@@ -129,8 +140,16 @@ class Values:
             return None
         is_name = all(word[:1].isupper() for word in value.split()) and len(values) >= _RARE * self._counts[place]
         if is_name:  # each word of another one
-            return " ".join(rng.choice(alike).split()[position] for position in range(len(value.split())))
+            words = [rng.choice(alike).split()[position] for position in range(len(value.split()))]
+            pairs = zip(value.split(), words, strict=True)
+            return " ".join(old if {old.lower(), new.lower()} & _OF_DATES else new for old, new in pairs)
         return rng.choice(alike)
+
+
+def _is_nested(value: str, found: list[tuple[Any, Any]]) -> bool:
+    """Whether a text of the target is a part of another one, or has one as its part: they must go on agreeing."""
+    others = (other for _, other in found if isinstance(other, str) and len(other) > 2 and other != value)
+    return any(other in value or value in other for other in others)
 
 
 def _numbers(found: list[tuple[Any, Any]], documents: str, rest: str, rng: Random) -> dict[str, str]:
@@ -138,6 +157,8 @@ def _numbers(found: list[tuple[Any, Any]], documents: str, rest: str, rng: Rando
     numbers: dict[str, str] = {}
     values = [value for _, value in found if _is_number(value)]
     texts = "\n".join(value for _, value in found if isinstance(value, str))
+    if any(_is_derived(str(value), documents) for value in values):
+        return numbers
     for value in values:
         text = str(value)
         if len(text) < 2 or _YEAR.fullmatch(text) or not _NUMBER.fullmatch(text) or values.count(value) > 1:
@@ -150,6 +171,13 @@ def _numbers(found: list[tuple[Any, Any]], documents: str, rest: str, rng: Rando
         if other not in documents and str(type(value)(other)) == other:
             numbers[text] = other
     return numbers
+
+
+def _is_derived(number: str, documents: str) -> bool:
+    """Whether a number of the target stands nowhere in the input: it may follow from those that do."""
+    if len(number) < 2 or not _NUMBER.fullmatch(number):
+        return False
+    return not _count(number, documents, _AROUND_NUMBERS) and not _stands_otherwise(number, documents)
 
 
 def _stands_otherwise(number: str, documents: str) -> bool:
@@ -219,7 +247,9 @@ def _parts(value: str, other: str) -> Iterator[tuple[str, str]]:
     is_name = all(word[:1].isupper() for word in (*old, *new)) and not any(char.isdigit() for char in value)
     if is_name and len(old) == len(new) > 1:
         yield from (
-            (a, b) for a, b in zip(old, new, strict=True) if (len(a) > 2 or a.istitle()) and a.lower() not in _WORDS
+            (a, b)
+            for a, b in zip(old, new, strict=True)
+            if a != b and (len(a) > 2 or a.istitle()) and a.lower() not in _WORDS
         )
 
 

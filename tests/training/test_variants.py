@@ -193,6 +193,43 @@ def test_a_figure_that_the_target_has_in_two_forms_stays(document: str, target: 
     assert variants(samples)[0].target == target
 
 
+def test_a_name_that_is_a_month_too_leaves_dates_alone() -> None:
+    names = [f"{a} {b}" for a, b in product(("Jan", "April", "May", "Carl", "Otto", "Ada", "Ida", "Kim"), LAST)]
+    samples = [
+        Sample(id=f"r{n}", input=f"{name} calls on 1 Jan, not in April or May.", target={"name": name})
+        for n, name in enumerate(names)
+    ]
+    others = variants(samples)
+    assert all(other.input.endswith(" calls on 1 Jan, not in April or May.") for other in others)
+    assert all(other.input.startswith(other.target["name"]) for other in others)
+    assert sum(a.target != b.target for a, b in zip(samples, others, strict=True)) > 50
+
+
+def test_numbers_stay_where_one_of_the_target_may_follow_from_them() -> None:
+    """34 at 53 each are 1,802, which stands nowhere."""
+    samples = [
+        Sample(id=each.id, input=f"{each.target['name']} buys 34 at 53", target={**each.target, "n": 34, "sum": 1802})
+        for each in people()
+    ]
+    for other in variants(samples):
+        assert (other.target["n"], other.target["sum"]) == (34, 1802)
+        assert "buys 34 at 53" in other.input
+
+
+def test_texts_of_which_one_is_a_part_of_another_go_on_agreeing() -> None:
+    towns = ("Oslo", "Lima", "Rome", "Bern", "Cork", "Gent", "Nice", "Pisa", "Kyiv", "Lviv", "Turku", "Porto", "Basel")
+    samples = [
+        Sample(
+            id=f"r{n}",
+            input=f"Send it to Ring 2{n}, {town}. The {town} depot is closed.",
+            target={"address": f"Ring 2{n}, {town}", "city": town},
+        )
+        for n, town in enumerate(towns)
+    ]
+    for other in variants(samples):
+        assert other.target["address"].endswith(other.target["city"])
+
+
 def test_a_title_before_an_old_name_goes_with_it() -> None:
     samples = [
         Sample(
@@ -258,9 +295,16 @@ def read(document: str) -> dict[str, str]:
 def test_a_value_stays_with_its_label(rng: Any) -> None:
     document = "Date: 3 May\nPlace: Oslo\nHost: Ada Ng"
     assert read(arranged(document, LABELS, rng)) == {"date": "3 May", "place": "Oslo", "host": "Ada Ng"}
-    found = arranged(f"Hello\n{document}\nBye", LABELS, rng)
+    found = arranged(f"Hello\n{document}\n\nBye", LABELS, rng)
     assert found.startswith("Hello")
     assert found.endswith("Bye")
+
+
+@given(st.randoms(use_true_random=False))
+def test_a_line_that_another_goes_on_with_stays_before_it(rng: Any) -> None:
+    """As the name before the lines of an address; on one line there is a joint between them."""
+    found = arranged("Date: 3 May\nFee: 5\nHost: Ada Ng\n4 Main Street\nPlace: Oslo", LABELS, rng)
+    assert re.search(r"Host: Ada Ng(\n| |; | / )4 Main Street", found), found
 
 
 def arrangements(document: str, labels: Sequence[str] = LABELS, **more: Any) -> set[str]:
