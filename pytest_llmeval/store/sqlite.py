@@ -245,9 +245,8 @@ class SqliteStore(SqliteReader):
         The connection's own context, as an interrupt may strike between a BEGIN and what would take it back: all that
         is stored later would then be lost.
         """
-        if (
-            os.getpid() != self._pid
-        ):  # https://sqlite.org/howtocorrupt.html#_carrying_an_open_database_connection_across_a_fork_
+        # https://sqlite.org/howtocorrupt.html#_carrying_an_open_database_connection_across_a_fork_
+        if os.getpid() != self._pid:
             raise StoreError(f"{self.path}: opened by process {self._pid}; its forked child writes nothing there")
         if _identity(self._file) != self._opened:
             raise StoreError(
