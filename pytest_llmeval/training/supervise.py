@@ -17,7 +17,8 @@ import filelock
 
 from pytest_llmeval.core.errors import LlmevalError, SettingsError, UserError
 from pytest_llmeval.core.text import one_line
-from pytest_llmeval.models.hf.sources import find_source, source_digest
+from pytest_llmeval.models.hf.sources import Source, find_source, source_digest
+from pytest_llmeval.models.weights_spec import WeightsSpec
 from pytest_llmeval.store.records import new_run_id, utc_now
 from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.store.trainings import Training
@@ -131,7 +132,7 @@ def _conclude(job: Job, plan: Plan, recorded: Training, gains: list[Gain]) -> No
     write_json(plan.folder / "proof.json", proof)
     ended = replace(recorded, status="finished", finished_at=utc_now(), proof=proof)
     _record(job, replace(ended, verdict="fail" if wrong else "pass", reason="\n".join(wrong) or None))
-    record = json.loads((plan.adapter / "run.json").read_text("utf-8"))
+    record = _run_json(plan)
     try:
         write_whole(plan.adapter / "README.md", card(record, gains))
     except OSError as error:
@@ -246,8 +247,14 @@ def _identity(plan: Plan) -> dict[str, str]:
         "prompt": prompt.digest,
         **train.digests,
         "val": val.digest,
-        "base": source_digest(weights, find_source(weights, os.environ)),
+        "base": source_digest(weights, _source_of(plan, weights)),
     }
+
+
+def _source_of(plan: Plan, weights: WeightsSpec) -> Source:
+    """Return the base of the adapter as the trainer found it: one of the hub is its commit, wherever its files lie."""
+    source, found = find_source(weights, os.environ), _run_json(plan)["base"]
+    return source if found["revision"] is None else replace(source, hub_id=found["spec"].partition("@")[0])
 
 
 def _train(job: Job, plan: Plan, train: Train) -> None:
@@ -291,8 +298,13 @@ def _begun(job: Job, plan: Plan, before: Training | None) -> Training:
 
 
 def _base_of(plan: Plan) -> str:
-    """Return the base of the adapter: a folder, or an id of the hub with its revision."""
+    """Return the folder of the adapter's base; of one of the hub that of its commit in the hub's cache."""
     return str(json.loads((plan.adapter / "adapter_config.json").read_text("utf-8"))["base_model_name_or_path"])
+
+
+def _run_json(plan: Plan) -> dict[str, Any]:
+    """Return what is recorded beside the adapter."""
+    return dict(json.loads((plan.adapter / "run.json").read_text("utf-8")))
 
 
 def _measurement(job: Job, plan: Plan) -> Measurement:
@@ -316,7 +328,7 @@ def _measurement(job: Job, plan: Plan) -> Measurement:
 
 
 def _with_record(recorded: Training, plan: Plan) -> Training:
-    record = json.loads((plan.adapter / "run.json").read_text("utf-8"))
+    record = _run_json(plan)
     log = [json.loads(line) for line in (plan.adapter / "train_log.jsonl").read_text("utf-8").splitlines()]
     names = ("steps", "best_step", "tokens_per_s", "peak_memory_bytes")
     return replace(

@@ -35,6 +35,7 @@ RECORD = {
     "peak_memory_bytes": 3 << 30,
     "seed": 0,
     "device": "x86_64",
+    "base": {"spec": "base", "revision": None},
     "data": {"train": {"file": "data/train.jsonl", "rows": 24, "too_long": []}, "val": {"file": "data/val.jsonl"}},
 }
 
