@@ -61,10 +61,8 @@ def _at_odds(config: TrainingConfig) -> _Wrong:
     if batch % launch.processes:
         fitting = ", ".join(str(count) for count in range(1, batch + 1) if batch % count == 0)
         yield ("launch", "processes"), f"found {launch.processes}, and optim.batch is {batch}; write one of {fitting}"
-    if launch.engine != "ddp" and config.device == "cpu":
-        yield ("launch", "engine"), f"found '{launch.engine}', which needs GPUs; write 'ddp' for device: cpu"
-    elif launch.engine == "fsdp" and config.load == "4bit":
-        yield ("launch", "engine"), "found 'fsdp', which does not split 4-bit weights; write load: bf16, or 'ddp'"
+    if launch.engine != "ddp":
+        yield from ((("launch", "engine"), f"found '{launch.engine}', {told}") for told in _wrong_engine(config))
     if config.optim.soup > 1 and config.search is not None:
         yield (
             ("optim", "soup"),
@@ -72,6 +70,17 @@ def _at_odds(config: TrainingConfig) -> _Wrong:
         )
     if launch.engine != "ddp" and config.optim.average:
         yield ("optim", "average"), f"found true, and launch.engine is '{launch.engine}'; write false, or engine: ddp"
+
+
+def _wrong_engine(config: TrainingConfig) -> Iterator[str]:
+    """Yield why an engine that splits a training over GPUs cannot do so, and what to write."""
+    if config.device == "cpu":
+        yield "which needs GPUs; write 'ddp' for device: cpu"
+        return
+    if config.launch.engine == "fsdp" and config.load == "4bit":
+        yield "which does not split 4-bit weights; write load: bf16, or 'ddp'"
+    if config.launch.processes == 1:
+        yield "and one process, which has nobody to share with; write processes: N for N GPUs, or leave engine out"
 
 
 def _wrong_search(config: TrainingConfig, search: SearchModel) -> _Wrong:

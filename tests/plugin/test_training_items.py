@@ -117,6 +117,14 @@ def test_every_mistake_in_a_configuration_is_told_with_its_line(project: pytest.
             {"launch": {"engine": "fsdp"}, "device": "cuda"},
             "engine: launch.engine: found 'fsdp', which does not split 4-bit weights; write load: bf16, or 'ddp'",
         ),
+        *(
+            (
+                {"launch": {"engine": engine}, "device": "cuda", "load": "bf16"},
+                f"engine: launch.engine: found '{engine}', and one process, which has nobody to share with;"
+                " write processes: N for N GPUs, or leave engine out",
+            )
+            for engine in ("fsdp", "deepspeed")
+        ),
     ],
 )
 def test_processes_that_do_not_go_with_the_rest_are_told_with_their_line(
