@@ -15,9 +15,9 @@ from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.text import printable
 from pytest_llmeval.store.records import Run
 
-__all__ = ["Escalation", "is_escalated"]
+__all__ = ["ESCALATED", "Escalation", "is_escalated"]
 
-_VARIABLE = "LLMEVAL_ESCALATED"
+ESCALATED = "LLMEVAL_ESCALATED"
 """Tells the child which run it escalates."""
 _LONGEST_OUTPUT = 4000
 _REPORTS = {"xmlpath": "--junitxml=", "htmlpath": "--html="}
@@ -26,7 +26,7 @@ _REPORTS = {"xmlpath": "--junitxml=", "htmlpath": "--html="}
 
 def is_escalated(run_id: str, environ: Mapping[str, str]) -> bool:
     """Return whether this process is the child that takes a second look at the run."""
-    return environ.get(_VARIABLE) == run_id
+    return environ.get(ESCALATED) == run_id
 
 
 class Escalation:
@@ -82,7 +82,7 @@ class Escalation:
                 self._command(run, spent_usd),
                 output=output,
                 cwd=self._config.invocation_params.dir,
-                environ={**os.environ, _VARIABLE: run.id},
+                environ={**os.environ, ESCALATED: run.id},
             )
             output.seek(0, os.SEEK_END)
             output.seek(max(0, output.tell() - _LONGEST_OUTPUT))

@@ -38,6 +38,11 @@ class Option:
         """The ini key, and the name within the parsed options."""
         return f"llmeval_{self.name.replace('-', '_')}"
 
+    @property
+    def variable(self) -> str:
+        """The environment variable."""
+        return self.key.upper()
+
 
 def _count(text: str) -> int:
     try:

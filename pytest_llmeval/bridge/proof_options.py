@@ -5,12 +5,15 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
+from pytest_llmeval.bridge.escalating import ESCALATED
 from pytest_llmeval.bridge.options import OPTIONS, widen_short_names
 from pytest_llmeval.bridge.settings import Settings, value_of
 
 __all__ = ["proof_environ", "proof_options"]
 
 _JUDGES = "LLMEVAL_JUDGE_MODEL"
+_OF_THIS_SESSION = frozenset({ESCALATED, *(option.variable for option in OPTIONS)})
+"""Variables of the session that say nothing about how an adapter is measured. Any other may hold a key."""
 _TAKEN_OVER = (
     "judge-panel",
     "judge-probe",
@@ -32,8 +35,9 @@ def proof_options(config: pytest.Config, settings: Settings) -> tuple[str, ...]:
 
 
 def proof_environ(settings: Settings) -> Mapping[str, str]:
-    """Return the environment: that of the session, with its judges, as a spec may hold a password."""
-    return {**settings.environ, **({_JUDGES: shlex.join(settings.judge_models)} if settings.judge_models else {})}
+    """Return the environment: that of the session without its options, but its judges: a spec may hold a password."""
+    kept = {name: value for name, value in settings.environ.items() if name not in _OF_THIS_SESSION}
+    return {**kept, **({_JUDGES: shlex.join(settings.judge_models)} if settings.judge_models else {})}
 
 
 def _of_ours(config: pytest.Config, settings: Settings) -> Iterator[str]:

@@ -170,8 +170,7 @@ def value_of(option: Option, config: pytest.Config, environ: Mapping[str, str]) 
 
 
 def _texts(option: Option, config: pytest.Config, environ: Mapping[str, str]) -> Iterator[tuple[str, str | None]]:
-    variable = option.key.upper()
-    yield f"environment variable {variable}", environ.get(variable)
+    yield f"environment variable {option.variable}", environ.get(option.variable)
     yield f"ini key {option.key}", config.getini(option.key)
 
 

@@ -29,9 +29,8 @@ _BROKEN = (2, 3, 4, 5)
 """Statuses of a session that did not come to the end of its cases, or had none."""
 _LONGEST_OUTPUT = 4000
 _NO_RULES = "version: 1\n"
-_OF_THIS_SESSION = ("PYTEST_", "LLMEVAL_", "COV_CORE_")
+_OF_PYTEST = ("PYTEST_", "COV_CORE_")
 """Variables of this session that say nothing about how an adapter is measured."""
-_KEPT = ("LLMEVAL_API_KEY", "LLMEVAL_JUDGE_MODEL", "LLMEVAL_VLLM")
 _EMPTIED = ("limit", "slice", "shard", "max_cost", "resume", "rescore")
 _FIXED = (
     *("-o", "addopts="),
@@ -114,6 +113,7 @@ class Measurement:
     max_cost_usd: float | None = None
     """What all its sessions may spend together; None without a bound."""
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
+    """With the keys of who answers and judges; no option of the plugin stands there but the judges."""
 
 
 def measure(measurement: Measurement) -> list[Gain]:
@@ -276,7 +276,7 @@ def _bound(measurement: Measurement, runs: Sequence[str]) -> list[str]:
 
 
 def _environ(environ: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in environ.items() if name in _KEPT or not name.startswith(_OF_THIS_SESSION)}
+    return {name: value for name, value in environ.items() if not name.startswith(_OF_PYTEST)}
 
 
 def _shown(value: float | None) -> str:

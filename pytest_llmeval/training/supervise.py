@@ -58,6 +58,7 @@ class Job:
     git: Mapping[str, Any] = field(default_factory=dict)
     """``git_commit`` and ``git_dirty``."""
     environ: Mapping[str, str] = field(repr=False)
+    """Of all processes; no option of the plugin stands there but the judges."""
     report: Callable[[str], None]
     """Shows one line to the user."""
     suite: str

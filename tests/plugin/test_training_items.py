@@ -267,9 +267,11 @@ def test_a_proof_is_judged_as_its_session_says_and_not_cut_by_the_project(
 ) -> None:
     pytester.makeini(f"[pytest]\naddopts = {addopts}\n")
     config = pytester.parseconfig("-p", "no:hypothesispytest", *arguments)
-    settings = resolve(config, {"LLMEVAL_LIMIT": "3"})
+    keys = {"LLMEVAL_JUDGE_KEY": "k", "LLMEVAL_API_KEY": "k", "LLMEVAL_VLLM": "vllm", "LAB_KEY": "k"}
+    settings = resolve(config, {**keys, "LLMEVAL_LIMIT": "3", "LLMEVAL_RUN_NAME": "mine", "LLMEVAL_ESCALATED": "r"})
     assert list(proof_options(config, settings)) == found
-    assert proof_environ(settings).get("LLMEVAL_JUDGE_MODEL") == ("j" if "--judge-model=j" in arguments else None)
+    judges = {"LLMEVAL_JUDGE_MODEL": "j"} if "--judge-model=j" in arguments else {}
+    assert proof_environ(settings) == {**keys, **judges}
 
 
 def test_nothing_to_go_on_with_is_one_line(project: pytest.Pytester) -> None:

@@ -47,7 +47,7 @@ def measurement(root: Path, base: str, adapter: str, **proof: Any) -> Measuremen
         folder=root,
         db=root / "llmeval.db",
         specs={"base": base, "adapter": adapter},
-        environ={**os.environ, "LLMEVAL_LIMIT": "1"},
+        environ={**os.environ, "PYTEST_ADDOPTS": "--llmeval-limit=1"},
     )
 
 
@@ -187,3 +187,14 @@ def test_a_base_that_earns_no_score_is_no_typo(tmp_path: Path, server: FaultServ
         gains = measure(asked)
     assert [(gain.n, gain.verdict) for gain in gains] == [(0, "unmeasurable")] * 2
     assert "llmeval compare" in failures(gains)[0]
+
+
+def test_keys_under_any_name_are_there(tmp_path: Path, server: FaultServer) -> None:
+    """Else the base could not be asked, after all the hours of the training."""
+    asked = measurement(tmp_path, "lab", "lab")
+    (tmp_path / "models.yaml").write_text(
+        f"models:\n  lab: {{spec: '{server.spec('base')}', api_key_env: LLMEVAL_LAB_KEY}}\n", "utf-8"
+    )
+    keyed = replace(asked, environ={**asked.environ, "LLMEVAL_LAB_KEY": "sk-lab"})
+    assert _run(keyed, "val", asked.config.data.val, "base", before=[])
+    assert {entry.headers["authorization"] for entry in server.ledger} == {"Bearer sk-lab"}
