@@ -25,6 +25,7 @@ from trl import SFTConfig, SFTTrainer
 from pytest_llmeval.core.errors import LlmevalError, UserError
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.models.hf.chat import Chat
+from pytest_llmeval.models.hf.memory import is_out_of_memory
 from pytest_llmeval.store.whole_file import whole_folder
 from pytest_llmeval.training.answer_head import score_answers_only
 from pytest_llmeval.training.averaging import Average
@@ -54,13 +55,6 @@ from pytest_llmeval.training.weights import load_base, require_layers, sums_in_b
 __all__ = ["main", "train"]
 
 
-_OUT_OF_MEMORY = (
-    "DefaultCPUAllocator",
-    "CUDA error: out of memory",
-    "CUBLAS_STATUS_ALLOC_FAILED",
-    "CUBLAS_STATUS_NOT_INITIALIZED",
-)
-"""Of errors that torch has no class for."""
 _IGNORED = -100
 """The label of a token that no loss is taken of."""
 
@@ -195,9 +189,8 @@ def _outcome(plan: Plan, ranks: Ranks) -> Outcome:
         traceback.print_exc()
         if ranks.count > 1 and is_lost_peer(error):
             return Outcome(state="lost")
-        is_memory = any(sign in str(error) for sign in _OUT_OF_MEMORY)
         told = one_line(f"{type(error).__name__}: {error}", 400)
-        return Outcome(state="out_of_memory" if is_memory else "failed", message=told)
+        return Outcome(state="out_of_memory" if is_out_of_memory(error) else "failed", message=told)
 
 
 def train(plan: Plan, ranks: Ranks, ending: EndOnSignal) -> Outcome:

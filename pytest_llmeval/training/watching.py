@@ -15,6 +15,7 @@ from transformers import EarlyStoppingCallback, TrainerCallback
 from pytest_llmeval.core.errors import LlmevalError
 from pytest_llmeval.core.parent import parent_pid
 from pytest_llmeval.models.hf.chat import Chat
+from pytest_llmeval.models.hf.memory import is_out_of_memory
 from pytest_llmeval.training.averaging import Average
 from pytest_llmeval.training.config import Metric
 from pytest_llmeval.training.encoding import Encoded
@@ -113,7 +114,7 @@ def answer(
             together they cannot part.
 
     Raises:
-        torch.OutOfMemoryError: there is too little.
+        Exception: there is too little memory; ``is_out_of_memory`` knows it.
     """
     texts = [""] * len(rows)
     order = sorted(range(len(rows)), key=lambda index: len(rows[index].prompt))
@@ -124,8 +125,8 @@ def answer(
             chosen = order[:batch]
             try:
                 said = _generate(model, chat, [rows[index].prompt for index in chosen], new_tokens, device)
-            except torch.OutOfMemoryError:
-                if not halves or batch == 1:
+            except (MemoryError, RuntimeError) as error:
+                if not halves or batch == 1 or not is_out_of_memory(error):
                     raise
                 batch //= 2
                 torch.cuda.empty_cache()

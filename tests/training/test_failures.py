@@ -173,6 +173,28 @@ def test_a_test_row_inside_train_is_refused_before_anything_is_loaded(train: Tra
     )
 
 
+@pytest.mark.parametrize(
+    ("told", "state"),
+    [
+        ("Triton Error [CUDA]: out of memory", "out_of_memory"),
+        ("DefaultCPUAllocator: can't allocate memory", "out_of_memory"),
+        ("CUDA error: CUBLAS_STATUS_ALLOC_FAILED", "out_of_memory"),
+        ("CUDA error: an illegal memory access was encountered", "failed"),
+    ],
+)
+def test_no_memory_that_is_told_in_words_can_be_tried_again_with_fewer_rows(
+    train: Train, monkeypatch: pytest.MonkeyPatch, told: str, state: str
+) -> None:
+    from pytest_llmeval.training import trainer
+
+    def broken(*args: object) -> Outcome:
+        raise RuntimeError(told)
+
+    monkeypatch.setattr(trainer, "train", broken)
+    _, outcome = train()
+    assert outcome == Outcome(state=state, message=f"RuntimeError: {told}")  # type: ignore[arg-type]
+
+
 def test_no_memory_is_told_with_the_estimate(train: Train) -> None:
     _, outcome = train(free=1 << 20)
     assert outcome.state == "refused"

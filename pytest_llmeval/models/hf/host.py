@@ -22,7 +22,7 @@ from pytest_llmeval.models.hf.chat import Chat
 from pytest_llmeval.models.hf.forms import Forms
 from pytest_llmeval.models.hf.forward import takes
 from pytest_llmeval.models.hf.likelihood import weigh
-from pytest_llmeval.models.hf.memory import bytes_per_token, free_bytes, logits_bytes
+from pytest_llmeval.models.hf.memory import bytes_per_token, free_bytes, is_out_of_memory, logits_bytes
 from pytest_llmeval.models.hf.positions import context_tokens, shared_positions
 from pytest_llmeval.models.hf.sources import Source, find_source, source_digest, source_stats
 from pytest_llmeval.models.weights_spec import WeightsSpec
@@ -139,7 +139,7 @@ class Loaded:
             with torch.inference_mode(), self._base.using(self.adapter) as model:
                 work(model, self.chat, jobs)
         except (MemoryError, RuntimeError) as error:
-            if not _is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             raise OutOfMemory(str(error).partition("\n")[0]) from None
 
@@ -209,10 +209,3 @@ class HfModels:
 
     def _of(self, group: Any) -> Loaded:
         return self._models[group[0]]
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    """Whether an error says that memory is short; on a CPU torch says so in words only."""
-    text = str(error)
-    is_named = isinstance(error, MemoryError | torch.OutOfMemoryError)
-    return is_named or "out of memory" in text or "can't allocate memory" in text or "not enough memory" in text

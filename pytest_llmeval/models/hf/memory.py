@@ -1,4 +1,4 @@
-"""How many tokens fit into memory at once."""
+"""How many tokens fit into memory at once, and how an error says that it was too many."""
 
 from typing import Any
 
@@ -6,9 +6,17 @@ import torch
 
 from pytest_llmeval.models.host_memory import free_host_bytes
 
-__all__ = ["bytes_per_token", "free_bytes", "logits_bytes"]
+__all__ = ["bytes_per_token", "free_bytes", "is_out_of_memory", "logits_bytes"]
 
 _UNKNOWN_FREE = 2**33
+_SIGNS = (
+    "out of memory",
+    "can't allocate memory",
+    "not enough memory",
+    "cublas_status_alloc_failed",
+    "cublas_status_not_initialized",
+)
+"""What errors say that have no class of their own: those of torch on a CPU, of CUDA's libraries and of Triton."""
 
 
 def bytes_per_token(config: Any, item_bytes: int) -> int:
@@ -43,3 +51,9 @@ def free_bytes(device: Any) -> int:
         free, _ = torch.cuda.mem_get_info(device)
         return int(free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device))
     return free_host_bytes(_UNKNOWN_FREE)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error says that memory is short: by its class, or in words only."""
+    text = str(error).lower()
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(sign in text for sign in _SIGNS)
