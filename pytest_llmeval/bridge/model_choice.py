@@ -34,7 +34,7 @@ def chosen_models(settings: "Settings", named: Mapping[str, NamedModel], *, to_b
     for text in settings.models or _default():
         model = resolve_model(text, named)
         if to_be_asked:
-            check_model(model, settings.environ, is_asked=settings.makes_calls)
+            check_model(model, settings.environ, transport=settings.transport, is_asked=settings.makes_calls)
         if model.name in chosen:
             raise ModelError(f"two models are called {model.name!r}; give one of them another name in models.yaml")
         chosen[model.name] = priced(model, settings.environ, own)
@@ -60,7 +60,7 @@ def chosen_judges(
     for text in settings.judge_models:
         judge = resolve_model(text, named)
         if to_be_asked:
-            check_model(judge, settings.environ, is_asked=settings.makes_calls)
+            check_model(judge, settings.environ, transport=settings.transport, is_asked=settings.makes_calls)
         if judge.name in chosen:
             raise ModelError(
                 f"--judge-model: two judges are called {judge.name!r}; give one of them another name in models.yaml"

@@ -6,9 +6,9 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit, urlunsplit
 
 from pytest_llmeval.core.errors import ModelError
 
-__all__ = ["BaseUrl", "parse_base_url"]
+__all__ = ["UNREADABLE", "BaseUrl", "parse_base_url"]
 
-_UNREADABLE = "a port is a number up to 65535; in a password write %2F for /, %3F for ?, %23 for # and %5B for ["
+UNREADABLE = "a port is a number up to 65535; in a password write %2F for /, %3F for ?, %23 for # and %5B for ["
 _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
 
 
@@ -46,7 +46,7 @@ def parse_base_url(text: str, *, where: str, example: str = "http://host:port/v1
         parts = urlsplit(text)
         port = parts.port
     except ValueError:  # it quotes what stands in the port's place, which may be a password
-        raise ModelError(f"{where}: the base URL cannot be read ({_UNREADABLE}); expected {example}") from None
+        raise ModelError(f"{where}: the base URL cannot be read ({UNREADABLE}); expected {example}") from None
     problem = _problem(text, parts)
     if problem:
         raise ModelError(f"{where}: the base URL {problem}; expected {example}")

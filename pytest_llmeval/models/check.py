@@ -9,23 +9,28 @@ from pytest_llmeval.models.local_adapters import require_converter
 from pytest_llmeval.models.local_server import require_local_extra
 from pytest_llmeval.models.local_weights import default_cache_dir
 from pytest_llmeval.models.named import NamedModel
+from pytest_llmeval.models.proxies import usable_proxy
+from pytest_llmeval.models.transport import TransportName
 from pytest_llmeval.models.vllm.executable import find_vllm, vllm_version
 from pytest_llmeval.models.vllm.groups import grouped
 
 __all__ = ["check_model"]
 
 
-def check_model(model: NamedModel, environ: Mapping[str, str], *, is_asked: bool = True) -> None:
+def check_model(
+    model: NamedModel, environ: Mapping[str, str], *, transport: TransportName = "auto", is_asked: bool = True
+) -> None:
     """Return where ``model`` can be opened, as far as can be told without any network.
 
     Args:
         model: what is to be opened.
-        environ: where its key is looked up.
+        environ: where its key and its proxy are looked up.
+        transport: that by which a server of OpenAI's protocol is asked; ``lean`` follows no proxy.
         is_asked: whether it is called; where only its cached answers are wanted, it needs no key and no converter.
 
     Raises:
-        ModelError: its key is missing or not meant for its server, its extra is not installed, or its files are not
-            there.
+        ModelError: its key is missing or not meant for its server, its extra is not installed, its files are not
+            there, or the proxy before its server cannot be used.
     """
     if model.spec.kind == "local":
         require_local_extra()
@@ -33,7 +38,7 @@ def check_model(model: NamedModel, environ: Mapping[str, str], *, is_asked: bool
             require_converter(model.spec.weights, default_cache_dir())
     elif model.spec.kind == "anthropic":
         require_anthropic_extra()
-        find_anthropic_account(model, environ, is_asked=is_asked)
+        usable_proxy(find_anthropic_account(model, environ, is_asked=is_asked).base_url, environ)
     elif model.spec.weights is not None and model.spec.kind == "vllm":
         vllm_version(find_vllm(environ))
         grouped([model.spec.weights], environ)
@@ -41,4 +46,6 @@ def check_model(model: NamedModel, environ: Mapping[str, str], *, is_asked: bool
         require_hf_extra(model.spec.weights)
         find_source(model.spec.weights, environ)
     else:
-        find_account(model, environ, is_asked=is_asked)
+        account = find_account(model, environ, is_asked=is_asked)
+        if transport != "lean":
+            usable_proxy(account.base_url, environ)

@@ -1,10 +1,48 @@
 """Which proxy the environment puts in front of a server."""
 
 from collections.abc import Mapping
+from importlib.util import find_spec
+from urllib.parse import unquote, urlsplit
 
-from pytest_llmeval.models.base_url import BaseUrl
+from pytest_llmeval.core.errors import ModelError
+from pytest_llmeval.models.base_url import UNREADABLE, BaseUrl
 
-__all__ = ["proxy_for"]
+__all__ = ["UNUSABLE", "proxy_for", "proxy_secrets", "usable_proxy"]
+
+_SCHEMES = frozenset({"http", "https", "socks5", "socks5h"})
+UNUSABLE = f"the proxy of the environment cannot be used ({UNREADABLE}); expected http://host:port"
+"""Without what stands in the variable: no part of an address that cannot be read is sure to be no password."""
+
+
+def usable_proxy(base_url: BaseUrl, environ: Mapping[str, str]) -> str | None:
+    """Return what ``proxy_for`` does.
+
+    Raises:
+        ModelError: it cannot be read, or is of no kind that can be used.
+    """
+    proxy = proxy_for(base_url, environ)
+    if proxy is None:
+        return None
+    try:
+        parts = urlsplit(proxy)
+        is_readable = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        raise ModelError(UNUSABLE) from None
+    if not is_readable or "@" in f"{parts.path}{parts.query}{parts.fragment}":  # part of a password, taken for a path
+        raise ModelError(UNUSABLE)
+    if parts.scheme not in _SCHEMES:
+        kinds = "http://, https://, socks5:// or socks5h://"
+        raise ModelError(f"the proxy of the environment cannot be used: it begins with none of {kinds}")
+    if parts.scheme.startswith("socks") and find_spec("socksio") is None:
+        raise ModelError("the proxy of the environment speaks SOCKS, which needs: pip install 'httpx2[socks]'")
+    return proxy
+
+
+def proxy_secrets(proxy: str) -> tuple[str, ...]:
+    """Return what no text may show of a proxy that can be read: its user and password, as given and decoded."""
+    given = urlsplit(proxy).netloc.rpartition("@")[0]
+    users = (given, unquote(given))
+    return tuple(dict.fromkeys([*users, *(user.partition(":")[2] for user in users)]))
 
 
 def proxy_for(base_url: BaseUrl, environ: Mapping[str, str]) -> str | None:

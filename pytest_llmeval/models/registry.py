@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.core.types import Backend
@@ -16,10 +16,10 @@ from pytest_llmeval.models.local_adapters import local_engine, local_revision
 from pytest_llmeval.models.local_server import slot_of
 from pytest_llmeval.models.named import NamedModel, Prices
 from pytest_llmeval.models.openai_chat import OpenAIBackend
-from pytest_llmeval.models.proxies import proxy_for
+from pytest_llmeval.models.proxies import proxy_secrets, usable_proxy
 from pytest_llmeval.models.redaction import Redactor
 from pytest_llmeval.models.retry import RetryPolicy, Slot
-from pytest_llmeval.models.transport import Transport
+from pytest_llmeval.models.transport import Transport, TransportName
 from pytest_llmeval.models.vllm.host import VllmModels
 from pytest_llmeval.models.vllm.server import VllmServer
 from pytest_llmeval.models.vllm.watched import WatchedTransport
@@ -35,8 +35,6 @@ LocalAddress = Callable[[], tuple[str, str]]
 
 Slots = Callable[[str], Slot]
 """From the id of an account to what is entered around each of its requests."""
-
-TransportName = Literal["auto", "lean", "sdk"]
 
 LOCAL_ACCOUNT = "local"
 """The account of all ``local:`` models."""
@@ -82,9 +80,9 @@ def open_model(
         is_asked: whether it will be called; where only its cached answers are wanted, it needs no key.
 
     Raises:
-        ModelError: as ``check_model`` does, and where the proxy cannot be used.
+        ModelError: as ``check_model`` does.
     """
-    check_model(model, environ, is_asked=is_asked)
+    check_model(model, environ, transport=transport, is_asked=is_asked)
     policy, redactor = policy or RetryPolicy(), redactor or Redactor()
     if model.spec.kind == "anthropic":
         account = find_anthropic_account(model, environ, is_asked=is_asked)
@@ -123,7 +121,7 @@ def open_model(
 def _open_transport(name: TransportName, account: Account, environ: Mapping[str, str], redact: Redactor) -> Transport:
     """Return the transport for ``account``."""
     # Imported where they are needed: aiohttp takes 0.2 s and the SDK 1 s, which a session without a call saves.
-    proxy = None if name == "lean" else proxy_for(account.base_url, environ)
+    proxy = None if name == "lean" else _proxy(account, environ, redact)
     if name == "sdk" or proxy is not None:
         from pytest_llmeval.models.openai_sdk import OPENAI_SDK
         from pytest_llmeval.models.sdk_transport import SdkTransport
@@ -140,7 +138,15 @@ def _anthropic_transport(account: Account, environ: Mapping[str, str], redact: R
     from pytest_llmeval.models.anthropic_sdk import ANTHROPIC_SDK
     from pytest_llmeval.models.sdk_transport import SdkTransport
 
-    return SdkTransport(ANTHROPIC_SDK, account, redact, proxy_for(account.base_url, environ))
+    return SdkTransport(ANTHROPIC_SDK, account, redact, _proxy(account, environ, redact))
+
+
+def _proxy(account: Account, environ: Mapping[str, str], redactor: Redactor) -> str | None:
+    """Return the URL of the proxy before ``account``, its password kept out of messages; None where there is none."""
+    proxy = usable_proxy(account.base_url, environ)
+    if proxy is not None:
+        redactor.add(*proxy_secrets(proxy))
+    return proxy
 
 
 def _local_account(local_address: LocalAddress | None) -> Account:

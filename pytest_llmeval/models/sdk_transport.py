@@ -6,7 +6,6 @@ Importing this module imports the HTTP client; ``openai_sdk`` and ``anthropic_sd
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Any, Generic, TypeVar, cast
 
 import httpx2
@@ -14,6 +13,7 @@ import httpx2
 from pytest_llmeval.core.errors import ErrorKind, ModelError
 from pytest_llmeval.models.attempt_error import AttemptError
 from pytest_llmeval.models.keys import Account
+from pytest_llmeval.models.proxies import UNUSABLE
 from pytest_llmeval.models.shared_clients import SharedClients
 from pytest_llmeval.models.transport import (
     CONNECT_TIMEOUT_S,
@@ -52,10 +52,10 @@ class SdkTransport(Generic[C]):
         """Stand for the account behind ``proxy``, a URL.
 
         Raises:
-            ModelError: the proxy is of no kind that can be used.
+            ModelError: the proxy's address cannot be used.
         """
         if proxy is not None:
-            _check_proxy(proxy, redact)
+            _check_proxy(proxy)
         self._sdk = sdk
         self._redact = redact
         self._clients = sdk.clients.lease((account, proxy))
@@ -165,11 +165,9 @@ async def _answer(response: httpx2.Response) -> Answer:
     return Answer(status=response.status_code, headers=response.headers, body=bytes(body[:cap]), is_cut=is_cut)
 
 
-def _check_proxy(proxy: str, redact: Redact) -> None:
-    """Raise ModelError where ``proxy`` is none that the HTTP client can use."""
+def _check_proxy(proxy: str) -> None:
+    """Raise ModelError where ``proxy`` is none that the HTTP client can use, which quotes it."""
     try:
-        scheme = httpx2.Proxy(proxy).url.scheme
-    except (ValueError, httpx2.InvalidURL) as error:
-        raise ModelError(f"the proxy of the environment cannot be used: {redact(str(error))}") from None
-    if scheme.startswith("socks") and find_spec("socksio") is None:
-        raise ModelError("the proxy of the environment speaks SOCKS, which needs: pip install 'httpx2[socks]'")
+        httpx2.Proxy(proxy)
+    except (ValueError, httpx2.InvalidURL):
+        raise ModelError(UNUSABLE) from None

@@ -3,7 +3,7 @@
 import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.types import Usage
@@ -16,6 +16,7 @@ __all__ = [
     "MAX_BODY_BYTES",
     "Answer",
     "Transport",
+    "TransportName",
     "address_fault",
     "body_cap",
     "connection_fault",
@@ -24,6 +25,8 @@ __all__ = [
     "unconnected_fault",
     "undecodable_fault",
 ]
+
+TransportName = Literal["auto", "lean", "sdk"]
 
 CONNECT_TIMEOUT_S = 15.0
 MAX_BODY_BYTES = 8 * 1024 * 1024

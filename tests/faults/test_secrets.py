@@ -158,6 +158,19 @@ def test_a_password_and_a_query_in_an_address_are_sent_and_stored_nowhere(projec
         assert leaks(project.root, [result.stdout.str(), result.stderr.str()], key=secret) == []
 
 
+def test_a_password_in_a_proxy_that_cannot_be_read_is_shown_nowhere(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Said before any call, and not by quoting what stands in the port's place."""
+    monkeypatch.setenv("HTTP_PROXY", "http://bob:hunter22#x@127.0.0.1:9")
+    project.eval("def test_echo(response):\n    pass\n", ROWS)
+    result = project.run("evals", model="openai:m@http://llm.test/v1")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*the proxy of the environment cannot be used*"])
+    monkeypatch.delenv("HTTP_PROXY")
+    assert leaks(project.root, [result.stdout.str(), result.stderr.str()], key="hunter22") == []
+
+
 def test_the_key_of_openai_goes_to_no_other_address(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not to the address in a spec, though its model is one of OpenAI's."""
     monkeypatch.delenv("LLMEVAL_API_KEY")

@@ -4,7 +4,10 @@ import pytest
 
 from pytest_llmeval.core.errors import ErrorKind, ModelError
 from pytest_llmeval.models.base_url import parse_base_url
+from pytest_llmeval.models.check import check_model
+from pytest_llmeval.models.named import resolve_model
 from pytest_llmeval.models.proxies import proxy_for
+from pytest_llmeval.models.redaction import Redactor
 from pytest_llmeval.models.registry import TransportName
 from pytest_llmeval.models.retry import RetryPolicy
 from tests.support.anthropic_server import AnthropicServer
@@ -14,6 +17,7 @@ from tests.support.fault_server import FaultServer
 P, Q = "http://p:1", "http://q:2"
 BEHIND = "openai:echo@http://llm.test:8000/v1"  # a host that only a proxy can know
 ANTHROPIC = "anthropic:echo@http://llm.test:8000"
+_ODD_PASSWORDS = ("pw#CANARY", "pw/CANARY", "12/CANARY", "pw?CANARY", "pw[CANARY", "pw CANARY#")
 
 
 @pytest.mark.parametrize(
@@ -102,11 +106,34 @@ def test_only_the_given_environment_counts(server: FaultServer, monkeypatch: pyt
 
 @pytest.mark.parametrize(
     ("proxy", "message"),
-    [("ftp://me:pw-CANARY@p:1", "cannot be used"), ("http://p:port", "cannot be used"), ("socks5://p:1", "SOCKS")],
+    [
+        ("ftp://me:pw-CANARY@p:1", "cannot be used"),
+        ("http://p:port", "cannot be used"),
+        ("http://:1", "cannot be used"),
+        ("socks5://p:1", "SOCKS"),
+        *((f"http://me:{password}@p:1", "write %2F for /") for password in _ODD_PASSWORDS),
+        ("me:pw#CANARY@p:1", "write %2F for /"),
+    ],
 )
 @pytest.mark.parametrize("spec", [BEHIND, ANTHROPIC])
 def test_a_proxy_that_cannot_be_used_is_a_usage_error(spec: str, proxy: str, message: str) -> None:
-    """Said when the model is opened, without the proxy's password."""
-    with pytest.raises(ModelError, match=message) as caught:
-        ask_model(spec, environ={"ALL_PROXY": proxy})
-    assert "CANARY" not in str(caught.value)
+    """Said before the model is opened, without the proxy's password, whatever part of the address that looks like."""
+    environ = {"ALL_PROXY": proxy}
+    for look in (lambda: ask_model(spec, environ=environ), lambda: check_model(resolve_model(spec, {}), environ)):
+        with pytest.raises(ModelError, match=message) as caught:
+            look()
+        assert "CANARY" not in str(caught.value)
+
+
+def test_a_proxy_that_is_not_followed_may_be_any() -> None:
+    environ = {"ALL_PROXY": "http://me:pw#CANARY@p:1"}
+    check_model(resolve_model(BEHIND, {}), environ, transport="lean")
+    check_model(resolve_model(BEHIND, {}), {**environ, "NO_PROXY": "llm.test"})
+
+
+@pytest.mark.parametrize("spec", [BEHIND, ANTHROPIC])
+def test_user_and_password_of_a_proxy_are_secrets(spec: str) -> None:
+    redactor = Redactor()
+    environ = {"ALL_PROXY": "http://bob:hunter%2322@127.0.0.1:9"}
+    failure(spec, environ=environ, redactor=redactor, policy=RetryPolicy(max_attempts=1))
+    assert redactor("it is hunter#22, hunter%2322 or bob:hunter#22") == "it is ***, *** or ***"
