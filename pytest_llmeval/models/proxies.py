@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from importlib.util import find_spec
+from ipaddress import ip_address, ip_network
 from urllib.parse import unquote, urlsplit
 
 from pytest_llmeval.core.errors import ModelError
@@ -50,7 +51,9 @@ def proxy_for(base_url: BaseUrl, environ: Mapping[str, str]) -> str | None:
 
     The rules are those of ``urllib.request.getproxies_environment`` (a name in lower case wins, also where it is
     empty; HTTP_PROXY is not read in a CGI script, whose client can set it), and ALL_PROXY is what other schemes and
-    names leave over. This machine is always asked directly.
+    names leave over. NO_PROXY lists hosts, domains (``corp.example``, ``.corp.example`` or ``*.corp.example``),
+    networks of hosts that are given by address (``10.0.0.0/8``) or ``*``, with commas or blanks between. This machine
+    is always asked directly.
     """
     if base_url.is_loopback or _is_exempt(base_url, environ):
         return None
@@ -60,10 +63,23 @@ def proxy_for(base_url: BaseUrl, environ: Mapping[str, str]) -> str | None:
 
 
 def _is_exempt(base_url: BaseUrl, environ: Mapping[str, str]) -> bool:
-    """Return whether NO_PROXY names the host, one of its parent domains or all hosts."""
+    """Return whether NO_PROXY names the host, one of its parent domains, its network or all hosts."""
     spellings = (base_url.hostname, f"[{base_url.hostname}]", base_url.host)
-    names = [name.strip().lower().lstrip(".") for name in _setting("no", environ).split(",")]
-    return "*" in names or any(f".{host}".endswith(f".{name}") for name in names if name for host in spellings)
+    names = _setting("no", environ).lower().replace(",", " ").split()
+    domains = [name.removeprefix("*").lstrip(".") for name in names]
+    return (
+        "*" in names
+        or any(f".{host}".endswith(f".{domain}") for domain in domains if domain for host in spellings)
+        or any(_holds(name, base_url.hostname) for name in names if "/" in name)
+    )
+
+
+def _holds(network: str, host: str) -> bool:
+    """Return whether ``host`` is an address in ``network``."""
+    try:
+        return ip_address(host) in ip_network(network, strict=False)
+    except ValueError:  # a name, or no network
+        return False
 
 
 def _setting(name: str, environ: Mapping[str, str]) -> str:
