@@ -72,6 +72,7 @@ class EngineRoom:
                 max_connections=settings.max_connections,
                 rpm=settings.rpm,
                 tpm=settings.tpm,
+                patience_s=settings.timeout_s,
                 most={LOCAL_ACCOUNT: 1},  # its server works on one request; those that wait there use up their time
             )
         )

@@ -1,6 +1,7 @@
 """How many requests one account may have in flight: as many as the ceiling, fewer while the server refuses them."""
 
 import heapq
+import random
 from asyncio import Future
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +14,9 @@ __all__ = ["AccountGate", "Turn", "Waiter"]
 _FIRST_LIMIT = 32
 _CUT = 0.5
 _LONGEST_PAUSE_S = 120.0
+_GROWTH = 4.0
+_LONGEST_OWN_PAUSE_S = 50.0
+"""Of pauses that no server asked for: 4, 16, 50 and 50 s, at least half of each, span a minute, as most quotas do."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -29,22 +33,29 @@ class AccountGate:
     """The limit of one account, which adapts: it grows on clean answers while it is used up, and halves on a 429.
 
     Additive increase, multiplicative decrease after a slow start, as TCP does it (RFC 5681, section 3.1); one cut for
-    an episode: refusals of requests that left before the last cut say nothing new.
+    an episode: refusals of requests that left before the last cut say nothing new. Where requests that
+    are alone in flight are refused, the server means a time and not a number: the account pauses, longer each time.
     """
 
-    def __init__(self, *, ceiling: int, rpm: float | None, tpm: float | None) -> None:
+    def __init__(self, *, ceiling: int, rpm: float | None, tpm: float | None, patience_s: float = 120.0) -> None:
         """Begin.
 
         Args:
             ceiling: the most requests in flight, at least 1.
             rpm: requests a minute; None for no limit.
             tpm: tokens a minute, sent and received; None for no limit.
+            patience_s: seconds from a first refusal in which it pauses by itself, unless an answer comes.
         """
         self._ceiling = ceiling
         self._limit = float(min(ceiling, _FIRST_LIMIT))
         self._is_slow_start = True
         self._cut_at_s = float("-inf")
         self._paused_until_s = float("-inf")
+        self._patience_s = patience_s
+        self._refusals = 0
+        """Of requests that were alone in flight, since the last answer, without a word on how long to wait."""
+        self._refused_since_s = 0.0
+        """When the first of them was."""
         self.requests = Pacer(rpm) if rpm else None
         self.tokens = Pacer(tpm) if tpm else None
         self.in_flight = 0
@@ -92,6 +103,7 @@ class AccountGate:
 
     def answered(self) -> None:
         """Allow more where a clean answer came while the limit was used up; called before ``end``."""
+        self._refusals = 0
         if self.in_flight >= self.limit < self._ceiling:
             self._limit = min(self._ceiling, self._limit + (1.0 if self._is_slow_start else 1.0 / self._limit))
 
@@ -103,12 +115,28 @@ class AccountGate:
             self._limit = max(1.0, min(self._limit, self.in_flight) * _CUT)
             self._is_slow_start = False
             self._cut_at_s = now
+            if not retry_after_s and self.in_flight <= 1:  # where it works on others, those are what is too many
+                self._pause(now)
+
+    def _pause(self, now: float) -> None:
+        """Let nothing go for a while where this refusal is not the first since the last answer."""
+        if not self._refusals:
+            self._refused_since_s = now
+        pause_s = min(_LONGEST_OWN_PAUSE_S, _GROWTH**self._refusals) * _part() if self._refusals else 0.0
+        self._refusals += 1
+        if now + pause_s <= self._refused_since_s + self._patience_s:
+            self._paused_until_s = max(self._paused_until_s, now + pause_s)
 
     def close(self, error: Callable[[], CallError]) -> None:
         """Let no further request go; whoever waits is told so."""
         self.closed = self.closed or error
         while (waiter := self.head()) is not None:
             waiter.ready.set_exception(self.closed())
+
+
+def _part() -> float:
+    """Return how much of a pause is made, so that many sessions do not come back at once."""
+    return random.uniform(0.5, 1)  # noqa: S311 - no secret depends on it
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -26,6 +26,8 @@ class Limits:
     """Tokens a minute of one account, sent and received; None for no limit."""
     most: Mapping[str, int] = field(default_factory=dict)
     """Requests in flight to single accounts at most, by them; at least 1 each."""
+    patience_s: float = 120.0
+    """Seconds for which an account that is refused without an answer between pauses by itself."""
 
 
 TURN: ContextVar[Turn | None] = ContextVar("llmeval_turn", default=None)
@@ -117,7 +119,7 @@ class Limiter:
         if account not in self._gates:
             limits = self._limits
             ceiling = min(limits.max_connections, limits.most.get(account, limits.max_connections))
-            gate = AccountGate(ceiling=ceiling, rpm=limits.rpm, tpm=limits.tpm)
+            gate = AccountGate(ceiling=ceiling, rpm=limits.rpm, tpm=limits.tpm, patience_s=limits.patience_s)
             gate.closed = self._closed
             self._gates[account] = gate
         return self._gates[account]

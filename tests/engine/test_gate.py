@@ -11,8 +11,10 @@ from pytest_llmeval.engine.gate import AccountGate, Turn, Waiter
 from tests.support.virtual_time import run_virtual
 
 
-def gate(ceiling: int = 1000, *, rpm: float | None = None, tpm: float | None = None) -> AccountGate:
-    return AccountGate(ceiling=ceiling, rpm=rpm, tpm=tpm)
+def gate(
+    ceiling: int = 1000, *, rpm: float | None = None, tpm: float | None = None, patience_s: float = 120.0
+) -> AccountGate:
+    return AccountGate(ceiling=ceiling, rpm=rpm, tpm=tpm, patience_s=patience_s)
 
 
 def fill(account: AccountGate, now: float = 0.0) -> None:
@@ -140,6 +142,69 @@ def test_a_pause_of_more_than_two_minutes_is_for_the_call_alone(asked: float, wa
     account.start(0, 0.0)
     refuse(account, started_s=0, now=1, retry_after_s=asked)
     assert account.wait_s(1) == waits
+
+
+# Refusals that do not say how long to wait
+
+
+def pauses(account: AccountGate, count: int, now: float = 0.0) -> list[float]:
+    """Return how long nothing goes after each of ``count`` refusals in a row, each of a request that went at once."""
+    found: list[float] = []
+    for _ in range(count):
+        account.start(0, now)
+        refuse(account, started_s=now, now=now)
+        found.append(account.wait_s(now) or 0.0)
+        now += found[-1]
+    return found
+
+
+def test_refusals_in_a_row_pause_the_account_longer_and_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first may be a moment's; those after it wait for a quota of a minute."""
+    monkeypatch.setattr("pytest_llmeval.engine.gate._part", lambda: 0.5)
+    found = pauses(gate(), 5)
+    assert found == [0, 2, 8, 25, 25]
+    assert sum(found) >= 60
+
+
+def test_pauses_are_drawn_at_random() -> None:
+    found = {pauses(gate(), 3)[2] for _ in range(20)}
+    assert len(found) > 1
+    assert all(8 <= each <= 16 for each in found)
+
+
+def test_an_answer_ends_the_pauses() -> None:
+    account = gate()
+    pauses(account, 3)
+    account.start(0, 20.0)
+    account.answered()
+    account.end()
+    assert pauses(account, 1, 20.0) == [0]
+
+
+def test_pauses_end_where_patience_does() -> None:
+    """A server that refuses for long is asked on, by calls that each give up by themselves."""
+    found = pauses(gate(patience_s=30.0), 9)
+    assert sum(found) <= 30
+    assert found[-3:] == [0, 0, 0]
+
+
+def test_a_refusal_while_the_server_works_on_others_is_no_pause() -> None:
+    """Fewer at once are what it means."""
+    account = gate()
+    account.start(0, 0.0)
+    for now in range(1, 9):
+        account.start(0, now)
+        refuse(account, started_s=now, now=now)
+    account.end()
+    assert (account.limit, account.wait_s(9)) == (1, 0)
+
+
+def test_what_the_server_asks_for_is_no_pause_of_our_own() -> None:
+    account = gate()
+    for now in range(5):
+        account.start(0, now)
+        refuse(account, started_s=now, now=now, retry_after_s=0.5)
+    assert account.wait_s(4) == 0.5
 
 
 def test_a_full_gate_waits_for_no_time_but_for_an_end() -> None:

@@ -144,7 +144,7 @@ def test_two_busy_accounts_go_on_side_by_side() -> None:
 
 
 def test_an_account_cut_down_to_one_leaves_the_others_the_room() -> None:
-    seen = desk(8)
+    seen = desk(8, patience_s=0.0)
 
     async def body() -> None:
         for _ in range(5):

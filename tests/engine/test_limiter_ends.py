@@ -79,6 +79,55 @@ def test_a_call_that_waits_to_try_again_holds_no_slot() -> None:
     assert seen.limiter.peak == 1
 
 
+# A quota of a minute, of which the server does not say when it is over
+
+
+class MinuteQuota:
+    """Answers so many requests in any 60 s and refuses the others at once; those of the first minute are used up."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._answered_s = [0.0] * most
+        self.refused = 0
+
+    async def __call__(self) -> Response:
+        now = asyncio.get_running_loop().time()
+        if sum(at > now - 60 for at in self._answered_s) >= self._most:
+            self.refused += 1
+            raise rate_limited()
+        self._answered_s.append(now)
+        await asyncio.sleep(1.0)
+        return Response(text="yes")
+
+
+@pytest.mark.parametrize(("calls", "most"), [(1, 20), (100, 20), (40, 5)])
+def test_a_quota_of_a_minute_is_waited_for(calls: int, most: int) -> None:
+    """Every call is answered in the end, and few requests go in vain."""
+    seen, quota = desk(32), MinuteQuota(most)
+
+    async def body() -> None:
+        policy, slot = RetryPolicy(), seen.limiter.slots("a")
+        await asyncio.gather(*(call_with_retries(quota, policy=policy, slot=slot) for _ in range(calls)))
+
+    run_virtual(body())
+    assert quota.refused <= 32 + calls
+
+
+def test_a_server_that_only_refuses_costs_two_minutes_at_most_and_six_requests_a_call() -> None:
+    seen, quota = desk(32), MinuteQuota(0)
+
+    async def body() -> None:
+        policy, slot = RetryPolicy(), seen.limiter.slots("a")
+        calls = (call_with_retries(quota, policy=policy, slot=slot) for _ in range(50))
+        ends = await asyncio.gather(*calls, return_exceptions=True)
+        assert {(end.kind, end.attempts) for end in ends if isinstance(end, CallError)} == {(ErrorKind.RATE_LIMITED, 6)}
+        assert len(ends) == 50
+        assert asyncio.get_running_loop().time() <= 120 + 30
+
+    run_virtual(body())
+    assert quota.refused == 300
+
+
 # Callers that give up
 
 

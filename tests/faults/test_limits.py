@@ -20,6 +20,7 @@ NO_KEY = "sk-canary-0123456789abcdef"
 def shortest_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses that are drawn at random are as short as they may be: none; what a server asks for is kept."""
     monkeypatch.setattr("pytest_llmeval.models.retry._between", lambda low, high: low)
+    monkeypatch.setattr("pytest_llmeval.engine.gate._part", lambda: 0.0)
 
 
 def ask(project: Project, *models: str, rows: int = 1, arguments: tuple[str, ...] = ()) -> dict[str, dict[str, Any]]:
