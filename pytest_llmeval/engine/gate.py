@@ -14,6 +14,7 @@ __all__ = ["AccountGate", "Turn", "Waiter"]
 _FIRST_LIMIT = 32
 _CUT = 0.5
 _LONGEST_PAUSE_S = 120.0
+_DENIALS = 2
 _GROWTH = 4.0
 _LONGEST_OWN_PAUSE_S = 50.0
 """Of pauses that no server asked for: 4, 16, 50 and 50 s, at least half of each, span a minute, as most quotas do."""
@@ -56,6 +57,8 @@ class AccountGate:
         """Of requests that were alone in flight, since the last answer, without a word on how long to wait."""
         self._refused_since_s = 0.0
         """When the first of them was."""
+        self._denials_left = 0
+        """How many denials before the next answer are taken for those of single requests."""
         self.requests = Pacer(rpm) if rpm else None
         self.tokens = Pacer(tpm) if tpm else None
         self.in_flight = 0
@@ -104,6 +107,7 @@ class AccountGate:
     def answered(self) -> None:
         """Allow more where a clean answer came while the limit was used up; called before ``end``."""
         self._refusals = 0
+        self._denials_left = _DENIALS
         if self.in_flight >= self.limit < self._ceiling:
             self._limit = min(self._ceiling, self._limit + (1.0 if self._is_slow_start else 1.0 / self._limit))
 
@@ -126,6 +130,11 @@ class AccountGate:
         self._refusals += 1
         if now + pause_s <= self._refused_since_s + self._patience_s:
             self._paused_until_s = max(self._paused_until_s, now + pause_s)
+
+    def bears_denial(self) -> bool:
+        """Return whether a denial may be of one request alone: the account has answered, and few others were since."""
+        self._denials_left -= 1
+        return self._denials_left >= 0
 
     def close(self, error: Callable[[], CallError]) -> None:
         """Let no further request go; whoever waits is told so."""

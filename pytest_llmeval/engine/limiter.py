@@ -159,6 +159,8 @@ class Limiter:
         """Take from a fault what it says of the account: slower, or no further."""
         kind = getattr(error, "kind", None)
         if kind in (ErrorKind.AUTH, ErrorKind.QUOTA):
+            if getattr(error, "may_be_own", False) and gate.bears_denial():
+                return
             message = f"not asked: the server had refused an earlier call: {error}"
             gate.close(lambda: CallError(message, kind=ErrorKind(kind), attempts=0))
         elif kind in (ErrorKind.RATE_LIMITED, ErrorKind.SERVER_ERROR):

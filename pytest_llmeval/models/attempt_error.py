@@ -11,7 +11,8 @@ class AttemptError(Exception):
 
     ``retryable`` says whether another attempt may help, ``retry_after_s`` how long the server asks to wait,
     in seconds (at least 0; None where it does not say), ``param`` which parameter it does not take, ``usage`` the
-    tokens of an answer that was made, and may be paid for, and is none to use (None where none was made).
+    tokens of an answer that was made, and may be paid for, and is none to use (None where none was made),
+    ``may_be_own`` whether a refusal of the key may be one of this request alone.
     """
 
     def __init__(
@@ -23,6 +24,7 @@ class AttemptError(Exception):
         retry_after_s: float | None = None,
         param: str | None = None,
         usage: Usage | None = None,
+        may_be_own: bool = False,
     ) -> None:
         super().__init__(message)
         self.kind = kind
@@ -31,3 +33,4 @@ class AttemptError(Exception):
         self.retry_after_s = retry_after_s
         self.param = param
         self.usage = usage
+        self.may_be_own = may_be_own

@@ -25,6 +25,7 @@ _KINDS = {
 _PARAMS = {404: "model", 413: "messages"}
 # OpenAI says so under status 429, of one request that is larger than the limit of tokens per minute: it never passes.
 _TOO_LARGE_MESSAGE = "request too large"
+_REFUSED = frozenset({401, 403})
 _QUOTA_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
 # Anthropic says so under status 400, with the code of any other bad request.
 _QUOTA_MESSAGES = ("credit balance is too low", "reached your specified api usage limits")
@@ -58,6 +59,7 @@ def read_failure(status: int, headers: Mapping[str, str], body: bytes, redact: R
         retryable=retryable,
         retry_after_s=retry_after_s(headers.get("retry-after"), now),
         param=error.get("param") or _PARAMS.get(meant),
+        may_be_own=status == 403,
     )
 
 
@@ -88,7 +90,7 @@ def _kind(status: int, error: dict[str, str]) -> ErrorKind:
         return ErrorKind.QUOTA
     if status == 400 and "content_filter" in codes:
         return ErrorKind.FILTERED
-    if status == 403 and "model_not_found" in codes:  # this project may not use this model; others it may
+    if status in _REFUSED and _is_about_model(error):
         return ErrorKind.BAD_REQUEST
     if status == 403 and "flagged_input" in error:
         return ErrorKind.FILTERED
@@ -96,6 +98,15 @@ def _kind(status: int, error: dict[str, str]) -> ErrorKind:
     if status == 400 and any(phrase in message for phrase in _QUOTA_MESSAGES):
         return ErrorKind.QUOTA
     return _KINDS.get(status, ErrorKind.SERVER_ERROR if status >= 500 else ErrorKind.BAD_REQUEST)
+
+
+def _is_about_model(error: dict[str, str]) -> bool:
+    """Return whether this model is refused to this key, which may ask others.
+
+    LiteLLM's proxy says ``key_model_access_denied``, ``team_model_access_denied`` and so on.
+    """
+    codes = (error.get("code", ""), error.get("type", ""))
+    return error.get("param") == "model" or any("model_not_found" in each or "model_access" in each for each in codes)
 
 
 def _error(body: bytes) -> dict[str, str]:

@@ -215,3 +215,34 @@ def test_an_account_that_may_not_ask_any_more_is_closed_alone(kind: ErrorKind) -
 
     run_virtual(body())
     assert seen.names == ["refused", "other", "elsewhere"]
+
+
+def denied() -> AttemptError:
+    return AttemptError(ErrorKind.AUTH, "blocked", may_be_own=True)
+
+
+def test_a_denial_by_an_account_that_answers_is_one_of_its_own_request() -> None:
+    """However many come, as long as answers come between; three in a row are the account's."""
+    seen = desk()
+
+    async def body() -> None:
+        auth = ErrorKind.AUTH
+        assert await outcomes(seen.request("first")) == [None]
+        for _ in range(5):
+            assert await outcomes(*(seen.request("denied", fault=denied()) for _ in range(2))) == [auth, auth]
+            assert await outcomes(seen.request("answered")) == [None]
+        await outcomes(*(seen.request("denied", fault=denied()) for _ in range(3)))
+        assert await outcomes(seen.request("never")) == [auth]
+
+    run_virtual(body())
+    assert "never" not in seen.names
+
+
+def test_a_denial_by_an_account_that_never_answered_closes_it() -> None:
+    seen = desk()
+
+    async def body() -> None:
+        assert await outcomes(seen.request("first", fault=denied()), seen.request("never")) == [ErrorKind.AUTH] * 2
+
+    run_virtual(body())
+    assert seen.names == ["first"]

@@ -197,6 +197,37 @@ def test_one_refused_account_leaves_another_alone(project: Project) -> None:
     ]
 
 
+class FirewallHandler(FaultHandler):
+    """Blocks some texts, and tells it as a firewall before the server does."""
+
+    def _normal(self, entry: Entry) -> None:
+        if entry.body["messages"][-1]["content"] in ("q03", "q07", "q08"):
+            self._send(b"<html>Request blocked</html>", 403, "text/html")
+        else:
+            super()._normal(entry)
+
+
+class FirewalledServer(FaultServer):
+    """Serves the rows that are not blocked."""
+
+    handler = FirewallHandler
+
+
+def test_a_row_that_a_firewall_blocks_is_an_error_of_its_own(project: Project) -> None:
+    """The others of an account that answers are asked, and the row says why it was not answered."""
+    project.eval(ECHO, ROWS[:12])
+    with FirewalledServer() as server:
+        result = project.run("evals", "--max-connections=1", model=server.spec("echo"))
+    assert result.ret == 10
+    failed = {name for name, outcome in project.cases().items() if outcome == "error"}
+    assert failed == {"r03", "r07", "r08"}
+    assert len(server.ledger) == 12
+    (kind,) = project.rows(
+        "SELECT DISTINCT error_kind, error LIKE '%Request blocked%' AS told FROM cases WHERE error > ''"
+    )
+    assert kind == {"error_kind": "auth", "told": 1}
+
+
 @pytest.mark.parametrize("dist", [["-p", "no:xdist"], ["-n2"]])
 def test_requests_a_minute_are_spaced_evenly(project: Project, dist: list[str]) -> None:
     """600 a minute: a burst of one second's worth, ten, and then one each 0.1 s."""

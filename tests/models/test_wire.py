@@ -185,6 +185,33 @@ def test_a_403_about_one_model_or_one_input_says_nothing_of_the_key() -> None:
     assert read_failure(403, {}, b'{"error": {"message": "no"}}', plain, NOW).kind is ErrorKind.AUTH
 
 
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize(
+    "error",
+    [
+        {
+            "message": "key not allowed to access model",
+            "type": "key_model_access_denied",
+            "param": "model",
+            "code": "401",
+        },
+        {"message": "no", "type": "team_model_access_denied"},
+        {"message": "no", "param": "model"},
+    ],
+)
+def test_a_gateway_that_denies_one_model_to_a_key_does_not_refuse_the_key(status: int, error: dict[str, str]) -> None:
+    """LiteLLM's proxy does so under either status; the key may ask other models."""
+    fault = read_failure(status, {}, json.dumps({"error": error}).encode(), plain, NOW)
+    assert (fault.kind, fault.retryable) == (ErrorKind.BAD_REQUEST, False)
+
+
+@pytest.mark.parametrize(("status", "may_be_own"), [(401, False), (403, True)])
+def test_only_a_403_may_be_about_one_request(status: int, may_be_own: bool) -> None:
+    """A firewall before the server says it of what one request holds, and not in JSON."""
+    fault = read_failure(status, {}, b"<html>Request blocked</html>", plain, NOW)
+    assert (fault.kind, fault.may_be_own) == (ErrorKind.AUTH, may_be_own)
+
+
 @pytest.mark.parametrize("before", ["", "RateLimitError: OpenAIException - "])
 def test_a_429_about_one_request_that_is_too_large_is_none_of_the_rate(before: str) -> None:
     """OpenAI says so, and gateways repeat it: trying again never helps, and the others need not slow down."""
