@@ -22,16 +22,19 @@ _OPENAI = (
     " stream_options temperature tool_choice tools top_logprobs top_p user verbosity web_search_options"
 )
 _ANTHROPIC = (
-    "cache_control container context_management mcp_servers output_config output_format stop_sequences system thinking"
-    " top_k"
+    "cache_control container context_management mcp_servers output_config output_format speed stop_sequences system"
+    " thinking top_k"
 )
 _LLAMA_CPP_AND_VLLM = (
     "cache_prompt chat_template_kwargs grammar guided_json ignore_eos json_schema min_p min_tokens n_predict"
-    " repeat_penalty repetition_penalty stop_token_ids structured_outputs typical_p"
+    " parse_tool_calls reasoning_format repeat_penalty repetition_penalty stop_token_ids structured_outputs typical_p"
 )
-_KNOWN = frozenset(f"{_OPENAI} {_ANTHROPIC} {_LLAMA_CPP_AND_VLLM}".split())
+_OTHERS = "chat_template_args num_predict repetition_penalty_range"  # of servers that speak the same protocol
+_KNOWN = frozenset(f"{_OPENAI} {_ANTHROPIC} {_LLAMA_CPP_AND_VLLM} {_OTHERS}".split())
 _NEAR = 0.85
-"""Likeness from which on a name is a misspelt one: below that of ``top_k`` and ``top_p``, and of ``max_new_tokens``."""
+"""Likeness from which on a name may be a misspelt one: above that of ``top_k`` and ``top_p``."""
+_SLIPS = 2
+"""Letters in which it may differ: longer names that begin or end alike are often those of another server."""
 
 
 def wrong_params(params: Mapping[str, object]) -> Iterable[tuple[str, str]]:
@@ -46,4 +49,25 @@ def wrong_params(params: Mapping[str, object]) -> Iterable[tuple[str, str]]:
 
 @cache
 def _meant(name: str) -> str | None:
-    return closest(name, _KNOWN, cutoff=_NEAR)
+    """Return the known name that ``name`` is a slip of the finger away from, or another spelling of; None if none."""
+    bare = _bare(name)
+    same = next((each for each in sorted(_KNOWN) if _bare(each) == bare), None)
+    near = same or closest(name, _KNOWN, cutoff=_NEAR)
+    return near if near is not None and (same or _edits(name.casefold(), near) <= _SLIPS) else None
+
+
+def _bare(name: str) -> str:
+    return name.casefold().replace("_", "").replace("-", "")
+
+
+def _edits(one: str, other: str) -> int:
+    """Return how many letters were added, left out, replaced or swapped with the next (optimal string alignment)."""
+    before, last = list[int](), list(range(len(other) + 1))
+    for i, letter in enumerate(one, 1):
+        row = [i]
+        for j, wanted in enumerate(other, 1):
+            row.append(min(last[j] + 1, row[-1] + 1, last[j - 1] + (letter != wanted)))
+            if i > 1 and j > 1 and (letter, one[i - 2]) == (other[j - 2], wanted):
+                row[j] = min(row[j], before[j - 2] + 1)
+        before, last = last, row
+    return last[-1]

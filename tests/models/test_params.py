@@ -15,6 +15,11 @@ from pytest_llmeval.models.params import wrong_params
         ("top_logprob", "top_logprobs"),
         ("respose_format", "response_format"),
         ("stop_sequence", "stop_sequences"),
+        ("maxtokens", "max_tokens"),
+        ("tempreature", "temperature"),
+        ("top-p", "top_p"),
+        ("topP", "top_p"),
+        ("frequency_penality", "frequency_penalty"),
     ],
 )
 def test_a_name_that_is_nearly_a_known_one_is_refused(name: str, meant: str) -> None:
@@ -28,6 +33,17 @@ def test_what_a_request_has_of_itself_is_no_parameter(name: str) -> None:
     assert list(wrong_params({name: "x"})) == [(name, f"{name!r} is no sampling parameter; remove it")]
 
 
-@pytest.mark.parametrize("name", ["top_k", "max_new_tokens", "min_p", "top_n", "dry_multiplier", "xtc_threshold", "n"])
+OF_SERVERS = (
+    "n top_k min_p top_n top_a typ_p tfs_z speed reasoning_format parse_tool_calls chat_template_args max_new_tokens"
+    " repetition_penalty_range repeat_last_n presence_penalty_range dry_multiplier xtc_threshold reasoning"
+    " include_reasoning enable_thinking random_seed safe_prompt prompt_mode search_parameters provider"
+    " models route transforms plugins inference_geo best_of length_penalty prompt_logprobs allowed_token_ids bad_words"
+    " guided_regex guided_choice guided_grammar chat_template mm_processor_kwargs tool_call_parser parallel_tools"
+    " reasoning_budget thinking_budget response_prefix skip_special_tokens mirostat_tau dynatemp_range num_ctx"
+    " num_predict keep_alive format options"
+)
+
+
+@pytest.mark.parametrize("name", OF_SERVERS.split())
 def test_a_name_that_only_a_server_knows_is_sent(name: str) -> None:
     assert list(wrong_params({name: 1})) == []
