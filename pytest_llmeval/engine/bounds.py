@@ -4,10 +4,40 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pytest_llmeval.core.costs import Prices, cost_usd
-from pytest_llmeval.core.estimates import estimate_tokens
-from pytest_llmeval.core.types import Ask, Backend, Usage
+from pytest_llmeval.core.estimates import CHARS_PER_TOKEN, estimate_tokens
+from pytest_llmeval.core.types import Ask, Backend, Response, Usage
 
-__all__ = ["bound", "lost_usd"]
+__all__ = ["Lengths", "bound", "lost_usd"]
+
+_FIRST_TOKENS = 1024
+"""Taken for an answer that nothing bounds until one has come: enough that few go before their length is known."""
+
+
+class Lengths:
+    """How long the answers of each model were: what those to come are taken for where nothing bounds them."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, tuple[int, int]] = {}
+        """Answers of a model, and tokens of all together."""
+
+    def expected(self, model: str, most: Usage) -> int:
+        """Return the tokens, sent and received, that a call within ``most`` is let go with."""
+        count, tokens = self._seen.get(model, (0, 0))
+        room = most.output_tokens
+        if room is None:
+            room = tokens // count if count else _FIRST_TOKENS
+        return (most.input_tokens or 0) + room
+
+    def taken(self, model: str, most: Usage, response: Response) -> int:
+        """Return the tokens that a call took, as far as the server said; book the length of its answer."""
+        usage = response.usage
+        received = usage.output_tokens
+        if received is None:
+            received = len(response.text) // CHARS_PER_TOKEN
+        count, tokens = self._seen.get(model, (0, 0))
+        self._seen[model] = count + 1, tokens + received
+        told = (usage.input_tokens or 0) + (usage.output_tokens or 0)
+        return told or (most.input_tokens or 0) + (received if most.output_tokens is None else most.output_tokens)
 
 
 def bound(backend: Backend, ask: Ask) -> Usage:

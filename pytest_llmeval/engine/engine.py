@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from pytest_llmeval.core.calls import answered, ask_name, response_of
 from pytest_llmeval.core.costs import cost_usd
@@ -13,7 +14,7 @@ from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.transport import plain
 from pytest_llmeval.core.types import Ask, Backend, CacheMode, Call, CaseKey, Kept, Response, Usage
-from pytest_llmeval.engine.bounds import bound, lost_usd
+from pytest_llmeval.engine.bounds import Lengths, bound, lost_usd
 from pytest_llmeval.engine.budget import Budget
 from pytest_llmeval.engine.gate import Turn
 from pytest_llmeval.engine.journal import Journal, Recorded
@@ -100,6 +101,7 @@ class Engine:
         self._ahead: dict[_CallId, Turn] = {}
         """Of the calls that were begun ahead, and that no case has asked for yet."""
         self._sharing = Sharing()
+        self._lengths = Lengths()
         self._seen: deque[tuple[_CallId, asyncio.Task[Response], int | None]] = deque()
         self._keeping = Keeping(journal, self._halt)
         self._judging: set[CaseKey] = set()
@@ -291,7 +293,7 @@ class Engine:
     async def _call(self, ask: Ask, name: str, key: str, backend: Backend, turn: Turn) -> Response:
         """Return the answer of the model, once it is kept."""
         most = bound(backend, ask)
-        tokens = turn.tokens = (most.input_tokens or 0) + (most.output_tokens or 0)
+        turn.expected = partial(self._lengths.expected, ask.model, most)
         TURN.set(turn)
         DRAW.set(f"{ask.case.epoch}-{ask.nth}")
         aside_usd = await self._spend(ask.model, cost_usd(backend.prices, most))
@@ -313,8 +315,7 @@ class Engine:
                 is_answered=response is not None,
             )
             self._budget_freed.set()
-        used = (response.usage.input_tokens or 0) + (response.usage.output_tokens or 0)
-        self._limiter.settle(backend.account, used - tokens if used else 0)
+        self._limiter.settle(backend.account, self._lengths.taken(ask.model, most, response) - turn.tokens)
         if response.cost_usd is not None:
             paid_usd = response.cost_usd + lost_usd(backend.prices, lost, unknown_usd=0.0)
             response = replace(response, cost_usd=paid_usd)

@@ -27,7 +27,15 @@ class Turn:
     ahead: bool = False
     """Whether no case waits for it yet."""
     tokens: int = 0
-    """Tokens that it will take, about."""
+    """Tokens that it will take, about; those of the last request that went."""
+    expected: Callable[[], int] | None = None
+    """Tells them anew for each request that goes: one that waits learns from the answers that come meanwhile."""
+
+    def take(self) -> int:
+        """Return the tokens of a request that goes now."""
+        if self.expected is not None:
+            self.tokens = self.expected()
+        return self.tokens
 
 
 class AccountGate:

@@ -84,7 +84,7 @@ class Limiter:
             raise gate.closed()
         turn = TURN.get() or Turn()
         if gate.head() is None and self._may_go(gate):
-            self._book(gate, turn.tokens)
+            self._book(gate, turn)
             return
         ready = asyncio.get_running_loop().create_future()
         gate.push(Waiter(turn, next(self._numbers), ready))
@@ -127,8 +127,8 @@ class Limiter:
     def _may_go(self, gate: AccountGate) -> bool:
         return self.in_flight < self._limits.max_connections and gate.wait_s(self._clock()) == 0
 
-    def _book(self, gate: AccountGate, tokens: int) -> None:
-        gate.start(tokens, self._clock())
+    def _book(self, gate: AccountGate, turn: Turn) -> None:
+        gate.start(turn.take(), self._clock())
         self.in_flight += 1
         self.requests += 1
         self.peak = max(self.peak, self.in_flight)
@@ -144,7 +144,7 @@ class Limiter:
             if not ready:
                 break
             waiter, gate = min(ready, key=lambda pair: pair[0])
-            self._book(gate, waiter.turn.tokens)
+            self._book(gate, waiter.turn)
             waiter.ready.set_result(None)
         self._wait_for(min(waits_s, default=None))
 

@@ -7,8 +7,8 @@ import pytest
 
 from pytest_llmeval.core.costs import Prices
 from pytest_llmeval.core.errors import ErrorKind
-from pytest_llmeval.core.types import Ask, Request
-from tests.support.engine_parts import Rig, ask, kinds
+from pytest_llmeval.core.types import Ask, Request, Response, Usage
+from tests.support.engine_parts import FakeModel, Rig, ask, kinds, say
 from tests.support.virtual_time import run_virtual
 
 PRICES = Prices(input_usd_per_million=10_000, output_usd_per_million=20_000)
@@ -42,6 +42,36 @@ def test_a_picture_takes_the_tokens_of_a_picture_from_its_minute() -> None:
         assert len(rig.model.asked) == 2
         rig.model.hold.set()
         await asyncio.gather(*tasks)
+
+    run_virtual(body())
+
+
+class Rambling(FakeModel):
+    """Takes five seconds for an answer of as many tokens as it was told; ``ended`` says when each came."""
+
+    tokens = 2000
+    ended: tuple[float, ...] = ()
+
+    async def complete(self, request: Request) -> Response:
+        async with self._slot():
+            await asyncio.sleep(5)
+        self.ended = (*self.ended, asyncio.get_running_loop().time())
+        return say(usage=Usage(input_tokens=10, output_tokens=self.tokens))
+
+
+@pytest.mark.parametrize(("tokens", "calls"), [(2000, 40), (100, 200)])
+def test_the_tokens_of_a_minute_are_kept_where_nothing_bounds_the_answers(tokens: int, calls: int) -> None:
+    """They are taken to be as long as those before were, and the minute is made use of."""
+
+    async def body() -> None:
+        rig = Rig(tpm=10_000, max_connections=32)
+        model = rig.models["m"] = Rambling(rig.limiter)
+        model.tokens = tokens
+        start = asyncio.get_running_loop().time()
+        await asyncio.gather(*rig.begin(*(ask(str(n)) for n in range(calls))))
+        minutes = (sum(at <= end < at + 60 for end in model.ended) for at in model.ended)
+        assert max(minutes) * (tokens + 10) <= 1.2 * 10_000
+        assert asyncio.get_running_loop().time() - start <= 60 * (calls * (tokens + 10) / 10_000 + 1)
 
     run_virtual(body())
 
