@@ -95,6 +95,9 @@ def fetch_smollm2(cache_dir: Path, report: Report, *, environ: Mapping[str, str]
             expected file.
     """
     try:
+        found = smollm2_path(cache_dir, weights)
+        if found is not None:  # nothing is written: an image's cache may be read-only
+            return found
         cache_dir.mkdir(parents=True, exist_ok=True)
         with _lock(cache_dir / f"{weights.file_name}.lock", report):
             return smollm2_path(cache_dir, weights) or _fetch(cache_dir, report, environ, weights)

