@@ -71,6 +71,7 @@ class Opener:
             transport=self._settings.transport,
             redactor=self.redactor,
             local_address=self._embedded.address,
+            local_why_gone=self._embedded.why_gone,
             local_adapters=self._embedded.adapters,
             hf_models=self._hf_models(),
             vllm_models=self._vllm_models,
@@ -120,6 +121,10 @@ class EmbeddedModel:
         if self._server is None:
             return "http://127.0.0.1/v1", DUMMY_KEY
         return self._server.base_url, self._server.api_key
+
+    def why_gone(self) -> str | None:
+        """Return why the server answers no call any more; None while it runs, and where none was started."""
+        return None if self._server is None else self._server.why_gone()
 
     def stop(self) -> None:
         """End the server, where it was started."""

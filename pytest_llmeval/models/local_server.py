@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_llmeval.core.errors import ModelError
+from pytest_llmeval.models.watched import end_in_words
 
 __all__ = ["LocalServer", "require_local_extra", "slot_of"]
 
@@ -45,6 +46,11 @@ class LocalServer:
     def pid(self) -> int:
         """Process id of the server."""
         return self._process.pid
+
+    def why_gone(self) -> str | None:
+        """Return why no call is answered any more; None while it runs, and in a fork of the owner."""
+        status = self._process.poll() if os.getpid() == self._owner else None
+        return None if status is None else f"the embedded server is gone: {end_in_words(status)}"
 
     @classmethod
     def start(

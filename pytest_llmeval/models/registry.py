@@ -22,7 +22,7 @@ from pytest_llmeval.models.retry import RetryPolicy, Slot
 from pytest_llmeval.models.transport import Transport, TransportName
 from pytest_llmeval.models.vllm.host import VllmModels
 from pytest_llmeval.models.vllm.server import VllmServer
-from pytest_llmeval.models.vllm.watched import WatchedTransport
+from pytest_llmeval.models.watched import WatchedTransport, WhyGone
 from pytest_llmeval.models.weights_spec import WeightsSpec
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ def open_model(
     slots: Slots = _no_limit,
     redactor: Redactor | None = None,
     local_address: LocalAddress | None = None,
+    local_why_gone: WhyGone | None = None,
     local_adapters: Sequence[WeightsSpec] = (),
     hf_models: "HfModels | None" = None,
     vllm_models: VllmModels | None = None,
@@ -72,6 +73,7 @@ def open_model(
             all of an account together stay under a limit.
         redactor: told the model's secrets, and applied to its error messages.
         local_address: where the embedded model is served; needed for ``local:`` models, called now.
+        local_why_gone: tells whether that server has ended; None where nobody knows.
         local_adapters: those that its server holds, in its order.
         hf_models: holds the ``hf:`` models of this process; needed for those.
         vllm_models: the servers of ``vllm:`` models; needed for those.
@@ -95,9 +97,9 @@ def open_model(
 
         assert hf_models is not None
         return HfBackend(_own_model(model), hf_models, timeout_s=policy.timeout_s, slot=slots("hf"))
-    revision, server, fields = None, None, None
+    revision, why_gone, fields = None, None, None
     if model.spec.kind == "local":
-        revision = f"{local_engine()} {local_revision(model.spec.weights)}"
+        revision, why_gone = f"{local_engine()} {local_revision(model.spec.weights)}", local_why_gone
         model, account = _own_model(model), _local_account(local_address)
         adapter = local_adapters.index(model.spec.weights) if model.spec.weights is not None else None
         fields = slot_of(adapter, len(local_adapters))
@@ -106,13 +108,14 @@ def open_model(
         assert vllm_models is not None and model.spec.weights is not None
         revision, server = vllm_models.identity(model.spec.weights), vllm_models.server(model.spec.weights)
         model, account = _own_model(model), _vllm_account(server)
+        why_gone = server.why_gone if server is not None else None
         slot = slots(account.id)
     else:
         account = find_account(model, environ, is_asked=is_asked)
         slot = slots(account.id)
     redactor.add(*account.secrets)
     opened = _open_transport(transport, account, environ, redactor)
-    opened = WatchedTransport(opened, server) if server is not None else opened
+    opened = WatchedTransport(opened, why_gone) if why_gone is not None else opened
     return OpenAIBackend(
         model, account, opened, policy=policy, slot=slot, redactor=redactor, revision=revision, fields=fields
     )

@@ -24,6 +24,7 @@ from pytest_llmeval.models.named import NamedModel, resolve_model
 from pytest_llmeval.models.registry import LOCAL_ACCOUNT, open_model
 from pytest_llmeval.models.retry import RetryPolicy
 from tests.support.asking import ask_model, failure
+from tests.support.sessions import wait_until
 
 PATIENT = RetryPolicy(timeout_s=60, base_s=0.01, cap_s=0.02)
 Address = Callable[[], tuple[str, str]]
@@ -195,6 +196,21 @@ def test_a_process_that_dies_at_once_is_said(smollm2: Path, monkeypatch: pytest.
     fake_child(monkeypatch, code)
     with pytest.raises(ModelError, match="ended.* with status 3"):
         LocalServer.start(smollm2)
+
+
+def test_a_server_that_was_killed_fails_its_calls_at_once(smollm2: Path) -> None:
+    """By the system, out of memory say: no call waits for it or tries again, and each says how it ended."""
+    running = LocalServer.start(smollm2)
+    try:
+        assert running.why_gone() is None
+        os.kill(running.pid, signal.SIGKILL)
+        wait_until(lambda: running.why_gone() is not None, "its end is seen")
+        served = {"local_address": lambda: (running.base_url, running.api_key), "local_why_gone": running.why_gone}
+        error = failure("local:smollm2", **served)
+        assert (error.kind, error.attempts) == (ErrorKind.CONNECTION, 1)
+        assert "the embedded server is gone: it was ended by SIGKILL" in str(error)
+    finally:
+        running.stop()
 
 
 def test_a_server_that_does_not_end_is_killed(smollm2: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.core.text import printable
 from pytest_llmeval.models.exchange import Reply, exchange
+from pytest_llmeval.models.watched import end_in_words
 
 __all__ = ["VllmServer"]
 
@@ -133,6 +134,10 @@ class VllmServer:
             self._end = _in_words(self._process.stdout.readline())
         return self._end
 
+    def why_gone(self) -> str | None:
+        """Return why no call is answered any more; None while it runs."""
+        return None if self.end is None else f"the server of vLLM is gone: {self.end}; its log is {self.log}"
+
     @property
     def log(self) -> Path:
         """What it prints; removed by ``stop``, unless vLLM ended by itself."""
@@ -187,8 +192,7 @@ def _in_words(line: bytes) -> str:
     said = json.loads(line) if line else {"error": "the process that kept it was killed"}
     if "error" in said:
         return str(said["error"])
-    status = int(said["status"])
-    return f"it ended with status {status}" if status >= 0 else f"it was ended by {signal.Signals(-status).name}"
+    return end_in_words(int(said["status"]))
 
 
 def _has_ended(pid: int) -> bool:
