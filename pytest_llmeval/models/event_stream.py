@@ -69,20 +69,28 @@ def _add(message: dict[str, Any], delta: Mapping[str, Any]) -> None:
             message.setdefault(key, []).append(delta[key])
     pieces = delta.get("tool_calls")
     for piece in pieces if isinstance(pieces, list) else []:
-        _add_call(message.setdefault("tool_calls", {}), piece if isinstance(piece, Mapping) else {})
+        _add_call(message.setdefault("tool_calls", []), piece if isinstance(piece, Mapping) else {})
 
 
-def _add_call(calls: dict[int, dict[str, Any]], piece: Mapping[str, Any]) -> None:
-    """Add a piece of a tool call to the calls by index: its name comes first, then its arguments bit by bit.
+def _add_call(calls: list[dict[str, Any]], piece: Mapping[str, Any]) -> None:
+    """Add a piece of a tool call to the calls so far: its name comes first, then its arguments bit by bit.
 
-    A piece without an index belongs to the last call, unless it names a function.
+    A piece belongs to the last call of its index, or without an index to the last one. It begins a call where there is
+    none, where it has no index and names a function, and where it names one under another id: some servers number all
+    parallel calls 0. An id without a name begins none, since others draw a new one for each piece.
     """
-    function, index = piece.get("function"), piece.get("index")
+    function, index, call_id = piece.get("function"), piece.get("index"), piece.get("id")
     said = function if isinstance(function, Mapping) else {}
-    if not isinstance(index, int):
-        index = max(calls, default=0) + bool(calls and said.get("name"))
-    whole = calls.setdefault(index, {"name": None, "arguments": []})
-    whole["name"] = whole["name"] or said.get("name")
+    name = said.get("name")
+    if isinstance(index, int):
+        whole = next((call for call in reversed(calls) if call["index"] == index), None)
+        is_other = bool(whole and name and call_id and whole["id"] and call_id != whole["id"])
+    else:
+        whole, index, is_other = (calls[-1] if calls else None), len(calls), bool(name)
+    if whole is None or is_other:
+        whole = {"index": index, "id": call_id, "name": None, "arguments": []}
+        calls.append(whole)
+    whole["name"] = whole["name"] or name
     if said.get("arguments") is not None:
         whole["arguments"].append(said["arguments"])
 
@@ -92,8 +100,9 @@ def _joined(message: dict[str, Any]) -> dict[str, Any]:
     for key in message.keys() & {"content", "refusal"}:
         message[key] = _text(message[key])
     if "tool_calls" in message:
-        calls = message["tool_calls"].values()
-        message["tool_calls"] = [{"function": {**call, "arguments": _text(call["arguments"])}} for call in calls]
+        calls = message["tool_calls"]
+        functions = [{"name": call["name"], "arguments": _text(call["arguments"])} for call in calls]
+        message["tool_calls"] = [{"function": function} for function in functions]
     return message
 
 

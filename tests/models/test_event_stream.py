@@ -176,6 +176,27 @@ def test_tool_calls_are_joined_by_their_index(indexes: tuple[object, object]) ->
     assert (response.text, response.finish_reason) == ("", "tool_calls")
 
 
+@pytest.mark.parametrize("later", [(None, None), ("1", "2"), ("3", "4")], ids=["no id", "its id", "another id"])
+def test_parallel_calls_under_one_index_are_told_apart_by_their_ids(later: tuple[str | None, str | None]) -> None:
+    """Some servers number them all 0, and some draw a new id for each piece of one call."""
+
+    def part(call_id: str | None, **function: object) -> dict[str, Any]:
+        return {"delta": {"tool_calls": [{"index": 0, "id": call_id, "function": function}]}}
+
+    pieces = [
+        *(part("1", name="look", arguments=""), part(later[0], arguments='{"city": "Bonn"}')),
+        *(part("2", name="look", arguments='{"city"'), part(later[1], arguments=': "Rome"}')),
+        {"delta": {}, "finish_reason": "tool_calls"},
+    ]
+    assert [call.arguments for call in read(stream(*pieces)).tool_calls] == ['{"city": "Bonn"}', '{"city": "Rome"}']
+
+
+def test_a_call_whose_name_comes_in_each_piece_is_one() -> None:
+    pieces = [piece(0, name="look", arguments=bit) for bit in ('{"a"', ": 1}")]
+    (call,) = read(stream(*pieces, {"delta": {}, "finish_reason": "tool_calls"})).tool_calls
+    assert call == ToolCall(name="look", arguments='{"a": 1}')
+
+
 def test_refusals_and_filters() -> None:
     """A refusal is joined as the text is; a filter ends the answer."""
     refusal: list[dict[str, Any]] = [
