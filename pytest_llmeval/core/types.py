@@ -97,7 +97,8 @@ class ToolCall:
 
     name: str
     arguments: str
-    """The JSON text that the model wrote; nothing has checked it. In canonical form where it came as an object."""
+    """The JSON text that the model wrote; nothing has checked it. In canonical form where it came as an object. Of a
+    custom tool the text that it is given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -70,6 +70,11 @@ def _add(message: dict[str, Any], delta: Mapping[str, Any]) -> None:
     pieces = delta.get("tool_calls")
     for piece in pieces if isinstance(pieces, list) else []:
         _add_call(message.setdefault("tool_calls", []), piece if isinstance(piece, Mapping) else {})
+    if isinstance(delta.get("function_call"), Mapping):  # the older form; some servers send both
+        _add_call(message.setdefault("function_call", []), {"index": 0, "function": delta["function_call"]})
+    audio = delta.get("audio")
+    if isinstance(audio, Mapping) and audio.get("transcript") is not None:
+        message.setdefault("audio", []).append(audio["transcript"])
 
 
 def _add_call(calls: list[dict[str, Any]], piece: Mapping[str, Any]) -> None:
@@ -79,31 +84,43 @@ def _add_call(calls: list[dict[str, Any]], piece: Mapping[str, Any]) -> None:
     none, where it has no index and names a function, and where it names one under another id: some servers number all
     parallel calls 0. An id without a name begins none, since others draw a new one for each piece.
     """
-    function, index, call_id = piece.get("function"), piece.get("index"), piece.get("id")
-    said = function if isinstance(function, Mapping) else {}
-    name = said.get("name")
+    custom, index, call_id = piece.get("custom"), piece.get("index"), piece.get("id")
+    is_custom = isinstance(custom, Mapping)
+    found = custom if is_custom else piece.get("function")
+    said = found if isinstance(found, Mapping) else {}
+    name, bit = said.get("name"), said.get("input" if is_custom else "arguments")
     if isinstance(index, int):
         whole = next((call for call in reversed(calls) if call["index"] == index), None)
         is_other = bool(whole and name and call_id and whole["id"] and call_id != whole["id"])
     else:
         whole, index, is_other = (calls[-1] if calls else None), len(calls), bool(name)
     if whole is None or is_other:
-        whole = {"index": index, "id": call_id, "name": None, "arguments": []}
+        whole = {"index": index, "id": call_id, "custom": is_custom, "name": None, "bits": []}
         calls.append(whole)
     whole["name"] = whole["name"] or name
-    if said.get("arguments") is not None:
-        whole["arguments"].append(said["arguments"])
+    if bit is not None:
+        whole["bits"].append(bit)
 
 
 def _joined(message: dict[str, Any]) -> dict[str, Any]:
     """Return ``message`` with the pieces of each text in one."""
     for key in message.keys() & {"content", "refusal"}:
         message[key] = _text(message[key])
+    if "audio" in message:
+        message["audio"] = {"transcript": _text(message["audio"])}
     if "tool_calls" in message:
-        calls = message["tool_calls"]
-        functions = [{"name": call["name"], "arguments": _text(call["arguments"])} for call in calls]
-        message["tool_calls"] = [{"function": function} for function in functions]
+        message["tool_calls"] = [_whole_call(call) for call in message["tool_calls"]]
+    if "function_call" in message:
+        message["function_call"] = _whole_call(message["function_call"][0])["function"]
     return message
+
+
+def _whole_call(call: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a call as it would stand in an unstreamed message."""
+    text = _text(call["bits"])
+    if call["custom"]:
+        return {"type": "custom", "custom": {"name": call["name"], "input": text}}
+    return {"function": {"name": call["name"], "arguments": text}}
 
 
 def _text(pieces: list[Any]) -> Any:

@@ -119,7 +119,7 @@ def _response(data: dict[str, Any]) -> Response:
     if choice.get("error") or finish_reason in _BROKEN_OFF:
         message = f"the server broke off its answer (finish_reason {finish_reason!r})"
         raise AttemptError(ErrorKind.SERVER_ERROR, message, retryable=True, usage=_usage(data.get("usage")))
-    refusal, tool_calls = spoken(message.get("refusal")), _tool_calls(message.get("tool_calls") or [])
+    refusal, tool_calls = spoken(message.get("refusal")), _tool_calls(_calls_in(message))
     return Response(
         text=_text(message, may_be_empty=bool(refusal or tool_calls) or finish_reason == "length"),
         tool_calls=tool_calls,
@@ -131,8 +131,14 @@ def _response(data: dict[str, Any]) -> Response:
 
 
 def _text(message: dict[str, Any], *, may_be_empty: bool) -> str:
-    """Return the text of ``message``; a refusal, or an answer cut off before its first word, may lack it."""
-    content = message.get("content")
+    """Return the text of ``message``, or the transcript of one that is spoken.
+
+    A refusal, or an answer cut off before its first word, may lack it.
+    """
+    content, audio = message.get("content"), message.get("audio")
+    transcript = spoken(audio.get("transcript")) if isinstance(audio, dict) else None
+    if not content and transcript is not None:
+        return transcript
     if isinstance(content, str):
         return content
     if content is None and may_be_empty:
@@ -140,19 +146,29 @@ def _text(message: dict[str, Any], *, may_be_empty: bool) -> str:
     raise UnexpectedError(f"content is {'null' if content is None else type(content).__name__}, not a string")
 
 
+def _calls_in(message: dict[str, Any]) -> object:
+    """Return the tool calls of ``message``; where it has none, the one of the older ``function_call``."""
+    called = message.get("function_call")
+    return message.get("tool_calls") or ([{"function": called}] if called else [])
+
+
 def _tool_calls(calls: object) -> tuple[ToolCall, ...]:
-    """Return the calls of functions that a message holds."""
+    """Return the calls of functions, and of custom tools, that a message holds."""
     if not isinstance(calls, list):
         raise UnexpectedError("tool_calls is no list")
     return tuple(map(_tool_call, calls))
 
 
 def _tool_call(call: object) -> ToolCall:
-    found = call.get("function") if isinstance(call, dict) else None
-    function = found if isinstance(found, dict) else {}
-    name, arguments = spoken(function.get("name")), function.get("arguments")
+    said = call if isinstance(call, dict) else {}
+    is_custom = said.get("type") == "custom"
+    found = said.get("custom" if is_custom else "function")
+    tool = found if isinstance(found, dict) else {}
+    name, arguments = spoken(tool.get("name")), tool.get("input" if is_custom else "arguments")
     if name is None:
         raise UnexpectedError("a tool call that names no function")
+    if is_custom and not isinstance(arguments, str):
+        raise UnexpectedError("a call of a custom tool whose input is no text")
     if arguments is None:
         arguments = {}
     return ToolCall(name=name, arguments=arguments if isinstance(arguments, str) else arguments_text(arguments))

@@ -14,7 +14,7 @@ from pytest_llmeval.core.types import Response, ToolCall, Usage
 from pytest_llmeval.models.attempt_error import AttemptError
 from pytest_llmeval.models.http_errors import read_failure, retry_after_s
 from pytest_llmeval.models.wire import EXCERPT_CHARS, excerpt, read_completion
-from tests.support.chat_bodies import completion
+from tests.support.chat_bodies import chunks, completion
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 JSON = st.recursive(
@@ -91,7 +91,8 @@ def test_tool_calls_are_read_beside_the_text(arguments: object, read_as: str, te
     [
         ("f", "tool_calls is no list"),
         ([None], "a tool call that names no function"),
-        ([{"type": "custom", "custom": {"name": "f", "input": "x"}}], "a tool call that names no function"),
+        ([{"type": "custom", "function": {"name": "f", "arguments": "x"}}], "a tool call that names no function"),
+        ([{"type": "custom", "custom": {"name": "f"}}], "a call of a custom tool whose input is no text"),
         ([called("{}", name="")], "a tool call that names no function"),
         ([called([1])], "a tool call whose arguments are no object"),
         ([called({"a": float("nan")})], "a tool call whose arguments are no JSON"),
@@ -101,6 +102,54 @@ def test_a_tool_call_that_cannot_be_read_is_a_malformed_response(calls: object, 
     result = read(json.dumps(completion("Well.", tool_calls=calls)).encode())
     assert isinstance(result, AttemptError) and result.kind is ErrorKind.MALFORMED_RESPONSE
     assert f"the answer is no chat completion: {problem}: " in str(result)
+
+
+OTHER_FORMS: dict[str, tuple[dict[str, Any], str, tuple[ToolCall, ...]]] = {
+    "function_call": (
+        {"function_call": {"name": "f", "arguments": '{"a": 1}'}},
+        "",
+        (ToolCall(name="f", arguments='{"a": 1}'),),
+    ),
+    "both": (
+        {"tool_calls": [called('{"a": 1}')], "function_call": {"name": "f", "arguments": '{"a": 1}'}},
+        "",
+        (ToolCall(name="f", arguments='{"a": 1}'),),
+    ),
+    "custom tool": (
+        {"tool_calls": [{"id": "1", "type": "custom", "custom": {"name": "sql", "input": "SELECT 1"}}]},
+        "",
+        (ToolCall(name="sql", arguments="SELECT 1"),),
+    ),
+    "audio": ({"audio": {"id": "audio_1", "data": "UklGRg==", "transcript": "Yes, it is."}}, "Yes, it is.", ()),
+}
+
+
+@pytest.mark.parametrize("form", OTHER_FORMS)
+@pytest.mark.parametrize("streamed", [False, True])
+def test_an_answer_without_content_says_it_elsewhere(form: str, streamed: bool) -> None:
+    """In the older form of a tool call, to a tool of free text, or aloud."""
+    message, text, calls = OTHER_FORMS[form]
+    whole = completion(None, **message)
+    if streamed:
+        response = read_completion(b"".join(chunks(whole)), plain, content_type="text/event-stream")
+    else:
+        response = read_completion(json.dumps(whole).encode(), plain)
+    assert (response.text, response.tool_calls) == (text, calls)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"function_call": "f"},
+        {"function_call": {"arguments": "{}"}},
+        {"audio": {"data": "UklGRg=="}},
+        {"audio": {"transcript": 3}},
+        {"audio": []},
+    ],
+)
+def test_an_answer_that_says_it_nowhere_is_malformed(message: dict[str, Any]) -> None:
+    result = read(json.dumps(completion(None, **message)).encode())
+    assert isinstance(result, AttemptError) and result.kind is ErrorKind.MALFORMED_RESPONSE
 
 
 @given(st.text(st.characters()))
