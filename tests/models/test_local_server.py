@@ -205,8 +205,8 @@ def test_a_server_that_was_killed_fails_its_calls_at_once(smollm2: Path) -> None
         assert running.why_gone() is None
         os.kill(running.pid, signal.SIGKILL)
         wait_until(lambda: running.why_gone() is not None, "its end is seen")
-        served = {"local_address": lambda: (running.base_url, running.api_key), "local_why_gone": running.why_gone}
-        error = failure("local:smollm2", **served)
+        key = running.api_key
+        error = failure("local:smollm2", local_address=lambda: (running.base_url, key), local_why_gone=running.why_gone)
         assert (error.kind, error.attempts) == (ErrorKind.CONNECTION, 1)
         assert "the embedded server is gone: it was ended by SIGKILL" in str(error)
     finally:
