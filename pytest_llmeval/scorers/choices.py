@@ -2,6 +2,7 @@
 
 import re
 import string
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -48,7 +49,7 @@ _JOINED = re.compile(r"""[*_`"')\]}>]*\s*(?:\bor\b|/|(?P<and>\band\b|&))\s*[*_`"
 _LISTED = re.compile(r"""[*_`"')\]}>]*\s*(?:$|[.;,!/&]|(?:or|and|both|together)\b)""", re.IGNORECASE)
 
 
-@shipped(version=4)
+@shipped(version=5)
 def choice(response: Response | str, target: str, *, choices: Sequence[str] | Mapping[str, str]) -> Scored:
     r"""Return 1 where the answer names exactly one of the choices, and it is the target; else 0.
 
@@ -69,8 +70,10 @@ def choice(response: Response | str, target: str, *, choices: Sequence[str] | Ma
        not ``York``); in scripts without spaces between words wherever they stand.
 
     Before a label ``option``, ``choice``, ``letter`` or ``answer`` may stand (``option B``), unless a text of the
-    choices has such a word. In running prose a label counts in capitals only as given, so that the article "a"
-    is no choice. Naming none, or more than one, scores 0 with the reason.
+    choices has such a word. A text that begins with a label is read as the text where it stands whole (``B cells``);
+    a text that is itself a label is that label, in the answer as in the target. In running prose a label counts in
+    capitals only as given, so that the article "a" is no choice. Naming none, or more than one, scores 0 with the
+    reason.
 
     Args:
         response: a Response or a str.
@@ -100,6 +103,8 @@ def choice(response: Response | str, target: str, *, choices: Sequence[str] | Ma
 class _Options:
     by_label: Mapping[str, str]
     by_text: Mapping[str, str]
+    ambiguous: frozenset[str]
+    """Texts that are the label of another choice, which they name; beside labels they may be texts: ``1) 2``."""
     before_label: re.Pattern[str]
     at_start: re.Pattern[str]
     at_line: re.Pattern[str]
@@ -171,38 +176,56 @@ class _Options:
         return self.texts is None or not any(map(self.texts.match, begins))
 
     def _labels_at_start(self, line: str) -> set[str]:
-        """Return the label that a line starts with, and those that are joined to it."""
+        """Return the label that a line starts with, and those that are joined to it, by label or text."""
         found: set[str] = set()
-        start = 0
+        label = self.at_start.match(line)
+        named = self._named_at(line, label) if label else None
         joined: re.Match[str] | None = None
-        while label := self.at_start.match(line, start):
-            if joined is not None and joined["and"] and not _LISTED.match(line, label.end()):
+        while named is not None:
+            option, end = named
+            if joined is not None and joined["and"] and not _LISTED.match(line, end):
                 break
-            found.add(label["label"])
-            joined = _JOINED.match(line, label.end())
+            found.add(option)
+            joined = _JOINED.match(line, end)
             if joined is None:
                 break
-            start = joined.end()
+            label = self.at_start.match(line, joined.end())
+            named = self._named_at(line, label) if label else self._text_at(line, joined.end())
         return found
+
+    def _named_at(self, text: str, found: re.Match[str]) -> tuple[str, int]:
+        """Return the choice that is named where a label was found, and where that ends: a longer text there wins."""
+        said = self._text_at(text, found.start("label"))
+        return said if said is not None and said[1] > found.end("label") else (found["label"], found.end())
+
+    def _text_at(self, text: str, at: int) -> tuple[str, int] | None:
+        """Return the choice whose text begins at a place, and where that ends."""
+        said = self.texts.match(_plain(text[at : at + self.longest_line])) if self.texts else None
+        if said is None:
+            return None
+        lengths = range(min(self.longest_line, len(text) - at))
+        length = bisect_left(lengths, len(said.group()), key=lambda length: len(_plain(text[at : at + length])))
+        return self.by_text[said.group()], at + length
 
     def _called_right(self, text: str) -> set[str]:
         """Return the labels that are called right, where a line begins with that."""
         lines = (line.lstrip(_WRAP) for line in text.splitlines())
         if not any(self.called_right.match(line) for line in lines):
             return set()
-        return {found["label"] for found in self.called_right.finditer(text)}
+        return {self._named_at(text, found)[0] for found in self.called_right.finditer(text)}
 
     def _whole(self, line: str) -> str | None:
         """Return the one choice that a line is, and nothing else."""
-        if (named := self.by_text.get(_plain(line))) is not None:
-            return named
         bare = _BULLET.sub("", line).strip(_WRAP)
+        for said in (line.strip(), bare):
+            if said in self.by_label:
+                return said
+            if (named := self.by_text.get(_plain(said))) is not None:
+                return named
         alone = self.before_label.sub("", bare, count=1).casefold()
         for label in self.by_label:
             if alone == label.casefold():
                 return label
-        if (named := self.by_text.get(_plain(bare))) is not None:
-            return named
         if label_found := self.at_start.match(bare):
             label = label_found["label"]
             rest = _plain(bare[label_found.end() :].strip(_WRAP))
@@ -210,19 +233,22 @@ class _Options:
         return None
 
     def _mentioned(self, text: str) -> set[str]:
-        labels = {found["label"] for pattern in (self.at_line, self.in_brackets) for found in pattern.finditer(text)}
-        return labels | self._texts_in(text)
+        found = (each for pattern in (self.at_line, self.in_brackets) for each in pattern.finditer(text))
+        labels = {self._named_at(text, each)[0] for each in found}
+        return labels | self._texts_in(text, but=self.ambiguous if labels else frozenset())
 
-    def _texts_in(self, text: str) -> set[str]:
+    def _texts_in(self, text: str, *, but: frozenset[str] = frozenset()) -> set[str]:
         if self.texts is None:
             return set()
-        return {self.by_text[found.group()] for found in self.texts.finditer(_plain(text))}
+        said = {found.group() for found in self.texts.finditer(_plain(text))}
+        return {self.by_text[each] for each in said - but}
 
 
 @lru_cache(maxsize=1024)
 def _options(choices: tuple[Any, ...]) -> _Options:
     by_label = _labelled(choices)
-    by_text = {_plain(text): label for label, text in by_label.items() if text}
+    # a text that is itself a label names that one: so a target is read, and so is an answer
+    by_text = {_plain(text): text if text in by_label else label for label, text in by_label.items() if text}
     if len(by_label) < 2:
         raise ScorerError("choice needs at least two choices")
     if len(by_text) not in (0, len(by_label)):
@@ -233,6 +259,7 @@ def _options(choices: tuple[Any, ...]) -> _Options:
     return _Options(
         by_label=by_label,
         by_text=by_text,
+        ambiguous=frozenset(_plain(text) for label, text in by_label.items() if text in by_label and text != label),
         before_label=re.compile(rf"^{before}"),
         at_start=re.compile(rf"{before}{label}(?!\w)"),
         at_line=re.compile(rf"^[ \t*_`\"'(\[>（【「-]*{before}{label}[*_`\"']*[).:\]）】」。：．]", re.MULTILINE),

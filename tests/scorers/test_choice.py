@@ -231,3 +231,65 @@ def test_an_answer_that_repeats_itself_without_end_is_read_in_bounded_time(sente
     started = time.perf_counter()
     choice(sentence * 8000, "B", choices=CITIES)
     assert time.perf_counter() - started < 5
+
+
+CELLS = ["B cells", "T cells", "neither"]
+LENGTHS = {"1": "3 km", "2": "20 km", "3": "10 km"}
+
+
+@pytest.mark.parametrize(
+    ("choices", "text", "label"),
+    [
+        (CELLS, "The answer is B cells, which make antibodies", "A"),
+        (CELLS, "The answer is b  CELLS, which make antibodies", "A"),
+        (CELLS, "The answer is B, which make antibodies", "B"),
+        (CELLS, "Answer: option B cells because they do", "A"),
+        (CELLS, "B cells is correct.", "A"),
+        (["Java", "Rust", "C++"], "The answer is C++ because it is older", "C"),
+        (["C++", "Rust", "Java"], "The answer is C++ because it is older", "A"),
+        (["C-reactive protein", "insulin", "actin"], "The answer is C-reactive protein, an acute phase one", "A"),
+        (["D-glucose", "L-glucose", "ribose", "xylose"], "Answer: D-glucose because cells burn it", "A"),
+        (["M-type stars", "A-type stars"], "The answer is A-type stars, since they are hot", "B"),
+        (["B. subtilis", "E. coli"], "B. subtilis it is, a rod", "A"),
+        (["A and B", "only one", "neither"], "The answer is A and B, as both hold", "A"),
+        (LENGTHS, "The answer is 3 km because I measured", "1"),
+        (LENGTHS, "The answer is 3 because I measured", "3"),
+        ({"1": "3", "2": "1.5"}, "The answer is 1.5 because I measured", "2"),
+    ],
+)
+def test_a_text_that_begins_with_a_label_is_the_text(choices: Any, text: str, label: str) -> None:
+    for target in choices if isinstance(choices, dict) else "ABCD"[: len(choices)]:
+        assert choice(text, target, choices=choices).value == (target == label), target
+
+
+def test_a_text_that_begins_with_a_label_is_joined_as_labels_are() -> None:
+    scored = choice("The answer is B cells or T cells, I think", "A", choices=CELLS)
+    assert (scored.value, "2 choices are named (A, B)" in str(scored.reason)) == (0, True)
+    assert choice("The answer is B cells, not T cells", "A", choices=CELLS).value == 1
+
+
+@pytest.mark.parametrize("text", ["{}", "{}.", "({})", "The answer is {}.", "The answer is {} because so", "It is {}"])
+@pytest.mark.parametrize(
+    ("choices", "said"),
+    [({"1": "2", "2": "4", "3": "6", "4": "8"}, "2"), (["AB", "A", "B", "O"], "A"), (["AB", "A", "B", "O"], "B")],
+    ids=str,
+)
+def test_what_is_a_label_and_a_text_is_the_label_in_target_and_answer(choices: Any, said: str, text: str) -> None:
+    answer = text.format(said)
+    assert choice(answer, said, choices=choices).value == 1
+    labels = list(choices) if isinstance(choices, dict) else list("ABCD")
+    assert [label for label in labels if choice(answer, label, choices=choices).value] == [said]
+
+
+@pytest.mark.parametrize(
+    ("text", "target"), [("1) 2 because it is even", "1"), ("I take (2) here", "2"), ("6", "3"), ("1) 2", "1")]
+)
+def test_a_label_goes_before_a_text_that_may_be_one(text: str, target: str) -> None:
+    assert choice(text, target, choices={"1": "2", "2": "4", "3": "6", "4": "8"}).value == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "target"), [("a", "a"), ("a.", "a"), ("A", "A"), ("(A)", "A"), ("a", "B"), ("b", "B")]
+)
+def test_case_tells_a_text_from_a_label(text: str, target: str) -> None:
+    assert choice(text, target, choices=["an", "a", "the"]).value == 1
