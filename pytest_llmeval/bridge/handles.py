@@ -12,6 +12,7 @@ from pytest_llmeval.core.calls import answered, ask_name, failed
 from pytest_llmeval.core.errors import CallError
 from pytest_llmeval.core.likelihood import LOGPROB_OF, Likelihood
 from pytest_llmeval.core.loop import LoopThread
+from pytest_llmeval.core.param_levels import laid_over
 from pytest_llmeval.core.types import Ask, Asker, Message, Request, Response
 from pytest_llmeval.loaders.prompts import as_messages
 
@@ -142,7 +143,7 @@ class CaseModel:
         if messages is None and not params:
             return own_request(self._eval, self._run.sample)
         chat = self._eval.prompt.render(self._run.sample) if messages is None else as_messages(messages, "messages")
-        return Request(messages=chat, params={**self._eval.params, **params})
+        return Request(messages=chat, params=laid_over(self._eval.params, params))
 
     def _weighing(self, target: str, messages: str | list[Message] | None) -> Request:
         return Request(messages=self._request(messages, {}).messages, params={LOGPROB_OF: target})

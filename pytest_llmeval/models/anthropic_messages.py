@@ -7,7 +7,7 @@ from typing import Any
 
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.types import Request, Response, Usage
-from pytest_llmeval.models.anthropic_request import DEFAULT_MAX_TOKENS, messages_body
+from pytest_llmeval.models.anthropic_request import messages_body, sent_params
 from pytest_llmeval.models.anthropic_wire import read_message
 from pytest_llmeval.models.attempt_error import AttemptError
 from pytest_llmeval.models.completing import Completing
@@ -61,7 +61,7 @@ class AnthropicBackend:
             "base_url": self._base_url,
             "model": self._model.spec.name,
             "messages": request.messages,
-            "params": {"max_tokens": DEFAULT_MAX_TOKENS, **self._model.params, **request.params},
+            "params": sent_params(self._model, request),
         }
 
     async def complete(self, request: Request) -> Response:

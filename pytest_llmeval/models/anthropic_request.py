@@ -1,20 +1,28 @@
 """The body of a request to the Messages API, made from a chat."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from pytest_llmeval.core.errors import CallError, ErrorKind
+from pytest_llmeval.core.param_levels import laid_over
 from pytest_llmeval.core.types import Message, Request
 from pytest_llmeval.models.anthropic_tools import translated
 from pytest_llmeval.models.named import NamedModel, why_unsendable
 
-__all__ = ["DEFAULT_MAX_TOKENS", "messages_body"]
+__all__ = ["messages_body", "sent_params"]
 
 DEFAULT_MAX_TOKENS = 1024
 """The API demands a ``max_tokens``; this is sent where neither models.yaml nor the call has one."""
 
 _SYSTEM_ROLES = frozenset({"system", "developer"})
+
+
+def sent_params(model: NamedModel, request: Request) -> dict[str, Any]:
+    """Return the parameters of a request; the API knows the bound of an answer as ``max_tokens`` alone."""
+    params = laid_over(model.params, request.params)
+    bound = params.pop("max_completion_tokens", params.get("max_tokens", DEFAULT_MAX_TOKENS))
+    return {**params, "max_tokens": bound}
 
 
 def messages_body(model: NamedModel, request: Request) -> bytes:
@@ -23,7 +31,7 @@ def messages_body(model: NamedModel, request: Request) -> bytes:
     Raises:
         CallError: of kind ``bad_request``, where it cannot be sent as it is.
     """
-    params: Mapping[str, Any] = {**model.params, **request.params}
+    params = sent_params(model, request)
     problem = why_unsendable(params)
     if problem is not None:
         raise _unsendable(model, problem)
@@ -35,7 +43,7 @@ def messages_body(model: NamedModel, request: Request) -> bytes:
     system = [message for message in request.messages if message["role"] in _SYSTEM_ROLES]
     if system and "system" in params:
         raise _unsendable(model, "'system' stands in params and in the messages; keep one of them")
-    data: dict[str, Any] = {"model": model.spec.name, "max_tokens": DEFAULT_MAX_TOKENS}
+    data: dict[str, Any] = {"model": model.spec.name}
     if system:
         data["system"] = _system(model, system)
     data["messages"] = [message for message in request.messages if message["role"] not in _SYSTEM_ROLES]

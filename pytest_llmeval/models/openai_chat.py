@@ -8,6 +8,7 @@ from typing import Any
 
 from pytest_llmeval.core.draws import with_own_seed
 from pytest_llmeval.core.errors import CallError, ErrorKind
+from pytest_llmeval.core.param_levels import laid_over
 from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.types import Request, Response, Usage
 from pytest_llmeval.models.attempt_error import AttemptError
@@ -16,6 +17,7 @@ from pytest_llmeval.models.http_errors import read_failure
 from pytest_llmeval.models.keys import Account
 from pytest_llmeval.models.named import NamedModel, why_unsendable
 from pytest_llmeval.models.redaction import AnswerRedactor, Redactor
+from pytest_llmeval.models.refused_params import RefusedParams
 from pytest_llmeval.models.retry import RetryPolicy, Slot
 from pytest_llmeval.models.transport import MAX_BODY_BYTES, Transport, is_success
 from pytest_llmeval.models.wire import read_completion
@@ -61,6 +63,7 @@ class OpenAIBackend:
         self._redact = redactor
         self._revision = revision
         self._fields = fields or {}
+        self._refused = RefusedParams()
         self._completing = Completing(
             place=f"{self.name} at {account.base_url.host}",
             prices=model.prices,
@@ -81,21 +84,35 @@ class OpenAIBackend:
             "model": self._model.spec.name,
             "revision": self._revision,
             "messages": request.messages,
-            "params": {**self._model.params, **request.params},
+            "params": self._params(request),
         }
 
     async def complete(self, request: Request) -> Response:
         """Return the answer to ``request``, with attempts, latency and cost, or raise CallError."""
-        body = self._body(request)
-        return await self._completing.complete(lambda: self._attempt(body))
+        params = self._refused.as_taken(self._params(request))
+        body = self._body(request, params)
+
+        async def attempt() -> Response:
+            nonlocal body, params
+            try:
+                return await self._attempt(body)
+            except AttemptError as error:
+                if self._refused.is_other_name(error, params):
+                    params = self._refused.as_taken(params)
+                    body = self._body(request, params)
+                raise
+
+        return await self._completing.complete(attempt)
 
     async def aclose(self) -> None:
         """Close the connections that no other model uses."""
         await self._transport.aclose()
 
-    def _body(self, request: Request) -> bytes:
+    def _params(self, request: Request) -> Mapping[str, Any]:
+        return laid_over(self._model.params, request.params)
+
+    def _body(self, request: Request, params: Mapping[str, Any]) -> bytes:
         """Return the request as ASCII JSON, so that lone surrogates of a prompt are sent as they are."""
-        params: Mapping[str, Any] = {**self._model.params, **request.params}
         problem = why_unsendable(params)
         if problem is not None:
             raise CallError(f"{self.name}: {problem}", kind=ErrorKind.BAD_REQUEST, attempts=0)

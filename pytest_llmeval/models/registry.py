@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_llmeval.core.errors import ModelError
+from pytest_llmeval.core.param_levels import laid_over
 from pytest_llmeval.core.types import Backend
 from pytest_llmeval.models.anthropic_account import find_anthropic_account
 from pytest_llmeval.models.anthropic_messages import AnthropicBackend
@@ -168,8 +169,5 @@ def _vllm_account(server: VllmServer | None) -> Account:
 
 def _own_model(model: NamedModel) -> NamedModel:
     """Return ``model`` as a model on this machine: greedy, seeded, of bounded length, free of charge."""
-    defaults = dict(OWN_PARAMS)
-    if "max_completion_tokens" in model.params:
-        del defaults["max_tokens"]
     free = Prices(input_usd_per_million=0, output_usd_per_million=0)
-    return replace(model, params={**defaults, **model.params}, prices=free)
+    return replace(model, params=laid_over(OWN_PARAMS, model.params), prices=free)

@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any
 
-__all__ = ["BODIES", "chunks", "completion", "echo", "encoded", "event", "forced_tool"]
+__all__ = ["BODIES", "INSTEAD", "chunks", "completion", "echo", "encoded", "event", "forced_tool"]
 
 
 def completion(text: object, model: str = "test", *, finish: object = "stop", **message: object) -> dict[str, Any]:
@@ -73,6 +73,12 @@ def encoded(value: object) -> bytes:
 
 
 _CALL = {"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+
+INSTEAD = {
+    "max_tokens": ". Use 'max_completion_tokens' instead.",
+    "max_completion_tokens": ". Use 'max_tokens' instead.",
+}
+"""What a refusal of a parameter goes on with."""
 
 BODIES: dict[str, bytes] = {
     "badjson": b'{"choices": [',

@@ -14,7 +14,7 @@ a call of it with the text as its arguments, one with ``stream: true`` by a stre
     fault-status-CODE[-N][-after-WHEN]  that status; WHEN is the Retry-After: a number, ``date`` (in 2 s),
                                         ``datefar`` (in an hour), ``datepast``, or nonsense as it is (``nan``,
                                         ``abc``; ``minus1`` is -1)
-    fault-noparam-PARAM[-PARAM...]      400 that names the first PARAM that the request holds
+    fault-noparam-PARAM[-PARAM...]      400 that names the first PARAM that the request holds, and its other name
     fault-nameless-PARAM[-PARAM...]     the same, and no parameter is named
     fault-quota                         429 with the code insufficient_quota
     fault-echoauth[-CODE]               CODE (401) with the Authorization header repeated in the body
@@ -56,7 +56,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 
-from tests.support.chat_bodies import BODIES, chunks, completion, echo, encoded, event, forced_tool
+from tests.support.chat_bodies import BODIES, INSTEAD, chunks, completion, echo, encoded, event, forced_tool
 
 __all__ = ["Entry", "FaultHandler", "FaultServer", "Reply"]
 
@@ -269,7 +269,8 @@ class FaultHandler(BaseHTTPRequestHandler):
         if refused is None:
             self._normal(entry)
             return
-        error = {"message": f"unsupported: {refused}", "type": "invalid_request_error", "param": refused, "code": None}
+        message = f"unsupported: {refused}" + INSTEAD.get(refused, "")
+        error = {"message": message, "type": "invalid_request_error", "param": refused, "code": None}
         self._send(encoded({"error": error}), 400)
 
     def _nameless(self, entry: Entry, count: int, *params: str) -> None:

@@ -10,6 +10,7 @@ from pytest_llmeval.core.costs import cost_usd
 from pytest_llmeval.core.draws import own_seed
 from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.likelihood import LOGPROB_OF
+from pytest_llmeval.core.param_levels import laid_over
 from pytest_llmeval.core.types import Request, Response
 from pytest_llmeval.models.hf.answering import AnswerJob
 from pytest_llmeval.models.hf.batching import Job
@@ -71,7 +72,7 @@ class HfBackend:
 
     def _all(self, params: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return all parameters of a request; nothing that is about answers bears on a likelihood."""
-        return params if LOGPROB_OF in params else {**self._params, **params}
+        return params if LOGPROB_OF in params else laid_over(self._params, params)
 
     def _job(self, request: Request) -> Job:
         """Return the request in tokens; raise CallError where the model cannot be asked it."""

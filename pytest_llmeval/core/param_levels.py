@@ -1,0 +1,20 @@
+"""Sampling parameters of several levels: models.yaml, the marker of an eval, one call."""
+
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["BOUND_NAMES", "laid_over", "other_bound"]
+
+BOUND_NAMES = ("max_tokens", "max_completion_tokens")
+"""The two names of the bound of an answer; servers that know one of them may refuse the other, or both at once."""
+
+
+def laid_over(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters of two levels; the later one replaces, and a bound under either name."""
+    replaced = set(BOUND_NAMES) - later.keys() if any(name in later for name in BOUND_NAMES) else set()
+    return {**{name: value for name, value in earlier.items() if name not in replaced}, **later}
+
+
+def other_bound(name: str | None) -> str | None:
+    """Return the other name of a bound; None where ``name`` is none."""
+    return {BOUND_NAMES[0]: BOUND_NAMES[1], BOUND_NAMES[1]: BOUND_NAMES[0]}.get(name or "")
