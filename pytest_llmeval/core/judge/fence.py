@@ -18,8 +18,10 @@ _NONCE_LENGTH = 32
 _QUOTE = "> "
 _FENCED = re.compile(r"^BEGIN ([A-Z ]+) ([0-9a-f]+)\n(.*?)\nEND \1 \2$", re.DOTALL | re.MULTILINE)
 """One text between its fences; its lines are quoted, so that none of them can look like one."""
-_TEMPLATE_MARKS = re.compile(r"<\|?(?=[\w/|])|\[(?=/?INST\])|<(?=<)", re.IGNORECASE)
-"""What opens the marks of chat templates: ``<|im_end|>``, ``</s>``, ``<start_of_turn>``, ``[INST]``, ``<<SYS>>``."""
+_BRACKETED = "INST SYSTEM_PROMPT AVAILABLE_TOOLS TOOL_CALLS TOOL_RESULTS TOOL_CONTENT CALL_ID THINK".replace(" ", "|")
+_TEMPLATE_MARKS = re.compile(rf"<[|\uff5c]?(?=[\w/|\uff5c\u2581])|\[(?=/?(?:{_BRACKETED})\])|<(?=<)", re.IGNORECASE)
+"""What opens the marks of chat templates: ``<|im_end|>``, ``</s>``, ``<start_of_turn>``, ``[INST]``, ``<<SYS>>``, and
+``<\uff5cUser\uff5c>`` with the full-width bars of DeepSeek."""
 _BREAKS = re.compile(r"\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 """All that is shown as the end of a line somewhere."""
 _UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\ufe00-\ufe0e\uffa0\U000e0100-\U000e01ef]")
