@@ -24,6 +24,7 @@ from pytest_llmeval.scorers.answers import text_of
 from pytest_llmeval.scorers.book import recorded_twice
 from pytest_llmeval.scorers.judged import (
     judged_scores,
+    orders_disagree,
     preference_name,
     preference_score,
     settled_scores,
@@ -207,7 +208,10 @@ class CaseJudge:
             one, other = await _all([self._ballot(juror, rubric, each, repeat) for each in asked])
             return one, other
 
-        ballots = await self._polled(poll, lambda both: any(is_unsure(rubric, each) for each in both))
+        def unsure(both: tuple[Ballot, Ballot]) -> bool:
+            return orders_disagree(rubric, both) or any(is_unsure(rubric, each) for each in both)
+
+        ballots = await self._polled(poll, unsure)
         name = preference_name(found, how.name)
         return [preference_score(name, rubric, ballots, judge_id=self._judge_id(rubric, how))]
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING
 
+from pytest_llmeval.core.errors import JudgeError
 from pytest_llmeval.core.judge.panel import PANEL, counted, tally
 from pytest_llmeval.core.types import Score, Vote
 from pytest_llmeval.scorers.display import tidy
@@ -13,7 +14,15 @@ if TYPE_CHECKING:
     from pytest_llmeval.core.judge.panel import Ballot
     from pytest_llmeval.core.judge.rubric import Dimension, Rubric
 
-__all__ = ["Settled", "judged_scores", "preference_name", "preference_score", "settled_scores", "unjudged_scores"]
+__all__ = [
+    "Settled",
+    "judged_scores",
+    "orders_disagree",
+    "preference_name",
+    "preference_score",
+    "settled_scores",
+    "unjudged_scores",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,21 +84,30 @@ def preference_name(rubric: "Rubric", name: str | None) -> str:
     return name if name is not None else f"{rubric.name}_preference"
 
 
+def orders_disagree(rubric: "Rubric", orders: "tuple[Ballot, Ballot]") -> bool:
+    """Return whether a judge found another one better where ``b`` was shown first, so that it prefers neither."""
+    first, second = orders
+    return _winner(rubric, first, "ab") != _winner(rubric, second, "ba")
+
+
 def preference_score(name: str, rubric: "Rubric", orders: "Sequence[tuple[Ballot, Ballot]]", *, judge_id: str) -> Score:
     """Return the score of a comparison: 1 where ``a`` is better, 0 where ``b`` is, 0.5 for neither.
 
-    Of several judges it is the median.
+    Of several judges it is the median, and no value is made up between two votes.
 
     Args:
         name: of the score.
         rubric: the one of the comparison.
         orders: of each judge what it found with ``a`` shown first, then with ``b``.
         judge_id: of those who judged, together.
+
+    Raises:
+        JudgeError: a panel is split evenly.
     """
     votes, told = [], []
     for first, second in orders:
         winners = [_winner(rubric, first, "ab"), _winner(rubric, second, "ba")]
-        agree = winners[0] == winners[1]
+        agree = not orders_disagree(rubric, (first, second))
         value = {"a": 1.0, "b": 0.0}.get(winners[0], 0.5) if agree else 0.5
         said = f"{winners[0]} in both orders" if agree else f"the orders disagree: {winners[0]}, then {winners[1]}"
         reasons = [finding.reason for each in (first, second) for finding in each.verdict.findings.values()]
@@ -99,10 +117,15 @@ def preference_score(name: str, rubric: "Rubric", orders: "Sequence[tuple[Ballot
         if first.repeat == 0:
             told.append(f"{first.judge}: {reason}")
     counting = [vote for vote in votes if vote.repeat == 0]
+    value = median(vote.value for vote in counting)
+    if all(vote.value != value for vote in counting):
+        said = ", ".join(f"{vote.judge} says {vote.level}" for vote in counting)
+        odd = "an odd number of judges has a vote in the middle"
+        raise JudgeError(f"the panel is split evenly on {name}: {said}; {odd}")
     is_one = len(counting) == 1
     return Score(
         name=name,
-        value=median(vote.value for vote in counting),
+        value=value,
         passed=None,
         reason=counting[0].reason if is_one else tidy("\n".join(told)),
         judge_id=judge_id,

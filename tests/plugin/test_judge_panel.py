@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import pytest
+
 from tests.support.judges import Judged, Messages, verdict
 from tests.support.project import Project
 
@@ -213,3 +215,52 @@ def test_a_panel_prefers_by_its_median(project: Project, judged_by: Judged) -> N
         ("c", 1.0, "a"),
     ]
     assert [len(server.ledger) for server in servers] == [2, 2, 2]
+
+
+def always_first(messages: Messages) -> str:
+    return _preferred(messages, "first")
+
+
+def test_orders_that_disagree_let_the_others_be_asked(project: Project, judged_by: Judged) -> None:
+    """A judge that always answers first says nothing."""
+    servers, flags = panel(project, judged_by, always_first, own_is_better, own_is_better)
+    project.eval(PREFER, [{"id": "one", "input": "yes", "target": "?"}])
+    assert project.run("evals", *flags, "--judge-panel=escalate").ret == 0
+    assert scores(project, "qa_preference") == {"one": (1.0, "panel")}
+    assert [len(server.ledger) for server in servers] == [2, 2, 2]
+
+
+def test_orders_that_agree_let_nobody_else_be_asked(project: Project, judged_by: Judged) -> None:
+    servers, flags = panel(project, judged_by, own_is_better, always_first, always_first)
+    project.eval(PREFER, [{"id": "one", "input": "yes", "target": "?"}])
+    assert project.run("evals", *flags, "--judge-panel=escalate").ret == 0
+    assert scores(project, "qa_preference") == {"one": (1.0, "a")}
+    assert [len(server.ledger) for server in servers] == [2, 0, 0]
+
+
+@pytest.mark.parametrize(("other", "said"), [("tie", "neither"), ("other", "b")])
+def test_a_panel_that_is_split_evenly_prefers_nothing(
+    project: Project, judged_by: Judged, other: str, said: str
+) -> None:
+    """No value is made up between two votes."""
+    flip = {"first": "second", "second": "first"}
+
+    def differs(messages: Messages) -> str:
+        own = json.loads(own_is_better(messages))["correctness"]["verdict"]
+        return _preferred(messages, "tie" if other == "tie" else flip[own])
+
+    _, flags = panel(project, judged_by, own_is_better, differs)
+    project.eval(PREFER, [{"id": "one", "input": "yes", "target": "?"}])
+    project.run("evals", *flags)
+    (case,) = project.rows("SELECT error_kind, error FROM cases")
+    assert (case["error_kind"], project.rows("SELECT * FROM scores")) == ("judge", [])
+    assert case["error"].startswith(
+        f"the panel is split evenly on qa_preference: a says a, b says {said}; an odd number of judges"
+    )
+
+
+def test_an_even_panel_that_agrees_prefers(project: Project, judged_by: Judged) -> None:
+    _, flags = panel(project, judged_by, own_is_better, own_is_better)
+    project.eval(PREFER, [{"id": "one", "input": "yes", "target": "?"}])
+    assert project.run("evals", *flags).ret == 0
+    assert scores(project, "qa_preference") == {"one": (1.0, "panel")}
