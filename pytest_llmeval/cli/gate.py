@@ -1,7 +1,7 @@
 """A stored run judged again: by today's rules, against the baseline of its session or another."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,12 @@ from pytest_llmeval.cli.output import database_option, emit_json, json_option, o
 from pytest_llmeval.cli.project import find_project
 from pytest_llmeval.cli.rules import check_rules, rules_for
 from pytest_llmeval.cli.runs import print_run
+from pytest_llmeval.core.gate.case import XPASSED, JudgedCase
 from pytest_llmeval.core.gate.judging import GateResult, apply_gate
 from pytest_llmeval.core.judge.trust import Trust
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.status import FAILED, stored_status
+from pytest_llmeval.core.text import counted, one_line
 from pytest_llmeval.reports.against import against_lines
 from pytest_llmeval.reports.judge_drift import judge_warnings
 from pytest_llmeval.reports.run_view import RunCases, view_run
@@ -25,6 +27,9 @@ from pytest_llmeval.store.sqlite_reader import SqliteReader
 from pytest_llmeval.store.trust import trust_in
 
 __all__ = ["Gated", "gate"]
+
+_MOST = 3
+"""Cases that a warning names."""
 
 
 @click.command()
@@ -73,7 +78,7 @@ class Gated:
             exit_code=exit_code,
             spending=store.spending(run.id),
             against=against_lines(choice, run, rules),
-            warnings=list(judge_warnings(run, store.answering(run), choice.found)),
+            warnings=[*judge_warnings(run, store.answering(run), choice.found), *_passed_wrongly(cases.judged)],
         )
 
     def show(self, *, as_json: bool, notes: Sequence[str] = (), **facts: Any) -> None:
@@ -87,6 +92,15 @@ class Gated:
         view = view_run(self.run, self.cases, self.result.verdicts)
         warnings = (f"warning: {each}" for each in self.warnings)
         print_run(view, self.spending, 0, notes=[*notes, *self.against, *warnings])
+
+
+def _passed_wrongly(cases: Iterable[JudgedCase]) -> Iterator[str]:
+    """Yield a line where cases had to fail and passed: no rule says so, and it decides the status."""
+    found = [f"{one_line(case.sample_id, 60)} of {case.suite}" for case in cases if case.error_kind == XPASSED]
+    if found:
+        more = f" and {len(found) - _MOST} more" if len(found) > _MOST else ""
+        told = f"{counted(len(found), 'case')} had to fail and passed (strict xfail), which fails a run"
+        yield f"{told}: {', '.join(found[:_MOST])}{more}"
 
 
 def _judged(

@@ -9,10 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import NoneType
 from typing import Any
 
+from pytest_llmeval.core.gate.case import XPASSED
 from pytest_llmeval.core.ids import case_id
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.core.transport import plain
-from pytest_llmeval.core.types import CaseKey, JudgeRecord, Score
+from pytest_llmeval.core.types import STRICT_XPASS, CaseKey, JudgeRecord, Score
 from pytest_llmeval.store.baseline_fields import (
     COUNT,
     LIST,
@@ -170,6 +171,8 @@ def to_line(case: StoredCase, *, answers: bool) -> str:
     """Return the line of a case; without ``answers`` nothing in it quotes the model or the dataset."""
     left_out = frozenset() if answers else _ANSWERS
     own = {key: getattr(case.key if key in _KEY else case, key) for key in _CASE if key not in left_out}
+    if not answers and _had_to_fail(case.outcome, case.error):
+        own["error"] = STRICT_XPASS  # that it fails its run; what follows it may quote
     own["slices"] = list(case.slices)
     own["scores"] = [
         _shortened({key: getattr(score, key) for key in _SCORE if key not in left_out}, _SCORE) for score in case.scores
@@ -258,7 +261,7 @@ def to_case_row(number: int, found: Mapping[str, Any]) -> tuple[Any, ...]:
         found["epoch"],
         json.dumps(found["slices"]),
         found["outcome"],
-        found["error_kind"],
+        XPASSED if _had_to_fail(found["outcome"], found["error"]) else found["error_kind"],
         found["latency_s"],
         found["cost_usd"],
         found["input_tokens"],
@@ -281,6 +284,11 @@ def to_score_rows(number: int, found: Mapping[str, Any]) -> Iterator[tuple[Any, 
             score["scorer_digest"],
             score["judge_id"],
         )
+
+
+def _had_to_fail(outcome: str, error: str | None) -> bool:
+    """Whether a case had to fail and passed."""
+    return outcome == "skipped" and error is not None and error.startswith(STRICT_XPASS)
 
 
 def _dumped(value: Mapping[str, Any]) -> str:

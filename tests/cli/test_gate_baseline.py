@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Command
-from tests.support.project import Project
+from tests.support.project import OPTIONS, Project
 
 ROWS = [{"id": f"r{number:02}", "input": "yes", "target": "yes"} for number in range(40)]
 EXACT = """
@@ -134,3 +134,31 @@ def test_a_baseline_is_scored_again_where_a_scorer_is_new(
     assert llmeval("baseline", "set", "main").status == 0
     assert llmeval("gate", current, "--baseline", "main").status == 0  # "no yes" contains "yes"
     assert len(project.server.ledger) == calls
+
+
+def test_a_strict_xfail_that_passed_is_told_and_survives_an_export(project: Project, llmeval: Command) -> None:
+    """Also one without answers, in which its reason does not stand."""
+    marked = [{**row, "marks": ["xfail"]} if row["id"] in ("r01", "r02") else row for row in ROWS[:5]]
+    project.eval(EXACT, marked)
+    rule = "version: 1\nsuites: {echo: {exact: {min: 0.5}}}\n"
+    project.write(thresholds_yaml=rule, pytest_ini=f"[pytest]\n{OPTIONS}xfail_strict = true\n")
+    assert project.run("evals").ret == 1
+    why = "2 cases had to fail and passed (strict xfail), which fails a run: r01 of echo, r02 of echo"
+    done = llmeval("gate", "last")
+    assert (done.status, f"warning: {why} gate: PASS" in " ".join(done.out.split())) == (1, True)
+    assert llmeval("gate", "last", "--json").json()["warnings"] == [why]
+    for number, flags in enumerate([[], ["--no-answers"]]):
+        file, db = f"b{number}.jsonl", f"b{number}.db"
+        assert llmeval("baseline", "export", "last", file, "--even-red", *flags).status == 0
+        assert llmeval("baseline", "import", file, "--name", "main", "--db", db).status == 0
+        assert llmeval("gate", "last", "--db", db).status == 1
+
+
+def test_what_an_export_without_answers_says_of_a_strict_xfail_quotes_nobody(
+    project: Project, llmeval: Command
+) -> None:
+    project.eval('@pytest.mark.xfail(reason="a secret", strict=True)' + EXACT, ROWS[:1])
+    assert project.run("evals").ret == 1
+    assert llmeval("baseline", "export", "last", "b.jsonl", "--even-red", "--no-answers").status == 0
+    told = [json.loads(line) for line in (project.root / "b.jsonl").read_text().splitlines()]
+    assert (told[1]["error"], "a secret" in str(told)) == ("[XPASS(strict)]", False)
