@@ -5,8 +5,7 @@ the process that runs them, and a Recorder in the process that the user started 
 """
 
 import os
-from collections import Counter
-from collections.abc import Collection, Generator
+from collections.abc import Generator
 from functools import partial
 from pathlib import Path
 from types import FunctionType
@@ -26,12 +25,12 @@ from pytest_llmeval.bridge.items import (
 )
 from pytest_llmeval.bridge.only_shown import Unasked, only_shows
 from pytest_llmeval.bridge.selection import Selection, holds_for
+from pytest_llmeval.bridge.tally import Tally
 from pytest_llmeval.bridge.worker_queue import is_worker
-from pytest_llmeval.core.text import counted, one_line, printable
+from pytest_llmeval.core.text import counted, printable
 
 if TYPE_CHECKING:
-    from pytest_llmeval.bridge.cases import Eval
-    from pytest_llmeval.bridge.facts import CollectionFacts, SuiteFacts
+    from pytest_llmeval.bridge.facts import CollectionFacts
     from pytest_llmeval.bridge.session import Preparation
 
 __all__ = ["Conductor"]
@@ -58,10 +57,7 @@ class Conductor:
         self._generated: set[str] = set()
         self._misplaced: dict[str, str] = {}
         self._notes: list[str] = []
-        self._met: dict[str, Counter[str]] = {}
-        self._no_cut: Counter[str] = Counter()
-        self._done: dict[str, tuple[Eval, Counter[str]]] = {}
-        self._held: Counter[str] = Counter()
+        self._tally = Tally()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -106,7 +102,8 @@ class Conductor:
         """Leave out what nobody asked for, then let everybody else select, then see what is left."""
         self._find_misplaced(items)
         self._drop_unrecorded(items)
-        self._count_met(items)
+        if self._preparation is not None:
+            self._tally.meet(cases_in(items))
         self._drop_uncalled(items)
         result = yield
         if self._preparation is not None or self._waiting or self._misplaced:
@@ -120,7 +117,7 @@ class Conductor:
         expression = self.config.getoption("markexpr", "")
         for item, param in cases_in(items) if expression else ():
             if not holds_for(expression, item):
-                self._no_cut[suite_of(item, param)] += 1
+                self._tally.no_cut[suite_of(item, param)] += 1
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -199,15 +196,10 @@ class Conductor:
 
         keys = {item: key_of(item, param) for item, param in cases_in(items)}
         self._drop(items, [item for item, key in keys.items() if not rescored.holds(key)])
-        self._no_cut.clear()
+        self._tally.no_cut.clear()
         held = [key for key in keys.values() if rescored.holds(key)]
-        self._held = Counter(key.suite for key in held)
+        self._tally.held.update(key.suite for key in held)
         self._notes += rescored.notes(held)
-
-    def _count_met(self, items: list[pytest.Item]) -> None:
-        """Count the cases of each suite, by the name its function gave it, before anybody selects."""
-        for item, param in cases_in(items) if self._preparation is not None else ():
-            self._met.setdefault(param.eval.suite, Counter())[suite_of(item, param)] += 1
 
     def _drop_uncalled(self, items: list[pytest.Item]) -> None:
         """Deselect waiting evals, waiting training, and ordinary tests that only our own widening brought in."""
@@ -248,14 +240,14 @@ class Conductor:
             if resumed.has_ended(key_of(item, param), partial(param.eval.dataset.read, param.ref))
         ]
         for item, param in ended:
-            self._done.setdefault(suite_of(item, param), (param.eval, Counter()))[1][param.model] += 1
+            self._tally.has_ended(item, param)
         self._drop(items, [item for item, _ in ended])
 
     def _is_uncalled(self, item: pytest.Item) -> bool:
         param = param_of(item)
         if param is not None:
             is_dropped = self.selection.row_attack_waits(item)
-            self._no_cut[suite_of(item, param)] += is_dropped
+            self._tally.no_cut[suite_of(item, param)] += is_dropped
             return is_dropped
         if item.get_closest_marker("llmeval") is not None and function_of(item) in self._generated:
             return not self._is_caseless(item)
@@ -310,7 +302,7 @@ class Conductor:
         if facts.is_run and not facts.count_only and not goes_on:
             if self.is_worker:
                 self._drop(items, [item for item, _ in cases_in(items)])
-            facts.suites, facts.empty_shard = {}, False
+            facts.suites, facts.unrun, facts.empty_shard = {}, {}, False
             facts.notes = ["a module could not be imported; no eval was run"]
 
     def _gather(self, items: list[pytest.Item]) -> "CollectionFacts":
@@ -321,48 +313,20 @@ class Conductor:
         if self._preparation is None:
             return facts
         chosen = {item.nodeid: (item, param) for item, param in cases_in(items)}.values()  # once, by --keep-duplicates
-        found: dict[str, SuiteFacts] = {}
-        for item, param in chosen:
-            suite = suite_of(item, param)
-            if suite not in found:
-                found[suite] = self._preparation.suite_facts(param.eval)
-                facts.notes += [note for note in notes_of_shadowed(item) if note not in facts.notes]
-            self._preparation.count(suite, param)
-            expected = found[suite].expected
-            expected[param.model] = expected.get(param.model, 0) + 1
-        for suite, (eval_, done) in self._done.items():
-            found.setdefault(suite, self._preparation.suite_facts(eval_)).done = dict(done)
-        maker = self._preparation.maker
-        for suite, suite_facts in found.items():
-            suite_facts.deselected = -(-self._no_cut[suite] // maker.cases_per_row) if maker is not None else 0
-            counted = sum(suite_facts.expected.values()) + sum(suite_facts.done.values())
-            made = suite_facts.made
-            if self._preparation.rescored is not None:
-                made, suite_facts.left_out = self._held[suite], self._preparation.rescored.left_out(suite)
-            missing = made - counted - self._no_cut[suite]
-            if missing > 0:
-                suite_facts.left_out.append(f"{missing} cases were not selected")
-        facts.suites = found
-        facts.unselected = self._unselected(found) if facts.is_run else []
+        facts.suites = self._tally.suites(chosen, self._preparation)
+        facts.unrun = self._tally.unrun(facts.suites, self._preparation) if self._preparation.is_sharded else {}
+        firsts = {suite_of(item, param): item for item, param in reversed(chosen)}
+        for item in reversed(firsts.values()):
+            facts.notes += [note for note in notes_of_shadowed(item) if note not in facts.notes]
+        facts.unselected = self._unselected(facts) if facts.is_run else []
         facts.notes += [*self._notes, *facts.unselected]
         facts.all_collected = self.selection.covers_all()
         self._preparation.complete(facts)
         return facts
 
-    def _unselected(self, found: Collection[str]) -> list[str]:
-        """Return what there is of evals that were asked for beside the suites ``found``, ``-m`` apart, in words."""
-        assert self._preparation is not None
-        maker, is_rescored = self._preparation.maker, self._preparation.rescored is not None
-        names = [
-            suite
-            for suites in self._met.values()
-            for suite, count in suites.items()
-            if suite not in found and count > self._no_cut[suite]
-        ]
-        for reading in maker.readings if maker is not None and not is_rescored else ():
-            was_there = reading.cases or reading.sliced or reading.limited
-            names += [reading.eval.suite] if was_there and reading.eval.suite not in self._met else []
-        told = [f"{counted(len(names), 'suite')} not selected: {one_line(', '.join(names))}"] if names else []
+    def _unselected(self, facts: "CollectionFacts") -> list[str]:
+        """Return what left out suites whole, ``-m`` apart, in words."""
+        told = self._tally.unselected(facts.suites, self._prepared())
         skipped = getattr(self.config.pluginmanager.getplugin("lfplugin"), "_skipped_files", 0)
         return [*told, f"--lf passed over {counted(skipped, 'file')}"] if skipped else told
 

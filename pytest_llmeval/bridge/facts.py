@@ -41,6 +41,8 @@ class CollectionFacts:
     """All that the session needs to know of the evals that were collected."""
 
     suites: dict[str, SuiteFacts] = field(default_factory=dict)
+    unrun: dict[str, SuiteFacts] = field(default_factory=dict)
+    """Those that a shard read and has no case of: what left out their rows here counts in the joined run."""
     models: dict[str, str] = field(default_factory=dict)
     """The spec of each model, by its name."""
     judges: dict[str, str] = field(default_factory=dict)
@@ -84,7 +86,7 @@ class CollectionFacts:
     @property
     def is_partial(self) -> bool:
         """Whether anything but ``-m`` left out cases."""
-        return bool(self.unselected) or any(suite.left_out for suite in self.suites.values())
+        return bool(self.unselected) or any(suite.left_out for suite in (*self.suites.values(), *self.unrun.values()))
 
     @property
     def worth_telling(self) -> bool:
@@ -99,5 +101,5 @@ class CollectionFacts:
     def from_json(cls, text: str) -> "CollectionFacts":
         """Return the facts that ``to_json`` wrote."""
         data: Mapping[str, Any] = json.loads(text)
-        suites = {name: SuiteFacts(**suite) for name, suite in data["suites"].items()}
-        return cls(**{**data, "suites": suites})
+        suites = {key: {name: SuiteFacts(**suite) for name, suite in data[key].items()} for key in ("suites", "unrun")}
+        return cls(**{**data, **suites})

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import pytest
 
 from pytest_llmeval.bridge.escalating import is_escalated
-from pytest_llmeval.bridge.facts import CollectionFacts
+from pytest_llmeval.bridge.facts import CollectionFacts, SuiteFacts
 from pytest_llmeval.bridge.git_state import git_state
 from pytest_llmeval.bridge.rescoring import Rescored
 from pytest_llmeval.bridge.resuming import Resumed
@@ -45,12 +45,12 @@ def run_row(
             "params_digest": suite.params_digest,
             "rows_digest": suite.rows_digest,
             "code_digest": suite.code_digest,
-            "expected": _with_unfinished(name, facts, rescored) if rescored else _expected(name, facts, resumed),
+            "expected": _with_unfinished(name, suite, rescored) if rescored else _expected(name, suite, resumed),
             "left_out": _as_begun(name, "left_out", suite.left_out, resumed),
             "made": _as_begun(name, "made", suite.made, earlier),
             "deselected": _as_begun(name, "deselected", suite.deselected, earlier),
         }
-        for name, suite in facts.suites.items()
+        for name, suite in {**facts.unrun, **facts.suites}.items()
     }
     if resumed is not None:
         return _continued(resumed, facts, suites)
@@ -120,14 +120,14 @@ def _as_begun(name: str, key: str, now: T, earlier: Resumed | Rescored | None) -
     return now if before is None else before.get(key, now)
 
 
-def _with_unfinished(name: str, facts: CollectionFacts, rescored: Rescored) -> dict[str, int]:
+def _with_unfinished(name: str, suite: SuiteFacts, rescored: Rescored) -> dict[str, int]:
     """Return how many cases of each model a suite has, with those that the run never finished: they are not whole."""
-    return dict(Counter(facts.suites[name].expected) + Counter(rescored.unfinished(name)))
+    return dict(Counter(suite.expected) + Counter(rescored.unfinished(name)))
 
 
-def _expected(name: str, facts: CollectionFacts, resumed: Resumed | None) -> dict[str, int]:
+def _expected(name: str, suite: SuiteFacts, resumed: Resumed | None) -> dict[str, int]:
     """Return how many cases of each model a suite of the run has: those of this session, those done, those before."""
-    suite, before = facts.suites[name], dict[str, int]()
+    before = dict[str, int]()
     if resumed is not None:
         stored = resumed.run.settings
         epochs = stored.get("options", {}).get("epochs", 1)

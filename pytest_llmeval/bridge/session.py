@@ -139,7 +139,7 @@ class Preparation:
             other = self.settings.thresholds.with_suffix(".yml")
             facts.notes += [f"{other.name} is not read: rules stand in thresholds.yaml"] if other.exists() else []
         facts.problems = list(dict.fromkeys(facts.problems))
-        facts.empty_shard = self._is_sharded and not (facts.is_run or facts.problems)
+        facts.empty_shard = self.is_sharded and not (facts.is_run or facts.problems)
 
     def _judged(self, suites: Iterable[str]) -> list[str]:
         """Return the suites whose test functions themselves ask a judge."""
@@ -168,7 +168,7 @@ class Preparation:
 
     def _weigh_sizes(self, facts: CollectionFacts) -> None:
         """Say which rules on a change the rows are too few for; of a part of the rows they may not be judged."""
-        is_part = self._is_sharded or facts.done or any(suite.left_out for suite in facts.suites.values())
+        is_part = self.is_sharded or facts.done or any(suite.left_out for suite in facts.suites.values())
         if self.sizes is None or facts.problems or is_part or not facts.selected:
             return
         facts.notes += self.sizes.notes()
@@ -264,7 +264,7 @@ class Preparation:
         return Judges(jurors=jurors, panel=settings.judge_panel, probe=settings.judge_probe)
 
     @property
-    def _is_sharded(self) -> bool:
+    def is_sharded(self) -> bool:
         """Whether evals were collected of which this session runs one of several parts."""
         is_part = self.settings is not None and self.settings.shard is not None
         return is_part and self.maker is not None and bool(self.maker.readings)

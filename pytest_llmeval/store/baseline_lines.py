@@ -128,6 +128,7 @@ _SETTINGS = {
     "markexpr": (str,),
     "keyword": (str,),
     "partial": (bool,),
+    "unselected": (list,),
     "escalated": (bool,),
     "rescored": (str,),
     "shard": (str,),
@@ -323,6 +324,7 @@ def _check_settings(settings: Mapping[str, Any]) -> None:
         expected = suite.get("expected", {})
         check_types(expected, dict.fromkeys(expected, (int,)), f"{where}.expected")
         checked_texts(suite.get("left_out", []), f"{where}.left_out")
+    checked_texts(settings.get("unselected", []), "run.settings.unselected")
     for session in settings.get("resumes", []):
         if not isinstance(session, dict):
             raise NotALineError(f"'run.settings.resumes' holds {shown_value(session)}")

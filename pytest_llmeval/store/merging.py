@@ -12,6 +12,7 @@ from typing import Any
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.ids import case_id, digest
+from pytest_llmeval.core.left_out import join_left_out, join_unselected, tells_of_cases
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.core.types import Call, JudgeRecord
 from pytest_llmeval.store.baseline_fields import NotALineError
@@ -56,11 +57,18 @@ def joined_run(shards: Sequence[ShardRun], runs: Sequence[Run]) -> Run:
     first, ids = shards[0].run, {str(each.shard): each.run.id for each in shards}
     ends = [each.run.end.finished_at for each in shards if each.run.end is not None]
     settings = {key: value for key, value in first.settings.items() if key not in _OF_A_SHARD}
+    read = _suites([each.run.settings.get("suites", {}) for each in shards])
+    suites = {name: suite for name, suite in read.items() if suite["expected"]}
+    unselected = join_unselected(
+        list(_unselected(read)), (why for each in shards for why in each.run.settings.get("unselected", ()))
+    )
+    is_partial = bool(unselected) or any(suite["left_out"] for suite in suites.values())
     settings |= {
         "shards": ids,
         "options": {**first.settings.get("options", {}), "shard": None},
-        "suites": _suites([each.run.settings.get("suites", {}) for each in shards]),
-        "partial": any(each.run.settings.get("partial") for each in shards),
+        "suites": suites,
+        "unselected": unselected,
+        "partial": is_partial,
         "has_rules": any(each.run.settings.get("has_rules") for each in shards),
         "resumes": [session for each in shards for session in each.run.settings.get("resumes", [])],
     }
@@ -68,6 +76,7 @@ def joined_run(shards: Sequence[ShardRun], runs: Sequence[Run]) -> Run:
         scored = {str(each.shard): each.run.settings["rescored"] for each in shards}
         known = (run.id for run in runs if run.settings.get("shards") == scored)
         settings["rescored"] = next(known, ", ".join(scored.values()))
+        settings["partial"] = is_partial or any(each.run.settings.get("partial") for each in shards)
     return Run(
         id=f"{max(ids.values())[:15]}-{digest(json.dumps([sorted(ids.items()), sorted(ends)]))[:6]}",
         name=first.name,
@@ -170,9 +179,19 @@ def _suites(shards: Sequence[Mapping[str, Mapping[str, Any]]]) -> dict[str, Any]
             "expected": dict(expected),
             "made": sum(part.get("made", 0) for part in parts),
             "deselected": sum(part.get("deselected", 0) for part in parts),
-            "left_out": list(dict.fromkeys(why for part in parts for why in part.get("left_out", ()))),
+            "left_out": join_left_out(why for part in parts for why in part.get("left_out", ())),
         }
     return found
+
+
+def _unselected(read: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the suites of which no shard has a case, where anything but ``-m`` left some out."""
+    parametrized = {name.partition("[")[0] for name, suite in read.items() if suite["made"] and "[" in name}
+    for name, suite in read.items():
+        is_known = suite["made"] or name not in parametrized  # a shard without its rows knows no sets of parameters
+        left_out = suite["left_out"] if not suite["made"] else list(filter(tells_of_cases, suite["left_out"]))
+        if is_known and left_out and not suite["expected"]:
+            yield name
 
 
 @contextlib.contextmanager

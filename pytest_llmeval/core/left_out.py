@@ -1,0 +1,44 @@
+"""What a session left out, in the words in which a run keeps it, and how those of the shards of a run add up."""
+
+import re
+from collections.abc import Collection, Iterable
+
+from pytest_llmeval.core.text import counted, one_line
+
+__all__ = ["cases_not_selected", "join_left_out", "join_unselected", "suites_not_selected", "tells_of_cases"]
+
+_CASES = re.compile(r"([0-9]{1,12}) cases were not selected")
+_SUITES = re.compile(r"[0-9,]+ suites? not selected: .*")
+
+
+def cases_not_selected(count: int) -> str:
+    """Return that cases of a suite were left out by anything but ``-m``, ``--limit`` and ``--slice``."""
+    return f"{count} cases were not selected"
+
+
+def tells_of_cases(why: str) -> bool:
+    """Whether ``cases_not_selected`` said it."""
+    return _CASES.fullmatch(why) is not None
+
+
+def suites_not_selected(names: Collection[str]) -> list[str]:
+    """Return that suites were left out whole; nothing without any."""
+    return [f"{counted(len(names), 'suite')} not selected: {one_line(', '.join(names))}"] if names else []
+
+
+def join_left_out(parts: Iterable[str]) -> list[str]:
+    """Return what left out cases of a suite, from what its shards say of it: as one session of all rows says it."""
+    told = list(parts)
+    counts = [int(found[1]) for why in told if (found := _CASES.fullmatch(why))]
+    others = dict.fromkeys(why for why in told if not tells_of_cases(why))
+    return [*others, *([cases_not_selected(sum(counts))] if counts else [])]
+
+
+def join_unselected(names: Collection[str], parts: Iterable[str]) -> list[str]:
+    """Return what left out suites whole.
+
+    Args:
+        names: of the suites of which no shard has a case and which have some.
+        parts: what the shards say; which suites they lack is not what the run lacks.
+    """
+    return [*suites_not_selected(names), *dict.fromkeys(why for why in parts if not _SUITES.fullmatch(why))]
