@@ -58,6 +58,8 @@ class Conductor:
         self._misplaced: dict[str, str] = {}
         self._notes: list[str] = []
         self._tally = Tally()
+        self._is_taken = False
+        self._taken: dict[str, str] = {}
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -88,7 +90,7 @@ class Conductor:
         if marker is None:
             return
         self._generated.add(metafunc.definition.nodeid)
-        if self.selection.waits(metafunc.definition):
+        if self._waits(metafunc.definition):
             self._waiting += 1
             return
         maker = self._prepared().maker
@@ -105,6 +107,7 @@ class Conductor:
         if self._preparation is not None:
             self._tally.meet(cases_in(items))
         self._drop_uncalled(items)
+        self._select_as_begun(items)
         result = yield
         if self._preparation is not None or self._waiting or self._misplaced:
             self._drop_unmatched_last_failed(items)
@@ -114,7 +117,8 @@ class Conductor:
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
         """Count the cases that ``-m`` left out: they make no run partial."""
-        expression = self.config.getoption("markexpr", "")
+        resumed = self._preparation.resumed if self._preparation is not None else None
+        expression = self.config.getoption("markexpr", "") if resumed is None else resumed.markexpr
         for item, param in cases_in(items) if expression else ():
             if not holds_for(expression, item):
                 self._tally.no_cut[suite_of(item, param)] += 1
@@ -174,13 +178,36 @@ class Conductor:
         get, environ = self.config, os.environ
         return any(get.getoption(name) or get.getini(name) or environ.get(name.upper()) for name in names)
 
+    def _waits(self, item: pytest.Item) -> bool:
+        """Whether a marked function was not asked for, be it by ``-m`` of the run that a person goes on with."""
+        may_run = self.config.getoption("llmeval_resume") or not self.selection.waits(item)
+        if may_run and not self._is_taken and self._names_a_run():
+            self._take_over()
+        return self.selection.waits(item)
+
+    def _take_over(self) -> None:
+        """Learn what stands for ``-m`` and ``-k`` where the session goes on with a run."""
+        self._is_taken = True
+        resumed = self._prepared().resumed
+        if resumed is not None:
+            from pytest_llmeval.bridge.taken_selection import taken_selection
+
+            self._taken = taken_selection(self.config, resumed.run)
+            self.selection.ask_by_mark(self._taken["markexpr"], attacks=resumed.markexpr)
+
+    def _select_as_begun(self, items: list[pytest.Item]) -> None:
+        """Let pytest select, where a run goes on and cases of it may be here, by what the run was selected by."""
+        if any(cases_in(items)):
+            for key, expression in self._taken.items():
+                setattr(self.config.option, key, expression)
+
     def _find_misplaced(self, items: list[pytest.Item]) -> None:
         """Find marked tests that can have no case, as nobody asks plugins what to make of their functions."""
         for item in items:
             place = odd_place(item)
             if not place or function_of(item) in self._generated:
                 continue
-            if self.selection.waits(item):
+            if self._waits(item):
                 self._generated.add(function_of(item))
                 self._waiting += 1
             else:

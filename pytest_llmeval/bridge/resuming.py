@@ -7,6 +7,7 @@ from typing import Any
 from pytest_llmeval.bridge.earlier_runs import Identity, Place, earlier_runs, finished_cases, identity_of
 from pytest_llmeval.bridge.facts import CollectionFacts
 from pytest_llmeval.bridge.settings import Settings
+from pytest_llmeval.bridge.taken_selection import check_taken
 from pytest_llmeval.core.errors import DatasetError, SettingsError
 from pytest_llmeval.core.ids import input_digest
 from pytest_llmeval.core.shards import Shard
@@ -27,6 +28,11 @@ class Resumed:
     finished: Mapping[Identity, str]
     """The cases that ended without an error, with the digests of their rows."""
     place: Place
+
+    @property
+    def markexpr(self) -> str:
+        """The ``-m`` expression of the run; empty where it had none."""
+        return str(self.run.settings.get("markexpr") or "")
 
     def has_ended(self, key: CaseKey, row: Callable[[], Sample]) -> bool:
         """Whether a case passed, missed or was skipped in an earlier session.
@@ -107,6 +113,7 @@ def find_resumed(settings: Settings, ref: str, place: Place | None) -> Resumed:
             f" with: llmeval rescore {rescored}"
         )
     _check_selection(settings, run)
+    check_taken(run)
     return Resumed(run=run, settings=_merged(settings, run), finished=finished, place=place)
 
 

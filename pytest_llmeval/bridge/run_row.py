@@ -47,8 +47,8 @@ def run_row(
             "code_digest": suite.code_digest,
             "expected": _with_unfinished(name, suite, rescored) if rescored else _expected(name, suite, resumed),
             "left_out": _as_begun(name, "left_out", suite.left_out, resumed),
-            "made": _as_begun(name, "made", suite.made, earlier),
-            "deselected": _as_begun(name, "deselected", suite.deselected, earlier),
+            "made": _of_rows(name, "made", suite, earlier),
+            "deselected": _of_rows(name, "deselected", suite, earlier),
         }
         for name, suite in {**facts.unrun, **facts.suites}.items()
     }
@@ -118,6 +118,13 @@ def _as_begun(name: str, key: str, now: T, earlier: Resumed | Rescored | None) -
     if earlier is not None:
         before = earlier.run.settings.get("suites", {}).get(name)
     return now if before is None else before.get(key, now)
+
+
+def _of_rows(name: str, key: str, suite: SuiteFacts, earlier: Resumed | Rescored | None) -> int:
+    """Return a count of a suite's rows as it was when the run began, unless the run goes on with other rows."""
+    now: int = getattr(suite, key)
+    has_changed = _as_begun(name, "rows_digest", suite.rows_digest, earlier) != suite.rows_digest
+    return now if has_changed and isinstance(earlier, Resumed) else _as_begun(name, key, now, earlier)
 
 
 def _with_unfinished(name: str, suite: SuiteFacts, rescored: Rescored) -> dict[str, int]:

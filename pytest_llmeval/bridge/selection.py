@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from _pytest.mark.expression import Expression
 
-__all__ = ["Selection", "holds_for"]
+__all__ = ["Selection", "holds_for", "is_expression"]
 
 _TRAIN_FOLDER = "finetune"
 
@@ -28,10 +28,15 @@ class Selection:
         root = config.rootpath
         self.folders = tuple(root / name for name in config.getini("llmeval_paths"))
         self._train_folder = root / _TRAIN_FOLDER
-        self.by_mark = _asks_for_marks(config.getoption("markexpr", ""))
+        self.by_mark = self._attacks_by_mark = _asks_for_marks(config.getoption("markexpr", ""))
         self._asked = tuple(self._asked_paths())
         self.added: tuple[Path, ...] = ()
         """Folders that are collected only because ``-m`` may ask for items in them."""
+
+    def ask_by_mark(self, expression: str, *, attacks: str) -> None:
+        """Take other ``-m`` expressions than the session's for what asks for evals that wait otherwise, and attacks."""
+        self.by_mark = _asks_for_marks(expression)
+        self._attacks_by_mark = _asks_for_marks(attacks)
 
     def widen_testpaths(self) -> None:
         """Collect the folders of evals and training too where ``-m`` may ask for their items."""
@@ -51,17 +56,17 @@ class Selection:
 
     def waits(self, item: pytest.Item) -> bool:
         """Whether a marked function (or its placeholder) was not asked for."""
-        if self.by_mark or self._named(item):
-            return False
         if self.attack_waits(item):
             return True
+        if self.by_mark or self._named(item):
+            return False
         homes = [folder for folder in self.folders if _lies_in(item.path, folder)]
         return bool(homes) and not any(_lies_in(path, home) for path in self._asked for home in homes)
 
     def attack_waits(self, item: pytest.Item) -> bool:
         """Whether ``item`` attacks the judge, by a mark of its function or its row, and was not asked for."""
         is_attack = item.get_closest_marker("judge_attack") is not None
-        return is_attack and not self.by_mark and not self._named(item)
+        return is_attack and not self._attacks_by_mark and not self._named(item)
 
     def row_attack_waits(self, item: pytest.Item) -> bool:
         """Whether a case attacks the judge by a mark of its row, and was not asked for; of a case only."""
@@ -145,14 +150,20 @@ def holds_for(expression: str, item: pytest.Item) -> bool:
     return Expression.compile(expression).evaluate(has)
 
 
+def is_expression(text: str) -> bool:
+    """Whether ``text`` is what ``-m`` and ``-k`` take."""
+    try:
+        Expression.compile(text)
+    except SyntaxError:
+        return False
+    return True
+
+
 def _asks_for_marks(expression: str) -> bool:
     """Whether a ``-m`` expression would not hold for an item without any mark."""
-    if not expression:
+    if not expression or not is_expression(expression):  # pytest reports a wrong one
         return False
-    try:
-        return not Expression.compile(expression).evaluate(lambda name, /, **kwargs: False)
-    except SyntaxError:
-        return False  # pytest reports it
+    return not Expression.compile(expression).evaluate(lambda name, /, **kwargs: False)
 
 
 def _lies_in(path: Path, folder: Path) -> bool:

@@ -1,0 +1,18 @@
+"""What shards left out comes to the words of one session that left out as much."""
+
+from pytest_llmeval.core.left_out import cases_not_selected, join_left_out, join_unselected, suites_not_selected
+
+
+def test_cases_of_shards_add_up_behind_what_is_said_once() -> None:
+    parts = [cases_not_selected(3), "--limit", cases_not_selected(4), "--slice", "--limit"]
+    assert join_left_out(parts) == ["--limit", "--slice", cases_not_selected(7)]
+    assert join_left_out(["--limit"]) == ["--limit"]
+    assert join_left_out([]) == []
+
+
+def test_suites_that_one_shard_lacks_are_not_lacking_in_the_run() -> None:
+    told = suites_not_selected(["echo", "qa"])
+    assert told == ["2 suites not selected: echo, qa"]
+    lf = "--lf passed over 2 files"
+    assert join_unselected(["qa"], [*told, lf, lf]) == ["1 suite not selected: qa", lf]
+    assert join_unselected([], told) == []
