@@ -47,7 +47,7 @@ def test_a_prompt_that_lost_its_placeholders_fails_and_names_the_rows(
         [
             "  token_f1 [[]reg* max_drop=0.02  fail",
             "  fail: token_f1 [[]regression[]] max_drop=0.02: *",
-            "compared with baseline data/baselines/smollm2.jsonl: run *",
+            "compared with baseline data/baselines/smollm2.jsonl: run*",
             "what differs from it: prompt of qa*",
             "gate: FAIL *",
         ]
