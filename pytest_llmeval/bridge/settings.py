@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_llmeval.bridge.command_line import on_command_line
 from pytest_llmeval.bridge.options import OPTIONS, Option
 from pytest_llmeval.core.errors import SettingsError
 from pytest_llmeval.core.shards import Shard
@@ -68,7 +69,7 @@ class Settings:
     environ: Mapping[str, str]
     """The environment, for keys of models."""
     given: frozenset[str] = frozenset()
-    """The options that stand on the command line, by their keys: those that count where a run goes on."""
+    """Where a run goes on, the options that stand on the command line, by their keys: those that count then."""
 
     @property
     def makes_calls(self) -> bool:
@@ -147,8 +148,13 @@ def resolve(config: pytest.Config, environ: Mapping[str, str]) -> Settings:
         run_name=values["llmeval_run_name"],
         db=_located(config, values["llmeval_db"] or ".llmeval/llmeval.db"),
         environ=environ,
-        given=frozenset(option.key for option in OPTIONS if config.getoption(option.key) is not None),
+        given=_given(config) if values["llmeval_resume"] is not None else frozenset(),
     )
+
+
+def _given(config: pytest.Config) -> frozenset[str]:
+    said = on_command_line(config)
+    return frozenset(option.key for option in OPTIONS if getattr(said, option.key, None) is not None)
 
 
 def value_of(option: Option, config: pytest.Config, environ: Mapping[str, str]) -> Any:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from pytest_llmeval.bridge.command_line import on_command_line
 from pytest_llmeval.bridge.selection import is_expression
 from pytest_llmeval.core.errors import SettingsError
 from pytest_llmeval.core.text import one_line
@@ -20,8 +21,7 @@ def taken_selection(config: pytest.Config, run: Run) -> dict[str, str]:
     It is what the run had, and, where the command line says something, that too: it may narrow, not widen. What
     ``addopts`` says is for new runs.
     """
-    arguments = list(map(str, config.invocation_params.args))
-    given = config._parser.parse_known_args(arguments)
+    given = on_command_line(config)
     return {key: _both(_had(run.settings, key), getattr(given, key, "")) for key in _FLAGS}
 
 

@@ -183,9 +183,9 @@ def test_the_run_decides_before_the_ini_file_and_the_environment(
 ) -> None:
     project.eval(BODY, [{**row, "slice": "odd" if number % 2 else "even"} for number, row in enumerate(ROWS)])
     assert project.run("evals", "--slice=odd", "--limit=2").ret == 1
-    usual = {"llmeval_model": "openai:other@http://127.0.0.1:9/v1", "llmeval_limit": "1", "llmeval_epochs": "3"}
+    usual = {"llmeval_model": "openai:other@http://127.0.0.1:9/v1", "llmeval_epochs": "3"}
     ini = "".join(f"{key} = {value}\n" for key, value in usual.items())
-    project.pytester.makeini(f"[pytest]\n{OPTIONS}{ini}")
+    project.pytester.makeini(f"[pytest]\n{OPTIONS.rstrip()} --limit=1\n{ini}")
     monkeypatch.setenv("LLMEVAL_SLICE", "even")
     monkeypatch.setenv("LLMEVAL_JUDGE_MODEL", "openai:judge@http://127.0.0.1:9/v1")
     (project.root / "mended").touch()
