@@ -101,7 +101,7 @@ class CaseRun:
     error: str | None = None
     outcome: str | None = None
     """Decided by setup or call; a teardown that breaks turns it into an error."""
-    row: "RowFacts" = field(init=False)
+    row: RowFacts = field(init=False)
     """What is recorded of the row: as it was read, whatever a prompt or a body does with its ``sample``."""
 
     def __post_init__(self) -> None:

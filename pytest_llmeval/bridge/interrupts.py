@@ -16,17 +16,25 @@ __all__ = ["late_reports", "raised_as_interrupt"]
 
 _LATE_S = 2.0
 _STEP_S = 0.1
+_SOON_S = 0.01
+"""Until a signal is sent again that came while the process forked."""
 
 
 @contextlib.contextmanager
 def raised_as_interrupt() -> Iterator[None]:
-    """Turn SIGTERM and SIGHUP into a KeyboardInterrupt, where nobody else handles them; the second one ends at once."""
+    """Turn SIGTERM and SIGHUP into a KeyboardInterrupt, where nobody else handles them; the second one ends at once.
+
+    A child that a test forks is no session: there the signals do what they do anywhere.
+    """
     signals = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
     mine = [number for number in signals if signal.getsignal(number) is signal.SIG_DFL]
     if threading.current_thread() is not threading.main_thread():
         mine = []
+    forking = _Forking(mine)
 
     def interrupt(number: int, frame: FrameType | None) -> None:
+        if forking.takes(number):
+            return
         signal.signal(number, signal.SIG_DFL)
         raise KeyboardInterrupt(f"received {signal.Signals(number).name}")
 
@@ -38,7 +46,9 @@ def raised_as_interrupt() -> Iterator[None]:
     for number in mine:
         signal.signal(number, interrupt)
     if mine and hasattr(os, "register_at_fork"):
-        _keep_from_children(mine, let_go)
+        os.register_at_fork(
+            before=forking.begin, after_in_parent=forking.end, after_in_child=lambda: forking.born(let_go)
+        )
     try:
         yield
     finally:
@@ -46,23 +56,43 @@ def raised_as_interrupt() -> Iterator[None]:
         mine.clear()
 
 
-def _keep_from_children(mine: list[signal.Signals], let_go: Callable[[], None]) -> None:
-    """Have each child that is forked while ``mine`` holds signals ``let_go`` of them, before one of them arrives there.
+class _Forking:
+    """Holds back signals while a process forks.
 
-    Python drops what arrives in a child before it has begun, unless the system itself acts on it or holds it back.
+    Python drops a signal that reaches a child before the child is set up, and what a handler raises within a hook of a
+    fork. So the system keeps those for the child, and those for the parent are sent again after the hooks.
     """
 
-    def hold() -> None:
-        signal.pthread_sigmask(signal.SIG_BLOCK, mine)
+    def __init__(self, signals: list[signal.Signals]) -> None:
+        self._signals = signals
+        self._forks = 0
+        self._late: list[int] = []
+        self._before = threading.local()
 
-    def release() -> None:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, mine)
+    def takes(self, number: int) -> bool:
+        """Take a signal that arrived meanwhile; return whether one is to be held back now."""
+        if self._forks:
+            self._late.append(number)
+        return self._forks > 0
 
-    def release_child() -> None:
+    def begin(self) -> None:
+        """Hold them back in the thread that forks."""
+        self._forks += 1
+        self._before.mask = signal.pthread_sigmask(signal.SIG_BLOCK, self._signals)
+
+    def end(self) -> None:
+        """Let them arrive in the parent again."""
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._before.mask)
+        self._forks -= 1
+        late, self._late = self._late, []
+        for number in late:
+            threading.Timer(_SOON_S, os.kill, (os.getpid(), number)).start()
+
+    def born(self, let_go: Callable[[], None]) -> None:
+        """Let them arrive in the child, which does with them what any process does."""
+        self._forks, self._late = 0, []
         let_go()
-        release()
-
-    os.register_at_fork(before=hold, after_in_parent=release, after_in_child=release_child)
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._before.mask)
 
 
 def late_reports(config: pytest.Config) -> None:

@@ -1,6 +1,6 @@
 """What a session must know of its models before one is asked: who they are, and what they cost."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pytest_llmeval.core.ids import digest
@@ -11,24 +11,22 @@ from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.models.prices import FREE_KINDS
 from pytest_llmeval.models.vendors import VENDORS
 
-__all__ = ["model_digest", "unpriced_models", "unpriced_rules"]
+__all__ = ["address_digests", "model_digest", "unpriced_models", "unpriced_rules"]
 
 
 def model_digest(model: NamedModel, environ: Mapping[str, str] | None) -> str:
-    """Return what identifies a model in a run: spec, parameters and, where it is asked here, its address or weights.
+    """Return what identifies a model in a run: spec, parameters and, where it is asked here, its weights.
 
     Args:
         model: under test, or a judge.
-        environ: tells where weights are, and a vendor's model is asked; None looks at neither.
+        environ: tells where weights are; None looks at none.
 
     Raises:
-        ModelError: the weights are not there, or the address is malformed.
+        ModelError: the weights are not there.
     """
     facts: list[Any] = [model.spec.text, plain(model.params)]
-    if environ is None:
+    if model.spec.weights is None or environ is None:
         return digest(canonical(facts))
-    if model.spec.weights is None:
-        return digest(canonical([*facts, *_address(model, environ)]))
     if model.spec.kind == "local":
         from pytest_llmeval.models.local_adapters import local_revision
 
@@ -45,12 +43,13 @@ def model_digest(model: NamedModel, environ: Mapping[str, str] | None) -> str:
     return digest(canonical(facts))
 
 
-def _address(model: NamedModel, environ: Mapping[str, str]) -> Iterator[str]:
-    """Yield where a vendor's model is asked, where that is told by the environment alone."""
-    vendor = VENDORS.get(model.spec.kind)
-    if vendor is not None and model.spec.base_url is None:
-        address = vendor.base_url(environ).url
-        yield from () if address == vendor.url else (address,)
+def address_digests(models: Mapping[str, NamedModel], environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the sha256 in hex of where models are asked whose spec leaves that to the environment, by name."""
+    return {
+        name: digest(VENDORS[model.spec.kind].base_url(environ).url)
+        for name, model in models.items()
+        if model.spec.kind in VENDORS and model.spec.base_url is None
+    }
 
 
 def unpriced_rules(

@@ -118,14 +118,14 @@ def _decide(run: CaseRun, report: pytest.TestReport, error: BaseException | None
 def _deciding(error: BaseException) -> BaseException:
     """Return what decides the outcome: of a group, as of tasks that failed together, one of its exceptions.
 
-    One that is neither an error of a case nor a miss comes first, then an error that ends paying, any other error of a
-    case, and a miss.
+    An error that ends paying comes first, as it is unmeasurable in any suite, then what is neither an error of a case
+    nor a miss, any other error of a case, and a miss.
     """
 
     def rank(each: BaseException) -> int:
         if isinstance(each, CaseError):
-            return 1 if each.kind in MONEY_KINDS else 2
-        return 3 if isinstance(each, _MISSES) else 0
+            return 0 if each.kind in MONEY_KINDS else 2
+        return 3 if isinstance(each, _MISSES) and not _is_timeout(each) else 1
 
     return min(_leaves(error), key=rank)
 

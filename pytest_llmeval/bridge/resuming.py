@@ -80,6 +80,12 @@ class Resumed:
             if models.get(name) != now:
                 was = ", ".join(self.run.settings.get("models", {}).values())
                 changes.append(f"model {name!r} is not what the run asked ({was})")
+        asked_at: dict[str, str] = self.run.settings.get("address_digests", {})
+        changes += [
+            f"model {name!r} is asked at another address than the run asked it (OPENAI_BASE_URL or ANTHROPIC_BASE_URL)"
+            for name, now in facts.address_digests.items()
+            if asked_at.get(name, now) != now
+        ]
         judges: dict[str, str] = self.run.settings.get("judge_digests", facts.judge_digests)
         for name, now in facts.judge_digests.items():
             if judges.get(name) != now:

@@ -12,7 +12,7 @@ from pytest_llmeval.bridge.earlier_runs import current_reader
 from pytest_llmeval.bridge.facts import CollectionFacts, SuiteFacts
 from pytest_llmeval.bridge.items import HTML_KEY, SESSION_KEY
 from pytest_llmeval.bridge.model_choice import chosen_judges, chosen_models, listed_models
-from pytest_llmeval.bridge.model_facts import model_digest, unpriced_models, unpriced_rules
+from pytest_llmeval.bridge.model_facts import address_digests, model_digest, unpriced_models, unpriced_rules
 from pytest_llmeval.bridge.only_shown import only_shows
 from pytest_llmeval.bridge.settings import Settings, resolve
 from pytest_llmeval.bridge.worker_queue import is_worker
@@ -110,7 +110,8 @@ class Preparation:
         facts.problems += self.problems
         facts.models = {name: model.spec.text for name, model in self.models.items()}
         facts.judges = {name: judge.spec.text for name, judge in self.judges.items()}
-        if self.rescored is None:
+        if self.rescored is None and self.settings is not None:
+            facts.address_digests = address_digests(self._asked, self.settings.environ)
             facts.model_digests = {name: self._digest(model) for name, model in self.models.items()}
         facts.judge_digests = {name: self._judge_digest(judge) for name, judge in self.judges.items()}
         if self.rescored is not None:

@@ -69,7 +69,7 @@ class Settings:
     environ: Mapping[str, str]
     """The environment, for keys of models."""
     given: frozenset[str] = frozenset()
-    """Where a run goes on, the options that stand on the command line, by their keys: those that count then."""
+    """Where a run goes on, the options on the command line, by their keys: they alone go before what the run had."""
 
     @property
     def makes_calls(self) -> bool:

@@ -4,15 +4,23 @@ import inspect
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields, is_dataclass
+from datetime import date, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from fractions import Fraction
 from functools import partial
+from pathlib import PurePath
 from types import CodeType
 from typing import Any
+from uuid import UUID
 
 from pytest_llmeval.core.ids import digest
 
 __all__ = ["code_text", "settings_text", "source_digest", "source_text"]
 
-_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+_VALUES = (bytes, complex, Enum, date, time, timedelta, Decimal, Fraction, PurePath, range, re.Pattern, UUID)
+"""Types whose ``repr`` says all that there is to say, and nothing else."""
 
 
 def source_digest(function: Callable[..., Any]) -> str:
@@ -37,13 +45,13 @@ def source_text(function: Callable[..., object]) -> str:
 
 
 def _source_of_object(function: object) -> str:
+    slots = [name for kind in type(function).__mro__ for name in _slots_of(kind)]
+    held = {name: getattr(function, name, None) for name in slots} | getattr(function, "__dict__", {})
     try:
         source = inspect.getsource(type(function))
     except (OSError, TypeError):
-        return _nameless(function)
-    slots = [name for kind in type(function).__mro__ for name in _slots_of(kind)]
-    held = {name: getattr(function, name, None) for name in slots} | getattr(function, "__dict__", {})
-    return f"{source}\n{_nameless(function)}\n{_value_text(held)}"
+        source = type(function).__qualname__
+    return f"{source}\n{_value_text(held)}"
 
 
 def _slots_of(kind: type) -> Iterable[str]:
@@ -61,7 +69,12 @@ def code_text(value: Any) -> str:
 
 
 def settings_text(settings: Mapping[str, Any]) -> str:
-    """Return settings as JSON with sorted keys; one that JSON cannot say as its ``repr`` without memory addresses."""
+    """Return settings as JSON with sorted keys, the same in every process.
+
+    What JSON cannot say is told by its type: of a dataclass with its fields, of what is a value (a date, a pattern, a
+    path, ...) with its ``repr``, of a function or a class with its name, of anything else alone, as its ``repr`` may
+    tell where it lies in memory, or what it was used for meanwhile.
+    """
     try:
         return _encode(settings)
     except (TypeError, ValueError, RecursionError):  # keys that JSON has not, a value that holds itself
@@ -72,7 +85,7 @@ def _value_text(value: Any) -> str:
     try:
         return _encode(value)
     except (TypeError, ValueError, RecursionError):
-        return _nameless(value)
+        return type(value).__qualname__
 
 
 def _described(value: Any) -> Any:
@@ -80,11 +93,14 @@ def _described(value: Any) -> Any:
         return {"set": sorted(_value_text(each) for each in value)}
     if isinstance(value, Mapping):
         return dict(value)
-    return {type(value).__qualname__: _nameless(value)}
-
-
-def _nameless(value: object) -> str:
-    return _ADDRESS.sub("", repr(value))
+    kind = type(value)
+    if isinstance(value, partial):
+        return {"partial": [value.func, value.args, value.keywords]}
+    if is_dataclass(value) and not isinstance(value, type):
+        return {kind.__qualname__: {each.name: getattr(value, each.name, None) for each in fields(value)}}
+    if isinstance(value, _VALUES):
+        return {kind.__qualname__: repr(value)}
+    return {kind.__qualname__: getattr(value, "__qualname__", None)}
 
 
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_described).encode

@@ -285,7 +285,7 @@ def _model_differences(base: Run, current: Run) -> Iterator[str]:
         if name in now and before[name] != now[name]:
             yield f"model {one_line(name, 60)} was {one_line(before[name], 80)}, now {one_line(now[name], 80)}"
         elif name in now and digests[0].get(name) != digests[1].get(name):
-            yield f"parameters or address of model {one_line(name, 60)}"
+            yield f"parameters of model {one_line(name, 60)}"
 
 
 def _specs(run: Run) -> Mapping[str, str]:

@@ -1,8 +1,11 @@
 """Code as a text: it follows what the code does, and is the same in every process."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
 from functools import partial
 from typing import Any
 
@@ -75,3 +78,61 @@ class Scale:
 def test_what_a_partial_or_an_object_holds_counts(make: Callable[[float], Callable[[float], float]]) -> None:
     assert source_digest(make(2)) == source_digest(make(2))
     assert source_digest(make(2)) != source_digest(make(3))
+
+
+HELD = """
+import dataclasses, datetime, functools, re
+from pytest_llmeval.core.sources import source_digest
+
+@dataclasses.dataclass
+class Settings:
+    words: frozenset
+    since: datetime.date = datetime.date(2026, 1, 1)
+
+class Template:
+    def __repr__(self):
+        return f"<Template memory:{id(self):x}>"
+
+def build(*held, **named):
+    return held
+
+class Prompt:
+    def __init__(self):
+        self.settings, self.template = Settings(frozenset("abcdefg")), Template()
+    def __call__(self, sample):
+        return sample.input
+
+made = functools.partial(build, Template(), Settings(frozenset("abcdefg")), pattern=re.compile("a+"), by=build)
+print(source_digest(made), source_digest(Prompt()))
+"""
+
+
+def test_what_is_held_has_one_digest_in_every_process() -> None:
+    """A template says where it lies in memory, a set has another order in each."""
+    runs = [
+        subprocess.run(
+            [sys.executable, "-c", HELD], env={"PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True
+        )
+        for seed in ("1", "2", "3")
+    ]
+    assert len({run.stdout for run in runs}) == 1
+
+
+@dataclass
+class Settings:
+    bound: float
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (Settings(1.0), Settings(2.0)),
+        (date(2026, 1, 1), date(2026, 1, 2)),
+        (re.compile("a"), re.compile("b")),
+        (compiled, scaled),
+        (partial(scaled, 1), partial(scaled, 2)),
+    ],
+)
+def test_what_a_partial_is_given_counts(one: object, other: object) -> None:
+    first, second = (source_digest(partial(print, each)) for each in (one, other))
+    assert first != second

@@ -1,5 +1,8 @@
 """Processes that a test forks: they inherit what cannot serve them, and are told so instead of waiting for ever."""
 
+import subprocess
+import sys
+
 import pytest
 
 from tests.support.project import Project
@@ -7,6 +10,9 @@ from tests.support.project import Project
 ROWS = [{"id": "a", "input": "x"}]
 ASKING = """
 import multiprocessing
+
+import subprocess
+import sys
 
 import pytest
 
@@ -58,3 +64,28 @@ def test_a_forked_child_ends_by_a_signal_as_without_the_plugin(project: Project)
     result = project.run("evals", "-p", "no:xdist", "-s", inside=False)
     assert result.ret == 0, result.stdout.str()
     assert "KeyboardInterrupt" not in result.stdout.str() + result.stderr.str()
+
+
+TOLD = """
+import os
+import signal
+import time
+
+from pytest_llmeval.bridge.interrupts import raised_as_interrupt
+
+told = []
+os.register_at_fork(before=lambda: told or (told.append(1), os.kill(os.getpid(), signal.SIGTERM)))
+try:
+    with raised_as_interrupt():
+        if os.fork() == 0:
+            os._exit(0)
+        time.sleep(20)
+except KeyboardInterrupt as error:
+    print(error, signal.pthread_sigmask(signal.SIG_BLOCK, []))
+"""
+
+
+def test_a_signal_that_comes_while_the_session_forks_is_not_lost() -> None:
+    """Python ignores what is raised within the hooks of a fork."""
+    done = subprocess.run([sys.executable, "-c", TOLD], capture_output=True, text=True, timeout=60, check=True)
+    assert (done.stdout, done.stderr) == ("received SIGTERM set()\n", "")

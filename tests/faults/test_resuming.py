@@ -174,8 +174,13 @@ def test_another_address_of_the_same_model_is_refused(project: Project, monkeypa
         monkeypatch.setenv("OPENAI_BASE_URL", other.url)
         result = resume(project)
         assert result.ret == 4
-        result.stderr.fnmatch_lines(["*model 'echo' is not what the run asked (openai:echo)*"])
+        result.stderr.fnmatch_lines(["*model 'echo' is asked at another address than the run asked it*"])
+        assert project.run("evals", "--co", "--resume=last", model="").ret == 4
         assert not other.ledger
+    monkeypatch.setenv("OPENAI_BASE_URL", project.server.url)
+    assert project.run("evals", "--co", "--resume=last", model="").ret == 0
+    monkeypatch.delenv("OPENAI_BASE_URL")
+    assert llmeval(project, "rescore", "last").returncode == 1  # nobody is asked: r3 fails as it did
 
 
 def test_the_run_decides_before_the_ini_file_and_the_environment(

@@ -117,6 +117,14 @@ def test_authentication_is_unmeasurable_in_any_suite(project: Project, dist_args
             1,
             "ValueError: v",
         ),
+        (
+            "late = pytest.fail.Exception('Timeout (>1.0s) from pytest-timeout.')\n"
+            "                raise BaseExceptionGroup('two', [AssertionError('a'), late])",
+            "error",
+            "timeout",
+            1,
+            "Timeout (>1.0s)",
+        ),
     ],
 )
 def test_of_failures_that_come_together_the_gravest_decides(

@@ -218,6 +218,23 @@ def test_a_recorded_score_is_a_miss_only_where_passed_is_false(book: ScoreBook) 
         book.record("odd", 1, passed="no")  # type: ignore[arg-type]  # what a user might pass
 
 
+class Nobody:
+    """A judge that records what a session without one does."""
+
+    def judge_sync(self, response: object, target: object, how: Any) -> list[Score]:
+        return [Score(name=how.name or how.rubric, value=None, passed=None, status="none", reason="no judge")]
+
+
+def test_a_judged_score_has_a_name_of_its_own_and_misses_nothing_without_a_value() -> None:
+    book = ScoreBook(judge=Nobody())  # type: ignore[arg-type]  # the part of one that is asked here
+    book.exact("a", "a")
+    with pytest.raises(ScorerError, match="twice"):
+        book.judge_sync("a", rubric="qa", name="exact")
+    assert book.judge_sync("a", rubric="qa")
+    assert [score.name for score in book.scores] == ["exact", "qa"]
+    assert book.misses == book.errors == ()
+
+
 def test_a_book_without_a_judge_says_so(book: ScoreBook) -> None:
     """Every form; a session gives each case a book with one, which may say that nobody judges."""
     calls: list[Callable[[], object]] = [
@@ -348,6 +365,5 @@ def test_a_score_is_as_true_as_its_verdict() -> None:
 def test_a_score_without_a_value_makes_no_assertion_fail() -> None:
     """What is wrong is told as the error that it is, and nothing is wrong where nobody judges."""
     book = ScoreBook()
-    assert Score(name="qa", value=None, passed=None, status="none", reason="no judge")
     assert book.record("odd", float("nan"))
     assert [score.name for score in book.errors] == ["odd"]

@@ -207,7 +207,7 @@ SUITE = {"prompt_digest": "p", "code_digest": "c", "rows_digest": "r"}
             ["model m, now small (openai:gpt-4o-mini), local"],
         ),
         ({}, {"models": {"m": "openai:other"}}, ["model m was openai:m, now openai:other"]),
-        ({}, {"model_digests": {"m": "e"}}, ["parameters or address of model m"]),
+        ({}, {"model_digests": {"m": "e"}}, ["parameters of model m"]),
         (
             {},
             {"suites": {"qa": {**SUITE, "prompt_digest": "q"}, "b": {**SUITE, "prompt_digest": "q"}}},
