@@ -41,7 +41,7 @@ def model_words(model: str | None, *, many: bool) -> str:
 
 
 def reason_words(found: _Judged, *, many: bool = False) -> str:
-    """Return ``verdict: metric [slice] rule on model: reason``, with ``note`` for the verdict pass; the reason is as given.
+    """Return ``verdict: metric [slice] rule on model: reason``, ``note`` for a pass. The reason is as given.
 
     Args:
         found: what a rule came to.
