@@ -1,8 +1,8 @@
 """How many requests one account may have in flight: as many as the ceiling, fewer while the server refuses them."""
 
+import asyncio
 import heapq
 import random
-from asyncio import Future
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,8 +16,8 @@ _CUT = 0.5
 _LONGEST_PAUSE_S = 120.0
 _DENIALS = 2
 _GROWTH = 4.0
-_LONGEST_OWN_PAUSE_S = 50.0
 """Of pauses that no server asked for: 4, 16, 50 and 50 s, at least half of each, span a minute, as most quotas do."""
+_LONGEST_OWN_PAUSE_S = 50.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -42,8 +42,8 @@ class AccountGate:
     """The limit of one account, which adapts: it grows on clean answers while it is used up, and halves on a 429.
 
     Additive increase, multiplicative decrease after a slow start, as TCP does it (RFC 5681, section 3.1); one cut for
-    an episode: refusals of requests that left before the last cut say nothing new. Where requests that
-    are alone in flight are refused, the server means a time and not a number: the account pauses, longer each time.
+    an episode: refusals of requests that left before the last cut say nothing new. Where requests that are alone in
+    flight are refused, the server means a time and not a number: the account pauses, longer each time.
     """
 
     def __init__(self, *, ceiling: int, rpm: float | None, tpm: float | None, patience_s: float = 120.0) -> None:
@@ -66,7 +66,9 @@ class AccountGate:
         self._refused_since_s = 0.0
         """When the first of them was."""
         self._denials_left = 0
-        """How many denials before the next answer are taken for those of single requests."""
+        """How many denials before the next answer are taken for those of single requests, also by themselves."""
+        self._denied: list[asyncio.Future[bool]] = []
+        """Of the requests in flight that were denied, and wait for what the others say of the account."""
         self.requests = Pacer(rpm) if rpm else None
         self.tokens = Pacer(tpm) if tpm else None
         self.in_flight = 0
@@ -111,11 +113,13 @@ class AccountGate:
     def end(self) -> None:
         """Book the end of a request."""
         self.in_flight -= 1
+        self._weigh_denials()
 
     def answered(self) -> None:
         """Allow more where a clean answer came while the limit was used up; called before ``end``."""
         self._refusals = 0
         self._denials_left = _DENIALS
+        self._settle_denials(are_own=True)
         if self.in_flight >= self.limit < self._ceiling:
             self._limit = min(self._ceiling, self._limit + (1.0 if self._is_slow_start else 1.0 / self._limit))
 
@@ -139,10 +143,31 @@ class AccountGate:
         if now + pause_s <= self._refused_since_s + self._patience_s:
             self._paused_until_s = max(self._paused_until_s, now + pause_s)
 
-    def bears_denial(self) -> bool:
-        """Return whether a denial may be of one request alone: the account has answered, and few others were since."""
-        self._denials_left -= 1
-        return self._denials_left >= 0
+    async def is_own_denial(self) -> bool:
+        """Return whether a request was denied for itself and not for its key; called before ``end``.
+
+        While others are in flight it waits for what they say: a firewall is quicker than any answer. An answer speaks
+        for the key. Where all that is in flight was denied, it is the key, unless these are few since an answer.
+        """
+        verdict = asyncio.get_running_loop().create_future()
+        self._denied.append(verdict)
+        self._weigh_denials()
+        return await verdict
+
+    def _weigh_denials(self) -> None:
+        """Decide on the denials that wait, once no other request is in flight."""
+        self._denied = [verdict for verdict in self._denied if not verdict.done()]  # some callers gave up
+        count = len(self._denied)
+        if count and count >= self.in_flight:
+            self._denials_left -= count
+            self._settle_denials(are_own=self._denials_left >= 0)
+
+    def _settle_denials(self, *, are_own: bool) -> None:
+        """Tell those who wait whether each was denied for itself."""
+        denied, self._denied = self._denied, []
+        for verdict in denied:
+            if not verdict.done():
+                verdict.set_result(are_own)
 
     def close(self, error: Callable[[], CallError]) -> None:
         """Let no further request go; whoever waits is told so."""
@@ -163,7 +188,7 @@ class Waiter:
     turn: Turn
     number: int
     """In the order of asking."""
-    ready: "Future[None]"
+    ready: "asyncio.Future[None]"
 
     def __lt__(self, other: "Waiter") -> bool:
         return (self.turn.ahead, self.number) < (other.turn.ahead, other.number)

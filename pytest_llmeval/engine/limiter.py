@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import TracebackType
+from typing import Any
 
 from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.engine.gate import AccountGate, Turn, Waiter
@@ -159,8 +160,6 @@ class Limiter:
         """Take from a fault what it says of the account: slower, or no further."""
         kind = getattr(error, "kind", None)
         if kind in (ErrorKind.AUTH, ErrorKind.QUOTA):
-            if getattr(error, "may_be_own", False) and gate.bears_denial():
-                return
             message = f"not asked: the server had refused an earlier call: {error}"
             gate.close(lambda: CallError(message, kind=ErrorKind(kind), attempts=0))
         elif kind in (ErrorKind.RATE_LIMITED, ErrorKind.SERVER_ERROR):
@@ -189,4 +188,15 @@ class _Slot:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._limiter.leave(self._gate, self._started_s, self._tokens, error)
+        try:
+            await self._judge(error)
+        except asyncio.CancelledError as given_up:
+            error = given_up
+            raise
+        finally:
+            self._limiter.leave(self._gate, self._started_s, self._tokens, error)
+
+    async def _judge(self, error: Any) -> None:
+        """Find out whether a denial is of this request alone, and have the error say so."""
+        if getattr(error, "may_be_own", False) and await self._gate.is_own_denial():
+            error.be_own()

@@ -34,3 +34,10 @@ class AttemptError(Exception):
         self.param = param
         self.usage = usage
         self.may_be_own = may_be_own
+
+    def be_own(self) -> None:
+        """Become an error of this request, whose ``messages`` are refused: its key is good."""
+        self.kind = ErrorKind.BAD_REQUEST
+        self.message += "; other requests of this key are answered, so it is this one that is refused"
+        self.param = "messages"
+        self.may_be_own = False

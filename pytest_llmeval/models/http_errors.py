@@ -59,7 +59,7 @@ def read_failure(status: int, headers: Mapping[str, str], body: bytes, redact: R
         retryable=retryable,
         retry_after_s=retry_after_s(headers.get("retry-after"), now),
         param=error.get("param") or _PARAMS.get(meant),
-        may_be_own=status == 403,
+        may_be_own=status == 403 and kind == ErrorKind.AUTH,
     )
 
 

@@ -226,12 +226,13 @@ def test_a_denial_by_an_account_that_answers_is_one_of_its_own_request() -> None
     seen = desk()
 
     async def body() -> None:
-        auth = ErrorKind.AUTH
+        auth, own = ErrorKind.AUTH, ErrorKind.BAD_REQUEST
         assert await outcomes(seen.request("first")) == [None]
         for _ in range(5):
-            assert await outcomes(*(seen.request("denied", fault=denied()) for _ in range(2))) == [auth, auth]
+            assert await outcomes(*(seen.request("denied", fault=denied()) for _ in range(2))) == [own, own]
             assert await outcomes(seen.request("answered")) == [None]
-        await outcomes(*(seen.request("denied", fault=denied()) for _ in range(3)))
+        ends = await outcomes(*(seen.request("denied", fault=denied()) for _ in range(3)))
+        assert ends == [own, own, auth]
         assert await outcomes(seen.request("never")) == [auth]
 
     run_virtual(body())
@@ -246,3 +247,54 @@ def test_a_denial_by_an_account_that_never_answered_closes_it() -> None:
 
     run_virtual(body())
     assert seen.names == ["first"]
+
+
+def test_denials_wait_for_what_else_is_in_flight_to_say() -> None:
+    """An answer speaks for the key, before others are let go in their place."""
+    seen = desk(4)
+
+    async def body() -> None:
+        blocked = [seen.request("blocked", fault=denied()) for _ in range(3)]
+        ends = await outcomes(*blocked, seen.request("answered", holds_s=5.0), seen.request("next"))
+        assert ends == [ErrorKind.BAD_REQUEST] * 3 + [None, None]
+
+    run_virtual(body())
+    assert seen.times("next") == [5.0]
+
+
+@pytest.mark.parametrize("last", [denied(), AttemptError(ErrorKind.TIMEOUT, "late")], ids=str)
+def test_denials_without_an_answer_are_of_the_key(last: AttemptError) -> None:
+    seen = desk(4)
+
+    async def body() -> None:
+        refused = [seen.request("denied", fault=denied()) for _ in range(3)]
+        ends = await outcomes(*refused, seen.request("last", holds_s=5.0, fault=last))
+        assert ends == [ErrorKind.AUTH] * 3 + [last.kind]
+        assert await outcomes(seen.request("never")) == [ErrorKind.AUTH]
+
+    run_virtual(body())
+    assert "never" not in seen.names
+
+
+def test_a_denied_request_whose_caller_gives_up_says_nothing_of_the_account() -> None:
+    seen = desk(2)
+
+    async def body() -> None:
+        given_up, other = seen.request("denied", fault=denied()), seen.request("other", holds_s=5.0, fault=denied())
+        await asyncio.sleep(2.0)
+        given_up.cancel()
+        await asyncio.sleep(0)
+        assert seen.limiter.in_flight == 1
+        assert await outcomes(given_up, other) == [None, ErrorKind.AUTH]
+
+    run_virtual(body())
+
+
+def test_a_key_that_is_taken_back_closes_its_account() -> None:
+    seen = desk(4)
+
+    async def body() -> None:
+        assert await outcomes(seen.request("answered")) == [None]
+        assert await outcomes(*(seen.request("denied", fault=denied()) for _ in range(4))) == [ErrorKind.AUTH] * 4
+
+    run_virtual(body())

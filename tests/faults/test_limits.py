@@ -198,12 +198,13 @@ def test_one_refused_account_leaves_another_alone(project: Project) -> None:
 
 
 class FirewallHandler(FaultHandler):
-    """Blocks some texts, and tells it as a firewall before the server does."""
+    """Blocks some texts, and tells it as a firewall before the server does, which takes a while."""
 
     def _normal(self, entry: Entry) -> None:
-        if entry.body["messages"][-1]["content"] in ("q03", "q07", "q08"):
+        if entry.body["messages"][-1]["content"] in ("q00", "q03", "q07", "q08"):
             self._send(b"<html>Request blocked</html>", 403, "text/html")
         else:
+            time.sleep(0.2 if self.server.faults.max_in_flight > 1 else 0)
             super()._normal(entry)
 
 
@@ -213,19 +214,38 @@ class FirewalledServer(FaultServer):
     handler = FirewallHandler
 
 
-def test_a_row_that_a_firewall_blocks_is_an_error_of_its_own(project: Project) -> None:
-    """The others of an account that answers are asked, and the row says why it was not answered."""
-    project.eval(ECHO, ROWS[:12])
-    with FirewalledServer() as server:
-        result = project.run("evals", "--max-connections=1", model=server.spec("echo"))
-    assert result.ret == 10
-    failed = {name for name, outcome in project.cases().items() if outcome == "error"}
-    assert failed == {"r03", "r07", "r08"}
-    assert len(server.ledger) == 12
-    (kind,) = project.rows(
-        "SELECT DISTINCT error_kind, error LIKE '%Request blocked%' AS told FROM cases WHERE error > ''"
+@pytest.mark.parametrize(
+    ("arguments", "first", "blocked"), [([], 0, 4), (["--max-connections=1"], 1, 3), (["-n2"], 0, 4)], ids=str
+)
+def test_rows_that_a_firewall_blocks_are_errors_of_their_own(
+    project: Project, arguments: list[str], first: int, blocked: int
+) -> None:
+    """All others are asked, also where the firewall is quicker than the first answer, and the gate judges the run."""
+    project.eval(ECHO, ROWS[first:])
+    project.write(
+        thresholds_yaml="version: 1\nsuites: {echo: {pass_rate: {min: 0.9}, settings: {max_error_rate: 0.1}}}\n"
     )
-    assert kind == {"error_kind": "auth", "told": 1}
+    with FirewalledServer() as server:
+        result = project.run("evals", *arguments, model=server.spec("echo"))
+    assert result.ret == 0
+    assert project.last_run()["verdict"] == "pass"
+    failed = {name for name, outcome in project.cases().items() if outcome == "error"}
+    assert failed == set(["r00", "r03", "r07", "r08"][-blocked:])
+    assert len(server.ledger) == 50 - first
+    (kind,) = project.rows(
+        "SELECT DISTINCT error_kind, error LIKE '%Request blocked%it is this one that is refused%' AS told"
+        " FROM cases WHERE error > ''"
+    )
+    assert kind == {"error_kind": "bad_request", "told": 1}
+
+
+@pytest.mark.parametrize("rows", [1, 3, 50])
+def test_a_key_that_is_refused_by_403_ends_the_run_at_once(project: Project, rows: int) -> None:
+    """With as many connections as there are by default."""
+    project.eval(ECHO, ROWS[:rows])
+    assert project.run("evals", model=project.server.spec("fault-status-403")).ret == 10
+    assert len(project.server.ledger) <= 32
+    assert project.rows("SELECT DISTINCT error_kind FROM cases") == [{"error_kind": "auth"}]
 
 
 @pytest.mark.parametrize("dist", [["-p", "no:xdist"], ["-n2"]])

@@ -280,4 +280,4 @@ def test_a_quota_is_told_by_its_code_whatever_the_status(status: int, code: str)
     """OpenAI says of a hard limit under status 400 that it is reached."""
     body = json.dumps({"error": {"code": code, "message": "Billing hard limit has been reached"}}).encode()
     fault = read_failure(status, {}, body, plain, NOW)
-    assert (fault.kind, fault.retryable) == (ErrorKind.QUOTA, False)
+    assert (fault.kind, fault.retryable, fault.may_be_own) == (ErrorKind.QUOTA, False, False)
