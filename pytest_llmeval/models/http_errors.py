@@ -58,7 +58,7 @@ def read_failure(status: int, headers: Mapping[str, str], body: bytes, redact: R
         message,
         retryable=retryable,
         retry_after_s=retry_after_s(headers.get("retry-after"), now),
-        param=error.get("param") or _PARAMS.get(meant),
+        param="model" if _is_about_model(error) else error.get("param") or _PARAMS.get(meant),
         may_be_own=status == 403 and kind == ErrorKind.AUTH,
     )
 

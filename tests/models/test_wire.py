@@ -251,7 +251,7 @@ def test_a_403_about_one_model_or_one_input_says_nothing_of_the_key() -> None:
 def test_a_gateway_that_denies_one_model_to_a_key_does_not_refuse_the_key(status: int, error: dict[str, str]) -> None:
     """LiteLLM's proxy does so under either status; the key may ask other models."""
     fault = read_failure(status, {}, json.dumps({"error": error}).encode(), plain, NOW)
-    assert (fault.kind, fault.retryable) == (ErrorKind.BAD_REQUEST, False)
+    assert (fault.kind, fault.retryable, fault.param) == (ErrorKind.BAD_REQUEST, False, "model")
 
 
 @pytest.mark.parametrize(("status", "may_be_own"), [(401, False), (403, True)])
