@@ -147,9 +147,17 @@ def _text(message: dict[str, Any], *, may_be_empty: bool) -> str:
 
 
 def _calls_in(message: dict[str, Any]) -> object:
-    """Return the tool calls of ``message``; where it has none, the one of the older ``function_call``."""
+    """Return the tool calls of ``message``; where it has none, the one of the older ``function_call``.
+
+    Some servers send that with each answer, and it then names no function; it is one that is broken only where it has
+    arguments, or is no object, and the message says nothing else.
+    """
+    if message.get("tool_calls"):
+        return message["tool_calls"]
     called = message.get("function_call")
-    return message.get("tool_calls") or ([{"function": called}] if called else [])
+    said = called if isinstance(called, dict) else {"arguments": called}
+    is_broken = said.get("arguments") and not any(message.get(key) for key in ("content", "refusal", "audio"))
+    return [{"function": called}] if spoken(said.get("name")) or is_broken else []
 
 
 def _tool_calls(calls: object) -> tuple[ToolCall, ...]:

@@ -152,6 +152,28 @@ def test_an_answer_that_says_it_nowhere_is_malformed(message: dict[str, Any]) ->
     assert isinstance(result, AttemptError) and result.kind is ErrorKind.MALFORMED_RESPONSE
 
 
+PLACEHOLDERS = [{"name": "", "arguments": ""}, {"name": None, "arguments": None}, {"arguments": "{}"}, {}, "none", []]
+
+
+@pytest.mark.parametrize("called", PLACEHOLDERS, ids=str)
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_function_call_that_names_none_takes_nothing_from_the_text(called: object, streamed: bool) -> None:
+    """Some servers send one with each answer."""
+    if streamed:
+        delta = {"role": "assistant", "content": "Yes.", "function_call": called}
+        chunk = {"choices": [{"index": 0, "delta": delta, "finish_reason": "stop"}]}
+        body = f"data: {json.dumps(chunk)}\n\ndata: [DONE]\n\n".encode()
+        response = read_completion(body, plain, content_type="text/event-stream")
+    else:
+        response = read_completion(json.dumps(completion("Yes.", function_call=called)).encode(), plain)
+    assert (response.text, response.tool_calls) == ("Yes.", ())
+
+
+def test_an_empty_text_beside_an_empty_function_call_is_an_empty_answer() -> None:
+    body = json.dumps(completion("", function_call=PLACEHOLDERS[0])).encode()
+    assert read_completion(body, plain).text == ""
+
+
 @given(st.text(st.characters()))
 def test_text_reads_back_as_it_was(text: str) -> None:
     """Every text, lone surrogates included."""
