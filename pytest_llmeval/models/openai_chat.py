@@ -97,7 +97,7 @@ class OpenAIBackend:
             try:
                 return await self._attempt(body)
             except AttemptError as error:
-                if self._refused.is_other_name(error, params):
+                if self._refused.learn(error, params):
                     params = self._refused.as_taken(params)
                     body = self._body(request, params)
                 raise

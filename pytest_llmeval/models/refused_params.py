@@ -1,5 +1,6 @@
 """Parameters that a server refuses: a bound goes out under its other name, all else is for the user to change."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,13 @@ __all__ = ["RefusedParams"]
 
 _OF_FORMS = frozenset({"response_format", "tools", "tool_choice"})
 """What a judge sends of its own accord, and what it does without where that is refused."""
+_KIND = r"(?: the)?(?: param| parameter| argument| field| option)?"
+_REFUSED = (
+    rf"(?:unsupported|not support(?:ed)?){_KIND}\W{{1,3}}{{name}}\b"
+    r"|\b{name}\W{1,3}(?:is |are )?(?:not supported|unsupported)"
+    r"|use\W{1,3}{other}\W{1,3}instead"
+)
+"""How a server says that it does not know a bound by this name; that it is too large, say, is another matter."""
 
 
 class RefusedParams:
@@ -26,10 +34,11 @@ class RefusedParams:
             taken.setdefault(str(other_bound(name)), taken.pop(name))
         return taken
 
-    def is_other_name(self, error: AttemptError, params: Mapping[str, Any]) -> bool:
-        """Return whether one of ``params`` is to be sent by its other name, so that the error is retryable now.
+    def learn(self, error: AttemptError, params: Mapping[str, Any]) -> bool:
+        """Remember the name of a bound that the server refused; return whether it did, and ``params`` hold it.
 
-        Of any other that was refused the error then says what to do.
+        The error is made retryable then: ``as_taken`` has the other name from now on, for all calls. Of the two names
+        at most one is remembered. Where another of ``params`` was refused, the error is made to say what to do.
 
         It is decided by the parameter that the server names: a message may quote the request. Reasoning models of
         OpenAI refuse ``max_tokens``: "... is not supported with this model. Use 'max_completion_tokens' instead."
@@ -39,10 +48,16 @@ class RefusedParams:
         if error.kind != ErrorKind.BAD_REQUEST or name is None or name not in params:
             return False
         other = other_bound(name)
-        if other is not None and other not in self._bounds and other in error.message and "support" in error.message:
+        if other is not None and other not in self._bounds and _is_unknown(name, other, error.message):
             self._bounds.add(name)
             error.retryable = True
             return True
         if name not in _OF_FORMS:
             error.message += f"; take {name!r} out of the params of models.yaml, the marker or the call, or change it"
         return False
+
+
+def _is_unknown(name: str, other: str, message: str) -> bool:
+    """Return whether a server says that it takes a bound by its other name alone."""
+    pattern = _REFUSED.replace("{name}", name).replace("{other}", other)
+    return other in message and re.search(pattern, message, re.IGNORECASE) is not None

@@ -9,7 +9,9 @@ import pytest
 from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.param_levels import laid_over
 from pytest_llmeval.core.types import Request, Response
+from pytest_llmeval.models.attempt_error import AttemptError
 from pytest_llmeval.models.named import NamedModel
+from pytest_llmeval.models.refused_params import RefusedParams
 from pytest_llmeval.models.registry import open_model
 from pytest_llmeval.models.specs import parse_spec
 from tests.support.anthropic_server import AnthropicServer
@@ -90,6 +92,36 @@ def test_a_server_that_refuses_both_names_is_asked_by_each_once(server: FaultSer
     error = fail(server.spec("fault-noparam-max_tokens-max_completion_tokens"), params={"max_tokens": 9})
     assert (error.kind, error.attempts, error.param) == (ErrorKind.BAD_REQUEST, 2, "max_completion_tokens")
     assert bounds(server) == [{"max_tokens": 9}, {"max_completion_tokens": 9}]
+
+
+SAID = [
+    (
+        "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
+        True,
+    ),
+    ("max_tokens is unsupported, see max_completion_tokens", True),
+    ("this model does not support the parameter `max_tokens`: send `max_completion_tokens`", True),
+    ("Please use max_completion_tokens instead.", True),
+    ("max_tokens is too large: 9. This model supports at most 8 completion tokens, max_completion_tokens too.", False),
+    ("max_tokens: 9 is over the 8 of max_completion_tokens that are supported", False),
+    ("'max_tokens' and 'max_completion_tokens' cannot be set at once; no model supports that", False),
+]
+
+
+@pytest.mark.parametrize(("said", "is_other"), SAID, ids=[said for said, _ in SAID])
+def test_only_a_name_that_is_not_supported_gives_way_to_the_other(said: str, is_other: bool) -> None:
+    refused, params = RefusedParams(), {"max_tokens": 9}
+    error = AttemptError(ErrorKind.BAD_REQUEST, said, param="max_tokens")
+    assert (refused.learn(error, params), error.retryable) == (is_other, is_other)
+    assert refused.as_taken(params) == ({"max_completion_tokens": 9} if is_other else params)
+
+
+def test_one_of_the_two_names_stays() -> None:
+    refused = RefusedParams()
+    for name, other in (NAMES, NAMES[::-1]):
+        error = AttemptError(ErrorKind.BAD_REQUEST, f"{name} is not supported; use {other} instead", param=name)
+        assert refused.learn(error, {name: 9}) == (name == "max_tokens")
+    assert refused.as_taken({"max_tokens": 9}) == {"max_completion_tokens": 9}
 
 
 @pytest.mark.parametrize("param", ["temperature", "top_p"])
