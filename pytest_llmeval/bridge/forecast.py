@@ -14,6 +14,7 @@ from pytest_llmeval.bridge.fixtures import uses
 from pytest_llmeval.bridge.items import cases_in, suite_of
 from pytest_llmeval.bridge.settings import Settings
 from pytest_llmeval.core.estimates import Estimate, SuiteCalls, estimate, estimate_tokens
+from pytest_llmeval.core.param_levels import bound_of
 from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.store.history import call_history
 
@@ -128,5 +129,5 @@ def _tokens(param: "CaseParam") -> int | None:
 
 
 def _bound(param: "CaseParam") -> float | None:
-    bound = param.eval.params.get("max_tokens", param.eval.params.get("max_completion_tokens"))
+    bound = bound_of(param.eval.params)
     return float(bound) if isinstance(bound, int) else None

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["BOUND_NAMES", "laid_over", "other_bound"]
+__all__ = ["BOUND_NAMES", "bound_of", "laid_over", "other_bound"]
 
 BOUND_NAMES = ("max_tokens", "max_completion_tokens")
 """The two names of the bound of an answer; servers that know one of them may refuse the other, or both at once."""
@@ -13,6 +13,11 @@ def laid_over(earlier: Mapping[str, Any], later: Mapping[str, Any]) -> dict[str,
     """Return the parameters of two levels; the later one replaces, and a bound under either name."""
     replaced = set(BOUND_NAMES) - later.keys() if any(name in later for name in BOUND_NAMES) else set()
     return {**{name: value for name, value in earlier.items() if name not in replaced}, **later}
+
+
+def bound_of(params: Mapping[str, Any]) -> Any:
+    """Return the bound of an answer, of two the one under the newer name; None where there is none."""
+    return params.get("max_completion_tokens", params.get("max_tokens"))
 
 
 def other_bound(name: str | None) -> str | None:

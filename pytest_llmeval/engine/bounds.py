@@ -5,6 +5,7 @@ from typing import Any
 
 from pytest_llmeval.core.costs import Prices, cost_usd
 from pytest_llmeval.core.estimates import CHARS_PER_TOKEN, estimate_tokens
+from pytest_llmeval.core.param_levels import bound_of
 from pytest_llmeval.core.types import Ask, Backend, Response, Usage
 
 __all__ = ["Lengths", "bound", "lost_usd"]
@@ -54,7 +55,7 @@ def lost_usd(prices: Prices | None, usages: Iterable[Usage], *, unknown_usd: flo
 
 def _room(params: Mapping[str, Any]) -> int | None:
     """Return the tokens that all choices of an answer may have together; None where nothing bounds them."""
-    room, choices = params.get("max_completion_tokens", params.get("max_tokens")), params.get("n")
+    room, choices = bound_of(params), params.get("n")
     if not isinstance(room, int):
         return None
     return max(0, room) * (max(1, choices) if isinstance(choices, int) else 1)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from pytest_llmeval.core.errors import CallError, ErrorKind
-from pytest_llmeval.core.param_levels import laid_over
+from pytest_llmeval.core.param_levels import bound_of, laid_over
 from pytest_llmeval.core.types import Message, Request
 from pytest_llmeval.models.anthropic_tools import translated
 from pytest_llmeval.models.named import NamedModel, why_unsendable
@@ -21,8 +21,9 @@ _SYSTEM_ROLES = frozenset({"system", "developer"})
 def sent_params(model: NamedModel, request: Request) -> dict[str, Any]:
     """Return the parameters of a request; the API knows the bound of an answer as ``max_tokens`` alone."""
     params = laid_over(model.params, request.params)
-    bound = params.pop("max_completion_tokens", params.get("max_tokens", DEFAULT_MAX_TOKENS))
-    return {**params, "max_tokens": bound}
+    bound = bound_of(params)
+    params.pop("max_completion_tokens", None)
+    return {**params, "max_tokens": DEFAULT_MAX_TOKENS if bound is None else bound}
 
 
 def messages_body(model: NamedModel, request: Request) -> bytes:

@@ -11,6 +11,7 @@ from typing import Any
 
 from pytest_llmeval.core.errors import SettingsError
 from pytest_llmeval.core.ids import digest
+from pytest_llmeval.core.param_levels import bound_of
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.loaders.prompts import Prompt, load_prompt
 
@@ -30,7 +31,7 @@ class Task:
     @property
     def new_tokens(self) -> int:
         """Tokens that an answer may have."""
-        return int(self.params.get("max_tokens") or self.params.get("max_completion_tokens") or 256)
+        return int(bound_of(self.params) or 256)
 
 
 def load_task(nodeid: str, rootdir: Path) -> Task:

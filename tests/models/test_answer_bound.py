@@ -7,13 +7,17 @@ from typing import Any
 import pytest
 
 from pytest_llmeval.core.errors import CallError, ErrorKind
-from pytest_llmeval.core.param_levels import laid_over
+from pytest_llmeval.core.param_levels import bound_of, laid_over
 from pytest_llmeval.core.types import Request, Response
+from pytest_llmeval.loaders.prompts import Prompt
+from pytest_llmeval.models.anthropic_request import sent_params
 from pytest_llmeval.models.attempt_error import AttemptError
+from pytest_llmeval.models.hf.params import read_sampling
 from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.models.refused_params import RefusedParams
 from pytest_llmeval.models.registry import open_model
 from pytest_llmeval.models.specs import parse_spec
+from pytest_llmeval.training.task import Task
 from tests.support.anthropic_server import AnthropicServer
 from tests.support.asking import FAST, Ask, Fail, ask_model
 from tests.support.fault_server import FaultServer
@@ -37,6 +41,25 @@ def test_a_later_bound_replaces_an_earlier_one_under_either_name(early: str, lat
     assert laid_over({"seed": 1, early: 500}, {late: 20, "stop": "x"}) == {"seed": 1, late: 20, "stop": "x"}
     assert laid_over({"seed": 1, early: 500}, {"seed": 2}) == {"seed": 2, early: 500}
     assert laid_over({}, dict.fromkeys(NAMES, 5)) == dict.fromkeys(NAMES, 5)
+
+
+@pytest.mark.parametrize(
+    ("params", "bound"),
+    [
+        ({}, None),
+        ({"max_tokens": 5}, 5),
+        ({"max_completion_tokens": 6}, 6),
+        ({"max_tokens": 5, "max_completion_tokens": 6}, 6),
+    ],
+    ids=str,
+)
+def test_of_two_bounds_of_one_level_the_newer_name_counts_everywhere(params: Params, bound: int | None) -> None:
+    assert bound_of(params) == bound
+    prompt = Prompt(source="input", digest="", render=lambda sample: ())
+    assert Task(nodeid="t.py::t", suite="t", prompt=prompt, params=params).new_tokens == (bound or 256)
+    assert sent_params(named("anthropic:m"), Request(messages=(), params=params)) == {"max_tokens": bound or 1024}
+    if bound is not None:
+        assert read_sampling(params, "m").max_tokens == bound
 
 
 def test_a_server_is_sent_one_bound(server: FaultServer, ask: Ask) -> None:

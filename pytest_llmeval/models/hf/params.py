@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_llmeval.core.errors import CallError, ErrorKind
+from pytest_llmeval.core.param_levels import bound_of
 
 __all__ = ["Sampling", "read_sampling"]
 
@@ -38,9 +39,9 @@ def read_sampling(params: Mapping[str, Any], name: str) -> Sampling:
     for key in params:
         if key not in _KNOWN:
             raise _refused(name, key, f"hf: models do not take {key!r}; they take {', '.join(_KNOWN)}")
-    size_key = "max_completion_tokens" if "max_completion_tokens" in params else "max_tokens"
-    size, seed, stop = params.get(size_key), params.get("seed"), params.get("stop")
+    size, seed, stop = bound_of(params), params.get("seed"), params.get("stop")
     if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+        size_key = "max_completion_tokens" if "max_completion_tokens" in params else "max_tokens"
         raise _refused(name, size_key, f"{size_key} is a whole number from 1, not {size!r}")
     if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
         raise _refused(name, "seed", f"seed is a whole number, not {seed!r}")
