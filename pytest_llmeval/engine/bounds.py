@@ -5,6 +5,7 @@ from typing import Any
 
 from pytest_llmeval.core.costs import Prices, cost_usd
 from pytest_llmeval.core.estimates import CHARS_PER_TOKEN, estimate_tokens
+from pytest_llmeval.core.likelihood import LOGPROB_OF
 from pytest_llmeval.core.param_levels import bound_of
 from pytest_llmeval.core.types import Ask, Backend, Response, Usage
 
@@ -15,28 +16,32 @@ _FIRST_TOKENS = 1024
 
 
 class Lengths:
-    """How long the answers of each model were: what those to come are taken for where nothing bounds them."""
+    """How long the answers of each model were: what those to come are taken for where nothing bounds them.
+
+    Verdicts of a judge say nothing of its answers, and a likelihood is no answer.
+    """
 
     def __init__(self) -> None:
-        self._seen: dict[str, tuple[int, int]] = {}
-        """Answers of a model, and tokens of all together."""
+        self._seen: dict[tuple[str, str], tuple[int, int]] = {}
+        """Answers of a model in a role, and tokens of all together."""
 
-    def expected(self, model: str, most: Usage) -> int:
+    def expected(self, ask: Ask, most: Usage) -> int:
         """Return the tokens, sent and received, that a call within ``most`` is let go with."""
-        count, tokens = self._seen.get(model, (0, 0))
+        count, tokens = self._seen.get((ask.role, ask.model), (0, 0))
         room = most.output_tokens
         if room is None:
             room = tokens // count if count else _FIRST_TOKENS
         return (most.input_tokens or 0) + room
 
-    def taken(self, model: str, most: Usage, response: Response) -> int:
+    def taken(self, ask: Ask, most: Usage, response: Response) -> int:
         """Return the tokens that a call took, as far as the server said; book the length of its answer."""
         usage = response.usage
         received = usage.output_tokens
         if received is None:
             received = len(response.text) // CHARS_PER_TOKEN
-        count, tokens = self._seen.get(model, (0, 0))
-        self._seen[model] = count + 1, tokens + received
+        if LOGPROB_OF not in ask.request.params:
+            count, tokens = self._seen.get((ask.role, ask.model), (0, 0))
+            self._seen[ask.role, ask.model] = count + 1, tokens + received
         told = (usage.input_tokens or 0) + (usage.output_tokens or 0)
         return told or (most.input_tokens or 0) + (received if most.output_tokens is None else most.output_tokens)
 
@@ -55,6 +60,8 @@ def lost_usd(prices: Prices | None, usages: Iterable[Usage], *, unknown_usd: flo
 
 def _room(params: Mapping[str, Any]) -> int | None:
     """Return the tokens that all choices of an answer may have together; None where nothing bounds them."""
+    if LOGPROB_OF in params:
+        return 0
     room, choices = bound_of(params), params.get("n")
     if not isinstance(room, int):
         return None

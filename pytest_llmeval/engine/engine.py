@@ -293,7 +293,7 @@ class Engine:
     async def _call(self, ask: Ask, name: str, key: str, backend: Backend, turn: Turn) -> Response:
         """Return the answer of the model, once it is kept."""
         most = bound(backend, ask)
-        turn.expected = partial(self._lengths.expected, ask.model, most)
+        turn.expected = partial(self._lengths.expected, ask, most)
         TURN.set(turn)
         DRAW.set(f"{ask.case.epoch}-{ask.nth}")
         aside_usd = await self._spend(ask.model, cost_usd(backend.prices, most))
@@ -315,7 +315,7 @@ class Engine:
                 is_answered=response is not None,
             )
             self._budget_freed.set()
-        self._limiter.settle(backend.account, self._lengths.taken(ask.model, most, response) - turn.tokens)
+        self._limiter.settle(backend.account, self._lengths.taken(ask, most, response) - turn.tokens)
         if response.cost_usd is not None:
             paid_usd = response.cost_usd + lost_usd(backend.prices, lost, unknown_usd=0.0)
             response = replace(response, cost_usd=paid_usd)

@@ -1,13 +1,16 @@
 """What is set aside for a call before its answer has come: of the money, and of the tokens of a minute."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from pytest_llmeval.core.costs import Prices
 from pytest_llmeval.core.errors import ErrorKind
+from pytest_llmeval.core.likelihood import LOGPROB_OF
 from pytest_llmeval.core.types import Ask, Request, Response, Usage
+from pytest_llmeval.engine.bounds import Lengths, bound
 from tests.support.engine_parts import FakeModel, Rig, ask, kinds, say
 from tests.support.virtual_time import run_virtual
 
@@ -74,6 +77,19 @@ def test_the_tokens_of_a_minute_are_kept_where_nothing_bounds_the_answers(tokens
         assert asyncio.get_running_loop().time() - start <= 60 * (calls * (tokens + 10) / 10_000 + 1)
 
     run_virtual(body())
+
+
+def test_lengths_are_of_a_model_in_one_role_and_of_answers() -> None:
+    """A judge that reasons for long is no model of long answers, and a likelihood is no short one."""
+    lengths, most = Lengths(), Usage(input_tokens=10, output_tokens=None)
+    judging, likely = replace(ask(), role="judge"), ask(params={LOGPROB_OF: "a"})
+    lengths.taken(judging, most, say(usage=Usage(input_tokens=10, output_tokens=3000)))
+    assert lengths.expected(ask(), most) == 10 + 1024
+    lengths.taken(likely, most, say(usage=Usage(input_tokens=10, output_tokens=0)))
+    assert lengths.expected(ask(), most) == 10 + 1024
+    lengths.taken(ask(), most, say(usage=Usage(input_tokens=10, output_tokens=50)))
+    assert (lengths.expected(ask(), most), lengths.expected(judging, most)) == (60, 3010)
+    assert bound(FakeModel(Rig().limiter), likely).output_tokens == 0
 
 
 @pytest.mark.parametrize(
