@@ -149,7 +149,7 @@ class AccountGate:
         While others are in flight it waits for what they say: a firewall is quicker than any answer. An answer speaks
         for the key. Where all that is in flight was denied, it is the key, unless these are few since an answer.
         """
-        verdict = asyncio.get_running_loop().create_future()
+        verdict: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._denied.append(verdict)
         self._weigh_denials()
         return await verdict
