@@ -18,8 +18,13 @@ NO_KEY = "sk-canary-0123456789abcdef"
 
 @pytest.fixture
 def shortest_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pauses that are drawn at random are as short as they may be: none; what a server asks for is kept."""
+    """Pauses of calls that are drawn at random are as short as they may be: none; what a server asks for is kept."""
     monkeypatch.setattr("pytest_llmeval.models.retry._between", lambda low, high: low)
+
+
+@pytest.fixture
+def no_own_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An account that is refused without a word on how long does not pause."""
     monkeypatch.setattr("pytest_llmeval.engine.gate._part", lambda: 0.0)
 
 
@@ -64,7 +69,7 @@ def test_faults_that_pass_cost_attempts_and_nothing_else(project: Project) -> No
     assert all(row["latency_s"] < 1 for row in cases.values())  # pauses are none of the model's time
 
 
-@pytest.mark.usefixtures("shortest_pauses")
+@pytest.mark.usefixtures("shortest_pauses", "no_own_pauses")
 def test_faults_that_stay_end_the_row_after_so_many_requests(project: Project) -> None:
     staying = {
         "fault-status-500": (6, "server_error"),
@@ -286,6 +291,38 @@ def test_a_server_that_refuses_a_rate_is_asked_by_fewer_at_once(project: Project
     assert result.ret == 0
     assert set(project.cases().values()) == {"passed"}
     assert 50 < len(server.ledger) < 95  # about 73; about 120 where those that wait are let go as before
+
+
+class BusyHandler(FaultHandler):
+    """Refuses all that comes within 1.5 s of the first request, and does not say how long."""
+
+    def _normal(self, entry: Entry) -> None:
+        if entry.time_s - self.server.faults.ledger[0].time_s < 1.5:
+            self._error(429, "slow down")
+        else:
+            super()._normal(entry)
+
+
+class BusyServer(FaultServer):
+    """Serves after a while."""
+
+    handler = BusyHandler
+
+
+@pytest.mark.parametrize(("timeout_s", "requests_sent", "kind"), [(5, 5, None), (1, 18, "rate_limited")])
+def test_an_account_that_is_refused_pauses_as_long_as_it_may(
+    project: Project, shortest_pauses: None, timeout_s: int, requests_sent: int, kind: str | None
+) -> None:
+    """Its second pause is 2 to 4 s: in 5 s it is made, and outlasts the refusals; one second has no room for it."""
+    project.eval(ECHO, ROWS[:3])
+    with BusyServer() as server:
+        project.run("evals", "--max-connections=1", f"--timeout-s={timeout_s}", model=server.spec("echo"))
+    assert project.rows("SELECT DISTINCT error_kind FROM cases") == [{"error_kind": kind}]
+    assert len(server.ledger) == requests_sent
+    longest_s = max(
+        after.time_s - before.time_s for before, after in zip(server.ledger, server.ledger[1:], strict=False)
+    )
+    assert (longest_s >= 1.9) == (kind is None)
 
 
 def test_rows_that_are_refused_once_cost_one_request_more(project: Project) -> None:

@@ -1,5 +1,6 @@
 """What is done between steps, without a training around it."""
 
+import re
 from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any
@@ -56,7 +57,7 @@ def test_a_look_with_too_little_memory_answers_half_the_rows_at_once(
     monkeypatch.setattr(watching, "_generate", generate)
     rows: Any = [SimpleNamespace(prompt=[0] * length) for length in (3, 1, 5, 2, 4)]
     chat: Any = SimpleNamespace(text=lambda tokens: tokens)
-    with nullcontext() if rooms and halves else pytest.raises(RuntimeError):
+    with nullcontext() if rooms and halves else pytest.raises(RuntimeError, match=f"^{re.escape(told)}$"):
         said = watching.answer(
             torch.nn.Linear(1, 1),
             chat,
@@ -67,3 +68,21 @@ def test_a_look_with_too_little_memory_answers_half_the_rows_at_once(
         )
         assert said == ["3", "1", "5", "2", "4"]
     assert asked == sizes
+
+
+def test_an_error_that_is_none_of_memory_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    from pytest_llmeval.training import watching
+
+    asked: list[int] = []
+
+    def generate(model: object, chat: object, prompts: list[list[int]], *rest: object) -> list[str]:
+        asked.append(len(prompts))
+        raise RuntimeError("CUDA error: device-side assert triggered")
+
+    monkeypatch.setattr(watching, "_generate", generate)
+    rows: Any = [SimpleNamespace(prompt=[0])] * 4
+    with pytest.raises(RuntimeError, match="device-side assert"):
+        watching.answer(torch.nn.Linear(1, 1), SimpleNamespace(), rows, new_tokens=1, batch=4, halves=True)  # type: ignore[arg-type]
+    assert asked == [4]
