@@ -65,8 +65,13 @@ FAILING = "def test_own():\n    assert False\n"
 BREAKING = """
 import os
 
+WORKERS = []
+
+def pytest_configure(config):
+    WORKERS[:] = ["this one"] if hasattr(config, "workerinput") else []
+
 def pytest_runtest_logreport(report):
-    if "PYTEST_XDIST_WORKER" not in os.environ and not os.path.exists(".llmeval/llmeval.db"):
+    if not WORKERS and not os.path.exists(".llmeval/llmeval.db"):
         raise ValueError("a plugin broke")
 """
 
