@@ -1,8 +1,10 @@
 """What a session must know of its models before one is asked: who they are, and what they cost."""
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.strict_json import canonical
@@ -44,12 +46,16 @@ def model_digest(model: NamedModel, environ: Mapping[str, str] | None) -> str:
 
 
 def address_digests(models: Mapping[str, NamedModel], environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the sha256 in hex of where models are asked whose spec leaves that to the environment, by name."""
-    return {
-        name: digest(VENDORS[model.spec.kind].base_url(environ).url)
-        for name, model in models.items()
-        if model.spec.kind in VENDORS and model.spec.base_url is None
-    }
+    """Return the sha256 in hex of where models are asked whose spec leaves that to the environment, by name.
+
+    One whose address is malformed is left out: whoever asks it is told.
+    """
+    found = {}
+    for name, model in models.items():
+        if model.spec.kind in VENDORS and model.spec.base_url is None:
+            with contextlib.suppress(ModelError):
+                found[name] = digest(VENDORS[model.spec.kind].base_url(environ).url)
+    return found
 
 
 def unpriced_rules(

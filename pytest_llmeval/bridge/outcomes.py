@@ -68,7 +68,7 @@ class Reporter:
 
     def after(self, item: pytest.Item, run: CaseRun, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
         """Decide what a phase came to, and mark its report."""
-        error = _deciding(call.excinfo.value) if call.excinfo is not None else None
+        error = self._deciding(run, call.excinfo.value) if call.excinfo is not None else None
         _decide(run, report, error, self._redact)
         if report.when == "call" and run.outcome == "missed" and report.failed and self._is_gated(run):
             report.outcome, report.longrepr = "passed", None
@@ -90,6 +90,21 @@ class Reporter:
             if run.turn:
                 setattr(report, TURN_ATTRIBUTE, run.turn)
             del item.stash[RUN_KEY]
+
+    def _deciding(self, run: CaseRun, error: BaseException) -> BaseException:
+        """Return what decides the outcome: of a group, as of tasks that failed together, one of its exceptions.
+
+        That is, before any other error of a case and before a miss, one that is none of them or one that ends paying:
+        the former where it fails the session by itself, as in a suite without rules.
+        """
+        is_gated = self._is_gated(run)
+
+        def rank(each: BaseException) -> int:
+            if isinstance(each, CaseError):
+                return (0 if is_gated else 2) if each.kind in MONEY_KINDS else 3
+            return 4 if isinstance(each, _MISSES) and not _is_timeout(each) else 1
+
+        return min(_leaves(error), key=rank)
 
     def _is_gated(self, run: CaseRun) -> bool:
         return self._thresholds is not None and self._thresholds.has_rules(run.key.suite)
@@ -113,21 +128,6 @@ def _decide(run: CaseRun, report: pytest.TestReport, error: BaseException | None
         run.error = one_line(redact(_message(error)), _LONGEST_ERROR)
     elif report.when == "call" and run.outcome not in ("missed", "error"):  # pytest reports each subtest as a call too
         run.outcome = "passed"
-
-
-def _deciding(error: BaseException) -> BaseException:
-    """Return what decides the outcome: of a group, as of tasks that failed together, one of its exceptions.
-
-    An error that ends paying comes first, as it is unmeasurable in any suite, then what is neither an error of a case
-    nor a miss, any other error of a case, and a miss.
-    """
-
-    def rank(each: BaseException) -> int:
-        if isinstance(each, CaseError):
-            return 0 if each.kind in MONEY_KINDS else 2
-        return 3 if isinstance(each, _MISSES) and not _is_timeout(each) else 1
-
-    return min(_leaves(error), key=rank)
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:

@@ -31,7 +31,7 @@ class Selection:
         self.by_mark = self._attacks_by_mark = _asks_for_marks(config.getoption("markexpr", ""))
         self._asked = tuple(self._asked_paths())
         self.added: tuple[Path, ...] = ()
-        """Folders that are collected only because ``-m`` of the session or of a run may ask for items in them."""
+        """Folders that are collected only because ``-m`` may ask for items in them."""
 
     def ask_by_mark(self, expression: str, *, attacks: str) -> None:
         """Take other ``-m`` expressions than the session's for what asks for evals that wait otherwise, and attacks."""
@@ -39,13 +39,9 @@ class Selection:
         self._attacks_by_mark = _asks_for_marks(attacks)
 
     def widen_testpaths(self) -> None:
-        """Collect the folders of evals and training too where ``-m`` may ask for their items, be it that of a run.
-
-        Which run goes on is known later: with ``--resume`` any may have been asked for so.
-        """
+        """Collect the folders of evals and training too where ``-m`` may ask for their items."""
         config = self._config
-        may_ask = self.by_mark or config.getoption("llmeval_resume")
-        if not may_ask or config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
+        if not self.by_mark or config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
             return
         covered = [_absolute(config.invocation_params.dir, arg) for arg in config.args]
         wanted = [*self.folders, self._train_folder]

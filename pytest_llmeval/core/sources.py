@@ -5,22 +5,16 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass
-from datetime import date, time, timedelta
-from decimal import Decimal
-from enum import Enum
-from fractions import Fraction
 from functools import partial
-from pathlib import PurePath
 from types import CodeType
 from typing import Any
-from uuid import UUID
 
 from pytest_llmeval.core.ids import digest
 
 __all__ = ["code_text", "settings_text", "source_digest", "source_text"]
 
-_VALUES = (bytes, complex, Enum, date, time, timedelta, Decimal, Fraction, PurePath, range, re.Pattern, UUID)
-"""Types whose ``repr`` says all that there is to say, and nothing else."""
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+_DEEPEST = 20
 
 
 def source_digest(function: Callable[..., Any]) -> str:
@@ -35,7 +29,7 @@ def source_text(function: Callable[..., object]) -> str:
     an object the source of its class and what it holds.
     """
     if isinstance(function, partial):
-        return f"{source_text(function.func)}\n{_value_text([function.args, function.keywords])}"
+        return f"{source_text(function.func)}\n{_dumped(_plain([function.args, function.keywords]))}"
     function = inspect.unwrap(function)
     try:
         return inspect.getsource(function)
@@ -45,13 +39,14 @@ def source_text(function: Callable[..., object]) -> str:
 
 
 def _source_of_object(function: object) -> str:
-    slots = [name for kind in type(function).__mro__ for name in _slots_of(kind)]
-    held = {name: getattr(function, name, None) for name in slots} | getattr(function, "__dict__", {})
     try:
         source = inspect.getsource(type(function))
     except (OSError, TypeError):
-        source = type(function).__qualname__
-    return f"{source}\n{_value_text(held)}"
+        return _nameless(function)
+    slots = [name for kind in type(function).__mro__ for name in _slots_of(kind)]
+    held = {name: getattr(function, name, None) for name in slots} | getattr(function, "__dict__", {})
+    told = type(function).__qualname__ if is_dataclass(function) else _nameless(function)
+    return f"{source}\n{told}\n{settings_text(held)}"
 
 
 def _slots_of(kind: type) -> Iterable[str]:
@@ -71,36 +66,50 @@ def code_text(value: Any) -> str:
 def settings_text(settings: Mapping[str, Any]) -> str:
     """Return settings as JSON with sorted keys, the same in every process.
 
-    What JSON cannot say is told by its type: of a dataclass with its fields, of what is a value (a date, a pattern, a
-    path, ...) with its ``repr``, of a function or a class with its name, of anything else alone, as its ``repr`` may
-    tell where it lies in memory, or what it was used for meanwhile.
+    What JSON cannot say is told by its type and what it holds: of a dataclass the fields, of anything else the ``repr``
+    without what tells where it lies in memory.
     """
-    try:
-        return _encode(settings)
-    except (TypeError, ValueError, RecursionError):  # keys that JSON has not, a value that holds itself
-        return repr([(key, _value_text(value)) for key, value in sorted(settings.items())])
+    return _dumped(_plain(dict(settings)))
 
 
-def _value_text(value: Any) -> str:
-    try:
-        return _encode(value)
-    except (TypeError, ValueError, RecursionError):
+def _dumped(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def _plain(value: Any, within: tuple[int, ...] = ()) -> Any:
+    """Return a value as JSON can say it; what holds itself is told by its type where it comes again."""
+    if value is None or isinstance(value, str | int | float):
+        return value
+    if id(value) in within or len(within) > _DEEPEST:
         return type(value).__qualname__
 
+    def inner(each: Any) -> Any:
+        return _plain(each, (*within, id(value)))
 
-def _described(value: Any) -> Any:
-    if isinstance(value, (set, frozenset)):
-        return {"set": sorted(_value_text(each) for each in value)}
+    if isinstance(value, list | tuple):
+        return [inner(each) for each in value]
     if isinstance(value, Mapping):
-        return dict(value)
-    kind = type(value)
+        if {type(key) for key in value} in (set(), {str}, {int}):
+            return {key: inner(each) for key, each in value.items()}
+        return {"map": sorted(_dumped([inner(key), inner(each)]) for key, each in value.items())}
+    if isinstance(value, set | frozenset):
+        return {"set": sorted(_dumped(inner(each)) for each in value)}
+    return {type(value).__qualname__: _held(value, inner)}
+
+
+def _held(value: Any, inner: Callable[[Any], Any]) -> Any:
+    """Return what decides what an object does, as far as that can be told."""
     if isinstance(value, partial):
-        return {"partial": [value.func, value.args, value.keywords]}
+        return inner([value.func, value.args, value.keywords])
     if is_dataclass(value) and not isinstance(value, type):
-        return {kind.__qualname__: {each.name: getattr(value, each.name, None) for each in fields(value)}}
-    if isinstance(value, _VALUES):
-        return {kind.__qualname__: repr(value)}
-    return {kind.__qualname__: getattr(value, "__qualname__", None)}
+        return inner({each.name: getattr(value, each.name, None) for each in fields(value) if each.repr})
+    return _nameless(value)
 
 
-_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=_described).encode
+def _nameless(value: object) -> str:
+    """Return the ``repr`` of a value without what tells where it lies in memory."""
+    try:
+        told = repr(value)
+    except Exception:  # noqa: BLE001 - it is a stranger's
+        return type(value).__qualname__
+    return _ADDRESS.sub("", told).replace(f"{id(value):x}", "")

@@ -2,6 +2,7 @@
 
 import asyncio
 import heapq
+import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -67,8 +68,8 @@ class AccountGate:
         """When the first of them was."""
         self._denials_left = 0
         """How many denials before the next answer are taken for those of single requests, also by themselves."""
-        self._denied: list[asyncio.Future[bool]] = []
-        """Of the requests in flight that were denied, and wait for what the others say of the account."""
+        self._denied: list[tuple[float, asyncio.Future[bool]]] = []
+        """When those in flight left that were denied, and what each waits for: what the others say of the account."""
         self.requests = Pacer(rpm) if rpm else None
         self.tokens = Pacer(tpm) if tpm else None
         self.in_flight = 0
@@ -115,11 +116,15 @@ class AccountGate:
         self.in_flight -= 1
         self._weigh_denials()
 
-    def answered(self) -> None:
-        """Allow more where a clean answer came while the limit was used up; called before ``end``."""
+    def answered(self, started_s: float = math.inf) -> None:
+        """Allow more where a clean answer came while the limit was used up; called before ``end``.
+
+        Args:
+            started_s: when its request left: the answer says nothing of the key for requests that left later.
+        """
         self._refusals = 0
         self._denials_left = _DENIALS
-        self._settle_denials(are_own=True)
+        self._settle_denials(are_own=True, until_s=started_s)
         if self.in_flight >= self.limit < self._ceiling:
             self._limit = min(self._ceiling, self._limit + (1.0 if self._is_slow_start else 1.0 / self._limit))
 
@@ -143,29 +148,31 @@ class AccountGate:
         if now + pause_s <= self._refused_since_s + self._patience_s:
             self._paused_until_s = max(self._paused_until_s, now + pause_s)
 
-    async def is_own_denial(self) -> bool:
-        """Return whether a request was denied for itself and not for its key; called before ``end``.
+    async def is_own_denial(self, started_s: float) -> bool:
+        """Return whether a request that left then was denied for itself and not for its key; called before ``end``.
 
-        While others are in flight it waits for what they say: a firewall is quicker than any answer. An answer speaks
-        for the key. Where all that is in flight was denied, it is the key, unless these are few since an answer.
+        While others are in flight it waits for what they say: a firewall is quicker than any answer. An answer to one
+        that left no earlier speaks for the key; one to an older request may be of a time before. Where all that is in
+        flight was denied, it is the key, unless these are few since an answer.
         """
         verdict: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._denied.append(verdict)
+        self._denied.append((started_s, verdict))
         self._weigh_denials()
         return await verdict
 
     def _weigh_denials(self) -> None:
         """Decide on the denials that wait, once no other request is in flight."""
-        self._denied = [verdict for verdict in self._denied if not verdict.done()]  # some callers gave up
+        self._denied = [each for each in self._denied if not each[1].done()]  # some callers gave up
         count = len(self._denied)
         if count and count >= self.in_flight:
             self._denials_left -= count
             self._settle_denials(are_own=self._denials_left >= 0)
 
-    def _settle_denials(self, *, are_own: bool) -> None:
-        """Tell those who wait whether each was denied for itself."""
-        denied, self._denied = self._denied, []
-        for verdict in denied:
+    def _settle_denials(self, *, are_own: bool, until_s: float = math.inf) -> None:
+        """Tell those that wait, and left by then, whether each was denied for itself."""
+        settled = [verdict for left_s, verdict in self._denied if left_s <= until_s]
+        self._denied = [each for each in self._denied if each[0] > until_s]
+        for verdict in settled:
             if not verdict.done():
                 verdict.set_result(are_own)
 

@@ -103,7 +103,7 @@ class Limiter:
     def leave(self, gate: AccountGate, started_s: float, tokens: int, error: BaseException | None) -> None:
         """Book the end of a request that was let go with ``tokens``, and what it says of the account."""
         if error is None:
-            gate.answered()
+            gate.answered(started_s)
         else:
             self._learn(gate, started_s, error)
             if gate.tokens is not None:  # it took none; the next attempt books its own
@@ -198,5 +198,5 @@ class _Slot:
 
     async def _judge(self, error: Any) -> None:
         """Find out whether a denial is of this request alone, and have the error say so."""
-        if getattr(error, "may_be_own", False) and await self._gate.is_own_denial():
+        if getattr(error, "may_be_own", False) and await self._gate.is_own_denial(self._started_s):
             error.be_own()

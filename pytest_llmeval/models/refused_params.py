@@ -15,8 +15,8 @@ _OF_FORMS = frozenset({"response_format", "tools", "tool_choice"})
 _KIND = r"(?: the)?(?: param| parameter| argument| field| option)?"
 _REFUSED = (
     rf"(?:unsupported|not support(?:ed)?){_KIND}\W{{1,3}}{{name}}\b"
-    r"|\b{name}\W{1,3}(?:is |are )?(?:not supported|unsupported)"
-    r"|use\W{1,3}{other}\W{1,3}instead"
+    r"|\b{name}\W{1,3}(?:(?:param|parameter|argument|field) )?(?:is |are )?(?:not |isn't |no longer |un)supported"
+    r"|\buse\W{1,3}{other}\b"
 )
 """How a server says that it does not know a bound by this name; that it is too large, say, is another matter."""
 

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
+from operator import itemgetter
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -123,6 +125,32 @@ class Settings:
     bound: float
 
 
+KNOT: list[object] = []
+KNOT.append(KNOT)
+
+
+class Wrapper:
+    def __init__(self) -> None:
+        self.held = {"a": 1}
+
+    def __getattr__(self, name: str) -> object:
+        return self.held[name]
+
+    def __repr__(self) -> str:
+        raise RuntimeError("no")
+
+
+def test_a_held_object_may_be_of_any_kind() -> None:
+    assert source_digest(partial(print, Wrapper())) == source_digest(partial(print, Wrapper()))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [(len, max), (str.upper, str.lower), (itemgetter("a"), itemgetter("b")), (dict, list)]
+)
+def test_callables_without_a_source_differ(one: Callable[..., object], other: Callable[..., object]) -> None:
+    assert source_digest(one) != source_digest(other)
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [
@@ -130,6 +158,11 @@ class Settings:
         (date(2026, 1, 1), date(2026, 1, 2)),
         (re.compile("a"), re.compile("b")),
         (compiled, scaled),
+        (itemgetter("question"), itemgetter("answer")),
+        (SimpleNamespace(k=1), SimpleNamespace(k=2)),
+        ({("a", "b"): 1}, {("a", "b"): 2}),
+        ([KNOT, 1], [KNOT, 2]),
+        (len, max),
         (partial(scaled, 1), partial(scaled, 2)),
     ],
 )

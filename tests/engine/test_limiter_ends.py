@@ -298,3 +298,16 @@ def test_a_key_that_is_taken_back_closes_its_account() -> None:
         assert await outcomes(*(seen.request("denied", fault=denied()) for _ in range(4))) == [ErrorKind.AUTH] * 4
 
     run_virtual(body())
+
+
+def test_an_answer_from_before_says_nothing_of_a_key_that_was_taken_back_since() -> None:
+    seen = desk(8)
+
+    async def body() -> None:
+        old = [seen.request("old", holds_s=5.0 + number) for number in range(4)]
+        await asyncio.sleep(1.0)
+        late = [seen.request("late", fault=denied()) for _ in range(30)]
+        assert await outcomes(*old, *late) == [None] * 4 + [ErrorKind.AUTH] * 30
+
+    run_virtual(body())
+    assert seen.names.count("late") <= 8

@@ -71,14 +71,6 @@ def test_a_run_goes_on_with_what_it_selected(
     }
 
 
-def test_a_run_is_found_again_where_the_testpaths_leave_its_evals_out(broken: Project, dist_args: list[str]) -> None:
-    broken.write(tox_ini=f"{INI}testpaths = tests\n", tests__test_plain_py="def test_plain():\n    pass\n")
-    assert broken.run("-m", "regression").ret == 1
-    mend(broken)
-    assert broken.run("--resume=last", *dist_args, model="").ret == 0
-    assert asked(broken) == {"r1", "r2"}
-
-
 def test_what_ended_is_not_asked_of_more_rows_later(broken: Project, dist_args: list[str]) -> None:
     mend(broken)
     assert broken.run("evals", "-m", "regression").ret == 0

@@ -146,6 +146,28 @@ def test_of_failures_that_come_together_the_gravest_decides(
     assert "sub-exception" not in case["error"]
 
 
+@pytest.mark.parametrize(("rules", "kind", "status"), [("", "code", 1), (GATED, "auth", 10)], ids=["none", "gated"])
+def test_a_fault_of_the_code_hides_the_end_of_the_calls_only_where_it_fails_by_itself(
+    project: Project, rules: str, kind: str, status: int
+) -> None:
+    project.eval(
+        """
+        def test_echo(sample, response, score):
+            from pytest_llmeval import CallError
+            from pytest_llmeval.core.errors import ErrorKind
+            score.exact(response, sample.target)
+            if sample.id == "bad":
+                raise ExceptionGroup("two", [CallError("refused", kind=ErrorKind.AUTH), ValueError("v")])
+        """,
+        [ROWS[0] | {"id": name} for name in ("bad", *"abcdefghijklmnopqrstu")],
+    )
+    if rules:
+        project.write(thresholds_yaml=rules)
+    result = project.run("evals")
+    found = project.rows("SELECT error_kind FROM cases WHERE outcome = 'error'")
+    assert ([row["error_kind"] for row in found], result.ret) == ([kind], status)
+
+
 def test_a_rule_that_fails_anyway_fails_despite_errors(project: Project) -> None:
     project.eval(
         """

@@ -298,3 +298,13 @@ def test_an_unknown_slice_is_no_error_where_limit_stopped_the_reading(project: P
 def test_thresholds_that_were_named_must_be_there(project: Project, path: str) -> None:
     with_data(project, jsonl(GOOD))
     assert path in refused(project, f"--thresholds={path}")
+
+
+def test_an_address_that_cannot_be_read_stops_no_listing(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is asked there; a run is refused."""
+    project.eval("def test_echo(response):\n    pass\n", [{"id": "a", "input": "x"}])
+    project.write(models_yaml="models: {echo: {spec: openai:echo, prices: {input: 1, output: 1}}}\n")
+    monkeypatch.setenv("OPENAI_BASE_URL", "localhost:8000")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-mine")
+    assert project.run("evals", "--co", model="echo").ret == 0
+    assert project.run("evals", model="echo").ret == 4
