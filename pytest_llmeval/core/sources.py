@@ -29,7 +29,7 @@ def source_text(function: Callable[..., object]) -> str:
     an object the source of its class and what it holds.
     """
     if isinstance(function, partial):
-        return f"{source_text(function.func)}\n{_dumped(_plain([function.args, function.keywords]))}"
+        return f"{source_text(function.func)}\n{_text([function.args, function.keywords])}"
     function = inspect.unwrap(function)
     try:
         return inspect.getsource(function)
@@ -69,7 +69,14 @@ def settings_text(settings: Mapping[str, Any]) -> str:
     What JSON cannot say is told by its type and what it holds: of a dataclass the fields, of anything else the ``repr``
     without what tells where it lies in memory.
     """
-    return _dumped(_plain(dict(settings)))
+    return _text(dict(settings))
+
+
+def _text(value: Any) -> str:
+    try:
+        return _dumped(value)  # nearly all of them, and much the fastest way: each score has its settings
+    except (TypeError, ValueError, RecursionError):
+        return _dumped(_plain(value))
 
 
 def _dumped(value: Any) -> str:

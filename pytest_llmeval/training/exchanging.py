@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from pytest_llmeval.scorers.scored import is_number
+
 __all__ = ["Exchange", "Values", "leaves", "rebuilt"]
 
 _Place = tuple[frozenset[str], tuple[str, ...]]
@@ -54,7 +56,7 @@ class Exchange:
         """Return a value of the target as the input says it now."""
         if isinstance(value, str):
             return value if _MEANT.search(value) else _replaced(value, (self.words, _AROUND_WORDS))
-        return type(value)(self.numbers[str(value)]) if _is_number(value) and str(value) in self.numbers else value
+        return type(value)(self.numbers[str(value)]) if is_number(value) and str(value) in self.numbers else value
 
 
 class Values:
@@ -155,7 +157,7 @@ def _is_nested(value: str, found: list[tuple[Any, Any]]) -> bool:
 def _numbers(found: list[tuple[Any, Any]], documents: str, rest: str, rng: Random) -> dict[str, str]:
     """Return by what numbers are replaced that stand in the input once, as they stand in the target."""
     numbers: dict[str, str] = {}
-    values = [value for _, value in found if _is_number(value)]
+    values = [value for _, value in found if is_number(value)]
     texts = "\n".join(value for _, value in found if isinstance(value, str))
     if any(_is_derived(str(value), documents) for value in values):
         return numbers
@@ -202,7 +204,7 @@ def _other_digits(text: str, rng: Random, *, is_number: bool = False) -> str:
 
 def _told_otherwise(found: list[tuple[Any, Any]]) -> set[int]:
     """Return the figures that a target has as numbers, dates or times: a text with one of them may say the same."""
-    texts = [str(value) for _, value in found if _is_number(value) or (isinstance(value, str) and _MEANT.search(value))]
+    texts = [str(value) for _, value in found if is_number(value) or (isinstance(value, str) and _MEANT.search(value))]
     return {figure for text in texts for figure in _figures(text)}
 
 
@@ -231,10 +233,6 @@ def rebuilt(value: Any, made: Callable[[Any], Any]) -> Any:
     if isinstance(value, Mapping):
         return {key: rebuilt(each, made) for key, each in value.items()}
     return [rebuilt(each, made) for each in value] if isinstance(value, list | tuple) else made(value)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _count(value: str, text: str, around: tuple[str, str]) -> int:
