@@ -1,4 +1,6 @@
+import functools
 import importlib
+import importlib.metadata
 import importlib.util
 import os
 import pkgutil
@@ -82,6 +84,19 @@ def signals() -> None:
     for number in (signal.SIGHUP, signal.SIGTERM):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def distributions() -> Iterator[None]:
+    """What is installed is read once: pytest looks for plugins with each session, a third of what one takes here."""
+    installed = list(importlib.metadata.distributions())
+    find = importlib.metadata.distributions
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("metadata", "entry_points", "files"):
+            read = getattr(importlib.metadata.PathDistribution, name).fget
+            patch.setattr(importlib.metadata.PathDistribution, name, property(functools.cache(read)))
+        patch.setattr(importlib.metadata, "distributions", lambda **where: find(**where) if where else list(installed))
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
