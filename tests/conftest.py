@@ -5,6 +5,7 @@ import importlib.util
 import os
 import pkgutil
 import signal
+import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -87,15 +88,20 @@ def signals() -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def distributions() -> Iterator[None]:
+def read_once() -> Iterator[None]:
     """What is installed is read once: pytest looks for plugins with each session, a third of what one takes here."""
-    installed = list(importlib.metadata.distributions())
     find = importlib.metadata.distributions
+    known = {entry: list(find(path=[entry])) for entry in sys.path}
+
+    def distributions(path: list[str] | None = None) -> Iterator[importlib.metadata.Distribution]:
+        for entry in sys.path if path is None else path:
+            yield from known[entry] if entry in known else find(path=[entry])
+
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(importlib.metadata, "distributions", distributions)
         for name in ("metadata", "entry_points", "files"):
             read = getattr(importlib.metadata.PathDistribution, name).fget
             patch.setattr(importlib.metadata.PathDistribution, name, property(functools.cache(read)))
-        patch.setattr(importlib.metadata, "distributions", lambda **where: find(**where) if where else list(installed))
         yield
 
 
