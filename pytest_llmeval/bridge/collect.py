@@ -136,6 +136,16 @@ class CaseMaker:
             if name not in known and self.readings
         ]
 
+    def doubled_suites(self) -> list[str]:
+        """Return a problem for each suite that two functions name."""
+        first: dict[str, str] = {}
+        problems = []
+        for reading in self.readings:
+            suite, where = reading.eval.suite, reading.eval.where
+            if first.setdefault(suite, where) != where:
+                problems.append(f"suite {suite!r} is named by {first[suite]} and by {where}; name one with suite='...'")
+        return problems
+
     def _eval(self, metafunc: pytest.Metafunc, marker: pytest.Mark, where: str) -> Eval:
         try:
             given = inspect.signature(_marker).bind(*marker.args, **marker.kwargs)

@@ -31,6 +31,7 @@ from pytest_llmeval.core.text import counted, printable
 
 if TYPE_CHECKING:
     from pytest_llmeval.bridge.facts import CollectionFacts
+    from pytest_llmeval.bridge.parameter_sets import SetNames
     from pytest_llmeval.bridge.session import Preparation
 
 __all__ = ["Conductor"]
@@ -58,6 +59,7 @@ class Conductor:
         self._misplaced: dict[str, str] = {}
         self._notes: list[str] = []
         self._tally = Tally()
+        self._names: SetNames | None = None
         self._is_taken = False
         self._taken: dict[str, str] = {}
 
@@ -83,19 +85,34 @@ class Conductor:
             if "llmeval" in marks and "anyio" not in marks:
                 obj.pytestmark = [mark for mark in own if mark not in added]  # type: ignore[attr-defined]
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        """Make the cases of a marked function that was asked for."""
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> Generator[None, object, object]:
+        """Make the cases of a marked function that was asked for, before anybody adds parameter sets."""
         marker = metafunc.definition.get_closest_marker("llmeval")
-        if marker is None:
-            return
+        if marker is not None:
+            self._generate(metafunc, marker)
+        try:
+            return (yield)
+        finally:
+            self._names = None
+
+    def _generate(self, metafunc: pytest.Metafunc, marker: pytest.Mark) -> None:
         self._generated.add(metafunc.definition.nodeid)
         if self._waits(metafunc.definition):
             self._waiting += 1
             return
+        from pytest_llmeval.bridge.parameter_sets import SetNames
+
         maker = self._prepared().maker
         if maker is None or not maker.parametrize(metafunc, marker):
             self._caseless.add(metafunc.definition.nodeid)
+        if maker is not None:
+            self._names = SetNames(self.config, metafunc.definition.nodeid, maker.problems)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_make_parametrize_id(self, val: object, argname: str) -> str | None:
+        """Name a value of an eval's parameter set where pytest would by its place; leave all other tests to pytest."""
+        return self._names.name(val, argname) if self._names is not None else None
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection_modifyitems(
@@ -103,6 +120,8 @@ class Conductor:
     ) -> Generator[None, object, object]:
         """Leave out what nobody asked for, then let everybody else select, then see what is left."""
         self._find_misplaced(items)
+        if self._preparation is not None:
+            self._caseless |= self._preparation.refuse_secrets(items)
         self._drop_unrecorded(items)
         if self._preparation is not None:
             self._tally.meet(cases_in(items))
@@ -243,14 +262,8 @@ class Conductor:
 
     def _drop_unmatched_last_failed(self, items: list[pytest.Item]) -> None:
         """Run no eval where ``--lf`` knows failed ones of these files and none of them is here (another model, say)."""
-        plugin = self.config.pluginmanager.getplugin("lfplugin")
-        if plugin is None or not self.config.getoption("lf"):
-            return
-        failed = {str(node) for node in plugin.lastfailed}
-        files = {node.partition("::")[0] for node in failed}
         cases = [item for item, _ in cases_in(items)]
-        known = [item for item in cases if item.nodeid.partition("::")[0] in files]
-        if known and not any(item.nodeid in failed for item in cases):
+        if self.selection.misses_last_failed(cases):
             self._drop(items, cases)
             self._notes.append("--lf: no eval that failed is among these (other --model or --epochs?); none was run")
 

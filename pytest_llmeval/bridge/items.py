@@ -22,6 +22,7 @@ __all__ = [
     "odd_place",
     "param_of",
     "run_of",
+    "set_of",
     "suite_of",
 ]
 
@@ -49,10 +50,16 @@ def param_of(item: pytest.Item) -> "CaseParam | None":
     return callspec.params.get(PARAM) if callspec is not None else None
 
 
+def set_of(item: pytest.Item, param: "CaseParam") -> str:
+    """Return the id of a case's ``parametrize`` set; an empty text where it has none."""
+    set_id: str = item.callspec.id[len(param.own_id) + 1 :]  # type: ignore[attr-defined]  # a case has a callspec
+    return set_id
+
+
 def suite_of(item: pytest.Item, param: "CaseParam") -> str:
     """Return the suite of a case: the function's, with the id of its ``parametrize`` set in brackets."""
-    rest = item.callspec.id[len(param.own_id) + 1 :]  # type: ignore[attr-defined]  # a case has a callspec
-    return f"{param.eval.suite}[{rest}]" if rest else param.eval.suite
+    set_id = set_of(item, param)
+    return f"{param.eval.suite}[{set_id}]" if set_id else param.eval.suite
 
 
 def function_of(item: pytest.Item) -> str:

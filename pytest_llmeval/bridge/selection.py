@@ -113,6 +113,16 @@ class Selection:
             return "-m judge_attack"
         return Path(os.path.relpath(folders[0], self._config.invocation_params.dir)).as_posix()
 
+    def misses_last_failed(self, cases: Iterable[pytest.Item]) -> bool:
+        """Whether ``--lf`` knows failed tests of the files of ``cases``, and none of them is here."""
+        plugin = self._config.pluginmanager.getplugin("lfplugin")
+        if plugin is None or not self._config.getoption("lf"):
+            return False
+        failed = {str(node) for node in plugin.lastfailed}
+        files = {node.partition("::")[0] for node in failed}
+        here = [item.nodeid for item in cases]
+        return failed.isdisjoint(here) and any(node.partition("::")[0] in files for node in here)
+
     def covers_all(self) -> bool:
         """Whether everything below the folders of evals was collected, as far as paths tell."""
         start = self._config.invocation_params.dir

@@ -10,16 +10,18 @@ from pytest_llmeval.bridge.cases import CaseParam, Eval
 from pytest_llmeval.bridge.collect import CaseMaker
 from pytest_llmeval.bridge.earlier_runs import current_reader
 from pytest_llmeval.bridge.facts import CollectionFacts, SuiteFacts
-from pytest_llmeval.bridge.items import HTML_KEY, SESSION_KEY
+from pytest_llmeval.bridge.items import HTML_KEY, SESSION_KEY, function_of
 from pytest_llmeval.bridge.model_choice import chosen_judges, chosen_models, listed_models
 from pytest_llmeval.bridge.model_facts import address_digests, model_digest, unpriced_models, unpriced_rules
 from pytest_llmeval.bridge.only_shown import only_shows
+from pytest_llmeval.bridge.parameter_sets import secret_sets
 from pytest_llmeval.bridge.settings import Settings, resolve
 from pytest_llmeval.bridge.worker_queue import is_worker
 from pytest_llmeval.core.errors import UserError
 from pytest_llmeval.core.gate.names import check_names
 from pytest_llmeval.core.rules import REGRESSION_KINDS, SuiteSeen, Thresholds
 from pytest_llmeval.models.named import NamedModel
+from pytest_llmeval.models.redaction import secrets_in
 from pytest_llmeval.store.check import check_database
 
 if TYPE_CHECKING:
@@ -119,7 +121,7 @@ class Preparation:
             facts.problems += [] if self._asks_judges else self.rescored.problems(facts)
         if self.maker is not None:
             facts.dataset_digest = self.maker.dataset_digest
-            facts.problems += [*self.maker.problems, *self._doubled_suites(), *self.maker.unknown_slices()]
+            facts.problems += [*self.maker.problems, *self.maker.doubled_suites(), *self.maker.unknown_slices()]
         if self.thresholds is not None and self.settings is not None and facts.selected:
             known = frozenset({*self.models, *self._listed}) or None  # unknown where models.yaml cannot be read
             seen = {
@@ -180,7 +182,6 @@ class Preparation:
         """Let cases run in this process."""
         from pytest_llmeval.bridge.running import AsyncBodies, CaseRunner
         from pytest_llmeval.engine.line import Line
-        from pytest_llmeval.models.redaction import secrets_in
 
         assert self.settings is not None
         calls = self._own_calls()
@@ -189,14 +190,12 @@ class Preparation:
             assert self._socket is not None
             calls.asker = line = Line(self._socket, self._stop_session)
             announce = lambda start: calls.loop.run(line.begin(start))  # noqa: E731
-        environ = self.settings.environ
-        keys = [environ.get(model.api_key_env, "") for model in self._asked.values() if model.api_key_env]
         runner = CaseRunner(
             self.config,
             calls,
             thresholds=self.thresholds,
             max_connections=self.settings.max_connections,
-            secrets=[*secrets_in(environ), *keys],
+            secrets=self._secrets,
             announce=announce,
         )
         self.config.pluginmanager.register(runner, "llmeval-runner")
@@ -263,6 +262,20 @@ class Preparation:
             for judge in self.judges.values()
         )
         return Judges(jurors=jurors, panel=settings.judge_panel, probe=settings.judge_probe)
+
+    def refuse_secrets(self, items: list[pytest.Item]) -> set[str]:
+        """Take away the cases that a secret names, before anybody sees them; return the functions that they are of."""
+        found = dict(secret_sets(items, self._secrets))
+        self.problems += found.values()
+        items[:] = [item for item in items if item not in found]
+        return set(map(function_of, found))
+
+    @property
+    def _secrets(self) -> list[str]:
+        """What may be shown nowhere: secrets of the environment, and the keys whose variables models.yaml names."""
+        environ = self.settings.environ if self.settings is not None else {}
+        names = (model.api_key_env for model in self._asked.values() if model.api_key_env)
+        return [*secrets_in(environ), *(environ.get(name, "") for name in names)]
 
     @property
     def is_sharded(self) -> bool:
@@ -385,13 +398,3 @@ class Preparation:
             check_database(settings.db)
         except UserError as error:
             self.problems.append(str(error))
-
-    def _doubled_suites(self) -> list[str]:
-        assert self.maker is not None
-        first: dict[str, str] = {}
-        problems = []
-        for reading in self.maker.readings:
-            suite, where = reading.eval.suite, reading.eval.where
-            if first.setdefault(suite, where) != where:
-                problems.append(f"suite {suite!r} is named by {first[suite]} and by {where}; name one with suite='...'")
-        return problems

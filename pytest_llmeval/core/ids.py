@@ -7,8 +7,9 @@ from typing import Any
 from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.text import one_line
 
-__all__ = ["case_id", "content_id", "digest", "input_digest", "node_part", "shown_name"]
+__all__ = ["case_id", "content_id", "digest", "input_digest", "memory_address", "node_part", "shown_name"]
 
+_ADDRESS = re.compile(r" at (0x[0-9a-fA-F]+)>")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 _NODE_PART_LENGTH = 80
 _CONTENT_ID_LENGTH = 12
@@ -35,6 +36,12 @@ def content_id(input_: Any, target: Any) -> str:
     It depends on nothing but the row, so that an inserted row moves no other id.
     """
     return input_digest(input_, target)[:_CONTENT_ID_LENGTH]
+
+
+def memory_address(text: str) -> str | None:
+    """Return the first address in memory that ``text`` has of an object: it is another one in each process."""
+    found = _ADDRESS.search(text)
+    return found.group(1) if found else None
 
 
 def node_part(name: str) -> str:

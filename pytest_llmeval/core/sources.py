@@ -9,9 +9,9 @@ from functools import partial
 from types import CodeType
 from typing import Any
 
-from pytest_llmeval.core.ids import digest
+from pytest_llmeval.core.ids import digest, memory_address
 
-__all__ = ["code_text", "settings_text", "source_digest", "source_text"]
+__all__ = ["code_text", "settings_text", "source_digest", "source_text", "stable_text"]
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _DEEPEST = 20
@@ -70,6 +70,15 @@ def settings_text(settings: Mapping[str, Any]) -> str:
     without what tells where it lies in memory.
     """
     return _text(dict(settings))
+
+
+def stable_text(value: object) -> str | None:
+    """Return a value as settings are told; None where its ``repr`` says that something in it is told by its place."""
+    try:
+        told = repr(value)
+    except Exception:  # noqa: BLE001 - it is a stranger's
+        return None
+    return _text(value) if memory_address(told) is None else None
 
 
 def _text(value: Any) -> str:

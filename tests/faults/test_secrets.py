@@ -1,4 +1,4 @@
-"""Keys appear nowhere: not in what is printed, not in any file of the project (rows X1 to X4, X7, X8)."""
+"""Keys appear nowhere: not in what is printed, not in any file of the project (rows X1 to X5, X7, X8)."""
 
 import base64
 import os
@@ -182,6 +182,33 @@ def test_the_key_of_openai_goes_to_no_other_address(project: Project, monkeypatc
         monkeypatch.setenv("OPENAI_BASE_URL", own.url)
         assert project.run("evals", model="gpt-4o-mini").ret == 0
         assert {entry.headers["authorization"] for entry in own.ledger} == {f"Bearer {KEY}"}
+
+
+@pytest.mark.parametrize(
+    ("sets", "arguments"),
+    [("[KEY, 'short']", ["-v"]), ("['short', KEY]", ["--co"]), ("[pytest.param(1, id=KEY)]", ["-n2", "-v"])],
+)
+def test_a_key_that_names_a_parameter_set_is_a_usage_error(project: Project, sets: str, arguments: list[str]) -> None:
+    """It would stand in node ids and suites, and with them everywhere."""
+    project.write(
+        evals__test_echo_py=f"""
+        import os
+
+        import pytest
+
+        KEY = os.environ["LLMEVAL_API_KEY"]
+
+        @pytest.mark.parametrize("k", {sets})
+        @pytest.mark.llmeval({ROWS})
+        def test_echo(k, response):
+            pass
+        """
+    )
+    result = project.run("evals", "--junitxml=out.xml", *arguments)
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*test_echo.py::test_echo: the parameter set '[*][*][*]' is named by a key*ids=*"])
+    assert leaks(project.root, [result.stdout.str(), result.stderr.str()]) == []
+    assert project.server.ledger == []
 
 
 def test_a_key_by_a_name_of_ones_own_is_kept_secret_too(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

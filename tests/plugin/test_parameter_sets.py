@@ -1,0 +1,89 @@
+"""How the parameter sets of an eval are named, where pytest would number them."""
+
+import re
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from pytest_llmeval.bridge.parameter_sets import SetNames
+from tests.support.project import Project
+
+SETS_OF_CONTENT = """
+import re
+
+import pytest
+from dataclasses import dataclass
+
+class Plain:
+    pass
+
+@dataclass
+class Style:
+    tone: str
+
+@pytest.fixture(params=[{{"k": 1}}])
+def made(request):
+    return request.param
+
+SETS = [{first}{{"style": "short"}}, Style("polite"), "x" * 101, "told"]
+
+@pytest.mark.llmeval([{{"id": "a", "input": "x"}}])
+@pytest.mark.parametrize("style", SETS)
+def test_echo(style, made, response):
+    pass
+
+@pytest.mark.parametrize("style", SETS)
+def test_own(style):
+    pass
+"""
+
+
+def test_sets_without_a_name_of_their_own_are_named_by_their_content(project: Project) -> None:
+    """One that is inserted moves no other, nor does that of a fixture; other tests keep the names that pytest gives."""
+    listed = []
+    for first in ("", '{"style": "new"}, '):
+        project.write(evals__test_echo_py=SETS_OF_CONTENT.format(first=first))
+        lines = project.run("evals", "--co", "-q").outlines
+        listed.append([line.partition("::")[2] for line in lines if "::" in line])
+    before, after = ([line for line in lines if "echo" in line] for lines in listed)
+    assert all(re.fullmatch(r"test_echo\[a-made-[0-9a-f]{6}-(style-[0-9a-f]{6}|told)\]", line) for line in after)
+    assert (len(set(before)), after[1:]) == (4, before)
+    assert [line for line in listed[0] if "own" in line] == [
+        f"test_own[{name}]" for name in ("style0", "style1", "style2", "told")
+    ]
+
+
+def test_a_set_that_only_its_place_in_memory_tells_is_a_usage_error(project: Project, dist_args: list[str]) -> None:
+    project.write(evals__test_echo_py=SETS_OF_CONTENT.format(first="[Plain()], "))
+    result = project.run("evals", *dist_args)
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*test_echo.py::test_echo: a value of style is told by its place * list;*ids=*"])
+    assert "0x" not in result.stderr.str()
+    assert project.server.ledger == []
+
+
+@pytest.mark.parametrize("strategy", ["legacy", "sha256", None], ids=str)
+def test_a_long_text_is_named_as_the_project_has_it(strategy: str | None) -> None:
+    """Of older versions of pytest, which know no such setting, it is the name itself."""
+
+    def getini(name: str) -> str:
+        if strategy is None:
+            raise ValueError(name)
+        return strategy
+
+    config: Any = SimpleNamespace(getini=getini)
+    assert SetNames(config, "where", []).name("x" * 101, "style") is None
+
+
+def test_what_cannot_be_written_out_is_told_by_nothing() -> None:
+    class Mute:
+        def __repr__(self) -> str:
+            raise RuntimeError("no")
+
+    problems: list[str] = []
+    config: Any = None
+    assert SetNames(config, "where", problems).name([Mute()], "style") is None
+    assert [problem.partition(",")[0] for problem in problems] == [
+        "where: a value of style is told by its place in memory alone"
+    ]
