@@ -40,9 +40,9 @@ def open_dataset(dataset: object, *, rootdir: Path, test_file: Path) -> Dataset:
     shown = f"{os.path.relpath(test_file, rootdir)}: dataset"
     if callable(dataset):
         name = getattr(dataset, "__qualname__", "dataset")
-        return MemoryRows(f"{shown} {name}()", called_rows(dataset, shown))
+        return MemoryRows(f"{shown} {name}()", called_rows(dataset, shown), by_code=True)
     if isinstance(dataset, Iterable) and not isinstance(dataset, bytes | dict):
-        return MemoryRows(f"{shown} row", enumerate(dataset, 1))
+        return MemoryRows(f"{shown} row", enumerate(dataset, 1), by_code=True)
     raise DatasetError(f"{shown} must be a path, a list of dicts or a callable, found {one_line(repr(dataset), 60)}")
 
 

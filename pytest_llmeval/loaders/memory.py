@@ -9,7 +9,7 @@ from pytest_llmeval.core.errors import DatasetError
 from pytest_llmeval.core.strict_json import NotJsonError, parse, parse_at
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.core.types import Sample
-from pytest_llmeval.loaders.rows import to_sample
+from pytest_llmeval.loaders.rows import check_same_id, to_sample
 from pytest_llmeval.loaders.source import RowRef, checksum, readable
 
 __all__ = ["MemoryRows", "called_rows", "json_rows"]
@@ -20,9 +20,17 @@ _BLANK = " \t\r\n"
 class MemoryRows:
     """Rows of which each is kept as compact JSON text, so that no test can change another one's sample."""
 
-    def __init__(self, shown: str, numbered: Iterable[tuple[int, Any]]) -> None:
+    def __init__(self, shown: str, numbered: Iterable[tuple[int, Any]], *, by_code: bool = False) -> None:
+        """Prepare to keep the rows that ``numbered`` yields.
+
+        Args:
+            shown: the name of the source in messages.
+            numbered: rows with their numbers, from 1; an error in the place of a row that cannot be read.
+            by_code: whether code makes them anew in each process.
+        """
         self.shown = shown
         self._numbered = numbered
+        self._by_code = by_code
         self._texts: list[bytes] = []
 
     def rows(self) -> Iterator[tuple[RowRef, Sample | DatasetError]]:
@@ -31,7 +39,10 @@ class MemoryRows:
             where = f"{self.shown}:{number}"
             try:
                 raw = _as_json(row, where)
-                sample = to_sample(json.loads(raw), where)
+                kept = json.loads(raw)
+                sample = to_sample(kept, where)
+                if self._by_code:
+                    check_same_id(kept, where)
             except DatasetError as error:
                 yield RowRef(-1, 0, number, 0), error
             else:

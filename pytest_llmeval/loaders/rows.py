@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from typing import Any, get_args
 
 from pytest_llmeval.core.errors import DatasetError
-from pytest_llmeval.core.ids import content_id
+from pytest_llmeval.core.ids import content_id, memory_address
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.core.types import Role, Sample
 
-__all__ = ["ROW_KEYS", "to_sample", "unknown_key"]
+__all__ = ["ROW_KEYS", "check_same_id", "to_sample", "unknown_key"]
 
 ROW_KEYS = ("id", "input", "target", "slice", "marks", "metadata")
 _KNOWN = frozenset(ROW_KEYS)
@@ -106,6 +106,17 @@ def _is_message(value: object) -> bool:
 
 def _is_part(value: object) -> bool:
     return isinstance(value, dict)
+
+
+def check_same_id(row: dict[str, Any], where: str) -> None:
+    """Raise DatasetError where a row that code made would have another id in each process."""
+    for key in ("input", "target") if "id" not in row else ():
+        address = memory_address(str(row.get(key)))
+        if address is not None:
+            raise DatasetError(
+                f"{where}: {key} says where an object lies in memory, found {address!r}, and the row has no id of its"
+                " own that would be the same in every process; give it an 'id', or leave the address out"
+            )
 
 
 def unknown_key(row: Iterable[Any], where: str) -> str:

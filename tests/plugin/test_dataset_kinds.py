@@ -1,6 +1,7 @@
 """Where the rows of an eval may come from."""
 
 import csv
+import re
 
 import pytest
 
@@ -46,6 +47,43 @@ def test_a_callable_dataset_works_in_workers(project: Project) -> None:
     )
     assert project.run("evals", "-n2").ret == 0
     assert len(project.cases()) == 6
+
+
+def test_an_address_in_memory_makes_no_id_of_a_row(project: Project, dist_args: list[str]) -> None:
+    """It would be another one in each process; a row with an id of its own, or of a file, keeps what it has."""
+    project.write(
+        data__kept_jsonl=jsonl({"input": "<A at 0x7f>"}),
+        evals__test_kept_py="""
+        import pytest
+
+        @pytest.mark.llmeval("data/kept.jsonl")
+        def test_kept(response):
+            pass
+        """,
+        evals__test_echo_py="""
+        import pytest
+
+        ROWS = [
+            {"id": "own", "input": f"describe {object()!r}"},
+            {"input": f"describe {object()!r}"},
+            {"input": "x", "target": [str(object())]},
+            {"input": "a word at 0x7f"},
+        ]
+
+        @pytest.mark.llmeval(lambda: ROWS)
+        def test_echo(response):
+            pass
+        """,
+    )
+    result = project.run("evals", *dist_args)
+    assert result.ret == 4
+    told = [line for line in result.errlines if "says where" in line]
+    assert [re.sub(".*(?=dataset)|'0x[0-9a-f]+'.*", "", line) for line in told] == [
+        "dataset <lambda>():2: input says where an object lies in memory, found ",
+        "dataset <lambda>():3: target says where an object lies in memory, found ",
+    ]
+    assert all(line.endswith("give it an 'id', or leave the address out") for line in told)
+    assert len(list(filter(None, result.errlines))) == 2
 
 
 FILES = {
