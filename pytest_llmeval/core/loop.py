@@ -3,21 +3,32 @@
 import asyncio
 import concurrent.futures
 import contextlib
+import contextvars
+import functools
 import os
 import threading
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from pytest_llmeval.core.errors import CallError, ErrorKind
 
 __all__ = ["LoopThread"]
 
+P = ParamSpec("P")
 T = TypeVar("T")
 _STOP_TIMEOUT_S = 2.0
 
 
 class _Serving(threading.Thread):
     """A thread that runs a loop of ours, which it must not block."""
+
+
+class _InContext(concurrent.futures.ThreadPoolExecutor):
+    """Runs what it is given in the context of who gave it, as ``asyncio.to_thread`` does."""
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> concurrent.futures.Future[T]:
+        """Return a future for what ``fn`` returns."""
+        return super().submit(functools.partial(contextvars.copy_context().run, fn, *args, **kwargs))
 
 
 class LoopThread:
@@ -99,6 +110,7 @@ class LoopThread:
         with self._lock:
             if self._loop is None or self._loop.is_closed():  # a task of somebody else's raised SystemExit there
                 loop = asyncio.new_event_loop()
+                loop.set_default_executor(_InContext(thread_name_prefix="asyncio"))  # it starts no thread yet
                 self._thread = _Serving(target=self._serve, args=(loop,), name=self._name, daemon=True)
                 self._thread.start()
                 self._loop = loop  # now: an interrupt above must leave no loop that nobody runs

@@ -3,6 +3,7 @@
 import asyncio
 import concurrent.futures
 import contextlib
+import contextvars
 import os
 import signal
 import sys
@@ -134,6 +135,18 @@ def test_closing_again_does_nothing(loop: LoopThread) -> None:
     loop.run(double(1))
     loop.close()
     loop.close()
+
+
+def test_what_runs_in_another_thread_keeps_its_context_and_ends_with_the_loop(loop: LoopThread) -> None:
+    whose: contextvars.ContextVar[int] = contextvars.ContextVar("whose")
+
+    async def look(number: int) -> int:
+        whose.set(number)
+        return await asyncio.get_running_loop().run_in_executor(None, whose.get)
+
+    assert [loop.run(look(number)) for number in range(3)] == [0, 1, 2]
+    loop.close()
+    wait_until(lambda: not any(thread.name.startswith("asyncio") for thread in threading.enumerate()))
 
 
 def test_a_closed_loop_serves_again_when_asked(loop: LoopThread) -> None:

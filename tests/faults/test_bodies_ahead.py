@@ -9,6 +9,7 @@ from tests.support.sessions import Held, Session, asked, requests, wait_until
 
 ROWS = [{"id": f"r{n}", "input": f"q{n}"} for n in range(8)]
 LOUD = """
+import asyncio
 import logging
 import sys
 
@@ -19,6 +20,7 @@ async def test_echo(sample, model):
     print("out before", sample.id)
     response = await model.generate()
     print("out after", sample.id)
+    await asyncio.get_running_loop().run_in_executor(None, print, "out of a thread of", sample.id)
     print("err of", sample.id, file=sys.stderr)
     logging.getLogger("own").warning("log of %s", sample.id)
     assert sample.id not in ("r2", "r5")
@@ -85,8 +87,8 @@ def test_what_a_body_writes_stays_with_its_case(project: Project, dist_args: lis
     project.write(evals__test_echo_py=LOUD)
     result = project.run("evals", "--junitxml=out.xml", *dist_args, inside=False)
     assert result.ret == 1
-    said = re.findall(r"(?:out before|out after|err of|log of) (r\d)", result.stdout.str())
-    assert sorted(said) == 4 * ["r2"] + 4 * ["r5"]
+    said = re.findall(r"(?:out before|out after|out of a thread of|err of|log of) (r\d)", result.stdout.str())
+    assert sorted(said) == 5 * ["r2"] + 5 * ["r5"]
     for name in ("r2", "r5"):
         shown = result.stdout.str().partition(f"test_echo[{name}]")[2].partition("test_echo[")[0]
         assert shown.index(f"out before {name}") < shown.index(f"out after {name}") < shown.index(f"log of {name}")
@@ -98,7 +100,8 @@ def test_outputs_are_kept_apart_under_each_kind_of_capture(project: Project, cap
     project.write(evals__test_echo_py=LOUD)
     result = project.run("evals", f"--capture={capture}", "-p", "no:xdist", inside=False)
     failures = result.stdout.str().partition("= FAILURES =")[2]
-    assert sorted(re.findall(r"out after (r\d)", failures)) == ["r2", "r5"]
+    for where in ("after", "of a thread of"):
+        assert sorted(re.findall(rf"out {where} (r\d)", failures)) == ["r2", "r5"]
     assert "8 ran ahead" in result.stdout.str()
 
 
