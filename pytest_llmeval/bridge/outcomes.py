@@ -111,7 +111,7 @@ class Reporter:
 
 
 def _decide(run: CaseRun, report: pytest.TestReport, error: BaseException | None, redact: Callable[[str], str]) -> None:
-    if report.skipped or (report.failed and _is_strict_xpass(report, error)):
+    if report.skipped or _is_xpass(report, error):
         is_late = report.when == "teardown" and not hasattr(report, "wasxfail")
         if run.outcome not in ("missed", "error") and not is_late:  # by an earlier subtest, or the body
             run.outcome = "skipped"
@@ -138,9 +138,14 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
         yield from _leaves(each)
 
 
-def _is_strict_xpass(report: pytest.TestReport, error: BaseException | None) -> bool:
-    """Whether a body passed that had to fail: as any other xfail it is judged by nobody, but it fails the session."""
-    return error is None and str(report.longrepr).startswith(STRICT_XPASS)
+def _is_xpass(report: pytest.TestReport, error: BaseException | None) -> bool:
+    """Whether a body passed that was to fail: as any other xfail it is judged by nobody, whatever the answer was.
+
+    A strict one fails the session.
+    """
+    if report.failed:
+        return error is None and str(report.longrepr).startswith(STRICT_XPASS)
+    return hasattr(report, "wasxfail")
 
 
 def _is_miss(report: pytest.TestReport, error: BaseException) -> bool:

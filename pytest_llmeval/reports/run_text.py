@@ -80,16 +80,20 @@ def heading(view: RunView, *, width: int) -> list[str]:
 
 
 def not_judged_lines(view: RunView, width: int) -> list[str]:
-    """Return one line, broken at ``width``, for each reason why rules were not judged; tables show why others were."""
+    """Return one line, broken at ``width``, for each reason why rules were not judged; tables show why others were.
+
+    The last one says how many cases count nowhere though they were scored.
+    """
     by_reason: dict[str, list[str]] = {}
     for verdict in (each for each in view.not_judged if not each.is_reported):
         name = f"{one_line(verdict.suite)} {metric_name(verdict)} {verdict.rule}"
         by_reason.setdefault(verdict.reason or "", []).append(name)
-    return [
-        line
-        for reason, rules in by_reason.items()
-        for line in wrapped(f"not judged ({reason}): {', '.join(dict.fromkeys(rules))}", width)
-    ]
+    told = [f"not judged ({reason}): {', '.join(dict.fromkeys(rules))}" for reason, rules in by_reason.items()]
+    if view.uncounted:
+        was, had = ("case was", "it had") if view.uncounted == 1 else ("cases were", "they had")
+        nowhere = "it counts nowhere" if view.uncounted == 1 else "they count nowhere"
+        told.append(f"{view.uncounted:,} {was} skipped or xfailed after {had} been scored: {nowhere}")
+    return [line for each in told for line in wrapped(each, width)]
 
 
 def verdict_line(view: RunView) -> str:

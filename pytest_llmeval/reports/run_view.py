@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.gate.case import XPASSED, JudgedCase
 from pytest_llmeval.core.gate.judging import SessionVerdict, Verdict, session_verdict
 from pytest_llmeval.core.metrics import Metric, summarise
 from pytest_llmeval.store.protocol import StoreReader
@@ -77,6 +77,8 @@ class RunView:
     verdict: SessionVerdict
     not_judged: tuple[Verdict, ...]
     """Those with numbers of their own, which the tables of the suites show, among them."""
+    uncounted: int
+    """Cases that were skipped, or had to fail, though they had scores."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +125,14 @@ def view_run(run: Run, cases: RunCases, verdicts: Sequence[Verdict]) -> RunView:
         ),
         verdict=session_verdict(verdicts),
         not_judged=tuple(verdict for verdict in verdicts if verdict.verdict == "not_judged"),
+        uncounted=sum(map(_is_uncounted, judged)),
     )
+
+
+def _is_uncounted(case: JudgedCase) -> bool:
+    """Whether a case has a score that counts nowhere; one that had to fail and passed fails its run."""
+    is_skipped = case.outcome == "skipped" and case.error_kind != XPASSED
+    return is_skipped and any(value is not None for value in case.scores.values())
 
 
 def _grouped(items: Iterable[T], suite_of: Callable[[T], str]) -> dict[str, list[T]]:

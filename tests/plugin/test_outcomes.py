@@ -240,14 +240,18 @@ def test_skip_and_xfail_are_as_in_pytest(project: Project, dist_args: list[str])
     rows: list[dict[str, Any]] = [
         {"id": "s", "input": "x", "marks": ["skip"]},
         {"id": "x", "input": "x", "target": "y", "marks": ["xfail"]},
+        {"id": "xpass", "input": "x", "target": "x", "marks": ["xfail"]},
+        {"id": "late", "input": "x", "target": "x"},
         {"id": "p", "input": "x", "target": "x"},
     ]
-    project.eval(EXACT, rows)
-    project.write(thresholds_yaml="version: 1\nsuites: {echo: {exact: {min: 1.0}}}\n")
+    project.eval(f"{EXACT}    if sample.id == 'late':\n        pytest.skip()\n", rows)
+    project.write(thresholds_yaml="version: 1\nsuites: {echo: {pass_rate: {min: 1.0}}}\n")
     result = project.run("evals", *dist_args)
-    result.assert_outcomes(passed=1, skipped=1, xfailed=1)
+    result.assert_outcomes(passed=1, skipped=2, xfailed=1, xpassed=1)
     assert result.ret == 0
-    assert project.cases() == {"s": "skipped", "x": "skipped", "p": "passed"}
+    assert project.cases() == {each: "skipped" for each in ("s", "x", "xpass", "late")} | {"p": "passed"}
+    assert [row["n"] for row in project.rows("SELECT n FROM verdicts")] == [1]
+    result.stdout.fnmatch_lines(["3 cases were skipped or xfailed after they had been scored: they count nowhere"])
 
 
 def test_pytest_timeout_is_an_error_of_kind_timeout(project: Project) -> None:

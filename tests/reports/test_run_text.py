@@ -230,6 +230,17 @@ def test_rules_that_were_not_judged_stand_under_their_reason() -> None:
 
 
 @pytest.mark.parametrize(
+    ("number", "line"),
+    [
+        (1, "1 case was skipped or xfailed after it had been scored: it counts nowhere"),
+        (1200, "1,200 cases were skipped or xfailed after they had been scored: they count nowhere"),
+    ],
+)
+def test_cases_that_count_nowhere_though_they_were_scored_are_told(number: int, line: str) -> None:
+    assert not_judged_lines(replace(view(verdicts=[]), uncounted=number), 120) == [line]
+
+
+@pytest.mark.parametrize(
     ("cost", "shown"),
     [
         (None, "unknown"),
