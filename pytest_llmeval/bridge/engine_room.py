@@ -18,7 +18,9 @@ from pytest_llmeval.engine.engine import CallCounts, Engine
 from pytest_llmeval.engine.limiter import Limiter, Limits
 from pytest_llmeval.engine.switchboard import Switchboard
 from pytest_llmeval.engine.turns import Turns
+from pytest_llmeval.models.keys import known_secrets
 from pytest_llmeval.models.named import NamedModel
+from pytest_llmeval.models.redaction import Redactor
 from pytest_llmeval.models.registry import LOCAL_ACCOUNT
 from pytest_llmeval.models.vllm.host import VllmModels
 from pytest_llmeval.store.journal import Orphan, SqliteJournal
@@ -56,6 +58,8 @@ class EngineRoom:
             asks_judges: whether judges are asked what that run does not hold.
             other_judges: the names of those who are others than in that run, so that it holds nothing of theirs.
         """
+        self.redactor = Redactor(known_secrets(settings.environ, models.values()))
+        """Knows the secrets of the environment, and of each model once it is opened."""
         self._settings = settings
         self._models = models
         self._calls = calls
@@ -182,6 +186,7 @@ class EngineRoom:
         opener = Opener(
             settings,
             self._models,
+            redactor=self.redactor,
             slots=self._limiter.slots,
             embedded=self._embedded,
             hf_models=self._own.get,
@@ -205,7 +210,7 @@ class EngineRoom:
         if self._socket is not None:
             sweep(self._socket)
             self._socket.parent.mkdir(mode=0o700)
-            self._switchboard = Switchboard(self._engine, self._socket, on_begin=on_begin, redact=opener.redactor)
+            self._switchboard = Switchboard(self._engine, self._socket, on_begin=on_begin, redact=self.redactor)
             await self._switchboard.open()
         if settings.environ.get("GITHUB_ACTIONS") == "true" or settings.environ.get(PARENT) == str(os.getppid()):
             self._watch = asyncio.get_running_loop().create_task(_end_with_parent(os.getppid()))

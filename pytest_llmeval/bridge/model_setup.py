@@ -12,7 +12,7 @@ from pytest_llmeval.models.local_effect import check_effect
 from pytest_llmeval.models.local_server import LocalServer
 from pytest_llmeval.models.local_weights import default_cache_dir, fetch_smollm2
 from pytest_llmeval.models.named import NamedModel
-from pytest_llmeval.models.redaction import Redactor, secrets_in
+from pytest_llmeval.models.redaction import Redactor
 from pytest_llmeval.models.registry import open_model
 from pytest_llmeval.models.retry import RetryPolicy, Slot
 from pytest_llmeval.models.vllm.host import VllmModels
@@ -37,6 +37,7 @@ class Opener:
         settings: Settings,
         models: Mapping[str, NamedModel],
         *,
+        redactor: Redactor,
         slots: Callable[[str], Slot],
         embedded: "EmbeddedModel",
         hf_models: "Callable[[], HfModels | None]",
@@ -47,6 +48,7 @@ class Opener:
         Args:
             settings: of the session.
             models: by name.
+            redactor: told the secrets of each model once it is opened.
             slots: from an account to what is entered around each request to it.
             embedded: the embedded model.
             hf_models: holds the models that run in this process.
@@ -54,12 +56,11 @@ class Opener:
         """
         self._settings = settings
         self._models = models
+        self._redactor = redactor
         self._slots = slots
         self._embedded = embedded
         self._hf_models = hf_models
         self._vllm_models = vllm_models
-        self.redactor = Redactor(secrets_in(settings.environ))
-        """Knows the secrets of the environment, and of each model once it is opened."""
 
     def __call__(self, name: str) -> Backend:
         """Return the backend of a model of this session."""
@@ -69,7 +70,7 @@ class Opener:
             policy=RetryPolicy(timeout_s=self._settings.timeout_s),
             slots=self._slots,
             transport=self._settings.transport,
-            redactor=self.redactor,
+            redactor=self._redactor,
             local_address=self._embedded.address,
             local_why_gone=self._embedded.why_gone,
             local_adapters=self._embedded.adapters,

@@ -31,7 +31,7 @@ def tell_outside(store: SqliteStore, run_id: str, settings: Settings) -> Told:
     """Tell of a run that has ended what the environment asks for; read nothing where it asks for nothing.
 
     Args:
-        store: where it is.
+        store: where it is, its texts without secrets.
         run_id: of the run.
         settings: of the session. The child that takes a second look at a run leaves all this to its parent.
     """

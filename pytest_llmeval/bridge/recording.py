@@ -230,7 +230,7 @@ class Recorder:
         if self._store is None or self._fault is not None:
             raise StoreError(self._fault or "no run was recorded")
         run, root = self._store.find_run(self._row.id), self._settings.rootdir
-        return read_parts(run, self._thresholds, reader=self._store, root=root)
+        return read_parts(run, self._thresholds, reader=self._store.shown(self._room.redactor), root=root)
 
     def pytest_unconfigure(self) -> None:
         """Close the database and end the embedded model."""
@@ -295,7 +295,7 @@ class Recorder:
             if self._fault is None:
                 self._conclude(session, store)
                 self._escalate(session, store)
-                self._told = tell_outside(store, self._row.id, self._settings)
+                self._told = tell_outside(store.shown(self._room.redactor), self._row.id, self._settings)
         except StoreError as error:
             self._fault = str(error)
         if self._fault is not None:

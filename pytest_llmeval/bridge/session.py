@@ -21,7 +21,6 @@ from pytest_llmeval.core.errors import UserError
 from pytest_llmeval.core.gate.names import check_names
 from pytest_llmeval.core.rules import REGRESSION_KINDS, SuiteSeen, Thresholds
 from pytest_llmeval.models.named import NamedModel
-from pytest_llmeval.models.redaction import secrets_in
 from pytest_llmeval.store.check import check_database
 
 if TYPE_CHECKING:
@@ -272,10 +271,10 @@ class Preparation:
 
     @property
     def _secrets(self) -> list[str]:
-        """What may be shown nowhere: secrets of the environment, and the keys whose variables models.yaml names."""
-        environ = self.settings.environ if self.settings is not None else {}
-        names = (model.api_key_env for model in self._asked.values() if model.api_key_env)
-        return [*secrets_in(environ), *(environ.get(name, "") for name in names)]
+        """What may be shown nowhere."""
+        from pytest_llmeval.models.keys import known_secrets
+
+        return known_secrets(self.settings.environ, self._asked.values()) if self.settings is not None else []
 
     @property
     def is_sharded(self) -> bool:

@@ -64,7 +64,7 @@ def calibrate_judge(
     LABELS is what `labels import` takes, or a dataset whose rows have metadata.labels.
     """
     project = find_project()
-    with contextlib.closing(open_reader(project, database)) as store:
+    with contextlib.closing(open_reader(project, database, as_sent=True)) as store:
         found = store.find_run(run)
         rows = None if file is None else read_labels(file, str(file))
         judged = _judged(store, found, rows or ())

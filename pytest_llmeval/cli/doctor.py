@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 
 import click
 
-from pytest_llmeval.cli.models import project_models, weights_place
+from pytest_llmeval.cli.models import weights_place
 from pytest_llmeval.cli.output import echo_lines, emit_json, json_option
-from pytest_llmeval.cli.project import Project, find_project
+from pytest_llmeval.cli.project import Project, find_project, project_models
 from pytest_llmeval.core.errors import ModelError, UserError
 from pytest_llmeval.core.text import counted, printable
 from pytest_llmeval.loaders.thresholds import load_thresholds

@@ -5,7 +5,7 @@ import csv
 import io
 import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from pytest_llmeval.cli.output import (
     open_store,
     terminal_width,
 )
-from pytest_llmeval.cli.project import find_project
+from pytest_llmeval.cli.project import find_project, project_redactor
 from pytest_llmeval.core.errors import DatasetError, SettingsError
 from pytest_llmeval.core.gate.names import did_you_mean
 from pytest_llmeval.core.judge.given import digest_of, given_labels, named_answers
@@ -67,7 +67,7 @@ def export_labels(
     if write is None:
         raise SettingsError(f"--output {output}: labels are written to files ending in .csv or .jsonl")
     project = find_project()
-    with contextlib.closing(open_reader(project, database)) as store:
+    with contextlib.closing(open_reader(project, database, as_sent=True)) as store:  # whose digests tell the answers
         found = store.find_run(run)
         judged = judged_run(found.id, store.cases(found.id), store.judges(found.id))
         cases = _to_label(judged)
@@ -75,7 +75,8 @@ def export_labels(
             raise SettingsError(nothing_judged(store, found, "label"))
         draw = RANDOM if by == RANDOM else of_verdict(by)
         chosen = [cases[place] for place in _places(cases, judged, by, sample, seed)]
-        rows = [_row(case, judged, draw, store.calls(case.id)) for case in chosen]
+        redact = project_redactor(project)
+        rows = [_row(case, judged, draw, store.calls(case.id), redact) for case in chosen]
     names = sorted({key.name for key in judged.scales})
     _write(
         output,
@@ -162,14 +163,19 @@ def _verdicts(case: StoredCase, judged: JudgedRun[StoredCase]) -> dict[str, bool
     }
 
 
-def _row(case: StoredCase, judged: JudgedRun[StoredCase], draw: str, calls: Sequence[Call]) -> dict[str, Any]:
+def _row(
+    case: StoredCase, judged: JudgedRun[StoredCase], draw: str, calls: Sequence[Call], redact: Callable[[str], str]
+) -> dict[str, Any]:
     shown = shown_to_judge(calls)
     target = None if case.target is None else shown_reference(json.loads(case.target))
-    return {
-        **{key: getattr(case.key, key) for key in _ABOUT},
+    texts = {
         "question": shown.get("QUESTION"),
         "answer": shown.get("ANSWER", case.response),
         "reference": shown.get("REFERENCE", target),
+    }
+    return {
+        **{key: getattr(case.key, key) for key in _ABOUT},
+        **{key: None if text is None else redact(text) for key, text in texts.items()},
         "levels": "\n".join(_levels(score, judged) for score in judged.judged(case)),
         "draw": draw,
         "answer_digest": digest_of(judged_text(case.response, calls)),

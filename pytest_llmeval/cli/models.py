@@ -6,22 +6,20 @@ from pathlib import Path
 import click
 
 from pytest_llmeval.cli.output import echo_lines, emit_json, json_option, table_room
-from pytest_llmeval.cli.project import Project, find_project
+from pytest_llmeval.cli.project import find_project, project_models
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.core.text import one_line
-from pytest_llmeval.loaders.strict_yaml import load_strict
 from pytest_llmeval.models.hf.sources import find_source
 from pytest_llmeval.models.keys import is_usual_name
 from pytest_llmeval.models.local_adapters import find_local_adapter
 from pytest_llmeval.models.local_weights import default_cache_dir, fetch_smollm2, smollm2_path, verify_smollm2
-from pytest_llmeval.models.models_file import named_models
 from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.models.prices import priced, shipped_prices
 from pytest_llmeval.models.vendors import VENDORS
 from pytest_llmeval.models.weights_spec import WeightsSpec
 from pytest_llmeval.reports.table import Column, table_lines
 
-__all__ = ["models", "project_models", "weights_place"]
+__all__ = ["models", "weights_place"]
 
 _COLUMNS: list[Column] = [("name", "fixed"), ("spec", "left"), ("price per million", "left"), ("note", "left")]
 
@@ -65,15 +63,6 @@ def fetch(name: str, as_json: bool) -> None:
         emit_json({"name": name, "path": str(path), "verified": True})
     else:
         click.echo(f"{path}: there, sha256 is right")
-
-
-def project_models(project: Project) -> dict[str, NamedModel]:
-    """Return the models of the project's models.yaml by name; none where it has no such file."""
-    path = project.root / "models.yaml"
-    if not path.exists():
-        return {}
-    document = load_strict(path, error=ModelError, shown_as=path.name)
-    return named_models(document.data, path.name, document.line_of)
 
 
 def weights_place(weights: WeightsSpec, environ: Mapping[str, str]) -> Path:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
-from pytest_llmeval.cli.project import Project
+from pytest_llmeval.cli.project import Project, project_redactor
 from pytest_llmeval.core.errors import SettingsError, StoreError
 from pytest_llmeval.core.text import inert_json, one_line
 from pytest_llmeval.core.transport import plain
@@ -65,13 +65,18 @@ def open_store(project: Project, database: Path | None) -> SqliteStore:
     return SqliteStore(path)
 
 
-def open_reader(project: Project, database: Path | None) -> SqliteReader:
-    """Return what reads the store of the project, also where it cannot be written to; else as ``open_store``."""
+def open_reader(project: Project, database: Path | None, *, as_sent: bool = False) -> SqliteReader:
+    """Return what reads the store of the project, also where it cannot be written to; else as ``open_store``.
+
+    Its texts are without secrets, for people; with ``as_sent`` they are as they are stored, to be compared.
+    """
     path = _found(project, database)
     if path.is_file() and not is_writable(path):
         check_readable(path)
-        return SqliteReader.open(path)
-    return open_store(project, database)
+        store = SqliteReader.open(path)
+    else:
+        store = open_store(project, database)
+    return store if as_sent else store.shown(project_redactor(project))
 
 
 def _found(project: Project, database: Path | None) -> Path:

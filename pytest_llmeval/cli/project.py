@@ -1,13 +1,21 @@
-"""The project that the command is run in: its root, its database, its thresholds."""
+"""The project that the command is run in: its root, its database, its thresholds, its models and their keys."""
 
 import configparser
+import contextlib
 import os
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["Project", "find_project"]
+from pytest_llmeval.core.errors import ModelError
+from pytest_llmeval.loaders.strict_yaml import load_strict
+from pytest_llmeval.models.keys import known_secrets
+from pytest_llmeval.models.models_file import named_models
+from pytest_llmeval.models.named import NamedModel
+from pytest_llmeval.models.redaction import Redactor
+
+__all__ = ["Project", "find_project", "project_models", "project_redactor"]
 
 _DATABASE = ".llmeval/llmeval.db"
 
@@ -58,6 +66,23 @@ def find_project(environ: Mapping[str, str] = os.environ) -> Project:
             return Project(root=folder, environ=environ, ini=ini or {})
     root = next((folder for folder in folders if (folder / "pyproject.toml").is_file()), start)
     return Project(root=root, environ=environ)
+
+
+def project_models(project: Project) -> dict[str, NamedModel]:
+    """Return the models of the project's models.yaml by name; none where it has no such file."""
+    path = project.root / "models.yaml"
+    if not path.exists():
+        return {}
+    document = load_strict(path, error=ModelError, shown_as=path.name)
+    return named_models(document.data, path.name, document.line_of)
+
+
+def project_redactor(project: Project) -> Redactor:
+    """Return what takes the secrets out of a text that are known here."""
+    models: Mapping[str, NamedModel] = {}
+    with contextlib.suppress(ModelError):  # a mistake in models.yaml keeps nobody from looking at runs
+        models = project_models(project)
+    return Redactor(known_secrets(project.environ, models.values()))
 
 
 def _pytest_ini(folder: Path) -> Mapping[str, str] | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pytest_llmeval.cli.output import database_option, echo_lines, emit_json, json_option, open_reader
-from pytest_llmeval.cli.project import Project, find_project
+from pytest_llmeval.cli.project import Project, find_project, project_redactor
 from pytest_llmeval.cli.rules import rules_for
 from pytest_llmeval.core.errors import SettingsError
 from pytest_llmeval.core.text import one_line
@@ -132,5 +132,6 @@ def _source(project: Project, path: Path, most_cases: int) -> "Source":
         shown_as=project.shown(path),
         root=project.root,
         rules_of=lambda run: rules_for(project, run, None),
+        redact=project_redactor(project),
         most_cases=most_cases,
     )

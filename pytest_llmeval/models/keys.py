@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.models.base_url import BaseUrl
 from pytest_llmeval.models.named import NamedModel
-from pytest_llmeval.models.redaction import secret_values
+from pytest_llmeval.models.redaction import secret_values, secrets_in
 from pytest_llmeval.models.vendors import OPENAI, api_key_of, refuse_foreign_key
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "find_account",
     "is_usual_name",
     "key_of_model",
+    "known_secrets",
 ]
 
 DUMMY_KEY = "no-key"
@@ -110,6 +111,11 @@ def key_of_model(model: NamedModel, address: BaseUrl, environ: Mapping[str, str]
             " api_key_env"
         )
     return key
+
+
+def known_secrets(environ: Mapping[str, str], models: Iterable[NamedModel]) -> list[str]:
+    """Return the secrets of the environment, and the keys of ``models`` in variables whose names say nothing of one."""
+    return [*secrets_in(environ), *(environ.get(model.api_key_env, "") for model in models if model.api_key_env)]
 
 
 def is_usual_name(variable: str) -> bool:

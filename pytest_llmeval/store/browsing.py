@@ -7,11 +7,11 @@ seldom costs one pass over the rows of the run, without their answers.
 import json
 import re
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from pytest_llmeval.core.types import Outcome
 from pytest_llmeval.store import rows
@@ -115,6 +115,11 @@ class BrowsingReader(SqliteReader):
         """Read ``path`` over ``connection``, which is closed with this object."""
         super().__init__(path, connection)
         self._spans: dict[str, tuple[Any, ...]] = {}
+
+    def shown(self, redact: Callable[[str], str]) -> Self:
+        """Return this reader without secrets, as every reader does."""
+        self._connection.create_function("shown", 1, lambda text: None if text is None else redact(text))
+        return super().shown(redact)
 
     def size(self, run_id: str) -> int:
         """Return how many cases of a run were recorded, at most, without reading them."""
@@ -264,8 +269,10 @@ class BrowsingReader(SqliteReader):
     def _short_columns(self) -> str:
         """Return the columns of a case as SQL, of long texts the beginning."""
         names = [row[1] for row in self._plain("PRAGMA table_info(cases)")]
+        whole = "cases.{}" if self._redact is None else "shown(cases.{})"  # of half a key nobody knows that it is one
         return ", ".join(
-            f"substr(cases.{name}, 1, {_SHORT}) AS {name}" if name in _LONG else f"cases.{name}" for name in names
+            f"substr({whole.format(name)}, 1, {_SHORT}) AS {name}" if name in _LONG else f"cases.{name}"
+            for name in names
         )
 
     def _with_scores(self, row: Any) -> StoredCase:

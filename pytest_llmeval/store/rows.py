@@ -1,7 +1,7 @@
 """Between the stored records and the rows of their tables."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pytest_llmeval.core.gate.judging import Verdict
@@ -22,6 +22,7 @@ __all__ = [
     "from_verdict",
     "from_votes",
     "is_whole",
+    "shown",
     "to_call",
     "to_case",
     "to_judge",
@@ -72,6 +73,8 @@ _SCORE_COLUMNS = ("name", "value", "passed", "reason", "scorer_digest", "status"
 _LABEL_COLUMNS = ("case_id", "name", "value", "passed", "rater", "note", "at", "draw")
 _JUDGE_COLUMNS = ("judge_id", "rubric", "detail")
 _VOTE_COLUMNS = ("judge", "repeat", "value", "level", "reason")
+_SAID = ("error", "response", "target", "reason", "note")
+"""Columns that quote rows, models, judges and people; of calls ``request`` and ``detail`` do too, as JSON."""
 _CALL_COLUMNS = (
     "role",
     "model",
@@ -263,6 +266,26 @@ def from_label(label: Label) -> Row:
 def to_label(row: Mapping[str, Any]) -> Label:
     """Return the label of a row."""
     return Label(**{**{column: row[column] for column in _LABEL_COLUMNS}, "passed": _flag(row["passed"])})
+
+
+def shown(row: Mapping[str, Any], redact: Callable[[str], str]) -> Row:
+    """Return a row as people may see it: without secrets in what it quotes; ids and names stay as they are."""
+    told = dict(row)
+    for column in _SAID:
+        if isinstance(told.get(column), str):
+            told[column] = redact(told[column])
+    if "request" in told:
+        for column in ("request", "detail"):
+            told[column] = json.dumps(_shown_json(json.loads(told[column]), redact))
+    return told
+
+
+def _shown_json(value: Any, redact: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, list):
+        return [_shown_json(each, redact) for each in value]
+    return {key: _shown_json(each, redact) for key, each in value.items()} if isinstance(value, dict) else value
 
 
 def _flag(value: int | None) -> bool | None:

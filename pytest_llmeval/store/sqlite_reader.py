@@ -1,10 +1,11 @@
 """The reading half of the store in an SQLite file."""
 
 import contextlib
+import copy
 import itertools
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -88,6 +89,7 @@ class SqliteReader:
         """Read ``path`` over ``connection``, which is closed with this object."""
         self.path = path
         self._connection = connection
+        self._redact: Callable[[str], str] | None = None
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -98,6 +100,15 @@ class SqliteReader:
         with readable_errors(path):
             uri = f"{path.absolute().as_uri()}?mode=ro" if is_writable(path) else read_only(path)
             return cls(path, sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, check_same_thread=False))
+
+    def shown(self, redact: Callable[[str], str]) -> Self:
+        """Return this reader as people may see what it reads: texts are without the secrets that ``redact`` takes out.
+
+        The database has them as they were sent, since an answer that is used again is known by its request.
+        """
+        own = copy.copy(self)
+        own._redact = redact
+        return own
 
     @property
     def is_current(self) -> bool:
@@ -246,7 +257,8 @@ class SqliteReader:
         with readable_errors(self.path):
             cursor = self._connection.cursor()
             cursor.row_factory = sqlite3.Row
-            yield from _unclosed(cursor.execute(sql, parameters))
+            found = _unclosed(cursor.execute(sql, parameters))
+            yield from found if self._redact is None else (rows.shown(row, self._redact) for row in found)
 
     def _plain(self, sql: str, *parameters: object) -> Iterator[tuple[Any, ...]]:
         """Yield rows as tuples: many are read faster."""

@@ -3,9 +3,8 @@
 import contextlib
 import hmac
 import re
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import parse_qsl, quote, unquote
 
 from starlette.applications import Starlette
@@ -60,7 +59,7 @@ class _NotFoundError(Exception):
 class _Pages:
     """The pages over one database."""
 
-    path: Path
+    source: Source
     frame: Frame
     summaries: Summaries
     token: str
@@ -68,7 +67,7 @@ class _Pages:
     def runs(self, request: Request) -> Response:
         """Answer with the list of runs."""
         skipped = _whole(request, "skip") or 0
-        with self._reader() as reader:
+        with self.source.reader() as reader:
             found = reader.runs()
         shown = found[skipped : skipped + _RUNS]
         whole = [run for run in found if counts_in_trends(run)][:_IN_TREND] if not skipped else []
@@ -87,7 +86,7 @@ class _Pages:
 
     def run(self, request: Request) -> Response:
         """Answer with one run and some of its cases."""
-        with self._reader() as reader:
+        with self.source.reader() as reader:
             run = _run(reader, request, "id")
             overview = self.summaries.overview(run)
             against = against_of(reader, run)
@@ -102,13 +101,13 @@ class _Pages:
 
     def case(self, request: Request) -> Response:
         """Answer with one case in full."""
-        with self._reader() as reader:
+        with self.source.reader() as reader:
             run, case = _case(reader, request.query_params.get("id", ""))
             return HTMLResponse(case_page(self.frame, reader, run, case, against_of(reader, run)))
 
     def compare(self, request: Request) -> Response:
         """Answer with two runs side by side."""
-        with self._reader() as reader:
+        with self.source.reader() as reader:
             base, current = _run(reader, request, "base"), _run(reader, request, "current")
             comparison = self._compared(base, current)
             wanted = Wanted(flipped=paired(base, current))
@@ -140,7 +139,7 @@ class _Pages:
     def label(self, request: Request) -> Response:
         """Answer with a case to be labelled: the one that is named, else the next one without a label of the rater."""
         rater = unquote(request.cookies.get(_RATER, ""))
-        with self._reader() as reader:
+        with self.source.reader() as reader:
             run, case = _run(reader, request, "run"), None
             queue = self.summaries.to_label(reader, run)
             named = request.query_params.get("case")
@@ -167,7 +166,7 @@ class _Pages:
 
     def _saved(self, form: Mapping[str, str]) -> Response:
         rater = form.get("rater", "").strip()
-        with self._reader() as reader:
+        with self.source.reader() as reader:
             run, case = _case(reader, form.get("case", ""))
             queue = self.summaries.to_label(reader, run)
             try:
@@ -176,7 +175,7 @@ class _Pages:
                 draft = Draft(rater=rater, note=form.get("note", ""), problem=str(error), chosen=chosen_in(form))
                 page = self._label_page(reader, run, case, queue, draft, form.get("drawn") == "1")
                 return HTMLResponse(page, status_code=400)
-        with contextlib.closing(SqliteStore(self.path)) as store:
+        with contextlib.closing(SqliteStore(self.source.database)) as store:
             store.add_labels(labels)
         answer = RedirectResponse(self.frame.links.label(run.id, after=case.id) or "/", status_code=303)
         answer.set_cookie(_RATER, quote(rater), max_age=31_536_000, httponly=True, samesite="strict")
@@ -213,12 +212,6 @@ class _Pages:
         title = "Not found" if status == 404 else "This did not work"
         return HTMLResponse(message_page(self.frame, title, message), status_code=status)
 
-    @contextlib.contextmanager
-    def _reader(self) -> Iterator[BrowsingReader]:
-        """Give a reader of one moment of the database."""
-        with contextlib.closing(BrowsingReader.open(self.path)) as reader, reader.snapshot():
-            yield reader
-
 
 def make_app(source: Source, host: str = "127.0.0.1") -> Guard:
     """Return the pages over a database, for a server to serve.
@@ -229,7 +222,7 @@ def make_app(source: Source, host: str = "127.0.0.1") -> Guard:
     """
     frame = Frame(links=ServedLinks(), database=source.shown_as, head=_HEAD)
     summaries = Summaries(source)
-    pages = _Pages(path=source.database, frame=frame, summaries=summaries, token=new_token())
+    pages = _Pages(source=source, frame=frame, summaries=summaries, token=new_token())
     routes = [
         Route("/", pages.runs),
         Route("/run", pages.run),

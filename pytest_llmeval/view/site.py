@@ -41,7 +41,7 @@ _LINKED = Html(
 
 def self_contained(source: Source, run: Run) -> str:
     """Return one page of a run with its cases in full; it needs no other file."""
-    with contextlib.closing(BrowsingReader.open(source.database)) as reader, reader.snapshot():
+    with source.reader() as reader:
         return _self_contained(source, reader, run)
 
 
@@ -112,7 +112,7 @@ def _files(source: Source, runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
     """Yield the name and the text of each file."""
     yield "view.css", asset("view.css")
     yield "view.js", asset("view.js")
-    with contextlib.closing(BrowsingReader.open(source.database)) as reader, reader.snapshot():
+    with source.reader() as reader:
         known = {run.id: run for run in runs}
         against = {run.id: against_of(reader, run) for run in runs}
         found = {run.id: sampled(reader, run, against[run.id], most=source.most_cases) for run in runs}

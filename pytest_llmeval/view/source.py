@@ -1,10 +1,12 @@
 """Where pages come from."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_llmeval.core.rules import Thresholds
+from pytest_llmeval.store.browsing import BrowsingReader
 from pytest_llmeval.store.records import Run
 
 __all__ = ["Source"]
@@ -22,5 +24,13 @@ class Source:
     """Of the project."""
     rules_of: Callable[[Run], Thresholds]
     """Gives the rules that a run is judged by; raises UserError."""
+    redact: Callable[[str], str]
+    """Takes secrets out of a text."""
     most_cases: int = 200
     """Cases of each run that stand in files, from 1."""
+
+    @contextlib.contextmanager
+    def reader(self) -> Iterator[BrowsingReader]:
+        """Give a reader of one moment of the database, whose texts people may see."""
+        with contextlib.closing(BrowsingReader.open(self.database)) as stored, stored.snapshot():
+            yield stored.shown(self.redact)

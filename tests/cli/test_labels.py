@@ -84,6 +84,17 @@ def test_an_exported_file_shows_what_the_judge_saw_and_not_what_it_said(
     assert sorted(found) == ["a", "b"]
 
 
+def test_people_see_no_key(store: SqliteStore, llmeval: Command, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The answer is known by its digest all the same."""
+    monkeypatch.setenv("MY_API_KEY", "hunter2secret")
+    store_run(store, [judged_record("a", answer="hunter2secret", question="Is it hunter2secret?")])
+    assert llmeval("labels", "export", "--output", "out.csv").status == 0
+    (row,) = rows_of(here / "out.csv")
+    assert (row["question"], row["answer"]) == ("Is it ***?", "***")
+    write_rows(here / "back.csv", [{**row, "label_correctness": "right"}])
+    assert llmeval("labels", "import", "back.csv", "--rater", "kim").status == 0
+
+
 def test_a_file_filled_in_comes_back(store: SqliteStore, llmeval: Command, here: Path) -> None:
     fill(store)
     llmeval("labels", "export", "--output", "out.csv")

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
+from pytest_llmeval.cli import main
 from tests.support.fault_server import FaultServer
 from tests.support.project import Project
 from tests.support.sessions import Held, Session, journal_answers, wait_until
@@ -75,6 +76,13 @@ def leaks(root: Path, texts: list[str], key: str = KEY) -> list[str]:
     return found
 
 
+def llmeval(*arguments: str) -> None:
+    """Run the command in this process."""
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 0
+
+
 @pytest.fixture(autouse=True)
 def key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LLMEVAL_API_KEY", KEY)
@@ -131,6 +139,36 @@ def test_a_key_in_an_error_that_nobody_foresaw_is_nowhere(project: Project, argu
     result = project.run("evals", *arguments, "-rA", inside=False)
     assert leaks(project.root, [result.stdout.str(), result.stderr.str()]) == []
     assert all(row["error"].endswith("KeyError: '***'") for row in project.rows("SELECT error FROM cases"))
+
+
+@pytest.mark.usefixtures("all_plugins")
+def test_a_key_in_a_row_is_sent_and_stored_and_shown_nowhere(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing but models.yaml says that its variable holds a key."""
+    monkeypatch.delenv("LLMEVAL_API_KEY")
+    monkeypatch.setenv("GATEWAY", KEY)
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(project.root / "summary.md"))
+    project.write(models_yaml=f"models: {{own: {{spec: '{project.model}', api_key_env: GATEWAY}}}}\n")
+    rows = [{"id": "r0", "input": f"say {KEY}", "target": f'it is "{KEY}"'}]
+    project.eval("def test_echo(response):\n    assert response.text == 'good'\n", rows)
+    project.server.reply = lambda messages: "good"
+    assert project.run("evals", "--run-name=before", model="own").ret == 0
+    project.server.reply = lambda messages: "bad"
+    told = "--html=out.html", "--self-contained-html", "--junitxml=out.xml"
+    assert project.run("evals", *told, "--baseline=before", model="own").ret == 1
+    assert KEY in str(project.server.ledger[0].body)
+    for form in ("csv", "jsonl", "markdown", "html"):
+        llmeval("export", form, f"--output=exported.{form}")
+    llmeval("view", "--export=site")
+    llmeval("compare", "before", "last", "--output=compared.md")
+    llmeval("baseline", "export", "before", "before.baseline")
+    llmeval("show", "--json")
+    found = {place.partition(" in ")[2] for place in leaks(project.root, [capsys.readouterr().out])}
+    assert found == {".llmeval/llmeval.db", "data/echo.jsonl"}
+    quoting = "out.html", "summary.md", "site/case-*", "exported.*", "compared.md", "before.baseline"
+    shown = [path for pattern in quoting for path in project.root.glob(pattern)]
+    assert len(shown) == 10 and all("***" in path.read_text("utf-8") for path in shown)
 
 
 def test_the_journal_of_a_run_that_goes_on_holds_no_key(project: Project) -> None:

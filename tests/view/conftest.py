@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.types import CaseRecord, Vote
+from pytest_llmeval.models.redaction import Redactor
 from pytest_llmeval.store.records import RunEnd
 from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.view.app import make_app
@@ -23,6 +24,7 @@ from tests.support.judged_runs import judged_record, judged_scores
 from tests.support.records import call, record, score
 from tests.support.stored_runs import END, run
 
+SECRET = "hunter2secret"
 OLD, NEW = "20260101-000000-aaaaaa", "20260102-000000-bbbbbb"
 VERDICT = Verdict(
     suite="qa",
@@ -54,7 +56,14 @@ def store(path: Path) -> Iterator[SqliteStore]:
 
 @pytest.fixture
 def source(path: Path, tmp_path: Path) -> Source:
-    return Source(database=path, shown_as="the.db", root=tmp_path, rules_of=lambda run: Thresholds(), most_cases=200)
+    return Source(
+        database=path,
+        shown_as="the.db",
+        root=tmp_path,
+        rules_of=lambda run: Thresholds(),
+        redact=Redactor([SECRET]),
+        most_cases=200,
+    )
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from pytest_llmeval.core.errors import ThresholdsError
 from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.rules import JudgeDemands, Rule, SuiteRules, Thresholds
 from pytest_llmeval.core.strict_json import canonical
+from pytest_llmeval.core.types import Vote
 from pytest_llmeval.store.records import Label, Run, process_started, utc_now
 from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.view import summaries
@@ -20,7 +21,7 @@ from pytest_llmeval.view.app import make_app
 from pytest_llmeval.view.source import Source
 from tests.support.records import call, record, score
 from tests.support.stored_runs import END, run
-from tests.view.conftest import NEW, OLD, VERDICT, record_run
+from tests.view.conftest import NEW, OLD, SECRET, VERDICT, record_run
 
 
 def listed(text: str) -> list[str]:
@@ -49,6 +50,24 @@ def test_the_first_page_lists_runs_and_how_metrics_went(client: TestClient, two_
     line = re.search(r"<polyline points=\"([^\"]*)\"", text)
     assert line and len(line[1].split()) == 2
     assert "correctness of qa on m, the newest last: 0.5 (20260101-000000-aaaaaa), 0.5 (20260102" in text
+
+
+def test_a_secret_is_on_no_page(client: TestClient, store: SqliteStore) -> None:
+    """Also not the half of one that a list would cut off."""
+    parts = [{"type": "text", "text": SECRET}]
+    asked = {"messages": [{"role": "user", "content": parts}], "params": {"user": SECRET}}
+    asking = call(request=asked, response="x" * 290 + SECRET, detail={"text": "x" * 290 + SECRET, "stop": [SECRET]})
+    vote = Vote(judge="j", repeat=0, value=0.0, level="", reason=SECRET)
+    missed = score("exact", 0.0, False, reason=SECRET, votes=(vote,))
+    told = record(outcome="missed", error=SECRET, target=f'"{SECRET}"', scores=(missed,), calls=(asking,))
+    store.start_run(run())
+    store.add_case(run().id, told)
+    key = case_id(store, run().id, "a")
+    label = Label(case_id=key, name="exact", rater="kim", value=0.0, passed=False, note=SECRET, at=utc_now())
+    store.add_labels([label])
+    for address in (f"/run?id={run().id}", f"/case?id={key}"):
+        text = whole(client, address)
+        assert "***" in text and SECRET[:6] not in text
 
 
 def test_trends_and_numbers_are_of_the_metric_whatever_its_rules_are_about(
