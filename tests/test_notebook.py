@@ -101,4 +101,4 @@ def test_two_runs_by_name(project: Project, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("LLMEVAL_BASELINE", "before")
     text = str(shown(executed()))
     assert "12 pair" in text
-    assert "-1.0" in text
+    assert re.search(r"-1\.0 +NaN +NaN", text), "all rows change alike: nothing tells what chance does"
