@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from _pytest.junitxml import xml_key
 
 from pytest_llmeval.bridge.cases import CaseRun
 from pytest_llmeval.bridge.items import RUN_KEY
@@ -273,7 +272,7 @@ def crashed(start: CaseStart) -> CaseRecord:
 
 def tell_junit_of_crash(config: pytest.Config, report: pytest.TestReport, key: CaseKey) -> None:
     """Give the outcome of a case to JUnit where its worker died: such a report has no teardown, which tells."""
-    junit = config.stash.get(xml_key, None)
+    junit: Any = next((each for each in config.pluginmanager.get_plugins() if hasattr(each, "node_reporter")), None)
     if junit is not None:
         for name, value in _named(key, "error", ErrorKind.WORKER_CRASHED, {}):
             junit.node_reporter(report).add_property(name, value)

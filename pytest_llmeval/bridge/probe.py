@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from _pytest.config.argparsing import OptionGroup
 
 from pytest_llmeval.bridge.options import taken_short_names
 
@@ -47,6 +46,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int:
 
 
 if __name__ == "__main__":
-    pytest.Parser.addoption = _noting(pytest.Parser.addoption)  # type: ignore[method-assign]
-    OptionGroup.addoption = _noting(OptionGroup.addoption)  # type: ignore[method-assign]
+    watching = pytest.MonkeyPatch()
+    for declares in (pytest.Parser, pytest.OptionGroup):
+        watching.setattr(declares, "addoption", _noting(declares.addoption))
     sys.exit(pytest.main(plugins=[sys.modules[__name__]]))
