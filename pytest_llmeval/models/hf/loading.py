@@ -10,10 +10,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-# Before torch: its threads wait by spinning, which on cores that others use as well makes it many times slower.
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-
-import torch
 import transformers
 from tokenizers import pre_tokenizers
 
@@ -24,6 +20,28 @@ from pytest_llmeval.models.hf.sources import Source, read_json
 from pytest_llmeval.models.weights_spec import WeightsSpec
 
 __all__ = ["chosen_device", "chosen_dtype", "load_chat", "load_model", "quiet", "why"]
+
+_WAITING = "OMP_WAIT_POLICY"
+
+
+@contextlib.contextmanager
+def _passive_threads() -> Iterator[None]:
+    """Let the threads of what is imported within sleep while they wait, unless the environment has it otherwise.
+
+    They would spin, which on cores that others use as well makes them many times slower. torch reads the variable once;
+    the processes that this one starts are not to find it.
+    """
+    is_said = _WAITING in os.environ
+    os.environ.setdefault(_WAITING, "passive")
+    try:
+        yield
+    finally:
+        if not is_said:
+            del os.environ[_WAITING]
+
+
+with _passive_threads():
+    import torch
 
 
 def chosen_device(weights: WeightsSpec) -> str:

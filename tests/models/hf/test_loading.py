@@ -1,7 +1,10 @@
 """Weights in other forms: numbers of fewer bits, GGUF files; and files that are refused."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -24,6 +27,16 @@ TEXTS = ["hi", "hello there"]
 def likelihood(models: HfModels, spec: str) -> float:
     found = answers(opened(models, spec), ["hi"], [{LOGPROB_OF: "Paris"}])[0]
     return Likelihood.from_text(found.text).logprob
+
+
+def test_the_import_of_torch_leaves_the_environment_as_it_was() -> None:
+    """Though its threads wait asleep: what the session starts later does as it likes."""
+    code = "import os, pytest_llmeval.models.hf.host; print(os.environ.get('OMP_WAIT_POLICY'))"
+    environ = {**os.environ, "OMP_DISPLAY_ENV": "true"}
+    environ.pop("OMP_WAIT_POLICY", None)
+    done = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True)
+    assert done.stdout == "None\n"
+    assert "OMP_WAIT_POLICY = 'PASSIVE'" in done.stderr
 
 
 @pytest.mark.parametrize(("option", "near"), [("load=4bit", 6.0), ("load=8bit", 2.0), ("dtype=bfloat16", 1.0)])
