@@ -332,7 +332,7 @@ class Conductor:
         assert prepared.settings is not None
         found = forecasts(items, prepared.settings, prepared.models, prepared.judges)
         self.config.stash[FORECAST_KEY] = found
-        facts.notes.append(f"these cases take {together(found)}")
+        facts.notes += [f"these cases take {together(found)}", *(each.unread for each in found if each.unread)]
 
     def _stop_at_broken_modules(
         self, session: pytest.Session, items: list[pytest.Item], facts: "CollectionFacts"

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Literal
 
 import pytest
 
-from pytest_llmeval.bridge.cases import own_request
+from pytest_llmeval.bridge.cases import PROMPT_FAULTS, own_request
 from pytest_llmeval.bridge.fixtures import uses
 from pytest_llmeval.bridge.items import cases_in, suite_of
 from pytest_llmeval.bridge.settings import Settings
 from pytest_llmeval.core.estimates import Estimate, SuiteCalls, estimate, estimate_tokens
 from pytest_llmeval.core.param_levels import bound_of
+from pytest_llmeval.core.text import one_line
 from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.store.history import call_history
 
@@ -35,6 +36,8 @@ class Forecast:
     model: str
     cases: int
     estimate: Estimate
+    unread: str | None = None
+    """Which prompts are in no number, as they could not be made; None where all are, and for a judge."""
 
 
 def forecasts(
@@ -53,13 +56,7 @@ def forecasts(
         groups.setdefault((suite_of(item, param), param.model), []).append((item, param))
     return [
         *(
-            Forecast(
-                suite=suite,
-                role="model",
-                model=model,
-                cases=len(cases),
-                estimate=estimate([_calls(suite, cases, settings)], models[model].prices),
-            )
+            _of_model(suite, models[model], cases, settings)
             for (suite, model), cases in groups.items()
             if model in models
         ),
@@ -107,25 +104,39 @@ def _sampled(cases: "Sequence[tuple[pytest.Item, CaseParam]]") -> "list[CasePara
     return [param for _, param in cases[:: max(1, len(cases) // _SAMPLED)][:_SAMPLED]]
 
 
-def _calls(suite: str, cases: "Sequence[tuple[pytest.Item, CaseParam]]", settings: Settings) -> SuiteCalls:
-    known = call_history(settings.db, suite, cases[0][1].model)
+def _of_model(
+    suite: str, model: NamedModel, cases: "Sequence[tuple[pytest.Item, CaseParam]]", settings: Settings
+) -> Forecast:
+    """Return what one suite will take with one model."""
+    known = call_history(settings.db, suite, model.name)
     makes_calls = any(uses(cases[0][0], name) for name in ("response", "model"))
     calls = math.ceil(len(cases) * (known.calls_per_case or makes_calls))
     tokens = [_tokens(param) for param in _sampled(cases)]
-    read = [count for count in tokens if count is not None]
-    return SuiteCalls(
+    read = [count for count in tokens if isinstance(count, int)]
+    raised = sorted({fault for fault in tokens if isinstance(fault, str)})
+    told = SuiteCalls(
         calls=calls,
         input_tokens=math.ceil(calls * sum(read) / len(read)) if read else (None if calls else 0),
         output_tokens_per_call=known.output_tokens if known.output_tokens is not None else _bound(cases[0][1]),
     )
+    unread = f"{len(tokens) - len(read)} of {len(tokens)} prompts that were looked at raise {', '.join(raised)}"
+    return Forecast(
+        suite=suite,
+        role="model",
+        model=model.name,
+        cases=len(cases),
+        estimate=estimate([told], model.prices),
+        unread=f"suite {one_line(suite, 60)}: {unread}, and are not counted" if raised else None,
+    )
 
 
-def _tokens(param: "CaseParam") -> int | None:
+def _tokens(param: "CaseParam") -> int | str:
+    """Return the tokens of a case's own prompt; the name of what it raises, of which its case tells the rest."""
     try:
         request = own_request(param.eval, param.eval.dataset.read(param.ref))
         return estimate_tokens(request.messages, request.params)
-    except Exception:  # noqa: BLE001  # a prompt function of the user's; its case shows what it raises
-        return None
+    except PROMPT_FAULTS as error:
+        return type(error).__name__
 
 
 def _bound(param: "CaseParam") -> float | None:

@@ -12,7 +12,7 @@ from pytest_llmeval.bridge.case_start import new_run, read_row
 from pytest_llmeval.bridge.fixtures import uses
 from pytest_llmeval.bridge.known_judgements import KnownJudgement, known_judgements
 from pytest_llmeval.bridge.worker_queue import is_worker
-from pytest_llmeval.core.errors import CallError, ErrorKind
+from pytest_llmeval.core.errors import CallError, ErrorKind, LlmevalError
 from pytest_llmeval.core.types import Ask, Asker, Response
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class JudgementsAhead:
             for each in known:
                 positional, named = each.arguments(fixtures)
                 await run.book.judge(*positional, **named)
-        except Exception:  # noqa: BLE001  # whatever it is, the case meets it in its turn, and tells of it
+        except (LlmevalError, AttributeError, LookupError, TypeError, ValueError):  # the case meets it, and tells of it
             return
 
 

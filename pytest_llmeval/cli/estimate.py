@@ -52,7 +52,7 @@ def estimate(as_json: bool, pytest_args: tuple[str, ...]) -> int:
         emit_json(found)
         return 0
     echo_lines(table_lines(_COLUMNS, [_row(each) for each in found], width=table_room()))
-    echo_lines(["", *_sums(found)])
+    echo_lines(["", *_sums(found), *(each["unread"] for each in found if each["unread"])])
     return 0
 
 

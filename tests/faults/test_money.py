@@ -144,6 +144,16 @@ def test_listing_says_what_the_cases_would_take(priced: Project) -> None:
     assert "these cases take 10 calls" in " ".join(result.stdout.str().split())
 
 
+def test_prompts_that_cannot_be_made_are_in_no_number_and_it_says_so(priced: Project) -> None:
+    ask = "prompt=lambda sample: {'r1': pytest.skip, 'r2': {}.__getitem__}.get(sample.id, str)('say something')"
+    priced.eval("def test_echo(response):\n    pass\n", ROWS, marker=ask)
+    result = priced.run("evals", "--co", "-q")
+    said = "suite echo: 2 of 10 prompts that were looked at raise KeyError, Skipped, and are not counted"
+    assert result.ret == 0
+    assert said in " ".join(result.stdout.str().split())
+    assert said in llmeval(priced, "estimate", "evals", "--model=priced").stdout
+
+
 def test_an_estimate_learns_from_earlier_runs(priced: Project) -> None:
     """Two calls a case, one word each: what the first run took is what the second is told."""
     priced.eval(
