@@ -83,7 +83,7 @@ class Conductor:
         if added and _is_anyio_auto(self.config):
             marks = {mark.name for mark in (*own, *collector.iter_markers())}
             if "llmeval" in marks and "anyio" not in marks:
-                obj.pytestmark = [mark for mark in own if mark not in added]  # type: ignore[attr-defined]
+                obj.__dict__["pytestmark"] = [mark for mark in own if mark not in added]
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> Generator[None, object, object]:

@@ -91,17 +91,27 @@ class _Batches(SpanProcessor):
             self._lost += len(spans)
 
 
+class _Keeper(logging.Handler):
+    """Keeps what is logged."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a message."""
+        self.said.append(record.getMessage())
+
+
 @contextlib.contextmanager
 def _quiet() -> Iterator[list[str]]:
     """Keep what the exporters log off the terminal, and give it."""
-    said: list[str] = []
-    logger, keeper = logging.getLogger("opentelemetry"), logging.Handler()
-    keeper.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]
+    logger, keeper = logging.getLogger("opentelemetry"), _Keeper()
     before = logger.propagate
     logger.addHandler(keeper)
     logger.propagate = False
     try:
-        yield said
+        yield keeper.said
     finally:
         logger.propagate = before
         logger.removeHandler(keeper)

@@ -158,7 +158,7 @@ def _generate(model: Any, chat: Chat, prompts: Sequence[Sequence[int]], new_toke
     return list(out[:, longest:].tolist())
 
 
-class Patience(EarlyStoppingCallback):  # type: ignore[misc]
+class Patience(EarlyStoppingCallback):  # type: ignore[misc]  # transformers is not typed here
     """Ends a training whose metric grows no more; one that goes on after that end takes no more than a step."""
 
     @property
@@ -185,7 +185,7 @@ def had_run_out(state: Any) -> bool:
     return bool(counter >= saved["args"]["early_stopping_patience"])
 
 
-class Averaging(TrainerCallback):  # type: ignore[misc]
+class Averaging(TrainerCallback):  # type: ignore[misc]  # transformers is not typed here
     """Takes each step into the mean."""
 
     def __init__(self, average: Average) -> None:
@@ -197,7 +197,7 @@ class Averaging(TrainerCallback):  # type: ignore[misc]
         self._average.add(state.global_step)
 
 
-class Finite(TrainerCallback):  # type: ignore[misc]
+class Finite(TrainerCallback):  # type: ignore[misc]  # transformers is not typed here
     """Ends a training whose loss or gradient is no number, before anything of it is kept.
 
     In float16 a gradient that is none is no end: the step was left out, and the next one is scaled down.
@@ -223,7 +223,7 @@ class Finite(TrainerCallback):  # type: ignore[misc]
                 )
 
 
-class EndOnSignal(TrainerCallback):  # type: ignore[misc]
+class EndOnSignal(TrainerCallback):  # type: ignore[misc]  # transformers is not typed here
     """On a signal to end a checkpoint is made at the end of the step, and training ends; on a second one at once.
 
     SIGHUP of a terminal that was lost is one, unless it is ignored, as under nohup. So it is where the session that
@@ -256,7 +256,7 @@ class EndOnSignal(TrainerCallback):  # type: ignore[misc]
             control.should_save = control.should_training_stop = True
 
 
-class Clock(TrainerCallback):  # type: ignore[misc]
+class Clock(TrainerCallback):  # type: ignore[misc]  # transformers is not typed here
     """How long the steps took, looks and checkpoints left out."""
 
     def __init__(self) -> None:
