@@ -17,6 +17,13 @@ def test_the_reference_is_as_the_code_has_it() -> None:
     assert done.returncode == 0, "python docs/make_reference.py"
 
 
+def test_each_public_field_says_what_it_is() -> None:
+    text = (ROOT / "docs" / "reference.md").read_text("utf-8")
+    names = text[: text.index("## Scorers")]
+    assert names.count("| field | type | is |") > 7
+    assert not re.findall(r"^\| .*\|\s*\|$", names, re.MULTILINE)
+
+
 def test_the_table_of_options_is_complete() -> None:
     text = (ROOT / "docs" / "evals.md").read_text("utf-8")
     for option in OPTIONS:

@@ -102,7 +102,7 @@ class StoreError(UserError):
 
 
 class CaseError(LlmevalError):
-    """One case has no verdict."""
+    """One case has no verdict; ``kind`` says why, in a word that stands in the database."""
 
     def __init__(self, message: str, *, kind: ErrorKind) -> None:
         super().__init__(message)

@@ -38,8 +38,11 @@ class Message(TypedDict):
     """One chat message, sent to the model as it is."""
 
     role: Role
+    """Who says it."""
     content: str | list[dict[str, Any]]
+    """A text, or its parts in the server's own form: texts, images, files."""
     name: NotRequired[str]
+    """Of who says it, where several share a role."""
 
 
 STRICT_XPASS = "[XPASS(strict)]"
@@ -66,10 +69,12 @@ class Sample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Tokens of one call; None where the server did not say."""
+    """Tokens of one call, as the server counts them."""
 
     input_tokens: int | None = None
+    """Of the messages, at least 0; None where the server did not say."""
     output_tokens: int | None = None
+    """Of the answer, at least 0; None where the server did not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +85,9 @@ class Request:
     """
 
     messages: tuple[Message, ...]
+    """From the first to the last."""
     params: Mapping[str, Any] = field(default_factory=dict)
+    """By name: ``temperature``, ``max_tokens``, …; empty where the server's defaults do."""
 
     def __post_init__(self) -> None:
         try:
@@ -96,6 +103,7 @@ class ToolCall:
     """A tool that a model wants called."""
 
     name: str
+    """Of the tool, as the model wrote it."""
     arguments: str
     """The JSON text that the model wrote; nothing has checked it. In canonical form where it came as an object. Of a
     custom tool the text that it is given."""
@@ -112,22 +120,23 @@ class Response:
     finish_reason: str | None = None
     """``stop``, ``length``, ``tool_calls``, … as the server said it; None where it did not."""
     usage: Usage = field(default_factory=Usage)
+    """Tokens of the attempt that gave the answer."""
     latency_s: float | None = None
-    """Seconds from sending the last attempt to its full answer; back-off is not in it."""
+    """Seconds from sending the last attempt to its full answer, back-off left out; None where it is not known."""
     model: str | None = None
-    """The name under which the server says it answered."""
+    """The name under which the server says it answered; None where it did not."""
     attempts: int = 1
     """Requests sent for this answer, retries included; at least 1."""
     lost: tuple[Usage, ...] = field(default=(), compare=False)
     """Tokens of each attempt before it that was answered and gave nothing to use; empty where it was not asked now."""
     cost_usd: float | None = None
-    """Of ``lost`` too, as far as the server said; None where the price is not known."""
+    """USD, of ``lost`` too as far as the server said; None where the price or the tokens are not known."""
     cached: bool = False
     """True where the answer came from a cache and no request was sent."""
     earlier: bool = field(default=False, compare=False)
     """True where the same run was given it before: to a rerun, or in a session that was broken off."""
     refusal: str | None = None
-    """The text of a refusal, where the server marks it as one."""
+    """The text of a refusal; None where the server marks none."""
     cache_key: str | None = None
     """sha256 in hex over everything that decides the answer; None where the answer may not be kept for later runs."""
 
@@ -191,22 +200,23 @@ class Score:
     """One scorer's result for one case."""
 
     name: str
+    """As rules and reports know it; each stands once in a case."""
     value: float | None
     """In [0, 1] for a scorer's result, any finite number for a recorded one; None where there is no score."""
     passed: bool | None
     """Whether the value reached its pass mark; None where nothing was demanded."""
     reason: str | None = None
-    """What differed, in a few lines."""
+    """What differed, in a few lines; None where nothing is to be said."""
     status: Literal["scored", "none", "error"] = "scored"
     """``none``: rightly without a value (no judge); ``error``: the scorer broke."""
     scorer_digest: str | None = None
-    """sha256 in hex over the scorer's name, version (or source) and settings."""
+    """sha256 in hex over the scorer's name, version (or source) and settings; None for recorded and judged ones."""
     judge_id: str | None = None
     """What identifies the judge behind it: rubric, template, schema, judge model; None for a scorer without a judge."""
     dimension: str | None = None
     """Of the rubric, that the score is of; None for the whole rubric and for a scorer without a judge."""
     decided_by: str | None = None
-    """Of a judged score: the judge's name, ``panel``, or the scorer that left nothing to judge."""
+    """Of a judged score: the judge's name, ``panel``, or the scorer that left nothing to judge; None for others."""
     votes: tuple["Vote", ...] = ()
     """What each judge said, where there are several judgements; empty where there is one."""
 
@@ -234,6 +244,7 @@ class Vote:
     level: str
     """By name; empty for a whole rubric."""
     reason: str
+    """In the judge's words; empty for a whole rubric."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
