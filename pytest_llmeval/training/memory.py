@@ -24,8 +24,8 @@ _ADAPTER_BYTES = {"ddp": 4 + 4 + 2, "fsdp": 4 + 4 + 8, "deepspeed": 4 + 4 + 8}
 """Of an adapter's weight: fp32 value and gradient, and two states of 8 bits, or of 32 where the optimizer has none."""
 _MEAN_BYTES = 4 + 4
 """Of an adapter's weight more where its mean is kept: that, and the newest value while the mean is looked at."""
-_LOSS_TILE_BYTES = 4096 * 32768 * 4
-"""The fused loss works on tiles of 4,096 tokens by 32,768 columns (trl 1.15 on)."""
+_TILE_TOKENS, _TILE_COLUMN_BYTES = 4096, 32768 * 2
+"""The fused loss works on a tile of at most 4,096 tokens by 32,768 columns, in 16 bits (trl 1.15 on)."""
 HEAD_BLOCK_BYTES = 24_000_000
 """On the CPU on blocks of logits, so large in fp32 (see answer_head): what the last cache of one may hold."""
 _HEAD_BLOCKS = 4
@@ -35,8 +35,18 @@ _DEVICE_BYTES = {"cuda": 500_000_000, "cpu": 900_000_000}
 _LIVE_HIDDEN, _LIVE_INNER = 12, 3
 """Values of the hidden and the inner size that a layer keeps of each token without checkpointing: what makes the peaks
 that were measured with Llama 3.2 3B on an H100 (28.2 GiB at 8,192 tokens, 55.6 GiB at 16,384)."""
-_WORKING_HIDDEN, _WORKING_INNER = 10, 6
-"""The same for the one layer that is worked on, its gradients included (measured: 4.7, 5.5 and 8.7 GiB)."""
+_WORKING = {"cuda": (8, 4), "cpu": (10, 6)}
+"""The same for the one layer that is worked on, its gradients included. On cuda what makes the peaks that were measured
+with Liger's kernels (4.5 GiB at 16 x 512 tokens, 5.3 at 8 x 1,024, 8.2 at 8 x 2,048); without them, or with adapters
+that are not fused, all of it is up to 7 % more."""
+_SHORT_ROW, _LONG_ROW_HEADS = 512, 16
+"""On cuda rows with more tokens than that take so many values of the heads' size more for each token there: by those
+peaks, 0.8 GiB for the same 8,192 tokens."""
+_BUSY_TOKENS, _FEWEST_TOKENS = 8192, 4096
+"""Tokens that a GPU is to have at once: a step of at most so many stays whole, as a micro-batch takes the host its time
+however small it is (an H100 waits for it below them). Of a longer one at least so many without checkpointing are better
+than more with it, which computes a third again: an H100 makes 17,400 tokens/s of 8,192 without it and 14,800 of 16,384
+with it, and a card that has room for no more than 4,096 without it is a slower one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +157,8 @@ def estimate(
     load: Load,
     r: int,
     targets: tuple[str, ...],
-    tokens: int,
+    rows: int,
+    row_tokens: int,
     checkpointing: bool,
     device: Literal["cpu", "cuda"],
     dropout: float = 0.0,
@@ -155,14 +166,15 @@ def estimate(
     parts: int = 1,
     engine: Engine = "ddp",
 ) -> Estimate:
-    """Return what a step over ``tokens`` tokens at once takes.
+    """Return what a micro-batch takes.
 
     Args:
         shape: of the base.
         load: how its weights are held.
         r: rank of the adapter.
         targets: matrices that it sits on.
-        tokens: of a micro-batch, padding included.
+        rows: of the micro-batch.
+        row_tokens: of its longest row, to which the others are padded.
         checkpointing: whether activations are computed again.
         device: where it runs; on the CPU values have 4 bytes, and with weights in fp32 what passes the layers has.
         dropout: share of the adapter's inputs that is left out; of each a byte says whether it was.
@@ -177,26 +189,34 @@ def estimate(
     sizes = shape.matrices()
     marks = sum(sizes[name][1] for name in targets if name in sizes) if dropout else 0
     kept = (per_layer * value + (0 if checkpointing else marks)) * shape.layers
-    layer = (_WORKING_HIDDEN * shape.hidden + _WORKING_INNER * shape.inner) * value + marks
-    largest = max(math.prod(size) for size in sizes.values()) * value
-    if device == "cuda":
-        head = min(tokens * shape.vocab * 4, _LOSS_TILE_BYTES)
-    else:
-        head = _HEAD_BLOCKS * HEAD_BLOCK_BYTES + 2 * shape.vocab * shape.hidden  # and its weights in 16 bits
     return Estimate(
         weights=int((shape.linear * linear + shape.dense * dense) / parts),
         adapter=shape.adapter(r, targets) * (_ADAPTER_BYTES[engine] + (_MEAN_BYTES if averaged else 0)),
-        activations=kept * tokens,
-        working=layer * tokens + largest + head,
+        activations=kept * rows * row_tokens,
+        working=_working(shape, rows, row_tokens, value, marks, device),
         device=_DEVICE_BYTES[device],
     )
+
+
+def _working(shape: Shape, rows: int, row_tokens: int, value: int, marks: int, device: Literal["cpu", "cuda"]) -> int:
+    """Return what the layer that is worked on takes, and the loss: on cuda the more of both, as they take turns."""
+    tokens = rows * row_tokens
+    hidden, inner = _WORKING[device]
+    layer = (hidden * shape.hidden + inner * shape.inner) * value + marks
+    if device == "cuda" and row_tokens > _SHORT_ROW:
+        layer += _LONG_ROW_HEADS * shape.heads * shape.head_dim * value
+    worked_on = layer * tokens + max(math.prod(size) for size in shape.matrices().values()) * value
+    if device == "cpu":
+        return worked_on + _HEAD_BLOCKS * HEAD_BLOCK_BYTES + 2 * shape.vocab * shape.hidden  # its weights in 16 bits
+    head = min(tokens, _TILE_TOKENS) * _TILE_COLUMN_BYTES + (2 * value + 4) * shape.hidden * tokens
+    return max(worked_on, head)
 
 
 def answered_at_once(shape: Shape, fitted: Fit, *, free: int, rows: int, tokens: int) -> int:
     """Return how many rows a GPU answers at once while training: a token takes the same time for one and for many.
 
     Between steps what activations and gradients take is free. An answer keeps keys and values of each token, twice
-    while they grow, and works on one layer without gradients.
+    while they grow, and works on one layer, as if with gradients.
 
     Args:
         shape: of the base.
@@ -206,7 +226,8 @@ def answered_at_once(shape: Shape, fitted: Fit, *, free: int, rows: int, tokens:
         tokens: of the longest prompt and its answer.
     """
     kept = 2 * 2 * 2 * shape.layers * shape.kv_heads * shape.head_dim
-    layer = _WORKING_HIDDEN * shape.hidden + _WORKING_INNER * shape.inner
+    hidden, inner = _WORKING["cuda"]
+    layer = (hidden * shape.hidden + inner * shape.inner) * 2
     stays = fitted.estimate.weights + fitted.estimate.adapter + fitted.estimate.device
     return max(fitted.micro_batch, min(rows, (free - stays) // ((kept + layer) * tokens)))
 
@@ -232,7 +253,7 @@ def fit(
     parts: int = 1,
     engine: Engine = "ddp",
 ) -> Fit:
-    """Return the largest micro-batch that fits, first without checkpointing where half the step's rows fit so.
+    """Return the largest micro-batch that fits, first without checkpointing where enough of the step fits so.
 
     Args:
         shape: of the base.
@@ -259,13 +280,13 @@ def fit(
     sizes = [rows for rows in range(batch, 0, -1) if batch % rows == 0 and rows <= (most_rows or batch)]
 
     def of(rows: int, checkpointing: bool) -> Estimate:
-        tokens = rows * row_tokens
         return estimate(
             shape,
             load=load,
             r=r,
             targets=targets,
-            tokens=tokens,
+            rows=rows,
+            row_tokens=row_tokens,
             checkpointing=checkpointing,
             device=device,
             dropout=dropout,
@@ -274,7 +295,7 @@ def fit(
             engine=engine,
         )
 
-    ways = [(rows, False) for rows in sizes if 2 * rows >= sizes[0]]
+    ways = [(rows, False) for rows in sizes if _is_enough(rows, sizes[0], row_tokens, device)]
     ways += [(rows, True) for rows in sizes]
     if before is not None and before[0] in sizes:
         ways.insert(0, before)
@@ -293,3 +314,13 @@ def fit(
         f" the {device}; take a smaller base or lora.r, load: 4bit, or leave out long rows, of train by"
         f" data.max_tokens:\n{table}"
     )
+
+
+def _is_enough(rows: int, most: int, row_tokens: int, device: Literal["cpu", "cuda"]) -> bool:
+    """Return whether ``rows`` at once without checkpointing are better than up to ``most`` with it.
+
+    A CPU wants 256 tokens for that, and as many rows as there are for answers to held-out ones.
+    """
+    if device == "cpu":
+        return 2 * rows >= most
+    return rows == most or (most * row_tokens > _BUSY_TOKENS and rows * row_tokens >= _FEWEST_TOKENS)

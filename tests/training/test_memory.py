@@ -24,6 +24,9 @@ LLAMA_3B = Shape.of(
     "llama",
 )
 RECIPE: dict[str, Any] = {"load": "4bit", "r": 16, "targets": LoraModel().targets, "device": "cuda"}
+TOKENS: dict[str, Any] = {"rows": 2, "row_tokens": 500}
+CONTEXT = 500_000_000
+"""Of CUDA, which no measured peak holds."""
 
 
 def test_the_weights_of_llama_3b_are_counted_as_they_are() -> None:
@@ -32,23 +35,47 @@ def test_the_weights_of_llama_3b_are_counted_as_they_are() -> None:
     assert LLAMA_3B.adapter(16, LoraModel().targets) == pytest.approx(24.31e6, rel=1e-3)
 
 
-@pytest.mark.parametrize(("tokens", "checkpointing", "measured"), [
-    (16 * 512, True, 4.7),
-    (8 * 1024, True, 5.5),
-    (8 * 2048, True, 8.7),
-    (16 * 512, False, 28.2),
-    (8 * 2048, False, 55.6),
+@pytest.mark.parametrize(("rows", "row_tokens", "checkpointing", "measured"), [
+    (16, 512, True, 4.5),
+    (8, 1024, True, 5.3),
+    (8, 2048, True, 8.2),
+    (16, 512, False, 28.2),
+    (8, 1024, False, 29.0),
+    (8, 2048, False, 55.6),
 ])  # fmt: skip
-def test_the_estimate_lies_near_what_was_measured_on_an_h100(tokens: int, checkpointing: bool, measured: float) -> None:
-    """GiB allocated by TRL 1.16 with the same rank, from the project's notes; without the CUDA context."""
-    found = estimate(LLAMA_3B, tokens=tokens, checkpointing=checkpointing, **RECIPE)
-    assert (found.total - found.device) / 2**30 == pytest.approx(measured, rel=0.15)
+def test_the_estimate_lies_near_what_was_measured_on_an_h100(
+    rows: int, row_tokens: int, checkpointing: bool, measured: float
+) -> None:
+    """GiB allocated by TRL 1.16 with the same rank, from the project's notes: with checkpointing those of Liger."""
+    found = estimate(LLAMA_3B, rows=rows, row_tokens=row_tokens, checkpointing=checkpointing, **RECIPE)
+    assert (found.total - CONTEXT) / 2**30 == pytest.approx(measured, rel=0.05)
+
+
+@pytest.mark.parametrize(("rows", "row_tokens", "gib", "at_once", "checkpointing"), [
+    # What plain TRL was measured to take for the whole step: no more memory than that, and no more micro-batches.
+    (16, 512, 4.7, 16, True),
+    (8, 1024, 5.5, 8, True),
+    (8, 2048, 8.7, 8, True),
+    # A GPU that waits for its host has no use for micro-batches of few tokens.
+    (16, 512, 20, 16, True),
+    (16, 512, 70, 16, False),
+    (8, 2048, 70, 8, False),
+    # With many tokens in a step some of them without checkpointing are better than all with it.
+    (16, 1024, 0.9 * 23.5, 4, False),
+    (16, 4096, 70, 4, False),
+    (16, 1024, 12, 16, True),
+])  # fmt: skip
+def test_what_is_chosen_keeps_a_gpu_busy(
+    rows: int, row_tokens: int, gib: float, at_once: int, checkpointing: bool
+) -> None:
+    found = fit(LLAMA_3B, free=int(gib * 2**30) + CONTEXT, batch=rows, row_tokens=row_tokens, **RECIPE)
+    assert (found.micro_batch, found.checkpointing) == (at_once, checkpointing)
 
 
 @pytest.mark.parametrize("checkpointing", [True, False])
 def test_dropout_takes_a_byte_of_each_input_that_it_may_leave_out(checkpointing: bool) -> None:
     plain, dropped = (
-        estimate(LLAMA_3B, tokens=1000, checkpointing=checkpointing, dropout=share, **RECIPE) for share in (0.0, 0.1)
+        estimate(LLAMA_3B, **TOKENS, checkpointing=checkpointing, dropout=share, **RECIPE) for share in (0.0, 0.1)
     )
     layers = 1 if checkpointing else LLAMA_3B.layers + 1  # the one that is worked on, and what the others keep
     assert dropped.total - plain.total == layers * 1000 * (6 * 3072 + 8192)
@@ -84,15 +111,15 @@ def test_after_too_little_memory_less_is_taken(gib: int, batch: int, row_tokens:
 def test_with_weights_in_fp32_layers_keep_values_in_fp32() -> None:
     """Autocast leaves the sum that goes from layer to layer so."""
     recipe: Any = {**RECIPE, "load": "bf16"}
-    half = estimate(LLAMA_3B, tokens=1000, checkpointing=True, **recipe)
-    whole = estimate(LLAMA_3B, tokens=1000, checkpointing=True, **{**recipe, "load": "fp32"})
+    half = estimate(LLAMA_3B, **TOKENS, checkpointing=True, **recipe)
+    whole = estimate(LLAMA_3B, **TOKENS, checkpointing=True, **{**recipe, "load": "fp32"})
     assert whole.activations == 2 * half.activations
 
 
 @pytest.mark.parametrize("engine", ["fsdp", "deepspeed"])
 def test_an_engine_without_8_bit_states_takes_more_for_the_adapter(engine: Any) -> None:
     plain, found = (
-        estimate(LLAMA_3B, tokens=1000, checkpointing=True, engine=each, **RECIPE).adapter for each in ("ddp", engine)
+        estimate(LLAMA_3B, **TOKENS, checkpointing=True, engine=each, **RECIPE).adapter for each in ("ddp", engine)
     )
     assert found / plain == 16 / 10
 
