@@ -88,8 +88,8 @@ def _rows(config: TrainingConfig, limit: int | None) -> Sequence[TrainingRow]:
 
 def _trained(config: TrainingConfig, folder: Path) -> Plan:
     folder.mkdir(parents=True)
-    machine = look_at(os.environ, processes=1)
-    free = machine.gpu_free if config.device == "cuda" else machine.ram_free
+    machine = look_at(os.environ, config)
+    free = machine.gpu_total if config.device == "cuda" else machine.ram_free
     plan = Plan(name=folder.name, id=folder.name, config=config, rootdir=ROOT, folder=folder, free=int(0.9 * free))
     command = [sys.executable, "-m", "pytest_llmeval.training.trainer", str(plan.write())]
     with open(folder / "output.txt", "wb") as output:

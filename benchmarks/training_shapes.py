@@ -184,8 +184,8 @@ def _project(root: Path, base: Path, rows: int, tokens: int, *, device: str, ste
 
 def _measured(way: str, root: Path, config: TrainingConfig, plain: Seen | None) -> Seen:
     """Return what a training in a process of its own did."""
-    machine = look_at(os.environ, processes=1)
-    free = int(0.9 * (machine.gpu_free if config.device == "cuda" else machine.ram_free))
+    machine = look_at(os.environ, config)
+    free = int(0.9 * (machine.gpu_total if config.device == "cuda" else machine.ram_free))
     if way == WAYS[1] and plain is not None:
         free = int(plain.peak_gib * 2**30) + CONTEXT_BYTES[config.device]
     folder = root / way.replace(" ", "-")

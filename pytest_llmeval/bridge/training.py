@@ -145,7 +145,7 @@ class TrainingRun:
         from pytest_llmeval.training.task import load_task
 
         settings = resolve(self._config, os.environ)
-        machine = look_at(settings.environ, processes=self.configuration.launch.processes)
+        machine = look_at(settings.environ, self.configuration)
         lack = lacking(self.configuration, machine)
         if lack is not None:
             told = f"{self.name} {lack}"

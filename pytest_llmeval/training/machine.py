@@ -1,7 +1,8 @@
 """What this machine has, told without torch."""
 
-import shutil
+import json
 import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,6 @@ from pytest_llmeval.training.config import TrainingConfig
 __all__ = ["Machine", "lacking", "look_at", "times_killed_for_memory"]
 
 _TIMEOUT_S = 20.0
-_MIB = 1 << 20
 _UNKNOWN_FREE = 1 << 62
 """Where it is not told, a training begins as if there were enough."""
 
@@ -24,25 +24,22 @@ class Machine:
     gpu: str | None
     """Name of the CUDA GPU with the least memory among those that are used; None without one."""
     gpu_total: int
-    gpu_free: int
-    """The least of those that are used."""
+    """How much is free there, each process sees for itself."""
     gpus: int
     """How many may be used."""
     ram_free: int
 
 
-def look_at(environ: Mapping[str, str], *, processes: int) -> Machine:
-    """Return what is there now; a GPU is what nvidia-smi tells of and CUDA_VISIBLE_DEVICES lets be seen.
+def look_at(environ: Mapping[str, str], config: TrainingConfig) -> Machine:
+    """Return what is there now; GPUs where a configuration asks for one.
 
     Args:
         environ: of this session.
-        processes: that train together, each on a GPU of its own, the first ones.
+        config: its processes train together, each on a GPU of its own, the first ones.
     """
-    found = _gpus(environ.get("CUDA_VISIBLE_DEVICES"))
-    used = found[:processes]
-    name, total = min(((gpu.name, gpu.total) for gpu in used), key=lambda each: each[1], default=(None, 0))
-    free = min((gpu.free for gpu in used), default=0)
-    return Machine(gpu=name, gpu_total=total, gpu_free=free, gpus=len(found), ram_free=free_host_bytes(_UNKNOWN_FREE))
+    found = _gpus(environ) if config.device == "cuda" or config.needs.gpu_gib else []
+    name, total = min(found[: config.launch.processes], key=lambda each: each[1], default=(None, 0))
+    return Machine(gpu=name, gpu_total=total, gpus=len(found), ram_free=free_host_bytes(_UNKNOWN_FREE))
 
 
 def lacking(config: TrainingConfig, machine: Machine) -> str | None:
@@ -50,7 +47,7 @@ def lacking(config: TrainingConfig, machine: Machine) -> str | None:
     needs = config.needs
     gpu = f"a CUDA GPU with {needs.gpu_gib:g} GiB" if needs.gpu_gib else "a CUDA GPU"
     if config.device == "cuda" and machine.gpu is None:
-        return f"needs {gpu}; none may be used here, by nvidia-smi and CUDA_VISIBLE_DEVICES"
+        return f"needs {gpu}; none may be used here, by CUDA's driver and CUDA_VISIBLE_DEVICES"
     if config.device == "cuda" and machine.gpus < config.launch.processes:
         return f"needs {config.launch.processes} CUDA GPUs for its launch.processes; {machine.gpus} may be used here"
     if machine.gpu_total < 0.95 * needs.gpu_gib * 2**30:  # a card of 8 GiB has a little less
@@ -60,42 +57,22 @@ def lacking(config: TrainingConfig, machine: Machine) -> str | None:
     return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Gpu:
-    name: str
-    total: int
-    free: int
-
-
-def _gpus(visible: str | None) -> list[_Gpu]:
-    """Return the GPUs that ``visible`` lists, by number or by the beginning of a UUID, in its order; None for all."""
-    if shutil.which("nvidia-smi") is None:
-        return []
-    command = ["nvidia-smi", "--query-gpu=uuid,name,memory.total,memory.free", "--format=csv,noheader,nounits"]
+def _gpus(environ: Mapping[str, str]) -> list[tuple[str, int]]:
+    """Return name and memory of the GPUs that a process with ``environ`` may use, in its order."""
+    command = [sys.executable, "-m", "pytest_llmeval.training.gpus"]
     try:
-        told = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=True).stdout
-        rows = [line.split(",", 1) for line in told.splitlines() if line.strip()]
-        gpus = {uuid.strip(): _gpu(rest) for uuid, rest in rows}
-    except (OSError, subprocess.SubprocessError, ValueError):
+        ended = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT_S,
+            check=True,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+        )
+        return [(name, total) for name, total in json.loads(ended.stdout.splitlines()[-1])]
+    except (OSError, subprocess.SubprocessError):
         return []
-    if visible is None:
-        return list(gpus.values())
-    chosen = []
-    for name in map(str.strip, visible.split(",")):
-        fitting = [gpu for number, (uuid, gpu) in enumerate(gpus.items()) if name and _is_meant(name, number, uuid)]
-        if not fitting:
-            break  # as CUDA does: none from the first on that is not there
-        chosen.append(fitting[0])
-    return chosen
-
-
-def _gpu(told: str) -> _Gpu:
-    name, total, free = told.rsplit(",", 2)
-    return _Gpu(name=name.strip(), total=int(total) * _MIB, free=int(free) * _MIB)
-
-
-def _is_meant(name: str, number: int, uuid: str) -> bool:
-    return name == str(number) or (not name.isdigit() and uuid.startswith(name))
 
 
 def times_killed_for_memory() -> int:

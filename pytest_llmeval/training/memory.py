@@ -11,10 +11,24 @@ from typing import Any, Literal
 
 from pytest_llmeval.core.errors import SettingsError
 
-__all__ = ["HEAD_BLOCK_BYTES", "Estimate", "Fit", "NoRoomError", "Shape", "answered_at_once", "estimate", "fit"]
+__all__ = [
+    "DEVICE_BYTES",
+    "HEAD_BLOCK_BYTES",
+    "MEMORY_SHARE",
+    "Estimate",
+    "Fit",
+    "NoRoomError",
+    "Shape",
+    "answered_at_once",
+    "estimate",
+    "fit",
+]
 
 Load = Literal["4bit", "bf16", "fp32"]
 Engine = Literal["ddp", "fsdp", "deepspeed"]
+
+MEMORY_SHARE = 0.9
+"""Of the free memory that a training is laid out for: estimates are no measurements."""
 
 _NF4_BYTES = 0.5 + 1 / 64 + 4 / 64 / 256
 """Of a weight: 4 bits, an 8-bit scale for each 64, and a 32-bit one for each 256 of those (QLoRA, section 3)."""
@@ -30,7 +44,7 @@ HEAD_BLOCK_BYTES = 24_000_000
 """On the CPU on blocks of logits, so large in fp32 (see answer_head): what the last cache of one may hold."""
 _HEAD_BLOCKS = 4
 """Forms of a block that are there at once."""
-_DEVICE_BYTES = {"cuda": 500_000_000, "cpu": 900_000_000}
+DEVICE_BYTES = {"cuda": 500_000_000, "cpu": 900_000_000}
 """A CUDA context; on the CPU the interpreter with torch, transformers and trl."""
 _LIVE_HIDDEN, _LIVE_INNER = 12, 3
 """Values of the hidden and the inner size that a layer keeps of each token without checkpointing: what makes the peaks
@@ -194,7 +208,7 @@ def estimate(
         adapter=shape.adapter(r, targets) * (_ADAPTER_BYTES[engine] + (_MEAN_BYTES if averaged else 0)),
         activations=kept * rows * row_tokens,
         working=_working(shape, rows, row_tokens, value, marks, device),
-        device=_DEVICE_BYTES[device],
+        device=DEVICE_BYTES[device],
     )
 
 

@@ -33,7 +33,7 @@ class Plan:
     most_rows: int | None = None
     """No micro-batch has more rows; None where memory decides."""
     free: int
-    """Bytes of memory that there are for each process on its device."""
+    """Bytes of memory that there are for each process on its device; of a GPU less may be free when it begins."""
     trial: int | None = None
     """Which one of the search this is a trial of, from 0; its folder lies in that of the search."""
     prune_after: int | None = None

@@ -102,5 +102,4 @@ def _gpus(environ: Mapping[str, str], processes: int) -> dict[str, str]:
     """Return the variable that lets each process see one GPU of its own at most: trl refuses several in one process."""
     visible = environ.get("CUDA_VISIBLE_DEVICES")
     names = map(str, range(processes)) if visible is None else visible.split(",")[:processes]
-    # CUDA's own order begins with the fastest; nvidia-smi's, by which memory was looked at, is that of the slots.
-    return {"CUDA_VISIBLE_DEVICES": ",".join(names), "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+    return {"CUDA_VISIBLE_DEVICES": ",".join(names)}

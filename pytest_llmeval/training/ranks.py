@@ -13,7 +13,9 @@ from accelerate import PartialState
 from accelerate.utils import gather_object
 
 from pytest_llmeval.core.parent import parent_pid
+from pytest_llmeval.models.hf.memory import free_bytes
 from pytest_llmeval.training.config import LaunchModel
+from pytest_llmeval.training.memory import DEVICE_BYTES, MEMORY_SHARE
 
 __all__ = ["Ranks", "is_lost_peer"]
 
@@ -48,6 +50,17 @@ class Ranks:
         """Wait for the others; on cuda each has a device of its own then."""
         if self.count > 1:
             PartialState(cpu=device == "cpu")
+
+    def may_take(self, most: int, device: Literal["cpu", "cuda"]) -> int:
+        """Return the bytes that each may take on its device: ``most``, or less where a GPU has too little free now.
+
+        The context, which the estimate counts, is there once a GPU was asked.
+        """
+        if device == "cuda" and torch.cuda.is_available():
+            free = free_bytes(torch.device("cuda", torch.cuda.current_device())) + DEVICE_BYTES["cuda"]
+            most = min(most, int(MEMORY_SHARE * free))
+        least: int = min(self.each([most]))
+        return least
 
     @property
     def is_first(self) -> bool:

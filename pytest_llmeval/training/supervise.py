@@ -27,6 +27,7 @@ from pytest_llmeval.training.card import card
 from pytest_llmeval.training.checkpoints import newest_complete, steps_of
 from pytest_llmeval.training.config import TrainingConfig
 from pytest_llmeval.training.machine import Machine
+from pytest_llmeval.training.memory import MEMORY_SHARE
 from pytest_llmeval.training.plan import Plan, write_json, write_whole
 from pytest_llmeval.training.process import Train, TrainingFailedError, carried_out, in_a_process, require_trained
 from pytest_llmeval.training.proof import Gain, Measurement, failures, measure
@@ -36,9 +37,6 @@ from pytest_llmeval.training.task import load_task
 from pytest_llmeval.version import __version__
 
 __all__ = ["Job", "TrainingFailedError", "run_training"]
-
-_MEMORY_SHARE = 0.9
-"""Of the free memory that a training is laid out for: estimates are no measurements."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +157,7 @@ def _plan(job: Job) -> Plan:
     except OSError as error:
         raise SettingsError(f"{folder}: cannot be written: {error.strerror}; see --llmeval-db") from None
     is_cuda, processes = job.config.device == "cuda", job.config.launch.processes
-    free = job.machine.gpu_free if is_cuda else job.machine.ram_free // processes
+    free = job.machine.gpu_total if is_cuda else job.machine.ram_free // processes
     return Plan(
         name=job.name,
         id=folder.name,
@@ -167,7 +165,7 @@ def _plan(job: Job) -> Plan:
         rootdir=job.rootdir,
         folder=folder,
         is_resumed=job.is_resumed,
-        free=int(_MEMORY_SHARE * free),
+        free=int(MEMORY_SHARE * free),
         git=job.git,
         pythonpath=job.pythonpath,
     )

@@ -6,7 +6,7 @@ import shutil
 import sys
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -196,6 +196,7 @@ def _outcome(plan: Plan, ranks: Ranks) -> Outcome:
 def train(plan: Plan, ranks: Ranks, ending: EndOnSignal) -> Outcome:
     """Train, and save the best adapter as a whole."""
     ranks.meet(plan.config.device)
+    plan = replace(plan, free=ranks.may_take(plan.free, plan.config.device))
     with ranks.in_turn():
         material = gather(plan)
     launch, is_averaged = plan.config.launch, plan.config.optim.average

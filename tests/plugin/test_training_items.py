@@ -1,7 +1,7 @@
 """``pytest -m train``: which training items there are, and what is said before anything is loaded."""
 
 import importlib.util
-import sys
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -47,9 +47,45 @@ def on_a_gpu(path: Path, *, gib: float = 0) -> None:
 
 
 @pytest.fixture
-def no_gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A PATH without nvidia-smi, so that the test is the same on a machine with a GPU."""
-    monkeypatch.setenv("PATH", str(tmp_path))
+def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """None may be used, so that the test is the same on a machine with a GPU."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+
+
+DRIVER = """
+import ctypes, sys
+
+class Driver:
+    def cuInit(self, flags):
+        return 0 if CARDS else 100
+
+    def cuDeviceGetCount(self, count):
+        count._obj.value = len(CARDS)
+
+    def cuDeviceGet(self, device, number):
+        device._obj.value = number
+
+    def cuDeviceGetName(self, name, longest, device):
+        name.value = CARDS[device.value][0].encode()
+
+    def cuDeviceTotalMem_v2(self, total, device):
+        total._obj.value = CARDS[device.value][1]
+
+if "pytest_llmeval.training.gpus" in sys.orig_argv:
+    ctypes.CDLL = lambda name: Driver()
+"""
+"""Stands in for CUDA's driver in the process that asks it."""
+
+
+@pytest.fixture
+def cards(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None]:
+    """Have the driver tell of cards, each by its name and memory."""
+
+    def place(*found: tuple[str, int]) -> None:
+        (tmp_path / "sitecustomize.py").write_text(f"CARDS = {found}\n{DRIVER}", "utf-8")
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+
+    return place
 
 
 def test_plain_pytest_leaves_trainings_out_and_loads_nothing_for_them(project: pytest.Pytester) -> None:
@@ -159,17 +195,11 @@ def test_a_search_without_its_extra_is_shown_and_does_not_run(project: pytest.Py
 
 
 @needs_extra
-@pytest.mark.parametrize(("visible", "counted"), [(None, 2), ("1", 1), ("GPU-a,0", 2), ("0,7", 1), ("", 0)])
+@pytest.mark.parametrize("counted", [2, 0])
 def test_more_processes_than_gpus_that_may_be_seen_are_refused(
-    project: pytest.Pytester,
-    fake_gpu: Callable[[str], None],
-    monkeypatch: pytest.MonkeyPatch,
-    visible: str | None,
-    counted: int,
+    project: pytest.Pytester, cards: Callable[..., None], counted: int
 ) -> None:
-    fake_gpu("GPU-b, Card, 24000, 24000\nGPU-a, Card, 24000, 24000")
-    if visible is not None:
-        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    cards(*[("Card", 24 << 30)] * counted)
     write_project(project.path, "no-such-base", device="cuda", launch={"processes": 4})
     result = project.runpytest_inprocess("-m", "train", "-rs")
     result.assert_outcomes(skipped=1, deselected=12)
@@ -198,7 +228,7 @@ def test_what_the_machine_lacks_skips_or_fails_where_it_was_named(
     result = project.runpytest_inprocess(*arguments)
     assert result.parseoutcomes()[outcome] == 1
     result.stdout.fnmatch_lines(
-        ["*tiny needs a CUDA GPU with 8 GiB; none may be used here, by nvidia-smi and CUDA_VISIBLE_DEVICES*"]
+        ["*tiny needs a CUDA GPU with 8 GiB; none may be used here, by CUDA's driver and CUDA_VISIBLE_DEVICES*"]
     )
 
 
@@ -281,28 +311,18 @@ def test_nothing_to_go_on_with_is_one_line(project: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines(["tiny: no training in *tiny can go on; leave out --llmeval-train-resume"])
 
 
-@pytest.fixture
-def fake_gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], None]:
-    """Put an nvidia-smi in the PATH that tells what it is told."""
-
-    def place(told: str) -> None:
-        tool = tmp_path / "nvidia-smi"
-        tool.write_text(f"#!{sys.executable}\nprint({told!r})\n", "utf-8")
-        tool.chmod(0o755)
-        monkeypatch.setenv("PATH", str(tmp_path))
-
-    return place
-
-
 @needs_extra
 def test_a_card_that_is_too_small_is_told_with_its_size(
-    project: pytest.Pytester, fake_gpu: Callable[[str], None]
+    project: pytest.Pytester, cards: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fake_gpu("GPU-1, Tiny Card, 4096, 4000")
+    """By what the driver makes of the environment: no nvidia-smi is needed, and a card may be a part of one."""
+    cards(("Tiny Card MIG 1g.4gb", 4 << 30), ("Card", 80 << 30))
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "MIG-7")
     on_a_gpu(project.path / "finetune" / "configs" / "tiny.yaml", gib=8)
     result = project.runpytest_inprocess("-m", "train", "-rs")
     result.assert_outcomes(skipped=1, deselected=12)
-    result.stdout.fnmatch_lines(["*tiny needs a CUDA GPU with 8 GiB; Tiny Card has 4.0 GiB"])
+    result.stdout.fnmatch_lines(["*tiny needs a CUDA GPU with 8 GiB; Tiny Card MIG 1g.4gb has 4.0 GiB"])
 
 
 def test_a_mark_called_train_elsewhere_makes_no_items(project: pytest.Pytester) -> None:

@@ -102,7 +102,7 @@ def job(tmp_path: Path) -> Job:
         rootdir=tmp_path,
         place=tmp_path / "trainings",
         db=tmp_path / "llmeval.db",
-        machine=Machine(gpu=None, gpu_total=0, gpu_free=0, gpus=0, ram_free=8 << 30),
+        machine=Machine(gpu=None, gpu_total=0, gpus=0, ram_free=8 << 30),
         is_resumed=False,
         git={"git_commit": "abc", "git_dirty": False},
         environ={},

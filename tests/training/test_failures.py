@@ -201,6 +201,24 @@ def test_no_memory_is_told_with_the_estimate(train: Train) -> None:
     assert outcome.message.startswith("one row of ")
 
 
+@pytest.mark.parametrize(("here", "elsewhere"), [(1 << 20, 8 << 30), (8 << 30, 1 << 20)])
+def test_what_each_gpu_has_free_when_training_begins_is_all_there_is(
+    train: Train, monkeypatch: pytest.MonkeyPatch, here: int, elsewhere: int
+) -> None:
+    """Less than the session saw, or than its card has: another process may hold the rest."""
+    import torch
+
+    from pytest_llmeval.training.ranks import Ranks
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (here, 8 << 30))
+    monkeypatch.setattr(Ranks, "each", lambda self, values: [*values, elsewhere])
+    _, outcome = train(device="cuda")
+    assert outcome.state == "refused"
+    assert f"and {min(0.9 * (here + 500_000_000), elsewhere) / 2**30:.2f} GiB are free on the cuda" in outcome.message
+
+
 @pytest.mark.parametrize(
     ("base", "told"),
     [

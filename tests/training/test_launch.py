@@ -249,11 +249,14 @@ def test_each_process_is_let_see_a_gpu_of_its_own(
     plan = plan_of(tmp_path, tmp_path)
     plan = replace(plan, config=plan.config.model_copy(update={"launch": LaunchModel(processes=processes)}))
     environ = with_site(
-        tmp_path, "import os\nprint('seen', os.environ['CUDA_VISIBLE_DEVICES'], flush=True)\nos._exit(3)"
+        tmp_path,
+        "import os\nprint('seen', os.environ['CUDA_VISIBLE_DEVICES'], os.environ['CUDA_DEVICE_ORDER'], flush=True)\n"
+        "os._exit(3)",
     )
     environ.pop("CUDA_VISIBLE_DEVICES", None)
+    environ["CUDA_DEVICE_ORDER"] = "mine"  # that of the proof
     outcome = in_a_process(plan, environ if visible is None else {**environ, "CUDA_VISIBLE_DEVICES": visible})
-    assert outcome == Outcome(state="failed", message=f"the process ended with 3:\nseen {seen}\n")
+    assert outcome == Outcome(state="failed", message=f"the process ended with 3:\nseen {seen} mine\n")
 
 
 AS_ON_GPUS = """

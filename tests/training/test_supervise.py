@@ -94,7 +94,7 @@ def test_out_of_memory_with_one_row_is_the_end(job: Job) -> None:
 def test_gpus_that_are_left_idle_are_told(job: Job, proved: Proved) -> None:
     proved(GAIN)
     told: list[str] = []
-    machine = Machine(gpu="Card", gpu_total=24 << 30, gpu_free=24 << 30, gpus=4, ram_free=8 << 30)
+    machine = Machine(gpu="Card", gpu_total=24 << 30, gpus=4, ram_free=8 << 30)
     config = job.config.model_copy(update={"device": "cuda", "launch": LaunchModel(processes=2)})
     trainer = Trainer("trained")
     run_training(replace(job, config=config, machine=machine, report=told.append), train=trainer)
