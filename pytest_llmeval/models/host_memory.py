@@ -1,12 +1,20 @@
-"""Memory of the host that is free, as far as a container lets it be used; told without torch."""
+"""Memory of the host that is free, as far as a container lets it be used; who ran out of any. Told without torch."""
 
 from pathlib import Path
 
-__all__ = ["free_host_bytes"]
+__all__ = ["free_host_bytes", "says_out_of_memory"]
 
 _PROC = Path("/proc")
 _CGROUP = Path("/sys/fs/cgroup")
 _UNLIMITED = 2**62
+_SIGNS = (
+    "out of memory",
+    "can't allocate memory",
+    "not enough memory",
+    "cublas_status_alloc_failed",
+    "cublas_status_not_initialized",
+)
+"""What errors say that have no class of their own: those of torch on a CPU, of CUDA's libraries and of Triton."""
 
 
 def free_host_bytes(unknown: int) -> int:
@@ -37,3 +45,9 @@ def _under_cgroup() -> int:
     if limit == "max":
         return _UNLIMITED
     return max(0, int(limit) - used + int(told.get("inactive_file", 0)))
+
+
+def says_out_of_memory(text: str) -> bool:
+    """Return whether an error says that memory is short, on the host or a device."""
+    lower = text.lower()
+    return any(sign in lower for sign in _SIGNS)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from pytest_llmeval.core.child import run_child
 from pytest_llmeval.core.errors import LlmevalError, SettingsError
+from pytest_llmeval.models.host_memory import says_out_of_memory
 from pytest_llmeval.training.machine import times_killed_for_memory
 from pytest_llmeval.training.plan import Outcome, Plan
 
@@ -82,6 +83,7 @@ def in_a_process(plan: Plan, environ: Mapping[str, str]) -> Outcome:
     module = _ALONE if processes == 1 else _TOGETHER
     killed_before = times_killed_for_memory()
     with open(plan.folder / "output.txt", "ab") as output:
+        before = output.tell()
         ended = run_child(
             [sys.executable, "-m", module, str(path)],
             output=output,
@@ -93,9 +95,17 @@ def in_a_process(plan: Plan, environ: Mapping[str, str]) -> Outcome:
     if is_killed and times_killed_for_memory() > killed_before:
         return Outcome(state="out_of_memory", message="the system killed it for want of memory")
     if outcome is None:
-        printed = (plan.folder / "output.txt").read_text("utf-8", "replace")[-_TAIL:]
-        return Outcome(state="failed", message=f"the process ended with {ended.returncode}:\n{printed}")
+        printed = (plan.folder / "output.txt").read_bytes()[before:].decode(errors="replace")
+        return _without_word(ended.returncode, printed)
     return outcome
+
+
+def _without_word(returncode: int, printed: str) -> Outcome:
+    """Return how a process ended by what it printed: bitsandbytes ends it with a line where CUDA has no memory."""
+    short = next((line for line in reversed(printed.splitlines()) if says_out_of_memory(line)), None)
+    if short is not None:
+        return Outcome(state="out_of_memory", message=short)
+    return Outcome(state="failed", message=f"the process ended with {returncode}:\n{printed[-_TAIL:]}")
 
 
 def _gpus(environ: Mapping[str, str], processes: int) -> dict[str, str]:

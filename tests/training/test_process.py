@@ -11,14 +11,20 @@ from pytest_llmeval.training.plan import Plan
 from pytest_llmeval.training.process import in_a_process
 from tests.support.tiny_base import write_project
 
+KILLED = "print('the last words'); os.kill(os.getpid(), 9)"
+BITSANDBYTES = "print('Error out of memory at line 380 in file /src/csrc/pythonInterface.cpp'); os._exit(1)"
+"""What its C code does where CUDA has no memory left."""
 
-@pytest.mark.parametrize(("kills", "state", "told"), [
-    ([3, 4], "out_of_memory", "the system killed it for want of memory"),
-    ([3, 3], "failed", "the process ended with -9:\nthe last words"),
+
+@pytest.mark.parametrize(("ending", "kills", "state", "told"), [
+    (KILLED, [3, 4], "out_of_memory", "the system killed it for want of memory"),
+    (KILLED, [3, 3], "failed", "the process ended with -9:\nthe last words"),
+    (BITSANDBYTES, [3, 3], "out_of_memory", "Error out of memory at line 380 in file /src/csrc/pythonInterface.cpp"),
 ])  # fmt: skip
-def test_a_trainer_that_was_killed_had_no_memory_where_the_system_says_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kills: list[int], state: str, told: str
+def test_a_trainer_that_left_no_word_had_no_memory_where_the_system_or_its_output_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str, kills: list[int], state: str, told: str
 ) -> None:
+    """Its own output: that of an earlier try stands before it in the file."""
     plan = Plan(
         name="tiny",
         id="t1",
@@ -27,9 +33,9 @@ def test_a_trainer_that_was_killed_had_no_memory_where_the_system_says_so(
         folder=tmp_path,
         free=8 << 30,
     )
+    (tmp_path / "output.txt").write_text("CUDA out of memory\n", "utf-8")
     (tmp_path / "site").mkdir()
-    code = "import os\nprint('the last words')\nos.kill(os.getpid(), 9)\n"
-    (tmp_path / "site" / "sitecustomize.py").write_text(code, "utf-8")
+    (tmp_path / "site" / "sitecustomize.py").write_text(f"import os\n{ending}\n", "utf-8")
     environ = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
     environ.pop("PYTHONUNBUFFERED", None)
     counts = iter(kills)

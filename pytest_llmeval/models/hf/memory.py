@@ -4,19 +4,11 @@ from typing import Any
 
 import torch
 
-from pytest_llmeval.models.host_memory import free_host_bytes
+from pytest_llmeval.models.host_memory import free_host_bytes, says_out_of_memory
 
 __all__ = ["bytes_per_token", "free_bytes", "is_out_of_memory", "logits_bytes"]
 
 _UNKNOWN_FREE = 2**33
-_SIGNS = (
-    "out of memory",
-    "can't allocate memory",
-    "not enough memory",
-    "cublas_status_alloc_failed",
-    "cublas_status_not_initialized",
-)
-"""What errors say that have no class of their own: those of torch on a CPU, of CUDA's libraries and of Triton."""
 
 
 def bytes_per_token(config: Any, item_bytes: int) -> int:
@@ -55,5 +47,4 @@ def free_bytes(device: Any) -> int:
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether an error says that memory is short: by its class, or in words only."""
-    text = str(error).lower()
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(sign in text for sign in _SIGNS)
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or says_out_of_memory(str(error))
