@@ -22,6 +22,7 @@ __all__ = [
     "answered_at_once",
     "estimate",
     "fit",
+    "require_host",
 ]
 
 Load = Literal["4bit", "bf16", "fp32"]
@@ -197,19 +198,28 @@ def estimate(
         engine: what has several processes train together.
     """
     value = 4 if device == "cpu" or load == "fp32" else 2
-    linear = _NF4_BYTES if load == "4bit" else _DENSE_BYTES[load]
-    dense = 4 if device == "cpu" else _DENSE_BYTES[load]
     per_layer = shape.hidden if checkpointing else _LIVE_HIDDEN * shape.hidden + _LIVE_INNER * shape.inner
     sizes = shape.matrices()
     marks = sum(sizes[name][1] for name in targets if name in sizes) if dropout else 0
     kept = (per_layer * value + (0 if checkpointing else marks)) * shape.layers
     return Estimate(
-        weights=int((shape.linear * linear + shape.dense * dense) / parts),
+        weights=_weights(shape, load, device, parts),
         adapter=shape.adapter(r, targets) * (_ADAPTER_BYTES[engine] + (_MEAN_BYTES if averaged else 0)),
         activations=kept * rows * row_tokens,
         working=_working(shape, rows, row_tokens, value, marks, device),
         device=DEVICE_BYTES[device],
     )
+
+
+def _weights(shape: Shape, load: Load, device: Literal["cpu", "cuda"], parts: int) -> int:
+    """Return what frozen weights take; split ones, two layers and what is outside of layers as a whole beside its part.
+
+    The next layer is fetched while one is worked on, and accelerate has FSDP keep embedding, head and last norm.
+    """
+    linear = shape.linear * (_NF4_BYTES if load == "4bit" else _DENSE_BYTES[load])
+    dense = shape.dense * (4 if device == "cpu" else _DENSE_BYTES[load])
+    gathered = 2 * linear / shape.layers + dense if parts > 1 else 0
+    return int((linear + dense) / parts + gathered)
 
 
 def _working(shape: Shape, rows: int, row_tokens: int, value: int, marks: int, device: Literal["cpu", "cuda"]) -> int:
@@ -244,6 +254,27 @@ def answered_at_once(shape: Shape, fitted: Fit, *, free: int, rows: int, tokens:
     layer = (hidden * shape.hidden + inner * shape.inner) * 2
     stays = fitted.estimate.weights + fitted.estimate.adapter + fitted.estimate.device
     return max(fitted.micro_batch, min(rows, (free - stays) // ((kept + layer) * tokens)))
+
+
+def require_host(shape: Shape, *, load: Load, processes: int, free: int) -> None:
+    """Refuse processes that cannot each read the whole base into the host's memory, as they do before it is split.
+
+    Args:
+        shape: of the base.
+        load: how its weights are held.
+        processes: that read it.
+        free: bytes of the host that there are.
+
+    Raises:
+        SettingsError: there are too few, with how many it takes.
+    """
+    each = (shape.linear + shape.dense) * _DENSE_BYTES[load]
+    if processes * each > free:
+        raise SettingsError(
+            f"base: each of {processes} processes reads it into the host's memory before it is split,"
+            f" {each / 2**30:.2f} GiB, and {free / 2**30:.2f} GiB are free;"
+            " take a smaller base, fewer launch.processes, or load: bf16"
+        )
 
 
 class NoRoomError(SettingsError):

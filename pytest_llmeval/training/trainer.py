@@ -26,6 +26,7 @@ from pytest_llmeval.core.errors import LlmevalError, UserError
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.models.hf.chat import Chat
 from pytest_llmeval.models.hf.memory import is_out_of_memory
+from pytest_llmeval.models.host_memory import free_host_bytes
 from pytest_llmeval.store.whole_file import whole_folder
 from pytest_llmeval.training.answer_head import score_answers_only
 from pytest_llmeval.training.averaging import Average
@@ -33,7 +34,7 @@ from pytest_llmeval.training.checkpoints import newest_complete, require_space, 
 from pytest_llmeval.training.heap import Heap
 from pytest_llmeval.training.lora_linear import fuse_adapters
 from pytest_llmeval.training.material import Material, gather
-from pytest_llmeval.training.memory import Fit, NoRoomError
+from pytest_llmeval.training.memory import Fit, NoRoomError, require_host
 from pytest_llmeval.training.order import ByLength
 from pytest_llmeval.training.plan import Outcome, Plan, write_json, write_whole
 from pytest_llmeval.training.ranks import Ranks, is_lost_peer
@@ -203,6 +204,9 @@ def train(plan: Plan, ranks: Ranks, ending: EndOnSignal) -> Outcome:
     begin, skipped = newest_complete(plan.folder, launch, is_averaged=is_averaged) if plan.is_resumed else (None, [])
     if ranks.is_first:
         require_space(plan.folder, material.adapter_weights, launch, is_averaged=is_averaged)
+        if launch.engine == "fsdp":
+            load, free = plan.config.load, free_host_bytes(sys.maxsize)
+            require_host(material.shape, load=load, processes=launch.processes, free=free)
         plan.hold_to(material.identity)
         for each in skipped:
             print(f"passed over {each}", flush=True)  # noqa: T201  # into output.txt

@@ -8,11 +8,13 @@ import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pytest_llmeval.core.errors import SettingsError
 from pytest_llmeval.training.plan import Outcome, Plan
 from tests.training.conftest import Train
 
@@ -199,6 +201,22 @@ def test_no_memory_is_told_with_the_estimate(train: Train) -> None:
     _, outcome = train(free=1 << 20)
     assert outcome.state == "refused"
     assert outcome.message.startswith("one row of ")
+
+
+def test_a_base_that_each_process_reads_whole_must_have_room_in_the_host(
+    train: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before it is split. The kernel would kill one, and with half the rows again."""
+    from pytest_llmeval.training import trainer
+    from pytest_llmeval.training.config import LaunchModel
+    from pytest_llmeval.training.ranks import Ranks
+
+    plan, _ = train(free=1 << 20, load="fp32")
+    split = plan.config.model_copy(update={"launch": LaunchModel(processes=2, engine="fsdp")})
+    monkeypatch.setattr(trainer, "free_host_bytes", lambda unknown: 100_000)
+    with pytest.raises(SettingsError, match=r"^base: each of 2 processes reads .* 0\.00 GiB, .* launch\.processes"):
+        trainer.train(replace(plan, config=split, free=8 << 30), Ranks(LaunchModel()), None)  # type: ignore[arg-type]
+    assert not plan.identity.exists()
 
 
 @pytest.mark.parametrize(("here", "elsewhere"), [(1 << 20, 8 << 30), (8 << 30, 1 << 20)])

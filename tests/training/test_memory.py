@@ -124,6 +124,14 @@ def test_an_engine_without_8_bit_states_takes_more_for_the_adapter(engine: Any) 
     assert found / plain == 16 / 10
 
 
+def test_of_split_weights_two_layers_and_what_is_outside_of_layers_are_whole() -> None:
+    """Those of the next layer are fetched while one is worked on; embedding and head stay, as accelerate has it."""
+    recipe: Any = {**RECIPE, "load": "bf16", "engine": "fsdp"}
+    found = estimate(LLAMA_3B, **TOKENS, checkpointing=True, parts=4, **recipe)
+    layer, dense = 2 * LLAMA_3B.linear / 28, 2 * LLAMA_3B.dense
+    assert found.weights == pytest.approx((28 * layer + dense) / 4 + 2 * layer + dense)
+
+
 def test_the_3b_configuration_fits_a_card_of_8_gib() -> None:
     found = fit(LLAMA_3B, free=int(0.9 * (8 << 30)), batch=16, row_tokens=2048, **RECIPE)
     assert found.checkpointing
