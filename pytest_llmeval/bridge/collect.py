@@ -12,7 +12,7 @@ import pytest
 
 from pytest_llmeval.bridge.cases import CaseParam, Eval, cluster_of
 from pytest_llmeval.bridge.code_digests import code_digest, names_in
-from pytest_llmeval.bridge.items import PARAM
+from pytest_llmeval.bridge.items import PARAM, suite_named
 from pytest_llmeval.core.errors import DatasetError, UserError
 from pytest_llmeval.core.ids import node_part
 from pytest_llmeval.core.shards import Shard
@@ -164,7 +164,7 @@ class CaseMaker:
         except UserError as error:
             raise type(error)(f"{where}: {error}") from None
         return Eval(
-            suite=arguments["suite"] or metafunc.function.__name__.removeprefix("test_"),
+            suite=suite_named(marker, metafunc.function),
             where=where,
             dataset=dataset,
             prompt=prompt,

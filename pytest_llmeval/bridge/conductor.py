@@ -21,6 +21,7 @@ from pytest_llmeval.bridge.items import (
     function_of,
     odd_place,
     param_of,
+    suite_named,
     suite_of,
 )
 from pytest_llmeval.bridge.only_shown import Unasked, only_shows
@@ -100,6 +101,7 @@ class Conductor:
         self._generated.add(metafunc.definition.nodeid)
         if self._waits(metafunc.definition):
             self._waiting += 1
+            self._tally.waiting.add(suite_named(marker, metafunc.function))
             return
         from pytest_llmeval.bridge.parameter_sets import SetNames
 
@@ -142,10 +144,20 @@ class Conductor:
             if not holds_for(expression, item):
                 self._tally.no_cut[suite_of(item, param)] += 1
 
+    @pytest.hookimpl(wrapper=True)
+    def pytest_ignore_collect(self, collection_path: Path) -> Generator[None, bool | None, bool | None]:
+        """Note what ``--ignore``, ``collect_ignore`` and the like leave out."""
+        is_ignored = yield
+        if is_ignored:
+            self.selection.ignored.append(collection_path)
+        return is_ignored
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Take, in the controller, what a worker's collection found."""
+        """Note what could not be collected; take, in the controller, what a worker's collection found."""
         text = getattr(report, _FACTS, None)
+        if text is None and report.outcome != "passed":
+            self.selection.ignored.append(self.config.rootpath / str(report.nodeid).partition("::")[0])
         if text is None or self.is_worker:
             return
         report.outcome, report.longrepr = "passed", None  # the terminal and JUnit would count a module that was skipped
@@ -361,7 +373,7 @@ class Conductor:
         facts.unselected = self._unselected(facts) if facts.is_run else []
         facts.notes += [*self._notes, *facts.unselected]
         facts.all_collected = self.selection.covers_all()
-        self._preparation.complete(facts)
+        self._preparation.complete(facts, self._tally)
         return facts
 
     def _unselected(self, facts: "CollectionFacts") -> list[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
@@ -23,6 +24,7 @@ __all__ = [
     "param_of",
     "run_of",
     "set_of",
+    "suite_named",
     "suite_of",
 ]
 
@@ -54,6 +56,11 @@ def set_of(item: pytest.Item, param: "CaseParam") -> str:
     """Return the id of a case's ``parametrize`` set; an empty text where it has none."""
     set_id: str = item.callspec.id[len(param.own_id) + 1 :]  # type: ignore[attr-defined]  # a case has a callspec
     return set_id
+
+
+def suite_named(marker: pytest.Mark, function: FunctionType) -> str:
+    """Return the suite that a function names by its marker, else by its own name."""
+    return str(marker.kwargs.get("suite") or function.__name__.removeprefix("test_"))
 
 
 def suite_of(item: pytest.Item, param: "CaseParam") -> str:

@@ -32,6 +32,8 @@ class Selection:
         self._asked = tuple(self._asked_paths())
         self.added: tuple[Path, ...] = ()
         """Folders that are collected only because ``-m`` may ask for items in them."""
+        self.ignored: list[Path] = []
+        """Files and folders that pytest was told to ignore, or whose collecting did not come to its end."""
 
     def ask_by_mark(self, expression: str, *, attacks: str) -> None:
         """Take other ``-m`` expressions than the session's for what asks for evals that wait otherwise, and attacks."""
@@ -115,19 +117,32 @@ class Selection:
 
     def misses_last_failed(self, cases: Iterable[pytest.Item]) -> bool:
         """Whether ``--lf`` knows failed tests of the files of ``cases``, and none of them is here."""
-        plugin = self._config.pluginmanager.getplugin("lfplugin")
-        if plugin is None or not self._config.getoption("lf"):
-            return False
-        failed = {str(node) for node in plugin.lastfailed}
+        failed = self._last_failed()
         files = {node.partition("::")[0] for node in failed}
         here = [item.nodeid for item in cases]
         return failed.isdisjoint(here) and any(node.partition("::")[0] in files for node in here)
 
     def covers_all(self) -> bool:
-        """Whether everything below the folders of evals was collected, as far as paths tell."""
+        """Whether there are folders of evals, and everything below them was collected, as far as paths tell."""
         start = self._config.invocation_params.dir
         paths = [_absolute(start, argument) for argument in self._config.args if "::" not in argument]
-        return all(any(_lies_in(folder, path) for path in paths) for folder in self.folders if folder.is_dir())
+        folders = [folder for folder in self.folders if folder.is_dir()]
+        are_named = all(any(_lies_in(folder, path) for path in paths) for folder in folders)
+        left_out = any(self._holds_evals(path) for path in self.ignored) or bool(self._last_failed())
+        return bool(folders) and are_named and not left_out
+
+    def _last_failed(self) -> set[str]:
+        """Return the node ids that ``--lf`` asks for; nothing without it."""
+        plugin = self._config.pluginmanager.getplugin("lfplugin")
+        is_asked = plugin is not None and self._config.getoption("lf")
+        return {str(node) for node in plugin.lastfailed} if is_asked else set()
+
+    def _holds_evals(self, ignored: Path) -> bool:
+        """Whether there may be evals of the folders in a file or folder that was left out."""
+        if any(_lies_in(folder, ignored) for folder in self.folders):
+            return True
+        modules = _modules(ignored) if ignored.is_dir() else [ignored] if ignored.suffix == ".py" else []
+        return any(_lies_in(ignored, folder) for folder in self.folders) and any(map(_mentions_us, modules))
 
     def _asked_paths(self) -> Iterator[Path]:
         config = self._config

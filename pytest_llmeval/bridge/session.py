@@ -15,11 +15,11 @@ from pytest_llmeval.bridge.model_choice import chosen_judges, chosen_models, lis
 from pytest_llmeval.bridge.model_facts import address_digests, model_digest, unpriced_models, unpriced_rules
 from pytest_llmeval.bridge.only_shown import only_shows
 from pytest_llmeval.bridge.parameter_sets import secret_sets
+from pytest_llmeval.bridge.rule_names import wrong_names
 from pytest_llmeval.bridge.settings import Settings, resolve
 from pytest_llmeval.bridge.worker_queue import is_worker
 from pytest_llmeval.core.errors import UserError
-from pytest_llmeval.core.gate.names import check_names
-from pytest_llmeval.core.rules import REGRESSION_KINDS, SuiteSeen, Thresholds
+from pytest_llmeval.core.rules import REGRESSION_KINDS, Thresholds
 from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.store.check import check_database
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pytest_llmeval.bridge.rescoring import Rescored
     from pytest_llmeval.bridge.resuming import Resumed
     from pytest_llmeval.bridge.sizes import Sizes
+    from pytest_llmeval.bridge.tally import Tally
     from pytest_llmeval.store.baselines import FoundBaseline
 
 __all__ = ["Preparation"]
@@ -106,7 +107,7 @@ class Preparation:
             reading = next(each for each in self.maker.readings if each.eval is param.eval)
             self.sizes.add(suite, param.model, param.sample_id, param.epoch, reading.parts)
 
-    def complete(self, facts: CollectionFacts) -> None:
+    def complete(self, facts: CollectionFacts, tally: "Tally") -> None:
         """Add what is not about single items: models, digest, and everything that is wrong."""
         facts.problems += self.problems
         facts.models = {name: model.spec.text for name, model in self.models.items()}
@@ -123,11 +124,9 @@ class Preparation:
             facts.problems += [*self.maker.problems, *self.maker.doubled_suites(), *self.maker.unknown_slices()]
         if self.thresholds is not None and self.settings is not None and facts.selected:
             known = frozenset({*self.models, *self._listed}) or None  # unknown where models.yaml cannot be read
-            seen = {
-                name: SuiteSeen(name=name, slices=frozenset(suite.slices), read_to_end=suite.read_to_end, models=known)
-                for name, suite in facts.suites.items()
-            }
-            facts.problems += check_names(self.thresholds, seen, everything_collected=facts.all_collected)
+            facts.problems += wrong_names(
+                self.thresholds, tally, self, models=known, everything_collected=facts.all_collected
+            )
             if self.rescored is None:
                 facts.problems += unpriced_rules(self.thresholds, facts.suites, self.models)
                 judged = self._judged(facts.suites)

@@ -25,6 +25,8 @@ class Tally:
         """The cases of each suite that ``-m`` left out."""
         self.held: Counter[str] = Counter()
         """The cases of each suite whose answers are scored again."""
+        self.waiting: set[str] = set()
+        """The suites that nobody asked for, as their functions name them."""
         self._met: dict[str, Counter[str]] = {}
         self._evals: dict[str, Eval] = {}
         self._done: dict[str, Counter[str]] = {}
@@ -61,15 +63,21 @@ class Tally:
 
     def unrun(self, found: Collection[str], prepared: "Preparation") -> dict[str, "SuiteFacts"]:
         """Return what was read beside the suites ``found``: other shards may have cases of them."""
-        assert prepared.maker is not None
-        rest = {suite: eval_ for suite, eval_ in self._evals.items() if suite not in found}
-        for reading in prepared.maker.readings:
-            if reading.eval.suite not in self._met:  # no row of it lies in this shard
-                rest[reading.eval.suite] = reading.eval
-        unrun = {suite: prepared.suite_facts(eval_) for suite, eval_ in rest.items()}
+        unrun = {
+            suite: prepared.suite_facts(eval_) for suite, eval_ in self.read(prepared).items() if suite not in found
+        }
         for suite, facts in unrun.items():
             self._weigh(suite, facts, prepared)
         return unrun
+
+    def read(self, prepared: "Preparation") -> dict[str, "Eval"]:
+        """Return every suite that was read, selected or not, with its function."""
+        return {**self._evals, **self.caseless(prepared)}
+
+    def caseless(self, prepared: "Preparation") -> dict[str, "Eval"]:
+        """Return the suites that were read and have no case here, in this shard, say, as their functions name them."""
+        readings = prepared.maker.readings if prepared.maker is not None else ()
+        return {reading.eval.suite: reading.eval for reading in readings if reading.eval.suite not in self._met}
 
     def unselected(self, found: Collection[str], prepared: "Preparation") -> list[str]:
         """Return what there is of evals that were asked for beside the suites ``found``, ``-m`` apart, in words."""

@@ -149,3 +149,54 @@ def test_a_whole_run_of_which_a_suite_is_scored_again_is_partial_then(both: Proj
     store = SqliteStore(both.root / ".llmeval" / "llmeval.db")
     assert store.find_run("last").left_out
     store.close()
+
+
+LEFT_OUT = """
+@pytest.mark.parametrize("style", ["long", "longer"])
+def test_style(sample, response, style):
+    assert response.text
+
+@pytest.mark.llmeval("data/two.jsonl")
+def test_extractions(response):
+    assert response.text
+
+@pytest.mark.judge_attack
+@pytest.mark.llmeval("data/two.jsonl")
+def test_extraction_3(response):
+    pass
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["-m", "regression"],
+        ["evals", "-k", "extractions or longer"],
+        ["evals", "--deselect=evals/test_one.py"],
+        ["evals", "--ignore=evals/test_one.py"],
+        ["evals", "--lf"],
+    ],
+    ids=" ".join,
+)
+def test_a_suite_that_is_there_and_was_left_out_is_not_misspelt(project: Project, arguments: list[str]) -> None:
+    """Nor one that waits, or whose module skips itself: what has rules is like a suite without any that ran."""
+    project.eval("def test_extraction(response):\n    pass\n", ROWS, name="one")
+    project.eval(LEFT_OUT, [{**row, "marks": ["regression"]} for row in ROWS], name="two")
+    skips = "import pytest\npytest.skip('no', allow_module_level=True)\n"
+    project.write(evals__test_three_py=f"{skips}pytest.mark.llmeval\n")
+    names = ["extraction", "style[long]", "extraction_3", "extraction_4"]
+    project.write(
+        thresholds_yaml="version: 1\nsuites:\n" + "".join(f"  {name}: {{pass_rate: {{min: 1}}}}\n" for name in names)
+    )
+    if "--lf" in arguments:
+        project.eval(LEFT_OUT.replace("text\n", "text != 'yes'\n"), name="two")
+        assert project.run("evals").ret == 1
+    result = project.run(*arguments)
+    assert result.ret == (1 if "--lf" in arguments else 0), result.stderr.str()
+
+
+def test_evals_outside_of_the_folders_are_not_known_to_be_all(project: Project) -> None:
+    project.eval("def test_extractions(response):\n    pass\n", ROWS)
+    (project.root / "evals").rename(project.root / "tests")
+    project.write(thresholds_yaml="version: 1\nsuites: {extraction: {pass_rate: {min: 1}}}\n")
+    assert project.run("tests/test_echo.py").ret == 0

@@ -1,13 +1,16 @@
 """Names in thresholds.yaml held against the names of a session."""
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from pytest_llmeval.core.rules import Rule, SuiteRules, SuiteSeen, Thresholds
 
 __all__ = ["check_names", "closest", "did_you_mean", "show_key"]
 
 _SHOWN = 60
+_ALIKE = 0.7
+"""How similar a name is at least to the one that was meant; see ``closest``."""
 
 
 def check_names(
@@ -15,13 +18,13 @@ def check_names(
 ) -> list[str]:
     """Return one message per name in ``thresholds`` that cannot be right; an empty list is well.
 
-    A slice is wrong where its suite was read to the end without it, a model where its suite was collected and
-    its models are known, a suite where everything was collected and a collected suite without rules has a
-    similar name. Any other unknown suite was just not selected: its rules are not judged.
+    A slice is wrong where its suite was read to the end without it, a suite where everything was collected and a
+    collected suite without rules has a similar name, a model where its suite was collected and a model that no rule
+    names has a similar one. Any other unknown suite or model was just not selected: its rules are not judged.
 
     Args:
         thresholds: The rules.
-        suites: What was collected, by suite name.
+        suites: What was collected, selected or not, by suite name.
         everything_collected: Whether all under ``llmeval_paths`` was collected.
         may_be_newer: Whether the rules may be about slices that came after what was seen: one is wrong only where its
             name is like another's.
@@ -30,10 +33,11 @@ def check_names(
         Messages ``thresholds.yaml:LINE: WHERE: what is wrong``, in the order of the file.
     """
     messages: list[str] = []
+    named = {rule.model for rules in thresholds.suites.values() for rule in rules.rules}
     for rules in thresholds.suites.values():
         seen = suites.get(rules.name)
         if seen is not None:
-            wrong = [*_wrong_slices(rules, seen, may_be_newer), *_wrong_models(rules, seen)]
+            wrong = [*_wrong_slices(rules, seen, may_be_newer), *_wrong_models(rules, seen, named)]
         else:
             wrong = list(_wrong_suite(rules, thresholds, suites)) if everything_collected else []
         messages.extend(_at(thresholds, line) + text for line, text in sorted(wrong, key=_line_first))
@@ -76,7 +80,7 @@ def show_key(name: object) -> str:
 def _wrong_suite(
     rules: SuiteRules, thresholds: Thresholds, suites: Mapping[str, SuiteSeen]
 ) -> Iterator[tuple[int | None, str]]:
-    near = closest(rules.name, (name for name in suites if not thresholds.has_rules(name)), cutoff=0.7)
+    near = closest(rules.name, (name for name in suites if not thresholds.has_rules(name)), cutoff=_ALIKE)
     if near is not None:
         place = f"suites.{show_key(rules.name)}"
         yield rules.line, f"{place}: unknown suite {rules.name!r}; did you mean {near!r}?"
@@ -92,13 +96,23 @@ def _wrong_slices(rules: SuiteRules, seen: SuiteSeen, may_be_newer: bool) -> Ite
             yield line, f"{place}: unknown slice {name!r}; {advice}"
 
 
-def _wrong_models(rules: SuiteRules, seen: SuiteSeen) -> Iterator[tuple[int | None, str]]:
+def _wrong_models(
+    rules: SuiteRules, seen: SuiteSeen, named: Collection[str | None]
+) -> Iterator[tuple[int | None, str]]:
     for name, rule in _named_models(rules).items():
-        if seen.models is not None and name not in seen.models:
-            advice = did_you_mean(name, seen.models) or "no model is known"
+        known = seen.models or frozenset()
+        others = (model for model in known if model not in named and not _is_sibling(name, model))
+        near = closest(name, others, cutoff=_ALIKE) if name not in known else None
+        if near is not None:
             part = f"slices.{show_key(rule.slice)}." if rule.slice is not None else ""
             place = f"suites.{show_key(rules.name)}.{part}{show_key(rule.metric)}"
-            yield rule.line, f"{place}.model: unknown model {name!r}; {advice}"
+            yield rule.line, f"{place}.model: unknown model {name!r}; did you mean {near!r}?"
+
+
+def _is_sibling(name: str, other: str) -> bool:
+    """Whether two models are told apart by a number or by what one name has behind the other, as those of a family."""
+    digits = [re.sub(r"\D+", " ", each).strip() for each in (name, other)]
+    return digits[0] != digits[1] or name.startswith(other) or other.startswith(name)
 
 
 def _named_models(rules: SuiteRules) -> dict[str, Rule]:

@@ -84,22 +84,32 @@ def test_a_suite_without_slices_says_so() -> None:
     assert found == [f"{place}: unknown slice 'hard'; its rows have no slices"]
 
 
-@pytest.mark.parametrize(
-    ("part", "models", "place", "advice"),
-    [
-        (None, {"gpt-4o-mini"}, "json_match", "did you mean 'gpt-4o-mini'?"),
-        ("hard", set(), "slices.hard.json_match", "no model is known"),
-    ],
-)
-def test_an_unknown_model_is_wrong_where_models_are_known(
-    part: str | None, models: set[str], place: str, advice: str
-) -> None:
+@pytest.mark.parametrize(("part", "place"), [(None, "json_match"), ("hard", "slices.hard.json_match")])
+def test_an_unknown_model_is_wrong_where_one_that_no_rule_names_is_like_it(part: str | None, place: str) -> None:
     """And the suite was collected."""
-    rules = thresholds(slice=part, model="gpt-4o")
-    collected = seen("json_extraction", "hard", models=frozenset(models))
-    found = check_names(rules, collected, everything_collected=True)
-    assert found == [f"thresholds.yaml:4: suites.json_extraction.{place}.model: unknown model 'gpt-4o'; {advice}"]
+    rules = thresholds(slice=part, model="gpt-4o-mni")
+    found = check_names(
+        rules, seen("json_extraction", "hard", models=frozenset({"gpt-4o-mini"})), everything_collected=False
+    )
+    assert found == [
+        f"thresholds.yaml:4: suites.json_extraction.{place}.model: unknown model 'gpt-4o-mni'; did you mean"
+        " 'gpt-4o-mini'?"
+    ]
     assert check_names(rules, seen("json_extraction", "hard"), everything_collected=True) == []
+
+
+@pytest.mark.parametrize("known", ["gpt-4o", "gpt-4o-mini-search", "gpt-5o-mini", "haiku"])
+def test_another_model_of_a_matrix_was_just_not_asked(known: str) -> None:
+    """Those of a family have names that are alike."""
+    collected = seen("json_extraction", models=frozenset({known}))
+    assert check_names(thresholds(model="gpt-4o-mini"), collected, everything_collected=True) == []
+
+
+def test_a_model_that_a_rule_names_was_not_meant_by_another() -> None:
+    (left,), (right,) = (thresholds(model=name).suites["json_extraction"].rules for name in ("small-a", "small-b"))
+    rules = Thresholds(suites={"json_extraction": SuiteRules(name="json_extraction", rules=(left, right))})
+    collected = seen("json_extraction", models=frozenset({"small-a"}))
+    assert check_names(rules, collected, everything_collected=True) == []
 
 
 def test_a_suggestion_ignores_case_and_order() -> None:

@@ -1,0 +1,47 @@
+"""The names in thresholds.yaml held against all that was collected, whether or not it was selected."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from pytest_llmeval.core.gate.names import check_names
+from pytest_llmeval.core.rules import SuiteSeen, Thresholds
+
+if TYPE_CHECKING:
+    from pytest_llmeval.bridge.session import Preparation
+    from pytest_llmeval.bridge.tally import Tally
+
+__all__ = ["wrong_names"]
+
+
+def wrong_names(
+    thresholds: Thresholds,
+    tally: "Tally",
+    prepared: "Preparation",
+    *,
+    models: frozenset[str] | None,
+    everything_collected: bool,
+) -> list[str]:
+    """Return what is wrong with the names in ``thresholds``, a line each.
+
+    Args:
+        thresholds: the rules.
+        tally: of the cases that were collected.
+        prepared: whose datasets were read.
+        models: those that a rule may name; None for any.
+        everything_collected: whether all under ``llmeval_paths`` was collected.
+    """
+    seen = {suite.name: suite for suite in _seen(thresholds, tally, prepared, models)}
+    return check_names(thresholds, seen, everything_collected=everything_collected)
+
+
+def _seen(
+    thresholds: Thresholds, tally: "Tally", prepared: "Preparation", models: frozenset[str] | None
+) -> Iterator[SuiteSeen]:
+    caseless = (*tally.caseless(prepared), *tally.waiting)
+    for name in thresholds.suites:
+        # Which sets of parameters a function has is told by its cases alone.
+        if any(name == stem or name.startswith(f"{stem}[") for stem in caseless):
+            yield SuiteSeen(name=name)
+    for name, eval_ in tally.read(prepared).items():
+        read = prepared.suite_facts(eval_)
+        yield SuiteSeen(name=name, slices=frozenset(read.slices), read_to_end=read.read_to_end, models=models)
