@@ -32,6 +32,8 @@ class SuiteFacts:
     """How many cases of each model are to run."""
     done: dict[str, int] = field(default_factory=dict)
     """How many cases of each model had ended in an earlier session of a resumed run."""
+    selected_digest: str = ""
+    """Over the ids of the rows of which a case is to run or had ended, in any order; see ``add_digests``."""
     left_out: list[str] = field(default_factory=list)
     """What left out cases, ``-m`` apart; empty where the run is not partial."""
 

@@ -46,6 +46,7 @@ def run_row(
             "rows_digest": suite.rows_digest,
             "code_digest": suite.code_digest,
             "expected": _with_unfinished(name, suite, rescored) if rescored else _expected(name, suite, resumed),
+            "selected_digest": _as_begun(name, "selected_digest", suite.selected_digest, resumed),
             "left_out": _as_begun(name, "left_out", suite.left_out, resumed),
             "made": _of_rows(name, "made", suite, earlier),
             "deselected": _of_rows(name, "deselected", suite, earlier),

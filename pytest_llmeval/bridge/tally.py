@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_llmeval.bridge.items import suite_of
-from pytest_llmeval.core.left_out import cases_not_selected, suites_not_selected
+from pytest_llmeval.core.left_out import cases_not_selected, ids_digest, suites_not_selected
 
 if TYPE_CHECKING:
     from pytest_llmeval.bridge.cases import CaseParam, Eval
@@ -30,6 +30,7 @@ class Tally:
         self._met: dict[str, Counter[str]] = {}
         self._evals: dict[str, Eval] = {}
         self._done: dict[str, Counter[str]] = {}
+        self._selected: dict[str, set[str]] = {}
 
     def meet(self, cases: Iterable[tuple[pytest.Item, "CaseParam"]]) -> None:
         """Count cases by their suites, and by the names that their functions gave those, before anybody selects."""
@@ -40,7 +41,9 @@ class Tally:
 
     def has_ended(self, item: pytest.Item, param: "CaseParam") -> None:
         """Count a case that ended in an earlier session."""
-        self._done.setdefault(suite_of(item, param), Counter())[param.model] += 1
+        suite = suite_of(item, param)
+        self._done.setdefault(suite, Counter())[param.model] += 1
+        self._selected.setdefault(suite, set()).add(param.sample_id)
 
     def suites(
         self, cases: Iterable[tuple[pytest.Item, "CaseParam"]], prepared: "Preparation"
@@ -52,6 +55,7 @@ class Tally:
             if suite not in found:
                 found[suite] = prepared.suite_facts(param.eval)
             prepared.count(suite, param)
+            self._selected.setdefault(suite, set()).add(param.sample_id)
             found[suite].expected[param.model] = found[suite].expected.get(param.model, 0) + 1
         for suite, done in self._done.items():
             if suite not in found:
@@ -94,6 +98,7 @@ class Tally:
     def _weigh(self, suite: str, facts: "SuiteFacts", prepared: "Preparation") -> None:
         """Add what ``-m`` left out of a suite and what anything else did."""
         assert prepared.maker is not None
+        facts.selected_digest = ids_digest(self._selected.get(suite, ()))
         facts.deselected = -(-self.no_cut[suite] // prepared.maker.cases_per_row)
         made = facts.made
         if prepared.rescored is not None:

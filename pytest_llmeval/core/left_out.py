@@ -1,11 +1,20 @@
 """What a session left out, in the words in which a run keeps it, and how those of the shards of a run add up."""
 
+import hashlib
 import re
 from collections.abc import Collection, Iterable
 
 from pytest_llmeval.core.text import counted, one_line
 
-__all__ = ["cases_not_selected", "join_left_out", "join_unselected", "suites_not_selected", "tells_of_cases"]
+__all__ = [
+    "add_digests",
+    "cases_not_selected",
+    "ids_digest",
+    "join_left_out",
+    "join_unselected",
+    "suites_not_selected",
+    "tells_of_cases",
+]
 
 _CASES = re.compile(r"([0-9]{1,12}) cases were not selected")
 _SUITES = re.compile(r"[0-9,]+ suites? not selected: .*")
@@ -42,3 +51,16 @@ def join_unselected(names: Collection[str], parts: Iterable[str]) -> list[str]:
         parts: what the shards say; which suites they lack is not what the run lacks.
     """
     return [*suites_not_selected(names), *dict.fromkeys(why for why in parts if not _SUITES.fullmatch(why))]
+
+
+def ids_digest(ids: Iterable[str]) -> str:
+    """Return what tells the rows of a suite that were selected from any others, in hex, whatever their order.
+
+    It is the sum of the sha256 of each id: those of shards, which share no row, add up to that of the run.
+    """
+    return add_digests(hashlib.sha256(each.encode("utf-8", "surrogatepass")).hexdigest() for each in ids)
+
+
+def add_digests(parts: Iterable[str]) -> str:
+    """Return the digest of all rows, from those of parts that have none in common."""
+    return f"{sum(int(part, 16) for part in parts) % 2**256:064x}"

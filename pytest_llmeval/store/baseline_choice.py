@@ -48,7 +48,7 @@ class BaselineChoice:
             return replace(self, found=None, why_none=f"the answers are those of baseline {told}")
         if run.settings.get("partial") and not (self.is_given and self.found.kind == "run"):
             return replace(self, found=None, why_none=_CUT)
-        if run.settings.get("partial") and _selection(self.found.run) != _selection(run):
+        if run.settings.get("partial") and not _is_same_selection(self.found.run, run):
             return replace(self, found=None, why_none=f"run {told} is not of the same selection")
         return self
 
@@ -157,6 +157,22 @@ def choose_again(
 def _answers(run: Run) -> set[str]:
     """Return the ids of the run and of the one whose answers it scored again."""
     return {run.id, str(run.settings.get("rescored") or run.id)}
+
+
+def _is_same_selection(base: Run, run: Run) -> bool:
+    """Whether two runs took their rows by the same options, and of a dataset that did not change the same ones.
+
+    By an option, other rows may be taken of a dataset that did; runs of older versions do not say which they took.
+    """
+    if _selection(base) != _selection(run):
+        return False
+    before, now = base.settings.get("suites", {}), run.settings.get("suites", {})
+    taken = [
+        (before[name].get("selected_digest"), suite.get("selected_digest"))
+        for name, suite in now.items()
+        if name in before and suite.get("left_out") and before[name].get("rows_digest") == suite.get("rows_digest")
+    ]
+    return all(None in pair or pair[0] == pair[1] for pair in taken)
 
 
 def _selection(run: Run) -> dict[str, Any]:

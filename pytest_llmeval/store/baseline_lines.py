@@ -5,6 +5,7 @@ what two runs differ in.
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from types import NoneType
 from typing import Any
@@ -139,7 +140,8 @@ _SETTINGS = {
     ANSWERING: (dict,),
 }
 """Settings of a run that others read, with their types."""
-_SUITE = {"expected": (dict,), "left_out": (list,), "deselected": (int,), "made": (int,)}
+_SUITE = {"expected": (dict,), "left_out": (list,), "deselected": (int,), "made": (int,), "selected_digest": (str,)}
+_DIGEST = re.compile("[0-9a-f]{64}")
 _AGAINST = {"name": TEXT, "kind": Field((str,), among=("name", "run", "file")), "run": TEXT, "model": MAYBE_TEXT}
 _OPTIONS = {
     "model": (list,),
@@ -324,6 +326,9 @@ def _check_settings(settings: Mapping[str, Any]) -> None:
         expected = suite.get("expected", {})
         check_types(expected, dict.fromkeys(expected, (int,)), f"{where}.expected")
         checked_texts(suite.get("left_out", []), f"{where}.left_out")
+        digest = suite.get("selected_digest")
+        if digest is not None and not _DIGEST.fullmatch(digest):
+            raise NotALineError(f"{f'{where}.selected_digest'!r} is {shown_value(digest)}")
     checked_texts(settings.get("unselected", []), "run.settings.unselected")
     for session in settings.get("resumes", []):
         if not isinstance(session, dict):

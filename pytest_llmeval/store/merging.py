@@ -12,7 +12,7 @@ from typing import Any
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.ids import case_id, digest
-from pytest_llmeval.core.left_out import join_left_out, join_unselected, tells_of_cases
+from pytest_llmeval.core.left_out import add_digests, join_left_out, join_unselected, tells_of_cases
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.core.types import Call, JudgeRecord
 from pytest_llmeval.store.baseline_fields import NotALineError
@@ -27,7 +27,7 @@ __all__ = ["import_shards", "joined_run", "judged_in", "runs_in"]
 
 _OF_A_SHARD = ("shard", "baseline", "rescored")
 _NO_END = RunEnd(finished_at="", status="interrupted", exit_code=0, verdict="none")
-_OF_ALL = ("expected", "made", "deselected", "left_out")
+_OF_ALL = ("expected", "made", "deselected", "left_out", "selected_digest")
 
 
 def runs_in(path: Path) -> list[Run]:
@@ -181,6 +181,9 @@ def _suites(shards: Sequence[Mapping[str, Mapping[str, Any]]]) -> dict[str, Any]
             "deselected": sum(part.get("deselected", 0) for part in parts),
             "left_out": join_left_out(why for part in parts for why in part.get("left_out", ())),
         }
+        taken = [part["selected_digest"] for part in parts if "selected_digest" in part]
+        if len(taken) == len(parts):  # those of an older version have none
+            found[name]["selected_digest"] = add_digests(taken)
     return found
 
 

@@ -245,6 +245,21 @@ def test_a_partial_run_is_held_against_a_run_of_the_same_selection(ruled: Projec
     assert only_verdict(ruled)["verdict"] == "pass"
 
 
+def test_a_partial_run_is_held_against_no_run_of_other_rows(ruled: Project) -> None:
+    """Whatever left them out; of a dataset that has changed the options say which rows are the same selection."""
+    some, others, few = (f"--deselect=evals/test_echo.py::test_echo[r{start}" for start in ("09]", "10]", "0"))
+    base = base_run(ruled, some)
+    for cut in (others, few):
+        assert ruled.run("evals", cut, f"--baseline={base}").ret == 0
+        found = only_verdict(ruled)
+        assert (found["verdict"], found["reason"]) == ("not_judged", f"run {base} is not of the same selection")
+    assert ruled.run("evals", some, f"--baseline={base}").ret == 0
+    assert only_verdict(ruled)["verdict"] == "pass"
+    ruled.eval(EXACT, [*ROWS, {"id": "new", "input": "yes", "target": "yes"}])
+    assert ruled.run("evals", some, f"--baseline={base}").ret == 0
+    assert only_verdict(ruled)["verdict"] == "pass"
+
+
 def test_rows_that_a_mark_expression_leaves_out_are_not_missed(project: Project) -> None:
     project.eval(EXACT, [{**row, "marks": ["regression"]} if "slice" in row else row for row in ROWS])
     project.write(thresholds_yaml=RULES.format(baseline=""))
