@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.gate.family import is_decided_by_p
 from pytest_llmeval.core.gate.pairs import PairedColumn, pair_up
 from pytest_llmeval.core.metrics import score_names
 from pytest_llmeval.core.rules import REGRESSION_KINDS, Rule, SuiteRules, Thresholds
@@ -42,9 +43,9 @@ def comparison_rules(
 ) -> Thresholds:
     """Return the rules that two runs are compared by.
 
-    A suite with rules on a change keeps those. Any other takes ``max_drop: 0`` on each of its scores and on
-    ``pass_rate``, over the whole suite and in each slice; ``pass_rate`` is left out where a score says the same of
-    every case, as each rule more makes all others see less.
+    A suite keeps its rules on a change, and those that share their false alarms. One without rules on a change takes
+    ``max_drop: 0`` on each of its scores and on ``pass_rate``, over the whole suite and in each slice; ``pass_rate`` is
+    left out where a score says the same of every case, as each rule more makes the others of these see less.
 
     Args:
         thresholds: the rules that there are.
@@ -94,16 +95,18 @@ def _suite_rules(
     thresholds: Thresholds, name: str, cases: Sequence[JudgedCase], before: Sequence[JudgedCase]
 ) -> SuiteRules:
     known = thresholds.suites.get(name, SuiteRules(name=name, settings=thresholds.defaults))
-    rules = tuple(rule for rule in known.rules if rule.kind in REGRESSION_KINDS)
-    if rules:
+    rules = tuple(rule for rule in known.rules if rule.kind in REGRESSION_KINDS or is_decided_by_p(rule))
+    if any(rule.kind in REGRESSION_KINDS for rule in rules):
         return replace(known, rules=rules)
     scores = score_names(cases)
     metrics = scores if any(_says_the_outcome(score, [*cases, *before]) for score in scores) else ["pass_rate", *scores]
     parts = [None, *sorted({part for case in cases for part in case.slices})]
     implied = tuple(
-        Rule(suite=name, metric=metric, kind="max_drop", bound=0.0, slice=part) for part in parts for metric in metrics
+        Rule(suite=name, metric=metric, kind="max_drop", bound=0.0, slice=part, is_implied=True)
+        for part in parts
+        for metric in metrics
     )
-    return replace(known, rules=implied)
+    return replace(known, rules=(*rules, *implied))
 
 
 def _says_the_outcome(score: str, cases: Iterable[JudgedCase]) -> bool:

@@ -113,6 +113,8 @@ class Rule:
     """What the judge of the metric must be worth; None for any."""
     line: int | None = None
     """Where the bound stands in the file, from 1."""
+    is_implied: bool = False
+    """Whether it stands in no file: two runs are compared by it, and it shares false alarms with its like alone."""
 
     @property
     def text(self) -> str:

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from pytest_llmeval.core.comparing import MeasureChange, comparison_rules, measure_changes
 from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.gate.case import JudgedCase
-from pytest_llmeval.core.gate.judging import GateResult, SessionVerdict, Verdict, apply_gate
+from pytest_llmeval.core.gate.judging import GateResult, SessionVerdict, Verdict, apply_gate, session_verdict
 from pytest_llmeval.core.judge.trust import UNKNOWN, Trust
-from pytest_llmeval.core.rules import Thresholds
+from pytest_llmeval.core.rules import REGRESSION_KINDS, Thresholds, kind_of
 from pytest_llmeval.core.stats.resampling import Budget
 from pytest_llmeval.core.status import UNMEASURABLE, exit_status, on_inconclusive
 from pytest_llmeval.core.text import counted
@@ -79,7 +79,7 @@ def compare(
     rules = comparison_rules(thresholds, cases, (case for case in base.cases if base.model in (None, case.model)))
     baseline = Baseline(name=base.name, cases=base.cases, model=base.model, deselected=current.deselected)
     expected = {key: count for key, count in current.expected.items() if current.model in (None, key[1])}
-    result = apply_gate(rules, cases, collected=expected, baseline=baseline, trust=trust)
+    result = _of_changes(apply_gate(rules, cases, collected=expected, baseline=baseline, trust=trust))
     if why_no_base is not None and result.verdict in ("pass", "inconclusive"):
         result = replace(result, verdict="unmeasurable")
     paired = list(paired_suites(baseline, cases))
@@ -101,6 +101,12 @@ def compare(
         set_up=tuple(set_up),
         notes=(*notes, *_not_alike(base, cases, paired)),
     )
+
+
+def _of_changes(result: GateResult) -> GateResult:
+    """Return what the gate says without its bars, which share the false alarms and are no changes."""
+    shown = tuple(each for each in result.verdicts if kind_of(each.rule) in (*REGRESSION_KINDS, "max_error_rate"))
+    return replace(result, verdicts=shown, verdict=session_verdict(shown))
 
 
 def _measures(paired: Iterable[PairedSuite]) -> tuple[MeasureChange, ...]:

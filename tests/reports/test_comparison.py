@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.gate.judging import apply_gate
 from pytest_llmeval.core.rules import GateSettings, Rule, SuiteRules, Thresholds
 from pytest_llmeval.reports.comparison import Comparison, compare
 from pytest_llmeval.reports.row_flips import RowText
@@ -63,6 +65,21 @@ def test_rules_on_a_change_stand_in_the_place_of_that() -> None:
     assert found.exit_code == 0
     found = compared(BETTER, WORSE, rule(metric="f1", kind="min", bound=0.99))
     assert {each.rule for each in found.changes} == {"max_drop=0"}
+
+
+def test_rules_on_a_change_are_decided_as_the_gate_decides_them() -> None:
+    """What suites without any are held to takes nothing from them, and bars that share their false alarms do."""
+    base = [judged(number, 1.0, slices=("all",), suite=suite) for number in range(40) for suite in ("qa", "other")]
+    now = [replace(each, scores={"f1": float(int(each.sample_id) > 3 or each.suite == "other")}) for each in base]
+    drop = Rule(suite="qa", metric="f1", kind="max_drop", bound=0.02)
+    bar = Rule(suite="qa", metric="f1", kind="min", bound=0.5, confident=True)
+    for own in ((drop,), (drop, bar)):
+        rules = Thresholds(suites={"qa": SuiteRules(name="qa", rules=own)})
+        gated = apply_gate(rules, now, baseline=Baseline(name="main", cases=base)).verdicts
+        found = compared(base, now, rules).changes
+        assert [each for each in found if each.suite == "qa"] == [gated[0]]
+        assert [(each.rule, each.verdict) for each in found if each.suite == "other"] == [("max_drop=0", "pass")] * 2
+    assert gated[0].p_value == pytest.approx(2 / 32)
 
 
 def test_nothing_changed_passes() -> None:

@@ -132,17 +132,29 @@ def session_verdict(verdicts: Iterable[Verdict]) -> SessionVerdict:
 
 def _settled(found: Sequence[Weighed]) -> Iterator[Verdict]:
     """Yield the verdict of each rule, those that share their false alarms decided together."""
-    waiting = [(case, case.evidence) for case in found if case.evidence is not None and case.why_not_gating is None]
-    family = Family((case.rule, evidence.found) for case, evidence in waiting)
-    shares = iter(enumerate(shares_of([(case.rule, case.alpha) for case, _ in waiting])))
+    gating = [case for case in found if case.why_not_gating is None]
+    families = {kind: _family([each for each in gating if each.rule.is_implied is kind]) for kind in (False, True)}
     for case in found:
         if case.why_not_gating is None:
-            position, share = next(shares) if case.evidence is not None else (0, None)
-            yield _verdict(case, _decided(case, share, functools.partial(family.adjusted, position)))
+            share, adjusted = next(families[case.rule.is_implied]) if case.evidence is not None else (None, _alone)
+            yield _verdict(case, _decided(case, share, adjusted))
             continue
-        alone = _decided(case, Share(alpha=case.alpha, rules=1), lambda weight: weight.p_value)
+        alone = _decided(case, Share(alpha=case.alpha, rules=1), _alone)
         invalid = alone.verdict == "unmeasurable" and case.broken is not None
         yield _verdict(case, alone if invalid else reported(alone, case.why_not_gating))
+
+
+def _family(members: Iterable[Weighed]) -> Iterator[tuple[Share, Callable[[Weight], float | None]]]:
+    """Yield what each of ``members`` that waits for the others may claim, and what adjusts its p-value."""
+    waiting = [(case, case.evidence) for case in members if case.evidence is not None]
+    family = Family((case.rule, evidence.found) for case, evidence in waiting)
+    for position, share in enumerate(shares_of([(case.rule, case.alpha) for case, _ in waiting])):
+        yield share, functools.partial(family.adjusted, position)
+
+
+def _alone(weight: Weight) -> float | None:
+    """Return the p-value of a rule that shares its false alarms with no other."""
+    return weight.p_value
 
 
 def _decided(case: Weighed, share: Share | None, adjusted: Callable[[Weight], float | None]) -> Decision:
