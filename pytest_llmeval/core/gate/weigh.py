@@ -193,8 +193,9 @@ def _with_unfinished(column: Column, unfinished: int) -> Column:
 
 
 def _unknown_metric(rule: Rule, group: Group) -> str | None:
-    """Return what is wrong with a metric that is none of the suite's, where it has scores at all."""
-    if rule.metric in (*COUNTED_METRICS, *MEASURED_METRICS, *group.names) or not group.names:
+    """Return what is wrong with a metric that is none of the suite's, where a case could have recorded a score."""
+    is_silent = not group.names and group.errors == group.finished
+    if rule.metric in (*COUNTED_METRICS, *MEASURED_METRICS, *group.names) or is_silent:
         return None
     advice = did_you_mean(rule.metric, [*group.names, *COUNTED_METRICS, *MEASURED_METRICS])
     errors = f" ({group.errors} of {group.finished} cases ended in an error)" if group.errors else ""

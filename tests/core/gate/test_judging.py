@@ -123,6 +123,8 @@ def test_an_unknown_metric_is_unmeasurable_with_a_suggestion() -> None:
     broken = only(apply_gate(rules(rule(metric="zzz")), [case(), *errors(1)]))
     assert broken.reason is not None
     assert broken.reason.startswith("no case has a score 'zzz' (1 of 2 cases ended in an error); there are ")
+    plain = only(apply_gate(rules(rule(metric="pass_rat")), [case(0, None), *errors(1)]))
+    assert plain.reason is not None and plain.reason.endswith("; did you mean 'pass_rate'?")
 
 
 def test_a_score_of_another_model_is_no_unknown_metric() -> None:
