@@ -1,7 +1,7 @@
 """Bodies of async evals that run before their turn, many at a time.
 
 A body may run ahead where nothing of pytest's order can be seen from it: it uses this plugin's fixtures, and fixtures
-of the project's that live longer than one test and are set up already. All others run in their turn.
+of the project's of the scope module, package or session that are set up already. All others run in their turn.
 """
 
 import asyncio
@@ -308,9 +308,9 @@ def _is_asyncios(definition: Any) -> bool:
 
 def _why_not_shared(name: str, definition: Any) -> str:
     function: Callable[..., Any] = definition.func
-    if definition.scope == "function":
-        xunit = _XUNIT.match(name)
-        return f"{xunit[1]} runs for each test" if xunit else f"fixture {name!r} is made for each test"
+    if definition.scope in ("function", "class"):
+        xunit, each = _XUNIT.match(name), "test" if definition.scope == "function" else "class"
+        return f"{xunit[1]} runs for each {each}" if xunit else f"fixture {name!r} is made for each {each}"
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
         return f"fixture {name!r} is async"
     return ""

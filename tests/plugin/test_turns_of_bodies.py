@@ -156,20 +156,30 @@ def test_a_plugin_of_pytest_that_is_switched_off_is_no_crash(project: Project, p
 
 
 @pytest.mark.parametrize(
-    "body",
+    ("body", "why"),
     [
-        "class TestEcho:\n    def setup_method(self):\n        self.known = 'yes'\n\n"
-        "    async def test_echo(self, sample, model):\n        assert self.known == 'yes'\n",
-        "async def test_echo(sample, model):\n    assert test_echo.known == 'yes'\n\n"
-        "def setup_function(function):\n    function.known = 'yes'\n\n"
-        "def teardown_function(function):\n    del function.known\n",
+        (
+            "class TestEcho:\n    def setup_method(self):\n        self.known = 'yes'\n\n"
+            "    async def test_echo(self, sample, model):\n        assert self.known == 'yes'\n",
+            "setup_method runs for each test",
+        ),
+        (
+            "async def test_echo(sample, model):\n    assert test_echo.known == 'yes'\n\n"
+            "def setup_function(function):\n    function.known = 'yes'\n\n"
+            "def teardown_function(function):\n    del function.known\n",
+            "setup_function runs for each test",
+        ),
+        (
+            "class TestEcho:\n    @pytest.fixture(scope='class')\n    def known(self):\n        return 'yes'\n\n"
+            "    async def test_echo(self, sample, model, known):\n        assert known == 'yes'\n",
+            "fixture 'known' is made for each class",
+        ),
     ],
-    ids=["setup_method", "setup_function"],
+    ids=["setup_method", "setup_function", "class"],
 )
-def test_what_is_set_up_for_each_test_keeps_a_body_in_its_turn(either: Project, body: str) -> None:
+def test_what_is_set_up_for_each_test_or_class_keeps_a_body_in_its_turn(either: Project, body: str, why: str) -> None:
     """In xunit's way, too, which pytest calls from fixtures of its own."""
     either.eval(body, ROWS)
     result = either.run("evals", "-p", "no:xdist", inside=False)
     assert result.ret == 0, result.stdout.str()
-    named = "setup_method" if body.startswith("class") else "setup_function"
-    assert turns(result).startswith(f"0 ran ahead, 4 in their turn ({named} runs for each test: 4)")
+    assert turns(result).startswith(f"0 ran ahead, 4 in their turn ({why}: 4)")
