@@ -21,7 +21,7 @@ from pytest_llmeval.core.transport import plain
 from pytest_llmeval.core.types import JudgeRecord, Response, Score
 from pytest_llmeval.models.specs import storable_spec
 from pytest_llmeval.scorers.answers import text_of
-from pytest_llmeval.scorers.book import recorded_twice
+from pytest_llmeval.scorers.book import check_free
 from pytest_llmeval.scorers.judged import (
     judged_scores,
     orders_disagree,
@@ -128,7 +128,7 @@ class CaseJudge:
             as ``judge`` does.
         """
         found = self._rubric(how.rubric)
-        self._check_free([preference_name(found, how.name)])
+        check_free(self._run.book, preference_name(found, how.name))
         if self._calls.judges is None:
             return unjudged_scores([preference_name(found, how.name)])
         return await self._awaited(self._preferred(found, a, b, target, how))
@@ -136,7 +136,7 @@ class CaseJudge:
     def prefer_sync(self, a: Response | str, b: Response | str, target: Any, how: JudgedHow) -> list[Score]:
         """Return the score of a comparison, as ``prefer`` does, to a test that is not async."""
         found = self._rubric(how.rubric)
-        self._check_free([preference_name(found, how.name)])
+        check_free(self._run.book, preference_name(found, how.name))
         if self._calls.judges is None:
             return unjudged_scores([preference_name(found, how.name)])
         return self._waited(self._preferred(found, a, b, target, how))
@@ -163,14 +163,7 @@ class CaseJudge:
                 f"{Path(how.rubric).name}: dimensions.{whole}: a dimension cannot have the name of its rubric: one of"
                 " the two scores would be lost; give it another name, or name the call of score.judge: name='...'"
             )
-        self._check_free(names)
-
-    def _check_free(self, names: Sequence[str]) -> None:
-        """Raise ScorerError where the case has a score of one of these names, before anybody is asked for another."""
-        taken = {score.name for score in self._run.book.scores}
-        for name in names:
-            if name in taken:
-                raise recorded_twice(name)
+        check_free(self._run.book, *names)
 
     def _without_asking(self, found: "Rubric", how: JudgedHow) -> list[Score] | None:
         """Return the scores where nobody is to be asked; None where somebody is."""

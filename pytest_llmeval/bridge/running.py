@@ -18,7 +18,7 @@ from pytest_llmeval.core.errors import CaseError, ErrorKind, ScorerError
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.models.redaction import Redactor
 from pytest_llmeval.scorers import ScoreBook, explain
-from pytest_llmeval.scorers.book import unawaited
+from pytest_llmeval.scorers.book import recorded_twice, unawaited
 
 __all__ = ["AsyncBodies", "CaseRunner"]
 
@@ -159,12 +159,15 @@ class AsyncBodies:
 
 
 def _settle(book: ScoreBook) -> None:
-    """Raise what the scores of a whole body come to: an error where a scorer broke, else a miss."""
+    """Raise what the scores of a whole body come to: an error where a scorer broke or a name came twice, or a miss."""
     for name in unawaited(book)[:1]:
         told = f"score.{name}(...) was not awaited: write await score.{name}(...), or score.{name}_sync(...) where the"
         raise CaseError(f"{told} test is not async", kind=ErrorKind.CODE)
     if book.errors:
         first = book.errors[0]
         raise ScorerError(f"scorer {first.name}: {first.reason}")
+    doubled = recorded_twice(book)
+    if doubled is not None:
+        raise doubled
     if book.misses:
         pytest.fail(explain(book.misses), pytrace=False)

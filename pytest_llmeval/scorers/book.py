@@ -6,7 +6,7 @@ import inspect
 import os
 import traceback
 from collections.abc import Callable, Coroutine
-from typing import Any, ParamSpec
+from typing import Any, NoReturn, ParamSpec
 
 from pytest_llmeval.core.errors import ScorerError
 from pytest_llmeval.core.types import Response, Score
@@ -16,7 +16,7 @@ from pytest_llmeval.scorers.judged_how import Judging, judged_how, refuse_metric
 from pytest_llmeval.scorers.registry import REGISTRY, Registry, Scorer, settings_of, short_path
 from pytest_llmeval.scorers.scored import Scored, finite, is_number, unit_interval
 
-__all__ = ["ScoreBook", "recorded_twice", "unawaited"]
+__all__ = ["ScoreBook", "check_free", "recorded_twice", "unawaited"]
 
 P = ParamSpec("P")
 
@@ -47,6 +47,7 @@ class ScoreBook:
         self._judge = judge
         self._scores: dict[str, Score] = {}
         self._begun: list[tuple[str, Coroutine[Any, Any, Score]]] = []
+        self._doubled: list[str] = []
 
     @property
     def scores(self) -> tuple[Score, ...]:
@@ -247,7 +248,7 @@ class ScoreBook:
         for each in (score, *companions):
             self._check_free(each.name)
             if each.name in found:
-                raise recorded_twice(each.name)
+                self._refuse(each.name)
             found[each.name] = each
         self._scores.update(found)
         return score
@@ -255,7 +256,12 @@ class ScoreBook:
     def _check_free(self, name: str) -> None:
         refuse_metric(name)
         if name in self._scores:
-            raise recorded_twice(name)
+            self._refuse(name)
+
+    def _refuse(self, name: str) -> NoReturn:
+        """Raise that there is a score of this name, and keep that where the body goes on all the same."""
+        self._doubled.append(name)
+        raise _twice(name)
 
     def _unknown(self, name: str) -> str:
         known = self._registry.names()
@@ -273,8 +279,18 @@ def unawaited(book: ScoreBook) -> tuple[str, ...]:
     return tuple(name for name, _ in found)
 
 
-def recorded_twice(name: str) -> ScorerError:
-    """Return what is raised where a case has a score of that name already."""
+def check_free(book: ScoreBook, *names: str) -> None:
+    """Raise ScorerError where a book has a score of one of ``names``, before anybody is asked for another."""
+    for name in names:
+        book._check_free(name)
+
+
+def recorded_twice(book: ScoreBook) -> ScorerError | None:
+    """Return what was raised where a score would have been recorded twice; None where none would."""
+    return _twice(book._doubled[0]) if book._doubled else None
+
+
+def _twice(name: str) -> ScorerError:
     return ScorerError(f"the score {name!r} is recorded twice in one case; name one of the calls: name='...'")
 
 

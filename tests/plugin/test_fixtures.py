@@ -234,3 +234,23 @@ def test_an_own_fixture_that_stays_wins_in_bodies_that_run_ahead_too(
     result = project.run("evals", *dist_args)
     result.assert_outcomes(passed=6)
     assert "ran ahead" in result.stdout.str()
+
+
+def test_a_score_that_is_recorded_twice_is_an_error_though_the_body_goes_on(project: Project) -> None:
+    """Who catches it is told all the same, by whatever name the second comes."""
+    project.eval(
+        """
+        def test_echo(sample, response, score):
+            score.exact(response, sample.target)
+            with pytest.raises(Exception, match="twice"):
+                if sample.id == "a":
+                    score.contains(response, sample.target, name="exact")
+                else:
+                    score.judge_sync(response, rubric="qa", name="exact")
+        """,
+        [*ROWS, {**ROWS[0], "id": "b"}],
+    )
+    assert project.run("evals").ret == 1
+    told = project.rows("SELECT outcome, error_kind, error FROM cases")
+    twice = "the score 'exact' is recorded twice in one case; name one of the calls: name='...'"
+    assert [tuple(row.values()) for row in told] == [("error", "scorer", twice)] * 2
