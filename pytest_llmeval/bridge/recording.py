@@ -4,6 +4,7 @@ import contextlib
 import textwrap
 import time
 from collections.abc import Generator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -197,6 +198,15 @@ class Recorder:
         finally:  # another plugin's failure there is not the end of the run
             if self._store is not None:
                 self._end_session(session, self._store)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True, specname="pytest_sessionfinish")
+    def pytest_sessionfinish_whole(self, session: pytest.Session) -> Generator[None, object, object]:
+        """Store the status that others set once the summary is shown: pytest's own with ``--max-warnings``, say."""
+        result = yield
+        end = self._store.find_run(self._row.id).end if self._store is not None and self._fault is None else None
+        if self._store is not None and end is not None and end.exit_code != session.exitstatus:
+            self._store.finish_run(self._row.id, replace(end, exit_code=int(session.exitstatus)))
+        return result
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Show the run."""

@@ -36,6 +36,17 @@ def test_maxfail_counts_errors_and_no_misses(project: Project, arguments: tuple[
     assert "was interrupted" in refusal(project)
 
 
+def test_the_status_that_pytest_sets_last_is_the_runs(project: Project, dist_args: list[str]) -> None:
+    """It counts warnings once the run has been judged and shown."""
+    project.eval(f"{EXACT}    import warnings\n    warnings.warn('old')\n", ROWS[:1])
+    project.write(thresholds_yaml=GATED)
+    assert project.run("evals", "--max-warnings=0", "-Walways", *dist_args).ret == 6
+    run = project.last_run()
+    assert (run["status"], run["exit_code"], run["verdict"]) == ("finished", 6, "pass")
+    done = llmeval(project, "baseline", "set", "main")
+    assert (done.returncode, "is not green (exit status 6" in done.stderr) == (4, True)
+
+
 def test_a_plugin_that_breaks_leaves_a_run_that_was_not_judged(project: Project) -> None:
     """Status 3 is pytest's; what had ended is kept, and the rest is asked when the run goes on."""
     project.eval(EXACT, ROWS)
