@@ -18,6 +18,7 @@ from pytest_llmeval.cli.output import (
 )
 from pytest_llmeval.cli.project import find_project
 from pytest_llmeval.cli.rules import check_rules, rules_for
+from pytest_llmeval.core.transport import plain
 from pytest_llmeval.reports.comparing import compare_found
 from pytest_llmeval.reports.comparison_markdown import comparison_markdown
 from pytest_llmeval.reports.comparison_text import comparison_lines
@@ -57,8 +58,6 @@ def compare_runs(
     Each is a baseline's name, a RUN or an exported file, and may end in @MODEL: two models of one run compare too.
     """
     is_printed = output is not None and str(output) == "-"
-    if is_printed and as_json:
-        raise click.UsageError("--output - and --json would both be printed; name a file for one of them")
     project = find_project()
     with opened_store(project, database) as store:
         before, now = (find_baseline(ref, reader=store, root=project.root) for ref in (base, current))
@@ -66,12 +65,13 @@ def compare_runs(
         check_rules(rules, now.run, now.judged())
         most = sys.maxsize if as_json else _SHOWN
         found = compare_found(before, now, rules, reader=store, most_flips=most)
+    report = comparison_markdown(found) if output is not None else ""
     if output is not None and not is_printed:
-        write_lines(output, comparison_markdown(found).splitlines())
+        write_lines(output, report.splitlines())
     if as_json:
-        emit_json(found)
+        emit_json({**plain(found), "text": report} if is_printed else found)
     elif is_printed:
-        echo_lines(comparison_markdown(found).splitlines())
+        echo_lines(report.splitlines())
     else:
         shown = comparison_lines(found, width=terminal_width(), tables=table_room(), verbosity=int(verbose))
         echo_lines(shown)

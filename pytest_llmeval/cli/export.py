@@ -54,14 +54,14 @@ class Wanted:
 
     def write(self, lines: Callable[[Source], Iterable[str]]) -> None:
         """Write the run in the form that ``lines`` gives it; all that it reads is of one moment."""
-        is_printed = self.output is None or str(self.output) == "-"
-        if is_printed and self.as_json:
-            raise click.UsageError("the export and --json would both be printed; name a file with --output")
         project = find_project()
         with contextlib.closing(open_reader(project, self.database)) as store, store.snapshot():
             found = Source(project=project, store=store, run=store.find_run(self.run))
-            if is_printed or self.output is None:
-                echo_lines(lines(found))
+            if self.output is None or str(self.output) == "-":
+                if self.as_json:
+                    emit_json({"run": found.run.id, "text": "".join(f"{line}\n" for line in lines(found))})
+                else:
+                    echo_lines(lines(found))
                 return
             write_lines(self.output, lines(found))
         size = self.output.stat().st_size

@@ -200,6 +200,9 @@ def test_json_has_every_row_that_flipped(worse: SqliteStore, llmeval: Command) -
     (change,) = told["changes"]
     assert (change["metric"], change["baseline_value"], change["value"], change["n"]) == ("exact", 1.0, 0.03, 100)
     assert {each["measure"] for each in told["measures"]} >= {"latency_s p50", "cost_usd", "error_rate"}
+    beside = llmeval("compare", "big", "worst", "--json", "--output", "-").json()
+    assert llmeval("compare", "big", "worst", "--json", "--output", "report.md").json() == told
+    assert beside == {**told, "text": Path("report.md").read_text("utf-8")}
 
 
 def test_two_models_of_one_run_compare(store: SqliteStore, llmeval: Command) -> None:
@@ -355,7 +358,6 @@ def test_what_two_sessions_recorded_compares(project: Project, llmeval: Command)
         (["main", "last", "--thresholds", "none.yaml"], "none.yaml: no such file; name one with --thresholds"),
         (["main", "last", "--output", "none/report.md"], "--output none/report.md: cannot be written: No such file"),
         (["main", "last", "--output", "."], "File '.' is a directory."),
-        (["main", "last", "--json", "--output", "-"], "--output - and --json would both be printed"),
         (["main", "last", "--db", "none.db"], "none.db: no such database"),
     ],
 )

@@ -100,7 +100,9 @@ def test_a_file_holds_what_would_be_printed(recorded: SqliteStore, llmeval: Comm
 def test_what_was_written_comes_as_json(recorded: SqliteStore, llmeval: Command, here: Path) -> None:
     done = llmeval("export", "jsonl", "--output", "out.jsonl", "--json")
     assert done.json() == {"run": run().id, "output": "out.jsonl", "bytes": (here / "out.jsonl").stat().st_size}
-    assert llmeval("export", "jsonl", "--json").status == 4
+    printed = llmeval("export", "jsonl", "--json")
+    assert printed.json() == {"run": run().id, "text": (here / "out.jsonl").read_text("utf-8")}
+    assert llmeval("export", "jsonl", "--json", "--output", "-").out == printed.out
 
 
 def test_a_link_is_followed_and_a_pipe_is_written_into(recorded: SqliteStore, llmeval: Command, here: Path) -> None:
