@@ -54,7 +54,7 @@ class CollectionFacts:
     judge_digests: dict[str, str] = field(default_factory=dict)
     """The same of each judge."""
     address_digests: dict[str, str] = field(default_factory=dict)
-    """sha256 in hex of where each model and judge is asked whose spec leaves that to the environment, by its name."""
+    """sha256 in hex of where each model and judge of a server is asked, by its name."""
     changed: list[str] = field(default_factory=list)
     """What is not as it was when the resumed run began."""
     dataset_digest: str = ""

@@ -9,11 +9,14 @@ from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.transport import plain
+from pytest_llmeval.models.anthropic_account import find_anthropic_account
+from pytest_llmeval.models.keys import find_account
 from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.models.prices import FREE_KINDS
-from pytest_llmeval.models.vendors import VENDORS
 
 __all__ = ["address_digests", "model_digest", "unpriced_models", "unpriced_rules"]
+
+_ACCOUNTS = {"openai": find_account, "anthropic": find_anthropic_account}
 
 
 def model_digest(model: NamedModel, environ: Mapping[str, str] | None) -> str:
@@ -46,15 +49,15 @@ def model_digest(model: NamedModel, environ: Mapping[str, str] | None) -> str:
 
 
 def address_digests(models: Mapping[str, NamedModel], environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the sha256 in hex of where models are asked whose spec leaves that to the environment, by name.
+    """Return the sha256 in hex of where models of servers are asked, by name: ``Account.address``.
 
     One whose address is malformed is left out: whoever asks it is told.
     """
     found = {}
     for name, model in models.items():
-        if model.spec.kind in VENDORS and model.spec.base_url is None:
+        if model.spec.kind in _ACCOUNTS:
             with contextlib.suppress(ModelError):
-                found[name] = digest(VENDORS[model.spec.kind].base_url(environ).url)
+                found[name] = digest(_ACCOUNTS[model.spec.kind](model, environ, is_asked=False).address)
     return found
 
 

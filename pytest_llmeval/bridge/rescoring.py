@@ -55,9 +55,12 @@ class Rescored:
         return str(self.run.settings.get("judge_digests", {}).get(judge.name, "")) if is_same else ""
 
     def other_judges(self, facts: CollectionFacts) -> list[str]:
-        """Return the judges of this session that had other specs or parameters in the run, under the same names."""
-        before: dict[str, str] = self.run.settings.get("judge_digests", {})
-        return [name for name, now in facts.judge_digests.items() if before.get(name, now) != now]
+        """Return the judges that had other specs, parameters or addresses in the run, under the same names."""
+        others = set()
+        for key, found in (("judge_digests", facts.judge_digests), ("address_digests", facts.address_digests)):
+            before: dict[str, str] = self.run.settings.get(key, {})
+            others |= {name for name, now in found.items() if before.get(name, now) != now}
+        return [name for name in facts.judge_digests if name in others]
 
     def problems(self, facts: CollectionFacts) -> list[str]:
         """Return a problem for each such judge: what the run holds was said by another one."""

@@ -82,7 +82,8 @@ class Resumed:
                 changes.append(f"model {name!r} is not what the run asked ({was})")
         asked_at: dict[str, str] = self.run.settings.get("address_digests", {})
         changes += [
-            f"model {name!r} is asked at another address than the run asked it (OPENAI_BASE_URL or ANTHROPIC_BASE_URL)"
+            f"model {name!r} is asked at another address than the run asked it (OPENAI_BASE_URL or ANTHROPIC_BASE_URL,"
+            " their custom headers, or the query of its URL)"
             for name, now in facts.address_digests.items()
             if asked_at.get(name, now) != now
         ]

@@ -112,8 +112,10 @@ class Preparation:
         facts.problems += self.problems
         facts.models = {name: model.spec.text for name, model in self.models.items()}
         facts.judges = {name: judge.spec.text for name, judge in self.judges.items()}
+        if self._asks_judges and self.settings is not None:
+            asked = self._asked if self.rescored is None else self.judges
+            facts.address_digests = address_digests(asked, self.settings.environ)
         if self.rescored is None and self.settings is not None:
-            facts.address_digests = address_digests(self._asked, self.settings.environ)
             facts.model_digests = {name: self._digest(model) for name, model in self.models.items()}
         facts.judge_digests = {name: self._judge_digest(judge) for name, judge in self.judges.items()}
         if self.rescored is not None:

@@ -48,10 +48,13 @@ def find_anthropic_account(model: NamedModel, environ: Mapping[str, str], *, is_
     if base_url.url.endswith("/v1"):
         where = f"model {model.name!r}" if model.spec.base_url else ANTHROPIC.url_variable
         raise ModelError(f"{where}: the address of an Anthropic server ends before /v1: {base_url.url[:-3]}")
+    by_userinfo, variable = model.api_key_env is None and bool(base_url.userinfo), "ANTHROPIC_CUSTOM_HEADERS"
+    is_bare = by_userinfo or model.spec.base_url is not None
+    extra = () if is_bare else custom_headers(variable, environ, but=_KEY_HEADERS)
     if not is_asked:
-        return _with_key(base_url, None, ())
+        return _with_key(base_url, None, extra)
     key = key_of_model(model, base_url, environ)
-    if key is None and base_url.userinfo:
+    if by_userinfo:
         return account_with_userinfo(base_url)
     if model.spec.base_url is not None:
         return _with_key(base_url, key or api_key_of("LLMEVAL_API_KEY", environ), ())
@@ -61,7 +64,7 @@ def find_anthropic_account(model: NamedModel, environ: Mapping[str, str], *, is_
             f"model {model.name!r} is asked at {ANTHROPIC.host}, and {ANTHROPIC.key_variable} is not set; set it, name"
             f" another server (anthropic:{model.spec.name}@{ANTHROPIC.example}), or use local:smollm2, which needs none"
         )
-    return _with_key(base_url, key, custom_headers("ANTHROPIC_CUSTOM_HEADERS", environ, but=_KEY_HEADERS))
+    return _with_key(base_url, key, extra)
 
 
 def _with_key(base_url: BaseUrl, key: str | None, extra: tuple[tuple[str, str], ...]) -> Account:

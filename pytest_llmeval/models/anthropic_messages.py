@@ -39,7 +39,7 @@ class AnthropicBackend:
         self.account = account.id
         self.prices = model.prices
         self._model = model
-        self._base_url = account.base_url.url
+        self._address = account.address
         self._transport = transport
         self._redact = redactor
         self._completing = Completing(
@@ -58,7 +58,7 @@ class AnthropicBackend:
         """Return all that decides the answer to ``request``."""
         return {
             "provider": self._model.spec.kind,
-            "base_url": self._base_url,
+            "base_url": self._address,
             "model": self._model.spec.name,
             "messages": request.messages,
             "params": sent_params(self._model, request),

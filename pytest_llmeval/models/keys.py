@@ -13,9 +13,11 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pytest_llmeval.core.errors import ModelError
+from pytest_llmeval.core.ids import digest
+from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.models.base_url import BaseUrl
 from pytest_llmeval.models.named import NamedModel
-from pytest_llmeval.models.redaction import secret_values, secrets_in
+from pytest_llmeval.models.redaction import is_credential, secret_values, secrets_in
 from pytest_llmeval.models.vendors import OPENAI, api_key_of, refuse_foreign_key
 
 __all__ = [
@@ -56,6 +58,17 @@ class Account:
         text = repr((self.base_url.url, self.base_url.query, self.headers))
         return self.fixed_id or hashlib.sha256(text.encode()).hexdigest()[:ID_DIGITS]
 
+    @property
+    def address(self) -> str:
+        """The base URL, and a digest of what may lead a request elsewhere beside it: query and headers but credentials.
+
+        A gateway chooses deployment or provider by them; a key may change while what answers stays.
+        """
+        query = [pair for pair in self.base_url.query if not is_credential(pair[0])]
+        headers = sorted((name.lower(), value) for name, value in self.headers if not is_credential(name))
+        beside = f"#{digest(canonical([query, headers]))}" if query or headers else ""
+        return f"{self.base_url.url}{beside}"
+
 
 def find_account(model: NamedModel, environ: Mapping[str, str], *, is_asked: bool = True) -> Account:
     """Return the account under which an ``openai:`` model is asked; where it is not, one without a key.
@@ -65,10 +78,12 @@ def find_account(model: NamedModel, environ: Mapping[str, str], *, is_asked: boo
             for.
     """
     base_url = model.spec.base_url or OPENAI.base_url(environ)
+    by_userinfo = model.api_key_env is None and bool(base_url.userinfo)
+    extra = () if by_userinfo or model.spec.base_url is not None else _identity(environ)
     if not is_asked:
-        return account_with_key(base_url, None)
+        return account_with_key(base_url, None, extra)
     key = key_of_model(model, base_url, environ)
-    if key is None and base_url.userinfo:
+    if by_userinfo:
         return account_with_userinfo(base_url)
     if model.spec.base_url is not None:
         return account_with_key(base_url, key or api_key_of("LLMEVAL_API_KEY", environ))
@@ -79,7 +94,7 @@ def find_account(model: NamedModel, environ: Mapping[str, str], *, is_asked: boo
             f" another server (openai:{model.spec.name}@http://host:port/v1), or use local:smollm2, which"
             " needs none"
         )
-    return account_with_key(base_url, key, _identity(environ))
+    return account_with_key(base_url, key, extra)
 
 
 def account_with_key(base_url: BaseUrl, key: str | None, extra: tuple[tuple[str, str], ...] = ()) -> Account:

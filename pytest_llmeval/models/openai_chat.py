@@ -58,7 +58,7 @@ class OpenAIBackend:
         self.account = account.id
         self.prices = model.prices
         self._model = model
-        self._base_url = account.base_url.url
+        self._address = account.address
         self._transport = transport
         self._redact = redactor
         self._revision = revision
@@ -80,7 +80,7 @@ class OpenAIBackend:
         """Return all that decides the answer to ``request``; a model of this machine is its files, not its address."""
         return {
             "provider": self._model.spec.kind,
-            "base_url": self._base_url if self._revision is None else None,
+            "base_url": self._address if self._revision is None else None,
             "model": self._model.spec.name,
             "revision": self._revision,
             "messages": request.messages,

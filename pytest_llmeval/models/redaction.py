@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import quote, quote_plus
 
-__all__ = ["MASK", "AnswerRedactor", "Redactor", "secret_values", "secrets_in"]
+__all__ = ["MASK", "AnswerRedactor", "Redactor", "is_credential", "secret_values", "secrets_in"]
 
 MASK = "***"
 MIN_SECRET_CHARS = 6
@@ -24,6 +24,10 @@ _LIST_NAME = re.compile(r"(?:KEY|SECRET|PASSWORD|PASSWD)S$", re.IGNORECASE)
 _BETWEEN = re.compile(r"[,;\s\[\]'\"]+")
 _PLACE_NAME = re.compile(r"_(?:FILE|PATH|DIR)$", re.IGNORECASE)
 _PLAIN_NAME = re.compile(r"version|deployment|model|region|title|referer", re.IGNORECASE)
+_CREDENTIAL = re.compile(
+    r"(?:^|_)(?:AUTH|AUTHORIZATION|COOKIE|SIG|SIGNATURE)$|^OPEN_?AI_(?:ORGANIZATION|PROJECT)$", re.IGNORECASE
+)
+_WORDS_MEET = re.compile(r"-|(?<=[a-z])(?=[A-Z])")
 
 
 class Redactor:
@@ -97,6 +101,12 @@ def _is_path(name: str, value: str) -> bool:
 def secret_values(named: Iterable[tuple[str, str]]) -> tuple[str, ...]:
     """Return the values of headers or of a query that are secrets: all but those whose names say that they are none."""
     return tuple(value for name, value in named if not _PLAIN_NAME.search(name))
+
+
+def is_credential(name: str) -> bool:
+    """Return whether a header, or a part of a query, says by its name that it tells who asks, not what answers."""
+    variable = _WORDS_MEET.sub("_", name)
+    return _SECRET_NAME.search(variable) is not None or _CREDENTIAL.search(variable) is not None
 
 
 def _forms(secret: str) -> Iterator[str]:

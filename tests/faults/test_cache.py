@@ -122,13 +122,44 @@ def test_epochs_are_questions_of_their_own(warm: Project) -> None:
         lambda p: p.eval(BODY, ROWS, marker="params={'temperature': 1}"),
         lambda p: setattr(p, "model", p.server.spec("other")),
         lambda p: setattr(p, "model", p.server.spec("echo").replace("127.0.0.1", "localhost")),
+        lambda p: setattr(p, "model", f"{p.server.spec('echo')}?deployment=b"),
     ],
-    ids=["prompt", "params", "model", "address"],
+    ids=["prompt", "params", "model", "address", "query"],
 )
 def test_whatever_decides_an_answer_is_in_its_key(warm: Project, change: Any) -> None:
     change(warm)
     assert warm.run("evals", "--cache=use").ret == 0
     assert len(warm.server.ledger) == 8
+
+
+@pytest.mark.parametrize("way", ["query", "headers"])
+def test_what_leads_a_request_elsewhere_is_in_its_key_and_a_credential_is_not(
+    project: Project, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """By query or headers a gateway chooses what answers; no key is needed to find it, and none is written down."""
+    project.eval(BODY, ROWS[:1])
+    numbers = iter(range(1000))
+    project.server.reply = lambda messages: str(next(numbers))
+
+    def answer(deployment: str, key: str, cache: str = "use") -> str:
+        sent = {"deployment": deployment, "api-key": key, "x-userToken": key}
+        query = "&".join(f"{name}={value}" for name, value in sent.items())
+        monkeypatch.setenv("OPENAI_BASE_URL", project.server.url + ("" if way == "headers" else f"?{query}"))
+        monkeypatch.setenv("OPENAI_API_KEY", key)
+        monkeypatch.setenv("OPENAI_ORG_ID", key)
+        headers = "\n".join(f"{name}: {value}" for name, value in sent.items())
+        monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", headers if way == "headers" else "")
+        if not key:
+            for name in ("OPENAI_API_KEY", "OPENAI_ORG_ID"):
+                monkeypatch.delenv(name)
+        project.run("evals", f"--cache={cache}", model="openai:echo")
+        return str(newest(project)[0]["response"])
+
+    assert [answer(*each) for each in (("a", "sk-1"), ("b", "sk-1"), ("a", "sk-2"), ("b", "sk-3"))] == list("0101")
+    assert [answer(deployment, "", "only") for deployment in "ab"] == ["0", "1"]
+    assert answer("c", "", "only") == "None"
+    assert len(project.server.ledger) == 2
+    assert b"sk-" not in (project.root / ".llmeval" / "llmeval.db").read_bytes()
 
 
 @pytest.mark.parametrize(("model", "status"), [("fault-status-400", 1), ("fault-body-refusal", 0)])

@@ -372,6 +372,9 @@ def test_an_address_whose_query_no_run_keeps_must_be_given_again(broken: Project
     assert (result.ret, len(broken.server.ledger)) == (4, asked)
     result.stderr.fnmatch_lines(["*the address of openai:echo@* had a query or a password*give --model again*"])
     (broken.root / "mended").touch()
+    other = resume(broken, model=address.replace("2024", "2025"))
+    assert (other.ret, len(broken.server.ledger)) == (4, asked)
+    other.stderr.fnmatch_lines(["*model 'echo' is asked at another address than the run asked it*"])
     assert resume(broken, model=address).ret == 0
 
 

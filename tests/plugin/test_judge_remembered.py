@@ -151,6 +151,16 @@ def test_what_another_judge_of_that_name_said_is_not_taken_for_its_verdict(
     assert (len(old.ledger), len(new.ledger), len(project.server.ledger)) == (3, 3, 3)
 
 
+def test_a_judge_behind_another_query_is_another_one(project: Project, judged_by: Judged) -> None:
+    judge = judged_by(verdict)
+    project.eval(EVAL, ROWS[:1])
+    for deployment, asked in (("a", 1), ("b", 2), ("a", 2)):
+        project.write(models_yaml=f"models: {{j: {{spec: '{judge.spec('echo')}?deployment={deployment}'}}}}\n")
+        again = [f"--llmeval-rescore={project.last_run()['id']}"] if deployment == "b" else []
+        assert project.run("evals", "--judge-model=j", *again, model="" if again else None).ret == 0
+        assert len(judge.ledger) == asked
+
+
 def test_a_run_goes_on_with_the_judge_that_it_began_with(project: Project, judged_by: Judged) -> None:
     old, new = judged_by(lambda messages: "It is right."), judged_by(verdict)
     project.eval(EVAL, ROWS)
