@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.chat_bodies import completion
 from tests.support.fault_server import FaultServer
 from tests.support.judges import MALFORMED, Judged, Messages, answer_in, named, verdict
 from tests.support.project import Project
@@ -79,6 +80,16 @@ def test_a_reply_that_is_no_verdict_is_asked_for_again_with_what_was_wrong(proje
     assert [message["role"] for message in again] == ["system", "user", "assistant", "user"]
     assert again[2]["content"] == "I think it is right."
     assert "no valid verdict: it is not one JSON object" in again[3]["content"]
+
+
+def test_a_refusal_is_told_as_one_in_its_own_words(project: Project, judged_by: Judged) -> None:
+    judge = judged_by(lambda messages: completion(None, refusal="I cannot judge people."))
+    project.eval(EVAL, ROWS[:1])
+    project.run("evals", named(project, judge))
+    (case,) = project.rows("SELECT error_kind, error FROM cases")
+    assert case["error_kind"] == "judge"
+    assert case["error"].endswith("; of the last one the judge refused: 'I cannot judge people.'")
+    assert judge.ledger[1].body["messages"][2]["content"] == "I cannot judge people."
 
 
 @pytest.mark.parametrize("name", MALFORMED)

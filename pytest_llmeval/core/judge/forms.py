@@ -7,6 +7,7 @@ from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.judge.asking import verdict_schema
 from pytest_llmeval.core.judge.rubric import Rubric
 from pytest_llmeval.core.judge.verdict import MalformedVerdictError
+from pytest_llmeval.core.text import one_line
 from pytest_llmeval.core.types import Response
 
 __all__ = ["Asking", "Forms", "reply_of", "told"]
@@ -131,8 +132,10 @@ def reply_of(response: Response, sent: Mapping[str, Any]) -> str:
         sent: the parameters of the request.
 
     Raises:
-        MalformedVerdictError: it called no tool, another one, or more than one.
+        MalformedVerdictError: the judge refused, or it called no tool, another one, or more than one.
     """
+    if response.refusal is not None:
+        raise MalformedVerdictError(f"the judge refused: {one_line(repr(response.refusal), 120)}")
     if "tools" not in sent or response.finish_reason == "length":  # a reply that was cut is none, whatever it holds
         return response.text
     names = [call.name for call in response.tool_calls]
@@ -146,5 +149,5 @@ def reply_of(response: Response, sent: Mapping[str, Any]) -> str:
 
 
 def told(response: Response) -> str:
-    """Return what a judge said as a text that every server takes back: a call by its arguments."""
-    return "\n".join(call.arguments for call in response.tool_calls) or response.text
+    """Return what a judge said, or why it refused, as a text that every server takes back: a call by its arguments."""
+    return "\n".join(call.arguments for call in response.tool_calls) or response.text or response.refusal or ""
