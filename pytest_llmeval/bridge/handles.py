@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pytest_llmeval.bridge.cases import CaseRun, Eval, own_request
 from pytest_llmeval.core.calls import answered, ask_name, failed
 from pytest_llmeval.core.errors import CallError
+from pytest_llmeval.core.judge.verdict import Wanted
 from pytest_llmeval.core.likelihood import LOGPROB_OF, Likelihood
 from pytest_llmeval.core.loop import LoopThread
 from pytest_llmeval.core.param_levels import laid_over
@@ -60,11 +61,16 @@ class CaseModel:
         """
         return await self.answer(self._request(messages, params))
 
-    async def answer(self, request: Request) -> Response:
-        """Return the model's answer to ``request``; raise CallError where there is none."""
+    async def answer(self, request: Request, wanted: Wanted | None = None) -> Response:
+        """Return the model's answer to ``request``; raise CallError where there is none.
+
+        Args:
+            request: what is sent.
+            wanted: the verdict that a judge is asked for by it.
+        """
         if self._loop.is_current():
-            return await self._ask(request)
-        return await asyncio.wrap_future(self._loop.submit(self._ask(request)))
+            return await self._ask(request, wanted=wanted)
+        return await asyncio.wrap_future(self._loop.submit(self._ask(request, wanted=wanted)))
 
     def generate_sync(self, messages: str | list[Message] | None = None, **params: Any) -> Response:
         """Return the model's answer, as ``generate`` does, from a test that is not async."""
@@ -148,8 +154,9 @@ class CaseModel:
     def _weighing(self, target: str, messages: str | list[Message] | None) -> Request:
         return Request(messages=self._request(messages, {}).messages, params={LOGPROB_OF: target})
 
-    async def _ask(self, request: Request, *, position: int | None = None) -> Response:
-        ask = Ask(case=self._run.key, role=self._role, model=self.name, request=request, position=position)
+    async def _ask(self, request: Request, *, position: int | None = None, wanted: Wanted | None = None) -> Response:
+        case, role = self._run.key, self._role
+        ask = Ask(case=case, role=role, model=self.name, request=request, position=position, wanted=wanted)
         name = ""
         try:
             name, ask = self._numbered(ask)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_llmeval.core.errors import CallError, ErrorKind, JudgeError
 from pytest_llmeval.core.judge.asking import ask_again
-from pytest_llmeval.core.judge.forms import Forms, reply_of, told
-from pytest_llmeval.core.judge.verdict import MalformedVerdictError, Verdict, read_verdict
+from pytest_llmeval.core.judge.forms import Forms, told, verdict_of
+from pytest_llmeval.core.judge.verdict import MalformedVerdictError, Verdict, Wanted
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.core.types import Message, Request, Response
 
@@ -50,15 +50,15 @@ class JurorInCase:
         """
         asked, problem, replies, is_known = tuple(messages), "", 0, True
         while replies < _REPLIES:
+            wanted = Wanted(rubric=rubric, nonce=nonce, again=replies > 0)
             try:
-                response, sent = await self._reply(rubric, asked, nonce)
+                response, sent = await self._reply(asked, wanted)
             except CallError as error:
                 if not problem or not self._is_unrecorded(error):
                     raise
                 break
             try:
-                reply = reply_of(response, sent)
-                return read_verdict(reply, rubric, nonce, finish_reason=response.finish_reason), replies > 0
+                return verdict_of(response, sent, wanted), wanted.again
             except MalformedVerdictError as error:
                 problem = str(error)
             replies += 1
@@ -75,15 +75,13 @@ class JurorInCase:
         """Whether a call failed since the run whose replies are all there is ended without it."""
         return self._juror.only_recorded and error.kind == ErrorKind.NOT_CACHED
 
-    async def _reply(
-        self, rubric: "Rubric", messages: tuple[Message, ...], nonce: str
-    ) -> tuple[Response, dict[str, Any]]:
+    async def _reply(self, messages: tuple[Message, ...], wanted: Wanted) -> tuple[Response, dict[str, Any]]:
         """Return what the judge replies, by the best form that its server takes, and the parameters that asked so."""
-        asking = self._juror.forms.asking(rubric, nonce)
+        asking = self._juror.forms.asking(wanted.rubric, wanted.nonce)
         while True:
             params = asking.params
             try:
-                response = await self._model.answer(Request(messages=messages, params=params))
+                response = await self._model.answer(Request(messages=messages, params=params), wanted)
             except CallError as error:
                 if not asking.give_way(error):
                     raise

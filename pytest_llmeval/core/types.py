@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, NotRequired, Protocol, TypedDict
 
 if TYPE_CHECKING:
     from pytest_llmeval.core.costs import Prices
+    from pytest_llmeval.core.judge.verdict import Wanted
     from pytest_llmeval.core.likelihood import Likelihood
 
 __all__ = [
@@ -317,6 +318,8 @@ class Ask:
     """How many calls with this request the case has made, this one included."""
     position: int | None = None
     """The place of its case among those whose answers are requested ahead; None for every other call."""
+    wanted: "Wanted | None" = None
+    """What the answer must be to serve later runs; None where any answer may."""
 
 
 class Asker(Protocol):

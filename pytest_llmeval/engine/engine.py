@@ -11,6 +11,7 @@ from pytest_llmeval.core.costs import cost_usd
 from pytest_llmeval.core.draws import DRAW
 from pytest_llmeval.core.errors import CallError, ErrorKind, StoreError, UserError
 from pytest_llmeval.core.ids import digest
+from pytest_llmeval.core.judge.forms import came_at_once
 from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.transport import plain
 from pytest_llmeval.core.types import Ask, Backend, CacheMode, Call, CaseKey, Kept, Response, Usage
@@ -283,8 +284,9 @@ class Engine:
         """Return what is kept under a key; None where it is asked for now."""
         request = {"messages": ask.request.messages, "params": ask.request.params}
         found = self._looked_up(lambda: self._journal.cached(key, request))
-        if found is not None:
-            return replace(response_of(found), cached=True, cost_usd=0.0)
+        response = None if found is None else response_of(found)
+        if response is not None and _is_cacheable(ask, response):
+            return replace(response, cached=True, cost_usd=0.0)
         if self._cache[ask.role] == "only":
             message = f"{ask.model}: no answer to this request is in the cache, and --cache only makes no call"
             raise CallError(message, kind=ErrorKind.NOT_CACHED, attempts=0)
@@ -319,7 +321,7 @@ class Engine:
         if response.cost_usd is not None:
             paid_usd = response.cost_usd + lost_usd(backend.prices, lost, unknown_usd=0.0)
             response = replace(response, cost_usd=paid_usd)
-        response = replace(response, cache_key=key if _is_cacheable(response) else None)
+        response = replace(response, cache_key=key if _is_cacheable(ask, response) else None)
         await self._keeping.keep(Kept(case=ask.case, call=answered(ask, response, name)))
         self.counts.answered += 1
         return response
@@ -361,9 +363,10 @@ def _cache_key(backend: Backend, ask: Ask) -> str:
     return digest(canonical(facts))
 
 
-def _is_cacheable(response: Response) -> bool:
-    """Whether the answer may serve a later run: a refusal may not."""
-    return response.refusal is None and response.finish_reason is not None
+def _is_cacheable(ask: Ask, response: Response) -> bool:
+    """Whether the answer may serve a later run: a refusal may not, nor what is no verdict, or only one at last."""
+    is_whole = response.refusal is None and response.finish_reason is not None
+    return is_whole and (ask.wanted is None or came_at_once(response, ask.request.params, ask.wanted))
 
 
 async def _outcome(task: "asyncio.Task[Response]") -> Response:

@@ -5,6 +5,8 @@ import json
 from typing import Any
 
 from pytest_llmeval.core.errors import CallError, ErrorKind
+from pytest_llmeval.core.judge.recorded import rubric_of
+from pytest_llmeval.core.judge.verdict import Wanted
 from pytest_llmeval.core.transport import plain
 from pytest_llmeval.core.types import Ask, CaseKey, Request, Response, ToolCall, Usage
 
@@ -41,12 +43,14 @@ def from_ask(ask: Ask) -> Frame:
         "params": ask.request.params,
         "nth": ask.nth,
         "position": ask.position,
+        "wanted": plain(ask.wanted),
     }
 
 
 def to_ask(frame: Frame) -> Ask:
     """Return the ask of a message."""
     nodeid, suite, sample_id, model, epoch = frame["case"]
+    wanted = frame["wanted"]
     return Ask(
         case=CaseKey(nodeid=nodeid, suite=suite, sample_id=sample_id, model=model, epoch=epoch),
         role=frame["role"],
@@ -54,6 +58,7 @@ def to_ask(frame: Frame) -> Ask:
         request=Request(messages=tuple(frame["messages"]), params=frame["params"]),
         nth=frame["nth"],
         position=frame["position"],
+        wanted=wanted and Wanted(**{**wanted, "rubric": rubric_of(wanted["rubric"])}),
     )
 
 

@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_llmeval.core.errors import ErrorKind
+from pytest_llmeval.core.judge.verdict import Wanted
 from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.types import Request, Response
+from tests.core.judge.rubrics import NONCE, RUBRIC, reply
 from tests.support.engine_parts import Rig, ask, broken, failure, say
 from tests.support.virtual_time import run_virtual, settled
 
@@ -130,6 +132,20 @@ def test_a_refusal_and_an_answer_without_an_end_serve_no_later_run(answer: Respo
         response = await rig.engine.ask(ask())
         assert response == replace(answer, cache_key=None)
         assert [kept.call.cache_key for kept in rig.journal.kept] == [None]
+
+    run_virtual(body())
+
+
+def test_what_an_older_version_took_for_a_verdict_is_asked_for_anew() -> None:
+    async def body() -> None:
+        rig = Rig()
+        await rig.engine.ask(ask(role="judge"))
+        earlier(rig)
+        rig.model.answer = lambda request: say(reply())
+        wanted = Wanted(rubric=RUBRIC, nonce=NONCE)
+        said = [(await rig.engine.ask(ask(name, role="judge", wanted=wanted))).text for name in "bc"]
+        assert said == 2 * [reply()]
+        assert (len(rig.model.asked), rig.engine.counts.cached) == (2, 1)
 
     run_virtual(body())
 

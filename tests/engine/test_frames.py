@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_llmeval.core.errors import CallError, ErrorKind
+from pytest_llmeval.core.judge.verdict import Wanted
 from pytest_llmeval.core.types import Ask, CaseKey, Request, Response, ToolCall
 from pytest_llmeval.engine import frames
+from tests.core.judge.rubrics import RUBRIC
 from tests.support.engine_parts import broken
 from tests.support.offices import run
 from tests.support.records import finite, responses, texts
@@ -34,6 +36,7 @@ asks = st.builds(
     ),
     nth=st.integers(1, 99),
     position=st.none() | st.integers(0, 10**6),
+    wanted=st.none() | st.builds(Wanted, rubric=st.just(RUBRIC), nonce=texts, again=st.booleans()),
 )
 errors = st.builds(
     CallError,
@@ -71,6 +74,7 @@ def test_an_ask_arrives_as_it_was_sent(one: Ask) -> None:
     assert joined(arrived.request.messages) == joined(one.request.messages)
     assert repr(arrived.request.params) == repr(joined(one.request.params))
     assert isinstance(arrived.request.messages, tuple)
+    assert arrived.wanted == (one.wanted and replace(one.wanted, nonce=joined(one.wanted.nonce)))
 
 
 @given(one=responses)

@@ -4,11 +4,13 @@ import json
 import re
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import pytest_llmeval
 from tests.plugin.test_judge import EVAL, ROWS, SYNC, values
+from tests.support.chat_bodies import completion
 from tests.support.judges import Judged, Messages, answer_in, named, verdict
 from tests.support.project import Project
 
@@ -22,17 +24,27 @@ def stumbling(messages: Messages) -> str:
     return "It is right." if len(messages) == SHOWN else verdict(messages)
 
 
-@pytest.mark.parametrize("body", [EVAL, SYNC], ids=["async", "sync"])
-def test_a_verdict_that_was_asked_for_again_is_not_paid_for_twice(
-    project: Project, judged_by: Judged, body: str
+@pytest.mark.parametrize(("body", "spread"), [(EVAL, "-n0"), (SYNC, "-n0"), (EVAL, "-n2")], ids=["async", "sync", "n2"])
+def test_only_a_verdict_that_came_at_once_serves_a_later_run(
+    project: Project, judged_by: Judged, body: str, spread: str
 ) -> None:
-    judge = judged_by(stumbling)
+    """A reply that was cut, and one after it was told what was wrong, are asked for anew: each may come out better."""
+
+    def reply(messages: Messages) -> str | dict[str, Any]:
+        answer, _ = answer_in(messages)
+        if answer == "maybe":
+            return completion(verdict(messages), finish="length")
+        return stumbling(messages) if answer == "no" else verdict(messages)
+
+    judge = judged_by(reply)
     project.eval(body, ROWS)
     flag = named(project, judge)
-    for _ in range(3):
-        project.run("evals", flag)
-        assert values(project)["correctness"] == {"good": 1.0, "half": 0.5, "bad": 0.0}
-    assert len(judge.ledger) == 2 * len(ROWS)
+    for requests in (1 + 3 + 2, 1 + 3 + 2 + 3 + 2):
+        project.run("evals", flag, spread)
+        assert values(project)["correctness"] == {"good": 1.0, "bad": 0.0}
+        assert len(judge.ledger) == requests
+    used = "SELECT sample_id FROM calls JOIN cases ON cases.id = case_id WHERE role = 'judge' AND calls.cached"
+    assert [row["sample_id"] for row in project.rows(used)] == ["good"]
 
 
 def test_a_resumed_run_goes_on_where_the_judge_was_told_what_was_wrong(project: Project, judged_by: Judged) -> None:
@@ -48,7 +60,7 @@ def test_a_resumed_run_goes_on_where_the_judge_was_told_what_was_wrong(project: 
     assert values(project)["correctness"] == {"good": 1.0}
 
 
-def test_escalation_is_the_same_for_a_verdict_that_is_known(project: Project, judged_by: Judged) -> None:
+def test_escalation_is_the_same_for_a_verdict_that_came_late_again(project: Project, judged_by: Judged) -> None:
     first, second = judged_by(stumbling), judged_by(verdict)
     specs = {"one": first.spec("echo"), "two": second.spec("echo")}
     project.write(models_yaml=json.dumps({"models": {name: {"spec": spec} for name, spec in specs.items()}}))
@@ -57,7 +69,7 @@ def test_escalation_is_the_same_for_a_verdict_that_is_known(project: Project, ju
         project.run("evals", "--judge-model=one", "--judge-model=two", "--judge-panel=escalate")
         rows = project.rows("SELECT decided_by FROM scores JOIN cases ON cases.id = case_id ORDER BY run_id")
         assert {row["decided_by"] for row in rows} == {"panel"}
-    assert (len(first.ledger), len(second.ledger)) == (2, 1)
+    assert (len(first.ledger), len(second.ledger)) == (4, 1)
 
 
 TWICE = """

@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.judge.asking import verdict_schema
 from pytest_llmeval.core.judge.rubric import Rubric
-from pytest_llmeval.core.judge.verdict import MalformedVerdictError
+from pytest_llmeval.core.judge.verdict import MalformedVerdictError, Verdict, Wanted, read_verdict
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.core.types import Response
 
-__all__ = ["Asking", "Forms", "reply_of", "told"]
+__all__ = ["Asking", "Forms", "came_at_once", "reply_of", "told", "verdict_of"]
 
 _MEANS = ("json_schema", "strict tool", "tool", "json_object", "text")
 """From the strictest on. With each of them the same reply counts as a verdict."""
@@ -122,6 +122,21 @@ class Asking:
     def taken(self) -> None:
         """Remember what the server refused before it took this request."""
         self._forms.blame(self._doubted, self._way)
+
+
+def verdict_of(response: Response, sent: Mapping[str, Any], wanted: Wanted) -> Verdict:
+    """Return the verdict that a response to the parameters ``sent`` is, or raise MalformedVerdictError."""
+    reply = reply_of(response, sent)
+    return read_verdict(reply, wanted.rubric, wanted.nonce, finish_reason=response.finish_reason)
+
+
+def came_at_once(response: Response, sent: Mapping[str, Any], wanted: Wanted) -> bool:
+    """Return whether the first reply is a verdict: no other may be taken for one in a later run."""
+    try:
+        verdict_of(response, sent, wanted)
+    except MalformedVerdictError:
+        return False
+    return not wanted.again
 
 
 def reply_of(response: Response, sent: Mapping[str, Any]) -> str:

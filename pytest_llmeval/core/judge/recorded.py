@@ -1,17 +1,22 @@
 """What a run stored of a judge, read back."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from pytest_llmeval.core.judge.rubric import Dimension, Level, Rubric
 from pytest_llmeval.core.types import JudgeRecord
 
-__all__ = ["settlers", "stored_rubric"]
+__all__ = ["rubric_of", "settlers", "stored_rubric"]
 
 
 def stored_rubric(record: JudgeRecord) -> Rubric:
     """Return the rubric that stands behind a judge_id."""
-    told: dict[str, Any] = json.loads(record.detail)["rubric"]
+    return rubric_of(json.loads(record.detail)["rubric"])
+
+
+def rubric_of(told: Mapping[str, Any]) -> Rubric:
+    """Return the rubric of which ``told`` is all that it says, as JSON has it."""
     dimensions = tuple(
         Dimension(**{**each, "levels": tuple(Level(**level) for level in each["levels"])})
         for each in told["dimensions"]

@@ -12,7 +12,7 @@ from pytest_llmeval.core.judge.rubric import Dimension, Level, Rubric
 from pytest_llmeval.core.strict_json import NotJsonError, parse
 from pytest_llmeval.core.text import one_line
 
-__all__ = ["Finding", "MalformedVerdictError", "Verdict", "read_verdict"]
+__all__ = ["Finding", "MalformedVerdictError", "Verdict", "Wanted", "read_verdict"]
 
 _FENCE = re.compile(r"\s*```(?:json)?[ \t]*\n(.*)\n[ \t]*```\s*", re.DOTALL)
 """A reply that is one block of code as a whole, as some models cannot help but write."""
@@ -47,6 +47,17 @@ class Verdict:
     def values(self) -> dict[str, float]:
         """The values of the levels, in [0, 1]."""
         return {name: finding.level.value for name, finding in self.findings.items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """The verdict that a judge is asked for."""
+
+    rubric: Rubric
+    nonce: str
+    """What it must repeat."""
+    again: bool = False
+    """Whether the judge is told what was wrong with an earlier reply."""
 
 
 def read_verdict(text: str, rubric: Rubric, nonce: str, *, finish_reason: str | None = None) -> Verdict:
