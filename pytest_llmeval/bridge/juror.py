@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_llmeval.core.errors import CallError, ErrorKind, JudgeError
 from pytest_llmeval.core.judge.asking import ask_again
 from pytest_llmeval.core.judge.forms import Forms, told, verdict_of
-from pytest_llmeval.core.judge.verdict import MalformedVerdictError, Verdict, Wanted
+from pytest_llmeval.core.judge.verdict import MalformedVerdictError, Verdict, Wanted, is_cut
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.core.types import Message, Request, Response
 
@@ -48,11 +48,11 @@ class JurorInCase:
             JudgeError: no reply was a valid verdict.
             CallError: the judge could not be asked.
         """
-        asked, problem, replies, is_known = tuple(messages), "", 0, True
+        asked, problem, replies, is_known, room = tuple(messages), "", 0, True, 1
         while replies < _REPLIES:
             wanted = Wanted(rubric=rubric, nonce=nonce, again=replies > 0)
             try:
-                response, sent = await self._reply(asked, wanted)
+                response, sent = await self._reply(asked, wanted, room)
             except CallError as error:
                 if not problem or not self._is_unrecorded(error):
                     raise
@@ -62,6 +62,7 @@ class JurorInCase:
             except MalformedVerdictError as error:
                 problem = str(error)
             replies += 1
+            room *= 2 if is_cut(response.finish_reason) else 1
             asked = ask_again(messages, told(response), problem)
             is_known = is_known and (response.cached or response.earlier)
             if is_known and replies == _REPLIES:  # that there was no verdict then is no reason to give up now
@@ -75,9 +76,10 @@ class JurorInCase:
         """Whether a call failed since the run whose replies are all there is ended without it."""
         return self._juror.only_recorded and error.kind == ErrorKind.NOT_CACHED
 
-    async def _reply(self, messages: tuple[Message, ...], wanted: Wanted) -> tuple[Response, dict[str, Any]]:
+    async def _reply(self, messages: tuple[Message, ...], wanted: Wanted, room: int) -> tuple[Response, dict[str, Any]]:
         """Return what the judge replies, by the best form that its server takes, and the parameters that asked so."""
-        asking = self._juror.forms.asking(wanted.rubric, wanted.nonce)
+        bounds = {name: room * most for name, most in self._juror.model.bounds.items()} if room > 1 else {}
+        asking = self._juror.forms.asking(wanted.rubric, wanted.nonce, bounds)
         while True:
             params = asking.params
             try:

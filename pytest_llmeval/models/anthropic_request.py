@@ -9,11 +9,9 @@ from pytest_llmeval.core.param_levels import bound_of, laid_over
 from pytest_llmeval.core.types import Message, Request
 from pytest_llmeval.models.anthropic_tools import translated
 from pytest_llmeval.models.named import NamedModel, why_unsendable
+from pytest_llmeval.models.params import DEFAULT_MAX_TOKENS
 
 __all__ = ["messages_body", "sent_params"]
-
-DEFAULT_MAX_TOKENS = 1024
-"""The API demands a ``max_tokens``; this is sent where neither models.yaml nor the call has one."""
 
 _SYSTEM_ROLES = frozenset({"system", "developer"})
 
@@ -23,7 +21,7 @@ def sent_params(model: NamedModel, request: Request) -> dict[str, Any]:
     params = laid_over(model.params, request.params)
     bound = bound_of(params)
     params.pop("max_completion_tokens", None)
-    return {**params, "max_tokens": DEFAULT_MAX_TOKENS if bound is None else bound}
+    return {**params, "max_tokens": DEFAULT_MAX_TOKENS[model.spec.kind] if bound is None else bound}
 
 
 def messages_body(model: NamedModel, request: Request) -> bytes:

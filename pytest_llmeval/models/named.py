@@ -8,7 +8,8 @@ from typing import Any
 from pytest_llmeval.core.costs import Prices
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.core.likelihood import LOGPROB_OF
-from pytest_llmeval.models.params import wrong_params
+from pytest_llmeval.core.param_levels import BOUND_NAMES
+from pytest_llmeval.models.params import DEFAULT_MAX_TOKENS, wrong_params
 from pytest_llmeval.models.specs import ModelSpec, parse_spec
 
 __all__ = ["NamedModel", "Prices", "resolve_model", "why_unsendable"]
@@ -34,6 +35,13 @@ class NamedModel:
     """None where they are not known; the cost of a call is then None too."""
     api_key_env: str | None = None
     """Name of the environment variable that holds the key."""
+
+    @property
+    def bounds(self) -> dict[str, int]:
+        """The bound of an answer where a call states none, by each name that it is sent under; empty without one."""
+        stated = {name: self.params[name] for name in BOUND_NAMES if isinstance(self.params.get(name), int)}
+        default = DEFAULT_MAX_TOKENS.get(self.spec.kind)
+        return stated if stated or default is None else {"max_tokens": default}
 
 
 def resolve_model(text: str, named: Mapping[str, NamedModel]) -> NamedModel:

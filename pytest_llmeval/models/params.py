@@ -10,7 +10,13 @@ from functools import cache
 from pytest_llmeval.core.gate.names import closest
 from pytest_llmeval.core.likelihood import LOGPROB_OF
 
-__all__ = ["RESERVED_PARAMS", "wrong_params"]
+__all__ = ["DEFAULT_MAX_TOKENS", "RESERVED_PARAMS", "wrong_params"]
+
+DEFAULT_MAX_TOKENS: Mapping[str, int] = {"anthropic": 1024, "hf": 256, "local": 256, "vllm": 256}
+"""The bound of an answer where neither models.yaml nor the call has one, by kind of spec; no other kind has one.
+
+The API of Anthropic demands it.
+"""
 
 RESERVED_PARAMS = frozenset({"messages", "model", LOGPROB_OF})
 """Keys of a request that are not sampling parameters and cannot be set as such."""

@@ -17,6 +17,7 @@ from pytest_llmeval.models.local_adapters import local_engine, local_revision
 from pytest_llmeval.models.local_server import slot_of
 from pytest_llmeval.models.named import NamedModel, Prices
 from pytest_llmeval.models.openai_chat import OpenAIBackend
+from pytest_llmeval.models.params import DEFAULT_MAX_TOKENS
 from pytest_llmeval.models.proxies import proxy_secrets, usable_proxy
 from pytest_llmeval.models.redaction import Redactor
 from pytest_llmeval.models.retry import RetryPolicy, Slot
@@ -40,8 +41,8 @@ Slots = Callable[[str], Slot]
 LOCAL_ACCOUNT = "local"
 """The account of all ``local:`` models."""
 
-OWN_PARAMS: Mapping[str, object] = {"temperature": 0, "seed": 0, "max_tokens": 256}
-"""What a model on this machine is sent where neither models.yaml nor the call says otherwise."""
+OWN_PARAMS: Mapping[str, object] = {"temperature": 0, "seed": 0}
+"""What a model on this machine is sent where neither models.yaml nor the call says otherwise, beside a bound."""
 
 
 def _no_limit(account: str) -> Slot:
@@ -170,4 +171,5 @@ def _vllm_account(server: VllmServer | None) -> Account:
 def _own_model(model: NamedModel) -> NamedModel:
     """Return ``model`` as a model on this machine: greedy, seeded, of bounded length, free of charge."""
     free = Prices(input_usd_per_million=0, output_usd_per_million=0)
-    return replace(model, params=laid_over(OWN_PARAMS, model.params), prices=free)
+    own = {**OWN_PARAMS, "max_tokens": DEFAULT_MAX_TOKENS[model.spec.kind]}
+    return replace(model, params=laid_over(own, model.params), prices=free)

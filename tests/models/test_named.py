@@ -34,6 +34,20 @@ def test_a_full_entry() -> None:
     assert model.prices == Prices(input_usd_per_million=0.15, output_usd_per_million=1.0)
 
 
+@pytest.mark.parametrize(
+    ("spec", "params", "bounds"),
+    [
+        ("gpt-4o-mini", {}, {}),
+        ("gpt-4o-mini", {"max_completion_tokens": 9, "max_tokens": 8}, {"max_completion_tokens": 9, "max_tokens": 8}),
+        ("anthropic:claude", {}, {"max_tokens": 1024}),
+        ("anthropic:claude", {"max_completion_tokens": 9}, {"max_completion_tokens": 9}),
+        ("local:smollm2", {"max_tokens": "9"}, {"max_tokens": 256}),
+    ],
+)
+def test_what_bounds_an_answer_is_stated_or_known_of_its_kind(spec: str, params: Any, bounds: Any) -> None:
+    assert read(small(spec=spec, params=params))["small"].bounds == bounds
+
+
 def test_an_empty_file_names_nothing() -> None:
     """A file of comments only is no mistake."""
     assert read(None) == {}

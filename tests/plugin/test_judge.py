@@ -82,6 +82,19 @@ def test_a_reply_that_is_no_verdict_is_asked_for_again_with_what_was_wrong(proje
     assert "no valid verdict: it is not one JSON object" in again[3]["content"]
 
 
+def test_a_reply_that_was_cut_is_asked_for_again_with_twice_the_room(project: Project, judged_by: Judged) -> None:
+    def cut_twice(messages: Messages) -> dict[str, Any]:
+        return completion(verdict(messages), finish="length" if len(judge.ledger) < 3 else "stop")
+
+    judge = judged_by(cut_twice)
+    project.write(
+        models_yaml=f"models: {{j: {{spec: '{judge.spec('echo')}', params: {{max_tokens: 100, seed: 1}}}}}}\n"
+    )
+    project.eval(EVAL, ROWS[:1])
+    assert project.run("evals", "--judge-model=j").ret == 0
+    assert [(each.body["max_tokens"], each.body["seed"]) for each in judge.ledger] == [(100, 1), (200, 1), (400, 1)]
+
+
 def test_a_refusal_is_told_as_one_in_its_own_words(project: Project, judged_by: Judged) -> None:
     judge = judged_by(lambda messages: completion(None, refusal="I cannot judge people."))
     project.eval(EVAL, ROWS[:1])

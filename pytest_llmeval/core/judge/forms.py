@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.judge.asking import verdict_schema
 from pytest_llmeval.core.judge.rubric import Rubric
-from pytest_llmeval.core.judge.verdict import MalformedVerdictError, Verdict, Wanted, read_verdict
+from pytest_llmeval.core.judge.verdict import MalformedVerdictError, Verdict, Wanted, is_cut, read_verdict
+from pytest_llmeval.core.param_levels import BOUND_NAMES
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.core.types import Response
 
@@ -38,9 +39,9 @@ class Forms:
         self._means = list(_MEANS)
         self._takes_temperature = True
 
-    def asking(self, rubric: Rubric, nonce: str) -> "Asking":
-        """Begin a request for a verdict that repeats ``nonce``."""
-        return Asking(self, rubric, nonce)
+    def asking(self, rubric: Rubric, nonce: str, room: Mapping[str, int] | None = None) -> "Asking":
+        """Begin a request for a verdict that repeats ``nonce``; ``room`` are bounds above those that the judge has."""
+        return Asking(self, rubric, nonce, room or {})
 
     def ways(self) -> list[_Way]:
         """Return the ways that the server has not refused so far, the best first; at least one.
@@ -72,10 +73,11 @@ class Forms:
 class Asking:
     """One request for a verdict, made in one way after the other until the server takes it."""
 
-    def __init__(self, forms: Forms, rubric: Rubric, nonce: str) -> None:
+    def __init__(self, forms: Forms, rubric: Rubric, nonce: str, room: Mapping[str, int]) -> None:
         self._forms = forms
         self._rubric = rubric
         self._nonce = nonce
+        self._room = room
         self._way = forms.ways()[0]
         self._passed: list[_Way] = []
         self._doubted: list[_Way] = []
@@ -84,7 +86,7 @@ class Asking:
     def params(self) -> dict[str, Any]:
         """The parameters of the request."""
         means = self._way.means
-        params: dict[str, Any] = {"temperature": 0} if self._way.temperature else {}
+        params: dict[str, Any] = {**({"temperature": 0} if self._way.temperature else {}), **self._room}
         if means == "text":
             return params
         if means == "json_object":
@@ -105,6 +107,9 @@ class Asking:
         request. Where it names none, or where only what is recorded may be used, one way is tried after the other.
         """
         named = (error.param or "").partition(".")[0].partition("[")[0]
+        if self._room and error.kind == ErrorKind.BAD_REQUEST and named in ("", *BOUND_NAMES):
+            self._room = {}  # it may be more than the model has
+            return True
         if error.kind == ErrorKind.BAD_REQUEST and named in self.params:
             self._forms.refuse(named, self._way)
         elif error.kind == ErrorKind.BAD_REQUEST and not named:
@@ -151,7 +156,7 @@ def reply_of(response: Response, sent: Mapping[str, Any]) -> str:
     """
     if response.refusal is not None:
         raise MalformedVerdictError(f"the judge refused: {one_line(repr(response.refusal), 120)}")
-    if "tools" not in sent or response.finish_reason == "length":  # a reply that was cut is none, whatever it holds
+    if "tools" not in sent or is_cut(response.finish_reason):  # a reply that was cut is none, whatever it holds
         return response.text
     names = [call.name for call in response.tool_calls]
     if names == [_TOOL]:

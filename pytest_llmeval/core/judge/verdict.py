@@ -12,7 +12,7 @@ from pytest_llmeval.core.judge.rubric import Dimension, Level, Rubric
 from pytest_llmeval.core.strict_json import NotJsonError, parse
 from pytest_llmeval.core.text import one_line
 
-__all__ = ["Finding", "MalformedVerdictError", "Verdict", "Wanted", "read_verdict"]
+__all__ = ["Finding", "MalformedVerdictError", "Verdict", "Wanted", "is_cut", "read_verdict"]
 
 _FENCE = re.compile(r"\s*```(?:json)?[ \t]*\n(.*)\n[ \t]*```\s*", re.DOTALL)
 """A reply that is one block of code as a whole, as some models cannot help but write."""
@@ -73,7 +73,7 @@ def read_verdict(text: str, rubric: Rubric, nonce: str, *, finish_reason: str | 
         MalformedVerdictError: it is none: cut short, no JSON, a key too few or too many, a level that is not
             listed, no reason, a reason that concludes otherwise, another nonce.
     """
-    if finish_reason in ("length", "max_tokens"):
+    if is_cut(finish_reason):
         raise MalformedVerdictError("the reply was cut short; give shorter reasons")
     block = _FENCE.fullmatch(text)
     try:
@@ -84,6 +84,11 @@ def read_verdict(text: str, rubric: Rubric, nonce: str, *, finish_reason: str | 
     if given[NONCE] != nonce:
         raise MalformedVerdictError(f'"{NONCE}" is not the characters behind BEGIN')
     return Verdict(findings={each.name: _finding(given[each.name], each) for each in rubric.dimensions})
+
+
+def is_cut(finish_reason: str | None) -> bool:
+    """Return whether a reply came to its end because of a bound of its length."""
+    return finish_reason in ("length", "max_tokens")
 
 
 def _object(data: Any, what: str, keys: list[str]) -> dict[str, Any]:

@@ -119,6 +119,17 @@ def test_a_temperature_that_is_refused_is_left_out(named: bool) -> None:
     assert answered(forms, server)[1] == ["json_schema"]
 
 
+@pytest.mark.parametrize("named", ["max_completion_tokens", None])
+def test_room_that_the_model_does_not_have_is_given_up_and_nothing_else(named: str | None) -> None:
+    forms = Forms()
+    asking = forms.asking(RUBRIC, NONCE, {"max_tokens": 9})
+    assert asking.params == {**forms.asking(RUBRIC, NONCE).params, "max_tokens": 9}
+    assert asking.give_way(refused(named))
+    assert asking.params == forms.asking(RUBRIC, NONCE).params
+    asking.taken()
+    assert answered(forms, without())[1] == ["json_schema"]
+
+
 @pytest.mark.parametrize("kind", [ErrorKind.BAD_REQUEST, ErrorKind.NOT_CACHED])
 def test_what_is_refused_in_every_way_takes_nothing_from_the_others(kind: ErrorKind) -> None:
     """A question that is too long is no reason to ask less of a form."""
