@@ -43,7 +43,9 @@ MALFORMED: dict[str, Callable[[Messages], str]] = {
     "no such level": lambda messages: verdict(messages, "excellent"),
     "another nonce": lambda messages: verdict(messages, nonce="0" * 32),
     "a dimension too few": lambda messages: verdict(messages).replace('"format"', '"Format"'),
-    "contradiction": lambda messages: verdict(messages, correctness={"reason": "Wrong. So: wrong", "verdict": "right"}),
+    "contradiction": lambda messages: verdict(
+        messages, correctness={"reason": "So: wrong, no doubt", "verdict": "right"}
+    ),
     "no reason": lambda messages: verdict(messages, correctness={"reason": "", "verdict": "right"}),
     "a score instead": lambda messages: verdict(messages, correctness={"reason": "x", "verdict": 1}),
 }

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_llmeval.core.judge.asking import NONCE
+from pytest_llmeval.core.judge.conclusion import concluded
 from pytest_llmeval.core.judge.rubric import Dimension, Level, Rubric
 from pytest_llmeval.core.strict_json import NotJsonError, parse
 from pytest_llmeval.core.text import one_line
@@ -16,8 +17,6 @@ __all__ = ["Finding", "MalformedVerdictError", "Verdict", "Wanted", "is_cut", "r
 
 _FENCE = re.compile(r"\s*```(?:json)?[ \t]*\n(.*)\n[ \t]*```\s*", re.DOTALL)
 """A reply that is one block of code as a whole, as some models cannot help but write."""
-_CONCLUSION = re.compile(r"\bso:", re.IGNORECASE)
-"""What stands before the verdict at the end of a reason."""
 
 
 class MalformedVerdictError(ValueError):
@@ -112,18 +111,12 @@ def _finding(data: Any, dimension: Dimension) -> Finding:
     if level is None:
         names = ", ".join(level.name for level in dimension.levels)
         raise MalformedVerdictError(f"the verdict of {_quoted(dimension.name)} is none of {names}")
-    _, *concluded = _CONCLUSION.split(reason)
-    others = [each for each in dimension.levels if concluded and _plain(each.name) == _plain(concluded[-1])]
-    if others and level not in others:
+    stated = concluded(reason, [each.name for each in dimension.levels])
+    if stated and chosen not in stated:
         raise MalformedVerdictError(
-            f"the reason of {_quoted(dimension.name)} concludes {others[0].name}, its verdict is {level.name}"
+            f"the reason of {_quoted(dimension.name)} concludes {stated[0]}, its verdict is {level.name}"
         )
     return Finding(level=level, reason=reason.strip())
-
-
-def _plain(level: str) -> str:
-    """Return the name of a level in small letters and words, without the marks that prose puts around it."""
-    return " ".join(re.split(r"[\s_-]+", level.casefold().strip(" \n\t\"'`*.!")))
 
 
 def _quoted(name: str) -> str:

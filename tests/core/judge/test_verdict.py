@@ -1,6 +1,7 @@
 """What is a verdict, and all that is none: nothing is searched for, nothing has a default."""
 
 import json
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -81,6 +82,7 @@ def test_what_is_no_verdict_says_why(text: str, problem: str) -> None:
         ),
         ({**GOOD, "reason": "It says Rome. So: **Wrong**."}, "concludes wrong, its verdict is right"),
         ({**GOOD, "reason": 'It says Rome, so: bad. So: "wrong."'}, "concludes wrong, its verdict is right"),
+        ({**GOOD, "reason": "So: right?\n**Final verdict:** wrong"}, "concludes wrong, its verdict is right"),
     ],
 )
 def test_a_finding_that_is_none_says_why(finding: Any, problem: str) -> None:
@@ -103,6 +105,65 @@ def test_a_reason_contradicts_a_verdict_however_the_levels_are_written() -> None
         assert read(reason, "Not_right").levels["fact"] == levels[0]
         with pytest.raises(MalformedVerdictError, match="concludes Not_right, its verdict is Right"):
             read(reason, "Right")
+
+
+SCALES = {
+    "wrong": ("wrong", "partly", "right"),
+    "no": ("yes", "no"),
+    "missing": ("missing", "partial", "complete"),
+    "incorrect": ("incorrect", "partially_correct", "correct"),
+    "first": ("second", "tie", "first"),
+}
+
+
+def concluding(reason: str, levels: tuple[str, ...], verdict: str) -> str:
+    """Return the level of a verdict with that reason."""
+    found = tuple(Level(name=name, value=value, anchor="x") for value, name in enumerate(levels))
+    rubric = replace(RUBRIC, dimensions=(Dimension(name="fact", question="Is it?", levels=found),))
+    data = {"fact": {"reason": reason, "verdict": verdict}, "nonce": NONCE}
+    return read_verdict(json.dumps(data), rubric, NONCE).levels["fact"].name
+
+
+@pytest.mark.parametrize("other", SCALES)
+@pytest.mark.parametrize(
+    "end",
+    ["{}, it says 5", "the answer is {}.", "**{}** (says 5)", "_{}_ - it says 5", "{} because it says 5", "I say: {}!"],
+)
+def test_a_reason_may_conclude_in_a_sentence(other: str, end: str) -> None:
+    for verdict in SCALES[other]:
+        reason = f"It says 5. So: {end.format(other)}"
+        if verdict == other:
+            assert concluding(reason, SCALES[other], verdict) == verdict
+        else:
+            with pytest.raises(MalformedVerdictError, match=f"concludes {other}, its verdict is {verdict}"):
+                concluding(reason, SCALES[other], verdict)
+
+
+@pytest.mark.parametrize(
+    ("levels", "end"),
+    [
+        ("no", "there are no errors"),
+        ("no", "*no* errors at all"),
+        ("wrong", "it is not wrong."),
+        ("wrong", "one part is right, one is wrong"),
+        ("wrong", "right/partly/wrong"),
+        ("missing", "the date is missing."),
+        ("incorrect", "partly correct"),
+        ("incorrect", "it is only half correct"),
+        ("first", "the second answer is worse"),
+    ],
+)
+def test_a_sentence_that_only_has_the_word_concludes_nothing(levels: str, end: str) -> None:
+    for verdict in SCALES[levels]:
+        assert concluding(f"It says 5. So: {end}", SCALES[levels], verdict) == verdict
+
+
+@pytest.mark.parametrize("part", ["\n* ", "so:", "the answer is ", " *_"])
+def test_a_long_reason_is_read_at_once(part: str) -> None:
+    """What repeats itself to the end of the tokens is read in a time that grows with its length alone."""
+    start = time.process_time()
+    concluding(f"So: {part * 30_000}x", SCALES["wrong"], "right")
+    assert time.process_time() - start < 5
 
 
 @pytest.mark.parametrize("reason", ["It is right.", "So: it goes", "He said so: wrong or not, it is.", "So: 'right'!"])
