@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 
+from pytest_llmeval.bridge.earlier_runs import is_kept
 from pytest_llmeval.bridge.engine_room import EngineRoom
 from pytest_llmeval.bridge.facts import CollectionFacts
 from pytest_llmeval.bridge.settings import Settings
@@ -38,6 +39,21 @@ class Closing:
         self.waited_s = 0.0
         """Seconds for which cases waited for answers in their turns."""
 
+    def note_mode(self, journal_mode: str) -> None:
+        """Warn where the database has no write-ahead log."""
+        if journal_mode != "wal":
+            self.notes.append(
+                f"the file system of {printable(self._settings.shown(self._settings.db))} gives no write-ahead log"
+                f" (journal_mode {journal_mode}): readers and the run wait for each other, and each case for the disk;"
+                " --llmeval-db names another place"
+            )
+
+    def broken_off(self, fault: str) -> Iterator[str]:
+        """Yield what is said in place of all others where results could not be recorded."""
+        yield f"the run broke off, its results are not recorded in full: {fault}"
+        if self._rescored is None and is_kept(self._settings.db, self._run.id):
+            yield self._go_on
+
     def lines(self, view: RunView, *, is_stopped: bool) -> Iterator[str]:
         """Yield them; ``is_stopped`` says that the run did not come to its end."""
         if self._room.requests or self._room.counts.cached or self._facts.done:
@@ -65,7 +81,11 @@ class Closing:
         if is_stopped and self._rescored is not None:
             yield f"do it again: llmeval rescore {self._rescored}"
         elif is_stopped or (self.unfinished and self._rescored is None):
-            yield f"go on with it: pytest ... --resume {self._run.id}"
+            yield self._go_on
+
+    @property
+    def _go_on(self) -> str:
+        return f"go on with it: pytest ... --resume {self._run.id}"
 
     def _calls(self) -> str:
         counts = self._room.counts

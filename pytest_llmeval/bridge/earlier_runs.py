@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pytest_llmeval.bridge.settings import Settings
-from pytest_llmeval.core.errors import SettingsError
+from pytest_llmeval.core.errors import SettingsError, StoreError
 from pytest_llmeval.core.types import STRICT_XPASS, CaseKey
 from pytest_llmeval.store import rows
-from pytest_llmeval.store.check import readable_errors, schema_of
+from pytest_llmeval.store.check import check_database, readable_errors, schema_of
 from pytest_llmeval.store.files import open_to_read
 from pytest_llmeval.store.journal import orphans
 from pytest_llmeval.store.records import Run
 from pytest_llmeval.store.sqlite_reader import SqliteReader
 
-__all__ = ["Identity", "Place", "current_reader", "earlier_runs", "finished_cases", "identity_of"]
+__all__ = ["Identity", "Place", "current_reader", "earlier_runs", "finished_cases", "identity_of", "is_kept"]
 
 Identity = tuple[str, str, str, int]
 """Suite, model, sample id and epoch of a case."""
@@ -84,3 +84,15 @@ def current_reader(path: Path) -> Iterator[SqliteReader | None]:
         return
     with contextlib.closing(SqliteReader.open(path)) as reader:
         yield reader if reader.is_current else None
+
+
+def is_kept(path: Path, run_id: str) -> bool:
+    """Whether the next opening of a database finds a run: there, or in the journal beside it."""
+    try:
+        check_database(path)
+        if any(orphan.run.id == run_id for orphan in orphans(path)):
+            return True
+        with current_reader(path) as reader:
+            return reader is not None and any(run.id == run_id for run in reader.runs())
+    except StoreError:
+        return False

@@ -119,6 +119,7 @@ class Recorder:
         try:
             self._room.start_models(terminal.write_line if terminal else print)
             store = SqliteStore(self._settings.db)
+            self._closing.note_mode(store.journal_mode)
             self._row = self._gating.choose(store, self._row)
             if self._resumed is not None:
                 self._take_up(store)
@@ -214,7 +215,8 @@ class Recorder:
             return
         if self._fault is not None:
             terminalreporter.section("llmeval")
-            terminalreporter.write_line(f"the run broke off, its results are not recorded in full: {self._fault}")
+            for line in self._closing.broken_off(self._fault):
+                terminalreporter.write_line(line)
             return
         width, verbosity = terminalreporter._tw.fullwidth, self._config.option.verbose
         cases = self._cases or self._read(self._store)

@@ -26,17 +26,19 @@ def make_private(path: Path) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
-def switch_to_wal(connection: sqlite3.Connection, timeout_s: float) -> None:
+def switch_to_wal(connection: sqlite3.Connection, timeout_s: float) -> str:
     """Let readers and a writer work at the same time; the file remembers it.
 
     SQLite does not wait for a lock while it switches, whatever the timeout of the connection, so that several processes
     that open a new file at one moment would fail: https://sqlite.org/wal.html#sometimes_queries_return_sqlite_busy_in_wal_mode
+
+    Returns:
+        The mode that the file has: ``wal``, or another one where the file system gives processes no shared memory.
     """
     deadline = time.monotonic() + timeout_s
     while True:
         try:
-            connection.execute("PRAGMA journal_mode = wal").fetchall()
-            return
+            return str(connection.execute("PRAGMA journal_mode = wal").fetchall()[0][0])
         except sqlite3.OperationalError as error:
             if "locked" not in str(error) or time.monotonic() > deadline:
                 raise

@@ -257,7 +257,7 @@ class SqliteStore(SqliteReader):
             yield
 
     def _prepare(self) -> None:
-        switch_to_wal(self._connection, BUSY_TIMEOUT_S)
+        self.journal_mode = switch_to_wal(self._connection, BUSY_TIMEOUT_S)
         for pragma in ("synchronous = NORMAL", "foreign_keys = ON"):
             self._connection.execute(f"PRAGMA {pragma}").fetchall()
         self._migrate()

@@ -8,7 +8,9 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,6 +51,7 @@ def test_a_database_that_goes_ends_the_calls_and_no_answer_is_lost(
     assert result.ret == 10
     result.stdout.fnmatch_lines(["*the run broke off*llmeval.db*"])
     assert "Traceback" not in result.stdout.str() + result.stderr.str()
+    assert ("go on with it: pytest ... --resume 2" in result.stdout.str()) == ("unlink" in loss)
     count = len(project.server.ledger)
     assert count < len(rows)
     database(project).unlink(missing_ok=True)
@@ -150,6 +153,7 @@ def test_a_full_disk_ends_the_calls_and_leaves_a_whole_file(project: Project) ->
     )
     assert done.returncode == 10, done.stdout + done.stderr
     assert "the run broke off" in done.stdout
+    assert "go on with it: pytest ... --resume 2" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
     assert len(project.server.ledger) < len(ROWS)
     assert project.rows("PRAGMA integrity_check") == [{"integrity_check": "ok"}]
@@ -157,6 +161,24 @@ def test_a_full_disk_ends_the_calls_and_leaves_a_whole_file(project: Project) ->
     result = project.run("evals", "--resume=last", model="")
     assert result.ret == 0, result.stdout.str()
     assert len(project.server.ledger) <= len(ROWS) + 4
+
+
+def test_a_file_system_without_a_write_ahead_log_is_told_of_once(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files of SQLite's dot-file locks stand for it: they have no memory that processes share, either."""
+    real: Callable[..., sqlite3.Connection] = sqlite3.connect
+
+    def connect(database: str | Path, **options: Any) -> sqlite3.Connection:
+        uri = str(database) if str(database).startswith("file:") else Path(database).absolute().as_uri()
+        return real(f"{uri}{'&' if '?' in uri else '?'}vfs=unix-dotfile", **{**options, "uri": True})
+
+    monkeypatch.setattr(sqlite3, "connect", connect)
+    project.eval(ECHO, ROWS[:2])
+    result = project.run("evals")
+    assert result.ret == 0
+    told = " ".join(result.stdout.str().split())
+    assert told.count("note: the file system of .llmeval/llmeval.db gives no write-ahead log (journal_mode del") == 1
 
 
 @pytest.mark.parametrize("moment", ["start", "middle"])
