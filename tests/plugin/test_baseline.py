@@ -1,6 +1,9 @@
 """What a session's regression rules are judged against: ``--baseline``, ``baseline:``, and when neither counts."""
 
 import json
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +143,30 @@ def test_a_worse_prompt_fails_and_names_what_changed(ruled: Project, dist_args: 
     assert found["p_value"] < 1e-6
     noted = json.loads(ruled.last_run()["settings_json"])["baseline"]
     assert noted == {"name": base, "kind": "run", "run": base, "model": None}
+
+
+def date_back(project: Project, days: int) -> None:
+    """Let the run that is there have begun so many days ago."""
+    begun = datetime.now(UTC) - timedelta(days=days, hours=1)
+    with closing(sqlite3.connect(project.root / ".llmeval" / "llmeval.db")) as connection, connection:
+        connection.execute("UPDATE runs SET started_at = ?", [begun.isoformat(timespec="milliseconds")])
+
+
+@pytest.mark.parametrize(
+    ("days", "named", "command"), [(89, "last", None), (90, "main", "set main"), (91, "m.jsonl", "export RUN m.jsonl")]
+)
+def test_a_baseline_of_more_than_90_days_is_told_of(ruled: Project, days: int, named: str, command: str | None) -> None:
+    """It is compared with all the same."""
+    base = base_run(ruled)
+    date_back(ruled, days)
+    name_baseline(ruled, "main", base)
+    export(ruled, "m.jsonl")
+    result = ruled.run("evals", f"--baseline={named}")
+    assert (result.ret, only_verdict(ruled)["verdict"]) == (0, "pass")
+    line = f"the baseline is {days} days old; set it anew by a newer green run: llmeval baseline {command}"
+    for told in (result.stdout.str(), llmeval(ruled, "gate", "last").stdout):
+        assert (line in " ".join(told.split())) == (command is not None)
+        assert ("days old" in told) == (command is not None)
 
 
 def test_the_rules_name_a_baseline(ruled: Project) -> None:
