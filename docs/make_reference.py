@@ -28,7 +28,19 @@ Made from the code by `docs/make_reference.py`. What things mean and when to use
 The options of pytest stand in a [table of their own](evals.md#options).
 """
 _NOT_PASSED = ("self", "function")
-OURS = ("runs", "cases", "scores", "calls", "verdicts", "baselines", "labels", "judges", "votes", "trainings")
+OURS = (
+    "runs",
+    "cases",
+    "scores",
+    "calls",
+    "verdicts",
+    "baselines",
+    "labels",
+    "judges",
+    "votes",
+    "earlier_outcomes",
+    "trainings",
+)
 
 
 def page() -> str:

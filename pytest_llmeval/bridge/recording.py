@@ -38,6 +38,7 @@ from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.status import FAILED, MONEY_KINDS, PASSED, UNMEASURABLE, stored_status, worse_status
 from pytest_llmeval.core.transport import load_case, load_start
 from pytest_llmeval.core.types import CaseRecord, CaseStart, Outcome
+from pytest_llmeval.reports.rerun_text import rerun_lines
 from pytest_llmeval.reports.run_text import not_judged_lines, run_lines, spending_lines
 from pytest_llmeval.reports.run_view import RunCases, view_run
 from pytest_llmeval.reports.voting_text import voting_lines
@@ -225,6 +226,7 @@ class Recorder:
         lines += not_judged_lines(view, width)
         lines += spending_lines(self._store.spending(self._row.id), width)
         lines += voting_lines(self._store.voting(self._row.id), width)
+        lines += rerun_lines(self._row.id, self._store.earlier_outcomes(self._row.id), cases.judged, width)
         is_stopped = self._status.is_stopped
         against = [] if is_stopped else self._gating.lines(self._store, view.run)
         self._closing.notes += self._told.notes

@@ -18,6 +18,7 @@ from pytest_llmeval.cli.output import (
 )
 from pytest_llmeval.cli.project import find_project
 from pytest_llmeval.core.text import one_line, printable
+from pytest_llmeval.reports.rerun_text import rerun_lines
 from pytest_llmeval.reports.run_text import heading, not_judged_lines, run_lines, spending_lines, verdict_line
 from pytest_llmeval.reports.run_view import RunCases, RunView, view_run
 from pytest_llmeval.reports.table import Column, table_lines
@@ -72,13 +73,17 @@ def show(run: str, verbose: int, as_json: bool, database: Path | None) -> None:
     with contextlib.closing(open_reader(find_project(), database)) as store:
         found = store.find_run(run)
         cases = list(store.cases(found.id)) if as_json else []
-        view = view_run(found, RunCases.read(store, found.id, verbosity=verbose + 1), store.verdicts(found.id))
+        read = RunCases.read(store, found.id, verbosity=verbose + 1)
+        view = view_run(found, read, store.verdicts(found.id))
         spending, voting = store.spending(found.id), store.voting(found.id)
+        earlier = store.earlier_outcomes(found.id)
     if as_json:
         facts = {"suites": view.suites, "verdict": view.verdict, "spending": spending, "voting": voting, "cases": cases}
-        emit_json({**_run_facts(found), **facts})
+        emit_json({**_run_facts(found), **facts, "earlier_outcomes": earlier})
         return
-    print_run(view, spending, verbose + 1, notes=voting_lines(voting, terminal_width()))
+    width = terminal_width()
+    notes = [*voting_lines(voting, width), *rerun_lines(found.id, earlier, read.judged, width)]
+    print_run(view, spending, verbose + 1, notes=notes)
 
 
 def print_run(view: RunView, spending: Sequence[Spending], verbosity: int, *, notes: Sequence[str] = ()) -> None:

@@ -73,7 +73,7 @@ def failed(ask: Ask, error: CallError, name: str) -> Call:
         latency_s=error.latency_s,
         input_tokens=None,
         output_tokens=None,
-        cost_usd=None if error.attempts else 0.0,
+        cost_usd=error.cost_usd if error.attempts else 0.0,
         detail={"error": one_line(str(error), _LONGEST_ERROR)},
     )
 

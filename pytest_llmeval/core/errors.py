@@ -123,7 +123,7 @@ class CallError(CaseError):
 
     ``attempts`` is the number of requests sent, ``latency_s`` the seconds spent in the last one, ``param`` the
     parameter that the error is about, ``usages`` the tokens of each answer that was none to use, as far as the server
-    told.
+    told, ``cost_usd`` what those cost (None where that is not known).
     """
 
     def __init__(
@@ -135,12 +135,14 @@ class CallError(CaseError):
         latency_s: float | None = None,
         param: str | None = None,
         usages: "tuple[Usage, ...]" = (),
+        cost_usd: float | None = None,
     ) -> None:
         super().__init__(message, kind=kind)
         self.attempts = attempts
         self.latency_s = latency_s
         self.param = param
         self.usages = usages
+        self.cost_usd = cost_usd
 
 
 class JudgeError(CaseError):

@@ -9,7 +9,7 @@ from pytest_llmeval.core.likelihood import LOGPROB_OF
 from pytest_llmeval.core.param_levels import bound_of
 from pytest_llmeval.core.types import Ask, Backend, Response, Usage
 
-__all__ = ["Lengths", "bound", "lost_usd"]
+__all__ = ["Lengths", "bound", "failed_usd", "lost_usd"]
 
 _FIRST_TOKENS = 1024
 """Taken for an answer that nothing bounds until one has come: enough that few go before their length is known."""
@@ -56,6 +56,13 @@ def lost_usd(prices: Prices | None, usages: Iterable[Usage], *, unknown_usd: flo
     """Return what attempts without a usable answer cost; ``unknown_usd`` for each whose tokens nobody told."""
     known = (cost_usd(prices, usage) for usage in usages)
     return sum(unknown_usd if usd is None else usd for usd in known)
+
+
+def failed_usd(prices: Prices | None, usages: Iterable[Usage]) -> float | None:
+    """Return what a call cost that came to nothing; None where not all of its tokens are known."""
+    costs = [cost_usd(prices, usage) for usage in usages]
+    known = [usd for usd in costs if usd is not None]
+    return sum(known) if known and len(known) == len(costs) else None
 
 
 def _room(params: Mapping[str, Any]) -> int | None:

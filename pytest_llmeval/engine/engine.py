@@ -15,7 +15,7 @@ from pytest_llmeval.core.judge.forms import came_at_once
 from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.transport import plain
 from pytest_llmeval.core.types import Ask, Backend, CacheMode, Call, CaseKey, Kept, Response, Usage
-from pytest_llmeval.engine.bounds import Lengths, bound, lost_usd
+from pytest_llmeval.engine.bounds import Lengths, bound, failed_usd, lost_usd
 from pytest_llmeval.engine.budget import Budget
 from pytest_llmeval.engine.gate import Turn
 from pytest_llmeval.engine.journal import Journal, Recorded
@@ -307,6 +307,7 @@ class Engine:
         except CallError as error:
             self.counts.failed += 1
             lost = error.usages
+            error.cost_usd = failed_usd(backend.prices, lost)
             raise
         finally:
             self._budget.end(

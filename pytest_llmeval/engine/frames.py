@@ -14,6 +14,7 @@ __all__ = ["from_ask", "from_error", "from_response", "read", "to_ask", "to_erro
 
 Frame = dict[str, Any]
 _LENGTH_BYTES = 4
+_OF_ERRORS = ("attempts", "latency_s", "param", "cost_usd")
 
 
 async def read(reader: asyncio.StreamReader) -> Frame | None:
@@ -77,11 +78,9 @@ def to_response(frame: Frame) -> Response:
 
 def from_error(error: CallError) -> Frame:
     """Return an error as a message."""
-    facts = {"attempts": error.attempts, "latency_s": error.latency_s, "param": error.param}
-    return {"message": str(error), "kind": str(error.kind), **facts}
+    return {"message": str(error), "kind": str(error.kind), **{name: getattr(error, name) for name in _OF_ERRORS}}
 
 
 def to_error(frame: Frame) -> CallError:
     """Return the error of a message."""
-    facts = {key: frame[key] for key in ("attempts", "latency_s", "param")}
-    return CallError(frame["message"], kind=ErrorKind(frame["kind"]), **facts)
+    return CallError(frame["message"], kind=ErrorKind(frame["kind"]), **{name: frame[name] for name in _OF_ERRORS})

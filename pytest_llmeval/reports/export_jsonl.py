@@ -8,6 +8,7 @@ from pytest_llmeval.core.text import inert_json
 from pytest_llmeval.core.transport import plain
 from pytest_llmeval.core.types import Call
 from pytest_llmeval.reports.exported import ExportedCase, said_in
+from pytest_llmeval.store.records import EarlierOutcome, Label
 
 __all__ = ["jsonl_lines"]
 
@@ -34,10 +35,14 @@ def _facts(run_id: str, exported: ExportedCase) -> dict[str, Any]:
         "response": exported.response,
         "target": None if target is None else _parsed(target),
         "calls": [_call(call) for call in exported.calls],
-        "labels": [
-            {name: value for name, value in plain(label).items() if name != "case_id"} for label in exported.labels
-        ],
+        "labels": [_own(label) for label in exported.labels],
+        "earlier_outcomes": [_own(each) for each in exported.earlier],
     }
+
+
+def _own(row: Label | EarlierOutcome) -> dict[str, Any]:
+    """Return what belongs to a case, without the case's id."""
+    return {name: value for name, value in plain(row).items() if name != "case_id"}
 
 
 def _call(call: Call) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pytest_llmeval.core.types import Call
 from pytest_llmeval.store.protocol import StoreReader
-from pytest_llmeval.store.records import Label, StoredCase
+from pytest_llmeval.store.records import EarlierOutcome, Label, StoredCase
 
 __all__ = ["ExportedCase", "exported_cases", "response_in", "said_in"]
 
@@ -20,6 +20,8 @@ class ExportedCase:
     """In their order; those of attempts that came to nothing too."""
     labels: Sequence[Label]
     """What people said of it."""
+    earlier: Sequence[EarlierOutcome] = ()
+    """What it came to before it ran again, in order."""
 
     @property
     def response(self) -> str | None:
@@ -47,5 +49,13 @@ def exported_cases(store: StoreReader, run_id: str) -> Iterator[ExportedCase]:
     labels: dict[str, list[Label]] = defaultdict(list)
     for label in store.labels(run_id):
         labels[label.case_id].append(label)
+    earlier: dict[str, list[EarlierOutcome]] = defaultdict(list)
+    for each in store.earlier_outcomes(run_id):
+        earlier[each.case_id].append(each)
     for case in store.cases(run_id):
-        yield ExportedCase(case=case, calls=store.calls(case.id), labels=labels.get(case.id, ()))
+        yield ExportedCase(
+            case=case,
+            calls=store.calls(case.id),
+            labels=labels.get(case.id, ()),
+            earlier=earlier.get(case.id, ()),
+        )

@@ -1,6 +1,9 @@
 """The table of calls: it stands in the database, and as the table of answers in the journal of a run."""
 
-__all__ = ["CALL_COLUMNS", "CALL_TABLE"]
+__all__ = ["CALL_COLUMNS", "CALL_TABLE", "SET_ASIDE"]
+
+SET_ASIDE = "~"
+"""In the name of a call that failed before its case ran again; behind it stands the how-manieth time that was."""
 
 CALL_COLUMNS = (
     "id",

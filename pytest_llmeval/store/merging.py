@@ -18,7 +18,7 @@ from pytest_llmeval.core.types import Call, JudgeRecord
 from pytest_llmeval.store.baseline_fields import NotALineError
 from pytest_llmeval.store.baseline_lines import checked_case, checked_header, to_header, to_line
 from pytest_llmeval.store.check import check_readable, read_only
-from pytest_llmeval.store.records import Label, Run, RunEnd, StoredCase
+from pytest_llmeval.store.records import EarlierOutcome, Label, Run, RunEnd, StoredCase
 from pytest_llmeval.store.shards import ShardRun
 from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.store.sqlite_reader import BUSY_TIMEOUT_S, SqliteReader
@@ -106,6 +106,8 @@ def judged_in(shards: Sequence[ShardRun]) -> Iterator[JudgedCase]:
 def import_shards(store: SqliteStore, run: Run, shards: Sequence[ShardRun]) -> bool:
     """Record ``run`` with the cases, scores, votes, judges, calls and labels of its shards, in one commit.
 
+    So is what its cases came to before they ran again.
+
     Returns:
         Whether it was new; else nothing is changed.
 
@@ -121,6 +123,7 @@ def import_shards(store: SqliteStore, run: Run, shards: Sequence[ShardRun]) -> b
             judges.values(),
             calls=(call for source in sources for call in source.calls()),
             labels=(label for source in sources for label in source.labels()),
+            earlier=(each for source in sources for each in source.earlier()),
         )
 
 
@@ -164,6 +167,12 @@ class _Source:
         with _of_any_hand(self._shard.path):
             for label in self._reader.labels(self._shard.run.id):
                 yield replace(label, case_id=self._ids[label.case_id])
+
+    def earlier(self) -> Iterator[EarlierOutcome]:
+        """Yield what cases came to before they ran again, once the cases are read."""
+        with _of_any_hand(self._shard.path):
+            for each in self._reader.earlier_outcomes(self._shard.run.id):
+                yield replace(each, case_id=self._ids[each.case_id])
 
 
 def _suites(shards: Sequence[Mapping[str, Mapping[str, Any]]]) -> dict[str, Any]:

@@ -6,7 +6,16 @@ from typing import Protocol
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.types import Call, CaseRecord, JudgeRecord
-from pytest_llmeval.store.records import Label, NamedBaseline, Run, RunEnd, Spending, StoredCase, VoteCounts
+from pytest_llmeval.store.records import (
+    EarlierOutcome,
+    Label,
+    NamedBaseline,
+    Run,
+    RunEnd,
+    Spending,
+    StoredCase,
+    VoteCounts,
+)
 
 __all__ = ["Store", "StoreReader"]
 
@@ -31,6 +40,9 @@ class StoreReader(Protocol):
 
     def calls(self, case_id: str) -> list[Call]:
         """Return the calls of a case, in their order."""
+
+    def earlier_outcomes(self, run_id: str) -> list[EarlierOutcome]:
+        """Return what cases of a run came to before they ran again, those of a case together, in their order."""
 
     def judges(self, run_id: str) -> list[JudgeRecord]:
         """Return what stands behind the judge_ids of a run, sorted by them."""
@@ -67,7 +79,7 @@ class Store(StoreReader, Protocol):
         """
 
     def add_case(self, run_id: str, case: CaseRecord) -> None:
-        """Record a finished case, its scores and calls, in one commit; one recorded before is replaced."""
+        """Record a finished case, its scores and calls, in one commit; what it came to before is kept apart."""
 
     def set_verdicts(self, run_id: str, verdicts: Iterable[Verdict]) -> None:
         """Record the verdicts of a run in place of earlier ones."""
@@ -83,6 +95,7 @@ class Store(StoreReader, Protocol):
         *,
         calls: Iterable[tuple[str, Call]] = (),
         labels: Iterable[Label] = (),
+        earlier: Iterable[EarlierOutcome] = (),
     ) -> bool:
         """Record a run of elsewhere as a whole; return whether its id was new: else it only gets judges that it lacked.
 

@@ -18,6 +18,7 @@ __all__ = [
     "ANSWERING",
     "LONGEST_SILENCE",
     "UNFINISHED",
+    "EarlierOutcome",
     "Label",
     "NamedBaseline",
     "Repeats",
@@ -172,6 +173,35 @@ class StoredCase:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EarlierOutcome:
+    """What a case came to before it ran again, in a rerun or in a session that went on with its run."""
+
+    case_id: str
+    number: int
+    """From 1, the first time that it ran."""
+    outcome: Outcome
+    error_kind: str | None
+    error: str | None
+    scores: Mapping[str, float | None]
+    """Values by name."""
+    started_at: str
+    """When the case began that time, ISO 8601, UTC."""
+
+    @classmethod
+    def of(cls, case: StoredCase, *, number: int) -> "EarlierOutcome":
+        """Return what ``case`` came to the how-manieth time that it ran."""
+        return cls(
+            case_id=case.id,
+            number=number,
+            outcome=case.outcome,
+            error_kind=case.error_kind,
+            error=case.error,
+            scores={score.name: score.value for score in case.scores},
+            started_at=case.started_at,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Label:
     """What a person says that a score of a case should be."""
 
@@ -213,7 +243,7 @@ class Spending:
     """Of the calls for which the server said; those from the cache are not in it."""
     output_tokens: int
     cost_usd: float | None
-    """None where the price of an answered call is not known."""
+    """Of those without an answer too, as far as it is known; None where the price of an answered call is not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,9 +271,10 @@ class VoteCounts:
 
 
 def spent(role: str, model: str, calls: Iterable[Call]) -> Spending:
-    """Return what answered ``calls`` to a model came to."""
-    answered = list(calls)
-    costs = [call.cost_usd for call in answered]
+    """Return what ``calls`` to a model came to: answered ones, and others that are known to have cost something."""
+    made = list(calls)
+    answered = [call for call in made if call.status == "ok"]
+    costs = [call.cost_usd for call in made]
     paid = [call for call in answered if not call.cached]
     return Spending(
         role=role,

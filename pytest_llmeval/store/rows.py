@@ -8,13 +8,14 @@ from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.text import storable
 from pytest_llmeval.core.types import Call, CaseKey, JudgeRecord, Score, Vote
-from pytest_llmeval.store.records import Label, Run, RunEnd, StoredCase
+from pytest_llmeval.store.records import EarlierOutcome, Label, Run, RunEnd, StoredCase
 
 __all__ = [
     "call_checksum",
     "from_call",
     "from_calls",
     "from_case",
+    "from_earlier",
     "from_judge",
     "from_label",
     "from_run",
@@ -25,6 +26,7 @@ __all__ = [
     "shown",
     "to_call",
     "to_case",
+    "to_earlier",
     "to_judge",
     "to_label",
     "to_run",
@@ -71,6 +73,7 @@ _CASE_COLUMNS = (
 _KEY_COLUMNS = ("nodeid", "suite", "sample_id", "model", "epoch")
 _SCORE_COLUMNS = ("name", "value", "passed", "reason", "scorer_digest", "status", "judge_id", "dimension", "decided_by")
 _LABEL_COLUMNS = ("case_id", "name", "value", "passed", "rater", "note", "at", "draw")
+_EARLIER_COLUMNS = ("case_id", "number", "outcome", "error_kind", "error", "started_at")
 _JUDGE_COLUMNS = ("judge_id", "rubric", "detail")
 _VOTE_COLUMNS = ("judge", "repeat", "value", "level", "reason")
 _SAID = ("error", "response", "target", "reason", "note")
@@ -286,6 +289,18 @@ def _shown_json(value: Any, redact: Callable[[str], str]) -> Any:
     if isinstance(value, list):
         return [_shown_json(each, redact) for each in value]
     return {key: _shown_json(each, redact) for key, each in value.items()} if isinstance(value, dict) else value
+
+
+def from_earlier(run_id: str, earlier: EarlierOutcome) -> Row:
+    """Return the row of what a case of a run came to before."""
+    columns = {column: getattr(earlier, column) for column in _EARLIER_COLUMNS}
+    return {"run_id": run_id, **columns, "scores": json.dumps(earlier.scores)}
+
+
+def to_earlier(row: Mapping[str, Any]) -> EarlierOutcome:
+    """Return what a case came to before, of its row."""
+    columns = {column: row[column] for column in _EARLIER_COLUMNS}
+    return EarlierOutcome(**{**columns, "scores": json.loads(row["scores"])})
 
 
 def _flag(value: int | None) -> bool | None:

@@ -73,6 +73,13 @@ def _run_and_label_indexes(db: Database) -> None:
         db.execute(statement)
 
 
+@migrations(name="0007_earlier_outcomes")
+def _earlier_outcomes(db: Database) -> None:
+    """What a case came to before it ran again is kept beside what it came to in the end."""
+    for statement in _EARLIER_OUTCOMES.split(";\n\n"):
+        db.execute(statement)
+
+
 _OLD_CALL_COLUMNS = ", ".join(CALL_COLUMNS[:14])
 
 _CALLS_OUTLIVE_CASES = f"""
@@ -168,6 +175,23 @@ CREATE INDEX calls_run ON calls (run_id);
 CREATE INDEX labels_rater ON labels (rater, name, case_id);
 
 UPDATE schema_version SET version = 6
+"""
+
+_EARLIER_OUTCOMES = """
+CREATE TABLE earlier_outcomes (
+    run_id TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    case_id TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    outcome TEXT NOT NULL CHECK (outcome IN ('passed', 'missed', 'error', 'skipped')),
+    error_kind TEXT,
+    error TEXT,
+    scores TEXT NOT NULL,
+    started_at TEXT,
+    CHECK ((outcome = 'error') = (error_kind IS NOT NULL)),
+    PRIMARY KEY (run_id, case_id, number)
+) WITHOUT ROWID;
+
+UPDATE schema_version SET version = 7
 """
 
 _FIRST_TABLES = """

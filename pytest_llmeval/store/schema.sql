@@ -57,6 +57,19 @@ CREATE TABLE cases (
     UNIQUE (run_id, suite, model, sample_id, epoch)
 );
 
+CREATE TABLE earlier_outcomes (
+    run_id TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    case_id TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    outcome TEXT NOT NULL CHECK (outcome IN ('passed', 'missed', 'error', 'skipped')),
+    error_kind TEXT,
+    error TEXT,
+    scores TEXT NOT NULL,
+    started_at TEXT,
+    CHECK ((outcome = 'error') = (error_kind IS NOT NULL)),
+    PRIMARY KEY (run_id, case_id, number)
+) WITHOUT ROWID;
+
 CREATE TABLE judges (
     run_id TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
     judge_id TEXT NOT NULL,
@@ -177,7 +190,7 @@ CREATE INDEX labels_rater ON labels (rater, name, case_id);
 
 CREATE INDEX verdicts_run ON verdicts (run_id);
 
-INSERT INTO schema_version VALUES (6);
+INSERT INTO schema_version VALUES (7);
 
 INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('llmeval', '0001_first_tables', strftime('%Y-%m-%d %H:%M:%f+00:00'));
 
@@ -189,4 +202,6 @@ INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('llmeva
 
 INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('llmeval', '0005_trainings', strftime('%Y-%m-%d %H:%M:%f+00:00'));
 
-INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('llmeval', '0006_run_and_label_indexes', strftime('%Y-%m-%d %H:%M:%f+00:00'))
+INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('llmeval', '0006_run_and_label_indexes', strftime('%Y-%m-%d %H:%M:%f+00:00'));
+
+INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('llmeval', '0007_earlier_outcomes', strftime('%Y-%m-%d %H:%M:%f+00:00'))

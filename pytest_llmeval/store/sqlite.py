@@ -11,11 +11,11 @@ from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.types import Call, CaseRecord, JudgeRecord
 from pytest_llmeval.store import rows
-from pytest_llmeval.store.call_table import CALL_COLUMNS
+from pytest_llmeval.store.call_table import CALL_COLUMNS, SET_ASIDE
 from pytest_llmeval.store.check import SCHEMA_VERSION, check_database, readable_errors, schema_of
 from pytest_llmeval.store.files import bindable, insertion, make_private, switch_to_wal
 from pytest_llmeval.store.journal import Orphan, orphans
-from pytest_llmeval.store.records import Label, Run, RunEnd, StoredCase, stored_case
+from pytest_llmeval.store.records import EarlierOutcome, Label, Run, RunEnd, StoredCase, stored_case
 from pytest_llmeval.store.sqlite_reader import BUSY_TIMEOUT_S, SqliteReader
 from pytest_llmeval.store.trainings import TRAINING_COLUMNS, Training, from_training, to_training
 
@@ -23,6 +23,11 @@ __all__ = ["SqliteStore"]
 
 _PROCESS = ("pid", "host", "process_started")
 """Columns that name the process which records a run."""
+_TIMES_BEFORE = "SELECT count(*) FROM earlier_outcomes WHERE run_id = ? AND case_id = ?"
+_SET_ASIDE = f"""
+UPDATE calls SET id = id || :mark, name = name || :mark
+WHERE case_id = :case_id AND status != 'ok' AND instr(name, '{SET_ASIDE}') = 0
+"""  # noqa: S608  # a sign of call_table.py
 
 
 class SqliteStore(SqliteReader):
@@ -76,18 +81,27 @@ class SqliteStore(SqliteReader):
         return changed.rowcount > 0
 
     def add_case(self, run_id: str, case: CaseRecord) -> None:
-        """Record a finished case, its scores and calls, in one commit; one recorded before is replaced."""
+        """Record a finished case, its scores and calls, in one commit; what it came to before is kept apart."""
         stored = stored_case(run_id, case)
         with self._transaction():
             row = rows.from_case(run_id, stored)
-            if not self._insert("cases", [row], verb="INSERT OR IGNORE"):  # it was recorded before
-                self._connection.execute("DELETE FROM cases WHERE id = ?", [stored.id])
-                self._connection.execute("DELETE FROM calls WHERE case_id = ? AND status != 'ok'", [stored.id])
+            if not self._insert("cases", [row], verb="INSERT OR IGNORE"):  # it was recorded before, or is refused
+                self._set_aside(run_id, stored.id)
                 self._insert("cases", [row])
             self._insert("scores", rows.from_scores(stored))
             self._insert("votes", rows.from_votes(stored))
             self._insert("judges", [rows.from_judge(run_id, judge) for judge in case.judges], verb="INSERT OR IGNORE")
             self._insert("calls", rows.from_calls(run_id, stored.id, case.calls), verb="INSERT OR REPLACE")
+
+    def _set_aside(self, run_id: str, case_id: str) -> None:
+        """Keep what a case came to, and its failed calls under other names than those that are to come have."""
+        ((before,),) = self._plain(_TIMES_BEFORE, run_id, case_id)
+        for case in list(self._query("SELECT * FROM cases WHERE id = ?", case_id)):
+            scores = self._query("SELECT * FROM scores WHERE case_id = ?", case_id)
+            earlier = EarlierOutcome.of(rows.to_case(case, tuple(map(rows.to_score, scores))), number=before + 1)
+            self._insert("earlier_outcomes", [rows.from_earlier(run_id, earlier)])
+        self._connection.execute("DELETE FROM cases WHERE id = ?", [case_id])
+        self._connection.execute(_SET_ASIDE, {"case_id": case_id, "mark": f"{SET_ASIDE}{before + 1}"})
 
     def set_verdicts(self, run_id: str, verdicts: Iterable[Verdict]) -> None:
         """Record the verdicts of a run in place of earlier ones."""
@@ -113,6 +127,7 @@ class SqliteStore(SqliteReader):
         *,
         calls: Iterable[tuple[str, Call]] = (),
         labels: Iterable[Label] = (),
+        earlier: Iterable[EarlierOutcome] = (),
     ) -> bool:
         """Record a run that another database recorded, in one commit.
 
@@ -124,6 +139,7 @@ class SqliteStore(SqliteReader):
             judges: what stands behind their judge_ids.
             calls: each with the id of its case.
             labels: what people said of its cases.
+            earlier: what its cases came to before they ran again.
 
         Returns:
             Whether it was new.
@@ -141,6 +157,8 @@ class SqliteStore(SqliteReader):
                 self._insert("calls", [rows.from_call(run.id, case_id, call)])
             for label in labels:
                 self._insert("labels", [rows.from_label(label)])
+            for each in earlier:
+                self._insert("earlier_outcomes", [rows.from_earlier(run.id, each)])
         return True
 
     def add_labels(self, labels: Iterable[Label]) -> int:

@@ -17,7 +17,17 @@ from pytest_llmeval.store import rows
 from pytest_llmeval.store.check import SCHEMA_VERSION, is_writable, read_only, readable_errors, schema_of
 from pytest_llmeval.store.judged import CASES_SQL, OF_CASES, OF_SCORES, SCORES_SQL, judged_cases
 from pytest_llmeval.store.lookup import pick_run
-from pytest_llmeval.store.records import ANSWERING, Label, NamedBaseline, Repeats, Run, Spending, StoredCase, VoteCounts
+from pytest_llmeval.store.records import (
+    ANSWERING,
+    EarlierOutcome,
+    Label,
+    NamedBaseline,
+    Repeats,
+    Run,
+    Spending,
+    StoredCase,
+    VoteCounts,
+)
 
 __all__ = ["BUSY_TIMEOUT_S", "SqliteReader"]
 
@@ -171,6 +181,11 @@ class SqliteReader:
             call = rows.to_call(row)
             yield row["case_id"], call if rows.is_whole(row) else replace(call, cache_key=None)
 
+    def earlier_outcomes(self, run_id: str) -> list[EarlierOutcome]:
+        """Return what cases of a run came to before they ran again, those of a case together, in their order."""
+        sql = "SELECT * FROM earlier_outcomes WHERE run_id = ? ORDER BY case_id, number"
+        return [rows.to_earlier(row) for row in self._query(sql, run_id)]
+
     def judges(self, run_id: str) -> list[JudgeRecord]:
         """Return what stands behind the judge_ids of a run, sorted by them."""
         return [
@@ -211,11 +226,12 @@ class SqliteReader:
         return [
             Spending(**dict(row))
             for row in self._query(
-                "SELECT role, model, count(*) AS calls,"
+                "SELECT role, model, sum(status = 'ok') AS calls,"
                 " coalesce(sum(input_tokens * (NOT cached)), 0) AS input_tokens,"
                 " coalesce(sum(output_tokens * (NOT cached)), 0) AS output_tokens,"
                 " CASE WHEN count(cost_usd) = count(*) THEN sum(cost_usd) END AS cost_usd"
-                " FROM calls WHERE run_id = ? AND status = 'ok' GROUP BY role, model ORDER BY role DESC, model",
+                " FROM calls WHERE run_id = ? AND (status = 'ok' OR cost_usd > 0)"
+                " GROUP BY role, model ORDER BY role DESC, model",
                 run_id,
             )
         ]

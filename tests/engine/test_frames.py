@@ -122,4 +122,5 @@ def test_an_error_of_a_call_is_told_with_its_attempts() -> None:
         "attempts": 3,
         "latency_s": None,
         "param": None,
+        "cost_usd": None,
     }

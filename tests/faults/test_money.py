@@ -100,7 +100,9 @@ def test_a_budget_of_nothing_makes_no_call_or_one_whose_price_was_not_seen(price
 def test_a_run_out_of_budget_goes_on_with_more(priced: Project) -> None:
     """A resumed session may spend what it is given; what was answered is not paid again."""
     assert priced.run("evals", "--max-cost=4").ret == 10
-    assert priced.run("evals", "--resume=last", "--max-cost=6", model="").ret == 0
+    result = priced.run("evals", "--resume=last", "--max-cost=6", model="")
+    assert result.ret == 0
+    assert "after a rerun" not in result.stdout.str()  # the others had not run before
     assert len(priced.server.ledger) == 10
     assert priced.last_run()["status"] == "finished"
 
@@ -208,6 +210,28 @@ def test_a_row_that_is_too_dear_is_refused_alone(priced: Project) -> None:
     assert "may cost $51" in found["error"] and "max_tokens" in found["error"]
     assert priced.run("evals", "--resume=last", "--max-cost=200", model="").ret == 0
     assert len(priced.server.ledger) == 6
+
+
+def test_a_call_that_came_to_nothing_is_paid_for_though_its_case_passed_later(priced: Project) -> None:
+    """The filter takes the first answer to each row, of which the server tells the tokens."""
+    seen: set[str] = set()
+
+    def reply(messages: list[dict[str, Any]]) -> Any:
+        text = messages[-1]["content"]
+        finish = "stop" if text in seen else "content_filter"
+        seen.add(text)
+        return completion(text, finish=finish)
+
+    priced.server.reply = reply
+    priced.eval(BODY, ROWS[:2])
+    assert priced.run("evals").ret == 1
+    assert priced.rows("SELECT error_kind, cost_usd FROM cases") == 2 * [
+        {"error_kind": "filtered", "cost_usd": pytest.approx(1.0)}
+    ]
+    result = priced.run("evals", "--resume=last", model="")
+    assert result.ret == 0
+    assert "2 answers, 14 tokens in, 2 out, cost $4.00" in " ".join(result.stdout.str().split())
+    assert [row["cost_usd"] for row in priced.rows("SELECT cost_usd FROM cases")] == pytest.approx([1.0, 1.0])
 
 
 def test_an_answer_that_was_broken_off_is_paid_for_too(priced: Project, dist_args: list[str]) -> None:

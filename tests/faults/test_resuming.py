@@ -320,9 +320,14 @@ def test_an_error_of_the_network_is_asked_again(project: Project) -> None:
     project.eval(BODY, ROWS[:3])
     project.model = project.server.spec("fault-status-400-1")
     assert project.run("evals").ret == 1
-    assert resume(project).ret == 0
+    result = resume(project)
+    assert result.ret == 0
     assert sorted(asked(project.server)) == sorted(2 * ["q0", "q1", "q2"])
     assert project.rows("SELECT outcome, attempts FROM cases") == 3 * [{"outcome": "passed", "attempts": 1}]
+    assert "3 cases passed after a rerun: r0 of echo (before: bad_request), r1 of echo" in unwrapped(result)
+    kept = project.rows("SELECT number, error_kind, error LIKE '%400%' AS said FROM earlier_outcomes")
+    assert kept == 3 * [{"number": 1, "error_kind": "bad_request", "said": 1}]
+    assert project.rows("SELECT count(*) AS n FROM calls WHERE status = 'bad_request'") == [{"n": 3}]
 
 
 def test_calls_that_never_had_a_case_are_used_by_it_later(project: Project) -> None:

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from tests.faults.test_money import llmeval
 from tests.support.project import Project
 
 ROWS = [{"id": "good", "input": "x"}, {"id": "flaky", "input": "x"}]
@@ -15,6 +16,14 @@ def test_echo(sample, response):
         tried.touch()
         {fault}
 """
+TWICE = """
+def test_echo(sample, response):
+    import pathlib
+    tried = pathlib.Path("tried.txt")
+    if sample.id == "flaky" and tried.read_text() != "xx":
+        tried.write_text(tried.read_text() + "x")
+        assert False, "not yet"
+"""
 GATED = "version: 1\nsuites: {echo: {pass_rate: {min: 0.5}, settings: {max_error_rate: 0.9}}}\n"
 
 
@@ -25,19 +34,32 @@ def remembered(project: Project) -> set[str]:
 
 
 @pytest.mark.parametrize("spread", [["-p", "no:xdist"], ["-n2"]], ids=["plain", "n2"])
-def test_lf_forgets_a_miss_whose_rerun_passed(project: Project, spread: list[str]) -> None:
-    project.eval(FLAKY.format(fault="assert False"), ROWS)
-    result = project.run("evals", "--reruns=1", *spread)
+def test_a_miss_whose_rerun_passed_is_told_and_kept_and_forgotten_by_lf(project: Project, spread: list[str]) -> None:
+    """The status is that of the last attempt; the others stand in a table of their own."""
+    project.write(tried_txt="")
+    project.eval(TWICE, ROWS)
+    result = project.run("evals", "--reruns=3", *spread)
     assert result.ret == 0
     result.assert_outcomes(passed=2)
-    assert result.parseoutcomes()["rerun"] == 1
+    assert result.parseoutcomes()["rerun"] == 2
     assert project.cases() == {"good": "passed", "flaky": "passed"}
     assert remembered(project) == set()
+    line = "1 case passed after a rerun: flaky of echo (before: missed 2 times)"
+    for told in (result.stdout.str(), llmeval(project, "show").stdout):
+        assert line in " ".join(told.split())
+    found = project.rows(
+        "SELECT number, earlier.outcome, earlier.error FROM earlier_outcomes AS earlier"
+        " JOIN cases ON cases.id = case_id WHERE sample_id = 'flaky' ORDER BY number"
+    )
+    assert [(row["number"], row["outcome"]) for row in found] == [(1, "missed"), (2, "missed")]
+    assert all(row["error"].startswith("not yet") for row in found)
 
 
 def test_lf_keeps_a_miss_whose_rerun_missed(project: Project) -> None:
     project.eval("def test_echo(sample, response):\n    assert sample.id == 'good'\n", ROWS)
-    assert project.run("evals", "--reruns=1").ret == 1
+    result = project.run("evals", "--reruns=1")
+    assert result.ret == 1
+    assert "after a rerun" not in result.stdout.str()
     assert remembered(project) == {"evals/test_echo.py::test_echo[flaky]"}
 
 

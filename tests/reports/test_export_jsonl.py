@@ -22,6 +22,7 @@ def test_a_case_is_one_object_with_everything() -> None:
     store.start_run(run())
     judge = call("judge", model="j", response='{"a": 1}', name="j1")
     scores = (score("exact", 0.0, False, reason="no", judge_id="x", decided_by="j"),)
+    store.add_case(run().id, record("a", outcome="error", error_kind="timeout", error="late", scores=scores))
     store.add_case(
         run().id,
         record("a", slices=("s",), outcome="missed", scores=scores, calls=(call(), judge), target='{"b": [1]}'),
@@ -47,6 +48,8 @@ def test_a_case_is_one_object_with_everything() -> None:
     ]
     assert found["calls"][0]["request"]["messages"] == [{"role": "user", "content": "q"}]
     assert [(each["rater"], each["value"], each["note"]) for each in found["labels"]] == [("r", 1.0, "right")]
+    earlier = {"number": 1, "outcome": "error", "error_kind": "timeout", "error": "late", "scores": {"exact": 0.0}}
+    assert found["earlier_outcomes"] == [{**earlier, "started_at": case.started_at}]
 
 
 @given(case_records())

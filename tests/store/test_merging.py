@@ -35,7 +35,8 @@ def content(store: SqliteStore) -> Any:
     (run,) = store.runs()
     cases = {case.id: case for case in store.cases(run.id)}
     calls = sorted((case, repr(found)) for case in cases for found in store.calls(case))
-    return replace(run, pid=0), cases, calls, store.judges(run.id), store.spending(run.id)
+    earlier = store.earlier_outcomes(run.id)
+    return replace(run, pid=0), cases, calls, store.judges(run.id), store.spending(run.id), earlier
 
 
 def told(case: CaseRecord) -> CaseRecord:
@@ -68,11 +69,14 @@ def test_shards_in_any_order_come_to_the_run_of_all_cases(records: list[CaseReco
                 assert content(one) == content(whole)
 
 
-def test_labels_keep_to_their_cases(tmp_path: Path) -> None:
+def test_labels_and_earlier_outcomes_keep_to_their_cases(tmp_path: Path) -> None:
     files = [shard_file(tmp_path, f"{number}/2") for number in (1, 2)]
     for file in files:
         with closing(SqliteStore(file)) as store:
             (run,) = store.runs()
+            for case in list(store.cases(run.id)):
+                store.add_case(run.id, record(case.key.sample_id, suite=case.key.suite, error=case.key.sample_id))
+                store.add_case(run.id, record(case.key.sample_id, suite=case.key.suite))
             store.add_labels(
                 Label(case_id=case.id, name="exact", value=1.0, rater=case.key.sample_id, at="2026-01-01", draw="all")
                 for case in store.cases(run.id)
@@ -83,6 +87,8 @@ def test_labels_keep_to_their_cases(tmp_path: Path) -> None:
         assert {label.rater: names[label.case_id] for label in store.labels(run.id)} == {
             each: each for each in names.values()
         }
+        earlier = [(names[each.case_id], each.number, each.error) for each in store.earlier_outcomes(run.id)]
+        assert sorted(earlier) == sorted((name, *told) for name in names.values() for told in ((1, None), (2, name)))
 
 
 def test_a_damaged_answer_is_never_used_again(tmp_path: Path) -> None:

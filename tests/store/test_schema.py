@@ -89,7 +89,9 @@ def test_a_file_of_the_second_schema_becomes_what_a_new_one_is(path: Path) -> No
         connection.commit()
     with closing(SqliteStore(path)) as store:
         store.start_run(run("r"))
+        store.add_case("r", record(outcome="missed"))
         store.add_case("r", record(target='"x"', cluster="c"))
+        assert [each.outcome for each in store.earlier_outcomes("r")] == ["missed"]
         assert [(case.target, case.cluster) for case in store.cases("r")] == [('"x"', "c")]
     assert version(path) == SCHEMA_VERSION
 

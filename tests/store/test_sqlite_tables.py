@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ def test_a_table_has_the_columns_of_the_contract(database: SqliteStore, table: s
 def test_the_file_says_which_schema_it_has(database: SqliteStore) -> None:
     (table,) = look(database.path, "SELECT version FROM schema_version")
     (pragma,) = look(database.path, "PRAGMA user_version")
-    assert table["version"] == pragma["user_version"] == 6
+    assert table["version"] == pragma["user_version"] == 7
 
 
 def plans(database: SqliteStore, use: Callable[[SqliteStore], object]) -> list[str]:
@@ -233,14 +234,29 @@ def test_a_case_of_no_run_is_refused(database: SqliteStore) -> None:
         database.add_case("nobody", record())
 
 
-def test_a_replaced_case_leaves_behind_only_calls_that_were_answered(database: SqliteStore) -> None:
-    """What was paid is kept, whatever the case does later; its scores and its failed calls are the new ones'."""
+def test_a_replaced_case_leaves_behind_what_it_came_to_and_its_calls(database: SqliteStore) -> None:
+    """What was paid is kept, whatever the case does later; failed calls give their names free."""
     database.start_run(run("r"))
     failed = call(name="b-1", status="timeout", response=None)
-    database.add_case("r", record(scores=(score("x"), score("y")), calls=(call(name="a-1"), failed)))
-    database.add_case("r", record(scores=(score("x"),), calls=(call(name="c-1"),)))
-    assert [len(look(database.path, f"SELECT * FROM {table}")) for table in ("cases", "scores", "calls")] == [1, 1, 2]
-    assert look(database.path, "SELECT name FROM calls ORDER BY name") == [{"name": "a-1"}, {"name": "c-1"}]
+    first = record(scores=(score("x", 0.0), score("y")), calls=(call(name="a-1"), failed), outcome="missed", error="no")
+    database.add_case("r", first)
+    database.add_case("r", record(outcome="error", error_kind="timeout", started_at="later", calls=(failed,)))
+    database.add_case("r", record(scores=(score("x"),), calls=(replace(failed, status="ok"),)))
+    assert [len(look(database.path, f"SELECT * FROM {table}")) for table in ("cases", "scores")] == [1, 1]
+    assert look(database.path, "SELECT name, status FROM calls ORDER BY name") == [
+        {"name": "a-1", "status": "ok"},
+        {"name": "b-1", "status": "ok"},
+        {"name": "b-1~1", "status": "timeout"},
+        {"name": "b-1~2", "status": "timeout"},
+    ]
+    (case,) = look(database.path, "SELECT id, run_id FROM cases")
+    about = {"run_id": "r", "case_id": case["id"]}
+    missed = {"outcome": "missed", "error_kind": None, "error": "no", "scores": '{"x": 0.0, "y": 1.0}'}
+    broken = {"outcome": "error", "error_kind": "timeout", "error": None, "scores": "{}", "started_at": "later"}
+    assert look(database.path, "SELECT * FROM earlier_outcomes") == [
+        {**about, "number": 1, **missed, "started_at": first.started_at},
+        {**about, "number": 2, **broken},
+    ]
 
 
 def test_the_id_of_a_case_is_the_same_when_it_is_recorded_again(database: SqliteStore) -> None:

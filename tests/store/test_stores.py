@@ -16,6 +16,7 @@ from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.types import CaseRecord, JudgeRecord, Score, Vote
 from pytest_llmeval.store.protocol import Store
 from pytest_llmeval.store.records import (
+    EarlierOutcome,
     Label,
     Repeats,
     Spending,
@@ -139,6 +140,9 @@ def test_a_case_recorded_again_replaces_the_first_and_goes_last(store: Store) ->
     first = record("a", outcome="missed", scores=(score("x", 0.0), score("y", 0.0)), calls=(call(), call()))
     again = record("a", scores=(score("x", 1.0),), calls=(call(response="new"),))
     assert read_back(store, first, record("b"), again) == [in_order(record("b")), in_order(again)]
+    (earlier,) = store.earlier_outcomes("r")
+    assert earlier == EarlierOutcome.of(in_order(first), number=1)
+    assert store.earlier_outcomes("elsewhere") == []
 
 
 def test_cases_that_differ_in_one_part_of_their_key_are_kept_apart(store: Store) -> None:
@@ -326,15 +330,26 @@ def test_verdicts_given_again_take_the_place_of_the_first(store: Store) -> None:
 
 
 def test_what_was_spent_is_told_by_role_and_model(store: Store) -> None:
-    """Failed calls cost nothing that is known; cached ones cost nothing and took no tokens; unknown stays unknown."""
+    """Failed calls cost what is known of them; cached ones cost nothing and took no tokens; unknown stays unknown."""
     store.start_run(run("r"))
     cached = call(name="c-1", cached=True, cost_usd=0.0)
     failed = call(name="d-1", status="timeout", response=None, cost_usd=None, input_tokens=None, output_tokens=None)
     store.add_case("r", record("a", calls=(call(name="a-1"), call("judge", name="b-1", model="j"), cached, failed)))
     store.add_case("r", record("b", calls=(call(name="a-1", model="free", cost_usd=None),)))
+    filtered = replace(failed, status="filtered", cost_usd=0.25)
+    for outcome in ("error", "passed"):
+        store.add_case(
+            "r",
+            record(
+                "c",
+                outcome=outcome,
+                error_kind="filtered" if outcome == "error" else None,
+                calls=(filtered, replace(filtered, name="e-1", model="only", cost_usd=0.0)),
+            ),
+        )
     assert store.spending("r") == [
         Spending(role="model", model="free", calls=1, input_tokens=10, output_tokens=5, cost_usd=None),
-        Spending(role="model", model="m", calls=2, input_tokens=10, output_tokens=5, cost_usd=0.5),
+        Spending(role="model", model="m", calls=2, input_tokens=10, output_tokens=5, cost_usd=1.0),
         Spending(role="judge", model="j", calls=1, input_tokens=10, output_tokens=5, cost_usd=0.5),
     ]
 

@@ -8,8 +8,10 @@ from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.types import Call, CaseRecord, JudgeRecord
+from pytest_llmeval.store.call_table import SET_ASIDE
 from pytest_llmeval.store.lookup import pick_run
 from pytest_llmeval.store.records import (
+    EarlierOutcome,
     Label,
     NamedBaseline,
     Repeats,
@@ -34,6 +36,7 @@ class MemoryStore:
         self._cases: dict[str, dict[str, StoredCase]] = {}
         self._calls: dict[str, dict[str, dict[str, Call]]] = {}
         self._judges: dict[str, dict[str, JudgeRecord]] = {}
+        self._earlier: dict[str, list[EarlierOutcome]] = {}
         self._verdicts: dict[str, list[Verdict]] = {}
         self._labels: dict[tuple[str, str, str], Label] = {}
         self._baselines: dict[str, NamedBaseline] = {}
@@ -43,6 +46,7 @@ class MemoryStore:
         self._runs[run.id] = run
         self._cases[run.id] = {}
         self._judges[run.id] = {}
+        self._earlier[run.id] = []
         self._calls[run.id] = {}
         self._verdicts[run.id] = []
 
@@ -56,12 +60,16 @@ class MemoryStore:
         return True
 
     def add_case(self, run_id: str, case: CaseRecord) -> None:
-        """Record a finished case; one recorded before is replaced."""
+        """Record a finished case; what it came to before is kept apart."""
         stored = stored_case(run_id, case)
-        self._cases[run_id].pop(stored.id, None)
         named = {name: replace(call, name=name) for name, call in _named(case.calls)}
         before = self._calls[run_id].get(stored.id, {})
-        kept = {name: call for name, call in before.items() if call.status == "ok" and name not in named}
+        replaced = self._cases[run_id].pop(stored.id, None)
+        if replaced is not None:
+            number = 1 + sum(each.case_id == stored.id for each in self._earlier[run_id])
+            self._earlier[run_id].append(EarlierOutcome.of(replaced, number=number))
+            before = {call.name: call for call in (_set_aside(call, number) for call in before.values())}
+        kept = {name: call for name, call in before.items() if name not in named}
         self._calls[run_id][stored.id] = {**kept, **named}
         self._cases[run_id][stored.id] = _in_order(stored)
         for judge in case.judges:
@@ -108,6 +116,10 @@ class MemoryStore:
         """Return the calls of a case, in their order."""
         return [call for of_run in self._calls.values() for call in of_run.get(case_id, {}).values()]
 
+    def earlier_outcomes(self, run_id: str) -> list[EarlierOutcome]:
+        """Return what cases of a run came to before they ran again, those of a case together, in their order."""
+        return sorted(self._earlier.get(run_id, ()), key=lambda each: (each.case_id, each.number))
+
     def judges(self, run_id: str) -> list[JudgeRecord]:
         """Return what stands behind the judge_ids of a run, sorted by them."""
         return [judge for _, judge in sorted(self._judges.get(run_id, {}).items())]
@@ -131,7 +143,8 @@ class MemoryStore:
 
     def spending(self, run_id: str) -> list[Spending]:
         """Return what the calls of a run came to, by role and model."""
-        calls = [call for of_case in self._calls[run_id].values() for call in of_case.values() if call.status == "ok"]
+        calls = [call for of_case in self._calls[run_id].values() for call in of_case.values()]
+        calls = [call for call in calls if call.status == "ok" or (call.cost_usd or 0) > 0]
         kinds = sorted({(call.role, call.model) for call in calls}, key=lambda kind: (kind[0] != "model", kind[1]))
         return [spent(*kind, (call for call in calls if (call.role, call.model) == kind)) for kind in kinds]
 
@@ -165,6 +178,7 @@ class MemoryStore:
         *,
         calls: Iterable[tuple[str, Call]] = (),
         labels: Iterable[Label] = (),
+        earlier: Iterable[EarlierOutcome] = (),
     ) -> bool:
         """Record a run that another store recorded; one whose id is here already gets the judges that it lacked."""
         if run.id in self._runs:
@@ -177,6 +191,7 @@ class MemoryStore:
         for case_id, call in calls:
             self._calls[run.id].setdefault(case_id, {})[call.name or "1"] = call
         self.add_labels(labels)
+        self._earlier[run.id] = list(earlier)
         return True
 
     def set_baseline(self, name: str, run_id: str, at: str) -> None:
@@ -203,6 +218,13 @@ def _in_order(case: StoredCase) -> StoredCase:
         for score in case.scores
     ]
     return replace(case, scores=tuple(sorted(scores, key=lambda score: score.name)))
+
+
+def _set_aside(call: Call, number: int) -> Call:
+    """Return a call of a case that runs again: one that failed gets another name."""
+    if call.status == "ok" or SET_ASIDE in call.name:
+        return call
+    return replace(call, name=f"{call.name}{SET_ASIDE}{number}")
 
 
 def _named(calls: Iterable[Call]) -> Iterator[tuple[str, Call]]:

@@ -1,0 +1,51 @@
+"""Which cases passed only when they ran again, in a line for a terminal."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+
+from pytest_llmeval.core.errors import ErrorKind
+from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.ids import case_id
+from pytest_llmeval.core.status import MONEY_KINDS
+from pytest_llmeval.core.text import counted, one_line
+from pytest_llmeval.reports.wrapping import wrapped
+from pytest_llmeval.store.records import EarlierOutcome
+
+__all__ = ["rerun_lines"]
+
+_MOST = 3
+_NEVER_ASKED = MONEY_KINDS | {ErrorKind.NOT_CACHED, ErrorKind.INTERRUPTED, ErrorKind.STORAGE}
+"""Errors of cases that had not run by then: what ran later was no rerun."""
+
+
+def rerun_lines(run_id: str, earlier: Iterable[EarlierOutcome], cases: Iterable[JudgedCase], width: int) -> list[str]:
+    """Return a line, broken at ``width``, with the first cases that passed after a rerun; none without any.
+
+    Args:
+        run_id: of the run.
+        earlier: what its cases came to before.
+        cases: what they came to in the end.
+        width: of the terminal.
+    """
+    before: dict[str, Counter[str]] = defaultdict(Counter)
+    for each in earlier:
+        if each.outcome == "missed" or (each.outcome == "error" and each.error_kind not in _NEVER_ASKED):
+            before[each.case_id][each.error_kind or each.outcome] += 1
+    if not before:
+        return []
+    passed = (case for case in cases if case.outcome == "passed")
+    ids = ((case, case_id(run_id, case.suite, case.model, case.sample_id, case.epoch)) for case in passed)
+    told = [
+        f"{one_line(case.sample_id, 60)} of {one_line(case.suite, 60)} (before: {_counts(before[own])})"
+        for case, own in ids
+        if own in before
+    ]
+    if not told:
+        return []
+    more = f" and {len(told) - _MOST:,} more" if len(told) > _MOST else ""
+    return [*wrapped(f"{counted(len(told), 'case')} passed after a rerun: {', '.join(told[:_MOST])}{more}", width)]
+
+
+def _counts(kinds: Counter[str]) -> str:
+    """Return what a case came to before, each with how often it did."""
+    return ", ".join(f"{kind} {count} times" if count > 1 else one_line(kind) for kind, count in kinds.items())
