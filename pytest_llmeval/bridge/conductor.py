@@ -4,7 +4,6 @@ It is the only object of this plugin in a session without evals. Where cases are
 the process that runs them, and a Recorder in the process that the user started (under xdist, the controller).
 """
 
-import os
 from collections.abc import Generator
 from functools import partial
 from pathlib import Path
@@ -25,9 +24,11 @@ from pytest_llmeval.bridge.items import (
     suite_of,
 )
 from pytest_llmeval.bridge.only_shown import Unasked, only_shows
+from pytest_llmeval.bridge.options import OPTIONS, said_of
 from pytest_llmeval.bridge.selection import Selection, holds_for
 from pytest_llmeval.bridge.tally import Tally
 from pytest_llmeval.bridge.worker_queue import is_worker
+from pytest_llmeval.core.parent import parent_pid
 from pytest_llmeval.core.text import counted, printable
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ __all__ = ["Conductor"]
 _FACTS = "llmeval_facts"
 _SOCKET = "llmeval_socket"
 _PLACE = "llmeval_place"
+_NAMING_A_RUN = tuple(option for option in OPTIONS if option.name in ("resume", "rescore"))
 
 
 class Conductor:
@@ -50,6 +52,7 @@ class Conductor:
         self.selection = Selection(config)
         self.selection.widen_testpaths()
         self.is_worker = is_worker(config)
+        self._parent = parent_pid()  # early: it may end while modules are imported and models started
         self.facts: CollectionFacts | None = None
         socket = getattr(config, "workerinput", {}).get(_SOCKET)
         self._socket = Path(socket) if socket else None
@@ -200,14 +203,12 @@ class Conductor:
             from pytest_llmeval.bridge.session import Preparation
 
             place = getattr(self.config, "workerinput", {}).get(_PLACE)
-            self._preparation = Preparation(self.config, os.environ, socket=self._socket, place=place)
+            self._preparation = Preparation(self.config, socket=self._socket, place=place, parent=self._parent)
         return self._preparation
 
     def _names_a_run(self) -> bool:
         """Whether the session may go on with a run or score its answers again; asked before anything is imported."""
-        names = "llmeval_resume", "llmeval_rescore"
-        get, environ = self.config, os.environ
-        return any(get.getoption(name) or get.getini(name) or environ.get(name.upper()) for name in names)
+        return any(self.config.getoption(each.key) or any(said_of(each, self.config)) for each in _NAMING_A_RUN)
 
     def _waits(self, item: pytest.Item) -> bool:
         """Whether a marked function was not asked for, be it by ``-m`` of the run that a person goes on with."""

@@ -43,6 +43,7 @@ class EngineRoom:
         calls: Calls,
         *,
         socket: Path | None,
+        parent: int,
         answers_of: str | None = None,
         asks_judges: bool = True,
         other_judges: Collection[str] = (),
@@ -54,6 +55,7 @@ class EngineRoom:
             models: all that are asked, by name.
             calls: of this process; its asks go to the engine once that is there.
             socket: for the workers, in a folder that is made for it; None without xdist.
+            parent: the process that started this one, which may have ended since.
             answers_of: the id of the run whose answers are scored again; None where models are asked.
             asks_judges: whether judges are asked what that run does not hold.
             other_judges: the names of those who are others than in that run, so that it holds nothing of theirs.
@@ -64,6 +66,7 @@ class EngineRoom:
         self._models = models
         self._calls = calls
         self._socket = socket
+        self._parent = parent
         self._answers_of = answers_of
         self._asks_judges = asks_judges
         self._other_judges = other_judges
@@ -86,6 +89,7 @@ class EngineRoom:
         self._switchboard: Switchboard | None = None
         self._journal: SqliteJournal | None = None
         self._run: Run | None = None
+        self._watch: asyncio.Task[None] | None = None
 
     def start_models(self, report: Callable[[str], None]) -> None:
         """Start the models of this machine that are asked; raise ModelError where one does not start."""
@@ -212,8 +216,8 @@ class EngineRoom:
             self._socket.parent.mkdir(mode=0o700)
             self._switchboard = Switchboard(self._engine, self._socket, on_begin=on_begin, redact=self.redactor)
             await self._switchboard.open()
-        if settings.environ.get("GITHUB_ACTIONS") == "true" or settings.environ.get(PARENT) == str(os.getppid()):
-            self._watch = asyncio.get_running_loop().create_task(_end_with_parent(os.getppid()))
+        if settings.environ.get("GITHUB_ACTIONS") == "true" or settings.environ.get(PARENT) == str(self._parent):
+            self._watch = asyncio.get_running_loop().create_task(_end_with_parent(self._parent))
 
     async def _close(self) -> None:
         assert self._engine is not None

@@ -82,7 +82,7 @@ class Escalation:
                 self._command(run, spent_usd),
                 output=output,
                 cwd=self._config.invocation_params.dir,
-                environ={**os.environ, ESCALATED: run.id},
+                environ={**self._settings.environ, ESCALATED: run.id},
             )
             output.seek(0, os.SEEK_END)
             output.seek(max(0, output.tell() - _LONGEST_OUTPUT))

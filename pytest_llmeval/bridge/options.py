@@ -1,7 +1,8 @@
 """Options: declared under long names of our own, understood under short ones where nobody else took them."""
 
 import argparse
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from pytest_llmeval.core.shards import Shard
 
-__all__ = ["OPTIONS", "Option", "add_options", "taken_short_names", "widen_short_names"]
+__all__ = ["OPTIONS", "Option", "add_options", "said_of", "taken_short_names", "widen_short_names"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,6 +231,18 @@ OPTIONS = (
     ),
     Option(name="db", metavar="PATH", parse=_filled, short=False, help="database (default .llmeval/llmeval.db)"),
 )
+
+
+def said_of(
+    option: Option, config: pytest.Config, environ: Mapping[str, str] = os.environ
+) -> Iterator[tuple[str, str]]:
+    """Yield where the environment and the ini file say something of ``option``, and what: the one that wins first."""
+    for source, text in (
+        (f"environment variable {option.variable}", environ.get(option.variable)),
+        (f"ini key {option.key}", config.getini(option.key)),
+    ):
+        if text:
+            yield source, text
 
 
 def add_options(parser: pytest.Parser) -> None:

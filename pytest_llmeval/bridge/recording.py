@@ -128,12 +128,12 @@ class Recorder:
             else:
                 store.start_run(self._row)
             self._store = store
+            self._signals.enter_context(raised_as_interrupt())  # first: that the parent has ended may be seen at once
             self._room.start(
                 self._row, resumed=self._resumed is not None, on_fault=self._break_off, on_begin=self._note
             )
         except UserError as error:
             raise pytest.UsageError(str(error)) from None
-        self._signals.enter_context(raised_as_interrupt())
         self._progress = Progress(
             self._facts.selected, self._write_line, is_terminal=bool(terminal and terminal.isatty)
         )

@@ -1,6 +1,6 @@
 """What a session with evals needs, made once: settings, rules, models; and the objects that run and record cases."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,21 +42,22 @@ class Preparation:
     def __init__(
         self,
         config: pytest.Config,
-        environ: Mapping[str, str],
         *,
         socket: Path | None,
+        parent: int,
         place: "Place | None" = None,
     ) -> None:
         """Prepare.
 
         Args:
             config: of the session.
-            environ: the environment.
             socket: through which xdist workers reach the engine; None without xdist.
+            parent: the process that started this one.
             place: what an xdist worker was told of the run that goes on or whose answers are scored again.
         """
         self.config = config
         self._socket = socket
+        self._parent = parent
         self._calls: Calls | None = None
         self.resumed: Resumed | None = None
         self.rescored: Rescored | None = None
@@ -69,7 +70,7 @@ class Preparation:
         self._listed: dict[str, NamedModel] = {}
         self.maker: CaseMaker | None = None
         try:
-            self.settings = resolve(config, environ)
+            self.settings = resolve(config)
         except UserError as error:
             self.problems.append(str(error))
             return
@@ -214,6 +215,7 @@ class Preparation:
             self._asked,
             self._own_calls(),
             socket=self._socket,
+            parent=self._parent,
             answers_of=answers,
             asks_judges=self._asks_judges,
             other_judges=self.rescored.other_judges(facts) if self.rescored is not None else (),

@@ -1,7 +1,8 @@
 """The settings of a session: all options, resolved once."""
 
+import os
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llmeval.bridge.command_line import on_command_line
-from pytest_llmeval.bridge.options import OPTIONS, Option
+from pytest_llmeval.bridge.options import OPTIONS, Option, said_of
 from pytest_llmeval.core.errors import SettingsError
 from pytest_llmeval.core.shards import Shard
 from pytest_llmeval.core.types import CacheMode
@@ -106,7 +107,7 @@ class Settings:
         return path.relative_to(self.rootdir).as_posix() if path.is_relative_to(self.rootdir) else str(path)
 
 
-def resolve(config: pytest.Config, environ: Mapping[str, str]) -> Settings:
+def resolve(config: pytest.Config, environ: Mapping[str, str] = os.environ) -> Settings:
     """Return the settings of this session.
 
     Raises:
@@ -166,18 +167,12 @@ def value_of(option: Option, config: pytest.Config, environ: Mapping[str, str]) 
     given = config.getoption(option.key)
     if given is not None:
         return given
-    for source, text in _texts(option, config, environ):
-        if text:
-            try:
-                return [option.parse(part) for part in shlex.split(text)] if option.many else option.parse(text)
-            except ValueError as error:
-                raise SettingsError(f"{source}: {error}, found {text!r}") from None
+    for source, text in said_of(option, config, environ):
+        try:
+            return [option.parse(part) for part in shlex.split(text)] if option.many else option.parse(text)
+        except ValueError as error:
+            raise SettingsError(f"{source}: {error}, found {text!r}") from None
     return None
-
-
-def _texts(option: Option, config: pytest.Config, environ: Mapping[str, str]) -> Iterator[tuple[str, str | None]]:
-    yield f"environment variable {option.variable}", environ.get(option.variable)
-    yield f"ini key {option.key}", config.getini(option.key)
 
 
 def _located(config: pytest.Config, name: str) -> Path:

@@ -2,7 +2,6 @@
 
 import importlib.metadata
 import importlib.util
-import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -144,7 +143,7 @@ class TrainingRun:
         from pytest_llmeval.training.supervise import Job, run_training
         from pytest_llmeval.training.task import load_task
 
-        settings = resolve(self._config, os.environ)
+        settings = resolve(self._config)
         machine = look_at(settings.environ, self.configuration)
         lack = lacking(self.configuration, machine)
         if lack is not None:

@@ -16,7 +16,7 @@ def parent_pid() -> int:
     """
     named = os.environ.get(PARENT, "")
     if named.isdecimal() and int(named) != os.getppid():
-        with contextlib.suppress(PermissionError):
+        with contextlib.suppress(PermissionError, OverflowError):
             try:
                 os.kill(int(named), 0)
             except ProcessLookupError:

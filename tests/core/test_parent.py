@@ -27,4 +27,4 @@ def test_a_parent_that_has_ended_is_still_the_parent() -> None:
 
 
 def test_what_a_grandparent_said_is_not_for_a_grandchild() -> None:
-    assert told(str(os.getppid())) == told("nobody") == told("") == str(os.getpid())
+    assert told(str(os.getppid())) == told("nobody") == told("9" * 30) == told("") == str(os.getpid())

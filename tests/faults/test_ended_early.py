@@ -1,5 +1,6 @@
 """Sessions that are told to end, or are killed: what was paid is kept and never paid again (rows P5 to P12, C1)."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -170,14 +171,42 @@ with open(os.devnull, "wb") as output:
 """
 
 
-def test_a_session_that_another_one_started_ends_where_that_is_killed(project: Project) -> None:
-    """As a proof of a training is: nobody is left to read what it asks for."""
+SHELL = """
+import subprocess, sys
+
+subprocess.call([sys.executable, "-m", "pytest", *sys.argv[1:]])
+"""
+ORPHANED = """
+import os, pathlib, time
+
+parent = os.getppid()
+pathlib.Path("begun").touch()
+while os.getppid() == parent:
+    time.sleep(0.01)
+"""
+
+
+@pytest.mark.parametrize("early", ["", "conftest", "module"])
+def test_a_session_that_another_one_started_ends_where_that_is_killed(project: Project, early: str) -> None:
+    """As a proof of a training is: nobody is left to read what it asks for, though it has asked for nothing yet.
+
+    A conftest is imported before the plugin can look: there a parent that named itself is known to have ended. The
+    shell of a GitHub job names itself to nobody, and is looked for before modules are imported.
+    """
     project.eval(SYNC, [{"id": f"r{n:03}", "input": f"q{n}"} for n in range(400)])
+    if early == "conftest":
+        project.write(evals__conftest_py=ORPHANED)
+    if early == "module":
+        module = project.root / "evals" / "test_echo.py"
+        module.write_text(ORPHANED + module.read_text())
+    start, environ = (SHELL, {"GITHUB_ACTIONS": "true"}) if early == "module" else (CHILD, {})
     model = project.server.spec("fault-slow-20")
-    command = [sys.executable, "-c", CHILD, "evals", f"--model={model}", "--max-connections=1"]
-    parent = subprocess.Popen(command, cwd=project.root)
-    wait_until(lambda: len(project.server.ledger) > 5, "calls are made")
+    command = [sys.executable, "-c", start, "evals", f"--model={model}", "--max-connections=1"]
+    parent = subprocess.Popen(command, cwd=project.root, env={**os.environ, **environ})
+    is_begun = (project.root / "begun").exists if early else lambda: len(project.server.ledger) > 5
+    wait_until(is_begun, "it has begun")
     parent.kill()
     parent.wait()
+    wait_until((project.root / ".llmeval" / "llmeval.db").exists, "the database is there")
     wait_until(lambda: shown_status(project) == "interrupted", "the run has ended")
     assert len(project.server.ledger) < 150

@@ -188,5 +188,8 @@ class Session:
 
 
 def shown_status(project: Project) -> str:
-    """Return the status of the newest run as people see it."""
-    return to_run(project.last_run()).shown_status
+    """Return the status of the newest run as people see it; an empty text before there is one."""
+    try:
+        return to_run(project.last_run()).shown_status
+    except (IndexError, sqlite3.OperationalError):  # it is being made
+        return ""
