@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llmeval.bridge.items import suite_of
+from pytest_llmeval.core.calls import failed
+from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.ids import digest, input_digest
 from pytest_llmeval.core.transport import as_json, as_text, dump_start
-from pytest_llmeval.core.types import Call, CaseKey, CaseStart, JudgeRecord, Request, Response, Sample
+from pytest_llmeval.core.types import Ask, Call, CaseKey, CaseStart, JudgeRecord, Request, Response, Sample
 
 if TYPE_CHECKING:
     from pytest_llmeval.bridge.handles import CaseModel
@@ -77,6 +79,9 @@ class CaseRun:
     cluster_key: str | None = None
     """The metadata key whose equal values make rows dependent."""
     calls: list[Call] = field(default_factory=list)
+    """Those that have ended."""
+    begun: dict[str, Ask] = field(default_factory=dict)
+    """What was asked and has not ended, by the names of the calls."""
     judges: dict[str, JudgeRecord] = field(default_factory=dict)
     """What stands behind the judge_ids of its scores, by them."""
     asked: Counter[str] = field(default_factory=Counter)
@@ -115,6 +120,22 @@ class CaseRun:
             target=None if sample.target is None else _target_text(sample.target),
             cluster=cluster_of(sample, self.cluster_key),
         )
+
+    def end(self, call: Call) -> None:
+        """Take a call that has ended."""
+        self.calls.append(call)
+        self.begun.pop(call.name, None)
+
+    def all_calls(self) -> tuple[Call, ...]:
+        """Return the calls of a case that has ended: also those that it gave up, which may be paid for all the same.
+
+        These come first: the last one is what the case was told last.
+        """
+        begun = dict(self.begun)  # before the others: a call that ends at this moment may stand in both
+        ended = tuple(self.calls)
+        given_up = CallError("the case did not wait for its end", kind=ErrorKind.INTERRUPTED)
+        names = {call.name for call in ended}
+        return (*(failed(ask, given_up, name) for name, ask in begun.items() if name not in names), *ended)
 
     def dump_start(self) -> str:
         """Return what is known of the case before it has finished, as text."""

@@ -160,11 +160,12 @@ class CaseModel:
         name = ""
         try:
             name, ask = self._numbered(ask)
+            self._run.begun[name] = ask
             response = await self._asker.ask(ask)
         except CallError as error:
-            self._run.calls.append(failed(ask, error, name))
+            self._run.end(failed(ask, error, name))
             raise
-        self._run.calls.append(answered(ask, response, name))
+        self._run.end(answered(ask, response, name))
         return response
 
     def _numbered(self, ask: Ask) -> tuple[str, Ask]:

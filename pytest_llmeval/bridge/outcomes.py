@@ -233,7 +233,7 @@ def _record(run: CaseRun, redact: Callable[[str], str]) -> CaseRecord:
         started_at=run.started_at,
         scores=tuple(_unsecret(score, redact) for score in run.book.scores),
         judges=tuple(run.judges.values()),
-        calls=tuple(run.calls),
+        calls=run.all_calls(),
         waited_s=round(run.waited_s, 6),
         target=run.row.target,
         cluster=run.row.cluster,

@@ -91,7 +91,9 @@ class SqliteStore(SqliteReader):
             self._insert("scores", rows.from_scores(stored))
             self._insert("votes", rows.from_votes(stored))
             self._insert("judges", [rows.from_judge(run_id, judge) for judge in case.judges], verb="INSERT OR IGNORE")
-            self._insert("calls", rows.from_calls(run_id, stored.id, case.calls), verb="INSERT OR REPLACE")
+            for call in rows.from_calls(run_id, stored.id, case.calls):  # an answer that is kept is not lost again
+                verb = "INSERT OR REPLACE" if call["status"] == "ok" else "INSERT OR IGNORE"
+                self._insert("calls", [call], verb=verb)
 
     def _set_aside(self, run_id: str, case_id: str) -> None:
         """Keep what a case came to, and its failed calls under other names than those that are to come have."""

@@ -1,8 +1,11 @@
 """Coroutine functions as evals: this plugin runs each exactly once, whatever other async plugins do (section 1)."""
 
+from typing import Any
+
 import pytest
 
 from tests.support.project import Project, jsonl
+from tests.support.sessions import wait_until
 
 ROWS = [{"id": each, "input": each} for each in "abc"]
 EVAL = """
@@ -60,6 +63,45 @@ def test_own_async_tests_of_the_project_stay_with_its_plugin(written: Project) -
         """,
     )
     written.run("evals", inside=False).assert_outcomes(passed=4)
+
+
+GIVING_UP = """
+async def test_echo(sample, model):
+    import asyncio
+
+    async def fail():
+        await asyncio.sleep(0.1)
+        raise LookupError("a sibling")
+
+    if sample.id == "a":
+        async with asyncio.timeout(0.1):
+            await model.generate()
+    elif sample.id == "b":
+        async with asyncio.TaskGroup() as group:
+            group.create_task(model.generate())
+            group.create_task(fail())
+    else:
+        asyncio.create_task(model.generate())
+        await asyncio.sleep(0.1)
+"""
+
+
+def test_a_call_that_a_body_gives_up_is_on_its_case_and_its_cost_is_unknown(project: Project) -> None:
+    """By a time limit, a sibling that fails, or never awaited: it is paid for, and its answer is kept as it comes."""
+
+    def late(messages: list[dict[str, Any]]) -> str:
+        wait_until(lambda: len(project.cases()) == 3, "all cases are recorded")
+        return str(messages[-1]["content"])
+
+    project.server.reply = late
+    project.write(models_yaml=f"models: {{late: {{spec: '{project.model}', prices: {{input: 1, output: 1}}}}}}\n")
+    project.eval(GIVING_UP, ROWS)
+    project.run("evals", model="late")
+    cases = project.rows("SELECT outcome, cost_usd, input_tokens, attempts FROM cases ORDER BY sample_id")
+    assert [case.pop("outcome") for case in cases] == ["error", "error", "passed"]
+    assert cases == [{"cost_usd": None, "input_tokens": None, "attempts": 1}] * 3
+    calls = project.rows("SELECT status, cost_usd > 0 AS is_paid, response FROM calls ORDER BY response")
+    assert calls == [{"status": "ok", "is_paid": 1, "response": each} for each in "abc"]
 
 
 @pytest.mark.parametrize(

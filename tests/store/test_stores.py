@@ -379,9 +379,11 @@ def test_a_run_that_is_here_gets_the_judges_that_it_lacked(store: Store) -> None
 
 
 def test_what_was_paid_is_told_though_its_case_ran_again(store: Store) -> None:
+    """Also where it did not wait for that answer again."""
     store.start_run(run("r"))
     store.add_case("r", record(outcome="error", error_kind="code", calls=(call(name="a-1"),)))
-    store.add_case("r", record(calls=(call(name="b-1"),)))
+    given_up = call(name="a-1", status="interrupted", response=None, cost_usd=None)
+    store.add_case("r", record(calls=(given_up, call(name="b-1"))))
     (spending,) = store.spending("r")
     assert (spending.calls, spending.cost_usd) == (2, 1.0)
 

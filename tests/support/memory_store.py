@@ -69,8 +69,9 @@ class MemoryStore:
             number = 1 + sum(each.case_id == stored.id for each in self._earlier[run_id])
             self._earlier[run_id].append(EarlierOutcome.of(replaced, number=number))
             before = {call.name: call for call in (_set_aside(call, number) for call in before.values())}
-        kept = {name: call for name, call in before.items() if name not in named}
-        self._calls[run_id][stored.id] = {**kept, **named}
+        newer = {name: call for name, call in named.items() if call.status == "ok" or name not in before}
+        kept = {name: call for name, call in before.items() if name not in newer}
+        self._calls[run_id][stored.id] = {**kept, **newer}
         self._cases[run_id][stored.id] = _in_order(stored)
         for judge in case.judges:
             self._judges[run_id].setdefault(judge.judge_id, judge)
