@@ -1,5 +1,6 @@
 """What of a project's code decides the scores of a suite: its test function, and the project's own scorers it names."""
 
+import inspect
 import sys
 from collections.abc import Callable, Iterator
 from types import CodeType
@@ -22,8 +23,8 @@ def code_digest(function: Callable[..., Any]) -> str:
 
 
 def names_in(function: Callable[..., Any]) -> set[str]:
-    """Return every attribute and variable that a function names, its inner functions included."""
-    return set(_names(getattr(function, "__code__", None)))
+    """Return every attribute and variable that a function names, with its inner functions and what decorates it."""
+    return {name for each in (function, inspect.unwrap(function)) for name in _names(getattr(each, "__code__", None))}
 
 
 def _names(code: CodeType | None) -> Iterator[str]:

@@ -11,6 +11,19 @@ from pytest_llmeval.bridge.code_digests import code_digest
 from pytest_llmeval.scorers import Registry, registry, scorer
 
 TEST = "def test(response, score):\n    score.tone(response)\n"
+DECORATED = """
+import functools
+
+def decorate(test):
+    @functools.wraps(test)
+    def wrapper(response, score):
+        {wrapper}return test(response, score)
+    return wrapper
+
+@decorate
+def test(response, score):
+    {test}
+"""
 
 
 @pytest.fixture
@@ -51,8 +64,10 @@ def test_the_digest_is_that_of_the_source(own_registry: Registry, written: Calla
         "def test(response, score):\n    def f():\n        return [score.tone(each) for each in response]\n    f()\n",
         "async def test(response, score):\n    (lambda: score.tone(response))()\n",
         "def test(response, score):\n    tone(response)\n",
+        DECORATED.format(wrapper="", test="score.tone(response)"),
+        DECORATED.format(wrapper="score.tone(response); ", test="pass"),
     ],
-    ids=["called", "kept", "within", "in a lambda", "by its own name"],
+    ids=["called", "kept", "within", "in a lambda", "by its own name", "decorated", "by what decorates it"],
 )
 def test_a_scorer_of_the_project_counts_where_the_test_names_it(
     own_registry: Registry, written: Callable[[str, str], Any], source: str
