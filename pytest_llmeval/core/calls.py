@@ -46,7 +46,7 @@ def answered(ask: Ask, response: Response, name: str) -> Call:
         name=name,
         role=ask.role,
         model=ask.model,
-        request={"messages": ask.request.messages, "params": ask.request.params},
+        request=plain(ask.request),
         response=response.text,
         status="ok",
         attempts=response.attempts,

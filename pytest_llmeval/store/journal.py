@@ -25,7 +25,7 @@ from pytest_llmeval.store.check import readable_errors
 from pytest_llmeval.store.files import bindable, first_row, insertion, make_private, open_to_read
 from pytest_llmeval.store.records import LONGEST_SILENCE, Run
 
-__all__ = ["Orphan", "SqliteJournal", "orphans"]
+__all__ = ["Orphan", "SqliteJournal", "orphans", "unread"]
 
 _SUFFIX = ".journal"
 _APPLICATION_ID = 0x6C6C6D65
@@ -51,14 +51,12 @@ class SqliteJournal:
         self._run_id = run.id
         self._database = database
         self._history: sqlite3.Connection | None = None
-        with readable_errors(self.path):
-            make_private(self.path)
-            self._connection = sqlite3.connect(self.path, timeout=30.0, check_same_thread=False)
-            self._connection.row_factory = sqlite3.Row
-            for pragma in _PRAGMAS:
-                self._connection.execute(f"PRAGMA {pragma}").fetchall()
-            with self._connection:
-                self._begin(run)
+        is_left = self.path.exists()
+        try:
+            with readable_errors(self.path):
+                self._open(run)
+        except StoreError as error:
+            raise (unread(self.path, error) if is_left else error) from error
 
     def keep(self, answers: Sequence[Kept]) -> None:
         """Make the answers durable; raise StoreError where they cannot be written."""
@@ -70,13 +68,13 @@ class SqliteJournal:
                 self._connection.execute(insertion("answers", tuple(row), "INSERT OR REPLACE"), bindable(row))
 
     def recall(self, case: CaseKey, name: str) -> Call | None:
-        """Return what this run was answered to a call; None where it was not."""
+        """Return what this run was answered to a call; None where it was not, or the answer is damaged."""
         call_id = f"{self._case_id(case)}-{name}"
         found = first_row(self._connection, self.path, "SELECT * FROM answers WHERE id = ?", call_id)
         if found is None and self._history is not None:
             sql = "SELECT * FROM calls WHERE id = ? AND status = 'ok'"
             found = first_row(self._history, self._database, sql, call_id)
-        return rows.to_call(found) if found is not None else None
+        return rows.to_call(found) if found is not None and rows.is_whole(found) else None
 
     def cached(self, cache_key: str, request: Mapping[str, Any]) -> Call | None:
         """Return the newest answer of any run under a key; one that is damaged or to another request is none."""
@@ -84,10 +82,7 @@ class SqliteJournal:
         assert self._history is not None
         found = first_row(self._connection, self.path, _NEWEST.format(table="answers"), cache_key)
         found = found or first_row(self._history, self._database, _NEWEST.format(table="calls"), cache_key)
-        if found is None or not rows.is_whole(found):
-            return None
-        is_same = json.loads(found["request"]) == json.loads(json.dumps(request))
-        return rows.to_call(found) if is_same else None
+        return rows.to_call(found) if found is not None and rows.is_reply(found, request) else None
 
     def open_history(self) -> None:
         """Look for answers in the database too: those of earlier sessions of this run, or of all runs."""
@@ -101,12 +96,25 @@ class SqliteJournal:
         if self._history is not None:
             self._history.close()
 
+    def _open(self, run: Run) -> None:
+        make_private(self.path)
+        self._connection = sqlite3.connect(self.path, timeout=30.0, check_same_thread=False)
+        self._connection.row_factory = sqlite3.Row
+        try:
+            for pragma in _PRAGMAS:
+                self._connection.execute(f"PRAGMA {pragma}").fetchall()
+            with self._connection:
+                self._begin(run)
+        except BaseException:
+            self._connection.close()
+            raise
+
     def _begin(self, run: Run) -> None:
         """Make the tables and the row of the run; older versions made the tables first, and may have left those."""
         self._connection.execute("BEGIN IMMEDIATE")
-        if self._connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'run'").fetchone() and not (
-            self._connection.execute("SELECT 1 FROM run UNION ALL SELECT 1 FROM answers").fetchone()
-        ):
+        if self._connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'run'").fetchone():
+            if self._connection.execute("SELECT 1 FROM run UNION ALL SELECT 1 FROM answers").fetchone():
+                raise StoreError("it is not of a run as this version knows them")
             for table in ("run", "answers"):
                 self._connection.execute(f"DROP TABLE {table}")
         for statement in _TABLES:
@@ -154,6 +162,14 @@ class Orphan:
         for name in (str(self.path), f"{self.path}-wal", f"{self.path}-shm"):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(name)
+
+
+def unread(path: Path, error: StoreError) -> StoreError:
+    """Return what is said where ``error`` keeps the journal of an earlier session of a run from being taken over."""
+    return StoreError(
+        f"{path}: the journal of an earlier session of this run cannot be taken over ({error.__cause__ or error}); if"
+        " it is damaged restore it, or move it away: what it holds is asked, and paid for, again then"
+    )
 
 
 def orphans(database: Path) -> Iterator[Orphan]:

@@ -1,13 +1,11 @@
 """The calls of a run that stand in the database: what the same calls of another run may be answered from."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pytest_llmeval.core.ids import case_id
-from pytest_llmeval.core.transport import plain
 from pytest_llmeval.core.types import Call, CaseKey
 from pytest_llmeval.store import rows
 from pytest_llmeval.store.check import readable_errors
@@ -33,11 +31,9 @@ class RecordedCalls:
         """
         own_id = case_id(self.run_id, case.suite, case.model, case.sample_id, case.epoch)
         found = first_row(self._connection, self._database, "SELECT * FROM calls WHERE id = ?", f"{own_id}-{name}")
-        if found is None or not rows.is_whole(found):
+        if found is None or not rows.is_reply(found, request):
             return None
         call = rows.to_call(found)
-        if call.request != json.loads(json.dumps(plain(request))):
-            return None
         return call if call.status == "ok" else self._with_error(call, own_id)
 
     def close(self) -> None:

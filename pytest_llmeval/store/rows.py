@@ -7,6 +7,7 @@ from typing import Any
 from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.text import storable
+from pytest_llmeval.core.transport import plain
 from pytest_llmeval.core.types import Call, CaseKey, JudgeRecord, Score, Vote
 from pytest_llmeval.store.records import EarlierOutcome, Label, Run, RunEnd, StoredCase
 
@@ -22,6 +23,7 @@ __all__ = [
     "from_scores",
     "from_verdict",
     "from_votes",
+    "is_reply",
     "is_whole",
     "shown",
     "to_call",
@@ -249,6 +251,11 @@ def is_whole(row: Mapping[str, Any]) -> bool:
     except (ValueError, TypeError, AttributeError):
         return False
     return bool(row["checksum"] == call_checksum(response, row["detail"]))
+
+
+def is_reply(row: Mapping[str, Any], request: Mapping[str, Any]) -> bool:
+    """Whether a row of a call is whole and of this very request; older files hold large integers as they were."""
+    return is_whole(row) and bool(plain(json.loads(row["request"])) == plain(request))
 
 
 def from_verdict(run_id: str, verdict: Verdict) -> Row:

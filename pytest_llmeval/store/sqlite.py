@@ -14,7 +14,7 @@ from pytest_llmeval.store import rows
 from pytest_llmeval.store.call_table import CALL_COLUMNS, SET_ASIDE
 from pytest_llmeval.store.check import SCHEMA_VERSION, check_database, readable_errors, schema_of
 from pytest_llmeval.store.files import bindable, insertion, make_private, switch_to_wal
-from pytest_llmeval.store.journal import Orphan, orphans
+from pytest_llmeval.store.journal import Orphan, orphans, unread
 from pytest_llmeval.store.records import EarlierOutcome, Label, Run, RunEnd, StoredCase, stored_case
 from pytest_llmeval.store.sqlite_reader import BUSY_TIMEOUT_S, SqliteReader
 from pytest_llmeval.store.trainings import TRAINING_COLUMNS, Training, from_training, to_training
@@ -203,16 +203,18 @@ class SqliteStore(SqliteReader):
     def absorb_journals(self, run_id: str | None = None) -> None:
         """Take over the journals of runs whose process is gone, and that of ``run_id`` wherever its process was.
 
-        One that cannot be read stays where it is, unless it is that of ``run_id``; one that another process has taken
-        over in the meantime is gone.
+        One that cannot be read stays where it is; one that another process has taken over in the meantime is gone.
+
+        Raises:
+            StoreError: that of ``run_id`` cannot be taken over; where it does not say whose it is, its next one raises.
         """
         for orphan in orphans(self.path):
             if orphan.run.id == run_id or self._is_dead(orphan):
                 try:
                     self.absorb(orphan)
-                except StoreError:
+                except StoreError as error:
                     if orphan.run.id == run_id and orphan.path.exists():
-                        raise
+                        raise unread(orphan.path, error) from error
 
     def _is_dead(self, orphan: Orphan) -> bool:
         """Whether the process that wrote a journal is gone; one of another machine, where nothing was heard for long.

@@ -270,3 +270,15 @@ def test_messages_that_a_test_changes_afterwards_are_recorded_as_they_were_sent(
     assert [each["messages"][0]["content"] for each in requests] == ["a", "b", "c"]
     assert project.run("evals", "--cache=use", *dist_args).ret == 0
     assert len(project.server.ledger) == 3
+
+
+def test_answers_to_a_request_with_a_large_integer_are_found_whoever_was_asked_before(project: Project) -> None:
+    """A random seed of 64 bits; SQLite's own integers are smaller. In workers, and in the one process."""
+    project.eval(BODY, ROWS, marker="params={'seed': 2**64 - 1}")
+    assert project.run("evals", "-n2").ret == 0
+    for arguments in (["--cache=use"], ["--llmeval-rescore=last"]):
+        result = project.run("evals", *arguments, model="" if "rescore" in arguments[0] else None)
+        assert result.ret == 0, result.stdout.str()
+        assert len(project.server.ledger) == 4
+    assert [entry.body["seed"] for entry in project.server.ledger] == [2**64 - 1] * 4
+    assert len(project.rows("SELECT DISTINCT request FROM calls WHERE request LIKE '%q0%'")) == 1

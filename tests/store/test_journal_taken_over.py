@@ -276,13 +276,17 @@ def test_a_journal_that_cannot_be_read_is_left_alone_and_breaks_nothing(
     assert bad.exists()
 
 
-def test_a_run_whose_own_journal_cannot_be_read_is_not_taken_up(database: SqliteStore) -> None:
+@pytest.mark.parametrize("damage", [each for each in DAMAGES if each is not empty], ids=lambda damage: damage.__name__)
+def test_a_run_whose_own_journal_cannot_be_read_is_not_taken_up(
+    database: SqliteStore, damage: Callable[[Path], None]
+) -> None:
     """Its answers would be paid for again, and nobody would say so."""
     database.start_run(dead())
-    a_run_and_no_answers(write(database.path, dead(), kept()))
+    damage(write(database.path, dead(), kept()))
     database.absorb_journals()
-    with pytest.raises(StoreError, match="no such table"):
+    with pytest.raises(StoreError, match=r"dead\.journal: the journal of an earlier .* move it away"):
         database.absorb_journals("dead")
+        SqliteJournal(database.path, live("dead"))
 
 
 def test_journals_of_a_database_with_an_odd_name_are_found(tmp_path: Path) -> None:
