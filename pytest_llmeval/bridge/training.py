@@ -1,5 +1,6 @@
 """Training items: one for each configuration beside a function marked ``train``, run by the fixture ``training``."""
 
+import contextlib
 import importlib.metadata
 import importlib.util
 import re
@@ -185,7 +186,7 @@ class TrainingRun:
         capture: Any = self._config.pluginmanager.getplugin("capturemanager")
         if reporter is None:
             return
-        with capture.global_and_fixture_disabled():
+        with capture.global_and_fixture_disabled() if capture is not None else contextlib.nullcontext():
             reporter.ensure_newline()
             reporter.write_line(printable(f"llmeval: {line}"))
 

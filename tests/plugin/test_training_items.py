@@ -213,6 +213,7 @@ def test_more_processes_than_gpus_that_may_be_seen_are_refused(
     ("arguments", "outcome"),
     [
         (["-m", "train"], "skipped"),
+        (["-m", "train", "-p", "no:capture"], "skipped"),
         (["-m", "train", "-k", "tiny"], "failed"),
         (["-m", "train", "-k", "TIN and not other"], "failed"),
         (["-m", "train", "-k", "not other"], "skipped"),
