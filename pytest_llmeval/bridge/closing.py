@@ -28,12 +28,12 @@ class Closing:
         self._room = room
         self._run = run
         self._rescored: str | None = run.settings.get("rescored")
-        self.turns: Counter[str] = Counter()
-        """Async evals by whether their bodies ran ahead, and else why not."""
+        self.turns: dict[str, str] = {}
+        """``ahead`` where the body of an async eval ran ahead, and else why not, by node id."""
         self.notes: list[str] = []
         """What else is worth a note."""
-        self.without_judge = 0
-        """Cases that asked for a judge where there was none."""
+        self.without_judge: set[str] = set()
+        """Node ids of cases that asked for a judge where there was none."""
         self.unfinished = 0
         """Cases that no session ended: of workers that died, of a resumed run, or of one that is scored again."""
         self.waited_s = 0.0
@@ -63,7 +63,7 @@ class Closing:
         for note in [*self._facts.notes, *self._partial(), *self.notes]:
             yield f"note: {note}"
         if self.without_judge:
-            cases = counted(self.without_judge, "case")
+            cases = counted(len(self.without_judge), "case")
             yield f"note: {cases} asked for a judge, and --judge-model names none: no verdict says what it would find"
         if self._facts.changed:
             yield f"note: resumed though {'; '.join(self._facts.changed)}; it can be no baseline"
@@ -98,10 +98,11 @@ class Closing:
         return f"calls: {', '.join(told)}; cases waited {self.waited_s:.1f} s for answers"
 
     def _turns(self) -> Iterator[str]:
-        others = {why: count for why, count in self.turns.items() if why != "ahead"}
-        if self.turns:
+        turns = Counter(self.turns.values())
+        others = {why: count for why, count in turns.items() if why != "ahead"}
+        if turns:
             reasons = ", ".join(f"{why}: {count:,}" for why, count in others.items())
-            told = f"{self.turns['ahead']:,} ran ahead, {sum(others.values()):,} in their turn"
+            told = f"{turns['ahead']:,} ran ahead, {sum(others.values()):,} in their turn"
             yield f"async bodies: {told}{f' ({reasons})' if others else ''}"
 
     def _partial(self) -> list[str]:

@@ -119,14 +119,16 @@ class Recorder:
         terminal = self._config.pluginmanager.getplugin("terminalreporter")
         try:
             self._room.start_models(terminal.write_line if terminal else print)
-            store = SqliteStore(self._settings.db)
-            self._closing.note_mode(store.journal_mode)
-            self._row = self._gating.choose(store, self._row)
-            if self._resumed is not None:
-                self._take_up(store)
-                store.absorb_journals(self._row.id)
-            else:
-                store.start_run(self._row)
+            with contextlib.ExitStack() as opened:
+                store = opened.enter_context(contextlib.closing(SqliteStore(self._settings.db)))
+                self._closing.note_mode(store.journal_mode)
+                self._row = self._gating.choose(store, self._row)
+                if self._resumed is not None:
+                    self._take_up(store)
+                    store.absorb_journals(self._row.id)
+                else:
+                    store.start_run(self._row)
+                opened.pop_all()
             self._store = store
             self._signals.enter_context(raised_as_interrupt())  # first: that the parent has ended may be seen at once
             self._room.start(
@@ -166,7 +168,7 @@ class Recorder:
         record = getattr(report, RECORD_ATTRIBUTE, None)
         turn = getattr(report, TURN_ATTRIBUTE, None)
         if turn is not None:
-            self._closing.turns[turn] += 1
+            self._closing.turns[report.nodeid] = turn
         if record is not None:
             self._open.pop(report.nodeid, None)
             self._add(record if isinstance(record, CaseRecord) else load_case(record))
@@ -281,7 +283,8 @@ class Recorder:
             self._break_off(error)
             return
         self._closing.waited_s += case.waited_s or 0.0
-        self._closing.without_judge += any(score.status == "none" for score in case.scores)
+        if any(score.status == "none" for score in case.scores):
+            self._closing.without_judge.add(case.key.nodeid)
         self._status.count_case(case)
         ended = (case.outcome, stored_case(self._row.id, case).cost_usd if case.calls else 0.0)
         self._progress.add(*ended, before=self._unpassed.pop(case.key.nodeid, None))

@@ -240,9 +240,11 @@ def test_a_run_of_some_rows_goes_on_with_those(project: Project, cut: str, ids: 
 
 
 def test_two_sessions_do_not_take_up_one_run(broken: Project) -> None:
-    """The second one found it free, too, and the first was faster to begin."""
+    """The second one found it free, too, and the first was faster to begin; it keeps no hold of the file."""
     broken.write(
         conftest_py="""
+        import os
+        import pathlib
         import sqlite3
         import subprocess
         import sys
@@ -260,6 +262,12 @@ def test_two_sessions_do_not_take_up_one_run(broken: Project) -> None:
                     " process_started = ?",
                     [other.pid, process_started(other.pid)],
                 )
+            connection.close()
+
+        @pytest.hookimpl(trylast=True)
+        def pytest_unconfigure(config):
+            held = [os.path.realpath(each) for each in pathlib.Path("/proc/self/fd").iterdir()]
+            pathlib.Path("held.txt").write_text(" ".join(path for path in held if "llmeval.db" in path))
         """
     )
     (broken.root / "mended").touch()
@@ -268,6 +276,7 @@ def test_two_sessions_do_not_take_up_one_run(broken: Project) -> None:
     result.stderr.fnmatch_lines(["*is still going on in process*"])
     assert len(broken.server.ledger) == 6
     assert broken.cases()["r3"] == "error"
+    assert (broken.root / "held.txt").read_text() == ""
 
 
 @pytest.mark.parametrize("ref", ["last", "nightly", "id", "beginning"])
@@ -300,6 +309,18 @@ def test_a_journal_that_was_cut_off_as_it_was_made_is_no_obstacle(broken: Projec
     result = resume(broken)
     assert result.ret == 0, result.stderr.str()
     assert not left.exists()
+
+
+def test_a_journal_of_the_run_that_cannot_be_read_is_named_before_any_call(broken: Project) -> None:
+    left = broken.root / f".llmeval/llmeval.db.{broken.last_run()['id']}.journal"
+    left.write_text("no database\n" * 200)
+    result = resume(broken)
+    assert result.ret == 4
+    result.stderr.fnmatch_lines([f"ERROR: *{left.name}: the journal of *file is not a database*move it away*"])
+    assert len(broken.server.ledger) == 6
+    left.unlink()
+    (broken.root / "mended").touch()
+    assert resume(broken).ret == 0
 
 
 def test_epochs_that_are_added_are_asked_and_no_others(project: Project) -> None:

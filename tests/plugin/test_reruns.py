@@ -55,6 +55,13 @@ def test_a_miss_whose_rerun_passed_is_told_and_kept_and_forgotten_by_lf(project:
     assert all(row["error"].startswith("not yet") for row in found)
 
 
+def test_a_case_that_runs_again_is_one_case_in_the_last_lines(project: Project) -> None:
+    body = FLAKY.format(fault="raise OSError").replace("def", "async def").replace("response", "response, score")
+    project.eval(body.replace("tried =", "await score.judge(response, rubric='qa'); tried ="), ROWS)
+    result = project.run("evals", "--reruns=1", "-p", "no:xdist")
+    result.stdout.fnmatch_lines(["async bodies: 1 ran ahead, 1 in their turn*", "note: 2 cases asked for a judge,*"])
+
+
 def test_lf_keeps_a_miss_whose_rerun_missed(project: Project) -> None:
     project.eval("def test_echo(sample, response):\n    assert sample.id == 'good'\n", ROWS)
     result = project.run("evals", "--reruns=1")
