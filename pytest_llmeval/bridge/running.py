@@ -34,7 +34,7 @@ class CaseRunner:
         thresholds: Thresholds | None,
         max_connections: int,
         secrets: Iterable[str],
-        announce: Callable[[str], object] | None = None,
+        announce: Callable[[str, int | None], object] | None = None,
     ) -> None:
         """Prepare for the cases of this process.
 
@@ -44,7 +44,7 @@ class CaseRunner:
             thresholds: the rules, which decide whether a miss fails its item; None for none.
             max_connections: requests in flight at most; twice as many bodies run ahead.
             secrets: values that no report may show.
-            announce: told of each case that begins, so that it is known should this worker die; None elsewhere.
+            announce: told of each case that begins and its place, should this worker die in it; None elsewhere.
         """
         self.calls = calls
         self.bodies: BodiesAhead | None = None
@@ -89,7 +89,7 @@ class CaseRunner:
                 self._fault = error
         if self._announce is not None:
             run.start = run.dump_start()
-            self._announce(run.start)
+            self._announce(run.start, run.position)
 
     @pytest.hookimpl(tryfirst=True, specname="pytest_runtest_setup")
     def pytest_runtest_setup_within(self, item: pytest.Item) -> None:

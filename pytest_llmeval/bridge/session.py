@@ -190,7 +190,7 @@ class Preparation:
         if is_worker(self.config):
             assert self._socket is not None
             calls.asker = line = Line(self._socket, self._stop_session)
-            announce = lambda start: calls.loop.run(line.begin(start))  # noqa: E731
+            announce = lambda start, place: calls.loop.run(line.begin(start, place))  # noqa: E731
         runner = CaseRunner(
             self.config,
             calls,

@@ -73,10 +73,10 @@ class Line:
         answer = await self._answer({"ask": frames.from_ask(ask), "ahead": True, "place": place})
         return None if answer is None else frames.to_response(answer)
 
-    async def begin(self, start: str) -> None:
-        """Tell of a case that begins, as far as anybody listens."""
+    async def begin(self, start: str, place: int | None) -> None:
+        """Tell of a case that begins, and of its place if it has one, as far as anybody listens."""
         with contextlib.suppress(CallError):
-            frames.write(await self._writer(), {"begin": start})
+            frames.write(await self._writer(), {"begin": start, "place": place})
 
     async def _answer(self, frame: frames.Frame) -> Any:
         """Return what the engine answers to ``frame``; raise CallError where that is an error."""

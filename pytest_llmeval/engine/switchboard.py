@@ -61,12 +61,14 @@ class Switchboard:
         self._keep(asyncio.current_task())
         self._writers.add(writer)
         claimed: set[int] = set()
+        running: int | None = None
         if self._stopped is not None:
             frames.write(writer, {"stop": self._stopped})
         try:
             while (frame := await frames.read(reader)) is not None:
                 if "begin" in frame:
                     self._on_begin(frame["begin"])
+                    running = frame["place"]
                 elif "release" in frame:
                     claimed.discard(frame["release"])
                     await self._engine.release(frame["release"])
@@ -76,6 +78,8 @@ class Switchboard:
             pass  # the session ends
         finally:
             self._writers.discard(writer)
+            if running is not None:  # where it died before it asked, nobody else will for this case
+                self._engine.turns.take(running)
             self._engine.turns.give_back(sorted(claimed))
             writer.close()
 

@@ -271,6 +271,25 @@ def test_places_that_come_free_are_not_given_to_a_line_that_has_ended(socket: Pa
     run(body())
 
 
+def test_a_case_whose_process_dies_before_it_asks_holds_no_place(socket: Path) -> None:
+    """Whoever began its call ahead; the other cases whose calls were begun will ask, in another process."""
+
+    async def body() -> None:
+        async with office(socket, Rig(window=2)) as rooms:
+            dying, other = rooms.line(), rooms.line()
+            assert await other.claim(6, 2) == [0, 1]
+            for place in (0, 1):
+                await other.ahead(ask(str(place), position=place), place)
+            await dying.begin("case", 1)
+            await dying.ask(ask("sync"))
+            waiting = asyncio.ensure_future(other.claim(6, 2))
+            await until(lambda: bool(rooms.rig.engine.turns._claimers))
+            await hang_up(dying)
+            assert await waiting == [2]
+
+    run(body())
+
+
 # Ends
 
 
