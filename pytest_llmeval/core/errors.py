@@ -14,7 +14,8 @@
         ├── JudgeError           the judge's answers were no verdicts
         └── ScorerError          a scorer raised or returned something that is not a score
 
-A miss (the answer is not good enough) is no error of this tree: it is an AssertionError or a failed score.
+A miss (the answer is not good enough) is no error of this tree: it is an AssertionError or a failed score. Nor is what
+goes wrong in one attempt at a call, an ``AttemptError``: the last one becomes a CallError.
 """
 
 from enum import StrEnum

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any
 
+from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.engine.gate import AccountGate, Turn, Waiter
 
@@ -105,7 +105,8 @@ class Limiter:
         if error is None:
             gate.answered(started_s)
         else:
-            self._learn(gate, started_s, error)
+            if isinstance(error, AttemptError):
+                self._learn(gate, started_s, error)
             if gate.tokens is not None:  # it took none; the next attempt books its own
                 gate.tokens.settle(-tokens)
         gate.end()
@@ -156,17 +157,17 @@ class Limiter:
         if seconds is not None:
             self._timer = asyncio.get_running_loop().call_later(seconds, self._dispatch)
 
-    def _learn(self, gate: AccountGate, started_s: float, error: BaseException) -> None:
+    def _learn(self, gate: AccountGate, started_s: float, error: AttemptError) -> None:
         """Take from a fault what it says of the account: slower, or no further."""
-        kind = getattr(error, "kind", None)
+        kind = error.kind
         if kind in (ErrorKind.AUTH, ErrorKind.QUOTA):
             message = f"not asked: the server had refused an earlier call: {error}"
-            gate.close(lambda: CallError(message, kind=ErrorKind(kind), attempts=0))
+            gate.close(lambda: CallError(message, kind=kind, attempts=0))
         elif kind in (ErrorKind.RATE_LIMITED, ErrorKind.SERVER_ERROR):
             gate.refused(
                 started_s=started_s,
                 now=self._clock(),
-                retry_after_s=getattr(error, "retry_after_s", None),
+                retry_after_s=error.retry_after_s,
                 is_rate=kind == ErrorKind.RATE_LIMITED,
             )
 
@@ -196,7 +197,7 @@ class _Slot:
         finally:
             self._limiter.leave(self._gate, self._started_s, self._tokens, error)
 
-    async def _judge(self, error: Any) -> None:
+    async def _judge(self, error: BaseException | None) -> None:
         """Find out whether a denial is of this request alone, and have the error say so."""
-        if getattr(error, "may_be_own", False) and await self._gate.is_own_denial(self._started_s):
+        if isinstance(error, AttemptError) and error.may_be_own and await self._gate.is_own_denial(self._started_s):
             error.be_own()

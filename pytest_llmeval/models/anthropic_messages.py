@@ -5,11 +5,11 @@ from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import Any
 
+from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.types import Request, Response, Usage
 from pytest_llmeval.models.anthropic_request import messages_body, sent_params
 from pytest_llmeval.models.anthropic_wire import read_message
-from pytest_llmeval.models.attempt_error import AttemptError
 from pytest_llmeval.models.completing import Completing
 from pytest_llmeval.models.http_errors import read_failure
 from pytest_llmeval.models.keys import Account

@@ -5,9 +5,9 @@ Finish reasons come in the words of the OpenAI protocol, so that a test reads th
 
 from typing import Any
 
+from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.types import Response, ToolCall, Usage
-from pytest_llmeval.models.attempt_error import AttemptError
 from pytest_llmeval.models.wire import (
     Redact,
     UnexpectedError,

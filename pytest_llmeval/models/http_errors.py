@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.errors import ErrorKind
-from pytest_llmeval.models.attempt_error import AttemptError
 from pytest_llmeval.models.wire import Redact, excerpt
 
 __all__ = ["read_failure", "retry_after_s"]

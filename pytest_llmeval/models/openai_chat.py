@@ -6,12 +6,12 @@ from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import Any
 
+from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.draws import with_own_seed
 from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.param_levels import laid_over
 from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.types import Request, Response, Usage
-from pytest_llmeval.models.attempt_error import AttemptError
 from pytest_llmeval.models.completing import Completing
 from pytest_llmeval.models.http_errors import read_failure
 from pytest_llmeval.models.keys import Account

@@ -4,9 +4,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.param_levels import other_bound
-from pytest_llmeval.models.attempt_error import AttemptError
 
 __all__ = ["RefusedParams"]
 

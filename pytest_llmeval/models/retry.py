@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
+from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.types import Response, Usage
-from pytest_llmeval.models.attempt_error import AttemptError
 
 __all__ = ["RetryPolicy", "Slot", "call_with_retries"]
 

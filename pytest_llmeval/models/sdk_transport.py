@@ -10,8 +10,8 @@ from typing import Any, Generic, TypeVar, cast
 
 import httpx2
 
+from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.errors import ErrorKind, ModelError
-from pytest_llmeval.models.attempt_error import AttemptError
 from pytest_llmeval.models.keys import Account
 from pytest_llmeval.models.proxies import UNUSABLE
 from pytest_llmeval.models.shared_clients import SharedClients

@@ -6,8 +6,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.errors import ErrorKind
-from pytest_llmeval.models.attempt_error import AttemptError
 
 __all__ = ["Lease", "SharedClients"]
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.types import Usage
-from pytest_llmeval.models.attempt_error import AttemptError
 from pytest_llmeval.models.keys import Account
 from pytest_llmeval.models.wire import Redact, excerpt
 

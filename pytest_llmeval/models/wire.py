@@ -8,10 +8,10 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.types import Response, ToolCall, Usage
-from pytest_llmeval.models.attempt_error import AttemptError
 from pytest_llmeval.models.event_stream import is_event_stream, merged, read_events
 
 __all__ = [

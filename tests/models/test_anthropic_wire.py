@@ -6,10 +6,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.types import Response
 from pytest_llmeval.models.anthropic_wire import read_message
-from pytest_llmeval.models.attempt_error import AttemptError
 from pytest_llmeval.models.wire import EXCERPT_CHARS
 from tests.support.anthropic_server import message
 

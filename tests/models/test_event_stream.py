@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.types import Response, ToolCall, Usage
-from pytest_llmeval.models.attempt_error import AttemptError
 from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.models.retry import RetryPolicy
 from pytest_llmeval.models.specs import parse_spec

@@ -5,9 +5,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.types import Response, Usage
-from pytest_llmeval.models.attempt_error import AttemptError
 from pytest_llmeval.models.retry import RetryPolicy, call_with_retries
 from tests.support.asking import Ask
 from tests.support.fault_server import FaultServer

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.types import Response, ToolCall, Usage
-from pytest_llmeval.models.attempt_error import AttemptError
 from pytest_llmeval.models.http_errors import read_failure, retry_after_s
 from pytest_llmeval.models.wire import EXCERPT_CHARS, excerpt, read_completion
 from tests.support.chat_bodies import chunks, completion

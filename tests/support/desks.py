@@ -4,10 +4,10 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
+from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.engine.gate import Turn
 from pytest_llmeval.engine.limiter import TURN, Limiter, Limits
-from pytest_llmeval.models.attempt_error import AttemptError
 
 __all__ = ["Desk", "desk", "outcomes", "rate_limited"]
 
