@@ -168,7 +168,7 @@ class BodiesAhead:
         run.turn, run.position = "ahead", self._place_of(item)
         if uses(item, "response"):
             run.reply = concurrent.futures.Future()
-        model = CaseModel(param.model, self._calls.asker, eval_=param.eval, run=run, loop=self._calls.loop)
+        model = CaseModel(param.model, self._calls, eval_=param.eval, run=run)
         ours = _fixture_values(run, model, judge_of(run, param, self._calls))
         values = {**ours, **shared, **_own_parameters(item)}
         context = contextvars.copy_context()

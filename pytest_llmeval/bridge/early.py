@@ -46,7 +46,7 @@ class AskedEarly:
         run.position = self._responses.place_of(item)
         try:
             read_row(run, param)
-            model = CaseModel(param.model, self._calls.asker, eval_=param.eval, run=run, loop=self._calls.loop)
+            model = CaseModel(param.model, self._calls, eval_=param.eval, run=run)
             run.reply = model.respond_early()
         except PROMPT_FAULTS:
             return  # it is found again in its turn

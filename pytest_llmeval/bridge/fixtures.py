@@ -94,7 +94,7 @@ def _model(name: str) -> "CaseModel":
 
     run, param, calls = _now(name)
     if run.model is None:
-        run.model = CaseModel(param.model, calls.asker, eval_=param.eval, run=run, loop=calls.loop)
+        run.model = CaseModel(param.model, calls, eval_=param.eval, run=run)
     return run.model
 
 
@@ -105,7 +105,7 @@ def judge_of(run: "CaseRun", param: "CaseParam", calls: "Calls") -> "CaseModel |
     if calls.judges is None:
         return None
     name = calls.judges.jurors[0].model.name
-    return CaseModel(name, calls.asker, eval_=param.eval, run=run, loop=calls.loop, role="judge")
+    return CaseModel(name, calls, eval_=param.eval, run=run, role="judge")
 
 
 # The short names do not ask for the long ones: each fixture that pytest sets up takes 0.05 ms.

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
+from pytest_llmeval.bridge.calls import Calls
 from pytest_llmeval.bridge.cases import CaseRun, Eval, own_request
 from pytest_llmeval.core.calls import answered, ask_name, failed
 from pytest_llmeval.core.errors import CallError
 from pytest_llmeval.core.judge.verdict import Wanted
 from pytest_llmeval.core.likelihood import LOGPROB_OF, Likelihood
-from pytest_llmeval.core.loop import LoopThread
 from pytest_llmeval.core.param_levels import laid_over
-from pytest_llmeval.core.types import Ask, Asker, Message, Request, Response
+from pytest_llmeval.core.types import Ask, Message, Request, Response
 from pytest_llmeval.loaders.prompts import as_messages
 
 __all__ = ["CaseModel"]
@@ -24,21 +24,14 @@ class CaseModel:
     """A model in one case: it knows the case's prompt and records every call."""
 
     def __init__(
-        self,
-        name: str,
-        asker: Asker,
-        *,
-        eval_: Eval,
-        run: CaseRun,
-        loop: LoopThread,
-        role: Literal["model", "judge"] = "model",
+        self, name: str, calls: Calls, *, eval_: Eval, run: CaseRun, role: Literal["model", "judge"] = "model"
     ) -> None:
         self._name = name
         self._role: Literal["model", "judge"] = role
-        self._asker = asker
+        self._asker = calls.asker
         self._eval = eval_
         self._run = run
-        self._loop = loop
+        self._loop = calls.loop
 
     def __repr__(self) -> str:
         return f"<model {self.name}>"

@@ -228,9 +228,7 @@ class CaseJudge:
         return ballots
 
     async def _ballot(self, juror: Juror, rubric: "Rubric", asked: tuple[Any, str], repeat: int) -> Ballot:
-        model = CaseModel(
-            juror.model.name, self._calls.asker, eval_=self._eval, run=self._run, loop=self._calls.loop, role="judge"
-        )
+        model = CaseModel(juror.model.name, self._calls, eval_=self._eval, run=self._run, role="judge")
         verdict, again = await JurorInCase(juror, model, self._run).verdict(rubric, *asked)
         return Ballot(judge=juror.model.name, verdict=verdict, repeat=repeat, was_asked_again=again)
 
