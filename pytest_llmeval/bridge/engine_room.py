@@ -16,8 +16,8 @@ from pytest_llmeval.core.parent import PARENT
 from pytest_llmeval.engine.budget import Budget
 from pytest_llmeval.engine.engine import CallCounts, Engine
 from pytest_llmeval.engine.limiter import Limiter, Limits
+from pytest_llmeval.engine.places import Places
 from pytest_llmeval.engine.switchboard import Switchboard
-from pytest_llmeval.engine.turns import Turns
 from pytest_llmeval.models.keys import known_secrets
 from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.models.redaction import Redactor
@@ -201,7 +201,7 @@ class EngineRoom:
             journal=journal,
             limiter=self._limiter,
             budget=self._budget,
-            turns=Turns(window),
+            places=Places(window),
             cache=settings.cache,
             judge_cache=settings.judge_cache,
             recorded=self._recorded,

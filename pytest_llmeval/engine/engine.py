@@ -15,14 +15,14 @@ from pytest_llmeval.core.judge.forms import came_at_once
 from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.transport import plain
 from pytest_llmeval.core.types import Ask, Backend, CacheMode, Call, CaseKey, Kept, Response, Usage
+from pytest_llmeval.engine.account_limit import Priority
 from pytest_llmeval.engine.bounds import Lengths, bound, failed_usd, lost_usd
 from pytest_llmeval.engine.budget import Budget
-from pytest_llmeval.engine.gate import Turn
 from pytest_llmeval.engine.journal import Journal, Recorded
 from pytest_llmeval.engine.keeping import Keeping
-from pytest_llmeval.engine.limiter import TURN, Limiter
+from pytest_llmeval.engine.limiter import PRIORITY, Limiter
+from pytest_llmeval.engine.places import Places
 from pytest_llmeval.engine.sharing import Sharing, retrieved
-from pytest_llmeval.engine.turns import Turns
 
 __all__ = ["CallCounts", "Engine"]
 
@@ -63,7 +63,7 @@ class Engine:
         journal: Journal,
         limiter: Limiter,
         budget: Budget,
-        turns: Turns,
+        places: Places,
         cache: CacheMode = "off",
         judge_cache: CacheMode = "use",
         recorded: Recorded | None = None,
@@ -78,7 +78,7 @@ class Engine:
             journal: keeps the answers.
             limiter: whose slots the backends enter.
             budget: what may be spent.
-            turns: of the responses that are requested ahead.
+            places: of the responses that are requested ahead.
             cache: whether answers of earlier runs are used (``use``), made anew (``refresh``) or all there is
                 (``only``).
             judge_cache: the same for judges, whose verdict on an answer need not be paid for twice.
@@ -91,7 +91,7 @@ class Engine:
         self._journal = journal
         self._limiter = limiter
         self._budget = budget
-        self.turns = turns
+        self.places = places
         self._cache: Mapping[str, CacheMode] = {"model": cache, "judge": judge_cache}
         self._recorded = recorded
         self._asks_judges = asks_judges
@@ -99,7 +99,7 @@ class Engine:
         self._on_fault = on_fault
         self._backends: dict[str, Backend] = {}
         self._calls: dict[_CallId, asyncio.Task[Response]] = {}
-        self._ahead: dict[_CallId, Turn] = {}
+        self._ahead: dict[_CallId, Priority] = {}
         """Of the calls that were begun ahead, and that no case has asked for yet."""
         self._sharing = Sharing()
         self._lengths = Lengths()
@@ -119,7 +119,7 @@ class Engine:
         """
         self._note_seen()
         if ask.position is not None:
-            self.turns.take(ask.position)
+            self.places.take(ask.position)
         if ask.role == "judge":
             self._judging.add(ask.case)
         name = ask_name(ask)
@@ -140,7 +140,7 @@ class Engine:
         if task is None or not task.done() or task.cancelled() or task.exception() is not None:
             return None
         self._seen.append((key, task, ask.position))
-        if len(self._seen) >= min(_SEEN_AT_ONCE, max(1, self.turns.window // 4)):
+        if len(self._seen) >= min(_SEEN_AT_ONCE, max(1, self.places.window // 4)):
             task.get_loop().call_soon_threadsafe(self._note_seen)
         return task.result()
 
@@ -150,7 +150,7 @@ class Engine:
             key, task, position = self._seen.popleft()
             self._forget(key, task)
             if position is not None:
-                self.turns.take(position)
+                self.places.take(position)
 
     def _forget(self, key: _CallId, task: "asyncio.Task[Response]") -> None:
         """Let go of a call that has ended; one that was begun anew under its name stays."""
@@ -160,16 +160,16 @@ class Engine:
 
     async def claim(self, total: int, most: int) -> list[int]:
         """Return the next places of ``total``, at most ``most``, whose responses are to be requested ahead."""
-        return await self.turns.claim(total, most)
+        return await self.places.claim(total, most)
 
     async def ahead(self, ask: Ask, place: int) -> None:
         """Begin the call of a place that was claimed, unless its case has asked meanwhile; none waits for it yet."""
-        if self.turns.is_open(place):
+        if self.places.is_open(place):
             self._task(ask, ask_name(ask), ahead=True)
 
     async def release(self, place: int) -> None:
         """Make room for another place: the case of this one will not ask for its response."""
-        self.turns.take(place)
+        self.places.take(place)
 
     async def answer_ahead(self, ask: Ask, place: int) -> Response | None:
         """Return the answer to a call that the case at ``place`` will make, and keep it until the case asks.
@@ -181,7 +181,7 @@ class Engine:
             CallError: there is none.
         """
         name = ask_name(ask)
-        is_late = ask.case in self._judging if ask.role == "judge" else not self.turns.is_open(place)
+        is_late = ask.case in self._judging if ask.role == "judge" else not self.places.is_open(place)
         if is_late and (ask.case, name) not in self._calls:
             return None
         return await _outcome(self._task(ask, name, ahead=True))
@@ -191,7 +191,7 @@ class Engine:
         if self._stopped is None:
             self._stopped = lambda: CallError(message, kind=kind, attempts=0)
             self._limiter.close(kind, message)
-            self.turns.close()
+            self.places.close()
             self._budget_freed.set()
 
     async def drain(self, timeout_s: float) -> None:
@@ -224,17 +224,17 @@ class Engine:
         key = (ask.case, name)
         task = self._calls.get(key)
         if task is None:
-            turn = Turn(ahead=ahead)
-            task = asyncio.get_running_loop().create_task(self._answer(ask, name, turn))
+            priority = Priority(ahead=ahead)
+            task = asyncio.get_running_loop().create_task(self._answer(ask, name, priority))
             task.add_done_callback(retrieved)
             self._calls[key] = task
             if ahead:
-                self._ahead[key] = turn
+                self._ahead[key] = priority
         elif not ahead and key in self._ahead:
             self._limiter.hurry(self._ahead.pop(key))
         return task
 
-    async def _answer(self, ask: Ask, name: str, turn: Turn) -> Response:
+    async def _answer(self, ask: Ask, name: str, priority: Priority) -> Response:
         """Return the answer from where it is to be had at the least cost."""
         if self._recorded is not None:
             again = self._again(self._recorded, ask, name)
@@ -249,8 +249,8 @@ class Engine:
         backend = self._backend(ask.model)
         key = _cache_key(backend, ask)
         if self._cache[ask.role] in ("use", "only"):
-            return await self._cached(ask, name, key, backend, turn)
-        return await self._call(ask, name, key, backend, turn)
+            return await self._cached(ask, name, key, backend, priority)
+        return await self._call(ask, name, key, backend, priority)
 
     def _again(self, recorded: Recorded, ask: Ask, name: str) -> Response | None:
         """Return what the run that is scored again was told in this call of this case; None where a judge is asked."""
@@ -270,12 +270,12 @@ class Engine:
         self.counts.cached += 1
         return replace(response_of(call), cached=True, cost_usd=0.0)
 
-    async def _cached(self, ask: Ask, name: str, key: str, backend: Backend, turn: Turn) -> Response:
+    async def _cached(self, ask: Ask, name: str, key: str, backend: Backend, priority: Priority) -> Response:
         """Return what an earlier call with this key was answered, also one that is just in flight."""
         response = await self._sharing.answer(
             key,
             known=lambda: self._known(ask, key),
-            call=lambda: self._call(ask, name, key, backend, turn),
+            call=lambda: self._call(ask, name, key, backend, priority),
         )
         self.counts.cached += response.cached
         return response
@@ -292,11 +292,11 @@ class Engine:
             raise CallError(message, kind=ErrorKind.NOT_CACHED, attempts=0)
         return None
 
-    async def _call(self, ask: Ask, name: str, key: str, backend: Backend, turn: Turn) -> Response:
+    async def _call(self, ask: Ask, name: str, key: str, backend: Backend, priority: Priority) -> Response:
         """Return the answer of the model, once it is kept."""
         most = bound(backend, ask)
-        turn.expected = partial(self._lengths.expected, ask, most)
-        TURN.set(turn)
+        priority.expected = partial(self._lengths.expected, ask, most)
+        PRIORITY.set(priority)
         DRAW.set(f"{ask.case.epoch}-{ask.nth}")
         aside_usd = await self._spend(ask.model, cost_usd(backend.prices, most))
         response: Response | None = None
@@ -318,7 +318,7 @@ class Engine:
                 is_answered=response is not None,
             )
             self._budget_freed.set()
-        self._limiter.settle(backend.account, self._lengths.taken(ask, most, response) - turn.tokens)
+        self._limiter.settle(backend.account, self._lengths.taken(ask, most, response) - priority.tokens)
         if response.cost_usd is not None:
             paid_usd = response.cost_usd + lost_usd(backend.prices, lost, unknown_usd=0.0)
             response = replace(response, cost_usd=paid_usd)

@@ -10,9 +10,9 @@ from types import TracebackType
 
 from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.errors import CallError, ErrorKind
-from pytest_llmeval.engine.gate import AccountGate, Turn, Waiter
+from pytest_llmeval.engine.account_limit import AccountLimit, Priority, Waiter
 
-__all__ = ["TURN", "Limiter", "Limits"]
+__all__ = ["PRIORITY", "Limiter", "Limits"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +31,8 @@ class Limits:
     """Seconds for which an account that is refused without an answer between pauses by itself."""
 
 
-TURN: ContextVar[Turn | None] = ContextVar("llmeval_turn", default=None)
-"""The turn of the call that the running task makes."""
+PRIORITY: ContextVar[Priority | None] = ContextVar("llmeval_priority", default=None)
+"""The priority of the call that the running task makes."""
 
 
 class Limiter:
@@ -41,7 +41,7 @@ class Limiter:
     def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
         self._limits = limits
         self._clock = clock
-        self._gates: dict[str, AccountGate] = {}
+        self._by_account: dict[str, AccountLimit] = {}
         self._numbers = itertools.count()
         self._timer: asyncio.TimerHandle | None = None
         self.in_flight = 0
@@ -53,12 +53,12 @@ class Limiter:
 
     def slots(self, account: str) -> Callable[[], "_Slot"]:
         """Return what is entered around each request to ``account``."""
-        gate = self._gate(account)
-        return lambda: _Slot(self, gate)
+        limit = self._limit_of(account)
+        return lambda: _Slot(self, limit)
 
     def settle(self, account: str, tokens: int) -> None:
         """Book the difference between the tokens that a call took and those it was let go with."""
-        pacer = self._gate(account).tokens
+        pacer = self._limit_of(account).tokens
         if pacer is not None:
             pacer.settle(tokens)
             self._dispatch()
@@ -66,50 +66,50 @@ class Limiter:
     def close(self, kind: ErrorKind, message: str) -> None:
         """Let no further request go, to no account; what is in flight may end."""
         self._closed = self._closed or (lambda: CallError(message, kind=kind, attempts=0))
-        for gate in self._gates.values():
-            gate.close(self._closed)
+        for limit in self._by_account.values():
+            limit.close(self._closed)
 
-    def hurry(self, turn: Turn) -> None:
+    def hurry(self, priority: Priority) -> None:
         """Let the requests of a call go as those that a case waits for, also one that waits already."""
-        turn.ahead = False
-        for gate in self._gates.values():
-            gate.reorder()
+        priority.ahead = False
+        for limit in self._by_account.values():
+            limit.reorder()
 
-    async def enter(self, gate: AccountGate) -> None:
+    async def enter(self, limit: AccountLimit) -> None:
         """Wait until a request may go; it is booked then.
 
         Raises:
             CallError: none may go any more.
         """
-        if gate.closed is not None:
-            raise gate.closed()
-        turn = TURN.get() or Turn()
-        if gate.head() is None and self._may_go(gate):
-            self._book(gate, turn)
+        if limit.closed is not None:
+            raise limit.closed()
+        priority = PRIORITY.get() or Priority()
+        if limit.head() is None and self._may_go(limit):
+            self._book(limit, priority)
             return
         ready = asyncio.get_running_loop().create_future()
-        gate.push(Waiter(turn, next(self._numbers), ready))
+        limit.push(Waiter(priority, next(self._numbers), ready))
         self._dispatch()
         try:
             await ready
         except asyncio.CancelledError:
             if ready.done() and not ready.cancelled() and ready.exception() is None:  # it was booked already
-                gate.end()
+                limit.end()
                 self.in_flight -= 1
                 self.requests -= 1
                 self._dispatch()
             raise
 
-    def leave(self, gate: AccountGate, started_s: float, tokens: int, error: BaseException | None) -> None:
+    def leave(self, limit: AccountLimit, started_s: float, tokens: int, error: BaseException | None) -> None:
         """Book the end of a request that was let go with ``tokens``, and what it says of the account."""
         if error is None:
-            gate.answered(started_s)
+            limit.answered(started_s)
         else:
             if isinstance(error, AttemptError):
-                self._learn(gate, started_s, error)
-            if gate.tokens is not None:  # it took none; the next attempt books its own
-                gate.tokens.settle(-tokens)
-        gate.end()
+                self._learn(limit, started_s, error)
+            if limit.tokens is not None:  # it took none; the next attempt books its own
+                limit.tokens.settle(-tokens)
+        limit.end()
         self.in_flight -= 1
         self._dispatch()
 
@@ -117,20 +117,20 @@ class Limiter:
         """Return the time, in seconds that never go back."""
         return self._clock()
 
-    def _gate(self, account: str) -> AccountGate:
-        if account not in self._gates:
+    def _limit_of(self, account: str) -> AccountLimit:
+        if account not in self._by_account:
             limits = self._limits
             ceiling = min(limits.max_connections, limits.most.get(account, limits.max_connections))
-            gate = AccountGate(ceiling=ceiling, rpm=limits.rpm, tpm=limits.tpm, patience_s=limits.patience_s)
-            gate.closed = self._closed
-            self._gates[account] = gate
-        return self._gates[account]
+            limit = AccountLimit(ceiling=ceiling, rpm=limits.rpm, tpm=limits.tpm, patience_s=limits.patience_s)
+            limit.closed = self._closed
+            self._by_account[account] = limit
+        return self._by_account[account]
 
-    def _may_go(self, gate: AccountGate) -> bool:
-        return self.in_flight < self._limits.max_connections and gate.wait_s(self._clock()) == 0
+    def _may_go(self, limit: AccountLimit) -> bool:
+        return self.in_flight < self._limits.max_connections and limit.wait_s(self._clock()) == 0
 
-    def _book(self, gate: AccountGate, turn: Turn) -> None:
-        gate.start(turn.take(), self._clock())
+    def _book(self, limit: AccountLimit, priority: Priority) -> None:
+        limit.start(priority.take(), self._clock())
         self.in_flight += 1
         self.requests += 1
         self.peak = max(self.peak, self.in_flight)
@@ -140,13 +140,13 @@ class Limiter:
         waits_s: list[float] = []
         while self.in_flight < self._limits.max_connections:
             now = self._clock()
-            waits = [(gate.wait_s(now), gate) for gate in self._gates.values() if gate.head() is not None]
-            ready = [(head, gate) for wait_s, gate in waits if wait_s == 0 and (head := gate.head()) is not None]
+            waits = [(limit.wait_s(now), limit) for limit in self._by_account.values() if limit.head() is not None]
+            ready = [(head, limit) for wait_s, limit in waits if wait_s == 0 and (head := limit.head()) is not None]
             waits_s = [wait_s for wait_s, _ in waits if wait_s]
             if not ready:
                 break
-            waiter, gate = min(ready, key=lambda pair: pair[0])
-            self._book(gate, waiter.turn)
+            waiter, limit = min(ready, key=lambda pair: pair[0])
+            self._book(limit, waiter.priority)
             waiter.ready.set_result(None)
         self._wait_for(min(waits_s, default=None))
 
@@ -157,14 +157,14 @@ class Limiter:
         if seconds is not None:
             self._timer = asyncio.get_running_loop().call_later(seconds, self._dispatch)
 
-    def _learn(self, gate: AccountGate, started_s: float, error: AttemptError) -> None:
+    def _learn(self, limit: AccountLimit, started_s: float, error: AttemptError) -> None:
         """Take from a fault what it says of the account: slower, or no further."""
         kind = error.kind
         if kind in (ErrorKind.AUTH, ErrorKind.QUOTA):
             message = f"not asked: the server had refused an earlier call: {error}"
-            gate.close(lambda: CallError(message, kind=kind, attempts=0))
+            limit.close(lambda: CallError(message, kind=kind, attempts=0))
         elif kind in (ErrorKind.RATE_LIMITED, ErrorKind.SERVER_ERROR):
-            gate.refused(
+            limit.refused(
                 started_s=started_s,
                 now=self._clock(),
                 retry_after_s=error.retry_after_s,
@@ -175,16 +175,16 @@ class Limiter:
 class _Slot:
     """One request in flight."""
 
-    __slots__ = ("_gate", "_limiter", "_started_s", "_tokens")
+    __slots__ = ("_limit", "_limiter", "_started_s", "_tokens")
 
-    def __init__(self, limiter: Limiter, gate: AccountGate) -> None:
+    def __init__(self, limiter: Limiter, limit: AccountLimit) -> None:
         self._limiter = limiter
-        self._gate = gate
+        self._limit = limit
 
     async def __aenter__(self) -> None:
-        await self._limiter.enter(self._gate)
+        await self._limiter.enter(self._limit)
         self._started_s = self._limiter.now()
-        self._tokens = (TURN.get() or Turn()).tokens
+        self._tokens = (PRIORITY.get() or Priority()).tokens
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -195,9 +195,9 @@ class _Slot:
             error = given_up
             raise
         finally:
-            self._limiter.leave(self._gate, self._started_s, self._tokens, error)
+            self._limiter.leave(self._limit, self._started_s, self._tokens, error)
 
     async def _judge(self, error: BaseException | None) -> None:
         """Find out whether a denial is of this request alone, and have the error say so."""
-        if isinstance(error, AttemptError) and error.may_be_own and await self._gate.is_own_denial(self._started_s):
+        if isinstance(error, AttemptError) and error.may_be_own and await self._limit.is_own_denial(self._started_s):
             error.be_own()

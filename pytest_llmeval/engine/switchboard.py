@@ -79,8 +79,8 @@ class Switchboard:
         finally:
             self._writers.discard(writer)
             if running is not None:  # where it died before it asked, nobody else will for this case
-                self._engine.turns.take(running)
-            self._engine.turns.give_back(sorted(claimed))
+                self._engine.places.take(running)
+            self._engine.places.give_back(sorted(claimed))
             writer.close()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
@@ -95,7 +95,7 @@ class Switchboard:
         if "claim" in frame:
             places = await self._engine.claim(frame["total"], frame["claim"])
             if writer not in self._writers:  # its process died while it waited for room
-                self._engine.turns.give_back(places)
+                self._engine.places.give_back(places)
                 return
             claimed.update(places)
             self._reply(writer, {"id": frame["id"], "places": places})

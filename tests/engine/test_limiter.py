@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.errors import ErrorKind
-from pytest_llmeval.engine.gate import Turn
-from pytest_llmeval.engine.limiter import TURN, Limiter, Limits
+from pytest_llmeval.engine.account_limit import Priority
+from pytest_llmeval.engine.limiter import PRIORITY, Limiter, Limits
 from tests.support.desks import desk, outcomes, rate_limited
 from tests.support.virtual_time import run_virtual, settled
 
@@ -228,7 +228,7 @@ def test_an_account_may_have_a_ceiling_of_its_own_and_whom_a_case_waits_for_goes
         order: list[str] = []
 
         async def call(account: str, name: str, *, ahead: bool) -> None:
-            TURN.set(Turn(ahead=ahead))
+            PRIORITY.set(Priority(ahead=ahead))
             async with limiter.slots(account)():
                 order.append(name)
                 await asyncio.sleep(0.01)

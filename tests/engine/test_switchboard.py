@@ -260,7 +260,7 @@ def test_places_that_come_free_are_not_given_to_a_line_that_has_ended(socket: Pa
             gone, other = rooms.line(), rooms.line()
             assert await other.claim(6, 2) == [0, 1]
             waiting = asyncio.ensure_future(gone.claim(6, 2))
-            await until(lambda: bool(rooms.rig.engine.turns._claimers))
+            await until(lambda: bool(rooms.rig.engine.places._claimers))
             await hang_up(gone)
             assert await waiting == []
             await until(lambda: len(rooms.switchboard._writers) == 1)
@@ -283,7 +283,7 @@ def test_a_case_whose_process_dies_before_it_asks_holds_no_place(socket: Path) -
             await dying.begin("case", 1)
             await dying.ask(ask("sync"))
             waiting = asyncio.ensure_future(other.claim(6, 2))
-            await until(lambda: bool(rooms.rig.engine.turns._claimers))
+            await until(lambda: bool(rooms.rig.engine.places._claimers))
             await hang_up(dying)
             assert await waiting == [2]
 

@@ -25,7 +25,7 @@ def shortest_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def no_own_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """An account that is refused without a word on how long does not pause."""
-    monkeypatch.setattr("pytest_llmeval.engine.gate._part", lambda: 0.0)
+    monkeypatch.setattr("pytest_llmeval.engine.account_limit._part", lambda: 0.0)
 
 
 def ask(project: Project, *models: str, rows: int = 1, arguments: tuple[str, ...] = ()) -> dict[str, dict[str, Any]]:

@@ -6,8 +6,8 @@ from typing import Any
 
 from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.errors import ErrorKind
-from pytest_llmeval.engine.gate import Turn
-from pytest_llmeval.engine.limiter import TURN, Limiter, Limits
+from pytest_llmeval.engine.account_limit import Priority
+from pytest_llmeval.engine.limiter import PRIORITY, Limiter, Limits
 
 __all__ = ["Desk", "desk", "outcomes", "rate_limited"]
 
@@ -41,7 +41,7 @@ class Desk:
         tokens: int = 0,
         fault: Exception | None = None,
     ) -> None:
-        TURN.set(Turn(ahead=ahead, tokens=tokens))
+        PRIORITY.set(Priority(ahead=ahead, tokens=tokens))
         await asyncio.sleep(at)
         async with self.limiter.slots(account)():
             self.started.append((name, asyncio.get_running_loop().time()))

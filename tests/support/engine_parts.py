@@ -14,7 +14,7 @@ from pytest_llmeval.engine.budget import Budget
 from pytest_llmeval.engine.engine import Engine
 from pytest_llmeval.engine.journal import Recorded
 from pytest_llmeval.engine.limiter import Limiter, Limits
-from pytest_llmeval.engine.turns import Turns
+from pytest_llmeval.engine.places import Places
 
 __all__ = ["FakeModel", "MemoryJournal", "Rig", "ask", "broken", "failure", "kinds", "say"]
 
@@ -129,7 +129,7 @@ class Rig:
             journal=self.journal,
             limiter=self.limiter,
             budget=self.budget,
-            turns=Turns(self.window),
+            places=Places(self.window),
             cache=self.cache,
             recorded=self.recorded,
             on_fault=self.faults.append,

@@ -2,10 +2,10 @@
 
 import asyncio
 
-__all__ = ["Turns"]
+__all__ = ["Places"]
 
 
-class Turns:
+class Places:
     """Hands out the places of cases whose responses can be requested before the cases run.
 
     Every process that runs cases claims from the one object that the engine's process holds: a response is requested

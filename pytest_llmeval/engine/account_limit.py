@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pytest_llmeval.core.errors import CallError
 from pytest_llmeval.engine.pacer import Pacer
 
-__all__ = ["AccountGate", "Turn", "Waiter"]
+__all__ = ["AccountLimit", "Priority", "Waiter"]
 
 _FIRST_LIMIT = 32
 _CUT = 0.5
@@ -22,7 +22,7 @@ _LONGEST_OWN_PAUSE_S = 50.0
 
 
 @dataclass(slots=True, kw_only=True)
-class Turn:
+class Priority:
     """What decides when the requests of a call go."""
 
     ahead: bool = False
@@ -39,7 +39,7 @@ class Turn:
         return self.tokens
 
 
-class AccountGate:
+class AccountLimit:
     """The limit of one account, which adapts: it grows on clean answers while it is used up, and halves on a 429.
 
     Additive increase, multiplicative decrease after a slow start, as TCP does it (RFC 5681, section 3.1); one cut for
@@ -94,7 +94,7 @@ class AccountGate:
         heapq.heappush(self._waiting, waiter)
 
     def reorder(self) -> None:
-        """Look anew at who goes first: the turns of some who wait have changed."""
+        """Look anew at who goes first: the priorities of some who wait have changed."""
         heapq.heapify(self._waiting)
 
     def head(self) -> "Waiter | None":
@@ -192,10 +192,10 @@ def _part() -> float:
 class Waiter:
     """A request that waits for its turn; the smaller one goes first."""
 
-    turn: Turn
+    priority: Priority
     number: int
     """In the order of asking."""
     ready: "asyncio.Future[None]"
 
     def __lt__(self, other: "Waiter") -> bool:
-        return (self.turn.ahead, self.number) < (other.turn.ahead, other.number)
+        return (self.priority.ahead, self.number) < (other.priority.ahead, other.number)
