@@ -7,18 +7,16 @@ from jinja2.exceptions import TemplateError
 
 from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.types import Message
-from pytest_llmeval.models.hf.prompt_date import PINNED_DATE, template_kwargs
+from pytest_llmeval.models.hf.prompt_date import PINNED, template_kwargs
 
 __all__ = ["Chat"]
-
-_DIRECTIVES = "aAbBdjmyYHIMSpFTDcxXZ"
 
 
 def _pinned(chat_template: str) -> str:
     """Return a template whose function ``strftime_now`` tells the pinned day; it is given no function from outside."""
     if "strftime_now" not in chat_template:
         return chat_template
-    told = "".join(f".replace('%{key}', '{PINNED_DATE.strftime('%' + key)}')" for key in _DIRECTIVES)
+    told = "".join(f".replace('%{key}', '{said}')" for key, said in PINNED.items())
     # The empty expression keeps a line break at the template's beginning, which a block before it would take away.
     return f"{{%- macro strftime_now(format) -%}}{{{{ format{told} }}}}{{%- endmacro %}}{{{{ '' }}}}{chat_template}"
 

@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from pytest_llmeval.models.hf.caches import Prompts, read
 from pytest_llmeval.models.hf.forward import forward
 from pytest_llmeval.models.hf.host import HfModels
 from pytest_llmeval.models.hf.padding import left_padded
+from pytest_llmeval.models.hf.prompt_date import PINNED
 from pytest_llmeval.models.weights_spec import WeightsSpec
 from tests.support.asking_hf import answers, opened, refusal
 from tests.support.tiny_llama import make_model
@@ -250,6 +252,11 @@ def test_no_prompt_holds_todays_date(models: HfModels, tmp_path: Path, clock: st
     opened(models, f"hf:{folder}")
     loaded = next(iter(models._models.values()))
     assert loaded.chat.text(prompt_of(models, "hi")) == f"{start}today is 26 Jul 2024: hi"
+
+
+def test_the_pinned_day_is_told_in_english_whatever_the_locale_is() -> None:
+    day = datetime(2024, 7, 26)
+    assert {key: day.strftime(f"%{key}") for key in PINNED} == PINNED
 
 
 def test_a_model_without_a_template_is_given_plain_text(models: HfModels, tmp_path: Path) -> None:
