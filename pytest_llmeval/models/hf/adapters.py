@@ -50,12 +50,23 @@ def add_adapter(model: Any, tokenizer: Any, weights: WeightsSpec, source: Source
 
 
 def _added(model: Any, folder: Path, name: str) -> Any:
+    """Put the adapter on.
+
+    One whose file has 16-bit numbers of the base's kind keeps them, and computes in them as it did in training: PEFT
+    makes them fp32, and has each layer cast its input to that and back.
+    """
     from peft import PeftModel
+    from safetensors.torch import load_file
 
     if isinstance(model, PeftModel):
         model.load_adapter(str(folder), adapter_name=name, is_trainable=False)
-        return model
-    return PeftModel.from_pretrained(model, str(folder), adapter_name=name, is_trainable=False)
+    else:
+        model = PeftModel.from_pretrained(model, str(folder), adapter_name=name, is_trainable=False)
+    stored = {value.dtype for value in load_file(folder / ADAPTER_WEIGHTS).values()}
+    for key, parameter in model.named_parameters():
+        if f".{name}." in f"{key}." and stored == {model.dtype}:
+            parameter.data = parameter.data.to(model.dtype)
+    return model
 
 
 def _check_keys(model: Any, folder: Path, name: str, brought: Sequence[str], where: str) -> None:

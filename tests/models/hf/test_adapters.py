@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from safetensors.torch import load_file, save_file
 
 from pytest_llmeval.core.errors import ModelError
@@ -62,6 +63,24 @@ def test_an_adapter_is_what_peft_makes_of_it(models: HfModels, base: Path, adapt
     shutil.copy(base / "chat_template.jinja", merged)
     by_adapter = answers(opened(models, f"hf:{base}+{adapter}"), TEXTS)
     assert [each.text for each in by_adapter] == [each.text for each in answers(opened(models, f"hf:{merged}"), TEXTS)]
+
+
+@pytest.mark.parametrize(("dtype", "stored", "held"), [
+    ("bfloat16", torch.bfloat16, torch.bfloat16),
+    ("bfloat16", torch.float32, torch.float32),
+    ("float32", torch.bfloat16, torch.float32),
+])  # fmt: skip
+def test_an_adapter_of_16_bits_computes_in_them_on_a_base_that_does(
+    models: HfModels, base: Path, copy: Path, dtype: str, stored: torch.dtype, held: torch.dtype
+) -> None:
+    """PEFT has its layers cast to 32 bits and back, and one beside another is no exception."""
+    path = copy / "adapter_model.safetensors"
+    save_file({name: value.to(stored) for name, value in load_file(path).items()}, path, {"format": "pt"})
+    for folder in (copy, shutil.copytree(copy, copy.parent / "another")):
+        assert answers(opened(models, f"hf:{base}+{folder}?dtype={dtype}"), TEXTS)
+    (loaded,) = models._bases.values()
+    parameters = loaded.model.named_parameters()
+    assert {value.dtype for name, value in parameters if "lora_" in name} == {held}
 
 
 def test_an_adapter_that_changes_nothing_is_an_error(models: HfModels, base: Path, untrained: Path) -> None:
