@@ -22,7 +22,12 @@ __all__ = ["TrainingItems"]
 _PARAM = "llmeval_configuration"
 _REFUSED = "llmeval_training_refused"
 _NEEDED = ("accelerate", "bitsandbytes", "datasets", "filelock", "peft", "torch", "transformers", "trl")
-_RANGES = {"trl": ((1, 15), (2,)), "peft": ((0, 21), (0, 22)), "transformers": ((5, 17), (6,))}
+_RANGES = {
+    "trl": ((1, 15), (2,)),
+    "peft": ((0, 21), (0, 22)),
+    "transformers": ((5, 17), (6,)),
+    "bitsandbytes": ((0, 50), (0, 51)),
+}
 """Versions that are known to work: from the first, below the second."""
 
 

@@ -31,6 +31,7 @@ from pytest_llmeval.store.whole_file import whole_folder
 from pytest_llmeval.training.answer_head import score_answers_only
 from pytest_llmeval.training.averaging import Average
 from pytest_llmeval.training.checkpoints import newest_complete, require_space, steps_of
+from pytest_llmeval.training.device import require_device
 from pytest_llmeval.training.heap import Heap
 from pytest_llmeval.training.lora_linear import fuse_adapters
 from pytest_llmeval.training.material import Material, gather
@@ -197,6 +198,7 @@ def _outcome(plan: Plan, ranks: Ranks) -> Outcome:
 def train(plan: Plan, ranks: Ranks, ending: EndOnSignal) -> Outcome:
     """Train, and save the best adapter as a whole."""
     ranks.meet(plan.config.device)
+    require_device(plan.config)
     plan = replace(plan, free=ranks.may_take(plan.free, plan.config.device))
     with ranks.in_turn():
         material = gather(plan)
@@ -213,7 +215,6 @@ def train(plan: Plan, ranks: Ranks, ending: EndOnSignal) -> Outcome:
         write_json(plan.folder / "fit.json", _told(material, begin))
         if material.variants:
             write_whole(plan.variants, as_jsonl(row.sample for row in material.variants))
-    _require_device(plan)
     score_answers_only()
     model = load_base(plan.config, material.source)
     require_layers(model, plan.config.lora.targets)
@@ -348,14 +349,6 @@ def _arguments(plan: Plan, fit: Fit, chat: Chat) -> SFTConfig:
         dataloader_pin_memory=is_cuda,
         **checkpointing,
     )
-
-
-def _require_device(plan: Plan) -> None:
-    if plan.config.device == "cuda" and not torch.cuda.is_available():
-        raise UserError(
-            f"nvidia-smi tells of a GPU, and torch {torch.__version__} cannot use it; install a build of torch for your"
-            " CUDA version"
-        )
 
 
 def _told(material: Material, begin: Path | None) -> dict[str, Any]:

@@ -21,6 +21,12 @@ import importlib.util
 _found = importlib.util.find_spec
 importlib.util.find_spec = lambda name, *rest: None if name in {names} else _found(name, *rest)
 """
+OLDER = """
+import importlib.metadata
+
+_version = importlib.metadata.version
+importlib.metadata.version = lambda name: "0.49.2" if name == "bitsandbytes" else _version(name)
+"""
 LOADED = """
 import sys
 
@@ -109,12 +115,14 @@ def test_collect_only_shows_them_without_the_extra(project: pytest.Pytester) -> 
 
 
 def test_running_without_the_extra_is_a_usage_error(project: pytest.Pytester) -> None:
-    project.makeconftest(WITHOUT.format(names=("trl", "torch")))
+    """Or with an older part of it."""
+    project.makeconftest(WITHOUT.format(names=("trl", "torch")) + OLDER)
     result = project.runpytest_subprocess("-m", "train")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(
-        ["ERROR: training needs an extra: pip install 'pytest-llmeval[[]train]' (*torch is missing,*trl is missing)"]
-    )
+    result.stderr.fnmatch_lines([
+        "ERROR: training needs an extra: pip install 'pytest-llmeval[[]train]' (*torch is missing,*trl is missing,"
+        "*bitsandbytes is 0.49.2, and 0.50 to below 0.51 is needed)"
+    ])  # fmt: skip
 
 
 def test_every_mistake_in_a_configuration_is_told_with_its_line(project: pytest.Pytester) -> None:

@@ -16,6 +16,7 @@ from tokenizers import pre_tokenizers
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.models.gguf_header import read_gguf_header
 from pytest_llmeval.models.hf.chat import Chat
+from pytest_llmeval.models.hf.four_bit import require_bitsandbytes
 from pytest_llmeval.models.hf.sources import Source, read_json
 from pytest_llmeval.models.weights_spec import WeightsSpec
 
@@ -75,11 +76,12 @@ def load_model(weights: WeightsSpec, source: Source, device: str, dtype: Any) ->
 
     Raises:
         ModelError: its files cannot be read, lack weights or are quantised otherwise than the spec says, it needs code
-            of its own, or it does not fit.
+            of its own, it does not fit, or bitsandbytes does not work on the device.
     """
     _check_stored(weights, source)
     settings: dict[str, Any] = {"dtype": dtype, "device_map": {"": device}}
     if weights.load is not None:
+        require_bitsandbytes(device)
         settings["quantization_config"] = _quantised(weights)  # None would take the place of what config.json says
     if source.is_gguf:
         settings.setdefault("quantization_config", transformers.GgufConfig(dequantize=True))

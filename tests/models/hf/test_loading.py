@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -47,6 +48,28 @@ def test_fewer_bits_say_nearly_the_same(models: HfModels, base: Path, option: st
     assert 0 < difference < near
     assert answers(opened(models, rounded), TEXTS)[0].usage.output_tokens
     assert len({str(loaded.identity) for loaded in models._models.values()}) == 2
+
+
+def test_bitsandbytes_that_has_no_library_for_the_device_is_one_line(
+    models: HfModels, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own word for it advises for a page to build it from source before it says why."""
+    import bitsandbytes
+
+    def advises(numbers: object, **how: object) -> None:
+        raise RuntimeError("This typically happens when you checked the code out from source. " * 9)
+
+    monkeypatch.setattr(bitsandbytes.functional, "quantize_4bit", advises)
+    reason = "No compatible CUDA binary found at libbitsandbytes_cuda140.so"
+    monkeypatch.setattr(bitsandbytes.cextension, "lib", SimpleNamespace(error_msg=reason))
+    with pytest.raises(ModelError) as caught:
+        opened(models, f"hf:{base}?load=4bit")
+    told = str(caught.value)
+    assert f"does not work on cpu: {reason}; torch {torch.__version__} is for CUDA {torch.version.cuda}, and" in told
+    assert "it has libbitsandbytes_cuda118, " in told
+    assert "pip install --force-reinstall --no-deps 'bitsandbytes>=0.50,<0.51'" in told
+    assert "from source" not in told
+    assert "\n" not in told
 
 
 @pytest.mark.parametrize(("stored", "other"), [("4bit", "8bit"), ("8bit", "4bit")])

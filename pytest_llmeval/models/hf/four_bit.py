@@ -1,0 +1,35 @@
+"""Whether bitsandbytes can compute here: it loads its library without a word, and fails at the first call."""
+
+from pathlib import Path
+
+import torch
+
+from pytest_llmeval.core.errors import ModelError
+from pytest_llmeval.core.text import one_line
+
+__all__ = ["require_bitsandbytes"]
+
+
+def require_bitsandbytes(device: str) -> None:
+    """Have bitsandbytes quantise a few numbers.
+
+    Args:
+        device: as torch names it.
+
+    Raises:
+        ModelError: it cannot; its own word for it is pages long, and why stands at their end.
+    """
+    import bitsandbytes
+
+    numbers = torch.ones(64, device=device)
+    try:
+        bitsandbytes.functional.quantize_4bit(numbers, quant_type="nf4")
+    except Exception as error:  # noqa: BLE001 - of a library that is not the right one it raises what it meets
+        reason = getattr(bitsandbytes.cextension.lib, "error_msg", None)  # a function, where a library was loaded
+        told = one_line(reason if isinstance(reason, str) else f"{type(error).__name__}: {error}", 300)
+        there = sorted(path.stem for path in Path(bitsandbytes.__file__).parent.glob("libbitsandbytes_cuda*.so"))
+        raise ModelError(
+            f"bitsandbytes {bitsandbytes.__version__} does not work on {device}: {told}; torch {torch.__version__} is"
+            f" for CUDA {torch.version.cuda}, and it has {', '.join(there) or 'no libbitsandbytes_cuda*.so'}: pip"
+            " install --force-reinstall --no-deps 'bitsandbytes>=0.50,<0.51', or a torch for one of these versions"
+        ) from None
