@@ -12,15 +12,22 @@ import torch
 from torch import Tensor
 from trl.trainer import utils as trl_utils
 
+from pytest_llmeval.core.errors import SettingsError
 from pytest_llmeval.training.memory import HEAD_BLOCK_BYTES
 
 __all__ = ["score_answers_only"]
 
+_KNOWN = frozenset({"log_probs", "entropy", "is_top1"})
+
 
 def score_answers_only() -> None:
-    """Have trl compute what it needs of the head here, on a CPU and where the head is frozen and plain."""
-    if hasattr(trl_utils, "_use_triton") and not isinstance(trl_utils._ChunkedLogProbFunction, _Either):
-        trl_utils._ChunkedLogProbFunction = _Either(trl_utils._ChunkedLogProbFunction)
+    """Have trl compute what it needs of the head here, where that is frozen and plain; for trainings on a CPU alone."""
+    if isinstance(trl_utils._ChunkedLogProbFunction, _Either):
+        return
+    # trl 1.15 has no such name: tokens that do not count are left out there anyhow, and its own function is for GPUs.
+    is_for_cpus = hasattr(trl_utils, "_use_triton")
+    trl_utils._ChunkedLogProbFunction = _Either(trl_utils._ChunkedLogProbFunction if is_for_cpus else None)
+    if is_for_cpus:
         trl_utils._use_triton = lambda device: True  # tokens that do not count are left out; kernels ask another name
 
 
@@ -31,13 +38,18 @@ class _Either:
         self.otherwise = otherwise
 
     def apply(self, hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, *how: Any) -> Any:
-        """Return log-probabilities, entropies and the like, one for each token; None for what is not wanted."""
-        temperature, _, softcap, scale, wanted = how
-        is_plain = (temperature, softcap, scale) == (1.0, None, 1.0) and bias is None and not weight.requires_grad
-        if hidden.device.type != "cpu" or not is_plain or not set(wanted) <= {"log_probs", "entropy", "is_top1"}:
-            return self.otherwise.apply(hidden, weight, bias, targets, *how)
-        log_probs, entropy, is_top1 = _AnswerHead.apply(hidden, weight, targets)
-        return log_probs, entropy, None, None, is_top1
+        """Return log-probabilities, entropies and the like, one for each token; None for what is not wanted.
+
+        Raises:
+            SettingsError: the head is none that is computed here, and trl's function is none for CPUs.
+        """
+        match how:  # temperature, width of a tile, cap and scale of the logits, what is wanted
+            case (1.0, _, None, 1.0, wanted) if bias is None and not weight.requires_grad and _KNOWN.issuperset(wanted):
+                log_probs, entropy, is_top1 = _AnswerHead.apply(hidden, weight, targets)
+                return log_probs, entropy, None, None, is_top1
+        if self.otherwise is None:
+            raise SettingsError("the head of this base needs trl 1.16 on a CPU: pip install 'trl>=1.16'")
+        return self.otherwise.apply(hidden, weight, bias, targets, *how)
 
 
 class _AnswerHead(torch.autograd.Function):  # type: ignore[misc]  # torch is not typed here

@@ -215,7 +215,8 @@ def train(plan: Plan, ranks: Ranks, ending: EndOnSignal) -> Outcome:
         write_json(plan.folder / "fit.json", _told(material, begin))
         if material.variants:
             write_whole(plan.variants, as_jsonl(row.sample for row in material.variants))
-    score_answers_only()
+    if plan.config.device == "cpu":
+        score_answers_only()
     model = load_base(plan.config, material.source)
     require_layers(model, plan.config.lora.targets)
     built = _build(plan, material, model, ranks, ending)

@@ -2,9 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+
+from pytest_llmeval.core.errors import SettingsError
+from pytest_llmeval.training.plan import Outcome
+from tests.training.conftest import Train
 
 WANTED = ("log_probs", "entropy", "is_top1")
 
@@ -120,3 +125,44 @@ def test_a_change_made_twice_is_made_once(trl_utils: Any, change: Callable[[], N
     once = trl_utils._ChunkedLogProbFunction
     change()
     assert trl_utils._ChunkedLogProbFunction is once
+
+
+def test_trl_that_has_no_function_for_cpus_is_given_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As 1.15: without Triton there is none, and with it one for GPUs."""
+    import torch
+
+    from pytest_llmeval.training import answer_head
+
+    theirs = SimpleNamespace(_ChunkedLogProbFunction=None)
+    monkeypatch.setattr(answer_head, "trl_utils", theirs)
+    answer_head.score_answers_only()
+    hidden, weight, targets = torch.randn(5, 4, requires_grad=True), torch.randn(9, 4), torch.arange(5)
+    found = theirs._ChunkedLogProbFunction.apply(hidden, weight, None, targets, 1.0, 8, None, 1.0, WANTED)
+    expected = torch.log_softmax(hidden @ weight.t(), dim=1).gather(1, targets[:, None])[:, 0]
+    torch.testing.assert_close(found[0], expected)
+    with pytest.raises(SettingsError, match="needs trl 1.16 on a CPU"):
+        theirs._ChunkedLogProbFunction.apply(hidden, weight, None, targets, 1.0, 8, None, 0.5, WANTED)
+    assert vars(theirs).keys() == {"_ChunkedLogProbFunction"}
+
+
+def test_a_call_that_is_not_known_is_left_to_trl(trl_utils: Any, change: Callable[[], None]) -> None:
+    import torch
+
+    change()
+    trl_utils._ChunkedLogProbFunction.otherwise = SimpleNamespace(apply=lambda *given: given[4:])
+    how = (1.0, 8, None, 1.0, WANTED, "more")
+    assert trl_utils._ChunkedLogProbFunction.apply(torch.ones(1, 2), torch.ones(3, 2), None, torch.ones(1), *how) == how
+
+
+def test_on_a_gpu_trl_is_left_as_it_is(train: Train, trl_utils: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pytest_llmeval.training import trainer
+
+    def loads(*given: object) -> None:
+        raise SettingsError("so far")
+
+    monkeypatch.setattr(trainer, "require_device", lambda config: None)
+    monkeypatch.setattr(trainer, "load_base", loads)
+    before = trl_utils._ChunkedLogProbFunction
+    _, outcome = train(device="cuda")
+    assert outcome == Outcome(state="refused", message="so far")
+    assert trl_utils._ChunkedLogProbFunction is before
