@@ -26,7 +26,7 @@ def require_device(config: TrainingConfig) -> None:
         return
     if not torch.cuda.is_available():
         raise SettingsError(
-            f"nvidia-smi tells of a GPU, and torch {torch.__version__} cannot use it; install a build of torch for your"
+            f"CUDA's driver tells of a GPU, and torch {torch.__version__} cannot use it; install a build of torch for your"
             " CUDA version"
         )
     if config.load == "4bit" or config.launch.engine == "ddp":  # whose optimizer is bitsandbytes'

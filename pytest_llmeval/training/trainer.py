@@ -20,29 +20,28 @@ import torch
 from datasets import Dataset
 from peft import LoraConfig
 from transformers import TrainerState
-from trl import SFTConfig, SFTTrainer
+from trl import SFTTrainer
 
 from pytest_llmeval.core.errors import LlmevalError, UserError
 from pytest_llmeval.core.text import one_line
-from pytest_llmeval.models.hf.chat import Chat
 from pytest_llmeval.models.hf.memory import is_out_of_memory
 from pytest_llmeval.models.host_memory import free_host_bytes
 from pytest_llmeval.store.whole_file import whole_folder
 from pytest_llmeval.training.answer_head import score_answers_only
+from pytest_llmeval.training.arguments import sft_arguments
 from pytest_llmeval.training.averaging import Average
 from pytest_llmeval.training.checkpoints import newest_complete, require_space, steps_of
 from pytest_llmeval.training.device import require_device
 from pytest_llmeval.training.heap import Heap
 from pytest_llmeval.training.lora_linear import fuse_adapters
 from pytest_llmeval.training.material import Material, gather
-from pytest_llmeval.training.memory import Fit, NoRoomError, require_host
+from pytest_llmeval.training.memory import NoRoomError, require_host
 from pytest_llmeval.training.order import ByLength
 from pytest_llmeval.training.plan import Outcome, Plan, write_json, write_whole
 from pytest_llmeval.training.ranks import Ranks, is_lost_peer
 from pytest_llmeval.training.record import Measured, adapter_weights, save_adapter
 from pytest_llmeval.training.variants import as_jsonl
 from pytest_llmeval.training.watching import (
-    CHOSEN_BY,
     Averaging,
     Clock,
     EndOnSignal,
@@ -52,7 +51,7 @@ from pytest_llmeval.training.watching import (
     had_run_out,
     has_run_out,
 )
-from pytest_llmeval.training.weights import load_base, require_layers, sums_in_bf16
+from pytest_llmeval.training.weights import load_base, require_layers
 
 __all__ = ["main", "train"]
 
@@ -271,7 +270,7 @@ def _build(plan: Plan, material: Material, model: Any, ranks: Ranks, ending: End
     lora = config.lora
     trainer = _Trainer(
         model=model,
-        args=_arguments(plan, material.fit, chat),
+        args=sft_arguments(plan, material.fit, model.config),
         train_dataset=Dataset.from_list([row.columns() for row in material.train]),
         eval_dataset=Dataset.from_list([row.columns() for row in material.val]),
         processing_class=tokenizer,
@@ -300,56 +299,6 @@ def _build(plan: Plan, material: Material, model: Any, ranks: Ranks, ending: End
         trainer.average = Average({name: each for name, each in trainer.model.named_parameters() if each.requires_grad})
         trainer.add_callback(Averaging(trainer.average))
     return _Built(trainer=trainer, clock=clock)
-
-
-def _arguments(plan: Plan, fit: Fit, chat: Chat) -> SFTConfig:
-    config, optim, check = plan.config, plan.config.optim, plan.config.check
-    is_cuda = config.device == "cuda"
-    has_bf16 = sums_in_bf16(config.device)
-    # Renamed in transformers 5.23; the old name warns there, from trl's own default too.
-    known = "activation_checkpointing" in SFTConfig.__dataclass_fields__
-    name = "activation_checkpointing" if known else "gradient_checkpointing"
-    checkpointing = {name: fit.checkpointing, f"{name}_kwargs": {"use_reentrant": False} if fit.checkpointing else None}
-    return SFTConfig(
-        output_dir=str(plan.folder),
-        seed=config.seed,
-        data_seed=config.seed,
-        per_device_train_batch_size=fit.micro_batch,
-        gradient_accumulation_steps=fit.accumulation,
-        per_device_eval_batch_size=fit.micro_batch,
-        num_train_epochs=optim.train_epochs,
-        max_steps=optim.max_steps or -1,
-        learning_rate=optim.learning_rate,
-        lr_scheduler_type="constant_with_warmup" if optim.schedule == "constant" else optim.schedule,
-        warmup_steps=optim.warmup,  # below 1 it is a share
-        weight_decay=optim.weight_decay,
-        max_grad_norm=optim.max_grad_norm,
-        # bitsandbytes' states are neither split nor gathered by the other engines.
-        optim="paged_adamw_8bit" if config.launch.engine == "ddp" else "adamw_torch",
-        ddp_find_unused_parameters=False,
-        bf16=has_bf16,
-        fp16=is_cuda and not has_bf16,
-        use_cpu=not is_cuda,
-        max_length=None,  # rows that are too long were refused or left out
-        packing=False,
-        completion_only_loss=True,
-        eval_strategy="steps",
-        eval_steps=check.every,
-        save_strategy="steps",
-        save_steps=check.every,
-        save_total_limit=2,
-        load_best_model_at_end=True,
-        metric_for_best_model=CHOSEN_BY,
-        greater_is_better=True,
-        restore_callback_states_from_checkpoint=True,
-        logging_steps=1,
-        logging_nan_inf_filter=False,  # it would write a finite loss in the place of one that is none
-        report_to="none",
-        disable_tqdm=True,
-        dataloader_num_workers=0,
-        dataloader_pin_memory=is_cuda,
-        **checkpointing,
-    )
 
 
 def _told(material: Material, begin: Path | None) -> dict[str, Any]:

@@ -269,6 +269,8 @@ class Clock(TrainerCallback):  # type: ignore[misc]  # transformers is not typed
         self._began = time.monotonic()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Add the step."""
+        """Add the step, once the GPU is done with it; some optimizers wait for that themselves."""
+        if args.device.type == "cuda":
+            torch.cuda.synchronize()
         self.seconds += time.monotonic() - self._began
         self.steps += 1

@@ -46,6 +46,25 @@ def test_the_adapter_stands_as_a_whole_with_what_made_it(trained: Plan) -> None:
     assert found["peak_memory_bytes"] > 1 << 28
 
 
+@pytest.mark.parametrize(
+    ("dropout", "of_base", "is_preserved"), [(0.0, 0.0, False), (0.1, 0.0, True), (0.0, 0.1, True)]
+)
+def test_random_numbers_are_drawn_again_only_where_there_are_any(
+    trained: Plan, tiny_base: Path, dropout: float, of_base: float, is_preserved: bool
+) -> None:
+    """With checkpointing; the state of the generators is taken and set for each layer then."""
+    from transformers import AutoConfig
+
+    from pytest_llmeval.training.arguments import sft_arguments
+    from pytest_llmeval.training.material import gather
+
+    lora = trained.config.lora.model_copy(update={"dropout": dropout})
+    plan = replace(trained, config=trained.config.model_copy(update={"lora": lora}))
+    base = AutoConfig.from_pretrained(tiny_base, attention_dropout=of_base)
+    found = sft_arguments(plan, replace(gather(trained).fit, checkpointing=True), base)
+    assert found.gradient_checkpointing_kwargs == {"use_reentrant": False, "preserve_rng_state": is_preserved}
+
+
 def test_held_out_loss_and_task_metric_are_in_the_curves(trained: Plan) -> None:
     looks = {entry["step"]: entry for entry in curves(trained) if "eval_exact" in entry}
     assert sorted(looks) == [4, 8]

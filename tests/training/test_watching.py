@@ -86,3 +86,18 @@ def test_an_error_that_is_none_of_memory_is_not_tried_again(monkeypatch: pytest.
     with pytest.raises(RuntimeError, match="device-side assert"):
         watching.answer(torch.nn.Linear(1, 1), SimpleNamespace(), rows, new_tokens=1, batch=4, halves=True)  # type: ignore[arg-type]
     assert asked == [4]
+
+
+@pytest.mark.parametrize(("device", "waits"), [("cuda", 1), ("cpu", 0)])
+def test_a_step_ends_once_the_gpu_is_done_with_it(monkeypatch: pytest.MonkeyPatch, device: str, waits: int) -> None:
+    """Else it is timed as what Python took to ask for it, where no optimizer waits."""
+    import torch
+
+    from pytest_llmeval.training.watching import Clock
+
+    waited: list[int] = []
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: waited.append(1))
+    clock, args = Clock(), SimpleNamespace(device=torch.device(device))
+    clock.on_step_begin(args, None, None)
+    clock.on_step_end(args, None, None)
+    assert (clock.steps, len(waited)) == (1, waits)
