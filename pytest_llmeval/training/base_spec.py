@@ -1,14 +1,12 @@
 """What an ``hf:`` spec says of the base that a configuration trains on."""
 
-import importlib.util
 from pathlib import Path
 
 from pytest_llmeval.core.errors import SettingsError
-from pytest_llmeval.models.hf.sources import Source
 from pytest_llmeval.models.weights_spec import WeightsSpec
 from pytest_llmeval.training.config import TrainingConfig
 
-__all__ = ["has_liger", "may_use_liger", "require_speakable", "weights_of"]
+__all__ = ["require_speakable", "weights_of"]
 
 _DTYPES = {"4bit": None, "bf16": "bfloat16", "fp32": "float32"}
 
@@ -41,13 +39,3 @@ def require_speakable(folder: Path, advice: str) -> None:
     """
     if "+" in str(folder):
         raise SettingsError(f"{folder}: a '+' in a model's spec begins its adapter, so none lies below it; {advice}")
-
-
-def may_use_liger(source: Source) -> bool:
-    """Return whether Liger has kernels for the layers of a base."""
-    return '"llama"' in (source.base / "config.json").read_text("utf-8")
-
-
-def has_liger() -> bool:
-    """Return whether Liger is installed."""
-    return importlib.util.find_spec("liger_kernel") is not None

@@ -18,7 +18,7 @@ from pytest_llmeval.models.hf.chat import Chat
 from pytest_llmeval.models.hf.loading import quiet, why
 from pytest_llmeval.models.hf.sources import Source, find_source, source_digest
 from pytest_llmeval.models.local_weights import default_cache_dir
-from pytest_llmeval.training.base_spec import has_liger, may_use_liger, require_speakable, weights_of
+from pytest_llmeval.training.base_spec import require_speakable, weights_of
 from pytest_llmeval.training.config import CheckModel, TrainingConfig
 from pytest_llmeval.training.embedded import embedded_folder
 from pytest_llmeval.training.encoding import Encoded, encode
@@ -53,8 +53,6 @@ class Material:
     fit: Fit
     answered_at_once: int
     """Held-out rows, at each look."""
-    lacks_kernels: bool
-    """Whether Liger's kernels would be used if they were installed."""
     before: tuple[int, bool] | None
     """Micro-batch and checkpointing that a training began with which goes on; None for one that begins."""
     adapter_weights: int
@@ -64,11 +62,6 @@ class Material:
     def notes(self) -> list[str]:
         """Return what the user should know of the rows."""
         found = list(self.warnings)
-        if self.lacks_kernels:
-            found.append(
-                "liger-kernel is not installed; pip install liger-kernel makes steps on a GPU faster (TRL alone with"
-                " Llama 3.2 3B on an H100: by 4 to 28 %)"
-            )
         if long := self.data["train"]["too_long"]:
             found.append(f"{len(long)} rows are too long and were left out: {', '.join(long[:_SHOWN])}")
         if self.before is not None and self.before != (self.fit.micro_batch, self.fit.checkpointing):
@@ -144,7 +137,6 @@ def gather(plan: Plan) -> Material:
         shape=shape,
         fit=fitted,
         answered_at_once=at_once,
-        lacks_kernels=config.device == "cuda" and config.kernels and may_use_liger(source) and not has_liger(),
         before=before,
         adapter_weights=shape.adapter(lora.r, lora.targets),
         identity={

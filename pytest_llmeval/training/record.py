@@ -1,12 +1,15 @@
 """What is kept of a training beside its adapter: run.json, train_log.jsonl, and later the model card."""
 
+import hashlib
 import importlib.metadata
 import json
 import math
 import platform
 import resource
+import subprocess
+import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,7 @@ from pytest_llmeval.models.hf.prompt_date import template_kwargs
 from pytest_llmeval.training.material import Material
 from pytest_llmeval.training.plan import Plan, write_json
 from pytest_llmeval.training.ranks import Ranks
+from pytest_llmeval.training.starting import Layout
 from pytest_llmeval.training.watching import Clock, NotFiniteError
 
 __all__ = ["Measured", "adapter_weights", "save_adapter"]
@@ -34,6 +38,8 @@ _PACKAGES = (
     "pytest-llmeval",
 )
 
+_TOKENIZERS = ("tokenizer.json", "tokenizer.model")
+_TIMEOUT_S = 20.0
 _COUNTED_ANEW = ("num_tokens", "eval_num_tokens")
 """trl counts them from 0 in each process."""
 
@@ -50,6 +56,8 @@ class Measured:
     """In the steps since this process and those beside it began, padding left out."""
     step_seconds: float
     """In the steps of this process; looks and checkpoints are not in it."""
+    wall_seconds: float
+    """Since this process began, reading and loading with it."""
     tokens_per_s: float | None
     peak_memory_bytes: int
     """Of the device's allocator; on the CPU of the process; of several the largest."""
@@ -59,8 +67,19 @@ class Measured:
     """Everything that was logged, from the first step on."""
 
     @classmethod
-    def of(cls, trainer: Any, clock: Clock, ranks: Ranks, *, metric: str, steps_before: int) -> "Measured":
-        """Return it for a trainer that has ended, with the same in all processes; ``metric`` is the task metric."""
+    def of(
+        cls, trainer: Any, clock: Clock, ranks: Ranks, *, metric: str, steps_before: int, began: float
+    ) -> "Measured":
+        """Return it for a trainer that has ended, with the same in all processes.
+
+        Args:
+            trainer: that has ended.
+            clock: of its steps.
+            ranks: the processes that trained together.
+            metric: of the task.
+            steps_before: the step that this process went on from.
+            began: when this process did, by the monotonic clock.
+        """
         state = trainer.state
         tokens = sum(ranks.each([int(trainer.tokens)]))
         is_cuda = trainer.args.device.type == "cuda"
@@ -77,6 +96,7 @@ class Measured:
             best=at_best,
             tokens=tokens,
             step_seconds=round(clock.seconds, 3),
+            wall_seconds=round(time.monotonic() - began, 3),
             tokens_per_s=round(tokens / clock.seconds, 1) if clock.seconds else None,
             peak_memory_bytes=max(ranks.each([peak])),
             resumed_from=steps_before,
@@ -100,7 +120,13 @@ def adapter_weights(trainer: Any) -> dict[str, Any]:
 
 
 def save_adapter(
-    folder: Path, trainer: Any, weights: Mapping[str, Any], plan: Plan, material: Material, measured: Measured
+    folder: Path,
+    trainer: Any,
+    weights: Mapping[str, Any],
+    plan: Plan,
+    material: Material,
+    measured: Measured,
+    layout: Layout,
 ) -> None:
     """Write the adapter with 16-bit weights and all that tells where it comes from.
 
@@ -116,11 +142,12 @@ def save_adapter(
     _put_in_order(folder / "adapter_config.json", str(material.source.base))
     with open(folder / "train_log.jsonl", "w", encoding="utf-8") as file:
         file.writelines(f"{json.dumps(entry, sort_keys=True)}\n" for entry in measured.log)
-    write_json(folder / "run.json", _facts(plan, material, measured))
+    settings = _changed(trainer.args)
+    write_json(folder / "run.json", {**_facts(plan, material, measured), **asdict(layout), "sft_arguments": settings})
 
 
 def _facts(plan: Plan, material: Material, measured: Measured) -> dict[str, Any]:
-    config, fit = plan.config, material.fit
+    config = plan.config
     found = {key: value for key, value in asdict(measured).items() if key != "log"}
     return {
         "complete": True,
@@ -131,18 +158,16 @@ def _facts(plan: Plan, material: Material, measured: Measured) -> dict[str, Any]
         "digests": dict(material.identity),
         "base": {"spec": config.base, "revision": material.source.base.name if material.source.hub_id else None},
         "chat_template_sha256": material.identity["chat_template"],
+        "tokenizer_sha256": _tokenizer_sha256(material.source.base),
         "date_string": template_kwargs()["date_string"],
         "prompt": material.task.prompt.source,
         "data": dict(material.data),
         "warnings": list(material.warnings),
-        "micro_batch": fit.micro_batch,
-        "accumulation": fit.accumulation,
-        "checkpointing": fit.checkpointing,
-        "processes": config.launch.processes,
-        "estimated_memory_bytes": fit.estimate.total,
+        "estimated_memory_bytes": material.fit.estimate.total,
         "seed": config.seed,
         "versions": _versions(),
         "device": torch.cuda.get_device_name() if config.device == "cuda" else platform.machine(),
+        "driver": _driver() if config.device == "cuda" else None,
         **found,
     }
 
@@ -155,6 +180,33 @@ def _versions() -> dict[str, str | None]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return found
+
+
+def _driver() -> str | None:
+    """Return the version of the GPU's driver; None where nvidia-smi does not say."""
+    command = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+    try:
+        told = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return next(iter(told.split()), None)
+
+
+def _tokenizer_sha256(base: Path) -> str | None:
+    """Return the digest of the file that a tokenizer is read from."""
+    files = (base / name for name in _TOKENIZERS)
+    return next((hashlib.sha256(file.read_bytes()).hexdigest() for file in files if file.is_file()), None)
+
+
+def _changed(arguments: Any) -> dict[str, Any]:
+    """Return trl's arguments that are not what they would be by themselves; paths of this machine are left out."""
+    values = arguments.to_dict()
+    defaults = {
+        each.name: each.default if each.default_factory is MISSING else each.default_factory()
+        for each in fields(arguments)
+        if each.init and each.name != "output_dir"
+    }
+    return {name: values[name] for name, default in defaults.items() if getattr(arguments, name) != default}
 
 
 def _put_in_order(path: Path, base: str) -> None:

@@ -31,7 +31,7 @@ _LENGTH = {"optim.batch", "optim.max_steps", "optim.train_epochs"}
 
 
 def search(plan: Plan, train: Train, *, environ: Mapping[str, str], report: Callable[[str], None]) -> None:
-    """Make the trials that are still missing; leave the best one's adapter and ``fit.json`` as those of ``plan``.
+    """Make the trials that are still missing; leave the best one's adapter as that of ``plan``.
 
     Args:
         plan: of the search.
@@ -119,7 +119,6 @@ def _take_best(study: Any, plan: Plan) -> None:
         for each in study.trials
     ]
     record = json.loads((best / "adapter" / "run.json").read_text("utf-8"))
-    shutil.copy(best / "fit.json", plan.folder / "fit.json")
     with whole_folder(plan.adapter) as scratch:
         shutil.copytree(best / "adapter", scratch, dirs_exist_ok=True)
         found = {"best": study.best_trial.number, "trials": trials}

@@ -27,7 +27,7 @@ _SAME = ("prompt", "train", "val", "base", "chat_template", "max_tokens")
 
 
 def train_soup(plan: Plan, train: Train, *, environ: Mapping[str, str], report: Callable[[str], None]) -> None:
-    """Make the trainings that are still missing; leave the mean of all, and a ``fit.json``, as those of ``plan``.
+    """Make the trainings that are still missing; leave the mean of all as the adapter of ``plan``.
 
     Args:
         plan: of the soup.
@@ -49,7 +49,6 @@ def train_soup(plan: Plan, train: Train, *, environ: Mapping[str, str], report: 
             require_trained(carried_out(member, train, environ=environ, report=report), name=plan.name)
         for checkpoint in member.folder.glob("checkpoint-*"):
             shutil.rmtree(checkpoint)
-    shutil.copy(found[0].folder / "fit.json", plan.folder / "fit.json")
     with whole_folder(plan.adapter) as scratch:
         _write_mean(scratch, plan, found)
 
@@ -91,7 +90,9 @@ def _write_mean(scratch: Path, plan: Plan, found: Sequence[Plan]) -> None:
 
 def _record(plan: Plan, records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return what run.json says: of what differs between the trainings the sum, the most, or each of them."""
-    seconds, tokens = (sum(record[name] for record in records) for name in ("step_seconds", "tokens"))
+    seconds, wall, tokens = (
+        sum(record[name] for record in records) for name in ("step_seconds", "wall_seconds", "tokens")
+    )
     each = ("seed", "best_step", "best", "steps", "resumed_from", "digests", "step_seconds", "tokens_per_s")
     return {
         **records[0],
@@ -102,6 +103,7 @@ def _record(plan: Plan, records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "best": {},
         "tokens": tokens,
         "step_seconds": seconds,
+        "wall_seconds": wall,
         "tokens_per_s": round(tokens / seconds, 1) if seconds else None,
         "peak_memory_bytes": max(record["peak_memory_bytes"] for record in records),
         "members": [{name: record[name] for name in each} for record in records],

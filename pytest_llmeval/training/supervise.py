@@ -33,6 +33,7 @@ from pytest_llmeval.training.process import Train, TrainingFailedError, carried_
 from pytest_llmeval.training.proof import Gain, Measurement, failures, measure
 from pytest_llmeval.training.rows import read_splits
 from pytest_llmeval.training.soup import FOLDER, members, train_soup
+from pytest_llmeval.training.starting import showing_starts
 from pytest_llmeval.training.task import load_task
 from pytest_llmeval.version import __version__
 
@@ -83,7 +84,7 @@ def run_training(job: Job, *, train: Train | None = None) -> list[Gain]:
     """
     plan = _plan(job)
     with _alone_in(plan.folder):
-        return _carried_through(job, plan, train or in_a_process)
+        return _carried_through(job, plan, showing_starts(train or in_a_process, job.report))
 
 
 def _carried_through(job: Job, plan: Plan, train: Train) -> list[Gain]:
@@ -269,8 +270,6 @@ def _train(job: Job, plan: Plan, train: Train) -> None:
         from pytest_llmeval.training.searching import search  # it imports optuna, which only a search needs
 
         search(plan, train, environ=job.environ, report=job.report)
-    for note in json.loads((plan.folder / "fit.json").read_text("utf-8"))["notes"]:
-        job.report(f"{job.name}: {note}")
 
 
 def _stored(job: Job, plan: Plan) -> Training | None:

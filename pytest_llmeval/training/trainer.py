@@ -4,6 +4,7 @@ import contextlib
 import os
 import shutil
 import sys
+import time
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ import filelock
 import torch
 from datasets import Dataset
 from peft import LoraConfig
+from peft.tuners.lora import LoraLayer
 from transformers import TrainerState
 from trl import SFTTrainer
 
@@ -33,6 +35,7 @@ from pytest_llmeval.training.averaging import Average
 from pytest_llmeval.training.checkpoints import newest_complete, require_space, steps_of
 from pytest_llmeval.training.device import require_device
 from pytest_llmeval.training.heap import Heap
+from pytest_llmeval.training.liger import Liger, put_liger_in
 from pytest_llmeval.training.lora_linear import fuse_adapters
 from pytest_llmeval.training.material import Material, gather
 from pytest_llmeval.training.memory import NoRoomError, require_host
@@ -40,6 +43,7 @@ from pytest_llmeval.training.order import ByLength
 from pytest_llmeval.training.plan import Outcome, Plan, write_json, write_whole
 from pytest_llmeval.training.ranks import Ranks, is_lost_peer
 from pytest_llmeval.training.record import Measured, adapter_weights, save_adapter
+from pytest_llmeval.training.starting import Layout, say
 from pytest_llmeval.training.variants import as_jsonl
 from pytest_llmeval.training.watching import (
     Averaging,
@@ -196,6 +200,7 @@ def _outcome(plan: Plan, ranks: Ranks) -> Outcome:
 
 def train(plan: Plan, ranks: Ranks, ending: EndOnSignal) -> Outcome:
     """Train, and save the best adapter as a whole."""
+    began = time.monotonic()
     ranks.meet(plan.config.device)
     require_device(plan.config)
     plan = replace(plan, free=ranks.may_take(plan.free, plan.config.device))
@@ -216,9 +221,12 @@ def train(plan: Plan, ranks: Ranks, ending: EndOnSignal) -> Outcome:
             write_whole(plan.variants, as_jsonl(row.sample for row in material.variants))
     if plan.config.device == "cpu":
         score_answers_only()
+    liger = put_liger_in(plan.config, material.source)
     model = load_base(plan.config, material.source)
     require_layers(model, plan.config.lora.targets)
-    built = _build(plan, material, model, ranks, ending)
+    built = _build(plan, material, model, ranks, ending, liger)
+    if ranks.is_first:
+        say(plan, [built.layout.line(), *material.notes(), *filter(None, [liger.note])])
     giving_up = _watched(plan, ranks, built.trainer)
     if begin is None or launch.engine != "ddp" or not built.trainer.take_best_after_all_steps(begin):
         built.trainer.train(resume_from_checkpoint=str(begin) if begin else None)
@@ -229,11 +237,11 @@ def train(plan: Plan, ranks: Ranks, ending: EndOnSignal) -> Outcome:
         return Outcome(state="pruned", message=f"given up after step {state.global_step}")
     went_on = steps_of(begin) if begin else 0
     metric = plan.config.check.metric
-    measured = Measured.of(built.trainer, built.clock, ranks, metric=metric, steps_before=went_on)
+    measured = Measured.of(built.trainer, built.clock, ranks, metric=metric, steps_before=went_on, began=began)
     weights = adapter_weights(built.trainer)
     if ranks.is_first:
         with whole_folder(plan.adapter) as scratch:
-            save_adapter(scratch, built.trainer, weights, plan, material, measured)
+            save_adapter(scratch, built.trainer, weights, plan, material, measured, built.layout)
     ranks.part()
     return Outcome(state="trained")
 
@@ -253,9 +261,10 @@ def _watched(plan: Plan, ranks: Ranks, trainer: _Trainer) -> Any:
 class _Built:
     trainer: _Trainer
     clock: Clock
+    layout: Layout
 
 
-def _build(plan: Plan, material: Material, model: Any, ranks: Ranks, ending: EndOnSignal) -> _Built:
+def _build(plan: Plan, material: Material, model: Any, ranks: Ranks, ending: EndOnSignal, liger: Liger) -> _Built:
     config, clock = plan.config, Clock()
     tokenizer, chat = material.tokenizer, material.chat
     task = TaskMetric(
@@ -293,12 +302,21 @@ def _build(plan: Plan, material: Material, model: Any, ranks: Ranks, ending: End
     for parameter in trainer.model.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.to(dtype)
-    if config.kernels and config.launch.engine == "ddp":  # others split the weights that it holds on to
-        fuse_adapters(trainer.model)
+    is_fusible = config.kernels and config.launch.engine == "ddp"  # others split the weights that it holds on to
+    fit = material.fit
+    layout = Layout(
+        micro_batch=fit.micro_batch,
+        accumulation=fit.accumulation,
+        processes=ranks.count,
+        checkpointing=fit.checkpointing,
+        fused_layers=fuse_adapters(trainer.model) if is_fusible else 0,
+        adapted_layers=sum(isinstance(module, LoraLayer) for module in trainer.model.modules()),
+        liger=liger.is_used,
+    )
     if config.optim.average:
         trainer.average = Average({name: each for name, each in trainer.model.named_parameters() if each.requires_grad})
         trainer.add_callback(Averaging(trainer.average))
-    return _Built(trainer=trainer, clock=clock)
+    return _Built(trainer=trainer, clock=clock, layout=layout)
 
 
 def _told(material: Material, begin: Path | None) -> dict[str, Any]:
@@ -311,7 +329,6 @@ def _told(material: Material, begin: Path | None) -> dict[str, Any]:
         "accumulation": fit.accumulation,
         "checkpointing": fit.checkpointing,
         "estimate": fit.estimate.lines(),
-        "notes": material.notes(),
         "from": begin.name if begin else None,
     }
 

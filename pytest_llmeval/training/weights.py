@@ -10,7 +10,7 @@ from pytest_llmeval.core.errors import SettingsError
 from pytest_llmeval.models.hf.loading import chosen_device, chosen_dtype, load_model
 from pytest_llmeval.models.hf.sources import Source
 from pytest_llmeval.models.weights_spec import WeightsSpec
-from pytest_llmeval.training.base_spec import has_liger, may_use_liger, weights_of
+from pytest_llmeval.training.base_spec import weights_of
 from pytest_llmeval.training.config import TrainingConfig
 
 __all__ = ["load_base", "require_layers", "sums_in_bf16"]
@@ -30,15 +30,13 @@ def sums_in_bf16(device: str) -> bool:
 
 
 def load_base(config: TrainingConfig, source: Source) -> Any:
-    """Return the frozen weights, with Liger's layer kernels where they are installed, wanted and of use.
+    """Return the frozen weights.
 
     Raises:
         ModelError: they cannot be read.
     """
     weights = weights_of(config, str(source.base))
     device = _device(config, weights)
-    if config.kernels and config.device == "cuda" and may_use_liger(source) and has_liger():
-        _use_liger()
     model = load_model(weights, source, device, chosen_dtype(weights, device))
     for module in model.modules():
         if isinstance(module, Linear4bit):
@@ -68,12 +66,3 @@ def _device(config: TrainingConfig, weights: WeightsSpec) -> str:
     if config.device == "cpu" or config.launch.engine == "fsdp":
         return "cpu"
     return f"cuda:{torch.cuda.current_device()}" if config.launch.processes > 1 else chosen_device(weights)
-
-
-def _use_liger() -> None:
-    """Put Liger's kernels into the layers of Llama models; the loss stays trl's."""
-    from liger_kernel.transformers import apply_liger_kernel_to_llama
-
-    apply_liger_kernel_to_llama(
-        rope=True, rms_norm=True, swiglu=True, cross_entropy=False, fused_linear_cross_entropy=False
-    )

@@ -47,13 +47,11 @@ class Trainer:
         self.states = list(states)
         self.rows = rows
         self.plans: list[Plan] = []
-        self.notes: list[str] = []
 
     def __call__(self, plan: Plan, environ: Mapping[str, str]) -> Outcome:
         self.plans.append(plan)
         write_json(plan.folder / "identity.json", {})
-        fit = {"micro_batch": self.rows, "estimate": ["  total  9.00 GiB"], "notes": self.notes}
-        write_json(plan.folder / "fit.json", fit)
+        write_json(plan.folder / "fit.json", {"micro_batch": self.rows, "estimate": ["  total  9.00 GiB"]})
         state = self.states.pop(0)
         if state == "trained":
             plan.adapter.mkdir()

@@ -50,7 +50,7 @@ class Trainer:
         self.seeds.append(seed)
         data = {"train": self.rows.get(seed, "t"), "variants": f"of {seed}", "val": "v"}
         plan.hold_to({"config": plan.config.digest, **data, "base": "b"})
-        write_json(plan.folder / "fit.json", {"micro_batch": 1, "estimate": [], "notes": []})
+        write_json(plan.folder / "fit.json", {"micro_batch": 1, "estimate": []})
         (plan.folder / "checkpoint-4").mkdir(exist_ok=True)
         if seed in self.ends:
             return Outcome(state=self.ends[seed], message="so it was")
@@ -67,6 +67,7 @@ class Trainer:
         )
         (plan.adapter / "train_log.jsonl").write_text('{"loss": 1.0, "step": 1}\n', "utf-8")
         more = {"tokens": 100, "step_seconds": 10.0 + seed, "resumed_from": 0, "digests": {"config": "c"}, "seed": seed}
+        more["wall_seconds"] = 20.0
         record = {**RECORD, **more, "config": plan.config.model_dump(mode="json")}
         write_json(plan.adapter / "run.json", record)
         return Outcome(state="trained")
@@ -107,6 +108,7 @@ def test_the_record_has_all_of_them(tmp_path: Path) -> None:
     cooked(plan, Trainer())
     found = json.loads((plan.adapter / "run.json").read_text("utf-8"))
     assert (found["steps"], found["tokens"], found["step_seconds"]) == (24, 300, 48.0)
+    assert found["wall_seconds"] == 60.0
     assert found["tokens_per_s"] == round(300 / 48, 1)
     assert found["config"]["optim"]["soup"] == 3
     assert found["digests"]["config"] == plan.config.digest
@@ -219,4 +221,3 @@ def test_a_real_soup_is_an_adapter_that_peft_reads(tmp_path: Path, tiny_base: Pa
     each = [merged(member.adapter) for member in members(plan)]
     for name, mean in merged(plan.adapter).items():
         torch.testing.assert_close(mean, (each[0][name] + each[1][name]) / 2, atol=1e-9, rtol=1e-7)
-    assert (plan.folder / "fit.json").is_file()

@@ -110,14 +110,6 @@ def test_processes_share_the_memory_of_the_machine(job: Job, proved: Proved) -> 
     assert trainer.plans[0].free == int(0.9 * (2 << 30))
 
 
-def test_what_the_rows_need_told_is_told(job: Job, proved: Proved) -> None:
-    proved(GAIN)
-    trainer, told = Trainer("trained"), list[str]()
-    trainer.notes.append("2 rows are too long and were left out")
-    run_training(replace(job, report=told.append), train=trainer)
-    assert told[1] == "tiny: 2 rows are too long and were left out"
-
-
 def test_out_of_memory_twice_fails_with_the_estimate(job: Job, proved: Proved) -> None:
     proved(GAIN)
     with pytest.raises(TrainingFailedError, match=r"out of memory twice .*\n  total  9\.00 GiB"):
