@@ -34,6 +34,7 @@ from pytest_llmeval.training.arguments import sft_arguments
 from pytest_llmeval.training.averaging import Average
 from pytest_llmeval.training.checkpoints import newest_complete, require_space, steps_of
 from pytest_llmeval.training.device import require_device
+from pytest_llmeval.training.first_step import require_near
 from pytest_llmeval.training.heap import Heap
 from pytest_llmeval.training.liger import Liger, put_liger_in
 from pytest_llmeval.training.lora_linear import fuse_adapters
@@ -54,6 +55,7 @@ from pytest_llmeval.training.watching import (
     TaskMetric,
     had_run_out,
     has_run_out,
+    require_stop,
 )
 from pytest_llmeval.training.weights import load_base, require_layers
 
@@ -81,6 +83,7 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]  # trl is not typed here
         """Prepare, as trl does."""
         super().__init__(*args, **kwargs)
         self._heap = Heap()
+        self._is_compared = False
 
     def training_step(self, model: Any, inputs: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
         """Count the tokens of a micro-batch, padding left out."""
@@ -88,6 +91,25 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]  # trl is not typed here
         loss = super().training_step(model, inputs, *args, **kwargs)
         if self.args.device.type == "cpu":
             self._heap.end_step(inputs["input_ids"].numel())
+        return loss
+
+    def compute_loss(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """Hold the first loss, which is the base's as the adapter adds nothing yet, to that of answering.
+
+        Raises:
+            NotTheBaseError: they differ by more than rounding does.
+        """
+        if self._is_compared or self.state.global_step or not model.training:
+            return super().compute_loss(model, inputs, *args, **kwargs)
+        self._is_compared = True
+        model.eval()
+        with torch.no_grad():
+            asked = super().compute_loss(model, dict(inputs), *args, **kwargs)
+        model.train()
+        self._metrics["eval"].clear()  # else it counts as a look
+        torch.clear_autocast_cache()  # it holds weights in 16 bits that no gradient leads back from
+        loss = super().compute_loss(model, inputs, *args, **kwargs)
+        require_near(loss.item(), asked.item())
         return loss
 
     def prediction_step(self, model: Any, inputs: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
@@ -235,6 +257,7 @@ def train(plan: Plan, ranks: Ranks, ending: EndOnSignal) -> Outcome:
         return Outcome(state="interrupted", message=f"a checkpoint was made after step {state.global_step}")
     if giving_up is not None and giving_up.came:
         return Outcome(state="pruned", message=f"given up after step {state.global_step}")
+    require_stop(state)
     went_on = steps_of(begin) if begin else 0
     metric = plan.config.check.metric
     measured = Measured.of(built.trainer, built.clock, ranks, metric=metric, steps_before=went_on, began=began)

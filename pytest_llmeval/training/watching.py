@@ -29,15 +29,21 @@ __all__ = [
     "Clock",
     "EndOnSignal",
     "Finite",
+    "NeverStopsError",
     "NotFiniteError",
     "Patience",
     "TaskMetric",
     "answer",
     "had_run_out",
     "has_run_out",
+    "require_stop",
 ]
 
 CHOSEN_BY = "eval_choice"
+STOPPED = "eval_stopped"
+"""Of the answers at a look that could come to an end by themselves, the share that did."""
+_LEAST_STOPS = 3
+"""Fewer answers say nothing of whether a model stops."""
 _TO_END = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _MOST_LEFT_OUT = 20
 """Steps in a row: the scale halves with each, and begins at 65,536."""
@@ -45,6 +51,10 @@ _MOST_LEFT_OUT = 20
 
 class NotFiniteError(LlmevalError):
     """The loss or the gradient is no number."""
+
+
+class NeverStopsError(LlmevalError):
+    """After the training no answer comes to an end."""
 
 
 class TaskMetric(TrainerCallback):  # type: ignore[misc]  # transformers is not typed here
@@ -81,9 +91,9 @@ class TaskMetric(TrainerCallback):  # type: ignore[misc]  # transformers is not 
         """Of the trainer, once there is one."""
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Add the metric to the others of this look."""
+        """Add the metric to the others of this look, and the share of answers that came to an end by themselves."""
         metrics, model = kwargs["metrics"], kwargs["model"]
-        texts = answer(
+        said = answer(
             model,
             self._chat,
             self._rows,
@@ -91,18 +101,46 @@ class TaskMetric(TrainerCallback):  # type: ignore[misc]  # transformers is not 
             batch=self._batch,
             halves=not self._is_split,
         )
-        values = [score(self._metric, text, each.row.target) for text, each in zip(texts, self._rows, strict=True)]
-        values = values if self._is_split else self._ranks.each(values)
+        both = list(zip(said, self._rows, strict=True))
+        values = self._of_all([score(self._metric, text, row.row.target) for (text, _), row in both])
+        # An answer that is given fewer tokens than its target has could not come to its end.
+        stops = self._of_all([stops for (_, stops), row in both if len(row.completion) <= self._new_tokens])
         task = math.fsum(values) / len(values)
         found = {f"eval_{self._metric}": task, CHOSEN_BY: choice(task, metrics["eval_loss"])}
+        if len(stops) >= _LEAST_STOPS:
+            found[STOPPED] = sum(stops) / len(stops)
         metrics.update(found)
         self.log(found)
+
+    def _of_all(self, values: list[Any]) -> list[Any]:
+        """Return what is known of all rows."""
+        return values if self._is_split else self._ranks.each(values)
+
+
+def require_stop(state: Any) -> None:
+    """Refuse a training after which no answer ends.
+
+    Args:
+        state: of a training that has ended; its best step is the one that is kept.
+
+    Raises:
+        NeverStopsError: at the look at its best step no answer came to an end by itself.
+    """
+    step = state.best_global_step
+    if any(entry.get(STOPPED) == 0 for entry in state.log_history if entry["step"] == step):
+        raise NeverStopsError(
+            f"at the best look, after step {step}, none of the answers came to an end: it did not learn to stop, and"
+            " nothing was saved but its checkpoints. More steps or a higher optim.learning_rate are what helps most"
+            " often"
+        )
 
 
 def answer(
     model: Any, chat: Chat, rows: Sequence[Encoded], *, new_tokens: int, batch: int, halves: bool = True
-) -> list[str]:
-    """Return the model's greedy answer to each row, in their order; randomness is left as it was.
+) -> list[tuple[str, bool]]:
+    """Return the model's greedy answer to each row, in their order, and whether it came to an end by itself.
+
+    Randomness is left as it was.
 
     Args:
         model: that is trained.
@@ -116,7 +154,7 @@ def answer(
     Raises:
         Exception: there is too little memory; ``is_out_of_memory`` knows it.
     """
-    texts = [""] * len(rows)
+    found = [("", False)] * len(rows)
     order = sorted(range(len(rows)), key=lambda index: len(rows[index].prompt))
     was_training, device = model.training, next(model.parameters()).device
     model.eval()
@@ -132,11 +170,11 @@ def answer(
                 torch.cuda.empty_cache()
                 continue
             for index, tokens in zip(chosen, said, strict=True):
-                texts[index] = chat.text(tokens)
+                found[index] = chat.text(tokens), not chat.stop_tokens.isdisjoint(tokens)
             del order[: len(chosen)]
     finally:
         model.train(was_training)
-    return texts
+    return found
 
 
 def _generate(model: Any, chat: Chat, prompts: Sequence[Sequence[int]], new_tokens: int, device: Any) -> list[Any]:

@@ -15,7 +15,7 @@ TEMPLATE = (
 EVAL = """
 import pytest
 
-@pytest.mark.llmeval("data/test.jsonl", prompt="Colour of {thing}", params={"temperature": 0, "max_tokens": 6})
+@pytest.mark.llmeval("data/test.jsonl", prompt="Colour of {thing}", params={"temperature": 0, "max_tokens": 3})
 async def test_colour(sample, model, score):
     score.exact(await model.generate(), sample.target)
 """

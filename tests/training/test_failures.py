@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import resource
 import shutil
 import signal
@@ -65,6 +66,48 @@ def test_a_loss_that_is_no_number_ends_it(train: Train) -> None:
     assert outcome.state == "failed"
     assert "nothing of this step was kept" in outcome.message
     assert not plan.adapter.exists()
+
+
+def test_a_model_that_never_stops_is_no_result(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers of six tokens could have ended; with three none could."""
+    from pytest_llmeval.training import watching
+
+    def edit(root: Path) -> None:
+        path = root / "evals" / "test_colour.py"
+        path.write_text(path.read_text("utf-8").replace('"max_tokens": 3', '"max_tokens": 6'), "utf-8")
+
+    monkeypatch.setattr(watching, "_generate", lambda model, chat, prompts, *rest: [[9] * 6 for _ in prompts])
+    plan, outcome = train(edit=edit)
+    assert outcome.state == "failed"
+    assert "none of the answers came to an end: it did not learn to stop" in outcome.message
+    assert not plan.adapter.exists()
+    assert list(plan.folder.glob("checkpoint-*"))
+
+
+def test_layers_that_train_another_model_than_the_base_end_it_at_the_first_step(
+    train: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of random weights one model is about as bad as another, so what is allowed is less here."""
+    from pytest_llmeval.training import first_step, lora_linear
+
+    def wrong(module: Any, otherwise: Any, x: Any) -> Any:
+        return otherwise(x) * (0.0 if module.training else 1.0)
+
+    monkeypatch.setattr(first_step, "_NEAR", 0.02)
+    monkeypatch.setattr(lora_linear, "_forward", wrong)
+    plan, outcome = train()
+    assert outcome.state == "failed"
+    assert re.search(
+        r"the loss of the first rows is \S+ as it is trained, and \S+ as the base answers", outcome.message
+    )
+    assert not list(plan.folder.glob("checkpoint-*"))
+
+
+def test_a_base_whose_own_loss_is_no_number_is_told_apart() -> None:
+    from pytest_llmeval.training.first_step import NotTheBaseError, require_near
+
+    with pytest.raises(NotTheBaseError, match="the loss of the base itself is nan on the first rows"):
+        require_near(math.nan, math.nan)
 
 
 def test_a_loss_that_is_no_number_leaves_what_was_good(

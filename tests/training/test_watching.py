@@ -48,15 +48,15 @@ def test_a_look_with_too_little_memory_answers_half_the_rows_at_once(
 
     asked: list[int] = []
 
-    def generate(model: object, chat: object, prompts: list[list[int]], *rest: object) -> list[str]:
+    def generate(model: object, chat: object, prompts: list[list[int]], *rest: object) -> list[list[int]]:
         asked.append(len(prompts))
         if len(prompts) > rooms:
             raise RuntimeError(told) if told else torch.OutOfMemoryError
-        return [str(len(prompt)) for prompt in prompts]
+        return [[len(prompt)] for prompt in prompts]
 
     monkeypatch.setattr(watching, "_generate", generate)
     rows: Any = [SimpleNamespace(prompt=[0] * length) for length in (3, 1, 5, 2, 4)]
-    chat: Any = SimpleNamespace(text=lambda tokens: tokens)
+    chat: Any = SimpleNamespace(text=str, stop_tokens=frozenset({5}))
     with nullcontext() if rooms and halves else pytest.raises(RuntimeError, match=f"^{re.escape(told)}$"):
         said = watching.answer(
             torch.nn.Linear(1, 1),
@@ -66,7 +66,7 @@ def test_a_look_with_too_little_memory_answers_half_the_rows_at_once(
             batch=5,
             halves=halves,
         )
-        assert said == ["3", "1", "5", "2", "4"]
+        assert said == [("[3]", False), ("[1]", False), ("[5]", True), ("[2]", False), ("[4]", False)]
     assert asked == sizes
 
 
