@@ -7,11 +7,11 @@ the process that runs them, and a Recorder in the process that the user started 
 from collections.abc import Generator
 from functools import partial
 from pathlib import Path
-from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_llmeval.bridge.anyio_mode import drop_backend
 from pytest_llmeval.bridge.fixtures import give_way, notes_of_shadowed
 from pytest_llmeval.bridge.items import (
     HTML_KEY,
@@ -82,12 +82,7 @@ class Conductor:
 
     def pytest_pycollect_makeitem(self, collector: pytest.Collector, name: str, obj: object) -> None:
         """Take from an eval what a mode of anyio added to it: a backend is no parameter of one."""
-        own = obj.__dict__.get("pytestmark", ()) if isinstance(obj, FunctionType) else ()
-        added = [mark for mark in own if mark.name == "usefixtures" and mark.args == ("anyio_backend",)]
-        if added and _is_anyio_auto(self.config):
-            marks = {mark.name for mark in (*own, *collector.iter_markers())}
-            if "llmeval" in marks and "anyio" not in marks:
-                obj.__dict__["pytestmark"] = [mark for mark in own if mark not in added]
+        drop_backend(self.config, collector, obj)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> Generator[None, object, object]:
@@ -400,10 +395,3 @@ class Conductor:
             if prepared.problems:  # the run that is resumed was taken up by somebody else meanwhile, say
                 raise pytest.UsageError(printable("\n".join(prepared.problems)))
             prepared.register_recorder(facts)
-
-
-def _is_anyio_auto(config: pytest.Config) -> bool:
-    try:
-        return "auto" in (config.getoption("anyio_mode", None), config.getini("anyio_mode"))
-    except ValueError:  # anyio is not there
-        return False

@@ -3,7 +3,9 @@
 import time
 from collections.abc import Callable
 
-__all__ = ["Progress"]
+import pytest
+
+__all__ = ["Progress", "write_line"]
 
 _EVERY_S = 10.0
 _EVERY_S_IN_LOGS = 30.0
@@ -69,3 +71,13 @@ class Progress:
         counts = f"{self._missed} missed, {self._errors} errors"
         speed = f"{rate:.1f}/s" if rate >= 1 else f"{rate * 60:.1f}/min"
         return f"llmeval {self._done}/{self._total}, {counts}, {speed}, {left_s // 60}:{left_s % 60:02d} left, {spent}"
+
+
+def write_line(config: pytest.Config, line: str) -> None:
+    """Put out a line of its own between what pytest prints, where there is a terminal and not ``-qq``."""
+    terminal = config.pluginmanager.getplugin("terminalreporter")
+    if terminal is not None and config.option.verbose >= -1:
+        terminal.ensure_newline()
+        if config.get_terminal_writer().width_of_current_line:  # with -q the dots name no file
+            terminal.write_line("")
+        terminal.write_line(line)

@@ -5,6 +5,7 @@ import textwrap
 import time
 from collections.abc import Generator
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,7 +26,7 @@ from pytest_llmeval.bridge.outcomes import (
     tell_junit_of_crash,
 )
 from pytest_llmeval.bridge.outside import Told, tell_outside
-from pytest_llmeval.bridge.progress import Progress
+from pytest_llmeval.bridge.progress import Progress, write_line
 from pytest_llmeval.bridge.rescoring import Rescored
 from pytest_llmeval.bridge.resuming import Resumed, check_free
 from pytest_llmeval.bridge.run_row import run_row
@@ -105,6 +106,7 @@ class Recorder:
         self._cases: RunCases | None = None
         self._fault: str | None = None
         self._told = Told()
+        self._write_line = partial(write_line, config)
         self._session: pytest.Session | None = None
         self._signals = contextlib.ExitStack()
 
@@ -396,11 +398,3 @@ class Recorder:
         judged = self._cases.judged if self._cases is not None else ()
         is_unmeasurable = self._gate is not None and self._gate.verdict == "unmeasurable"
         return is_unmeasurable or any(case.error_kind in MONEY_KINDS for case in judged)
-
-    def _write_line(self, line: str) -> None:
-        terminal = self._config.pluginmanager.getplugin("terminalreporter")
-        if terminal is not None and self._config.option.verbose >= -1:
-            terminal.ensure_newline()
-            if self._config.get_terminal_writer().width_of_current_line:  # with -q the dots name no file
-                terminal.write_line("")
-            terminal.write_line(line)

@@ -7,6 +7,7 @@ from pytest_llmeval.core.gate.names import check_names
 from pytest_llmeval.core.rules import SuiteSeen, Thresholds
 
 if TYPE_CHECKING:
+    from pytest_llmeval.bridge.facts import CollectionFacts
     from pytest_llmeval.bridge.session import Preparation
     from pytest_llmeval.bridge.tally import Tally
 
@@ -17,9 +18,9 @@ def wrong_names(
     thresholds: Thresholds,
     tally: "Tally",
     prepared: "Preparation",
+    facts: "CollectionFacts",
     *,
     models: frozenset[str] | None,
-    everything_collected: bool,
 ) -> list[str]:
     """Return what is wrong with the names in ``thresholds``, a line each.
 
@@ -27,11 +28,11 @@ def wrong_names(
         thresholds: the rules.
         tally: of the cases that were collected.
         prepared: whose datasets were read.
+        facts: which say whether all under ``llmeval_paths`` was collected.
         models: those that a rule may name; None for any.
-        everything_collected: whether all under ``llmeval_paths`` was collected.
     """
     seen = {suite.name: suite for suite in _seen(thresholds, tally, prepared, models)}
-    return check_names(thresholds, seen, everything_collected=everything_collected)
+    return check_names(thresholds, seen, everything_collected=facts.all_collected)
 
 
 def _seen(

@@ -127,9 +127,7 @@ class Preparation:
             facts.problems += [*self.maker.problems, *self.maker.doubled_suites(), *self.maker.unknown_slices()]
         if self.thresholds is not None and self.settings is not None and facts.selected:
             known = frozenset({*self.models, *self._listed}) or None  # unknown where models.yaml cannot be read
-            facts.problems += wrong_names(
-                self.thresholds, tally, self, models=known, everything_collected=facts.all_collected
-            )
+            facts.problems += wrong_names(self.thresholds, tally, self, facts, models=known)
             if self.rescored is None:
                 facts.problems += unpriced_rules(self.thresholds, facts.suites, self.models)
                 judged = self._judged(facts.suites)

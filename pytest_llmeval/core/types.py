@@ -106,8 +106,7 @@ class ToolCall:
     name: str
     """Of the tool, as the model wrote it."""
     arguments: str
-    """The JSON text that the model wrote; nothing has checked it. In canonical form where it came as an object. Of a
-    custom tool the text that it is given."""
+    """JSON as the model wrote it, unchecked; canonical where it came as an object. Of a custom tool its text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -397,6 +396,5 @@ def _copied(value: Any) -> Any:
     """Return the same lists and objects once more, with the same texts and numbers in them."""
     if isinstance(value, dict):
         return {key: _copied(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_copied(each) for each in value]
-    return tuple(map(_copied, value)) if isinstance(value, tuple) else value
+    copied = [_copied(each) for each in value] if isinstance(value, list | tuple) else value
+    return tuple(copied) if isinstance(value, tuple) else copied

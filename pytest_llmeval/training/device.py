@@ -26,8 +26,8 @@ def require_device(config: TrainingConfig) -> None:
         return
     if not torch.cuda.is_available():
         raise SettingsError(
-            f"CUDA's driver tells of a GPU, and torch {torch.__version__} cannot use it; install a build of torch for your"
-            " CUDA version"
+            f"CUDA's driver tells of a GPU, and torch {torch.__version__} cannot use it; install a build of torch for"
+            " your CUDA version"
         )
     if config.load == "4bit" or config.launch.engine == "ddp":  # whose optimizer is bitsandbytes'
         require_bitsandbytes("cuda")

@@ -231,16 +231,7 @@ def train(plan: Plan, ranks: Ranks, ending: EndOnSignal) -> Outcome:
     launch, is_averaged = plan.config.launch, plan.config.optim.average
     begin, skipped = newest_complete(plan.folder, launch, is_averaged=is_averaged) if plan.is_resumed else (None, [])
     if ranks.is_first:
-        require_space(plan.folder, material.adapter_weights, launch, is_averaged=is_averaged)
-        if launch.engine == "fsdp":
-            load, free = plan.config.load, free_host_bytes(sys.maxsize)
-            require_host(material.shape, load=load, processes=launch.processes, free=free)
-        plan.hold_to(material.identity)
-        for each in skipped:
-            print(f"passed over {each}", flush=True)  # noqa: T201  # into output.txt
-        write_json(plan.folder / "fit.json", _told(material, begin))
-        if material.variants:
-            write_whole(plan.variants, as_jsonl(row.sample for row in material.variants))
+        _begin_in_folder(plan, material, begin, skipped)
     if plan.config.device == "cpu":
         score_answers_only()
     liger = put_liger_in(plan.config, material.source)
@@ -267,6 +258,21 @@ def train(plan: Plan, ranks: Ranks, ending: EndOnSignal) -> Outcome:
             save_adapter(scratch, built.trainer, weights, plan, material, measured, built.layout)
     ranks.part()
     return Outcome(state="trained")
+
+
+def _begin_in_folder(plan: Plan, material: Material, begin: Path | None, skipped: list[str]) -> None:
+    """See that there is room for what will be saved, and write down what is trained and how."""
+    launch, is_averaged = plan.config.launch, plan.config.optim.average
+    require_space(plan.folder, material.adapter_weights, launch, is_averaged=is_averaged)
+    if launch.engine == "fsdp":
+        free = free_host_bytes(sys.maxsize)
+        require_host(material.shape, load=plan.config.load, processes=launch.processes, free=free)
+    plan.hold_to(material.identity)
+    for each in skipped:
+        print(f"passed over {each}", flush=True)  # noqa: T201  # into output.txt
+    write_json(plan.folder / "fit.json", _told(material, begin))
+    if material.variants:
+        write_whole(plan.variants, as_jsonl(row.sample for row in material.variants))
 
 
 def _watched(plan: Plan, ranks: Ranks, trainer: _Trainer) -> Any:

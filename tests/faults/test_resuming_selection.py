@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.faults.test_money import llmeval
-from tests.faults.test_resuming import resume
+from tests.faults.test_resuming import resume, unwrapped
 from tests.support.project import OPTIONS, Project, jsonl
 from tests.support.sessions import requests
 
@@ -191,3 +191,22 @@ def test_rows_that_went_are_missed_by_a_run_that_goes_on(project: Project, dist_
     calls += 4
     assert resume(project, *dist_args).ret == 10
     assert len(project.server.ledger) == calls
+
+
+def test_a_run_that_is_resumed_in_part_is_neither_finished_nor_green(project: Project) -> None:
+    """Nothing of it failed; it is not whole all the same."""
+    project.eval("def test_echo(sample, response):\n    assert sample.id != 'r0'\n", ROWS)
+    assert project.run("evals", "-x", "--max-connections=1").ret == 1
+    project.write(evals__test_echo_py=(project.root / "evals/test_echo.py").read_text().replace("'r0'", "'none'"))
+    result = resume(project, "--llmeval-resume-changed", "-k", "r4")
+    assert (result.ret, project.last_run()["status"]) == (1, "interrupted")  # r0 missed in the first session
+    assert "of the run ended neither here nor before" in unwrapped(result)
+
+
+def test_epochs_that_a_resumed_session_added_belong_to_the_run(project: Project) -> None:
+    project.eval("def test_echo(sample, response):\n    pass\n", ROWS[:2])
+    assert project.run("evals").ret == 0
+    result = resume(project, "--epochs=3", "-k", "r0")
+    assert (result.ret, project.last_run()["status"]) == (10, "interrupted")
+    assert resume(project).ret == 0
+    assert len(project.cases()) == 6

@@ -287,15 +287,6 @@ def test_a_partial_run_is_held_against_no_run_of_other_rows(ruled: Project) -> N
     assert only_verdict(ruled)["verdict"] == "pass"
 
 
-def test_rows_that_a_mark_expression_leaves_out_are_not_missed(project: Project) -> None:
-    project.eval(EXACT, [{**row, "marks": ["regression"]} if "slice" in row else row for row in ROWS])
-    project.write(thresholds_yaml=RULES.format(baseline=""))
-    base = base_run(project)
-    assert project.run("evals", "-mregression", f"--baseline={base}").ret == 0
-    found = only_verdict(project)
-    assert (found["verdict"], found["n"]) == ("pass", 20)
-
-
 def test_rows_that_are_gone_are_missed_though_a_mark_expression_leaves_out_others(project: Project) -> None:
     """Those others are not in the baseline, which had the same expression."""
     rows = [{**row, "marks": ["regression"]} if "slice" in row else row for row in ROWS]

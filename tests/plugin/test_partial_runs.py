@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from pytest_llmeval.store.sqlite import SqliteStore
+from tests.plugin.test_baseline import EXACT, RULES, base_run, only_verdict
+from tests.plugin.test_baseline import ROWS as RULED_ROWS
 from tests.support.project import Project
 
 ROWS = [{"id": name, "input": "yes", "target": "yes"} for name in "ab"]
@@ -200,3 +202,12 @@ def test_evals_outside_of_the_folders_are_not_known_to_be_all(project: Project) 
     (project.root / "evals").rename(project.root / "tests")
     project.write(thresholds_yaml="version: 1\nsuites: {extraction: {pass_rate: {min: 1}}}\n")
     assert project.run("tests/test_echo.py").ret == 0
+
+
+def test_rows_that_a_mark_expression_leaves_out_are_not_missed(project: Project) -> None:
+    project.eval(EXACT, [{**row, "marks": ["regression"]} if "slice" in row else row for row in RULED_ROWS])
+    project.write(thresholds_yaml=RULES.format(baseline=""))
+    base = base_run(project)
+    assert project.run("evals", "-mregression", f"--baseline={base}").ret == 0
+    found = only_verdict(project)
+    assert (found["verdict"], found["n"]) == ("pass", 20)

@@ -109,8 +109,7 @@ def test_a_score_without_a_value_is_kept_with_its_reason(store: Store, status: A
 def test_what_stands_behind_a_judge_is_kept_once_for_a_run(store: Store) -> None:
     one, other = (JudgeRecord(judge_id=name, rubric="qa", detail="{}") for name in ("a", "b"))
     read_back(store, record("1", judges=(other,)), record("2", judges=(one, other)))
-    assert store.judges("r") == [one, other]
-    assert store.judges("elsewhere") == []
+    assert (store.judges("r"), store.judges("elsewhere")) == ([one, other], [])
 
 
 def test_how_judges_agreed_is_counted_by_answer(store: Store) -> None:
@@ -140,9 +139,8 @@ def test_a_case_recorded_again_replaces_the_first_and_goes_last(store: Store) ->
     first = record("a", outcome="missed", scores=(score("x", 0.0), score("y", 0.0)), calls=(call(), call()))
     again = record("a", scores=(score("x", 1.0),), calls=(call(response="new"),))
     assert read_back(store, first, record("b"), again) == [in_order(record("b")), in_order(again)]
-    (earlier,) = store.earlier_outcomes("r")
-    assert earlier == EarlierOutcome.of(in_order(first), number=1)
-    assert store.earlier_outcomes("elsewhere") == []
+    earlier = [EarlierOutcome.of(in_order(first), number=1)]
+    assert (store.earlier_outcomes("r"), store.earlier_outcomes("elsewhere")) == (earlier, [])
 
 
 def test_cases_that_differ_in_one_part_of_their_key_are_kept_apart(store: Store) -> None:
