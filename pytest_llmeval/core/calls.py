@@ -37,6 +37,7 @@ def answered(ask: Ask, response: Response, name: str) -> Call:
     said: dict[str, Any] = {
         "finish_reason": response.finish_reason,
         "model": response.model,
+        "system_fingerprint": response.system_fingerprint,
         "refusal": response.refusal,
         "tool_calls": plain(response.tool_calls) or None,
     }
@@ -87,6 +88,7 @@ def response_of(call: Call) -> Response:
         usage=Usage(input_tokens=call.input_tokens, output_tokens=call.output_tokens),
         latency_s=call.latency_s,
         model=call.detail.get("model"),
+        system_fingerprint=call.detail.get("system_fingerprint"),
         attempts=call.attempts,
         cost_usd=call.cost_usd,
         cached=call.cached,

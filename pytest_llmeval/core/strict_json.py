@@ -11,7 +11,7 @@ from typing import Any
 
 from pytest_llmeval.core.text import one_line
 
-__all__ = ["NotJsonError", "canonical", "finite", "no_constant", "parse", "parse_at", "unique_keys"]
+__all__ = ["NotJsonError", "canonical", "copied", "finite", "no_constant", "parse", "parse_at", "unique_keys"]
 
 
 class NotJsonError(ValueError):
@@ -63,6 +63,14 @@ def canonical(value: Any) -> str:
         TypeError: for what JSON cannot say.
     """
     return json.dumps(value, sort_keys=True, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+
+
+def copied(value: Any) -> Any:
+    """Return the same lists and objects once more, with the same texts and numbers in them."""
+    if isinstance(value, dict):
+        return {key: copied(each) for key, each in value.items()}
+    copies = [copied(each) for each in value] if isinstance(value, list | tuple) else value
+    return tuple(copies) if isinstance(value, tuple) else copies
 
 
 def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NotRequired, Protocol, TypedDict
 
+from pytest_llmeval.core.strict_json import copied
+
 if TYPE_CHECKING:
     from pytest_llmeval.core.costs import Prices
     from pytest_llmeval.core.judge.verdict import Wanted
@@ -92,7 +94,7 @@ class Request:
 
     def __post_init__(self) -> None:
         try:
-            messages, params = _copied(self.messages), {name: _copied(value) for name, value in self.params.items()}
+            messages, params = copied(self.messages), {name: copied(value) for name, value in self.params.items()}
         except RecursionError:  # it holds itself: whoever would send it says so
             return
         object.__setattr__(self, "messages", messages)
@@ -125,6 +127,8 @@ class Response:
     """Seconds from sending the last attempt to its full answer, back-off left out; None where it is not known."""
     model: str | None = None
     """The name under which the server says it answered; None where it did not."""
+    system_fingerprint: str | None = None
+    """What the server says of the state that it answered in; None where it says nothing."""
     attempts: int = 1
     """Requests sent for this answer, retries included; at least 1."""
     lost: tuple[Usage, ...] = field(default=(), compare=False)
@@ -280,8 +284,9 @@ class Call:
     cache_key: str | None = None
     """As in its response."""
     detail: Mapping[str, Any] = field(default_factory=dict)
-    """``finish_reason``, ``model``, ``refusal`` and ``tool_calls`` of the response, where there are any; ``text`` where
-    SQLite cannot hold it as it is (NUL, lone surrogates). Of a failed call ``error``, the text of its error."""
+    """``finish_reason``, ``model``, ``system_fingerprint``, ``refusal`` and ``tool_calls`` of the response, where there
+    are any; ``text`` where SQLite cannot hold it as it is (NUL, lone surrogates). Of a failed call ``error``, the text
+    of its error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -390,11 +395,3 @@ class CaseRecord:
     """The row's target as JSON; None where the row has none."""
     cluster: str | None = None
     """What the row's metadata holds under the marker's ``cluster`` key, as text; None for a row independent of all."""
-
-
-def _copied(value: Any) -> Any:
-    """Return the same lists and objects once more, with the same texts and numbers in them."""
-    if isinstance(value, dict):
-        return {key: _copied(each) for key, each in value.items()}
-    copied = [_copied(each) for each in value] if isinstance(value, list | tuple) else value
-    return tuple(copied) if isinstance(value, tuple) else copied

@@ -9,6 +9,7 @@ from typing import Any
 __all__ = ["is_event_stream", "merged", "read_events"]
 
 _DONE = b"[DONE]"
+_OF_ALL = ("model", "system_fingerprint", "usage")
 
 
 def is_event_stream(content_type: str) -> bool:
@@ -36,7 +37,7 @@ def read_events(body: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def merged(chunks: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the completion whose pieces ``chunks`` are: its first choice, the last usage and model named.
+    """Return the completion whose pieces ``chunks`` are: its first choice, the last usage, model and fingerprint named.
 
     A text stays None where no chunk has any; a piece that is no string takes the place of the text.
     """
@@ -45,7 +46,7 @@ def merged(chunks: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     finish_reason: object = None
     error: object = None
     for chunk in chunks:
-        whole.update({key: chunk[key] for key in ("model", "usage") if chunk.get(key) is not None})
+        whole.update({key: chunk[key] for key in _OF_ALL if chunk.get(key) is not None})
         choice = _first_choice(chunk)
         finish_reason = choice.get("finish_reason") or finish_reason
         error = choice.get("error") or chunk.get("error") or error

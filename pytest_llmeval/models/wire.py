@@ -126,6 +126,7 @@ def _response(data: dict[str, Any]) -> Response:
         finish_reason=finish_reason,
         usage=_usage(data.get("usage")),
         model=spoken(data.get("model")),
+        system_fingerprint=spoken(data.get("system_fingerprint")),
         refusal=refusal,
     )
 

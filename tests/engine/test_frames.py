@@ -81,7 +81,8 @@ def test_an_ask_arrives_as_it_was_sent(one: Ask) -> None:
 @settings(deadline=None)
 def test_a_response_arrives_as_it_was_sent(one: Response) -> None:
     arrived = frames.to_response(asyncio.run(over_the_wire(frames.from_response(one))))
-    joint = {name: joined(getattr(one, name)) for name in ("text", "finish_reason", "model", "refusal", "cache_key")}
+    names = ("text", "finish_reason", "model", "system_fingerprint", "refusal", "cache_key")
+    joint = {name: joined(getattr(one, name)) for name in names}
     calls = tuple(ToolCall(name=joined(each.name), arguments=joined(each.arguments)) for each in one.tool_calls)
     assert arrived == replace(one, **joint, tool_calls=calls)
     assert arrived.lost == one.lost

@@ -35,6 +35,7 @@ def test_a_stream_nobody_asked_for_is_read(server: FaultServer, ask: Ask) -> Non
     response = ask(server.spec("fault-sse-ok"), "two words")
     assert (response.text, response.finish_reason, response.model) == ("two words", "stop", "fault-sse-ok")
     assert (response.usage, response.attempts) == (Usage(input_tokens=7, output_tokens=2), 1)
+    assert response.system_fingerprint == "fp_test"
 
 
 def test_a_stream_can_be_asked_for(server: FaultServer, ask: Ask) -> None:

@@ -27,6 +27,7 @@ def test_answer_carries_text_usage_and_what_it_took(server: FaultServer, ask: As
     assert str(response) == "two words"
     assert response.usage == Usage(input_tokens=7, output_tokens=2)
     assert (response.finish_reason, response.model, response.attempts) == ("stop", "echo", 1)
+    assert response.system_fingerprint == "fp_test"
     assert response.latency_s is not None and 0 < response.latency_s < 5
     assert response.cost_usd is None
 

@@ -65,6 +65,7 @@ def test_verdicts_come_as_arguments_and_stand_in_the_database(
         detail = json.loads(call["detail"])
         (made,) = detail["tool_calls"]
         assert (made["name"], detail["finish_reason"]) == ("verdict", "tool_calls")
+        assert (detail["model"], detail["system_fingerprint"]) == (TOOLS_ONLY, "fp_test")
         assert json.loads(made["arguments"])["nonce"]
         assert (call["response"], call["status"]) == ("", "ok")
 

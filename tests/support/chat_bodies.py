@@ -15,6 +15,7 @@ def completion(text: object, model: str = "test", *, finish: object = "stop", **
         "object": "chat.completion",
         "created": 0,
         "model": model,
+        "system_fingerprint": "fp_test",
         "choices": [
             {
                 "index": 0,
@@ -35,7 +36,8 @@ def chunks(whole: dict[str, Any]) -> list[bytes]:
     deltas += [{"tool_calls": [call]} for call in calls]
     pieces: list[dict[str, Any]] = [{"index": 0, "delta": delta, "finish_reason": None} for delta in deltas]
     pieces.append({"index": 0, "delta": {}, "finish_reason": whole["choices"][0]["finish_reason"]})
-    common = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "model": whole["model"]}
+    named = {key: whole.get(key) for key in ("model", "system_fingerprint")}
+    common = {"id": "chatcmpl-1", "object": "chat.completion.chunk", **named}
     data: list[object] = [{**common, "choices": [piece], "usage": None} for piece in pieces]
     data.append({**common, "choices": [], "usage": whole["usage"]})
     return [*map(event, map(encoded, data)), event(b"[DONE]")]

@@ -27,6 +27,7 @@ responses = st.builds(
     usage=st.builds(Usage, input_tokens=_tokens, output_tokens=_tokens),
     latency_s=st.none() | finite,
     model=st.none() | texts,
+    system_fingerprint=st.none() | texts,
     attempts=st.integers(1, 9),
     lost=st.lists(st.builds(Usage, input_tokens=_tokens, output_tokens=_tokens), max_size=2).map(tuple),
     cost_usd=st.none() | finite,
