@@ -27,6 +27,7 @@ __all__ = [
     "TURN_ATTRIBUTE",
     "Reporter",
     "crashed",
+    "is_miss",
     "tell_junit_of_crash",
 ]
 
@@ -101,7 +102,7 @@ class Reporter:
         def rank(each: BaseException) -> int:
             if isinstance(each, CaseError):
                 return (0 if is_gated else 2) if each.kind in MONEY_KINDS else 3
-            return 4 if isinstance(each, _MISSES) and not _is_timeout(each) else 1
+            return 4 if is_miss(each) else 1
 
         return min(_leaves(error), key=rank)
 
@@ -115,7 +116,7 @@ def _decide(run: CaseRun, report: pytest.TestReport, error: BaseException | None
         if run.outcome not in ("missed", "error") and not is_late:  # by an earlier subtest, or the body
             run.outcome = "skipped"
             run.error = one_line(redact(str(report.longrepr)), _LONGEST_ERROR) if report.failed else None
-    elif report.failed and (error is None or _is_miss(report, error)):
+    elif report.failed and (error is None or (report.when == "call" and is_miss(error))):
         if run.outcome == "error":  # an earlier subtest of this case
             return
         run.outcome = "missed"
@@ -147,9 +148,9 @@ def _is_xpass(report: pytest.TestReport, error: BaseException | None) -> bool:
     return hasattr(report, "wasxfail")
 
 
-def _is_miss(report: pytest.TestReport, error: BaseException) -> bool:
-    is_assertion = isinstance(error, _MISSES)
-    return report.when == "call" and is_assertion and not _is_timeout(error)
+def is_miss(error: BaseException) -> bool:
+    """Return whether what a body raised says that the answer is not good enough."""
+    return isinstance(error, _MISSES) and not _is_timeout(error)
 
 
 def _is_timeout(error: BaseException) -> bool:

@@ -12,7 +12,7 @@ from pytest_llmeval.bridge.cases import CaseParam
 from pytest_llmeval.bridge.early import AskedEarly
 from pytest_llmeval.bridge.items import CURRENT, RUN_KEY, CaseNow, param_of, run_of
 from pytest_llmeval.bridge.judgements_ahead import JudgementsAhead
-from pytest_llmeval.bridge.outcomes import Reporter
+from pytest_llmeval.bridge.outcomes import Reporter, is_miss
 from pytest_llmeval.bridge.worker_queue import is_worker
 from pytest_llmeval.core.errors import CaseError, ErrorKind, ScorerError
 from pytest_llmeval.core.rules import Thresholds
@@ -120,9 +120,15 @@ class CaseRunner:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, object, object]:
-        """Settle the scores of a case once its whole body ran."""
-        result = yield
+        """Settle the scores of a case once its whole body ran; an error of theirs counts before a miss of the body."""
         run = run_of(pyfuncitem)
+        try:
+            result = yield
+        except (AssertionError, pytest.fail.Exception) as miss:
+            broken = _broken(run.book) if run is not None and is_miss(miss) else None
+            if broken is not None:
+                raise broken from miss
+            raise
         if run is not None:
             _settle(run.book)
         return result
@@ -159,15 +165,20 @@ class AsyncBodies:
 
 
 def _settle(book: ScoreBook) -> None:
-    """Raise what the scores of a whole body come to: an error where a scorer broke or a name came twice, or a miss."""
+    """Raise what the scores of a whole body come to: an error, or a miss."""
     for name in unawaited(book)[:1]:
         told = f"score.{name}(...) was not awaited: write await score.{name}(...), or score.{name}_sync(...) where the"
         raise CaseError(f"{told} test is not async", kind=ErrorKind.CODE)
-    if book.errors:
-        first = book.errors[0]
-        raise ScorerError(f"scorer {first.name}: {first.reason}")
-    doubled = recorded_twice(book)
-    if doubled is not None:
-        raise doubled
+    broken = _broken(book)
+    if broken is not None:
+        raise broken
     if book.misses:
         pytest.fail(explain(book.misses), pytrace=False)
+
+
+def _broken(book: ScoreBook) -> ScorerError | None:
+    """Return the error of a scorer that broke, or of a name that came twice; None where there is none."""
+    if book.errors:
+        first = book.errors[0]
+        return ScorerError(f"scorer {first.name}: {first.reason}")
+    return recorded_twice(book)

@@ -200,11 +200,12 @@ def test_what_breaks_in_a_body_is_an_error_with_a_kind(project: Project, body: s
 def test_an_own_scorer_that_raises_is_an_error_and_never_a_score(project: Project) -> None:
     project.eval(
         """
-        def test_echo(response, score):
+        def test_echo(sample, response, score):
             score.fragile(response)
-            score.exact(response, "yes")
+            score.exact(response, sample.input)
+            assert sample.id == "good", "the other one is a miss beside it"
         """,
-        ROWS[:1],
+        ROWS[:2],
     )
     project.write(
         conftest_py="""
@@ -216,7 +217,7 @@ def test_an_own_scorer_that_raises_is_an_error_and_never_a_score(project: Projec
         """
     )
     project.run("evals")
-    assert project.rows("SELECT outcome, error_kind FROM cases") == [{"outcome": "error", "error_kind": "scorer"}]
+    assert project.rows("SELECT outcome, error_kind FROM cases") == [{"outcome": "error", "error_kind": "scorer"}] * 2
     scores = {row["name"]: row["value"] for row in project.rows("SELECT name, value FROM scores")}
     assert scores == {"fragile": None, "exact": 1.0}
 
