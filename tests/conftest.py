@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -93,9 +94,10 @@ def read_once() -> Iterator[None]:
     find = importlib.metadata.distributions
     known = {entry: list(find(path=[entry])) for entry in sys.path}
 
-    def distributions(path: list[str] | None = None) -> Iterator[importlib.metadata.Distribution]:
-        for entry in sys.path if path is None else path:
+    def distributions(**where: Any) -> Iterator[importlib.metadata.Distribution]:
+        for entry in () if where else sys.path:
             yield from known[entry] if entry in known else find(path=[entry])
+        yield from find(**where) if where else ()
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(importlib.metadata, "distributions", distributions)

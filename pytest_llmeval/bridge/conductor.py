@@ -64,7 +64,7 @@ class Conductor:
         self._notes: list[str] = []
         self._tally = Tally()
         self._names: SetNames | None = None
-        self._is_taken = False
+        self._is_taken = self._has_refused = False
         self._taken: dict[str, str] = {}
 
     @pytest.hookimpl(optionalhook=True)
@@ -121,7 +121,7 @@ class Conductor:
         """Leave out what nobody asked for, then let everybody else select, then see what is left."""
         self._find_misplaced(items)
         if self._preparation is not None:
-            self._caseless |= self._preparation.refuse_secrets(items)
+            self._has_refused = self._preparation.refuse_secrets(items)
         self._drop_unrecorded(items)
         if self._preparation is not None:
             self._tally.meet(cases_in(items))
@@ -307,7 +307,8 @@ class Conductor:
 
     def _selects_eval(self, facts: "CollectionFacts", items: list[pytest.Item]) -> bool:
         """Whether a case is left, or a function that would have given some; where nothing is left, any such one."""
-        return facts.is_run or (any(map(self._is_caseless, items)) if items else bool(self._caseless))
+        is_left = any(map(self._is_caseless, items)) if items else bool(self._caseless)
+        return facts.is_run or self._has_refused or is_left
 
     def _conclude(self, session: pytest.Session, items: list[pytest.Item]) -> None:
         """Gather the facts of this collection and act on them, here or in the controller."""

@@ -60,7 +60,7 @@ def set_of(item: pytest.Item, param: "CaseParam") -> str:
 
 def suite_named(marker: pytest.Mark, function: FunctionType) -> str:
     """Return the suite that a function names by its marker, else by its own name."""
-    return str(marker.kwargs.get("suite") or function.__name__.removeprefix("test_"))
+    return str(marker.kwargs.get("suite") or getattr(function, "__name__", "").removeprefix("test_"))
 
 
 def suite_of(item: pytest.Item, param: "CaseParam") -> str:

@@ -66,7 +66,7 @@ class JurorInCase:
             asked = ask_again(messages, told(response), problem)
             is_known = is_known and (response.cached or response.earlier)
             if is_known and replies == _REPLIES:  # that there was no verdict then is no reason to give up now
-                asked, replies = tuple(messages), 0
+                asked, replies, room = tuple(messages), 0, 1
         raise JudgeError(
             f"judge {self._juror.model.name}: no valid verdict by rubric {rubric.name} in {_REPLIES} replies;"
             f" of the last one {one_line(problem, 200)}"

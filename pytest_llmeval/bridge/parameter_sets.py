@@ -40,7 +40,7 @@ class SetNames:
         text = stable_text(value)
         if text is None:
             self._problems.append(
-                f"{self._where}: a value of {argname} is told by its place in memory alone, found"
+                f"{self._where}: nothing tells a value of {argname} in each session the same, found"
                 f" {type(value).__qualname__}; each parameter set is a suite: give it a name with ids="
             )
             return None

@@ -54,7 +54,6 @@ __all__ = ["Recorder"]
 
 _LATE_S = 1.0
 """How long after its end is waited for what a dead worker told; it stands in the socket by then."""
-
 _STOP = "llmeval: "
 """How the reason begins that pytest is given where this plugin, here or in a worker, stops the session."""
 
@@ -209,9 +208,11 @@ class Recorder:
     def pytest_sessionfinish_whole(self, session: pytest.Session) -> Generator[None, object, object]:
         """Store the status that others set once the summary is shown: pytest's own with ``--max-warnings``, say."""
         result = yield
-        end = self._store.find_run(self._row.id).end if self._store is not None and self._fault is None else None
-        if self._store is not None and end is not None and end.exit_code != session.exitstatus:
-            self._store.finish_run(self._row.id, replace(end, exit_code=int(session.exitstatus)))
+        if self._store is not None and self._fault is None and not self._status.is_stopped:
+            with contextlib.suppress(StoreError):  # the session has been told by now, and ends as it was told
+                end, status = self._store.find_run(self._row.id).end, int(session.exitstatus)
+                if end is not None and end.exit_code != status:
+                    self._store.finish_run(self._row.id, replace(end, exit_code=status))
         return result
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
@@ -227,8 +228,7 @@ class Recorder:
         cases = self._cases or self._read(self._store)
         view = view_run(self._store.find_run(self._row.id), cases, self._store.verdicts(self._row.id))
         lines = run_lines(view, width=width, verbosity=verbosity) if verbosity >= -1 else []
-        lines += not_judged_lines(view, width)
-        lines += spending_lines(self._store.spending(self._row.id), width)
+        lines += [*not_judged_lines(view, width), *spending_lines(self._store.spending(self._row.id), width)]
         lines += voting_lines(self._store.voting(self._row.id), width)
         lines += rerun_lines(self._row.id, self._store.earlier_outcomes(self._row.id), cases.judged, width)
         is_stopped = self._status.is_stopped

@@ -80,7 +80,7 @@ class Resumed:
             if models.get(name) != now:
                 was = ", ".join(self.run.settings.get("models", {}).values())
                 changes.append(f"model {name!r} is not what the run asked ({was})")
-        asked_at: dict[str, str] = self.run.settings.get("address_digests", {})
+        asked_at: dict[str, str] = self.run.settings.get("account_digests", {})
         changes += [
             f"model {name!r} is asked at another address than the run asked it (OPENAI_BASE_URL or ANTHROPIC_BASE_URL,"
             " their custom headers, or the query of its URL)"

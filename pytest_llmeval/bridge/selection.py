@@ -141,8 +141,10 @@ class Selection:
         """Whether there may be evals of the folders in a file or folder that was left out."""
         if any(_lies_in(folder, ignored) for folder in self.folders):
             return True
+        if not any(_lies_in(ignored, folder) for folder in self.folders):
+            return False
         modules = _modules(ignored) if ignored.is_dir() else [ignored] if ignored.suffix == ".py" else []
-        return any(_lies_in(ignored, folder) for folder in self.folders) and any(map(_mentions_us, modules))
+        return any(map(_mentions_us, modules))
 
     def _asked_paths(self) -> Iterator[Path]:
         config = self._config

@@ -10,7 +10,7 @@ from pytest_llmeval.bridge.cases import CaseParam, Eval
 from pytest_llmeval.bridge.collect import CaseMaker
 from pytest_llmeval.bridge.earlier_runs import current_reader
 from pytest_llmeval.bridge.facts import CollectionFacts, SuiteFacts
-from pytest_llmeval.bridge.items import HTML_KEY, SESSION_KEY, function_of
+from pytest_llmeval.bridge.items import HTML_KEY, SESSION_KEY
 from pytest_llmeval.bridge.model_choice import chosen_judges, chosen_models, listed_models
 from pytest_llmeval.bridge.model_facts import address_digests, model_digest, unpriced_models, unpriced_rules
 from pytest_llmeval.bridge.only_shown import only_shows
@@ -263,12 +263,12 @@ class Preparation:
         )
         return Judges(jurors=jurors, panel=settings.judge_panel, probe=settings.judge_probe)
 
-    def refuse_secrets(self, items: list[pytest.Item]) -> set[str]:
-        """Take away the cases that a secret names, before anybody sees them; return the functions that they are of."""
+    def refuse_secrets(self, items: list[pytest.Item]) -> bool:
+        """Take away the cases that a secret names, before anybody sees them; return whether there are any."""
         found = dict(secret_sets(items, self._secrets))
         self.problems += found.values()
         items[:] = [item for item in items if item not in found]
-        return set(map(function_of, found))
+        return bool(found)
 
     @property
     def _secrets(self) -> list[str]:

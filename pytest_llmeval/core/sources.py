@@ -73,12 +73,15 @@ def settings_text(settings: Mapping[str, Any]) -> str:
 
 
 def stable_text(value: object) -> str | None:
-    """Return a value as settings are told; None where its ``repr`` says that something in it is told by its place."""
+    """Return a value as settings are told; None where another process may tell something in it otherwise.
+
+    That is where a ``repr`` holds a place in memory, or braces: of a set the order is another in each process.
+    """
     try:
         told = repr(value)
+        return _dumped(_plain(value, is_strict=True)) if memory_address(told) is None else None
     except Exception:  # noqa: BLE001 - it is a stranger's
         return None
-    return _text(value) if memory_address(told) is None else None
 
 
 def _text(value: Any) -> str:
@@ -92,15 +95,19 @@ def _dumped(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
-def _plain(value: Any, within: tuple[int, ...] = ()) -> Any:
-    """Return a value as JSON can say it; what holds itself is told by its type where it comes again."""
+def _plain(value: Any, within: tuple[int, ...] = (), *, is_strict: bool = False) -> Any:
+    """Return a value as JSON can say it; what holds itself is told by its type where it comes again.
+
+    Raises:
+        ValueError: if ``is_strict``, where a ``repr`` may be another in another process.
+    """
     if value is None or isinstance(value, str | int | float):
         return value
     if id(value) in within or len(within) > _DEEPEST:
         return type(value).__qualname__
 
     def inner(each: Any) -> Any:
-        return _plain(each, (*within, id(value)))
+        return _plain(each, (*within, id(value)), is_strict=is_strict)
 
     if isinstance(value, list | tuple):
         return [inner(each) for each in value]
@@ -110,16 +117,27 @@ def _plain(value: Any, within: tuple[int, ...] = ()) -> Any:
         return {"map": sorted(_dumped([inner(key), inner(each)]) for key, each in value.items())}
     if isinstance(value, set | frozenset):
         return {"set": sorted(_dumped(inner(each)) for each in value)}
-    return {type(value).__qualname__: _held(value, inner)}
+    return {type(value).__qualname__: _held(value, inner, is_strict=is_strict)}
 
 
-def _held(value: Any, inner: Callable[[Any], Any]) -> Any:
+def _held(value: Any, inner: Callable[[Any], Any], *, is_strict: bool) -> Any:
     """Return what decides what an object does, as far as that can be told."""
     if isinstance(value, partial):
         return inner([value.func, value.args, value.keywords])
     if is_dataclass(value) and not isinstance(value, type):
         return inner({each.name: getattr(value, each.name, None) for each in fields(value) if each.repr})
+    names = _names_of_fields(type(value))
+    if names:
+        return inner({name: getattr(value, name, None) for name in names})
+    if is_strict and ("{" in repr(value) or str(id(value)) in repr(value)):
+        raise ValueError("its repr may be another in another process")
     return _nameless(value)
+
+
+def _names_of_fields(kind: type) -> list[str]:
+    """Return the names of what an object of pydantic or attrs holds."""
+    attrs = getattr(kind, "__attrs_attrs__", ())
+    return [each.name for each in attrs] or list(getattr(kind, "model_fields", ()))
 
 
 def _nameless(value: object) -> str:

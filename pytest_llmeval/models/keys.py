@@ -17,7 +17,7 @@ from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.models.base_url import BaseUrl
 from pytest_llmeval.models.named import NamedModel
-from pytest_llmeval.models.redaction import is_credential, secret_values, secrets_in
+from pytest_llmeval.models.redaction import secret_values, secrets_in, tells_who_asks
 from pytest_llmeval.models.vendors import OPENAI, api_key_of, refuse_foreign_key
 
 __all__ = [
@@ -60,12 +60,12 @@ class Account:
 
     @property
     def address(self) -> str:
-        """The base URL, and a digest of what may lead a request elsewhere beside it: query and headers but credentials.
+        """The base URL, and a digest of what may lead a request elsewhere: query and headers, but not who asks.
 
         A gateway chooses deployment or provider by them; a key may change while what answers stays.
         """
-        query = [pair for pair in self.base_url.query if not is_credential(pair[0])]
-        headers = sorted((name.lower(), value) for name, value in self.headers if not is_credential(name))
+        query = [pair for pair in self.base_url.query if not tells_who_asks(pair[0])]
+        headers = sorted((name.lower(), value) for name, value in self.headers if not tells_who_asks(name))
         beside = f"#{digest(canonical([query, headers]))}" if query or headers else ""
         return f"{self.base_url.url}{beside}"
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import quote, quote_plus
 
-__all__ = ["MASK", "AnswerRedactor", "Redactor", "is_credential", "secret_values", "secrets_in"]
+__all__ = ["MASK", "AnswerRedactor", "Redactor", "secret_values", "secrets_in", "tells_who_asks"]
 
 MASK = "***"
 MIN_SECRET_CHARS = 6
@@ -26,6 +26,11 @@ _PLACE_NAME = re.compile(r"_(?:FILE|PATH|DIR)$", re.IGNORECASE)
 _PLAIN_NAME = re.compile(r"version|deployment|model|region|title|referer", re.IGNORECASE)
 _CREDENTIAL = re.compile(
     r"(?:^|_)(?:AUTH|AUTHORIZATION|COOKIE|SIG|SIGNATURE)$|^OPEN_?AI_(?:ORGANIZATION|PROJECT)$", re.IGNORECASE
+)
+_ASKER = re.compile(
+    r"^USER_AGENT$|(?:^|_)(?:REFERER|TITLE|(?:REQUEST|CORRELATION|SESSION|TRACE|USER)_ID)$|^TRACE_?(?:PARENT|STATE)$|^BAGGAGE$"
+    r"|^(?:CODE|SE|ST|X_AMZ_(?:DATE|CREDENTIAL|EXPIRES))$",
+    re.IGNORECASE,
 )
 _WORDS_MEET = re.compile(r"-|(?<=[a-z])(?=[A-Z])")
 
@@ -103,10 +108,10 @@ def secret_values(named: Iterable[tuple[str, str]]) -> tuple[str, ...]:
     return tuple(value for name, value in named if not _PLAIN_NAME.search(name))
 
 
-def is_credential(name: str) -> bool:
-    """Return whether a header, or a part of a query, says by its name that it tells who asks, not what answers."""
+def tells_who_asks(name: str) -> bool:
+    """Return whether a header, or a part of a query, tells by its name who asks or when, not what answers."""
     variable = _WORDS_MEET.sub("_", name)
-    return _SECRET_NAME.search(variable) is not None or _CREDENTIAL.search(variable) is not None
+    return any(each.search(variable) for each in (_SECRET_NAME, _CREDENTIAL, _ASKER))
 
 
 def _forms(secret: str) -> Iterator[str]:

@@ -48,4 +48,4 @@ def rerun_lines(run_id: str, earlier: Iterable[EarlierOutcome], cases: Iterable[
 
 def _counts(kinds: Counter[str]) -> str:
     """Return what a case came to before, each with how often it did."""
-    return ", ".join(f"{kind} {count} times" if count > 1 else one_line(kind) for kind, count in kinds.items())
+    return ", ".join(one_line(kind) + (f" {count} times" if count > 1 else "") for kind, count in kinds.items())

@@ -292,6 +292,7 @@ def stored_case(run_id: str, case: CaseRecord) -> StoredCase:
     What a case did whose process died is not known.
     """
     calls = [call for call in case.calls if call.role == "model"]
+    waited = [call for call in calls if call.status != ErrorKind.INTERRUPTED] or calls  # others were given up
     is_known = bool(case.calls) or case.error_kind != ErrorKind.WORKER_CRASHED
     return StoredCase(
         id=case_id(run_id, case.key.suite, case.key.model, case.key.sample_id, case.key.epoch),
@@ -302,11 +303,11 @@ def stored_case(run_id: str, case: CaseRecord) -> StoredCase:
         error=case.error,
         input_digest=case.input_digest,
         response=calls[-1].response if calls else None,
-        latency_s=_total([call.latency_s for call in calls]) if calls else None,
-        input_tokens=_whole([call.input_tokens for call in calls]) if is_known else None,
-        output_tokens=_whole([call.output_tokens for call in calls]) if is_known else None,
+        latency_s=_total([call.latency_s for call in waited]) if waited else None,
+        input_tokens=_whole([call.input_tokens for call in waited]) if is_known else None,
+        output_tokens=_whole([call.output_tokens for call in waited]) if is_known else None,
         cost_usd=_total([call.cost_usd for call in case.calls]) if is_known else None,
-        attempts=sum(call.attempts for call in calls),
+        attempts=sum(call.attempts for call in waited),
         cached=any(call.cached for call in calls),
         started_at=case.started_at,
         scores=case.scores,

@@ -26,7 +26,7 @@ def sft_arguments(plan: Plan, fit: Fit, base: Any) -> SFTConfig:
     # Renamed in transformers 5.23; the old name warns there, from trl's own default too.
     known = "activation_checkpointing" in SFTConfig.__dataclass_fields__
     name = "activation_checkpointing" if known else "gradient_checkpointing"
-    again = {"use_reentrant": False, "preserve_rng_state": bool(config.lora.dropout) or _draws(base)}
+    again = {"use_reentrant": False, "preserve_rng_state": bool(config.lora.dropout) or draws(base)}
     checkpointing = {name: fit.checkpointing, f"{name}_kwargs": again if fit.checkpointing else None}
     return SFTConfig(
         output_dir=str(plan.folder),
@@ -70,7 +70,7 @@ def sft_arguments(plan: Plan, fit: Fit, base: Any) -> SFTConfig:
     )
 
 
-def _draws(base: Any) -> bool:
+def draws(base: Any) -> bool:
     """Whether a base draws random numbers while it is trained on, by the names that its config has for that.
 
     What draws none is computed again without the state of the generators, which to take and set each time has a price.

@@ -28,7 +28,7 @@ def require_near(trained: float, asked: float) -> None:
         raise NotTheBaseError(f"the loss of the base itself is {asked} on the first rows; load: fp32 has room for more")
     if not abs(trained - asked) <= _NEAR * asked:
         raise NotTheBaseError(
-            f"the loss of the first rows is {trained:.4g} as it is trained, and {asked:.4g} as the base answers: they"
-            " are computed in two ways that should agree within 20 %, so nothing was trained. kernels: false leaves"
-            " fused layers and Liger's kernels out"
+            f"the loss of the first rows as it is trained is {trained / asked if asked else math.inf:.2f} times that of"
+            " the base as it answers: computed in two ways, they should agree within 20 %, so nothing was trained."
+            " kernels: false leaves fused layers and Liger's kernels out"
         )

@@ -3,6 +3,7 @@
 import importlib.metadata
 from dataclasses import dataclass
 
+from pytest_llmeval.core.errors import SettingsError
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.models.hf.sources import Source
 from pytest_llmeval.training.config import TrainingConfig
@@ -26,12 +27,15 @@ def put_liger_in(config: TrainingConfig, source: Source) -> Liger:
         return Liger(False)
     try:
         from liger_kernel.transformers import apply_liger_kernel_to_llama
-
+    except Exception as error:  # noqa: BLE001  # beside other versions of transformers, torch or Triton than its own
+        return Liger(False, _why_not(error))
+    try:
         apply_liger_kernel_to_llama(
             rope=True, rms_norm=True, swiglu=True, cross_entropy=False, fused_linear_cross_entropy=False
         )
-    except Exception as error:  # noqa: BLE001  # beside other versions of transformers, torch or Triton than its own
-        return Liger(False, _why_not(error))
+    except Exception as error:  # noqa: BLE001  # some of its parts may be in by now
+        told = one_line(f"{type(error).__name__}: {error}", 200)
+        raise SettingsError(f"liger-kernel cannot be put in ({told}); kernels: false goes without it") from None
     return Liger(True)
 
 

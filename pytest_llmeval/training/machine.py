@@ -71,7 +71,7 @@ def _gpus(environ: Mapping[str, str]) -> list[tuple[str, int]]:
             stdin=subprocess.DEVNULL,
         )
         return [(name, total) for name, total in json.loads(ended.stdout.splitlines()[-1])]
-    except (OSError, subprocess.SubprocessError):
+    except (OSError, subprocess.SubprocessError, ValueError, IndexError):
         return []
 
 

@@ -345,7 +345,7 @@ def fit(
     if before is not None and before[0] in sizes:
         ways.insert(0, before)
     most = free
-    if before is not None and most_rows is not None and before[0] > most_rows:
+    if before is not None and most_rows is not None and before[0] >= most_rows:
         most = min(free, of(*before).total - 1)
     for rows, checkpointing in ways:
         found = of(rows, checkpointing)

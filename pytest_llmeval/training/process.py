@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from pytest_llmeval.core.child import run_child
 from pytest_llmeval.core.errors import LlmevalError, SettingsError
+from pytest_llmeval.core.text import counted
 from pytest_llmeval.models.host_memory import says_out_of_memory
 from pytest_llmeval.training.machine import times_killed_for_memory
 from pytest_llmeval.training.plan import Outcome, Plan
@@ -41,14 +42,16 @@ def carried_out(plan: Plan, train: Train, *, environ: Mapping[str, str], report:
     if not laid_out.exists():
         return replace(outcome, message=f"out of memory before anything was loaded ({outcome.message})")
     fit = json.loads(laid_out.read_text("utf-8"))
-    half = fit["micro_batch"] // 2
-    if half:
-        report(f"{plan.name}: out of memory with {fit['micro_batch']} rows at once; going on with {half}")
-        outcome = train(replace(plan, is_resumed=True, most_rows=half), environ)
+    rows = fit["micro_batch"]
+    fewer = rows // 2 or int(not fit["checkpointing"])
+    if fewer:
+        less = fewer if fewer < rows else "checkpointing"
+        report(f"{plan.name}: out of memory with {counted(rows, 'row')} at once; going on with {less}")
+        outcome = train(replace(plan, is_resumed=True, most_rows=fewer), environ)
     if outcome.state != "out_of_memory":
         return outcome
     table = "\n".join(fit["estimate"])
-    often = "twice" if half else "with one row at once"
+    often = "twice" if fewer else "with one row at once"
     return replace(outcome, message=f"out of memory {often} ({outcome.message}); the estimate was:\n{table}")
 
 

@@ -91,7 +91,7 @@ def _write_mean(scratch: Path, plan: Plan, found: Sequence[Plan]) -> None:
 def _record(plan: Plan, records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return what run.json says: of what differs between the trainings the sum, the most, or each of them."""
     seconds, wall, tokens = (
-        sum(record[name] for record in records) for name in ("step_seconds", "wall_seconds", "tokens")
+        sum(record.get(name, 0) for record in records) for name in ("step_seconds", "wall_seconds", "tokens")
     )
     each = ("seed", "best_step", "best", "steps", "resumed_from", "digests", "step_seconds", "tokens_per_s")
     return {

@@ -30,7 +30,7 @@ from pytest_llmeval.models.hf.memory import is_out_of_memory
 from pytest_llmeval.models.host_memory import free_host_bytes
 from pytest_llmeval.store.whole_file import whole_folder
 from pytest_llmeval.training.answer_head import score_answers_only
-from pytest_llmeval.training.arguments import sft_arguments
+from pytest_llmeval.training.arguments import draws, sft_arguments
 from pytest_llmeval.training.averaging import Average
 from pytest_llmeval.training.checkpoints import newest_complete, require_space, steps_of
 from pytest_llmeval.training.device import require_device
@@ -84,6 +84,7 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]  # trl is not typed here
         super().__init__(*args, **kwargs)
         self._heap = Heap()
         self._is_compared = False
+        self._draws = draws(self.model.config)
 
     def training_step(self, model: Any, inputs: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
         """Count the tokens of a micro-batch, padding left out."""
@@ -99,7 +100,7 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]  # trl is not typed here
         Raises:
             NotTheBaseError: they differ by more than rounding does.
         """
-        if self._is_compared or self.state.global_step or not model.training:
+        if self._is_compared or self.state.global_step or not model.training or self._draws:
             return super().compute_loss(model, inputs, *args, **kwargs)
         self._is_compared = True
         model.eval()

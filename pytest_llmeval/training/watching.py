@@ -107,7 +107,7 @@ class TaskMetric(TrainerCallback):  # type: ignore[misc]  # transformers is not 
         stops = self._of_all([stops for (_, stops), row in both if len(row.completion) <= self._new_tokens])
         task = math.fsum(values) / len(values)
         found = {f"eval_{self._metric}": task, CHOSEN_BY: choice(task, metrics["eval_loss"])}
-        if len(stops) >= _LEAST_STOPS:
+        if len(stops) == len(values) >= _LEAST_STOPS:  # a few rows with short targets would not tell of the others
             found[STOPPED] = sum(stops) / len(stops)
         metrics.update(found)
         self.log(found)

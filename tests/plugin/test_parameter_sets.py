@@ -58,7 +58,9 @@ def test_a_set_that_only_its_place_in_memory_tells_is_a_usage_error(project: Pro
     project.write(evals__test_echo_py=SETS_OF_CONTENT.format(first="[Plain()], "))
     result = project.run("evals", *dist_args)
     assert result.ret == 4
-    result.stderr.fnmatch_lines(["*test_echo.py::test_echo: a value of style is told by its place * list;*ids=*"])
+    result.stderr.fnmatch_lines(
+        ["*test_echo.py::test_echo: nothing tells a value of style in each session * list;*ids=*"]
+    )
     assert "0x" not in result.stderr.str()
     assert project.server.ledger == []
 
@@ -85,5 +87,5 @@ def test_what_cannot_be_written_out_is_told_by_nothing() -> None:
     config: Any = None
     assert SetNames(config, "where", problems).name([Mute()], "style") is None
     assert [problem.partition(",")[0] for problem in problems] == [
-        "where: a value of style is told by its place in memory alone"
+        "where: nothing tells a value of style in each session the same"
     ]

@@ -43,15 +43,15 @@ RECORD = {
 class Trainer:
     """Ends in the states that it is given, one after the other."""
 
-    def __init__(self, *states: State, rows: int = 4) -> None:
+    def __init__(self, *states: State, rows: int = 4, checkpointing: bool = True) -> None:
         self.states = list(states)
-        self.rows = rows
+        self.fit = {"micro_batch": rows, "checkpointing": checkpointing, "estimate": ["  total  9.00 GiB"]}
         self.plans: list[Plan] = []
 
     def __call__(self, plan: Plan, environ: Mapping[str, str]) -> Outcome:
         self.plans.append(plan)
         write_json(plan.folder / "identity.json", {})
-        write_json(plan.folder / "fit.json", {"micro_batch": self.rows, "estimate": ["  total  9.00 GiB"]})
+        write_json(plan.folder / "fit.json", self.fit)
         state = self.states.pop(0)
         if state == "trained":
             plan.adapter.mkdir()

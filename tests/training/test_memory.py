@@ -108,6 +108,11 @@ def test_after_too_little_memory_less_is_taken(gib: int, batch: int, row_tokens:
     assert (again.micro_batch, again.checkpointing) == (second.micro_batch, second.checkpointing)
 
 
+def test_after_too_little_memory_for_one_row_it_is_checkpointed() -> None:
+    found = fit(LLAMA_3B, free=80 << 30, batch=16, row_tokens=4096, most_rows=1, before=(1, False), **RECIPE)
+    assert (found.micro_batch, found.checkpointing) == (1, True)
+
+
 def test_with_weights_in_fp32_layers_keep_values_in_fp32() -> None:
     """Autocast leaves the sum that goes from layer to layer so."""
     recipe: Any = {**RECIPE, "load": "bf16"}

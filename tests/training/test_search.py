@@ -46,7 +46,7 @@ class Trainer:
         plan.hold_to({"config": plan.config.digest, "train": "t", "base": "b"})
         write_json(
             plan.folder / "fit.json",
-            {"micro_batch": 1, "estimate": ["  total  9.00 GiB"]},
+            {"micro_batch": 1, "checkpointing": True, "estimate": ["  total  9.00 GiB"]},
         )
         (plan.folder / "checkpoint-4").mkdir(exist_ok=True)
         state = self.ends.get(plan.trial, "trained")

@@ -86,6 +86,15 @@ def test_out_of_memory_goes_on_once_with_half_the_rows(job: Job, proved: Proved)
     ]
 
 
+def test_out_of_memory_with_one_row_goes_on_with_checkpointing(job: Job, proved: Proved) -> None:
+    proved(GAIN)
+    trainer = Trainer("out_of_memory", "trained", rows=1, checkpointing=False)
+    told: list[str] = []
+    run_training(replace(job, report=told.append), train=trainer)
+    assert trainer.plans[1].most_rows == 1
+    assert told[1] == "tiny: out of memory with 1 row at once; going on with checkpointing"
+
+
 def test_out_of_memory_with_one_row_is_the_end(job: Job) -> None:
     with pytest.raises(TrainingFailedError, match="out of memory with one row at once"):
         run_training(job, train=Trainer("out_of_memory", rows=1))

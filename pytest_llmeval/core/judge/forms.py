@@ -120,6 +120,11 @@ class Asking:
             return False
         self._passed.append(self._way)
         left = [way for way in self._forms.ways() if way not in self._passed]
+        if (
+            not left and self._room and error.kind == ErrorKind.NOT_CACHED
+        ):  # recorded without it, as where it was refused
+            self._room, self._passed = {}, []
+            left = self._forms.ways()
         if left:
             self._way = left[0]
         return bool(left)

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-import torch
-
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.core.text import one_line
+from pytest_llmeval.models.host_memory import says_out_of_memory
 
 __all__ = ["require_bitsandbytes"]
 
@@ -18,13 +17,17 @@ def require_bitsandbytes(device: str) -> None:
 
     Raises:
         ModelError: it cannot; its own word for it is pages long, and why stands at their end.
+        RuntimeError: the device itself can do nothing, or has no memory left.
     """
     import bitsandbytes
+    import torch
 
     numbers = torch.ones(64, device=device)
     try:
         bitsandbytes.functional.quantize_4bit(numbers, quant_type="nf4")
-    except Exception as error:  # noqa: BLE001 - of a library that is not the right one it raises what it meets
+    except Exception as error:  # of a library that is not the right one it raises what it meets
+        if says_out_of_memory(str(error)):
+            raise
         reason = getattr(bitsandbytes.cextension.lib, "error_msg", None)  # a function, where a library was loaded
         told = one_line(reason if isinstance(reason, str) else f"{type(error).__name__}: {error}", 300)
         there = sorted(path.stem for path in Path(bitsandbytes.__file__).parent.glob("libbitsandbytes_cuda*.so"))

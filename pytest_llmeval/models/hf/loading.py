@@ -81,7 +81,6 @@ def load_model(weights: WeightsSpec, source: Source, device: str, dtype: Any) ->
     _check_stored(weights, source)
     settings: dict[str, Any] = {"dtype": dtype, "device_map": {"": device}}
     if weights.load is not None:
-        require_bitsandbytes(device)
         settings["quantization_config"] = _quantised(weights)  # None would take the place of what config.json says
     if source.is_gguf:
         settings.setdefault("quantization_config", transformers.GgufConfig(dequantize=True))
@@ -90,10 +89,14 @@ def load_model(weights: WeightsSpec, source: Source, device: str, dtype: Any) ->
         settings["use_safetensors"] = True
     with quiet():
         try:
+            if weights.load is not None:
+                require_bitsandbytes(device)
             with _folder(source) as folder:
                 model, found = transformers.AutoModelForCausalLM.from_pretrained(
                     folder, trust_remote_code=False, local_files_only=True, output_loading_info=True, **settings
                 )
+        except ModelError:
+            raise
         except Exception as error:  # noqa: BLE001 - whatever transformers raises over files, the user reads one line
             raise ModelError(f"hf:{weights}: the model cannot be loaded: {why(error)}") from None
     _check_whole(weights, found["missing_keys"])
