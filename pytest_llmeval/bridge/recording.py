@@ -40,7 +40,7 @@ from pytest_llmeval.core.status import FAILED, MONEY_KINDS, PASSED, UNMEASURABLE
 from pytest_llmeval.core.transport import load_case, load_start
 from pytest_llmeval.core.types import CaseRecord, CaseStart, Outcome
 from pytest_llmeval.reports.rerun_text import rerun_lines
-from pytest_llmeval.reports.run_text import not_judged_lines, run_lines, spending_lines
+from pytest_llmeval.reports.run_text import cut_off_lines, not_judged_lines, run_lines, spending_lines
 from pytest_llmeval.reports.run_view import RunCases, view_run
 from pytest_llmeval.reports.voting_text import voting_lines
 from pytest_llmeval.reports.wrapping import wrapped
@@ -56,7 +56,6 @@ _LATE_S = 1.0
 """How long after its end is waited for what a dead worker told; it stands in the socket by then."""
 _STOP = "llmeval: "
 """How the reason begins that pytest is given where this plugin, here or in a worker, stops the session."""
-
 _LETTERS = {"missed": ("missed", "m", ("MISSED", {"yellow": True})), "error": ("error", "E", ("ERROR", {"red": True}))}
 
 
@@ -228,7 +227,8 @@ class Recorder:
         cases = self._cases or self._read(self._store)
         view = view_run(self._store.find_run(self._row.id), cases, self._store.verdicts(self._row.id))
         lines = run_lines(view, width=width, verbosity=verbosity) if verbosity >= -1 else []
-        lines += [*not_judged_lines(view, width), *spending_lines(self._store.spending(self._row.id), width)]
+        spent = spending_lines(self._store.spending(self._row.id), width)
+        lines += [*not_judged_lines(view, width), *spent, *cut_off_lines(view.run, width)]
         lines += voting_lines(self._store.voting(self._row.id), width)
         lines += rerun_lines(self._row.id, self._store.earlier_outcomes(self._row.id), cases.judged, width)
         is_stopped = self._status.is_stopped

@@ -19,7 +19,14 @@ from pytest_llmeval.cli.output import (
 from pytest_llmeval.cli.project import find_project
 from pytest_llmeval.core.text import one_line, printable
 from pytest_llmeval.reports.rerun_text import rerun_lines
-from pytest_llmeval.reports.run_text import heading, not_judged_lines, run_lines, spending_lines, verdict_line
+from pytest_llmeval.reports.run_text import (
+    cut_off_lines,
+    heading,
+    not_judged_lines,
+    run_lines,
+    spending_lines,
+    verdict_line,
+)
 from pytest_llmeval.reports.run_view import RunCases, RunView, view_run
 from pytest_llmeval.reports.table import Column, table_lines
 from pytest_llmeval.reports.voting_text import voting_lines
@@ -92,7 +99,7 @@ def print_run(view: RunView, spending: Sequence[Spending], verbosity: int, *, no
     shown = run_lines(view, width=width, tables=table_room(), verbosity=verbosity, in_full=verbosity > 1)
     lines = [*heading(view, width=width), "", *shown]
     lines += not_judged_lines(view, width)
-    lines += spending_lines(spending, width)
+    lines += spending_lines(spending, width) + cut_off_lines(view.run, width)
     lines += [line for note in notes for line in wrapped(note, width)]
     echo_lines([*lines, verdict_line(view)])
 
@@ -114,4 +121,5 @@ def _run_facts(run: Run) -> dict[str, Any]:
         "dataset_digest": run.dataset_digest,
         "settings": run.settings,
         "version": run.version,
+        "calls_cut_off": run.calls_cut_off,
     }

@@ -17,6 +17,7 @@ __all__ = [
     "Backend",
     "CacheMode",
     "Call",
+    "CallName",
     "CaseKey",
     "CaseRecord",
     "Kept",
@@ -284,9 +285,8 @@ class Call:
     cache_key: str | None = None
     """As in its response."""
     detail: Mapping[str, Any] = field(default_factory=dict)
-    """``finish_reason``, ``model``, ``system_fingerprint``, ``refusal`` and ``tool_calls`` of the response, where there
-    are any; ``text`` where SQLite cannot hold it as it is (NUL, lone surrogates). Of a failed call ``error``, the text
-    of its error."""
+    """``finish_reason``, ``model``, ``system_fingerprint``, ``refusal``, ``tool_calls`` of the response, if there;
+    ``text`` where SQLite cannot hold it (NUL, lone surrogates). Of a failed call ``error``, the text of its error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -299,6 +299,10 @@ class CaseKey:
     model: str
     epoch: int
     """From 1."""
+
+
+CallName = tuple[CaseKey, str]
+"""The case that asks, and what tells the call from the others of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -330,11 +334,7 @@ class Asker(Protocol):
     """Answers asks: the engine, or the way to it from another process."""
 
     async def ask(self, ask: Ask) -> Response:
-        """Return the answer.
-
-        Raises:
-            CallError: there is none.
-        """
+        """Return the answer; raise CallError where there is none."""
         ...
 
     def peek(self, ask: Ask) -> Response | None:

@@ -4,7 +4,7 @@ import asyncio
 import heapq
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from pytest_llmeval.core.errors import CallError
@@ -31,6 +31,9 @@ class Priority:
     """Tokens that it will take, about; those of the last request that went."""
     expected: Callable[[], int] | None = None
     """Tells them anew for each request that goes: one that waits learns from the answers that come meanwhile."""
+
+    begin: Callable[[], Awaitable[None]] | None = None
+    """Awaited as its first request may go, before it is sent; None once that is done."""
 
     def take(self) -> int:
         """Return the tokens of a request that goes now."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from pytest_llmeval.core.calls import answered, ask_name, response_of
-from pytest_llmeval.core.costs import cost_usd
+from pytest_llmeval.core.costs import FREE, cost_usd
 from pytest_llmeval.core.draws import DRAW
 from pytest_llmeval.core.errors import CallError, ErrorKind, StoreError, UserError
 from pytest_llmeval.core.ids import digest
@@ -296,6 +296,8 @@ class Engine:
         """Return the answer of the model, once it is kept."""
         most = bound(backend, ask)
         priority.expected = partial(self._lengths.expected, ask, most)
+        is_noted = backend.prices != FREE
+        priority.begin = partial(self._keeping.begin, (ask.case, name)) if is_noted else None
         PRIORITY.set(priority)
         DRAW.set(f"{ask.case.epoch}-{ask.nth}")
         aside_usd = await self._spend(ask.model, cost_usd(backend.prices, most))
@@ -308,6 +310,8 @@ class Engine:
             self.counts.failed += 1
             lost = error.usages
             error.cost_usd = failed_usd(backend.prices, lost)
+            if is_noted and priority.begin is None:
+                self._keeping.fail((ask.case, name))
             raise
         finally:
             self._budget.end(

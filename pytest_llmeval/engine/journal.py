@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from pytest_llmeval.core.types import Call, CaseKey, Kept
+from pytest_llmeval.core.types import Call, CallName, CaseKey, Kept
 
 __all__ = ["Journal", "Recorded"]
 
@@ -11,8 +11,13 @@ __all__ = ["Journal", "Recorded"]
 class Journal(Protocol):
     """Keeps answers of one run, and finds answers of this and of earlier runs."""
 
-    def keep(self, answers: Sequence[Kept]) -> None:
+    def keep(self, answers: Sequence[Kept], *, begun: Sequence[CallName] = (), failed: Sequence[CallName] = ()) -> None:
         """Make the answers durable: they survive the end of every process from when this returns.
+
+        Args:
+            answers: that came.
+            begun: calls that are about to be made, so that those without an answer are known when all has ended.
+            failed: calls that were begun, and that come to nothing.
 
         Raises:
             StoreError: they could not be written.

@@ -86,7 +86,18 @@ class Limiter:
         priority = PRIORITY.get() or Priority()
         if limit.head() is None and self._may_go(limit):
             self._book(limit, priority)
-            return
+        else:
+            await self._in_line(limit, priority)
+        if priority.begin is not None:
+            try:
+                await priority.begin()
+            except BaseException:
+                self._unbook(limit)
+                raise
+            priority.begin = None
+
+    async def _in_line(self, limit: AccountLimit, priority: Priority) -> None:
+        """Wait until the first in line are gone; it is booked then."""
         ready = asyncio.get_running_loop().create_future()
         limit.push(Waiter(priority, next(self._numbers), ready))
         self._dispatch()
@@ -94,10 +105,7 @@ class Limiter:
             await ready
         except asyncio.CancelledError:
             if ready.done() and not ready.cancelled() and ready.exception() is None:  # it was booked already
-                limit.end()
-                self.in_flight -= 1
-                self.requests -= 1
-                self._dispatch()
+                self._unbook(limit)
             raise
 
     def leave(self, limit: AccountLimit, started_s: float, tokens: int, error: BaseException | None) -> None:
@@ -134,6 +142,13 @@ class Limiter:
         self.in_flight += 1
         self.requests += 1
         self.peak = max(self.peak, self.in_flight)
+
+    def _unbook(self, limit: AccountLimit) -> None:
+        """Take back a request that was booked and is not sent."""
+        limit.end()
+        self.in_flight -= 1
+        self.requests -= 1
+        self._dispatch()
 
     def _dispatch(self) -> None:
         """Let go whoever may, the first in line first; come back when time alone will let the next one go."""

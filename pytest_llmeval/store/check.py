@@ -18,7 +18,7 @@ __all__ = [
     "schema_of",
 ]
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 """The number of the newest migration; the file keeps it as ``user_version`` and in the table schema_version."""
 _OUR_TABLES = frozenset({"schema_version", "runs", "cases", "scores", "calls", "verdicts"})
 _HEADER = b"SQLite format 3\x00"

@@ -18,7 +18,7 @@ from typing import Any
 
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.ids import case_id
-from pytest_llmeval.core.types import Call, CaseKey, Kept
+from pytest_llmeval.core.types import Call, CallName, CaseKey, Kept
 from pytest_llmeval.store import rows
 from pytest_llmeval.store.call_table import CALL_TABLE
 from pytest_llmeval.store.check import readable_errors
@@ -33,8 +33,11 @@ _PRAGMAS = ("journal_mode = wal", "synchronous = NORMAL", f"application_id = {_A
 _TABLES = (
     "CREATE TABLE run (facts TEXT NOT NULL)",
     CALL_TABLE.format(name="answers", run=""),
+    "CREATE TABLE begun (id TEXT PRIMARY KEY) WITHOUT ROWID",
     "CREATE INDEX answers_key ON answers (cache_key) WHERE cache_key IS NOT NULL",
 )
+_BEGUN = "INSERT OR IGNORE INTO begun VALUES (?)"
+_FAILED = "DELETE FROM begun WHERE id = ?"
 _NEWEST = "SELECT * FROM {table} WHERE cache_key = ? AND status = 'ok' AND cached = 0 ORDER BY rowid DESC LIMIT 1"
 
 
@@ -58,18 +61,20 @@ class SqliteJournal:
         except StoreError as error:
             raise (unread(self.path, error) if is_left else error) from error
 
-    def keep(self, answers: Sequence[Kept]) -> None:
-        """Make the answers durable; raise StoreError where they cannot be written."""
+    def keep(self, answers: Sequence[Kept], *, begun: Sequence[CallName] = (), failed: Sequence[CallName] = ()) -> None:
+        """Make the answers durable, and which calls were begun; raise StoreError where they cannot be written."""
         if not os.path.exists(self.path):
             raise StoreError(f"{self.path}: the journal was removed while the run wrote it")
         with readable_errors(self.path), self._connection:
             for kept in answers:
                 row = rows.from_call(self._run_id, self._case_id(kept.case), kept.call)
                 self._connection.execute(insertion("answers", tuple(row), "INSERT OR REPLACE"), bindable(row))
+            for sql, names in ((_BEGUN, begun), (_FAILED, failed)):
+                self._connection.executemany(sql, [[self._call_id(*each)] for each in names])
 
     def recall(self, case: CaseKey, name: str) -> Call | None:
         """Return what this run was answered to a call; None where it was not, or the answer is damaged."""
-        call_id = f"{self._case_id(case)}-{name}"
+        call_id = self._call_id(case, name)
         found = first_row(self._connection, self.path, "SELECT * FROM answers WHERE id = ?", call_id)
         if found is None and self._history is not None:
             sql = "SELECT * FROM calls WHERE id = ? AND status = 'ok'"
@@ -115,11 +120,14 @@ class SqliteJournal:
         if self._connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'run'").fetchone():
             if self._connection.execute("SELECT 1 FROM run UNION ALL SELECT 1 FROM answers").fetchone():
                 raise StoreError("it is not of a run as this version knows them")
-            for table in ("run", "answers"):
-                self._connection.execute(f"DROP TABLE {table}")
+            for table in ("run", "answers", "begun"):
+                self._connection.execute(f"DROP TABLE IF EXISTS {table}")
         for statement in _TABLES:
             self._connection.execute(statement)
         self._connection.execute("INSERT INTO run VALUES (?)", [json.dumps(rows.from_run(run))])
+
+    def _call_id(self, case: CaseKey, name: str) -> str:
+        return f"{self._case_id(case)}-{name}"
 
     def _case_id(self, case: CaseKey) -> str:
         return case_id(self._run_id, case.suite, case.model, case.sample_id, case.epoch)

@@ -89,6 +89,7 @@ def joined_run(shards: Sequence[ShardRun], runs: Sequence[Run]) -> Run:
         git_dirty=any(each.run.git_dirty for each in shards) if first.git_dirty is not None else None,
         dataset_digest=first.dataset_digest,
         settings=settings,
+        calls_cut_off=sum(each.run.calls_cut_off for each in shards),
     )
 
 

@@ -87,6 +87,8 @@ class Run:
     process_started: str | None = None
     end: RunEnd | None = None
     """None while the run is going on, and for ever where its process was killed."""
+    calls_cut_off: int = 0
+    """Calls that were in flight when a session of it ended or was killed, and may have been billed."""
     last_case_at: str | None = field(default=None, compare=False)
     """When the newest of its finished cases began, ISO 8601, UTC; None without any, and where it is not asked for."""
 

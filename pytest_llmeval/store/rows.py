@@ -117,12 +117,13 @@ def from_run(run: Run) -> Row:
         "pid": run.pid,
         "host": run.host,
         "process_started": run.process_started,
+        "calls_cut_off": run.calls_cut_off,
     }
 
 
 def to_run(row: Mapping[str, Any]) -> Run:
     """Return the run of a row."""
-    end = None
+    end, columns = None, row.keys()
     if row["status"] != "running":
         end = RunEnd(**{key: row[key] for key in ("finished_at", "status", "exit_code", "verdict")})
     return Run(
@@ -141,7 +142,8 @@ def to_run(row: Mapping[str, Any]) -> Run:
         host=row["host"],
         process_started=row["process_started"],
         end=end,
-        last_case_at=row["last_case_at"] if "last_case_at" in row.keys() else None,  # noqa: SIM118  # no dict
+        calls_cut_off=row["calls_cut_off"] if "calls_cut_off" in columns else 0,  # a journal may be of an older version
+        last_case_at=row["last_case_at"] if "last_case_at" in columns else None,
     )
 
 

@@ -80,6 +80,13 @@ def _earlier_outcomes(db: Database) -> None:
         db.execute(statement)
 
 
+@migrations(name="0008_calls_cut_off")
+def _calls_cut_off(db: Database) -> None:
+    """How many calls of a run were in flight when a session of it ended, and may have been paid for nothing."""
+    for statement in _CALLS_CUT_OFF.split(";\n\n"):
+        db.execute(statement)
+
+
 _OLD_CALL_COLUMNS = ", ".join(CALL_COLUMNS[:14])
 
 _CALLS_OUTLIVE_CASES = f"""
@@ -192,6 +199,12 @@ CREATE TABLE earlier_outcomes (
 ) WITHOUT ROWID;
 
 UPDATE schema_version SET version = 7
+"""
+
+_CALLS_CUT_OFF = """
+ALTER TABLE runs ADD COLUMN calls_cut_off INTEGER NOT NULL DEFAULT 0;
+
+UPDATE schema_version SET version = 8
 """
 
 _FIRST_TABLES = """

@@ -107,7 +107,7 @@ CREATE TABLE runs (
     pid INTEGER,
     host TEXT,
     process_started TEXT
-);
+, calls_cut_off INTEGER NOT NULL DEFAULT 0);
 
 CREATE TABLE schema_version (version INTEGER NOT NULL);
 
@@ -190,7 +190,7 @@ CREATE INDEX labels_rater ON labels (rater, name, case_id);
 
 CREATE INDEX verdicts_run ON verdicts (run_id);
 
-INSERT INTO schema_version VALUES (7);
+INSERT INTO schema_version VALUES (8);
 
 INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('llmeval', '0001_first_tables', strftime('%Y-%m-%d %H:%M:%f+00:00'));
 
@@ -204,4 +204,6 @@ INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('llmeva
 
 INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('llmeval', '0006_run_and_label_indexes', strftime('%Y-%m-%d %H:%M:%f+00:00'));
 
-INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('llmeval', '0007_earlier_outcomes', strftime('%Y-%m-%d %H:%M:%f+00:00'))
+INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('llmeval', '0007_earlier_outcomes', strftime('%Y-%m-%d %H:%M:%f+00:00'));
+
+INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('llmeval', '0008_calls_cut_off', strftime('%Y-%m-%d %H:%M:%f+00:00'))

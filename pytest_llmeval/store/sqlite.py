@@ -23,6 +23,11 @@ __all__ = ["SqliteStore"]
 
 _PROCESS = ("pid", "host", "process_started")
 """Columns that name the process which records a run."""
+_CUT_OFF = """
+UPDATE main.runs SET calls_cut_off = calls_cut_off + (
+    SELECT count(*) FROM journal.begun WHERE id NOT IN (SELECT id FROM journal.answers)
+) WHERE id = ?
+"""
 _TIMES_BEFORE = "SELECT count(*) FROM earlier_outcomes WHERE run_id = ? AND case_id = ?"
 _SET_ASIDE = f"""
 UPDATE calls SET id = id || :mark, name = name || :mark
@@ -69,7 +74,7 @@ class SqliteStore(SqliteReader):
             Whether it was still as it was found: where another process has taken it up since, nothing is recorded.
         """
         row = rows.from_run(run)
-        changes = ", ".join(f"{column} = :{column}" for column in row if column != "id")
+        changes = ", ".join(f"{column} = :{column}" for column in row if column not in ("id", "calls_cut_off"))
         found = rows.from_run(seen) if seen is not None else {}
         same = "".join(f" AND {column} IS :seen_{column}" for column in _PROCESS if found)
         values = {**bindable(row), **{f"seen_{column}": found[column] for column in _PROCESS if found}}
@@ -229,7 +234,8 @@ class SqliteStore(SqliteReader):
     def absorb(self, orphan: Orphan) -> None:
         """Take over the answers in the journal of a run whose process is gone, or is this one, and remove the journal.
 
-        Calls of cases that were recorded are here already; the others are what a killed process left.
+        Calls of cases that were recorded are here already; the others are what a killed process left. Those that were
+        begun and neither answered nor failed are counted: they were in flight.
         """
         columns = ", ".join(CALL_COLUMNS)
         with readable_errors(self.path):
@@ -249,6 +255,9 @@ class SqliteStore(SqliteReader):
                         " cost_usd = excluded.cost_usd, cache_key = excluded.cache_key, detail = excluded.detail,"
                         " checksum = excluded.checksum"
                     )
+                    if any(self._plain("SELECT 1 FROM journal.sqlite_master WHERE name = 'begun'")):
+                        self._connection.execute(_CUT_OFF, [orphan.run.id])
+                        self._connection.execute("DELETE FROM journal.begun")
             finally:
                 self._connection.execute("DETACH journal")
         orphan.remove()

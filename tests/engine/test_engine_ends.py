@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.core.costs import Prices
+from pytest_llmeval.core.costs import FREE, Prices
 from pytest_llmeval.core.errors import CallError, ErrorKind, StoreError
-from pytest_llmeval.core.types import CacheMode, Kept, Response, Usage
+from pytest_llmeval.core.types import CacheMode, CallName, Kept, Response, Usage
 from tests.support.engine_parts import FakeModel, MemoryJournal, Rig, ask, broken, failure, kinds, say
 from tests.support.virtual_time import run_virtual, settled
 
@@ -23,9 +23,10 @@ class Watched(MemoryJournal):
         self.tasks: list[asyncio.Task[Response]] = []
         self.told_before: list[int] = []
 
-    def keep(self, answers: Sequence[Kept]) -> None:
-        self.told_before.append(sum(task.done() for task in self.tasks))
-        super().keep(answers)
+    def keep(self, answers: Sequence[Kept], **calls: Sequence[CallName]) -> None:
+        if answers:
+            self.told_before.append(sum(task.done() for task in self.tasks))
+        super().keep(answers, **calls)
 
 
 def test_nobody_is_told_an_answer_that_is_not_kept() -> None:
@@ -60,8 +61,11 @@ def test_when_nothing_can_be_kept_no_call_is_made_any_more() -> None:
     async def body() -> None:
         rig = Rig()
         await rig.engine.ask(ask("before"))
-        rig.journal.fault = StoreError("disk full")
+        rig.model.hold = asyncio.Event()
         one, two = rig.begin(ask("a"), ask("b"))
+        await settled()
+        rig.journal.fault = StoreError("disk full")
+        rig.model.hold.set()
         error = await failure(one)
         assert str(error) == "the answer came and could not be kept: disk full"
         assert (error.kind, error.attempts) == (ErrorKind.STORAGE, 1)
@@ -72,6 +76,41 @@ def test_when_nothing_can_be_kept_no_call_is_made_any_more() -> None:
         assert len(rig.model.asked) == 3
         assert (await rig.engine.ask(ask("before"))).text == "q"
         assert await rig.engine.claim(5, 5) == []
+
+    run_virtual(body())
+
+
+@pytest.mark.parametrize("prices", [None, FREE], ids=["paid", "free"])
+def test_the_journal_knows_the_calls_in_flight(prices: Prices | None) -> None:
+    """Before they are sent; not those that wait for a slot, nor that failed, nor of a model that is free."""
+
+    async def body() -> None:
+        rig = Rig(max_connections=2)
+        rig.model.prices, rig.model.hold = prices, asyncio.Event()
+        rig.model.answer = lambda request: broken() if rig.model.text_of(request) == "bad" else say()
+        tasks = rig.begin(ask("a"), ask("b", "bad"), ask("c"))
+        await settled()
+        assert len(rig.model.asked) == 2
+        assert {case.sample_id for case, _ in rig.journal.begun} == ({"a", "b"} if prices is None else set())
+        rig.model.hold.set()
+        assert await kinds(*tasks) == [None, ErrorKind.SERVER_ERROR, None]
+        await settled()
+        assert rig.journal.begun == set()
+
+    run_virtual(body())
+
+
+def test_what_cannot_be_noted_is_not_asked() -> None:
+    async def body() -> None:
+        rig = Rig()
+        rig.journal.fault = StoreError("disk full")
+        error = await failure(*rig.begin(ask("a")))
+        assert (str(error), error.kind, error.attempts) == (
+            "not asked: the answer could not be kept: disk full",
+            ErrorKind.STORAGE,
+            0,
+        )
+        assert (rig.model.asked, rig.limiter.in_flight, rig.limiter.requests) == ([], 0, 0)
 
     run_virtual(body())
 

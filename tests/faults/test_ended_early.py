@@ -35,7 +35,7 @@ def wait_for_stall(project: Project, held: Held) -> None:
     wait_until(lambda: len(journal_answers(project)) >= FREE, "the answers are kept")
 
 
-def assert_nothing_is_paid_twice(project: Project, held: Held) -> None:
+def assert_nothing_is_paid_twice(project: Project, held: Held, *, was_waited_for: bool = False) -> None:
     """Resume the run, and fail where an answer that had come is asked for again or a case is missing."""
     before = requests(project.server)
     answered = set(held.answered)
@@ -44,7 +44,14 @@ def assert_nothing_is_paid_twice(project: Project, held: Held) -> None:
     result = project.run("evals", "--resume=last", model="")
     assert result.ret == 0, result.stdout.str()
     again = [text for text, count in requests(project.server).items() if text in before and count > before[text]]
-    assert len(again) <= 4  # they were in flight
+    cut_off = project.last_run()["calls_cut_off"]
+    assert len(again) <= cut_off <= 4  # they were in flight
+    told = (
+        f"{cut_off} calls were in flight when a session of this run ended; no answer came, and they may have been bil"
+    )
+    assert (told in " ".join(result.stdout.str().split())) == (cut_off > 1)
+    if not was_waited_for:
+        assert cut_off == 4
     assert not set(again) & answered
     assert project.cases() == dict.fromkeys((row["id"] for row in ROWS), "passed")
     assert [row["id"] for row in project.rows("SELECT id FROM runs")] == [run_id]
@@ -76,7 +83,7 @@ def test_a_session_told_to_end_keeps_what_is_paid_and_asks_no_more(
     assert shown_status(project) == "interrupted"
     assert (project.last_run()["exit_code"], project.last_run()["verdict"]) == (2, "none")
     assert "--resume" in session.text
-    assert_nothing_is_paid_twice(project, held)
+    assert_nothing_is_paid_twice(project, held, was_waited_for=True)
 
 
 def test_answers_that_do_not_come_keep_no_worker_and_no_session_from_its_end(project: Project, held: Held) -> None:

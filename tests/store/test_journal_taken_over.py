@@ -37,6 +37,23 @@ def test_journals_of_dead_processes_are_taken_over_when_the_file_is_opened_next(
         assert beside(path) == {"llmeval.db"}
 
 
+@pytest.mark.parametrize("version", ["this", "older"])
+def test_calls_that_were_in_flight_are_counted_once_and_by_each_session(path: Path, version: str) -> None:
+    """Neither those that were answered nor those that failed; a run that goes on keeps the count."""
+    SqliteStore(path).close()
+    for total in (2, 4):
+        with closing(SqliteJournal(path, dead())) as journal:
+            journal.keep([], begun=[(case(name), "call-1") for name in "abcd"])
+            journal.keep([kept("a")], failed=[(case("b"), "call-1")])
+            if version == "older":
+                journal._connection.execute("DROP TABLE begun")
+        with closing(SqliteStore(path)) as store:
+            assert store.find_run("dead").calls_cut_off == (total if version == "this" else 0)
+            store.resume_run(dead())
+    with closing(SqliteStore(path)) as store:
+        assert store.find_run("dead").calls_cut_off == (4 if version == "this" else 0)
+
+
 @pytest.mark.parametrize("elsewhere", [False, True], ids=["here", "on another machine"])
 def test_the_journal_of_a_run_that_may_be_alive_is_left_alone(path: Path, elsewhere: bool) -> None:
     own = run("far", host="another", process_started="1") if elsewhere else live("near")

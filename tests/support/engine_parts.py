@@ -9,7 +9,7 @@ import pytest
 
 from pytest_llmeval.core.costs import Prices
 from pytest_llmeval.core.errors import CallError, ErrorKind, StoreError
-from pytest_llmeval.core.types import Ask, CacheMode, Call, CaseKey, Kept, Request, Response, Usage
+from pytest_llmeval.core.types import Ask, CacheMode, Call, CallName, CaseKey, Kept, Request, Response, Usage
 from pytest_llmeval.engine.budget import Budget
 from pytest_llmeval.engine.engine import Engine
 from pytest_llmeval.engine.journal import Recorded
@@ -74,6 +74,8 @@ class MemoryJournal:
 
     def __init__(self) -> None:
         self.batches: list[list[Kept]] = []
+        self.begun: set[CallName] = set()
+        """Calls without an answer and without an end."""
         self.earlier: list[Call] = []
         self.fault: Exception | None = None
         """What keeping raises."""
@@ -83,10 +85,12 @@ class MemoryJournal:
     def kept(self) -> list[Kept]:
         return [kept for batch in self.batches for kept in batch]
 
-    def keep(self, answers: Sequence[Kept]) -> None:
+    def keep(self, answers: Sequence[Kept], *, begun: Sequence[CallName] = (), failed: Sequence[CallName] = ()) -> None:
         if self.fault is not None:
             raise self.fault
-        self.batches.append(list(answers))
+        self.begun = (self.begun | {*begun}) - {*failed} - {(kept.case, kept.call.name) for kept in answers}
+        if answers:
+            self.batches.append(list(answers))
 
     def recall(self, case: CaseKey, name: str) -> Call | None:
         self._read()
