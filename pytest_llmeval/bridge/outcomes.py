@@ -150,7 +150,7 @@ def _is_xpass(report: pytest.TestReport, error: BaseException | None) -> bool:
 
 def is_miss(error: BaseException) -> bool:
     """Return whether what a body raised says that the answer is not good enough."""
-    return isinstance(error, _MISSES) and not _is_timeout(error)
+    return all(isinstance(each, _MISSES) and not _is_timeout(each) for each in _leaves(error))
 
 
 def _is_timeout(error: BaseException) -> bool:

@@ -124,7 +124,9 @@ class CaseRunner:
         run = run_of(pyfuncitem)
         try:
             result = yield
-        except (AssertionError, pytest.fail.Exception) as miss:
+        except pytest.xfail.Exception:
+            raise
+        except (AssertionError, pytest.fail.Exception, BaseExceptionGroup) as miss:
             broken = _broken(run.book) if run is not None and is_miss(miss) else None
             if broken is not None:
                 raise broken from miss

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass
+from enum import Enum
 from functools import partial
 from types import CodeType
 from typing import Any
@@ -14,6 +15,7 @@ from pytest_llmeval.core.ids import digest, memory_address
 __all__ = ["code_text", "settings_text", "source_digest", "source_text", "stable_text"]
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+_QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
 _DEEPEST = 20
 
 
@@ -126,18 +128,24 @@ def _held(value: Any, inner: Callable[[Any], Any], *, is_strict: bool) -> Any:
         return inner([value.func, value.args, value.keywords])
     if is_dataclass(value) and not isinstance(value, type):
         return inner({each.name: getattr(value, each.name, None) for each in fields(value) if each.repr})
-    names = _names_of_fields(type(value))
-    if names:
-        return inner({name: getattr(value, name, None) for name in names})
-    if is_strict and ("{" in repr(value) or str(id(value)) in repr(value)):
-        raise ValueError("its repr may be another in another process")
+    if is_strict and not isinstance(value, bytes | Enum | re.Pattern):
+        names = _names_of_fields(value)
+        if names:
+            return inner({name: getattr(value, name, None) for name in names})
+        bare = _QUOTED.sub("", repr(value))
+        if "{" in bare or str(id(value)) in bare:
+            raise ValueError("its repr may be another in another process")
     return _nameless(value)
 
 
-def _names_of_fields(kind: type) -> list[str]:
-    """Return the names of what an object of pydantic or attrs holds."""
-    attrs = getattr(kind, "__attrs_attrs__", ())
-    return [each.name for each in attrs] or list(getattr(kind, "model_fields", ()))
+def _names_of_fields(value: object) -> list[str]:
+    """Return the names of what an object of pydantic or attrs holds and shows."""
+    attrs, model = getattr(type(value), "__attrs_attrs__", ()), getattr(type(value), "model_fields", None)
+    names = [each.name for each in attrs if each.repr]
+    if isinstance(model, Mapping):
+        names = [name for name, each in model.items() if each.repr]
+        names += ["model_extra"] if getattr(value, "model_extra", None) else []
+    return names
 
 
 def _nameless(value: object) -> str:

@@ -31,9 +31,10 @@ class Priority:
     """Tokens that it will take, about; those of the last request that went."""
     expected: Callable[[], int] | None = None
     """Tells them anew for each request that goes: one that waits learns from the answers that come meanwhile."""
-
     begin: Callable[[], Awaitable[None]] | None = None
     """Awaited as its first request may go, before it is sent; None once that is done."""
+    is_sent: bool = False
+    """Whether a request was sent, and no refusal or fault has come of it."""
 
     def take(self) -> int:
         """Return the tokens of a request that goes now."""
@@ -178,6 +179,11 @@ class AccountLimit:
         for verdict in settled:
             if not verdict.done():
                 verdict.set_result(are_own)
+
+    def require_open(self) -> None:
+        """Raise CallError where no request may go any more."""
+        if self.closed is not None:
+            raise self.closed()
 
     def close(self, error: Callable[[], CallError]) -> None:
         """Let no further request go; whoever waits is told so."""

@@ -313,6 +313,10 @@ class Engine:
             if is_noted and priority.begin is None:
                 self._keeping.fail((ask.case, name))
             raise
+        except asyncio.CancelledError:
+            if is_noted and not priority.is_sent:  # it waited for its next attempt, say
+                self._keeping.fail((ask.case, name))
+            raise
         finally:
             self._budget.end(
                 ask.model,

@@ -81,8 +81,7 @@ class Limiter:
         Raises:
             CallError: none may go any more.
         """
-        if limit.closed is not None:
-            raise limit.closed()
+        limit.require_open()
         priority = PRIORITY.get() or Priority()
         if limit.head() is None and self._may_go(limit):
             self._book(limit, priority)
@@ -91,10 +90,11 @@ class Limiter:
         if priority.begin is not None:
             try:
                 await priority.begin()
+                priority.begin = None
+                limit.require_open()  # it may have been closed meanwhile
             except BaseException:
                 self._unbook(limit)
                 raise
-            priority.begin = None
 
     async def _in_line(self, limit: AccountLimit, priority: Priority) -> None:
         """Wait until the first in line are gone; it is booked then."""
@@ -199,7 +199,8 @@ class _Slot:
     async def __aenter__(self) -> None:
         await self._limiter.enter(self._limit)
         self._started_s = self._limiter.now()
-        self._tokens = (PRIORITY.get() or Priority()).tokens
+        priority = PRIORITY.get() or Priority()
+        self._tokens, priority.is_sent = priority.tokens, True
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -210,6 +211,7 @@ class _Slot:
             error = given_up
             raise
         finally:
+            (PRIORITY.get() or Priority()).is_sent = not isinstance(error, AttemptError)
             self._limiter.leave(self._limit, self._started_s, self._tokens, error)
 
     async def _judge(self, error: BaseException | None) -> None:

@@ -39,6 +39,8 @@ def runs_in(path: Path) -> list[Run]:
     with _opened(path) as reader, _of_any_hand(path):
         runs = reader.runs()
         for run in runs:
+            if type(run.calls_cut_off) is not int:
+                raise ValueError(f"calls_cut_off of run {run.id} is no number")
             if run.settings.get("shard") is not None:
                 ended = run if run.end is not None else replace(run, end=_NO_END)
                 checked_header(json.loads(to_header("", ended, cases=0, answers=False)))

@@ -1,11 +1,16 @@
 """Attempts that were paid for and gave nothing to use, before one that did."""
 
+import asyncio
+import contextlib
+
 import pytest
 
+from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.costs import Prices
-from pytest_llmeval.core.types import Usage
-from tests.support.engine_parts import Rig, ask, kinds, say
-from tests.support.virtual_time import run_virtual
+from pytest_llmeval.core.errors import ErrorKind
+from pytest_llmeval.core.types import Request, Response, Usage
+from tests.support.engine_parts import FakeModel, Rig, ask, kinds, say
+from tests.support.virtual_time import run_virtual, settled
 
 PRICES = Prices(input_usd_per_million=10_000, output_usd_per_million=20_000)
 TOLD = Usage(input_tokens=10, output_tokens=5)
@@ -63,5 +68,33 @@ def test_whoever_is_told_an_answer_again_lost_nothing_for_it() -> None:
         assert await kinds(*rig.begin(ask("a"), ask("b"))) == [None, None]
         told = [await rig.engine.ask(ask(sample)) for sample in "abc"]
         assert [(each.lost, each.cost_usd) for each in told] == [((), pytest.approx(0.3)), ((), 0), ((), 0)]
+
+    run_virtual(body())
+
+
+class Backing(FakeModel):
+    """Is refused, and waits for its next attempt; the server that is asked ``slow`` says nothing for ever."""
+
+    async def complete(self, request: Request) -> Response:
+        with contextlib.suppress(AttemptError):
+            async with self._slot():
+                if self.text_of(request) == "slow":
+                    await asyncio.Event().wait()
+                raise AttemptError(ErrorKind.RATE_LIMITED, "429", retryable=True)
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+def test_a_call_that_waits_for_its_next_attempt_at_the_end_is_not_in_flight() -> None:
+    """Nor one that waits for a slot: of neither anything may be billed."""
+
+    async def body() -> None:
+        rig = Rig(max_connections=2)
+        rig.models["m"] = Backing(rig.limiter)
+        tasks = rig.begin(ask("a"), ask("b", "slow"), ask("c"))
+        await settled()
+        await rig.engine.aclose()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert {case.sample_id for case, _ in rig.journal.begun} == {"b"}
 
     run_virtual(body())

@@ -19,6 +19,13 @@ def test_echo(response, subtests):
             if part == "skip":
                 pytest.skip("not here")
 """
+BROKEN = """
+from pytest_llmeval import scorer
+
+@scorer
+def fragile(response, target=None):
+    return 1 / 0
+"""
 LATE = """
 import pytest
 
@@ -122,3 +129,17 @@ def test_junit_and_the_database_agree_on_a_broken_teardown(
     project.run("evals", "--junitxml=junit.xml", *spread)
     assert project.cases() == {"a": outcome}
     assert told_to_junit(project) == outcome
+
+
+def test_an_xfail_of_the_body_stays_one_beside_a_scorer_that_broke(project: Project) -> None:
+    project.write(conftest_py=BROKEN)
+    body = """
+        def test_echo(sample, response, score):
+            score.fragile(response)
+            if sample.id == "a":
+                pytest.xfail("known")
+            raise ExceptionGroup("together", [AssertionError("no")])
+        """
+    project.eval(body, [*ROWS, {"id": "b", "input": "x"}])
+    project.run("evals")
+    assert project.cases() == {"a": "skipped", "b": "error"}
