@@ -12,6 +12,7 @@ from pytest_llmeval.reports.comparison import Comparison, compare
 from pytest_llmeval.reports.comparison_markdown import comparison_markdown
 from pytest_llmeval.reports.comparison_text import comparison_lines
 from pytest_llmeval.reports.row_flips import RowText
+from pytest_llmeval.reports.text_width import text_width
 from tests.reports.sides import judged, side
 
 PROMPT = "system: Answer in one word.\n\nuser: What is the capital of the country that is named in the third line?"
@@ -226,7 +227,7 @@ def test_no_text_steers_the_terminal(text: str, width: int, verbosity: int) -> N
     lines = comparison_lines(found, width=width, verbosity=verbosity)
     assert not STEERING.search("\n".join(lines))
     if verbosity == 0:
-        assert max(map(len, lines)) <= width
+        assert max(map(text_width, lines)) <= width
 
 
 STEERING = re.compile(
