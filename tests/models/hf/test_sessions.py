@@ -197,7 +197,8 @@ def test_one_judges_in_a_schema(project: Project, tmp_path: Path) -> None:
     """Of noise that never ends there is no verdict, though it is in the form."""
     project.eval("async def test_echo(response, score):\n    await score.judge(response, rubric='qa')\n", ROWS[:1])
     judge = make_model(tmp_path / "judge", context=4096)
-    project.run("evals", f"--judge-model=hf:{judge}")
+    project.write(models_yaml=f"models:\n  noise:\n    spec: hf:{judge}\n    params: {{max_tokens: 16}}\n")
+    project.run("evals", "--judge-model=noise")
     case = project.rows("SELECT outcome, error_kind, error FROM cases")[0]
     assert (case["outcome"], case["error_kind"]) == ("error", "judge")
     asked = project.rows("SELECT request, response FROM calls WHERE role = 'judge' AND status = 'ok'")
