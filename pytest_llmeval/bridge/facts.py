@@ -53,7 +53,7 @@ class CollectionFacts:
     """sha256 in hex over the spec and the parameters of each model, by its name."""
     judge_digests: dict[str, str] = field(default_factory=dict)
     """The same of each judge."""
-    address_digests: dict[str, str] = field(default_factory=dict)
+    account_digests: dict[str, str] = field(default_factory=dict)
     """sha256 in hex of where each model and judge of a server is asked, by its name."""
     changed: list[str] = field(default_factory=list)
     """What is not as it was when the resumed run began."""

@@ -14,7 +14,7 @@ from pytest_llmeval.models.keys import find_account
 from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.models.prices import FREE_KINDS
 
-__all__ = ["address_digests", "model_digest", "unpriced_models", "unpriced_rules"]
+__all__ = ["account_digests", "model_digest", "unpriced_models", "unpriced_rules"]
 
 _ACCOUNTS = {"openai": find_account, "anthropic": find_anthropic_account}
 
@@ -48,7 +48,7 @@ def model_digest(model: NamedModel, environ: Mapping[str, str] | None) -> str:
     return digest(canonical(facts))
 
 
-def address_digests(models: Mapping[str, NamedModel], environ: Mapping[str, str]) -> dict[str, str]:
+def account_digests(models: Mapping[str, NamedModel], environ: Mapping[str, str]) -> dict[str, str]:
     """Return the sha256 in hex of where models of servers are asked, by name: ``Account.address``.
 
     One whose address is malformed is left out: whoever asks it is told.

@@ -57,7 +57,7 @@ class Rescored:
     def other_judges(self, facts: CollectionFacts) -> list[str]:
         """Return the judges that had other specs, parameters or addresses in the run, under the same names."""
         others = set()
-        for key, found in (("judge_digests", facts.judge_digests), ("account_digests", facts.address_digests)):
+        for key, found in (("judge_digests", facts.judge_digests), ("account_digests", facts.account_digests)):
             before: dict[str, str] = self.run.settings.get(key, {})
             others |= {name for name, now in found.items() if before.get(name, now) != now}
         return [name for name in facts.judge_digests if name in others]

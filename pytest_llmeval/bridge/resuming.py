@@ -84,7 +84,7 @@ class Resumed:
         changes += [
             f"model {name!r} is asked at another address than the run asked it (OPENAI_BASE_URL or ANTHROPIC_BASE_URL,"
             " their custom headers, or the query of its URL)"
-            for name, now in facts.address_digests.items()
+            for name, now in facts.account_digests.items()
             if asked_at.get(name, now) != now
         ]
         judges: dict[str, str] = self.run.settings.get("judge_digests", facts.judge_digests)

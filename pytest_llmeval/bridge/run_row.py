@@ -73,7 +73,7 @@ def run_row(
             "judges": facts.judges,
             "model_digests": facts.model_digests,
             "judge_digests": facts.judge_digests,
-            "account_digests": facts.address_digests,
+            "account_digests": facts.account_digests,
             "suites": suites,
             "markexpr": config.getoption("markexpr", ""),
             "keyword": config.getoption("keyword", ""),

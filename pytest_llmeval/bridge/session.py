@@ -12,7 +12,7 @@ from pytest_llmeval.bridge.earlier_runs import current_reader
 from pytest_llmeval.bridge.facts import CollectionFacts, SuiteFacts
 from pytest_llmeval.bridge.items import HTML_KEY, SESSION_KEY
 from pytest_llmeval.bridge.model_choice import chosen_judges, chosen_models, listed_models
-from pytest_llmeval.bridge.model_facts import address_digests, model_digest, unpriced_models, unpriced_rules
+from pytest_llmeval.bridge.model_facts import account_digests, model_digest, unpriced_models, unpriced_rules
 from pytest_llmeval.bridge.only_shown import only_shows
 from pytest_llmeval.bridge.parameter_sets import secret_sets
 from pytest_llmeval.bridge.rule_names import wrong_names
@@ -115,7 +115,7 @@ class Preparation:
         facts.judges = {name: judge.spec.text for name, judge in self.judges.items()}
         if self._asks_judges and self.settings is not None:
             asked = self._asked if self.rescored is None else self.judges
-            facts.address_digests = address_digests(asked, self.settings.environ)
+            facts.account_digests = account_digests(asked, self.settings.environ)
         if self.rescored is None and self.settings is not None:
             facts.model_digests = {name: self._digest(model) for name, model in self.models.items()}
         facts.judge_digests = {name: self._judge_digest(judge) for name, judge in self.judges.items()}
