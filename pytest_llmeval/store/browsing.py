@@ -30,15 +30,17 @@ _TEXTS = ("sample_id", *_LONG)
 """Columns in which a search looks, beside what was asked."""
 _JSON = "target"
 """That of them in which a text may stand as JSON has it, in ASCII, as in what was asked."""
+_FOUND = "cases.{column} LIKE ? ESCAPE '!' AND {shown} LIKE ? ESCAPE '!'"
+"""A text holds what is searched for, also as it is shown: nobody finds out a key by searching for its beginnings."""
 _ASKED = """
 EXISTS (
     SELECT 1 FROM calls WHERE case_id = cases.id AND role = 'model' AND request LIKE ? ESCAPE '!' AND EXISTS (
         SELECT 1 FROM json_tree(request, '$.messages') AS part
-        WHERE part.key IN ('content', 'text') AND part.type = 'text' AND part.value LIKE ? ESCAPE '!'
+        WHERE part.key IN ('content', 'text') AND part.type = 'text' AND {shown} LIKE ? ESCAPE '!'
     )
 )
 """
-"""What was asked holds a text. Most requests do not hold it at all, and only others are read as JSON."""
+"""What was asked holds it, too. Most requests do not hold it at all, and only others are read as JSON."""
 _LABELLABLE = """
 SELECT cases.id, cases.suite, cases.model, cases.sample_id, cases.epoch, scores.judge_id, scores.decided_by
 FROM cases CROSS JOIN scores ON scores.case_id = cases.id
@@ -115,11 +117,15 @@ class BrowsingReader(SqliteReader):
         """Read ``path`` over ``connection``, which is closed with this object."""
         super().__init__(path, connection)
         self._spans: dict[str, tuple[Any, ...]] = {}
+        self._shown = "{}"
+        """A text of the database as SQL that yields what people may see of it."""
 
     def shown(self, redact: Callable[[str], str]) -> Self:
         """Return this reader without secrets, as every reader does."""
         self._connection.create_function("shown", 1, lambda text: None if text is None else redact(text))
-        return super().shown(redact)
+        own = super().shown(redact)
+        own._shown = "shown({})"
+        return own
 
     def size(self, run_id: str) -> int:
         """Return how many cases of a run were recorded, at most, without reading them."""
@@ -152,7 +158,7 @@ class BrowsingReader(SqliteReader):
             before: the place before which they stand.
         """
         stretch = self._stretch(run_id, wanted, after, before)
-        where, parameters = _conditions(wanted)
+        where, parameters = self._conditions(wanted)
         joined = "" if wanted.flipped is None else _joined(wanted.flipped)
         partner = "base.id" if wanted.flipped is not None else "NULL"
         sql = (
@@ -188,7 +194,7 @@ class BrowsingReader(SqliteReader):
 
     def count(self, run_id: str, wanted: Wanted) -> int:
         """Return how many cases are wanted."""
-        where, parameters = _conditions(wanted)
+        where, parameters = self._conditions(wanted)
         joined = "" if wanted.flipped is None else _joined(wanted.flipped)
         joins = [] if wanted.flipped is None else _join_parameters(wanted.flipped)
         sql = (
@@ -269,37 +275,43 @@ class BrowsingReader(SqliteReader):
     def _short_columns(self) -> str:
         """Return the columns of a case as SQL, of long texts the beginning."""
         names = [row[1] for row in self._plain("PRAGMA table_info(cases)")]
-        whole = "cases.{}" if self._redact is None else "shown(cases.{})"  # of half a key nobody knows that it is one
+        whole = self._shown.format  # of half a key nobody knows that it is one
         return ", ".join(
-            f"substr({whole.format(name)}, 1, {_SHORT}) AS {name}" if name in _LONG else f"cases.{name}"
+            f"substr({whole(f'cases.{name}')}, 1, {_SHORT}) AS {name}" if name in _LONG else f"cases.{name}"
             for name in names
         )
+
+    def _conditions(self, wanted: Wanted) -> tuple[list[str], list[object]]:
+        """Return what SQL demands of a case, and the parameters."""
+        where: list[str] = []
+        parameters: list[object] = []
+        for column in ("suite", "model", "outcome"):
+            value = getattr(wanted, column)
+            if value is not None:
+                where.append(f"+cases.{column} = ?")  # its index would lead away from the stretch of the run
+                parameters.append(value)
+        if wanted.slice is not None:
+            where.append("(instr(cases.slices, '[' || ?) OR instr(cases.slices, ' ' || ?))")
+            parameters += [json.dumps(wanted.slice)] * 2  # as rows.py writes it: a quote in it follows a backslash
+        if wanted.search:
+            condition, texts = self._search(wanted.search)
+            where.append(condition)
+            parameters += texts
+        if wanted.flipped is not None:
+            where.append(f"{_FLIPPED} AND cases.outcome != base.outcome AND base.input_digest IS cases.input_digest")
+        return where, parameters
+
+    def _search(self, text: str) -> tuple[str, list[object]]:
+        """Return what SQL demands of a case in which a text is found, and the parameters."""
+        plain, as_json = _like(text), _like(json.dumps(text)[1:-1])
+        columns = (*_TEXTS, _JSON)
+        told = [_FOUND.format(column=name, shown=self._shown.format(f"cases.{name}")) for name in columns]
+        asked = _ASKED.format(shown=self._shown.format("part.value"))
+        return f"({' OR '.join([*told, asked])})", [*[plain] * (2 * len(_TEXTS)), *[as_json] * 3, plain]
 
     def _with_scores(self, row: Any) -> StoredCase:
         scores = self._query("SELECT * FROM scores WHERE case_id = ? ORDER BY name", row["id"])
         return rows.to_case(row, tuple(rows.to_score(score, ()) for score in scores))
-
-
-def _conditions(wanted: Wanted) -> tuple[list[str], list[object]]:
-    """Return what SQL demands of a case, and the parameters."""
-    where: list[str] = []
-    parameters: list[object] = []
-    for column in ("suite", "model", "outcome"):
-        value = getattr(wanted, column)
-        if value is not None:
-            where.append(f"+cases.{column} = ?")  # its index would lead away from the stretch of the run
-            parameters.append(value)
-    if wanted.slice is not None:
-        where.append("(instr(cases.slices, '[' || ?) OR instr(cases.slices, ' ' || ?))")
-        parameters += [json.dumps(wanted.slice)] * 2  # as rows.py writes it; within a text a quote follows a backslash
-    if wanted.search:
-        told = [f"cases.{column} LIKE ? ESCAPE '!'" for column in (*_TEXTS, _JSON)]
-        where.append(f"({' OR '.join([*told, _ASKED])})")
-        plain, as_json = _like(wanted.search), _like(json.dumps(wanted.search)[1:-1])
-        parameters += [*[plain] * len(_TEXTS), as_json, as_json, plain]
-    if wanted.flipped is not None:
-        where.append(f"{_FLIPPED} AND cases.outcome != base.outcome AND base.input_digest IS cases.input_digest")
-    return where, parameters
 
 
 def _like(text: str) -> str:

@@ -68,6 +68,8 @@ def test_a_secret_is_on_no_page(client: TestClient, store: SqliteStore) -> None:
     for address in (f"/run?id={run().id}", f"/case?id={key}"):
         text = whole(client, address)
         assert "***" in text and SECRET[:6] not in text
+    assert "/case?id=" in whole(client, f"/run?id={run().id}&search=xxx")
+    assert "/case?id=" not in whole(client, f"/run?id={run().id}&search={SECRET[:3]}")
 
 
 def test_trends_and_numbers_are_of_the_metric_whatever_its_rules_are_about(
