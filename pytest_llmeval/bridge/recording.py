@@ -39,10 +39,9 @@ from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.status import FAILED, MONEY_KINDS, PASSED, UNMEASURABLE, stored_status, worse_status
 from pytest_llmeval.core.transport import load_case, load_start
 from pytest_llmeval.core.types import CaseRecord, CaseStart, Outcome
-from pytest_llmeval.reports.rerun_text import rerun_lines
-from pytest_llmeval.reports.run_text import cut_off_lines, not_judged_lines, run_lines, spending_lines
+from pytest_llmeval.reports.run_notes import run_notes
+from pytest_llmeval.reports.run_text import not_judged_lines, run_lines, spending_lines
 from pytest_llmeval.reports.run_view import RunCases, view_run
-from pytest_llmeval.reports.voting_text import voting_lines
 from pytest_llmeval.reports.wrapping import wrapped
 from pytest_llmeval.store.records import RunEnd, RunStatus, stored_case, utc_now
 from pytest_llmeval.store.sqlite import SqliteStore
@@ -228,9 +227,8 @@ class Recorder:
         view = view_run(self._store.find_run(self._row.id), cases, self._store.verdicts(self._row.id))
         lines = run_lines(view, width=width, verbosity=verbosity) if verbosity >= -1 else []
         spent = spending_lines(self._store.spending(self._row.id), width)
-        lines += [*not_judged_lines(view, width), *spent, *cut_off_lines(view.run, width)]
-        lines += voting_lines(self._store.voting(self._row.id), width)
-        lines += rerun_lines(self._row.id, self._store.earlier_outcomes(self._row.id), cases.judged, width)
+        lines += [*not_judged_lines(view, width), *spent]
+        lines += [line for note in run_notes(view.run, cases.judged, self._store) for line in wrapped(note, width)]
         is_stopped = self._status.is_stopped
         against = [] if is_stopped else self._gating.lines(self._store, view.run)
         self._closing.notes += self._told.notes

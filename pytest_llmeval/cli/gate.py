@@ -20,6 +20,7 @@ from pytest_llmeval.core.status import FAILED, stored_status
 from pytest_llmeval.core.text import counted, one_line
 from pytest_llmeval.reports.against import against_lines
 from pytest_llmeval.reports.judge_drift import judge_warnings
+from pytest_llmeval.reports.run_notes import run_notes
 from pytest_llmeval.reports.run_view import RunCases, view_run
 from pytest_llmeval.store.baseline_choice import BaselineChoice, choose_again
 from pytest_llmeval.store.records import UNFINISHED, Run, Spending
@@ -61,6 +62,8 @@ class Gated:
     exit_code: int
     """What the result comes to."""
     spending: list[Spending]
+    notes: list[str]
+    """What there is to say of the run beside its figures, in sentences."""
     against: list[str]
     """What rules on a change were judged against, in lines."""
     warnings: list[str]
@@ -77,6 +80,7 @@ class Gated:
             result=result,
             exit_code=exit_code,
             spending=store.spending(run.id),
+            notes=run_notes(run, cases.judged, store),
             against=against_lines(choice, run, rules),
             warnings=[*judge_warnings(run, store.answering(run), choice.found), *_passed_wrongly(cases.judged)],
         )
@@ -91,7 +95,7 @@ class Gated:
             return
         view = view_run(self.run, self.cases, self.result.verdicts)
         warnings = (f"warning: {each}" for each in self.warnings)
-        print_run(view, self.spending, 0, notes=[*notes, *self.against, *warnings])
+        print_run(view, self.spending, 0, notes=[*self.notes, *notes, *self.against, *warnings])
 
 
 def _passed_wrongly(cases: Iterable[JudgedCase]) -> Iterator[str]:

@@ -18,9 +18,8 @@ from pytest_llmeval.cli.output import (
 )
 from pytest_llmeval.cli.project import find_project
 from pytest_llmeval.core.text import one_line, printable
-from pytest_llmeval.reports.rerun_text import rerun_lines
+from pytest_llmeval.reports.run_notes import run_notes
 from pytest_llmeval.reports.run_text import (
-    cut_off_lines,
     heading,
     not_judged_lines,
     run_lines,
@@ -29,7 +28,6 @@ from pytest_llmeval.reports.run_text import (
 )
 from pytest_llmeval.reports.run_view import RunCases, RunView, view_run
 from pytest_llmeval.reports.table import Column, table_lines
-from pytest_llmeval.reports.voting_text import voting_lines
 from pytest_llmeval.reports.wrapping import wrapped
 from pytest_llmeval.store.records import Run, Spending
 
@@ -82,14 +80,12 @@ def show(run: str, verbose: int, as_json: bool, database: Path | None) -> None:
         cases = list(store.cases(found.id)) if as_json else []
         read = RunCases.read(store, found.id, verbosity=verbose + 1)
         view = view_run(found, read, store.verdicts(found.id))
-        spending, voting = store.spending(found.id), store.voting(found.id)
-        earlier = store.earlier_outcomes(found.id)
+        spending, notes = store.spending(found.id), run_notes(found, read.judged, store)
+        voting, earlier = store.voting(found.id), store.earlier_outcomes(found.id)
     if as_json:
         facts = {"suites": view.suites, "verdict": view.verdict, "spending": spending, "voting": voting, "cases": cases}
         emit_json({**_run_facts(found), **facts, "earlier_outcomes": earlier})
         return
-    width = terminal_width()
-    notes = [*voting_lines(voting, width), *rerun_lines(found.id, earlier, read.judged, width)]
     print_run(view, spending, verbose + 1, notes=notes)
 
 
@@ -99,7 +95,7 @@ def print_run(view: RunView, spending: Sequence[Spending], verbosity: int, *, no
     shown = run_lines(view, width=width, tables=table_room(), verbosity=verbosity, in_full=verbosity > 1)
     lines = [*heading(view, width=width), "", *shown]
     lines += not_judged_lines(view, width)
-    lines += spending_lines(spending, width) + cut_off_lines(view.run, width)
+    lines += spending_lines(spending, width)
     lines += [line for note in notes for line in wrapped(note, width)]
     echo_lines([*lines, verdict_line(view)])
 

@@ -1,4 +1,4 @@
-"""Which cases passed only when they ran again, in a line for a terminal."""
+"""Which cases passed only when they ran again, in a sentence."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -8,24 +8,22 @@ from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.ids import case_id
 from pytest_llmeval.core.status import MONEY_KINDS
 from pytest_llmeval.core.text import counted, one_line
-from pytest_llmeval.reports.wrapping import wrapped
 from pytest_llmeval.store.records import EarlierOutcome
 
-__all__ = ["rerun_lines"]
+__all__ = ["rerun_sentences"]
 
 _MOST = 3
 _NEVER_ASKED = MONEY_KINDS | {ErrorKind.NOT_CACHED, ErrorKind.INTERRUPTED, ErrorKind.STORAGE}
 """Errors of cases that had not run by then: what ran later was no rerun."""
 
 
-def rerun_lines(run_id: str, earlier: Iterable[EarlierOutcome], cases: Iterable[JudgedCase], width: int) -> list[str]:
-    """Return a line, broken at ``width``, with the first cases that passed after a rerun; none without any.
+def rerun_sentences(run_id: str, earlier: Iterable[EarlierOutcome], cases: Iterable[JudgedCase]) -> list[str]:
+    """Return a sentence with the first cases that passed after a rerun; none without any.
 
     Args:
         run_id: of the run.
         earlier: what its cases came to before.
         cases: what they came to in the end.
-        width: of the terminal.
     """
     before: dict[str, Counter[str]] = defaultdict(Counter)
     for each in earlier:
@@ -43,7 +41,7 @@ def rerun_lines(run_id: str, earlier: Iterable[EarlierOutcome], cases: Iterable[
     if not told:
         return []
     more = f" and {len(told) - _MOST:,} more" if len(told) > _MOST else ""
-    return [*wrapped(f"{counted(len(told), 'case')} passed after a rerun: {', '.join(told[:_MOST])}{more}", width)]
+    return [f"{counted(len(told), 'case')} passed after a rerun: {', '.join(told[:_MOST])}{more}"]
 
 
 def _counts(kinds: Counter[str]) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 
-from pytest_llmeval.reports.comparing import SinceBaseline
 from pytest_llmeval.reports.comparison_markdown import flips_folded, flips_title
 from pytest_llmeval.reports.comparison_words import expected_text
 from pytest_llmeval.reports.markdown import LONGEST, MARKS, escaped, fitted, folded, table, titled_texts
@@ -20,7 +19,7 @@ from pytest_llmeval.reports.run_text import (
     row_cells,
     verdict_line,
 )
-from pytest_llmeval.reports.run_view import RunView, SuiteView
+from pytest_llmeval.reports.run_view import SuiteView
 from pytest_llmeval.reports.worst_cases import WorstCase
 from pytest_llmeval.store.records import UNFINISHED, Spending
 
@@ -33,8 +32,8 @@ _SHOW = "`llmeval show -v` has them."
 
 def run_markdown(report: RunReport, *, longest: int = LONGEST) -> str:
     """Return a run as GitHub-flavoured Markdown of at most ``longest`` bytes; what finds no room is told."""
-    view, spending, worst, against = report.view, report.spending, report.worst, report.against
-    blocks = [block for block in _head(view, spending, against) if block]
+    view, worst, against = report.view, report.worst, report.against
+    blocks = [block for block in _head(report) if block]
     text, left = fitted(blocks, longest)
     if left:
         return f"{text}\n\n*{left} tables found no room here; {_SHOW}*\n"
@@ -60,7 +59,8 @@ def _share(text: str, longest: int, parts: int) -> int:
     return (longest - len(text.encode()) - 3) // max(parts, 1)
 
 
-def _head(view: RunView, spending: Sequence[Spending], against: SinceBaseline | None) -> Iterator[str]:
+def _head(report: RunReport) -> Iterator[str]:
+    view, against = report.view, report.against
     end = view.run.end
     is_whole = view.run.shown_status not in UNFINISHED
     mark = _MARK_OF_STATUS.get(end.exit_code, view.verdict) if end is not None and is_whole else "unmeasurable"
@@ -71,8 +71,8 @@ def _head(view: RunView, spending: Sequence[Spending], against: SinceBaseline | 
         yield f"Against {escaped(against.base)} (run {escaped(against.base_id)}): {flips_title(against.flipped)}"
     for suite in view.suites:
         yield from _suite(suite)
-    yield "\n".join(f"- {escaped(line)}" for line in not_judged_lines(view, _WIDE))
-    yield _spent(spending)
+    yield "\n".join(f"- {escaped(line)}" for line in [*not_judged_lines(view, _WIDE), *report.notes])
+    yield _spent(report.spending)
 
 
 def _suite(suite: SuiteView) -> Iterator[str]:

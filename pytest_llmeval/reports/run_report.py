@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_llmeval.reports.comparing import SinceBaseline, flips_since_baseline
+from pytest_llmeval.reports.run_notes import run_notes
 from pytest_llmeval.reports.run_view import RunCases, RunView, view_run
 from pytest_llmeval.reports.worst_cases import WorstCases, worst_cases
 from pytest_llmeval.store.records import Run, Spending
@@ -21,6 +22,8 @@ class RunReport:
 
     view: RunView
     spending: Sequence[Spending]
+    notes: Sequence[str]
+    """What there is to say of it beside its figures, in sentences."""
     worst: WorstCases
     """The first 10 of its misses and errors."""
     against: SinceBaseline | None
@@ -35,9 +38,11 @@ def read_report(run: Run, *, reader: SqliteReader, root: Path) -> RunReport:
         reader: of its database.
         root: of the project.
     """
+    cases = RunCases(judged=list(reader.judged(run.id)))
     return RunReport(
-        view=view_run(run, RunCases(judged=list(reader.judged(run.id))), reader.verdicts(run.id)),
+        view=view_run(run, cases, reader.verdicts(run.id)),
         spending=reader.spending(run.id),
+        notes=run_notes(run, cases.judged, reader),
         worst=worst_cases(reader, run.id, most=_MOST),
         against=flips_since_baseline(run, reader=reader, root=root, most=_MOST),
     )

@@ -10,12 +10,11 @@ from pytest_llmeval.reports.run_view import RunView, SuiteView, TableRow, most_s
 from pytest_llmeval.reports.table import Column, table_lines, table_width
 from pytest_llmeval.reports.text_width import cut
 from pytest_llmeval.reports.wrapping import wrapped
-from pytest_llmeval.store.records import UNFINISHED, Run, Spending, StoredCase
+from pytest_llmeval.store.records import UNFINISHED, Spending, StoredCase
 
 __all__ = [
     "COLUMNS",
     "case_words",
-    "cut_off_lines",
     "heading",
     "money",
     "needless_columns",
@@ -135,15 +134,6 @@ def spending_lines(spending: Sequence[Spending], width: int) -> list[str]:
             width,
         )
     ]
-
-
-def cut_off_lines(run: Run, width: int) -> list[str]:
-    """Return a line, broken at ``width``, where calls of a run may have been paid for nothing; none where none may."""
-    count = run.calls_cut_off
-    if not count:
-        return []
-    were = f"{counted(count, 'call')} {'was' if count == 1 else 'were'} in flight when a session of this run ended"
-    return [*wrapped(f"{were}; no answer came, and they may have been billed", width)]
 
 
 def _head_lines(suite: SuiteView, width: int, tables: int, verbosity: int) -> Iterator[str]:

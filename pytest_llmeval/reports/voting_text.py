@@ -1,15 +1,14 @@
-"""How often judges differed, from each other and from themselves, in lines for a terminal."""
+"""How often judges differed, from each other and from themselves, a sentence for each."""
 
 from pytest_llmeval.core.stats.intervals import wilson
 from pytest_llmeval.core.text import counted, one_line
-from pytest_llmeval.reports.wrapping import wrapped
 from pytest_llmeval.store.records import VoteCounts
 
-__all__ = ["voting_lines"]
+__all__ = ["voting_sentences"]
 
 
-def voting_lines(voting: VoteCounts, width: int) -> list[str]:
-    """Return a line, broken at ``width``, for a panel and for each judge that judged answers twice; none without."""
+def voting_sentences(voting: VoteCounts) -> list[str]:
+    """Return a sentence for a panel and for each judge that judged answers twice; none without."""
     told = []
     if voting.answers:
         told.append(f"judge panel: its {voting.judges} judges differed in {_share(voting.differed, voting.answers)}")
@@ -20,7 +19,7 @@ def voting_lines(voting: VoteCounts, width: int) -> list[str]:
             f"judge {one_line(each.judge, 60)}: {counted(each.answers, 'answer')} judged twice, {changed} differed"
             f" ({share}, 95% interval {low} to {high})"
         )
-    return [line for each in told for line in wrapped(each, width)]
+    return told
 
 
 def _share(part: int, whole: int) -> str:

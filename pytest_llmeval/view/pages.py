@@ -110,6 +110,7 @@ def run_page(
         suites_shown=Html() if overview is None else overview.suites,
         counts=counts,
         spending=() if overview is None else overview.spending,
+        notes=() if overview is None else overview.notes,
         settings=_json(run.settings),
         suites=_choices(group.suite for group in groups),
         models=_choices(group.model for group in groups),

@@ -25,6 +25,7 @@ from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.reports.comparing import compare_found, recorded_baseline
 from pytest_llmeval.reports.comparison import Comparison
 from pytest_llmeval.reports.html.escape import Html
+from pytest_llmeval.reports.run_notes import run_notes
 from pytest_llmeval.reports.run_view import RunCases, RunView, view_run
 from pytest_llmeval.store.baselines import find_baseline
 from pytest_llmeval.store.browsing import BrowsingReader, CasePage, Group, Wanted
@@ -54,6 +55,8 @@ class Overview:
     groups: Sequence[Group]
     slices: Sequence[str]
     spending: Sequence[Spending]
+    notes: Sequence[str]
+    """What there is to say of it beside its figures, in sentences."""
     suites: Html
     """Charts and numbers of each suite and slice."""
 
@@ -217,13 +220,15 @@ def _live_until(end: Connection) -> None:
 def overview(path: Path, root: Path, run: Run) -> Overview:
     """Return what there is to see of a run of the database ``path``; ``root`` is the project's."""
     with contextlib.closing(BrowsingReader.open(path)) as reader, reader.snapshot():
-        view = view_run(run, RunCases(judged=list(reader.judged(run.id))), reader.verdicts(run.id))
+        cases = RunCases(judged=list(reader.judged(run.id)))
+        view = view_run(run, cases, reader.verdicts(run.id))
         was = values_before(view, recorded_baseline(run, reader=reader, root=root))
         return Overview(
             view=view,
             groups=reader.groups(run.id),
             slices=reader.slice_names(run.id),
             spending=reader.spending(run.id),
+            notes=run_notes(run, cases.judged, reader),
             suites=Html(render("suites.html", view=view, charts=suite_charts(view, was))),
         )
 

@@ -38,15 +38,17 @@ def test_a_miss_whose_rerun_passed_is_told_and_kept_and_forgotten_by_lf(project:
     """The status is that of the last attempt; the others stand in a table of their own."""
     project.write(tried_txt="")
     project.eval(TWICE, ROWS)
-    result = project.run("evals", "--reruns=3", *spread)
+    result = project.run("evals", "--reruns=3", "--html=report.html", *spread)
     assert result.ret == 0
     result.assert_outcomes(passed=2)
     assert result.parseoutcomes()["rerun"] == 2
     assert project.cases() == {"good": "passed", "flaky": "passed"}
     assert remembered(project) == set()
     line = "1 case passed after a rerun: flaky of echo (before: missed 2 times)"
-    for told in (result.stdout.str(), llmeval(project, "show").stdout):
-        assert line in " ".join(told.split())
+    commands = (["show"], ["export", "markdown"])
+    told = [result.stdout.str(), *(llmeval(project, *command).stdout for command in commands)]
+    for text in (*told, (project.root / "report.html").read_text("utf-8")):
+        assert line in " ".join(text.split())
     found = project.rows(
         "SELECT number, earlier.outcome, earlier.error FROM earlier_outcomes AS earlier"
         " JOIN cases ON cases.id = case_id WHERE sample_id = 'flaky' ORDER BY number"

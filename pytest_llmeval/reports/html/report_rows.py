@@ -22,6 +22,7 @@ from pytest_llmeval.reports.html.run_summary import run_summary
 from pytest_llmeval.reports.html.tables import chip
 from pytest_llmeval.reports.row_flips import Direction, RowKey, RowText
 from pytest_llmeval.reports.row_texts import row_texts
+from pytest_llmeval.reports.run_notes import run_notes
 from pytest_llmeval.reports.run_text import money
 from pytest_llmeval.reports.run_view import RunCases, view_run
 from pytest_llmeval.store.baselines import FoundBaseline
@@ -110,9 +111,10 @@ def read_parts(run: Run, rules: Thresholds, *, reader: SqliteReader, root: Path)
     unlucky = sum(
         case.outcome in ("error", "missed") or flip is not None for case, flip in zip(read.cases, flips, strict=True)
     )
+    notes = run_notes(run, read.cases, reader)
     told = left_out_words(len(read.cases), unlucky, len(chosen))
     return RunParts(
-        summary=run_summary(view, reader.spending(run.id), read.base, read.beside, charts),
+        summary=run_summary(view, reader.spending(run.id), read.base, read.beside, charts, notes),
         filters=_filters(read, flips, told),
         details=details,
         cases=found,

@@ -34,6 +34,7 @@ def run_summary(
     base: FoundBaseline | None,
     beside: Mapping[tuple[str, str], Beside],
     charts: Mapping[str, Html],
+    notes: Sequence[str],
 ) -> Html:
     """Return the head of a report.
 
@@ -43,6 +44,7 @@ def run_summary(
         base: what it was compared with; None for nothing.
         beside: what that holds beside each suite and model.
         charts: of each suite, by its name.
+        notes: what there is to say of the run beside its figures, in sentences.
     """
     word = "none" if view.run.shown_status in UNFINISHED else view.verdict
     told = verdict_line(view).removeprefix("gate: ")
@@ -52,7 +54,7 @@ def run_summary(
         parts.append(element("p", _against(base, beside)))
     for suite in view.suites:
         parts += [*_suite(suite), charts.get(suite.name, Html(""))]
-    parts += [element("p", line, class_="le-note") for line in not_judged_lines(view, _WIDE)]
+    parts += [element("p", line, class_="le-note") for line in [*not_judged_lines(view, _WIDE), *notes]]
     parts += _spent(spending)
     return joined(parts)
 
