@@ -7,6 +7,7 @@ import re
 import resource
 import shutil
 import signal
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -305,7 +306,7 @@ def test_a_base_without_its_tokenizer_is_one_line(train: Train, tiny_base: Path,
 
 def test_a_gguf_file_is_no_base_to_train_on(train: Train, tmp_path: Path) -> None:
     base = tmp_path / "model.gguf"
-    base.write_bytes(b"GGUF")
+    base.write_bytes(b"GGUF" + struct.pack("<IQQ", 3, 0, 0))
     _, outcome = train(base=base)
     told = f"base: {base}: a GGUF file, which only answers; name a folder with safetensors"
     assert outcome == Outcome(state="refused", message=told)

@@ -11,6 +11,7 @@ from typing import Any
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.strict_json import canonical
+from pytest_llmeval.models.gguf_header import read_gguf_header
 from pytest_llmeval.models.weights_spec import WeightsSpec
 
 __all__ = [
@@ -139,6 +140,11 @@ def _base(weights: WeightsSpec, shown: str, environ: Mapping[str, str]) -> tuple
             raise ModelError(f"{shown}: a GGUF file is what hf: runs; vLLM is given a folder of safetensors")
         if not path.is_file():
             raise ModelError(f"{shown}: no such file; relative paths begin at {Path.cwd()}")
+        if read_gguf_header(path, shown).text("general.type") == "adapter":  # else a model of random numbers is made
+            raise ModelError(
+                f"{shown}: a LoRA adapter, not a model; local:smollm2+{text} takes it where it is for that model, and"
+                " hf: takes the PEFT folder that it was made of: hf:BASE+ADAPTER_PATH"
+            )
         return path.resolve(), None
     if path.is_dir():
         return path.resolve(), None
@@ -178,6 +184,10 @@ def _hub_cache(environ: Mapping[str, str]) -> Path:
 def find_adapter(text: str) -> Path:
     """Return the folder of a PEFT adapter; raise ModelError where it is none, or its training did not end."""
     path = Path(text).expanduser()
+    if path.is_file():
+        raise ModelError(
+            f"adapter {text}: a file, and a PEFT adapter is a folder; a GGUF file is what local:smollm2+FILE.gguf takes"
+        )
     if not path.is_dir():
         raise ModelError(f"adapter {text}: no such folder; relative paths begin at {Path.cwd()}")
     _require(path / ADAPTER_CONFIG, f"adapter {text}: no PEFT adapter lies there")

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import struct
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,8 @@ def test_echo(response, score):
     score.record("length", len(response.text))
 """
 MARKER = 'params={"max_tokens": 8}'
+LORA_HEAD = b"GGUF" + struct.pack("<IQQQ12sIQ7s", 3, 0, 1, 12, b"general.type", 8, 7, b"adapter")
+"""Of a GGUF file, without the family: with it transformers would make a whole model of random numbers."""
 
 
 @pytest.fixture(autouse=True)
@@ -153,6 +156,8 @@ def test_a_parameter_that_is_not_taken_is_an_error_of_its_case(project: Project,
         ("hf:./typo", "*hf:./typo: no such folder*"),
         ("hf:org/nothing", "*nothing is fetched during a session*"),
         ("hf:{base}+./typo", "*adapter ./typo: no such folder*"),
+        ("hf:lora.gguf", "*hf:lora.gguf: a LoRA adapter, not a model; local:smollm2+lora.gguf takes it *"),
+        ("hf:{base}+lora.gguf", "*adapter lora.gguf: a file, and a PEFT adapter is a folder; *"),
         ("hf:{base}+{untrained}", "*it changes nothing*"),
         ("hf:{base}?lod=4bit", "*unknown option 'lod'; did you mean 'load'*"),
     ],
@@ -162,6 +167,7 @@ def test_a_model_that_cannot_be_had_is_a_usage_error(
 ) -> None:
     """Said once, before any call, and no run is recorded."""
     project.eval(ANSWERS, ROWS)
+    (project.root / "lora.gguf").write_bytes(LORA_HEAD)
     result = project.run("evals", model=spec.format(base=base, untrained=untrained))
     assert result.ret == 4
     result.stderr.fnmatch_lines([message])

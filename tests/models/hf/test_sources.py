@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import struct
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,9 @@ import pytest
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.models.hf.sources import Source, find_source, source_digest, source_stats
 from pytest_llmeval.models.weights_spec import WeightsSpec
+
+GGUF_HEAD = b"GGUF" + struct.pack("<IQQ", 3, 0, 0)
+"""Of a file without fields and tensors."""
 
 
 def files(folder: Path, **contents: str) -> Path:
@@ -36,7 +40,7 @@ def refused(environ: dict[str, str], base: str, adapter: str | None = None) -> s
 def test_a_folder_and_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Relative paths begin at the current folder, as everywhere on a command line."""
     model(tmp_path / "m")
-    (tmp_path / "m.gguf").write_text("weights")
+    (tmp_path / "m.gguf").write_bytes(GGUF_HEAD)
     monkeypatch.chdir(tmp_path)
     assert find_source(WeightsSpec(base="m"), {}) == Source(base=tmp_path / "m", hub_id=None, adapter=None)
     found = find_source(WeightsSpec(base="./m.gguf"), {})
@@ -112,7 +116,7 @@ def test_an_adapter_among_the_files_of_a_base_is_refused(tmp_path: Path) -> None
 def test_an_option_about_what_is_not_named_is_refused(tmp_path: Path) -> None:
     """It would decide nothing, and stand in the model's name all the same."""
     base, adapter = str(model(tmp_path / "m")), str(lora(tmp_path / "a"))
-    (tmp_path / "m.gguf").write_text("weights")
+    (tmp_path / "m.gguf").write_bytes(GGUF_HEAD)
     for path in (base, str(tmp_path / "m.gguf")):
         with pytest.raises(ModelError, match=r"\?revision=v1: revision= is about a model of the hub, not of a path"):
             find_source(WeightsSpec(base=path, revision="v1"), {})
