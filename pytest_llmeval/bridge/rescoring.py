@@ -103,7 +103,7 @@ def find_rescored(settings: Settings, ref: str, place: Place | None, *, judges: 
 
     Args:
         settings: of the session.
-        ref: an id, a part of one, a name or ``last``.
+        ref: an id, the beginning of one, a name or ``last``.
         place: where the process that the user started has found it; None in that process itself.
         judges: those that are to judge; without any they are those of the run, and are not asked.
 

@@ -100,7 +100,7 @@ def find_resumed(settings: Settings, ref: str, place: Place | None) -> Resumed:
 
     Args:
         settings: of the session.
-        ref: an id, a part of one, a name or ``last``.
+        ref: an id, the beginning of one, a name or ``last``.
         place: where the process that the user started has found it, and may have taken it up already; None in that
             process itself.
 

@@ -38,7 +38,7 @@ _INTERRUPTED = 130
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="llmeval")
 def llmeval() -> None:
-    """Look at recorded runs of evals, judge them again. RUN is an id, a part of one, a name or 'last'."""
+    """Look at recorded runs of evals, judge them again. RUN is an id, the beginning of one, a name or 'last'."""
 
 
 for command in (
