@@ -10,12 +10,13 @@ from typing import Any
 
 import click
 
-from pytest_llmeval.cli.output import echo_lines, emit_json, json_option, table_room
+from pytest_llmeval.cli.output import echo_lines, emit_json, json_option, table_room, terminal_width
 from pytest_llmeval.core.errors import UserError
 from pytest_llmeval.core.estimates import Estimate
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.reports.run_text import money
 from pytest_llmeval.reports.table import Column, table_lines
+from pytest_llmeval.reports.wrapping import wrapped
 
 __all__ = ["estimate"]
 
@@ -52,7 +53,8 @@ def estimate(as_json: bool, pytest_args: tuple[str, ...]) -> int:
         emit_json(found)
         return 0
     echo_lines(table_lines(_COLUMNS, [_row(each) for each in found], width=table_room()))
-    echo_lines(["", *_sums(found), *(each["unread"] for each in found if each["unread"])])
+    told = [*_sums(found), *(each["unread"] for each in found if each["unread"])]
+    echo_lines(["", *(line for each in told for line in wrapped(each, terminal_width()))])
     return 0
 
 

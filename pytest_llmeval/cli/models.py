@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from pytest_llmeval.cli.output import echo_lines, emit_json, json_option, table_room
+from pytest_llmeval.cli.output import echo_lines, emit_json, json_option, table_room, terminal_width
 from pytest_llmeval.cli.project import find_project, project_models
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.core.text import one_line
@@ -18,6 +18,7 @@ from pytest_llmeval.models.prices import priced, shipped_prices
 from pytest_llmeval.models.vendors import VENDORS
 from pytest_llmeval.models.weights_spec import WeightsSpec
 from pytest_llmeval.reports.table import Column, table_lines
+from pytest_llmeval.reports.wrapping import wrapped
 
 __all__ = ["models", "weights_place"]
 
@@ -46,8 +47,9 @@ def list_models(as_json: bool) -> None:
         emit_json([dict(zip(("name", "spec", "price", "note"), row, strict=True)) for row in rows])
         return
     lines = table_lines(_COLUMNS, [[one_line(cell) for cell in row] for row in rows], width=table_room())
-    others = "gpt-4o-mini, openai:NAME@http://host:port/v1, hf:ID_OR_PATH, vllm:ID_OR_PATH"
-    echo_lines([*lines, "", f"Any other SPEC works as well: {others}"])
+    others = "gpt-4o-mini, openai:NAME@http://host:port/v1, anthropic:NAME, hf:ID_OR_PATH, vllm:ID_OR_PATH"
+    told = f"Any other SPEC works as well: {others}"
+    echo_lines([*lines, "", *wrapped(told, terminal_width(), whole_words=True)])
 
 
 @models.command()

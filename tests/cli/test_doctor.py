@@ -182,8 +182,8 @@ def test_models_are_listed_with_the_embedded_one(here: Path, cache: Path, llmeva
             "small          openai:tin....0.1:1/v1  unknown\n"
             "local:smollm2  local:smollm2           $0                 not fetche...t (93 MB)\n"
             "\n"
-            "Any other SPEC works as well: gpt-4o-mini, openai:NAME@http://host:port/v1, hf:ID_OR_PATH,"
-            " vllm:ID_OR_PATH\n"
+            "Any other SPEC works as well: gpt-4o-mini, openai:NAME@http://host:port/v1,\n"
+            "  anthropic:NAME, hf:ID_OR_PATH, vllm:ID_OR_PATH\n"
         )
 
 

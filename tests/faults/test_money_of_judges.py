@@ -111,9 +111,12 @@ def test_models_and_judges_are_told_apart_and_an_unknown_price_is_said(priced: P
         ["echo", "free", "10"],
         ["echo", "judge", "unpriced"],
     ]
-    assert "models: 10 calls, about 50 tokens in, tokens out unknown" in shown
-    assert "judges: at most 10 calls" in shown and "cost unknown; verdicts in the cache cost nothing" in shown
-    assert "together: at most 20 calls" in shown
+    sums = lines[lines.index("") + 1 :]
+    assert max(map(len, sums)) < 80
+    said = " ".join(" ".join(sums).split())
+    assert "models: 10 calls, about 50 tokens in, tokens out unknown" in said
+    assert "judges: at most 10 calls" in said and "cost unknown; verdicts in the cache cost nothing" in said
+    assert "together: at most 20 calls" in said
     (found,) = estimates(priced, "--judge-model=unpriced")
     assert found["estimate"]["cost_usd"] is None
 
