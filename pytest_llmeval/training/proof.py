@@ -59,7 +59,7 @@ class Gain:
     after: float | None
     delta: float | None
     low: float | None
-    """With ``high`` the ends of the 90 % interval of the gain, paired by row."""
+    """With ``high`` the ends of the 90 % interval of the gain, paired by row; None where all rows changed alike."""
     high: float | None
     margin: float
     verdict: str
@@ -72,9 +72,13 @@ class Gain:
         """Return it in one line."""
         return (
             f"{self.split}: {self.metric} {_shown(self.before)} -> {_shown(self.after)} over {self.n} rows"
-            f" (90 % interval of the gain {_shown(self.low)} to {_shown(self.high)}, margin {_shown(self.margin)}):"
-            f" {self.verdict}"
+            f" ({self._interval()}; margin {_shown(self.margin)}): {self.verdict}"
         )
+
+    def _interval(self) -> str:
+        if self.low is not None:
+            return f"90 % interval of the gain {_shown(self.low)} to {_shown(self.high)}"
+        return "no interval" + (": all rows, or groups of them, changed alike" if self.delta is not None else "")
 
     def why(self) -> str:
         """Return why it is no pass, and where to look."""

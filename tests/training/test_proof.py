@@ -62,6 +62,8 @@ def test_the_gain_is_paired_over_all_rows_of_both_splits(tmp_path: Path, server:
         ("test", 12, 0.0, 1.0, "pass"),
     ]
     assert failures(gains) == []
+    told = "over 12 rows (no interval: all rows, or groups of them, changed alike; margin"
+    assert gains[0].line().startswith(f"val: exact 0.0 % -> 100.0 % {told}")
     with closing(SqliteStore(asked.db)) as store:
         names = {run.id: run.name for run in store.runs()}
     assert [names[gain.adapter_run] for gain in gains] == ["tiny adapter val t1", "tiny adapter test t1"]
