@@ -140,12 +140,14 @@ class CaseRunner:
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Decide the outcome of a case, and put its record on the report of its teardown."""
-        report = yield
         run = run_of(item)
-        if run is not None:
-            self._reporter.after(item, run, call, report)
-            if call.when == "teardown":
-                CURRENT.set(None)
+        if run is None:
+            return (yield)
+        with self._reporter.by_last_frame(item, run, call):
+            report = yield
+        self._reporter.after(item, run, call, report)
+        if call.when == "teardown":
+            CURRENT.set(None)
         return report
 
 

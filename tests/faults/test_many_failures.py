@@ -1,4 +1,6 @@
-"""Thousands of failed rows: the summary stays short and the counts are right."""
+"""Thousands of failed rows: each costs little, the summary stays short and the counts are right."""
+
+import re
 
 import pytest
 
@@ -53,3 +55,46 @@ def test_misses_of_a_gated_suite_are_no_failures_however_many(project: Project) 
     result.stdout.fnmatch_lines(["*400 passed, 100 missed*"])
     assert len(result.stdout.lines) < 60
     assert project.rows("SELECT value, n FROM verdicts WHERE metric = 'pass_rate'") == [{"value": 0.8, "n": 500}]
+
+
+def test_of_an_error_told_in_one_line_pytest_represents_one_frame(project: Project) -> None:
+    """All of them took it 30 ms a row; what debuggers see is whole, and so is what pytest shows of expected errors."""
+    project.eval(
+        """
+        def test_echo(response):
+            pass
+
+        @pytest.mark.llmeval("data/echo.jsonl")
+        def test_own(sample):
+            raise ValueError("own")
+
+        @pytest.mark.llmeval("data/echo.jsonl")
+        @pytest.mark.xfail(reason="may fail")
+        def test_expected(response):
+            pass
+        """,
+        ROWS[:1],
+    )
+    project.write(
+        conftest_py="""
+        import pytest
+
+        @pytest.hookimpl(wrapper=True)
+        def pytest_runtest_makereport(item, call):
+            report = yield
+            if call.excinfo is not None:
+                print(f"{item.originalname}: {len(report.longrepr.reprtraceback.reprentries)} represented")
+            return report
+
+        def pytest_exception_interact(node, call):
+            print(f"{node.originalname}: {len(call.excinfo.traceback)} to debug")
+        """
+    )
+    model = f"openai:fault-status-400@{project.server.url}"
+    result = project.run("evals", "-s", "--xfail-tb", "-p", "no:xdist", model=model)
+    result.assert_outcomes(errors=2, xfailed=1)
+    represented = dict(re.findall(r"(test_\w+): (\d+) represented", result.stdout.str()))
+    whole = dict(re.findall(r"(test_\w+): (\d+) to debug", result.stdout.str()))
+    assert (represented["test_echo"], represented["test_own"]) == ("1", "1")  # of an error of the code, the body's own
+    assert min(int(frames) for frames in (represented["test_expected"], *whole.values())) > 10
+    result.stdout.fnmatch_lines(["bad_request: fault-status-400 at *: HTTP 400: fault 400", "*ValueError: own"])
