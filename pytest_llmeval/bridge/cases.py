@@ -1,11 +1,14 @@
 """Cases: what a pytest item carries of its row, and what is gathered while it runs."""
 
+import asyncio
 import concurrent.futures
 import json
+import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
     from pytest_llmeval.scorers import ScoreBook
 
 __all__ = ["CaseParam", "CaseRun", "Eval", "key_of", "own_request"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +107,9 @@ class CaseRun:
     """``ahead`` where the body of an async eval ran ahead, else why it did not."""
     waited_s: float = 0.0
     """Seconds for which the case waited for answers in its turn."""
+    waits: int = 0
+    """How many of its calls are waited for in its turn now; ``waits_from`` is when the first of these began."""
+    waits_from: float = 0.0
     error_kind: str | None = None
     error: str | None = None
     outcome: str | None = None
@@ -120,6 +128,24 @@ class CaseRun:
             target=None if sample.target is None else _target_text(sample.target),
             cluster=cluster_of(sample, self.cluster_key),
         )
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Count what passes within as waited for answers in its turn; waits beside each other count once."""
+        if not self.waits:
+            self.waits_from = time.monotonic()
+        self.waits += 1
+        try:
+            yield
+        finally:
+            self.waits -= 1
+            if not self.waits:
+                self.waited_s += time.monotonic() - self.waits_from
+
+    async def awaited(self, asked: "concurrent.futures.Future[T]") -> T:
+        """Return what comes of ``asked`` to a body; one that runs ahead is waited for as a whole, in its turn."""
+        with nullcontext() if self.turn == "ahead" else self.waiting():
+            return await asyncio.wrap_future(asked)
 
     def end(self, call: Call) -> None:
         """Take a call that has ended."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import concurrent.futures
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
@@ -63,7 +62,7 @@ class CaseModel:
         """
         if self._loop.is_current():
             return await self._ask(request, wanted=wanted)
-        return await asyncio.wrap_future(self._loop.submit(self._ask(request, wanted=wanted)))
+        return await self._run.awaited(self._loop.submit(self._ask(request, wanted=wanted)))
 
     def generate_sync(self, messages: str | list[Message] | None = None, **params: Any) -> Response:
         """Return the model's answer, as ``generate`` does, from a test that is not async."""
@@ -94,11 +93,8 @@ class CaseModel:
             if self._run.response is None:
                 self._run.response = self._waited(self._request(None, {}), position=self._run.position)
             return self._run.response
-        start = time.monotonic()
-        try:
+        with self._run.waiting():
             return reply.result()
-        finally:
-            self._run.waited_s += time.monotonic() - start
 
     def respond_early(self) -> "concurrent.futures.Future[Response]":
         """Ask for that answer before the turn of the case, without waiting for it."""
@@ -118,11 +114,8 @@ class CaseModel:
         return response
 
     def _waited(self, request: Request, *, position: int | None) -> Response:
-        start = time.monotonic()
-        try:
+        with self._run.waiting():
             return self._ready(request, position) or self._loop.run(self._ask(request, position=position))
-        finally:
-            self._run.waited_s += time.monotonic() - start
 
     def _ready(self, request: Request, position: int | None) -> Response | None:
         """Return the answer that came ahead of time; None where the case must wait for it."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -145,15 +144,12 @@ class CaseJudge:
         """Return what comes of ``work`` on the loop of the calls."""
         if self._calls.loop.is_current():
             return await work
-        return await asyncio.wrap_future(self._calls.loop.submit(work))
+        return await self._run.awaited(self._calls.loop.submit(work))
 
     def _waited(self, work: Coroutine[Any, Any, list[Score]]) -> list[Score]:
         """Return what comes of ``work``, for which the case waits in its turn."""
-        start = time.monotonic()
-        try:
+        with self._run.waiting():
             return self._calls.loop.run(work)
-        finally:
-            self._run.waited_s += time.monotonic() - start
 
     def _check_names(self, found: "Rubric", how: JudgedHow) -> None:
         """Raise where a score could not be recorded under its name, before anybody is asked for it."""
