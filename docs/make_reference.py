@@ -63,8 +63,10 @@ def names() -> Iterator[str]:
             continue
         yield f"### {name}\n"
         yield f"{plain(first_paragraph(there))}\n"
-        if inspect.isfunction(there):
+        if there is pytest_llmeval.scorer:
             yield f"`@{name}`, or with settings `@{name}{signature(there).replace('function=None, /, ', '')}`\n"
+        elif inspect.isfunction(there):
+            yield f"`{name}{signature(there)}`\n"
         elif issubclass(there, enum.Enum):
             yield ", ".join(f"`{member.value}`" for member in there) + "\n"
         else:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from pytest_llmeval.core.errors import CallError, CaseError, ErrorKind, LlmevalError, ScorerError, UserError
     from pytest_llmeval.core.likelihood import Likelihood
     from pytest_llmeval.core.types import Message, Model, Request, Response, Sample, Score, ToolCall, Usage
+    from pytest_llmeval.models.openai_client import async_openai_client, openai_client
     from pytest_llmeval.scorers import ScoreBook, Scored, scorer
 
 __all__ = [
@@ -30,10 +31,12 @@ __all__ = [
     "Usage",
     "UserError",
     "__version__",
+    "async_openai_client",
+    "openai_client",
     "scorer",
 ]
 
-_HOMES = ("core.types", "core.errors", "core.likelihood", "scorers")
+_HOMES = ("core.types", "core.errors", "core.likelihood", "scorers", "models.openai_client")
 
 
 def __getattr__(name: str) -> Any:

@@ -31,6 +31,8 @@ def test_the_public_names_of_the_package() -> None:
         "Usage",
         "UserError",
         "__version__",
+        "async_openai_client",
+        "openai_client",
         "scorer",
     ]
 

@@ -21,6 +21,8 @@ from pytest_llmeval import (
     ScoreBook,
     Scored,
     Usage,
+    async_openai_client,
+    openai_client,
     scorer,
 )
 
@@ -97,6 +99,13 @@ def test_waiting(sample: Sample, model: Model) -> None:
         assert isinstance(error, LlmevalError) and kind and attempts
         raise
     assert str(answer) == "Hello"
+
+
+async def complete(model: Model) -> str | None:
+    """Hand OpenAI's clients to an application; it never runs."""
+    chat = openai_client(model).chat.completions.create(model="any", messages=[{"role": "user", "content": "Hello"}])
+    listed = await async_openai_client(model).models.list()
+    return chat.choices[0].message.content or listed.object
 
 
 async def likely(model: Model) -> float:

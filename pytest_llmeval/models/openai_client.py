@@ -1,0 +1,183 @@
+"""OpenAI's own clients, whose chat completions are calls of a case.
+
+Importing this module imports the SDK and its HTTP client.
+"""
+
+import json
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+import openai
+
+from pytest_llmeval.core.errors import CaseError, ErrorKind
+from pytest_llmeval.core.types import Message, Model, Response, ToolCall
+
+__all__ = ["async_openai_client", "openai_client"]
+
+_PATH = "/chat/completions"
+_SETTINGS: dict[str, Any] = {
+    "api_key": "not-needed",
+    "base_url": "http://llmeval.invalid/v1",  # a name that never resolves: https://www.rfc-editor.org/rfc/rfc6761
+    "max_retries": 0,
+    "timeout": None,
+}
+"""Of both clients; deadlines and retries are those of the model's calls."""
+
+
+def openai_client(model: Model) -> openai.OpenAI:
+    """Return a client for an application under test: its chat completions are calls of ``model``.
+
+    It is OpenAI's own class, with streams, structured answers and tools. Nothing of it leaves the process but through
+    ``model``: the case's model answers, whatever ``model`` the application names, and the completion says which one
+    did. Parameters go over those of the marker; headers and query of the application go nowhere. Of a request for
+    several choices there is the first. A stream comes once its answer is whole.
+
+    A call that fails raises what ``model.generate_sync`` raises and none of the errors of ``openai``, so that no
+    fallback of the application makes an answer of it; any other endpoint raises CaseError.
+
+    Args:
+        model: the fixture.
+    """
+    return openai.OpenAI(http_client=httpx2.Client(transport=_Way(model), trust_env=False), **_SETTINGS)
+
+
+def async_openai_client(model: Model) -> openai.AsyncOpenAI:
+    """Return such a client as ``openai_client``, for an application that awaits its answers.
+
+    Args:
+        model: the fixture.
+    """
+    client = httpx2.AsyncClient(transport=_AsyncWay(model), trust_env=False)
+    return openai.AsyncOpenAI(http_client=client, **_SETTINGS)
+
+
+class _Way(httpx2.BaseTransport):
+    """To the model, in place of a server."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Return the answer; what the model raises the SDK lets through, as it is no error of its HTTP client."""
+        asked = _asked(request)
+        return _answer(asked, self._model.generate_sync(asked.messages, **asked.params), self._model.name)
+
+
+class _AsyncWay(httpx2.AsyncBaseTransport):
+    """The same, awaited."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Return the answer; raise as ``_Way`` does."""
+        asked = _asked(request)
+        return _answer(asked, await self._model.generate(asked.messages, **asked.params), self._model.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What an application asked for."""
+
+    messages: list[Message]
+    params: dict[str, Any]
+    """Those that are sent."""
+    is_streamed: bool
+    wants_usage: bool
+    """At the end of its stream."""
+
+
+def _asked(request: httpx2.Request) -> _Asked:
+    """Return what a request of the SDK asks for; raise CaseError where that is no chat completion."""
+    path = request.url.path
+    if request.method != "POST" or not path.endswith(_PATH):
+        told = f"{request.method} {path}: only chat completions go through the case's model"
+        told += "; let the application use a client of its own for anything else"
+        raise CaseError(told, kind=ErrorKind.CODE)
+    body = json.loads(request.content)
+    messages = [_with_content(message) for message in body.pop("messages", None) or ()]
+    body.pop("model", None)
+    options = body.pop("stream_options", None) or {}
+    return _Asked(
+        messages=messages,
+        is_streamed=bool(body.pop("stream", False)),
+        wants_usage=bool(options.get("include_usage")),
+        params=body,
+    )
+
+
+def _with_content(message: Any) -> Any:
+    """Return a message as ``Message`` has it: to OpenAI one that calls tools may lack its content."""
+    return {"content": None, **message} if isinstance(message, dict) and "tool_calls" in message else message
+
+
+def _answer(asked: _Asked, response: Response, name: str) -> httpx2.Response:
+    """Return a response as OpenAI would send it, from a model of that name."""
+    message = _message(asked, response)
+    whole = {
+        "id": "chatcmpl-llmeval",
+        "object": "chat.completion",
+        "created": int(time.time()),
+        "model": response.model or name,
+        "system_fingerprint": response.system_fingerprint,
+        "choices": [{"index": 0, "message": message, "finish_reason": response.finish_reason}],
+        "usage": _usage(response),
+    }
+    if not asked.is_streamed:
+        return _sent(json.dumps(whole), "application/json")
+    events = ["data: " + json.dumps(chunk) for chunk in _chunks(whole, message, wants_usage=asked.wants_usage)]
+    return _sent("\n\n".join([*events, "data: [DONE]", ""]), "text/event-stream")
+
+
+def _sent(text: str, content_type: str) -> httpx2.Response:
+    return httpx2.Response(200, content=text.encode("ascii"), headers={"Content-Type": content_type})
+
+
+def _chunks(whole: dict[str, Any], message: dict[str, Any], *, wants_usage: bool) -> list[dict[str, Any]]:
+    """Return the events of a stream: one with all of the answer, and one with the tokens where they are asked for."""
+    delta = dict(message)
+    if "tool_calls" in delta:
+        delta["tool_calls"] = [{"index": index, **call} for index, call in enumerate(delta["tool_calls"])]
+    choice = {"index": 0, "delta": delta, "finish_reason": whole["choices"][0]["finish_reason"]}
+    chunk = {**whole, "object": "chat.completion.chunk", "choices": [choice], "usage": None}
+    return [chunk, {**chunk, "choices": [], "usage": whole["usage"]}] if wants_usage else [chunk]
+
+
+def _message(asked: _Asked, response: Response) -> dict[str, Any]:
+    """Return what the model said; what it did not say is left out, as servers differ in what they take back."""
+    message: dict[str, Any] = {"role": "assistant", "content": response.text}
+    if response.refusal is not None:
+        message["refusal"] = response.refusal
+    if response.tool_calls:
+        custom = {tool["custom"]["name"] for tool in asked.params.get("tools") or () if tool.get("type") == "custom"}
+        calls = enumerate(response.tool_calls)
+        message["tool_calls"] = [_tool_call(call, _call_id(asked, index), custom) for index, call in calls]
+    if not response.text and len(message) > 2:  # beside role and content
+        message["content"] = None
+    return message
+
+
+def _call_id(asked: _Asked, index: int) -> str:
+    """Return the id of a tool call: its own in the conversation, and the same whenever that is had again.
+
+    The application sends it back, so that a cached or resumed answer is found by it. Nine letters and digits, as
+    Mistral's models demand: https://docs.vllm.ai/en/latest/features/tool_calling.html
+    """
+    return f"call{len(asked.messages):03}{index:02}"
+
+
+def _tool_call(call: ToolCall, id_: str, custom: Collection[str]) -> dict[str, Any]:
+    if call.name in custom:
+        return {"id": id_, "type": "custom", "custom": {"name": call.name, "input": call.arguments}}
+    return {"id": id_, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+
+
+def _usage(response: Response) -> dict[str, int] | None:
+    """Return the tokens; None where one of the counts is not known."""
+    asked, said = response.usage.input_tokens, response.usage.output_tokens
+    if asked is None or said is None:
+        return None
+    return {"prompt_tokens": asked, "completion_tokens": said, "total_tokens": asked + said}

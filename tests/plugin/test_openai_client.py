@@ -1,0 +1,197 @@
+"""An application that takes OpenAI's client: what it asks is asked through the case's model."""
+
+from typing import Any
+
+import pytest
+
+from tests.support.chat_bodies import completion
+from tests.support.project import Project
+
+ROWS = [{"id": each, "input": f"say {each}"} for each in "ab"]
+SYNC = """
+def test_echo(sample, model, score):
+    from pytest_llmeval import openai_client
+    score.exact(app(sample.input, openai_client(model)), sample.input)
+
+def app(question, client):
+    completion = client.chat.completions.create(
+        model="gpt-4o", messages=[{"role": "user", "content": question}], temperature=0.5
+    )
+    return completion.choices[0].message.content
+"""
+ASYNC = """
+async def test_echo(sample, model, score):
+    from pytest_llmeval import async_openai_client
+    score.exact(await app(sample.input, async_openai_client(model)), sample.input)
+
+async def app(question, client):
+    completion = await client.chat.completions.create(
+        model="gpt-4o", messages=[{"role": "user", "content": question}], temperature=0.5
+    )
+    return completion.choices[0].message.content
+"""
+PRICED = """
+models:
+  cheap: {spec: "openai:echo@URL", prices: {input: 1000000, output: 1000000}}
+"""
+
+
+@pytest.mark.parametrize("arguments", [(), ("-n2",)], ids=["", "n2"])
+@pytest.mark.parametrize("body", [SYNC, ASYNC], ids=["sync", "async"])
+def test_calls_are_those_of_the_case(project: Project, body: str, arguments: tuple[str, ...]) -> None:
+    """They go to the case's model with the app's parameters over the marker's, are recorded, and serve a later run."""
+    project.eval(body, ROWS, marker='params={"temperature": 0, "seed": 7}')
+    project.write(models_yaml=PRICED.replace("URL", project.server.url))
+    project.run("evals", *arguments, model="cheap").assert_outcomes(passed=2)
+    sent = sorted((entry.body for entry in project.server.ledger), key=str)
+    assert [body["messages"][0]["content"] for body in sent] == ["say a", "say b"]
+    assert all(body["model"] == "echo" and (body["temperature"], body["seed"]) == (0.5, 7) for body in sent)
+    calls = project.rows("SELECT model, status, input_tokens, output_tokens, cost_usd FROM calls")
+    assert [list(call.values()) for call in calls] == [["cheap", "ok", 7, 2, 9.0]] * 2
+    project.run("evals", "--cache=only", model="cheap").assert_outcomes(passed=2)
+    assert len(project.server.ledger) == 2
+
+
+def test_rows_of_async_tests_run_concurrently(project: Project) -> None:
+    """An app that does not await its answers does so in a thread."""
+    threaded = """
+    async def test_threaded(sample, model):
+        import asyncio
+        from pytest_llmeval import openai_client
+        ask = openai_client(model).chat.completions.create
+        await asyncio.to_thread(ask, model="x", messages=[{"role": "user", "content": sample.input}])
+    """
+    rows = [{"id": str(each), "input": f"say {each}"} for each in range(4)]
+    project.eval(ASYNC, rows)
+    project.eval(threaded, rows, name="threaded")
+    project.run("evals", model=project.server.spec("fault-slow-1000")).assert_outcomes(passed=8)
+    assert project.server.max_in_flight >= 6
+
+
+def test_streams_tools_and_structures(project: Project) -> None:
+    """The client is OpenAI's own: whatever it offers with a chat completion works, also in a copy of it."""
+
+    def reply(messages: list[dict[str, Any]]) -> str | dict[str, Any]:
+        said = [message["content"] for message in messages]
+        if said == ["weather"]:
+            functions = [{"name": "find", "arguments": f'{{"city": "{city}"}}'} for city in ("Rome", "Oslo")]
+            calls = [{"id": f"call_{f['name']}", "type": "function", "function": f} for f in functions]
+            return completion(None, "echo-2", finish="tool_calls", tool_calls=calls)
+        if said == ["edit"]:
+            custom = {"type": "custom", "id": "x", "custom": {"name": "patch", "input": "+a"}}
+            return completion(None, finish="tool_calls", tool_calls=[custom])
+        if said == ["bad"]:
+            return completion(None, refusal="No.")
+        return '{"city": "Rome"}'
+
+    body = """
+    def test_echo(sample, model):
+        import pydantic
+        from pytest_llmeval import openai_client
+
+        class Place(pydantic.BaseModel):
+            city: str
+
+        client = openai_client(model).with_options(timeout=5, max_retries=3)
+        make, chat = client.chat.completions.create, [{"role": "user", "content": sample.input}]
+        usage = {"include_usage": True}
+        if sample.id == "stream":
+            first, last = make(model="x", messages=chat, stream=True, stream_options=usage)
+            assert first.choices[0].delta.content == '{"city": "Rome"}' and first.choices[0].finish_reason == "stop"
+            assert (first.usage, last.choices, last.usage.total_tokens) == (None, [], 9)
+            (only,) = make(model="x", messages=chat, stream=True)
+            assert only.usage is None
+        elif sample.id == "tools":
+            tools = [{"type": "function", "function": {"name": "find", "parameters": {"type": "object"}}}]
+            whole = make(model="x", messages=chat, tools=tools)
+            assert (whole.model, whole.system_fingerprint) == ("echo-2", "fp_test")
+            (choice,) = whole.choices
+            assert choice.finish_reason == "tool_calls" and choice.message.content is None
+            arguments = [call.function.arguments for call in choice.message.tool_calls]
+            assert arguments == ['{"city": "Rome"}', '{"city": "Oslo"}']
+            ids = [call.id for call in choice.message.tool_calls]
+            assert len(set(ids)) == 2
+            with client.chat.completions.stream(model="x", messages=chat, tools=tools) as events:
+                assert [call.id for call in events.get_final_completion().choices[0].message.tool_calls] == ids
+            asked = {"role": "assistant", "tool_calls": [call.model_dump() for call in choice.message.tool_calls]}
+            found = [{"role": "tool", "tool_call_id": id_, "content": "sunny"} for id_ in ids]
+            assert make(model="x", messages=[*chat, asked, *found]).choices[0].message.content == '{"city": "Rome"}'
+            make(model="x", messages=[*chat, choice.message, *found])
+        elif sample.id == "custom":
+            tools = [{"type": "custom", "custom": {"name": "patch"}}]
+            assert make(model="x", messages=chat, tools=tools).choices[0].message.tool_calls[0].custom.input == "+a"
+        elif sample.id == "refusal":
+            message = make(model="x", messages=chat).choices[0].message
+            assert (message.content, message.refusal) == (None, "No.")
+        else:
+            parsed = client.chat.completions.parse(model="x", messages=chat, response_format=Place)
+            assert parsed.choices[0].message.parsed == Place(city="Rome")
+            raw = client.chat.completions.with_raw_response.create(model="x", messages=chat)
+            assert raw.status_code == 200 and raw.parse().choices[0].message.content
+    """
+    inputs = {"stream": "s", "tools": "weather", "custom": "edit", "refusal": "bad", "parse": "where"}
+    project.eval(body, [{"id": id_, "input": text} for id_, text in inputs.items()])
+    project.server.reply = reply
+    project.run("evals").assert_outcomes(passed=5)
+    assert not any("stream" in entry.body or "stream_options" in entry.body for entry in project.server.ledger)
+    last = [entry.body["messages"] for entry in project.server.ledger if len(entry.body["messages"]) > 1]
+    assert [messages[1]["content"] for messages in last] == [None, None]
+
+
+CATCHING = """
+async def test_echo(sample, model, score):
+    import asyncio
+    import openai
+    from pytest_llmeval import async_openai_client, openai_client
+
+    how, what = sample.input.split()
+    kinds = {"api": openai.APIError, "all": Exception, "none": ()}
+
+    def sync():
+        ask(openai_client(model).with_options(max_retries=2))
+
+    def ask(client):
+        if what == "embed":
+            return client.embeddings.create(model="x", input="x")
+        return client.chat.completions.create(model="x", messages=[{"role": "user", "content": "hello"}])
+
+    try:
+        if how.startswith("sync-"):
+            await asyncio.to_thread(sync)
+        elif how.startswith("blocking-"):
+            sync()
+        else:
+            await ask(async_openai_client(model))
+        answer = "hello"
+    except kinds[how.rpartition("-")[2]]:
+        answer = "sorry"
+    score.exact(answer, "hello")
+"""
+
+
+def test_a_failed_call_is_an_error_of_its_kind(project: Project) -> None:
+    """No handler of OpenAI's errors makes an answer of it; one of all exceptions does, as with ``model.generate``."""
+    inputs = ["none", "api", "all", "sync-none", "sync-api", "sync-all"]
+    project.eval(CATCHING, [{"id": each, "input": f"{each} chat"} for each in inputs])
+    project.run("evals", model=project.server.spec("fault-status-400"))
+    missed = {"all": "missed", "sync-all": "missed"}
+    assert project.cases() == {**dict.fromkeys(inputs, "error"), **missed}
+    kinds = project.rows("SELECT DISTINCT error_kind FROM cases WHERE outcome = 'error'")
+    assert [row["error_kind"] for row in kinds] == ["bad_request"]
+    assert len(project.server.ledger) == 6
+    assert project.rows("SELECT DISTINCT status FROM calls") == [{"status": "bad_request"}]
+    project.run("evals", "--cache=only", "-k", "api").assert_outcomes(errors=2)
+    kinds = project.rows("SELECT DISTINCT error_kind FROM cases ORDER BY error_kind")
+    assert [row["error_kind"] for row in kinds] == [None, "bad_request", "not_cached"]
+
+
+def test_anything_but_a_chat_completion_is_refused(project: Project) -> None:
+    """So is a client that blocks the loop of async bodies, as ``model.generate_sync`` is there."""
+    rows = [{"id": "endpoint", "input": "api embed"}, {"id": "blocking", "input": "blocking-api chat"}]
+    project.eval(CATCHING, rows)
+    project.run("evals").assert_outcomes(errors=2)
+    endpoint, blocking = project.rows("SELECT error_kind, error FROM cases ORDER BY sample_id DESC")
+    assert (endpoint["error_kind"], blocking["error_kind"]) == ("code", "code")
+    assert "POST /v1/embeddings: only chat completions go through the case's model" in endpoint["error"]
+    assert "RuntimeError: a sync call was made from async code" in blocking["error"]
+    assert project.server.ledger == []
