@@ -7,7 +7,7 @@ from typing import Any
 from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.param_levels import bound_of, laid_over
 from pytest_llmeval.core.types import Message, Request
-from pytest_llmeval.models.anthropic_tools import translated
+from pytest_llmeval.models.anthropic_tools import translated, translated_messages
 from pytest_llmeval.models.named import NamedModel, why_unsendable
 from pytest_llmeval.models.params import DEFAULT_MAX_TOKENS
 
@@ -45,8 +45,9 @@ def messages_body(model: NamedModel, request: Request) -> bytes:
     data: dict[str, Any] = {"model": model.spec.name}
     if system:
         data["system"] = _system(model, system)
-    data["messages"] = [message for message in request.messages if message["role"] not in _SYSTEM_ROLES]
+    said = (message for message in request.messages if message["role"] not in _SYSTEM_ROLES)
     try:
+        data["messages"] = translated_messages(said)
         return json.dumps({**data, **translated(params)}, allow_nan=False).encode("ascii")
     except (TypeError, ValueError, RecursionError) as error:
         raise _unsendable(model, f"messages or params cannot be sent as JSON: {error}") from None

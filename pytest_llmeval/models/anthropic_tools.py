@@ -3,10 +3,13 @@
 So one test, and one judge, asks every vendor for a tool call. What is in the API's own words goes out as it is.
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-__all__ = ["translated"]
+from pytest_llmeval.core.types import Message
+
+__all__ = ["translated", "translated_messages"]
 
 _CHOICES = {"auto": "auto", "required": "any", "none": "none"}
 
@@ -38,3 +41,54 @@ def _choice(choice: Any) -> Any:
         return {"type": _CHOICES.get(choice, choice)}
     function = choice.get("function") if isinstance(choice, Mapping) else None
     return {"type": "tool", **function} if isinstance(function, Mapping) else choice
+
+
+def translated_messages(messages: Iterable[Message]) -> list[dict[str, Any]]:
+    """Return ``messages`` with tool calls and their results as the Messages API has them.
+
+    There a call is a block of what the assistant said, and what its tools gave are blocks of one message of the user:
+    https://docs.anthropic.com/en/api/messages
+
+    Raises:
+        ValueError: the arguments of a call are no JSON object, as that API demands.
+    """
+    told: list[dict[str, Any]] = []
+    results: list[dict[str, Any]] | None = None
+    for message in messages:
+        if message["role"] != "tool":
+            told.append(_message(message))
+            results = None
+            continue
+        if results is None:
+            results = []
+            told.append({"role": "user", "content": results})
+        results.append(
+            {"type": "tool_result", "tool_use_id": message.get("tool_call_id"), "content": message["content"]}
+        )
+    return told
+
+
+def _message(message: Message) -> dict[str, Any]:
+    """Return a message; of an assistant's that calls tools, the calls as blocks behind what it said."""
+    calls = message.get("tool_calls")
+    if not isinstance(calls, list | tuple):
+        return dict(message)
+    said = message["content"] or []
+    blocks = [{"type": "text", "text": said}] if isinstance(said, str) else list(said)
+    kept = {key: value for key, value in message.items() if key not in ("tool_calls", "refusal")}
+    return {**kept, "content": [*blocks, *map(_tool_use, calls)]}
+
+
+def _tool_use(call: Any) -> Any:
+    """Return a tool call; what is none in OpenAI's words goes out as it is."""
+    function = call.get("function") if isinstance(call, Mapping) else None
+    if not isinstance(function, Mapping):
+        return call
+    name, arguments = function.get("name"), function.get("arguments")
+    try:
+        given = json.loads(arguments) if isinstance(arguments, str) else arguments
+    except ValueError:
+        given = None
+    if not isinstance(given, Mapping):
+        raise ValueError(f"the arguments of the call of {name!r} are no JSON object: {arguments!r}")
+    return {"type": "tool_use", "id": call.get("id"), "name": name, "input": given}

@@ -1,0 +1,83 @@
+"""A conversation in which tools were called, as an ``anthropic:`` model is sent it."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from pytest_llmeval.core.errors import CallError, ErrorKind
+from pytest_llmeval.core.types import Request
+from pytest_llmeval.models.named import resolve_model
+from pytest_llmeval.models.registry import open_model
+from tests.support.anthropic_server import AnthropicServer, message
+from tests.support.asking import FAST
+
+ASKED = {"role": "user", "content": "How warm is it in Rome and in Oslo?"}
+
+
+@pytest.fixture
+def server() -> Iterator[AnthropicServer]:
+    with AnthropicServer() as running:
+        running.reply = lambda messages: message("Warm.")  # which is no matter
+        yield running
+
+
+def ask(server: AnthropicServer, *messages: Any) -> None:
+    backend = open_model(resolve_model(server.spec("echo"), {}), environ={}, policy=FAST)
+
+    async def call() -> None:
+        try:
+            await backend.complete(Request(messages=messages))
+        finally:
+            await backend.aclose()
+
+    asyncio.run(call())
+
+
+def tool_call(id_: str, arguments: str) -> dict[str, object]:
+    return {"id": id_, "type": "function", "function": {"name": "warmth", "arguments": arguments}}
+
+
+@pytest.mark.parametrize("said", ["Let me look.", None])
+def test_calls_and_results_of_tools_are_told_in_the_words_of_the_api(server: AnthropicServer, said: str | None) -> None:
+    """The results of one turn in one message, as that API has it."""
+    calls = [tool_call("a", '{"city": "Rome"}'), tool_call("b", "{}")]
+    results = [{"role": "tool", "tool_call_id": each, "content": f"{each}: 20"} for each in ("a", "b")]
+    ask(server, ASKED, {"role": "assistant", "content": said, "tool_calls": calls}, *results, ASKED)
+    assert server.ledger[0].body["messages"] == [
+        ASKED,
+        {
+            "role": "assistant",
+            "content": [
+                *([{"type": "text", "text": said}] if said else []),
+                {"type": "tool_use", "id": "a", "name": "warmth", "input": {"city": "Rome"}},
+                {"type": "tool_use", "id": "b", "name": "warmth", "input": {}},
+            ],
+        },
+        {
+            "role": "user",
+            "content": [
+                {"type": "tool_result", "tool_use_id": "a", "content": "a: 20"},
+                {"type": "tool_result", "tool_use_id": "b", "content": "b: 20"},
+            ],
+        },
+        ASKED,
+    ]
+
+
+def test_what_is_in_the_words_of_the_api_goes_out_as_it_is(server: AnthropicServer) -> None:
+    own = {"role": "assistant", "content": [{"type": "tool_use", "id": "a", "name": "f", "input": {}}]}
+    result = {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "a", "content": "1"}]}
+    ask(server, ASKED, own, result)
+    assert server.ledger[0].body["messages"] == [ASKED, own, result]
+
+
+@pytest.mark.parametrize("arguments", ["{", "[1]"])
+def test_arguments_that_are_no_object_are_refused_before_anything_is_sent(
+    server: AnthropicServer, arguments: str
+) -> None:
+    with pytest.raises(CallError, match="the arguments of the call of 'warmth' are no JSON object") as caught:
+        ask(server, ASKED, {"role": "assistant", "content": None, "tool_calls": [tool_call("a", arguments)]})
+    assert caught.value.kind is ErrorKind.BAD_REQUEST
+    assert server.ledger == []
