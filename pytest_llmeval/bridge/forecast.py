@@ -116,7 +116,7 @@ def _of_model(
     raised = sorted({fault for fault in tokens if isinstance(fault, str)})
     told = SuiteCalls(
         calls=calls,
-        input_tokens=math.ceil(calls * sum(read) / len(read)) if read else (None if calls else 0),
+        input_tokens=math.ceil(calls * sum(read) / len(read)) if read else None,
         output_tokens_per_call=known.output_tokens if known.output_tokens is not None else _bound(cases[0][1]),
     )
     unread = f"{len(tokens) - len(read)} of {len(tokens)} prompts that were looked at raise {', '.join(raised)}"

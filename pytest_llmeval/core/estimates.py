@@ -65,6 +65,10 @@ class Estimate:
         return f"{calls}, {tokens_in}, {tokens_out}, {_money(self.cost_usd)}"
 
 
+_NOTHING = Estimate(calls=0, input_tokens=0, output_tokens=0, cost_usd=0.0)
+"""What no call takes, whatever it would have taken."""
+
+
 def estimate_tokens(messages: Iterable[Mapping[str, Any]], params: Mapping[str, Any] | None = None) -> int:
     """Return about how many tokens a prompt has: a quarter of its characters, and 4 for each message.
 
@@ -86,12 +90,11 @@ def estimate_tokens(messages: Iterable[Mapping[str, Any]], params: Mapping[str, 
 
 def estimate(suites: Iterable[SuiteCalls], prices: Prices | None) -> Estimate:
     """Return what the calls of ``suites`` to one model with ``prices`` will take; retries are not in it."""
-    total = Estimate(calls=0, input_tokens=0, output_tokens=0, cost_usd=None if prices is None else 0.0)
-    return sum((_one(suite, prices) for suite in suites), total)
+    return sum((_one(suite, prices) for suite in suites if suite.calls), _NOTHING)
 
 
 def _one(suite: SuiteCalls, prices: Prices | None) -> Estimate:
-    """Return the estimate for one suite."""
+    """Return the estimate for one suite that makes calls."""
     each = suite.output_tokens_per_call
     output_tokens = None if each is None else math.ceil(suite.calls * each)
     usage = Usage(input_tokens=suite.input_tokens, output_tokens=output_tokens)

@@ -138,18 +138,18 @@ def test_more_calls_cost_no_less(first: SuiteCalls, second: SuiteCalls, price: P
 def test_what_one_suite_does_not_know_the_run_does_not(
     before: list[SuiteCalls], suite: SuiteCalls, after: list[SuiteCalls], price: Prices
 ) -> None:
-    """None stays None: never a stand-in zero; only what is free costs nothing whatever the tokens."""
+    """None stays None: never a stand-in zero; only what is free, or not called, costs nothing whatever the tokens."""
     run = estimate([*before, suite, *after], price)
-    assert (run.input_tokens is None) == (suite.input_tokens is None)
-    assert (run.output_tokens is None) == (suite.output_tokens_per_call is None)
+    assert (run.input_tokens is None) == (suite.calls > 0 and suite.input_tokens is None)
+    assert (run.output_tokens is None) == (suite.calls > 0 and suite.output_tokens_per_call is None)
     free = price.input_usd_per_million == 0 == price.output_usd_per_million
     assert (run.cost_usd is None) == (not free and None in (run.input_tokens, run.output_tokens))
 
 
 @given(st.lists(unknown, max_size=4))
 def test_no_price_no_cost(several: list[SuiteCalls]) -> None:
-    """An unknown price is not 0, and a price of 0 is known."""
-    assert estimate(several, None).cost_usd is None
+    """An unknown price is not 0, unless nothing is called; and a price of 0 is known."""
+    assert estimate(several, None).cost_usd == (None if any(each.calls for each in several) else 0)
     assert estimate(several, FREE).cost_usd == 0
 
 
@@ -167,6 +167,7 @@ def test_the_cost_is_that_of_the_tokens(suite: SuiteCalls, price: Prices) -> Non
         (1, 99, 9.5, CHEAP, "1 call, about 99 tokens in, 10 out, under $0.01"),
         (0, 0, 0.0, CHEAP, "0 calls, about 0 tokens in, 0 out, $0"),
         (1_500, 1_234_567, 1_000.0, None, "1,500 calls, about 1,200,000 tokens in, 1,500,000 out, cost unknown"),
+        (0, None, None, None, "0 calls, about 0 tokens in, 0 out, $0"),
         (2, None, None, FREE, "2 calls, tokens in unknown, tokens out unknown, $0"),
         (40_000, 99_900_000, 500.0, CHEAP, "40,000 calls, about 100,000,000 tokens in, 20,000,000 out, about $26.98"),
     ],
