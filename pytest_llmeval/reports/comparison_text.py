@@ -13,6 +13,7 @@ from pytest_llmeval.reports.comparison_words import (
     headline,
     measure_cells,
     reason_of,
+    reason_titles,
     row_name,
     row_texts,
     score_words,
@@ -50,6 +51,8 @@ _INDENT = "  "
 _GAP = " ... "
 _LONGEST = 100_000
 """Characters of a text of which both ends are looked at."""
+_FIRST = 3
+"""Lines of a reason that are shown: what the score is, and two of what differs."""
 
 
 def comparison_lines(comparison: Comparison, *, width: int, tables: int | None = None, verbosity: int = 0) -> list[str]:
@@ -117,13 +120,21 @@ def _flip_lines(comparison: Comparison, width: int, verbosity: int) -> Iterator[
 
 
 def _texts(flip: Flip, width: int, verbosity: int) -> Iterator[str]:
+    reasons = reason_titles(flip)
     for title, text in row_texts(flip).items():
         if verbosity < 1:
-            label = f"    {title:<9} "
-            yield (label + squeezed(one_line(text, _LONGEST), width - len(label), _GAP)).rstrip()
+            yield from _short(title, text.splitlines()[:_FIRST] if title in reasons else [text], width)
             continue
         yield f"    {title}"
         yield from (f"      {line}".rstrip() for line in printable(text).splitlines())
+
+
+def _short(title: str, lines: Sequence[str], width: int) -> Iterator[str]:
+    """Yield ``lines`` behind their title, each cut to ``width`` in its middle."""
+    label = f"    {title:<9} "
+    for line in lines or [""]:
+        yield (label + squeezed(one_line(line, _LONGEST), width - len(label), _GAP)).rstrip()
+        label = " " * len(label)
 
 
 def _run(name: str, run_id: str) -> str:

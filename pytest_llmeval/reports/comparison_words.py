@@ -20,6 +20,7 @@ __all__ = [
     "headline",
     "measure_cells",
     "reason_of",
+    "reason_titles",
     "row_name",
     "row_texts",
     "score_words",
@@ -147,6 +148,12 @@ def row_texts(flip: Flip) -> dict[str, str]:
     if flip.before.answer is not None and flip.before.answer == flip.after.answer:
         told["why"] = flip.after.said or flip.before.said
     return {title: text for title, text in told.items() if text is not None}
+
+
+def reason_titles(flip: Flip) -> frozenset[str]:
+    """Return under which titles of ``row_texts`` a reason stands, whose lines are apart, and nothing that was said."""
+    sides = {f"before{_epoch(flip.before)}": flip.before, f"now{_epoch(flip.after)}": flip.after}
+    return frozenset({"why", *(title for title, text in sides.items() if text.answer is None)})
 
 
 def expected_text(target: str | None) -> str | None:

@@ -30,7 +30,7 @@ NOW = [
 BEFORE = {
     "20": RowText(prompt=PROMPT, expected='"Paris"', answer="Paris", outcome="passed"),
     "21": RowText(prompt=PROMPT, expected='{"city": "Rome"}', answer="Rome", outcome="passed"),
-    "38": RowText(outcome="missed", said="exact: no answer was asked for"),
+    "38": RowText(outcome="missed", said="exact: 0 is under the pass mark 1\nexpected: Lima\nfound: nothing\nand more"),
 }
 AFTER = {
     "20": RowText(answer="Lyon", outcome="missed", epoch=2),
@@ -87,7 +87,9 @@ rows that flipped: 16 for the worse, 2 for the better
     now       Rome
     why       f1: the judge says no
   better: qa 38: f1 0 to 1
-    before    (missed) exact: no answer was asked for
+    before    (missed) exact: 0 is under the pass mark 1
+              expected: Lima
+              found: nothing
     now       Lima
   better: qa 39 [asia]: f1 0 to 1
   ... and 14 more; --json has them
@@ -136,7 +138,9 @@ rows that flipped: 16 for the worse, 2 for the better
     now       Rome
     why       f1: the judge says no
   better: qa 38: f1 0 to 1
-    before    (missed) exact: no answer was asked for
+    before    (missed) exact: 0 is under the pass mark 1
+              expected: Lima
+              found: nothing
     now       Lima
   better: qa 39 [asia]: f1 0 to 1
   ... and 14 more; --json has them
