@@ -279,8 +279,12 @@ def _model_differences(base: Run, current: Run) -> Iterator[str]:
     before, now = _specs(base), _specs(current)
     digests = [run.settings.get("model_digests", {}) for run in (base, current)]
     gone, new = [name for name in before if name not in now], [name for name in now if name not in before]
-    if gone or new:
-        yield f"model {_models(gone, before) or 'none'}, now {_models(new, now) or 'gone'}"
+    if gone and new:
+        yield f"model {_models(gone, before)}, now {_models(new, now)}"
+    elif gone:
+        yield f"model {_models(gone, before)}: only in the base"
+    elif new:
+        yield f"model {_models(new, now)}: only in the current run"
     for name in before:
         if name in now and before[name] != now[name]:
             yield f"model {one_line(name, 60)} was {one_line(before[name], 80)}, now {one_line(now[name], 80)}"

@@ -206,6 +206,12 @@ SUITE = {"prompt_digest": "p", "code_digest": "c", "rows_digest": "r"}
             {"models": {"small": "openai:gpt-4o-mini", "local": "local:local"}},
             ["model m, now small (openai:gpt-4o-mini), local"],
         ),
+        (
+            {"models": ("m", "big")},
+            {"models": {"m": "openai:m", "big": "openai:large"}},
+            ["model big (openai:large): only in the current run"],
+        ),
+        ({"models": ()}, {"models": {}}, ["model m: only in the base"]),
         ({}, {"models": {"m": "openai:other"}}, ["model m was openai:m, now openai:other"]),
         ({}, {"model_digests": {"m": "e"}}, ["parameters of model m"]),
         (
