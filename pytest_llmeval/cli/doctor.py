@@ -4,6 +4,7 @@ import importlib.metadata
 import importlib.util
 import json
 import platform
+import shlex
 import socket
 import subprocess
 import sys
@@ -21,8 +22,11 @@ from pytest_llmeval.cli.project import Project, find_project, project_models
 from pytest_llmeval.core.errors import ModelError, UserError
 from pytest_llmeval.core.text import counted, printable
 from pytest_llmeval.loaders.thresholds import load_thresholds
+from pytest_llmeval.models.check import check_model
+from pytest_llmeval.models.keys import is_usual_name
 from pytest_llmeval.models.local_weights import default_cache_dir, smollm2_path
-from pytest_llmeval.models.named import NamedModel
+from pytest_llmeval.models.named import NamedModel, resolve_model
+from pytest_llmeval.models.transport import TransportName
 from pytest_llmeval.models.vllm.executable import find_vllm, vllm_version
 from pytest_llmeval.store.check import check_database
 
@@ -108,8 +112,19 @@ def _served(project: Project) -> Iterator[Finding]:
 def _keys(project: Project) -> Iterator[Finding]:
     for name in ("OPENAI_API_KEY", "LLMEVAL_API_KEY"):
         yield _ok(name, "set") if project.environ.get(name) else _note(name, "not set")
-    chosen = project.value("model")
-    yield _ok("default model", chosen or "local:smollm2 where installed")
+    chosen, judges = project.value("model"), project.value("judge_model")
+    defaults = f"{chosen or ''} {judges or ''}".split()
+    for model in _listed(project):
+        variable = model.api_key_env
+        if variable is not None and model.name not in defaults and not project.environ.get(variable, "").strip():
+            shown = variable if is_usual_name(variable) else "***"
+            yield _note(f"model {model.name}", f"api_key_env names {shown}, which is not set")
+    if chosen is None:
+        yield _ok("default model", "local:smollm2 where installed")
+    else:
+        yield _tried("default model", lambda: _askable(project, chosen))
+    if judges is not None:
+        yield _tried("default judge", lambda: _askable(project, judges))
 
 
 def _files(project: Project) -> Iterator[Finding]:
@@ -174,6 +189,20 @@ def _options(project: Project) -> Iterator[Finding]:
         yield _note(f"--{name}", f"belongs to {owner} here; use --llmeval-{name}")
     if not taken:
         yield _ok("short options", "all free")
+
+
+def _askable(project: Project, chosen: str) -> str:
+    """Return ``chosen``, specs or names of models; raise UserError where a session would refuse one of them."""
+    listed = project_models(project)
+    transport: TransportName = "lean" if project.value("transport") == "lean" else "auto"
+    is_asked = project.value("cache") != "only"
+    try:
+        models = [resolve_model(text, listed) for text in shlex.split(chosen)]
+    except ValueError as error:
+        raise UserError(f"{error}, found {chosen!r}") from None
+    for model in models:
+        check_model(model, project.environ, transport=transport, is_asked=is_asked)
+    return chosen
 
 
 def _checked(database: Path) -> str:

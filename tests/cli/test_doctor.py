@@ -97,9 +97,32 @@ def test_keys_are_told_to_be_there_and_never_shown(
 
 def test_the_default_model_is_told(here: Path, cache: Path, llmeval: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     (here / "pytest.ini").write_text("[pytest]\nllmeval_model = openai:a\n")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret-123")
     assert findings(llmeval)["default model"] == ("ok", "openai:a")
     monkeypatch.setenv("LLMEVAL_MODEL", "openai:b")
     assert findings(llmeval)["default model"] == ("ok", "openai:b")
+
+
+def test_a_default_model_that_no_session_could_ask_is_a_problem(
+    here: Path, cache: Path, llmeval: Command, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the words of that session, and so is a judge; of other models a key that is not set is a note."""
+    shop, lab = (f"{{spec: 'openai:x@http://127.0.0.1:{port}/v1', api_key_env: {key}_KEY}}" for key in ("SHOP", "LAB"))
+    (here / "models.yaml").write_text(f"models:\n  shop: {shop}\n  lab: {lab}\n")
+    (here / "pytest.ini").write_text("[pytest]\nllmeval_model = shop\n")
+    found = findings(llmeval, 1)
+    unset = "which is not set; set it or remove api_key_env"
+    assert found["default model"] == ("problem", f"model 'shop': api_key_env names SHOP_KEY, {unset}")
+    assert found["model lab"] == ("note", "api_key_env names LAB_KEY, which is not set")
+    assert "model shop" not in found
+    monkeypatch.setenv("SHOP_KEY", "k1")
+    assert findings(llmeval)["default model"] == ("ok", "shop")
+    monkeypatch.setenv("LLMEVAL_JUDGE_MODEL", "shop lab")
+    assert findings(llmeval, 1)["default judge"] == ("problem", f"model 'lab': api_key_env names LAB_KEY, {unset}")
+    monkeypatch.setenv("LLMEVAL_CACHE", "only")
+    assert findings(llmeval)["default judge"] == ("ok", "shop lab")
+    monkeypatch.setenv("LLMEVAL_MODEL", "openai:'a")
+    assert findings(llmeval, 1)["default model"] == ("problem", 'No closing quotation, found "openai:\'a"')
 
 
 def test_files_that_cannot_be_used_are_problems(here: Path, cache: Path, llmeval: Command) -> None:
