@@ -83,7 +83,7 @@ class Rescored:
 
     def notes(self, keys: Sequence[CaseKey]) -> list[str]:
         """Return what is to be said where ``keys`` are the cases of it that are still there."""
-        asked = "only the judge may be asked" if self.asks_judges else "no model was asked"
+        asked = "only the judge may be asked" if self.asks_judges else "no model was asked through the fixtures"
         said = [f"the answers are those of run {self.run.id}; {asked}"]
         suites = {key.suite for key in keys}
         missing = sum(sum(self.unfinished(suite).values()) for suite in suites)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
-from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.gate.case import JudgedCase, records_calls
 from pytest_llmeval.core.gate.family import is_decided_by_p
 from pytest_llmeval.core.gate.pairs import PairedColumn, pair_up
 from pytest_llmeval.core.metrics import score_names
@@ -66,7 +66,7 @@ def comparison_rules(
 def measure_changes(
     suite: str, model: str, current: Sequence[JudgedCase], before: Sequence[JudgedCase], budget: Budget
 ) -> Iterator[MeasureChange]:
-    """Yield how latency, tokens, cost and errors of one suite and model changed.
+    """Yield how latency, tokens, cost and errors of one suite and model changed, as far as both have calls.
 
     Args:
         suite: the suite.
@@ -78,7 +78,7 @@ def measure_changes(
     for metric in ("latency_s", "input_tokens", "output_tokens", "cost_usd"):
         column = pair_up(metric, current, before)
         values = _values(column)
-        if values:
+        if values and records_calls(metric, current) and records_calls(metric, before):
             clusters = named_clusters(pair.cluster for pair in column.pairs if pair.is_whole)
             for measure, was, now, interval in _changes(metric, values, clusters, budget):
                 low, high = (interval.low, interval.high) if interval else (None, None)

@@ -133,7 +133,8 @@ def test_rows_that_are_new_wait_and_rows_that_went_are_named(recorded: Project, 
     assert sorted(recorded.cases()) == ["r0", "r1", "r2", "r3", "r4"]
     assert json.loads(recorded.last_run()["settings_json"])["partial"] is False
     result = recorded.run("evals", "--llmeval-rescore=main", model="")
-    result.stdout.fnmatch_lines(["note: the answers are those of run *; no model was asked"])
+    told = ["note: the answers are those of run *; no model was asked", "  through the fixtures"]
+    result.stdout.fnmatch_lines(told)
     assert requests(recorded) == 6
 
 

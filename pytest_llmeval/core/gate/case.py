@@ -1,12 +1,12 @@
 """What the gate needs to know of a finished case."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.types import Outcome
 
-__all__ = ["LOST_KINDS", "XPASSED", "JudgedCase"]
+__all__ = ["LOST_KINDS", "XPASSED", "JudgedCase", "records_calls"]
 
 LOST_KINDS: frozenset[str] = frozenset(
     {
@@ -65,3 +65,20 @@ class JudgedCase:
     """The digest of the scorer behind each score, by score name."""
     judge_ids: Mapping[str, str | None] = field(default_factory=dict)
     """What identifies the judge behind each score, by score name; None, or no entry, for a scorer without one."""
+
+
+def records_calls(metric: str, cases: Sequence[JudgedCase]) -> bool:
+    """Return whether a call that ``metric`` is about is recorded of ``cases``; True where none of them finished, too.
+
+    What a test calls itself, without the fixtures, is recorded nowhere: zeros of such cases say nothing. A case that
+    makes no call among others that do costs nothing, and its zeros are right.
+    """
+    is_finished = any(case.outcome in ("passed", "missed") for case in cases)
+    return not is_finished or any(_records_call(metric, case) for case in cases)
+
+
+def _records_call(metric: str, case: JudgedCase) -> bool:
+    if case.latency_s is None and case.error_kind == ErrorKind.WORKER_CRASHED:  # what it did is not known
+        return False
+    by_judges = metric == "cost_usd" and (case.cost_usd != 0 or any(case.judge_ids.values()))
+    return case.latency_s is not None or case.input_tokens != 0 or by_judges

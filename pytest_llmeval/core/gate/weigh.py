@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pytest_llmeval.core.gate.bars import weigh_bar
-from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.gate.case import JudgedCase, records_calls
 from pytest_llmeval.core.gate.changes import weigh_change
 from pytest_llmeval.core.gate.column import Column, Reading, State
 from pytest_llmeval.core.gate.decide import Decision, decide
@@ -33,6 +33,8 @@ from pytest_llmeval.core.stats.intervals import wilson
 from pytest_llmeval.core.text import one_line
 
 __all__ = ["Weighed", "weigh_suite"]
+
+_UNCALLED = "no call of this suite went through the fixtures"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +155,7 @@ def _undecidable(rule: Rule, group: Group, column: Column, judges: frozenset[str
         return _no_judge(group.rules.settings)
     if column.count("cached") and not column.count("scored", "open", "lost"):
         return Decision(verdict="not_judged", reason="all answers come from the cache")
-    why = why_no_one_judge(rule, judges) or why_out_of_reach(rule, column, group.cases)
+    why = why_no_one_judge(rule, judges) or _why_uncalled(rule, group) or why_out_of_reach(rule, column, group.cases)
     return None if why is None else Decision(verdict="unmeasurable", reason=why)
 
 
@@ -201,6 +203,17 @@ def _unknown_metric(rule: Rule, group: Group) -> str | None:
     errors = f" ({group.errors} of {group.finished} cases ended in an error)" if group.errors else ""
     line = f"line {rule.line} of the rules: " if rule.line is not None else ""
     return f"{line}no case has a score {one_line(rule.metric, 60)!r}{errors}; {advice}"
+
+
+def _why_uncalled(rule: Rule, group: Group) -> str | None:
+    """Return why a number of the calls says nothing where no call is recorded; None where some are."""
+    if rule.metric not in MEASURED_METRICS or group.broken:
+        return None
+    if not records_calls(rule.metric, group.cases):
+        return _UNCALLED
+    if rule.kind in REGRESSION_KINDS and not records_calls(rule.metric, group.opponent.cases):
+        return f"in baseline {group.opponent.name} {_UNCALLED}; set a new baseline"
+    return None
 
 
 def _no_judge(settings: GateSettings) -> Decision:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judging import GateResult, Verdict, apply_gate, session_verdict
 from pytest_llmeval.core.rules import GateSettings, Rule, RuleKind, SuiteRules, Thresholds
@@ -298,3 +299,31 @@ def test_a_total_is_over_the_epochs_of_the_first_look() -> None:
         ("pass", pytest.approx(2 / 3)),
     ]
     assert only(apply_gate(rules(total), cases)).value == 30
+
+
+UNCALLED = "no call of this suite went through the fixtures"
+
+
+@pytest.mark.parametrize(
+    ("fields", "metric", "reason"),
+    [
+        ({}, "input_tokens", UNCALLED),
+        ({"cost_usd": 0.5, "judge_ids": {"f1": "j"}}, "output_tokens", UNCALLED),
+        ({"cost_usd": 0.5}, "cost_usd", None),
+        ({"judge_ids": {"f1": "j"}}, "cost_usd", None),
+        ({"latency_s": 1.0}, "cost_usd", None),
+        ({"latency_s": 1.0, "cached": True, "input_tokens": 7}, "input_tokens", None),
+    ],
+)
+def test_what_is_measured_needs_one_call_at_least(fields: dict[str, Any], metric: str, reason: str | None) -> None:
+    """A judge's counts for the cost alone; a worker that died may have made any, and a broken run says that it is."""
+    nothing: dict[str, Any] = {"cost_usd": 0.0, "input_tokens": 0, "output_tokens": 0}
+    cases = [case(0, **nothing), case(1, **{**nothing, **fields}), *errors(1, "worker_crashed")]
+    asked = rules(rule("max_total", 9.0, metric))
+    verdict = only(apply_gate(asked, cases))
+    assert (verdict.verdict, verdict.reason) == ("unmeasurable" if reason else "pass", reason)
+    assert apply_gate(asked, [*cases, *errors(2, **nothing)]).verdicts[-1].reason == "3 errors in 5 cases"
+    change = rules(rule("max_rise", 9.0, metric))
+    called = [replace(each, latency_s=1.0, cached=False) for each in cases[:2]]
+    found = only(apply_gate(change, called, baseline=Baseline(name="main", cases=cases)))
+    assert (found.reason == f"in baseline main {UNCALLED}; set a new baseline") is (reason is not None)

@@ -1,0 +1,61 @@
+"""An app that calls a model itself, past the fixtures: what a session can say of it, and what it does not."""
+
+import pytest
+
+from tests.cli.conftest import Command
+from tests.support.project import Project
+
+ROWS = [{"id": name, "input": name, "target": name} for name in ("Paris", "Havana")]
+APP = """
+def test_own(sample, score):
+    score.contains("Paris,\\nPeru", sample.target)
+"""
+WITH_THE_MODEL = """
+def test_some(sample, model, score):
+    score.contains(model.generate_sync() if sample.id == "Paris" else "Havana", sample.target)
+"""
+MODELS = "models: {small: {spec: '%s', prices: {input: 1, output: 1}}, big: {spec: '%s'}}\n"
+RULES = "{contains: {min: 0.1}, cost_usd: {max_total: 0.1}, input_tokens: {max_total: 9}"
+
+
+@pytest.fixture
+def own(project: Project) -> Project:
+    """A project in which one suite asks no fixture, and another for one of its two rows."""
+    project.eval(APP, ROWS, name="own")
+    project.eval(WITH_THE_MODEL, ROWS, name="some", marker="params={'max_tokens': 5}")
+    project.write(models_yaml=MODELS % (project.model, project.model))
+    project.model = "small"
+    return project
+
+
+def test_no_rule_on_calls_passes_where_none_is_recorded(own: Project) -> None:
+    """A row that makes none among others that do takes part with its zeros, and no call takes no tokens."""
+    own.write(thresholds_yaml=f"version: 1\nsuites: {{own: {RULES}, latency_s: {{max_p95: 9}}}}, some: {RULES}}}}}\n")
+    listed = " ".join(own.run("evals", "--co", "-q").stdout.str().split())
+    assert "these cases take 2 calls, about 12 tokens in, 10 out, under $0.01" in listed
+    assert own.run("evals").ret == 10
+    found = own.rows("SELECT suite, metric, value, verdict, reason FROM verdicts WHERE metric != 'contains'")
+    told = {(row["suite"], row["metric"]): (row["value"], row["verdict"], row["reason"]) for row in found}
+    nothing = (None, "unmeasurable", "no call of this suite went through the fixtures")
+    assert told == {
+        **{("own", metric): nothing for metric in ("cost_usd", "input_tokens", "latency_s")},
+        ("some", "cost_usd"): (pytest.approx(0, abs=1e-4), "pass", None),
+        ("some", "input_tokens"): (7, "pass", None),
+    }
+
+
+def test_a_comparison_shows_no_zeros_for_them(own: Project, llmeval: Command) -> None:
+    """Nor half a reason, which stands in the place of the answers that were not recorded."""
+    own.run("evals", "--run-name=one")
+    own.eval(APP.replace("Paris", "Havana"), name="own")
+    own.run("evals", "--model=big", "--run-name=two")
+    lines = llmeval("compare", "one", "two@small").out.splitlines()
+    measured = [line.split()[0] for line in lines if line.startswith(("  input_tokens", "  cost_usd", "  error_rate"))]
+    assert measured == ["error_rate", "input_tokens", "cost_usd", "error_rate"]
+    first = lines.index("  worse: own Paris: contains 1 to 0")
+    assert lines[first + 2 : first + 6] == [
+        "    before    (passed)",
+        "    now       (missed) contains: 0 is under the pass mark 1",
+        '              not found: "Paris"',
+        '              in "Havana,\\nPeru"',
+    ]
