@@ -4,7 +4,7 @@ import difflib
 import hashlib
 import inspect
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,9 @@ import pytest
 
 from pytest_llmeval.bridge.cases import CaseParam, Eval, cluster_of
 from pytest_llmeval.bridge.code_digests import code_digest, names_in
+from pytest_llmeval.bridge.fixtures import uses
 from pytest_llmeval.bridge.items import PARAM, suite_named
+from pytest_llmeval.bridge.prompt_fields import PromptFields
 from pytest_llmeval.core.errors import DatasetError, UserError
 from pytest_llmeval.core.ids import node_part
 from pytest_llmeval.core.shards import Shard
@@ -39,6 +41,8 @@ class Reading:
     code_digest: str
     asks_judge: bool
     """Whether the test function itself names what asks one."""
+    fields: PromptFields
+    """What its rows offer its prompt."""
     digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
     """Over the rows taken, those of the other shards too."""
     cases: int = 0
@@ -115,7 +119,8 @@ class CaseMaker:
         where = metafunc.definition.nodeid
         try:
             asks_judge = not _ASK_JUDGES.isdisjoint(names_in(metafunc.function))
-            reading = Reading(self._eval(metafunc, marker, where), code_digest(metafunc.function), asks_judge)
+            eval_ = self._eval(metafunc, marker, where)
+            reading = Reading(eval_, code_digest(metafunc.function), asks_judge, PromptFields(eval_.prompt))
             sets = list(self._parameter_sets(reading))
         except UserError as error:
             self.problems.append(str(error))
@@ -145,6 +150,14 @@ class CaseMaker:
             if first.setdefault(suite, where) != where:
                 problems.append(f"suite {suite!r} is named by {first[suite]} and by {where}; name one with suite='...'")
         return problems
+
+    def prompt_notes(self, cases: Iterable[tuple[pytest.Item, CaseParam]]) -> Iterator[str]:
+        """Yield what is odd about the prompts of cases that are to run, once for each function."""
+        asking = {param.eval.where: item for item, param in cases}
+        for reading in self.readings:
+            item = asking.get(reading.eval.where)
+            if item is not None:
+                yield from reading.fields.notes(reading.eval.suite, is_sent=uses(item, "response"))
 
     def _eval(self, metafunc: pytest.Metafunc, marker: pytest.Mark, where: str) -> Eval:
         try:
@@ -216,6 +229,7 @@ class CaseMaker:
                 reading.metadata_keys.update(key for key, value in sample.metadata.items() if value is not None)
             if sized:
                 reading.parts[sample.id] = (sample.slices, cluster_of(sample, reading.eval.cluster))
+            reading.fields.add(sample.input)
             self._digest.update(b"%x;" % ref.checksum)
             reading.digest.update(b"%x;" % ref.checksum)
             yield ref, sample.id, marks

@@ -25,6 +25,7 @@ from pytest_llmeval.bridge.items import (
 )
 from pytest_llmeval.bridge.only_shown import Unasked, only_shows
 from pytest_llmeval.bridge.options import OPTIONS, said_of
+from pytest_llmeval.bridge.progress import write_line
 from pytest_llmeval.bridge.selection import Selection, holds_for
 from pytest_llmeval.bridge.tally import Tally
 from pytest_llmeval.bridge.worker_queue import is_worker
@@ -320,7 +321,9 @@ class Conductor:
             self._drop(items, [item for item in items if self._is_caseless(item)])
             self._stop_at_broken_modules(session, items, facts)
         if facts.count_only and facts.selected and not facts.problems:
-            self._foretell(items, facts)
+            from pytest_llmeval.bridge.forecast import foretold
+
+            facts.notes += foretold(items, self.config, self._prepared())
         if not self.is_worker:
             self._begin(facts)
         elif facts.worth_telling:
@@ -331,17 +334,6 @@ class Conductor:
             self._prepared().register_runner()
         elif facts.is_run and facts.count_only:
             self.config.pluginmanager.register(Unasked(), "llmeval-unasked")
-
-    def _foretell(self, items: list[pytest.Item], facts: "CollectionFacts") -> None:
-        """Note what the listed cases would take."""
-        from pytest_llmeval.bridge.forecast import forecasts, together
-        from pytest_llmeval.bridge.forecast_probe import FORECAST_KEY
-
-        prepared = self._prepared()
-        assert prepared.settings is not None
-        found = forecasts(items, prepared.settings, prepared.models, prepared.judges)
-        self.config.stash[FORECAST_KEY] = found
-        facts.notes += [f"these cases take {together(found)}", *(each.unread for each in found if each.unread)]
 
     def _stop_at_broken_modules(
         self, session: pytest.Session, items: list[pytest.Item], facts: "CollectionFacts"
@@ -368,7 +360,9 @@ class Conductor:
         for item in reversed(firsts.values()):
             facts.notes += [note for note in notes_of_shadowed(item) if note not in facts.notes]
         facts.unselected = self._unselected(facts) if facts.is_run else []
-        facts.notes += [*self._notes, *facts.unselected]
+        if self._preparation.maker is not None:
+            facts.prompts = list(self._preparation.maker.prompt_notes(chosen))
+        facts.notes += [*self._notes, *facts.unselected, *facts.prompts]
         facts.all_collected = self.selection.covers_all()
         self._preparation.complete(facts, self._tally)
         return facts
@@ -396,3 +390,5 @@ class Conductor:
             if prepared.problems:  # the run that is resumed was taken up by somebody else meanwhile, say
                 raise pytest.UsageError(printable("\n".join(prepared.problems)))
             prepared.register_recorder(facts)
+            for note in facts.prompts:
+                write_line(self.config, printable(f"llmeval: {note}"))

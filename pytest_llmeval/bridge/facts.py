@@ -65,6 +65,8 @@ class CollectionFacts:
     all_collected: bool = False
     """Whether everything under ``llmeval_paths`` was collected."""
     notes: list[str] = field(default_factory=list)
+    prompts: list[str] = field(default_factory=list)
+    """Those of ``notes`` that are told before any call, too: of prompts that do not say what they are to say."""
     problems: list[str] = field(default_factory=list)
     """What makes this session a usage error, one line or more each."""
     count_only: bool = False

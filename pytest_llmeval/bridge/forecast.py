@@ -11,6 +11,7 @@ import pytest
 
 from pytest_llmeval.bridge.cases import PROMPT_FAULTS, own_request
 from pytest_llmeval.bridge.fixtures import uses
+from pytest_llmeval.bridge.forecast_probe import FORECAST_KEY
 from pytest_llmeval.bridge.items import cases_in, suite_of
 from pytest_llmeval.bridge.settings import Settings
 from pytest_llmeval.core.estimates import Estimate, SuiteCalls, estimate, estimate_tokens
@@ -21,8 +22,9 @@ from pytest_llmeval.store.history import call_history
 
 if TYPE_CHECKING:
     from pytest_llmeval.bridge.cases import CaseParam
+    from pytest_llmeval.bridge.session import Preparation
 
-__all__ = ["Forecast", "forecasts", "together"]
+__all__ = ["Forecast", "forecasts", "foretold", "together"]
 
 _SAMPLED = 100
 
@@ -62,6 +64,14 @@ def forecasts(
         ),
         *_of_judges({key: cases for key, cases in groups.items() if key[1] in models}, settings, judges),
     ]
+
+
+def foretold(items: Iterable[pytest.Item], config: pytest.Config, prepared: "Preparation") -> list[str]:
+    """Return what the listed cases would take, as notes; ``llmeval estimate`` finds it in the stash."""
+    assert prepared.settings is not None
+    found = forecasts(items, prepared.settings, prepared.models, prepared.judges)
+    config.stash[FORECAST_KEY] = found
+    return [f"these cases take {together(found)}", *(each.unread for each in found if each.unread)]
 
 
 def _of_judges(

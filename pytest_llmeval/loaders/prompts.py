@@ -34,6 +34,8 @@ class Prompt:
     """sha256 in hex over the file, the template, or the source of the callable with what an object holds."""
     render: Renderer
     """Returns the messages for a sample; raises PromptError where a callable returned no messages."""
+    names: frozenset[str] | None = None
+    """What stands in braces in a template, fields of a row or not; None where the prompt is none."""
 
 
 def load_prompt(prompt: object, *, rootdir: Path, test_file: Path) -> Prompt:
@@ -56,7 +58,7 @@ def load_prompt(prompt: object, *, rootdir: Path, test_file: Path) -> Prompt:
     if isinstance(prompt, os.PathLike) or (isinstance(prompt, str) and _names_file(prompt)):
         return _from_file(inside(prompt, rootdir=rootdir, test_file=test_file, error=PromptError), rootdir)
     if isinstance(prompt, str):
-        return Prompt(source="template", digest=digest(prompt), render=_filling([_user(prompt)]))
+        return _template([_user(prompt)], source="template", text=prompt)
     if callable(prompt):
         name = getattr(prompt, "__qualname__", type(prompt).__qualname__)
         return Prompt(source=f"{name}()", digest=source_digest(prompt), render=_calling(prompt, name))
@@ -79,7 +81,7 @@ def _from_file(path: Path, rootdir: Path) -> Prompt:
     except (OSError, UnicodeDecodeError) as error:
         raise PromptError(f"{shown}: cannot be read as UTF-8 text: {one_line(str(error))}") from None
     messages = _yaml_messages(path, shown) if path.suffix in _YAML else [_user(text)]
-    return Prompt(source=shown, digest=digest(text), render=_filling(messages))
+    return _template(messages, source=shown, text=text)
 
 
 def _yaml_messages(path: Path, shown: str) -> list[Message]:
@@ -96,6 +98,11 @@ def _yaml_messages(path: Path, shown: str) -> list[Message]:
         if message["role"] not in _ROLES or not isinstance(message["content"], str):
             raise PromptError(f"{where}: role is one of {', '.join(_ROLES)} and content is text")
     return cast(list[Message], document.data)
+
+
+def _template(messages: list[Message], *, source: str, text: str) -> Prompt:
+    names = frozenset(name for message in messages for name in _FIELD.findall(str(message["content"])))
+    return Prompt(source=source, digest=digest(text), render=_filling(messages), names=names)
 
 
 def _filling(messages: list[Message]) -> Renderer:

@@ -63,6 +63,52 @@ def test_a_template_fills_fields_and_keeps_every_other_brace(project: Project, t
     assert sent(project) == [[{"role": "user", "content": text}]]
 
 
+QUESTIONS = [{"id": each, "input": {"question": each, "n": 1}} for each in "ab"]
+TEXTS = [{"id": each, "input": each} for each in "ab"]
+
+
+@pytest.mark.parametrize(
+    ("template", "rows", "told"),
+    [
+        ("Say {inptu}", TEXTS, "{inptu} is no field of the rows and is sent as it stands; did you mean {input}?"),
+        ("Say {inptu}", TEXTS[:1], "did you mean {input}?"),
+        ("{n}: {Question}", QUESTIONS, "{Question} is no field of the rows * did you mean {question}?"),
+        ("Say {question}", TEXTS, "asks all 2 rows the same: none of their fields is in it ({input})"),
+        ("Say {input}", QUESTIONS, "asks all 2 rows the same: none of their fields is in it ({n}, {question})"),
+        ("Say it", TEXTS, "asks all 2 rows the same"),
+        ("Say it", [TEXTS[0], {**TEXTS[0], "id": "b"}], None),
+        ("{input} and {inputs} {x}", TEXTS, None),
+        ('{question} as {"questio": {"n": 1}}, {n: int}', QUESTIONS, None),
+    ],
+)
+def test_a_prompt_that_takes_up_nothing_of_a_row_is_told_before_any_call(
+    project: Project, template: str, rows: list[dict[str, Any]], told: str | None
+) -> None:
+    """Unknown braces are sent as they are, so it is no error."""
+    project.eval(PASS, rows, marker=f"prompt={template!r}")
+    result = project.run("evals", "--co")
+    if told is None:
+        assert "prompt template" not in result.stdout.str()
+        return
+    result.stdout.fnmatch_lines([f"llmeval: suite echo: prompt template*{told.replace('[', '[[]')}*"])
+    assert project.server.ledger == []
+
+
+@pytest.mark.parametrize("spread", [["-p", "no:xdist"], ["-n2"]], ids=["plain", "n2"])
+def test_a_misspelt_placeholder_is_told_as_a_run_begins_and_in_its_notes(project: Project, spread: list[str]) -> None:
+    """Once for a function, whatever its parameter sets. A prompt that a body may well not send may be constant."""
+    body = "@pytest.mark.parametrize('n', [1, 2])\ndef test_echo(response, n):\n    pass\n"
+    project.write(prompts__ask_txt="Say {inptu}!")
+    project.eval(body, TEXTS, marker='prompt="prompts/ask.txt"')
+    project.eval("def test_own(model):\n    pass\n", TEXTS, name="own", marker='prompt="Be brief."')
+    result = project.run("evals", *spread)
+    assert result.ret == 0
+    told = "suite echo: prompt prompts/ask.txt: {inptu} is no field of the rows and is sent as it stands; did you mean"
+    result.stdout.fnmatch_lines([f"llmeval: {told} {{input}}[?]", "=*= llmeval =*=", "note: suite echo: prompt*"])
+    assert " ".join(result.stdout.str().split()).count(told) == 2
+    assert "suite own" not in result.stdout.str()
+
+
 def test_what_a_field_holds_is_not_filled_again(project: Project) -> None:
     """A row is data: braces in it are no template."""
     project.eval(PASS, [{"id": "a", "input": {"a": "{b}", "b": "secret"}}], marker='prompt="{a} {b}"')

@@ -1,0 +1,60 @@
+"""Whether a template takes up what the rows of its suite hold: a misspelt placeholder is sent as it stands."""
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from pytest_llmeval.core.gate.names import closest
+from pytest_llmeval.core.text import counted, one_line
+
+if TYPE_CHECKING:
+    from pytest_llmeval.loaders.prompts import Prompt
+
+__all__ = ["PromptFields"]
+
+_WORD = re.compile(r" *\w+ *")
+"""What a placeholder holds; anything else in braces is JSON, code or the like."""
+_NEAR = 0.75
+"""Likeness from which on a word may be a misspelt field: that of ``ctiy`` and ``city``."""
+_MOST_SHOWN = 6
+
+
+class PromptFields:
+    """What the rows of one function offer its prompt."""
+
+    def __init__(self, prompt: "Prompt") -> None:
+        self._source = prompt.source
+        self._in_braces = prompt.names
+        self._names: set[str] = set()
+        self._rows = 0
+        self._first: Any = None
+        self._differ = False
+
+    def add(self, input_: Any) -> None:
+        """Take the input of a row."""
+        if self._in_braces is None:
+            return
+        self._names.update(input_ if isinstance(input_, dict) else ("input",))
+        if not self._rows:
+            self._first = input_
+        self._differ = self._differ or input_ != self._first
+        self._rows += 1
+
+    def notes(self, suite: str, *, is_sent: bool) -> Iterator[str]:
+        """Yield what is to be said of a template before it is paid for.
+
+        That a word in braces is like a field which is not filled; where none is, that rows which differ are asked the
+        same, if it has such words all the same, or if every case sends the prompt itself (``is_sent``).
+        """
+        in_braces = self._in_braces or frozenset()
+        filled = in_braces & self._names
+        words = sorted(name for name in in_braces - filled if _WORD.fullmatch(name))
+        where = f"suite {one_line(suite, 60)}: prompt {self._source}"
+        slips = {word: closest(word.strip(), self._names - filled, cutoff=_NEAR) for word in words}
+        known = {word: meant for word, meant in slips.items() if meant is not None}
+        for word, meant in known.items():
+            told = f"{{{one_line(word, 60)}}} is no field of the rows and is sent as it stands"
+            yield f"{where}: {told}; did you mean {{{one_line(meant, 60)}}}?"
+        if self._differ and not filled and not known and (words or is_sent):
+            fields = one_line(", ".join(f"{{{name}}}" for name in sorted(self._names)[:_MOST_SHOWN]))
+            yield f"{where} asks all {counted(self._rows, 'row')} the same: none of their fields is in it ({fields})"
