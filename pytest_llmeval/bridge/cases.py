@@ -91,6 +91,8 @@ class CaseRun:
     """What stands behind the judge_ids of its scores, by them."""
     asked: Counter[str] = field(default_factory=Counter)
     """How often each request was made, by the digest in its name."""
+    draws: Counter[str] = field(default_factory=Counter)
+    """How many answers to each request were wanted: a judgement that is made anew is none more."""
     position: int | None = None
     """The place of the case among those whose responses are requested ahead; None for one that is not."""
     reply: "concurrent.futures.Future[Response] | None" = None

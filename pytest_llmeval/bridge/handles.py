@@ -31,6 +31,8 @@ class CaseModel:
         self._eval = eval_
         self._run = run
         self._loop = calls.loop
+        self._draws: dict[str, int] = {}
+        """The draw of the last call with each request, by the digest in its name."""
 
     def __repr__(self) -> str:
         return f"<model {self.name}>"
@@ -159,5 +161,8 @@ class CaseModel:
         stem = ask_name(ask).rpartition("-")[0]
         self._run.asked[stem] += 1
         nth = self._run.asked[stem]
-        numbered = ask if nth == 1 else replace(ask, nth=nth, position=None)
+        if ask.wanted is None or stem not in self._draws:  # else no reply was the verdict, and it is asked for anew
+            self._run.draws[stem] += 1
+            self._draws[stem] = self._run.draws[stem]
+        numbered = ask if nth == 1 else replace(ask, nth=nth, draw=self._draws[stem], position=None)
         return f"{stem}-{nth}", numbered

@@ -324,6 +324,8 @@ class Ask:
     request: Request
     nth: int = 1
     """How many calls with this request the case has made, this one included."""
+    draw: int = 1
+    """The same without those that take the place of an earlier one, as that has: by it later runs find the answer."""
     position: int | None = None
     """The place of its case among those whose answers are requested ahead; None for every other call."""
     wanted: "Wanted | None" = None

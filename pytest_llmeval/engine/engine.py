@@ -368,7 +368,7 @@ class Engine:
 
 def _cache_key(backend: Backend, ask: Ask) -> str:
     """Return the sha256 in hex over all that decides an answer: a repetition is a question of its own."""
-    facts = [1, ask.role, ask.case.epoch, ask.nth, plain(backend.identity(ask.request))]
+    facts = [1, ask.role, ask.case.epoch, ask.draw, plain(backend.identity(ask.request))]
     return digest(canonical(facts))
 
 

@@ -43,6 +43,7 @@ def from_ask(ask: Ask) -> Frame:
         "messages": ask.request.messages,
         "params": ask.request.params,
         "nth": ask.nth,
+        "draw": ask.draw,
         "position": ask.position,
         "wanted": plain(ask.wanted),
     }
@@ -58,6 +59,7 @@ def to_ask(frame: Frame) -> Ask:
         model=frame["model"],
         request=Request(messages=tuple(frame["messages"]), params=frame["params"]),
         nth=frame["nth"],
+        draw=frame["draw"],
         position=frame["position"],
         wanted=wanted and Wanted(**{**wanted, "rubric": rubric_of(wanted["rubric"])}),
     )

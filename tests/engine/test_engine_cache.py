@@ -171,12 +171,17 @@ questions = st.fixed_dictionaries(
             max_size=2,
         ),
         "epoch": st.integers(1, 2),
-        "nth": st.integers(1, 2),
+        "draw": st.integers(1, 2),
         "role": st.sampled_from(["model", "judge"]),
     }
 )
 askers = st.fixed_dictionaries(
-    {"sample": st.text(max_size=3), "suite": st.text(max_size=3), "position": st.none() | st.integers(0, 9)}
+    {
+        "sample": st.text(max_size=3),
+        "suite": st.text(max_size=3),
+        "position": st.none() | st.integers(0, 9),
+        "nth": st.integers(1, 2),
+    }
 )
 
 
@@ -185,7 +190,7 @@ def cache_key(question: dict[str, Any], asker: dict[str, Any], account: str) -> 
     rig = Rig()
     rig.model.facts = {key: question[key] for key in ("provider", "base_url", "model")}
     rig.model.account = account
-    made = {key: question[key] for key in ("text", "params", "epoch", "nth", "role")}
+    made = {key: question[key] for key in ("text", "params", "epoch", "draw", "role")}
     return run_virtual(rig.engine.ask(ask(**{**made, **asker}))).cache_key
 
 
@@ -208,12 +213,12 @@ def test_the_key_of_an_answer_is_all_that_decides_it(
 @settings(max_examples=50, deadline=None)
 def test_the_order_of_params_is_nothing_to_the_key(params: dict[str, Any], data: st.DataObject) -> None:
     shuffled = dict(data.draw(st.permutations(list(params.items()))))
-    question = {"provider": "p", "base_url": "u", "model": "m", "text": "q", "epoch": 1, "nth": 1, "role": "model"}
+    question = {"provider": "p", "base_url": "u", "model": "m", "text": "q", "epoch": 1, "draw": 1, "role": "model"}
     keys = {cache_key({**question, "params": each}, {}, "a") for each in (params, shuffled)}
     assert len(keys) == 1
 
 
 @pytest.mark.parametrize(("one", "other"), [(1, 1.0), (1, True), (1.0, True), (0, False), (0, 0.0), (1, "1"), ([], {})])
 def test_values_that_python_takes_for_equal_are_not_to_the_key(one: object, other: object) -> None:
-    question = {"provider": "p", "base_url": "u", "model": "m", "text": "q", "epoch": 1, "nth": 1, "role": "model"}
+    question = {"provider": "p", "base_url": "u", "model": "m", "text": "q", "epoch": 1, "draw": 1, "role": "model"}
     assert len({cache_key({**question, "params": {"x": value}}, {}, "a") for value in (one, other)}) == 2

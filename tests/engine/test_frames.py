@@ -35,6 +35,7 @@ asks = st.builds(
         params=st.dictionaries(texts, json_values, max_size=3),
     ),
     nth=st.integers(1, 99),
+    draw=st.integers(1, 99),
     position=st.none() | st.integers(0, 10**6),
     wanted=st.none() | st.builds(Wanted, rubric=st.just(RUBRIC), nonce=texts, again=st.booleans()),
 )

@@ -143,6 +143,30 @@ def test_what_was_no_verdict_in_an_earlier_run_is_asked_for_anew(project: Projec
     assert len(judge.ledger) == 3 + 1
 
 
+@pytest.mark.parametrize("verdicts", [0, 1])
+def test_what_a_resumed_run_had_judged_anew_serves_a_later_run(
+    project: Project, judged_by: Judged, verdicts: int
+) -> None:
+    """Each in its own place: two judgements of one answer are two draws, whichever of them failed at first."""
+    left = [verdicts]
+
+    def reply(messages: Messages) -> str:
+        left[0] -= 1
+        return verdict(messages) if left[0] >= 0 else "It is right."
+
+    judge = judged_by(reply)
+    project.eval(f'{EVAL}    await score.judge(answer, rubric="qa", name="again")\n', ROWS[:1])
+    flag = named(project, judge)
+    assert project.run("evals", flag).ret == 1
+    assert len(judge.ledger) == verdicts + 3
+    left[0] = 99
+    for arguments in (["--resume=last"], [flag], [flag, "--cache=only"]):
+        assert project.run("evals", *arguments).ret == 0
+        assert len(judge.ledger) == 5
+    used = "SELECT request, response FROM calls WHERE role = 'judge' AND cached AND run_id = ?"
+    assert len(project.rows(used, project.last_run()["id"])) == 2
+
+
 def correct(project: Project) -> set[float | None]:
     return set(values(project)["correctness"].values())
 
