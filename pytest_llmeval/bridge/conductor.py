@@ -4,6 +4,7 @@ It is the only object of this plugin in a session without evals. Where cases are
 the process that runs them, and a Recorder in the process that the user started (under xdist, the controller).
 """
 
+from collections import Counter
 from collections.abc import Generator
 from functools import partial
 from pathlib import Path
@@ -58,7 +59,7 @@ class Conductor:
         socket = getattr(config, "workerinput", {}).get(_SOCKET)
         self._socket = Path(socket) if socket else None
         self._preparation: Preparation | None = None
-        self._waiting = 0
+        self._waiting = Counter[str]()
         self._caseless: set[str] = set()
         self._generated: set[str] = set()
         self._misplaced: dict[str, str] = {}
@@ -99,7 +100,6 @@ class Conductor:
     def _generate(self, metafunc: pytest.Metafunc, marker: pytest.Mark) -> None:
         self._generated.add(metafunc.definition.nodeid)
         if self._waits(metafunc.definition):
-            self._waiting += 1
             self._tally.waiting.add(suite_named(marker, metafunc.function))
             return
         from pytest_llmeval.bridge.parameter_sets import SetNames
@@ -184,15 +184,13 @@ class Conductor:
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Say in one line how many evals wait."""
-        if self.facts is not None and self.facts.is_run and not self.facts.count_only:
-            return
-        for note in self.facts.notes if self.facts is not None else ():
+        facts = self.facts
+        is_shown = facts is not None and facts.is_run and not facts.count_only  # by the recorder, with its notes
+        for note in facts.notes if facts is not None and not is_shown else ():
             terminalreporter.write_line(printable(f"llmeval: {note}"))
-        waiting = self.facts.waiting if self.facts is not None else 0
-        waiting += 0 if self.config.getoption("file_or_dir") else self.selection.uncollected()
-        if waiting:
-            functions = "1 eval function waits" if waiting == 1 else f"{waiting} eval functions wait"
-            terminalreporter.write_line(f"llmeval: {functions}; run them with: pytest {self.selection.advice()}")
+        told = self.selection.waiting_line(facts.waiting if facts is not None else {}, attacks=not is_shown)
+        if told:
+            terminalreporter.write_line(printable(f"llmeval: {told}"))
 
     def _prepared(self) -> "Preparation":
         if self._preparation is None:
@@ -211,7 +209,10 @@ class Conductor:
         may_run = self.config.getoption("llmeval_resume") or not self.selection.waits(item)
         if may_run and not self._is_taken and self._names_a_run():
             self._take_over()
-        return self.selection.waits(item)
+        if not self.selection.waits(item):
+            return False
+        self._waiting[str(self.selection.waits_in(item) or "")] += 1
+        return True
 
     def _take_over(self) -> None:
         """Learn what stands for ``-m`` and ``-k`` where the session goes on with a run."""
@@ -237,7 +238,6 @@ class Conductor:
                 continue
             if self._waits(item):
                 self._generated.add(function_of(item))
-                self._waiting += 1
             else:
                 told = f"{item.nodeid}: marker llmeval needs a plain function or class, found {place}"
                 self._misplaced[item.nodeid] = told
@@ -349,7 +349,7 @@ class Conductor:
     def _gather(self, items: list[pytest.Item]) -> "CollectionFacts":
         from pytest_llmeval.bridge.facts import CollectionFacts
 
-        facts = CollectionFacts(waiting=self._waiting, count_only=only_shows(self.config))
+        facts = CollectionFacts(waiting=dict(self._waiting), count_only=only_shows(self.config))
         facts.problems += [self._misplaced[item.nodeid] for item in items if item.nodeid in self._misplaced]
         if self._preparation is None:
             return facts

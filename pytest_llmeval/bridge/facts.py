@@ -60,8 +60,8 @@ class CollectionFacts:
     dataset_digest: str = ""
     unselected: list[str] = field(default_factory=list)
     """What left out suites whole, ``-m`` apart, each with their names; empty where each that was collected ran."""
-    waiting: int = 0
-    """Marked functions that nobody asked for."""
+    waiting: dict[str, int] = field(default_factory=dict)
+    """How many marked functions nobody asked for, by the folder to be named; by an empty text attacks on the judge."""
     all_collected: bool = False
     """Whether everything under ``llmeval_paths`` was collected."""
     notes: list[str] = field(default_factory=list)

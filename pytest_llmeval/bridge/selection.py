@@ -3,7 +3,9 @@
 import ast
 import functools
 import os
-from collections.abc import Iterable, Iterator
+import shlex
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -58,12 +60,15 @@ class Selection:
 
     def waits(self, item: pytest.Item) -> bool:
         """Whether a marked function (or its placeholder) was not asked for."""
-        if self.attack_waits(item):
-            return True
+        return self.waits_in(item) is not None or self.attack_waits(item)
+
+    def waits_in(self, item: pytest.Item) -> Path | None:
+        """Return the folder that must be asked for before a marked function runs; None where none need be."""
         if self.by_mark or self._named(item):
-            return False
+            return None
         homes = [folder for folder in self.folders if _lies_in(item.path, folder)]
-        return bool(homes) and not any(_lies_in(path, home) for path in self._asked for home in homes)
+        is_asked = any(_lies_in(path, home) for path in self._asked for home in homes)
+        return homes[0] if homes and not is_asked else None
 
     def attack_waits(self, item: pytest.Item) -> bool:
         """Whether ``item`` attacks the judge, by a mark of its function or its row, and was not asked for."""
@@ -95,25 +100,37 @@ class Selection:
             item.get_closest_marker(mark) for mark in marks
         )
 
-    def uncollected(self) -> int:
-        """Return how many eval functions stand in folders that the testpaths leave out, read without importing."""
-        if self._config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
-            return 0
-        covered = [_absolute(self._config.invocation_params.dir, arg) for arg in self._config.args]
-        left_out = [folder for folder in self.folders if not any(_lies_in(folder, other) for other in covered)]
-        return sum(_marked_functions(path) for folder in left_out if folder.is_dir() for path in _modules(folder))
-
     @property
     def asks_for_evals(self) -> bool:
         """Whether evals that wait otherwise were asked for, by path or by ``-m``."""
         return self.by_mark or any(_lies_in(path, folder) for path in self._asked for folder in self.folders)
 
-    def advice(self) -> str:
-        """Return the arguments with which pytest runs what waits: the folder, or the mark where that was given."""
-        folders = [folder for folder in self.folders if folder.is_dir()]
-        if not folders or self.asks_for_evals:
-            return "-m judge_attack"
-        return Path(os.path.relpath(folders[0], self._config.invocation_params.dir)).as_posix()
+    def waiting_line(self, met: Mapping[str, int], *, attacks: bool) -> str:
+        """Return how many evals wait and how to run them; an empty text where none does.
+
+        Args:
+            met: how many functions that wait were collected, by the folder that must be asked for; by an empty text
+                those that wait only as they attack the judge.
+            attacks: whether to tell of the latter.
+        """
+        waiting = Counter(met) + self._uncollected()
+        if not attacks:
+            del waiting[""]
+        if not waiting:
+            return ""
+        start = self._config.invocation_params.dir
+        folders = [Path(os.path.relpath(each, start)).as_posix() for each in self.folders if str(each) in waiting]
+        functions = "1 eval function waits" if waiting.total() == 1 else f"{waiting.total()} eval functions wait"
+        return f"{functions}; run them with: pytest {shlex.join(folders) or '-m judge_attack'}"
+
+    def _uncollected(self) -> Counter[str]:
+        """Return how many eval functions of each folder the testpaths leave out, read without importing."""
+        if self.by_mark or self._config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
+            return Counter()
+        covered = [_absolute(self._config.invocation_params.dir, arg) for arg in self._config.args]
+        found = {path: folder for folder in reversed(self.folders) if folder.is_dir() for path in _modules(folder)}
+        left_out = [path for path in found if not any(_lies_in(path, other) for other in covered)]
+        return sum((Counter({str(found[path]): _marked_functions(path)}) for path in left_out), Counter[str]())
 
     def misses_last_failed(self, cases: Iterable[pytest.Item]) -> bool:
         """Whether ``--lf`` knows failed tests of the files of ``cases``, and none of them is here."""

@@ -180,24 +180,25 @@ def test_ordinary_tests_beside_evals_run_as_ever(mixed: Project) -> None:
 
 
 def test_the_ini_key_names_other_folders(mixed: Project) -> None:
+    """All in which something waits are named; functions are counted, not rows."""
     (mixed.root / "evals").rename(mixed.root / "checks")
-    mixed.write(tox_ini=f"[pytest]\n{OPTIONS}markers = slow\nllmeval_paths = checks\n")
+    mixed.eval(EXACT.replace("test_echo", "test_other"), ROWS, name="other")
+    mixed.write(tox_ini=f"[pytest]\n{OPTIONS}markers = slow\nllmeval_paths = checks evals data\n")
     result = mixed.run()
-    result.assert_outcomes(passed=1, deselected=1)
-    result.stdout.fnmatch_lines(["llmeval: 1 eval function waits; run them with: pytest checks"])
+    result.assert_outcomes(passed=1, deselected=2)
+    result.stdout.fnmatch_lines(["llmeval: 2 eval functions wait; run them with: pytest checks evals"])
     mixed.run("checks").assert_outcomes(passed=3)
 
 
-def test_evals_outside_the_folders_run_like_any_test(mixed: Project) -> None:
-    (mixed.root / "evals" / "test_echo.py").rename(mixed.root / "tests" / "test_echo.py")
-    result = mixed.run()
-    result.assert_outcomes(passed=4)
-    assert len(mixed.server.ledger) == 3
-
-
-def test_the_line_counts_functions_and_not_rows(mixed: Project) -> None:
-    mixed.eval(EXACT.replace("test_echo", "test_other"), ROWS, name="other")
-    mixed.run().stdout.fnmatch_lines(["llmeval: 2 eval functions wait; run them with: pytest evals"])
+def test_evals_outside_the_folders_run_like_any_test(mixed: Project, dist_args: list[str]) -> None:
+    """Those that wait are told of all the same; beside evals that were asked for attacks on the judge are not."""
+    text = (mixed.root / "evals" / "test_echo.py").read_text().replace("test_echo", "test_beside")
+    attack = "\n@pytest.mark.judge_attack" + text.removeprefix("import pytest\n").replace("test_beside", "test_attack")
+    mixed.write(tests__test_beside_py=text + attack)
+    result = mixed.run(*dist_args)
+    assert (result.ret, result.parseoutcomes()["passed"], len(mixed.server.ledger)) == (0, 4, 3)
+    assert result.stdout.str().count("run them with") == result.stdout.str().count(WAITS) == 1
+    mixed.run("tests").stdout.no_fnmatch_line("*run them with*")
 
 
 @pytest.mark.parametrize(
