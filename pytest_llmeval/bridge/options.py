@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,22 @@ import pytest
 
 from pytest_llmeval.core.shards import Shard
 
-__all__ = ["OPTIONS", "Option", "add_options", "said_of", "taken_short_names", "widen_short_names"]
+__all__ = [
+    "EVALS",
+    "OPTIONS",
+    "PATHS_KEY",
+    "Option",
+    "add_options",
+    "ini_source",
+    "ini_value",
+    "said_of",
+    "taken_short_names",
+    "widen_short_names",
+]
+
+PATHS_KEY = "llmeval_paths"
+EVALS = "evals"
+"""The folder of evals where the ini file names none; it need not exist."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,14 +251,35 @@ OPTIONS = (
 
 def said_of(
     option: Option, config: pytest.Config, environ: Mapping[str, str] = os.environ
-) -> Iterator[tuple[str, str]]:
+) -> Iterator[tuple[str, object]]:
     """Yield where the environment and the ini file say something of ``option``, and what: the one that wins first."""
-    for source, text in (
-        (f"environment variable {option.variable}", environ.get(option.variable)),
-        (f"ini key {option.key}", config.getini(option.key)),
+    for source, said in (
+        (f"environment variable {option.variable}", environ.get(option.variable, "")),
+        (ini_source(option.key, config), ini_value(option.key, config)),
     ):
-        if text:
-            yield source, text
+        if said != "":
+            yield source, said
+
+
+def ini_value(key: str, config: pytest.Config) -> object:
+    """Return what the ini file, or ``-o``, says of a key of ours: a text, or what a TOML table holds."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pytest 9 takes a list of [tool.pytest.ini_options] for a text, and warns
+        try:
+            return config.getini(key)
+        except (pytest.UsageError, TypeError):  # a table of native types may hold anything
+            from pytest_llmeval.loaders.pytest_ini import pytest_section
+
+            section = pytest_section(config.inipath) if config.inipath is not None else None
+            if section is None or key not in section:
+                raise
+            return section[key]
+
+
+def ini_source(key: str, config: pytest.Config) -> str:
+    """Return how messages name a key of the ini file, or of ``-o``, which goes before it."""
+    overridden = any(given.partition("=")[0] == key for given in config.getoption("override_ini") or ())
+    return f"{'-o' if overridden or config.inipath is None else config.inipath.name}: ini key {key}"
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -256,8 +293,8 @@ def add_options(parser: pytest.Parser) -> None:
             action = "append" if option.many else "store"
             taking = {"action": action, "metavar": option.metavar, "type": _checked(option)}
         group.addoption(option.long_flag, dest=option.key, default=None, help=option.help, **taking)
-        parser.addini(option.key, f"{option.help} (as {option.long_flag})", type="string", default=None)
-    parser.addini("llmeval_paths", "folders whose evals wait until they are asked for", type="args", default=["evals"])
+        parser.addini(option.key, f"{option.help} (as {option.long_flag})", type="string", default="")
+    parser.addini(PATHS_KEY, "folders whose evals wait until they are asked for", type="string", default=EVALS)
 
 
 def _checked(option: Option) -> Callable[[str], Any]:

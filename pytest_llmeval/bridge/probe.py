@@ -1,4 +1,6 @@
-"""Run by ``llmeval doctor``: pytest starts, says in one JSON line who took our short option names, and ends.
+"""Run by ``llmeval doctor``: pytest starts, says in one JSON line what it made of our options, and ends.
+
+That is who took their short names, and what is wrong with their values.
 
 It is there before all plugins and conftests, whose options it watches.
 """
@@ -13,6 +15,7 @@ from typing import Any
 import pytest
 
 from pytest_llmeval.bridge.options import taken_short_names
+from pytest_llmeval.core.errors import SettingsError
 
 __all__: list[str] = []
 
@@ -39,9 +42,16 @@ def _owner(module: str, file: str) -> str:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> int:
-    """Print the names that others declared, with who did, in place of running tests."""
+    """Print the names that others declared, with who did, and a wrong setting, in place of running tests."""
+    from pytest_llmeval.bridge.settings import resolve
+
     owners = {name: _DECLARED.get(f"--{name}", "another plugin") for name in taken_short_names(config._parser)}
-    sys.stdout.write(json.dumps(owners) + "\n")
+    wrong = None
+    try:
+        resolve(config)
+    except SettingsError as error:
+        wrong = str(error)
+    sys.stdout.write(json.dumps({"taken": owners, "wrong": wrong}) + "\n")
     return 0
 
 

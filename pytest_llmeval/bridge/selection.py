@@ -12,6 +12,9 @@ from typing import Any
 import pytest
 from _pytest.mark.expression import Expression
 
+from pytest_llmeval.bridge.options import PATHS_KEY, ini_value
+from pytest_llmeval.core.ini_values import many_texts
+
 __all__ = ["Selection", "holds_for", "is_expression"]
 
 _TRAIN_FOLDER = "finetune"
@@ -28,7 +31,7 @@ class Selection:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         root = config.rootpath
-        self.folders = tuple(root / name for name in config.getini("llmeval_paths"))
+        self.folders = tuple(root / name for name in _folder_names(config))
         self._train_folder = root / _TRAIN_FOLDER
         self.by_mark = self._attacks_by_mark = _asks_for_marks(config.getoption("markexpr", ""))
         self._asked = tuple(self._asked_paths())
@@ -201,6 +204,13 @@ def is_expression(text: str) -> bool:
     except SyntaxError:
         return False
     return True
+
+
+def _folder_names(config: pytest.Config) -> list[str]:
+    try:
+        return many_texts(ini_value(PATHS_KEY, config))
+    except ValueError:
+        return []  # no eval runs then: the settings are told to be wrong
 
 
 def _asks_for_marks(expression: str) -> bool:

@@ -1,7 +1,6 @@
 """The settings of a session: all options, resolved once."""
 
 import os
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llmeval.bridge.command_line import on_command_line
-from pytest_llmeval.bridge.options import OPTIONS, Option, said_of
+from pytest_llmeval.bridge.options import EVALS, OPTIONS, PATHS_KEY, Option, ini_source, ini_value, said_of
 from pytest_llmeval.core.errors import SettingsError
+from pytest_llmeval.core.gate.names import closest
+from pytest_llmeval.core.ini_values import many_texts, one_text
 from pytest_llmeval.core.shards import Shard
 from pytest_llmeval.core.types import CacheMode
 
@@ -114,6 +115,7 @@ def resolve(config: pytest.Config, environ: Mapping[str, str] = os.environ) -> S
         SettingsError: naming the variable or ini key whose value makes no sense.
     """
     values = {option.key: value_of(option, config, environ) for option in OPTIONS}
+    _check_folders(config)
     rootdir = config.rootpath
     thresholds = values["llmeval_thresholds"]
     return Settings(
@@ -167,12 +169,28 @@ def value_of(option: Option, config: pytest.Config, environ: Mapping[str, str]) 
     given = config.getoption(option.key)
     if given is not None:
         return given
-    for source, text in said_of(option, config, environ):
+    for source, said in said_of(option, config, environ):
         try:
-            return [option.parse(part) for part in shlex.split(text)] if option.many else option.parse(text)
+            return [option.parse(part) for part in many_texts(said)] if option.many else option.parse(one_text(said))
         except ValueError as error:
-            raise SettingsError(f"{source}: {error}, found {text!r}") from None
+            raise SettingsError(f"{source}: {error}, found {said!r}") from None
     return None
+
+
+def _check_folders(config: pytest.Config) -> None:
+    """Make sure that no eval runs, and is paid for, only because the folder in which it is to wait is misspelt."""
+    source, said = ini_source(PATHS_KEY, config), ini_value(PATHS_KEY, config)
+    try:
+        names = many_texts(said)
+    except ValueError as error:
+        raise SettingsError(f"{source}: {error}, found {said!r}") from None
+    for name in names:
+        if name == EVALS or (config.rootpath / name).exists():
+            continue
+        near = closest(name, (each.name for each in config.rootpath.iterdir() if each.is_dir()))
+        advice = f"did you mean {near!r}?" if near is not None else "evals outside of them run whenever pytest does"
+        advice = "patterns are not expanded, name each folder" if set(name) & set("*?[") else advice
+        raise SettingsError(f"{source}: expected folders in the rootdir, found {name!r}, which is none; {advice}")
 
 
 def _located(config: pytest.Config, name: str) -> Path:

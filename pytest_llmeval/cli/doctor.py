@@ -4,11 +4,10 @@ import importlib.metadata
 import importlib.util
 import json
 import platform
-import shlex
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -19,7 +18,7 @@ import click
 from pytest_llmeval.cli.models import weights_place
 from pytest_llmeval.cli.output import echo_lines, emit_json, json_option
 from pytest_llmeval.cli.project import Project, find_project, project_models
-from pytest_llmeval.core.errors import ModelError, UserError
+from pytest_llmeval.core.errors import ModelError, SettingsError, UserError
 from pytest_llmeval.core.text import counted, printable
 from pytest_llmeval.loaders.thresholds import load_thresholds
 from pytest_llmeval.models.check import check_model
@@ -34,6 +33,7 @@ __all__ = ["doctor"]
 
 _CONNECT_S = 3.0
 _PROBE_S = 60.0
+_SETTINGS = "settings"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,12 +50,20 @@ class Finding:
 def doctor(as_json: bool) -> int:
     """Say what is installed, reachable and configured. The exit status is 1 where something is broken."""
     project = find_project()
-    findings = [finding for look in _LOOKS for finding in look(project)]
+    findings = list(dict.fromkeys(finding for look in _LOOKS for finding in _findings(look, project)))
     if as_json:
         emit_json(findings)
     else:
         echo_lines(_line(finding) for finding in findings)
     return int(any(finding.state == "problem" for finding in findings))
+
+
+def _findings(look: Callable[[Project], Iterator[Finding]], project: Project) -> Iterator[Finding]:
+    """Yield what ``look`` finds, up to a setting that makes no sense."""
+    try:
+        yield from look(project)
+    except SettingsError as error:
+        yield Finding(state="problem", what=_SETTINGS, found=str(error))
 
 
 def _line(finding: Finding) -> str:
@@ -112,18 +120,18 @@ def _served(project: Project) -> Iterator[Finding]:
 def _keys(project: Project) -> Iterator[Finding]:
     for name in ("OPENAI_API_KEY", "LLMEVAL_API_KEY"):
         yield _ok(name, "set") if project.environ.get(name) else _note(name, "not set")
-    chosen, judges = project.value("model"), project.value("judge_model")
-    defaults = f"{chosen or ''} {judges or ''}".split()
+    chosen, judges = project.values("model"), project.values("judge_model")
     for model in _listed(project):
         variable = model.api_key_env
-        if variable is not None and model.name not in defaults and not project.environ.get(variable, "").strip():
-            shown = variable if is_usual_name(variable) else "***"
-            yield _note(f"model {model.name}", f"api_key_env names {shown}, which is not set")
-    if chosen is None:
-        yield _ok("default model", "local:smollm2 where installed")
-    else:
+        if variable is None or model.name in (*chosen, *judges) or project.environ.get(variable, "").strip():
+            continue
+        shown = variable if is_usual_name(variable) else "***"
+        yield _note(f"model {model.name}", f"api_key_env names {shown}, which is not set")
+    if chosen:
         yield _tried("default model", lambda: _askable(project, chosen))
-    if judges is not None:
+    else:
+        yield _ok("default model", "local:smollm2 where installed")
+    if judges:
         yield _tried("default judge", lambda: _askable(project, judges))
 
 
@@ -167,7 +175,7 @@ def _reached(url: str) -> Finding:
 
 
 def _options(project: Project) -> Iterator[Finding]:
-    """Ask pytest itself, in a process of its own, who took our short option names."""
+    """Ask pytest itself, in a process of its own, who took our short option names and what it makes of the settings."""
     command = [sys.executable, "-m", "pytest_llmeval.bridge.probe", "-p", "no:cacheprovider"]
     try:
         done = subprocess.run(
@@ -181,28 +189,26 @@ def _options(project: Project) -> Iterator[Finding]:
             check=False,
         )
         line = next(line for line in done.stdout.splitlines() if line.startswith("{"))
-        taken = json.loads(line)
+        found = json.loads(line)
     except (OSError, subprocess.TimeoutExpired, StopIteration, json.JSONDecodeError):
         yield Finding(state="problem", what="pytest", found="does not start in this project; run pytest --version")
         return
-    for name, owner in taken.items():
+    for name, owner in found["taken"].items():
         yield _note(f"--{name}", f"belongs to {owner} here; use --llmeval-{name}")
-    if not taken:
+    if not found["taken"]:
         yield _ok("short options", "all free")
+    if found["wrong"] is not None:
+        yield Finding(state="problem", what=_SETTINGS, found=found["wrong"])
 
 
-def _askable(project: Project, chosen: str) -> str:
+def _askable(project: Project, chosen: Sequence[str]) -> str:
     """Return ``chosen``, specs or names of models; raise UserError where a session would refuse one of them."""
     listed = project_models(project)
     transport: TransportName = "lean" if project.value("transport") == "lean" else "auto"
     is_asked = project.value("cache") != "only"
-    try:
-        models = [resolve_model(text, listed) for text in shlex.split(chosen)]
-    except ValueError as error:
-        raise UserError(f"{error}, found {chosen!r}") from None
-    for model in models:
+    for model in (resolve_model(text, listed) for text in chosen):
         check_model(model, project.environ, transport=transport, is_asked=is_asked)
-    return chosen
+    return ", ".join(chosen)
 
 
 def _checked(database: Path) -> str:

@@ -1,14 +1,15 @@
 """The project that the command is run in: its root, its database, its thresholds, its models and their keys."""
 
-import configparser
 import contextlib
 import os
-import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
-from pytest_llmeval.core.errors import ModelError
+from pytest_llmeval.core.errors import ModelError, SettingsError
+from pytest_llmeval.core.ini_values import many_texts, one_text
+from pytest_llmeval.loaders.pytest_ini import find_section
 from pytest_llmeval.loaders.strict_yaml import load_strict
 from pytest_llmeval.models.keys import known_secrets
 from pytest_llmeval.models.models_file import named_models
@@ -18,6 +19,7 @@ from pytest_llmeval.models.redaction import Redactor
 __all__ = ["Project", "find_project", "project_models", "project_redactor"]
 
 _DATABASE = ".llmeval/llmeval.db"
+_Read = TypeVar("_Read", str, list[str])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +28,10 @@ class Project:
 
     root: Path
     environ: Mapping[str, str] = field(repr=False)
-    ini: Mapping[str, str] = field(default_factory=dict)
-    """The keys ``llmeval_*`` of pytest's configuration."""
+    ini: Mapping[str, object] = field(default_factory=dict)
+    """Pytest's configuration."""
+    ini_file: str = ""
+    """The name of its file."""
 
     @property
     def database(self) -> Path:
@@ -40,8 +44,22 @@ class Project:
         return self.located(self.value("thresholds") or "thresholds.yaml")
 
     def value(self, name: str) -> str | None:
-        """Return what the environment or the ini file says of an option."""
-        return self.environ.get(f"LLMEVAL_{name.upper()}") or self.ini.get(f"llmeval_{name}")
+        """Return what the environment or the ini file says of an option; raise SettingsError where that is no text."""
+        return self._read(name, one_text)
+
+    def values(self, name: str) -> list[str]:
+        """Return what they say of one that may be given several times; raise SettingsError where that are no texts."""
+        return self._read(name, many_texts) or []
+
+    def _read(self, name: str, read: Callable[[object], _Read]) -> _Read | None:
+        key = f"llmeval_{name}"
+        variable = self.environ.get(key.upper())
+        said = variable or self.ini.get(key, "")
+        try:
+            return read(said) if said != "" else None
+        except ValueError as error:
+            source = f"environment variable {key.upper()}" if variable else f"{self.ini_file}: ini key {key}"
+            raise SettingsError(f"{source}: {error}, found {said!r}") from None
 
     def shown(self, path: Path) -> str:
         """Return ``path`` relative to the root where it lies in it."""
@@ -61,9 +79,11 @@ def find_project(environ: Mapping[str, str] = os.environ) -> Project:
     start = Path.cwd()
     folders = (start, *start.parents)
     for folder in folders:
-        ini = _pytest_ini(folder)
-        if ini is not None or (folder / _DATABASE).exists():
-            return Project(root=folder, environ=environ, ini=ini or {})
+        found = find_section(folder)
+        if found is not None:
+            return Project(root=folder, environ=environ, ini=found[1], ini_file=found[0])
+        if (folder / _DATABASE).exists():
+            return Project(root=folder, environ=environ)
     root = next((folder for folder in folders if (folder / "pyproject.toml").is_file()), start)
     return Project(root=root, environ=environ)
 
@@ -83,54 +103,3 @@ def project_redactor(project: Project) -> Redactor:
     with contextlib.suppress(ModelError):  # a mistake in models.yaml keeps nobody from looking at runs
         models = project_models(project)
     return Redactor(known_secrets(project.environ, models.values()))
-
-
-def _pytest_ini(folder: Path) -> Mapping[str, str] | None:
-    """Return the keys ``llmeval_*`` of the folder's pytest configuration; None where it has none."""
-    for found in _sections(folder):
-        return {key: str(value) for key, value in found.items() if key.startswith("llmeval_")}
-    return None
-
-
-def _sections(folder: Path) -> Iterator[Mapping[str, object]]:
-    """Yield what configures pytest, in its own order: https://docs.pytest.org/en/stable/reference/customize.html."""
-    for name, read in _FILES.items():
-        section = read(folder / name) if (folder / name).is_file() else None
-        if section is not None:
-            yield section
-
-
-def _ini(path: Path) -> Mapping[str, object] | None:
-    parser = configparser.ConfigParser(interpolation=None)
-    try:
-        parser.read(path, encoding="utf-8")
-    except (OSError, configparser.Error, UnicodeDecodeError):
-        return None
-    title = "tool:pytest" if path.name == "setup.cfg" else "pytest"
-    if parser.has_section(title):
-        return dict(parser[title])
-    return {} if path.name.endswith("pytest.ini") else None  # even an empty one is the project's configuration
-
-
-def _toml(path: Path) -> Mapping[str, object] | None:
-    try:
-        data = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError):
-        return None
-    if path.name != "pyproject.toml":
-        section = data.get("pytest", {})
-    else:
-        section = data.get("tool", {}).get("pytest")
-        section = section.get("ini_options", section) if isinstance(section, dict) else section
-    return section if isinstance(section, dict) else None
-
-
-_FILES: Mapping[str, Callable[[Path], Mapping[str, object] | None]] = {
-    "pytest.toml": _toml,
-    ".pytest.toml": _toml,
-    "pytest.ini": _ini,
-    ".pytest.ini": _ini,
-    "pyproject.toml": _toml,
-    "tox.ini": _ini,
-    "setup.cfg": _ini,
-}

@@ -120,9 +120,29 @@ def test_a_default_model_that_no_session_could_ask_is_a_problem(
     monkeypatch.setenv("LLMEVAL_JUDGE_MODEL", "shop lab")
     assert findings(llmeval, 1)["default judge"] == ("problem", f"model 'lab': api_key_env names LAB_KEY, {unset}")
     monkeypatch.setenv("LLMEVAL_CACHE", "only")
-    assert findings(llmeval)["default judge"] == ("ok", "shop lab")
+    assert findings(llmeval)["default judge"] == ("ok", "shop, lab")
     monkeypatch.setenv("LLMEVAL_MODEL", "openai:'a")
-    assert findings(llmeval, 1)["default model"] == ("problem", 'No closing quotation, found "openai:\'a"')
+    unclosed = 'environment variable LLMEVAL_MODEL: No closing quotation, found "openai:\'a"'
+    assert findings(llmeval, 1)["settings"] == ("problem", unclosed)
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("llmeval_db = ['a']", "llmeval_db: expected one text or number, found ['a']"),
+        ("llmeval_paths = 'evalz'", "llmeval_paths: expected folders in the rootdir, found 'evalz', which is none; "),
+    ],
+)
+def test_a_setting_that_makes_no_sense_is_a_problem(
+    here: Path, cache: Path, llmeval: Command, line: str, told: str
+) -> None:
+    """It is told once, though the command and pytest both meet it."""
+    models = [f"openai:{name}@http://127.0.0.1:9/v1" for name in "ab"]
+    (here / "pytest.toml").write_text(f"[pytest]\nllmeval_model = {models}\n{line}\n")
+    done = llmeval("doctor")
+    assert (done.status, done.out.count("problem  ")) == (1, 1)
+    assert f"\nok       default model: {', '.join(models)}\n" in done.out
+    assert f"\nproblem  settings: pytest.toml: ini key {told}" in done.out
 
 
 def test_files_that_cannot_be_used_are_problems(here: Path, cache: Path, llmeval: Command) -> None:

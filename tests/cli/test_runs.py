@@ -287,6 +287,16 @@ def test_the_ini_key_names_the_database_from_a_subfolder_too(
         assert llmeval("runs", "--json").json()[0]["name"] == "found"
 
 
+def test_a_name_of_another_type_is_read_as_the_plugin_reads_it(here: Path, llmeval: Command) -> None:
+    (here / "pytest.toml").write_text("[pytest]\nllmeval_db = 5\n")
+    with_run(here / "5")
+    assert llmeval("runs", "--json").json()[0]["name"] == "found"
+    (here / "pytest.toml").write_text("[pytest]\nllmeval_db = ['5']\n")
+    done = llmeval("runs")
+    told = "llmeval: pytest.toml: ini key llmeval_db: expected one text or number, found ['5']\n"
+    assert (done.status, done.out, done.err) == (4, "", told)
+
+
 def with_run(path: Path, name: str = "found") -> None:
     """Make a database with one run."""
     store = SqliteStore(path)

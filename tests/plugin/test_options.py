@@ -161,6 +161,28 @@ def test_several_values_in_environment_and_ini_are_quoted_as_in_a_shell(
     assert set(written.cases()) == {"b", "c"}
 
 
+@pytest.mark.parametrize("table", ["tool.pytest", "tool.pytest.ini_options"])
+def test_a_toml_table_holds_numbers_truth_values_and_lists(written: Project, table: str) -> None:
+    """As anyone writes them there; pytest itself takes none but texts."""
+    written.write(
+        pyproject_toml=f"""
+        [{table}]
+        addopts = {OPTIONS.partition("= ")[2].split()}
+        llmeval_model = [{written.model!r}, {written.model.replace("echo", "other")!r}]
+        llmeval_epochs = 2
+        llmeval_timeout_s = 7.5
+        llmeval_slice = ["a", "b"]
+        llmeval_allow_self_judge = true
+        llmeval_db = "of.db"
+        llmeval_paths = "evals data"
+        """
+    )
+    result = written.run("evals", "--llmeval-db=.llmeval/llmeval.db", model="")
+    result.assert_outcomes(passed=8, warnings=0)
+    found = options(written)
+    assert (len(found["model"]), found["epochs"], found["timeout_s"], found["slice"]) == (2, 2, 7.5, ["a", "b"])
+
+
 def test_an_unclosed_quote_in_several_values_is_a_usage_error(
     written: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pytest_llmeval.store.sqlite import SqliteStore
-from tests.support.project import Project, jsonl
+from tests.support.project import OPTIONS, Project, jsonl
 from tests.support.refusals import GOOD, PASS, refused, with_data
 
 
@@ -93,6 +93,45 @@ def test_a_bad_value_names_its_source(
     assert named in result.stderr.str()
     assert "expected" in result.stderr.str()
     assert project.server.ledger == []
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("llmeval_resume = ['a']", "llmeval_resume: expected one text or number, found ['a']"),
+        ("llmeval_epochs = 2.5", "llmeval_epochs: expected a whole number from 1, found 2.5"),
+        ("llmeval_limit = {a = 1}", "llmeval_limit: expected one text or number, found {'a': 1}"),
+        ("llmeval_paths = [['evals']]", "llmeval_paths: expected one text or number, found [['evals']]"),
+    ],
+)
+def test_a_value_of_a_type_that_makes_no_sense_is_named(project: Project, line: str, told: str) -> None:
+    """In workers and their controller too, which looks for a run to go on with before all else."""
+    with_data(project, jsonl(GOOD))
+    project.write(pytest_toml=f"[pytest]\naddopts = {OPTIONS.partition('= ')[2].split()}\n{line}\n")
+    for arguments in ([], ["--co"], *([["-n2"]] if "resume" in line else [])):
+        assert refused(project, *arguments) == f"ERROR: pytest.toml: ini key {told}\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("evalz", "did you mean 'evals'?"),
+        ("'*/evals'", "patterns are not expanded, name each folder"),
+        ("checks/of/models", "evals outside of them run whenever pytest does"),
+    ],
+)
+def test_a_misspelt_folder_lets_no_eval_run_that_is_to_wait(project: Project, name: str, advice: str) -> None:
+    with_data(project, jsonl(GOOD))
+    ini = (project.root / "tox.ini").read_text()
+    project.write(tests__test_own_py="def test_own():\n    pass\n", tox_ini=f"{ini}\nllmeval_paths = evals {name}\n")
+    assert project.run().ret == 0
+    project.write(tox_ini=f"{ini}\nllmeval_paths = {name}\n")
+    result = project.run()
+    assert (result.ret, project.server.ledger) == (4, [])
+    shown = name.strip("'")
+    told = f"tox.ini: ini key llmeval_paths: expected folders in the rootdir, found {shown!r}, which is none; {advice}"
+    assert result.stderr.str() == f"ERROR: {told}\n"
+    project.run("tests").assert_outcomes(passed=1)
 
 
 def test_bad_settings_end_no_session_without_an_eval(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,27 @@
+"""Values of pytest's configuration as texts: an INI file holds nothing else, a TOML table numbers and lists too."""
+
+import shlex
+
+__all__ = ["many_texts", "one_text"]
+
+
+def one_text(value: object) -> str:
+    """Return one value as an INI file would have it.
+
+    Raises:
+        ValueError: it is a list, a table or a time.
+    """
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str | int | float):
+        return str(value)
+    raise ValueError("expected one text or number")
+
+
+def many_texts(value: object) -> list[str]:
+    """Return the values of a key that may hold several: those of a list, or of a text in which they are quoted.
+
+    Raises:
+        ValueError: one of them is a list, a table or a time, or a quote is not closed.
+    """
+    return [one_text(each) for each in value] if isinstance(value, list) else shlex.split(one_text(value))
