@@ -16,13 +16,13 @@ __all__ = [
     "tells_of_cases",
 ]
 
-_CASES = re.compile(r"([0-9]{1,12}) cases were not selected")
+_CASES = re.compile(r"([0-9]{1,12}) (?:case was|cases were) not selected")
 _SUITES = re.compile(r"[0-9,]+ suites? not selected: .*")
 
 
 def cases_not_selected(count: int) -> str:
     """Return that cases of a suite were left out by anything but ``-m``, ``--limit`` and ``--slice``."""
-    return f"{count} cases were not selected"
+    return f"{count} {'case was' if count == 1 else 'cases were'} not selected"
 
 
 def tells_of_cases(why: str) -> bool:

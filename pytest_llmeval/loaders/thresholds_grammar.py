@@ -25,8 +25,12 @@ __all__ = [
 ]
 
 
-_MEANT = re.compile(r"([-+]?[0-9]{1,9}(?:\.[0-9]{1,9}|,(?![0-9]{3}\b)[0-9]{1,9})?(?:[eE][-+]?[0-9]{1,2})?)\s*(%?)")
+_MEANT = re.compile(
+    r"([-+]?(?:[0-9]{1,9}(?:\.[0-9]{0,9}|,(?![0-9]{3}\b)[0-9]{1,9})?|\.[0-9]{1,9})(?:[eE][-+]?[0-9]{1,2})?)\s*(%?)"
+)
 """A number that YAML 1.1 reads as text; ``1,000`` could be two numbers, so it is none."""
+_QUOTED = re.compile(r"[-+]?[0-9.]+")
+"""One that it reads as text between quotes only."""
 
 
 def show_value(value: object) -> str:
@@ -52,7 +56,8 @@ def _number(value: object) -> float:
     if meant is None:
         raise ValueError(f"found {show_value(value)}, which is not a number; write one such as 0.8")
     plain = format(Decimal(f"{meant:.12g}"), "f")
-    raise ValueError(f"found the text {show_value(value)}; write {plain}, not {value} (and no quotes)")
+    instead = " without quotes" if _QUOTED.fullmatch(value.strip()) else f", not {value} (and no quotes)"
+    raise ValueError(f"found the text {show_value(value)}; write {plain}{instead}")
 
 
 def _meant(text: str) -> float | None:

@@ -11,8 +11,11 @@ from pytest_llmeval.core.left_out import (
 
 
 def test_cases_of_shards_add_up_behind_what_is_said_once() -> None:
-    parts = [cases_not_selected(3), "--limit", cases_not_selected(4), "--slice", "--limit"]
-    assert join_left_out(parts) == ["--limit", "--slice", cases_not_selected(7)]
+    """An earlier version had no word of its own for a single one."""
+    assert cases_not_selected(1) == "1 case was not selected"
+    parts = [cases_not_selected(1), "--limit", cases_not_selected(4), "--slice", "1 cases were not selected", "--limit"]
+    assert join_left_out(parts) == ["--limit", "--slice", "6 cases were not selected"]
+    assert join_left_out([cases_not_selected(1)]) == [cases_not_selected(1)]
     assert join_left_out(["--limit"]) == ["--limit"]
     assert join_left_out([]) == []
 
