@@ -52,8 +52,7 @@ def _number(value: object) -> float:
             return float(value)
         except OverflowError:
             raise ValueError("found a number that is too large; write a smaller one") from None
-    meant = _meant(value) if isinstance(value, str) else None
-    if meant is None:
+    if not isinstance(value, str) or (meant := _meant(value)) is None:
         raise ValueError(f"found {show_value(value)}, which is not a number; write one such as 0.8")
     plain = format(Decimal(f"{meant:.12g}"), "f")
     instead = " without quotes" if _QUOTED.fullmatch(value.strip()) else f", not {value} (and no quotes)"
