@@ -1,4 +1,4 @@
-"""What a session left out, in the words in which a run keeps it, and how those of the shards of a run add up."""
+"""What a session left out, in the words in which a run keeps it, and how those of its shards and suites add up."""
 
 import hashlib
 import re
@@ -36,7 +36,7 @@ def suites_not_selected(names: Collection[str]) -> list[str]:
 
 
 def join_left_out(parts: Iterable[str]) -> list[str]:
-    """Return what left out cases of a suite, from what its shards say of it: as one session of all rows says it."""
+    """Return what left out cases, from what shards say of a suite or the suites of a run: cases add up."""
     told = list(parts)
     counts = [int(found[1]) for why in told if (found := _CASES.fullmatch(why))]
     others = dict.fromkeys(why for why in told if not tells_of_cases(why))

@@ -1,8 +1,9 @@
 """A run as plain text: one table a suite, the first misses and errors, the verdict, and where to look further."""
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 
-from pytest_llmeval.core.gate.judging import WORST_FIRST
+from pytest_llmeval.core.gate.judging import WORST_FIRST, Verdict
 from pytest_llmeval.core.text import counted, one_line
 from pytest_llmeval.reports.numbers import number, signed
 from pytest_llmeval.reports.rule_words import metric_name, model_words, reason_words
@@ -82,18 +83,29 @@ def heading(view: RunView, *, width: int) -> list[str]:
 def not_judged_lines(view: RunView, width: int) -> list[str]:
     """Return one line, broken at ``width``, for each reason why rules were not judged; tables show why others were.
 
-    The last one says how many cases count nowhere though they were scored.
+    Where no case of several suites was selected, one line counts their rules. The last one says how many cases count
+    nowhere though they were scored.
     """
     by_reason: dict[str, list[str]] = {}
-    for verdict in (each for each in view.not_judged if not each.is_reported):
+    silent = [each for each in view.not_judged if not each.is_reported]
+    unselected = Counter(one_line(each.suite) for each in silent if _lacks_its_suite(each))
+    is_folded = len(unselected) > 1
+    for verdict in (each for each in silent if not (is_folded and _lacks_its_suite(each))):
         name = f"{one_line(verdict.suite)} {metric_name(verdict)} {verdict.rule}"
         by_reason.setdefault(verdict.reason or "", []).append(name)
+    if is_folded:
+        rules = f"{counted(unselected.total(), 'rule')} of {', '.join(unselected)}"
+        by_reason["no case of their suites was selected"] = [rules]
     told = [f"not judged ({reason}): {', '.join(dict.fromkeys(rules))}" for reason, rules in by_reason.items()]
     if view.uncounted:
         was, had = ("case was", "it had") if view.uncounted == 1 else ("cases were", "they had")
         nowhere = "it counts nowhere" if view.uncounted == 1 else "they count nowhere"
         told.append(f"{view.uncounted:,} {was} skipped or xfailed after {had} been scored: {nowhere}")
     return [line for each in told for line in wrapped(each, width)]
+
+
+def _lacks_its_suite(verdict: Verdict) -> bool:
+    return (verdict.reason or "").startswith("no case of suite ")
 
 
 def verdict_line(view: RunView) -> str:

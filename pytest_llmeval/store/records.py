@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.gate.family import MORE_EPOCHS
 from pytest_llmeval.core.ids import case_id
+from pytest_llmeval.core.left_out import join_left_out
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.core.types import Call, CaseKey, CaseRecord, Outcome, Score
 
@@ -99,12 +100,12 @@ class Run:
 
     @property
     def left_out(self) -> list[str]:
-        """What left out cases, ``-m`` apart, each once; the run is partial then. Empty where it was of all cases."""
+        """What left out cases, ``-m`` apart, of all suites together; the run is partial then. Empty where it is not."""
         suites: Mapping[str, Mapping[str, Any]] = self.settings.get("suites", {})
         told = [one_line(str(why), 60) for suite in suites.values() for why in suite.get("left_out", ())]
         if not told and self.settings.get("partial"):
             return ["cases were left out"]
-        return list(dict.fromkeys(told))
+        return join_left_out(told)
 
     @property
     def expected(self) -> dict[tuple[str, str], int]:

@@ -62,6 +62,12 @@ def test_a_suite_that_was_left_out_whole_makes_the_run_partial(
     result.stdout.fnmatch_lines(["note: 1 suite not selected: other", PARTIAL])
 
 
+def test_what_left_out_cases_of_several_suites_is_told_once(both: Project) -> None:
+    left_out = [f"--deselect=evals/test_both.py::test_{name}[a]" for name in ("echo", "other")]
+    result = both.run("evals", *left_out)
+    result.stdout.fnmatch_lines(["note: partial run (2 cases were not selected): *"])
+
+
 def test_a_run_without_a_whole_suite_can_be_no_baseline(both: Project) -> None:
     assert both.run("evals", "-k", "test_echo").ret == 0
     both.write(thresholds_yaml="version: 1\nbaseline: main\nsuites: {echo: {exact: {max_drop: 0.02}}}\n")
