@@ -10,6 +10,7 @@ from pytest_llmeval.core.gate.judging import GateResult, apply_gate
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.reports.against import against_lines
 from pytest_llmeval.reports.judge_drift import judge_warnings
+from pytest_llmeval.reports.rule_words import inconclusive_words
 from pytest_llmeval.reports.run_view import RunCases
 from pytest_llmeval.store.baseline_choice import BaselineChoice, choose_again, choose_baseline
 from pytest_llmeval.store.records import Run
@@ -93,7 +94,8 @@ class Gating:
             return replace(without, verdict="fail" if without.verdict == "fail" else "unmeasurable")
 
     def lines(self, store: SqliteStore, run: Run) -> list[str]:
-        """Return the lines that say why nothing was judged, or against what, and whether a judge has moved."""
+        """Return why nothing was judged, or against what, whether a judge has moved, why what is undecided fails."""
         warnings = judge_warnings(run, store.answering(run), self._choice.found)
         against = against_lines(self._choice, run, self._thresholds)
-        return [*self._unjudged, *against, *(f"warning: {each}" for each in warnings)]
+        strict = inconclusive_words(store.verdicts(run.id), self._thresholds)
+        return [*self._unjudged, *against, *(f"warning: {each}" for each in warnings), *strict]

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.gate.case import XPASSED
-from pytest_llmeval.core.gate.judging import GateResult, SessionVerdict
+from pytest_llmeval.core.gate.judging import GateResult, SessionVerdict, Verdict
 from pytest_llmeval.core.rules import OnInconclusive, Thresholds
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "is_unmeasurable",
     "on_inconclusive",
     "stored_status",
+    "strict_suites",
     "worse_status",
 ]
 
@@ -80,9 +81,14 @@ def on_inconclusive(result: GateResult, rules: Thresholds) -> OnInconclusive:
 
     One that missing answers leave open is not among them: it makes the run unmeasurable.
     """
-    unsure = [each for each in result.verdicts if each.verdict == "inconclusive" and not each.is_open]
-    suites = [rules.suites[each.suite] for each in unsure]
-    return "fail" if any(suite.settings.on_inconclusive != "warn" for suite in suites) else "warn"
+    return "fail" if strict_suites(result.verdicts, rules) else "warn"
+
+
+def strict_suites(verdicts: Iterable[Verdict], rules: Thresholds) -> dict[str, OnInconclusive]:
+    """Return the suites of which an inconclusive verdict fails the run, each with its setting that says so."""
+    unsure = {each.suite for each in verdicts if each.verdict == "inconclusive" and not each.is_open}
+    settings = {name: suite.settings.on_inconclusive for name, suite in rules.suites.items() if name in unsure}
+    return {name: setting for name, setting in settings.items() if setting != "warn"}
 
 
 def stored_status(result: GateResult, rules: Thresholds, cases: Iterable[tuple[str, str, str | None]]) -> int:

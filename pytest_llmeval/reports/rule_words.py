@@ -1,10 +1,14 @@
 """What a rule is about and why it does not simply pass, in words that terminal, Markdown and HTML share."""
 
+from collections.abc import Collection
 from typing import Protocol
 
+from pytest_llmeval.core.gate.judging import Verdict, session_verdict
+from pytest_llmeval.core.rules import Thresholds
+from pytest_llmeval.core.status import strict_suites
 from pytest_llmeval.core.text import one_line
 
-__all__ = ["metric_name", "model_words", "reason_words"]
+__all__ = ["inconclusive_words", "metric_name", "model_words", "reason_words"]
 
 
 class _Measured(Protocol):
@@ -49,3 +53,17 @@ def reason_words(found: _Judged, *, many: bool = False) -> str:
     """
     word = "note" if found.verdict == "pass" else (found.verdict or "").replace("_", " ")
     return f"{word}: {metric_name(found)} {found.rule}{model_words(found.model, many=many)}: {found.reason}"
+
+
+def inconclusive_words(verdicts: Collection[Verdict], rules: Thresholds) -> list[str]:
+    """Return why a run fails of which no rule does; nothing where it does not, or one does.
+
+    Args:
+        verdicts: of its rules.
+        rules: that it was judged by.
+    """
+    strict = strict_suites(verdicts, rules)
+    if not strict or session_verdict(verdicts) == "fail":
+        return []
+    told = ", ".join(f"{setting} in {one_line(name, 60)}" for name, setting in strict.items())
+    return [f"status 1: what is inconclusive fails (on_inconclusive: {told})"]
