@@ -137,8 +137,8 @@ class Conductor:
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
         """Count the cases that ``-m`` left out: they make no run partial."""
-        resumed = self._preparation.resumed if self._preparation is not None else None
-        expression = self.config.getoption("markexpr", "") if resumed is None else resumed.markexpr
+        earlier = (self._preparation.resumed or self._preparation.rescored) if self._preparation is not None else None
+        expression = self.config.getoption("markexpr", "") if earlier is None else earlier.markexpr
         for item, param in cases_in(items) if expression else ():
             if not holds_for(expression, item):
                 self._tally.no_cut[suite_of(item, param)] += 1

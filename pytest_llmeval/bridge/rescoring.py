@@ -40,6 +40,11 @@ class Rescored:
         """Whether the run has finished this case."""
         return identity_of(key) in self.finished
 
+    @property
+    def markexpr(self) -> str:
+        """The ``-m`` expression of the run; empty where it had none."""
+        return str(self.run.settings.get("markexpr") or "")
+
     def models(self) -> dict[str, NamedModel]:
         """Return the models that it asked, by name; nobody asks them now.
 
@@ -80,6 +85,16 @@ class Rescored:
     def left_out(self, suite: str) -> list[str]:
         """Return what left out cases of a suite when the run was made."""
         return list(self.run.settings.get("suites", {}).get(suite, {}).get("left_out", ()))
+
+    def name(self, facts: CollectionFacts) -> str | None:
+        """Return the name of the run that scores it again: its own, which means the newest run, unless cases are cut.
+
+        Args:
+            facts: what was collected.
+        """
+        is_cut = any(suite.left_out != self.left_out(name) for name, suite in facts.suites.items())
+        lacks_suites = not {suite for suite, *_ in self.finished} <= facts.suites.keys()
+        return None if is_cut or lacks_suites else self.run.name
 
     def notes(self, keys: Sequence[CaseKey]) -> list[str]:
         """Return what is to be said where ``keys`` are the cases of it that are still there."""
@@ -124,7 +139,6 @@ def find_rescored(settings: Settings, ref: str, place: Place | None, *, judges: 
         slices=tuple(before.get("slice", ())),
         shard=Shard.parse(before["shard"]) if before.get("shard") else None,
         epochs=before.get("epochs", 1),
-        run_name=settings.run_name or run.name,
     )
     return Rescored(run=run, settings=merged, finished=frozenset(finished), place=place, asks_judges=bool(judges))
 

@@ -58,7 +58,7 @@ def run_row(
     git = git_state(config.rootpath)
     return Run(
         id=new_run_id(),
-        name=settings.run_name,
+        name=settings.run_name or (rescored.name(facts) if rescored is not None else None),
         started_at=utc_now(),
         version=__version__,
         models=tuple(facts.models),

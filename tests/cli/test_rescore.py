@@ -198,11 +198,23 @@ def test_a_run_that_did_not_end_is_scored_as_far_as_it_came(project: Project, ll
     assert "from missed to passed: 1" in done.out
 
 
-def test_k_narrows_what_is_scored_and_makes_the_run_partial(recorded: Project, llmeval: Command) -> None:
-    assert llmeval("rescore", "main", "-k", "r0 or r1").status == 0
+@pytest.mark.parametrize("narrower", [["-k", "r0 or r1"], ["-m", "regression"]], ids=" ".join)
+def test_what_narrows_makes_the_new_run_partial_and_the_name_stays_with_the_whole(
+    recorded: Project, llmeval: Command, narrower: list[str]
+) -> None:
+    """A part that has a name of its own is found by that."""
+    recorded.eval(EXACT, [{**row, "marks": ["regression"] if row["id"] in ("r0", "r1") else []} for row in ROWS])
+    assert llmeval("rescore", "main", *narrower).status == 0
     assert sorted(recorded.cases()) == ["r0", "r1"]
     settings = json.loads(recorded.last_run()["settings_json"])
     assert settings["suites"]["echo"]["left_out"] == ["4 cases were not selected"]
+    assert recorded.last_run()["name"] is None
+    assert llmeval("baseline", "set", "other", "main").status == 0
+    assert llmeval("rescore", "main", *narrower, "--run-name=part").status == 0
+    assert llmeval("rescore", "part").status == 0
+    assert (len(recorded.cases()), recorded.last_run()["name"]) == (2, "part")
+    assert llmeval("rescore", "main").status == 0
+    assert (len(recorded.cases()), recorded.last_run()["name"]) == (6, "main")
 
 
 @pytest.mark.parametrize("arguments", [["--limit=2"], ["--model", "gpt-4o-mini"], ["--resume=last"], ["--cache=use"]])
