@@ -22,11 +22,21 @@ _ENDING = MONEY_KINDS | {ErrorKind.NOT_CACHED}
 class Closing:
     """Gathers what the last lines say beyond what is stored."""
 
-    def __init__(self, settings: Settings, facts: CollectionFacts, room: EngineRoom, run: Run) -> None:
+    def __init__(self, settings: Settings, facts: CollectionFacts, room: EngineRoom, run: Run, *, again: str) -> None:
+        """Prepare.
+
+        Args:
+            settings: of the session.
+            facts: what was collected.
+            room: where the calls are made.
+            run: that the session records.
+            again: the command that goes on with it.
+        """
         self._settings = settings
         self._facts = facts
         self._room = room
         self._run = run
+        self._go_on = f"go on with it: {again}"
         self._rescored: str | None = run.settings.get("rescored")
         self.turns: dict[str, str] = {}
         """``ahead`` where the body of an async eval ran ahead, and else why not, by node id."""
@@ -76,16 +86,13 @@ class Closing:
             )
         yield "gate: stopped, not judged" if is_stopped else verdict_line(view)
         name = f" ({one_line(self._run.name, 60)})" if self._run.name else ""
+        option = printable(self._settings.db_option)
         yield f"run {self._run.id}{name} is in {printable(self._settings.shown(self._settings.db))}"
-        yield f"look at it: llmeval show {self._run.id}"
+        yield f"look at it: llmeval show {self._run.id}{option}"
         if is_stopped and self._rescored is not None:
-            yield f"do it again: llmeval rescore {self._rescored}"
+            yield f"do it again: llmeval rescore {self._rescored}{option}"
         elif is_stopped or (self.unfinished and self._rescored is None):
             yield self._go_on
-
-    @property
-    def _go_on(self) -> str:
-        return f"go on with it: pytest ... --resume {self._run.id}"
 
     def _calls(self) -> str:
         counts = self._room.counts

@@ -3,8 +3,8 @@
 import collections
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
+from pytest_llmeval.bridge.settings import Settings
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.judging import GateResult, apply_gate
 from pytest_llmeval.core.rules import Thresholds
@@ -23,17 +23,9 @@ __all__ = ["Gating"]
 class Gating:
     """Chooses the baseline when the run begins, and applies the gate when it has ended."""
 
-    def __init__(self, thresholds: Thresholds, *, given: str | None, rootdir: Path) -> None:
-        """Prepare.
-
-        Args:
-            thresholds: the rules.
-            given: the baseline that a person named; None where the rules say it.
-            rootdir: below which files are looked for.
-        """
+    def __init__(self, thresholds: Thresholds, settings: Settings) -> None:
         self._thresholds = thresholds
-        self._given = given
-        self._rootdir = rootdir
+        self._settings = settings
         self._choice = BaselineChoice()
         self._unjudged: list[str] = []
 
@@ -52,11 +44,11 @@ class Gating:
 
     def _chosen(self, store: SqliteStore, run: Run) -> BaselineChoice:
         """Return the choice for ``run``; one that goes on keeps the one it has, unless it is told another."""
+        given, root = self._settings.baseline, self._settings.rootdir
         if "baseline" not in run.settings:
-            return choose_baseline(self._given, self._thresholds, reader=store, root=self._rootdir).for_run(run)
+            return choose_baseline(given, self._thresholds, reader=store, root=root).for_run(run)
         told = run.settings.get("options", {}).get("baseline")
-        given = None if self._given == told else self._given
-        return choose_again(run, given, self._thresholds, reader=store, root=self._rootdir)
+        return choose_again(run, None if given == told else given, self._thresholds, reader=store, root=root)
 
     def apply(
         self, store: SqliteStore, run: Run, cases: RunCases, expected: Mapping[tuple[str, str], int]
@@ -89,7 +81,7 @@ class Gating:
             without = applied()
             self._unjudged = [
                 "so the status is 10, unless something failed",
-                f"once that is mended: llmeval gate {run.id}",
+                f"once that is mended: llmeval gate {run.id}{self._settings.db_option}",
             ]
             return replace(without, verdict="fail" if without.verdict == "fail" else "unmeasurable")
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_llmeval.bridge.closing import Closing
+from pytest_llmeval.bridge.command_line import resume_command
 from pytest_llmeval.bridge.engine_room import EngineRoom
 from pytest_llmeval.bridge.escalating import Escalation
 from pytest_llmeval.bridge.facts import CollectionFacts
@@ -92,9 +93,9 @@ class Recorder:
         self._store: SqliteStore | None = None
         self._may_lack_cases = resumed is not None or rescored is not None
         self._row = run_row(config, settings, facts, resumed, rescored)
-        self._gating = Gating(self._thresholds, given=settings.baseline, rootdir=settings.rootdir)
+        self._gating = Gating(self._thresholds, settings)
         self._escalation = Escalation(config, settings, self._thresholds)
-        self._closing = Closing(settings, facts, room, self._row)
+        self._closing = Closing(settings, facts, room, self._row, again=resume_command(config, self._row))
         self._open: dict[str, CaseStart] = {}
         self._status = SessionStatus(config, facts, self._thresholds)
         self._unpassed: dict[str, tuple[Outcome, float | None]] = {}

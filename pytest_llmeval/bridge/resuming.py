@@ -4,6 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import pytest
+
+from pytest_llmeval.bridge.command_line import collected_paths, resume_command
 from pytest_llmeval.bridge.earlier_runs import Identity, Place, earlier_runs, finished_cases, identity_of
 from pytest_llmeval.bridge.facts import CollectionFacts
 from pytest_llmeval.bridge.settings import Settings
@@ -11,6 +14,7 @@ from pytest_llmeval.bridge.taken_selection import check_taken
 from pytest_llmeval.core.errors import DatasetError, SettingsError
 from pytest_llmeval.core.ids import input_digest
 from pytest_llmeval.core.shards import Shard
+from pytest_llmeval.core.text import counted, one_line
 from pytest_llmeval.core.types import CaseKey, Sample
 from pytest_llmeval.store.lookup import pick_run
 from pytest_llmeval.store.records import Run
@@ -50,14 +54,30 @@ class Resumed:
             return False
         return asked == input_digest(sample.input, sample.target)
 
-    def compare(self, facts: CollectionFacts) -> None:
+    def compare(self, facts: CollectionFacts, config: pytest.Config) -> None:
         """Note in ``facts`` what changed since the run began; a problem, unless that was allowed."""
         facts.changed = list(self._changes(facts))
         if facts.changed and not self.settings.resume_changed:
-            facts.problems.append(
-                f"--resume {self.run.id}: {'; '.join(facts.changed)}. Start a new run, or go on all the same with"
-                " --llmeval-resume-changed: the run can then be no baseline"
+            told = self._other_paths(facts, config) or (
+                f"{'; '.join(facts.changed)}. Start a new run, or go on all the same with --llmeval-resume-changed: the"
+                " run can then be no baseline"
             )
+            facts.problems.append(f"--resume {self.run.id}: {told}")
+
+    def _other_paths(self, facts: CollectionFacts, config: pytest.Config) -> str | None:
+        """Return what to do where nothing changed but that this session's paths have suites that those of the run lack.
+
+        None where anything else changed, or the paths of the run are the same or not known.
+        """
+        paths: list[str] = self.run.settings.get("paths", [])
+        new = [name for name in facts.suites if name not in self.run.settings.get("suites", {})]
+        if not paths or paths == collected_paths(config) or len(new) < len(facts.changed):
+            return None
+        others = f"{counted(len(new), 'suite')} of this session ({one_line(', '.join(new), 60)})"
+        return (
+            f"the run was of {one_line(', '.join(paths))}, without {others}; go on with it:"
+            f" {resume_command(config, self.run)}"
+        )
 
     def _changes(self, facts: CollectionFacts) -> "list[str]":
         stored: dict[str, dict[str, Any]] = self.run.settings.get("suites", {})

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from pytest_llmeval.bridge.command_line import collected_paths
 from pytest_llmeval.bridge.escalating import is_escalated
 from pytest_llmeval.bridge.facts import CollectionFacts, SuiteFacts
 from pytest_llmeval.bridge.git_state import git_state
@@ -77,6 +78,7 @@ def run_row(
             "suites": suites,
             "markexpr": config.getoption("markexpr", ""),
             "keyword": config.getoption("keyword", ""),
+            "paths": collected_paths(config),
             "partial": facts.is_partial or (rescored is not None and bool(rescored.run.settings.get("partial"))),
             "unselected": facts.unselected,
             **_of_shard(settings),

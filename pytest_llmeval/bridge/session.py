@@ -135,7 +135,7 @@ class Preparation:
         if self._asks_judges and self.settings is not None and self.settings.max_cost_usd is not None:
             facts.problems += unpriced_models({name: self._asked[name] for name in self._asked_in(facts)})
         if self.resumed is not None:
-            self.resumed.compare(facts)
+            self.resumed.compare(facts, self.config)
         self._weigh_sizes(facts)
         if self.thresholds is None and self.settings is not None and facts.is_run:
             other = self.settings.thresholds.with_suffix(".yml")

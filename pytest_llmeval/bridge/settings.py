@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Settings", "resolve", "value_of"]
 
+_DATABASE = ".llmeval/llmeval.db"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -70,6 +72,8 @@ class Settings:
     db: Path
     environ: Mapping[str, str]
     """The environment, for keys of models."""
+    is_db_found: bool = True
+    """Whether the command ``llmeval`` finds ``db`` without being told."""
     given: frozenset[str] = frozenset()
     """Where a run goes on, the options on the command line, by their keys: they alone go before what the run had."""
 
@@ -77,6 +81,11 @@ class Settings:
     def makes_calls(self) -> bool:
         """Whether a model may be asked; with ``--cache only`` none is, nor any judge."""
         return self.cache != "only"
+
+    @property
+    def db_option(self) -> str:
+        """What to add to a command ``llmeval`` so that it finds ``db``, with a blank before it."""
+        return "" if self.is_db_found else f" --llmeval-db {shlex.quote(self.shown(self.db))}"
 
     def recorded(self) -> dict[str, Any]:
         """Return what a run stores of its settings; paths relative to the rootdir, no environment, no password."""
@@ -117,6 +126,7 @@ def resolve(config: pytest.Config, environ: Mapping[str, str] = os.environ) -> S
     values = {option.key: value_of(option, config, environ) for option in OPTIONS}
     _check_folders(config)
     rootdir = config.rootpath
+    db = _located(config, values["llmeval_db"] or _DATABASE)
     thresholds = values["llmeval_thresholds"]
     return Settings(
         rootdir=rootdir,
@@ -149,10 +159,17 @@ def resolve(config: pytest.Config, environ: Mapping[str, str] = os.environ) -> S
         thresholds_given=thresholds is not None,
         baseline=values["llmeval_baseline"],
         run_name=values["llmeval_run_name"],
-        db=_located(config, values["llmeval_db"] or ".llmeval/llmeval.db"),
+        db=db,
         environ=environ,
+        is_db_found=db == _located(config, _found_db(config, environ)),
         given=_given(config) if values["llmeval_resume"] is not None else frozenset(),
     )
+
+
+def _found_db(config: pytest.Config, environ: Mapping[str, str]) -> str:
+    """Return the database that environment and ini file name, else the default: the one that the command finds."""
+    option = next(each for each in OPTIONS if each.name == "db")
+    return next((text for _, text in said_of(option, config, environ)), _DATABASE)
 
 
 def _given(config: pytest.Config) -> frozenset[str]:

@@ -2,6 +2,8 @@
 
 import json
 import sqlite3
+import subprocess
+import sys
 from collections import Counter
 from typing import Any
 
@@ -21,6 +23,11 @@ def test_echo(sample, response, score):
     score.exact(response, sample.target)
     if not __import__("os").path.exists("mended"):
         raise RuntimeError("not now")
+"""
+OTHER = """
+@pytest.mark.llmeval("data/echo.jsonl")
+def test_third(response):
+    pass
 """
 INI = f"[pytest]\n{OPTIONS}markers = slow\n"
 
@@ -210,3 +217,29 @@ def test_epochs_that_a_resumed_session_added_belong_to_the_run(project: Project)
     assert (result.ret, project.last_run()["status"]) == (10, "interrupted")
     assert resume(project).ret == 0
     assert len(project.cases()) == 6
+
+
+def test_a_run_of_one_file_goes_on_where_that_file_is_named(broken: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its last line and the refusal of other paths have the command; what is new below those paths is another thing."""
+    broken.eval(BODY.replace("test_echo", "test_other"), ROWS, name="other")
+    stopped = broken.run("evals/test_echo.py", "-x", "--max-connections=1")
+    run = broken.last_run()["id"]
+    stopped.stdout.fnmatch_lines([f"go on with it: pytest evals/test_echo.py ... --resume {run}"])
+    mend(broken)
+    (broken.root / "evals/mended").touch()
+    result = resume(broken, "-n2")
+    assert result.ret == 4
+    told = f"*--resume {run}: the run was of evals/test_echo.py, without 1 suite of this session (other); go on*"
+    result.stderr.fnmatch_lines([told])
+    assert broken.server.ledger == []
+    monkeypatch.setenv("LLMEVAL_MODEL", broken.model)
+    refused = [sys.executable, "-m", "pytest", ".", "--resume", "last"]
+    done = subprocess.run(refused, cwd=broken.root / "evals", capture_output=True, text=True, check=False)
+    command = done.stderr.partition("go on with it: ")[2].split()
+    assert command == ["pytest", "test_echo.py", "--resume", run]
+    assert subprocess.run([sys.executable, "-m", *command], cwd=broken.root / "evals", check=False).returncode == 0
+    assert asked(broken) == {"r0", "r1", "r2", "r3", "r4"}
+    broken.eval(BODY + "\n" + OTHER, name="echo")
+    result = broken.run("evals/test_echo.py", "--resume=last", model="")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*suite 'third' is new. Start a new run, *"])

@@ -1,6 +1,8 @@
 """What a session shows: fits the terminal, plain in a pipe, more or less of it as asked (house style, section 6)."""
 
 import re
+import shlex
+import sys
 
 import pytest
 
@@ -118,6 +120,19 @@ def test_the_summary_in_full(project: Project, monkeypatch: pytest.MonkeyPatch) 
         f"run {run} (trial) is in .llmeval/llmeval.db",
         f"look at it: llmeval show {run}",
     ]
+
+
+def test_the_way_to_a_run_in_another_database_is_told_where_the_command_would_not_find_it(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.eval(EXACT, TWO)
+    lines = section(project.run("evals", "--llmeval-db=my runs.db"))
+    show = lines[-1].partition("look at it: ")[2]
+    assert show.endswith(" --llmeval-db 'my runs.db'")
+    command = [sys.executable, "-c", "from pytest_llmeval.cli import main; main()", *shlex.split(show)[1:]]
+    assert project.pytester.run(*command).ret == 0
+    monkeypatch.setenv("LLMEVAL_DB", "my runs.db")
+    assert "--llmeval-db" not in section(project.run("evals", "--llmeval-db=my runs.db"))[-1]
 
 
 @pytest.mark.parametrize(("verbosity", "shown"), [([], 3), (["-v"], 30), (["-vv"], 40)])
