@@ -64,6 +64,8 @@ class CollectionFacts:
     """How many marked functions nobody asked for, by the folder to be named; by an empty text attacks on the judge."""
     all_collected: bool = False
     """Whether everything under ``llmeval_paths`` was collected."""
+    unmade: list[str] = field(default_factory=list)
+    """Suites that have rules and that no eval makes, where everything under ``llmeval_paths`` was collected."""
     notes: list[str] = field(default_factory=list)
     prompts: list[str] = field(default_factory=list)
     """Those of ``notes`` that are told before any call, too: of prompts that do not say what they are to say."""

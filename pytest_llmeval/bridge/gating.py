@@ -40,7 +40,7 @@ class Gating:
             self._choice = BaselineChoice(why_none="a shard is not judged")
         if self._choice.found is not None and self._choice.found.kind == "file":
             collections.deque(self._choice.found.judged(), maxlen=0)  # read to its end before anything is spent
-        return replace(run, settings={**run.settings, "baseline": self._choice.recorded()})
+        return self._choice.noted_in(run)
 
     def _chosen(self, store: SqliteStore, run: Run) -> BaselineChoice:
         """Return the choice for ``run``; one that goes on keeps the one it has, unless it is told another."""

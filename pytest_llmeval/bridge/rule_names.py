@@ -11,28 +11,29 @@ if TYPE_CHECKING:
     from pytest_llmeval.bridge.session import Preparation
     from pytest_llmeval.bridge.tally import Tally
 
-__all__ = ["wrong_names"]
+__all__ = ["hold_names"]
 
 
-def wrong_names(
+def hold_names(
     thresholds: Thresholds,
     tally: "Tally",
     prepared: "Preparation",
     facts: "CollectionFacts",
     *,
     models: frozenset[str] | None,
-) -> list[str]:
-    """Return what is wrong with the names in ``thresholds``, a line each.
+) -> None:
+    """Note in ``facts`` what is wrong with the names in ``thresholds``, and of which suites there is no eval.
 
     Args:
         thresholds: the rules.
         tally: of the cases that were collected.
         prepared: whose datasets were read.
-        facts: which say whether all under ``llmeval_paths`` was collected.
+        facts: of the collection, which say whether all under ``llmeval_paths`` is among it.
         models: those that a rule may name; None for any.
     """
     seen = {suite.name: suite for suite in _seen(thresholds, tally, prepared, models)}
-    return check_names(thresholds, seen, everything_collected=facts.all_collected)
+    facts.problems += check_names(thresholds, seen, everything_collected=facts.all_collected)
+    facts.unmade = [name for name in thresholds.suites if name not in seen] if facts.all_collected else []
 
 
 def _seen(

@@ -81,6 +81,7 @@ def run_row(
             "paths": collected_paths(config),
             "partial": facts.is_partial or (rescored is not None and bool(rescored.run.settings.get("partial"))),
             "unselected": facts.unselected,
+            "unmade": dict.fromkeys(facts.unmade, 0),
             **_of_shard(settings),
             **(_of_rescored(rescored.run) if rescored is not None else {}),
         },

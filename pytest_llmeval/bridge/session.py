@@ -15,7 +15,7 @@ from pytest_llmeval.bridge.model_choice import chosen_judges, chosen_models, lis
 from pytest_llmeval.bridge.model_facts import account_digests, model_digest, unpriced_models, unpriced_rules
 from pytest_llmeval.bridge.only_shown import only_shows
 from pytest_llmeval.bridge.parameter_sets import secret_sets
-from pytest_llmeval.bridge.rule_names import wrong_names
+from pytest_llmeval.bridge.rule_names import hold_names
 from pytest_llmeval.bridge.settings import Settings, resolve
 from pytest_llmeval.bridge.worker_queue import is_worker
 from pytest_llmeval.core.errors import UserError
@@ -127,7 +127,7 @@ class Preparation:
             facts.problems += [*self.maker.problems, *self.maker.doubled_suites(), *self.maker.unknown_slices()]
         if self.thresholds is not None and self.settings is not None and facts.selected:
             known = frozenset({*self.models, *self._listed}) or None  # unknown where models.yaml cannot be read
-            facts.problems += wrong_names(self.thresholds, tally, self, facts, models=known)
+            hold_names(self.thresholds, tally, self, facts, models=known)
             if self.rescored is None:
                 facts.problems += unpriced_rules(self.thresholds, facts.suites, self.models)
                 judged = self._judged(facts.suites)

@@ -72,8 +72,7 @@ def _merged(
     options = run.settings["options"]
     told = baseline or options.get("baseline")
     choice = choose_baseline(told, rules, reader=store, root=project.root).for_run(run)
-    settings = {**run.settings, "options": {**options, "baseline": told}, "baseline": choice.recorded()}
-    run = replace(run, settings=settings)
+    run = choice.noted_in(replace(run, settings={**run.settings, "options": {**options, "baseline": told}}))
     if not import_shards(store, run, shards):
         store.resume_run(run)  # whoever joined them before was killed before the verdict
     ended = replace(run, end=RunEnd(finished_at=utc_now(), status="finished", exit_code=0, verdict="none"))

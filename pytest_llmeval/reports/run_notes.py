@@ -1,9 +1,9 @@
-"""What reports say of a run beside its figures: calls that came to nothing, judges that differed, reruns."""
+"""What reports say of a run beside its figures: evals that are gone, calls for nothing, judges at odds, reruns."""
 
 from collections.abc import Iterable
 
 from pytest_llmeval.core.gate.case import JudgedCase
-from pytest_llmeval.core.text import counted
+from pytest_llmeval.core.text import counted, one_line
 from pytest_llmeval.reports.rerun_text import rerun_sentences
 from pytest_llmeval.reports.voting_text import voting_sentences
 from pytest_llmeval.store.records import Run
@@ -24,7 +24,25 @@ def run_notes(run: Run, cases: Iterable[JudgedCase], reader: SqliteReader) -> li
         StoreError: the database cannot be read.
     """
     voting, earlier = reader.voting(run.id), reader.earlier_outcomes(run.id)
-    return [*_cut_off(run), *voting_sentences(voting), *rerun_sentences(run.id, earlier, cases)]
+    return [*_unmade(run), *_cut_off(run), *voting_sentences(voting), *rerun_sentences(run.id, earlier, cases)]
+
+
+def _unmade(run: Run) -> list[str]:
+    """Return a warning where a suite has rules that say nothing, as there is no eval of it any more."""
+    unmade: dict[str, int] = run.settings.get("unmade", {})
+    base = one_line(str((run.settings.get("baseline") or {}).get("name")), 60)
+    told = [
+        one_line(repr(name), 60) + (f" (baseline {base} has {counted(count, 'case')} of it)" if count else "")
+        for name, count in unmade.items()
+    ]
+    if not told:
+        return []
+    suites, have = ("suite", "has") if len(told) == 1 else ("suites", "have")
+    it = "it" if len(told) == 1 else "them"
+    return [
+        f"warning: {suites} {', '.join(told)} {have} rules, and no eval below llmeval_paths makes {it}: renamed or"
+        " removed?"
+    ]
 
 
 def _cut_off(run: Run) -> list[str]:

@@ -64,6 +64,15 @@ class BaselineChoice:
             return None
         return {"name": self.found.name, "kind": self.found.kind, "run": self.found.run.id, "model": self.found.model}
 
+    def noted_in(self, run: Run) -> Run:
+        """Return ``run`` with a note of the choice, and how many cases that has of the suites that no eval makes."""
+        base = self.found.run.expected if self.found is not None else {}
+        unmade = {
+            name: sum(count for (suite, _), count in base.items() if suite == name)
+            for name in run.settings.get("unmade", ())
+        }
+        return replace(run, settings={**run.settings, "baseline": self.recorded(), "unmade": unmade})
+
 
 def choose_baseline(
     given: str | None, thresholds: Thresholds, *, reader: SqliteReader | None, root: Path, whole: bool = True

@@ -128,6 +128,8 @@ _SETTINGS = {
     "resumes": (list,),
     "markexpr": (str,),
     "keyword": (str,),
+    "paths": (list,),
+    "unmade": (dict,),
     "partial": (bool,),
     "unselected": (list,),
     "escalated": (bool,),
@@ -318,7 +320,19 @@ def _check_settings(settings: Mapping[str, Any]) -> None:
         checked_texts(options.get(key, []), f"run.settings.options.{key}")
     if settings.get("baseline"):
         checked(settings["baseline"], _AGAINST, "run.settings.baseline.")
-    for name, suite in settings.get("suites", {}).items():
+    for key in ("unselected", "paths"):
+        checked_texts(settings.get(key, []), f"run.settings.{key}")
+    unmade = settings.get("unmade", {})
+    check_types(unmade, dict.fromkeys(unmade, (int,)), "run.settings.unmade")
+    _check_suites(settings.get("suites", {}))
+    for session in settings.get("resumes", []):
+        if not isinstance(session, dict):
+            raise NotALineError(f"'run.settings.resumes' holds {shown_value(session)}")
+        check_types(session, {"changed": (list,)}, "run.settings.resumes")
+
+
+def _check_suites(suites: Mapping[str, Any]) -> None:
+    for name, suite in suites.items():
         where = f"run.settings.suites.{one_line(name, 40)}"
         if not isinstance(suite, dict):
             raise NotALineError(f"{where!r} is {shown_value(suite)}")
@@ -329,8 +343,3 @@ def _check_settings(settings: Mapping[str, Any]) -> None:
         digest = suite.get("selected_digest")
         if digest is not None and not _DIGEST.fullmatch(digest):
             raise NotALineError(f"{f'{where}.selected_digest'!r} is {shown_value(digest)}")
-    checked_texts(settings.get("unselected", []), "run.settings.unselected")
-    for session in settings.get("resumes", []):
-        if not isinstance(session, dict):
-            raise NotALineError(f"'run.settings.resumes' holds {shown_value(session)}")
-        check_types(session, {"changed": (list,)}, "run.settings.resumes")

@@ -1,6 +1,6 @@
 """Which run a run is compared with: a named baseline, a run of the database or an exported file."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -190,6 +190,7 @@ def set_up_differences(base: Run, current: Run) -> list[str]:
     return [
         *_model_differences(base, current),
         *_suite_differences(base.settings.get("suites", {}), current.settings.get("suites", {})),
+        *_gone_suites(base.settings.get("suites", {}), current.settings.get("unmade", ())),
         *_option_differences(base.settings, current.settings),
         *_changes("commit", _commit(base), _commit(current)),
         *_changes("branch", base.git_branch, current.git_branch),
@@ -313,6 +314,12 @@ def _suite_differences(base: Mapping[str, Any], current: Mapping[str, Any]) -> I
         names = [name for name, now in shared.items() if base[name].get(key, now) != now]  # older runs lack some
         if names:
             yield f"{what} of {', '.join(one_line(name, 60) for name in names)}"
+
+
+def _gone_suites(base: Collection[str], unmade: Iterable[str]) -> Iterator[str]:
+    gone = [one_line(name, 60) for name in unmade if name in base]
+    if gone:
+        yield f"{'suite' if len(gone) == 1 else 'suites'} {', '.join(gone)}, now gone"
 
 
 def _option_differences(base: Mapping[str, Any], current: Mapping[str, Any]) -> Iterator[str]:

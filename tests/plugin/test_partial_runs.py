@@ -68,6 +68,33 @@ def test_what_left_out_cases_of_several_suites_is_told_once(both: Project) -> No
     result.stdout.fnmatch_lines(["note: partial run (2 cases were not selected): *"])
 
 
+def test_a_suite_with_rules_that_lost_its_eval_is_warned_of(
+    both: Project, dist_args: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever the run is shown; where only a part was collected nobody knows, and one line counts what was not."""
+    monkeypatch.setenv("COLUMNS", "200")
+    rules = "".join(f"  {name}: {{exact: {{min: 0.5, max_drop: 0.1}}}}\n" for name in ("echo", "other", "third"))
+    both.write(thresholds_yaml=f"version: 1\nbaseline: main\nsuites:\n{rules}")
+    both.eval(
+        "def test_third(sample, response, score):\n    score.exact(response, sample.target)\n", ROWS, name="third"
+    )
+    assert both.run("evals").ret == 0
+    assert llmeval(both, "baseline", "set", "main", "last").ret == 0
+    result = both.run("evals/test_third.py")
+    result.stdout.fnmatch_lines(["not judged (no case of their suites was selected): 4 rules of echo, other"])
+    result.stdout.no_fnmatch_line("*renamed or removed*")
+    both.write(evals__test_both_py=(both.root / "evals/test_both.py").read_text().replace("test_other", "test_bills"))
+    result = both.run("evals", *dist_args)
+    assert result.ret == 0
+    warning = (
+        "warning: suite 'other' (baseline main has 2 cases of it) has rules, and no eval below llmeval_paths makes it:"
+        " renamed or removed?"
+    )
+    result.stdout.fnmatch_lines([warning, "what differs from it: suite other, now gone*"])
+    for command in ("show", "gate"):
+        llmeval(both, command, "last").stdout.fnmatch_lines([warning])
+
+
 def test_a_run_without_a_whole_suite_can_be_no_baseline(both: Project) -> None:
     assert both.run("evals", "-k", "test_echo").ret == 0
     both.write(thresholds_yaml="version: 1\nbaseline: main\nsuites: {echo: {exact: {max_drop: 0.02}}}\n")
@@ -201,6 +228,7 @@ def test_a_suite_that_is_there_and_was_left_out_is_not_misspelt(project: Project
         assert project.run("evals").ret == 1
     result = project.run(*arguments)
     assert result.ret == (1 if "--lf" in arguments else 0), result.stderr.str()
+    result.stdout.no_fnmatch_line("*renamed or*")
 
 
 def test_evals_outside_of_the_folders_are_not_known_to_be_all(project: Project) -> None:

@@ -224,6 +224,8 @@ def test_a_bad_header_is_told(tmp_path: Path, change: dict[str, Any], message: s
         ({"settings": {"suites": {"qa": {"left_out": [1]}}}}, "'run.settings.suites.qa.left_out' holds 1"),
         ({"settings": {"suites": {"qa": {"selected_digest": "f"}}}}, "'run.settings.suites.qa.selected_digest' is 'f'"),
         ({"settings": {"models": {"m": 1}}}, "'run.settings.models' holds 1"),
+        ({"settings": {"paths": [1]}}, "'run.settings.paths' holds 1"),
+        ({"settings": {"unmade": {"qa": "1"}}}, "'run.settings.unmade.qa' is '1'"),
         ({"settings": {"resumes": [1]}}, "'run.settings.resumes' holds 1"),
         ({"settings": {"resumes": [{"changed": 1}]}}, "'run.settings.resumes.changed' is 1"),
         ({"settings": {"options": {"thresholds": 1}}}, "'run.settings.options.thresholds' is 1"),

@@ -226,6 +226,7 @@ SUITE = {"prompt_digest": "p", "code_digest": "c", "rows_digest": "r"}
         ),
         ({}, {"options": {"epochs": 3, "limit": 5, "slice": ["a", "b"]}}, ["--epochs 1, now 3", "--limit none, now 5"]),
         ({}, {"markexpr": "fast"}, ["-m none, now fast"]),
+        ({}, {"unmade": {"qa": 2, "new": 0, "b": 2}}, ["suites qa, b, now gone"]),
         ({"git_branch": "a\x1b[31m\n"}, {}, ["branch main, now a\\x1b[31m\\n"]),
     ],
 )
