@@ -1,6 +1,7 @@
 """The settings of a session: all options, resolved once."""
 
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -169,7 +170,7 @@ def resolve(config: pytest.Config, environ: Mapping[str, str] = os.environ) -> S
 def _found_db(config: pytest.Config, environ: Mapping[str, str]) -> str:
     """Return the database that environment and ini file name, else the default: the one that the command finds."""
     option = next(each for each in OPTIONS if each.name == "db")
-    return next((text for _, text in said_of(option, config, environ)), _DATABASE)
+    return next((str(said) for _, said in said_of(option, config, environ)), _DATABASE)
 
 
 def _given(config: pytest.Config) -> frozenset[str]:
