@@ -211,7 +211,8 @@ class Conductor:
             self._take_over()
         if not self.selection.waits(item):
             return False
-        self._waiting[str(self.selection.waits_in(item) or "")] += 1
+        folder = None if self.selection.attack_waits(item) else self.selection.waits_in(item)
+        self._waiting[str(folder or "")] += 1
         return True
 
     def _take_over(self) -> None:
@@ -360,7 +361,7 @@ class Conductor:
         for item in reversed(firsts.values()):
             facts.notes += [note for note in notes_of_shadowed(item) if note not in facts.notes]
         facts.unselected = self._unselected(facts) if facts.is_run else []
-        if self._preparation.maker is not None:
+        if self._preparation.maker is not None and self._preparation.rescored is None:
             facts.prompts = list(self._preparation.maker.prompt_notes(chosen))
         facts.notes += [*self._notes, *facts.unselected, *facts.prompts]
         facts.all_collected = self.selection.covers_all()

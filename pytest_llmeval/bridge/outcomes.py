@@ -82,7 +82,7 @@ class Reporter:
         try:
             yield
         finally:
-            caught.traceback = whole  # which debuggers and other plugins look at
+            caught.traceback = whole  # which debuggers look at
 
     def after(self, item: pytest.Item, run: CaseRun, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
         """Decide what a phase came to, and mark its report."""

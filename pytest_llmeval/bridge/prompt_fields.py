@@ -1,7 +1,7 @@
 """Whether a template takes up what the rows of its suite hold: a misspelt placeholder is sent as it stands."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmeval.core.gate.names import closest
@@ -43,8 +43,8 @@ class PromptFields:
     def notes(self, suite: str, *, is_sent: bool) -> Iterator[str]:
         """Yield what is to be said of a template before it is paid for.
 
-        That a word in braces is like a field which is not filled; where none is, that rows which differ are asked the
-        same, if it has such words all the same, or if every case sends the prompt itself (``is_sent``).
+        That a word in braces is like a field which is not filled; where none is though rows differ, that they are asked
+        the same, if every case sends the prompt itself (``is_sent``), and else what is sent in place of a field.
         """
         in_braces = self._in_braces or frozenset()
         filled = in_braces & self._names
@@ -55,6 +55,14 @@ class PromptFields:
         for word, meant in known.items():
             told = f"{{{one_line(word, 60)}}} is no field of the rows and is sent as it stands"
             yield f"{where}: {told}; did you mean {{{one_line(meant, 60)}}}?"
-        if self._differ and not filled and not known and (words or is_sent):
-            fields = one_line(", ".join(f"{{{name}}}" for name in sorted(self._names)[:_MOST_SHOWN]))
+        if not self._differ or filled or known:
+            return
+        fields = _braced(self._names)
+        if is_sent:
             yield f"{where} asks all {counted(self._rows, 'row')} the same: none of their fields is in it ({fields})"
+        elif words:
+            yield f"{where} has no field of its rows ({fields}) and is sent with {_braced(words)} as it stands"
+
+
+def _braced(names: Collection[str]) -> str:
+    return one_line(", ".join(f"{{{name}}}" for name in sorted(names)[:_MOST_SHOWN]))

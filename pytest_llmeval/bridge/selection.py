@@ -117,7 +117,7 @@ class Selection:
             attacks: whether to tell of the latter.
         """
         waiting = Counter(met) + self._uncollected()
-        if not attacks:
+        if not attacks or len(waiting) > 1:  # other evals go first
             del waiting[""]
         if not waiting:
             return ""

@@ -77,14 +77,14 @@ def show(run: str, verbose: int, as_json: bool, database: Path | None) -> None:
     """Show one run: its metrics by suite and slice, its verdicts, its misses and errors."""
     with contextlib.closing(open_reader(find_project(), database)) as store:
         found = store.find_run(run)
-        cases = list(store.cases(found.id)) if as_json else []
         read = RunCases.read(store, found.id, verbosity=verbose + 1)
         view = view_run(found, read, store.verdicts(found.id))
         spending, notes = store.spending(found.id), run_notes(found, read.judged, store)
-        voting, earlier = store.voting(found.id), store.earlier_outcomes(found.id)
+        whole = {"voting": store.voting(found.id), "cases": list(store.cases(found.id))} if as_json else {}
+        whole |= {"earlier_outcomes": store.earlier_outcomes(found.id)} if as_json else {}
     if as_json:
-        facts = {"suites": view.suites, "verdict": view.verdict, "spending": spending, "voting": voting, "cases": cases}
-        emit_json({**_run_facts(found), **facts, "earlier_outcomes": earlier})
+        facts = {"suites": view.suites, "verdict": view.verdict, "spending": spending}
+        emit_json({**_run_facts(found), **facts, **whole})
         return
     print_run(view, spending, verbose + 1, notes=notes)
 

@@ -3,7 +3,8 @@
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 
-from pytest_llmeval.core.gate.judging import WORST_FIRST, Verdict
+from pytest_llmeval.core.gate.judging import WORST_FIRST
+from pytest_llmeval.core.gate.weigh import lacks_its_suite
 from pytest_llmeval.core.text import counted, one_line
 from pytest_llmeval.reports.numbers import number, signed
 from pytest_llmeval.reports.rule_words import metric_name, model_words, reason_words
@@ -88,9 +89,9 @@ def not_judged_lines(view: RunView, width: int) -> list[str]:
     """
     by_reason: dict[str, list[str]] = {}
     silent = [each for each in view.not_judged if not each.is_reported]
-    unselected = Counter(one_line(each.suite) for each in silent if _lacks_its_suite(each))
+    unselected = Counter(one_line(each.suite) for each in silent if lacks_its_suite(each.reason))
     is_folded = len(unselected) > 1
-    for verdict in (each for each in silent if not (is_folded and _lacks_its_suite(each))):
+    for verdict in (each for each in silent if not (is_folded and lacks_its_suite(each.reason))):
         name = f"{one_line(verdict.suite)} {metric_name(verdict)} {verdict.rule}"
         by_reason.setdefault(verdict.reason or "", []).append(name)
     if is_folded:
@@ -102,10 +103,6 @@ def not_judged_lines(view: RunView, width: int) -> list[str]:
         nowhere = "it counts nowhere" if view.uncounted == 1 else "they count nowhere"
         told.append(f"{view.uncounted:,} {was} skipped or xfailed after {had} been scored: {nowhere}")
     return [line for each in told for line in wrapped(each, width)]
-
-
-def _lacks_its_suite(verdict: Verdict) -> bool:
-    return (verdict.reason or "").startswith("no case of suite ")
 
 
 def verdict_line(view: RunView) -> str:

@@ -305,7 +305,8 @@ class BrowsingReader(SqliteReader):
         """Return what SQL demands of a case in which a text is found, and the parameters."""
         plain, as_json = _like(text), _like(json.dumps(text)[1:-1])
         columns = (*_TEXTS, _JSON)
-        told = [_FOUND.format(column=name, shown=self._shown.format(f"cases.{name}")) for name in columns]
+        shown = {name: self._shown if name in _LONG else "{}" for name in columns}  # pages show ids as they are
+        told = [_FOUND.format(column=name, shown=shown[name].format(f"cases.{name}")) for name in columns]
         asked = _ASKED.format(shown=self._shown.format("part.value"))
         return f"({' OR '.join([*told, asked])})", [*[plain] * (2 * len(_TEXTS)), *[as_json] * 3, plain]
 

@@ -101,11 +101,14 @@ def test_a_misspelt_placeholder_is_told_as_a_run_begins_and_in_its_notes(project
     project.write(prompts__ask_txt="Say {inptu}!")
     project.eval(body, TEXTS, marker='prompt="prompts/ask.txt"')
     project.eval("def test_own(model):\n    pass\n", TEXTS, name="own", marker='prompt="Be brief."')
+    project.eval("def test_odd(model):\n    pass\n", TEXTS, name="odd", marker='prompt="Be {brief}."')
     result = project.run("evals", *spread)
     assert result.ret == 0
     told = "suite echo: prompt prompts/ask.txt: {inptu} is no field of the rows and is sent as it stands; did you mean"
     result.stdout.fnmatch_lines([f"llmeval: {told} {{input}}[?]", "=*= llmeval =*=", "note: suite echo: prompt*"])
     assert " ".join(result.stdout.str().split()).count(told) == 2
+    odd = "suite odd: prompt template has no field of its rows ({input}) and is sent with {brief} as it stands"
+    assert odd in " ".join(result.stdout.str().split())
     assert "suite own" not in result.stdout.str()
 
 

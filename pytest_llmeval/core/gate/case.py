@@ -71,7 +71,7 @@ def records_calls(metric: str, cases: Sequence[JudgedCase]) -> bool:
     """Return whether a call that ``metric`` is about is recorded of ``cases``; True where none of them finished, too.
 
     What a test calls itself, without the fixtures, is recorded nowhere: zeros of such cases say nothing. A case that
-    makes no call among others that do costs nothing, and its zeros are right.
+    makes no call among others that do costs nothing, and its zeros are right. A judged score is taken for a call.
     """
     is_finished = any(case.outcome in ("passed", "missed") for case in cases)
     return not is_finished or any(_records_call(metric, case) for case in cases)

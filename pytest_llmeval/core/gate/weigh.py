@@ -32,8 +32,9 @@ from pytest_llmeval.core.rules import (
 from pytest_llmeval.core.stats.intervals import wilson
 from pytest_llmeval.core.text import one_line
 
-__all__ = ["Weighed", "weigh_suite"]
+__all__ = ["Weighed", "lacks_its_suite", "weigh_suite"]
 
+_NO_CASE = "no case of"
 _UNCALLED = "no call of this suite went through the fixtures"
 
 
@@ -230,7 +231,12 @@ def _not_selected(rule: Rule, *, selected: bool) -> Decision:
         what = f"slice {one_line(rule.slice, 60)!r}"
     if selected and rule.slice is None:
         what = f"model {one_line(rule.model or '', 60)!r}"
-    return Decision(verdict="not_judged", reason=f"no case of {what} was selected")
+    return Decision(verdict="not_judged", reason=f"{_NO_CASE} {what} was selected")
+
+
+def lacks_its_suite(reason: str | None) -> bool:
+    """Return whether a rule was not judged, by the ``reason`` of its verdict, as no case of its suite was selected."""
+    return reason is not None and reason.startswith(f"{_NO_CASE} suite ")
 
 
 def _error_rate(group: Group) -> Weighed:
