@@ -13,6 +13,8 @@ import httpx2
 import openai
 
 from pytest_llmeval.core.errors import CaseError, ErrorKind
+from pytest_llmeval.core.ids import digest
+from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.types import Message, Model, Response, ToolCall
 
 __all__ = ["async_openai_client", "openai_client"]
@@ -161,12 +163,12 @@ def _message(asked: _Asked, response: Response) -> dict[str, Any]:
 
 
 def _call_id(asked: _Asked, index: int) -> str:
-    """Return the id of a tool call: its own in the conversation, and the same whenever that is had again.
+    """Return the id of a tool call: one of these messages alone, and the same whenever they are answered again.
 
     The application sends it back, so that a cached or resumed answer is found by it. Nine letters and digits, as
     Mistral's models demand: https://docs.vllm.ai/en/latest/features/tool_calling.html
     """
-    return f"call{len(asked.messages):03}{index:02}"
+    return digest(canonical([asked.messages, index]))[:9]
 
 
 def _tool_call(call: ToolCall, id_: str, custom: Collection[str]) -> dict[str, Any]:

@@ -69,11 +69,14 @@ def test_rows_of_async_tests_run_concurrently(project: Project) -> None:
 
 
 def test_streams_tools_and_structures(project: Project) -> None:
-    """The client is OpenAI's own: whatever it offers with a chat completion works, also in a copy of it."""
+    """The client is OpenAI's own: whatever it offers with a chat completion works, also in a copy of it.
+
+    The tool calls of an agent that keeps the last messages alone have ids of their own all the same.
+    """
 
     def reply(messages: list[dict[str, Any]]) -> str | dict[str, Any]:
         said = [message["content"] for message in messages]
-        if said == ["weather"]:
+        if said in (["weather"], ["weather now"]):
             functions = [{"name": "find", "arguments": f'{{"city": "{city}"}}'} for city in ("Rome", "Oslo")]
             calls = [{"id": f"call_{f['name']}", "type": "function", "function": f} for f in functions]
             return completion(None, "echo-2", finish="tool_calls", tool_calls=calls)
@@ -110,7 +113,9 @@ def test_streams_tools_and_structures(project: Project) -> None:
             arguments = [call.function.arguments for call in choice.message.tool_calls]
             assert arguments == ['{"city": "Rome"}', '{"city": "Oslo"}']
             ids = [call.id for call in choice.message.tool_calls]
-            assert len(set(ids)) == 2
+            now = make(model="x", messages=[{"role": "user", "content": "weather now"}], tools=tools)
+            assert len({*ids, *(call.id for call in now.choices[0].message.tool_calls)}) == 4
+            assert all(len(id_) == 9 and id_.isalnum() for id_ in ids)
             with client.chat.completions.stream(model="x", messages=chat, tools=tools) as events:
                 assert [call.id for call in events.get_final_completion().choices[0].message.tool_calls] == ids
             asked = {"role": "assistant", "tool_calls": [call.model_dump() for call in choice.message.tool_calls]}
