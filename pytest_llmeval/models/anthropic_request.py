@@ -47,10 +47,18 @@ def messages_body(model: NamedModel, request: Request) -> bytes:
         data["system"] = _system(model, system)
     said = (message for message in request.messages if message["role"] not in _SYSTEM_ROLES)
     try:
-        data["messages"] = translated_messages(said)
+        data["messages"] = _told(model, said)
         return json.dumps({**data, **translated(params)}, allow_nan=False).encode("ascii")
     except (TypeError, ValueError, RecursionError) as error:
         raise _unsendable(model, f"messages or params cannot be sent as JSON: {error}") from None
+
+
+def _told(model: NamedModel, messages: Iterable[Message]) -> list[dict[str, Any]]:
+    """Return the messages in the words of the API."""
+    try:
+        return translated_messages(messages)
+    except ValueError as error:
+        raise _unsendable(model, str(error)) from None
 
 
 def _system(model: NamedModel, messages: Iterable[Message]) -> str | list[dict[str, Any]]:

@@ -12,6 +12,8 @@ from pytest_llmeval.core.types import Message
 __all__ = ["translated", "translated_messages"]
 
 _CHOICES = {"auto": "auto", "required": "any", "none": "none"}
+_UNTOLD = frozenset({"refusal", "annotations"})
+"""Keys of an answer of OpenAI that this API knows nothing of."""
 
 
 def translated(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -69,14 +71,17 @@ def translated_messages(messages: Iterable[Message]) -> list[dict[str, Any]]:
 
 
 def _message(message: Message) -> dict[str, Any]:
-    """Return a message; of an assistant's that calls tools, the calls as blocks behind what it said."""
-    calls = message.get("tool_calls")
-    if not isinstance(calls, list | tuple):
-        return dict(message)
-    said = message["content"] or []
-    blocks = [{"type": "text", "text": said}] if isinstance(said, str) else list(said)
-    kept = {key: value for key, value in message.items() if key not in ("tool_calls", "refusal")}
-    return {**kept, "content": [*blocks, *map(_tool_use, calls)]}
+    """Return a message; of an assistant's that calls tools, the calls as blocks behind what it said.
+
+    What OpenAI's objects know beside that and did not say, the API would refuse. A refusal is what was said.
+    """
+    told: dict[str, Any] = {key: value for key, value in message.items() if value is not None and key not in _UNTOLD}
+    said: Any = message.get("refusal") if message["content"] is None else message["content"]
+    if isinstance(told.get("tool_calls"), list | tuple):
+        calls = told.pop("tool_calls")
+        blocks = [{"type": "text", "text": said}] if said and isinstance(said, str) else list(said or ())
+        said = [*blocks, *map(_tool_use, calls)]
+    return {**told, "content": said}
 
 
 def _tool_use(call: Any) -> Any:
@@ -84,7 +89,7 @@ def _tool_use(call: Any) -> Any:
     function = call.get("function") if isinstance(call, Mapping) else None
     if not isinstance(function, Mapping):
         return call
-    name, arguments = function.get("name"), function.get("arguments")
+    name, arguments = function.get("name"), function.get("arguments") or "{}"  # empty where there is no parameter
     try:
         given = json.loads(arguments) if isinstance(arguments, str) else arguments
     except ValueError:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from openai.types.chat import ChatCompletionMessage, ChatCompletionMessageFunctionToolCall
 
 from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.types import Request
@@ -41,8 +42,8 @@ def tool_call(id_: str, arguments: str) -> dict[str, object]:
 
 @pytest.mark.parametrize("said", ["Let me look.", None])
 def test_calls_and_results_of_tools_are_told_in_the_words_of_the_api(server: AnthropicServer, said: str | None) -> None:
-    """The results of one turn in one message, as that API has it."""
-    calls = [tool_call("a", '{"city": "Rome"}'), tool_call("b", "{}")]
+    """The results of one turn in one message, as that API has it; some servers leave empty what has no parameters."""
+    calls = [tool_call("a", '{"city": "Rome"}'), tool_call("b", "")]
     results = [{"role": "tool", "tool_call_id": each, "content": f"{each}: 20"} for each in ("a", "b")]
     ask(server, ASKED, {"role": "assistant", "content": said, "tool_calls": calls}, *results, ASKED)
     assert server.ledger[0].body["messages"] == [
@@ -66,6 +67,25 @@ def test_calls_and_results_of_tools_are_told_in_the_words_of_the_api(server: Ant
     ]
 
 
+def test_what_a_message_of_openai_does_not_say_is_left_out(server: AnthropicServer) -> None:
+    """An application goes on with a dump of the last one, which has a key for whatever it could have said."""
+    function = ChatCompletionMessageFunctionToolCall.model_validate(tool_call("a", "{}"))
+    calling, plain, refusing = (
+        ChatCompletionMessage(role="assistant", **said).model_dump()
+        for said in ({"tool_calls": [function]}, {"content": "Warm.", "annotations": []}, {"refusal": "No."})
+    )
+    ask(server, ASKED, calling, {"role": "tool", "tool_call_id": "a", "content": "20"}, plain, ASKED, refusing, ASKED)
+    assert server.ledger[0].body["messages"] == [
+        ASKED,
+        {"role": "assistant", "content": [{"type": "tool_use", "id": "a", "name": "warmth", "input": {}}]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "a", "content": "20"}]},
+        {"role": "assistant", "content": "Warm."},
+        ASKED,
+        {"role": "assistant", "content": "No."},
+        ASKED,
+    ]
+
+
 def test_what_is_in_the_words_of_the_api_goes_out_as_it_is(server: AnthropicServer) -> None:
     own = {"role": "assistant", "content": [{"type": "tool_use", "id": "a", "name": "f", "input": {}}]}
     result = {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "a", "content": "1"}]}
@@ -77,7 +97,7 @@ def test_what_is_in_the_words_of_the_api_goes_out_as_it_is(server: AnthropicServ
 def test_arguments_that_are_no_object_are_refused_before_anything_is_sent(
     server: AnthropicServer, arguments: str
 ) -> None:
-    with pytest.raises(CallError, match="the arguments of the call of 'warmth' are no JSON object") as caught:
+    with pytest.raises(CallError, match="^echo: the arguments of the call of 'warmth' are no JSON object") as caught:
         ask(server, ASKED, {"role": "assistant", "content": None, "tool_calls": [tool_call("a", arguments)]})
     assert caught.value.kind is ErrorKind.BAD_REQUEST
     assert server.ledger == []
