@@ -6,7 +6,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -144,9 +144,13 @@ class CaseRun:
             if not self.waits:
                 self.waited_s += time.monotonic() - self.waits_from
 
+    def body_waiting(self) -> AbstractContextManager[None]:
+        """Count what passes within for its body; one that runs ahead is waited for as a whole, in its turn."""
+        return nullcontext() if self.turn == "ahead" else self.waiting()
+
     async def awaited(self, asked: "concurrent.futures.Future[T]") -> T:
-        """Return what comes of ``asked`` to a body; one that runs ahead is waited for as a whole, in its turn."""
-        with nullcontext() if self.turn == "ahead" else self.waiting():
+        """Return what comes of ``asked`` to its body."""
+        with self.body_waiting():
             return await asyncio.wrap_future(asked)
 
     def end(self, call: Call) -> None:

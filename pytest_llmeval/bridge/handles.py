@@ -116,7 +116,7 @@ class CaseModel:
         return response
 
     def _waited(self, request: Request, *, position: int | None) -> Response:
-        with self._run.waiting():
+        with self._run.body_waiting():
             return self._ready(request, position) or self._loop.run(self._ask(request, position=position))
 
     def _ready(self, request: Request, position: int | None) -> Response | None:

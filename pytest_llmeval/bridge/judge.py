@@ -147,8 +147,8 @@ class CaseJudge:
         return await self._run.awaited(self._calls.loop.submit(work))
 
     def _waited(self, work: Coroutine[Any, Any, list[Score]]) -> list[Score]:
-        """Return what comes of ``work``, for which the case waits in its turn."""
-        with self._run.waiting():
+        """Return what comes of ``work`` to a body that waits for it."""
+        with self._run.body_waiting():
             return self._calls.loop.run(work)
 
     def _check_names(self, found: "Rubric", how: JudgedHow) -> None:

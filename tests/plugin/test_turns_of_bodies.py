@@ -34,8 +34,8 @@ def test_a_body_that_takes_request_gets_its_own(either: Project, spread: list[st
     assert turns(result).startswith("0 ran ahead, 4 in their turn (takes the fixture request: 4)")
 
 
-def test_a_body_in_its_turn_says_how_long_it_waited_for_answers(project: Project) -> None:
-    """Calls that it makes at once count once, and what it does beside them does not."""
+def test_a_case_says_how_long_it_waited_for_answers_in_its_turn(project: Project) -> None:
+    """Calls that a body makes at once count once; what it does beside them, and what it asks ahead, does not."""
     project.eval(
         """
         async def test_echo(sample, model, judge, request):
@@ -46,11 +46,22 @@ def test_a_body_in_its_turn_says_how_long_it_waited_for_answers(project: Project
         """,
         ROWS[:1],
     )
+    project.eval(
+        """
+        async def test_threaded(sample, model):
+            import asyncio
+
+            await asyncio.to_thread(model.generate_sync)
+        """,
+        ROWS[:1],
+        name="threaded",
+    )
     judge, model = (project.server.spec(f"fault-slow-{ms}") for ms in (200, 201))
     result = project.run("evals", f"--judge-model={judge}", "-p", "no:xdist", model=model)
-    (waited,) = (row["waited_s"] for row in project.rows("SELECT waited_s FROM cases"))
+    waited, ahead = (row["waited_s"] for row in project.rows("SELECT waited_s FROM cases ORDER BY suite"))
     assert 0.2 <= waited < 1
-    assert f"cases waited {waited:.1f} s for answers" in result.stdout.str()
+    assert ahead < 0.1
+    assert f"cases waited {waited + ahead:.1f} s for answers" in result.stdout.str()
 
 
 def test_a_fixture_that_stays_may_take_request(either: Project) -> None:
