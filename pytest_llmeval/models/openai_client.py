@@ -34,11 +34,11 @@ def openai_client(model: Model) -> openai.OpenAI:
 
     It is OpenAI's own class, with streams, structured answers and tools. Nothing of it leaves the process but through
     ``model``: the case's model answers, whatever ``model`` the application names, and the completion says which one
-    did. Parameters go over those of the marker; headers and query of the application go nowhere. Of a request for
-    several choices there is the first. A stream comes once its answer is whole.
+    did. Parameters go over those of the marker; headers, query and timeout of the application go nowhere. A stream
+    comes once its answer is whole; ``logprobs`` never come back, and calls of ``functions`` come as tool calls.
 
     A call that fails raises what ``model.generate_sync`` raises and none of the errors of ``openai``, so that no
-    fallback of the application makes an answer of it; any other endpoint raises CaseError.
+    fallback of the application makes an answer of it; any other endpoint, and ``n`` above 1, raises CaseError.
 
     Args:
         model: the fixture.
@@ -93,13 +93,16 @@ class _Asked:
 
 
 def _asked(request: httpx2.Request) -> _Asked:
-    """Return what a request of the SDK asks for; raise CaseError where that is no chat completion."""
+    """Return what a request of the SDK asks for; raise CaseError where that is no single chat completion."""
     path = request.url.path
     if request.method != "POST" or not path.endswith(_PATH):
         told = f"{request.method} {path}: only chat completions go through the case's model"
         told += "; let the application use a client of its own for anything else"
         raise CaseError(told, kind=ErrorKind.CODE)
     body = json.loads(request.content)
+    if body.get("n") not in (None, 1):
+        told = f"n={body['n']!r}: the case's model gives one answer to a request; let the application ask once for each"
+        raise CaseError(told, kind=ErrorKind.CODE)
     messages = [_with_content(message) for message in body.pop("messages", None) or ()]
     body.pop("model", None)
     options = body.pop("stream_options", None) or {}

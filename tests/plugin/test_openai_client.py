@@ -158,7 +158,8 @@ async def test_echo(sample, model, score):
     def ask(client):
         if what == "embed":
             return client.embeddings.create(model="x", input="x")
-        return client.chat.completions.create(model="x", messages=[{"role": "user", "content": "hello"}])
+        n = 2 if what == "twice" else 1
+        return client.chat.completions.create(model="x", messages=[{"role": "user", "content": "hello"}], n=n)
 
     try:
         if how.startswith("sync-"):
@@ -190,13 +191,14 @@ def test_a_failed_call_is_an_error_of_its_kind(project: Project) -> None:
     assert [row["error_kind"] for row in kinds] == [None, "bad_request", "not_cached"]
 
 
-def test_anything_but_a_chat_completion_is_refused(project: Project) -> None:
+def test_anything_but_a_single_chat_completion_is_refused(project: Project) -> None:
     """So is a client that blocks the loop of async bodies, as ``model.generate_sync`` is there."""
-    rows = [{"id": "endpoint", "input": "api embed"}, {"id": "blocking", "input": "blocking-api chat"}]
-    project.eval(CATCHING, rows)
-    project.run("evals").assert_outcomes(errors=2)
-    endpoint, blocking = project.rows("SELECT error_kind, error FROM cases ORDER BY sample_id DESC")
-    assert (endpoint["error_kind"], blocking["error_kind"]) == ("code", "code")
+    inputs = {"endpoint": "api embed", "choices": "api twice", "blocking": "blocking-api chat"}
+    project.eval(CATCHING, [{"id": id_, "input": text} for id_, text in inputs.items()])
+    project.run("evals").assert_outcomes(errors=3)
+    endpoint, choices, blocking = project.rows("SELECT error_kind, error FROM cases ORDER BY sample_id DESC")
+    assert {case["error_kind"] for case in (endpoint, choices, blocking)} == {"code"}
+    assert "n=2: the case's model gives one answer to a request" in choices["error"]
     assert "POST /v1/embeddings: only chat completions go through the case's model" in endpoint["error"]
     assert "RuntimeError: a sync call was made from async code" in blocking["error"]
     assert project.server.ledger == []
