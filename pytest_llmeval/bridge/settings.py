@@ -191,7 +191,9 @@ def value_of(option: Option, config: pytest.Config, environ: Mapping[str, str]) 
         try:
             return [option.parse(part) for part in many_texts(said)] if option.many else option.parse(one_text(said))
         except ValueError as error:
-            raise SettingsError(f"{source}: {error}, found {said!r}") from None
+            from pytest_llmeval.models.specs import without_secrets
+
+            raise SettingsError(f"{source}: {error}, found {without_secrets(repr(said))}") from None
     return None
 
 

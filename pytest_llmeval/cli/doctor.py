@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -17,7 +17,7 @@ import click
 
 from pytest_llmeval.cli.models import weights_place
 from pytest_llmeval.cli.output import echo_lines, emit_json, json_option
-from pytest_llmeval.cli.project import Project, find_project, project_models
+from pytest_llmeval.cli.project import Project, find_project, project_models, project_redactor
 from pytest_llmeval.core.errors import ModelError, SettingsError, UserError
 from pytest_llmeval.core.text import counted, printable
 from pytest_llmeval.loaders.thresholds import load_thresholds
@@ -25,6 +25,7 @@ from pytest_llmeval.models.check import check_model
 from pytest_llmeval.models.keys import is_usual_name
 from pytest_llmeval.models.local_weights import default_cache_dir, smollm2_path
 from pytest_llmeval.models.named import NamedModel, resolve_model
+from pytest_llmeval.models.specs import storable_spec
 from pytest_llmeval.models.transport import TransportName
 from pytest_llmeval.models.vllm.executable import find_vllm, vllm_version
 from pytest_llmeval.store.check import check_database
@@ -50,7 +51,9 @@ class Finding:
 def doctor(as_json: bool) -> int:
     """Say what is installed, reachable and configured. The exit status is 1 where something is broken."""
     project = find_project()
-    findings = list(dict.fromkeys(finding for look in _LOOKS for finding in _findings(look, project)))
+    redact = project_redactor(project)
+    looked = (finding for look in _LOOKS for finding in _findings(look, project))
+    findings = list(dict.fromkeys(replace(each, found=redact(each.found)) for each in looked))
     if as_json:
         emit_json(findings)
     else:
@@ -208,7 +211,7 @@ def _askable(project: Project, chosen: Sequence[str]) -> str:
     is_asked = project.value("cache") != "only"
     for model in (resolve_model(text, listed) for text in chosen):
         check_model(model, project.environ, transport=transport, is_asked=is_asked)
-    return ", ".join(chosen)
+    return ", ".join(map(storable_spec, chosen))
 
 
 def _checked(database: Path) -> str:

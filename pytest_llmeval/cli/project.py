@@ -15,6 +15,7 @@ from pytest_llmeval.models.keys import known_secrets
 from pytest_llmeval.models.models_file import named_models
 from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.models.redaction import Redactor
+from pytest_llmeval.models.specs import without_secrets
 
 __all__ = ["Project", "find_project", "project_models", "project_redactor"]
 
@@ -59,7 +60,7 @@ class Project:
             return read(said) if said != "" else None
         except ValueError as error:
             source = f"environment variable {key.upper()}" if variable else f"{self.ini_file}: ini key {key}"
-            raise SettingsError(f"{source}: {error}, found {said!r}") from None
+            raise SettingsError(f"{source}: {error}, found {without_secrets(repr(said))}") from None
 
     def shown(self, path: Path) -> str:
         """Return ``path`` relative to the root where it lies in it."""

@@ -9,7 +9,7 @@ from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.models.base_url import BaseUrl, parse_base_url
 from pytest_llmeval.models.weights_spec import WeightsKind, WeightsSpec, parse_weights
 
-__all__ = ["LOCAL_NAMES", "Kind", "ModelSpec", "parse_spec", "storable_spec"]
+__all__ = ["LOCAL_NAMES", "Kind", "ModelSpec", "parse_spec", "storable_spec", "without_secrets"]
 
 Kind = Literal["openai", "local", "anthropic", "hf", "vllm"]
 
@@ -46,7 +46,7 @@ def parse_spec(text: str) -> ModelSpec:
         ModelError: the text is empty or malformed, or names an unknown local model.
     """
     name, url = _split_url(text)
-    shown = _without_secrets(name) if url is None else f"{name}@…"
+    shown = without_secrets(name) if url is None else f"{name}@…"
     may_have_spaces = name.startswith(("hf:", "local:", "vllm:"))  # of a path
     if not name or not name.isprintable() or (any(char.isspace() for char in name) and not may_have_spaces):
         raise ModelError(f"model {shown!r}: a spec is one word without spaces, such as {_EXAMPLES}")
@@ -81,18 +81,18 @@ def has_secrets(text: str) -> bool:
     return address is not None and bool(address.userinfo or address.query)
 
 
+def without_secrets(text: str) -> str:
+    """Return a text that need not be a spec; where it may hold an address, without user name, password and query."""
+    if "@" not in text and "://" not in text:
+        return text
+    address, query, _ = _USERINFO.sub(r"\1…@", text).partition("?")
+    return address + (query and "?…")
+
+
 def _split_url(text: str) -> tuple[str, str | None]:
     """Return the part before the last ``@http(s)://`` and the URL behind that ``@``."""
     ats = [match.start() for match in _AT_URL.finditer(text)]
     return (text[: ats[-1]], text[ats[-1] + 1 :]) if ats else (text, None)
-
-
-def _without_secrets(name: str) -> str:
-    """Return ``name``; where it may be an address, without user name, password and query."""
-    if "@" not in name and "://" not in name:
-        return name
-    address, query, _ = _USERINFO.sub(r"\1…@", name).partition("?")
-    return address + (query and "?…")
 
 
 def _split_kind(name: str, shown: str) -> tuple[Kind, str]:
@@ -102,7 +102,7 @@ def _split_kind(name: str, shown: str) -> tuple[Kind, str]:
         return cast(Kind, prefix), rest
     close = difflib.get_close_matches(prefix.lower(), _KINDS, n=1, cutoff=0.75) if colon else []
     if close:
-        meant = f"{close[0]}:{_without_secrets(rest)}"
+        meant = f"{close[0]}:{without_secrets(rest)}"
         raise ModelError(f"model {shown!r}: unknown kind {prefix!r}; did you mean {meant!r}?")
     return "openai", name
 
@@ -119,7 +119,7 @@ def _local(name: str, url: str | None, shown: str) -> ModelSpec:
     if weights.base in LOCAL_NAMES:
         raise ModelError(f"model {shown!r}: its options are those of an adapter: local:{weights.base}+ADAPTER_PATH")
     raise ModelError(
-        f"model {shown!r}: unknown local model {_without_secrets(name)!r}; did you mean 'local:{LOCAL_NAMES[0]}'?"
+        f"model {shown!r}: unknown local model {without_secrets(name)!r}; did you mean 'local:{LOCAL_NAMES[0]}'?"
     )
 
 

@@ -126,6 +126,19 @@ def test_a_default_model_that_no_session_could_ask_is_a_problem(
     assert findings(llmeval, 1)["settings"] == ("problem", unclosed)
 
 
+@pytest.mark.parametrize("quote", ["", "'"])
+def test_no_password_of_a_model_is_shown(
+    here: Path, cache: Path, llmeval: Command, monkeypatch: pytest.MonkeyPatch, quote: str
+) -> None:
+    """Nor the query of its URL, and where a quote is not closed neither."""
+    (here / "pytest.ini").write_text(f"[pytest]\nllmeval_model = {quote}openai:m@http://me:pw1@gw/v1?key=pw2\n")
+    monkeypatch.setenv("LLMEVAL_JUDGE_MODEL", f"{quote}anthropic:j@http://me:pw1@gw/?code=pw2")
+    for arguments in (["doctor"], ["doctor", "--json"]):
+        done = llmeval(*arguments)
+        assert ("openai:m@http://gw/v1" in done.out, "No closing quotation" in done.out) == (not quote, bool(quote))
+        assert "pw" not in done.out and "me:" not in done.out
+
+
 @pytest.mark.parametrize(
     ("line", "told"),
     [
