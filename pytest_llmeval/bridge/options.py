@@ -267,7 +267,10 @@ def ini_value(key: str, config: pytest.Config) -> object:
         warnings.simplefilter("ignore")  # pytest 9 takes a list of [tool.pytest.ini_options] for a text, and warns
         try:
             return config.getini(key)
-        except (pytest.UsageError, TypeError):  # a table of native types may hold anything
+        except (pytest.UsageError, TypeError, ValueError):  # native types may be any, and a quote not closed
+            overriding = _overriding(key, config)
+            if overriding:
+                return overriding[-1]
             from pytest_llmeval.loaders.pytest_ini import pytest_section
 
             section = pytest_section(config.inipath) if config.inipath is not None else None
@@ -278,8 +281,13 @@ def ini_value(key: str, config: pytest.Config) -> object:
 
 def ini_source(key: str, config: pytest.Config) -> str:
     """Return how messages name a key of the ini file, or of ``-o``, which goes before it."""
-    overridden = any(given.partition("=")[0] == key for given in config.getoption("override_ini") or ())
-    return f"{'-o' if overridden or config.inipath is None else config.inipath.name}: ini key {key}"
+    return f"{'-o' if _overriding(key, config) or config.inipath is None else config.inipath.name}: ini key {key}"
+
+
+def _overriding(key: str, config: pytest.Config) -> list[str]:
+    """Return what ``-o`` says of a key, the last of which counts."""
+    given = (each.partition("=") for each in config.getoption("override_ini") or ())
+    return [said for name, _, said in given if name == key]
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -294,7 +302,7 @@ def add_options(parser: pytest.Parser) -> None:
             taking = {"action": action, "metavar": option.metavar, "type": _checked(option)}
         group.addoption(option.long_flag, dest=option.key, default=None, help=option.help, **taking)
         parser.addini(option.key, f"{option.help} (as {option.long_flag})", type="string", default="")
-    parser.addini(PATHS_KEY, "folders whose evals wait until they are asked for", type="string", default=EVALS)
+    parser.addini(PATHS_KEY, "folders whose evals wait until they are asked for", type="args", default=[EVALS])
 
 
 def _checked(option: Option) -> Callable[[str], Any]:

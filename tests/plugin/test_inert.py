@@ -77,6 +77,9 @@ def test_a_session_without_evals_is_as_if_the_plugin_were_not_there(plain: pytes
     assert threads == threads_without == ["MainThread"]
     assert files_of(plain) == files
     assert shown(with_it) == shown(without)
+    options = "[pytest]\naddopts = ['-p', 'no:cacheprovider']\nllmeval_paths = ['evals']\n"
+    (plain.path / "pytest.toml").write_text(options)
+    assert session_of(plain, tmp_path, "-p", "pytest_llmeval.plugin")[1] == loaded_without
 
 
 def files_of(pytester: pytest.Pytester) -> list[str]:

@@ -190,6 +190,14 @@ def test_an_unclosed_quote_in_several_values_is_a_usage_error(
     result = written.run("evals")
     assert result.ret == 4
     result.stderr.fnmatch_lines(["*LLMEVAL_SLICE: *"])
+    monkeypatch.delenv("LLMEVAL_SLICE")
+    written.write(tox_ini=f"[pytest]\n{OPTIONS}llmeval_paths = 'evals\n")
+    for arguments, told in (
+        ((), 'tox.ini: ini key llmeval_paths: No closing quotation, found "\'evals"'),
+        (("-o", "llmeval_paths='data"), '-o: ini key llmeval_paths: No closing quotation, found "\'data"'),
+    ):
+        result = written.run("evals", *arguments)
+        assert (result.ret, result.stderr.str()) == (4, f"ERROR: {told}\n")
 
 
 def test_every_option_has_a_variable_and_an_ini_key(written: Project, monkeypatch: pytest.MonkeyPatch) -> None:
