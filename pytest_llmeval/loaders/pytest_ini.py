@@ -44,8 +44,9 @@ def _pytest_toml(path: Path) -> Mapping[str, object] | None:
 
 
 def _pyproject(path: Path) -> Mapping[str, object] | None:
-    section = _table(_toml(path).get("tool", {}).get("pytest"))
-    return _table(section.get("ini_options", section)) if section is not None else None
+    section = _table(_toml(path).get("tool", {}).get("pytest")) or {}
+    native = {key: said for key, said in section.items() if key != "ini_options"}
+    return native or _table(section.get("ini_options"))  # both filled, pytest ends
 
 
 def _any_toml(path: Path) -> Mapping[str, object] | None:

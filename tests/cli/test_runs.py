@@ -272,6 +272,7 @@ def test_a_terminal_may_be_as_narrow_as_it_likes(
         (".pytest.ini", "[pytest]\nllmeval_db = out/results.db\n"),
         ("pyproject.toml", "[tool.pytest]\nllmeval_db = 'out/results.db'\n"),
         ("pyproject.toml", "[tool.pytest.ini_options]\nllmeval_db = 'out/results.db'\n"),
+        ("pyproject.toml", "[tool.pytest]\nllmeval_db = 'out/results.db'\n[tool.pytest.ini_options]\n"),
         ("tox.ini", "[pytest]\nllmeval_db = out/results.db\n"),
         ("setup.cfg", "[tool:pytest]\nllmeval_db = out/results.db\n"),
     ],
