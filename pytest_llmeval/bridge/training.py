@@ -66,7 +66,7 @@ class TrainingItems:
         if not chosen and not empty:
             return
         configurations, problems = self._read(chosen)
-        problems += [_told_empty(folder, self.config) for folder in empty]
+        problems += [*(_told_empty(folder, self.config) for folder in empty), *_wrong_settings(self.config)]
         if not self.config.option.collectonly and not problems:
             problems = [*_missing(), *_missing_for(configurations)]
         if is_worker(self.config):
@@ -231,6 +231,17 @@ def _told_empty(folder: Path, config: pytest.Config) -> str:
     others = ", ".join(sorted(path.name for path in folder.glob("*.yml")))
     hint = f"call {others} .yaml" if others else "write one, docs/training.md has the keys"
     return f"{_shown(folder, config)}: no *.yaml in it, so there is nothing to train; {hint}"
+
+
+def _wrong_settings(config: pytest.Config) -> list[str]:
+    """Return what is wrong in the settings, if anything: the sessions of the proof would end by it, after training."""
+    from pytest_llmeval.bridge.settings import resolve
+
+    try:
+        resolve(config)
+    except UserError as error:
+        return [str(error)]
+    return []
 
 
 def _missing() -> list[str]:

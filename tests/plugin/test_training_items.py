@@ -319,6 +319,16 @@ def test_a_proof_is_judged_as_its_session_says_and_not_cut_by_the_project(
     assert proof_environ(settings) == {**keys, **judges}
 
 
+def test_wrong_settings_end_a_session_before_it_trains(project: pytest.Pytester) -> None:
+    """The sessions of the proof would refuse them when all is trained."""
+    project.makeini(f"{INI}llmeval_paths = evalz\n")
+    told = "tox.ini: ini key llmeval_paths: expected folders in the rootdir, found 'evalz', which is none; did you mean"
+    result = project.runpytest_inprocess("-m", "train")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert result.stderr.str().startswith(f"ERROR: {told} 'evals'?\n")
+    assert result.stderr.str().count("\n") <= 2  # and an extra that is missing
+
+
 def test_nothing_to_go_on_with_is_one_line(project: pytest.Pytester) -> None:
     pytest.importorskip("trl", reason="needs the extra train")
     result = project.runpytest_inprocess("-m", "train", "--llmeval-train-resume")
