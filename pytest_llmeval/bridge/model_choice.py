@@ -1,12 +1,12 @@
 """Which models a session asks, decided at collection: light, nothing is opened."""
 
-import importlib.util
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.models.check import check_model
-from pytest_llmeval.models.named import NamedModel, resolve_model
+from pytest_llmeval.models.choice import choose_judges, choose_models, default_models
+from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.models.prices import priced
 
 if TYPE_CHECKING:
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from pytest_llmeval.models.price_list import PriceList
 
 __all__ = ["chosen_judges", "chosen_models", "listed_models"]
-
-_DEFAULT = "local:smollm2"
 
 
 def chosen_models(settings: "Settings", named: Mapping[str, NamedModel], *, to_be_asked: bool) -> dict[str, NamedModel]:
@@ -29,16 +27,8 @@ def chosen_models(settings: "Settings", named: Mapping[str, NamedModel], *, to_b
     Raises:
         ModelError: a spec or models.yaml is wrong, a key or an extra is missing, or two models have one name.
     """
-    chosen: dict[str, NamedModel] = {}
-    own = own_prices(settings)
-    for text in settings.models or _default():
-        model = resolve_model(text, named)
-        if to_be_asked:
-            check_model(model, settings.environ, transport=settings.transport, is_asked=settings.makes_calls)
-        if model.name in chosen:
-            raise ModelError(f"two models are called {model.name!r}; give one of them another name in models.yaml")
-        chosen[model.name] = priced(model, settings.environ, own)
-    return chosen
+    chosen = choose_models(settings.models or default_models(), named, check=_check(settings, to_be_asked))
+    return _priced(chosen, settings)
 
 
 def chosen_judges(
@@ -56,32 +46,27 @@ def chosen_judges(
         ModelError: a spec is wrong, a key or an extra is missing, one is under test itself, or another model has its
             name.
     """
-    chosen: dict[str, NamedModel] = {}
-    for text in settings.judge_models:
-        judge = resolve_model(text, named)
+    chosen = choose_judges(
+        settings.judge_models,
+        named,
+        under_test,
+        may_judge_itself=settings.allow_self_judge,
+        check=_check(settings, to_be_asked),
+    )
+    return _priced(chosen, settings)
+
+
+def _check(settings: "Settings", to_be_asked: bool) -> Callable[[NamedModel], None]:
+    def check(model: NamedModel) -> None:
         if to_be_asked:
-            check_model(judge, settings.environ, transport=settings.transport, is_asked=settings.makes_calls)
-        if judge.name in chosen:
-            raise ModelError(
-                f"--judge-model: two judges are called {judge.name!r}; give one of them another name in models.yaml"
-            )
-        _check_apart(judge, under_test, may_judge_itself=settings.allow_self_judge)
-        chosen[judge.name] = priced(judge, settings.environ, own_prices(settings))
-    return chosen
+            check_model(model, settings.environ, transport=settings.transport, is_asked=settings.makes_calls)
+
+    return check
 
 
-def _check_apart(judge: NamedModel, under_test: Mapping[str, NamedModel], *, may_judge_itself: bool) -> None:
-    twin = under_test.get(judge.name)
-    if twin is not None and twin.spec != judge.spec:
-        raise ModelError(
-            f"--judge-model: {judge.name!r} is the name of a model under test, too; give one of them another name in"
-            " models.yaml"
-        )
-    if not may_judge_itself and any(model.spec == judge.spec for model in under_test.values()):
-        raise ModelError(
-            f"--judge-model: {judge.name!r} is under test itself, and a model thinks too well of its own answers; name"
-            " another judge, or allow it with --llmeval-allow-self-judge"
-        )
+def _priced(chosen: Mapping[str, NamedModel], settings: "Settings") -> dict[str, NamedModel]:
+    own = own_prices(settings) if chosen else None
+    return {name: priced(model, settings.environ, own) for name, model in chosen.items()}
 
 
 def own_prices(settings: "Settings") -> "PriceList | None":
@@ -105,12 +90,3 @@ def listed_models(settings: "Settings") -> dict[str, NamedModel]:
 
     document = load_strict(path, error=ModelError, shown_as=path.name)
     return named_models(document.data, path.name, document.line_of)
-
-
-def _default() -> tuple[str, ...]:
-    if importlib.util.find_spec("xllamacpp") is None:
-        raise ModelError(
-            "no model: pass --model=SPEC (such as --model=gpt-4o-mini), or install the embedded one with"
-            " pip install 'pytest-llmeval[local]'"
-        )
-    return (_DEFAULT,)

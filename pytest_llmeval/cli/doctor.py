@@ -1,5 +1,6 @@
 """The doctor: what is installed, configured and reachable, and what to do where something is not."""
 
+import contextlib
 import importlib.metadata
 import importlib.util
 import json
@@ -7,8 +8,9 @@ import platform
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -22,9 +24,10 @@ from pytest_llmeval.core.errors import ModelError, SettingsError, UserError
 from pytest_llmeval.core.text import counted, printable
 from pytest_llmeval.loaders.thresholds import load_thresholds
 from pytest_llmeval.models.check import check_model
+from pytest_llmeval.models.choice import choose_judges, choose_models, default_models
 from pytest_llmeval.models.keys import is_usual_name
 from pytest_llmeval.models.local_weights import default_cache_dir, smollm2_path
-from pytest_llmeval.models.named import NamedModel, resolve_model
+from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.models.specs import storable_spec
 from pytest_llmeval.models.transport import TransportName
 from pytest_llmeval.models.vllm.executable import find_vllm, vllm_version
@@ -131,11 +134,11 @@ def _keys(project: Project) -> Iterator[Finding]:
         shown = variable if is_usual_name(variable) else "***"
         yield _note(f"model {model.name}", f"api_key_env names {shown}, which is not set")
     if chosen:
-        yield _tried("default model", lambda: _askable(project, chosen))
+        yield _tried("default model", lambda: _chosen(project, "model", _under_test))
     else:
         yield _ok("default model", "local:smollm2 where installed")
     if judges:
-        yield _tried("default judge", lambda: _askable(project, judges))
+        yield _tried("default judge", lambda: _chosen(project, "judge_model", _judges))
 
 
 def _files(project: Project) -> Iterator[Finding]:
@@ -204,14 +207,37 @@ def _options(project: Project) -> Iterator[Finding]:
         yield Finding(state="problem", what=_SETTINGS, found=found["wrong"])
 
 
-def _askable(project: Project, chosen: Sequence[str]) -> str:
-    """Return ``chosen``, specs or names of models; raise UserError where a session would refuse one of them."""
-    listed = project_models(project)
+def _under_test(project: Project) -> dict[str, NamedModel]:
+    """Return the models of a session by name; raise UserError where it would refuse one of them."""
+    specs = project.values("model") or default_models()
+    return choose_models(specs, project_models(project), check=_check(project))
+
+
+def _judges(project: Project) -> dict[str, NamedModel]:
+    """Return the judges of a session by name; raise UserError where it would refuse one of them."""
+    under_test: dict[str, NamedModel] = {}
+    with contextlib.suppress(UserError):  # that is told of the models
+        under_test = _under_test(project)
+    itself = (project.value("allow_self_judge") or "").lower() in ("true", "1")
+    return choose_judges(
+        project.values("judge_model"),
+        project_models(project),
+        under_test,
+        may_judge_itself=itself,
+        check=_check(project),
+    )
+
+
+def _check(project: Project) -> Callable[[NamedModel], None]:
     transport: TransportName = "lean" if project.value("transport") == "lean" else "auto"
     is_asked = project.value("cache") != "only"
-    for model in (resolve_model(text, listed) for text in chosen):
-        check_model(model, project.environ, transport=transport, is_asked=is_asked)
-    return ", ".join(map(storable_spec, chosen))
+    return partial(check_model, environ=project.environ, transport=transport, is_asked=is_asked)
+
+
+def _chosen(project: Project, name: str, choose: Callable[[Project], Mapping[str, NamedModel]]) -> str:
+    """Return the specs or names that stand for an option, as they may be shown, where ``choose`` takes them."""
+    choose(project)
+    return ", ".join(map(storable_spec, project.values(name)))
 
 
 def _checked(database: Path) -> str:

@@ -118,9 +118,16 @@ def test_a_default_model_that_no_session_could_ask_is_a_problem(
     monkeypatch.setenv("SHOP_KEY", "k1")
     assert findings(llmeval)["default model"] == ("ok", "shop")
     monkeypatch.setenv("LLMEVAL_JUDGE_MODEL", "shop lab")
+    told = "--judge-model: 'shop' is under test itself, and a model thinks too well of its own answers; name another"
+    assert findings(llmeval, 1)["default judge"][1].startswith(told)
+    monkeypatch.setenv("LLMEVAL_ALLOW_SELF_JUDGE", "True")
     assert findings(llmeval, 1)["default judge"] == ("problem", f"model 'lab': api_key_env names LAB_KEY, {unset}")
     monkeypatch.setenv("LLMEVAL_CACHE", "only")
     assert findings(llmeval)["default judge"] == ("ok", "shop, lab")
+    monkeypatch.setenv("LLMEVAL_MODEL", "lab lab")
+    found = findings(llmeval, 1)
+    twice = "two models are called 'lab'; give one of them another name in models.yaml"
+    assert (found["default model"], found["default judge"][0]) == (("problem", twice), "ok")
     monkeypatch.setenv("LLMEVAL_MODEL", "openai:'a")
     unclosed = 'environment variable LLMEVAL_MODEL: No closing quotation, found "openai:\'a"'
     assert findings(llmeval, 1)["settings"] == ("problem", unclosed)

