@@ -38,13 +38,14 @@ def collected_paths(config: pytest.Config) -> list[str]:
 def resume_command(config: pytest.Config, run: Run) -> str:
     """Return the command that goes on with ``run`` from where this session was started.
 
-    It names the paths of the run, where they are known and short; ``...`` stands for other arguments of this session.
+    The run stands first: where its line is broken, no part of it begins a new run. It names the paths of the run, where
+    they are known and short; ``...`` stands for other arguments of this session.
     """
     paths = [_moved(each, config.rootpath, config.invocation_params.dir) for each in run.settings.get("paths", [])]
-    shown = shlex.join(map(one_line, paths))
-    is_short = bool(paths) and len(shown) <= _MOST_SHOWN
+    shown = shlex.join(paths)
+    is_short = bool(paths) and one_line(shown, _MOST_SHOWN) == shown
     is_all = is_short and all(each in config.args for each in _given(config))
-    return f"pytest {f'{shown} ' if is_short else ''}{'' if is_all else '... '}--resume {run.id}"
+    return " ".join(["pytest --resume", run.id, *([shown] if is_short else ()), *(() if is_all else ("...",))])
 
 
 def _given(config: pytest.Config) -> Iterator[str]:

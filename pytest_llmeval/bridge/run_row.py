@@ -55,7 +55,7 @@ def run_row(
         for name, suite in {**facts.unrun, **facts.suites}.items()
     }
     if resumed is not None:
-        return _continued(resumed, facts, suites)
+        return _continued(resumed, facts, suites, collected_paths(config))
     git = git_state(config.rootpath)
     return Run(
         id=new_run_id(),
@@ -101,13 +101,14 @@ def _of_rescored(run: Run) -> dict[str, Any]:
     return {**{key: run.settings.get(key, "") for key in ("markexpr", "keyword")}, "rescored": run.id}
 
 
-def _continued(resumed: Resumed, facts: CollectionFacts, suites: dict[str, Any]) -> Run:
+def _continued(resumed: Resumed, facts: CollectionFacts, suites: dict[str, Any], paths: list[str]) -> Run:
     """Return the row of a run that goes on: as it began, in a new process, with a note of this session."""
     run = resumed.run
     session = {"at": utc_now(), "version": __version__, "changed": facts.changed}
     settings = {
         **run.settings,
         "suites": {**run.settings.get("suites", {}), **suites},
+        "paths": _paths_of(run, paths, has_grown=not suites.keys() <= run.settings.get("suites", {}).keys()),
         "partial": bool(run.settings.get("partial")),
         "options": {**run.settings.get("options", {}), "epochs": resumed.settings.epochs},
         "escalated": bool(run.settings.get("escalated")) or is_escalated(run.id, resumed.settings.environ),
@@ -115,6 +116,12 @@ def _continued(resumed: Resumed, facts: CollectionFacts, suites: dict[str, Any])
     }
     own = {"pid": os.getpid(), "host": own_host(), "process_started": process_started(os.getpid())}
     return replace(run, settings=settings, end=None, **own)  # type: ignore[arg-type]  # each of its field's type
+
+
+def _paths_of(run: Run, paths: list[str], *, has_grown: bool) -> list[str]:
+    """Return the paths of a run that goes on: with suites that it lacked it is of those of this session, too."""
+    begun: list[str] = run.settings.get("paths", [])
+    return list(dict.fromkeys([*begun, *paths])) if has_grown and begun and paths else [] if has_grown else begun
 
 
 def _as_begun(name: str, key: str, now: T, earlier: Resumed | Rescored | None) -> T:

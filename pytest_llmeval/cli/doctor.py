@@ -217,7 +217,7 @@ def _judges(project: Project) -> dict[str, NamedModel]:
     """Return the judges of a session by name; raise UserError where it would refuse one of them."""
     under_test: dict[str, NamedModel] = {}
     with contextlib.suppress(UserError):  # that is told of the models
-        under_test = _under_test(project)
+        under_test = choose_models(project.values("model"), project_models(project), check=lambda model: None)
     itself = (project.value("allow_self_judge") or "").lower() in ("true", "1")
     return choose_judges(
         project.values("judge_model"),

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +81,7 @@ class Gated:
             result=result,
             exit_code=exit_code,
             spending=store.spending(run.id),
-            notes=run_notes(run, cases.judged, store),
+            notes=run_notes(_as_judged(run, rules, choice), cases.judged, store),
             against=[*against_lines(choice, run, rules), *inconclusive_words(result.verdicts, rules)],
             warnings=[*judge_warnings(run, store.answering(run), choice.found), *_passed_wrongly(cases.judged)],
         )
@@ -97,6 +97,13 @@ class Gated:
         view = view_run(self.run, self.cases, self.result.verdicts)
         warnings = (f"warning: {each}" for each in self.warnings)
         print_run(view, self.spending, 0, notes=[*self.notes, *notes, *self.against, *warnings])
+
+
+def _as_judged(run: Run, rules: Thresholds, choice: BaselineChoice) -> Run:
+    """Return ``run`` with what it says of suites without an eval as it is by ``rules`` and against what was chosen."""
+    noted = choice.noted_in(run)
+    unmade = {name: count for name, count in noted.settings["unmade"].items() if name in rules.suites}
+    return replace(noted, settings={**noted.settings, "unmade": unmade})
 
 
 def _passed_wrongly(cases: Iterable[JudgedCase]) -> Iterator[str]:

@@ -100,8 +100,9 @@ def _asked(request: httpx2.Request) -> _Asked:
         told += "; let the application use a client of its own for anything else"
         raise CaseError(told, kind=ErrorKind.CODE)
     body = json.loads(request.content)
-    if body.get("n") not in (None, 1):
-        told = f"n={body['n']!r}: the case's model gives one answer to a request; let the application ask once for each"
+    choices = body.pop("n", None)  # 1 is what goes without saying, and not each server takes it
+    if choices not in (None, 1):
+        told = f"n={choices!r}: the case's model gives one answer to a request; let the application ask once for each"
         raise CaseError(told, kind=ErrorKind.CODE)
     messages = [_with_content(message) for message in body.pop("messages", None) or ()]
     body.pop("model", None)

@@ -259,7 +259,7 @@ def _with_model(found: FoundBaseline, model: str) -> FoundBaseline:
 def _unfinished(run: Run) -> str:
     rescored = run.settings.get("rescored")
     again = (
-        f"go on with it: pytest ... --resume {run.id}"
+        f"go on with it: pytest --resume {run.id} ..."
         if rescored is None
         else f"do it again: llmeval rescore {rescored}"
     )
@@ -319,7 +319,7 @@ def _suite_differences(base: Mapping[str, Any], current: Mapping[str, Any]) -> I
 def _gone_suites(base: Collection[str], unmade: Iterable[str]) -> Iterator[str]:
     gone = [one_line(name, 60) for name in unmade if name in base]
     if gone:
-        yield f"{'suite' if len(gone) == 1 else 'suites'} {', '.join(gone)}, now gone"
+        yield f"{'suite' if len(gone) == 1 else 'suites'} {', '.join(gone)}, not collected now"
 
 
 def _option_differences(base: Mapping[str, Any], current: Mapping[str, Any]) -> Iterator[str]:

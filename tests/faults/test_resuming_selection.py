@@ -224,7 +224,7 @@ def test_a_run_of_one_file_goes_on_where_that_file_is_named(broken: Project, mon
     broken.eval(BODY.replace("test_echo", "test_other"), ROWS, name="other")
     stopped = broken.run("evals/test_echo.py", "-x", "--max-connections=1")
     run = broken.last_run()["id"]
-    stopped.stdout.fnmatch_lines([f"go on with it: pytest evals/test_echo.py ... --resume {run}"])
+    stopped.stdout.fnmatch_lines([f"go on with it: pytest --resume {run} evals/test_echo.py ..."])
     mend(broken)
     (broken.root / "evals/mended").touch()
     result = resume(broken, "-n2")
@@ -236,7 +236,7 @@ def test_a_run_of_one_file_goes_on_where_that_file_is_named(broken: Project, mon
     refused = [sys.executable, "-m", "pytest", ".", "--resume", "last"]
     done = subprocess.run(refused, cwd=broken.root / "evals", capture_output=True, text=True, check=False)
     command = done.stderr.partition("go on with it: ")[2].split()
-    assert command == ["pytest", "test_echo.py", "--resume", run]
+    assert command == ["pytest", "--resume", run, "test_echo.py"]
     assert subprocess.run([sys.executable, "-m", *command], cwd=broken.root / "evals", check=False).returncode == 0
     assert asked(broken) == {"r0", "r1", "r2", "r3", "r4"}
     broken.eval(BODY + "\n" + OTHER, name="echo")

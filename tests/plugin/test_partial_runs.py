@@ -82,15 +82,15 @@ def test_a_suite_with_rules_that_lost_its_eval_is_warned_of(
     assert llmeval(both, "baseline", "set", "main", "last").ret == 0
     result = both.run("evals/test_third.py")
     result.stdout.fnmatch_lines(["not judged (no case of their suites was selected): 4 rules of echo, other"])
-    result.stdout.no_fnmatch_line("*renamed or removed*")
+    result.stdout.no_fnmatch_line("*renamed, removed*")
     both.write(evals__test_both_py=(both.root / "evals/test_both.py").read_text().replace("test_other", "test_bills"))
     result = both.run("evals", *dist_args)
     assert result.ret == 0
     warning = (
         "warning: suite 'other' (baseline main has 2 cases of it) has rules, and no eval below llmeval_paths makes it:"
-        " renamed or removed?"
+        " renamed, removed or elsewhere?"
     )
-    result.stdout.fnmatch_lines([warning, "what differs from it: suite other, now gone*"])
+    result.stdout.fnmatch_lines([warning, "what differs from it: suite other, not collected now*"])
     for command in ("show", "gate"):
         llmeval(both, command, "last").stdout.fnmatch_lines([warning])
 

@@ -159,10 +159,10 @@ def ended(status: Any = "finished", exit_code: int = 0, verdict: Any = "pass", *
 @pytest.mark.parametrize(
     ("found", "why"),
     [
-        (ended("interrupted", 2, "none"), "was interrupted; go on with it: pytest ... --resume r"),
+        (ended("interrupted", 2, "none"), "was interrupted; go on with it: pytest --resume r ..."),
         (ended("interrupted", 2, "none", rescored="q"), "was interrupted; do it again: llmeval rescore q"),
         (ended("unmeasurable", 10, "unmeasurable"), "is unmeasurable, `llmeval show r` says why; "),
-        (run("r", pid=2**22 - 1), "crashed; go on with it: pytest ... --resume r"),
+        (run("r", pid=2**22 - 1), "crashed; go on with it: pytest --resume r ..."),
         (run("r", host="elsewhere", started_at=utc_now()), "is still going on; wait for its end"),
         (ended(partial=True), "is partial (cases were left out); "),
         (ended(suites={"qa": {"left_out": ["--limit 5", "-k a"]}, "b": {"left_out": ["-k a"]}}), "is partial (--limit"),
@@ -226,7 +226,7 @@ SUITE = {"prompt_digest": "p", "code_digest": "c", "rows_digest": "r"}
         ),
         ({}, {"options": {"epochs": 3, "limit": 5, "slice": ["a", "b"]}}, ["--epochs 1, now 3", "--limit none, now 5"]),
         ({}, {"markexpr": "fast"}, ["-m none, now fast"]),
-        ({}, {"unmade": {"qa": 2, "new": 0, "b": 2}}, ["suites qa, b, now gone"]),
+        ({}, {"unmade": {"qa": 2, "new": 0, "b": 2}}, ["suites qa, b, not collected now"]),
         ({"git_branch": "a\x1b[31m\n"}, {}, ["branch main, now a\\x1b[31m\\n"]),
     ],
 )
