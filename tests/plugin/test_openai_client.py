@@ -15,7 +15,7 @@ def test_echo(sample, model, score):
 
 def app(question, client):
     completion = client.chat.completions.create(
-        model="gpt-4o", messages=[{"role": "user", "content": question}], temperature=0.5
+        model="gpt-4o", messages=[{"role": "user", "content": question}], temperature=0.5, n=1
     )
     return completion.choices[0].message.content
 """
@@ -45,6 +45,7 @@ def test_calls_are_those_of_the_case(project: Project, body: str, arguments: tup
     project.run("evals", *arguments, model="cheap").assert_outcomes(passed=2)
     sent = sorted((entry.body for entry in project.server.ledger), key=str)
     assert [body["messages"][0]["content"] for body in sent] == ["say a", "say b"]
+    assert not any("n" in body for body in sent)
     assert all(body["model"] == "echo" and (body["temperature"], body["seed"]) == (0.5, 7) for body in sent)
     calls = project.rows("SELECT model, status, input_tokens, output_tokens, cost_usd FROM calls")
     assert [list(call.values()) for call in calls] == [["cheap", "ok", 7, 2, 9.0]] * 2
