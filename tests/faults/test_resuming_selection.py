@@ -243,3 +243,5 @@ def test_a_run_of_one_file_goes_on_where_that_file_is_named(broken: Project, mon
     result = broken.run("evals/test_echo.py", "--resume=last", model="")
     assert result.ret == 4
     result.stderr.fnmatch_lines(["*suite 'third' is new. Start a new run, *"])
+    broken.run("evals", "--resume=last", "--llmeval-resume-changed", model="")
+    assert json.loads(broken.last_run()["settings_json"])["paths"] == ["evals/test_echo.py", "evals"]
