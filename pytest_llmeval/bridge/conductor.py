@@ -26,7 +26,6 @@ from pytest_llmeval.bridge.items import (
 )
 from pytest_llmeval.bridge.only_shown import Unasked, only_shows
 from pytest_llmeval.bridge.options import OPTIONS, said_of
-from pytest_llmeval.bridge.progress import write_line
 from pytest_llmeval.bridge.selection import Selection, holds_for
 from pytest_llmeval.bridge.tally import Tally
 from pytest_llmeval.bridge.worker_queue import is_worker
@@ -391,5 +390,7 @@ class Conductor:
             if prepared.problems:  # the run that is resumed was taken up by somebody else meanwhile, say
                 raise pytest.UsageError(printable("\n".join(prepared.problems)))
             prepared.register_recorder(facts)
+            from pytest_llmeval.bridge.progress import write_line
+
             for note in facts.prompts:
                 write_line(self.config, printable(f"llmeval: {note}"))

@@ -80,12 +80,11 @@ def show(run: str, verbose: int, as_json: bool, database: Path | None) -> None:
         read = RunCases.read(store, found.id, verbosity=verbose + 1)
         view = view_run(found, read, store.verdicts(found.id))
         spending, notes = store.spending(found.id), run_notes(found, read.judged, store)
-        whole = {"voting": store.voting(found.id), "cases": list(store.cases(found.id))} if as_json else {}
-        whole |= {"earlier_outcomes": store.earlier_outcomes(found.id)} if as_json else {}
-    if as_json:
-        facts = {"suites": view.suites, "verdict": view.verdict, "spending": spending}
-        emit_json({**_run_facts(found), **facts, **whole})
-        return
+        if as_json:
+            told: dict[str, Any] = {"suites": view.suites, "verdict": view.verdict, "spending": spending}
+            told |= {"voting": store.voting(found.id), "cases": list(store.cases(found.id))}
+            emit_json({**_run_facts(found), **told, "earlier_outcomes": store.earlier_outcomes(found.id)})
+            return
     print_run(view, spending, verbose + 1, notes=notes)
 
 
