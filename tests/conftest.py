@@ -39,12 +39,12 @@ def load_all() -> None:
                 importlib.import_module(module.name)
 
 
-load_all()
 HAS_TEST = importlib.util.find_spec("hypothesis") is not None
 """Whether the extra test is there; without it a training or an eval of this repository can be run all the same."""
 if HAS_TEST:
     from hypothesis import settings
 
+    load_all()
     # An example may take as long as the machine makes it: what a test holds to is no speed.
     settings.register_profile("tests", deadline=None)
     settings.load_profile("tests")

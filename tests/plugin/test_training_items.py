@@ -2,6 +2,8 @@
 
 import importlib.util
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from pytest_llmeval.bridge.proof_options import proof_environ, proof_options
 from pytest_llmeval.bridge.settings import resolve
 from tests.support.tiny_base import write_project
 
+ROOT = Path(__file__).parents[2]
 INI = "[pytest]\naddopts = -p no:asyncio -p no:anyio -p no:hypothesispytest\n"
 ITEM = "finetune/test_tiny_training.py::test_tiny[tiny]"
 SPAN = {"low": 0.001, "high": 0.01}
@@ -353,3 +356,17 @@ def test_a_card_that_is_too_small_is_told_with_its_size(
 def test_a_mark_called_train_elsewhere_makes_no_items(project: pytest.Pytester) -> None:
     project.makepyfile(test_own='import pytest\n\n@pytest.mark.train("fast")\ndef test_own():\n    pass\n')
     project.runpytest_inprocess("test_own.py", "-m", "train").assert_outcomes(passed=1)
+
+
+def test_those_of_this_repository_are_shown_without_any_extra(pytester: pytest.Pytester) -> None:
+    """Its tests wait for theirs, and must not stand in the way."""
+    names = {"hypothesis", "pyarrow", "datasets", "playwright", "xllamacpp", "torch", "transformers", "peft", "trl"}
+    blocked = f"import sys\n\nsys.modules.update(dict.fromkeys({sorted(names)}))\n"
+    pytester.makepyfile(without=WITHOUT.format(names=sorted(names)) + blocked)
+    command = [sys.executable, "-m", "pytest", "-p", "without", "-p", "no:hypothesispytest", "-p", "no:cacheprovider"]
+    environ = {**os.environ, "PYTHONPATH": f"{pytester.path}{os.pathsep}{ROOT}"}
+    done = subprocess.run(
+        [*command, "-m", "train", "--co", "-q"], cwd=ROOT, env=environ, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "finetune/test_train.py::test_train[smollm2-135m-json-cpu]" in done.stdout.splitlines()
