@@ -41,3 +41,8 @@ class AttemptError(Exception):
         self.message += "; other requests of this key are answered, so it is this one that is refused"
         self.param = "messages"
         self.may_be_own = False
+
+    def be_last(self, why: str) -> None:
+        """Become an error after which there is no other attempt."""
+        self.retryable = False
+        self.message += f"; {why}"

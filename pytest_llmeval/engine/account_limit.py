@@ -19,6 +19,8 @@ _DENIALS = 2
 _GROWTH = 4.0
 """Of pauses that no server asked for: 4, 16, 50 and 50 s, at least half of each, span a minute, as most quotas do."""
 _LONGEST_OWN_PAUSE_S = 50.0
+_REACH_S = 60.0
+"""Seconds without any answer, from a first request that reached nobody, after which none is sent a second time."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -74,6 +76,8 @@ class AccountLimit:
         """How many denials before the next answer are taken for those of single requests, also by themselves."""
         self._denied: list[tuple[float, asyncio.Future[bool]]] = []
         """When those in flight left that were denied, and what each waits for: what the others say of the account."""
+        self._unreached_since_s: float | None = None
+        """When the first request since the last answer found nobody to take it."""
         self.requests = Pacer(rpm) if rpm else None
         self.tokens = Pacer(tpm) if tpm else None
         self.in_flight = 0
@@ -126,11 +130,25 @@ class AccountLimit:
         Args:
             started_s: when its request left: the answer says nothing of the key for requests that left later.
         """
+        self.reached()
         self._refusals = 0
         self._denials_left = _DENIALS
         self._settle_denials(are_own=True, until_s=started_s)
         if self.in_flight >= self.limit < self._ceiling:
             self._limit = min(self._ceiling, self._limit + (1.0 if self._is_slow_start else 1.0 / self._limit))
+
+    def reached(self) -> None:
+        """Note an answer of any kind: somebody is there."""
+        self._unreached_since_s = None
+
+    def is_given_up(self, now: float) -> bool:
+        """Note a request that reached nobody; return whether it is as well not sent again.
+
+        A server that restarts is waited for; where none was started, each call would take all its attempts.
+        """
+        if self._unreached_since_s is None:
+            self._unreached_since_s = now
+        return now - self._unreached_since_s >= _REACH_S
 
     def refused(self, *, started_s: float, now: float, retry_after_s: float | None, is_rate: bool) -> None:
         """Allow less where the server refused a request that left after the last cut; pause where it asks for it."""

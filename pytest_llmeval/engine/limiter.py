@@ -174,14 +174,19 @@ class Limiter:
 
     def _learn(self, limit: AccountLimit, started_s: float, error: AttemptError) -> None:
         """Take from a fault what it says of the account: slower, or no further."""
-        kind = error.kind
+        kind, now = error.kind, self._clock()
+        if kind == ErrorKind.CONNECTION and error.usage is None:
+            if error.retryable and limit.is_given_up(now):
+                error.be_last("nobody has answered there for a minute, so it is not tried again")
+        elif kind != ErrorKind.TIMEOUT:
+            limit.reached()
         if kind in (ErrorKind.AUTH, ErrorKind.QUOTA):
             message = f"not asked: the server had refused an earlier call: {error}"
             limit.close(lambda: CallError(message, kind=kind, attempts=0))
         elif kind in (ErrorKind.RATE_LIMITED, ErrorKind.SERVER_ERROR):
             limit.refused(
                 started_s=started_s,
-                now=self._clock(),
+                now=now,
                 retry_after_s=error.retry_after_s,
                 is_rate=kind == ErrorKind.RATE_LIMITED,
             )

@@ -1,0 +1,102 @@
+"""A server that is not there: its calls end soon, and one that restarts is waited for."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from pytest_llmeval.core.attempt_error import AttemptError
+from pytest_llmeval.core.errors import CallError, ErrorKind
+from pytest_llmeval.core.types import Response, Usage
+from pytest_llmeval.models.retry import RetryPolicy, call_with_retries
+from tests.support.desks import desk
+from tests.support.virtual_time import run_virtual
+
+
+def refused() -> AttemptError:
+    return AttemptError(ErrorKind.CONNECTION, "connection refused", retryable=True)
+
+
+class Server:
+    """Does what ``state`` says of the time, and keeps when it was asked."""
+
+    def __init__(self, state: Callable[[float], AttemptError | None]) -> None:
+        self._state = state
+        self.asked_s: list[float] = []
+        self._slot = desk().limiter.slots("a")
+
+    async def __call__(self) -> Response:
+        now = asyncio.get_running_loop().time()
+        self.asked_s.append(now)
+        fault = self._state(now)
+        if fault is not None:
+            raise fault
+        return Response(text="yes")
+
+    async def call(self) -> Response | CallError:
+        try:
+            return await call_with_retries(self, policy=RetryPolicy(), slot=self._slot)
+        except CallError as error:
+            return error
+
+
+async def in_turn(server: Server, count: int) -> list[Response | CallError]:
+    return [await server.call() for _ in range(count)]
+
+
+def test_where_nobody_answers_for_a_minute_each_further_call_is_one_request() -> None:
+    """A thousand rows, one after the other as sync bodies ask, take little more than that minute."""
+    server = Server(lambda _: refused())
+    ends = run_virtual(in_turn(server, 1000))
+    assert server.asked_s[-1] < 80
+    assert len(server.asked_s) < 1100
+    assert all(isinstance(end, CallError) and end.kind == ErrorKind.CONNECTION for end in ends)
+    assert isinstance(ends[0], CallError)
+    assert ends[0].attempts == 6
+    assert isinstance(ends[-1], CallError)
+    assert ends[-1].attempts == 1
+    assert str(ends[-1]) == "connection refused; nobody has answered there for a minute, so it is not tried again"
+
+
+def test_a_server_that_restarts_is_waited_for() -> None:
+    """Also once more after it answered, however long ago it was away before."""
+    server = Server(lambda now: refused() if now < 3 or 200 <= now < 203 else None)
+
+    async def body() -> list[Response | CallError]:
+        first = await server.call()
+        await asyncio.sleep(200 - asyncio.get_running_loop().time())
+        return [first, await server.call()]
+
+    assert [end.attempts > 1 for end in run_virtual(body()) if isinstance(end, Response)] == [True, True]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        AttemptError(ErrorKind.SERVER_ERROR, "broken", retryable=True),
+        AttemptError(ErrorKind.CONNECTION, "cut off", retryable=True, usage=Usage()),
+    ],
+    ids=["an error of its own", "an answer that was cut off"],
+)
+def test_whoever_says_anything_is_there(answer: AttemptError) -> None:
+    server = Server(lambda now: answer if int(now) % 30 == 0 else refused())
+
+    async def body() -> int:
+        for _ in range(100):
+            await server.call()
+            await asyncio.sleep(30 - asyncio.get_running_loop().time() % 30)
+        last = await server.call()
+        return last.attempts if isinstance(last, CallError) else 0
+
+    assert run_virtual(body()) == 6
+
+
+def test_no_answer_in_time_says_neither() -> None:
+    """It neither ends the minute nor begins it."""
+    late = AttemptError(ErrorKind.TIMEOUT, "late", retryable=True)
+    server = Server(lambda now: late if 20 < now < 40 else refused())
+    run_virtual(in_turn(server, 100))
+    assert server.asked_s[-1] < 80
+    silent = Server(lambda _: late)
+    ends = run_virtual(in_turn(silent, 20))
+    assert {end.attempts for end in ends if isinstance(end, CallError)} == {6}
