@@ -4,9 +4,9 @@ from collections.abc import Generator
 
 import pytest
 
-from pytest_llmeval.bridge import fixtures
+from pytest_llmeval.bridge.casework import fixtures
 from pytest_llmeval.bridge.conductor import Conductor
-from pytest_llmeval.bridge.options import add_options, widen_short_names
+from pytest_llmeval.bridge.config.options import add_options, widen_short_names
 from pytest_llmeval.bridge.training import TrainingItems
 
 _MARKERS = (

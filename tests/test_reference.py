@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pytest_llmeval.bridge.options import OPTIONS
+from pytest_llmeval.bridge.config.options import OPTIONS
 from pytest_llmeval.core.errors import ErrorKind
 
 ROOT = Path(__file__).parent.parent

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_llmeval.bridge.anyio_mode import drop_backend
-from pytest_llmeval.bridge.fixtures import give_way, notes_of_shadowed
-from pytest_llmeval.bridge.items import (
+from pytest_llmeval.bridge.casework.fixtures import give_way, notes_of_shadowed
+from pytest_llmeval.bridge.casework.items import (
     HTML_KEY,
     SESSION_KEY,
     cases_in,
@@ -24,17 +23,18 @@ from pytest_llmeval.bridge.items import (
     suite_named,
     suite_of,
 )
-from pytest_llmeval.bridge.only_shown import Unasked, only_shows
-from pytest_llmeval.bridge.options import OPTIONS, said_of
-from pytest_llmeval.bridge.selection import Selection, holds_for
-from pytest_llmeval.bridge.tally import Tally
-from pytest_llmeval.bridge.worker_queue import is_worker
+from pytest_llmeval.bridge.collection.only_shown import Unasked, only_shows
+from pytest_llmeval.bridge.collection.selection import Selection, holds_for
+from pytest_llmeval.bridge.collection.tally import Tally
+from pytest_llmeval.bridge.config.anyio_mode import drop_backend
+from pytest_llmeval.bridge.config.options import OPTIONS, said_of
+from pytest_llmeval.bridge.execution.worker_queue import is_worker
 from pytest_llmeval.core.parent import parent_pid
 from pytest_llmeval.core.text import counted, printable
 
 if TYPE_CHECKING:
-    from pytest_llmeval.bridge.facts import CollectionFacts
-    from pytest_llmeval.bridge.parameter_sets import SetNames
+    from pytest_llmeval.bridge.collection.facts import CollectionFacts
+    from pytest_llmeval.bridge.collection.parameter_sets import SetNames
     from pytest_llmeval.bridge.session import Preparation
 
 __all__ = ["Conductor"]
@@ -71,7 +71,7 @@ class Conductor:
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         """Tell an xdist worker where it will reach the engine (no file is made yet), and which cases are meant."""
-        from pytest_llmeval.bridge.sockets import new_socket
+        from pytest_llmeval.bridge.records.sockets import new_socket
 
         if self._socket is None:
             self._socket = new_socket()
@@ -101,7 +101,7 @@ class Conductor:
         if self._waits(metafunc.definition):
             self._tally.waiting.add(suite_named(marker, metafunc.function))
             return
-        from pytest_llmeval.bridge.parameter_sets import SetNames
+        from pytest_llmeval.bridge.collection.parameter_sets import SetNames
 
         maker = self._prepared().maker
         if maker is None or not maker.parametrize(metafunc, marker):
@@ -160,7 +160,7 @@ class Conductor:
             return
         report.outcome, report.longrepr = "passed", None  # the terminal and JUnit would count a module that was skipped
         if self.facts is None:
-            from pytest_llmeval.bridge.facts import CollectionFacts
+            from pytest_llmeval.bridge.collection.facts import CollectionFacts
 
             self._begin(CollectionFacts.from_json(text))
 
@@ -219,7 +219,7 @@ class Conductor:
         self._is_taken = True
         resumed = self._prepared().resumed
         if resumed is not None:
-            from pytest_llmeval.bridge.taken_selection import taken_selection
+            from pytest_llmeval.bridge.collection.taken_selection import taken_selection
 
             self._taken = taken_selection(self.config, resumed.run)
             self.selection.ask_by_mark(self._taken["markexpr"], attacks=resumed.markexpr)
@@ -247,7 +247,7 @@ class Conductor:
         rescored = self._preparation.rescored if self._preparation is not None else None
         if rescored is None:
             return
-        from pytest_llmeval.bridge.cases import key_of
+        from pytest_llmeval.bridge.casework.cases import key_of
 
         keys = {item: key_of(item, param) for item, param in cases_in(items)}
         self._drop(items, [item for item, key in keys.items() if not rescored.holds(key)])
@@ -281,7 +281,7 @@ class Conductor:
         resumed = self._preparation.resumed if self._preparation is not None else None
         if resumed is None:
             return
-        from pytest_llmeval.bridge.cases import key_of
+        from pytest_llmeval.bridge.casework.cases import key_of
 
         ended = [
             (item, param)
@@ -321,7 +321,7 @@ class Conductor:
             self._drop(items, [item for item in items if self._is_caseless(item)])
             self._stop_at_broken_modules(session, items, facts)
         if facts.count_only and facts.selected and not facts.problems:
-            from pytest_llmeval.bridge.forecast import foretold
+            from pytest_llmeval.bridge.forecasting.forecast import foretold
 
             facts.notes += foretold(items, self.config, self._prepared())
         if not self.is_worker:
@@ -347,7 +347,7 @@ class Conductor:
             facts.notes = ["a module could not be imported; no eval was run"]
 
     def _gather(self, items: list[pytest.Item]) -> "CollectionFacts":
-        from pytest_llmeval.bridge.facts import CollectionFacts
+        from pytest_llmeval.bridge.collection.facts import CollectionFacts
 
         facts = CollectionFacts(waiting=dict(self._waiting), count_only=only_shows(self.config))
         facts.problems += [self._misplaced[item.nodeid] for item in items if item.nodeid in self._misplaced]
@@ -390,7 +390,7 @@ class Conductor:
             if prepared.problems:  # the run that is resumed was taken up by somebody else meanwhile, say
                 raise pytest.UsageError(printable("\n".join(prepared.problems)))
             prepared.register_recorder(facts)
-            from pytest_llmeval.bridge.progress import write_line
+            from pytest_llmeval.bridge.display.progress import write_line
 
             for note in facts.prompts:
                 write_line(self.config, printable(f"llmeval: {note}"))

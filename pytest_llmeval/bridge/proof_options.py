@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from pytest_llmeval.bridge.escalating import ESCALATED
-from pytest_llmeval.bridge.options import OPTIONS, widen_short_names
-from pytest_llmeval.bridge.settings import Settings, value_of
+from pytest_llmeval.bridge.config.options import OPTIONS, widen_short_names
+from pytest_llmeval.bridge.config.settings import Settings, value_of
+from pytest_llmeval.bridge.records.escalating import ESCALATED
 
 __all__ = ["proof_environ", "proof_options"]
 

@@ -6,31 +6,31 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_llmeval.bridge.cases import CaseParam, Eval
-from pytest_llmeval.bridge.collect import CaseMaker
-from pytest_llmeval.bridge.earlier_runs import current_reader
-from pytest_llmeval.bridge.facts import CollectionFacts, SuiteFacts
-from pytest_llmeval.bridge.items import HTML_KEY, SESSION_KEY
-from pytest_llmeval.bridge.model_choice import chosen_judges, chosen_models, listed_models
-from pytest_llmeval.bridge.model_facts import account_digests, model_digest, unpriced_models, unpriced_rules
-from pytest_llmeval.bridge.only_shown import only_shows
-from pytest_llmeval.bridge.parameter_sets import secret_sets
-from pytest_llmeval.bridge.rule_names import hold_names
-from pytest_llmeval.bridge.settings import Settings, resolve
-from pytest_llmeval.bridge.worker_queue import is_worker
+from pytest_llmeval.bridge.casework.cases import CaseParam, Eval
+from pytest_llmeval.bridge.casework.items import HTML_KEY, SESSION_KEY
+from pytest_llmeval.bridge.collection.collect import CaseMaker
+from pytest_llmeval.bridge.collection.facts import CollectionFacts, SuiteFacts
+from pytest_llmeval.bridge.collection.only_shown import only_shows
+from pytest_llmeval.bridge.collection.parameter_sets import secret_sets
+from pytest_llmeval.bridge.collection.rule_names import hold_names
+from pytest_llmeval.bridge.config.model_choice import chosen_judges, chosen_models, listed_models
+from pytest_llmeval.bridge.config.model_facts import account_digests, model_digest, unpriced_models, unpriced_rules
+from pytest_llmeval.bridge.config.settings import Settings, resolve
+from pytest_llmeval.bridge.execution.worker_queue import is_worker
+from pytest_llmeval.bridge.records.earlier_runs import current_reader
 from pytest_llmeval.core.errors import UserError
 from pytest_llmeval.core.rules import REGRESSION_KINDS, Thresholds
 from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.store.check import check_database
 
 if TYPE_CHECKING:
-    from pytest_llmeval.bridge.calls import Calls
-    from pytest_llmeval.bridge.earlier_runs import Place
-    from pytest_llmeval.bridge.judge import Judges
-    from pytest_llmeval.bridge.rescoring import Rescored
-    from pytest_llmeval.bridge.resuming import Resumed
-    from pytest_llmeval.bridge.sizes import Sizes
-    from pytest_llmeval.bridge.tally import Tally
+    from pytest_llmeval.bridge.casework.calls import Calls
+    from pytest_llmeval.bridge.casework.judge import Judges
+    from pytest_llmeval.bridge.collection.sizes import Sizes
+    from pytest_llmeval.bridge.collection.tally import Tally
+    from pytest_llmeval.bridge.records.earlier_runs import Place
+    from pytest_llmeval.bridge.records.rescoring import Rescored
+    from pytest_llmeval.bridge.records.resuming import Resumed
     from pytest_llmeval.store.baselines import FoundBaseline
 
 __all__ = ["Preparation"]
@@ -179,7 +179,7 @@ class Preparation:
 
     def register_runner(self) -> None:
         """Let cases run in this process."""
-        from pytest_llmeval.bridge.running import AsyncBodies, CaseRunner
+        from pytest_llmeval.bridge.execution.running import AsyncBodies, CaseRunner
         from pytest_llmeval.engine.line import Line
 
         assert self.settings is not None
@@ -202,9 +202,9 @@ class Preparation:
 
     def register_recorder(self, facts: CollectionFacts) -> None:
         """Make the calls of the run and record it in this process, which the user started."""
-        from pytest_llmeval.bridge.brevity import Brevity
-        from pytest_llmeval.bridge.engine_room import EngineRoom
-        from pytest_llmeval.bridge.recording import Recorder
+        from pytest_llmeval.bridge.display.brevity import Brevity
+        from pytest_llmeval.bridge.records.engine_room import EngineRoom
+        from pytest_llmeval.bridge.records.recording import Recorder
 
         assert self.settings is not None
         answers = self.rescored.run.id if self.rescored is not None else None
@@ -228,7 +228,7 @@ class Preparation:
             rescored=self.rescored,
         )
         if HTML_KEY in self.config.stash:
-            from pytest_llmeval.bridge.html_report import take_over
+            from pytest_llmeval.bridge.display.html_report import take_over
 
             take_over(self.config, self.config.stash[HTML_KEY], recorder.parts)  # before it, to end after it
         self.config.pluginmanager.register(recorder, "llmeval-recorder")
@@ -243,7 +243,7 @@ class Preparation:
             self._calls.loop.close()
 
     def _own_calls(self) -> "Calls":
-        from pytest_llmeval.bridge.calls import Calls
+        from pytest_llmeval.bridge.casework.calls import Calls
 
         if self._calls is None:
             self._calls = Calls(self.config.rootpath)
@@ -252,8 +252,8 @@ class Preparation:
         return self._calls
 
     def _panel(self, settings: Settings) -> "Judges":
-        from pytest_llmeval.bridge.judge import Judges
-        from pytest_llmeval.bridge.juror import Juror
+        from pytest_llmeval.bridge.casework.judge import Judges
+        from pytest_llmeval.bridge.casework.juror import Juror
         from pytest_llmeval.core.judge.forms import Forms
 
         only_recorded = not self._asks_judges
@@ -300,7 +300,7 @@ class Preparation:
             session.shouldstop = f"llmeval: {reason}"
 
     def _find_resumed(self, ref: str, place: "Place | None") -> None:
-        from pytest_llmeval.bridge.resuming import find_resumed
+        from pytest_llmeval.bridge.records.resuming import find_resumed
 
         assert self.settings is not None
         try:
@@ -311,7 +311,7 @@ class Preparation:
         self.settings = self.resumed.settings
 
     def _find_rescored(self, ref: str, place: "Place | None") -> None:
-        from pytest_llmeval.bridge.rescoring import GIVEN_BY_THE_RUN, find_rescored
+        from pytest_llmeval.bridge.records.rescoring import GIVEN_BY_THE_RUN, find_rescored
 
         assert self.settings is not None
         flags = {f"--{prefix}{name}" for name in GIVEN_BY_THE_RUN for prefix in ("", "llmeval-")}
@@ -358,7 +358,7 @@ class Preparation:
         kinds = {rule.kind for suite in thresholds.suites.values() for rule in suite.rules} if thresholds else set()
         if thresholds is None or kinds.isdisjoint(REGRESSION_KINDS):
             return None
-        from pytest_llmeval.bridge.sizes import Sizes
+        from pytest_llmeval.bridge.collection.sizes import Sizes
 
         return Sizes(thresholds)
 

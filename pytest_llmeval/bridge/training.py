@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_llmeval.bridge.worker_queue import is_worker
+from pytest_llmeval.bridge.execution.worker_queue import is_worker
 from pytest_llmeval.core.errors import UserError
 from pytest_llmeval.core.text import printable
 
 if TYPE_CHECKING:
-    from pytest_llmeval.bridge.selection import Selection
+    from pytest_llmeval.bridge.collection.selection import Selection
     from pytest_llmeval.training.config import TrainingConfig
 
 __all__ = ["TrainingItems"]
@@ -141,9 +141,9 @@ class TrainingRun:
 
         Skips where the machine lacks what the configuration needs, and fails where it was asked for by name.
         """
-        from pytest_llmeval.bridge.git_state import git_state
+        from pytest_llmeval.bridge.config.git_state import git_state
+        from pytest_llmeval.bridge.config.settings import resolve
         from pytest_llmeval.bridge.proof_options import proof_environ, proof_options
-        from pytest_llmeval.bridge.settings import resolve
         from pytest_llmeval.core.errors import LlmevalError
         from pytest_llmeval.training.machine import lacking, look_at
         from pytest_llmeval.training.supervise import Job, run_training
@@ -235,7 +235,7 @@ def _told_empty(folder: Path, config: pytest.Config) -> str:
 
 def _wrong_settings(config: pytest.Config) -> list[str]:
     """Return what is wrong in the settings, if anything: the sessions of the proof would end by it, after training."""
-    from pytest_llmeval.bridge.settings import resolve
+    from pytest_llmeval.bridge.config.settings import resolve
 
     try:
         resolve(config)

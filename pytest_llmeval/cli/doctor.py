@@ -182,7 +182,7 @@ def _reached(url: str) -> Finding:
 
 def _options(project: Project) -> Iterator[Finding]:
     """Ask pytest itself, in a process of its own, who took our short option names and what it makes of the settings."""
-    command = [sys.executable, "-m", "pytest_llmeval.bridge.probe", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest_llmeval.bridge.config.probe", "-p", "no:cacheprovider"]
     try:
         done = subprocess.run(
             command,

@@ -20,7 +20,7 @@ from pytest_llmeval.reports.wrapping import wrapped
 
 __all__ = ["estimate"]
 
-_PROBE = "pytest_llmeval.bridge.forecast_probe"
+_PROBE = "pytest_llmeval.bridge.forecasting.forecast_probe"
 _COLLECTED = (0, 5, 6)
 """What pytest ends with where it could collect: items, none, or with more warnings than it may have."""
 _GOES_ON = "--continue-on-collection-errors"

@@ -19,7 +19,7 @@ import click
 import pytest
 import yaml
 
-from pytest_llmeval.bridge.options import OPTIONS
+from pytest_llmeval.bridge.config.options import OPTIONS
 from pytest_llmeval.cli.app import llmeval
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.core.types import Sample

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from pytest_llmeval.bridge.model_setup import EmbeddedModel, OwnModels
+from pytest_llmeval.bridge.config.model_setup import EmbeddedModel, OwnModels
 from pytest_llmeval.models.vllm.host import VllmModels
 from tests.faults.test_money import llmeval
 from tests.support.project import Project

@@ -71,7 +71,7 @@ import os
 import signal
 import time
 
-from pytest_llmeval.bridge.interrupts import raised_as_interrupt
+from pytest_llmeval.bridge.records.interrupts import raised_as_interrupt
 
 told = []
 os.register_at_fork(before=lambda: told or (told.append(1), os.kill(os.getpid(), signal.SIGTERM)))

@@ -131,7 +131,7 @@ def test_the_embedded_model_costs_nothing_and_its_budget_is_accepted(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only listed: that no price is asked for is decided before any call."""
-    monkeypatch.setattr("pytest_llmeval.bridge.model_choice.check_model", lambda *arguments: None)
+    monkeypatch.setattr("pytest_llmeval.bridge.config.model_choice.check_model", lambda *arguments: None)
     project.eval(BODY, ROWS)
     result = project.run("evals", "--co", "-q", "--max-cost=0", model="local:smollm2")
     assert result.ret == 0

@@ -60,7 +60,7 @@ def pytest_runtest_setup(item):
 HEARD_LATE = """
 import time
 
-from pytest_llmeval.bridge.recording import Recorder
+from pytest_llmeval.bridge.records.recording import Recorder
 
 note = Recorder._note
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.bridge.code_digests import code_digest
+from pytest_llmeval.bridge.collection.code_digests import code_digest
 from pytest_llmeval.scorers import Registry, registry, scorer
 
 TEST = "def test(response, score):\n    score.tone(response)\n"

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.bridge.output import OUTPUT, CaseOutput, keep_apart
+from pytest_llmeval.bridge.execution.output import OUTPUT, CaseOutput, keep_apart
 
 
 class Item:

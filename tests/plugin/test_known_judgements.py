@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.bridge.known_judgements import known_judgements
+from pytest_llmeval.bridge.collection.known_judgements import known_judgements
 
 RUBRIC = "rubrics/tone.yaml"
 FIXTURES = {

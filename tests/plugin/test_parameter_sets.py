@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.bridge.parameter_sets import SetNames
+from pytest_llmeval.bridge.collection.parameter_sets import SetNames
 from tests.support.project import Project
 
 SETS_OF_CONTENT = """

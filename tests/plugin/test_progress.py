@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_llmeval.bridge.progress import Progress
+from pytest_llmeval.bridge.display.progress import Progress
 
 
 class Clock:

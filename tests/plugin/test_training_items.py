@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from pytest_llmeval.bridge.config.settings import resolve
 from pytest_llmeval.bridge.proof_options import proof_environ, proof_options
-from pytest_llmeval.bridge.settings import resolve
 from tests.support.tiny_base import write_project
 
 ROOT = Path(__file__).parents[2]

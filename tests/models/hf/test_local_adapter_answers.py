@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 import torch
 
-from pytest_llmeval.bridge.model_setup import EmbeddedModel
+from pytest_llmeval.bridge.config.model_setup import EmbeddedModel
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.core.types import Request
 from pytest_llmeval.models.exchange import exchange

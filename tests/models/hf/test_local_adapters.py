@@ -15,7 +15,7 @@ import gguf
 import numpy as np
 import pytest
 
-from pytest_llmeval.bridge.model_facts import model_digest
+from pytest_llmeval.bridge.config.model_facts import model_digest
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.core.types import Request
 from pytest_llmeval.models import registry

@@ -1,0 +1,53 @@
+"""How the process that runs cases gets answers: a loop for its coroutines, and whoever answers their asks."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_llmeval.core.errors import CallError, ErrorKind
+from pytest_llmeval.core.loop import LoopThread
+from pytest_llmeval.core.types import Ask, Asker, Response
+
+if TYPE_CHECKING:
+    from pytest_llmeval.bridge.casework.judge import Judges
+
+__all__ = ["Calls", "Nobody"]
+
+
+class Calls:
+    """The loop of this process, and the engine of the session or the line to it."""
+
+    def __init__(self, rootdir: Path) -> None:
+        self.rootdir = rootdir
+        """The project's: where rubrics are looked for."""
+        self.loop = LoopThread()
+        self.bodies = LoopThread("llmeval-bodies")
+        """Where async bodies run: one that computes for long, or blocks, must not hold up the calls of all others."""
+        self.asker: Asker = Nobody()
+        self.judges: Judges | None = None
+        """Who judges; None where nobody does."""
+
+
+class Nobody:
+    """Stands for the engine before a session has begun, and where one never does."""
+
+    async def ask(self, ask: Ask) -> Response:
+        """Raise CallError."""
+        raise CallError("no call is made outside of a recorded session", kind=ErrorKind.CODE, attempts=0)
+
+    def peek(self, ask: Ask) -> Response | None:
+        """Return None."""
+        return None
+
+    async def claim(self, total: int, most: int) -> list[int]:
+        """Return nothing."""
+        return []
+
+    async def ahead(self, ask: Ask, place: int) -> None:
+        """Do nothing."""
+
+    async def release(self, place: int) -> None:
+        """Do nothing."""
+
+    async def answer_ahead(self, ask: Ask, place: int) -> Response | None:
+        """Return None."""
+        return None

@@ -1,0 +1,34 @@
+"""The beginning of a case: what is gathered of it from now on, and its row, read again."""
+
+import pytest
+
+from pytest_llmeval.bridge.casework.calls import Calls
+from pytest_llmeval.bridge.casework.cases import CaseParam, CaseRun, key_of
+from pytest_llmeval.bridge.casework.judge import CaseJudge
+from pytest_llmeval.core.errors import CaseError, DatasetError, ErrorKind
+from pytest_llmeval.core.types import Sample
+from pytest_llmeval.scorers import ScoreBook
+from pytest_llmeval.store.records import utc_now
+
+__all__ = ["new_run", "read_row"]
+
+
+def new_run(item: pytest.Item, param: CaseParam, calls: Calls) -> CaseRun:
+    """Return what is gathered of a case that begins; its row is not read yet."""
+    run = CaseRun(
+        key=key_of(item, param),
+        sample=Sample(id=param.sample_id, input=None),
+        book=ScoreBook(),
+        started_at=utc_now(),
+        cluster_key=param.eval.cluster,
+    )
+    run.book = ScoreBook(judge=CaseJudge(run, param.eval, calls))
+    return run
+
+
+def read_row(run: CaseRun, param: CaseParam) -> None:
+    """Read the row of a case; raise CaseError where it is no longer what it was."""
+    try:
+        run.take(param.eval.dataset.read(param.ref))
+    except DatasetError as error:
+        raise CaseError(str(error), kind=ErrorKind.CODE) from None

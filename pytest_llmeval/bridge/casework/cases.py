@@ -1,0 +1,210 @@
+"""Cases: what a pytest item carries of its row, and what is gathered while it runs."""
+
+import asyncio
+import concurrent.futures
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pytest
+
+from pytest_llmeval.bridge.casework.items import suite_of
+from pytest_llmeval.core.calls import failed
+from pytest_llmeval.core.errors import CallError, ErrorKind
+from pytest_llmeval.core.ids import digest, input_digest
+from pytest_llmeval.core.transport import as_json, as_text, dump_start
+from pytest_llmeval.core.types import Ask, Call, CaseKey, CaseStart, JudgeRecord, Request, Response, Sample
+
+if TYPE_CHECKING:
+    from pytest_llmeval.bridge.casework.handles import CaseModel
+    from pytest_llmeval.loaders.prompts import Prompt
+    from pytest_llmeval.loaders.source import Dataset, RowRef
+    from pytest_llmeval.scorers import ScoreBook
+
+__all__ = ["CaseParam", "CaseRun", "Eval", "key_of", "own_request"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Eval:
+    """One marked test function: what all its cases share."""
+
+    suite: str
+    """The suite's name, before a parameter set is named in it."""
+    where: str
+    """File and function, as messages show them."""
+    dataset: "Dataset"
+    prompt: "Prompt"
+    params: Mapping[str, Any]
+    cluster: str | None
+
+    @property
+    def params_digest(self) -> str:
+        """The sha256 in hex over the sampling parameters."""
+        return digest(as_json(self.params))
+
+
+@dataclass(frozen=True, slots=True)
+class CaseParam:
+    """What one item carries: a row is read again when its case runs."""
+
+    eval: Eval
+    ref: "RowRef"
+    sample_id: str
+    model: str
+    epoch: int
+    own_id: str
+    """The part of the node id that this plugin made."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowFacts:
+    """What is recorded of a row beside its slices."""
+
+    digest: str
+    """Of its input and target."""
+    target: str | None
+    """As text; None where it has none."""
+    cluster: str | None
+
+
+@dataclass(slots=True, kw_only=True)
+class CaseRun:
+    """What is gathered while a case runs, from its setup to its teardown."""
+
+    key: CaseKey
+    sample: Sample
+    book: "ScoreBook"
+    started_at: str
+    cluster_key: str | None = None
+    """The metadata key whose equal values make rows dependent."""
+    calls: list[Call] = field(default_factory=list)
+    """Those that have ended."""
+    begun: dict[str, Ask] = field(default_factory=dict)
+    """What was asked and has not ended, by the names of the calls."""
+    judges: dict[str, JudgeRecord] = field(default_factory=dict)
+    """What stands behind the judge_ids of its scores, by them."""
+    asked: Counter[str] = field(default_factory=Counter)
+    """How often each request was made, by the digest in its name."""
+    draws: Counter[str] = field(default_factory=Counter)
+    """How many answers to each request were wanted: a judgement that is made anew is none more."""
+    position: int | None = None
+    """The place of the case among those whose responses are requested ahead; None for one that is not."""
+    reply: "concurrent.futures.Future[Response] | None" = None
+    """The answer to the case's own prompt, where its body runs ahead and needs it."""
+    model: "CaseModel | None" = None
+    """What the fixture ``model`` gave the case."""
+    wants_response: bool = False
+    """Whether its fixture or its body asked for the answer to its own prompt, whatever came of that."""
+    response: "Response | None" = None
+    """That answer, once the case was given it in its turn."""
+    start: str | None = None
+    """What an xdist worker tells of the case when it begins; None in the process that records."""
+    turn: str = ""
+    """``ahead`` where the body of an async eval ran ahead, else why it did not."""
+    waited_s: float = 0.0
+    """Seconds for which the case waited for answers in its turn."""
+    waits: int = 0
+    """How many of its calls are waited for in its turn now; ``waits_from`` is when the first of these began."""
+    waits_from: float = 0.0
+    error_kind: str | None = None
+    error: str | None = None
+    outcome: str | None = None
+    """Decided by setup or call; a teardown that breaks turns it into an error."""
+    row: RowFacts = field(init=False)
+    """What is recorded of the row: as it was read, whatever a prompt or a body does with its ``sample``."""
+
+    def __post_init__(self) -> None:
+        self.take(self.sample)
+
+    def take(self, sample: Sample) -> None:
+        """Hold the row of the case."""
+        self.sample = sample
+        self.row = RowFacts(
+            digest=input_digest(sample.input, sample.target),
+            target=None if sample.target is None else _target_text(sample.target),
+            cluster=cluster_of(sample, self.cluster_key),
+        )
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Count what passes within as waited for answers in its turn; waits beside each other count once."""
+        if not self.waits:
+            self.waits_from = time.monotonic()
+        self.waits += 1
+        try:
+            yield
+        finally:
+            self.waits -= 1
+            if not self.waits:
+                self.waited_s += time.monotonic() - self.waits_from
+
+    def body_waiting(self) -> AbstractContextManager[None]:
+        """Count what passes within for its body; one that runs ahead is waited for as a whole, in its turn."""
+        return nullcontext() if self.turn == "ahead" else self.waiting()
+
+    async def awaited(self, asked: "concurrent.futures.Future[T]") -> T:
+        """Return what comes of ``asked`` to its body."""
+        with self.body_waiting():
+            return await asyncio.wrap_future(asked)
+
+    def end(self, call: Call) -> None:
+        """Take a call that has ended."""
+        self.calls.append(call)
+        self.begun.pop(call.name, None)
+
+    def all_calls(self) -> tuple[Call, ...]:
+        """Return the calls of a case that has ended: also those that it gave up, which may be paid for all the same.
+
+        These come first: the last one is what the case was told last.
+        """
+        begun = dict(self.begun)  # before the others: a call that ends at this moment may stand in both
+        ended = tuple(self.calls)
+        given_up = CallError("the case did not wait for its end", kind=ErrorKind.INTERRUPTED)
+        names = {call.name for call in ended}
+        return (*(failed(ask, given_up, name) for name, ask in begun.items() if name not in names), *ended)
+
+    def dump_start(self) -> str:
+        """Return what is known of the case before it has finished, as text."""
+        row = self.row
+        start = CaseStart(key=self.key, slices=self.sample.slices, input_digest=row.digest, cluster=row.cluster)
+        return dump_start(start)
+
+
+def key_of(item: pytest.Item, param: CaseParam) -> CaseKey:
+    """Return what identifies a case within its run."""
+    return CaseKey(
+        nodeid=item.nodeid,
+        suite=suite_of(item, param),
+        sample_id=param.sample_id,
+        model=param.model,
+        epoch=param.epoch,
+    )
+
+
+def cluster_of(sample: Sample, key: str | None) -> str | None:
+    """Return what makes a row dependent on others: its metadata under ``key``, as text; None where there is none."""
+    value = None if key is None else sample.metadata.get(key)
+    return None if value is None else as_text(value)
+
+
+def _target_text(target: Any) -> str:
+    """Return the target as the row has it, where that is JSON: large integers stay numbers."""
+    try:
+        return json.dumps(target, sort_keys=True, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        return as_json(target)
+
+
+PROMPT_FAULTS = (Exception, pytest.skip.Exception, pytest.fail.Exception, pytest.xfail.Exception)
+"""What a prompt function of the project may raise; ahead of its turn a case leaves it to be met there."""
+
+
+def own_request(eval_: Eval, sample: Sample) -> Request:
+    """Return the request that a case's own prompt makes."""
+    return Request(messages=eval_.prompt.render(sample), params=eval_.params)

@@ -1,0 +1,171 @@
+"""The fixtures that an eval asks for. Each exists under a short name, which a project's own fixture may take."""
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_llmeval.bridge.casework.items import CURRENT
+
+if TYPE_CHECKING:
+    from pytest_llmeval.bridge.casework.calls import Calls
+    from pytest_llmeval.bridge.casework.cases import CaseParam, CaseRun
+    from pytest_llmeval.bridge.casework.handles import CaseModel
+    from pytest_llmeval.bridge.casework.items import CaseNow
+    from pytest_llmeval.core.types import Model, Response, Sample
+    from pytest_llmeval.scorers import ScoreBook
+
+__all__ = [
+    "FIXTURE_NAMES",
+    "chosen_fixture",
+    "give_way",
+    "is_made_here",
+    "is_ours",
+    "judge_of",
+    "notes_of_shadowed",
+    "uses",
+]
+
+FIXTURE_NAMES = ("sample", "response", "model", "judge", "score")
+_GIVING_WAY = (*FIXTURE_NAMES, "training")
+"""The short names, which a project may have for itself."""
+
+
+def uses(item: pytest.Item, name: str) -> bool:
+    """Whether a test gets the fixture ``name`` of this plugin, under the long name or the short one."""
+    names = getattr(item, "fixturenames", ())
+    return any(each in names and is_ours(item, each) for each in (f"llmeval_{name}", name))
+
+
+def is_ours(item: pytest.Item, name: str) -> bool:
+    """Whether the fixture ``name`` of a test is this plugin's, and none of the project's that is named so."""
+    chosen = chosen_fixture(item, name)
+    return chosen is not None and is_made_here(chosen)
+
+
+def is_made_here(definition: pytest.FixtureDef[Any]) -> bool:
+    """Whether a fixture is one of this module's."""
+    return definition.func.__module__ == __name__
+
+
+def notes_of_shadowed(item: pytest.Item) -> list[str]:
+    """Return a note for each of our short fixture names that the project's own fixture takes in this test."""
+    taken = [name for name in FIXTURE_NAMES if chosen_fixture(item, name) is not None and not is_ours(item, name)]
+    return [f"fixture {name!r} is the project's own here; ours is llmeval_{name}" for name in taken]
+
+
+def give_way(session: pytest.Session) -> None:
+    """Let any other fixture that the whole session sees win over ours of its name, whoever was registered first.
+
+    Of two plugins' fixtures pytest takes the one that was registered last, and the module of ``-p MODULE`` comes before
+    any installed plugin.
+    """
+    kept = vars(session._fixturemanager)  # nothing public orders fixtures
+    by_name: dict[str, Any] = kept.get("_arg2node2fixturedefs") or kept.get("_arg2fixturedefs", {})
+    for name in _GIVING_WAY:
+        found = by_name.get(name, [])
+        if isinstance(found, dict):  # since pytest 9.2, with the strongest of a node first; before, with it last
+            for definitions in found.values():
+                definitions.sort(key=_belongs_to_us)
+        else:
+            found.sort(key=_belongs_to_us, reverse=True)
+
+
+def _belongs_to_us(definition: pytest.FixtureDef[Any]) -> bool:
+    return str(getattr(definition.func, "__module__", "")).startswith("pytest_llmeval.bridge.")
+
+
+def chosen_fixture(item: pytest.Item, name: str) -> pytest.FixtureDef[Any] | None:
+    """Return what a test gets under the fixture's name; None where it asks for none of that name."""
+    found = getattr(item, "_fixtureinfo").name2fixturedefs.get(name)  # noqa: B009 - nothing public tells who defines it
+    return found[-1] if found else None
+
+
+def _now(name: str) -> "CaseNow":
+    now = CURRENT.get()
+    if now is None:
+        pytest.fail(
+            f"fixture {name!r} belongs to evals: mark the test with @pytest.mark.llmeval(dataset)", pytrace=False
+        )
+    return now
+
+
+def _model(name: str) -> "CaseModel":
+    from pytest_llmeval.bridge.casework.handles import CaseModel
+
+    run, param, calls = _now(name)
+    if run.model is None:
+        run.model = CaseModel(param.model, calls, eval_=param.eval, run=run)
+    return run.model
+
+
+def judge_of(run: "CaseRun", param: "CaseParam", calls: "Calls") -> "CaseModel | None":
+    """Return the judge model as a case asks it; None where there is no judge."""
+    from pytest_llmeval.bridge.casework.handles import CaseModel
+
+    if calls.judges is None:
+        return None
+    name = calls.judges.jurors[0].model.name
+    return CaseModel(name, calls, eval_=param.eval, run=run, role="judge")
+
+
+# The short names do not ask for the long ones: each fixture that pytest sets up takes 0.05 ms.
+
+
+@pytest.fixture
+def llmeval_sample() -> "Sample":
+    """The dataset row of this case: id, input, target, slices, marks, metadata."""
+    return _now("llmeval_sample").run.sample
+
+
+@pytest.fixture
+def llmeval_model() -> "Model":
+    """The model under test: ``await model.generate()`` in async evals, ``model.generate_sync()`` in others."""
+    return _model("llmeval_model")
+
+
+@pytest.fixture
+def llmeval_response() -> "Response":
+    """The model's answer to the prompt of this case, requested ahead of time."""
+    return _model("llmeval_response").respond()
+
+
+@pytest.fixture
+def llmeval_judge() -> "Model | None":
+    """The judge model, to be asked as ``model`` is; None without ``--judge-model``."""
+    return judge_of(*_now("llmeval_judge"))
+
+
+@pytest.fixture
+def llmeval_score() -> "ScoreBook":
+    """The scorers of this case: ``score.json_match(response, target)``; every result is recorded."""
+    return _now("llmeval_score").run.book
+
+
+@pytest.fixture
+def sample() -> "Sample":
+    """The dataset row of this case (llmeval_sample)."""
+    return _now("sample").run.sample
+
+
+@pytest.fixture
+def model() -> "Model":
+    """The model under test (llmeval_model)."""
+    return _model("model")
+
+
+@pytest.fixture
+def response() -> "Response":
+    """The model's answer to the prompt of this case (llmeval_response)."""
+    return _model("response").respond()
+
+
+@pytest.fixture
+def judge() -> "Model | None":
+    """The judge model (llmeval_judge)."""
+    return judge_of(*_now("judge"))
+
+
+@pytest.fixture
+def score() -> "ScoreBook":
+    """The scorers of this case (llmeval_score)."""
+    return _now("score").run.book

@@ -1,0 +1,168 @@
+"""What the fixture ``model`` hands to a test: one model, bound to the case that uses it."""
+
+import asyncio
+import concurrent.futures
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Literal
+
+from pytest_llmeval.bridge.casework.calls import Calls
+from pytest_llmeval.bridge.casework.cases import CaseRun, Eval, own_request
+from pytest_llmeval.core.calls import answered, ask_name, failed
+from pytest_llmeval.core.errors import CallError
+from pytest_llmeval.core.judge.verdict import Wanted
+from pytest_llmeval.core.likelihood import LOGPROB_OF, Likelihood
+from pytest_llmeval.core.param_levels import laid_over
+from pytest_llmeval.core.types import Ask, Message, Request, Response
+from pytest_llmeval.loaders.prompts import as_messages
+
+__all__ = ["CaseModel"]
+
+
+class CaseModel:
+    """A model in one case: it knows the case's prompt and records every call."""
+
+    def __init__(
+        self, name: str, calls: Calls, *, eval_: Eval, run: CaseRun, role: Literal["model", "judge"] = "model"
+    ) -> None:
+        self._name = name
+        self._role: Literal["model", "judge"] = role
+        self._asker = calls.asker
+        self._eval = eval_
+        self._run = run
+        self._loop = calls.loop
+        self._draws: dict[str, int] = {}
+        """The draw of the last call with each request, by the digest in its name."""
+
+    def __repr__(self) -> str:
+        return f"<model {self.name}>"
+
+    @property
+    def name(self) -> str:
+        """The model's name, as it stands in node ids."""
+        return self._name
+
+    async def generate(self, messages: str | list[Message] | None = None, **params: Any) -> Response:
+        """Return the model's answer; None sends the case's own prompt, anything else is sent as it is.
+
+        Args:
+            messages: a string (one user message), a list of chat messages, or None.
+            params: sampling parameters over those of the marker.
+
+        Raises:
+            CallError: the call failed after its retries; uncaught, it makes the case an error and not a miss.
+            PromptError: ``messages`` are none.
+        """
+        return await self.answer(self._request(messages, params))
+
+    async def answer(self, request: Request, wanted: Wanted | None = None) -> Response:
+        """Return the model's answer to ``request``; raise CallError where there is none.
+
+        Args:
+            request: what is sent.
+            wanted: the verdict that a judge is asked for by it.
+        """
+        if self._loop.is_current():
+            return await self._ask(request, wanted=wanted)
+        return await self._run.awaited(self._loop.submit(self._ask(request, wanted=wanted)))
+
+    def generate_sync(self, messages: str | list[Message] | None = None, **params: Any) -> Response:
+        """Return the model's answer, as ``generate`` does, from a test that is not async."""
+        return self._waited(self._request(messages, params), position=None)
+
+    async def logprob(self, target: str, messages: str | list[Message] | None = None) -> Likelihood:
+        """Return how likely the model finds ``target`` as the answer; only ``hf:`` models can tell.
+
+        Args:
+            target: the text, of one token at least; the end of the turn after it is not counted.
+            messages: as in ``generate``.
+
+        Raises:
+            CallError: as ``generate``, and where the model cannot tell.
+            PromptError: ``messages`` are none.
+        """
+        return Likelihood.from_text(str(await self.answer(self._weighing(target, messages))))
+
+    def logprob_sync(self, target: str, messages: str | list[Message] | None = None) -> Likelihood:
+        """Return how likely the model finds ``target``, as ``logprob`` does, from a test that is not async."""
+        return Likelihood.from_text(str(self._waited(self._weighing(target, messages), position=None)))
+
+    def respond(self) -> Response:
+        """Return the answer to the case's own prompt, which may have been requested ahead of time."""
+        self._run.wants_response = True
+        reply = self._run.reply
+        if reply is None:
+            if self._run.response is None:
+                self._run.response = self._waited(self._request(None, {}), position=self._run.position)
+            return self._run.response
+        with self._run.waiting():
+            return reply.result()
+
+    def respond_early(self) -> "concurrent.futures.Future[Response]":
+        """Ask for that answer before the turn of the case, without waiting for it."""
+        return self._loop.submit(self._ask(self._request(None, {}), position=self._run.position))
+
+    async def respond_ahead(self) -> Response:
+        """Return that answer to a body that runs before its turn, and keep it for the fixture ``response``."""
+        assert self._run.reply is not None
+        self._run.wants_response = True
+        try:
+            asked = self._loop.submit(self._ask(self._request(None, {}), position=self._run.position))
+            response = await asyncio.wrap_future(asked)
+        except BaseException as error:
+            self._run.reply.set_exception(error)
+            raise
+        self._run.reply.set_result(response)
+        return response
+
+    def _waited(self, request: Request, *, position: int | None) -> Response:
+        with self._run.body_waiting():
+            return self._ready(request, position) or self._loop.run(self._ask(request, position=position))
+
+    def _ready(self, request: Request, position: int | None) -> Response | None:
+        """Return the answer that came ahead of time; None where the case must wait for it."""
+        if position is None or self._run.asked:
+            return None
+        ask = Ask(case=self._run.key, model=self.name, request=request, position=position)
+        try:
+            response = self._asker.peek(ask)
+        except CallError:  # it is met again, and recorded, where the case asks
+            return None
+        if response is not None:
+            name, _ = self._numbered(ask)
+            self._run.calls.append(answered(ask, response, name))
+        return response
+
+    def _request(self, messages: str | list[Message] | None, params: Mapping[str, Any]) -> Request:
+        if messages is None and not params:
+            return own_request(self._eval, self._run.sample)
+        chat = self._eval.prompt.render(self._run.sample) if messages is None else as_messages(messages, "messages")
+        return Request(messages=chat, params=laid_over(self._eval.params, params))
+
+    def _weighing(self, target: str, messages: str | list[Message] | None) -> Request:
+        return Request(messages=self._request(messages, {}).messages, params={LOGPROB_OF: target})
+
+    async def _ask(self, request: Request, *, position: int | None = None, wanted: Wanted | None = None) -> Response:
+        case, role = self._run.key, self._role
+        ask = Ask(case=case, role=role, model=self.name, request=request, position=position, wanted=wanted)
+        name = ""
+        try:
+            name, ask = self._numbered(ask)
+            self._run.begun[name] = ask
+            response = await self._asker.ask(ask)
+        except CallError as error:
+            self._run.end(failed(ask, error, name))
+            raise
+        self._run.end(answered(ask, response, name))
+        return response
+
+    def _numbered(self, ask: Ask) -> tuple[str, Ask]:
+        """Return the name of a call, and its ask with the number that this request has in the case."""
+        stem = ask_name(ask).rpartition("-")[0]
+        self._run.asked[stem] += 1
+        nth = self._run.asked[stem]
+        if ask.wanted is None or stem not in self._draws:  # else no reply was the verdict, and it is asked for anew
+            self._run.draws[stem] += 1
+            self._draws[stem] = self._run.draws[stem]
+        numbered = ask if nth == 1 else replace(ask, nth=nth, draw=self._draws[stem], position=None)
+        return f"{stem}-{nth}", numbered

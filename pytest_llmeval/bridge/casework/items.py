@@ -1,0 +1,99 @@
+"""Items that are cases: how to tell them from other tests, without importing anything they need to run."""
+
+from collections.abc import Iterable, Iterator
+from contextvars import ContextVar
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+
+if TYPE_CHECKING:
+    from pytest_llmeval.bridge.casework.calls import Calls
+    from pytest_llmeval.bridge.casework.cases import CaseParam, CaseRun
+
+__all__ = [
+    "CURRENT",
+    "HTML_KEY",
+    "PARAM",
+    "RUN_KEY",
+    "SESSION_KEY",
+    "CaseNow",
+    "cases_in",
+    "function_of",
+    "odd_place",
+    "param_of",
+    "run_of",
+    "set_of",
+    "suite_named",
+    "suite_of",
+]
+
+PARAM = "llmeval_case"
+"""The name under which a case's parameter stands in its item's callspec."""
+RUN_KEY = pytest.StashKey["CaseRun"]()
+CURRENT: "ContextVar[CaseNow | None]" = ContextVar("llmeval_current", default=None)
+"""The case whose turn it is. Fixtures that look here are spared the fixture ``request``, which costs 0.2 ms a test."""
+SESSION_KEY = pytest.StashKey[pytest.Session]()
+HTML_KEY = pytest.StashKey[Any]()
+"""What pytest-html gathers for its page, in the process that writes one."""
+
+
+class CaseNow(NamedTuple):
+    """A case whose turn it is."""
+
+    run: "CaseRun"
+    param: "CaseParam"
+    calls: "Calls"
+
+
+def param_of(item: pytest.Item) -> "CaseParam | None":
+    """Return what an item carries of its row; None for an item that is no case."""
+    callspec = getattr(item, "callspec", None)
+    return callspec.params.get(PARAM) if callspec is not None else None
+
+
+def set_of(item: pytest.Item, param: "CaseParam") -> str:
+    """Return the id of a case's ``parametrize`` set; an empty text where it has none."""
+    set_id: str = item.callspec.id[len(param.own_id) + 1 :]  # type: ignore[attr-defined]  # a case has a callspec
+    return set_id
+
+
+def suite_named(marker: pytest.Mark, function: FunctionType) -> str:
+    """Return the suite that a function names by its marker, else by its own name."""
+    return str(marker.kwargs.get("suite") or getattr(function, "__name__", "").removeprefix("test_"))
+
+
+def suite_of(item: pytest.Item, param: "CaseParam") -> str:
+    """Return the suite of a case: the function's, with the id of its ``parametrize`` set in brackets."""
+    set_id = set_of(item, param)
+    return f"{param.eval.suite}[{set_id}]" if set_id else param.eval.suite
+
+
+def function_of(item: pytest.Item) -> str:
+    """Return the node id of the function that an item was made of."""
+    path, _, name = item.nodeid.partition("::")
+    return f"{path}::{name.partition('[')[0]}"
+
+
+def odd_place(item: pytest.Item) -> str:
+    """Return where the marker stands that makes no case of this test; an empty text where it may make some, or none is.
+
+    Nobody generates tests of what unittest runs, of one parameter set, or of an item that a plugin made.
+    """
+    if getattr(item, "nofuncargs", False) and isinstance(item, pytest.Function):
+        return "a method of a unittest.TestCase" if item.get_closest_marker("llmeval") is not None else ""
+    is_marked = any(mark.name == "llmeval" for mark in item.own_markers)
+    return "a single item or parameter set" if is_marked and param_of(item) is None else ""
+
+
+def run_of(item: pytest.Item) -> "CaseRun | None":
+    """Return what has been gathered of a case that runs; None where nothing has."""
+    return item.stash.get(RUN_KEY, None)
+
+
+def cases_in(items: Iterable[pytest.Item]) -> Iterator[tuple[pytest.Item, "CaseParam"]]:
+    """Yield the items that are cases, with what they carry."""
+    for item in items:
+        param = param_of(item)
+        if param is not None:
+            yield item, param

@@ -1,0 +1,295 @@
+"""``score.judge``: an answer judged by models, through the same engine as every other call."""
+
+import asyncio
+import os
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
+
+from pytest_llmeval.bridge.casework.handles import CaseModel
+from pytest_llmeval.bridge.casework.juror import Juror, JurorInCase
+from pytest_llmeval.core.errors import CaseError, RubricError, ScorerError
+from pytest_llmeval.core.judge.asking import comparison, judge_id, preference_rubric, questions
+from pytest_llmeval.core.judge.panel import Ballot, PanelMode, is_probed, is_unsure
+from pytest_llmeval.core.judge.shown import shown_input, shown_reference
+from pytest_llmeval.core.judge.verdict import Finding, Verdict
+from pytest_llmeval.core.strict_json import canonical
+from pytest_llmeval.core.transport import plain
+from pytest_llmeval.core.types import JudgeRecord, Response, Score
+from pytest_llmeval.models.specs import storable_spec
+from pytest_llmeval.scorers.answers import text_of
+from pytest_llmeval.scorers.book import check_free
+from pytest_llmeval.scorers.judged import (
+    judged_scores,
+    orders_disagree,
+    preference_name,
+    preference_score,
+    settled_scores,
+    unjudged_scores,
+)
+from pytest_llmeval.scorers.judged_how import JudgedHow
+
+if TYPE_CHECKING:
+    from pytest_llmeval.bridge.casework.calls import Calls
+    from pytest_llmeval.bridge.casework.cases import CaseRun, Eval
+    from pytest_llmeval.core.judge.rubric import Rubric
+
+__all__ = ["CaseJudge", "Judges"]
+
+T = TypeVar("T")
+Poll = Callable[[Juror, int], Coroutine[Any, Any, T]]
+"""Asks a judge; a number from 1 asks it once more."""
+
+
+class _Shown(TypedDict):
+    """What a judge is shown beside an answer."""
+
+    question: str
+    reference: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judges:
+    """The judges of a session, in a process that runs cases."""
+
+    jurors: tuple[Juror, ...]
+    """At least one; several are a panel."""
+    panel: PanelMode = "all"
+    probe: float = 0.0
+    """The share of the answers, in [0, 1], that each judge judges twice."""
+    _records: dict[Any, JudgeRecord] = field(default_factory=dict, repr=False, compare=False)
+
+    @cached_property
+    def identity(self) -> str:
+        """All that decides what they say, beside what they are asked."""
+        found = [[juror.model.spec.text, plain(juror.model.params)] for juror in self.jurors]
+        return canonical(found[0] if len(found) == 1 else [self.panel, found])
+
+    def record(self, rubric: "Rubric", how: JudgedHow) -> JudgeRecord:
+        """Return who judges by ``rubric`` in that way."""
+        key = (rubric, how.reference, how.per_dimension, how.checks)
+        if key not in self._records:
+            self._records[key] = self._record(rubric, how)
+        return self._records[key]
+
+    def _record(self, rubric: "Rubric", how: JudgedHow) -> JudgeRecord:
+        ways: dict[str, Any] = {
+            **({"panel": self.panel} if len(self.jurors) > 1 else {}),
+            **({} if how.reference else {"reference": False}),
+            **({"per_dimension": True} if how.per_dimension else {}),
+            **({"checks": [list(check) for check in how.checks]} if how.checks else {}),
+        }
+        asked = {key: way for key, way in ways.items() if key != "panel"}
+        identity = canonical([self.identity, asked]) if asked else self.identity
+        judges = [[storable_spec(juror.model.spec.text), plain(juror.model.params)] for juror in self.jurors]
+        return JudgeRecord(
+            judge_id=judge_id(rubric, identity),
+            rubric=rubric.name,
+            detail=canonical({"rubric": plain(rubric), "judges": judges, "how": ways}),
+        )
+
+
+class CaseJudge:
+    """The judges in one case; without any it says so."""
+
+    def __init__(self, run: "CaseRun", eval_: "Eval", calls: "Calls") -> None:
+        self._run = run
+        self._eval = eval_
+        self._calls = calls
+
+    async def judge(self, answer: Response | str, target: Any, how: JudgedHow) -> list[Score]:
+        """Return the scores of an answer: that of the rubric, then one for each dimension.
+
+        Raises:
+            JudgeError: no reply was a valid verdict, or a panel is split evenly.
+            CallError: a judge could not be asked.
+            RubricError: there is no such rubric, or two of its scores would have one name.
+            ScorerError: there is nothing to judge, or nothing to judge it by.
+        """
+        found = self._rubric(how.rubric)
+        self._check_names(found, how)
+        ready = self._without_asking(found, how)
+        return ready if ready is not None else await self._awaited(self._judged(found, answer, target, how))
+
+    def judge_sync(self, answer: Response | str, target: Any, how: JudgedHow) -> list[Score]:
+        """Return the scores of an answer, as ``judge`` does, to a test that is not async."""
+        found = self._rubric(how.rubric)
+        self._check_names(found, how)
+        ready = self._without_asking(found, how)
+        return ready if ready is not None else self._waited(self._judged(found, answer, target, how))
+
+    async def prefer(self, a: Response | str, b: Response | str, target: Any, how: JudgedHow) -> list[Score]:
+        """Return the score of a comparison: 1 where ``a`` is better in both orders, 0 where ``b`` is, else 0.5.
+
+        Raises:
+            as ``judge`` does.
+        """
+        found = self._rubric(how.rubric)
+        check_free(self._run.book, preference_name(found, how.name))
+        if self._calls.judges is None:
+            return unjudged_scores([preference_name(found, how.name)])
+        return await self._awaited(self._preferred(found, a, b, target, how))
+
+    def prefer_sync(self, a: Response | str, b: Response | str, target: Any, how: JudgedHow) -> list[Score]:
+        """Return the score of a comparison, as ``prefer`` does, to a test that is not async."""
+        found = self._rubric(how.rubric)
+        check_free(self._run.book, preference_name(found, how.name))
+        if self._calls.judges is None:
+            return unjudged_scores([preference_name(found, how.name)])
+        return self._waited(self._preferred(found, a, b, target, how))
+
+    async def _awaited(self, work: Coroutine[Any, Any, list[Score]]) -> list[Score]:
+        """Return what comes of ``work`` on the loop of the calls."""
+        if self._calls.loop.is_current():
+            return await work
+        return await self._run.awaited(self._calls.loop.submit(work))
+
+    def _waited(self, work: Coroutine[Any, Any, list[Score]]) -> list[Score]:
+        """Return what comes of ``work`` to a body that waits for it."""
+        with self._run.body_waiting():
+            return self._calls.loop.run(work)
+
+    def _check_names(self, found: "Rubric", how: JudgedHow) -> None:
+        """Raise where a score could not be recorded under its name, before anybody is asked for it."""
+        whole, *parts = names = found.score_names(how.name)
+        if whole in parts and len(parts) > 1:
+            raise RubricError(
+                f"{Path(how.rubric).name}: dimensions.{whole}: a dimension cannot have the name of its rubric: one of"
+                " the two scores would be lost; give it another name, or name the call of score.judge: name='...'"
+            )
+        check_free(self._run.book, *names)
+
+    def _without_asking(self, found: "Rubric", how: JudgedHow) -> list[Score] | None:
+        """Return the scores where nobody is to be asked; None where somebody is."""
+        if self._calls.judges is None:
+            return unjudged_scores(found.score_names(how.name))
+        if how.settled is None:
+            return None
+        return settled_scores(found, how.settled, name=how.name, gates=how.gates, judge_id=self._judge_id(found, how))
+
+    async def _judged(self, found: "Rubric", answer: Response | str, target: Any, how: JudgedHow) -> list[Score]:
+        shown, text = self._shown(found, target, how), text_of(answer)
+        parts = [replace(found, dimensions=(each,)) for each in found.dimensions] if how.per_dimension else [found]
+
+        async def poll(juror: Juror, repeat: int) -> Ballot:
+            asked = [questions(part, answer=text, repeat=self._repeat(repeat), **shown) for part in parts]
+            ballots = await _all(
+                [self._ballot(juror, part, each, repeat) for part, each in zip(parts, asked, strict=True)]
+            )
+            return _joined(ballots)
+
+        ballots = await self._polled(poll, partial(is_unsure, found))
+        return judged_scores(found, ballots, name=how.name, gates=how.gates, judge_id=self._judge_id(found, how))
+
+    async def _preferred(
+        self, found: "Rubric", a: Response | str, b: Response | str, target: Any, how: JudgedHow
+    ) -> list[Score]:
+        rubric, shown = preference_rubric(found), self._shown(found, target, how)
+        orders = [(text_of(a), text_of(b)), (text_of(b), text_of(a))]
+
+        async def poll(juror: Juror, repeat: int) -> tuple[Ballot, Ballot]:
+            asked = [
+                comparison(rubric, first=first, second=second, repeat=self._repeat(repeat), **shown)
+                for first, second in orders
+            ]
+            one, other = await _all([self._ballot(juror, rubric, each, repeat) for each in asked])
+            return one, other
+
+        def unsure(both: tuple[Ballot, Ballot]) -> bool:
+            return orders_disagree(rubric, both) or any(is_unsure(rubric, each) for each in both)
+
+        ballots = await self._polled(poll, unsure)
+        name = preference_name(found, how.name)
+        return [preference_score(name, rubric, ballots, judge_id=self._judge_id(rubric, how))]
+
+    async def _polled(self, poll: Poll[T], unsure: Callable[[T], bool]) -> list[T]:
+        """Return the ballots of those who are asked: of all, or of the first and, where it is unsure, of the others."""
+        judges = self._calls.judges
+        assert judges is not None
+        key = self._run.key
+        is_twice = is_probed(judges.probe, key.suite, key.model, key.sample_id, key.epoch)
+
+        async def round_of(jurors: Sequence[Juror]) -> list[T]:
+            repeated = _spared([poll(each, 1) for each in jurors if is_twice])
+            found, others = await _all([_all([poll(each, 0) for each in jurors]), repeated])
+            return [*found, *others]
+
+        if judges.panel == "all":
+            return await round_of(judges.jurors)
+        ballots = await round_of(judges.jurors[:1])
+        if len(judges.jurors) > 1 and unsure(ballots[0]):
+            ballots += await round_of(judges.jurors[1:])
+        return ballots
+
+    async def _ballot(self, juror: Juror, rubric: "Rubric", asked: tuple[Any, str], repeat: int) -> Ballot:
+        model = CaseModel(juror.model.name, self._calls, eval_=self._eval, run=self._run, role="judge")
+        verdict, again = await JurorInCase(juror, model, self._run).verdict(rubric, *asked)
+        return Ballot(judge=juror.model.name, verdict=verdict, repeat=repeat, was_asked_again=again)
+
+    def _repeat(self, repeat: int) -> int | str:
+        """Return what tells a judgement of the same answer from others."""
+        return f"{self._run.key.epoch} again" if repeat else self._run.key.epoch
+
+    def _shown(self, found: "Rubric", target: Any, how: JudgedHow) -> _Shown:
+        """Return what a judge is shown beside the answer."""
+        right = target if target is not None else self._run.sample.target
+        if found.needs_reference and not how.reference:
+            raise ScorerError(
+                f"rubric {found.name} judges beside a reference, which reference=False keeps back: leave that out, or"
+                " take a rubric with needs_reference: false"
+            )
+        if found.needs_reference and right is None:
+            raise ScorerError(
+                f"rubric {found.name} judges beside a reference: give the row a target, or pass one; a rubric that"
+                " needs none says needs_reference: false"
+            )
+        return {
+            "question": how.question if how.question is not None else shown_input(self._run.sample.input),
+            "reference": shown_reference(right) if how.reference else None,
+        }
+
+    def _judge_id(self, rubric: "Rubric", how: JudgedHow) -> str:
+        """Return the judge_id of the scores, and keep what stands behind it."""
+        assert self._calls.judges is not None
+        record = self._calls.judges.record(rubric, how)
+        self._run.judges[record.judge_id] = record
+        return record.judge_id
+
+    def _rubric(self, rubric: str | os.PathLike[str]) -> "Rubric":
+        from pytest_llmeval.loaders.rubrics import load_rubric
+
+        rootdir = self._calls.rootdir
+        return load_rubric(rubric, rootdir=rootdir, test_file=rootdir / self._eval.where.partition("::")[0])
+
+
+async def _all(work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    """Return what comes of all; where one of them fails the others end first, as they are paid for."""
+    if len(work) == 1:
+        return [await work[0]]
+    found = await asyncio.gather(*work, return_exceptions=True)
+    for each in found:
+        if isinstance(each, BaseException):
+            raise each
+    return [each for each in found if not isinstance(each, BaseException)]
+
+
+async def _spared(work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    """Return what comes of all but those that failed, on which nothing depends."""
+    found = await asyncio.gather(*work, return_exceptions=True)
+    for each in found:
+        if isinstance(each, BaseException) and not isinstance(each, CaseError):
+            raise each
+    return [each for each in found if not isinstance(each, BaseException)]
+
+
+def _joined(ballots: Sequence[Ballot]) -> Ballot:
+    """Return one ballot of those about single dimensions."""
+    if len(ballots) == 1:
+        return ballots[0]
+    findings: dict[str, Finding] = {}
+    for ballot in ballots:
+        findings |= ballot.verdict.findings
+    again = any(ballot.was_asked_again for ballot in ballots)
+    return replace(ballots[0], verdict=Verdict(findings=findings), was_asked_again=again)

@@ -1,0 +1,93 @@
+"""One judge, asked until its reply is a verdict."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pytest_llmeval.core.errors import CallError, ErrorKind, JudgeError
+from pytest_llmeval.core.judge.asking import ask_again
+from pytest_llmeval.core.judge.forms import Forms, told, verdict_of
+from pytest_llmeval.core.judge.verdict import MalformedVerdictError, Verdict, Wanted, is_cut
+from pytest_llmeval.core.text import one_line
+from pytest_llmeval.core.types import Message, Request, Response
+
+if TYPE_CHECKING:
+    from pytest_llmeval.bridge.casework.cases import CaseRun
+    from pytest_llmeval.bridge.casework.handles import CaseModel
+    from pytest_llmeval.core.judge.rubric import Rubric
+    from pytest_llmeval.models.named import NamedModel
+
+__all__ = ["Juror", "JurorInCase"]
+
+_REPLIES = 3
+"""How often a verdict is asked for: once, and twice again with what was wrong."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Juror:
+    """One judge of a session, in a process that runs cases."""
+
+    model: "NamedModel"
+    forms: Forms
+    only_recorded: bool = False
+    """Whether all replies are those of another run, so that nothing can be asked anew."""
+
+
+class JurorInCase:
+    """A judge in one case."""
+
+    def __init__(self, juror: Juror, model: "CaseModel", run: "CaseRun") -> None:
+        self._juror = juror
+        self._model = model
+        self._run = run
+
+    async def verdict(self, rubric: "Rubric", messages: Sequence[Message], nonce: str) -> tuple[Verdict, bool]:
+        """Return the judge's verdict, and whether it had to be asked again for it.
+
+        Raises:
+            JudgeError: no reply was a valid verdict.
+            CallError: the judge could not be asked.
+        """
+        asked, problem, replies, is_known, room = tuple(messages), "", 0, True, 1
+        while replies < _REPLIES:
+            wanted = Wanted(rubric=rubric, nonce=nonce, again=replies > 0)
+            try:
+                response, sent = await self._reply(asked, wanted, room)
+            except CallError as error:
+                if not problem or not self._is_unrecorded(error):
+                    raise
+                break
+            try:
+                return verdict_of(response, sent, wanted), wanted.again
+            except MalformedVerdictError as error:
+                problem = str(error)
+            replies += 1
+            room *= 2 if is_cut(response.finish_reason) else 1
+            asked = ask_again(messages, told(response), problem)
+            is_known = is_known and (response.cached or response.earlier)
+            if is_known and replies == _REPLIES:  # that there was no verdict then is no reason to give up now
+                asked, replies, room = tuple(messages), 0, 1
+        raise JudgeError(
+            f"judge {self._juror.model.name}: no valid verdict by rubric {rubric.name} in {_REPLIES} replies;"
+            f" of the last one {one_line(problem, 200)}"
+        )
+
+    def _is_unrecorded(self, error: CallError) -> bool:
+        """Whether a call failed since the run whose replies are all there is ended without it."""
+        return self._juror.only_recorded and error.kind == ErrorKind.NOT_CACHED
+
+    async def _reply(self, messages: tuple[Message, ...], wanted: Wanted, room: int) -> tuple[Response, dict[str, Any]]:
+        """Return what the judge replies, by the best form that its server takes, and the parameters that asked so."""
+        bounds = {name: room * most for name, most in self._juror.model.bounds.items()} if room > 1 else {}
+        asking = self._juror.forms.asking(wanted.rubric, wanted.nonce, bounds)
+        while True:
+            params = asking.params
+            try:
+                response = await self._model.answer(Request(messages=messages, params=params), wanted)
+            except CallError as error:
+                if not asking.give_way(error):
+                    raise
+                self._run.calls.pop()  # nothing was answered, and nothing paid
+            else:
+                asking.taken()
+                return response, params

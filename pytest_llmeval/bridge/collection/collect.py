@@ -1,0 +1,348 @@
+"""Collection: each row of a marked function's dataset becomes an item; what is wrong is gathered, not raised."""
+
+import difflib
+import hashlib
+import inspect
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from pytest_llmeval.bridge.casework.cases import CaseParam, Eval, cluster_of
+from pytest_llmeval.bridge.casework.fixtures import uses
+from pytest_llmeval.bridge.casework.items import PARAM, suite_named
+from pytest_llmeval.bridge.collection.code_digests import code_digest, names_in
+from pytest_llmeval.bridge.collection.prompt_fields import PromptFields
+from pytest_llmeval.core.errors import DatasetError, UserError
+from pytest_llmeval.core.ids import node_part
+from pytest_llmeval.core.shards import Shard
+from pytest_llmeval.core.strict_json import canonical
+from pytest_llmeval.core.text import one_line
+from pytest_llmeval.core.types import Sample
+from pytest_llmeval.loaders.datasets import open_dataset
+from pytest_llmeval.loaders.prompts import load_prompt
+from pytest_llmeval.loaders.source import Dataset, RowRef
+from pytest_llmeval.models.params import wrong_params
+
+__all__ = ["CaseMaker", "Reading"]
+
+_MOST_PROBLEMS = 10
+_ASK_JUDGES = frozenset({"judge", "judge_sync", "prefer", "prefer_sync"})
+"""Names of the scorers that do."""
+
+
+@dataclass(slots=True)
+class Reading:
+    """What was read of one function's dataset."""
+
+    eval: Eval
+    code_digest: str
+    asks_judge: bool
+    """Whether the test function itself names what asks one."""
+    fields: PromptFields
+    """What its rows offer its prompt."""
+    digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+    """Over the rows taken, those of the other shards too."""
+    cases: int = 0
+    """Items that were made of it, before any parametrize of the user's."""
+    slices: set[str] = field(default_factory=set)
+    limited: bool = False
+    """Whether ``--limit`` left rows out."""
+    sliced: bool = False
+    """Whether ``--slice`` left rows out."""
+    parts: dict[str, tuple[tuple[str, ...], str | None]] = field(default_factory=dict)
+    """The slices and the cluster of each row taken, by its id; gathered only where sizes matter."""
+    metadata_keys: set[str] = field(default_factory=set)
+    """Those that are not null in any row taken; gathered only where the marker names a cluster key."""
+
+
+class CaseMaker:
+    """Turns marked functions into cases."""
+
+    def __init__(
+        self,
+        config: pytest.Config,
+        *,
+        models: Sequence[str],
+        dataset: str | None = None,
+        limit: int | None,
+        slices: tuple[str, ...],
+        shard: Shard | None,
+        epochs: int,
+        sized: Callable[[str], bool] = lambda suite: False,
+    ) -> None:
+        """Prepare for one session.
+
+        Args:
+            config: of the session.
+            models: the names of the models; at least one.
+            dataset: what takes the place of every marker's; None where each has its own.
+            limit: rows of each dataset, after ``slices``; None for all.
+            slices: rows in any of them; empty for all.
+            shard: rows in it, after ``slices`` and ``limit``; None for all.
+            epochs: repetitions of each row, from 1.
+            sized: whether slices and clusters of a suite's rows are to be kept.
+        """
+        self._config = config
+        self._models = models
+        self._dataset = dataset
+        self._limit = limit
+        self._slices = slices
+        self._shard = shard
+        self._epochs = epochs
+        self._sized = sized
+        self._marks: dict[str, pytest.MarkDecorator] = {}
+        self._digest = hashlib.sha256()
+        self.problems: list[str] = []
+        self.readings: list[Reading] = []
+
+    @property
+    def cases_per_row(self) -> int:
+        """How many cases a row gives, before any parametrize of the user's."""
+        return len(self._models) * self._epochs
+
+    @property
+    def dataset_digest(self) -> str:
+        """The sha256 in hex over the rows taken so far, those of the other shards too, in their order."""
+        return self._digest.hexdigest()
+
+    def parametrize(self, metafunc: pytest.Metafunc, marker: pytest.Mark) -> bool:
+        """Make the cases of one function, of its good rows at least: by them one sees whether it is selected.
+
+        What is wrong goes to ``problems``.
+
+        Returns:
+            Whether there is a case.
+        """
+        where = metafunc.definition.nodeid
+        try:
+            asks_judge = not _ASK_JUDGES.isdisjoint(names_in(metafunc.function))
+            eval_ = self._eval(metafunc, marker, where)
+            reading = Reading(eval_, code_digest(metafunc.function), asks_judge, PromptFields(eval_.prompt))
+            sets = list(self._parameter_sets(reading))
+        except UserError as error:
+            self.problems.append(str(error))
+            return False
+        self.readings.append(reading)
+        reading.cases = len(sets)
+        if sets:
+            metafunc.fixturenames.append(PARAM)
+            metafunc.parametrize(PARAM, sets)
+        return bool(sets)
+
+    def unknown_slices(self) -> list[str]:
+        """Return a problem for each ``--slice`` that no row has."""
+        known = sorted(set[str]().union(*(reading.slices for reading in self.readings)))
+        return [
+            f"--slice {name}: no row has it; {_hint(name, known)}"
+            for name in self._slices
+            if name not in known and self.readings
+        ]
+
+    def doubled_suites(self) -> list[str]:
+        """Return a problem for each suite that two functions name."""
+        first: dict[str, str] = {}
+        problems = []
+        for reading in self.readings:
+            suite, where = reading.eval.suite, reading.eval.where
+            if first.setdefault(suite, where) != where:
+                problems.append(f"suite {suite!r} is named by {first[suite]} and by {where}; name one with suite='...'")
+        return problems
+
+    def prompt_notes(self, cases: Iterable[tuple[pytest.Item, CaseParam]]) -> Iterator[str]:
+        """Yield what is odd about the prompts of cases that are to run, once for each function."""
+        asking = {param.eval.where: item for item, param in cases}
+        for reading in self.readings:
+            item = asking.get(reading.eval.where)
+            if item is not None:
+                yield from reading.fields.notes(reading.eval.suite, is_sent=uses(item, "response"))
+
+    def _eval(self, metafunc: pytest.Metafunc, marker: pytest.Mark, where: str) -> Eval:
+        try:
+            given = inspect.signature(_marker).bind(*marker.args, **marker.kwargs)
+        except TypeError as error:
+            raise UserError(
+                f"{where}: marker llmeval: {error}; llmeval(dataset, *, suite, prompt, params, cluster)"
+            ) from None
+        _check_single(metafunc.definition, where)
+        given.apply_defaults()
+        arguments = given.arguments
+        _check_marker(arguments, where)
+        place = {"rootdir": self._config.rootpath, "test_file": metafunc.definition.path}
+        try:
+            dataset = open_dataset(self._dataset or arguments["dataset"], **place)
+            prompt = load_prompt(arguments["prompt"], **place)
+        except UserError as error:
+            raise type(error)(f"{where}: {error}") from None
+        return Eval(
+            suite=suite_named(marker, metafunc.function),
+            where=where,
+            dataset=dataset,
+            prompt=prompt,
+            params=dict(arguments["params"] or {}),
+            cluster=arguments["cluster"],
+        )
+
+    def _parameter_sets(self, reading: Reading) -> Iterator[Any]:
+        taken = list(self._taken(reading))
+        cluster = reading.eval.cluster
+        if taken and cluster is not None and cluster not in reading.metadata_keys:
+            self.problems.append(_no_cluster(reading))
+        own = [each for each in taken if self._shard is None or self._shard.holds(each[1])]
+        many = len(self._models) > 1
+        named: dict[str, tuple[str, str]] = {}
+        for model in self._models:
+            prefix = f"{node_part(model)}-" if many else ""
+            for ref, sample_id, marks in own:
+                base = prefix + node_part(sample_id)
+                first = named.setdefault(base, (model, sample_id))
+                if first != (model, sample_id):
+                    raise UserError(_one_name(reading.eval.where, base, first, (model, sample_id)))
+                for epoch in range(1, self._epochs + 1):
+                    own_id = f"{base}-e{epoch}" if self._epochs > 1 else base
+                    case = CaseParam(reading.eval, ref, sample_id, model, epoch, own_id)
+                    yield pytest.param(case, id=own_id, marks=marks)
+
+    def _taken(self, reading: Reading) -> Iterator[tuple[RowRef, str, tuple[pytest.MarkDecorator, ...]]]:
+        """Yield what is kept of each good row that ``--slice`` and ``--limit`` leave; gather what is wrong."""
+        dataset = reading.eval.dataset
+        left = -1 if self._limit is None else self._limit
+        wanted = set(self._slices)
+        checked, sized = _Rows(dataset), self._sized(reading.eval.suite)
+        for ref, sample in checked:
+            reading.slices.update(sample.slices)
+            if wanted and wanted.isdisjoint(sample.slices):
+                reading.sliced = True
+                continue
+            if left == 0:
+                reading.limited = True
+                break
+            left -= 1
+            try:
+                marks = self._decorators(sample.marks, f"{dataset.shown}:{ref.line}")
+            except DatasetError as error:
+                checked.wrong.append(str(error))
+                continue
+            if reading.eval.cluster is not None:
+                reading.metadata_keys.update(key for key, value in sample.metadata.items() if value is not None)
+            if sized:
+                reading.parts[sample.id] = (sample.slices, cluster_of(sample, reading.eval.cluster))
+            reading.fields.add(sample.input)
+            self._digest.update(b"%x;" % ref.checksum)
+            reading.digest.update(b"%x;" % ref.checksum)
+            yield ref, sample.id, marks
+        self.problems += checked.problems()
+
+    def _decorators(self, names: tuple[str, ...], where: str) -> tuple[pytest.MarkDecorator, ...]:
+        for name in names:
+            if name not in self._marks:
+                self._marks[name] = _mark(name, where)
+        return tuple(self._marks[name] for name in names)
+
+
+class _Rows:
+    """The good rows of a dataset, each id once; the wrong ones are gathered, ten at most."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._dataset = dataset
+        self._lines: dict[str, int] = {}
+        self.wrong: list[str] = []
+
+    def __iter__(self) -> Iterator[tuple[RowRef, Sample]]:
+        for ref, sample in self._dataset.rows():
+            if isinstance(sample, DatasetError):
+                self.wrong.append(str(sample))
+            elif sample.id in self._lines:
+                self.wrong.append(
+                    f"{self._dataset.shown}:{ref.line}: id {one_line(repr(sample.id))} stands in line"
+                    f" {self._lines[sample.id]} already; ids are unique"
+                )
+            else:
+                self._lines[sample.id] = ref.line
+                yield ref, sample
+            if len(self.wrong) >= _MOST_PROBLEMS:
+                return
+
+    def problems(self) -> list[str]:
+        """Return what is wrong with the rows met so far, or that the dataset has none."""
+        if self.wrong or self._lines:
+            return self.wrong
+        return [f"{self._dataset.shown}: empty dataset; it needs at least one row with the key 'input'"]
+
+
+def _marker(
+    dataset: object,
+    *,
+    suite: str | None = None,
+    prompt: object = None,
+    params: Mapping[str, Any] | None = None,
+    cluster: str | None = None,
+) -> None:
+    """The signature of the marker ``llmeval``."""
+
+
+def _check_single(definition: pytest.Item, where: str) -> None:
+    """Raise UserError where the closest marker has another one beside it: of a class's and a function's one counts."""
+    nodes = [node for node, _ in definition.iter_markers_with_node("llmeval")]
+    together = nodes.count(nodes[0])
+    if together > 1:
+        raise UserError(
+            f"{where}: {together} markers llmeval stand on {nodes[0].name}, inherited ones too, and one would be read;"
+            " write a function for each dataset, mark subclasses alone, or name a callable that joins the rows"
+        )
+
+
+def _check_marker(arguments: Mapping[str, Any], where: str) -> None:
+    for key in ("suite", "cluster"):
+        value = arguments[key]
+        if value is not None and (not isinstance(value, str) or not value):
+            raise UserError(f"{where}: marker llmeval: {key} must be a text that is not empty, found {value!r}")
+    params = {} if arguments["params"] is None else arguments["params"]
+    if not isinstance(params, Mapping):
+        raise UserError(f"{where}: marker llmeval: params must be a mapping, found {one_line(repr(params))}")
+    for _, told in wrong_params(params):
+        raise UserError(f"{where}: marker llmeval: params: {told}")
+    try:
+        canonical(params)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{where}: marker llmeval: params must be what JSON can hold; {one_line(str(error))}") from None
+
+
+def _mark(name: str, where: str) -> pytest.MarkDecorator:
+    """Return the pytest mark of a row, by the project's own rule on unknown marks; a warning names the row."""
+    place, _, line = where.rpartition(":")
+    try:
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            mark: pytest.MarkDecorator = getattr(pytest.mark, name)
+        for each in told:
+            warnings.warn_explicit(each.message, each.category, place or where, int(line) if line.isdecimal() else 1)
+        return mark
+    except pytest.fail.Exception as error:
+        raise DatasetError(f"{where}: marks: {error}; register it or take it out") from None
+    except Warning as error:
+        raise DatasetError(f"{where}: marks: {error}") from None
+
+
+def _no_cluster(reading: Reading) -> str:
+    """Return what is wrong with a cluster key that no row has."""
+    key, known = reading.eval.cluster or "", sorted(reading.metadata_keys)
+    return (
+        f"{reading.eval.where}: marker llmeval: cluster={one_line(repr(key))}: no row of {reading.eval.dataset.shown}"
+        f" has this key in its metadata; {_hint(key, known, 'metadata keys')}"
+    )
+
+
+def _one_name(where: str, base: str, *cases: tuple[str, str]) -> str:
+    """Return that two cases have one node id, which makes a suite fall apart, and what to do."""
+    told = " and ".join(f"model {one_line(repr(model), 60)} with row {one_line(repr(id_), 60)}" for model, id_ in cases)
+    return f"{where}: {told} are both called {base}; name a model in models.yaml, or change an id"
+
+
+def _hint(name: str, known: list[str], what: str = "slices") -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    return f"{what} are {one_line(', '.join(known[:12]))}" if known else f"the rows have no {what}"

@@ -1,0 +1,30 @@
+"""Sessions that show what would run, and run no test: ``--collect-only``, ``--setup-plan``, ``--setup-only``."""
+
+import pytest
+
+from pytest_llmeval.bridge.casework.fixtures import is_made_here
+from pytest_llmeval.bridge.casework.items import param_of
+
+__all__ = ["Unasked", "only_shows"]
+
+
+def only_shows(config: pytest.Config) -> bool:
+    """Whether no test runs in this session."""
+    options = ("collectonly", "setuponly", "setupplan")  # each of a plugin that -p may switch off
+    return any(config.getoption(option, False) for option in options)
+
+
+class Unasked:
+    """The plugin object that keeps this plugin's fixtures from asking anybody where fixtures alone are set up."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[object], request: pytest.FixtureRequest) -> object:
+        """Give the row, and None in place of all else that a case would be given."""
+        param = param_of(request.node) if request.scope == "function" else None
+        if param is None or not is_made_here(fixturedef):
+            return None
+        is_row = fixturedef.argname.removeprefix("llmeval_") == "sample"
+        is_read = is_row and not request.config.getoption("setupplan", False)
+        value = param.eval.dataset.read(param.ref) if is_read else None
+        fixturedef.cached_result = (value, fixturedef.cache_key(request), None)  # type: ignore[arg-type]  # a SubRequest
+        return fixturedef.cached_result

@@ -1,0 +1,73 @@
+"""Names of an eval's parameter sets: each is a suite, told by what it holds, never by its place nor by a secret."""
+
+import re
+from collections.abc import Iterable, Iterator
+from enum import Enum
+
+import pytest
+
+from pytest_llmeval.bridge.casework.items import cases_in, set_of
+from pytest_llmeval.core.ids import digest
+from pytest_llmeval.core.sources import stable_text
+from pytest_llmeval.models.redaction import AnswerRedactor
+
+__all__ = ["SetNames", "secret_sets"]
+
+_SHORT = 100
+"""Characters of a text that pytest takes for a name."""
+_TOLD = (type(None), int, float, complex, re.Pattern, Enum)
+
+
+class SetNames:
+    """Names the values of one function's parameter sets that pytest would name by their place."""
+
+    def __init__(self, config: pytest.Config, where: str, problems: list[str]) -> None:
+        """Prepare.
+
+        Args:
+            config: of the session.
+            where: the node id of the function.
+            problems: takes what is wrong.
+        """
+        self._config = config
+        self._where = where
+        self._problems = problems
+
+    def name(self, value: object, argname: str) -> str | None:
+        """Return a name by the content of ``value``; None where pytest has one for it, or where nothing tells it."""
+        if self._is_told_by_pytest(value):
+            return None
+        text = stable_text(value)
+        if text is None:
+            self._problems.append(
+                f"{self._where}: nothing tells a value of {argname} in each session the same, found"
+                f" {type(value).__qualname__}; each parameter set is a suite: give it a name with ids="
+            )
+            return None
+        return f"{argname}-{digest(text)[:6]}"
+
+    def _is_told_by_pytest(self, value: object) -> bool:
+        if isinstance(value, str | bytes):
+            return len(value) <= _SHORT or not self._shortens()
+        return isinstance(value, _TOLD) or isinstance(getattr(value, "__name__", None), str)
+
+    def _shortens(self) -> bool:
+        try:
+            return bool(self._config.getini("parametrize_long_str_id_strategy") == "short")
+        except ValueError:  # pytest before 9.1
+            return False
+
+
+def secret_sets(items: Iterable[pytest.Item], secrets: Iterable[str]) -> Iterator[tuple[pytest.Item, str]]:
+    """Yield each case that is named by a secret, and what is wrong: a node id is printed, stored and reported.
+
+    Of what may be an ordinary word, such as the key ``ollama`` of a server that asks for none, nothing is said.
+    """
+    redact = AnswerRedactor(secrets)
+    for item, param in cases_in(items):
+        set_id = set_of(item, param)
+        masked = redact(set_id)
+        if masked != set_id:
+            where = f"{param.eval.where}: the parameter set {masked!r}"
+            told = "is named by a key or a password of the environment, and names are printed and stored"
+            yield item, f"{where} {told}; give it another one with ids="

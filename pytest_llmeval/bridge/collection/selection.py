@@ -1,0 +1,270 @@
+"""Which evals run: the ones that were asked for. The others wait, their datasets unread."""
+
+import ast
+import functools
+import os
+import shlex
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from _pytest.mark.expression import Expression
+
+from pytest_llmeval.bridge.config.options import PATHS_KEY, ini_value
+from pytest_llmeval.core.ini_values import many_texts
+
+__all__ = ["Selection", "holds_for", "is_expression"]
+
+_TRAIN_FOLDER = "finetune"
+
+
+class Selection:
+    """What the command line asks for, as far as evals and training are concerned.
+
+    An eval below a folder of the ini key ``llmeval_paths`` runs only if (a) a path or node id on the command line, or
+    the folder that pytest was started in, lies in that folder, or (b) the ``-m`` expression would not hold for an
+    item without any mark. Training items and ``judge_attack`` need (b) or their own node id.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        root = config.rootpath
+        self.folders = tuple(root / name for name in _folder_names(config))
+        self._train_folder = root / _TRAIN_FOLDER
+        self.by_mark = self._attacks_by_mark = _asks_for_marks(config.getoption("markexpr", ""))
+        self._asked = tuple(self._asked_paths())
+        self.added: tuple[Path, ...] = ()
+        """Folders that are collected only because ``-m`` may ask for items in them."""
+        self.ignored: list[Path] = []
+        """Files and folders that pytest was told to ignore, or whose collecting did not come to its end."""
+
+    def ask_by_mark(self, expression: str, *, attacks: str) -> None:
+        """Take other ``-m`` expressions than the session's for what asks for evals that wait otherwise, and attacks."""
+        self.by_mark = _asks_for_marks(expression)
+        self._attacks_by_mark = _asks_for_marks(attacks)
+
+    def widen_testpaths(self) -> None:
+        """Collect the folders of evals and training too where ``-m`` may ask for their items."""
+        config = self._config
+        if not self.by_mark or config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
+            return
+        covered = [_absolute(config.invocation_params.dir, arg) for arg in config.args]
+        wanted = [*self.folders, self._train_folder]
+        self.added = tuple(
+            folder
+            for folder in wanted
+            if folder.is_dir()
+            and not any(_lies_in(folder, other) or _lies_in(other, folder) for other in covered)
+            and any(_mentions_us(path) for path in _modules(folder))
+        )
+        config.args.extend(str(folder) for folder in self.added)
+
+    def waits(self, item: pytest.Item) -> bool:
+        """Whether a marked function (or its placeholder) was not asked for."""
+        return self.waits_in(item) is not None or self.attack_waits(item)
+
+    def waits_in(self, item: pytest.Item) -> Path | None:
+        """Return the folder that must be asked for before a marked function runs; None where none need be."""
+        if self.by_mark or self._named(item):
+            return None
+        homes = [folder for folder in self.folders if _lies_in(item.path, folder)]
+        is_asked = any(_lies_in(path, home) for path in self._asked for home in homes)
+        return homes[0] if homes and not is_asked else None
+
+    def attack_waits(self, item: pytest.Item) -> bool:
+        """Whether ``item`` attacks the judge, by a mark of its function or its row, and was not asked for."""
+        is_attack = item.get_closest_marker("judge_attack") is not None
+        return is_attack and not self._attacks_by_mark and not self._named(item)
+
+    def row_attack_waits(self, item: pytest.Item) -> bool:
+        """Whether a case attacks the judge by a mark of its row, and was not asked for; of a case only."""
+        marks = item.callspec.marks  # type: ignore[attr-defined]  # a case has a callspec
+        return bool(marks) and any(mark.name == "judge_attack" for mark in marks) and self.attack_waits(item)
+
+    @property
+    def has_more_to_drop(self) -> bool:
+        """Whether there can be training items, or tests that only our own widening brought in."""
+        return bool(self.added) or self._train_folder.is_dir()
+
+    def is_training(self, item: pytest.Item) -> bool:
+        """Whether ``item`` is a training item; marks called train elsewhere are the project's own."""
+        return item.get_closest_marker("train") is not None and _lies_in(item.path, self._train_folder)
+
+    def training_waits(self, item: pytest.Item) -> bool:
+        """Whether ``item`` is a training item that was not asked for."""
+        return self.is_training(item) and not self.by_mark and not self._named(item)
+
+    def is_foreign(self, item: pytest.Item) -> bool:
+        """Whether ``item`` is an ordinary test that only our widening of the testpaths brought in."""
+        marks = ("llmeval", "train")
+        return any(_lies_in(item.path, folder) for folder in self.added) and not any(
+            item.get_closest_marker(mark) for mark in marks
+        )
+
+    @property
+    def asks_for_evals(self) -> bool:
+        """Whether evals that wait otherwise were asked for, by path or by ``-m``."""
+        return self.by_mark or any(_lies_in(path, folder) for path in self._asked for folder in self.folders)
+
+    def waiting_line(self, met: Mapping[str, int], *, attacks: bool) -> str:
+        """Return how many evals wait and how to run them; an empty text where none does.
+
+        Args:
+            met: how many functions that wait were collected, by the folder that must be asked for; by an empty text
+                those that wait only as they attack the judge.
+            attacks: whether to tell of the latter.
+        """
+        waiting = Counter(met) + self._uncollected()
+        if not attacks or len(waiting) > 1:  # other evals go first
+            del waiting[""]
+        if not waiting:
+            return ""
+        start = self._config.invocation_params.dir
+        folders = [Path(os.path.relpath(each, start)).as_posix() for each in self.folders if str(each) in waiting]
+        functions = "1 eval function waits" if waiting.total() == 1 else f"{waiting.total()} eval functions wait"
+        return f"{functions}; run them with: pytest {shlex.join(folders) or '-m judge_attack'}"
+
+    def _uncollected(self) -> Counter[str]:
+        """Return how many eval functions of each folder the testpaths leave out, read without importing."""
+        if self.by_mark or self._config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
+            return Counter()
+        covered = [_absolute(self._config.invocation_params.dir, arg) for arg in self._config.args]
+        found = {path: folder for folder in reversed(self.folders) if folder.is_dir() for path in _modules(folder)}
+        left_out = [path for path in found if not any(_lies_in(path, other) for other in covered)]
+        return sum((Counter({str(found[path]): _marked_functions(path)}) for path in left_out), Counter[str]())
+
+    def misses_last_failed(self, cases: Iterable[pytest.Item]) -> bool:
+        """Whether ``--lf`` knows failed tests of the files of ``cases``, and none of them is here."""
+        failed = self._last_failed()
+        files = {node.partition("::")[0] for node in failed}
+        here = [item.nodeid for item in cases]
+        return failed.isdisjoint(here) and any(node.partition("::")[0] in files for node in here)
+
+    def covers_all(self) -> bool:
+        """Whether there are folders of evals, and everything below them was collected, as far as paths tell."""
+        start = self._config.invocation_params.dir
+        paths = [_absolute(start, argument) for argument in self._config.args if "::" not in argument]
+        folders = [folder for folder in self.folders if folder.is_dir()]
+        are_named = all(any(_lies_in(folder, path) for path in paths) for folder in folders)
+        left_out = any(self._holds_evals(path) for path in self.ignored) or bool(self._last_failed())
+        return bool(folders) and are_named and not left_out
+
+    def _last_failed(self) -> set[str]:
+        """Return the node ids that ``--lf`` asks for; nothing without it."""
+        plugin = self._config.pluginmanager.getplugin("lfplugin")
+        is_asked = plugin is not None and self._config.getoption("lf")
+        return {str(node) for node in plugin.lastfailed} if is_asked else set()
+
+    def _holds_evals(self, ignored: Path) -> bool:
+        """Whether there may be evals of the folders in a file or folder that was left out."""
+        if any(_lies_in(folder, ignored) for folder in self.folders):
+            return True
+        if not any(_lies_in(ignored, folder) for folder in self.folders):
+            return False
+        modules = _modules(ignored) if ignored.is_dir() else [ignored] if ignored.suffix == ".py" else []
+        return any(map(_mentions_us, modules))
+
+    def _asked_paths(self) -> Iterator[Path]:
+        config = self._config
+        start = config.invocation_params.dir
+        yield start
+        if config.args_source is pytest.Config.ArgsSource.ARGS:
+            for argument in config.args:
+                yield _absolute(start, argument.partition("::")[0])
+
+    def _named(self, item: pytest.Item) -> bool:
+        """Whether the command line names this function by its node id."""
+        start = self._config.invocation_params.dir
+        for argument in self._config.args:
+            path, _, name = argument.partition("::")
+            if name and _real(_absolute(start, path)) == _real(item.path):
+                own = item.nodeid.partition("::")[2].partition("[")[0]
+                asked = name.partition("[")[0]
+                if own == asked or own.startswith(f"{asked}::"):
+                    return True
+        return False
+
+
+def holds_for(expression: str, item: pytest.Item) -> bool:
+    """Whether a ``-m`` expression holds for ``item``, as pytest sees it."""
+    marks = list(item.iter_markers())
+
+    def has(name: str, /, **kwargs: Any) -> bool:
+        return any(mark.name == name and kwargs.items() <= mark.kwargs.items() for mark in marks)
+
+    return Expression.compile(expression).evaluate(has)
+
+
+def is_expression(text: str) -> bool:
+    """Whether ``text`` is what ``-m`` and ``-k`` take."""
+    try:
+        Expression.compile(text)
+    except SyntaxError:
+        return False
+    return True
+
+
+def _folder_names(config: pytest.Config) -> list[str]:
+    try:
+        return many_texts(ini_value(PATHS_KEY, config))
+    except ValueError:
+        return []  # no eval runs then: the settings are told to be wrong
+
+
+def _asks_for_marks(expression: str) -> bool:
+    """Whether a ``-m`` expression would not hold for an item without any mark."""
+    if not expression or not is_expression(expression):  # pytest reports a wrong one
+        return False
+    return not Expression.compile(expression).evaluate(lambda name, /, **kwargs: False)
+
+
+def _lies_in(path: Path, folder: Path) -> bool:
+    """Whether a path lies in a folder, as it is written or behind symbolic links."""
+    return _is_below(path, folder) or _is_below(_real(path), _real(folder))
+
+
+def _is_below(path: Path, folder: Path) -> bool:
+    return path == folder or folder in path.parents
+
+
+def _absolute(start: Path, argument: str) -> Path:
+    """Return an argument as pytest takes it: links in it are kept."""
+    return Path(os.path.abspath(start / argument))
+
+
+@functools.lru_cache(maxsize=1024)
+def _real(path: Path) -> Path:
+    return path.resolve()
+
+
+def _modules(folder: Path) -> Iterable[Path]:
+    return sorted(folder.rglob("*.py"))
+
+
+def _mentions_us(path: Path) -> bool:
+    try:
+        text = path.read_bytes()
+    except OSError:
+        return False
+    return b"llmeval" in text or b"mark.train" in text
+
+
+def _marked_functions(path: Path) -> int:
+    try:
+        source = path.read_bytes()
+        tree = ast.parse(source) if b"llmeval" in source else None
+    except (OSError, SyntaxError, ValueError):
+        return 0
+    functions = [] if tree is None else [node for node in ast.walk(tree) if _is_function(node)]
+    return sum(any(_is_marker(decorator) for decorator in getattr(node, "decorator_list", ())) for node in functions)
+
+
+def _is_function(node: ast.AST) -> bool:
+    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test")
+
+
+def _is_marker(decorator: ast.expr) -> bool:
+    target = decorator.func if isinstance(decorator, ast.Call) else decorator
+    return isinstance(target, ast.Attribute) and target.attr == "llmeval"

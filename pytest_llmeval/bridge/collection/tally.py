@@ -1,0 +1,108 @@
+"""The count of a collection: the cases of each suite, and what became of them."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_llmeval.bridge.casework.items import suite_of
+from pytest_llmeval.core.left_out import cases_not_selected, ids_digest, suites_not_selected
+
+if TYPE_CHECKING:
+    from pytest_llmeval.bridge.casework.cases import CaseParam, Eval
+    from pytest_llmeval.bridge.collection.facts import SuiteFacts
+    from pytest_llmeval.bridge.session import Preparation
+
+__all__ = ["Tally"]
+
+
+class Tally:
+    """Counts cases while they are collected and selected."""
+
+    def __init__(self) -> None:
+        self.no_cut: Counter[str] = Counter()
+        """The cases of each suite that ``-m`` left out."""
+        self.held: Counter[str] = Counter()
+        """The cases of each suite whose answers are scored again."""
+        self.waiting: set[str] = set()
+        """The suites that nobody asked for, as their functions name them."""
+        self._met: dict[str, Counter[str]] = {}
+        self._evals: dict[str, Eval] = {}
+        self._done: dict[str, Counter[str]] = {}
+        self._selected: dict[str, set[str]] = {}
+
+    def meet(self, cases: Iterable[tuple[pytest.Item, "CaseParam"]]) -> None:
+        """Count cases by their suites, and by the names that their functions gave those, before anybody selects."""
+        for item, param in cases:
+            suite = suite_of(item, param)
+            self._met.setdefault(param.eval.suite, Counter())[suite] += 1
+            self._evals[suite] = param.eval
+
+    def has_ended(self, item: pytest.Item, param: "CaseParam") -> None:
+        """Count a case that ended in an earlier session."""
+        suite = suite_of(item, param)
+        self._done.setdefault(suite, Counter())[param.model] += 1
+        self._selected.setdefault(suite, set()).add(param.sample_id)
+
+    def suites(
+        self, cases: Iterable[tuple[pytest.Item, "CaseParam"]], prepared: "Preparation"
+    ) -> dict[str, "SuiteFacts"]:
+        """Return the suites of the cases that are to run and of those that have ended."""
+        found: dict[str, SuiteFacts] = {}
+        for item, param in cases:
+            suite = suite_of(item, param)
+            if suite not in found:
+                found[suite] = prepared.suite_facts(param.eval)
+            prepared.count(suite, param)
+            self._selected.setdefault(suite, set()).add(param.sample_id)
+            found[suite].expected[param.model] = found[suite].expected.get(param.model, 0) + 1
+        for suite, done in self._done.items():
+            if suite not in found:
+                found[suite] = prepared.suite_facts(self._evals[suite])
+            found[suite].done = dict(done)
+        for suite, facts in found.items():
+            self._weigh(suite, facts, prepared)
+        return found
+
+    def unrun(self, found: Collection[str], prepared: "Preparation") -> dict[str, "SuiteFacts"]:
+        """Return what was read beside the suites ``found``: other shards may have cases of them."""
+        unrun = {
+            suite: prepared.suite_facts(eval_) for suite, eval_ in self.read(prepared).items() if suite not in found
+        }
+        for suite, facts in unrun.items():
+            self._weigh(suite, facts, prepared)
+        return unrun
+
+    def read(self, prepared: "Preparation") -> dict[str, "Eval"]:
+        """Return every suite that was read, selected or not, with its function."""
+        return {**self._evals, **self.caseless(prepared)}
+
+    def caseless(self, prepared: "Preparation") -> dict[str, "Eval"]:
+        """Return the suites that were read and have no case here, in this shard, say, as their functions name them."""
+        readings = prepared.maker.readings if prepared.maker is not None else ()
+        return {reading.eval.suite: reading.eval for reading in readings if reading.eval.suite not in self._met}
+
+    def unselected(self, found: Collection[str], prepared: "Preparation") -> list[str]:
+        """Return what there is of evals that were asked for beside the suites ``found``, ``-m`` apart, in words."""
+        return suites_not_selected(list(self._unselected(found, prepared)))
+
+    def _unselected(self, found: Collection[str], prepared: "Preparation") -> Iterator[str]:
+        for suites in self._met.values():
+            yield from (name for name, count in suites.items() if name not in found and count > self.no_cut[name])
+        maker, is_rescored = prepared.maker, prepared.rescored is not None
+        for reading in maker.readings if maker is not None and not is_rescored else ():
+            if (reading.cases or reading.sliced or reading.limited) and reading.eval.suite not in self._met:
+                yield reading.eval.suite
+
+    def _weigh(self, suite: str, facts: "SuiteFacts", prepared: "Preparation") -> None:
+        """Add what ``-m`` left out of a suite and what anything else did."""
+        assert prepared.maker is not None
+        facts.selected_digest = ids_digest(self._selected.get(suite, ()))
+        facts.deselected = -(-self.no_cut[suite] // prepared.maker.cases_per_row)
+        made = facts.made
+        if prepared.rescored is not None:
+            made, facts.left_out = self.held[suite], prepared.rescored.left_out(suite)
+        missing = made - sum(facts.expected.values()) - sum(facts.done.values()) - self.no_cut[suite]
+        if missing > 0:
+            facts.left_out.append(cases_not_selected(missing))

@@ -1,0 +1,1 @@
+"""What a session is asked to do: options, settings, models."""

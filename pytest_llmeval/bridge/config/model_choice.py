@@ -1,0 +1,92 @@
+"""Which models a session asks, decided at collection: light, nothing is opened."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from pytest_llmeval.core.errors import ModelError
+from pytest_llmeval.models.check import check_model
+from pytest_llmeval.models.choice import choose_judges, choose_models, default_models
+from pytest_llmeval.models.named import NamedModel
+from pytest_llmeval.models.prices import priced
+
+if TYPE_CHECKING:
+    from pytest_llmeval.bridge.config.settings import Settings
+    from pytest_llmeval.models.price_list import PriceList
+
+__all__ = ["chosen_judges", "chosen_models", "listed_models"]
+
+
+def chosen_models(settings: "Settings", named: Mapping[str, NamedModel], *, to_be_asked: bool) -> dict[str, NamedModel]:
+    """Return the models under test by name: ``--model``, else the embedded one where its extra is installed.
+
+    Args:
+        settings: of the session.
+        named: the models of models.yaml.
+        to_be_asked: whether their keys and extras must be there; a session that only lists its cases needs none.
+
+    Raises:
+        ModelError: a spec or models.yaml is wrong, a key or an extra is missing, or two models have one name.
+    """
+    chosen = choose_models(settings.models or default_models(), named, check=_check(settings, to_be_asked))
+    return _priced(chosen, settings)
+
+
+def chosen_judges(
+    settings: "Settings", named: Mapping[str, NamedModel], under_test: Mapping[str, NamedModel], *, to_be_asked: bool
+) -> dict[str, NamedModel]:
+    """Return the judge models by name: what ``--judge-model`` names; none without it, there is no default.
+
+    Args:
+        settings: of the session.
+        named: the models of models.yaml.
+        under_test: the models under test, by name.
+        to_be_asked: whether their keys and extras must be there.
+
+    Raises:
+        ModelError: a spec is wrong, a key or an extra is missing, one is under test itself, or another model has its
+            name.
+    """
+    chosen = choose_judges(
+        settings.judge_models,
+        named,
+        under_test,
+        may_judge_itself=settings.allow_self_judge,
+        check=_check(settings, to_be_asked),
+    )
+    return _priced(chosen, settings)
+
+
+def _check(settings: "Settings", to_be_asked: bool) -> Callable[[NamedModel], None]:
+    def check(model: NamedModel) -> None:
+        if to_be_asked:
+            check_model(model, settings.environ, transport=settings.transport, is_asked=settings.makes_calls)
+
+    return check
+
+
+def _priced(chosen: Mapping[str, NamedModel], settings: "Settings") -> dict[str, NamedModel]:
+    own = own_prices(settings) if chosen else None
+    return {name: priced(model, settings.environ, own) for name, model in chosen.items()}
+
+
+def own_prices(settings: "Settings") -> "PriceList | None":
+    """Return the list of the option ``--llmeval-prices``; None where it is not given."""
+    if settings.prices is None:
+        return None
+    from pytest_llmeval.loaders.strict_yaml import load_strict
+    from pytest_llmeval.models.price_list import price_list
+
+    document = load_strict(settings.prices, error=ModelError, shown_as=settings.shown(settings.prices))
+    return price_list(document.data, document.shown_as, document.line_of)
+
+
+def listed_models(settings: "Settings") -> dict[str, NamedModel]:
+    """Return the models of ``models.yaml`` in the rootdir by name; none where there is no such file."""
+    path = settings.rootdir / "models.yaml"
+    if not path.exists():
+        return {}
+    from pytest_llmeval.loaders.strict_yaml import load_strict
+    from pytest_llmeval.models.models_file import named_models
+
+    document = load_strict(path, error=ModelError, shown_as=path.name)
+    return named_models(document.data, path.name, document.line_of)

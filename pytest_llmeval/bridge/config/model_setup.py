@@ -1,0 +1,167 @@
+"""How a process gets at the models that its session asks."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from pytest_llmeval.bridge.config.settings import Settings
+from pytest_llmeval.core.errors import ModelError
+from pytest_llmeval.core.types import Backend
+from pytest_llmeval.models.keys import DUMMY_KEY
+from pytest_llmeval.models.local_adapters import adapter_file
+from pytest_llmeval.models.local_effect import check_effect
+from pytest_llmeval.models.local_server import LocalServer
+from pytest_llmeval.models.local_weights import default_cache_dir, fetch_smollm2
+from pytest_llmeval.models.named import NamedModel
+from pytest_llmeval.models.redaction import Redactor
+from pytest_llmeval.models.registry import open_model
+from pytest_llmeval.models.retry import RetryPolicy, Slot
+from pytest_llmeval.models.vllm.host import VllmModels
+from pytest_llmeval.models.weights_spec import WeightsKind, WeightsSpec
+
+if TYPE_CHECKING:
+    from pytest_llmeval.models.hf.host import HfModels
+
+__all__ = ["EmbeddedModel", "Opener", "OwnModels", "weights_of"]
+
+
+def weights_of(kind: WeightsKind, models: Iterable[NamedModel]) -> list[WeightsSpec]:
+    """Return what those of ``models`` name that are of this kind."""
+    return [model.spec.weights for model in models if model.spec.kind == kind and model.spec.weights is not None]
+
+
+class Opener:
+    """Opens the models of a session, all under its limits and with its secrets kept out of messages."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        models: Mapping[str, NamedModel],
+        *,
+        redactor: Redactor,
+        slots: Callable[[str], Slot],
+        embedded: "EmbeddedModel",
+        hf_models: "Callable[[], HfModels | None]",
+        vllm_models: VllmModels,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            settings: of the session.
+            models: by name.
+            redactor: told the secrets of each model once it is opened.
+            slots: from an account to what is entered around each request to it.
+            embedded: the embedded model.
+            hf_models: holds the models that run in this process.
+            vllm_models: the servers of ``vllm:`` models.
+        """
+        self._settings = settings
+        self._models = models
+        self._redactor = redactor
+        self._slots = slots
+        self._embedded = embedded
+        self._hf_models = hf_models
+        self._vllm_models = vllm_models
+
+    def __call__(self, name: str) -> Backend:
+        """Return the backend of a model of this session."""
+        return open_model(
+            self._models[name],
+            environ=self._settings.environ,
+            policy=RetryPolicy(timeout_s=self._settings.timeout_s),
+            slots=self._slots,
+            transport=self._settings.transport,
+            redactor=self._redactor,
+            local_address=self._embedded.address,
+            local_why_gone=self._embedded.why_gone,
+            local_adapters=self._embedded.adapters,
+            hf_models=self._hf_models(),
+            vllm_models=self._vllm_models,
+            is_asked=self._settings.makes_calls,
+        )
+
+
+class EmbeddedModel:
+    """The server of the embedded model and of adapters for it, for as long as the session asks it."""
+
+    def __init__(self) -> None:
+        self._server: LocalServer | None = None
+        self.adapters: Sequence[WeightsSpec] = ()
+        """Those that the server holds, in its order."""
+
+    def start(
+        self,
+        adapters: Iterable[WeightsSpec],
+        report: Callable[[str], None],
+        environ: Mapping[str, str],
+        *,
+        is_asked: bool = True,
+    ) -> None:
+        """Fetch the weights where they are missing and start the server, unless no call will be made.
+
+        Raises:
+            ModelError: the weights cannot be had, the server does not start, or an adapter is not one for the model
+                or changes nothing.
+        """
+        self.adapters = tuple(dict.fromkeys(adapters))
+        if not is_asked:
+            return
+        cache_dir = default_cache_dir()
+        gguf = fetch_smollm2(cache_dir, report, environ=environ)
+        files = [adapter_file(each, gguf, cache_dir, report) for each in self.adapters]
+        self._server = LocalServer.start(gguf, adapters=files)
+        try:
+            for number, each in enumerate(self.adapters):
+                if each.untrained is None:
+                    check_effect(self._server, number, len(files), f"adapter {each.adapter}")
+        except ModelError:
+            self.stop()
+            raise
+
+    def address(self) -> tuple[str, str]:
+        """Return base URL and key of the server; where none was started, no call is to be made."""
+        if self._server is None:
+            return "http://127.0.0.1/v1", DUMMY_KEY
+        return self._server.base_url, self._server.api_key
+
+    def why_gone(self) -> str | None:
+        """Return why the server answers no call any more; None while it runs, and where none was started."""
+        return None if self._server is None else self._server.why_gone()
+
+    def stop(self) -> None:
+        """End the server, where it was started."""
+        if self._server is not None:
+            self._server.stop()
+
+
+class OwnModels:
+    """The ``hf:`` models, which run in this process, for as long as the session asks them."""
+
+    def __init__(self) -> None:
+        self._models: HfModels | None = None
+
+    def start(self, models: Iterable[NamedModel], report: Callable[[str], None], settings: Settings) -> None:
+        """Load those of ``models`` that are of this kind, unless no call will be made.
+
+        Raises:
+            ModelError: one cannot be loaded.
+        """
+        weights = weights_of("hf", models)
+        if not weights:
+            return
+        from pytest_llmeval.models.hf.host import HfModels
+
+        self._models = HfModels(settings.environ)
+        for each in weights:
+            if settings.makes_calls:
+                self._models.load(each, report)
+            else:
+                self._models.find(each)
+
+    def get(self) -> "HfModels | None":
+        """Return them; None where there are none."""
+        return self._models
+
+    def stop(self) -> None:
+        """End their thread, where it was started."""
+        if self._models is not None:
+            self._models.close()

@@ -1,0 +1,227 @@
+"""The settings of a session: all options, resolved once."""
+
+import os
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_llmeval.bridge.config.command_line import on_command_line
+from pytest_llmeval.bridge.config.options import (
+    EVALS,
+    OPTIONS,
+    PATHS_KEY,
+    Option,
+    ini_source,
+    ini_value,
+    said_of,
+)
+from pytest_llmeval.core.errors import SettingsError
+from pytest_llmeval.core.gate.names import closest
+from pytest_llmeval.core.ini_values import many_texts, one_text
+from pytest_llmeval.core.shards import Shard
+from pytest_llmeval.core.types import CacheMode
+
+if TYPE_CHECKING:
+    from pytest_llmeval.core.judge.panel import PanelMode
+    from pytest_llmeval.models.registry import TransportName
+
+__all__ = ["Settings", "resolve", "value_of"]
+
+_DATABASE = ".llmeval/llmeval.db"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All options, resolved once: command line beats environment beats ini beats default."""
+
+    rootdir: Path
+    models: tuple[str, ...]
+    """Specs as given; empty where none was."""
+    judge_models: tuple[str, ...]
+    """The specs of the judges as given; empty for no judge."""
+    judge_panel: "PanelMode"
+    judge_probe: float
+    """The share of the answers, in [0, 1], that are judged twice."""
+    allow_self_judge: bool
+    dataset: str | None
+    """What takes the place of every marker's dataset; None where each has its own."""
+    limit: int | None
+    slices: tuple[str, ...]
+    shard: Shard | None
+    """The part of the rows that this session runs; None for all."""
+    epochs: int
+    timeout_s: float
+    vllm_start_s: float
+    max_connections: int
+    rpm: float | None
+    tpm: float | None
+    max_cost_usd: float | None
+    cache: CacheMode
+    """For models under test."""
+    judge_cache: CacheMode
+    resume: str | None
+    """The run that goes on; None for a new one."""
+    resume_changed: bool
+    rescore: str | None
+    """The run whose answers are scored again; None where models are asked."""
+    train_resume: bool
+    train_strict: bool
+    transport: "TransportName"
+    prices: Path | None
+    thresholds: Path
+    thresholds_given: bool
+    """Whether a person named the file; then it must exist."""
+    baseline: str | None
+    """What a person named to compare with; None where the rules say it."""
+    run_name: str | None
+    db: Path
+    environ: Mapping[str, str]
+    """The environment, for keys of models."""
+    is_db_found: bool = True
+    """Whether the command ``llmeval`` finds ``db`` without being told."""
+    given: frozenset[str] = frozenset()
+    """Where a run goes on, the options on the command line, by their keys: they alone go before what the run had."""
+
+    @property
+    def makes_calls(self) -> bool:
+        """Whether a model may be asked; with ``--cache only`` none is, nor any judge."""
+        return self.cache != "only"
+
+    @property
+    def db_option(self) -> str:
+        """What to add to a command ``llmeval`` so that it finds ``db``, with a blank before it."""
+        return "" if self.is_db_found else f" --llmeval-db {shlex.quote(self.shown(self.db))}"
+
+    def recorded(self) -> dict[str, Any]:
+        """Return what a run stores of its settings; paths relative to the rootdir, no environment, no password."""
+        from pytest_llmeval.models.specs import has_secrets, storable_spec
+
+        return {
+            "model": [storable_spec(model) for model in self.models],
+            "judge_model": [storable_spec(judge) for judge in self.judge_models],
+            "cut": [storable_spec(spec) for spec in (*self.models, *self.judge_models) if has_secrets(spec)],
+            "judge_panel": self.judge_panel,
+            "judge_probe": self.judge_probe,
+            "dataset": self.dataset,
+            "limit": self.limit,
+            "slice": list(self.slices),
+            "shard": str(self.shard) if self.shard is not None else None,
+            "epochs": self.epochs,
+            "timeout_s": self.timeout_s,
+            "max_connections": self.max_connections,
+            "rpm": self.rpm,
+            "tpm": self.tpm,
+            "max_cost": self.max_cost_usd,
+            "cache": self.cache,
+            "thresholds": self.shown(self.thresholds),
+            "baseline": self.baseline,
+        }
+
+    def shown(self, path: Path) -> str:
+        """Return ``path`` as messages show it: relative to the rootdir where it lies in it."""
+        return path.relative_to(self.rootdir).as_posix() if path.is_relative_to(self.rootdir) else str(path)
+
+
+def resolve(config: pytest.Config, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Return the settings of this session.
+
+    Raises:
+        SettingsError: naming the variable or ini key whose value makes no sense.
+    """
+    values = {option.key: value_of(option, config, environ) for option in OPTIONS}
+    _check_folders(config)
+    rootdir = config.rootpath
+    db = _located(config, values["llmeval_db"] or _DATABASE)
+    thresholds = values["llmeval_thresholds"]
+    return Settings(
+        rootdir=rootdir,
+        models=tuple(values["llmeval_model"] or ()),
+        judge_models=tuple(values["llmeval_judge_model"] or ()),
+        judge_panel=values["llmeval_judge_panel"] or "all",
+        judge_probe=values["llmeval_judge_probe"] or 0.0,
+        allow_self_judge=bool(values["llmeval_allow_self_judge"]),
+        dataset=values["llmeval_dataset"],
+        limit=values["llmeval_limit"],
+        slices=tuple(values["llmeval_slice"] or ()),
+        shard=values["llmeval_shard"],
+        epochs=values["llmeval_epochs"] or 1,
+        timeout_s=values["llmeval_timeout_s"] or 120.0,
+        vllm_start_s=values["llmeval_vllm_start_s"] or 600.0,
+        max_connections=values["llmeval_max_connections"] or 32,
+        rpm=values["llmeval_rpm"],
+        tpm=values["llmeval_tpm"],
+        max_cost_usd=values["llmeval_max_cost"],
+        cache=values["llmeval_cache"] or "off",
+        judge_cache=values["llmeval_cache"] or "use",
+        resume=values["llmeval_resume"],
+        resume_changed=bool(values["llmeval_resume_changed"]),
+        rescore=values["llmeval_rescore"],
+        train_resume=bool(values["llmeval_train_resume"]),
+        train_strict=bool(values["llmeval_train_strict"]),
+        transport=values["llmeval_transport"] or "auto",
+        prices=_located(config, values["llmeval_prices"]) if values["llmeval_prices"] else None,
+        thresholds=_located(config, thresholds or "thresholds.yaml"),
+        thresholds_given=thresholds is not None,
+        baseline=values["llmeval_baseline"],
+        run_name=values["llmeval_run_name"],
+        db=db,
+        environ=environ,
+        is_db_found=db == _located(config, _found_db(config, environ)),
+        given=_given(config) if values["llmeval_resume"] is not None else frozenset(),
+    )
+
+
+def _found_db(config: pytest.Config, environ: Mapping[str, str]) -> str:
+    """Return the database that environment and ini file name, else the default: the one that the command finds."""
+    option = next(each for each in OPTIONS if each.name == "db")
+    return next((str(said) for _, said in said_of(option, config, environ)), _DATABASE)
+
+
+def _given(config: pytest.Config) -> frozenset[str]:
+    said = on_command_line(config)
+    return frozenset(option.key for option in OPTIONS if getattr(said, option.key, None) is not None)
+
+
+def value_of(option: Option, config: pytest.Config, environ: Mapping[str, str]) -> Any:
+    """Return what was said of one option, wherever; None where nothing was.
+
+    Raises:
+        SettingsError: naming the variable or ini key whose value makes no sense.
+    """
+    given = config.getoption(option.key)
+    if given is not None:
+        return given
+    for source, said in said_of(option, config, environ):
+        try:
+            return [option.parse(part) for part in many_texts(said)] if option.many else option.parse(one_text(said))
+        except ValueError as error:
+            from pytest_llmeval.models.specs import without_secrets
+
+            raise SettingsError(f"{source}: {error}, found {without_secrets(repr(said))}") from None
+    return None
+
+
+def _check_folders(config: pytest.Config) -> None:
+    """Make sure that no eval runs, and is paid for, only because the folder in which it is to wait is misspelt."""
+    source, said = ini_source(PATHS_KEY, config), ini_value(PATHS_KEY, config)
+    try:
+        names = many_texts(said)
+    except ValueError as error:
+        raise SettingsError(f"{source}: {error}, found {said!r}") from None
+    for name in names:
+        if name == EVALS or (config.rootpath / name).exists():
+            continue
+        near = closest(name, (each.name for each in config.rootpath.iterdir() if each.is_dir()))
+        advice = f"did you mean {near!r}?" if near is not None else "evals outside of them run whenever pytest does"
+        advice = "patterns are not expanded, name each folder" if set(name) & set("*?[") else advice
+        raise SettingsError(f"{source}: expected folders in the rootdir, found {name!r}, which is none; {advice}")
+
+
+def _located(config: pytest.Config, name: str) -> Path:
+    """Return the path: as a shell would read one given on the command line, else below the rootdir."""
+    here = config.invocation_params.dir / name
+    return here if here.exists() else config.rootpath / name

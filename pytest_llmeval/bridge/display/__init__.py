@@ -1,0 +1,1 @@
+"""What a session shows beside its own lines: progress, a short summary, the HTML report."""

@@ -1,0 +1,203 @@
+"""pytest-html's report of a session with evals, written once its run is judged.
+
+pytest-html makes a row as soon as a test has ended, and writes its page before the gate has judged. Here an object
+takes its place among the plugins: it keeps the reports, and hands them on at the end, when what there is to say of each
+case stands in the database. What a worker was not there to tell, the database tells.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_llmeval.bridge.display.html_safety import close_page, harmless_id, harmless_report
+from pytest_llmeval.core.errors import StoreError
+from pytest_llmeval.core.text import one_line
+from pytest_llmeval.reports.html.escape import Html, element
+from pytest_llmeval.reports.html.report_page import PAGE_STYLE, SCRIPT
+from pytest_llmeval.reports.html.report_rows import COLUMNS, ReportCase, RunParts
+from pytest_llmeval.reports.html.style import STYLE
+from pytest_llmeval.reports.html.tables import chip
+
+__all__ = ["HtmlReport", "take_over"]
+
+_NO_LOG = "No log output captured."
+_TITLES = {"tokens": "Tokens in / out"}
+_OUTCOMES = {"passed": "passed", "missed": "passed", "error": "failed", "skipped": "skipped"}
+"""Of the reports of a case that no process reported, by its own outcome."""
+
+
+def take_over(config: pytest.Config, data: Any, parts: Callable[[], RunParts]) -> None:
+    """Take the place of pytest-html's plugin object; do nothing where there is none.
+
+    Args:
+        config: of the session.
+        data: what pytest-html gathers for its page.
+        parts: gives, once the run is judged, what there is to say of it; raises StoreError where it cannot be read.
+    """
+    base = sys.modules["pytest_html.basereport"].BaseReport
+    writer = next((each for each in config.pluginmanager.get_plugins() if isinstance(each, base)), None)
+    if writer is not None:
+        config.pluginmanager.unregister(writer)
+        config.pluginmanager.register(HtmlReport(config, writer, data, parts), "llmeval-html")
+
+
+class HtmlReport:
+    """The plugin object that stands before pytest-html's."""
+
+    def __init__(self, config: pytest.Config, writer: Any, data: Any, parts: Callable[[], RunParts]) -> None:
+        """Prepare; see ``take_over``. ``writer`` is pytest-html's plugin object."""
+        self._writer = writer
+        self._data = data
+        self._read = parts
+        given = os.path.expandvars(config.getoption("htmlpath"))
+        self._path = Path.cwd() / Path(given).expanduser()
+        self._held: dict[str, list[pytest.TestReport]] = {}
+        self._parts: RunParts | None = None
+        self._cases: dict[str, ReportCase] = {}
+        self._has_media = False
+        self._problem = ""
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Hand on what could not be collected."""
+        self._writer.pytest_collectreport(report)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Hand on how many tests there are."""
+        self._writer.pytest_collection_finish(session)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep a report for the end."""
+        self._held.setdefault(report.nodeid, []).append(report)
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
+        """Let the page be written once the gate has judged; the recorder is registered later, and so ends before."""
+        try:
+            return (yield)
+        finally:
+            self._write(session)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Say where the page is."""
+        self._writer.pytest_terminal_summary(terminalreporter)
+        if self._problem:
+            terminalreporter.write_line(self._problem)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True, optionalhook=True)
+    def pytest_html_results_table_row(self, report: Any, cells: list[Any]) -> Generator[None, object, object]:
+        """Add our cells, once every other plugin has changed what it wants to."""
+        result = yield
+        if cells:
+            case = self._cases.get(report.nodeid)
+            own = case.cells if case is not None else _ordinary_cells(report)
+            cells[:] = self._merged(cells, [str(cell) for cell in own])
+        return result
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_html_results_table_html(self, report: Any, data: list[str]) -> None:
+        """Say nothing where a case printed nothing."""
+        if report.nodeid in self._cases and data == [_NO_LOG]:
+            data.clear()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_html_results_summary(self, prefix: list[str], postfix: list[str]) -> None:
+        """Add the head of the page, and what to choose rows by."""
+        if self._parts is None:
+            return
+        prefix.insert(0, f"<style>{STYLE}{PAGE_STYLE}</style>")
+        prefix.insert(1, str(element("section", self._parts.summary, id="llmeval", data_media=self._has_media)))
+        prefix.insert(2, f"<script>{SCRIPT}</script>")
+        postfix += [self._parts.filters, *self._parts.details]
+
+    def _write(self, session: pytest.Session) -> None:
+        try:
+            self._parts = self._read()
+        except StoreError as error:
+            self._problem = f"the report lacks what the database holds: {one_line(str(error))}"
+        cases = self._parts.cases if self._parts is not None else {}
+        self._cases = {harmless_id(nodeid): case for nodeid, case in cases.items()}
+        self._find_place()
+        for nodeid in dict.fromkeys([*cases, *self._held]):
+            self._hand_on(nodeid, cases.get(nodeid))
+        self._writer.pytest_sessionfinish(session)
+        if self._parts is not None:
+            try:
+                close_page(self._path, SCRIPT)
+            except OSError as error:
+                self._problem = f"the report cannot be closed to scripts: {one_line(str(error))}"
+
+    def _hand_on(self, nodeid: str, case: ReportCase | None) -> None:
+        """Hand on the reports of one test, or count it where it has no row."""
+        reports = list(_whole(self._held.pop(nodeid, []) or ([_stored(case)] if case is not None else [])))
+        if case is not None and not case.is_shown:
+            for report in reports[-2:-1]:
+                self._data.outcomes = report.outcome  # which counts one more
+            return
+        made = [harmless_report(report) for report in reports]
+        if case is not None and made:
+            place = {"name": None, "format_type": "html", "content": str(case.place), "extension": None}
+            getattr(made[-1], "extras").append({**place, "mime_type": None})  # noqa: B009 - pytest-html's own
+        for report in made:
+            self._has_media |= any(each["format_type"] in ("image", "video") for each in getattr(report, "extras"))  # noqa: B009
+            self._writer.pytest_runtest_logreport(report)
+
+    def _find_place(self) -> None:
+        """Add our columns to the titles of the table: the outcome first, the others behind the name of the test."""
+        titles = self._data.table_header
+        is_name = ['data-column-type="testId"' in str(title) for title in titles]
+        self._behind = is_name.index(True) + 1 if True in is_name else 0
+        self._data.table_header = self._merged(titles, [str(_title(column)) for column in COLUMNS])
+
+    def _merged(self, cells: list[Any], own: list[str]) -> list[Any]:
+        return [own[0], *cells[: self._behind], *own[1:], *cells[self._behind :]]
+
+
+def _title(column: str) -> Html:
+    name = _TITLES.get(column, column.capitalize())
+    return element("th", name, class_="sortable", data_column_type=f"llmeval_{column}")
+
+
+def _ordinary_cells(report: Any) -> list[Html]:
+    """Return the cells of a test that is no case: what became of it, and nothing else."""
+    kind = {"passed": "pass", "failed": "fail"}.get(report.outcome, "")
+    cells = [element("td", chip(kind, report.outcome), class_="col-llmeval_outcome")]
+    return cells + [element("td", class_=f"col-llmeval_{column}") for column in COLUMNS[1:]]
+
+
+def _whole(reports: list[pytest.TestReport]) -> Iterator[pytest.TestReport]:
+    """Yield the reports of a test in the form that pytest-html waits for: one of a dead worker as a failed call."""
+    dead = [report for report in reports if report.when == "???"]  # type: ignore[comparison-overlap]  # xdist's own
+    for report in reports:
+        if report in dead:
+            report.when = "call"
+        elif dead and report.when == "call":
+            continue
+        yield report
+    if dead:
+        yield _report(dead[-1].nodeid, "teardown", "passed")
+
+
+def _stored(case: ReportCase) -> pytest.TestReport:
+    """Return a report of a case that ended in another process, in an earlier session say."""
+    return _report(case.nodeid, "???", _OUTCOMES[case.outcome], case.error, case.latency_s or 0.0)
+
+
+def _report(nodeid: str, when: Any, outcome: Any, said: str | None = None, duration: float = 0.0) -> pytest.TestReport:
+    skipped = (nodeid, 0, said or "") if outcome == "skipped" else said
+    return pytest.TestReport(
+        nodeid=nodeid,
+        location=(nodeid.partition("::")[0], 0, nodeid),
+        keywords={},
+        outcome=outcome,
+        longrepr=skipped,
+        when=when,
+        duration=duration,
+    )

@@ -1,0 +1,106 @@
+"""Responses requested before their cases run: the process renders the prompts, the engine makes the calls."""
+
+import asyncio
+import concurrent.futures
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_llmeval.bridge.casework.calls import Calls
+from pytest_llmeval.bridge.casework.cases import PROMPT_FAULTS, key_of, own_request
+from pytest_llmeval.bridge.casework.fixtures import uses
+from pytest_llmeval.bridge.casework.items import cases_in
+from pytest_llmeval.core.errors import CallError
+from pytest_llmeval.core.types import Ask
+
+if TYPE_CHECKING:
+    from pytest_llmeval.bridge.casework.cases import CaseParam
+    from pytest_llmeval.bridge.execution.judgements_ahead import JudgementsAhead
+
+__all__ = ["ResponsesAhead", "may_not_run"]
+
+_MOST_AT_ONCE = 16
+_MOST_UNUSED = 8
+_UNSURE = frozenset({"skip", "skipif", "xfail"})
+
+
+class ResponsesAhead:
+    """The cases whose bodies get the fixture ``response``: that they will make this call is known beforehand."""
+
+    def __init__(self, items: Sequence[pytest.Item], calls: Calls, judgements: "JudgementsAhead") -> None:
+        """Find these cases among ``items``; every process of a session finds the same."""
+        self._calls = calls
+        self._judgements = judgements
+        self._places = [(item, param) for item, param in cases_in(items) if _asks_for_response(item)]
+        self._place_of = {item: place for place, (item, _) in enumerate(self._places)}
+        self._unused: Counter[object] = Counter()
+        self._work: concurrent.futures.Future[None] | None = None
+
+    def start(self) -> None:
+        """Begin to request, as far as the window of the engine allows."""
+        if self._places:
+            self._work = self._calls.loop.submit(self._request_all())
+
+    def place_of(self, item: pytest.Item) -> int | None:
+        """Return the place of a case; None for one whose response is not requested ahead."""
+        return self._place_of.get(item)
+
+    def note_unused(self, item: pytest.Item, place: int) -> None:
+        """Make room for another response: a case ended, skipped by a fixture say, before it asked for its own."""
+        self._unused[_function_of(item)] += 1
+        self._calls.loop.submit(self._calls.asker.release(place))
+
+    def is_used(self, item: pytest.Item) -> bool:
+        """Whether cases of this function ask for their responses, but for a few: those ahead of time are paid for."""
+        return self._unused[_function_of(item)] < _MOST_UNUSED
+
+    def stop(self) -> None:
+        """Request no more."""
+        if self._work is not None:
+            self._work.cancel()
+            self._calls.loop.call_soon(self._judgements.stop)
+
+    async def _request_all(self) -> None:
+        asker, total = self._calls.asker, len(self._places)
+        while places := await asker.claim(total, _MOST_AT_ONCE):
+            for place in places:
+                item, param = self._places[place]
+                ask = _ask_of(item, param) if self.is_used(item) else None
+                if ask is None:
+                    await asker.release(place)
+                    continue
+                if known := self._judgements.known(item):
+                    self._judgements.start(item, param, ask, place, known)
+                else:
+                    await self._begin(ask, place)
+            await asyncio.sleep(0)
+
+    async def _begin(self, ask: Ask, place: int) -> None:
+        try:
+            await self._calls.asker.ahead(ask, place)
+        except CallError:
+            return  # the case meets the same fault in its turn, and tells of it
+
+
+def may_not_run(item: pytest.Item) -> bool:
+    """Whether a mark may keep the body of ``item`` from running; a call for it might be for nothing."""
+    return any(mark.name in _UNSURE for mark in item.iter_markers())
+
+
+def _function_of(item: pytest.Item) -> object:
+    return item.parent, getattr(item, "originalname", item.name)
+
+
+def _asks_for_response(item: pytest.Item) -> bool:
+    return uses(item, "response") and not may_not_run(item)
+
+
+def _ask_of(item: pytest.Item, param: "CaseParam") -> Ask | None:
+    """Return the call that a case will make; None where its row or prompt is at fault, which it finds in its turn."""
+    try:
+        request = own_request(param.eval, param.eval.dataset.read(param.ref))
+    except PROMPT_FAULTS:
+        return None
+    return Ask(case=key_of(item, param), model=param.model, request=request)

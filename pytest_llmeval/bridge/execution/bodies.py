@@ -1,0 +1,330 @@
+"""Bodies of async evals that run before their turn, many at a time.
+
+A body may run ahead where nothing of pytest's order can be seen from it: it uses this plugin's fixtures, and fixtures
+of the project's of the scope module, package or session that are set up already. All others run in their turn.
+"""
+
+import asyncio
+import concurrent.futures
+import contextvars
+import functools
+import inspect
+import re
+import time
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from pytest_llmeval.bridge.casework.calls import Calls
+from pytest_llmeval.bridge.casework.case_start import new_run, read_row
+from pytest_llmeval.bridge.casework.cases import CaseRun
+from pytest_llmeval.bridge.casework.fixtures import chosen_fixture, is_ours, judge_of, uses
+from pytest_llmeval.bridge.casework.handles import CaseModel
+from pytest_llmeval.bridge.casework.items import param_of
+from pytest_llmeval.bridge.execution.ahead import may_not_run
+from pytest_llmeval.bridge.execution.output import OUTPUT, CaseOutput, keep_apart
+from pytest_llmeval.bridge.execution.worker_queue import is_worker, upcoming
+from pytest_llmeval.core.errors import CaseError
+
+__all__ = ["BodiesAhead", "arguments_of", "body_of", "is_async"]
+
+_PURE = "pure"
+_SHARED = "shared"
+_XUNIT = re.compile(r"_xunit_(\w+?)_fixture_")
+"""The names of pytest's fixtures that call ``setup_method`` and the like."""
+_Function = Callable[..., Coroutine[Any, Any, None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Body:
+    """A body that was started before its turn."""
+
+    run: CaseRun
+    result: "concurrent.futures.Future[BaseException | None]"
+    """What ``_carried`` returns."""
+    output: CaseOutput
+
+
+class BodiesAhead:
+    """Starts the bodies of the next cases, and hands out their results when their turn comes."""
+
+    def __init__(
+        self,
+        session: pytest.Session,
+        calls: Calls,
+        *,
+        place_of: Callable[[pytest.Item], int | None],
+        window: int,
+    ) -> None:
+        """Look for what keeps bodies in their turn.
+
+        Args:
+            session: whose items run.
+            calls: the loop on which bodies run, and how they get answers.
+            place_of: returns the place of a case among those whose responses are requested ahead.
+            window: the most bodies started and not yet looked at.
+        """
+        self._session = session
+        self._calls = calls
+        self._place_of = place_of
+        self._window = window
+        self._started: dict[pytest.Item, _Body] = {}
+        self._needs: dict[tuple[Any, ...], str] = {}
+        self._values: tuple[tuple[Any, ...] | None, Mapping[str, Any]] = (None, {})
+        self._index = -1
+        self._has_any = any(is_async(item) and param_of(item) is not None for item in session.items)
+        self._obstacle = _obstacle(session.config) if self._has_any else ""
+        if self._has_any and not self._obstacle and not keep_apart(session.config):
+            self._obstacle = "output cannot be kept apart"
+
+    def run_of(self, item: pytest.Item) -> CaseRun | None:
+        """Return what a case whose turn has come gathered already; None where its body was not started."""
+        body = self._started.get(item)
+        return body.run if body is not None else None
+
+    def why_in_turn(self, item: pytest.Item) -> str:
+        """Return why a body was not run ahead."""
+        if self._obstacle:
+            return self._obstacle
+        need = self._need(item)
+        return {_PURE: "not known in time under xdist", _SHARED: "first of its function"}.get(need, need)
+
+    def advance(self, item: pytest.Item | None = None) -> None:
+        """Start bodies behind ``item``, whose turn it is; behind None, from the first on."""
+        if not self._has_any or self._obstacle or len(self._started) >= self._window:
+            return
+        group = _group_of(item) if item is not None else None
+        # Only where this function's fixtures are shared: looking at the groups of a whole window takes its time.
+        is_shared_open = item is not None and group == self._values[0] and self._need(item) == _SHARED
+        for other in self._upcoming(item):
+            if len(self._started) >= self._window:
+                break
+            is_shared_open = is_shared_open and _group_of(other) == group
+            if other in self._started or not is_async(other) or param_of(other) is None:
+                continue
+            need = self._need(other)
+            if need == _PURE or (need == _SHARED and is_shared_open):
+                self._start(other, self._values[1] if need == _SHARED else {})
+
+    def run(self, item: pytest.Function, run: CaseRun) -> None:
+        """Run the body of the case whose turn it is to its end, and raise what it raises."""
+        self._values = (
+            _group_of(item),
+            {name: item.funcargs[name] for name in item.funcargs if not is_ours(item, name)},
+        )
+        body = self._started.get(item)
+        if body is None:
+            run.turn = self.why_in_turn(item)
+            function = body_of(item)
+            assert function is not None
+            result = self._calls.bodies.submit(_carried(function(**arguments_of(function, item.funcargs))))
+        else:
+            result = body.result
+        self.advance(item)  # behind this one: its own calls go first
+        start = time.monotonic()
+        try:
+            ended = result.result()
+            if ended is not None:
+                raise ended
+        except BaseException:
+            result.cancel()
+            raise
+        finally:
+            if body is not None:
+                del self._started[item]
+                run.waited_s += time.monotonic() - start
+                body.output.put_on(item)
+
+    def forget(self, item: pytest.Item) -> None:
+        """Give up the body of a case that ends before its body's turn came."""
+        body = self._started.pop(item, None)
+        if body is not None:
+            body.result.cancel()
+
+    def stop(self) -> None:
+        """Give up what was started and not looked at."""
+        for body in self._started.values():
+            body.result.cancel()
+        self._started.clear()
+
+    def _upcoming(self, item: pytest.Item | None) -> Sequence[pytest.Item]:
+        items = self._session.items
+        if is_worker(self._session.config):
+            return upcoming(self._session, self._window)
+        if item is not None:
+            self._index = items.index(item, max(self._index, 0))
+        return items[self._index + 1 : self._index + 1 + self._window]
+
+    def _start(self, item: pytest.Item, shared: Mapping[str, Any]) -> None:
+        param = param_of(item)
+        assert param is not None and isinstance(item, pytest.Function)
+        run, output = new_run(item, param, self._calls), CaseOutput()
+        try:
+            read_row(run, param)
+        except CaseError:
+            return  # it is found again in its turn
+        run.turn, run.position = "ahead", self._place_of(item)
+        if uses(item, "response"):
+            run.reply = concurrent.futures.Future()
+        model = CaseModel(param.model, self._calls, eval_=param.eval, run=run)
+        ours = _fixture_values(run, model, judge_of(run, param, self._calls))
+        values = {**ours, **shared, **_own_parameters(item)}
+        context = contextvars.copy_context()
+        context.run(OUTPUT.set, output)
+        function = body_of(item)  # now: in its turn another plugin may have put something else in its place
+        assert function is not None
+        result = self._calls.bodies.submit(_within(context, _body(function, values, model, run)))
+        self._started[item] = _Body(run=run, result=result, output=output)
+
+    def _need(self, item: pytest.Item) -> str:
+        if may_not_run(item):
+            return "a mark may skip it"
+        key = _group_of(item)
+        if key not in self._needs:
+            self._needs[key] = _need_of(item)
+        return self._needs[key]
+
+
+async def _within(context: contextvars.Context, coroutine: Coroutine[Any, Any, None]) -> BaseException | None:
+    return await asyncio.get_running_loop().create_task(_carried(coroutine), context=context)
+
+
+async def _carried(coroutine: Coroutine[Any, Any, None]) -> BaseException | None:
+    """Run a body, and return what would end the loop of all bodies; what else it raises is raised."""
+    try:
+        await coroutine
+    except (SystemExit, KeyboardInterrupt) as ended:
+        return ended
+    return None
+
+
+async def _body(function: _Function, values: dict[str, Any], model: CaseModel, run: CaseRun) -> None:
+    """Run a body, after the answer that it asks for as a fixture is there."""
+    if run.reply is not None:
+        response = await model.respond_ahead()
+        values = {"response": response, "llmeval_response": response, **values}
+    await function(**arguments_of(function, values))
+
+
+def is_async(item: pytest.Item) -> bool:
+    """Whether the body of ``item`` is a coroutine function that this plugin runs."""
+    return body_of(item) is not None and not _is_anyios(item)
+
+
+def body_of(item: pytest.Item) -> _Function | None:
+    """Return the coroutine function that is the body of ``item``; None where it has another kind of body.
+
+    While a test runs, pytest-asyncio puts a function in its place that runs it on a loop of its own.
+    """
+    function = getattr(item, "obj", None)
+    if getattr(function, "__globals__", {}).get("__name__") == "pytest_asyncio.plugin":
+        function = getattr(function, "__wrapped__", None)
+    return function if _is_coroutine_function(_plain_function(function)) else None
+
+
+_is_coroutine_function = functools.lru_cache(maxsize=64)(inspect.iscoroutinefunction)
+"""Asked of every item, of which there are thousands to a function."""
+
+
+def _is_anyios(item: pytest.Item) -> bool:
+    """Whether a test asks for anyio by its mark or its arguments; a mode of anyio does not count."""
+    named = _parameters(_plain_function(getattr(item, "obj")))  # noqa: B009
+    return item.get_closest_marker("anyio") is not None or "anyio_backend" in named
+
+
+def arguments_of(function: _Function, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of ``values`` that ``function`` takes."""
+    return {name: values[name] for name in _parameters(_plain_function(function)) if name in values}
+
+
+def _plain_function(function: Any) -> Any:
+    """Return the function behind a bound method: there is one for all cases."""
+    return getattr(function, "__func__", function)
+
+
+@functools.lru_cache(maxsize=64)
+def _parameters(function: Any) -> tuple[str, ...]:
+    return tuple(inspect.signature(function).parameters)
+
+
+def _fixture_values(run: CaseRun, model: CaseModel, judge: CaseModel | None) -> dict[str, Any]:
+    """Return what this plugin's fixtures are for a case, under both of their names; ``response`` is none of them."""
+    values = {"sample": run.sample, "model": model, "judge": judge, "score": run.book}
+    return {f"{prefix}{name}": value for name, value in values.items() for prefix in ("", "llmeval_")}
+
+
+def _obstacle(config: pytest.Config) -> str:
+    """Return what keeps every body of a session in its turn; an empty text where nothing does."""
+    if config.getoption("usepdb", False) or config.getoption("trace", False):  # whose plugins may be switched off
+        return "--pdb"
+    if config.getoption("capture", "") == "no":
+        return "-s"
+    if config.getoption("setupshow", False):
+        return "--setup-show"
+    return ""
+
+
+def _need_of(item: pytest.Item) -> str:
+    """Return whether the bodies of a function need nothing, fixtures that stay, or their turn, and then why."""
+    taken = _parameters(_plain_function(body_of(item)))
+    if "request" in taken:
+        return "takes the fixture request"
+    is_shared = False
+    for name in getattr(item, "fixturenames", ()):
+        chosen = chosen_fixture(item, name)
+        if name == "request" or _is_parameter(item, name) or is_ours(item, name):
+            continue
+        if chosen is None:
+            return f"fixture {name!r} is made by hand"
+        if _is_asyncios(chosen) and name not in taken:
+            continue
+        why = _why_not_shared(name, chosen)
+        if why:
+            return why
+        is_shared = True
+    return _SHARED if is_shared else _PURE
+
+
+def _is_parameter(item: pytest.Item, name: str) -> bool:
+    """Whether ``parametrize`` gives each case a value of its own, of which nothing is made that outlives the case.
+
+    A fixture of pytest that calls ``setup_method`` or ``setup_function`` is of the same module, and no parameter.
+    """
+    callspec, definition = getattr(item, "callspec", None), chosen_fixture(item, name)
+    if callspec is None or name not in callspec.params or definition is None:
+        return False
+    return bool(definition.scope == "function" and definition.func.__module__ == "_pytest.python")
+
+
+def _is_asyncios(definition: Any) -> bool:
+    """Whether a fixture is one that pytest-asyncio gives to each test, for a loop on which no body of ours runs."""
+    name: str = definition.argname
+    if definition.func.__module__ != "pytest_asyncio.plugin":
+        return False
+    return name == "event_loop_policy" or name.endswith("_scoped_runner")
+
+
+def _why_not_shared(name: str, definition: Any) -> str:
+    function: Callable[..., Any] = definition.func
+    if definition.scope in ("function", "class"):
+        xunit, each = _XUNIT.match(name), "test" if definition.scope == "function" else "class"
+        return f"{xunit[1]} runs for each {each}" if xunit else f"fixture {name!r} is made for each {each}"
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        return f"fixture {name!r} is async"
+    return ""
+
+
+def _own_parameters(item: pytest.Item) -> dict[str, Any]:
+    """Return what ``parametrize`` gives to this case alone, by name."""
+    params = getattr(item, "callspec").params  # noqa: B009 - a case has one
+    return {name: value for name, value in params.items() if _is_parameter(item, name)}
+
+
+def _group_of(item: pytest.Item) -> tuple[Any, ...]:
+    """Return what cases have in common whose shared fixtures have the same values."""
+    callspec = getattr(item, "callspec", None)
+    params = callspec.params.items() if callspec is not None else ()
+    made = tuple((name, id(value)) for name, value in params if not _is_parameter(item, name))
+    return (item.parent, getattr(item, "originalname", item.name), made)

@@ -1,0 +1,53 @@
+"""Responses that an xdist worker asks for a little before their turn, so that the way to the engine takes no time."""
+
+import pytest
+
+from pytest_llmeval.bridge.casework.calls import Calls
+from pytest_llmeval.bridge.casework.case_start import new_run, read_row
+from pytest_llmeval.bridge.casework.cases import PROMPT_FAULTS, CaseRun
+from pytest_llmeval.bridge.casework.handles import CaseModel
+from pytest_llmeval.bridge.casework.items import param_of
+from pytest_llmeval.bridge.execution.ahead import ResponsesAhead
+from pytest_llmeval.bridge.execution.bodies import is_async
+from pytest_llmeval.bridge.execution.worker_queue import is_worker, upcoming
+
+__all__ = ["AskedEarly"]
+
+_DEPTH = 8
+
+
+class AskedEarly:
+    """Begins the cases that this worker runs next as far as their responses; elsewhere it does nothing."""
+
+    def __init__(self, session: pytest.Session, calls: Calls, responses: ResponsesAhead) -> None:
+        self._session = session
+        self._calls = calls
+        self._responses = responses
+        self._begun: dict[pytest.Item, CaseRun] = {}
+        self._is_worker = is_worker(session.config)
+
+    def run_of(self, item: pytest.Item) -> CaseRun | None:
+        """Return the beginning of a case whose turn has come; None where it was not begun."""
+        return self._begun.pop(item, None)
+
+    def advance(self) -> None:
+        """Ask for the responses of the next cases."""
+        if not self._is_worker or len(self._begun) > _DEPTH // 2:
+            return
+        for item in upcoming(self._session, _DEPTH):
+            is_wanted = self._responses.place_of(item) is not None and self._responses.is_used(item)
+            if is_wanted and item not in self._begun and not is_async(item):
+                self._begin(item)
+
+    def _begin(self, item: pytest.Item) -> None:
+        param = param_of(item)
+        assert param is not None
+        run = new_run(item, param, self._calls)
+        run.position = self._responses.place_of(item)
+        try:
+            read_row(run, param)
+            model = CaseModel(param.model, self._calls, eval_=param.eval, run=run)
+            run.reply = model.respond_early()
+        except PROMPT_FAULTS:
+            return  # it is found again in its turn
+        self._begun[item] = run

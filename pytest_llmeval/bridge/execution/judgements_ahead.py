@@ -1,0 +1,85 @@
+"""Judgements requested before their cases run, behind the responses that are judged."""
+
+import asyncio
+import copy
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_llmeval.bridge.casework.calls import Calls, Nobody
+from pytest_llmeval.bridge.casework.case_start import new_run, read_row
+from pytest_llmeval.bridge.casework.fixtures import uses
+from pytest_llmeval.bridge.collection.known_judgements import KnownJudgement, known_judgements
+from pytest_llmeval.bridge.execution.bodies import is_async
+from pytest_llmeval.bridge.execution.worker_queue import is_worker
+from pytest_llmeval.core.errors import CallError, ErrorKind, LlmevalError
+from pytest_llmeval.core.types import Ask, Asker, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_llmeval.bridge.casework.cases import CaseParam
+
+__all__ = ["JudgementsAhead"]
+
+
+class JudgementsAhead:
+    """Makes the judgements that are known beforehand; in its turn a case asks the same and finds the verdicts.
+
+    Bodies of async evals do without where they run ahead themselves; an xdist worker knows too few of its next cases.
+    """
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def known(self, item: pytest.Item) -> "Sequence[KnownJudgement]":
+        """Return the judgements of a case that can be made ahead of its turn."""
+        if self._calls.judges is None or not uses(item, "score") or (is_async(item) and not is_worker(item.config)):
+            return ()
+        return known_judgements(getattr(item, "function"))  # noqa: B009  # a case has one
+
+    def start(
+        self, item: pytest.Item, param: "CaseParam", ask: Ask, place: int, known: "Sequence[KnownJudgement]"
+    ) -> None:
+        """Begin the call of a response, on the loop, and what is known to follow it."""
+        task = asyncio.get_running_loop().create_task(self._make(item, param, ask, place, known))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def stop(self) -> None:
+        """Begin no more; on the loop."""
+        for task in self._tasks:
+            task.cancel()
+
+    async def _make(
+        self, item: pytest.Item, param: "CaseParam", ask: Ask, place: int, known: "Sequence[KnownJudgement]"
+    ) -> None:
+        calls = copy.copy(self._calls)
+        calls.asker = _Ahead(self._calls.asker, place)
+        run = new_run(item, param, calls)
+        try:
+            read_row(run, param)
+            response = await calls.asker.ask(ask)
+            fixtures = {"sample": run.sample, "response": response}
+            fixtures |= {f"llmeval_{name}": value for name, value in fixtures.items()}
+            for each in known:
+                positional, named = each.arguments(fixtures)
+                await run.book.judge(*positional, **named)
+        except (LlmevalError, AttributeError, LookupError, TypeError, ValueError):  # the case meets it, and tells of it
+            return
+
+
+class _Ahead(Nobody):
+    """Asks ahead of a case."""
+
+    def __init__(self, asker: Asker, place: int) -> None:
+        self._asker = asker
+        self._place = place
+
+    async def ask(self, ask: Ask) -> Response:
+        """Return the answer; raise CallError where there is none, or the case has asked itself."""
+        response = await self._asker.answer_ahead(ask, self._place)
+        if response is None:
+            raise CallError("the case asks itself", kind=ErrorKind.INTERRUPTED, attempts=0)
+        return response

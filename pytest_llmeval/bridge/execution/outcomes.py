@@ -1,0 +1,313 @@
+"""From pytest's reports to the outcome of a case: passed, missed, error or skipped."""
+
+import re
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from pytest_llmeval.bridge.casework.cases import CaseRun
+from pytest_llmeval.bridge.casework.items import RUN_KEY
+from pytest_llmeval.core.errors import CaseError, ErrorKind
+from pytest_llmeval.core.ids import shown_name
+from pytest_llmeval.core.rules import Thresholds
+from pytest_llmeval.core.status import MONEY_KINDS
+from pytest_llmeval.core.text import one_line, printable, shorten, storable
+from pytest_llmeval.core.transport import dump_case, plain, settled
+from pytest_llmeval.core.types import STRICT_XPASS, CaseKey, CaseRecord, CaseStart, Outcome, Score
+from pytest_llmeval.store.records import utc_now
+
+__all__ = [
+    "KIND_ATTRIBUTE",
+    "OUTCOME_ATTRIBUTE",
+    "RECORD_ATTRIBUTE",
+    "START_ATTRIBUTE",
+    "TURN_ATTRIBUTE",
+    "Reporter",
+    "crashed",
+    "is_miss",
+    "tell_junit_of_crash",
+]
+
+OUTCOME_ATTRIBUTE = "llmeval_outcome"
+"""On the reports of a case that missed or broke: which of the two, as far as one knows by then."""
+KIND_ATTRIBUTE = "llmeval_error_kind"
+"""On the failed report of an error: its kind."""
+START_ATTRIBUTE = "llmeval_start"
+"""On the report of the setup: which case it is; as JSON where the report leaves an xdist worker, maybe as its last."""
+RECORD_ATTRIBUTE = "llmeval_record"
+"""On the report of the teardown: the finished case; as JSON where the report leaves an xdist worker."""
+TURN_ATTRIBUTE = "llmeval_turn"
+"""On the report of the teardown of an async eval: ``ahead`` where its body ran ahead, else why it did not."""
+
+_TIMEOUT = re.compile(r"Timeout \(?>?[\d.]+s\)? from pytest-timeout")
+_MISSES = (AssertionError, pytest.fail.Exception)
+_PROPERTY = "llmeval_"
+_LONGEST_ERROR = 2000
+
+
+class Reporter:
+    """Decides the outcome of each case from the reports of its phases."""
+
+    def __init__(self, thresholds: Thresholds | None, redact: Callable[[str], str], *, leaves: bool) -> None:
+        """Prepare.
+
+        Args:
+            thresholds: the rules, which decide whether a miss fails its item; None for none.
+            redact: takes secrets out of a text.
+            leaves: whether reports go to another process.
+        """
+        self._as_cargo = dump_case if leaves else settled
+        self._thresholds = thresholds
+        self._redact = redact
+
+    def _safe(self, text: str) -> str:
+        return printable(self._redact(text))
+
+    @contextmanager
+    def by_last_frame(self, item: pytest.Item, run: CaseRun, call: pytest.CallInfo[None]) -> Iterator[None]:
+        """Have pytest represent one frame alone of an error that is told in one line: all of them take it 30 ms a case.
+
+        An expected failure is shown as pytest shows it.
+        """
+        caught, is_expected = call.excinfo, item.get_closest_marker("xfail") is not None
+        if caught is None or is_expected or not isinstance(self._deciding(run, caught.value), CaseError):
+            yield
+            return
+        whole = caught.traceback
+        caught.traceback = whole[-1:]
+        try:
+            yield
+        finally:
+            caught.traceback = whole  # which debuggers look at
+
+    def after(self, item: pytest.Item, run: CaseRun, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
+        """Decide what a phase came to, and mark its report."""
+        error = self._deciding(run, call.excinfo.value) if call.excinfo is not None else None
+        _decide(run, report, error, self._redact)
+        if report.when == "call" and run.outcome == "missed" and report.failed and self._is_gated(run):
+            report.outcome, report.longrepr = "passed", None
+        if report.failed:
+            _tidy(report, run, error, self._safe)
+        if report.skipped:
+            _tidy_skip(report, self._safe)
+        if report.sections:
+            report.sections = [(name, self._safe(text)) for name, text in report.sections]
+        for extra in getattr(report, "extras", ()):  # pytest-html's
+            extra.update({key: storable(self._redact(text)) for key, text in extra.items() if isinstance(text, str)})
+        if run.outcome in ("missed", "error") or (run.outcome == "skipped" and report.failed):
+            setattr(report, OUTCOME_ATTRIBUTE, run.outcome)
+        if report.when == "setup":
+            setattr(report, START_ATTRIBUTE, run.start or CaseStart(key=run.key))
+        if report.when == "teardown":
+            report.user_properties += _properties(run)  # JUnit reads them off this report alone
+            setattr(report, RECORD_ATTRIBUTE, self._as_cargo(_record(run, self._redact)))
+            if run.turn:
+                setattr(report, TURN_ATTRIBUTE, run.turn)
+            del item.stash[RUN_KEY]
+
+    def _deciding(self, run: CaseRun, error: BaseException) -> BaseException:
+        """Return what decides the outcome: of a group, as of tasks that failed together, one of its exceptions.
+
+        That is, before any other error of a case and before a miss, one that is none of them or one that ends paying:
+        the former where it fails the session by itself, as in a suite without rules.
+        """
+        is_gated = self._is_gated(run)
+
+        def rank(each: BaseException) -> int:
+            if isinstance(each, CaseError):
+                return (0 if is_gated else 2) if each.kind in MONEY_KINDS else 3
+            return 4 if is_miss(each) else 1
+
+        return min(_leaves(error), key=rank)
+
+    def _is_gated(self, run: CaseRun) -> bool:
+        return self._thresholds is not None and self._thresholds.has_rules(run.key.suite)
+
+
+def _decide(run: CaseRun, report: pytest.TestReport, error: BaseException | None, redact: Callable[[str], str]) -> None:
+    if report.skipped or _is_xpass(report, error):
+        is_late = report.when == "teardown" and not hasattr(report, "wasxfail")
+        if run.outcome not in ("missed", "error") and not is_late:  # by an earlier subtest, or the body
+            run.outcome = "skipped"
+            run.error = one_line(redact(str(report.longrepr)), _LONGEST_ERROR) if report.failed else None
+    elif report.failed and (error is None or (report.when == "call" and is_miss(error))):
+        if run.outcome == "error":  # an earlier subtest of this case
+            return
+        run.outcome = "missed"
+        said = printable(redact(_said(error)[1])) if error and not run.book.misses else None
+        run.error = shorten(said, _LONGEST_ERROR) if said is not None else None
+    elif report.failed and error is not None and run.outcome != "error":
+        run.outcome = "error"
+        run.error_kind = _kind(error)
+        run.error = one_line(redact(_message(error)), _LONGEST_ERROR)
+    elif report.when == "call" and run.outcome not in ("missed", "error"):  # pytest reports each subtest as a call too
+        run.outcome = "passed"
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if not isinstance(error, BaseExceptionGroup):
+        yield error
+        return
+    for each in error.exceptions:
+        yield from _leaves(each)
+
+
+def _is_xpass(report: pytest.TestReport, error: BaseException | None) -> bool:
+    """Whether a body passed that was to fail: as any other xfail it is judged by nobody, whatever the answer was.
+
+    A strict one fails the session.
+    """
+    if report.failed:
+        return error is None and str(report.longrepr).startswith(STRICT_XPASS)
+    return hasattr(report, "wasxfail")
+
+
+def is_miss(error: BaseException) -> bool:
+    """Return whether what a body raised says that the answer is not good enough."""
+    return all(isinstance(each, _MISSES) and not _is_timeout(each) for each in _leaves(error))
+
+
+def _is_timeout(error: BaseException) -> bool:
+    return isinstance(error, pytest.fail.Exception) and bool(_TIMEOUT.search(_said(error)[1]))
+
+
+def _kind(error: BaseException) -> str:
+    if isinstance(error, CaseError):
+        return str(error.kind)
+    return str(ErrorKind.TIMEOUT if _is_timeout(error) else ErrorKind.CODE)
+
+
+def _message(error: BaseException) -> str:
+    name, text = _said(error)
+    if isinstance(error, CaseError):
+        return text
+    return f"{name}: {text}" if text else name
+
+
+def _said(error: BaseException) -> tuple[str, str]:
+    """Return name and text of an exception, whatever its own ``__str__`` does."""
+    if isinstance(error, pytest.FixtureLookupError):  # its text is that of its arguments, a request among them
+        return "fixture", error.msg or f"{error.argname!r} not found"
+    shown = traceback.TracebackException(type(error), error, None)
+    name, _, text = "".join(shown.format_exception_only()).rstrip("\n").partition(": ")
+    return name, text
+
+
+def _tidy(report: pytest.TestReport, run: CaseRun, error: BaseException | None, safe: Callable[[str], str]) -> None:
+    """Make the text of a failure harmless, and one line where a traceback would say nothing."""
+    if run.outcome == "error":
+        setattr(report, KIND_ATTRIBUTE, run.error_kind)
+    if isinstance(error, CaseError):
+        report.longrepr = f"{run.error_kind}: {run.error}"
+    elif isinstance(report.longrepr, str):
+        report.longrepr = safe(report.longrepr)
+    else:
+        _clean(report.longrepr, set(), safe)
+
+
+def _tidy_skip(report: pytest.TestReport, safe: Callable[[str], str]) -> None:
+    """Make the reason of a skip or an expected failure harmless."""
+    report.longrepr = _cleaned(report.longrepr, set(), safe)
+    if hasattr(report, "wasxfail"):
+        report.wasxfail = safe(report.wasxfail)
+
+
+def _clean(value: Any, seen: set[int], safe: Callable[[str], str]) -> None:
+    """Make every text inside a failure's representation printable, in place."""
+    if id(value) in seen or not hasattr(value, "__dict__"):
+        return
+    seen.add(id(value))
+    for name, inner in vars(value).items():
+        if isinstance(inner, str):
+            object.__setattr__(value, name, safe(inner))
+        elif isinstance(inner, list):
+            object.__setattr__(value, name, [_cleaned(each, seen, safe) for each in inner])
+        else:
+            _clean(inner, seen, safe)
+
+
+def _cleaned(value: Any, seen: set[int], safe: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return safe(value)
+    if isinstance(value, tuple):
+        return tuple(_cleaned(each, seen, safe) for each in value)
+    _clean(value, seen, safe)
+    return value
+
+
+def _record(run: CaseRun, redact: Callable[[str], str]) -> CaseRecord:
+    outcome: Outcome = run.outcome or "error"  # type: ignore[assignment]  # only outcomes are assigned to it
+    failed = outcome == "error"
+    return CaseRecord(
+        key=run.key,
+        slices=run.sample.slices,
+        outcome=outcome,
+        error_kind=(run.error_kind or ErrorKind.CODE) if failed else None,
+        error=run.error,
+        input_digest=run.row.digest,
+        started_at=run.started_at,
+        scores=tuple(_unsecret(score, redact) for score in run.book.scores),
+        judges=tuple(run.judges.values()),
+        calls=run.all_calls(),
+        waited_s=round(run.waited_s, 6),
+        target=run.row.target,
+        cluster=run.row.cluster,
+    )
+
+
+def _unsecret(score: Score, redact: Callable[[str], str]) -> Score:
+    said = score.reason
+    if isinstance(said, str) and redact(said) != said:
+        score = replace(score, reason=redact(said))
+    if score.votes:
+        score = replace(score, votes=tuple(replace(vote, reason=redact(vote.reason)) for vote in score.votes))
+    return score
+
+
+def _properties(run: CaseRun) -> list[tuple[str, str]]:
+    """Return what JUnit is told of a case."""
+    outcome, kind = run.outcome or "error", run.error_kind or ErrorKind.CODE
+    scores = {f"score_{shown_name(plain(score.name))}": _number(score) for score in run.book.scores}
+    return _named(run.key, outcome, kind, {"wait_s": f"{run.waited_s:.3f}", **scores})
+
+
+def crashed(start: CaseStart) -> CaseRecord:
+    """Return the record of a case whose worker died."""
+    return CaseRecord(
+        key=start.key,
+        slices=start.slices,
+        outcome="error",
+        error_kind=ErrorKind.WORKER_CRASHED,
+        error="the worker process died while it ran this case",
+        input_digest=start.input_digest,
+        started_at=utc_now(),
+        cluster=start.cluster,
+    )
+
+
+def tell_junit_of_crash(config: pytest.Config, report: pytest.TestReport, key: CaseKey) -> None:
+    """Give the outcome of a case to JUnit where its worker died: such a report has no teardown, which tells."""
+    junit: Any = next((each for each in config.pluginmanager.get_plugins() if hasattr(each, "node_reporter")), None)
+    if junit is not None:
+        for name, value in _named(key, "error", ErrorKind.WORKER_CRASHED, {}):
+            junit.node_reporter(report).add_property(name, value)
+
+
+def _named(key: CaseKey, outcome: str, kind: str, more: Mapping[str, str]) -> list[tuple[str, str]]:
+    told = {
+        "outcome": outcome,
+        **({"error_kind": str(kind)} if outcome == "error" else {}),
+        "suite": one_line(key.suite),
+        "model": one_line(key.model),
+        "sample": one_line(key.sample_id),
+        **more,
+    }
+    return [(f"{_PROPERTY}{name}", value) for name, value in told.items()]
+
+
+def _number(score: Score) -> str:
+    return "none" if score.value is None else str(plain(score.value))

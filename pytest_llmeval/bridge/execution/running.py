@@ -1,0 +1,188 @@
+"""Running cases in this process: their setup, their bodies, their models."""
+
+from collections.abc import Callable, Generator, Iterable
+
+import pytest
+
+from pytest_llmeval.bridge.casework.calls import Calls
+from pytest_llmeval.bridge.casework.case_start import new_run, read_row
+from pytest_llmeval.bridge.casework.cases import CaseParam
+from pytest_llmeval.bridge.casework.items import CURRENT, RUN_KEY, CaseNow, param_of, run_of
+from pytest_llmeval.bridge.execution.ahead import ResponsesAhead
+from pytest_llmeval.bridge.execution.bodies import BodiesAhead, is_async
+from pytest_llmeval.bridge.execution.early import AskedEarly
+from pytest_llmeval.bridge.execution.judgements_ahead import JudgementsAhead
+from pytest_llmeval.bridge.execution.outcomes import Reporter, is_miss
+from pytest_llmeval.bridge.execution.worker_queue import is_worker
+from pytest_llmeval.core.errors import CaseError, ErrorKind, ScorerError
+from pytest_llmeval.core.rules import Thresholds
+from pytest_llmeval.models.redaction import Redactor
+from pytest_llmeval.scorers import ScoreBook, explain
+from pytest_llmeval.scorers.book import recorded_twice, unawaited
+
+__all__ = ["AsyncBodies", "CaseRunner"]
+
+
+class CaseRunner:
+    """The plugin object that runs cases; registered once a case is to run in this process."""
+
+    def __init__(
+        self,
+        config: pytest.Config,
+        calls: Calls,
+        *,
+        thresholds: Thresholds | None,
+        max_connections: int,
+        secrets: Iterable[str],
+        announce: Callable[[str, int | None], object] | None = None,
+    ) -> None:
+        """Prepare for the cases of this process.
+
+        Args:
+            config: of the session.
+            calls: how they get answers.
+            thresholds: the rules, which decide whether a miss fails its item; None for none.
+            max_connections: requests in flight at most; twice as many bodies run ahead.
+            secrets: values that no report may show.
+            announce: told of each case that begins and its place, should this worker die in it; None elsewhere.
+        """
+        self.calls = calls
+        self.bodies: BodiesAhead | None = None
+        self._config = config
+        self._announce = announce
+        self._window = 2 * max_connections
+        self._reporter = Reporter(thresholds, Redactor(secrets), leaves=is_worker(config))
+        self._responses: ResponsesAhead | None = None
+        self._fault: CaseError | None = None
+
+    def pytest_runtestloop(self, session: pytest.Session) -> None:
+        """Begin to request responses and to run bodies ahead."""
+        self._responses = ResponsesAhead(session.items, self.calls, JudgementsAhead(self.calls))
+        self._early = AskedEarly(session, self.calls, self._responses)
+        self.bodies = BodiesAhead(session, self.calls, place_of=self._responses.place_of, window=self._window)
+        # pytest itself ends such a session, right after this: nothing may be paid for it in the meantime.
+        is_broken = session.testsfailed and not self._config.option.continue_on_collection_errors
+        if not is_broken:
+            self._responses.start()
+            self.bodies.advance()
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Begin a case before anything can skip it, or take up what was gathered ahead of its turn."""
+        param = param_of(item)
+        if param is not None:
+            self._begin(item, param)
+        return (yield)
+
+    def _begin(self, item: pytest.Item, param: CaseParam) -> None:
+        if self._responses is None or self.bodies is None:
+            return
+        started = self.bodies.run_of(item) or self._early.run_of(item)
+        run = item.stash[RUN_KEY] = started or new_run(item, param, self.calls)
+        CURRENT.set(CaseNow(run, param, self.calls))
+        self._fault = None
+        if started is None:
+            run.position = self._responses.place_of(item)
+            try:
+                read_row(run, param)
+            except CaseError as error:
+                self._fault = error
+        if self._announce is not None:
+            run.start = run.dump_start()
+            self._announce(run.start, run.position)
+
+    @pytest.hookimpl(tryfirst=True, specname="pytest_runtest_setup")
+    def pytest_runtest_setup_within(self, item: pytest.Item) -> None:
+        """Let the cases behind ``item`` run and ask ahead; raise CaseError where its row is no longer what it was.
+
+        The setup of other plugins has begun by now: what they tear down is there, and what is printed is captured.
+        """
+        if self.bodies is None or run_of(item) is None:
+            return
+        self.bodies.advance(item)
+        self._early.advance()
+        if self._fault is not None:
+            raise self._fault
+
+    def pytest_runtest_teardown(self, item: pytest.Item) -> None:
+        """Forget a body that ran ahead of a turn which never came to it, and a response that nobody asked for."""
+        if self.bodies is not None:
+            self.bodies.forget(item)
+        run = run_of(item)
+        if run and self._responses and run.position is not None and not run.wants_response:
+            self._responses.note_unused(item, run.position)
+
+    def pytest_sessionfinish(self) -> None:
+        """Ask for nothing more."""
+        if self._responses is not None and self.bodies is not None:
+            self._responses.stop()
+            self.bodies.stop()
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+        """Settle the scores of a case once its whole body ran; an error of theirs counts before a miss of the body."""
+        run = run_of(pyfuncitem)
+        try:
+            result = yield
+        except pytest.xfail.Exception:
+            raise
+        except (AssertionError, pytest.fail.Exception, BaseExceptionGroup) as miss:
+            broken = _broken(run.book) if run is not None and is_miss(miss) else None
+            if broken is not None:
+                raise broken from miss
+            raise
+        if run is not None:
+            _settle(run.book)
+        return result
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Decide the outcome of a case, and put its record on the report of its teardown."""
+        run = run_of(item)
+        if run is None:
+            return (yield)
+        with self._reporter.by_last_frame(item, run, call):
+            report = yield
+        self._reporter.after(item, run, call, report)
+        if call.when == "teardown":
+            CURRENT.set(None)
+        return report
+
+
+class AsyncBodies:
+    """Runs the coroutine functions among the evals, whatever other async plugins are there."""
+
+    def __init__(self, runner: CaseRunner) -> None:
+        self._runner = runner
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
+        """Run the body of an async eval; leave every other test to pytest."""
+        run = run_of(pyfuncitem)
+        if run is None or not is_async(pyfuncitem):
+            return None
+        assert self._runner.bodies is not None
+        self._runner.bodies.run(pyfuncitem, run)
+        return True
+
+
+def _settle(book: ScoreBook) -> None:
+    """Raise what the scores of a whole body come to: an error, or a miss."""
+    for name in unawaited(book)[:1]:
+        told = f"score.{name}(...) was not awaited: write await score.{name}(...), or score.{name}_sync(...) where the"
+        raise CaseError(f"{told} test is not async", kind=ErrorKind.CODE)
+    broken = _broken(book)
+    if broken is not None:
+        raise broken
+    if book.misses:
+        pytest.fail(explain(book.misses), pytrace=False)
+
+
+def _broken(book: ScoreBook) -> ScorerError | None:
+    """Return the error of a scorer that broke, or of a name that came twice; None where there is none."""
+    if book.errors:
+        first = book.errors[0]
+        return ScorerError(f"scorer {first.name}: {first.reason}")
+    return recorded_twice(book)

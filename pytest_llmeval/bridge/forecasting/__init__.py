@@ -1,0 +1,1 @@
+"""What a session will take, said before it is spent."""

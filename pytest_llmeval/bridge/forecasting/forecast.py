@@ -1,0 +1,154 @@
+"""What the selected evals will take, said before anything is spent."""
+
+import functools
+import math
+import operator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+import pytest
+
+from pytest_llmeval.bridge.casework.cases import PROMPT_FAULTS, own_request
+from pytest_llmeval.bridge.casework.fixtures import uses
+from pytest_llmeval.bridge.casework.items import cases_in, suite_of
+from pytest_llmeval.bridge.config.settings import Settings
+from pytest_llmeval.bridge.forecasting.forecast_probe import FORECAST_KEY
+from pytest_llmeval.core.estimates import Estimate, SuiteCalls, estimate, estimate_tokens
+from pytest_llmeval.core.param_levels import bound_of
+from pytest_llmeval.core.text import one_line
+from pytest_llmeval.models.named import NamedModel
+from pytest_llmeval.store.history import call_history
+
+if TYPE_CHECKING:
+    from pytest_llmeval.bridge.casework.cases import CaseParam
+    from pytest_llmeval.bridge.session import Preparation
+
+__all__ = ["Forecast", "forecasts", "foretold", "together"]
+
+_SAMPLED = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """What one suite will take with one model, or of one judge."""
+
+    suite: str
+    role: Literal["model", "judge"]
+    model: str
+    cases: int
+    estimate: Estimate
+    unread: str | None = None
+    """Which prompts are in no number, as they could not be made; None where all are, and for a judge."""
+
+
+def forecasts(
+    items: Iterable[pytest.Item],
+    settings: Settings,
+    models: Mapping[str, NamedModel],
+    judges: Mapping[str, NamedModel],
+) -> list[Forecast]:
+    """Return what the cases among ``items`` will take, by suite and model, and behind those of the models the judges.
+
+    The prompts of up to 100 cases of each are looked at; a case makes one call where no earlier run says otherwise,
+    none where it asks for neither ``response`` nor ``model``. Answers that a cache will have are not left out.
+    """
+    groups: dict[tuple[str, str], list[tuple[pytest.Item, CaseParam]]] = {}
+    for item, param in cases_in(items):
+        groups.setdefault((suite_of(item, param), param.model), []).append((item, param))
+    return [
+        *(
+            _of_model(suite, models[model], cases, settings)
+            for (suite, model), cases in groups.items()
+            if model in models
+        ),
+        *_of_judges({key: cases for key, cases in groups.items() if key[1] in models}, settings, judges),
+    ]
+
+
+def foretold(items: Iterable[pytest.Item], config: pytest.Config, prepared: "Preparation") -> list[str]:
+    """Return what the listed cases would take, as notes; ``llmeval estimate`` finds it in the stash."""
+    assert prepared.settings is not None
+    found = forecasts(items, prepared.settings, prepared.models, prepared.judges)
+    config.stash[FORECAST_KEY] = found
+    return [f"these cases take {together(found)}", *(each.unread for each in found if each.unread)]
+
+
+def _of_judges(
+    groups: "Mapping[tuple[str, str], Sequence[tuple[pytest.Item, CaseParam]]]",
+    settings: Settings,
+    judges: Mapping[str, NamedModel],
+) -> Iterator[Forecast]:
+    """Yield what the judges take, one by one, for each suite, whatever models it has."""
+    if not judges:
+        return
+    from pytest_llmeval.bridge.forecasting.judge_forecast import judge_estimate
+
+    found: dict[tuple[str, str], Forecast] = {}
+    for (suite, model), cases in groups.items():
+        answer_tokens = call_history(settings.db, suite, model).output_tokens
+        for judge in judges.values():
+            took = judge_estimate(
+                cases, _sampled(cases), judge, suite=suite, settings=settings, answer_tokens=answer_tokens
+            )
+            if took is None:
+                continue
+            one = Forecast(suite=suite, role="judge", model=judge.name, cases=len(cases), estimate=took)
+            before = found.get((suite, judge.name))
+            found[suite, judge.name] = one if before is None else _both(before, one)
+    yield from found.values()
+
+
+def _both(first: Forecast, second: Forecast) -> Forecast:
+    return replace(first, cases=first.cases + second.cases, estimate=first.estimate + second.estimate)
+
+
+def together(found: Sequence[Forecast]) -> str:
+    """Return what all of it comes to, in one line; that of the judges apart."""
+    models = functools.reduce(operator.add, [each.estimate for each in found if each.role == "model"])
+    judges = [each.estimate for each in found if each.role == "judge"]
+    return f"{models}; judges at most {functools.reduce(operator.add, judges)}" if judges else str(models)
+
+
+def _sampled(cases: "Sequence[tuple[pytest.Item, CaseParam]]") -> "list[CaseParam]":
+    return [param for _, param in cases[:: max(1, len(cases) // _SAMPLED)][:_SAMPLED]]
+
+
+def _of_model(
+    suite: str, model: NamedModel, cases: "Sequence[tuple[pytest.Item, CaseParam]]", settings: Settings
+) -> Forecast:
+    """Return what one suite will take with one model."""
+    known = call_history(settings.db, suite, model.name)
+    makes_calls = any(uses(cases[0][0], name) for name in ("response", "model"))
+    calls = math.ceil(len(cases) * (known.calls_per_case or makes_calls))
+    tokens = [_tokens(param) for param in _sampled(cases)]
+    read = [count for count in tokens if isinstance(count, int)]
+    raised = sorted({fault for fault in tokens if isinstance(fault, str)})
+    told = SuiteCalls(
+        calls=calls,
+        input_tokens=math.ceil(calls * sum(read) / len(read)) if read else None,
+        output_tokens_per_call=known.output_tokens if known.output_tokens is not None else _bound(cases[0][1]),
+    )
+    unread = f"{len(tokens) - len(read)} of {len(tokens)} prompts that were looked at raise {', '.join(raised)}"
+    return Forecast(
+        suite=suite,
+        role="model",
+        model=model.name,
+        cases=len(cases),
+        estimate=estimate([told], model.prices),
+        unread=f"suite {one_line(suite, 60)}: {unread}, and are not counted" if raised else None,
+    )
+
+
+def _tokens(param: "CaseParam") -> int | str:
+    """Return the tokens of a case's own prompt; the name of what it raises, of which its case tells the rest."""
+    try:
+        request = own_request(param.eval, param.eval.dataset.read(param.ref))
+        return estimate_tokens(request.messages, request.params)
+    except PROMPT_FAULTS as error:
+        return type(error).__name__
+
+
+def _bound(param: "CaseParam") -> float | None:
+    bound = bound_of(param.eval.params)
+    return float(bound) if isinstance(bound, int) else None

@@ -1,0 +1,155 @@
+"""What the judges of a session will take, told by the code of its tests, by their rows and by earlier runs."""
+
+import ast
+import functools
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_llmeval.bridge.collection.eval_code import on_score, tree_of, variables_of
+from pytest_llmeval.bridge.config.settings import Settings
+from pytest_llmeval.core.errors import UserError
+from pytest_llmeval.core.estimates import CHARS_PER_TOKEN, Estimate, SuiteCalls, estimate, estimate_tokens
+from pytest_llmeval.core.judge.asking import comparison, preference_rubric, questions
+from pytest_llmeval.core.judge.shown import shown_input, shown_reference
+from pytest_llmeval.loaders.rubrics import load_rubric
+from pytest_llmeval.models.named import NamedModel
+from pytest_llmeval.store.history import judge_history
+
+if TYPE_CHECKING:
+    from pytest_llmeval.bridge.casework.cases import CaseParam
+    from pytest_llmeval.core.judge.rubric import Rubric
+    from pytest_llmeval.core.types import Message, Sample
+
+__all__ = ["judge_estimate"]
+
+_TOKENS_PER_DIMENSION = 100
+"""Of a verdict: up to three sentences are asked for, at about 25 words."""
+_JUDGING = frozenset({"judge", "judge_sync"})
+_COMPARING = frozenset({"prefer", "prefer_sync"})
+
+
+@dataclass(frozen=True, slots=True)
+class _JudgeCall:
+    """A place in a test where a judge is asked."""
+
+    rubrics: "tuple[Rubric, ...]"
+    """One for each call that it makes; none where the rubric is not written there."""
+    count: int
+    """Calls of each judge."""
+    compares: bool
+
+
+def judge_estimate(
+    cases: "Sequence[tuple[pytest.Item, CaseParam]]",
+    sampled: "Sequence[CaseParam]",
+    judge: NamedModel,
+    *,
+    suite: str,
+    settings: Settings,
+    answer_tokens: float | None,
+) -> Estimate | None:
+    """Return what one judge will take for the cases of a suite at most; None where the suite does not ask it.
+
+    Args:
+        cases: of the suite.
+        sampled: those of them whose prompts are looked at.
+        judge: one of the judges.
+        suite: its name.
+        settings: of the session.
+        answer_tokens: how long an answer is; None takes that of the target.
+    """
+    known = judge_history(settings.db, suite, judge.name)
+    item, param = cases[0]
+    found = _judge_calls(getattr(item, "function"), item.config.rootpath, param.eval.where)  # noqa: B009
+    counted = sum(call.count for call in found) * (1 + settings.judge_probe)
+    calls = math.ceil(len(cases) * (known.calls_per_case or counted))
+    if not calls:
+        return None
+    tokens_in, tokens_out = known.input_tokens, known.output_tokens
+    if tokens_in is None:
+        tokens_in = _mean([each for param in sampled for each in _prompts(param, found, answer_tokens)])
+    if tokens_out is None:
+        sizes = [len(rubric.dimensions) * _TOKENS_PER_DIMENSION for call in found for rubric in call.rubrics]
+        tokens_out = _mean(sizes) if all(call.rubrics for call in found) else None
+    asked = SuiteCalls(
+        calls=calls,
+        input_tokens=None if tokens_in is None else math.ceil(calls * tokens_in),
+        output_tokens_per_call=tokens_out,
+    )
+    return estimate([asked], judge.prices)
+
+
+@functools.lru_cache(maxsize=64)
+def _judge_calls(function: Callable[..., Any], rootdir: Path, where: str) -> Sequence[_JudgeCall]:
+    tree = tree_of(function)
+    if tree is None:
+        return ()
+    names = variables_of(function)
+    test_file = rootdir / where.partition("::")[0]
+    return list(_found(tree, lambda rubric: load_rubric(rubric, rootdir=rootdir, test_file=test_file), names))
+
+
+def _found(tree: ast.AST, load: "Callable[[Any], Rubric]", names: Mapping[str, Any]) -> Iterator[_JudgeCall]:
+    for node in ast.walk(tree):
+        method = on_score(node)
+        if method not in _JUDGING | _COMPARING:
+            continue
+        assert isinstance(node, ast.Call)
+        given = {keyword.arg: keyword.value for keyword in node.keywords}
+        rubric = _rubric(given.get("rubric"), load, names)
+        if method in _COMPARING:
+            yield _JudgeCall((preference_rubric(rubric),) * 2 if rubric is not None else (), 2, compares=True)
+            continue
+        split = given.get("per_dimension")
+        is_split = isinstance(split, ast.Constant) and bool(split.value)
+        parts = () if rubric is None else _parts(rubric) if is_split else (rubric,)
+        yield _JudgeCall(parts, len(parts) or 1, compares=False)
+
+
+def _rubric(node: ast.expr | None, load: "Callable[[Any], Rubric]", names: Mapping[str, Any]) -> "Rubric | None":
+    """Return the rubric that stands in a call, or in a variable of the module; None where it is another expression."""
+    value = node.value if isinstance(node, ast.Constant) else names.get(node.id) if isinstance(node, ast.Name) else None
+    try:
+        return None if value is None else load(value)
+    except (UserError, TypeError):  # it is told when the test runs
+        return None
+
+
+def _parts(rubric: "Rubric") -> "tuple[Rubric, ...]":
+    return tuple(replace(rubric, dimensions=(each,)) for each in rubric.dimensions)
+
+
+def _prompts(param: "CaseParam", calls: Sequence[_JudgeCall], answer_tokens: float | None) -> Iterator[int | None]:
+    """Yield the tokens of each prompt that a case shows a judge; None for those that cannot be told."""
+    try:
+        sample = param.eval.dataset.read(param.ref)
+    except UserError:  # its case shows it
+        return
+    answer = (
+        "x" * math.ceil(answer_tokens * CHARS_PER_TOKEN)
+        if answer_tokens is not None
+        else shown_reference(sample.target)
+    )
+    for call in calls:
+        if answer is None or not call.rubrics:
+            yield None
+            continue
+        yield from (estimate_tokens(_messages(rubric, sample, answer, call)) for rubric in call.rubrics)
+
+
+def _messages(rubric: "Rubric", sample: "Sample", answer: str, call: _JudgeCall) -> "Sequence[Message]":
+    question, reference = shown_input(sample.input), shown_reference(sample.target)
+    if call.compares:
+        return comparison(rubric, question=question, first=answer, second=answer, reference=reference, repeat=1)[0]
+    return questions(rubric, question=question, answer=answer, reference=reference, repeat=1)[0]
+
+
+def _mean(numbers: Sequence[float | None]) -> float | None:
+    """Return the mean; None where there is no number, or one is not known."""
+    known = [number for number in numbers if number is not None]
+    return sum(known) / len(known) if known and len(known) == len(numbers) else None

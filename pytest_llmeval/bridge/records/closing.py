@@ -1,0 +1,126 @@
+"""The last lines of a session: how its calls went, what was left out, the verdict, and where the run is."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from pytest_llmeval.bridge.collection.facts import CollectionFacts
+from pytest_llmeval.bridge.config.settings import Settings
+from pytest_llmeval.bridge.records.earlier_runs import is_kept
+from pytest_llmeval.bridge.records.engine_room import EngineRoom
+from pytest_llmeval.core.errors import ErrorKind
+from pytest_llmeval.core.status import MONEY_KINDS
+from pytest_llmeval.core.text import counted, one_line, printable
+from pytest_llmeval.reports.run_text import verdict_line
+from pytest_llmeval.reports.run_view import RunView
+from pytest_llmeval.store.records import Run
+
+__all__ = ["Closing"]
+
+_ENDING = MONEY_KINDS | {ErrorKind.NOT_CACHED}
+
+
+class Closing:
+    """Gathers what the last lines say beyond what is stored."""
+
+    def __init__(self, settings: Settings, facts: CollectionFacts, room: EngineRoom, run: Run, *, again: str) -> None:
+        """Prepare.
+
+        Args:
+            settings: of the session.
+            facts: what was collected.
+            room: where the calls are made.
+            run: that the session records.
+            again: the command that goes on with it.
+        """
+        self._settings = settings
+        self._facts = facts
+        self._room = room
+        self._run = run
+        self._go_on = f"go on with it: {again}"
+        self._rescored: str | None = run.settings.get("rescored")
+        self.turns: dict[str, str] = {}
+        """``ahead`` where the body of an async eval ran ahead, and else why not, by node id."""
+        self.notes: list[str] = []
+        """What else is worth a note."""
+        self.without_judge: set[str] = set()
+        """Node ids of cases that asked for a judge where there was none."""
+        self.unfinished = 0
+        """Cases that no session ended: of workers that died, of a resumed run, or of one that is scored again."""
+        self.waited_s = 0.0
+        """Seconds for which cases waited for answers in their turns."""
+
+    def note_mode(self, journal_mode: str) -> None:
+        """Warn where the database has no write-ahead log."""
+        if journal_mode != "wal":
+            self.notes.append(
+                f"the file system of {printable(self._settings.shown(self._settings.db))} gives no write-ahead log"
+                f" (journal_mode {journal_mode}): readers and the run wait for each other, and each case for the disk;"
+                " --llmeval-db names another place"
+            )
+
+    def broken_off(self, fault: str) -> Iterator[str]:
+        """Yield what is said in place of all others where results could not be recorded."""
+        yield f"the run broke off, its results are not recorded in full: {fault}"
+        if self._rescored is None and is_kept(self._settings.db, self._run.id):
+            yield self._go_on
+
+    def lines(self, view: RunView, *, is_stopped: bool) -> Iterator[str]:
+        """Yield them; ``is_stopped`` says that the run did not come to its end."""
+        if self._room.requests or self._room.counts.cached or self._facts.done:
+            yield self._calls()
+        yield from self._turns()
+        yield from _unasked(view)
+        for note in [*self._facts.notes, *self._partial(), *self.notes]:
+            yield f"note: {note}"
+        if self.without_judge:
+            cases = counted(len(self.without_judge), "case")
+            yield f"note: {cases} asked for a judge, and --judge-model names none: no verdict says what it would find"
+        if self._facts.changed:
+            yield f"note: resumed though {'; '.join(self._facts.changed)}; it can be no baseline"
+        if self.unfinished and self._rescored is None:
+            cases = counted(self.unfinished, "case")
+            yield (
+                f"note: {cases} of the run ended neither here nor before: status 10; resume it without a selection"
+                if self._run.settings.get("resumes")
+                else f"note: {cases} of the run did not end"
+            )
+        yield "gate: stopped, not judged" if is_stopped else verdict_line(view)
+        name = f" ({one_line(self._run.name, 60)})" if self._run.name else ""
+        option = printable(self._settings.db_option)
+        yield f"run {self._run.id}{name} is in {printable(self._settings.shown(self._settings.db))}"
+        yield f"look at it: llmeval show {self._run.id}{option}"
+        if is_stopped and self._rescored is not None:
+            yield f"do it again: llmeval rescore {self._rescored}{option}"
+        elif is_stopped or (self.unfinished and self._rescored is None):
+            yield self._go_on
+
+    def _calls(self) -> str:
+        counts = self._room.counts
+        told = [counted(self._room.requests, "request")]
+        told += [f"at most {self._room.peak} in flight"] if self._room.requests else []
+        source = "the cache" if self._rescored is None else f"run {self._rescored}"
+        told += [f"{counted(counts.cached, 'answer')} from {source}"] if counts.cached else []
+        told += [f"{counted(counts.recalled, 'answer')} had come before"] if counts.recalled else []
+        told += [f"{counted(self._facts.done, 'case')} had ended before"] if self._facts.done else []
+        return f"calls: {', '.join(told)}; cases waited {self.waited_s:.1f} s for answers"
+
+    def _turns(self) -> Iterator[str]:
+        turns = Counter(self.turns.values())
+        others = {why: count for why, count in turns.items() if why != "ahead"}
+        if turns:
+            reasons = ", ".join(f"{why}: {count:,}" for why, count in others.items())
+            told = f"{turns['ahead']:,} ran ahead, {sum(others.values()):,} in their turn"
+            yield f"async bodies: {told}{f' ({reasons})' if others else ''}"
+
+    def _partial(self) -> list[str]:
+        told = ", ".join(self._run.left_out)
+        return [f"partial run ({told}): rules are judged on what ran, and it can be no baseline"] if told else []
+
+
+def _unasked(view: RunView) -> Iterator[str]:
+    """Yield why a session is unmeasurable whatever its rules say."""
+    kinds = sum((suite.error_kinds for suite in view.suites), Counter[str]())
+    kinds = Counter({kind: count for kind, count in kinds.items() if kind in _ENDING})
+    if kinds:
+        told = ", ".join(f"{counted(count, 'case')} of kind {kind}" for kind, count in sorted(kinds.items()))
+        yield f"unmeasurable (status 10, unless something failed): {told}"

@@ -1,0 +1,98 @@
+"""A look at the runs of earlier sessions, before this one writes anything."""
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from pytest_llmeval.bridge.config.settings import Settings
+from pytest_llmeval.core.errors import SettingsError, StoreError
+from pytest_llmeval.core.types import STRICT_XPASS, CaseKey
+from pytest_llmeval.store import rows
+from pytest_llmeval.store.check import check_database, readable_errors, schema_of
+from pytest_llmeval.store.files import open_to_read
+from pytest_llmeval.store.journal import orphans
+from pytest_llmeval.store.records import Run
+from pytest_llmeval.store.sqlite_reader import SqliteReader
+
+__all__ = ["Identity", "Place", "current_reader", "earlier_runs", "finished_cases", "identity_of", "is_kept"]
+
+Identity = tuple[str, str, str, int]
+"""Suite, model, sample id and epoch of a case."""
+Place = tuple[str, int]
+"""A run's id and the row id of its last finished case: in all processes of a session the same cases are meant."""
+
+
+@contextlib.contextmanager
+def earlier_runs(settings: Settings, asked: str) -> Iterator[tuple[list[Run], sqlite3.Connection]]:
+    """Give all runs, the newest first, and a connection that can only read.
+
+    Args:
+        settings: of the session.
+        asked: the option that needs them, as it was given.
+
+    Raises:
+        StoreError: the database cannot be read.
+        SettingsError: there is none yet.
+    """
+    if not settings.db.exists() and any(orphans(settings.db)):  # it was removed while a run went on
+        from pytest_llmeval.store.sqlite import SqliteStore
+
+        SqliteStore(settings.db).close()  # takes over what the runs left
+    if not settings.db.exists():
+        raise SettingsError(f"{asked}: there is no database {settings.shown(settings.db)} yet")
+    with readable_errors(settings.db), contextlib.closing(open_to_read(settings.db)) as connection:
+        if not schema_of(connection):  # whoever made the file was killed at once
+            raise SettingsError(f"{asked}: the database {settings.shown(settings.db)} has no runs yet")
+        found = connection.execute("SELECT * FROM runs ORDER BY started_at DESC, rowid DESC")
+        yield [rows.to_run(row) for row in found], connection
+
+
+def finished_cases(
+    connection: sqlite3.Connection, run_id: str, place: Place | None, *, errors: bool
+) -> tuple[dict[Identity, str], Place]:
+    """Return the finished cases of a run with the digests of their rows, and what names them to other processes.
+
+    Args:
+        connection: of ``earlier_runs``.
+        run_id: of the run.
+        place: where the process that the user started has found them; None in that process itself. What is recorded
+            later lies behind it.
+        errors: whether those that ended with an error count, or passed where they had to fail.
+    """
+    sql = "SELECT suite, model, sample_id, epoch, input_digest, rowid FROM cases WHERE run_id = ? AND rowid <= ?"
+    sql += "" if errors else f" AND outcome != 'error' AND ifnull(error, '') NOT LIKE '{STRICT_XPASS}%'"
+    found = connection.execute(sql, [run_id, 2**62 if place is None else place[1]]).fetchall()
+    last = max((row[5] for row in found), default=0)
+    return {(row[0], row[1], row[2], row[3]): row[4] for row in found}, place or (run_id, last)
+
+
+def identity_of(key: CaseKey) -> Identity:
+    """Return what tells a case from the others of its run, whatever its node id is by now."""
+    return (key.suite, key.model, key.sample_id, key.epoch)
+
+
+@contextlib.contextmanager
+def current_reader(path: Path) -> Iterator[SqliteReader | None]:
+    """Give a reader of a database; None where there is none, or where its tables are of an older version.
+
+    Raises:
+        StoreError: the database cannot be read.
+    """
+    if not path.exists():
+        yield None
+        return
+    with contextlib.closing(SqliteReader.open(path)) as reader:
+        yield reader if reader.is_current else None
+
+
+def is_kept(path: Path, run_id: str) -> bool:
+    """Whether the next opening of a database finds a run: there, or in the journal beside it."""
+    try:
+        check_database(path)
+        if any(orphan.run.id == run_id for orphan in orphans(path)):
+            return True
+        with current_reader(path) as reader:
+            return reader is not None and any(run.id == run_id for run in reader.runs())
+    except StoreError:
+        return False

@@ -1,0 +1,243 @@
+"""The engine of a session, in the process that the user started: what it is made of, and how it ends."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+
+from pytest_llmeval.bridge.casework.calls import Calls
+from pytest_llmeval.bridge.config.model_setup import EmbeddedModel, Opener, OwnModels, weights_of
+from pytest_llmeval.bridge.config.settings import Settings
+from pytest_llmeval.bridge.records.sockets import sweep
+from pytest_llmeval.core.errors import ErrorKind, StoreError
+from pytest_llmeval.core.parent import PARENT
+from pytest_llmeval.engine.budget import Budget
+from pytest_llmeval.engine.engine import CallCounts, Engine
+from pytest_llmeval.engine.limiter import Limiter, Limits
+from pytest_llmeval.engine.places import Places
+from pytest_llmeval.engine.switchboard import Switchboard
+from pytest_llmeval.models.keys import known_secrets
+from pytest_llmeval.models.named import NamedModel
+from pytest_llmeval.models.redaction import Redactor
+from pytest_llmeval.models.registry import LOCAL_ACCOUNT
+from pytest_llmeval.models.vllm.host import VllmModels
+from pytest_llmeval.store.journal import Orphan, SqliteJournal
+from pytest_llmeval.store.recorded import RecordedCalls
+from pytest_llmeval.store.records import Run
+
+__all__ = ["EngineRoom"]
+
+_DRAIN_S = 2.0
+_PARENT_STEP_S = 0.5
+
+
+class EngineRoom:
+    """Starts the engine, opens it to xdist workers, and ends it so that what was paid is kept."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        models: Mapping[str, NamedModel],
+        calls: Calls,
+        *,
+        socket: Path | None,
+        parent: int,
+        answers_of: str | None = None,
+        asks_judges: bool = True,
+        other_judges: Collection[str] = (),
+    ) -> None:
+        """Prepare; nothing is opened before ``start``.
+
+        Args:
+            settings: of the session.
+            models: all that are asked, by name.
+            calls: of this process; its asks go to the engine once that is there.
+            socket: for the workers, in a folder that is made for it; None without xdist.
+            parent: the process that started this one, which may have ended since.
+            answers_of: the id of the run whose answers are scored again; None where models are asked.
+            asks_judges: whether judges are asked what that run does not hold.
+            other_judges: the names of those who are others than in that run, so that it holds nothing of theirs.
+        """
+        self.redactor = Redactor(known_secrets(settings.environ, models.values()))
+        """Knows the secrets of the environment, and of each model once it is opened."""
+        self._settings = settings
+        self._models = models
+        self._calls = calls
+        self._socket = socket
+        self._parent = parent
+        self._answers_of = answers_of
+        self._asks_judges = asks_judges
+        self._other_judges = other_judges
+        self._recorded: RecordedCalls | None = None
+        self._embedded = EmbeddedModel()
+        self._own = OwnModels()
+        self._vllm = VllmModels(settings.environ)
+        self._limiter = Limiter(
+            Limits(
+                max_connections=settings.max_connections,
+                rpm=settings.rpm,
+                tpm=settings.tpm,
+                patience_s=settings.timeout_s,
+                most={LOCAL_ACCOUNT: 1},  # its server works on one request; those that wait there use up their time
+            )
+        )
+        self._budget = Budget(settings.max_cost_usd)
+        self._engine: Engine | None = None
+        self._counts = CallCounts()
+        self._switchboard: Switchboard | None = None
+        self._journal: SqliteJournal | None = None
+        self._run: Run | None = None
+        self._watch: asyncio.Task[None] | None = None
+
+    def start_models(self, report: Callable[[str], None]) -> None:
+        """Start the models of this machine that are asked; raise ModelError where one does not start."""
+        judges = self._calls.judges.jurors if self._asks_judges and self._calls.judges is not None else ()
+        asked = list(self._models.values()) if self._answers_of is None else [juror.model for juror in judges]
+        if any(model.spec.kind == "local" for model in asked):
+            adapters, is_asked = weights_of("local", asked), self._settings.makes_calls
+            self._embedded.start(adapters, report, self._settings.environ, is_asked=is_asked)
+        self._own.start(asked, report, self._settings)
+        if self._settings.makes_calls:
+            self._vllm.start(weights_of("vllm", asked), report, self._settings.vllm_start_s)
+
+    def start(
+        self, run: Run, *, resumed: bool, on_fault: Callable[[StoreError], None], on_begin: Callable[[str], None]
+    ) -> None:
+        """Begin to answer.
+
+        Args:
+            run: whose calls are made; its row stands in the database.
+            resumed: whether earlier sessions of it may have answers.
+            on_fault: told, on the loop, when answers cannot be kept any more.
+            on_begin: told, on the loop, of each case that begins in a worker.
+
+        Raises:
+            StoreError: the journal cannot be written.
+        """
+        self._run = run
+        self._journal = SqliteJournal(self._settings.db, run)
+        if resumed:
+            self._journal.open_history()
+        if self._answers_of is not None:
+            self._recorded = RecordedCalls(self._settings.db, self._answers_of)
+        try:
+            self._calls.loop.run(self._start(self._journal, on_fault, on_begin))
+        except OSError as error:
+            raise StoreError(f"{self._socket}: the socket for the workers cannot be made: {error}") from None
+
+    @property
+    def counts(self) -> CallCounts:
+        """How the calls were answered."""
+        return self._counts
+
+    @property
+    def requests(self) -> int:
+        """Requests sent."""
+        return self._limiter.requests
+
+    @property
+    def peak(self) -> int:
+        """The most requests in flight at one moment."""
+        return self._limiter.peak
+
+    @property
+    def spent_usd(self) -> float:
+        """What the answers of this session cost, as far as their prices are known."""
+        return self._budget.spent_usd
+
+    def stop_soon(self, kind: ErrorKind, reason: str) -> None:
+        """Make no further call, and let no worker start a case; from any thread, without waiting."""
+        engine = self._engine
+        if engine is not None:
+            self._calls.loop.call_soon(lambda: self._stop(engine, kind, reason))
+
+    def _stop(self, engine: Engine, kind: ErrorKind, reason: str) -> None:
+        engine.stop(kind, reason)
+        if self._switchboard is not None:
+            self._switchboard.broadcast_stop(reason)
+
+    def drain(self) -> None:
+        """Wait a moment for answers that are paid already."""
+        if self._engine is not None:
+            self._calls.loop.run(self._engine.drain(_DRAIN_S))
+
+    def close(self) -> Orphan | None:
+        """End all calls, and return the journal for the database to take over; None where there is none."""
+        if self._engine is None or self._journal is None or self._run is None:
+            return None
+        self._calls.loop.run(self._close())
+        self._journal.close()
+        if self._recorded is not None:
+            self._recorded.close()
+        self._engine = None
+        return Orphan(path=self._journal.path, run=self._run)
+
+    def end_models(self) -> None:
+        """End the models of this machine, each though another one cannot be."""
+        with contextlib.ExitStack() as stack:
+            stack.callback(self._embedded.stop)
+            stack.callback(self._vllm.stop)
+            with contextlib.suppress(RuntimeError):  # a GPU that broke says so again; the cases have told it
+                self._own.stop()
+
+    async def _start(
+        self, journal: SqliteJournal, on_fault: Callable[[StoreError], None], on_begin: Callable[[str], None]
+    ) -> None:
+        settings = self._settings
+        window = 2 * settings.max_connections * (2 if self._socket is not None else 1)
+        opener = Opener(
+            settings,
+            self._models,
+            redactor=self.redactor,
+            slots=self._limiter.slots,
+            embedded=self._embedded,
+            hf_models=self._own.get,
+            vllm_models=self._vllm,
+        )
+        self._engine = Engine(
+            open_model=opener,
+            journal=journal,
+            limiter=self._limiter,
+            budget=self._budget,
+            places=Places(window),
+            cache=settings.cache,
+            judge_cache=settings.judge_cache,
+            recorded=self._recorded,
+            asks_judges=self._asks_judges,
+            other_judges=self._other_judges,
+            on_fault=on_fault,
+        )
+        self._counts = self._engine.counts  # wanted when the engine is gone
+        self._calls.asker = self._engine
+        if self._socket is not None:
+            sweep(self._socket)
+            self._socket.parent.mkdir(mode=0o700)
+            self._switchboard = Switchboard(self._engine, self._socket, on_begin=on_begin, redact=self.redactor)
+            await self._switchboard.open()
+        if settings.environ.get("GITHUB_ACTIONS") == "true" or settings.environ.get(PARENT) == str(self._parent):
+            self._watch = asyncio.get_running_loop().create_task(_end_with_parent(self._parent))
+
+    async def _close(self) -> None:
+        assert self._engine is not None
+        self._engine.stop(ErrorKind.INTERRUPTED, "the session has ended")
+        await self._engine.drain(_DRAIN_S)  # -x leaves calls in flight, say
+        if self._switchboard is not None:
+            await self._switchboard.aclose()
+        await self._engine.aclose()
+        if self._socket is not None:
+            with contextlib.suppress(OSError):  # somebody cleaned the temporary folder, say
+                self._socket.unlink(missing_ok=True)
+                self._socket.parent.rmdir()
+
+
+async def _end_with_parent(parent: int) -> None:
+    """End this session when its parent goes, such as the training that it measures.
+
+    A cancelled job of GitHub Actions is told to the step's shell alone, which ends 7.5 s later and everything else
+    2.5 s after that: https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-cancellation
+    """
+    while os.getppid() == parent:
+        await asyncio.sleep(_PARENT_STEP_S)
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -1,0 +1,98 @@
+"""Two epochs more where a rule could not be decided: the same command again, in a child process."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Mapping
+
+import pytest
+
+from pytest_llmeval.bridge.config.settings import Settings
+from pytest_llmeval.core.child import run_child
+from pytest_llmeval.core.gate.family import MORE_EPOCHS
+from pytest_llmeval.core.gate.judging import GateResult
+from pytest_llmeval.core.rules import Thresholds
+from pytest_llmeval.core.text import printable
+from pytest_llmeval.store.records import Run
+
+__all__ = ["ESCALATED", "Escalation", "is_escalated"]
+
+ESCALATED = "LLMEVAL_ESCALATED"
+"""Tells the child which run it escalates."""
+_LONGEST_OUTPUT = 4000
+_REPORTS = {"xmlpath": "--junitxml=", "htmlpath": "--html="}
+"""Reports of the session that the child, which has only the new epochs, would write over."""
+
+
+def is_escalated(run_id: str, environ: Mapping[str, str]) -> bool:
+    """Return whether this process is the child that takes a second look at the run."""
+    return environ.get(ESCALATED) == run_id
+
+
+class Escalation:
+    """The second look at a run."""
+
+    def __init__(self, config: pytest.Config, settings: Settings, thresholds: Thresholds) -> None:
+        self._config = config
+        self._settings = settings
+        self._thresholds = thresholds
+
+    def is_due(self, result: GateResult) -> bool:
+        """Whether the run could pass, were it not for rules that are inconclusive in suites that escalate."""
+        return result.verdict == "inconclusive" and bool(self.undecided(result))
+
+    def undecided(self, result: GateResult) -> int:
+        """Return how many rules more epochs may decide."""
+        suites = self._thresholds.suites
+        return sum(
+            each.verdict == "inconclusive"
+            and not each.is_open
+            and suites[each.suite].settings.on_inconclusive == "escalate"
+            for each in result.verdicts
+        )
+
+    def obstacle(self, run: Run, spent_usd: float) -> str | None:
+        """Return why no second look may be taken; None where it may.
+
+        Args:
+            run: that was judged.
+            spent_usd: in this session.
+        """
+        limit = self._settings.max_cost_usd
+        if run.settings.get("escalated"):
+            return "it had its second look"
+        if run.settings.get("partial"):
+            return "the run is partial"
+        if run.settings.get("rescored") is not None:
+            return "no model is asked"
+        if self._settings.cache == "only":
+            return "no model is asked with --cache only"
+        if limit is not None and spent_usd >= limit:
+            return "--max-cost is used up"
+        return None
+
+    def run(self, run: Run, spent_usd: float) -> tuple[int, str]:
+        """Run the same command for two epochs more of ``run``; return its exit status and the end of its output.
+
+        Raises:
+            KeyboardInterrupt: this process was interrupted, and the child has ended since.
+        """
+        with tempfile.TemporaryFile() as output:
+            ended = run_child(
+                self._command(run, spent_usd),
+                output=output,
+                cwd=self._config.invocation_params.dir,
+                environ={**self._settings.environ, ESCALATED: run.id},
+            )
+            output.seek(0, os.SEEK_END)
+            output.seek(max(0, output.tell() - _LONGEST_OUTPUT))
+            return ended.returncode, printable(output.read().decode(errors="replace"))
+
+    def _command(self, run: Run, spent_usd: float) -> list[str]:
+        given = list(map(str, self._config.invocation_params.args))
+        end = given.index("--") if "--" in given else len(given)
+        more = [f"--llmeval-resume={run.id}", f"--llmeval-epochs={self._settings.epochs + MORE_EPOCHS}"]
+        if self._settings.max_cost_usd is not None:
+            more.append(f"--llmeval-max-cost={self._settings.max_cost_usd - spent_usd:.9f}")
+        more += [flag for name, flag in _REPORTS.items() if self._config.getoption(name, None)]
+        return [sys.executable, "-m", "pytest", *given[:end], *more, *given[end:]]

@@ -1,0 +1,93 @@
+"""The gate of a session: its rules, and the run that they compare with."""
+
+import collections
+from collections.abc import Mapping
+from dataclasses import replace
+
+from pytest_llmeval.bridge.config.settings import Settings
+from pytest_llmeval.core.errors import StoreError
+from pytest_llmeval.core.gate.judging import GateResult, apply_gate
+from pytest_llmeval.core.rules import Thresholds
+from pytest_llmeval.reports.against import against_lines
+from pytest_llmeval.reports.judge_drift import judge_warnings
+from pytest_llmeval.reports.rule_words import inconclusive_words
+from pytest_llmeval.reports.run_view import RunCases
+from pytest_llmeval.store.baseline_choice import BaselineChoice, choose_again, choose_baseline
+from pytest_llmeval.store.records import Run
+from pytest_llmeval.store.sqlite import SqliteStore
+from pytest_llmeval.store.trust import trust_in
+
+__all__ = ["Gating"]
+
+
+class Gating:
+    """Chooses the baseline when the run begins, and applies the gate when it has ended."""
+
+    def __init__(self, thresholds: Thresholds, settings: Settings) -> None:
+        self._thresholds = thresholds
+        self._settings = settings
+        self._choice = BaselineChoice()
+        self._unjudged: list[str] = []
+
+    def choose(self, store: SqliteStore, run: Run) -> Run:
+        """Choose what ``run`` is to be compared with, and return it with a note of that.
+
+        Raises:
+            StoreError: what a person named is not there, or a file cannot be read.
+        """
+        self._choice = self._chosen(store, run)
+        if run.settings.get("shard"):
+            self._choice = BaselineChoice(why_none="a shard is not judged")
+        if self._choice.found is not None and self._choice.found.kind == "file":
+            collections.deque(self._choice.found.judged(), maxlen=0)  # read to its end before anything is spent
+        return self._choice.noted_in(run)
+
+    def _chosen(self, store: SqliteStore, run: Run) -> BaselineChoice:
+        """Return the choice for ``run``; one that goes on keeps the one it has, unless it is told another."""
+        given, root = self._settings.baseline, self._settings.rootdir
+        if "baseline" not in run.settings:
+            return choose_baseline(given, self._thresholds, reader=store, root=root).for_run(run)
+        told = run.settings.get("options", {}).get("baseline")
+        return choose_again(run, None if given == told else given, self._thresholds, reader=store, root=root)
+
+    def apply(
+        self, store: SqliteStore, run: Run, cases: RunCases, expected: Mapping[tuple[str, str], int]
+    ) -> GateResult:
+        """Return what the gate says of ``cases``; of one shard of several it says nothing.
+
+        Where the baseline cannot be read any more, as its file has gone since the run began, rules on a
+        change are not judged, and the run is unmeasurable unless another one fails.
+        """
+        if run.settings.get("shard"):
+            return GateResult(verdicts=(), verdict="none", partial=run.settings["partial"])
+        trust = trust_in(store, self._thresholds)
+
+        def applied() -> GateResult:
+            return apply_gate(
+                self._thresholds,
+                cases.judged,
+                collected=expected,
+                partial=run.settings["partial"],
+                baseline=self._choice.to_judge(run),
+                no_baseline=self._choice.why_none,
+                trust=trust,
+                first_look=run.first_look,
+            )
+
+        try:
+            return applied()
+        except StoreError as error:
+            self._choice = BaselineChoice(why_none=str(error))
+            without = applied()
+            self._unjudged = [
+                "so the status is 10, unless something failed",
+                f"once that is mended: llmeval gate {run.id}{self._settings.db_option}",
+            ]
+            return replace(without, verdict="fail" if without.verdict == "fail" else "unmeasurable")
+
+    def lines(self, store: SqliteStore, run: Run) -> list[str]:
+        """Return why nothing was judged, or against what, whether a judge has moved, why what is undecided fails."""
+        warnings = judge_warnings(run, store.answering(run), self._choice.found)
+        against = against_lines(self._choice, run, self._thresholds)
+        strict = inconclusive_words(store.verdicts(run.id), self._thresholds)
+        return [*self._unjudged, *against, *(f"warning: {each}" for each in warnings), *strict]

@@ -1,0 +1,116 @@
+"""What a session tells beyond its terminal once its run is stored: GitHub Actions, and whoever collects traces."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pytest_llmeval.bridge.config.settings import Settings
+from pytest_llmeval.bridge.records.escalating import is_escalated
+from pytest_llmeval.core.errors import StoreError
+from pytest_llmeval.core.text import one_line
+from pytest_llmeval.store.sqlite import SqliteStore
+
+__all__ = ["Told", "tell_outside"]
+
+_SUMMARY = "GITHUB_STEP_SUMMARY"
+_WITH_TEXTS = ("TRUE", "1", "SPAN_ONLY", "SPAN_AND_EVENT")
+"""Values of OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT under which prompts and answers stand on spans."""
+
+
+@dataclass(slots=True)
+class Told:
+    """What is left to say on the terminal."""
+
+    notes: list[str] = field(default_factory=list)
+    """What could not be told, and why; nothing fails for it."""
+    annotations: list[str] = field(default_factory=list)
+    """Workflow commands, for standard output."""
+
+
+def tell_outside(store: SqliteStore, run_id: str, settings: Settings) -> Told:
+    """Tell of a run that has ended what the environment asks for; read nothing where it asks for nothing.
+
+    Args:
+        store: where it is, its texts without secrets.
+        run_id: of the run.
+        settings: of the session. The child that takes a second look at a run leaves all this to its parent.
+    """
+    told = Told()
+    environ = settings.environ
+    if not is_escalated(run_id, environ):
+        if environ.get(_SUMMARY) or environ.get("GITHUB_ACTIONS") == "true":
+            _tell_github(store, run_id, settings, told)
+        if wants_traces(environ):
+            _send_traces(store, run_id, environ, told)
+    return told
+
+
+def _tell_github(store: SqliteStore, run_id: str, settings: Settings, told: Told) -> None:
+    from pytest_llmeval.reports.annotations import annotation_lines
+    from pytest_llmeval.reports.run_markdown import run_markdown
+    from pytest_llmeval.reports.run_report import read_report
+
+    environ, root = settings.environ, settings.rootdir
+    try:
+        report = read_report(store.find_run(run_id), reader=store, root=root)
+    except StoreError as error:
+        told.notes.append(f"GitHub is told nothing of the run: {error}")
+        return
+    if environ.get(_SUMMARY):
+        _append(environ[_SUMMARY], run_markdown(report), told)
+    if environ.get("GITHUB_ACTIONS") == "true":
+        workspace = Path(environ.get("GITHUB_WORKSPACE") or root)
+        told.annotations += annotation_lines(report, root=root, workspace=workspace)
+
+
+def _append(path: str, text: str, told: Told) -> None:
+    try:
+        with open(path, "a", encoding="utf-8", newline="\n") as file:
+            file.write(f"{text}\n")
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        told.notes.append(f"{_SUMMARY} cannot be written: {why}: {one_line(path)}")
+
+
+def wants_traces(environ: Mapping[str, str]) -> bool:
+    """Return whether the variables of OpenTelemetry ask for traces."""
+    return environ.get("OTEL_SDK_DISABLED", "").lower() != "true" and bool(_exporters(environ))
+
+
+def _exporters(environ: Mapping[str, str]) -> list[str]:
+    """Return the exporters that are asked for: those named, else OTLP where it has an address."""
+    named = environ.get("OTEL_TRACES_EXPORTER", "").strip()
+    if named:
+        return [name for name in map(str.strip, named.split(",")) if name not in ("", "none")]
+    return ["otlp"] if any(environ.get(f"OTEL_EXPORTER_OTLP_{part}ENDPOINT") for part in ("", "TRACES_")) else []
+
+
+def _send_traces(store: SqliteStore, run_id: str, environ: Mapping[str, str], told: Told) -> None:
+    try:
+        from pytest_llmeval.reports.exported import exported_cases
+        from pytest_llmeval.reports.traces import EXPORTERS, send_traces
+    except ImportError as error:
+        told.notes.append(f"no traces are sent: install pytest-llmeval[otel] ({error})")
+        return
+    protocol = environ.get("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL") or environ.get("OTEL_EXPORTER_OTLP_PROTOCOL")
+    wanted = _exporters(environ)
+    exporters = [name for name in wanted if name in EXPORTERS]
+    if len(exporters) < len(wanted):
+        told.notes.append(f"OTEL_TRACES_EXPORTER: of {one_line(', '.join(wanted))} only otlp and console are known")
+    if "otlp" in exporters and protocol not in (None, "", "http/protobuf"):
+        told.notes.append(f"no traces are sent by OTLP: {one_line(repr(protocol))} is not known, set http/protobuf")
+        exporters.remove("otlp")
+    if not exporters:
+        return
+    captured = environ.get("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "").strip().upper()
+    try:
+        problems = send_traces(
+            store.find_run(run_id),
+            exported_cases(store, run_id),
+            exporters=exporters,
+            environ=environ,
+            with_texts=captured in _WITH_TEXTS,
+        )
+    except (StoreError, OSError, ValueError) as error:  # a variable that makes no sense, say
+        problems = [str(error)]
+    told.notes += [f"traces: {one_line(problem)}" for problem in problems]

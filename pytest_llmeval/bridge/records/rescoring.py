@@ -1,0 +1,153 @@
+"""Scoring the answers of a run again: which of its cases there are, and the settings that it was made with."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pytest_llmeval.bridge.collection.facts import CollectionFacts
+from pytest_llmeval.bridge.config.settings import Settings
+from pytest_llmeval.bridge.records.earlier_runs import Identity, Place, earlier_runs, finished_cases, identity_of
+from pytest_llmeval.core.gate.decide import name_samples
+from pytest_llmeval.core.shards import Shard
+from pytest_llmeval.core.text import counted
+from pytest_llmeval.core.types import CaseKey
+from pytest_llmeval.models.named import NamedModel
+from pytest_llmeval.models.specs import parse_spec
+from pytest_llmeval.store.lookup import pick_run
+from pytest_llmeval.store.records import Run
+
+__all__ = ["GIVEN_BY_THE_RUN", "Rescored", "find_rescored"]
+
+GIVEN_BY_THE_RUN = ("model", "dataset", "limit", "slice", "shard", "epochs", "cache", "resume")
+"""Options that such a session takes from the run, or that mean nothing to it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rescored:
+    """A run whose answers are scored again in this session."""
+
+    run: Run
+    settings: Settings
+    """Those of this session, with models and selection of the run."""
+    finished: frozenset[Identity]
+    """The cases that it had finished."""
+    place: Place
+    asks_judges: bool
+    """Whether a judge that a person named may be asked what the run does not hold."""
+
+    def holds(self, key: CaseKey) -> bool:
+        """Whether the run has finished this case."""
+        return identity_of(key) in self.finished
+
+    @property
+    def markexpr(self) -> str:
+        """The ``-m`` expression of the run; empty where it had none."""
+        return str(self.run.settings.get("markexpr") or "")
+
+    def models(self) -> dict[str, NamedModel]:
+        """Return the models that it asked, by name; nobody asks them now.
+
+        Raises:
+            ModelError: a spec is none that this version understands.
+        """
+        specs: dict[str, str] = self.run.settings.get("models", {})
+        return {name: NamedModel(name=name, spec=parse_spec(spec)) for name, spec in specs.items()}
+
+    def known_digest(self, judge: NamedModel) -> str:
+        """Return the digest that a judge had in the run; an empty text where it had another spec there."""
+        is_same = self.run.settings.get("judges", {}).get(judge.name) == judge.spec.text
+        return str(self.run.settings.get("judge_digests", {}).get(judge.name, "")) if is_same else ""
+
+    def other_judges(self, facts: CollectionFacts) -> list[str]:
+        """Return the judges that had other specs, parameters or addresses in the run, under the same names."""
+        others = set()
+        for key, found in (("judge_digests", facts.judge_digests), ("account_digests", facts.account_digests)):
+            before: dict[str, str] = self.run.settings.get(key, {})
+            others |= {name for name, now in found.items() if before.get(name, now) != now}
+        return [name for name in facts.judge_digests if name in others]
+
+    def problems(self, facts: CollectionFacts) -> list[str]:
+        """Return a problem for each such judge: what the run holds was said by another one."""
+        specs: dict[str, str] = self.run.settings.get("judges", {})
+        return [
+            f"--llmeval-rescore {self.run.id}: judge {name!r} is not what the run asked ({specs.get(name)}); name it"
+            f" with --judge-model={name}, so that it is asked"
+            for name in self.other_judges(facts)
+        ]
+
+    def unfinished(self, suite: str) -> dict[str, int]:
+        """Return how many cases of each model of a suite the run was to have and never finished."""
+        ended = Counter(model for name, model, _, _ in self.finished if name == suite)
+        expected = {model: count for (name, model), count in self.run.expected.items() if name == suite}
+        return {model: count - ended[model] for model, count in expected.items() if count > ended[model]}
+
+    def left_out(self, suite: str) -> list[str]:
+        """Return what left out cases of a suite when the run was made."""
+        return list(self.run.settings.get("suites", {}).get(suite, {}).get("left_out", ()))
+
+    def name(self, facts: CollectionFacts) -> str | None:
+        """Return the name of the run that scores it again: its own, which means the newest run, unless cases are cut.
+
+        Args:
+            facts: what was collected.
+        """
+        is_cut = any(suite.left_out != self.left_out(name) for name, suite in facts.suites.items())
+        lacks_suites = not {suite for suite, *_ in self.finished} <= facts.suites.keys()
+        return None if is_cut or lacks_suites else self.run.name
+
+    def notes(self, keys: Sequence[CaseKey]) -> list[str]:
+        """Return what is to be said where ``keys`` are the cases of it that are still there."""
+        asked = "only the judge may be asked" if self.asks_judges else "no model was asked through the fixtures"
+        said = [f"the answers are those of run {self.run.id}; {asked}"]
+        suites = {key.suite for key in keys}
+        missing = sum(sum(self.unfinished(suite).values()) for suite in suites)
+        if missing:
+            said.append(
+                f"run {self.run.id} had not finished {counted(missing, 'case')}: status 10, unless something failed"
+            )
+        gone = {each for each in self.finished if each[0] in suites} - {identity_of(key) for key in keys}
+        if gone:
+            names = name_samples({sample_id for _, _, sample_id, _ in gone})
+            said.append(f"{counted(len(gone), 'case')} of run {self.run.id} stand in no dataset any more: {names}")
+        return said
+
+
+def find_rescored(settings: Settings, ref: str, place: Place | None, *, judges: Sequence[str] = ()) -> Rescored:
+    """Return the run that ``--llmeval-rescore`` names.
+
+    Args:
+        settings: of the session.
+        ref: an id, the beginning of one, a name or ``last``.
+        place: where the process that the user started has found it; None in that process itself.
+        judges: those that are to judge; without any they are those of the run, and are not asked.
+
+    Raises:
+        StoreError: there is none, or the database cannot be read.
+    """
+    with earlier_runs(settings, f"--llmeval-rescore {ref}") as (runs, connection):
+        where = f"--llmeval-rescore: {settings.shown(settings.db)}"
+        run = pick_run(runs, place[0] if place else ref, where=where)
+        finished, place = finished_cases(connection, run.id, place, errors=True)
+    before = run.settings.get("options", {})
+    merged = replace(
+        settings,
+        models=tuple(before.get("model") or run.settings.get("models", {}).values()),
+        **({} if judges else _judges_of(before)),
+        dataset=before.get("dataset"),
+        limit=before.get("limit"),
+        slices=tuple(before.get("slice", ())),
+        shard=Shard.parse(before["shard"]) if before.get("shard") else None,
+        epochs=before.get("epochs", 1),
+    )
+    return Rescored(run=run, settings=merged, finished=frozenset(finished), place=place, asks_judges=bool(judges))
+
+
+def _judges_of(before: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of the judges of a run, from its options."""
+    return {
+        "judge_models": tuple(before.get("judge_model") or ()),
+        "judge_panel": before.get("judge_panel", "all"),
+        "judge_probe": before.get("judge_probe", 0.0),
+        "allow_self_judge": True,
+    }

@@ -1,0 +1,205 @@
+"""Going on with a run: which of its cases have ended, and what is no longer as it was."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from pytest_llmeval.bridge.collection.facts import CollectionFacts
+from pytest_llmeval.bridge.collection.taken_selection import check_taken
+from pytest_llmeval.bridge.config.command_line import collected_paths, resume_command
+from pytest_llmeval.bridge.config.settings import Settings
+from pytest_llmeval.bridge.records.earlier_runs import Identity, Place, earlier_runs, finished_cases, identity_of
+from pytest_llmeval.core.errors import DatasetError, SettingsError
+from pytest_llmeval.core.ids import input_digest
+from pytest_llmeval.core.shards import Shard
+from pytest_llmeval.core.text import counted, one_line
+from pytest_llmeval.core.types import CaseKey, Sample
+from pytest_llmeval.store.lookup import pick_run
+from pytest_llmeval.store.records import Run
+
+__all__ = ["Resumed", "check_free", "find_resumed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resumed:
+    """A run that goes on in this session."""
+
+    run: Run
+    settings: Settings
+    """Those of this session, with what it does not say taken from the run."""
+    finished: Mapping[Identity, str]
+    """The cases that ended without an error, with the digests of their rows."""
+    place: Place
+
+    @property
+    def markexpr(self) -> str:
+        """The ``-m`` expression of the run; empty where it had none."""
+        return str(self.run.settings.get("markexpr") or "")
+
+    def has_ended(self, key: CaseKey, row: Callable[[], Sample]) -> bool:
+        """Whether a case passed, missed or was skipped in an earlier session.
+
+        Args:
+            key: of the case.
+            row: reads its row; where one may have changed since, it must be the one that was asked about.
+        """
+        asked = self.finished.get(identity_of(key))
+        if asked is None or not self.settings.resume_changed:
+            return asked is not None
+        try:
+            sample = row()
+        except DatasetError:  # it is told in its turn
+            return False
+        return asked == input_digest(sample.input, sample.target)
+
+    def compare(self, facts: CollectionFacts, config: pytest.Config) -> None:
+        """Note in ``facts`` what changed since the run began; a problem, unless that was allowed."""
+        facts.changed = list(self._changes(facts))
+        if facts.changed and not self.settings.resume_changed:
+            told = self._other_paths(facts, config) or (
+                f"{'; '.join(facts.changed)}. Start a new run, or go on all the same with --llmeval-resume-changed: the"
+                " run can then be no baseline"
+            )
+            facts.problems.append(f"--resume {self.run.id}: {told}")
+
+    def _other_paths(self, facts: CollectionFacts, config: pytest.Config) -> str | None:
+        """Return what to do where nothing changed but that this session's paths have suites that those of the run lack.
+
+        None where anything else changed, or the paths of the run are the same or not known.
+        """
+        paths: list[str] = self.run.settings.get("paths", [])
+        new = [name for name in facts.suites if name not in self.run.settings.get("suites", {})]
+        if not paths or paths == collected_paths(config) or len(new) < len(facts.changed):
+            return None
+        others = f"{counted(len(new), 'suite')} of this session ({one_line(', '.join(new), 60)})"
+        return (
+            f"the run was of {one_line(', '.join(paths))}, without {others}; go on with it:"
+            f" {resume_command(config, self.run)}"
+        )
+
+    def _changes(self, facts: CollectionFacts) -> "list[str]":
+        stored: dict[str, dict[str, Any]] = self.run.settings.get("suites", {})
+        models: dict[str, str] = self.run.settings.get("model_digests", {})
+        changes = []
+        for name, suite in facts.suites.items():
+            before = stored.get(name)
+            if before is None:
+                changes.append(f"suite {name!r} is new")
+                continue
+            for what, key, now in (
+                ("the dataset", "rows_digest", suite.rows_digest),
+                ("the prompt", "prompt_digest", suite.prompt_digest),
+                ("the params", "params_digest", suite.params_digest),
+                ("the code of the test or of a scorer", "code_digest", suite.code_digest),
+            ):
+                if before.get(key, now) != now:  # a run of an earlier version lacks some
+                    changes.append(f"{what} of suite {name!r} changed")
+        for name, now in facts.model_digests.items():
+            if models.get(name) != now:
+                was = ", ".join(self.run.settings.get("models", {}).values())
+                changes.append(f"model {name!r} is not what the run asked ({was})")
+        asked_at: dict[str, str] = self.run.settings.get("account_digests", {})
+        changes += [
+            f"model {name!r} is asked at another address than the run asked it (OPENAI_BASE_URL or ANTHROPIC_BASE_URL,"
+            " their custom headers, or the query of its URL)"
+            for name, now in facts.account_digests.items()
+            if asked_at.get(name, now) != now
+        ]
+        judges: dict[str, str] = self.run.settings.get("judge_digests", facts.judge_digests)
+        for name, now in facts.judge_digests.items():
+            if judges.get(name) != now:
+                was = ", ".join(self.run.settings.get("judges", {}).values()) or "it had no judge"
+                changes.append(f"judge {name!r} is not what the run asked ({was})")
+        return changes
+
+
+def find_resumed(settings: Settings, ref: str, place: Place | None) -> Resumed:
+    """Return the run that ``--resume`` names.
+
+    Args:
+        settings: of the session.
+        ref: an id, the beginning of one, a name or ``last``.
+        place: where the process that the user started has found it, and may have taken it up already; None in that
+            process itself.
+
+    Raises:
+        StoreError: there is none, or the database cannot be read.
+        SettingsError: it is still going on or asked no model, or this session's selection contradicts it.
+    """
+    with earlier_runs(settings, f"--resume {ref}") as (stored, connection):
+        run = pick_run(stored, place[0] if place else ref, where=f"--resume: {settings.shown(settings.db)}")
+        if place is None:
+            check_free(run)
+        finished, place = finished_cases(connection, run.id, place, errors=False)
+    rescored = run.settings.get("rescored")
+    if rescored is not None:
+        raise SettingsError(
+            f"--resume {ref}: run {run.id} scored the answers of run {rescored} again and asked no model; do it anew"
+            f" with: llmeval rescore {rescored}"
+        )
+    _check_selection(settings, run)
+    check_taken(run)
+    return Resumed(run=run, settings=_merged(settings, run), finished=finished, place=place)
+
+
+def check_free(run: Run) -> None:
+    """Raise SettingsError where a process that lives records ``run``."""
+    if run.shown_status == "running" and run.is_here:
+        raise SettingsError(f"--resume: run {run.id} is still going on in process {run.pid}")
+
+
+def _check_selection(settings: Settings, run: Run) -> None:
+    """Raise SettingsError where this session takes other rows than the run did."""
+    before = run.settings.get("options", {})
+    for flag, key, now, was in (
+        ("--llmeval-dataset", "llmeval_dataset", settings.dataset, before.get("dataset")),
+        ("--limit", "llmeval_limit", settings.limit, before.get("limit")),
+        ("--slice", "llmeval_slice", list(settings.slices), list(before.get("slice", ()))),
+        ("--shard", "llmeval_shard", str(settings.shard or ""), before.get("shard")),
+    ):
+        if key in settings.given and now not in (None, [], "", was):
+            raise SettingsError(
+                f"--resume {run.id}: {flag} is {now!r} here and was {was or 'not given'!r} for the run; leave it out"
+                " to go on with the run as it is, or start a new one"
+            )
+
+    for flag, specs, asked in (
+        ("--model", before.get("model"), settings.models),
+        ("--judge-model", before.get("judge_model"), settings.judge_models),
+    ):
+        if not asked and (lost := _cut(before, specs)):
+            raise SettingsError(
+                f"--resume {run.id}: the address of {lost[0]} had a query or a password, which no run keeps; give"
+                f" {flag} again"
+            )
+
+
+def _cut(before: Mapping[str, Any], specs: Sequence[str] | None) -> list[str]:
+    """Return the specs of a run that were stored without a part of their address."""
+    return sorted(set(before.get("cut", ())).intersection(specs or ()))
+
+
+def _merged(settings: Settings, run: Run) -> Settings:
+    """Return the settings with models and selection of ``run`` where the command line of this session names none."""
+    before, given = run.settings.get("options", {}), settings.given
+
+    def asked(key: str, now: tuple[str, ...], was: Sequence[str]) -> tuple[str, ...]:
+        return now if key in given or _cut(before, was) else tuple(was)
+
+    return replace(
+        settings,
+        models=asked(
+            "llmeval_model", settings.models, before.get("model") or [*run.settings.get("models", {}).values()]
+        ),
+        judge_models=asked("llmeval_judge_model", settings.judge_models, before.get("judge_model") or ()),
+        judge_panel=before.get("judge_panel", settings.judge_panel),
+        judge_probe=before.get("judge_probe", settings.judge_probe),
+        dataset=before.get("dataset"),
+        limit=before.get("limit"),
+        slices=tuple(before.get("slice", ())),
+        shard=Shard.parse(before["shard"]) if before.get("shard") else None,
+        epochs=max(settings.epochs if "llmeval_epochs" in given else 1, before.get("epochs", 1)),
+        baseline=settings.baseline if "llmeval_baseline" in given else before.get("baseline"),
+    )

@@ -1,0 +1,158 @@
+"""The row of a run: what is stored of a session before its first case."""
+
+import os
+from collections import Counter
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import pytest
+
+from pytest_llmeval.bridge.collection.facts import CollectionFacts, SuiteFacts
+from pytest_llmeval.bridge.config.command_line import collected_paths
+from pytest_llmeval.bridge.config.git_state import git_state
+from pytest_llmeval.bridge.config.settings import Settings
+from pytest_llmeval.bridge.records.escalating import is_escalated
+from pytest_llmeval.bridge.records.rescoring import Rescored
+from pytest_llmeval.bridge.records.resuming import Resumed
+from pytest_llmeval.store.records import Run, new_run_id, own_host, process_started, utc_now
+from pytest_llmeval.version import __version__
+
+__all__ = ["run_row"]
+
+T = TypeVar("T")
+
+
+def run_row(
+    config: pytest.Config,
+    settings: Settings,
+    facts: CollectionFacts,
+    resumed: Resumed | None,
+    rescored: Rescored | None = None,
+) -> Run:
+    """Return the row of the run that this session records.
+
+    Args:
+        config: of the session.
+        settings: of the session.
+        facts: what was collected.
+        resumed: the run that goes on; None for a new one.
+        rescored: the run whose answers are scored again; None where models are asked.
+    """
+    earlier = resumed or rescored
+    suites = {
+        name: {
+            "prompt": suite.prompt,
+            "prompt_digest": suite.prompt_digest,
+            "params_digest": suite.params_digest,
+            "rows_digest": suite.rows_digest,
+            "code_digest": suite.code_digest,
+            "expected": _with_unfinished(name, suite, rescored) if rescored else _expected(name, suite, resumed),
+            "selected_digest": _as_begun(name, "selected_digest", suite.selected_digest, resumed),
+            "left_out": _as_begun(name, "left_out", suite.left_out, resumed),
+            "made": _of_rows(name, "made", suite, earlier),
+            "deselected": _of_rows(name, "deselected", suite, earlier),
+        }
+        for name, suite in {**facts.unrun, **facts.suites}.items()
+    }
+    if resumed is not None:
+        return _continued(resumed, facts, suites, collected_paths(config))
+    git = git_state(config.rootpath)
+    return Run(
+        id=new_run_id(),
+        name=settings.run_name or (rescored.name(facts) if rescored is not None else None),
+        started_at=utc_now(),
+        version=__version__,
+        models=tuple(facts.models),
+        judge_models=tuple(facts.judges),
+        git_commit=git.commit,
+        git_branch=git.branch,
+        git_dirty=git.dirty,
+        dataset_digest=facts.dataset_digest,
+        settings={
+            "options": settings.recorded(),
+            "models": facts.models,
+            "judges": facts.judges,
+            "model_digests": facts.model_digests,
+            "judge_digests": facts.judge_digests,
+            "account_digests": facts.account_digests,
+            "suites": suites,
+            "markexpr": config.getoption("markexpr", ""),
+            "keyword": config.getoption("keyword", ""),
+            "paths": collected_paths(config),
+            "partial": facts.is_partial or (rescored is not None and bool(rescored.run.settings.get("partial"))),
+            "unselected": facts.unselected,
+            "unmade": dict.fromkeys(facts.unmade, 0),
+            **_of_shard(settings),
+            **(_of_rescored(rescored.run) if rescored is not None else {}),
+        },
+        process_started=process_started(os.getpid()),
+    )
+
+
+def _of_shard(settings: Settings) -> dict[str, Any]:
+    """Return what a shard says of itself, and whether whoever joins it needs rules to judge it by."""
+    if settings.shard is None:
+        return {}
+    return {"shard": str(settings.shard), "has_rules": settings.thresholds.exists()}
+
+
+def _of_rescored(run: Run) -> dict[str, Any]:
+    """Return what a run that scores the answers of ``run`` again shares with it, beside its suites."""
+    return {**{key: run.settings.get(key, "") for key in ("markexpr", "keyword")}, "rescored": run.id}
+
+
+def _continued(resumed: Resumed, facts: CollectionFacts, suites: dict[str, Any], paths: list[str]) -> Run:
+    """Return the row of a run that goes on: as it began, in a new process, with a note of this session."""
+    run = resumed.run
+    session = {"at": utc_now(), "version": __version__, "changed": facts.changed}
+    settings = {
+        **run.settings,
+        "suites": {**run.settings.get("suites", {}), **suites},
+        "paths": _paths_of(run, paths, has_grown=not suites.keys() <= run.settings.get("suites", {}).keys()),
+        "partial": bool(run.settings.get("partial")),
+        "options": {**run.settings.get("options", {}), "epochs": resumed.settings.epochs},
+        "escalated": bool(run.settings.get("escalated")) or is_escalated(run.id, resumed.settings.environ),
+        "resumes": [*run.settings.get("resumes", []), session],
+    }
+    own = {"pid": os.getpid(), "host": own_host(), "process_started": process_started(os.getpid())}
+    return replace(run, settings=settings, end=None, **own)  # type: ignore[arg-type]  # each of its field's type
+
+
+def _paths_of(run: Run, paths: list[str], *, has_grown: bool) -> list[str]:
+    """Return the paths of a run that goes on: with suites that it lacked it is of those of this session, too."""
+    begun: list[str] = run.settings.get("paths", [])
+    return list(dict.fromkeys([*begun, *paths])) if has_grown and begun and paths else [] if has_grown else begun
+
+
+def _as_begun(name: str, key: str, now: T, earlier: Resumed | Rescored | None) -> T:
+    """Return what a suite was when the run began: one that is resumed or scored again keeps it."""
+    before: dict[str, T] | None = None
+    if earlier is not None:
+        before = earlier.run.settings.get("suites", {}).get(name)
+    return now if before is None else before.get(key, now)
+
+
+def _of_rows(name: str, key: str, suite: SuiteFacts, earlier: Resumed | Rescored | None) -> int:
+    """Return a count of a suite's rows as it was when the run began, unless the run goes on with other rows."""
+    now: int = getattr(suite, key)
+    has_changed = _as_begun(name, "rows_digest", suite.rows_digest, earlier) != suite.rows_digest
+    return now if has_changed and isinstance(earlier, Resumed) else _as_begun(name, key, now, earlier)
+
+
+def _with_unfinished(name: str, suite: SuiteFacts, rescored: Rescored) -> dict[str, int]:
+    """Return how many cases of each model a suite has, with those that the run never finished: they are not whole."""
+    return dict(Counter(suite.expected) + Counter(rescored.unfinished(name)))
+
+
+def _expected(name: str, suite: SuiteFacts, resumed: Resumed | None) -> dict[str, int]:
+    """Return how many cases of each model a suite of the run has: those of this session, those done, those before."""
+    before = dict[str, int]()
+    if resumed is not None:
+        stored = resumed.run.settings
+        epochs = stored.get("options", {}).get("epochs", 1)
+        then = stored.get("suites", {}).get(name, {}).get("expected", {})
+        before = {model: count * resumed.settings.epochs // epochs for model, count in then.items()}
+    models = dict.fromkeys([*suite.expected, *suite.done, *before])
+    return {
+        model: max(suite.expected.get(model, 0) + suite.done.get(model, 0), before.get(model, 0)) for model in models
+    }

@@ -1,0 +1,96 @@
+"""The exit status of a session: how pytest and other plugins would end it, and what its run makes of that."""
+
+from typing import Any
+
+import pytest
+
+from pytest_llmeval.bridge.collection.facts import CollectionFacts
+from pytest_llmeval.bridge.execution.outcomes import KIND_ATTRIBUTE
+from pytest_llmeval.core.errors import ErrorKind
+from pytest_llmeval.core.gate.judging import GateResult, SessionVerdict
+from pytest_llmeval.core.rules import Thresholds
+from pytest_llmeval.core.status import FAILED, PASSED, exit_status, is_decided, is_unmeasurable, on_inconclusive
+from pytest_llmeval.core.types import CaseRecord, CaseStart
+
+__all__ = ["BROKEN", "SessionStatus"]
+
+BROKEN = (2, 3, 4, 5)
+"""Statuses of a session that did not come to the end of its cases, or had none."""
+_MAX_WARNINGS = 6
+
+
+class SessionStatus:
+    """Gathers what decides the status while the session runs, and combines it with what the gate says."""
+
+    def __init__(self, config: pytest.Config, facts: CollectionFacts, thresholds: Thresholds) -> None:
+        self._config = config
+        self._facts = facts
+        self._thresholds = thresholds
+        self._failures = 0
+        self._decided_failures = 0
+        self._money_errors = False
+        self._only_decided_failures = False
+        self._natural = PASSED
+        self._complaint = PASSED
+        self.is_interrupted = False
+        """Whether pytest was told to end, by a person or by ``pytest.exit``."""
+        self.is_broken_off = False
+        """Whether this plugin stopped the session, as nothing could be recorded any more: that is no interrupt."""
+        self.is_stopped = False
+        """Whether the session ended before all of its cases had their turn."""
+
+    def count_failure(self, report: Any, start: CaseStart | None) -> None:
+        """Count a failed report; ``start`` is what is known of its case, None for an ordinary test."""
+        self._failures += 1
+        kind = getattr(report, KIND_ATTRIBUTE, ErrorKind.WORKER_CRASHED if report.when == "???" else None)
+        if start is not None and kind is not None:
+            is_lost = kind == ErrorKind.STORAGE  # it says nothing of the case
+            self._decided_failures += is_lost or is_decided(start.key.suite, kind, self._thresholds)
+
+    def count_case(self, case: CaseRecord) -> None:
+        """Count a finished case."""
+        self._money_errors |= is_unmeasurable(case.key.suite, case.error_kind, self._thresholds)
+
+    def note_end(self, session: pytest.Session) -> None:
+        """Take up the status that pytest and other plugins would end with."""
+        status = self._noted(session)
+        distributed = self._config.pluginmanager.getplugin("dsession")
+        told_to_stop = bool(session.shouldstop or getattr(distributed, "shouldstop", False))
+        is_cut = bool(session.shouldfail) or (told_to_stop and not self.is_broken_off)
+        self.is_stopped = is_cut or self.is_interrupted or status in BROKEN
+        is_known = status in (PASSED, FAILED, *BROKEN, _MAX_WARNINGS)
+        # Of a session that came to its end it says that something else is wrong, --fail-on-flaky (7), say.
+        self._complaint = PASSED if is_known or self.is_stopped else status
+        self._natural = PASSED if self._complaint else status
+        self._only_decided_failures = session.testsfailed == self._failures == self._decided_failures
+
+    def under(self, verdict: SessionVerdict, gate: GateResult | None) -> int:
+        """Return the status, complaints of other plugins apart.
+
+        Args:
+            verdict: of the gate.
+            gate: what it found; None where it was not asked.
+        """
+        return exit_status(
+            self._natural,
+            verdict=verdict,
+            on_inconclusive=on_inconclusive(gate, self._thresholds) if gate is not None else "warn",
+            stopped=self.is_stopped,
+            only_decided_failures=self._only_decided_failures,
+            money_errors=self._money_errors,
+        )
+
+    def with_complaint(self, status: int) -> int:
+        """Return ``status``, or where nothing is wrong for us what another plugin would end the session with."""
+        return status if status != PASSED else self._complaint
+
+    def _noted(self, session: pytest.Session) -> int:
+        """Return the status that pytest would end with, were it told of interrupts and of what ended before."""
+        if self.is_interrupted:  # a second one kept pytest from noting the first
+            is_success = session.exitstatus in (PASSED, FAILED)
+            return int(pytest.ExitCode.INTERRUPTED if is_success else session.exitstatus)
+        if self.is_broken_off and session.exitstatus == pytest.ExitCode.INTERRUPTED:
+            return FAILED if session.testsfailed else PASSED
+        is_done = self._facts.done or self._facts.empty_shard
+        had_nothing_left = is_done and session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED
+        return PASSED if had_nothing_left else int(session.exitstatus)
