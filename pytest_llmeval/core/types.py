@@ -47,10 +47,10 @@ class Message(TypedDict):
     """A text, or its parts in the server's own form: texts, images, files."""
     name: NotRequired[str]
     """Of who says it, where several share a role."""
-
-
-STRICT_XPASS = "[XPASS(strict)]"
-"""How pytest begins what it says of a test that had to fail and passed: of a skipped case it is the error."""
+    tool_calls: NotRequired[list[dict[str, Any]]]
+    """Of an assistant: the calls that it made, in OpenAI's form, each with an ``id``."""
+    tool_call_id: NotRequired[str]
+    """Of the role ``tool``: the ``id`` of the call whose result this is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

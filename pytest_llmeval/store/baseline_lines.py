@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import NoneType
 from typing import Any
 
-from pytest_llmeval.core.gate.case import XPASSED
+from pytest_llmeval.core.gate.case import STRICT_XPASS, XPASSED
 from pytest_llmeval.core.ids import case_id
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.core.transport import plain
-from pytest_llmeval.core.types import STRICT_XPASS, CaseKey, JudgeRecord, Score
+from pytest_llmeval.core.types import CaseKey, JudgeRecord, Score
 from pytest_llmeval.store.baseline_fields import (
     COUNT,
     LIST,

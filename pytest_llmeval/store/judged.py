@@ -4,8 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
-from pytest_llmeval.core.gate.case import XPASSED, JudgedCase
-from pytest_llmeval.core.types import STRICT_XPASS
+from pytest_llmeval.core.gate.case import STRICT_XPASS, XPASSED, JudgedCase
 
 __all__ = ["CASES_SQL", "OF_CASES", "OF_SCORES", "SCORES_SQL", "judged_cases"]
 

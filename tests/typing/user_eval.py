@@ -20,6 +20,7 @@ from pytest_llmeval import (
     Score,
     ScoreBook,
     Scored,
+    ToolCall,
     Usage,
     async_openai_client,
     openai_client,
@@ -86,6 +87,19 @@ async def test_async(sample: Sample, model: Model, score: ScoreBook) -> None:
     slices: tuple[str, ...] = sample.slices
     score.record("answers", len({first.text, second.text, third.text}))
     assert name and isinstance(slices, tuple)
+
+
+@pytest.mark.llmeval(ROWS, suite="tools")
+async def test_tools(sample: Sample, model: Model, score: ScoreBook) -> None:
+    """A conversation in which a tool was called: what it said is part of the next prompt."""
+    asked: ToolCall = ToolCall(name="look_up", arguments="{}")
+    call = {"id": "call-0", "type": "function", "function": {"name": asked.name, "arguments": asked.arguments}}
+    chat: list[Message] = [
+        {"role": "user", "content": str(sample.input)},
+        {"role": "assistant", "content": "", "tool_calls": [call]},
+        {"role": "tool", "content": "Good day", "tool_call_id": "call-0"},
+    ]
+    score.exact(await model.generate(chat), "Good day")
 
 
 @pytest.mark.llmeval(ROWS, suite="waiting")

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from pytest_llmeval.bridge.config.settings import Settings
 from pytest_llmeval.core.errors import SettingsError, StoreError
-from pytest_llmeval.core.types import STRICT_XPASS, CaseKey
+from pytest_llmeval.core.gate.case import STRICT_XPASS
+from pytest_llmeval.core.types import CaseKey
 from pytest_llmeval.store import rows
 from pytest_llmeval.store.check import check_database, readable_errors, schema_of
 from pytest_llmeval.store.files import open_to_read

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.types import Outcome
 
-__all__ = ["LOST_KINDS", "XPASSED", "JudgedCase", "records_calls"]
+__all__ = ["LOST_KINDS", "STRICT_XPASS", "XPASSED", "JudgedCase", "records_calls"]
 
 LOST_KINDS: frozenset[str] = frozenset(
     {
@@ -26,6 +26,8 @@ LOST_KINDS: frozenset[str] = frozenset(
 
 XPASSED = "xpassed"
 """In place of the kind of an error: the case had to fail and passed, so it is judged by nobody and fails its run."""
+STRICT_XPASS = "[XPASS(strict)]"
+"""How pytest begins what it says of such a test: of a skipped case it is the error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
