@@ -12,7 +12,8 @@ class AttemptError(Exception):
     ``retryable`` says whether another attempt may help, ``retry_after_s`` how long the server asks to wait,
     in seconds (at least 0; None where it does not say), ``param`` which parameter it does not take, ``usage`` the
     tokens of an answer that was made, and may be paid for, and is none to use (None where none was made),
-    ``may_be_own`` whether a refusal of the key may be one of this request alone.
+    ``may_be_own`` whether a refusal of the key may be one of this request alone, ``is_unsent`` whether the request
+    reached nobody.
     """
 
     def __init__(
@@ -25,6 +26,7 @@ class AttemptError(Exception):
         param: str | None = None,
         usage: Usage | None = None,
         may_be_own: bool = False,
+        is_unsent: bool = False,
     ) -> None:
         super().__init__(message)
         self.kind = kind
@@ -34,6 +36,7 @@ class AttemptError(Exception):
         self.param = param
         self.usage = usage
         self.may_be_own = may_be_own
+        self.is_unsent = is_unsent
 
     def be_own(self) -> None:
         """Become an error of this request, whose ``messages`` are refused: its key is good."""

@@ -175,7 +175,7 @@ class Limiter:
     def _learn(self, limit: AccountLimit, started_s: float, error: AttemptError) -> None:
         """Take from a fault what it says of the account: slower, or no further."""
         kind, now = error.kind, self._clock()
-        if kind == ErrorKind.CONNECTION and error.usage is None:
+        if error.is_unsent:
             if error.retryable and limit.is_given_up(now):
                 error.be_last("nobody has answered there for a minute, so it is not tried again")
         elif kind != ErrorKind.TIMEOUT:

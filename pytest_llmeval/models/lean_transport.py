@@ -65,7 +65,8 @@ class LeanTransport:
         except aiohttp.ClientResponseError as error:  # its text holds the URL with its query
             raise connection_fault(error, error.message, self._redact) from None
         except (aiohttp.ClientError, OSError) as error:
-            raise connection_fault(error, str(error), self._redact, has_begun=has_begun) from None
+            is_unsent = isinstance(error, aiohttp.ClientConnectorError)
+            raise connection_fault(error, str(error), self._redact, has_begun=has_begun, is_unsent=is_unsent) from None
         return self._answer(response, content, is_cut=is_cut)
 
     async def aclose(self) -> None:

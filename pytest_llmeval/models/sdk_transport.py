@@ -27,6 +27,8 @@ from pytest_llmeval.models.wire import Redact
 
 __all__ = ["Sdk", "SdkKey", "SdkTransport", "http_client"]
 
+_UNSENT = (httpx2.ConnectError, httpx2.ProxyError)
+"""What the client raises where the request reached nobody."""
 C = TypeVar("C")
 SdkKey = tuple[Account, str | None]
 """An account, and the URL of the proxy before it."""
@@ -95,7 +97,8 @@ class SdkTransport(Generic[C]):
             raise unconnected_fault() from None
         if isinstance(error, httpx2.DecodingError):
             raise undecodable_fault(str(error), self._redact) from None
-        raise connection_fault(error, str(error), self._redact, has_begun=has_begun) from None
+        is_unsent = isinstance(error, _UNSENT)
+        raise connection_fault(error, str(error), self._redact, has_begun=has_begun, is_unsent=is_unsent) from None
 
 
 class _HttpStatusError(Exception):

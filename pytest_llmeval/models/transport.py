@@ -99,16 +99,19 @@ def unconnected_fault() -> AttemptError:
     return AttemptError(ErrorKind.TIMEOUT, "no connection in time", retryable=True)
 
 
-def connection_fault(error: BaseException, text: str, redact: Redact, *, has_begun: bool = False) -> AttemptError:
+def connection_fault(
+    error: BaseException, text: str, redact: Redact, *, has_begun: bool = False, is_unsent: bool = False
+) -> AttemptError:
     """Return the fault for a connection that was refused, cut or reset, or an answer that is no HTTP.
 
     A certificate that is not trusted will not be at the next attempt either. An answer that ``has_begun`` may be paid
-    for, whole.
+    for, whole; a request that ``is_unsent`` reached nobody.
     """
     refusals = [each for each in _causes(error) if isinstance(each, ssl.SSLCertVerificationError)]
     if not refusals:
         message = _line(f"{type(error).__name__}: {text}", redact)
-        return AttemptError(ErrorKind.CONNECTION, message, retryable=True, usage=Usage() if has_begun else None)
+        usage = Usage() if has_begun else None
+        return AttemptError(ErrorKind.CONNECTION, message, retryable=True, usage=usage, is_unsent=is_unsent)
     first = refusals[-1]  # the others are aiohttp's, without what OpenSSL said
     message = _line(f"the certificate of the server is not trusted: {first.verify_message}", redact)
     if first.verify_code in _UNKNOWN_ISSUER:

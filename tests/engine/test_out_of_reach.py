@@ -7,14 +7,14 @@ import pytest
 
 from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.errors import CallError, ErrorKind
-from pytest_llmeval.core.types import Response, Usage
+from pytest_llmeval.core.types import Response
 from pytest_llmeval.models.retry import RetryPolicy, call_with_retries
 from tests.support.desks import desk
 from tests.support.virtual_time import run_virtual
 
 
 def refused() -> AttemptError:
-    return AttemptError(ErrorKind.CONNECTION, "connection refused", retryable=True)
+    return AttemptError(ErrorKind.CONNECTION, "connection refused", retryable=True, is_unsent=True)
 
 
 class Server:
@@ -74,7 +74,7 @@ def test_a_server_that_restarts_is_waited_for() -> None:
     "answer",
     [
         AttemptError(ErrorKind.SERVER_ERROR, "broken", retryable=True),
-        AttemptError(ErrorKind.CONNECTION, "cut off", retryable=True, usage=Usage()),
+        AttemptError(ErrorKind.CONNECTION, "cut off", retryable=True),
     ],
     ids=["an error of its own", "an answer that was cut off"],
 )

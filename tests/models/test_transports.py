@@ -6,11 +6,13 @@ import shutil
 import ssl
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
+from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.types import Backend, Request, Response
 from pytest_llmeval.models.named import resolve_model
@@ -305,6 +307,30 @@ def test_a_host_that_is_none_is_said_at_once(host: str) -> None:
     error = failure(f"m@http://{host}:9/v1", policy=FAST)
     assert (error.kind, error.attempts) == (ErrorKind.BAD_REQUEST, 1)
     assert "the address cannot be used" in str(error) and str(error).isprintable()
+
+
+@pytest.mark.parametrize(("fault", "is_unsent"), [("", True), ("close", False), ("rst", False), ("truncate", False)])
+def test_a_request_that_reached_nobody_is_told_from_one_that_was_cut_off(
+    fail: Fail, fault: str, is_unsent: bool
+) -> None:
+    """Only the first says that nobody is there."""
+    faults: list[AttemptError] = []
+
+    @asynccontextmanager
+    async def slot() -> AsyncIterator[None]:
+        try:
+            yield
+        except AttemptError as error:
+            faults.append(error)
+            raise
+
+    with FaultServer() as server:
+        spec = server.spec(f"fault-{fault}")
+        if fault:
+            fail(spec, slots=lambda account: slot)
+    if not fault:
+        fail(spec, slots=lambda account: slot)
+    assert {each.is_unsent for each in faults} == {is_unsent}
 
 
 def test_a_large_body_is_sent_whole_at_every_attempt(server: FaultServer, ask: Ask) -> None:
