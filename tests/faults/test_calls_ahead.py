@@ -217,3 +217,27 @@ def test_cases_that_end_before_they_ask_leave_the_window_to_others(project: Proj
     result.assert_outcomes(passed=COUNT, skipped=60)
     assert "-n2" in dist_args or project.server.max_in_flight == 4
     assert len(project.server.ledger) < COUNT + 50
+
+
+def test_while_other_tests_run_nothing_is_asked_and_what_they_change_reaches_no_call(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They patch the environment, the clock, the sockets: a key of theirs would close the account for the whole run."""
+    monkeypatch.setenv("LLMEVAL_API_KEY", "sk-real-0123456789")
+    patched = 'monkeypatch.setenv("LLMEVAL_API_KEY", "sk-of-a-test-0123456789")'
+    project.eval(f"def test_first(monkeypatch, model):\n    {patched}\n    model.generate_sync()\n", ROWS[:1], name="a")
+    project.eval(ECHO, ROWS, name="b")
+    project.write(
+        tests__test_unit_py="""
+        import time
+        from pathlib import Path
+
+        def test_unit():
+            time.sleep(0.3)
+            Path("ended").write_text(str(time.monotonic()))
+        """
+    )
+    project.run("tests", "evals").assert_outcomes(passed=COUNT + 2)
+    ledger = project.server.ledger
+    assert min(entry.time_s for entry in ledger) > float((project.root / "ended").read_text("utf-8"))
+    assert {entry.headers["authorization"] for entry in ledger} == {"Bearer sk-real-0123456789"}

@@ -48,27 +48,25 @@ class CaseRunner:
         """
         self.calls = calls
         self.bodies: BodiesAhead | None = None
-        self._config = config
         self._announce = announce
         self._window = 2 * max_connections
         self._reporter = Reporter(thresholds, Redactor(secrets), leaves=is_worker(config))
         self._responses: ResponsesAhead | None = None
         self._fault: CaseError | None = None
+        self._is_begun = False
 
     def pytest_runtestloop(self, session: pytest.Session) -> None:
-        """Begin to request responses and to run bodies ahead."""
+        """Find what can be requested and run ahead."""
         self._responses = ResponsesAhead(session.items, self.calls, JudgementsAhead(self.calls))
         self._early = AskedEarly(session, self.calls, self._responses)
         self.bodies = BodiesAhead(session, self.calls, place_of=self._responses.place_of, window=self._window)
-        # pytest itself ends such a session, right after this: nothing may be paid for it in the meantime.
-        is_broken = session.testsfailed and not self._config.option.continue_on_collection_errors
-        if not is_broken:
-            self._responses.start()
-            self.bodies.advance()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Begin a case before anything can skip it, or take up what was gathered ahead of its turn."""
+        """Begin a case before anything can skip it, or take up what was gathered ahead of its turn.
+
+        Nothing is asked ahead before the first one: other tests change the environment, the clock or the sockets.
+        """
         param = param_of(item)
         if param is not None:
             self._begin(item, param)
@@ -77,6 +75,10 @@ class CaseRunner:
     def _begin(self, item: pytest.Item, param: CaseParam) -> None:
         if self._responses is None or self.bodies is None:
             return
+        if not self._is_begun:
+            self._is_begun = True
+            self._responses.start()
+            self.bodies.advance()
         started = self.bodies.run_of(item) or self._early.run_of(item)
         run = item.stash[RUN_KEY] = started or new_run(item, param, self.calls)
         CURRENT.set(CaseNow(run, param, self.calls))
