@@ -274,7 +274,7 @@ class Conductor:
         cases = [item for item, _ in cases_in(items)]
         if self.selection.misses_last_failed(cases):
             self._drop(items, cases)
-            self._notes.append("--lf: no eval that failed is among these (other --model or --epochs?); none was run")
+            self._notes.append("--lf: none of these evals failed last time (other --model or --epochs?); none was run")
 
     def _drop_finished(self, items: list[pytest.Item]) -> None:
         """Leave out the cases that ended in an earlier session of a resumed run."""

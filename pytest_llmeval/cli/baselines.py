@@ -62,7 +62,7 @@ def baseline() -> None:
 @json_option
 @database_option
 def set_baseline(name: str, run: str, even_red: bool, as_json: bool, database: Path | None) -> None:
-    """Name RUN as a baseline, in place of the run that had the name. It must be whole, and green."""
+    """Give RUN the baseline name NAME, in place of the run that had it. RUN must be complete and green."""
     with contextlib.closing(open_store(find_project(), database)) as store:
         found = _run_or_baseline(store, run)
         _check(found, even_red=even_red)
@@ -157,13 +157,13 @@ def export(run: str, file: Path, no_answers: bool, even_red: bool, as_json: bool
 
 @baseline.command("import")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--name", callback=_valid, help="What it is to be called; what the file says.")
+@click.option("--name", callback=_valid, help="Name of the baseline; default: the one in the file.")
 @json_option
 @database_option
 def import_baseline(file: Path, name: str | None, as_json: bool, database: Path | None) -> None:
-    """Take over the run in FILE and name it, in place of the run that had the name. A run that is here is not doubled.
+    """Import the run in FILE and name it, in place of the run that had the name. A run already here is not added twice.
 
-    A database is made where there is none.
+    A database is created if there is none.
     """
     found = BaselineFile(file, one_line(str(file)))
     why = _why_no_name(found.name) if name is None else None
@@ -205,7 +205,7 @@ def _why_no_name(name: str) -> str | None:
 def _check(run: Run, *, even_red: bool) -> None:
     why = refusal(run, even_red=even_red)
     if why is not None:
-        raise StoreError(f"it can be no baseline: {why}")
+        raise StoreError(f"not a valid baseline: {why}")
 
 
 def _run_or_baseline(store: SqliteStore, ref: str) -> Run:

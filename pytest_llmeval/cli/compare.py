@@ -38,7 +38,7 @@ _SHOWN = 20
     type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
     help="Write Markdown for a pull request to this file, too; - prints it instead of the tables.",
 )
-@click.option("--fail-on-regression", is_flag=True, help="End with 1 on a regression, with 10 where none can be seen.")
+@click.option("--fail-on-regression", is_flag=True, help="Exit with 1 on a regression, 10 if none can be measured.")
 @thresholds_option("CURRENT")
 @click.option("-v", "--verbose", is_flag=True, help="Prompts and answers in full.")
 @json_option

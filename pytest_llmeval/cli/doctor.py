@@ -52,7 +52,7 @@ class Finding:
 @click.command()
 @json_option
 def doctor(as_json: bool) -> int:
-    """Say what is installed, reachable and configured. The exit status is 1 where something is broken."""
+    """Show what is installed, reachable and configured. The exit status is 1 if something is broken."""
     project = find_project()
     redact = project_redactor(project)
     looked = (finding for look in _LOOKS for finding in _findings(look, project))
@@ -90,7 +90,7 @@ def _embedded(project: Project) -> Iterator[Finding]:
     if importlib.util.find_spec("xllamacpp") is None:
         yield _note("local:smollm2", "not installed: pip install 'pytest-llmeval[local]'")
     elif smollm2_path(default_cache_dir()) is None:
-        yield _note("local:smollm2", "installed; the weights (93 MB) come with its first use or llmeval models fetch")
+        yield _note("local:smollm2", "installed; weights (93 MB) are fetched on first use or by llmeval models fetch")
     else:
         yield _ok("local:smollm2", f"ready, weights in {default_cache_dir()}")
 

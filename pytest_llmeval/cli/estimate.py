@@ -41,7 +41,7 @@ _COLUMNS: list[Column] = [
 @json_option
 @click.argument("pytest_args", nargs=-1, type=click.UNPROCESSED)
 def estimate(as_json: bool, pytest_args: tuple[str, ...]) -> int:
-    """Say what `pytest PYTEST_ARGS` will take: calls, judges too, tokens, money. Without a path: of `pytest evals`."""
+    """Estimate the calls (judges' too), tokens and cost of `pytest PYTEST_ARGS`; without a path, of `pytest evals`."""
     evals = ("evals",) if os.path.isdir("evals") else ()  # the probe finds others
     command = [sys.executable, "-m", "pytest", "-p", _PROBE, "--co", "-qq", *(pytest_args or evals)]
     collected = (*_COLLECTED, 1) if _GOES_ON in pytest_args else _COLLECTED  # the run goes on beside broken modules

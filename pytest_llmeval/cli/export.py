@@ -144,7 +144,7 @@ def export_markdown(wanted: Wanted) -> None:
     type=click.IntRange(min=1),
     default=500,
     show_default=True,
-    help="Cases that stand in it in full; misses, errors and flips first.",
+    help="How many cases to show in full; misses, errors and flips first.",
 )
 def export_html(wanted: Wanted, *, cases: int) -> None:
     """Write RUN as one page for a browser, which needs no other file."""

@@ -37,7 +37,7 @@ _MOST = 3
 @click.command()
 @click.argument("run", default="last")
 @thresholds_option("RUN")
-@click.option("--baseline", metavar="NAME|RUN|FILE|none", help="What to compare with; what the session was told.")
+@click.option("--baseline", metavar="NAME|RUN|FILE|none", help="What to compare with; else what the session was told.")
 @json_option
 @database_option
 def gate(run: str, thresholds: Path | None, baseline: str | None, as_json: bool, database: Path | None) -> int:

@@ -31,7 +31,7 @@ _WIDTH = 80
 
 
 @click.command()
-@click.option("--missing-only", is_flag=True, help="Write what is missing beside files of these names that differ.")
+@click.option("--missing-only", is_flag=True, help="Write the missing files even if existing ones differ.")
 @json_option
 def init(missing_only: bool, as_json: bool) -> None:
     """Write an eval that works at once, its ten rows, rules and a GitHub workflow. No file is ever overwritten."""
@@ -43,8 +43,8 @@ def init(missing_only: bool, as_json: bool) -> None:
     if in_the_way:
         names = ", ".join(_shown(path, root) for path in in_the_way)
         raise SettingsError(
-            f"nothing was written, since there is {names} already; move it away"
-            + ("" if missing_only else ", or write the files beside it alone: llmeval init --missing-only")
+            f"nothing was written, because the project already has {names}; move that away"
+            + ("" if missing_only else ", or write only the missing files: llmeval init --missing-only")
         )
     for path, text in new.items():
         _write(path, text)

@@ -27,9 +27,9 @@ _NOTHING_COLLECTED = 5
 
 @click.command()
 @click.argument("databases", metavar="DB...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--into", "--llmeval-db", "--db", "database", type=click.Path(path_type=Path), help="Where the run goes.")
+@click.option("--into", "--llmeval-db", "--db", "database", type=click.Path(path_type=Path), help="Target database.")
 @thresholds_option("the shards")
-@click.option("--baseline", metavar="NAME|RUN|FILE|none", help="What to compare with; what the shards were told.")
+@click.option("--baseline", metavar="NAME|RUN|FILE|none", help="What to compare with; else what the shards were told.")
 @json_option
 def merge(
     databases: tuple[Path, ...], database: Path | None, thresholds: Path | None, baseline: str | None, as_json: bool

@@ -49,7 +49,7 @@ def database_option(function: F) -> F:
 
 def thresholds_option(whose: str) -> Callable[[F], F]:
     """Return what adds ``--thresholds PATH`` to a subcommand; ``whose`` used the rules that count without any other."""
-    told = f"The rules; without it those of LLMEVAL_THRESHOLDS, else of the file that {whose} used."
+    told = f"The rules file; without it the one in LLMEVAL_THRESHOLDS, else the one that {whose} used."
     return click.option("--thresholds", type=click.Path(path_type=Path), help=told)
 
 

@@ -26,13 +26,19 @@ _LOOPBACK = "127.0.0.1"
 
 @click.command()
 @click.option("--export", "folder", type=click.Path(path_type=Path, file_okay=False), help="Write pages as files here.")
-@click.option("--runs", type=click.IntRange(min=1), default=20, show_default=True, help="Of files: the newest so many.")
+@click.option(
+    "--runs",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    help="With --export: how many runs, the newest first.",
+)
 @click.option(
     "--cases",
     type=click.IntRange(min=1),
     default=200,
     show_default=True,
-    help="Of files: cases of each run; misses, errors and flips first.",
+    help="With --export: how many cases of each run; misses, errors and flips first.",
 )
 @click.option("--host", default=_LOOPBACK, show_default=True, help="Listen on this address of this machine.")
 @click.option("--allow-remote", is_flag=True, help="Let --host be an address that other machines reach.")

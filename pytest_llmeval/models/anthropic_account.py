@@ -61,8 +61,8 @@ def find_anthropic_account(model: NamedModel, environ: Mapping[str, str], *, is_
     key = key or api_key_of(ANTHROPIC.key_variable, environ)
     if key is None and base_url.hostname == ANTHROPIC.host:
         raise ModelError(
-            f"model {model.name!r} is asked at {ANTHROPIC.host}, and {ANTHROPIC.key_variable} is not set; set it, name"
-            f" another server (anthropic:{model.spec.name}@{ANTHROPIC.example}), or use local:smollm2, which needs none"
+            f"model {model.name!r} is served by {ANTHROPIC.host}, but {ANTHROPIC.key_variable} is not set; set it, name"
+            f" another server (anthropic:{model.spec.name}@{ANTHROPIC.example}), or use local:smollm2 without a key"
         )
     return _with_key(base_url, key, extra)
 

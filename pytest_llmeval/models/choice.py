@@ -90,6 +90,6 @@ def _check_apart(judge: NamedModel, under_test: Mapping[str, NamedModel], *, may
         )
     if not may_judge_itself and any(model.spec == judge.spec for model in under_test.values()):
         raise ModelError(
-            f"--judge-model: {judge.name!r} is under test itself, and a model thinks too well of its own answers; name"
+            f"--judge-model: {judge.name!r} is under test itself, and a model rates its own answers too highly; name"
             " another judge, or allow it with --llmeval-allow-self-judge"
         )

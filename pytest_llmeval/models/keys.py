@@ -90,9 +90,9 @@ def find_account(model: NamedModel, environ: Mapping[str, str], *, is_asked: boo
     key = key or api_key_of("OPENAI_API_KEY", environ)
     if key is None and base_url.hostname == OPENAI.host:
         raise ModelError(
-            f"model {model.name!r} is asked at {OPENAI.host}, and OPENAI_API_KEY is not set; set it, name"
+            f"model {model.name!r} is served by {OPENAI.host}, but OPENAI_API_KEY is not set; set it, name"
             f" another server (openai:{model.spec.name}@http://host:port/v1), or use local:smollm2, which"
-            " needs none"
+            " needs no key"
         )
     return account_with_key(base_url, key, extra)
 

@@ -29,7 +29,7 @@ __all__ = [
 
 
 LEGEND = (
-    "p: how likely such a change is by chance where nothing changed, after Holm; MDE: the least change that would be"
+    "p: how likely a change this large is by chance if nothing changed, after Holm; MDE: the least change that would be"
     " seen four times in five"
 )
 """What two columns of the table mean."""
@@ -56,7 +56,7 @@ def headline(comparison: Comparison) -> str:
         first, more = found[0], f", and {len(found) - 1} more" if len(found) > 1 else ""
         return f"{word}: {_sentence(first)}{more}"
     if comparison.verdict == "pass":
-        return f"{word}: no change for the worse that chance does not explain, in {counted(len(judged), 'comparison')}"
+        return f"{word}: nothing got worse beyond what chance explains, in {counted(len(judged), 'comparison')}"
     if comparison.is_paired and comparison.changes:  # and no rule is about them
         first = comparison.changes[0]
         return f"{word}: {first.suite} {metric_name(first)}: {first.reason}"
@@ -68,7 +68,7 @@ def _sentence(verdict: Verdict) -> str:
     if verdict.verdict == "unmeasurable" or verdict.is_open:
         return f"{name}: {verdict.reason}"
     if verdict.verdict == "inconclusive":
-        return f"{name} looks worse ({_numbers(verdict)}), and one cannot tell"
+        return f"{name} looks worse ({_numbers(verdict)}), but is not proven"
     return f"{name} got worse ({_numbers(verdict)})"
 
 

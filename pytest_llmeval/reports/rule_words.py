@@ -66,4 +66,4 @@ def inconclusive_words(verdicts: Collection[Verdict], rules: Thresholds) -> list
     if not strict or session_verdict(verdicts) == "fail":
         return []
     told = ", ".join(f"{setting} in {one_line(name, 60)}" for name, setting in strict.items())
-    return [f"status 1: what is inconclusive fails (on_inconclusive: {told})"]
+    return [f"status 1: inconclusive rules fail the run (on_inconclusive: {told})"]

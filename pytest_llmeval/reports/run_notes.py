@@ -40,7 +40,7 @@ def _unmade(run: Run) -> list[str]:
     suites, have = ("suite", "has") if len(told) == 1 else ("suites", "have")
     it = "it" if len(told) == 1 else "them"
     return [
-        f"warning: {suites} {', '.join(told)} {have} rules, and no eval below llmeval_paths makes {it}: renamed,"
+        f"warning: {suites} {', '.join(told)} {have} rules, but no eval in llmeval_paths defines {it}: renamed,"
         " removed or elsewhere?"
     ]
 

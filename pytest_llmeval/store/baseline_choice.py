@@ -99,7 +99,7 @@ def choose_baseline(
             raise StoreError(f"--baseline {one_line(given, 60)}: {error}") from None
         why = why_not_whole(found) if whole else None
         if why is not None:
-            raise StoreError(f"--baseline {one_line(given, 60)}: it can be no baseline: {why}")
+            raise StoreError(f"--baseline {one_line(given, 60)}: not a valid baseline: {why}")
         return BaselineChoice(found=found, is_given=True)
     name = thresholds.baseline
     if name is None:

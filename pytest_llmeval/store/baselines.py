@@ -170,7 +170,7 @@ def refusal(run: Run, *, even_red: bool = False) -> str | None:
     if end is None or end.status != "finished":
         return _unfinished(run)
     if run.left_out:
-        return f"run {run.id} is partial ({', '.join(run.left_out)}); run the evals without that, -m apart"
+        return f"run {run.id} is partial ({', '.join(run.left_out)}); run the evals without that (-m may stay)"
     if settings.get("shard"):
         return f"run {run.id} is one shard of several; llmeval merge joins them, and the whole may be one"
     changed = [str(each) for session in settings.get("resumes", []) for each in session.get("changed", ())]
@@ -179,8 +179,8 @@ def refusal(run: Run, *, even_red: bool = False) -> str | None:
         return f"run {run.id} was resumed after changes ({told}); make a new run"
     if not even_red and (end.exit_code != 0 or end.verdict == "fail"):
         return (
-            f"run {run.id} is not green (exit status {end.exit_code}, verdict {end.verdict}); mend what fails, or say"
-            " --even-red where it is to be the baseline all the same"
+            f"run {run.id} is not green (exit status {end.exit_code}, verdict {end.verdict}); fix what fails, or pass"
+            " --even-red to make it the baseline anyway"
         )
     return None
 

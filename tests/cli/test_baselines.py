@@ -62,7 +62,7 @@ def test_naming_another_run_tells_which_one_it_replaces(two_runs: SqliteStore, l
 @pytest.mark.parametrize(
     ("end", "settings", "why"),
     [
-        (replace(END, exit_code=1, verdict="fail"), {}, "is not green (exit status 1, verdict fail); mend"),
+        (replace(END, exit_code=1, verdict="fail"), {}, "is not green (exit status 1, verdict fail); fix"),
         (replace(END, status="interrupted", exit_code=2, verdict="none"), {}, "was interrupted; go on with it"),
         (replace(END, status="unmeasurable", exit_code=10, verdict="unmeasurable"), {}, "is unmeasurable, `llmeval"),
         (END, {"partial": True, "suites": {"qa": {"left_out": ["--limit 1"]}}}, "is partial (--limit 1); run"),
@@ -77,7 +77,7 @@ def test_a_run_that_may_be_none_is_refused_with_the_reason(
     add(store, OLD, end, settings=settings)
     done = llmeval("baseline", *command)
     assert (done.status, done.out) == (4, "")
-    assert done.err.startswith(f"llmeval: it can be no baseline: run {OLD} {why}")
+    assert done.err.startswith(f"llmeval: not a valid baseline: run {OLD} {why}")
     assert named(here) == {}
     assert not (here / "b.jsonl").exists()
 
@@ -247,7 +247,7 @@ def test_a_file_that_was_edited_to_hold_a_partial_run_is_refused(
     (here / "b.jsonl").write_text(text.replace('"settings":{}', '"settings":{"partial":true}'))
     done = llmeval("baseline", "import", "b.jsonl")
     assert done.status == 4
-    assert f"it can be no baseline: run {OLD} is partial" in done.err
+    assert f"not a valid baseline: run {OLD} is partial" in done.err
 
 
 def test_people_can_label_the_answers_of_an_imported_run(store: SqliteStore, llmeval: Command, here: Path) -> None:

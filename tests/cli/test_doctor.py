@@ -118,7 +118,7 @@ def test_a_default_model_that_no_session_could_ask_is_a_problem(
     monkeypatch.setenv("SHOP_KEY", "k1")
     assert findings(llmeval)["default model"] == ("ok", "shop")
     monkeypatch.setenv("LLMEVAL_JUDGE_MODEL", "shop lab")
-    told = "--judge-model: 'shop' is under test itself, and a model thinks too well of its own answers; name another"
+    told = "--judge-model: 'shop' is under test itself, and a model rates its own answers too highly; name another"
     assert findings(llmeval, 1)["default judge"][1].startswith(told)
     monkeypatch.setenv("LLMEVAL_ALLOW_SELF_JUDGE", "True")
     assert findings(llmeval, 1)["default judge"] == ("problem", f"model 'lab': api_key_env names LAB_KEY, {unset}")

@@ -83,7 +83,7 @@ def test_a_file_in_the_place_of_a_folder_is_named(llmeval: Command, here: Path) 
     (here / "data").write_text("mine", encoding="utf-8")
     done = llmeval("init", "--missing-only")
     assert done.status == 4
-    assert "there is data already" in done.err
+    assert "the project already has data" in done.err
     assert files(here) == {"data": "mine"}
 
 

@@ -194,7 +194,7 @@ def bad_rows(root: Path) -> list[str]:
     lines[2] = '{"inptu": "x"}'
     write(root, {"data/capitals.jsonl": "\n".join(lines), "evals/test_a.py": ROWS_EVAL})
     return [str(row) for row in rows(root, "data/capitals.jsonl")] + [
-        "data/capitals.jsonl:7: id 'fr' stands in line 2 already; ids are unique"
+        "data/capitals.jsonl:7: id 'fr' is already used in line 2; ids must be unique"
     ]
 
 

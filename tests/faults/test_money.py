@@ -76,7 +76,7 @@ def test_a_run_out_of_budget_is_nothing_to_compare_with(priced: Project) -> None
     assert priced.run("evals", "--max-cost=4").ret == 10
     result = priced.run("evals", "--baseline=last")
     assert result.ret == 4
-    result.stderr.fnmatch_lines(["ERROR: --baseline last: it can be no baseline: the calls of run * were stopped *"])
+    result.stderr.fnmatch_lines(["ERROR: --baseline last: not a valid baseline: the calls of run * were stopped *"])
     assert len(priced.server.ledger) == 4
 
 

@@ -47,7 +47,7 @@ def test_only_what_has_not_ended_runs_and_its_answer_is_not_asked_again(broken: 
     assert result.ret == 0
     assert len(broken.server.ledger) == 6
     result.assert_outcomes(passed=1, deselected=0 if "-n2" in dist_args else 5)
-    assert "1 answer had come before, 5 cases had ended before" in unwrapped(result)
+    assert "1 answer received earlier, 5 cases finished earlier" in unwrapped(result)
     after = broken.last_run()
     assert (after["id"], after["started_at"], after["status"]) == (before["id"], before["started_at"], "finished")
     assert broken.cases() == dict.fromkeys((row["id"] for row in ROWS), "passed")
@@ -104,7 +104,7 @@ def test_a_change_is_refused_by_name_and_allowed_on_request(project: Project, wh
     result.stderr.fnmatch_lines([f"*{what} of suite 'echo' changed*--llmeval-resume-changed*"])
     assert len(project.server.ledger) == calls
     result = resume(project, "--llmeval-resume-changed")
-    assert f"{what} of suite 'echo' changed; it can be no baseline" in unwrapped(result)
+    assert f"{what} of suite 'echo' changed; the run cannot be a baseline" in unwrapped(result)
     assert f"{what} of suite 'echo' changed" in project.last_run()["settings_json"]
 
 

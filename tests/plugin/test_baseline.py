@@ -80,7 +80,7 @@ def test_a_run_that_was_stopped_is_nothing_to_compare_with(ruled: Project) -> No
     result = ruled.run("evals", "--baseline=last")
     assert result.ret == 4
     result.stderr.fnmatch_lines(
-        ["ERROR: --baseline last: it can be no baseline: run * was interrupted; go on with it: *"]
+        ["ERROR: --baseline last: not a valid baseline: run * was interrupted; go on with it: *"]
     )
     assert not ruled.server.ledger
 

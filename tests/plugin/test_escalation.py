@@ -68,7 +68,7 @@ def test_what_stays_inconclusive_fails(project: Project, dist_args: list[str]) -
     write(project, [5, 5, 5])
     result = project.run("evals", *dist_args)
     assert result.ret == 1
-    why = "status 1: what is inconclusive fails (on_inconclusive: escalate in echo)"
+    why = "status 1: inconclusive rules fail the run (on_inconclusive: escalate in echo)"
     result.stdout.fnmatch_lines([why, "note: escalated: *", "gate: INCONCLUSIVE (1 inconclusive)"])
     assert requests(project) == 60
     assert project.last_run()["exit_code"] == 1

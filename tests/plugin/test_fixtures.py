@@ -54,7 +54,7 @@ def test_the_projects_own_fixture_wins_and_the_summary_says_so(
     project.write(**{where: OWN_MODEL})
     result = project.run("evals", *dist_args)
     result.assert_outcomes(passed=1)
-    note = "note: fixture 'model' is the project's own here; ours is llmeval_model"
+    note = "note: fixture 'model' comes from the project; the plugin's is llmeval_model"
     assert result.stdout.str().count(note) == 1
 
 
@@ -86,7 +86,7 @@ def test_a_fixture_of_a_module_that_is_loaded_as_a_plugin_wins_too(
     result = project.run(*loaded, "tests", "evals", *dist_args)
     result.assert_outcomes(passed=2)
     for name in ("model", "score"):
-        note = f"note: fixture {name!r} is the project's own here; ours is llmeval_{name}"
+        note = f"note: fixture {name!r} comes from the project; the plugin's is llmeval_{name}"
         assert result.stdout.str().count(note) == 1
     assert {row["name"] for row in project.rows("SELECT name FROM scores")} == {"extra", "exact"}
 

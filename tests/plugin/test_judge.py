@@ -140,7 +140,7 @@ def test_without_a_judge_nothing_is_judged_and_a_line_says_so(project: Project, 
     nothing = dict.fromkeys(("good", "half", "bad"))
     assert values(project) == dict.fromkeys(("qa", "correctness", "completeness", "format"), nothing)
     result.stdout.fnmatch_lines(["not judged (no judge): echo correctness min=0.4"])
-    result.stdout.fnmatch_lines(["note: 3 cases asked for a judge, and --judge-model names none: *"])
+    result.stdout.fnmatch_lines(["note: 3 cases asked for a judge, but --judge-model names none: *"])
 
 
 @pytest.mark.parametrize("call", ["judge", "prefer"])

@@ -83,7 +83,7 @@ def test_lf_with_other_node_ids_runs_none_and_says_so(gated: Project, changed: l
     result = gated.run("evals", "--lf", *changed)
     assert gated.server.ledger == []
     assert result.ret == 5
-    result.stdout.fnmatch_lines(["*--lf: no eval that failed is among these*"])
+    result.stdout.fnmatch_lines(["*--lf: none of these evals failed last time*"])
 
 
 def test_lf_without_a_cache_plugin_is_no_crash(gated: Project) -> None:

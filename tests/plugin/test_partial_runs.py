@@ -87,7 +87,7 @@ def test_a_suite_with_rules_that_lost_its_eval_is_warned_of(
     result = both.run("evals", *dist_args)
     assert result.ret == 0
     warning = (
-        "warning: suite 'other' (baseline main has 2 cases of it) has rules, and no eval below llmeval_paths makes it:"
+        "warning: suite 'other' (baseline main has 2 cases of it) has rules, but no eval in llmeval_paths defines it:"
         " renamed, removed or elsewhere?"
     )
     result.stdout.fnmatch_lines([warning, "what differs from it: suite other, not collected now*"])

@@ -70,12 +70,12 @@ TEXTS = [{"id": each, "input": each} for each in "ab"]
 @pytest.mark.parametrize(
     ("template", "rows", "told"),
     [
-        ("Say {inptu}", TEXTS, "{inptu} is no field of the rows and is sent as it stands; did you mean {input}?"),
+        ("Say {inptu}", TEXTS, "{inptu} is not a row field and is sent as it stands; did you mean {input}?"),
         ("Say {inptu}", TEXTS[:1], "did you mean {input}?"),
-        ("{n}: {Question}", QUESTIONS, "{Question} is no field of the rows * did you mean {question}?"),
-        ("Say {question}", TEXTS, "asks all 2 rows the same: none of their fields is in it ({input})"),
-        ("Say {input}", QUESTIONS, "asks all 2 rows the same: none of their fields is in it ({n}, {question})"),
-        ("Say it", TEXTS, "asks all 2 rows the same"),
+        ("{n}: {Question}", QUESTIONS, "{Question} is not a row field * did you mean {question}?"),
+        ("Say {question}", TEXTS, "is the same for all 2 rows: it has none of their fields ({input})"),
+        ("Say {input}", QUESTIONS, "is the same for all 2 rows: it has none of their fields ({n}, {question})"),
+        ("Say it", TEXTS, "is the same for all 2 rows"),
         ("Say it", [TEXTS[0], {**TEXTS[0], "id": "b"}], None),
         ("{input} and {inputs} {x}", TEXTS, None),
         ('{question} as {"questio": {"n": 1}}, {n: int}', QUESTIONS, None),
@@ -104,7 +104,7 @@ def test_a_misspelt_placeholder_is_told_as_a_run_begins_and_in_its_notes(project
     project.eval("def test_odd(model):\n    pass\n", TEXTS, name="odd", marker='prompt="Be {brief}."')
     result = project.run("evals", *spread)
     assert result.ret == 0
-    told = "suite echo: prompt prompts/ask.txt: {inptu} is no field of the rows and is sent as it stands; did you mean"
+    told = "suite echo: prompt prompts/ask.txt: {inptu} is not a row field and is sent as it stands; did you mean"
     result.stdout.fnmatch_lines([f"llmeval: {told} {{input}}[?]", "=*= llmeval =*=", "note: suite echo: prompt*"])
     assert " ".join(result.stdout.str().split()).count(told) == 2
     odd = "suite odd: prompt template has no field of its rows ({input}) and is sent with {brief} as it stands"

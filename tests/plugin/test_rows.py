@@ -118,7 +118,7 @@ def test_two_rows_without_ids_and_with_equal_content_are_one_too_many(project: P
     project.eval(PASS, [{"input": "a"}, {"input": "b"}, {"input": "a"}])
     result = project.run("evals")
     assert result.ret == 4
-    result.stderr.fnmatch_lines(["*data/echo.jsonl:3: id * stands in line 1 already*"])
+    result.stderr.fnmatch_lines(["*data/echo.jsonl:3: id * is already used in line 1*"])
 
 
 def test_slices_and_row_marks_are_recorded_as_slices(project: Project) -> None:

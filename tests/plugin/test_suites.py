@@ -142,7 +142,7 @@ def test_two_functions_with_one_suite_are_a_usage_error_naming_both(project: Pro
     result = project.run("evals")
     assert result.ret == 4
     result.stderr.fnmatch_lines(
-        ["*suite 'echo' is named by evals/test_echo.py::test_echo and by evals/test_other.py::test_echo*"]
+        ["*suite 'echo' exists in evals/test_echo.py::test_echo and in evals/test_other.py::test_echo*"]
     )
     assert project.server.ledger == []
 

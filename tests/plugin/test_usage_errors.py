@@ -62,7 +62,7 @@ def test_a_wrong_row_names_file_line_and_key(project: Project, row: str | bytes,
 
 def test_a_doubled_id_names_both_lines(project: Project) -> None:
     with_data(project, jsonl(GOOD, {"id": "b", "input": "y"}, GOOD))
-    assert "data/rows.jsonl:3: id 'a' stands in line 1 already" in refused(project)
+    assert "data/rows.jsonl:3: id 'a' is already used in line 1" in refused(project)
 
 
 def test_wrong_rows_are_gathered_ten_at_most(project: Project) -> None:
@@ -193,7 +193,7 @@ def test_a_dataset_without_permission_is_named(project: Project, monkeypatch: py
         ("lambda: [{5: 1}]", "():1: unknown key '5'"),
         ("lambda: __import__('sys').exit(3)", "raised SystemExit"),
         ("[]", "empty dataset"),
-        ("[{'input': 'a', 'id': 'q'}, {'input': 'b', 'id': 'q'}]", "row:2: id 'q' stands in line 1 already"),
+        ("[{'input': 'a', 'id': 'q'}, {'input': 'b', 'id': 'q'}]", "row:2: id 'q' is already used in line 1"),
         ("['a']", "row:1: a row is an object"),
     ],
 )

@@ -71,7 +71,7 @@ qa on m
   cost_usd       40  0.004  0.008                   +0.004
   error_rate     40  0.000  0.000                   +0.000
 
-p: how likely such a change is by chance where nothing changed, after Holm;
+p: how likely a change this large is by chance if nothing changed, after Holm;
   MDE: the least change that would be seen four times in five
 
 rows that flipped: 16 for the worse, 2 for the better
@@ -122,7 +122,7 @@ qa on m
   cost_usd       40  0.004  0.008                   +0.004
   error_rate     40  0.000  0.000                   +0.000
 
-p: how likely such a change is by chance where nothing changed, after Holm; MDE: the least change that would be seen
+p: how likely a change this large is by chance if nothing changed, after Holm; MDE: the least change that would be seen
   four times in five
 
 rows that flipped: 16 for the worse, 2 for the better

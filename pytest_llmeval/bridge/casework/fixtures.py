@@ -50,7 +50,7 @@ def is_made_here(definition: pytest.FixtureDef[Any]) -> bool:
 def notes_of_shadowed(item: pytest.Item) -> list[str]:
     """Return a note for each of our short fixture names that the project's own fixture takes in this test."""
     taken = [name for name in FIXTURE_NAMES if chosen_fixture(item, name) is not None and not is_ours(item, name)]
-    return [f"fixture {name!r} is the project's own here; ours is llmeval_{name}" for name in taken]
+    return [f"fixture {name!r} comes from the project; the plugin's is llmeval_{name}" for name in taken]
 
 
 def give_way(session: pytest.Session) -> None:

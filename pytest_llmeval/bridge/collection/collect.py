@@ -148,7 +148,7 @@ class CaseMaker:
         for reading in self.readings:
             suite, where = reading.eval.suite, reading.eval.where
             if first.setdefault(suite, where) != where:
-                problems.append(f"suite {suite!r} is named by {first[suite]} and by {where}; name one with suite='...'")
+                problems.append(f"suite {suite!r} exists in {first[suite]} and in {where}; rename one with suite='...'")
         return problems
 
     def prompt_notes(self, cases: Iterable[tuple[pytest.Item, CaseParam]]) -> Iterator[str]:
@@ -256,8 +256,8 @@ class _Rows:
                 self.wrong.append(str(sample))
             elif sample.id in self._lines:
                 self.wrong.append(
-                    f"{self._dataset.shown}:{ref.line}: id {one_line(repr(sample.id))} stands in line"
-                    f" {self._lines[sample.id]} already; ids are unique"
+                    f"{self._dataset.shown}:{ref.line}: id {one_line(repr(sample.id))} is already used in line"
+                    f" {self._lines[sample.id]}; ids must be unique"
                 )
             else:
                 self._lines[sample.id] = ref.line

@@ -53,13 +53,13 @@ class PromptFields:
         slips = {word: closest(word.strip(), self._names - filled, cutoff=_NEAR) for word in words}
         known = {word: meant for word, meant in slips.items() if meant is not None}
         for word, meant in known.items():
-            told = f"{{{one_line(word, 60)}}} is no field of the rows and is sent as it stands"
+            told = f"{{{one_line(word, 60)}}} is not a row field and is sent as it stands"
             yield f"{where}: {told}; did you mean {{{one_line(meant, 60)}}}?"
         if not self._differ or filled or known:
             return
         fields = _braced(self._names)
         if is_sent:
-            yield f"{where} asks all {counted(self._rows, 'row')} the same: none of their fields is in it ({fields})"
+            yield f"{where} is the same for all {counted(self._rows, 'row')}: it has none of their fields ({fields})"
         elif words:
             yield f"{where} has no field of its rows ({fields}) and is sent with {_braced(words)} as it stands"
 

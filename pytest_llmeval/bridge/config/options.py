@@ -151,7 +151,7 @@ OPTIONS = (
         name="judge-probe",
         metavar="SHARE",
         parse=_share,
-        help="share of the answers, 0 to 1, that are judged twice: how often does a judge change its mind? (default 0)",
+        help="share of the answers, 0 to 1, to judge twice, to see how often a judge changes its mind (default 0)",
     ),
     Option(
         name="allow-self-judge",
@@ -159,44 +159,44 @@ OPTIONS = (
         parse=_flag,
         short=False,
         is_flag=True,
-        help="let a model judge its own answers, of which it thinks too well",
+        help="let a model judge its own answers, which it tends to rate too highly",
     ),
     Option(
         name="dataset",
         metavar="PATH",
         parse=_filled,
         short=False,
-        help="the rows of this file in place of those that the marker names: val.jsonl for test.jsonl, say",
+        help="take the rows of this file instead of those that the marker names, such as val.jsonl for test.jsonl",
     ),
     Option(name="limit", metavar="N", parse=_count, help="first N rows of each dataset, after --slice"),
     Option(
-        name="slice", metavar="NAME", parse=_filled, many=True, help="rows of this slice; repeat it for any of them"
+        name="slice", metavar="NAME", parse=_filled, many=True, help="only rows of this slice; repeat it to add slices"
     ),
     Option(
         name="shard",
         metavar="i/N",
         parse=Shard.parse,
-        help="the i-th of N parts of the rows, after --slice and --limit; llmeval merge joins and judges them",
+        help="run part i of N of the rows, after --slice and --limit; llmeval merge joins and judges the parts",
     ),
     Option(name="epochs", metavar="K", parse=_count, help="run every row K times (default 1)"),
     Option(name="max-connections", metavar="N", parse=_count, help="requests in flight, over all workers (default 32)"),
-    Option(name="rpm", metavar="N", parse=_rate, help="requests a minute to one account, over all workers"),
-    Option(name="tpm", metavar="N", parse=_rate, help="tokens a minute of one account, over all workers"),
-    Option(name="max-cost", metavar="USD", parse=_money, help="what this session may spend"),
+    Option(name="rpm", metavar="N", parse=_rate, help="at most N requests a minute to one account, over all workers"),
+    Option(name="tpm", metavar="N", parse=_rate, help="at most N tokens a minute for one account, over all workers"),
+    Option(name="max-cost", metavar="USD", parse=_money, help="the most that this session may spend"),
     Option(
         name="cache",
         metavar="off|use|refresh|only",
         parse=_one_of("off", "use", "refresh", "only"),
-        help="answers of earlier runs: not used (default), used, asked for again, or all there is",
+        help="answers of earlier runs: ignore them (off, default), use them, refresh them, or make no call (only)",
     ),
-    Option(name="resume", metavar="RUN|last", parse=_filled, help="go on with a run that did not end"),
+    Option(name="resume", metavar="RUN|last", parse=_filled, help="continue a run that did not finish"),
     Option(
         name="resume-changed",
         metavar="",
         parse=_flag,
         short=False,
         is_flag=True,
-        help="go on though dataset, prompt, model or code changed; the run can be no baseline",
+        help="continue even if dataset, prompt, model or code changed; the run then cannot be a baseline",
     ),
     Option(
         name="rescore",
@@ -234,16 +234,16 @@ OPTIONS = (
         name="baseline",
         metavar="NAME|RUN|FILE|none",
         parse=_filled,
-        help="what rules on a change compare with (default: baseline: of the rules)",
+        help="what rules on a change compare with (default: the baseline: that the rules name)",
     ),
     Option(name="run-name", metavar="TEXT", parse=_filled, help="name of the run in the database"),
-    Option(name="prices", metavar="PATH", parse=_filled, short=False, help="prices of models, over the shipped ones"),
+    Option(name="prices", metavar="PATH", parse=_filled, short=False, help="model prices, overriding the shipped ones"),
     Option(
         name="transport",
         metavar="auto|lean|sdk",
         parse=_one_of("auto", "lean", "sdk"),
         short=False,
-        help="how OpenAI-compatible servers are asked: lean, or through the SDK (auto: where a proxy is set)",
+        help="how to call OpenAI-compatible servers: lean (directly), sdk, or auto (sdk only if a proxy is set)",
     ),
     Option(name="db", metavar="PATH", parse=_filled, short=False, help="database (default .llmeval/llmeval.db)"),
 )
@@ -302,7 +302,7 @@ def add_options(parser: pytest.Parser) -> None:
             taking = {"action": action, "metavar": option.metavar, "type": _checked(option)}
         group.addoption(option.long_flag, dest=option.key, default=None, help=option.help, **taking)
         parser.addini(option.key, f"{option.help} (as {option.long_flag})", type="string", default="")
-    parser.addini(PATHS_KEY, "folders whose evals wait until they are asked for", type="args", default=[EVALS])
+    parser.addini(PATHS_KEY, "folders whose evals run only if a path or -m asks for them", type="args", default=[EVALS])
 
 
 def _checked(option: Option) -> Callable[[str], Any]:

@@ -74,13 +74,13 @@ class Closing:
             yield f"note: {note}"
         if self.without_judge:
             cases = counted(len(self.without_judge), "case")
-            yield f"note: {cases} asked for a judge, and --judge-model names none: no verdict says what it would find"
+            yield f"note: {cases} asked for a judge, but --judge-model names none: no verdict covers what it would say"
         if self._facts.changed:
-            yield f"note: resumed though {'; '.join(self._facts.changed)}; it can be no baseline"
+            yield f"note: resumed although {'; '.join(self._facts.changed)}; the run cannot be a baseline"
         if self.unfinished and self._rescored is None:
             cases = counted(self.unfinished, "case")
             yield (
-                f"note: {cases} of the run ended neither here nor before: status 10; resume it without a selection"
+                f"note: {cases} of the run ended neither now nor before: status 10; resume the run with all its cases"
                 if self._run.settings.get("resumes")
                 else f"note: {cases} of the run did not end"
             )
@@ -100,8 +100,8 @@ class Closing:
         told += [f"at most {self._room.peak} in flight"] if self._room.requests else []
         source = "the cache" if self._rescored is None else f"run {self._rescored}"
         told += [f"{counted(counts.cached, 'answer')} from {source}"] if counts.cached else []
-        told += [f"{counted(counts.recalled, 'answer')} had come before"] if counts.recalled else []
-        told += [f"{counted(self._facts.done, 'case')} had ended before"] if self._facts.done else []
+        told += [f"{counted(counts.recalled, 'answer')} received earlier"] if counts.recalled else []
+        told += [f"{counted(self._facts.done, 'case')} finished earlier"] if self._facts.done else []
         return f"calls: {', '.join(told)}; cases waited {self.waited_s:.1f} s for answers"
 
     def _turns(self) -> Iterator[str]:
@@ -114,7 +114,7 @@ class Closing:
 
     def _partial(self) -> list[str]:
         told = ", ".join(self._run.left_out)
-        return [f"partial run ({told}): rules are judged on what ran, and it can be no baseline"] if told else []
+        return [f"partial run ({told}): rules are judged on what ran; the run cannot be a baseline"] if told else []
 
 
 def _unasked(view: RunView) -> Iterator[str]:
