@@ -181,7 +181,7 @@ def test_votes_and_judges_come_along(written: Project, llmeval: Command) -> None
     written.eval(JUDGED, [{**row, "input": "yes"} for row in ROWS])
     written.write(thresholds_yaml="version: 1\nsuites: {echo: {correctness: {min: 0.5}}}\n")
     with FaultServer(reply=verdict) as server:
-        flags = [named(written, server), "--judge-probe=1"]
+        flags = [named(written, server), "--llmeval-judge-probe=1"]
         files = record_shards(written, 2, *flags)
         whole = written.run("evals", *flags, "--llmeval-db=whole.db")
     assert whole.ret == 0

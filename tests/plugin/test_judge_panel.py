@@ -84,7 +84,7 @@ def test_who_is_on_the_panel_is_kept_with_the_rubric(project: Project, judged_by
 def test_others_are_asked_only_where_the_first_is_unsure(project: Project, judged_by: Judged) -> None:
     servers, flags = panel(project, judged_by, verdict, always("right"), always("right"))
     project.eval(EVAL, ROWS)
-    assert project.run("evals", *flags, "--judge-panel=escalate").ret == 0
+    assert project.run("evals", *flags, "--llmeval-judge-panel=escalate").ret == 0
     assert [len(server.ledger) for server in servers] == [3, 1, 1]
     assert scores(project) == {"good": (1.0, "a"), "half": (1.0, "panel"), "bad": (0.0, "a")}
 
@@ -137,14 +137,14 @@ def test_a_share_of_the_answers_is_judged_twice_and_only_the_first_counts(
 
     (server,), flags = panel(project, judged_by, fickle)
     project.eval(EVAL, ROWS)
-    result = project.run("evals", *flags, "--judge-probe=1", "--max-connections=1", *dist_args)
+    result = project.run("evals", *flags, "--llmeval-judge-probe=1", "--max-connections=1", *dist_args)
     assert result.ret == 0, result.stdout.str()
     assert len(server.ledger) == 6
     votes = project.rows("SELECT repeat, count(*) AS n FROM votes WHERE name = 'correctness' GROUP BY repeat")
     assert [(row["repeat"], row["n"]) for row in votes] == [(0, 3), (1, 3)]
     assert {who for _, who in scores(project).values()} == {"a"}
     result.stdout.fnmatch_lines(["judge a: 3 answers judged twice, 1 verdict differed (33%*"])
-    project.run("evals", *flags, "--cache=use", "--judge-probe=1", *dist_args)
+    project.run("evals", *flags, "--cache=use", "--llmeval-judge-probe=1", *dist_args)
     assert len(server.ledger) == 6  # what was judged twice is found again, too
 
 
@@ -155,7 +155,7 @@ def test_a_repeated_judgement_that_fails_harms_nothing(project: Project, judged_
     assert project.run("evals", *flags).ret == 0
     for server in servers:
         server.reply = lambda messages: "?"
-    result = project.run("evals", *flags, "--cache=use", "--judge-probe=1")
+    result = project.run("evals", *flags, "--cache=use", "--llmeval-judge-probe=1")
     assert result.ret == 0, result.stdout.str()
     assert project.cases() == {"good": "passed"}
     assert [len(server.ledger) for server in servers] == [1 + 3] * 2
@@ -225,7 +225,7 @@ def test_orders_that_disagree_let_the_others_be_asked(project: Project, judged_b
     """A judge that always answers first says nothing."""
     servers, flags = panel(project, judged_by, always_first, own_is_better, own_is_better)
     project.eval(PREFER, [{"id": "one", "input": "yes", "target": "?"}])
-    assert project.run("evals", *flags, "--judge-panel=escalate").ret == 0
+    assert project.run("evals", *flags, "--llmeval-judge-panel=escalate").ret == 0
     assert scores(project, "qa_preference") == {"one": (1.0, "panel")}
     assert [len(server.ledger) for server in servers] == [2, 2, 2]
 
@@ -233,7 +233,7 @@ def test_orders_that_disagree_let_the_others_be_asked(project: Project, judged_b
 def test_orders_that_agree_let_nobody_else_be_asked(project: Project, judged_by: Judged) -> None:
     servers, flags = panel(project, judged_by, own_is_better, always_first, always_first)
     project.eval(PREFER, [{"id": "one", "input": "yes", "target": "?"}])
-    assert project.run("evals", *flags, "--judge-panel=escalate").ret == 0
+    assert project.run("evals", *flags, "--llmeval-judge-panel=escalate").ret == 0
     assert scores(project, "qa_preference") == {"one": (1.0, "a")}
     assert [len(server.ledger) for server in servers] == [2, 0, 0]
 

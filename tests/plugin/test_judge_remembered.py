@@ -66,7 +66,7 @@ def test_escalation_is_the_same_for_a_verdict_that_came_late_again(project: Proj
     project.write(models_yaml=json.dumps({"models": {name: {"spec": spec} for name, spec in specs.items()}}))
     project.eval(EVAL, ROWS[:1])
     for _ in range(2):
-        project.run("evals", "--judge-model=one", "--judge-model=two", "--judge-panel=escalate")
+        project.run("evals", "--judge-model=one", "--judge-model=two", "--llmeval-judge-panel=escalate")
         rows = project.rows("SELECT decided_by FROM scores JOIN cases ON cases.id = case_id ORDER BY run_id")
         assert {row["decided_by"] for row in rows} == {"panel"}
     assert (len(first.ledger), len(second.ledger)) == (4, 1)

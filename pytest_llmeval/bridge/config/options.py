@@ -145,12 +145,14 @@ OPTIONS = (
         name="judge-panel",
         metavar="all|escalate",
         parse=_one_of("all", "escalate"),
+        short=False,
         help="ask all judges of a panel (default), or the others only where the first is unsure",
     ),
     Option(
         name="judge-probe",
         metavar="SHARE",
         parse=_share,
+        short=False,
         help="share of the answers, 0 to 1, to judge twice, to see how often a judge changes its mind (default 0)",
     ),
     Option(
