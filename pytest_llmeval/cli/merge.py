@@ -12,8 +12,9 @@ from pytest_llmeval.cli.output import json_option, thresholds_option
 from pytest_llmeval.cli.project import Project, find_project
 from pytest_llmeval.cli.rules import check_rules, rules_for
 from pytest_llmeval.core.errors import ThresholdsError
+from pytest_llmeval.core.gate.case import MONEY_KINDS
 from pytest_llmeval.core.rules import Thresholds
-from pytest_llmeval.core.status import FAILED, MONEY_KINDS, UNMEASURABLE, worse_status
+from pytest_llmeval.core.status import FAILED, UNMEASURABLE, worse_status
 from pytest_llmeval.store.baseline_choice import choose_again, choose_baseline
 from pytest_llmeval.store.merging import import_shards, joined_run, judged_in, runs_in
 from pytest_llmeval.store.records import Run, RunEnd, process_started, utc_now

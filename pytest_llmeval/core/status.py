@@ -3,13 +3,12 @@
 from collections.abc import Iterable
 
 from pytest_llmeval.core.errors import ErrorKind
-from pytest_llmeval.core.gate.case import XPASSED
+from pytest_llmeval.core.gate.case import MONEY_KINDS, XPASSED
 from pytest_llmeval.core.gate.judging import GateResult, SessionVerdict, Verdict
 from pytest_llmeval.core.rules import OnInconclusive, Thresholds
 
 __all__ = [
     "FAILED",
-    "MONEY_KINDS",
     "PASSED",
     "UNMEASURABLE",
     "exit_status",
@@ -27,8 +26,6 @@ UNMEASURABLE = 10
 _MILD = (5, 6)
 """pytest's statuses for nothing collected and too many warnings: they yield to what the gate says."""
 
-MONEY_KINDS: frozenset[str] = frozenset({ErrorKind.BUDGET, ErrorKind.AUTH, ErrorKind.QUOTA})
-"""Errors that end the calls of a run; in any suite they make it unmeasurable."""
 _DECIDED_KINDS = MONEY_KINDS | {ErrorKind.NOT_CACHED}
 
 

@@ -4,9 +4,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from pytest_llmeval.core.errors import ErrorKind
-from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.gate.case import MONEY_KINDS, JudgedCase
 from pytest_llmeval.core.ids import case_id
-from pytest_llmeval.core.status import MONEY_KINDS
 from pytest_llmeval.core.text import counted, one_line
 from pytest_llmeval.store.records import EarlierOutcome
 

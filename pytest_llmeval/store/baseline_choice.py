@@ -8,8 +8,8 @@ from typing import Any
 
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.baseline import Baseline
+from pytest_llmeval.core.gate.case import MONEY_KINDS
 from pytest_llmeval.core.rules import Thresholds
-from pytest_llmeval.core.status import MONEY_KINDS
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.store.baselines import FoundBaseline, UnknownBaselineError, deselected_rows, find_baseline, refusal
 from pytest_llmeval.store.records import UNFINISHED, Run

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.gate.family import MORE_EPOCHS
+from pytest_llmeval.core.gate.judging import SessionVerdict
 from pytest_llmeval.core.ids import case_id
 from pytest_llmeval.core.left_out import join_left_out
 from pytest_llmeval.core.text import one_line
@@ -37,7 +38,6 @@ __all__ = [
 ]
 
 RunStatus = Literal["running", "finished", "interrupted", "unmeasurable"]
-RunVerdict = Literal["pass", "fail", "inconclusive", "unmeasurable", "none"]
 
 ANSWERING = "answering"
 """The setting under which an exported run says which models answered for each of its judges."""
@@ -60,7 +60,7 @@ class RunEnd:
     """ISO 8601, UTC."""
     status: RunStatus
     exit_code: int
-    verdict: RunVerdict
+    verdict: SessionVerdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

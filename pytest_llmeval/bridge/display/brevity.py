@@ -12,7 +12,7 @@ import pytest
 
 from pytest_llmeval.bridge.execution.outcomes import KIND_ATTRIBUTE, OUTCOME_ATTRIBUTE
 from pytest_llmeval.core.errors import ErrorKind
-from pytest_llmeval.core.status import MONEY_KINDS
+from pytest_llmeval.core.gate.case import MONEY_KINDS
 
 __all__ = ["Brevity"]
 

@@ -12,10 +12,9 @@ import pytest
 from pytest_llmeval.bridge.casework.cases import CaseRun
 from pytest_llmeval.bridge.casework.items import RUN_KEY
 from pytest_llmeval.core.errors import CaseError, ErrorKind
-from pytest_llmeval.core.gate.case import STRICT_XPASS
+from pytest_llmeval.core.gate.case import MONEY_KINDS, STRICT_XPASS
 from pytest_llmeval.core.ids import shown_name
 from pytest_llmeval.core.rules import Thresholds
-from pytest_llmeval.core.status import MONEY_KINDS
 from pytest_llmeval.core.text import one_line, printable, shorten, storable
 from pytest_llmeval.core.transport import dump_case, plain, settled
 from pytest_llmeval.core.types import CaseKey, CaseRecord, CaseStart, Outcome, Score

@@ -8,7 +8,7 @@ from pytest_llmeval.bridge.config.settings import Settings
 from pytest_llmeval.bridge.records.earlier_runs import is_kept
 from pytest_llmeval.bridge.records.engine_room import EngineRoom
 from pytest_llmeval.core.errors import ErrorKind
-from pytest_llmeval.core.status import MONEY_KINDS
+from pytest_llmeval.core.gate.case import MONEY_KINDS
 from pytest_llmeval.core.text import counted, one_line, printable
 from pytest_llmeval.reports.run_text import verdict_line
 from pytest_llmeval.reports.run_view import RunView

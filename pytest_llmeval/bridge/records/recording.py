@@ -34,10 +34,11 @@ from pytest_llmeval.bridge.records.resuming import Resumed, check_free
 from pytest_llmeval.bridge.records.run_row import run_row
 from pytest_llmeval.bridge.records.session_status import BROKEN, SessionStatus
 from pytest_llmeval.core.errors import ErrorKind, SettingsError, StoreError, UserError
+from pytest_llmeval.core.gate.case import MONEY_KINDS
 from pytest_llmeval.core.gate.family import MORE_EPOCHS
 from pytest_llmeval.core.gate.judging import GateResult
 from pytest_llmeval.core.rules import Thresholds
-from pytest_llmeval.core.status import FAILED, MONEY_KINDS, PASSED, UNMEASURABLE, stored_status, worse_status
+from pytest_llmeval.core.status import FAILED, PASSED, UNMEASURABLE, stored_status, worse_status
 from pytest_llmeval.core.transport import load_case, load_start
 from pytest_llmeval.core.types import CaseRecord, CaseStart, Outcome
 from pytest_llmeval.reports.run_notes import run_notes
@@ -223,22 +224,24 @@ class Recorder:
             for line in self._closing.broken_off(self._fault):
                 terminalreporter.write_line(line)
             return
-        width, verbosity = terminalreporter._tw.fullwidth, self._config.option.verbose
-        cases = self._cases or self._read(self._store)
-        view = view_run(self._store.find_run(self._row.id), cases, self._store.verdicts(self._row.id))
-        lines = run_lines(view, width=width, verbosity=verbosity) if verbosity >= -1 else []
-        spent = spending_lines(self._store.spending(self._row.id), width)
-        lines += [*not_judged_lines(view, width), *spent]
-        lines += [line for note in run_notes(view.run, cases.judged, self._store) for line in wrapped(note, width)]
-        is_stopped = self._status.is_stopped
-        against = [] if is_stopped else self._gating.lines(self._store, view.run)
-        self._closing.notes += self._told.notes
-        told = "\n".join([*against, *self._closing.lines(view, is_stopped=is_stopped)])
-        for line in told.split("\n"):  # some hold several
-            lines += wrapped(line, width, whole_words=True)
+        try:
+            lines = self._summary(self._store, terminalreporter._tw.fullwidth)
+        except StoreError as error:  # it is stored and judged by now
+            lines = [f"the run cannot be shown: {error}"]
         terminalreporter.write_sep("=", "llmeval")
         for line in (*lines, *self._told.annotations):
             terminalreporter.write_line(line)
+
+    def _summary(self, store: SqliteStore, width: int) -> list[str]:
+        cases, verbosity = self._cases or self._read(store), self._config.option.verbose
+        view = view_run(store.find_run(self._row.id), cases, store.verdicts(self._row.id))
+        lines = run_lines(view, width=width, verbosity=verbosity) if verbosity >= -1 else []
+        lines += [*not_judged_lines(view, width), *spending_lines(store.spending(self._row.id), width)]
+        lines += [line for note in run_notes(view.run, cases.judged, store) for line in wrapped(note, width)]
+        against = [] if self._status.is_stopped else self._gating.lines(store, view.run)
+        self._closing.notes += self._told.notes
+        told = "\n".join([*against, *self._closing.lines(view, is_stopped=self._status.is_stopped)])
+        return lines + [part for line in told.split("\n") for part in wrapped(line, width, whole_words=True)]
 
     def parts(self) -> "RunParts":
         """Return what a report of pytest-html shows of the run; raise StoreError where it cannot be read."""
@@ -277,7 +280,8 @@ class Recorder:
         self._open.setdefault(start.key.nodeid, start)
 
     def _add(self, case: CaseRecord) -> None:
-        assert self._store is not None
+        if self._store is None or self._fault is not None:  # one that is locked would make each case wait anew
+            return
         try:
             self._store.add_case(self._row.id, case)
         except StoreError as error:
@@ -322,11 +326,7 @@ class Recorder:
 
     def _conclude(self, session: pytest.Session, store: SqliteStore) -> None:
         if not self._status.is_stopped:
-            expected = {
-                (suite, model): count
-                for suite, facts in self._row.settings["suites"].items()
-                for model, count in facts["expected"].items()
-            }
+            expected = self._row.expected
             self._cases = self._read(store)
             self._closing.unfinished = max(0, sum(expected.values()) - len(self._cases.judged))
             self._gate = self._gating.apply(store, self._row, self._cases, expected)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.types import Outcome
 
-__all__ = ["LOST_KINDS", "STRICT_XPASS", "XPASSED", "JudgedCase", "records_calls"]
+__all__ = ["LOST_KINDS", "MONEY_KINDS", "STRICT_XPASS", "XPASSED", "JudgedCase", "records_calls"]
 
 LOST_KINDS: frozenset[str] = frozenset(
     {
@@ -23,6 +23,8 @@ LOST_KINDS: frozenset[str] = frozenset(
     }
 )
 """Errors of the infrastructure, which say nothing of the answer; behind any other kind a bad one may hide."""
+MONEY_KINDS: frozenset[str] = frozenset({ErrorKind.BUDGET, ErrorKind.AUTH, ErrorKind.QUOTA})
+"""Errors that end the calls of a run; in any suite they make it unmeasurable."""
 
 XPASSED = "xpassed"
 """In place of the kind of an error: the case had to fail and passed, so it is judged by nobody and fails its run."""

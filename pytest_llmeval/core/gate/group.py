@@ -4,8 +4,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from pytest_llmeval.core.errors import ErrorKind
-from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.gate.case import MONEY_KINDS, JudgedCase
 from pytest_llmeval.core.gate.column import Column, Reading, by_slice, read_column
 from pytest_llmeval.core.gate.judges import judges_of
 from pytest_llmeval.core.gate.opponents import Opponent
@@ -14,8 +13,6 @@ from pytest_llmeval.core.judge.trust import Trust
 from pytest_llmeval.core.rules import SuiteRules
 
 __all__ = ["Group", "Sheet", "group_of"]
-
-_STOPPED: frozenset[str | None] = frozenset({ErrorKind.BUDGET, ErrorKind.AUTH, ErrorKind.QUOTA})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +128,7 @@ def group_of(
         unfinished=max(0, expected - len(cases)),
         finished=sum(case.outcome != "skipped" for case in cases),
         errors=sum(case.outcome == "error" for case in cases),
-        stopped=sorted({str(case.error_kind) for case in cases if case.error_kind in _STOPPED}),
+        stopped=sorted({str(case.error_kind) for case in cases if case.error_kind in MONEY_KINDS}),
         opponent=opponent,
         trust=trust,
         first_look=first_look,
