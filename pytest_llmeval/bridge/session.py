@@ -311,18 +311,9 @@ class Preparation:
         self.settings = self.resumed.settings
 
     def _find_rescored(self, ref: str, place: "Place | None") -> None:
-        from pytest_llmeval.bridge.records.rescoring import GIVEN_BY_THE_RUN, find_rescored
+        from pytest_llmeval.bridge.records.rescoring import find_rescored
 
         assert self.settings is not None
-        flags = {f"--{prefix}{name}" for name in GIVEN_BY_THE_RUN for prefix in ("", "llmeval-")}
-        given = {argument.partition("=")[0] for argument in map(str, self.config.invocation_params.args)}
-        if flags & given or self.settings.resume is not None:
-            told = ", ".join(sorted(flags & given)) or "--resume"
-            self.problems.append(
-                f"--llmeval-rescore {ref}: models, rows and epochs are those of the run, and no model is asked; leave"
-                f" out {told} (-k and node ids select among its cases)"
-            )
-            return
         try:
             judges = self.config.getoption("llmeval_judge_model")
             self.rescored = find_rescored(self.settings, ref, place, judges=judges or ())

@@ -225,6 +225,15 @@ def test_options_that_the_run_decides_are_refused(recorded: Project, llmeval: Co
     assert len(recorded.rows("SELECT * FROM runs")) == 1
 
 
+def test_an_option_of_the_project_is_none_that_the_run_decides(recorded: Project) -> None:
+    recorded.write(conftest_py="def pytest_addoption(parser):\n    parser.addoption('--limit')\n")
+    rescore = ("evals", "--llmeval-rescore=main", "-k", "r0")
+    assert recorded.run(*rescore, "--limit", "3", model="").ret == 0
+    result = recorded.run(*rescore, "--llmeval-limit", "3", model="")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*leave out --llmeval-limit (*"])
+
+
 def test_a_run_that_nobody_knows_is_a_mistake(recorded: Project, llmeval: Command) -> None:
     assert "no run 'mian'; `llmeval runs` lists them" in llmeval("rescore", "mian").err
     result = recorded.run("evals", "--llmeval-rescore=mian", model="")

@@ -84,7 +84,10 @@ class Settings:
     is_db_found: bool = True
     """Whether the command ``llmeval`` finds ``db`` without being told."""
     given: frozenset[str] = frozenset()
-    """Where a run goes on, the options on the command line, by their keys: they alone go before what the run had."""
+    """Where a run goes on or is scored again, the options on the command line, by their keys.
+
+    They alone go before what a run had that goes on.
+    """
 
     @property
     def makes_calls(self) -> bool:
@@ -171,7 +174,7 @@ def resolve(config: pytest.Config, environ: Mapping[str, str] = os.environ) -> S
         db=db,
         environ=environ,
         is_db_found=db == _located(config, _found_db(config, environ)),
-        given=_given(config) if values["llmeval_resume"] is not None else frozenset(),
+        given=_given(config) if (values["llmeval_resume"] or values["llmeval_rescore"]) is not None else frozenset(),
     )
 
 

@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pytest_llmeval.bridge.collection.facts import CollectionFacts
+from pytest_llmeval.bridge.config.options import OPTIONS
 from pytest_llmeval.bridge.config.settings import Settings
 from pytest_llmeval.bridge.records.earlier_runs import Identity, Place, earlier_runs, finished_cases, identity_of
+from pytest_llmeval.core.errors import SettingsError
 from pytest_llmeval.core.gate.decide import name_samples
 from pytest_llmeval.core.shards import Shard
 from pytest_llmeval.core.text import counted
@@ -17,9 +19,9 @@ from pytest_llmeval.models.specs import parse_spec
 from pytest_llmeval.store.lookup import pick_run
 from pytest_llmeval.store.records import Run
 
-__all__ = ["GIVEN_BY_THE_RUN", "Rescored", "find_rescored"]
+__all__ = ["Rescored", "find_rescored"]
 
-GIVEN_BY_THE_RUN = ("model", "dataset", "limit", "slice", "shard", "epochs", "cache", "resume")
+_GIVEN_BY_THE_RUN = ("model", "dataset", "limit", "slice", "shard", "epochs", "cache", "resume")
 """Options that such a session takes from the run, or that mean nothing to it."""
 
 
@@ -124,7 +126,9 @@ def find_rescored(settings: Settings, ref: str, place: Place | None, *, judges: 
 
     Raises:
         StoreError: there is none, or the database cannot be read.
+        SettingsError: the session says what only the run can say.
     """
+    _check_given(settings, ref)
     with earlier_runs(settings, f"--llmeval-rescore {ref}") as (runs, connection):
         where = f"--llmeval-rescore: {settings.shown(settings.db)}"
         run = pick_run(runs, place[0] if place else ref, where=where)
@@ -141,6 +145,17 @@ def find_rescored(settings: Settings, ref: str, place: Place | None, *, judges: 
         epochs=before.get("epochs", 1),
     )
     return Rescored(run=run, settings=merged, finished=frozenset(finished), place=place, asks_judges=bool(judges))
+
+
+def _check_given(settings: Settings, ref: str) -> None:
+    """Raise SettingsError where the command line says what the run decides, or a run is to go on."""
+    decided = [option for option in OPTIONS if option.name in _GIVEN_BY_THE_RUN]
+    told = [option.long_flag for option in decided if option.key in settings.given]
+    if told or settings.resume is not None:
+        raise SettingsError(
+            f"--llmeval-rescore {ref}: models, rows and epochs are those of the run, and no model is asked; leave out"
+            f" {', '.join(told) or '--llmeval-resume'} (-k and node ids select among its cases)"
+        )
 
 
 def _judges_of(before: Mapping[str, Any]) -> dict[str, Any]:
