@@ -60,6 +60,7 @@ class Conductor:
         self._preparation: Preparation | None = None
         self._waiting = Counter[str]()
         self._caseless: set[str] = set()
+        self._apart = ""
         self._generated: set[str] = set()
         self._misplaced: dict[str, str] = {}
         self._notes: list[str] = []
@@ -75,6 +76,7 @@ class Conductor:
 
         if self._socket is None:
             self._socket = new_socket()
+        self._apart = self._apart or why_not_reached(node)
         node.workerinput[_SOCKET] = str(self._socket)
         prepared = self._prepared() if self._names_a_run() else None
         earlier = (prepared.resumed or prepared.rescored) if prepared is not None else None
@@ -383,6 +385,8 @@ class Conductor:
         self.facts = facts
         if facts.is_run and getattr(self.config.option, "dist", "no") == "each":
             facts.problems.append("--dist=each would make every call once in each worker; use load or another mode")
+        if facts.is_run and self._apart:
+            facts.problems.append(self._apart)
         if facts.problems:
             raise pytest.UsageError(printable("\n".join(facts.problems)))
         if facts.is_run and not facts.count_only:

@@ -108,3 +108,19 @@ def test_verbose_lines_name_workers_and_misses(project: Project) -> None:
     project.write(thresholds_yaml=GATED)
     result = project.run("evals", "-n2", "-v")
     result.stdout.fnmatch_lines(["*[[]gw?[]]*MISSED evals/test_echo.py::test_echo[[]r07[]]*"])
+
+
+@pytest.mark.timeout(60)
+def test_workers_that_may_be_on_another_machine_run_no_eval(project: Project) -> None:
+    """They would look for the engine's socket there for ever; ordinary tests run on them as ever."""
+    project.eval(BODY, ROWS[:2])
+    project.write(tests__test_own_py="def test_own():\n    pass\n")
+    far = ("--dist=load", "--px=id=near//popen", f"--tx=socket//installvia=near//chdir={project.root}")
+    result = project.run("-m", "llmeval", *far, inside=False)
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["ERROR: --tx: xdist worker gw0 *--shard i/N*llmeval merge*"])
+    assert project.server.ledger == []
+    project.run(*far, inside=False).assert_outcomes(passed=1)
+    near = ("--dist=load", "--tx", f"popen//chdir={project.root}")
+    assert project.run("-m", "llmeval", *near, inside=False).ret == 0
+    assert len(project.server.ledger) == 2
