@@ -137,11 +137,11 @@ class Conductor:
         return result
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
-        """Count the cases that ``-m`` left out: they make no run partial."""
+        """Count the cases that ``-m`` left out or that it must ask for: they make no run partial."""
         earlier = (self._preparation.resumed or self._preparation.rescored) if self._preparation is not None else None
         expression = self.config.getoption("markexpr", "") if earlier is None else earlier.markexpr
-        for item, param in cases_in(items) if expression else ():
-            if not holds_for(expression, item):
+        for item, param in cases_in(items):
+            if self.selection.row_attack_waits(item) or not holds_for(expression, item):
                 self._tally.no_cut[suite_of(item, param)] += 1
 
     @pytest.hookimpl(wrapper=True)
@@ -295,11 +295,8 @@ class Conductor:
         self._drop(items, [item for item, _ in ended])
 
     def _is_uncalled(self, item: pytest.Item) -> bool:
-        param = param_of(item)
-        if param is not None:
-            is_dropped = self.selection.row_attack_waits(item)
-            self._tally.no_cut[suite_of(item, param)] += is_dropped
-            return is_dropped
+        if param_of(item) is not None:
+            return self.selection.row_attack_waits(item)
         if item.get_closest_marker("llmeval") is not None and function_of(item) in self._generated:
             return not self._is_caseless(item)
         return self.selection.training_waits(item) or self.selection.is_foreign(item)

@@ -9,7 +9,7 @@ import pytest
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.plugin.test_baseline import EXACT, RULES, base_run, only_verdict
 from tests.plugin.test_baseline import ROWS as RULED_ROWS
-from tests.support.project import Project
+from tests.support.project import OPTIONS, Project
 
 ROWS = [{"id": name, "input": "yes", "target": "yes"} for name in "ab"]
 BOTH = """
@@ -245,3 +245,15 @@ def test_rows_that_a_mark_expression_leaves_out_are_not_missed(project: Project)
     assert project.run("evals", "-mregression", f"--baseline={base}").ret == 0
     found = only_verdict(project)
     assert (found["verdict"], found["n"]) == ("pass", 20)
+
+
+def test_a_row_that_waits_and_that_m_leaves_out_hides_no_row_that_k_left_out(project: Project) -> None:
+    """It counts once; where ``-m`` is no expression pytest says so."""
+    marks = {"attack": ["judge_attack", "slow"], "fast": [], "other": []}
+    project.eval("def test_echo(response):\n    pass\n", [{"id": i, "input": i, "marks": m} for i, m in marks.items()])
+    project.write(tox_ini=f"[pytest]\nmarkers = slow\n{OPTIONS}")
+    result = project.run("evals", "-m", "not slow", "-k", "fast")
+    assert (result.ret, list(project.cases()), settings(project)["partial"]) == (0, ["fast"], True)
+    result = project.run("evals", "-m", "foo(")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["ERROR: Wrong expression passed to '-m': foo(: *"])

@@ -18,6 +18,14 @@ from pytest_llmeval.core.ini_values import many_texts
 __all__ = ["Selection", "holds_for", "is_expression"]
 
 _TRAIN_FOLDER = "finetune"
+_OWN_MARKS = (
+    frozenset({"train"}),
+    frozenset({"llmeval"}),
+    frozenset({"llmeval", "regression"}),
+    frozenset({"llmeval", "judge_attack"}),
+)
+"""What items of this plugin may be marked with."""
+_OWN = frozenset[str]().union(*_OWN_MARKS)
 
 
 class Selection:
@@ -188,13 +196,16 @@ class Selection:
 
 
 def holds_for(expression: str, item: pytest.Item) -> bool:
-    """Whether a ``-m`` expression holds for ``item``, as pytest sees it."""
+    """Whether a ``-m`` expression holds for ``item``, as pytest sees it; so does none, and a wrong one."""
+    asked = _compiled(expression)
+    if asked is None:
+        return True
     marks = list(item.iter_markers())
 
     def has(name: str, /, **kwargs: Any) -> bool:
         return any(mark.name == name and kwargs.items() <= mark.kwargs.items() for mark in marks)
 
-    return Expression.compile(expression).evaluate(has)
+    return asked.evaluate(has)
 
 
 def is_expression(text: str) -> bool:
@@ -215,9 +226,19 @@ def _folder_names(config: pytest.Config) -> list[str]:
 
 def _asks_for_marks(expression: str) -> bool:
     """Whether a ``-m`` expression would not hold for an item without any mark."""
-    if not expression or not is_expression(expression):  # pytest reports a wrong one
-        return False
-    return not Expression.compile(expression).evaluate(lambda name, /, **kwargs: False)
+    asked = _compiled(expression)
+    return asked is not None and not _holds(asked, frozenset(), others=False)
+
+
+def _holds(asked: Expression, marks: frozenset[str], *, others: bool) -> bool:
+    """Whether a ``-m`` expression holds for an item with these marks of this plugin and, of others, all or none."""
+    return asked.evaluate(lambda name, /, **kwargs: name in marks if name in _OWN else others)
+
+
+@functools.lru_cache(maxsize=8)
+def _compiled(expression: str) -> Expression | None:
+    """Return a ``-m`` expression as pytest reads it; None where there is none, or a wrong one: pytest reports it."""
+    return Expression.compile(expression) if expression and is_expression(expression) else None
 
 
 def _lies_in(path: Path, folder: Path) -> bool:

@@ -22,7 +22,7 @@ class Tally:
 
     def __init__(self) -> None:
         self.no_cut: Counter[str] = Counter()
-        """The cases of each suite that ``-m`` left out."""
+        """The cases of each suite that ``-m`` left out, or that attack the judge and wait for it to ask for them."""
         self.held: Counter[str] = Counter()
         """The cases of each suite whose answers are scored again."""
         self.waiting: set[str] = set()
