@@ -23,6 +23,7 @@ from pytest_llmeval.bridge.casework.items import (
     suite_named,
     suite_of,
 )
+from pytest_llmeval.bridge.collection.broken_modules import BrokenModules
 from pytest_llmeval.bridge.collection.only_shown import Unasked, only_shows
 from pytest_llmeval.bridge.collection.selection import Selection, holds_for
 from pytest_llmeval.bridge.collection.tally import Tally
@@ -52,15 +53,16 @@ class Conductor:
         self.config = config
         self.selection = Selection(config)
         self.selection.widen_testpaths()
+        self._broken = BrokenModules(config, self.selection)
         self.is_worker = is_worker(config)
         self._parent = parent_pid()  # early: it may end while modules are imported and models started
         self.facts: CollectionFacts | None = None
         socket = getattr(config, "workerinput", {}).get(_SOCKET)
         self._socket = Path(socket) if socket else None
         self._preparation: Preparation | None = None
+        self._apart = ""
         self._waiting = Counter[str]()
         self._caseless: set[str] = set()
-        self._apart = ""
         self._generated: set[str] = set()
         self._misplaced: dict[str, str] = {}
         self._notes: list[str] = []
@@ -72,11 +74,11 @@ class Conductor:
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         """Tell an xdist worker where it will reach the engine (no file is made yet), and which cases are meant."""
-        from pytest_llmeval.bridge.records.sockets import new_socket
+        from pytest_llmeval.bridge.records.sockets import new_socket, why_not_reached
 
+        self._apart = self._apart or why_not_reached(node)
         if self._socket is None:
             self._socket = new_socket()
-        self._apart = self._apart or why_not_reached(node)
         node.workerinput[_SOCKET] = str(self._socket)
         prepared = self._prepared() if self._names_a_run() else None
         earlier = (prepared.resumed or prepared.rescored) if prepared is not None else None
@@ -130,7 +132,8 @@ class Conductor:
         self._drop_uncalled(items)
         self._select_as_begun(items)
         result = yield
-        if self._preparation is not None or self._waiting or self._misplaced:
+        self._notes += self._broken.settle(items)
+        if self._preparation is not None or self._waiting or self._misplaced or self._notes:
             self._drop_unmatched_last_failed(items)
             self._drop_finished(items)
             self._conclude(session, items)
@@ -348,7 +351,7 @@ class Conductor:
     def _gather(self, items: list[pytest.Item]) -> "CollectionFacts":
         from pytest_llmeval.bridge.collection.facts import CollectionFacts
 
-        facts = CollectionFacts(waiting=dict(self._waiting), count_only=only_shows(self.config))
+        facts = CollectionFacts(waiting=dict(self._waiting), notes=[*self._notes], count_only=only_shows(self.config))
         facts.problems += [self._misplaced[item.nodeid] for item in items if item.nodeid in self._misplaced]
         if self._preparation is None:
             return facts
@@ -361,7 +364,7 @@ class Conductor:
         facts.unselected = self._unselected(facts) if facts.is_run else []
         if self._preparation.maker is not None and self._preparation.rescored is None:
             facts.prompts = list(self._preparation.maker.prompt_notes(chosen))
-        facts.notes += [*self._notes, *facts.unselected, *facts.prompts]
+        facts.notes += [*facts.unselected, *facts.prompts]
         facts.all_collected = self.selection.covers_all()
         self._preparation.complete(facts, self._tally)
         return facts

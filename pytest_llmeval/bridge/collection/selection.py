@@ -104,11 +104,27 @@ class Selection:
         """Whether ``item`` is a training item that was not asked for."""
         return self.is_training(item) and not self.by_mark and not self._named(item)
 
+    def brought_in(self, path: Path) -> bool:
+        """Whether only our widening of the testpaths had ``path`` collected."""
+        return any(_lies_in(path, folder) for folder in self.added)
+
     def is_foreign(self, item: pytest.Item) -> bool:
         """Whether ``item`` is an ordinary test that only our widening of the testpaths brought in."""
         marks = ("llmeval", "train")
-        return any(_lies_in(item.path, folder) for folder in self.added) and not any(
-            item.get_closest_marker(mark) for mark in marks
+        return self.brought_in(item.path) and not any(item.get_closest_marker(mark) for mark in marks)
+
+    def is_own(self, item: pytest.Item) -> bool:
+        """Whether ``item`` is an eval or a training item."""
+        return item.get_closest_marker("llmeval") is not None or self.is_training(item)
+
+    @property
+    def asks_for_own_marks(self) -> bool:
+        """Whether a mark of this plugin makes the ``-m`` expression hold, beside no other marks or beside all."""
+        asked = _compiled(self._config.getoption("markexpr", ""))
+        return asked is not None and any(
+            _holds(asked, marks, others=others) and not _holds(asked, frozenset(), others=others)
+            for marks in _OWN_MARKS
+            for others in (False, True)
         )
 
     @property

@@ -1,0 +1,53 @@
+"""Modules outside the testpaths that cannot be collected: they end only a session that may ask for evals in them."""
+
+from collections.abc import Generator
+
+import pytest
+
+from pytest_llmeval.bridge.collection.selection import Selection
+from pytest_llmeval.core.text import one_line
+
+__all__ = ["BrokenModules"]
+
+_LONGEST = 200
+
+
+class BrokenModules:
+    """Holds back what failed below the folders that only ``-m`` brought in, until it is known what was selected."""
+
+    def __init__(self, config: pytest.Config, selection: Selection) -> None:
+        self._config = config
+        self._selection = selection
+        self._held: list[tuple[pytest.CollectReport, str]] = []
+        if selection.added:
+            config.pluginmanager.register(self, "llmeval-broken-modules")
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_make_collect_report(
+        self, collector: pytest.Collector
+    ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+        """Let pytest find nothing in what is broken, for now."""
+        report = yield
+        if not report.failed or not self._selection.brought_in(collector.path):
+            return report
+        call: pytest.CallInfo[object] = vars(report).pop("call")  # as pytest does, before the report is told
+        assert call.excinfo is not None
+        error: BaseException = call.excinfo.value
+        if isinstance(error, pytest.Collector.CollectError):
+            error = error.__cause__ or error
+        told = one_line(f"{report.nodeid}: {type(error).__name__}: {error}", _LONGEST)
+        self._held.append((report, told))
+        return pytest.CollectReport(report.nodeid, "passed", None, [])
+
+    def settle(self, items: list[pytest.Item]) -> list[str]:
+        """Report what failed where evals or training may have been asked for, or nothing is left; else return notes.
+
+        Args:
+            items: those that were selected.
+        """
+        held, self._held = self._held, []
+        if items and not self._selection.asks_for_own_marks and not any(map(self._selection.is_own, items)):
+            return [f"not run: {told}" for _, told in held]
+        for report, _ in held:
+            self._config.hook.pytest_collectreport(report=report)
+        return []
