@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from pytest_llmeval.core.errors import StoreError
+from pytest_llmeval.store.sqlite import SqliteStore
 from tests.support.project import Project
 from tests.support.sessions import Held, Session, requests, shown_status, wait_until
 
@@ -202,6 +204,38 @@ def test_a_database_that_is_locked_for_a_while_is_waited_for(project: Project, m
     assert status == 0
     assert time.monotonic() - start >= 0.7
     assert len(project.cases()) == 6
+
+
+NEVER_WRITTEN = """
+from pytest_llmeval.core.errors import StoreError
+from pytest_llmeval.store.sqlite import SqliteStore
+
+def add_case(self, *arguments):
+    open("waited.txt", "a").write("x")
+    raise StoreError("database is locked")
+
+SqliteStore.add_case = add_case
+"""
+
+
+def test_a_database_that_stays_locked_is_waited_for_once(project: Project) -> None:
+    """Workers send what they had begun: each of these cases would wait as long again."""
+    project.eval(ECHO, ROWS[:8])
+    project.write(conftest_py=NEVER_WRITTEN)
+    assert project.run("evals", "-n2", "-W", "ignore::ResourceWarning").ret == 10
+    assert (project.root / "waited.txt").read_text("utf-8") == "x"
+
+
+def test_a_run_that_cannot_be_shown_ends_as_it_was_judged(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    def spending(self: SqliteStore, run_id: str) -> None:
+        raise StoreError("database is locked")
+
+    monkeypatch.setattr(SqliteStore, "spending", spending)
+    project.eval(ECHO, ROWS[:2])
+    result = project.run("evals")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["*= llmeval =*", "the run cannot be shown: database is locked"])
+    assert project.last_run()["verdict"] == "none"
 
 
 def test_two_runs_at_once_share_a_file_and_nothing_else(project: Project) -> None:
