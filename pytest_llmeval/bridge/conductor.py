@@ -36,7 +36,8 @@ from pytest_llmeval.core.text import counted, printable
 if TYPE_CHECKING:
     from pytest_llmeval.bridge.collection.facts import CollectionFacts
     from pytest_llmeval.bridge.collection.parameter_sets import SetNames
-    from pytest_llmeval.bridge.session import Preparation
+    from pytest_llmeval.bridge.preparation import Preparation
+    from pytest_llmeval.bridge.wiring import Wiring
 
 __all__ = ["Conductor"]
 
@@ -60,6 +61,7 @@ class Conductor:
         socket = getattr(config, "workerinput", {}).get(_SOCKET)
         self._socket = Path(socket) if socket else None
         self._preparation: Preparation | None = None
+        self._wiring: Wiring | None = None
         self._apart = ""
         self._waiting = Counter[str]()
         self._caseless: set[str] = set()
@@ -77,8 +79,7 @@ class Conductor:
         from pytest_llmeval.bridge.records.sockets import new_socket, why_not_reached
 
         self._apart = self._apart or why_not_reached(node)
-        if self._socket is None:
-            self._socket = new_socket()
+        self._socket = self._socket or new_socket()
         node.workerinput[_SOCKET] = str(self._socket)
         prepared = self._prepared() if self._names_a_run() else None
         earlier = (prepared.resumed or prepared.rescored) if prepared is not None else None
@@ -183,8 +184,8 @@ class Conductor:
 
     def pytest_unconfigure(self) -> None:
         """End what ran in the background."""
-        if self._preparation is not None:
-            self._preparation.close()
+        if self._wiring is not None:
+            self._wiring.close()
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Say in one line how many evals wait."""
@@ -192,17 +193,22 @@ class Conductor:
         is_shown = facts is not None and facts.is_run and not facts.count_only  # by the recorder, with its notes
         for note in facts.notes if facts is not None and not is_shown else ():
             terminalreporter.write_line(printable(f"llmeval: {note}"))
-        told = self.selection.waiting_line(facts.waiting if facts is not None else {}, attacks=not is_shown)
-        if told:
+        if told := self.selection.waiting_line(facts.waiting if facts is not None else {}, attacks=not is_shown):
             terminalreporter.write_line(printable(f"llmeval: {told}"))
 
     def _prepared(self) -> "Preparation":
         if self._preparation is None:
-            from pytest_llmeval.bridge.session import Preparation
+            from pytest_llmeval.bridge.preparation import Preparation
 
-            place = getattr(self.config, "workerinput", {}).get(_PLACE)
-            self._preparation = Preparation(self.config, socket=self._socket, place=place, parent=self._parent)
+            self._preparation = Preparation(self.config, place=getattr(self.config, "workerinput", {}).get(_PLACE))
         return self._preparation
+
+    def _wired(self) -> "Wiring":
+        if self._wiring is None:
+            from pytest_llmeval.bridge.wiring import Wiring
+
+            self._wiring = Wiring(self._prepared(), socket=self._socket, parent=self._parent)
+        return self._wiring
 
     def _names_a_run(self) -> bool:
         """Whether the session may go on with a run or score its answers again; asked before anything is imported."""
@@ -333,7 +339,7 @@ class Conductor:
                 items.clear()
             self._tell(facts)
         if facts.is_run and not facts.problems and not facts.count_only:
-            self._prepared().register_runner()
+            self._wired().register_runner()
         elif facts.is_run and facts.count_only:
             self.config.pluginmanager.register(Unasked(), "llmeval-unasked")
 
@@ -385,16 +391,10 @@ class Conductor:
         self.facts = facts
         if facts.is_run and getattr(self.config.option, "dist", "no") == "each":
             facts.problems.append("--dist=each would make every call once in each worker; use load or another mode")
-        if facts.is_run and self._apart:
-            facts.problems.append(self._apart)
-        if facts.problems:
-            raise pytest.UsageError(printable("\n".join(facts.problems)))
-        if facts.is_run and not facts.count_only:
-            prepared = self._prepared()
-            if prepared.problems:  # the run that is resumed was taken up by somebody else meanwhile, say
-                raise pytest.UsageError(printable("\n".join(prepared.problems)))
-            prepared.register_recorder(facts)
-            from pytest_llmeval.bridge.display.progress import write_line
-
-            for note in facts.prompts:
-                write_line(self.config, printable(f"llmeval: {note}"))
+        facts.problems += [self._apart] if facts.is_run and self._apart else []
+        makes_run = facts.is_run and not facts.count_only
+        # In the second place: the run that is resumed was taken up by somebody else meanwhile, say.
+        if problems := facts.problems or (self._prepared().problems if makes_run else []):
+            raise pytest.UsageError(printable("\n".join(problems)))
+        if makes_run:
+            self._wired().register_recorder(facts)

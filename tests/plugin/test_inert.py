@@ -14,7 +14,7 @@ HEAVY = (
 )  # fmt: skip
 OURS = (
     "pytest_llmeval.scorers", "pytest_llmeval.models", "pytest_llmeval.store", "pytest_llmeval.reports",
-    "pytest_llmeval.loaders", "pytest_llmeval.bridge.session", "pytest_llmeval.bridge.records.recording",
+    "pytest_llmeval.loaders", "pytest_llmeval.bridge.preparation", "pytest_llmeval.bridge.records.recording",
 )  # fmt: skip
 CONFTEST = """
 import sys

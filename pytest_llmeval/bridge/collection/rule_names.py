@@ -9,7 +9,7 @@ from pytest_llmeval.core.rules import SuiteSeen, Thresholds
 if TYPE_CHECKING:
     from pytest_llmeval.bridge.collection.facts import CollectionFacts
     from pytest_llmeval.bridge.collection.tally import Tally
-    from pytest_llmeval.bridge.session import Preparation
+    from pytest_llmeval.bridge.preparation import Preparation
 
 __all__ = ["hold_names"]
 

@@ -12,7 +12,7 @@ from pytest_llmeval.core.left_out import cases_not_selected, ids_digest, suites_
 if TYPE_CHECKING:
     from pytest_llmeval.bridge.casework.cases import CaseParam, Eval
     from pytest_llmeval.bridge.collection.facts import SuiteFacts
-    from pytest_llmeval.bridge.session import Preparation
+    from pytest_llmeval.bridge.preparation import Preparation
 
 __all__ = ["Tally"]
 

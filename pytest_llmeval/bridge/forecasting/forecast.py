@@ -22,7 +22,7 @@ from pytest_llmeval.store.history import call_history
 
 if TYPE_CHECKING:
     from pytest_llmeval.bridge.casework.cases import CaseParam
-    from pytest_llmeval.bridge.session import Preparation
+    from pytest_llmeval.bridge.preparation import Preparation
 
 __all__ = ["Forecast", "forecasts", "foretold", "together"]
 

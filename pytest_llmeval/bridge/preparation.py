@@ -1,13 +1,11 @@
-"""What a session with evals needs, made once: settings, rules, models; and the objects that run and record cases."""
+"""What a session with evals needs, made once: settings, rules, models."""
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_llmeval.bridge.casework.cases import CaseParam, Eval
-from pytest_llmeval.bridge.casework.items import HTML_KEY, SESSION_KEY
 from pytest_llmeval.bridge.collection.collect import CaseMaker
 from pytest_llmeval.bridge.collection.facts import CollectionFacts, SuiteFacts
 from pytest_llmeval.bridge.collection.only_shown import only_shows
@@ -16,7 +14,6 @@ from pytest_llmeval.bridge.collection.rule_names import hold_names
 from pytest_llmeval.bridge.config.model_choice import chosen_judges, chosen_models, listed_models
 from pytest_llmeval.bridge.config.model_facts import account_digests, model_digest, unpriced_models, unpriced_rules
 from pytest_llmeval.bridge.config.settings import Settings, resolve
-from pytest_llmeval.bridge.execution.worker_queue import is_worker
 from pytest_llmeval.bridge.records.earlier_runs import current_reader
 from pytest_llmeval.core.errors import UserError
 from pytest_llmeval.core.rules import REGRESSION_KINDS, Thresholds
@@ -24,8 +21,6 @@ from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.store.check import check_database
 
 if TYPE_CHECKING:
-    from pytest_llmeval.bridge.casework.calls import Calls
-    from pytest_llmeval.bridge.casework.judge import Judges
     from pytest_llmeval.bridge.collection.sizes import Sizes
     from pytest_llmeval.bridge.collection.tally import Tally
     from pytest_llmeval.bridge.records.earlier_runs import Place
@@ -43,22 +38,15 @@ class Preparation:
         self,
         config: pytest.Config,
         *,
-        socket: Path | None,
-        parent: int,
         place: "Place | None" = None,
     ) -> None:
         """Prepare.
 
         Args:
             config: of the session.
-            socket: through which xdist workers reach the engine; None without xdist.
-            parent: the process that started this one.
             place: what an xdist worker was told of the run that goes on or whose answers are scored again.
         """
         self.config = config
-        self._socket = socket
-        self._parent = parent
-        self._calls: Calls | None = None
         self.resumed: Resumed | None = None
         self.rescored: Rescored | None = None
         self.problems: list[str] = []
@@ -113,15 +101,15 @@ class Preparation:
         facts.problems += self.problems
         facts.models = {name: model.spec.text for name, model in self.models.items()}
         facts.judges = {name: judge.spec.text for name, judge in self.judges.items()}
-        if self._asks_judges and self.settings is not None:
-            asked = self._asked if self.rescored is None else self.judges
+        if self.asks_judges and self.settings is not None:
+            asked = self.asked if self.rescored is None else self.judges
             facts.account_digests = account_digests(asked, self.settings.environ)
         if self.rescored is None and self.settings is not None:
             facts.model_digests = {name: self._digest(model) for name, model in self.models.items()}
         facts.judge_digests = {name: self._judge_digest(judge) for name, judge in self.judges.items()}
         if self.rescored is not None:
             facts.model_digests = dict(self.rescored.run.settings.get("model_digests", {}))
-            facts.problems += [] if self._asks_judges else self.rescored.problems(facts)
+            facts.problems += [] if self.asks_judges else self.rescored.problems(facts)
         if self.maker is not None:
             facts.dataset_digest = self.maker.dataset_digest
             facts.problems += [*self.maker.problems, *self.maker.doubled_suites(), *self.maker.unknown_slices()]
@@ -132,8 +120,8 @@ class Preparation:
                 facts.problems += unpriced_rules(self.thresholds, facts.suites, self.models)
                 judged = self._judged(facts.suites)
                 facts.problems += unpriced_rules(self.thresholds, judged, self.judges, are_judges=True)
-        if self._asks_judges and self.settings is not None and self.settings.max_cost_usd is not None:
-            facts.problems += unpriced_models({name: self._asked[name] for name in self._asked_in(facts)})
+        if self.asks_judges and self.settings is not None and self.settings.max_cost_usd is not None:
+            facts.problems += unpriced_models({name: self.asked[name] for name in self._asked_in(facts)})
         if self.resumed is not None:
             self.resumed.compare(facts, self.config)
         self._weigh_sizes(facts)
@@ -154,7 +142,7 @@ class Preparation:
         return model_digest(model, environ)
 
     def _judge_digest(self, judge: NamedModel) -> str:
-        if self._asks_judges:
+        if self.asks_judges:
             return self._digest(judge)
         assert self.rescored is not None
         try:
@@ -166,7 +154,7 @@ class Preparation:
         """Return the names of the models that this session asks."""
         under_test = {model for suite in facts.suites.values() for model in suite.expected}
         asked = {*facts.judges, *(under_test if self.rescored is None else ())}
-        return [name for name in self._asked if name in asked]
+        return [name for name in self.asked if name in asked]
 
     def _weigh_sizes(self, facts: CollectionFacts) -> None:
         """Say which rules on a change the rows are too few for; of a part of the rows they may not be judged."""
@@ -177,105 +165,19 @@ class Preparation:
         if self.sizes.need_a_baseline:
             facts.problems += self._baseline_problems(self.sizes.problems)
 
-    def register_runner(self) -> None:
-        """Let cases run in this process."""
-        from pytest_llmeval.bridge.execution.running import AsyncBodies, CaseRunner
-        from pytest_llmeval.engine.line import Line
-
-        assert self.settings is not None
-        calls = self._own_calls()
-        announce = None
-        if is_worker(self.config):
-            assert self._socket is not None
-            calls.asker = line = Line(self._socket, self._stop_session)
-            announce = lambda start, place: calls.loop.run(line.begin(start, place))  # noqa: E731
-        runner = CaseRunner(
-            self.config,
-            calls,
-            thresholds=self.thresholds,
-            max_connections=self.settings.max_connections,
-            secrets=self._secrets,
-            announce=announce,
-        )
-        self.config.pluginmanager.register(runner, "llmeval-runner")
-        self.config.pluginmanager.register(AsyncBodies(runner), "llmeval-async")
-
-    def register_recorder(self, facts: CollectionFacts) -> None:
-        """Make the calls of the run and record it in this process, which the user started."""
-        from pytest_llmeval.bridge.display.brevity import Brevity
-        from pytest_llmeval.bridge.records.engine_room import EngineRoom
-        from pytest_llmeval.bridge.records.recording import Recorder
-
-        assert self.settings is not None
-        answers = self.rescored.run.id if self.rescored is not None else None
-        room = EngineRoom(
-            self.settings,
-            self._asked,
-            self._own_calls(),
-            socket=self._socket,
-            parent=self._parent,
-            answers_of=answers,
-            asks_judges=self._asks_judges,
-            other_judges=self.rescored.other_judges(facts) if self.rescored is not None else (),
-        )
-        recorder = Recorder(
-            self.config,
-            self.settings,
-            facts,
-            room=room,
-            thresholds=self.thresholds,
-            resumed=self.resumed,
-            rescored=self.rescored,
-        )
-        if HTML_KEY in self.config.stash:
-            from pytest_llmeval.bridge.display.html_report import take_over
-
-            take_over(self.config, self.config.stash[HTML_KEY], recorder.parts)  # before it, to end after it
-        self.config.pluginmanager.register(recorder, "llmeval-recorder")
-        self.config.pluginmanager.register(Brevity(self.config), "llmeval-brevity")
-        if self.config.pluginmanager.hasplugin("dsession"):
-            recorder.begin()
-
-    def close(self) -> None:
-        """End the loop, and with it whatever still runs on it."""
-        if self._calls is not None:
-            self._calls.bodies.close()
-            self._calls.loop.close()
-
-    def _own_calls(self) -> "Calls":
-        from pytest_llmeval.bridge.casework.calls import Calls
-
-        if self._calls is None:
-            self._calls = Calls(self.config.rootpath)
-            if self.judges and self.settings is not None:
-                self._calls.judges = self._panel(self.settings)
-        return self._calls
-
-    def _panel(self, settings: Settings) -> "Judges":
-        from pytest_llmeval.bridge.casework.judge import Judges
-        from pytest_llmeval.bridge.casework.juror import Juror
-        from pytest_llmeval.core.judge.forms import Forms
-
-        only_recorded = not self._asks_judges
-        jurors = tuple(
-            Juror(model=judge, forms=Forms(binds_nonce=judge.spec.kind in ("local", "hf")), only_recorded=only_recorded)
-            for judge in self.judges.values()
-        )
-        return Judges(jurors=jurors, panel=settings.judge_panel, probe=settings.judge_probe)
-
     def refuse_secrets(self, items: list[pytest.Item]) -> bool:
         """Take away the cases that a secret names, before anybody sees them; return whether there are any."""
-        found = dict(secret_sets(items, self._secrets))
+        found = dict(secret_sets(items, self.secrets))
         self.problems += found.values()
         items[:] = [item for item in items if item not in found]
         return bool(found)
 
     @property
-    def _secrets(self) -> list[str]:
+    def secrets(self) -> list[str]:
         """What may be shown nowhere."""
         from pytest_llmeval.models.keys import known_secrets
 
-        return known_secrets(self.settings.environ, self._asked.values()) if self.settings is not None else []
+        return known_secrets(self.settings.environ, self.asked.values()) if self.settings is not None else []
 
     @property
     def is_sharded(self) -> bool:
@@ -284,20 +186,14 @@ class Preparation:
         return is_part and self.maker is not None and bool(self.maker.readings)
 
     @property
-    def _asked(self) -> dict[str, NamedModel]:
+    def asked(self) -> dict[str, NamedModel]:
         """All models that are asked, by name: those under test and the judges."""
         return {**self.judges, **self.models}
 
     @property
-    def _asks_judges(self) -> bool:
+    def asks_judges(self) -> bool:
         """Whether judges are asked: where answers are scored again only those that a person names."""
         return self.rescored is None or self.rescored.asks_judges
-
-    def _stop_session(self, reason: str) -> None:
-        """Start no further case in this worker."""
-        session = self.config.stash.get(SESSION_KEY, None)
-        if session is not None:
-            session.shouldstop = f"llmeval: {reason}"
 
     def _find_resumed(self, ref: str, place: "Place | None") -> None:
         from pytest_llmeval.bridge.records.resuming import find_resumed
@@ -329,7 +225,7 @@ class Preparation:
                 self.models = self.rescored.models()
             else:
                 self.models = chosen_models(settings, self._listed, to_be_asked=not only_shows(self.config))
-            asked = not only_shows(self.config) and self._asks_judges
+            asked = not only_shows(self.config) and self.asks_judges
             self.judges = chosen_judges(settings, self._listed, self.models, to_be_asked=asked)
         except UserError as error:
             self.problems.append(str(error))

@@ -1,0 +1,130 @@
+"""The objects that run and record the cases of a session: made, registered and ended."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_llmeval.bridge.casework.items import HTML_KEY, SESSION_KEY
+from pytest_llmeval.bridge.collection.facts import CollectionFacts
+from pytest_llmeval.bridge.config.settings import Settings
+from pytest_llmeval.bridge.execution.worker_queue import is_worker
+from pytest_llmeval.bridge.preparation import Preparation
+from pytest_llmeval.core.text import printable
+
+if TYPE_CHECKING:
+    from pytest_llmeval.bridge.casework.calls import Calls
+    from pytest_llmeval.bridge.casework.judge import Judges
+
+__all__ = ["Wiring"]
+
+
+class Wiring:
+    """What a process needs to run cases, and the one that the user started to record them."""
+
+    def __init__(self, prepared: Preparation, *, socket: Path | None, parent: int) -> None:
+        """Make nothing yet.
+
+        Args:
+            prepared: what the session needs.
+            socket: through which xdist workers reach the engine; None without xdist.
+            parent: the process that started this one.
+        """
+        self._prepared = prepared
+        self._config = prepared.config
+        self._socket = socket
+        self._parent = parent
+        self._calls: Calls | None = None
+
+    def register_runner(self) -> None:
+        """Let cases run in this process."""
+        from pytest_llmeval.bridge.execution.running import AsyncBodies, CaseRunner
+        from pytest_llmeval.engine.line import Line
+
+        assert self._prepared.settings is not None
+        calls = self._own_calls()
+        announce = None
+        if is_worker(self._config):
+            assert self._socket is not None
+            calls.asker = line = Line(self._socket, self._stop_session)
+            announce = lambda start, place: calls.loop.run(line.begin(start, place))  # noqa: E731
+        runner = CaseRunner(
+            self._config,
+            calls,
+            thresholds=self._prepared.thresholds,
+            max_connections=self._prepared.settings.max_connections,
+            secrets=self._prepared.secrets,
+            announce=announce,
+        )
+        self._config.pluginmanager.register(runner, "llmeval-runner")
+        self._config.pluginmanager.register(AsyncBodies(runner), "llmeval-async")
+
+    def register_recorder(self, facts: CollectionFacts) -> None:
+        """Make the calls of the run and record it in this process, which the user started."""
+        from pytest_llmeval.bridge.display.brevity import Brevity
+        from pytest_llmeval.bridge.display.progress import write_line
+        from pytest_llmeval.bridge.records.engine_room import EngineRoom
+        from pytest_llmeval.bridge.records.recording import Recorder
+
+        prepared, settings, rescored = self._prepared, self._prepared.settings, self._prepared.rescored
+        assert settings is not None
+        room = EngineRoom(
+            settings,
+            prepared.asked,
+            self._own_calls(),
+            socket=self._socket,
+            parent=self._parent,
+            answers_of=rescored.run.id if rescored is not None else None,
+            asks_judges=prepared.asks_judges,
+            other_judges=rescored.other_judges(facts) if rescored is not None else (),
+        )
+        recorder = Recorder(
+            self._config,
+            settings,
+            facts,
+            room=room,
+            thresholds=prepared.thresholds,
+            resumed=prepared.resumed,
+            rescored=rescored,
+        )
+        if HTML_KEY in self._config.stash:
+            from pytest_llmeval.bridge.display.html_report import take_over
+
+            take_over(self._config, self._config.stash[HTML_KEY], recorder.parts)  # before it, to end after it
+        self._config.pluginmanager.register(recorder, "llmeval-recorder")
+        self._config.pluginmanager.register(Brevity(self._config), "llmeval-brevity")
+        if self._config.pluginmanager.hasplugin("dsession"):
+            recorder.begin()
+        for note in facts.prompts:
+            write_line(self._config, printable(f"llmeval: {note}"))
+
+    def close(self) -> None:
+        """End the loop, and with it whatever still runs on it."""
+        if self._calls is not None:
+            self._calls.bodies.close()
+            self._calls.loop.close()
+
+    def _own_calls(self) -> "Calls":
+        from pytest_llmeval.bridge.casework.calls import Calls
+
+        if self._calls is None:
+            self._calls = Calls(self._config.rootpath)
+            if self._prepared.judges and self._prepared.settings is not None:
+                self._calls.judges = self._panel(self._prepared.settings)
+        return self._calls
+
+    def _panel(self, settings: Settings) -> "Judges":
+        from pytest_llmeval.bridge.casework.judge import Judges
+        from pytest_llmeval.bridge.casework.juror import Juror
+        from pytest_llmeval.core.judge.forms import Forms
+
+        only_recorded = not self._prepared.asks_judges
+        jurors = tuple(
+            Juror(model=judge, forms=Forms(binds_nonce=judge.spec.kind in ("local", "hf")), only_recorded=only_recorded)
+            for judge in self._prepared.judges.values()
+        )
+        return Judges(jurors=jurors, panel=settings.judge_panel, probe=settings.judge_probe)
+
+    def _stop_session(self, reason: str) -> None:
+        """Start no further case in this worker."""
+        session = self._config.stash.get(SESSION_KEY, None)
+        if session is not None:
+            session.shouldstop = f"llmeval: {reason}"
