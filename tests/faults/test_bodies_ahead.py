@@ -274,6 +274,32 @@ def test_a_body_that_ends_the_process_ends_itself_alone(project: Project, dist_a
     ]
 
 
+def test_a_task_that_ends_the_loop_of_all_bodies_leaves_no_case_waiting(project: Project) -> None:
+    """Those that it kept from their first step are errors, as their bodies were given up."""
+    project.eval(
+        """
+        async def test_a(sample, model):
+            import asyncio
+            import sys
+            import time
+
+            async def leave():
+                sys.exit(3)
+
+            time.sleep(0.3)
+            task = asyncio.create_task(leave())
+            await asyncio.sleep(5)
+        """,
+        [{"id": "a", "input": "a"}],
+        name="a",
+    )
+    project.eval("async def test_echo(response):\n    pass\n", ROWS)
+    with Session(project, "-p", "no:xdist", "-W", "ignore") as session:
+        assert session.end() == 1, session.text
+    assert session.text.count("given up: a task ended the loop") >= len(ROWS)
+    assert project.cases() == dict.fromkeys(("a", *(row["id"] for row in ROWS)), "error")
+
+
 def test_the_calls_of_the_case_whose_turn_it_is_go_before_those_of_the_cases_behind_it(project: Project) -> None:
     """Also where it is the first of its function, which sets up what the others share."""
     project.eval("async def test_echo(sample, model, shared):\n    await model.generate()\n", ROWS)

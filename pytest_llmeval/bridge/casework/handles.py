@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pytest_llmeval.bridge.casework.calls import Calls
 from pytest_llmeval.bridge.casework.cases import CaseRun, Eval, own_request
 from pytest_llmeval.core.calls import answered, ask_name, failed
-from pytest_llmeval.core.errors import CallError
+from pytest_llmeval.core.errors import CallError, CaseError, ErrorKind
 from pytest_llmeval.core.judge.verdict import Wanted
 from pytest_llmeval.core.likelihood import LOGPROB_OF, Likelihood
 from pytest_llmeval.core.param_levels import laid_over
@@ -95,8 +95,13 @@ class CaseModel:
             if self._run.response is None:
                 self._run.response = self._waited(self._request(None, {}), position=self._run.position)
             return self._run.response
-        with self._run.waiting():
-            return reply.result()
+        try:
+            with self._run.waiting():
+                return reply.result()
+        except (asyncio.CancelledError, concurrent.futures.CancelledError):
+            raise CaseError(
+                "given up: a task ended the loop that all bodies run on, with sys.exit() say", kind=ErrorKind.CODE
+            ) from None
 
     def respond_early(self) -> "concurrent.futures.Future[Response]":
         """Ask for that answer before the turn of the case, without waiting for it."""
@@ -105,6 +110,8 @@ class CaseModel:
     async def respond_ahead(self) -> Response:
         """Return that answer to a body that runs before its turn, and keep it for the fixture ``response``."""
         assert self._run.reply is not None
+        if not self._run.reply.set_running_or_notify_cancel():
+            raise asyncio.CancelledError
         self._run.wants_response = True
         try:
             asked = self._loop.submit(self._ask(self._request(None, {}), position=self._run.position))

@@ -176,6 +176,8 @@ class BodiesAhead:
         function = body_of(item)  # now: in its turn another plugin may have put something else in its place
         assert function is not None
         result = self._calls.bodies.submit(_within(context, _body(function, values, model, run)))
+        if (reply := run.reply) is not None:  # where the loop ended before the body began, nobody else tells its case
+            result.add_done_callback(lambda _: reply.cancel())
         self._started[item] = _Body(run=run, result=result, output=output)
 
     def _need(self, item: pytest.Item) -> str:
