@@ -97,10 +97,11 @@ class Wiring:
             write_line(self._config, printable(f"llmeval: {note}"))
 
     def close(self) -> None:
-        """End the loop, and with it whatever still runs on it."""
+        """End the loops, and with them whatever still runs there."""
         if self._calls is not None:
             self._calls.bodies.close()
             self._calls.loop.close()
+            self._calls.prompts.close()
 
     def _own_calls(self) -> "Calls":
         from pytest_llmeval.bridge.casework.calls import Calls

@@ -34,6 +34,8 @@ class Prompt:
     """sha256 in hex over the file, the template, or the source of the callable with what an object holds."""
     render: Renderer
     """Returns the messages for a sample; raises PromptError where a callable returned no messages."""
+    is_code: bool = False
+    """Whether it is a callable, which may take its time."""
     names: frozenset[str] | None = None
     """What stands in braces in a template, fields of a row or not; None where the prompt is none."""
 
@@ -61,7 +63,7 @@ def load_prompt(prompt: object, *, rootdir: Path, test_file: Path) -> Prompt:
         return _template([_user(prompt)], source="template", text=prompt)
     if callable(prompt):
         name = getattr(prompt, "__qualname__", type(prompt).__qualname__)
-        return Prompt(source=f"{name}()", digest=source_digest(prompt), render=_calling(prompt, name))
+        return Prompt(source=f"{name}()", digest=source_digest(prompt), render=_calling(prompt, name), is_code=True)
     raise PromptError(f"prompt must be a path, a template or a callable, found {one_line(repr(prompt), 60)}")
 
 

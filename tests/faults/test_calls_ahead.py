@@ -241,3 +241,40 @@ def test_while_other_tests_run_nothing_is_asked_and_what_they_change_reaches_no_
     ledger = project.server.ledger
     assert min(entry.time_s for entry in ledger) > float((project.root / "ended").read_text("utf-8"))
     assert {entry.headers["authorization"] for entry in ledger} == {"Bearer sk-real-0123456789"}
+
+
+def test_a_prompt_function_that_takes_its_time_holds_up_no_call(project: Project) -> None:
+    """As a latency, and within a time limit, counts what the server takes."""
+    slow = "prompt=lambda sample: __import__('time').sleep(0.5) or sample.input"
+    project.eval(ECHO, ROWS[:16])
+    project.eval(ECHO.replace("echo", "slow"), ROWS[:4], name="slow", marker=slow)
+    project.model = project.server.spec("fault-slow-100")
+    assert project.run("evals", "--max-connections=8", "-p", "no:xdist").ret == 0
+    (slowest,) = project.rows("SELECT max(latency_s) AS s FROM calls")
+    assert slowest["s"] < 0.4
+    assert len(project.server.ledger) == 20
+
+
+def test_prompts_that_come_out_otherwise_in_their_turn_are_told_and_soon_not_asked_ahead(
+    project: Project, dist_args: list[str]
+) -> None:
+    """What is sent in its turn goes: a fixture may have set what the function looks at."""
+    project.eval(
+        """
+        def test_echo(sample, response):
+            assert response.text == f"{sample.input} in its turn"
+
+        def build(sample):
+            import threading
+
+            is_turn = threading.current_thread() is threading.main_thread()
+            return f"{sample.input} in its turn" if is_turn else sample.input
+        """,
+        [{"id": f"r{n}", "input": f"q{n}"} for n in range(60)],
+        marker="prompt=lambda sample: build(sample)",
+    )
+    result = project.run("evals", "--max-connections=4", *dist_args)
+    assert result.ret == 0, result.stdout.str()
+    told = " ".join(result.stdout.str().split())
+    assert "of suite echo differed in the case's turn from the one asked ahead" in told
+    assert "-n2" in dist_args or len(project.server.ledger) < 80

@@ -22,6 +22,8 @@ class Calls:
         self.loop = LoopThread()
         self.bodies = LoopThread("llmeval-bodies")
         """Where async bodies run: one that computes for long, or blocks, must not hold up the calls of all others."""
+        self.prompts = LoopThread("llmeval-prompts")
+        """Where prompt functions are called ahead of their turn, one at a time, for the same reason."""
         self.asker: Asker = Nobody()
         self.judges: Judges | None = None
         """Who judges; None where nobody does."""

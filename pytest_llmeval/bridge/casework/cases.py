@@ -101,6 +101,8 @@ class CaseRun:
     """What the fixture ``model`` gave the case."""
     wants_response: bool = False
     """Whether its fixture or its body asked for the answer to its own prompt, whatever came of that."""
+    asked_otherwise: bool = False
+    """Whether that prompt came out otherwise in its turn than ahead of it, so that it was asked twice."""
     response: "Response | None" = None
     """That answer, once the case was given it in its turn."""
     start: str | None = None

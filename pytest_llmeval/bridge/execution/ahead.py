@@ -12,11 +12,12 @@ from pytest_llmeval.bridge.casework.calls import Calls
 from pytest_llmeval.bridge.casework.cases import PROMPT_FAULTS, key_of, own_request
 from pytest_llmeval.bridge.casework.fixtures import uses
 from pytest_llmeval.bridge.casework.items import cases_in
+from pytest_llmeval.core.calls import ask_name
 from pytest_llmeval.core.errors import CallError
 from pytest_llmeval.core.types import Ask
 
 if TYPE_CHECKING:
-    from pytest_llmeval.bridge.casework.cases import CaseParam
+    from pytest_llmeval.bridge.casework.cases import CaseParam, CaseRun
     from pytest_llmeval.bridge.execution.judgements_ahead import JudgementsAhead
 
 __all__ = ["ResponsesAhead", "may_not_run"]
@@ -35,6 +36,8 @@ class ResponsesAhead:
         self._judgements = judgements
         self._places = [(item, param) for item, param in cases_in(items) if _asks_for_response(item)]
         self._place_of = {item: place for place, (item, _) in enumerate(self._places)}
+        self._begun: dict[int, str] = {}
+        """The names of the calls that were begun here, by the places of cases that have not ended here."""
         self._unused: Counter[object] = Counter()
         self._work: concurrent.futures.Future[None] | None = None
 
@@ -47,10 +50,21 @@ class ResponsesAhead:
         """Return the place of a case; None for one whose response is not requested ahead."""
         return self._place_of.get(item)
 
-    def note_unused(self, item: pytest.Item, place: int) -> None:
-        """Make room for another response: a case ended, skipped by a fixture say, before it asked for its own."""
-        self._unused[_function_of(item)] += 1
-        self._calls.loop.submit(self._calls.asker.release(place))
+    def note_end(self, item: pytest.Item, run: "CaseRun") -> None:
+        """Learn whether a case that ends used its response.
+
+        One that was skipped by a fixture, say, before it asked, makes room for another. One whose prompt came out
+        otherwise in its turn asked for another response.
+        """
+        if run.position is None:
+            return
+        name = self._begun.pop(run.position, None)
+        names = {*run.begun, *(call.name for call in run.calls)}
+        run.asked_otherwise = run.wants_response and name is not None and bool(names) and name not in names
+        if not run.wants_response:
+            self._calls.loop.submit(self._calls.asker.release(run.position))
+        if run.asked_otherwise or not run.wants_response:
+            self._unused[_function_of(item)] += 1
 
     def is_used(self, item: pytest.Item) -> bool:
         """Whether cases of this function ask for their responses, but for a few: those ahead of time are paid for."""
@@ -66,22 +80,27 @@ class ResponsesAhead:
         asker, total = self._calls.asker, len(self._places)
         while places := await asker.claim(total, _MOST_AT_ONCE):
             for place in places:
-                item, param = self._places[place]
-                ask = _ask_of(item, param) if self.is_used(item) else None
-                if ask is None:
-                    await asker.release(place)
-                    continue
-                if known := self._judgements.known(item):
-                    self._judgements.start(item, param, ask, place, known)
-                else:
-                    await self._begin(ask, place)
+                try:
+                    await self._request(place)
+                except CallError:
+                    continue  # the case meets the same fault in its turn, and tells of it
             await asyncio.sleep(0)
 
-    async def _begin(self, ask: Ask, place: int) -> None:
-        try:
+    async def _request(self, place: int) -> None:
+        item, param = self._places[place]
+        ask = await self._made(item, param) if self.is_used(item) else None
+        if ask is None:
+            await self._calls.asker.release(place)
+            return
+        self._begun[place] = ask_name(ask)
+        if known := self._judgements.known(item):
+            self._judgements.start(item, param, ask, place, known)
+        else:
             await self._calls.asker.ahead(ask, place)
-        except CallError:
-            return  # the case meets the same fault in its turn, and tells of it
+
+    async def _made(self, item: pytest.Item, param: "CaseParam") -> Ask | None:
+        making = _ask_of(item, param)
+        return await (asyncio.wrap_future(self._calls.prompts.submit(making)) if param.eval.prompt.is_code else making)
 
 
 def may_not_run(item: pytest.Item) -> bool:
@@ -97,7 +116,7 @@ def _asks_for_response(item: pytest.Item) -> bool:
     return uses(item, "response") and not may_not_run(item)
 
 
-def _ask_of(item: pytest.Item, param: "CaseParam") -> Ask | None:
+async def _ask_of(item: pytest.Item, param: "CaseParam") -> Ask | None:
     """Return the call that a case will make; None where its row or prompt is at fault, which it finds in its turn."""
     try:
         request = own_request(param.eval, param.eval.dataset.read(param.ref))

@@ -22,6 +22,7 @@ from pytest_llmeval.store.records import utc_now
 
 __all__ = [
     "KIND_ATTRIBUTE",
+    "OTHERWISE_ATTRIBUTE",
     "OUTCOME_ATTRIBUTE",
     "RECORD_ATTRIBUTE",
     "START_ATTRIBUTE",
@@ -42,6 +43,8 @@ RECORD_ATTRIBUTE = "llmeval_record"
 """On the report of the teardown: the finished case; as JSON where the report leaves an xdist worker."""
 TURN_ATTRIBUTE = "llmeval_turn"
 """On the report of the teardown of an async eval: ``ahead`` where its body ran ahead, else why it did not."""
+OTHERWISE_ATTRIBUTE = "llmeval_asked_otherwise"
+"""On the report of the teardown of a case whose prompt came out otherwise in its turn: its suite."""
 
 _TIMEOUT = re.compile(r"Timeout \(?>?[\d.]+s\)? from pytest-timeout")
 _MISSES = (AssertionError, pytest.fail.Exception)
@@ -105,8 +108,7 @@ class Reporter:
         if report.when == "teardown":
             report.user_properties += _properties(run)  # JUnit reads them off this report alone
             setattr(report, RECORD_ATTRIBUTE, self._as_cargo(_record(run, self._redact)))
-            if run.turn:
-                setattr(report, TURN_ATTRIBUTE, run.turn)
+            _tell_turn(report, run)
             del item.stash[RUN_KEY]
 
     def _deciding(self, run: CaseRun, error: BaseException) -> BaseException:
@@ -146,6 +148,13 @@ def _decide(run: CaseRun, report: pytest.TestReport, error: BaseException | None
         run.error = one_line(redact(_message(error)), _LONGEST_ERROR)
     elif report.when == "call" and run.outcome not in ("missed", "error"):  # pytest reports each subtest as a call too
         run.outcome = "passed"
+
+
+def _tell_turn(report: pytest.TestReport, run: CaseRun) -> None:
+    if run.turn:
+        setattr(report, TURN_ATTRIBUTE, run.turn)
+    if run.asked_otherwise:
+        setattr(report, OTHERWISE_ATTRIBUTE, run.key.suite)
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:

@@ -107,12 +107,12 @@ class CaseRunner:
             raise self._fault
 
     def pytest_runtest_teardown(self, item: pytest.Item) -> None:
-        """Forget a body that ran ahead of a turn which never came to it, and a response that nobody asked for."""
+        """Forget a body that ran ahead of a turn which never came to it, and note what came of a response."""
         if self.bodies is not None:
             self.bodies.forget(item)
         run = run_of(item)
-        if run and self._responses and run.position is not None and not run.wants_response:
-            self._responses.note_unused(item, run.position)
+        if run and self._responses:
+            self._responses.note_end(item, run)
 
     def pytest_sessionfinish(self) -> None:
         """Ask for nothing more."""

@@ -2,9 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 from pytest_llmeval.bridge.collection.facts import CollectionFacts
 from pytest_llmeval.bridge.config.settings import Settings
+from pytest_llmeval.bridge.execution.outcomes import OTHERWISE_ATTRIBUTE, TURN_ATTRIBUTE
 from pytest_llmeval.bridge.records.earlier_runs import is_kept
 from pytest_llmeval.bridge.records.engine_room import EngineRoom
 from pytest_llmeval.core.errors import ErrorKind
@@ -38,8 +40,10 @@ class Closing:
         self._run = run
         self._go_on = f"go on with it: {again}"
         self._rescored: str | None = run.settings.get("rescored")
-        self.turns: dict[str, str] = {}
+        self._turns: dict[str, str] = {}
         """``ahead`` where the body of an async eval ran ahead, and else why not, by node id."""
+        self._otherwise: dict[str, str] = {}
+        """The suites of cases whose prompts came out otherwise in their turn than ahead of it, by node id."""
         self.notes: list[str] = []
         """What else is worth a note."""
         self.without_judge: set[str] = set()
@@ -48,6 +52,12 @@ class Closing:
         """Cases that no session ended: of workers that died, of a resumed run, or of one that is scored again."""
         self.waited_s = 0.0
         """Seconds for which cases waited for answers in their turns."""
+
+    def note_report(self, report: Any) -> None:
+        """Take what the report of a case says of its turn."""
+        for attribute, found in ((TURN_ATTRIBUTE, self._turns), (OTHERWISE_ATTRIBUTE, self._otherwise)):
+            if hasattr(report, attribute):
+                found[report.nodeid] = getattr(report, attribute)
 
     def note_mode(self, journal_mode: str) -> None:
         """Warn where the database has no write-ahead log."""
@@ -68,13 +78,20 @@ class Closing:
         """Yield them; ``is_stopped`` says that the run did not come to its end."""
         if self._room.requests or self._room.counts.cached or self._facts.done:
             yield self._calls()
-        yield from self._turns()
+        yield from self._turns_line()
         yield from _unasked(view)
         for note in [*self._facts.notes, *self._partial(), *self.notes]:
             yield f"note: {note}"
         if self.without_judge:
             cases = counted(len(self.without_judge), "case")
             yield f"note: {cases} asked for a judge, but --judge-model names none: no verdict covers what it would say"
+        if self._otherwise:
+            prompts = counted(len(self._otherwise), "prompt")
+            suites = one_line(", ".join(sorted(set(self._otherwise.values()))), 60)
+            yield (
+                f"note: {prompts} of suite {suites} differed in the case's turn from the one asked ahead, so both were"
+                " asked; a prompt function must return the same for the same sample"
+            )
         if self._facts.changed:
             yield f"note: resumed although {'; '.join(self._facts.changed)}; the run cannot be a baseline"
         if self.unfinished and self._rescored is None:
@@ -104,8 +121,8 @@ class Closing:
         told += [f"{counted(self._facts.done, 'case')} finished earlier"] if self._facts.done else []
         return f"calls: {', '.join(told)}; cases waited {self.waited_s:.1f} s for answers"
 
-    def _turns(self) -> Iterator[str]:
-        turns = Counter(self.turns.values())
+    def _turns_line(self) -> Iterator[str]:
+        turns = Counter(self._turns.values())
         others = {why: count for why, count in turns.items() if why != "ahead"}
         if turns:
             reasons = ", ".join(f"{why}: {count:,}" for why, count in others.items())

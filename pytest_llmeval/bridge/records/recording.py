@@ -19,7 +19,6 @@ from pytest_llmeval.bridge.execution.outcomes import (
     OUTCOME_ATTRIBUTE,
     RECORD_ATTRIBUTE,
     START_ATTRIBUTE,
-    TURN_ATTRIBUTE,
     crashed,
     tell_junit_of_crash,
 )
@@ -167,9 +166,7 @@ class Recorder:
         if report.failed and not hasattr(report, "wasxfail") and report.outcome != "rerun":
             self._status.count_failure(report, self._open.get(report.nodeid))
         record = getattr(report, RECORD_ATTRIBUTE, None)
-        turn = getattr(report, TURN_ATTRIBUTE, None)
-        if turn is not None:
-            self._closing.turns[report.nodeid] = turn
+        self._closing.note_report(report)
         if record is not None:
             self._open.pop(report.nodeid, None)
             self._add(record if isinstance(record, CaseRecord) else load_case(record))
