@@ -1,5 +1,6 @@
 """The objects that run and record the cases of a session: made, registered and ended."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,8 +65,10 @@ class Wiring:
         from pytest_llmeval.bridge.records.engine_room import EngineRoom
         from pytest_llmeval.bridge.records.recording import Recorder
 
-        prepared, settings, rescored = self._prepared, self._prepared.settings, self._prepared.rescored
-        assert settings is not None
+        prepared, rescored = self._prepared, self._prepared.rescored
+        assert prepared.settings is not None
+        # Tests may change the environment while calls are made.
+        settings = replace(prepared.settings, environ=dict(prepared.settings.environ))
         room = EngineRoom(
             settings,
             prepared.asked,

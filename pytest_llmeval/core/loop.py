@@ -65,7 +65,7 @@ class LoopThread:
         if self._is_forked:
             return
         with self._lock:
-            if self._loop is not None and not self._loop.is_closed():
+            if self._loop is not None:
                 self._loop.call_soon_threadsafe(callback)
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
@@ -108,7 +108,7 @@ class LoopThread:
 
     def _started(self) -> asyncio.AbstractEventLoop:
         with self._lock:
-            if self._loop is None or self._loop.is_closed():  # a task of somebody else's raised SystemExit there
+            if self._loop is None:
                 loop = asyncio.new_event_loop()
                 loop.set_default_executor(_InContext(thread_name_prefix="asyncio"))  # it starts no thread yet
                 self._thread = _Serving(target=self._serve, args=(loop,), name=self._name, daemon=True)
@@ -116,12 +116,14 @@ class LoopThread:
                 self._loop = loop  # now: an interrupt above must leave no loop that nobody runs
             return self._loop
 
-    @staticmethod
-    def _serve(loop: asyncio.AbstractEventLoop) -> None:
+    def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
         asyncio.set_event_loop(loop)
         try:
             loop.run_forever()
         finally:
+            with self._lock:
+                if self._loop is loop:  # a task of somebody else's raised SystemExit: what comes now goes to another
+                    self._loop = None
             _drain(loop)
             loop.close()
 

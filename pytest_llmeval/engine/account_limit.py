@@ -19,8 +19,9 @@ _DENIALS = 2
 _GROWTH = 4.0
 """Of pauses that no server asked for: 4, 16, 50 and 50 s, at least half of each, span a minute, as most quotas do."""
 _LONGEST_OWN_PAUSE_S = 50.0
-_REACH_S = 60.0
-"""Seconds without any answer, from a first request that reached nobody, after which none is sent a second time."""
+_REACH_S, _UNREACHED = 60.0, 6
+"""Seconds without any answer, and requests that reached nobody in them, after which none is sent a second time: one
+alone says little of a server that works on others for long, or that nothing was asked of for a while."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -76,8 +77,10 @@ class AccountLimit:
         """How many denials before the next answer are taken for those of single requests, also by themselves."""
         self._denied: list[tuple[float, asyncio.Future[bool]]] = []
         """When those in flight left that were denied, and what each waits for: what the others say of the account."""
-        self._unreached_since_s: float | None = None
-        """When the first request since the last answer found nobody to take it."""
+        self._unreached = 0
+        """Requests since the last answer that found nobody to take them."""
+        self._unreached_since_s = 0.0
+        """When the first of them did."""
         self.requests = Pacer(rpm) if rpm else None
         self.tokens = Pacer(tpm) if tpm else None
         self.in_flight = 0
@@ -139,16 +142,17 @@ class AccountLimit:
 
     def reached(self) -> None:
         """Note an answer of any kind: somebody is there."""
-        self._unreached_since_s = None
+        self._unreached = 0
 
     def is_given_up(self, now: float) -> bool:
         """Note a request that reached nobody; return whether it is as well not sent again.
 
         A server that restarts is waited for; where none was started, each call would take all its attempts.
         """
-        if self._unreached_since_s is None:
+        if not self._unreached:
             self._unreached_since_s = now
-        return now - self._unreached_since_s >= _REACH_S
+        self._unreached += 1
+        return self._unreached > _UNREACHED and now - self._unreached_since_s >= _REACH_S
 
     def refused(self, *, started_s: float, now: float, retry_after_s: float | None, is_rate: bool) -> None:
         """Allow less where the server refused a request that left after the last cut; pause where it asks for it."""

@@ -96,7 +96,7 @@ def body_cap(status: int) -> int:
 
 def unconnected_fault() -> AttemptError:
     """Return the fault for a connection that was not made within ``CONNECT_TIMEOUT_S``."""
-    return AttemptError(ErrorKind.TIMEOUT, "no connection in time", retryable=True)
+    return AttemptError(ErrorKind.TIMEOUT, "no connection in time", retryable=True, is_unsent=True)
 
 
 def connection_fault(

@@ -55,7 +55,9 @@ def test_where_nobody_answers_for_a_minute_each_further_call_is_one_request() ->
     assert ends[0].attempts == 6
     assert isinstance(ends[-1], CallError)
     assert ends[-1].attempts == 1
-    assert str(ends[-1]) == "connection refused; nobody has answered there for a minute, so it is not tried again"
+    assert str(ends[-1]) == (
+        "connection refused; no connection there has succeeded for a minute, so it is not tried again"
+    )
 
 
 def test_a_server_that_restarts_is_waited_for() -> None:
@@ -100,3 +102,17 @@ def test_no_answer_in_time_says_neither() -> None:
     silent = Server(lambda _: late)
     ends = run_virtual(in_turn(silent, 20))
     assert {end.attempts for end in ends if isinstance(end, CallError)} == {6}
+
+
+def test_a_connection_that_fails_now_and_then_is_tried_again() -> None:
+    """Of a server that works on each answer for long, or that nothing was asked of for a while."""
+    server = Server(lambda now: refused() if now in (0, 600) else None)
+
+    async def body() -> list[Response | CallError]:
+        first = asyncio.create_task(server.call())
+        await asyncio.sleep(0)
+        first.cancel()
+        await asyncio.sleep(600 - asyncio.get_running_loop().time())
+        return [await server.call()]
+
+    assert [end.attempts for end in run_virtual(body()) if isinstance(end, Response)] == [2]

@@ -19,7 +19,7 @@ class BrokenModules:
         self._config = config
         self._selection = selection
         self._held: list[tuple[pytest.CollectReport, str]] = []
-        if selection.added:
+        if selection.added and not selection.asks_for_own_marks:
             config.pluginmanager.register(self, "llmeval-broken-modules")
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -30,8 +30,9 @@ class BrokenModules:
         report = yield
         if not report.failed or not self._selection.brought_in(collector.path):
             return report
-        call: pytest.CallInfo[object] = vars(report).pop("call")  # as pytest does, before the report is told
-        assert call.excinfo is not None
+        call = vars(report).pop("call", None)  # as pytest does, before the report is told
+        if call is None:  # another plugin's own
+            return report
         error: BaseException = call.excinfo.value
         if isinstance(error, pytest.Collector.CollectError):
             error = error.__cause__ or error
@@ -46,7 +47,7 @@ class BrokenModules:
             items: those that were selected.
         """
         held, self._held = self._held, []
-        if items and not self._selection.asks_for_own_marks and not any(map(self._selection.is_own, items)):
+        if items and not any(map(self._selection.is_own, items)):
             return [f"not run: {told}" for _, told in held]
         for report, _ in held:
             self._config.hook.pytest_collectreport(report=report)

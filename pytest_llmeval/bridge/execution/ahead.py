@@ -11,7 +11,7 @@ import pytest
 from pytest_llmeval.bridge.casework.calls import Calls
 from pytest_llmeval.bridge.casework.cases import PROMPT_FAULTS, key_of, own_request
 from pytest_llmeval.bridge.casework.fixtures import uses
-from pytest_llmeval.bridge.casework.items import cases_in
+from pytest_llmeval.bridge.casework.items import cases_in, run_of
 from pytest_llmeval.core.calls import ask_name
 from pytest_llmeval.core.errors import CallError
 from pytest_llmeval.core.types import Ask
@@ -82,13 +82,16 @@ class ResponsesAhead:
             for place in places:
                 try:
                     await self._request(place)
-                except CallError:
-                    continue  # the case meets the same fault in its turn, and tells of it
+                except CallError:  # the case meets the same fault in its turn, and tells of it
+                    await asker.release(place)
             await asyncio.sleep(0)
 
     async def _request(self, place: int) -> None:
         item, param = self._places[place]
         ask = await self._made(item, param) if self.is_used(item) else None
+        run = run_of(item)
+        if param.eval.prompt.is_code and run is not None and run.wants_response:
+            return  # its turn came while the function took its time
         if ask is None:
             await self._calls.asker.release(place)
             return

@@ -91,6 +91,11 @@ class BodiesAhead:
         need = self._need(item)
         return {_PURE: "not known in time under xdist", _SHARED: "first of its function"}.get(need, need)
 
+    def begin(self, item: pytest.Item) -> None:
+        """Start bodies from ``item`` on, the first case whose turn has come."""
+        self._index = self._session.items.index(item) - 1
+        self.advance()
+
     def advance(self, item: pytest.Item | None = None) -> None:
         """Start bodies behind ``item``, whose turn it is; behind None, from the first on."""
         if not self._has_any or self._obstacle or len(self._started) >= self._window:

@@ -78,7 +78,7 @@ class CaseRunner:
         if not self._is_begun:
             self._is_begun = True
             self._responses.start()
-            self.bodies.advance()
+            self.bodies.begin(item)
         started = self.bodies.run_of(item) or self._early.run_of(item)
         run = item.stash[RUN_KEY] = started or new_run(item, param, self.calls)
         CURRENT.set(CaseNow(run, param, self.calls))

@@ -5,7 +5,6 @@ import contextlib
 import os
 import signal
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from pytest_llmeval.bridge.casework.calls import Calls
@@ -61,7 +60,6 @@ class EngineRoom:
             asks_judges: whether judges are asked what that run does not hold.
             other_judges: the names of those who are others than in that run, so that it holds nothing of theirs.
         """
-        settings = replace(settings, environ=dict(settings.environ))  # tests may change it while calls are made
         self.redactor = Redactor(known_secrets(settings.environ, models.values()))
         """Knows the secrets of the environment, and of each model once it is opened."""
         self._settings = settings

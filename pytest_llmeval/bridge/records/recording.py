@@ -102,6 +102,7 @@ class Recorder:
         """Outcome and cost of each case that did not pass: another attempt at it may follow."""
         self._gate: GateResult | None = None
         self._cases: RunCases | None = None
+        self._is_unwritable = False
         self._fault: str | None = None
         self._told = Told()
         self._write_line = partial(write_line, config)
@@ -277,11 +278,12 @@ class Recorder:
         self._open.setdefault(start.key.nodeid, start)
 
     def _add(self, case: CaseRecord) -> None:
-        if self._store is None or self._fault is not None:  # one that is locked would make each case wait anew
+        if self._store is None or self._is_unwritable:  # one that is locked would make each case wait anew
             return
         try:
             self._store.add_case(self._row.id, case)
         except StoreError as error:
+            self._is_unwritable = True
             self._break_off(error)
             return
         self._closing.waited_s += case.waited_s or 0.0
