@@ -259,7 +259,7 @@ def _with_model(found: FoundBaseline, model: str) -> FoundBaseline:
 def _unfinished(run: Run) -> str:
     rescored = run.settings.get("rescored")
     again = (
-        f"go on with it: pytest --resume {run.id} ..."
+        f"continue with: pytest --resume {run.id} ..."
         if rescored is None
         else f"do it again: llmeval rescore {rescored}"
     )

@@ -93,7 +93,7 @@ def _problems(chosen: Mapping[int, Sequence[ShardRun]]) -> Iterator[str]:
         elif first.run.shown_status in UNFINISHED:
             told = {"interrupted": "was interrupted", "crashed": "crashed", "running": "has not ended"}
             yield (
-                f"shard {first.shard}: {first} {told[first.run.shown_status]}; go on with it:"
+                f"shard {first.shard}: {first} {told[first.run.shown_status]}; continue with:"
                 f" pytest --resume {one_line(first.run.id, 40)} ..."
             )
 

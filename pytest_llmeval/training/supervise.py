@@ -119,7 +119,7 @@ def _carried_through(job: Job, plan: Plan, train: Train) -> list[Gain]:
     except BaseException:  # an interrupt, or pytest-timeout's end of the item, which is no Exception
         _record(job, replace(recorded, status="interrupted", finished_at=utc_now()))
         if plan.identity.exists():
-            job.report(f"{job.name}: go on with: pytest -m train -k {job.name} --llmeval-train-resume")
+            job.report(f"{job.name}: continue with: pytest -m train -k {job.name} --llmeval-train-resume")
         raise
     _conclude(job, plan, recorded, gains)
     return gains

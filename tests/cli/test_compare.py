@@ -147,8 +147,8 @@ def crashed(store: SqliteStore, answered: int) -> None:
 @pytest.mark.parametrize(
     ("base", "why"),
     [
-        (stopped, f"the calls of run {OLD} were stopped (auth, budget, quota); go on with it"),
-        (crashed, f"run {OLD} crashed; go on with it"),
+        (stopped, f"the calls of run {OLD} were stopped (auth, budget, quota); continue with"),
+        (crashed, f"run {OLD} crashed; continue with"),
     ],
 )
 @pytest.mark.parametrize("answered", [4, 38])

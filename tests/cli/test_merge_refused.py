@@ -89,7 +89,7 @@ def test_another_number_of_shards_is_another_run(here: Path, llmeval: Command) -
 )
 def test_a_shard_that_did_not_end_is_no_part(here: Path, llmeval: Command, end: Any, told: str) -> None:
     files = [shard_file(here, "1/2"), shard_file(here, "2/2", end=end, pid=4194305)]
-    assert f"- shard 2/2: run 20250102-030402-000002 in {files[1]} {told}; go on with it: pytest --resume" in refused(
+    assert f"- shard 2/2: run 20250102-030402-000002 in {files[1]} {told}; continue with: pytest --resume" in refused(
         llmeval, *files
     )
 

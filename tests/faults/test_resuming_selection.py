@@ -193,7 +193,7 @@ def test_rows_that_went_are_missed_by_a_run_that_goes_on(project: Project, dist_
     assert resume(project, *dist_args).ret == 4
     result = resume(project, "--llmeval-resume-changed", *dist_args)
     assert result.ret == 10
-    assert "4 of 12 rows of the baseline" in " ".join(result.stdout.str().split())
+    assert "4 of 12 baseline rows" in " ".join(result.stdout.str().split())
     assert project.run("evals", "-m", "regression", "--baseline=main").ret == 10
     calls += 4
     assert resume(project, *dist_args).ret == 10
@@ -224,18 +224,18 @@ def test_a_run_of_one_file_goes_on_where_that_file_is_named(broken: Project, mon
     broken.eval(BODY.replace("test_echo", "test_other"), ROWS, name="other")
     stopped = broken.run("evals/test_echo.py", "-x", "--max-connections=1")
     run = broken.last_run()["id"]
-    stopped.stdout.fnmatch_lines([f"go on with it: pytest --resume {run} evals/test_echo.py ..."])
+    stopped.stdout.fnmatch_lines([f"continue with: pytest --resume {run} evals/test_echo.py ..."])
     mend(broken)
     (broken.root / "evals/mended").touch()
     result = resume(broken, "-n2")
     assert result.ret == 4
-    told = f"*--resume {run}: the run was of evals/test_echo.py, without 1 suite of this session (other); go on*"
+    told = f"*--resume {run}: the run was of evals/test_echo.py, without 1 suite of this session (other); continue*"
     result.stderr.fnmatch_lines([told])
     assert broken.server.ledger == []
     monkeypatch.setenv("LLMEVAL_MODEL", broken.model)
     refused = [sys.executable, "-m", "pytest", ".", "--resume", "last"]
     done = subprocess.run(refused, cwd=broken.root / "evals", capture_output=True, text=True, check=False)
-    command = done.stderr.partition("go on with it: ")[2].split()
+    command = done.stderr.partition("continue with: ")[2].split()
     assert command == ["pytest", "--resume", run, "test_echo.py"]
     assert subprocess.run([sys.executable, "-m", *command], cwd=broken.root / "evals", check=False).returncode == 0
     assert asked(broken) == {"r0", "r1", "r2", "r3", "r4"}

@@ -53,7 +53,7 @@ def test_a_database_that_goes_ends_the_calls_and_no_answer_is_lost(
     assert result.ret == 10
     result.stdout.fnmatch_lines(["*the run broke off*llmeval.db*"])
     assert "Traceback" not in result.stdout.str() + result.stderr.str()
-    assert ("go on with it: pytest --resume 2" in result.stdout.str()) == ("unlink" in loss)
+    assert ("continue with: pytest --resume 2" in result.stdout.str()) == ("unlink" in loss)
     count = len(project.server.ledger)
     assert count < len(rows)
     database(project).unlink(missing_ok=True)
@@ -155,7 +155,7 @@ def test_a_full_disk_ends_the_calls_and_leaves_a_whole_file(project: Project) ->
     )
     assert done.returncode == 10, done.stdout + done.stderr
     assert "the run broke off" in done.stdout
-    assert "go on with it: pytest --resume 2" in done.stdout
+    assert "continue with: pytest --resume 2" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
     assert len(project.server.ledger) < len(ROWS)
     assert project.rows("PRAGMA integrity_check") == [{"integrity_check": "ok"}]

@@ -158,7 +158,7 @@ def test_workers_that_nobody_replaces_leave_a_run_that_is_not_green(project: Pro
     assert run["exit_code"] == result.ret == (10 if gated else 1)
     assert run["verdict"] == ("unmeasurable" if gated else "none")
     assert run["status"] == ("unmeasurable" if gated else "interrupted")
-    result.stdout.fnmatch_lines(["note: * cases of the run did not end", f"go on with it: * --resume {run['id']} *"])
+    result.stdout.fnmatch_lines(["note: * cases of the run did not end", f"continue with: * --resume {run['id']} *"])
     for more in ((), ("--even-red",)):
         assert llmeval(project, "baseline", "set", "main", "last", *more).returncode == 4
     assert project.rows("SELECT * FROM baselines") == []

@@ -80,7 +80,7 @@ def test_a_run_that_was_stopped_is_nothing_to_compare_with(ruled: Project) -> No
     result = ruled.run("evals", "--baseline=last")
     assert result.ret == 4
     result.stderr.fnmatch_lines(
-        ["ERROR: --baseline last: not a valid baseline: run * was interrupted; go on with it: *"]
+        ["ERROR: --baseline last: not a valid baseline: run * was interrupted; continue with: *"]
     )
     assert not ruled.server.ledger
 
@@ -297,7 +297,7 @@ def test_rows_that_are_gone_are_missed_though_a_mark_expression_leaves_out_other
     project.eval(EXACT, [row for row in rows if "slice" not in row or str(row["id"]) > "r10"])
     result = project.run("evals", "-mregression", f"--baseline={base}")
     assert result.ret == 10
-    assert only_verdict(project)["reason"].startswith("only 15 of 20 rows of the baseline pair")
+    assert only_verdict(project)["reason"].startswith("only 15 of 20 baseline rows pair")
 
 
 def test_a_rule_that_passes_on_a_few_of_the_rows_says_so(project: Project) -> None:

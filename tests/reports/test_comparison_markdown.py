@@ -152,5 +152,5 @@ def test_the_verdicts_that_are_no_pass_say_why() -> None:
     base = [judged(number, 1.0) for number in range(10)]
     changed = [judged(number, 1.0, input_digest="other") for number in range(10)]
     text = rendered(compare(side("a", base), side("b", changed), Thresholds(), set_up=[]))
-    assert "### ⚠️ llmeval: UNMEASURABLE: qa f1: only 0 of 10 rows of the baseline pair" in text
-    assert "- unmeasurable: f1 max\\_drop=0: only 0 of 10 rows" in text
+    assert "### ⚠️ llmeval: UNMEASURABLE: qa f1: only 0 of 10 baseline rows pair" in text
+    assert "- unmeasurable: f1 max\\_drop=0: only 0 of 10 baseline rows" in text

@@ -38,7 +38,7 @@ class Closing:
         self._facts = facts
         self._room = room
         self._run = run
-        self._go_on = f"go on with it: {again}"
+        self._go_on = f"continue with: {again}"
         self._rescored: str | None = run.settings.get("rescored")
         self._turns: dict[str, str] = {}
         """``ahead`` where the body of an async eval ran ahead, and else why not, by node id."""

@@ -75,7 +75,7 @@ class Resumed:
             return None
         others = f"{counted(len(new), 'suite')} of this session ({one_line(', '.join(new), 60)})"
         return (
-            f"the run was of {one_line(', '.join(paths))}, without {others}; go on with it:"
+            f"the run was of {one_line(', '.join(paths))}, without {others}; continue with:"
             f" {resume_command(config, self.run)}"
         )
 

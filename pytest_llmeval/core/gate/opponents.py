@@ -105,7 +105,7 @@ def refusal(column: PairedColumn, opponent: Opponent, settings: GateSettings, *,
 
 
 def _too_few(column: PairedColumn, opponent: Opponent, missing: int) -> str | None:
-    """Return why too few rows of the baseline pair, ``missing`` having a value there alone; None where enough do."""
+    """Return why too few baseline rows pair, ``missing`` having a value there alone; None where enough do."""
     altered, gone = len(column.altered), _gone(column, opponent)
     scored = len(column.pairs) - column.unscored_before
     # of a small slice one row would be too many; where all are missing, ``nothing_pairs`` says so
@@ -115,7 +115,7 @@ def _too_few(column: PairedColumn, opponent: Opponent, missing: int) -> str | No
     if paired < LEAST_PAIRED * wanted:
         unanswered = (f", {lost} lost there" if lost else "") + (f", {missing} without a value here" if missing else "")
         told = f"{altered} changed, {gone} gone{unanswered}"
-        return f"only {paired} of {wanted} rows of the baseline pair ({told}); {advice}"
+        return f"only {paired} of {wanted} baseline rows pair ({told}); {advice}"
     if scored - missing < LEAST_PAIRED * scored:
         return f"only {scored - missing} of {scored} rows that the baseline scored have a value here; {_WITHOUT_VALUE}"
     return None

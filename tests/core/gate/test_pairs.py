@@ -32,7 +32,7 @@ def test_nine_rows_of_ten_must_pair(there: int, verdict: str) -> None:
     found = only(compared(run([1.0] * 10), run([1.0] * there)))
     assert found.verdict == verdict
     if verdict == "unmeasurable":
-        assert found.reason == ("only 8 of 10 rows of the baseline pair (0 changed, 2 gone); set a new baseline")
+        assert found.reason == ("only 8 of 10 baseline rows pair (0 changed, 2 gone); set a new baseline")
 
 
 @pytest.mark.parametrize(("lost", "verdict"), [(1, "pass"), (2, "unmeasurable")])
@@ -42,7 +42,7 @@ def test_rows_that_the_baseline_lost_count_as_not_paired(lost: int, verdict: str
     found = only(compared(before, run([1.0] * 10)))
     assert found.verdict == verdict
     if verdict == "unmeasurable":
-        told = "only 8 of 10 rows of the baseline pair (0 changed, 0 gone, 2 lost there); set a new baseline"
+        told = "only 8 of 10 baseline rows pair (0 changed, 0 gone, 2 lost there); set a new baseline"
         assert found.reason == told
     unscored = [*run([1.0] * 10)[5:], *(case(number, None) for number in range(5))]
     assert only(compared(unscored, run([1.0] * 10))).verdict == "pass"
@@ -58,9 +58,7 @@ def test_one_row_that_the_baseline_lost_makes_no_small_slice_unmeasurable(lost: 
 def test_changed_rows_count_as_not_paired() -> None:
     """Two of ten are too many."""
     after = [replace(each, input_digest=None) if number < 2 else each for number, each in enumerate(run([1.0] * 10))]
-    assert reason(run([1.0] * 10), after) == (
-        "only 8 of 10 rows of the baseline pair (2 changed, 0 gone); set a new baseline"
-    )
+    assert reason(run([1.0] * 10), after) == ("only 8 of 10 baseline rows pair (2 changed, 0 gone); set a new baseline")
 
 
 def test_rows_that_m_deselected_are_not_missing() -> None:
@@ -80,7 +78,7 @@ def test_rows_that_m_deselected_elsewhere_make_up_for_none_that_a_slice_lacks() 
     left = {"deselected": {"qa": 70}}
     assert only(compared(before, after, rule(slice="hard"), baseline=left)).verdict == "pass"
     assert reason(before, after[:3], rule(slice="hard"), baseline=left) == (
-        "only 3 of 30 rows of the baseline pair (0 changed, 27 gone); set a new baseline"
+        "only 3 of 30 baseline rows pair (0 changed, 27 gone); set a new baseline"
     )
 
 
@@ -109,7 +107,7 @@ def test_a_slice_whose_rows_are_all_new_cannot_be_compared() -> None:
     before = [case(number, 1.0, slices=("hard",)) for number in range(4)] + [case("x", 1.0)]
     after = [case(f"n{number}", 1.0, slices=("hard",)) for number in range(4)] + [case("x", 1.0)]
     assert reason(before, after, rule(slice="hard")) == (
-        "only 0 of 4 rows of the baseline pair (0 changed, 4 gone); set a new baseline"
+        "only 0 of 4 baseline rows pair (0 changed, 4 gone); set a new baseline"
     )
 
 
@@ -133,7 +131,7 @@ def test_rows_that_this_run_left_without_a_value_count_as_not_paired(
     assert found.verdict == verdict
     if verdict == "unmeasurable":
         assert found.reason == (
-            f"only {100 - missing} of 100 rows of the baseline pair (0 changed, 0 gone, {missing} without a value"
+            f"only {100 - missing} of 100 baseline rows pair (0 changed, 0 gone, {missing} without a value"
             " here); see why the others have none (skipped, lost or not scored)"
         )
 
@@ -173,7 +171,7 @@ def test_a_score_that_all_rows_of_a_slice_had_is_missing_there() -> None:
     after = [*run([1.0] * 3 + [None] * 27, slices=("hard",)), *others]
     verdicts = compared([*hard, *others], after, rule(), rule(slice="hard")).verdicts
     assert [verdict.verdict for verdict in verdicts] == ["pass", "unmeasurable"]
-    assert str(verdicts[1].reason).startswith("only 3 of 30 rows of the baseline pair (0 changed, 0 gone, 27 without")
+    assert str(verdicts[1].reason).startswith("only 3 of 30 baseline rows pair (0 changed, 0 gone, 27 without")
 
 
 def test_rows_that_broke_or_were_skipped_do_not_say_which_rows_have_a_score() -> None:
@@ -200,7 +198,7 @@ def test_rows_that_were_skipped_are_missing_beside_those_from_the_cache() -> Non
     before, slower = run([1.0] * 100, latency_s=1.0), rule("max_rise", 0.1, metric="latency_s")
     cached = run([1.0] * 50, latency_s=1.0, cached=True)
     after = [*cached, *run([None] * 61, outcome="skipped")[50:], *before[61:]]
-    assert reason(before, after, slower).startswith("only 89 of 100 rows of the baseline pair (0 changed, 0 gone, 11 w")
+    assert reason(before, after, slower).startswith("only 89 of 100 baseline rows pair (0 changed, 0 gone, 11 w")
 
 
 def test_gone_and_missing_rows_are_too_many_together() -> None:
@@ -208,7 +206,7 @@ def test_gone_and_missing_rows_are_too_many_together() -> None:
     rows = run([1.0] * 100)
     few = [*run([None] * 6), *rows[6:]]
     assert only(compared(rows, few)).verdict == "pass"
-    assert reason(rows, few[:94]).startswith("only 88 of 100 rows of the baseline pair (0 changed, 6 gone, 6 without")
+    assert reason(rows, few[:94]).startswith("only 88 of 100 baseline rows pair (0 changed, 6 gone, 6 without")
     assert reason(rows, few[:94]).endswith("see why the others have none (skipped, lost or not scored)")
     assert reason(rows, few[:80]).endswith("set a new baseline")
 
