@@ -1,7 +1,7 @@
 """The pictures of docs/verdicts.md, drawn from ``qa.json`` and ``simulated.json``.
 
-    python -m venv /tmp/pictures && /tmp/pictures/bin/pip install matplotlib==3.11.* -e .
-    /tmp/pictures/bin/python docs/pictures/make.py
+    python -m venv build/pictures && build/pictures/bin/pip install matplotlib==3.11.* -e .
+    build/pictures/bin/python docs/pictures/make.py
 
 matplotlib is no dependency of the package. The same version of it writes the same bytes: no dates, a fixed salt for
 ids, letters as outlines. Every verdict, interval and least visible change is the gate's own.
