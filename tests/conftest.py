@@ -20,6 +20,9 @@ from tests.support.project import Project
 
 pytest_plugins = ["pytester"]
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+"""Before torch is imported, here and in each child: tests run one to a core, and threads would wait for each other."""
+
 HERE = Path(__file__).parent
 FOREIGN = ("LLMEVAL_", "OPENAI_", "ANTHROPIC_", "PYTEST_ADDOPTS", "GITHUB_", "OTEL_")
 """How variables begin that a session reads."""

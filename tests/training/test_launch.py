@@ -23,8 +23,6 @@ from tests.training.conftest import Train
 from tests.training.test_trainer import curves, run_json
 from tests.training.test_whole import running_in, wait_for
 
-ENVIRON = {**os.environ, "OMP_NUM_THREADS": "1"}
-
 
 def plan_of(root: Path, base: Path, **changes: Any) -> Plan:
     """Return the plan of a training by two processes in ``root``."""
@@ -50,7 +48,7 @@ def adapter(plan: Plan) -> dict[str, Any]:
 def together(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path) -> Plan:
     plan = plan_of(tmp_path_factory.mktemp("together"), tiny_base)
     (plan.rootdir / "tmp").mkdir()
-    outcome = in_a_process(plan, {**ENVIRON, "TMPDIR": str(plan.rootdir / "tmp")})
+    outcome = in_a_process(plan, {**os.environ, "TMPDIR": str(plan.rootdir / "tmp")})
     assert outcome == Outcome(state="trained"), (plan.folder / "output.txt").read_text("utf-8")[-3000:]
     return plan
 
@@ -87,7 +85,7 @@ def with_site(root: Path, code: str) -> dict[str, str]:
     """Return the environment of processes that run ``code`` when they start."""
     (root / "site").mkdir()
     (root / "site" / "sitecustomize.py").write_text(code, "utf-8")
-    return {**ENVIRON, "PYTHONPATH": os.pathsep.join([str(root / "site"), *sys.path])}
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(root / "site"), *sys.path])}
 
 
 BREAKING = """
@@ -119,7 +117,7 @@ def test_one_that_is_killed_ends_all_which_go_on_to_the_same_bits(
     environ = with_site(tmp_path, BREAKING.format(how="os.kill(os.getpid(), signal.SIGKILL)", rank=1))
     assert in_a_process(plan, environ) == Outcome(state="killed", message="process 1 of 2 was ended by SIGKILL")
     again = replace(plan, is_resumed=True)
-    assert in_a_process(again, ENVIRON) == Outcome(state="trained")
+    assert in_a_process(again, os.environ) == Outcome(state="trained")
     assert run_json(again)["resumed_from"] == 4
     assert largest_difference(again, together) == 0
 

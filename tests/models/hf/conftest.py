@@ -3,7 +3,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import torch
 
 # Imported before any run inside this process, which forgets what it imported: torch's parts cannot be imported twice.
 with warnings.catch_warnings():  # of torch.jit, which torch itself uses
@@ -16,12 +15,6 @@ from pytest_llmeval.models.hf.host import HfModels
 from tests.support.tiny_llama import make_adapter, make_model
 
 Models = Callable[[], HfModels]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def one_thread() -> None:
-    """Threads of torch that share cores with other work take many times as long."""
-    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

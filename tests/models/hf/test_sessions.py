@@ -28,7 +28,6 @@ LORA_HEAD = b"GGUF" + struct.pack("<IQQQ12sIQ7s", 3, 0, 1, 12, b"general.type", 
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
 
 
