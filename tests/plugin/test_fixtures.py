@@ -68,7 +68,8 @@ def test_a_fixture_of_a_module_that_is_loaded_as_a_plugin_wins_too(
         theirs_py=own,
         tests__test_own_py='def test_own(model, training):\n    assert model == training == "the project\'s own"\n',
     )
-    project.pytester.syspathinsert()
+    monkeypatch.setenv("PYTHONPATH", str(project.root))
+    monkeypatch.syspath_prepend(project.root)
     if how == "pytest_plugins":
         project.write(conftest_py='pytest_plugins = ["theirs"]\n')
     elif how == "PYTEST_PLUGINS":
