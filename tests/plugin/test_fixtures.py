@@ -68,8 +68,7 @@ def test_a_fixture_of_a_module_that_is_loaded_as_a_plugin_wins_too(
         theirs_py=own,
         tests__test_own_py='def test_own(model, training):\n    assert model == training == "the project\'s own"\n',
     )
-    monkeypatch.setenv("PYTHONPATH", str(project.root))
-    monkeypatch.syspath_prepend(project.root)
+    project.pytester.syspathinsert()
     if how == "pytest_plugins":
         project.write(conftest_py='pytest_plugins = ["theirs"]\n')
     elif how == "PYTEST_PLUGINS":
@@ -84,7 +83,7 @@ def test_a_fixture_of_a_module_that_is_loaded_as_a_plugin_wins_too(
         """,
         ROWS,
     )
-    result = project.run(*loaded, "tests", "evals", *dist_args)
+    result = project.run(*loaded, "tests", "evals", *dist_args, inside=False)
     result.assert_outcomes(passed=2)
     for name in ("model", "score"):
         note = f"note: fixture {name!r} comes from the project; the plugin's is llmeval_{name}"
