@@ -92,8 +92,9 @@ def _trained(config: TrainingConfig, folder: Path) -> Plan:
     free = machine.gpu_total if config.device == "cuda" else machine.ram_free
     plan = Plan(name=folder.name, id=folder.name, config=config, rootdir=ROOT, folder=folder, free=int(0.9 * free))
     command = [sys.executable, "-m", "pytest_llmeval.training.trainer", str(plan.write())]
+    alone = {**os.environ, "CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]}
     with open(folder / "output.txt", "wb") as output:
-        subprocess.run(command, cwd=ROOT, stdout=output, stderr=output, check=True)
+        subprocess.run(command, cwd=ROOT, stdout=output, stderr=output, env=alone, check=True)
     outcome = Outcome.read(folder)
     if outcome is None or outcome.state != "trained":
         raise SystemExit(f"{outcome}; see {folder / 'output.txt'}")

@@ -11,10 +11,13 @@ _SIGNS = (
     "out of memory",
     "can't allocate memory",
     "not enough memory",
-    "cublas_status_alloc_failed",
+    "status_alloc_failed",
+    "device_allocation_failed",
     "cublas_status_not_initialized",
+    "nvml_success ==",
 )
-"""What errors say that have no class of their own: those of torch on a CPU, of CUDA's libraries and of Triton."""
+"""What errors say that have no class of their own: those of torch on a CPU, of CUDA's libraries and of Triton. Where
+torch cannot ask NVML how much is free (MIG, some containers), it says so in place of its own class."""
 
 
 def free_host_bytes(unknown: int) -> int:

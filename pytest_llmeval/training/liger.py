@@ -1,6 +1,7 @@
 """Liger's kernels for the layers of Llama models on a GPU; the loss stays trl's."""
 
 import importlib.metadata
+import importlib.util
 from dataclasses import dataclass
 
 from pytest_llmeval.core.errors import SettingsError
@@ -8,7 +9,7 @@ from pytest_llmeval.core.text import one_line
 from pytest_llmeval.models.hf.sources import Source
 from pytest_llmeval.training.config import TrainingConfig
 
-__all__ = ["Liger", "put_liger_in"]
+__all__ = ["Liger", "may_put_liger_in", "put_liger_in"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +21,19 @@ class Liger:
     """Why not, where they are wanted and would be of use."""
 
 
+def may_put_liger_in(config: TrainingConfig, source: Source) -> bool:
+    """Return whether the kernels are wanted, of use and installed; whether they can be used is seen when they are."""
+    return _is_of_use(config, source) and importlib.util.find_spec("liger_kernel") is not None
+
+
+def _is_of_use(config: TrainingConfig, source: Source) -> bool:
+    is_llama = '"llama"' in (source.base / "config.json").read_text("utf-8")
+    return config.device != "cpu" and config.kernels and is_llama
+
+
 def put_liger_in(config: TrainingConfig, source: Source) -> Liger:
     """Put the kernels into the layers that a base will be loaded with, where they are wanted, of use and there."""
-    is_llama = '"llama"' in (source.base / "config.json").read_text("utf-8")
-    if config.device == "cpu" or not config.kernels or not is_llama:
+    if not _is_of_use(config, source):
         return Liger(False)
     try:
         from liger_kernel.transformers import apply_liger_kernel_to_llama
@@ -44,8 +54,8 @@ def _why_not(error: Exception) -> str:
         version = importlib.metadata.version("liger-kernel")
     except importlib.metadata.PackageNotFoundError:
         return (
-            "liger-kernel is not installed; pip install liger-kernel makes steps on a GPU faster (TRL alone with Llama"
-            " 3.2 3B on an H100: by 4 to 28 %)"
+            "liger-kernel is not installed; pip install 'pytest-llmeval[gpu]' makes steps on a GPU faster (TRL alone"
+            " with Llama 3.2 3B on an H100: by 4 to 28 %)"
         )
     told = one_line(f"{type(error).__name__}: {error}", 200)
     return f"liger-kernel {version} cannot be used, and the training goes on without it ({told})"

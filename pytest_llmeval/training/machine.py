@@ -12,7 +12,8 @@ from pytest_llmeval.training.config import TrainingConfig
 
 __all__ = ["Machine", "lacking", "look_at", "times_killed_for_memory"]
 
-_TIMEOUT_S = 20.0
+_TIMEOUT_S = 60.0
+"""CUDA takes some seconds for each GPU that nobody keeps awake."""
 _UNKNOWN_FREE = 1 << 62
 """Where it is not told, a training begins as if there were enough."""
 

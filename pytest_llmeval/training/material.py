@@ -22,6 +22,7 @@ from pytest_llmeval.training.base_spec import require_speakable, weights_of
 from pytest_llmeval.training.config import CheckModel, TrainingConfig
 from pytest_llmeval.training.embedded import embedded_folder
 from pytest_llmeval.training.encoding import Encoded, encode
+from pytest_llmeval.training.liger import may_put_liger_in
 from pytest_llmeval.training.memory import Fit, Shape, answered_at_once, fit
 from pytest_llmeval.training.plan import Plan
 from pytest_llmeval.training.rows import Rows, TrainingRow, read_splits, within
@@ -109,6 +110,7 @@ def gather(plan: Plan) -> Material:
         device=config.device,
         dropout=lora.dropout,
         averaged=config.optim.average,
+        liger=may_put_liger_in(config, source),
         most_rows=plan.most_rows,
         before=before,
         parts=config.launch.processes if config.launch.engine == "fsdp" else 1,

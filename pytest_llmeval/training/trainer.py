@@ -14,7 +14,8 @@ from typing import Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch: see models.hf.loading; this process is its own
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # trl tells the hub of each trainer
-os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")
+if "PYTORCH_ALLOC_CONF" not in os.environ:  # the newer name, which the older one wins over
+    os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")
 
 import filelock
 import torch

@@ -161,11 +161,13 @@ def answer(
     try:
         while order:
             chosen = order[:batch]
+            said = None
             try:
                 said = _generate(model, chat, [rows[index].prompt for index in chosen], new_tokens, device)
             except (MemoryError, RuntimeError) as error:
                 if not halves or batch == 1 or not is_out_of_memory(error):
                     raise
+            if said is None:  # outside of the clause, which holds what the batch had made
                 batch //= 2
                 torch.cuda.empty_cache()
                 continue

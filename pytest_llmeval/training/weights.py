@@ -6,8 +6,9 @@ from typing import Any
 import torch
 from bitsandbytes.nn import Linear4bit
 
-from pytest_llmeval.core.errors import SettingsError
+from pytest_llmeval.core.errors import ModelError, SettingsError
 from pytest_llmeval.models.hf.loading import chosen_device, chosen_dtype, load_model
+from pytest_llmeval.models.hf.memory import is_out_of_memory
 from pytest_llmeval.models.hf.sources import Source
 from pytest_llmeval.models.weights_spec import WeightsSpec
 from pytest_llmeval.training.base_spec import weights_of
@@ -34,10 +35,16 @@ def load_base(config: TrainingConfig, source: Source) -> Any:
 
     Raises:
         ModelError: they cannot be read.
+        MemoryError: there is no room for them, though the estimate found some: another process took it since.
     """
     weights = weights_of(config, str(source.base))
     device = _device(config, weights)
-    model = load_model(weights, source, device, chosen_dtype(weights, device))
+    try:
+        model = load_model(weights, source, device, chosen_dtype(weights, device))
+    except ModelError as error:
+        if error.__context__ is not None and is_out_of_memory(error.__context__):
+            raise MemoryError(f"while the base was loaded: {error.__context__}") from None
+        raise
     for module in model.modules():
         if isinstance(module, Linear4bit):
             # Else the first look at a CPU with AVX-512 rounds the scales of the weights for good, and a training that

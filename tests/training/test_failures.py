@@ -239,6 +239,20 @@ def test_no_memory_that_is_told_in_words_can_be_tried_again_with_fewer_rows(
     assert outcome == Outcome(state=state, message=f"RuntimeError: {told}")  # type: ignore[arg-type]
 
 
+def test_no_memory_while_the_base_is_loaded_is_tried_again(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process took it since the estimate: no mistake of whoever wrote the configuration."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    def broken(*args: object, **kwargs: object) -> None:
+        raise torch.OutOfMemoryError("Tried to allocate 3.00 GiB")
+
+    monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", broken)
+    _, outcome = train()
+    message = "while the base was loaded: Tried to allocate 3.00 GiB"
+    assert outcome == Outcome(state="out_of_memory", message=message)
+
+
 def test_no_memory_is_told_with_the_estimate(train: Train) -> None:
     _, outcome = train(free=1 << 20)
     assert outcome.state == "refused"

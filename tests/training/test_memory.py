@@ -72,6 +72,19 @@ def test_what_is_chosen_keeps_a_gpu_busy(
     assert (found.micro_batch, found.checkpointing) == (at_once, checkpointing)
 
 
+@pytest.mark.parametrize(("rows", "row_tokens", "plain"), [(16, 512, 4.7), (8, 1024, 5.5), (8, 2048, 8.7)])
+def test_without_liger_a_step_takes_more_and_no_more_than_plain_trl(rows: int, row_tokens: int, plain: float) -> None:
+    """GiB that TRL 1.16 was measured to allocate without Liger and without fused layers."""
+    shape: dict[str, Any] = {"rows": rows, "row_tokens": row_tokens, "checkpointing": True}
+    found = [estimate(LLAMA_3B, **shape, liger=each, **RECIPE).total for each in (True, False)]
+    assert found[0] < found[1] <= plain * 2**30 + CONTEXT
+    free = (found[0] + found[1]) // 2
+    at_once = [
+        fit(LLAMA_3B, free=free, batch=rows, row_tokens=row_tokens, liger=each, **RECIPE) for each in (True, False)
+    ]
+    assert [each.micro_batch for each in at_once] == [rows, rows // 2]
+
+
 @pytest.mark.parametrize("checkpointing", [True, False])
 def test_dropout_takes_a_byte_of_each_input_that_it_may_leave_out(checkpointing: bool) -> None:
     plain, dropped = (

@@ -56,7 +56,7 @@ def test_it_is_shown_while_the_training_runs_and_once(job: Job, proved: Proved) 
 
 @pytest.mark.parametrize(("device", "package", "is_used", "note"), [
     ("cpu", None, False, None),
-    ("cuda", None, False, "liger-kernel is not installed; pip install liger-kernel makes steps on a GPU faster"),
+    ("cuda", None, False, "liger-kernel is not installed; pip install 'pytest-llmeval[gpu]'"),
     ("cuda", SimpleNamespace(), False, "liger-kernel 0.1 cannot be used, and the training goes on without it (Import"),
     ("cuda", SimpleNamespace(apply_liger_kernel_to_llama=lambda **which: None), True, None),
 ])  # fmt: skip
