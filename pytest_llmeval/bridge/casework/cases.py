@@ -14,7 +14,8 @@ import pytest
 
 from pytest_llmeval.bridge.casework.items import suite_of
 from pytest_llmeval.core.calls import failed
-from pytest_llmeval.core.errors import CallError, ErrorKind
+from pytest_llmeval.core.errors import CallError, CaseError, ErrorKind
+from pytest_llmeval.core.gate.case import MONEY_KINDS
 from pytest_llmeval.core.ids import digest, input_digest
 from pytest_llmeval.core.transport import as_json, as_text, dump_start
 from pytest_llmeval.core.types import Ask, Call, CaseKey, CaseStart, JudgeRecord, Request, Response, Sample
@@ -114,6 +115,8 @@ class CaseRun:
     waits: int = 0
     """How many of its calls are waited for in its turn now; ``waits_from`` is when the first of these began."""
     waits_from: float = 0.0
+    failure: CaseError | None = None
+    """Of a call or a judgement, which makes the case an error also where its body catches it."""
     error_kind: str | None = None
     error: str | None = None
     outcome: str | None = None
@@ -159,6 +162,11 @@ class CaseRun:
         """Take a call that has ended."""
         self.calls.append(call)
         self.begun.pop(call.name, None)
+
+    def fail(self, error: CaseError) -> None:
+        """Take a call or a judgement of which nothing came; of several the first, or the first that ends paying."""
+        if self.failure is None or (error.kind in MONEY_KINDS and self.failure.kind not in MONEY_KINDS):
+            self.failure = error
 
     def all_calls(self) -> tuple[Call, ...]:
         """Return the calls of a case that has ended: also those that it gave up, which may be paid for all the same.

@@ -50,7 +50,7 @@ class CaseModel:
             params: sampling parameters over those of the marker.
 
         Raises:
-            CallError: the call failed after its retries; uncaught, it makes the case an error and not a miss.
+            CallError: the call failed after its retries; the case is an error and no miss, also where this is caught.
             PromptError: ``messages`` are none.
         """
         return await self.answer(self._request(messages, params))
@@ -159,6 +159,8 @@ class CaseModel:
             response = await self._asker.ask(ask)
         except CallError as error:
             self._run.end(failed(ask, error, name))
+            if wanted is None and error.kind != ErrorKind.INTERRUPTED:  # else a judgement may do without it
+                self._run.fail(error)
             raise
         self._run.end(answered(ask, response, name))
         return response

@@ -2,7 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 from pytest_llmeval.bridge.casework.handles import CaseModel
 from pytest_llmeval.bridge.casework.juror import Juror, JurorInCase
-from pytest_llmeval.core.errors import CaseError, RubricError, ScorerError
+from pytest_llmeval.core.errors import CallError, CaseError, JudgeError, RubricError, ScorerError
 from pytest_llmeval.core.judge.asking import comparison, judge_id, preference_rubric, questions
 from pytest_llmeval.core.judge.panel import Ballot, PanelMode, is_probed, is_unsure
 from pytest_llmeval.core.judge.shown import shown_input, shown_reference
@@ -142,14 +143,24 @@ class CaseJudge:
 
     async def _awaited(self, work: Coroutine[Any, Any, list[Score]]) -> list[Score]:
         """Return what comes of ``work`` on the loop of the calls."""
-        if self._calls.loop.is_current():
-            return await work
-        return await self._run.awaited(self._calls.loop.submit(work))
+        with self._failing():
+            if self._calls.loop.is_current():
+                return await work
+            return await self._run.awaited(self._calls.loop.submit(work))
 
     def _waited(self, work: Coroutine[Any, Any, list[Score]]) -> list[Score]:
         """Return what comes of ``work`` to a body that waits for it."""
-        with self._run.body_waiting():
+        with self._failing(), self._run.body_waiting():
             return self._calls.loop.run(work)
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        """Note a judgement of which nothing came."""
+        try:
+            yield
+        except (CallError, JudgeError) as error:
+            self._run.fail(error)
+            raise
 
     def _check_names(self, found: "Rubric", how: JudgedHow) -> None:
         """Raise where a score could not be recorded under its name, before anybody is asked for it."""

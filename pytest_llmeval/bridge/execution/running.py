@@ -6,7 +6,7 @@ import pytest
 
 from pytest_llmeval.bridge.casework.calls import Calls
 from pytest_llmeval.bridge.casework.case_start import new_run, read_row
-from pytest_llmeval.bridge.casework.cases import CaseParam
+from pytest_llmeval.bridge.casework.cases import CaseParam, CaseRun
 from pytest_llmeval.bridge.casework.items import CURRENT, RUN_KEY, CaseNow, param_of, run_of
 from pytest_llmeval.bridge.execution.ahead import ResponsesAhead
 from pytest_llmeval.bridge.execution.bodies import BodiesAhead, is_async
@@ -17,7 +17,7 @@ from pytest_llmeval.bridge.execution.worker_queue import is_worker
 from pytest_llmeval.core.errors import CaseError, ErrorKind, ScorerError
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.models.redaction import Redactor
-from pytest_llmeval.scorers import ScoreBook, explain
+from pytest_llmeval.scorers import explain
 from pytest_llmeval.scorers.book import recorded_twice, unawaited
 
 __all__ = ["AsyncBodies", "CaseRunner"]
@@ -129,12 +129,12 @@ class CaseRunner:
         except pytest.xfail.Exception:
             raise
         except (AssertionError, pytest.fail.Exception, BaseExceptionGroup) as miss:
-            broken = _broken(run.book) if run is not None and is_miss(miss) else None
+            broken = _broken(run) if run is not None and is_miss(miss) else None
             if broken is not None:
                 raise broken from miss
             raise
         if run is not None:
-            _settle(run.book)
+            _settle(run)
         return result
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -170,21 +170,23 @@ class AsyncBodies:
         return True
 
 
-def _settle(book: ScoreBook) -> None:
-    """Raise what the scores of a whole body come to: an error, or a miss."""
+def _settle(run: CaseRun) -> None:
+    """Raise what the scores and calls of a whole body come to: an error, or a miss."""
+    book = run.book
     for name in unawaited(book)[:1]:
         told = f"score.{name}(...) was not awaited: write await score.{name}(...), or score.{name}_sync(...) where the"
         raise CaseError(f"{told} test is not async", kind=ErrorKind.CODE)
-    broken = _broken(book)
+    broken = _broken(run)
     if broken is not None:
         raise broken
     if book.misses:
         pytest.fail(explain(book.misses), pytrace=False)
 
 
-def _broken(book: ScoreBook) -> ScorerError | None:
-    """Return the error of a scorer that broke, or of a name that came twice; None where there is none."""
-    if book.errors:
-        first = book.errors[0]
+def _broken(run: CaseRun) -> CaseError | None:
+    """Return the error of a scorer that broke, of a name that came twice, or of a call; None where there is none."""
+    if run.book.errors:
+        first = run.book.errors[0]
         return ScorerError(f"scorer {first.name}: {first.reason}")
-    return recorded_twice(book)
+    told_by_subtest = run.outcome == "error"
+    return recorded_twice(run.book) or (None if told_by_subtest else run.failure)
