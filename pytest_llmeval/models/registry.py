@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from pytest_llmeval.core.errors import ModelError
@@ -109,7 +110,7 @@ def open_model(
     elif model.spec.kind == "vllm":
         assert vllm_models is not None and model.spec.weights is not None
         revision, server = vllm_models.identity(model.spec.weights), vllm_models.server(model.spec.weights)
-        model, account = _own_model(model), _vllm_account(server)
+        model, account = _own_model(model, vllm_models.params(model.spec.weights)), _vllm_account(server)
         why_gone = server.why_gone if server is not None else None
         slot = slots(account.id)
     else:
@@ -168,8 +169,13 @@ def _vllm_account(server: VllmServer | None) -> Account:
     return account_with_key(parse_base_url(base_url, where="vllm:"), key)
 
 
-def _own_model(model: NamedModel) -> NamedModel:
-    """Return ``model`` as a model on this machine: greedy, seeded, of bounded length, free of charge."""
+def _own_model(model: NamedModel, params: Mapping[str, object] = MappingProxyType({})) -> NamedModel:
+    """Return ``model`` as a model on this machine: greedy, seeded, of bounded length, free of charge.
+
+    Args:
+        model: its description.
+        params: what it is sent besides where neither models.yaml nor the call says otherwise.
+    """
     free = Prices(input_usd_per_million=0, output_usd_per_million=0)
-    own = {**OWN_PARAMS, "max_tokens": DEFAULT_MAX_TOKENS[model.spec.kind]}
+    own = {**OWN_PARAMS, "max_tokens": DEFAULT_MAX_TOKENS[model.spec.kind], **params}
     return replace(model, params=laid_over(own, model.params), prices=free)

@@ -58,6 +58,21 @@ def test_base_and_adapter_are_asked_of_one_server(
     assert {row["cost_usd"] for row in rows} == {0}
 
 
+def test_answers_end_with_what_ended_them_in_the_training_of_the_adapter(
+    project: Project, fake: FakeVllm, base: Path, adapter: Path
+) -> None:
+    """As with hf:; vLLM knows the end of the base alone. What models.yaml says goes before it."""
+    (adapter / "tokenizer_config.json").write_text('{"eos_token": {"content": "<|im_end|>"}}', "utf-8")
+    added = '{"model": {"vocab": {"a": 0}}, "added_tokens": [{"id": 7, "content": "<|im_end|>"}]}'
+    (base / "tokenizer.json").write_text(added, "utf-8")
+    spec = "{spec: 'vllm:base+tuned', params: {stop_token_ids: [3]}}"
+    project.write(models_yaml=f"models:\n  other: {spec}\n")
+    project.eval(ANSWERS, ROWS)
+    assert project.run("evals", "--limit=1", "--model=vllm:base", "--model=other", model="vllm:base+tuned").ret == 0
+    sent = sorted((body["model"], body.get("stop_token_ids", [])) for body in fake.bodies)
+    assert sent == [("base", []), ("base+tuned", [3]), ("base+tuned", [7])]
+
+
 def test_it_may_be_the_judge(project: Project, fake: FakeVllm, base: Path) -> None:
     body = """
     async def test_echo(sample, model, score):

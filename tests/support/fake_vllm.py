@@ -43,15 +43,20 @@ class FakeVllm:
 
     @property
     def starts(self) -> list[dict[str, Any]]:
-        """The parsed arguments of each start, in order, with ``pids`` of it and of its worker, and the ``environ``."""
+        """The parsed arguments of each start, in order, with ``pids`` of both processes, ``environ`` and ``path``."""
         notes = sorted(self._notes.glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
         return [json.loads(path.read_text("utf-8")) for path in notes]
 
     @property
     def asked(self) -> list[str]:
         """The names that chat completions were asked of, in order."""
-        path = self._notes / "asked.txt"
-        return path.read_text("utf-8").splitlines() if path.exists() else []
+        return [body["model"] for body in self.bodies]
+
+    @property
+    def bodies(self) -> list[dict[str, Any]]:
+        """The chat completions that were asked, in order."""
+        path = self._notes / "asked.jsonl"
+        return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []
 
     def running(self) -> list[int]:
         """Return the ids of the processes of all starts that run, of keepers too."""

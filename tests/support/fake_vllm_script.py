@@ -1,9 +1,10 @@
 """The text of the executable that ``fake_vllm`` writes; of the standard library alone.
 
-``FAKE_VLLM`` says how it behaves: ``no-gpu``, ``no-bnb``, ``port-taken``, ``engine`` (a process of it fails), ``dies``
-(with status 3, before it is healthy), ``slow`` (never healthy), ``stubborn`` (deaf to SIGTERM), ``others`` (serves
-another name), ``no-effect`` (adapters have none), ``nan`` (their likelihoods are no numbers), ``no-logprobs`` (it knows
-none), ``crash-N`` (killed by the N-th chat completion), ``exit-N`` (ended by it with status 7).
+``FAKE_VLLM`` says how it behaves: ``no-gpu``, ``no-bnb``, ``no-ninja``, ``port-taken``, ``port-taken-once`` (at the
+first start), ``engine`` (a process of it fails), ``dies`` (with status 3, before it is healthy), ``slow`` (never
+healthy), ``stubborn`` (deaf to SIGTERM), ``others`` (serves another name), ``no-effect`` (adapters have none), ``nan``
+(their likelihoods are no numbers), ``no-logprobs`` (it knows none), ``crash-N`` (killed by the N-th chat completion),
+``exit-N`` (ended by it with status 7).
 """
 
 import argparse
@@ -104,8 +105,8 @@ class Handler(BaseHTTPRequestHandler):
         with self.server.lock:
             self.server.asked += 1
             number = self.server.asked
-            with open(os.path.join(NOTES, "asked.txt"), "a") as file:
-                file.write(f"{name}\n")
+            with open(os.path.join(NOTES, "asked.jsonl"), "a") as file:
+                file.write(f"{json.dumps(body)}\n")
         kind, _, at = HOW.partition("-")
         if kind in ("crash", "exit") and number >= int(at):
             say("EngineDeadError: the engine is gone")
@@ -152,6 +153,8 @@ def main() -> None:
     worker = subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(300)"])
     told = {**vars(chosen), "argv": sys.argv[1:], "pids": [os.getpid(), worker.pid], "keeper": os.getppid()}
     told["environ"] = {name: os.environ.get(name) for name in ("VLLM_NO_USAGE_STATS", "HF_HUB_OFFLINE")}
+    told["path"] = os.environ.get("PATH")
+    is_first = not any(name.endswith(".json") for name in os.listdir(NOTES))
     partial = os.path.join(NOTES, f"{os.getpid()}.part")
     with open(partial, "w") as file:
         json.dump(told, file)
@@ -163,12 +166,14 @@ def main() -> None:
         )
     if HOW == "no-bnb" and chosen.quantization == "bitsandbytes":
         raise ValueError("Unknown quantization method: bitsandbytes. Must be one of ['awq', 'fp8'].")
-    if HOW == "port-taken":
+    if HOW == "port-taken" or (HOW == "port-taken-once" and is_first):
         raise OSError(98, "Address already in use")
     if HOW == "engine":
         say("(EngineCore pid=7) ERROR [core.py:1] ValueError: No available memory for the cache blocks.")
         say("\n".join(["(APIServer pid=6) Traceback"] * 30))
         raise RuntimeError("Engine core initialization failed. See root cause above.")
+    if HOW == "no-ninja":
+        raise FileNotFoundError(2, "No such file or directory", "ninja")
     if HOW == "dies":
         sys.exit(3)
     if HOW == "stubborn":

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pytest_llmeval.models.hf.sources import Source, find_source
 from pytest_llmeval.models.vllm.lora import check_lora
+from pytest_llmeval.models.vllm.turns import require_template
 from pytest_llmeval.models.weights_spec import WeightsSpec
 
 __all__ = ["Group", "grouped"]
@@ -32,7 +33,7 @@ def grouped(asked: Sequence[WeightsSpec], environ: Mapping[str, str]) -> list[Gr
     """Return the servers that ``asked`` need, in order.
 
     Raises:
-        ModelError: files are missing, or an adapter cannot be served on its base.
+        ModelError: files are missing, a base has no chat template, or an adapter cannot be served on its base.
     """
     sources = {weights: find_source(weights, environ) for weights in asked}
     shared: dict[WeightsSpec, list[WeightsSpec]] = {}
@@ -43,6 +44,7 @@ def grouped(asked: Sequence[WeightsSpec], environ: Mapping[str, str]) -> list[Gr
 
 def _group(members: Sequence[WeightsSpec], sources: Mapping[WeightsSpec, Source]) -> Group:
     plain = _plain(members[0])
+    require_template(sources[members[0]].base, f"vllm:{members[0]}")
     tuned = [weights for weights in members if weights.adapter is not None]
     return Group(
         weights=plain,

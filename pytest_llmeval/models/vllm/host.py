@@ -13,6 +13,7 @@ from pytest_llmeval.models.vllm.effect import check_effect
 from pytest_llmeval.models.vllm.executable import find_vllm, vllm_version
 from pytest_llmeval.models.vllm.groups import Group, grouped
 from pytest_llmeval.models.vllm.server import VllmServer
+from pytest_llmeval.models.vllm.turns import end_of_turn
 from pytest_llmeval.models.weights_spec import WeightsSpec
 
 __all__ = ["VllmModels"]
@@ -59,6 +60,11 @@ class VllmModels:
         source = find_source(weights, self._environ)
         version = vllm_version(find_vllm(self._environ))
         return digest(canonical([source_digest(weights, source), source_stats(source), version]))
+
+    def params(self, weights: WeightsSpec) -> dict[str, object]:
+        """Return what a spec's requests say beside their own: the token that ended the turns of its adapter."""
+        token = end_of_turn(find_source(weights, self._environ)) if weights.adapter is not None else None
+        return {} if token is None else {"stop_token_ids": [token]}
 
     def stop(self, *, keep_logs: bool = False) -> None:
         """End all servers."""

@@ -22,7 +22,9 @@ from tests.support.fake_vllm import FakeVllm, write_adapter
         ({"r": None}, r"the ranks \(r, rank_pattern\) in adapter_config.json are \[None\]; vLLM serves 1 to 512"),
         ({"r": 0}, r"the ranks .* are \[0\]; vLLM serves"),
         ({"rank_pattern": {"q_proj": 1024}}, r"the ranks .* are \[16, 1024\]; vLLM serves"),
-        ({"alpha_pattern": {"q_proj": "8"}}, r"lora_alpha and alpha_pattern in .* are \[8, '8'\]; they are numbers"),
+        ({"use_dora": True}, r"in adapter_config.json use_dora is True, which vLLM does not serve; merge it"),
+        ({"bias": "lora_only", "use_qalora": True}, "use_qalora is True, bias is 'lora_only', which vLLM does not"),
+        ({"modules_to_save": ["lm_head"]}, r"modules_to_save is \['lm_head'\], which vLLM does not serve"),
     ],
 )
 def test_what_vllm_cannot_put_on_the_base_is_refused_without_a_start(
@@ -36,29 +38,17 @@ def test_what_vllm_cannot_put_on_the_base_is_refused_without_a_start(
 
 
 @pytest.mark.parametrize(
-    ("config", "is_served"),
+    "config",
     [
-        ({"rank_pattern": {"q_proj": 32}}, False),
-        ({"alpha_pattern": {"q_proj": 32}}, False),
-        ({"rank_pattern": {"q_proj": 16}, "alpha_pattern": {"k_proj": 16}}, True),
-        ({"rank_pattern": {"q_proj": 32}, "alpha_pattern": {"q_proj": 32}}, True),
-        ({"rank_pattern": {"q_proj": 32}, "alpha_pattern": {"q_proj": 24}}, False),
-        ({"rank_pattern": {"q_proj": 32}, "alpha_pattern": {"0.q_proj": 16, "q_proj": 32}}, False),
-        ({"rank_pattern": {"q_proj": 64}, "alpha_pattern": {"q_proj": 32}, "use_rslora": True}, True),
-        ({"rank_pattern": {"q_proj": 64}, "alpha_pattern": {"q_proj": 64}, "use_rslora": True}, False),
+        {"rank_pattern": {"q_proj": 32}, "alpha_pattern": {"k_proj": 24}},
+        {"rank_pattern": {"q_proj": 64}, "alpha_pattern": {"q_proj": 64}, "use_rslora": True},
+        {"modules_to_save": ["score"], "use_dora": False, "layer_replication": None},
     ],
 )
-def test_an_adapter_whose_modules_have_scales_of_their_own_is_refused(
-    fake: FakeVllm, base: Path, config: dict[str, object], is_served: bool
-) -> None:
-    """vLLM scales all modules by ``lora_alpha`` and ``r``, as PEFT does those that no pattern names."""
+def test_what_vllm_serves_is_taken(fake: FakeVllm, base: Path, config: dict[str, object]) -> None:
+    """It scales each module by its own rank and alpha, by the rule of PEFT."""
     adapter = write_adapter(base.parent / "scaled", base, **{"lora_alpha": 16, **config})
-    model, environ = resolve_model(f"vllm:{base}+{adapter}", {}), {"PATH": str(fake.path.parent)}
-    if is_served:
-        check_model(model, environ)
-        return
-    with pytest.raises(ModelError, match="vLLM scales all alike; merge it \\(llmeval adapter merge\\)"):
-        check_model(model, environ)
+    check_model(resolve_model(f"vllm:{base}+{adapter}", {}), {"PATH": str(fake.path.parent)})
 
 
 @pytest.mark.parametrize("place", ["tokenizer_config.json", "chat_template.jinja"])
@@ -77,6 +67,26 @@ def test_a_base_whose_template_only_a_tokenizer_knows_is_taken(fake: FakeVllm, b
     (adapter / "chat_template.jinja").write_text("{{ messages }}", "utf-8")
     (base / "tokenizer_config.json").unlink()
     check_model(resolve_model(f"vllm:{base}+{adapter}", {}), {"PATH": str(fake.path.parent)})
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("tokenizer_config.json", '{"chat_template": [{"name": "default", "template": "{{ messages }}"}]}'),
+        ("tekken.json", "{}"),
+        ("config.json", '{"model_type": "deepseek_v32"}'),
+    ],
+)
+def test_a_base_without_a_chat_template_is_refused_where_vllm_has_none(
+    fake: FakeVllm, base: Path, name: str, content: str
+) -> None:
+    """Else each call would be."""
+    model, environ = resolve_model(f"vllm:{base}", {}), {"PATH": str(fake.path.parent)}
+    (base / "tokenizer_config.json").write_text("{}", "utf-8")
+    with pytest.raises(ModelError, match=f"^vllm:{base}: {base} has no chat template, and vLLM answers no chat"):
+        check_model(model, environ)
+    (base / name).write_text(content, "utf-8")
+    check_model(model, environ)
 
 
 @pytest.mark.parametrize(
