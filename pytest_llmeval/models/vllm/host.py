@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.core.ids import digest
@@ -12,7 +13,7 @@ from pytest_llmeval.models.vllm.command import serve_command
 from pytest_llmeval.models.vllm.effect import check_effect
 from pytest_llmeval.models.vllm.executable import find_vllm, vllm_version
 from pytest_llmeval.models.vllm.groups import Group, grouped
-from pytest_llmeval.models.vllm.server import VllmServer
+from pytest_llmeval.models.vllm.server import PortTakenError, VllmServer
 from pytest_llmeval.models.vllm.turns import end_of_turn
 from pytest_llmeval.models.weights_spec import WeightsSpec
 
@@ -43,7 +44,7 @@ class VllmModels:
             ModelError: one does not start, or an adapter has no effect; all are ended then.
         """
         groups = grouped(asked, self._environ)
-        memory = f"{_SHARED / len(groups):.2f}" if len(groups) > 1 else None
+        memory = _share(groups)
         try:
             for group in groups:
                 self._start(group, report, timeout_s, memory)
@@ -74,20 +75,50 @@ class VllmModels:
     def _start(self, group: Group, report: Callable[[str], None], timeout_s: float, memory: str | None) -> None:
         executable, start_s = find_vllm(self._environ), time.monotonic()
         told = f"vllm:{group.names[0]}" + (f" with {counted(len(group.adapters), 'adapter')}" if group.adapters else "")
+        server = self._begin(executable, group, memory)
+        report(
+            f"waiting for vLLM {vllm_version(executable)} to serve {told}: minutes with a large model, {timeout_s:g} s"
+            f" at most (log: {server.log})"
+        )
+        names = [*group.names, *group.adapters]
+        try:
+            server.wait(names, timeout_s)
+        except PortTakenError:
+            server = self._begin(executable, group, memory)
+            report(f"another program took the port of vLLM; it starts once more (log: {server.log})")
+            server.wait(names, timeout_s)
+        for weights in group.members:
+            self._serving[weights] = server
+            if weights.adapter is not None and weights.untrained is None:
+                where = f"adapter {weights.adapter}"
+                check_effect(server, base=group.names[0], adapter=str(weights), where=where)
+        report(f"vLLM serves {', '.join(names)} after {time.monotonic() - start_s:.1f} s")
+
+    def _begin(self, executable: Path, group: Group, memory: str | None) -> VllmServer:
+        """Return a server that has begun to load, and that ``stop`` ends."""
         server = VllmServer.start(
             lambda port: serve_command(executable, group, port=port, memory=memory),
             name=f"vllm:{group.weights}",
             environ=self._environ,
         )
         self._servers.append(server)
-        report(
-            f"waiting for vLLM {vllm_version(executable)} to serve {told}: minutes with a large model, {timeout_s:g} s"
-            f" at most (log: {server.log})"
+        return server
+
+
+def _share(groups: Sequence[Group]) -> str | None:
+    """Return what of the GPU's memory each server takes whose specs do not say it; None for what vLLM takes by itself.
+
+    Raises:
+        ModelError: those that say it leave nothing.
+    """
+    said = [float(share) for group in groups if (share := group.weights.gpu_memory_utilization) is not None]
+    others = len(groups) - len(said)
+    if not others or len(groups) == 1:
+        return None
+    share = f"{(_SHARED - sum(said)) / others:.2f}"
+    if float(share) <= 0:
+        raise ModelError(
+            f"vllm: {others} of {len(groups)} servers have no gpu_memory_utilization, and the others take"
+            f" {sum(said):g} of the memory; together they may take {_SHARED:g}"
         )
-        server.wait([*group.names, *group.adapters], timeout_s)
-        for weights in group.members:
-            self._serving[weights] = server
-            if weights.adapter is not None and weights.untrained is None:
-                where = f"adapter {weights.adapter}"
-                check_effect(server, base=group.names[0], adapter=str(weights), where=where)
-        report(f"vLLM serves {', '.join([*group.names, *group.adapters])} after {time.monotonic() - start_s:.1f} s")
+    return share

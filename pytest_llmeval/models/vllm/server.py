@@ -20,16 +20,17 @@ from pytest_llmeval.core.text import printable
 from pytest_llmeval.models.exchange import Reply, exchange
 from pytest_llmeval.models.watched import end_in_words
 
-__all__ = ["VllmServer"]
+__all__ = ["PortTakenError", "VllmServer"]
 
 STOP_TIMEOUT_S = 15.0  # more than the keeper gives vLLM
 STEP_S = 0.2
 TAIL_LINES, TAIL_BYTES = 20, 65536
 CAUSES = 3
 
+_PORT_TAKEN = "address already in use"
 _ADVICE = (
     (r"infer device type|No CUDA GPUs|no NVIDIA driver", "vLLM finds no GPU that it can use here"),
-    (r"address already in use", "another program took the port in the meantime; start the session again"),
+    (_PORT_TAKEN, "another program took the port in the meantime; start the session again"),
     (
         r"less than desired GPU memory|out of memory",
         "too little GPU memory is free: end what else uses it, or ask for less with ?gpu_memory_utilization=… or"
@@ -40,9 +41,17 @@ _ADVICE = (
         "its context does not fit into the memory that is left; try ?max_model_len=…",
     ),
     (r"quantization.*bitsandbytes", "since vLLM 0.28 load=4bit needs a plugin beside it: pip install vllm-bnb-plugin"),
+    (
+        r"directory: '(ninja|nvcc)'|Error: Could not find nvcc|Failed to find C compiler|Python\.h: No such file",
+        "vLLM compiles kernels when it starts, and here is not all that it needs for that",
+    ),
 )
 """From what a log of a start that failed may say to what that means."""
 _ERROR = re.compile(r"\w(Error|Exception): ")
+
+
+class PortTakenError(ModelError):
+    """Another program took the port between its choice and the start of vLLM."""
 
 
 class VllmServer:
@@ -84,16 +93,19 @@ class VllmServer:
         Args:
             command_at: from a port to the arguments that serve there.
             name: what it serves, for messages.
-            environ: its environment, beside what is set here: its key, no telemetry, nothing fetched.
+            environ: its environment, beside what is set here: its key, no telemetry, nothing fetched, and its folder
+                first on ``PATH``: there lies the ninja that it was installed with and that it builds kernels by.
         """
         api_key, port = secrets.token_urlsafe(24), _free_port()
+        command = command_at(port)
+        path = os.pathsep.join(filter(None, [str(Path(command[0]).resolve().parent), environ.get("PATH")]))
         descriptor, log = tempfile.mkstemp(prefix="llmeval-vllm-", suffix=".log")
-        own = {"VLLM_API_KEY": api_key, "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1"}
+        own = {"VLLM_API_KEY": api_key, "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1", "PATH": path}
         # -P keeps the script's folder off the keeper's path.
         keeper = [sys.executable, "-P", str(Path(__file__).with_name("keeper.py"))]
         with os.fdopen(descriptor, "ab") as file:
             process = subprocess.Popen(
-                [*keeper, *command_at(port)],
+                [*keeper, *command],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=file,
@@ -106,12 +118,13 @@ class VllmServer:
         """Return when it is healthy and serves ``names``.
 
         Raises:
-            ModelError: it ended, was not healthy in time, or serves something else; its last lines are told.
+            PortTakenError: it ended since its port was taken.
+            ModelError: it ended otherwise, was not healthy in time, or serves something else; its last lines are told.
         """
         deadline = time.monotonic() + timeout_s
         while (health := exchange(self._port, "/health")) is None or health[0] != 200:
             if self.end is not None:
-                raise ModelError(self._failure(self.end))
+                raise self._ended(self.end)
             if time.monotonic() > deadline:
                 problem = f"it was not healthy within {timeout_s:g} s; --llmeval-vllm-start-s gives it more"
                 raise ModelError(self._failure(problem))
@@ -160,11 +173,20 @@ class VllmServer:
         if not keep_log:
             self._log.unlink(missing_ok=True)
 
-    def _failure(self, problem: str) -> str:
-        """Return the message of a start that failed."""
+    def _ended(self, end: str) -> ModelError:
+        """Return the error of a start at which it ended by itself."""
+        is_taken = re.search(_PORT_TAKEN, self._said(), re.IGNORECASE)
+        return (PortTakenError if is_taken else ModelError)(self._failure(end))
+
+    def _said(self) -> str:
+        """Return the end of its log."""
         with open(self._log, "rb") as file:
             file.seek(max(0, self._log.stat().st_size - TAIL_BYTES))
-            text = printable(file.read().decode("utf-8", "replace"))
+            return printable(file.read().decode("utf-8", "replace"))
+
+    def _failure(self, problem: str) -> str:
+        """Return the message of a start that failed."""
+        text = self._said()
         advice = next((words for pattern, words in _ADVICE if re.search(pattern, text, re.IGNORECASE)), None)
         lines = [line.rstrip() for line in text.splitlines() if line.strip()]
         causes = [line for line in lines[:-TAIL_LINES] if _ERROR.search(line)][:CAUSES]  # of the engine's process
@@ -174,7 +196,7 @@ class VllmServer:
 
 
 def _free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody has now; whoever takes it before vLLM does makes its start fail."""
+    """Return a port of 127.0.0.1 that nobody has now; one who takes it before vLLM does makes that start fail."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

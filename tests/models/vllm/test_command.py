@@ -1,9 +1,11 @@
 """What ``vllm serve`` is told."""
 
+import os
 from pathlib import Path
 
 import pytest
 
+from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.models.specs import parse_spec
 from pytest_llmeval.models.vllm.host import VllmModels
 from pytest_llmeval.models.weights_spec import WeightsSpec
@@ -91,16 +93,31 @@ def test_nothing_is_sent_fetched_or_shown_to_others(fake: FakeVllm, models: Vllm
     assert server.ask("/v1/models") == (401, {"error": "Unauthorized"})
 
 
+def test_what_is_installed_beside_it_is_found(
+    fake: FakeVllm, models: VllmModels, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its environment need not be activated: it builds kernels with the ninja of that."""
+    link = base.parent / "vllm"
+    link.symlink_to(fake.path)
+    monkeypatch.setenv("LLMEVAL_VLLM", str(link))
+    monkeypatch.setenv("PATH", os.defpath)
+    start(models, str(base))
+    assert fake.starts[0]["path"] == f"{fake.path.parent}:{os.defpath}"
+
+
 def test_bases_of_their_own_share_the_memory(fake: FakeVllm, models: VllmModels, base: Path, adapter: Path) -> None:
     """Unless a spec says what it takes; how a base is loaded makes it another."""
     other = write_base(base.parent / "other")
     start(models, f"{base}+{adapter}", str(other), f"{other}?load=4bit&gpu_memory_utilization=0.2")
     assert [(server["model_tag"], server["gpu_memory_utilization"]) for server in fake.starts] == [
-        (str(base), 0.3),
-        (str(other), 0.3),
+        (str(base), 0.35),
+        (str(other), 0.35),
         (str(other), 0.2),
     ]
     assert fake.starts[0]["served_model_name"] == [str(base)]
+    with pytest.raises(ModelError, match=r"1 of 2 servers have no gpu_memory_utilization, and the others take 0.9 of"):
+        start(models, str(base), f"{other}?gpu_memory_utilization=0.9")
+    assert len(fake.starts) == 3
 
 
 def test_one_folder_by_two_paths_is_one_base(

@@ -82,6 +82,7 @@ FAILURES = [
     ("no-gpu", r"vLLM finds no GPU that it can use here \(it ended with status 1\)"),
     ("no-bnb", r"pip install vllm-bnb-plugin"),
     ("port-taken", r"another program took the port in the meantime; start the session again"),
+    ("no-ninja", r"vLLM compiles kernels when it starts, and here is not all that it needs for that"),
     ("engine", r"try \?max_model_len=… \((?s:.*)ValueError: No available(?s:.*)RuntimeError: Engine core"),
     ("dies", r"vLLM did not start \(it ended with status 3\)"),
     ("slow", r"it was not healthy within 5 s; --llmeval-vllm-start-s gives it more"),
@@ -104,6 +105,17 @@ def test_a_start_that_fails_says_why_and_leaves_only_its_log(
     log = Path(first.rpartition("The last lines of ")[2].rstrip(":"))
     assert "loading" in log.read_text()
     fake.assert_none_is_left()
+
+
+def test_a_port_that_was_taken_meanwhile_is_not_the_end(fake: FakeVllm, models: VllmModels, base: Path) -> None:
+    """Some seconds lie between its choice and the time at which vLLM listens; once more is tried."""
+    fake.fails("port-taken-once")
+    lines = start(models, str(base))
+    assert [line.split(" (log")[0] for line in lines[1:-1]] == [
+        "another program took the port of vLLM; it starts once more"
+    ]
+    assert fake.starts[0]["port"] != fake.starts[1]["port"]
+    assert server_of(models, base).ask("/v1/models") is not None
 
 
 def test_an_executable_that_cannot_be_run_is_said(fake: FakeVllm, models: VllmModels, base: Path) -> None:
