@@ -45,12 +45,19 @@ def add_adapter(model: Any, tokenizer: Any, weights: WeightsSpec, source: Source
         _check_keys(model, folder, name, brought, where)
     model.eval()
     if weights.untrained is None:
-        _check_effect(model, tokenizer, name, where)
+        try:
+            _check_effect(model, tokenizer, name, where)
+        except ModelError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a device raises at its first sums, as above
+            raise ModelError(f"{where}: hf:{weights.base} cannot compute with it: {why(error)}") from None
     return model, name
 
 
 def _added(model: Any, folder: Path, name: str) -> Any:
     """Put the adapter on.
+
+    It is read to where the base is: PEFT would have it on the first GPU first, however full that is.
 
     One whose file has 16-bit numbers of the base's kind keeps them, and computes in them as it did in training: PEFT
     makes them fp32, and has each layer cast its input to that and back.
@@ -58,10 +65,11 @@ def _added(model: Any, folder: Path, name: str) -> Any:
     from peft import PeftModel
     from safetensors.torch import load_file
 
+    how = {"adapter_name": name, "is_trainable": False, "torch_device": str(model.device)}
     if isinstance(model, PeftModel):
-        model.load_adapter(str(folder), adapter_name=name, is_trainable=False)
+        model.load_adapter(str(folder), **how)
     else:
-        model = PeftModel.from_pretrained(model, str(folder), adapter_name=name, is_trainable=False)
+        model = PeftModel.from_pretrained(model, str(folder), **how)
     stored = {value.dtype for value in load_file(folder / ADAPTER_WEIGHTS).values()}
     for key, parameter in model.named_parameters():
         if f".{name}." in f"{key}." and stored == {model.dtype}:

@@ -23,6 +23,8 @@ from pytest_llmeval.models.weights_spec import WeightsSpec
 __all__ = ["chosen_device", "chosen_dtype", "load_chat", "load_model", "quiet", "why"]
 
 _WAITING = "OMP_WAIT_POLICY"
+_FAST_BF16 = (8, 0)
+"""The compute capability from which on a GPU of NVIDIA has units for bfloat16."""
 
 
 @contextlib.contextmanager
@@ -43,6 +45,8 @@ def _passive_threads() -> Iterator[None]:
 
 with _passive_threads():
     import torch
+
+    from pytest_llmeval.models.hf.memory import is_out_of_memory
 
 
 def chosen_device(weights: WeightsSpec) -> str:
@@ -67,7 +71,9 @@ def chosen_dtype(weights: WeightsSpec, device: str) -> Any:
         return getattr(torch, weights.dtype)
     if device == "cpu":
         return torch.float32
-    has_bf16 = not device.startswith("cuda") or torch.cuda.is_bf16_supported(including_emulation=False)
+    is_nvidia = device.startswith("cuda") and torch.version.hip is None
+    # Of this GPU: torch.cuda.is_bf16_supported tells of the current one.
+    has_bf16 = not is_nvidia or torch.cuda.get_device_capability(device) >= _FAST_BF16
     return torch.bfloat16 if has_bf16 else torch.float16
 
 
@@ -149,7 +155,7 @@ def why(error: BaseException) -> str:
     text = " ".join(str(error).split())
     if "trust_remote_code" in text:
         return "it needs code that comes with its weights, and none of that is run; serve it with a server of your own"
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+    if is_out_of_memory(error):
         return "no memory for it; try ?load=4bit, or ?dtype=bfloat16"
     return f"{type(error).__name__}: {text[:300]} (transformers {importlib.metadata.version('transformers')})"
 

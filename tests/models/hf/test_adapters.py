@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+import transformers
 from safetensors.torch import load_file, save_file
 
 from pytest_llmeval.core.errors import ModelError
@@ -36,9 +37,15 @@ def configure(folder: Path, **changes: Any) -> None:
 
 
 def test_base_and_adapters_share_the_base_and_answer_each_for_itself(
-    models: HfModels, base: Path, adapter: Path, tmp_path: Path
+    models: HfModels, base: Path, adapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In one session, asked in turns: the weights of the base are in memory once."""
+    """In one session, asked in turns: the weights of the base are in memory once, and no other device is touched."""
+
+    def other_device() -> None:
+        raise AssertionError("PEFT looks for a device")
+
+    monkeypatch.setattr("peft.peft_model.infer_device", other_device)
+    monkeypatch.setattr("peft.utils.save_and_load.infer_device", other_device)
     other = make_adapter(base, tmp_path / "other", modules=["q_proj"])
     specs = [f"hf:{base}", f"hf:{base}+{adapter}", f"hf:{base}+{other}"]
     backends = [opened(models, spec) for spec in specs]
@@ -95,6 +102,23 @@ def test_as_a_control_an_untrained_adapter_is_taken_by_name(models: HfModels, ba
 def test_an_adapter_of_another_base_is_refused(models: HfModels, adapter: Path, tmp_path: Path) -> None:
     other = make_model(tmp_path / "other", seed=1)
     assert "it was made for the base" in refused(models, f"hf:{other}+{adapter}")
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`", "no memory for it; try"),
+        ("CUDA error: no kernel image is available for execution on the device", "RuntimeError: CUDA error: no kernel"),
+    ],
+)
+def test_a_device_that_fails_at_the_first_sums_is_one_line(
+    models: HfModels, base: Path, adapter: Path, monkeypatch: pytest.MonkeyPatch, said: str, told: str
+) -> None:
+    def fails(*given: object, **named: object) -> None:
+        raise RuntimeError(said)
+
+    monkeypatch.setattr(transformers.LlamaForCausalLM, "forward", fails)
+    assert f"adapter {adapter}: hf:{base} cannot compute with it: {told}" in refused(models, f"hf:{base}+{adapter}")
 
 
 @pytest.mark.parametrize("name", ["somewhere/else/base", "org/base", None])

@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.core.likelihood import LOGPROB_OF, Likelihood
 from pytest_llmeval.models.hf.host import HfModels
-from pytest_llmeval.models.hf.loading import quiet
+from pytest_llmeval.models.hf.loading import chosen_dtype, quiet
 from pytest_llmeval.models.weights_spec import WeightsSpec
 from tests.support.asking_hf import answers, opened
 from tests.support.tiny_gguf import write_gguf
@@ -48,6 +48,14 @@ def test_fewer_bits_say_nearly_the_same(models: HfModels, base: Path, option: st
     assert 0 < difference < near
     assert answers(opened(models, rounded), TEXTS)[0].usage.output_tokens
     assert len({str(loaded.identity) for loaded in models._models.values()}) == 2
+
+
+def test_numbers_are_those_that_the_chosen_gpu_has_units_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever is the current one: here an old one."""
+    of = {"cuda:0": (7, 5), "cuda:1": (8, 0), "cuda:2": (12, 0)}
+    monkeypatch.setattr(torch.cuda, "get_device_capability", of.__getitem__)
+    chosen = [chosen_dtype(WeightsSpec(base="any"), device) for device in (*of, "cpu")]
+    assert chosen == [torch.float16, torch.bfloat16, torch.bfloat16, torch.float32]
 
 
 def test_bitsandbytes_that_has_no_library_for_the_device_is_one_line(
