@@ -39,7 +39,8 @@ class AnswerJob(Job):
 def answer(model: Any, chat: Chat, jobs: Sequence[AnswerJob]) -> None:
     """Answer or fail each of ``jobs``, in the moment in which its row ends."""
     started_s = time.monotonic()
-    prompts = read(model, [job.prompt for job in jobs], chat.pad_token)
+    room = max(job.room for job in jobs)
+    prompts = read(model, [job.prompt for job in jobs], chat.pad_token, room)
     kept = Kept(jobs, [job.form and job.form.deep_copy() for job in jobs])  # whole for another try in a smaller batch
     seeds = [job.seed for job in jobs]
     model.generate(
@@ -47,7 +48,7 @@ def answer(model: Any, chat: Chat, jobs: Sequence[AnswerJob]) -> None:
         attention_mask=prompts.mask,
         past_key_values=prompts.cache,
         generation_config=transformers.GenerationConfig(
-            max_new_tokens=max(job.room for job in jobs), pad_token_id=chat.pad_token, do_sample=False
+            max_new_tokens=room, pad_token_id=chat.pad_token, do_sample=False
         ),
         logits_processor=transformers.LogitsProcessorList(
             [_Finite(jobs), kept, Draws([job.sampling for job in jobs], seeds, model.device)]

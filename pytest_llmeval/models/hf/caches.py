@@ -17,7 +17,7 @@ __all__ = ["Prompts", "read"]
 _WORTH_IT = 16
 """Tokens that prompts share; fewer are read with the rest as fast."""
 _STEP = 64
-"""Tokens by which a layer's room grows."""
+"""Tokens by which the room of an answer that is written alone grows: it may be longer than there is memory for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +32,10 @@ class Prompts:
     """A DynamicCache of the first tokens of ``ids``, from none to all but the last; None for transformers to choose."""
 
 
-def read(model: Any, prompts: Sequence[Sequence[int]], pad: int) -> Prompts:
+def read(model: Any, prompts: Sequence[Sequence[int]], pad: int, room: int) -> Prompts:
     """Return ``prompts`` as a batch; what they share is read, and where their lengths differ much so is the rest.
+
+    Of several there is room for ``room`` tokens behind each, all of it made at once: a batch was formed by that.
 
     Left as a whole to whoever writes the answers are a single prompt, models of which a layer looks at less than all
     tokens (the gap that padding leaves behind the beginning would count), and those that are not told where tokens
@@ -41,8 +43,9 @@ def read(model: Any, prompts: Sequence[Sequence[int]], pad: int) -> Prompts:
     """
     cache = DynamicCache(config=model.config)
     is_known = bool(cache.layers) and all(type(layer) is DynamicLayer for layer in cache.layers)
+    room = room if len(prompts) > 1 else _STEP
     if is_known:
-        cache.layers = [_RoomyLayer() for _ in cache.layers]
+        cache.layers = [_RoomyLayer(room) for _ in cache.layers]
     if not is_known or len(prompts) == 1 or not takes(model, "position_ids"):
         ids, mask = left_padded(prompts, pad, model.device)
         return Prompts(ids=ids, mask=mask, cache=cache if is_known else None)
@@ -53,7 +56,7 @@ def read(model: Any, prompts: Sequence[Sequence[int]], pad: int) -> Prompts:
     own = [prompt[len(begin) :] for prompt in prompts]
     groups = in_like_lengths([len(each) for each in own], model.device)
     if len(groups) > 1:
-        cache = _read_apart(model, cache, begin, own, groups, pad)
+        cache = _read_apart(model, cache, begin, own, groups, pad, room)
     elif begin:
         cache.batch_repeat_interleave(len(prompts))
     ids, mask = _behind(begin, own, pad, model.device)
@@ -81,13 +84,16 @@ def _read_apart(
     own: Sequence[Sequence[int]],
     groups: Sequence[Sequence[int]],
     pad: int,
+    room: int,
 ) -> Any:
     """Return a cache of all rows but their last tokens, of which each group was read by itself."""
     whole = DynamicCache()
-    whole.layers = [_RoomyLayer() for _ in begun.layers]
+    whole.layers = [_RoomyLayer(room) for _ in begun.layers]
     width = len(begin) + max(map(len, own)) - 1
     for group in groups:
         cache = copy.deepcopy(begun)
+        for layer in cache.layers:
+            layer.room = 0
         if begin:
             cache.batch_repeat_interleave(len(group))
         rows = [own[place][:-1] for place in group]
@@ -106,6 +112,15 @@ class _RoomyLayer(DynamicLayer):  # type: ignore[misc]  # transformers is not fo
     values: Any
     _rooms: tuple[Any, Any] | None = None
 
+    def __init__(self, room: int) -> None:
+        """Prepare.
+
+        Args:
+            room: tokens behind those that are written, for which there is room then.
+        """
+        super().__init__()
+        self.room = room
+
     def update(self, key_states: Any, value_states: Any, *_: Any, **__: Any) -> tuple[Any, Any]:
         """Return all keys and values, of shape (rows, heads, tokens, size), the new ones behind the others."""
         if not self.is_initialized:
@@ -113,7 +128,8 @@ class _RoomyLayer(DynamicLayer):  # type: ignore[misc]  # transformers is not fo
         size = self.get_seq_length()
         end = size + key_states.shape[-2]
         if self._rooms is None or self._rooms[0].shape[0] != key_states.shape[0] or self._rooms[0].shape[-2] < end:
-            self._rooms = _room(key_states, self.keys, size, end), _room(value_states, self.values, size, end)
+            length = end + self.room
+            self._rooms = _room(key_states, self.keys, size, length), _room(value_states, self.values, size, length)
         keys, values = self._rooms
         keys[:, :, size:end], values[:, :, size:end] = key_states, value_states
         self.keys, self.values = keys[:, :, :end], values[:, :, :end]
@@ -131,7 +147,8 @@ class _RoomyLayer(DynamicLayer):  # type: ignore[misc]  # transformers is not fo
         """
         if not self.is_initialized:
             self.lazy_initialization(part.keys, part.values)
-            self._rooms = _zeros(part.keys, of, width + _STEP), _zeros(part.values, of, width + _STEP)
+            length = width + self.room
+            self._rooms = _zeros(part.keys, of, length), _zeros(part.values, of, length)
             self.keys, self.values = (room[:, :, :width] for room in self._rooms)
         own = part.keys.shape[-2] - begin
         for whole, states in ((self.keys, part.keys), (self.values, part.values)):
@@ -143,10 +160,10 @@ def _zeros(states: Any, rows: int, tokens: int) -> Any:
     return states.new_zeros(rows, states.shape[1], tokens, states.shape[-1])
 
 
-def _room(states: Any, before: Any, size: int, end: int) -> Any:
-    """Return room for ``end`` tokens and some more, with the ``size`` tokens that were there before."""
+def _room(states: Any, before: Any, size: int, tokens: int) -> Any:
+    """Return room for ``tokens``, with the ``size`` that were there before."""
     rows, heads, _, width = states.shape
-    room = states.new_empty(rows, heads, end + _STEP, width)
+    room = states.new_empty(rows, heads, tokens, width)
     if size:
         room[:, :, :size] = before
     return room

@@ -77,22 +77,27 @@ class Kept:
 
     def __call__(self, input_ids: Any, scores: Any) -> Any:
         """Return the scores of each row's next token, of shape (rows, vocabulary)."""
+        if not self._rows:
+            return scores
+        rows, vocabulary = scores.shape
+        bits = np.full((rows, -(-vocabulary // 8)), 255, dtype=np.uint8)
+        last = input_ids[:, -1].tolist()
         for row, job, matcher in self._rows:
             if not job.is_open:
                 continue
-            if self._has_begun and not matcher.consume_token(int(input_ids[row, -1])):
+            if self._has_begun and not matcher.consume_token(last[row]):
                 message = f"response_format: {' '.join(matcher.get_error().split())[:300]}"
                 job.fail(CallError(message, kind=ErrorKind.MALFORMED_RESPONSE))
                 continue
-            scores[row] = scores[row].masked_fill(~_allowed(matcher, scores), float("-inf"))
+            told = np.frombuffer(matcher.compute_bitmask(), dtype=np.uint8)[: bits.shape[1]]
+            bits[row] = 0  # a model may have numbers that are no tokens
+            bits[row, : len(told)] = told
         self._has_begun = True
-        return scores
+        return scores.masked_fill(~_allowed(bits, scores), float("-inf"))
 
 
-def _allowed(matcher: Any, scores: Any) -> Any:
-    """Return which tokens may come next, of shape (vocabulary,); a model may have numbers that are no tokens."""
-    bits = np.unpackbits(np.frombuffer(matcher.compute_bitmask(), dtype=np.uint8), bitorder="little")
-    allowed = np.zeros(scores.shape[-1], dtype=bool)
-    count = min(len(bits), len(allowed))
-    allowed[:count] = bits[:count]
-    return torch.from_numpy(allowed).to(scores.device)
+def _allowed(bits: Any, scores: Any) -> Any:
+    """Return which tokens may come next, of the shape of ``scores``; they are moved to its device packed."""
+    packed = torch.from_numpy(bits).to(scores.device)
+    places = torch.arange(8, dtype=torch.uint8, device=scores.device)
+    return ((packed.unsqueeze(-1) >> places) & 1).bool().flatten(1)[:, : scores.shape[-1]]

@@ -310,10 +310,28 @@ def test_what_is_read_once_is_all_that_the_prompts_begin_with(models: HfModels, 
 
 
 def read_tokens(model: Any, prompts: Sequence[Sequence[int]]) -> int:
-    return int(read(model, prompts, 0).cache.get_seq_length())
+    return int(read(model, prompts, 0, room=1).cache.get_seq_length())
 
 
-def as_they_are(model: Any, prompts: Sequence[Sequence[int]], pad: int) -> Prompts:
+def test_the_room_of_a_batch_is_made_once(models: HfModels, base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Room that grows is taken anew each time, a little larger than what was given back."""
+    made: list[int] = []
+    room = caches._room
+
+    def noted(*given: Any) -> Any:
+        made.append(given[-1])
+        return room(*given)
+
+    monkeypatch.setattr(caches, "_room", noted)
+    model = opened(models, f"hf:{base}")
+    found = answers(model, ["hi", "hi"], [{"max_tokens": 200, "temperature": 1, "seed": seed} for seed in (1, 2)])
+    assert max(each.usage.output_tokens or 0 for each in found) > 64
+    (tokens,) = {each.usage.input_tokens or 0 for each in found}
+    shared = [tokens - 1 + 200] * 4  # keys and values of two layers, for what both begin with
+    assert made == [*shared, *[tokens + 200] * 4]
+
+
+def as_they_are(model: Any, prompts: Sequence[Sequence[int]], pad: int, room: int) -> Prompts:
     """Prompts of which nothing was read, for transformers to choose how."""
     ids, mask = left_padded(prompts, pad, model.device)
     return Prompts(ids=ids, mask=mask, cache=None)

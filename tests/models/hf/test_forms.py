@@ -7,9 +7,13 @@ from typing import Any
 
 import jsonschema
 import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.models.hf import answering
+from pytest_llmeval.models.hf.batching import Job
+from pytest_llmeval.models.hf.forms import Kept
 from pytest_llmeval.models.hf.host import HfModels
 from tests.support.asking_hf import answers, opened, refusal
 
@@ -38,6 +42,47 @@ def test_each_row_of_a_batch_keeps_to_its_own_schema(models: HfModels, base: Pat
     for schema, response in zip(SCHEMAS, said, strict=True):
         assert response.finish_reason == "stop", response.text
         jsonschema.validate(json.loads(response.text), schema, format_checker=jsonschema.FormatChecker())
+
+
+class Matcher:
+    """Allows the tokens 1 and 9 of a tokenizer that has 10, and only a 9 before."""
+
+    def consume_token(self, token: int) -> bool:
+        return token == 9
+
+    def get_error(self) -> str:
+        return "not 9"
+
+    def compute_bitmask(self) -> bytes:
+        return bytes([0b10, 0b10, 0, 0])
+
+
+class Counted(TorchDispatchMode):  # type: ignore[misc]  # torch is not typed here
+    """Counts what a device is told to do."""
+
+    calls = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.calls += 1
+        return func(*args, **(kwargs or {}))
+
+
+def test_all_rows_of_a_batch_are_bound_at_once() -> None:
+    """What the device is asked for does not grow with the rows; of tokens that are none no row may say one."""
+    counts, vocabulary = [], 37
+    for rows in (3, 30):
+        jobs = [Job(group=0, tokens=1, room=1) for _ in range(rows)]
+        kept = Kept(jobs, [None, *(Matcher() for _ in jobs[1:])])
+        scores, ids = torch.zeros(rows, vocabulary), torch.full((rows, 2), 9)
+        ids[2, -1] = 4
+        with Counted() as counted:
+            first, second = kept(ids, scores), kept(ids, scores)
+        counts.append(counted.calls)
+        bound = [index in (1, 9) for index in range(vocabulary)]
+        assert (first == 0).tolist() == [[True] * vocabulary, *[bound] * (rows - 1)]
+        assert (second == 0).tolist()[:4] == [[True] * vocabulary, bound, [True] * vocabulary, bound][:rows]
+        assert [job.is_open for job in jobs[:4]] == [True, True, False, True][:rows]
+    assert counts[0] == counts[1]
 
 
 def test_free_rows_beside_bound_ones_say_what_they_say_alone(models: HfModels, base: Path) -> None:
