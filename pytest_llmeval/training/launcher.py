@@ -41,8 +41,8 @@ def main(arguments: list[str]) -> int:
     os.environ[PARENT] = str(os.getpid())
     if plan.config.device == "cpu":
         os.environ["ACCELERATE_USE_CPU"] = "true"
-        # accelerate gives each of several processes one thread where nobody says otherwise.
-        os.environ.setdefault("OMP_NUM_THREADS", str(max(1, torch.get_num_threads() // plan.config.launch.processes)))
+    # accelerate gives each of several processes one thread where nobody says otherwise.
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, torch.get_num_threads() // plan.config.launch.processes)))
     logs = plan.folder / "launch_logs"
     wrong: list[BaseException] = []
     # In a thread: in the main one it takes the handlers of signals over.

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from typing import Any, Literal
 
 import torch
@@ -21,6 +22,8 @@ __all__ = ["Ranks", "is_lost_peer"]
 
 _PR_SET_PDEATHSIG = 1
 """Of linux/prctl.h."""
+_PATIENCE = timedelta(hours=2)
+"""How long one waits for the others, while the first one reads rows or fetches a base: NCCL's own is 10 minutes."""
 _LOST = ("Connection closed by peer", "Connection reset by peer", "Broken pipe")
 """What gloo says of a process that ended; NCCL raises errors of its own class."""
 
@@ -49,7 +52,7 @@ class Ranks:
     def meet(self, device: Literal["cpu", "cuda"]) -> None:
         """Wait for the others; on cuda each has a device of its own then."""
         if self.count > 1:
-            PartialState(cpu=device == "cpu")
+            PartialState(cpu=device == "cpu", timeout=_PATIENCE)
 
     def may_take(self, most: int, device: Literal["cpu", "cuda"]) -> int:
         """Return the bytes that each may take on its device: ``most``, or less where a GPU has too little free now.

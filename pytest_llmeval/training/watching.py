@@ -3,6 +3,7 @@
 import math
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -45,6 +46,8 @@ STOPPED = "eval_stopped"
 _LEAST_STOPS = 3
 """Fewer answers say nothing of whether a model stops."""
 _TO_END = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_MARKED_S = 3.0
+"""Within these the launcher has left its mark, where somebody sent SIGTERM to all processes alike."""
 _MOST_LEFT_OUT = 20
 """Steps in a row: the scale halves with each, and begins at 65,536."""
 
@@ -113,8 +116,11 @@ class TaskMetric(TrainerCallback):  # type: ignore[misc]  # transformers is not 
         self.log(found)
 
     def _of_all(self, values: list[Any]) -> list[Any]:
-        """Return what is known of all rows."""
-        return values if self._is_split else self._ranks.each(values)
+        """Return what is known of all rows, the same in all processes: they have to stop after the same look.
+
+        Of a base that is split they all have answered all rows, unlike GPUs perhaps not in the same words.
+        """
+        return list(self._ranks.each([values])[0]) if self._is_split else self._ranks.each(values)
 
 
 def require_stop(state: Any) -> None:
@@ -268,6 +274,9 @@ class EndOnSignal(TrainerCallback):  # type: ignore[misc]  # transformers is not
 
     SIGHUP of a terminal that was lost is one, unless it is ignored, as under nohup. So it is where the session that
     started this process was killed. Of several processes all end after the same step.
+
+    Where one of several fails the launcher sends SIGTERM to the others, and leaves no mark. They wait for that one in a
+    library, where Python calls no handler and NCCL hears of no end; 30 s later they would be killed. So they end.
     """
 
     def __init__(self, ranks: Ranks, mark: Path) -> None:
@@ -280,8 +289,21 @@ class EndOnSignal(TrainerCallback):  # type: ignore[misc]  # transformers is not
         self.came = False
         self._ranks, self._mark = ranks, mark
         self._parent = parent_pid()
+        if ranks.count > 1:
+            heard_of, told = os.pipe()
+            os.set_blocking(told, False)
+            signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+            threading.Thread(target=self._end_unasked, args=(heard_of,), daemon=True).start()
         heard = [number for number in _TO_END if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN]
         self._before = {number: signal.signal(number, self._note) for number in heard}
+
+    def _end_unasked(self, heard_of: int) -> None:
+        """End this process soon after a SIGTERM, unless all are asked to end."""
+        while os.read(heard_of, 1) != bytes([signal.SIGTERM]):
+            pass
+        time.sleep(_MARKED_S)
+        if not self._mark.exists():
+            os._exit(1)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.came = True

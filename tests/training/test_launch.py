@@ -103,11 +103,21 @@ if "pytest_llmeval.training.trainer" in sys.orig_argv and os.environ.get("RANK")
 """One of the processes does something at the step after the first checkpoint."""
 
 
+DEAF = """import ctypes
+        lock, library = ctypes.create_string_buffer(64), ctypes.CDLL(None)
+        [library.pthread_mutex_lock(lock) for _ in range(2)]
+"""
+"""It waits where Python calls no handler of a signal, as for NCCL."""
+
+
 def test_what_happens_to_one_ends_all_and_is_told_by_it(tiny_base: Path, tmp_path: Path) -> None:
+    """At once: nobody has to be killed."""
     plan = plan_of(tmp_path, tiny_base)
-    environ = with_site(tmp_path, BREAKING.format(how="raise MemoryError('no room')", rank=1))
-    assert in_a_process(plan, environ) == Outcome(state="out_of_memory", message="no room")
+    breaking = BREAKING.format(how=DEAF, rank=0) + BREAKING.format(how="raise MemoryError('no room')", rank=1)
+    assert in_a_process(plan, with_site(tmp_path, breaking)) == Outcome(state="out_of_memory", message="no room")
     assert not plan.adapter.exists()
+    printed = (plan.folder / "output.txt").read_text("utf-8")
+    assert "closing signal SIGTERM" in printed and "forcefully exiting" not in printed
 
 
 def test_one_that_is_killed_ends_all_which_go_on_to_the_same_bits(
@@ -144,9 +154,11 @@ def test_one_that_the_kernel_kills_for_want_of_memory_is_tried_again_with_half_t
 
 
 def test_an_interrupt_makes_a_checkpoint_after_the_same_step_of_all(tiny_base: Path, tmp_path: Path) -> None:
-    """The launcher is told by SIGTERM, while the first process is in its fifth step."""
+    """SIGTERM comes to the launcher, and to the first process in its fifth step, as to all of a service or a job."""
     plan = plan_of(tmp_path, tiny_base)
-    asking = BREAKING.format(how="os.kill(os.getppid(), signal.SIGTERM); time.sleep(1)", rank=0)
+    asking = BREAKING.format(
+        how="[os.kill(pid, signal.SIGTERM) for pid in (os.getpid(), os.getppid())]; time.sleep(4)", rank=0
+    )
     outcome = in_a_process(plan, with_site(tmp_path, asking))
     assert outcome == Outcome(state="interrupted", message="a checkpoint was made after step 5")
     assert newest_complete(plan.folder, plan.config.launch) == (plan.folder / "checkpoint-5", [])
@@ -174,8 +186,11 @@ if "pytest_llmeval.training.trainer" in sys.orig_argv:
 """
 
 
-def test_processes_share_the_cores(tiny_base: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_processes_share_the_cores(tiny_base: Path, tmp_path: Path, device: str) -> None:
+    """On GPUs too they tokenise, and read the base that is split."""
     plan = plan_of(tmp_path, tiny_base)
+    plan = replace(plan, config=plan.config.model_copy(update={"device": device}))
     environ = with_site(tmp_path, THREADS)
     del environ["OMP_NUM_THREADS"]
     in_a_process(plan, environ)
@@ -274,6 +289,18 @@ if "pytest_llmeval.training.trainer" in sys.orig_argv:
 """
 """accelerate splits no weights over CPUs, which torch can do: so it takes them for GPUs."""
 
+UNLIKE = """
+if "pytest_llmeval.training.trainer" in sys.orig_argv and os.environ["RANK"] == "1":
+    from transformers.generation.stopping_criteria import EosTokenCriteria
+
+    EosTokenCriteria.__call__ = lambda self, input_ids, scores, **rest: torch.ones(len(input_ids), dtype=torch.bool)
+if "pytest_llmeval.training.trainer" in sys.orig_argv:
+    import faulthandler
+
+    faulthandler.dump_traceback_later(240, exit=True)
+"""
+"""The answers of one process end after a token, as where its sums round otherwise; who waits for ever is ended."""
+
 
 def test_a_base_that_is_split_over_processes_is_trained_and_answers(
     train: Train, tiny_base: Path, tmp_path: Path
@@ -282,7 +309,7 @@ def test_a_base_that_is_split_over_processes_is_trained_and_answers(
     plan = plan_of(tmp_path, tiny_base, load="fp32")
     launch = LaunchModel(processes=2, engine="fsdp")
     plan = replace(plan, config=plan.config.model_copy(update={"launch": launch}))
-    assert in_a_process(plan, with_site(tmp_path, AS_ON_GPUS)) == Outcome(state="trained")
+    assert in_a_process(plan, with_site(tmp_path, AS_ON_GPUS + UNLIKE)) == Outcome(state="trained")
     for entry, other in zip(curves(alone), curves(plan), strict=True):
         for name in ("loss", "eval_loss", "eval_exact"):
             assert other.get(name, -1) == pytest.approx(entry.get(name, -1), rel=1e-2)

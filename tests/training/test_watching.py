@@ -2,6 +2,7 @@
 
 import re
 from contextlib import nullcontext
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -86,6 +87,34 @@ def test_an_error_that_is_none_of_memory_is_not_tried_again(monkeypatch: pytest.
     with pytest.raises(RuntimeError, match="device-side assert"):
         watching.answer(torch.nn.Linear(1, 1), SimpleNamespace(), rows, new_tokens=1, batch=4, halves=True)  # type: ignore[arg-type]
     assert asked == [4]
+
+
+def test_of_processes_that_answer_the_same_rows_the_first_one_says_how_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sums of unlike GPUs differ, so words may: who stopped at another look than the others would hang them."""
+    from pytest_llmeval.training import watching
+
+    monkeypatch.setattr(watching, "answer", lambda model, chat, rows, **rest: [("red", False) for _ in rows])
+    said_by_first: Any = iter([[1.0, 1.0, 0.25], [True, True, False]])
+    ranks: Any = SimpleNamespace(number=1, count=2, each=lambda sent: [next(said_by_first), *sent])
+    rows: Any = [SimpleNamespace(completion=[1], row=SimpleNamespace(target="blue"))] * 3
+    task = watching.TaskMetric(rows, "exact", Any, new_tokens=2, batch=3, ranks=ranks, is_split=True)  # type: ignore[arg-type]
+    metrics = {"eval_loss": 2.0}
+    task.on_evaluate(None, None, None, metrics=metrics, model=None)
+    assert metrics["eval_exact"] == 0.75
+    assert metrics[watching.STOPPED] == pytest.approx(2 / 3)
+    assert metrics[watching.CHOSEN_BY] > 0.5
+
+
+def test_processes_wait_longer_for_each_other_than_a_base_takes_to_fetch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first one does so alone; 10 minutes later NCCL would end the others."""
+    from pytest_llmeval.training import ranks
+    from pytest_llmeval.training.config import LaunchModel
+
+    asked: list[dict[str, Any]] = []
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setattr(ranks, "PartialState", lambda **given: asked.append(given))
+    ranks.Ranks(LaunchModel(processes=2)).meet("cuda")
+    assert asked == [{"cpu": False, "timeout": timedelta(hours=2)}]
 
 
 @pytest.mark.parametrize(("device", "waits"), [("cuda", 1), ("cpu", 0)])
