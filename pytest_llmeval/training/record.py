@@ -22,6 +22,7 @@ from pytest_llmeval.training.plan import Plan, write_json
 from pytest_llmeval.training.ranks import Ranks
 from pytest_llmeval.training.starting import Layout
 from pytest_llmeval.training.watching import Clock, NotFiniteError
+from pytest_llmeval.training.weights import trained_weights
 
 __all__ = ["Measured", "adapter_weights", "save_adapter"]
 
@@ -115,7 +116,7 @@ def _finite(value: Any) -> Any:
 def adapter_weights(trainer: Any) -> dict[str, Any]:
     """Return the weights of the adapter by name; all processes call this, as each may hold a part."""
     model = trainer.accelerator.unwrap_model(trainer.model)
-    whole = trainer.accelerator.get_state_dict(trainer.model) if trainer.is_fsdp_enabled else None
+    whole = trained_weights(trainer.model) if trainer.is_fsdp_enabled else None
     return dict(get_peft_model_state_dict(model, state_dict=whole, save_embedding_layers=False))
 
 

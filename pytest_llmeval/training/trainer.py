@@ -58,7 +58,7 @@ from pytest_llmeval.training.watching import (
     has_run_out,
     require_stop,
 )
-from pytest_llmeval.training.weights import load_base, require_layers
+from pytest_llmeval.training.weights import load_base, require_layers, trained_weights
 
 __all__ = ["main", "train"]
 
@@ -161,6 +161,13 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]  # trl is not typed here
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """Leave the card to ``record``; trl's would stand in every checkpoint."""
+
+    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
+        """Save the adapter; of weights that several processes hold transformers would gather the base for it, too."""
+        if self.is_fsdp_enabled or self.is_deepspeed_enabled:
+            self._save(output_dir, state_dict=trained_weights(self.model))
+        else:
+            super().save_model(output_dir, _internal_call)
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from bitsandbytes.nn import Linear4bit
+from torch.distributed.tensor import DTensor
 
 from pytest_llmeval.core.errors import ModelError, SettingsError
 from pytest_llmeval.models.hf.loading import chosen_device, chosen_dtype, load_model
@@ -14,7 +15,7 @@ from pytest_llmeval.models.weights_spec import WeightsSpec
 from pytest_llmeval.training.base_spec import weights_of
 from pytest_llmeval.training.config import TrainingConfig
 
-__all__ = ["load_base", "require_layers", "sums_in_bf16"]
+__all__ = ["load_base", "require_layers", "sums_in_bf16", "trained_weights"]
 
 
 def sums_in_bf16(device: str) -> bool:
@@ -53,6 +54,13 @@ def load_base(config: TrainingConfig, source: Source) -> Any:
             if config.device == "cpu" and sums_in_bf16("cpu"):
                 module.compute_dtype = torch.bfloat16
     return model
+
+
+def trained_weights(model: torch.nn.Module) -> dict[str, Any]:
+    """Return the weights that are trained by name, on the host; where processes hold parts of them all call this."""
+    trained = {name: each.detach() for name, each in model.named_parameters() if each.requires_grad}
+    whole = ((name, each.full_tensor() if isinstance(each, DTensor) else each) for name, each in trained.items())
+    return {name: each.to("cpu", copy=True) for name, each in whole}
 
 
 def require_layers(model: torch.nn.Module, targets: Sequence[str]) -> None:

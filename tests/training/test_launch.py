@@ -297,9 +297,15 @@ if "pytest_llmeval.training.trainer" in sys.orig_argv and os.environ["RANK"] == 
 if "pytest_llmeval.training.trainer" in sys.orig_argv:
     import faulthandler
 
+    import accelerate
+
+    accelerate.Accelerator.get_state_dict = None
     faulthandler.dump_traceback_later(240, exit=True)
 """
-"""The answers of one process end after a token, as where its sums round otherwise; who waits for ever is ended."""
+"""The answers of one process end after a token, as where its sums round otherwise; who waits for ever is ended.
+
+Nobody gathers the base.
+"""
 
 
 def test_a_base_that_is_split_over_processes_is_trained_and_answers(
