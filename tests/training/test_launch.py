@@ -111,7 +111,7 @@ DEAF = """import ctypes
 
 
 def test_what_happens_to_one_ends_all_and_is_told_by_it(tiny_base: Path, tmp_path: Path) -> None:
-    """At once: nobody has to be killed."""
+    """Soon: nobody has to be killed."""
     plan = plan_of(tmp_path, tiny_base)
     breaking = BREAKING.format(how=DEAF, rank=0) + BREAKING.format(how="raise MemoryError('no room')", rank=1)
     assert in_a_process(plan, with_site(tmp_path, breaking)) == Outcome(state="out_of_memory", message="no room")
