@@ -47,6 +47,7 @@ from pytest_llmeval.training.ranks import Ranks, is_lost_peer
 from pytest_llmeval.training.record import Measured, adapter_weights, save_adapter
 from pytest_llmeval.training.starting import Layout, say
 from pytest_llmeval.training.variants import as_jsonl
+from pytest_llmeval.training.walks import spare_walks
 from pytest_llmeval.training.watching import (
     Averaging,
     Clock,
@@ -86,9 +87,12 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]  # trl is not typed here
         self._heap = Heap()
         self._is_compared = False
         self._draws = draws(self.model.config)
+        self._trained: list[torch.Tensor] | None = None
 
     def training_step(self, model: Any, inputs: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
         """Count the tokens of a micro-batch, padding left out."""
+        if self._trained is None and not (self.is_fsdp_enabled or self.is_deepspeed_enabled):
+            self._trained = spare_walks(model, self.model)
         self.tokens = self.tokens + inputs["attention_mask"].sum()
         loss = super().training_step(model, inputs, *args, **kwargs)
         if self.args.device.type == "cpu":
@@ -126,6 +130,12 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]  # trl is not typed here
     def floating_point_ops(self, inputs: Mapping[str, Any]) -> int:
         """Return 0: nobody looks at their number, for which transformers goes through all modules at each step."""
         return 0
+
+    def _clip_grad_norm(self, model: Any) -> Any:
+        """Look at the gradients that there are."""
+        if self._trained is None:
+            return super()._clip_grad_norm(model)
+        return self.accelerator.clip_grad_norm_(self._trained, self.args.max_grad_norm)
 
     def _maybe_log_save_evaluate(self, *args: Any, **kwargs: Any) -> None:
         """Look at the mean and keep it, where there is one."""
