@@ -42,8 +42,7 @@ class Average:
         """
         share = (_SHARPNESS + 1) / (step + _SHARPNESS)
         with torch.no_grad():
-            for name, mean in self._mean.items():
-                mean.lerp_(self._newest[name].detach(), share)
+            torch._foreach_lerp_(list(self._mean.values()), list(self._newest.values()), share)
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
@@ -68,5 +67,4 @@ class Average:
 
     def _put(self, weights: Mapping[str, Any]) -> None:
         with torch.no_grad():
-            for name, value in self._newest.items():
-                value.copy_(weights[name])
+            torch._foreach_copy_(list(self._newest.values()), [weights[name] for name in self._newest])
