@@ -17,8 +17,6 @@ from pytest_llmeval.training.memory import HEAD_BLOCK_BYTES
 
 __all__ = ["score_answers_only"]
 
-_KNOWN = frozenset({"log_probs", "entropy", "is_top1"})
-
 
 def score_answers_only() -> None:
     """Have trl compute what it needs of the head here, where that is frozen and plain; for trainings on a CPU alone."""
@@ -38,47 +36,42 @@ class _Either:
         self.otherwise = otherwise
 
     def apply(self, hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, *how: Any) -> Any:
-        """Return log-probabilities, entropies and the like, one for each token; None for what is not wanted.
+        """Return log-probabilities, one for each token, and None for what else trl knows of them.
 
         Raises:
             SettingsError: the head is none that is computed here, and trl's function is none for CPUs.
         """
         match how:  # temperature, width of a tile, cap and scale of the logits, what is wanted
-            case (1.0, _, None, 1.0, wanted) if bias is None and not weight.requires_grad and _KNOWN.issuperset(wanted):
-                log_probs, entropy, is_top1 = _AnswerHead.apply(hidden, weight, targets)
-                return log_probs, entropy, None, None, is_top1
+            case (1.0, _, None, 1.0, ("log_probs",)) if bias is None and not weight.requires_grad:
+                return _AnswerHead.apply(hidden, weight, targets), None, None, None, None
         if self.otherwise is None:
             raise SettingsError("the head of this base needs trl 1.16 on a CPU: pip install 'trl>=1.16'")
         return self.otherwise.apply(hidden, weight, bias, targets, *how)
 
 
 class _AnswerHead(torch.autograd.Function):  # type: ignore[misc]  # torch is not typed here
-    """Of N tokens x H, a head V x H and N targets: log-probabilities, entropies, whether the target is likeliest."""
+    """Of N tokens x H, a head V x H and N targets: log-probabilities."""
 
     @staticmethod
-    def forward(ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
         dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else hidden.dtype
         head = weight.to(dtype)
-        log_probs, entropy = (torch.empty(len(hidden), dtype=torch.float32) for _ in range(2))
-        is_top1 = torch.empty(len(hidden), dtype=torch.bool)
+        log_probs = torch.empty(len(hidden), dtype=torch.float32)
         slopes = torch.empty(hidden.shape, dtype=torch.float32) if ctx.needs_input_grad[0] else None
         block = max(1, HEAD_BLOCK_BYTES // (4 * len(weight)))
         for start in range(0, len(hidden), block):
             span = slice(start, start + block)
             index = targets[span, None]
             logits = torch.mm(hidden[span].to(dtype), head.t()).float()
-            is_top1[span] = logits.argmax(dim=1) == targets[span]
             logs = torch.log_softmax(logits, dim=1)
             log_probs[span] = logs.gather(1, index)[:, 0]
-            shares = torch.exp(logs, out=logits)
-            entropy[span] = -torch.linalg.vecdot(shares, logs)
             if slopes is not None:  # of log p_t by the logits: 1 at t, less the shares
+                shares = torch.exp(logs, out=logits)
                 shares.neg_().scatter_add_(1, index, torch.ones_like(index, dtype=torch.float32))
                 slopes[span] = torch.mm(shares.to(dtype), head)
         ctx.dtype = hidden.dtype
         ctx.save_for_backward(slopes)
-        ctx.mark_non_differentiable(entropy, is_top1)
-        return log_probs, entropy, is_top1
+        return log_probs
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:

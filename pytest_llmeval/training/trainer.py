@@ -42,6 +42,7 @@ from pytest_llmeval.training.lora_linear import fuse_adapters
 from pytest_llmeval.training.material import Material, gather
 from pytest_llmeval.training.memory import NoRoomError, require_host
 from pytest_llmeval.training.order import ByLength
+from pytest_llmeval.training.plain_loss import PlainLoss
 from pytest_llmeval.training.plan import Outcome, Plan, write_json, write_whole
 from pytest_llmeval.training.ranks import Ranks, is_lost_peer
 from pytest_llmeval.training.record import Measured, adapter_weights, save_adapter
@@ -88,6 +89,7 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]  # trl is not typed here
         self._is_compared = False
         self._draws = draws(self.model.config)
         self._trained: list[torch.Tensor] | None = None
+        self._plain = None if self.aux_loss_enabled else PlainLoss(self.model.get_base_model())
 
     def training_step(self, model: Any, inputs: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
         """Count the tokens of a micro-batch, padding left out."""
@@ -106,17 +108,23 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]  # trl is not typed here
             NotTheBaseError: they differ by more than rounding does.
         """
         if self._is_compared or self.state.global_step or not model.training or self._draws:
-            return super().compute_loss(model, inputs, *args, **kwargs)
+            return self._loss(model, inputs, *args, **kwargs)
         self._is_compared = True
         model.eval()
         with torch.no_grad():
-            asked = super().compute_loss(model, dict(inputs), *args, **kwargs)
+            asked = self._loss(model, dict(inputs), *args, **kwargs)
         model.train()
         self._metrics["eval"].clear()  # else it counts as a look
         torch.clear_autocast_cache()  # it holds weights in 16 bits that no gradient leads back from
-        loss = super().compute_loss(model, inputs, *args, **kwargs)
+        loss = self._loss(model, inputs, *args, **kwargs)
         require_near(loss.item(), asked.item())
         return loss
+
+    def _loss(self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
+        """Leave the loss of experts, and what has more than a loss, to trl."""
+        if self._plain is None or return_outputs:
+            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        return self._plain.of(model, inputs, num_items_in_batch, processes=self.accelerator.num_processes)
 
     def prediction_step(self, model: Any, inputs: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
         """Weigh the loss of some held-out rows, as that of all is their mean by rows: it is one by tokens then.

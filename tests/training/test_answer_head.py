@@ -11,7 +11,7 @@ from pytest_llmeval.core.errors import SettingsError
 from pytest_llmeval.training.plan import Outcome
 from tests.training.conftest import Train
 
-WANTED = ("log_probs", "entropy", "is_top1")
+WANTED = ("log_probs",)
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def passed(model: Any, *, counting: int = 8) -> tuple[Any, list[Any]]:
 
 
 @pytest.mark.parametrize("block_bytes", [1, 24_000_000])
-def test_loss_metrics_and_gradients_are_those_of_trl(
+def test_loss_and_gradients_are_those_of_trl(
     model: Any, change: Callable[[], None], monkeypatch: pytest.MonkeyPatch, block_bytes: int
 ) -> None:
     import torch
@@ -72,8 +72,6 @@ def test_loss_metrics_and_gradients_are_those_of_trl(
     assert len(slopes) == len(our_slopes) > 0
     torch.testing.assert_close(ours.loss, theirs.loss)
     torch.testing.assert_close(ours.log_probs, theirs.log_probs)
-    torch.testing.assert_close(ours.entropy, theirs.entropy, atol=1e-5, rtol=1e-5)
-    assert ours.is_top1.tolist() == theirs.is_top1.tolist()
     for one, other in zip(our_slopes, slopes, strict=True):
         torch.testing.assert_close(one, other)
 
