@@ -36,6 +36,7 @@ from pytest_llmeval.training.averaging import Average
 from pytest_llmeval.training.checkpoints import newest_complete, require_space, steps_of
 from pytest_llmeval.training.device import require_device
 from pytest_llmeval.training.first_step import require_near
+from pytest_llmeval.training.flat_adamw import FlatAdamW
 from pytest_llmeval.training.heap import Heap
 from pytest_llmeval.training.liger import Liger, put_liger_in
 from pytest_llmeval.training.lora_linear import fuse_adapters
@@ -88,13 +89,13 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]  # trl is not typed here
         self._heap = Heap()
         self._is_compared = False
         self._draws = draws(self.model.config)
-        self._trained: list[torch.Tensor] | None = None
+        self._flat: FlatAdamW | None = None
         self._plain = None if self.aux_loss_enabled else PlainLoss(self.model.get_base_model())
 
     def training_step(self, model: Any, inputs: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
         """Count the tokens of a micro-batch, padding left out."""
-        if self._trained is None and not (self.is_fsdp_enabled or self.is_deepspeed_enabled):
-            self._trained = spare_walks(model, self.model)
+        if self._flat is not None and model.zero_grad != self._flat.zero_grad:
+            spare_walks(model, self.model, self._flat.zero_grad)
         self.tokens = self.tokens + inputs["attention_mask"].sum()
         loss = super().training_step(model, inputs, *args, **kwargs)
         if self.args.device.type == "cpu":
@@ -139,11 +140,20 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]  # trl is not typed here
         """Return 0: nobody looks at their number, for which transformers goes through all modules at each step."""
         return 0
 
+    def create_optimizer(self, model: Any = None) -> Any:
+        """Have one update for all weights, where they are not split over processes."""
+        if self.is_fsdp_enabled or self.is_deepspeed_enabled:
+            return super().create_optimizer(model)
+        _, how = self.get_optimizer_cls_and_kwargs(self.args, self.model)
+        trained = [each for each in self.model.parameters() if each.requires_grad]
+        self.optimizer = self._flat = FlatAdamW(trained, weight_decay=self.args.weight_decay, **how)
+        return self.optimizer
+
     def _clip_grad_norm(self, model: Any) -> Any:
         """Look at the gradients that there are."""
-        if self._trained is None:
+        if self._flat is None:
             return super()._clip_grad_norm(model)
-        return self.accelerator.clip_grad_norm_(self._trained, self.args.max_grad_norm)
+        return self.accelerator.clip_grad_norm_(self._flat.weights, self.args.max_grad_norm)
 
     def _maybe_log_save_evaluate(self, *args: Any, **kwargs: Any) -> None:
         """Look at the mean and keep it, where there is one."""

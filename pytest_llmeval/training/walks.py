@@ -4,30 +4,25 @@ transformers does so for each micro-batch to say that the model trains, and twic
 are trained: to clip their gradients and to let go of them.
 """
 
+from collections.abc import Callable
 from typing import Any
-
-from torch import Tensor
 
 __all__ = ["spare_walks"]
 
 
-def spare_walks(model: Any, inner: Any) -> list[Tensor]:
-    """Have ``train`` and ``zero_grad`` do only what is left to do; return the weights that are trained.
+def spare_walks(model: Any, inner: Any, zero_grad: Callable[..., None]) -> None:
+    """Have ``train`` and ``zero_grad`` do only what is left to do.
 
     Args:
         model: that steps are taken with.
         inner: the same without what shares it among processes; nothing below it is switched by itself.
+        zero_grad: drops the gradients of what is trained.
     """
-    trained = [each for each in inner.parameters() if each.requires_grad]
     switch = inner.train
-    switch()
 
     def train(mode: bool = True) -> Any:
         return inner if inner.training is mode else switch(mode)
 
-    def zero_grad(set_to_none: bool = True) -> None:
-        for each in trained:
-            each.grad = None
-
+    switch()
+    zero_grad()
     inner.train, model.zero_grad = train, zero_grad
-    return trained

@@ -35,7 +35,7 @@ def test_all_weights_are_taken_in_at_once() -> None:
     means = {name: value.detach().clone() for name, value in weights.items()}
     average, called = Average(weights), list[str]()
 
-    class Names(TorchDispatchMode):
+    class Names(TorchDispatchMode):  # type: ignore[misc]  # torch is not typed here
         def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             called.append(function.__name__.partition(".")[0])
             return function(*args, **kwargs or {})

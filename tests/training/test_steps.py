@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import bitsandbytes
 import pytest
 import torch
 
@@ -54,6 +55,15 @@ def test_a_step_goes_through_no_modules_to_switch_them_or_to_find_what_is_traine
         _, outcome = train(most_rows=2, optim__max_steps=3)
     assert outcome.state == "trained"
     assert calls == {}
+
+
+@pytest.mark.parametrize(("r", "kinds"), [(8, 1), (64, 2)])
+def test_a_step_updates_all_weights_at_once(train: Train, r: int, kinds: int) -> None:
+    """There are 28, some with states of 8 bits; bitsandbytes updates one after the other and waits for each."""
+    with counted(bitsandbytes.functional, "optimizer_update_32bit", "optimizer_update_8bit_blockwise") as calls:
+        _, outcome = train(optim__max_steps=3, lora__r=r)
+    assert outcome.state == "trained"
+    assert list(calls.values()) == [2] * kinds
 
 
 def test_between_forth_and_back_nothing_is_brought_to_the_host(train: Train) -> None:
