@@ -6,7 +6,7 @@ the sums over (``addmm``): of 16 operations on tensors as large as a layer's inp
 """
 
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import bitsandbytes
 import torch
@@ -17,7 +17,9 @@ from torch import Tensor
 __all__ = ["drawn_marks", "fuse_adapters"]
 
 _LEVELS = 256
-"""Dropout's share is rounded to so many."""
+"""Dropout's share is rounded to so many on a CPU."""
+_WITH_OWN = ("cuda",)
+"""Devices that torch has a dropout of one operation for."""
 
 
 def fuse_adapters(model: Any) -> int:
@@ -53,10 +55,8 @@ def _forward(module: Any, otherwise: Any, x: Tensor, *args: Any, **kwargs: Any) 
         return found
     (name,) = module.active_adapters
     a, b = module.lora_A[name].weight, module.lora_B[name].weight
-    dropout = getattr(module.lora_dropout[name], "p", 0.0) if module.training else 0.0
-    levels = max(1, min(round(dropout * _LEVELS), _LEVELS - 1)) if dropout else 0
-    scaling = module.scaling[name] / (1 - levels / _LEVELS)
-    summed: Tensor = _LoraLinear.apply(x, a, b, scaling, levels, module.base_layer)
+    share = getattr(module.lora_dropout[name], "p", 0.0) if module.training else 0.0
+    summed: Tensor = _LoraLinear.apply(x, a, b, module.scaling[name], share, module.base_layer)
     return summed
 
 
@@ -64,36 +64,64 @@ class _LoraLinear(torch.autograd.Function):  # type: ignore[misc]  # torch is no
     """``base(x) + scaling * drop(x) A^T B^T``; gradients are of x, A (r x in) and B (out x r), the base is frozen."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, a: Tensor, b: Tensor, scaling: float, levels: int, base: Any) -> Tensor:
+    def forward(ctx: Any, x: Tensor, a: Tensor, b: Tensor, scaling: float, share: float, base: Any) -> Tensor:
         kind = x.device.type
         dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else a.dtype
         rows = x.reshape(-1, x.shape[-1]).to(dtype)
-        kept = drawn_marks(rows, levels) if levels else None
+        dropped = _dropped(rows, share)
         low_a, low_b = a.to(dtype), b.to(dtype)
-        inner = torch.mm(_read(rows, kept), low_a.t())
+        inner = torch.mm(dropped.read, low_a.t())
+        of_inner = scaling / dropped.left_of_read
         result: Tensor = base(x)  # fresh, so that it may be added to
-        _add_product(result.view(-1, result.shape[-1]), inner, low_b.t(), scaling)
-        ctx.save_for_backward(rows, kept, inner, low_a, low_b)  # not what was read: layers beside it share the rows
-        ctx.scaling, ctx.base, ctx.shape, ctx.dtypes = scaling, base, x.shape, (x.dtype, a.dtype, b.dtype)
+        _add_product(result.view(-1, result.shape[-1]), inner, low_b.t(), of_inner)
+        # Not what was read: layers beside it share the rows.
+        ctx.save_for_backward(rows, dropped.kept, inner, low_a, low_b)
+        ctx.scalings, ctx.base = (scaling / dropped.left, of_inner), base
+        ctx.shape, ctx.dtypes = x.shape, (x.dtype, a.dtype, b.dtype)
         return result
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor, Tensor, None, None, None]:
         rows, kept, inner, a, b = ctx.saved_tensors
         of_x, of_a, of_b = ctx.dtypes
+        scaling, of_inner = ctx.scalings
         gradient = gradients[0].reshape(-1, gradients[0].shape[-1]).to(rows.dtype)
         through_b = torch.mm(gradient, b)
         grad_x = None
         if ctx.needs_input_grad[0]:
             grad_x = torch.mm(gradient, _weight(ctx.base).to(rows.dtype))
             if kept is None:
-                _add_product(grad_x, through_b, a, ctx.scaling)
+                _add_product(grad_x, through_b, a, scaling)
             else:
-                grad_x.add_(torch.mm(through_b, a).mul_(kept), alpha=ctx.scaling)
+                grad_x.add_(torch.mm(through_b, a).mul_(kept), alpha=scaling)
             grad_x = grad_x.view(ctx.shape).to(of_x)
-        grad_a = torch.mm(through_b.t(), _read(rows, kept)).to(of_a).mul_(ctx.scaling)
-        grad_b = torch.mm(gradient.t(), inner).to(of_b).mul_(ctx.scaling)
+        grad_a = torch.mm(through_b.t(), rows if kept is None else rows * kept).to(of_a).mul_(scaling)
+        grad_b = torch.mm(gradient.t(), inner).to(of_b).mul_(of_inner)
         return grad_x, grad_a, grad_b, None, None, None
+
+
+class _Dropped(NamedTuple):
+    read: Tensor
+    """What the adapter reads of a layer's input."""
+    kept: Tensor | None = None
+    """0 for each value that is left out, 1 for the others; None where there is no dropout."""
+    left: float = 1.0
+    """The share that is not left out, which the adapter's scaling makes up for."""
+    left_of_read: float = 1.0
+    """The same for ``read``: 1 where that has been made up for."""
+
+
+def _dropped(rows: Tensor, share: float) -> _Dropped:
+    """Return a layer's input without a share of it: on a GPU torch's dropout does all of it in one operation."""
+    if not share:
+        return _Dropped(rows)
+    if rows.device.type in _WITH_OWN:
+        read, kept = torch.native_dropout(rows, share, True)
+        return _Dropped(read, kept, left=1 - share)
+    levels = max(1, min(round(share * _LEVELS), _LEVELS - 1))
+    kept = drawn_marks(rows, levels)
+    left = 1 - levels / _LEVELS
+    return _Dropped(rows * kept, kept, left, left)
 
 
 def drawn_marks(rows: Tensor, levels: int) -> Tensor:
@@ -105,11 +133,6 @@ def drawn_marks(rows: Tensor, levels: int) -> Tensor:
     count = rows.numel()
     drawn = torch.empty(-(-count // 8), dtype=torch.int64, device=rows.device).random_(-(2**63), None)
     return drawn.view(torch.uint8)[:count].ge_(levels).view_as(rows)
-
-
-def _read(rows: Tensor, kept: Tensor | None) -> Tensor:
-    """Return what the adapter reads of a layer's input; what makes up for the rest is part of the scaling."""
-    return rows if kept is None else rows * kept
 
 
 def _add_product(total: Tensor, left: Tensor, right: Tensor, scaling: float) -> None:

@@ -85,6 +85,30 @@ def test_loss_and_gradients_are_those_of_peft(
         assert difference < tolerance, name
 
 
+def test_on_a_gpu_dropout_is_one_operation_of_torch(tiny_base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A CPU stands in for one; peft's layers are given the same numbers to leave out."""
+    import torch
+
+    from pytest_llmeval.training import lora_linear
+
+    def refused(*given: object) -> None:
+        raise AssertionError("marks are drawn by themselves")
+
+    monkeypatch.setattr(lora_linear, "_WITH_OWN", ("cpu",))
+    monkeypatch.setattr(lora_linear, "drawn_marks", refused)
+    model = built(tiny_base, "fp32", lora_dropout=0.3)
+    model.train()
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout) and module.p:
+            module.forward = lambda x: torch.native_dropout(x, 0.3, True)[0]
+    loss, before = gradients(model, autocast=False)
+    lora_linear.fuse_adapters(model)
+    again, after = gradients(model, autocast=False)
+    assert again == pytest.approx(loss, rel=1e-6)
+    for name, gradient in before.items():
+        assert (after[name] - gradient).norm() < 1e-5 * gradient.norm(), name
+
+
 @pytest.mark.parametrize("levels", [13, 26, 128, 243])
 def test_the_share_left_out_is_the_one_asked_for_at_every_place_of_eight(levels: int) -> None:
     import torch
