@@ -30,7 +30,10 @@ def fuse_adapters(model: Any) -> int:
     """
     found = [module for module in model.modules() if isinstance(module, LoraLayer) and _is_plain(module)]
     for module in found:
-        module.forward = partial(_forward, module, module.forward)
+        (name,) = module.active_adapters
+        share = getattr(module.lora_dropout[name], "p", 0.0)
+        parts = module.lora_A[name], module.lora_B[name], module.scaling[name], share, module.get_base_layer()
+        module.forward = partial(_forward, module, module.forward, parts)
     return len(found)
 
 
@@ -49,14 +52,12 @@ def _is_plain(module: Any) -> bool:
     )
 
 
-def _forward(module: Any, otherwise: Any, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+def _forward(module: Any, otherwise: Any, parts: tuple[Any, ...], x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     if args or kwargs or not torch.is_grad_enabled() or module.disable_adapters or module.merged:
         found: Tensor = otherwise(x, *args, **kwargs)
         return found
-    (name,) = module.active_adapters
-    a, b = module.lora_A[name].weight, module.lora_B[name].weight
-    share = getattr(module.lora_dropout[name], "p", 0.0) if module.training else 0.0
-    summed: Tensor = _LoraLinear.apply(x, a, b, module.scaling[name], share, module.base_layer)
+    a, b, scaling, share, base = parts  # they were looked up once: in each call that is work for the host
+    summed: Tensor = _LoraLinear.apply(x, a.weight, b.weight, scaling, share if module.training else 0.0, base)
     return summed
 
 

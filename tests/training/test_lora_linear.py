@@ -109,6 +109,30 @@ def test_on_a_gpu_dropout_is_one_operation_of_torch(tiny_base: Path, monkeypatch
         assert (after[name] - gradient).norm() < 1e-5 * gradient.norm(), name
 
 
+def test_a_call_looks_up_nothing_but_the_two_weights(tiny_base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Modules look for their parts in Python, one dict after the other."""
+    import torch
+    from peft.tuners.lora import LoraLayer
+
+    from pytest_llmeval.training.lora_linear import fuse_adapters
+
+    model = built(tiny_base, "fp32", lora_dropout=0.1)
+    model.train()
+    fuse_adapters(model)
+    layer: Any = next(module for module in model.modules() if isinstance(module, LoraLayer))
+    layer.base_layer.forward = torch.nn.Identity().forward
+    asked: list[str] = []
+    look_up = torch.nn.Module.__getattr__
+
+    def counting(module: Any, name: str) -> Any:
+        asked.append(name)
+        return look_up(module, name)
+
+    monkeypatch.setattr(torch.nn.Module, "__getattr__", counting)
+    layer.forward(torch.ones(2, layer.in_features))
+    assert asked == ["weight", "weight"]
+
+
 @pytest.mark.parametrize("levels", [13, 26, 128, 243])
 def test_the_share_left_out_is_the_one_asked_for_at_every_place_of_eight(levels: int) -> None:
     import torch
