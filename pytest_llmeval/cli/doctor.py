@@ -158,7 +158,11 @@ def _files(project: Project) -> Iterator[Finding]:
 
 
 def _servers(project: Project) -> Iterator[Finding]:
-    urls = {model.spec.base_url.url for model in _listed(project) if model.spec.base_url is not None}
+    known = _listed(project)
+    for choose in (_under_test, _judges):
+        with contextlib.suppress(UserError):  # that is told with the settings
+            known += choose(project).values()
+    urls = {model.spec.base_url.url for model in known if model.spec.base_url is not None}
     if project.environ.get("OPENAI_BASE_URL"):
         urls.add(project.environ["OPENAI_BASE_URL"])
     for url in sorted(urls):

@@ -94,7 +94,9 @@ def _contents(path: Path) -> tuple[int, set[str]]:
     """Return the number of the newest migration that a file has seen, and the names of its tables."""
     with contextlib.closing(sqlite3.connect(read_only(path), uri=True)) as connection:
         tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-        return schema_of(connection), {name for (name,) in tables}
+        names = {name for (name,) in tables}
+        told = "SELECT max(version) FROM schema_version" if names >= _OUR_TABLES else "SELECT 0"
+        return max(schema_of(connection), connection.execute(told).fetchone()[0] or 0), names
 
 
 def read_only(path: Path) -> str:

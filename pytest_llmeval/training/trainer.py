@@ -14,8 +14,7 @@ from typing import Any
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch: see models.hf.loading; this process is its own
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # trl tells the hub of each trainer
-if "PYTORCH_ALLOC_CONF" not in os.environ:  # the newer name, which the older one wins over
-    os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True")
+os.environ.setdefault("PYTORCH_CUDA_ALLOC_CONF", os.environ.get("PYTORCH_ALLOC_CONF", "expandable_segments:True"))
 
 import filelock
 import torch
@@ -65,9 +64,7 @@ from pytest_llmeval.training.weights import load_base, require_layers, trained_w
 
 __all__ = ["main", "train"]
 
-
-_IGNORED = -100
-"""The label of a token that no loss is taken of."""
+_IGNORED = -100  # the label of a token that no loss is taken of
 
 
 class SaveError(LlmevalError):

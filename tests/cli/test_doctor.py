@@ -160,7 +160,8 @@ def test_a_setting_that_makes_no_sense_is_a_problem(
     models = [f"openai:{name}@http://127.0.0.1:9/v1" for name in "ab"]
     (here / "pytest.toml").write_text(f"[pytest]\nllmeval_model = {models}\n{line}\n")
     done = llmeval("doctor")
-    assert (done.status, done.out.count("problem  ")) == (1, 1)
+    assert (done.status, done.out.count("problem  settings")) == (1, 1)
+    assert done.out.count("problem  server 127.0.0.1:9: not reachable: ") == 1
     assert f"\nok       default model: {', '.join(models)}\n" in done.out
     assert f"\nproblem  settings: pytest.toml: ini key {told}" in done.out
 

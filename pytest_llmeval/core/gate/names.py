@@ -80,7 +80,9 @@ def show_key(name: object) -> str:
 def _wrong_suite(
     rules: SuiteRules, thresholds: Thresholds, suites: Mapping[str, SuiteSeen]
 ) -> Iterator[tuple[int | None, str]]:
-    near = closest(rules.name, (name for name in suites if not thresholds.has_rules(name)), cutoff=_ALIKE)
+    others = [name for name in suites if not thresholds.has_rules(name)]
+    of_parameters = next((name for name in others if name.startswith(f"{rules.name}[")), None)
+    near = of_parameters or closest(rules.name, others, cutoff=_ALIKE)
     if near is not None:
         place = f"suites.{show_key(rules.name)}"
         yield rules.line, f"{place}: unknown suite {rules.name!r}; did you mean {near!r}?"
