@@ -94,9 +94,11 @@ def _contents(path: Path) -> tuple[int, set[str]]:
     """Return the number of the newest migration that a file has seen, and the names of its tables."""
     with contextlib.closing(sqlite3.connect(read_only(path), uri=True)) as connection:
         tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-        names = {name for (name,) in tables}
-        told = "SELECT max(version) FROM schema_version" if names >= _OUR_TABLES else "SELECT 0"
-        return max(schema_of(connection), connection.execute(told).fetchone()[0] or 0), names
+        names, version = {name for (name,) in tables}, schema_of(connection)
+        if version and names >= _OUR_TABLES:
+            (told,) = connection.execute("SELECT max(version) FROM schema_version").fetchone()
+            version = told if told and told > SCHEMA_VERSION else version
+        return version, names
 
 
 def read_only(path: Path) -> str:

@@ -151,6 +151,13 @@ def newer(path: Path) -> None:
         connection.execute("PRAGMA user_version = 999")
 
 
+def newer_by_its_table(path: Path) -> None:
+    SqliteStore(path).close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE schema_version SET version = 999")
+        connection.commit()
+
+
 def folder(path: Path) -> None:
     path.mkdir()
 
@@ -168,6 +175,7 @@ REFUSED: dict[Callable[[Path], None], str] = {
     foreign_in_wal_mode: r"a\.db: a database of something else; nothing was changed",
     foreign_of_a_higher_version: r"a\.db: a database of something else; nothing was changed",
     newer: r"a\.db: written by a newer version \(schema 999, this one knows 8\); upgrade",
+    newer_by_its_table: r"a\.db: written by a newer version \(schema 999, this one knows 8\); upgrade",
     folder: r"a\.db: not a regular file",
     fifo: r"a\.db: not a regular file",
 }
