@@ -63,7 +63,9 @@ def test_flips_against_the_baseline_are_in_both(
     assert found[0][4].startswith("echo r0 on echo: exact 1 to 0")
 
 
-def test_the_worst_rows_are_annotated(project: Project, dist_args: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_worst_rows_are_annotated(
+    project: Project, summary: Path, dist_args: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     project.eval(BODY, ROWS)
     result = project.run("evals", *dist_args)
@@ -78,7 +80,7 @@ def test_the_worst_rows_are_annotated(project: Project, dist_args: list[str], mo
     ]
 
 
-def test_a_session_that_passes_warns(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_session_that_passes_warns(project: Project, summary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Misses that the rules allow make no step red."""
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     project.eval(BODY, ROWS)
@@ -88,7 +90,13 @@ def test_a_session_that_passes_warns(project: Project, monkeypatch: pytest.Monke
     assert [found[0] for found in commands(result)] == ["warning"]
 
 
-def test_files_are_named_from_the_checkout(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_outside_of_a_job_no_line_begins_as_a_command(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    project.eval(BODY, ROWS)
+    assert commands(project.run("evals")) == []
+
+
+def test_files_are_named_from_the_checkout(project: Project, summary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The project may be a folder of it."""
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.setenv("GITHUB_WORKSPACE", str(project.root.parent))

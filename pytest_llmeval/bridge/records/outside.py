@@ -38,7 +38,7 @@ def tell_outside(store: SqliteStore, run_id: str, settings: Settings) -> Told:
     told = Told()
     environ = settings.environ
     if not is_escalated(run_id, environ):
-        if environ.get(_SUMMARY) or environ.get("GITHUB_ACTIONS") == "true":
+        if environ.get(_SUMMARY):  # each step of a job has it; elsewhere no line of ours begins as a command does
             _tell_github(store, run_id, settings, told)
         if wants_traces(environ):
             _send_traces(store, run_id, environ, told)
@@ -56,8 +56,7 @@ def _tell_github(store: SqliteStore, run_id: str, settings: Settings, told: Told
     except StoreError as error:
         told.notes.append(f"GitHub is told nothing of the run: {error}")
         return
-    if environ.get(_SUMMARY):
-        _append(environ[_SUMMARY], run_markdown(report), told)
+    _append(environ[_SUMMARY], run_markdown(report), told)
     if environ.get("GITHUB_ACTIONS") == "true":
         workspace = Path(environ.get("GITHUB_WORKSPACE") or root)
         told.annotations += annotation_lines(report, root=root, workspace=workspace)
