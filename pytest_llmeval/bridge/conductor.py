@@ -165,10 +165,10 @@ class Conductor:
         if text is None or self.is_worker:
             return
         report.outcome, report.longrepr = "passed", None  # the terminal and JUnit would count a module that was skipped
-        if self.facts is None:
-            from pytest_llmeval.bridge.collection.facts import CollectionFacts
+        from pytest_llmeval.bridge.collection.facts import CollectionFacts
 
-            self._begin(CollectionFacts.from_json(text))
+        take = self._begin if self.facts is None else self.facts.require_order_of
+        take(CollectionFacts.from_json(text))
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
@@ -275,8 +275,7 @@ class Conductor:
 
     def _drop(self, items: list[pytest.Item], dropped: list[pytest.Item]) -> None:
         """Deselect some of ``items``."""
-        if dropped:
-            gone = set(dropped)
+        if gone := set(dropped):
             items[:] = [item for item in items if item not in gone]
             self.config.hook.pytest_deselected(items=dropped)
 

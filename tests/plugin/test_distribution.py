@@ -124,3 +124,28 @@ def test_workers_that_may_be_on_another_machine_run_no_eval(project: Project) ->
     near = ("--dist=load", "--tx", f"popen//chdir={project.root}")
     assert project.run("-m", "llmeval", *near, inside=False).ret == 0
     assert len(project.server.ledger) == 2
+
+
+@pytest.mark.parametrize("drawn", ["random.sample(range(20), 20)", "random.sample(range(1000), 20)"])
+def test_rows_in_an_order_of_each_process_are_a_usage_error_with_the_reason(project: Project, drawn: str) -> None:
+    """xdist deals cases out by their number, and would only say that the tests differ."""
+    project.write(
+        evals__test_echo_py=f"""
+        import random
+        import pytest
+
+        def rows():
+            return [{{"input": f"q{{number}}"}} for number in {drawn}]
+
+        @pytest.mark.llmeval(dataset=rows)
+        def test_echo(response):
+            pass
+        """
+    )
+    assert project.run("evals", "-n0").ret == 0
+    result = project.run("evals", "-n2")
+    assert result.ret == 4
+    told = result.stdout.str() + result.stderr.str()
+    assert "suite 'echo': its rows are others, or in another order, in each process of -n" in told
+    assert "Different tests" not in told
+    assert len(project.server.ledger) == 20

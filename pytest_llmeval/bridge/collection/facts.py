@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import pytest
+
 __all__ = ["CollectionFacts", "SuiteFacts"]
 
 
@@ -34,6 +36,8 @@ class SuiteFacts:
     """How many cases of each model had ended in an earlier session of a resumed run."""
     selected_digest: str = ""
     """Over the ids of the rows of which a case is to run or had ended, in any order; see ``add_digests``."""
+    order_digest: str = ""
+    """sha256 in hex over the node ids of the cases that are to run, in their order."""
     left_out: list[str] = field(default_factory=list)
     """What left out cases, ``-m`` apart; empty where the run is not partial."""
 
@@ -100,6 +104,21 @@ class CollectionFacts:
     def worth_telling(self) -> bool:
         """Whether there is anything to report at all."""
         return bool(self.is_run or self.waiting or self.problems or self.notes)
+
+    def require_order_of(self, found: "CollectionFacts") -> None:
+        """Refuse another worker's cases where they are others, or in another order: xdist deals them out by number.
+
+        Raises:
+            UsageError: they are, with the suites.
+        """
+        both = {**found.suites, **self.suites}
+        orders = ({name: suite.order_digest for name, suite in each.suites.items()} for each in (self, found))
+        one, other = orders
+        if names := [repr(name) for name in both if one.get(name) != other.get(name)]:
+            raise pytest.UsageError(
+                f"suite {', '.join(names)}: its rows are others, or in another order, in each process of -n: give them"
+                " a fixed order (a seed for what is drawn, sorted() around a set)"
+            )
 
     def to_json(self) -> str:
         """Return the facts as one ASCII text."""

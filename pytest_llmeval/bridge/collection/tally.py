@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_llmeval.bridge.casework.items import suite_of
+from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.left_out import cases_not_selected, ids_digest, suites_not_selected
 
 if TYPE_CHECKING:
@@ -50,11 +51,13 @@ class Tally:
     ) -> dict[str, "SuiteFacts"]:
         """Return the suites of the cases that are to run and of those that have ended."""
         found: dict[str, SuiteFacts] = {}
+        order: dict[str, list[str]] = {}
         for item, param in cases:
             suite = suite_of(item, param)
             if suite not in found:
                 found[suite] = prepared.suite_facts(param.eval)
             prepared.count(suite, param)
+            order.setdefault(suite, []).append(item.nodeid)
             self._selected.setdefault(suite, set()).add(param.sample_id)
             found[suite].expected[param.model] = found[suite].expected.get(param.model, 0) + 1
         for suite, done in self._done.items():
@@ -62,6 +65,7 @@ class Tally:
                 found[suite] = prepared.suite_facts(self._evals[suite])
             found[suite].done = dict(done)
         for suite, facts in found.items():
+            facts.order_digest = digest("\n".join(order.get(suite, ())))
             self._weigh(suite, facts, prepared)
         return found
 
