@@ -102,7 +102,7 @@ class LoraModel(_Frozen):
     r: Whole = 16
     alpha: Whole = 32
     dropout: _Below1 = 0.0
-    """Share of an adapter's inputs that a step leaves out, rounded to 256ths."""
+    """Share of an adapter's inputs that a step leaves out; on a CPU rounded to 256ths."""
     targets: Annotated[tuple[str, ...], BeforeValidator(_names)] = (
         "q_proj",
         "k_proj",

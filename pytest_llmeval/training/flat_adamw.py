@@ -57,7 +57,9 @@ class FlatAdamW(AdamW):  # type: ignore[misc]  # bitsandbytes is not typed here
             SettingsError: it has a state for each weight.
         """
         if [len(each["params"]) for each in state_dict["param_groups"]] != [len(self._joined)]:
-            raise SettingsError("the checkpoint is of another version of pytest-llmeval, and cannot be gone on from")
+            raise SettingsError(
+                "the checkpoint is of another version of pytest-llmeval; train anew, without --llmeval-train-resume"
+            )
         super().load_state_dict(state_dict, move_to_device)
 
 

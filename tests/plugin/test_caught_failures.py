@@ -59,3 +59,36 @@ def test_what_was_not_answered_is_an_error_and_never_a_pass_or_a_miss(
     assert project.run("evals", f"--judge-model={judge}", model=model).ret == 10
     assert set(project.cases().values()) == {"error"}
     assert {row["error_kind"] for row in project.rows("SELECT error_kind FROM cases")} == {"bad_request"}
+
+
+@pytest.mark.parametrize("otherwise", ["raise RuntimeError('no answer')", "score.contains(None, 'a')"])
+def test_what_else_breaks_because_of_it_hides_no_refused_key(project: Project, otherwise: str) -> None:
+    rules = RULES.replace("suites", "defaults: {max_error_rate: 1}\nsuites")
+    catching(project, "model.generate_sync()", otherwise, rules=rules)
+    assert project.run("evals", model=f"openai:fault-status-401@{project.server.url}").ret == 10
+    assert {row["error_kind"] for row in project.rows("SELECT error_kind FROM cases")} == {"auth"}
+
+
+@pytest.mark.parametrize("body", [
+    "def test_echo(waiting, response):\n    pass\n",
+    "async def test_echo(waiting, response):\n    pass\n",
+    "async def test_echo(waiting, model):\n    await model.generate()\n",
+])  # fmt: skip
+def test_what_was_asked_ahead_of_a_case_that_is_skipped_before_is_no_failure_of_it(
+    project: Project, body: str, dist_args: list[str]
+) -> None:
+    project.write(
+        evals__conftest_py="""
+        import time
+        import pytest
+
+        @pytest.fixture
+        def waiting():
+            time.sleep(0.2)
+            pytest.skip("not here")
+        """
+    )
+    project.eval(body, ROWS)
+    result = project.run("evals", *dist_args, model=f"openai:fault-status-401@{project.server.url}")
+    assert result.ret == 0
+    assert set(project.cases().values()) == {"skipped"}

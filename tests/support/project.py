@@ -51,11 +51,12 @@ class Project:
         self.write(**{f"evals__test_{name}_py": text})
 
     def run(self, *arguments: str, model: str | None = None, inside: bool = True) -> pytest.RunResult:
-        """Run pytest with the project's model; ``inside`` this process but for what xdist starts."""
+        """Run pytest with the project's model; ``inside`` this process where xdist is not asked for."""
         chosen = [f"--model={model or self.model}"] if model != "" else []
         if any(argument.startswith("--reruns") for argument in arguments):
             chosen += ["-p", "rerunfailures"]
-        run = self.pytester.runpytest_inprocess if inside else self.pytester.runpytest_subprocess
+        distributed = any(argument.startswith("-n") and argument != "-n0" for argument in arguments)
+        run = self.pytester.runpytest_inprocess if inside and not distributed else self.pytester.runpytest_subprocess
         return run(*arguments, *chosen)
 
     def rows(self, sql: str, *parameters: Any) -> list[dict[str, Any]]:

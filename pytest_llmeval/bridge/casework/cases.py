@@ -116,7 +116,9 @@ class CaseRun:
     """How many of its calls are waited for in its turn now; ``waits_from`` is when the first of these began."""
     waits_from: float = 0.0
     failure: CaseError | None = None
-    """Of a call or a judgement, which makes the case an error also where its body catches it."""
+    """Of a call or a judgement, which makes the case an error also where its body catches it; see ``met_failure``."""
+    is_met: bool = False
+    """Whether the case came, in its turn, to its body or to the answer to its own prompt."""
     error_kind: str | None = None
     error: str | None = None
     outcome: str | None = None
@@ -167,6 +169,11 @@ class CaseRun:
         """Take a call or a judgement of which nothing came; of several the first, or the first that ends paying."""
         if self.failure is None or (error.kind in MONEY_KINDS and self.failure.kind not in MONEY_KINDS):
             self.failure = error
+
+    @property
+    def met_failure(self) -> CaseError | None:
+        """``failure``, but not of what was asked ahead of a turn that came to nothing: a fixture skipped it, say."""
+        return self.failure if self.is_met else None
 
     def all_calls(self) -> tuple[Call, ...]:
         """Return the calls of a case that has ended: also those that it gave up, which may be paid for all the same.

@@ -89,7 +89,7 @@ class CaseModel:
 
     def respond(self) -> Response:
         """Return the answer to the case's own prompt, which may have been requested ahead of time."""
-        self._run.wants_response = True
+        self._run.wants_response = self._run.is_met = True
         reply = self._run.reply
         if reply is None:
             if self._run.response is None:
@@ -159,7 +159,7 @@ class CaseModel:
             response = await self._asker.ask(ask)
         except CallError as error:
             self._run.end(failed(ask, error, name))
-            if wanted is None and error.kind != ErrorKind.INTERRUPTED:  # else a judgement may do without it
+            if wanted is None:  # else a judgement may do without it
                 self._run.fail(error)
             raise
         self._run.end(answered(ask, response, name))

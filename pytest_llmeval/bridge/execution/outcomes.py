@@ -106,8 +106,9 @@ class Reporter:
         if report.when == "setup":
             setattr(report, START_ATTRIBUTE, run.start or CaseStart(key=run.key))
         if report.when == "teardown":
-            report.user_properties += _properties(run)  # JUnit reads them off this report alone
-            setattr(report, RECORD_ATTRIBUTE, self._as_cargo(_record(run, self._redact)))
+            record = _record(run, self._redact)
+            report.user_properties += _properties(run, record)  # JUnit reads them off this report alone
+            setattr(report, RECORD_ATTRIBUTE, self._as_cargo(record))
             _tell_turn(report, run)
             del item.stash[RUN_KEY]
 
@@ -115,7 +116,8 @@ class Reporter:
         """Return what decides the outcome: of a group, as of tasks that failed together, one of its exceptions.
 
         That is, before any other error of a case and before a miss, one that is none of them or one that ends paying:
-        the former where it fails the session by itself, as in a suite without rules.
+        the former where it fails the session by itself, as in a suite without rules. A call that ended paying counts
+        among them whatever was made of it.
         """
         is_gated = self._is_gated(run)
 
@@ -124,7 +126,9 @@ class Reporter:
                 return (0 if is_gated else 2) if each.kind in MONEY_KINDS else 3
             return 4 if is_miss(each) else 1
 
-        return min(_leaves(error), key=rank)
+        failure = run.met_failure
+        is_ended = failure is not None and failure.kind in MONEY_KINDS and not isinstance(error, pytest.skip.Exception)
+        return min([*_leaves(error), *([failure] if failure is not None and is_ended else [])], key=rank)
 
     def _is_gated(self, run: CaseRun) -> bool:
         return self._thresholds is not None and self._thresholds.has_rules(run.key.suite)
@@ -251,8 +255,8 @@ def _cleaned(value: Any, seen: set[int], safe: Callable[[str], str]) -> Any:
 def _record(run: CaseRun, redact: Callable[[str], str]) -> CaseRecord:
     outcome: Outcome = run.outcome or "error"  # type: ignore[assignment]  # only outcomes are assigned to it
     kind, error = (run.error_kind or ErrorKind.CODE if outcome == "error" else None), run.error
-    failure = run.failure
-    if outcome == "skipped" and failure is not None and failure.kind in MONEY_KINDS:
+    failure = run.met_failure
+    if outcome != "error" and failure is not None and failure.kind in MONEY_KINDS:
         # Who expects a failure, or skips for one, means none that ends the calls of all; the report stays pytest's.
         outcome, kind, error = "error", failure.kind, one_line(redact(_message(failure)), _LONGEST_ERROR)
     return CaseRecord(
@@ -281,9 +285,9 @@ def _unsecret(score: Score, redact: Callable[[str], str]) -> Score:
     return score
 
 
-def _properties(run: CaseRun) -> list[tuple[str, str]]:
+def _properties(run: CaseRun, record: CaseRecord) -> list[tuple[str, str]]:
     """Return what JUnit is told of a case."""
-    outcome, kind = run.outcome or "error", run.error_kind or ErrorKind.CODE
+    outcome, kind = record.outcome, record.error_kind or ErrorKind.CODE
     scores = {f"score_{shown_name(plain(score.name))}": _number(score) for score in run.book.scores}
     return _named(run.key, outcome, kind, {"wait_s": f"{run.waited_s:.3f}", **scores})
 

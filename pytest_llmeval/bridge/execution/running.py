@@ -15,6 +15,7 @@ from pytest_llmeval.bridge.execution.outcomes import Reporter, is_miss
 from pytest_llmeval.bridge.execution.worker_ahead import AskedEarly
 from pytest_llmeval.bridge.execution.worker_queue import is_worker
 from pytest_llmeval.core.errors import CaseError, ErrorKind, ScorerError
+from pytest_llmeval.core.gate.case import MONEY_KINDS
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.models.redaction import Redactor
 from pytest_llmeval.scorers import explain
@@ -124,6 +125,8 @@ class CaseRunner:
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, object, object]:
         """Settle the scores of a case once its whole body ran; an error of theirs counts before a miss of the body."""
         run = run_of(pyfuncitem)
+        if run is not None:
+            run.is_met = True
         try:
             result = yield
         except pytest.xfail.Exception:
@@ -184,9 +187,11 @@ def _settle(run: CaseRun) -> None:
 
 
 def _broken(run: CaseRun) -> CaseError | None:
-    """Return the error of a scorer that broke, of a name that came twice, or of a call; None where there is none."""
+    """Return the error of a call, of a scorer that broke or of a name that came twice; None where there is none."""
+    failure = None if run.outcome == "error" else run.failure  # a subtest told of it
+    if failure is not None and failure.kind in MONEY_KINDS:
+        return failure
     if run.book.errors:
         first = run.book.errors[0]
         return ScorerError(f"scorer {first.name}: {first.reason}")
-    told_by_subtest = run.outcome == "error"
-    return recorded_twice(run.book) or (None if told_by_subtest else run.failure)
+    return recorded_twice(run.book) or failure

@@ -99,5 +99,5 @@ class Kept:
 def _allowed(bits: Any, scores: Any) -> Any:
     """Return which tokens may come next, of the shape of ``scores``; they are moved to its device packed."""
     packed = torch.from_numpy(bits).to(scores.device)
-    places = torch.arange(8, dtype=torch.uint8, device=scores.device)
-    return ((packed.unsqueeze(-1) >> places) & 1).bool().flatten(1)[:, : scores.shape[-1]]
+    places = torch.tensor([1, 2, 4, 8, 16, 32, 64, 128], dtype=torch.uint8, device=scores.device)
+    return ((packed.unsqueeze(-1) & places) != 0).flatten(1)[:, : scores.shape[-1]]
