@@ -20,6 +20,7 @@ from pytest_llmeval.cli.output import (
 )
 from pytest_llmeval.cli.project import Project, find_project
 from pytest_llmeval.core.errors import StoreError
+from pytest_llmeval.core.gate.case import XPASSED
 from pytest_llmeval.core.text import counted, one_line, printable
 from pytest_llmeval.reports.table import Column, table_lines
 from pytest_llmeval.store.baseline_choice import TAKEN_NAMES
@@ -65,7 +66,7 @@ def set_baseline(name: str, run: str, even_red: bool, as_json: bool, database: P
     """Give RUN the baseline name NAME, in place of the run that had it. RUN must be complete and green."""
     with contextlib.closing(open_store(find_project(), database)) as store:
         found = _run_or_baseline(store, run)
-        _check(found, even_red=even_red)
+        _check(found, even_red=even_red or _only_misses(store, found))
         before = _name(store, name, found.id)
     if as_json:
         emit_json({"name": name, "run": found.id, "replaced": before})
@@ -133,7 +134,7 @@ def export(run: str, file: Path, no_answers: bool, even_red: bool, as_json: bool
     with contextlib.closing(open_reader(find_project(), database)) as store:
         named = _named(store).get(run)
         found = store.find_run(named or run)
-        _check(found, even_red=even_red or named is not None)
+        _check(found, even_red=even_red or named is not None or _only_misses(store, found))
         name = run if named else found.name or found.id
         count = sum(1 for _ in store.judged(found.id))
         write_baseline(
@@ -200,6 +201,15 @@ def _why_no_name(name: str) -> str | None:
     if len(name) > _LONGEST_NAME:
         return f"it has {len(name)} characters, and at most {_LONGEST_NAME} are allowed"
     return None
+
+
+def _only_misses(store: SqliteReader, run: Run) -> bool:
+    """Whether a run of which no rule was judged is red by misses: rules that are yet to be written begin from them."""
+    if run.end is None or (run.end.exit_code, run.end.verdict) != (1, "none"):
+        return False
+    cases = list(store.judged(run.id))
+    is_broken = any(case.outcome == "error" or case.error_kind == XPASSED for case in cases)
+    return not is_broken and any(case.outcome == "missed" for case in cases)
 
 
 def _check(run: Run, *, even_red: bool) -> None:

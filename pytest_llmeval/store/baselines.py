@@ -164,8 +164,7 @@ def refusal(run: Run, *, even_red: bool = False) -> str | None:
 
     Args:
         run: the run.
-        even_red: whether one that failed may be. One of which no rule was judged failed by no rule: its misses are what
-            rules that are yet to be written begin from.
+        even_red: whether one that failed may be.
     """
     settings, end = run.settings, run.end
     if end is None or end.status != "finished":
@@ -178,8 +177,7 @@ def refusal(run: Run, *, even_red: bool = False) -> str | None:
     if changed:
         told = one_line("; ".join(dict.fromkeys(changed)))
         return f"run {run.id} was resumed after changes ({told}); make a new run"
-    is_without_rules = end.exit_code == 1 and end.verdict == "none"
-    if not even_red and not is_without_rules and (end.exit_code != 0 or end.verdict == "fail"):
+    if not even_red and (end.exit_code != 0 or end.verdict == "fail"):
         return (
             f"run {run.id} is not green (exit status {end.exit_code}, verdict {end.verdict}); fix what fails, or pass"
             " --even-red to make it the baseline anyway"

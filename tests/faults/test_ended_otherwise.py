@@ -265,3 +265,12 @@ def test_a_row_that_changed_meanwhile_is_one_error_of_its_case(project: Project)
     result = project.run("evals", "-p", "no:xdist")
     result.assert_outcomes(passed=5, errors=1)
     assert project.cases() == {row["id"]: "error" if row["id"] == "r1" else "passed" for row in ROWS}
+
+
+def test_misses_without_any_rule_may_be_what_rules_begin_from(project: Project) -> None:
+    """A run that is red by an error, or by an xfail that passed, may not."""
+    project.eval("def test_echo(sample, response, score):\n    score.exact(response, sample.target)\n", [
+        {"id": "a", "input": "x", "target": "x"}, {"id": "b", "input": "x", "target": "y"},
+    ])  # fmt: skip
+    assert project.run("evals").ret == 1
+    assert llmeval(project, "baseline", "set", "main").returncode == 0

@@ -147,7 +147,7 @@ def test_a_model_call_that_failed_ends_the_case_even_under_a_bare_assert(project
     ]
 
 
-def test_a_failed_call_may_be_caught_by_the_test(project: Project) -> None:
+def test_a_failed_call_may_be_caught_by_the_test_and_is_an_error_all_the_same(project: Project) -> None:
     project.eval(
         """
         def test_echo(model):
@@ -159,8 +159,8 @@ def test_a_failed_call_may_be_caught_by_the_test(project: Project) -> None:
         """,
         ROWS,
     )
-    project.run("evals", model=f"openai:fault-status-400@{project.server.url}").assert_outcomes(passed=1)
-    assert project.cases() == {"a": "passed"}
+    project.run("evals", model=f"openai:fault-status-400@{project.server.url}").assert_outcomes(errors=1)
+    assert project.cases() == {"a": "error"}
     assert [row["status"] for row in project.rows("SELECT status FROM calls")] == ["bad_request"]
 
 
