@@ -91,7 +91,7 @@ def test_layers_that_train_another_model_than_the_base_end_it_at_the_first_step(
     """Of random weights one model is about as bad as another, so what is allowed is less here."""
     from pytest_llmeval.training import first_step, lora_linear
 
-    def wrong(module: Any, otherwise: Any, x: Any) -> Any:
+    def wrong(module: Any, otherwise: Any, parts: Any, x: Any) -> Any:
         return otherwise(x) * (0.0 if module.training else 1.0)
 
     monkeypatch.setattr(first_step, "_NEAR", 0.02)
