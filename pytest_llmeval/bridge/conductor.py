@@ -151,8 +151,7 @@ class Conductor:
     @pytest.hookimpl(wrapper=True)
     def pytest_ignore_collect(self, collection_path: Path) -> Generator[None, bool | None, bool | None]:
         """Note what ``--ignore``, ``collect_ignore`` and the like leave out."""
-        is_ignored = yield
-        if is_ignored:
+        if is_ignored := (yield):
             self.selection.ignored.append(collection_path)
         return is_ignored
 
@@ -167,8 +166,10 @@ class Conductor:
         report.outcome, report.longrepr = "passed", None  # the terminal and JUnit would count a module that was skipped
         from pytest_llmeval.bridge.collection.facts import CollectionFacts
 
+        dealt = getattr(self.config.pluginmanager.getplugin("dsession"), "sched", None)
         take = self._begin if self.facts is None else self.facts.require_order_of
-        take(CollectionFacts.from_json(text))
+        if not getattr(dealt, "collection_is_completed", False):  # else in place of a worker that died: xdist judges it
+            take(CollectionFacts.from_json(text))
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
@@ -376,9 +377,9 @@ class Conductor:
 
     def _unselected(self, facts: "CollectionFacts") -> list[str]:
         """Return what left out suites whole, ``-m`` apart, in words."""
-        told = self._tally.unselected(facts.suites, self._prepared())
         skipped = getattr(self.config.pluginmanager.getplugin("lfplugin"), "_skipped_files", 0)
-        return [*told, f"--lf passed over {counted(skipped, 'file')}"] if skipped else told
+        passed = [f"--lf passed over {counted(skipped, 'file')}"] if skipped else []
+        return self._tally.unselected(facts.suites, self._prepared()) + passed
 
     def _tell(self, facts: "CollectionFacts") -> None:
         """Send the facts to the controller, as a report of collection, the only thing that travels before tests run."""

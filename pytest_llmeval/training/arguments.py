@@ -9,7 +9,7 @@ from pytest_llmeval.training.plan import Plan
 from pytest_llmeval.training.watching import CHOSEN_BY
 from pytest_llmeval.training.weights import sums_in_bf16
 
-__all__ = ["sft_arguments"]
+__all__ = ["draws", "sft_arguments"]
 
 
 def sft_arguments(plan: Plan, fit: Fit, base: Any) -> SFTConfig:

@@ -111,10 +111,11 @@ class CollectionFacts:
         Raises:
             UsageError: they are, with the suites.
         """
-        both = {**found.suites, **self.suites}
-        orders = ({name: suite.order_digest for name, suite in each.suites.items()} for each in (self, found))
-        one, other = orders
-        if names := [repr(name) for name in both if one.get(name) != other.get(name)]:
+        none = SuiteFacts()
+        both = {
+            name: (self.suites.get(name, none), found.suites.get(name, none)) for name in self.suites | found.suites
+        }
+        if names := [repr(name) for name, (one, other) in both.items() if one.order_digest != other.order_digest]:
             raise pytest.UsageError(
                 f"suite {', '.join(names)}: its rows are others, or in another order, in each process of -n: give them"
                 " a fixed order (a seed for what is drawn, sorted() around a set)"
