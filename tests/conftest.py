@@ -1,9 +1,8 @@
+import contextlib
 import functools
-import importlib
 import importlib.metadata
 import importlib.util
 import os
-import pkgutil
 import signal
 import sys
 from collections.abc import Generator, Iterator
@@ -16,6 +15,8 @@ from pytest_llmeval.models.registry import TransportName
 from pytest_llmeval.models.retry import RetryPolicy
 from tests.support.asking import ask_model, failure
 from tests.support.fault_server import FaultServer
+from tests.support.imports import load_all
+from tests.support.nursery import Nursery
 from tests.support.project import Project
 
 pytest_plugins = ["pytester"]
@@ -26,22 +27,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 HERE = Path(__file__).parent
 FOREIGN = ("LLMEVAL_", "OPENAI_", "ANTHROPIC_", "PYTEST_ADDOPTS", "GITHUB_", "OTEL_")
 """How variables begin that a session reads."""
-PARTS = ("bridge", "core", "engine", "loaders", "models", "reports", "scorers", "store")
-"""What a session may import of the package; of ``models`` without ``hf``, which imports torch."""
-
-
-def load_all() -> None:
-    """Import the modules of ``PARTS`` before any run inside this process.
-
-    pytester forgets what a run imported: the next one would pay again, and find a second registry of scorers.
-    """
-    for part in PARTS:
-        package = importlib.import_module(f"pytest_llmeval.{part}")
-        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            if not module.name.startswith("pytest_llmeval.models.hf"):
-                importlib.import_module(module.name)
-
-
 HAS_TEST = importlib.util.find_spec("hypothesis") is not None
 """Whether the extra test is there; without it a training or an eval of this repository can be run all the same."""
 if HAS_TEST:
@@ -134,10 +119,16 @@ def server() -> Iterator[FaultServer]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    with contextlib.closing(Nursery()) as found:
+        yield found
+
+
 @pytest.fixture
-def project(pytester: pytest.Pytester, server: FaultServer) -> Project:
+def project(pytester: pytest.Pytester, server: FaultServer, nursery: Nursery) -> Project:
     """An empty project whose evals ask the fault server."""
-    return Project(pytester, server)
+    return Project(pytester, server, nursery)
 
 
 @pytest.fixture(params=["plain", "n0", "n2"])

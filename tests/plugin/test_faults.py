@@ -3,6 +3,7 @@
 import pytest
 
 from tests.support.anthropic_server import AnthropicServer
+from tests.support.nursery import Nursery
 from tests.support.project import Project
 
 ROWS = [{"id": str(number), "input": "yes", "target": "yes"} for number in range(8)]
@@ -56,9 +57,9 @@ def test_a_cost_rule_over_a_list_price_is_accepted(project: Project, monkeypatch
     assert project.run("evals", "--co", "-q", model="gpt-4o-mini-of-mine").ret == 4
 
 
-def test_an_eval_asks_an_anthropic_model(pytester: pytest.Pytester) -> None:
+def test_an_eval_asks_an_anthropic_model(pytester: pytest.Pytester, nursery: Nursery) -> None:
     with AnthropicServer() as server:
-        project = Project(pytester, server)
+        project = Project(pytester, server, nursery)
         project.eval("def test_echo(sample, response, score):\n    score.exact(response, sample.input)\n", ROWS)
         result = project.run("evals", model=server.spec("echo"))
         assert result.ret == 0, result.stdout.str()

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.fault_server import FaultServer
+from tests.support.nursery import Nursery
 
 __all__ = ["OPTIONS", "Project", "jsonl"]
 
@@ -25,8 +26,9 @@ def jsonl(*rows: dict[str, Any]) -> str:
 class Project:
     """A project in a folder of its own; its model is the fault server's echo unless a test says otherwise."""
 
-    def __init__(self, pytester: pytest.Pytester, server: FaultServer) -> None:
+    def __init__(self, pytester: pytest.Pytester, server: FaultServer, nursery: Nursery) -> None:
         self.pytester = pytester
+        self._nursery = nursery
         self.server = server
         self.root = pytester.path
         self.model = f"openai:echo@{server.url}"
@@ -51,13 +53,17 @@ class Project:
         self.write(**{f"evals__test_{name}_py": text})
 
     def run(self, *arguments: str, model: str | None = None, inside: bool = True) -> pytest.RunResult:
-        """Run pytest with the project's model; ``inside`` this process where xdist is not asked for."""
+        """Run pytest with the project's model; ``inside`` this process, or with workers, as forks of one."""
         chosen = [f"--model={model or self.model}"] if model != "" else []
         if any(argument.startswith("--reruns") for argument in arguments):
             chosen += ["-p", "rerunfailures"]
         distributed = any(argument.startswith("-n") and argument != "-n0" for argument in arguments)
-        run = self.pytester.runpytest_inprocess if inside and not distributed else self.pytester.runpytest_subprocess
-        return run(*arguments, *chosen)
+        if inside and not distributed:
+            return self.pytester.runpytest_inprocess(*arguments, *chosen)
+        with pytest.MonkeyPatch.context() as patch:
+            if inside and self._nursery.is_alike():
+                patch.setattr(self.pytester, "popen", self._nursery.popen)
+            return self.pytester.runpytest_subprocess(*arguments, *chosen)
 
     def rows(self, sql: str, *parameters: Any) -> list[dict[str, Any]]:
         """Return what a query finds in the project's database, as an outside reader sees it."""
