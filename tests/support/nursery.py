@@ -24,8 +24,10 @@ __all__ = ["Nursery"]
 
 _SOCKET = "LLMEVAL_TESTS_NURSERY"
 """The variable that names where a nursery listens; only its forks have it."""
-_START = ("PYTHON", "LC_", "LANG")
+_OF_PYTHON = ("PYTHON", "LC_", "LANG")
 """How variables begin that Python reads when it starts, as a fork does not; PYTHONPATH a fork can make up for."""
+_SETTINGS = ("PYTEST_", "LLMEVAL_")
+"""How variables begin that a test may have set for the session that it starts: the nursery is for all of them."""
 _ROOT = Path(__file__).resolve().parents[2]
 _MOST = 1 << 20
 _OPTIONS = ("-p", "no:asyncio", "-p", "no:anyio", "-p", "no:hypothesispytest")
@@ -39,11 +41,11 @@ class Nursery:
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._folder: str | None = None
-        self._start = _start()
+        self._alike = _read_by_python()
 
     def is_alike(self) -> bool:
         """Whether a Python that starts now would start as the nursery did."""
-        return self._start == _start()
+        return self._alike == _read_by_python()
 
     def popen(
         self,
@@ -75,14 +77,15 @@ class Nursery:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 cwd=_ROOT,
+                env={name: value for name, value in os.environ.items() if not name.startswith(_SETTINGS)},
             )
             assert self._process.stdout is not None
             assert self._process.stdout.readline() == b"ready\n", "the nursery did not start"
         return f"{self._folder}/socket"
 
 
-def _start() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name.startswith(_START) and name != "PYTHONPATH"}
+def _read_by_python() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.startswith(_OF_PYTHON) and name != "PYTHONPATH"}
 
 
 class Fork:
