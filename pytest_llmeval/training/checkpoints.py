@@ -5,16 +5,17 @@ import shutil
 import zipfile
 from pathlib import Path
 
-from pytest_llmeval.core.errors import SettingsError
+from pytest_llmeval.core.errors import LlmevalError, SettingsError
 from pytest_llmeval.training.config import LaunchModel
 
-__all__ = ["NEWEST", "Skipped", "newest_complete", "require_space", "steps_of"]
+__all__ = ["NEWEST", "Skipped", "find_best", "newest_complete", "require_space", "steps_of"]
 
 Skipped = list[str]
 """What is wrong with the checkpoints that were passed over, one line each."""
 
 NEWEST = "newest.safetensors"
 """Of a training that averages: the weights that its steps go on from; the adapter in the checkpoint is their mean."""
+_WEIGHTS = "adapter_model.safetensors"
 _PREFIX = "checkpoint-"
 _SENTINEL = "checkpoint-is-incomplete.txt"
 _KEPT = 4
@@ -46,6 +47,23 @@ def steps_of(checkpoint: Path) -> int:
     return int(checkpoint.name.removeprefix(_PREFIX))
 
 
+def find_best(folder: Path, step: int) -> Path:
+    """Return the best checkpoint of a training; raise LlmevalError where its weights are not whole.
+
+    Args:
+        folder: of the training.
+        step: after which it was made.
+    """
+    path = folder / f"{_PREFIX}{step}"
+    try:
+        _check_safetensors(path / _WEIGHTS)
+    except FileNotFoundError:
+        raise LlmevalError(f"{path.name}, the best one so far, is gone") from None
+    except Exception as error:  # noqa: BLE001  # as below
+        raise LlmevalError(f"{path.name}, the best one so far, is damaged: {error}") from None
+    return path
+
+
 def require_space(folder: Path, adapter_weights: int, launch: LaunchModel, *, is_averaged: bool = False) -> None:
     """Raise SettingsError where the checkpoints of a training do not fit on the disk beside those that it has.
 
@@ -72,14 +90,18 @@ def _problem(checkpoint: Path, launch: LaunchModel, is_averaged: bool) -> str | 
     if (checkpoint / _SENTINEL).exists():
         return "it was being written"
     try:
-        json.loads((checkpoint / "trainer_state.json").read_bytes())
-        for name in ("adapter_model.safetensors", *((NEWEST,) if is_averaged else ())):
+        best = json.loads((checkpoint / "trainer_state.json").read_bytes()).get("best_global_step")
+        for name in (_WEIGHTS, *((NEWEST,) if is_averaged else ())):
             _check_safetensors(checkpoint / name)
         for name in _archives(checkpoint, launch):
             with zipfile.ZipFile(checkpoint / name) as archive:
                 damaged = archive.testzip()
             if damaged:
                 return f"{name} is damaged"
+        if best is not None:  # its weights would become the adapter where no later look is better
+            find_best(checkpoint.parent, best)
+    except LlmevalError as error:
+        return str(error)
     except FileNotFoundError as error:
         return f"{Path(str(error.filename)).name} is missing"
     except Exception as error:  # noqa: BLE001  # of damaged bytes zipfile and json raise what they meet

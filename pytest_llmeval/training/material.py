@@ -72,6 +72,18 @@ class Material:
             )
         return found
 
+    def laid_out(self, begin: Path | None) -> dict[str, Any]:
+        """Return how the training will use the memory, for who has to make it smaller, and where it begins."""
+        return {
+            "rows": len(self.train),
+            "held_out": len(self.val),
+            "micro_batch": self.fit.micro_batch,
+            "accumulation": self.fit.accumulation,
+            "checkpointing": self.fit.checkpointing,
+            "estimate": self.fit.estimate.lines(),
+            "from": begin.name if begin else None,
+        }
+
 
 def gather(plan: Plan) -> Material:
     """Return what ``plan`` trains on.

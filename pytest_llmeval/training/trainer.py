@@ -32,7 +32,7 @@ from pytest_llmeval.store.whole_file import whole_folder
 from pytest_llmeval.training.answer_head import score_answers_only
 from pytest_llmeval.training.arguments import draws, sft_arguments
 from pytest_llmeval.training.averaging import Average
-from pytest_llmeval.training.checkpoints import newest_complete, require_space, steps_of
+from pytest_llmeval.training.checkpoints import find_best, newest_complete, require_space, steps_of
 from pytest_llmeval.training.device import require_device
 from pytest_llmeval.training.first_step import require_near
 from pytest_llmeval.training.flat_adamw import FlatAdamW
@@ -170,9 +170,13 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]  # trl is not typed here
         if not state.best_model_checkpoint or not is_last:
             return False
         self.state = state
-        state.best_model_checkpoint = str(checkpoint.with_name(Path(state.best_model_checkpoint).name))
         self._load_best_model()
         return True
+
+    def _load_best_model(self) -> None:
+        """Take the best checkpoint from where the training lies now; transformers goes on without one that is gone."""
+        self.state.best_model_checkpoint = str(find_best(Path(self.args.output_dir), self.state.best_global_step))
+        super()._load_best_model()
 
     def _get_train_sampler(self, train_dataset: Any = None) -> ByLength:
         rows = self.train_dataset if train_dataset is None else train_dataset
@@ -304,7 +308,7 @@ def _begin_in_folder(plan: Plan, material: Material, begin: Path | None, skipped
     plan.hold_to(material.identity)
     for each in skipped:
         print(f"passed over {each}", flush=True)  # noqa: T201  # into output.txt
-    write_json(plan.folder / "fit.json", _told(material, begin))
+    write_json(plan.folder / "fit.json", material.laid_out(begin))
     if material.variants:
         write_whole(plan.variants, as_jsonl(row.sample for row in material.variants))
 
@@ -380,20 +384,6 @@ def _build(plan: Plan, material: Material, model: Any, ranks: Ranks, ending: End
         trainer.average = Average({name: each for name, each in trainer.model.named_parameters() if each.requires_grad})
         trainer.add_callback(Averaging(trainer.average))
     return _Built(trainer=trainer, clock=clock, layout=layout)
-
-
-def _told(material: Material, begin: Path | None) -> dict[str, Any]:
-    """Return how the training will use the memory, for who has to make it smaller, and where it begins."""
-    fit = material.fit
-    return {
-        "rows": len(material.train),
-        "held_out": len(material.val),
-        "micro_batch": fit.micro_batch,
-        "accumulation": fit.accumulation,
-        "checkpointing": fit.checkpointing,
-        "estimate": fit.estimate.lines(),
-        "from": begin.name if begin else None,
-    }
 
 
 if __name__ == "__main__":

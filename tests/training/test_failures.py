@@ -130,6 +130,26 @@ def test_a_loss_that_is_no_number_leaves_what_was_good(
     assert weights[0] == weights[1]
 
 
+def test_a_best_checkpoint_that_is_gone_at_the_end_leaves_no_adapter(
+    train: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The weights of the last step are other ones."""
+    from transformers import TrainerCallback
+
+    from pytest_llmeval.training import trainer
+
+    class Lost(TrainerCallback):  # type: ignore[misc]
+        def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            if state.global_step == 8:
+                shutil.rmtree(state.best_model_checkpoint)
+
+    monkeypatch.setattr(trainer, "Finite", Lost)
+    plan, outcome = train()
+    assert outcome.state == "failed"
+    assert outcome.message.endswith(", the best one so far, is gone")
+    assert not plan.adapter.exists()
+
+
 def test_a_signal_makes_a_checkpoint_from_which_it_goes_on_to_the_same_bits(
     train: Train, trained: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -280,6 +280,26 @@ def test_a_broken_newest_checkpoint_is_passed_over(trained: Plan, killed: Path, 
     assert weights(plan) == weights(trained)
 
 
+@pytest.mark.parametrize("newest", [4, 8])
+def test_a_checkpoint_whose_best_one_is_gone_is_passed_over(
+    trained: Plan, train: Train, tmp_path: Path, capfd: pytest.CaptureFixture[str], newest: int
+) -> None:
+    """Else the newest weights, or after the last step untrained ones, would be saved as the best ones."""
+    root = tmp_path / "killed"
+    shutil.copytree(trained.rootdir, root)
+    for name in ("adapter", f"checkpoint-{12 - newest}"):
+        shutil.rmtree(root / "run" / name)
+    path = root / "run" / f"checkpoint-{newest}" / "trainer_state.json"
+    state = json.loads(path.read_text("utf-8"))
+    best = {"best_global_step": 2, "best_model_checkpoint": str(root / "run" / "checkpoint-2")}
+    path.write_text(json.dumps({**state, **best}), "utf-8")
+    plan, outcome = train(root)
+    assert outcome.state == "trained"
+    told = f"passed over checkpoint-{newest}: checkpoint-2, the best one so far, is gone"
+    assert told in capfd.readouterr().out
+    assert weights(plan) == weights(trained)
+
+
 def test_a_changed_training_does_not_go_on(killed: Path, train: Train) -> None:
     def edit(root: Path) -> None:
         path = root / "data" / "train.jsonl"
