@@ -29,15 +29,25 @@ _TAKEN_OVER = (
 def proof_options(config: pytest.Config, settings: Settings) -> tuple[str, ...]:
     """Return the arguments: ``addopts`` of the project without options of ours, and those of ours that hold there.
 
-    Which rows there are is the proof's: ``--deselect``, which adds up where others are overridden, is left out too.
+    Before them what any session of the project is made of: its ini file and rootdir, its plugins and ini keys. Which
+    rows there are is the proof's: ``--deselect``, which adds up where others are overridden, is left out too.
     """
-    return (*_of_others(config), *_of_ours(config, settings))
+    return (*_of_project(config), *_of_others(config), *_of_ours(config, settings))
 
 
 def proof_environ(settings: Settings) -> Mapping[str, str]:
     """Return the environment: that of the session without its options, but its judges: a spec may hold a password."""
     kept = {name: value for name, value in settings.environ.items() if name not in _OF_THIS_SESSION}
     return {**kept, **({_JUDGES: shlex.join(settings.judge_models)} if settings.judge_models else {})}
+
+
+def _of_project(config: pytest.Config) -> Iterator[str]:
+    if config.inipath is not None:
+        yield from ("-c", str(config.inipath))
+    yield from ("--rootdir", str(config.rootpath))
+    for flag, values in (("-p", config.option.plugins), ("-o", config.option.override_ini)):
+        for value in values or ():
+            yield from (flag, value)
 
 
 def _of_ours(config: pytest.Config, settings: Settings) -> Iterator[str]:

@@ -141,6 +141,7 @@ class TrainingRun:
 
         Skips where the machine lacks what the configuration needs, and fails where it was asked for by name.
         """
+        from pytest_llmeval.bridge.config.command_line import training_command
         from pytest_llmeval.bridge.config.git_state import git_state
         from pytest_llmeval.bridge.config.settings import resolve
         from pytest_llmeval.bridge.proof_options import proof_environ, proof_options
@@ -177,6 +178,7 @@ class TrainingRun:
                     suite=load_task(self.configuration.eval, settings.rootdir).suite,
                     arguments=proof_options(self._config, settings),
                     max_cost_usd=settings.max_cost_usd,
+                    again=training_command(self._config, self._item),
                 )
             )
         except LlmevalError as error:

@@ -43,7 +43,7 @@ _FIXED = (
     *(part for name in _EMPTIED for part in ("-o", f"llmeval_{name}=")),
 )
 """What a project sets for its own sessions would leave rows out, or take old answers for new ones."""
-_AGAIN = "the adapter stays; pytest -m train -k {name} --llmeval-train-resume measures it without training"
+_AGAIN = "the adapter stays; {again} measures it without training"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +112,8 @@ class Measurement:
     db: Path
     specs: Mapping[Side, str]
     """The models that answer."""
+    again: str
+    """The command that measures it once more."""
     arguments: tuple[str, ...] = ()
     """Further ones for pytest: who judges, at what pace."""
     max_cost_usd: float | None = None
@@ -160,11 +162,11 @@ def _run(measurement: Measurement, split: str, dataset: str, side: Side, *, befo
     rules.write_text(_NO_RULES, "utf-8")
     with tempfile.TemporaryDirectory(prefix="llmeval-proof-") as scratch, tempfile.TemporaryFile() as output:
         command = [sys.executable, "-m", "pytest", config.eval, "-q"]
-        if not any("no:cacheprovider" in argument for argument in measurement.arguments):
-            command += ["-o", f"cache_dir={scratch}"]  # what failed last is the project's own
         command += [f"--llmeval-model={measurement.specs[side]}", f"--llmeval-dataset={dataset}"]
         command += [f"--llmeval-db={measurement.db}", f"--llmeval-run-name={label}", f"--llmeval-thresholds={rules}"]
         command += [*measurement.arguments, *_FIXED, *_cut(proof), *_bound(measurement, before)]
+        if not any("no:cacheprovider" in argument for argument in measurement.arguments):
+            command += ["-o", f"cache_dir={scratch}"]  # what failed last is the project's own
         ended = run_child(command, output=output, cwd=measurement.rootdir, environ=_environ(measurement.environ))
         output.seek(0)
         printed = output.read().decode(errors="replace")
@@ -174,7 +176,7 @@ def _run(measurement: Measurement, split: str, dataset: str, side: Side, *, befo
     if run is None or broken:
         raise LlmevalError(
             f"the {side} could not be measured on {split} ({broken or 'it left no run'}):\n"
-            f"{printed[-_LONGEST_OUTPUT:]}\n{_AGAIN.format(name=measurement.name)}"
+            f"{printed[-_LONGEST_OUTPUT:]}\n{_AGAIN.format(again=measurement.again)}"
         )
     return run.id
 
@@ -207,7 +209,7 @@ def _require_scores(measurement: Measurement, run: str) -> None:
                 raise SettingsError(
                     f"{measurement.name}: proof.{key}: {name!r} is no score that {measurement.config.eval} gave the"
                     f" base; it gave: {', '.join(given)}. The adapter stays: mend it, then measure it with"
-                    f" pytest -m train -k {measurement.name} --llmeval-train-resume"
+                    f" {measurement.again}"
                 )
 
 
@@ -225,7 +227,7 @@ def _gain(measurement: Measurement, split: str, runs: Mapping[Side, str]) -> Gai
         raise LlmevalError(
             f"run {runs['adapter']} has no rows of suite {measurement.suite!r}, so nothing can be said of the gain on"
             f" {split}; let {measurement.config.eval} make one suite, without parameters, its fixtures' ones included;"
-            f" {_AGAIN.format(name=measurement.name)}"
+            f" {_AGAIN.format(again=measurement.again)}"
         )
     others = tuple(_recorded(each) for each in found.changes if each is not of_metric)
     return Gain(

@@ -68,6 +68,8 @@ class Job:
     """Of pytest, for the sessions of the proof."""
     max_cost_usd: float | None = None
     """What these may spend together; None without a bound."""
+    again: str
+    """The command that goes on with it."""
 
 
 def run_training(job: Job, *, train: Train | None = None) -> list[Gain]:
@@ -119,7 +121,7 @@ def _carried_through(job: Job, plan: Plan, train: Train) -> list[Gain]:
     except BaseException:  # an interrupt, or pytest-timeout's end of the item, which is no Exception
         _record(job, replace(recorded, status="interrupted", finished_at=utc_now()))
         if plan.identity.exists():
-            job.report(f"{job.name}: continue with: pytest -m train -k {job.name} --llmeval-train-resume")
+            job.report(f"{job.name}: continue with: {job.again}")
         raise
     _conclude(job, plan, recorded, gains)
     return gains
@@ -319,6 +321,7 @@ def _measurement(job: Job, plan: Plan) -> Measurement:
             "base": f"hf:{weights_of(job.config, base)}",
             "adapter": f"hf:{weights_of(job.config, base, str(plan.adapter))}",
         },
+        again=job.again,
         environ=job.environ,
         arguments=job.arguments,
         max_cost_usd=job.max_cost_usd,

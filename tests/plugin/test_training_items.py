@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,11 +13,15 @@ import pytest
 
 from pytest_llmeval.bridge.config.settings import resolve
 from pytest_llmeval.bridge.proof_options import proof_environ, proof_options
+from pytest_llmeval.core.errors import LlmevalError
+from pytest_llmeval.training import supervise
+from pytest_llmeval.training.supervise import Job
 from tests.support.tiny_base import write_project
 
 ROOT = Path(__file__).parents[2]
 INI = "[pytest]\naddopts = -p no:asyncio -p no:anyio -p no:hypothesispytest\n"
 ITEM = "finetune/test_tiny_training.py::test_tiny[tiny]"
+SPACED = ITEM.replace("tiny]", "tiny b]")
 SPAN = {"low": 0.001, "high": 0.01}
 WITHOUT = """
 import importlib.util
@@ -302,8 +307,11 @@ def test_a_folder_without_configurations_is_a_usage_error(project: pytest.Pytest
 @pytest.mark.parametrize(
     ("addopts", "arguments", "found"),
     [
-        ("", [], []),
-        ("-p no:asyncio --limit 5 -x --llmeval-slice=easy", [], ["-p", "no:asyncio", "-x"]),
+        ("", ["-p", "no:hypothesispytest"], ["-p", "no:hypothesispytest"]),
+        ("--limit 5 -x --llmeval-slice=easy", [], ["-x"]),
+        ("-p no:asyncio", ["-o", "console_output_style=count"], [
+            "-p", "no:asyncio", "-o", "console_output_style=count", "-p", "no:asyncio",
+        ]),
         ("--deselect evals/a.py::b -x --deselect=evals/c.py", [], ["-x"]),
         ("--llmeval-allow-self-judge -q", ["--judge-model=j", "--rpm=60"], [
             "-q", "--llmeval-allow-self-judge", "--llmeval-rpm=60.0",
@@ -314,12 +322,32 @@ def test_a_proof_is_judged_as_its_session_says_and_not_cut_by_the_project(
     pytester: pytest.Pytester, addopts: str, arguments: list[str], found: list[str]
 ) -> None:
     pytester.makeini(f"[pytest]\naddopts = {addopts}\n")
-    config = pytester.parseconfig("-p", "no:hypothesispytest", *arguments)
+    config = pytester.parseconfig(*arguments)
     keys = {"LLMEVAL_JUDGE_KEY": "k", "LLMEVAL_API_KEY": "k", "LLMEVAL_VLLM": "vllm", "LAB_KEY": "k"}
     settings = resolve(config, {**keys, "LLMEVAL_LIMIT": "3", "LLMEVAL_RUN_NAME": "mine", "LLMEVAL_ESCALATED": "r"})
-    assert list(proof_options(config, settings)) == found
-    judges = {"LLMEVAL_JUDGE_MODEL": "j"} if "--judge-model=j" in arguments else {}
-    assert proof_environ(settings) == {**keys, **judges}
+    project = ["-c", str(pytester.path / "tox.ini"), "--rootdir", str(pytester.path)]
+    assert list(proof_options(config, settings)) == [*project, *found]
+    assert proof_environ(settings) == keys | ({"LLMEVAL_JUDGE_MODEL": "j"} if "--judge-model=j" in arguments else {})
+
+
+@needs_extra
+@pytest.mark.parametrize(
+    ("arguments", "more"),
+    [("-m train -k tiny", ""), (f"'{SPACED}' --llmeval-train-resume", ""), ("-m=train --llmeval-db=a.db", " ...")],
+)
+def test_the_command_that_goes_on_with_a_training_is_about_that_one_alone(
+    project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, arguments: str, more: str
+) -> None:
+    """Others can have its name in theirs, and not any name is one for ``-k``."""
+    path = project.path / "finetune" / "configs" / "tiny.yaml"
+    path.rename(path.with_stem("tiny b"))
+
+    def broken(job: Job) -> None:
+        raise LlmevalError(f"go on: {job.again}.")
+
+    monkeypatch.setattr(supervise, "run_training", broken)
+    result = project.runpytest_inprocess(*shlex.split(arguments))
+    assert f"go on: pytest '{SPACED}' --llmeval-train-resume{more}." in result.stdout.str().splitlines()
 
 
 def test_wrong_settings_end_a_session_before_it_trains(project: pytest.Pytester) -> None:

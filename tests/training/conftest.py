@@ -108,6 +108,7 @@ def job(tmp_path: Path) -> Job:
         environ={},
         report=print,
         suite="colour",
+        again="pytest NODEID --llmeval-train-resume",
     )
 
 

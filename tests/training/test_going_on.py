@@ -237,4 +237,4 @@ def test_a_training_whose_item_had_no_more_time_is_interrupted_and_can_go_on(job
     with pytest.raises(OutOfTime):
         run_training(replace(job, report=told.append), train=ended)
     assert stored(job).status == "interrupted"
-    assert told[1:] == ["tiny: continue with: pytest -m train -k tiny --llmeval-train-resume"]
+    assert told[1:] == ["tiny: continue with: pytest NODEID --llmeval-train-resume"]

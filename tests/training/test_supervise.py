@@ -167,7 +167,7 @@ def test_an_interrupt_says_how_to_go_on(job: Job) -> None:
     with pytest.raises(KeyboardInterrupt):
         run_training(replace(job, report=told.append), train=interrupted)
     assert re.fullmatch(r"tiny: what the training does is written to .*/tiny/[^/]+/output\.txt", told[0])
-    assert told[1:] == ["tiny: continue with: pytest -m train -k tiny --llmeval-train-resume"]
+    assert told[1:] == ["tiny: continue with: pytest NODEID --llmeval-train-resume"]
     assert stored(job).status == "interrupted"
 
 

@@ -19,12 +19,16 @@ LONGEST_S = 300
 
 
 def test_a_training_that_was_killed_goes_on_and_proves_its_gain(tmp_path: Path, tiny_base: Path) -> None:
-    """The session and its trainer are killed by SIGKILL after the first checkpoint."""
+    """The session and its trainer are killed by SIGKILL after the first checkpoint.
+
+    Warnings are errors, as they often are in CI, and those of libraries among themselves end no trainer.
+    """
     changes = {"optim__max_steps": 40, "optim__learning_rate": 0.01, "check__every": 10}
     write_project(tmp_path, tiny_base, words=["a"], **changes)
     (tmp_path / "pytest.ini").write_text(INI, "utf-8")
     command = [sys.executable, "-m", "pytest", "-m", "train", "-p", "no:cacheprovider"]
-    session = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL)
+    environ = {**os.environ, "PYTHONWARNINGS": "error::FutureWarning"}
+    session = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, env=environ)
     home = tmp_path / ".llmeval" / "trainings" / "tiny"
     wait_for(lambda: list(home.glob("*/checkpoint-10/trainer_state.json")))
     session.kill()
@@ -32,7 +36,7 @@ def test_a_training_that_was_killed_goes_on_and_proves_its_gain(tmp_path: Path, 
     wait_for(lambda: not running_in(tmp_path))
 
     done = subprocess.run(
-        [*command, "--llmeval-train-resume"], cwd=tmp_path, capture_output=True, text=True, check=False
+        [*command, "--llmeval-train-resume"], cwd=tmp_path, capture_output=True, text=True, check=False, env=environ
     )
     assert done.returncode == 0, done.stdout
     (adapter,) = home.glob("*/adapter")
@@ -54,7 +58,7 @@ def test_a_training_that_was_killed_goes_on_and_proves_its_gain(tmp_path: Path, 
 def test_a_training_on_answers_of_other_rows_proves_nothing(tmp_path: Path, tiny_base: Path) -> None:
     """The negative control: what could be learned without the inputs, or from held-out rows, would gain here.
 
-    Its prompt is in a module that only pytest's ``pythonpath`` leads to.
+    Its prompt is in a module that only the ``pythonpath`` of the ini file leads to that ``-c`` names.
     """
     write_project(tmp_path, tiny_base, optim__max_steps=24, check__every=12)
     (tmp_path / "src").mkdir()
@@ -68,8 +72,9 @@ def test_a_training_on_answers_of_other_rows_proves_nothing(tmp_path: Path, tiny
     random.Random(0).shuffle(targets)
     mixed = [{**row, "target": target} for row, target in zip(found, targets, strict=True)]
     train.write_text("".join(json.dumps(row) + "\n" for row in mixed), "utf-8")
-    (tmp_path / "pytest.ini").write_text(f"{INI}pythonpath = src\n", "utf-8")
-    command = [sys.executable, "-m", "pytest", "-m", "train", "-p", "no:cacheprovider"]
+    (tmp_path / "pytest.ini").write_text(INI, "utf-8")
+    (tmp_path / "ci.ini").write_text(f"{INI}pythonpath = src\n", "utf-8")
+    command = [sys.executable, "-m", "pytest", "-c", "ci.ini", "-m", "train", "-p", "no:cacheprovider"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stdout
     assert "the proof does not hold" in done.stdout

@@ -12,12 +12,14 @@ from pytest_llmeval.bridge.config.options import widen_short_names
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.store.records import Run
 
-__all__ = ["collected_paths", "on_command_line", "resume_command"]
+__all__ = ["collected_paths", "on_command_line", "resume_command", "training_command"]
 
 _MOST_KEPT = 10_000
 """Characters of all paths of a run together; more are not kept."""
 _MOST_SHOWN = 200
 _RESUME = ("--resume", "--llmeval-resume")
+_CHOOSING = ("-m", "-k")
+_TRAIN_RESUME = "--llmeval-train-resume"
 
 
 def on_command_line(config: pytest.Config) -> argparse.Namespace:
@@ -48,13 +50,23 @@ def resume_command(config: pytest.Config, run: Run) -> str:
     return " ".join(["pytest --resume", run.id, *([shown] if is_short else ()), *(() if is_all else ("...",))])
 
 
-def _given(config: pytest.Config) -> Iterator[str]:
-    """Yield the arguments of this session, but for the run that it goes on with."""
+def training_command(config: pytest.Config, item: pytest.Item) -> str:
+    """Return the command that goes on with the training of ``item`` alone, from where this session was started.
+
+    ``...`` stands for other arguments of this session, but for those that choose items.
+    """
+    named = shlex.quote(_moved(item.nodeid, config.rootpath, config.invocation_params.dir))
+    is_all = all(each in (*config.args, _TRAIN_RESUME) for each in _given(config, _CHOOSING))
+    return " ".join(["pytest", named, _TRAIN_RESUME, *(() if is_all else ("...",))])
+
+
+def _given(config: pytest.Config, but: tuple[str, ...] = _RESUME) -> Iterator[str]:
+    """Yield the arguments of this session, without the flags ``but`` and their values."""
     arguments = map(str, config.invocation_params.args)
     for each in arguments:
-        if each in _RESUME:
+        if each in but:
             next(arguments, None)
-        elif not each.startswith(tuple(f"{flag}=" for flag in _RESUME)):
+        elif not each.startswith(tuple(f"{flag}=" for flag in but)):
             yield each
 
 
