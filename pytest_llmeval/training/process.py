@@ -84,6 +84,7 @@ def in_a_process(plan: Plan, environ: Mapping[str, str]) -> Outcome:
     (plan.folder / "outcome.json").unlink(missing_ok=True)
     processes = plan.config.launch.processes
     module = _ALONE if processes == 1 else _TOGETHER
+    kept = {name: value for name, value in environ.items() if name != "PYTHONWARNINGS"}  # of libraries among themselves
     killed_before = times_killed_for_memory()
     with open(plan.folder / "output.txt", "ab") as output:
         before = output.tell()
@@ -91,7 +92,7 @@ def in_a_process(plan: Plan, environ: Mapping[str, str]) -> Outcome:
             [sys.executable, "-m", module, str(path)],
             output=output,
             cwd=plan.rootdir,
-            environ={**environ, **_gpus(environ, processes), "PYTHONUNBUFFERED": "1"},
+            environ={**kept, **_gpus(environ, processes), "PYTHONUNBUFFERED": "1"},
         )
     outcome = Outcome.read(plan.folder)
     is_killed = ended.returncode == -9 if outcome is None else outcome.state == "killed"
