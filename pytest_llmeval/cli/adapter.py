@@ -1,6 +1,7 @@
 """Adapters for servers: merged into their base, or as a GGUF file."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import click
 
 from pytest_llmeval.cli.output import echo_lines, emit_json, json_option
 from pytest_llmeval.cli.project import find_project
+from pytest_llmeval.core.disk import unwritten
 from pytest_llmeval.core.errors import ModelError, SettingsError
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.models.hf.adapter_files import check_adapter_base, read_adapter_config
@@ -48,7 +50,7 @@ def merge(adapter: str, output: Path, base: str | None, as_json: bool) -> None:
     def report(line: str) -> None:
         click.echo(one_line(line, 200), err=True)
 
-    with whole_folder(output.resolve()) as scratch:
+    with _writing(output), whole_folder(output.resolve()) as scratch:
         merged = merge_adapter(weights, source, scratch, report)
     if as_json:
         told = {"dtype": merged.dtype, "change_nats": merged.change, "lost_share": merged.lost}
@@ -83,7 +85,8 @@ def gguf(adapter: str, output: Path, base: str | None, as_json: bool) -> None:
 
     assert source.adapter is not None
     where = f"adapter {adapter}"
-    count = convert_adapter(source.adapter, output.resolve(), heads_of(source.base, where), where)
+    with _writing(output):
+        count = convert_adapter(source.adapter, output.resolve(), heads_of(source.base, where), where)
     size = output.stat().st_size
     if as_json:
         emit_json({"file": str(output), "tensors": count, "bytes": size})
@@ -115,3 +118,12 @@ def _check_free(output: Path) -> None:
         raise SettingsError(f"--output {one_line(str(output))}: it is there already; name another place, or remove it")
     if not output.resolve().parent.is_dir():
         raise SettingsError(f"--output {one_line(str(output))}: the folder that it is to lie in is not there")
+
+
+@contextlib.contextmanager
+def _writing(output: Path) -> Iterator[None]:
+    """Turn what the disk refuses while ``output`` is made into a SettingsError."""
+    try:
+        yield
+    except OSError as error:
+        raise SettingsError(f"--output {unwritten(output, error)}") from None

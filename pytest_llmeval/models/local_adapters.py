@@ -5,6 +5,7 @@ import importlib.util
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from pytest_llmeval.core.disk import unwritten
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.models.gguf_header import GgufHeader, read_gguf_header
@@ -122,7 +123,7 @@ def _convert(folder: Path, target: Path, base: GgufHeader, where: str) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         convert_adapter(folder, target, heads_of_gguf(base, where), where)
     except OSError as error:
-        raise ModelError(f"{where}: {target} cannot be written: {error.strerror or error}") from None
+        raise ModelError(f"{where}: {unwritten(target, error)}") from None
 
 
 def _check_origin(adapter: GgufHeader, weights: WeightsSpec, base: GgufHeader, cache_dir: Path, where: str) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import filelock
 
+from pytest_llmeval.core.disk import unwritten
 from pytest_llmeval.core.errors import LlmevalError, SettingsError, UserError
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.models.hf.sources import Source, find_source, source_digest
@@ -103,10 +104,13 @@ def _carried_through(job: Job, plan: Plan, train: Train) -> list[Gain]:
             if job.is_resumed:
                 job.report(f"{job.name}: {_beginning(plan)}")
             job.report(f"{job.name}: what the training does is written to {output}")
-            _train(job, plan, train)
+            with _room_for(job, plan):
+                _train(job, plan, train)
         before = None
         recorded = _with_record(recorded, plan)
         gains = measure(_measurement(job, plan))
+        with _room_for(job, plan):
+            write_json(plan.folder / "proof.json", [gain.recorded() for gain in gains])
     except LlmevalError as error:
         failed = replace(recorded, status="failed", finished_at=utc_now(), reason=str(error))
         cannot_go_on = isinstance(error, UserError)  # as things are now
@@ -127,11 +131,20 @@ def _carried_through(job: Job, plan: Plan, train: Train) -> list[Gain]:
     return gains
 
 
+@contextlib.contextmanager
+def _room_for(job: Job, plan: Plan) -> Iterator[None]:
+    """Turn what the disk refuses to this process into a TrainingFailedError, with how to go on."""
+    try:
+        yield
+    except OSError as error:
+        told = unwritten(Path(str(error.filename or plan.folder)), error)
+        raise TrainingFailedError(f"{job.name}: {told}; make room, then go on with: {job.again}") from None
+
+
 def _conclude(job: Job, plan: Plan, recorded: Training, gains: list[Gain]) -> None:
     """Record a proof, write the card of its adapter; raise TrainingFailedError where it does not hold."""
     wrong = failures(gains)
     proof = [gain.recorded() for gain in gains]
-    write_json(plan.folder / "proof.json", proof)
     ended = replace(recorded, status="finished", finished_at=utc_now(), proof=proof)
     _record(job, replace(ended, verdict="fail" if wrong else "pass", reason="\n".join(wrong) or None))
     record = _run_json(plan)

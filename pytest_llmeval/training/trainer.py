@@ -24,6 +24,7 @@ from peft.tuners.lora import LoraLayer
 from transformers import TrainerState
 from trl import SFTTrainer
 
+from pytest_llmeval.core.disk import unwritten
 from pytest_llmeval.core.errors import LlmevalError, UserError
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.models.hf.memory import is_out_of_memory
@@ -207,11 +208,7 @@ class _Trainer(SFTTrainer):  # type: ignore[misc]  # trl is not typed here
             super()._save_checkpoint(model, trial)  # at its end, with this one whole, it takes an earlier one away
         except Exception as error:  # tokenizers raises a bare Exception on a full disk
             shutil.rmtree(folder, ignore_errors=True)
-            free = shutil.disk_usage(folder.parent).free
-            raise SaveError(
-                f"{folder} could not be written ({one_line(str(error))}; {free / 1e6:.0f} MB are free); it was taken"
-                " away, earlier checkpoints are whole"
-            ) from error
+            raise SaveError(f"{unwritten(folder, error)}; it was taken away, earlier checkpoints are whole") from error
 
 
 def main(arguments: list[str]) -> int:

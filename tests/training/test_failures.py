@@ -4,12 +4,9 @@ import json
 import math
 import os
 import re
-import resource
 import shutil
 import signal
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,27 +15,15 @@ import pytest
 
 from pytest_llmeval.core.errors import SettingsError
 from pytest_llmeval.training.plan import Outcome, Plan
+from tests.support.full_disk import largest_file
 from tests.training.conftest import Train
-
-
-@contextmanager
-def largest_file(size: int) -> Iterator[None]:
-    """Let no file of this process grow beyond ``size`` bytes: what a full disk is to who writes."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, handler)
 
 
 def test_a_disk_that_fills_up_leaves_no_half_checkpoint(train: Train) -> None:
     with largest_file(30_000):
         plan, outcome = train()
     assert outcome.state == "failed"
-    assert "checkpoint-4 could not be written" in outcome.message
+    assert "checkpoint-4: cannot be written: " in outcome.message
     assert "MB are free" in outcome.message
     assert list(plan.folder.glob("checkpoint-*")) == []
     assert not plan.adapter.exists()
@@ -58,7 +43,7 @@ def test_a_disk_that_fills_up_costs_no_earlier_checkpoint(train: Train, monkeypa
     monkeypatch.setattr(Average, "save", full)
     plan, outcome = train(optim__average=True, optim__max_steps=4, check__every=1)
     assert outcome.state == "failed"
-    assert "checkpoint-3 could not be written" in outcome.message
+    assert "checkpoint-3: cannot be written: No space left on device; " in outcome.message
     assert {path.name for path in plan.folder.glob("checkpoint-*")} == {"checkpoint-1", "checkpoint-2"}
 
 

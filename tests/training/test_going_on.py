@@ -224,6 +224,22 @@ def test_a_proof_is_kept_where_no_card_can_be_written(
     assert "tiny: the model card could not be written (No space left on device); the proof is recorded" in told
 
 
+def test_a_proof_that_cannot_be_kept_is_told_with_the_command_that_measures_again(
+    job: Job, proved: Proved, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, data: object) -> None:
+        raise OSError(28, "No space left on device", str(path))
+
+    proved(GAIN)
+    told = r"tiny: .*/proof\.json: cannot be written: No space left on device; .* MB are free; make room, then go on "
+    with monkeypatch.context() as patched, pytest.raises(TrainingFailedError, match=f"{told}with: {job.again}"):
+        patched.setattr(supervise, "write_json", full)
+        run_training(job, train=Trainer("trained"))
+    assert (stored(job).status, stored(job).verdict) == ("failed", "none")
+    run_training(replace(job, is_resumed=True), train=Trainer())
+    assert (stored(job).status, stored(job).verdict) == ("finished", "pass")
+
+
 class OutOfTime(BaseException):
     """What pytest-timeout raises, which is no Exception."""
 

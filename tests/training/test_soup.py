@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from pytest_llmeval.core.errors import SettingsError
+from pytest_llmeval.training import soup
 from pytest_llmeval.training.card import card
 from pytest_llmeval.training.config_file import load_config
 from pytest_llmeval.training.plan import Outcome, Plan, State, write_json
@@ -154,6 +155,25 @@ def test_a_session_goes_on_with_a_soup_and_proves_it_once(job: Job, proved: Prov
     assert len(asked) == 1
     assert any("members/N/output.txt" in line for line in told)
     assert any("goes on with the trainings in " in line for line in told)
+
+
+def test_a_disk_that_is_full_once_all_are_trained_costs_no_training(
+    job: Job, proved: Proved, monkeypatch: pytest.MonkeyPatch
+) -> None:
+
+    def full(*arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    path = write_project(job.rootdir, "base", optim__soup=3)
+    of_soup = replace(job, config=load_config(path, shown_as="tiny.yaml"))
+    proved(GAIN)
+    told = r"cannot be written: No space left on device; \d+ MB are free; make room, then go on with: pytest NODEID "
+    with monkeypatch.context() as patched, pytest.raises(TrainingFailedError, match=told):
+        patched.setattr(soup, "_write_mean", full)
+        run_training(of_soup, train=Trainer())
+    assert stored(job).status == "failed"
+    run_training(replace(of_soup, is_resumed=True), train=Trainer(dict.fromkeys(range(3), "failed")))
+    assert (stored(job).status, stored(job).verdict) == ("finished", "pass")
 
 
 def test_one_that_is_refused_is_the_users_mistake(tmp_path: Path) -> None:

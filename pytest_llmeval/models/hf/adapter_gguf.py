@@ -3,6 +3,7 @@
 The names and the order of rows are those of llama.cpp's own converter, convert_lora_to_gguf.py.
 """
 
+import contextlib
 import math
 import os
 import re
@@ -118,7 +119,8 @@ def convert_adapter(folder: Path, target: Path, heads: Heads, where: str) -> int
         os.replace(part, target)
         return len(pairs)
     finally:
-        writer.close()
+        with contextlib.suppress(OSError):  # on a full disk it fails again
+            writer.close()
         part.unlink(missing_ok=True)
 
 

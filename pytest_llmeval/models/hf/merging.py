@@ -57,6 +57,7 @@ def merge_adapter(weights: WeightsSpec, source: Source, target: Path, report: Ca
     Raises:
         ModelError: the base has quantised weights or does not fit into memory, the adapter is not one for it or changes
             nothing, or the merged model does not say what the base says with the adapter on top.
+        OSError: the model cannot be written.
     """
     dtype = _dtype(source, weights)
     _check_memory(source, weights)
@@ -133,8 +134,11 @@ def _save(model: Any, chat: Chat, source: Source, target: Path) -> None:
     if source.is_gguf:  # transformers guesses the end, for SmolLM2 wrongly
         model.config.eos_token_id, model.config.pad_token_id = ends[0] if len(ends) == 1 else ends, chat.pad_token
     with quiet():
-        model.save_pretrained(target)
-        chat.tokenizer.save_pretrained(target)
+        try:
+            model.save_pretrained(target)
+            chat.tokenizer.save_pretrained(target)
+        except Exception as error:  # noqa: BLE001 - on a full disk safetensors and tokenizers raise errors of their own
+            raise error if isinstance(error, OSError) else OSError(str(error)) from None
     own = source.base / _GENERATION_CONFIG
     if own.is_file():  # how the base draws, but for what ends an answer
         kept = {**read_json(own), "eos_token_id": ends}

@@ -1,6 +1,7 @@
 """`llmeval adapter merge` and `gguf` on a tiny Llama: what is written says what base and adapter say."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from pytest_llmeval.models.hf.merging import merge_adapter
 from pytest_llmeval.models.hf.sources import find_source
 from pytest_llmeval.models.weights_spec import WeightsSpec
 from tests.support.asking_hf import answers, opened
+from tests.support.full_disk import largest_file
 from tests.support.tiny_gguf import write_gguf
 
 TEXTS = ["hi", "hello there", "what?", "1 + 1"]
@@ -131,6 +133,19 @@ def test_a_merge_that_changes_what_is_said_is_refused(
     assert status == 4
     assert "does not say what its base says with it on top: 100% of its change is lost" in err
     assert not target.exists() and list(tmp_path.glob(".tmp*")) == []
+
+
+@pytest.mark.parametrize("what", ["merge", "gguf"])
+def test_a_full_disk_is_one_line_and_nothing_is_left(
+    base: Path, adapter: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], what: str
+) -> None:
+    target = tmp_path / "out.gguf"
+    with largest_file(1_000):
+        status, _, err = command(capsys, what, str(adapter), "--output", str(target), "--base", str(base))
+    assert status == 4
+    assert re.fullmatch(rf"llmeval: --output {target}: cannot be written: .*; \d+ MB are free", err.splitlines()[-1])
+    assert "Traceback" not in err
+    assert list(tmp_path.glob("*out.gguf*")) == []
 
 
 def test_an_untrained_adapter_is_refused(base: Path, untrained: Path, tmp_path: Path) -> None:
