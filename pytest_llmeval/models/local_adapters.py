@@ -97,7 +97,7 @@ def adapter_file(weights: WeightsSpec, base: Path, cache_dir: Path, report: Call
         # The last part of its name agrees with the hub's id, and the whole with what a training of ours names.
         own = Source(base=cache_dir / SMOLLM2.label, hub_id=None, adapter=path)
         check_adapter_base(read_adapter_config(path, where), weights, own, where)
-        check_templates(known_templates(path, where), header.text("tokenizer.chat_template"), where)
+        check_templates(known_templates(path), header.text("tokenizer.chat_template"), where)
         if not file.is_file():
             require_converter(weights, cache_dir)
             _convert(path, file, header, where)

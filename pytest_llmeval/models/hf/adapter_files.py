@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_llmeval.core.errors import ModelError
-from pytest_llmeval.models.hf.sources import ADAPTER_CONFIG, Source
+from pytest_llmeval.models.hf.sources import ADAPTER_CONFIG, Source, records_of
 from pytest_llmeval.models.weights_spec import WeightsSpec
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "check_adapter_base",
     "check_adapter_template",
     "check_templates",
+    "held_otherwise",
     "is_base",
     "known_templates",
     "own_end_of_turn",
@@ -23,6 +24,8 @@ __all__ = [
 ]
 
 _NO_WEIGHTS = ("PROMPT_TUNING", "PREFIX_TUNING", "P_TUNING", "MULTITASK_PROMPT_TUNING")
+_LOADS = {"4bit": "load=4bit", "bf16": "dtype=bfloat16", "fp32": "dtype=float32"}
+"""Options of a spec by the word for them in the configuration of a training."""
 _ON_A_RESIDUAL = ("pissa", "olora", "corda", "loftq", "lora_ga")
 """Beginnings of ``init_lora_weights`` that take the adapter's first values out of the base, which changes it."""
 
@@ -86,7 +89,7 @@ def is_base(made_for: str, weights: WeightsSpec, source: Source) -> bool:
 
 def check_adapter_template(folder: Path, chat_template: str | Mapping[str, str], where: str) -> None:
     """Raise ModelError where the adapter was trained on prompts that another template than the base's made."""
-    check_templates(known_templates(folder, where), chat_template, where)
+    check_templates(known_templates(folder), chat_template, where)
 
 
 def check_templates(known: Mapping[str, str], chat_template: str | Mapping[str, str], where: str) -> None:
@@ -100,15 +103,32 @@ def check_templates(known: Mapping[str, str], chat_template: str | Mapping[str, 
         )
 
 
-def known_templates(folder: Path, where: str) -> dict[str, str]:
+def known_templates(folder: Path) -> dict[str, str]:
     """Return the sha256 of each chat template that files beside an adapter name, and which file that is."""
     own = folder / "chat_template.jinja"
     known = {template_sha256(own.read_text("utf-8")): str(own)} if own.is_file() else {}
-    for record in (folder / "run.json", folder.parent / "run.json"):
-        said = _read(record, where).get("chat_template_sha256") if record.is_file() else None
+    for record, told in records_of(folder).items():
+        said = told.get("chat_template_sha256")
         if isinstance(said, str):
             known[said] = str(record)
     return known
+
+
+def held_otherwise(folder: Path, weights: WeightsSpec, dtype: str) -> str | None:
+    """Return in words that the base was held otherwise while an adapter was trained; None where it was not, or may be.
+
+    Args:
+        folder: the adapter's.
+        weights: what is asked.
+        dtype: of the base's numbers where ``weights`` names no bits.
+    """
+    now = f"load={weights.load}" if weights.load is not None else f"dtype={dtype}"
+    for record, told in records_of(folder).items():
+        config = told.get("config")
+        then = _LOADS.get(str(config.get("load"))) if isinstance(config, dict) else None
+        if then is not None and then != now:
+            return f"adapter {weights.adapter}: trained on a base with {then} ({record.name}), and this one has {now}"
+    return None
 
 
 def template_sha256(chat_template: str | Mapping[str, str]) -> str:

@@ -106,7 +106,7 @@ def convert_adapter(folder: Path, target: Path, heads: Heads, where: str) -> int
         writer.add_float32("adapter.lora.alpha", alpha)
         for key, value in (
             ("llmeval.base_model", config.get("base_model_name_or_path")),
-            ("llmeval.chat_template_sha256", next(iter(known_templates(folder, where)), None)),
+            ("llmeval.chat_template_sha256", next(iter(known_templates(folder)), None)),
         ):
             if value:
                 writer.add_string(key, value)

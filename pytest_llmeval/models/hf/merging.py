@@ -10,7 +10,7 @@ import torch
 import transformers
 
 from pytest_llmeval.core.errors import ModelError
-from pytest_llmeval.models.hf.adapter_files import own_end_of_turn
+from pytest_llmeval.models.hf.adapter_files import held_otherwise, own_end_of_turn
 from pytest_llmeval.models.hf.adapters import add_adapter
 from pytest_llmeval.models.hf.chat import Chat
 from pytest_llmeval.models.hf.loading import load_chat, load_model, quiet, why
@@ -71,6 +71,9 @@ def merge_adapter(weights: WeightsSpec, source: Source, target: Path, report: Ca
     with model.disable_adapter():
         base = _logprobs(model, chat)
     report(f"merging {weights.adapter}")
+    held = held_otherwise(source.adapter, spec, str(dtype).removeprefix("torch."))
+    if held is not None:
+        report(f"{held}: it may answer otherwise than in its proof")
     with quiet():
         try:
             model = model.merge_and_unload(safe_merge=True)

@@ -22,6 +22,7 @@ __all__ = [
     "find_adapter",
     "find_source",
     "read_json",
+    "records_of",
     "require_hf_extra",
     "source_digest",
     "source_stats",
@@ -29,6 +30,7 @@ __all__ = [
 
 ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
+_RECORD = "run.json"
 _BLOCKS, _BLOCK_BYTES = 256, 2**16
 _LEFT_OUT = frozenset({".cache", ".git"})
 
@@ -192,11 +194,16 @@ def find_adapter(text: str) -> Path:
         raise ModelError(f"adapter {text}: no such folder; relative paths begin at {Path.cwd()}")
     _require(path / ADAPTER_CONFIG, f"adapter {text}: no PEFT adapter lies there")
     _require(path / ADAPTER_WEIGHTS, f"adapter {text}: its weights are not there (safetensors only)")
-    for place in (path, path.parent):
-        record = place / "run.json"
-        if record.is_file() and read_json(record).get("complete") is False:
+    for record, said in records_of(path).items():
+        if said.get("complete", "training" not in said) is not True:  # one of ours has both
             raise ModelError(f"adapter {text}: {record} says that its training did not end; resume that, or train anew")
     return path.resolve()
+
+
+def records_of(folder: Path) -> dict[Path, dict[str, Any]]:
+    """Return what is recorded of an adapter's training, by the file beside it or in the folder above it."""
+    places = (folder / _RECORD, folder.parent / _RECORD)
+    return {path: read_json(path) for path in places if path.is_file()}
 
 
 def _require(path: Path, problem: str) -> None:

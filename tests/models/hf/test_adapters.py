@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.models.hf.host import HfModels
 from pytest_llmeval.models.hf.loading import quiet
+from pytest_llmeval.models.weights_spec import parse_weights
 from tests.support.asking_hf import answers, opened
 from tests.support.tiny_llama import make_adapter, make_model
 
@@ -177,6 +178,20 @@ def test_an_adapter_that_was_trained_with_another_template_is_refused(models: Hf
     (copy / "chat_template.jinja").unlink()
     (copy / "run.json").write_text('{"complete": true, "chat_template_sha256": "00"}')
     assert "run.json" in refused(HfModels({}), f"hf:{base}+{copy}")
+
+
+@pytest.mark.parametrize(
+    ("load", "option", "said"),
+    [("fp32", "", ""), ("bf16", "", "dtype=bfloat16"), ("bf16", "?dtype=bfloat16", ""), ("4bit", "", "load=4bit")],
+)
+def test_a_base_that_is_held_otherwise_than_in_training_is_told(
+    models: HfModels, base: Path, copy: Path, load: str, option: str, said: str
+) -> None:
+    (copy / "run.json").write_text(json.dumps({"complete": True, "training": "t1", "config": {"load": load}}))
+    told: list[str] = []
+    models.load(parse_weights(f"{base}+{copy}{option}", "hf", "hf"), told.append)
+    with_it = f"adapter {copy}: trained on a base with {said} (run.json), and this one has dtype=float32: it may answer"
+    assert told[1:] == ([f"{with_it} otherwise than in its proof"] if said else [])
 
 
 def test_of_several_templates_the_default_one_is_the_base_s(models: HfModels, tmp_path: Path) -> None:

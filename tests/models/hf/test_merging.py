@@ -51,15 +51,15 @@ def test_the_merged_model_answers_as_base_and_adapter_do(
     """Greedily, in a folder that needs no PEFT, with all that belongs to a model; the base's own settings are kept."""
     (own_base / "generation_config.json").write_text('{"eos_token_id": 2, "temperature": 0.6, "do_sample": true}')
     configure(own_base, dtype="float16")
-    target = tmp_path / "merged"
-    status, out, err = command(
-        capsys, "merge", str(adapter), "--output", str(target), "--base", str(own_base), "--json"
-    )
+    own, target = shutil.copytree(adapter, tmp_path / "adapter"), tmp_path / "merged"
+    (own / "run.json").write_text('{"complete": true, "training": "t1", "config": {"load": "4bit"}}')
+    status, out, err = command(capsys, "merge", str(own), "--output", str(target), "--base", str(own_base), "--json")
     told = json.loads(out)
     assert status == 0
     assert (told["dtype"], told["folder"]) == ("float16", str(target))
     assert 0 <= told["lost_share"] < 0.01 < told["change_nats"]
     assert "merging" in err
+    assert "trained on a base with load=4bit (run.json), and this one has dtype=float16" in err
     names = {path.name for path in target.iterdir()}
     assert {"config.json", "model.safetensors", "tokenizer.json", "chat_template.jinja"} <= names
     assert json.loads((target / "generation_config.json").read_text())["temperature"] == 0.6

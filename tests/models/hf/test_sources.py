@@ -99,9 +99,10 @@ def test_what_is_no_adapter_is_named(tmp_path: Path) -> None:
     assert "no PEFT adapter lies there" in refused({}, base, base)
 
 
-def test_an_adapter_whose_training_did_not_end_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("said", ['{"complete": false}', '{"complete": null, "training": "t"}', '{"training": "t"}'])
+def test_an_adapter_whose_training_did_not_end_is_refused(tmp_path: Path, said: str) -> None:
     folder = lora(tmp_path / "run" / "adapter")
-    files(tmp_path / "run", run_json='{"complete": false}')
+    files(tmp_path / "run", run_json=said)
     assert "its training did not end" in refused({}, str(model(tmp_path / "m")), str(folder))
 
 
