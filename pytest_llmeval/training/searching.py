@@ -16,6 +16,7 @@ from pytest_llmeval.training.config import SearchModel
 from pytest_llmeval.training.plan import Outcome, Plan, write_json
 from pytest_llmeval.training.process import Train, TrainingFailedError, carried_out, require_trained
 from pytest_llmeval.training.scoring import choice
+from pytest_llmeval.training.starting import beginning
 from pytest_llmeval.training.study import drawn, open_study, sampler
 
 __all__ = ["search"]
@@ -53,6 +54,8 @@ def search(plan: Plan, train: Train, *, environ: Mapping[str, str], report: Call
         report(f"{plan.name}: trial {trial.number + 1} of {wanted.trials}: {shown_values(values)}")
         outcome = Outcome(state="trained")
         if not of_trial.adapter.is_dir():  # it is there where the session was killed before the study had it
+            if of_trial.is_resumed:
+                report(f"{plan.name}: trial {trial.number + 1} {beginning(of_trial)}")
             outcome = carried_out(of_trial, train, environ=environ, report=report)
         report(f"{plan.name}: trial {trial.number + 1}: {_end(study, of_trial, outcome)}")
         for checkpoint in of_trial.folder.glob("checkpoint-*"):

@@ -17,6 +17,7 @@ from pytest_llmeval.core.errors import LlmevalError
 from pytest_llmeval.store.whole_file import whole_folder
 from pytest_llmeval.training.plan import Plan, write_json
 from pytest_llmeval.training.process import Train, carried_out, require_trained
+from pytest_llmeval.training.starting import beginning
 
 __all__ = ["FOLDER", "members", "train_soup"]
 
@@ -45,6 +46,8 @@ def train_soup(plan: Plan, train: Train, *, environ: Mapping[str, str], report: 
         member.folder.mkdir(parents=True, exist_ok=True)
         if not member.adapter.is_dir():
             report(f"{plan.name}: training {number} of {len(found)}, seed {member.config.seed}")
+            if member.is_resumed:
+                report(f"{plan.name}: training {number} {beginning(member)}")
             _hold_together(member, found[0])
             require_trained(carried_out(member, train, environ=environ, report=report), name=plan.name)
         for checkpoint in member.folder.glob("checkpoint-*"):

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pytest_llmeval.training.checkpoints import newest_complete, steps_of
 from pytest_llmeval.training.plan import Outcome, Plan, write_json
 from pytest_llmeval.training.process import Train
 
-__all__ = ["Layout", "say", "showing_starts"]
+__all__ = ["Layout", "beginning", "say", "showing_starts"]
 
 _BETWEEN_LOOKS_S = 0.2
 
@@ -41,6 +42,16 @@ class Layout:
             f" checkpointing; {self.fused_layers} of {self.adapted_layers} layers are computed in one piece with their"
             f" adapter, {_with(self.liger)} Liger's kernels"
         )
+
+
+def beginning(plan: Plan) -> str:
+    """Return in words where one training goes on from."""
+    config = plan.config
+    newest, skipped = newest_complete(plan.folder, config.launch, is_averaged=config.optim.average)
+    passed = f" (passed over {'; '.join(skipped)})" if skipped else ""
+    if newest is None:
+        return f"begins anew in {plan.folder}, where no checkpoint is whole{passed}"
+    return f"goes on after step {steps_of(newest)} in {plan.folder}{passed}"
 
 
 def _with(there: bool) -> str:

@@ -25,7 +25,6 @@ from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.store.trainings import Training
 from pytest_llmeval.training.base_spec import require_speakable, weights_of
 from pytest_llmeval.training.card import card
-from pytest_llmeval.training.checkpoints import newest_complete, steps_of
 from pytest_llmeval.training.config import TrainingConfig
 from pytest_llmeval.training.machine import Machine
 from pytest_llmeval.training.memory import MEMORY_SHARE
@@ -34,7 +33,7 @@ from pytest_llmeval.training.process import Train, TrainingFailedError, carried_
 from pytest_llmeval.training.proof import Gain, Measurement, failures, measure
 from pytest_llmeval.training.rows import read_splits
 from pytest_llmeval.training.soup import FOLDER, members, train_soup
-from pytest_llmeval.training.starting import showing_starts
+from pytest_llmeval.training.starting import beginning, showing_starts
 from pytest_llmeval.training.task import load_task
 from pytest_llmeval.version import __version__
 
@@ -225,14 +224,9 @@ def _beginning(plan: Plan) -> str:
     """Return where a training goes on from."""
     if plan.config.search is not None:
         return f"goes on with the trials in {plan.folder}"
-    config = plan.config
-    if config.optim.soup > 1:
+    if plan.config.optim.soup > 1:
         return f"goes on with the trainings in {plan.folder}"
-    newest, skipped = newest_complete(plan.folder, config.launch, is_averaged=config.optim.average)
-    passed = f" (passed over {'; '.join(skipped)})" if skipped else ""
-    if newest is None:
-        return f"begins anew in {plan.folder}, where no checkpoint is whole{passed}"
-    return f"goes on after step {steps_of(newest)} in {plan.folder}{passed}"
+    return beginning(plan)
 
 
 def _require_same(plan: Plan) -> None:

@@ -132,7 +132,8 @@ def test_a_search_that_was_killed_goes_on_with_the_trial_it_was_at(tmp_path: Pat
     plan = plan_of(tmp_path / "killed", trials=5)
     with pytest.raises(Killed):
         searched(plan, killed)
-    searched(plan, second)
+    told = searched(plan, second)
+    assert [" begins anew in " in line for line in told[:3]] == [False, before_its_end, False]
     assert [each.trial for each in second.plans] == ([2, 3, 4] if before_its_end else [3, 4])
     assert [each.is_resumed for each in second.plans] == ([True, False, False] if before_its_end else [False, False])
     assert first.rates + second.rates == whole.rates
