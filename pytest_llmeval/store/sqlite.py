@@ -298,25 +298,31 @@ class SqliteStore(SqliteReader):
         """Apply what is missing while no other process can; a second one waits and finds it done."""
         if schema_of(self._connection) == SCHEMA_VERSION:
             return
+        self._copy()
         self._connection.execute("BEGIN EXCLUSIVE")
         try:
-            version = schema_of(self._connection)
-            if 0 < version < SCHEMA_VERSION:
-                self._copy(version)
-            self._apply(version)
+            self._apply(schema_of(self._connection))
             self._connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION:d}")
             self._connection.execute("COMMIT")
         except BaseException:
             self._connection.rollback()
             raise
 
-    def _copy(self, version: int) -> None:
-        """Leave a copy of the file as it is before the transaction that is open."""
-        name = self._file.with_name(f"{self._file.name}.schema-{version}.bak")
-        make_private(name)
-        # SQLite copies nothing over a connection that writes.
-        with contextlib.closing(sqlite3.connect(self._file)) as file, contextlib.closing(sqlite3.connect(name)) as copy:
-            file.backup(copy)
+    def _copy(self) -> None:
+        """Leave a copy of a file of an older version, before it is changed.
+
+        SQLite copies nothing over a connection that writes, and without a write-ahead log none beside it reads.
+        """
+        self._connection.execute("BEGIN")  # another process may migrate: what is looked at here is what is copied
+        try:
+            version = schema_of(self._connection)
+            if 0 < version < SCHEMA_VERSION:
+                name = self._file.with_name(f"{self._file.name}.schema-{version}.bak")
+                make_private(name)
+                with contextlib.closing(sqlite3.connect(name)) as copy:
+                    self._connection.backup(copy)
+        finally:
+            self._connection.rollback()
 
     def _apply(self, version: int) -> None:
         if version == 0:

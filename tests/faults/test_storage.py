@@ -2,6 +2,7 @@
 
 import contextlib
 import resource
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -29,6 +30,7 @@ def test_echo(sample, response):
         os.%s
 """
 SLOTS = "--max-connections=4"
+SCHEMA_1 = Path(__file__).parents[1] / "store" / "schema_1.db"
 
 
 def database(project: Project) -> Path:
@@ -165,8 +167,9 @@ def test_a_full_disk_ends_the_calls_and_leaves_a_whole_file(project: Project) ->
     assert len(project.server.ledger) <= len(ROWS) + 4
 
 
+@pytest.mark.parametrize("before", ["none", "older"])
 def test_a_file_system_without_a_write_ahead_log_is_told_of_once(
-    project: Project, monkeypatch: pytest.MonkeyPatch
+    project: Project, monkeypatch: pytest.MonkeyPatch, before: str
 ) -> None:
     """Files of SQLite's dot-file locks stand for it: they have no memory that processes share, either."""
     real: Callable[..., sqlite3.Connection] = sqlite3.connect
@@ -175,12 +178,19 @@ def test_a_file_system_without_a_write_ahead_log_is_told_of_once(
         uri = str(database) if str(database).startswith("file:") else Path(database).absolute().as_uri()
         return real(f"{uri}{'&' if '?' in uri else '?'}vfs=unix-dotfile", **{**options, "uri": True})
 
+    if before == "older":
+        database(project).parent.mkdir()
+        shutil.copy(SCHEMA_1, database(project))
+        with contextlib.closing(real(database(project))) as file:
+            file.execute("PRAGMA journal_mode = delete").fetchall()
     monkeypatch.setattr(sqlite3, "connect", connect)
     project.eval(ECHO, ROWS[:2])
     result = project.run("evals")
     assert result.ret == 0
     told = " ".join(result.stdout.str().split())
     assert told.count("note: the file system of .llmeval/llmeval.db gives no write-ahead log (journal_mode del") == 1
+    copies = [path.name for path in database(project).parent.glob("*.bak")]
+    assert copies == (["llmeval.db.schema-1.bak"] if before == "older" else [])
 
 
 @pytest.mark.parametrize("moment", ["start", "middle"])
