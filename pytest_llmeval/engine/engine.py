@@ -47,6 +47,8 @@ class CallCounts:
     cached: int = 0
     """From the cache, or from the run that is scored again."""
     failed: int = 0
+    damaged: int = 0
+    """Of the answers that are kept."""
 
 
 class Engine:
@@ -347,11 +349,13 @@ class Engine:
     def _looked_up(self, look: Callable[[], Call | None]) -> Call | None:
         """Return what is kept; a journal that cannot be read may hold what a call would pay for again."""
         try:
-            return look()
+            found = look()
         except StoreError as fault:
             self._halt(fault)
             message = f"whether the answer is kept cannot be read: {fault}"
             raise CallError(message, kind=ErrorKind.STORAGE, attempts=0) from None
+        self.counts.damaged = len(self._journal.damaged)
+        return found
 
     def _halt(self, fault: StoreError) -> None:
         self.stop(ErrorKind.STORAGE, f"no further call is made: {fault}")

@@ -11,6 +11,9 @@ __all__ = ["Journal", "Recorded"]
 class Journal(Protocol):
     """Keeps answers of one run, and finds answers of this and of earlier runs."""
 
+    damaged: set[str]
+    """The ids of answers that were found, and are none as they are damaged."""
+
     def keep(self, answers: Sequence[Kept], *, begun: Sequence[CallName] = (), failed: Sequence[CallName] = ()) -> None:
         """Make the answers durable: they survive the end of every process from when this returns.
 

@@ -118,4 +118,6 @@ def readable_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, OSError) as error:
-        raise StoreError(f"{path}: the database cannot be used: {error}") from error
+        is_damage = type(error) is sqlite3.DatabaseError  # its subclasses are of locks, rights and statements
+        todo = "; restore a copy of it, or name another file with --llmeval-db" if is_damage else ""
+        raise StoreError(f"{path}: the database cannot be used: {error}{todo}") from error

@@ -54,6 +54,7 @@ class SqliteJournal:
         self._run_id = run.id
         self._database = database
         self._history: sqlite3.Connection | None = None
+        self.damaged: set[str] = set()
         is_left = self.path.exists()
         try:
             with readable_errors(self.path):
@@ -79,7 +80,7 @@ class SqliteJournal:
         if found is None and self._history is not None:
             sql = "SELECT * FROM calls WHERE id = ? AND status = 'ok'"
             found = first_row(self._history, self._database, sql, call_id)
-        return rows.to_call(found) if found is not None and rows.is_whole(found) else None
+        return self._sound(found, found is not None and rows.is_whole(found))
 
     def cached(self, cache_key: str, request: Mapping[str, Any]) -> Call | None:
         """Return the newest answer of any run under a key; one that is damaged or to another request is none."""
@@ -87,7 +88,13 @@ class SqliteJournal:
         assert self._history is not None
         found = first_row(self._connection, self.path, _NEWEST.format(table="answers"), cache_key)
         found = found or first_row(self._history, self._database, _NEWEST.format(table="calls"), cache_key)
-        return rows.to_call(found) if found is not None and rows.is_reply(found, request) else None
+        return self._sound(found, found is not None and rows.is_reply(found, request))
+
+    def _sound(self, found: Any, is_sound: bool) -> Call | None:
+        """Return the call of a row, unless there is none or it is damaged."""
+        if found is not None and not is_sound:
+            self.damaged.add(found["id"])
+        return rows.to_call(found) if is_sound else None
 
     def open_history(self) -> None:
         """Look for answers in the database too: those of earlier sessions of this run, or of all runs."""

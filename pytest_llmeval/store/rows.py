@@ -1,6 +1,7 @@
 """Between the stored records and the rows of their tables."""
 
 import json
+import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -229,16 +230,23 @@ def from_call(run_id: str, case_id: str, call: Call, number: int = 1) -> Row:
 
 
 def to_call(row: Mapping[str, Any]) -> Call:
-    """Return the call of a row."""
+    """Return the call of a row; raise DatabaseError where it is damaged."""
     return Call(
         **{
             **{column: row[column] for column in _CALL_COLUMNS},
             "name": row["name"],
             "cached": bool(row["cached"]),
-            "request": json.loads(row["request"]),
-            "detail": json.loads(row["detail"]),
+            "request": _json_in(row, "request"),
+            "detail": _json_in(row, "detail"),
         }
     )
+
+
+def _json_in(row: Mapping[str, Any], column: str) -> Any:
+    try:
+        return json.loads(row[column])
+    except ValueError as error:
+        raise sqlite3.DatabaseError(f"call {row['id']}: damaged {column}: {error}") from error
 
 
 def call_checksum(response: str | None, detail: str) -> str:
@@ -247,8 +255,12 @@ def call_checksum(response: str | None, detail: str) -> str:
 
 
 def is_whole(row: Mapping[str, Any]) -> bool:
-    """Whether the answer in a row of a call is what was kept; one that the column cannot hold stands in the detail."""
+    """Whether the answer in a row of a call is what was kept, and its request can be read.
+
+    An answer that the column cannot hold stands in the detail.
+    """
     try:
+        json.loads(row["request"])
         response = json.loads(row["detail"]).get("text", row["response"])
     except (ValueError, TypeError, AttributeError):
         return False
@@ -288,7 +300,7 @@ def shown(row: Mapping[str, Any], redact: Callable[[str], str]) -> Row:
             told[column] = redact(told[column])
     if "request" in told:
         for column in ("request", "detail"):
-            told[column] = json.dumps(_shown_json(json.loads(told[column]), redact))
+            told[column] = json.dumps(_shown_json(_json_in(told, column), redact))
     return told
 
 

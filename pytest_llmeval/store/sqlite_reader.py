@@ -171,14 +171,15 @@ class SqliteReader:
 
     def calls(self, case_id: str) -> list[Call]:
         """Return the calls of a case, in their order; those of attempts that came to nothing too."""
-        return [
-            rows.to_call(row) for row in self._query("SELECT * FROM calls WHERE case_id = ? ORDER BY rowid", case_id)
-        ]
+        found = self._query("SELECT * FROM calls WHERE case_id = ? ORDER BY rowid", case_id)
+        with readable_errors(self.path):
+            return [rows.to_call(row) for row in found]
 
     def run_calls(self, run_id: str) -> Iterator[tuple[str, Call]]:
         """Yield each call of a run with the id of its case; an answer that is damaged is known by no cache key."""
         for row in self._query("SELECT * FROM calls WHERE run_id = ? ORDER BY rowid", run_id):
-            call = rows.to_call(row)
+            with readable_errors(self.path):
+                call = rows.to_call(row)
             yield row["case_id"], call if rows.is_whole(row) else replace(call, cache_key=None)
 
     def earlier_outcomes(self, run_id: str) -> list[EarlierOutcome]:

@@ -173,13 +173,22 @@ def test_errors_and_refusals_are_asked_again(project: Project, model: str, statu
 
 @pytest.mark.parametrize(
     "damage",
-    ["response = 'better'", "detail = '{}'", "checksum = NULL", "request = '{}'", "detail = 'not JSON'"],
+    [
+        "response = 'better'",
+        "detail = '{}'",
+        "checksum = NULL",
+        "request = '{}'",
+        "detail = 'not JSON'",
+        "request = '{\"m'",
+    ],
 )
-def test_a_damaged_entry_is_a_miss(warm: Project, damage: str) -> None:
+def test_a_damaged_entry_is_a_miss_and_told(warm: Project, damage: str) -> None:
     with contextlib.closing(sqlite3.connect(warm.root / ".llmeval" / "llmeval.db")) as database, database:
         database.execute(f"UPDATE calls SET {damage} WHERE json_extract(request, '$.messages[0].content') = 'q2'")
-    assert warm.run("evals", "--cache=use").ret == 0
+    result = warm.run("evals", "--cache=use")
+    assert result.ret == 0
     assert asked(warm.server)[4:] == ["q2"]
+    result.stdout.fnmatch_lines(["note: kept answers that are damaged, and were passed over: 1"])
 
 
 def test_a_second_call_of_a_case_has_its_own_answer(project: Project) -> None:

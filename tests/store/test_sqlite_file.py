@@ -283,6 +283,19 @@ def test_a_page_that_is_damaged_is_an_error_with_a_message(path: Path) -> None:
         list(store.cases("r"))
 
 
+def test_a_call_that_is_damaged_is_an_error_that_names_it(path: Path) -> None:
+    with closing(SqliteStore(path)) as store:
+        store.start_run(run("r"))
+        store.add_case("r", record("a", calls=(call(name="n"),)))
+        with closing(sqlite3.connect(path)) as other, other:
+            other.execute("UPDATE calls SET request = '{'")
+        ((case_id, call_id),) = [(row["case_id"], row["id"]) for row in look(path, "SELECT * FROM calls")]
+        for reads in (store, store.shown(str.upper)):
+            for read in (lambda own=reads: own.calls(case_id), lambda own=reads: list(own.run_calls("r"))):
+                with pytest.raises(StoreError, match=f"call {call_id}: damaged request: .*; restore a copy of it, or"):
+                    read()
+
+
 def gone(path: Path) -> None:
     path.unlink()
 

@@ -77,6 +77,7 @@ class MemoryJournal:
         self.begun: set[CallName] = set()
         """Calls without an answer and without an end."""
         self.earlier: list[Call] = []
+        self.damaged: set[str] = set()
         self.fault: Exception | None = None
         """What keeping raises."""
         self.read_fault: StoreError | None = None

@@ -82,6 +82,8 @@ class Closing:
         yield from _unasked(view)
         for note in [*self._facts.notes, *self._partial(), *self.notes]:
             yield f"note: {note}"
+        if self._room.counts.damaged:
+            yield f"note: kept answers that are damaged, and were passed over: {self._room.counts.damaged}"
         if self.without_judge:
             cases = counted(len(self.without_judge), "case")
             yield f"note: {cases} asked for a judge, but --judge-model names none: no verdict covers what it would say"
