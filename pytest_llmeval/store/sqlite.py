@@ -117,14 +117,18 @@ class SqliteStore(SqliteReader):
             self._insert("verdicts", [rows.from_verdict(run_id, verdict) for verdict in verdicts])
 
     def finish_run(self, run_id: str, end: RunEnd) -> None:
-        """Record how a run ended, and leave the whole database in its one file."""
+        """Record how a run ended, and leave the whole database in its one file, where nobody reads it just now.
+
+        A reader is not waited for, as no signal is heard meanwhile: whoever closes the file last does the same.
+        """
         with self._transaction():
             self._connection.execute(
                 "UPDATE runs SET finished_at = ?, status = ?, exit_code = ?, verdict = ? WHERE id = ?",
                 [end.finished_at, end.status, end.exit_code, end.verdict, run_id],
             )
         with readable_errors(self.path):
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            for pragma in ("busy_timeout = 0", "wal_checkpoint(TRUNCATE)", f"busy_timeout = {BUSY_TIMEOUT_S * 1000:g}"):
+                self._connection.execute(f"PRAGMA {pragma}").fetchall()
 
     def import_run(
         self,

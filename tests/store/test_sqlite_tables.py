@@ -2,7 +2,9 @@
 
 import json
 import re
+import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.types import Score
 from pytest_llmeval.store.records import Label, RunEnd, utc_now
 from pytest_llmeval.store.sqlite import SqliteStore
+from pytest_llmeval.store.sqlite_reader import SqliteReader
 from tests.support.records import call, record, score
 from tests.support.stored_runs import END, look, run
 
@@ -323,3 +326,18 @@ def test_a_finished_run_leaves_everything_in_the_one_file(path: Path) -> None:
     assert look(copy, "SELECT count(*) AS n FROM cases") == [{"n": 50}]
     assert look(copy, "SELECT status FROM runs") == [{"status": "finished"}]
     assert sorted(each.name for each in path.parent.iterdir()) == [".gitignore", "copy.db", "llmeval.db"]
+
+
+def test_a_reader_holds_up_no_end(path: Path) -> None:
+    """SQLite would wait for it, deaf to Ctrl-C; the one who closes the file last leaves it whole."""
+    with closing(SqliteStore(path)) as store, closing(SqliteReader.open(path)) as reader:
+        store.start_run(run("r"))
+        with reader.snapshot():
+            assert len(reader.runs()) == 1
+            start = time.monotonic()
+            store.finish_run("r", END)
+            assert time.monotonic() - start < 5
+        assert store.find_run("r").shown_status == "finished"
+        ((timeout_ms,),) = store._plain("PRAGMA busy_timeout")
+    assert timeout_ms == 30_000
+    assert not path.with_name(f"{path.name}-wal").exists()
