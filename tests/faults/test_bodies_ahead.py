@@ -307,3 +307,93 @@ def test_the_calls_of_the_case_whose_turn_it_is_go_before_those_of_the_cases_beh
     project.model = project.server.spec("fault-slow-25")
     assert project.run("evals", "-p", "no:xdist", "--max-connections=1").ret == 0
     assert asked(project.server) == [row["input"] for row in ROWS]
+
+
+CATCHING = """
+import contextlib
+import io
+import time
+import warnings
+
+import pytest
+
+@pytest.mark.parametrize("name", ["capsys", "capfd"])
+def test_streams(name, request):
+    caught = request.getfixturevalue(name)
+    print("mine")
+    time.sleep(0.15)
+    assert caught.readouterr().out == "mine\\n"
+
+def test_redirected():
+    with contextlib.redirect_stdout(io.StringIO()) as caught:
+        print("mine")
+        time.sleep(0.15)
+    assert caught.getvalue() == "mine\\n"
+
+def test_warnings(recwarn):
+    with warnings.catch_warnings(record=True) as caught:
+        time.sleep(0.15)
+    assert [str(each.message) for each in [*caught, *recwarn]] == []
+"""
+TELLING = """
+import time
+
+import pytest
+
+def prompt(sample):
+    print("prompt of", sample.id)
+    time.sleep(0.05)
+    return sample.input
+
+@pytest.mark.llmeval("data/echo.jsonl", prompt=prompt)
+def test_echo(response):
+    %s
+"""
+
+
+def test_nothing_runs_beside_a_test_that_could_see_it(project: Project) -> None:
+    """Streams and warnings are of the whole process; so nothing starts ahead of a test that may catch them."""
+    project.eval("async def test_a(sample, model):\n    await model.generate()\n", ROWS[:2], name="a")
+    project.eval(
+        """
+        def test_b(response, capsys):
+            print("mine")
+            __import__("time").sleep(0.15)
+            assert capsys.readouterr().out == "mine\\n"
+        """,
+        ROWS[:2],
+        name="b",
+    )
+    project.eval(
+        """
+        async def test_d(sample, model):
+            import asyncio
+            import warnings
+
+            await model.generate()
+            for number in range(60):
+                print("of another", sample.id)
+                warnings.warn(f"of another {number}")
+                await asyncio.sleep(0.01)
+        """,
+        ROWS[:3],
+        name="d",
+    )
+    project.eval("", ROWS)
+    project.write(evals__test_c_py=CATCHING, evals__test_echo_py=TELLING % "pass")
+    result = project.run("evals", "-p", "no:xdist", "-W", "always")
+    assert result.ret == 0, result.stdout.str()
+    told = " ".join(result.stdout.str().split())
+    assert "4 ran ahead, 1 in their turn (first behind other tests: 1)" in told
+
+
+def test_what_a_prompt_function_writes_ahead_is_shown_with_its_own_case(project: Project, dist_args: list[str]) -> None:
+    project.eval("", ROWS)
+    project.write(evals__test_echo_py=TELLING % "assert not response.text")
+    result = project.run("evals", *dist_args)
+    assert result.ret == 1
+    parts = re.split(r"_+ test_echo\[(r\d)\] _+", result.stdout.str())
+    shown = {
+        name: set(re.findall(r"prompt of (r\d)", part)) for name, part in zip(parts[1::2], parts[2::2], strict=True)
+    }
+    assert shown == {f"r{n}": {f"r{n}"} for n in range(8)}

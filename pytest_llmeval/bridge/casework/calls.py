@@ -1,5 +1,6 @@
 """How the process that runs cases gets answers: a loop for its coroutines, and whoever answers their asks."""
 
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,8 @@ class Calls:
         """Where async bodies run: one that computes for long, or blocks, must not hold up the calls of all others."""
         self.prompts = LoopThread("llmeval-prompts")
         """Where prompt functions are called ahead of their turn, one at a time, for the same reason."""
+        self.alone = threading.Lock()
+        """Held by a test that could see what others write while it runs, and by a prompt function called ahead."""
         self.asker: Asker = Nobody()
         self.judges: Judges | None = None
         """Who judges; None where nobody does."""

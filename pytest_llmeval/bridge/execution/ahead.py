@@ -12,6 +12,7 @@ from pytest_llmeval.bridge.casework.calls import Calls
 from pytest_llmeval.bridge.casework.cases import PROMPT_FAULTS, key_of, own_request
 from pytest_llmeval.bridge.casework.fixtures import uses
 from pytest_llmeval.bridge.casework.items import cases_in, run_of
+from pytest_llmeval.bridge.execution.output import OUTPUT, CaseOutput, keep_apart
 from pytest_llmeval.core.calls import ask_name
 from pytest_llmeval.core.errors import CallError
 from pytest_llmeval.core.types import Ask
@@ -44,6 +45,8 @@ class ResponsesAhead:
     def start(self) -> None:
         """Begin to request, as far as the window of the engine allows."""
         if self._places:
+            if any(param.eval.prompt.is_code for _, param in self._places):
+                keep_apart(self._places[0][0].config)
             self._work = self._calls.loop.submit(self._request_all())
 
     def place_of(self, item: pytest.Item) -> int | None:
@@ -102,8 +105,15 @@ class ResponsesAhead:
             await self._calls.asker.ahead(ask, place)
 
     async def _made(self, item: pytest.Item, param: "CaseParam") -> Ask | None:
-        making = _ask_of(item, param)
-        return await (asyncio.wrap_future(self._calls.prompts.submit(making)) if param.eval.prompt.is_code else making)
+        if not param.eval.prompt.is_code:
+            return _ask_of(item, param)
+        return await asyncio.wrap_future(self._calls.prompts.submit(self._called(item, param)))
+
+    async def _called(self, item: pytest.Item, param: "CaseParam") -> Ask | None:
+        """Call a prompt function, beside no test that could see it; what it writes it writes again in its turn."""
+        OUTPUT.set(CaseOutput())
+        with self._calls.alone:
+            return _ask_of(item, param)
 
 
 def may_not_run(item: pytest.Item) -> bool:
@@ -119,7 +129,7 @@ def _asks_for_response(item: pytest.Item) -> bool:
     return uses(item, "response") and not may_not_run(item)
 
 
-async def _ask_of(item: pytest.Item, param: "CaseParam") -> Ask | None:
+def _ask_of(item: pytest.Item, param: "CaseParam") -> Ask | None:
     """Return the call that a case will make; None where its row or prompt is at fault, which it finds in its turn."""
     try:
         request = own_request(param.eval, param.eval.dataset.read(param.ref))

@@ -1,7 +1,8 @@
 """Bodies of async evals that run before their turn, many at a time.
 
 A body may run ahead where nothing of pytest's order can be seen from it: it uses this plugin's fixtures, and fixtures
-of the project's of the scope module, package or session that are set up already. All others run in their turn.
+of the project's of the scope module, package or session that are set up already. All others run in their turn. Nothing
+runs ahead of a test that could see it: those behind such a test start when it has ended.
 """
 
 import asyncio
@@ -24,7 +25,7 @@ from pytest_llmeval.bridge.casework.fixtures import chosen_fixture, is_ours, jud
 from pytest_llmeval.bridge.casework.handles import CaseModel
 from pytest_llmeval.bridge.casework.items import param_of
 from pytest_llmeval.bridge.execution.ahead import may_not_run
-from pytest_llmeval.bridge.execution.output import OUTPUT, CaseOutput, keep_apart
+from pytest_llmeval.bridge.execution.output import OUTPUT, CaseOutput, keep_apart, runs_alone
 from pytest_llmeval.bridge.execution.worker_queue import is_worker, upcoming
 from pytest_llmeval.core.errors import CaseError
 
@@ -75,6 +76,7 @@ class BodiesAhead:
         self._values: tuple[tuple[Any, ...] | None, Mapping[str, Any]] = (None, {})
         self._index = -1
         self._has_any = any(is_async(item) and param_of(item) is not None for item in session.items)
+        self._alone = {item for item in session.items if runs_alone(item)} if self._has_any else set()
         self._obstacle = _obstacle(session.config) if self._has_any else ""
         if self._has_any and not self._obstacle and not keep_apart(session.config):
             self._obstacle = "output cannot be kept apart"
@@ -89,7 +91,8 @@ class BodiesAhead:
         if self._obstacle:
             return self._obstacle
         need = self._need(item)
-        return {_PURE: "not known in time under xdist", _SHARED: "first of its function"}.get(need, need)
+        pure = "not known in time under xdist" if is_worker(self._session.config) else "first behind other tests"
+        return {_PURE: pure, _SHARED: "first of its function"}.get(need, need)
 
     def begin(self, item: pytest.Item) -> None:
         """Start bodies from ``item`` on, the first case whose turn has come."""
@@ -98,13 +101,13 @@ class BodiesAhead:
 
     def advance(self, item: pytest.Item | None = None) -> None:
         """Start bodies behind ``item``, whose turn it is; behind None, from the first on."""
-        if not self._has_any or self._obstacle or len(self._started) >= self._window:
+        if not self._has_any or self._obstacle or item in self._alone:
             return
         group = _group_of(item) if item is not None else None
         # Only where this function's fixtures are shared: looking at the groups of a whole window takes its time.
         is_shared_open = item is not None and group == self._values[0] and self._need(item) == _SHARED
         for other in self._upcoming(item):
-            if len(self._started) >= self._window:
+            if len(self._started) >= self._window or other in self._alone:
                 break
             is_shared_open = is_shared_open and _group_of(other) == group
             if other in self._started or not is_async(other) or param_of(other) is None:

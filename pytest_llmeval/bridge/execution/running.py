@@ -1,5 +1,6 @@
 """Running cases in this process: their setup, their bodies, their models."""
 
+import contextlib
 from collections.abc import Callable, Generator, Iterable
 
 import pytest
@@ -12,6 +13,7 @@ from pytest_llmeval.bridge.execution.ahead import ResponsesAhead
 from pytest_llmeval.bridge.execution.bodies import BodiesAhead, is_async
 from pytest_llmeval.bridge.execution.judgements_ahead import JudgementsAhead
 from pytest_llmeval.bridge.execution.outcomes import Reporter, is_miss
+from pytest_llmeval.bridge.execution.output import runs_alone
 from pytest_llmeval.bridge.execution.worker_ahead import AskedEarly
 from pytest_llmeval.bridge.execution.worker_queue import is_worker
 from pytest_llmeval.core.errors import CaseError, ErrorKind, ScorerError
@@ -61,6 +63,12 @@ class CaseRunner:
         self._responses = ResponsesAhead(session.items, self.calls, JudgementsAhead(self.calls))
         self._early = AskedEarly(session, self.calls, self._responses)
         self.bodies = BodiesAhead(session, self.calls, place_of=self._responses.place_of, window=self._window)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Call no prompt function beside a test that could see what it writes."""
+        with self.calls.alone if runs_alone(item) else contextlib.nullcontext():
+            return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:

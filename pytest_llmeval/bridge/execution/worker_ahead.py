@@ -9,6 +9,7 @@ from pytest_llmeval.bridge.casework.handles import CaseModel
 from pytest_llmeval.bridge.casework.items import param_of
 from pytest_llmeval.bridge.execution.ahead import ResponsesAhead
 from pytest_llmeval.bridge.execution.bodies import is_async
+from pytest_llmeval.bridge.execution.output import OUTPUT, CaseOutput
 from pytest_llmeval.bridge.execution.worker_queue import is_worker, upcoming
 
 __all__ = ["AskedEarly"]
@@ -23,12 +24,15 @@ class AskedEarly:
         self._session = session
         self._calls = calls
         self._responses = responses
-        self._begun: dict[pytest.Item, CaseRun] = {}
+        self._begun: dict[pytest.Item, tuple[CaseRun, CaseOutput]] = {}
         self._is_worker = is_worker(session.config)
 
     def run_of(self, item: pytest.Item) -> CaseRun | None:
         """Return the beginning of a case whose turn has come; None where it was not begun."""
-        return self._begun.pop(item, None)
+        run, output = self._begun.pop(item, (None, None))
+        if output is not None:
+            output.put_on(item)
+        return run
 
     def advance(self) -> None:
         """Ask for the responses of the next cases."""
@@ -44,10 +48,14 @@ class AskedEarly:
         assert param is not None
         run = new_run(item, param, self._calls)
         run.position = self._responses.place_of(item)
+        output = CaseOutput()
+        token = OUTPUT.set(output)
         try:
             read_row(run, param)
             model = CaseModel(param.model, self._calls, eval_=param.eval, run=run)
             run.reply = model.respond_early()
         except PROMPT_FAULTS:
             return  # it is found again in its turn
-        self._begun[item] = run
+        finally:
+            OUTPUT.reset(token)
+        self._begun[item] = (run, output)
