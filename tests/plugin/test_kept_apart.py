@@ -4,6 +4,7 @@ import asyncio
 import contextvars
 import io
 import logging
+import re
 import sys
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from pytest_llmeval.bridge.execution.output import OUTPUT, CaseOutput, keep_apart
+from tests.support.project import Project
 
 
 class Item:
@@ -40,6 +42,7 @@ class Config:
             self.plugins["logging-plugin"] = SimpleNamespace(
                 caplog_handler=self.caplog_handler,
                 report_handler=self.report_handler,
+                log_cli_handler=logging.NullHandler(),
                 formatter=logging.Formatter("%(levelname)s %(message)s"),
             )
         self.cleanups: list[Callable[[], object]] = []
@@ -169,6 +172,26 @@ def test_without_pytests_logging_the_streams_are_kept_apart_all_the_same() -> No
     assert in_body(lambda: config.out.tmpfile.write("x")) == {"stdout": "x"}
     assert logging.root.handlers == before
     config.close()
+
+
+def test_live_logs_of_a_body_stand_below_its_own_case(project: Project) -> None:
+    project.eval(
+        """
+        async def test_echo(sample, model):
+            import logging
+
+            logging.getLogger("own").warning("begin of %s", sample.id)
+            logging.getLogger("own").info("never shown")
+            await model.generate()
+            logging.getLogger("own").warning("end of %s", sample.id)
+        """,
+        [{"id": f"r{n}", "input": "q"} for n in range(4)],
+    )
+    result = project.run("evals", "-o", "log_cli=true", "--log-level=INFO", "--log-cli-level=WARNING", inside=False)
+    assert "4 ran ahead" in result.stdout.str()
+    parts = re.split(r"test_echo\[(r\d)\] *\n-+ live log call -+\n", result.stdout.str())
+    shown = {name: re.findall(r"(\w+ of r\d|never)", part) for name, part in zip(parts[1::2], parts[2::2], strict=True)}
+    assert shown == {f"r{n}": [f"begin of r{n}", f"end of r{n}"] for n in range(4)}
 
 
 @pytest.mark.parametrize("missing", ["manager", "capture", "stderr"])

@@ -36,13 +36,20 @@ class CaseOutput:
 
     def __init__(self) -> None:
         self._texts: dict[str, StringIO] = {}
+        self._live: list[tuple[logging.Handler, logging.LogRecord]] = []
 
     def write(self, name: str, text: str) -> int:
         """Add to ``stdout``, ``stderr`` or ``log``."""
         return self._texts.setdefault(name, StringIO()).write(text)
 
+    def write_live(self, handler: logging.Handler, record: logging.LogRecord) -> None:
+        """Add a record that is shown at once when the turn of the case has come."""
+        self._live.append((handler, record))
+
     def put_on(self, item: pytest.Item) -> None:
         """Show the texts as what ``item`` wrote in its body."""
+        for handler, record in self._live:
+            handler.handle(record)
         for name, text in self._texts.items():
             item.add_report_section("call", name, text.getvalue())
 
@@ -90,11 +97,17 @@ class _LogSplit(logging.Filter):
 class _LogKeeper(logging.Handler):
     """Writes the records of bodies running ahead to their cases, in the form that pytest gives to logs."""
 
+    def __init__(self, live: logging.Handler) -> None:
+        super().__init__()
+        self._live = live
+
     def emit(self, record: logging.LogRecord) -> None:
         """Keep one record."""
         output = OUTPUT.get()
         if output is not None:
             output.write("log", self.format(record) + "\n")
+            if record.levelno >= self._live.level and not isinstance(self._live, logging.NullHandler):
+                output.write_live(self._live, record)
 
 
 def keep_apart(config: pytest.Config) -> bool:
@@ -129,13 +142,13 @@ def _put(swap: Any, attribute: str, name: str, stream: Any) -> None:
 
 def _split_logs(config: pytest.Config) -> None:
     plugin = config.pluginmanager.getplugin("logging-plugin")
-    handlers = [getattr(plugin, name, None) for name in ("caplog_handler", "report_handler")]
+    handlers = [getattr(plugin, name, None) for name in ("caplog_handler", "report_handler", "log_cli_handler")]
     if plugin is None or None in handlers or any(isinstance(each, _LogKeeper) for each in logging.root.handlers):
         return
     for handler in handlers:
         assert handler is not None
         handler.addFilter(_LogSplit())
-    keeper = _LogKeeper()
+    keeper = _LogKeeper(getattr(plugin, "log_cli_handler"))  # noqa: B009  # it is one of the handlers
     keeper.setFormatter(plugin.formatter)
     logging.root.addHandler(keeper)
     config.add_cleanup(lambda: logging.root.removeHandler(keeper))
