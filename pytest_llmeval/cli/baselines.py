@@ -2,6 +2,8 @@
 
 import contextlib
 import math
+import shlex
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ from pytest_llmeval.cli.output import (
 )
 from pytest_llmeval.cli.project import Project, find_project
 from pytest_llmeval.core.errors import StoreError
-from pytest_llmeval.core.gate.case import XPASSED
+from pytest_llmeval.core.gate.case import XPASSED, JudgedCase
 from pytest_llmeval.core.text import counted, one_line, printable
 from pytest_llmeval.reports.table import Column, table_lines
 from pytest_llmeval.store.baseline_choice import TAKEN_NAMES
@@ -63,10 +65,14 @@ def baseline() -> None:
 @json_option
 @database_option
 def set_baseline(name: str, run: str, even_red: bool, as_json: bool, database: Path | None) -> None:
-    """Give RUN the baseline name NAME, in place of the run that had it. RUN must be complete and green."""
+    """Give RUN the baseline name NAME, in place of the run that had it.
+
+    RUN must be complete and green, and have all suites of the run that had the name.
+    """
     with contextlib.closing(open_store(find_project(), database)) as store:
         found = _run_or_baseline(store, run)
         _check(found, even_red=even_red or _only_misses(store, found))
+        _check_suites(store, name, found, store.judged(found.id))
         before = _name(store, name, found.id)
     if as_json:
         emit_json({"name": name, "run": found.id, "replaced": before})
@@ -175,6 +181,7 @@ def import_baseline(file: Path, name: str | None, as_json: bool, database: Path 
     project = find_project()
     path = project.located(str(database)) if database is not None else project.database
     with contextlib.closing(SqliteStore(path)) as store:
+        _check_suites(store, name, found.run, found.judged())
         is_new = store.import_run(found.run, found.cases(), found.judges)
         before = _name(store, name, found.run.id)
     if as_json:
@@ -216,6 +223,22 @@ def _check(run: Run, *, even_red: bool) -> None:
     why = refusal(run, even_red=even_red)
     if why is not None:
         raise StoreError(f"not a valid baseline: {why}")
+
+
+def _check_suites(store: SqliteStore, name: str, run: Run, cases: Iterable[JudgedCase]) -> None:
+    """Refuse a run without suites that the baseline has: nothing would tell of their regressions any more."""
+    before = _named(store).get(name)
+    if before is None or before == run.id:
+        return
+    gone = sorted({case.suite for case in store.judged(before)} - {case.suite for case in cases})
+    if gone:
+        told = ", ".join(one_line(repr(suite), 60) for suite in gone)
+        shown = one_line(name, _LONGEST_NAME)
+        raise StoreError(
+            f"run {run.id} has no case of {'suite' if len(gone) == 1 else 'suites'} {told}, which baseline {shown}"
+            f" (run {before}) has: rules on a change would no longer be judged there. Run all evals (pytest evals), use"
+            f" another name, or give them up with: llmeval baseline rm {shlex.quote(shown)}"
+        )
 
 
 def _run_or_baseline(store: SqliteStore, ref: str) -> Run:

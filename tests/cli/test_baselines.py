@@ -93,6 +93,24 @@ def test_a_red_run_is_taken_where_that_is_said(store: SqliteStore, llmeval: Comm
     assert llmeval("baseline", "import", "b.jsonl").status == 0
 
 
+def test_a_run_without_a_suite_of_the_baseline_takes_no_name_from_it(
+    two_runs: SqliteStore, llmeval: Command, here: Path
+) -> None:
+    """The rules on it would be judged no more, whoever sets or imports it; a name that was taken off is free."""
+    two_runs.add_case(OLD, record("b", suite="mails"))
+    assert llmeval("baseline", "set", "main", OLD).status == 0
+    assert llmeval("baseline", "export", NEW, "new.jsonl").status == 0
+    for command in (["set", "main"], ["import", "new.jsonl", "--name", "main"]):
+        done = llmeval("baseline", *command)
+        assert (done.status, named(here)) == (4, {"main": OLD})
+        told = f"llmeval: run {NEW} has no case of suite 'mails', which baseline main (run {OLD}) has"
+        assert " ".join(done.err.split()).startswith(told)
+        assert " ".join(done.err.split()).endswith("or give them up with: llmeval baseline rm main")
+    assert llmeval("baseline", "rm", "main").status == 0
+    assert llmeval("baseline", "set", "main").status == 0
+    assert llmeval("baseline", "set", "main", OLD).status == 0, "one with more suites"
+
+
 @pytest.mark.parametrize(
     ("name", "why"),
     [
