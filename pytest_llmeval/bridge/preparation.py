@@ -1,6 +1,7 @@
 """What a session with evals needs, made once: settings, rules, models."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -70,6 +71,8 @@ class Preparation:
         self.thresholds = self._load_thresholds(self.settings)
         self.sizes = self._make_sizes(self.thresholds)
         self.maker = self._make_maker(self.settings)
+        if self.thresholds is not None and self.models:
+            self.thresholds = replace(self.thresholds, models=frozenset(self.models))
         if not self.problems:
             self.problems += self._baseline_problems(lambda found: [])
 
@@ -194,6 +197,16 @@ class Preparation:
     def asks_judges(self) -> bool:
         """Whether judges are asked: where answers are scored again only those that a person names."""
         return self.rescored is None or self.rescored.asks_judges
+
+    def met_models(self) -> frozenset[str]:
+        """Return the models of all earlier runs, as far as the database can be read."""
+        if self.settings is None:
+            return frozenset()
+        try:
+            with current_reader(self.settings.db) as reader:
+                return frozenset(model for run in (reader.runs() if reader is not None else ()) for model in run.models)
+        except UserError:  # it is told elsewhere
+            return frozenset()
 
     def _find_resumed(self, ref: str, place: "Place | None") -> None:
         from pytest_llmeval.bridge.records.resuming import find_resumed

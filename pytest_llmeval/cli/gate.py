@@ -20,7 +20,7 @@ from pytest_llmeval.core.status import FAILED, stored_status
 from pytest_llmeval.core.text import counted, one_line
 from pytest_llmeval.reports.against import against_lines
 from pytest_llmeval.reports.judge_drift import judge_warnings
-from pytest_llmeval.reports.rule_words import inconclusive_words
+from pytest_llmeval.reports.rule_words import inconclusive_words, ungated_words
 from pytest_llmeval.reports.run_notes import run_notes
 from pytest_llmeval.reports.run_view import RunCases, view_run
 from pytest_llmeval.store.baseline_choice import BaselineChoice, choose_again
@@ -82,7 +82,11 @@ class Gated:
             exit_code=exit_code,
             spending=store.spending(run.id),
             notes=run_notes(_as_judged(run, rules, choice), cases.judged, store),
-            against=[*against_lines(choice, run, rules), *inconclusive_words(result.verdicts, rules)],
+            against=[
+                *against_lines(choice, run, rules),
+                *ungated_words(rules, cases.judged),
+                *inconclusive_words(result.verdicts, rules),
+            ],
             warnings=[*judge_warnings(run, store.answering(run), choice.found), *_passed_wrongly(cases.judged)],
         )
 

@@ -3,6 +3,7 @@
 import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ def rules_for(project: Project, run: Run, given: Path | None, *, to_judge: bool 
     if named:
         path = project.located(str(named))
     if os.path.exists(path):
-        return load_thresholds(path, shown_as=project.shown(path))
+        return replace(load_thresholds(path, shown_as=project.shown(path)), models=frozenset(run.models))
     was_judged = run.end is not None and run.end.verdict != "none"
     if not named and path == project.root / "thresholds.yaml" and not (to_judge and was_judged):
         return Thresholds()

@@ -1,6 +1,6 @@
 """The rules of thresholds.yaml, and what they are held against: the suites of a session."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -141,14 +141,17 @@ class SuiteRules:
     """The slices that the file names, each with its line."""
     line: int | None = None
 
-    @property
-    def has_rules(self) -> bool:
-        """Whether the gate decides about the suite's misses.
+    def decides(self, models: Collection[str] | None = None) -> bool:
+        """Whether the gate decides about the suite's misses, in a session of ``models`` (None: of any).
 
-        So it is where the suite or one of its slices has a rule on a score or on ``pass_rate``; rules on
-        latency, cost, tokens or ``error_rate`` alone leave a miss a plain failure.
+        So it is where the suite or one of its slices has a rule on a score or on ``pass_rate`` that is about one of
+        them; rules on latency, cost, tokens or ``error_rate`` alone leave a miss a plain failure.
         """
-        return any(rule.metric not in (*MEASURED_METRICS, "error_rate") for rule in self.rules)
+        return any(
+            rule.metric not in (*MEASURED_METRICS, "error_rate")
+            and (rule.model is None or models is None or rule.model in models)
+            for rule in self.rules
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,10 +166,12 @@ class Thresholds:
     defaults: GateSettings = field(default_factory=GateSettings)
     suites: Mapping[str, SuiteRules] = field(default_factory=dict)
     """By name, in the order of the file."""
+    models: frozenset[str] | None = None
+    """Those of the session that is judged; None where that is not known."""
 
     def has_rules(self, suite: str) -> bool:
-        """Return whether ``suite`` has a rule on a score or on ``pass_rate``; False for one not named."""
-        return suite in self.suites and self.suites[suite].has_rules
+        """Return whether ``suite`` has a rule on a score or on ``pass_rate`` that is about one of ``models``."""
+        return suite in self.suites and self.suites[suite].decides(self.models)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,14 +1,16 @@
 """What a rule is about and why it does not simply pass, in words that terminal, Markdown and HTML share."""
 
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Iterable
 from typing import Protocol
 
+from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judging import Verdict, session_verdict
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.status import strict_suites
 from pytest_llmeval.core.text import one_line
 
-__all__ = ["inconclusive_words", "metric_name", "model_words", "reason_words"]
+__all__ = ["inconclusive_words", "metric_name", "model_words", "reason_words", "ungated_words"]
 
 
 class _Measured(Protocol):
@@ -67,3 +69,19 @@ def inconclusive_words(verdicts: Collection[Verdict], rules: Thresholds) -> list
         return []
     told = ", ".join(f"{setting} in {one_line(name, 60)}" for name, setting in strict.items())
     return [f"status 1: inconclusive rules fail the run (on_inconclusive: {told})"]
+
+
+def ungated_words(rules: Thresholds, cases: Iterable[JudgedCase]) -> list[str]:
+    """Return a line for each suite with misses of a model that none of its rules on scores is about.
+
+    Args:
+        rules: that the run was judged by.
+        cases: of the run.
+    """
+    missed = Counter((case.suite, case.model) for case in cases if case.outcome == "missed")
+    return [
+        f"warning: no rule on a score of suite {one_line(suite, 60)} is about model {one_line(model, 60)}:"
+        f" what it missed ({count:,}) fails {'nothing' if rules.has_rules(suite) else 'the run'}"
+        for (suite, model), count in sorted(missed.items())
+        if suite in rules.suites and rules.suites[suite].decides() and not rules.suites[suite].decides([model])
+    ]

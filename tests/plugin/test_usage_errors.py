@@ -273,14 +273,25 @@ def test_a_wrong_threshold_names_its_line(project: Project, text: str, message: 
     pytest.LineMatcher(refused(project).splitlines()).fnmatch_lines([f"*{message}*"])
 
 
-def test_an_unlike_suite_or_model_in_the_thresholds_is_not_judged(project: Project) -> None:
-    """It was not selected: of several models, given as specs, one may be run alone."""
+def test_an_unlike_suite_or_model_in_the_thresholds_is_not_judged(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was not selected: of several models, given as specs, one may be run alone. One that never ran is told of."""
+    monkeypatch.setenv("COLUMNS", "200")
     with_data(project, jsonl(GOOD))
     rule = "{pass_rate: {min: 1, model: echo-mini}}"
     project.write(thresholds_yaml=f"version: 1\nsuites:\n  somewhere_else: {{exact: {{min: 1}}}}\n  echo: {rule}\n")
     result = project.run("evals")
     assert result.ret == 0
-    result.stdout.fnmatch_lines(["*no case of model 'echo-mini' was selected*", "gate: *2 not judged*"])
+    result.stdout.fnmatch_lines(
+        [
+            "*no case of model 'echo-mini' was selected*",
+            "note: thresholds.yaml:4: suites.echo.pass_rate.model: no model 'echo-mini' in this session, in *",
+            "gate: *2 not judged*",
+        ]
+    )
+    assert project.run("evals", model=f"openai:echo-mini@{project.server.url}").ret == 0
+    project.run("evals").stdout.no_fnmatch_line("*no model 'echo-mini'*")
 
 
 def test_a_similar_suite_is_no_error_where_only_a_part_was_collected(project: Project) -> None:

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from pytest_llmeval.core.gate.names import check_names
+from pytest_llmeval.core.gate.names import check_names, unmet_models
 from pytest_llmeval.core.rules import SuiteSeen, Thresholds
+from pytest_llmeval.core.text import one_line
 
 if TYPE_CHECKING:
     from pytest_llmeval.bridge.collection.facts import CollectionFacts
@@ -34,6 +35,13 @@ def hold_names(
     seen = {suite.name: suite for suite in _seen(thresholds, tally, prepared, models)}
     facts.problems += check_names(thresholds, seen, everything_collected=facts.all_collected)
     facts.unmade = [name for name in thresholds.suites if name not in seen] if facts.all_collected else []
+    unmet = unmet_models(thresholds, facts.suites, models) if models is not None else {}
+    met = prepared.met_models() if unmet else frozenset()
+    facts.notes += [
+        f"{place}: no model {one_line(name, 60)!r} in this session, in models.yaml or in an earlier run"
+        for name, place in unmet.items()
+        if name not in met
+    ]
 
 
 def _seen(

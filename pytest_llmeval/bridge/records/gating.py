@@ -10,7 +10,7 @@ from pytest_llmeval.core.gate.judging import GateResult, apply_gate
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.reports.against import against_lines
 from pytest_llmeval.reports.judge_drift import judge_warnings
-from pytest_llmeval.reports.rule_words import inconclusive_words
+from pytest_llmeval.reports.rule_words import inconclusive_words, ungated_words
 from pytest_llmeval.reports.run_view import RunCases
 from pytest_llmeval.store.baseline_choice import BaselineChoice, choose_again, choose_baseline
 from pytest_llmeval.store.records import Run
@@ -28,6 +28,7 @@ class Gating:
         self._settings = settings
         self._choice = BaselineChoice()
         self._unjudged: list[str] = []
+        self._ungated: list[str] = []
 
     def choose(self, store: SqliteStore, run: Run) -> Run:
         """Choose what ``run`` is to be compared with, and return it with a note of that.
@@ -61,6 +62,7 @@ class Gating:
         if run.settings.get("shard"):
             return GateResult(verdicts=(), verdict="none", partial=run.settings["partial"])
         trust = trust_in(store, self._thresholds)
+        self._ungated = ungated_words(self._thresholds, cases.judged)
 
         def applied() -> GateResult:
             return apply_gate(
@@ -90,4 +92,4 @@ class Gating:
         warnings = judge_warnings(run, store.answering(run), self._choice.found)
         against = against_lines(self._choice, run, self._thresholds)
         strict = inconclusive_words(store.verdicts(run.id), self._thresholds)
-        return [*self._unjudged, *against, *(f"warning: {each}" for each in warnings), *strict]
+        return [*self._unjudged, *against, *(f"warning: {each}" for each in warnings), *self._ungated, *strict]

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from pytest_llmeval.core.rules import Rule, SuiteRules, SuiteSeen, Thresholds
 
-__all__ = ["check_names", "closest", "did_you_mean", "show_key"]
+__all__ = ["check_names", "closest", "did_you_mean", "show_key", "unmet_models"]
 
 _SHOWN = 60
 _ALIKE = 0.7
@@ -42,6 +42,16 @@ def check_names(
             wrong = list(_wrong_suite(rules, thresholds, suites)) if everything_collected else []
         messages.extend(_at(thresholds, line) + text for line, text in sorted(wrong, key=_line_first))
     return messages
+
+
+def unmet_models(thresholds: Thresholds, suites: Iterable[str], known: Collection[str]) -> dict[str, str]:
+    """Return each model that rules of ``suites`` name and that is not ``known``, with the place of the first one."""
+    found: dict[str, str] = {}
+    for rules in (thresholds.suites[name] for name in thresholds.suites if name in suites):
+        for name, rule in _named_models(rules).items():
+            if name not in known:
+                found.setdefault(name, _at(thresholds, rule.line) + _model_place(rule))
+    return found
 
 
 def closest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
@@ -80,7 +90,7 @@ def show_key(name: object) -> str:
 def _wrong_suite(
     rules: SuiteRules, thresholds: Thresholds, suites: Mapping[str, SuiteSeen]
 ) -> Iterator[tuple[int | None, str]]:
-    others = [name for name in suites if not thresholds.has_rules(name)]
+    others = [name for name in suites if name not in thresholds.suites or not thresholds.suites[name].decides()]
     of_parameters = next((name for name in others if name.startswith(f"{rules.name}[")), None)
     near = of_parameters or closest(rules.name, others, cutoff=_ALIKE)
     if near is not None:
@@ -106,9 +116,12 @@ def _wrong_models(
         others = (model for model in known if model not in named and not _is_sibling(name, model))
         near = closest(name, others, cutoff=_ALIKE) if name not in known else None
         if near is not None:
-            part = f"slices.{show_key(rule.slice)}." if rule.slice is not None else ""
-            place = f"suites.{show_key(rules.name)}.{part}{show_key(rule.metric)}"
-            yield rule.line, f"{place}.model: unknown model {name!r}; did you mean {near!r}?"
+            yield rule.line, f"{_model_place(rule)}: unknown model {name!r}; did you mean {near!r}?"
+
+
+def _model_place(rule: Rule) -> str:
+    part = f"slices.{show_key(rule.slice)}." if rule.slice is not None else ""
+    return f"suites.{show_key(rule.suite)}.{part}{show_key(rule.metric)}.model"
 
 
 def _is_sibling(name: str, other: str) -> bool:

@@ -3,7 +3,7 @@
 Rules that are decided by a p-value wait for those of all others (``family``).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pytest_llmeval.core.gate.bars import weigh_bar
@@ -85,7 +85,7 @@ def weigh_suite(
         each
         for number, rule in enumerate(rules.rules)
         for each in [weighed[number, group.model] for group in groups if (number, group.model) in weighed]
-        or [Weighed(rule=rule, model=rule.model, decision=_not_selected(rule, selected=bool(groups)))]
+        or [Weighed(rule=rule, model=rule.model, decision=_not_selected(rule, [group.model for group in groups]))]
     ]
 
 
@@ -146,7 +146,7 @@ def _decidable(rule: Rule, sheet: Sheet, column: Column) -> Weighed:
 def _undecidable(rule: Rule, group: Group, column: Column, judges: frozenset[str | None]) -> Decision | None:
     """Return the decision on a rule whose numbers cannot be held against it; None where they can."""
     if not column.readings and not group.unfinished:
-        return _not_selected(rule, selected=True)
+        return _not_selected(rule, [group.model])
     if rule.kind in REGRESSION_KINDS and group.opponent.why_none is not None:
         return Decision(verdict="not_judged", reason=group.opponent.why_none)
     unknown = _unknown_metric(rule, group)
@@ -224,13 +224,13 @@ def _no_judge(settings: GateSettings) -> Decision:
     return Decision(verdict="not_judged", reason="no judge")
 
 
-def _not_selected(rule: Rule, *, selected: bool) -> Decision:
-    """Return the decision on a rule without cases; ``selected``: its suite has some, elsewhere."""
+def _not_selected(rule: Rule, models: Collection[str]) -> Decision:
+    """Return the decision on a rule without cases; ``models``: those of which its suite has some."""
     what = f"suite {one_line(rule.suite, 60)!r}"
-    if selected and rule.slice is not None:
-        what = f"slice {one_line(rule.slice, 60)!r}"
-    if selected and rule.slice is None:
-        what = f"model {one_line(rule.model or '', 60)!r}"
+    if models and rule.model is not None and rule.model not in models:
+        what = f"model {one_line(rule.model, 60)!r}"
+    elif models:
+        what = f"slice {one_line(rule.slice or '', 60)!r}"
     return Decision(verdict="not_judged", reason=f"{_NO_CASE} {what} was selected")
 
 

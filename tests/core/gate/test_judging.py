@@ -82,6 +82,8 @@ def test_a_rule_of_one_model_leaves_the_others_alone() -> None:
         "not_judged",
         "no case of model 'c' was selected",
     )
+    hard = [case(0, 1.0, slices=("hard",))]
+    assert only(apply_gate(rules(rule(model="c", slice="hard")), hard)).reason == "no case of model 'c' was selected"
 
 
 def test_a_rule_of_a_slice_sees_its_cases_only() -> None:
