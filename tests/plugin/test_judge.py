@@ -243,22 +243,50 @@ def test_an_only_dimension_may_be_called_like_its_rubric(project: Project, judge
 def test_a_dimension_called_like_its_rubric_takes_no_score_away(
     project: Project, judged_by: Judged, flags: bool
 ) -> None:
-    """It is said before the judge is asked, and paid."""
+    """It is said before the judge is asked, and paid; where the code tells the rubric, before the model is, too."""
     judge = judged_by(verdict)
     project.write(rubrics__tone_yaml=OWN + OWN.partition("dimensions:\n")[2].replace("  tone:", "  length:"))
-    project.eval(EVAL.replace('rubric="qa"', 'rubric="rubrics/tone.yaml", reference=False'), ROWS[:1])
-    project.run("evals", *([named(project, judge)] if flags else []))
+    arguments, options = 'rubric="rubrics/tone.yaml", reference=False', [named(project, judge)] if flags else []
+    message = "tone.yaml: dimensions.tone: a dimension cannot have the name of its rubric"
+    project.eval(EVAL.replace('rubric="qa"', arguments), ROWS[:1])
+    result = project.run("evals", *options)
+    assert (result.ret, project.server.ledger) == (4, [])
+    assert message in result.stderr.str()
+    project.eval(EVAL.replace('rubric="qa"', f"{arguments}, name=None"), ROWS[:1])
+    project.run("evals", *options)
     (case,) = project.rows("SELECT outcome, error FROM cases")
     assert case["outcome"] == "error"
-    assert "tone.yaml: dimensions.tone: a dimension cannot have the name of its rubric" in case["error"]
+    assert message in case["error"]
     assert "name the call of score.judge: name='...'" in case["error"]
     assert not judge.ledger
+
+
+def test_a_mistake_in_a_rubric_is_told_once_before_any_call(
+    project: Project, judged_by: Judged, dist_args: list[str]
+) -> None:
+    """With file, line and key; a rubric that the code does not name is met in the first case, in a line."""
+    project.write(rubrics__tone_yaml=OWN.replace("    levels", "    mood: sad\n    levels"))
+    options = [named(project, judged_by(verdict)), *dist_args]
+    calls = 'rubric="qaa")\n    await score.judge(answer, name="b", rubric="rubrics/tone.yaml"'
+    project.eval(EVAL.replace('rubric="qa"', calls), ROWS)
+    result = project.run("evals", *options)
+    assert (result.ret, project.server.ledger) == (4, [])
+    told = result.stderr.str() + result.stdout.str()
+    assert told.count("no rubric 'qaa'; did you mean 'qa'?") == 1
+    assert told.count("rubrics/tone.yaml:7: dimensions.tone.mood: unknown key 'mood'") == 1
+    assert "Traceback" not in told
+    project.eval(EVAL.replace('rubric="qa"', 'rubric="/".join(("rubrics", "tone.yaml"))'), ROWS)
+    result = project.run("evals", *options)
+    assert result.ret == 1
+    told = result.stdout.str()
+    assert told.count("\ncode: rubrics/tone.yaml:7: ") == len(ROWS)
+    assert "rubrics.py" not in told
 
 
 @pytest.mark.parametrize(
     ("arguments", "row", "error"),
     [
-        ('rubric="qaa"', {}, "no rubric 'qaa'; did you mean 'qa'?"),
+        ('rubric="q" "a" * 2', {}, "no rubric 'qaqa'; did you mean 'qa'?"),
         ("", {}, "TypeError: ScoreBook.judge() missing 1 required keyword-only argument: 'rubric'"),
         ("rubric=None", {}, "rubric must be a name or a path, found None"),
         (

@@ -6,12 +6,11 @@ from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 from pytest_llmeval.bridge.casework.handles import CaseModel
 from pytest_llmeval.bridge.casework.juror import Juror, JurorInCase
-from pytest_llmeval.core.errors import CallError, CaseError, JudgeError, RubricError, ScorerError
+from pytest_llmeval.core.errors import CallError, CaseError, JudgeError, ScorerError
 from pytest_llmeval.core.judge.asking import comparison, judge_id, preference_rubric, questions
 from pytest_llmeval.core.judge.panel import Ballot, PanelMode, is_probed, is_unsure
 from pytest_llmeval.core.judge.shown import shown_input, shown_reference
@@ -164,13 +163,8 @@ class CaseJudge:
 
     def _check_names(self, found: "Rubric", how: JudgedHow) -> None:
         """Raise where a score could not be recorded under its name, before anybody is asked for it."""
-        whole, *parts = names = found.score_names(how.name)
-        if whole in parts and len(parts) > 1:
-            raise RubricError(
-                f"{Path(how.rubric).name}: dimensions.{whole}: a dimension cannot have the name of its rubric: one of"
-                " the two scores would be lost; give it another name, or name the call of score.judge: name='...'"
-            )
-        check_free(self._run.book, *names)
+        found.check_names(how.rubric, how.name)
+        check_free(self._run.book, *found.score_names(how.name))
 
     def _without_asking(self, found: "Rubric", how: JudgedHow) -> list[Score] | None:
         """Return the scores where nobody is to be asked; None where somebody is."""

@@ -14,7 +14,9 @@ from pytest_llmeval.bridge.casework.cases import CaseParam, Eval, cluster_of
 from pytest_llmeval.bridge.casework.fixtures import uses
 from pytest_llmeval.bridge.casework.items import PARAM, suite_named
 from pytest_llmeval.bridge.collection.code_digests import code_digest, names_in
+from pytest_llmeval.bridge.collection.eval_code import COMPARING, JUDGING
 from pytest_llmeval.bridge.collection.prompt_fields import PromptFields
+from pytest_llmeval.bridge.collection.rubric_files import rubric_problems
 from pytest_llmeval.core.errors import DatasetError, UserError
 from pytest_llmeval.core.ids import node_part
 from pytest_llmeval.core.shards import Shard
@@ -29,8 +31,6 @@ from pytest_llmeval.models.params import wrong_params
 __all__ = ["CaseMaker", "Reading"]
 
 _MOST_PROBLEMS = 10
-_ASK_JUDGES = frozenset({"judge", "judge_sync", "prefer", "prefer_sync"})
-"""Names of the scorers that do."""
 
 
 @dataclass(slots=True)
@@ -118,7 +118,7 @@ class CaseMaker:
         """
         where = metafunc.definition.nodeid
         try:
-            asks_judge = not _ASK_JUDGES.isdisjoint(names_in(metafunc.function))
+            asks_judge = not (JUDGING | COMPARING).isdisjoint(names_in(metafunc.function))
             eval_ = self._eval(metafunc, marker, where)
             reading = Reading(eval_, code_digest(metafunc.function), asks_judge, PromptFields(eval_.prompt))
             sets = list(self._parameter_sets(reading))
@@ -126,6 +126,9 @@ class CaseMaker:
             self.problems.append(str(error))
             return False
         self.readings.append(reading)
+        if asks_judge:
+            place = {"rootdir": self._config.rootpath, "test_file": metafunc.definition.path}
+            self.problems += rubric_problems(metafunc.function, where=where, **place)
         reading.cases = len(sets)
         if sets:
             metafunc.fixturenames.append(PARAM)

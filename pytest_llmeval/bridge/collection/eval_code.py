@@ -7,10 +7,14 @@ import textwrap
 from collections.abc import Callable, Mapping
 from typing import Any
 
-__all__ = ["SCORE_NAMES", "on_score", "tree_of", "variables_of"]
+__all__ = ["COMPARING", "JUDGING", "SCORE_NAMES", "on_score", "tree_of", "value_of", "variables_of"]
 
 SCORE_NAMES = frozenset({"score", "llmeval_score"})
 """What a test calls its scorers."""
+JUDGING = frozenset({"judge", "judge_sync"})
+"""Scorers that ask a judge about one answer."""
+COMPARING = frozenset({"prefer", "prefer_sync"})
+"""Scorers that ask a judge about two."""
 
 
 @functools.lru_cache(maxsize=64)
@@ -36,3 +40,10 @@ def on_score(node: ast.AST) -> str:
     if not isinstance(function, ast.Attribute) or not isinstance(function.value, ast.Name):
         return ""
     return function.attr if function.value.id in SCORE_NAMES else ""
+
+
+def value_of(node: ast.expr | None, names: Mapping[str, Any]) -> Any:
+    """Return a literal, or the value of a variable in ``names``; None for any other expression."""
+    if isinstance(node, ast.Constant):
+        return node.value
+    return names.get(node.id) if isinstance(node, ast.Name) else None

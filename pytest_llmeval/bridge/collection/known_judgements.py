@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pytest_llmeval.bridge.casework.fixtures import FIXTURE_NAMES
-from pytest_llmeval.bridge.collection.eval_code import on_score, tree_of, variables_of
+from pytest_llmeval.bridge.collection.eval_code import JUDGING, on_score, tree_of, variables_of
 
 __all__ = ["KnownJudgement", "known_judgements"]
 
-_JUDGING = frozenset({"judge", "judge_sync"})
 _RESPONSES = frozenset({"response", "llmeval_response"})
 _READ = _RESPONSES | {"sample", "llmeval_sample"}
 _OURS = frozenset({*FIXTURE_NAMES, *(f"llmeval_{name}" for name in FIXTURE_NAMES)})
@@ -66,7 +65,7 @@ def _calls(body: Sequence[ast.stmt]) -> Iterator[ast.Call]:
             return
         parts = list(ast.walk(statement.test if isinstance(statement, ast.Assert) else statement))
         calls = [node for node in parts if isinstance(node, ast.Call)]
-        found = [call for call in calls if on_score(call) in _JUDGING]
+        found = [call for call in calls if on_score(call) in JUDGING]
         if not all(map(_is_harmless, calls)) or (found and any(isinstance(node, _UNSURE) for node in parts)):
             return
         yield from found

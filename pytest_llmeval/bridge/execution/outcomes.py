@@ -11,7 +11,7 @@ import pytest
 
 from pytest_llmeval.bridge.casework.cases import CaseRun
 from pytest_llmeval.bridge.casework.items import RUN_KEY
-from pytest_llmeval.core.errors import CaseError, ErrorKind
+from pytest_llmeval.core.errors import CaseError, ErrorKind, RubricError
 from pytest_llmeval.core.gate.case import MONEY_KINDS, STRICT_XPASS
 from pytest_llmeval.core.ids import shown_name
 from pytest_llmeval.core.rules import Thresholds
@@ -48,6 +48,8 @@ OTHERWISE_ATTRIBUTE = "llmeval_asked_otherwise"
 
 _TIMEOUT = re.compile(r"Timeout \(?>?[\d.]+s\)? from pytest-timeout")
 _MISSES = (AssertionError, pytest.fail.Exception)
+_IN_ONE_LINE = (CaseError, RubricError)
+"""Errors that say all by themselves: a traceback through this package would say nothing."""
 _PROPERTY = "llmeval_"
 _LONGEST_ERROR = 2000
 
@@ -77,7 +79,7 @@ class Reporter:
         An expected failure is shown as pytest shows it.
         """
         caught, is_expected = call.excinfo, item.get_closest_marker("xfail") is not None
-        if caught is None or is_expected or not isinstance(self._deciding(run, caught.value), CaseError):
+        if caught is None or is_expected or not isinstance(self._deciding(run, caught.value), _IN_ONE_LINE):
             yield
             return
         whole = caught.traceback
@@ -196,7 +198,7 @@ def _kind(error: BaseException) -> str:
 
 def _message(error: BaseException) -> str:
     name, text = _said(error)
-    if isinstance(error, CaseError):
+    if isinstance(error, _IN_ONE_LINE):
         return text
     return f"{name}: {text}" if text else name
 
@@ -214,7 +216,7 @@ def _tidy(report: pytest.TestReport, run: CaseRun, error: BaseException | None, 
     """Make the text of a failure harmless, and one line where a traceback would say nothing."""
     if run.outcome == "error":
         setattr(report, KIND_ATTRIBUTE, run.error_kind)
-    if isinstance(error, CaseError):
+    if isinstance(error, _IN_ONE_LINE):
         report.longrepr = f"{run.error_kind}: {run.error}"
     elif isinstance(report.longrepr, str):
         report.longrepr = safe(report.longrepr)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_llmeval.bridge.collection.eval_code import on_score, tree_of, variables_of
+from pytest_llmeval.bridge.collection.eval_code import COMPARING, JUDGING, on_score, tree_of, value_of, variables_of
 from pytest_llmeval.bridge.config.settings import Settings
 from pytest_llmeval.core.errors import UserError
 from pytest_llmeval.core.estimates import CHARS_PER_TOKEN, Estimate, SuiteCalls, estimate, estimate_tokens
@@ -29,8 +29,6 @@ __all__ = ["judge_estimate"]
 
 _TOKENS_PER_DIMENSION = 100
 """Of a verdict: up to three sentences are asked for, at about 25 words."""
-_JUDGING = frozenset({"judge", "judge_sync"})
-_COMPARING = frozenset({"prefer", "prefer_sync"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +95,12 @@ def _judge_calls(function: Callable[..., Any], rootdir: Path, where: str) -> Seq
 def _found(tree: ast.AST, load: "Callable[[Any], Rubric]", names: Mapping[str, Any]) -> Iterator[_JudgeCall]:
     for node in ast.walk(tree):
         method = on_score(node)
-        if method not in _JUDGING | _COMPARING:
+        if method not in JUDGING | COMPARING:
             continue
         assert isinstance(node, ast.Call)
         given = {keyword.arg: keyword.value for keyword in node.keywords}
         rubric = _rubric(given.get("rubric"), load, names)
-        if method in _COMPARING:
+        if method in COMPARING:
             yield _JudgeCall((preference_rubric(rubric),) * 2 if rubric is not None else (), 2, compares=True)
             continue
         split = given.get("per_dimension")
@@ -113,7 +111,7 @@ def _found(tree: ast.AST, load: "Callable[[Any], Rubric]", names: Mapping[str, A
 
 def _rubric(node: ast.expr | None, load: "Callable[[Any], Rubric]", names: Mapping[str, Any]) -> "Rubric | None":
     """Return the rubric that stands in a call, or in a variable of the module; None where it is another expression."""
-    value = node.value if isinstance(node, ast.Constant) else names.get(node.id) if isinstance(node, ast.Name) else None
+    value = value_of(node, names)
     try:
         return None if value is None else load(value)
     except (UserError, TypeError):  # it is told when the test runs

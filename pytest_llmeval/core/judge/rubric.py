@@ -1,11 +1,14 @@
 """Rubrics: what a judge is to look at, with the levels that it may choose between."""
 
 import functools
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pytest_llmeval.core.errors import RubricError
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.strict_json import canonical
+from pytest_llmeval.core.text import one_line
 from pytest_llmeval.core.transport import plain
 
 __all__ = ["Dimension", "Level", "Rubric"]
@@ -70,6 +73,16 @@ class Rubric:
         """Return the names of the scores: of the whole, ``name`` or the rubric's, then of the dimensions."""
         parts = [each.name if name is None else f"{name}_{each.name}" for each in self.dimensions]
         return [name if name is not None else self.name, *parts]
+
+    def check_names(self, rubric: str | os.PathLike[str], name: str | None = None) -> None:
+        """Raise RubricError, which names ``rubric`` as it was given, where two scores would have one name."""
+        whole, *parts = self.score_names(name)
+        if whole in parts and len(parts) > 1:
+            raise RubricError(
+                f"{one_line(os.fspath(rubric))}: dimensions.{whole}: a dimension cannot have the name of its rubric:"
+                " one of the two scores would be lost; give it another name, or name the call of score.judge:"
+                " name='...'"
+            )
 
 
 @functools.lru_cache(maxsize=64)
