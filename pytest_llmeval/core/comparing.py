@@ -43,7 +43,7 @@ def comparison_rules(
 ) -> Thresholds:
     """Return the rules that two runs are compared by.
 
-    A suite keeps its rules on a change, and those that share their false alarms. One without rules on a change takes
+    A suite keeps its rules on a change, and those that share their false alarms. A model without any of them takes
     ``max_drop: 0`` on each of its scores and on ``pass_rate``, over the whole suite and in each slice; ``pass_rate`` is
     left out where a score says the same of every case, as each rule more makes the others of these see less.
 
@@ -96,13 +96,17 @@ def _suite_rules(
 ) -> SuiteRules:
     known = thresholds.suites.get(name, SuiteRules(name=name, settings=thresholds.defaults))
     rules = tuple(rule for rule in known.rules if rule.kind in REGRESSION_KINDS or is_decided_by_p(rule))
-    if any(rule.kind in REGRESSION_KINDS for rule in rules):
+    about = {rule.model for rule in rules if rule.kind in REGRESSION_KINDS}
+    models = {case.model for case in cases}
+    without = set[str]() if None in about else models - about
+    if not without:
         return replace(known, rules=rules)
     scores = score_names(cases)
     metrics = scores if any(_says_the_outcome(score, [*cases, *before]) for score in scores) else ["pass_rate", *scores]
     parts = [None, *sorted({part for case in cases for part in case.slices})]
     implied = tuple(
-        Rule(suite=name, metric=metric, kind="max_drop", bound=0.0, slice=part, is_implied=True)
+        Rule(suite=name, metric=metric, kind="max_drop", bound=0.0, slice=part, model=model, is_implied=True)
+        for model in ([None] if without == models else sorted(without))
         for part in parts
         for metric in metrics
     )

@@ -70,11 +70,12 @@ def _about(comparison: Comparison) -> Iterator[str]:
 
 
 def _tables(comparison: Comparison) -> Iterator[str]:
-    for (suite, model), changes in by_suite(comparison.changes).items():
+    for (suite, model), changes in by_suite(comparison).items():
         measures = [each for each in comparison.measures if (each.suite, each.model) == (suite, model)]
         yield f"**{escaped(suite)}** on {escaped(model)}"
-        titles = ("metric", "n", "base", "now", "change (90 %)", "p", "MDE", "verdict")
-        yield table(titles, ([metric_name(each), *verdict_cells(each)] for each in changes))
+        if changes:
+            titles = ("metric", "n", "base", "now", "change (90 %)", "p", "MDE", "verdict")
+            yield table(titles, ([metric_name(each), *verdict_cells(each)] for each in changes))
         reasons = [reason for each in changes if (reason := reason_of(each)) is not None]
         yield "\n".join(f"- {escaped(reason)}" for reason in reasons)
         if measures:

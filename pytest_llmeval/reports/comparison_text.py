@@ -69,7 +69,7 @@ def comparison_lines(comparison: Comparison, *, width: int, tables: int | None =
     lines += wrapped(f"now: {_run(comparison.current, comparison.current_id)}", width)
     if comparison.set_up:
         lines += wrapped(f"differs in: {'; '.join(map(one_line, comparison.set_up))}", width)
-    for (suite, model), changes in by_suite(comparison.changes).items():
+    for (suite, model), changes in by_suite(comparison).items():
         measures = [each for each in comparison.measures if (each.suite, each.model) == (suite, model)]
         lines += [
             "",
@@ -92,13 +92,14 @@ def _suite_lines(
 ) -> Iterator[str]:
     yield cut(title, tables)
     rows = [[metric_name(each), *verdict_cells(each)] for each in changes]
-    yield from table_lines(_CHANGES, _narrowed(rows, tables - len(_INDENT)), width=tables, indent=_INDENT)
+    if rows:
+        yield from table_lines(_CHANGES, _narrowed(rows, tables - len(_INDENT)), width=tables, indent=_INDENT)
     for each in changes:
         if (reason := reason_of(each)) is not None:
             yield from wrapped(reason, width, indent="  ")
     rows = [[each.measure, *measure_cells(each)] for each in measures]
     if rows:
-        yield ""
+        yield from [""] if changes else []
         yield from table_lines(_MEASURES, rows, width=tables, indent=_INDENT)
 
 

@@ -1,7 +1,6 @@
 """What a comparison says, in words and numbers that the terminal and Markdown share."""
 
 import json
-from collections.abc import Sequence
 
 from pytest_llmeval.core.comparing import MeasureChange
 from pytest_llmeval.core.gate.judging import Verdict
@@ -181,10 +180,12 @@ def _plain(value: float | None) -> str:
     return "none" if value is None else f"{value:.3g}"
 
 
-def by_suite(changes: Sequence[Verdict]) -> dict[tuple[str, str], list[Verdict]]:
-    """Return the rules that have numbers, by suite and model."""
+def by_suite(comparison: Comparison) -> dict[tuple[str, str], list[Verdict]]:
+    """Return the rules that have numbers, by suite and model; none of those that have numbers of the calls alone."""
     found: dict[tuple[str, str], list[Verdict]] = {}
-    for change in changes:
+    for change in comparison.changes:
         if change.verdict != "not_judged" or change.is_reported:
             found.setdefault((change.suite, change.model or ""), []).append(change)
+    for measure in comparison.measures:
+        found.setdefault((measure.suite, measure.model), [])
     return found

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -240,8 +241,28 @@ STEERING = re.compile(
 """What moves the cursor, is not seen or turns the writing round, and what GitHub takes for a command."""
 
 
-def test_rules_that_are_about_another_model_are_no_reason_to_say_that_nothing_is_shared() -> None:
-    rule = Rule(suite="qa", metric="f1", kind="max_drop", bound=0.0, model="other")
+def test_a_model_that_no_rule_is_about_is_held_to_no_drop_at_all() -> None:
+    """Two models side by side, of which rules gate one, say."""
+    rule = Rule(suite="qa", metric="f1", kind="max_drop", bound=0.9, model="other")
+    rules = Thresholds(suites={"qa": SuiteRules(name="qa", rules=(rule,))})
+    lines = comparison_lines(compare(side("main", BASE), side("now", NOW), rules, set_up=[]), width=80)
+    assert lines[0].startswith("FAIL: qa f1 got worse")
+    assert "not judged (no case of model 'other' was selected): qa f1" in lines
+    before, after = ([*each, *(replace(case, model="other") for case in each)] for each in (BASE, NOW))
+    found = compare(side("main", before), side("now", after), rules, set_up=[])
+    assert [(each.model, each.slice, each.rule) for each in found.changes] == [
+        ("other", None, "max_drop=0.9"),
+        ("m", None, "max_drop=0"),
+        ("m", "asia", "max_drop=0"),
+    ]
+
+
+def test_what_the_calls_took_is_shown_where_no_rule_is_judged() -> None:
+    rule = Rule(suite="qa", metric="f1", kind="max_drop", bound=0.0, slice="new")
     rules = Thresholds(suites={"qa": SuiteRules(name="qa", rules=(rule,))})
     found = compare(side("main", BASE), side("now", NOW), rules, set_up=[])
-    assert comparison_lines(found, width=80)[0] == "NOT JUDGED: qa f1: no case of model 'other' was selected"
+    lines = comparison_lines(found, width=80)
+    place = lines.index("qa on m")
+    assert lines[place + 1].split() == ["measure", "n", "base", "now", "change", "(90%)"]
+    assert "| metric |" not in comparison_markdown(found)
+    assert "| measure |" in comparison_markdown(found)
