@@ -4,9 +4,15 @@ from collections.abc import Sequence
 
 import pytest
 
-__all__ = ["remember_misses"]
+__all__ = ["last_failed", "remember_misses"]
 
 _KEY = "cache/lastfailed"
+
+
+def last_failed(config: pytest.Config) -> set[str]:
+    """Return the node ids that ``--lf`` asks for; nothing without it."""
+    plugin = config.pluginmanager.getplugin("lfplugin")
+    return {str(node) for node in plugin.lastfailed} if plugin is not None and config.getoption("lf") else set()
 
 
 def remember_misses(config: pytest.Config, nodeids: Sequence[str]) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from pytest_llmeval.bridge.collection.last_failed import last_failed
 from pytest_llmeval.core.gate.names import check_names, unmet_models
 from pytest_llmeval.core.rules import SuiteSeen, Thresholds
 from pytest_llmeval.core.text import one_line
@@ -42,6 +43,10 @@ def hold_names(
         for name, place in unmet.items()
         if name not in met
     ]
+    if facts.is_partial and last_failed(prepared.config) and any(map(thresholds.has_rules, facts.suites)):
+        facts.notes.append(
+            "--lf chose cases because they had missed or failed: how the gate judges those says nothing of their suites"
+        )
 
 
 def _seen(

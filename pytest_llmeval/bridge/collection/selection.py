@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from _pytest.mark.expression import Expression
 
+from pytest_llmeval.bridge.collection.last_failed import last_failed
 from pytest_llmeval.bridge.config.options import PATHS_KEY, ini_value
 from pytest_llmeval.core.ini_values import many_texts
 
@@ -161,7 +162,7 @@ class Selection:
 
     def misses_last_failed(self, cases: Iterable[pytest.Item]) -> bool:
         """Whether ``--lf`` knows failed tests of the files of ``cases``, and none of them is here."""
-        failed = self._last_failed()
+        failed = last_failed(self._config)
         files = {node.partition("::")[0] for node in failed}
         here = [item.nodeid for item in cases]
         return failed.isdisjoint(here) and any(node.partition("::")[0] in files for node in here)
@@ -172,14 +173,8 @@ class Selection:
         paths = [_absolute(start, argument) for argument in self._config.args if "::" not in argument]
         folders = [folder for folder in self.folders if folder.is_dir()]
         are_named = all(any(_lies_in(folder, path) for path in paths) for folder in folders)
-        left_out = any(self._holds_evals(path) for path in self.ignored) or bool(self._last_failed())
+        left_out = any(self._holds_evals(path) for path in self.ignored) or bool(last_failed(self._config))
         return bool(folders) and are_named and not left_out
-
-    def _last_failed(self) -> set[str]:
-        """Return the node ids that ``--lf`` asks for; nothing without it."""
-        plugin = self._config.pluginmanager.getplugin("lfplugin")
-        is_asked = plugin is not None and self._config.getoption("lf")
-        return {str(node) for node in plugin.lastfailed} if is_asked else set()
 
     def _holds_evals(self, ignored: Path) -> bool:
         """Whether there may be evals of the folders in a file or folder that was left out."""
