@@ -55,7 +55,8 @@ def headline(comparison: Comparison) -> str:
         first, more = found[0], f", and {len(found) - 1} more" if len(found) > 1 else ""
         return f"{word}: {_sentence(first)}{more}"
     if comparison.verdict == "pass":
-        return f"{word}: nothing got worse beyond what chance explains, in {counted(len(judged), 'comparison')}"
+        told = "nothing got worse beyond what chance explains or the rules allow"
+        return f"{word}: {told}, in {counted(len(judged), 'comparison')}"
     if comparison.is_paired and comparison.changes:  # and no rule is about them
         first = comparison.changes[0]
         return f"{word}: {first.suite} {metric_name(first)}: {first.reason}"

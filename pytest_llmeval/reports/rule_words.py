@@ -10,7 +10,7 @@ from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.status import strict_suites
 from pytest_llmeval.core.text import one_line
 
-__all__ = ["inconclusive_words", "metric_name", "model_words", "reason_words", "ungated_words"]
+__all__ = ["inconclusive_words", "metric_name", "model_words", "reason_words", "told_reasons", "ungated_words"]
 
 
 class _Measured(Protocol):
@@ -35,6 +35,11 @@ class _Judged(_Measured, Protocol):
     def reason(self) -> str | None: ...
 
 
+class _Told(_Judged, Protocol):
+    @property
+    def is_worth_a_word(self) -> bool: ...
+
+
 def metric_name(found: _Measured) -> str:
     """Return ``metric``, or ``metric [slice]`` where it is about a slice."""
     name = one_line(found.metric)
@@ -55,6 +60,17 @@ def reason_words(found: _Judged, *, many: bool = False) -> str:
     """
     word = "note" if found.verdict == "pass" else (found.verdict or "").replace("_", " ")
     return f"{word}: {metric_name(found)} {found.rule}{model_words(found.model, many=many)}: {found.reason}"
+
+
+def told_reasons(rows: Iterable[_Told], *, many: bool, every: bool = False) -> list[str]:
+    """Return what there is to say of the rules of a suite below its table, as ``reason_words`` put it.
+
+    Args:
+        rows: of the table.
+        many: whether they are of several models.
+        every: whether that is told too which is worth no word.
+    """
+    return [reason_words(row, many=many) for row in rows if row.reason and (every or row.is_worth_a_word)]
 
 
 def inconclusive_words(verdicts: Collection[Verdict], rules: Thresholds) -> list[str]:

@@ -6,7 +6,7 @@ from pytest_llmeval.reports.comparison_markdown import flips_folded, flips_title
 from pytest_llmeval.reports.comparison_words import expected_text
 from pytest_llmeval.reports.markdown import LONGEST, MARKS, escaped, fitted, folded, table, titled_texts
 from pytest_llmeval.reports.row_texts import asked_text
-from pytest_llmeval.reports.rule_words import reason_words
+from pytest_llmeval.reports.rule_words import told_reasons
 from pytest_llmeval.reports.run_report import RunReport
 from pytest_llmeval.reports.run_text import (
     COLUMNS,
@@ -83,8 +83,7 @@ def _suite(suite: SuiteView) -> Iterator[str]:
     left_out = needless_columns(rows, many=many)
     titles = [title for title, _ in COLUMNS if title not in left_out]
     yield table(titles, (row_cells(row, left_out) for row in rows)) if rows else ""
-    told = (row for row in rows if row.reason and row.verdict != "pass")
-    yield "\n".join(f"- {escaped(reason_words(row, many=many))}" for row in told)
+    yield "\n".join(f"- {escaped(line)}" for line in told_reasons(rows, many=many))
 
 
 def _spent(spending: Sequence[Spending]) -> str:

@@ -7,7 +7,7 @@ from pytest_llmeval.core.gate.judging import WORST_FIRST
 from pytest_llmeval.core.gate.weigh import lacks_its_suite
 from pytest_llmeval.core.text import counted, one_line
 from pytest_llmeval.reports.numbers import number, signed
-from pytest_llmeval.reports.rule_words import metric_name, model_words, reason_words
+from pytest_llmeval.reports.rule_words import metric_name, model_words, told_reasons
 from pytest_llmeval.reports.run_view import RunView, SuiteView, TableRow, most_shown
 from pytest_llmeval.reports.table import Column, table_lines, table_width
 from pytest_llmeval.reports.text_width import cut
@@ -153,9 +153,8 @@ def _head_lines(suite: SuiteView, width: int, tables: int, verbosity: int) -> It
     rows = [row for row in suite.rows if row.slice is None or row.rule or verbosity > 0]
     many = len(suite.models) > 1
     yield from _table_lines(rows, tables, many=many)
-    for row in rows:
-        if row.reason and (row.is_worth_a_word or verbosity > 0):
-            yield from wrapped(reason_words(row, many=many), width, indent=_INDENT)
+    for line in told_reasons(rows, many=many, every=verbosity > 0):
+        yield from wrapped(line, width, indent=_INDENT)
 
 
 def _unlucky_lines(suite: SuiteView, width: int, verbosity: int, *, in_full: bool) -> Iterator[str]:

@@ -78,6 +78,7 @@ def test_the_verdict_the_gate_and_the_cost_are_told(store: SqliteStore) -> None:
     assert "**extraction** on large, small: 5 passed, 3 missed" in text
     assert "| small | json\\_match | 4 | 0.625 | 0.220..0.908 | 0 | min=0.8 | fail |" in text
     assert "- fail: json\\_match min=0.8 on small: it is 0.625, below 0.8" in text
+    assert "- note: json\\_match min=0.8 on large: a rerun of the same system would miss the bar in 3 of 100" in text
     assert "- not judged (no case of slice 'long' was selected): qa correctness \\[long\\] min=0.6" in text
     assert "| model m | 8 | 80 | 40 | less than \\$0.0001 |" in text
 

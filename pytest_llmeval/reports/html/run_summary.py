@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pytest_llmeval.reports.beside_baseline import Beside
 from pytest_llmeval.reports.html.escape import Html, element, joined
 from pytest_llmeval.reports.html.tables import chip, table
-from pytest_llmeval.reports.rule_words import reason_words
+from pytest_llmeval.reports.rule_words import told_reasons
 from pytest_llmeval.reports.run_text import (
     COLUMNS,
     heading,
@@ -82,9 +82,8 @@ def _suite(suite: SuiteView) -> Iterator[Html]:
             cells["verdict"] = chip(row.verdict, cells["verdict"]) if row.verdict else ""
             lines.append([cells[title] for title in titles])
         yield table(titles, lines, right={title for title, side in COLUMNS if side == "right"})
-    for row in rows:
-        if row.reason and row.verdict != "pass":
-            yield element("p", reason_words(row, many=many), class_="le-note")
+    for line in told_reasons(rows, many=many):
+        yield element("p", line, class_="le-note")
 
 
 def _spent(spending: Sequence[Spending]) -> Iterator[Html]:
