@@ -83,7 +83,7 @@ class Gated:
             spending=store.spending(run.id),
             notes=run_notes(_as_judged(run, rules, choice), cases.judged, store),
             against=[
-                *against_lines(choice, run, rules),
+                *against_lines(choice, run, result.verdicts),
                 *ungated_words(rules, cases.judged),
                 *inconclusive_words(result.verdicts, rules),
             ],

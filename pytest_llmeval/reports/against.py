@@ -1,16 +1,17 @@
 """What the rules on a change were judged against, in a few lines."""
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 
-from pytest_llmeval.core.rules import REGRESSION_KINDS, Thresholds
+from pytest_llmeval.core.gate.judging import Verdict
+from pytest_llmeval.core.rules import REGRESSION_KINDS, kind_of
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.store.baseline_choice import BaselineChoice
 from pytest_llmeval.store.baselines import FoundBaseline, set_up_differences
 from pytest_llmeval.store.records import Run
 
-__all__ = ["against_lines"]
+__all__ = ["against_lines", "difference_line"]
 
 _MOST = 6
 """Differences told."""
@@ -18,18 +19,17 @@ _LONGEST = timedelta(days=90)
 """After it small losses may have added up that no comparison with a newer run would see."""
 
 
-def against_lines(choice: BaselineChoice, run: Run, thresholds: Thresholds) -> list[str]:
+def against_lines(choice: BaselineChoice, run: Run, verdicts: Collection[Verdict]) -> list[str]:
     """Return lines with the baseline, its age where it is old and what differs in the set-up.
 
-    There are none where no rule asks for it.
+    There are none where no rule was held against it.
 
     Args:
         choice: the baseline, or none.
         run: that was judged.
-        thresholds: the rules.
+        verdicts: of its rules.
     """
-    asked = any(rule.kind in REGRESSION_KINDS for suite in thresholds.suites.values() for rule in suite.rules)
-    if choice.found is None or not asked:
+    if choice.found is None or not any(map(_is_held, verdicts)):
         return []
     base = choice.found
     is_run = base.kind == "run"
@@ -38,11 +38,22 @@ def against_lines(choice: BaselineChoice, run: Run, thresholds: Thresholds) -> l
         if is_run
         else f"baseline {one_line(base.name, 60)}: run {one_line(base.run.id, 60)}"
     )
-    differences = set_up_differences(base.run, run)
+    lines = [f"compared with {which}, of {one_line(base.run.started_at[:10])}", *_age(base, run)]
+    differs = difference_line(base.run, run)
+    return [*lines, differs] if differs else lines
+
+
+def difference_line(base: Run, run: Run) -> str | None:
+    """Return what differs in the set-up of ``run`` from that of its baseline; None where nothing is known to."""
+    differences = set_up_differences(base, run)
     told = "; ".join(one_line(each, 120) for each in differences[:_MOST])
     more = f"; and {len(differences) - _MOST} more (llmeval compare)" if len(differences) > _MOST else ""
-    lines = [f"compared with {which}, of {one_line(base.run.started_at[:10])}", *_age(base, run)]
-    return [*lines, f"what differs from it: {told}{more}"] if differences else lines
+    return f"what differs from it: {told}{more}" if differences else None
+
+
+def _is_held(verdict: Verdict) -> bool:
+    """Whether a rule on a change was held against the baseline."""
+    return kind_of(verdict.rule) in REGRESSION_KINDS and (verdict.verdict != "not_judged" or verdict.is_reported)
 
 
 def _age(base: FoundBaseline, run: Run) -> Iterator[str]:

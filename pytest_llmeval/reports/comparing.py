@@ -8,6 +8,7 @@ from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.rules import Thresholds
+from pytest_llmeval.reports.against import difference_line
 from pytest_llmeval.reports.comparison import Comparison, compare
 from pytest_llmeval.reports.judge_drift import judge_warnings
 from pytest_llmeval.reports.row_flips import FlippedRows, Side, flipped_rows, paired_suites
@@ -63,6 +64,8 @@ class SinceBaseline:
     """Name and id of the baseline's run."""
     base_id: str
     flipped: FlippedRows
+    differs: str | None
+    """What differs in the set-up, in words; None where nothing is known to."""
 
 
 def flips_since_baseline(run: Run, *, reader: SqliteReader, root: Path, most: int) -> SinceBaseline | None:
@@ -87,7 +90,7 @@ def flips_since_baseline(run: Run, *, reader: SqliteReader, root: Path, most: in
         flipped = flipped_rows(paired, reader.verdicts(run.id), before, now, most=most)
     except StoreError:  # its file is damaged
         return None
-    return SinceBaseline(base=base.name, base_id=base.run.id, flipped=flipped)
+    return SinceBaseline(base=base.name, base_id=base.run.id, flipped=flipped, differs=difference_line(base.run, run))
 
 
 def recorded_baseline(run: Run, *, reader: SqliteReader, root: Path) -> FoundBaseline | None:

@@ -69,6 +69,7 @@ def _head(report: RunReport) -> Iterator[str]:
     yield " · ".join(map(escaped, heading(view, width=_WIDE)))
     if against is not None:
         yield f"Against {escaped(against.base)} (run {escaped(against.base_id)}): {flips_title(against.flipped)}"
+        yield escaped(against.differs) if against.differs else ""
     for suite in view.suites:
         yield from _suite(suite)
     yield "\n".join(f"- {escaped(line)}" for line in [*not_judged_lines(view, _WIDE), *report.notes])

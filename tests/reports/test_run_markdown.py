@@ -130,12 +130,12 @@ def test_the_first_line_is_never_better_than_the_session(store: SqliteStore, end
 
 def test_flips_against_the_baseline_are_told(store: SqliteStore) -> None:
     base = "20250101-000000-base00"
-    store.start_run(run(base))
+    store.start_run(run(base, git_branch="main"))
     for number in range(12):
         store.add_case(base, record(f"r{number}", scores=(score(),), calls=(call(response="right"),)))
     store.finish_run(base, END)
     chosen = {"name": "main", "kind": "name", "run": base, "model": None}
-    store.start_run(run(settings={"baseline": chosen}))
+    store.start_run(run(settings={"baseline": chosen}, git_branch="better"))
     for number in range(12):
         bad = number < 11
         scores = (score("exact", 0.0, False),) if bad else (score(),)
@@ -147,6 +147,7 @@ def test_flips_against_the_baseline_are_told(store: SqliteStore) -> None:
     text = rendered(store, run().id)
     inert(text)
     assert f"Against main (run {base}): Rows that flipped: 11 for the worse, 0 for the better" in text
+    assert "\n\nwhat differs from it: branch main, now better\n\n" in text
     assert "**worse** qa r0: exact 1 to 0\n\nasked: `q` · before: `right` · now: `wrong`" in text
     assert "*1 more rows changed; `llmeval compare --json` has them.*" in text
 

@@ -90,6 +90,7 @@ class Gating:
     def lines(self, store: SqliteStore, run: Run) -> list[str]:
         """Return why nothing was judged, or against what, whether a judge has moved, why what is undecided fails."""
         warnings = judge_warnings(run, store.answering(run), self._choice.found)
-        against = against_lines(self._choice, run, self._thresholds)
-        strict = inconclusive_words(store.verdicts(run.id), self._thresholds)
+        verdicts = store.verdicts(run.id)
+        against = against_lines(self._choice, run, verdicts)
+        strict = inconclusive_words(verdicts, self._thresholds)
         return [*self._unjudged, *against, *(f"warning: {each}" for each in warnings), *self._ungated, *strict]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from pytest_llmeval.reports.against import difference_line
 from pytest_llmeval.reports.beside_baseline import Beside
 from pytest_llmeval.reports.html.escape import Html, element, joined
 from pytest_llmeval.reports.html.tables import chip, table
@@ -52,6 +53,8 @@ def run_summary(
     parts = [title, element("p", told), element("p", " · ".join(heading(view, width=_WIDE)), class_="le-note")]
     if base is not None:
         parts.append(element("p", _against(base, beside)))
+        differs = difference_line(base.run, view.run)
+        parts += [element("p", differs, class_="le-note")] if differs else []
     for suite in view.suites:
         parts += [*_suite(suite), charts.get(suite.name, Html(""))]
     parts += [element("p", line, class_="le-note") for line in [*not_judged_lines(view, _WIDE), *notes]]
