@@ -124,7 +124,7 @@ def calibrate(
     passed = [scale.passes(each.value) for each in told]
     votes = [_votes(each, cluster) for each, cluster in zip(answers, _clusters(answers), strict=True)]
     voted = voting(votes, levels=levels, pass_mark=scale.pass_mark, is_told=is_told, weights=weights)
-    raters = agreement_rate([each.labels for each in answers])
+    raters = agreement_rate([each.labels for each in answers], clusters=_clusters(answers))
     return Calibration(
         suite=scale.suite,
         name=scale.name,

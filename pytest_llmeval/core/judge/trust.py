@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pytest_llmeval.core.judge.calibration import Calibration, calibrate
 from pytest_llmeval.core.judge.judged_answer import JudgedAnswer, Scale
 from pytest_llmeval.core.judge.label_sample import RANDOM
+from pytest_llmeval.core.judge.rubric import Rubric
 from pytest_llmeval.core.judge.scored import Labels, Said, ScoredCase, judged_run
 from pytest_llmeval.core.rules import JudgeDemands
 from pytest_llmeval.core.stats.agreement import Rate
@@ -92,7 +93,7 @@ class Trust:
         rubric = self._judged.rubrics[judge_id]
         if len(rubric.dimensions) > 1:
             return metric
-        parts = [rubric.score_names(name)[1] for name in (None, metric) if name or metric == rubric.name]
+        parts = [rubric.score_names(name)[1] for name in _callings(rubric, metric)]
         known = {key.name for key in self._judged.scales if key.judge_id == judge_id}
         return next((name for name in (metric, *parts) if name in known), metric)
 
@@ -121,16 +122,18 @@ class Trust:
         return found
 
     def _left_out(self, judge_id: str, metric: str) -> Iterator[str]:
-        """Yield which labels of the same score do not count."""
+        """Yield which labels of the same score, of a rubric as a whole those of its dimensions, do not count."""
+        rubric = self._judged.rubrics[judge_id]
+        names = {metric, *(name for own in _callings(rubric, metric) for name in rubric.score_names(own)[1:])}
         labelled = {(label.case_id, label.name) for label in self._labels}
         by_verdict = {(label.case_id, label.name) for label in self._labels if not _is_random(label)}
         judges = {
             (case.id, score.name): score.judge_id
             for case in self._judged.cases
             for score in self._judged.judged(case)
-            if score.name == metric
+            if score.name in names
         }
-        drawn = sum(judge == judge_id for key, judge in judges.items() if key in by_verdict)
+        drawn = len({key[0] for key, judge in judges.items() if key in by_verdict and judge == judge_id})
         if drawn:
             many = "1 answer that was" if drawn == 1 else f"{drawn} answers that were"
             yield f"labels of {many} drawn by the verdict do not count"
@@ -142,6 +145,11 @@ class Trust:
 
 UNKNOWN = Trust((), (), (), now=datetime.fromtimestamp(0, tz=UTC))
 """Nothing is known of any judge."""
+
+
+def _callings(rubric: Rubric, metric: str) -> list[str | None]:
+    """Return by which names of its whole a rubric may have been asked, where that is called ``metric``."""
+    return [None, metric] if metric == rubric.name else [metric]
 
 
 def _each_once(answers: Iterable[JudgedAnswer]) -> Iterable[JudgedAnswer]:

@@ -70,7 +70,7 @@ def voting(
         weights: of kappa.
     """
     names = sorted({vote.judge for each in answers for vote in each.votes})
-    flips = flip_rate(_repeated(answers))
+    flips = _flips(answers)
     if len(names) < 2:
         return Voting(flips=flips)
     first = [({vote.judge: vote.value for vote in each.votes if vote.repeat == 0}, each) for each in answers]
@@ -91,7 +91,7 @@ def voting(
                 n=len(own),
                 accuracy=rate(right, clusters=clusters),
                 kappa=kappa_of([(a, b) for a, b, _ in own], clusters, levels, weights),
-                flips=flip_rate(_repeated(only)),
+                flips=_flips(only),
             )
         )
     wrong = [
@@ -133,10 +133,12 @@ def _only(each: Votes, judge: str) -> Votes:
     return Votes(text=each.text, cluster=each.cluster, votes=votes, label=each.label)
 
 
-def _repeated(answers: Sequence[Votes]) -> list[list[float]]:
-    """Return the values that each judge gave to each answer."""
+def _flips(answers: Sequence[Votes]) -> Rate | None:
+    """Return how often two values that one judge gave to one answer differ."""
     found: Mapping[Hashable, list[float]] = defaultdict(list)
+    clusters: dict[Hashable, Hashable] = {}
     for each in answers:
         for vote in each.votes:
             found[each.text, vote.judge].append(vote.value)
-    return list(found.values())
+            clusters[each.text, vote.judge] = each.cluster
+    return flip_rate(list(found.values()), clusters=list(clusters.values()))

@@ -15,7 +15,9 @@ from pytest_llmeval.core.stats.means import mean
 __all__ = ["agreement_rate", "effective_votes", "flip_rate"]
 
 
-def agreement_rate(units: Sequence[Sequence[Hashable]], *, confidence: float = 0.95) -> Rate | None:
+def agreement_rate(
+    units: Sequence[Sequence[Hashable]], *, clusters: Sequence[Hashable] | None = None, confidence: float = 0.95
+) -> Rate | None:
     """Return how often two raters of the same unit agree: what a judge can reach at best.
 
     The mean over units of the share of their pairs of labels that are equal, with the interval of ``score_interval``:
@@ -23,32 +25,40 @@ def agreement_rate(units: Sequence[Sequence[Hashable]], *, confidence: float = 0
 
     Args:
         units: The labels of each unit, in any order; None where one is missing.
+        clusters: The cluster of each unit, in the order of ``units``; without them each stands alone.
         confidence: In (0, 1).
 
     Returns:
         None without a unit of two labels.
     """
-    shares = [1 - share for share in _differing(units)]
-    return _rate(shares, confidence)
+    shares, own = _differing(units, clusters)
+    return _rate([1 - share for share in shares], own, confidence)
 
 
-def flip_rate(units: Sequence[Sequence[Hashable]], *, confidence: float = 0.95) -> Rate | None:
+def flip_rate(
+    units: Sequence[Sequence[Hashable]], *, clusters: Sequence[Hashable] | None = None, confidence: float = 0.95
+) -> Rate | None:
     """Return how often two judgements of the same unit differ; the complement of ``agreement_rate``."""
-    return _rate(_differing(units), confidence)
+    return _rate(*_differing(units, clusters), confidence)
 
 
-def _differing(units: Sequence[Sequence[Hashable]]) -> list[float]:
-    """Return for each unit the share of its pairs of labels that differ."""
+def _differing(
+    units: Sequence[Sequence[Hashable]], clusters: Sequence[Hashable] | None
+) -> tuple[list[float], list[Hashable]]:
+    """Return for each unit of two labels the share of its pairs of them that differ, and its cluster."""
     there = ([label for label in unit if label is not None] for unit in units)
-    rated = [unit for unit in there if len(unit) > 1]
-    return [sum(a != b for a, b in combinations(unit, 2)) / math.comb(len(unit), 2) for unit in rated]
+    names = range(len(units)) if clusters is None else clusters
+    rated = [(unit, name) for unit, name in zip(there, names, strict=True) if len(unit) > 1]
+    shares = [sum(a != b for a, b in combinations(unit, 2)) / math.comb(len(unit), 2) for unit, _ in rated]
+    return shares, [name for _, name in rated]
 
 
-def _rate(shares: Sequence[float], confidence: float) -> Rate | None:
-    value = mean(shares)
+def _rate(shares: Sequence[float], clusters: Sequence[Hashable], confidence: float) -> Rate | None:
+    value, n = mean(shares), len(shares)
     if value is None:
         return None
-    return Rate(value=value, n=len(shares), interval=score_interval(shares, confidence=confidence))
+    own = clusters if len(set(clusters)) < n else None
+    return Rate(value=value, n=n, interval=score_interval(shares, confidence=confidence, clusters=own))
 
 
 def effective_votes(wrong: Sequence[Sequence[bool | None]]) -> float | None:

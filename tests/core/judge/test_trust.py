@@ -189,6 +189,18 @@ def test_the_score_of_a_whole_rubric_is_told_of_by_the_labels_of_all_its_dimensi
     assert "people labelled none of its answers" in (missed(trust(right), "qa", min_kappa=0.6) or "")
 
 
+def test_labels_of_a_whole_rubric_that_do_not_count_are_told_too() -> None:
+    """They stand on its dimensions, and an answer counts once."""
+    others = both(labels(name="correctness", judge_id="k"), labels(judge_id="k"))
+    chosen = [labels(name=name, first=10, draw="verdict of format") for name in ("correctness", "format")]
+    told = missed(trust(others, both(*chosen)), "qa", min_labels=1)
+    assert told is not None
+    assert told.startswith(
+        "people labelled none of its answers, min_labels asks 1; labels of 10 answers that were drawn by the verdict do"
+        " not count; labels of another judge (rubric, template or model differ) do not count; "
+    )
+
+
 @pytest.mark.parametrize(
     ("whole", "part"), [("qa", "format"), ("terse", "terse_format"), ("qa", "qa_format"), ("format", "format_format")]
 )

@@ -86,3 +86,16 @@ def test_cases_of_different_panels_are_refused() -> None:
     """An entry stands for the same judge in each."""
     with pytest.raises(ValueError, match="each judge"):
         effective_votes([[True, False], [True]])
+
+
+def test_cases_that_depend_on_each_other_count_as_fewer() -> None:
+    """Two clusters of ten hold all flips; alone in its cluster each case says as much as without."""
+    cases = [[True, number < 2] for number in range(10) for _ in range(20)]
+    names = [number for number in range(10) for _ in range(20)]
+    for told in (flip_rate, agreement_rate):
+        alone, clustered = told(cases), told(cases, clusters=names)
+        assert alone is not None and alone.interval is not None
+        assert told([*cases, [True]], clusters=range(201)) == alone
+        assert clustered is not None and clustered.interval is not None
+        assert (clustered.value, clustered.n) == (alone.value, 200)
+        assert clustered.interval.low < alone.interval.low - 0.1 and clustered.interval.high > alone.interval.high + 0.1
