@@ -8,7 +8,7 @@ __all__ = ["voting_sentences"]
 
 
 def voting_sentences(voting: VoteCounts) -> list[str]:
-    """Return a sentence for a panel and for each judge that judged answers twice; none without."""
+    """Return a sentence for a panel and for each judge that judged answers twice or compared two; none without."""
     told = []
     if voting.answers:
         told.append(f"judge panel: its {voting.judges} judges differed in {_share(voting.differed, voting.answers)}")
@@ -19,6 +19,9 @@ def voting_sentences(voting: VoteCounts) -> list[str]:
             f"judge {one_line(each.judge, 60)}: {counted(each.answers, 'answer')} judged twice, {changed} differed"
             f" ({share}, 95% interval {low} to {high})"
         )
+    for each in voting.orders:
+        compared = f"{each.differed:,} of {counted(each.answers, 'comparison')}"
+        told.append(f"judge {one_line(each.judge, 60)}: the orders disagreed in {compared}")
     return told
 
 

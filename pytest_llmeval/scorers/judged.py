@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llmeval.core.errors import JudgeError
 from pytest_llmeval.core.judge.panel import PANEL, counted, tally
+from pytest_llmeval.core.judge.recorded import BOTH_ORDERS, ORDERS_DISAGREE
 from pytest_llmeval.core.types import Score, Vote
 from pytest_llmeval.scorers.display import tidy
 
@@ -109,7 +110,7 @@ def preference_score(name: str, rubric: "Rubric", orders: "Sequence[tuple[Ballot
         winners = [_winner(rubric, first, "ab"), _winner(rubric, second, "ba")]
         agree = not orders_disagree(rubric, (first, second))
         value = {"a": 1.0, "b": 0.0}.get(winners[0], 0.5) if agree else 0.5
-        said = f"{winners[0]} in both orders" if agree else f"the orders disagree: {winners[0]}, then {winners[1]}"
+        said = f"{winners[0]}{BOTH_ORDERS}" if agree else f"{ORDERS_DISAGREE}{winners[0]}, then {winners[1]}"
         reasons = [finding.reason for each in (first, second) for finding in each.verdict.findings.values()]
         level = {1.0: "a", 0.0: "b"}.get(value, "neither")
         reason = tidy("\n".join([said, *reasons]))

@@ -251,12 +251,12 @@ class Spending:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repeats:
-    """What came of answers that one judge judged more than once."""
+    """What came of answers that one judge judged more than once, or compared in both orders."""
 
     judge: str
     answers: int
     differed: int
-    """Of them, those where a later judgement differs from the first in some dimension."""
+    """Of them, those where a later judgement differs from the first in some dimension, or the orders disagree."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -271,6 +271,8 @@ class VoteCounts:
     """Of them, those where two judges differ in some dimension."""
     repeats: tuple[Repeats, ...] = ()
     """By judge, sorted."""
+    orders: tuple[Repeats, ...] = ()
+    """Of comparisons, by judge, sorted."""
 
 
 def spent(role: str, model: str, calls: Iterable[Call]) -> Spending:

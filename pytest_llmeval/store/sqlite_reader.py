@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judging import Verdict
+from pytest_llmeval.core.judge.recorded import BOTH_ORDERS, ORDERS_DISAGREE
 from pytest_llmeval.core.types import Call, JudgeRecord, Score, Vote
 from pytest_llmeval.store import rows
 from pytest_llmeval.store.check import SCHEMA_VERSION, is_writable, read_only, readable_errors, schema_of
@@ -70,6 +71,16 @@ SELECT judge, count(*), sum(differ) FROM (
     AND first.level != '' AND later.level != '' GROUP BY case_id, judge
 ) GROUP BY judge ORDER BY judge
 """
+
+_ORDERS = f"""
+SELECT judge, count(*), sum(reason LIKE '{ORDERS_DISAGREE}%') FROM (
+    SELECT coalesce(votes.judge, decided_by) AS judge, coalesce(votes.reason, scores.reason) AS reason
+    FROM scores LEFT JOIN votes ON votes.case_id = scores.case_id AND votes.name = scores.name AND repeat = 0
+    WHERE scores.case_id IN (SELECT id FROM cases WHERE run_id = ?1) AND decided_by IS NOT NULL AND dimension IS NULL
+    AND EXISTS (SELECT 1 FROM judges WHERE run_id = ?1)
+) WHERE reason LIKE '{ORDERS_DISAGREE}%' OR reason LIKE '%{BOTH_ORDERS}%' GROUP BY judge ORDER BY judge
+"""
+"""Of one judge no votes are kept: its score says it all. A rubric as a whole says its levels by dimension instead."""
 
 
 _ANSWERING = """
@@ -254,7 +265,10 @@ class SqliteReader:
         """Return how the judges of a run agreed, with each other and with themselves."""
         ((judges, answers, differed),) = self._plain(_PANEL_VOTES, run_id)
         repeats = (Repeats(judge=each[0], answers=each[1], differed=each[2]) for each in self._plain(_REPEATS, run_id))
-        return VoteCounts(judges=judges or 0, answers=answers, differed=differed or 0, repeats=tuple(repeats))
+        orders = (Repeats(judge=each[0], answers=each[1], differed=each[2]) for each in self._plain(_ORDERS, run_id))
+        return VoteCounts(
+            judges=judges or 0, answers=answers, differed=differed or 0, repeats=tuple(repeats), orders=tuple(orders)
+        )
 
     def baselines(self) -> list[NamedBaseline]:
         """Return the named baselines, sorted by name."""

@@ -388,7 +388,9 @@ def test_of_two_answers_the_better_one_wins_in_both_orders(
 
 def test_a_judge_that_likes_what_it_reads_first_prefers_nothing(project: Project, judged_by: Judged) -> None:
     project.eval(PREFER, ROWS[1:2])
-    assert project.run("evals", named(project, judged_by(preference(lambda first, second: "first")))).ret == 0
+    result = project.run("evals", named(project, judged_by(preference(lambda first, second: "first"))))
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["judge *: the orders disagreed in 1 of 1 comparison"])
     (found,) = project.rows("SELECT value, passed, reason FROM scores")
     assert (found["value"], found["passed"]) == (0.5, None)
     assert found["reason"].startswith("the orders disagree: a, then b")

@@ -206,7 +206,10 @@ def _preferred(messages: Messages, level: str) -> str:
 def test_a_panel_prefers_by_its_median(project: Project, judged_by: Judged) -> None:
     servers, flags = panel(project, judged_by, own_is_better, first_is_better, own_is_better)
     project.eval(PREFER, [{"id": "one", "input": "yes", "target": "?"}])
-    assert project.run("evals", *flags).ret == 0
+    result = project.run("evals", *flags)
+    assert result.ret == 0
+    told = [f"judge {judge}: the orders disagreed in {count} of 1 comparison" for judge, count in zip("abc", "010")]
+    result.stdout.fnmatch_lines(told)
     assert scores(project, "qa_preference") == {"one": (1.0, "panel")}
     votes = project.rows("SELECT judge, value, level FROM votes ORDER BY judge")
     assert [(row["judge"], row["value"], row["level"]) for row in votes] == [

@@ -7,7 +7,12 @@ from typing import Any
 from pytest_llmeval.core.judge.rubric import Dimension, Level, Rubric
 from pytest_llmeval.core.types import JudgeRecord
 
-__all__ = ["rubric_of", "settlers", "stored_rubric"]
+__all__ = ["BOTH_ORDERS", "ORDERS_DISAGREE", "rubric_of", "settlers", "stored_rubric"]
+
+BOTH_ORDERS = " in both orders"
+"""What follows the winner at the beginning of the reason of a comparison whose orders agree."""
+ORDERS_DISAGREE = "the orders disagree: "
+"""How it begins where they do not."""
 
 
 def stored_rubric(record: JudgeRecord) -> Rubric:
