@@ -72,13 +72,13 @@ SELECT judge, count(*), sum(differ) FROM (
 ) GROUP BY judge ORDER BY judge
 """
 
-_ORDERS = f"""
-SELECT judge, count(*), sum(reason LIKE '{ORDERS_DISAGREE}%') FROM (
+_ORDERS = """
+SELECT judge, count(*), sum(reason LIKE ?2) FROM (
     SELECT coalesce(votes.judge, decided_by) AS judge, coalesce(votes.reason, scores.reason) AS reason
     FROM scores LEFT JOIN votes ON votes.case_id = scores.case_id AND votes.name = scores.name AND repeat = 0
     WHERE scores.case_id IN (SELECT id FROM cases WHERE run_id = ?1) AND decided_by IS NOT NULL AND dimension IS NULL
     AND EXISTS (SELECT 1 FROM judges WHERE run_id = ?1)
-) WHERE reason LIKE '{ORDERS_DISAGREE}%' OR reason LIKE '%{BOTH_ORDERS}%' GROUP BY judge ORDER BY judge
+) WHERE reason LIKE ?2 OR reason LIKE ?3 GROUP BY judge ORDER BY judge
 """
 """Of one judge no votes are kept: its score says it all. A rubric as a whole says its levels by dimension instead."""
 
@@ -265,7 +265,9 @@ class SqliteReader:
         """Return how the judges of a run agreed, with each other and with themselves."""
         ((judges, answers, differed),) = self._plain(_PANEL_VOTES, run_id)
         repeats = (Repeats(judge=each[0], answers=each[1], differed=each[2]) for each in self._plain(_REPEATS, run_id))
-        orders = (Repeats(judge=each[0], answers=each[1], differed=each[2]) for each in self._plain(_ORDERS, run_id))
+        begins = (f"{ORDERS_DISAGREE}%", f"%{BOTH_ORDERS}%")
+        compared = self._plain(_ORDERS, run_id, *begins)
+        orders = (Repeats(judge=each[0], answers=each[1], differed=each[2]) for each in compared)
         return VoteCounts(
             judges=judges or 0, answers=answers, differed=differed or 0, repeats=tuple(repeats), orders=tuple(orders)
         )

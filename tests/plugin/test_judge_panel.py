@@ -208,7 +208,7 @@ def test_a_panel_prefers_by_its_median(project: Project, judged_by: Judged) -> N
     project.eval(PREFER, [{"id": "one", "input": "yes", "target": "?"}])
     result = project.run("evals", *flags)
     assert result.ret == 0
-    told = [f"judge {judge}: the orders disagreed in {count} of 1 comparison" for judge, count in zip("abc", "010")]
+    told = [f"judge {judge}: the orders disagreed in {count} of 1 comparison" for judge, count in zip("abc", "010", strict=True)]
     result.stdout.fnmatch_lines(told)
     assert scores(project, "qa_preference") == {"one": (1.0, "panel")}
     votes = project.rows("SELECT judge, value, level FROM votes ORDER BY judge")

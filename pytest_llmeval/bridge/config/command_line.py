@@ -3,7 +3,7 @@
 import argparse
 import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,8 +17,10 @@ __all__ = ["collected_paths", "on_command_line", "resume_command", "training_com
 _MOST_KEPT = 10_000
 """Characters of all paths of a run together; more are not kept."""
 _MOST_SHOWN = 200
-_RESUME = ("--resume", "--llmeval-resume")
 _CHOOSING = ("-m", "-k")
+_NAMED = ("resume", "run-name", "model", "judge-model", "judge-panel", "judge-probe", "dataset", "limit", "slice")
+_TAKEN = (*_CHOOSING, *(f"--llmeval-{name}" for name in (*_NAMED, "shard", "epochs", "baseline")))
+"""Options, each with a value, that stand in a run, which goes on with them."""
 _TRAIN_RESUME = "--llmeval-train-resume"
 
 
@@ -41,33 +43,54 @@ def resume_command(config: pytest.Config, run: Run) -> str:
     """Return the command that goes on with ``run`` from where this session was started.
 
     The run stands first: where its line is broken, no part of it begins a new run. It names the paths of the run, where
-    they are known and short; ``...`` stands for other arguments of this session.
+    they are known and short, and the arguments of this session that the run does not hold; where those are long, or
+    hold a secret, words say that they are missing.
     """
     paths = [_moved(each, config.rootpath, config.invocation_params.dir) for each in run.settings.get("paths", [])]
     shown = shlex.join(paths)
     is_short = bool(paths) and one_line(shown, _MOST_SHOWN) == shown
-    is_all = is_short and all(each in config.args for each in _given(config))
-    return " ".join(["pytest --resume", run.id, *([shown] if is_short else ()), *(() if is_all else ("...",))])
+    begun = ["pytest --resume", run.id, *([shown] if is_short else ())]
+    is_cut = bool(run.settings.get("options", {}).get("cut"))
+    return _with_others(begun, _given(config, _TAKEN), config.args if is_short else (), is_cut=is_cut)
 
 
 def training_command(config: pytest.Config, item: pytest.Item) -> str:
     """Return the command that goes on with the training of ``item`` alone, from where this session was started.
 
-    ``...`` stands for other arguments of this session, but for those that choose items.
+    It has the other arguments of this session, as ``resume_command`` has them, but for those that choose items.
     """
     named = shlex.quote(_moved(item.nodeid, config.rootpath, config.invocation_params.dir))
-    is_all = all(each in (*config.args, _TRAIN_RESUME) for each in _given(config, _CHOOSING))
-    return " ".join(["pytest", named, _TRAIN_RESUME, *(() if is_all else ("...",))])
+    return _with_others(["pytest", named, _TRAIN_RESUME], _given(config, _CHOOSING), (*config.args, _TRAIN_RESUME))
 
 
-def _given(config: pytest.Config, but: tuple[str, ...] = _RESUME) -> Iterator[str]:
-    """Yield the arguments of this session, without the flags ``but`` and their values."""
-    arguments = map(str, config.invocation_params.args)
-    for each in arguments:
-        if each in but:
-            next(arguments, None)
-        elif not each.startswith(tuple(f"{flag}=" for flag in but)):
-            yield each
+def _with_others(begun: Iterable[str], given: Iterable[str], but: Collection[str], *, is_cut: bool = False) -> str:
+    """Return a command with those arguments of this session that it lacks, or with words that say so.
+
+    Args:
+        begun: the parts that there are, quoted.
+        given: the arguments of this session.
+        but: those that are in ``begun``.
+        is_cut: whether an option is missing whatever is given.
+    """
+    from pytest_llmeval.models.redaction import Redactor, secrets_in
+
+    others = shlex.join(each for each in given if each not in but)
+    is_told = one_line(others, _MOST_SHOWN) == others == Redactor(secrets_in(os.environ))(others) and not is_cut
+    command = " ".join([*begun, *([others] if is_told and others else ())])
+    return command if is_told else f"{command}, with the other arguments of this session"
+
+
+def _given(config: pytest.Config, taken: tuple[str, ...]) -> Iterator[str]:
+    """Yield the arguments of this session, without the options ``taken`` and their values."""
+    arguments = list(map(str, config.invocation_params.args))
+    long = list(arguments)
+    widen_short_names(long, config._parser)
+    told = iter(zip(arguments, long, strict=True))
+    for given, flag in told:
+        if flag in taken:
+            next(told, None)
+        elif not flag.startswith(tuple(f"{each}=" if each.startswith("--") else each for each in taken)):
+            yield given
 
 
 def _moved(argument: str, start: Path, to: Path) -> str:

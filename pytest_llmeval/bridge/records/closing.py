@@ -11,6 +11,7 @@ from pytest_llmeval.bridge.records.earlier_runs import is_kept
 from pytest_llmeval.bridge.records.engine_room import EngineRoom
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.gate.case import MONEY_KINDS
+from pytest_llmeval.core.status import UNMEASURABLE
 from pytest_llmeval.core.text import counted, one_line, printable
 from pytest_llmeval.reports.run_text import verdict_line
 from pytest_llmeval.reports.run_view import RunView
@@ -110,7 +111,7 @@ class Closing:
         yield f"look at it: llmeval show {self._run.id}{option}"
         if is_stopped and self._rescored is not None:
             yield f"do it again: llmeval rescore {self._rescored}{option}"
-        elif is_stopped or (self.unfinished and self._rescored is None):
+        elif is_stopped or (self._rescored is None and (self.unfinished or _lacks_answers(view))):
             yield self._go_on
 
     def _calls(self) -> str:
@@ -134,6 +135,12 @@ class Closing:
     def _partial(self) -> list[str]:
         told = ", ".join(self._run.left_out)
         return [f"partial run ({told}): rules are judged on what ran; the run cannot be a baseline"] if told else []
+
+
+def _lacks_answers(view: RunView) -> bool:
+    """Whether a run is unmeasurable that has errors which are asked for again where it goes on."""
+    kinds = {kind for suite in view.suites for kind in suite.error_kinds} - {ErrorKind.NOT_CACHED}
+    return view.run.end is not None and view.run.end.exit_code == UNMEASURABLE and bool(kinds)
 
 
 def _unasked(view: RunView) -> Iterator[str]:
