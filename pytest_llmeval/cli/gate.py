@@ -74,6 +74,7 @@ class Gated:
         """Judge ``run`` by ``rules``, against what was chosen."""
         cases = RunCases.read(store, run.id)
         result, exit_code = _judged(run, rules, choice, cases, trust_in(store, rules))
+        against = against_lines(choice, run, result.verdicts, cases.judged)
         return cls(
             run=run,
             cases=cases,
@@ -83,7 +84,7 @@ class Gated:
             spending=store.spending(run.id),
             notes=run_notes(_as_judged(run, rules, choice), cases.judged, store),
             against=[
-                *against_lines(choice, run, result.verdicts),
+                *against,
                 *ungated_words(rules, cases.judged),
                 *inconclusive_words(result.verdicts, rules),
             ],

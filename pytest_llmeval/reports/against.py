@@ -1,12 +1,16 @@
 """What the rules on a change were judged against, in a few lines."""
 
 import shlex
-from collections.abc import Collection, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime, timedelta
 
+from pytest_llmeval.core.errors import StoreError
+from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.rules import REGRESSION_KINDS, kind_of
-from pytest_llmeval.core.text import one_line
+from pytest_llmeval.core.text import one_line, printable
+from pytest_llmeval.reports.beside_baseline import beside_baseline
 from pytest_llmeval.store.baseline_choice import BaselineChoice
 from pytest_llmeval.store.baselines import FoundBaseline, set_up_differences
 from pytest_llmeval.store.records import Run
@@ -15,12 +19,21 @@ __all__ = ["against_lines", "difference_line"]
 
 _MOST = 6
 """Differences told."""
+_FIRST = 3
+"""Rows that flipped for the worse that are named."""
 _LONGEST = timedelta(days=90)
 """After it small losses may have added up that no comparison with a newer run would see."""
 
 
-def against_lines(choice: BaselineChoice, run: Run, verdicts: Collection[Verdict]) -> list[str]:
-    """Return lines with the baseline, its age where it is old and what differs in the set-up.
+def against_lines(
+    choice: BaselineChoice,
+    run: Run,
+    verdicts: Collection[Verdict],
+    cases: Iterable[JudgedCase],
+    *,
+    db_option: str = "",
+) -> list[str]:
+    """Return lines with the baseline, its age where it is old, what differs in the set-up, and which rows flipped.
 
     There are none where no rule was held against it.
 
@@ -28,6 +41,8 @@ def against_lines(choice: BaselineChoice, run: Run, verdicts: Collection[Verdict
         choice: the baseline, or none.
         run: that was judged.
         verdicts: of its rules.
+        cases: of the run.
+        db_option: what commands need to find the database, with a blank in front.
     """
     if choice.found is None or not any(map(_is_held, verdicts)):
         return []
@@ -40,7 +55,31 @@ def against_lines(choice: BaselineChoice, run: Run, verdicts: Collection[Verdict
     )
     lines = [f"compared with {which}, of {one_line(base.run.started_at[:10])}", *_age(base, run)]
     differs = difference_line(base.run, run)
-    return [*lines, differs] if differs else lines
+    lines += [differs] if differs else []
+    return [*lines, *_flipped(base, cases, f"llmeval compare {shlex.quote(one_line(base.name))} {run.id}{db_option}")]
+
+
+def _flipped(base: FoundBaseline, cases: Iterable[JudgedCase], command: str) -> Iterator[str]:
+    """Yield how many rows flipped, with the first for the worse, and the command that shows them."""
+    try:
+        beside = beside_baseline(base, cases)
+    except StoreError:  # its file has gone since it was judged
+        return
+    directions = Counter(direction for each in beside.values() for direction in each.flips.values())
+    if not directions:
+        return
+    worse = [
+        f"{one_line(sample_id, 60)} of {one_line(suite, 60)}"
+        for (suite, _), each in sorted(beside.items())
+        for sample_id, direction in each.flips.items()
+        if direction == "worse"
+    ]
+    more = f" and {len(worse) - _FIRST:,} more" if len(worse) > _FIRST else ""
+    named = f" ({', '.join(worse[:_FIRST])}{more})" if worse else ""
+    yield (
+        f"rows that flipped: {len(worse):,} for the worse{named}, {directions['better']:,} for the better; what"
+        f" changed: {printable(command)}"
+    )
 
 
 def difference_line(base: Run, run: Run) -> str | None:

@@ -208,8 +208,8 @@ def test_a_panel_prefers_by_its_median(project: Project, judged_by: Judged) -> N
     project.eval(PREFER, [{"id": "one", "input": "yes", "target": "?"}])
     result = project.run("evals", *flags)
     assert result.ret == 0
-    told = [f"judge {judge}: the orders disagreed in {count} of 1 comparison" for judge, count in zip("abc", "010", strict=True)]
-    result.stdout.fnmatch_lines(told)
+    disagreed = {"a": 0, "b": 1, "c": 0}
+    result.stdout.fnmatch_lines([f"judge {each}: the orders disagreed in {disagreed[each]} of 1 *" for each in "abc"])
     assert scores(project, "qa_preference") == {"one": (1.0, "panel")}
     votes = project.rows("SELECT judge, value, level FROM votes ORDER BY judge")
     assert [(row["judge"], row["value"], row["level"]) for row in votes] == [

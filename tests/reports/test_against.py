@@ -18,7 +18,7 @@ def test_a_file_of_somebody_else_steers_no_terminal(tmp_path: Path) -> None:
     write_baseline(tmp_path / "main.jsonl", shown="", name=NASTY, run=named, count=0, cases=[])
     held = Verdict(suite="qa", model="m", metric="f1", slice=None, rule="max_drop=0.02", verdict="pass")
     choice = BaselineChoice(found=find_baseline("main.jsonl", reader=None, root=tmp_path))
-    lines = against_lines(choice, run(), [held])
+    lines = against_lines(choice, run(), [held], [])
     assert [line.partition(" ")[0] for line in lines] == ["compared", "what"]
     assert all(line.isprintable() for line in lines)
-    assert not against_lines(choice, run(), [replace(held, verdict="not_judged"), replace(held, rule="min=0.5")])
+    assert not against_lines(choice, run(), [replace(held, verdict="not_judged"), replace(held, rule="min=0.5")], [])

@@ -87,10 +87,11 @@ class Gating:
             ]
             return replace(without, verdict="fail" if without.verdict == "fail" else "unmeasurable")
 
-    def lines(self, store: SqliteStore, run: Run) -> list[str]:
+    def lines(self, store: SqliteStore, run: Run, cases: RunCases) -> list[str]:
         """Return why nothing was judged, or against what, whether a judge has moved, why what is undecided fails."""
         warnings = judge_warnings(run, store.answering(run), self._choice.found)
         verdicts = store.verdicts(run.id)
-        against = against_lines(self._choice, run, verdicts)
+        option = self._settings.db_option
+        against = against_lines(self._choice, run, verdicts, cases.judged, db_option=option)
         strict = inconclusive_words(verdicts, self._thresholds)
         return [*self._unjudged, *against, *(f"warning: {each}" for each in warnings), *self._ungated, *strict]

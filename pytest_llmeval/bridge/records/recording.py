@@ -236,7 +236,7 @@ class Recorder:
         lines = run_lines(view, width=width, verbosity=verbosity) if verbosity >= -1 else []
         lines += [*not_judged_lines(view, width), *spending_lines(store.spending(self._row.id), width)]
         lines += [line for note in run_notes(view.run, cases.judged, store) for line in wrapped(note, width)]
-        against = [] if self._status.is_stopped else self._gating.lines(store, view.run)
+        against = [] if self._status.is_stopped else self._gating.lines(store, view.run, cases)
         self._closing.notes += self._told.notes
         told = "\n".join([*against, *self._closing.lines(view, is_stopped=self._status.is_stopped)])
         return lines + [part for line in told.split("\n") for part in wrapped(line, width, whole_words=True)]
