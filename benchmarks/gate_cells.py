@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from gate_rows import LOPSIDED, METRIC, SUITE, UNEQUAL, Rows, Scores
+from gate_rows import LARGE, LOPSIDED, METRIC, SUITE, UNEQUAL, Rows, Scores
 
 from pytest_llmeval.core.rules import GateSettings, Rule, RuleKind, SuiteRules, Thresholds
 
@@ -90,6 +90,9 @@ def _unchanged() -> Iterator[Cell]:
             name = f"mean {_short(mean)}, correlation .33, {called}, 20 clusters, one of 40 rows"
             rows = Rows(mean=mean, scores=scores, clusters=LOPSIDED)
             yield Cell(table=table, name=name, rows=rows, rules=_rules(_drop()), bars=FALSE_ALARMS)
+        large = Rows(n=240, mean=mean, scores="parts", clusters=LARGE)
+        name = f"mean {_short(mean)}, correlation .33, partial credit, n = 240, 42 clusters, two of 80 rows"
+        yield Cell(table=table, name=name, rows=large, rules=_rules(_drop()), bars=FALSE_ALARMS)
 
 
 def _with_a_bar() -> Iterator[Cell]:

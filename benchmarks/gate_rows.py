@@ -23,13 +23,15 @@ from typing import Literal
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.stats.distributions import normal_cdf
 
-__all__ = ["LOPSIDED", "METRIC", "SUITE", "UNEQUAL", "Rows", "Scores", "pair_of_runs"]
+__all__ = ["LARGE", "LOPSIDED", "METRIC", "SUITE", "UNEQUAL", "Rows", "Scores", "pair_of_runs"]
 
 SUITE, METRIC = "simulated", "right"
 UNEQUAL = (1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 4, 4, 5, 6, 7, 9, 11, 14, 19)
 """Rows of each of twenty clusters, a hundred in all."""
 LOPSIDED = (1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 4, 4, 8, 24, 40)
 """As many, of which two hold most of the rows."""
+LARGE = (80, 80, *[2] * 40)
+"""Of 240 rows: two large clusters beside more small ones than can have all their signs counted."""
 LUCK = 0.5
 PARTS = 4
 

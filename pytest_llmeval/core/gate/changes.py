@@ -164,8 +164,7 @@ def _p_of_groups(gains: Sequence[float], clusters: Sequence[str], df: float) -> 
     by_t = clustered_t(gains, clusters)
     if by_t is not None and df + 1 > _FEW_GROUPS - 1e-6 and _changes(sums) >= _FEW_CHANGES:
         return by_t
-    counted = sign_flip(sums, mid_p=True)
-    return counted if counted is not None else by_t
+    return sign_flip(sums, mid_p=True)
 
 
 def _half_interval(weight: Weight) -> float | None:

@@ -23,6 +23,8 @@ __all__ = [
 
 MOST_EXACT = 30
 """Units up to which all 2^n signs are counted; so many take about 50 ms."""
+LARGEST = 14
+"""Of more units, so many have all their signs counted."""
 TIE = 1e-9
 """Two sums are equal when they differ by this share of the sum of all sizes: 0.1 + 0.2 ties with 0.3."""
 
@@ -70,38 +72,45 @@ def clustered_t(differences: Sequence[float], clusters: Sequence[Hashable]) -> f
     return student_cdf(clustered.value / clustered.error, clustered.df)
 
 
-def sign_flip(units: Sequence[float], *, mid_p: bool = False) -> float | None:
-    """Return the exact p of the sign-flip permutation test that the sum is below 0.
+def sign_flip(units: Sequence[float], *, mid_p: bool = False) -> float:
+    """Return the p of the sign-flip permutation test that the sum is below 0.
 
     E. J. G. Pitman, Journal of the Royal Statistical Society (Supplement) 4 (1937) 119–130. Nothing is drawn: up to 30
     units other than 0 all signs count, as the sorted sums of one half of the units against those of the other, E.
     Horowitz and S. Sahni, Journal of the ACM 21 (1974) 277–292. More of them that all have one sign are the first or
-    the last of all sums, whatever the others are.
+    the last of all sums, whatever the others are. Of more with both signs all signs of the 14 largest count, and the
+    sum of the others is taken to be normal, which no single one of them can upset: the p is then a mid-p either way,
+    within about 5 % of the exact one down to 0.001, and above it in the tail beyond.
 
     Args:
         units: Differences of rows, or their sums per cluster, in any order.
         mid_p: Whether to subtract half the chance of sums equal to the one seen.
 
     Returns:
-        In [0, 1]; 1.0 where no unit differs from 0; None for more than 30 units of both signs, where Student's t is
-        as good.
+        In [0, 1]; 1.0 where no unit differs from 0.
     """
     largest = max(map(abs, units), default=0.0)
     moved = sorted(unit / largest for unit in units if abs(unit) > ROUNDING * largest)
     if not moved:
         return 1.0
     if len(moved) > MOST_EXACT:
-        return _of_one_sign(moved, mid_p=mid_p)
+        return _of_many(moved) if moved[0] < 0 < moved[-1] else _of_one_sign(moved, mid_p=mid_p)
     seen, slack = total(moved), TIE * total([abs(unit) for unit in moved])
     halves = _signed_sums(moved[::2]), _signed_sums(moved[1::2])
     at_most, below = _count_sums(halves, seen + slack), _count_sums(halves, seen - slack)
     return math.ldexp((at_most + below) / 2 if mid_p else at_most, -len(moved))
 
 
-def _of_one_sign(units: Sequence[float], *, mid_p: bool) -> float | None:
-    """Return the p of sorted units of one sign: their sum is the least of all, or the greatest; None for others."""
-    if units[0] < 0 < units[-1]:
-        return None
+def _of_many(units: Sequence[float]) -> float:
+    """Return the p of many units: the mean over all signs of the largest, the sum of the others being normal."""
+    sizes = sorted(map(abs, units), reverse=True)
+    spread = math.sqrt(2 * total([size * size for size in sizes[LARGEST:]]))
+    seen, sums = total(units), _signed_sums(sizes[:LARGEST])
+    return min(1.0, math.ldexp(total([math.erfc((each - seen) / spread) for each in sums]), -LARGEST - 1))
+
+
+def _of_one_sign(units: Sequence[float], *, mid_p: bool) -> float:
+    """Return the p of sorted units of one sign: their sum is the least of all, or the greatest."""
     own = math.ldexp(1.0, -len(units))
     p_value = own if units[0] < 0 else 1.0
     return p_value - own / 2 if mid_p else p_value
