@@ -69,6 +69,8 @@ def _refused(thresholds: Thresholds, rule: Rule, size: SuiteSize, before: Sequen
     if not 0 < n < needed:
         return
     margin = margin_needed(spread, alpha=alpha, power=_POWER, n=n, epochs=epochs)
+    if margin <= rule.bound:
+        return
     assumed = "; at least, as the baseline has one epoch only" if spread.source == "assumed" else ""
     yield (
         f"{place_of(thresholds, rule, 'mode')}: noninferior with margin {rule.bound:.4g} cannot be judged with {n}"

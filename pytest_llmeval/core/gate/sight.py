@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pytest_llmeval.core.gate.power import least_groups
 from pytest_llmeval.core.gate.spread import Spread
 from pytest_llmeval.core.stats.distributions import normal_quantile
+from pytest_llmeval.core.stats.margin_power import margin_power
 from pytest_llmeval.core.stats.mcnemar_power import MOST_FLIPS, mcnemar_power
 from pytest_llmeval.core.stats.paired import least_flips
 
@@ -27,6 +28,8 @@ MOST_EPOCHS = 100
 _MOST_ROWS = 1e12
 _LARGEST = 1e200
 _HALVINGS = 40
+_FINE = 1e-6
+"""How close to the least margin is close enough, as a share of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,18 +169,51 @@ def rows_for_margin(spread: Spread, margin: float, *, alpha: float, power: float
 
     ((z_(1−α) + z_power)·sd/margin)² with sd² = 2·within/K, and more than −ln(α)/margin, as without any change the
     loss may still be up to −ln(α)/n (B. D. Jovanovic and P. S. Levy, The American Statistician 51 (1997) 137-139).
+    Yes-or-no rows with one epoch of which few flip: by the exact chance, which one more row that flips makes fall.
     """
     noise = 2 * spread.within / epochs * spread.design
     both = normal_quantile(power) - normal_quantile(alpha)
     without = _in_rows(-math.log(alpha) / margin, spread)
-    return math.ceil(max(both * both * noise / margin / margin, math.floor(without) + 1))
+    needed = math.ceil(max(both * both * noise / margin / margin, math.floor(without) + 1))
+    if not _is_exact(spread, needed, epochs):
+        return needed
+
+    def is_enough(rows: int) -> bool:
+        return margin_power(rows, noise, margin, alpha=alpha) >= power
+
+    low, high = math.floor(without), needed
+    while not is_enough(high) and high * noise < MOST_FLIPS:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if is_enough(middle) else (middle, high)
+    return high
 
 
 def margin_needed(spread: Spread, *, alpha: float, power: float, n: int, epochs: float = 1.0) -> float:
     """Return the margin from which on ``n`` rows do for ``rows_for_margin``."""
     noise = 2 * spread.within / epochs * spread.design
     both = normal_quantile(power) - normal_quantile(alpha)
-    return max(both * math.sqrt(noise / n), _in_rows(-math.log(alpha), spread) / n)
+    needed = max(both * math.sqrt(noise / n), _in_rows(-math.log(alpha), spread) / n)
+    if not _is_exact(spread, n, epochs):
+        return needed
+
+    def is_enough(margin: float) -> bool:
+        return margin_power(n, noise, margin, alpha=alpha) >= power
+
+    low, high = 0.0, needed
+    while not is_enough(high):
+        low, high = high, 2 * high
+    while high - low > _FINE * high:
+        middle = (low + high) / 2
+        low, high = (low, middle) if is_enough(middle) else (middle, high)
+    return high
+
+
+def _is_exact(spread: Spread, rows: int, epochs: float) -> bool:
+    """Return whether so few rows flip that the chance to stay within a margin is counted."""
+    is_yes_or_no = spread.is_binary and spread.groups is None and epochs == 1
+    return is_yes_or_no and 0 < 2 * spread.within * rows <= MOST_FLIPS / 2
 
 
 def _in_rows(units: float, spread: Spread) -> float:

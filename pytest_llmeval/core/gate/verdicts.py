@@ -9,7 +9,8 @@ from pytest_llmeval.core.gate.evidence import LEAST_CLUSTERS, Evidence, Weight
 from pytest_llmeval.core.gate.family import Share
 from pytest_llmeval.core.gate.power import least_groups
 from pytest_llmeval.core.rules import REGRESSION_KINDS, Rule
-from pytest_llmeval.core.stats.distributions import binomial_upper, normal_quantile, student_quantile
+from pytest_llmeval.core.stats.distributions import normal_quantile, student_quantile
+from pytest_llmeval.core.stats.margin_power import flips_bound
 from pytest_llmeval.core.stats.paired import least_flips
 
 __all__ = ["decide_by_p", "decide_noninferior", "detectable"]
@@ -204,14 +205,12 @@ def _loss_bound(weight: Weight | None, evidence: Evidence, alpha: float, unknown
     """Return what the loss surely lies below; ``unknown`` for an end that is none."""
     if weight is None:
         return unknown
+    if weight.flips is not None:
+        worse, better, rows = weight.flips
+        return flips_bound(worse, better, rows, alpha=alpha)
     if weight.error is None or weight.df is None:
-        bound = weight.shortfall - math.log(alpha) / (evidence.clusters or evidence.n)
-    else:
-        bound = weight.shortfall - student_quantile(alpha, weight.df) * weight.error
-    if weight.flips is None:
-        return bound
-    worse, better, rows = weight.flips
-    return max(bound, binomial_upper(worse, rows, alpha) - better / rows)
+        return weight.shortfall - math.log(alpha) / (evidence.clusters or evidence.n)
+    return weight.shortfall - student_quantile(alpha, weight.df) * weight.error
 
 
 def _show(value: float | None) -> str:

@@ -6,11 +6,11 @@ import math
 from pytest_llmeval.core.stats.distributions import binomial_at_least
 from pytest_llmeval.core.stats.paired import mcnemar
 
-__all__ = ["MOST_FLIPS", "mcnemar_power"]
+__all__ = ["COUNTED", "MOST_FLIPS", "binomial", "mcnemar_power"]
 
 MOST_FLIPS = 60.0
 """Expected flips up to which it holds; from half of that on normal approximations are good, and far quicker."""
-_COUNTED = 128
+COUNTED = 128
 """Flips that are counted: where 60 are expected, more come in less than one of 10^12 cases."""
 _NEGLIGIBLE = 1e-12
 
@@ -30,7 +30,7 @@ def mcnemar_power(rows: int, worse: float, better: float, *, alpha: float) -> fl
     flips = min(1.0, worse + better)
     power = 0.0
     for count, least in enumerate(_critical(alpha)[: rows + 1]):
-        chance = _binomial(count, rows, flips)
+        chance = binomial(count, rows, flips)
         if least is not None and chance > _NEGLIGIBLE:
             power += chance * binomial_at_least(least, count, worse / flips)
     return min(power, 1.0)
@@ -40,7 +40,7 @@ def mcnemar_power(rows: int, worse: float, better: float, *, alpha: float) -> fl
 def _critical(alpha: float) -> tuple[int | None, ...]:
     """Return how many of 0, 1, 2 and more flips must be for the worse to be below ``alpha``; None where all are not."""
     found: list[int | None] = [None]
-    for count in range(1, _COUNTED):
+    for count in range(1, COUNTED):
         least = found[-1] or 0
         while least <= count and mcnemar(least, count - least) >= alpha:
             least += 1
@@ -48,9 +48,9 @@ def _critical(alpha: float) -> tuple[int | None, ...]:
     return tuple(found)
 
 
-def _binomial(count: int, rows: int, chance: float) -> float:
-    """Return P(X = count) for X ~ Bin(rows, chance)."""
-    if chance >= 1:
-        return float(count == rows)
+def binomial(count: int, rows: int, chance: float) -> float:
+    """Return P(X = count) for X ~ Bin(rows, chance), ``chance`` in [0, 1]."""
+    if chance in (0, 1):
+        return float(count == rows * chance)
     ways = math.lgamma(rows + 1) - math.lgamma(count + 1) - math.lgamma(rows - count + 1)
     return math.exp(ways + count * math.log(chance) + (rows - count) * math.log1p(-chance))

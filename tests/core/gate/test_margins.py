@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -80,6 +81,14 @@ def test_a_baseline_of_one_epoch_is_given_the_benefit_of_the_doubt() -> None:
     assert unjudgeable(margin(0.08), size(100), base(answers(100))) == []
     (message,) = unjudgeable(margin(0.02), size(100), base(answers(100)))
     assert message.endswith("; at least, as the baseline has one epoch only")
+
+
+def test_where_few_rows_flip_one_that_got_worse_is_already_too_much() -> None:
+    """99 of 100 right: one row more that is wrong, and the loss may be up to 0.0466."""
+    before = [replace(case, scores={"f1": float(number > 0)}) for number, case in enumerate(answers(100))]
+    (message,) = unjudgeable(margin(0.03), size(100), base(before))
+    assert "about 157 rows or a margin of 0.047 are needed" in message
+    assert unjudgeable(margin(0.05), size(100), base(before)) == []
 
 
 def test_answers_that_never_vary_need_three_in_n() -> None:

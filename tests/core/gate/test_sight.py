@@ -20,8 +20,11 @@ from pytest_llmeval.core.gate.power import least_groups
 from pytest_llmeval.core.gate.sight import MOST_EPOCHS, Sight, margin_needed, rows_for_margin
 from pytest_llmeval.core.gate.spread import Spread
 from pytest_llmeval.core.rules import GateSettings, Rule, SuiteRules, Thresholds
+from pytest_llmeval.core.stats.margin_power import margin_power
 from pytest_llmeval.core.stats.mcnemar_power import mcnemar_power
 from pytest_llmeval.core.stats.paired import least_flips
+from tests.support.gate_runs import rule as gate_rule
+from tests.support.gate_runs import verdict_of
 
 
 def spread(**fields: Any) -> Spread:
@@ -246,10 +249,10 @@ def test_the_least_drop_is_just_what_the_rows_see(
     assert before is None or before > n or before == least_flips(alpha)
 
 
-@pytest.mark.parametrize("margin", [0.02, 0.05, 0.1])
+@pytest.mark.parametrize("margin", [0.02, 0.05, 0.08])
 def test_a_margin_takes_the_rows_of_the_usual_formula(margin: float) -> None:
     """n = 6.18·ψ/margin²: without a change nothing is spoilt."""
-    assert rows_for_margin(spread(), margin, alpha=0.05, power=0.8) == pytest.approx(6.182 * 0.17 / margin**2, abs=1)
+    assert rows_for_margin(spread(), margin, alpha=0.05, power=0.8) == pytest.approx(6.182 * 0.17 / margin**2, abs=2)
     assert rows_for_margin(spread(), margin, alpha=0.05, power=0.8, epochs=2) == pytest.approx(
         6.182 * 0.085 / margin**2, abs=1
     )
@@ -263,9 +266,30 @@ def test_rows_that_never_flip_still_leave_a_loss_of_three_in_n() -> None:
 
 @given(n=st.integers(1, 5_000), within=st.floats(0, 0.25), alpha=alphas)
 def test_the_least_margin_is_just_what_the_rows_judge(n: int, within: float, alpha: float) -> None:
-    margin = margin_needed(spread(within=within), alpha=alpha, power=0.8, n=n)
-    assert rows_for_margin(spread(within=within), margin * 1.001, alpha=alpha, power=0.8) <= n
-    assert rows_for_margin(spread(within=within), margin * 0.999, alpha=alpha, power=0.8) >= n
+    varied = spread(within=within, is_binary=False)
+    margin = margin_needed(varied, alpha=alpha, power=0.8, n=n)
+    assert rows_for_margin(varied, margin * 1.001, alpha=alpha, power=0.8) <= n
+    assert rows_for_margin(varied, margin * 0.999, alpha=alpha, power=0.8) >= n
+
+
+@pytest.mark.parametrize("flips", [1e-300, 0.01, 0.05])
+def test_where_few_rows_flip_a_margin_takes_what_the_gate_itself_asks(flips: float) -> None:
+    """Each number of flips either way, judged and weighed by how often it comes; one of a hundred is too much."""
+    n, alpha = 40, 0.05
+    passed = 0.0
+    for worse, better in ((worse, better) for worse in range(7) for better in range(9)):
+        chance = binom.pmf(worse + better, n, flips) * binom.pmf(worse, worse + better, 0.5)
+        was, now = ([1.0] * worse + [0.0] * better), ([0.0] * worse + [1.0] * better)
+        alike = [1.0] * (n - worse - better)
+        found = verdict_of([*was, *alike], [*now, *alike], gate_rule("noninferior", 0.1))
+        passed += chance * (found.verdict == "pass")
+    assert margin_power(n, flips, 0.1, alpha=alpha) == pytest.approx(passed, abs=1e-3)
+    varied = spread(n=n, within=flips / 2)
+    margin = margin_needed(varied, alpha=alpha, power=0.8, n=n)
+    assert margin_power(n, flips, margin, alpha=alpha) >= 0.8 > margin_power(n, flips, 0.999 * margin, alpha=alpha)
+    needed = rows_for_margin(varied, 0.1, alpha=alpha, power=0.8)
+    assert margin_power(needed, flips, 0.1, alpha=alpha) >= 0.8
+    assert needed == 30 or margin_power(needed - 1, flips, 0.1, alpha=alpha) < 0.8
 
 
 def test_an_unchanged_run_passes_a_margin_with_the_planned_rows() -> None:
