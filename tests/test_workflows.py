@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.pages import BLOCKS
 from tests.support.project import Project
 from tests.support.workflow import Workflow
 
@@ -156,6 +157,32 @@ def test_machines_run_their_parts_and_one_judges_the_whole(checkout: Project, tm
     done = flow.run("merge", "Join the parts and judge the whole", cwd=checkout.root)
     assert done.returncode == 4
     assert "shard 2/4 is missing" in done.stderr
+
+
+def test_the_shards_of_the_page_are_compared_with_main(checkout: Project, tmp_path: Path) -> None:
+    """Without a run of main in the cache, the job that merges warns of it."""
+    checkout.write(thresholds_yaml=GATE.replace("data/baselines/smollm2.jsonl", "main"))
+    sample = next(each for each in BLOCKS if each.page.endswith("github-actions.md") and "name: sharded" in each.text)
+    path = tmp_path / "sharded.yaml"
+    path.write_text(sample.text, encoding="utf-8")
+
+    def judged(event: str, run_id: str) -> str:
+        fresh(checkout)
+        flow = Workflow(path, {"github.run_id": run_id})
+        for number in (1, 2):
+            file = f"--llmeval-db=shards/shard-{number}/llmeval.db"
+            assert checkout.run("evals", f"--shard={number}/2", file, f"--run-name=sharded-{run_id}").ret == 0
+        environ = {"GITHUB_EVENT_NAME": event, "HOME": str(tmp_path), "GITHUB_STEP_SUMMARY": str(tmp_path / run_id)}
+        names = ["Join the parts and judge the whole", "Show the run", "Keep the run of main as the next baseline"]
+        done = [flow.run("merge", name, cwd=checkout.root, **environ) for name in names[: 2 if event != "push" else 3]]
+        assert [each.returncode for each in done] == [0] * len(done), done
+        assert "12 passed" in (tmp_path / run_id).read_text("utf-8")
+        return done[0].stdout
+
+    assert "\n::warning::no run of main" in f"\n{judged('pull_request', '1')}"
+    judged("push", "2")
+    told = judged("pull_request", "3")
+    assert "compared with baseline main" in told and "warning" not in told
 
 
 GH = """#!/usr/bin/env bash

@@ -15,7 +15,8 @@ from pytest_llmeval.core.errors import ThresholdsError
 from pytest_llmeval.core.gate.case import MONEY_KINDS
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.status import FAILED, UNMEASURABLE, worse_status
-from pytest_llmeval.store.baseline_choice import choose_again, choose_baseline
+from pytest_llmeval.core.text import counted
+from pytest_llmeval.store.baseline_choice import BaselineChoice, choose_again, choose_baseline
 from pytest_llmeval.store.merging import import_shards, joined_run, judged_in, runs_in
 from pytest_llmeval.store.records import Run, RunEnd, process_started, utc_now
 from pytest_llmeval.store.shards import ShardRun, matching_shards
@@ -69,7 +70,7 @@ def _merged(
     known = next((each for each in runs if each.id == run.id and each.end is not None), None)
     if known is not None:
         choice = choose_again(known, baseline, rules, reader=store, root=project.root)
-        return _with_shards(Gated.of(store, known, rules, choice), shards), False
+        return _judged(store, known, rules, choice, shards), False
     options = run.settings["options"]
     told = baseline or options.get("baseline")
     choice = choose_baseline(told, rules, reader=store, root=project.root).for_run(run)
@@ -77,7 +78,7 @@ def _merged(
     if not import_shards(store, run, shards):
         store.resume_run(run)  # whoever joined them before was killed before the verdict
     ended = replace(run, end=RunEnd(finished_at=utc_now(), status="finished", exit_code=0, verdict="none"))
-    gated = _with_shards(Gated.of(store, ended, rules, choice), shards)
+    gated = _judged(store, ended, rules, choice, shards)
     end = _end(gated)
     store.set_verdicts(run.id, gated.result.verdicts)
     store.finish_run(run.id, end)
@@ -95,12 +96,26 @@ def _rules(project: Project, run: Run, thresholds: Path | None) -> Thresholds:
     return rules
 
 
-def _with_shards(gated: Gated, shards: Sequence[ShardRun]) -> Gated:
-    """Return the verdict with the status to which a test that failed beside the evals of a shard brings it."""
+def _judged(
+    store: SqliteStore, run: Run, rules: Thresholds, choice: BaselineChoice, shards: Sequence[ShardRun]
+) -> Gated:
+    """Return the verdict, with the status to which a test that failed beside the evals of a shard brings it."""
+    gated = Gated.of(store, run, rules, choice)
     status = gated.exit_code
     for _, code in _bad_ends(shards):
         status = worse_status(status, code)
-    return replace(gated, exit_code=status)
+    return replace(gated, exit_code=status, warnings=[*gated.warnings, *_without_baseline(gated)])
+
+
+def _without_baseline(gated: Gated) -> Iterator[str]:
+    """Yield a line where the baseline that the rules name is not on this machine, which made none of the shards."""
+    why = gated.choice.why_none
+    count = sum(each.verdict == "not_judged" and each.reason == why for each in gated.result.verdicts)
+    if gated.choice.is_missing and count:
+        yield (
+            f"{counted(count, 'rule')} on a change not judged: the baseline is not on this machine; bring it before the"
+            " merge (llmeval baseline import FILE), or let thresholds.yaml name a file of the repository"
+        )
 
 
 def _bad_ends(shards: Sequence[ShardRun]) -> Iterator[tuple[ShardRun, int]]:

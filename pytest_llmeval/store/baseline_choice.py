@@ -32,6 +32,8 @@ class BaselineChoice:
     """Whether a person named it for this judgement; else the thresholds do."""
     why_none: str = ""
     """Empty where there is one."""
+    is_missing: bool = False
+    """Whether the thresholds name one that is not there."""
 
     def for_run(self, run: Run) -> "BaselineChoice":
         """Return the choice that holds for ``run``.
@@ -104,7 +106,7 @@ def choose_baseline(
     name = thresholds.baseline
     if name is None:
         return BaselineChoice(why_none="no baseline")
-    not_set = BaselineChoice(why_none=_why_not_set(name))
+    not_set = BaselineChoice(why_none=_why_not_set(name), is_missing=True)
     try:
         found = find_baseline(name, reader=reader, root=root)
     except UnknownBaselineError:

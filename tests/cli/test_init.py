@@ -198,6 +198,8 @@ def test_the_workflow_compares_pull_requests_with_main(
         shutil.rmtree(here / ".llmeval")
         return done[0].stdout
 
+    assert "\n::warning::no run of main is in the cache" in f"\n{steps('pull_request', 'Run the evals')}"
     assert "compared with" not in steps("push", "Run the evals", "Keep the run of main as the next baseline")
-    assert "compared with baseline main" in steps("pull_request", "Run the evals")
+    compared = steps("pull_request", "Run the evals")
+    assert "compared with baseline main" in compared and "::warning::" not in compared
     assert "compared with" not in steps("push", "Run the evals", "Keep the run of main as the next baseline")

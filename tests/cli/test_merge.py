@@ -196,15 +196,21 @@ def test_votes_and_judges_come_along(written: Project, llmeval: Command) -> None
 
 
 def test_a_rule_on_a_change_compares_the_whole(written: Project, llmeval: Command) -> None:
-    assert written.run("evals").ret == 0
-    assert llmeval("baseline", "set", "main", "last").status == 0
+    """On a machine that lacks the baseline a line says so; merged again where it was imported, the whole is judged."""
+    assert written.run("evals", "--llmeval-db=main.db").ret == 0
+    assert llmeval("baseline", "set", "main", "last", "--db=main.db").status == 0
+    assert llmeval("baseline", "export", "main", "main.jsonl", "--db=main.db").status == 0
     written.write(thresholds_yaml=rules("max_drop: 0.05").replace("suites", "baseline: main\nsuites"))
-    written.eval(EXACT, [{**row, "target": row["target"]} for row in ROWS])
-    done = llmeval("merge", *record_shards(written), "--json")
-    assert done.status == 0
+    files = record_shards(written)
+    for arguments, count in ((["--baseline=none", "--into=other.db"], 0), ([], 1)):
+        (verdict,) = (done := llmeval("merge", *files, "--json", *arguments).json())["verdicts"]
+        assert (done["exit_code"], verdict["verdict"], len(done["warnings"])) == (0, "not_judged", count)
+    assert "warning: 1 rule on a change not judged: the baseline is not on this" in llmeval("merge", *files).out
+    assert llmeval("baseline", "import", "main.jsonl").status == 0
+    done = llmeval("merge", *files, "--json")
     (verdict,) = done.json()["verdicts"]
     assert (verdict["verdict"], verdict["n"], verdict["delta"]) == ("pass", 12, 0.0)
-    assert done.json()["baseline"]["name"] == "main"
+    assert (done.json()["baseline"]["name"], done.json()["warnings"]) == ("main", [])
 
 
 def test_a_failed_test_beside_the_evals_fails_the_whole(written: Project, llmeval: Command) -> None:
