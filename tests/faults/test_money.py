@@ -140,10 +140,18 @@ def test_the_embedded_model_costs_nothing_and_its_budget_is_accepted(
 
 
 def test_listing_says_what_the_cases_would_take(priced: Project) -> None:
-    result = priced.run("evals", "--co", "-q")
-    assert result.ret == 0
+    """The answers as long as the marker bounds them, else the model."""
+    priced.eval(BODY, ROWS, marker="params={'max_completion_tokens': 2}")
+    marked = priced.run("evals", "--co", "-q")
+    priced.eval(BODY, ROWS)
+    plain = priced.run("evals", "--co", "-q")
+    priced.write(models_yaml=PRICED.replace("{spec", "{params: {max_tokens: 3}, spec") % priced.server.spec("echo"))
+    bounded = priced.run("evals", "--co", "-q")
+    for result, out in ((marked, "20 out"), (plain, "tokens out unknown"), (bounded, "30 out")):
+        assert result.ret == 0
+        told = " ".join(result.stdout.str().split())
+        assert f"these cases take 10 calls, about 50 tokens in, {out}, " in told
     assert priced.server.ledger == []
-    assert "these cases take 10 calls" in " ".join(result.stdout.str().split())
 
 
 def test_prompts_that_cannot_be_made_are_in_no_number_and_it_says_so(priced: Project) -> None:

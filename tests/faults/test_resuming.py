@@ -364,10 +364,16 @@ def test_calls_that_never_had_a_case_are_used_by_it_later(project: Project) -> N
     assert len(project.server.ledger) == asked_before + 4 - kept
 
 
-def test_another_selection_of_rows_is_refused_as_such(broken: Project) -> None:
-    result = resume(broken, "--limit=2")
-    assert result.ret == 4
-    result.stderr.fnmatch_lines(["*--limit is 2 here and was 'not given' for the run*"])
+def test_another_selection_is_refused_as_such(broken: Project) -> None:
+    """So is another way to ask the judges, which would hold for a part of the rows alone."""
+    for told, was in {
+        "--limit=2": "--limit is 2 here and was 'not given'",
+        "--llmeval-judge-panel=escalate": "--llmeval-judge-panel is 'escalate' here and was 'all'",
+        "--llmeval-judge-probe=0.5": "--llmeval-judge-probe is 0.5 here and was 'not given'",
+    }.items():
+        result = resume(broken, told)
+        assert result.ret == 4
+        result.stderr.fnmatch_lines([f"*{was} for the run*"])
 
 
 def test_an_address_whose_query_no_run_keeps_must_be_given_again(broken: Project) -> None:

@@ -15,7 +15,7 @@ from pytest_llmeval.bridge.casework.items import cases_in, suite_of
 from pytest_llmeval.bridge.config.settings import Settings
 from pytest_llmeval.bridge.forecasting.forecast_probe import FORECAST_KEY
 from pytest_llmeval.core.estimates import Estimate, SuiteCalls, estimate, estimate_tokens
-from pytest_llmeval.core.param_levels import bound_of
+from pytest_llmeval.core.param_levels import bound_of, laid_over
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.store.history import call_history
@@ -127,7 +127,7 @@ def _of_model(
     told = SuiteCalls(
         calls=calls,
         input_tokens=math.ceil(calls * sum(read) / len(read)) if read else None,
-        output_tokens_per_call=known.output_tokens if known.output_tokens is not None else _bound(cases[0][1]),
+        output_tokens_per_call=known.output_tokens if known.output_tokens is not None else _bound(cases[0][1], model),
     )
     unread = f"{len(tokens) - len(read)} of {len(tokens)} prompts that were looked at raise {', '.join(raised)}"
     return Forecast(
@@ -149,6 +149,7 @@ def _tokens(param: "CaseParam") -> int | str:
         return type(error).__name__
 
 
-def _bound(param: "CaseParam") -> float | None:
-    bound = bound_of(param.eval.params)
+def _bound(param: "CaseParam", model: NamedModel) -> float | None:
+    """Return the most tokens of an answer, by the marker, else by the model; None where neither states it."""
+    bound = bound_of(laid_over(model.bounds, param.eval.params))
     return float(bound) if isinstance(bound, int) else None

@@ -151,13 +151,15 @@ def check_free(run: Run) -> None:
 
 
 def _check_selection(settings: Settings, run: Run) -> None:
-    """Raise SettingsError where this session takes other rows than the run did."""
+    """Raise SettingsError where this session takes other rows than the run did, or asks its judges otherwise."""
     before = run.settings.get("options", {})
     for flag, key, now, was in (
         ("--llmeval-dataset", "llmeval_dataset", settings.dataset, before.get("dataset")),
         ("--limit", "llmeval_limit", settings.limit, before.get("limit")),
         ("--slice", "llmeval_slice", list(settings.slices), list(before.get("slice", ()))),
         ("--shard", "llmeval_shard", str(settings.shard or ""), before.get("shard")),
+        ("--llmeval-judge-panel", "llmeval_judge_panel", settings.judge_panel, before.get("judge_panel", "all")),
+        ("--llmeval-judge-probe", "llmeval_judge_probe", settings.judge_probe, before.get("judge_probe", 0.0)),
     ):
         if key in settings.given and now not in (None, [], "", was):
             raise SettingsError(
