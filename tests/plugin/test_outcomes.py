@@ -1,6 +1,5 @@
 """What a case comes to, and what status the session ends with: contract sections 1 and 4."""
 
-import sys
 from typing import Any
 
 import pytest
@@ -46,27 +45,6 @@ def test_a_failing_rule_ends_with_1(project: Project, dist_args: list[str]) -> N
     assert result.ret == 1
     result.stdout.fnmatch_lines(["*exact*0.500*min=0.6*fail*", "*gate: FAIL (1 fail)*"])
     assert project.last_run()["verdict"] == "fail"
-
-
-def test_rules_for_other_models_alone_are_none_for_this_session(
-    project: Project, dist_args: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Else a model by another name would turn the gate off; beside a model with rules a line says that."""
-    monkeypatch.setenv("COLUMNS", "200")
-    project.eval(EXACT, ROWS)
-    project.write(thresholds_yaml=GATED.replace("0.5", "0.5, model: echo"))
-    other = f"openai:other@{project.server.url}"
-    result = project.run("evals", *dist_args, model=other)
-    result.assert_outcomes(passed=1, failed=1)
-    assert result.ret == 1
-    told = "warning: no rule on a score of suite echo is about model other: what it missed (1) fails {}"
-    result.stdout.fnmatch_lines([told.format("the run"), "gate: no rule was judged (1 not judged)"])
-    again = project.pytester.run(sys.executable, "-c", "from pytest_llmeval.cli import main; main()", "gate")
-    assert again.ret == 1
-    again.stdout.fnmatch_lines([told.format("the run")])
-    result = project.run("evals", *dist_args, f"--model={other}")
-    assert result.ret == 0
-    result.stdout.fnmatch_lines([told.format("nothing"), "gate: PASS (1 pass)", "*2 passed, 2 missed*"])
 
 
 def test_a_plain_assert_is_a_miss_seen_by_pass_rate(project: Project) -> None:
@@ -115,8 +93,7 @@ def test_errors_above_the_rate_make_a_gated_run_unmeasurable(project: Project, d
     project.write(thresholds_yaml=GATED)
     result = project.run("evals", *dist_args, model=f"openai:fault-status-400@{project.server.url}")
     assert result.ret == 10
-    again = f"continue with: pytest --resume {project.last_run()['id']} evals*"
-    result.stdout.fnmatch_lines(["*gate: UNMEASURABLE*", again])
+    result.stdout.fnmatch_lines(["*gate: UNMEASURABLE*", f"continue with: *--resume {project.last_run()['id']} evals*"])
     assert project.last_run()["status"] == "unmeasurable"
     assert project.last_run()["exit_code"] == 10
 

@@ -1,7 +1,10 @@
 """Which suite a case belongs to: functions, classes, parameter sets."""
 
+import sys
+
 import pytest
 
+from tests.plugin.test_outcomes import EXACT, GATED, ROWS
 from tests.support.project import Project, jsonl
 from tests.support.row_evals import PASS, rows
 
@@ -339,3 +342,24 @@ def test_the_same_ids_are_fine_with_one_of_the_models(project: Project) -> None:
     project.eval(PASS, rows("b-1", "1"))
     assert project.run("evals").ret == 0
     assert project.cases() == {"b-1": "passed", "1": "passed"}
+
+
+def test_rules_for_other_models_alone_are_none_for_this_session(
+    project: Project, dist_args: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a model by another name would turn the gate off; beside a model with rules a line says that."""
+    monkeypatch.setenv("COLUMNS", "200")
+    project.eval(EXACT, ROWS)
+    project.write(thresholds_yaml=GATED.replace("0.5", "0.5, model: echo"))
+    other = f"openai:other@{project.server.url}"
+    result = project.run("evals", *dist_args, model=other)
+    result.assert_outcomes(passed=1, failed=1)
+    assert result.ret == 1
+    told = "warning: no rule on a score of suite echo is about model other: what it missed (1) fails {}"
+    result.stdout.fnmatch_lines([told.format("the run"), "gate: no rule was judged (1 not judged)"])
+    again = project.pytester.run(sys.executable, "-c", "from pytest_llmeval.cli import main; main()", "gate")
+    assert again.ret == 1
+    again.stdout.fnmatch_lines([told.format("the run")])
+    result = project.run("evals", *dist_args, f"--model={other}")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines([told.format("nothing"), "gate: PASS (1 pass)", "*2 passed, 2 missed*"])

@@ -333,7 +333,7 @@ def test_a_proof_is_judged_as_its_session_says_and_not_cut_by_the_project(
 @needs_extra
 @pytest.mark.parametrize(
     ("arguments", "more"),
-    [("-m train -k tiny", ""), (f"'{SPACED}' --llmeval-train-resume", ""), ("-m=train --llmeval-db=a.db", " --llmeval-db=a.db")],
+    [("-m train -k tiny", ""), (f"'{SPACED}' --llmeval-train-resume", ""), ("-m=train --basetemp=a", " --basetemp=a")],
 )
 def test_the_command_that_goes_on_with_a_training_is_about_that_one_alone(
     project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, arguments: str, more: str

@@ -1,0 +1,27 @@
+"""What is wrong with a rubric, found before it is paid for where the code names it."""
+
+from tests.plugin.test_judge import EVAL, OWN, ROWS
+from tests.support.judges import Judged, named, verdict
+from tests.support.project import Project
+
+
+def test_a_mistake_in_a_rubric_is_told_once_before_any_call(
+    project: Project, judged_by: Judged, dist_args: list[str]
+) -> None:
+    """With file, line and key; a rubric that the code does not name is met in the first case, in a line."""
+    project.write(rubrics__tone_yaml=OWN.replace("    levels", "    mood: sad\n    levels"))
+    options = [named(project, judged_by(verdict)), *dist_args]
+    calls = 'rubric="qaa")\n    await score.judge(answer, name="b", rubric="rubrics/tone.yaml"'
+    project.eval(EVAL.replace('rubric="qa"', calls), ROWS)
+    result = project.run("evals", *options)
+    assert (result.ret, project.server.ledger) == (4, [])
+    told = result.stderr.str() + result.stdout.str()
+    assert told.count("no rubric 'qaa'; did you mean 'qa'?") == 1
+    assert told.count("rubrics/tone.yaml:7: dimensions.tone.mood: unknown key 'mood'") == 1
+    assert "Traceback" not in told
+    project.eval(EVAL.replace('rubric="qa"', 'rubric="/".join(("rubrics", "tone.yaml"))'), ROWS)
+    result = project.run("evals", *options)
+    assert result.ret == 1
+    told = result.stdout.str()
+    assert told.count("\ncode: rubrics/tone.yaml:7: ") == len(ROWS)
+    assert "rubrics.py" not in told
