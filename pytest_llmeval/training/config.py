@@ -1,9 +1,10 @@
 """What a training configuration may say."""
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict
+from pydantic import AfterValidator, BeforeValidator, ConfigDict
 
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.strict_json import canonical
@@ -42,6 +43,12 @@ _Above0 = Annotated[float, ranged(lambda number: number > 0, "above 0")]
 def _from_0(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**32:
         raise ValueError(f"found {show_value(value)}; write a whole number from 0 up")
+    return value
+
+
+def _of_no_spec(value: str) -> str:
+    if re.match("[a-z]+:", value) and value != "local:smollm2":
+        raise ValueError(f"found {show_value(value)}; write local:smollm2, a folder or OWNER/NAME of the hub")
     return value
 
 
@@ -206,7 +213,7 @@ class TrainingConfig(_Frozen):
     version: Version
     eval: Text
     """Node id of the eval whose prompt is trained with, and that base and adapter are measured by."""
-    base: Text
+    base: Annotated[Text, AfterValidator(_of_no_spec)]
     """``local:smollm2``, a folder with safetensors, or an id of the hub (with ``@REVISION`` where one is meant)."""
     load: Literal["4bit", "bf16", "fp32"] = "4bit"
     """How the frozen weights are held; 4bit is NF4 with double quantisation."""

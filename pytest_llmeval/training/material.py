@@ -10,7 +10,7 @@ from typing import Any
 
 from transformers import AutoTokenizer
 
-from pytest_llmeval.core.errors import DatasetError, ScorerError, SettingsError
+from pytest_llmeval.core.errors import DatasetError, ModelError, ScorerError, SettingsError
 from pytest_llmeval.core.gate.names import did_you_mean
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.models.hf.adapter_files import template_sha256
@@ -95,7 +95,7 @@ def gather(plan: Plan) -> Material:
     sys.path[:0] = plan.pythonpath
     task = load_task(config.eval, plan.rootdir)
     train, val, test = read_splits(config.data, rootdir=plan.rootdir, prompt=task.prompt, seed=config.seed)
-    source = find_source(weights_of(config, _base_of(config, plan.rootdir)), os.environ)
+    source = _source(config, plan.rootdir)
     require_speakable(source.base, "move the base, or see HF_HOME and XDG_CACHE_HOME for what is fetched")
     if source.is_gguf:
         raise SettingsError(f"base: {config.base}: a GGUF file, which only answers; name a folder with safetensors")
@@ -180,6 +180,14 @@ def _require_scorable(rows: Sequence[TrainingRow], check: CheckModel) -> None:
             score(check.metric, "", row.target)
         except ScorerError as error:
             raise DatasetError(f"{row.where}: check.metric: {check.metric} does not take its target: {error}") from None
+
+
+def _source(config: TrainingConfig, rootdir: Path) -> Source:
+    weights = weights_of(config, _base_of(config, rootdir))
+    try:
+        return find_source(weights, os.environ)
+    except ModelError as error:
+        raise SettingsError(f"base: {str(error).removeprefix('hf:')}") from None
 
 
 def _base_of(config: TrainingConfig, rootdir: Path) -> str:

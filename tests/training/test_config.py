@@ -81,6 +81,8 @@ def test_variants_are_of_targets_in_json(tmp_path: Path) -> None:
     [
         ("version: 1", "version: 2", "version: found 2; write 1, the version that is read here"),
         ("version: 1", "version: 1.0", "version: found 1.0; write 1, the version that is read here"),
+        ("base: b", "base: hf:o/x", "base: found 'hf:o/x'; write local:smollm2, a folder or OWNER/NAME of the hub"),
+        ("base: b", "base: local:x", "base: found 'local:x'; write local:smollm2, a folder or OWNER/NAME of the hub"),
         ("seed: 0", "seed: -1", "seed: found -1; write a whole number from 0 up"),
         ("seed: 0", "sede: 0", "sede: unknown key; did you mean 'seed'?"),
         ("  r: 8", "  r: 0", "lora.r: found 0; write a whole number from 1 up"),

@@ -303,8 +303,8 @@ def test_what_each_gpu_has_free_when_training_begins_is_all_there_is(
 @pytest.mark.parametrize(
     ("base", "told"),
     [
-        ("./nowhere", "no such folder"),
-        ("owner/nothing", "neither a folder here nor in the cache of the Hugging Face hub"),
+        ("./nowhere", "base: ./nowhere: no such folder"),
+        ("owner/nothing", "base: owner/nothing: neither a folder here nor in the cache of the Hugging Face hub"),
         ("evals", "config.json is missing"),
     ],
 )
