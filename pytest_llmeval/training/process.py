@@ -48,6 +48,7 @@ def carried_out(plan: Plan, train: Train, *, environ: Mapping[str, str], report:
         less = fewer if fewer < rows else "checkpointing"
         report(f"{plan.name}: out of memory with {counted(rows, 'row')} at once; going on with {less}")
         outcome = train(replace(plan, is_resumed=True, most_rows=fewer), environ)
+        fit = json.loads(laid_out.read_text("utf-8"))  # of this try
     if outcome.state != "out_of_memory":
         return outcome
     table = "\n".join(fit["estimate"])

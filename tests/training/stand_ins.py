@@ -51,7 +51,8 @@ class Trainer:
     def __call__(self, plan: Plan, environ: Mapping[str, str]) -> Outcome:
         self.plans.append(plan)
         write_json(plan.folder / "identity.json", {})
-        write_json(plan.folder / "fit.json", self.fit)
+        told = {} if plan.most_rows is None else {"estimate": [f"  total  {plan.most_rows}.00 GiB"]}
+        write_json(plan.folder / "fit.json", {**self.fit, **told})
         state = self.states.pop(0)
         if state == "trained":
             plan.adapter.mkdir()

@@ -119,9 +119,9 @@ def test_processes_share_the_memory_of_the_machine(job: Job, proved: Proved) -> 
     assert trainer.plans[0].free == int(0.9 * (2 << 30))
 
 
-def test_out_of_memory_twice_fails_with_the_estimate(job: Job, proved: Proved) -> None:
+def test_out_of_memory_twice_fails_with_the_estimate_of_the_second_try(job: Job, proved: Proved) -> None:
     proved(GAIN)
-    with pytest.raises(TrainingFailedError, match=r"out of memory twice .*\n  total  9\.00 GiB"):
+    with pytest.raises(TrainingFailedError, match=r"out of memory twice .*\n  total  2\.00 GiB"):
         run_training(job, train=Trainer("out_of_memory", "out_of_memory"))
     assert stored(job).status == "failed"
 
