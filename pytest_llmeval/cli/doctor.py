@@ -31,7 +31,8 @@ from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.models.specs import storable_spec
 from pytest_llmeval.models.transport import TransportName
 from pytest_llmeval.models.vllm.executable import find_vllm, vllm_version
-from pytest_llmeval.store.check import check_database
+from pytest_llmeval.store.check import check_database, check_sound
+from pytest_llmeval.store.journal import damaged_journals
 
 __all__ = ["doctor"]
 
@@ -155,6 +156,8 @@ def _files(project: Project) -> Iterator[Finding]:
         yield _note("thresholds.yaml", "none: a miss fails its test, no rule is judged")
     database = project.database
     yield _tried(project.shown(database), lambda: _checked(database))
+    for journal, error in damaged_journals(database):
+        yield Finding(state="problem", what=project.shown(journal), found=str(error))
 
 
 def _servers(project: Project) -> Iterator[Finding]:
@@ -246,7 +249,10 @@ def _chosen(project: Project, name: str, choose: Callable[[Project], Mapping[str
 
 def _checked(database: Path) -> str:
     check_database(database)
-    return "fine" if database.exists() else "none yet"
+    if not database.exists():
+        return "none yet"
+    check_sound(database)
+    return "fine"
 
 
 def _listed(project: Project) -> list[NamedModel]:

@@ -29,6 +29,7 @@ from pytest_llmeval.reports.run_text import (
 from pytest_llmeval.reports.run_view import RunCases, RunView, view_run
 from pytest_llmeval.reports.table import Column, table_lines
 from pytest_llmeval.reports.wrapping import wrapped
+from pytest_llmeval.store.journal import damaged_journals
 from pytest_llmeval.store.records import Run, Spending
 
 __all__ = ["print_run", "runs", "show"]
@@ -85,6 +86,8 @@ def show(run: str, verbose: int, as_json: bool, database: Path | None) -> None:
             told |= {"voting": store.voting(found.id), "cases": list(store.cases(found.id))}
             emit_json({**_run_facts(found), **told, "earlier_outcomes": store.earlier_outcomes(found.id)})
             return
+        if found.shown_status == "crashed":
+            notes = [*notes, *(f"note: {error}" for _, error in damaged_journals(store.path, found.id))]
     print_run(view, spending, verbose + 1, notes=notes)
 
 

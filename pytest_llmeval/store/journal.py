@@ -20,12 +20,12 @@ from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.ids import case_id
 from pytest_llmeval.core.types import Call, CallName, CaseKey, Kept
 from pytest_llmeval.store import rows
-from pytest_llmeval.store.call_table import CALL_TABLE
-from pytest_llmeval.store.check import readable_errors
+from pytest_llmeval.store.call_table import CALL_COLUMNS, CALL_TABLE
+from pytest_llmeval.store.check import check_sound, readable_errors
 from pytest_llmeval.store.files import bindable, first_row, insertion, make_private, open_to_read
 from pytest_llmeval.store.records import LONGEST_SILENCE, Run
 
-__all__ = ["Orphan", "SqliteJournal", "orphans", "unread"]
+__all__ = ["Orphan", "SqliteJournal", "damaged_journals", "orphans", "unread"]
 
 _SUFFIX = ".journal"
 _APPLICATION_ID = 0x6C6C6D65
@@ -50,7 +50,7 @@ class SqliteJournal:
         Raises:
             StoreError: the file cannot be written.
         """
-        self.path = database.with_name(f"{database.name}.{run.id}{_SUFFIX}")
+        self.path = _path_of(database, run.id)
         self._run_id = run.id
         self._database = database
         self._history: sqlite3.Connection | None = None
@@ -189,12 +189,42 @@ def unread(path: Path, error: StoreError) -> StoreError:
 
 def orphans(database: Path) -> Iterator[Orphan]:
     """Yield the journals beside ``database`` that can be read; a damaged one is left where it is."""
-    for name in sorted(glob.glob(f"{glob.escape(str(database))}.*{_SUFFIX}")):
-        path = Path(name)
+    for path in _journals(database):
         with contextlib.suppress(sqlite3.Error, OSError, ValueError, KeyError, TypeError):
-            written_at = _written_at(path)  # before it is opened, which may fold in what a killed process left
-            facts = _facts_in(path)
-            yield Orphan(path=path, run=rows.to_run(json.loads(facts)), facts=facts, written_at=written_at)
+            yield _orphan(path)
+
+
+def damaged_journals(database: Path, run_id: str | None = None) -> Iterator[tuple[Path, StoreError]]:
+    """Yield the journals beside ``database`` that cannot be read, of one run or of all, with what is said of them.
+
+    One without any table was begun by a process that was killed at once, or is just being made.
+    """
+    for path in _journals(database) if run_id is None else [_path_of(database, run_id)]:
+        try:
+            check_sound(path)
+            with readable_errors(path), contextlib.closing(open_to_read(path)) as connection:
+                if connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+                    connection.execute(f"SELECT {', '.join(CALL_COLUMNS)} FROM answers LIMIT 1").fetchall()  # noqa: S608
+                    _orphan(path)
+        except StoreError as error:
+            if path.exists():
+                yield path, unread(path, error)
+        except (ValueError, KeyError, TypeError) as error:
+            yield path, unread(path, StoreError(f"it is not of a run as this version knows them: {error}"))
+
+
+def _journals(database: Path) -> list[Path]:
+    return [Path(name) for name in sorted(glob.glob(f"{glob.escape(str(database))}.*{_SUFFIX}"))]
+
+
+def _path_of(database: Path, run_id: str) -> Path:
+    return database.with_name(f"{database.name}.{run_id}{_SUFFIX}")
+
+
+def _orphan(path: Path) -> Orphan:
+    written_at = _written_at(path)  # before it is opened, which may fold in what a killed process left
+    facts = _facts_in(path)
+    return Orphan(path=path, run=rows.to_run(json.loads(facts)), facts=facts, written_at=written_at)
 
 
 def _written_at(path: Path) -> float:

@@ -4,13 +4,17 @@ import importlib.util
 import re
 import socket
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pytest_llmeval.store.sqlite import SqliteStore
 from tests.cli.conftest import Command
 from tests.support.fake_vllm import FakeVllm
+from tests.support.journals import dead, kept, write
+from tests.support.records import call, record
 
 TAKES_MODEL = """
 def pytest_addoption(parser):
@@ -179,6 +183,30 @@ def test_files_that_cannot_be_used_are_problems(here: Path, cache: Path, llmeval
     assert problems["thresholds.yaml"].count("\n") == 1
     text = llmeval("doctor").out
     assert "\n         thresholds.yaml:2: suites.a.c.mxa: unknown key 'mxa'" in text
+
+
+def test_a_database_and_a_journal_that_are_damaged_are_problems(here: Path, cache: Path, llmeval: Command) -> None:
+    """Both begin as databases, and list their tables; ``show`` names the journal of its run, too."""
+    (here / "pytest.ini").touch()
+    path = here / ".llmeval" / "llmeval.db"
+    with closing(SqliteStore(path)) as store:
+        store.start_run(dead())
+        for number in range(200):
+            store.add_case("dead", record(str(number), calls=(call(response="x" * 500),)))
+    journal = write(path, dead(), kept())
+    content = journal.read_bytes()
+    journal.write_bytes(content[:8192] + b"\xff" * (len(content) - 8192))
+    told = "the journal of an earlier session of this run cannot be taken over"
+    shown = llmeval("show", "dead")
+    assert shown.status == 0
+    assert told in " ".join(shown.out.split())
+    content = path.read_bytes()
+    path.write_bytes(content[:65536] + b"\xff" * (len(content) - 65536))
+    found = findings(llmeval, 1)
+    state, text = found[".llmeval/llmeval.db"]
+    assert state == "problem" and text.endswith("; restore a copy of it, or name another file with --llmeval-db")
+    state, text = found[".llmeval/llmeval.db.dead.journal"]
+    assert state == "problem" and told in text
 
 
 def test_without_models_of_its_own_a_project_is_told_so(here: Path, cache: Path, llmeval: Command) -> None:

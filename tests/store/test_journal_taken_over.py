@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from pytest_llmeval.core.errors import StoreError
-from pytest_llmeval.store.journal import Orphan, SqliteJournal, orphans
+from pytest_llmeval.store.journal import Orphan, SqliteJournal, damaged_journals, orphans
 from pytest_llmeval.store.records import Run, utc_now
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.support.journals import beside, case, dead, kept, live, stored, write
@@ -282,6 +282,7 @@ def test_a_journal_that_cannot_be_read_is_left_alone_and_breaks_nothing(
     SqliteStore(path).close()
     bad = write(path, dead("bad"), kept())
     damage(bad)
+    assert damage is not empty or list(damaged_journals(path)) == []
     before = bad.read_bytes() if bad.is_file() else None
     write(path, dead("good"), kept(response="good"))
     with closing(SqliteStore(path)) as store:
@@ -299,8 +300,13 @@ def test_a_run_whose_own_journal_cannot_be_read_is_not_taken_up(
 ) -> None:
     """Its answers would be paid for again, and nobody would say so."""
     database.start_run(dead())
-    damage(write(database.path, dead(), kept()))
+    bad = write(database.path, dead(), kept())
+    write(database.path, live("other"), kept())
+    assert list(damaged_journals(database.path)) == []
+    damage(bad)
     database.absorb_journals()
+    assert [path for path, _ in damaged_journals(database.path)] == [bad]
+    assert [path for path, _ in damaged_journals(database.path, "dead")] == [bad]
     with pytest.raises(StoreError, match=r"dead\.journal: the journal of an earlier .* move it away"):
         database.absorb_journals("dead")
         SqliteJournal(database.path, live("dead"))
