@@ -1,5 +1,6 @@
 """Small runs for the gate, in a line each: suite ``qa``, model ``m``, score ``f1``."""
 
+import random
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -8,7 +9,7 @@ from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judging import GateResult, Verdict, apply_gate
 from pytest_llmeval.core.rules import GateSettings, Rule, RuleKind, SuiteRules, Thresholds
 
-__all__ = ["broken", "case", "compared", "only", "rule", "rules", "run", "verdict_of"]
+__all__ = ["broken", "case", "clustered", "compared", "flips", "graded", "only", "rule", "rules", "run", "verdict_of"]
 
 
 def case(number: int | str = 0, value: float | None = 1.0, **fields: Any) -> JudgedCase:
@@ -67,3 +68,20 @@ def only(result: GateResult) -> Verdict:
 def verdict_of(before: Sequence[float | None], after: Sequence[float | None], *given: Rule, **settings: Any) -> Verdict:
     """Return the one verdict on two runs of the same rows."""
     return only(compared(run(before), run(after), *given, **settings))
+
+
+def flips(n: int, worse: int, better: int) -> tuple[list[float], list[float]]:
+    """Return yes-or-no rows of two runs, of which so many got worse and better; all others are right in both."""
+    return [1.0] * (n - better) + [0.0] * better, [0.0] * worse + [1.0] * (n - worse)
+
+
+def graded(n: int, drop: float, seed: int = 3) -> tuple[list[float], list[float]]:
+    """Return graded rows of two runs, the second lower by ``drop``."""
+    draw = random.Random(seed)
+    before = [draw.uniform(0.3, 0.9) for _ in range(n)]
+    return before, [value - drop + draw.gauss(0, 0.1) for value in before]
+
+
+def clustered(values: Sequence[float], names: Sequence[str | None]) -> list[JudgedCase]:
+    """Return a case for each value, in the cluster of that name."""
+    return [case(number, value, cluster=names[number]) for number, value in enumerate(values)]

@@ -65,8 +65,9 @@ def unfailing(thresholds: Thresholds, sizes: Mapping[str, SuiteSize]) -> list[Un
 
     The least possible p-value of such a rule, with every row getting worse, is not below its share of alpha over the
     rules of its half of the family; Holm gives it more only where others fail. McNemar's mid-p of n rows is
-    (1/2)^(n + 1), and so is that of the sign-flip test over n groups of dependent rows. Below 5 groups there is no
-    test, from 10 on there is Student's t, which has no such end.
+    (1/2)^(n + 1), and so is that of the sign-flip test over n groups of dependent rows; rows that are no yes or no,
+    which nobody knows yet, take one more. Below 5 groups there is no test, from 10 on there is Student's t, which has
+    no such end.
 
     Args:
         thresholds: the rules.

@@ -27,9 +27,8 @@ MOST_EPOCHS = 100
 """More than so many are no plan."""
 _MOST_ROWS = 1e12
 _LARGEST = 1e200
-_HALVINGS = 40
-_FINE = 1e-6
-"""How close to the least margin is close enough, as a share of it."""
+_FINE = 1e-4
+"""How close to the least loss, or margin, is close enough, as a share of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +92,7 @@ class Sight:
                 high *= 2
         if high <= low or not self._is_seen(high, self.spread.epochs):
             return None
-        for _ in range(_HALVINGS):
+        while high - low > _FINE * high:
             middle = (low + high) / 2
             low, high = (low, middle) if self._is_seen(middle, self.spread.epochs) else (middle, high)
         return high
@@ -120,11 +119,11 @@ class Sight:
             needed = ((alpha * math.sqrt(square) + power * deviation) / loss) ** 2
         else:
             needed = ((alpha + power) * deviation / loss) ** 2 * spread.design + _in_rows(alpha * alpha / 2, spread)
-        return max(needed, self._least_rows(loss, deviation))
+        return max(needed, self._least_rows(loss, deviation, mid_p=self._is_mcnemar(epochs)))
 
-    def _least_rows(self, loss: float, deviation: float) -> float:
+    def _least_rows(self, loss: float, deviation: float, *, mid_p: bool) -> float:
         """Return the rows below which the test cannot fail, or the drop seen is too rarely beyond what may pass."""
-        least: float = least_flips(self.alpha)
+        least: float = least_flips(self.alpha, mid_p=mid_p)
         if self.spread.groups is not None:
             least = _in_rows(least_groups(self.alpha), self.spread)
         if not self.allowed:
@@ -150,7 +149,7 @@ class Sight:
 
     def _is_enough(self, rows: int, loss: float, flips: float) -> bool:
         """Return whether so many rows have the power, by McNemar's test."""
-        if rows < self._least_rows(loss, math.sqrt(max(0.0, flips - loss * loss))) - 1e-9:
+        if rows < self._least_rows(loss, math.sqrt(max(0.0, flips - loss * loss)), mid_p=True) - 1e-9:
             return False
         worse, better = (flips + loss) / 2, max(0.0, (flips - loss) / 2)
         return mcnemar_power(rows, worse, better, alpha=self.alpha) >= self.power

@@ -1,5 +1,6 @@
 """From evidence to a verdict, in numbers and in words."""
 
+import functools
 import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
@@ -8,10 +9,12 @@ from pytest_llmeval.core.gate.decide import SLACK, Decision, Judgement, name_sam
 from pytest_llmeval.core.gate.evidence import LEAST_CLUSTERS, Evidence, Weight
 from pytest_llmeval.core.gate.family import Share
 from pytest_llmeval.core.gate.power import least_groups
+from pytest_llmeval.core.gate.sight import Sight
+from pytest_llmeval.core.gate.spread import Spread
 from pytest_llmeval.core.rules import REGRESSION_KINDS, Rule
 from pytest_llmeval.core.stats.distributions import normal_quantile, student_quantile
 from pytest_llmeval.core.stats.margin_power import flips_bound
-from pytest_llmeval.core.stats.paired import least_flips
+from pytest_llmeval.core.stats.paired import least_flips, mcnemar
 
 __all__ = ["decide_by_p", "decide_noninferior", "detectable"]
 
@@ -87,28 +90,55 @@ def detectable(rule: Rule, evidence: Evidence, alpha: float) -> float | None:
     """Return the least true change that the rule would see in four runs of five; None where it sees none, or unknown.
 
     What is seen must lie z_{1-alpha} standard errors below 0, and beyond what the rule lets pass; the true change that
-    much and z_{0.8} standard errors more. It is no less than what the test can see at all, and there is none where all
-    rows, or groups of dependent ones, getting worse would not be enough.
+    much and z_{0.8} standard errors more. Yes-or-no rows: as ``Sight`` says, as many as flipped by chance flip besides.
 
     Args:
         rule: that is to see it.
         evidence: of this run.
         alpha: the p-value below which it fails.
     """
-    least = least_flips(alpha) / evidence.n if evidence.is_binary and evidence.clusters is None else None
-    error, allowed = evidence.found.error, _allowed(rule)
-    if rule.kind == "noninferior":  # its bound needs no signs
-        is_blind = least is not None and least > 1
-    elif evidence.clusters is not None:
-        is_blind = evidence.clusters < least_groups(alpha)
-    else:
-        is_blind = least > 1 if least is not None else 0.5**evidence.n >= alpha  # the least p of all signs alike
-    if is_blind:
-        return None
+    error, allowed, flips = evidence.found.error, _allowed(rule), evidence.found.flips
+    if rule.kind != "noninferior":  # whose bound needs no signs
+        if _is_blind(evidence, alpha):
+            return None
+        if evidence.is_binary and flips is not None:
+            worse, better, rows = flips
+            return _least_drop(rows, _by_chance(min(worse, better), max(worse, better), alpha), alpha, allowed)
     if error is None:
-        return None if least is None else max(least, allowed)
-    seen = max(-normal_quantile(alpha) * error, allowed) + normal_quantile(_POWER) * error
-    return max(seen, least or 0.0)
+        return None
+    return max(-normal_quantile(alpha) * error, allowed) + normal_quantile(_POWER) * error
+
+
+def _is_blind(evidence: Evidence, alpha: float) -> bool:
+    """Return whether all rows, or groups of dependent ones, getting worse would not be enough."""
+    if evidence.clusters is not None:
+        return evidence.clusters < least_groups(alpha)
+    return evidence.n < least_flips(alpha, mid_p=evidence.is_binary)
+
+
+def _by_chance(fewer: int, more: int, alpha: float) -> int:
+    """Return how many of the rows that flipped did so by chance: all, but for what chance alone does not explain."""
+    return 2 * fewer if mcnemar(more, fewer) < alpha else fewer + more
+
+
+@functools.lru_cache(maxsize=1024)
+def _least_drop(rows: int, flips: int, alpha: float, allowed: float) -> float | None:
+    """Return the same of yes-or-no rows, so many of which flip besides, as if all were right and could be lost."""
+    within = flips / rows / 2
+    spread = Spread(
+        n=rows,
+        mean=1.0,
+        sd=None,
+        epochs=1.0,
+        between=-within,  # so that their mean square is 1, as it is of rows that are right
+        within=within,
+        is_unit=True,
+        is_binary=True,
+        groups=None,
+        design=1.0,
+        source="two runs",
+    )
+    return Sight(spread=spread, alpha=alpha, power=_POWER, allowed=allowed).least()
 
 
 def _at(
@@ -151,7 +181,12 @@ def _why(rule: Rule, evidence: Evidence, share: Share, shown: Decision, broken: 
     if evidence.before is None:
         told = [f"it is {_show(evidence.value)}, the bar {_show(rule.bound)}", _chance(evidence, share, shown.p_value)]
     else:
-        told = [_changed(rule, evidence), _chance(evidence, share, shown.p_value), _sight(shown.mde), *_rows(evidence)]
+        told = [
+            _changed(rule, evidence),
+            _chance(evidence, share, shown.p_value),
+            _sight(evidence, share, shown.mde),
+            *_rows(evidence),
+        ]
     if evidence.ends is not None:
         told.append("so it is whatever the missing values are" + (f" ({broken})" if broken else ""))
     return "; ".join(told)
@@ -178,8 +213,13 @@ def _chance(evidence: Evidence, share: Share, p_value: float | None) -> str:
     return f"p {p_value:.2g}{after}, fails below {share.alpha:.3g}"
 
 
-def _sight(mde: float | None) -> str:
-    return "what it can see is unknown" if mde is None else f"sees changes from {mde:.2g} up"
+def _sight(evidence: Evidence, share: Share, mde: float | None) -> str:
+    if mde is not None:
+        return f"sees changes from {mde:.2g} up"
+    if not _is_blind(evidence, share.strictest):
+        return "what it can see is unknown"
+    few = "rows" if evidence.clusters is None else "groups of dependent rows"
+    return f"it cannot fail by itself with so few {few}"
 
 
 def _rows(evidence: Evidence) -> list[str]:

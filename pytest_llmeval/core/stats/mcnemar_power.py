@@ -32,7 +32,7 @@ def mcnemar_power(rows: int, worse: float, better: float, *, alpha: float) -> fl
     for count, least in enumerate(_critical(alpha)[: rows + 1]):
         chance = binomial(count, rows, flips)
         if least is not None and chance > _NEGLIGIBLE:
-            power += chance * binomial_at_least(least, count, worse / flips)
+            power += chance * binomial_at_least(least, count, min(1.0, worse / flips))
     return min(power, 1.0)
 
 

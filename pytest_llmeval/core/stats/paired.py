@@ -130,11 +130,12 @@ def _count_sums(halves: tuple[Sequence[float], Sequence[float]], most: float) ->
     return sum(bisect.bisect_right(second, most - each) for each in first)
 
 
-def least_flips(alpha: float) -> int:
-    """Return how many rows must all get worse before McNemar's mid-p is below ``alpha``.
+def least_flips(alpha: float, *, mid_p: bool = True) -> int:
+    """Return how many rows must all get worse before McNemar's mid-p, or the plain sign-flip test, is below ``alpha``.
 
     Args:
         alpha: Above 0.
+        mid_p: Whether half the chance of what was seen is subtracted.
 
     Raises:
         ValueError: For an ``alpha`` of 0 or less, which no number of rows gets below.
@@ -142,6 +143,6 @@ def least_flips(alpha: float) -> int:
     if not alpha > 0:
         raise ValueError(f"alpha must be above 0, not {alpha!r}")
     flips = 1
-    while mcnemar(flips, 0) >= alpha:
+    while mcnemar(flips, 0, mid_p=mid_p) >= alpha:
         flips += 1
     return flips

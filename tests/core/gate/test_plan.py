@@ -2,11 +2,14 @@
 
 import random
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.gate.judging import apply_gate
 from pytest_llmeval.core.gate.plan import Plan, Planned, plan
 from pytest_llmeval.core.gate.sight import Sight
 from pytest_llmeval.core.gate.spread import part_spread, read_rows
@@ -147,6 +150,17 @@ def test_a_rise_is_what_is_worse_for_some() -> None:
     found = plan(rules(*given), answers(outcome="passed"))
     assert row_of(found, "error_rate").rows_needed is not None
     assert row_of(found, "pass_rate").rows_needed is None
+
+
+@pytest.mark.parametrize(("rows", "sees"), [(4, False), (5, True)])
+def test_graded_rows_need_one_more_than_yes_or_no_before_they_can_fail(rows: int, sees: bool) -> None:
+    """Their signs are counted without mid-p, by the gate as well."""
+    cases = [replace(case, scores={"f1": 0.8 + case.epoch / 100}) for case in answers(rows, epochs=2)]
+    (planned,) = [row for row in plan(rules(rule()), cases, drop=0.5).rows if row.metric == "f1"]
+    assert (planned.sees is not None) is sees
+    fallen = [replace(case, scores={"f1": 0.01}) for case in cases]
+    (found,) = apply_gate(rules(rule()), fallen, baseline=Baseline(name="main", cases=cases)).verdicts
+    assert (found.verdict == "fail") is sees
 
 
 def test_a_margin_has_a_plan_of_its_own() -> None:

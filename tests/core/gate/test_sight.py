@@ -51,7 +51,7 @@ def test_plain_numbers_take_as_many_rows_as_students_t(alpha: float, loss: float
     oracle = TTestPower().solve_power(effect_size=loss / deviation, alpha=alpha, power=0.8, alternative="larger")
     rows = sight(alpha, **PLAIN).rows(loss, epochs=epochs)
     assert rows is not None
-    assert abs(rows - oracle) <= 1.5 or rows == least_flips(alpha)
+    assert abs(rows - oracle) <= 1.5 or rows == least_flips(alpha, mid_p=False)
 
 
 def exact_power(rows: int, worse: float, better: float, alpha: float) -> float:
@@ -245,8 +245,8 @@ def test_the_least_drop_is_just_what_the_rows_see(
         assert (chosen.rows(0.85) or math.inf) > n
         return
     assert (chosen.rows(least) or math.inf) <= n
-    before = chosen.rows(max(least * (1 - 1e-6), allowed * (1 + 1e-12)))
-    assert before is None or before > n or before == least_flips(alpha)
+    before = chosen.rows(max(least * (1 - 1e-3), allowed * (1 + 1e-12)))
+    assert before is None or before > n or before in (least_flips(alpha), least_flips(alpha, mid_p=False))
 
 
 @pytest.mark.parametrize("margin", [0.02, 0.05, 0.08])

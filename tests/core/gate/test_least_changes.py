@@ -1,0 +1,58 @@
+"""The least change that a rule would see: by the test that decides it, or none."""
+
+import math
+
+import pytest
+
+from pytest_llmeval.core.stats.distributions import normal_quantile
+from pytest_llmeval.core.stats.mcnemar_power import mcnemar_power
+from tests.support.gate_runs import clustered, compared, flips, graded, only, rule, verdict_of
+
+
+@pytest.mark.parametrize(
+    ("n", "worse", "better", "mde"),
+    [
+        (20, 0, 0, 0.259),
+        (100, 0, 0, 0.0545),
+        (100, 1, 1, 0.0713),
+        (200, 1, 1, 0.036),
+        (100, 2, 2, 0.0824),
+        (100, 9, 1, 0.0713),
+    ],
+)
+def test_a_drop_of_what_is_seen_fails_four_times_in_five(n: int, worse: int, better: int, mde: float) -> None:
+    """By McNemar's test itself, if as many rows as flipped here by chance flip besides those that are lost."""
+    found = verdict_of(*flips(n, worse, better), rule(bound=0.0)).mde
+    assert found is not None
+    assert found == pytest.approx(mde, rel=2e-3)
+    besides = (1 - found) * min(worse, better) / n
+    assert mcnemar_power(n, found + besides, besides, alpha=0.05) == pytest.approx(0.8, abs=1e-3)
+
+
+def test_with_many_rows_what_is_allowed_is_in_the_way_and_the_noise_beyond() -> None:
+    """Of which a drop is a part."""
+    many = verdict_of(*flips(10_000, 500, 500)).mde
+    assert many == pytest.approx(0.02 + normal_quantile(0.8) * math.sqrt((0.1 + 0.9 * 0.0229) / 10_000), rel=2e-3)
+    assert (verdict_of(*flips(20, 0, 0), rule(bound=0.3)).mde or 0) > 0.3
+
+
+def test_what_no_change_of_all_rows_could_show_has_no_least_change() -> None:
+    """Three rows of yes or no cannot fail at all, and the reason says so; four can, where all of them change."""
+    lost = verdict_of([1.0] * 3, [0.0] * 3)
+    assert (lost.mde, lost.verdict) == (None, "inconclusive")
+    assert "it cannot fail by itself with so few rows" in (lost.reason or "")
+    assert verdict_of([1.0] * 4, [1.0] * 4).mde == pytest.approx(0.8**0.25, rel=1e-3)
+
+
+def test_nor_have_graded_rows_and_groups_whose_signs_are_too_few() -> None:
+    """All of four signs are alike by chance in one of 16 draws, and below five groups there is no test."""
+    before, after = graded(5, 0.01)
+    assert verdict_of(before[:4], after[:4]).mde is None
+    assert verdict_of(before, after).mde is not None
+    assert verdict_of(before[:4], after[:4], rule("noninferior", 0.15)).mde is not None  # its bound is Student's
+    before, after = graded(40, 0.01)
+    for count, sees in ((2, False), (4, False), (5, True)):
+        names = [f"c{number % count}" for number in range(40)]
+        verdict = only(compared(clustered(before, names), clustered(after, names)))
+        assert (verdict.mde is not None) is sees
+        assert ("cannot fail by itself with so few groups of dependent rows" in (verdict.reason or "")) is not sees
