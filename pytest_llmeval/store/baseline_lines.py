@@ -131,6 +131,7 @@ _SETTINGS = {
     "paths": (list,),
     "unmade": (dict,),
     "partial": (bool,),
+    "covers_all": (bool,),
     "unselected": (list,),
     "escalated": (bool,),
     "rescored": (str,),

@@ -72,6 +72,7 @@ def joined_run(shards: Sequence[ShardRun], runs: Sequence[Run]) -> Run:
         "unselected": unselected,
         "unmade": {name: 0 for each in shards for name in each.run.settings.get("unmade", ())},
         "partial": is_partial,
+        "covers_all": all(each.run.settings.get("covers_all") for each in shards),
         "has_rules": any(each.run.settings.get("has_rules") for each in shards),
         "resumes": [session for each in shards for session in each.run.settings.get("resumes", [])],
     }

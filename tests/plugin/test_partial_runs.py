@@ -257,3 +257,18 @@ def test_a_row_that_waits_and_that_m_leaves_out_hides_no_row_that_k_left_out(pro
     result = project.run("evals", "-m", "foo(")
     assert result.ret == 4
     result.stderr.fnmatch_lines(["ERROR: Wrong expression passed to '-m': foo(: *"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"), [(["evals"], 0), (["evals/test_echo.py"], 4), (["evals", "-m", "not regression"], 4)]
+)
+def test_a_run_of_all_evals_takes_the_name_from_one_with_a_suite_that_is_gone(
+    both: Project, arguments: list[str], status: int, dist_args: list[str]
+) -> None:
+    """Where only some evals ran the suite may be there still, and nobody would see its regressions any more."""
+    assert both.run("evals").ret == 0
+    assert llmeval(both, "baseline", "set", "main").ret == 0
+    both.eval("def test_echo(response):\n    pass\n", ROWS)
+    (both.root / "evals" / "test_both.py").unlink()
+    assert both.run(*arguments, *dist_args).ret == 0
+    assert llmeval(both, "baseline", "set", "main").ret == status

@@ -80,6 +80,7 @@ def run_row(
             "keyword": config.getoption("keyword", ""),
             "paths": collected_paths(config),
             "partial": facts.is_partial or (rescored is not None and bool(rescored.run.settings.get("partial"))),
+            "covers_all": facts.all_collected and not config.getoption("markexpr", ""),
             "unselected": facts.unselected,
             "unmade": dict.fromkeys(facts.unmade, 0),
             **_of_shard(settings),
