@@ -191,7 +191,7 @@ def _counted(name: str, suite: SuiteView) -> str:
 def _table_lines(rows: Sequence[TableRow], width: int, *, many: bool) -> list[str]:
     """Return the lines of a suite's table; where it is too wide, what can be spared gives way before names do.
 
-    The intervals give way where names at their narrowest still find no room.
+    The intervals give way, then the changes, where names would look the same or at their narrowest find no room.
     """
     left_out = needless_columns(rows, many=many)
     spare = ["errors"] if not any(row.errors for row in rows) else []
@@ -201,7 +201,8 @@ def _table_lines(rows: Sequence[TableRow], width: int, *, many: bool) -> list[st
         if title is None or table_width(columns, cells) + len(_INDENT) <= width:
             break
         left_out.add(title)
-    return table_lines(columns, cells, width=width, indent=_INDENT, spare=["95% interval"])
+    more = [title for title in ("95% interval", "change") if title not in left_out]
+    return table_lines(columns, cells, width=width, indent=_INDENT, spare=more)
 
 
 def needless_columns(rows: Sequence[TableRow], *, many: bool) -> set[str]:

@@ -30,23 +30,37 @@ def table_lines(
         width: the most columns of a line, the indent included; the widest ``left`` columns give way, down to
             8 columns each.
         indent: what stands before each line.
-        spare: titles of columns that are left out, one after the other, where that is not enough.
+        spare: titles of columns that are left out, one after the other, where that is not enough, or where different
+            cells of a column would look the same.
     """
     room = width - len(indent)
+    widths = _fitted(columns, rows, room)
     for title in spare:
-        if _total(_least(columns, _widths(columns, rows))) > room:
+        if _total(widths) > room or _look_alike(rows, widths):
             place = [each for each, _ in columns].index(title)
             columns, rows = _without(columns, place), [_without(row, place) for row in rows]
-    widths, least = _widths(columns, rows), _least(columns, _widths(columns, rows))
-    while _total(widths) > room and widths != least:
-        shrinkable = [index for index in range(len(widths)) if widths[index] > least[index]]
-        widths[max(shrinkable, key=lambda index: widths[index])] -= 1
+            widths = _fitted(columns, rows, room)
     return [indent + _line(row, columns, widths) for row in ([title for title, _ in columns], *rows)]
 
 
 def table_width(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> int:
     """Return how many columns a line of the table needs where no column gives way."""
     return _total(_widths(columns, rows))
+
+
+def _fitted(columns: Sequence[Column], rows: Sequence[Sequence[str]], room: int) -> list[int]:
+    """Return the widths of the columns in ``room``, or where that is too little where all give way that can."""
+    widths, least = _widths(columns, rows), _least(columns, _widths(columns, rows))
+    while _total(widths) > room and widths != least:
+        shrinkable = [index for index in range(len(widths)) if widths[index] > least[index]]
+        widths[max(shrinkable, key=lambda index: widths[index])] -= 1
+    return widths
+
+
+def _look_alike(rows: Sequence[Sequence[str]], widths: Sequence[int]) -> bool:
+    """Whether two different cells of a column are the same once they are cut."""
+    columns = zip(map(set, zip(*rows, strict=True)), widths, strict=True)
+    return any(len({squeezed(cell, width) for cell in cells}) < len(cells) for cells, width in columns)
 
 
 def _widths(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[int]:

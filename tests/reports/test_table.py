@@ -74,6 +74,22 @@ def test_columns_that_can_be_spared_are_left_out_where_names_at_their_narrowest_
     assert table_lines(COLUMNS, ROWS, width=8, spare=spare) == ["name", "short", "a m...me"]
 
 
+def test_columns_that_can_be_spared_are_left_out_before_names_look_the_same() -> None:
+    columns: list[Column] = [("rule", "left"), ("interval", "right"), ("verdict", "fixed")]
+    rows = [["max_drop=0.02", "0.1..0.2", "pass"], ["max_error_rate=0.02", "0.3..0.4", "unmeasurable"]]
+    kept, spared = table_lines(columns, rows, width=38), table_lines(columns, rows, width=38, spare=["interval"])
+    assert [line.split()[0] for line in kept] == ["rule", "max_drop=0.02", "max_er...=0.02"]
+    assert table_lines(columns, rows, width=35)[1:] == [
+        "max_...0.02  0.1..0.2  pass",
+        "max_...0.02  0.3..0.4  unmeasurable",
+    ]
+    assert table_lines(columns, rows, width=35, spare=["interval"])[1:] == [
+        "max_drop=0.02        pass",
+        "max_error_rate=0.02  unmeasurable",
+    ]
+    assert spared == kept  # they are told apart
+
+
 def test_a_table_without_rows_has_its_header() -> None:
     assert table_lines(COLUMNS, [], width=80) == ["name  n  id"]
 

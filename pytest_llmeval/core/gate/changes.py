@@ -48,14 +48,15 @@ def weigh_change(
     found = _weight(gains, clusters, is_single=all(pair.is_single for pair in whole))
     fallen = sorted((gain, pair.sample_id) for gain, pair in zip(gains, whole, strict=True) if gain < 0)
     delta, half = _difference(before, after), _half_interval(found)
+    most = column.span[1] - column.span[0]
     return Evidence(
         n=len(whole),
         clusters=len(set(clusters)) if clusters else None,
         value=after,
         before=before,
         delta=delta,
-        low=delta - half if half is not None else None,
-        high=delta + half if half is not None else None,
+        low=max(delta - half, -most) if half is not None else None,
+        high=min(delta + half, most) if half is not None else None,
         found=found,
         ends=_ends(column, sign, unfinished=unfinished, with_lost=with_lost),
         worse=tuple(sample_id for _, sample_id in fallen),

@@ -87,6 +87,13 @@ def test_two_runs_changed_about_mirror_their_change(rows: list[tuple[float, floa
         assert found.low <= found.delta <= found.high
 
 
+def test_an_interval_holds_no_change_that_cannot_be() -> None:
+    """A share falls by 1 at most."""
+    verdict = pairs([(1, 0)] * 8 + [(0, 0)] * 2)
+    assert (verdict.delta, verdict.low) == (-0.8, -1.0)
+    assert "(-0.8, 90% interval -1..-0.556)" in (verdict.reason or "")
+
+
 @given(both)
 def test_a_drop_of_one_run_is_a_rise_of_its_complement(rows: list[tuple[float, float]]) -> None:
     """``max_rise`` on misses says what ``max_drop`` says on hits."""
