@@ -110,6 +110,8 @@ class Engine:
         self._judging: set[CaseKey] = set()
         """The cases that have asked for a judgement in their turn."""
         self._stopped: Callable[[], CallError] | None = None
+        self._is_closed = False
+        """Whether the journal may be closed, too: from then on not even what is kept is told."""
         self._budget_freed = asyncio.Event()
         self.counts = CallCounts()
 
@@ -210,6 +212,7 @@ class Engine:
 
     async def aclose(self) -> None:
         """Give up what is in flight and close the models."""
+        self._is_closed = True
         self.stop(ErrorKind.INTERRUPTED, "the session has ended")
         await asyncio.gather(*self._give_up(), return_exceptions=True)
         self._keeping.flush()
@@ -238,6 +241,8 @@ class Engine:
 
     async def _answer(self, ask: Ask, name: str, priority: Priority) -> Response:
         """Return the answer from where it is to be had at the least cost."""
+        if self._is_closed and self._stopped is not None:
+            raise self._stopped()
         if self._recorded is not None:
             again = self._again(self._recorded, ask, name)
             if again is not None:

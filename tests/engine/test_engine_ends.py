@@ -336,7 +336,9 @@ def test_closing_gives_up_what_is_in_flight_and_closes_the_models(cache: CacheMo
         await rig.engine.aclose()
         assert await claiming == []
         assert (rig.model.closed, rig.limiter.in_flight) == (1, 0)
+        rig.journal.read_fault = StoreError("it is closed")
         assert await kinds(*rig.begin(ask("late"))) == [ErrorKind.INTERRUPTED]
+        assert rig.faults == []
 
     run_virtual(body())
 

@@ -274,3 +274,35 @@ def test_misses_without_any_rule_may_be_what_rules_begin_from(project: Project) 
     ])  # fmt: skip
     assert project.run("evals").ret == 1
     assert llmeval(project, "baseline", "set", "main").returncode == 0
+
+
+def test_a_call_that_comes_when_the_run_is_closed_changes_nothing_of_it(project: Project) -> None:
+    """Of a thread that a test left behind, say: the run is recorded in full by then."""
+    project.write(
+        conftest_py="""
+            import pytest
+            import sys
+
+            @pytest.hookimpl(tryfirst=True)
+            def pytest_terminal_summary(terminalreporter):
+                ask = getattr(sys.modules.get("test_echo"), "ASK", None)
+                if ask is not None:
+                    with pytest.raises(Exception, match="the session has ended"):
+                        ask("late")
+                    terminalreporter.write_line("asked late")
+        """
+    )
+    project.eval(
+        """
+        def test_echo(model):
+            global ASK
+            ASK = model.generate_sync
+            ASK("in time")
+        """,
+        ROWS[:2],
+    )
+    result = project.run("evals", "-p", "no:xdist")
+    assert result.ret == 0, result.stdout.str()
+    assert "asked late" in result.stdout.str()
+    assert "cannot be written" not in result.stdout.str()
+    assert (project.last_run()["status"], project.last_run()["verdict"]) == ("finished", "none")
