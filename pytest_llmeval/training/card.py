@@ -40,8 +40,8 @@ def card(record: Mapping[str, Any], gains: Sequence[Gain]) -> str:
         "",
         "## How it was trained",
         "",
-        f"- Weights of the base: {config['load']}; adapter of rank {lora['r'] * optim.get('soup', 1)}, alpha"
-        f" {lora['alpha']}, on {', '.join(lora['targets'])}.",
+        f"- Weights of the base: {config['load']}{_of_base(record['base'])}; adapter of rank"
+        f" {lora['r'] * optim.get('soup', 1)}, alpha {lora['alpha']}{_dropout(lora)}, on {', '.join(lora['targets'])}.",
         f"- {record['steps']} steps of {optim['batch']} rows, drawn from the {data['train']['rows']} of"
         f" `{data['train']['file']}`{_variants(data['train'])}, rate {optim['learning_rate']:g},"
         f" {optim['schedule']}; seed {record['seed']}.",
@@ -49,7 +49,8 @@ def card(record: Mapping[str, Any], gains: Sequence[Gain]) -> str:
         *_search(record.get("search")),
         f"- {_number(record['tokens_per_s'])} tokens/s on {record['device']}, at most"
         f" {record['peak_memory_bytes'] / 2**30:.2f} GiB.",
-        f"- Rows left out because they are too long: {len(data['train'].get('too_long', ()))}.",
+        f"- Rows left out because they are too long: {len(data['train'].get('too_long', ()))}"
+        f"{_long_variants(data['train'])}.",
         "",
         "`run.json` has every setting, digest and version, `train_log.jsonl` the curves.",
         "",
@@ -87,10 +88,27 @@ def _kept(record: Mapping[str, Any]) -> list[str]:
     """Return which checkpoint is kept, or those that the adapter is the mean of."""
     metric, file = record["config"]["check"]["metric"], record["data"]["val"]["file"]
     best = f"the best by {metric} on `{file}`"
+    mean = ", with the mean over the steps," if record["config"]["optim"].get("average") else ""
     if "members" not in record:
-        return [f"- The checkpoint of step {record['best_step']} is kept, {best}: {_results(record['best'])}."]
+        return [f"- The checkpoint of step {record['best_step']}{mean} is kept, {best}: {_results(record['best'])}."]
     each = [f"seed {one['seed']}, step {one['best_step']}: {_results(one['best'])}" for one in record["members"]]
-    return [f"- The mean of {len(each)} trainings, of each the checkpoint that is {best}: {'; '.join(each)}."]
+    return [f"- The mean of {len(each)} trainings, of each the checkpoint{mean} that is {best}: {'; '.join(each)}."]
+
+
+def _of_base(base: Mapping[str, Any]) -> str:
+    """Return what the word for the weights leaves out: two roundings to 4 bits, and which commit of the hub."""
+    if base["spec"].startswith("local:"):
+        return ", of the numbers that a GGUF file of 4-bit ones stands for"
+    return f", of commit `{base['revision']}`" if base["revision"] else ""
+
+
+def _dropout(lora: Mapping[str, Any]) -> str:
+    return f", dropout {lora['dropout']:g}" if lora.get("dropout") else ""
+
+
+def _long_variants(train: Mapping[str, Any]) -> str:
+    count = len(train.get("long_variants", ()))
+    return f"; variants: {count}" if count else ""
 
 
 def _variants(train: Mapping[str, Any]) -> str:

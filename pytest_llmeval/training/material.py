@@ -13,6 +13,7 @@ from transformers import AutoTokenizer
 from pytest_llmeval.core.errors import DatasetError, ModelError, ScorerError, SettingsError
 from pytest_llmeval.core.gate.names import did_you_mean
 from pytest_llmeval.core.ids import digest
+from pytest_llmeval.core.text import counted
 from pytest_llmeval.models.hf.adapter_files import template_sha256
 from pytest_llmeval.models.hf.chat import Chat
 from pytest_llmeval.models.hf.loading import quiet, why
@@ -63,8 +64,9 @@ class Material:
     def notes(self) -> list[str]:
         """Return what the user should know of the rows."""
         found = list(self.warnings)
-        if long := self.data["train"]["too_long"]:
-            found.append(f"{len(long)} rows are too long and were left out: {', '.join(long[:_SHOWN])}")
+        for word, key in (("row", "too_long"), ("variant", "long_variants")):
+            if long := self.data["train"][key]:
+                found.append(f"left out as too long: {counted(len(long), word)}: {', '.join(long[:_SHOWN])}")
         if self.before is not None and self.before != (self.fit.micro_batch, self.fit.checkpointing):
             found.append(
                 f"{self.fit.micro_batch} rows at once where it began with {self.before[0]}, for the memory that there"
@@ -101,7 +103,7 @@ def gather(plan: Plan) -> Material:
         raise SettingsError(f"base: {config.base}: a GGUF file, which only answers; name a folder with safetensors")
     tokenizer, chat = _chat(source)
     encoded = encode((*train.rows, *train.variants), chat, tokenizer)
-    kept, long = within(
+    kept, long, long_variants = within(
         train, [each.length for each in encoded], most=config.data.max_tokens, on_long=config.data.on_long
     )
     taken = tuple(encoded[place] for place in kept)
@@ -134,7 +136,13 @@ def gather(plan: Plan) -> Material:
     if config.device == "cuda" and plan.most_rows is None:
         at_once = answered_at_once(shape, fitted, free=plan.free, rows=check.rows, tokens=longest)
     data = {
-        "train": {**_facts(train, taken), "too_long": long, "twins": train.twins, "variants": len(variants)},
+        "train": {
+            **_facts(train, taken),
+            "too_long": long,
+            "twins": train.twins,
+            "variants": len(variants),
+            "long_variants": long_variants,
+        },
         "val": _facts(val, held_out),
         "test": {"file": test.shown, "sha256": test.digest, "rows": len(test.rows)},
     }

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from bitsandbytes.nn import Linear4bit
 from peft import get_peft_model_state_dict
 
 from pytest_llmeval.models.hf.prompt_date import template_kwargs
@@ -144,7 +145,9 @@ def save_adapter(
     with open(folder / "train_log.jsonl", "w", encoding="utf-8") as file:
         file.writelines(f"{json.dumps(entry, sort_keys=True)}\n" for entry in measured.log)
     settings = _changed(trainer.args)
-    write_json(folder / "run.json", {**_facts(plan, material, measured), **asdict(layout), "sft_arguments": settings})
+    facts = _facts(plan, material, measured)
+    facts["base"] |= _held(model.get_base_model())
+    write_json(folder / "run.json", {**facts, **asdict(layout), "sft_arguments": settings})
 
 
 def _facts(plan: Plan, material: Material, measured: Measured) -> dict[str, Any]:
@@ -170,6 +173,17 @@ def _facts(plan: Plan, material: Material, measured: Measured) -> dict[str, Any]
         "device": torch.cuda.get_device_name() if config.device == "cuda" else platform.machine(),
         "driver": _driver() if config.device == "cuda" else None,
         **found,
+    }
+
+
+def _held(base: Any) -> dict[str, Any]:
+    """Return in which numbers the base is held and, where it has 4-bit layers, how they are made and computed with."""
+    config = getattr(base.config, "quantization_config", None)
+    computed = {str(each.compute_dtype) for each in base.modules() if isinstance(each, Linear4bit)}
+    return {
+        "dtype": str(base.dtype).removeprefix("torch."),
+        "quantization": None if config is None else config.to_dict(),
+        "computed_in": sorted(name.removeprefix("torch.") for name in computed),
     }
 
 

@@ -178,8 +178,8 @@ def leaks(seen: Rows, held_out: Rows) -> list[str]:
 
 def within(
     rows: Rows, lengths: Sequence[int], *, most: int, on_long: Literal["error", "drop"]
-) -> tuple[list[int], list[str]]:
-    """Return the places of the rows that are short enough, and where the others stand.
+) -> tuple[list[int], list[str], list[str]]:
+    """Return the places of the rows and variants that are short enough, and where the other rows and variants stand.
 
     Args:
         rows: all of them.
@@ -200,7 +200,7 @@ def within(
             f"{long} of {len(rows.rows)} rows have more than {most} tokens: {shown}{more}; raise data.max_tokens, or"
             " write on_long: drop"
         )
-    return [place for place, size in enumerate(lengths) if size <= most], told
+    return [place for place, size in enumerate(lengths) if size <= most], told[:long], told[long:]
 
 
 def _row(sample: Sample, where: str, prompt: Prompt, completion: Literal["json", "text"]) -> TrainingRow:

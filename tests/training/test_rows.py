@@ -161,9 +161,10 @@ def test_a_variant_that_has_come_to_be_a_held_out_row_is_left_out(tmp_path: Path
 
 def test_a_variant_that_is_too_long_is_left_out_where_its_row_is_not(tmp_path: Path) -> None:
     train = varied(tmp_path, variants=1)
-    kept, long = within(train, [8] * 40 + [8] * 39 + [9], most=8, on_long="error")
-    assert kept == list(range(79))
-    assert long == ["train.jsonl:40, variant 1 (9 tokens)"]
+    kept, *long = within(train, [8] * 39 + [9] + [8] * 39 + [9], most=8, on_long="drop")
+    assert kept == [*range(39), *range(40, 79)]
+    assert long == [["train.jsonl:40 (9 tokens)"], ["train.jsonl:40, variant 1 (9 tokens)"]]
+    assert len(within(train, [8] * 79 + [9], most=8, on_long="error")[0]) == 79
 
 
 def test_rows_on_one_line_are_told_apart(tmp_path: Path) -> None:
@@ -189,8 +190,8 @@ def test_long_rows_are_an_error_or_dropped_by_name(tmp_path: Path) -> None:
     rows = read(tmp_path, [row(1), row(2), row(3)])
     with pytest.raises(DatasetError, match=r"1 of 3 rows have more than 8 tokens: train\.jsonl:2 \(9 tokens\); raise"):
         within(rows, [8, 9, 1], most=8, on_long="error")
-    kept, long = within(rows, [8, 9, 1], most=8, on_long="drop")
+    kept, *long = within(rows, [8, 9, 1], most=8, on_long="drop")
     assert kept == [0, 2]
-    assert long == ["train.jsonl:2 (9 tokens)"]
+    assert long == [["train.jsonl:2 (9 tokens)"], []]
     with pytest.raises(DatasetError, match="3 of 3 rows"):
         within(rows, [9, 9, 9], most=8, on_long="drop")

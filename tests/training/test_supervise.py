@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from pytest_llmeval.core.errors import SettingsError
+from pytest_llmeval.training.card import card
 from pytest_llmeval.training.config import LaunchModel
 from pytest_llmeval.training.config_file import load_config
 from pytest_llmeval.training.machine import Machine
@@ -14,7 +15,7 @@ from pytest_llmeval.training.plan import Outcome, Plan, write_json
 from pytest_llmeval.training.process import TrainingFailedError
 from pytest_llmeval.training.supervise import Job, run_training
 from tests.support.tiny_base import write_project
-from tests.training.stand_ins import GAIN, Proved, Trainer, stored
+from tests.training.stand_ins import GAIN, RECORD, Proved, Trainer, stored
 
 
 def test_a_training_is_recorded_with_its_curves_and_its_proof(job: Job, proved: Proved) -> None:
@@ -44,6 +45,21 @@ def test_the_card_tells_the_gain_and_how_it_came_about(job: Job, proved: Proved)
     )
     assert "1,234 tokens/s on x86_64, at most 3.00 GiB" in card
     assert "    pytest evals --model 'hf:base+ADAPTER?load=4bit'" in card
+
+
+def test_the_card_tells_what_decided_the_adapter(job: Job) -> None:
+    """Two roundings of the embedded model's weights, the commit of another one's, and rows apart from variants."""
+    config = job.config.model_dump(mode="json")
+    config["optim"]["average"], config["lora"]["dropout"] = True, 0.05
+    train = {"file": "t", "rows": 24, "too_long": [], "long_variants": ["t:1, variant 1 (99 tokens)"]}
+    record = {**RECORD, "config": config, "data": {"train": train, "val": {"file": "v"}}}
+    embedded = card({**record, "base": {"spec": "local:smollm2", "revision": None}}, [])
+    assert "Weights of the base: 4bit, of the numbers that a GGUF file of 4-bit ones stands for; adapter of" in embedded
+    assert "of rank 8, alpha 16, dropout 0.05, on q_proj" in embedded
+    assert "The checkpoint of step 4, with the mean over the steps, is kept, the best by exact" in embedded
+    assert "Rows left out because they are too long: 0; variants: 1." in embedded
+    of_hub = card({**record, "base": {"spec": "org/m", "revision": "abc123"}}, [])
+    assert "Weights of the base: 4bit, of commit `abc123`; adapter" in of_hub
 
 
 def test_an_adapter_that_does_not_gain_its_margin_fails(job: Job, proved: Proved) -> None:

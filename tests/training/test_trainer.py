@@ -32,6 +32,8 @@ def curves(plan: Plan) -> list[dict[str, Any]]:
 
 
 def test_the_adapter_stands_as_a_whole_with_what_made_it(trained: Plan) -> None:
+    from pytest_llmeval.training.weights import sums_in_bf16
+
     names = {path.name for path in trained.adapter.iterdir()}
     assert names == {"adapter_config.json", "adapter_model.safetensors", "run.json", "train_log.jsonl"}
     found = run_json(trained)
@@ -49,6 +51,10 @@ def test_the_adapter_stands_as_a_whole_with_what_made_it(trained: Plan) -> None:
     assert (found["fused_layers"], found["adapted_layers"], found["liger"], found["driver"]) == (14, 14, False, None)
     base = Path(trained.config.base)
     assert found["tokenizer_sha256"] == hashlib.sha256((base / "tokenizer.json").read_bytes()).hexdigest()
+    held = found["base"]
+    assert (held["dtype"], held["quantization"]["bnb_4bit_quant_type"]) == ("float32", "nf4")
+    assert held["quantization"]["bnb_4bit_use_double_quant"] is True
+    assert held["computed_in"] == ["bfloat16" if sums_in_bf16("cpu") else "float32"]
     changed = found["sft_arguments"]
     assert (changed["learning_rate"], changed["optim"], changed["max_length"]) == (0.01, "paged_adamw_8bit", None)
     assert not {"output_dir", "weight_decay"} & changed.keys()
