@@ -89,7 +89,7 @@ def load_model(weights: WeightsSpec, source: Source, device: str, dtype: Any) ->
     if weights.load is not None:
         settings["quantization_config"] = _quantised(weights)  # None would take the place of what config.json says
     if source.is_gguf:
-        settings.setdefault("quantization_config", transformers.GgufConfig(dequantize=True))
+        settings["quantization_config"] = transformers.GgufConfig(dequantize=True)
         settings["gguf_file"] = source.base.name
     else:
         settings["use_safetensors"] = True
@@ -162,7 +162,7 @@ def why(error: BaseException) -> str:
 
 def _check_stored(weights: WeightsSpec, source: Source) -> None:
     """Raise ModelError where ``load`` is another form than the files' own: transformers would take the files'."""
-    if weights.load is None or source.is_gguf:
+    if weights.load is None:
         return
     stored = read_json(source.base / "config.json").get("quantization_config")
     if not isinstance(stored, dict):
