@@ -13,7 +13,6 @@ __all__ = [
     "check_database",
     "check_readable",
     "check_sound",
-    "is_in_wal_mode",
     "is_writable",
     "read_only",
     "readable_errors",
@@ -79,17 +78,11 @@ def check_sound(path: Path) -> None:
     """Look through all pages of a database that is there; raise StoreError where they contradict each other."""
     with readable_errors(path):
         # As it is, only where nobody writes: who writes to a file of this mode keeps a log beside it.
-        uri = read_only(path) if is_in_wal_mode(path) else f"{path.absolute().as_uri()}?mode=ro"
+        uri = read_only(path) if _is_in_wal_mode(path) else f"{path.absolute().as_uri()}?mode=ro"
         with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=30.0)) as connection:
             found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if found != "ok":
             raise sqlite3.DatabaseError(" ".join(found.split()))
-
-
-def is_in_wal_mode(path: Path) -> bool:
-    """Whether a database says that it has a write-ahead log, in its header: bytes 18 and 19 are 2."""
-    with open(path, "rb") as file:
-        return file.read(20)[18:] == b"\x02\x02"
 
 
 def is_writable(path: Path) -> bool:
@@ -101,6 +94,12 @@ def is_writable(path: Path) -> bool:
 def schema_of(connection: sqlite3.Connection) -> int:
     """Return the number of the newest migration that a database has seen; 0 for a new one."""
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _is_in_wal_mode(path: Path) -> bool:
+    """Whether a database says that it has a write-ahead log, in its header: bytes 18 and 19 are 2."""
+    with open(path, "rb") as file:
+        return file.read(20)[18:] == b"\x02\x02"
 
 
 def _begins_as_database(path: Path) -> bool:

@@ -11,7 +11,15 @@ from typing import Any
 from pytest_llmeval.core.text import storable
 from pytest_llmeval.store.check import readable_errors
 
-__all__ = ["bindable", "first_row", "insertion", "make_private", "open_to_read", "switch_to_wal"]
+__all__ = [
+    "bindable",
+    "connected_to_read",
+    "first_row",
+    "insertion",
+    "make_private",
+    "open_to_read",
+    "switch_to_wal",
+]
 
 _STEP_S = 0.01
 
@@ -40,17 +48,49 @@ def switch_to_wal(connection: sqlite3.Connection, timeout_s: float) -> str:
         try:
             return str(connection.execute("PRAGMA journal_mode = wal").fetchall()[0][0])
         except sqlite3.OperationalError as error:
+            if "unable to open" in str(error):
+                return _without_log(connection)
             if "locked" not in str(error) or time.monotonic() > deadline:
                 raise
             time.sleep(_STEP_S)
 
 
+def _without_log(connection: sqlite3.Connection) -> str:
+    """Take a file out of the mode that it brought from another file system: https://sqlite.org/wal.html#noshm."""
+    for pragma in ("locking_mode = exclusive", "journal_mode = delete", "locking_mode = normal"):
+        connection.execute(f"PRAGMA {pragma}").fetchall()
+    return str(connection.execute("PRAGMA journal_mode = wal").fetchall()[0][0])
+
+
 def open_to_read(path: Path) -> sqlite3.Connection:
     """Return a connection that writes nothing, for any thread; the columns of its rows have names."""
-    uri = f"{path.absolute().as_uri()}?mode=ro"
-    connection = sqlite3.connect(uri, uri=True, timeout=30.0, check_same_thread=False)
+    connection = connected_to_read(path)
     connection.row_factory = sqlite3.Row
     return connection
+
+
+def connected_to_read(path: Path) -> sqlite3.Connection:
+    """Return a connection that writes nothing, for any thread, and can read a file of another file system."""
+    uri = f"{path.absolute().as_uri()}?mode="
+    connect = functools.partial(sqlite3.connect, uri=True, timeout=30.0, check_same_thread=False)
+    connection = connect(f"{uri}ro")
+    try:
+        if not _can_read(connection):
+            with contextlib.closing(connect(f"{uri}rw")) as writing:
+                _without_log(writing)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _can_read(connection: sqlite3.Connection) -> bool:
+    """Whether a file is there, and the log that it says to have can be: other faults are met by who reads it."""
+    try:
+        connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+    except sqlite3.Error as error:
+        return "unable to open" not in str(error)
+    return True
 
 
 def first_row(connection: sqlite3.Connection, path: Path, sql: str, *parameters: str) -> Any:

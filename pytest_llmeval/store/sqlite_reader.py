@@ -16,6 +16,7 @@ from pytest_llmeval.core.judge.recorded import BOTH_ORDERS, ORDERS_DISAGREE
 from pytest_llmeval.core.types import Call, JudgeRecord, Score, Vote
 from pytest_llmeval.store import rows
 from pytest_llmeval.store.check import SCHEMA_VERSION, is_writable, read_only, readable_errors, schema_of
+from pytest_llmeval.store.files import connected_to_read
 from pytest_llmeval.store.judged import CASES_SQL, OF_CASES, OF_SCORES, SCORES_SQL, judged_cases
 from pytest_llmeval.store.lookup import pick_run
 from pytest_llmeval.store.records import (
@@ -119,8 +120,11 @@ class SqliteReader:
         SQLite puts files beside one that it reads; where none can be written, the file is read as it is.
         """
         with readable_errors(path):
-            uri = f"{path.absolute().as_uri()}?mode=ro" if is_writable(path) else read_only(path)
-            return cls(path, sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, check_same_thread=False))
+            if is_writable(path):
+                return cls(path, connected_to_read(path))
+            return cls(
+                path, sqlite3.connect(read_only(path), uri=True, timeout=BUSY_TIMEOUT_S, check_same_thread=False)
+            )
 
     def shown(self, redact: Callable[[str], str]) -> Self:
         """Return this reader as people may see what it reads: texts are without the secrets that ``redact`` takes out.
