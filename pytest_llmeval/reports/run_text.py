@@ -246,11 +246,12 @@ def _differences(case: StoredCase) -> list[str]:
 
 
 def _said_of(case: StoredCase) -> list[str]:
-    """Return the lines that say what was wrong with a case."""
+    """Return the lines that say what was wrong with a case, those that several scores say alike once."""
     if case.error:
         return case.error.splitlines()
     reasons = (score.reason for score in case.scores if score.passed is False and score.reason)
-    return [line for reason in reasons for line in reason.splitlines()[1:]]
+    said = dict.fromkeys(tuple(reason.splitlines()[1:]) for reason in reasons)
+    return [line for lines in said for line in lines]
 
 
 def _whole(lines: Sequence[str], width: int) -> list[str]:

@@ -288,12 +288,14 @@ def test_slices_are_shown_with_a_rule_or_on_request() -> None:
 def test_the_scores_under_their_bar_are_named_with_what_differed() -> None:
     """Those that passed, and those of which nothing was demanded, are not."""
     scores = (
-        score("f1", 0.25, False, reason='f1: 0.25\nexpected "a"\ngot "b"\nmore'),
+        score("f0", 0.0, False, reason='f0: 0\nexpected "a"'),
+        score("f1", 0.25, False, reason='f1: 0.25\nexpected "a"'),
+        score("f2", 0.25, False, reason='f2: 0.25\ngot "b"\nmore'),
         score("length", 12.0, None, reason="length: 12\nx"),
         score("exact", 1.0, True, reason="exact: 1\ny"),
     )
     assert run_lines(of_cases(record("a", outcome="missed", scores=scores)), width=80)[-4:-1] == [
-        "  missed: a: f1 0.250",
+        "  missed: a: f0 0.000, f1 0.250, f2 0.250",
         '    expected "a"',
         '    got "b"',
     ]
