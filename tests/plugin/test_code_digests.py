@@ -56,6 +56,22 @@ def test_the_digest_is_that_of_the_source(own_registry: Registry, written: Calla
     assert len(code_digest(one)) == 64
 
 
+def test_what_the_marker_says_of_dataset_prompt_and_params_is_no_code(
+    own_registry: Registry, written: Callable[[str, str], Any]
+) -> None:
+    """All else does, and so do other decorators."""
+    marked = 'import pytest\n\n@pytest.mark.skipif(False, reason="x")\n@pytest.mark.llmeval({})\n' + TEST
+    first = marked.format('"a.jsonl", prompt="Name {input}", suite="s"')
+    same = [
+        marked.format(f'{dataset},\n    suite="s"{more}')
+        for dataset, more in (('"b.jsonl"', ', prompt="{input}"'), ("[]", ""), ('dataset="c"', ', params={"seed": 1}'))
+    ]
+    others = [first.replace('"s"', '"t"'), first.replace("False", "1 > 2"), first.replace("tone", "mood")]
+    others.append(marked.format('"a.jsonl", suite="s", cluster="user"'))
+    digests = [code_digest(written(source, "test")) for source in (first, *same, *others)]
+    assert len(set(digests[:4])) == 1 and len(set(digests)) == 5
+
+
 @pytest.mark.parametrize(
     "source",
     [

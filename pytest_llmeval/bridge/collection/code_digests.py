@@ -1,25 +1,47 @@
 """What of a project's code decides the scores of a suite: its test function, and the project's own scorers it names."""
 
+import ast
 import inspect
 import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from types import CodeType
 from typing import Any
 
+from pytest_llmeval.bridge.collection.eval_code import tree_of
 from pytest_llmeval.core.ids import digest
-from pytest_llmeval.core.sources import source_digest
+from pytest_llmeval.core.sources import source_digest, source_text
 
 __all__ = ["code_digest", "names_in"]
 
+_TOLD = ("dataset", "prompt", "params")
+
 
 def code_digest(function: Callable[..., Any]) -> str:
-    """Return the sha256 in hex over the source of ``function`` and of the project's own scorers that it names."""
+    """Return the sha256 in hex over the source of ``function`` and of the project's own scorers that it names.
+
+    What its marker says of dataset, prompt and params is left out: those have digests of their own.
+    """
     named = names_in(function)
     # Whoever registered a scorer imported the registry; a session that only lists its cases need not.
     registry = sys.modules.get("pytest_llmeval.scorers.registry")
     own = registry.REGISTRY.own() if registry is not None else ()
     scorers = [source_digest(scorer.function) for scorer in own if scorer.name in named]
-    return digest("\n".join([source_digest(function), *scorers]))
+    return digest("\n".join([digest(_source(function)), *scorers]))
+
+
+def _source(function: Callable[..., Any]) -> str:
+    """Return the source of a test, its marker ``llmeval`` without what has digests of its own."""
+    text, tree = source_text(function), tree_of(function)
+    if tree is None:
+        return text
+    lines = textwrap.dedent(text).splitlines()
+    for each in reversed(tree.decorator_list):
+        if isinstance(each, ast.Call) and isinstance(each.func, ast.Attribute) and each.func.attr == "llmeval":
+            kept = [keyword for keyword in each.keywords if keyword.arg not in _TOLD]
+            call = ast.unparse(ast.Call(func=each.func, args=each.args[1:], keywords=kept))
+            lines[each.lineno - 1 : each.end_lineno] = [call]
+    return "\n".join(lines)
 
 
 def names_in(function: Callable[..., Any]) -> set[str]:
