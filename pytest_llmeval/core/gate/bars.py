@@ -4,6 +4,7 @@ import math
 from collections.abc import Hashable, Sequence
 
 from pytest_llmeval.core.gate.column import Column, Grouped, State, sample_means
+from pytest_llmeval.core.gate.decide import SLACK
 from pytest_llmeval.core.gate.evidence import LEAST_CLUSTERS, Evidence, Weight, estimated
 from pytest_llmeval.core.rules import Rule
 from pytest_llmeval.core.stats.clusters import in_clusters
@@ -25,14 +26,36 @@ def weigh_bar(rule: Rule, column: Column, *, states: tuple[State, ...]) -> Evide
     found, value = _weight(rule, column, grouped), mean(sample_means(grouped))
     if found is None or value is None:
         return None
-    ends = None
-    if column.count(*states):
-        low, high = (_end(rule, column, fill, states) for fill in column.span)
-        ends = (high, low) if rule.kind == "min" else (low, high)
     clusters = column.clusters(grouped)
+    ends, are_bounds = _ends(rule, column, states, value) if column.count(*states) else (None, True)
     return Evidence(
-        n=len(grouped), clusters=len(set(clusters)) if clusters else None, value=value, found=found, ends=ends
+        n=len(grouped),
+        clusters=len(set(clusters)) if clusters else None,
+        value=value,
+        found=found,
+        ends=ends,
+        are_bounds=are_bounds,
     )
+
+
+def _ends(
+    rule: Rule, column: Column, states: tuple[State, ...], value: float
+) -> tuple[tuple[Weight | None, ...], bool]:
+    """Return what values say with the best, with the worst and with some more for what is missing.
+
+    And whether no values say anything beyond: not where Student's t decides, unless even the worst meets the bar.
+    """
+    worst, best = column.span if rule.kind == "min" else column.span[::-1]
+    ends = tuple(_end(rule, column, fill, states) for fill in (best, worst))
+    first, last = ends
+    if first is None or last is None or last.shortfall <= SLACK or first.shortfall == last.shortfall:
+        return ends, True
+    grouped = column.grouped()
+    if all(each in (0, 1) for each in sample_means(grouped)):
+        return ends, column.clusters(grouped) is None
+    share = (first.shortfall - 2 * SLACK) / (first.shortfall - last.shortfall)
+    fills = [best + (worst - best) * step for step in (min(max(share, 0.0), 1.0), 0.2, 0.4, 0.6, 0.8)]
+    return (*ends, *(_end(rule, column, fill, states) for fill in (*fills, value))), False
 
 
 def _end(rule: Rule, column: Column, fill: float, states: tuple[State, ...]) -> Weight | None:

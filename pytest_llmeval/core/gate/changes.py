@@ -3,9 +3,11 @@
 import math
 from collections.abc import Sequence
 
+from pytest_llmeval.core.gate.decide import SLACK
 from pytest_llmeval.core.gate.evidence import LEAST_CLUSTERS, Evidence, Weight, estimated, falls_when_worse
+from pytest_llmeval.core.gate.fills import between
 from pytest_llmeval.core.gate.pairs import Pair, PairedColumn
-from pytest_llmeval.core.rules import Rule
+from pytest_llmeval.core.rules import COUNTED_METRICS, Rule
 from pytest_llmeval.core.stats.clusters import in_clusters, named_clusters
 from pytest_llmeval.core.stats.distributions import student_quantile
 from pytest_llmeval.core.stats.intervals import mean, total
@@ -49,6 +51,7 @@ def weigh_change(
     fallen = sorted((gain, pair.sample_id) for gain, pair in zip(gains, whole, strict=True) if gain < 0)
     delta, half = _difference(before, after), _half_interval(found)
     most = column.span[1] - column.span[0]
+    ends, are_bounds = _ends(rule, column, sign, unfinished=unfinished, with_lost=with_lost)
     return Evidence(
         n=len(whole),
         clusters=len(set(clusters)) if clusters else None,
@@ -58,7 +61,8 @@ def weigh_change(
         low=max(delta - half, -most) if half is not None else None,
         high=min(delta + half, most) if half is not None else None,
         found=found,
-        ends=_ends(column, sign, unfinished=unfinished, with_lost=with_lost),
+        ends=ends,
+        are_bounds=are_bounds,
         worse=tuple(sample_id for _, sample_id in fallen),
         better=sum(gain > 0 for gain in gains),
         is_binary=all(pair.is_single and pair.before in (0, 1) and pair.after in (0, 1) for pair in whole),
@@ -67,35 +71,52 @@ def weigh_change(
 
 
 def _ends(
-    column: PairedColumn, sign: int, *, unfinished: int, with_lost: bool
-) -> tuple[Weight | None, Weight | None] | None:
-    """Return what the pairs say with the best, then with the worst for every missing value."""
+    rule: Rule, column: PairedColumn, sign: int, *, unfinished: int, with_lost: bool
+) -> tuple[tuple[Weight | None, ...] | None, bool]:
+    """Return what the pairs say with the best, with the worst and with some more for what is missing.
+
+    And whether no values say anything beyond: not where Student's t may decide, unless even the worst is let pass.
+    """
     known = [pair for pair in column.pairs if pair.before is not None]
     if not unfinished and not any(pair.open or (with_lost and pair.lost) for pair in known):
-        return None
+        return None, True
     low, high = column.span
-    best, worst = (high, low) if sign > 0 else (low, high)
-    room = [high - low] * unfinished
-    return (
-        _end(known, best, sign, unfinished=room, with_lost=with_lost),
-        _end(known, worst, sign, unfinished=[-gain for gain in room], with_lost=with_lost),
-    )
-
-
-def _end(
-    known: Sequence[Pair], fill: float, sign: int, *, unfinished: Sequence[float], with_lost: bool
-) -> Weight | None:
-    """Return what the pairs say with ``fill`` for what is missing; ``unfinished``: gains of rows that never ended."""
-    filled = [(pair, pair.filled(fill, with_lost=with_lost)) for pair in known]
-    pairs = [pair for pair, after in filled if after is not None]
-    gains = [sign * _change(pair, after) for pair, after in filled if after is not None]
-    gains += unfinished
-    if not all(map(math.isfinite, gains)):
-        return None
-    clusters = named_clusters(pair.cluster for pair in pairs)
+    pairs = [pair for pair in known if pair.filled(low, with_lost=with_lost) is not None]
+    clusters, is_single = named_clusters(pair.cluster for pair in pairs), all(pair.is_single for pair in pairs)
     if clusters is not None:
-        clusters += [f"?{number}" for number in range(len(unfinished))]
-    return _weight(gains, clusters, is_single=all(pair.is_single for pair in pairs))
+        clusters += [f"?{number}" for number in range(unfinished)]
+    room = [high - low] * unfinished
+    lows, highs = (
+        [sign * _change(pair, pair.filled(fill, with_lost=with_lost)) for pair in pairs] for fill in (low, high)
+    )
+    best, worst = (highs, lows) if sign > 0 else (lows, highs)
+    best, worst = best + room, worst + [-gain for gain in room]
+    if not all(map(math.isfinite, (*best, *worst))):
+        return (_finite_weight(best, clusters, is_single), _finite_weight(worst, clusters, is_single)), True
+    ends = [_weight(gains, clusters, is_single=is_single) for gains in (best, worst)]
+    allowed = (rule.bound or 0.0) if rule.kind != "noninferior" else 0.0
+    is_safe = rule.kind != "noninferior" and ends[1].shortfall <= allowed + SLACK
+    if is_safe or not _may_take_t(best, worst, clusters, ends):
+        return tuple(ends), True
+    seen = (value for pair in pairs for value in (pair.before, pair.after) if value is not None)
+    is_yes_or_no = column.metric in COUNTED_METRICS or all(value in (0, 1) for value in seen)
+    tried = between(best, worst, None if is_yes_or_no else -allowed - 2 * SLACK)
+    return (*ends, *(_weight(gains, clusters, is_single=is_single) for gains in tried)), False
+
+
+def _finite_weight(gains: Sequence[float], clusters: Sequence[str] | None, is_single: bool) -> Weight | None:
+    return _weight(gains, clusters, is_single=is_single) if all(map(math.isfinite, gains)) else None
+
+
+def _may_take_t(
+    best: Sequence[float], worst: Sequence[float], clusters: Sequence[str] | None, ends: Sequence[Weight]
+) -> bool:
+    """Return whether Student's t may decide with what is missing; of signs and flips the ends are the ends."""
+    if clusters is not None:
+        return len(set(clusters)) >= _FEW_GROUPS
+    if len(best) < _FEW_ROWS or all(end.flips is not None for end in ends):
+        return False
+    return _changes([max(abs(high), abs(low)) for high, low in zip(best, worst, strict=True)]) >= _FEW_CHANGES
 
 
 def _change(pair: Pair, after: float | None) -> float:

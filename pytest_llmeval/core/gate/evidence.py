@@ -44,9 +44,11 @@ class Evidence:
     value: float
     found: Weight
     """From the values that are there."""
-    ends: tuple[Weight | None, Weight | None] | None = None
-    """With the best, then with the worst for every missing value; None where none is missing, one of them None where
-    there is no such end."""
+    ends: tuple[Weight | None, ...] | None = None
+    """With the best, then with the worst for every missing value, then with some between; None where none is missing,
+    one of the first two None where there is no such end."""
+    are_bounds: bool = True
+    """Whether nothing that the missing values may be says more or less than ``ends``; else some were tried."""
     before: float | None = None
     """This and all that follow belong to two runs."""
     delta: float | None = None

@@ -19,6 +19,7 @@ from pytest_llmeval.core.stats.paired import least_flips, mcnemar
 __all__ = ["decide_by_p", "decide_noninferior", "detectable"]
 
 _POWER = 0.8
+_TRIED = "with all that was tried for the missing values, from the best to the worst"
 _UNSURE = 4.0
 """A change is inconclusive where its p-value lies below this many times what it may claim; above it is noise."""
 
@@ -68,12 +69,11 @@ def decide_noninferior(
     """
     share = Share(alpha=alpha, rules=1)
     shown = _shown(rule, evidence, share, evidence.found.p_value)
-    best, worst = evidence.ends or (evidence.found, evidence.found)
-    bounds = (
+    best, *others = evidence.ends or (evidence.found,)
+    bounds = [
         _loss_bound(best, evidence, alpha, -math.inf),
-        _loss_bound(evidence.found, evidence, alpha, math.inf),
-        _loss_bound(worst, evidence, alpha, math.inf),
-    )
+        *(_loss_bound(each, evidence, alpha, math.inf) for each in (evidence.found, *others)),
+    ]
     held = {bound < (rule.bound or 0.0) for bound in bounds}
     low, high = (_show(bound if math.isfinite(bound) else None) for bound in (min(bounds), max(bounds)))
     told = f"the loss may be up to {high if low == high else f'{low} to {high}'}, the margin is {_show(rule.bound)}"
@@ -188,7 +188,8 @@ def _why(rule: Rule, evidence: Evidence, share: Share, shown: Decision, broken: 
             *_rows(evidence),
         ]
     if evidence.ends is not None:
-        told.append("so it is whatever the missing values are" + (f" ({broken})" if broken else ""))
+        so = "whatever the missing values are" if evidence.are_bounds else _TRIED
+        told.append(f"so it is {so}" + (f" ({broken})" if broken else ""))
     return "; ".join(told)
 
 

@@ -110,6 +110,16 @@ def test_errors_bound_a_confident_bar(right: int, timeouts: int, verdict: str, i
         )
 
 
+def test_a_value_between_the_ends_may_miss_a_confident_bar() -> None:
+    """Where graded rows lie a little below it: the worst widens the error."""
+    cases = [case(number, 0.7985 + number % 5 / 10_000) for number in range(40)]
+    below, among = ([*cases, case(40, value)] for value in (0.0, 0.79))
+    assert [only(sure("min", 0.8, each)).verdict for each in (below, among)] == ["inconclusive", "fail"]
+    found = only(sure("min", 0.8, [*cases, broken(40, "timeout")], **OPEN))
+    assert (found.verdict, found.is_open) == ("inconclusive", True)
+    assert "it comes to fail or inconclusive or pass" in (found.reason or "")
+
+
 def test_a_run_that_is_not_valid_fails_a_confident_bar_only_whatever_was_lost() -> None:
     """What the infrastructure lost counts as any value then."""
     lost = [broken(number, "connection") for number in range(100, 110)]
