@@ -84,8 +84,8 @@ def find_source(weights: WeightsSpec, environ: Mapping[str, str]) -> Source:
         )
     if weights.load is not None and base.is_file():
         raise ModelError(
-            f"{weights.kind}:{weights}: load= is about a folder, and of a GGUF file the weights are dequantised; leave it"
-            " out, or save the model as a folder with transformers"
+            f"{weights.kind}:{weights}: load= is about a folder, and of a GGUF file the weights are dequantised; leave"
+            " it out, or save the model as a folder with transformers"
         )
     if base.is_dir():
         _require(base / "config.json", f"{shown}: no model lies there")

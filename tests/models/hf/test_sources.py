@@ -121,7 +121,7 @@ def test_an_option_about_what_is_not_named_is_refused(tmp_path: Path) -> None:
     for path in (base, str(tmp_path / "m.gguf")):
         with pytest.raises(ModelError, match=r"\?revision=v1: revision= is about a model of the hub, not of a path"):
             find_source(WeightsSpec(base=path, revision="v1"), {})
-    with pytest.raises(ModelError, match=r"m\.gguf\?load=4bit: load= is about a folder, and of a GGUF file the weights"):
+    with pytest.raises(ModelError, match=r"m\.gguf\?load=4bit: load= is about a folder, and of a GGUF file"):
         find_source(WeightsSpec(base=str(tmp_path / "m.gguf"), load="4bit"), {})
     with pytest.raises(ModelError, match="untrained= is about an adapter, and none is named"):
         find_source(WeightsSpec(base=base, untrained="yes"), {})
