@@ -9,7 +9,6 @@ from typing import Any
 
 import optuna
 
-from pytest_llmeval.core.errors import SettingsError
 from pytest_llmeval.store.whole_file import whole_folder
 from pytest_llmeval.training.card import shown_values
 from pytest_llmeval.training.config import SearchModel
@@ -27,8 +26,6 @@ _STATES: Mapping[str, Any] = {
     "out_of_memory": optuna.trial.TrialState.FAIL,
 }
 """Ends after which the search goes on: values that cannot be trained with are an answer too."""
-_LENGTH = {"optim.batch", "optim.max_steps", "optim.train_epochs"}
-"""Keys that decide how many steps a trial takes."""
 
 
 def search(plan: Plan, train: Train, *, environ: Mapping[str, str], report: Callable[[str], None]) -> None:
@@ -102,12 +99,6 @@ def _end(study: Any, plan: Plan, outcome: Outcome) -> str:
     require_trained(outcome, name=plan.name)
     best = json.loads((plan.adapter / "run.json").read_text("utf-8"))["best"]
     metric = plan.config.check.metric
-    if metric not in best:
-        told = "ended before its first look; take a smaller check.every"
-        if _LENGTH.isdisjoint(study.trials[plan.trial].params):  # so would all the others
-            raise SettingsError(f"{plan.name}: a trial {told}")
-        study.tell(plan.trial, state=optuna.trial.TrialState.FAIL)
-        return f"failed: it {told}"
     study.tell(plan.trial, choice(best[metric], best["loss"]))
     return f"{metric} {best[metric]:.4g}, loss {best['loss']:.4g}"
 

@@ -193,17 +193,21 @@ def test_a_metric_that_cannot_be_held_to_a_target_is_told_before_the_first_step(
 
 @pytest.mark.parametrize("on_long", ["error", "drop"])
 def test_rows_that_are_too_long(train: Train, on_long: str) -> None:
+    """The last step is looked at, though ``check.every`` is more."""
+
     def edit(root: Path) -> None:
         path = root / "data" / "train.jsonl"
         long = {"id": "long", "input": {"thing": "x" * 200}, "target": "red"}
         path.write_text(path.read_text("utf-8") + json.dumps(long) + "\n", "utf-8")
 
-    plan, outcome = train(edit=edit, data__on_long=on_long, optim__max_steps=4)
+    plan, outcome = train(edit=edit, data__on_long=on_long, optim__max_steps=4, check__every=25)
     if on_long == "error":
         assert outcome.state == "refused"
         assert "1 of 25 rows have more than 64 tokens: data/train.jsonl:25 (" in outcome.message
     else:
-        found = json.loads((plan.adapter / "run.json").read_text("utf-8"))["data"]["train"]
+        record = json.loads((plan.adapter / "run.json").read_text("utf-8"))
+        found = record["data"]["train"]
+        assert record["best_step"] == 4
         assert (found["rows"], len(found["too_long"])) == (24, 1)
         assert found["too_long"][0].startswith("data/train.jsonl:25 (")
 

@@ -174,26 +174,6 @@ def test_a_search_that_was_changed_does_not_go_on(tmp_path: Path) -> None:
         searched(plan_of(tmp_path, trials=4), Trainer())
 
 
-def without_a_look(plan: Plan, environ: Mapping[str, str]) -> Outcome:
-    outcome = Trainer()(plan, environ)
-    if plan.trial == 0:
-        write_json(plan.adapter / "run.json", {"best": {}})
-    return outcome
-
-
-def test_a_trial_whose_values_leave_no_step_for_a_look_fails(tmp_path: Path) -> None:
-    space = {**SPACE, "optim.batch": {"choices": [4, 8]}}
-    plan = plan_of(tmp_path, search={"space": space})
-    told = searched(plan, without_a_look)
-    assert told[1] == "tiny: trial 1: failed: it ended before its first look; take a smaller check.every"
-    assert [each["state"] for each in run_json(plan)["search"]["trials"]] == ["fail", "complete", "complete"]
-
-
-def test_no_look_whatever_the_values_are_is_a_mistake(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"tiny: a trial ended before its first look; take a smaller check\.every"):
-        searched(plan_of(tmp_path), without_a_look)
-
-
 def test_trials_are_held_to_the_rows_of_another_where_the_first_had_no_memory_to_begin(tmp_path: Path) -> None:
     def other_rows(plan: Plan, environ: Mapping[str, str]) -> Outcome:
         if plan.trial == 0:
