@@ -5,7 +5,13 @@ from collections.abc import Sequence
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.store.records import Run
 
-__all__ = ["pick_run"]
+__all__ = ["NEWEST_FIRST", "pick_run"]
+
+NEWEST_FIRST = """
+ORDER BY CASE WHEN host = '' THEN started_at
+ELSE max(CASE WHEN host = '' THEN '' ELSE started_at END) OVER (ORDER BY rowid) END DESC, rowid DESC
+"""
+"""The order of the table runs: that of recording, as a clock may go back; an imported one has its place by its time."""
 
 
 def pick_run(runs: Sequence[Run], ref: str, *, where: str) -> Run:

@@ -18,7 +18,7 @@ from pytest_llmeval.store import rows
 from pytest_llmeval.store.check import SCHEMA_VERSION, is_writable, read_only, readable_errors, schema_of
 from pytest_llmeval.store.files import connected_to_read
 from pytest_llmeval.store.judged import CASES_SQL, OF_CASES, OF_SCORES, SCORES_SQL, judged_cases
-from pytest_llmeval.store.lookup import pick_run
+from pytest_llmeval.store.lookup import NEWEST_FIRST, pick_run
 from pytest_llmeval.store.records import (
     ANSWERING,
     EarlierOutcome,
@@ -34,10 +34,10 @@ from pytest_llmeval.store.records import (
 __all__ = ["BUSY_TIMEOUT_S", "SqliteReader"]
 
 BUSY_TIMEOUT_S = 30.0
-_RUNS = """
+_RUNS = f"""
 SELECT *, CASE WHEN status = 'running' THEN (SELECT max(started_at) FROM cases WHERE run_id = runs.id) END
-AS last_case_at FROM runs ORDER BY started_at DESC, rowid DESC
-"""
+AS last_case_at FROM runs {NEWEST_FIRST}
+"""  # noqa: S608  # an order of lookup.py
 _UNLUCKY = """
 SELECT * FROM (
     SELECT *, row_number() OVER (PARTITION BY suite, outcome ORDER BY rowid) AS place, rowid AS row

@@ -238,6 +238,17 @@ def test_a_database_that_stays_locked_is_waited_for_once(project: Project) -> No
     assert (project.root / "waited.txt").read_text("utf-8") == "x"
 
 
+def test_the_last_run_is_the_one_recorded_last_where_the_clock_went_back(project: Project) -> None:
+    project.eval(ECHO, ROWS[:2])
+    project.run("evals")
+    with contextlib.closing(sqlite3.connect(database(project))) as file, file:
+        file.execute("UPDATE runs SET started_at = '2999-01-01T00:00:00.000+00:00'")
+    project.run("evals")
+    (last,) = project.rows("SELECT id FROM runs ORDER BY rowid DESC LIMIT 1")
+    result = project.run("evals", "--resume=last", model="")
+    result.stdout.fnmatch_lines([f"run {last['id']} is in *"])
+
+
 def test_a_run_that_cannot_be_shown_ends_as_it_was_judged(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     def spending(self: SqliteStore, run_id: str) -> None:
         raise StoreError("database is locked")

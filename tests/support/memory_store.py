@@ -86,8 +86,13 @@ class MemoryStore:
 
     def runs(self) -> list[Run]:
         """Return all runs, the newest first."""
-        runs = [replace(run, last_case_at=self._last_case_at(run.id)) for run in self._runs.values()]
-        return sorted(reversed(runs), key=lambda run: run.started_at, reverse=True)
+        found: list[tuple[str, int, Run]] = []
+        newest = ""
+        for run in self._runs.values():
+            newest = max(newest, run.started_at if run.host else "")
+            told = replace(run, last_case_at=self._last_case_at(run.id))
+            found.append((newest if run.host else run.started_at, len(found), told))
+        return [run for *_, run in sorted(found, key=lambda each: each[:2], reverse=True)]
 
     def _last_case_at(self, run_id: str) -> str | None:
         return max((case.started_at for case in self._cases[run_id].values()), default=None)

@@ -13,6 +13,7 @@ from pytest_llmeval.store import rows
 from pytest_llmeval.store.check import check_database, readable_errors, schema_of
 from pytest_llmeval.store.files import open_to_read
 from pytest_llmeval.store.journal import orphans
+from pytest_llmeval.store.lookup import NEWEST_FIRST
 from pytest_llmeval.store.records import Run
 from pytest_llmeval.store.sqlite_reader import SqliteReader
 
@@ -45,7 +46,7 @@ def earlier_runs(settings: Settings, asked: str) -> Iterator[tuple[list[Run], sq
     with readable_errors(settings.db), contextlib.closing(open_to_read(settings.db)) as connection:
         if not schema_of(connection):  # whoever made the file was killed at once
             raise SettingsError(f"{asked}: the database {settings.shown(settings.db)} has no runs yet")
-        found = connection.execute("SELECT * FROM runs ORDER BY started_at DESC, rowid DESC")
+        found = connection.execute(f"SELECT * FROM runs {NEWEST_FIRST}")  # noqa: S608
         yield [rows.to_run(row) for row in found], connection
 
 
