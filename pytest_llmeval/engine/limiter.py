@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -49,6 +50,8 @@ class Limiter:
         """The most requests that were in flight at one moment."""
         self.requests = 0
         """Requests sent."""
+        self.faults = Counter[ErrorKind]()
+        """Those of them that gave no answer to use, by kind."""
         self._closed: Callable[[], CallError] | None = None
 
     def slots(self, account: str) -> Callable[[], "_Slot"]:
@@ -114,6 +117,7 @@ class Limiter:
             limit.answered(started_s)
         else:
             if isinstance(error, AttemptError):
+                self.faults[error.kind] += 1
                 self._learn(limit, started_s, error)
             if limit.tokens is not None:  # it took none; the next attempt books its own
                 limit.tokens.settle(-tokens)

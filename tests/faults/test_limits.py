@@ -42,8 +42,8 @@ def times_of(project: Project, model: str) -> list[float]:
 
 
 @pytest.mark.usefixtures("shortest_pauses")
-def test_faults_that_pass_cost_attempts_and_nothing_else(project: Project) -> None:
-    """One session over many models: each fault counts its own requests."""
+def test_faults_that_pass_cost_attempts_and_nothing_else(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    """One session over many models: each fault counts its own requests, and the last lines count faults by kind."""
     passing = {
         "fault-status-429-1-after-1": 2,
         "fault-status-429-2": 3,
@@ -67,6 +67,8 @@ def test_faults_that_pass_cost_attempts_and_nothing_else(project: Project) -> No
     first, second = times_of(project, "fault-status-429-1-after-1")
     assert 1.0 <= second - first < 3
     assert all(row["latency_s"] < 1 for row in cases.values())  # pauses are none of the model's time
+    told = " ".join(capsys.readouterr().out.split())
+    assert f"calls: {sum(passing.values())} requests (9 rate_limited, 8 server_error, 6 connection, " in told
 
 
 @pytest.mark.usefixtures("shortest_pauses", "no_own_pauses")

@@ -116,7 +116,8 @@ class Closing:
 
     def _calls(self) -> str:
         counts = self._room.counts
-        told = [counted(self._room.requests, "request")]
+        faults = ", ".join(f"{count:,} {kind}" for kind, count in self._room.faults.most_common())
+        told = [counted(self._room.requests, "request") + (f" ({faults})" if faults else "")]
         told += [f"at most {self._room.peak} in flight"] if self._room.requests else []
         source = "the cache" if self._rescored is None else f"run {self._rescored}"
         told += [f"{counted(counts.cached, 'answer')} from {source}"] if counts.cached else []

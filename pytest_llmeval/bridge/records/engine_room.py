@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
@@ -136,6 +137,11 @@ class EngineRoom:
     def requests(self) -> int:
         """Requests sent."""
         return self._limiter.requests
+
+    @property
+    def faults(self) -> Counter[ErrorKind]:
+        """Those of them that gave no answer to use, by kind, whether another one did or none."""
+        return self._limiter.faults
 
     @property
     def peak(self) -> int:
