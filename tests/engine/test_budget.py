@@ -173,6 +173,11 @@ def test_a_bound_above_what_is_left_refuses_its_own_call_alone() -> None:
         " a lower max_tokens lowers what it may cost"
     )
     assert not budget.is_used_up
+    small = Spender(0.0005)
+    assert small.start(0.0004)
+    small.end(0.00041)
+    told = "it may cost $0.00014, and $0.00009 of --max-cost $0.00050 are left; "  # in digits that tell them apart
+    assert told in str(used_up(small, 0.00014))
     assert budget.start(0.75)
     budget.end(0.75)
     assert str(used_up(budget, 0.1)) == "not asked: $1.0000 of --max-cost $1.0000 are spent"
