@@ -7,7 +7,7 @@ import contextvars
 import functools
 import os
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, ParamSpec, TypeVar
 
 from pytest_llmeval.core.errors import CallError, ErrorKind
@@ -17,6 +17,8 @@ __all__ = ["LoopThread"]
 P = ParamSpec("P")
 T = TypeVar("T")
 _STOP_TIMEOUT_S = 2.0
+_ROUNDS = 8
+"""Of cancelling what there is: tasks may begin others as they end, some of them without end."""
 
 
 class _Serving(threading.Thread):
@@ -58,7 +60,8 @@ class LoopThread:
             coroutine.close()
             told = "the model cannot be asked in a forked child process; ask in the test's own process, or use a thread"
             raise CallError(told, kind=ErrorKind.CODE, attempts=0)
-        return asyncio.run_coroutine_threadsafe(coroutine, self._started())
+        with self._lock:  # until it is handed over: a loop that has ended looks for the last time at what it was given
+            return asyncio.run_coroutine_threadsafe(coroutine, self._started())
 
     def call_soon(self, callback: Callable[[], object]) -> None:
         """Run ``callback`` on the loop, where that is running, without waiting for it."""
@@ -107,14 +110,14 @@ class LoopThread:
         return os.getpid() != self._pid
 
     def _started(self) -> asyncio.AbstractEventLoop:
-        with self._lock:
-            if self._loop is None:
-                loop = asyncio.new_event_loop()
-                loop.set_default_executor(_InContext(thread_name_prefix="asyncio"))  # it starts no thread yet
-                self._thread = _Serving(target=self._serve, args=(loop,), name=self._name, daemon=True)
-                self._thread.start()
-                self._loop = loop  # now: an interrupt above must leave no loop that nobody runs
-            return self._loop
+        """Return the loop, under the lock."""
+        if self._loop is None:
+            loop = asyncio.new_event_loop()
+            loop.set_default_executor(_InContext(thread_name_prefix="asyncio"))  # it starts no thread yet
+            self._thread = _Serving(target=self._serve, args=(loop,), name=self._name, daemon=True)
+            self._thread.start()
+            self._loop = loop  # now: an interrupt above must leave no loop that nobody runs
+        return self._loop
 
     def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
         asyncio.set_event_loop(loop)
@@ -129,9 +132,24 @@ class LoopThread:
 
 
 def _drain(loop: asyncio.AbstractEventLoop) -> None:
-    pending = asyncio.all_tasks(loop)
-    for task in pending:
-        task.cancel()
-    if pending:
-        loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
-    loop.run_until_complete(loop.shutdown_asyncgens())
+    """Cancel what runs, and what was handed over and is no task yet, so that nobody waits for it for ever."""
+    _cancel_all(loop)
+    _run(loop, loop.shutdown_asyncgens())
+    _cancel_all(loop)
+
+
+def _cancel_all(loop: asyncio.AbstractEventLoop) -> None:
+    for _ in range(_ROUNDS):
+        _run(loop, asyncio.sleep(0))
+        pending = asyncio.all_tasks(loop)
+        if not pending:
+            break
+        for task in pending:
+            task.cancel()
+        _run(loop, asyncio.gather(*pending, return_exceptions=True))
+
+
+def _run(loop: asyncio.AbstractEventLoop, work: Awaitable[object]) -> None:
+    """Run ``work`` to its end, or until a task raises what ends the loop."""
+    with contextlib.suppress(SystemExit, KeyboardInterrupt):
+        loop.run_until_complete(work)

@@ -240,6 +240,37 @@ def test_a_loop_that_a_task_ended_can_be_closed() -> None:
     loop.close()
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_whoever_waits_for_a_loop_that_tasks_end_is_told(loop: LoopThread) -> None:
+    """Also of what was handed over while it computed, and is no task yet; each of many tasks may end a loop."""
+    handed_over = threading.Event()
+
+    async def leave() -> None:
+        sys.exit(3)
+
+    async def leave_late() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            sys.exit(4)
+
+    async def body() -> None:
+        late = asyncio.create_task(leave_late())
+        await asyncio.sleep(0)
+        now = [asyncio.create_task(leave()) for _ in range(20)]
+        handed_over.wait(5)
+        await asyncio.gather(late, *now)
+
+    async def other() -> None:
+        await asyncio.sleep(60)
+
+    futures = [loop.submit(body()), *(loop.submit(other()) for _ in range(30))]
+    handed_over.set()
+    concurrent.futures.wait(futures, 5)
+    assert [future.done() for future in futures] == [True] * 31
+    wait_until(lambda: not loop_threads())
+
+
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_forked_child_is_refused_at_once(loop: LoopThread) -> None:
     """The thread is not there, and its lock may be held by another one that is not there either."""

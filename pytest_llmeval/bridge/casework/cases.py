@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pytest_llmeval.loaders.source import Dataset, RowRef
     from pytest_llmeval.scorers import ScoreBook
 
-__all__ = ["CaseParam", "CaseRun", "Eval", "key_of", "own_request"]
+__all__ = ["CaseParam", "CaseRun", "Eval", "given_up", "key_of", "own_request"]
 
 T = TypeVar("T")
 
@@ -225,3 +225,9 @@ PROMPT_FAULTS = (Exception, pytest.skip.Exception, pytest.fail.Exception, pytest
 def own_request(eval_: Eval, sample: Sample) -> Request:
     """Return the request that a case's own prompt makes."""
     return Request(messages=eval_.prompt.render(sample), params=eval_.params)
+
+
+def given_up() -> CaseError:
+    """Return the error of a case whose body was cancelled, though its turn had come."""
+    told = "given up: a task ended the loop that all bodies run on, with sys.exit() say, or the body cancelled itself"
+    return CaseError(told, kind=ErrorKind.CODE)

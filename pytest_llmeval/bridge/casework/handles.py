@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from pytest_llmeval.bridge.casework.calls import Calls
-from pytest_llmeval.bridge.casework.cases import CaseRun, Eval, own_request
+from pytest_llmeval.bridge.casework.cases import CaseRun, Eval, given_up, own_request
 from pytest_llmeval.core.calls import answered, ask_name, failed
-from pytest_llmeval.core.errors import CallError, CaseError, ErrorKind
+from pytest_llmeval.core.errors import CallError
 from pytest_llmeval.core.judge.verdict import Wanted
 from pytest_llmeval.core.likelihood import LOGPROB_OF, Likelihood
 from pytest_llmeval.core.param_levels import laid_over
@@ -99,9 +99,7 @@ class CaseModel:
             with self._run.waiting():
                 return reply.result()
         except (asyncio.CancelledError, concurrent.futures.CancelledError):
-            raise CaseError(
-                "given up: a task ended the loop that all bodies run on, with sys.exit() say", kind=ErrorKind.CODE
-            ) from None
+            raise given_up() from None
 
     def respond_early(self) -> "concurrent.futures.Future[Response]":
         """Ask for that answer before the turn of the case, without waiting for it."""

@@ -20,7 +20,7 @@ import pytest
 
 from pytest_llmeval.bridge.casework.calls import Calls
 from pytest_llmeval.bridge.casework.case_start import new_run, read_row
-from pytest_llmeval.bridge.casework.cases import CaseRun
+from pytest_llmeval.bridge.casework.cases import CaseRun, given_up
 from pytest_llmeval.bridge.casework.fixtures import chosen_fixture, is_ours, judge_of, uses
 from pytest_llmeval.bridge.casework.handles import CaseModel
 from pytest_llmeval.bridge.casework.items import param_of
@@ -136,6 +136,8 @@ class BodiesAhead:
             ended = result.result()
             if ended is not None:
                 raise ended
+        except concurrent.futures.CancelledError:
+            raise given_up() from None
         except BaseException:
             result.cancel()
             raise
