@@ -15,7 +15,7 @@ from pytest_llmeval.core.text import one_line
 from pytest_llmeval.core.types import Message, Role, Sample
 from pytest_llmeval.loaders.paths import inside
 
-__all__ = ["Prompt", "as_messages", "load_prompt"]
+__all__ = ["Prompt", "as_messages", "fields_of", "load_prompt"]
 
 _SUFFIXES = (".txt", ".md", ".yaml")
 _YAML = (".yaml", ".yml")
@@ -109,7 +109,7 @@ def _template(messages: list[Message], *, source: str, text: str) -> Prompt:
 
 def _filling(messages: list[Message]) -> Renderer:
     def render(sample: Sample) -> tuple[Message, ...]:
-        fields = _fields(sample.input)
+        fields = fields_of(sample.input)
         return tuple({**message, "content": _filled(str(message["content"]), fields)} for message in messages)
 
     return render
@@ -122,7 +122,8 @@ def _filled(template: str, fields: Mapping[str, Any]) -> str:
     return _FIELD.sub(value, template)
 
 
-def _fields(input_: Any) -> Mapping[str, Any]:
+def fields_of(input_: Any) -> Mapping[str, Any]:
+    """Return what a template can take of the input of a row, by name."""
     return input_ if isinstance(input_, dict) else {"input": input_}
 
 

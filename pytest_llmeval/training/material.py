@@ -155,7 +155,7 @@ def gather(plan: Plan) -> Material:
         val=held_out,
         variants=variants,
         data=data,
-        warnings=tuple(train.warnings),
+        warnings=(*train.warnings, *val.notes, *test.notes),
         shape=shape,
         fit=fitted,
         answered_at_once=at_once,

@@ -15,7 +15,8 @@ from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.types import Message, Sample
 from pytest_llmeval.loaders.datasets import open_dataset
-from pytest_llmeval.loaders.prompts import Prompt
+from pytest_llmeval.loaders.prompt_fields import PromptFields
+from pytest_llmeval.loaders.prompts import Prompt, fields_of
 from pytest_llmeval.training.config import DataModel
 from pytest_llmeval.training.variants import Variants
 
@@ -60,6 +61,8 @@ class Rows:
     digest: str
     """sha256 in hex over the rows taken, in their order."""
     variants: tuple[TrainingRow, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What is odd about the fields that the prompt takes of them."""
 
     @property
     def twins(self) -> int:
@@ -76,8 +79,8 @@ class Rows:
     def warnings(self) -> list[str]:
         """What looks wrong and hinders nothing."""
         if self.twins > _MANY_TWINS * len(self.rows):
-            return [f"{self.shown}: {self.twins} of {len(self.rows)} rows repeat an earlier input"]
-        return []
+            return [*self.notes, f"{self.shown}: {self.twins} of {len(self.rows)} rows repeat an earlier input"]
+        return list(self.notes)
 
 
 def read_rows(
@@ -105,7 +108,7 @@ def read_rows(
     dataset = open_dataset(name, rootdir=rootdir, test_file=rootdir / "conftest.py")
     wrong: list[str] = []
     rows: list[TrainingRow] = []
-    sum_ = hashlib.sha256()
+    fields, sum_ = PromptFields(prompt), hashlib.sha256()
     for ref, sample in dataset.rows():
         where = f"{dataset.shown}:{ref.line}"
         try:
@@ -116,6 +119,7 @@ def read_rows(
             if limit is not None and len(rows) >= limit:
                 continue  # the rest is read all the same, and its mistakes are told
             rows.append(_row(sample, where, prompt, completion))
+            fields.add(sample.input)
             sum_.update(b"%x;" % ref.checksum)
         except (DatasetError, PromptError) as error:
             told = str(error)
@@ -126,18 +130,24 @@ def read_rows(
     if not rows:
         of_slice = f" in slice {slice_!r}" if slice_ else ""
         raise DatasetError(f"{dataset.shown}: 0 rows{of_slice}; training needs at least one")
-    return Rows(shown=dataset.shown, rows=tuple(rows), digest=sum_.hexdigest())
+    notes = tuple(fields.notes(dataset.shown, is_sent=True))
+    return Rows(shown=dataset.shown, rows=tuple(rows), digest=sum_.hexdigest(), notes=notes)
 
 
 def read_splits(data: DataModel, *, rootdir: Path, prompt: Prompt, seed: int) -> tuple[Rows, Rows, Rows]:
     """Return the rows of train, with their variants, and of val and test, the last two as they are looked at.
 
     Raises:
-        DatasetError: a row is wrong, one of the last two is trained on, or one of ``test`` stands in ``val``.
+        DatasetError: a row is wrong or lacks a field of the prompt that others have, one of the last two is trained on,
+            or one of ``test`` stands in ``val``.
     """
     read = partial(read_rows, rootdir=rootdir, prompt=prompt, completion=data.completion)
     train = read(data.train, slice_=data.slice, limit=data.limit)
     whole = [read(name) for name in (data.val, data.test)]
+    _require_none(
+        list(_lacking([row for rows in (train, *whole) for row in rows.rows], prompt)),
+        "rows lack a field that the prompt takes and other rows have, so its name would be sent as it stands",
+    )
     _require_none(
         [pair for held_out in whole for pair in leaks(train, held_out)],
         f"held-out rows are trained on; take them out of {data.train}",
@@ -161,6 +171,14 @@ def _with_variants(train: Rows, data: DataModel, *, held_out: Sequence[Rows], pr
         for row in train.rows
     ]
     return replace(train, variants=tuple(row for row in variants if row.likeness not in kept_out))
+
+
+def _lacking(rows: Sequence[TrainingRow], prompt: Prompt) -> Iterator[str]:
+    """Yield a line for each row that lacks a field which the prompt takes of others."""
+    taken = (prompt.names or frozenset()) & {name for row in rows for name in fields_of(row.sample.input)}
+    for row in rows:
+        if lacking := sorted(taken - set(fields_of(row.sample.input))):
+            yield f"{row.where}: input has no {', '.join(map(repr, lacking))}"
 
 
 def _require_none(pairs: Sequence[str], wrong: str) -> None:

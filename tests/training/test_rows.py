@@ -46,6 +46,31 @@ def test_json_keeps_the_order_of_keys_and_letters_as_they_are(tmp_path: Path) ->
     assert found.completion == '{"b": "ø", "a": [1, null]}'
 
 
+def test_a_field_of_the_prompt_that_a_row_lacks_is_an_error_and_one_that_all_lack_is_told(tmp_path: Path) -> None:
+    """Its name would be trained on, in braces."""
+    prompt = load_prompt("In {city}: {thing}", rootdir=tmp_path, test_file=tmp_path / "test_a.py")
+    data = DataModel(train="train.jsonl", val="val.jsonl", test="test.jsonl", completion="text")
+
+    def splits(**rows: Sequence[dict[str, Any]]) -> tuple[Rows, Rows, Rows]:
+        for name in ("train", "val", "test"):
+            lines = [json.dumps({"input": {**each, "of": name}, "target": "x"}) for each in rows[name]]
+            (tmp_path / f"{name}.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
+        return read_splits(data, rootdir=tmp_path, prompt=prompt, seed=0)
+
+    whole = [{"city": "Oslo", "thing": "a"}, {"city": "Bern", "thing": "b"}]
+    assert [each.warnings for each in splits(train=whole, val=whole, test=whole)] == [[], [], []]
+    with pytest.raises(DatasetError) as caught:
+        splits(train=[*whole, {"city": "Rome", "thng": "c"}], val=whole, test=[{"thing": "d"}])
+    assert str(caught.value).splitlines()[1:] == [
+        "train.jsonl:3: input has no 'thing'",
+        "test.jsonl:1: input has no 'city'",
+    ]
+    misspelt = [{"city": each["city"], "thng": each["thing"]} for each in whole]
+    told = "prompt template: {thing} is not a row field and is sent as it stands; did you mean {thng}?"
+    found = splits(train=misspelt, val=misspelt, test=misspelt)
+    assert [each.warnings for each in found] == [[f"{name}.jsonl: {told}"] for name in ("train", "val", "test")]
+
+
 def test_all_wrong_rows_are_told_with_their_lines(tmp_path: Path) -> None:
     rows = [row(1), "{broken", {"input": "x", "tagret": 1}, row(4, None), row(5)]
     with pytest.raises(DatasetError) as caught:

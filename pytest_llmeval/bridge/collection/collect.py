@@ -15,7 +15,6 @@ from pytest_llmeval.bridge.casework.fixtures import uses
 from pytest_llmeval.bridge.casework.items import PARAM, suite_named
 from pytest_llmeval.bridge.collection.code_digests import code_digest, names_in
 from pytest_llmeval.bridge.collection.eval_code import COMPARING, JUDGING
-from pytest_llmeval.bridge.collection.prompt_fields import PromptFields
 from pytest_llmeval.bridge.collection.rubric_files import rubric_problems
 from pytest_llmeval.core.errors import DatasetError, UserError
 from pytest_llmeval.core.ids import node_part
@@ -24,6 +23,7 @@ from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.core.types import Sample
 from pytest_llmeval.loaders.datasets import open_dataset
+from pytest_llmeval.loaders.prompt_fields import PromptFields
 from pytest_llmeval.loaders.prompts import load_prompt
 from pytest_llmeval.loaders.source import Dataset, RowRef
 from pytest_llmeval.models.params import wrong_params
@@ -160,7 +160,9 @@ class CaseMaker:
         for reading in self.readings:
             item = asking.get(reading.eval.where)
             if item is not None:
-                yield from reading.fields.notes(reading.eval.suite, is_sent=uses(item, "response"))
+                yield from reading.fields.notes(
+                    f"suite {one_line(reading.eval.suite, 60)}", is_sent=uses(item, "response")
+                )
 
     def _eval(self, metafunc: pytest.Metafunc, marker: pytest.Mark, where: str) -> Eval:
         try:

@@ -2,13 +2,11 @@
 
 import re
 from collections.abc import Collection, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pytest_llmeval.core.gate.names import closest
 from pytest_llmeval.core.text import counted, one_line
-
-if TYPE_CHECKING:
-    from pytest_llmeval.loaders.prompts import Prompt
+from pytest_llmeval.loaders.prompts import Prompt, fields_of
 
 __all__ = ["PromptFields"]
 
@@ -22,7 +20,7 @@ _MOST_SHOWN = 6
 class PromptFields:
     """What the rows of one function offer its prompt."""
 
-    def __init__(self, prompt: "Prompt") -> None:
+    def __init__(self, prompt: Prompt) -> None:
         self._source = prompt.source
         self._in_braces = prompt.names
         self._names: set[str] = set()
@@ -34,22 +32,23 @@ class PromptFields:
         """Take the input of a row."""
         if self._in_braces is None:
             return
-        self._names.update(input_ if isinstance(input_, dict) else ("input",))
+        self._names.update(fields_of(input_))
         if not self._rows:
             self._first = input_
         self._differ = self._differ or input_ != self._first
         self._rows += 1
 
-    def notes(self, suite: str, *, is_sent: bool) -> Iterator[str]:
+    def notes(self, rows: str, *, is_sent: bool) -> Iterator[str]:
         """Yield what is to be said of a template before it is paid for.
 
         That a word in braces is like a field which is not filled; where none is though rows differ, that they are asked
-        the same, if every case sends the prompt itself (``is_sent``), and else what is sent in place of a field.
+        the same, if every case sends the prompt itself (``is_sent``), and else what is sent in place of a field. They
+        begin with ``rows``, the name of all that was taken.
         """
         in_braces = self._in_braces or frozenset()
         filled = in_braces & self._names
         words = sorted(name for name in in_braces - filled if _WORD.fullmatch(name))
-        where = f"suite {one_line(suite, 60)}: prompt {self._source}"
+        where = f"{rows}: prompt {self._source}"
         slips = {word: closest(word.strip(), self._names - filled, cutoff=_NEAR) for word in words}
         known = {word: meant for word, meant in slips.items() if meant is not None}
         for word, meant in known.items():
