@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pytest_llmeval.core.gate.evidence import Weight
-from pytest_llmeval.core.rules import GateSettings, Rule
+from pytest_llmeval.core.rules import GateSettings, Rule, Thresholds
 from pytest_llmeval.core.stats.multiplicity import holm
 
 __all__ = ["MORE_EPOCHS", "Family", "Share", "is_decided_by_p", "looks_alpha", "shares_of"]
@@ -38,9 +38,19 @@ def is_decided_by_p(rule: Rule) -> bool:
     return rule.kind in ("max_drop", "max_rise") or (rule.confident and rule.kind in ("min", "max"))
 
 
-def looks_alpha(settings: GateSettings) -> float:
-    """Return the alpha of one look at a run: half of it where a second look may follow (Bonferroni)."""
-    return settings.alpha / 2 if settings.on_inconclusive == "escalate" else settings.alpha
+def looks_alpha(thresholds: Thresholds, settings: GateSettings, suites: Iterable[str]) -> float:
+    """Return the alpha of one look at a run: half of it where a second look may follow (Bonferroni).
+
+    A second look is one at all suites, whichever asks for it.
+
+    Args:
+        thresholds: the rules.
+        settings: of the suite whose alpha it is.
+        suites: those of the session.
+    """
+    known = (thresholds.suites[name].settings for name in suites if name in thresholds.suites)
+    is_first = any(each.on_inconclusive == "escalate" for each in (settings, *known))
+    return settings.alpha / 2 if is_first else settings.alpha
 
 
 def shares_of(rules: Sequence[tuple[Rule, float]]) -> list[Share]:

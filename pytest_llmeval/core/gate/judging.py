@@ -6,20 +6,20 @@ Every rule is judged for each model by itself. It never raises on what a run hol
 
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.decide import Decision, Judgement
 from pytest_llmeval.core.gate.evidence import Weight
-from pytest_llmeval.core.gate.family import Family, Share, shares_of
+from pytest_llmeval.core.gate.family import Family, Share, looks_alpha, shares_of
 from pytest_llmeval.core.gate.judges import reported
 from pytest_llmeval.core.gate.opponents import Opponents
 from pytest_llmeval.core.gate.verdicts import decide_by_p
 from pytest_llmeval.core.gate.weigh import Weighed, weigh_suite
 from pytest_llmeval.core.judge.trust import UNKNOWN, Trust
-from pytest_llmeval.core.rules import Thresholds
+from pytest_llmeval.core.rules import SuiteRules, Thresholds
 
 __all__ = ["WORST_FIRST", "GateResult", "SessionVerdict", "Verdict", "apply_gate", "session_verdict"]
 
@@ -104,13 +104,22 @@ def apply_gate(
     """
     by_suite = _by_suite(cases, thresholds.suites)
     opponents = Opponents(baseline, thresholds.suites, why_none=no_baseline)
+    there = {name for name, own in by_suite.items() if own} | {name for (name, _), n in (collected or {}).items() if n}
     found = [
         case
-        for rules in thresholds.suites.values()
+        for rules in _of_one_look(thresholds, there)
         for case in weigh_suite(rules, by_suite[rules.name], collected or {}, opponents, trust, first_look)
     ]
     verdicts = tuple(_settled(found))
     return GateResult(verdicts=verdicts, verdict=session_verdict(verdicts), partial=partial)
+
+
+def _of_one_look(thresholds: Thresholds, there: Iterable[str]) -> Iterator[SuiteRules]:
+    """Yield the rules of each suite with the alpha of one look at the suites that are ``there``."""
+    suites = list(there)
+    for rules in thresholds.suites.values():
+        alpha = looks_alpha(thresholds, rules.settings, suites)
+        yield replace(rules, settings=replace(rules.settings, alpha=alpha))
 
 
 def _by_suite(cases: Iterable[JudgedCase], names: Iterable[str]) -> dict[str, list[JudgedCase]]:

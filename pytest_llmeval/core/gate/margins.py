@@ -50,7 +50,7 @@ def unjudgeable(thresholds: Thresholds, sizes: Mapping[str, SuiteSize], baseline
             for rule in suite.rules
             for model in (sizes[name].models if name in sizes else ())
             if rule.kind == "noninferior" and rule.model in (None, model)
-            for message in _refused(thresholds, rule, sizes[name], _before(opponents, rule, model, sizes[name]))
+            for message in _refused(thresholds, rule, sizes, _before(opponents, rule, model, sizes[name]))
         )
     )
 
@@ -59,11 +59,14 @@ def _before(opponents: Opponents, rule: Rule, model: str, size: SuiteSize) -> Se
     return opponents.find(rule.suite, model, is_only=len(size.models) == 1).cases
 
 
-def _refused(thresholds: Thresholds, rule: Rule, size: SuiteSize, before: Sequence[JudgedCase]) -> Iterator[str]:
+def _refused(
+    thresholds: Thresholds, rule: Rule, sizes: Mapping[str, SuiteSize], before: Sequence[JudgedCase]
+) -> Iterator[str]:
+    size = sizes[rule.suite]
     spread = part_spread(rule.metric, read_rows(rule.metric, before), {}, rule.slice, correlation=_LIKELY_AT_MOST)
     if spread is None or not rule.bound:
         return
-    alpha = looks_alpha(thresholds.suites[rule.suite].settings)
+    alpha = looks_alpha(thresholds, thresholds.suites[rule.suite].settings, sizes)
     n, epochs = min(spread.n, size.rows.get(rule.slice, 0)), 2 / (1 / spread.epochs + 1 / size.epochs)
     needed = rows_for_margin(spread, rule.bound, alpha=alpha, power=_POWER, epochs=epochs)
     if not 0 < n < needed:

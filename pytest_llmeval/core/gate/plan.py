@@ -165,13 +165,12 @@ def _wanted(
 def _alpha(thresholds: Thresholds, suite: SuiteRules, rule: Rule, sizes: Mapping[str, SuiteSize]) -> float:
     """Return the p-value below which a rule fails whatever the others say; one that is not there is added."""
     if rule.kind == "noninferior":
-        return looks_alpha(suite.settings)
+        return looks_alpha(thresholds, suite.settings, sizes)
     if rule not in suite.rules:
         suite = replace(suite, rules=(*suite.rules, rule))
     members = family(replace(thresholds, suites={**thresholds.suites, suite.name: suite}), sizes)
-    return min(
-        (member.share.strictest for member in members if member.rule == rule), default=looks_alpha(suite.settings)
-    )
+    own = looks_alpha(thresholds, suite.settings, sizes)
+    return min((member.share.strictest for member in members if member.rule == rule), default=own)
 
 
 def _plan_rule(

@@ -34,7 +34,7 @@ def family(thresholds: Thresholds, sizes: Mapping[str, SuiteSize]) -> list[RuleS
     Rules whose suite, slice or model has no case take no part.
     """
     members = [
-        (rule, model, looks_alpha(suite.settings))
+        (rule, model, looks_alpha(thresholds, suite.settings, sizes))
         for name, suite in thresholds.suites.items()
         for rule in suite.rules
         for model in (sizes[name].models if name in sizes else ())

@@ -224,5 +224,6 @@ def _is_change(rule: str) -> bool:
 
 def _alpha(thresholds: Thresholds, suites: Iterable[str]) -> float:
     """Return what the rules on a change may raise together: the greatest alpha of their suites, of one look."""
-    found = [looks_alpha(thresholds.suites[name].settings) for name in suites]
-    return max(found, default=looks_alpha(thresholds.defaults))
+    there = list(suites)
+    found = [looks_alpha(thresholds, thresholds.suites[name].settings, there) for name in there]
+    return max(found, default=looks_alpha(thresholds, thresholds.defaults, there))

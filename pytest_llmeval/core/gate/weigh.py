@@ -12,7 +12,7 @@ from pytest_llmeval.core.gate.changes import weigh_change
 from pytest_llmeval.core.gate.column import Column, Reading, State
 from pytest_llmeval.core.gate.decide import Decision, decide
 from pytest_llmeval.core.gate.evidence import Evidence
-from pytest_llmeval.core.gate.family import is_decided_by_p, looks_alpha
+from pytest_llmeval.core.gate.family import is_decided_by_p
 from pytest_llmeval.core.gate.group import Group, Sheet, group_of
 from pytest_llmeval.core.gate.judges import why_no_one_judge, why_not_gating
 from pytest_llmeval.core.gate.names import did_you_mean
@@ -69,7 +69,7 @@ def weigh_suite(
     """Return every rule of a suite, once for each model that it is about, in the order of the file.
 
     Args:
-        rules: of the suite.
+        rules: of the suite, with the alpha of one look.
         cases: all of the suite.
         collected: how many cases each suite and model was to have.
         opponents: what rules on a change compare with.
@@ -173,7 +173,7 @@ def _weigh_change(rule: Rule, sheet: Sheet) -> Weighed:
         return Weighed(rule=rule, model=group.model, decision=shown)
     if rule.kind != "noninferior":
         return _waiting(rule, sheet, evidence, pairs.open_ids)
-    alpha = looks_alpha(group.rules.settings)
+    alpha = group.rules.settings.alpha
     decision = decide_noninferior(rule, evidence, alpha, broken=broken, open_ids=pairs.open_ids)
     return Weighed(rule=rule, model=group.model, decision=decision)
 
@@ -184,7 +184,7 @@ def _waiting(rule: Rule, sheet: Sheet, evidence: Evidence, open_ids: Sequence[st
         rule=rule,
         model=sheet.group.model,
         evidence=evidence,
-        alpha=looks_alpha(sheet.group.rules.settings),
+        alpha=sheet.group.rules.settings.alpha,
         open_ids=open_ids,
     )
 

@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 from statsmodels.stats.multitest import multipletests  # type: ignore[import-untyped]  # it carries no types
 
+from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.gate.case import JudgedCase
-from pytest_llmeval.core.gate.judging import GateResult
-from pytest_llmeval.core.rules import Rule
-from tests.support.gate_runs import broken, case, compared, rule, run
+from pytest_llmeval.core.gate.judging import GateResult, apply_gate
+from pytest_llmeval.core.rules import GateSettings, Rule, SuiteRules, Thresholds
+from tests.support.gate_runs import broken, case, compared, rule, rules, run
 
 WORSE = (6, 5, 4, 7)
 """How many of 20 rows got worse in each of four slices."""
@@ -101,6 +102,21 @@ def test_a_second_look_leaves_half_of_alpha_to_the_first() -> None:
     assert compared(*sliced("p", 4)).verdict == "fail"
     assert compared(*sliced("p", 4), on_inconclusive="escalate").verdict == "inconclusive"
     assert compared(*sliced("p", 5), on_inconclusive="escalate").verdict == "fail"
+
+
+def test_a_second_look_of_one_suite_is_one_at_all_that_are_there() -> None:
+    """So its own share of false alarms comes from all of them; a suite that was not selected asks for nothing."""
+    before, after = sliced("p", 4)
+    other = SuiteRules(
+        name="other",
+        rules=(rule("min", 0.5, suite="other"),),
+        settings=GateSettings(on_inconclusive="escalate"),
+    )
+    both = Thresholds(suites={**rules(rule()).suites, "other": other})
+    asked = [case("x", 1.0, suite="other")]
+    for there, verdict in (([], "fail"), (asked, "inconclusive")):
+        found = apply_gate(both, [*after, *there], baseline=Baseline(name="main", cases=before))
+        assert found.verdicts[0].verdict == verdict
 
 
 def test_ends_are_adjusted_too() -> None:
