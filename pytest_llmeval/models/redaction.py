@@ -45,7 +45,7 @@ class Redactor:
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._secrets: set[str] = set()
-        self._pattern: re.Pattern[str] | None = None
+        self._forms: list[str] = []
         self.add(*secrets)
 
     def __repr__(self) -> str:
@@ -54,13 +54,11 @@ class Redactor:
     def add(self, *secrets: str) -> None:
         """Look for these values too."""
         self._secrets.update(secret for secret in secrets if len(secret) >= MIN_SECRET_CHARS)
-        forms = sorted({form for secret in self._secrets for form in _forms(secret)}, key=len, reverse=True)
-        self._pattern = re.compile("|".join(map(re.escape, forms))) if forms else None
+        self._forms = sorted({form for secret in self._secrets for form in _forms(secret)}, key=len, reverse=True)
 
     def __call__(self, text: str) -> str:
         """Return ``text`` with every secret replaced."""
-        text = self._pattern.sub(MASK, text) if self._pattern else text  # first: a user name is part of some
-        return _USERINFO.sub(f"{MASK}@", text)
+        return _USERINFO.sub(f"{MASK}@", _masked(text, self._forms))  # last: a user name is part of some
 
 
 class AnswerRedactor:
@@ -79,10 +77,7 @@ class AnswerRedactor:
 
     def __call__(self, text: str) -> str:
         """Return ``text`` with every secret replaced; without any it is returned as it is."""
-        for form in self._forms:  # a search for each costs less than one pattern of all
-            if form in text:
-                text = text.replace(form, MASK)
-        return text
+        return _masked(text, self._forms)
 
 
 def secrets_in(environ: Mapping[str, str]) -> tuple[str, ...]:
@@ -112,6 +107,13 @@ def tells_who_asks(name: str) -> bool:
     """Return whether a header, or a part of a query, tells by its name who asks or when, not what answers."""
     variable = _WORDS_MEET.sub("_", name)
     return any(each.search(variable) for each in (_SECRET_NAME, _CREDENTIAL, _ASKER))
+
+
+def _masked(text: str, forms: Iterable[str]) -> str:
+    for form in forms:  # a search for each costs less than one pattern of all
+        if form in text:
+            text = text.replace(form, MASK)
+    return text
 
 
 def _forms(secret: str) -> Iterator[str]:
