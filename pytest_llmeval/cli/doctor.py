@@ -151,7 +151,7 @@ def _files(project: Project) -> Iterator[Finding]:
     path = project.thresholds
     if path.exists():
         shown = project.shown(path)
-        yield _tried(shown, lambda: f"{len(load_thresholds(path, shown_as=shown).suites)} suites have rules")
+        yield _tried(shown, lambda: f"rules of {counted(len(load_thresholds(path, shown_as=shown).suites), 'suite')}")
     else:
         yield _note("thresholds.yaml", "none: a miss fails its test, no rule is judged")
     database = project.database

@@ -81,7 +81,8 @@ def selftest(
     count = pairs or pairs_within(chosen.rows.cases)
     found = replay(rules, chosen.rows, pairs=count, seed=seed, trust=trust, on_pair=_progress(count))
     if not any(rule.is_change for rule in found.rules):
-        raise ThresholdsError(f"{rules.shown_as}: no max_drop and no max_rise is about a row that is in both runs")
+        told = f"no max_drop and no max_rise is about a row that is in both of {chosen.told}"
+        raise ThresholdsError(f"{rules.shown_as}: {told}")
     if as_json:
         emit_json({"runs": chosen.ids, "seed": seed, **_facts(found)})
     else:

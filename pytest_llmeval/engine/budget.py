@@ -86,10 +86,8 @@ class Budget:
             self._is_blind = self.is_used_up = True
 
     def _too_dear(self, bound_usd: float, max_cost_usd: float) -> CallError:
-        left_usd = max_cost_usd - self.spent_usd
-        digits = next(
-            (n for n in range(4, 12) if round(bound_usd, n) != round(left_usd, n)), 12
-        )  # in which they differ
+        left_usd = max_cost_usd - self.spent_usd  # told in digits that tell it from the bound
+        digits = next((n for n in range(4, 12) if round(bound_usd, n) != round(left_usd, n)), 12)
         message = (
             f"not asked: it may cost ${bound_usd:.{digits}f}, and ${left_usd:.{digits}f} of --max-cost"
             f" ${max_cost_usd:.{digits}f} are left; a lower max_tokens lowers what it may cost"

@@ -8,7 +8,7 @@ from pytest_llmeval.core.text import counted, one_line
 from pytest_llmeval.reports.comparison import Comparison
 from pytest_llmeval.reports.numbers import number, signed
 from pytest_llmeval.reports.row_flips import Flip, RowText
-from pytest_llmeval.reports.rule_words import metric_name, reason_words
+from pytest_llmeval.reports.rule_words import MDE_MEANS, metric_name, reason_words
 
 __all__ = [
     "LEGEND",
@@ -27,10 +27,7 @@ __all__ = [
 ]
 
 
-LEGEND = (
-    "p: how likely a change this large is by chance if nothing changed, after Holm; MDE: the least change that would be"
-    " seen four times in five"
-)
+LEGEND = f"p: how likely a change this large is by chance if nothing changed, after Holm; {MDE_MEANS}"
 """What two columns of the table mean."""
 
 

@@ -10,7 +10,19 @@ from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.status import strict_suites
 from pytest_llmeval.core.text import one_line
 
-__all__ = ["inconclusive_words", "metric_name", "model_words", "reason_words", "told_reasons", "ungated_words"]
+__all__ = [
+    "MDE_MEANS",
+    "inconclusive_words",
+    "metric_name",
+    "model_words",
+    "reason_words",
+    "told_reasons",
+    "ungated_words",
+]
+
+
+MDE_MEANS = "MDE: the least change that would be seen four times in five"
+"""What the column of this name says."""
 
 
 class _Measured(Protocol):

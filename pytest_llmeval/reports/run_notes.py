@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.text import counted, one_line
 from pytest_llmeval.reports.rerun_text import rerun_sentences
+from pytest_llmeval.reports.rule_words import MDE_MEANS
 from pytest_llmeval.reports.voting_text import voting_sentences
 from pytest_llmeval.store.records import Run
 from pytest_llmeval.store.sqlite_reader import SqliteReader
@@ -24,7 +25,9 @@ def run_notes(run: Run, cases: Iterable[JudgedCase], reader: SqliteReader) -> li
         StoreError: the database cannot be read.
     """
     voting, earlier = reader.voting(run.id), reader.earlier_outcomes(run.id)
-    return [*_unmade(run), *_cut_off(run), *voting_sentences(voting), *rerun_sentences(run.id, earlier, cases)]
+    legend = [MDE_MEANS] if any(verdict.mde is not None for verdict in reader.verdicts(run.id)) else []
+    told = [*_unmade(run), *_cut_off(run), *voting_sentences(voting), *rerun_sentences(run.id, earlier, cases)]
+    return [*legend, *told]
 
 
 def _unmade(run: Run) -> list[str]:

@@ -1,5 +1,6 @@
 """What a scorer reads: the text of an answer, and the answers that a target accepts."""
 
+import inspect
 import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,6 +21,12 @@ def text_of(response: Any) -> str:
         return response
     if isinstance(response, Response):
         return response.text
+    if inspect.iscoroutine(response):
+        response.close()  # nobody will await it
+        raise ScorerError(
+            "the response is a coroutine: write await model.generate(), or model.generate_sync() where the test is not"
+            " async"
+        )
     raise ScorerError(f"the response is {_article(response)}; a scorer reads a Response or a str")
 
 

@@ -52,7 +52,11 @@ class Difference(NamedTuple):
             return f"{path_text(self.path)}: missing, expected {shown(self.expected)}"
         if self.expected is ABSENT:
             return f"{path_text(self.path)}: not expected, got {shown(self.got)}"
-        return f"{path_text(self.path)}: expected {shown(self.expected)}, got {shown(self.got)}"
+        expected, got = shown(self.expected), shown(self.got)
+        is_one_text = isinstance(self.expected, str) != isinstance(self.got, str)
+        is_alike = is_one_text and expected.strip('"') == got.strip('"')
+        why = "; only one is a text, as each cell of a CSV file is" if is_alike else ""
+        return f"{path_text(self.path)}: expected {expected}, got {got}{why}"
 
 
 class Comparison(NamedTuple):

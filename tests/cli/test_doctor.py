@@ -218,7 +218,7 @@ def test_files_that_can_be_used_are_counted(here: Path, cache: Path, llmeval: Co
     (here / "thresholds.yaml").write_text("version: 1\nsuites: {a: {b: {min: 1}}}\n")
     (here / "models.yaml").write_text("models:\n  small: {spec: 'openai:x'}\n")
     found = findings(llmeval)
-    assert found["thresholds.yaml"] == ("ok", "1 suites have rules")
+    assert found["thresholds.yaml"] == ("ok", "rules of 1 suite")
     assert found["models.yaml"] == ("ok", "1 model")
 
 

@@ -136,3 +136,9 @@ def test_an_unknown_kind_and_a_response_without_text_are_errors(book: ScoreBook)
     with pytest.raises(ScorerError, match="the response is a dict"):
         json_valid({})  # type: ignore[arg-type]
     assert book.json_valid(None).status == "error"
+
+    async def generate() -> str:
+        return "{}"
+
+    forgotten = book.json_valid(generate(), name="forgotten")  # and no warning of one that was never awaited
+    assert "the response is a coroutine: write await model.generate(), or " in (forgotten.reason or "")
