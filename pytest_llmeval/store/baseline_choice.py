@@ -127,7 +127,7 @@ def why_not_whole(found: FoundBaseline) -> str | None:
         return refusal(run)
     if run.shown_status == "unmeasurable" and any(case.error_kind in MONEY_KINDS for case in found.judged()):
         kinds = ", ".join(sorted(MONEY_KINDS))
-        return f"the calls of run {run.id} were stopped ({kinds}); continue with: pytest --resume {run.id} ..."
+        return f"the calls of run {run.id} were stopped ({kinds}); continue with: {run.resume_command}"
     return None
 
 

@@ -258,11 +258,7 @@ def _with_model(found: FoundBaseline, model: str) -> FoundBaseline:
 
 def _unfinished(run: Run) -> str:
     rescored = run.settings.get("rescored")
-    again = (
-        f"continue with: pytest --resume {run.id} ..."
-        if rescored is None
-        else f"do it again: llmeval rescore {rescored}"
-    )
+    again = f"continue with: {run.resume_command}" if rescored is None else f"do it again: llmeval rescore {rescored}"
     told = {
         "running": "is still going on; wait for its end",
         "interrupted": f"was interrupted; {again}",

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import shlex
 import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -43,6 +44,8 @@ ANSWERING = "answering"
 """The setting under which an exported run says which models answered for each of its judges."""
 UNFINISHED = frozenset({"running", "interrupted", "crashed"})
 """Statuses, as they are shown, of runs that were not judged."""
+_MOST_SHOWN = 200
+"""Characters of paths in a command that is shown."""
 LONGEST_SILENCE = timedelta(hours=6)
 """After it a run of another machine is taken for dead: the longest that a job of a hosted CI runner may take.
 
@@ -137,6 +140,13 @@ class Run:
         else:
             alive = self._last_sign_at > _as_stored(datetime.now(UTC) - LONGEST_SILENCE)
         return "running" if alive else "crashed"
+
+    @property
+    def resume_command(self) -> str:
+        """The command that goes on with it, from the rootdir; it names the paths where they are known and short."""
+        shown = shlex.join(map(str, self.settings.get("paths", ())))
+        is_short = bool(shown) and one_line(shown, _MOST_SHOWN) == shown
+        return f"pytest --resume {one_line(self.id, 40)}" + (f" {shown}" if is_short else ", with the paths of the run")
 
     @property
     def _last_sign_at(self) -> str:

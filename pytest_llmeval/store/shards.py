@@ -94,7 +94,7 @@ def _problems(chosen: Mapping[int, Sequence[ShardRun]]) -> Iterator[str]:
             told = {"interrupted": "was interrupted", "crashed": "crashed", "running": "has not ended"}
             yield (
                 f"shard {first.shard}: {first} {told[first.run.shown_status]}; continue with:"
-                f" pytest --resume {one_line(first.run.id, 40)} ..."
+                f" {first.run.resume_command}"
             )
 
 
