@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from pytest_llmeval.core.errors import CallError
+from pytest_llmeval.core.types import Usage
 from pytest_llmeval.engine.pacer import Pacer
 
 __all__ = ["AccountLimit", "Priority", "Waiter"]
@@ -36,6 +37,10 @@ class Priority:
     """Tells them anew for each request that goes: one that waits learns from the answers that come meanwhile."""
     begin: Callable[[], Awaitable[None]] | None = None
     """Awaited as its first request may go, before it is sent; None once that is done."""
+    pay: Callable[[], Awaitable[None]] | None = None
+    """Awaited before each request waits to go; None where nothing is spent."""
+    lose: Callable[[Usage], None] | None = None
+    """Told the tokens of each request whose answer is none to use."""
     is_sent: bool = False
     """Whether a request was sent, and no refusal or fault has come of it."""
 

@@ -52,10 +52,10 @@ def bound(backend: Backend, ask: Ask) -> Usage:
     return Usage(input_tokens=estimate_tokens(ask.request.messages, params), output_tokens=_room(params))
 
 
-def lost_usd(prices: Prices | None, usages: Iterable[Usage], *, unknown_usd: float) -> float:
-    """Return what attempts without a usable answer cost; ``unknown_usd`` for each whose tokens nobody told."""
+def lost_usd(prices: Prices | None, usages: Iterable[Usage]) -> float:
+    """Return what attempts without a usable answer cost, as far as their tokens are known."""
     known = (cost_usd(prices, usage) for usage in usages)
-    return sum(unknown_usd if usd is None else usd for usd in known)
+    return sum(usd for usd in known if usd is not None)
 
 
 def failed_usd(prices: Prices | None, usages: Iterable[Usage]) -> float | None:

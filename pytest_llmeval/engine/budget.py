@@ -1,16 +1,19 @@
 """What a session may spend."""
 
 from collections import Counter
+from typing import Literal
 
 from pytest_llmeval.core.errors import CallError, ErrorKind
 
-__all__ = ["Budget"]
+__all__ = ["Budget", "Ending"]
 
 _ROUNDING_USD = 1e-9
+Ending = Literal["answered", "lost", "none"]
+"""Of an attempt: an answer to use, one that is none to use and may be paid for all the same, none at all."""
 
 
 class Budget:
-    """Lets a call go only where the money left covers it and those in flight.
+    """Lets a call, and each further attempt at it, go only where the money left covers it and those in flight.
 
     What a call may cost is known where its answer has a bound; else it is taken to cost what the dearest one of its
     model did: a judge may be a hundred times as dear as the model that it judges.
@@ -56,33 +59,25 @@ class Budget:
         self._reserved_usd += aside_usd
         return aside_usd
 
-    def end(
-        self,
-        model: str,
-        aside_usd: float,
-        cost_usd: float | None,
-        *,
-        lost_usd: float = 0.0,
-        is_answered: bool = True,
-    ) -> None:
-        """Book what a call came to.
+    def end(self, model: str, aside_usd: float, cost_usd: float | None, how: Ending = "answered") -> None:
+        """Book what an attempt came to.
 
         Args:
             model: who was asked.
             aside_usd: what ``start`` set aside for it.
-            cost_usd: what its answer cost; None without one, and where the server did not say how long it was.
-            lost_usd: what its attempts without a usable answer are taken to have cost.
-            is_answered: whether there was a usable answer.
+            cost_usd: what it cost; None where nobody said how many tokens it took.
+            how: whether there was an answer to use, one that was ``lost``, or none at all.
         """
         if self._max_cost_usd is None:
             return
         self._open[model] -= 1
         self._reserved_usd -= aside_usd
-        self.spent_usd += lost_usd
         if cost_usd is not None:
             self.spent_usd += cost_usd
             self._dearest_usd[model] = max(self._dearest_usd.get(model, 0.0), cost_usd)
-        elif is_answered:
+        elif how == "lost":
+            self.spent_usd += aside_usd
+        elif how == "answered":
             self._is_blind = self.is_used_up = True
 
     def _too_dear(self, bound_usd: float, max_cost_usd: float) -> CallError:

@@ -14,13 +14,14 @@ from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.judge.forms import came_at_once
 from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.transport import plain
-from pytest_llmeval.core.types import Ask, Backend, CacheMode, Call, CaseKey, Kept, Response, Usage
+from pytest_llmeval.core.types import Ask, Backend, CacheMode, Call, CaseKey, Kept, Response
 from pytest_llmeval.engine.account_limit import Priority
 from pytest_llmeval.engine.bounds import Lengths, bound, failed_usd, lost_usd
 from pytest_llmeval.engine.budget import Budget
 from pytest_llmeval.engine.journal import Journal, Recorded
 from pytest_llmeval.engine.keeping import Keeping
 from pytest_llmeval.engine.limiter import PRIORITY, Limiter
+from pytest_llmeval.engine.paying import Paying
 from pytest_llmeval.engine.places import Places
 from pytest_llmeval.engine.sharing import Sharing, retrieved
 
@@ -241,8 +242,8 @@ class Engine:
 
     async def _answer(self, ask: Ask, name: str, priority: Priority) -> Response:
         """Return the answer from where it is to be had at the least cost."""
-        if self._is_closed and self._stopped is not None:
-            raise self._stopped()
+        if self._is_closed:
+            self._require_open()
         if self._recorded is not None:
             again = self._again(self._recorded, ask, name)
             if again is not None:
@@ -251,8 +252,7 @@ class Engine:
         if known is not None:
             self.counts.recalled += 1
             return replace(response_of(known), earlier=True)
-        if self._stopped is not None:
-            raise self._stopped()
+        self._require_open()
         backend = self._backend(ask.model)
         key = _cache_key(backend, ask)
         if self._cache[ask.role] in ("use", "only"):
@@ -307,16 +307,22 @@ class Engine:
         priority.begin = partial(self._keeping.begin, (ask.case, name)) if is_noted else None
         PRIORITY.set(priority)
         DRAW.set(f"{ask.case.epoch}-{ask.nth}")
-        aside_usd = await self._spend(ask.model, cost_usd(backend.prices, most))
+        paying = Paying(
+            self._budget,
+            model=ask.model,
+            prices=backend.prices,
+            bound_usd=cost_usd(backend.prices, most),
+            freed=self._budget_freed,
+            require_open=self._require_open,
+        )
+        await paying.start()
+        priority.pay, priority.lose = paying.start, paying.lose
         response: Response | None = None
-        lost: tuple[Usage, ...] = ()
         try:
             response = await backend.complete(ask.request)
-            lost = response.lost
         except CallError as error:
             self.counts.failed += 1
-            lost = error.usages
-            error.cost_usd = failed_usd(backend.prices, lost)
+            error.cost_usd = failed_usd(backend.prices, error.usages)
             if is_noted and priority.begin is None:
                 self._keeping.fail((ask.case, name))
             raise
@@ -325,31 +331,22 @@ class Engine:
                 self._keeping.fail((ask.case, name))
             raise
         finally:
-            self._budget.end(
-                ask.model,
-                aside_usd,
-                None if response is None else response.cost_usd,
-                lost_usd=lost_usd(backend.prices, lost, unknown_usd=aside_usd),
-                is_answered=response is not None,
-            )
-            self._budget_freed.set()
+            if response is None:
+                paying.end(None, "none")
+            else:
+                paying.end(response.cost_usd, "answered")
         self._limiter.settle(backend.account, self._lengths.taken(ask, most, response) - priority.tokens)
         if response.cost_usd is not None:
-            paid_usd = response.cost_usd + lost_usd(backend.prices, lost, unknown_usd=0.0)
+            paid_usd = response.cost_usd + lost_usd(backend.prices, response.lost)
             response = replace(response, cost_usd=paid_usd)
         response = replace(response, cache_key=key if _is_cacheable(ask, response) else None)
         await self._keeping.keep(Kept(case=ask.case, call=answered(ask, response, name)))
         self.counts.answered += 1
         return response
 
-    async def _spend(self, model: str, bound_usd: float | None) -> float:
-        """Wait until the budget lets a call go; return what it sets aside; raise CallError where it is used up."""
-        while (aside_usd := self._budget.start(model, bound_usd)) is None:
-            self._budget_freed.clear()
-            await self._budget_freed.wait()
-            if self._stopped is not None:
-                raise self._stopped()
-        return aside_usd
+    def _require_open(self) -> None:
+        if self._stopped is not None:
+            raise self._stopped()
 
     def _looked_up(self, look: Callable[[], Call | None]) -> Call | None:
         """Return what is kept; a journal that cannot be read may hold what a call would pay for again."""

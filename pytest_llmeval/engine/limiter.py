@@ -206,9 +206,11 @@ class _Slot:
         self._limit = limit
 
     async def __aenter__(self) -> None:
+        priority = PRIORITY.get() or Priority()
+        if priority.pay is not None:
+            await priority.pay()
         await self._limiter.enter(self._limit)
         self._started_s = self._limiter.now()
-        priority = PRIORITY.get() or Priority()
         self._tokens, priority.is_sent = priority.tokens, True
 
     async def __aexit__(
@@ -220,7 +222,10 @@ class _Slot:
             error = given_up
             raise
         finally:
-            (PRIORITY.get() or Priority()).is_sent = not isinstance(error, AttemptError)
+            priority = PRIORITY.get() or Priority()
+            priority.is_sent = not isinstance(error, AttemptError)
+            if isinstance(error, AttemptError) and error.usage is not None and priority.lose is not None:
+                priority.lose(error.usage)
             self._limiter.leave(self._limit, self._started_s, self._tokens, error)
 
     async def _judge(self, error: BaseException | None) -> None:

@@ -27,7 +27,7 @@ class Spender:
     def end(self, cost_usd: float | None, *, is_answered: bool | None = None) -> None:
         """End the oldest call; one without a cost was not answered, unless it is said."""
         answered = cost_usd is not None if is_answered is None else is_answered
-        self.budget.end("m", self._aside.pop(0), cost_usd, is_answered=answered)
+        self.budget.end("m", self._aside.pop(0), cost_usd, "answered" if answered else "none")
 
     @property
     def spent_usd(self) -> float:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections import Counter
 
 import pytest
 
@@ -45,17 +46,35 @@ def test_an_answer_costs_what_the_attempts_before_it_cost_too(
     run_virtual(body())
 
 
+def test_each_attempt_is_weighed_against_what_those_before_it_left() -> None:
+    """Also those of other calls in flight: six whose first attempts give nothing never spend above the limit."""
+
+    async def body(limit: float) -> list[ErrorKind | None]:
+        rig = Rig(max_cost_usd=limit)
+        rig.model.prices = PRICES
+        lost = Usage(input_tokens=1, output_tokens=50)  # 1.01 USD, and 1.05 were set aside
+        rig.model.answer = lambda request: say(lost=(lost,), cost_usd=1.01)
+        asks = [ask(sample, params={"max_tokens": 50}) for sample in "abcdef"]
+        ended = await kinds(*rig.begin(*asks))
+        assert rig.budget.spent_usd <= limit
+        return ended
+
+    found = {limit: Counter(run_virtual(body(limit))) for limit in (1.05, 2.1, 4.2, 7.5, 12.2)}
+    assert found[1.05] == found[4.2] == {ErrorKind.BUDGET: 6}
+    assert found[12.2] == {None: 6}
+
+
 def test_what_was_lost_before_an_answer_makes_the_next_one_no_dearer() -> None:
-    """Where answers have no bound, they are taken to cost what the dearest one did."""
+    """Where answers have no bound, they are taken to cost what the dearest attempt did, not the dearest call."""
 
     async def body() -> None:
-        rig = Rig(max_cost_usd=0.45)
+        rig = Rig(max_cost_usd=0.65)
         rig.model.prices = PRICES
-        answers = [say(lost=(TOLD,)), say(), say()]
+        answers = [say(lost=(TOLD,), cost_usd=0.2), say(cost_usd=0.2)]
         rig.model.answer = lambda request: answers.pop(0)
         for sample in "ab":
             await rig.engine.ask(ask(sample))
-        assert rig.budget.spent_usd == pytest.approx(0.4)
+        assert rig.budget.spent_usd == pytest.approx(0.6)
 
     run_virtual(body())
 

@@ -243,7 +243,7 @@ def test_a_call_that_came_to_nothing_is_paid_for_though_its_case_passed_later(pr
 
 
 def test_an_answer_that_was_broken_off_is_paid_for_too(priced: Project, dist_args: list[str]) -> None:
-    """Each row is asked again and answered: two dollars a row, and the budget sees both."""
+    """Each row is asked again and answered: two dollars a row, and the budget sees both before the next is asked."""
     seen: set[str] = set()
 
     def reply(messages: list[dict[str, Any]]) -> Any:
@@ -259,7 +259,9 @@ def test_an_answer_that_was_broken_off_is_paid_for_too(priced: Project, dist_arg
     assert found == 3 * [{"attempts": 2, "input_tokens": 7, "output_tokens": 1, "cost_usd": pytest.approx(2.0)}]
     seen.clear()
     assert priced.run("evals", "--max-cost=3.5", *dist_args).ret == 10
-    assert len(priced.server.ledger) == 6 + 4
+    assert len(priced.server.ledger) == 6 + 3
+    told = priced.rows("SELECT error_kind, cost_usd, attempts FROM cases WHERE run_id = ?", priced.last_run()["id"])
+    assert told == 3 * [{"error_kind": "budget", "cost_usd": pytest.approx(1.0), "attempts": 1}]
 
 
 def test_a_server_that_states_no_tokens_ends_a_session_with_a_budget(project: Project) -> None:

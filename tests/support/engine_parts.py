@@ -1,12 +1,14 @@
 """What an engine is made of in a test: a model that answers as it is told, a journal in memory, asks."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
+from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.costs import Prices
 from pytest_llmeval.core.errors import CallError, ErrorKind, StoreError
 from pytest_llmeval.core.types import Ask, CacheMode, Call, CallName, CaseKey, Kept, Request, Response, Usage
@@ -33,7 +35,7 @@ def say(text: str = "yes", **fields: Any) -> Response:
 
 
 class FakeModel:
-    """Answers with the text of the question, unless it is told otherwise."""
+    """Answers with the text of the question, unless it is told otherwise; what was lost is lost one by one before."""
 
     def __init__(self, limiter: Limiter, name: str = "m", account: str = "acc") -> None:
         self.name, self.spec, self.account = name, f"fake:{name}", account
@@ -56,14 +58,27 @@ class FakeModel:
         return {**self.facts, "messages": request.messages, "params": request.params}
 
     async def complete(self, request: Request) -> Response:
-        async with self._slot():
-            self.asked.append(self.text_of(request))
-            if self.hold is not None:
-                await self.hold.wait()
-            answer = self.answer(request)
-            if isinstance(answer, Exception):
+        answer: Response | Exception | None = None
+        lost: list[Usage] = []
+        while True:
+            with contextlib.suppress(AttemptError):
+                async with self._slot():
+                    if answer is None:
+                        answer = await self._asked(request)
+                        lost += answer.lost if isinstance(answer, Response) else getattr(answer, "usages", ())
+                    if lost:
+                        raise AttemptError(ErrorKind.MALFORMED_RESPONSE, "none to use", usage=lost.pop(0))
+                    if isinstance(answer, Exception):
+                        raise answer
+                    return answer
+            if isinstance(answer, Exception) and not lost:
                 raise answer
-            return answer
+
+    async def _asked(self, request: Request) -> Response | Exception:
+        self.asked.append(self.text_of(request))
+        if self.hold is not None:
+            await self.hold.wait()
+        return self.answer(request)
 
     async def aclose(self) -> None:
         self.closed += 1
