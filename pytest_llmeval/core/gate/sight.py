@@ -27,7 +27,7 @@ MOST_EPOCHS = 100
 """More than so many are no plan."""
 _MOST_ROWS = 1e12
 _LARGEST = 1e200
-_FINE = 1e-4
+_FINE = 1e-9
 """How close to the least loss, or margin, is close enough, as a share of it."""
 
 
