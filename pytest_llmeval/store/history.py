@@ -12,8 +12,9 @@ from pytest_llmeval.store.files import open_to_read
 __all__ = ["CallHistory", "call_history", "judge_history"]
 
 _NEWEST = """
-SELECT cases.run_id FROM cases JOIN runs ON runs.id = cases.run_id
-WHERE cases.suite = ? AND cases.model = ? AND cases.outcome != 'error' ORDER BY runs.started_at DESC LIMIT 1
+SELECT id FROM runs WHERE EXISTS (
+  SELECT 1 FROM cases WHERE run_id = runs.id AND suite = ? AND model = ? AND outcome != 'error'
+) ORDER BY started_at DESC LIMIT 1
 """
 _MEANS = """
 SELECT count(*) * 1.0 / count(DISTINCT calls.case_id), avg(calls.output_tokens)

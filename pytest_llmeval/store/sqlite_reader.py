@@ -35,9 +35,12 @@ __all__ = ["BUSY_TIMEOUT_S", "SqliteReader"]
 
 BUSY_TIMEOUT_S = 30.0
 _RUNS = f"""
-SELECT *, CASE WHEN status = 'running' THEN (SELECT max(started_at) FROM cases WHERE run_id = runs.id) END
-AS last_case_at FROM runs {NEWEST_FIRST}
+SELECT *, CASE WHEN status = 'running' THEN (
+    SELECT max(cases.started_at) FROM (SELECT max(rowid) AS newest FROM cases WHERE run_id = runs.id)
+    JOIN cases ON cases.rowid BETWEEN newest - 63 AND newest WHERE +cases.run_id = runs.id
+) END AS last_case_at FROM runs {NEWEST_FIRST}
 """  # noqa: S608  # an order of lookup.py
+"""Of a run's cases those are read that were recorded last, as a crashed one stays ``running``: its index says which."""
 _UNLUCKY = """
 SELECT * FROM (
     SELECT *, row_number() OVER (PARTITION BY suite, outcome ORDER BY rowid) AS place, rowid AS row

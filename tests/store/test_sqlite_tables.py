@@ -14,6 +14,7 @@ import pytest
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.types import Score
+from pytest_llmeval.store.history import _NEWEST
 from pytest_llmeval.store.records import Label, RunEnd, utc_now
 from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.store.sqlite_reader import SqliteReader
@@ -81,6 +82,17 @@ def test_labels_are_looked_up_one_by_one_where_they_are_given_and_read_without_e
     (found,) = plans(database, lambda store: store.add_labels([label]))
     assert found.startswith("SEARCH labels USING") and found.endswith("(rater=? AND name=? AND case_id=?)")
     assert plans(database, lambda store: store.labels("r"))[0] == "SCAN labels"
+
+
+def test_no_look_at_the_runs_reads_all_their_cases(database: SqliteStore) -> None:
+    """Every command and session has one, and a run that crashed stays ``running``; nor does a forecast of calls."""
+    database.start_run(run("r"))
+    steps = plans(database, lambda store: store.runs())
+    steps += [step["detail"] for step in look(database.path, f"EXPLAIN QUERY PLAN {_NEWEST}", "qa", "m")]
+    of_cases = [step for step in steps if " cases " in step]
+    assert [step.split(" USING ")[1].split()[0] for step in of_cases] == ["COVERING", "INTEGER", "INDEX"], of_cases
+    assert of_cases[1].endswith("(rowid>? AND rowid<?)")
+    assert of_cases[2].endswith("(run_id=? AND suite=? AND model=?)")
 
 
 def test_a_run_is_stored_in_text_and_json(database: SqliteStore) -> None:
