@@ -85,8 +85,8 @@ class SqliteStore(SqliteReader):
                 self._connection.execute("DELETE FROM verdicts WHERE run_id = ?", [run.id])
         return changed.rowcount > 0
 
-    def add_case(self, run_id: str, case: CaseRecord) -> None:
-        """Record a finished case, its scores and calls, in one commit; what it came to before is kept apart."""
+    def add_case(self, run_id: str, case: CaseRecord) -> StoredCase:
+        """Record a finished case, its scores and calls, in one commit, and return it; what it was stays apart."""
         stored = stored_case(run_id, case)
         with self._transaction():
             row = rows.from_case(run_id, stored)
@@ -99,6 +99,7 @@ class SqliteStore(SqliteReader):
             for call in rows.from_calls(run_id, stored.id, case.calls):  # an answer that is kept is not lost again
                 verb = "INSERT OR REPLACE" if call["status"] == "ok" else "INSERT OR IGNORE"
                 self._insert("calls", [call], verb=verb)
+        return stored
 
     def _set_aside(self, run_id: str, case_id: str) -> None:
         """Keep what a case came to, and its failed calls under other names than those that are to come have."""

@@ -11,10 +11,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from pytest_llmeval.core.errors import SettingsError
 from pytest_llmeval.reports.export_prometheus import parsed_labels, prometheus_lines
 from pytest_llmeval.reports.run_view import RunCases, view_run
-from pytest_llmeval.store.protocol import Store
 from pytest_llmeval.store.records import Run
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.reports.sample_run import VERDICTS, everything
+from tests.support.any_store import Store
 from tests.support.hostile import harmless
 from tests.support.hostile_run import hostile_run
 from tests.support.memory_store import MemoryStore

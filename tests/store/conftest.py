@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from pytest_llmeval.store.journal import SqliteJournal
-from pytest_llmeval.store.protocol import Store
 from pytest_llmeval.store.sqlite import SqliteStore
+from tests.support.any_store import Store
 from tests.support.journals import live
 from tests.support.memory_store import MemoryStore
 

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from pytest_llmeval.core.types import CaseRecord, Score
 from pytest_llmeval.store import judged
-from pytest_llmeval.store.protocol import Store
 from pytest_llmeval.store.records import StoredCase, stored_case
 from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.store.sqlite_reader import SqliteReader
+from tests.support.any_store import Store
 from tests.support.judged_cases import judged_record, to_judged
 from tests.support.memory_store import MemoryStore
 from tests.support.records import call, case_records, record, score, storable_texts

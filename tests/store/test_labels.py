@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from pytest_llmeval.core.ids import case_id
-from pytest_llmeval.store.protocol import Store
 from pytest_llmeval.store.records import Label
+from tests.support.any_store import Store
 from tests.support.records import record
 from tests.support.stored_runs import run
 

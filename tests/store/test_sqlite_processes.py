@@ -213,7 +213,7 @@ def test_an_interrupt_within_a_case_leaves_the_store_usable(path: Path) -> None:
         assert 20 < line < 999
 
 
-def struck(line: int, act: Callable[[], None]) -> bool:
+def struck(line: int, act: Callable[[], object]) -> bool:
     """Do ``act`` with an interrupt at the line-th line of the code that writes; return whether it came so far."""
     count = 0
 

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from pytest_llmeval.core.errors import StoreError
-from pytest_llmeval.store.protocol import Store
 from pytest_llmeval.store.records import (
     Run,
     RunEnd,
@@ -21,6 +20,7 @@ from pytest_llmeval.store.records import (
     process_started,
     utc_now,
 )
+from tests.support.any_store import Store
 from tests.support.records import record
 from tests.support.stored_runs import END, run
 

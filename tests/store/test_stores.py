@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.types import CaseRecord, JudgeRecord, Score, Vote
-from pytest_llmeval.store.protocol import Store
 from pytest_llmeval.store.records import (
     EarlierOutcome,
     Label,
@@ -25,6 +24,7 @@ from pytest_llmeval.store.records import (
     stored_case,
 )
 from pytest_llmeval.store.sqlite import SqliteStore
+from tests.support.any_store import Store
 from tests.support.judged_cases import judged_record
 from tests.support.memory_store import MemoryStore
 from tests.support.records import IDS, call, case_records, record, score, storable_texts

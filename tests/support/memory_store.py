@@ -59,7 +59,7 @@ class MemoryStore:
         self._verdicts[run.id] = []
         return True
 
-    def add_case(self, run_id: str, case: CaseRecord) -> None:
+    def add_case(self, run_id: str, case: CaseRecord) -> StoredCase:
         """Record a finished case; what it came to before is kept apart."""
         stored = stored_case(run_id, case)
         named = {name: replace(call, name=name) for name, call in _named(case.calls)}
@@ -75,6 +75,7 @@ class MemoryStore:
         self._cases[run_id][stored.id] = _in_order(stored)
         for judge in case.judges:
             self._judges[run_id].setdefault(judge.judge_id, judge)
+        return stored
 
     def set_verdicts(self, run_id: str, verdicts: Iterable[Verdict]) -> None:
         """Record the verdicts of a run in place of earlier ones."""

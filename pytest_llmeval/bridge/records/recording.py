@@ -44,7 +44,7 @@ from pytest_llmeval.reports.run_notes import run_notes
 from pytest_llmeval.reports.run_text import not_judged_lines, run_lines, spending_lines
 from pytest_llmeval.reports.run_view import RunCases, view_run
 from pytest_llmeval.reports.wrapping import wrapped
-from pytest_llmeval.store.records import RunEnd, RunStatus, stored_case, utc_now
+from pytest_llmeval.store.records import RunEnd, RunStatus, utc_now
 from pytest_llmeval.store.sqlite import SqliteStore
 
 if TYPE_CHECKING:
@@ -281,7 +281,7 @@ class Recorder:
         if self._store is None or self._is_unwritable:  # one that is locked would make each case wait anew
             return
         try:
-            self._store.add_case(self._row.id, case)
+            stored = self._store.add_case(self._row.id, case)
         except StoreError as error:
             self._is_unwritable = True
             self._break_off(error)
@@ -290,7 +290,7 @@ class Recorder:
         if any(score.status == "none" for score in case.scores):
             self._closing.without_judge.add(case.key.nodeid)
         self._status.count_case(case)
-        ended = (case.outcome, stored_case(self._row.id, case).cost_usd if case.calls else 0.0)
+        ended = (case.outcome, stored.cost_usd if case.calls else 0.0)
         self._progress.add(*ended, before=self._unpassed.pop(case.key.nodeid, None))
         if case.outcome != "passed":
             self._unpassed[case.key.nodeid] = ended
