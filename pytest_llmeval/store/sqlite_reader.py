@@ -42,11 +42,14 @@ SELECT *, CASE WHEN status = 'running' THEN (
 """  # noqa: S608  # an order of lookup.py
 """Of a run's cases those are read that were recorded last, as a crashed one stays ``running``: its index says which."""
 _UNLUCKY = """
-SELECT * FROM (
-    SELECT *, row_number() OVER (PARTITION BY suite, outcome ORDER BY rowid) AS place, rowid AS row
-    FROM cases WHERE run_id = ?1 AND outcome IN ('missed', 'error')
-) WHERE ?2 < 0 OR place <= ?2 ORDER BY row
+SELECT * FROM cases WHERE rowid IN (
+    SELECT row FROM (
+        SELECT rowid AS row, row_number() OVER (PARTITION BY suite, outcome ORDER BY rowid) AS place
+        FROM cases WHERE run_id = ?1 AND outcome IN ('missed', 'error')
+    ) WHERE ?2 < 0 OR place <= ?2
+) ORDER BY rowid
 """
+"""What they hold is read of those alone that are shown, not sorted with all others."""
 
 _VOTES = """
 SELECT votes.* FROM cases CROSS JOIN votes ON votes.case_id = cases.id

@@ -1,7 +1,7 @@
 """Scoring the answers of a run again: which of its cases there are, and the settings that it was made with."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -34,6 +34,8 @@ class Rescored:
     """Those of this session, with models and selection of the run."""
     finished: frozenset[Identity]
     """The cases that it had finished."""
+    unfinished: Mapping[str, Mapping[str, int]]
+    """How many cases it was to have and never finished, where there are any: by suite and model."""
     place: Place
     asks_judges: bool
     """Whether a judge that a person named may be asked what the run does not hold."""
@@ -78,12 +80,6 @@ class Rescored:
             for name in self.other_judges(facts)
         ]
 
-    def unfinished(self, suite: str) -> dict[str, int]:
-        """Return how many cases of each model of a suite the run was to have and never finished."""
-        ended = Counter(model for name, model, _, _ in self.finished if name == suite)
-        expected = {model: count for (name, model), count in self.run.expected.items() if name == suite}
-        return {model: count - ended[model] for model, count in expected.items() if count > ended[model]}
-
     def left_out(self, suite: str) -> list[str]:
         """Return what left out cases of a suite when the run was made."""
         return list(self.run.settings.get("suites", {}).get(suite, {}).get("left_out", ()))
@@ -103,7 +99,7 @@ class Rescored:
         asked = "only the judge may be asked" if self.asks_judges else "no model was asked through the fixtures"
         said = [f"the answers are those of run {self.run.id}; {asked}"]
         suites = {key.suite for key in keys}
-        missing = sum(sum(self.unfinished(suite).values()) for suite in suites)
+        missing = sum(sum(self.unfinished.get(suite, {}).values()) for suite in suites)
         if missing:
             said.append(
                 f"run {self.run.id} had not finished {counted(missing, 'case')}: status 10, unless something failed"
@@ -144,7 +140,24 @@ def find_rescored(settings: Settings, ref: str, place: Place | None, *, judges: 
         shard=Shard.parse(before["shard"]) if before.get("shard") else None,
         epochs=before.get("epochs", 1),
     )
-    return Rescored(run=run, settings=merged, finished=frozenset(finished), place=place, asks_judges=bool(judges))
+    return Rescored(
+        run=run,
+        settings=merged,
+        finished=frozenset(finished),
+        unfinished=_unfinished(run, finished),
+        place=place,
+        asks_judges=bool(judges),
+    )
+
+
+def _unfinished(run: Run, finished: Collection[Identity]) -> dict[str, dict[str, int]]:
+    """Return how many cases of a run are not among those that it finished, by suite and model."""
+    ended = Counter((suite, model) for suite, model, _, _ in finished)
+    found: dict[str, dict[str, int]] = {}
+    for (suite, model), count in run.expected.items():
+        if count > ended[suite, model]:
+            found.setdefault(suite, {})[model] = count - ended[suite, model]
+    return found
 
 
 def _check_given(settings: Settings, ref: str) -> None:

@@ -142,7 +142,7 @@ def _of_rows(name: str, key: str, suite: SuiteFacts, earlier: Resumed | Rescored
 
 def _with_unfinished(name: str, suite: SuiteFacts, rescored: Rescored) -> dict[str, int]:
     """Return how many cases of each model a suite has, with those that the run never finished: they are not whole."""
-    return dict(Counter(suite.expected) + Counter(rescored.unfinished(name)))
+    return dict(Counter(suite.expected) + Counter(rescored.unfinished.get(name, {})))
 
 
 def _expected(name: str, suite: SuiteFacts, resumed: Resumed | None) -> dict[str, int]:
