@@ -190,7 +190,7 @@ def rows_for_margin(spread: Spread, margin: float, *, alpha: float, power: float
 
 
 def margin_needed(spread: Spread, *, alpha: float, power: float, n: int, epochs: float = 1.0) -> float:
-    """Return the margin from which on ``n`` rows do for ``rows_for_margin``."""
+    """Return the margin from which on ``n`` rows do for ``rows_for_margin``; 1 or more where no margin of use does."""
     noise = 2 * spread.within / epochs * spread.design
     both = normal_quantile(power) - normal_quantile(alpha)
     needed = max(both * math.sqrt(noise / n), _in_rows(-math.log(alpha), spread) / n)
@@ -201,7 +201,7 @@ def margin_needed(spread: Spread, *, alpha: float, power: float, n: int, epochs:
         return margin_power(n, noise, margin, alpha=alpha) >= power
 
     low, high = 0.0, needed
-    while not is_enough(high):
+    while high < 1 and not is_enough(high):
         low, high = high, 2 * high
     while high - low > _FINE * high:
         middle = (low + high) / 2

@@ -37,13 +37,13 @@ def margin_power(rows: int, flips: float, margin: float, *, alpha: float) -> flo
 
     Args:
         rows: from 1; with more than ``MOST_FLIPS`` expected flips the chance comes out too small.
-        flips: chance that a row flips, in [0, 1]; as many get worse as get better.
+        flips: chance that a row flips, at least 0; an estimate above 1 counts as 1. As many get worse as get better.
         margin: above 0.
         alpha: in (0, 0.5).
     """
     power = 0.0
     for count in range(min(rows + 1, COUNTED)):
-        chance = binomial(count, rows, flips)
+        chance = binomial(count, rows, min(1.0, flips))
         if chance > _NEGLIGIBLE:
             power += chance * (1 - binomial_at_least(_within(count, rows, margin, alpha), count, 0.5))
     return power

@@ -292,6 +292,12 @@ def test_where_few_rows_flip_a_margin_takes_what_the_gate_itself_asks(flips: flo
     assert needed == 30 or margin_power(needed - 1, flips, 0.1, alpha=alpha) < 0.8
 
 
+@pytest.mark.parametrize(("n", "within", "power"), [(4, 2 / 3, 0.8), (300, 0.01, 1 - 1e-12)])
+def test_a_margin_that_no_rows_do_for_ends_the_search(n: int, within: float, power: float) -> None:
+    """Four rows that all flipped give an estimate above 1, and no margin does in all but one of 10^12 runs."""
+    assert 1 <= margin_needed(spread(n=n, within=within), alpha=0.05, power=power, n=n) < 4
+
+
 def test_an_unchanged_run_passes_a_margin_with_the_planned_rows() -> None:
     """In 80 % of runs, by the gate."""
     rule = Rule(suite="qa", metric="f1", kind="noninferior", bound=0.08)
