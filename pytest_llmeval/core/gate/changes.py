@@ -96,7 +96,7 @@ def _ends(
     ends = [_weight(gains, clusters, is_single=is_single) for gains in (best, worst)]
     allowed = (rule.bound or 0.0) if rule.kind != "noninferior" else 0.0
     is_safe = rule.kind != "noninferior" and ends[1].shortfall <= allowed + SLACK
-    if is_safe or not _may_take_t(best, worst, clusters, ends):
+    if is_safe or not _may_take_t(rule, best, worst, clusters, ends):
         return tuple(ends), True
     seen = (value for pair in pairs for value in (pair.before, pair.after) if value is not None)
     is_yes_or_no = column.metric in COUNTED_METRICS or all(value in (0, 1) for value in seen)
@@ -109,12 +109,22 @@ def _finite_weight(gains: Sequence[float], clusters: Sequence[str] | None, is_si
 
 
 def _may_take_t(
-    best: Sequence[float], worst: Sequence[float], clusters: Sequence[str] | None, ends: Sequence[Weight]
+    rule: Rule,
+    best: Sequence[float],
+    worst: Sequence[float],
+    clusters: Sequence[str] | None,
+    ends: Sequence[Weight],
 ) -> bool:
-    """Return whether Student's t may decide with what is missing; of signs and flips the ends are the ends."""
+    """Return whether Student's t may decide with what is missing; of signs and flips the ends are the ends.
+
+    The bound of ``noninferior`` is Student's of however few rows and groups, unless they flip.
+    """
+    are_flips = all(end.flips is not None for end in ends)
+    if rule.kind == "noninferior":
+        return not are_flips
     if clusters is not None:
         return len(set(clusters)) >= _FEW_GROUPS
-    if len(best) < _FEW_ROWS or all(end.flips is not None for end in ends):
+    if len(best) < _FEW_ROWS or are_flips:
         return False
     return _changes([max(abs(high), abs(low)) for high, low in zip(best, worst, strict=True)]) >= _FEW_CHANGES
 

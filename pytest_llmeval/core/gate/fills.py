@@ -6,6 +6,7 @@ and one level of them does for each mean: just beyond what a rule lets pass, or 
 their mean, where (S + mg)² / (Q + mg²) is greatest. It is least where some are at their worst and others at their best.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 
 from pytest_llmeval.core.stats.intervals import total
@@ -49,9 +50,11 @@ def _levels(best: Sequence[float], worst: Sequence[float], missing: Sequence[int
         is_beyond = total([min(max(middle, worst[place]), best[place]) for place in missing]) <= asked
         least, most = (middle, most) if is_beyond else (least, middle)
     yield least
-    drop = total(known)
+    drop, square = total(known), total([gain * gain for gain in known])
     if drop < 0:
-        yield total([gain * gain for gain in known]) / drop
+        yield square / drop
         yield drop / len(known)
+    if known:  # one value that is better than the others by so much widens the error least for what it lifts the mean
+        yield drop / len(known) + math.sqrt(max(0.0, square - drop * drop / len(known)))
     for step in range(1, _LEVELS):
         yield low + (high - low) * step / _LEVELS
