@@ -110,9 +110,14 @@ def detectable(rule: Rule, evidence: Evidence, alpha: float) -> float | None:
 
 
 def _is_blind(evidence: Evidence, alpha: float) -> bool:
-    """Return whether all rows, or groups of dependent ones, getting worse would not be enough."""
+    """Return whether all rows, or groups of dependent ones, getting worse would not be enough.
+
+    Rows with epochs are taken to be graded, unless what was found is below ``alpha`` as it stands.
+    """
     if evidence.clusters is not None:
         return evidence.clusters < least_groups(alpha)
+    if evidence.found.p_value is not None and evidence.found.p_value < alpha:
+        return False
     return evidence.n < least_flips(alpha, mid_p=evidence.is_binary)
 
 
@@ -184,7 +189,7 @@ def _why(rule: Rule, evidence: Evidence, share: Share, shown: Decision, broken: 
         told = [
             _changed(rule, evidence),
             _chance(evidence, share, shown.p_value),
-            _sight(evidence, share, shown.mde),
+            *_sight(evidence, share, shown.mde),
             *_rows(evidence),
         ]
     if evidence.ends is not None:
@@ -207,20 +212,26 @@ def _changed(rule: Rule, evidence: Evidence) -> str:
 
 def _chance(evidence: Evidence, share: Share, p_value: float | None) -> str:
     if p_value is None:
-        are_few = evidence.clusters is not None and evidence.clusters < LEAST_CLUSTERS
-        few = f"only {evidence.clusters} groups of dependent rows" if are_few else "too little spread"
+        few = f"only {evidence.clusters} groups of dependent rows" if _has_no_test(evidence) else "too little spread"
         return f"{few}, so that no test can tell it from chance"
     after = f" after Holm over {share.rules} rules" if share.rules > 1 else ""
     return f"p {p_value:.2g}{after}, fails below {share.alpha:.3g}"
 
 
-def _sight(evidence: Evidence, share: Share, mde: float | None) -> str:
+def _has_no_test(evidence: Evidence) -> bool:
+    return evidence.clusters is not None and evidence.clusters < LEAST_CLUSTERS
+
+
+def _sight(evidence: Evidence, share: Share, mde: float | None) -> list[str]:
+    """Return what the rule can see; nothing where ``_chance`` says that there is no test."""
     if mde is not None:
-        return f"sees changes from {mde:.2g} up"
+        return [f"sees changes from {mde:.2g} up"]
+    if _has_no_test(evidence):
+        return []
     if not _is_blind(evidence, share.strictest):
-        return "what it can see is unknown"
+        return ["what it can see is unknown"]
     few = "rows" if evidence.clusters is None else "groups of dependent rows"
-    return f"it cannot fail by itself with so few {few}"
+    return [f"it cannot fail by itself with so few {few}"]
 
 
 def _rows(evidence: Evidence) -> list[str]:

@@ -6,7 +6,7 @@ import pytest
 
 from pytest_llmeval.core.stats.distributions import normal_quantile
 from pytest_llmeval.core.stats.mcnemar_power import mcnemar_power
-from tests.support.gate_runs import clustered, compared, flips, graded, only, rule, verdict_of
+from tests.support.gate_runs import case, clustered, compared, flips, graded, only, rule, verdict_of
 
 
 @pytest.mark.parametrize(
@@ -51,8 +51,22 @@ def test_nor_have_graded_rows_and_groups_whose_signs_are_too_few() -> None:
     assert verdict_of(before, after).mde is not None
     assert verdict_of(before[:4], after[:4], rule("noninferior", 0.15)).mde is not None  # its bound is Student's
     before, after = graded(40, 0.01)
-    for count, sees in ((2, False), (4, False), (5, True)):
+    cannot = "cannot fail by itself with so few groups of dependent rows"
+    for count, alpha, told in (
+        (4, 0.05, "only 4 groups of dependent rows, so that no test can tell it from chance; rows: "),
+        (5, 0.01, cannot),
+        (5, 0.05, "sees changes from "),
+    ):
         names = [f"c{number % count}" for number in range(40)]
-        verdict = only(compared(clustered(before, names), clustered(after, names)))
-        assert (verdict.mde is not None) is sees
-        assert ("cannot fail by itself with so few groups of dependent rows" in (verdict.reason or "")) is not sees
+        verdict = only(compared(clustered(before, names), clustered(after, names), alpha=alpha))
+        assert (verdict.mde is not None) is told.startswith("sees")
+        assert told in (verdict.reason or "")
+        assert (cannot in (verdict.reason or "")) is (told == cannot)
+
+
+def test_a_rule_that_failed_does_not_say_that_it_cannot() -> None:
+    """Four rows whose three epochs all say the same take McNemar's test, as one epoch does."""
+    before, after = ([case(row, value, epoch=epoch) for row in range(4) for epoch in (1, 2, 3)] for value in (1.0, 0.0))
+    verdict = only(compared(before, after))
+    assert (verdict.verdict, verdict.p_value) == ("fail", 1 / 32)
+    assert "p 0.031, fails below 0.05; what it can see is unknown; rows: 4 worse" in (verdict.reason or "")
