@@ -9,7 +9,7 @@ from pytest_llmeval.core.gate.decide import SLACK, Decision, Judgement, name_sam
 from pytest_llmeval.core.gate.evidence import LEAST_CLUSTERS, Evidence, Weight
 from pytest_llmeval.core.gate.family import Share
 from pytest_llmeval.core.gate.power import least_groups
-from pytest_llmeval.core.gate.sight import Sight
+from pytest_llmeval.core.gate.sight import Sight, margin_needed
 from pytest_llmeval.core.gate.spread import Spread
 from pytest_llmeval.core.rules import REGRESSION_KINDS, Rule
 from pytest_llmeval.core.stats.distributions import normal_quantile, student_quantile
@@ -91,6 +91,7 @@ def detectable(rule: Rule, evidence: Evidence, alpha: float) -> float | None:
 
     What is seen must lie z_{1-alpha} standard errors below 0, and beyond what the rule lets pass; the true change that
     much and z_{0.8} standard errors more. Yes-or-no rows: as ``Sight`` says, as many as flipped by chance flip besides.
+    Of ``noninferior`` it is the loss that is ruled out in four runs of five in which nothing changed.
 
     Args:
         rule: that is to see it.
@@ -98,12 +99,14 @@ def detectable(rule: Rule, evidence: Evidence, alpha: float) -> float | None:
         alpha: the p-value below which it fails.
     """
     error, allowed, flips = evidence.found.error, _allowed(rule), evidence.found.flips
-    if rule.kind != "noninferior":  # whose bound needs no signs
-        if _is_blind(evidence, alpha):
-            return None
-        if evidence.is_binary and flips is not None:
-            worse, better, rows = flips
-            return _least_drop(rows, _by_chance(min(worse, better), max(worse, better), alpha), alpha, allowed)
+    if rule.kind != "noninferior" and _is_blind(evidence, alpha):  # its bound needs no signs
+        return None
+    if evidence.is_binary and flips is not None:
+        worse, better, rows = flips
+        by_chance = _by_chance(min(worse, better), max(worse, better), alpha)
+        if rule.kind == "noninferior":
+            return _least_margin(rows, by_chance, alpha)
+        return _least_drop(rows, by_chance, alpha, allowed)
     if error is None:
         return None
     return max(-normal_quantile(alpha) * error, allowed) + normal_quantile(_POWER) * error
@@ -129,8 +132,20 @@ def _by_chance(fewer: int, more: int, alpha: float) -> int:
 @functools.lru_cache(maxsize=1024)
 def _least_drop(rows: int, flips: int, alpha: float, allowed: float) -> float | None:
     """Return the same of yes-or-no rows, so many of which flip besides, as if all were right and could be lost."""
+    return Sight(spread=_flipping(rows, flips), alpha=alpha, power=_POWER, allowed=allowed).least()
+
+
+@functools.lru_cache(maxsize=1024)
+def _least_margin(rows: int, flips: int, alpha: float) -> float | None:
+    """Return the same for ``noninferior``; None where not even the loss of all is ruled out."""
+    margin = margin_needed(_flipping(rows, flips), alpha=alpha, power=_POWER, n=rows)
+    return margin if margin < 1 else None
+
+
+def _flipping(rows: int, flips: int) -> Spread:
+    """Return the spread of rows that are right but for so many that flip."""
     within = flips / rows / 2
-    spread = Spread(
+    return Spread(
         n=rows,
         mean=1.0,
         sd=None,
@@ -143,7 +158,6 @@ def _least_drop(rows: int, flips: int, alpha: float, allowed: float) -> float | 
         design=1.0,
         source="two runs",
     )
-    return Sight(spread=spread, alpha=alpha, power=_POWER, allowed=allowed).least()
 
 
 def _at(

@@ -5,6 +5,7 @@ import math
 import pytest
 
 from pytest_llmeval.core.stats.distributions import normal_quantile
+from pytest_llmeval.core.stats.margin_power import margin_power
 from pytest_llmeval.core.stats.mcnemar_power import mcnemar_power
 from tests.support.gate_runs import case, clustered, compared, flips, graded, only, rule, verdict_of
 
@@ -34,6 +35,20 @@ def test_with_many_rows_what_is_allowed_is_in_the_way_and_the_noise_beyond() -> 
     many = verdict_of(*flips(10_000, 500, 500)).mde
     assert many == pytest.approx(0.02 + normal_quantile(0.8) * math.sqrt((0.1 + 0.9 * 0.0229) / 10_000), rel=2e-3)
     assert (verdict_of(*flips(20, 0, 0), rule(bound=0.3)).mde or 0) > 0.3
+
+
+@pytest.mark.parametrize(("n", "worse", "better"), [(100, 0, 0), (100, 1, 0), (60, 3, 4), (4, 0, 0), (3, 1, 1)])
+def test_of_a_loss_to_be_ruled_out_it_is_that_which_unchanged_rows_rule_out(n: int, worse: int, better: int) -> None:
+    """-ln(alpha) / n where none flips, and four times in five by the gate's own bound; none where that is all."""
+    found = verdict_of(*flips(n, worse, better), rule("noninferior", 0.05)).mde
+    if n < 4 or found is None:
+        assert (n, found) == (3, None)
+        return
+    if not worse + better:
+        assert found == pytest.approx(-math.log(0.05) / n)
+        return
+    less, enough = (margin_power(n, (worse + better) / n, found * share, alpha=0.05) for share in (0.999, 1))
+    assert less < 0.8 <= enough
 
 
 def test_what_no_change_of_all_rows_could_show_has_no_least_change() -> None:
