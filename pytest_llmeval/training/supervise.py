@@ -5,6 +5,7 @@ out of is gone before the second try.
 """
 
 import contextlib
+import errno
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -38,6 +39,9 @@ from pytest_llmeval.training.task import load_task
 from pytest_llmeval.version import __version__
 
 __all__ = ["Job", "TrainingFailedError", "run_training"]
+
+_REFUSALS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
+"""What a disk answers that takes no more of a file; any other OSError of a training is a fault of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +140,8 @@ def _room_for(job: Job, plan: Plan) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if error.errno not in _REFUSALS:
+            raise
         told = unwritten(Path(str(error.filename or plan.folder)), error)
         raise TrainingFailedError(f"{job.name}: {told}; make room, then go on with: {job.again}") from None
 

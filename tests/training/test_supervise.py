@@ -151,14 +151,17 @@ def test_out_of_memory_before_the_rows_are_laid_out_is_a_failure_of_its_own(job:
     assert stored(job).status == "failed"
 
 
-def test_what_nobody_foresaw_leaves_no_training_running(job: Job) -> None:
-    def train(plan: Plan, environ: Mapping[str, str]) -> Outcome:
-        raise RuntimeError("can't start new thread")
+@pytest.mark.parametrize("fault", [RuntimeError("can't start new thread"), OSError(11, "can't start new thread")])
+def test_what_nobody_foresaw_leaves_no_training_running(job: Job, fault: Exception) -> None:
+    """Nor is it told as a full disk."""
 
-    with pytest.raises(RuntimeError, match="new thread"):
+    def train(plan: Plan, environ: Mapping[str, str]) -> Outcome:
+        raise fault
+
+    with pytest.raises(type(fault), match="new thread"):
         run_training(job, train=train)
     found = stored(job)
-    assert (found.status, found.reason) == ("failed", "RuntimeError: can't start new thread")
+    assert (found.status, found.reason) == ("failed", f"{type(fault).__name__}: {fault}")
 
 
 def test_what_broke_is_recorded_and_says_where_it_lies(job: Job, proved: Proved) -> None:
