@@ -43,16 +43,16 @@ def carried_out(plan: Plan, train: Train, *, environ: Mapping[str, str], report:
         return replace(outcome, message=f"out of memory before anything was loaded ({outcome.message})")
     fit = json.loads(laid_out.read_text("utf-8"))
     rows = fit["micro_batch"]
-    fewer = rows // 2 or int(not fit["checkpointing"])
+    fewer, often = rows // 2 or int(not fit["checkpointing"]), "with one row at once"
     if fewer:
         less = fewer if fewer < rows else "checkpointing"
         report(f"{plan.name}: out of memory with {counted(rows, 'row')} at once; going on with {less}")
         outcome = train(replace(plan, is_resumed=True, most_rows=fewer), environ)
-        fit = json.loads(laid_out.read_text("utf-8"))  # of this try
+        before, fit = fit, json.loads(laid_out.read_text("utf-8"))
+        often = "twice" if fit != before else "twice, the second time before anything was loaded"
     if outcome.state != "out_of_memory":
         return outcome
     table = "\n".join(fit["estimate"])
-    often = "twice" if fewer else "with one row at once"
     return replace(outcome, message=f"out of memory {often} ({outcome.message}); the estimate was:\n{table}")
 
 

@@ -142,6 +142,19 @@ def test_out_of_memory_twice_fails_with_the_estimate_of_the_second_try(job: Job,
     assert stored(job).status == "failed"
 
 
+def test_a_second_try_that_ends_before_it_is_laid_out_shows_the_estimate_of_the_first(job: Job) -> None:
+    """Its file lies there still."""
+    first = Trainer("out_of_memory")
+
+    def train(plan: Plan, environ: Mapping[str, str]) -> Outcome:
+        killed = Outcome(state="out_of_memory", message="the system killed it")
+        return first(plan, environ) if plan.most_rows is None else killed
+
+    told = r"twice, the second time before anything was loaded \(the .* it\); the estimate was:\n  total  9\.00 GiB"
+    with pytest.raises(TrainingFailedError, match=told):
+        run_training(job, train=train)
+
+
 def test_out_of_memory_before_the_rows_are_laid_out_is_a_failure_of_its_own(job: Job) -> None:
     def train(plan: Plan, environ: Mapping[str, str]) -> Outcome:
         return Outcome(state="out_of_memory", message="the system killed it for want of memory")
