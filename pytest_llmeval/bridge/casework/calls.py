@@ -26,7 +26,7 @@ class Calls:
         self.prompts = LoopThread("llmeval-prompts")
         """Where prompt functions are called ahead of their turn, one at a time, for the same reason."""
         self.alone = threading.Lock()
-        """Held by a test that could see what others write while it runs, and by a prompt function called ahead."""
+        """Held by a prompt function called ahead, and, if free in time, by a test that could see what others write."""
         self.asker: Asker = Nobody()
         self.judges: Judges | None = None
         """Who judges; None where nobody does."""

@@ -1,6 +1,5 @@
 """Running cases in this process: their setup, their bodies, their models."""
 
-import contextlib
 from collections.abc import Callable, Generator, Iterable
 
 import pytest
@@ -24,6 +23,9 @@ from pytest_llmeval.scorers import explain
 from pytest_llmeval.scorers.book import recorded_twice, unawaited
 
 __all__ = ["AsyncBodies", "CaseRunner"]
+
+_PATIENCE_S = 10.0
+"""A prompt function that was called ahead and is not back by then may never be: a test goes on beside it."""
 
 
 class CaseRunner:
@@ -57,6 +59,7 @@ class CaseRunner:
         self._responses: ResponsesAhead | None = None
         self._fault: CaseError | None = None
         self._is_begun = False
+        self._patience_s = _PATIENCE_S
 
     def pytest_runtestloop(self, session: pytest.Session) -> None:
         """Find what can be requested and run ahead."""
@@ -66,9 +69,19 @@ class CaseRunner:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Call no prompt function beside a test that could see what it writes."""
-        with self.calls.alone if runs_alone(item) else contextlib.nullcontext():
+        """Call no prompt function beside a test that could see what it writes, but for one that does not come back.
+
+        It is waited for once: no timer of other plugins runs yet that would end the wait.
+        """
+        is_alone = runs_alone(item)
+        is_held = is_alone and self.calls.alone.acquire(timeout=self._patience_s)
+        if is_alone:
+            self._patience_s = _PATIENCE_S if is_held else 0
+        try:
             return (yield)
+        finally:
+            if is_held:
+                self.calls.alone.release()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
