@@ -25,3 +25,26 @@ def test_a_mistake_in_a_rubric_is_told_once_before_any_call(
     told = result.stdout.str()
     assert told.count("\ncode: rubrics/tone.yaml:7: ") == len(ROWS)
     assert "rubrics.py" not in told
+
+
+def test_what_a_score_of_the_project_is_given_is_no_rubric_of_ours(project: Project) -> None:
+    """Neither of a fixture nor of a variable of the test."""
+    project.write(
+        conftest_py="""
+        import pytest
+
+        class Own:
+            def judge(self, answer, *, rubric):
+                assert rubric == "as I like it"
+
+        @pytest.fixture
+        def score():
+            return Own()
+        """
+    )
+    judged = "    score.judge('yes', rubric='as I like it')\n"
+    project.eval(f"def test_fixture(sample, score):\n{judged}", ROWS)
+    own = f"    from conftest import Own\n\n    score = Own()\n{judged}"
+    project.eval(f"def test_variable(sample):\n{own}", ROWS, name="variable")
+    result = project.run("evals")
+    assert result.ret == 0, result.stdout.str() + result.stderr.str()

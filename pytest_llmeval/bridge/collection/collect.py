@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from pytest_llmeval.bridge.casework.cases import CaseParam, Eval, cluster_of
-from pytest_llmeval.bridge.casework.fixtures import uses
+from pytest_llmeval.bridge.casework.fixtures import is_ours, uses
 from pytest_llmeval.bridge.casework.items import PARAM, suite_named
 from pytest_llmeval.bridge.collection.code_digests import code_digest, names_in
-from pytest_llmeval.bridge.collection.eval_code import COMPARING, JUDGING
+from pytest_llmeval.bridge.collection.eval_code import COMPARING, JUDGING, SCORE_NAMES
 from pytest_llmeval.bridge.collection.rubric_files import rubric_problems
 from pytest_llmeval.core.errors import DatasetError, UserError
 from pytest_llmeval.core.ids import node_part
@@ -128,7 +128,8 @@ class CaseMaker:
         self.readings.append(reading)
         if asks_judge:
             place = {"rootdir": self._config.rootpath, "test_file": metafunc.definition.path}
-            self.problems += rubric_problems(metafunc.function, where=where, **place)
+            called = [name for name in SCORE_NAMES if is_ours(metafunc.definition, name)]
+            self.problems += rubric_problems(metafunc.function, called=called, where=where, **place)
         reading.cases = len(sets)
         if sets:
             metafunc.fixturenames.append(PARAM)

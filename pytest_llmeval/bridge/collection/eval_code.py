@@ -4,7 +4,7 @@ import ast
 import functools
 import inspect
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 __all__ = ["COMPARING", "JUDGING", "SCORE_NAMES", "on_score", "tree_of", "value_of", "variables_of"]
@@ -34,12 +34,12 @@ def variables_of(function: Callable[..., Any]) -> Mapping[str, Any]:
     return {name: value for name, value in plain.__globals__.items() if name not in shadowed}
 
 
-def on_score(node: ast.AST) -> str:
-    """Return the method that ``node`` calls of the fixture ``score``; an empty text where it is no such call."""
+def on_score(node: ast.AST, called: Collection[str] = SCORE_NAMES) -> str:
+    """Return the method that ``node`` calls of what is ``called`` so; an empty text where it is no such call."""
     function = node.func if isinstance(node, ast.Call) else None
     if not isinstance(function, ast.Attribute) or not isinstance(function.value, ast.Name):
         return ""
-    return function.attr if function.value.id in SCORE_NAMES else ""
+    return function.attr if function.value.id in called else ""
 
 
 def value_of(node: ast.expr | None, names: Mapping[str, Any]) -> Any:

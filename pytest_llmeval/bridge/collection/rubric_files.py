@@ -1,7 +1,7 @@
 """Rubrics that a test names in its code, read before any call is made."""
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,14 @@ from pytest_llmeval.core.errors import RubricError
 __all__ = ["rubric_problems"]
 
 
-def rubric_problems(function: Callable[..., Any], *, where: str, rootdir: Path, test_file: Path) -> Iterator[str]:
+def rubric_problems(
+    function: Callable[..., Any], *, called: Collection[str], where: str, rootdir: Path, test_file: Path
+) -> Iterator[str]:
     """Yield what is wrong with each rubric that ``function`` names by a literal or by a variable of its module.
 
     Args:
         function: the test.
+        called: what it calls its scorers.
         where: how it is shown.
         rootdir: of the project.
         test_file: where it stands.
@@ -25,7 +28,7 @@ def rubric_problems(function: Callable[..., Any], *, where: str, rootdir: Path, 
     tree = tree_of(function)
     names = variables_of(function) if tree is not None else {}
     for node in ast.walk(tree) if tree is not None else ():
-        method = on_score(node)
+        method = on_score(node, called)
         if method not in JUDGING | COMPARING:
             continue
         assert isinstance(node, ast.Call)
