@@ -285,7 +285,7 @@ class Preparation:
         from pytest_llmeval.store.baseline_choice import choose_baseline
 
         try:
-            with current_reader(settings.db) as reader:
+            with current_reader(settings.db, db_option=settings.db_option) as reader:
                 if reader is None and settings.db.exists():
                     return []
                 choice = choose_baseline(settings.baseline, thresholds, reader=reader, root=settings.rootdir)

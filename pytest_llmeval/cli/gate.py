@@ -74,7 +74,7 @@ class Gated:
         """Judge ``run`` by ``rules``, against what was chosen."""
         cases = RunCases.read(store, run.id)
         result, exit_code = _judged(run, rules, choice, cases, trust_in(store, rules))
-        against = against_lines(choice, run, result.verdicts, cases.judged)
+        against = against_lines(choice, run, result.verdicts, cases.judged, db_option=store.db_option)
         return cls(
             run=run,
             cases=cases,

@@ -48,7 +48,7 @@ def merge(
         click.echo("llmeval: no shard has a case: nothing was collected", err=True)
         return _NOTHING_COLLECTED
     target = project.located(str(database)) if database is not None else project.database
-    with contextlib.closing(SqliteStore(target)) as store:
+    with contextlib.closing(SqliteStore(target, db_option=project.db_option(target))) as store:
         gated, is_new = _merged(store, project, shards, thresholds, baseline)
     ids = {str(each.shard): each.run.id for each in shards}
     ends = [f"shard {each.shard} ended with status {code}" for each, code in _bad_ends(shards)]

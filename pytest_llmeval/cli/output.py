@@ -62,7 +62,7 @@ def open_store(project: Project, database: Path | None) -> SqliteStore:
     """Return the store of the project; raise StoreError where it has no database."""
     path = _found(project, database)
     check_database(path)
-    return SqliteStore(path)
+    return SqliteStore(path, db_option=project.db_option(path))
 
 
 def open_reader(project: Project, database: Path | None, *, as_sent: bool = False) -> SqliteReader:
@@ -73,7 +73,7 @@ def open_reader(project: Project, database: Path | None, *, as_sent: bool = Fals
     path = _found(project, database)
     if path.is_file() and not is_writable(path):
         check_readable(path)
-        store = SqliteReader.open(path)
+        store = SqliteReader.open(path, db_option=project.db_option(path))
     else:
         store = open_store(project, database)
     return store if as_sent else store.shown(project_redactor(project))

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,6 +66,10 @@ class Project:
     def shown(self, path: Path) -> str:
         """Return ``path`` relative to the root where it lies in it."""
         return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(path)
+
+    def db_option(self, database: Path) -> str:
+        """Return what to add to a command so that it finds ``database``, with a blank before it."""
+        return "" if database == self.database else f" --llmeval-db {shlex.quote(self.shown(database))}"
 
     def located(self, name: str) -> Path:
         """Return the path that ``name`` means: as a shell would read it, else below the root, as the plugin does."""

@@ -1,8 +1,10 @@
 """Untrusted text made harmless: what a model wrote must not steer a terminal, a CI log or a database."""
 
 import re
+import shlex
+from collections.abc import Iterable
 
-__all__ = ["counted", "inert_json", "one_line", "printable", "shorten", "storable"]
+__all__ = ["counted", "inert_json", "one_line", "printable", "shell_words", "shorten", "storable"]
 
 # C0 without tab and newline, DEL and C1, soft hyphen, zero-width and bidirectional controls, line separators, lone
 # surrogates, what XML cannot hold, tags: what is not seen, or moves what is.
@@ -39,6 +41,12 @@ def counted(number: int, word: str) -> str:
 def one_line(text: str, limit: int = 200) -> str:
     """Return ``text`` printable, on one line, at most ``limit`` characters long."""
     return shorten(printable(text).replace("\n", "\\n").replace("\t", " "), limit)
+
+
+def shell_words(words: Iterable[str]) -> str:
+    """Return words as a shell takes them; nothing where they are too long to be copied, or not printable."""
+    joined = shlex.join(words)
+    return joined if one_line(joined) == joined else ""
 
 
 def shorten(text: str, limit: int) -> str:

@@ -124,10 +124,11 @@ def why_not_whole(found: FoundBaseline) -> str | None:
     """
     run = found.run
     if run.shown_status in UNFINISHED:
-        return refusal(run)
+        return refusal(run, db_option=found.db_option)
     if run.shown_status == "unmeasurable" and any(case.error_kind in MONEY_KINDS for case in found.judged()):
         kinds = ", ".join(sorted(MONEY_KINDS))
-        return f"the calls of run {run.id} were stopped ({kinds}); continue with: {run.resume_command}"
+        again = run.resume_command(db_option=found.db_option)
+        return f"the calls of run {run.id} were stopped ({kinds}); continue with: {again}"
     return None
 
 

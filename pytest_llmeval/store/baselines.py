@@ -1,14 +1,14 @@
 """Which run a run is compared with: a named baseline, a run of the database or an exported file."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.gate.case import JudgedCase
-from pytest_llmeval.core.text import one_line
+from pytest_llmeval.core.text import one_line, printable
 from pytest_llmeval.core.types import Call
 from pytest_llmeval.store.baseline_file import BaselineFile
 from pytest_llmeval.store.lookup import pick_run
@@ -53,6 +53,8 @@ class FoundBaseline:
     """The only model of it to compare with; None for all."""
     source: _Source = field(repr=False)
     """Where its cases are."""
+    db_option: str = ""
+    """What commands need to find the database that it is in, with a blank in front."""
 
     def judged(self) -> Iterator[JudgedCase]:
         """Yield what the gate needs of each case, of all models; raise StoreError where it cannot be read."""
@@ -159,16 +161,17 @@ def find_baseline(ref: str, *, reader: SqliteReader | None, root: Path) -> Found
     )
 
 
-def refusal(run: Run, *, even_red: bool = False) -> str | None:
+def refusal(run: Run, *, even_red: bool = False, db_option: str = "") -> str | None:
     """Return why a run can be no baseline, and what to do; None where it can.
 
     Args:
         run: the run.
         even_red: whether one that failed may be.
+        db_option: what commands need to find its database, with a blank in front.
     """
     settings, end = run.settings, run.end
     if end is None or end.status != "finished":
-        return _unfinished(run)
+        return _unfinished(run, printable(db_option))
     if run.left_out:
         return f"run {run.id} is partial ({', '.join(run.left_out)}); run the evals without that (-m may stay)"
     if settings.get("shard"):
@@ -220,7 +223,7 @@ def _in_database(ref: str, reader: SqliteReader) -> FoundBaseline | None:
     for named in reader.baselines():
         if named.name == ref:
             run = next(run for run in runs if run.id == named.run_id)
-            return FoundBaseline(name=ref, kind="name", run=run, model=None, source=_InDatabase(reader, run.id))
+            return _stored(ref, "name", run, reader)
     try:
         run = pick_run(runs, ref, where=str(reader.path))
     except StoreError:
@@ -228,7 +231,12 @@ def _in_database(ref: str, reader: SqliteReader) -> FoundBaseline | None:
             raise
         return None
     name = ref if ref == run.name else run.id
-    return FoundBaseline(name=name, kind="run", run=run, model=None, source=_InDatabase(reader, run.id))
+    return _stored(name, "run", run, reader)
+
+
+def _stored(name: str, kind: Literal["name", "run"], run: Run, reader: SqliteReader) -> FoundBaseline:
+    source = _InDatabase(reader, run.id)
+    return FoundBaseline(name=name, kind=kind, run=run, model=None, source=source, db_option=reader.db_option)
 
 
 def _in_file(ref: str, root: Path) -> FoundBaseline | None:
@@ -252,21 +260,22 @@ def _splits(ref: str) -> Iterator[tuple[str, str]]:
 
 
 def _with_model(found: FoundBaseline, model: str) -> FoundBaseline:
-    name = f"{found.name}@{model}"
-    return FoundBaseline(name=name, kind=found.kind, run=found.run, model=model, source=found.source)
+    return replace(found, name=f"{found.name}@{model}", model=model)
 
 
-def _unfinished(run: Run) -> str:
+def _unfinished(run: Run, db_option: str) -> str:
     rescored = run.settings.get("rescored")
-    again = f"continue with: {run.resume_command}" if rescored is None else f"do it again: llmeval rescore {rescored}"
+    again = f"continue with: {run.resume_command(db_option=db_option)}"
+    if rescored is not None:
+        again = f"do it again: llmeval rescore {rescored}{db_option}"
     told = {
         "running": "is still going on; wait for its end",
         "interrupted": f"was interrupted; {again}",
         "crashed": f"crashed; {again}",
         "unmeasurable": (
-            f"is unmeasurable, `llmeval show {run.id}` says why; where it is the old baseline that nothing can be"
-            " compared with, run the evals with --baseline none, or score the answers again without any call:"
-            f" llmeval rescore {run.id} --baseline none"
+            f"is unmeasurable, `llmeval show {run.id}{db_option}` says why; where it is the old baseline that nothing"
+            " can be compared with, run the evals with --baseline none, or score the answers again without any call:"
+            f" llmeval rescore {run.id} --baseline none{db_option}"
         ),
     }
     return f"run {run.id} {told.get(run.shown_status, f'is {run.shown_status}')}"

@@ -113,9 +113,9 @@ class _Stretch(NamedTuple):
 class BrowsingReader(SqliteReader):
     """A reader of one moment for looking through the cases of large runs."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+    def __init__(self, path: Path, connection: sqlite3.Connection, *, db_option: str = "") -> None:
         """Read ``path`` over ``connection``, which is closed with this object."""
-        super().__init__(path, connection)
+        super().__init__(path, connection, db_option=db_option)
         self._spans: dict[str, tuple[Any, ...]] = {}
         self._shown = "{}"
         """A text of the database as SQL that yields what people may see of it."""

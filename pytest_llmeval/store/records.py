@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import shlex
 import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from pytest_llmeval.core.gate.family import MORE_EPOCHS
 from pytest_llmeval.core.gate.judging import SessionVerdict
 from pytest_llmeval.core.ids import case_id
 from pytest_llmeval.core.left_out import join_left_out
-from pytest_llmeval.core.text import one_line
+from pytest_llmeval.core.text import one_line, printable, shell_words
 from pytest_llmeval.core.types import Call, CaseKey, CaseRecord, Outcome, Score
 
 __all__ = [
@@ -44,8 +43,6 @@ ANSWERING = "answering"
 """The setting under which an exported run says which models answered for each of its judges."""
 UNFINISHED = frozenset({"running", "interrupted", "crashed"})
 """Statuses, as they are shown, of runs that were not judged."""
-_MOST_SHOWN = 200
-"""Characters of paths in a command that is shown."""
 LONGEST_SILENCE = timedelta(hours=6)
 """After it a run of another machine is taken for dead: the longest that a job of a hosted CI runner may take.
 
@@ -141,12 +138,15 @@ class Run:
             alive = self._last_sign_at > _as_stored(datetime.now(UTC) - LONGEST_SILENCE)
         return "running" if alive else "crashed"
 
-    @property
-    def resume_command(self) -> str:
-        """The command that goes on with it, from the rootdir; it names the paths where they are known and short."""
-        shown = shlex.join(map(str, self.settings.get("paths", ())))
-        is_short = bool(shown) and one_line(shown, _MOST_SHOWN) == shown
-        return f"pytest --resume {one_line(self.id, 40)}" + (f" {shown}" if is_short else ", with the paths of the run")
+    def resume_command(self, *, db_option: str = "") -> str:
+        """Return the command that goes on with it, from the rootdir; words say so where its paths cannot be named.
+
+        Args:
+            db_option: what commands need to find its database, with a blank in front.
+        """
+        paths = shell_words(map(str, self.settings.get("paths", ())))
+        command = f"pytest --resume {one_line(self.id, 40)}{paths and ' '}{paths}{printable(db_option)}"
+        return command if paths else f"{command} (with the paths of the run)"
 
     @property
     def _last_sign_at(self) -> str:

@@ -1,6 +1,7 @@
 """Which recorded shards make up one run: the newest that agree in what is asked and how it is scored."""
 
 import itertools
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,10 +93,8 @@ def _problems(chosen: Mapping[int, Sequence[ShardRun]]) -> Iterator[str]:
             yield f"shard {first.shard} is there {len(shards)} times: {', '.join(map(str, shards))}"
         elif first.run.shown_status in UNFINISHED:
             told = {"interrupted": "was interrupted", "crashed": "crashed", "running": "has not ended"}
-            yield (
-                f"shard {first.shard}: {first} {told[first.run.shown_status]}; continue with:"
-                f" {first.run.resume_command}"
-            )
+            again = first.run.resume_command(db_option=f" --llmeval-db {shlex.quote(str(first.path))}")
+            yield f"shard {first.shard}: {first} {told[first.run.shown_status]}; continue with: {again}"
 
 
 def _differences(one: ShardRun, other: ShardRun) -> list[str]:

@@ -38,8 +38,12 @@ WHERE case_id = :case_id AND status != 'ok' AND instr(name, '{SET_ASIDE}') = 0
 class SqliteStore(SqliteReader):
     """Runs in a database file, which is made where it is missing."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, db_option: str = "") -> None:
         """Open ``path`` and bring its tables up to date.
+
+        Args:
+            path: of the file.
+            db_option: as a reader takes it.
 
         Raises:
             StoreError: the file is no database, is not ours, is newer than this version, or cannot be written.
@@ -48,7 +52,7 @@ class SqliteStore(SqliteReader):
         with readable_errors(path):
             make_private(path)
             connection = sqlite3.connect(path.absolute(), timeout=BUSY_TIMEOUT_S, check_same_thread=False, uri=True)
-            super().__init__(path, connection)
+            super().__init__(path, connection, db_option=db_option)
             self._file = path.absolute()
             self._opened = _identity(self._file)
             self._pid = os.getpid()

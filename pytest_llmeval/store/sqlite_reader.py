@@ -113,24 +113,32 @@ class _Following:
 class SqliteReader:
     """Runs in a database file that is up to date."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
-        """Read ``path`` over ``connection``, which is closed with this object."""
+    def __init__(self, path: Path, connection: sqlite3.Connection, *, db_option: str = "") -> None:
+        """Read ``path`` over ``connection``, which is closed with this object.
+
+        Args:
+            path: of the file.
+            connection: to it.
+            db_option: what commands that are shown need to find the file, with a blank in front.
+        """
         self.path = path
+        self.db_option = db_option
         self._connection = connection
         self._redact: Callable[[str], str] | None = None
 
     @classmethod
-    def open(cls, path: Path) -> Self:
+    def open(cls, path: Path, *, db_option: str = "") -> Self:
         """Return a reader that writes nothing; raise StoreError where the file cannot be read.
 
         SQLite puts files beside one that it reads; where none can be written, the file is read as it is.
         """
         with readable_errors(path):
-            if is_writable(path):
-                return cls(path, connected_to_read(path))
-            return cls(
-                path, sqlite3.connect(read_only(path), uri=True, timeout=BUSY_TIMEOUT_S, check_same_thread=False)
+            connection = (
+                connected_to_read(path)
+                if is_writable(path)
+                else sqlite3.connect(read_only(path), uri=True, timeout=BUSY_TIMEOUT_S, check_same_thread=False)
             )
+            return cls(path, connection, db_option=db_option)
 
     def shown(self, redact: Callable[[str], str]) -> Self:
         """Return this reader as people may see what it reads: texts are without the secrets that ``redact`` takes out.

@@ -1,7 +1,9 @@
 """Stored runs compared: by name, by model and from files, for people, for pull requests and for programs."""
 
 import json
+import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -166,6 +168,20 @@ def test_beside_a_base_that_did_not_end_nothing_passes(
     add(store, "worse", MANY_WORSE)
     worse = llmeval("compare", OLD, "worse", "--fail-on-regression")
     assert worse.status == (1 if answered == 38 else 10)
+
+
+def test_commands_that_are_shown_find_a_database_that_is_not_the_projects(
+    worse: SqliteStore, llmeval: Command, here: Path
+) -> None:
+    (here / "thresholds.yaml").write_text("version: 1\nsuites: {qa: {exact: {max_drop: 0.02}}}\n")
+    begin(worse, "crashed", pid=2**22 - 1)
+    with closing(sqlite3.connect(worse.path)) as connection:
+        connection.execute("VACUUM INTO 'an other.db'")
+    for option, told in ([], ""), (["--llmeval-db=an other.db"], " --llmeval-db 'an other.db'"):
+        gated = llmeval("gate", NEW, "--baseline=main", *option)
+        assert f"what changed: llmeval compare main {NEW}{told} " in " ".join(gated.out.split()) + " "
+        why = llmeval("compare", "crashed", NEW, "--json", *option).json()["why_no_base"]
+        assert why.endswith(f"continue with: pytest --resume crashed{told} (with the paths of the run)")
 
 
 def test_markdown_is_written_beside_the_tables(worse: SqliteStore, llmeval: Command, here: Path) -> None:

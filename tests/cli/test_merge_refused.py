@@ -89,9 +89,9 @@ def test_another_number_of_shards_is_another_run(here: Path, llmeval: Command) -
 )
 def test_a_shard_that_did_not_end_is_no_part(here: Path, llmeval: Command, end: Any, told: str) -> None:
     files = [shard_file(here, "1/2"), shard_file(here, "2/2", end=end, pid=4194305)]
-    assert f"- shard 2/2: run 20250102-030402-000002 in {files[1]} {told}; continue with: pytest --resume" in refused(
-        llmeval, *files
-    )
+    again = f"pytest --resume 20250102-030402-000002 --llmeval-db {files[1]} (with the paths of the run)"
+    line = f"- shard 2/2: run 20250102-030402-000002 in {files[1]} {told}; continue with: {again}"
+    assert line in refused(llmeval, *files).splitlines()
 
 
 def test_a_later_run_that_broke_off_counts_before_an_older_one(here: Path, llmeval: Command) -> None:

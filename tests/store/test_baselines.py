@@ -159,14 +159,14 @@ def ended(status: Any = "finished", exit_code: int = 0, verdict: Any = "pass", *
 @pytest.mark.parametrize(
     ("found", "why"),
     [
-        (ended("interrupted", 2, "none"), "was interrupted; continue with: pytest --resume r, with the paths of"),
+        (ended("interrupted", 2, "none"), "was interrupted; continue with: pytest --resume r (with the paths of"),
         (
             ended("interrupted", 2, "none", paths=["evals", "a b"]),
             "was interrupted; continue with: pytest --resume r evals 'a b'",
         ),
         (ended("interrupted", 2, "none", rescored="q"), "was interrupted; do it again: llmeval rescore q"),
         (ended("unmeasurable", 10, "unmeasurable"), "is unmeasurable, `llmeval show r` says why; "),
-        (run("r", pid=2**22 - 1), "crashed; continue with: pytest --resume r, with the paths of the run"),
+        (run("r", pid=2**22 - 1), "crashed; continue with: pytest --resume r (with the paths of the run)"),
         (run("r", host="elsewhere", started_at=utc_now()), "is still going on; wait for its end"),
         (ended(partial=True), "is partial (cases were left out); "),
         (ended(suites={"qa": {"left_out": ["--limit 5", "-k a"]}, "b": {"left_out": ["-k a"]}}), "is partial (--limit"),

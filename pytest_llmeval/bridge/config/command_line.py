@@ -9,14 +9,13 @@ from pathlib import Path
 import pytest
 
 from pytest_llmeval.bridge.config.options import widen_short_names
-from pytest_llmeval.core.text import one_line
+from pytest_llmeval.core.text import shell_words
 from pytest_llmeval.store.records import Run
 
 __all__ = ["collected_paths", "on_command_line", "resume_command", "training_command"]
 
 _MOST_KEPT = 10_000
 """Characters of all paths of a run together; more are not kept."""
-_MOST_SHOWN = 200
 _CHOOSING = ("-m", "-k")
 _NAMED = ("resume", "run-name", "model", "judge-model", "judge-panel", "judge-probe", "dataset", "limit", "slice")
 _TAKEN = (*_CHOOSING, *(f"--llmeval-{name}" for name in (*_NAMED, "shard", "epochs", "baseline")))
@@ -47,11 +46,10 @@ def resume_command(config: pytest.Config, run: Run) -> str:
     hold a secret, words say that they are missing.
     """
     paths = [_moved(each, config.rootpath, config.invocation_params.dir) for each in run.settings.get("paths", [])]
-    shown = shlex.join(paths)
-    is_short = bool(paths) and one_line(shown, _MOST_SHOWN) == shown
-    begun = ["pytest --resume", run.id, *([shown] if is_short else ())]
+    shown = shell_words(paths)
+    begun = f"pytest --resume {run.id}{shown and ' '}{shown}"
     is_cut = bool(run.settings.get("options", {}).get("cut"))
-    return _with_others(begun, _given(config, _TAKEN), config.args if is_short else (), is_cut=is_cut)
+    return _with_others(begun, _given(config, _TAKEN), config.args if shown else (), is_cut=is_cut)
 
 
 def training_command(config: pytest.Config, item: pytest.Item) -> str:
@@ -60,24 +58,24 @@ def training_command(config: pytest.Config, item: pytest.Item) -> str:
     It has the other arguments of this session, as ``resume_command`` has them, but for those that choose items.
     """
     named = shlex.quote(_moved(item.nodeid, config.rootpath, config.invocation_params.dir))
-    return _with_others(["pytest", named, _TRAIN_RESUME], _given(config, _CHOOSING), (*config.args, _TRAIN_RESUME))
+    return _with_others(f"pytest {named} {_TRAIN_RESUME}", _given(config, _CHOOSING), (*config.args, _TRAIN_RESUME))
 
 
-def _with_others(begun: Iterable[str], given: Iterable[str], but: Collection[str], *, is_cut: bool = False) -> str:
+def _with_others(begun: str, given: Iterable[str], but: Collection[str], *, is_cut: bool = False) -> str:
     """Return a command with those arguments of this session that it lacks, or with words that say so.
 
     Args:
-        begun: the parts that there are, quoted.
+        begun: what there is of it, quoted.
         given: the arguments of this session.
         but: those that are in ``begun``.
         is_cut: whether an option is missing whatever is given.
     """
     from pytest_llmeval.models.redaction import Redactor, secrets_in
 
-    others = shlex.join(each for each in given if each not in but)
-    is_told = one_line(others, _MOST_SHOWN) == others == Redactor(secrets_in(os.environ))(others) and not is_cut
-    command = " ".join([*begun, *([others] if is_told and others else ())])
-    return command if is_told else f"{command}, with the other arguments of this session"
+    missing = [each for each in given if each not in but]
+    others = shell_words(missing)
+    is_told = bool(others or not missing) and others == Redactor(secrets_in(os.environ))(others) and not is_cut
+    return f"{begun}{others and ' '}{others}" if is_told else f"{begun} (with the other arguments of this session)"
 
 
 def _given(config: pytest.Config, taken: tuple[str, ...]) -> Iterator[str]:

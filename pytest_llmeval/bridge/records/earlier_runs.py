@@ -75,7 +75,7 @@ def identity_of(key: CaseKey) -> Identity:
 
 
 @contextlib.contextmanager
-def current_reader(path: Path) -> Iterator[SqliteReader | None]:
+def current_reader(path: Path, *, db_option: str = "") -> Iterator[SqliteReader | None]:
     """Give a reader of a database; None where there is none, or where its tables are of an older version.
 
     Raises:
@@ -84,7 +84,7 @@ def current_reader(path: Path) -> Iterator[SqliteReader | None]:
     if not path.exists():
         yield None
         return
-    with contextlib.closing(SqliteReader.open(path)) as reader:
+    with contextlib.closing(SqliteReader.open(path, db_option=db_option)) as reader:
         yield reader if reader.is_current else None
 
 

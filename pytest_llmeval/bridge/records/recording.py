@@ -121,7 +121,8 @@ class Recorder:
         try:
             self._room.start_models(terminal.write_line if terminal else print)
             with contextlib.ExitStack() as opened:
-                store = opened.enter_context(contextlib.closing(SqliteStore(self._settings.db)))
+                store = SqliteStore(self._settings.db, db_option=self._settings.db_option)
+                opened.enter_context(contextlib.closing(store))
                 self._closing.note_mode(store.journal_mode)
                 self._row = self._gating.choose(store, self._row)
                 if self._resumed is not None:
