@@ -71,7 +71,7 @@ def set_baseline(name: str, run: str, even_red: bool, as_json: bool, database: P
     """
     with contextlib.closing(open_store(find_project(), database)) as store:
         found = _run_or_baseline(store, run)
-        _check(found, even_red=even_red or _only_misses(store, found))
+        _check(found, even_red=even_red or _only_misses(store, found), db_option=store.db_option)
         _check_suites(store, name, found, store.judged(found.id))
         before = _name(store, name, found.id)
     if as_json:
@@ -140,7 +140,8 @@ def export(run: str, file: Path, no_answers: bool, even_red: bool, as_json: bool
     with contextlib.closing(open_reader(find_project(), database)) as store:
         named = _named(store).get(run)
         found = store.find_run(named or run)
-        _check(found, even_red=even_red or named is not None or _only_misses(store, found))
+        is_red_taken = even_red or named is not None or _only_misses(store, found)
+        _check(found, even_red=is_red_taken, db_option=store.db_option)
         name = run if named else found.name or found.id
         count = sum(1 for _ in store.judged(found.id))
         write_baseline(
@@ -219,8 +220,8 @@ def _only_misses(store: SqliteReader, run: Run) -> bool:
     return not is_broken and any(case.outcome == "missed" for case in cases)
 
 
-def _check(run: Run, *, even_red: bool) -> None:
-    why = refusal(run, even_red=even_red)
+def _check(run: Run, *, even_red: bool, db_option: str = "") -> None:
+    why = refusal(run, even_red=even_red, db_option=db_option)
     if why is not None:
         raise StoreError(f"not a valid baseline: {why}")
 

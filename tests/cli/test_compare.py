@@ -181,7 +181,9 @@ def test_commands_that_are_shown_find_a_database_that_is_not_the_projects(
         gated = llmeval("gate", NEW, "--baseline=main", *option)
         assert f"what changed: llmeval compare main {NEW}{told} " in " ".join(gated.out.split()) + " "
         why = llmeval("compare", "crashed", NEW, "--json", *option).json()["why_no_base"]
-        assert why.endswith(f"continue with: pytest --resume crashed{told} (with the paths of the run)")
+        again = f"continue with: pytest --resume crashed{told} (with the paths of the run)"
+        assert why.endswith(again)
+        assert llmeval("baseline", "set", "main", "crashed", *option).err.endswith(f"{again}\n")
 
 
 def test_markdown_is_written_beside_the_tables(worse: SqliteStore, llmeval: Command, here: Path) -> None:
