@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 
 from pytest_llmeval.core.stats.intervals import total
 
-__all__ = ["between"]
+__all__ = ["between", "counts"]
 
 _LEVELS = 5
-_HALVINGS = 50
+_MIXTURES = 8
 
 
 def between(best: Sequence[float], worst: Sequence[float], beyond: float | None) -> Iterator[list[float]]:
@@ -31,11 +31,15 @@ def between(best: Sequence[float], worst: Sequence[float], beyond: float | None)
     for level in () if beyond is None else _levels(best, worst, missing, beyond):
         yield [min(max(level, low), high) for low, high in zip(worst, best, strict=True)]
     missing.sort(key=lambda place: (best[place] ** 2 - worst[place] ** 2, place))
-    count = 1
-    while count < len(missing):
+    for count in counts(len(missing)):
         lost = set(missing[:count])
         yield [worst[place] if place in lost else gain for place, gain in enumerate(best)]
-        count *= 2
+
+
+def counts(missing: int) -> list[int]:
+    """Return how many of the missing to try at their worst: 1, 2, 4 and so on, eight at most, in even steps of logs."""
+    factor = max(2.0, missing ** (1 / _MIXTURES))
+    return [round(factor**step) for step in range(_MIXTURES) if round(factor**step) < missing]
 
 
 def _levels(best: Sequence[float], worst: Sequence[float], missing: Sequence[int], beyond: float) -> Iterator[float]:
@@ -43,13 +47,7 @@ def _levels(best: Sequence[float], worst: Sequence[float], missing: Sequence[int
     low, high = min(worst[place] for place in missing), max(best[place] for place in missing)
     open_ = set(missing)
     known = [gain for place, gain in enumerate(best) if place not in open_]
-    least, most = low, high
-    asked = beyond * len(best) - total(known)
-    for _ in range(_HALVINGS):
-        middle = (least + most) / 2
-        is_beyond = total([min(max(middle, worst[place]), best[place]) for place in missing]) <= asked
-        least, most = (middle, most) if is_beyond else (least, middle)
-    yield least
+    yield _level([(worst[place], best[place]) for place in missing], beyond * len(best) - total(known))
     drop, square = total(known), total([gain * gain for gain in known])
     if drop < 0:
         yield square / drop
@@ -58,3 +56,18 @@ def _levels(best: Sequence[float], worst: Sequence[float], missing: Sequence[int
         yield drop / len(known) + math.sqrt(max(0.0, square - drop * drop / len(known)))
     for step in range(1, _LEVELS):
         yield low + (high - low) * step / _LEVELS
+
+
+def _level(ranges: Sequence[tuple[float, float]], asked: float) -> float:
+    """Return the gain that makes ``asked`` in all where each in its range is as close to it as it can be.
+
+    The nearest where none does. The sum is a line between any two ends of ranges, rising by as many as are within.
+    """
+    steps = sorted([(low, 1) for low, _ in ranges] + [(high, -1) for _, high in ranges])
+    level, sum_, within = steps[0][0], total([low for low, _ in ranges]), 0
+    for end, change in steps:
+        reached = sum_ + within * (end - level)
+        if within and reached >= asked:
+            return level + max(0.0, asked - sum_) / within
+        level, sum_, within = end, reached, within + change
+    return level
