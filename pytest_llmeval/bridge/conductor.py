@@ -372,6 +372,7 @@ class Conductor:
             facts.prompts = list(self._preparation.maker.prompt_notes(chosen))
         facts.notes += [*facts.unselected, *facts.prompts]
         facts.all_collected = self.selection.covers_all()
+        facts.others = sorted(self._tally.read(self._preparation).keys() - facts.suites.keys())
         self._preparation.complete(facts, self._tally)
         return facts
 

@@ -67,7 +67,7 @@ def baseline() -> None:
 def set_baseline(name: str, run: str, even_red: bool, as_json: bool, database: Path | None) -> None:
     """Give RUN the baseline name NAME, in place of the run that had it.
 
-    RUN must be complete and green. Unless it is of all evals, it must have all suites of the run that had the name.
+    RUN must be complete and green, and have all suites of the run that had the name, unless they are gone for good.
     """
     with contextlib.closing(open_store(find_project(), database)) as store:
         found = _run_or_baseline(store, run)
@@ -227,11 +227,14 @@ def _check(run: Run, *, even_red: bool, db_option: str = "") -> None:
 
 
 def _check_suites(store: SqliteStore, name: str, run: Run, cases: Iterable[JudgedCase]) -> None:
-    """Refuse a run of some evals without suites that the baseline has: nobody would see their regressions any more."""
+    """Refuse a run without suites that the baseline has and that may be there: nobody would see their regressions."""
     before = _named(store).get(name)
-    if before is None or before == run.id or run.settings.get("covers_all"):
+    if before is None or before == run.id:
         return
     gone = sorted({case.suite for case in store.judged(before)} - {case.suite for case in cases})
+    others = run.settings.get("other_suites")
+    if others is not None:
+        gone = [suite for suite in gone if suite in others]
     if gone:
         told = ", ".join(one_line(repr(suite), 60) for suite in gone)
         shown = one_line(name, _LONGEST_NAME)

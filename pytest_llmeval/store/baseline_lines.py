@@ -131,7 +131,7 @@ _SETTINGS = {
     "paths": (list,),
     "unmade": (dict,),
     "partial": (bool,),
-    "covers_all": (bool,),
+    "other_suites": (list, NoneType),
     "unselected": (list,),
     "escalated": (bool,),
     "rescored": (str,),

@@ -72,7 +72,7 @@ def joined_run(shards: Sequence[ShardRun], runs: Sequence[Run]) -> Run:
         "unselected": unselected,
         "unmade": {name: 0 for each in shards for name in each.run.settings.get("unmade", ())},
         "partial": is_partial,
-        "covers_all": all(each.run.settings.get("covers_all") for each in shards),
+        "other_suites": _other_suites(shards),
         "has_rules": any(each.run.settings.get("has_rules") for each in shards),
         "resumes": [session for each in shards for session in each.run.settings.get("resumes", [])],
     }
@@ -95,6 +95,12 @@ def joined_run(shards: Sequence[ShardRun], runs: Sequence[Run]) -> Run:
         settings=settings,
         calls_cut_off=sum(each.run.calls_cut_off for each in shards),
     )
+
+
+def _other_suites(shards: Sequence[ShardRun]) -> list[str] | None:
+    """Return the suites that some shard has no case of, and no other; None where one did not collect all evals."""
+    found = [each.run.settings.get("other_suites") for each in shards]
+    return None if None in found else list(dict.fromkeys(name for others in found for name in others or ()))
 
 
 def judged_in(shards: Sequence[ShardRun]) -> Iterator[JudgedCase]:

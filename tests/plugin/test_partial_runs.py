@@ -260,15 +260,24 @@ def test_a_row_that_waits_and_that_m_leaves_out_hides_no_row_that_k_left_out(pro
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status"), [(["evals"], 0), (["evals/test_echo.py"], 4), (["evals", "-m", "not regression"], 4)]
+    ("arguments", "is_gone", "status"),
+    [
+        (["evals"], True, 0),
+        (["evals/test_echo.py"], True, 4),
+        (["-m", "not regression and llmeval", "-n2"], True, 0),
+        (["evals", "-m", "not regression", "-n2"], False, 4),
+    ],
 )
-def test_a_run_of_all_evals_takes_the_name_from_one_with_a_suite_that_is_gone(
-    both: Project, arguments: list[str], status: int, dist_args: list[str]
+def test_a_run_takes_the_name_from_one_with_a_suite_that_is_gone_for_good(
+    both: Project, arguments: list[str], is_gone: bool, status: int
 ) -> None:
-    """Where only some evals ran the suite may be there still, and nobody would see its regressions any more."""
+    """Where it may be there still nobody would see its regressions any more. Scored again, a run is what it was."""
     assert both.run("evals").ret == 0
     assert llmeval(both, "baseline", "set", "main").ret == 0
-    both.eval("def test_echo(response):\n    pass\n", ROWS)
-    (both.root / "evals" / "test_both.py").unlink()
-    assert both.run(*arguments, *dist_args).ret == 0
+    if is_gone:
+        both.eval("def test_echo(response):\n    pass\n", ROWS)
+        (both.root / "evals" / "test_both.py").unlink()
+    assert both.run(*arguments).ret == 0
+    assert llmeval(both, "baseline", "set", "main").ret == status
+    assert llmeval(both, "rescore", "last").ret == 0
     assert llmeval(both, "baseline", "set", "main").ret == status

@@ -68,6 +68,8 @@ class CollectionFacts:
     """How many marked functions nobody asked for, by the folder to be named; by an empty text attacks on the judge."""
     all_collected: bool = False
     """Whether everything under ``llmeval_paths`` was collected."""
+    others: list[str] = field(default_factory=list)
+    """Suites that were read and of which no case is to run here, sorted."""
     unmade: list[str] = field(default_factory=list)
     """Suites that have rules and that no eval makes, where everything under ``llmeval_paths`` was collected."""
     notes: list[str] = field(default_factory=list)

@@ -80,7 +80,7 @@ def run_row(
             "keyword": config.getoption("keyword", ""),
             "paths": collected_paths(config),
             "partial": facts.is_partial or (rescored is not None and bool(rescored.run.settings.get("partial"))),
-            "covers_all": facts.all_collected and not config.getoption("markexpr", ""),
+            "other_suites": _other_suites(facts, config.getoption("markexpr", "")),
             "unselected": facts.unselected,
             "unmade": dict.fromkeys(facts.unmade, 0),
             **_of_shard(settings),
@@ -88,6 +88,11 @@ def run_row(
         },
         process_started=process_started(os.getpid()),
     )
+
+
+def _other_suites(facts: CollectionFacts, markexpr: str) -> list[str] | None:
+    """Return the suites that ``-m`` left out whole; None where there may be others that were not collected."""
+    return (facts.others if markexpr else []) if facts.all_collected else None
 
 
 def _of_shard(settings: Settings) -> dict[str, Any]:
@@ -99,7 +104,8 @@ def _of_shard(settings: Settings) -> dict[str, Any]:
 
 def _of_rescored(run: Run) -> dict[str, Any]:
     """Return what a run that scores the answers of ``run`` again shares with it, beside its suites."""
-    return {**{key: run.settings.get(key, "") for key in ("markexpr", "keyword")}, "rescored": run.id}
+    shared = {key: run.settings.get(key, "") for key in ("markexpr", "keyword")}
+    return {**shared, "other_suites": run.settings.get("other_suites"), "rescored": run.id}
 
 
 def _continued(resumed: Resumed, facts: CollectionFacts, suites: dict[str, Any], paths: list[str]) -> Run:
