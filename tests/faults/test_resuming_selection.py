@@ -222,10 +222,11 @@ def test_epochs_that_a_resumed_session_added_belong_to_the_run(project: Project)
 def test_a_run_of_one_file_goes_on_where_that_file_is_named(broken: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its last line and the refusal of other paths have the command; what is new below those paths is another thing."""
     broken.eval(BODY.replace("test_echo", "test_other"), ROWS, name="other")
-    stopped = broken.run("evals/test_echo.py", "-x", "--max-connections=1")
+    value = ("--junit-prefix", "evals/test_echo.py")  # it reads as the path
+    stopped = broken.run(*value, "evals/test_echo.py", "-x", "--max-connections=1")
     run = broken.last_run()["id"]
     told = unwrapped(stopped).partition("continue with: ")[2]
-    assert told.startswith(f"pytest --resume {run} evals/test_echo.py -x --max-connections=1")
+    assert told.startswith(f"pytest --resume {run} evals/test_echo.py {' '.join(value)} -x --max-connections=1")
     mend(broken)
     (broken.root / "evals/mended").touch()
     result = resume(broken, "-n2")

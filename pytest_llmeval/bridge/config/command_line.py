@@ -3,7 +3,7 @@
 import argparse
 import os
 import shlex
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -49,7 +49,7 @@ def resume_command(config: pytest.Config, run: Run) -> str:
     shown = shell_words(paths)
     begun = f"pytest --resume {run.id}{shown and ' '}{shown}"
     is_cut = bool(run.settings.get("options", {}).get("cut"))
-    return _with_others(begun, _given(config, _TAKEN), config.args if shown else (), is_cut=is_cut)
+    return _with_others(begun, _given(config, _TAKEN, paths=not shown), is_cut=is_cut)
 
 
 def training_command(config: pytest.Config, item: pytest.Item) -> str:
@@ -58,37 +58,54 @@ def training_command(config: pytest.Config, item: pytest.Item) -> str:
     It has the other arguments of this session, as ``resume_command`` has them, but for those that choose items.
     """
     named = shlex.quote(_moved(item.nodeid, config.rootpath, config.invocation_params.dir))
-    return _with_others(f"pytest {named} {_TRAIN_RESUME}", _given(config, _CHOOSING), (*config.args, _TRAIN_RESUME))
+    given = (each for each in _given(config, _CHOOSING, paths=False) if each != _TRAIN_RESUME)
+    return _with_others(f"pytest {named} {_TRAIN_RESUME}", given)
 
 
-def _with_others(begun: str, given: Iterable[str], but: Collection[str], *, is_cut: bool = False) -> str:
-    """Return a command with those arguments of this session that it lacks, or with words that say so.
+def _with_others(begun: str, given: Iterable[str], *, is_cut: bool = False) -> str:
+    """Return a command with the arguments of this session that it lacks, or with words that say so.
 
     Args:
         begun: what there is of it, quoted.
-        given: the arguments of this session.
-        but: those that are in ``begun``.
+        given: the arguments that are not in it.
         is_cut: whether an option is missing whatever is given.
     """
     from pytest_llmeval.models.redaction import Redactor, secrets_in
 
-    missing = [each for each in given if each not in but]
+    missing = list(given)
     others = shell_words(missing)
     is_told = bool(others or not missing) and others == Redactor(secrets_in(os.environ))(others) and not is_cut
     return f"{begun}{others and ' '}{others}" if is_told else f"{begun} (with the other arguments of this session)"
 
 
-def _given(config: pytest.Config, taken: tuple[str, ...]) -> Iterator[str]:
-    """Yield the arguments of this session, without the options ``taken`` and their values."""
+def _given(config: pytest.Config, taken: tuple[str, ...], *, paths: bool) -> Iterator[str]:
+    """Yield the arguments of this session, without the options ``taken`` and their values, with its paths or without.
+
+    A path that is the value of another option stays.
+    """
     arguments = list(map(str, config.invocation_params.args))
     long = list(arguments)
     widen_short_names(long, config._parser)
-    told = iter(zip(arguments, long, strict=True))
-    for given, flag in told:
+    left_out = set() if paths else _places_of_paths(config, long)
+    begun = tuple(f"{each}=" if each.startswith("--") else each for each in taken)
+    told = iter(enumerate(zip(arguments, long, strict=True)))
+    for place, (given, flag) in told:
         if flag in taken:
             next(told, None)
-        elif not flag.startswith(tuple(f"{each}=" if each.startswith("--") else each for each in taken)):
+        elif place not in left_out and not flag.startswith(begun):
             yield given
+
+
+def _places_of_paths(config: pytest.Config, arguments: list[str]) -> set[int]:
+    """Return where the paths and node ids of this session stand among its arguments."""
+    names = set(config.args)
+    marks = {place: f"\0{place}" for place, each in enumerate(arguments) if each in names}  # no path is named so
+    marked = [marks.get(place, each) for place, each in enumerate(arguments)]
+    try:
+        paths = set(config._parser.parse_known_args(marked).file_or_dir)
+    except pytest.UsageError:  # an option of these values takes no other
+        return set()
+    return {place for place, mark in marks.items() if mark in paths}
 
 
 def _moved(argument: str, start: Path, to: Path) -> str:
