@@ -1,12 +1,14 @@
 """What one run says against a bar that it is to miss with confidence."""
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import replace
 
 from pytest_llmeval.core.gate.column import Column, Grouped, State, sample_means
 from pytest_llmeval.core.gate.decide import SLACK
 from pytest_llmeval.core.gate.evidence import LEAST_CLUSTERS, Evidence, Weight, estimated
-from pytest_llmeval.core.rules import Rule
+from pytest_llmeval.core.gate.fills import counts
+from pytest_llmeval.core.rules import COUNTED_METRICS, Rule
 from pytest_llmeval.core.stats.clusters import in_clusters
 from pytest_llmeval.core.stats.distributions import binomial_at_least, hoeffding, student_cdf
 from pytest_llmeval.core.stats.intervals import mean, total
@@ -50,12 +52,23 @@ def _ends(
     first, last = ends
     if first is None or last is None or last.shortfall <= SLACK or first.shortfall == last.shortfall:
         return ends, True
-    grouped = column.grouped()
-    if all(each in (0, 1) for each in sample_means(grouped)):
-        return ends, column.clusters(grouped) is None
+    if column.metric in COUNTED_METRICS or all(each in (0, 1) for each in column.cases()):
+        is_binomial = all(_is_binomial(column, column.grouped(fill, states)) for fill in (best, worst))
+        return (*ends, *(() if is_binomial else _mixed(rule, column, states, (best, worst)))), is_binomial
     share = (first.shortfall - 2 * SLACK) / (first.shortfall - last.shortfall)
     fills = [best + (worst - best) * step for step in (min(max(share, 0.0), 1.0), 0.2, 0.4, 0.6, 0.8)]
     return (*ends, *(_end(rule, column, fill, states) for fill in (*fills, value))), False
+
+
+def _mixed(rule: Rule, column: Column, states: tuple[State, ...], ends: tuple[float, float]) -> Iterator[Weight | None]:
+    """Yield what yes-or-no values say with some of the missing ones at their worst and the others at their best."""
+    best, worst = ends
+    missing = [place for place, reading in enumerate(column.readings) if reading.state in states]
+    for count in counts(len(missing)):
+        readings = list(column.readings)
+        for place in missing[:count]:
+            readings[place] = readings[place]._replace(state="scored", value=worst)
+        yield _end(rule, replace(column, readings=tuple(readings)), best, states)
 
 
 def _end(rule: Rule, column: Column, fill: float, states: tuple[State, ...]) -> Weight | None:
@@ -76,13 +89,18 @@ def _weight(rule: Rule, column: Column, grouped: Grouped) -> Weight | None:
     mean_ = estimated(values, clusters)
     error, df = (mean_.error, mean_.df) if mean_ and mean_.error else (None, None)
     p_value = None
-    if clusters is None and 0 <= rule.bound <= 1 and all(each in (0, 1) for each in values):
+    if 0 <= rule.bound <= 1 and _is_binomial(column, grouped):
         p_value = _binomial(rule.kind == "min", values, rule.bound)
     elif error is not None and df is not None and (clusters is None or len(set(clusters)) >= LEAST_CLUSTERS):
         p_value = student_cdf(-shortfall / error, df)
     elif column.span == (0.0, 1.0) and 0 <= rule.bound <= 1:
         p_value = _without_spread(shortfall, values, clusters)
     return Weight(shortfall=shortfall, p_value=p_value, error=error, df=df)
+
+
+def _is_binomial(column: Column, grouped: Grouped) -> bool:
+    """Return whether each value is 0 or 1, and independent of the others."""
+    return column.clusters(grouped) is None and all(each in (0, 1) for each in sample_means(grouped))
 
 
 def _without_spread(shortfall: float, values: Sequence[float], clusters: Sequence[Hashable] | None) -> float | None:

@@ -24,6 +24,11 @@ def rights(right: int, n: int) -> list[JudgedCase]:
     return run([1.0] * right + [0.0] * (n - right))
 
 
+def thirds(*right: int) -> list[JudgedCase]:
+    """Return rows of three epochs, so many of them right in each."""
+    return [case(row, float(e <= each), epoch=e) for row, each in enumerate(right) for e in (1, 2, 3)]
+
+
 def test_yes_or_no_rows_take_the_exact_binomial_test() -> None:
     """A mean under the bar fails only where chance does not explain it; at the bar it passes."""
     fail, unsure, well = (only(sure("min", 0.8, rights(right, 100))) for right in (72, 75, 80))
@@ -120,6 +125,32 @@ def test_a_value_between_the_ends_may_miss_a_confident_bar() -> None:
     assert "it comes to fail or inconclusive or pass" in (found.reason or "")
 
 
+def test_values_that_no_answer_can_have_are_not_tried() -> None:
+    """0.8 of a right answer would be too few of them to be chance; neither one nor none is."""
+    *known, _, _ = thirds(*[2] * 41)
+    known.append(case(40, 0.0, epoch=2))
+    assert only(sure("min", 0.669, [*known, case(40, 0.8, epoch=3)])).verdict == "fail"
+    found = only(sure("min", 0.669, [*known, broken(40, "timeout", epoch=3)], **OPEN))
+    assert (found.verdict, found.is_open) == ("inconclusive", False)
+    assert (found.reason or "").endswith("all that was tried for the missing values, from the best to the worst")
+
+
+def test_of_yes_or_no_answers_some_are_tried_at_their_worst_and_others_at_their_best() -> None:
+    """One wrong answer of three is weaker evidence than none or all: it widens the error more than it lowers a mean."""
+    verdicts = [
+        only(sure("min", 0.6818, thirds(*[2] * (43 - wrong), *[1] * (wrong + 1)), alpha=0.0028)).verdict
+        for wrong in range(4)
+    ]
+    assert verdicts == ["fail", "inconclusive", "fail", "fail"]
+    lost = {("s41", 3), ("s42", 3), ("s43", 3)}
+    cases = [
+        broken(each.sample_id[1:], "timeout", epoch=3) if (each.sample_id, each.epoch) in lost else each
+        for each in thirds(*[2] * 40, *[1] * 4)
+    ]
+    found = only(sure("min", 0.6818, cases, **OPEN, alpha=0.0028))
+    assert (found.verdict, found.is_open) == ("inconclusive", True)
+
+
 def test_a_run_that_is_not_valid_fails_a_confident_bar_only_whatever_was_lost() -> None:
     """What the infrastructure lost counts as any value then."""
     lost = [broken(number, "connection") for number in range(100, 110)]
@@ -194,7 +225,7 @@ def test_open_answers_leave_a_margin_open_where_they_matter() -> None:
     assert reason is not None
     most = float(stats.beta.ppf(0.95, 21, 180))  # where all of them are wrong
     assert reason.startswith(
-        f"the loss may be up to {-math.log(0.05) / 180:.4g} to {most:.4g}, the margin is 0.05: s0, s1, s10"
+        f"the loss may be up to {-math.log(0.05) / 200:.4g} to {most:.4g}, the margin is 0.05: s0, s1, s10"
     )
     assert compared(before, many, NEVER).verdicts[1].verdict == "unmeasurable"
 
