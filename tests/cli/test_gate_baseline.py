@@ -46,6 +46,17 @@ def test_an_option_names_one(two_runs: tuple[str, str], llmeval: Command) -> Non
     assert llmeval("gate", base, "--baseline", worse).status == 0
 
 
+def test_a_run_that_went_on_with_another_baseline_keeps_that(
+    project: Project, two_runs: tuple[str, str], llmeval: Command
+) -> None:
+    """The command that is printed for it need not name it again."""
+    assert project.run("evals", "--resume=last", f"--baseline={two_runs[0]}").ret == 1
+    assert llmeval("gate").status == 1
+    assert project.run("evals", "--resume=last").ret == 1
+    assert project.run("evals", "--resume=last", "--baseline=none").ret == 0
+    assert llmeval("gate").status == project.run("evals", "--resume=last").ret == 0
+
+
 def test_what_is_not_there_is_a_mistake(two_runs: tuple[str, str], llmeval: Command) -> None:
     done = llmeval("gate", "--baseline", "gone")
     assert done.status == 4

@@ -44,12 +44,11 @@ class Gating:
         return self._choice.noted_in(run)
 
     def _chosen(self, store: SqliteStore, run: Run) -> BaselineChoice:
-        """Return the choice for ``run``; one that goes on keeps the one it has, unless it is told another."""
-        given, root = self._settings.baseline, self._settings.rootdir
-        if "baseline" not in run.settings:
-            return choose_baseline(given, self._thresholds, reader=store, root=root).for_run(run)
-        told = run.settings.get("options", {}).get("baseline")
-        return choose_again(run, None if given == told else given, self._thresholds, reader=store, root=root)
+        """Return the choice for ``run``; one that goes on keeps the one it has."""
+        root = self._settings.rootdir
+        if "baseline" in run.settings:
+            return choose_again(run, None, self._thresholds, reader=store, root=root)
+        return choose_baseline(self._settings.baseline, self._thresholds, reader=store, root=root).for_run(run)
 
     def apply(
         self, store: SqliteStore, run: Run, cases: RunCases, expected: Mapping[tuple[str, str], int]

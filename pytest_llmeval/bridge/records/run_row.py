@@ -109,16 +109,21 @@ def _of_rescored(run: Run) -> dict[str, Any]:
 
 
 def _continued(resumed: Resumed, facts: CollectionFacts, suites: dict[str, Any], paths: list[str]) -> Run:
-    """Return the row of a run that goes on: as it began, in a new process, with a note of this session."""
-    run = resumed.run
+    """Return the row of a run that goes on: as it began, in a new process, with a note of this session.
+
+    What it was compared with is forgotten where this session names another baseline.
+    """
+    run, now = resumed.run, resumed.settings
+    options = run.settings.get("options", {})
+    gone = () if now.baseline == options.get("baseline") else ("baseline",)
     session = {"at": utc_now(), "version": __version__, "changed": facts.changed}
     settings = {
-        **run.settings,
+        **{key: value for key, value in run.settings.items() if key not in gone},
         "suites": {**run.settings.get("suites", {}), **suites},
         "paths": _paths_of(run, paths, has_grown=not suites.keys() <= run.settings.get("suites", {}).keys()),
         "partial": bool(run.settings.get("partial")),
-        "options": {**run.settings.get("options", {}), "epochs": resumed.settings.epochs},
-        "escalated": bool(run.settings.get("escalated")) or is_escalated(run.id, resumed.settings.environ),
+        "options": {**options, "epochs": now.epochs, "baseline": now.baseline},
+        "escalated": bool(run.settings.get("escalated")) or is_escalated(run.id, now.environ),
         "resumes": [*run.settings.get("resumes", []), session],
     }
     own = {"pid": os.getpid(), "host": own_host(), "process_started": process_started(os.getpid())}
