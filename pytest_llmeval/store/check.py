@@ -9,6 +9,7 @@ from pathlib import Path
 from pytest_llmeval.core.errors import StoreError
 
 __all__ = [
+    "RESTORE",
     "SCHEMA_VERSION",
     "check_database",
     "check_readable",
@@ -21,6 +22,8 @@ __all__ = [
 
 SCHEMA_VERSION = 8
 """The number of the newest migration; the file keeps it as ``user_version`` and in the table schema_version."""
+RESTORE = "; restore a copy of it, or name another file with --llmeval-db"
+"""What to do where the database of a session or a command is damaged."""
 _OUR_TABLES = frozenset({"schema_version", "runs", "cases", "scores", "calls", "verdicts"})
 _HEADER = b"SQLite format 3\x00"
 
@@ -31,7 +34,7 @@ def check_database(path: Path) -> None:
     Raises:
         StoreError: the file is no database, is not ours, is newer than this version, or cannot be written.
     """
-    with readable_errors(path):
+    with readable_errors(path, if_damaged=RESTORE):
         if not path.exists():
             return
         if not path.is_file():
@@ -76,7 +79,7 @@ def check_readable(path: Path) -> None:
 
 def check_sound(path: Path) -> None:
     """Look through all pages of a database that is there; raise StoreError where they contradict each other."""
-    with readable_errors(path):
+    with readable_errors(path, if_damaged=RESTORE):
         # As it is, only where nobody writes: who writes to a file of this mode keeps a log beside it.
         uri = read_only(path) if _is_in_wal_mode(path) else f"{path.absolute().as_uri()}?mode=ro"
         with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=30.0)) as connection:
@@ -131,11 +134,11 @@ def read_only(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def readable_errors(path: Path) -> Iterator[None]:
-    """Turn what SQLite and the system raise into a StoreError that names ``path``."""
+def readable_errors(path: Path, *, if_damaged: str = "") -> Iterator[None]:
+    """Turn what SQLite and the system raise into a StoreError that names ``path``; ``if_damaged`` says what to do."""
     try:
         yield
     except (sqlite3.Error, OSError) as error:
         is_damage = type(error) is sqlite3.DatabaseError  # its subclasses are of locks, rights and statements
-        todo = "; restore a copy of it, or name another file with --llmeval-db" if is_damage else ""
+        todo = if_damaged if is_damage else ""
         raise StoreError(f"{path}: the database cannot be used: {error}{todo}") from error

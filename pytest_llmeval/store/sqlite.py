@@ -12,7 +12,7 @@ from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.types import Call, CaseRecord, JudgeRecord
 from pytest_llmeval.store import rows
 from pytest_llmeval.store.call_table import CALL_COLUMNS, SET_ASIDE
-from pytest_llmeval.store.check import SCHEMA_VERSION, check_database, readable_errors, schema_of
+from pytest_llmeval.store.check import RESTORE, SCHEMA_VERSION, check_database, readable_errors, schema_of
 from pytest_llmeval.store.files import bindable, insertion, make_private, switch_to_wal
 from pytest_llmeval.store.journal import Orphan, orphans, unread
 from pytest_llmeval.store.records import EarlierOutcome, Label, Run, RunEnd, StoredCase, stored_case
@@ -49,7 +49,7 @@ class SqliteStore(SqliteReader):
             StoreError: the file is no database, is not ours, is newer than this version, or cannot be written.
         """
         check_database(path)
-        with readable_errors(path):
+        with readable_errors(path, if_damaged=RESTORE):
             make_private(path)
             connection = sqlite3.connect(path.absolute(), timeout=BUSY_TIMEOUT_S, check_same_thread=False, uri=True)
             super().__init__(path, connection, db_option=db_option)

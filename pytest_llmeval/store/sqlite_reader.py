@@ -15,7 +15,7 @@ from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.judge.recorded import BOTH_ORDERS, ORDERS_DISAGREE
 from pytest_llmeval.core.types import Call, JudgeRecord, Score, Vote
 from pytest_llmeval.store import rows
-from pytest_llmeval.store.check import SCHEMA_VERSION, is_writable, read_only, readable_errors, schema_of
+from pytest_llmeval.store.check import RESTORE, SCHEMA_VERSION, is_writable, read_only, readable_errors, schema_of
 from pytest_llmeval.store.files import connected_to_read
 from pytest_llmeval.store.judged import CASES_SQL, OF_CASES, OF_SCORES, SCORES_SQL, judged_cases
 from pytest_llmeval.store.lookup import NEWEST_FIRST, pick_run
@@ -132,7 +132,7 @@ class SqliteReader:
 
         SQLite puts files beside one that it reads; where none can be written, the file is read as it is.
         """
-        with readable_errors(path):
+        with readable_errors(path, if_damaged=RESTORE):
             connection = (
                 connected_to_read(path)
                 if is_writable(path)

@@ -170,7 +170,7 @@ REFUSED: dict[Callable[[Path], None], str] = {
     text_file: r"a\.db: not a database; nothing was changed",
     short_text: r"a\.db: not a database; nothing was changed",
     random_bytes: r"a\.db: not a database; nothing was changed",
-    header_and_garbage: r"a\.db: the database cannot be used: ",
+    header_and_garbage: r"a\.db: the database cannot be used: .*; restore a copy of it, or name another file",
     foreign: r"a\.db: a database of something else; nothing was changed",
     foreign_in_wal_mode: r"a\.db: a database of something else; nothing was changed",
     foreign_of_a_higher_version: r"a\.db: a database of something else; nothing was changed",
@@ -292,7 +292,7 @@ def test_a_call_that_is_damaged_is_an_error_that_names_it(path: Path) -> None:
         ((case_id, call_id),) = [(row["case_id"], row["id"]) for row in look(path, "SELECT * FROM calls")]
         for reads in (store, store.shown(str.upper)):
             for read in (lambda own=reads: own.calls(case_id), lambda own=reads: list(own.run_calls("r"))):
-                with pytest.raises(StoreError, match=f"call {call_id}: damaged request: .*; restore a copy of it, or"):
+                with pytest.raises(StoreError, match=f"call {call_id}: damaged request: [^;]*$"):
                     read()
 
 

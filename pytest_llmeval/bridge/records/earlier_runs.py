@@ -10,7 +10,7 @@ from pytest_llmeval.core.errors import SettingsError, StoreError
 from pytest_llmeval.core.gate.case import STRICT_XPASS
 from pytest_llmeval.core.types import CaseKey
 from pytest_llmeval.store import rows
-from pytest_llmeval.store.check import check_database, readable_errors, schema_of
+from pytest_llmeval.store.check import RESTORE, check_database, readable_errors, schema_of
 from pytest_llmeval.store.files import open_to_read
 from pytest_llmeval.store.journal import orphans
 from pytest_llmeval.store.lookup import NEWEST_FIRST
@@ -43,7 +43,7 @@ def earlier_runs(settings: Settings, asked: str) -> Iterator[tuple[list[Run], sq
         SqliteStore(settings.db).close()  # takes over what the runs left
     if not settings.db.exists():
         raise SettingsError(f"{asked}: there is no database {settings.shown(settings.db)} yet")
-    with readable_errors(settings.db), contextlib.closing(open_to_read(settings.db)) as connection:
+    with readable_errors(settings.db, if_damaged=RESTORE), contextlib.closing(open_to_read(settings.db)) as connection:
         if not schema_of(connection):  # whoever made the file was killed at once
             raise SettingsError(f"{asked}: the database {settings.shown(settings.db)} has no runs yet")
         found = connection.execute(f"SELECT * FROM runs {NEWEST_FIRST}")  # noqa: S608
