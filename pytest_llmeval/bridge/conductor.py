@@ -364,13 +364,12 @@ class Conductor:
         chosen = {item.nodeid: (item, param) for item, param in cases_in(items)}.values()  # once, by --keep-duplicates
         facts.suites = self._tally.suites(chosen, self._preparation)
         facts.unrun = self._tally.unrun(facts.suites, self._preparation) if self._preparation.is_sharded else {}
-        firsts = {suite_of(item, param): item for item, param in reversed(chosen)}
-        for item in reversed(firsts.values()):
-            facts.notes += [note for note in notes_of_shadowed(item) if note not in facts.notes]
+        firsts = reversed({suite_of(item, param): item for item, param in reversed(chosen)}.values())
+        shadowed = (note for item in firsts for note in notes_of_shadowed(item))
         facts.unselected = self._unselected(facts) if facts.is_run else []
         if self._preparation.maker is not None and self._preparation.rescored is None:
             facts.prompts = list(self._preparation.maker.prompt_notes(chosen))
-        facts.notes += [*facts.unselected, *facts.prompts]
+        facts.notes = list(dict.fromkeys([*facts.notes, *shadowed, *facts.unselected, *facts.prompts]))
         facts.all_collected = self.selection.covers_all()
         facts.others = sorted(self._tally.read(self._preparation).keys() - facts.suites.keys())
         self._preparation.complete(facts, self._tally)

@@ -126,7 +126,7 @@ def test_the_baseline_of_the_rules_is_the_second_run(here: Path, twins: SqliteSt
     assert runs_of(llmeval) == [FIRST, THIRD]
     twins.set_baseline("main", THIRD, "2025-01-03T00:00:00.000+00:00")
     assert runs_of(llmeval) == [SECOND, THIRD]
-    twins.start_run(run("20240101-000000-000000", started_at="2024-01-01T00:00:00.000+00:00"))
+    twins.start_run(run("20240101-000000-000000", started_at="2024-01-01T00:00:00.000+00:00", host=""))
     twins.add_case("20240101-000000-000000", record("other", suite="other", scores=(score(),)))
     twins.finish_run("20240101-000000-000000", END)
     twins.set_baseline("main", "20240101-000000-000000", "2025-01-03T00:00:00.000+00:00")
