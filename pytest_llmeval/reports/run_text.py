@@ -191,7 +191,7 @@ def _counted(name: str, suite: SuiteView) -> str:
 def _table_lines(rows: Sequence[TableRow], width: int, *, many: bool) -> list[str]:
     """Return the lines of a suite's table; where it is too wide, what can be spared gives way before names do.
 
-    The intervals give way, then the changes, where names would look the same or at their narrowest find no room.
+    The intervals give way, then the changes, where names are told apart only so, or at their narrowest find no room.
     """
     left_out = needless_columns(rows, many=many)
     spare = ["errors"] if not any(row.errors for row in rows) else []

@@ -31,15 +31,20 @@ def table_lines(
             8 columns each.
         indent: what stands before each line.
         spare: titles of columns that are left out, one after the other, where that is not enough, or where different
-            cells of a column would look the same.
+            cells of a column would look the same and need not.
     """
     room = width - len(indent)
     widths = _fitted(columns, rows, room)
+    needed = columns, rows, widths
     for title in spare:
-        if _total(widths) > room or _look_alike(rows, widths):
+        is_too_wide = _total(widths) > room
+        if is_too_wide or _look_alike(rows, widths):
             place = [each for each, _ in columns].index(title)
             columns, rows = _without(columns, place), [_without(row, place) for row in rows]
             widths = _fitted(columns, rows, room)
+            needed = (columns, rows, widths) if is_too_wide else needed
+    if _look_alike(rows, widths):
+        columns, rows, widths = needed
     return [indent + _line(row, columns, widths) for row in ([title for title, _ in columns], *rows)]
 
 
@@ -59,7 +64,7 @@ def _fitted(columns: Sequence[Column], rows: Sequence[Sequence[str]], room: int)
 
 def _look_alike(rows: Sequence[Sequence[str]], widths: Sequence[int]) -> bool:
     """Whether two different cells of a column are the same once they are cut."""
-    columns = zip(map(set, zip(*rows, strict=True)), widths, strict=True)
+    columns = (({row[index] for row in rows}, width) for index, width in enumerate(widths))
     return any(len({squeezed(cell, width) for cell in cells}) < len(cells) for cells, width in columns)
 
 

@@ -90,6 +90,15 @@ def test_columns_that_can_be_spared_are_left_out_before_names_look_the_same() ->
     assert spared == kept  # they are told apart
 
 
+def test_no_column_is_left_out_for_names_that_look_the_same_without_it_too() -> None:
+    """Only what finds no room at all."""
+    columns: list[Column] = [("name", "left"), ("interval", "right"), ("change", "right")]
+    rows = [["x" * 60 + each + "y" * 60, "0.1..0.2", "+0.25"] for each in "ab"]
+    spare = ["interval", "change"]
+    assert table_lines(columns, rows, width=40, spare=spare) == table_lines(columns, rows, width=40)
+    assert table_lines(columns, rows, width=18, spare=spare)[1] == "xxxx...yyy   +0.25"
+
+
 def test_a_table_without_rows_has_its_header() -> None:
     assert table_lines(COLUMNS, [], width=80) == ["name  n  id"]
 
