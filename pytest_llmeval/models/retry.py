@@ -91,8 +91,13 @@ async def _retried(progress: "_Progress", attempt: Callable[[], Awaitable[Respon
             usages=tuple(progress.usages),
         ) from None
     except CallError as closed:  # the slot was refused: only the attempts before it were sent
-        closed.attempts, closed.usages = progress.attempts, tuple(progress.usages)
-        raise
+        raise CallError(
+            f"{progress.last_fault}; not tried again: {str(closed).removeprefix('not asked: ')}",
+            kind=closed.kind,
+            attempts=progress.attempts,
+            latency_s=progress.latency_s,
+            usages=tuple(progress.usages),
+        ) from None
     return response
 
 
@@ -107,6 +112,8 @@ class _Progress:
         self.attempts = 0
         self.latency_s: float | None = None
         self.why_over = ""
+        self.last_fault = ""
+        """What the last attempt gave in place of an answer."""
         self.usages: list[Usage] = []
         """Of attempts that were answered, and whose answers are none to use."""
 
@@ -115,6 +122,7 @@ class _Progress:
         try:
             return await self._timed(attempt)
         except AttemptError as fault:
+            self.last_fault = fault.message
             if fault.usage is not None:
                 self.usages.append(fault.usage)
             raise

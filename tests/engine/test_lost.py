@@ -8,8 +8,9 @@ import pytest
 
 from pytest_llmeval.core.attempt_error import AttemptError
 from pytest_llmeval.core.costs import Prices
-from pytest_llmeval.core.errors import ErrorKind
+from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.types import Request, Response, Usage
+from pytest_llmeval.models.retry import RetryPolicy, call_with_retries
 from tests.support.engine_parts import FakeModel, Rig, ask, kinds, say
 from tests.support.virtual_time import run_virtual, settled
 
@@ -89,6 +90,35 @@ def test_whoever_is_told_an_answer_again_lost_nothing_for_it() -> None:
         assert [(each.lost, each.cost_usd) for each in told] == [((), pytest.approx(0.3)), ((), 0), ((), 0)]
 
     run_virtual(body())
+
+
+class Retrying(FakeModel):
+    """Gives nothing to use, for 1.01 USD an attempt."""
+
+    async def complete(self, request: Request) -> Response:
+        async def attempt() -> Response:
+            usage = Usage(input_tokens=1, output_tokens=50)
+            raise AttemptError(ErrorKind.MALFORMED_RESPONSE, "no JSON", retryable=True, usage=usage)
+
+        return await call_with_retries(attempt, policy=RetryPolicy(), slot=self._slot)
+
+
+def test_a_call_that_may_not_be_tried_again_tells_what_it_gave() -> None:
+    """It was asked and paid for."""
+
+    async def body() -> CallError:
+        rig = Rig(max_cost_usd=1.5)
+        rig.models["m"] = Retrying(rig.limiter)
+        rig.models["m"].prices = PRICES
+        with pytest.raises(CallError) as caught:
+            await rig.engine.ask(ask(params={"max_tokens": 50}))
+        return caught.value
+
+    error = run_virtual(body())
+    why = "it may cost $1.0500, and $0.4900 of --max-cost $1.5000 are left; "
+    assert str(error).startswith(f"no JSON; not tried again: {why}")
+    assert (error.kind, error.attempts) == (ErrorKind.BUDGET, 1)
+    assert error.cost_usd == pytest.approx(1.01)
 
 
 class Backing(FakeModel):

@@ -54,10 +54,10 @@ def test_a_call_that_gets_no_slot_any_more_tells_what_it_took_before() -> None:
         nonlocal entered
         entered += 1
         if entered > 2:
-            raise CallError("stopped", kind=ErrorKind.QUOTA, attempts=0)
+            raise CallError("not asked: stopped", kind=ErrorKind.QUOTA, attempts=0)
         yield
 
-    with pytest.raises(CallError, match="stopped") as caught:
+    with pytest.raises(CallError, match=r"^broken off; not tried again: stopped$") as caught:
         run_virtual(call_with_retries(Attempts(broken(TOLD), broken(UNTOLD)), policy=POLICY, slot=slot))
     assert (caught.value.kind, caught.value.attempts) == (ErrorKind.QUOTA, 2)
     assert caught.value.usages == (TOLD, UNTOLD)
