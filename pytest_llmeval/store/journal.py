@@ -206,11 +206,10 @@ def damaged_journals(database: Path, run_id: str | None = None) -> Iterator[tupl
                 if connection.execute("SELECT 1 FROM sqlite_master").fetchone():
                     connection.execute(f"SELECT {', '.join(CALL_COLUMNS)} FROM answers LIMIT 1").fetchall()  # noqa: S608
                     _orphan(path)
-        except StoreError as error:
-            if path.exists():
-                yield path, unread(path, error)
-        except (ValueError, KeyError, TypeError) as error:
-            yield path, unread(path, StoreError(f"it is not of a run as this version knows them: {error}"))
+        except (StoreError, ValueError, KeyError, TypeError) as error:
+            if path.exists():  # else its run has ended meanwhile
+                other = StoreError(f"it is not of a run as this version knows them: {error}")
+                yield path, unread(path, error if isinstance(error, StoreError) else other)
 
 
 def _journals(database: Path) -> list[Path]:

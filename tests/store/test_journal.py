@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.types import Call, Kept
+from pytest_llmeval.store import journal as journals
 from pytest_llmeval.store import rows
+from pytest_llmeval.store.files import open_to_read
 from pytest_llmeval.store.history import call_history
-from pytest_llmeval.store.journal import Orphan, SqliteJournal
+from pytest_llmeval.store.journal import Orphan, SqliteJournal, damaged_journals
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.support.journals import beside, case, dead, kept, live, stored, write
 from tests.support.records import call, record, storable_texts
@@ -292,13 +294,31 @@ def test_an_answer_that_was_recorded_stays_as_it_is(database: SqliteStore) -> No
     assert stored(database.path) == [("dead", "call-1", "recorded")]
 
 
+def test_a_journal_whose_run_ends_while_it_is_looked_at_is_not_damaged(
+    database: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was there when the look began."""
+    left = write(database.path, dead(), kept())
+
+    def ended(path: Path) -> sqlite3.Connection:
+        connection = open_to_read(path)
+        connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+        for each in left.parent.glob(f"{left.name}*"):
+            each.unlink()
+        return connection
+
+    monkeypatch.setattr(journals, "open_to_read", ended)
+    assert list(damaged_journals(database.path)) == []
+    assert not left.exists()
+
+
 # What is read before a run
 
 
 def test_the_newest_run_of_a_suite_says_how_many_calls_a_case_makes(database: SqliteStore) -> None:
     assert call_history(database.path, "qa", "m").calls_per_case is None
-    for run_id, calls, tokens in (("old", 1, 10), ("new", 3, 40)):
-        database.start_run(run(run_id, started_at=f"202{calls}-01-01T00:00:00.000+00:00"))
+    for run_id, calls, tokens in (("old", 1, 10), ("new", 3, 40)):  # the clock went back between them
+        database.start_run(run(run_id, started_at=f"202{9 - calls}-01-01T00:00:00.000+00:00"))
         made = [call(name=f"c{n}", output_tokens=tokens) for n in range(calls)]
         made += [call(name="judge", role="judge", output_tokens=999), call(name="bad", status="timeout", response=None)]
         for sample in "ab":
