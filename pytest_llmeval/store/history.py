@@ -8,24 +8,19 @@ from pathlib import Path
 
 from pytest_llmeval.store.check import schema_of
 from pytest_llmeval.store.files import open_to_read
+from pytest_llmeval.store.lookup import NEWEST_FIRST
 
 __all__ = ["CallHistory", "call_history", "judge_history"]
 
-_NEWEST = """
-SELECT id FROM runs WHERE EXISTS (
-  SELECT 1 FROM cases WHERE run_id = runs.id AND suite = ? AND model = ? AND outcome != 'error'
-) ORDER BY started_at DESC LIMIT 1
-"""
+_ANSWERED = "SELECT 1 FROM cases WHERE run_id = ? AND suite = ? AND model = ? AND outcome != 'error'"
 _MEANS = """
 SELECT count(*) * 1.0 / count(DISTINCT calls.case_id), avg(calls.output_tokens)
 FROM calls JOIN cases ON cases.id = calls.case_id
 WHERE cases.run_id = ? AND cases.suite = ? AND cases.model = ? AND calls.status = 'ok' AND calls.role = 'model'
 """
-_NEWEST_JUDGED = """
-SELECT runs.id FROM runs WHERE runs.judge_models != '[]' AND EXISTS (
-  SELECT 1 FROM cases JOIN calls ON calls.case_id = cases.id
-  WHERE cases.run_id = runs.id AND cases.suite = ? AND calls.role = 'judge' AND calls.status = 'ok'
-) ORDER BY runs.started_at DESC LIMIT 1
+_JUDGED = """
+SELECT 1 FROM cases JOIN calls ON calls.case_id = cases.id
+WHERE cases.run_id = ? AND cases.suite = ? AND calls.role = 'judge' AND calls.status = 'ok'
 """
 _JUDGED_MEANS = """
 SELECT count(*) * 1.0 / (SELECT count(*) FROM cases WHERE run_id = ?1 AND suite = ?2 AND outcome != 'error'),
@@ -69,8 +64,8 @@ def _read(database: Path, look: Callable[[sqlite3.Connection], CallHistory]) -> 
 
 
 def _of_judge(connection: sqlite3.Connection, suite: str, judge: str) -> CallHistory:
-    newest = connection.execute(_NEWEST_JUDGED, [suite]).fetchone()
-    found = connection.execute(_JUDGED_MEANS, [newest[0], suite, judge]).fetchone() if newest is not None else None
+    newest = _newest(connection, _JUDGED, suite)
+    found = connection.execute(_JUDGED_MEANS, [newest, suite, judge]).fetchone() if newest is not None else None
     if found is None:
         return CallHistory()
     calls, tokens_in, tokens_out = found
@@ -78,8 +73,14 @@ def _of_judge(connection: sqlite3.Connection, suite: str, judge: str) -> CallHis
 
 
 def _of_model(connection: sqlite3.Connection, suite: str, model: str) -> CallHistory:
-    newest = connection.execute(_NEWEST, [suite, model]).fetchone()
+    newest = _newest(connection, _ANSWERED, suite, model)
     if newest is None:
         return CallHistory()
-    calls, tokens = connection.execute(_MEANS, [newest[0], suite, model]).fetchone()
+    calls, tokens = connection.execute(_MEANS, [newest, suite, model]).fetchone()
     return CallHistory(calls_per_case=calls, output_tokens=tokens)
+
+
+def _newest(connection: sqlite3.Connection, has_rows: str, *of: str) -> str | None:
+    """Return the id of the newest run of which a query yields a row; its parameters are the id and ``of``."""
+    runs = connection.execute(f"SELECT id FROM runs {NEWEST_FIRST}").fetchall()  # noqa: S608  # an order of lookup.py
+    return next((run_id for (run_id,) in runs if connection.execute(has_rows, [run_id, *of]).fetchone()), None)

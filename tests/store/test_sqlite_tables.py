@@ -14,7 +14,7 @@ import pytest
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.types import Score
-from pytest_llmeval.store.history import _NEWEST
+from pytest_llmeval.store.history import _ANSWERED
 from pytest_llmeval.store.records import Label, RunEnd, utc_now
 from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.store.sqlite_reader import SqliteReader
@@ -88,7 +88,7 @@ def test_no_look_at_the_runs_reads_all_their_cases(database: SqliteStore) -> Non
     """Every command and session has one, and a run that crashed stays ``running``; nor does a forecast of calls."""
     database.start_run(run("r"))
     steps = plans(database, lambda store: store.runs())
-    steps += [step["detail"] for step in look(database.path, f"EXPLAIN QUERY PLAN {_NEWEST}", "qa", "m")]
+    steps += [step["detail"] for step in look(database.path, f"EXPLAIN QUERY PLAN {_ANSWERED}", "r", "qa", "m")]
     of_cases = [step for step in steps if " cases " in step]
     assert [step.split(" USING ")[1].split()[0] for step in of_cases] == ["COVERING", "INTEGER", "INDEX"], of_cases
     assert of_cases[1].endswith("(rowid>? AND rowid<?)")
