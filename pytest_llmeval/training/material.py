@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -191,7 +191,7 @@ def _require_scorable(rows: Sequence[TrainingRow], check: CheckModel) -> None:
 
 
 def _source(config: TrainingConfig, rootdir: Path) -> Source:
-    weights = weights_of(config, _base_of(config, rootdir))
+    weights = replace(weights_of(config, _base_of(config, rootdir)), load=None)  # which a GGUF file has none of
     try:
         return find_source(weights, os.environ)
     except ModelError as error:
