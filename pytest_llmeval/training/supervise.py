@@ -143,7 +143,7 @@ def _room_for(job: Job, plan: Plan) -> Iterator[None]:
         if error.errno not in _REFUSALS:
             raise
         told = unwritten(Path(str(error.filename or plan.folder)), error)
-        raise TrainingFailedError(f"{job.name}: {told}; make room, then go on with: {job.again}") from None
+        raise TrainingFailedError(f"{job.name}: {told}; mend that, then go on with: {job.again}") from None
 
 
 def _conclude(job: Job, plan: Plan, recorded: Training, gains: list[Gain]) -> None:

@@ -231,7 +231,7 @@ def test_a_proof_that_cannot_be_kept_is_told_with_the_command_that_measures_agai
         raise OSError(28, "No space left on device", str(path))
 
     proved(GAIN)
-    told = r"tiny: .*/proof\.json: cannot be written: No space left on device; .* MB are free; make room, then go on "
+    told = r"tiny: .*/proof\.json: cannot be written: No space left on device; .* MB are free; mend that, then go on "
     with monkeypatch.context() as patched, pytest.raises(TrainingFailedError, match=f"{told}with: {job.again}"):
         patched.setattr(supervise, "write_json", full)
         run_training(job, train=Trainer("trained"))
