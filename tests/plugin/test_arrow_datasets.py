@@ -30,7 +30,7 @@ def made(project: Project, code: str) -> None:
 def run(project: Project, dataset: str, *arguments: str) -> pytest.RunResult:
     """Run one eval over ``dataset``."""
     project.write(evals__test_echo_py=EVAL.format(dataset=dataset))
-    return project.run("evals", *arguments, inside=False)
+    return project.run("evals", *arguments, fresh=True)
 
 
 PARQUET = "import os; os.makedirs('data'); pq.write_table(pa.Table.from_pylist(ROWS), 'data/x.parquet')"
@@ -87,6 +87,6 @@ def test_nothing_of_them_is_imported_for_other_datasets(project: Project) -> Non
                 print("\\nimported:", sorted({"pyarrow", "datasets", "pandas"} & sys.modules.keys()))
             """,
     )
-    result = project.run("evals", inside=False)
+    result = project.run("evals", fresh=True)
     assert result.ret == 0
     result.stdout.fnmatch_lines(["imported: [[][]]"])

@@ -83,7 +83,7 @@ def test_a_fixture_of_a_module_that_is_loaded_as_a_plugin_wins_too(
         """,
         ROWS,
     )
-    result = project.run(*loaded, "tests", "evals", *dist_args, inside=False)
+    result = project.run(*loaded, "tests", "evals", *dist_args, fresh=True)
     result.assert_outcomes(passed=2)
     for name in ("model", "score"):
         note = f"note: fixture {name!r} comes from the project; the plugin's is llmeval_{name}"

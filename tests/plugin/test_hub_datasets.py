@@ -54,7 +54,7 @@ def hub_environment(monkeypatch: pytest.MonkeyPatch, hub: Hub, home: Path) -> No
 def run(project: Project, dataset: str, *arguments: str) -> pytest.RunResult:
     """Run one eval over ``dataset``."""
     project.write(evals__test_hubs_py=EVAL.format(dataset=dataset))
-    return project.run("evals", *arguments, inside=False)
+    return project.run("evals", *arguments, fresh=True)
 
 
 def test_what_was_fetched_once_is_read_offline_and_by_workers(

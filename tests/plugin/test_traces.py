@@ -164,7 +164,7 @@ def test_nothing_is_sent_unasked(project: Project, monkeypatch: pytest.MonkeyPat
                 print("loaded:", [name for name in sys.modules if name.startswith("opentelemetry.sdk")])
             """
         )
-        result = project.run("evals", inside=False)
+        result = project.run("evals", fresh=True)
     assert result.ret == 0
     result.stdout.fnmatch_lines(["loaded: []"])
     assert collector.requests == 0

@@ -22,7 +22,7 @@ PLUGINS = (
 def test_evals_run_without_it(project: Project, plugin: str) -> None:
     """Its options are not there then."""
     project.eval(BODIES, [{"id": "a", "input": "x", "target": "x"}])
-    result = project.run("evals", "-p", f"no:{plugin}", inside=False)
+    result = project.run("evals", "-p", f"no:{plugin}", fresh=True)
     assert result.ret == 0, result.stdout.str() + result.stderr.str()
     assert project.rows("SELECT suite, outcome FROM cases ORDER BY suite") == [
         {"suite": "echo", "outcome": "passed"},
@@ -33,6 +33,6 @@ def test_evals_run_without_it(project: Project, plugin: str) -> None:
 @pytest.mark.parametrize("plugin", ["setuponly", "setupplan", "capture", "terminal"])
 def test_listing_them_asks_nobody_without_it(project: Project, plugin: str) -> None:
     project.eval(BODIES, [{"id": "a", "input": "x", "target": "x"}])
-    assert project.run("evals", "--co", "-p", f"no:{plugin}", inside=False).ret == 0
+    assert project.run("evals", "--co", "-p", f"no:{plugin}", fresh=True).ret == 0
     assert project.server.ledger == []
     assert not (project.root / ".llmeval").exists()

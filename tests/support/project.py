@@ -52,16 +52,21 @@ class Project:
         text = f"import pytest\n\n@pytest.mark.llmeval({arguments})\n" + textwrap.dedent(body).lstrip("\n")
         self.write(**{f"evals__test_{name}_py": text})
 
-    def run(self, *arguments: str, model: str | None = None, inside: bool = True) -> pytest.RunResult:
-        """Run pytest with the project's model; ``inside`` this process, or with workers, as forks of one."""
+    def run(
+        self, *arguments: str, model: str | None = None, inside: bool = True, fresh: bool = False
+    ) -> pytest.RunResult:
+        """Run pytest with the project's model: ``inside`` this process, or as a fork of one that has imported all.
+
+        Sessions with workers are forks anyway; ``fresh`` is by a Python that has imported nothing yet.
+        """
         chosen = [f"--model={model or self.model}"] if model != "" else []
         if any(argument.startswith("--reruns") for argument in arguments):
             chosen += ["-p", "rerunfailures"]
         distributed = any(argument.startswith("-n") and argument != "-n0" for argument in arguments)
-        if inside and not distributed:
+        if inside and not fresh and not distributed:
             return self.pytester.runpytest_inprocess(*arguments, *chosen)
         with pytest.MonkeyPatch.context() as patch:
-            if inside and self._nursery.is_alike():
+            if not fresh and self._nursery.is_alike():
                 patch.setattr(self.pytester, "popen", self._nursery.popen)
             return self.pytester.runpytest_subprocess(*arguments, *chosen)
 

@@ -82,4 +82,4 @@ def test_the_package_says_that_it_is_typed() -> None:
 def test_the_users_file_runs(project: Project) -> None:
     """So that what type-checks is an eval, and not only a file."""
     project.write(evals__test_user_py=USER_FILE.read_text("utf-8"))
-    project.run("evals", inside=False).assert_outcomes(passed=8)
+    project.run("evals", fresh=True).assert_outcomes(passed=8)
