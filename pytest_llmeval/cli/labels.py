@@ -26,11 +26,11 @@ from pytest_llmeval.cli.project import find_project, project_redactor
 from pytest_llmeval.core.errors import DatasetError, SettingsError
 from pytest_llmeval.core.gate.names import did_you_mean
 from pytest_llmeval.core.judge.given import digest_of, given_labels, named_answers
-from pytest_llmeval.core.judge.judged_text import judged_text, judged_texts, shown_to_judge
+from pytest_llmeval.core.judge.judged_text import UNSURE, JudgedTexts, Shown, judged_texts, texts_of
 from pytest_llmeval.core.judge.label_sample import RANDOM, drawn, drawn_evenly, first_epochs, of_verdict
 from pytest_llmeval.core.judge.scored import JudgedRun, ScaleKey, judged_run
 from pytest_llmeval.core.judge.shown import shown_reference
-from pytest_llmeval.core.types import Call, Score
+from pytest_llmeval.core.types import Score
 from pytest_llmeval.reports.formulas import guarded
 from pytest_llmeval.reports.wrapping import wrapped
 from pytest_llmeval.store.records import Label, StoredCase, utc_now
@@ -76,7 +76,11 @@ def export_labels(
         draw = RANDOM if by == RANDOM else of_verdict(by)
         chosen = [cases[place] for place in _places(cases, judged, by, sample, seed)]
         redact = project_redactor(project)
-        rows = [_row(case, judged, draw, store.calls(case.id), redact) for case in chosen]
+        rows = [
+            _row(case, shown, judged, draw, redact)
+            for case in chosen
+            for shown in _shown(case, judged, texts_of(case.response, store.calls(case.id)))
+        ]
     names = sorted({key.name for key in judged.scales})
     _write(
         output,
@@ -85,7 +89,7 @@ def export_labels(
     if as_json:
         emit_json({"run": found.id, "output": str(output), "answers": len(rows), "rows": len(cases), "draw": draw})
         return
-    told = f"{output}: answers to {len(rows)} of {len(cases)} rows that were judged in run {found.id}"
+    told = f"{output}: answers to {len(chosen)} of {len(cases)} rows that were judged in run {found.id}"
     back = f"llmeval labels import {shlex.quote(str(output))} {found.id} --rater NAME"
     to_do = f"fill in {', '.join(LABEL + name for name in names)}, then `{back}`"
     echo_lines([*wrapped(told, terminal_width()), *wrapped(to_do, terminal_width())])
@@ -163,22 +167,33 @@ def _verdicts(case: StoredCase, judged: JudgedRun[StoredCase]) -> dict[str, bool
     }
 
 
+def _shown(case: StoredCase, judged: JudgedRun[StoredCase], texts: JudgedTexts) -> list[Shown]:
+    """Return what people are shown of a case: each text that the judge was, with the scores that are of it.
+
+    Raises:
+        SettingsError: nobody knows which are.
+    """
+    names = [score.name for score in judged.judged(case)]
+    if not all(map(texts.is_known, names)):
+        raise SettingsError(f"suite {case.key.suite}, sample_id {case.key.sample_id!r}: {UNSURE}")
+    return texts.shown(names)
+
+
 def _row(
-    case: StoredCase, judged: JudgedRun[StoredCase], draw: str, calls: Sequence[Call], redact: Callable[[str], str]
+    case: StoredCase, shown: Shown, judged: JudgedRun[StoredCase], draw: str, redact: Callable[[str], str]
 ) -> dict[str, Any]:
-    shown = shown_to_judge(calls)
     target = None if case.target is None else shown_reference(json.loads(case.target))
     texts = {
-        "question": shown.get("QUESTION"),
-        "answer": shown.get("ANSWER", case.response),
-        "reference": shown.get("REFERENCE", target),
+        "question": shown.parts.get("QUESTION"),
+        "answer": shown.parts.get("ANSWER", case.response),
+        "reference": shown.parts.get("REFERENCE", target),
     }
     return {
         **{key: getattr(case.key, key) for key in _ABOUT},
         **{key: None if text is None else redact(text) for key, text in texts.items()},
-        "levels": "\n".join(_levels(score, judged) for score in judged.judged(case)),
+        "levels": "\n".join(_levels(score, judged) for score in judged.judged(case) if score.name in shown.names),
         "draw": draw,
-        "answer_digest": digest_of(judged_text(case.response, calls)),
+        "answer_digest": digest_of(shown.answer),
     }
 
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from pytest_llmeval.core.errors import SettingsError
 from pytest_llmeval.core.judge.given import LabelRow, given_labels
-from pytest_llmeval.core.judge.judged_text import judged_text
+from pytest_llmeval.core.judge.judged_text import UNSURE, Shown, texts_of
 from pytest_llmeval.core.judge.label_sample import RANDOM
 from pytest_llmeval.core.judge.scored import JudgedRun, ScaleKey, judged_run
 from pytest_llmeval.core.types import Call
 from pytest_llmeval.reports.comparison_words import expected_text
 from pytest_llmeval.reports.html.chat import chat
-from pytest_llmeval.reports.html.escape import Html
+from pytest_llmeval.reports.html.escape import Html, element, joined
 from pytest_llmeval.reports.row_texts import asked_messages
 from pytest_llmeval.store.browsing import BrowsingReader
 from pytest_llmeval.store.records import Label, Run, StoredCase, utc_now
@@ -90,6 +90,7 @@ def label_page(
     place = queue.index(case.id) if case is not None and case.id in queue else None
     before = queue[place - 1] if place else None
     own = {} if case is None else {each.name: each for each in reader.labels_of(case.id) if each.rater == draft.rater}
+    asked = [] if case is None else dimensions(reader, run, case, draft.chosen, own)
     return frame.render(
         "label.html",
         "Label answers",
@@ -101,8 +102,8 @@ def label_page(
         rater=draft.rater,
         problem=draft.problem,
         note=draft.note or next((each.note for each in own.values() if each.note), ""),
-        chat=None if case is None else _chat(case, calls),
-        dimensions=[] if case is None else dimensions(reader, run, case, draft.chosen, own),
+        chat=None if case is None else _chat(case, calls, [each.name for each in asked]),
+        dimensions=asked,
         is_drawn=is_drawn,
         previous=None if before is None else frame.links.label(run.id, case=before),
         following=frame.links.label(run.id, after=None if case is None else case.id),
@@ -110,9 +111,21 @@ def label_page(
     )
 
 
-def _chat(case: StoredCase, calls: Sequence[Call]) -> Html:
-    """Return what was asked, the answer that the judge judged, and what was expected."""
-    return chat(asked_messages(calls), judged_text(case.response, calls), expected_text(case.target))
+def _chat(case: StoredCase, calls: Sequence[Call], names: Sequence[str]) -> Html:
+    """Return what was asked, the answer that the judge judged, and what was expected; of several answers each."""
+    texts, expected = texts_of(case.response, calls), expected_text(case.target)
+    if not all(map(texts.is_known, names)):
+        return element("p", f"This answer cannot be labelled: {UNSURE}.", class_="lv-notice lv-warn")
+    shown = texts.shown(names)
+    if len(shown) == 1:
+        return chat(asked_messages(calls), shown[0].answer, expected)
+    return joined(part for each in shown for part in _one_of_several(each, expected))
+
+
+def _one_of_several(shown: Shown, expected: str | None) -> tuple[Html, Html]:
+    """Return the names of some scores, and what the judge was shown for them."""
+    question, reference = shown.parts.get("QUESTION", ""), shown.parts.get("REFERENCE", expected)
+    return element("h2", ", ".join(shown.names)), chat([("question", question)], shown.answer, reference)
 
 
 def dimensions(
@@ -167,6 +180,9 @@ def labels_in(form: Mapping[str, str], reader: BrowsingReader, run: Run, case: S
         SettingsError: nothing was chosen, nobody is named, or a choice is none of those that were offered.
     """
     known = dimensions(reader, run, case, chosen_in(form), {})
+    texts = texts_of(case.response, reader.calls(case.id))
+    if not all(texts.is_known(each.name) for each in known):
+        raise SettingsError(f"This answer cannot be labelled: {UNSURE}.")
     wrong = next((each for each in known if each.chosen is not None and each.chosen >= len(each.levels)), None)
     if wrong is not None:
         raise SettingsError(f"{wrong.name}: there is no level {wrong.chosen}")

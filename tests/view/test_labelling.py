@@ -121,6 +121,27 @@ def test_the_answer_that_the_judge_judged_is_shown(client: TestClient, store: Sq
     assert "the part that counts" in text and "all that the model said" not in text
 
 
+def test_of_several_judged_answers_each_stands_under_its_scores(client: TestClient, store: SqliteStore) -> None:
+    """One that an older version recorded does not tell which is whose, and cannot be labelled."""
+    both = [judged_record("a", answer=answer, question=f"{answer}?") for answer in ("draft", "final")]
+    marked = [
+        replace(each.calls[1], detail={"scores": names})
+        for each, names in zip(both, (["correctness", "completeness"], ["format"]), strict=True)
+    ]
+    store_run(store, [replace(both[0], calls=(call(response="final"), *marked))])
+    page = f"/label?run={run().id}"
+    found = re.findall(
+        r"<h2>(.*?)</h2>.*?<pre[^>]*>(.*?)</pre>.*?<pre[^>]*>(.*?)</pre>", client.get(page).text, re.DOTALL
+    )
+    assert found == [("correctness, completeness", "draft?", "draft"), ("format", "final?", "final")]
+    older = "20260101-000000-cccccc"
+    store_run(store, [replace(both[0], calls=(*both[0].calls, *both[1].calls))], older)
+    page = f"/label?run={older}"
+    assert "cannot be labelled: a judge was shown several texts" in client.get(page).text
+    assert send(client, form_of(client, page, **{"level-0": "2"})).status_code == 400
+    assert store.labels(older) == []
+
+
 @pytest.mark.parametrize(
     ("filled", "told"),
     [

@@ -2,7 +2,7 @@
 
 import asyncio
 import concurrent.futures
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -10,6 +10,7 @@ from pytest_llmeval.bridge.casework.calls import Calls
 from pytest_llmeval.bridge.casework.cases import CaseRun, Eval, given_up, own_request
 from pytest_llmeval.core.calls import answered, ask_name, failed
 from pytest_llmeval.core.errors import CallError
+from pytest_llmeval.core.judge.judged_text import SCORES
 from pytest_llmeval.core.judge.verdict import Wanted
 from pytest_llmeval.core.likelihood import LOGPROB_OF, Likelihood
 from pytest_llmeval.core.param_levels import laid_over
@@ -23,11 +24,29 @@ class CaseModel:
     """A model in one case: it knows the case's prompt and records every call."""
 
     def __init__(
-        self, name: str, calls: Calls, *, eval_: Eval, run: CaseRun, role: Literal["model", "judge"] = "model"
+        self,
+        name: str,
+        calls: Calls,
+        *,
+        eval_: Eval,
+        run: CaseRun,
+        role: Literal["model", "judge"] = "model",
+        scores: Sequence[str] = (),
     ) -> None:
+        """Bind a model to a case.
+
+        Args:
+            name: as it stands in node ids.
+            calls: how it is asked.
+            eval_: that the case is of.
+            run: the case.
+            role: in it.
+            scores: of a judge, the names of the scores that come of its verdict.
+        """
         self._name = name
         self._role: Literal["model", "judge"] = role
         self._asker = calls.asker
+        self._scores = scores
         self._eval = eval_
         self._run = run
         self._loop = calls.loop
@@ -160,7 +179,8 @@ class CaseModel:
             if wanted is None:  # else a judgement may do without it
                 self._run.fail(error)
             raise
-        self._run.end(answered(ask, response, name))
+        call = answered(ask, response, name)
+        self._run.end(replace(call, detail={**call.detail, SCORES: [*self._scores]}) if self._scores else call)
         return response
 
     def _numbered(self, ask: Ask) -> tuple[str, Ask]:

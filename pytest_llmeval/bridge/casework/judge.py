@@ -177,11 +177,12 @@ class CaseJudge:
     async def _judged(self, found: "Rubric", answer: Response | str, target: Any, how: JudgedHow) -> list[Score]:
         shown, text = self._shown(found, target, how), text_of(answer)
         parts = [replace(found, dimensions=(each,)) for each in found.dimensions] if how.per_dimension else [found]
+        names = list(dict.fromkeys(found.score_names(how.name)))
 
         async def poll(juror: Juror, repeat: int) -> Ballot:
             asked = [questions(part, answer=text, repeat=self._repeat(repeat), **shown) for part in parts]
             ballots = await _all(
-                [self._ballot(juror, part, each, repeat) for part, each in zip(parts, asked, strict=True)]
+                [self._ballot(juror, part, each, repeat, names) for part, each in zip(parts, asked, strict=True)]
             )
             return _joined(ballots)
 
@@ -192,6 +193,7 @@ class CaseJudge:
         self, found: "Rubric", a: Response | str, b: Response | str, target: Any, how: JudgedHow
     ) -> list[Score]:
         rubric, shown = preference_rubric(found), self._shown(found, target, how)
+        name = preference_name(found, how.name)
         orders = [(text_of(a), text_of(b)), (text_of(b), text_of(a))]
 
         async def poll(juror: Juror, repeat: int) -> tuple[Ballot, Ballot]:
@@ -199,14 +201,13 @@ class CaseJudge:
                 comparison(rubric, first=first, second=second, repeat=self._repeat(repeat), **shown)
                 for first, second in orders
             ]
-            one, other = await _all([self._ballot(juror, rubric, each, repeat) for each in asked])
+            one, other = await _all([self._ballot(juror, rubric, each, repeat, [name]) for each in asked])
             return one, other
 
         def unsure(both: tuple[Ballot, Ballot]) -> bool:
             return orders_disagree(rubric, both) or any(is_unsure(rubric, each) for each in both)
 
         ballots = await self._polled(poll, unsure)
-        name = preference_name(found, how.name)
         return [preference_score(name, rubric, ballots, judge_id=self._judge_id(rubric, how))]
 
     async def _polled(self, poll: Poll[T], unsure: Callable[[T], bool]) -> list[T]:
@@ -228,8 +229,10 @@ class CaseJudge:
             ballots += await round_of(judges.jurors[1:])
         return ballots
 
-    async def _ballot(self, juror: Juror, rubric: "Rubric", asked: tuple[Any, str], repeat: int) -> Ballot:
-        model = CaseModel(juror.model.name, self._calls, eval_=self._eval, run=self._run, role="judge")
+    async def _ballot(
+        self, juror: Juror, rubric: "Rubric", asked: tuple[Any, str], repeat: int, scores: Sequence[str]
+    ) -> Ballot:
+        model = CaseModel(juror.model.name, self._calls, eval_=self._eval, run=self._run, role="judge", scores=scores)
         verdict, again = await JurorInCase(juror, model, self._run).verdict(rubric, *asked)
         return Ballot(judge=juror.model.name, verdict=verdict, repeat=repeat, was_asked_again=again)
 

@@ -8,6 +8,7 @@ from pytest_llmeval.core.errors import DatasetError
 from pytest_llmeval.core.gate.names import did_you_mean
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.judge.judged_answer import Scale
+from pytest_llmeval.core.judge.judged_text import UNSURE, JudgedTexts
 from pytest_llmeval.core.judge.scored import JudgedRun, ScoredCase, judge_scores
 from pytest_llmeval.core.text import one_line
 
@@ -120,12 +121,12 @@ def _given(
     if not cases:
         raise DatasetError(f"{row.where}: no such case in the run: {_sought(row)}")
     if row.answer_digest is not None:
-        cases = [case for case in cases if row.answer_digest in _digests(judged, case)]
+        cases = [case for case in cases if _is_labelled(row, judged, case)]
     if not cases:
         raise DatasetError(
             f"{row.where}: another answer of {_sought(row)} was labelled than the run has; name the run that it is of"
         )
-    if len({(case.key.suite, judged.text(case)) for case in cases}) > 1:
+    if len({(case.key.suite, judged.text(case, row.name)) for case in cases}) > 1:
         told = "suite, model and epoch say which" if row.model is None or row.epoch is None else "suite says which"
         raise DatasetError(f"{row.where}: {_sought(row)} has {len(cases)} different answers in the run; {told}")
     for case in cases:
@@ -143,9 +144,20 @@ def _given(
         )
 
 
-def _digests(judged: JudgedRun[ScoredCase], case: ScoredCase) -> set[str]:
-    """Return what may tell the answer of a case; older versions took the response whatever was judged."""
-    return {digest_of(judged.text(case)), digest_of(case.response)}
+def _is_labelled(row: LabelRow, judged: JudgedRun[ScoredCase], case: ScoredCase) -> bool:
+    """Return whether the answer that was labelled is the one that was judged for the score.
+
+    Raises:
+        DatasetError: nobody knows, as an older version recorded several of the case.
+    """
+    texts = judged.texts.get(case.id, JudgedTexts(response=case.response))
+    answers = texts.answers(row.name)
+    digests = {digest_of(answer) for answer in answers}
+    if len(answers) > 1 and row.answer_digest in digests:
+        raise DatasetError(f"{row.where}: {_sought(row)}: {UNSURE}")
+    if texts.has_one:  # older versions took the response whatever was judged
+        digests.add(digest_of(case.response))
+    return row.answer_digest in digests
 
 
 def _scale(row: LabelRow, judged: JudgedRun[ScoredCase], case: ScoredCase) -> Scale:

@@ -1,14 +1,21 @@
-"""What a judge judged of a case: mostly the model's response, else what its test passed on."""
+"""What a judge judged of a case, by score: mostly the model's response, else what its test passed on."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
 
 from pytest_llmeval.core.judge.fence import as_shown, unfenced
 from pytest_llmeval.core.types import Call, CaseKey
 
-__all__ = ["judged_text", "judged_texts", "shown_to_judge"]
+__all__ = ["SCORES", "UNSURE", "JudgedTexts", "Shown", "judged_texts", "texts_of"]
 
+SCORES = "scores"
+"""In the detail of a judge's call the names of the scores that come of it; older versions did not tell."""
+UNSURE = (
+    "a judge was shown several texts of a case, and the run does not tell which score is of which, as an older version"
+    " recorded it; `llmeval rescore RUN` makes one that tells"
+)
 _ANSWER = "ANSWER"
 
 
@@ -25,32 +32,87 @@ class _Case(Protocol):
     def response(self) -> str | None: ...
 
 
-def shown_to_judge(calls: Iterable[Call]) -> Mapping[str, str]:
-    """Return the texts that the judge of a case was shown, by their names; none where its calls were not kept."""
-    for call in calls:
-        messages = call.request.get("messages") if call.role == "judge" else None
-        if isinstance(messages, list) and len(messages) > 1 and isinstance(messages[1], Mapping):
-            parts = unfenced(str(messages[1].get("content")))
-            if _ANSWER in parts:
-                return parts
-    return {}
+class Shown(NamedTuple):
+    """What a judge was shown for some scores of a case."""
+
+    names: tuple[str, ...]
+    """Of the scores."""
+    parts: Mapping[str, str]
+    """The texts by their names, such as ``ANSWER``; none where its calls were not kept."""
+    answer: str | None
+    """The one that was judged: the response itself where the judge was shown that."""
 
 
-def judged_text(response: str | None, calls: Iterable[Call]) -> str | None:
-    """Return the answer that was judged: ``response`` where the judge was shown that, or nobody knows what it was.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedTexts:
+    """What the judge of one case was shown."""
+
+    response: str | None
+    """Of the case: what was judged where nobody knows what it was."""
+    by_score: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """The texts by their names, of each score whose calls say that it comes of them."""
+    all: Sequence[Mapping[str, str]] = ()
+    """Those of every call, in the order of the calls."""
+
+    def answer(self, name: str) -> str | None:
+        """Return the answer that was judged for a score; the first of several that it may have been."""
+        return self.answers(name)[0]
+
+    def answers(self, name: str) -> list[str | None]:
+        """Return the answers that may have been judged for a score: several where the calls do not tell which."""
+        shown = [self.by_score[name]] if name in self.by_score else self.all
+        return list(dict.fromkeys(self._answer(each) for each in shown)) or [self.response]
+
+    @property
+    def has_one(self) -> bool:
+        """Whether one answer of the case was judged, be it for several scores."""
+        return len({each[_ANSWER] for each in self.all}) < 2
+
+    def is_known(self, name: str) -> bool:
+        """Return whether it is known what the judge was shown for a score."""
+        return name in self.by_score or all(_agree(one, other) for one in self.all for other in self.all)
+
+    def shown(self, names: Iterable[str]) -> list[Shown]:
+        """Return what the judge was shown for scores, each once; a text that it was not shown makes no difference."""
+        found: list[Shown] = []
+        for name in names:
+            parts = self.by_score.get(name) or (self.all[0] if self.all else {})
+            place = next((at for at, each in enumerate(found) if _agree(each.parts, parts)), None)
+            if place is None:
+                found.append(Shown((name,), parts, self.answer(name)))
+            else:
+                each = found[place]
+                found[place] = Shown((*each.names, name), {**parts, **each.parts}, each.answer)
+        return found
+
+    def _answer(self, parts: Mapping[str, str]) -> str | None:
+        is_response = self.response is not None and as_shown(self.response) == parts[_ANSWER]
+        return self.response if is_response else parts[_ANSWER]
+
+
+def texts_of(response: str | None, calls: Iterable[Call]) -> JudgedTexts:
+    """Return what the judge of a case was shown.
 
     Args:
         response: of the case.
         calls: of the case.
     """
-    shown = shown_to_judge(calls).get(_ANSWER)
-    return response if shown is None or (response is not None and as_shown(response) == shown) else shown
+    by_score: dict[str, Mapping[str, str]] = {}
+    every: list[Mapping[str, str]] = []
+    for call in calls:
+        messages = call.request.get("messages") if call.role == "judge" else None
+        if isinstance(messages, list) and len(messages) > 1 and isinstance(messages[1], Mapping):
+            parts = unfenced(str(messages[1].get("content")))
+            if _ANSWER in parts:
+                every.append(parts)
+                by_score |= dict.fromkeys(call.detail.get(SCORES, ()), parts)
+    return JudgedTexts(response=response, by_score=by_score, all=every)
 
 
 def judged_texts(
     cases: Sequence[_Case], calls_of: Callable[[str], Iterable[Call]], *, samples: Collection[str] = ()
-) -> dict[str, str | None]:
-    """Return the answers that were judged, by the ids of the cases: of rows that have several, which they tell apart.
+) -> dict[str, JudgedTexts]:
+    """Return what was judged, by the ids of the cases: of rows that have several, which their answers tell apart.
 
     Args:
         cases: of a run, or of several.
@@ -59,10 +121,14 @@ def judged_texts(
     """
     many = Counter(_row(case) for case in cases)
     return {
-        case.id: judged_text(case.response, calls_of(case.id))
+        case.id: texts_of(case.response, calls_of(case.id))
         for case in cases
         if many[_row(case)] > 1 or case.key.sample_id in samples
     }
+
+
+def _agree(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
+    return all(other[name] == text for name, text in one.items() if name in other)
 
 
 def _row(case: _Case) -> tuple[str, str, str]:

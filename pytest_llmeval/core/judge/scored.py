@@ -6,6 +6,7 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.judge.judged_answer import JudgedAnswer, Scale
+from pytest_llmeval.core.judge.judged_text import JudgedTexts
 from pytest_llmeval.core.judge.label_sample import pooled
 from pytest_llmeval.core.judge.recorded import settlers, stored_rubric
 from pytest_llmeval.core.judge.rubric import Rubric
@@ -84,12 +85,13 @@ class JudgedRun(Generic[_CaseT_co]):
     """By judge_id."""
     settlers: Mapping[str, frozenset[str]]
     """The checks in code that may have decided in the judge's place, by judge_id."""
-    texts: Mapping[str, str | None] = field(default_factory=dict)
-    """The answers that were judged, by case; of one that it lacks that is the response."""
+    texts: Mapping[str, JudgedTexts] = field(default_factory=dict)
+    """What was judged, by case; of one that it lacks that is the response."""
 
-    def text(self, case: ScoredCase) -> str | None:
-        """Return the answer of a case that was judged."""
-        return self.texts.get(case.id, case.response)
+    def text(self, case: ScoredCase, name: str) -> str | None:
+        """Return the answer of a case that was judged for a score."""
+        texts = self.texts.get(case.id)
+        return case.response if texts is None else texts.answer(name)
 
     def judged(self, case: ScoredCase) -> list[Score]:
         """Return the scores of a case that a judge gave and people can label."""
@@ -98,7 +100,7 @@ class JudgedRun(Generic[_CaseT_co]):
     def answers(self, key: ScaleKey, labels: Labels) -> list[JudgedAnswer]:
         """Return the answers that a score is of, with the labels of its cases."""
         return [
-            self._answer(case, score.value or 0.0, labels.get((case.id, key.name), {}), score)
+            self._answer(case, key.name, score.value or 0.0, labels.get((case.id, key.name), {}), score)
             for case in self.cases
             if case.key.suite == key.suite
             for score in self.judged(case)
@@ -127,7 +129,7 @@ class JudgedRun(Generic[_CaseT_co]):
                         rater: Said(value_of({name: each.value for name, each in of_all.items()}), draw[rater])
                         for rater, of_all in said.items()
                     }
-                    made.append(self._answer(case, value_of(judged), own, None))
+                    made.append(self._answer(case, key.name, value_of(judged), own, None))
         scale = Scale(
             suite=key.suite,
             name=key.name,
@@ -139,14 +141,16 @@ class JudgedRun(Generic[_CaseT_co]):
         )
         return scale, passes, values
 
-    def _answer(self, case: ScoredCase, value: float, said: Mapping[str, Said], score: Score | None) -> JudgedAnswer:
+    def _answer(
+        self, case: ScoredCase, name: str, value: float, said: Mapping[str, Said], score: Score | None
+    ) -> JudgedAnswer:
         verdicts = {
             each.name: self.scales[ScaleKey(case.key.suite, each.judge_id or "", each.name)].passes(each.value or 0.0)
             for each in self.judged(case)
         }
         return JudgedAnswer(
             value=value,
-            text=(case.key.model, case.key.sample_id, self.text(case)),
+            text=(case.key.model, case.key.sample_id, self.text(case, name)),
             labels=tuple(each.value for each in said.values()),
             draws=tuple(sorted({each.draw for each in said.values() if each.draw is not None})),
             slices=case.slices,
@@ -176,7 +180,7 @@ def judged_run(
     run_id: str,
     cases: Iterable[_CaseT_co],
     judges: Iterable[JudgeRecord],
-    texts: Mapping[str, str | None] | None = None,
+    texts: Mapping[str, JudgedTexts] | None = None,
 ) -> JudgedRun[_CaseT_co]:
     """Return the judge's side of a run.
 
@@ -184,7 +188,7 @@ def judged_run(
         run_id: of the run.
         cases: all of it.
         judges: what stands behind its judge_ids.
-        texts: the answers that were judged, by case, as ``judged_texts`` gives them; None where they do not matter.
+        texts: what was judged, by case, as ``judged_texts`` gives them; None where they do not matter.
 
     Raises:
         StoreError: nothing is known of one of them.

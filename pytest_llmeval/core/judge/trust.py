@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from pytest_llmeval.core.judge.calibration import Calibration, calibrate
 from pytest_llmeval.core.judge.judged_answer import JudgedAnswer, Scale
+from pytest_llmeval.core.judge.judged_text import JudgedTexts
 from pytest_llmeval.core.judge.label_sample import RANDOM
 from pytest_llmeval.core.judge.rubric import Rubric
 from pytest_llmeval.core.judge.scored import Labels, Said, ScoredCase, judged_run
@@ -55,7 +56,7 @@ class Trust:
         judges: Iterable[JudgeRecord],
         *,
         now: datetime,
-        texts: Mapping[str, str | None] | None = None,
+        texts: Mapping[str, JudgedTexts] | None = None,
     ) -> None:
         """Take what is known.
 
@@ -65,7 +66,7 @@ class Trust:
             labels: all of them.
             judges: what stands behind the judge_ids, each once.
             now: what the age of a label is told by.
-            texts: the answers that were judged, by case; None where they are the responses.
+            texts: what was judged, by case; None where that is the responses.
         """
         known = list(judges)
         ids = {None, *(judge.judge_id for judge in known)}

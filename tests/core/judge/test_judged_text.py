@@ -1,12 +1,14 @@
 """Which answer of a case was judged: the response, or what its test passed on."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmeval.core.judge.asking import comparison, preference_rubric
-from pytest_llmeval.core.judge.judged_text import judged_text, judged_texts, shown_to_judge
+from pytest_llmeval.core.judge.asking import comparison, preference_rubric, questions
+from pytest_llmeval.core.judge.judged_text import judged_texts, texts_of
+from pytest_llmeval.core.types import Call
 from pytest_llmeval.store.records import stored_case
 from tests.support.judged_runs import judged_record, qa_rubric
 from tests.support.records import call
@@ -15,14 +17,34 @@ from tests.support.records import call
 @given(st.text())
 def test_a_response_that_was_judged_is_itself(text: str) -> None:
     """Also where the judge was shown it without what one cannot see."""
-    assert judged_text(text, judged_record("a", answer=text).calls) == text
+    assert texts_of(text, judged_record("a", answer=text).calls).answer("qa") == text
 
 
 def test_what_was_passed_on_is_what_the_judge_was_shown() -> None:
     calls = judged_record("a", answer="a part").calls
-    assert judged_text("all of it", calls) == "a part"
-    assert judged_text(None, calls) == "a part"
-    assert shown_to_judge(calls) == {"QUESTION": "Who?", "REFERENCE": "Kim", "ANSWER": "a part"}
+    assert texts_of("all of it", calls).answer("qa") == "a part"
+    assert texts_of(None, calls).answer("qa") == "a part"
+    (shown,) = texts_of(None, calls).shown(["qa", "format"])
+    assert shown.parts == {"QUESTION": "Who?", "REFERENCE": "Kim", "ANSWER": "a part"}
+
+
+def test_each_score_is_of_the_text_that_its_calls_showed() -> None:
+    """One that was judged without the reference is of the same text; without a mark two texts cannot be told apart."""
+    calls = [_asked("draft"), _asked("final"), _asked("final", reference=None, scores=("style",))]
+    texts = texts_of("final", calls)
+    assert [(each.names, each.answer) for each in texts.shown(["style", "final", "draft"])] == [
+        (("style", "final"), "final"),
+        (("draft",), "draft"),
+    ]
+    assert texts.shown(["style", "final"])[0].parts["REFERENCE"] == "Kim"
+    older = texts_of("final", [replace(each, detail={}) for each in calls])
+    assert older.answers("final") == ["draft", "final"] and not older.is_known("final")
+    assert texts_of("final", [replace(each, detail={}) for each in calls[1:]]).is_known("final")
+
+
+def _asked(answer: str, reference: str | None = "Kim", scores: Sequence[str] = ()) -> Call:
+    messages, _ = questions(qa_rubric(), question="Who?", answer=answer, reference=reference, repeat=1)
+    return call("judge", request={"messages": list(messages)}, detail={"scores": [*(scores or (answer,))]})
 
 
 def test_without_its_request_the_response_is_taken() -> None:
@@ -30,8 +52,8 @@ def test_without_its_request_the_response_is_taken() -> None:
     rubric = preference_rubric(qa_rubric())
     messages, _ = comparison(rubric, question="Who?", first="a", second="b", reference=None, repeat=1)
     for request in ({"messages": list(messages)}, {"messages": ["odd", "odd"]}, {"messages": 5}, {}):
-        assert judged_text("x", [call("judge", request=request)]) == "x"
-    assert judged_text("x", []) == "x"
+        assert texts_of("x", [call("judge", request=request)]).answer("qa") == "x"
+    assert texts_of("x", []).answer("qa") == "x"
 
 
 def test_only_answers_that_must_be_told_apart_are_looked_up() -> None:
