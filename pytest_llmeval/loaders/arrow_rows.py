@@ -1,13 +1,14 @@
 """Tables of Arrow, from Parquet files and Hugging Face datasets: columns become row keys, values what JSON can hold.
 
 A null cell is an absent key, as an empty cell of a CSV file is; a null inside a struct or a list stays null, as the
-file cannot say that a field is absent there. Dates and times become ISO 8601 text, maps become objects. What has no
-one meaning in JSON (bytes, decimals, durations, extension types) is an error of its column; NaN, one of its row.
+file cannot say that a field is absent there. Dates and times become ISO 8601 text, maps become objects, half and single
+floats the number that they were written as: 0.1, not 0.10000000149011612. What has no one meaning in JSON (bytes,
+decimals, durations, extension types) is an error of its column; NaN, one of its row.
 """
 
-import datetime
 import math
-from collections.abc import Iterable, Iterator
+import struct
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa  # type: ignore[import-untyped]  # has no stubs
@@ -21,7 +22,10 @@ __all__ = ["BATCH", "arrow_rows", "check_columns"]
 BATCH = 256
 """Rows that are in memory at once."""
 _PLAIN = ("null", "boolean", "integer", "floating", "string", "large_string", "string_view")
+_Reading = Callable[[Any], Any]
 _TIMES = ("date", "time", "timestamp")
+_NARROW = (("float16", "<e"), ("float32", "<f"))
+"""Floats of less than 64 bits, and how ``struct`` packs them."""
 _LISTS = ("list", "large_list", "fixed_size_list", "list_view", "large_list_view")
 
 
@@ -67,16 +71,17 @@ def _rows(batch: Any, first: int, shown: str) -> Iterator[Any]:
         for index in range(batch.num_rows):
             yield from _rows(batch.slice(index, 1), first + index, shown)
     else:
+        readings = {field.name: _reading(field.type) for field in batch.schema}
         for number, cells in enumerate(rows, first):
-            yield _row(cells, f"{shown}:{number}")
+            yield _row(cells, readings, f"{shown}:{number}")
 
 
-def _row(cells: dict[str, Any], where: str) -> dict[str, Any] | DatasetError:
+def _row(cells: dict[str, Any], readings: Mapping[str, _Reading], where: str) -> dict[str, Any] | DatasetError:
     row = {}
     for key, value in cells.items():
         try:
             if value is not None:
-                row[key] = _plain(value)
+                row[key] = readings[key](value)
         except _NotFiniteError as error:
             return DatasetError(f"{where}: {key} holds {error}, which JSON cannot hold; write null")
     return row
@@ -86,17 +91,54 @@ class _NotFiniteError(Exception):
     """A float that JSON cannot hold."""
 
 
-def _plain(value: Any) -> Any:
-    """Return a value with its dates and times as text."""
-    if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_plain(inner) for inner in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        raise _NotFiniteError(value)
-    if isinstance(value, datetime.date | datetime.time):
-        return value.isoformat()
+def _reading(found: "pa.DataType") -> _Reading:
+    """Return what makes a value of a type, which is not None, one that JSON can hold."""
+    if _is(found, ("dictionary",)):
+        return _reading(found.value_type)
+    if _is(found, ("struct",)):
+        fields = {field.name: _reading(field.type) for field in found}
+        return lambda value: {key: _inner(fields[key], inner) for key, inner in value.items()}
+    if _is(found, ("map",)):
+        items = _reading(found.item_type)
+        return lambda value: {key: _inner(items, inner) for key, inner in value.items()}
+    if _is(found, _LISTS):
+        each = _reading(found.value_type)
+        return lambda value: [_inner(each, inner) for inner in value]
+    if _is(found, ("floating",)):
+        form = next((form for name, form in _NARROW if _is(found, (name,))), None)
+        return lambda value: _float(value, form)
+    return _time if _is(found, _TIMES) else _same
+
+
+def _inner(reading: _Reading, value: Any) -> Any:
+    return None if value is None else reading(value)
+
+
+def _same(value: Any) -> Any:
     return value
+
+
+def _time(value: Any) -> Any:
+    return value.isoformat()
+
+
+def _float(value: Any, form: str | None) -> float:
+    """Return a number: the one with the fewest digits that ``struct`` packs as it does ``value``."""
+    number = float(value)
+    if not math.isfinite(number):
+        raise _NotFiniteError(number)
+    if form is None:
+        return number
+    packed = struct.pack(form, number)
+    return next(short for digits in range(1, 18) if _packed(form, short := float(f"{number:.{digits}g}")) == packed)
+
+
+def _packed(form: str, value: float) -> bytes | None:
+    """Return a number as ``struct`` packs it; None where it is too large for that."""
+    try:
+        return struct.pack(form, value)
+    except OverflowError:
+        return None
 
 
 def _refused(found: "pa.DataType", path: str) -> Iterator[tuple[str, "pa.DataType"]]:

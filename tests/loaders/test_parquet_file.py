@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from pytest_llmeval.core.errors import DatasetError
 from pytest_llmeval.core.types import Sample
+from pytest_llmeval.loaders.arrow_rows import arrow_rows
 from pytest_llmeval.loaders.datasets import open_dataset
 from pytest_llmeval.loaders.source import Dataset, RowRef
 
@@ -89,6 +90,12 @@ def good_id(folder: Path, line: str) -> str:
         (pa.array(["x"]).dictionary_encode(), "x"),
         (pa.array([[1, 2]], pa.list_(pa.int8(), 2)), [1, 2]),
         (pa.array([2**64 - 1], pa.uint64()), 2**64 - 1),
+        (pa.array([3.8], pa.float32()), 3.8),
+        (pa.array([{"a": [0.1, None, -2.0]}], pa.struct({"a": pa.list_(pa.float32())})), {"a": [0.1, None, -2.0]}),
+        (pa.array([[("k", 3.4028235e38)]], pa.map_(pa.string(), pa.float32())), {"k": 3.4028235e38}),
+        (pa.array([0.1], pa.float32()).dictionary_encode(), 0.1),
+        (pa.array([0.5, 0.1], pa.float16())[1:], 0.1),
+        (pa.array([0.1], pa.float32()).cast(pa.float64()), 0.10000000149011612),
         (pa.array([None]), None),
     ],
 )  # fmt: skip
@@ -212,6 +219,14 @@ VALUES = st.recursive(
     lambda inner: st.dictionaries(st.text(min_size=1), inner, min_size=1, max_size=3),
     max_leaves=6,
 )
+
+
+@given(st.sampled_from([pa.float16(), pa.float32()]), st.data())
+def test_a_narrow_float_is_the_shortest_number_that_is_it(kind: Any, data: st.DataObject) -> None:
+    value = data.draw(st.floats(width=kind.bit_width, allow_nan=False, allow_infinity=False))
+    ((_, row),) = arrow_rows([pa.table({"input": pa.array([value], kind)})], "x")
+    assert pa.array([row["input"]], kind).equals(pa.array([value], kind))
+    assert len(repr(row["input"])) <= len(repr(value))
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
