@@ -21,13 +21,15 @@ def shown_input(value: Any) -> str:
 def shown_reference(target: Any) -> str | None:
     """Return what a right answer says, as text; None where the row has no target.
 
-    Of a list of texts, and of an object with ``answer`` and ``aliases``, each is as right as the others.
+    Of a list of texts, and of an object with ``answer`` and perhaps ``aliases`` alone, each is as right as the others;
+    any other target is shown whole, as JSON.
     """
     if target is None or isinstance(target, str):
         return target
     texts = target
-    if isinstance(target, Mapping) and isinstance(target.get("aliases", []), list):
-        texts = [target.get("answer"), *target.get("aliases", [])]
+    if isinstance(target, Mapping) and {"answer"} <= {*target} <= {"answer", "aliases"}:
+        aliases = target.get("aliases", [])
+        texts = [target["answer"], *aliases] if isinstance(aliases, list) else target
     if isinstance(texts, list) and texts and all(isinstance(each, str) for each in texts):
         return "\nor: ".join(texts)
     return _text(target)

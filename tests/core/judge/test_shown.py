@@ -36,6 +36,8 @@ def test_an_input_is_shown_as_text(value: Any, shown: str) -> None:
         ({"answer": "6"}, "6"),
         ({"answer": "6", "aliases": "six"}, '{\n "answer": "6",\n "aliases": "six"\n}'),
         ({"answer": "6", "aliases": None}, '{\n "answer": "6",\n "aliases": null\n}'),
+        ({"answer": "42", "unit": "km"}, '{\n "answer": "42",\n "unit": "km"\n}'),
+        ({"aliases": ["six"]}, '{\n "aliases": [\n  "six"\n ]\n}'),
         (["6", "six"], "6\nor: six"),
         ({"total": 6}, '{\n "total": 6\n}'),
         ([], "[]"),
