@@ -13,7 +13,7 @@ from pytest_llmeval.bridge.casework.juror import Juror, JurorInCase
 from pytest_llmeval.core.errors import CallError, CaseError, JudgeError, ScorerError
 from pytest_llmeval.core.judge.asking import comparison, judge_id, preference_rubric, questions
 from pytest_llmeval.core.judge.panel import Ballot, PanelMode, is_probed, is_unsure
-from pytest_llmeval.core.judge.shown import shown_input, shown_reference
+from pytest_llmeval.core.judge.shown import shown_answer, shown_input, shown_reference
 from pytest_llmeval.core.judge.verdict import Finding, Verdict
 from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.transport import plain
@@ -175,7 +175,7 @@ class CaseJudge:
         return settled_scores(found, how.settled, name=how.name, gates=how.gates, judge_id=self._judge_id(found, how))
 
     async def _judged(self, found: "Rubric", answer: Response | str, target: Any, how: JudgedHow) -> list[Score]:
-        shown, text = self._shown(found, target, how), text_of(answer)
+        shown, text = self._shown(found, target, how), _judged_text(answer)
         parts = [replace(found, dimensions=(each,)) for each in found.dimensions] if how.per_dimension else [found]
         names = list(dict.fromkeys(found.score_names(how.name)))
 
@@ -194,7 +194,8 @@ class CaseJudge:
     ) -> list[Score]:
         rubric, shown = preference_rubric(found), self._shown(found, target, how)
         name = preference_name(found, how.name)
-        orders = [(text_of(a), text_of(b)), (text_of(b), text_of(a))]
+        one, other = _judged_text(a), _judged_text(b)
+        orders = [(one, other), (other, one)]
 
         async def poll(juror: Juror, repeat: int) -> tuple[Ballot, Ballot]:
             asked = [
@@ -270,6 +271,11 @@ class CaseJudge:
 
         rootdir = self._calls.rootdir
         return load_rubric(rubric, rootdir=rootdir, test_file=rootdir / self._eval.where.partition("::")[0])
+
+
+def _judged_text(answer: Response | str) -> str:
+    """Return what a judge is shown of an answer; raise ScorerError where it is none."""
+    return shown_answer(answer) if isinstance(answer, Response) else text_of(answer)
 
 
 async def _all(work: Sequence[Coroutine[Any, Any, T]]) -> list[T]:

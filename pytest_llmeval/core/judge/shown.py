@@ -1,10 +1,24 @@
-"""A row as a judge reads it: its input, and what a right answer says."""
+"""A row as a judge reads it: its input, what a right answer says, and what the model said."""
 
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["shown_input", "shown_reference"]
+from pytest_llmeval.core.types import Response
+
+__all__ = ["shown_answer", "shown_input", "shown_reference"]
+
+
+def shown_answer(response: Response) -> str:
+    """Return the text of a response; of one without text what it is: a refusal, calls of tools, or how it ended."""
+    if response.text.strip():
+        return response.text
+    calls = [{"name": call.name, "arguments": call.arguments} for call in response.tool_calls]
+    parts = [
+        *([f"(no text; a refusal:)\n{response.refusal}"] if response.refusal else []),
+        *([f"(no text; calls of tools:)\n{_text(calls)}"] if calls else []),
+    ]
+    return "\n\n".join(parts) or f"(no text; finish_reason {response.finish_reason or 'unknown'})"
 
 
 def shown_input(value: Any) -> str:
