@@ -167,10 +167,12 @@ def test_limit_is_for_each_dataset(project: Project) -> None:
 
 
 def test_an_unknown_slice_is_a_usage_error_with_a_suggestion(project: Project) -> None:
-    project.eval(PASS, rows("a", slice="hard"))
-    result = project.run("evals", "--slice=herd")
+    """Known as one only where the rows were read to their end, which --limit spares."""
+    project.eval(PASS, [*rows("a", "b", slice="easy"), *rows("c", slice="hard")])
+    result = project.run("evals", "--slice=herd", "--limit=1")
     assert result.ret == 4
     result.stderr.fnmatch_lines(["*--slice herd: no row has it; did you mean 'hard'?*"])
+    project.run("evals", "--slice=easy", "--slice=hard", "--limit=1").assert_outcomes(passed=1)
 
 
 def test_a_row_mark_that_pytest_knows_acts(project: Project) -> None:
