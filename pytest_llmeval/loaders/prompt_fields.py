@@ -1,6 +1,7 @@
 """Whether a template takes up what the rows of its suite hold: a misspelt placeholder is sent as it stands."""
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator
 from typing import Any
 
@@ -24,15 +25,23 @@ class PromptFields:
         self._source = prompt.source
         self._in_braces = prompt.names
         self._names: set[str] = set()
+        self._having: Counter[str] = Counter()
+        """How many rows have each field that stands in braces."""
+        self._lacking: dict[str, str] = {}
+        """The first row that has not, by what stands in braces."""
         self._rows = 0
         self._first: Any = None
         self._differ = False
 
-    def add(self, input_: Any) -> None:
-        """Take the input of a row."""
+    def add(self, input_: Any, id_: str) -> None:
+        """Take the input of the row with an id."""
         if self._in_braces is None:
             return
-        self._names.update(fields_of(input_))
+        fields = fields_of(input_)
+        self._names.update(fields)
+        self._having.update(self._in_braces & fields.keys())
+        for name in self._in_braces - fields.keys():
+            self._lacking.setdefault(name, id_)
         if not self._rows:
             self._first = input_
         self._differ = self._differ or input_ != self._first
@@ -41,9 +50,9 @@ class PromptFields:
     def notes(self, rows: str, *, is_sent: bool) -> Iterator[str]:
         """Yield what is to be said of a template before it is paid for.
 
-        That a word in braces is like a field which is not filled; where none is though rows differ, that they are asked
-        the same, if every case sends the prompt itself (``is_sent``), and else what is sent in place of a field. They
-        begin with ``rows``, the name of all that was taken.
+        That a word in braces is like a field which is not filled, or a field that only some rows have; where none is
+        filled though rows differ, that they are asked the same, if every case sends the prompt itself (``is_sent``),
+        and else what is sent in place of a field. They begin with ``rows``, the name of all that was taken.
         """
         in_braces = self._in_braces or frozenset()
         filled = in_braces & self._names
@@ -54,6 +63,10 @@ class PromptFields:
         for word, meant in known.items():
             told = f"{{{one_line(word, 60)}}} is not a row field and is sent as it stands"
             yield f"{where}: {told}; did you mean {{{one_line(meant, 60)}}}?"
+        for name in sorted(filled & self._lacking.keys()):
+            lacking = f"is missing in {self._rows - self._having[name]} of {counted(self._rows, 'row')}"
+            first = f"first: row {one_line(self._lacking[name], 60)}"
+            yield f"{where}: {{{one_line(name, 60)}}} {lacking} and is sent there as it stands ({first})"
         if not self._differ or filled or known:
             return
         fields = _braced(self._names)

@@ -119,7 +119,7 @@ def read_rows(
             if limit is not None and len(rows) >= limit:
                 continue  # the rest is read all the same, and its mistakes are told
             rows.append(_row(sample, where, prompt, completion))
-            fields.add(sample.input)
+            fields.add(sample.input, sample.id)
             sum_.update(b"%x;" % ref.checksum)
         except (DatasetError, PromptError) as error:
             told = str(error)

@@ -78,6 +78,11 @@ TEXTS = [{"id": each, "input": each} for each in "ab"]
         ("Say it", TEXTS, "is the same for all 2 rows"),
         ("Say it", [TEXTS[0], {**TEXTS[0], "id": "b"}], None),
         ("{input} and {inputs} {x}", TEXTS, None),
+        (
+            "{plan}, {n}: {question}",
+            [QUESTIONS[0], {"id": "c", "input": {"question": "c", "n": 2, "plan": "x"}}, QUESTIONS[1]],
+            "{plan} is missing in 2 of 3 rows and is sent there as it stands (first: row a)",
+        ),
         ('{question} as {"questio": {"n": 1}}, {n: int}', QUESTIONS, None),
     ],
 )

@@ -237,7 +237,7 @@ class CaseMaker:
                 reading.metadata_keys.update(key for key, value in sample.metadata.items() if value is not None)
             if sized:
                 reading.parts[sample.id] = (sample.slices, cluster_of(sample, reading.eval.cluster))
-            reading.fields.add(sample.input)
+            reading.fields.add(sample.input, sample.id)
             self._digest.update(b"%x;" % ref.checksum)
             reading.digest.update(b"%x;" % ref.checksum)
             yield ref, sample.id, marks
