@@ -115,6 +115,22 @@ def _as_json(row: Any, where: str) -> bytes:
     if isinstance(row, DatasetError):
         raise row
     try:
-        return json.dumps(row, ensure_ascii=True, allow_nan=False).encode("ascii")
+        text = json.dumps(row, ensure_ascii=True, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
         raise DatasetError(f"{where}: a row holds what JSON can hold; {one_line(str(error))}") from None
+    for key in _keys(row):
+        if not isinstance(key, str):
+            raise DatasetError(f"{where}: a row holds what JSON can hold; the key {one_line(repr(key), 60)} is no text")
+    return text.encode("ascii")
+
+
+def _keys(row: Any) -> Iterator[Any]:
+    """Yield all keys in the values of a row; ``json.dumps`` makes texts of numbers, and two keys become one."""
+    left = [*row.values()] if isinstance(row, dict) else []
+    while left:
+        value = left.pop()
+        if isinstance(value, dict):
+            yield from value
+            left += value.values()
+        elif isinstance(value, list | tuple):
+            left += value

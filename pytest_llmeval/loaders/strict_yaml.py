@@ -29,7 +29,7 @@ _TAG = "tag:yaml.org,2002:"
 _TEXTS = (_TAG + "str", _TAG + "timestamp", _TAG + "value")
 _FOLDED = "\x85"
 """In YAML 1.1 the end of a line, which is a blank within a text."""
-_PLAIN_INT = re.compile(r"[-+]?(0|[1-9][0-9]*)")
+_PLAIN_INT = re.compile(r"-?(0|[1-9][0-9]*)")
 _PLAIN_FLOAT = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
 # To be numbers in YAML 1.1 they lack a point, or a sign behind the e: https://yaml.org/type/float.html
 _TEXT_LIKE_FLOAT = re.compile(r"[-+]?([0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)[eE][-+]?[0-9]+")

@@ -86,6 +86,7 @@ def test_nothing_is_an_error(tmp_path: Path, content: str) -> None:
         ("a: -.INF\n", "f.yaml:1: -.INF is not a finite number; write a finite one"),
         ("a: 1.0e+999\n", "f.yaml:1: 1.0e+999 is too large for a number; write a finite one"),
         ("a: 012\n", "f.yaml:1: 012 means 10 in YAML 1.1; write 10, or '012' in quotes"),
+        ("a: +491\n", "f.yaml:1: +491 means 491 in YAML 1.1; write 491, or '+491' in quotes"),
         ("a: 0x1F\n", "f.yaml:1: 0x1F means 31 in YAML 1.1; write 31, or '0x1F' in quotes"),
         ("a: 1_000\n", "f.yaml:1: 1_000 means 1000 in YAML 1.1; write 1000, or '1_000' in quotes"),
         ("a: 12:30\n", "f.yaml:1: 12:30 means 750 in YAML 1.1; write 750, or '12:30' in quotes"),

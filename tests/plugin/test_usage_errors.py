@@ -189,6 +189,7 @@ def test_a_dataset_without_permission_is_named(project: Project, monkeypatch: py
         ("lambda: []", "empty dataset"),
         ("lambda: [{'input': 'a', 'target': object()}]", "():1: a row holds what JSON can hold"),
         ("lambda: [{'input': 'a', 'target': float('nan')}]", "():1: a row holds what JSON can hold"),
+        ("lambda: [{'input': 'a', 'target': [{1: 'a', '1': 'b'}]}]", "can hold; the key 1 is no text"),
         ("lambda: [{'input': 'a', 'target': {1, 2}}]", "():1: a row holds what JSON can hold"),
         ("lambda: [{5: 1}]", "():1: unknown key '5'"),
         ("lambda: __import__('sys').exit(3)", "raised SystemExit"),
