@@ -198,7 +198,7 @@ def test_an_older_run_with_several_judged_answers_is_to_be_scored_again(
         done = llmeval(*command)
         assert (done.status, done.out) == (4, "")
         assert "sample_id 'a': a judge was shown several texts of a case" in done.err
-        assert "`llmeval rescore RUN` makes one that tells" in done.err
+        assert "`llmeval rescore RUN --judge-model SPEC` makes one that tells" in done.err
     assert llmeval("labels", "import", jsonl(here / "by.jsonl", GOOD), "--rater", "kim").status == 0
 
 

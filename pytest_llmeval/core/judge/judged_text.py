@@ -14,7 +14,7 @@ SCORES = "scores"
 """In the detail of a judge's call the names of the scores that come of it; older versions did not tell."""
 UNSURE = (
     "a judge was shown several texts of a case, and the run does not tell which score is of which, as an older version"
-    " recorded it; `llmeval rescore RUN` makes one that tells"
+    " recorded it; `llmeval rescore RUN --judge-model SPEC` makes one that tells"
 )
 _ANSWER = "ANSWER"
 

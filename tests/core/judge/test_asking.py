@@ -20,6 +20,7 @@ def test_the_rubric_is_told_and_the_case_is_fenced() -> None:
     system, user, nonce = asked()
     for part in ("A system was asked a question.", "Is it right?", "partly: a part of it is", "REFERENCE"):
         assert part in system
+    assert 'A blank behind "<", "<|" or "[" and marks like [U+200B] were put in as it was quoted' in system
     assert nonce not in system
     assert [line for line in user.splitlines() if line.startswith("> ")] == [
         "> Capital of France?",
