@@ -13,10 +13,7 @@ from pytest_llmeval.core.judge.given import digest_of
 from pytest_llmeval.core.types import Score
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.cli.conftest import Command
-from tests.support.fault_server import FaultServer
 from tests.support.judged_runs import RUN, judge_record, judged_record, qa_rubric, settled_record, store_run
-from tests.support.judges import named, verdict
-from tests.support.project import Project
 from tests.support.records import call, record
 
 
@@ -151,55 +148,6 @@ def test_a_label_is_of_the_answer_that_was_judged(store: SqliteStore, llmeval: C
     older = jsonl(here / "older.jsonl", {**row, "label_format": "bad", "answer_digest": digest_of("Kim or Lee")})
     assert llmeval("labels", "import", older, RUN, "--rater", "kim").status == 0, "an older version wrote it"
     assert said(store) == [("a format", 0.0, False, "kim", None)]
-
-
-def test_a_label_of_one_of_two_judged_answers_is_of_that(project: Project, llmeval: Command) -> None:
-    """Each has a row of its own; what people say of the draft is nothing that they say of the final answer."""
-    project.eval(
-        """
-        async def test_echo(sample, model, score):
-            answer = await model.generate()
-            await score.judge("no", rubric="qa", name="draft", gates=False)
-            await score.judge(answer, rubric="qa", name="final", question="And now?", gates=False)
-        """,
-        [{"id": "a", "input": "yes", "target": "yes"}],
-    )
-    with FaultServer(reply=verdict) as judge:
-        assert project.run("evals", named(project, judge)).ret == 0
-    done = llmeval("labels", "export", "--output", "out.csv")
-    assert (done.status, "out.csv: answers to 1 of 1 rows" in done.out) == (0, True)
-    draft, final = rows_of(Path("out.csv"))
-    assert [(each["question"], each["answer"]) for each in (draft, final)] == [("yes", "no"), ("And now?", "yes")]
-    assert "final_" not in draft["levels"] and "draft_" not in final["levels"]
-    write_rows(Path("wrong.csv"), [{**draft, "label_draft_format": "good", "label_final_format": "good"}])
-    refused = llmeval("labels", "import", "wrong.csv", "--rater", "kim")
-    assert "wrong.csv:2: another answer of sample_id 'a'" in refused.err and refused.err.count("\n") < 4
-    said_of = [{**draft, "label_draft_correctness": "wrong"}, {**final, "label_final_correctness": "right"}]
-    write_rows(Path("back.csv"), said_of)
-    assert llmeval("labels", "import", "back.csv", "--rater", "kim").status == 0
-    assert llmeval("rescore", "last").status == 0
-    assert llmeval("labels", "import", "back.csv", "last", "--rater", "kim").status == 0, (
-        "it is told in the new run too"
-    )
-
-
-def test_an_older_run_with_several_judged_answers_is_to_be_scored_again(
-    store: SqliteStore, llmeval: Command, here: Path
-) -> None:
-    """Nothing in it tells which score is of which; a label that does not say which answer it is of is by its score."""
-    one, other = judged_record("a", answer="draft"), judged_record("a", answer="final")
-    store_run(store, [replace(one, calls=(*one.calls, *other.calls))])
-    row = {**GOOD, "answer_digest": digest_of("draft")}
-    for command in (
-        ["labels", "export", "--output", "out.csv"],
-        ["labels", "import", jsonl(here / "in.jsonl", row), "--rater", "kim"],
-        ["calibrate", str(here / "in.jsonl")],
-    ):
-        done = llmeval(*command)
-        assert (done.status, done.out) == (4, "")
-        assert "sample_id 'a': a judge was shown several texts of a case" in done.err
-        assert "`llmeval rescore RUN --judge-model SPEC` makes one that tells" in done.err
-    assert llmeval("labels", "import", jsonl(here / "by.jsonl", GOOD), "--rater", "kim").status == 0
 
 
 def test_an_answer_is_no_formula_for_a_spreadsheet(store: SqliteStore, llmeval: Command, here: Path) -> None:

@@ -105,28 +105,6 @@ def test_a_refusal_is_told_as_one_in_its_own_words(project: Project, judged_by: 
     assert judge.ledger[1].body["messages"][2]["content"] == "I cannot judge people."
 
 
-def test_a_reply_without_text_is_judged_as_what_it_is(project: Project, judged_by: Judged) -> None:
-    """Not as one empty answer, of which the first verdict would be that on all."""
-    call = {"id": "c", "type": "function", "function": {"name": "pay", "arguments": '{"to": "Kim"}'}}
-    replies = {
-        "refuses": completion(None, refusal="I cannot\nhelp with that."),
-        "calls": completion(None, finish="tool_calls", tool_calls=[call]),
-        "cut": completion("", finish="length"),
-        "says": completion("yes"),
-    }
-    project.server.reply = lambda messages: replies[messages[-1]["content"]]
-    judge = judged_by(lambda messages: verdict(messages, "right"))
-    project.eval(EVAL, [{"id": name, "input": name, "target": "x"} for name in replies])
-    assert project.run("evals", named(project, judge)).ret == 0
-    shown = {entry.body["messages"][1]["content"].split("\n")[1]: entry for entry in judge.ledger}
-    assert {asked.removeprefix("> "): answer_in(entry.body["messages"])[0] for asked, entry in shown.items()} == {
-        "refuses": "(no text; a refusal:)\nI cannot\nhelp with that.",
-        "calls": '(no text; calls of tools:)\n[\n {\n  "name": "pay",\n  "arguments": "{\\"to\\": \\"Kim\\"}"\n }\n]',
-        "cut": "(no text; finish_reason length)",
-        "says": "yes",
-    }
-
-
 @pytest.mark.parametrize("name", MALFORMED)
 def test_what_never_becomes_a_verdict_is_an_error_and_no_score(project: Project, judged_by: Judged, name: str) -> None:
     judge = judged_by(MALFORMED[name])

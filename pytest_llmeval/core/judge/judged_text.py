@@ -51,7 +51,7 @@ class JudgedTexts:
     """Of the case: what was judged where nobody knows what it was."""
     by_score: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """The texts by their names, of each score whose calls say that it comes of them."""
-    all: Sequence[Mapping[str, str]] = ()
+    every: Sequence[Mapping[str, str]] = ()
     """Those of every call, in the order of the calls."""
 
     def answer(self, name: str) -> str | None:
@@ -60,23 +60,23 @@ class JudgedTexts:
 
     def answers(self, name: str) -> list[str | None]:
         """Return the answers that may have been judged for a score: several where the calls do not tell which."""
-        shown = [self.by_score[name]] if name in self.by_score else self.all
+        shown = [self.by_score[name]] if name in self.by_score else self.every
         return list(dict.fromkeys(self._answer(each) for each in shown)) or [self.response]
 
     @property
     def has_one(self) -> bool:
         """Whether one answer of the case was judged, be it for several scores."""
-        return len({each[_ANSWER] for each in self.all}) < 2
+        return len({each[_ANSWER] for each in self.every}) < 2
 
     def is_known(self, name: str) -> bool:
         """Return whether it is known what the judge was shown for a score."""
-        return name in self.by_score or all(_agree(one, other) for one in self.all for other in self.all)
+        return name in self.by_score or all(_agree(one, other) for one in self.every for other in self.every)
 
     def shown(self, names: Iterable[str]) -> list[Shown]:
         """Return what the judge was shown for scores, each once; a text that it was not shown makes no difference."""
         found: list[Shown] = []
         for name in names:
-            parts = self.by_score.get(name) or (self.all[0] if self.all else {})
+            parts = self.by_score.get(name) or (self.every[0] if self.every else {})
             place = next((at for at, each in enumerate(found) if _agree(each.parts, parts)), None)
             if place is None:
                 found.append(Shown((name,), parts, self.answer(name)))
@@ -106,7 +106,7 @@ def texts_of(response: str | None, calls: Iterable[Call]) -> JudgedTexts:
             if _ANSWER in parts:
                 every.append(parts)
                 by_score |= dict.fromkeys(call.detail.get(SCORES, ()), parts)
-    return JudgedTexts(response=response, by_score=by_score, all=every)
+    return JudgedTexts(response=response, by_score=by_score, every=every)
 
 
 def judged_texts(
