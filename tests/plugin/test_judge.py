@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.chat_bodies import completion
 from tests.support.fault_server import FaultServer
-from tests.support.judges import MALFORMED, Judged, Messages, answer_in, named, verdict
+from tests.support.judges import Judged, Messages, answer_in, named, verdict
 from tests.support.project import Project
 
 ROWS = [
@@ -105,9 +105,8 @@ def test_a_refusal_is_told_as_one_in_its_own_words(project: Project, judged_by: 
     assert judge.ledger[1].body["messages"][2]["content"] == "I cannot judge people."
 
 
-@pytest.mark.parametrize("name", MALFORMED)
-def test_what_never_becomes_a_verdict_is_an_error_and_no_score(project: Project, judged_by: Judged, name: str) -> None:
-    judge = judged_by(MALFORMED[name])
+def test_what_never_becomes_a_verdict_is_an_error_and_no_score(project: Project, judged_by: Judged) -> None:
+    judge = judged_by(lambda messages: verdict(messages, nonce="0" * 32))
     project.eval(EVAL, ROWS[:1])
     project.write(thresholds_yaml="version: 1\nsuites: {echo: {correctness: {min: 0.4}}}\n")
     result = project.run("evals", named(project, judge))

@@ -8,7 +8,7 @@ from typing import Any
 from tests.support.fault_server import FaultServer
 from tests.support.project import Project
 
-__all__ = ["MALFORMED", "Judged", "Messages", "answer_in", "named", "verdict"]
+__all__ = ["Judged", "Messages", "answer_in", "named", "verdict"]
 
 LEVELS = {"yes": "right", "maybe": "partly", "no": "wrong"}
 Messages = list[dict[str, Any]]
@@ -35,21 +35,6 @@ def verdict(messages: Messages, level: str | None = None, **changes: Any) -> str
         "nonce": nonce,
     }
     return json.dumps({**found, **changes})
-
-
-MALFORMED: dict[str, Callable[[Messages], str]] = {
-    "prose": lambda messages: "The answer is right, no doubt.",
-    "empty": lambda messages: "",
-    "no such level": lambda messages: verdict(messages, "excellent"),
-    "another nonce": lambda messages: verdict(messages, nonce="0" * 32),
-    "a dimension too few": lambda messages: verdict(messages).replace('"format"', '"Format"'),
-    "contradiction": lambda messages: verdict(
-        messages, correctness={"reason": "So: wrong, no doubt", "verdict": "right"}
-    ),
-    "no reason": lambda messages: verdict(messages, correctness={"reason": "", "verdict": "right"}),
-    "a score instead": lambda messages: verdict(messages, correctness={"reason": "x", "verdict": 1}),
-}
-"""Replies that never become a verdict, by what is wrong with them."""
 
 
 def named(project: Project, server: FaultServer, model: str = "echo") -> str:

@@ -72,6 +72,7 @@ def test_what_is_no_verdict_says_why(text: str, problem: str) -> None:
         ({"verdict": "right"}, '"correctness" lacks "reason"'),
         ({"reason": "x"}, '"correctness" lacks "verdict"'),
         ({**GOOD, "confidence": 1}, '"correctness" has a key too many: "confidence"'),
+        ({**GOOD, "reason": ""}, '"correctness" has no reason'),
         ({**GOOD, "reason": " \n"}, '"correctness" has no reason'),
         ({**GOOD, "reason": None}, '"correctness" has no reason'),
         ({**GOOD, "verdict": 1}, 'the verdict of "correctness" is none of'),
