@@ -173,25 +173,15 @@ def test_a_usage_error_stays_one_beside_other_options(project: Project, argument
     assert "rows.jsonl:1: " in refused(project, *arguments)
 
 
-@pytest.mark.parametrize(("args", "status"), [(["-p", "no:xdist"], 2), (["-n0"], 2), (["-n2"], 1)])
-def test_a_module_that_cannot_be_imported_lets_no_eval_be_called(
-    project: Project, args: list[str], status: int
-) -> None:
-    with_data(project, jsonl(GOOD))
-    project.write(evals__test_broken_py="import nothing_of_that_name\n")
-    result = project.run("evals", *args)
-    assert result.ret == status
-    assert project.server.ledger == []
-
-
 @pytest.mark.parametrize("args", [["-p", "no:xdist"], ["-n0"], ["-n2"]])
-def test_a_module_that_cannot_be_imported_begins_no_run(project: Project, args: list[str]) -> None:
+def test_a_module_that_cannot_be_imported_begins_no_run_and_no_call(project: Project, args: list[str]) -> None:
     """One without any case would be recorded, and what it needs first, its database and models, opened and started."""
     with_data(project, jsonl(GOOD))
     project.write(evals__test_broken_py="import nothing_of_that_name\n")
     result = project.run("evals", *args)
     assert result.ret == (1 if "-n2" in args else 2)
     result.stdout.fnmatch_lines(["llmeval: a module could not be imported; no eval was run"])
+    assert project.server.ledger == []
     assert not (project.root / ".llmeval").exists()
 
 
