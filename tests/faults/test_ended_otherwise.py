@@ -1,4 +1,4 @@
-"""Sessions that come to another end than their own: stopped by `--maxfail`, broken by a plugin, without answers."""
+"""Sessions that come to another end than their own: stopped after failures, broken by a plugin, without answers."""
 
 import threading
 
@@ -22,16 +22,20 @@ def refusal(project: Project) -> str:
     return done.stderr
 
 
-@pytest.mark.parametrize(("arguments", "status"), [((), 1), (("-n2",), 2)])
+@pytest.mark.parametrize(
+    ("arguments", "status"), [(("-x",), 1), (("--maxfail=2",), 1), (("--maxfail=2", "-n2"), 2)], ids=["x", "2", "2-n2"]
+)
 def test_maxfail_counts_errors_and_no_misses(project: Project, arguments: tuple[str, ...], status: int) -> None:
     """The gate is not asked for a run that was stopped, whatever came before; the statuses are pytest's own."""
     rows = [{**ROWS[0], "target": "other"}, {**ROWS[1], "target": "other"}, {**ROWS[2], "target": "other"}, *ROWS[3:]]
     project.eval(ERRORS.format(broken=("r3", "r4")), rows)
     project.write(thresholds_yaml=GATED)
-    result = project.run("evals", "--maxfail=2", *arguments)
+    result = project.run("evals", *arguments)
     assert result.ret == status
-    result.stdout.fnmatch_lines(["gate: stopped, not judged*", "*stopping after 2 failures*"])
-    assert (project.last_run()["status"], project.last_run()["verdict"]) == ("interrupted", "none")
+    count = 1 if "-x" in arguments else 2
+    result.stdout.fnmatch_lines(["gate: stopped, not judged*", f"*stopping after {count} failures*"])
+    run = project.last_run()
+    assert (run["status"], run["verdict"], run["exit_code"]) == ("interrupted", "none", status)
     assert project.rows("SELECT * FROM verdicts") == []
     assert "was interrupted" in refusal(project)
 

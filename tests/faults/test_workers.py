@@ -26,6 +26,7 @@ async def test_echo(sample, model, score):
     if sample.id == "r03":
         raise RuntimeError("boom")
     score.exact(response, "other" if sample.id == "r07" else sample.target)
+    score.record("length", len(response.text))
 
 @pytest.mark.llmeval("data/echo.jsonl")
 def test_more(sample, response, score):
@@ -35,6 +36,11 @@ def test_more(sample, response, score):
 
 def test_ordinary():
     pass
+"""
+GATED = """
+version: 1
+suites:
+  echo: {exact: {min: 0.8}, settings: {max_error_rate: 0.2}, slices: {odd: {exact: {min: 0.99}}}}
 """
 DYING = """
 import os
@@ -74,33 +80,41 @@ Recorder._note = note_late
 
 def tables(project: Project) -> dict[str, Any]:
     """Return what the run left, apart from times and ids."""
-    cases = "nodeid, suite, sample_id, model, epoch, outcome, error_kind, error, response, attempts, cached"
+    cases = (
+        "suite, sample_id, model, epoch, slices, outcome, error_kind, error, input_digest, response, attempts, cached"
+    )
     return {
-        "run": project.rows("SELECT status, exit_code, verdict, dataset_digest FROM runs"),
-        "cases": project.rows(f"SELECT {cases} FROM cases ORDER BY nodeid"),
+        "run": project.rows("SELECT status, exit_code, verdict, models, dataset_digest FROM runs"),
+        "cases": project.rows(f"SELECT nodeid, {cases} FROM cases ORDER BY nodeid"),
         "scores": project.rows(
-            "SELECT nodeid, name, value, passed FROM scores JOIN cases ON cases.id = case_id ORDER BY nodeid, name"
+            "SELECT nodeid, name, value, passed, reason, scorer_digest FROM scores JOIN cases ON cases.id = case_id"
+            " ORDER BY nodeid, name"
         ),
-        "calls": project.rows("SELECT request, response, status FROM calls ORDER BY request"),
-        "verdicts": project.rows("SELECT suite, metric, rule, value, n, verdict FROM verdicts ORDER BY suite, metric"),
+        "calls": project.rows(
+            "SELECT nodeid, calls.model, request, calls.response, status, calls.input_tokens FROM calls"
+            " JOIN cases ON cases.id = case_id ORDER BY nodeid"
+        ),
+        "verdicts": project.rows(
+            "SELECT suite, model, metric, slice, rule, value, n, low, high, verdict FROM verdicts"
+            " ORDER BY suite, metric, slice, rule"
+        ),
     }
 
 
 def test_every_distribution_leaves_the_same_tables_and_status(project: Project) -> None:
-    project.eval("", ROWS)
-    project.write(
-        evals__test_echo_py=MIXED,
-        thresholds_yaml="version: 1\nsuites: {echo: {exact: {min: 0.8}, settings: {max_error_rate: 0.2}}}\n",
-    )
+    project.eval("", [{**row, "slice": "odd" if n % 2 else "even"} for n, row in enumerate(ROWS)])
+    project.write(evals__test_echo_py=MIXED, thresholds_yaml=GATED)
+    spread = (["-p", "no:xdist"], ["-n0"], ["-n1"], ["-n2"], ["-n2", "--dist=loadfile"], ["-n2", "--dist=worksteal"])
     found = []
-    for arguments in (["-p", "no:xdist"], ["-n0"], ["-n1"], ["-n2"]):
+    for arguments in spread:
         result = project.run("evals", *arguments)
         found.append((result.ret, tables(project)))
         (project.root / ".llmeval" / "llmeval.db").unlink()
-    assert found[1:] == found[:1] * 3
-    assert found[0][0] == 0
+    assert found[1:] == found[:1] * 5
+    assert found[0][0] == 1  # the slice odd has a miss
     assert len(found[0][1]["cases"]) == 20
-    assert requests(project.server) == Counter({text: 8 for text in ONCE})
+    assert {row["verdict"] for row in found[0][1]["verdicts"]} == {"pass", "fail"}
+    assert requests(project.server) == Counter({text: 12 for text in ONCE})
 
 
 def test_a_worker_that_dies_before_its_score_costs_no_second_call(project: Project) -> None:
@@ -121,14 +135,17 @@ def test_a_worker_that_dies_before_its_score_costs_no_second_call(project: Proje
 def test_a_case_that_always_kills_its_worker_lets_the_others_run(project: Project) -> None:
     project.eval("", ROWS)
     project.write(evals__test_echo_py=DYING % ALWAYS)
-    assert project.run("evals", "-n2").ret == 1
-    assert project.run("evals", "-n2", "--resume=last", model="").ret == 1
-    assert Counter(project.cases().values()) == {"passed": 9, "error": 1}
-    assert requests(project.server) == ONCE
-    assert project.last_run()["status"] == "finished"
+    for more, model in (((), None), (("--resume=last",), "")):
+        assert project.run("evals", "-n2", *more, model=model).ret == 1
+        assert Counter(project.cases().values()) == {"passed": 9, "error": 1}
+        assert project.rows("SELECT sample_id, error_kind, model, suite FROM cases WHERE outcome != 'passed'") == [
+            {"sample_id": "r03", "error_kind": "worker_crashed", "model": "echo", "suite": "echo"}
+        ]
+        assert requests(project.server) == ONCE
+        assert project.last_run()["status"] == "finished"
 
 
-@pytest.mark.parametrize("late", ["", "", "", HEARD_LATE], ids=["0", "1", "2", "late"])
+@pytest.mark.parametrize("late", ["", HEARD_LATE], ids=["soon", "late"])
 def test_a_worker_that_dies_before_the_first_report_of_a_case_leaves_an_error(project: Project, late: str) -> None:
     """Within its setup, which nobody heard of but by the socket, be it late: its category is that of errors."""
     project.eval("def test_echo(sample, response, score):\n    score.exact(response, sample.target)\n", ROWS)
