@@ -238,19 +238,3 @@ def test_a_proof_that_cannot_be_kept_is_told_with_the_command_that_measures_agai
     assert (stored(job).status, stored(job).verdict) == ("failed", "none")
     run_training(replace(job, is_resumed=True), train=Trainer())
     assert (stored(job).status, stored(job).verdict) == ("finished", "pass")
-
-
-class OutOfTime(BaseException):
-    """What pytest-timeout raises, which is no Exception."""
-
-
-def test_a_training_whose_item_had_no_more_time_is_interrupted_and_can_go_on(job: Job) -> None:
-    def ended(plan: Plan, environ: Mapping[str, str]) -> Outcome:
-        write_json(plan.identity, {})
-        raise OutOfTime
-
-    told: list[str] = []
-    with pytest.raises(OutOfTime):
-        run_training(replace(job, report=told.append), train=ended)
-    assert stored(job).status == "interrupted"
-    assert told[1:] == ["tiny: continue with: pytest NODEID --llmeval-train-resume"]

@@ -190,13 +190,18 @@ def test_a_mistake_of_the_users_is_one(job: Job) -> None:
         run_training(job, train=Trainer("refused"))
 
 
-def test_an_interrupt_says_how_to_go_on(job: Job) -> None:
+class OutOfTime(BaseException):
+    """What pytest-timeout raises, which is no Exception."""
+
+
+@pytest.mark.parametrize("raised", [KeyboardInterrupt, OutOfTime])
+def test_an_interrupt_says_how_to_go_on(job: Job, raised: type[BaseException]) -> None:
     def interrupted(plan: Plan, environ: Mapping[str, str]) -> Outcome:
         write_json(plan.identity, {})
-        raise KeyboardInterrupt
+        raise raised
 
     told: list[str] = []
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(raised):
         run_training(replace(job, report=told.append), train=interrupted)
     assert re.fullmatch(r"tiny: what the training does is written to .*/tiny/[^/]+/output\.txt", told[0])
     assert told[1:] == ["tiny: continue with: pytest NODEID --llmeval-train-resume"]
