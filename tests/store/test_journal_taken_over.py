@@ -5,7 +5,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -19,6 +18,7 @@ from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.store.journal import Orphan, SqliteJournal, damaged_journals, orphans
 from pytest_llmeval.store.records import Run, utc_now
 from pytest_llmeval.store.sqlite import SqliteStore
+from tests.support.at_once import at_once
 from tests.support.journals import beside, case, dead, kept, live, stored, write
 from tests.support.records import record
 from tests.support.stored_runs import END, look, run
@@ -341,21 +341,7 @@ def test_many_open_a_file_with_journals_at_the_same_moment(path: Path) -> None:
     SqliteStore(path).close()
     for number in range(6):
         write(path, dead(f"r{number}"), *(kept(str(n), response=f"{number}-{n}") for n in range(5)))
-    barrier, problems = threading.Barrier(6), list[StoreError]()
-
-    def opened() -> None:
-        barrier.wait()
-        try:
-            SqliteStore(path).close()
-        except StoreError as error:
-            problems.append(error)
-
-    threads = [threading.Thread(target=opened) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert problems == []
+    assert at_once(6, lambda number: SqliteStore(path).close()) == []
     assert len(stored(path)) == 30
     SqliteStore(path).close()
     assert len(stored(path)) == 30

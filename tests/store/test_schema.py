@@ -5,7 +5,6 @@ import sqlite3
 import stat
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -13,10 +12,10 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
-from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.store import schema
 from pytest_llmeval.store.check import SCHEMA_VERSION
 from pytest_llmeval.store.sqlite import SqliteStore
+from tests.support.at_once import at_once
 from tests.support.records import record
 from tests.support.stored_runs import look, run
 
@@ -180,23 +179,13 @@ def test_three_processes_that_start_at_once_all_record(path: Path, make: Callabl
 
 def test_many_threads_that_open_an_old_file_at_once_all_find_it_migrated(path: Path) -> None:
     before = content(old(path))
-    barrier, problems = threading.Barrier(6), list[StoreError]()
 
-    def opened(number: int) -> None:
-        barrier.wait()
-        try:
-            with closing(SqliteStore(path)) as store:
-                store.start_run(run(f"r{number}"))
-                store.add_case(f"r{number}", record())
-        except StoreError as error:
-            problems.append(error)
+    def use(number: int) -> None:
+        with closing(SqliteStore(path)) as store:
+            store.start_run(run(f"r{number}"))
+            store.add_case(f"r{number}", record())
 
-    threads = [threading.Thread(target=opened, args=(number,)) for number in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert problems == []
+    assert at_once(6, use) == []
     assert look(path, "SELECT count(*) AS n FROM runs") == [{"n": len(before["runs"]) + 6}]
     copy = path.with_name("llmeval.db.schema-1.bak")
     assert (version(copy), content(copy)) == (1, before)

@@ -16,6 +16,7 @@ import pytest
 
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.store.sqlite import SqliteStore
+from tests.support.at_once import at_once
 from tests.support.records import call, record, score
 from tests.support.stored_runs import END, look, run
 
@@ -94,23 +95,12 @@ def test_four_processes_make_one_new_file(path: Path) -> None:
 
 def test_many_threads_open_a_new_file_at_the_same_moment(path: Path) -> None:
     """Closer together than processes can start."""
-    barrier = threading.Barrier(8)
-    problems: list[StoreError] = []
 
     def make(number: int) -> None:
-        barrier.wait()
-        try:
-            with closing(SqliteStore(path)) as store:
-                store.start_run(run(f"r{number}"))
-        except StoreError as error:
-            problems.append(error)
+        with closing(SqliteStore(path)) as store:
+            store.start_run(run(f"r{number}"))
 
-    threads = [threading.Thread(target=make, args=(number,)) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert problems == []
+    assert at_once(8, make) == []
     assert look(path, "SELECT count(*) AS n FROM runs") == [{"n": 8}]
 
 
