@@ -9,6 +9,8 @@ from pytest_llmeval.models.local_server import LocalServer
 from pytest_llmeval.models.local_weights import default_cache_dir, fetch_smollm2
 from pytest_llmeval.models.registry import TransportName
 from tests.support.asking import Ask, Fail, ask_model, failure
+from tests.support.fault_server import FaultServer
+from tests.support.vendors import VENDORS, Vendor
 
 
 @pytest.fixture(params=["lean", "sdk"])
@@ -26,6 +28,19 @@ def ask(transport: TransportName) -> Ask:
 @pytest.fixture
 def fail(transport: TransportName) -> Fail:
     return partial(failure, transport=transport)
+
+
+@pytest.fixture(params=VENDORS)
+def vendor(request: pytest.FixtureRequest) -> Vendor:
+    """Each protocol over each transport: what a caller gets is the same."""
+    return VENDORS[request.param]
+
+
+@pytest.fixture
+def speaking(vendor: Vendor) -> Iterator[FaultServer]:
+    """A server of the vendor."""
+    with vendor.speaker() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

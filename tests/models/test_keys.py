@@ -14,12 +14,13 @@ from pytest_llmeval.models.check import check_model
 from pytest_llmeval.models.keys import find_account
 from pytest_llmeval.models.named import NamedModel, resolve_model
 from pytest_llmeval.models.redaction import Redactor, secrets_in
-from pytest_llmeval.models.registry import TransportName, open_model
+from pytest_llmeval.models.registry import open_model
 from pytest_llmeval.models.retry import Slot
 from pytest_llmeval.models.specs import parse_spec
 from tests.support.asking import Ask, Fail
 from tests.support.chat_bodies import completion
 from tests.support.fault_server import FaultServer
+from tests.support.vendors import Vendor
 
 KEY = "sk-CANARY/0123+456789abcdef"
 IDENTITY = {
@@ -27,13 +28,18 @@ IDENTITY = {
     "OPENAI_PROJECT_ID": "proj-CANARY",
     "OPENAI_CUSTOM_HEADERS": "X-Gateway: gate-CANARY\nUser-Agent: agent-CANARY",
     "OPENAI_ADMIN_KEY": "admin-CANARY",
+    "ANTHROPIC_AUTH_TOKEN": "token-CANARY",
+    "ANTHROPIC_CUSTOM_HEADERS": "X-Other: other-CANARY",
+    "ANTHROPIC_PROFILE": "profile-CANARY",
+    "ANTHROPIC_WEBHOOK_SIGNING_KEY": "signing-CANARY",
 }
 
 
 @pytest.fixture(autouse=True)
 def sdk_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Set what the SDK reads by itself: none of it may decide anything."""
-    for name, value in {**IDENTITY, "OPENAI_API_KEY": "ambient-CANARY"}.items():
+    """Set what the SDKs read by themselves: none of it may decide anything."""
+    ambient = dict.fromkeys(("OPENAI_API_KEY", "ANTHROPIC_API_KEY"), "ambient-CANARY")
+    for name, value in {**IDENTITY, **ambient, "ANTHROPIC_BASE_URL": "http://127.0.0.1:9"}.items():
         monkeypatch.setenv(name, value)
 
 
@@ -43,22 +49,29 @@ def sent(server: FaultServer) -> dict[str, str]:
     return entry.headers
 
 
-def test_a_url_gets_no_key_of_the_environment(server: FaultServer, ask: Ask) -> None:
-    """A base URL from somewhere sees a dummy: not OpenAI's key nor anything else that the SDK reads."""
-    ask(server.spec("echo"), environ={"OPENAI_API_KEY": KEY, **IDENTITY})
-    assert sent(server)["authorization"] == "Bearer no-key"
-    assert "CANARY" not in str(sent(server))
-    assert not any(name.startswith(("openai-", "x-stainless")) for name in sent(server))
+def keys(server: FaultServer) -> dict[str, str]:
+    """Return the headers of the only request that carry a key."""
+    return {name: value for name, value in sent(server).items() if name in ("authorization", "x-api-key")}
 
 
-def test_a_url_gets_the_key_meant_for_it(server: FaultServer, ask: Ask) -> None:
+def test_a_url_gets_no_key_of_the_environment(speaking: FaultServer, vendor: Vendor) -> None:
+    """A base URL from somewhere sees a dummy: not the vendor's key nor anything else that its SDK reads."""
+    vendor.ask(speaking.spec("echo"), environ={"OPENAI_API_KEY": KEY, "ANTHROPIC_API_KEY": KEY, **IDENTITY})
+    assert keys(speaking) == vendor.key_headers("no-key")
+    assert "CANARY" not in str(sent(speaking))
+    assert not any(name.startswith(("openai-", "x-stainless")) for name in sent(speaking))
+
+
+def test_a_url_gets_the_key_meant_for_it(speaking: FaultServer, vendor: Vendor) -> None:
     """LLMEVAL_API_KEY, and before it the variable that api_key_env names."""
-    environ = {"OPENAI_API_KEY": "sk-other", "LLMEVAL_API_KEY": KEY, "MINE": " sk-mine\n"}
-    ask(server.spec("echo"), environ=environ)
-    assert sent(server)["authorization"] == f"Bearer {KEY}"
-    server.ledger.clear()
-    ask(NamedModel(name="m", spec=parse_spec(server.spec("echo")), api_key_env="MINE"), environ=environ)
-    assert sent(server)["authorization"] == "Bearer sk-mine"
+    others = dict.fromkeys(("OPENAI_API_KEY", "ANTHROPIC_API_KEY"), "sk-other")
+    environ = {**others, "LLMEVAL_API_KEY": KEY, "MINE": " sk-mine\n"}
+    vendor.ask(speaking.spec("echo"), environ=environ)
+    assert keys(speaking) == vendor.key_headers(KEY)
+    speaking.ledger.clear()
+    model = NamedModel(name="m", spec=parse_spec(speaking.spec("echo")), api_key_env="MINE")
+    vendor.ask(model, environ=environ)
+    assert keys(speaking) == vendor.key_headers("sk-mine")
 
 
 def test_openai_base_url_gets_openais_key_and_identity(server: FaultServer, ask: Ask) -> None:
@@ -93,20 +106,20 @@ def test_openais_key_cannot_be_named_for_another_server(server: FaultServer, ask
     assert sent(server)["authorization"] == f"Bearer {KEY}"
 
 
-def test_user_name_and_password_of_a_url_are_sent_and_not_shown(server: FaultServer, fail: Fail) -> None:
-    """As Basic authorization, with the query; no error text has them."""
-    spec = f"openai:fault-echoauth@http://user:pw-CANARY@127.0.0.1:{server.port}/v1?api_key=q-CANARY"
-    error = fail(spec, environ={"LLMEVAL_API_KEY": KEY})
+def test_user_name_and_password_of_a_url_are_sent_and_not_shown(speaking: FaultServer, vendor: Vendor) -> None:
+    """As Basic authorization, with the query and without a key; no error text has them."""
+    spec = f"{vendor.spec('fault-echoauth', f'user:pw-CANARY@127.0.0.1:{speaking.port}')}?api_key=q-CANARY"
+    error = vendor.fail(spec, environ={"LLMEVAL_API_KEY": KEY})
     token = base64.b64encode(b"user:pw-CANARY").decode()
-    assert sent(server)["authorization"] == f"Basic {token}"
-    assert server.ledger[0].path == "/v1/chat/completions?api_key=q-CANARY"
+    assert keys(speaking) == {"authorization": f"Basic {token}"}
+    assert speaking.ledger[0].path == f"{vendor.path}?api_key=q-CANARY"
     assert "CANARY" not in str(error) and token not in str(error) and "***" in str(error)
 
 
 @pytest.mark.parametrize("code", ["401", "403", "400", "500"])
-def test_an_echoed_key_is_redacted(server: FaultServer, fail: Fail, code: str) -> None:
+def test_an_echoed_key_is_redacted(speaking: FaultServer, vendor: Vendor, code: str) -> None:
     """A provider that repeats the credential leaks nothing."""
-    error = fail(server.spec(f"fault-echoauth-{code}"), environ={"LLMEVAL_API_KEY": KEY})
+    error = vendor.fail(speaking.spec(f"fault-echoauth-{code}"), environ={"LLMEVAL_API_KEY": KEY})
     assert "CANARY" not in str(error) and "Bearer ***" in str(error)
 
 
@@ -117,14 +130,14 @@ def test_a_key_at_the_end_of_the_quote_is_redacted_before_it_is_cut(server: Faul
         assert "sk-CA" not in str(fail(server.spec("echo"), environ={"LLMEVAL_API_KEY": KEY}))
 
 
-def test_redirect_takes_no_key_along(server: FaultServer, fail: Fail) -> None:
+def test_redirect_takes_no_key_along(speaking: FaultServer, vendor: Vendor) -> None:
     """Neither another host nor the same is followed."""
     with FaultServer() as thief:
         for spec in (f"fault-redirect-307-{thief.port}", "fault-redirect-308"):
-            error = fail(server.spec(spec), environ={"LLMEVAL_API_KEY": KEY})
+            error = vendor.fail(speaking.spec(spec), environ={"LLMEVAL_API_KEY": KEY})
             assert error.kind is ErrorKind.BAD_REQUEST and "redirect to http://127.0.0.1" in str(error)
         assert thief.ledger == []
-    assert [entry.path for entry in server.ledger] == ["/v1/chat/completions"] * 2
+    assert [entry.path for entry in speaking.ledger] == [vendor.path] * 2
 
 
 @pytest.mark.parametrize(
@@ -166,11 +179,10 @@ def test_a_key_in_place_of_its_variables_name_is_not_shown(kind: str, key: str) 
     check_model(model, {key: "a name after all"})
 
 
-def test_no_repr_shows_a_key(transport: TransportName) -> None:
+def test_no_repr_shows_a_key(vendor: Vendor) -> None:
     """Backend, account and redactor print without it."""
     redactor = Redactor()
-    environ = {"LLMEVAL_API_KEY": KEY}
-    backend = open_model(resolve_model("m@http://h:1/v1", {}), environ=environ, transport=transport, redactor=redactor)
+    backend = vendor.open(vendor.spec("m", "h:1"), environ={"LLMEVAL_API_KEY": KEY}, redactor=redactor)
     assert "CANARY" not in repr(backend) + repr(redactor) + repr(vars(backend)) + repr(backend.spec)
     assert redactor(f"a {KEY} b") == "a *** b"
 
