@@ -135,3 +135,9 @@ def project(pytester: pytest.Pytester, server: FaultServer, nursery: Nursery) ->
 def dist_args(request: pytest.FixtureRequest) -> list[str]:
     """The ways in which a session can be distributed."""
     return {"plain": ["-p", "no:xdist"], "n0": ["-n0"], "n2": ["-n2"]}[request.param]
+
+
+@pytest.fixture(params=["plain", "n2"])
+def spread(request: pytest.FixtureRequest) -> list[str]:
+    """The two of them that differ most: one process that knows of no other, and workers."""
+    return {"plain": ["-p", "no:xdist"], "n2": ["-n2"]}[request.param]

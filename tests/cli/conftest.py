@@ -11,6 +11,8 @@ import pytest
 
 from pytest_llmeval.cli import main
 from pytest_llmeval.store.sqlite import SqliteStore
+from tests.support.records import call, record, score
+from tests.support.stored_runs import END, run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,3 +79,13 @@ def store(here: Path) -> Iterator[SqliteStore]:
     opened = SqliteStore(here / ".llmeval" / "llmeval.db")
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def recorded(store: SqliteStore) -> SqliteStore:
+    """A run of two cases."""
+    store.start_run(run(name="nightly"))
+    store.add_case(run().id, record("a", scores=(score(),), calls=(call(),)))
+    store.add_case(run().id, record("b", outcome="missed", scores=(score("exact", 0.0, False),), calls=(call(),)))
+    store.finish_run(run().id, END)
+    return store

@@ -15,20 +15,10 @@ from pytest_llmeval.store.sqlite import SqliteStore
 from tests.cli.conftest import Command
 from tests.support.hostile import harmless
 from tests.support.hostile_run import hostile_run
-from tests.support.records import call, record, score
-from tests.support.stored_runs import END, run
+from tests.support.records import record, score
+from tests.support.stored_runs import run
 
 FORMS = ["csv", "jsonl", "prometheus", "markdown"]
-
-
-@pytest.fixture
-def recorded(store: SqliteStore) -> SqliteStore:
-    """A run of two cases."""
-    store.start_run(run(name="nightly"))
-    store.add_case(run().id, record("a", scores=(score(),), calls=(call(),)))
-    store.add_case(run().id, record("b", outcome="missed", scores=(score("exact", 0.0, False),), calls=(call(),)))
-    store.finish_run(run().id, END)
-    return store
 
 
 @pytest.mark.parametrize("ref", [[], ["last"], ["nightly"], ["20250102"]])

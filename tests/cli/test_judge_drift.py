@@ -103,7 +103,6 @@ def test_another_spec_is_another_judge_and_no_alias_that_moved(
     assert "was answered by" not in result.stdout.str()
 
 
-@pytest.mark.parametrize("spread", [["-p", "no:xdist"], ["-n2"]], ids=["plain", "n2"])
 def test_two_models_that_answered_in_one_run_are_told(project: Project, judge: FaultServer, spread: list[str]) -> None:
     def reply(messages: Messages) -> dict[str, object]:
         return completion(verdict(messages, "right"), OLD if answer_in(messages)[0] == "yes" else NEW)

@@ -40,7 +40,6 @@ def correctness(project: Project) -> dict[str, float | None]:
 RIGHT = {"good": 1.0, "half": 0.5, "bad": 0.0}
 
 
-@pytest.mark.parametrize("spread", [[], ["-n2"]], ids=["plain", "n2"])
 def test_a_run_that_had_no_judge_is_judged_for_the_first_time(
     project: Project, llmeval: Command, judge: FaultServer, spread: list[str]
 ) -> None:
@@ -117,7 +116,6 @@ def digests(project: Project) -> list[dict[str, str]]:
     return [json.loads(row["settings_json"])["judge_digests"] for row in rows]
 
 
-@pytest.mark.parametrize("spread", [[], ["-n2"]], ids=["plain", "n2"])
 @pytest.mark.parametrize("gone", ["base/config.json", "vllm"])
 def test_a_judge_whose_weights_are_gone_is_the_one_that_the_run_asked(
     project: Project, llmeval: Command, judged_here: FakeVllm, gone: str, spread: list[str]

@@ -14,28 +14,12 @@ from pytest_llmeval.core.gate.column import State, read_column, sample_means
 from pytest_llmeval.core.metrics import Metric, score_names, summarise
 from pytest_llmeval.core.types import Call, CaseKey, CaseRecord, Outcome, Score
 from tests.support.judged_cases import judged_record
+from tests.support.records import call
 
 
 def case(sample_id: str = "a", **fields: Any) -> JudgedCase:
     """Return a case of suite ``qa`` and model ``m``, passed unless said otherwise."""
     return JudgedCase(**{"suite": "qa", "model": "m", "sample_id": sample_id, "outcome": "passed", **fields})
-
-
-def call(role: Any = "model", **fields: Any) -> Call:
-    """Return an answered call of 2 s, 0.5 USD, 10 and 5 tokens."""
-    made: dict[str, Any] = {
-        "role": role,
-        "model": "m",
-        "request": {},
-        "response": "x",
-        "status": "ok",
-        "attempts": 1,
-        "latency_s": 2.0,
-        "input_tokens": 10,
-        "output_tokens": 5,
-        "cost_usd": 0.5,
-    }
-    return Call(**{**made, **fields})
 
 
 def record(*calls: Call, scores: tuple[Score, ...] = ()) -> JudgedCase:

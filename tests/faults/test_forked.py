@@ -3,8 +3,6 @@
 import subprocess
 import sys
 
-import pytest
-
 from tests.support.project import Project
 
 ROWS = [{"id": "a", "input": "x"}]
@@ -47,12 +45,11 @@ def test_echo(sample, response):
 """
 
 
-@pytest.mark.parametrize("dist", [["-p", "no:xdist"], ["-n2"]], ids=["plain", "n2"])
-def test_a_model_asked_in_a_forked_child_says_what_to_do(project: Project, dist: list[str]) -> None:
+def test_a_model_asked_in_a_forked_child_says_what_to_do(project: Project, spread: list[str]) -> None:
     """Nobody runs the loop there that makes the calls; the session itself goes on asking."""
     project.eval("", ROWS)
     project.write(evals__test_echo_py=ASKING)
-    result = project.run("evals", *dist, inside=False)
+    result = project.run("evals", *spread, inside=False)
     assert result.ret == 0, result.stdout.str()
     assert project.cases() == {"a": "passed"}
     assert "Traceback" not in result.stdout.str() + result.stderr.str()

@@ -255,11 +255,10 @@ def test_a_key_that_is_refused_by_403_ends_the_run_at_once(project: Project, row
     assert project.rows("SELECT DISTINCT error_kind FROM cases") == [{"error_kind": "auth"}]
 
 
-@pytest.mark.parametrize("dist", [["-p", "no:xdist"], ["-n2"]])
-def test_requests_a_minute_are_spaced_evenly(project: Project, dist: list[str]) -> None:
+def test_requests_a_minute_are_spaced_evenly(project: Project, spread: list[str]) -> None:
     """600 a minute: a burst of one second's worth, ten, and then one each 0.1 s."""
     project.eval(ECHO, ROWS[:16])
-    assert project.run("evals", "--rpm=600", *dist).ret == 0
+    assert project.run("evals", "--rpm=600", *spread).ret == 0
     times = [entry.time_s for entry in project.server.ledger]
     assert len(times) == 16
     assert 0.35 <= times[-1] - times[0] <= 3

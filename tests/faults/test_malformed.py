@@ -50,14 +50,13 @@ def run_all(project: Project, models: list[str], *arguments: str) -> dict[str, d
     return {row["model"]: row for row in project.rows("SELECT * FROM cases")}
 
 
-@pytest.mark.parametrize("dist", [["-p", "no:xdist"], ["-n2"]], ids=["plain", "n2"])
 def test_no_answer_is_an_error_of_its_kind_and_never_a_score(
-    project: Project, monkeypatch: pytest.MonkeyPatch, dist: list[str]
+    project: Project, monkeypatch: pytest.MonkeyPatch, spread: list[str]
 ) -> None:
     monkeypatch.setattr("pytest_llmeval.models.retry._between", lambda low, high: low)
     # In processes of their own pauses are long: only what is not tried six times.
-    errors = {name: each for name, each in ERRORS.items() if "-n2" not in dist or each[1] < 6}
-    cases = run_all(project, list(errors), *dist)
+    errors = {name: each for name, each in ERRORS.items() if "-n2" not in spread or each[1] < 6}
+    cases = run_all(project, list(errors), *spread)
     assert {name: (row["error_kind"], row["attempts"]) for name, row in cases.items()} == errors
     assert Counter(entry.model for entry in project.server.ledger) == {
         name: count for name, (_, count) in errors.items()

@@ -83,7 +83,6 @@ def pytest_runtest_logreport(report):
 """
 
 
-@pytest.mark.parametrize("dist", [["-p", "no:xdist"], ["-n2"]], ids=["plain", "n2"])
 @pytest.mark.parametrize(
     ("files", "more", "status"),
     [
@@ -95,12 +94,12 @@ def pytest_runtest_logreport(report):
     ids=["failed", "interrupted", "broken", "none of them"],
 )
 def test_a_database_that_goes_hides_nothing_that_counts_before_it(
-    project: Project, files: dict[str, str], more: str, status: int, dist: list[str]
+    project: Project, files: dict[str, str], more: str, status: int, spread: list[str]
 ) -> None:
     """A test that failed, an interrupt and an internal error keep their status; a stop of our own is none."""
     project.eval(LOSING % "unlink('.llmeval/llmeval.db')" + more, ROWS)
     project.write(thresholds_yaml="version: 1\nsuites: {echo: {pass_rate: {min: 0.5}}}\n", **files)
-    result = project.run("evals", SLOTS, *dist, inside=False)
+    result = project.run("evals", SLOTS, *spread, inside=False)
     assert result.ret == status, result.stdout.str()
     if status != 3:  # pytest shows no summary then
         result.stdout.fnmatch_lines(["*the run broke off*llmeval.db*"])

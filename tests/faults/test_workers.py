@@ -183,8 +183,7 @@ def test_workers_that_nobody_replaces_leave_a_run_that_is_not_green(project: Pro
 
 
 @pytest.mark.usefixtures("all_plugins")
-@pytest.mark.parametrize("dist", [["-p", "no:xdist"], ["-n2"]])
-def test_reruns_ask_nobody_and_change_no_answer(project: Project, dist: list[str]) -> None:
+def test_reruns_ask_nobody_and_change_no_answer(project: Project, spread: list[str]) -> None:
     """pytest-rerunfailures runs a body again; the model is not rolled again."""
     numbers = iter(range(10_000))
     project.server.reply = lambda messages: f"answer {next(numbers)}"
@@ -194,7 +193,7 @@ def test_reruns_ask_nobody_and_change_no_answer(project: Project, dist: list[str
         "    score.exact(response, 'never')\n",
         ROWS[:4],
     )
-    result = project.run("evals", "--reruns=2", *dist)
+    result = project.run("evals", "--reruns=2", *spread)
     assert result.ret == 1
     seen = Counter((project.root / "seen.txt").read_text().splitlines())
     assert len(seen) == 4 and set(seen.values()) == {3}

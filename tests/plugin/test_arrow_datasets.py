@@ -37,11 +37,10 @@ PARQUET = "import os; os.makedirs('data'); pq.write_table(pa.Table.from_pylist(R
 SAVED = "datasets.DatasetDict(test=datasets.Dataset.from_list(ROWS)).save_to_disk('data/saved')"
 
 
-@pytest.mark.parametrize("arguments", [["-p", "no:xdist"], ["-n2"]], ids=["plain", "n2"])
 @pytest.mark.parametrize(("code", "dataset"), [(PARQUET, "data/x.parquet"), (SAVED, "hf:data/saved?split=test")])
-def test_each_row_is_a_case(project: Project, code: str, dataset: str, arguments: list[str]) -> None:
+def test_each_row_is_a_case(project: Project, code: str, dataset: str, spread: list[str]) -> None:
     made(project, code)
-    assert run(project, dataset, *arguments).ret == 0
+    assert run(project, dataset, *spread).ret == 0
     assert project.cases() == {f"r{number}": "passed" for number in range(5)}
 
 

@@ -187,8 +187,7 @@ def test_print_in_an_async_body_is_captured_for_its_case(project: Project) -> No
     result.stdout.no_fnmatch_line("said by a")
 
 
-@pytest.mark.parametrize("dist", [["-p", "no:xdist"], ["-n2"]])
-def test_a_session_may_run_within_a_loop_of_somebody_elses(project: Project, dist: list[str]) -> None:
+def test_a_session_may_run_within_a_loop_of_somebody_elses(project: Project, spread: list[str]) -> None:
     """As in a cell of a notebook, or beside a plugin that leaves its loop running in the main thread."""
     project.eval("def test_echo(sample, model):\n    assert model.generate_sync().text == sample.input\n", ROWS)
     project.write(
@@ -198,7 +197,7 @@ def test_a_session_may_run_within_a_loop_of_somebody_elses(project: Project, dis
         import pytest
 
         async def main():
-            return pytest.main(["evals", "--model={project.model}", *{dist}])
+            return pytest.main(["evals", "--model={project.model}", *{spread}])
 
         raise SystemExit(asyncio.run(main()))
         """
@@ -207,8 +206,7 @@ def test_a_session_may_run_within_a_loop_of_somebody_elses(project: Project, dis
     assert project.cases() == dict.fromkeys("abc", "passed")
 
 
-@pytest.mark.parametrize("dist", [["-p", "no:xdist"], ["-n2"]])
-def test_a_loop_that_a_fixture_left_running_is_no_obstacle(project: Project, dist: list[str]) -> None:
+def test_a_loop_that_a_fixture_left_running_is_no_obstacle(project: Project, spread: list[str]) -> None:
     """pytest-playwright's does, for the rest of the session."""
     project.eval("def test_echo(sample, response):\n    assert response.text == sample.input\n", ROWS)
     project.write(
@@ -226,5 +224,5 @@ def test_a_loop_that_a_fixture_left_running_is_no_obstacle(project: Project, dis
             loop.close()
         """
     )
-    assert project.run("evals", *dist, inside=False).ret == 0
+    assert project.run("evals", *spread, inside=False).ret == 0
     assert project.cases() == dict.fromkeys("abc", "passed")

@@ -99,8 +99,7 @@ def test_a_case_whose_worker_died_has_them_too(project: Project) -> None:
     assert properties(project) == [expected]
 
 
-@pytest.mark.parametrize("arguments", [[], ["-n2"]])
-def test_hostile_texts_break_no_report(project: Project, server: FaultServer, arguments: list[str]) -> None:
+def test_hostile_texts_break_no_report(project: Project, server: FaultServer, spread: list[str]) -> None:
     """As ids, answers, slices and names of scores."""
     texts = [text for text in HOSTILE.values() if len(text) < 10_000] + ["w" * 100_000]
     server.reply = lambda messages: texts[int(messages[-1]["content"])]
@@ -112,7 +111,7 @@ def test_hostile_texts_break_no_report(project: Project, server: FaultServer, ar
         """,
         [{"id": text, "input": str(place), "slice": text} for place, text in enumerate(texts)],
     )
-    result = project.run("evals", *arguments, "--junitxml=junit.xml", "-q", "--tb=short")
+    result = project.run("evals", *spread, "--junitxml=junit.xml", "-q", "--tb=short")
     assert result.ret == 1
     found = properties(project)
     assert [each["outcome"] for each in found] == ["missed"] * len(texts)

@@ -12,7 +12,7 @@ FIXTURES = {
     "response": SimpleNamespace(text="said"),
     "sample": SimpleNamespace(target="right", metadata={"asked": "?"}),
 }
-SAID, SAMPLE = FIXTURES["response"], FIXTURES["sample"]
+SAID = FIXTURES["response"]
 
 
 def known(function: Any) -> list[tuple[list[Any], dict[str, Any]]]:

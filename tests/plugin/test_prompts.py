@@ -99,7 +99,6 @@ def test_a_prompt_that_takes_up_nothing_of_a_row_is_told_before_any_call(
     assert project.server.ledger == []
 
 
-@pytest.mark.parametrize("spread", [["-p", "no:xdist"], ["-n2"]], ids=["plain", "n2"])
 def test_a_misspelt_placeholder_is_told_as_a_run_begins_and_in_its_notes(project: Project, spread: list[str]) -> None:
     """Once for a function, whatever its parameter sets. A prompt that a body may well not send may be constant."""
     body = "@pytest.mark.parametrize('n', [1, 2])\ndef test_echo(response, n):\n    pass\n"

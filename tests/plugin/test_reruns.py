@@ -33,7 +33,6 @@ def remembered(project: Project) -> set[str]:
     return set(json.loads(path.read_text())) if path.exists() else set()
 
 
-@pytest.mark.parametrize("spread", [["-p", "no:xdist"], ["-n2"]], ids=["plain", "n2"])
 def test_a_miss_whose_rerun_passed_is_told_and_kept_and_forgotten_by_lf(project: Project, spread: list[str]) -> None:
     """The status is that of the last attempt; the others stand in a table of their own."""
     project.write(tried_txt="")

@@ -119,7 +119,6 @@ def test_a_fixture_that_skips_while_it_is_torn_down_takes_back_no_body(
         ("@pytest.mark.xfail", "assert False", "skipped"),
     ],
 )
-@pytest.mark.parametrize("spread", [[], ["-n2"]], ids=["plain", "n2"])
 def test_junit_and_the_database_agree_on_a_broken_teardown(
     project: Project, mark: str, body: str, outcome: str, spread: list[str]
 ) -> None:

@@ -23,7 +23,6 @@ def either(project: Project, request: pytest.FixtureRequest) -> Project:
     return project
 
 
-@pytest.mark.parametrize("spread", [["-p", "no:xdist"], ["-n2"]], ids=["plain", "n2"])
 def test_a_body_that_takes_request_gets_its_own(either: Project, spread: list[str]) -> None:
     """There is one for each test, whatever its name says: pytest lists no fixture behind it."""
     either.eval(
@@ -90,7 +89,6 @@ def test_a_body_that_takes_what_that_plugin_makes_is_given_it(project: Project) 
     assert turns(result).startswith("3 ran ahead, 1 in their turn (first of its function: 1)")
 
 
-@pytest.mark.parametrize("spread", [["-p", "no:xdist"], ["-n2"]], ids=["plain", "n2"])
 def test_each_case_gets_its_own_parameters(either: Project, spread: list[str]) -> None:
     either.eval(
         """

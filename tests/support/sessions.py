@@ -168,10 +168,6 @@ class Session:
                 found.append(int(entry.name))
         return found
 
-    def workers(self) -> list[int]:
-        """Return the ids of all its processes but the first."""
-        return [pid for pid in self.members() if pid != self.process.pid]
-
     def interrupt(self, number: int = signal.SIGINT) -> None:
         """Send a signal to the first process alone."""
         self.process.send_signal(number)

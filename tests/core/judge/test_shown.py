@@ -6,8 +6,6 @@ import pytest
 
 from pytest_llmeval.core.judge.shown import shown_input, shown_reference
 
-CHAT = "system:\nBe brief.\n\nuser:\nHi"
-
 
 @pytest.mark.parametrize(
     ("value", "shown"),
