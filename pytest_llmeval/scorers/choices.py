@@ -3,6 +3,7 @@
 import re
 import string
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,6 +12,7 @@ from typing import Any
 from pytest_llmeval.core.errors import ScorerError
 from pytest_llmeval.core.types import Response
 from pytest_llmeval.scorers.answers import normal_text, text_of
+from pytest_llmeval.scorers.denials import denied
 from pytest_llmeval.scorers.display import shown
 from pytest_llmeval.scorers.registry import shipped
 from pytest_llmeval.scorers.scored import Scored
@@ -44,12 +46,23 @@ _CALLED_RIGHT = (
 # "not London", "definitely not (B)"; what follows it in its clause is no answer
 _DENIED = re.compile(r"(?:[a-z]+ly\s+)?(?P<denial>not\b)", re.IGNORECASE)
 _CLAUSE_END = re.compile(rf"[.!?;,:](?=\s|$)|[。！？；，：{_BREAKS}]|\bbut\b", re.IGNORECASE)
-_JOINED = re.compile(r"""[*_`"')\]}>]*\s*(?:\bor\b|/|(?P<and>\band\b|&))\s*[*_`"'(\[{<]*""", re.IGNORECASE)
-# What follows the second of "A and B"; otherwise the "and" begins another clause: "A and B is wrong"
-_LISTED = re.compile(r"""[*_`"')\]}>]*\s*(?:$|[.;,!/&]|(?:or|and|both|together)\b)""", re.IGNORECASE)
+_JOINED = re.compile(
+    r"""[*_`"')\]}>]*\s*(?:(?P<comma>[,;+，；、]\s*(?:(?:or|and)\b)?)|\bor\b|/|(?P<and>\band\b|&))\s*[*_`"'(\[{<]*""",
+    re.IGNORECASE,
+)
+# What follows the last of "A and B" and "A, B"; otherwise these begin another clause: "A and B is wrong"
+_LISTED = re.compile(r"""[*_`"')\]}>]*\s*(?:$|[.;,!/&+。，；！、]|(?:or|and|both|together)\b)""", re.IGNORECASE)
+# What follows a label, and neither the article "A" nor the pronoun "I"
+_GOES_ON = (
+    r"(?:because|since|as|and|or|is|if|for|but|by|due|with|which|in|from|given|based|so|only|alone|not|at|on|to|of)"
+)
+_ARTICLE = re.compile(rf"[^\S\r\n]+(?!{_GOES_ON}\b)(?=[^\W\d_]{{2}})", re.IGNORECASE)
+_PRONOUN = re.compile(
+    rf"I(?:['’](?:m|d|ll|ve)\b|[^\S\r\n]+(?!{_GOES_ON}\b|(?!(?:was|guess|always|perhaps)\b)[a-z]+s\b)[a-z])"
+)
 
 
-@shipped(version=5)
+@shipped(version=6)
 def choice(response: Response | str, target: str, *, choices: Sequence[str] | Mapping[str, str]) -> Scored:
     r"""Return 1 where the answer names exactly one of the choices, and it is the target; else 0.
 
@@ -59,7 +72,8 @@ def choice(response: Response | str, target: str, *, choices: Sequence[str] | Ma
 
     1. What follows ``answer is``, ``answer:`` or ``answer =`` (or ``correct option is`` and the like) on the
        same line (on the next one where nothing follows), wherever that stands: a label at its start with those
-       that ``or`` and ``and`` join to it (what else follows a label is not read), else the texts in it.
+       that ``or``, ``and``, a comma, a semicolon or a plus sign join to it (what else follows a label is not read:
+       ``B, A is wrong``), else the texts in it.
        Several such statements must agree; of one that begins with ``not`` (or ``clearly not``, which no choice
        does) nothing is read, to the end of its clause.
     2. Lines that are nothing but a label (``B``, ``b``, ``(B)``, ``B.``, ``**B**``), a text, or a label with
@@ -69,11 +83,15 @@ def choice(response: Response | str, target: str, *, choices: Sequence[str] | Ma
        brackets (full-width marks are such marks too), and texts as whole words, the longest first (``New York`` is
        not ``York``); in scripts without spaces between words wherever they stand.
 
+    In texts of a statement and in the whole answer, options right behind a denial are not read: behind ``not``,
+    ``n't``, ``never`` and ``neither``, and the like in German, French, Spanish, Chinese and Japanese (``not London``,
+    ``isn't the (B)``, ``nicht wahr``, ``不是北京``); where a question mark follows they are.
+
     Before a label ``option``, ``choice``, ``letter`` or ``answer`` may stand (``option B``), unless a text of the
     choices has such a word. A text that begins with a label is read as the text where it stands whole (``B cells``);
     a text that is itself a label is that label, in the answer as in the target. In running prose a label counts in
-    capitals only as given, so that the article "a" is no choice. Naming none, or more than one, scores 0 with the
-    reason.
+    capitals only as given, so that the article "a" is no choice; nor is the "A" of ``Answer: A cat``, where a text
+    follows it, or the "I" of ``Answer: I think``. Naming none, or more than one, scores 0 with the reason.
 
     Args:
         response: a Response or a str.
@@ -82,9 +100,11 @@ def choice(response: Response | str, target: str, *, choices: Sequence[str] | Ma
             are labels without texts.
 
     Raises:
-        ScorerError: where the target is none of the choices, or the choices are fewer than two or not
-            distinct.
+        ScorerError: where the target is none of the choices, or the choices are fewer than two, not distinct or
+            without order.
     """
+    if not isinstance(choices, Mapping | Sequence):
+        raise ScorerError(f"choices are {type(choices).__name__}, not a list of texts or a mapping of labels to texts")
     options = _options(tuple(choices.items()) if isinstance(choices, Mapping) else tuple(choices))
     right = options.named_by(target)
     text = text_of(response)
@@ -177,21 +197,38 @@ class _Options:
 
     def _labels_at_start(self, line: str) -> set[str]:
         """Return the label that a line starts with, and those that are joined to it, by label or text."""
-        found: set[str] = set()
-        label = self.at_start.match(line)
-        named = self._named_at(line, label) if label else None
+        found: list[str] = []
+        sure = end = 0  # sure: how many of them are named where the rest begins another clause
+        in_list = False
         joined: re.Match[str] | None = None
+        named = self._label_at(line, 0)
         while named is not None:
             option, end = named
-            if joined is not None and joined["and"] and not _LISTED.match(line, end):
-                break
-            found.add(option)
+            found.append(option)
+            if joined is None or not (in_list or joined["and"]):
+                sure = len(found)
             joined = _JOINED.match(line, end)
             if joined is None:
                 break
-            label = self.at_start.match(line, joined.end())
-            named = self._named_at(line, label) if label else self._text_at(line, joined.end())
-        return found
+            in_list = in_list or bool(joined["comma"])
+            named = self._label_at(line, joined.end())
+            if named is None and not joined["comma"]:
+                named = self._text_at(line, joined.end())
+        return set(found if _LISTED.match(line, end) else found[:sure])
+
+    def _label_at(self, line: str, at: int) -> tuple[str, int] | None:
+        """Return the choice whose label stands at a place, and where that ends; an article or a pronoun is none."""
+        label = self.at_start.match(line, at)
+        if label is None:
+            return None
+        named = self._named_at(line, label)
+        is_word = named[1] == label.end() and (self._is_article(line, label) or _PRONOUN.match(line, label.start()))
+        return None if is_word else named
+
+    def _is_article(self, line: str, label: re.Match[str]) -> bool:
+        """Whether a label is the "A" of "A cat", where "cat" is a text."""
+        blank = _ARTICLE.match(line, label.end()) if label.group() in "Aa" else None
+        return blank is not None and line[blank.end()].islower() and self._text_at(line, blank.end()) is not None
 
     def _named_at(self, text: str, found: re.Match[str]) -> tuple[str, int]:
         """Return the choice that is named where a label was found, and where that ends: a longer text there wins."""
@@ -233,15 +270,36 @@ class _Options:
         return None
 
     def _mentioned(self, text: str) -> set[str]:
-        found = (each for pattern in (self.at_line, self.in_brackets) for each in pattern.finditer(text))
-        labels = {self._named_at(text, each)[0] for each in found}
-        return labels | self._texts_in(text, but=self.ambiguous if labels else frozenset())
+        found = {each.start("label"): each for each in (*self.at_line.finditer(text), *self.in_brackets.finditer(text))}
+        labels = Counter(self._named_at(text, each)[0] for each in found.values())
+        no_labels, no_texts = self._denied(text)
+        labels -= no_labels
+        texts = set(self._texts_said(text) - no_texts) - (self.ambiguous if labels else frozenset())
+        return set(labels) | {self.by_text[each] for each in texts}
 
-    def _texts_in(self, text: str, *, but: frozenset[str] = frozenset()) -> set[str]:
-        if self.texts is None:
-            return set()
-        said = {found.group() for found in self.texts.finditer(_plain(text))}
-        return {self.by_text[each] for each in said - but}
+    def _texts_in(self, text: str) -> set[str]:
+        return {self.by_text[each] for each in self._texts_said(text) - self._denied(text)[1]}
+
+    def _texts_said(self, text: str) -> Counter[str]:
+        return Counter(found.group() for found in self.texts.finditer(_plain(text))) if self.texts else Counter()
+
+    def _denied(self, text: str) -> tuple[Counter[str], Counter[str]]:
+        """Return how often labels in brackets and texts stand behind a denial on their line."""
+        labels: Counter[str] = Counter()
+        texts: Counter[str] = Counter()
+        for line in text.splitlines():
+            line = normal_text(line, collapse=True)
+            mentions = [
+                (*each.span(), labels, self._named_at(line, each)[0]) for each in self.in_brackets.finditer(line)
+            ]
+            plain = "".join([low if len(low := char.casefold()) == 1 else char for char in line])
+            if self.texts is not None:
+                mentions += [(*each.span(), texts, each.group()) for each in self.texts.finditer(plain)]
+            mentions.sort(key=lambda each: each[:2])
+            for at in denied(plain, [each[:2] for each in mentions]):
+                _, _, counted, name = mentions[at]
+                counted[name] += 1
+        return labels, texts
 
 
 @lru_cache(maxsize=1024)
