@@ -21,14 +21,20 @@ MAX_LENGTH = 400
 EXPONENT_LENGTH = 6
 SHOWN_NUMBERS = 4
 _SPACES = "\u2009\u202f\u00a0"  # thin, narrow no-break and no-break space
-_SIGNS = "+-\u2212\u2013"
+_SIGNS = "+-\u2212\u2013\u2010\u2011\u207b\ufe63\uff0d"  # minus, en dash, hyphens, superscript, small, full-width
 _CURRENCY = "$€£¥₹₩₽¢"
 _ENDS = tuple(".!?…")
 _CLOSING = tuple(",;%‰°)]}）】」\"'`*_“”‘’")
-# A run: digits with single marks between them, perhaps an exponent. What it says is decided afterwards.
+_TEX_MARKS = {"{,}": ",", "{.}": ".", ",\\!": ",", "\\,": "\u2009", "’": "'"}
+_FRACTIONS, _POWERS = "\u00bc-\u00be\u2150-\u215f\u2189", "\u00b2\u00b3\u00b9\u2070\u2074-\u2079"
+# A run: digits with single marks between them, perhaps an exponent, and what makes another number of them (3½, 2³,
+# 0x1F; not the footnote of 5¹). What it says is decided afterwards.
 _RUN = re.compile(
     rf"(?P<sign>[{re.escape(_SIGNS)}]?)(?P<money>[{_CURRENCY}]?)(?P<inner>[{re.escape(_SIGNS)}]?)"
-    rf"(?P<body>[.,]?[0-9]++(?:[.,{_SPACES}][0-9]++)*+)(?P<exponent>(?:[eE][+\-]?[0-9]++)?+)"
+    rf"(?P<body>[.,]?[0-9]++(?:(?:[.,{_SPACES}]|\{{[.,]\}}|,\\!|(?:['’_]|\\,)(?=[0-9]{{3}}(?![0-9])))[0-9]++)*+)"
+    rf"(?P<exponent>(?:[eE][+\-]?[0-9]++)?+)"
+    rf"(?P<more>[ {_SPACES}]?[{_FRACTIONS}]|(?!\u00b9(?![{_POWERS}]))[\u207a\u207b]?[{_POWERS}]++"
+    r"|(?<=0)(?<![0-9.,'’_]0)(?:[xX][0-9a-fA-F]++|[bB][01]++|[oO][0-7]++))?"
 )
 
 
@@ -39,7 +45,7 @@ class Reading(NamedTuple):
     value: Decimal | None
 
 
-@shipped(version=3)
+@shipped(version=4)
 def numeric(
     response: Response | str,
     target: Any,
@@ -49,15 +55,17 @@ def numeric(
     which: Literal["only", "first", "last"] = "only",
     decimal: Literal[".", ","] = ".",
 ) -> Scored:
-    """Return 1 where the number in the answer is the target's, else 0.
+    r"""Return 1 where the number in the answer is the target's, else 0.
 
     A number is ASCII digits with, perhaps: a sign before them or before the currency sign (``-``, ``+``,
-    minus, en dash; not after a letter or digit, where it is a hyphen); groups of three set apart by one of
-    ``,`` (``.`` where ``decimal`` is ``,``), thin, narrow or plain no-break space, the same throughout; one
-    decimal mark with digits after it; an exponent (``1e-5``). Digits right after a letter are part of a word
-    (``B2``, ``x86``) and no number, unless its script sets no space between words. Currency signs, ``%`` and
-    what follows are not read: ``12 %`` is 12, ``5M`` is 5. Digits whose marks make no such number (``1,23``,
-    ``1.2.3``) are one unreadable number, nothing is guessed. Dates, times and fractions are several numbers.
+    minus, en dash, a hyphen or minus of another width; not after a letter or digit, where it is a hyphen);
+    groups of three set apart by one of ``,`` (``.`` where ``decimal`` is ``,``), ``'``, ``_``, thin, narrow or
+    plain no-break space, the same throughout; one decimal mark with digits after it; an exponent (``1e-5``).
+    TeX's ``1{,}234``, ``1,\!234`` and ``1\,234`` are read as what they print. Digits right after a letter are
+    part of a word (``B2``, ``x86``) and no number, unless its script sets no space between words. Currency signs,
+    ``%`` and what follows are not read: ``12 %`` is 12, ``5M`` is 5. Digits whose marks make no such number
+    (``1,23``, ``1.2.3``), and those that are part of another (``3½``, ``2³``, ``0x1F``), are one unreadable number,
+    nothing is guessed. Dates, times and fractions are several numbers.
 
     Equal means |answer - target| <= max(tolerance, rel_tolerance x |target|), counted in decimal, as written.
 
@@ -113,8 +121,12 @@ def _reading(text: str, run: re.Match[str], body: str, decimal: str) -> Reading:
     sign = run["sign"] or run["inner"]
     hyphen = _joins(text[run.start() - 1 : run.start()]) if run.start() else False
     minus = sign not in ("", "+") and not (hyphen and run["sign"])
-    whole = f"{'-' if minus else ''}{body}{run['exponent']}"
-    if len(whole) > MAX_LENGTH or len(run["exponent"]) > EXPONENT_LENGTH or not _grammar(decimal).fullmatch(body):
+    whole = f"{'-' if minus else ''}{body}{run['exponent']}{run['more'] or ''}"
+    if run["more"] or len(whole) > MAX_LENGTH or len(run["exponent"]) > EXPONENT_LENGTH:
+        return Reading(whole, None)
+    for mark, plain in _TEX_MARKS.items():
+        body = body.replace(mark, plain)
+    if not _grammar(decimal).fullmatch(body):
         return Reading(whole, None)
     digits = re.sub(rf"[^0-9{re.escape(decimal)}]", "", body).replace(decimal, ".")
     value = Decimal(f"{'-' if minus else ''}{digits}{run['exponent']}")
@@ -137,7 +149,7 @@ def _joins(char: str) -> bool:
 @lru_cache(maxsize=2)
 def _grammar(decimal: str) -> re.Pattern[str]:
     comma = "," if decimal == "." else "."
-    groups = rf"[0-9]{{1,3}}(?P<mark>[{comma}{_SPACES}])[0-9]{{3}}(?:(?P=mark)[0-9]{{3}})*"
+    groups = rf"[0-9]{{1,3}}(?P<mark>[{comma}{_SPACES}'_])[0-9]{{3}}(?:(?P=mark)[0-9]{{3}})*"
     return re.compile(rf"(?:{groups}|[0-9]+)?(?:{re.escape(decimal)}[0-9]+)?")
 
 

@@ -29,6 +29,20 @@ from pytest_llmeval.scorers.numeric_answers import numbers_in
         ("\u22123", -3),
         ("\u20133", -3),
         ("-$5", -5),
+        ("\u20115", -5),
+        ("\u20105", -5),
+        ("\uff0d5", -5),
+        ("\ufe635", -5),
+        ("\u207b5", -5),
+        ("答案是\uff0d5", -5),
+        ("covid\u201119", 19),
+        ("1'234'567.5", 1234567.5),
+        ("1\u2019234", 1234),
+        ("1_000_000", 1000000),
+        ("$1{,}234$", 1234),
+        ("10,\\!080", 10080),
+        ("1\\,234", 1234),
+        ("42\u00b9", 42),
         ("$-5", -5),
         ("\u20ac 5", 5),
         ("12 %", 12),
@@ -90,6 +104,15 @@ def test_a_number_is_read_by_the_stated_rules(text: str, target: Any) -> None:
         ("0,5", "cannot read"),
         ("it is ,5", 'cannot read ",5"'),
         ("100%,7", "found 2 numbers: 100, 7"),
+        ("5½", 'cannot read "5½"'),
+        ("5 ¼ cups", "cannot read"),
+        ("5³", "cannot read"),
+        ("5⁻²", "cannot read"),
+        ("0x1F", 'cannot read "0x1F"'),
+        ("0b101", "cannot read"),
+        ("5'10", "found 2 numbers: 5, 10"),
+        ("1,234'567", "cannot read"),
+        ("3\u201110", "found 2 numbers: 3, 10"),
         ("1e99999", "cannot read"),
         ("1e" + "9" * 50, "cannot read"),
         ("9" * 6000, "cannot read"),
@@ -111,6 +134,8 @@ def test_what_is_not_just_the_number_scores_0_and_says_why(text: str, why: str) 
         ("5 then 1", "last", 0),
         ("5 then 1", "first", 1),
         ("1,2 then 5", "first", 0),
+        ("1'005", "last", 0),
+        ("x² + 1 = 5", "last", 1),
         ("5", "last", 1),
     ],
 )
@@ -128,6 +153,7 @@ def test_the_first_or_last_number_may_count(text: str, which: Any, value: int) -
         ("0.5", 0.5, 0),
         ("1.234", "1.234", 1),
         ("1.234", 1.234, 0),
+        ("3{,}14", 3.14, 1),
     ],
 )
 def test_a_decimal_comma_is_declared_and_not_guessed(text: str, target: Any, value: int) -> None:
@@ -201,7 +227,7 @@ def test_no_answer_makes_it_raise(text: str) -> None:
 def test_a_huge_answer_is_read_in_bounded_time() -> None:
     """Digits, marks and words by the megabyte."""
     started = time.perf_counter()
-    for text in ("1" * 2_000_000, "1," * 500_000, "-" * 2_000_000, "a1" * 500_000):
+    for text in ("1" * 2_000_000, "1," * 500_000, "-" * 2_000_000, "a1" * 500_000, "1'234" * 300_000, "1{,}" * 400_000):
         numeric(text, 1)
     assert time.perf_counter() - started < 10
 
