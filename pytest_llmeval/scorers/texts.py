@@ -3,7 +3,7 @@
 import string
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ from pytest_llmeval.scorers.scored import Scored
 __all__ = ["contains", "exact", "token_f1"]
 
 ARTICLES = frozenset({"a", "an", "the"})
+QUOTES = "`'\"“”„‘’‚«»「」. "
 FEW = 4
 
 
@@ -84,7 +85,7 @@ def _means_any(target: Any, mode: str) -> bool:
     return mode == "any" or isinstance(target, Mapping)
 
 
-@shipped(version=1, pass_mark=0.5)
+@shipped(version=2, pass_mark=0.5)
 def token_f1(response: Response | str, target: Any) -> Scored:
     """Return the F1 of the words that answer and target share, the best over the accepted answers.
 
@@ -92,8 +93,10 @@ def token_f1(response: Response | str, target: Any) -> Scored:
     "(Macro-averaged) F1 score"), normalised like its evaluation script: lower case, punctuation deleted, the
     articles a, an and the dropped, split at white space. Punctuation is ASCII's and every character that
     Unicode calls punctuation; texts are put into NFC first. Order does not count; a word counts as often as
-    it stands on both sides. Two empty texts (after this) score 1, one empty text 0, as in SQuAD 2.0. Default
-    pass mark: 0.5.
+    it stands on both sides. An answer without words (after this) scores 1 beside an empty target and 0 beside
+    words, as in SQuAD 2.0. Beside a target without words it is compared by its articles (``A``), or as it stands
+    where the target has none of these either (``+``; quotes, emphasis and a full stop around the answer do not
+    count). Default pass mark: 0.5.
 
     Args:
         response: a Response or a str.
@@ -104,8 +107,10 @@ def token_f1(response: Response | str, target: Any) -> Scored:
     """
     answers = accepted_answers(target)
     text = text_of(response)
-    given = Counter(words(text))
-    scores = [_f1(given, Counter(words(each))) for each in answers]
+    given = words(text)
+    scores = [
+        _f1(given, wanted) if (wanted := words(each)) or given else _without_words(text, each) for each in answers
+    ]
     best = max(scores)
     if best == 1:
         return Scored(1.0)
@@ -113,11 +118,20 @@ def token_f1(response: Response | str, target: Any) -> Scored:
     return Scored(best, f"expected {shown(nearest)}\ngot {shown(text)}")
 
 
-def words(text: str) -> list[str]:
+def words(text: str, *, but: frozenset[str] = ARTICLES) -> list[str]:
     """Return the words of a text as SQuAD's evaluation script sees them."""
     text = unicodedata.normalize("NFC", text).lower()
     kept = "".join([char for char in text if not _is_punctuation(char)])
-    return [word for word in kept.split() if word not in ARTICLES]
+    return [word for word in kept.split() if word not in but]
+
+
+def _without_words(text: str, target: str) -> float:
+    """Return how an answer without words agrees with a target without any."""
+    articles = words(target, but=frozenset())
+    if articles:
+        return _f1(words(text, but=frozenset()), articles)
+    given, wanted = normal_text(text), normal_text(target)
+    return float(not wanted or wanted in (given, given.strip(QUOTES), given.strip(QUOTES + "*_")))
 
 
 @lru_cache(maxsize=4096)
@@ -125,10 +139,10 @@ def _is_punctuation(char: str) -> bool:
     return char in string.punctuation or unicodedata.category(char).startswith("P")
 
 
-def _f1(given: Counter[str], wanted: Counter[str]) -> float:
-    total = given.total() + wanted.total()
+def _f1(given: Iterable[str], wanted: Iterable[str]) -> float:
+    left, right = Counter(given), Counter(wanted)
     # 2PR / (P + R) with P = shared / given and R = shared / wanted
-    return 2 * (given & wanted).total() / total if total else 1.0
+    return 2 * (left & right).total() / (left.total() + right.total())
 
 
 def _any_of(answers: tuple[str, ...]) -> str:
