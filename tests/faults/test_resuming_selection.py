@@ -54,22 +54,23 @@ def asked(project: Project) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("selection", "ids"),
+    ("selection", "ids", "spread"),
     [
-        (["-m", "regression"], "r1 r2"),
-        (["-k", "r1 or r4]"], "r1 r4"),
-        (["-m", "not slow", "-k", "not (r0 or r4)"], "r1"),
-        (["-m", "judge_attack or slow", "-k", "echo"], "r2 r3 r5"),
+        (["-m", "regression"], "r1 r2", []),
+        (["-k", "r1 or r4]"], "r1 r4", []),
+        (["-m", "not slow", "-k", "not (r0 or r4)"], "r1", []),
+        (["-m", "judge_attack or slow", "-k", "echo"], "r2 r3 r5", []),
+        (["-m", "judge_attack or slow", "-k", "not r3"], "r2 r5", ["-n2"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_a_run_goes_on_with_what_it_selected(
-    broken: Project, selection: list[str], ids: str, dist_args: list[str]
+    broken: Project, selection: list[str], ids: str, spread: list[str]
 ) -> None:
     assert broken.run("evals", *selection).ret == 1
     before = json.loads(broken.last_run()["settings_json"])
     mend(broken)
-    assert resume(broken, *dist_args).ret == 0
+    assert resume(broken, *spread).ret == 0
     assert broken.cases() == dict.fromkeys(ids.split(), "passed")
     assert asked(broken) == set(ids.split())
     after = json.loads(broken.last_run()["settings_json"])
@@ -87,24 +88,25 @@ def test_what_ended_is_not_asked_of_more_rows_later(broken: Project, dist_args: 
 
 
 @pytest.mark.parametrize(
-    ("narrower", "ids"),
+    ("narrower", "ids", "spread"),
     [
-        (["-m", "slow or regression", "-k", "r1"], "r1"),
-        (["--deselect=evals/test_echo.py::test_echo[r2]"], "r1"),
-        (["evals/test_echo.py::test_echo[r2]", "evals/test_echo.py::test_echo[r3]"], "r2"),
+        (["-m", "slow or regression", "-k", "r1"], "r1", []),
+        (["--deselect=evals/test_echo.py::test_echo[r2]"], "r1", []),
+        (["evals/test_echo.py::test_echo[r2]", "evals/test_echo.py::test_echo[r3]"], "r2", []),
+        (["-m", "not slow", "-k", "r1 or r3"], "r1", ["-n2"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_a_session_may_go_on_with_a_part_and_with_nothing_else(
-    broken: Project, narrower: list[str], ids: str, dist_args: list[str]
+    broken: Project, narrower: list[str], ids: str, spread: list[str]
 ) -> None:
     assert broken.run("evals", "-m", "regression").ret == 1
     mend(broken)
     where = [] if "::" in narrower[0] and narrower[0].startswith("evals") else ["evals"]
-    result = broken.run(*where, "--resume=last", *narrower, *dist_args, model="")
+    result = broken.run(*where, "--resume=last", *narrower, *spread, model="")
     assert result.ret == 1, "the other one is an error still"
     assert asked(broken) == {ids}
-    assert resume(broken, *dist_args).ret == 0
+    assert resume(broken).ret == 0
     assert broken.cases() == {"r1": "passed", "r2": "passed"}
 
 
@@ -117,12 +119,16 @@ def test_last_failed_narrows_too(broken: Project) -> None:
     assert asked(broken) == {"r2", "r3"}
 
 
-@pytest.mark.parametrize("other", [["-m", "not regression"], ["-m", "judge_attack"], ["-k", "r4"]], ids=" ".join)
-def test_what_the_run_did_not_select_is_not_to_be_had(broken: Project, other: list[str], dist_args: list[str]) -> None:
+@pytest.mark.parametrize(
+    "other",
+    [["-m", "not regression"], ["-m", "judge_attack"], ["-k", "r4"], ["-m", "not regression", "-n2"]],
+    ids=" ".join,
+)
+def test_what_the_run_did_not_select_is_not_to_be_had(broken: Project, other: list[str]) -> None:
     assert broken.run("evals", "-m", "regression").ret == 1
     before = broken.last_run()
     mend(broken)
-    assert resume(broken, *other, *dist_args).ret == 5
+    assert resume(broken, *other).ret == 5
     assert broken.server.ledger == []
     assert broken.last_run() == before
 

@@ -23,13 +23,18 @@ def catching(project: Project, asked: str, otherwise: str, *, rules: str = "") -
         project.write(thresholds_yaml=rules)
 
 
-@pytest.mark.parametrize("rules", ["", RULES])
-@pytest.mark.parametrize("otherwise", ["pass", "assert 0", "pytest.skip('no answer')"])
+OTHERWISE = ("pass", "assert 0", "pytest.skip('no answer')")
+
+
+@pytest.mark.parametrize(
+    ("otherwise", "rules", "spread"),
+    [*((otherwise, rules, []) for otherwise in OTHERWISE for rules in ("", RULES)), ("assert 0", "", ["-n2"])],
+)
 def test_calls_that_end_for_want_of_a_key_or_money_never_end_in_success(
-    project: Project, otherwise: str, rules: str, dist_args: list[str]
+    project: Project, otherwise: str, rules: str, spread: list[str]
 ) -> None:
     catching(project, "model.generate_sync()", otherwise, rules=rules)
-    result = project.run("evals", *dist_args, model=f"openai:fault-status-401@{project.server.url}")
+    result = project.run("evals", *spread, model=f"openai:fault-status-401@{project.server.url}")
     assert result.ret == 10
     assert project.last_run()["status"] == "unmeasurable"
     assert {row["error_kind"] for row in project.rows("SELECT error_kind FROM cases")} == {"auth"}

@@ -104,30 +104,34 @@ def test_authentication_is_unmeasurable_in_any_suite(project: Project, dist_args
     assert {row["error_kind"] for row in project.rows("SELECT error_kind FROM cases")} == {"auth"}
 
 
+TOGETHER: list[tuple[str, str, str | None, int, str]] = [
+    ("tasks.create_task(model.generate())", "error", "auth", 10, "HTTP 401"),
+    ("raise ExceptionGroup('two', [AssertionError('a'), AssertionError('b')])", "missed", None, 1, "a"),
+    (
+        "raise ExceptionGroup('two', [AssertionError('a'), ExceptionGroup('one', [ValueError('v')])])",
+        "error",
+        "code",
+        1,
+        "ValueError: v",
+    ),
+    (
+        "late = pytest.fail.Exception('Timeout (>1.0s) from pytest-timeout.')\n"
+        "                raise BaseExceptionGroup('two', [AssertionError('a'), late])",
+        "error",
+        "timeout",
+        1,
+        "Timeout (>1.0s)",
+    ),
+]
+"""Bodies in which several things fail at once, and what their case comes to."""
+
+
 @pytest.mark.parametrize(
-    ("body", "outcome", "kind", "status", "error"),
-    [
-        ("tasks.create_task(model.generate())", "error", "auth", 10, "HTTP 401"),
-        ("raise ExceptionGroup('two', [AssertionError('a'), AssertionError('b')])", "missed", None, 1, "a"),
-        (
-            "raise ExceptionGroup('two', [AssertionError('a'), ExceptionGroup('one', [ValueError('v')])])",
-            "error",
-            "code",
-            1,
-            "ValueError: v",
-        ),
-        (
-            "late = pytest.fail.Exception('Timeout (>1.0s) from pytest-timeout.')\n"
-            "                raise BaseExceptionGroup('two', [AssertionError('a'), late])",
-            "error",
-            "timeout",
-            1,
-            "Timeout (>1.0s)",
-        ),
-    ],
+    ("body", "outcome", "kind", "status", "error", "spread"),
+    [*((*each, []) for each in TOGETHER), (*TOGETHER[0], ["-n2"])],
 )
 def test_of_failures_that_come_together_the_gravest_decides(
-    project: Project, dist_args: list[str], body: str, outcome: str, kind: str | None, status: int, error: str
+    project: Project, body: str, outcome: str, kind: str | None, status: int, error: str, spread: list[str]
 ) -> None:
     project.eval(
         f"""
@@ -138,7 +142,7 @@ def test_of_failures_that_come_together_the_gravest_decides(
         """,
         [ROWS[1]],
     )
-    result = project.run("evals", *dist_args, model=f"openai:fault-status-401@{project.server.url}")
+    result = project.run("evals", *spread, model=f"openai:fault-status-401@{project.server.url}")
     (case,) = project.rows("SELECT outcome, error_kind, error FROM cases")
     assert (case["outcome"], case["error_kind"], result.ret) == (outcome, kind, status)
     assert error in case["error"]
