@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from contextlib import nullcontext
-from datetime import UTC, datetime
 from typing import Any
 
 from pytest_llmeval.core.attempt_error import AttemptError
@@ -11,21 +10,20 @@ from pytest_llmeval.core.draws import with_own_seed
 from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.param_levels import laid_over
 from pytest_llmeval.core.strict_json import canonical
-from pytest_llmeval.core.types import Request, Response, Usage
-from pytest_llmeval.models.completing import Completing
-from pytest_llmeval.models.http_errors import read_failure
+from pytest_llmeval.core.types import Request, Response
+from pytest_llmeval.models.http_backend import HttpBackend
 from pytest_llmeval.models.keys import Account
 from pytest_llmeval.models.named import NamedModel, why_unsendable
-from pytest_llmeval.models.redaction import AnswerRedactor, Redactor
+from pytest_llmeval.models.redaction import Redactor
 from pytest_llmeval.models.refused_params import RefusedParams
 from pytest_llmeval.models.retry import RetryPolicy, Slot
-from pytest_llmeval.models.transport import MAX_BODY_BYTES, Transport, is_success
+from pytest_llmeval.models.transport import Answer, Transport
 from pytest_llmeval.models.wire import read_completion
 
 __all__ = ["OpenAIBackend"]
 
 
-class OpenAIBackend:
+class OpenAIBackend(HttpBackend):
     """One model of one server; implements ``core.types.Backend``."""
 
     def __init__(
@@ -53,28 +51,10 @@ class OpenAIBackend:
                 model draws by seeds of its own requests, as ``hf:`` models do.
             fields: of each request beside its own: where on its server the model is.
         """
-        self.name = model.name
-        self.spec = model.spec.text
-        self.account = account.id
-        self.prices = model.prices
-        self._model = model
-        self._address = account.address
-        self._transport = transport
-        self._redact = redactor
+        super().__init__(model, account, transport, policy=policy, redactor=redactor, slot=slot)
         self._revision = revision
         self._fields = fields or {}
         self._refused = RefusedParams()
-        self._completing = Completing(
-            place=f"{self.name} at {account.base_url.host}",
-            prices=model.prices,
-            policy=policy,
-            slot=slot,
-            redact=redactor,
-            redact_answer=AnswerRedactor(account.echoed),
-        )
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.spec!r})"
 
     def identity(self, request: Request) -> Mapping[str, Any]:
         """Return all that decides the answer to ``request``; a model of this machine is its files, not its address."""
@@ -102,11 +82,7 @@ class OpenAIBackend:
                     body = self._body(request, params)
                 raise
 
-        return await self._completing.complete(attempt)
-
-    async def aclose(self) -> None:
-        """Close the connections that no other model uses."""
-        await self._transport.aclose()
+        return await self._complete_with(attempt)
 
     def _params(self, request: Request) -> Mapping[str, Any]:
         return laid_over(self._model.params, request.params)
@@ -125,12 +101,5 @@ class OpenAIBackend:
             message = f"{self.name}: messages or params cannot be sent as JSON: {error}"
             raise CallError(message, kind=ErrorKind.BAD_REQUEST, attempts=0) from None
 
-    async def _attempt(self, body: bytes) -> Response:
-        """Return the answer of one request; raise AttemptError where there is none."""
-        answer = await self._transport.post(body)
-        if not is_success(answer.status):
-            raise read_failure(answer.status, answer.headers, answer.body, self._redact, datetime.now(UTC))
-        if answer.is_cut:
-            message = f"the answer is larger than {MAX_BODY_BYTES // 2**20} MiB"
-            raise AttemptError(ErrorKind.TOO_LARGE, message, usage=Usage())
+    def _read(self, answer: Answer) -> Response:
         return read_completion(answer.body, self._redact, content_type=answer.headers.get("content-type", ""))

@@ -1,0 +1,103 @@
+"""A model behind HTTP, whatever its protocol: tried under the policy, secrets taken out, priced."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from pytest_llmeval.core.attempt_error import AttemptError
+from pytest_llmeval.core.costs import cost_usd
+from pytest_llmeval.core.errors import CallError, ErrorKind
+from pytest_llmeval.core.types import Response, ToolCall, Usage
+from pytest_llmeval.models.http_errors import read_failure
+from pytest_llmeval.models.keys import Account
+from pytest_llmeval.models.named import NamedModel
+from pytest_llmeval.models.redaction import AnswerRedactor, Redactor
+from pytest_llmeval.models.retry import RetryPolicy, Slot, call_with_retries
+from pytest_llmeval.models.transport import MAX_BODY_BYTES, Answer, Transport, is_success
+
+__all__ = ["HttpBackend"]
+
+
+class HttpBackend(ABC):
+    """What the models of servers have in common, whatever their protocol."""
+
+    def __init__(
+        self,
+        model: NamedModel,
+        account: Account,
+        transport: Transport,
+        *,
+        policy: RetryPolicy,
+        redactor: Redactor,
+        slot: Slot = nullcontext,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            model: what is asked.
+            account: the server.
+            transport: to it.
+            policy: time limit and retries.
+            redactor: applied to messages.
+            slot: entered around each request.
+        """
+        self.name = model.name
+        self.spec = model.spec.text
+        self.account = account.id
+        self.prices = model.prices
+        self._model = model
+        self._address = account.address
+        self._place = f"{self.name} at {account.base_url.host}"
+        self._transport = transport
+        self._policy = policy
+        self._slot = slot
+        self._redact = redactor
+        self._redact_answer = AnswerRedactor(account.echoed)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.spec!r})"
+
+    async def aclose(self) -> None:
+        """Close the connections that no other model uses."""
+        await self._transport.aclose()
+
+    async def _complete_with(self, attempt: Callable[[], Awaitable[Response]]) -> Response:
+        """Return what ``attempt`` returns in the end, with attempts, latency and cost, or raise CallError."""
+        try:
+            response = await call_with_retries(attempt, policy=self._policy, slot=self._slot)
+        except CallError as error:
+            message = f"{self._place}: {self._redact(str(error))}"
+            raise CallError(
+                message,
+                kind=error.kind,
+                attempts=error.attempts,
+                latency_s=error.latency_s,
+                param=error.param,
+                usages=error.usages,
+            ) from None
+        return replace(
+            response,
+            text=self._redact_answer(response.text),
+            tool_calls=tuple(
+                ToolCall(name=self._redact_answer(each.name), arguments=self._redact_answer(each.arguments))
+                for each in response.tool_calls
+            ),
+            refusal=response.refusal and self._redact_answer(response.refusal),
+            cost_usd=cost_usd(self.prices, response.usage),
+        )
+
+    async def _attempt(self, body: bytes) -> Response:
+        """Return the answer of one request; raise AttemptError where there is none."""
+        answer = await self._transport.post(body)
+        if not is_success(answer.status):
+            raise read_failure(answer.status, answer.headers, answer.body, self._redact, datetime.now(UTC))
+        if answer.is_cut:
+            message = f"the answer is larger than {MAX_BODY_BYTES // 2**20} MiB"
+            raise AttemptError(ErrorKind.TOO_LARGE, message, usage=Usage())
+        return self._read(answer)
+
+    @abstractmethod
+    def _read(self, answer: Answer) -> Response:
+        """Return what a body of the protocol says; raise AttemptError where it is none."""
