@@ -8,8 +8,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import groupby
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -158,16 +157,13 @@ class BrowsingReader(SqliteReader):
             before: the place before which they stand.
         """
         stretch = self._stretch(run_id, wanted, after, before)
-        where, parameters = self._conditions(wanted)
-        joined = "" if wanted.flipped is None else _joined(wanted.flipped)
+        wanted_cases, parameters = self._from(wanted, (run_id, stretch.first, stretch.last))
         partner = "base.id" if wanted.flipped is not None else "NULL"
         sql = (
-            f"SELECT cases.rowid AS place, {partner} AS partner, {self._short_columns()} FROM cases {joined}"  # noqa: S608
-            f" WHERE +cases.run_id = ? AND cases.rowid BETWEEN ? AND ?{''.join(f' AND {each}' for each in where)}"
+            f"SELECT cases.rowid AS place, {partner} AS partner, {self._short_columns()} {wanted_cases}"
             f" ORDER BY cases.rowid {'ASC' if before is None else 'DESC'} LIMIT ?"
         )
-        joins = [] if wanted.flipped is None else _join_parameters(wanted.flipped)
-        found = list(self._query(sql, *joins, run_id, stretch.first, stretch.last, *parameters, size + 1))
+        found = list(self._query(sql, *parameters, size + 1))
         is_more, found = len(found) > size, found[:size]
         if before is not None:
             found.reverse()
@@ -194,25 +190,14 @@ class BrowsingReader(SqliteReader):
 
     def count(self, run_id: str, wanted: Wanted) -> int:
         """Return how many cases are wanted."""
-        where, parameters = self._conditions(wanted)
-        joined = "" if wanted.flipped is None else _joined(wanted.flipped)
-        joins = [] if wanted.flipped is None else _join_parameters(wanted.flipped)
-        sql = (
-            f"SELECT count(*) FROM cases {joined} WHERE +cases.run_id = ? AND cases.rowid BETWEEN ? AND ?"  # noqa: S608
-            f"{''.join(f' AND {each}' for each in where)}"
-        )
-        ((found,),) = self._plain(sql, *joins, *self._span(run_id), *parameters)
+        wanted_cases, parameters = self._from(wanted, self._span(run_id))
+        ((found,),) = self._plain(f"SELECT count(*) {wanted_cases}", *parameters)
         return int(found)
 
     def case(self, case_id: str) -> StoredCase | None:
         """Return a case of any run with its scores and their votes; None where there is none of that id."""
         found = next(self._query("SELECT * FROM cases WHERE id = ?", case_id), None)
-        if found is None:
-            return None
-        votes = list(self._query("SELECT * FROM votes WHERE case_id = ? ORDER BY name, repeat, judge", case_id))
-        case = self._with_scores(found)
-        own = {name: tuple(map(rows.to_vote, told)) for name, told in groupby(votes, key=lambda row: row["name"])}
-        return replace(case, scores=tuple(replace(score, votes=own.get(score.name, ())) for score in case.scores))
+        return None if found is None else self._whole(found)
 
     def run_of(self, case_id: str) -> str | None:
         """Return the id of the run that a case belongs to; None where there is no such case."""
@@ -281,6 +266,16 @@ class BrowsingReader(SqliteReader):
             for name in names
         )
 
+    def _from(self, wanted: Wanted, span: tuple[Any, ...]) -> tuple[str, list[object]]:
+        """Return the cases that are wanted of a run's ``span`` as SQL, each beside its partner, and the parameters."""
+        where, parameters = self._conditions(wanted)
+        joined, joins = ("", []) if wanted.flipped is None else _joined(wanted.flipped)
+        sql = (
+            f"FROM cases {joined} WHERE +cases.run_id = ? AND cases.rowid BETWEEN ? AND ?"
+            f"{''.join(f' AND {each}' for each in where)}"
+        )
+        return sql, [*joins, *span, *parameters]
+
     def _conditions(self, wanted: Wanted) -> tuple[list[str], list[object]]:
         """Return what SQL demands of a case, and the parameters."""
         where: list[str] = []
@@ -310,24 +305,17 @@ class BrowsingReader(SqliteReader):
         asked = _ASKED.format(shown=self._shown.format("part.value"))
         return f"({' OR '.join([*told, asked])})", [*[plain] * (2 * len(_TEXTS)), *[as_json] * 3, plain]
 
-    def _with_scores(self, row: Any) -> StoredCase:
-        scores = self._query("SELECT * FROM scores WHERE case_id = ? ORDER BY name", row["id"])
-        return rows.to_case(row, tuple(rows.to_score(score, ()) for score in scores))
-
 
 def _like(text: str) -> str:
     """Return the pattern of LIKE for texts that contain ``text``, in which ``!`` escapes."""
     return "%" + re.sub("([%_!])", r"!\1", text) + "%"
 
 
-def _joined(against: Against) -> str:
-    """Return the join of a case with its partner; the table's own UNIQUE index finds it."""
-    model = "cases.model" if against.model is None else "?"
-    return (
+def _joined(against: Against) -> tuple[str, list[object]]:
+    """Return the join of a case with its partner, and the parameters; the table's own UNIQUE index finds it."""
+    model, named = ("cases.model", []) if against.model is None else ("?", [against.model])
+    sql = (
         "CROSS JOIN cases AS base ON base.run_id = ? AND base.suite = cases.suite"
         f" AND base.model = {model} AND base.sample_id = cases.sample_id AND base.epoch = cases.epoch"
     )
-
-
-def _join_parameters(against: Against) -> list[object]:
-    return [against.run_id, *(() if against.model is None else (against.model,))]
+    return sql, [against.run_id, *named]

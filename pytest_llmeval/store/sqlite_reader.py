@@ -174,9 +174,7 @@ class SqliteReader:
     def unlucky(self, run_id: str, *, most: int | None) -> Iterator[StoredCase]:
         """Yield cases that missed or ended in an error, as ``cases`` does; ``most`` of each suite and outcome."""
         for row in self._query(_UNLUCKY, run_id, -1 if most is None else most):
-            scores = self._query("SELECT * FROM scores WHERE case_id = ? ORDER BY name", row["id"])
-            votes = self._query("SELECT * FROM votes WHERE case_id = ? ORDER BY name, repeat, judge", row["id"])
-            yield rows.to_case(row, _voted(scores, votes))
+            yield self._whole(row)
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -242,9 +240,8 @@ class SqliteReader:
 
     def labelled(self) -> tuple[list[StoredCase], list[Label], list[JudgeRecord]]:
         """Return the cases of all runs that have labels, their labels, and what stands behind every judge_id."""
-        scores = "SELECT * FROM scores WHERE case_id = ? ORDER BY name"
         cases = [
-            rows.to_case(row, _voted(self._query(scores, row["id"]), ()))
+            self._with_scores(row)
             for row in self._query("SELECT * FROM cases WHERE id IN (SELECT case_id FROM labels) ORDER BY rowid")
         ]
         labels = [rows.to_label(row) for row in self._query("SELECT * FROM labels ORDER BY rowid")]
@@ -302,6 +299,17 @@ class SqliteReader:
         """Return the parameters of what reads the cases of a run."""
         (ends,) = self._plain("SELECT min(rowid), max(rowid) FROM cases WHERE run_id = ?", run_id)
         return (run_id, *ends)
+
+    def _whole(self, row: Any) -> StoredCase:
+        """Return the case of a row with its scores and their votes."""
+        return self._with_scores(
+            row, self._query("SELECT * FROM votes WHERE case_id = ? ORDER BY name, repeat, judge", row["id"])
+        )
+
+    def _with_scores(self, row: Any, votes: Iterable[Any] = ()) -> StoredCase:
+        """Return the case of a row with its scores, and of their votes those given."""
+        scores = self._query("SELECT * FROM scores WHERE case_id = ? ORDER BY name", row["id"])
+        return rows.to_case(row, _voted(scores, votes))
 
     def _query(self, sql: str, *parameters: object) -> Iterator[Any]:
         """Yield rows whose columns are found by name."""
