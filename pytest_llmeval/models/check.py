@@ -1,8 +1,9 @@
 """Whether a model can be asked, as far as can be told without any network."""
 
+import importlib.util
 from collections.abc import Mapping
 
-from pytest_llmeval.models.anthropic_account import find_anthropic_account, require_anthropic_extra
+from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.models.hf.sources import find_source, require_hf_extra
 from pytest_llmeval.models.keys import find_account
 from pytest_llmeval.models.local_adapters import require_converter
@@ -37,8 +38,8 @@ def check_model(
         if is_asked and model.spec.weights is not None:
             require_converter(model.spec.weights, default_cache_dir())
     elif model.spec.kind == "anthropic":
-        require_anthropic_extra()
-        usable_proxy(find_anthropic_account(model, environ, is_asked=is_asked).base_url, environ)
+        _require_anthropic_extra()
+        usable_proxy(find_account(model, environ, is_asked=is_asked).base_url, environ)
     elif model.spec.weights is not None and model.spec.kind == "vllm":
         vllm_version(find_vllm(environ))
         grouped([model.spec.weights], environ)
@@ -49,3 +50,8 @@ def check_model(
         account = find_account(model, environ, is_asked=is_asked)
         if transport != "lean":
             usable_proxy(account.base_url, environ)
+
+
+def _require_anthropic_extra() -> None:
+    if importlib.util.find_spec("anthropic") is None:
+        raise ModelError("anthropic: models need an extra: pip install 'pytest-llmeval[anthropic]'")

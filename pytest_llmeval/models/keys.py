@@ -3,14 +3,14 @@
 ``OPENAI_API_KEY``, like OpenAI's organisation, project and custom headers, goes only to ``OPENAI_BASE_URL``
 or OpenAI's own address. A spec with ``@URL`` sends the key in the variable that its ``api_key_env`` names,
 else the one in ``LLMEVAL_API_KEY``, else a dummy: a base URL that came with a pull request never sees the key
-of the environment.
+of the environment. ``ANTHROPIC_API_KEY`` and the headers in ``ANTHROPIC_CUSTOM_HEADERS`` follow the same rules.
 """
 
 import base64
 import hashlib
 import re
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.core.ids import digest
@@ -18,24 +18,20 @@ from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.models.base_url import BaseUrl
 from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.models.redaction import secret_values, secrets_in, tells_who_asks
-from pytest_llmeval.models.vendors import OPENAI, api_key_of, refuse_foreign_key
+from pytest_llmeval.models.vendors import ANTHROPIC, VENDORS, Vendor, api_key_of, refuse_foreign_key
 
 __all__ = [
     "DUMMY_KEY",
     "Account",
     "account_with_key",
-    "account_with_userinfo",
-    "custom_headers",
     "find_account",
     "is_usual_name",
-    "key_of_model",
     "known_secrets",
 ]
 
 DUMMY_KEY = "no-key"
 ID_DIGITS = 12
 _USUAL_NAME = re.compile(r"[A-Z][A-Z0-9]{0,15}(?:_[A-Z0-9]{1,16})*")
-_IDENTITY = {"OPENAI_ORG_ID": "OpenAI-Organization", "OPENAI_PROJECT_ID": "OpenAI-Project"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,30 +67,32 @@ class Account:
 
 
 def find_account(model: NamedModel, environ: Mapping[str, str], *, is_asked: bool = True) -> Account:
-    """Return the account under which an ``openai:`` model is asked; where it is not, one without a key.
+    """Return the account under which a vendor's model is asked; where it is not, one without a key.
 
     Raises:
-        ModelError: a variable that must hold a key is not set, or a key would go to a server it is not meant
-            for.
+        ModelError: a variable that must hold a key is not set, a key would go to a server it is not meant for, or
+            the address includes the path that is added to it.
     """
-    base_url = model.spec.base_url or OPENAI.base_url(environ)
+    vendor = VENDORS[model.spec.kind]
+    base_url = model.spec.base_url or vendor.base_url(environ)
+    if vendor is ANTHROPIC and base_url.url.endswith("/v1"):
+        where = f"model {model.name!r}" if model.spec.base_url else vendor.url_variable
+        raise ModelError(f"{where}: the address of an Anthropic server ends before /v1: {base_url.url[:-3]}")
     by_userinfo = model.api_key_env is None and bool(base_url.userinfo)
-    extra = () if by_userinfo or model.spec.base_url is not None else _identity(environ)
+    extra = () if by_userinfo or model.spec.base_url is not None else _extra_headers(vendor, environ)
     if not is_asked:
-        return account_with_key(base_url, None, extra)
-    key = key_of_model(model, base_url, environ)
+        return _with_key(vendor, base_url, None, extra)
+    key = _key_of_model(model, base_url, environ)
     if by_userinfo:
-        return account_with_userinfo(base_url)
-    if model.spec.base_url is not None:
-        return account_with_key(base_url, key or api_key_of("LLMEVAL_API_KEY", environ))
-    key = key or api_key_of("OPENAI_API_KEY", environ)
-    if key is None and base_url.hostname == OPENAI.host:
+        return _with_userinfo(base_url)
+    key = key or api_key_of(vendor.key_variable if model.spec.base_url is None else "LLMEVAL_API_KEY", environ)
+    if key is None and model.spec.base_url is None and base_url.hostname == vendor.host:
         raise ModelError(
-            f"model {model.name!r} is served by {OPENAI.host}, but OPENAI_API_KEY is not set; set it, name"
-            f" another server (openai:{model.spec.name}@http://host:port/v1), or use local:smollm2, which"
+            f"model {model.name!r} is served by {vendor.host}, but {vendor.key_variable} is not set; set it, name"
+            f" another server ({model.spec.kind}:{model.spec.name}@{vendor.example}), or use local:smollm2, which"
             " needs no key"
         )
-    return account_with_key(base_url, key, extra)
+    return _with_key(vendor, base_url, key, extra)
 
 
 def account_with_key(base_url: BaseUrl, key: str | None, extra: tuple[tuple[str, str], ...] = ()) -> Account:
@@ -105,7 +103,7 @@ def account_with_key(base_url: BaseUrl, key: str | None, extra: tuple[tuple[str,
     return Account(base_url=base_url, headers=headers, secrets=secrets, echoed=(*secret_values(named), *keys))
 
 
-def key_of_model(model: NamedModel, address: BaseUrl, environ: Mapping[str, str]) -> str | None:
+def _key_of_model(model: NamedModel, address: BaseUrl, environ: Mapping[str, str]) -> str | None:
     """Return the key that ``api_key_env`` names, for the server at ``address``; None where it names no variable.
 
     Raises:
@@ -138,7 +136,7 @@ def is_usual_name(variable: str) -> bool:
     return _USUAL_NAME.fullmatch(variable) is not None
 
 
-def account_with_userinfo(base_url: BaseUrl) -> Account:
+def _with_userinfo(base_url: BaseUrl) -> Account:
     """Return the account that sends user name and password of the URL, as HTTP prescribes for it."""
     token = base64.b64encode(base_url.userinfo.encode()).decode("ascii")
     keys = (base_url.userinfo, base_url.userinfo.partition(":")[2], token)
@@ -147,23 +145,32 @@ def account_with_userinfo(base_url: BaseUrl) -> Account:
     return Account(base_url=base_url, headers=(("Authorization", f"Basic {token}"),), secrets=secrets, echoed=echoed)
 
 
-def custom_headers(variable: str, environ: Mapping[str, str], *, but: Collection[str]) -> tuple[tuple[str, str], ...]:
-    """Return the headers in ``variable``, one ``Name: value`` a line, without those that ``but`` names in lower case.
+def _with_key(vendor: Vendor, base_url: BaseUrl, key: str | None, extra: tuple[tuple[str, str], ...]) -> Account:
+    """Return the account that sends ``key`` (None: a dummy) as ``vendor`` takes it, and ``extra`` headers.
+
+    Anthropic documents ``x-api-key``, https://docs.claude.com/en/api/overview. Compatible servers look for that
+    header, for a bearer token, or for either, and are sent both.
+    """
+    account = account_with_key(base_url, key, extra)
+    if vendor.key_header is None:
+        return account
+    named = (vendor.key_header, key or DUMMY_KEY)
+    return replace(account, headers=(named, *(extra if vendor.owns(base_url) else account.headers)))
+
+
+def _extra_headers(vendor: Vendor, environ: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Return the headers that the environment asks for: who asks, and custom ones, one ``Name: value`` a line.
 
     Raises:
         ModelError: one holds characters that no header takes.
     """
-    lines = (line.partition(":") for line in environ.get(variable, "").splitlines())
-    headers = [(name.strip(), value.strip()) for name, colon, value in lines if colon and name.strip()]
-    _check_sendable(variable, headers)
-    return tuple((name, value) for name, value in headers if name.lower() not in but)
-
-
-def _identity(environ: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """Return the headers that the environment asks for: organisation, project, custom ones."""
-    named = [(header, environ[variable].strip()) for variable, header in _IDENTITY.items() if environ.get(variable)]
-    _check_sendable("OPENAI_ORG_ID or OPENAI_PROJECT_ID", named)
-    return (*named, *custom_headers("OPENAI_CUSTOM_HEADERS", environ, but={"authorization"}))
+    named = [(header, environ[variable].strip()) for variable, header in vendor.identity if environ.get(variable)]
+    _check_sendable(" or ".join(variable for variable, _ in vendor.identity), named)
+    lines = (line.partition(":") for line in environ.get(vendor.headers_variable, "").splitlines())
+    custom = [(name.strip(), value.strip()) for name, colon, value in lines if colon and name.strip()]
+    _check_sendable(vendor.headers_variable, custom)
+    keys = {"authorization", (vendor.key_header or "").lower()}
+    return (*named, *((name, value) for name, value in custom if name.lower() not in keys))
 
 
 def _check_sendable(where: str, headers: Iterable[tuple[str, str]]) -> None:

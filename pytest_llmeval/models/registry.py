@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.core.param_levels import laid_over
 from pytest_llmeval.core.types import Backend
-from pytest_llmeval.models.anthropic_account import find_anthropic_account
 from pytest_llmeval.models.anthropic_messages import AnthropicBackend
 from pytest_llmeval.models.base_url import parse_base_url
 from pytest_llmeval.models.check import check_model
@@ -90,7 +89,7 @@ def open_model(
     check_model(model, environ, transport=transport, is_asked=is_asked)
     policy, redactor = policy or RetryPolicy(), redactor or Redactor()
     if model.spec.kind == "anthropic":
-        account = find_anthropic_account(model, environ, is_asked=is_asked)
+        account = find_account(model, environ, is_asked=is_asked)
         redactor.add(*account.secrets)
         over = _anthropic_transport(account, environ, redactor)
         return AnthropicBackend(model, account, over, policy=policy, slot=slots(account.id), redactor=redactor)

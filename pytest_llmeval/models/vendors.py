@@ -20,6 +20,12 @@ class Vendor:
     key_variable: str
     url_variable: str
     """The variable in which the user names another address for this vendor's protocol."""
+    headers_variable: str
+    """That of more headers, as its SDK reads it."""
+    identity: tuple[tuple[str, str], ...] = ()
+    """Variables that say who asks, each with the header that it is sent in."""
+    key_header: str | None = None
+    """Where it takes the key; None for a bearer token."""
 
     def base_url(self, environ: Mapping[str, str]) -> BaseUrl:
         """Return the user's address for this vendor, else its own; raise ModelError if that is malformed."""
@@ -41,12 +47,16 @@ OPENAI = Vendor(
     host="api.openai.com",
     key_variable="OPENAI_API_KEY",
     url_variable="OPENAI_BASE_URL",
+    headers_variable="OPENAI_CUSTOM_HEADERS",
+    identity=(("OPENAI_ORG_ID", "OpenAI-Organization"), ("OPENAI_PROJECT_ID", "OpenAI-Project")),
 )
 ANTHROPIC = Vendor(
     url="https://api.anthropic.com",
     host="api.anthropic.com",
     key_variable="ANTHROPIC_API_KEY",
     url_variable="ANTHROPIC_BASE_URL",
+    headers_variable="ANTHROPIC_CUSTOM_HEADERS",
+    key_header="X-Api-Key",
 )
 VENDORS: Mapping[str, Vendor] = {"openai": OPENAI, "anthropic": ANTHROPIC}
 """By the kind of spec."""

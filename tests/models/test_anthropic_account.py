@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from pytest_llmeval.core.errors import ModelError
-from pytest_llmeval.models.anthropic_account import find_anthropic_account
 from pytest_llmeval.models.check import check_model
+from pytest_llmeval.models.keys import find_account
 from pytest_llmeval.models.named import NamedModel, resolve_model
 from pytest_llmeval.models.specs import parse_spec
 from tests.support.anthropic_server import AnthropicServer
@@ -73,7 +73,7 @@ def test_a_custom_header_replaces_ours_whatever_its_case(server: AnthropicServer
 
 def test_anthropics_own_address_gets_the_documented_header_alone() -> None:
     """One key, in one header."""
-    account = find_anthropic_account(resolve_model("anthropic:claude", {}), {"ANTHROPIC_API_KEY": KEY})
+    account = find_account(resolve_model("anthropic:claude", {}), {"ANTHROPIC_API_KEY": KEY})
     assert (account.base_url.url, account.headers) == ("https://api.anthropic.com", (("X-Api-Key", KEY),))
 
 

@@ -9,7 +9,6 @@ from urllib.parse import quote
 import pytest
 
 from pytest_llmeval.core.errors import ErrorKind, ModelError
-from pytest_llmeval.models.anthropic_account import find_anthropic_account
 from pytest_llmeval.models.check import check_model
 from pytest_llmeval.models.keys import find_account
 from pytest_llmeval.models.named import NamedModel, resolve_model
@@ -324,8 +323,7 @@ def test_an_answer_may_say_what_the_query_says_unless_that_is_a_secret(
 def test_a_model_that_is_not_asked_gets_no_key(text: str) -> None:
     model = resolve_model(text, {})
     check_model(model, {}, is_asked=False)
-    find = find_anthropic_account if text.startswith("anthropic") else find_account
     environ = {"OPENAI_API_KEY": KEY, "ANTHROPIC_API_KEY": KEY, "LLMEVAL_API_KEY": KEY}
-    account = find(model, environ, is_asked=False)
+    account = find_account(model, environ, is_asked=False)
     assert KEY not in repr((account.headers, account.secrets, account.echoed))
     assert account.secrets == ()

@@ -9,14 +9,12 @@ from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.transport import plain
-from pytest_llmeval.models.anthropic_account import find_anthropic_account
 from pytest_llmeval.models.keys import find_account
 from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.models.prices import FREE_KINDS
+from pytest_llmeval.models.vendors import VENDORS
 
 __all__ = ["account_digests", "model_digest", "unpriced_models", "unpriced_rules"]
-
-_ACCOUNTS = {"openai": find_account, "anthropic": find_anthropic_account}
 
 
 def model_digest(model: NamedModel, environ: Mapping[str, str] | None) -> str:
@@ -55,9 +53,9 @@ def account_digests(models: Mapping[str, NamedModel], environ: Mapping[str, str]
     """
     found = {}
     for name, model in models.items():
-        if model.spec.kind in _ACCOUNTS:
+        if model.spec.kind in VENDORS:
             with contextlib.suppress(ModelError):
-                found[name] = digest(_ACCOUNTS[model.spec.kind](model, environ, is_asked=False).address)
+                found[name] = digest(find_account(model, environ, is_asked=False).address)
     return found
 
 
