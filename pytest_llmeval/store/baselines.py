@@ -12,7 +12,7 @@ from pytest_llmeval.core.text import one_line, printable
 from pytest_llmeval.core.types import Call
 from pytest_llmeval.store.baseline_file import BaselineFile
 from pytest_llmeval.store.lookup import pick_run
-from pytest_llmeval.store.records import ANSWERING, Run, StoredCase
+from pytest_llmeval.store.records import Run, StoredCase
 from pytest_llmeval.store.sqlite_reader import SqliteReader
 
 __all__ = [
@@ -107,24 +107,6 @@ class _InDatabase:
 
     def answering(self, run: Run) -> dict[str, list[str]]:
         return self.reader.answering(run)
-
-
-@dataclass(frozen=True, slots=True)
-class _InFile:
-    file: BaselineFile
-
-    def judged(self) -> Iterator[JudgedCase]:
-        return self.file.judged()
-
-    def cases(self) -> Iterator[StoredCase]:
-        return self.file.cases()
-
-    def calls(self, case_id: str) -> list[Call]:  # as the protocol has it
-        return []
-
-    def answering(self, run: Run) -> dict[str, list[str]]:
-        told: dict[str, list[str]] = run.settings.get(ANSWERING, {})
-        return told
 
 
 def find_baseline(ref: str, *, reader: SqliteReader | None, root: Path) -> FoundBaseline:
@@ -248,7 +230,7 @@ def _in_file(ref: str, root: Path) -> FoundBaseline | None:
         if is_there:
             shown = path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
             file = BaselineFile(path, one_line(shown))
-            return FoundBaseline(name=file.shown, kind="file", run=file.run, model=None, source=_InFile(file))
+            return FoundBaseline(name=file.shown, kind="file", run=file.run, model=None, source=file)
     return None
 
 
