@@ -29,62 +29,11 @@ def snapshot() -> str:
     return ";\n\n".join([*(sql for (sql,) in tables), *rows])
 
 
-@migrations(name="0001_first_tables")
-def _first_tables(db: Database) -> None:
-    for statement in _FIRST_TABLES.split(";\n\n"):
-        db.execute(statement)
-
-
-@migrations(name="0002_calls_outlive_cases")
-def _calls_outlive_cases(db: Database) -> None:
-    """An answer is kept also where its case never ended; an answer is found by what decides it."""
-    for statement in _CALLS_OUTLIVE_CASES.split(";\n\n"):
-        db.execute(statement)
-
-
-@migrations(name="0003_baselines")
-def _baselines(db: Database) -> None:
-    """Runs are compared: what a row expected, which rows hang together, which judge scored."""
-    for statement in _BASELINES.split(";\n\n"):
-        db.execute(statement)
-
-
-@migrations(name="0004_judges")
-def _judges(db: Database) -> None:
-    """A judged score says who decided it and by what; several judgements of one answer are kept apart."""
-    for statement in _JUDGES.split(";\n\n"):
-        db.execute(statement)
-
-
-@migrations(name="0005_trainings")
-def _trainings(db: Database) -> None:
-    """A training is kept with what decided it, how it went and the runs that prove its gain."""
-    for statement in _TRAININGS.split(";\n\n"):
-        db.execute(statement)
-
-
-@migrations(name="0006_run_and_label_indexes")
-def _run_and_label_indexes(db: Database) -> None:
-    """The calls of a run, and a label of a case, are found without a look at those of all others.
-
-    The rater is the first column: with ``case_id`` there SQLite would read the labels of a run by all of its cases.
-    """
-    for statement in _RUN_AND_LABEL_INDEXES.split(";\n\n"):
-        db.execute(statement)
-
-
-@migrations(name="0007_earlier_outcomes")
-def _earlier_outcomes(db: Database) -> None:
-    """What a case came to before it ran again is kept beside what it came to in the end."""
-    for statement in _EARLIER_OUTCOMES.split(";\n\n"):
-        db.execute(statement)
-
-
-@migrations(name="0008_calls_cut_off")
-def _calls_cut_off(db: Database) -> None:
-    """How many calls of a run were in flight when a session of it ended, and may have been paid for nothing."""
-    for statement in _CALLS_CUT_OFF.split(";\n\n"):
-        db.execute(statement)
+def _add(name: str, sql: str) -> None:
+    @migrations(name=name)
+    def migrate(db: Database) -> None:
+        for statement in sql.split(";\n\n"):
+            db.execute(statement)
 
 
 _OLD_CALL_COLUMNS = ", ".join(CALL_COLUMNS[:14])
@@ -326,3 +275,20 @@ CREATE TABLE labels (
     at TEXT NOT NULL
 )
 """
+
+_add("0001_first_tables", _FIRST_TABLES)
+# An answer is kept also where its case never ended; an answer is found by what decides it.
+_add("0002_calls_outlive_cases", _CALLS_OUTLIVE_CASES)
+# Runs are compared: what a row expected, which rows hang together, which judge scored.
+_add("0003_baselines", _BASELINES)
+# A judged score says who decided it and by what; several judgements of one answer are kept apart.
+_add("0004_judges", _JUDGES)
+# A training is kept with what decided it, how it went and the runs that prove its gain.
+_add("0005_trainings", _TRAININGS)
+# The calls of a run, and a label of a case, are found without a look at those of all others. The rater is the first
+# column: with ``case_id`` there SQLite would read the labels of a run by all of its cases.
+_add("0006_run_and_label_indexes", _RUN_AND_LABEL_INDEXES)
+# What a case came to before it ran again is kept beside what it came to in the end.
+_add("0007_earlier_outcomes", _EARLIER_OUTCOMES)
+# How many calls of a run were in flight when a session of it ended, and may have been paid for nothing.
+_add("0008_calls_cut_off", _CALLS_CUT_OFF)
