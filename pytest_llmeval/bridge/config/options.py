@@ -61,54 +61,24 @@ class Option:
         return self.key.upper()
 
 
-def _count(text: str) -> int:
-    try:
-        number = int(text)
-    except ValueError:
-        number = 0
-    if number < 1:
-        raise ValueError("expected a whole number from 1")
-    return number
+def _number(expected: str, is_good: Callable[[Any], bool], of: Callable[[str], Any] = float) -> Callable[[str], Any]:
+    def parse(text: str) -> Any:
+        try:
+            number = of(text)
+        except ValueError:
+            number = None
+        if number is None or not is_good(number):
+            raise ValueError(f"expected {expected}")
+        return number
+
+    return parse
 
 
-def _seconds(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < 1e6:
-        raise ValueError("expected seconds above 0")
-    return number
-
-
-def _rate(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < 1e12:
-        raise ValueError("expected a number above 0")
-    return number
-
-
-def _money(text: str) -> float:
-    try:
-        number = float(text.removeprefix("$"))
-    except ValueError:
-        number = -1.0
-    if not 0 <= number < 1e9:
-        raise ValueError("expected US dollars from 0")
-    return number
-
-
-def _share(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if not 0 <= number <= 1:
-        raise ValueError("expected a share from 0 to 1")
-    return number
+_count = _number("a whole number from 1", lambda number: number >= 1, of=int)
+_seconds = _number("seconds above 0", lambda number: 0 < number < 1e6)
+_rate = _number("a number above 0", lambda number: 0 < number < 1e12)
+_money = _number("US dollars from 0", lambda number: 0 <= number < 1e9, of=lambda text: float(text.removeprefix("$")))
+_share = _number("a share from 0 to 1", lambda number: 0 <= number <= 1)
 
 
 def _one_of(*words: str) -> Callable[[str], str]:
