@@ -2,7 +2,6 @@
 
 import contextlib
 import sys
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -18,8 +17,9 @@ from pytest_llmeval.cli.output import (
     terminal_width,
 )
 from pytest_llmeval.cli.project import find_project
-from pytest_llmeval.core.child import run_child
+from pytest_llmeval.core.child import run_told
 from pytest_llmeval.core.errors import UserError
+from pytest_llmeval.core.status import BROKEN
 from pytest_llmeval.core.text import one_line, printable
 from pytest_llmeval.reports.flips import ScoreFlips, find_flips, flip_lines
 from pytest_llmeval.reports.run_text import not_judged_lines, run_lines, verdict_line
@@ -28,10 +28,6 @@ from pytest_llmeval.store.records import Run, StoredCase
 from pytest_llmeval.store.sqlite import SqliteStore
 
 __all__ = ["rescore"]
-
-_BROKEN = (2, 3, 4, 5)
-"""Statuses of a session that did not come to the end of its cases, or had none."""
-_LONGEST_OUTPUT = 4000
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -57,14 +53,11 @@ def rescore(run: str, pytest_args: tuple[str, ...], as_json: bool, database: Pat
     marks = old.settings.get("markexpr", "")
     command = [sys.executable, "-m", "pytest", *functions, *(["-m", marks] if marks else [])]
     command += [f"--llmeval-rescore={old.id}", f"--llmeval-db={store.path.absolute()}", *pytest_args]
-    with tempfile.TemporaryFile() as output:
-        session = run_child(command, output=output, cwd=project.root)
-        output.seek(0)
-        printed = output.read().decode(errors="replace")
+    session, printed = run_told(command, cwd=project.root)
     with contextlib.closing(open_store(project, database)) as store:
         new = next((each for each in store.runs() if _is_of(each, session.pid, old)), None)
-        if new is None or new.end is None or session.returncode in _BROKEN:
-            click.echo(printable(printed[-_LONGEST_OUTPUT:]), err=True)
+        if new is None or new.end is None or session.returncode in BROKEN:
+            click.echo(printable(printed), err=True)
             return session.returncode
         flips = find_flips(store.cases(old.id), store.cases(new.id))
         _show(store, old, new, flips, as_json=as_json)

@@ -5,6 +5,7 @@ import math
 import os
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,9 +15,11 @@ from typing import IO
 
 from pytest_llmeval.core.parent import PARENT
 
-__all__ = ["run_child"]
+__all__ = ["run_child", "run_told"]
 
 _PASSED_ON = ("SIGTERM", "SIGHUP")
+_LONGEST_TOLD = 4000
+"""Characters of what a process printed."""
 _ECHO_S = 0.5
 """A terminal that is lost tells of it twice: its shell does, and the kernel."""
 
@@ -65,6 +68,17 @@ def run_child(
                 process.kill()
             raise
     return process
+
+
+def run_told(
+    command: Sequence[str], *, cwd: Path, environ: Mapping[str, str] | None = None
+) -> tuple[subprocess.Popen[bytes], str]:
+    """Return the ended process of ``command`` as ``run_child`` does, and the end of what it printed."""
+    with tempfile.TemporaryFile() as output:
+        ended = run_child(command, output=output, cwd=cwd, environ=environ)
+        output.seek(0, os.SEEK_END)
+        output.seek(max(0, output.tell() - 4 * _LONGEST_TOLD))  # a character has four bytes at most
+        return ended, output.read().decode(errors="replace")[-_LONGEST_TOLD:]
 
 
 @contextlib.contextmanager

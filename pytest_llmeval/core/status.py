@@ -8,6 +8,7 @@ from pytest_llmeval.core.gate.judging import GateResult, SessionVerdict, Verdict
 from pytest_llmeval.core.rules import OnInconclusive, Thresholds
 
 __all__ = [
+    "BROKEN",
     "FAILED",
     "PASSED",
     "UNMEASURABLE",
@@ -22,6 +23,8 @@ __all__ = [
 
 PASSED = 0
 FAILED = 1
+BROKEN = (2, 3, 4, 5)
+"""pytest's statuses of a session that did not come to the end of its cases, or had none."""
 UNMEASURABLE = 10
 _MILD = (5, 6)
 """pytest's statuses for nothing collected and too many warnings: they yield to what the gate says."""

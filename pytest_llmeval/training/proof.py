@@ -10,12 +10,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from pytest_llmeval.core.child import run_child
+from pytest_llmeval.core.child import run_told
 from pytest_llmeval.core.errors import ErrorKind, LlmevalError, SettingsError
 from pytest_llmeval.core.gate.case import LOST_KINDS
 from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.metrics import score_names
 from pytest_llmeval.core.rules import COUNTED_METRICS, MEASURED_METRICS, GateSettings, Rule, SuiteRules, Thresholds
+from pytest_llmeval.core.status import BROKEN
 from pytest_llmeval.reports.comparing import compare_found
 from pytest_llmeval.store.baselines import find_baseline
 from pytest_llmeval.store.records import Run
@@ -25,9 +26,6 @@ from pytest_llmeval.training.config import ProofModel, TrainingConfig
 __all__ = ["Gain", "Measurement", "Side", "failures", "measure"]
 
 Side = Literal["base", "adapter"]
-_BROKEN = (2, 3, 4, 5)
-"""Statuses of a session that did not come to the end of its cases, or had none."""
-_LONGEST_OUTPUT = 4000
 _NO_RULES = "version: 1\n"
 _OF_PYTEST = ("PYTEST_", "COV_CORE_")
 """Variables of this session that say nothing about how an adapter is measured."""
@@ -160,23 +158,21 @@ def _run(measurement: Measurement, split: str, dataset: str, side: Side, *, befo
     label = f"{measurement.name} {side} {split} {measurement.id}"
     rules = measurement.folder / "no_rules.yaml"  # it stays, as both runs are looked at later by the rules they had
     rules.write_text(_NO_RULES, "utf-8")
-    with tempfile.TemporaryDirectory(prefix="llmeval-proof-") as scratch, tempfile.TemporaryFile() as output:
+    with tempfile.TemporaryDirectory(prefix="llmeval-proof-") as scratch:
         command = [sys.executable, "-m", "pytest", config.eval, "-q"]
         command += [f"--llmeval-model={measurement.specs[side]}", f"--llmeval-dataset={dataset}"]
         command += [f"--llmeval-db={measurement.db}", f"--llmeval-run-name={label}", f"--llmeval-thresholds={rules}"]
         command += [*measurement.arguments, *_FIXED, *_cut(proof), *_bound(measurement, before)]
         if not any("no:cacheprovider" in argument for argument in measurement.arguments):
             command += ["-o", f"cache_dir={scratch}"]  # what failed last is the project's own
-        ended = run_child(command, output=output, cwd=measurement.rootdir, environ=_environ(measurement.environ))
-        output.seek(0)
-        printed = output.read().decode(errors="replace")
+        ended, printed = run_told(command, cwd=measurement.rootdir, environ=_environ(measurement.environ))
     with closing(SqliteStore(measurement.db)) as store:
         run = next((run for run in store.runs() if run.pid == ended.pid and run.is_here and run.name == label), None)
-        broken = f"pytest ended with {ended.returncode}" if ended.returncode in _BROKEN else _unanswered(run, store)
+        broken = f"pytest ended with {ended.returncode}" if ended.returncode in BROKEN else _unanswered(run, store)
     if run is None or broken:
         raise LlmevalError(
             f"the {side} could not be measured on {split} ({broken or 'it left no run'}):\n"
-            f"{printed[-_LONGEST_OUTPUT:]}\n{_AGAIN.format(again=measurement.again)}"
+            f"{printed}\n{_AGAIN.format(again=measurement.again)}"
         )
     return run.id
 

@@ -1,14 +1,12 @@
 """Two epochs more where a rule could not be decided: the same command again, in a child process."""
 
-import os
 import sys
-import tempfile
 from collections.abc import Mapping
 
 import pytest
 
 from pytest_llmeval.bridge.config.settings import Settings
-from pytest_llmeval.core.child import run_child
+from pytest_llmeval.core.child import run_told
 from pytest_llmeval.core.gate.family import MORE_EPOCHS
 from pytest_llmeval.core.gate.judging import GateResult
 from pytest_llmeval.core.rules import Thresholds
@@ -19,7 +17,6 @@ __all__ = ["ESCALATED", "Escalation", "is_escalated"]
 
 ESCALATED = "LLMEVAL_ESCALATED"
 """Tells the child which run it escalates."""
-_LONGEST_OUTPUT = 4000
 _REPORTS = {"xmlpath": "--junitxml=", "htmlpath": "--html="}
 """Reports of the session that the child, which has only the new epochs, would write over."""
 
@@ -77,16 +74,12 @@ class Escalation:
         Raises:
             KeyboardInterrupt: this process was interrupted, and the child has ended since.
         """
-        with tempfile.TemporaryFile() as output:
-            ended = run_child(
-                self._command(run, spent_usd),
-                output=output,
-                cwd=self._config.invocation_params.dir,
-                environ={**self._settings.environ, ESCALATED: run.id},
-            )
-            output.seek(0, os.SEEK_END)
-            output.seek(max(0, output.tell() - _LONGEST_OUTPUT))
-            return ended.returncode, printable(output.read().decode(errors="replace"))
+        ended, printed = run_told(
+            self._command(run, spent_usd),
+            cwd=self._config.invocation_params.dir,
+            environ={**self._settings.environ, ESCALATED: run.id},
+        )
+        return ended.returncode, printable(printed)
 
     def _command(self, run: Run, spent_usd: float) -> list[str]:
         given = list(map(str, self._config.invocation_params.args))

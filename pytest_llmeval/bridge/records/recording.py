@@ -31,13 +31,13 @@ from pytest_llmeval.bridge.records.outside import Told, tell_outside
 from pytest_llmeval.bridge.records.rescoring import Rescored
 from pytest_llmeval.bridge.records.resuming import Resumed, check_free
 from pytest_llmeval.bridge.records.run_row import run_row
-from pytest_llmeval.bridge.records.session_status import BROKEN, SessionStatus
+from pytest_llmeval.bridge.records.session_status import SessionStatus
 from pytest_llmeval.core.errors import ErrorKind, SettingsError, StoreError, UserError
 from pytest_llmeval.core.gate.case import MONEY_KINDS
 from pytest_llmeval.core.gate.family import MORE_EPOCHS
 from pytest_llmeval.core.gate.judging import GateResult
 from pytest_llmeval.core.rules import Thresholds
-from pytest_llmeval.core.status import FAILED, PASSED, UNMEASURABLE, stored_status, worse_status
+from pytest_llmeval.core.status import BROKEN, FAILED, PASSED, UNMEASURABLE, stored_status, worse_status
 from pytest_llmeval.core.transport import load_case, load_start
 from pytest_llmeval.core.types import CaseRecord, CaseStart, Outcome
 from pytest_llmeval.reports.run_notes import run_notes

@@ -9,13 +9,11 @@ from pytest_llmeval.bridge.execution.outcomes import KIND_ATTRIBUTE
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.gate.judging import GateResult, SessionVerdict
 from pytest_llmeval.core.rules import Thresholds
-from pytest_llmeval.core.status import FAILED, PASSED, exit_status, is_decided, is_unmeasurable, on_inconclusive
+from pytest_llmeval.core.status import BROKEN, FAILED, PASSED, exit_status, is_decided, is_unmeasurable, on_inconclusive
 from pytest_llmeval.core.types import CaseRecord, CaseStart
 
-__all__ = ["BROKEN", "SessionStatus"]
+__all__ = ["SessionStatus"]
 
-BROKEN = (2, 3, 4, 5)
-"""Statuses of a session that did not come to the end of its cases, or had none."""
 _MAX_WARNINGS = 6
 
 
