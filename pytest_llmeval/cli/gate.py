@@ -124,17 +124,15 @@ def _judged(
     run: Run, rules: Thresholds, choice: BaselineChoice, cases: RunCases, trust: Trust
 ) -> tuple[GateResult, int]:
     """Return what the gate says of a run, and the exit status that it comes to."""
-    partial = bool(run.settings.get("partial"))
     if run.settings.get("shard") and run.end is not None and run.end.status not in UNFINISHED:
-        return GateResult(verdicts=(), verdict="none", partial=partial), run.end.exit_code
+        return GateResult(verdicts=(), verdict="none"), run.end.exit_code
     if run.shown_status in UNFINISHED:
-        stopped = GateResult(verdicts=(), verdict="none", partial=partial)
+        stopped = GateResult(verdicts=(), verdict="none")
         return stopped, (run.end and run.end.exit_code) or FAILED
     result = apply_gate(
         rules,
         cases.judged,
         collected=run.expected,
-        partial=partial,
         baseline=choice.to_judge(run),
         no_baseline=choice.why_none,
         trust=trust,

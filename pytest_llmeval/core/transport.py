@@ -10,18 +10,18 @@ from typing import Any
 
 from pytest_llmeval.core.types import Call, CaseKey, CaseRecord, CaseStart, JudgeRecord, Score, Vote
 
-__all__ = ["as_json", "as_text", "dump_case", "dump_start", "load_case", "load_start", "plain", "settled"]
+__all__ = ["as_json", "as_text", "dump", "load_case", "load_start", "plain", "settled"]
 
 _DEEPEST = 100
 
 
-def dump_case(case: CaseRecord) -> str:
+def dump(case: CaseRecord | CaseStart) -> str:
     """Return ``case`` as one ASCII text."""
     return json.dumps(plain(case), allow_nan=False)
 
 
 def load_case(text: str) -> CaseRecord:
-    """Return the case that ``dump_case`` wrote."""
+    """Return the case that ``dump`` wrote."""
     data = json.loads(text)
     return CaseRecord(
         **{
@@ -40,8 +40,8 @@ def _load_score(data: dict[str, Any]) -> Score:
 
 
 def settled(case: CaseRecord) -> CaseRecord:
-    """Return what ``load_case(dump_case(case))`` does, without the way through JSON where that would change nothing."""
-    return case if _is_plain(case) else load_case(dump_case(case))
+    """Return what ``load_case(dump(case))`` does, without the way through JSON where that would change nothing."""
+    return case if _is_plain(case) else load_case(dump(case))
 
 
 def _is_plain(case: CaseRecord) -> bool:
@@ -55,13 +55,8 @@ def _is_plain(case: CaseRecord) -> bool:
     )
 
 
-def dump_start(start: CaseStart) -> str:
-    """Return ``start`` as one ASCII text."""
-    return json.dumps(plain(start), allow_nan=False)
-
-
 def load_start(text: str) -> CaseStart:
-    """Return what ``dump_start`` wrote."""
+    """Return what ``dump`` wrote."""
     data = json.loads(text)
     return CaseStart(**{**data, "key": CaseKey(**data["key"]), "slices": tuple(data["slices"])})
 

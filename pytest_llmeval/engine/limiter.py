@@ -181,7 +181,7 @@ class Limiter:
         kind, now = error.kind, self._clock()
         if error.is_unsent:
             if error.retryable and limit.is_given_up(now):
-                error.be_last("no connection there has succeeded for a minute, so it is not tried again")
+                error.be_last()
         elif kind != ErrorKind.TIMEOUT:
             limit.reached()
         if kind in (ErrorKind.AUTH, ErrorKind.QUOTA):

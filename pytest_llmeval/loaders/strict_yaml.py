@@ -33,6 +33,8 @@ _PLAIN_INT = re.compile(r"-?(0|[1-9][0-9]*)")
 _PLAIN_FLOAT = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
 # To be numbers in YAML 1.1 they lack a point, or a sign behind the e: https://yaml.org/type/float.html
 _TEXT_LIKE_FLOAT = re.compile(r"[-+]?([0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)[eE][-+]?[0-9]+")
+_DEEPEST = 100
+"""Mappings and lists inside each other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,12 +43,8 @@ class Limits:
 
     max_bytes: int = 1 << 20
     """Size of the file."""
-    max_depth: int = 100
-    """Mappings and lists inside each other."""
-    max_aliases: int = 0
-    """References (``*name``) to an anchor; with 0 an anchor is refused too."""
     max_values: int = 500_000
-    """Scalars, lists and mappings, each alias counted with all that it repeats."""
+    """Scalars, lists and mappings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +156,6 @@ class _Loader(yaml.SafeLoader):
         self.limits = limits
         self.exponents_are_texts = exponents_are_texts
         self.depth = 0
-        self.aliases = 0
         self.values = 0
         self.lines: dict[KeyPath, int] = {}
 
@@ -177,11 +174,14 @@ class _Loader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         """Return the next node, once its anchor, tag and depth are found harmless."""
         event = self._peek()
-        self._check_alias(event)
+        if getattr(event, "anchor", None) is not None:
+            self._refuse(event, "an anchor or alias (& or *)", "write the value out in full")
         tag = getattr(event, "tag", None)
         if tag is not None:
             self._refuse(event, f"the tag {tag!r}", "take it out: plain values need none")
-        self._enter(event)
+        self.depth += 1
+        if self.depth > _DEEPEST:
+            self._refuse(event, f"more than {_DEEPEST} levels of nesting", "make it flatter")
         node = super().compose_node(parent, index)
         self.depth -= 1
         return node
@@ -190,18 +190,6 @@ class _Loader(yaml.SafeLoader):
         event: yaml.Event = self.peek_event()  # type: ignore[no-untyped-call]  # types-PyYAML leaves it out
         return event
 
-    def _enter(self, event: yaml.Event | yaml.Node) -> None:
-        self.depth += 1
-        if self.depth > self.limits.max_depth:
-            self._refuse(event, f"more than {self.limits.max_depth} levels of nesting", "make it flatter")
-
-    def _check_alias(self, event: yaml.Event) -> None:
-        if isinstance(event, yaml.AliasEvent):
-            self.aliases += 1
-        allowed = self.limits.max_aliases
-        if self.aliases > allowed or (not allowed and getattr(event, "anchor", None) is not None):
-            self._refuse(event, "an anchor or alias (& or *)", "write the value out in full")
-
     def _build(self, node: yaml.Node, path: KeyPath) -> Any:
         """Return ``node`` as plain data and note the lines of what is in it."""
         self.values += 1
@@ -209,10 +197,7 @@ class _Loader(yaml.SafeLoader):
             self._refuse(node, f"more than {self.limits.max_values:,} values", "split the file")
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node)
-        self._enter(node)
-        data = self._mapping(node, path) if isinstance(node, yaml.MappingNode) else self._list(node, path)
-        self.depth -= 1
-        return data
+        return self._mapping(node, path) if isinstance(node, yaml.MappingNode) else self._list(node, path)
 
     def _list(self, node: yaml.Node, path: KeyPath) -> list[Any]:
         built = []

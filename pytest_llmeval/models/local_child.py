@@ -35,10 +35,10 @@ def _end_with_stdin() -> None:
     _end()
 
 
-def _read_line(descriptor: int) -> bytes:
-    """Return the first line of ``descriptor``; no byte after it is consumed."""
+def _read_line() -> bytes:
+    """Return the first line of our stdin; no byte after it is consumed."""
     line = bytearray()
-    while (byte := os.read(descriptor, 1)) not in (b"", b"\n"):
+    while (byte := os.read(0, 1)) not in (b"", b"\n"):
         line += byte
     return bytes(line)
 
@@ -84,7 +84,7 @@ def main() -> None:
     """Serve until stdin ends or the parent is gone; never returns."""
     parent = os.getppid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    settings = json.loads(_read_line(0))
+    settings = json.loads(_read_line())
     threading.Thread(target=_end_with_stdin, daemon=True).start()
     announce = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)

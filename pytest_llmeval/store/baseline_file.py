@@ -20,12 +20,12 @@ from pytest_llmeval.store.baseline_fields import NotALineError
 from pytest_llmeval.store.baseline_lines import (
     checked_case,
     checked_header,
-    from_header,
     to_case,
     to_case_row,
     to_header,
     to_judges,
     to_line,
+    to_run,
     to_score_rows,
 )
 from pytest_llmeval.store.judged import judged_cases
@@ -58,7 +58,7 @@ class BaselineFile:
         self.count: int = header["cases"]
         """How many cases it holds."""
         self.has_answers: bool = header["answers"]
-        self.run: Run = from_header(header)
+        self.run: Run = to_run(header["run"])
         self.judges: list[JudgeRecord] = to_judges(header)
         """What stands behind the judge_ids of its scores; none in a file of an older version."""
 

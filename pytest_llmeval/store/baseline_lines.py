@@ -34,7 +34,6 @@ from pytest_llmeval.store.records import ANSWERING, Run, RunEnd, StoredCase
 __all__ = [
     "checked_case",
     "checked_header",
-    "from_header",
     "to_case",
     "to_case_row",
     "to_header",
@@ -226,11 +225,6 @@ def _check_agreement(case: Mapping[str, Any]) -> None:
             raise NotALineError(f"'scores.status' is {score['status']!r} and 'scores.value' {score['value']!r}")
     if len({score["name"] for score in case["scores"]}) < len(case["scores"]):
         raise NotALineError("a score stands twice in 'scores'")
-
-
-def from_header(header: Mapping[str, Any]) -> Run:
-    """Return the run of a checked header."""
-    return to_run(header["run"])
 
 
 def to_judges(header: Mapping[str, Any]) -> list[JudgeRecord]:

@@ -12,6 +12,7 @@ from pytest_llmeval.core.text import storable
 from pytest_llmeval.store.check import readable_errors
 
 __all__ = [
+    "BUSY_TIMEOUT_S",
     "bindable",
     "connected_to_read",
     "first_row",
@@ -21,6 +22,7 @@ __all__ = [
     "switch_to_wal",
 ]
 
+BUSY_TIMEOUT_S = 30.0
 _STEP_S = 0.01
 
 
@@ -34,7 +36,7 @@ def make_private(path: Path) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
-def switch_to_wal(connection: sqlite3.Connection, timeout_s: float) -> str:
+def switch_to_wal(connection: sqlite3.Connection) -> str:
     """Let readers and a writer work at the same time; the file remembers it.
 
     SQLite does not wait for a lock while it switches, whatever the timeout of the connection, so that several processes
@@ -43,7 +45,7 @@ def switch_to_wal(connection: sqlite3.Connection, timeout_s: float) -> str:
     Returns:
         The mode that the file has: ``wal``, or another one where the file system gives processes no shared memory.
     """
-    deadline = time.monotonic() + timeout_s
+    deadline = time.monotonic() + BUSY_TIMEOUT_S
     while True:
         try:
             return str(connection.execute("PRAGMA journal_mode = wal").fetchall()[0][0])
@@ -72,7 +74,7 @@ def open_to_read(path: Path) -> sqlite3.Connection:
 def connected_to_read(path: Path) -> sqlite3.Connection:
     """Return a connection that writes nothing, for any thread, and can read a file of another file system."""
     uri = f"{path.absolute().as_uri()}?mode="
-    connect = functools.partial(sqlite3.connect, uri=True, timeout=30.0, check_same_thread=False)
+    connect = functools.partial(sqlite3.connect, uri=True, timeout=BUSY_TIMEOUT_S, check_same_thread=False)
     connection = connect(f"{uri}ro")
     try:
         if not _can_read(connection):

@@ -18,10 +18,11 @@ from pytest_llmeval.core.types import Call, JudgeRecord
 from pytest_llmeval.store.baseline_fields import NotALineError
 from pytest_llmeval.store.baseline_lines import checked_case, checked_header, to_header, to_line
 from pytest_llmeval.store.check import check_readable, read_only
+from pytest_llmeval.store.files import BUSY_TIMEOUT_S
 from pytest_llmeval.store.records import EarlierOutcome, Label, Run, RunEnd, StoredCase
 from pytest_llmeval.store.shards import ShardRun
 from pytest_llmeval.store.sqlite import SqliteStore
-from pytest_llmeval.store.sqlite_reader import BUSY_TIMEOUT_S, SqliteReader
+from pytest_llmeval.store.sqlite_reader import SqliteReader
 
 __all__ = ["import_shards", "joined_run", "judged_in", "runs_in"]
 

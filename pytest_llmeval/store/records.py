@@ -6,7 +6,7 @@ import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.gate.family import MORE_EPOCHS
@@ -37,6 +37,7 @@ __all__ = [
     "utc_now",
 ]
 
+_Number = TypeVar("_Number", int, float)
 RunStatus = Literal["running", "finished", "interrupted", "unmeasurable"]
 
 ANSWERING = "answering"
@@ -319,8 +320,8 @@ def stored_case(run_id: str, case: CaseRecord) -> StoredCase:
         input_digest=case.input_digest,
         response=calls[-1].response if calls else None,
         latency_s=_total([call.latency_s for call in waited]) if waited else None,
-        input_tokens=_whole([call.input_tokens for call in calls]) if is_known else None,
-        output_tokens=_whole([call.output_tokens for call in calls]) if is_known else None,
+        input_tokens=_total([call.input_tokens for call in calls]) if is_known else None,
+        output_tokens=_total([call.output_tokens for call in calls]) if is_known else None,
         cost_usd=_total([call.cost_usd for call in case.calls]) if is_known else None,
         attempts=sum(call.attempts for call in calls),
         cached=any(call.cached for call in calls),
@@ -379,11 +380,6 @@ def process_started(pid: int) -> str | None:
         return ""
 
 
-def _total(values: list[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) if len(known) == len(values) else None
-
-
-def _whole(values: list[int | None]) -> int | None:
+def _total(values: list[_Number | None]) -> _Number | None:
     known = [value for value in values if value is not None]
     return sum(known) if len(known) == len(values) else None

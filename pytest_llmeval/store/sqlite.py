@@ -13,10 +13,10 @@ from pytest_llmeval.core.types import Call, CaseRecord, JudgeRecord
 from pytest_llmeval.store import rows
 from pytest_llmeval.store.call_table import CALL_COLUMNS, SET_ASIDE
 from pytest_llmeval.store.check import RESTORE, SCHEMA_VERSION, check_database, readable_errors, schema_of
-from pytest_llmeval.store.files import bindable, insertion, make_private, switch_to_wal
+from pytest_llmeval.store.files import BUSY_TIMEOUT_S, bindable, insertion, make_private, switch_to_wal
 from pytest_llmeval.store.journal import Orphan, orphans, unread
 from pytest_llmeval.store.records import EarlierOutcome, Label, Run, RunEnd, StoredCase, stored_case
-from pytest_llmeval.store.sqlite_reader import BUSY_TIMEOUT_S, SqliteReader
+from pytest_llmeval.store.sqlite_reader import SqliteReader
 from pytest_llmeval.store.trainings import TRAINING_COLUMNS, Training, from_training, to_training
 
 __all__ = ["SqliteStore"]
@@ -297,7 +297,7 @@ class SqliteStore(SqliteReader):
             yield
 
     def _prepare(self) -> None:
-        self.journal_mode = switch_to_wal(self._connection, BUSY_TIMEOUT_S)
+        self.journal_mode = switch_to_wal(self._connection)
         for pragma in ("synchronous = NORMAL", "foreign_keys = ON"):
             self._connection.execute(f"PRAGMA {pragma}").fetchall()
         self._migrate()

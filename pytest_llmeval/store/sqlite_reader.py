@@ -16,7 +16,7 @@ from pytest_llmeval.core.judge.recorded import BOTH_ORDERS, ORDERS_DISAGREE
 from pytest_llmeval.core.types import Call, JudgeRecord, Score, Vote
 from pytest_llmeval.store import rows
 from pytest_llmeval.store.check import RESTORE, SCHEMA_VERSION, is_writable, read_only, readable_errors, schema_of
-from pytest_llmeval.store.files import connected_to_read
+from pytest_llmeval.store.files import BUSY_TIMEOUT_S, connected_to_read
 from pytest_llmeval.store.judged import CASES_SQL, OF_CASES, OF_SCORES, SCORES_SQL, judged_cases
 from pytest_llmeval.store.lookup import NEWEST_FIRST, pick_run
 from pytest_llmeval.store.records import (
@@ -31,9 +31,8 @@ from pytest_llmeval.store.records import (
     VoteCounts,
 )
 
-__all__ = ["BUSY_TIMEOUT_S", "SqliteReader"]
+__all__ = ["SqliteReader"]
 
-BUSY_TIMEOUT_S = 30.0
 _RUNS = f"""
 SELECT *, CASE WHEN status = 'running' THEN (
     SELECT max(cases.started_at) FROM (SELECT max(rowid) AS newest FROM cases WHERE run_id = runs.id)

@@ -13,7 +13,7 @@ from pytest_llmeval.loaders.strict_yaml import KeyPath, StrictDocument, load_str
 from pytest_llmeval.loaders.thresholds_grammar import show_value
 from pytest_llmeval.training.config import LoraModel, OptimModel, SearchModel, SpanModel, TrainingConfig
 
-__all__ = ["configurations", "load_config"]
+__all__ = ["load_config"]
 
 _TRIED = tuple(
     f"{part}.{name}"
@@ -26,11 +26,6 @@ _MAY_BE_LEFT_OUT = ("search",)
 """Parts that are None where they are not written."""
 _Wrong = Iterator[tuple[KeyPath, str]]
 """Keys, and what is wrong with each and what to write."""
-
-
-def configurations(folder: Path) -> list[Path]:
-    """Return the configuration files of a folder, sorted by name."""
-    return sorted(path for path in folder.glob("*.yaml") if path.is_file())
 
 
 def load_config(path: Path, *, shown_as: str) -> TrainingConfig:

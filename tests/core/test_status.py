@@ -153,7 +153,6 @@ def test_an_inconclusive_suite_does_what_its_settings_say(action: OnInconclusive
     open_ = type(result)(
         verdicts=(type(verdict)(suite="gated", model="m", metric="x", slice=None, rule="min", verdict="inconclusive"),),
         verdict="inconclusive",
-        partial=False,
     )
     assert on_inconclusive(open_, thresholds) == expected
 

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmeval.core.transport import dump_case, dump_start, load_case, load_start, plain, settled
+from pytest_llmeval.core.transport import dump, load_case, load_start, plain, settled
 from pytest_llmeval.core.types import CaseKey, CaseRecord, CaseStart, Score
 from tests.support.records import case_records, texts
 
@@ -160,7 +160,7 @@ PLAIN: list[tuple[Any, Any]] = [
 
 @given(case_records())
 def test_a_case_comes_out_as_it_went_in(case: Any) -> None:
-    text = dump_case(case)
+    text = dump(case)
     assert text.isascii()
     assert "\n" not in text
     assert load_case(text) == case
@@ -179,7 +179,7 @@ KEYS = st.builds(CaseKey, nodeid=texts, suite=texts, sample_id=texts, model=text
     )
 )
 def test_the_beginning_of_a_case_comes_out_as_it_went_in(start: CaseStart) -> None:
-    text = dump_start(start)
+    text = dump(start)
     assert text.isascii()
     assert load_start(text) == start
 
@@ -252,6 +252,6 @@ def test_nothing_that_a_test_passes_can_end_a_session(value: Any) -> None:
 
 @given(case_records())
 def test_a_case_that_stays_in_its_process_is_what_it_would_be_in_another(case: CaseRecord) -> None:
-    assert settled(case) == load_case(dump_case(case))
+    assert settled(case) == load_case(dump(case))
     odd = replace(case, scores=(Score(name="x", value=Decimal("0.5"), passed=None, reason="y"),))  # type: ignore[arg-type]  # what a scorer may return
     assert settled(odd).scores[0].value == 0.5

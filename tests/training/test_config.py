@@ -8,11 +8,11 @@ import yaml
 
 from pytest_llmeval.core.errors import SettingsError
 from pytest_llmeval.training.config import TrainingConfig
-from pytest_llmeval.training.config_file import configurations, load_config
+from pytest_llmeval.training.config_file import load_config
 from tests.support.tiny_base import config
 
 ROOT = Path(__file__).parents[2]
-SHIPPED = configurations(ROOT / "finetune" / "configs")
+SHIPPED = sorted((ROOT / "finetune" / "configs").glob("*.yaml"))
 
 
 def written(folder: Path, text: str) -> Path:

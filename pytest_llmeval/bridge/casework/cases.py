@@ -17,7 +17,7 @@ from pytest_llmeval.core.calls import failed
 from pytest_llmeval.core.errors import CallError, CaseError, ErrorKind
 from pytest_llmeval.core.gate.case import MONEY_KINDS
 from pytest_llmeval.core.ids import digest, input_digest
-from pytest_llmeval.core.transport import as_json, as_text, dump_start
+from pytest_llmeval.core.transport import as_json, as_text, dump
 from pytest_llmeval.core.types import Ask, Call, CaseKey, CaseStart, JudgeRecord, Request, Response, Sample
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ class CaseRun:
         """Return what is known of the case before it has finished, as text."""
         row = self.row
         start = CaseStart(key=self.key, slices=self.sample.slices, input_digest=row.digest, cluster=row.cluster)
-        return dump_start(start)
+        return dump(start)
 
 
 def key_of(item: pytest.Item, param: CaseParam) -> CaseKey:

@@ -130,7 +130,7 @@ class HtmlReport:
         self._writer.pytest_sessionfinish(session)
         if self._parts is not None:
             try:
-                close_page(self._path, SCRIPT)
+                close_page(self._path)
             except OSError as error:
                 self._problem = f"the report cannot be closed to scripts: {one_line(str(error))}"
 

@@ -18,6 +18,7 @@ import pytest
 
 from pytest_llmeval.core.text import one_line, printable
 from pytest_llmeval.reports.html.escape import Html, escaped
+from pytest_llmeval.reports.html.report_page import SCRIPT
 
 __all__ = ["close_page", "harmless_id", "harmless_report"]
 
@@ -63,8 +64,8 @@ def _address(text: str) -> str:
         return "#"
 
 
-def close_page(path: Path, script: str) -> None:
-    """Let a written page run two scripts only: ``script``, and the one of pytest-html at its end.
+def close_page(path: Path) -> None:
+    """Let a written page run two scripts only: ours, and the one of pytest-html at its end.
 
     Raises:
         OSError: the page cannot be read or written.
@@ -75,7 +76,7 @@ def close_page(path: Path, script: str) -> None:
         return  # another version's page
     head += len(_CHARSET)
     own = page[begin + len(b"<script>") : end].replace(b"\r\n", b"\n")
-    hashes = " ".join(f"'sha256-{_digest(each)}'" for each in (script.encode(), own))
+    hashes = " ".join(f"'sha256-{_digest(each)}'" for each in (SCRIPT.encode(), own))
     policy = f'<meta http-equiv="Content-Security-Policy" content="script-src {hashes}; {_REST}"/>'
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     with part.open("wb") as file:

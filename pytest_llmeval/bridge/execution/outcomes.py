@@ -16,7 +16,7 @@ from pytest_llmeval.core.gate.case import MONEY_KINDS, STRICT_XPASS
 from pytest_llmeval.core.ids import shown_name
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.text import one_line, printable, shorten, storable
-from pytest_llmeval.core.transport import dump_case, plain, settled
+from pytest_llmeval.core.transport import dump, plain, settled
 from pytest_llmeval.core.types import CaseKey, CaseRecord, CaseStart, Outcome, Score
 from pytest_llmeval.store.records import utc_now
 
@@ -65,7 +65,7 @@ class Reporter:
             redact: takes secrets out of a text.
             leaves: whether reports go to another process.
         """
-        self._as_cargo = dump_case if leaves else settled
+        self._as_cargo = dump if leaves else settled
         self._thresholds = thresholds
         self._redact = redact
 

@@ -59,7 +59,7 @@ class Gating:
         change are not judged, and the run is unmeasurable unless another one fails.
         """
         if run.settings.get("shard"):
-            return GateResult(verdicts=(), verdict="none", partial=run.settings["partial"])
+            return GateResult(verdicts=(), verdict="none")
         trust = trust_in(store, self._thresholds)
         self._ungated = ungated_words(self._thresholds, cases.judged)
 
@@ -68,7 +68,6 @@ class Gating:
                 self._thresholds,
                 cases.judged,
                 collected=expected,
-                partial=run.settings["partial"],
                 baseline=self._choice.to_judge(run),
                 no_baseline=self._choice.why_none,
                 trust=trust,

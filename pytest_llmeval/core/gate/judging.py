@@ -74,8 +74,6 @@ class GateResult:
     """In the order of the file; a rule's models in alphabetical order."""
     verdict: SessionVerdict
     """The worst of the judged: fail, unmeasurable, inconclusive, pass; ``none`` where no rule was judged."""
-    partial: bool
-    """Whether cases of the suites were left out, so that the verdicts are about what ran."""
 
 
 def apply_gate(
@@ -83,7 +81,6 @@ def apply_gate(
     cases: Iterable[JudgedCase],
     *,
     collected: Mapping[tuple[str, str], int] | None = None,
-    partial: bool = False,
     baseline: Baseline | None = None,
     no_baseline: str = "no baseline",
     trust: Trust = UNKNOWN,
@@ -96,7 +93,6 @@ def apply_gate(
         cases: All finished cases of the run, each once; those of suites without rules are passed over.
         collected: How many cases each suite and model was to have, where that is known: what did not finish
             makes its rules unmeasurable.
-        partial: Whether anything but ``-m`` left out cases of a suite; it is passed on.
         baseline: What regression rules compare with; without it they are not judged.
         no_baseline: Why there is none, in a few words.
         trust: What judges are worth.
@@ -111,7 +107,7 @@ def apply_gate(
         for case in weigh_suite(rules, by_suite[rules.name], collected or {}, opponents, trust, first_look)
     ]
     verdicts = tuple(_settled(found))
-    return GateResult(verdicts=verdicts, verdict=session_verdict(verdicts), partial=partial)
+    return GateResult(verdicts=verdicts, verdict=session_verdict(verdicts))
 
 
 def _of_one_look(thresholds: Thresholds, there: Iterable[str]) -> Iterator[SuiteRules]:

@@ -50,18 +50,12 @@ def test_a_mean_at_the_bar_passes_and_its_numbers_are_kept() -> None:
     assert verdict.reason == "by chance alone a rerun would miss this bar 50% of the time"
     assert (verdict.baseline_value, verdict.delta, verdict.p_value, verdict.mde) == (None, None, None, None)
     assert result.verdict == "pass"
-    assert not result.partial
 
 
 def test_a_mean_under_the_bar_fails_and_says_by_what() -> None:
     """A failing rule explains itself."""
-    verdict = only(apply_gate(rules(rule()), [case(0, 1.0), case(1, 0.5)], partial=True))
+    verdict = only(apply_gate(rules(rule()), [case(0, 1.0), case(1, 0.5)]))
     assert (verdict.verdict, verdict.reason) == ("fail", "it is 0.75, below 0.8")
-
-
-def test_a_partial_run_is_marked_so() -> None:
-    """The verdicts are about what ran."""
-    assert apply_gate(rules(rule()), [case()], partial=True).partial
 
 
 def test_each_model_is_judged_by_itself() -> None:
