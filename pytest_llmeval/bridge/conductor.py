@@ -143,7 +143,7 @@ class Conductor:
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
         """Count the cases that ``-m`` left out or that it must ask for: they make no run partial."""
         earlier = (self._preparation.resumed or self._preparation.rescored) if self._preparation is not None else None
-        expression = self.config.getoption("markexpr", "") if earlier is None else earlier.markexpr
+        expression = self.config.getoption("markexpr", "") if earlier is None else earlier.run.markexpr
         for item, param in cases_in(items):
             if self.selection.row_attack_waits(item) or not holds_for(expression, item):
                 self._tally.no_cut[suite_of(item, param)] += 1
@@ -234,7 +234,7 @@ class Conductor:
             from pytest_llmeval.bridge.collection.taken_selection import taken_selection
 
             self._taken = taken_selection(self.config, resumed.run)
-            self.selection.ask_by_mark(self._taken["markexpr"], attacks=resumed.markexpr)
+            self.selection.ask_by_mark(self._taken["markexpr"], attacks=resumed.run.markexpr)
 
     def _select_as_begun(self, items: list[pytest.Item]) -> None:
         """Let pytest select, where a run goes on and cases of it may be here, by what the run was selected by."""

@@ -64,10 +64,8 @@ class Preparation:
             self.problems.append(str(error))
             return
         self._check_database(self.settings)
-        if self.settings.resume is not None and not self.problems:
-            self._find_resumed(self.settings.resume, place)
-        if self.settings.rescore is not None and not self.problems:
-            self._find_rescored(self.settings.rescore, place)
+        if not self.problems:
+            self._find_earlier(self.settings, place)
         self.thresholds = self._load_thresholds(self.settings)
         self.sizes = self._make_sizes(self.thresholds)
         self.maker = self._make_maker(self.settings)
@@ -208,28 +206,22 @@ class Preparation:
         except UserError:  # it is told elsewhere
             return frozenset()
 
-    def _find_resumed(self, ref: str, place: "Place | None") -> None:
-        from pytest_llmeval.bridge.records.resuming import find_resumed
-
-        assert self.settings is not None
+    def _find_earlier(self, settings: Settings, place: "Place | None") -> None:
+        """Find the run that goes on, or the one whose answers are scored again, and take its settings over."""
         try:
-            self.resumed = find_resumed(self.settings, ref, place)
+            if settings.resume is not None:
+                from pytest_llmeval.bridge.records.resuming import find_resumed
+
+                self.resumed = find_resumed(settings, settings.resume, place)
+                self.settings = self.resumed.settings
+            if settings.rescore is not None:
+                from pytest_llmeval.bridge.records.rescoring import find_rescored
+
+                judges = self.config.getoption("llmeval_judge_model")
+                self.rescored = find_rescored(settings, settings.rescore, place, judges=judges or ())
+                self.settings = self.rescored.settings
         except UserError as error:
             self.problems.append(str(error))
-            return
-        self.settings = self.resumed.settings
-
-    def _find_rescored(self, ref: str, place: "Place | None") -> None:
-        from pytest_llmeval.bridge.records.rescoring import find_rescored
-
-        assert self.settings is not None
-        try:
-            judges = self.config.getoption("llmeval_judge_model")
-            self.rescored = find_rescored(self.settings, ref, place, judges=judges or ())
-        except UserError as error:
-            self.problems.append(str(error))
-            return
-        self.settings = self.rescored.settings
 
     def _make_maker(self, settings: Settings) -> CaseMaker:
         try:

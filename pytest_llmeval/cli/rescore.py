@@ -50,8 +50,7 @@ def rescore(run: str, pytest_args: tuple[str, ...], as_json: bool, database: Pat
         functions = _functions(store.cases(old.id))
     if not functions:
         raise UserError(f"run {old.id} has no finished case, so that there is nothing to score")
-    marks = old.settings.get("markexpr", "")
-    command = [sys.executable, "-m", "pytest", *functions, *(["-m", marks] if marks else [])]
+    command = [sys.executable, "-m", "pytest", *functions, *(["-m", old.markexpr] if old.markexpr else [])]
     command += [f"--llmeval-rescore={old.id}", f"--llmeval-db={store.path.absolute()}", *pytest_args]
     session, printed = run_told(command, cwd=project.root)
     with contextlib.closing(open_store(project, database)) as store:

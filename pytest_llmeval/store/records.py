@@ -100,6 +100,11 @@ class Run:
         return self.host in (own_host(), socket.gethostname())
 
     @property
+    def markexpr(self) -> str:
+        """What it was selected by with ``-m``; empty where it had none."""
+        return str(self.settings.get("markexpr") or "")
+
+    @property
     def left_out(self) -> list[str]:
         """What left out cases, ``-m`` apart, of all suites together; the run is partial then. Empty where it is not."""
         suites: Mapping[str, Mapping[str, Any]] = self.settings.get("suites", {})

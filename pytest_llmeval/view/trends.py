@@ -64,7 +64,7 @@ def trends(views: Iterable[RunView]) -> list[Trend]:
     """
     found: dict[tuple[str, str, str, str, str], list[Point]] = {}
     for view in views:
-        marks = str(view.run.settings.get("markexpr") or "")
+        marks = view.run.markexpr
         for suite in view.suites:
             seen = set()
             for row in suite.numbers:

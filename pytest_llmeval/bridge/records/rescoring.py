@@ -44,11 +44,6 @@ class Rescored:
         """Whether the run has finished this case."""
         return identity_of(key) in self.finished
 
-    @property
-    def markexpr(self) -> str:
-        """The ``-m`` expression of the run; empty where it had none."""
-        return str(self.run.settings.get("markexpr") or "")
-
     def models(self) -> dict[str, NamedModel]:
         """Return the models that it asked, by name; nobody asks them now.
 

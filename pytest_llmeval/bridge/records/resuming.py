@@ -33,11 +33,6 @@ class Resumed:
     """The cases that ended without an error, with the digests of their rows."""
     place: Place
 
-    @property
-    def markexpr(self) -> str:
-        """The ``-m`` expression of the run; empty where it had none."""
-        return str(self.run.settings.get("markexpr") or "")
-
     def has_ended(self, key: CaseKey, row: Callable[[], Sample]) -> bool:
         """Whether a case passed, missed or was skipped in an earlier session.
 
