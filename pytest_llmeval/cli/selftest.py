@@ -31,7 +31,7 @@ from pytest_llmeval.store.baseline_choice import choose_baseline
 from pytest_llmeval.store.baselines import FoundBaseline, find_baseline
 from pytest_llmeval.store.sqlite_reader import SqliteReader
 from pytest_llmeval.store.trust import trust_in
-from pytest_llmeval.store.twins import full_runs, twin_of
+from pytest_llmeval.store.twins import twin_of
 
 __all__ = ["selftest"]
 
@@ -103,7 +103,7 @@ def _current(store: SqliteReader | None, project: Project, refs: Sequence[str]) 
     """Return the run that was named last; the newest full one where none was."""
     if refs:
         return find_baseline(refs[-1], reader=store, root=project.root)
-    newest = next(full_runs(store.runs()), None) if store is not None else None
+    newest = next((run for run in store.runs() if run.is_full), None) if store is not None else None
     if newest is None:
         raise StoreError("no run came to its end with all its rows; `pytest evals` records one")
     return find_baseline(newest.id, reader=store, root=project.root)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from pytest_llmeval.core.errors import ErrorKind
-from pytest_llmeval.core.gate.case import MONEY_KINDS, XPASSED
+from pytest_llmeval.core.gate.case import MONEY_KINDS, NOT_ANSWERED, XPASSED
 from pytest_llmeval.core.gate.judging import GateResult, SessionVerdict, Verdict
 from pytest_llmeval.core.rules import OnInconclusive, Thresholds
 
@@ -28,8 +28,6 @@ BROKEN = (2, 3, 4, 5)
 UNMEASURABLE = 10
 _MILD = (5, 6)
 """pytest's statuses for nothing collected and too many warnings: they yield to what the gate says."""
-
-_DECIDED_KINDS = MONEY_KINDS | {ErrorKind.NOT_CACHED}
 
 
 def exit_status(
@@ -64,7 +62,7 @@ def exit_status(
 
 def is_decided(suite: str, kind: str | None, rules: Thresholds) -> bool:
     """Return whether the gate, not the single case, decides what an error does to the exit status."""
-    return rules.has_rules(suite) or kind in _DECIDED_KINDS
+    return rules.has_rules(suite) or kind in NOT_ANSWERED
 
 
 def is_unmeasurable(suite: str, kind: str | None, rules: Thresholds) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from pytest_llmeval.core.costs import FREE
 from pytest_llmeval.core.errors import ModelError
 from pytest_llmeval.core.param_levels import laid_over
 from pytest_llmeval.core.types import Backend
@@ -15,7 +16,7 @@ from pytest_llmeval.models.check import check_model
 from pytest_llmeval.models.keys import Account, account_with_key, find_account
 from pytest_llmeval.models.local_adapters import local_engine, local_revision
 from pytest_llmeval.models.local_server import slot_of
-from pytest_llmeval.models.named import NamedModel, Prices
+from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.models.openai_chat import OpenAIBackend
 from pytest_llmeval.models.params import DEFAULT_MAX_TOKENS
 from pytest_llmeval.models.proxies import proxy_secrets, usable_proxy
@@ -105,17 +106,15 @@ def open_model(
         model, account = _own_model(model), _local_account(local_address)
         adapter = local_adapters.index(model.spec.weights) if model.spec.weights is not None else None
         fields = slot_of(adapter, len(local_adapters))
-        slot = slots(account.id)
     elif model.spec.kind == "vllm":
         assert vllm_models is not None and model.spec.weights is not None
         revision, server = vllm_models.identity(model.spec.weights), vllm_models.server(model.spec.weights)
         model, account = _own_model(model, vllm_models.params(model.spec.weights)), _vllm_account(server)
         why_gone = server.why_gone if server is not None else None
-        slot = slots(account.id)
     else:
         account = find_account(model, environ, is_asked=is_asked)
-        slot = slots(account.id)
     redactor.add(*account.secrets)
+    slot = slots(account.id)
     opened = _open_transport(transport, account, environ, redactor)
     opened = WatchedTransport(opened, why_gone) if why_gone is not None else opened
     return OpenAIBackend(
@@ -175,6 +174,5 @@ def _own_model(model: NamedModel, params: Mapping[str, object] = MappingProxyTyp
         model: its description.
         params: what it is sent besides where neither models.yaml nor the call says otherwise.
     """
-    free = Prices(input_usd_per_million=0, output_usd_per_million=0)
     own = {**OWN_PARAMS, "max_tokens": DEFAULT_MAX_TOKENS[model.spec.kind], **params}
-    return replace(model, params=laid_over(own, model.params), prices=free)
+    return replace(model, params=laid_over(own, model.params), prices=FREE)

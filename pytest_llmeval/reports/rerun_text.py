@@ -3,8 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
-from pytest_llmeval.core.errors import ErrorKind
-from pytest_llmeval.core.gate.case import MONEY_KINDS, JudgedCase
+from pytest_llmeval.core.gate.case import NEVER_ASKED, JudgedCase
 from pytest_llmeval.core.ids import case_id
 from pytest_llmeval.core.text import counted, one_line
 from pytest_llmeval.store.records import EarlierOutcome
@@ -12,8 +11,6 @@ from pytest_llmeval.store.records import EarlierOutcome
 __all__ = ["rerun_sentences"]
 
 _MOST = 3
-_NEVER_ASKED = MONEY_KINDS | {ErrorKind.NOT_CACHED, ErrorKind.INTERRUPTED, ErrorKind.STORAGE}
-"""Errors of cases that had not run by then: what ran later was no rerun."""
 
 
 def rerun_sentences(run_id: str, earlier: Iterable[EarlierOutcome], cases: Iterable[JudgedCase]) -> list[str]:
@@ -26,7 +23,7 @@ def rerun_sentences(run_id: str, earlier: Iterable[EarlierOutcome], cases: Itera
     """
     before: dict[str, Counter[str]] = defaultdict(Counter)
     for each in earlier:
-        if each.outcome == "missed" or (each.outcome == "error" and each.error_kind not in _NEVER_ASKED):
+        if each.outcome == "missed" or (each.outcome == "error" and each.error_kind not in NEVER_ASKED):
             before[each.case_id][each.error_kind or each.outcome] += 1
     if not before:
         return []

@@ -100,6 +100,12 @@ class Run:
         return self.host in (own_host(), socket.gethostname())
 
     @property
+    def is_full(self) -> bool:
+        """Whether it came to its end with all its rows."""
+        is_whole = not (self.settings.get("partial") or self.settings.get("shard"))
+        return is_whole and self.end is not None and self.end.status == "finished"
+
+    @property
     def markexpr(self) -> str:
         """What it was selected by with ``-m``; empty where it had none."""
         return str(self.settings.get("markexpr") or "")

@@ -1,19 +1,11 @@
 """Two runs of the same rows: what tells how much answers vary where nothing was changed."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pytest_llmeval.store.records import Run
 
-__all__ = ["full_runs", "twin_of"]
-
-
-def full_runs(runs: Iterable[Run]) -> Iterator[Run]:
-    """Yield the runs that came to their end with all their rows, in the order of ``runs``."""
-    for run in runs:
-        is_whole = not (run.settings.get("partial") or run.settings.get("shard"))
-        if is_whole and run.end is not None and run.end.status == "finished":
-            yield run
+__all__ = ["twin_of"]
 
 
 def twin_of(run: Run, runs: Sequence[Run]) -> Run | None:
@@ -28,7 +20,7 @@ def twin_of(run: Run, runs: Sequence[Run]) -> Run | None:
     """
     by_id = {each.id: each for each in runs}
     own = _answered(run, by_id)
-    candidates = [each for each in full_runs(runs) if _answered(each, by_id) != own]
+    candidates = [each for each in runs if each.is_full and _answered(each, by_id) != own]
     ranked = [(_likeness(run, each), -place) for place, each in enumerate(candidates)]
     best = max(ranked, default=None)
     if best is None or not best[0][0]:

@@ -17,6 +17,7 @@ from pytest_llmeval.core.errors import LlmevalError
 from pytest_llmeval.core.parent import parent_pid
 from pytest_llmeval.models.hf.chat import Chat
 from pytest_llmeval.models.hf.memory import is_out_of_memory
+from pytest_llmeval.models.hf.padding import left_padded
 from pytest_llmeval.training.averaging import Average
 from pytest_llmeval.training.config import Metric
 from pytest_llmeval.training.encoding import Encoded
@@ -186,9 +187,7 @@ def answer(
 
 
 def _generate(model: Any, chat: Chat, prompts: Sequence[Sequence[int]], new_tokens: int, device: Any) -> list[Any]:
-    longest = max(map(len, prompts))
-    ids = torch.tensor([[chat.pad_token] * (longest - len(prompt)) + list(prompt) for prompt in prompts], device=device)
-    mask = torch.tensor([[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts], device=device)
+    ids, mask = left_padded(prompts, chat.pad_token, device)
     is_cuda = device.type == "cuda"
     dtype = torch.bfloat16 if not is_cuda or sums_in_bf16("cuda") else torch.float16
     with torch.no_grad(), torch.autocast(device.type, dtype, enabled=is_cuda):
@@ -201,7 +200,7 @@ def _generate(model: Any, chat: Chat, prompts: Sequence[Sequence[int]], new_toke
             pad_token_id=chat.pad_token,
             eos_token_id=sorted(chat.stop_tokens),
         )
-    return list(out[:, longest:].tolist())
+    return list(out[:, ids.shape[1] :].tolist())
 
 
 class Patience(EarlyStoppingCallback):  # type: ignore[misc]  # transformers is not typed here

@@ -37,7 +37,7 @@ from pytest_llmeval.view.pages import (
 from pytest_llmeval.view.rendering import asset
 from pytest_llmeval.view.source import Source
 from pytest_llmeval.view.summaries import Overview, Summaries
-from pytest_llmeval.view.trends import counts_in_trends, trends
+from pytest_llmeval.view.trends import trends
 
 __all__ = ["make_app"]
 
@@ -70,7 +70,7 @@ class _Pages:
         with self.source.reader() as reader:
             found = reader.runs()
         shown = found[skipped : skipped + _RUNS]
-        whole = [run for run in found if counts_in_trends(run)][:_IN_TREND] if not skipped else []
+        whole = [run for run in found if run.is_full][:_IN_TREND] if not skipped else []
         known = [each.view for each in self.summaries.overviews(whole) if each is not None]
         address = self.frame.links.runs
         return HTMLResponse(

@@ -23,7 +23,7 @@ from pytest_llmeval.store.records import Run, StoredCase
 from pytest_llmeval.view.links import Links
 from pytest_llmeval.view.rendering import render
 from pytest_llmeval.view.summaries import Overview
-from pytest_llmeval.view.trends import Trend, counts_in_trends, sparkline
+from pytest_llmeval.view.trends import Trend, sparkline
 
 __all__ = ["Frame", "against_of", "case_page", "compare_page", "message_page", "run_page", "runs_page"]
 
@@ -256,7 +256,7 @@ def against_of(reader: BrowsingReader, run: Run) -> Against | None:
             if each.started_at < run.started_at
             and each.models == run.models
             and set(each.settings.get("suites", {})) == suites
-            and counts_in_trends(each)
+            and each.is_full
         ]
         return Against(run_id=earlier[0].id) if earlier else None
     return paired(base, run, chosen.get("model"))

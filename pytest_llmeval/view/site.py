@@ -20,7 +20,7 @@ from pytest_llmeval.view.rendering import asset
 from pytest_llmeval.view.sampling import Sampled, sampled
 from pytest_llmeval.view.source import Source
 from pytest_llmeval.view.summaries import Overview, comparison, overview
-from pytest_llmeval.view.trends import counts_in_trends, trends
+from pytest_llmeval.view.trends import trends
 
 __all__ = ["self_contained", "write_site"]
 
@@ -120,7 +120,7 @@ def _files(source: Source, runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
         cases = {pair.case.id for each in found.values() for pair in each.pairs}
         frame = Frame(links=FileLinks(known, pairs, cases.__contains__), database=source.shown_as, head=_LINKED)
         views = {run.id: overview(source.database, source.root, run) for run in runs}
-        whole = [views[run.id].view for run in runs if counts_in_trends(run)]
+        whole = [views[run.id].view for run in runs if run.is_full]
         yield "index.html", runs_page(frame, runs, trends(whole), waiting=0, older=None, newer=None)
         for run in runs:
             own = against[run.id]

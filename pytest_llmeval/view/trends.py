@@ -9,7 +9,7 @@ from pytest_llmeval.reports.html.escape import Html, element
 from pytest_llmeval.reports.run_view import RunView, TableRow
 from pytest_llmeval.store.records import Run
 
-__all__ = ["Point", "Trend", "counts_in_trends", "sparkline", "trends"]
+__all__ = ["Point", "Trend", "sparkline", "trends"]
 
 _WIDTH, _HEIGHT, _EDGE = 160, 32, 4
 
@@ -48,12 +48,6 @@ class Trend:
     def change(self) -> float | None:
         """Return by how much the last value differs from the one before; None for a single one."""
         return self.points[-1].value - self.points[-2].value if len(self.points) > 1 else None
-
-
-def counts_in_trends(run: Run) -> bool:
-    """Return whether a run ended and was of all cases: others cannot be set beside it."""
-    is_whole = not run.settings.get("partial") and not run.settings.get("shard")
-    return run.end is not None and run.end.status == "finished" and is_whole
 
 
 def trends(views: Iterable[RunView]) -> list[Trend]:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pytest_llmeval.store.records import Run
-from pytest_llmeval.store.twins import full_runs, twin_of
+from pytest_llmeval.store.twins import twin_of
 from tests.support.stored_runs import END, run
 
 SUITE: dict[str, Any] = {"expected": {"m": 4}, "rows_digest": "r", "prompt_digest": "p", "code_digest": "c"}
@@ -70,7 +70,7 @@ def test_a_run_of_nothing_in_common_is_none(other: dict[str, Any]) -> None:
 )
 def test_a_run_without_all_its_rows_is_none(unfit: Run) -> None:
     assert picked(stored("mine"), unfit) is None
-    assert [each.id for each in full_runs([unfit, stored("full")])] == ["full"]
+    assert [each.id for each in (unfit, stored("full")) if each.is_full] == ["full"]
 
 
 def test_a_run_that_was_scored_again_has_the_answers_of_the_first() -> None:

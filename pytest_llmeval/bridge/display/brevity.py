@@ -11,15 +11,12 @@ from typing import Any
 import pytest
 
 from pytest_llmeval.bridge.execution.outcomes import KIND_ATTRIBUTE, OUTCOME_ATTRIBUTE
-from pytest_llmeval.core.errors import ErrorKind
-from pytest_llmeval.core.gate.case import MONEY_KINDS
+from pytest_llmeval.core.gate.case import NEVER_ASKED
 
 __all__ = ["Brevity"]
 
 _SHOWN = 20
 _CATEGORIES = ("failed", "error")
-_TOLD_TOGETHER = MONEY_KINDS | {ErrorKind.NOT_CACHED, ErrorKind.INTERRUPTED, ErrorKind.STORAGE}
-"""Kinds of error that befall all the cases left alike."""
 
 
 class Brevity:
@@ -49,7 +46,7 @@ def _first(reports: list[Any], told: Counter[str], most: int) -> list[Any]:
     kept = []
     for report in reports:
         kind = getattr(report, KIND_ATTRIBUTE, "")
-        if kind in _TOLD_TOGETHER:
+        if kind in NEVER_ASKED:
             told[kind] += 1
         elif getattr(report, OUTCOME_ATTRIBUTE, None) is None:
             kept.append(report)  # an ordinary test

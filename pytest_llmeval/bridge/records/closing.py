@@ -10,7 +10,7 @@ from pytest_llmeval.bridge.execution.outcomes import OTHERWISE_ATTRIBUTE, TURN_A
 from pytest_llmeval.bridge.records.earlier_runs import is_kept
 from pytest_llmeval.bridge.records.engine_room import EngineRoom
 from pytest_llmeval.core.errors import ErrorKind
-from pytest_llmeval.core.gate.case import MONEY_KINDS
+from pytest_llmeval.core.gate.case import NOT_ANSWERED
 from pytest_llmeval.core.status import UNMEASURABLE
 from pytest_llmeval.core.text import counted, one_line, printable
 from pytest_llmeval.reports.run_text import verdict_line
@@ -18,8 +18,6 @@ from pytest_llmeval.reports.run_view import RunView
 from pytest_llmeval.store.records import Run
 
 __all__ = ["Closing"]
-
-_ENDING = MONEY_KINDS | {ErrorKind.NOT_CACHED}
 
 
 class Closing:
@@ -147,7 +145,7 @@ def _lacks_answers(view: RunView) -> bool:
 def _unasked(view: RunView) -> Iterator[str]:
     """Yield why a session is unmeasurable whatever its rules say."""
     kinds = sum((suite.error_kinds for suite in view.suites), Counter[str]())
-    kinds = Counter({kind: count for kind, count in kinds.items() if kind in _ENDING})
+    kinds = Counter({kind: count for kind, count in kinds.items() if kind in NOT_ANSWERED})
     if kinds:
         told = ", ".join(f"{counted(count, 'case')} of kind {kind}" for kind, count in sorted(kinds.items()))
         yield f"unmeasurable (status 10, unless something failed): {told}"

@@ -6,7 +6,16 @@ from dataclasses import dataclass, field
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.types import Outcome
 
-__all__ = ["LOST_KINDS", "MONEY_KINDS", "STRICT_XPASS", "XPASSED", "JudgedCase", "records_calls"]
+__all__ = [
+    "LOST_KINDS",
+    "MONEY_KINDS",
+    "NEVER_ASKED",
+    "NOT_ANSWERED",
+    "STRICT_XPASS",
+    "XPASSED",
+    "JudgedCase",
+    "records_calls",
+]
 
 LOST_KINDS: frozenset[str] = frozenset(
     {
@@ -25,6 +34,10 @@ LOST_KINDS: frozenset[str] = frozenset(
 """Errors of the infrastructure, which say nothing of the answer; behind any other kind a bad one may hide."""
 MONEY_KINDS: frozenset[str] = frozenset({ErrorKind.BUDGET, ErrorKind.AUTH, ErrorKind.QUOTA})
 """Errors that end the calls of a run; in any suite they make it unmeasurable."""
+NOT_ANSWERED = MONEY_KINDS | {ErrorKind.NOT_CACHED}
+"""Those, and an answer that ``--cache only`` did not find."""
+NEVER_ASKED = NOT_ANSWERED | {ErrorKind.INTERRUPTED, ErrorKind.STORAGE}
+"""Errors that befall all the cases left alike: they had not run by then."""
 
 XPASSED = "xpassed"
 """In place of the kind of an error: the case had to fail and passed, so it is judged by nobody and fails its run."""

@@ -1,13 +1,12 @@
 """What the files of a PEFT adapter say about the base that it belongs to; nothing is loaded for it."""
 
 import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pytest_llmeval.core.errors import ModelError
-from pytest_llmeval.models.hf.sources import ADAPTER_CONFIG, Source, records_of
+from pytest_llmeval.models.hf.sources import ADAPTER_CONFIG, Source, read_json, records_of
 from pytest_llmeval.models.weights_spec import WeightsSpec
 
 __all__ = [
@@ -40,7 +39,7 @@ def read_adapter_config(folder: Path, where: str) -> dict[str, Any]:
     Raises:
         ModelError: it is not JSON.
     """
-    return _read(folder / ADAPTER_CONFIG, where)
+    return read_json(folder / ADAPTER_CONFIG, f"{where}: ")
 
 
 def check_adapter_base(config: Mapping[str, Any], weights: WeightsSpec, source: Source, where: str) -> None:
@@ -76,7 +75,7 @@ def changes_base(folder: Path) -> bool:
 def own_end_of_turn(folder: Path) -> str | None:
     """Return the token that ends a turn by the tokenizer beside an adapter; None where there is none."""
     path = folder / "tokenizer_config.json"
-    said = _read(path, str(folder)).get("eos_token") if path.is_file() else None
+    said = read_json(path, f"{folder}: ").get("eos_token") if path.is_file() else None
     said = said.get("content") if isinstance(said, dict) else said
     return said if isinstance(said, str) else None
 
@@ -136,14 +135,6 @@ def template_sha256(chat_template: str | Mapping[str, str]) -> str:
     if not isinstance(chat_template, str):
         chat_template = chat_template.get("default", "")
     return hashlib.sha256(chat_template.encode()).hexdigest()
-
-
-def _read(path: Path, where: str) -> dict[str, Any]:
-    try:
-        data = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
-        raise ModelError(f"{where}: {path}: not JSON: {error}") from None
-    return data if isinstance(data, dict) else {}
 
 
 def _last_parts(text: str) -> set[str]:

@@ -216,12 +216,15 @@ def _require(path: Path, problem: str) -> None:
         raise ModelError(f"{problem}: {path} is missing")
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Return the object in a file, an empty one in place of anything else; raise ModelError where it is no JSON."""
+def read_json(path: Path, before: str = "") -> dict[str, Any]:
+    """Return the object in a file, an empty one in place of anything else; raise ModelError where it is no JSON.
+
+    ``before`` begins its message.
+    """
     try:
         data = json.loads(path.read_text("utf-8"))
     except ValueError as error:
-        raise ModelError(f"{path}: not JSON: {error}") from None
+        raise ModelError(f"{before}{path}: not JSON: {error}") from None
     return data if isinstance(data, dict) else {}
 
 
