@@ -67,14 +67,13 @@ def check_rules(rules: Thresholds, run: Run, cases: Iterable[JudgedCase]) -> Non
         slices[case.suite].update(case.slices)
         ended[case.suite] += 1
     is_part = run.settings.get("shard") is not None
-    suites: Mapping[str, Mapping[str, Any]] = run.settings.get("suites", {})
     seen = {
         name: SuiteSeen(
             name=name,
             slices=frozenset(slices[name]),
             read_to_end=not is_part and _is_whole(suite, ended[name]),
         )
-        for name, suite in suites.items()
+        for name, suite in run.suites.items()
     }
     problems = check_names(rules, seen, everything_collected=False, may_be_newer=True)
     if problems:

@@ -178,7 +178,7 @@ def _is_same_selection(base: Run, run: Run) -> bool:
     """
     if _selection(base) != _selection(run):
         return False
-    before, now = base.settings.get("suites", {}), run.settings.get("suites", {})
+    before, now = base.suites, run.suites
     taken = [
         (before[name].get("selected_digest"), suite.get("selected_digest"))
         for name, suite in now.items()
@@ -190,11 +190,10 @@ def _is_same_selection(base: Run, run: Run) -> bool:
 def _selection(run: Run) -> dict[str, Any]:
     """Return what of a run's options and suites says which rows it took."""
     options: dict[str, Any] = run.settings.get("options", {})
-    suites: dict[str, dict[str, Any]] = run.settings.get("suites", {})
     return {
         "limit": options.get("limit"),
         "slice": sorted(options.get("slice") or ()),
-        "left_out": sorted(name for name, suite in suites.items() if suite.get("left_out")),
+        "left_out": sorted(name for name, suite in run.suites.items() if suite.get("left_out")),
         "unselected": run.settings.get("unselected", []),
         "keyword": run.settings.get("keyword", ""),
         "markexpr": run.settings.get("markexpr", ""),

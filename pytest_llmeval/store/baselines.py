@@ -174,8 +174,8 @@ def set_up_differences(base: Run, current: Run) -> list[str]:
     """Return what differs in the set-up of two runs, one short line each; it is shown, and never an obstacle."""
     return [
         *_model_differences(base, current),
-        *_suite_differences(base.settings.get("suites", {}), current.settings.get("suites", {})),
-        *_gone_suites(base.settings.get("suites", {}), current.settings.get("unmade", ())),
+        *_suite_differences(base.suites, current.suites),
+        *_gone_suites(base.suites, current.settings.get("unmade", ())),
         *_option_differences(base.settings, current.settings),
         *_changes("commit", _commit(base), _commit(current)),
         *_changes("branch", base.git_branch, current.git_branch),
@@ -188,7 +188,7 @@ def deselected_rows(base: Run, current: Run) -> dict[str, int]:
 
     Where both runs had the same ``-m``, what it left out of ``base`` already is nothing that ``current`` lacks.
     """
-    before, now = base.settings.get("suites", {}), current.settings.get("suites", {})
+    before, now = base.suites, current.suites
     is_same = base.settings.get("markexpr", "") == current.settings.get("markexpr", "")
     missed = {name: suite.get("deselected", 0) for name, suite in before.items() if is_same}
     return {name: max(0, suite.get("deselected", 0) - missed.get(name, 0)) for name, suite in now.items()}

@@ -60,7 +60,7 @@ def joined_run(shards: Sequence[ShardRun], runs: Sequence[Run]) -> Run:
     first, ids = shards[0].run, {str(each.shard): each.run.id for each in shards}
     ends = [each.run.end.finished_at for each in shards if each.run.end is not None]
     settings = {key: value for key, value in first.settings.items() if key not in _OF_A_SHARD}
-    read = _suites([each.run.settings.get("suites", {}) for each in shards])
+    read = _suites([each.run.suites for each in shards])
     suites = {name: suite for name, suite in read.items() if suite["expected"]}
     unselected = join_unselected(
         list(_unselected(read)), (why for each in shards for why in each.run.settings.get("unselected", ()))

@@ -100,6 +100,12 @@ class Run:
         return self.host in (own_host(), socket.gethostname())
 
     @property
+    def suites(self) -> Mapping[str, Mapping[str, Any]]:
+        """What is known of its suites, by name."""
+        found: Mapping[str, Mapping[str, Any]] = self.settings.get("suites", {})
+        return found
+
+    @property
     def is_full(self) -> bool:
         """Whether it came to its end with all its rows."""
         is_whole = not (self.settings.get("partial") or self.settings.get("shard"))
@@ -113,8 +119,7 @@ class Run:
     @property
     def left_out(self) -> list[str]:
         """What left out cases, ``-m`` apart, of all suites together; the run is partial then. Empty where it is not."""
-        suites: Mapping[str, Mapping[str, Any]] = self.settings.get("suites", {})
-        told = [one_line(str(why), 60) for suite in suites.values() for why in suite.get("left_out", ())]
+        told = [one_line(str(why), 60) for suite in self.suites.values() for why in suite.get("left_out", ())]
         if not told and self.settings.get("partial"):
             return ["cases were left out"]
         return join_left_out(told)
@@ -122,9 +127,8 @@ class Run:
     @property
     def expected(self) -> dict[tuple[str, str], int]:
         """How many cases each suite and model was to have, where that is known."""
-        suites: Mapping[str, Mapping[str, Any]] = self.settings.get("suites", {})
         return {
-            (name, model): count for name, suite in suites.items() for model, count in suite.get("expected", {}).items()
+            (name, model): n for name, suite in self.suites.items() for model, n in suite.get("expected", {}).items()
         }
 
     @property

@@ -101,7 +101,7 @@ def _differences(one: ShardRun, other: ShardRun) -> list[str]:
     """Return in what two shards disagree that those of one run share; empty where in nothing."""
     mine, its = _agreed(one), _agreed(other)
     found = [name for name in {**mine, **its} if mine.get(name) != its.get(name)]
-    suites, others = (each.run.settings.get("suites", {}) for each in (one, other))
+    suites, others = (each.run.suites for each in (one, other))
     for key, what in _CODE.items():
         names = [name for name in suites if name in others and suites[name].get(key) != others[name].get(key)]
         found += [f"{what} of suite {one_line(name, 40)}" for name in names]

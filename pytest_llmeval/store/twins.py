@@ -40,18 +40,13 @@ def _answered(run: Run, by_id: Mapping[str, Run]) -> str:
 
 def _likeness(run: Run, other: Run) -> tuple[int, int, int]:
     """Return how many suites both have with a model of both, with the same rows, and with the same prompt and code."""
-    mine, its = _suites(run), _suites(other)
+    mine, its = run.suites, other.suites
     shared = {name for name, _ in run.expected.keys() & other.expected.keys()}
     alike = [name for name in shared if _equal("rows_digest", mine[name], its[name])]
     same = [
         name for name in alike if all(_equal(key, mine[name], its[name]) for key in ("prompt_digest", "code_digest"))
     ]
     return len(shared), len(alike), len(same)
-
-
-def _suites(run: Run) -> Mapping[str, Mapping[str, Any]]:
-    found: Mapping[str, Mapping[str, Any]] = run.settings.get("suites", {})
-    return found
 
 
 def _equal(key: str, mine: Mapping[str, Any], its: Mapping[str, Any]) -> bool:

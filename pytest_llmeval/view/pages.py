@@ -249,13 +249,13 @@ def against_of(reader: BrowsingReader, run: Run) -> Against | None:
     known = {each.id: each for each in reader.runs()}
     base = known.get(str(chosen.get("run")))
     if base is None:
-        suites = set(run.settings.get("suites", {}))
+        suites = set(run.suites)
         earlier = [
             each
             for each in known.values()
             if each.started_at < run.started_at
             and each.models == run.models
-            and set(each.settings.get("suites", {})) == suites
+            and set(each.suites) == suites
             and each.is_full
         ]
         return Against(run_id=earlier[0].id) if earlier else None

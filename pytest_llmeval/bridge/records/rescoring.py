@@ -77,7 +77,7 @@ class Rescored:
 
     def left_out(self, suite: str) -> list[str]:
         """Return what left out cases of a suite when the run was made."""
-        return list(self.run.settings.get("suites", {}).get(suite, {}).get("left_out", ()))
+        return list(self.run.suites.get(suite, {}).get("left_out", ()))
 
     def name(self, facts: CollectionFacts) -> str | None:
         """Return the name of the run that scores it again: its own, which means the newest run, unless cases are cut.

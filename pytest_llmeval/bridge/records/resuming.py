@@ -65,7 +65,7 @@ class Resumed:
         None where anything else changed, or the paths of the run are the same or not known.
         """
         paths: list[str] = self.run.settings.get("paths", [])
-        new = [name for name in facts.suites if name not in self.run.settings.get("suites", {})]
+        new = [name for name in facts.suites if name not in self.run.suites]
         if not paths or paths == collected_paths(config) or len(new) < len(facts.changed):
             return None
         others = f"{counted(len(new), 'suite')} of this session ({one_line(', '.join(new), 60)})"
@@ -75,11 +75,10 @@ class Resumed:
         )
 
     def _changes(self, facts: CollectionFacts) -> "list[str]":
-        stored: dict[str, dict[str, Any]] = self.run.settings.get("suites", {})
         models: dict[str, str] = self.run.settings.get("model_digests", {})
         changes = []
         for name, suite in facts.suites.items():
-            before = stored.get(name)
+            before = self.run.suites.get(name)
             if before is None:
                 changes.append(f"suite {name!r} is new")
                 continue

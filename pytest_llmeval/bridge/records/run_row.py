@@ -119,8 +119,8 @@ def _continued(resumed: Resumed, facts: CollectionFacts, suites: dict[str, Any],
     session = {"at": utc_now(), "version": __version__, "changed": facts.changed}
     settings = {
         **{key: value for key, value in run.settings.items() if key not in gone},
-        "suites": {**run.settings.get("suites", {}), **suites},
-        "paths": _paths_of(run, paths, has_grown=not suites.keys() <= run.settings.get("suites", {}).keys()),
+        "suites": {**run.suites, **suites},
+        "paths": _paths_of(run, paths, has_grown=not suites.keys() <= run.suites.keys()),
         "partial": bool(run.settings.get("partial")),
         "options": {**options, "epochs": now.epochs, "baseline": now.baseline},
         "escalated": bool(run.settings.get("escalated")) or is_escalated(run.id, now.environ),
@@ -138,10 +138,10 @@ def _paths_of(run: Run, paths: list[str], *, has_grown: bool) -> list[str]:
 
 def _as_begun(name: str, key: str, now: T, earlier: Resumed | Rescored | None) -> T:
     """Return what a suite was when the run began: one that is resumed or scored again keeps it."""
-    before: dict[str, T] | None = None
-    if earlier is not None:
-        before = earlier.run.settings.get("suites", {}).get(name)
-    return now if before is None else before.get(key, now)
+    if earlier is None:
+        return now
+    begun: T = earlier.run.suites.get(name, {}).get(key, now)
+    return begun
 
 
 def _of_rows(name: str, key: str, suite: SuiteFacts, earlier: Resumed | Rescored | None) -> int:
