@@ -21,13 +21,13 @@ from pytest_llmeval.cli.output import (
 )
 from pytest_llmeval.cli.project import find_project
 from pytest_llmeval.core.errors import ErrorKind, SettingsError
-from pytest_llmeval.core.gate.names import did_you_mean
 from pytest_llmeval.core.judge.calibration import Calibration, calibrate
 from pytest_llmeval.core.judge.given import LabelRow, given_labels, named_answers
 from pytest_llmeval.core.judge.judged_answer import JudgedAnswer, Scale
 from pytest_llmeval.core.judge.judged_text import judged_texts
 from pytest_llmeval.core.judge.label_sample import RANDOM, of_verdict
 from pytest_llmeval.core.judge.scored import JudgedRun, Labels, Said, ScaleKey, judge_scores, judged_run
+from pytest_llmeval.core.names import did_you_mean
 from pytest_llmeval.reports.calibration_text import Held, calibration_lines
 from pytest_llmeval.store.protocol import StoreReader
 from pytest_llmeval.store.records import Run, StoredCase

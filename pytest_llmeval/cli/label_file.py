@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from pytest_llmeval.core.errors import DatasetError
-from pytest_llmeval.core.gate.names import did_you_mean
 from pytest_llmeval.core.judge.given import LabelRow
 from pytest_llmeval.core.judge.label_sample import RANDOM, verdict_of
+from pytest_llmeval.core.names import did_you_mean
 from pytest_llmeval.core.strict_json import NotJsonError, parse
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.reports.formulas import unguarded

@@ -24,12 +24,12 @@ from pytest_llmeval.cli.output import (
 )
 from pytest_llmeval.cli.project import find_project, project_redactor
 from pytest_llmeval.core.errors import DatasetError, SettingsError
-from pytest_llmeval.core.gate.names import did_you_mean
 from pytest_llmeval.core.judge.given import digest_of, given_labels, named_answers
 from pytest_llmeval.core.judge.judged_text import UNSURE, JudgedTexts, Shown, judged_texts, texts_of
 from pytest_llmeval.core.judge.label_sample import RANDOM, drawn, drawn_evenly, first_epochs, of_verdict
 from pytest_llmeval.core.judge.scored import JudgedRun, ScaleKey, judged_run
 from pytest_llmeval.core.judge.shown import shown_reference
+from pytest_llmeval.core.names import did_you_mean
 from pytest_llmeval.core.types import Score
 from pytest_llmeval.reports.formulas import guarded
 from pytest_llmeval.reports.wrapping import wrapped

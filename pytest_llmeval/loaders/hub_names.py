@@ -4,12 +4,12 @@
 and so does ``metadata`` always. Where none is given, the columns have to be row keys themselves.
 """
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 from pytest_llmeval.core.errors import DatasetError
+from pytest_llmeval.core.names import did_you_mean
 from pytest_llmeval.loaders.rows import ROW_KEYS
 
 __all__ = ["PREFIX", "HubName", "parse_hub_name"]
@@ -46,8 +46,7 @@ def parse_hub_name(text: str) -> HubName:
     given: dict[str, str] = {}
     for key, value in parse_qsl(query, keep_blank_values=True):
         if key not in _KEYS:
-            close = difflib.get_close_matches(key, _KEYS, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"it takes {', '.join(_KEYS)}"
+            hint = did_you_mean(key, _KEYS, f"it takes {', '.join(_KEYS)}")
             raise DatasetError(f"{text}: unknown key {key!r}; {hint}")
         if key in given or not value:
             raise DatasetError(f"{text}: key {key!r} {'stands twice' if key in given else 'has no value'}")

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from pytest_llmeval.core.gate.names import closest
+from pytest_llmeval.core.names import closest
 from pytest_llmeval.core.text import counted, one_line
 from pytest_llmeval.loaders.prompts import Prompt, fields_of
 

@@ -4,13 +4,13 @@ Checked by hand and not by pydantic: every row of every selected dataset passes 
 may take 1.3 times what bare items take; importing pydantic and one call of it for each row alone take longer.
 """
 
-import difflib
 import re
 from collections.abc import Iterable
 from typing import Any, get_args
 
 from pytest_llmeval.core.errors import DatasetError
 from pytest_llmeval.core.ids import content_id, memory_address
+from pytest_llmeval.core.names import did_you_mean
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.core.types import Role, Sample
 
@@ -122,8 +122,7 @@ def check_same_id(row: dict[str, Any], where: str) -> None:
 def unknown_key(row: Iterable[Any], where: str) -> str:
     """Return what is wrong with the first key of ``row`` that is no row key; there is one."""
     key = next(key for key in row if key not in _KNOWN)
-    close = difflib.get_close_matches(str(key), ROW_KEYS, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else f"a row has the keys {', '.join(ROW_KEYS)}"
+    hint = did_you_mean(str(key), ROW_KEYS, f"a row has the keys {', '.join(ROW_KEYS)}")
     return f"{where}: unknown key {_shown(key)}; {hint}"
 
 

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, ValidationError
 
 from pytest_llmeval.core.errors import RubricError
-from pytest_llmeval.core.gate.names import did_you_mean, show_key
 from pytest_llmeval.core.judge.asking import NONCE
 from pytest_llmeval.core.judge.rubric import Dimension, Level, Rubric
+from pytest_llmeval.core.names import did_you_mean, show_key
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.loaders.paths import inside
 from pytest_llmeval.loaders.strict_yaml import StrictDocument, load_strict

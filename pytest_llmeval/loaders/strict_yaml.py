@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import yaml
 
 from pytest_llmeval.core.errors import UserError
-from pytest_llmeval.core.gate.names import show_key
+from pytest_llmeval.core.names import show_key
 from pytest_llmeval.core.text import one_line, shorten
 
 __all__ = ["KeyPath", "Limits", "StrictDocument", "load_strict"]

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from pytest_llmeval.core.errors import ThresholdsError
-from pytest_llmeval.core.gate.names import did_you_mean, show_key
+from pytest_llmeval.core.names import did_you_mean, show_key
 from pytest_llmeval.core.rules import (
     COUNTED_METRICS,
     MEASURED_METRICS,

@@ -10,7 +10,6 @@
 The file is read elsewhere; this module takes the parsed data and a function that knows the line of each key.
 """
 
-import difflib
 import json
 from typing import Annotated, Any
 
@@ -18,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from pytest_llmeval.core.errors import ModelError
+from pytest_llmeval.core.names import did_you_mean
 from pytest_llmeval.models.named import NamedModel, Prices
 from pytest_llmeval.models.params import wrong_params
 from pytest_llmeval.models.places import LineOf, mistake_at
@@ -118,8 +118,8 @@ def _mistake(error: ErrorDetails, where: str, line_of: LineOf) -> ModelError:
     """Return one pydantic error in the words of models.yaml."""
     path = tuple(str(part) for part in error["loc"] if part != "[key]")
     if error["type"] == "extra_forbidden":
-        close = difflib.get_close_matches(path[-1], _KEYS.get(len(path), ()), n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(_KEYS.get(len(path), ()))}"
+        known = _KEYS.get(len(path), ())
+        hint = did_you_mean(path[-1], known, f"known: {', '.join(known)}")
         return mistake_at(where, line_of, path, f"unknown key {path[-1]!r}; {hint}")
     if error["type"] == "missing":
         return mistake_at(

@@ -7,8 +7,8 @@ at the default one. So a name that is nearly a known one is refused, and all oth
 from collections.abc import Iterable, Mapping
 from functools import cache
 
-from pytest_llmeval.core.gate.names import closest
 from pytest_llmeval.core.likelihood import LOGPROB_OF
+from pytest_llmeval.core.names import closest
 
 __all__ = ["DEFAULT_MAX_TOKENS", "RESERVED_PARAMS", "wrong_params"]
 

@@ -12,7 +12,6 @@ The file is read elsewhere, as YAML, of which JSON is a part; this module takes 
 knows the line of each key.
 """
 
-import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -20,6 +19,7 @@ from typing import Any, NoReturn
 
 from pytest_llmeval.core.costs import Prices
 from pytest_llmeval.core.errors import ModelError
+from pytest_llmeval.core.names import did_you_mean
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.models.places import LineOf, mistake_at
 from pytest_llmeval.models.specs import parse_spec
@@ -122,8 +122,7 @@ class _Reader:
         """Return where ``found`` has all keys that it must have and no other than it may have."""
         for key in found:
             if key not in known:
-                close = difflib.get_close_matches(key, known, n=1)
-                hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
+                hint = did_you_mean(key, known, f"known: {', '.join(known)}")
                 self._refuse((*path, key), f"unknown key; {hint}")
         for key in required:
             if key not in found:

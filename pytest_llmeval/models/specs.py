@@ -1,11 +1,11 @@
 """Model specs: the text behind ``--model`` and what it names."""
 
-import difflib
 import re
 from dataclasses import dataclass
 from typing import Literal, cast, get_args
 
 from pytest_llmeval.core.errors import ModelError
+from pytest_llmeval.core.names import closest
 from pytest_llmeval.models.base_url import BaseUrl, parse_base_url
 from pytest_llmeval.models.weights_spec import WeightsKind, WeightsSpec, parse_weights
 
@@ -100,9 +100,9 @@ def _split_kind(name: str, shown: str) -> tuple[Kind, str]:
     prefix, colon, rest = name.partition(":")
     if colon and prefix in _KINDS:
         return cast(Kind, prefix), rest
-    close = difflib.get_close_matches(prefix.lower(), _KINDS, n=1, cutoff=0.75) if colon else []
+    close = closest(prefix, _KINDS, cutoff=0.75) if colon else None
     if close:
-        meant = f"{close[0]}:{without_secrets(rest)}"
+        meant = f"{close}:{without_secrets(rest)}"
         raise ModelError(f"model {shown!r}: unknown kind {prefix!r}; did you mean {meant!r}?")
     return "openai", name
 

@@ -1,6 +1,5 @@
 """The part of a spec that names weights: ``BASE[+ADAPTER][?key=value&...]``."""
 
-import difflib
 import os
 import re
 from collections.abc import Mapping
@@ -8,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from pytest_llmeval.core.errors import ModelError
+from pytest_llmeval.core.names import did_you_mean
 
 __all__ = ["WeightsKind", "WeightsSpec", "parse_weights"]
 
@@ -119,6 +119,5 @@ def _unknown(name: str, kind: WeightsKind) -> str:
     if others:
         kinds = " and ".join(f"{other}:" for other in others)
         return f"{name!r} is an option of {kinds} alone; those of {kind}: are {', '.join(_OPTIONS[kind])}"
-    close = difflib.get_close_matches(name, _OPTIONS[kind], n=1)
-    hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(_OPTIONS[kind])}"
+    hint = did_you_mean(name, _OPTIONS[kind], f"known: {', '.join(_OPTIONS[kind])}")
     return f"unknown option {name!r}; {hint}"

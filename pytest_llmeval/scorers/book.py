@@ -1,6 +1,5 @@
 """The scores of one case: what stands behind the ``score`` fixture."""
 
-import difflib
 import functools
 import inspect
 import os
@@ -9,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, NoReturn, ParamSpec
 
 from pytest_llmeval.core.errors import ScorerError
+from pytest_llmeval.core.names import closest
 from pytest_llmeval.core.types import Response, Score
 from pytest_llmeval.scorers.digests import scorer_digest
 from pytest_llmeval.scorers.display import number, one_line, tidy
@@ -265,8 +265,8 @@ class ScoreBook:
 
     def _unknown(self, name: str) -> str:
         known = self._registry.names()
-        close = difflib.get_close_matches(name, [*known, "record", "judge", "judge_sync", "prefer", "prefer_sync"], n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else "."
+        close = closest(name, [*known, "record", "judge", "judge_sync", "prefer", "prefer_sync"])
+        hint = f"; did you mean {close!r}?" if close else "."
         broken = "".join(f" ({problem})" for problem in self._registry.broken_entry_points())
         return f"there is no scorer {name!r}{hint} Scorers: {', '.join(known)}{broken}"
 

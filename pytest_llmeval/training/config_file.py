@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from pytest_llmeval.core.errors import SettingsError
-from pytest_llmeval.core.gate.names import did_you_mean, show_key
+from pytest_llmeval.core.names import did_you_mean, show_key
 from pytest_llmeval.loaders.strict_yaml import KeyPath, StrictDocument, load_strict
 from pytest_llmeval.loaders.thresholds_grammar import show_value
 from pytest_llmeval.training.config import LoraModel, OptimModel, SearchModel, SpanModel, TrainingConfig

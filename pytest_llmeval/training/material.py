@@ -11,8 +11,8 @@ from typing import Any
 from transformers import AutoTokenizer
 
 from pytest_llmeval.core.errors import DatasetError, ModelError, ScorerError, SettingsError
-from pytest_llmeval.core.gate.names import did_you_mean
 from pytest_llmeval.core.ids import digest
+from pytest_llmeval.core.names import did_you_mean
 from pytest_llmeval.core.text import counted
 from pytest_llmeval.models.hf.adapter_files import template_sha256
 from pytest_llmeval.models.hf.chat import Chat

@@ -1,6 +1,5 @@
 """Collection: each row of a marked function's dataset becomes an item; what is wrong is gathered, not raised."""
 
-import difflib
 import hashlib
 import inspect
 import warnings
@@ -18,6 +17,7 @@ from pytest_llmeval.bridge.collection.eval_code import COMPARING, JUDGING, SCORE
 from pytest_llmeval.bridge.collection.rubric_files import rubric_problems
 from pytest_llmeval.core.errors import DatasetError, UserError
 from pytest_llmeval.core.ids import node_part
+from pytest_llmeval.core.names import did_you_mean
 from pytest_llmeval.core.shards import Shard
 from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.text import one_line
@@ -350,7 +350,5 @@ def _one_name(where: str, base: str, *cases: tuple[str, str]) -> str:
 
 
 def _hint(name: str, known: list[str], what: str = "slices") -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    if close:
-        return f"did you mean {close[0]!r}?"
-    return f"{what} are {one_line(', '.join(known[:12]))}" if known else f"the rows have no {what}"
+    there = f"{what} are {one_line(', '.join(known[:12]))}" if known else f"the rows have no {what}"
+    return did_you_mean(name, known, there)

@@ -20,8 +20,8 @@ from pytest_llmeval.bridge.config.options import (
     said_of,
 )
 from pytest_llmeval.core.errors import SettingsError
-from pytest_llmeval.core.gate.names import closest
 from pytest_llmeval.core.ini_values import many_texts, one_text
+from pytest_llmeval.core.names import closest
 from pytest_llmeval.core.shards import Shard
 from pytest_llmeval.core.types import CacheMode
 

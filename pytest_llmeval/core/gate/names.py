@@ -1,14 +1,13 @@
 """Names in thresholds.yaml held against the names of a session."""
 
-import difflib
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
+from pytest_llmeval.core.names import closest, did_you_mean, show_key
 from pytest_llmeval.core.rules import Rule, SuiteRules, SuiteSeen, Thresholds
 
-__all__ = ["check_names", "closest", "did_you_mean", "show_key", "unmet_models"]
+__all__ = ["check_names", "unmet_models"]
 
-_SHOWN = 60
 _ALIKE = 0.7
 """How similar a name is at least to the one that was meant; see ``closest``."""
 
@@ -52,39 +51,6 @@ def unmet_models(thresholds: Thresholds, suites: Iterable[str], known: Collectio
             if name not in known:
                 found.setdefault(name, _at(thresholds, rule.line) + _model_place(rule))
     return found
-
-
-def closest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
-    """Return the name in ``known`` most like ``word``; None where none is like it.
-
-    ``cutoff`` is the least similarity, in [0, 1], by ``difflib.SequenceMatcher.ratio``.
-    """
-    folded = {name.casefold(): name for name in sorted(known, reverse=True)}
-    found = difflib.get_close_matches(word.casefold()[:200], sorted(folded), n=1, cutoff=cutoff)
-    return folded[found[0]] if found else None
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return what to do about an unknown ``word``: the name that was meant, else the names there are.
-
-    At most ten names are listed; without any the text is empty.
-    """
-    names = sorted(known)
-    near = closest(word, names)
-    if near is not None:
-        return f"did you mean {near!r}?"
-    if not names:
-        return ""
-    more = f" and {len(names) - 10} more" if len(names) > 10 else ""
-    return f"there are {', '.join(map(repr, names[:10]))}{more}"
-
-
-def show_key(name: object) -> str:
-    """Return a key as a part of a place in a message: as it is where it is plain, else quoted and cut."""
-    text = str(name)
-    if text and len(text) <= _SHOWN and all(letter.isalnum() or letter in "_-" for letter in text):
-        return text
-    return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "…")
 
 
 def _wrong_suite(

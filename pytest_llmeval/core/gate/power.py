@@ -6,8 +6,8 @@ from typing import Literal
 
 from pytest_llmeval.core.gate.evidence import LEAST_CLUSTERS
 from pytest_llmeval.core.gate.family import Share, is_decided_by_p, looks_alpha, shares_of
-from pytest_llmeval.core.gate.names import show_key
 from pytest_llmeval.core.gate.sizes import MOST_GROUPS, MOST_ROWS, SuiteSize
+from pytest_llmeval.core.names import show_key
 from pytest_llmeval.core.rules import REGRESSION_KINDS, Rule, Thresholds
 from pytest_llmeval.core.stats.paired import least_flips
 from pytest_llmeval.core.text import one_line

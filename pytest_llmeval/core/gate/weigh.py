@@ -15,12 +15,12 @@ from pytest_llmeval.core.gate.evidence import Evidence
 from pytest_llmeval.core.gate.family import is_decided_by_p
 from pytest_llmeval.core.gate.group import Group, Sheet, group_of
 from pytest_llmeval.core.gate.judges import why_no_one_judge, why_not_gating
-from pytest_llmeval.core.gate.names import did_you_mean
 from pytest_llmeval.core.gate.opponents import Opponents, left_out, nothing_pairs, refusal
 from pytest_llmeval.core.gate.reach import why_out_of_reach, why_unlikely
 from pytest_llmeval.core.gate.verdicts import decide_noninferior
 from pytest_llmeval.core.judge.trust import Trust
 from pytest_llmeval.core.metrics import score_names
+from pytest_llmeval.core.names import did_you_mean
 from pytest_llmeval.core.rules import (
     COUNTED_METRICS,
     MEASURED_METRICS,

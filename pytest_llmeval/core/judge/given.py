@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pytest_llmeval.core.errors import DatasetError
-from pytest_llmeval.core.gate.names import did_you_mean
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.judge.judged_answer import Scale
 from pytest_llmeval.core.judge.judged_text import UNSURE, JudgedTexts
 from pytest_llmeval.core.judge.scored import JudgedRun, ScoredCase, judge_scores
+from pytest_llmeval.core.names import did_you_mean
 from pytest_llmeval.core.text import one_line
 
 __all__ = ["Given", "LabelRow", "digest_of", "given_labels", "named_answers"]

@@ -2,7 +2,8 @@
 
 import pytest
 
-from pytest_llmeval.core.gate.names import check_names, closest, did_you_mean, show_key
+from pytest_llmeval.core.gate.names import check_names
+from pytest_llmeval.core.names import closest, did_you_mean, show_key
 from pytest_llmeval.core.rules import Rule, SuiteRules, SuiteSeen, Thresholds
 
 

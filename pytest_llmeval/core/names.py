@@ -1,0 +1,41 @@
+"""Names that people wrote: which one was meant, and how one is shown."""
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = ["closest", "did_you_mean", "show_key"]
+
+_SHOWN = 60
+
+
+def closest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
+    """Return the name in ``known`` most like ``word``; None where none is like it.
+
+    ``cutoff`` is the least similarity, in [0, 1], by ``difflib.SequenceMatcher.ratio``.
+    """
+    folded = {name.casefold(): name for name in sorted(known, reverse=True)}
+    found = difflib.get_close_matches(word.casefold()[:200], sorted(folded), n=1, cutoff=cutoff)
+    return folded[found[0]] if found else None
+
+
+def did_you_mean(word: str, known: Iterable[str], otherwise: str | None = None) -> str:
+    """Return what to do about an unknown ``word``: the name that was meant, else ``otherwise``.
+
+    Where that is None, the names there are: at most ten are listed; without any the text is empty.
+    """
+    names = sorted(known)
+    near = closest(word, names)
+    if near is not None:
+        return f"did you mean {near!r}?"
+    if otherwise is not None or not names:
+        return otherwise or ""
+    more = f" and {len(names) - 10} more" if len(names) > 10 else ""
+    return f"there are {', '.join(map(repr, names[:10]))}{more}"
+
+
+def show_key(name: object) -> str:
+    """Return a key as a part of a place in a message: as it is where it is plain, else quoted and cut."""
+    text = str(name)
+    if text and len(text) <= _SHOWN and all(letter.isalnum() or letter in "_-" for letter in text):
+        return text
+    return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "…")
