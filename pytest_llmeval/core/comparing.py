@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 from pytest_llmeval.core.gate.case import JudgedCase, records_calls
 from pytest_llmeval.core.gate.family import is_decided_by_p
 from pytest_llmeval.core.gate.pairs import PairedColumn, pair_up
+from pytest_llmeval.core.grouping import grouped
 from pytest_llmeval.core.metrics import score_names
 from pytest_llmeval.core.rules import REGRESSION_KINDS, Rule, SuiteRules, Thresholds
 from pytest_llmeval.core.stats.clusters import named_clusters
@@ -52,9 +53,7 @@ def comparison_rules(
         cases: of the current run.
         before: those of the run that it is compared with.
     """
-    by_suite: dict[str, list[JudgedCase]] = {}
-    for case in cases:
-        by_suite.setdefault(case.suite, []).append(case)
+    by_suite = grouped(cases, lambda case: case.suite)
     earlier: dict[str, list[JudgedCase]] = {name: [] for name in by_suite}
     for case in before:
         if case.suite in earlier:

@@ -13,6 +13,7 @@ from datetime import datetime
 from pytest_llmeval.core.errors import SettingsError
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.column import read_column
+from pytest_llmeval.core.grouping import grouped
 from pytest_llmeval.core.ids import shown_name
 from pytest_llmeval.core.metrics import Metric, summarise
 from pytest_llmeval.core.stats.intervals import quantile
@@ -168,9 +169,7 @@ def _of(suite: str, model: str, part: str | None, **more: str) -> Labels:
 
 
 def _latencies(cases: Iterable[JudgedCase]) -> Iterator[Sample]:
-    groups: dict[tuple[str, str], list[JudgedCase]] = {}
-    for case in cases:
-        groups.setdefault((case.suite, case.model), []).append(case)
+    groups = grouped(cases, lambda case: (case.suite, case.model))
     for (suite, model), own in sorted(groups.items()):
         known, labels = read_column("latency_s", own).cases(), {"suite": suite, "model": model}
         for percent in _QUANTILES if known else ():

@@ -1,9 +1,9 @@
 """The cases of a stored run as exports take them: one after another, each with its calls and labels."""
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from pytest_llmeval.core.grouping import grouped
 from pytest_llmeval.core.types import Call
 from pytest_llmeval.store.protocol import StoreReader
 from pytest_llmeval.store.records import EarlierOutcome, Label, StoredCase
@@ -46,12 +46,8 @@ def said_in(call: Call) -> str | None:
 
 def exported_cases(store: StoreReader, run_id: str) -> Iterator[ExportedCase]:
     """Yield the cases of a run in the order of recording; one at a time is held."""
-    labels: dict[str, list[Label]] = defaultdict(list)
-    for label in store.labels(run_id):
-        labels[label.case_id].append(label)
-    earlier: dict[str, list[EarlierOutcome]] = defaultdict(list)
-    for each in store.earlier_outcomes(run_id):
-        earlier[each.case_id].append(each)
+    labels = grouped(store.labels(run_id), lambda label: label.case_id)
+    earlier = grouped(store.earlier_outcomes(run_id), lambda each: each.case_id)
     for case in store.cases(run_id):
         yield ExportedCase(
             case=case,

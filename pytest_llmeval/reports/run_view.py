@@ -1,19 +1,18 @@
 """A run as people look at it: counts, metrics and verdicts by suite, and the first misses and errors."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 from pytest_llmeval.core.gate.case import XPASSED, JudgedCase
 from pytest_llmeval.core.gate.judging import SessionVerdict, Verdict, session_verdict
+from pytest_llmeval.core.grouping import grouped
 from pytest_llmeval.core.metrics import Metric, summarise
 from pytest_llmeval.store.protocol import StoreReader
 from pytest_llmeval.store.records import Run, StoredCase
 
 __all__ = ["RunCases", "RunView", "SuiteView", "TableRow", "most_shown", "view_run"]
 
-T = TypeVar("T")
 _MOSTLY = 0.9
 _FIRST = 3
 """Misses and errors shown of each suite; with -v ten times as many, with -vv all."""
@@ -106,11 +105,11 @@ def view_run(run: Run, cases: RunCases, verdicts: Sequence[Verdict]) -> RunView:
     """Return what there is to see of a run."""
     judged, unlucky = cases.judged, cases.unlucky
     metrics = summarise(judged)
-    by_suite = _grouped(judged, lambda case: case.suite)
-    unlucky_by_suite = _grouped(unlucky, lambda case: case.key.suite)
-    metrics_by_suite = _grouped(metrics, lambda metric: metric.suite)
+    by_suite = grouped(judged, lambda case: case.suite)
+    unlucky_by_suite = grouped(unlucky, lambda case: case.key.suite)
+    metrics_by_suite = grouped(metrics, lambda metric: metric.suite)
     shown = [each for each in verdicts if each.verdict != "not_judged" or each.is_reported]
-    verdicts_by_suite = _grouped(shown, lambda each: each.suite)
+    verdicts_by_suite = grouped(shown, lambda each: each.suite)
     return RunView(
         run=run,
         suites=tuple(
@@ -133,13 +132,6 @@ def _is_uncounted(case: JudgedCase) -> bool:
     """Whether a case has a score that counts nowhere; one that had to fail and passed fails its run."""
     is_skipped = case.outcome == "skipped" and case.error_kind != XPASSED
     return is_skipped and any(value is not None for value in case.scores.values())
-
-
-def _grouped(items: Iterable[T], suite_of: Callable[[T], str]) -> dict[str, list[T]]:
-    groups: dict[str, list[T]] = {}
-    for item in items:
-        groups.setdefault(suite_of(item), []).append(item)
-    return groups
 
 
 def _suite(

@@ -12,6 +12,7 @@ from pytest_llmeval.core.gate.power import UnfailingRule, family, unfailing
 from pytest_llmeval.core.gate.sight import MOST_EPOCHS, Sight, margin_needed, rows_for_margin
 from pytest_llmeval.core.gate.sizes import SizeCount, SuiteSize
 from pytest_llmeval.core.gate.spread import RowValues, Source, Spread, part_spread, read_rows
+from pytest_llmeval.core.grouping import grouped
 from pytest_llmeval.core.metrics import score_names
 from pytest_llmeval.core.rules import MEASURED_METRICS, REGRESSION_KINDS, Rule, SuiteRules, Thresholds
 
@@ -88,9 +89,7 @@ def plan(
         drop: what is to be seen, above 0, in the unit of the scores.
         power: in how many of all runs, in (0, 1).
     """
-    by_suite: dict[str, list[JudgedCase]] = {}
-    for case in cases:
-        by_suite.setdefault(case.suite, []).append(case)
+    by_suite = grouped(cases, lambda case: case.suite)
     sizes = _sizes(cases, by_suite)
     opponents = Opponents(Baseline(name="", cases=other), by_suite, why_none="")
     rows = [

@@ -21,6 +21,7 @@ from pytest_llmeval.core.gate.family import looks_alpha
 from pytest_llmeval.core.gate.judging import Verdict, apply_gate
 from pytest_llmeval.core.gate.spread import RowValues, read_rows
 from pytest_llmeval.core.gate.twins import Twins
+from pytest_llmeval.core.grouping import grouped
 from pytest_llmeval.core.judge.trust import UNKNOWN, Trust
 from pytest_llmeval.core.rules import RuleKind, Thresholds, kind_of
 from pytest_llmeval.core.stats.intervals import Interval, wilson
@@ -211,10 +212,7 @@ def _changes(before: _Column, current: _Column, part: str | None) -> Iterator[bo
 
 
 def _by_group(cases: Iterable[JudgedCase]) -> dict[tuple[str, str], list[JudgedCase]]:
-    groups: dict[tuple[str, str], list[JudgedCase]] = {}
-    for case in cases:
-        groups.setdefault((case.suite, case.model), []).append(case)
-    return groups
+    return grouped(cases, lambda case: (case.suite, case.model))
 
 
 def _is_change(rule: str) -> bool:

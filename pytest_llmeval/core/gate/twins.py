@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.grouping import grouped
 from pytest_llmeval.core.rules import Thresholds
 
 __all__ = ["Twins", "split_epochs", "twins"]
@@ -66,9 +67,7 @@ def twins(thresholds: Thresholds, before: Iterable[JudgedCase], current: Iterabl
 
 def split_epochs(cases: Iterable[JudgedCase]) -> tuple[list[JudgedCase], list[JudgedCase]]:
     """Return the first and the second half of each row's epochs as two runs; one left over is in neither."""
-    rows: dict[tuple[str, str, str], list[JudgedCase]] = {}
-    for case in cases:
-        rows.setdefault((case.suite, case.model, case.sample_id), []).append(case)
+    rows = grouped(cases, lambda case: (case.suite, case.model, case.sample_id))
     halves: tuple[list[JudgedCase], list[JudgedCase]] = [], []
     for found in rows.values():
         found.sort(key=lambda case: case.epoch)

@@ -1,10 +1,10 @@
 """Labels that people wrote down, found to be of answers of a run."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pytest_llmeval.core.errors import DatasetError
+from pytest_llmeval.core.grouping import grouped
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.judge.judged_answer import Scale
 from pytest_llmeval.core.judge.judged_text import UNSURE, JudgedTexts
@@ -84,9 +84,7 @@ def given_labels(judged: JudgedRun[ScoredCase], rows: Iterable[LabelRow], *, rat
         DatasetError: with a line for each label that is of no answer, no score or no level here, or that says something
             else than an earlier one of the same rater.
     """
-    by_sample: dict[str, list[ScoredCase]] = defaultdict(list)
-    for case in judged.cases:
-        by_sample[case.key.sample_id].append(case)
+    by_sample = grouped(judged.cases, lambda case: case.key.sample_id)
     found: dict[tuple[str, str, str], Given] = {}
     problems: list[str] = []
     for row in rows:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.grouping import grouped
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.reports.beside_baseline import Beside, beside_baseline
@@ -129,9 +130,7 @@ def _read(run: Run, rules: Thresholds, reader: SqliteReader, root: Path) -> _Rea
         beside = beside_baseline(base, cases) if base is not None else {}
     except StoreError:  # its file is damaged
         base = None
-    by_suite: dict[str, list[JudgedCase]] = {}
-    for case in cases:
-        by_suite.setdefault(case.suite, []).append(case)
+    by_suite = grouped(cases, lambda case: case.suite)
     names = sorted({part for case in cases for part in case.slices})
     return _Read(
         run=run,
