@@ -17,7 +17,7 @@ from pytest_llmeval.core.gate.judging import GateResult, apply_gate
 from pytest_llmeval.core.judge.trust import Trust
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.status import FAILED, stored_status
-from pytest_llmeval.core.text import counted, one_line
+from pytest_llmeval.core.text import and_more, counted, one_line
 from pytest_llmeval.reports.against import against_lines
 from pytest_llmeval.reports.judge_drift import judge_warnings
 from pytest_llmeval.reports.rule_words import inconclusive_words, ungated_words
@@ -115,9 +115,8 @@ def _passed_wrongly(cases: Iterable[JudgedCase]) -> Iterator[str]:
     """Yield a line where cases had to fail and passed: no rule says so, and it decides the status."""
     found = [f"{one_line(case.sample_id, 60)} of {case.suite}" for case in cases if case.error_kind == XPASSED]
     if found:
-        more = f" and {len(found) - _MOST} more" if len(found) > _MOST else ""
         told = f"{counted(len(found), 'case')} had to fail and passed (strict xfail), which fails a run"
-        yield f"{told}: {', '.join(found[:_MOST])}{more}"
+        yield f"{told}: {and_more(found, _MOST)}"
 
 
 def _judged(

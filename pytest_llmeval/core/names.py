@@ -3,6 +3,8 @@
 import difflib
 from collections.abc import Iterable
 
+from pytest_llmeval.core.text import and_more
+
 __all__ = ["closest", "did_you_mean", "show_key"]
 
 _SHOWN = 60
@@ -29,8 +31,7 @@ def did_you_mean(word: str, known: Iterable[str], otherwise: str | None = None) 
         return f"did you mean {near!r}?"
     if otherwise is not None or not names:
         return otherwise or ""
-    more = f" and {len(names) - 10} more" if len(names) > 10 else ""
-    return f"there are {', '.join(map(repr, names[:10]))}{more}"
+    return f"there are {and_more([*map(repr, names)], 10)}"
 
 
 def show_key(name: object) -> str:

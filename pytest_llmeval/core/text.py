@@ -2,9 +2,9 @@
 
 import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-__all__ = ["counted", "inert_json", "one_line", "printable", "shell_words", "shorten", "storable"]
+__all__ = ["and_more", "counted", "inert_json", "one_line", "printable", "shell_words", "shorten", "storable"]
 
 # C0 without tab and newline, DEL and C1, soft hyphen, zero-width and bidirectional controls, line separators, lone
 # surrogates, what XML cannot hold, tags: what is not seen, or moves what is.
@@ -31,6 +31,12 @@ def printable(text: str) -> str:
 def inert_json(text: str) -> str:
     """Return JSON in which GitHub finds none of its ``##[`` commands, and that says the same."""
     return text.replace("##[", "#\\u0023[")  # only a string can hold it
+
+
+def and_more(items: Sequence[str], most: int) -> str:
+    """Return the first ``most`` of ``items``, and how many more there are."""
+    more = f" and {len(items) - most:,} more" if len(items) > most else ""
+    return f"{', '.join(items[:most])}{more}"
 
 
 def counted(number: int, word: str) -> str:

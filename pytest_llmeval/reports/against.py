@@ -9,7 +9,7 @@ from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.rules import REGRESSION_KINDS, kind_of
-from pytest_llmeval.core.text import one_line, printable
+from pytest_llmeval.core.text import and_more, one_line, printable
 from pytest_llmeval.reports.beside_baseline import beside_baseline
 from pytest_llmeval.store.baseline_choice import BaselineChoice
 from pytest_llmeval.store.baselines import FoundBaseline, set_up_differences
@@ -74,8 +74,7 @@ def _flipped(base: FoundBaseline, cases: Iterable[JudgedCase], command: str) -> 
         for sample_id, direction in each.flips.items()
         if direction == "worse"
     ]
-    more = f" and {len(worse) - _FIRST:,} more" if len(worse) > _FIRST else ""
-    named = f" ({', '.join(worse[:_FIRST])}{more})" if worse else ""
+    named = f" ({and_more(worse, _FIRST)})" if worse else ""
     yield (
         f"rows that flipped: {len(worse):,} for the worse{named}, {directions['better']:,} for the better; what"
         f" changed: {printable(command)}"

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from pytest_llmeval.core.text import one_line
+from pytest_llmeval.core.text import and_more, one_line
 from pytest_llmeval.store.baselines import FoundBaseline
 from pytest_llmeval.store.records import Run
 
@@ -42,5 +42,4 @@ def _spec(run: Run, judge: str) -> str | None:
 
 
 def _named(models: list[str]) -> str:
-    more = f" and {len(models) - _MOST} more" if len(models) > _MOST else ""
-    return ", ".join(one_line(model, 60) for model in models[:_MOST]) + more
+    return and_more([one_line(model, 60) for model in models], _MOST)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from pytest_llmeval.core.gate.case import NEVER_ASKED, JudgedCase
 from pytest_llmeval.core.ids import case_id
-from pytest_llmeval.core.text import counted, one_line
+from pytest_llmeval.core.text import and_more, counted, one_line
 from pytest_llmeval.store.records import EarlierOutcome
 
 __all__ = ["rerun_sentences"]
@@ -36,8 +36,7 @@ def rerun_sentences(run_id: str, earlier: Iterable[EarlierOutcome], cases: Itera
     ]
     if not told:
         return []
-    more = f" and {len(told) - _MOST:,} more" if len(told) > _MOST else ""
-    return [f"{counted(len(told), 'case')} passed after a rerun: {', '.join(told[:_MOST])}{more}"]
+    return [f"{counted(len(told), 'case')} passed after a rerun: {and_more(told, _MOST)}"]
 
 
 def _counts(kinds: Counter[str]) -> str:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pytest_llmeval.core.errors import DatasetError, PromptError
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.strict_json import canonical
+from pytest_llmeval.core.text import and_more
 from pytest_llmeval.core.types import Message, Sample
 from pytest_llmeval.loaders.datasets import open_dataset
 from pytest_llmeval.loaders.prompt_fields import PromptFields
@@ -212,10 +213,9 @@ def within(
     told = [f"{row.where} ({size} tokens)" for row, size in sized if size > most]
     long = sum(size > most for size in lengths[: len(rows.rows)])
     if long and (on_long == "error" or long == len(rows.rows)):
-        shown = ", ".join(told[: min(long, _SHOWN)])
-        more = f" and {long - _SHOWN} more" if long > _SHOWN else ""
+        shown = and_more(told[:long], _SHOWN)
         raise DatasetError(
-            f"{long} of {len(rows.rows)} rows have more than {most} tokens: {shown}{more}; raise data.max_tokens, or"
+            f"{long} of {len(rows.rows)} rows have more than {most} tokens: {shown}; raise data.max_tokens, or"
             " write on_long: drop"
         )
     return [place for place, size in enumerate(lengths) if size <= most], told[:long], told[long:]

@@ -7,7 +7,7 @@ from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.pairs import PairedColumn
 from pytest_llmeval.core.rules import MEASURED_METRICS, GateSettings
-from pytest_llmeval.core.text import one_line
+from pytest_llmeval.core.text import and_more, one_line
 
 __all__ = ["LEAST_PAIRED", "Opponent", "Opponents", "left_out", "nothing_pairs", "refusal"]
 
@@ -146,11 +146,8 @@ def _gone(column: PairedColumn, opponent: Opponent) -> int:
 def _alone(column: PairedColumn, remade: int) -> str:
     """Return in words which scores make outcomes in one of the runs alone, of how many of the ``remade`` rows."""
     named = [repr(one_line(name, 40)) for name in column.lone_scores]
-    more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
     some = f"{len(column.by_lone)} of them as " if len(column.by_lone) < remade else ""
-    return (
-        f"{some}one of both runs alone has the score{'s' if len(named) > 1 else ''} {', '.join(named[:_NAMED])}{more}"
-    )
+    return f"{some}one of both runs alone has the score{'s' if len(named) > 1 else ''} {and_more(named, _NAMED)}"
 
 
 def _mend(opponent: Opponent, *, by_judge: bool = False) -> str:

@@ -10,7 +10,7 @@ from pytest_llmeval.core.gate.sizes import MOST_GROUPS, MOST_ROWS, SuiteSize
 from pytest_llmeval.core.names import show_key
 from pytest_llmeval.core.rules import REGRESSION_KINDS, Rule, Thresholds
 from pytest_llmeval.core.stats.paired import least_flips
-from pytest_llmeval.core.text import one_line
+from pytest_llmeval.core.text import and_more, one_line
 
 __all__ = ["RuleShare", "UnfailingRule", "family", "hopeless", "least_groups", "place_of", "unfailing"]
 
@@ -125,10 +125,9 @@ def _note(thresholds: Thresholds, found: Sequence[UnfailingRule]) -> str:
     if len(found) == 1:
         return f"{place_of(thresholds, rule, rule.kind)}: cannot fail by itself with {size}; {needs}"
     named = [one_line(each.rule.slice or "", 40) for each in found]
-    more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
     place = f"{_line_of(thresholds, rule)}: suites.{show_key(rule.suite)}.slices"
     what = f"{show_key(rule.metric)}.{rule.kind} cannot fail by itself in {len(named)} slices of {size}"
-    return f"{place}: {what}; {needs}: {', '.join(named[:_NAMED])}{more}"
+    return f"{place}: {what}; {needs}: {and_more(named, _NAMED)}"
 
 
 def _claim(member: RuleShare) -> str:
