@@ -1,22 +1,14 @@
 """The cases of a run that a reader should look at first: the worst misses, and the first errors."""
 
 import heapq
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from pytest_llmeval.core.types import Call
+from pytest_llmeval.store.protocol import StoreReader
 from pytest_llmeval.store.records import StoredCase
 
 __all__ = ["WorstCase", "WorstCases", "worst_cases"]
-
-
-class _Source(Protocol):
-    """What is read of a store."""
-
-    def unlucky(self, run_id: str, *, most: int | None) -> Iterator[StoredCase]: ...
-
-    def calls(self, case_id: str) -> list[Call]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +31,7 @@ class WorstCases:
     broken: int
 
 
-def worst_cases(store: _Source, run_id: str, *, most: int) -> WorstCases:
+def worst_cases(store: StoreReader, run_id: str, *, most: int) -> WorstCases:
     """Return the worst cases of a run, at most ``most`` of each kind; no more of them are held at a time."""
     counts = {"missed": 0, "error": 0}
     kept: dict[str, list[tuple[float, int, StoredCase]]] = {"missed": [], "error": []}
@@ -61,6 +53,6 @@ def _value(case: StoredCase) -> float:
     return min((score.value or 0.0 for score in case.scores if score.passed is False), default=0.0)
 
 
-def _with_calls(store: _Source, kept: Iterable[tuple[float, int, StoredCase]]) -> list[WorstCase]:
+def _with_calls(store: StoreReader, kept: Iterable[tuple[float, int, StoredCase]]) -> list[WorstCase]:
     ordered = sorted(kept, key=lambda each: each[:2], reverse=True)
     return [WorstCase(case=case, calls=store.calls(case.id)) for _, _, case in ordered]
