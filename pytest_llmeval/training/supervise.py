@@ -176,7 +176,7 @@ def _plan(job: Job) -> Plan:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise SettingsError(f"{folder}: cannot be written: {error.strerror}; see --llmeval-db") from None
+        raise SettingsError(f"{unwritten(folder, error)}; see --llmeval-db") from None
     is_cuda, processes = job.config.device == "cuda", job.config.launch.processes
     free = job.machine.gpu_total if is_cuda else job.machine.ram_free // processes
     return Plan(
