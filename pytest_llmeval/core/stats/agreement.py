@@ -102,13 +102,12 @@ def _place(label: Hashable, places: Mapping[Hashable, int]) -> int:
     return places[label]
 
 
-def rate(hits: Sequence[bool], *, clusters: Sequence[Hashable] | None = None, confidence: float = 0.95) -> Rate | None:
-    """Return the share of hits with Wilson's interval, over n or, with clusters, over what n cases of them count as.
+def rate(hits: Sequence[bool], *, clusters: Sequence[Hashable] | None = None) -> Rate | None:
+    """Return the share of hits with Wilson's 95 % interval, over n or, with clusters, over what n cases count as.
 
     Args:
         hits: Of each case, whether it is one.
         clusters: The cluster of each case, in the order of ``hits``; without them each stands alone.
-        confidence: In (0, 1).
 
     Returns:
         None without a case.
@@ -117,16 +116,12 @@ def rate(hits: Sequence[bool], *, clusters: Sequence[Hashable] | None = None, co
     if not n:
         return None
     share = sum(hits) / n
-    effect = 1.0 if clusters is None else design_effect(hits, clusters, confidence=confidence)
-    return Rate(value=share, n=n, interval=wilson(share, n / effect, confidence=confidence))
+    effect = 1.0 if clusters is None else design_effect(hits, clusters)
+    return Rate(value=share, n=n, interval=wilson(share, n / effect))
 
 
 def binary_rates(
-    truth: Sequence[bool],
-    judged: Sequence[bool],
-    *,
-    clusters: Sequence[Hashable] | None = None,
-    confidence: float = 0.95,
+    truth: Sequence[bool], judged: Sequence[bool], *, clusters: Sequence[Hashable] | None = None
 ) -> BinaryRates:
     """Return accuracy, sensitivity, specificity and prevalence, each as ``rate`` tells it.
 
@@ -134,7 +129,6 @@ def binary_rates(
         truth: Of each case, whether people pass it.
         judged: Whether the judge passes it, in the same order.
         clusters: The cluster of each case, in the same order; without them each stands alone.
-        confidence: In (0, 1).
 
     Raises:
         ValueError: For lists of different lengths.
@@ -144,7 +138,7 @@ def binary_rates(
 
     def share(hits: Sequence[tuple[bool, Hashable]]) -> Rate | None:
         own = None if clusters is None else [name for _, name in hits]
-        return rate([hit for hit, _ in hits], clusters=own, confidence=confidence)
+        return rate([hit for hit, _ in hits], clusters=own)
 
     return BinaryRates(
         accuracy=share([(true == said, name) for true, said, name in cases]),

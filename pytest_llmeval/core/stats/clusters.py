@@ -64,18 +64,17 @@ def clustered_mean(values: Sequence[float], clusters: Sequence[Hashable]) -> Clu
     return ClusteredMean(value=centre, error=error, df=_df(map(len, groups), n), clusters=len(groups))
 
 
-def design_effect(values: Sequence[float], clusters: Sequence[Hashable], *, confidence: float = 0.95) -> float:
+def design_effect(values: Sequence[float], clusters: Sequence[Hashable]) -> float:
     """Return the design effect: n values in clusters make the mean's interval as wide as n/effect independent ones.
 
-    The clustered variance over that of independent values, times (t/z)² as the former has fewer degrees of freedom; at
-    least 1. Counts over it may be taken for independent ones: J. N. K. Rao and A. J. Scott, "A Simple
+    The clustered variance over that of independent values, times (t/z)², for 95 %, as the former has fewer degrees of
+    freedom; at least 1. Counts over it may be taken for independent ones: J. N. K. Rao and A. J. Scott, "A Simple
     Method for the Analysis of Clustered Binary Data", Biometrics 48 (1992) 577–585. Where all values are equal they
     say nothing of it, and each cluster counts as much as its values were one: L. Kish's Σn_c²/n.
 
     Args:
         values: In any order.
         clusters: The cluster of each value, in the order of ``values``.
-        confidence: Of the interval, in (0, 1).
 
     Returns:
         1 where every value has a cluster of its own, and without values; n for one cluster.
@@ -91,8 +90,7 @@ def design_effect(values: Sequence[float], clusters: Sequence[Hashable], *, conf
     found = clustered_mean(values, clusters)
     if found is None or plain <= (ROUNDING * max(map(abs, values))) ** 2:
         return most
-    tails = (1 + confidence) / 2
-    return max(1.0, (found.error * student_quantile(tails, found.df) / normal_quantile(tails)) ** 2 / plain)
+    return max(1.0, (found.error * student_quantile(0.975, found.df) / normal_quantile(0.975)) ** 2 / plain)
 
 
 def in_clusters(values: Sequence[S], clusters: Sequence[Hashable]) -> list[list[S]]:

@@ -40,7 +40,7 @@ class Corrected:
     estimate: float | None
     """In [0, 1]; None where the labels do not tell."""
     interval: Interval | None
-    """Holds the estimate, within [0, 1]; None where the estimate is, and where the labels say nothing of the spread."""
+    """Of 95 %, within [0, 1], holds the estimate; None where that is and where the labels say nothing of the spread."""
     reason: str | None = None
     """Why one of both is None, in a clause."""
 
@@ -52,7 +52,6 @@ def by_separate_labels(
     *,
     effect: float = 1.0,
     labels_effect: float = 1.0,
-    confidence: float = 0.95,
 ) -> Corrected:
     """Return the share of a run that people would pass, by labels of other cases than the run's.
 
@@ -76,7 +75,6 @@ def by_separate_labels(
             people say (as many right as wrong ones), never by what the judge says.
         effect: The design effect of the run's cases, at least 1, of the share that passes.
         labels_effect: That of the labelled ones, of whether the judge is right.
-        confidence: In (0, 1).
 
     Returns:
         Nothing but the reason where no case is judged, no labelled case passes or fails, or J or J̃ is at most 0.1.
@@ -94,7 +92,7 @@ def by_separate_labels(
     if not fails:
         return _unknown("no labelled case fails, so the specificity is unknown")
     sensitivity, specificity = true_pass / passes, true_fail / fails
-    z = normal_quantile((1 + confidence) / 2)
+    z = normal_quantile(0.975)
     share = _by_score(passed, judged, z, effect)
     right, wrong = _plus_one(true_pass, passes, labels_effect), _plus_one(true_fail, fails, labels_effect)
     j, cautious_j = sensitivity + specificity - 1, right.value + wrong.value - 1
@@ -111,9 +109,7 @@ def by_separate_labels(
     return _corrected(estimate, theta + min(shift, 0.0) - half, theta + max(shift, 0.0) + half)
 
 
-def by_labels_of_run(
-    passed: int, judged: int, labels: Confusion, *, effect: float = 1.0, confidence: float = 0.95
-) -> Corrected:
+def by_labels_of_run(passed: int, judged: int, labels: Confusion, *, effect: float = 1.0) -> Corrected:
     """Return the share of a run that people would pass, by labels of some of its cases.
 
     The estimate of a stratified sample, its strata the two verdicts: θ = p·a + (1 − p)·b, with a and b the shares that
@@ -131,7 +127,6 @@ def by_labels_of_run(
         labels: Labels by people and verdicts of cases of this run, two levels, drawn at random from all of them or
             from each verdict, however many of each.
         effect: The design effect, at least 1, of ``stratified_parts``.
-        confidence: In (0, 1).
 
     Returns:
         Nothing but the reason where no case is judged, and where the run has a verdict of which no case is labelled.
@@ -156,8 +151,8 @@ def by_labels_of_run(
         return _unknown("no case that the judge fails is labelled")
     if labels.n == judged:
         estimate = (pass_pass + pass_fail) / judged
-        return Corrected(estimate=estimate, interval=wilson(estimate, judged / effect, confidence=confidence))
-    z = normal_quantile((1 + confidence) / 2)
+        return Corrected(estimate=estimate, interval=wilson(estimate, judged / effect))
+    z = normal_quantile(0.975)
     share = _by_score(passed, judged, z, effect)
     a, b = _plus_one(pass_pass, labelled_passes, effect), _plus_one(pass_fail, labelled_fails, effect)
     p = share.value
@@ -194,7 +189,6 @@ def by_prediction(
     unlabelled: Sequence[float],
     *,
     clusters: tuple[Sequence[Hashable], Sequence[Hashable]] | None = None,
-    confidence: float = 0.95,
 ) -> Corrected:
     """Return the mean score that people would give, by their scores of a random part of the run: PPI++.
 
@@ -212,7 +206,6 @@ def by_prediction(
         unlabelled: The judge's scores of all other cases of the run.
         clusters: Those of the labelled cases and of the others; without them each case stands alone. All labels of a
             cluster count as one where the interval asks for 100.
-        confidence: In (0, 1).
 
     Returns:
         No interval below 100 labels, and where scores that people gave to every case are all equal; nothing but the
@@ -235,16 +228,16 @@ def by_prediction(
             estimate=estimate, interval=None, reason=f"an interval takes {LEAST_LABELS} labels, there are {n}{told}"
         )
     if not rest:
-        interval = score_interval(truth, confidence=confidence, clusters=None if many == n else own)
+        interval = score_interval(truth, clusters=None if many == n else own)
         return Corrected(estimate=estimate, interval=interval, reason=None if interval else "all scores are equal")
     parts = [*_parts(residuals, n + rest), *(trust * part for part in _parts(unlabelled, n + rest))]
-    effect = design_effect(parts, [*own, *others], confidence=confidence)
+    effect = design_effect(parts, [*own, *others])
     greatest = max(abs(score - guess) for score, guess in labelled)
     hidden = greatest if greatest > ROUNDING else 1.0
     error = trust**2 * _products(judged + list(unlabelled)) / (n + rest - 1) / rest
     error += (_products(residuals) + effect * hidden**2) / n**2
     count = max(n / effect, estimate * (1 - estimate) / (error * effect))
-    return Corrected(estimate=estimate, interval=wilson(estimate, count, confidence=confidence))
+    return Corrected(estimate=estimate, interval=wilson(estimate, count))
 
 
 def _parts(values: Sequence[float], cases: int) -> list[float]:

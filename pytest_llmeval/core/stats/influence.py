@@ -4,15 +4,15 @@ import math
 from collections.abc import Hashable, Sequence
 
 from pytest_llmeval.core.stats.distributions import normal_quantile
-from pytest_llmeval.core.stats.intervals import quantile, t_interval
+from pytest_llmeval.core.stats.intervals import CHANGE_CONFIDENCE, quantile, t_interval
 
 __all__ = ["quantile_change_half"]
 
 
 def quantile_change_half(
-    pairs: Sequence[tuple[float, float]], percent: int, clusters: Sequence[Hashable], *, confidence: float
+    pairs: Sequence[tuple[float, float]], percent: int, clusters: Sequence[Hashable]
 ) -> float | None:
-    """Return t·SE of the candidate's quantile less the baseline's, the half-width of its interval.
+    """Return t·SE of the candidate's quantile less the baseline's, the half-width of its 90 % interval.
 
     The error is that of the mean of (q − [x <= quantile])/density over the rows, candidate less baseline: R. J.
     Serfling, "Approximation Theorems of Mathematical Statistics" (1980), section 2.5.
@@ -21,7 +21,6 @@ def quantile_change_half(
         pairs: A row's value in the baseline and in the candidate, at least one, in any order.
         percent: From 1 to 99.
         clusters: The cluster of each pair, in the order of ``pairs``.
-        confidence: In (0, 1).
 
     Returns:
         None for fewer than two clusters, and where the values about a quantile are equal, so that its density
@@ -31,7 +30,7 @@ def quantile_change_half(
     if before is None or after is None:
         return None
     influences = [late - early for early, late in zip(before, after, strict=True)]
-    interval = t_interval(influences, confidence=confidence, clusters=clusters)
+    interval = t_interval(influences, confidence=CHANGE_CONFIDENCE, clusters=clusters)
     return (interval.high - interval.low) / 2 if interval else None
 
 

@@ -14,6 +14,7 @@ from pytest_llmeval.core.stats.distributions import normal_quantile, student_qua
 from pytest_llmeval.core.stats.means import ROUNDING, mean, total
 
 __all__ = [
+    "CHANGE_CONFIDENCE",
     "Interval",
     "mean",
     "miss_chance",
@@ -25,6 +26,9 @@ __all__ = [
     "total",
     "wilson",
 ]
+
+CHANGE_CONFIDENCE = 0.9
+"""That of the interval of a change, which misses by 5 % on each side."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

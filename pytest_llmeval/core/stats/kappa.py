@@ -33,10 +33,8 @@ class Kappa:
     """Over how many cases, from 1."""
 
 
-def cohen_kappa(
-    table: Confusion, *, weights: Weights | None = None, effect: float = 1.0, confidence: float = 0.95
-) -> Kappa | None:
-    """Return kappa, (p_o − p_e) / (1 − p_e), with its large-sample interval; weighted where levels are ordered.
+def cohen_kappa(table: Confusion, *, weights: Weights | None = None, effect: float = 1.0) -> Kappa | None:
+    """Return kappa, (p_o − p_e) / (1 − p_e), with its large-sample 95 % interval; weighted where levels are ordered.
 
     J. Cohen, Educational and Psychological Measurement 20 (1960) 37–46, and Psychological Bulletin 70 (1968) 213–220.
     An agreement by i and j counts 1 − d/(k − 1) of k levels, d = |i − j|, with linear weights and 1 − (d/(k − 1))²
@@ -53,7 +51,6 @@ def cohen_kappa(
         weights: None counts every disagreement in full.
         effect: The design effect of cases that come in clusters, at least 1; ``kappa_parts`` are the values that it is
             of.
-        confidence: In (0, 1).
 
     Returns:
         None without a case, and where chance explains all (p_e = 1: both use one level only).
@@ -67,10 +64,10 @@ def cohen_kappa(
     if expected >= 1 - ROUNDING:
         return None
     if table.agreed == n:
-        least = (wilson(1, count, confidence=confidence).low - expected) / (1 - expected)
+        least = (wilson(1, count).low - expected) / (1 - expected)
         return Kappa(value=1.0, interval=Interval(low=max(-1.0, least), high=1.0), observed=1.0, expected=expected, n=n)
     value = (observed - expected) / (1 - expected)
-    interval = _around(value, _variance(cells, value, expected) / count, confidence)
+    interval = _around(value, _variance(cells, value, expected) / count)
     return Kappa(value=value, interval=interval, observed=observed, expected=expected, n=n)
 
 
@@ -146,8 +143,8 @@ def _variance(cells: Sequence[_Cell], kappa: float, expected: float) -> float:
     return (squares - (kappa - expected * (1 - kappa)) ** 2) / (1 - expected) ** 2
 
 
-def _around(value: float, variance: float, confidence: float) -> Interval | None:
+def _around(value: float, variance: float) -> Interval | None:
     if variance <= ROUNDING:
         return None
-    half = normal_quantile((1 + confidence) / 2) * math.sqrt(variance)
+    half = normal_quantile(0.975) * math.sqrt(variance)
     return Interval(low=max(-1.0, value - half), high=min(1.0, value + half))

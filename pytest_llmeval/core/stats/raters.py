@@ -15,31 +15,26 @@ from pytest_llmeval.core.stats.means import mean
 __all__ = ["agreement_rate", "effective_votes", "flip_rate"]
 
 
-def agreement_rate(
-    units: Sequence[Sequence[Hashable]], *, clusters: Sequence[Hashable] | None = None, confidence: float = 0.95
-) -> Rate | None:
+def agreement_rate(units: Sequence[Sequence[Hashable]], *, clusters: Sequence[Hashable] | None = None) -> Rate | None:
     """Return how often two raters of the same unit agree: what a judge can reach at best.
 
-    The mean over units of the share of their pairs of labels that are equal, with the interval of ``score_interval``:
-    Wilson's for two labels a unit.
+    The mean over units of the share of their pairs of labels that are equal, with the 95 % interval of
+    ``score_interval``: Wilson's for two labels a unit.
 
     Args:
         units: The labels of each unit, in any order; None where one is missing.
         clusters: The cluster of each unit, in the order of ``units``; without them each stands alone.
-        confidence: In (0, 1).
 
     Returns:
         None without a unit of two labels.
     """
     shares, own = _differing(units, clusters)
-    return _rate([1 - share for share in shares], own, confidence)
+    return _rate([1 - share for share in shares], own)
 
 
-def flip_rate(
-    units: Sequence[Sequence[Hashable]], *, clusters: Sequence[Hashable] | None = None, confidence: float = 0.95
-) -> Rate | None:
+def flip_rate(units: Sequence[Sequence[Hashable]], *, clusters: Sequence[Hashable] | None = None) -> Rate | None:
     """Return how often two judgements of the same unit differ; the complement of ``agreement_rate``."""
-    return _rate(*_differing(units, clusters), confidence)
+    return _rate(*_differing(units, clusters))
 
 
 def _differing(
@@ -53,12 +48,12 @@ def _differing(
     return shares, [name for _, name in rated]
 
 
-def _rate(shares: Sequence[float], clusters: Sequence[Hashable], confidence: float) -> Rate | None:
+def _rate(shares: Sequence[float], clusters: Sequence[Hashable]) -> Rate | None:
     value, n = mean(shares), len(shares)
     if value is None:
         return None
     own = clusters if len(set(clusters)) < n else None
-    return Rate(value=value, n=n, interval=score_interval(shares, confidence=confidence, clusters=own))
+    return Rate(value=value, n=n, interval=score_interval(shares, clusters=own))
 
 
 def effective_votes(wrong: Sequence[Sequence[bool | None]]) -> float | None:

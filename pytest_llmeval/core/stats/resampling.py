@@ -14,7 +14,7 @@ from typing import TypeVar
 from pytest_llmeval.core.stats.clusters import Sortable, in_clusters
 from pytest_llmeval.core.stats.distributions import normal_cdf, student_quantile
 from pytest_llmeval.core.stats.influence import quantile_change_half
-from pytest_llmeval.core.stats.intervals import Interval, quantile, t_interval
+from pytest_llmeval.core.stats.intervals import CHANGE_CONFIDENCE, Interval, quantile, t_interval
 
 __all__ = [
     "MOST_DRAWS",
@@ -55,7 +55,7 @@ def bootstrap_interval(
     units: Sequence[Sequence[T]],
     *,
     draws: int,
-    confidence: float = 0.9,
+    confidence: float = CHANGE_CONFIDENCE,
     seed: int = 0,
     budget: Budget | None = None,
 ) -> Interval | None:
@@ -91,11 +91,9 @@ def paired_quantile_change(
     *,
     draws: int,
     clusters: Sequence[Hashable] | None = None,
-    confidence: float = 0.9,
-    seed: int = 0,
     budget: Budget | None = None,
 ) -> Interval | None:
-    """Return an interval of the candidate's quantile less the baseline's, over rows that keep their pair.
+    """Return a 90 % interval of the candidate's quantile less the baseline's, over rows that keep their pair.
 
     By the bootstrap; over budget by the standard error of the quantiles' influence functions (R. J. Serfling,
     "Approximation Theorems of Mathematical Statistics" (1980), section 2.5) with Student's quantile.
@@ -105,8 +103,6 @@ def paired_quantile_change(
         percent: From 1 to 99.
         draws: From 1.
         clusters: The cluster of each pair, in the order of ``pairs``; without them each row stands alone.
-        confidence: In (0, 1).
-        seed: Of the draws.
         budget: What may be resampled; without one as much as a session may.
 
     Returns:
@@ -116,7 +112,7 @@ def paired_quantile_change(
     Raises:
         ValueError: For another number of clusters than of pairs.
     """
-    tail, share = (1 - confidence) / 2, percent / 100
+    tail, share = (1 - CHANGE_CONFIDENCE) / 2, percent / 100
     if not pairs or max(share, 1 - share) ** len(pairs) > tail:
         return None
     names: Sequence[Hashable] = range(len(pairs)) if clusters is None else clusters
@@ -127,15 +123,13 @@ def paired_quantile_change(
         return _gap(quantile(after, percent), quantile(before, percent))
 
     if len(pairs) * draws > allowed.left:
-        return _around(change(list(pairs)), quantile_change_half(pairs, percent, names, confidence=confidence))
+        return _around(change(list(pairs)), quantile_change_half(pairs, percent, names))
     units = in_clusters(pairs, names)
-    return bootstrap_interval(change, units, draws=draws, confidence=confidence, seed=seed, budget=allowed)
+    return bootstrap_interval(change, units, draws=draws, confidence=CHANGE_CONFIDENCE, budget=allowed)
 
 
-def total_change(
-    pairs: Sequence[Pair], *, clusters: Sequence[Hashable] | None = None, confidence: float = 0.9
-) -> Interval | None:
-    """Return an interval of the candidate's sum less the baseline's, the number of rows held.
+def total_change(pairs: Sequence[Pair], *, clusters: Sequence[Hashable] | None = None) -> Interval | None:
+    """Return a 90 % interval of the candidate's sum less the baseline's, the number of rows held.
 
     It is n times the t interval of the mean difference, by ``clustered_mean`` where there are clusters: a
     closed form, nothing is drawn.
@@ -143,7 +137,6 @@ def total_change(
     Args:
         pairs: In any order.
         clusters: The cluster of each pair, in the order of ``pairs``; without them each row stands alone.
-        confidence: In (0, 1).
 
     Returns:
         None for fewer than two rows or clusters, and where no spread was seen.
@@ -152,7 +145,7 @@ def total_change(
         ValueError: For another number of clusters than of pairs.
     """
     n = len(pairs)
-    change = t_interval([after - before for before, after in pairs], confidence=confidence, clusters=clusters)
+    change = t_interval([after - before for before, after in pairs], confidence=CHANGE_CONFIDENCE, clusters=clusters)
     return Interval(low=n * change.low, high=n * change.high) if change else None
 
 

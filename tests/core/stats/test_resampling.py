@@ -169,7 +169,7 @@ def test_an_influence_has_the_error_that_theory_gives() -> None:
     for percent in (50, 90):
         share = percent / 100
         error = math.sqrt(2 * share * (1 - share) / n) / float(stats.norm.pdf(stats.norm.ppf(share)))
-        half = quantile_change_half(rows, percent, range(n), confidence=0.9)
+        half = quantile_change_half(rows, percent, range(n))
         assert half == pytest.approx(1.645 * error, rel=0.1)
 
 
