@@ -24,6 +24,7 @@ from pytest_llmeval.cli.project import Project, find_project
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.case import XPASSED, JudgedCase
 from pytest_llmeval.core.text import counted, one_line, printable
+from pytest_llmeval.reports.run_text import told_run
 from pytest_llmeval.reports.table import Column, table_lines
 from pytest_llmeval.store.baseline_choice import TAKEN_NAMES
 from pytest_llmeval.store.baseline_file import BaselineFile, write_baseline
@@ -77,7 +78,7 @@ def set_baseline(name: str, run: str, even_red: bool, as_json: bool, database: P
     if as_json:
         emit_json({"name": name, "run": found.id, "replaced": before})
         return
-    echo_lines([f"baseline {name}: {_told(found)}{_instead(before, found)}"])
+    echo_lines([f"baseline {name}: run {told_run(found)}{_instead(before, found)}"])
 
 
 @baseline.command("list")
@@ -159,7 +160,7 @@ def export(run: str, file: Path, no_answers: bool, even_red: bool, as_json: bool
         emit_json({"file": str(file), "name": name, "run": found.id, "cases": count, "bytes": size})
         return
     answers = "without answers, " if no_answers else ""
-    told = f"{_told(found)} as {one_line(name)}: {counted(count, 'case')}, {answers}{_size(size)}"
+    told = f"run {told_run(found)} as {one_line(name)}: {counted(count, 'case')}, {answers}{_size(size)}"
     echo_written(file, f"{one_line(str(file))}: {told}")
 
 
@@ -189,7 +190,7 @@ def import_baseline(file: Path, name: str | None, as_json: bool, database: Path 
         emit_json({"name": name, "run": found.run.id, "imported": is_new, "cases": found.count, "replaced": before})
         return
     how = f"{counted(found.count, 'case')} taken over" if is_new else "it was here already"
-    echo_lines([f"baseline {one_line(name)}: {_told(found.run)}, {how}{_instead(before, found.run)}"])
+    echo_lines([f"baseline {one_line(name)}: run {told_run(found.run)}, {how}{_instead(before, found.run)}"])
 
 
 def _answering(store: SqliteReader, run: Run) -> dict[str, Any]:
@@ -271,11 +272,6 @@ def _name(store: SqliteStore, name: str, run_id: str) -> str | None:
 def _unknown(store: SqliteStore, name: str, project: Project) -> str:
     known = ", ".join(one_line(each, 40) for each in _named(store)) or "none"
     return f"{project.shown(store.path)}: no baseline {one_line(repr(name), 80)}; there are: {known}"
-
-
-def _told(run: Run) -> str:
-    name = f" ({one_line(run.name, 60)})" if run.name else ""
-    return f"run {printable(run.id)}{name}"
 
 
 def _instead(before: str | None, run: Run) -> str:

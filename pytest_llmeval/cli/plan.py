@@ -19,8 +19,8 @@ from pytest_llmeval.cli.rules import rules_for
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.judges import gating
 from pytest_llmeval.core.gate.plan import plan
-from pytest_llmeval.core.text import one_line, printable
 from pytest_llmeval.reports.plan_text import plan_lines
+from pytest_llmeval.reports.run_text import told_run
 from pytest_llmeval.store.baselines import find_baseline
 from pytest_llmeval.store.records import Run
 from pytest_llmeval.store.trust import trust_in
@@ -72,16 +72,10 @@ def plan_suites(
         emit_json({**facts, "metrics": made.rows, "cannot_fail": made.unfailing, "may_not_gate": told})
         return
     room = {"width": terminal_width(), "tables": table_room()}
-    lines = plan_lines(made, rules, twin=_told(twin), silent=silent, **room)
+    lines = plan_lines(made, rules, twin=told_run(twin) if twin is not None else None, silent=silent, **room)
     echo_lines([_heading(found.run), "", *lines])
 
 
 def _heading(run: Run) -> str:
     partial = ", partial" if run.left_out else ""
-    return f"run {_told(run)}: {run.shown_status}{partial}"
-
-
-def _told(run: Run | None) -> str | None:
-    if run is None:
-        return None
-    return f"{printable(run.id)} ({one_line(run.name, 40)})" if run.name else printable(run.id)
+    return f"run {told_run(run)}: {run.shown_status}{partial}"

@@ -25,7 +25,8 @@ from pytest_llmeval.core.errors import StoreError, ThresholdsError
 from pytest_llmeval.core.gate.selftest import PAIRS, RuleTally, SelfTest, pairs_within, replay
 from pytest_llmeval.core.gate.twins import Twins, split_epochs, twins
 from pytest_llmeval.core.rules import Thresholds
-from pytest_llmeval.core.text import one_line, printable
+from pytest_llmeval.core.text import one_line
+from pytest_llmeval.reports.run_text import told_run
 from pytest_llmeval.reports.selftest_text import selftest_lines
 from pytest_llmeval.store.baseline_choice import choose_baseline
 from pytest_llmeval.store.baselines import FoundBaseline, find_baseline
@@ -147,9 +148,8 @@ def _partners(
 
 
 def _told(found: FoundBaseline) -> str:
-    name = f" ({one_line(found.run.name, 40)})" if found.run.name else ""
     model = f" on {one_line(found.model, 60)}" if found.model is not None else ""
-    return f"run {printable(found.run.id)}{name}{model}"
+    return f"run {told_run(found.run)}{model}"
 
 
 def _progress(pairs: int) -> Callable[[int], None]:

@@ -12,7 +12,7 @@ from pytest_llmeval.reports.run_view import RunView, SuiteView, TableRow, most_s
 from pytest_llmeval.reports.table import Column, table_lines, table_width
 from pytest_llmeval.reports.text_width import cut
 from pytest_llmeval.reports.wrapping import wrapped
-from pytest_llmeval.store.records import UNFINISHED, Spending, StoredCase
+from pytest_llmeval.store.records import UNFINISHED, Run, Spending, StoredCase
 
 __all__ = [
     "COLUMNS",
@@ -25,6 +25,7 @@ __all__ = [
     "row_cells",
     "run_lines",
     "spending_lines",
+    "told_run",
     "verdict_line",
 ]
 
@@ -68,12 +69,17 @@ def run_lines(
     return lines
 
 
+def told_run(run: Run) -> str:
+    """Return the id of a run, and its name where it has one."""
+    name = f" ({one_line(run.name, 60)})" if run.name else ""
+    return f"{one_line(run.id)}{name}"
+
+
 def heading(view: RunView, *, width: int) -> list[str]:
     """Return the lines that say which run this is, and that it is partial; each of at most ``width`` columns."""
     run = view.run
-    name = f" ({one_line(run.name, 40)})" if run.name else ""
     partial = f", partial ({', '.join(run.left_out)})" if run.left_out else ""
-    first = list(wrapped(f"run {one_line(run.id)}{name}: {run.shown_status}{partial}", width))
+    first = list(wrapped(f"run {told_run(run)}: {run.shown_status}{partial}", width))
     lines = [f"began {one_line(run.started_at)}"]
     if run.git_commit:
         branch = f" on {one_line(run.git_branch)}" if run.git_branch else ""

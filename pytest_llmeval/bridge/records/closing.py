@@ -13,7 +13,7 @@ from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.gate.case import NOT_ANSWERED
 from pytest_llmeval.core.status import UNMEASURABLE
 from pytest_llmeval.core.text import counted, one_line, printable
-from pytest_llmeval.reports.run_text import verdict_line
+from pytest_llmeval.reports.run_text import told_run, verdict_line
 from pytest_llmeval.reports.run_view import RunView
 from pytest_llmeval.store.records import Run
 
@@ -103,9 +103,8 @@ class Closing:
                 else f"note: {cases} of the run did not end"
             )
         yield "gate: stopped, not judged" if is_stopped else verdict_line(view)
-        name = f" ({one_line(self._run.name, 60)})" if self._run.name else ""
         option = printable(self._settings.db_option)
-        yield f"run {self._run.id}{name} is in {printable(self._settings.shown(self._settings.db))}"
+        yield f"run {told_run(self._run)} is in {printable(self._settings.shown(self._settings.db))}"
         yield f"look at it: llmeval show {self._run.id}{option}"
         if is_stopped and self._rescored is not None:
             yield f"do it again: llmeval rescore {self._rescored}{option}"
