@@ -30,7 +30,7 @@ from pytest_llmeval.version import __version__
 
 __all__ = ["main"]
 
-_BROKEN = 3
+_OUTPUT_LOST = 3
 _USAGE = 4
 _INTERRUPTED = 130
 
@@ -83,5 +83,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except OSError as error:  # the output cannot be written, say
         click.echo(f"llmeval: {error}", err=True)
         drop_output()
-        status = _BROKEN
+        status = _OUTPUT_LOST
     sys.exit(status if isinstance(status, int) else 0)

@@ -21,7 +21,7 @@ from pytest_llmeval.core.child import run_told
 from pytest_llmeval.core.errors import UserError
 from pytest_llmeval.core.status import BROKEN
 from pytest_llmeval.core.text import one_line, printable
-from pytest_llmeval.reports.flips import ScoreFlips, find_flips, flip_lines
+from pytest_llmeval.reports.rescored_scores import ScoreFlips, find_flips, flip_lines
 from pytest_llmeval.reports.run_text import not_judged_lines, run_lines, verdict_line
 from pytest_llmeval.reports.run_view import RunCases, view_run
 from pytest_llmeval.store.records import Run, StoredCase

@@ -19,7 +19,7 @@ from pytest_llmeval.core.types import Score
 from pytest_llmeval.loaders.thresholds import load_thresholds
 from pytest_llmeval.reports.comparison import compare
 from pytest_llmeval.reports.comparison_text import comparison_lines
-from pytest_llmeval.reports.flips import find_flips, flip_lines
+from pytest_llmeval.reports.rescored_scores import find_flips, flip_lines
 from pytest_llmeval.reports.row_flips import RowKey, RowText, Side
 from pytest_llmeval.reports.run_text import run_lines
 from pytest_llmeval.reports.run_view import RunCases, view_run

@@ -8,7 +8,7 @@ from pytest_llmeval.core.types import CaseKey
 from pytest_llmeval.reports.text_width import cut
 from pytest_llmeval.store.records import StoredCase
 
-__all__ = ["CASE", "Flip", "ScoreFlips", "find_flips", "flip_lines"]
+__all__ = ["CASE", "ScoreFlip", "ScoreFlips", "find_flips", "flip_lines"]
 
 CASE = "pass_rate"
 """What the outcome of a case is called, beside its scores; as in the rules."""
@@ -18,7 +18,7 @@ _Identity = tuple[str, str, str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Flip:
+class ScoreFlip:
     """One case that one score says something else of."""
 
     sample_id: str
@@ -37,14 +37,14 @@ class ScoreFlips:
     score: str
     cases: int
     """Cases that both runs have it of."""
-    to_missed: tuple[Flip, ...] = ()
+    to_missed: tuple[ScoreFlip, ...] = ()
     """By sample id, model and epoch, as all that follow."""
-    to_passed: tuple[Flip, ...] = ()
+    to_passed: tuple[ScoreFlip, ...] = ()
     moved: int = 0
     """Cases that did not flip and whose value differs."""
-    lost: tuple[Flip, ...] = ()
+    lost: tuple[ScoreFlip, ...] = ()
     """Cases that had a value and have none any more: the case or its scorer broke, or nobody gives the score."""
-    gained: tuple[Flip, ...] = ()
+    gained: tuple[ScoreFlip, ...] = ()
     """Cases that have a value now and had none."""
 
 
@@ -103,7 +103,7 @@ def _score_lines(flips: ScoreFlips) -> Iterator[str]:
             yield f"      ... and {len(cases) - _NAMED} more"
 
 
-def _flip(flip: Flip) -> str:
+def _flip(flip: ScoreFlip) -> str:
     epoch = f" (epoch {flip.epoch})" if flip.epoch > 1 else ""
     model = one_line(flip.model, 40)
     return f"{one_line(flip.sample_id, 60)} on {model}{epoch}: {_number(flip.before)} -> {_number(flip.after)}"
@@ -125,14 +125,16 @@ def _said(case: StoredCase) -> Mapping[str | None, _Said]:
 
 
 def _compared(suite: str, score: str, pairs: Sequence[tuple[CaseKey, _Said, _Said]]) -> ScoreFlips:
-    kinds: dict[str, list[Flip]] = {"to_missed": [], "to_passed": [], "lost": [], "gained": []}
+    kinds: dict[str, list[ScoreFlip]] = {"to_missed": [], "to_passed": [], "lost": [], "gained": []}
     both = moved = 0
     for key, then, now in sorted(pairs, key=lambda pair: (pair[0].sample_id, pair[0].model, pair[0].epoch)):
         kind = _kind(then, now)
         both += then.value is not None and now.value is not None
         moved += kind == "moved"
         if kind in kinds:
-            flip = Flip(sample_id=key.sample_id, model=key.model, epoch=key.epoch, before=then.value, after=now.value)
+            flip = ScoreFlip(
+                sample_id=key.sample_id, model=key.model, epoch=key.epoch, before=then.value, after=now.value
+            )
             kinds[kind].append(flip)
     return ScoreFlips(
         suite=suite, score=score, cases=both, moved=moved, **{kind: tuple(found) for kind, found in kinds.items()}

@@ -3,7 +3,7 @@
 from typing import Any
 
 from pytest_llmeval.core.types import CaseRecord
-from pytest_llmeval.reports.flips import Flip, find_flips, flip_lines
+from pytest_llmeval.reports.rescored_scores import ScoreFlip, find_flips, flip_lines
 from pytest_llmeval.store.records import StoredCase, stored_case
 from tests.support.records import record, score
 
@@ -12,8 +12,8 @@ def stored(*cases: CaseRecord) -> list[StoredCase]:
     return [stored_case("r", case) for case in cases]
 
 
-def flip(sample_id: str, before: float | None, after: float | None) -> Flip:
-    return Flip(sample_id=sample_id, model="m", epoch=1, before=before, after=after)
+def flip(sample_id: str, before: float | None, after: float | None) -> ScoreFlip:
+    return ScoreFlip(sample_id=sample_id, model="m", epoch=1, before=before, after=after)
 
 
 def test_each_score_flips_by_itself() -> None:
