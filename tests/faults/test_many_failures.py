@@ -12,9 +12,17 @@ BODY = "def test_echo(sample):\n    assert sample.input == 'good', 'not good'\n"
 
 
 def test_the_first_twenty_are_shown_and_one_line_counts_the_rest(project: Project) -> None:
+    """What others add to the summary is of all reports."""
     project.eval(BODY, ROWS)
+    project.write(
+        conftest_py="""
+        def pytest_terminal_summary(terminalreporter):
+            terminalreporter.write_line(f"{len(terminalreporter.stats['failed'])} failed, says the project")
+    """
+    )
     result = project.run("evals", "-p", "no:cacheprovider")
     assert result.ret == 1
+    result.stdout.fnmatch_lines(["600 failed, says the project"])
     lines = result.stdout.lines
     assert sum(line.startswith("FAILED evals/test_echo.py::") for line in lines) == 20
     assert sum(line.startswith("____") for line in lines) == 20

@@ -24,22 +24,34 @@ class Brevity:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
+        self._whole: dict[str, list[Any]] = {}
+        self._shown: dict[str, list[Any]] = {}
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_terminal_summary(self, terminalreporter: Any) -> Generator[None, None, None]:
         """Hide what is too much, and say what is hidden; with ``-vv`` only cases that were never asked are hidden."""
         stats: dict[str, list[Any]] = terminalreporter.stats
-        whole = {category: stats[category] for category in _CATEGORIES if category in stats}
+        self._whole = {category: stats[category] for category in _CATEGORIES if category in stats}
         told: Counter[str] = Counter()
-        for category, reports in whole.items():
+        for category, reports in self._whole.items():
             most = len(reports) if self._config.option.verbose > 1 else _SHOWN
-            stats[category] = _first(reports, told, most)
+            self._shown[category] = _first(reports, told, most)
+        stats.update(self._shown)
         try:
             yield
         finally:
-            stats.update(whole)
+            stats.update(self._whole)
             for kind, count in told.items():
                 terminalreporter.write_line(_line(kind, count))
+
+    @pytest.hookimpl(wrapper=True, trylast=True, specname="pytest_terminal_summary")
+    def pytest_terminal_summary_of_others(self, terminalreporter: Any) -> Generator[None, None, None]:
+        """Hide nothing from what other plugins and conftests add, which comes within the terminal's own lists."""
+        terminalreporter.stats.update(self._whole)
+        try:
+            yield
+        finally:
+            terminalreporter.stats.update(self._shown)
 
 
 def _first(reports: list[Any], told: Counter[str], most: int) -> list[Any]:
