@@ -36,6 +36,19 @@ def test_the_node_id_is_function_and_sample_id(project: Project) -> None:
     assert listed(project) == ["test_echo[b]", "test_echo[a.1_x-Y]"]
 
 
+def test_what_others_show_of_a_case_is_its_part_of_the_node_id(project: Project) -> None:
+    """Such as Allure, which knows a case in the next session by it; a prompt and places in memory are no part of it."""
+    project.eval(PASS, rows("a", "b"), marker="prompt='secret {input}'")
+    project.write(
+        conftest_py="""
+        def pytest_runtest_setup(item):
+            print("shown:", *item.callspec.params.values())
+    """
+    )
+    shown = [line for line in project.run("evals", "-s").outlines if "shown: " in line]
+    assert [line.partition("shown: ")[2] for line in shown] == ["a", "b"]
+
+
 def test_epochs_stand_at_the_end_from_1(project: Project) -> None:
     project.eval(PASS, rows("a", "b"))
     assert listed(project, "--epochs=2") == [f"test_echo[{each}]" for each in ("a-e1", "a-e2", "b-e1", "b-e2")]

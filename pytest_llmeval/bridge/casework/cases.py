@@ -50,9 +50,12 @@ class Eval:
         return digest(as_json(self.params))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class CaseParam:
-    """What one item carries: a row is read again when its case runs."""
+    """What one item carries: a row is read again when its case runs.
+
+    Allure and others show what ``repr`` tells of it, and know the case in the next session by that.
+    """
 
     eval: Eval
     ref: "RowRef"
@@ -61,6 +64,9 @@ class CaseParam:
     epoch: int
     own_id: str
     """The part of the node id that this plugin made."""
+
+    def __repr__(self) -> str:
+        return self.own_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
