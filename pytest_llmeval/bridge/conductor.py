@@ -28,7 +28,7 @@ from pytest_llmeval.bridge.collection.broken_modules import BrokenModules
 from pytest_llmeval.bridge.collection.only_shown import Unasked, only_shows
 from pytest_llmeval.bridge.collection.selection import Selection, holds_for
 from pytest_llmeval.bridge.collection.tally import Tally
-from pytest_llmeval.bridge.config.anyio_mode import drop_backend
+from pytest_llmeval.bridge.config.async_modes import drop_backend, drop_trio
 from pytest_llmeval.bridge.config.options import OPTIONS, said_of
 from pytest_llmeval.bridge.execution.worker_queue import is_worker
 from pytest_llmeval.core.parent import parent_pid
@@ -95,7 +95,6 @@ class Conductor:
         marker = metafunc.definition.get_closest_marker("llmeval")
         with self._generate(metafunc, marker) if marker is not None else nullcontext():
             return (yield)
-        return None  # what is wrong with the parameter sets is told with all that is wrong
 
     def _generate(self, metafunc: pytest.Metafunc, marker: pytest.Mark) -> AbstractContextManager[None]:
         self._generated.add(metafunc.definition.nodeid)
@@ -125,6 +124,7 @@ class Conductor:
         self._drop_uncalled(items)
         self._select_as_begun(items)
         result = yield
+        drop_trio(items)
         self._notes += self._broken.settle(items)
         if self._preparation is not None or self._waiting or self._misplaced or self._notes:
             self._drop_unmatched_last_failed(items)

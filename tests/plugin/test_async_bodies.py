@@ -43,6 +43,41 @@ def test_each_body_runs_exactly_once(written: Project, setup: str) -> None:
     assert [row["nodeid"].partition("::")[2] for row in names] == [f"test_echo[{each}]" for each in "abc"]
 
 
+TRIO = """
+import functools
+import inspect
+
+import pytest
+
+def started(function, **arguments):
+    coroutine = function(**arguments)
+    with open("trio.txt", "a") as file:
+        file.write(arguments["sample"].id)
+    coroutine.close()
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if inspect.iscoroutinefunction(item.obj):
+            item.add_marker(pytest.mark.trio(run=None))
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_call(item):
+    if item.get_closest_marker("trio") is not None:
+        item.obj = functools.partial(started, item.obj)
+    yield
+"""
+
+
+def test_the_mode_of_trio_runs_no_eval_and_its_mark_does(written: Project) -> None:
+    """A stand-in for pytest-trio: each body that it started was run by both, and its case was an error."""
+    written.eval("@pytest.mark.trio\n" + EVAL.lstrip().replace("test_echo", "test_own"), ROWS, name="own")
+    written.write(conftest_py=TRIO, tox_ini=f"[pytest]\nmarkers = trio\n{SETUPS['neither']}")
+    written.run("evals", "-p", "no:hypothesispytest").assert_outcomes(passed=6)
+    assert sorted((written.root / "bodies.txt").read_text()) == ["a", "b", "c"]
+    assert sorted((written.root / "trio.txt").read_text()) == ["a", "b", "c"]
+    assert len(written.server.ledger) == 3
+
+
 def test_bodies_run_once_in_workers(written: Project) -> None:
     written.write(tox_ini=f"[pytest]\n{SETUPS['asyncio auto']}")
     written.run("evals", "-n2", "-p", "no:hypothesispytest").assert_outcomes(passed=3)

@@ -222,7 +222,7 @@ async def _body(function: _Function, values: dict[str, Any], model: CaseModel, r
 
 def is_async(item: pytest.Item) -> bool:
     """Whether the body of ``item`` is a coroutine function that this plugin runs."""
-    return body_of(item) is not None and not _is_anyios(item)
+    return body_of(item) is not None and not _is_anothers(item)
 
 
 def body_of(item: pytest.Item) -> _Function | None:
@@ -240,10 +240,11 @@ _is_coroutine_function = functools.lru_cache(maxsize=64)(inspect.iscoroutinefunc
 """Asked of every item, of which there are thousands to a function."""
 
 
-def _is_anyios(item: pytest.Item) -> bool:
-    """Whether a test asks for anyio by its mark or its arguments; a mode of anyio does not count."""
+def _is_anothers(item: pytest.Item) -> bool:
+    """Whether a test asks for anyio or trio by its mark or its arguments; a mode of theirs does not count."""
     named = _parameters(_plain_function(getattr(item, "obj")))  # noqa: B009
-    return item.get_closest_marker("anyio") is not None or "anyio_backend" in named
+    is_marked = any(item.get_closest_marker(name) is not None for name in ("anyio", "trio"))
+    return is_marked or "anyio_backend" in named
 
 
 def arguments_of(function: _Function, values: Mapping[str, Any]) -> dict[str, Any]:

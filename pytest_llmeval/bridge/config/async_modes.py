@@ -1,10 +1,11 @@
-"""What the mode ``auto`` of anyio does to evals, which run in a loop of this plugin's own."""
+"""What modes of anyio and pytest-trio do to evals, which run in a loop of this plugin's own."""
 
+from collections.abc import Iterable
 from types import FunctionType
 
 import pytest
 
-__all__ = ["drop_backend"]
+__all__ = ["drop_backend", "drop_trio"]
 
 
 def drop_backend(config: pytest.Config, collector: pytest.Collector, collected: object) -> None:
@@ -15,6 +16,15 @@ def drop_backend(config: pytest.Config, collector: pytest.Collector, collected: 
         marks = {mark.name for mark in (*own, *collector.iter_markers())}
         if "llmeval" in marks and "anyio" not in marks:
             collected.__dict__["pytestmark"] = [mark for mark in own if mark not in added]
+
+
+def drop_trio(items: Iterable[pytest.Item]) -> None:
+    """Take from evals the mark by which the mode of pytest-trio runs their bodies; one of their own stays."""
+    for item in items:
+        running = [mark for mark in item.own_markers if mark.name == "trio" and "run" in mark.kwargs]
+        if running and item.get_closest_marker("llmeval") is not None:
+            own = getattr(getattr(item, "obj", None), "pytestmark", ())
+            item.own_markers[:] = [mark for mark in item.own_markers if mark not in running or mark in own]
 
 
 def _is_auto(config: pytest.Config) -> bool:
