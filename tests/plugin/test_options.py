@@ -44,6 +44,19 @@ def test_short_names_are_understood_in_addopts(written: Project, monkeypatch: py
     assert (options(written)["limit"], options(written)["epochs"]) == (2, 2)
 
 
+def test_short_names_are_understood_in_a_file_of_arguments(written: Project) -> None:
+    """The command that goes on with a run has them as they stand there."""
+    written.write(more_txt="--epochs=2\n-k\nb\n", args_txt="evals\n--limit\n2\n@more.txt\n")
+    written.eval("def test_echo(response):\n    assert False\n", ROWS)
+    result = written.run("@args.txt", "-x")
+    assert result.ret == 1
+    assert options(written)["epochs"] == 2
+    result.stdout.fnmatch_lines(["continue with: pytest --resume * evals -x"])
+    result = written.run("@none.txt")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*No such file*none.txt*"])
+
+
 def test_short_names_reach_workers(written: Project) -> None:
     assert written.run("evals", "--limit", "2", "--epochs=2", "-n2").ret == 0
     assert len(written.cases()) == 4

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_llmeval.bridge.config.options import widen_short_names
+from pytest_llmeval.bridge.config.options import widen_short_names, with_those_of_files
 from pytest_llmeval.core.text import shell_words
 from pytest_llmeval.store.records import Run
 
@@ -83,7 +83,7 @@ def _given(config: pytest.Config, taken: tuple[str, ...], *, paths: bool) -> Ite
 
     A path that is the value of another option stays.
     """
-    arguments = list(map(str, config.invocation_params.args))
+    arguments = list(with_those_of_files(list(map(str, config.invocation_params.args))))
     long = list(arguments)
     widen_short_names(long, config._parser)
     left_out = set() if paths else _places_of_paths(config, long)

@@ -1,10 +1,12 @@
 """Options: declared under long names of our own, understood under short ones where nobody else took them."""
 
 import argparse
+import contextlib
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +24,7 @@ __all__ = [
     "said_of",
     "taken_short_names",
     "widen_short_names",
+    "with_those_of_files",
 ]
 
 PATHS_KEY = "llmeval_paths"
@@ -289,6 +292,7 @@ def _checked(option: Option) -> Callable[[str], Any]:
 
 def widen_short_names(args: list[str], parser: pytest.Parser) -> None:
     """Rewrite each ``--NAME`` in ``args`` that nobody declared into ``--llmeval-NAME``, up to a bare ``--``."""
+    args[:] = with_those_of_files(args)
     taken = taken_short_names(parser)
     longer = {f"--{option.name}": option.long_flag for option in OPTIONS if option.short and option.name not in taken}
     for index, argument in enumerate(args):
@@ -297,6 +301,16 @@ def widen_short_names(args: list[str], parser: pytest.Parser) -> None:
         flag, equals, value = argument.partition("=")
         if flag in longer:
             args[index] = f"{longer[flag]}{equals}{value}"
+
+
+def with_those_of_files(args: list[str]) -> Iterator[str]:
+    """Yield arguments, in place of ``@FILE`` those in the file, as argparse does: it says where one cannot be read."""
+    for argument in args:
+        lines = [argument]
+        if argument.startswith("@"):
+            with contextlib.suppress(OSError, ValueError):
+                lines = list(with_those_of_files(Path(argument[1:]).read_text().splitlines()))
+        yield from lines
 
 
 def taken_short_names(parser: pytest.Parser) -> list[str]:
