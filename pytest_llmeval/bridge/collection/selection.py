@@ -2,10 +2,11 @@
 
 import ast
 import functools
+import importlib.util
 import os
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,6 @@ class Selection:
         self.folders = tuple(root / name for name in _folder_names(config))
         self._train_folder = root / _TRAIN_FOLDER
         self.by_mark = self._attacks_by_mark = _asks_for_marks(config.getoption("markexpr", ""))
-        self._asked = tuple(self._asked_paths())
         self.added: tuple[Path, ...] = ()
         """Folders that are collected only because ``-m`` may ask for items in them."""
         self.ignored: list[Path] = []
@@ -169,8 +169,7 @@ class Selection:
 
     def covers_all(self) -> bool:
         """Whether there are folders of evals, and everything below them was collected, as far as paths tell."""
-        start = self._config.invocation_params.dir
-        paths = [_absolute(start, argument) for argument in self._config.args if "::" not in argument]
+        paths = [self._path_of(argument) for argument in self._config.args if "::" not in argument]
         folders = [folder for folder in self.folders if folder.is_dir()]
         are_named = all(any(_lies_in(folder, path) for path in paths) for folder in folders)
         left_out = any(self._holds_evals(path) for path in self.ignored) or bool(last_failed(self._config))
@@ -185,20 +184,24 @@ class Selection:
         modules = _modules(ignored) if ignored.is_dir() else [ignored] if ignored.suffix == ".py" else []
         return any(map(_mentions_us, modules))
 
-    def _asked_paths(self) -> Iterator[Path]:
+    @functools.cached_property
+    def _asked(self) -> tuple[Path, ...]:
+        """The folder that pytest was started in, and what the command line names."""
         config = self._config
-        start = config.invocation_params.dir
-        yield start
-        if config.args_source is pytest.Config.ArgsSource.ARGS:
-            for argument in config.args:
-                yield _absolute(start, argument.partition("::")[0])
+        is_named = config.args_source is pytest.Config.ArgsSource.ARGS
+        return (config.invocation_params.dir, *(map(self._path_of, config.args) if is_named else ()))
+
+    def _path_of(self, argument: str) -> Path:
+        """Return where that lies which a path, a node id or, with ``--pyargs``, a module or package names."""
+        path = argument.partition("::")[0]
+        found = _module_path(path) if self._config.getoption("pyargs", False) else ""
+        return _absolute(self._config.invocation_params.dir, found or path)
 
     def _named(self, item: pytest.Item) -> bool:
         """Whether the command line names this function by its node id."""
-        start = self._config.invocation_params.dir
         for argument in self._config.args:
-            path, _, name = argument.partition("::")
-            if name and _real(_absolute(start, path)) == _real(item.path):
+            name = argument.partition("::")[2]
+            if name and _real(self._path_of(argument)) == _real(item.path):
                 own = item.nodeid.partition("::")[2].partition("[")[0]
                 asked = name.partition("[")[0]
                 if own == asked or own.startswith(f"{asked}::"):
@@ -264,6 +267,16 @@ def _is_below(path: Path, folder: Path) -> bool:
 def _absolute(start: Path, argument: str) -> Path:
     """Return an argument as pytest takes it: links in it are kept."""
     return Path(os.path.abspath(start / argument))
+
+
+def _module_path(name: str) -> str:
+    """Return where a module or package lies, as pytest looks for it; an empty text where there is none."""
+    try:
+        spec = importlib.util.find_spec(name)
+    except (AttributeError, ImportError, ValueError):
+        return ""
+    places = (spec.submodule_search_locations or [spec.origin or ""]) if spec is not None else ()
+    return next(iter(places), "")
 
 
 @functools.lru_cache(maxsize=1024)
