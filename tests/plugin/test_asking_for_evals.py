@@ -18,3 +18,35 @@ def test_evals_are_asked_for_by_the_name_of_their_module(project: Project, named
     project.write(tox_ini=f"[pytest]\n{OPTIONS}llmeval_paths = own/deep\n")
     project.run("--pyargs", named, inside=False).assert_outcomes(passed=count)
     project.run("--pyargs", "own", inside=False).assert_outcomes(deselected=1)
+
+
+MARKER = "pytest.mark.llmeval([{'id': 'a', 'input': 'x'}])"
+ONE = "def test_one(response):\n    pass\n"
+TWO = "class TestEcho:\n    def test_one(self):\n        pass\n\n    async def test_two(self):\n        pass\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        (f"@{MARKER}\n{TWO}", "2 eval functions wait"),
+        (f"pytestmark = [pytest.mark.slow, {MARKER}]\n{ONE}{TWO}", "3 eval functions wait"),
+        (f"qa = {MARKER}\n@qa\n{ONE}{TWO}", "1 eval function waits"),
+        (TWO.replace(":", f":\n    pytestmark = {MARKER}", 1) + ONE, "2 eval functions wait"),
+        (f"if True:\n    qa = {MARKER}\n", "evals wait"),
+        ("def pytest_x(item):\n    return item.get_closest_marker('llmeval')\n", ""),
+    ],
+    ids=["class", "module", "name", "within class", "elsewhere", "none"],
+)
+def test_evals_that_the_testpaths_leave_out_are_counted_wherever_the_marker_stands(
+    project: Project, source: str, told: str
+) -> None:
+    """None is imported; a marker whose functions are elsewhere is told of without a number."""
+    project.write(
+        evals__test_echo_py=f"import pytest\n\n{source}\nraise RuntimeError('imported')\n",
+        tests__test_own_py="def test_own():\n    pass\n",
+        tox_ini=f"[pytest]\n{OPTIONS}testpaths = tests\n",
+    )
+    result = project.run()
+    result.assert_outcomes(passed=1)
+    lines = [line.partition(";")[0] for line in result.outlines if "run them with: pytest evals" in line]
+    assert lines == ([f"llmeval: {told}"] if told else [])

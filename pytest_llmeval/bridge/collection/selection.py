@@ -1,6 +1,5 @@
 """Which evals run: the ones that were asked for. The others wait, their datasets unread."""
 
-import ast
 import functools
 import importlib.util
 import os
@@ -14,6 +13,7 @@ import pytest
 from _pytest.mark.expression import Expression
 
 from pytest_llmeval.bridge.collection.last_failed import last_failed
+from pytest_llmeval.bridge.collection.written_evals import written_evals
 from pytest_llmeval.bridge.config.options import PATHS_KEY, ini_value
 from pytest_llmeval.core.ini_values import many_texts
 
@@ -141,24 +141,30 @@ class Selection:
                 those that wait only as they attack the judge.
             attacks: whether to tell of the latter.
         """
-        waiting = Counter(met) + self._uncollected()
+        waiting = Counter(met)
+        waiting.update(self._uncollected())
         if not attacks or len(waiting) > 1:  # other evals go first
             del waiting[""]
         if not waiting:
             return ""
         start = self._config.invocation_params.dir
         folders = [Path(os.path.relpath(each, start)).as_posix() for each in self.folders if str(each) in waiting]
-        functions = "1 eval function waits" if waiting.total() == 1 else f"{waiting.total()} eval functions wait"
+        total = waiting.total()
+        functions = "1 eval function waits" if total == 1 else f"{total} eval functions wait" if total else "evals wait"
         return f"{functions}; run them with: pytest {shlex.join(folders) or '-m judge_attack'}"
 
     def _uncollected(self) -> Counter[str]:
-        """Return how many eval functions of each folder the testpaths leave out, read without importing."""
+        """Return how many eval functions of each folder the testpaths leave out: 0 where that cannot be told."""
         if self.by_mark or self._config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
             return Counter()
         covered = [_absolute(self._config.invocation_params.dir, arg) for arg in self._config.args]
         found = {path: folder for folder in reversed(self.folders) if folder.is_dir() for path in _modules(folder)}
         left_out = [path for path in found if not any(_lies_in(path, other) for other in covered)]
-        return sum((Counter({str(found[path]): _marked_functions(path)}) for path in left_out), Counter[str]())
+        uncollected = Counter[str]()
+        for path in left_out:
+            if (count := written_evals(path)) is not None:
+                uncollected[str(found[path])] += count
+        return uncollected
 
     def misses_last_failed(self, cases: Iterable[pytest.Item]) -> bool:
         """Whether ``--lf`` knows failed tests of the files of ``cases``, and none of them is here."""
@@ -294,22 +300,3 @@ def _mentions_us(path: Path) -> bool:
     except OSError:
         return False
     return b"llmeval" in text or b"mark.train" in text
-
-
-def _marked_functions(path: Path) -> int:
-    try:
-        source = path.read_bytes()
-        tree = ast.parse(source) if b"llmeval" in source else None
-    except (OSError, SyntaxError, ValueError):
-        return 0
-    functions = [] if tree is None else [node for node in ast.walk(tree) if _is_function(node)]
-    return sum(any(_is_marker(decorator) for decorator in getattr(node, "decorator_list", ())) for node in functions)
-
-
-def _is_function(node: ast.AST) -> bool:
-    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test")
-
-
-def _is_marker(decorator: ast.expr) -> bool:
-    target = decorator.func if isinstance(decorator, ast.Call) else decorator
-    return isinstance(target, ast.Attribute) and target.attr == "llmeval"

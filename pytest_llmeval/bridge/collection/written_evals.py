@@ -1,0 +1,55 @@
+"""How many eval functions are written in a module, read without importing it."""
+
+import ast
+from pathlib import Path
+
+__all__ = ["written_evals"]
+
+_MARKER = "llmeval"
+_MODULE_MARKS = "pytestmark"
+
+
+def written_evals(path: Path) -> int | None:
+    """Return how many test functions carry the marker, by themselves or their class or module; None without a marker.
+
+    It is 0 where the marker stands for functions that are written elsewhere.
+    """
+    try:
+        source = path.read_bytes()
+        tree = ast.parse(source) if _MARKER.encode() in source else None
+    except (OSError, SyntaxError, ValueError):
+        return None
+    if tree is None or not any(isinstance(node, ast.Attribute) and node.attr == _MARKER for node in ast.walk(tree)):
+        return None
+    return _count(tree, _assigned(tree), is_marked=False)
+
+
+def _count(node: ast.AST, names: set[str], *, is_marked: bool) -> int:
+    if _MODULE_MARKS in names:
+        is_marked, names = True, names - {_MODULE_MARKS}
+    total = 0
+    for child in ast.iter_child_nodes(node):
+        has_marker = is_marked or any(_is_marker(each, names) for each in getattr(child, "decorator_list", ()))
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+            total += child.name.startswith("test") and has_marker
+        elif isinstance(child, ast.ClassDef):
+            total += _count(child, names | _assigned(child), is_marked=has_marker)
+        elif isinstance(child, ast.stmt):  # below if, try or with
+            total += _count(child, names, is_marked=is_marked)
+    return total
+
+
+def _assigned(node: ast.Module | ast.ClassDef) -> set[str]:
+    """Return the names that a module or class gives to markers, or to lists with one."""
+    given = [each for each in node.body if isinstance(each, ast.Assign) and _is_marker(each.value, set())]
+    return {target.id for each in given for target in each.targets if isinstance(target, ast.Name)}
+
+
+def _is_marker(value: ast.expr, names: set[str]) -> bool:
+    """Whether an expression is the marker, called or not, one of its names, or a list that holds it."""
+    if isinstance(value, ast.List | ast.Tuple):
+        return any(_is_marker(each, names) for each in value.elts)
+    target = value.func if isinstance(value, ast.Call) else value
+    if isinstance(target, ast.Name):
+        return target.id in names
+    return isinstance(target, ast.Attribute) and target.attr == _MARKER
