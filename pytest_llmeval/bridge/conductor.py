@@ -381,7 +381,8 @@ class Conductor:
 
     def _begin(self, facts: "CollectionFacts") -> None:
         self.facts = facts
-        if facts.is_run and getattr(self.config.option, "dist", "no") == "each":
+        is_dealt = self.config.pluginmanager.hasplugin("dsession")
+        if facts.is_run and is_dealt and self.config.option.dist == "each":
             facts.problems.append("--dist=each would make every call once in each worker; use load or another mode")
         facts.problems += [self._apart] if facts.is_run and self._apart else []
         makes_run = facts.is_run and not facts.count_only

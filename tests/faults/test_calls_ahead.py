@@ -43,11 +43,13 @@ def test_each_row_is_asked_once_and_no_limit_is_passed(project: Project, distrib
 
 
 def test_dist_each_is_a_usage_error(project: Project) -> None:
+    """Not where there are no workers: pytest runs each test once then."""
     project.eval(ECHO, ROWS)
     result = project.run("evals", "--dist=each", "--tx=2*popen")
     assert result.ret == 4
     result.stderr.fnmatch_lines(["*--dist=each would make every call once in each worker*"])
     assert project.server.ledger == []
+    assert project.run("evals", "--dist=each").ret == 0
 
 
 @pytest.mark.parametrize(
@@ -131,6 +133,7 @@ def test_x_stops_the_calls_within_the_window(project: Project, dist: list[str]) 
 
 
 def test_a_debugger_sees_the_case_it_stopped_in(project: Project) -> None:
+    """In a suite with rules, too, where a miss fails nothing."""
     project.eval("async def test_echo(sample, response):\n    assert sample.id != 'r01', 'stop here'\n", ROWS[:4])
     project.write(
         conftest_py="import pdb\n\npdb.Pdb.interaction = lambda self, *a: print('at', self.__class__.__name__)\n"
@@ -140,6 +143,11 @@ def test_a_debugger_sees_the_case_it_stopped_in(project: Project) -> None:
     result.stdout.fnmatch_lines(["*stop here*", "*entering PDB*"])
     assert "0 ran ahead, 4 in their turn (--pdb: 4)" in result.stdout.str()
     assert requests(project.server) == Counter(TEXTS[:4])
+    project.eval("def test_echo(sample, response, score):\n    score.exact(response, 'this')\n", ROWS[:1])
+    project.write(thresholds_yaml="version: 1\nsuites: {echo: {exact: {min: 0}}}\n")
+    result = project.run("evals", "--pdb", "-p", "no:xdist", inside=False)
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["*> traceback >*", "exact: *", "*entering PDB*", "*1 missed in *"])
 
 
 def test_two_suites_and_two_models_share_one_order_and_one_limit(project: Project) -> None:

@@ -69,7 +69,8 @@ class Reporter:
         self._thresholds = thresholds
         self._redact = redact
 
-    def _safe(self, text: str) -> str:
+    def safe(self, text: str) -> str:
+        """Return a text without secrets, and harmless on a terminal."""
         return printable(self._redact(text))
 
     @contextmanager
@@ -96,11 +97,11 @@ class Reporter:
         if report.when == "call" and run.outcome == "missed" and report.failed and self._is_gated(run):
             report.outcome, report.longrepr = "passed", None
         if report.failed:
-            _tidy(report, run, error, self._safe)
+            _tidy(report, run, error, self.safe)
         if report.skipped:
-            _tidy_skip(report, self._safe)
+            _tidy_skip(report, self.safe)
         if report.sections:
-            report.sections = [(name, self._safe(text)) for name, text in report.sections]
+            report.sections = [(name, self.safe(text)) for name, text in report.sections]
         for extra in getattr(report, "extras", ()):  # pytest-html's
             extra.update({key: storable(self._redact(text)) for key, text in extra.items() if isinstance(text, str)})
         if run.outcome in ("missed", "error") or (run.outcome == "skipped" and report.failed):
