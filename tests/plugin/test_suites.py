@@ -145,9 +145,31 @@ def test_two_functions_with_one_suite_are_a_usage_error_naming_both(project: Pro
     result = project.run("evals")
     assert result.ret == 4
     result.stderr.fnmatch_lines(
-        ["*suite 'echo' exists in evals/test_echo.py::test_echo and in evals/test_other.py::test_echo*"]
+        ["*suite 'echo' exists in evals/test_echo.py::test_echo and in evals/test_other.py::test_echo; rename one *"]
     )
     assert project.server.ledger == []
+
+
+def test_an_inherited_test_is_told_where_to_mark_it(project: Project) -> None:
+    project.write(
+        evals__test_echo_py=f"""
+        import pytest
+
+        class Base:
+            {MARKER}
+            def test_echo(self, response):
+                pass
+
+        class TestOne(Base):
+            pass
+
+        class TestTwo(Base):
+            pass
+    """
+    )
+    result = project.run("evals")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*::TestOne::test_echo and in *::TestTwo::test_echo; mark the classes, not the test*"])
 
 
 def test_two_models_with_one_name_are_a_usage_error(project: Project) -> None:

@@ -38,6 +38,8 @@ class Reading:
     """What was read of one function's dataset."""
 
     eval: Eval
+    function: object
+    """The test function; several classes may inherit one."""
     code_digest: str
     asks_judge: bool
     """Whether the test function itself names what asks one."""
@@ -120,7 +122,9 @@ class CaseMaker:
         try:
             asks_judge = not (JUDGING | COMPARING).isdisjoint(names_in(metafunc.function))
             eval_ = self._eval(metafunc, marker, where)
-            reading = Reading(eval_, code_digest(metafunc.function), asks_judge, PromptFields(eval_.prompt))
+            reading = Reading(
+                eval_, metafunc.function, code_digest(metafunc.function), asks_judge, PromptFields(eval_.prompt)
+            )
             sets = list(self._parameter_sets(reading))
         except UserError as error:
             self.problems.append(str(error))
@@ -149,12 +153,17 @@ class CaseMaker:
 
     def doubled_suites(self) -> list[str]:
         """Return a problem for each suite that two functions name."""
-        first: dict[str, str] = {}
+        first: dict[str, Reading] = {}
         problems = []
         for reading in self.readings:
             suite, where = reading.eval.suite, reading.eval.where
-            if first.setdefault(suite, where) != where:
-                problems.append(f"suite {suite!r} exists in {first[suite]} and in {where}; rename one with suite='...'")
+            other = first.setdefault(suite, reading)
+            if other.eval.where != where:
+                is_inherited = other.function is reading.function
+                advice = "mark the classes, not the test that they inherit, each" if is_inherited else "rename one"
+                problems.append(
+                    f"suite {suite!r} exists in {other.eval.where} and in {where}; {advice} with suite='...'"
+                )
         return problems
 
     def prompt_notes(self, cases: Iterable[tuple[pytest.Item, CaseParam]]) -> Iterator[str]:
