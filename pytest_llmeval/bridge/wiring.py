@@ -62,6 +62,7 @@ class Wiring:
         """Make the calls of the run and record it in this process, which the user started."""
         from pytest_llmeval.bridge.display.brevity import Brevity
         from pytest_llmeval.bridge.display.progress import write_line
+        from pytest_llmeval.bridge.display.subtests import Subtests
         from pytest_llmeval.bridge.records.engine_room import EngineRoom
         from pytest_llmeval.bridge.records.recording import Recorder
 
@@ -94,6 +95,7 @@ class Wiring:
             take_over(self._config, self._config.stash[HTML_KEY], recorder.parts)  # before it, to end after it
         self._config.pluginmanager.register(recorder, "llmeval-recorder")
         self._config.pluginmanager.register(Brevity(self._config), "llmeval-brevity")
+        self._config.pluginmanager.register(Subtests(), "llmeval-subtests")
         if self._config.pluginmanager.hasplugin("dsession"):
             recorder.begin()
         for note in facts.prompts:

@@ -142,3 +142,24 @@ def test_an_xfail_of_the_body_stays_one_beside_a_scorer_that_broke(project: Proj
     project.eval(body, [*ROWS, {"id": "b", "input": "x"}])
     project.run("evals")
     assert project.cases() == {"a": "skipped", "b": "error"}
+
+
+def test_a_subtest_that_missed_where_the_gate_decides_is_not_shown_as_passed(
+    project: Project, dist_args: list[str]
+) -> None:
+    project.eval(
+        """
+        def test_echo(sample, subtests):
+            for part in "ab":
+                with subtests.test(part):
+                    assert sample.input != part
+        """,
+        [{"id": each, "input": each} for each in "bac"],
+    )
+    project.write(thresholds_yaml="version: 1\nsuites: {echo: {pass_rate: {min: 0.1}}}\n")
+    result = project.run("evals", "-v", *dist_args)
+    assert result.ret == 0
+    text = result.stdout.str()
+    assert [text.count(each) for each in ("SUBMISSED[a]", "SUBMISSED[b]", "SUBPASSED")] == [1, 1, 4]
+    result.stdout.fnmatch_lines(["*1 passed, 4 subtests passed, 2 subtests missed, 2 missed in *"])
+    assert "SUB" not in project.run("evals", *dist_args).stdout.str()

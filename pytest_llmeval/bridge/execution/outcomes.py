@@ -24,6 +24,7 @@ __all__ = [
     "KIND_ATTRIBUTE",
     "OTHERWISE_ATTRIBUTE",
     "OUTCOME_ATTRIBUTE",
+    "PASSED_OVER_ATTRIBUTE",
     "RECORD_ATTRIBUTE",
     "START_ATTRIBUTE",
     "TURN_ATTRIBUTE",
@@ -35,6 +36,8 @@ __all__ = [
 
 OUTCOME_ATTRIBUTE = "llmeval_outcome"
 """On the reports of a case that missed or broke: which of the two, as far as one knows by then."""
+PASSED_OVER_ATTRIBUTE = "llmeval_passed_over"
+"""On the report of a body or a subtest that missed where the gate decides."""
 KIND_ATTRIBUTE = "llmeval_error_kind"
 """On the failed report of an error: its kind."""
 START_ATTRIBUTE = "llmeval_start"
@@ -96,6 +99,7 @@ class Reporter:
         _decide(run, report, error, self._redact)
         if report.when == "call" and run.outcome == "missed" and report.failed and self._is_gated(run):
             report.outcome, report.longrepr = "passed", None
+            setattr(report, PASSED_OVER_ATTRIBUTE, True)
         if report.failed:
             _tidy(report, run, error, self.safe)
         if report.skipped:

@@ -11,7 +11,7 @@ from pytest_llmeval.bridge.casework.items import CURRENT, RUN_KEY, CaseNow, para
 from pytest_llmeval.bridge.execution.ahead import ResponsesAhead
 from pytest_llmeval.bridge.execution.bodies import BodiesAhead, is_async
 from pytest_llmeval.bridge.execution.judgements_ahead import JudgementsAhead
-from pytest_llmeval.bridge.execution.outcomes import OUTCOME_ATTRIBUTE, Reporter, is_miss
+from pytest_llmeval.bridge.execution.outcomes import PASSED_OVER_ATTRIBUTE, Reporter, is_miss
 from pytest_llmeval.bridge.execution.output import runs_alone
 from pytest_llmeval.bridge.execution.worker_ahead import AskedEarly
 from pytest_llmeval.bridge.execution.worker_queue import is_worker
@@ -181,7 +181,7 @@ class CaseRunner:
         self, node: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport
     ) -> Generator[None, object, object]:
         """Have ``--pdb`` show what a miss said that fails nothing, of which the report holds no word."""
-        is_untold = report.passed and getattr(report, OUTCOME_ATTRIBUTE, None) == "missed"
+        is_untold = hasattr(report, PASSED_OVER_ATTRIBUTE)
         if is_untold and call.excinfo is not None and node.config.getoption("usepdb", False):
             report.longrepr = self._reporter.safe(str(node.repr_failure(call.excinfo)))
         try:
