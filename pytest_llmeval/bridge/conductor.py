@@ -124,9 +124,9 @@ class Conductor:
         self._drop_uncalled(items)
         self._select_as_begun(items)
         result = yield
-        drop_trio(items)
         self._notes += self._broken.settle(items)
         if self._preparation is not None or self._waiting or self._misplaced or self._notes:
+            drop_trio(items)
             self._drop_unmatched_last_failed(items)
             self._drop_finished(items)
             self._conclude(session, items)
