@@ -6,7 +6,6 @@ the process that runs them, and a Recorder in the process that the user started 
 
 from collections import Counter
 from collections.abc import Generator
-from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +35,7 @@ from pytest_llmeval.core.text import counted, printable
 
 if TYPE_CHECKING:
     from pytest_llmeval.bridge.collection.facts import CollectionFacts
+    from pytest_llmeval.bridge.collection.parameter_sets import SetNames
     from pytest_llmeval.bridge.preparation import Preparation
     from pytest_llmeval.bridge.wiring import Wiring
 
@@ -69,6 +69,7 @@ class Conductor:
         self._misplaced: dict[str, str] = {}
         self._notes: list[str] = []
         self._tally = Tally()
+        self._names: SetNames | None = None
         self._is_taken = self._has_refused = False
         self._taken: dict[str, str] = {}
 
@@ -93,22 +94,30 @@ class Conductor:
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> Generator[None, object, object]:
         """Make the cases of a marked function that was asked for, before anybody adds parameter sets."""
         marker = metafunc.definition.get_closest_marker("llmeval")
-        with self._generate(metafunc, marker) if marker is not None else nullcontext():
+        if marker is not None:
+            self._generate(metafunc, marker)
+        try:
             return (yield)
+        finally:
+            self._names = None
 
-    def _generate(self, metafunc: pytest.Metafunc, marker: pytest.Mark) -> AbstractContextManager[None]:
+    def _generate(self, metafunc: pytest.Metafunc, marker: pytest.Mark) -> None:
         self._generated.add(metafunc.definition.nodeid)
         if self._waits(metafunc.definition):
             self._tally.waiting.add(suite_named(marker, metafunc.function))
-            return nullcontext()
+            return
         from pytest_llmeval.bridge.collection.parameter_sets import SetNames
 
         maker = self._prepared().maker
         if maker is None or not maker.parametrize(metafunc, marker):
             self._caseless.add(metafunc.definition.nodeid)
-        if maker is None:
-            return nullcontext()
-        return SetNames(self.config, metafunc.definition.nodeid, maker.problems)
+        if maker is not None:
+            self._names = SetNames(self.config, metafunc.definition.nodeid, maker.problems)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_make_parametrize_id(self, val: object, argname: str) -> str | None:
+        """Name a value of an eval's parameter set where pytest would by its place; leave all other tests to pytest."""
+        return self._names.name(val, argname) if self._names is not None else None
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection_modifyitems(

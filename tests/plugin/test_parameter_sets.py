@@ -69,39 +69,6 @@ def test_a_set_that_only_its_place_in_memory_tells_is_a_usage_error(
     assert project.server.ledger == []
 
 
-@pytest.mark.parametrize(
-    "given", ['["1", 1]', "[tell(1), tell(2)]", '["c", "d"], ids=["x", "x"]'], ids=["values", "functions", "ids"]
-)
-def test_sets_of_one_name_are_a_usage_error(project: Project, given: str) -> None:
-    """Pytest would number them; of other tests it does."""
-    sets = f'@pytest.mark.parametrize("style", {given})\n'
-    project.write(
-        evals__test_echo_py=f"""
-        import pytest
-
-        def tell(style):
-            def told(text):
-                return style
-            return told
-
-        {sets}
-        def test_own(style):
-            pass
-
-        @pytest.mark.llmeval([{{"id": "a", "input": "x"}}])
-        {sets}
-        def test_echo(style, response):
-            pass
-    """
-    )
-    result = project.run("evals")
-    assert result.ret == 4
-    result.stderr.fnmatch_lines(["*test_echo.py::test_echo: parameter sets of style have one name, *ids=*"])
-    assert "test_own" not in result.stderr.str()
-    assert project.server.ledger == []
-    project.run("evals", "-k", "own").assert_outcomes(passed=2, deselected=1)
-
-
 @pytest.mark.parametrize("strategy", ["legacy", "sha256", None], ids=str)
 def test_a_long_text_is_named_as_the_project_has_it(strategy: str | None) -> None:
     """Of older versions of pytest, which know no such setting, it is the name itself."""
@@ -112,7 +79,7 @@ def test_a_long_text_is_named_as_the_project_has_it(strategy: str | None) -> Non
         return strategy
 
     config: Any = SimpleNamespace(getini=getini)
-    assert SetNames(config, "where", []).pytest_make_parametrize_id("x" * 101, "style") is None
+    assert SetNames(config, "where", []).name("x" * 101, "style") is None
 
 
 def test_what_cannot_be_written_out_is_told_by_nothing() -> None:
@@ -122,7 +89,7 @@ def test_what_cannot_be_written_out_is_told_by_nothing() -> None:
 
     problems: list[str] = []
     config: Any = None
-    assert SetNames(config, "where", problems).pytest_make_parametrize_id([Mute()], "style") is None
+    assert SetNames(config, "where", problems).name([Mute()], "style") is None
     assert [problem.partition(",")[0] for problem in problems] == [
         "where: nothing tells a value of style in each session the same"
     ]

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable, Iterator
 from enum import Enum
-from types import TracebackType
 
 import pytest
 
@@ -16,15 +15,11 @@ __all__ = ["SetNames", "secret_sets"]
 
 _SHORT = 100
 """Characters of a text that pytest takes for a name."""
-_STRICT = "strict_parametrization_ids"
 _TOLD = (type(None), int, float, complex, re.Pattern, Enum)
 
 
 class SetNames:
-    """The plugin object that names one function's parameter sets, while they are made, where pytest would number them.
-
-    Of two with one name, which pytest would number too, it says what is wrong.
-    """
+    """Names the values of one function's parameter sets that pytest would name by their place."""
 
     def __init__(self, config: pytest.Config, where: str, problems: list[str]) -> None:
         """Prepare.
@@ -37,37 +32,16 @@ class SetNames:
         self._config = config
         self._where = where
         self._problems = problems
-        self._strict: object = None
 
-    def __enter__(self) -> None:
-        self._strict = self._config.getini(_STRICT)
-        self._config._inicache[_STRICT] = True
-        self._config.pluginmanager.register(self, "llmeval-set-names")
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool:
-        self._config.pluginmanager.unregister(self)
-        self._config._inicache[_STRICT] = self._strict
-        if not isinstance(error, pytest.Collector.CollectError) or _STRICT not in str(error):
-            return False
-        found = re.search(r"^Parameters: *(.*)$", str(error), re.MULTILINE)
-        self._problems.append(
-            f"{self._where}: parameter sets of {found[1] if found else 'it'} have one name, and pytest would number"
-            " them by their place; each parameter set is a suite: give it a name with ids="
-        )
-        return True
-
-    @pytest.hookimpl(trylast=True)
-    def pytest_make_parametrize_id(self, val: object, argname: str) -> str | None:
-        """Return a name by the content of a value; None where pytest has one for it, or where nothing tells it."""
-        if self._is_told_by_pytest(val):
+    def name(self, value: object, argname: str) -> str | None:
+        """Return a name by the content of ``value``; None where pytest has one for it, or where nothing tells it."""
+        if self._is_told_by_pytest(value):
             return None
-        text = stable_text(val)
+        text = stable_text(value)
         if text is None:
             self._problems.append(
                 f"{self._where}: nothing tells a value of {argname} in each session the same, found"
-                f" {type(val).__qualname__}; each parameter set is a suite: give it a name with ids="
+                f" {type(value).__qualname__}; each parameter set is a suite: give it a name with ids="
             )
             return None
         return f"{argname}-{digest(text)[:6]}"
@@ -76,7 +50,7 @@ class SetNames:
         if isinstance(value, str | bytes):
             return len(value) <= _SHORT or not self._shortens()
         name = getattr(value, "__name__", None)
-        return isinstance(value, _TOLD) or (isinstance(name, str) and name != "<lambda>")
+        return isinstance(value, _TOLD) or (isinstance(name, str) and name != "<lambda>")  # those pytest numbers
 
     def _shortens(self) -> bool:
         try:
