@@ -211,3 +211,100 @@ def test_what_is_set_up_for_each_test_or_class_keeps_a_body_in_its_turn(either: 
     result = either.run("evals", "-p", "no:xdist", inside=False)
     assert result.ret == 0, result.stdout.str()
     assert turns(result).startswith(f"0 ran ahead, 4 in their turn ({why}: 4)")
+
+
+def test_what_a_case_patches_or_filters_is_seen_by_no_other_body(project: Project) -> None:
+    """Neither by those behind it nor by its own other cases; nothing of it is left, and its own filters hold for it."""
+    project.write(
+        shop_py="""
+        async def ask(text):
+            return "own"
+
+        async def answer(text):
+            return await ask(text)
+        """
+    )
+    project.write(
+        evals__test_all_py="""
+        import asyncio, os, sys, warnings
+        from unittest import mock
+        from unittest.mock import patch
+
+        import pytest
+
+        sys.path.insert(0, str(__import__("pathlib").Path(__file__).parents[1]))
+        import shop
+
+        ROWS = [{"id": each, "input": each} for each in "ab"]
+
+        async def stub(text):
+            return "stub"
+
+        async def sees(model, told):
+            await model.generate()
+            await asyncio.sleep(0.05)
+            assert await shop.answer("q") == told
+
+        def own(name):
+            @pytest.mark.llmeval(ROWS, suite=name)
+            async def test_own(sample, model):
+                await sees(model, "own")
+                warnings.warn("old", DeprecationWarning)
+
+            return test_own
+
+        @pytest.mark.llmeval(ROWS)
+        async def test_fixture(sample, model, monkeypatch):
+            monkeypatch.setattr(shop, "ask", stub)
+            await sees(model, "stub")
+
+        test_own_1 = own("own_1")
+
+        @pytest.mark.llmeval(ROWS)
+        @mock.patch("shop.ask", new_callable=mock.AsyncMock, return_value="stub")
+        async def test_decorated(patched, sample, model):
+            await sees(model, "stub")
+
+        test_own_2 = own("own_2")
+
+        @pytest.mark.llmeval(ROWS)
+        async def test_within(sample, model):
+            with patch("shop.ask", stub):
+                await sees(model, "stub")
+
+        test_own_3 = own("own_3")
+
+        class TestSync:
+            @pytest.fixture(autouse=True)
+            def stubbed(self):
+                with mock.patch("shop.ask", stub):
+                    yield
+
+            @pytest.mark.llmeval(ROWS)
+            def test_sync(self, sample):
+                __import__("time").sleep(0.1)
+                assert shop.ask is stub
+
+        test_own_4 = own("own_4")
+
+        @pytest.mark.llmeval(ROWS)
+        @pytest.mark.filterwarnings("error::DeprecationWarning")
+        async def test_strict(sample, model):
+            with pytest.raises(DeprecationWarning):
+                await sees(model, "own")
+                warnings.warn("old", DeprecationWarning)
+
+        test_own_5 = own("own_5")
+
+        def test_nothing_is_left():
+            assert shop.ask.__name__ == "ask"
+        """
+    )
+    result = project.run("evals", "-p", "no:xdist", inside=False)
+    result.assert_outcomes(passed=21, warnings=10)
+    told = [
+        "5 ran ahead, 13 in their turn (fixture 'monkeypatch' is of the whole process: 2, first behind other tests: 5",
+        "its patch is of the whole process: 4",
+        "mark filterwarnings is of the whole process: 2",
+    ]
+    assert [each for each in told if each not in turns(result)] == []

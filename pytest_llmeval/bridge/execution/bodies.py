@@ -1,8 +1,8 @@
 """Bodies of async evals that run before their turn, many at a time.
 
 A body may run ahead where nothing of pytest's order can be seen from it: it uses this plugin's fixtures, and fixtures
-of the project's of the scope module, package or session that are set up already. All others run in their turn. Nothing
-runs ahead of a test that could see it: those behind such a test start when it has ended.
+of the project's of the scope module, package or session that are set up already. All others run in their turn. Those
+behind a test that has the process for itself start when it has ended.
 """
 
 import asyncio
@@ -25,7 +25,8 @@ from pytest_llmeval.bridge.casework.fixtures import chosen_fixture, is_ours, jud
 from pytest_llmeval.bridge.casework.handles import CaseModel
 from pytest_llmeval.bridge.casework.items import param_of
 from pytest_llmeval.bridge.execution.ahead import may_not_run
-from pytest_llmeval.bridge.execution.output import OUTPUT, CaseOutput, keep_apart, runs_alone
+from pytest_llmeval.bridge.execution.alone import why_alone
+from pytest_llmeval.bridge.execution.output import OUTPUT, CaseOutput, keep_apart
 from pytest_llmeval.bridge.execution.worker_queue import is_worker, upcoming
 from pytest_llmeval.core.errors import CaseError
 
@@ -76,7 +77,8 @@ class BodiesAhead:
         self._values: tuple[tuple[Any, ...] | None, Mapping[str, Any]] = (None, {})
         self._index = -1
         self._has_any = any(is_async(item) and param_of(item) is not None for item in session.items)
-        self._alone = {item for item in session.items if runs_alone(item)} if self._has_any else set()
+        alone = ((item, why_alone(item)) for item in (session.items if self._has_any else ()))
+        self._alone = {item: why for item, why in alone if why}
         self._obstacle = _obstacle(session.config) if self._has_any else ""
         if self._has_any and not self._obstacle and not keep_apart(session.config):
             self._obstacle = "output cannot be kept apart"
@@ -193,6 +195,8 @@ class BodiesAhead:
     def _need(self, item: pytest.Item) -> str:
         if may_not_run(item):
             return "a mark may skip it"
+        if item in self._alone:
+            return self._alone[item]
         key = _group_of(item)
         if key not in self._needs:
             self._needs[key] = _need_of(item)

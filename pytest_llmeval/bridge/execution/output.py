@@ -1,8 +1,7 @@
 """What bodies that run side by side print and log, kept apart: each text goes to the case whose body wrote it.
 
 pytest captures what a process prints while a test runs. A body that runs ahead prints while another test runs; the
-context in which it runs says whose text it is. What a test itself puts in place of the streams and of warnings is of
-the whole process: nothing runs beside such a test.
+context in which it runs says whose text it is.
 """
 
 import functools
@@ -14,21 +13,7 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.bridge.casework.fixtures import chosen_fixture
-from pytest_llmeval.bridge.casework.items import param_of
-
-__all__ = ["OUTPUT", "CaseOutput", "keep_apart", "runs_alone"]
-
-_CATCHING = ("_pytest.capture", "_pytest.recwarn")
-"""The modules of pytest's fixtures that catch what the process prints, and of what it warns."""
-
-
-def runs_alone(item: pytest.Item) -> bool:
-    """Whether nothing of others may run beside a test: it is no case, or catches what the process prints or warns."""
-    if param_of(item) is None:
-        return True
-    chosen = (chosen_fixture(item, name) for name in getattr(item, "fixturenames", ()))
-    return any(each is not None and each.func.__module__ in _CATCHING for each in chosen)
+__all__ = ["OUTPUT", "CaseOutput", "keep_apart"]
 
 
 class CaseOutput:

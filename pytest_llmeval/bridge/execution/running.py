@@ -9,10 +9,10 @@ from pytest_llmeval.bridge.casework.case_start import new_run, read_row
 from pytest_llmeval.bridge.casework.cases import CaseParam, CaseRun
 from pytest_llmeval.bridge.casework.items import CURRENT, RUN_KEY, CaseNow, param_of, run_of
 from pytest_llmeval.bridge.execution.ahead import ResponsesAhead
+from pytest_llmeval.bridge.execution.alone import is_watching
 from pytest_llmeval.bridge.execution.bodies import BodiesAhead, is_async
 from pytest_llmeval.bridge.execution.judgements_ahead import JudgementsAhead
 from pytest_llmeval.bridge.execution.outcomes import PASSED_OVER_ATTRIBUTE, Reporter, is_miss
-from pytest_llmeval.bridge.execution.output import runs_alone
 from pytest_llmeval.bridge.execution.worker_ahead import AskedEarly
 from pytest_llmeval.bridge.execution.worker_queue import is_worker
 from pytest_llmeval.core.errors import CaseError, ErrorKind, ScorerError
@@ -73,7 +73,7 @@ class CaseRunner:
 
         It is waited for once: no timer of other plugins runs yet that would end the wait.
         """
-        is_alone = runs_alone(item)
+        is_alone = is_watching(item)
         is_held = is_alone and self.calls.alone.acquire(timeout=self._patience_s)
         if is_alone:
             self._patience_s = _PATIENCE_S if is_held else 0

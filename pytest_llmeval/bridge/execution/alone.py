@@ -1,0 +1,64 @@
+"""Which tests have the process for themselves: no body of another runs beside them, nor theirs before their turn.
+
+Streams, warnings and what a test patches are of the whole process. A test that is no case could see what goes on beside
+it, and so could a case that catches what the process prints or of what it warns. What a case patches or filters would
+be seen by bodies beside it; two of them side by side would undo each other's patches in the wrong order. A fixture that
+stays for a module or longer is none of this: the tests behind it are to see it.
+"""
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from pytest_llmeval.bridge.casework.fixtures import chosen_fixture
+from pytest_llmeval.bridge.casework.items import param_of
+from pytest_llmeval.bridge.collection.code_digests import names_in
+
+__all__ = ["is_watching", "why_alone"]
+
+_CATCHING = frozenset({"capfd", "capfdbinary", "capsys", "capsysbinary", "capteesys", "recwarn"})
+"""The fixtures that catch what the process prints, and of what it warns."""
+_ALONE = frozenset({"class_mocker", "mocker", "monkeypatch", *_CATCHING})
+"""These, and those by which a test changes what others see."""
+_MOCKS = frozenset({"mock", "mock.mock", "unittest", "unittest.mock"})
+
+
+def is_watching(item: pytest.Item) -> bool:
+    """Whether a test could see what is done beside it: it is no case, or catches what the process prints or warns."""
+    return param_of(item) is None or not _CATCHING.isdisjoint(getattr(item, "fixturenames", ()))
+
+
+def why_alone(item: pytest.Item) -> str:
+    """Return why no body of another may run beside a test, nor its own ahead; an empty text where they may."""
+    if param_of(item) is None:
+        return "is no eval"
+    of_all = "is of the whole process"
+    for name in getattr(item, "fixturenames", ()):
+        if name in _ALONE or _fixture_patches(chosen_fixture(item, name)):
+            return f"fixture {name!r} {of_all}"
+    if item.get_closest_marker("filterwarnings") is not None:
+        return f"mark filterwarnings {of_all}"
+    return f"its patch {of_all}" if _patches(getattr(item, "function")) else ""  # noqa: B009  # a case has one
+
+
+def _fixture_patches(definition: "pytest.FixtureDef[Any] | None") -> bool:
+    return definition is not None and definition.scope in ("function", "class") and _patches(definition.func)
+
+
+@functools.lru_cache(maxsize=256)
+def _patches(function: Callable[..., Any]) -> bool:
+    """Whether the code of a test or a fixture patches by itself: by a decorator of mock's, or within."""
+    if inspect.unwrap(function, stop=_is_mocks) is not inspect.unwrap(function):
+        return True
+    names = names_in(function)
+    known = getattr(inspect.unwrap(function), "__globals__", {}).get("patch")
+    is_mocks = not names.isdisjoint(_MOCKS) or getattr(known, "__module__", "") in _MOCKS
+    return "MonkeyPatch" in names or ("patch" in names and is_mocks)
+
+
+def _is_mocks(function: Any) -> bool:
+    """Whether a function is one that a decorator of mock's put around another."""
+    return getattr(function, "__globals__", {}).get("__name__") in _MOCKS
