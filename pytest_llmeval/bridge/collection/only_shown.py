@@ -1,4 +1,4 @@
-"""Sessions that show what would run, and run no test: ``--collect-only``, ``--setup-plan``, ``--setup-only``."""
+"""Sessions that show what there is and run no test: ``--collect-only``, ``--setup-plan``, ``--fixtures`` and so on."""
 
 import pytest
 
@@ -10,8 +10,8 @@ __all__ = ["Unasked", "only_shows"]
 
 def only_shows(config: pytest.Config) -> bool:
     """Whether no test runs in this session."""
-    options = ("collectonly", "setuponly", "setupplan")  # each of a plugin that -p may switch off
-    return any(config.getoption(option, False) for option in options)
+    options = ("collectonly", "setuponly", "setupplan", "showfixtures", "show_fixtures_per_test")
+    return any(config.getoption(option, False) for option in options)  # each of a plugin that -p may switch off
 
 
 class Unasked:
