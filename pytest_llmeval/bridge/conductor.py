@@ -6,7 +6,6 @@ the process that runs them, and a Recorder in the process that the user started 
 
 from collections import Counter
 from collections.abc import Generator
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -293,13 +292,7 @@ class Conductor:
         resumed = self._preparation.resumed if self._preparation is not None else None
         if resumed is None:
             return
-        from pytest_llmeval.bridge.casework.cases import key_of
-
-        ended = [
-            (item, param)
-            for item, param in cases_in(items)
-            if resumed.has_ended(key_of(item, param), partial(param.eval.dataset.read, param.ref))
-        ]
+        ended = [case for case in cases_in(items) if resumed.has_ended(*case)]
         for item, param in ended:
             self._tally.has_ended(item, param)
         self._drop(items, [item for item, _ in ended])
@@ -362,7 +355,10 @@ class Conductor:
         facts.problems += [self._misplaced[item.nodeid] for item in items if item.nodeid in self._misplaced]
         if self._preparation is None:
             return facts
-        chosen = {item.nodeid: (item, param) for item, param in cases_in(items)}.values()  # once, by --keep-duplicates
+        from pytest_llmeval.bridge.collection.parameter_sets import each_once
+
+        chosen, doubled = each_once(cases_in(items))
+        facts.problems += doubled
         facts.suites = self._tally.suites(chosen, self._preparation)
         facts.unrun = self._tally.unrun(facts.suites, self._preparation) if self._preparation.is_sharded else {}
         firsts = reversed({suite_of(item, param): item for item, param in reversed(chosen)}.values())

@@ -360,6 +360,17 @@ def test_two_cases_of_one_name_are_a_usage_error_that_names_both(project: Projec
     assert project.server.ledger == []
 
 
+def test_two_parameter_sets_with_cases_of_one_name_are_a_usage_error(project: Project, dist_args: list[str]) -> None:
+    project.eval(
+        "@pytest.mark.parametrize('s', ['c', 'b-c'])\ndef test_echo(response, s):\n    pass\n", rows("a", "a-b")
+    )
+    result = project.run("evals", *dist_args)
+    assert result.ret == 4
+    told = "row 'a' of set 'b-c' and row 'a-b' of set 'c' are both called test_echo[[]a-b-c]; name the sets with ids=*"
+    result.stderr.fnmatch_lines([f"*evals/test_echo.py::test_echo: {told}"])
+    assert project.server.ledger == []
+
+
 def test_the_same_ids_are_fine_with_one_of_the_models(project: Project) -> None:
     project.eval(PASS, rows("b-1", "1"))
     assert project.run("evals").ret == 0

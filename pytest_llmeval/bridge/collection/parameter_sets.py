@@ -6,12 +6,14 @@ from enum import Enum
 
 import pytest
 
+from pytest_llmeval.bridge.casework.cases import CaseParam, key_of
 from pytest_llmeval.bridge.casework.items import cases_in, set_of
 from pytest_llmeval.core.ids import digest
 from pytest_llmeval.core.sources import stable_text
+from pytest_llmeval.core.text import one_line
 from pytest_llmeval.models.redaction import AnswerRedactor
 
-__all__ = ["SetNames", "secret_sets"]
+__all__ = ["SetNames", "each_once", "secret_sets"]
 
 _SHORT = 100
 """Characters of a text that pytest takes for a name."""
@@ -57,6 +59,27 @@ class SetNames:
             return bool(self._config.getini("parametrize_long_str_id_strategy") == "short")
         except ValueError:  # pytest before 9.1
             return False
+
+
+def each_once(cases: Iterable[tuple[pytest.Item, CaseParam]]) -> tuple[list[tuple[pytest.Item, CaseParam]], list[str]]:
+    """Return each case once, which --keep-duplicates may give twice, and a problem for each two of one node id."""
+    found: dict[str, tuple[pytest.Item, CaseParam]] = {}
+    problems: dict[str, str] = {}
+    for item, param in cases:
+        first = found.setdefault(item.nodeid, (item, param))
+        if key_of(*first) != key_of(item, param):
+            problems.setdefault(param.eval.where, _one_name(first, (item, param)))
+    return list(found.values()), list(problems.values())
+
+
+def _one_name(*cases: tuple[pytest.Item, CaseParam]) -> str:
+    """Return that two cases of a function have one node id, and what to do."""
+    told = " and ".join(
+        f"row {one_line(repr(param.sample_id), 60)} of set {one_line(repr(set_of(item, param)), 60)}"
+        for item, param in cases
+    )
+    where, (item, _) = cases[0][1].eval.where, cases[0]
+    return f"{where}: {told} are both called {one_line(item.name, 160)}; name the sets with ids=, or change an id"
 
 
 def secret_sets(items: Iterable[pytest.Item], secrets: Iterable[str]) -> Iterator[tuple[pytest.Item, str]]:

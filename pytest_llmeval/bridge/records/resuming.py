@@ -1,11 +1,12 @@
 """Going on with a run: which of its cases have ended, and what is no longer as it was."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
+from pytest_llmeval.bridge.casework.cases import CaseParam, key_of
 from pytest_llmeval.bridge.collection.facts import CollectionFacts
 from pytest_llmeval.bridge.collection.taken_selection import check_taken
 from pytest_llmeval.bridge.config.command_line import collected_paths, resume_command
@@ -15,7 +16,6 @@ from pytest_llmeval.core.errors import DatasetError, SettingsError
 from pytest_llmeval.core.ids import input_digest
 from pytest_llmeval.core.shards import Shard
 from pytest_llmeval.core.text import counted, one_line
-from pytest_llmeval.core.types import CaseKey, Sample
 from pytest_llmeval.store.lookup import pick_run
 from pytest_llmeval.store.records import Run
 
@@ -33,18 +33,16 @@ class Resumed:
     """The cases that ended without an error, with the digests of their rows."""
     place: Place
 
-    def has_ended(self, key: CaseKey, row: Callable[[], Sample]) -> bool:
+    def has_ended(self, item: pytest.Item, param: CaseParam) -> bool:
         """Whether a case passed, missed or was skipped in an earlier session.
 
-        Args:
-            key: of the case.
-            row: reads its row; where one may have changed since, it must be the one that was asked about.
+        Where its row may have changed since, it must be the one that was asked about.
         """
-        asked = self.finished.get(identity_of(key))
+        asked = self.finished.get(identity_of(key_of(item, param)))
         if asked is None or not self.settings.resume_changed:
             return asked is not None
         try:
-            sample = row()
+            sample = param.eval.dataset.read(param.ref)
         except DatasetError:  # it is told in its turn
             return False
         return asked == input_digest(sample.input, sample.target)
