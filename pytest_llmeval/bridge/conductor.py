@@ -52,7 +52,6 @@ class Conductor:
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self.selection = Selection(config)
-        self.selection.widen_testpaths()
         self._broken = BrokenModules(config, self.selection)
         self.is_worker = is_worker(config)
         self._parent = parent_pid()  # early: it may end while modules are imported and models started
@@ -173,8 +172,10 @@ class Conductor:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionstart(self, session: pytest.Session) -> None:
-        """Leave fixture names to the project, and keep the session where the line to the engine can stop it."""
+        """Look where evals are to be collected, and keep the session where the line to the engine can stop it."""
         give_way(session)
+        self.selection.widen_testpaths()
+        self._broken.watch()
         if self.is_worker:
             self.config.stash[SESSION_KEY] = session
 

@@ -19,8 +19,11 @@ class BrokenModules:
         self._config = config
         self._selection = selection
         self._held: list[tuple[pytest.CollectReport, str]] = []
-        if selection.added and not selection.asks_for_own_marks:
-            config.pluginmanager.register(self, "llmeval-broken-modules")
+
+    def watch(self) -> None:
+        """Begin, where there are such folders."""
+        if self._selection.added and not self._selection.asks_for_own_marks:
+            self._config.pluginmanager.register(self, "llmeval-broken-modules")
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_make_collect_report(

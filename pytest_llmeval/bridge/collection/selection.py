@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from _pytest.mark.expression import Expression
 
+from pytest_llmeval.bridge.collection.ignored_folders import is_ignored
 from pytest_llmeval.bridge.collection.last_failed import last_failed
 from pytest_llmeval.bridge.collection.written_evals import written_evals
 from pytest_llmeval.bridge.config.options import PATHS_KEY, ini_value
@@ -55,7 +56,10 @@ class Selection:
         self._attacks_by_mark = _asks_for_marks(attacks)
 
     def widen_testpaths(self) -> None:
-        """Collect the folders of evals and training too where ``-m`` may ask for their items."""
+        """Collect the folders of evals and training too where ``-m`` may ask for their items, but for ignored ones.
+
+        Once every plugin is configured: they are asked what to ignore.
+        """
         config = self._config
         if not self.by_mark or config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
             return
@@ -67,6 +71,7 @@ class Selection:
             if folder.is_dir()
             and not any(_lies_in(folder, other) or _lies_in(other, folder) for other in covered)
             and any(_mentions_us(path) for path in _modules(folder))
+            and not is_ignored(folder, config)
         )
         config.args.extend(str(folder) for folder in self.added)
 

@@ -1,0 +1,33 @@
+"""Folders that pytest passes over where it comes to them by itself: of a path that it starts from it asks nobody."""
+
+import fnmatch
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+__all__ = ["is_ignored"]
+
+
+def is_ignored(folder: Path, config: pytest.Config) -> bool:
+    """Whether an option, a plugin or a conftest above it has pytest pass over a folder."""
+    conftests = {Path(str(each.__file__)).parent: each for each in _conftests(config)}
+    elsewhere = [module for place, module in conftests.items() if place not in folder.parents]
+    ask = config.pluginmanager.subset_hook_caller("pytest_ignore_collect", elsewhere)
+    if ask(collection_path=folder, config=config):
+        return True
+    above = [(place, conftests[place]) for place in folder.parents if place in conftests]
+    return folder in _listed("collect_ignore", above) or any(
+        fnmatch.fnmatch(str(folder), str(pattern)) for pattern in _listed("collect_ignore_glob", above)
+    )
+
+
+def _conftests(config: pytest.Config) -> list[ModuleType]:
+    plugins = config.pluginmanager.get_plugins()
+    return [each for each in plugins if Path(getattr(each, "__file__", None) or "").name == "conftest.py"]
+
+
+def _listed(name: str, above: list[tuple[Path, ModuleType]]) -> list[Path]:
+    """Return the paths in a variable of the closest conftest that has it; pytest reads no other."""
+    found = [[place / each for each in getattr(module, name)] for place, module in above if hasattr(module, name)]
+    return found[0] if found else []
