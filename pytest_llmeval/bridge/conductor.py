@@ -23,9 +23,11 @@ from pytest_llmeval.bridge.casework.items import (
     suite_of,
 )
 from pytest_llmeval.bridge.collection.broken_modules import BrokenModules
+from pytest_llmeval.bridge.collection.not_found import NotFound
 from pytest_llmeval.bridge.collection.only_shown import Unasked, only_shows
 from pytest_llmeval.bridge.collection.selection import Selection, holds_for
 from pytest_llmeval.bridge.collection.tally import Tally
+from pytest_llmeval.bridge.collection.telling import tell, told_on
 from pytest_llmeval.bridge.config.async_modes import drop_backend, drop_trio
 from pytest_llmeval.bridge.config.options import OPTIONS, said_of
 from pytest_llmeval.bridge.execution.worker_queue import is_worker
@@ -40,7 +42,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Conductor"]
 
-_FACTS = "llmeval_facts"
 _SOCKET = "llmeval_socket"
 _PLACE = "llmeval_place"
 _NAMING_A_RUN = tuple(option for option in OPTIONS if option.name in ("resume", "rescore"))
@@ -53,6 +54,7 @@ class Conductor:
         self.config = config
         self.selection = Selection(config)
         self._broken = BrokenModules(config, self.selection)
+        config.pluginmanager.register(NotFound(config, self._found_wrong), "llmeval-not-found")
         self.is_worker = is_worker(config)
         self._parent = parent_pid()  # early: it may end while modules are imported and models started
         self.facts: CollectionFacts | None = None
@@ -157,7 +159,7 @@ class Conductor:
     @pytest.hookimpl(tryfirst=True)
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Note what could not be collected; take, in the controller, what a worker's collection found."""
-        text = getattr(report, _FACTS, None)
+        text = told_on(report)
         if text is None and report.outcome != "passed":
             self.selection.ignored.append(self.config.rootpath / str(report.nodeid).partition("::")[0])
         if text is None or self.is_worker:
@@ -204,6 +206,9 @@ class Conductor:
 
             self._preparation = Preparation(self.config, place=getattr(self.config, "workerinput", {}).get(_PLACE))
         return self._preparation
+
+    def _found_wrong(self) -> list[str]:
+        return self._preparation.found_wrong if self._preparation is not None else []
 
     def _wired(self) -> "Wiring":
         if self._wiring is None:
@@ -332,7 +337,7 @@ class Conductor:
         elif facts.worth_telling:
             if facts.problems:
                 items.clear()
-            self._tell(facts)
+            tell(self.config, facts)
         if facts.is_run and not facts.problems and not facts.count_only:
             self._wired().register_runner()
         elif facts.is_run and facts.count_only:
@@ -378,12 +383,6 @@ class Conductor:
         skipped = getattr(self.config.pluginmanager.getplugin("lfplugin"), "_skipped_files", 0)
         passed = [f"--lf passed over {counted(skipped, 'file')}"] if skipped else []
         return self._tally.unselected(facts.suites, self._prepared()) + passed
-
-    def _tell(self, facts: "CollectionFacts") -> None:
-        """Send the facts to the controller, as a report of collection, the only thing that travels before tests run."""
-        report = pytest.CollectReport(nodeid="", outcome="skipped", longrepr=("llmeval", 0, facts.to_json()), result=[])
-        setattr(report, _FACTS, facts.to_json())
-        self.config.hook.pytest_collectreport(report=report)
 
     def _begin(self, facts: "CollectionFacts") -> None:
         self.facts = facts

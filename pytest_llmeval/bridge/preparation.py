@@ -132,6 +132,11 @@ class Preparation:
         facts.problems = list(dict.fromkeys(facts.problems))
         facts.empty_shard = self.is_sharded and not (facts.is_run or facts.problems)
 
+    @property
+    def found_wrong(self) -> list[str]:
+        """What is known to be wrong before the cases are."""
+        return [*self.problems, *(self.maker.problems if self.maker is not None else ())]
+
     def _judged(self, suites: Iterable[str]) -> list[str]:
         """Return the suites whose test functions themselves ask a judge."""
         readings = self.maker.readings if self.maker is not None else ()
@@ -236,7 +241,7 @@ class Preparation:
             self.problems.append(str(error))
         return CaseMaker(
             self.config,
-            models=list(self.models) or ["none"],
+            models=list(self.models) or self._unasked(settings),
             dataset=settings.dataset,
             limit=settings.limit,
             slices=settings.slices,
@@ -244,6 +249,13 @@ class Preparation:
             epochs=settings.epochs,
             **({"sized": self.sizes.matter} if self.sizes is not None else {}),
         )
+
+    def _unasked(self, settings: Settings) -> list[str]:
+        """Return the names of models that cannot be asked: a node id that a person names has them in it."""
+        try:
+            return list(chosen_models(settings, self._listed, to_be_asked=False))
+        except UserError:  # it is told already
+            return ["none"]
 
     def _make_sizes(self, thresholds: Thresholds | None) -> "Sizes | None":
         """Return what counts rows; None where no rule needs that."""
