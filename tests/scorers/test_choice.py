@@ -1,6 +1,7 @@
 """choice: which one of several options an answer names."""
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -194,7 +195,7 @@ def test_choices_may_be_letters_texts_or_a_mapping(choices: Any, target: str, te
         ("A", {"A": None, "B": "y"}),
         ("A", [f"option {n}" for n in range(27)]),
     ],
-    ids=repr,
+    ids=lambda given: type(given).__name__ if isinstance(given, set | Iterator) else repr(given),
 )
 def test_choices_or_a_target_that_make_no_sense_are_errors(target: Any, choices: Any) -> None:
     """Never a score."""
