@@ -104,6 +104,7 @@ _CASE = {
     "cost_usd": NUMBER,
     "attempts": Field((int,), 0),
     "cached": Field((bool,), False),
+    "judge_cached": Field((bool,), False),
 }
 _SCORE = {
     "name": TEXT,
@@ -267,6 +268,7 @@ def to_case_row(number: int, found: Mapping[str, Any]) -> tuple[Any, ...]:
         found["input_tokens"],
         found["output_tokens"],
         found["cached"],
+        found["judge_cached"],
         found["input_digest"],
         found["cluster"],
     )

@@ -198,6 +198,8 @@ class StoredCase:
     target: str | None = None
     """The row's target as JSON; None where the row has none."""
     cluster: str | None = None
+    judge_cached: bool = False
+    """Whether an answer of a judge came from the cache; ``cached`` is about those of the model."""
     """Rows with equal values are dependent; None for a row that is independent of all others."""
 
 
@@ -340,6 +342,7 @@ def stored_case(run_id: str, case: CaseRecord) -> StoredCase:
         cost_usd=_total([call.cost_usd for call in case.calls]) if is_known else None,
         attempts=sum(call.attempts for call in calls),
         cached=any(call.cached for call in calls),
+        judge_cached=any(call.cached for call in case.calls if call.role == "judge"),
         started_at=case.started_at,
         scores=case.scores,
         waited_s=case.waited_s,

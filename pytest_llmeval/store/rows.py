@@ -157,6 +157,7 @@ def from_case(run_id: str, case: StoredCase) -> Row:
         "slices": json.dumps(case.slices),
         **{column: getattr(case, column) for column in _CASE_COLUMNS},
         "cached": case.cached,
+        "judge_cached": case.judge_cached,
     }
 
 
@@ -168,6 +169,7 @@ def to_case(row: Mapping[str, Any], scores: tuple[Score, ...]) -> StoredCase:
         slices=tuple(json.loads(row["slices"])),
         **{column: row[column] for column in _CASE_COLUMNS},
         cached=bool(row["cached"]),
+        judge_cached=bool(row["judge_cached"]),
         scores=scores,
     )
 

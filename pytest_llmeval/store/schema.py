@@ -36,6 +36,13 @@ def _add(name: str, sql: str) -> None:
             db.execute(statement)
 
 
+@migrations(name="0009_judge_cached")
+def _judge_cached(db: Database) -> None:
+    """Whether a verdict of a case came from the cache, so that its cost says nothing of what the case takes."""
+    for statement in _JUDGE_CACHED.split(";\n\n"):
+        db.execute(statement)
+
+
 _OLD_CALL_COLUMNS = ", ".join(CALL_COLUMNS[:14])
 
 _CALLS_OUTLIVE_CASES = f"""
@@ -154,6 +161,14 @@ _CALLS_CUT_OFF = """
 ALTER TABLE runs ADD COLUMN calls_cut_off INTEGER NOT NULL DEFAULT 0;
 
 UPDATE schema_version SET version = 8
+"""
+
+_JUDGE_CACHED = """
+ALTER TABLE cases ADD COLUMN judge_cached INTEGER NOT NULL DEFAULT 0;
+
+UPDATE cases SET judge_cached = 1 WHERE id IN (SELECT case_id FROM calls WHERE role = 'judge' AND cached);
+
+UPDATE schema_version SET version = 9
 """
 
 _FIRST_TABLES = """

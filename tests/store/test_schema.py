@@ -24,7 +24,7 @@ OLDEST = Path(__file__).parent / "schema_1.db"
 TABLES = {"runs": "id", "cases": "id", "scores": "case_id, name", "verdicts": "rowid"}
 ADDED = {
     "runs": ("calls_cut_off",),
-    "cases": ("waited_s", "target", "cluster"),
+    "cases": ("waited_s", "target", "cluster", "judge_cached"),
     "scores": ("judge_id", "dimension", "decided_by"),
     "verdicts": ("is_open",),
 }

@@ -30,6 +30,7 @@ def to_judged(case: StoredCase) -> JudgedCase:
         input_tokens=case.input_tokens,
         output_tokens=case.output_tokens,
         cached=case.cached,
+        judge_cached=case.judge_cached,
         input_digest=case.input_digest,
         cluster=case.cluster,
         digests={score.name: score.scorer_digest for score in case.scores},

@@ -73,7 +73,9 @@ class JudgedCase:
     output_tokens: int | None = None
     """As ``input_tokens``."""
     cached: bool = False
-    """Whether an answer of the model came from the cache, so that the latency is not this run's."""
+    """Whether an answer of the model came from the cache, so that latency and cost are not this run's."""
+    judge_cached: bool = False
+    """Whether an answer of a judge came from the cache, so that the cost is not this run's."""
     input_digest: str | None = None
     """sha256 in hex over the row's input and target; a row is the same in two runs where id and digest agree."""
     cluster: str | None = None

@@ -127,8 +127,9 @@ def left_out(column: PairedColumn, opponent: Opponent) -> str:
         "new": len(column.added),
         "changed": len(column.altered),
         "gone": _gone(column, opponent),
-        "not scored by the baseline": column.unscored_before,
-        "without a value here": column.without_value,
+        "answered from the cache": column.cached,
+        "not scored by the baseline": sum(pair.before is None and not pair.is_cached for pair in column.pairs),
+        "without a value here": sum(pair.has_no_value and not pair.is_cached for pair in column.pairs),
     }
     counted = ", ".join(f"{count} {what}" for what, count in told.items() if count)
     return f"left out: {counted}" if counted else ""

@@ -45,6 +45,8 @@ class Pair(NamedTuple):
     """Epochs of the current run that finished without it."""
     is_single: bool
     """Whether each side is one epoch at most."""
+    is_cached: bool
+    """Whether a side has no value, as its answers come from the cache."""
     was_lost: bool
     """Whether the infrastructure lost the baseline's value, so that the row is there in name only."""
 
@@ -60,7 +62,7 @@ class Pair(NamedTuple):
 
     @property
     def is_missing(self) -> bool:
-        """Whether that is so as it was skipped or lost; an answer from the cache merely has no latency of its own."""
+        """Whether that is so as it was skipped or lost; an answer from the cache merely has no latency or cost."""
         return self.has_no_value and bool(self.skipped or self.lost)
 
     @property
@@ -136,9 +138,9 @@ class PairedColumn:
         return sum(pair.was_lost for pair in self.pairs)
 
     @property
-    def without_value(self) -> int:
-        """Rows that the baseline scored and the current run left without a value, those that are open apart."""
-        return sum(pair.has_no_value for pair in self.pairs)
+    def cached(self) -> int:
+        """Rows without a value on a side whose answers come from the cache."""
+        return sum(pair.is_cached for pair in self.pairs)
 
     @property
     def missing(self) -> int:
@@ -172,6 +174,7 @@ class _Row:
     lost: int = 0
     skipped: int = 0
     unscored: int = 0
+    cached: int = 0
 
 
 def pair_up(metric: str, current: Sequence[JudgedCase], before: Sequence[JudgedCase]) -> PairedColumn:
@@ -256,6 +259,8 @@ def _rows(metric: str, cases: Iterable[JudgedCase]) -> dict[str, _Row]:
             row.unscored += 1
         elif reading.state in ("skipped", "no_judge"):
             row.skipped += 1
+        elif reading.state == "cached":
+            row.cached += 1
     return rows
 
 
@@ -314,5 +319,6 @@ def _pair(sample_id: str, was: _Row, row: _Row) -> Pair:
         skipped=row.skipped,
         unscored=row.unscored,
         is_single=len(was.values) <= 1 and len(row.values) + row.open + row.lost <= 1,
+        is_cached=any(side.cached and not side.values for side in (was, row)),
         was_lost=bool(was.lost and not was.values),
     )

@@ -35,6 +35,7 @@ from pytest_llmeval.core.text import one_line
 __all__ = ["Weighed", "lacks_its_suite", "weigh_suite"]
 
 _NO_CASE = "no case of"
+_CACHED = "all answers come from the cache"
 _UNCALLED = "no call of this suite went through the fixtures"
 
 
@@ -123,7 +124,7 @@ def _weigh_group(rules: Sequence[Rule], group: Group) -> dict[int, Weighed]:
 def _weigh(rule: Rule, sheet: Sheet) -> Weighed:
     """Return a rule with its decision, or with the evidence that the decision of all needs."""
     group, judges = sheet.group, sheet.judges(rule.slice)
-    column = (sheet.first_column if rule.kind == "max_total" else sheet.column)(rule.slice)
+    column = (sheet.total_column if rule.kind == "max_total" else sheet.column)(rule.slice)
     decision = _undecidable(rule, group, column, judges)
     if decision is not None:
         return Weighed(rule=rule, model=group.model, decision=decision)
@@ -155,7 +156,7 @@ def _undecidable(rule: Rule, group: Group, column: Column, judges: frozenset[str
     if column.count("no_judge") and not column.count("scored"):
         return _no_judge(group.rules.settings)
     if column.count("cached") and not column.count("scored", "open", "lost"):
-        return Decision(verdict="not_judged", reason="all answers come from the cache")
+        return Decision(verdict="not_judged", reason=_CACHED)
     why = why_no_one_judge(rule, judges) or _why_uncalled(rule, group) or why_out_of_reach(rule, column, group.cases)
     return None if why is None else Decision(verdict="unmeasurable", reason=why)
 
@@ -169,7 +170,10 @@ def _weigh_change(rule: Rule, sheet: Sheet) -> Weighed:
         evidence = weigh_change(rule, pairs, unfinished=group.unfinished, with_lost=broken is not None, left_out=left)
         evidence = evidence and replace(evidence, note=why_unlikely(rule, pairs.span))
     if evidence is None:
-        shown = Decision(verdict="unmeasurable", reason=broken or refused or nothing_pairs(pairs, group.opponent))
+        why = broken or refused
+        shown = Decision(verdict="unmeasurable", reason=why or nothing_pairs(pairs, group.opponent))
+        if pairs.cached and not why:
+            shown = Decision(verdict="not_judged", reason=f"{_CACHED}, here or in baseline {group.opponent.name}")
         return Weighed(rule=rule, model=group.model, decision=shown)
     if rule.kind != "noninferior":
         return _waiting(rule, sheet, evidence, pairs.open_ids)

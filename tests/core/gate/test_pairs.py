@@ -188,7 +188,7 @@ def test_answers_from_the_cache_are_not_missing_among_latencies(cached: int, ver
     found = only(compared(before, after, slower))
     assert (found.verdict, found.n) == (verdict, 100 - cached)
     if verdict == "pass":
-        assert reason(before, after, slower).endswith(f"left out: {cached} without a value here")
+        assert reason(before, after, slower).endswith(f"left out: {cached} answered from the cache")
     else:
         assert found.reason == "all answers come from the cache"
 
@@ -238,9 +238,13 @@ def test_a_metric_that_the_baseline_never_had_says_what_to_do() -> None:
 
 
 def test_what_was_not_measured_is_not_scored_again() -> None:
-    """Answers from the cache have no latency, and those that are scored again have none either."""
+    """Where answers come from the cache there is nothing to measure, whatever is done."""
     again = {"again": "main"}
     before, after = run([None] * 10, cached=True, latency_s=1.0), run([1.0] * 10, latency_s=1.0)
+    cached = only(compared(before, after, rule("max_rise", metric="latency_s")))
+    told = "all answers come from the cache, here or in baseline main"
+    assert (cached.verdict, cached.reason) == ("not_judged", told)
+    before = run([None] * 10)
     assert reason(before, after, rule("max_rise", metric="latency_s"), baseline=again) == (
         "baseline main has no value of 'latency_s'; set a new baseline"
     )
