@@ -26,6 +26,7 @@ _COLLECTED = (0, 5, 6)
 _GOES_ON = "--continue-on-collection-errors"
 _PREFIX = "llmeval: "
 _LONGEST = 2_000
+_MORE_OR_LESS = "verdicts in the cache cost nothing, and a reply that is none is asked for again, up to twice"
 _COLUMNS: list[Column] = [
     ("suite", "left"),
     ("model", "left"),
@@ -53,7 +54,8 @@ def estimate(as_json: bool, pytest_args: tuple[str, ...]) -> int:
         emit_json(found)
         return 0
     echo_lines(table_lines(_COLUMNS, [_row(each) for each in found], width=table_room()))
-    told = [*_sums(found), *(each["unread"] for each in found if each["unread"])]
+    caveats = dict.fromkeys(each["caveat"] for each in found if each["caveat"])
+    told = [*_sums(found), *(each["unread"] for each in found if each["unread"]), *caveats]
     echo_lines(["", *(line for each in told for line in wrapped(each, terminal_width()))])
     return 0
 
@@ -66,7 +68,7 @@ def _said(*outputs: str) -> str:
 
 
 def _sums(found: list[dict[str, Any]]) -> list[str]:
-    """Return what the models take, what the judges take at most, and both."""
+    """Return what the models take, what the judges take about, and both."""
     models, judges = (
         [Estimate(**each["estimate"]) for each in found if each["role"] == role] for role in ("model", "judge")
     )
@@ -75,8 +77,8 @@ def _sums(found: list[dict[str, Any]]) -> list[str]:
         return [f"together: {total}"]
     return [
         f"models: {functools.reduce(operator.add, models)}",
-        f"judges: at most {functools.reduce(operator.add, judges)}; verdicts in the cache cost nothing",
-        f"together: at most {total}",
+        f"judges: about {functools.reduce(operator.add, judges)}; {_MORE_OR_LESS}",
+        f"together: about {total}",
     ]
 
 

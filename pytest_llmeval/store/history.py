@@ -12,11 +12,16 @@ from pytest_llmeval.store.lookup import NEWEST_FIRST
 
 __all__ = ["CallHistory", "call_history", "judge_history"]
 
-_ANSWERED = "SELECT 1 FROM cases WHERE run_id = ? AND suite = ? AND model = ? AND outcome != 'error'"
+_ANSWERED_BY_ANY = "SELECT 1 FROM cases WHERE run_id = ? AND suite = ? AND outcome IN ('passed', 'missed')"
+_ANSWERED = f"{_ANSWERED_BY_ANY} AND model = ?"
 _MEANS = """
-SELECT count(*) * 1.0 / count(DISTINCT calls.case_id), avg(calls.output_tokens)
+SELECT count(*) * 1.0 / count(DISTINCT calls.case_id), avg(calls.input_tokens), avg(calls.output_tokens)
 FROM calls JOIN cases ON cases.id = calls.case_id
-WHERE cases.run_id = ? AND cases.suite = ? AND cases.model = ? AND calls.status = 'ok' AND calls.role = 'model'
+WHERE cases.run_id = ?1 AND cases.suite = ?2 AND cases.model = ifnull(?3, cases.model)
+  AND calls.status = 'ok' AND calls.role = 'model'
+"""
+_CALLED = """
+SELECT 1 FROM cases JOIN calls ON calls.case_id = cases.id WHERE cases.run_id = ? AND cases.suite = ? LIMIT 1
 """
 _JUDGED = """
 SELECT 1 FROM cases JOIN calls ON calls.case_id = cases.id
@@ -39,13 +44,18 @@ class CallHistory:
     calls_per_case: float | None = None
     """Mean over the cases that made any, of a judge over all cases; None where no run is known."""
     input_tokens: float | None = None
-    """Mean of what a judge was shown; None of a model, whose prompts are known, and where no server said."""
+    """Mean of what a call sent; None where no server said."""
     output_tokens: float | None = None
-    """Mean of an answer; None where no server said."""
+    """Mean of an answer; None where no server said, and of another model, which may say more or less."""
+    is_silent: bool | None = None
+    """Whether its cases made no call that is recorded, of a judge neither; None where no run is known."""
 
 
 def call_history(database: Path, suite: str, model: str) -> CallHistory:
-    """Return what the newest run says; nothing where there is none, or no database that can be read."""
+    """Return what the newest run with the model says, else with another one, of which the calls are likely the same.
+
+    That is nothing where there is none, or no database that can be read.
+    """
     return _read(database, lambda connection: _of_model(connection, suite, model))
 
 
@@ -73,11 +83,19 @@ def _of_judge(connection: sqlite3.Connection, suite: str, judge: str) -> CallHis
 
 
 def _of_model(connection: sqlite3.Connection, suite: str, model: str) -> CallHistory:
+    its_model: str | None = model
     newest = _newest(connection, _ANSWERED, suite, model)
     if newest is None:
+        newest, its_model = _newest(connection, _ANSWERED_BY_ANY, suite), None
+    if newest is None:
         return CallHistory()
-    calls, tokens = connection.execute(_MEANS, [newest, suite, model]).fetchone()
-    return CallHistory(calls_per_case=calls, output_tokens=tokens)
+    calls, tokens_in, tokens_out = connection.execute(_MEANS, [newest, suite, its_model]).fetchone()
+    return CallHistory(
+        calls_per_case=calls,
+        input_tokens=tokens_in,
+        output_tokens=None if its_model is None else tokens_out,
+        is_silent=connection.execute(_CALLED, [newest, suite]).fetchone() is None,
+    )
 
 
 def _newest(connection: sqlite3.Connection, has_rows: str, *of: str) -> str | None:

@@ -31,7 +31,7 @@ def own(project: Project) -> Project:
 def test_no_rule_on_calls_passes_where_none_is_recorded(own: Project) -> None:
     """A row that makes none among others that do takes part with its zeros, and no call takes no tokens."""
     own.write(thresholds_yaml=f"version: 1\nsuites: {{own: {RULES}, latency_s: {{max_p95: 9}}}}, some: {RULES}}}}}\n")
-    listed = " ".join(own.run("evals", "--co", "-q").stdout.str().split())
+    listed = " ".join(own.run("evals", "--co", "-q", "-k", "some").stdout.str().split())
     assert "these cases take 2 calls, about 12 tokens in, 10 out, under $0.01" in listed
     assert own.run("evals").ret == 10
     found = own.rows("SELECT suite, metric, value, verdict, reason FROM verdicts WHERE metric != 'contains'")
@@ -42,6 +42,20 @@ def test_no_rule_on_calls_passes_where_none_is_recorded(own: Project) -> None:
         ("some", "cost_usd"): (pytest.approx(0, abs=1e-4), "pass", None),
         ("some", "input_tokens"): (7, "pass", None),
     }
+
+
+def test_an_estimate_does_not_say_that_they_cost_nothing(own: Project, installed: Command) -> None:
+    """Neither before a run nor after one in which a suite could have asked a fixture, and asked none."""
+    own.eval(APP.replace("own(sample", "other(sample, model"), ROWS, name="other")
+    for is_known in (False, True):
+        told = " ".join(own.run("evals", "--co", "-q").stdout.str().split())
+        found = installed("estimate", "--json", "--model=small", cwd=own.root).json()
+        silent = [each["suite"] for each in found if each["estimate"]["input_tokens"] is None]
+        assert silent == (["other", "own"] if is_known else ["own"])
+        assert all(f"suite {name}: no call through response, model or a judge is known" in told for name in silent)
+        assert "cost unknown" in told
+        assert told.count("one call of each case is counted") == (0 if is_known else 1)
+        own.run("evals")
 
 
 def test_a_comparison_shows_no_zeros_for_them(own: Project, llmeval: Command) -> None:

@@ -165,10 +165,15 @@ def test_prompts_that_cannot_be_made_are_in_no_number_and_it_says_so(priced: Pro
 
 
 def test_an_estimate_learns_from_earlier_runs(priced: Project) -> None:
-    """Two calls a case, one word each: what the first run took is what the second is told."""
+    """Two calls a case, one word each: what the first run took is what the second is told, and another model's run."""
     priced.eval(
-        "async def test_echo(sample, model):\n    await model.generate()\n    await model.generate('again')\n", ROWS[:3]
+        "async def test_echo(sample, model):\n"
+        "    await model.generate()\n"
+        "    await model.generate('all that an application knows of it ' * 20)\n",
+        ROWS[:3],
     )
+    spec = priced.server.spec("echo")
+    priced.write(models_yaml=PRICED.replace("{priced", f"{{other: {{spec: '{spec}'}}, priced") % spec)
     arguments = ("estimate", "--json", "evals", "--model=priced")
     before = json.loads(llmeval(priced, *arguments).stdout)
     assert priced.server.ledger == []
@@ -176,8 +181,17 @@ def test_an_estimate_learns_from_earlier_runs(priced: Project) -> None:
     after = json.loads(llmeval(priced, *arguments).stdout)
     assert [(each["suite"], each["cases"]) for each in after] == [("echo", 3)]
     assert before[0]["estimate"]["calls"] == 3
-    assert after[0]["estimate"]["calls"] == 6
-    assert after[0]["estimate"]["output_tokens"] == 6
+    assert str(before[0]["caveat"]).startswith("one call of each case is counted where no run of its suite is stored")
+    (took,) = priced.rows("SELECT sum(input_tokens) AS sent, sum(output_tokens) AS said FROM calls")
+    assert (after[0]["estimate"]["calls"], after[0]["caveat"]) == (6, None)
+    assert (after[0]["estimate"]["input_tokens"], after[0]["estimate"]["output_tokens"]) == (took["sent"], took["said"])
+    (other,) = json.loads(llmeval(priced, *arguments[:-1], "--model=other").stdout)
+    assert other["estimate"] == {
+        "calls": 6,
+        "input_tokens": took["sent"],
+        "output_tokens": None,
+        "cost_usd": None,
+    }
     shown = llmeval(priced, "estimate", "evals", "--model=priced")
     assert shown.returncode == 0
     assert "together: 6 calls" in shown.stdout

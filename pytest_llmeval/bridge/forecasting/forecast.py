@@ -18,7 +18,7 @@ from pytest_llmeval.core.estimates import Estimate, SuiteCalls, estimate, estima
 from pytest_llmeval.core.param_levels import bound_of, laid_over
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.models.named import NamedModel
-from pytest_llmeval.store.history import call_history
+from pytest_llmeval.store.history import CallHistory, call_history
 
 if TYPE_CHECKING:
     from pytest_llmeval.bridge.casework.cases import CaseParam
@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 __all__ = ["Forecast", "forecasts", "foretold", "together"]
 
 _SAMPLED = 100
+_NOT_KNOWN = Estimate(calls=0, input_tokens=None, output_tokens=None, cost_usd=None)
+_FIRST_RUN = (
+    "one call of each case is counted where no run of its suite is stored: what a test or an application asks through"
+    " model is not known ahead"
+)
+_SILENT = "no call through response, model or a judge is known of it; what it asks by itself is in no number"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +46,8 @@ class Forecast:
     estimate: Estimate
     unread: str | None = None
     """Which prompts are in no number, as they could not be made; None where all are, and for a judge."""
+    caveat: str | None = None
+    """Which calls are in no number, as nothing tells of them; None for a judge."""
 
 
 def forecasts(
@@ -50,8 +58,9 @@ def forecasts(
 ) -> list[Forecast]:
     """Return what the cases among ``items`` will take, by suite and model, and behind those of the models the judges.
 
-    The prompts of up to 100 cases of each are looked at; a case makes one call where no earlier run says otherwise,
-    none where it asks for neither ``response`` nor ``model``. Answers that a cache will have are not left out.
+    A case makes the calls that those of the newest run made, with as many tokens where it asks through ``model``. Of
+    others the prompts of up to 100 are looked at; without an earlier run it makes one call. Where nothing tells of any
+    call, of a judge neither, tokens and cost are unknown. Answers that a cache will have are not left out.
     """
     groups: dict[tuple[str, str], list[tuple[pytest.Item, CaseParam]]] = {}
     for item, param in cases_in(items):
@@ -71,7 +80,9 @@ def foretold(items: Iterable[pytest.Item], config: pytest.Config, prepared: "Pre
     assert prepared.settings is not None
     found = forecasts(items, prepared.settings, prepared.models, prepared.judges)
     config.stash[FORECAST_KEY] = found
-    return [f"these cases take {together(found)}", *(each.unread for each in found if each.unread)]
+    told = [each.unread for each in found if each.unread]
+    caveats = dict.fromkeys(each.caveat for each in found if each.caveat)
+    return [f"these cases take {together(found)}", *told, *caveats]
 
 
 def _of_judges(
@@ -107,7 +118,7 @@ def together(found: Sequence[Forecast]) -> str:
     """Return what all of it comes to, in one line; that of the judges apart."""
     models = functools.reduce(operator.add, [each.estimate for each in found if each.role == "model"])
     judges = [each.estimate for each in found if each.role == "judge"]
-    return f"{models}; judges at most {functools.reduce(operator.add, judges)}" if judges else str(models)
+    return f"{models}; judges about {functools.reduce(operator.add, judges)}" if judges else str(models)
 
 
 def _sampled(cases: "Sequence[tuple[pytest.Item, CaseParam]]") -> "list[CaseParam]":
@@ -119,25 +130,41 @@ def _of_model(
 ) -> Forecast:
     """Return what one suite will take with one model."""
     known = call_history(settings.db, suite, model.name)
-    makes_calls = any(uses(cases[0][0], name) for name in ("response", "model"))
-    calls = math.ceil(len(cases) * (known.calls_per_case or makes_calls))
-    tokens = [_tokens(param) for param in _sampled(cases)]
+    item, param = cases[0]
+    asks = uses(item, "model")
+    made = Forecast(suite=suite, role="model", model=model.name, cases=len(cases), estimate=_NOT_KNOWN)
+    if _is_silent(item, param, known):
+        return replace(made, caveat=f"suite {one_line(suite, 60)}: {_SILENT}")
+    calls = math.ceil(len(cases) * (known.calls_per_case or asks or uses(item, "response")))
+    tokens = [_tokens(each) for each in _sampled(cases)]
     read = [count for count in tokens if isinstance(count, int)]
     raised = sorted({fault for fault in tokens if isinstance(fault, str)})
+    each_in = known.input_tokens if asks else None
+    if each_in is None and read:
+        each_in = sum(read) / len(read)
     told = SuiteCalls(
         calls=calls,
-        input_tokens=math.ceil(calls * sum(read) / len(read)) if read else None,
-        output_tokens_per_call=known.output_tokens if known.output_tokens is not None else _bound(cases[0][1], model),
+        input_tokens=None if each_in is None else math.ceil(calls * each_in),
+        output_tokens_per_call=known.output_tokens if known.output_tokens is not None else _bound(param, model),
     )
     unread = f"{len(tokens) - len(read)} of {len(tokens)} prompts that were looked at raise {', '.join(raised)}"
-    return Forecast(
-        suite=suite,
-        role="model",
-        model=model.name,
-        cases=len(cases),
+    return replace(
+        made,
         estimate=estimate([told], model.prices),
         unread=f"suite {one_line(suite, 60)}: {unread}, and are not counted" if raised else None,
+        caveat=_FIRST_RUN if asks and known.is_silent is None else None,
     )
+
+
+def _is_silent(item: pytest.Item, param: "CaseParam", known: CallHistory) -> bool:
+    """Return whether nothing tells of a call of a suite: no run of it, or before the first one its code."""
+    if uses(item, "response") or known.is_silent is False:
+        return False
+    if known.is_silent:
+        return True
+    from pytest_llmeval.bridge.forecasting.judge_forecast import asks_judges
+
+    return not (uses(item, "model") or uses(item, "judge") or asks_judges(item, param))
 
 
 def _tokens(param: "CaseParam") -> int | str:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pytest_llmeval.core.judge.rubric import Rubric
     from pytest_llmeval.core.types import Message, Sample
 
-__all__ = ["judge_estimate"]
+__all__ = ["asks_judges", "judge_estimate"]
 
 _TOKENS_PER_DIMENSION = 100
 """Of a verdict: up to three sentences are asked for, at about 25 words."""
@@ -51,7 +51,9 @@ def judge_estimate(
     settings: Settings,
     answer_tokens: float | None,
 ) -> Estimate | None:
-    """Return what one judge will take for the cases of a suite at most; None where the suite does not ask it.
+    """Return what one judge will take for the cases of a suite; None where the suite does not ask it.
+
+    Each reply is taken for a valid verdict, and none for a known one.
 
     Args:
         cases: of the suite.
@@ -62,8 +64,7 @@ def judge_estimate(
         answer_tokens: how long an answer is; None takes that of the target.
     """
     known = judge_history(settings.db, suite, judge.name)
-    item, param = cases[0]
-    found = _judge_calls(getattr(item, "function"), item.config.rootpath, param.eval.where)  # noqa: B009
+    found = _calls_in(*cases[0])
     counted = sum(call.count for call in found) * (1 + settings.judge_probe)
     calls = math.ceil(len(cases) * (known.calls_per_case or counted))
     if not calls:
@@ -80,6 +81,15 @@ def judge_estimate(
         output_tokens_per_call=tokens_out,
     )
     return estimate([asked], judge.prices)
+
+
+def asks_judges(item: pytest.Item, param: "CaseParam") -> bool:
+    """Return whether the code of a test asks judges, whether or not there is one."""
+    return bool(_calls_in(item, param))
+
+
+def _calls_in(item: pytest.Item, param: "CaseParam") -> Sequence[_JudgeCall]:
+    return _judge_calls(getattr(item, "function"), item.config.rootpath, param.eval.where)  # noqa: B009
 
 
 @functools.lru_cache(maxsize=64)
