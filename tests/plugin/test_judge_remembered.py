@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 import pytest_llmeval
 from tests.plugin.test_judge import EVAL, ROWS, SYNC, values
 from tests.support.chat_bodies import completion
-from tests.support.judges import Judged, Messages, answer_in, named, verdict
+from tests.support.judges import MALFORMED, Judged, Messages, answer_in, named, verdict
 from tests.support.project import Project
 
 SHIPPED = Path(pytest_llmeval.__file__).parent / "rubrics"
@@ -206,3 +207,26 @@ def test_a_run_goes_on_with_the_judge_that_it_began_with(project: Project, judge
     assert refused.ret == 4
     assert "judge 'j' is not what the run asked" in " ".join("".join(refused.errlines).split())
     assert len(new.ledger) == 0
+
+
+@pytest.mark.parametrize("works", [False, True])
+def test_a_judge_that_never_gave_a_verdict_is_asked_no_more(project: Project, judged_by: Judged, works: bool) -> None:
+    """Where it gave one it is asked to the end: some of its replies are just not good."""
+
+    def reply(messages: Messages) -> str:
+        return (verdict if works and answer_in(messages)[0] == "yes" else MALFORMED["another nonce"])(messages)
+
+    judge = judged_by(reply)
+    rows = [{"id": f"r{number}", "input": "no", "target": "yes"} for number in range(40)]
+    project.eval(EVAL, [{**rows[0], "input": "yes"}, *rows[1:]])
+    project.run("evals", named(project, judge), "--max-connections=4")
+    errors = Counter(row["error"] for row in project.rows("SELECT error FROM cases WHERE error_kind = 'judge'"))
+    stopped = (
+        "judge j: not asked: by rubric qa no valid verdict came of 24 replies on 8 answers; see what is wrong with"
+        " those, and try it with --limit 1"
+    )
+    if works:
+        assert (len(judge.ledger), errors[stopped]) == (1 + 39 * 3, 0)
+    else:
+        assert 24 <= len(judge.ledger) < 80 and errors[stopped] >= 20
+        assert errors.total() == 40

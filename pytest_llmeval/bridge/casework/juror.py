@@ -1,7 +1,7 @@
 """One judge, asked until its reply is a verdict."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmeval.core.errors import CallError, ErrorKind, JudgeError
@@ -21,6 +21,8 @@ __all__ = ["Juror", "JurorInCase"]
 
 _REPLIES = 3
 """How often a verdict is asked for: once, and twice again with what was wrong."""
+_ROWS = 8
+"""Answers without a valid verdict, where none came of any, after which a judge is asked no more by a rubric."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +33,23 @@ class Juror:
     forms: Forms
     only_recorded: bool = False
     """Whether all replies are those of another run, so that nothing can be asked anew."""
+    _unjudged: "dict[Rubric, int | None]" = field(default_factory=dict, repr=False, compare=False)
+    """By rubric, of how many answers no valid verdict came; None where one came of any."""
+
+    def book(self, rubric: "Rubric", *, is_valid: bool) -> None:
+        """Note whether a valid verdict came of an answer."""
+        before = self._unjudged.get(rubric, 0)
+        self._unjudged[rubric] = None if is_valid or before is None else before + 1
+
+    def require_worth(self, rubric: "Rubric") -> None:
+        """Raise JudgeError where the judge never gave a valid verdict by ``rubric``, and had its chance."""
+        rows = self._unjudged.get(rubric)
+        if rows is not None and rows >= _ROWS and not self.only_recorded:
+            raise JudgeError(
+                f"judge {self.model.name}: not asked: by rubric {rubric.name} no valid verdict"
+                f" came of {_ROWS * _REPLIES} replies on {_ROWS} answers; see what is wrong with those, and try it with"
+                " --limit 1"
+            )
 
 
 class JurorInCase:
@@ -50,6 +69,7 @@ class JurorInCase:
         """
         asked, problem, replies, is_known, room = tuple(messages), "", 0, True, 1
         while replies < _REPLIES:
+            self._juror.require_worth(rubric)
             wanted = Wanted(rubric=rubric, nonce=nonce, again=replies > 0)
             try:
                 response, sent = await self._reply(asked, wanted, room)
@@ -58,7 +78,9 @@ class JurorInCase:
                     raise
                 break
             try:
-                return verdict_of(response, sent, wanted), wanted.again
+                verdict = verdict_of(response, sent, wanted)
+                self._juror.book(rubric, is_valid=True)
+                return verdict, wanted.again
             except MalformedVerdictError as error:
                 problem = str(error)
             replies += 1
@@ -67,6 +89,7 @@ class JurorInCase:
             is_known = is_known and (response.cached or response.earlier)
             if is_known and replies == _REPLIES:  # that there was no verdict then is no reason to give up now
                 asked, replies, room = tuple(messages), 0, 1
+        self._juror.book(rubric, is_valid=False)
         raise JudgeError(
             f"judge {self._juror.model.name}: no valid verdict by rubric {rubric.name} in {_REPLIES} replies;"
             f" of the last one {one_line(problem, 200)}"
