@@ -17,7 +17,7 @@ from pytest_llmeval.reports.comparison_words import (
 )
 from pytest_llmeval.reports.markdown import LONGEST, MARKS, escaped, fitted, folded, table, titled_texts
 from pytest_llmeval.reports.row_flips import Flip, FlippedRows
-from pytest_llmeval.reports.rule_words import metric_name
+from pytest_llmeval.reports.rule_words import ruled_name
 
 __all__ = ["comparison_markdown", "flips_folded", "flips_title"]
 
@@ -75,7 +75,7 @@ def _tables(comparison: Comparison) -> Iterator[str]:
         yield f"**{escaped(suite)}** on {escaped(model)}"
         if changes:
             titles = ("metric", "n", "base", "now", "change (90 %)", "p", "MDE", "verdict")
-            yield table(titles, ([metric_name(each), *verdict_cells(each)] for each in changes))
+            yield table(titles, ([ruled_name(each), *verdict_cells(each)] for each in changes))
         reasons = [reason for each in changes if (reason := reason_of(each)) is not None]
         yield "\n".join(f"- {escaped(reason)}" for reason in reasons)
         if measures:

@@ -20,7 +20,7 @@ from pytest_llmeval.reports.comparison_words import (
     verdict_cells,
 )
 from pytest_llmeval.reports.row_flips import Flip
-from pytest_llmeval.reports.rule_words import metric_name
+from pytest_llmeval.reports.rule_words import metric_name, ruled_name
 from pytest_llmeval.reports.table import Column, table_lines, table_width
 from pytest_llmeval.reports.text_width import cut, squeezed
 from pytest_llmeval.reports.wrapping import wrapped
@@ -91,7 +91,7 @@ def _suite_lines(
     title: str, changes: Sequence[Verdict], measures: Sequence[MeasureChange], width: int, tables: int
 ) -> Iterator[str]:
     yield cut(title, tables)
-    rows = [[metric_name(each), *verdict_cells(each)] for each in changes]
+    rows = [[ruled_name(each), *verdict_cells(each)] for each in changes]
     if rows:
         yield from table_lines(_CHANGES, _narrowed(rows, tables - len(_INDENT)), width=tables, indent=_INDENT)
     for each in changes:

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judging import Verdict, session_verdict
-from pytest_llmeval.core.rules import Thresholds
+from pytest_llmeval.core.rules import MEASURED_METRICS, Thresholds, kind_of
 from pytest_llmeval.core.status import strict_suites
 from pytest_llmeval.core.text import one_line
 
@@ -16,6 +16,7 @@ __all__ = [
     "metric_name",
     "model_words",
     "reason_words",
+    "ruled_name",
     "told_reasons",
     "ungated_words",
 ]
@@ -33,12 +34,14 @@ class _Measured(Protocol):
     def slice(self) -> str | None: ...
 
 
-class _Judged(_Measured, Protocol):
-    @property
-    def model(self) -> str | None: ...
-
+class _Ruled(_Measured, Protocol):
     @property
     def rule(self) -> str | None: ...
+
+
+class _Judged(_Ruled, Protocol):
+    @property
+    def model(self) -> str | None: ...
 
     @property
     def verdict(self) -> str | None: ...
@@ -52,9 +55,21 @@ class _Told(_Judged, Protocol):
     def is_worth_a_word(self) -> bool: ...
 
 
+_STATISTICS = {"max_total": "total", "max_p50": "p50", "max_p95": "p95"}
+"""What of a number of the calls a rule is about, by its kind; of all others it is the mean."""
+
+
 def metric_name(found: _Measured) -> str:
     """Return ``metric``, or ``metric [slice]`` where it is about a slice."""
     name = one_line(found.metric)
+    return f"{name} [{one_line(found.slice)}]" if found.slice is not None else name
+
+
+def ruled_name(found: _Ruled) -> str:
+    """Return ``metric_name`` for a table; of a number of the calls with what of it the rule is about, as `total`."""
+    if found.metric not in MEASURED_METRICS or found.rule is None:
+        return metric_name(found)
+    name = f"{found.metric} {_STATISTICS.get(kind_of(found.rule), 'mean')}"
     return f"{name} [{one_line(found.slice)}]" if found.slice is not None else name
 
 

@@ -7,7 +7,7 @@ from pytest_llmeval.core.gate.judging import WORST_FIRST
 from pytest_llmeval.core.gate.weigh import lacks_its_suite
 from pytest_llmeval.core.text import counted, one_line
 from pytest_llmeval.reports.numbers import number, signed
-from pytest_llmeval.reports.rule_words import metric_name, model_words, told_reasons
+from pytest_llmeval.reports.rule_words import metric_name, model_words, ruled_name, told_reasons
 from pytest_llmeval.reports.run_view import RunView, SuiteView, TableRow, most_shown
 from pytest_llmeval.reports.table import Column, table_lines, table_width
 from pytest_llmeval.reports.text_width import cut
@@ -222,7 +222,7 @@ def row_cells(row: TableRow, left_out: Collection[str]) -> list[str]:
     interval = "" if row.low is None or row.high is None else f"{number(row.low, row.high)}..{number(row.high)}"
     found = {
         "model": one_line(row.model),
-        "metric": metric_name(row),
+        "metric": ruled_name(row),
         "n": str(row.n),
         "value": "none" if row.value is None else number(row.value),
         "95% interval": interval,

@@ -64,13 +64,13 @@ qa on m
     p 0.011, fails below 0.025; sees changes from 0.37 up; rows: 8 worse (21,
     23, 25, 27, 29 and 3 more), 1 better
 
-  measure         n   base    now             change (90%)
-  latency_s p50  40  1.000  1.475  +0.475 (+0.350..+0.600)
-  latency_s p95  40  1.000  1.925                   +0.925
-  input_tokens   40     10     10                   +0.000
-  output_tokens  40  5.000  5.000                   +0.000
-  cost_usd       40  0.004  0.008                   +0.004
-  error_rate     40  0.000  0.000                   +0.000
+  measure          n   base    now             change (90%)
+  latency_s p50   40  1.000  1.475  +0.475 (+0.350..+0.600)
+  latency_s p95   40  1.000  1.925                   +0.925
+  input_tokens    40     10     10                   +0.000
+  output_tokens   40  5.000  5.000                   +0.000
+  cost_usd total  40  0.004  0.008                   +0.004
+  error_rate      40  0.000  0.000                   +0.000
 
 p: how likely a change this large is by chance if nothing changed, after Holm;
   MDE: the least change that would be seen four times in five
@@ -115,13 +115,13 @@ qa on m
   fail: f1 [asia] max_drop=0: 0.9 to 0.55 (-0.35, 90% interval -0.577..-0.123); p 0.011, fails below 0.025; sees
     changes from 0.37 up; rows: 8 worse (21, 23, 25, 27, 29 and 3 more), 1 better
 
-  measure         n   base    now             change (90%)
-  latency_s p50  40  1.000  1.475  +0.475 (+0.350..+0.600)
-  latency_s p95  40  1.000  1.925                   +0.925
-  input_tokens   40     10     10                   +0.000
-  output_tokens  40  5.000  5.000                   +0.000
-  cost_usd       40  0.004  0.008                   +0.004
-  error_rate     40  0.000  0.000                   +0.000
+  measure          n   base    now             change (90%)
+  latency_s p50   40  1.000  1.475  +0.475 (+0.350..+0.600)
+  latency_s p95   40  1.000  1.925                   +0.925
+  input_tokens    40     10     10                   +0.000
+  output_tokens   40  5.000  5.000                   +0.000
+  cost_usd total  40  0.004  0.008                   +0.004
+  error_rate      40  0.000  0.000                   +0.000
 
 p: how likely a change this large is by chance if nothing changed, after Holm; MDE: the least change that would be seen
   four times in five

@@ -29,8 +29,8 @@ extraction on large, small: 5 passed, 3 missed
   small  json_match         4  0.625  0.220..0.908  min=0.8      fail
   small  json_valid         4  1.000  0.510..1.000
   small  json_match [hard]  2  0.250                min=0.5      inconclusive
-  small  latency_s          4  2.000                max_p95=5    pass
-  small  cost_usd           4  4e-05                max_total=1  pass
+  small  latency_s p95      4  2.000                max_p95=5    pass
+  small  cost_usd total     4  4e-05                max_total=1  pass
   note: json_match min=0.8 on large: a rerun of the same system would miss the
     bar in 3 of 100 cases
   fail: json_match min=0.8 on small: it is 0.625, below 0.8
@@ -77,8 +77,8 @@ extraction on large, small: 5 passed, 3 missed
   small  json_match         4  0.625  0.220..0.908       0  min=0.8      fail
   small  json_valid         4  1.000  0.510..1.000       0
   small  json_match [hard]  2  0.250                     0  min=0.5      inconclusive
-  small  latency_s          4  2.000                     0  max_p95=5    pass
-  small  cost_usd           4  4e-05                     0  max_total=1  pass
+  small  latency_s p95      4  2.000                     0  max_p95=5    pass
+  small  cost_usd total     4  4e-05                     0  max_total=1  pass
   note: json_match min=0.8 on large: a rerun of the same system would miss the bar in 3 of 100 cases
   fail: json_match min=0.8 on small: it is 0.625, below 0.8
   inconclusive: json_match [hard] min=0.5 on small: too few samples
@@ -264,8 +264,8 @@ def test_a_cost_tells_why_its_rule_passes_or_fails() -> None:
     ]
     rows = [line.split() for line in run_lines(view(verdicts=verdicts), width=120) if " cost_usd " in line]
     assert rows == [
-        ["small", "cost_usd", "4", "0.00062", "0", "max=0.0008", "pass"],
-        ["small", "cost_usd", "4", "0.00062", "+0.00031", "0", "max_rise=0.0002", "fail"],
+        ["small", "cost_usd", "mean", "4", "0.00062", "0", "max=0.0008", "pass"],
+        ["small", "cost_usd", "mean", "4", "0.00062", "+0.00031", "0", "max_rise=0.0002", "fail"],
     ]
 
 
