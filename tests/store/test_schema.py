@@ -16,7 +16,7 @@ from pytest_llmeval.store import schema
 from pytest_llmeval.store.check import SCHEMA_VERSION
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.support.at_once import at_once
-from tests.support.records import record
+from tests.support.records import call, record
 from tests.support.stored_runs import look, run
 
 ROOT = Path(__file__).parents[2]
@@ -93,6 +93,25 @@ def test_a_file_of_the_second_schema_becomes_what_a_new_one_is(path: Path) -> No
         store.add_case("r", record(target='"x"', cluster="c"))
         assert [each.outcome for each in store.earlier_outcomes("r")] == ["missed"]
         assert [(case.target, case.cluster) for case in store.cases("r")] == [('"x"', "c")]
+    assert version(path) == SCHEMA_VERSION
+
+
+def test_a_file_of_the_eighth_schema_learns_which_verdicts_came_from_the_cache(path: Path) -> None:
+    with closing(SqliteStore(path)) as store:
+        store.start_run(run("r"))
+        for sample, calls in {
+            "fresh": (call(), call("judge")),
+            "judge": (call(), call("judge", cached=True)),
+            "model": (call(cached=True),),
+        }.items():
+            store.add_case("r", record(sample, calls=calls))
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(
+            "ALTER TABLE cases DROP COLUMN judge_cached; UPDATE schema_version SET version = 8;"
+            "DELETE FROM _sqlite_migrations WHERE name = '0009_judge_cached'; PRAGMA user_version = 8"
+        )
+    with closing(SqliteStore(path)) as store:
+        assert [case.key.sample_id for case in store.cases("r") if case.judge_cached] == ["judge"]
     assert version(path) == SCHEMA_VERSION
 
 

@@ -287,8 +287,9 @@ def test_one_cached_answer_makes_a_case_cached(store: Store) -> None:
 
 
 def test_a_cached_answer_of_the_judge_leaves_the_case_fresh(store: Store) -> None:
+    """But for its cost."""
     (case,) = read_back(store, record(calls=(call(), call("judge", cached=True, cost_usd=0.0))))
-    assert case.cached is False
+    assert (case.cached, case.judge_cached) == (False, True)
 
 
 def test_the_gate_reads_the_sums_of_a_record(store: Store) -> None:
