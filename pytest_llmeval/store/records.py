@@ -198,9 +198,9 @@ class StoredCase:
     target: str | None = None
     """The row's target as JSON; None where the row has none."""
     cluster: str | None = None
+    """Rows with equal values are dependent; None for a row that is independent of all others."""
     judge_cached: bool = False
     """Whether an answer of a judge came from the cache; ``cached`` is about those of the model."""
-    """Rows with equal values are dependent; None for a row that is independent of all others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

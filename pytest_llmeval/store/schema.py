@@ -36,13 +36,6 @@ def _add(name: str, sql: str) -> None:
             db.execute(statement)
 
 
-@migrations(name="0009_judge_cached")
-def _judge_cached(db: Database) -> None:
-    """Whether a verdict of a case came from the cache, so that its cost says nothing of what the case takes."""
-    for statement in _JUDGE_CACHED.split(";\n\n"):
-        db.execute(statement)
-
-
 _OLD_CALL_COLUMNS = ", ".join(CALL_COLUMNS[:14])
 
 _CALLS_OUTLIVE_CASES = f"""
@@ -307,3 +300,5 @@ _add("0006_run_and_label_indexes", _RUN_AND_LABEL_INDEXES)
 _add("0007_earlier_outcomes", _EARLIER_OUTCOMES)
 # How many calls of a run were in flight when a session of it ended, and may have been paid for nothing.
 _add("0008_calls_cut_off", _CALLS_CUT_OFF)
+# Whether a verdict of a case came from the cache, so that its cost says nothing of what the case takes.
+_add("0009_judge_cached", _JUDGE_CACHED)
