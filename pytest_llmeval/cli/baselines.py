@@ -29,6 +29,7 @@ from pytest_llmeval.reports.table import Column, table_lines
 from pytest_llmeval.store.baseline_choice import TAKEN_NAMES
 from pytest_llmeval.store.baseline_file import BaselineFile, write_baseline
 from pytest_llmeval.store.baselines import refusal
+from pytest_llmeval.store.code_state import resumed_on
 from pytest_llmeval.store.records import ANSWERING, Run, utc_now
 from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.store.sqlite_reader import SqliteReader
@@ -225,6 +226,10 @@ def _check(run: Run, *, even_red: bool, db_option: str = "") -> None:
     why = refusal(run, even_red=even_red, db_option=db_option)
     if why is not None:
         raise StoreError(f"not a valid baseline: {why}")
+    for told in resumed_on(run):
+        click.echo(
+            f"warning: run {run.id} was {told}: its answers may be of several states of the application", err=True
+        )
 
 
 def _check_suites(store: SqliteStore, name: str, run: Run, cases: Iterable[JudgedCase]) -> None:

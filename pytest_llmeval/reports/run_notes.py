@@ -1,4 +1,4 @@
-"""What reports say of a run beside its figures: evals that are gone, calls for nothing, judges at odds, reruns."""
+"""What reports say of a run beside its figures: evals that are gone, other code, lost calls, judges at odds, reruns."""
 
 from collections.abc import Iterable
 
@@ -7,6 +7,7 @@ from pytest_llmeval.core.text import counted, one_line
 from pytest_llmeval.reports.rerun_text import rerun_sentences
 from pytest_llmeval.reports.rule_words import MDE_MEANS
 from pytest_llmeval.reports.voting_text import voting_sentences
+from pytest_llmeval.store.code_state import resumed_on
 from pytest_llmeval.store.records import Run
 from pytest_llmeval.store.sqlite_reader import SqliteReader
 
@@ -26,8 +27,8 @@ def run_notes(run: Run, cases: Iterable[JudgedCase], reader: SqliteReader) -> li
     """
     voting, earlier = reader.voting(run.id), reader.earlier_outcomes(run.id)
     legend = [MDE_MEANS] if any(verdict.mde is not None for verdict in reader.verdicts(run.id)) else []
-    told = [*_unmade(run), *_cut_off(run), *voting_sentences(voting), *rerun_sentences(run.id, earlier, cases)]
-    return [*legend, *told]
+    counts = [*_cut_off(run), *voting_sentences(voting), *rerun_sentences(run.id, earlier, cases)]
+    return [*legend, *_unmade(run), *_other_code(run), *counts]
 
 
 def _unmade(run: Run) -> list[str]:
@@ -46,6 +47,11 @@ def _unmade(run: Run) -> list[str]:
         f"warning: {suites} {', '.join(told)} {have} rules, but no eval in llmeval_paths defines {it}: renamed,"
         " removed or elsewhere?"
     ]
+
+
+def _other_code(run: Run) -> list[str]:
+    """Return a warning where a run went on with other code than it had begun with."""
+    return [f"warning: {told}: its answers may be of several states of the application" for told in resumed_on(run)]
 
 
 def _cut_off(run: Run) -> list[str]:

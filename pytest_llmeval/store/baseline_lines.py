@@ -29,6 +29,7 @@ from pytest_llmeval.store.baseline_fields import (
     shown_value,
 )
 from pytest_llmeval.store.baseline_judges import checked_judges
+from pytest_llmeval.store.code_state import CODE_DIFF, OTHER_CODE
 from pytest_llmeval.store.records import ANSWERING, Run, RunEnd, StoredCase
 
 __all__ = [
@@ -140,11 +141,19 @@ _SETTINGS = {
     "has_rules": (bool,),
     "baseline": (dict, NoneType),
     "judges": (dict,),
+    CODE_DIFF: (str, NoneType),
     ANSWERING: (dict,),
 }
 """Settings of a run that others read, with their types."""
 _SUITE = {"expected": (dict,), "left_out": (list,), "deselected": (int,), "made": (int,), "selected_digest": (str,)}
 _DIGEST = re.compile("[0-9a-f]{64}")
+_SESSION = {
+    "changed": (list,),
+    "git_commit": (str, NoneType),
+    "git_dirty": (bool, NoneType),
+    CODE_DIFF: (str, NoneType),
+    OTHER_CODE: (str,),
+}
 _AGAINST = {"name": TEXT, "kind": Field((str,), among=("name", "run", "file")), "run": TEXT, "model": MAYBE_TEXT}
 _OPTIONS = {
     "model": (list,),
@@ -325,7 +334,7 @@ def _check_settings(settings: Mapping[str, Any]) -> None:
     for session in settings.get("resumes", []):
         if not isinstance(session, dict):
             raise NotALineError(f"'run.settings.resumes' holds {shown_value(session)}")
-        check_types(session, {"changed": (list,)}, "run.settings.resumes")
+        check_types(session, _SESSION, "run.settings.resumes")
 
 
 def _check_suites(suites: Mapping[str, Any]) -> None:

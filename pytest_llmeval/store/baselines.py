@@ -11,6 +11,7 @@ from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.text import one_line, printable
 from pytest_llmeval.core.types import Call
 from pytest_llmeval.store.baseline_file import BaselineFile
+from pytest_llmeval.store.code_state import code_at_begin, code_changes, resumed_on
 from pytest_llmeval.store.lookup import pick_run
 from pytest_llmeval.store.records import Run, StoredCase
 from pytest_llmeval.store.sqlite_reader import SqliteReader
@@ -177,7 +178,9 @@ def set_up_differences(base: Run, current: Run) -> list[str]:
         *_suite_differences(base.suites, current.suites),
         *_gone_suites(base.suites, current.settings.get("unmade", ())),
         *_option_differences(base.settings, current.settings),
-        *_changes("commit", _commit(base), _commit(current)),
+        *code_changes(code_at_begin(base), code_at_begin(current)),
+        *(f"the base was {told}" for told in resumed_on(base)),
+        *(f"the current run was {told}" for told in resumed_on(current)),
         *_changes("branch", base.git_branch, current.git_branch),
         *_changes("version of pytest-llmeval", base.version, current.version),
     ]
@@ -325,8 +328,3 @@ def _shown(value: Any) -> str:
     if isinstance(value, list):
         value = " ".join(map(str, value))
     return "none" if value in (None, "") else one_line(str(value), 60)
-
-
-def _commit(run: Run) -> str | None:
-    """Return the commit in short, and whether files were changed since."""
-    return None if run.git_commit is None else run.git_commit[:9] + (" with changes" if run.git_dirty else "")

@@ -18,6 +18,7 @@ from pytest_llmeval.core.types import Call, JudgeRecord
 from pytest_llmeval.store.baseline_fields import NotALineError
 from pytest_llmeval.store.baseline_lines import checked_case, checked_header, to_header, to_line
 from pytest_llmeval.store.check import check_readable, read_only
+from pytest_llmeval.store.code_state import CODE_DIFF
 from pytest_llmeval.store.files import BUSY_TIMEOUT_S
 from pytest_llmeval.store.records import EarlierOutcome, Label, Run, RunEnd, StoredCase
 from pytest_llmeval.store.shards import ShardRun
@@ -66,6 +67,7 @@ def joined_run(shards: Sequence[ShardRun], runs: Sequence[Run]) -> Run:
         list(_unselected(read)), (why for each in shards for why in each.run.settings.get("unselected", ()))
     )
     is_partial = bool(unselected) or any(suite["left_out"] for suite in suites.values())
+    diffs = {each.run.settings.get(CODE_DIFF) for each in shards}
     settings |= {
         "shards": ids,
         "options": {**first.settings.get("options", {}), "shard": None},
@@ -75,6 +77,7 @@ def joined_run(shards: Sequence[ShardRun], runs: Sequence[Run]) -> Run:
         "partial": is_partial,
         "other_suites": _other_suites(shards),
         "has_rules": any(each.run.settings.get("has_rules") for each in shards),
+        CODE_DIFF: diffs.pop() if len(diffs) == 1 else None,
         "resumes": [session for each in shards for session in each.run.settings.get("resumes", [])],
     }
     if first.settings.get("rescored") is not None:

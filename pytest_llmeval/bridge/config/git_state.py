@@ -4,9 +4,12 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from pytest_llmeval.core.ids import digest
+
 __all__ = ["GitState", "git_state"]
 
 _TIMEOUT_S = 10.0
+_DIFF = ("diff", "HEAD", "--unified=0", "--full-index", "--no-color", "--no-ext-diff", "--no-textconv")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +21,8 @@ class GitState:
     """None where HEAD is detached."""
     dirty: bool | None = None
     """Whether a tracked file is changed."""
+    diff: str | None = None
+    """A short digest of what differs from the commit in tracked files; empty where nothing does."""
 
 
 def git_state(folder: Path) -> GitState:
@@ -26,8 +31,10 @@ def git_state(folder: Path) -> GitState:
     if commit is None:
         return GitState()
     branch = _git(folder, "symbolic-ref", "--short", "--quiet", "HEAD")
-    changes = _git(folder, "status", "--porcelain", "--untracked-files=no")
-    return GitState(commit=commit, branch=branch, dirty=None if changes is None else bool(changes))
+    changes = _git(folder, *_DIFF)
+    if changes is None:
+        return GitState(commit=commit, branch=branch)
+    return GitState(commit=commit, branch=branch, dirty=bool(changes), diff=changes and digest(changes)[:12])
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

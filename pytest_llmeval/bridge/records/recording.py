@@ -29,10 +29,10 @@ from pytest_llmeval.bridge.records.gating import Gating
 from pytest_llmeval.bridge.records.interrupts import late_reports, raised_as_interrupt
 from pytest_llmeval.bridge.records.outside import Told, tell_outside
 from pytest_llmeval.bridge.records.rescoring import Rescored
-from pytest_llmeval.bridge.records.resuming import Resumed, check_free
+from pytest_llmeval.bridge.records.resuming import Resumed, take_up
 from pytest_llmeval.bridge.records.run_row import run_row
 from pytest_llmeval.bridge.records.session_status import SessionStatus
-from pytest_llmeval.core.errors import ErrorKind, SettingsError, StoreError, UserError
+from pytest_llmeval.core.errors import ErrorKind, StoreError, UserError
 from pytest_llmeval.core.gate.case import MONEY_KINDS
 from pytest_llmeval.core.gate.family import MORE_EPOCHS
 from pytest_llmeval.core.gate.judging import GateResult
@@ -44,6 +44,7 @@ from pytest_llmeval.reports.run_notes import run_notes
 from pytest_llmeval.reports.run_text import not_judged_lines, run_lines, spending_lines
 from pytest_llmeval.reports.run_view import RunCases, view_run
 from pytest_llmeval.reports.wrapping import wrapped
+from pytest_llmeval.store.code_state import resumed_on
 from pytest_llmeval.store.records import RunEnd, RunStatus, utc_now
 from pytest_llmeval.store.sqlite import SqliteStore
 
@@ -126,7 +127,9 @@ class Recorder:
                 self._closing.note_mode(store.journal_mode)
                 self._row = self._gating.choose(store, self._row)
                 if self._resumed is not None:
-                    self._take_up(store)
+                    take_up(store, self._row)
+                    for told in resumed_on(self._row):
+                        self._write_line(f"llmeval: {told}")
                     store.absorb_journals(self._row.id)
                 else:
                     store.start_run(self._row)
@@ -257,14 +260,6 @@ class Recorder:
             self._store.close()
         self._signals.close()
         self._room.end_models()
-
-    def _take_up(self, store: SqliteStore) -> None:
-        """Make the run that goes on that of this process; of sessions that found it at the same time one does."""
-        found = store.find_run(self._row.id)
-        check_free(found)
-        if not store.resume_run(self._row, seen=found):
-            check_free(store.find_run(self._row.id))
-            raise SettingsError(f"--resume: run {self._row.id} was taken up by another session at this moment")
 
     def _has_begun(self, nodeid: str) -> bool:
         """Whether a case began whose worker died; what it told of it may be read only now."""

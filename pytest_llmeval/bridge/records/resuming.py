@@ -18,8 +18,9 @@ from pytest_llmeval.core.shards import Shard
 from pytest_llmeval.core.text import counted, one_line
 from pytest_llmeval.store.lookup import pick_run
 from pytest_llmeval.store.records import Run
+from pytest_llmeval.store.sqlite import SqliteStore
 
-__all__ = ["Resumed", "check_free", "find_resumed"]
+__all__ = ["Resumed", "check_free", "find_resumed", "take_up"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +141,15 @@ def check_free(run: Run) -> None:
     """Raise SettingsError where a process that lives records ``run``."""
     if run.shown_status == "running" and run.is_here:
         raise SettingsError(f"--resume: run {run.id} is still going on in process {run.pid}")
+
+
+def take_up(store: SqliteStore, run: Run) -> None:
+    """Make ``run``, which goes on, that of this process; of sessions that found it at the same time one does."""
+    found = store.find_run(run.id)
+    check_free(found)
+    if not store.resume_run(run, seen=found):
+        check_free(store.find_run(run.id))
+        raise SettingsError(f"--resume: run {run.id} was taken up by another session at this moment")
 
 
 def _check_selection(settings: Settings, run: Run) -> None:

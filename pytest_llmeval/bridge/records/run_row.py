@@ -9,11 +9,12 @@ import pytest
 
 from pytest_llmeval.bridge.collection.facts import CollectionFacts, SuiteFacts
 from pytest_llmeval.bridge.config.command_line import collected_paths
-from pytest_llmeval.bridge.config.git_state import git_state
+from pytest_llmeval.bridge.config.git_state import GitState, git_state
 from pytest_llmeval.bridge.config.settings import Settings
 from pytest_llmeval.bridge.records.escalating import is_escalated
 from pytest_llmeval.bridge.records.rescoring import Rescored
 from pytest_llmeval.bridge.records.resuming import Resumed
+from pytest_llmeval.store.code_state import CODE_DIFF, OTHER_CODE, CodeState, code_changes, code_of
 from pytest_llmeval.store.records import Run, new_run_id, own_host, process_started, utc_now
 from pytest_llmeval.version import __version__
 
@@ -54,9 +55,9 @@ def run_row(
         }
         for name, suite in {**facts.unrun, **facts.suites}.items()
     }
-    if resumed is not None:
-        return _continued(resumed, facts, suites, collected_paths(config))
     git = git_state(config.rootpath)
+    if resumed is not None:
+        return _continued(resumed, facts, suites, git, collected_paths(config))
     return Run(
         id=new_run_id(),
         name=settings.run_name or (rescored.name(facts) if rescored is not None else None),
@@ -83,6 +84,7 @@ def run_row(
             "other_suites": _other_suites(facts, config.getoption("markexpr", "")),
             "unselected": facts.unselected,
             "unmade": dict.fromkeys(facts.unmade, 0),
+            CODE_DIFF: git.diff,
             **_of_shard(settings),
             **(_of_rescored(rescored.run) if rescored is not None else {}),
         },
@@ -108,7 +110,9 @@ def _of_rescored(run: Run) -> dict[str, Any]:
     return {**shared, "other_suites": run.settings.get("other_suites"), "rescored": run.id}
 
 
-def _continued(resumed: Resumed, facts: CollectionFacts, suites: dict[str, Any], paths: list[str]) -> Run:
+def _continued(
+    resumed: Resumed, facts: CollectionFacts, suites: dict[str, Any], git: GitState, paths: list[str]
+) -> Run:
     """Return the row of a run that goes on: as it began, in a new process, with a note of this session.
 
     What it was compared with is forgotten where this session names another baseline.
@@ -116,7 +120,7 @@ def _continued(resumed: Resumed, facts: CollectionFacts, suites: dict[str, Any],
     run, now = resumed.run, resumed.settings
     options = run.settings.get("options", {})
     gone = () if now.baseline == options.get("baseline") else ("baseline",)
-    session = {"at": utc_now(), "version": __version__, "changed": facts.changed}
+    session = {"at": utc_now(), "version": __version__, "changed": facts.changed, **_code_of_session(run, git)}
     settings = {
         **{key: value for key, value in run.settings.items() if key not in gone},
         "suites": {**run.suites, **suites},
@@ -128,6 +132,13 @@ def _continued(resumed: Resumed, facts: CollectionFacts, suites: dict[str, Any],
     }
     own = {"pid": os.getpid(), "host": own_host(), "process_started": process_started(os.getpid())}
     return replace(run, settings=settings, end=None, **own)  # type: ignore[arg-type]  # each of its field's type
+
+
+def _code_of_session(run: Run, git: GitState) -> dict[str, Any]:
+    """Return what a session that goes on with ``run`` notes of its code, and how that differs from the code before."""
+    before, now = code_of(run), CodeState(git.commit, git.dirty, git.diff)
+    told = "; ".join(code_changes(before, now)) if before.commit and now.commit else ""
+    return {"git_commit": git.commit, "git_dirty": git.dirty, CODE_DIFF: git.diff, OTHER_CODE: told}
 
 
 def _paths_of(run: Run, paths: list[str], *, has_grown: bool) -> list[str]:
