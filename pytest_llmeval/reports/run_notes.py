@@ -1,8 +1,8 @@
 """What reports say of a run beside its figures: evals that are gone, other code, lost calls, judges at odds, reruns."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
-from pytest_llmeval.core.gate.case import JudgedCase
+from pytest_llmeval.core.gate.case import JudgedCase, records_calls
 from pytest_llmeval.core.text import counted, one_line
 from pytest_llmeval.reports.rerun_text import rerun_sentences
 from pytest_llmeval.reports.rule_words import MDE_MEANS
@@ -14,7 +14,7 @@ from pytest_llmeval.store.sqlite_reader import SqliteReader
 __all__ = ["run_notes"]
 
 
-def run_notes(run: Run, cases: Iterable[JudgedCase], reader: SqliteReader) -> list[str]:
+def run_notes(run: Run, cases: Sequence[JudgedCase], reader: SqliteReader) -> list[str]:
     """Return what there is to say of a run, a sentence for each.
 
     Args:
@@ -28,7 +28,7 @@ def run_notes(run: Run, cases: Iterable[JudgedCase], reader: SqliteReader) -> li
     voting, earlier = reader.voting(run.id), reader.earlier_outcomes(run.id)
     legend = [MDE_MEANS] if any(verdict.mde is not None for verdict in reader.verdicts(run.id)) else []
     counts = [*_cut_off(run), *voting_sentences(voting), *rerun_sentences(run.id, earlier, cases)]
-    return [*legend, *_unmade(run), *_other_code(run), *counts]
+    return [*legend, *_unmade(run), *_other_code(run), *_asked_elsewhere(cases), *counts]
 
 
 def _unmade(run: Run) -> list[str]:
@@ -52,6 +52,21 @@ def _unmade(run: Run) -> list[str]:
 def _other_code(run: Run) -> list[str]:
     """Return a warning where a run went on with other code than it had begun with."""
     return [f"warning: {told}: its answers may be of several states of the application" for told in resumed_on(run)]
+
+
+def _asked_elsewhere(cases: Sequence[JudgedCase]) -> list[str]:
+    """Return a note where suites came to an end without a call of the model: an application may ask by itself."""
+    by_suite: dict[str, list[JudgedCase]] = {}
+    for case in cases:
+        by_suite.setdefault(case.suite, []).append(case)
+    silent = [name for name, found in sorted(by_suite.items()) if not records_calls("input_tokens", found)]
+    if not silent:
+        return []
+    suites, they = ("suite", "it") if len(silent) == 1 else ("suites", "they")
+    return [
+        f"note: {suites} {one_line(', '.join(silent), 120)} made no call through model or response: what {they} asked"
+        " otherwise is not counted, not limited by --max-cost, and --model does not choose it"
+    ]
 
 
 def _cut_off(run: Run) -> list[str]:

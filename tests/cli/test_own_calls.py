@@ -33,7 +33,10 @@ def test_no_rule_on_calls_passes_where_none_is_recorded(own: Project) -> None:
     own.write(thresholds_yaml=f"version: 1\nsuites: {{own: {RULES}, latency_s: {{max_p95: 9}}}}, some: {RULES}}}}}\n")
     listed = " ".join(own.run("evals", "--co", "-q", "-k", "some").stdout.str().split())
     assert "these cases take 2 calls, about 12 tokens in, 10 out, under $0.01" in listed
-    assert own.run("evals").ret == 10
+    result = own.run("evals")
+    assert result.ret == 10
+    note = "note: suite own made no call through model or response: what it asked otherwise is not counted, not limited"
+    assert f"{note} by --max-cost, and --model does not choose it" in " ".join(result.stdout.str().split())
     found = own.rows("SELECT suite, metric, value, verdict, reason FROM verdicts WHERE metric != 'contains'")
     told = {(row["suite"], row["metric"]): (row["value"], row["verdict"], row["reason"]) for row in found}
     nothing = (None, "unmeasurable", "no call of this suite went through the fixtures")
@@ -56,6 +59,12 @@ def test_an_estimate_does_not_say_that_they_cost_nothing(own: Project, installed
         assert "cost unknown" in told
         assert told.count("one call of each case is counted") == (0 if is_known else 1)
         own.run("evals")
+
+
+def test_a_suite_that_asked_nothing_as_it_did_not_come_to_that_is_not_told(own: Project) -> None:
+    own.eval("def test_own(score):\n    __import__('pytest').skip()\n", ROWS, name="own")
+    own.eval("def test_some(response):\n    pass\n", ROWS, name="some")
+    assert "made no call" not in own.run("evals").stdout.str()
 
 
 def test_a_comparison_shows_no_zeros_for_them(own: Project, llmeval: Command) -> None:
