@@ -121,15 +121,17 @@ class SqliteStore(SqliteReader):
             self._connection.execute("DELETE FROM verdicts WHERE run_id = ?", [run_id])
             self._insert("verdicts", [rows.from_verdict(run_id, verdict) for verdict in verdicts])
 
-    def finish_run(self, run_id: str, end: RunEnd) -> None:
+    def finish_run(self, run_id: str, end: RunEnd, *, name: str | None = None) -> None:
         """Record how a run ended, and leave the whole database in its one file, where nobody reads it just now.
 
+        One that gets its ``name`` by ending well has it from now on.
         A reader is not waited for, as no signal is heard meanwhile: whoever closes the file last does the same.
         """
         with self._transaction():
             self._connection.execute(
-                "UPDATE runs SET finished_at = ?, status = ?, exit_code = ?, verdict = ? WHERE id = ?",
-                [end.finished_at, end.status, end.exit_code, end.verdict, run_id],
+                "UPDATE runs SET finished_at = ?, status = ?, exit_code = ?, verdict = ?, name = coalesce(?, name)"
+                " WHERE id = ?",
+                [end.finished_at, end.status, end.exit_code, end.verdict, name, run_id],
             )
         with readable_errors(self.path):
             for pragma in ("busy_timeout = 0", "wal_checkpoint(TRUNCATE)", f"busy_timeout = {BUSY_TIMEOUT_S * 1000:g}"):

@@ -217,6 +217,17 @@ def test_what_narrows_makes_the_new_run_partial_and_the_name_stays_with_the_whol
     assert (len(recorded.cases()), recorded.last_run()["name"]) == (6, "main")
 
 
+def test_a_run_that_lacks_answers_takes_no_name(recorded: Project, llmeval: Command) -> None:
+    """Be it for one row of six, which a rule may bear, or for all, as after a change of the application."""
+    recorded.write(thresholds_yaml="version: 1\nsuites: {echo: {exact: {min: 0.1}, settings: {max_error_rate: 0.2}}}\n")
+    for changed in (1, 6):
+        recorded.eval(EXACT, [{**row, "input": "other"} for row in ROWS[:changed]] + ROWS[changed:])
+        llmeval("rescore", "main")
+        kinds = recorded.rows("SELECT error_kind FROM cases WHERE run_id = ?", recorded.last_run()["id"])
+        assert sum(row["error_kind"] == "not_cached" for row in kinds) == changed
+        assert recorded.last_run()["name"] is None
+
+
 @pytest.mark.parametrize("arguments", [["--limit=2"], ["--model", "gpt-4o-mini"], ["--resume=last"], ["--cache=use"]])
 def test_options_that_the_run_decides_are_refused(recorded: Project, llmeval: Command, arguments: list[str]) -> None:
     done = llmeval("rescore", "main", *arguments)

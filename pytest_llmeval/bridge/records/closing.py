@@ -104,7 +104,7 @@ class Closing:
             )
         yield "gate: stopped, not judged" if is_stopped else verdict_line(view)
         option = printable(self._settings.db_option)
-        yield f"run {told_run(self._run)} is in {printable(self._settings.shown(self._settings.db))}"
+        yield f"run {told_run(view.run)} is in {printable(self._settings.shown(self._settings.db))}"
         yield f"look at it: llmeval show {self._run.id}{option}"
         if is_stopped and self._rescored is not None:
             yield f"do it again: llmeval rescore {self._rescored}{option}"

@@ -91,6 +91,7 @@ class Recorder:
         self._thresholds = thresholds or Thresholds()
         self._room = room
         self._resumed = resumed
+        self._rescored = rescored
         self._store: SqliteStore | None = None
         self._may_lack_cases = resumed is not None or rescored is not None
         self._row = run_row(config, settings, facts, resumed, rescored)
@@ -328,7 +329,9 @@ class Recorder:
             store.set_verdicts(self._row.id, self._gate.verdicts)
         end = self._end()
         session.exitstatus = end.exit_code
-        store.finish_run(self._row.id, end)
+        judged = self._cases.judged if self._cases is not None else ()
+        name = self._rescored.name(self._facts, end, judged) if self._rescored and not self._row.name else None
+        store.finish_run(self._row.id, end, name=name)
 
     def _escalate(self, session: pytest.Session, store: SqliteStore) -> None:
         """Ask for two epochs more where that may decide what is inconclusive, and take over what came of it."""

@@ -1,7 +1,7 @@
 """Scoring the answers of a run again: which of its cases there are, and the settings that it was made with."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,7 +9,8 @@ from pytest_llmeval.bridge.collection.facts import CollectionFacts
 from pytest_llmeval.bridge.config.options import OPTIONS
 from pytest_llmeval.bridge.config.settings import Settings
 from pytest_llmeval.bridge.records.earlier_runs import Identity, Place, earlier_runs, finished_cases, identity_of
-from pytest_llmeval.core.errors import SettingsError
+from pytest_llmeval.core.errors import ErrorKind, SettingsError
+from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.decide import name_samples
 from pytest_llmeval.core.shards import Shard
 from pytest_llmeval.core.text import counted
@@ -17,7 +18,7 @@ from pytest_llmeval.core.types import CaseKey
 from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.models.specs import parse_spec
 from pytest_llmeval.store.lookup import pick_run
-from pytest_llmeval.store.records import Run
+from pytest_llmeval.store.records import Run, RunEnd
 
 __all__ = ["Rescored", "find_rescored"]
 
@@ -79,12 +80,18 @@ class Rescored:
         """Return what left out cases of a suite when the run was made."""
         return list(self.run.suites.get(suite, {}).get("left_out", ()))
 
-    def name(self, facts: CollectionFacts) -> str | None:
-        """Return the name of the run that scores it again: its own, which means the newest run, unless cases are cut.
+    def name(self, facts: CollectionFacts, end: RunEnd, cases: Iterable[JudgedCase]) -> str | None:
+        """Return the name of the run that scores it again: its own, which means the newest run.
+
+        None where cases are cut, or answers were missing: whoever names that run means a whole one.
 
         Args:
             facts: what was collected.
+            end: how the new run ended.
+            cases: of it.
         """
+        if end.status != "finished" or any(case.error_kind == ErrorKind.NOT_CACHED for case in cases):
+            return None
         is_cut = any(suite.left_out != self.left_out(name) for name, suite in facts.suites.items())
         lacks_suites = not {suite for suite, *_ in self.finished} <= facts.suites.keys()
         return None if is_cut or lacks_suites else self.run.name

@@ -60,7 +60,7 @@ def run_row(
         return _continued(resumed, facts, suites, git, collected_paths(config))
     return Run(
         id=new_run_id(),
-        name=settings.run_name or (rescored.name(facts) if rescored is not None else None),
+        name=settings.run_name,
         started_at=utc_now(),
         version=__version__,
         models=tuple(facts.models),
