@@ -5,9 +5,10 @@ Importing this module imports the SDK and its HTTP client.
 
 import json
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import httpx2
 import openai
@@ -38,7 +39,8 @@ def openai_client(model: Model) -> openai.OpenAI:
     comes once its answer is whole; ``logprobs`` never come back, and calls of ``functions`` come as tool calls.
 
     A call that fails raises what ``model.generate_sync`` raises and none of the errors of ``openai``, so that no
-    fallback of the application makes an answer of it; any other endpoint, and ``n`` above 1, raises CaseError.
+    fallback of the application makes an answer of it; any other endpoint, and ``n`` above 1, raises CaseError. Either
+    way the case is an error, also where the application catches it.
 
     Args:
         model: the fixture.
@@ -56,6 +58,25 @@ def async_openai_client(model: Model) -> openai.AsyncOpenAI:
     return openai.AsyncOpenAI(http_client=client, **_SETTINGS)
 
 
+@runtime_checkable
+class _OfCase(Protocol):
+    """A model that knows its case."""
+
+    def refuse(self, error: Exception) -> None:
+        """Make the case an error, whatever becomes of the exception."""
+
+
+@contextmanager
+def _told_to(model: Model) -> Iterator[None]:
+    """Tell the case of ``model`` what is raised within: an application that catches it would be scored without it."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(model, _OfCase):
+            model.refuse(error)
+        raise
+
+
 class _Way(httpx2.BaseTransport):
     """To the model, in place of a server."""
 
@@ -64,8 +85,9 @@ class _Way(httpx2.BaseTransport):
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         """Return the answer; what the model raises the SDK lets through, as it is no error of its HTTP client."""
-        asked = _asked(request)
-        return _answer(asked, self._model.generate_sync(asked.messages, **asked.params), self._model.name)
+        with _told_to(self._model):
+            asked = _asked(request)
+            return _answer(asked, self._model.generate_sync(asked.messages, **asked.params), self._model.name)
 
 
 class _AsyncWay(httpx2.AsyncBaseTransport):
@@ -76,8 +98,9 @@ class _AsyncWay(httpx2.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Return the answer; raise as ``_Way`` does."""
-        asked = _asked(request)
-        return _answer(asked, await self._model.generate(asked.messages, **asked.params), self._model.name)
+        with _told_to(self._model):
+            asked = _asked(request)
+            return _answer(asked, await self._model.generate(asked.messages, **asked.params), self._model.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -192,13 +192,16 @@ def test_a_failed_call_is_an_error_of_its_kind(project: Project) -> None:
 
 
 def test_anything_but_a_single_chat_completion_is_refused(project: Project) -> None:
-    """So is a client that blocks the loop of async bodies, as ``model.generate_sync`` is there."""
-    inputs = {"endpoint": "api embed", "choices": "api twice", "blocking": "blocking-api chat"}
-    project.eval(CATCHING, [{"id": id_, "input": text} for id_, text in inputs.items()])
-    project.run("evals").assert_outcomes(errors=3)
-    endpoint, choices, blocking = project.rows("SELECT error_kind, error FROM cases ORDER BY sample_id DESC")
-    assert {case["error_kind"] for case in (endpoint, choices, blocking)} == {"code"}
-    assert "n=2: the case's model gives one answer to a request" in choices["error"]
-    assert "POST /v1/embeddings: only chat completions go through the case's model" in endpoint["error"]
-    assert "RuntimeError: a sync call was made from async code" in blocking["error"]
+    """So is a client that blocks the loop of async bodies; the case is an error also where the app catches that."""
+    inputs = {"endpoint": "%s embed", "choices": "%s twice", "blocking": "blocking-%s chat"}
+    rows = [{"id": f"{how}-{id_}", "input": text % how} for id_, text in inputs.items() for how in ("api", "all")]
+    project.eval(CATCHING, rows)
+    project.run("evals").assert_outcomes(errors=6)
+    found = {case["sample_id"]: case for case in project.rows("SELECT sample_id, error_kind, error FROM cases")}
+    assert {case["error_kind"] for case in found.values()} == {"code"}
+    for how in ("api", "all"):
+        assert "n=2: the case's model gives one answer to a request" in found[f"{how}-choices"]["error"]
+        told = "POST /v1/embeddings: only chat completions go through the case's model"
+        assert told in found[f"{how}-endpoint"]["error"]
+        assert "RuntimeError: a sync call was made from async code" in found[f"{how}-blocking"]["error"]
     assert project.server.ledger == []

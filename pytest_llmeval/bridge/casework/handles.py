@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pytest_llmeval.bridge.casework.calls import Calls
 from pytest_llmeval.bridge.casework.cases import CaseRun, Eval, given_up, own_request
 from pytest_llmeval.core.calls import answered, ask_name, failed
-from pytest_llmeval.core.errors import CallError
+from pytest_llmeval.core.errors import CallError, CaseError, ErrorKind
 from pytest_llmeval.core.judge.judged_text import SCORES
 from pytest_llmeval.core.judge.verdict import Wanted
 from pytest_llmeval.core.likelihood import LOGPROB_OF, Likelihood
@@ -105,6 +105,11 @@ class CaseModel:
     def logprob_sync(self, target: str, messages: str | list[Message] | None = None) -> Likelihood:
         """Return how likely the model finds ``target``, as ``logprob`` does, from a test that is not async."""
         return Likelihood.from_text(str(self._waited(self._weighing(target, messages), position=None)))
+
+    def refuse(self, error: Exception) -> None:
+        """Make the case an error by what one of OpenAI's clients could not ask, also where that is caught."""
+        told = f"{type(error).__name__}: {error}"
+        self._run.fail(error if isinstance(error, CaseError) else CaseError(told, kind=ErrorKind.CODE))
 
     def respond(self) -> Response:
         """Return the answer to the case's own prompt, which may have been requested ahead of time."""
