@@ -45,7 +45,7 @@ def settled(case: CaseRecord) -> CaseRecord:
 
 
 def _is_plain(case: CaseRecord) -> bool:
-    texts = [case.error, case.target, case.cluster, *case.slices, *(call.response for call in case.calls)]
+    texts = [case.error, case.target, case.cluster, case.input, *case.slices, *(call.response for call in case.calls)]
     values: list[Any] = []
     for score in case.scores:
         texts += [score.name, score.reason, score.judge_id, score.dimension, score.decided_by]

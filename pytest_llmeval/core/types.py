@@ -260,8 +260,7 @@ class JudgeRecord:
     rubric: str
     """Its name."""
     detail: str
-    """JSON: ``rubric`` (all that it says), ``judges`` (what decides what each says: spec and parameters) and ``how``
-    they were asked."""
+    """JSON: ``rubric`` (all that it says), ``judges`` (spec and parameters of each) and ``how`` they were asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -398,3 +397,5 @@ class CaseRecord:
     """The row's target as JSON; None where the row has none."""
     cluster: str | None = None
     """What the row's metadata holds under the marker's ``cluster`` key, as text; None for a row independent of all."""
+    input: str | None = None
+    """The row's input as text, where the case made several calls of the model; else None."""

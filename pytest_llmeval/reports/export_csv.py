@@ -108,7 +108,7 @@ def _case_cells(run_id: str, exported: ExportedCase) -> list[Cell]:
         case.outcome,
         case.error_kind,
         case.error,
-        asked_text(exported.calls),
+        asked_text(case, exported.calls),
         case.response,
         case.target,
         case.latency_s,

@@ -41,7 +41,7 @@ class RowText:
     """What was asked and said in one epoch of a row."""
 
     prompt: str | None = None
-    """The messages of the first request as text; None where they are not known."""
+    """The messages of the request as text, of several the row's input; None where they are not known."""
     expected: str | None = None
     """The row's target as JSON; None where it has none, or it is not known."""
     answer: str | None = None

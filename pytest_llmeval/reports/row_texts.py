@@ -29,7 +29,7 @@ def _rank(case: StoredCase, is_good: bool) -> tuple[bool, int]:
 def _text(case: StoredCase, calls: Sequence[Call]) -> RowText:
     failed = [f"{score.name}: {score.reason}" for score in case.scores if score.reason and score.passed is not True]
     return RowText(
-        prompt=asked_text(calls),
+        prompt=asked_text(case, calls),
         expected=case.target,
         answer=case.response,
         outcome=case.outcome,
@@ -39,16 +39,21 @@ def _text(case: StoredCase, calls: Sequence[Call]) -> RowText:
     )
 
 
-def asked_text(calls: Iterable[Call]) -> str | None:
-    """Return the messages of the first question to a model under test; None where none is known."""
-    told = asked_messages(calls)
+def asked_text(case: StoredCase, calls: Iterable[Call]) -> str | None:
+    """Return what a case was asked, as ``asked_messages`` does, as one text; None where that is not known."""
+    told = asked_messages(case, calls)
     if len(told) == 1:
         return told[0][1]
     return "\n\n".join(f"{role}: {content}" for role, content in told) or None
 
 
-def asked_messages(calls: Iterable[Call]) -> list[tuple[str, str]]:
-    """Return who says what in the first question to a model under test; nothing where none is known."""
+def asked_messages(case: StoredCase, calls: Iterable[Call]) -> list[tuple[str, str]]:
+    """Return who says what in the question to the model under test; nothing where none is known.
+
+    Of several calls none is what the last answer answers: the row's input stands in their place.
+    """
+    if case.input is not None:
+        return [("input", case.input)]
     asked = next((call for call in calls if call.role == "model"), None)
     return [] if asked is None else message_texts(asked.request)
 

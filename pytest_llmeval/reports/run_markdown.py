@@ -106,7 +106,7 @@ def _case(worst: WorstCase, *, many: bool) -> str:
     case = worst.case
     reasons = [f"{score.name}: {score.reason}" for score in case.scores if score.passed is False and score.reason]
     told = {
-        "asked": asked_text(worst.calls),
+        "asked": asked_text(case, worst.calls),
         "expected": expected_text(case.target),
         "answer": case.response,
         "why": case.error or "\n".join(reasons) or None,

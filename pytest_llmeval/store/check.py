@@ -20,7 +20,7 @@ __all__ = [
     "schema_of",
 ]
 
-SCHEMA_VERSION = 9
+SCHEMA_VERSION = 10
 """The number of the newest migration; the file keeps it as ``user_version`` and in the table schema_version."""
 RESTORE = "; restore a copy of it, or name another file with --llmeval-db"
 """What to do where the database of a session or a command is damaged."""

@@ -201,6 +201,8 @@ class StoredCase:
     """Rows with equal values are dependent; None for a row that is independent of all others."""
     judge_cached: bool = False
     """Whether an answer of a judge came from the cache; ``cached`` is about those of the model."""
+    input: str | None = None
+    """The row's input as text, where the case made several calls of the model; else None."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -348,6 +350,7 @@ def stored_case(run_id: str, case: CaseRecord) -> StoredCase:
         waited_s=case.waited_s,
         target=case.target,
         cluster=case.cluster,
+        input=case.input,
     )
 
 

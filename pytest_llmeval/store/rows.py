@@ -72,6 +72,7 @@ _CASE_COLUMNS = (
     "waited_s",
     "target",
     "cluster",
+    "input",
 )
 _KEY_COLUMNS = ("nodeid", "suite", "sample_id", "model", "epoch")
 _SCORE_COLUMNS = ("name", "value", "passed", "reason", "scorer_digest", "status", "judge_id", "dimension", "decided_by")
@@ -79,7 +80,7 @@ _LABEL_COLUMNS = ("case_id", "name", "value", "passed", "rater", "note", "at", "
 _EARLIER_COLUMNS = ("case_id", "number", "outcome", "error_kind", "error", "started_at")
 _JUDGE_COLUMNS = ("judge_id", "rubric", "detail")
 _VOTE_COLUMNS = ("judge", "repeat", "value", "level", "reason")
-_SAID = ("error", "response", "target", "reason", "note")
+_SAID = ("error", "response", "target", "input", "reason", "note")
 """Columns that quote rows, models, judges and people; of calls ``request`` and ``detail`` do too, as JSON."""
 _CALL_COLUMNS = (
     "role",

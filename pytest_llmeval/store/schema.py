@@ -164,6 +164,12 @@ UPDATE cases SET judge_cached = 1 WHERE id IN (SELECT case_id FROM calls WHERE r
 UPDATE schema_version SET version = 9
 """
 
+_INPUTS = """
+ALTER TABLE cases ADD COLUMN input TEXT;
+
+UPDATE schema_version SET version = 10
+"""
+
 _FIRST_TABLES = """
 CREATE TABLE schema_version (version INTEGER NOT NULL);
 
@@ -302,3 +308,5 @@ _add("0007_earlier_outcomes", _EARLIER_OUTCOMES)
 _add("0008_calls_cut_off", _CALLS_CUT_OFF)
 # Whether a verdict of a case came from the cache, so that its cost says nothing of what the case takes.
 _add("0009_judge_cached", _JUDGE_CACHED)
+# The input of a row is kept where no request of its case says by itself what was asked.
+_add("0010_inputs", _INPUTS)

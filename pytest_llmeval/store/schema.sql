@@ -52,7 +52,7 @@ CREATE TABLE cases (
     cost_usd REAL,
     attempts INTEGER NOT NULL,
     cached INTEGER NOT NULL,
-    started_at TEXT, waited_s REAL, target TEXT, cluster TEXT, judge_cached INTEGER NOT NULL DEFAULT 0,
+    started_at TEXT, waited_s REAL, target TEXT, cluster TEXT, judge_cached INTEGER NOT NULL DEFAULT 0, input TEXT,
     CHECK ((outcome = 'error') = (error_kind IS NOT NULL)),
     UNIQUE (run_id, suite, model, sample_id, epoch)
 );
@@ -190,7 +190,7 @@ CREATE INDEX labels_rater ON labels (rater, name, case_id);
 
 CREATE INDEX verdicts_run ON verdicts (run_id);
 
-INSERT INTO schema_version VALUES (9);
+INSERT INTO schema_version VALUES (10);
 
 INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('llmeval', '0001_first_tables', strftime('%Y-%m-%d %H:%M:%f+00:00'));
 
@@ -208,4 +208,6 @@ INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('llmeva
 
 INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('llmeval', '0008_calls_cut_off', strftime('%Y-%m-%d %H:%M:%f+00:00'));
 
-INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('llmeval', '0009_judge_cached', strftime('%Y-%m-%d %H:%M:%f+00:00'))
+INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('llmeval', '0009_judge_cached', strftime('%Y-%m-%d %H:%M:%f+00:00'));
+
+INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('llmeval', '0010_inputs', strftime('%Y-%m-%d %H:%M:%f+00:00'))

@@ -118,7 +118,7 @@ def _chat(case: StoredCase, calls: Sequence[Call], names: Sequence[str]) -> Html
         return element("p", f"This answer cannot be labelled: {UNSURE}.", class_="lv-notice lv-warn")
     shown = texts.shown(names)
     if len(shown) == 1:
-        return chat(asked_messages(calls), shown[0].answer, expected)
+        return chat(asked_messages(case, calls), shown[0].answer, expected)
     return joined(part for each in shown for part in _one_of_several(each, expected))
 
 

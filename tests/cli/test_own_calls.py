@@ -82,3 +82,28 @@ def test_a_comparison_shows_no_zeros_for_them(own: Project, llmeval: Command) ->
         '              not found: "Paris"',
         '              in "Havana,\\nPeru"',
     ]
+
+
+def test_an_answer_of_several_calls_stands_beside_the_input_of_its_row(own: Project, llmeval: Command) -> None:
+    """What was asked first is no question to the last answer; of one call the prompt is, whatever the row says."""
+    body = """
+    def test_own(sample, model, score):
+        model.generate_sync("Give me search words.")
+        score.contains(model.generate_sync("%s"), sample.target)
+
+    """
+    own.eval(body % "Paris, Havana", ROWS, name="own")
+    own.run("evals/test_own.py", "--run-name=one")
+    own.eval(body % "Paris", name="own")
+    own.run("evals/test_own.py", "--run-name=two")
+    lines = llmeval("compare", "one", "two").out.splitlines()
+    place = lines.index("  worse: own Havana: contains 1 to 0")
+    assert lines[place + 1 : place + 5] == [
+        "    asked     Havana",
+        "    expected  Havana",
+        "    before    Paris, Havana",
+        "    now       Paris",
+    ]
+    assert "search words" not in llmeval("export", "csv", "two").out
+    own.run("evals/test_some.py")
+    assert own.rows("SELECT input FROM cases WHERE suite = 'some'") == 2 * [{"input": None}]

@@ -12,7 +12,7 @@ import pytest
 import pytest_llmeval
 from tests.plugin.test_judge import EVAL, ROWS, SYNC, values
 from tests.support.chat_bodies import completion
-from tests.support.judges import MALFORMED, Judged, Messages, answer_in, named, verdict
+from tests.support.judges import Judged, Messages, answer_in, named, verdict
 from tests.support.project import Project
 
 SHIPPED = Path(pytest_llmeval.__file__).parent / "rubrics"
@@ -214,7 +214,8 @@ def test_a_judge_that_never_gave_a_verdict_is_asked_no_more(project: Project, ju
     """Where it gave one it is asked to the end: some of its replies are just not good."""
 
     def reply(messages: Messages) -> str:
-        return (verdict if works and answer_in(messages)[0] == "yes" else MALFORMED["another nonce"])(messages)
+        is_good = works and answer_in(messages)[0] == "yes"
+        return verdict(messages) if is_good else verdict(messages, nonce="0" * 32)
 
     judge = judged_by(reply)
     rows = [{"id": f"r{number}", "input": "no", "target": "yes"} for number in range(40)]

@@ -24,7 +24,7 @@ OLDEST = Path(__file__).parent / "schema_1.db"
 TABLES = {"runs": "id", "cases": "id", "scores": "case_id, name", "verdicts": "rowid"}
 ADDED = {
     "runs": ("calls_cut_off",),
-    "cases": ("waited_s", "target", "cluster", "judge_cached"),
+    "cases": ("waited_s", "target", "cluster", "judge_cached", "input"),
     "scores": ("judge_id", "dimension", "decided_by"),
     "verdicts": ("is_open",),
 }
@@ -107,8 +107,9 @@ def test_a_file_of_the_eighth_schema_learns_which_verdicts_came_from_the_cache(p
             store.add_case("r", record(sample, calls=calls))
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(
-            "ALTER TABLE cases DROP COLUMN judge_cached; UPDATE schema_version SET version = 8;"
-            "DELETE FROM _sqlite_migrations WHERE name = '0009_judge_cached'; PRAGMA user_version = 8"
+            "ALTER TABLE cases DROP COLUMN judge_cached; ALTER TABLE cases DROP COLUMN input;"
+            "DELETE FROM _sqlite_migrations WHERE name >= '0009'; UPDATE schema_version SET version = 8;"
+            "PRAGMA user_version = 8"
         )
     with closing(SqliteStore(path)) as store:
         assert [case.key.sample_id for case in store.cases("r") if case.judge_cached] == ["judge"]

@@ -14,6 +14,7 @@ from pytest_llmeval.bridge.casework.items import RUN_KEY
 from pytest_llmeval.core.errors import CaseError, ErrorKind, RubricError
 from pytest_llmeval.core.gate.case import MONEY_KINDS, STRICT_XPASS
 from pytest_llmeval.core.ids import shown_name
+from pytest_llmeval.core.judge.shown import shown_input
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.text import one_line, printable, shorten, storable
 from pytest_llmeval.core.transport import dump, plain, settled
@@ -266,6 +267,8 @@ def _record(run: CaseRun, redact: Callable[[str], str]) -> CaseRecord:
     if outcome != "error" and failure is not None and failure.kind in MONEY_KINDS:
         # Who expects a failure, or skips for one, means none that ends the calls of all; the report stays pytest's.
         outcome, kind, error = "error", failure.kind, one_line(redact(_message(failure)), _LONGEST_ERROR)
+    calls = run.all_calls()
+    is_one_call = sum(call.role == "model" for call in calls) < 2
     return CaseRecord(
         key=run.key,
         slices=run.sample.slices,
@@ -276,10 +279,11 @@ def _record(run: CaseRun, redact: Callable[[str], str]) -> CaseRecord:
         started_at=run.started_at,
         scores=tuple(_unsecret(score, redact) for score in run.book.scores),
         judges=tuple(run.judges.values()),
-        calls=run.all_calls(),
+        calls=calls,
         waited_s=round(run.waited_s, 6),
         target=run.row.target,
         cluster=run.row.cluster,
+        input=None if is_one_call else storable(shown_input(plain(run.sample.input))),
     )
 
 
