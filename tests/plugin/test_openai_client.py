@@ -204,4 +204,5 @@ def test_anything_but_a_single_chat_completion_is_refused(project: Project) -> N
         told = "POST /v1/embeddings: only chat completions go through the case's model"
         assert told in found[f"{how}-endpoint"]["error"]
         assert "RuntimeError: a sync call was made from async code" in found[f"{how}-blocking"]["error"]
+        assert "`async_openai_client(model)` there, or `await asyncio.to_thread(" in found[f"{how}-blocking"]["error"]
     assert project.server.ledger == []
