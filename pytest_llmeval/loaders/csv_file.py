@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 from pytest_llmeval.core.errors import DatasetError
 from pytest_llmeval.core.types import Sample
-from pytest_llmeval.loaders.rows import to_sample
+from pytest_llmeval.loaders.rows import ROW_KEYS, to_sample, unknown_key
 from pytest_llmeval.loaders.source import RowRef, checksum, readable, reread
 
 __all__ = ["CsvFile"]
@@ -22,6 +22,9 @@ _LONGEST_CELL = 2**31 - 1
 """In characters: the most that csv takes on every platform."""
 _SEVERAL = ("slice", "marks")
 _NESTED = ("input", "target", "metadata")
+_KNOWN = frozenset(ROW_KEYS)
+_OTHER_SIGNS = (";", "\t")
+"""What spreadsheets put between columns in place of commas."""
 
 
 class CsvFile:
@@ -51,6 +54,9 @@ class CsvFile:
         header = _cells(raw.removeprefix(_BOM), f"{self.shown}:1") if raw else []
         if not header:
             raise DatasetError(f"{self.shown}:1: no header; the first line names the columns, such as id,input,target")
+        sign = next((sign for sign in _OTHER_SIGNS if len(header) == 1 and sign in header[0]), None)
+        if sign is not None:
+            raise DatasetError(f"{self.shown}:1: the columns are separated by {sign!r}; save the file with commas")
         doubled = {name for name in header if header.count(name) > 1}
         if doubled:
             raise DatasetError(f"{self.shown}:1: column {sorted(doubled)[0]!r} stands twice")
@@ -67,7 +73,12 @@ class CsvFile:
             raise DatasetError(
                 f"{where}: {len(cells)} cells under {len(self._header)} columns; quote cells with commas"
             )
-        return to_sample(_row(self._header, cells), where)
+        row = _row(self._header, cells)
+        if not row:
+            raise DatasetError(f"{where}: a row without any value; delete it")
+        if not row.keys() <= _KNOWN:
+            raise DatasetError(unknown_key(row, f"{self.shown}:1", nested=_NESTED))
+        return to_sample(row, where)
 
 
 def _row(header: list[str], cells: list[str]) -> dict[str, Any]:

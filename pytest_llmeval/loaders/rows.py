@@ -5,12 +5,12 @@ may take 1.3 times what bare items take; importing pydantic and one call of it f
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, get_args
 
 from pytest_llmeval.core.errors import DatasetError
 from pytest_llmeval.core.ids import content_id, memory_address
-from pytest_llmeval.core.names import did_you_mean
+from pytest_llmeval.core.names import closest
 from pytest_llmeval.core.text import one_line
 from pytest_llmeval.core.types import Role, Sample
 
@@ -119,10 +119,19 @@ def check_same_id(row: dict[str, Any], where: str) -> None:
             )
 
 
-def unknown_key(row: Iterable[Any], where: str) -> str:
-    """Return what is wrong with the first key of ``row`` that is no row key; there is one."""
+def unknown_key(row: Iterable[Any], where: str, *, nested: Collection[str] = ()) -> str:
+    """Return what is wrong with the first key of ``row`` that is no row key; there is one.
+
+    Args:
+        row: the keys, and perhaps their values.
+        where: file and line, as a message shows them.
+        nested: keys behind which a dot and the name of a field may stand.
+    """
     key = next(key for key in row if key not in _KNOWN)
-    hint = did_you_mean(str(key), ROW_KEYS, f"a row has the keys {', '.join(ROW_KEYS)}")
+    name, dot, field = str(key).partition(".")
+    meant = closest(name, ROW_KEYS)
+    meant = f"{meant}{dot}{field}" if meant in nested else meant
+    hint = f"a row has the keys {', '.join(ROW_KEYS)}" if meant is None else f"did you mean {one_line(meant, 60)!r}?"
     return f"{where}: unknown key {_shown(key)}; {hint}"
 
 
