@@ -100,6 +100,40 @@ def test_own_async_tests_of_the_project_stay_with_its_plugin(written: Project) -
     written.run("evals", inside=False).assert_outcomes(passed=4)
 
 
+def test_a_fixture_of_another_event_loop_is_named_and_anyio_gives_one_of_the_same(project: Project) -> None:
+    own = """
+        import asyncio
+
+        import pytest
+        import pytest_asyncio
+
+        @pytest.fixture
+        def anyio_backend():
+            return "asyncio"
+
+        @%s
+        async def promise():
+            made = asyncio.get_running_loop().create_future()
+            asyncio.get_running_loop().call_later(0.01, made.set_result, "done")
+            yield made
+
+        %s
+        @pytest.mark.llmeval([{"id": "a", "input": "a"}])
+        async def test_echo(promise, model):
+            assert await promise == "done"
+            assert (await model.generate()).text == "a"
+        """
+    project.write(
+        tox_ini=f"[pytest]\n{SETUPS['asyncio strict']}",
+        evals__test_theirs_py=own % ("pytest_asyncio.fixture", ""),
+        evals__test_same_py=(own % ("pytest.fixture", "@pytest.mark.anyio")).replace("test_echo", "test_same"),
+    )
+    project.run("evals", "-p", "no:hypothesispytest", inside=False).assert_outcomes(passed=1, errors=1)
+    (error,) = (row["error"] for row in project.rows("SELECT error FROM cases WHERE outcome = 'error'"))
+    assert "attached to a different loop" in error
+    assert "fixture 'promise' was made on another event loop than that of the body" in error
+
+
 GIVING_UP = """
 async def test_echo(sample, model):
     import asyncio

@@ -140,8 +140,9 @@ class BodiesAhead:
                 raise ended
         except concurrent.futures.CancelledError:
             raise given_up() from None
-        except BaseException:
+        except BaseException as error:
             result.cancel()
+            _tell_of_loops(item, error)
             raise
         finally:
             if body is not None:
@@ -328,9 +329,24 @@ def _why_not_shared(name: str, definition: Any) -> str:
     if definition.scope in ("function", "class"):
         xunit, each = _XUNIT.match(name), "test" if definition.scope == "function" else "class"
         return f"{xunit[1]} runs for each {each}" if xunit else f"fixture {name!r} is made for each {each}"
-    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+    if _is_made_async(function):
         return f"fixture {name!r} is async"
     return ""
+
+
+def _tell_of_loops(item: pytest.Item, error: BaseException) -> None:
+    """Add to an error of asyncio that a fixture of the case was made on another event loop, where one is async."""
+    found = [(name, chosen_fixture(item, name)) for name in getattr(item, "fixturenames", ())]
+    names = [name for name, each in found if each is not None and _is_made_async(each.func)]
+    if names and isinstance(error, RuntimeError):
+        error.add_note(
+            f"fixture {names[0]!r} was made on another event loop than that of the body: make what it gives in the"
+            " body, or leave both to anyio (mark anyio)"
+        )
+
+
+def _is_made_async(function: Any) -> bool:
+    return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
 
 
 def _own_parameters(item: pytest.Item) -> dict[str, Any]:
