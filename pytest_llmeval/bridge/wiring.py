@@ -112,9 +112,10 @@ class Wiring:
         from pytest_llmeval.bridge.casework.calls import Calls
 
         if self._calls is None:
-            self._calls = Calls(self._config.rootpath)
-            if self._prepared.judges and self._prepared.settings is not None:
-                self._calls.judges = self._panel(self._prepared.settings)
+            settings = self._prepared.settings
+            self._calls = Calls(self._config.rootpath, max_connections=settings.max_connections if settings else 0)
+            if self._prepared.judges and settings is not None:
+                self._calls.judges = self._panel(settings)
         return self._calls
 
     def _panel(self, settings: Settings) -> "Judges":

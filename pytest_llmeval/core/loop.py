@@ -39,8 +39,10 @@ class LoopThread:
     It belongs to the process that made it: a forked child has neither the thread nor what is served there.
     """
 
-    def __init__(self, name: str = "llmeval-loop") -> None:
+    def __init__(self, name: str = "llmeval-loop", *, threads: int = 0) -> None:
+        """Prepare; ``threads`` are the most of its default executor, never fewer than Python's own has."""
         self._name = name
+        self._threads = max(threads, min(32, (os.cpu_count() or 1) + 4))
         self._pid = os.getpid()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -114,7 +116,9 @@ class LoopThread:
         """Return the loop, under the lock."""
         if self._loop is None:
             loop = asyncio.new_event_loop()
-            loop.set_default_executor(_InContext(thread_name_prefix="asyncio"))  # it starts no thread yet
+            loop.set_default_executor(
+                _InContext(self._threads, thread_name_prefix="asyncio")
+            )  # it starts no thread yet
             self._thread = _Serving(target=self._serve, args=(loop,), name=self._name, daemon=True)
             self._thread.start()
             self._loop = loop  # now: an interrupt above must leave no loop that nobody runs

@@ -160,7 +160,7 @@ def test_waiting_on_the_loop_itself_is_refused_and_says_what_to_do(loop: LoopThr
     async def ask() -> int:
         return loop.run(double(1))
 
-    with pytest.raises(RuntimeError, match=r"use `await model\.generate\(\)`, `await score\.judge\(\)` there"):
+    with pytest.raises(RuntimeError, match=r"use `await model\.generate\(\)`, `await score\.judge\(\)`"):
         loop.run(ask())
 
 

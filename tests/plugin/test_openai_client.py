@@ -42,7 +42,10 @@ def test_calls_are_those_of_the_case(project: Project, body: str, arguments: tup
     """They go to the case's model with the app's parameters over the marker's, are recorded, and serve a later run."""
     project.eval(body, ROWS, marker='params={"temperature": 0, "seed": 7}')
     project.write(models_yaml=PRICED.replace("URL", project.server.url))
-    project.run("evals", *arguments, model="cheap").assert_outcomes(passed=2)
+    result = project.run("evals", *arguments, model="cheap")
+    result.assert_outcomes(passed=2)
+    alone = "\nsync bodies: 2 asked the model one after another; from async ones, with" in result.stdout.str()
+    assert alone == (body == SYNC)
     sent = sorted((entry.body for entry in project.server.ledger), key=str)
     assert [body["messages"][0]["content"] for body in sent] == ["say a", "say b"]
     assert not any("n" in body for body in sent)
@@ -63,10 +66,13 @@ def test_rows_of_async_tests_run_concurrently(project: Project) -> None:
         await asyncio.to_thread(ask, model="x", messages=[{"role": "user", "content": sample.input}])
     """
     rows = [{"id": str(each), "input": f"say {each}"} for each in range(4)]
+    many = [{"id": str(each), "input": f"say {each}"} for each in range(12)]
     project.eval(ASYNC, rows)
-    project.eval(threaded, rows, name="threaded")
-    project.run("evals", model=project.server.spec("fault-slow-1000")).assert_outcomes(passed=8)
-    assert project.server.max_in_flight >= 6
+    project.eval(threaded, many, name="threaded")
+    result = project.run("evals", model=project.server.spec("fault-slow-1000"))
+    result.assert_outcomes(passed=16)
+    assert project.server.max_in_flight >= 14
+    assert "sync bodies:" not in result.stdout.str().replace("async bodies:", "")
 
 
 def test_streams_tools_and_structures(project: Project) -> None:

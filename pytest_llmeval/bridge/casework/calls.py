@@ -17,11 +17,11 @@ __all__ = ["Calls", "Nobody"]
 class Calls:
     """The loop of this process, and the engine of the session or the line to it."""
 
-    def __init__(self, rootdir: Path) -> None:
+    def __init__(self, rootdir: Path, *, max_connections: int = 0) -> None:
         self.rootdir = rootdir
         """The project's: where rubrics are looked for."""
         self.loop = LoopThread()
-        self.bodies = LoopThread("llmeval-bodies")
+        self.bodies = LoopThread("llmeval-bodies", threads=max_connections)
         """Where async bodies run: one that computes for long, or blocks, must not hold up the calls of all others."""
         self.prompts = LoopThread("llmeval-prompts")
         """Where prompt functions are called ahead of their turn, one at a time, for the same reason."""

@@ -26,9 +26,11 @@ if TYPE_CHECKING:
     from pytest_llmeval.loaders.source import Dataset, RowRef
     from pytest_llmeval.scorers import ScoreBook
 
-__all__ = ["CaseParam", "CaseRun", "Eval", "given_up", "key_of", "own_request"]
+__all__ = ["SYNC", "CaseParam", "CaseRun", "Eval", "given_up", "key_of", "own_request"]
 
 T = TypeVar("T")
+SYNC = "sync"
+"""The turn of a body that is not async and asked a model itself: no other body asks meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +117,7 @@ class CaseRun:
     start: str | None = None
     """What an xdist worker tells of the case when it begins; None in the process that records."""
     turn: str = ""
-    """``ahead`` where the body of an async eval ran ahead, else why it did not."""
+    """``ahead`` where the body of an async eval ran ahead, else why it did not; ``SYNC`` where another one asked."""
     waited_s: float = 0.0
     """Seconds for which the case waited for answers in its turn."""
     waits: int = 0

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from pytest_llmeval.bridge.casework.calls import Calls
-from pytest_llmeval.bridge.casework.cases import CaseRun, Eval, given_up, own_request
+from pytest_llmeval.bridge.casework.cases import SYNC, CaseRun, Eval, given_up, own_request
 from pytest_llmeval.core.calls import answered, ask_name, failed
 from pytest_llmeval.core.errors import CallError, CaseError, ErrorKind
 from pytest_llmeval.core.judge.judged_text import SCORES
@@ -87,6 +87,8 @@ class CaseModel:
 
     def generate_sync(self, messages: str | list[Message] | None = None, **params: Any) -> Response:
         """Return the model's answer, as ``generate`` does, from a test that is not async."""
+        if self._role == "model":
+            self._run.turn = self._run.turn or SYNC
         return self._waited(self._request(messages, params), position=None)
 
     async def logprob(self, target: str, messages: str | list[Message] | None = None) -> Likelihood:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from pytest_llmeval.bridge.casework.cases import SYNC
 from pytest_llmeval.bridge.collection.facts import CollectionFacts
 from pytest_llmeval.bridge.config.settings import Settings
 from pytest_llmeval.bridge.execution.outcomes import OTHERWISE_ATTRIBUTE, TURN_ATTRIBUTE
@@ -40,7 +41,7 @@ class Closing:
         self._go_on = f"continue with: {again}"
         self._rescored: str | None = run.settings.get("rescored")
         self._turns: dict[str, str] = {}
-        """``ahead`` where the body of an async eval ran ahead, and else why not, by node id."""
+        """``ahead`` where the body of an async eval ran ahead, else why not, ``SYNC`` of others, by node id."""
         self._otherwise: dict[str, str] = {}
         """The suites of cases whose prompts came out otherwise in their turn than ahead of it, by node id."""
         self.notes: list[str] = []
@@ -124,6 +125,11 @@ class Closing:
 
     def _turns_line(self) -> Iterator[str]:
         turns = Counter(self._turns.values())
+        if (alone := turns.pop(SYNC, 0)) > 1:
+            yield (
+                f"sync bodies: {alone:,} asked the model one after another; from async ones, with `await"
+                " asyncio.to_thread(...)`, they ask at once"
+            )
         others = {why: count for why, count in turns.items() if why != "ahead"}
         if turns:
             reasons = ", ".join(f"{why}: {count:,}" for why, count in others.items())
