@@ -64,8 +64,7 @@ class Conductor:
         self._wiring: Wiring | None = None
         self._apart = ""
         self._waiting = Counter[str]()
-        self._caseless: set[str] = set()
-        self._generated: set[str] = set()
+        self._caseless, self._generated = set[str](), set[str]()
         self._misplaced: dict[str, str] = {}
         self._notes: list[str] = []
         self._tally = Tally()
@@ -133,7 +132,7 @@ class Conductor:
         self._drop_uncalled(items)
         self._select_as_begun(items)
         result = yield
-        self._notes += self._broken.settle(items)
+        self._notes += [*self._broken.settle(items), *self.selection.misnamed(items)]
         if self._preparation is not None or self._waiting or self._misplaced or self._notes:
             drop_trio(items)
             self._drop_unmatched_last_failed(items)
@@ -146,6 +145,7 @@ class Conductor:
         earlier = (self._preparation.resumed or self._preparation.rescored) if self._preparation is not None else None
         expression = self.config.getoption("markexpr", "") if earlier is None else earlier.run.markexpr
         for item, param in cases_in(items):
+            self.selection.dropped.append(item)
             if self.selection.row_attack_waits(item) or not holds_for(expression, item):
                 self._tally.no_cut[suite_of(item, param)] += 1
 

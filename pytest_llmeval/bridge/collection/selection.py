@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 from _pytest.mark.expression import Expression
 
+from pytest_llmeval.bridge.casework.items import cases_in
 from pytest_llmeval.bridge.collection.ignored_folders import is_ignored
 from pytest_llmeval.bridge.collection.last_failed import last_failed
+from pytest_llmeval.bridge.collection.misnamed import misnamed
 from pytest_llmeval.bridge.collection.written_evals import written_evals
 from pytest_llmeval.bridge.config.options import PATHS_KEY, ini_value
 from pytest_llmeval.core.ini_values import many_texts
@@ -48,6 +50,8 @@ class Selection:
         self.added: tuple[Path, ...] = ()
         """Folders that are collected only because ``-m`` may ask for items in them."""
         self.ignored: list[Path] = []
+        self.dropped: list[pytest.Item] = []
+        """The cases that were deselected, by whatever."""
         """Files and folders that pytest was told to ignore, or whose collecting did not come to its end."""
 
     def ask_by_mark(self, expression: str, *, attacks: str) -> None:
@@ -170,6 +174,11 @@ class Selection:
             if (count := written_evals(path)) is not None:
                 uncollected[str(found[path])] += count
         return uncollected
+
+    def misnamed(self, items: Iterable[pytest.Item]) -> list[str]:
+        """Return a note for each word of ``-m`` and ``-k`` that no eval has, where no case is left among ``items``."""
+        has_case = any(True for _ in cases_in(items))
+        return [] if has_case or not self.dropped else list(misnamed(self._config, self.dropped))
 
     def misses_last_failed(self, cases: Iterable[pytest.Item]) -> bool:
         """Whether ``--lf`` knows failed tests of the files of ``cases``, and none of them is here."""
