@@ -94,14 +94,14 @@ def _draw(drawn: str, is_known: bool) -> str:
 def _score_lines(found: Calibration, width: int, tables: int) -> Iterator[str]:
     parts = [part for part in (found.model, found.slice) if part is not None]
     name = one_line(found.name) + "".join(f" [{one_line(part)}]" for part in parts)
-    clustered = f" to {found.rows:,} rows" if found.rows < found.n else ""
+    clustered = f" in {found.rows:,} clusters" if found.rows < found.n else ""
     judged = f"{found.n:,} of {found.judged:,} judged answers labelled{clustered}"
     if found.estimator == "separate labels":
         judged = f"{found.judged:,} judged answers, {found.n:,} others labelled{clustered}"
     mark = (
         "passes where the dimensions do that gate; labels follow from theirs"
         if found.is_whole
-        else f"{found.pass_mark:g} or more passes"
+        else f"passes from {found.pass_mark:g} up"
     )
     yield from wrapped(f"{one_line(found.suite)} {name}: {judged}; {mark}", width)
     if found.n:

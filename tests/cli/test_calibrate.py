@@ -49,7 +49,7 @@ def test_a_judge_is_held_against_people(store: SqliteStore, llmeval: Command) ->
     assert measured["people", "would", "pass"][:2] == ["10", "0.750"]
     assert ["bad", "2", "1"] in lines
     assert ["good", "2", "5"] in lines
-    assert "qa format: 10 of 16 judged answers labelled; 1 or more passes" in done.out
+    assert "qa format: 10 of 16 judged answers labelled; passes from 1 up" in done.out
     assert max(map(len, done.out.splitlines())) <= 80
 
 

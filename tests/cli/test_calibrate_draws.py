@@ -43,7 +43,7 @@ def test_labels_of_one_run_correct_the_rate_of_another(store: SqliteStore, llmev
     assert score["corrected_rate"]["estimate"] == pytest.approx(0.4 / 0.7)
     out = " ".join(llmeval("calibrate", "--run", RUN, "--of", OTHER).out.split())
     assert f"judge passes, people would pass: of run {OTHER}, by how often the judge is right" in out
-    assert "qa format: 100 judged answers, 40 others labelled; 1 or more passes" in out
+    assert "qa format: 100 judged answers, 40 others labelled; passes from 1 up" in out
 
 
 @pytest.mark.parametrize(("labelled", "counts"), [(("qa", "other"), {"qa": 4, "other": 8}), (("qa",), {"qa": 4})])
@@ -160,7 +160,7 @@ def test_each_model_has_a_rate_of_its_own(store: SqliteStore, llmeval: Command) 
     found = llmeval("calibrate", "--json").json()["scores"]
     assert [(each["model"], each["raw_rate"]["value"]) for each in found] == [(None, 0.875), ("m", 0.75), ("n", 1.0)]
     assert (found[0]["n"], found[0]["rows"]) == (8, 4)
-    assert "qa format: 8 of 8 judged answers labelled to 4 rows" in " ".join(llmeval("calibrate").out.split())
+    assert "qa format: 8 of 8 judged answers labelled in 4 clusters" in " ".join(llmeval("calibrate").out.split())
 
 
 def test_each_model_of_another_run_has_its_own_mean_of_the_whole(store: SqliteStore, llmeval: Command) -> None:

@@ -223,7 +223,7 @@ def by_prediction(
     own, others = clusters if clusters is not None else (range(n), range(n, n + rest))
     many = len(set(own))
     if many < LEAST_LABELS:
-        told = "" if many == n else f" of {many} rows"
+        told = "" if many == n else f" in {many} clusters"
         return Corrected(
             estimate=estimate, interval=None, reason=f"an interval takes {LEAST_LABELS} labels, there are {n}{told}"
         )

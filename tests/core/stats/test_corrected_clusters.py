@@ -76,4 +76,4 @@ def test_predictions_say_no_more_where_each_row_is_there_twice() -> None:
         names = [*range(size)] * 2, [*range(size, size + 150)] * 2
         assert no_narrower(by_prediction(labelled * 2, rest * 2, clusters=names), by_prediction(labelled, rest))
     few = by_prediction(labelled[:60] * 2, rest, clusters=([*range(60)] * 2, range(200, 350)))
-    assert few.reason == "an interval takes 100 labels, there are 120 of 60 rows"
+    assert few.reason == "an interval takes 100 labels, there are 120 in 60 clusters"
