@@ -12,11 +12,14 @@ import pytest
 
 from pytest_llmeval.bridge.execution.outcomes import KIND_ATTRIBUTE, OUTCOME_ATTRIBUTE
 from pytest_llmeval.core.gate.case import NEVER_ASKED
+from pytest_llmeval.core.text import one_line
 
 __all__ = ["Brevity"]
 
 _SHOWN = 20
 _CATEGORIES = ("failed", "error")
+_OF_AN_EARLIER_CALL = "not asked: the server had refused an earlier call: "
+"""What stands before the reason of those that were not asked any more."""
 
 
 class Brevity:
@@ -33,16 +36,17 @@ class Brevity:
         stats: dict[str, list[Any]] = terminalreporter.stats
         self._whole = {category: stats[category] for category in _CATEGORIES if category in stats}
         told: Counter[str] = Counter()
+        reasons: dict[str, str] = {}
         for category, reports in self._whole.items():
             most = len(reports) if self._config.option.verbose > 1 else _SHOWN
-            self._shown[category] = _first(reports, told, most)
+            self._shown[category] = _first(reports, told, reasons, most)
         stats.update(self._shown)
         try:
             yield
         finally:
             stats.update(self._whole)
             for kind, count in told.items():
-                terminalreporter.write_line(_line(kind, count))
+                terminalreporter.write_line(_line(kind, count, reasons.get(kind, "")))
 
     @pytest.hookimpl(wrapper=True, trylast=True, specname="pytest_terminal_summary")
     def pytest_terminal_summary_of_others(self, terminalreporter: Any) -> Generator[None, None, None]:
@@ -54,12 +58,14 @@ class Brevity:
             terminalreporter.stats.update(self._shown)
 
 
-def _first(reports: list[Any], told: Counter[str], most: int) -> list[Any]:
+def _first(reports: list[Any], told: Counter[str], reasons: dict[str, str], most: int) -> list[Any]:
     kept = []
     for report in reports:
         kind = getattr(report, KIND_ATTRIBUTE, "")
         if kind in NEVER_ASKED:
             told[kind] += 1
+            if kind not in reasons and isinstance(report.longrepr, str):
+                reasons[kind] = report.longrepr.removeprefix(f"{kind}: ").replace(_OF_AN_EARLIER_CALL, "")
         elif getattr(report, OUTCOME_ATTRIBUTE, None) is None:
             kept.append(report)  # an ordinary test
         elif most > 0:
@@ -70,8 +76,8 @@ def _first(reports: list[Any], told: Counter[str], most: int) -> list[Any]:
     return kept
 
 
-def _line(kind: str, count: int) -> str:
+def _line(kind: str, count: int, reason: str) -> str:
     cases = "1 case" if count == 1 else f"{count:,} cases"
     if kind == "failed":
         return f"{cases} more failed; -vv shows each, llmeval show -vv lists them"
-    return f"{cases} without an answer: {kind}"
+    return f"{cases} without an answer: {kind}{reason and f' ({one_line(reason, 200)})'}"

@@ -74,8 +74,14 @@ class Closing:
         if self._rescored is None and is_kept(self._settings.db, self._run.id):
             yield self._go_on
 
-    def lines(self, view: RunView, *, is_stopped: bool) -> Iterator[str]:
-        """Yield them; ``is_stopped`` says that the run did not come to its end."""
+    def lines(self, view: RunView, *, is_stopped: bool, is_answered: bool) -> Iterator[str]:
+        """Yield them.
+
+        Args:
+            view: the run.
+            is_stopped: whether it did not come to its end.
+            is_answered: whether any call of it was answered; else a new run does as well as going on with this one.
+        """
         if self._room.requests or self._room.counts.cached or self._facts.done:
             yield self._calls()
         yield from self._turns_line()
@@ -109,7 +115,7 @@ class Closing:
         yield f"look at it: llmeval show {self._run.id}{option}"
         if is_stopped and self._rescored is not None:
             yield f"do it again: llmeval rescore {self._rescored}{option}"
-        elif is_stopped or (self._rescored is None and (self.unfinished or _lacks_answers(view))):
+        elif is_stopped or (self._rescored is None and (self.unfinished or (is_answered and _lacks_answers(view)))):
             yield self._go_on
 
     def _calls(self) -> str:

@@ -239,11 +239,14 @@ class Recorder:
         cases, verbosity = self._cases or self._read(store), self._config.option.verbose
         view = view_run(store.find_run(self._row.id), cases, store.verdicts(self._row.id))
         lines = run_lines(view, width=width, verbosity=verbosity) if verbosity >= -1 else []
-        lines += [*not_judged_lines(view, width), *spending_lines(store.spending(self._row.id), width)]
+        spending = store.spending(self._row.id)
+        lines += [*not_judged_lines(view, width), *spending_lines(spending, width)]
         lines += [line for note in run_notes(view.run, cases.judged, store) for line in wrapped(note, width)]
         against = [] if self._status.is_stopped else self._gating.lines(store, view.run, cases)
         self._closing.notes += self._told.notes
-        told = "\n".join([*against, *self._closing.lines(view, is_stopped=self._status.is_stopped)])
+        is_answered = any(each.calls for each in spending)
+        closing = self._closing.lines(view, is_stopped=self._status.is_stopped, is_answered=is_answered)
+        told = "\n".join([*against, *closing])
         return lines + [part for line in told.split("\n") for part in wrapped(line, width, whole_words=True)]
 
     def parts(self) -> "RunParts":
