@@ -18,7 +18,8 @@ from pytest_llmeval.core.status import FAILED, UNMEASURABLE, worse_status
 from pytest_llmeval.core.text import counted
 from pytest_llmeval.store.baseline_choice import BaselineChoice, choose_again, choose_baseline
 from pytest_llmeval.store.merging import import_shards, joined_run, judged_in, runs_in
-from pytest_llmeval.store.records import Run, RunEnd, process_started, utc_now
+from pytest_llmeval.store.processes import process_started
+from pytest_llmeval.store.records import Run, RunEnd, utc_now
 from pytest_llmeval.store.shards import ShardRun, matching_shards
 from pytest_llmeval.store.sqlite import SqliteStore
 

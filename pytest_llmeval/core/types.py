@@ -285,8 +285,7 @@ class Call:
     """As in its response."""
     detail: Mapping[str, Any] = field(default_factory=dict)
     """``finish_reason``, ``model``, ``system_fingerprint``, ``refusal``, ``tool_calls`` of the response, if there;
-    ``text`` where SQLite cannot hold it (NUL, lone surrogates). Of a failed call ``error``, the text of its error. Of a
-    judge's call ``scores``, the names of those that come of it."""
+    ``text`` where SQLite cannot hold it; ``error`` of a failed call; of a judge's the names of its ``scores``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from pytest_llmeval.core.ids import case_id
 from pytest_llmeval.core.left_out import join_left_out
 from pytest_llmeval.core.text import one_line, printable, shell_words
 from pytest_llmeval.core.types import Call, CaseKey, CaseRecord, Outcome, Score
+from pytest_llmeval.store.processes import own_host, process_started
 
 __all__ = [
     "ANSWERING",
@@ -30,8 +31,6 @@ __all__ = [
     "StoredCase",
     "VoteCounts",
     "new_run_id",
-    "own_host",
-    "process_started",
     "spent",
     "stored_case",
     "utc_now",
@@ -49,8 +48,6 @@ LONGEST_SILENCE = timedelta(hours=6)
 
 https://docs.github.com/en/actions/reference/limits
 """
-_ENDED = "ZX"
-"""States of a killed process that nobody has waited for, as in a container without an init process."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +81,7 @@ class Run:
     settings: Mapping[str, Any] = field(default_factory=dict)
     """The resolved options, the suites with their prompts, and what was left out."""
     pid: int = field(default_factory=os.getpid)
-    host: str = field(default_factory=lambda: own_host())
+    host: str = field(default_factory=own_host)
     """Where ``pid`` means its process, as ``own_host`` says; of older versions the name of the machine alone."""
     process_started: str | None = None
     end: RunEnd | None = None
@@ -366,39 +363,6 @@ def utc_now() -> str:
 
 def _as_stored(time: datetime) -> str:
     return time.isoformat(timespec="milliseconds")
-
-
-def own_host() -> str:
-    """Return where the numbers of processes mean those that this process sees: the machine and its PID namespace.
-
-    A container may have the name of its host. A system without namespaces has the name of the machine alone.
-    """
-    host = socket.gethostname()
-    try:
-        return f"{host} {os.readlink('/proc/self/ns/pid')}"
-    except OSError:
-        return host
-
-
-def process_started(pid: int) -> str | None:
-    """Return what tells this process from a later one with its number; ``""`` where the system does not say.
-
-    None where no such process runs.
-    """
-    if os.name != "posix":  # there os.kill(pid, 0) would end the process
-        return ""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return None
-    except OSError:  # it runs, and is another user's
-        pass
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
-            told = file.read().rpartition(")")[2].split()
-        return None if told[0] in _ENDED else told[19]
-    except (OSError, IndexError):
-        return ""
 
 
 def _total(values: list[_Number | None]) -> _Number | None:

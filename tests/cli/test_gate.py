@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.store.records import RunEnd, process_started
+from pytest_llmeval.store.processes import process_started
+from pytest_llmeval.store.records import RunEnd
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.cli.conftest import Command
 from tests.support.project import OPTIONS, Project

@@ -13,7 +13,8 @@ import pytest
 
 from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.types import Score
-from pytest_llmeval.store.records import RunEnd, process_started
+from pytest_llmeval.store.processes import process_started
+from pytest_llmeval.store.records import RunEnd
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.cli.conftest import Command
 from tests.support.records import call, record, score

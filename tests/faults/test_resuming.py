@@ -250,7 +250,7 @@ def test_two_sessions_do_not_take_up_one_run(broken: Project) -> None:
         import sys
 
         import pytest
-        from pytest_llmeval.store.records import process_started
+        from pytest_llmeval.store.processes import process_started
 
         @pytest.hookimpl(tryfirst=True)
         def pytest_collection_finish(session):

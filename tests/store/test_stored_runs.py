@@ -13,13 +13,8 @@ from typing import Any
 import pytest
 
 from pytest_llmeval.core.errors import StoreError
-from pytest_llmeval.store.records import (
-    Run,
-    RunEnd,
-    new_run_id,
-    process_started,
-    utc_now,
-)
+from pytest_llmeval.store.processes import process_started
+from pytest_llmeval.store.records import Run, RunEnd, new_run_id, utc_now
 from tests.support.any_store import Store
 from tests.support.records import record
 from tests.support.stored_runs import END, run

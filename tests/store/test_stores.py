@@ -286,8 +286,7 @@ def test_one_cached_answer_makes_a_case_cached(store: Store) -> None:
     assert case.cached is True
 
 
-def test_a_cached_answer_of_the_judge_leaves_the_case_fresh(store: Store) -> None:
-    """But for its cost."""
+def test_a_cached_answer_of_the_judge_leaves_all_but_the_cost_fresh(store: Store) -> None:
     (case,) = read_back(store, record(calls=(call(), call("judge", cached=True, cost_usd=0.0))))
     assert (case.cached, case.judge_cached) == (False, True)
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from pytest_llmeval.core.types import CaseKey, Kept
 from pytest_llmeval.store.journal import SqliteJournal
-from pytest_llmeval.store.records import Run, process_started
+from pytest_llmeval.store.processes import process_started
+from pytest_llmeval.store.records import Run
 from tests.support.records import call
 from tests.support.stored_runs import look, run
 

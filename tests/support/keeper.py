@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pytest_llmeval.core.types import CaseKey, Kept
 from pytest_llmeval.store.journal import SqliteJournal
-from pytest_llmeval.store.records import process_started
+from pytest_llmeval.store.processes import process_started
 from pytest_llmeval.store.sqlite import SqliteStore
 from tests.support.records import call
 from tests.support.stored_runs import run

@@ -14,7 +14,8 @@ from pytest_llmeval.core.gate.judging import Verdict
 from pytest_llmeval.core.rules import JudgeDemands, Rule, SuiteRules, Thresholds
 from pytest_llmeval.core.strict_json import canonical
 from pytest_llmeval.core.types import Vote
-from pytest_llmeval.store.records import Label, Run, process_started, utc_now
+from pytest_llmeval.store.processes import process_started
+from pytest_llmeval.store.records import Label, Run, utc_now
 from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.view import summaries
 from pytest_llmeval.view.app import make_app

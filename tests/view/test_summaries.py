@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from pytest_llmeval.store.records import Run, process_started
+from pytest_llmeval.store.processes import process_started
+from pytest_llmeval.store.records import Run
 from pytest_llmeval.store.sqlite import SqliteStore
 from pytest_llmeval.view import summaries
 from pytest_llmeval.view.app import make_app

@@ -15,7 +15,8 @@ from pytest_llmeval.bridge.records.escalating import is_escalated
 from pytest_llmeval.bridge.records.rescoring import Rescored
 from pytest_llmeval.bridge.records.resuming import Resumed
 from pytest_llmeval.store.code_state import CODE_DIFF, OTHER_CODE, CodeState, code_changes, code_of
-from pytest_llmeval.store.records import Run, new_run_id, own_host, process_started, utc_now
+from pytest_llmeval.store.processes import own_host, process_started
+from pytest_llmeval.store.records import Run, new_run_id, utc_now
 from pytest_llmeval.version import __version__
 
 __all__ = ["run_row"]
