@@ -62,10 +62,10 @@ def _asked_elsewhere(cases: Sequence[JudgedCase]) -> list[str]:
     silent = [name for name, found in sorted(by_suite.items()) if not records_calls("input_tokens", found)]
     if not silent:
         return []
-    suites, they = ("suite", "it") if len(silent) == 1 else ("suites", "they")
+    suites, they, alone = ("suite", "it", "itself") if len(silent) == 1 else ("suites", "they", "themselves")
     return [
         f"note: {suites} {one_line(', '.join(silent), 120)} made no call through model or response: what {they} asked"
-        " otherwise is not counted, not limited by --max-cost, and --model does not choose it"
+        f" by {alone} is not counted, not limited by --max-cost, and --model does not choose it"
     ]
 
 

@@ -35,7 +35,7 @@ def test_no_rule_on_calls_passes_where_none_is_recorded(own: Project) -> None:
     assert "these cases take 2 calls, about 12 tokens in, 10 out, under $0.01" in listed
     result = own.run("evals")
     assert result.ret == 10
-    note = "note: suite own made no call through model or response: what it asked otherwise is not counted, not limited"
+    note = "note: suite own made no call through model or response: what it asked by itself is not counted, not limited"
     assert f"{note} by --max-cost, and --model does not choose it" in " ".join(result.stdout.str().split())
     found = own.rows("SELECT suite, metric, value, verdict, reason FROM verdicts WHERE metric != 'contains'")
     told = {(row["suite"], row["metric"]): (row["value"], row["verdict"], row["reason"]) for row in found}
