@@ -174,8 +174,8 @@ REFUSED: dict[Callable[[Path], None], str] = {
     foreign: r"a\.db: a database of something else; nothing was changed",
     foreign_in_wal_mode: r"a\.db: a database of something else; nothing was changed",
     foreign_of_a_higher_version: r"a\.db: a database of something else; nothing was changed",
-    newer: r"a\.db: written by a newer version \(schema 999, this one knows 9\); upgrade",
-    newer_by_its_table: r"a\.db: written by a newer version \(schema 999, this one knows 9\); upgrade",
+    newer: r"a\.db: written by a newer version \(schema 999, this one knows 10\); upgrade",
+    newer_by_its_table: r"a\.db: written by a newer version \(schema 999, this one knows 10\); upgrade",
     folder: r"a\.db: not a regular file",
     fifo: r"a\.db: not a regular file",
 }

@@ -45,7 +45,7 @@ def test_a_table_has_the_columns_of_the_contract(database: SqliteStore, table: s
 def test_the_file_says_which_schema_it_has(database: SqliteStore) -> None:
     (table,) = look(database.path, "SELECT version FROM schema_version")
     (pragma,) = look(database.path, "PRAGMA user_version")
-    assert table["version"] == pragma["user_version"] == 9
+    assert table["version"] == pragma["user_version"] == 10
 
 
 def plans(database: SqliteStore, use: Callable[[SqliteStore], object]) -> list[str]:

@@ -241,7 +241,7 @@ def test_where_the_system_says_nothing_a_process_is_taken_to_run(monkeypatch: py
         raise FileNotFoundError
 
     with monkeypatch.context() as patch:
-        patch.setattr("pytest_llmeval.store.records.open", refuse, raising=False)
+        patch.setattr("pytest_llmeval.store.processes.open", refuse, raising=False)
         assert process_started(os.getpid()) == ""
     with monkeypatch.context() as patch:
         patch.setattr(os, "name", "nt")
