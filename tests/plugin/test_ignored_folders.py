@@ -8,18 +8,20 @@ from tests.support.project import OPTIONS, Project
 @pytest.mark.parametrize(
     ("arguments", "conftest"),
     [
-        (["--ignore=evals"], ""),
-        (["--ignore-glob=ev*", "-n2"], ""),
-        ([], "collect_ignore = ['evals']"),
-        ([], "collect_ignore_glob = ['ev*']"),
+        (["--ignore=quality/evals"], ""),
+        (["--ignore-glob=q*y", "-n2"], ""),
+        ([], "collect_ignore = ['quality']"),
+        ([], "collect_ignore_glob = ['quality/ev*']"),
         ([], "def pytest_ignore_collect(collection_path):\n    return collection_path.name == 'evals' or None"),
     ],
     ids=["ignore", "ignore-glob", "collect_ignore", "collect_ignore_glob", "hook"],
 )
 def test_m_reaches_no_evals_that_pytest_is_to_ignore(project: Project, arguments: list[str], conftest: str) -> None:
-    project.write(tox_ini=f"[pytest]\n{OPTIONS}testpaths = tests\n", tests__test_own_py="def test_own():\n    pass\n")
+    """Neither them alone nor a folder that they lie in."""
+    paths = "testpaths = tests\nllmeval_paths = quality/evals\n"
+    project.write(tox_ini=f"[pytest]\n{OPTIONS}{paths}", tests__test_own_py="def test_own():\n    pass\n")
     project.write(conftest_py=conftest, tests__conftest_py="def pytest_ignore_collect():\n    return None\n")
-    project.write(evals__test_echo_py="import nowhere  # llmeval\n")
+    project.write(quality__evals__test_echo_py="import nowhere  # llmeval\n")
     result = project.run("-m", "regression", *arguments)
     assert result.ret == pytest.ExitCode.NO_TESTS_COLLECTED, result.stdout.str()
     assert "nowhere" not in result.stdout.str()

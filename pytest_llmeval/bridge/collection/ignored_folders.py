@@ -10,7 +10,12 @@ __all__ = ["is_ignored"]
 
 
 def is_ignored(folder: Path, config: pytest.Config) -> bool:
-    """Whether an option, a plugin or a conftest above it has pytest pass over a folder."""
+    """Whether an option, a plugin or a conftest has pytest pass over a folder, or over one that it lies in."""
+    parents = [each for each in folder.parents if config.rootpath in each.parents]
+    return any(_is_passed_over(each, config) for each in (folder, *parents))
+
+
+def _is_passed_over(folder: Path, config: pytest.Config) -> bool:
     conftests = {Path(str(each.__file__)).parent: each for each in _conftests(config)}
     elsewhere = [module for place, module in conftests.items() if place not in folder.parents]
     ask = config.pluginmanager.subset_hook_caller("pytest_ignore_collect", elsewhere)
