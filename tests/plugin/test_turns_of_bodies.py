@@ -227,8 +227,9 @@ def test_what_a_case_patches_or_filters_is_seen_by_no_other_body(project: Projec
     project.write(
         evals__test_all_py="""
         import asyncio, os, sys, warnings
+        import unittest.mock as um
         from unittest import mock
-        from unittest.mock import patch
+        from unittest.mock import patch as p
 
         import pytest
 
@@ -269,7 +270,7 @@ def test_what_a_case_patches_or_filters_is_seen_by_no_other_body(project: Projec
 
         @pytest.mark.llmeval(ROWS)
         async def test_within(sample, model):
-            with patch("shop.ask", stub):
+            with p("shop.ask", stub):
                 await sees(model, "stub")
 
         test_own_3 = own("own_3")
@@ -277,7 +278,7 @@ def test_what_a_case_patches_or_filters_is_seen_by_no_other_body(project: Projec
         class TestSync:
             @pytest.fixture(autouse=True)
             def stubbed(self):
-                with mock.patch("shop.ask", stub):
+                with um.patch.multiple(shop, ask=stub):
                     yield
 
             @pytest.mark.llmeval(ROWS)

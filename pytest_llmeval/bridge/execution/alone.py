@@ -9,6 +9,7 @@ stays for a module or longer is none of this: the tests behind it are to see it.
 import functools
 import inspect
 from collections.abc import Callable
+from types import FunctionType, ModuleType
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ _CATCHING = frozenset({"capfd", "capfdbinary", "capsys", "capsysbinary", "captee
 _ALONE = frozenset({"class_mocker", "mocker", "monkeypatch", *_CATCHING})
 """These, and those by which a test changes what others see."""
 _MOCKS = frozenset({"mock", "mock.mock", "unittest", "unittest.mock"})
+"""The modules of mock, by their own names and as they are imported within a test."""
 
 
 def is_watching(item: pytest.Item) -> bool:
@@ -54,9 +56,22 @@ def _patches(function: Callable[..., Any]) -> bool:
     if inspect.unwrap(function, stop=_is_mocks) is not inspect.unwrap(function):
         return True
     names = names_in(function)
-    known = getattr(inspect.unwrap(function), "__globals__", {}).get("patch")
-    is_mocks = not names.isdisjoint(_MOCKS) or getattr(known, "__module__", "") in _MOCKS
-    return "MonkeyPatch" in names or ("patch" in names and is_mocks)
+    known = getattr(inspect.unwrap(function), "__globals__", {})
+    named = [known[name] for name in names if name in known]
+    if "MonkeyPatch" in names or any(map(_is_patch, named)):
+        return True
+    return "patch" in names and (not names.isdisjoint(_MOCKS) or any(map(_is_mock_module, named)))
+
+
+def _is_patch(value: object) -> bool:
+    """Whether a value is mock's ``patch``, a form of it or what it made, or pytest's MonkeyPatch, under any name."""
+    # A lazy object of the user's is asked for its true type only: for more it would be made.
+    kind: Any = value if issubclass(type(value), (FunctionType, type)) else type(value)
+    return kind.__module__ in _MOCKS | {"_pytest.monkeypatch"} and "patch" in kind.__name__.lower()
+
+
+def _is_mock_module(value: object) -> bool:
+    return issubclass(type(value), ModuleType) and getattr(value, "__name__", "") in _MOCKS
 
 
 def _is_mocks(function: Any) -> bool:
