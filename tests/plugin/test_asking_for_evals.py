@@ -20,6 +20,14 @@ def test_evals_are_asked_for_by_the_name_of_their_module(project: Project, named
     project.run("--pyargs", "own", inside=False).assert_outcomes(deselected=1)
 
 
+def test_a_path_is_no_name_of_a_folder_elsewhere(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as one of data, which pytest takes for a package only where its ini key says so."""
+    project.eval(PASS, rows("a"))
+    (project.root / "src" / "evals").mkdir(parents=True)
+    monkeypatch.syspath_prepend(project.root / "src")
+    project.run("--pyargs", "evals").assert_outcomes(passed=1)
+
+
 MARKER = "pytest.mark.llmeval([{'id': 'a', 'input': 'x'}])"
 ONE = "def test_one(response):\n    pass\n"
 TWO = "class TestEcho:\n    def test_one(self):\n        pass\n\n    async def test_two(self):\n        pass\n"

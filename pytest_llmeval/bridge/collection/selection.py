@@ -214,7 +214,7 @@ class Selection:
     def _path_of(self, argument: str) -> Path:
         """Return where that lies which a path, a node id or, with ``--pyargs``, a module or package names."""
         path = argument.partition("::")[0]
-        found = _module_path(path) if self._config.getoption("pyargs", False) else ""
+        found = _module_path(path, self._config) if self._config.getoption("pyargs", False) else ""
         return _absolute(self._config.invocation_params.dir, found or path)
 
     def _named(self, item: pytest.Item) -> bool:
@@ -289,14 +289,21 @@ def _absolute(start: Path, argument: str) -> Path:
     return Path(os.path.abspath(start / argument))
 
 
-def _module_path(name: str) -> str:
-    """Return where a module or package lies, as pytest looks for it; an empty text where there is none."""
+def _module_path(name: str, config: pytest.Config) -> str:
+    """Return where a module or package lies, as pytest looks for it; an empty text where it sees none.
+
+    A namespace package, which any folder is, is one only where pytest's ini key says so.
+    """
     try:
         spec = importlib.util.find_spec(name)
     except (AttributeError, ImportError, ValueError):
         return ""
-    places = (spec.submodule_search_locations or [spec.origin or ""]) if spec is not None else ()
-    return next(iter(places), "")
+    if spec is None:
+        return ""
+    if not spec.submodule_search_locations:
+        return spec.origin or ""
+    is_taken = spec.origin is not None or config.getini("consider_namespace_packages")
+    return next(iter(spec.submodule_search_locations)) if is_taken else ""
 
 
 @functools.lru_cache(maxsize=1024)
