@@ -150,7 +150,7 @@ def test_two_functions_with_one_suite_are_a_usage_error_naming_both(project: Pro
     assert project.server.ledger == []
 
 
-def test_an_inherited_test_is_told_where_to_mark_it(project: Project) -> None:
+def test_an_inherited_or_imported_test_is_told_where_to_mark_it(project: Project) -> None:
     project.write(
         evals__test_echo_py=f"""
         import pytest
@@ -160,16 +160,18 @@ def test_an_inherited_test_is_told_where_to_mark_it(project: Project) -> None:
             def test_echo(self, response):
                 pass
 
-        class TestOne(Base):
-            pass
-
-        class TestTwo(Base):
-            pass
+        class TestOne(Base): ...
+        class TestTwo(Base): ...
     """
     )
     result = project.run("evals")
     assert result.ret == 4
     result.stderr.fnmatch_lines(["*::TestOne::test_echo and in *::TestTwo::test_echo; mark the classes, not the test*"])
+    project.eval(PASS, rows("a"))
+    project.write(evals__test_two_py="from test_echo import test_echo\n")
+    result = project.run("evals", inside=False)
+    told = "both are one function: keep one, or mark two that call it, each with suite='...'"
+    result.stderr.fnmatch_lines([f"*_two.py::test_echo; {told}"])
 
 
 def test_two_models_with_one_name_are_a_usage_error(project: Project) -> None:

@@ -39,7 +39,9 @@ class Reading:
 
     eval: Eval
     function: object
-    """The test function; several classes may inherit one."""
+    """The test function; several classes may inherit one, and several modules import one."""
+    in_class: bool
+    """Whether the test is one of a class."""
     code_digest: str
     asks_judge: bool
     """Whether the test function itself names what asks one."""
@@ -123,7 +125,12 @@ class CaseMaker:
             asks_judge = not (JUDGING | COMPARING).isdisjoint(names_in(metafunc.function))
             eval_ = self._eval(metafunc, marker, where)
             reading = Reading(
-                eval_, metafunc.function, code_digest(metafunc.function), asks_judge, PromptFields(eval_.prompt)
+                eval=eval_,
+                function=metafunc.function,
+                in_class=metafunc.cls is not None,
+                code_digest=code_digest(metafunc.function),
+                asks_judge=asks_judge,
+                fields=PromptFields(eval_.prompt),
             )
             sets = list(self._parameter_sets(reading))
         except UserError as error:
@@ -159,10 +166,9 @@ class CaseMaker:
             suite, where = reading.eval.suite, reading.eval.where
             other = first.setdefault(suite, reading)
             if other.eval.where != where:
-                is_inherited = other.function is reading.function
-                advice = "mark the classes, not the test that they inherit, each" if is_inherited else "rename one"
                 problems.append(
-                    f"suite {suite!r} exists in {other.eval.where} and in {where}; {advice} with suite='...'"
+                    f"suite {suite!r} exists in {other.eval.where} and in {where};"
+                    f" {_told_apart(other, reading)} with suite='...'"
                 )
         return problems
 
@@ -356,6 +362,15 @@ def _one_name(where: str, base: str, *cases: tuple[str, str]) -> str:
     """Return that two cases have one node id, which makes a suite fall apart, and what to do."""
     told = " and ".join(f"model {one_line(repr(model), 60)} with row {one_line(repr(id_), 60)}" for model, id_ in cases)
     return f"{where}: {told} are both called {base}; name a model in models.yaml, or change an id"
+
+
+def _told_apart(first: Reading, second: Reading) -> str:
+    """Return what to do about two functions of one suite."""
+    if first.function is not second.function:
+        return "rename one"
+    if first.in_class and second.in_class:
+        return "mark the classes, not the test that they inherit, each"
+    return "both are one function: keep one, or mark two that call it, each"
 
 
 def _hint(name: str, known: list[str], what: str = "slices") -> str:
