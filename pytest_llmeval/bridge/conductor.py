@@ -1,7 +1,7 @@
 """The conductor: which evals of a session run, what is wrong with them, and who runs and records them.
 
-It is the only object of this plugin in a session without evals. Where cases are to run it registers a CaseRunner in
-the process that runs them, and a Recorder in the process that the user started (under xdist, the controller).
+In a session without evals only it and NotFound look for any. Where cases are to run it registers a CaseRunner in the
+process that runs them, and a Recorder in the process that the user started (under xdist, the controller).
 """
 
 from collections import Counter
