@@ -33,28 +33,33 @@ ONE = "def test_one(response):\n    pass\n"
 TWO = "class TestEcho:\n    def test_one(self):\n        pass\n\n    async def test_two(self):\n        pass\n"
 
 
+BASE = f"class Base:\n    @{MARKER}\n    def test_one(self):\n        pass\n"
+
+
 @pytest.mark.parametrize(
     ("source", "told"),
     [
-        (f"@{MARKER}\n{TWO}", "2 eval functions wait"),
-        (f"pytestmark = [pytest.mark.slow, {MARKER}]\n{ONE}{TWO}", "3 eval functions wait"),
-        (f"qa = {MARKER}\n@qa\n{ONE}{TWO}", "1 eval function waits"),
-        (TWO.replace(":", f":\n    pytestmark = {MARKER}", 1) + ONE, "2 eval functions wait"),
-        (f"if True:\n    qa = {MARKER}\n", "evals wait"),
-        ("def pytest_x(item):\n    return item.get_closest_marker('llmeval')\n", ""),
+        (f"@{MARKER}\n{TWO}", "3 eval functions wait"),
+        (f"pytestmark = [pytest.mark.slow, {MARKER}]\n{ONE}{TWO}", "4 eval functions wait"),
+        (f"qa = {MARKER}\n@qa\n{ONE}{TWO}", "2 eval functions wait"),
+        (TWO.replace(":", f":\n    pytestmark = {MARKER}", 1) + ONE, "3 eval functions wait"),
+        (f"{BASE}\n@{MARKER}\n{ONE}", "2 eval functions wait"),
+        (f"{BASE}\nfor each in range(5):\n    globals()[f'test_{{each}}'] = {MARKER}(print)\n", "evals wait"),
+        ("def pytest_x(item):\n    return item.get_closest_marker('llmeval')\n", "1 eval function waits"),
     ],
-    ids=["class", "module", "name", "within class", "elsewhere", "none"],
+    ids=["class", "module", "name", "within class", "other class", "elsewhere", "none"],
 )
 def test_evals_that_the_testpaths_leave_out_are_counted_wherever_the_marker_stands(
     project: Project, source: str, told: str
 ) -> None:
-    """None is imported; a marker whose functions are elsewhere is told of without a number."""
+    """None is imported; where a marker's functions are elsewhere, no number is told, with another module's neither."""
     project.write(
         evals__test_echo_py=f"import pytest\n\n{source}\nraise RuntimeError('imported')\n",
+        evals__test_one_py=f"import pytest\n\n@{MARKER}\n{ONE}",
         tests__test_own_py="def test_own():\n    pass\n",
         tox_ini=f"[pytest]\n{OPTIONS}testpaths = tests\n",
     )
     result = project.run()
     result.assert_outcomes(passed=1)
     lines = [line.partition(";")[0] for line in result.outlines if "run them with: pytest evals" in line]
-    assert lines == ([f"llmeval: {told}"] if told else [])
+    assert lines == [f"llmeval: {told}"]

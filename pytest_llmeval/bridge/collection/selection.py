@@ -143,7 +143,7 @@ class Selection:
         return self.by_mark or any(_lies_in(path, folder) for path in self._asked for folder in self.folders)
 
     def waiting_line(self, met: Mapping[str, int], *, attacks: bool) -> str:
-        """Return how many evals wait and how to run them; an empty text where none does.
+        """Return how many evals wait, where each module tells, and how to run them; an empty text where none does.
 
         Args:
             met: how many functions that wait were collected, by the folder that must be asked for; by an empty text
@@ -151,29 +151,33 @@ class Selection:
             attacks: whether to tell of the latter.
         """
         waiting = Counter(met)
-        waiting.update(self._uncollected())
+        uncollected = self._uncollected()
+        for folder, count in uncollected:
+            waiting[folder] += count
         if not attacks or len(waiting) > 1:  # other evals go first
             del waiting[""]
         if not waiting:
             return ""
         start = self._config.invocation_params.dir
         folders = [Path(os.path.relpath(each, start)).as_posix() for each in self.folders if str(each) in waiting]
-        total = waiting.total()
+        total = waiting.total() if all(count for _, count in uncollected) else 0
         functions = "1 eval function waits" if total == 1 else f"{total} eval functions wait" if total else "evals wait"
         return f"{functions}; run them with: pytest {shlex.join(folders) or '-m judge_attack'}"
 
-    def _uncollected(self) -> Counter[str]:
-        """Return how many eval functions of each folder the testpaths leave out: 0 where that cannot be told."""
+    def _uncollected(self) -> list[tuple[str, int]]:
+        """Return each module of evals that the testpaths leave out.
+
+        Returns:
+            Its folder, and how many eval functions it has: 0 where that cannot be told.
+        """
         if self.by_mark or self._config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
-            return Counter()
+            return []
         covered = [_absolute(self._config.invocation_params.dir, arg) for arg in self._config.args]
         found = {path: folder for folder in reversed(self.folders) if folder.is_dir() for path in _modules(folder)}
         left_out = [path for path in found if not any(_lies_in(path, other) for other in covered)]
-        uncollected = Counter[str]()
-        for path in left_out:
-            if (count := written_evals(path)) is not None:
-                uncollected[str(found[path])] += count
-        return uncollected
+        classes = self._config.getini("python_classes")
+        counts = [(str(found[path]), written_evals(path, classes)) for path in left_out]
+        return [(folder, count) for folder, count in counts if count is not None]
 
     def misnamed(self, items: Iterable[pytest.Item]) -> list[str]:
         """Return a note for each word of ``-m`` and ``-k`` that no eval has, where no case is left among ``items``."""

@@ -1,6 +1,8 @@
 """How many eval functions are written in a module, read without importing it."""
 
 import ast
+import fnmatch
+from collections.abc import Sequence
 from pathlib import Path
 
 __all__ = ["written_evals"]
@@ -9,10 +11,14 @@ _MARKER = "llmeval"
 _MODULE_MARKS = "pytestmark"
 
 
-def written_evals(path: Path) -> int | None:
+def written_evals(path: Path, classes: Sequence[str]) -> int | None:
     """Return how many test functions carry the marker, by themselves or their class or module; None without a marker.
 
     It is 0 where the marker stands for functions that are written elsewhere.
+
+    Args:
+        path: of the module.
+        classes: how the names of classes begin that pytest collects, or patterns of them; those of others do not count.
     """
     try:
         source = path.read_bytes()
@@ -21,10 +27,10 @@ def written_evals(path: Path) -> int | None:
         return None
     if tree is None or not any(isinstance(node, ast.Attribute) and node.attr == _MARKER for node in ast.walk(tree)):
         return None
-    return _count(tree, _assigned(tree), is_marked=False)
+    return _count(tree, _assigned(tree), classes, is_marked=False)
 
 
-def _count(node: ast.AST, names: set[str], *, is_marked: bool) -> int:
+def _count(node: ast.AST, names: set[str], classes: Sequence[str], *, is_marked: bool) -> int:
     if _MODULE_MARKS in names:
         is_marked, names = True, names - {_MODULE_MARKS}
     total = 0
@@ -33,9 +39,10 @@ def _count(node: ast.AST, names: set[str], *, is_marked: bool) -> int:
         if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
             total += child.name.startswith("test") and has_marker
         elif isinstance(child, ast.ClassDef):
-            total += _count(child, names | _assigned(child), is_marked=has_marker)
+            if any(child.name.startswith(each) or fnmatch.fnmatch(child.name, each) for each in classes):
+                total += _count(child, names | _assigned(child), classes, is_marked=has_marker)
         elif isinstance(child, ast.stmt):  # below if, try or with
-            total += _count(child, names, is_marked=is_marked)
+            total += _count(child, names, classes, is_marked=is_marked)
     return total
 
 
