@@ -2,11 +2,13 @@
 
 import re
 import string
+import unicodedata
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 from typing import Any
 
 from pytest_llmeval.core.errors import ScorerError
@@ -46,19 +48,23 @@ _CALLED_RIGHT = (
 # "not London", "definitely not (B)"; what follows it in its clause is no answer
 _DENIED = re.compile(r"(?:[a-z]+ly\s+)?(?P<denial>not\b)", re.IGNORECASE)
 _CLAUSE_END = re.compile(rf"[.!?;,:](?=\s|$)|[。！？；，：{_BREAKS}]|\bbut\b", re.IGNORECASE)
-_JOINED = re.compile(
-    r"""[*_`"')\]}>]*\s*(?:(?P<comma>[,;+，；、]\s*(?:(?:or|and)\b)?)|\bor\b|/|(?P<and>\band\b|&))\s*[*_`"'(\[{<]*""",
+_JOINED = re.compile(r"""[*_`"')\]}>]*\s*(?:\bor\b|/|(?P<and>\band\b|&))\s*[*_`"'(\[{<]*""", re.IGNORECASE)
+# What follows the second of "A and B"; otherwise the "and" begins another clause: "A and B is wrong"
+_AND_ENDS = re.compile(r"""[*_`"')\]}>]*\s*(?:$|[.;,!/&]|(?:or|and|both|together)\b)""", re.IGNORECASE)
+# Between the labels of a list that a sentence is to its end; "1,5" and "3/4" are numbers
+_LISTED = re.compile(
+    r"""[*_`"')\]}>]*\s*(?:[,;+/，；、](?!(?<=\d[,/])\d)\s*(?:(?:or|and)\b)?|\b(?:or|and)\b|&)\s*[*_`"'(\[{<]*""",
     re.IGNORECASE,
 )
-# What follows the last of "A and B" and "A, B"; otherwise these begin another clause: "A and B is wrong"
-_LISTED = re.compile(r"""[*_`"')\]}>]*\s*(?:$|[.;,!/&+。，；！、]|(?:or|and|both|together)\b)""", re.IGNORECASE)
-# What follows a label, and neither the article "A" nor the pronoun "I"
+_SENTENCE_ENDS = re.compile(r"""[*_`"')\]}>]*\s*(?:$|\.(?!\s*\w)|[。！；])""")  # not "E. coli"
+# What follows a label, and not the article "A"
 _GOES_ON = (
     r"(?:because|since|as|and|or|is|if|for|but|by|due|with|which|in|from|given|based|so|only|alone|not|at|on|to|of)"
 )
 _ARTICLE = re.compile(rf"[^\S\r\n]+(?!{_GOES_ON}\b)(?=[^\W\d_]{{2}})", re.IGNORECASE)
 _PRONOUN = re.compile(
-    rf"I(?:['’](?:m|d|ll|ve)\b|[^\S\r\n]+(?!{_GOES_ON}\b|(?!(?:was|guess|always|perhaps)\b)[a-z]+s\b)[a-z])"
+    r"I(?:['’](?:m|d|ll|ve)|[^\S\r\n]+(?:think|believe|guess|would|can(?:not|['’]t)|do(?:n['’]t)?|am|have|know|will"
+    r"|choose|pick|say))\b"
 )
 
 
@@ -72,8 +78,9 @@ def choice(response: Response | str, target: str, *, choices: Sequence[str] | Ma
 
     1. What follows ``answer is``, ``answer:`` or ``answer =`` (or ``correct option is`` and the like) on the
        same line (on the next one where nothing follows), wherever that stands: a label at its start with those
-       that ``or``, ``and``, a comma, a semicolon or a plus sign join to it (what else follows a label is not read:
-       ``B, A is wrong``), else the texts in it.
+       that ``or`` and ``and`` join to it (what else follows a label is not read: ``B, A is wrong``), else the texts
+       in it. Where its first sentence is nothing but labels, joined by commas, semicolons or plus signs too, they
+       are all named: ``A, B``; a label whose text is of labels (``Both A and B``) goes into no such list.
        Several such statements must agree; of one that begins with ``not`` (or ``clearly not``, which no choice
        does) nothing is read, to the end of its clause.
     2. Lines that are nothing but a label (``B``, ``b``, ``(B)``, ``B.``, ``**B**``), a text, or a label with
@@ -83,9 +90,10 @@ def choice(response: Response | str, target: str, *, choices: Sequence[str] | Ma
        brackets (full-width marks are such marks too), and texts as whole words, the longest first (``New York`` is
        not ``York``); in scripts without spaces between words wherever they stand.
 
-    In texts of a statement and in the whole answer, options right behind a denial are not read: behind ``not``,
-    ``n't``, ``never`` and ``neither``, and the like in German, French, Spanish, Chinese and Japanese (``not London``,
-    ``isn't the (B)``, ``nicht wahr``, ``不是北京``); where a question mark follows they are.
+    In texts of a statement and in the whole answer, options right behind a denial are not read, nor those that
+    ``or`` joins to them: behind ``not``, ``n't``, ``never`` and ``neither``, and the like in German, French, Spanish,
+    Chinese and Japanese (``**not** London``, ``isn't the (B)``, ``nicht wahr``, ``不是北京``). They are where the
+    clause has an ``if`` or another denial before it, or a question mark behind it.
 
     Before a label ``option``, ``choice``, ``letter`` or ``answer`` may stand (``option B``), unless a text of the
     choices has such a word. A text that begins with a label is read as the text where it stands whole (``B cells``);
@@ -125,6 +133,8 @@ class _Options:
     by_text: Mapping[str, str]
     ambiguous: frozenset[str]
     """Texts that are the label of another choice, which they name; beside labels they may be texts: ``1) 2``."""
+    combined: frozenset[str]
+    """The labels of texts that hold two labels: ``Both A and B``."""
     before_label: re.Pattern[str]
     at_start: re.Pattern[str]
     at_line: re.Pattern[str]
@@ -167,7 +177,7 @@ class _Options:
         """
         found: set[str] = set()
         kept: list[str] = []
-        at = end = read_to = 0
+        at = end = read_to = clause_end = 0
         for statement in _STATEMENT.finditer(text):
             said = _SAID.search(text, statement.end())
             if said is None:
@@ -179,7 +189,9 @@ class _Options:
             whole = self._whole(line) if len(line) <= self.longest_line else None
             if whole is None and self._denies(line):
                 kept.append(text[at : max(at, statement.start())])
-                at = stop.start() if (stop := _CLAUSE_END.search(text, start)) else len(text)
+                if start >= clause_end:
+                    clause_end = stop.start() if (stop := _CLAUSE_END.search(text, start)) else len(text)
+                at = clause_end
                 continue
             labels = {whole} if whole else self._labels_at_start(line)
             if not labels and end > read_to:
@@ -197,24 +209,36 @@ class _Options:
 
     def _labels_at_start(self, line: str) -> set[str]:
         """Return the label that a line starts with, and those that are joined to it, by label or text."""
-        found: list[str] = []
-        sure = end = 0  # sure: how many of them are named where the rest begins another clause
-        in_list = False
+        if listed := self._listed(line):
+            return listed
+        found: set[str] = set()
         joined: re.Match[str] | None = None
         named = self._label_at(line, 0)
         while named is not None:
             option, end = named
-            found.append(option)
-            if joined is None or not (in_list or joined["and"]):
-                sure = len(found)
+            if joined is not None and joined["and"] and not _AND_ENDS.match(line, end):
+                break
+            found.add(option)
             joined = _JOINED.match(line, end)
             if joined is None:
                 break
-            in_list = in_list or bool(joined["comma"])
-            named = self._label_at(line, joined.end())
-            if named is None and not joined["comma"]:
-                named = self._text_at(line, joined.end())
-        return set(found if _LISTED.match(line, end) else found[:sure])
+            named = self._label_at(line, joined.end()) or self._text_at(line, joined.end())
+        return found
+
+    def _listed(self, line: str) -> set[str]:
+        """Return the labels that the first sentence of a line is, and nothing else.
+
+        One whose text is of labels ("Both A and B") is in no list.
+        """
+        found: set[str] = set()
+        named = self._label_at(line, 0)
+        while named is not None and named[0] not in self.combined:
+            found.add(named[0])
+            if _SENTENCE_ENDS.match(line, named[1]):
+                return found
+            joined = _LISTED.match(line, named[1])
+            named = self._label_at(line, joined.end()) if joined else None
+        return set()
 
     def _label_at(self, line: str, at: int) -> tuple[str, int] | None:
         """Return the choice whose label stands at a place, and where that ends; an article or a pronoun is none."""
@@ -289,17 +313,31 @@ class _Options:
         texts: Counter[str] = Counter()
         for line in text.splitlines():
             line = normal_text(line, collapse=True)
-            mentions = [
-                (*each.span(), labels, self._named_at(line, each)[0]) for each in self.in_brackets.finditer(line)
+            lows = [unicodedata.normalize("NFC", char.casefold()) for char in line]
+            plain, place = "".join(lows), [0, *accumulate(map(len, lows))]  # ß is two
+            mentions: list[tuple[tuple[int, int, str], str | None]] = [
+                ((place[each.start()], place[each.end()], self._named_at(line, each)[0]), None)
+                for each in self.in_brackets.finditer(line)
             ]
-            plain = "".join([low if len(low := char.casefold()) == 1 else char for char in line])
-            if self.texts is not None:
-                mentions += [(*each.span(), texts, each.group()) for each in self.texts.finditer(plain)]
-            mentions.sort(key=lambda each: each[:2])
-            for at in denied(plain, [each[:2] for each in mentions]):
-                _, _, counted, name = mentions[at]
-                counted[name] += 1
+            for each in self.texts.finditer(plain) if self.texts else ():
+                option = self.by_text[each.group()]
+                mentions.append(((self._with_label(plain, each, option), each.end(), option), each.group()))
+            mentions.sort(key=lambda each: each[0])
+            for at in denied(plain, [each for each, _ in mentions]):
+                (_, _, option), said = mentions[at]
+                if said is None:
+                    labels[option] += 1
+                else:
+                    texts[said] += 1
         return labels, texts
+
+    def _with_label(self, plain: str, text: re.Match[str], option: str) -> int:
+        """Return where a text begins, with its own label if that stands before it: ``B: London``."""
+        label = option.casefold()
+        head = plain[max(0, text.start() - len(label) - 9) : text.start()]
+        bare = head.rstrip(_WRAP)
+        alone = bare.endswith(label) and not bare[: -len(label)][-1:].isalnum()
+        return text.start() - len(head) + len(bare) - len(label) if alone and len(bare) < len(head) else text.start()
 
 
 @lru_cache(maxsize=1024)
@@ -318,6 +356,9 @@ def _options(choices: tuple[Any, ...]) -> _Options:
         by_label=by_label,
         by_text=by_text,
         ambiguous=frozenset(_plain(text) for label, text in by_label.items() if text in by_label and text != label),
+        combined=frozenset(
+            name for name, text in by_label.items() if len(set(re.findall(rf"(?<!\w){label}(?!\w)", text))) > 1
+        ),
         before_label=re.compile(rf"^{before}"),
         at_start=re.compile(rf"{before}{label}(?!\w)"),
         at_line=re.compile(rf"^[ \t*_`\"'(\[>（【「-]*{before}{label}[*_`\"']*[).:\]）】」。：．]", re.MULTILINE),

@@ -1,4 +1,8 @@
-"""Which options an answer denies: "not London", "isn't (B)", "nicht wahr", "不是北京"."""
+"""Which options an answer denies: "not London", "isn't (B)", "nicht wahr", "不是北京".
+
+Only what is plain: an option right behind a denial (in Japanese right before it), or in a list with "or" that stands
+there. All else ("not London alone", "if it is not London", "is it not London?") denies nothing.
+"""
 
 import re
 from bisect import bisect_left
@@ -7,63 +11,71 @@ from collections.abc import Sequence
 __all__ = ["denied"]
 
 _OPEN, _CLOSE = r"[*_`\"'“‘«„(\[{<（【「『]{0,8}", r"[*_`\"'”’»“‘)\]}>）】」』]{0,8}"
-# "if not London", "why not London" and "whether or not London" deny nothing; 不 goes before an adjective as well
-# (不正确), but "不得不" affirms, and "是不是" asks
-_DENIAL = re.compile(
-    r"(?<!\bif )(?<!\bwhy )(?<!\bwhether or )(?<!\bwenn )(?<!\bwarum )(?<!\bpourquoi )"
-    r"(?:\b(?:not|cannot|never|neither|nicht|kein(?:e[mnrs]?)?|weder|pas|no es|no son)|n['’]t)\b"
-    r"|(?P<unspaced>(?<!不[得能可])不(?!(?<=是不)是)|[并並绝絕而]非)",
-    re.IGNORECASE,
+_NOT = (
+    r"(?:(?<![^\W_])(?:not|cannot|never|neither|nicht|kein(?:e[mnrs]?)?|weder|pas|no es|no son)|n['’]t)(?![^\W_])"
+    r"|(?P<unspaced>不(?!(?<=是不)是)|[并並绝絕而]非)"
 )
+_DENIAL = re.compile(_NOT, re.IGNORECASE)
 # What may stand between; "only" and "just" may not: behind them nothing is denied
-_BETWEEN = re.compile(
-    r"(?: (?:be|an?|the|in|at(?: all)?|by|from|so|too|overly|really|actually|necessarily|exactly|entirely|fully"
-    r"|completely|totally|quite|very|truly|strictly|clearly|definitely|certainly|likely|probably|particularly|always|usually"
-    r"|generally|option|choice|letter|answer|de[mnrs]|die|das|ein(?:e[mnrs]?)?|unbedingt|wirklich|ganz|immer|une?|una"
-    rf"|l[ae]s?|el|los|en|dans|toujours|siempre)){{0,3}} {_OPEN}",
+_ARTICLE = r"(?: (?:an?|the|de[mnrs]|die|das|ein(?:e[mnrs]?)?|une?|una|l[ae]s?|el|los))?"
+_WORDS = (
+    r"(?: (?:be|in|at(?: all)?|by|from|too|overly|really|actually|necessarily|exactly|entirely|fully|completely|totally"
+    r"|quite|very|truly|strictly|clearly|definitely|certainly|likely|probably|particularly|always|usually|generally"
+    r"|unbedingt|wirklich|ganz|immer|en|dans|toujours|siempre)){0,2}"
+    rf"{_ARTICLE}(?: (?:option|choice|letter|answer))?"
+)
+_BETWEEN = re.compile(rf"[*_]{{0,3}}{_WORDS} {_OPEN}", re.IGNORECASE)
+_BETWEEN_UNSPACED = re.compile(f"[*_]{{0,3}}[是在]? ?{_OPEN}")
+# Before a denial in its clause these leave it open or turn it: "if it is not", "no reason why it should not", "难道不"
+_TURNED = re.compile(
+    rf"\b(?:if|unless|whether|wenn|doubt|hardly|no (?:reason|way))\b|\b(?:why|warum|pourquoi) $|{_NOT}"
+    r"|[不非无無没沒]|[难難]道|何[尝嘗]|要$",
     re.IGNORECASE,
 )
-_BETWEEN_UNSPACED = re.compile(f"[是在]? ?{_OPEN}")
-# "東京ではないでしょうか" suggests it
-_BEHIND = re.compile(rf"{_CLOSE}(?:では|じゃ)(?:なく|(?:ない|ありません)(?!の?(?:です|でしょう|だろう)?か|[?？]))")
-# so do "is it not London?" and "Paris, nicht wahr?", and "不是北京就是上海" leaves both
-_SUGGESTED = re.compile(rf"{_CLOSE} ?(?:[?？吗嗎]|[,，]? ?就是)")
-_AGAIN = re.compile(rf"{_CLOSE} ?{_OPEN}")  # "(B) London"
-_COMMA = re.compile(rf"{_CLOSE} ?, ?{_OPEN}")
-_OR = re.compile(rf"{_CLOSE} ?,? ?(?:\b(?:n?or|oder|noch|ou|o|ni)\b|/|或者?) ?{_OPEN}", re.IGNORECASE)
-_AND = re.compile(rf"{_CLOSE} ?,? ?(?:\b(?:and|und|et|y)\b|&|和) ?{_OPEN}", re.IGNORECASE)
+_CLAUSE = re.compile(r"[.,;:!?。，；：！？]|\b(?:and|but|so|as|because|since|hence)\b", re.IGNORECASE)
+_LOOK_BACK = 80  # characters
+# Behind it so do these: "is it not London?", "not London alone", "不是北京就是上海"
+_OPENED = re.compile(rf"{_CLOSE} ?(?:[?？吗嗎]|alone\b|[,，]? ?就是)", re.IGNORECASE)
+# "東京ではなく", "東京ではない。"; more behind "ない" may ask or suggest: "東京ではないでしょうか"
+_BEHIND = re.compile(rf"{_CLOSE}(?:では|じゃ)(?:なく|(?:ない(?:です)?|ありません)(?=$|[。、]))")
+_AGAIN = re.compile(rf"{_CLOSE} ?{_OPEN}")  # "London (B)"
+_COMMA = re.compile(rf"{_CLOSE} ?,{_ARTICLE} ?{_OPEN}", re.IGNORECASE)
+_OR = re.compile(rf"{_CLOSE} ?,? ?(?:\b(?:n?or|oder|noch|ou|o|ni)\b|/|或者?){_WORDS} ?{_OPEN}", re.IGNORECASE)
+_AND = re.compile(rf"{_CLOSE} ?,? ?(?:\b(?:and|und|et|y)\b|&|和){_ARTICLE} ?{_OPEN}", re.IGNORECASE)
 _LIST_END = re.compile(rf"{_CLOSE} ?(?:$|[.;,!。；，！])")
 
 
-def denied(line: str, spans: Sequence[tuple[int, int]]) -> set[int]:
+def denied(line: str, mentions: Sequence[tuple[int, int, str]]) -> set[int]:
     """Return which of the options that a line mentions stand right behind a denial, or in a list that does.
 
     Args:
         line: with single spaces.
-        spans: where the options begin and end, in their order; those of a label and its text are two.
+        mentions: where the options begin and end, and which they are, in their order; a label and its text are two.
     """
-    found = {at for at, (_, end) in enumerate(spans) if _BEHIND.match(line, end)}
+    found = {at for at, (_, end, _) in enumerate(mentions) if _BEHIND.match(line, end)}
     for denial in _DENIAL.finditer(line):
-        first = bisect_left(spans, (denial.end(), 0))
+        first = bisect_left(mentions, (denial.end(), 0, ""))
         between = _BETWEEN_UNSPACED if denial["unspaced"] else _BETWEEN
-        if first < len(spans) and between.fullmatch(line, denial.end(), spans[first][0]):
-            last = _list_end(line, spans, first)
-            if not _SUGGESTED.match(line, spans[last][1]):
+        if first < len(mentions) and between.fullmatch(line, denial.end(), mentions[first][0]):
+            last = _list_end(line, mentions, first)
+            said = mentions[first - 1][1] if first else 0  # "not A and not B": the first is about A
+            before = line[max(said, denial.start() - _LOOK_BACK) : denial.start()]
+            if not (_TURNED.search(_CLAUSE.split(before)[-1]) or _OPENED.match(line, mentions[last][1])):
                 found.update(range(first, last + 1))
     return found
 
 
-def _list_end(line: str, spans: Sequence[tuple[int, int]], first: int) -> int:
+def _list_end(line: str, mentions: Sequence[tuple[int, int, str]], first: int) -> int:
     """Return the last option of the list that begins with ``first``; commas alone join none."""
     last = first
-    for at in range(first + 1, len(spans)):
-        end, start = max(spans[at - 1][1], spans[first][1]), spans[at][0]
-        if start < end or _AGAIN.fullmatch(line, end, start):
+    for at in range(first + 1, len(mentions)):
+        (_, end, before), (start, _, option) = mentions[at - 1], mentions[at]
+        if option == before and (start < end or _AGAIN.fullmatch(line, end, start)):
             last = at if last == at - 1 else last
         elif _OR.fullmatch(line, end, start):
             last = at
         elif _AND.fullmatch(line, end, start):  # "not A and B is right" calls B right
-            last = at if _LIST_END.match(line, spans[at][1]) else last
+            last = at if _LIST_END.match(line, mentions[at][1]) else last
         elif not _COMMA.fullmatch(line, end, start):
             break
     return last

@@ -72,6 +72,9 @@ CITIES = ["Paris", "London", "New York", "York"]
         "Answer: B, A or C would be wrong",
         "Answer: B, since A, C and D are wrong",
         "Answer: B, London, in England",
+        "The answer is B; A, however, is wrong.",
+        "Answer: B, A and C, which lie elsewhere, are wrong",
+        "The answer is B, D. Trump said",
         "B is correct.",
         "(B) is correct",
         "Option B is correct.",
@@ -240,7 +243,8 @@ def test_a_label_stands_in_full_width_marks_too(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "sentence", ["The answer is unclear. ", "The answer is not clear. ", "The answer is B: London. "]
+    "sentence",
+    ["The answer is unclear. ", "The answer is not clear. ", "The answer is B: London. ", "The answer is not "],
 )
 def test_an_answer_that_repeats_itself_without_end_is_read_in_bounded_time(sentence: str) -> None:
     """184 kB on one line."""
@@ -309,81 +313,3 @@ def test_a_label_goes_before_a_text_that_may_be_one(text: str, target: str) -> N
 )
 def test_case_tells_a_text_from_a_label(text: str, target: str) -> None:
     assert choice(text, target, choices=["an", "a", "the"]).value == 1
-
-
-TRUTH = ["true", "false"]
-MOODS = ["positive", "negative", "neutral"]
-CHINESE = ["正确", "错误"]
-JAPANESE = ["東京", "大阪"]
-
-
-@pytest.mark.parametrize(
-    ("choices", "text", "label"),
-    [
-        (TRUTH, "This statement is not true.", ""),
-        (TRUTH, "That isn’t true.", ""),
-        (TRUTH, 'It is not necessarily "true".', ""),
-        (TRUTH, "It is not true that it rains; the statement is false.", "B"),
-        (TRUTH, "It is not only true but obvious.", "A"),
-        (CITIES, "It is not (B)", ""),
-        (CITIES, "Definitely not **(B)**.", ""),
-        (CITIES, "It is not (B) London.", ""),
-        (CITIES, "It is not London (B) or York (D), but Paris (A)", "A"),
-        (CITIES, "It cannot be London, it's in Paris", "A"),
-        (CITIES, "Answer: it is not London", ""),
-        (CITIES, "Neither London, Paris nor York; it is New York", "C"),
-        (CITIES, "It is not (A) and (B) is right", "B"),
-        (CITIES, "London, not Paris", "B"),
-        (CITIES, "Is it not London?", "B"),
-        (CITIES, "Why not London", "B"),
-        (CITIES, "I think not\n\nParis, as it happens", "A"),
-        (CITIES, "Is it not London or Paris?", "AB"),
-        (CITIES, "It is not London? No, London", "B"),
-        (["applicable", "Not applicable"], "It is clearly not applicable", "B"),
-        (MOODS, "It is not positive or negative, so neutral", "C"),
-        (MOODS, "It is not just positive but glowing.", "A"),
-        (["wahr", "falsch"], "Die Aussage ist nicht wahr.", ""),
-        (["wahr", "falsch"], "Es ist wahr, nicht wahr?", "A"),
-        (["vrai", "faux"], "Ce n'est pas faux, c'est vrai", "A"),
-        (["verdadero", "falso"], "No es verdadero.", ""),
-        (["verdadero", "falso"], "No, es verdadero.", "A"),
-        (CHINESE, "这个说法不正确", ""),
-        (CHINESE, "不正确，是错误的", "B"),
-        (["支持", "不支持"], "不支持", "B"),
-        (["北京", "上海"], "不是北京就是上海", "AB"),
-        (["北京", "上海"], "是不是北京", "A"),
-        (JAPANESE, "東京ではなく、大阪です", "B"),
-        (JAPANESE, "東京ではないでしょうか", "A"),
-    ],
-)
-def test_what_stands_right_behind_a_denial_is_not_named(choices: list[str], text: str, label: str) -> None:
-    for target in "ABCD"[: len(choices)]:
-        assert choice(text, target, choices=choices).value == (target == label), target
-
-
-@pytest.mark.parametrize(
-    ("choices", "text", "label"),
-    [
-        (["dog", "cat", "bird"], "Answer: A cat.", "B"),
-        (["dog", "cat", "bird"], "Answer: A bird, I think", "C"),
-        (["dog", "cat", "bird"], "Answer: A because cats meow", "A"),
-        (["and", "but", "because"], "Answer: A because it fits", "A"),
-        (CITIES, "Answer: A Paris", "A"),
-        ("ABCDEFGHIJ", "Answer: I don't know.", ""),
-        ("ABCDEFGHIJ", "The answer is I cannot tell", ""),
-        ("ABCDEFGHIJ", "Final answer: I'd say C", ""),
-        ("ABCDEFGHIJ", "Answer: I because it fits", "I"),
-        ("ABCDEFGHIJ", "Answer: I seems best", "I"),
-        ("ABCDEFGHIJ", "Answer: I, I think", "I"),
-    ],
-)
-def test_an_article_or_a_pronoun_is_no_label(choices: Any, text: str, label: str) -> None:
-    for target in "ABCDEFGHIJ"[: len(choices)]:
-        assert choice(text, target, choices=choices).value == (target == label), target
-
-
-@pytest.mark.parametrize("text", ["not (A), ", "not London, ", "n't ", "not London or ", "不", "Answer: A, "])
-def test_denials_and_lists_without_end_are_read_in_bounded_time(text: str) -> None:
-    started = time.perf_counter()
-    choice(text * (200_000 // len(text)), "B", choices=CITIES)
-    assert time.perf_counter() - started < 10

@@ -1,0 +1,122 @@
+"""choice: what an answer denies, what it lists, and which words look like labels."""
+
+import time
+from typing import Any
+
+import pytest
+
+from pytest_llmeval.scorers import choice
+
+CITIES = ["Paris", "London", "New York", "York"]
+TRUTH = ["true", "false"]
+MOODS = ["positive", "negative", "neutral"]
+CHINESE = ["正确", "错误"]
+JAPANESE = ["東京", "大阪"]
+
+
+@pytest.mark.parametrize(
+    ("choices", "text", "label"),
+    [
+        (TRUTH, "This statement is not true.", ""),
+        (TRUTH, "That isn’t true.", ""),
+        (TRUTH, 'It is not necessarily "true".', ""),
+        (TRUTH, "It is not true that it rains; the statement is false.", "B"),
+        (TRUTH, "It is not only true but obvious.", "A"),
+        (CITIES, "It is not (B)", ""),
+        (CITIES, "Definitely not **(B)**.", ""),
+        (CITIES, "It is not (B) London.", ""),
+        (CITIES, "It is not London (B) or York (D), but Paris (A)", "A"),
+        (CITIES, "It cannot be London, it's in Paris", "A"),
+        (CITIES, "Answer: it is not London", ""),
+        (CITIES, "Neither London, Paris nor York; it is New York", "C"),
+        (CITIES, "It is not (A) and (B) is right", "B"),
+        (CITIES, "London, not Paris", "B"),
+        (CITIES, "Is it not London?", "B"),
+        (CITIES, "Why not London", "B"),
+        (CITIES, "I think not\n\nParis, as it happens", "A"),
+        (CITIES, "Is it not London or Paris?", "AB"),
+        (CITIES, "It is not London? No, London", "B"),
+        (["applicable", "Not applicable"], "It is clearly not applicable", "B"),
+        (TRUTH, "The statement is **not** true.", ""),
+        (CITIES, "It is __not__ (B).", ""),
+        (CITIES, "It's not B (London).", ""),
+        (CITIES, "It is not B: London", ""),
+        (CITIES, "It is not Paris (B)", "B"),
+        (["dog", "cat", "bird"], "It is neither a cat nor a dog, so a bird", "C"),
+        (CITIES, "It is not Paris, probably London or York", "BD"),
+        (CITIES, "I see no reason why it should not be London.", "B"),
+        (CITIES, "I don't see why it isn't London.", "B"),
+        (CITIES, "If it's not London, I would be surprised.", "B"),
+        (CITIES, "It is not Paris and it isn't York but London", "B"),
+        (CITIES, "That is why it is not London", ""),
+        (MOODS, "It is neither clearly positive nor clearly negative. Neutral", "C"),
+        (["groß", "klein"], "Es ist nicht groß, sondern klein", "B"),
+        (MOODS, "It is not positive or negative, so neutral", "C"),
+        (MOODS, "It is not just positive but glowing.", "A"),
+        (["wahr", "falsch"], "Die Aussage ist nicht wahr.", ""),
+        (["wahr", "falsch"], "Es ist wahr, nicht wahr?", "A"),
+        (["vrai", "faux"], "Ce n'est pas faux, c'est vrai", "A"),
+        (["verdadero", "falso"], "No es verdadero.", ""),
+        (["verdadero", "falso"], "No, es verdadero.", "A"),
+        (CHINESE, "这个说法不正确", ""),
+        (CHINESE, "不正确，是错误的", "B"),
+        (["支持", "不支持"], "不支持", "B"),
+        (CHINESE, "难道不正确", "A"),
+        (["北京", "上海"], "不是北京就是上海", "AB"),
+        (["北京", "上海"], "是不是北京", "A"),
+        (JAPANESE, "東京ではなく、大阪です", "B"),
+        (JAPANESE, "東京ではないでしょうか", "A"),
+        (JAPANESE, "東京じゃないの", "A"),
+    ],
+)
+def test_what_stands_right_behind_a_denial_is_not_named(choices: list[str], text: str, label: str) -> None:
+    for target in "ABCD"[: len(choices)]:
+        assert choice(text, target, choices=choices).value == (target == label), target
+
+
+@pytest.mark.parametrize(
+    ("choices", "text", "label"),
+    [
+        (["dog", "cat", "bird"], "Answer: A cat.", "B"),
+        (["dog", "cat", "bird"], "Answer: A bird, I think", "C"),
+        (["dog", "cat", "bird"], "Answer: A because cats meow", "A"),
+        (["and", "but", "because"], "Answer: A because it fits", "A"),
+        (CITIES, "Answer: A Paris", "A"),
+        ("ABCDEFGHIJ", "Answer: I don't know.", ""),
+        ("ABCDEFGHIJ", "The answer is I cannot tell", ""),
+        ("ABCDEFGHIJ", "Final answer: I'd say C", ""),
+        ("ABCDEFGHIJ", "Answer: I because it fits", "I"),
+        ("ABCDEFGHIJ", "Answer: I seems best", "I"),
+        ("ABCDEFGHIJ", "Answer: I, I think", "I"),
+        ("ABCDEFGHIJ", "The answer is I rather than C", "I"),
+        ("ABCDEFGHIJ", "The answer is I when heated", "I"),
+    ],
+)
+def test_an_article_or_a_pronoun_is_no_label(choices: Any, text: str, label: str) -> None:
+    for target in "ABCDEFGHIJ"[: len(choices)]:
+        assert choice(text, target, choices=choices).value == (target == label), target
+
+
+@pytest.mark.parametrize(
+    ("choices", "text", "labels"),
+    [
+        ({"0": "non toxic", "1": "toxic"}, "Answer: 1, 0.95", "1"),
+        ({"0": "non toxic", "1": "toxic"}, "Answer: 1, 0.", "01"),
+        ({"1": "red", "2": "green", "3": "blue"}, "The answer is 3, 1,000 times more", "3"),
+        (["gas", "liquid", "solid", "Both A and B"], "The answer is D, A and B.", "D"),
+        (["v1", "v2", "v3", "v4", "v5"], "Answer: B; E. coli has no nucleus.", "B"),
+        ("ABCD", "The answer is A, C. (Both hold.)", "AC"),
+    ],
+)
+def test_a_list_is_of_labels_to_the_end_of_its_sentence(choices: Any, text: str, labels: str) -> None:
+    for target in choices if isinstance(choices, dict) else "ABCD":
+        scored = choice(text, target, choices=choices)
+        assert scored.value == (target == labels), target
+        assert ("choices are named" in (scored.reason or "")) == (len(labels) > 1)
+
+
+@pytest.mark.parametrize("text", ["not (A), ", "not London, ", "n't ", "not London or ", "不", "Answer: A, "])
+def test_denials_and_lists_without_end_are_read_in_bounded_time(text: str) -> None:
+    started = time.perf_counter()
+    choice(text * (200_000 // len(text)), "B", choices=CITIES)
+    assert time.perf_counter() - started < 10
