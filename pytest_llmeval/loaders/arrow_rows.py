@@ -24,8 +24,6 @@ BATCH = 256
 _PLAIN = ("null", "boolean", "integer", "floating", "string", "large_string", "string_view")
 _Reading = Callable[[Any], Any]
 _TIMES = ("date", "time", "timestamp")
-_NARROW = (("float16", "<e"), ("float32", "<f"))
-"""Floats of less than 64 bits, and how ``struct`` packs them."""
 _LISTS = ("list", "large_list", "fixed_size_list", "list_view", "large_list_view")
 
 
@@ -102,11 +100,14 @@ def _reading(found: "pa.DataType") -> _Reading:
         items = _reading(found.item_type)
         return lambda value: {key: _inner(items, inner) for key, inner in value.items()}
     if _is(found, _LISTS):
+        if _is(found.value_type, ("float32",)):
+            return _singles
         each = _reading(found.value_type)
         return lambda value: [_inner(each, inner) for inner in value]
+    if _is(found, ("float32",)):
+        return lambda value: _singles([value])[0]
     if _is(found, ("floating",)):
-        form = next((form for name, form in _NARROW if _is(found, (name,))), None)
-        return lambda value: _float(value, form)
+        return _half if _is(found, ("float16",)) else _finite
     return _time if _is(found, _TIMES) else _same
 
 
@@ -122,21 +123,29 @@ def _time(value: Any) -> Any:
     return value.isoformat()
 
 
-def _float(value: Any, form: str | None) -> float:
-    """Return a number: the one with the fewest digits that ``struct`` packs as it does ``value``."""
+def _finite(value: Any) -> float:
     number = float(value)
     if not math.isfinite(number):
         raise _NotFiniteError(number)
-    if form is None:
-        return number
-    packed = struct.pack(form, number)
-    return next(short for digits in range(1, 18) if _packed(form, short := float(f"{number:.{digits}g}")) == packed)
+    return number
 
 
-def _packed(form: str, value: float) -> bytes | None:
-    """Return a number as ``struct`` packs it; None where it is too large for that."""
+def _singles(values: list[Any]) -> list[Any]:
+    """Return numbers with the fewest digits that are the same single floats, as Arrow writes them: an array at once."""
+    written = pa.array(values, pa.float32()).cast(pa.string()).cast(pa.float64())
+    return [_inner(_finite, number) for number in written.to_pylist()]
+
+
+def _half(value: Any) -> float:
+    """Return the number with the fewest digits that is the same half float; Arrow writes more."""
+    packed = struct.pack("<e", number := _finite(value))
+    return next(short for digits in range(1, 18) if _packed(short := float(f"{number:.{digits}g}")) == packed)
+
+
+def _packed(value: float) -> bytes | None:
+    """Return a number as a half float; None where it is too large for that."""
     try:
-        return struct.pack(form, value)
+        return struct.pack("<e", value)
     except OverflowError:
         return None
 

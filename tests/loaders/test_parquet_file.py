@@ -128,6 +128,7 @@ def test_a_type_that_json_cannot_hold_is_one_error_of_its_column(
     [
         (pa.array([1.0, float("nan"), 2.0]), "target holds nan, which JSON cannot hold; write null"),
         (pa.array([{"a": [1.0]}, {"a": [float("-inf")]}, None]), "target holds -inf, which"),
+        (pa.array([[1.0], [float("nan"), None], None], pa.list_(pa.float32())), "target holds nan, which"),
         (pa.array([[], [("k", 1), ("k", 2)], []], pa.map_(pa.string(), pa.int8())), "duplicate keys"),
         (pa.array([0, 2**60, 0], pa.timestamp("ms")), "cannot be read"),
     ],
