@@ -28,11 +28,11 @@ _BETWEEN = re.compile(rf"[*_]{{0,3}}{_WORDS} {_OPEN}", re.IGNORECASE)
 _BETWEEN_UNSPACED = re.compile(f"[*_]{{0,3}}[是在]? ?{_OPEN}")
 # Before a denial in its clause these leave it open or turn it: "if it is not", "no reason why it should not", "难道不"
 _TURNED = re.compile(
-    rf"\b(?:if|unless|whether|wenn|doubt|hardly|no (?:reason|way))\b|\b(?:why|warum|pourquoi) $|{_NOT}"
+    rf"\b(?:if|unless|whether|wenn|(?<!no )doubt|hardly|no (?:reason|way))\b|\b(?:why|warum|pourquoi) $|{_NOT}"
     r"|[不非无無没沒]|[难難]道|何[尝嘗]|要$",
     re.IGNORECASE,
 )
-_CLAUSE = re.compile(r"[.,;:!?。，；：！？]|\b(?:and|but|so|as|because|since|hence)\b", re.IGNORECASE)
+_CLAUSE = re.compile(r"[.,;:!?。，；：！？]|\b(?:and|but|so|as|because|since|hence|which)\b", re.IGNORECASE)
 _LOOK_BACK = 80  # characters
 # Behind it so do these: "is it not London?", "not London alone", "不是北京就是上海"
 _OPENED = re.compile(rf"{_CLOSE} ?(?:[?？吗嗎]|alone\b|[,，]? ?就是)", re.IGNORECASE)

@@ -49,6 +49,7 @@ JAPANESE = ["東京", "大阪"]
         (CITIES, "If it's not London, I would be surprised.", "B"),
         (CITIES, "It is not Paris and it isn't York but London", "B"),
         (CITIES, "That is why it is not London", ""),
+        (CITIES, "There is no doubt that it is not London", ""),
         (MOODS, "It is neither clearly positive nor clearly negative. Neutral", "C"),
         (["groß", "klein"], "Es ist nicht groß, sondern klein", "B"),
         (MOODS, "It is not positive or negative, so neutral", "C"),
