@@ -17,7 +17,7 @@ from pytest_llmeval.core.stats.resampling import Budget, paired_quantile_change,
 
 __all__ = ["Measure", "MeasureChange", "comparison_rules", "measure_changes"]
 
-Measure = Literal["latency_s p50", "latency_s p95", "input_tokens", "output_tokens", "cost_usd total", "error_rate"]
+Measure = Literal["latency_s p50", "latency_s p95", "input_tokens", "output_tokens", "cost_usd", "error_rate"]
 _DRAWS = 1_000
 
 
@@ -128,7 +128,7 @@ def _changes(
             interval = paired_quantile_change(values, percent, draws=_DRAWS, clusters=clusters, budget=budget)
             yield measure, _of_some(quantile(before, percent)), _of_some(quantile(after, percent)), interval
     elif metric == "cost_usd":
-        yield "cost_usd total", total(before), total(after), total_change(values, clusters=clusters)
+        yield "cost_usd", total(before), total(after), total_change(values, clusters=clusters)
     else:
         interval = total_change(values, clusters=clusters)
         shared = interval and Interval(low=interval.low / len(values), high=interval.high / len(values))

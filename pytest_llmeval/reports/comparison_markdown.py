@@ -9,6 +9,7 @@ from pytest_llmeval.reports.comparison_words import (
     has_legend,
     headline,
     measure_cells,
+    measure_name,
     reason_of,
     row_name,
     row_texts,
@@ -81,7 +82,7 @@ def _tables(comparison: Comparison) -> Iterator[str]:
         if measures:
             yield table(
                 ("measure", "n", "base", "now", "change (90 %)"),
-                ([each.measure, *measure_cells(each)] for each in measures),
+                ([measure_name(each), *measure_cells(each)] for each in measures),
             )
 
 

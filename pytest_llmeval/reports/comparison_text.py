@@ -12,6 +12,7 @@ from pytest_llmeval.reports.comparison_words import (
     has_legend,
     headline,
     measure_cells,
+    measure_name,
     reason_of,
     reason_titles,
     row_name,
@@ -97,7 +98,7 @@ def _suite_lines(
     for each in changes:
         if (reason := reason_of(each)) is not None:
             yield from wrapped(reason, width, indent="  ")
-    rows = [[each.measure, *measure_cells(each)] for each in measures]
+    rows = [[measure_name(each), *measure_cells(each)] for each in measures]
     if rows:
         yield from [""] if changes else []
         yield from table_lines(_MEASURES, rows, width=tables, indent=_INDENT)

@@ -18,6 +18,7 @@ __all__ = [
     "has_legend",
     "headline",
     "measure_cells",
+    "measure_name",
     "reason_of",
     "reason_titles",
     "row_name",
@@ -92,6 +93,11 @@ def verdict_cells(verdict: Verdict) -> list[str]:
         "" if verdict.mde is None else f"{verdict.mde:.2g}",
         verdict.verdict.replace("_", " "),
     ]
+
+
+def measure_name(change: MeasureChange) -> str:
+    """Return the name of a number of the calls for a table; of a cost, that it is the total."""
+    return "cost_usd total" if change.measure == "cost_usd" else change.measure
 
 
 def measure_cells(change: MeasureChange) -> list[str]:

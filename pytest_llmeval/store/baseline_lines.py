@@ -106,6 +106,7 @@ _CASE = {
     "attempts": Field((int,), 0),
     "cached": Field((bool,), False),
     "judge_cached": Field((bool,), False),
+    "judge_cost_usd": NUMBER,
 }
 _SCORE = {
     "name": TEXT,
@@ -278,6 +279,7 @@ def to_case_row(number: int, found: Mapping[str, Any]) -> tuple[Any, ...]:
         found["output_tokens"],
         found["cached"],
         found["judge_cached"],
+        found["judge_cost_usd"],
         found["input_digest"],
         found["cluster"],
     )

@@ -19,7 +19,7 @@ WHERE +cases.run_id = ? AND cases.rowid BETWEEN ? AND ? ORDER BY cases.rowid, sc
 _KIND = f"CASE WHEN outcome = 'skipped' AND error LIKE '{STRICT_XPASS}%' THEN '{XPASSED}' ELSE error_kind END"
 CASES_SQL = f"""
 SELECT rowid, suite, model, sample_id, epoch, slices, outcome, {_KIND}, latency_s, cost_usd, input_tokens,
-       output_tokens, cached, judge_cached, input_digest, cluster {OF_CASES}
+       output_tokens, cached, judge_cached, judge_cost_usd, input_digest, cluster {OF_CASES}
 """
 SCORES_SQL = f"""
 SELECT cases.rowid, scores.value, scores.name, scores.passed, scores.status, scores.scorer_digest, scores.judge_id
@@ -121,8 +121,9 @@ def judged_cases(cases: Iterable[tuple[Any, ...]], scores: Iterator[tuple[Any, .
             output_tokens=counts.one(written),
             cached=bool(cached),
             judge_cached=bool(ends[0]),
-            input_digest=ends[1],
-            cluster=texts.one(ends[2]),
+            judge_cost_usd=costs.one(ends[1]),
+            input_digest=ends[2],
+            cluster=texts.one(ends[3]),
             digests=shared.digests,
             judge_ids=shared.judge_ids,
         )

@@ -198,6 +198,8 @@ class StoredCase:
     """Rows with equal values are dependent; None for a row that is independent of all others."""
     judge_cached: bool = False
     """Whether an answer of a judge came from the cache; ``cached`` is about those of the model."""
+    judge_cost_usd: float | None = None
+    """The judges' part of ``cost_usd``; None where it is not known."""
     input: str | None = None
     """The row's input as text, where the case made several calls of the model; else None."""
 
@@ -324,6 +326,7 @@ def stored_case(run_id: str, case: CaseRecord) -> StoredCase:
     What a case did whose process died is not known.
     """
     calls = [call for call in case.calls if call.role == "model"]
+    verdicts = [call for call in case.calls if call.role == "judge"]
     waited = [call for call in calls if call.status != ErrorKind.INTERRUPTED] or calls  # others were given up
     is_known = bool(case.calls) or case.error_kind != ErrorKind.WORKER_CRASHED
     return StoredCase(
@@ -341,7 +344,8 @@ def stored_case(run_id: str, case: CaseRecord) -> StoredCase:
         cost_usd=_total([call.cost_usd for call in case.calls]) if is_known else None,
         attempts=sum(call.attempts for call in calls),
         cached=any(call.cached for call in calls),
-        judge_cached=any(call.cached for call in case.calls if call.role == "judge"),
+        judge_cached=any(call.cached for call in verdicts),
+        judge_cost_usd=_total([call.cost_usd for call in verdicts]) if is_known else None,
         started_at=case.started_at,
         scores=case.scores,
         waited_s=case.waited_s,

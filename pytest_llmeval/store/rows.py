@@ -72,6 +72,7 @@ _CASE_COLUMNS = (
     "waited_s",
     "target",
     "cluster",
+    "judge_cost_usd",
     "input",
 )
 _KEY_COLUMNS = ("nodeid", "suite", "sample_id", "model", "epoch")

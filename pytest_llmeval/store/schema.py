@@ -159,7 +159,14 @@ UPDATE schema_version SET version = 8
 _JUDGE_CACHED = """
 ALTER TABLE cases ADD COLUMN judge_cached INTEGER NOT NULL DEFAULT 0;
 
+ALTER TABLE cases ADD COLUMN judge_cost_usd REAL;
+
 UPDATE cases SET judge_cached = 1 WHERE id IN (SELECT case_id FROM calls WHERE role = 'judge' AND cached);
+
+UPDATE cases SET judge_cost_usd = (
+    SELECT CASE WHEN count(calls.cost_usd) = count(*) THEN coalesce(sum(calls.cost_usd), 0) END FROM calls
+    WHERE calls.case_id = cases.id AND calls.role = 'judge' AND instr(calls.name, '~') = 0
+) WHERE cost_usd = 0 OR id IN (SELECT case_id FROM calls);
 
 UPDATE schema_version SET version = 9
 """
@@ -306,7 +313,7 @@ _add("0006_run_and_label_indexes", _RUN_AND_LABEL_INDEXES)
 _add("0007_earlier_outcomes", _EARLIER_OUTCOMES)
 # How many calls of a run were in flight when a session of it ended, and may have been paid for nothing.
 _add("0008_calls_cut_off", _CALLS_CUT_OFF)
-# Whether a verdict of a case came from the cache, so that its cost says nothing of what the case takes.
+# Whether a verdict of a case came from the cache, and the judges' part of its cost: without it costs are compared.
 _add("0009_judge_cached", _JUDGE_CACHED)
 # The input of a row is kept where no request of its case says by itself what was asked.
 _add("0010_inputs", _INPUTS)

@@ -52,7 +52,7 @@ CREATE TABLE cases (
     cost_usd REAL,
     attempts INTEGER NOT NULL,
     cached INTEGER NOT NULL,
-    started_at TEXT, waited_s REAL, target TEXT, cluster TEXT, judge_cached INTEGER NOT NULL DEFAULT 0, input TEXT,
+    started_at TEXT, waited_s REAL, target TEXT, cluster TEXT, judge_cached INTEGER NOT NULL DEFAULT 0, judge_cost_usd REAL, input TEXT,
     CHECK ((outcome = 'error') = (error_kind IS NOT NULL)),
     UNIQUE (run_id, suite, model, sample_id, epoch)
 );

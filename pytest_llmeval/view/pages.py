@@ -10,7 +10,14 @@ from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.judge.scored import judged_run
 from pytest_llmeval.core.types import Call
 from pytest_llmeval.reports.comparison import Comparison
-from pytest_llmeval.reports.comparison_words import LEGEND, expected_text, headline, measure_cells, verdict_cells
+from pytest_llmeval.reports.comparison_words import (
+    LEGEND,
+    expected_text,
+    headline,
+    measure_cells,
+    measure_name,
+    verdict_cells,
+)
 from pytest_llmeval.reports.exported import response_in, said_in
 from pytest_llmeval.reports.html.chat import bubble, chat
 from pytest_llmeval.reports.html.diff import difference
@@ -227,7 +234,7 @@ def compare_page(
         changes=[each for each in changes if each not in quiet],
         quiet=quiet,
         legend=LEGEND,
-        measures=[] if told is None else [(each, measure_cells(each)) for each in told.measures],
+        measures=[] if told is None else [(each, measure_name(each), measure_cells(each)) for each in told.measures],
         flipped=flipped,
         total=total,
         older=older,

@@ -223,8 +223,8 @@ def test_a_judge_that_never_gave_a_verdict_is_asked_no_more(project: Project, ju
     project.run("evals", named(project, judge), "--max-connections=4")
     errors = Counter(row["error"] for row in project.rows("SELECT error FROM cases WHERE error_kind = 'judge'"))
     stopped = (
-        "judge j: not asked: by rubric qa no valid verdict came of 24 replies on 8 answers; see what is wrong with"
-        " those, and try it with --limit 1"
+        "judge j: not asked: by rubric qa none of 8 verdicts was valid, in 24 replies; see what is wrong with those,"
+        " and try it with --limit 1"
     )
     if works:
         assert (len(judge.ledger), errors[stopped]) == (1 + 39 * 3, 0)

@@ -167,7 +167,7 @@ def test_latency_tokens_cost_and_errors_are_shown_beside_the_scores() -> None:
     assert slow.n == 49
     assert [slow.before, slow.after] == pytest.approx([1.24, 2.48])
     assert slow.low is not None and slow.high is not None and slow.low < 1.24 < slow.high
-    assert [found["cost_usd total"].before, found["cost_usd total"].after] == pytest.approx([0.49, 0.98])
+    assert [found["cost_usd"].before, found["cost_usd"].after] == pytest.approx([0.49, 0.98])
     assert (found["error_rate"].before, found["error_rate"].after) == (0.0, 0.02)
     assert found["input_tokens"].low is None
 
@@ -187,9 +187,9 @@ def test_rows_that_depend_on_each_other_say_less_of_time_and_cost() -> None:
     """The interval is that of whole clusters: five rows of a document are as slow as each other."""
     slow = [judged(number, 1.0, latency_s=1.0 + number // 5 / 10, cost_usd=number // 5 / 10) for number in range(60)]
     base = [judged(number, 1.0, latency_s=1.0, cost_usd=0.0) for number in range(60)]
-    alone = {each.measure: each for each in compared(base, slow).measures}["cost_usd total"]
+    alone = {each.measure: each for each in compared(base, slow).measures}["cost_usd"]
     before, now = ([replace(case, cluster=str(int(case.sample_id) // 5)) for case in cases] for cases in (base, slow))
-    together = {each.measure: each for each in compared(before, now).measures}["cost_usd total"]
+    together = {each.measure: each for each in compared(before, now).measures}["cost_usd"]
     widths = [each.high - each.low for each in (alone, together) if each.high is not None and each.low is not None]
     assert len(widths) == 2
     assert widths[1] > 1.5 * widths[0]

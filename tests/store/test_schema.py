@@ -24,7 +24,7 @@ OLDEST = Path(__file__).parent / "schema_1.db"
 TABLES = {"runs": "id", "cases": "id", "scores": "case_id, name", "verdicts": "rowid"}
 ADDED = {
     "runs": ("calls_cut_off",),
-    "cases": ("waited_s", "target", "cluster", "judge_cached", "input"),
+    "cases": ("waited_s", "target", "cluster", "judge_cached", "judge_cost_usd", "input"),
     "scores": ("judge_id", "dimension", "decided_by"),
     "verdicts": ("is_open",),
 }
@@ -103,16 +103,24 @@ def test_a_file_of_the_eighth_schema_learns_which_verdicts_came_from_the_cache(p
             "fresh": (call(), call("judge")),
             "judge": (call(), call("judge", cached=True)),
             "model": (call(cached=True),),
+            "none": (),
+            "unpriced": (call(), call("judge", cost_usd=None)),
         }.items():
             store.add_case("r", record(sample, calls=calls))
+        store.add_case("r", record("imported", calls=(call(),)))
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(
+            "DELETE FROM calls WHERE case_id IN (SELECT id FROM cases WHERE sample_id = 'imported');"
+            "ALTER TABLE cases DROP COLUMN judge_cost_usd;"
             "ALTER TABLE cases DROP COLUMN judge_cached; ALTER TABLE cases DROP COLUMN input;"
             "DELETE FROM _sqlite_migrations WHERE name >= '0009'; UPDATE schema_version SET version = 8;"
             "PRAGMA user_version = 8"
         )
     with closing(SqliteStore(path)) as store:
-        assert [case.key.sample_id for case in store.cases("r") if case.judge_cached] == ["judge"]
+        cases = {case.key.sample_id: case for case in store.cases("r")}
+    assert [name for name, case in cases.items() if case.judge_cached] == ["judge"]
+    parts = {"fresh": 0.5, "judge": 0.5, "model": 0, "none": 0, "unpriced": None, "imported": None}
+    assert {name: case.judge_cost_usd for name, case in cases.items()} == parts
     assert version(path) == SCHEMA_VERSION
 
 

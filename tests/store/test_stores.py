@@ -201,6 +201,7 @@ def test_the_gate_is_given_what_it_needs_of_each_case(store: Store) -> None:
             statuses={"f1": "scored", "judge": "none"},
             latency_s=2.0,
             cost_usd=1.0,
+            judge_cost_usd=0.5,
             input_tokens=10,
             output_tokens=5,
             input_digest="d",
@@ -282,19 +283,18 @@ def test_what_a_case_cost_whose_process_died_is_not_known(store: Store) -> None:
 
 
 def test_one_cached_answer_makes_a_case_cached(store: Store) -> None:
-    (case,) = read_back(store, record(calls=(call(cached=True, cost_usd=0.0), call())))
-    assert case.cached is True
+    assert read_back(store, record(calls=(call(cached=True, cost_usd=0.0), call())))[0].cached is True
 
 
 def test_a_cached_answer_of_the_judge_leaves_all_but_the_cost_fresh(store: Store) -> None:
-    (case,) = read_back(store, record(calls=(call(), call("judge", cached=True, cost_usd=0.0))))
-    assert (case.cached, case.judge_cached) == (False, True)
+    free, paid = call("judge", cached=True, cost_usd=0.0), call("judge", cost_usd=0.25)
+    (case,) = read_back(store, record(calls=(call(), free, paid)))
+    assert (case.cached, case.judge_cached, case.cost_usd, case.judge_cost_usd) == (False, True, 0.75, 0.25)
 
 
 def test_the_gate_reads_the_sums_of_a_record(store: Store) -> None:
     cases = [
-        record("none"),
-        record("one", calls=(call(),)),
+        *(record("none"), record("one", calls=(call(),))),
         record("judged", calls=(call(), call("judge"))),
         record("failed", outcome="error", error_kind="timeout", calls=(call(response=None, cost_usd=None),)),
     ]

@@ -31,6 +31,7 @@ def to_judged(case: StoredCase) -> JudgedCase:
         output_tokens=case.output_tokens,
         cached=case.cached,
         judge_cached=case.judge_cached,
+        judge_cost_usd=case.judge_cost_usd,
         input_digest=case.input_digest,
         cluster=case.cluster,
         digests={score.name: score.scorer_digest for score in case.scores},

@@ -21,8 +21,8 @@ __all__ = ["Juror", "JurorInCase"]
 
 _REPLIES = 3
 """How often a verdict is asked for: once, and twice again with what was wrong."""
-_ROWS = 8
-"""Answers without a valid verdict, where none came of any, after which a judge is asked no more by a rubric."""
+_VERDICTS = 8
+"""How many a judge may give by a rubric that are all invalid in the end, before it is asked no more by it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,21 +34,21 @@ class Juror:
     only_recorded: bool = False
     """Whether all replies are those of another run, so that nothing can be asked anew."""
     _unjudged: "dict[Rubric, int | None]" = field(default_factory=dict, repr=False, compare=False)
-    """By rubric, of how many answers no valid verdict came; None where one came of any."""
+    """By rubric, how many verdicts were asked for to the end and none was valid; None where any was."""
 
     def book(self, rubric: "Rubric", *, is_valid: bool) -> None:
-        """Note whether a valid verdict came of an answer."""
+        """Note whether a verdict that was asked for to the end came and was valid."""
         before = self._unjudged.get(rubric, 0)
         self._unjudged[rubric] = None if is_valid or before is None else before + 1
 
     def require_worth(self, rubric: "Rubric") -> None:
         """Raise JudgeError where the judge never gave a valid verdict by ``rubric``, and had its chance."""
-        rows = self._unjudged.get(rubric)
-        if rows is not None and rows >= _ROWS and not self.only_recorded:
+        unjudged = self._unjudged.get(rubric)
+        if unjudged is not None and unjudged >= _VERDICTS and not self.only_recorded:
             raise JudgeError(
-                f"judge {self.model.name}: not asked: by rubric {rubric.name} no valid verdict"
-                f" came of {_ROWS * _REPLIES} replies on {_ROWS} answers; see what is wrong with those, and try it with"
-                " --limit 1"
+                f"judge {self.model.name}: not asked: by rubric {rubric.name} none of"
+                f" {_VERDICTS} verdicts was valid, in {_VERDICTS * _REPLIES} replies; see what is wrong with those, and"
+                " try it with --limit 1"
             )
 
 

@@ -73,9 +73,11 @@ class JudgedCase:
     output_tokens: int | None = None
     """As ``input_tokens``."""
     cached: bool = False
-    """Whether an answer of the model came from the cache, so that latency and cost are not this run's."""
+    """Whether an answer of the model came from the cache, so that the latency is not this run's."""
     judge_cached: bool = False
-    """Whether an answer of a judge came from the cache, so that the cost is not this run's."""
+    """Whether an answer of a judge came from the cache, so that the judges' part of the cost is not this run's."""
+    judge_cost_usd: float | None = None
+    """The judges' part of ``cost_usd``; None where it is not known."""
     input_digest: str | None = None
     """sha256 in hex over the row's input and target; a row is the same in two runs where id and digest agree."""
     cluster: str | None = None

@@ -22,7 +22,8 @@ State = Literal["scored", "open", "lost", "unscored", "no_judge", "skipped", "ca
 
 ``scored``: a value. ``open``: it could be any (a bad answer may hide behind an error, or it is unknown).
 ``lost``: an error of the infrastructure. ``unscored``: the case finished without it. ``no_judge``: nobody to
-give it. ``skipped``: the case was skipped. ``cached``: a latency or a cost that is not this run's.
+give it. ``skipped``: the case was skipped. ``cached``: a latency that is not this run's, or of two
+runs' costs one that cannot be compared (``costs``).
 """
 
 
@@ -156,7 +157,7 @@ def _value(metric: str, case: JudgedCase) -> float | None:
 
 def _measured(metric: str, case: JudgedCase) -> float | None:
     """Return a number of the calls; time and tokens of calls that broke on the way are no answer's."""
-    if _is_cached(metric, case):
+    if metric == "latency_s" and case.cached:
         return None
     if metric != "cost_usd" and case.outcome == "error" and case.error_kind in LOST_KINDS:
         return None
@@ -184,16 +185,11 @@ def _missing_measure(metric: str, case: JudgedCase) -> State:
     A failed call says nothing of its tokens and is mostly not billed, so it is lost; a timeout took long, but
     how long is open. An answer without a number has one that is not known.
     """
-    if _is_cached(metric, case):
+    if metric == "latency_s" and case.cached:
         return "cached"
     if case.outcome == "error" and not (metric == "latency_s" and case.error_kind == ErrorKind.TIMEOUT):
         return "lost"
     return "open"
-
-
-def _is_cached(metric: str, case: JudgedCase) -> bool:
-    """Return whether a number is not that of this run's calls: a latency of the model's, a cost of the judge's too."""
-    return (metric in ("latency_s", "cost_usd") and case.cached) or (metric == "cost_usd" and case.judge_cached)
 
 
 def _hit(metric: str, case: JudgedCase, value: float) -> bool:

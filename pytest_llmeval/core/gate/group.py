@@ -70,17 +70,13 @@ class Sheet:
         """Return the readings of a slice; all of them where it is None."""
         return self._column if part is None else replace(self._column, readings=self._readings.get(part, ()))
 
-    def total_column(self, part: str | None) -> Column:
-        """Return what a total is about: the first look alone, bounded for what was asked for; of a cost what was paid.
-
-        An answer from the cache was paid with 0.
-        """
-        first, is_cost = self.group.first_look, self.metric == "cost_usd"
-        if first is None and not is_cost:
+    def first_column(self, part: str | None) -> Column:
+        """Return the readings of the first look alone: a total is bounded for what was asked for, not for more."""
+        first = self.group.first_look
+        if first is None:
             return self.column(part)
-        cases = [case for case in self.group.cases if case.epoch <= (first or case.epoch)]
-        own = [_as_paid(case) if is_cost else case for case in cases if part in (None, *case.slices)]
-        return read_column(self.metric, own)
+        cases = [case for case in self.group.cases if case.epoch <= first and part in (None, *case.slices)]
+        return read_column(self.metric, cases)
 
     def pairs(self, part: str | None) -> PairedColumn:
         """Return the rows of a slice paired with the opponent's; all of them where it is None."""
@@ -111,11 +107,6 @@ class Sheet:
     @functools.cached_property
     def _sliced(self) -> Mapping[str, tuple[Pair, ...]]:
         return by_slice(self._pairs.pairs)
-
-
-def _as_paid(case: JudgedCase) -> JudgedCase:
-    is_cached = case.cached or case.judge_cached
-    return replace(case, cached=False, judge_cached=False) if is_cached else case
 
 
 def group_of(

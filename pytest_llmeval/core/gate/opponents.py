@@ -7,7 +7,7 @@ from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.pairs import PairedColumn
 from pytest_llmeval.core.rules import MEASURED_METRICS, GateSettings
-from pytest_llmeval.core.text import and_more, one_line
+from pytest_llmeval.core.text import and_more, counted, one_line
 
 __all__ = ["LEAST_PAIRED", "Opponent", "Opponents", "left_out", "nothing_pairs", "refusal"]
 
@@ -131,8 +131,9 @@ def left_out(column: PairedColumn, opponent: Opponent) -> str:
         "not scored by the baseline": sum(pair.before is None and not pair.is_cached for pair in column.pairs),
         "without a value here": sum(pair.has_no_value and not pair.is_cached for pair in column.pairs),
     }
-    counted = ", ".join(f"{count} {what}" for what, count in told.items() if count)
-    return f"left out: {counted}" if counted else ""
+    parts = [f"{count} {what}" for what, count in told.items() if count]
+    parts += [f"the judges' part of the cost of {counted(column.by_model, 'row')}"] if column.by_model else []
+    return f"left out: {', '.join(parts)}" if parts else ""
 
 
 def _gone(column: PairedColumn, opponent: Opponent) -> int:

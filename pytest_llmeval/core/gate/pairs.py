@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from pytest_llmeval.core.gate.case import JudgedCase
-from pytest_llmeval.core.gate.column import by_slice, read, span_of
+from pytest_llmeval.core.gate.column import Reading, by_slice, read, span_of
+from pytest_llmeval.core.gate.costs import comparable, compared_by_model
 from pytest_llmeval.core.stats.intervals import mean
 
 __all__ = ["Pair", "PairedColumn", "pair_up"]
@@ -46,7 +47,11 @@ class Pair(NamedTuple):
     is_single: bool
     """Whether each side is one epoch at most."""
     is_cached: bool
-    """Whether a side has no value, as its answers come from the cache."""
+    """Whether it lacks a value for no other reason than that a side's answers come from the cache."""
+    is_unknown: bool
+    """Whether a side has no value, as it is open or lost."""
+    by_model: bool
+    """Whether its values are what the model alone cost, as verdicts come from the cache."""
     was_lost: bool
     """Whether the infrastructure lost the baseline's value, so that the row is there in name only."""
 
@@ -139,8 +144,18 @@ class PairedColumn:
 
     @property
     def cached(self) -> int:
-        """Rows without a value on a side whose answers come from the cache."""
+        """Rows without a value on a side, for no other reason than that its answers come from the cache."""
         return sum(pair.is_cached for pair in self.pairs)
+
+    @property
+    def unknown(self) -> int:
+        """Rows of which a side has no value, as it is open or lost."""
+        return sum(pair.is_unknown for pair in self.pairs)
+
+    @property
+    def by_model(self) -> int:
+        """Rows that are compared by what the model alone cost."""
+        return sum(pair.by_model for pair in self.pairs)
 
     @property
     def missing(self) -> int:
@@ -176,10 +191,19 @@ class _Row:
     unscored: int = 0
     cached: int = 0
 
+    @property
+    def is_unknown(self) -> bool:
+        return not self.values and bool(self.open or self.lost)
+
+    @property
+    def is_cached(self) -> bool:
+        return not self.values and self.cached > 0
+
 
 def pair_up(metric: str, current: Sequence[JudgedCase], before: Sequence[JudgedCase]) -> PairedColumn:
     """Return the pairs of ``metric`` between two runs of one suite and one model each."""
-    base, rows = _rows(metric, before), _rows(metric, current)
+    by_model = compared_by_model(current, before) if metric == "cost_usd" else frozenset()
+    base, rows = _rows(metric, before, by_model), _rows(metric, current, by_model)
     lone = _lone_scores(current, before) | _lone_scores(before, current) if metric == "pass_rate" else frozenset()
     remade: dict[str, list[tuple[str, ...]]] = {}
     pairs, altered, by_lone = [], [], []
@@ -196,7 +220,7 @@ def pair_up(metric: str, current: Sequence[JudgedCase], before: Sequence[JudgedC
             by_lone.append(row.first.slices)
         for what in changed:
             remade.setdefault(what, []).append(row.first.slices)
-        pairs.append(_pair(sample_id, was, row))
+        pairs.append(_pair(sample_id, was, row, sample_id in by_model))
     absent = tuple(row.first.slices for sample_id, row in base.items() if sample_id not in rows)
     usual = _usual_in(metric, before) if any(pair.is_unscored for pair in pairs) else frozenset()
     seen = (value for pair in pairs for value in (pair.before, pair.after) if value is not None)
@@ -239,7 +263,7 @@ def _is_usual(name: str, cases: Iterable[JudgedCase]) -> bool:
     return bool(having) and sum(having) >= _USUAL * len(having)
 
 
-def _rows(metric: str, cases: Iterable[JudgedCase]) -> dict[str, _Row]:
+def _rows(metric: str, cases: Iterable[JudgedCase], by_model: frozenset[str]) -> dict[str, _Row]:
     rows: dict[str, _Row] = {}
     for case in cases:
         row = rows.get(case.sample_id)
@@ -247,7 +271,7 @@ def _rows(metric: str, cases: Iterable[JudgedCase]) -> dict[str, _Row]:
             row = rows[case.sample_id] = _Row(case)
         if case.epoch < row.first.epoch:
             row.first = case
-        reading = read(metric, case)
+        reading = _read(metric, case, by_model)
         if reading.value is not None:
             row.values.append(reading.value)
             row.scored.append(case)
@@ -262,6 +286,11 @@ def _rows(metric: str, cases: Iterable[JudgedCase]) -> dict[str, _Row]:
         elif reading.state == "cached":
             row.cached += 1
     return rows
+
+
+def _read(metric: str, case: JudgedCase, by_model: frozenset[str]) -> Reading:
+    found = read(metric, case)
+    return comparable(found, case, by_model=case.sample_id in by_model) if metric == "cost_usd" else found
 
 
 def _remade(metric: str, was: _Row, row: _Row) -> Iterator[str]:
@@ -306,7 +335,8 @@ def _changed(metric: str, was: Mapping[str, str | None], now: Mapping[str, str |
     return frozenset(name for name in names if was.get(name) != now.get(name))
 
 
-def _pair(sample_id: str, was: _Row, row: _Row) -> Pair:
+def _pair(sample_id: str, was: _Row, row: _Row, by_model: bool) -> Pair:
+    is_unknown = was.is_unknown or row.is_unknown
     return Pair(
         sample_id=sample_id,
         slices=row.first.slices,
@@ -319,6 +349,8 @@ def _pair(sample_id: str, was: _Row, row: _Row) -> Pair:
         skipped=row.skipped,
         unscored=row.unscored,
         is_single=len(was.values) <= 1 and len(row.values) + row.open + row.lost <= 1,
-        is_cached=any(side.cached and not side.values for side in (was, row)),
+        is_cached=(was.is_cached or row.is_cached) and not is_unknown,
+        is_unknown=is_unknown,
+        by_model=by_model and bool(was.values and row.values),
         was_lost=bool(was.lost and not was.values),
     )

@@ -124,7 +124,7 @@ def _weigh_group(rules: Sequence[Rule], group: Group) -> dict[int, Weighed]:
 def _weigh(rule: Rule, sheet: Sheet) -> Weighed:
     """Return a rule with its decision, or with the evidence that the decision of all needs."""
     group, judges = sheet.group, sheet.judges(rule.slice)
-    column = (sheet.total_column if rule.kind == "max_total" else sheet.column)(rule.slice)
+    column = (sheet.first_column if rule.kind == "max_total" else sheet.column)(rule.slice)
     decision = _undecidable(rule, group, column, judges)
     if decision is not None:
         return Weighed(rule=rule, model=group.model, decision=decision)
@@ -172,7 +172,7 @@ def _weigh_change(rule: Rule, sheet: Sheet) -> Weighed:
     if evidence is None:
         why = broken or refused
         shown = Decision(verdict="unmeasurable", reason=why or nothing_pairs(pairs, group.opponent))
-        if pairs.cached and not why:
+        if pairs.cached and not pairs.unknown and not why:
             shown = Decision(verdict="not_judged", reason=f"{_CACHED}, here or in baseline {group.opponent.name}")
         return Weighed(rule=rule, model=group.model, decision=shown)
     if rule.kind != "noninferior":
