@@ -4,12 +4,13 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from pytest_llmeval.core.judge.shown import shown_input
 from pytest_llmeval.core.types import Call
 from pytest_llmeval.reports.row_flips import RowKey, RowText
 from pytest_llmeval.store.baselines import FoundBaseline
 from pytest_llmeval.store.records import StoredCase
 
-__all__ = ["asked_messages", "asked_text", "message_texts", "row_texts"]
+__all__ = ["asked_messages", "asked_text", "input_text", "message_texts", "row_texts"]
 
 
 def row_texts(found: FoundBaseline, keys: Mapping[RowKey, bool]) -> Mapping[RowKey, RowText]:
@@ -66,6 +67,18 @@ def message_texts(request: Mapping[str, Any]) -> list[tuple[str, str]]:
         for message in (messages if isinstance(messages, list) else ())
         if isinstance(message, dict)
     ]
+
+
+def input_text(value: Any) -> str:
+    """Return a row's input as a judge reads it; of a picture or a file in a chat only that it is there."""
+    if isinstance(value, list):
+        value = [
+            {**each, "content": _content(each["content"])}
+            if isinstance(each, dict) and isinstance(each.get("content"), list)
+            else each
+            for each in value
+        ]
+    return shown_input(value)
 
 
 def _content(content: Any) -> str:

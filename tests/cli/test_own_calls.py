@@ -107,3 +107,19 @@ def test_an_answer_of_several_calls_stands_beside_the_input_of_its_row(own: Proj
     assert "search words" not in llmeval("export", "csv", "two").out
     own.run("evals/test_some.py")
     assert own.rows("SELECT input FROM cases WHERE suite = 'some'") == 2 * [{"input": None}]
+
+
+def test_that_input_is_the_row_as_it_was_read_without_its_pictures(own: Project) -> None:
+    """A body that goes on with the row's own messages puts no answer into it."""
+    picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + 99 * "iVBOR"}}
+    asked = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": [{"text": "What?"}, picture]}]
+    body = """
+    def test_own(sample, model):
+        for again in ("really?", "sure?"):
+            answer = model.generate_sync([{"role": "user", "content": "x"}]).text
+            sample.input.append({"role": "assistant", "content": answer})
+            sample.input.append({"role": "user", "content": again})
+    """
+    own.eval(body, [{"id": "a", "input": asked}], name="own")
+    own.run("evals/test_own.py")
+    assert own.rows("SELECT input FROM cases") == [{"input": "system:\nBe brief.\n\nuser:\nWhat?\n(image_url)"}]

@@ -1,5 +1,7 @@
 """The beginning of a case: what is gathered of it from now on, and its row, read again."""
 
+from typing import Any
+
 import pytest
 
 from pytest_llmeval.bridge.casework.calls import Calls
@@ -10,7 +12,7 @@ from pytest_llmeval.core.types import Sample
 from pytest_llmeval.scorers import ScoreBook
 from pytest_llmeval.store.records import utc_now
 
-__all__ = ["new_run", "read_row"]
+__all__ = ["new_run", "read_row", "row_input"]
 
 
 def new_run(item: pytest.Item, param: CaseParam, calls: Calls) -> CaseRun:
@@ -32,3 +34,14 @@ def read_row(run: CaseRun, param: CaseParam) -> None:
         run.take(param.eval.dataset.read(param.ref))
     except DatasetError as error:
         raise CaseError(str(error), kind=ErrorKind.CODE) from None
+
+
+def row_input(run: CaseRun, param: CaseParam) -> Any:
+    """Return the input of the row of a case that ends; None where the row is no longer what it was.
+
+    What is no text is read once more: a body may have added what the model said to its ``sample``.
+    """
+    try:
+        return run.sample.input if isinstance(run.sample.input, str) else param.eval.dataset.read(param.ref).input
+    except DatasetError:
+        return None

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from pytest_llmeval.bridge.casework.cases import CaseRun
-from pytest_llmeval.bridge.casework.items import RUN_KEY
+from pytest_llmeval.bridge.casework.case_start import row_input
+from pytest_llmeval.bridge.casework.cases import CaseParam, CaseRun
+from pytest_llmeval.bridge.casework.items import RUN_KEY, param_of
 from pytest_llmeval.core.errors import CaseError, ErrorKind, RubricError
 from pytest_llmeval.core.gate.case import MONEY_KINDS, STRICT_XPASS
 from pytest_llmeval.core.ids import shown_name
-from pytest_llmeval.core.judge.shown import shown_input
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.text import one_line, printable, shorten, storable
 from pytest_llmeval.core.transport import dump, plain, settled
@@ -114,7 +114,9 @@ class Reporter:
         if report.when == "setup":
             setattr(report, START_ATTRIBUTE, run.start or CaseStart(key=run.key))
         if report.when == "teardown":
-            record = _record(run, self._redact)
+            param = param_of(item)
+            assert param is not None
+            record = _record(run, param, self._redact)
             report.user_properties += _properties(run, record)  # JUnit reads them off this report alone
             setattr(report, RECORD_ATTRIBUTE, self._as_cargo(record))
             _tell_turn(report, run)
@@ -260,7 +262,7 @@ def _cleaned(value: Any, seen: set[int], safe: Callable[[str], str]) -> Any:
     return value
 
 
-def _record(run: CaseRun, redact: Callable[[str], str]) -> CaseRecord:
+def _record(run: CaseRun, param: CaseParam, redact: Callable[[str], str]) -> CaseRecord:
     outcome: Outcome = run.outcome or "error"  # type: ignore[assignment]  # only outcomes are assigned to it
     kind, error = (run.error_kind or ErrorKind.CODE if outcome == "error" else None), run.error
     failure = run.met_failure
@@ -268,7 +270,7 @@ def _record(run: CaseRun, redact: Callable[[str], str]) -> CaseRecord:
         # Who expects a failure, or skips for one, means none that ends the calls of all; the report stays pytest's.
         outcome, kind, error = "error", failure.kind, one_line(redact(_message(failure)), _LONGEST_ERROR)
     calls = run.all_calls()
-    is_one_call = sum(call.role == "model" for call in calls) < 2
+    asked = sum(call.role == "model" for call in calls)
     return CaseRecord(
         key=run.key,
         slices=run.sample.slices,
@@ -283,8 +285,15 @@ def _record(run: CaseRun, redact: Callable[[str], str]) -> CaseRecord:
         waited_s=round(run.waited_s, 6),
         target=run.row.target,
         cluster=run.row.cluster,
-        input=None if is_one_call else storable(shown_input(plain(run.sample.input))),
+        input=_input(run, param) if asked > 1 else None,
     )
+
+
+def _input(run: CaseRun, param: CaseParam) -> str | None:
+    from pytest_llmeval.reports.row_texts import input_text
+
+    found = row_input(run, param)
+    return None if found is None else storable(input_text(found))
 
 
 def _unsecret(score: Score, redact: Callable[[str], str]) -> Score:
