@@ -25,7 +25,8 @@ def git(project: Project, *arguments: str) -> None:
 
 @pytest.fixture
 def committed(project: Project) -> Project:
-    """A project of one commit whose newest run has an error."""
+    """A project of one commit, with a file that has the name of a revision."""
+    (project.root / "HEAD").touch()
     project.pytester.makepyfile(app=APP % "q")
     project.eval(BODY, [{"id": "r0", "input": "q"}, {"id": "r1", "input": "q"}])
     project.write(conftest_py="import os, sys\nsys.path.insert(0, os.path.dirname(__file__))\n")

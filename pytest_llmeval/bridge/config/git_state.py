@@ -9,7 +9,7 @@ from pytest_llmeval.core.ids import digest
 __all__ = ["GitState", "git_state"]
 
 _TIMEOUT_S = 10.0
-_DIFF = ("diff", "HEAD", "--unified=0", "--full-index", "--no-color", "--no-ext-diff", "--no-textconv")
+_DIFF = ("diff", "HEAD", "--unified=0", "--full-index", "--no-color", "--no-ext-diff", "--no-textconv", "--")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
