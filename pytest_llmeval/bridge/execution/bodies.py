@@ -36,6 +36,11 @@ _PURE = "pure"
 _SHARED = "shared"
 _XUNIT = re.compile(r"_xunit_(\w+?)_fixture_")
 """The names of pytest's fixtures that call ``setup_method`` and the like."""
+_OF_LOOPS = re.compile(
+    r"(attached|bound) to a different (event )?loop|Event loop is closed|should be used inside a task"
+    r"|on an event loop other than"
+)
+"""What asyncio and aiohttp say of what is used on another event loop than it was made on."""
 _Function = Callable[..., Coroutine[Any, Any, None]]
 
 
@@ -335,13 +340,16 @@ def _why_not_shared(name: str, definition: Any) -> str:
 
 
 def _tell_of_loops(item: pytest.Item, error: BaseException) -> None:
-    """Add to an error of asyncio that a fixture of the case was made on another event loop, where one is async."""
+    """Add to an error about event loops that an async fixture of the case may have been made on another."""
+    said = [each for each in error.args if isinstance(each, str)]
+    if type(error) is not RuntimeError or not any(map(_OF_LOOPS.search, said)):
+        return
     found = [(name, chosen_fixture(item, name)) for name in getattr(item, "fixturenames", ())]
     names = [name for name, each in found if each is not None and _is_made_async(each.func)]
-    if names and isinstance(error, RuntimeError):
+    if names:
         error.add_note(
-            f"fixture {names[0]!r} was made on another event loop than that of the body: make what it gives in the"
-            " body, or leave both to anyio (mark anyio)"
+            f"fixture {names[0]!r} may have been made on another event loop than that of the body: make what it gives"
+            " in the body, or leave both to anyio (mark anyio)"
         )
 
 
