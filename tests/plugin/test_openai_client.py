@@ -52,7 +52,9 @@ def test_calls_are_those_of_the_case(project: Project, body: str, arguments: tup
     assert all(body["model"] == "echo" and (body["temperature"], body["seed"]) == (0.5, 7) for body in sent)
     calls = project.rows("SELECT model, status, input_tokens, output_tokens, cost_usd FROM calls")
     assert [list(call.values()) for call in calls] == [["cheap", "ok", 7, 2, 9.0]] * 2
-    project.run("evals", "--cache=only", model="cheap").assert_outcomes(passed=2)
+    cached = project.run("evals", "--cache=only", model="cheap")
+    cached.assert_outcomes(passed=2)
+    assert "\nsync bodies" not in cached.stdout.str()
     assert len(project.server.ledger) == 2
 
 
@@ -73,6 +75,18 @@ def test_rows_of_async_tests_run_concurrently(project: Project) -> None:
     result.assert_outcomes(passed=16)
     assert project.server.max_in_flight >= 14
     assert "sync bodies:" not in result.stdout.str().replace("async bodies:", "")
+
+
+def test_bodies_that_would_ask_alone_in_any_way_are_not_told_to_be_async(project: Project) -> None:
+    """Those that patch, and those that are async and run by anyio."""
+    project.eval(SYNC.replace("(sample", "(monkeypatch, sample", 1), ROWS, name="alone", marker="suite='alone'")
+    threaded = "await __import__('asyncio').to_thread(app, sample.input, openai_client(model))"
+    of_anyio = SYNC.replace("app(sample.input, openai_client(model))", threaded, 1).replace("def", "async def", 1)
+    project.eval(f"@pytest.mark.anyio{of_anyio}", ROWS, name="anyio")
+    project.write(conftest_py="import pytest\n@pytest.fixture\ndef anyio_backend():\n    return 'asyncio'\n")
+    result = project.run("evals", "-p", "anyio", inside=False)
+    result.assert_outcomes(passed=4)
+    assert "\nsync bodies" not in result.stdout.str()
 
 
 def test_streams_tools_and_structures(project: Project) -> None:

@@ -30,7 +30,7 @@ __all__ = ["SYNC", "CaseParam", "CaseRun", "Eval", "given_up", "key_of", "own_re
 
 T = TypeVar("T")
 SYNC = "sync"
-"""The turn of a body that is not async and asked a model itself: no other body asks meanwhile."""
+"""The turn of a body that asked a model itself by a sync call that was sent: no other body asks meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

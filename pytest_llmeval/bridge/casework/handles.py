@@ -87,9 +87,10 @@ class CaseModel:
 
     def generate_sync(self, messages: str | list[Message] | None = None, **params: Any) -> Response:
         """Return the model's answer, as ``generate`` does, from a test that is not async."""
-        if self._role == "model":
+        response = self._waited(self._request(messages, params), position=None)
+        if self._role == "model" and not response.cached and not response.earlier:
             self._run.turn = self._run.turn or SYNC
-        return self._waited(self._request(messages, params), position=None)
+        return response
 
     async def logprob(self, target: str, messages: str | list[Message] | None = None) -> Likelihood:
         """Return how likely the model finds ``target`` as the answer; only ``hf:`` models can tell.

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from pytest_llmeval.bridge.casework.case_start import row_input
-from pytest_llmeval.bridge.casework.cases import CaseParam, CaseRun
+from pytest_llmeval.bridge.casework.cases import SYNC, CaseParam, CaseRun
 from pytest_llmeval.bridge.casework.items import RUN_KEY, param_of
+from pytest_llmeval.bridge.execution.alone import why_alone
+from pytest_llmeval.bridge.execution.bodies import body_of
 from pytest_llmeval.core.errors import CaseError, ErrorKind, RubricError
 from pytest_llmeval.core.gate.case import MONEY_KINDS, STRICT_XPASS
 from pytest_llmeval.core.ids import shown_name
@@ -46,7 +48,10 @@ START_ATTRIBUTE = "llmeval_start"
 RECORD_ATTRIBUTE = "llmeval_record"
 """On the report of the teardown: the finished case; as JSON where the report leaves an xdist worker."""
 TURN_ATTRIBUTE = "llmeval_turn"
-"""On the report of the teardown of an async eval: ``ahead`` where its body ran ahead, else why it did not."""
+"""On the report of the teardown of an async eval: ``ahead`` where its body ran ahead, else why it did not.
+
+``SYNC`` on that of another one that asked a model in its turn, and would not have to if it were async.
+"""
 OTHERWISE_ATTRIBUTE = "llmeval_asked_otherwise"
 """On the report of the teardown of a case whose prompt came out otherwise in its turn: its suite."""
 
@@ -119,7 +124,7 @@ class Reporter:
             record = _record(run, param, self._redact)
             report.user_properties += _properties(run, record)  # JUnit reads them off this report alone
             setattr(report, RECORD_ATTRIBUTE, self._as_cargo(record))
-            _tell_turn(report, run)
+            _tell_turn(report, item, run)
             del item.stash[RUN_KEY]
 
     def _deciding(self, run: CaseRun, error: BaseException) -> BaseException:
@@ -164,8 +169,9 @@ def _decide(run: CaseRun, report: pytest.TestReport, error: BaseException | None
         run.outcome = "passed"
 
 
-def _tell_turn(report: pytest.TestReport, run: CaseRun) -> None:
-    if run.turn:
+def _tell_turn(report: pytest.TestReport, item: pytest.Item, run: CaseRun) -> None:
+    could_be_beside = run.turn != SYNC or (body_of(item) is None and not why_alone(item))
+    if run.turn and could_be_beside:
         setattr(report, TURN_ATTRIBUTE, run.turn)
     if run.asked_otherwise:
         setattr(report, OTHERWISE_ATTRIBUTE, run.key.suite)
