@@ -8,7 +8,7 @@ from pytest_llmeval.reports.rerun_text import rerun_sentences
 from pytest_llmeval.reports.rule_words import MDE_MEANS
 from pytest_llmeval.reports.voting_text import voting_sentences
 from pytest_llmeval.store.code_state import resumed_on
-from pytest_llmeval.store.records import Run
+from pytest_llmeval.store.records import MODEL_GIVEN, Run
 from pytest_llmeval.store.sqlite_reader import SqliteReader
 
 __all__ = ["run_notes"]
@@ -28,7 +28,7 @@ def run_notes(run: Run, cases: Sequence[JudgedCase], reader: SqliteReader) -> li
     voting, earlier = reader.voting(run.id), reader.earlier_outcomes(run.id)
     legend = [MDE_MEANS] if any(verdict.mde is not None for verdict in reader.verdicts(run.id)) else []
     counts = [*_cut_off(run), *voting_sentences(voting), *rerun_sentences(run.id, earlier, cases)]
-    return [*legend, *_unmade(run), *_other_code(run), *_asked_elsewhere(cases), *counts]
+    return [*legend, *_unmade(run), *_other_code(run), *_asked_elsewhere(run, cases), *counts]
 
 
 def _unmade(run: Run) -> list[str]:
@@ -54,18 +54,27 @@ def _other_code(run: Run) -> list[str]:
     return [f"warning: {told}: its answers may be of several states of the application" for told in resumed_on(run)]
 
 
-def _asked_elsewhere(cases: Sequence[JudgedCase]) -> list[str]:
-    """Return a note where suites came to an end without a call of the model: an application may ask by itself."""
+def _asked_elsewhere(run: Run, cases: Sequence[JudgedCase]) -> list[str]:
+    """Return a note where suites came to an end without a call of the model: an application may ask by itself.
+
+    Only where a run has what would not hold for that: a limit of its cost, or a model named on the command line.
+    """
+    has_limit = run.settings.get("options", {}).get("max_cost") is not None
+    unheld = [
+        *(["limited by --max-cost"] if has_limit else []),
+        *(["chosen by --model"] if run.settings.get(MODEL_GIVEN) else []),
+    ]
     by_suite: dict[str, list[JudgedCase]] = {}
     for case in cases:
         by_suite.setdefault(case.suite, []).append(case)
     silent = [name for name, found in sorted(by_suite.items()) if not records_calls("input_tokens", found)]
-    if not silent:
+    if not silent or not unheld:
         return []
-    suites, they, alone = ("suite", "it", "itself") if len(silent) == 1 else ("suites", "they", "themselves")
+    suites, they_ask = ("suite", "it asks") if len(silent) == 1 else ("suites", "they ask")
+    alone = "itself" if len(silent) == 1 else "themselves"
     return [
-        f"note: {suites} {one_line(', '.join(silent), 120)} made no call through model or response: what {they} asked"
-        f" by {alone} is not counted, not limited by --max-cost, and --model does not choose it"
+        f"note: {suites} {one_line(', '.join(silent), 120)} made no call through model or response: if {they_ask}"
+        f" a model by {alone}, that is not counted and not {' or '.join(unheld)}"
     ]
 
 

@@ -30,7 +30,7 @@ from pytest_llmeval.store.baseline_fields import (
 )
 from pytest_llmeval.store.baseline_judges import checked_judges
 from pytest_llmeval.store.code_state import CODE_DIFF, OTHER_CODE
-from pytest_llmeval.store.records import ANSWERING, Run, RunEnd, StoredCase
+from pytest_llmeval.store.records import ANSWERING, MODEL_GIVEN, Run, RunEnd, StoredCase
 
 __all__ = [
     "checked_case",
@@ -143,6 +143,7 @@ _SETTINGS = {
     "baseline": (dict, NoneType),
     "judges": (dict,),
     CODE_DIFF: (str, NoneType),
+    MODEL_GIVEN: (bool,),
     ANSWERING: (dict,),
 }
 """Settings of a run that others read, with their types."""

@@ -20,6 +20,7 @@ from pytest_llmeval.store.processes import own_host, process_started
 __all__ = [
     "ANSWERING",
     "LONGEST_SILENCE",
+    "MODEL_GIVEN",
     "UNFINISHED",
     "EarlierOutcome",
     "Label",
@@ -43,6 +44,8 @@ ANSWERING = "answering"
 """The setting under which an exported run says which models answered for each of its judges."""
 UNFINISHED = frozenset({"running", "interrupted", "crashed"})
 """Statuses, as they are shown, of runs that were not judged."""
+MODEL_GIVEN = "model_given"
+"""The setting that says whether the command line named the models of a run."""
 LONGEST_SILENCE = timedelta(hours=6)
 """After it a run of another machine is taken for dead: the longest that a job of a hosted CI runner may take.
 

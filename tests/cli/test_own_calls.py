@@ -15,6 +15,7 @@ def test_some(sample, model, score):
     score.contains(model.generate_sync() if sample.id == "Paris" else "Havana", sample.target)
 """
 MODELS = "models: {small: {spec: '%s', prices: {input: 1, output: 1}}, big: {spec: '%s'}}\n"
+NOTE = "suite own made no call through model or response: if it asks a model by itself, that is not counted and not"
 RULES = "{contains: {min: 0.1}, cost_usd: {max_total: 0.1}, input_tokens: {max_total: 9}"
 
 
@@ -35,8 +36,7 @@ def test_no_rule_on_calls_passes_where_none_is_recorded(own: Project) -> None:
     assert "these cases take 2 calls, about 12 tokens in, 10 out, under $0.01" in listed
     result = own.run("evals")
     assert result.ret == 10
-    note = "note: suite own made no call through model or response: what it asked by itself is not counted, not limited"
-    assert f"{note} by --max-cost, and --model does not choose it" in " ".join(result.stdout.str().split())
+    assert f"{NOTE} chosen by --model " in " ".join(result.stdout.str().split())
     found = own.rows("SELECT suite, metric, value, verdict, reason FROM verdicts WHERE metric != 'contains'")
     told = {(row["suite"], row["metric"]): (row["value"], row["verdict"], row["reason"]) for row in found}
     nothing = (None, "unmeasurable", "no call of this suite went through the fixtures")
@@ -59,6 +59,15 @@ def test_an_estimate_does_not_say_that_they_cost_nothing(own: Project, installed
         assert "cost unknown" in told
         assert told.count("one call of each case is counted") == (0 if is_known else 1)
         own.run("evals")
+
+
+@pytest.mark.parametrize(("more", "told"), [((), None), (("--max-cost=1",), f"{NOTE} limited by --max-cost ")])
+def test_they_are_told_of_only_beside_an_option_that_does_not_hold_for_them(
+    own: Project, more: tuple[str, ...], told: str | None
+) -> None:
+    """What scores stored answers asks nobody, and a model that the project names once is none that anybody chose."""
+    said = " ".join(own.run("evals", "-o", "llmeval_model=small", *more, model="").stdout.str().split())
+    assert told in said if told is not None else "made no call" not in said
 
 
 def test_a_suite_that_asked_nothing_as_it_did_not_come_to_that_is_not_told(own: Project) -> None:

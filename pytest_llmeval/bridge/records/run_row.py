@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import pytest
 
 from pytest_llmeval.bridge.collection.facts import CollectionFacts, SuiteFacts
-from pytest_llmeval.bridge.config.command_line import collected_paths
+from pytest_llmeval.bridge.config.command_line import collected_paths, on_command_line
 from pytest_llmeval.bridge.config.git_state import GitState, git_state
 from pytest_llmeval.bridge.config.settings import Settings
 from pytest_llmeval.bridge.records.escalating import is_escalated
@@ -16,7 +16,7 @@ from pytest_llmeval.bridge.records.rescoring import Rescored
 from pytest_llmeval.bridge.records.resuming import Resumed
 from pytest_llmeval.store.code_state import CODE_DIFF, OTHER_CODE, CodeState, code_changes, code_of
 from pytest_llmeval.store.processes import own_host, process_started
-from pytest_llmeval.store.records import Run, new_run_id, utc_now
+from pytest_llmeval.store.records import MODEL_GIVEN, Run, new_run_id, utc_now
 from pytest_llmeval.version import __version__
 
 __all__ = ["run_row"]
@@ -86,6 +86,7 @@ def run_row(
             "unselected": facts.unselected,
             "unmade": dict.fromkeys(facts.unmade, 0),
             CODE_DIFF: git.diff,
+            MODEL_GIVEN: bool(on_command_line(config).llmeval_model),
             **_of_shard(settings),
             **(_of_rescored(rescored.run) if rescored is not None else {}),
         },
