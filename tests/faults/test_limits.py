@@ -175,6 +175,20 @@ def test_a_refused_account_is_asked_no_more_and_the_run_is_unmeasurable(
     assert len(text.splitlines()) < 45
 
 
+def test_each_reason_for_which_cases_have_no_answer_is_told(project: Project) -> None:
+    """The three most frequent ones; what an application did by itself is worth going on with."""
+    faults = ("status-401", "status-403", "echoauth-401")
+    project.eval(ECHO, ROWS[:3])
+    project.eval("def test_own():\n    pass\n", ROWS[:1], name="own")
+    others = [f"--model={project.server.spec(f'fault-{fault}')}" for fault in faults]
+    text = project.run("evals", *others, model=project.server.spec("fault-quota")).stdout.str()
+    lines = [line for line in text.splitlines() if "without an answer" in line]
+    assert lines.pop() == "3 cases more without an answer, for other reasons; llmeval show -vv lists them"
+    assert len(lines) == 3 and all(line.startswith("3 cases without an answer: ") for line in lines)
+    assert len({line.partition("(")[2].partition(" at ")[0] for line in lines}) == 3
+    assert "continue with" in text
+
+
 def test_a_refused_account_ends_alike_in_workers(project: Project) -> None:
     project.eval(ECHO, ROWS[:20])
     result = project.run("evals", "--max-connections=4", "-n2", model=project.server.spec("fault-quota"))

@@ -4,8 +4,8 @@ pytest looks through every report of a session for each failed one that it shows
 failed. The first few are shown as pytest shows them, the others are counted; all stand in the database.
 """
 
-from collections import Counter
-from collections.abc import Generator
+import re
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
@@ -17,6 +17,9 @@ from pytest_llmeval.core.text import one_line
 __all__ = ["Brevity"]
 
 _SHOWN = 20
+_REASONS = 3
+"""For which of why cases have no answer a line says so, the most frequent first."""
+_NUMBER = re.compile(r"\S*\d\S*")
 _CATEGORIES = ("failed", "error")
 _OF_AN_EARLIER_CALL = "not asked: the server had refused an earlier call: "
 """What stands before the reason of those that were not asked any more."""
@@ -35,18 +38,19 @@ class Brevity:
         """Hide what is too much, and say what is hidden; with ``-vv`` only cases that were never asked are hidden."""
         stats: dict[str, list[Any]] = terminalreporter.stats
         self._whole = {category: stats[category] for category in _CATEGORIES if category in stats}
-        told: Counter[str] = Counter()
-        reasons: dict[str, str] = {}
+        unasked: dict[tuple[str, ...], list[str]] = {}
+        hidden = 0
         for category, reports in self._whole.items():
             most = len(reports) if self._config.option.verbose > 1 else _SHOWN
-            self._shown[category] = _first(reports, told, reasons, most)
+            self._shown[category], more = _first(reports, unasked, most)
+            hidden += more
         stats.update(self._shown)
         try:
             yield
         finally:
             stats.update(self._whole)
-            for kind, count in told.items():
-                terminalreporter.write_line(_line(kind, count, reasons.get(kind, "")))
+            for line in _lines(unasked, hidden):
+                terminalreporter.write_line(line)
 
     @pytest.hookimpl(wrapper=True, trylast=True, specname="pytest_terminal_summary")
     def pytest_terminal_summary_of_others(self, terminalreporter: Any) -> Generator[None, None, None]:
@@ -58,26 +62,46 @@ class Brevity:
             terminalreporter.stats.update(self._shown)
 
 
-def _first(reports: list[Any], told: Counter[str], reasons: dict[str, str], most: int) -> list[Any]:
-    kept = []
+def _first(reports: list[Any], unasked: dict[tuple[str, ...], list[str]], most: int) -> tuple[list[Any], int]:
+    """Return the reports to show, and how many failed evals there are more; add what was never asked to ``unasked``."""
+    kept, more = [], 0
     for report in reports:
         kind = getattr(report, KIND_ATTRIBUTE, "")
         if kind in NEVER_ASKED:
-            told[kind] += 1
-            if kind not in reasons and isinstance(report.longrepr, str):
-                reasons[kind] = report.longrepr.removeprefix(f"{kind}: ").replace(_OF_AN_EARLIER_CALL, "")
+            told = _reason(report, kind)
+            unasked.setdefault(_alike(told), []).append(told)
         elif getattr(report, OUTCOME_ATTRIBUTE, None) is None:
             kept.append(report)  # an ordinary test
         elif most > 0:
             most -= 1
             kept.append(report)
         else:
-            told["failed"] += 1
-    return kept
+            more += 1
+    return kept, more
 
 
-def _line(kind: str, count: int, reason: str) -> str:
-    cases = "1 case" if count == 1 else f"{count:,} cases"
-    if kind == "failed":
-        return f"{cases} more failed; -vv shows each, llmeval show -vv lists them"
-    return f"{cases} without an answer: {kind}{reason and f' ({one_line(reason, 200)})'}"
+def _reason(report: Any, kind: str) -> str:
+    """Return the kind of an error and, in brackets, what was said of it."""
+    said = report.longrepr if isinstance(report.longrepr, str) else ""
+    reason = one_line(said.removeprefix(f"{kind}: ").replace(_OF_AN_EARLIER_CALL, ""), 200)
+    return kind + (reason and f" ({reason})")
+
+
+def _alike(reason: str) -> tuple[str, ...]:
+    """Return what reasons have in common that differ in numbers alone; who was asked stands first, and is kept."""
+    who, _, said = reason.partition(": ")
+    return who, _NUMBER.sub("", said)
+
+
+def _lines(unasked: dict[tuple[str, ...], list[str]], hidden: int) -> Iterator[str]:
+    if hidden:
+        yield f"{_cases(hidden)} more failed; -vv shows each, llmeval show -vv lists them"
+    groups = sorted(unasked.values(), key=len, reverse=True)
+    for group in groups[:_REASONS]:
+        yield f"{_cases(len(group))} without an answer: {group[0]}"
+    if others := sum(map(len, groups[_REASONS:])):
+        yield f"{_cases(others)} more without an answer, for other reasons; llmeval show -vv lists them"
+
+
+def _cases(count: int) -> str:
+    return "1 case" if count == 1 else f"{count:,} cases"

@@ -80,7 +80,7 @@ class Closing:
         Args:
             view: the run.
             is_stopped: whether it did not come to its end.
-            is_answered: whether any call of it was answered; else a new run does as well as going on with this one.
+            is_answered: whether any call of it was answered.
         """
         if self._room.requests or self._room.counts.cached or self._facts.done:
             yield self._calls()
@@ -113,6 +113,7 @@ class Closing:
         option = printable(self._settings.db_option)
         yield f"run {told_run(view.run)} is in {printable(self._settings.shown(self._settings.db))}"
         yield f"look at it: llmeval show {self._run.id}{option}"
+        is_answered = is_answered or _has_results(view)
         if is_stopped and self._rescored is not None:
             yield f"do it again: llmeval rescore {self._rescored}{option}"
         elif is_stopped or (self._rescored is None and (self.unfinished or (is_answered and _lacks_answers(view)))):
@@ -145,6 +146,11 @@ class Closing:
     def _partial(self) -> list[str]:
         told = ", ".join(self._run.left_out)
         return [f"partial run ({told}): rules are judged on what ran; the run cannot be a baseline"] if told else []
+
+
+def _has_results(view: RunView) -> bool:
+    """Whether a case ended, if only by what an application asked by itself; else a new run does as well as going on."""
+    return any(suite.outcomes["passed"] or suite.outcomes["missed"] for suite in view.suites)
 
 
 def _lacks_answers(view: RunView) -> bool:
