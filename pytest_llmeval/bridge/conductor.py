@@ -138,6 +138,7 @@ class Conductor:
             self._drop_unmatched_last_failed(items)
             self._drop_finished(items)
             self._conclude(session, items)
+        self.selection.dropped.clear()
         return result
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:

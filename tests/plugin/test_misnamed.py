@@ -32,5 +32,6 @@ def test_a_word_that_fits_nothing_is_named(project: Project, arguments: list[str
 def test_nothing_is_said_of_other_tests_or_where_evals_are_left(project: Project) -> None:
     project.eval("def test_classify(response):\n    pass\n", ROWS, name="classify")
     project.write(tests__test_more_py="def test_more():\n    pass\n")
-    for arguments in (["tests", "-k", "clasify"], ["evals", "-k", "policy or clasify"]):
+    others = (["tests", "-k", "clasify"], ["tests", "evals", "-k", "more"])
+    for arguments in (*others, ["evals", "-k", "policy or clasify"]):
         assert "llmeval: -" not in project.run(*arguments).stdout.str()

@@ -1,4 +1,4 @@
-"""What ``-m`` and ``-k`` name that no eval has, where they left none."""
+"""What ``-m`` and ``-k`` name that no eval has, where they left nothing."""
 
 import difflib
 import re

@@ -5,14 +5,13 @@ import importlib.util
 import os
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from _pytest.mark.expression import Expression
 
-from pytest_llmeval.bridge.casework.items import cases_in
 from pytest_llmeval.bridge.collection.ignored_folders import is_ignored
 from pytest_llmeval.bridge.collection.last_failed import last_failed
 from pytest_llmeval.bridge.collection.misnamed import misnamed
@@ -50,9 +49,9 @@ class Selection:
         self.added: tuple[Path, ...] = ()
         """Folders that are collected only because ``-m`` may ask for items in them."""
         self.ignored: list[Path] = []
-        self.dropped: list[pytest.Item] = []
-        """The cases that were deselected, by whatever."""
         """Files and folders that pytest was told to ignore, or whose collecting did not come to its end."""
+        self.dropped: list[pytest.Item] = []
+        """The cases that were deselected, by whatever; none once the session knows its items."""
 
     def ask_by_mark(self, expression: str, *, attacks: str) -> None:
         """Take other ``-m`` expressions than the session's for what asks for evals that wait otherwise, and attacks."""
@@ -179,10 +178,9 @@ class Selection:
         counts = [(str(found[path]), written_evals(path, classes)) for path in left_out]
         return [(folder, count) for folder, count in counts if count is not None]
 
-    def misnamed(self, items: Iterable[pytest.Item]) -> list[str]:
-        """Return a note for each word of ``-m`` and ``-k`` that no eval has, where no case is left among ``items``."""
-        has_case = any(True for _ in cases_in(items))
-        return [] if has_case or not self.dropped else list(misnamed(self._config, self.dropped))
+    def misnamed(self, items: Sequence[pytest.Item]) -> list[str]:
+        """Return a note for each word of ``-m`` and ``-k`` that no eval has, where these left no item of any kind."""
+        return list(misnamed(self._config, self.dropped)) if self.dropped and not items else []
 
     def misses_last_failed(self, cases: Iterable[pytest.Item]) -> bool:
         """Whether ``--lf`` knows failed tests of the files of ``cases``, and none of them is here."""
