@@ -4,6 +4,7 @@ import re
 import threading
 import time
 from collections import Counter
+from statistics import median
 from typing import Any
 
 import pytest
@@ -129,7 +130,7 @@ def test_waiting_for_a_connection_is_no_timeout(project: Project) -> None:
     assert project.server.max_in_flight == 4
     latencies = [row["latency_s"] for row in project.rows("SELECT latency_s FROM calls")]
     assert len(latencies) == 24
-    assert max(latencies) < 1.2
+    assert median(latencies) < 0.7  # with their waiting it would be 1.05 s
 
 
 def test_a_row_that_waits_to_try_again_holds_no_connection(project: Project) -> None:
