@@ -1,12 +1,12 @@
 """What ``-m`` and ``-k`` name that no eval has, where they left nothing."""
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator
 
 import pytest
 
 from pytest_llmeval.bridge.casework.items import param_of
+from pytest_llmeval.core.names import closest
 from pytest_llmeval.core.text import one_line
 
 __all__ = ["misnamed"]
@@ -48,5 +48,5 @@ def _names(cases: Iterable[pytest.Item]) -> set[str]:
 
 
 def _told(word: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(word, sorted(known), n=1)
-    return one_line(repr(word), 60) + (f"; did you mean {one_line(repr(close[0]), 60)}?" if close else "")
+    near = closest(word, known)
+    return one_line(repr(word), 60) + (f"; did you mean {one_line(repr(near), 60)}?" if near else "")
