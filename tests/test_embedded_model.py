@@ -16,7 +16,7 @@ ROWS = [
 ]
 BODY = """
 async def test_capital(sample, model, score):
-    answer = await model.generate()
+    answer = await model.generate(max_tokens=16)
     score.contains(answer, sample.target)
 """
 LLMEVAL = Path(sys.executable).with_name("llmeval")
@@ -70,7 +70,7 @@ def test_the_same_question_gets_the_same_answer(project: Project) -> None:
 
 def test_each_epoch_is_a_draw_of_its_own_and_the_same_in_each_session(project: Project) -> None:
     """At one seed: epochs that repeat an answer would be counted as many times."""
-    body = BODY.replace("generate()", "generate(temperature=1.5)")
+    body = BODY.replace("max_tokens=16", "max_tokens=8, temperature=1.5")
     project.eval(body, ROWS[:1], name="capital")
     drawn = []
     for _ in range(2):
@@ -120,13 +120,13 @@ def test_it_judges_by_a_rubric(project: Project) -> None:
         def test_capital(sample, score):
             score.judge_sync("I do not know.", rubric="qa")
         """,
-        ROWS,
+        ROWS[:1],
     )
     result = project.run("evals", "--judge-model=local:smollm2", "--llmeval-allow-self-judge", model="")
     assert result.ret in (0, 1)
     found = project.rows("SELECT name, value, reason, judge_id FROM scores")
     assert {row["name"] for row in found} == {"qa", "correctness", "completeness", "format"}
-    assert len(found) == 8
+    assert len(found) == 4
     assert {row["value"] for row in found if row["name"] == "correctness"} <= {0.0, 0.5, 1.0}
     assert all(row["reason"] and row["judge_id"] for row in found)
     calls = project.rows("SELECT role, cost_usd, status FROM calls")

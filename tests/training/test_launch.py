@@ -6,13 +6,11 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
-from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pytest_llmeval.training import process
 from pytest_llmeval.training.checkpoints import newest_complete
 from pytest_llmeval.training.config import LaunchModel
 from pytest_llmeval.training.config_file import load_config
@@ -132,27 +130,6 @@ def test_one_that_is_killed_ends_all_which_go_on_to_the_same_bits(
     assert largest_difference(again, together) == 0
 
 
-def test_one_that_the_kernel_kills_for_want_of_memory_is_tried_again_with_half_the_rows(
-    together: Plan, tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    plan = plan_of(tmp_path, tiny_base)
-    counts = chain([3], repeat(4))
-    monkeypatch.setattr(process, "times_killed_for_memory", lambda: next(counts))
-    once = "os.path.exists('{0}') and (os.unlink('{0}'), os.kill(os.getpid(), signal.SIGKILL))".format(
-        tmp_path / "once"
-    )
-    (tmp_path / "once").touch()
-    environ = with_site(tmp_path, BREAKING.format(how=once, rank=1))
-    told: list[str] = []
-
-    outcome = process.carried_out(plan, in_a_process, environ=environ, report=told.append)
-
-    assert outcome == Outcome(state="trained"), (plan.folder / "output.txt").read_text("utf-8")[-3000:]
-    assert told == ["tiny: out of memory with 2 rows at once; going on with 1"]
-    record = run_json(plan)
-    assert (record["micro_batch"], record["accumulation"], record["resumed_from"]) == (1, 2, 4)
-
-
 def test_an_interrupt_makes_a_checkpoint_after_the_same_step_of_all(tiny_base: Path, tmp_path: Path) -> None:
     """SIGTERM comes to the launcher, and to the first process in its fifth step, as to all of a service or a job."""
     plan = plan_of(tmp_path, tiny_base)
@@ -165,6 +142,7 @@ def test_an_interrupt_makes_a_checkpoint_after_the_same_step_of_all(tiny_base: P
 
 
 def test_a_second_signal_ends_all_at_once(tiny_base: Path, tmp_path: Path) -> None:
+    """The launcher too: the others are in sessions of their own, and this one would go on for a minute."""
     plan = plan_of(tmp_path, tiny_base)
     how = "[(os.kill(os.getppid(), signal.SIGTERM), time.sleep(1)) for _ in range(2)]; time.sleep(60)"
     outcome = in_a_process(plan, with_site(tmp_path, BREAKING.format(how=how, rank=0)))
@@ -235,14 +213,6 @@ def test_a_session_that_is_killed_before_the_imports_are_done_is_missed(
     subprocess.run(command, env=with_site(tmp_path, EARLY.format(module=module)), check=False)
     wait_for(lambda: Outcome.read(plan.folder) is not None and not running_in(tmp_path))
     assert Outcome.read(plan.folder) == Outcome(state="interrupted", message="a checkpoint was made after step 1")
-
-
-def test_a_launcher_that_is_killed_takes_all_of_them_along(tiny_base: Path, tmp_path: Path) -> None:
-    """As a second Ctrl-C does: they are in sessions of their own, and this one would go on for a minute."""
-    plan = plan_of(tmp_path, tiny_base)
-    killing = BREAKING.format(how="os.kill(os.getppid(), signal.SIGKILL); time.sleep(60)", rank=0)
-    assert in_a_process(plan, with_site(tmp_path, killing)).state == "failed"
-    wait_for(lambda: not running_in(tmp_path))
 
 
 def test_a_checkpoint_that_lacks_the_random_numbers_of_one_is_passed_over(together: Plan, tmp_path: Path) -> None:

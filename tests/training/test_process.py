@@ -1,4 +1,4 @@
-"""How the end of a trainer that left no word is read."""
+"""How the end of a trainer that left no word, or its launcher's, is read."""
 
 import os
 from pathlib import Path
@@ -12,6 +12,8 @@ from pytest_llmeval.training.process import in_a_process
 from tests.support.tiny_base import write_project
 
 KILLED = "print('the last words'); os.kill(os.getpid(), 9)"
+LAUNCHER = """open('outcome.json', 'w').write('{"state": "killed", "message": "process 1 of 2"}'); os._exit(1)"""
+"""What that of several says of one of them."""
 BITSANDBYTES = "print('Error out of memory at line 380 in file /src/csrc/pythonInterface.cpp'); os._exit(1)"
 """What its C code does where CUDA has no memory left."""
 
@@ -19,6 +21,8 @@ BITSANDBYTES = "print('Error out of memory at line 380 in file /src/csrc/pythonI
 @pytest.mark.parametrize(("ending", "kills", "state", "told"), [
     (KILLED, [3, 4], "out_of_memory", "the system killed it for want of memory"),
     (KILLED, [3, 3], "failed", "the process ended with -9:\nthe last words"),
+    (LAUNCHER, [3, 4], "out_of_memory", "the system killed it for want of memory"),
+    (LAUNCHER, [3, 3], "killed", "process 1 of 2"),
     (BITSANDBYTES, [3, 3], "out_of_memory", "Error out of memory at line 380 in file /src/csrc/pythonInterface.cpp"),
 ])  # fmt: skip
 def test_a_trainer_that_left_no_word_had_no_memory_where_the_system_or_its_output_says_so(

@@ -126,11 +126,9 @@ def test_a_server_without_quota_makes_no_verdict(tmp_path: Path, server: FaultSe
 @pytest.mark.parametrize(
     "addopts",
     [
-        "--ff --strict-config",
         "-p no:cacheprovider --strict-config",
-        "--llmeval-limit 2 --llmeval-model=openai:other",
-        "--limit=2 --model openai:x",
-        "-k nothing",
+        "--llmeval-limit 2 --llmeval-model=openai:other --ff --strict-config",
+        "-k nothing --limit=2 --model openai:x",
         '-m "not llmeval"',
     ],
 )

@@ -82,8 +82,9 @@ def test_an_adapter_that_is_refused_ends_the_session_before_any_call(
     assert own_servers() == []
 
 
-def test_an_adapter_may_judge(project: Project, lora: Path) -> None:
-    """Beside the base, which is under test."""
+def test_an_adapter_may_judge(project: Project) -> None:
+    """Beside the base, which is under test; and like it, or it would say no end of nonsense."""
+    write_lora(project.root / "lora", SMOLLM2_SHAPES, rank=4, layers=30, strength=0.02)
     project.eval(JUDGED, [{**ROWS[0], "target": "Paris"}], marker=MARKER)
     assert project.run("evals", "--judge-model=local:smollm2+lora", model="local:smollm2").ret in (0, 1)
     roles = project.rows("SELECT role, model FROM calls GROUP BY 1, 2")
