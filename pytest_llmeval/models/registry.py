@@ -15,6 +15,7 @@ from pytest_llmeval.models.base_url import parse_base_url
 from pytest_llmeval.models.check import check_model
 from pytest_llmeval.models.keys import Account, account_with_key, find_account
 from pytest_llmeval.models.local_adapters import local_engine, local_revision
+from pytest_llmeval.models.local_backend import LocalBackend
 from pytest_llmeval.models.local_server import slot_of
 from pytest_llmeval.models.named import NamedModel
 from pytest_llmeval.models.openai_chat import OpenAIBackend
@@ -117,9 +118,8 @@ def open_model(
     slot = slots(account.id)
     opened = _open_transport(transport, account, environ, redactor)
     opened = WatchedTransport(opened, why_gone) if why_gone is not None else opened
-    return OpenAIBackend(
-        model, account, opened, policy=policy, slot=slot, redactor=redactor, revision=revision, fields=fields
-    )
+    made = LocalBackend if model.spec.kind == "local" else OpenAIBackend
+    return made(model, account, opened, policy=policy, slot=slot, redactor=redactor, revision=revision, fields=fields)
 
 
 def _open_transport(name: TransportName, account: Account, environ: Mapping[str, str], redact: Redactor) -> Transport:

@@ -20,7 +20,8 @@ def server() -> Iterator[FaultServer]:
         answer = next((known for word, known in ANSWERS.items() if word in everything), None)
         if answer is None:
             return str(messages[-1]["content"])
-        return json.dumps({"country": answer}) if '{\\"country\\"' in everything else answer
+        key = next((each for each in ("country", "city") if f'{{\\"{each}\\"' in everything), None)
+        return json.dumps({key: answer}) if key else answer
 
     with FaultServer(reply) as running:
         yield running

@@ -9,8 +9,10 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable
+from fnmatch import fnmatch
 from importlib.machinery import ModuleSpec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -101,9 +103,31 @@ def test_only_the_key_opens_it(local_server: LocalServer) -> None:
 
 
 def test_a_prompt_that_is_too_long_is_said(address: Address) -> None:
-    """The server's own words, not retried."""
+    """With what can be done here, where the server names an option of its operator; not retried."""
     error = failure("local:smollm2", "word " * 4000, local_address=address, policy=PATIENT)
     assert (error.kind, error.attempts) == (ErrorKind.BAD_REQUEST, 1) and "context" in str(error)
+    assert str(error).endswith("room for 2,048 together; shorten it, or name another model")
+
+
+@pytest.mark.parametrize(
+    ("content", "params", "param", "told"),
+    [
+        (
+            "Show Rome.",
+            {"tools": [{"type": "function", "function": {"name": "show"}}]},
+            "tools",
+            "calls no tools; leave out 'tools'",
+        ),
+        ([{"type": "image_url", "image_url": {"url": "data:,x"}}], {}, "messages", "reads text alone; *'image_url'"),
+    ],
+)
+def test_what_it_cannot_do_is_refused_before_any_request(
+    content: Any, params: dict[str, Any], param: str, told: str
+) -> None:
+    """Its server passes over tools without a word, and tries to read a picture six times."""
+    error = failure("local:smollm2", content, params=params, local_address=lambda: ("http://127.0.0.1:9", ""))
+    assert (error.kind, error.attempts, error.param) == (ErrorKind.BAD_REQUEST, 0, param)
+    assert fnmatch(str(error), f"smollm2: the embedded model {told}, or name another model")
 
 
 def test_stop_ends_it_at_once(smollm2: Path, tmp_path: Path) -> None:
