@@ -138,6 +138,25 @@ def test_rows_that_are_new_wait_and_rows_that_went_are_named(recorded: Project, 
     assert requests(recorded) == 6
 
 
+def test_answers_that_broke_the_test_are_scored_again_once_it_is_mended(project: Project, llmeval: Command) -> None:
+    """Going on would hand them to the same code; where that changed it is refused, and a new run pays for all again."""
+    reads = "def test_echo(sample, response, score):\n    score.exact(%s, sample.target)\n"
+    project.eval(reads % "response.text.split()[2]", ROWS)
+    project.write(thresholds_yaml="version: 1\nsuites: {echo: {exact: {min: 0.4}}}\n")
+    result = project.run("evals")
+    assert result.ret == 10
+    run = project.last_run()["id"]
+    result.stdout.fnmatch_lines([f"once the code is mended: llmeval rescore {run}"])
+    assert "continue with" not in result.stdout.str()
+    project.eval(reads % "response.text[2:] or ''")
+    result = project.run("evals", "--resume=last", model="")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines([f"*changed. Score its answers again, without any call: llmeval rescore {run}, start*"])
+    project.eval(reads % "' '.join(response.text.split()[:2])")
+    assert llmeval("rescore", run).status == 0
+    assert (requests(project), project.last_run()["verdict"]) == (len(ROWS), "pass")
+
+
 def test_an_error_of_a_call_comes_again_with_its_kind_and_text(project: Project, llmeval: Command) -> None:
     project.eval(EXACT, ROWS)
     project.write(thresholds_yaml="version: 1\nsuites: {echo: {exact: {min: 0.1}}}\n")

@@ -20,6 +20,9 @@ from pytest_llmeval.store.records import Run
 
 __all__ = ["Closing"]
 
+_OF_OWN_CODE = frozenset({ErrorKind.CODE, ErrorKind.SCORER})
+"""The kinds of errors whose answers are there."""
+
 
 class Closing:
     """Gathers what the last lines say beyond what is stored."""
@@ -113,11 +116,24 @@ class Closing:
         option = printable(self._settings.db_option)
         yield f"run {told_run(view.run)} is in {printable(self._settings.shown(self._settings.db))}"
         yield f"look at it: llmeval show {self._run.id}{option}"
-        is_answered = is_answered or _has_results(view)
-        if is_stopped and self._rescored is not None:
+        if self._rescored is None:
+            yield from self._next_steps(
+                view, option, is_cut=is_stopped or bool(self.unfinished), is_answered=is_answered
+            )
+        elif is_stopped:
             yield f"do it again: llmeval rescore {self._rescored}{option}"
-        elif is_stopped or (self._rescored is None and (self.unfinished or (is_answered and _lacks_answers(view)))):
+
+    def _next_steps(self, view: RunView, option: str, *, is_cut: bool, is_answered: bool) -> Iterator[str]:
+        """Yield the commands that make a run whole, as far as it lacks something.
+
+        Going on with a run hands its answers to the same code once more: other code is what scores them again.
+        """
+        kinds = _open_kinds(view) if is_answered or _has_results(view) else set()
+        own = kinds & _OF_OWN_CODE if is_answered else set()
+        if is_cut or kinds - own:
             yield self._go_on
+        if own and not is_cut:
+            yield f"once the code is mended: llmeval rescore {self._run.id}{option}"
 
     def _calls(self) -> str:
         counts = self._room.counts
@@ -153,10 +169,11 @@ def _has_results(view: RunView) -> bool:
     return any(suite.outcomes["passed"] or suite.outcomes["missed"] for suite in view.suites)
 
 
-def _lacks_answers(view: RunView) -> bool:
-    """Whether a run is unmeasurable that has errors which are asked for again where it goes on."""
-    kinds = {kind for suite in view.suites for kind in suite.error_kinds} - {ErrorKind.NOT_CACHED}
-    return view.run.end is not None and view.run.end.exit_code == UNMEASURABLE and bool(kinds)
+def _open_kinds(view: RunView) -> set[str]:
+    """Return the kinds of errors that another try may take from a run which is unmeasurable; none of any other run."""
+    if view.run.end is None or view.run.end.exit_code != UNMEASURABLE:
+        return set()
+    return {kind for suite in view.suites for kind in suite.error_kinds} - {ErrorKind.NOT_CACHED}
 
 
 def _unasked(view: RunView) -> Iterator[str]:

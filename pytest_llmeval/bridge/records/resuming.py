@@ -15,12 +15,14 @@ from pytest_llmeval.bridge.records.earlier_runs import Identity, Place, earlier_
 from pytest_llmeval.core.errors import DatasetError, SettingsError
 from pytest_llmeval.core.ids import input_digest
 from pytest_llmeval.core.shards import Shard
-from pytest_llmeval.core.text import counted, one_line
+from pytest_llmeval.core.text import counted, one_line, printable
 from pytest_llmeval.store.lookup import pick_run
 from pytest_llmeval.store.records import Run
 from pytest_llmeval.store.sqlite import SqliteStore
 
 __all__ = ["Resumed", "check_free", "find_resumed", "take_up"]
+
+_CODE = "the code of the test or of a scorer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,10 +55,17 @@ class Resumed:
         facts.changed = list(self._changes(facts))
         if facts.changed and not self.settings.resume_changed:
             told = self._other_paths(facts, config) or (
-                f"{'; '.join(facts.changed)}. Start a new run, or go on all the same with --llmeval-resume-changed: the"
-                " run can then be no baseline"
+                f"{'; '.join(facts.changed)}. {self._instead(facts)}, or go on all the same with"
+                " --llmeval-resume-changed: the run can then be no baseline"
             )
             facts.problems.append(f"--resume {self.run.id}: {told}")
+
+    def _instead(self, facts: CollectionFacts) -> str:
+        """Return what to do where the run cannot go on; code alone can be tried on the answers that there are."""
+        if all(change.startswith(_CODE) for change in facts.changed):
+            again = f"llmeval rescore {self.run.id}{printable(self.settings.db_option)}"
+            return f"Score its answers again, without any call: {again}, start a new run"
+        return "Start a new run"
 
     def _other_paths(self, facts: CollectionFacts, config: pytest.Config) -> str | None:
         """Return what to do where nothing changed but that this session's paths have suites that those of the run lack.
@@ -85,7 +94,7 @@ class Resumed:
                 ("the dataset", "rows_digest", suite.rows_digest),
                 ("the prompt", "prompt_digest", suite.prompt_digest),
                 ("the params", "params_digest", suite.params_digest),
-                ("the code of the test or of a scorer", "code_digest", suite.code_digest),
+                (_CODE, "code_digest", suite.code_digest),
             ):
                 if before.get(key, now) != now:  # a run of an earlier version lacks some
                     changes.append(f"{what} of suite {name!r} changed")
