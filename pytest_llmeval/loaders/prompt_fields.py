@@ -2,17 +2,24 @@
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from pytest_llmeval.core.names import closest
 from pytest_llmeval.core.text import counted, one_line
 from pytest_llmeval.loaders.prompts import Prompt, fields_of
+from pytest_llmeval.loaders.rows import ROW_KEYS
 
 __all__ = ["PromptFields"]
 
 _WORD = re.compile(r" *\w+ *")
 """What a placeholder holds; anything else in braces is JSON, code or the like."""
+_PLACEHOLDER = re.compile(
+    r" *(?P<owner>(?:sample\.)?(?:input\.)?)(?P<word>\w+)(?P<part>(?:\.\w+)*) *"
+    r"(?P<form>(?:![rsa])?(?::(?:[^{}]?[<>=^])?[-+ ]?#?0?\d*[,_]?(?:\.\d+)?[bcdeEfFgGnosxX%]?)?)"
+)
+"""A name as Python's ``str.format`` has it, with what it may be of and how it is to be written."""
+_OTHER_KEYS = frozenset(ROW_KEYS) - {"input"}
 _NEAR = 0.75
 """Likeness from which on a word may be a misspelt field: that of ``ctiy`` and ``city``."""
 _MOST_SHOWN = 6
@@ -21,8 +28,10 @@ _MOST_SHOWN = 6
 class PromptFields:
     """What the rows of one function offer its prompt."""
 
-    def __init__(self, prompt: Prompt) -> None:
+    def __init__(self, prompt: Prompt, arguments: Iterable[str] = ()) -> None:
+        """Begin; ``arguments`` are names of the function's fixtures and parameters, which no template has."""
         self._source = prompt.source
+        self._arguments = frozenset(arguments)
         self._in_braces = prompt.names
         self._names: set[str] = set()
         self._having: Counter[str] = Counter()
@@ -50,7 +59,8 @@ class PromptFields:
     def notes(self, rows: str, *, is_sent: bool) -> Iterator[str]:
         """Yield what is to be said of a template before it is paid for.
 
-        That a word in braces is like a field which is not filled, or a field that only some rows have; where none is
+        That a word in braces is like a field which is not filled, a field written as ``str.format`` has it, another key
+        of the row or an argument of the test, or a field that only some rows have; where none is
         filled though rows differ, that they are asked the same, if every case sends the prompt itself (``is_sent``),
         and else what is sent in place of a field. They begin with ``rows``, the name of all that was taken.
         """
@@ -58,11 +68,9 @@ class PromptFields:
         filled = in_braces & self._names
         words = sorted(name for name in in_braces - filled if _WORD.fullmatch(name))
         where = f"{rows}: prompt {self._source}"
-        slips = {word: closest(word.strip(), self._names - filled, cutoff=_NEAR) for word in words}
-        known = {word: meant for word, meant in slips.items() if meant is not None}
-        for word, meant in known.items():
-            told = f"{{{one_line(word, 60)}}} is not a row field and is sent as it stands"
-            yield f"{where}: {told}; did you mean {{{one_line(meant, 60)}}}?"
+        known = {name: told for name in sorted(in_braces - filled) if (told := self._slip(name, filled)) is not None}
+        for name, told in known.items():
+            yield f"{where}: {{{one_line(name, 60)}}} is not a row field and is sent as it stands; {told}"
         for name in sorted(filled & self._lacking.keys()):
             lacking = f"is missing in {self._rows - self._having[name]} of {counted(self._rows, 'row')}"
             first = f"first: row {one_line(self._lacking[name], 60)}"
@@ -74,6 +82,24 @@ class PromptFields:
             yield f"{where} is the same for all {counted(self._rows, 'row')}: it has none of their fields ({fields})"
         elif words:
             yield f"{where} has no field of its rows ({fields}) and is sent with {_braced(words)} as it stands"
+
+    def _slip(self, name: str, filled: Collection[str]) -> str | None:
+        """Return what was likely meant by ``name`` in braces, which is no field; None where it may stand for itself."""
+        found = _PLACEHOLDER.fullmatch(name)
+        if found is None:
+            return None
+        word, is_bare = found["word"], not (found["owner"] or found["part"] or found["form"])
+        near = closest(word, self._names.difference(filled), cutoff=_NEAR) if is_bare else None
+        meant = near or (word if not is_bare and not found["part"] and word in self._names else None)
+        if meant is not None:
+            return f"did you mean {{{one_line(meant, 60)}}}?"
+        if found["owner"] == "input.":
+            return None
+        if word in self._arguments:
+            return "it is an argument of the test, which templates do not have: pass the text to model.generate"
+        if word in _OTHER_KEYS:
+            return "templates have fields of the input alone: a prompt function gets the whole sample"
+        return None
 
 
 def _braced(names: Collection[str]) -> str:

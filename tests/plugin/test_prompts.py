@@ -84,6 +84,11 @@ TEXTS = [{"id": each, "input": each} for each in "ab"]
             "{plan} is missing in 2 of 3 rows and is sent there as it stands (first: row a)",
         ),
         ('{question} as {"questio": {"n": 1}}, {n: int}', QUESTIONS, None),
+        ("{input.question} ({n})", QUESTIONS, "{input.question} is not a row field * did you mean {question}?"),
+        ("{n}: {question!r:>9}", QUESTIONS, "{question!r:>9} is not a row field * did you mean {question}?"),
+        ("{sample.input} {input}", TEXTS, "{sample.input} is not a row field * did you mean {input}?"),
+        ("{response}: {input}", TEXTS, "{response} is not a row field * it is an argument of the test*model.generate"),
+        ("{metadata.tone}: {input}", TEXTS, "{metadata.tone} is not a row field *: a prompt function gets the whole*"),
     ],
 )
 def test_a_prompt_that_takes_up_nothing_of_a_row_is_told_before_any_call(

@@ -130,7 +130,7 @@ class CaseMaker:
                 in_class=metafunc.cls is not None,
                 code_digest=code_digest(metafunc.function),
                 asks_judge=asks_judge,
-                fields=PromptFields(eval_.prompt),
+                fields=PromptFields(eval_.prompt, inspect.signature(metafunc.function).parameters),
             )
             sets = list(self._parameter_sets(reading))
         except UserError as error:
