@@ -49,6 +49,7 @@ class HttpBackend(ABC):
         self.prices = model.prices
         self._model = model
         self._address = account.address
+        self._key = account.told
         self._place = f"{self.name} at {account.base_url.host}"
         self._transport = transport
         self._policy = policy
@@ -68,7 +69,8 @@ class HttpBackend(ABC):
         try:
             response = await call_with_retries(attempt, policy=self._policy, slot=self._slot)
         except CallError as error:
-            message = f"{self._place}: {self._redact(str(error))}"
+            key = f" ({self._key})" if self._key and error.kind == ErrorKind.AUTH else ""
+            message = f"{self._place}: {self._redact(str(error))}{key}"
             raise CallError(
                 message,
                 kind=error.kind,

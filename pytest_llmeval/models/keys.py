@@ -45,6 +45,8 @@ class Account:
     """Values that no text may show."""
     echoed: tuple[str, ...] = field(default=(), repr=False)
     """Those of them that no answer may hold either: the key, and what is named like one."""
+    told: str = field(default="", compare=False)
+    """Which key it is, in words that name its variable; empty where nobody has to know."""
     fixed_id: str = ""
     """The id where it has one of its own; empty where address and headers decide it."""
 
@@ -85,14 +87,24 @@ def find_account(model: NamedModel, environ: Mapping[str, str], *, is_asked: boo
     key = _key_of_model(model, base_url, environ)
     if by_userinfo:
         return _with_userinfo(base_url)
-    key = key or api_key_of(vendor.key_variable if model.spec.base_url is None else "LLMEVAL_API_KEY", environ)
+    variable = vendor.key_variable if model.spec.base_url is None else "LLMEVAL_API_KEY"
+    key = key or api_key_of(variable, environ)
     if key is None and model.spec.base_url is None and base_url.hostname == vendor.host:
         raise ModelError(
             f"model {model.name!r} is served by {vendor.host}, but {vendor.key_variable} is not set; set it, name"
             f" another server ({model.spec.kind}:{model.spec.name}@{vendor.example}), or use local:smollm2, which"
             " needs no key"
         )
-    return _with_key(vendor, base_url, key, extra)
+    told = _told(model, key, variable, is_bare=not (extra or base_url.query))
+    return replace(_with_key(vendor, base_url, key, extra), told=told)
+
+
+def _told(model: NamedModel, key: str | None, variable: str, *, is_bare: bool) -> str:
+    """Return which key is sent; ``is_bare`` says that nothing else, which may hold one, is sent beside it."""
+    if key is not None:
+        sent = model.api_key_env or variable
+        return f"the key in {sent} was sent" if is_usual_name(sent) else ""
+    return f"no key was sent: set {variable}, or api_key_env in models.yaml" if is_bare else ""
 
 
 def account_with_key(base_url: BaseUrl, key: str | None, extra: tuple[tuple[str, str], ...] = ()) -> Account:

@@ -122,6 +122,23 @@ def test_an_echoed_key_is_redacted(speaking: FaultServer, vendor: Vendor, code: 
     assert "CANARY" not in str(error) and "Bearer ***" in str(error)
 
 
+@pytest.mark.parametrize(
+    ("environ", "named", "told"),
+    [
+        ({"OPENAI_API_KEY": KEY}, None, " (no key was sent: set LLMEVAL_API_KEY, or api_key_env in models.yaml)"),
+        ({"LLMEVAL_API_KEY": KEY}, None, " (the key in LLMEVAL_API_KEY was sent)"),
+        ({"MINE": KEY}, "MINE", " (the key in MINE was sent)"),
+        ({KEY: "sk-mine"}, KEY, ""),
+    ],
+)
+def test_a_refused_key_is_told_by_its_variable(
+    server: FaultServer, fail: Fail, environ: dict[str, str], named: str | None, told: str
+) -> None:
+    """But where a name may be a key by mistake."""
+    model = NamedModel(name="m", spec=parse_spec(server.spec("fault-status-401")), api_key_env=named)
+    assert str(fail(model, environ=environ)).endswith(told or "HTTP 401: fault 401")
+
+
 def test_a_key_at_the_end_of_the_quote_is_redacted_before_it_is_cut(server: FaultServer, fail: Fail) -> None:
     """Half a key would not be recognised any more."""
     for pad in range(140, 180):
