@@ -1,5 +1,6 @@
 """From asks to the records of calls, and back from a kept record to the response it holds."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from pytest_llmeval.core.errors import CallError, ErrorKind
@@ -27,9 +28,20 @@ def ask_name(ask: Ask) -> str:
     try:
         text = canonical([ask.role, ask.model, ask.request.messages, ask.request.params])
     except (TypeError, ValueError, RecursionError) as error:
-        message = f"{ask.model}: messages or params cannot be sent as JSON: {error}"
+        message = f"{ask.model}: messages or params cannot be sent as JSON: {error}{_instead(ask.request.params)}"
         raise CallError(message, kind=ErrorKind.BAD_REQUEST, attempts=0) from None
     return f"{digest(text)[:_NAME_LENGTH]}-{ask.nth}"
+
+
+def _instead(params: Mapping[str, Any]) -> str:
+    """Return what to do about a class among parameters, which vendors' own clients take for its JSON Schema."""
+    found = next((name for name, value in params.items() if isinstance(value, type)), None)
+    if found is None:
+        return ""
+    return (
+        f"; {found} is the class {params[found].__name__}: pass its JSON Schema, or ask through openai_client(model)"
+        " (in an async test async_openai_client(model))"
+    )
 
 
 def answered(ask: Ask, response: Response, name: str) -> Call:

@@ -27,7 +27,18 @@ def text_of(response: Any) -> str:
             "the response is a coroutine: write await model.generate(), or model.generate_sync() where the test is not"
             " async"
         )
-    raise ScorerError(f"the response is {_article(response)}; a scorer reads a Response or a str")
+    raise ScorerError(f"the response is {_article(response)}; a scorer reads a Response or a str: {_as_str(response)}")
+
+
+def _as_str(response: Any) -> str:
+    """Return what to pass in place of what a test read out of an answer."""
+    if response is None:
+        return "pass '' where the answer has none"
+    if hasattr(response, "model_dump_json"):
+        return "pass its model_dump_json()"
+    if isinstance(response, Mapping | list | tuple):
+        return "pass json.dumps(...) of it"
+    return "pass str(...) of it"
 
 
 def accepted_answers(target: Any) -> tuple[str, ...]:

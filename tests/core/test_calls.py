@@ -91,6 +91,8 @@ def test_a_request_that_json_cannot_hold_is_a_bad_request(make: Any) -> None:
     with pytest.raises(CallError, match="m: messages or params cannot be sent as JSON: ") as caught:
         ask_name(ask(params={"x": make()}))
     assert (caught.value.kind, caught.value.attempts) == (ErrorKind.BAD_REQUEST, 0)
+    with pytest.raises(CallError, match=r"serializable; x is the class object: pass its JSON Schema, or .*client"):
+        ask_name(ask(params={"x": object}))
 
 
 def test_a_failed_call_costs_nothing_where_nothing_was_sent_and_an_unknown_sum_where_it_was() -> None:

@@ -128,13 +128,19 @@ def test_a_kind_of_value_may_be_asked_for(text: str, kind: str, valid: int) -> N
 
 
 def test_an_unknown_kind_and_a_response_without_text_are_errors(book: ScoreBook) -> None:
-    """None is not an answer."""
+    """None is not an answer. What to pass instead of what was read out of one is told."""
+
+    class Ticket:
+        def model_dump_json(self) -> str:
+            return "{}"
+
     with pytest.raises(ScorerError, match="kind is 'list'"):
         json_valid("[]", kind="list")  # type: ignore[arg-type]  # what a user might pass
-    with pytest.raises(ScorerError, match="the response is None; a scorer reads a Response or a str"):
+    with pytest.raises(ScorerError, match="None; a scorer reads a Response or a str: pass '' where the answer"):
         json_valid(None)  # type: ignore[arg-type]
-    with pytest.raises(ScorerError, match="the response is a dict"):
-        json_valid({})  # type: ignore[arg-type]
+    for read, told in (({}, "a dict;.*json.dumps"), (Ticket(), "a Ticket;.*model_dump_json"), (1.5, "a float;.*str")):
+        with pytest.raises(ScorerError, match=f"the response is {told}"):
+            json_valid(read)  # type: ignore[arg-type]
     assert book.json_valid(None).status == "error"
 
     async def generate() -> str:
