@@ -1,6 +1,7 @@
 """What earlier runs say of the calls of a suite: how many a case makes, and how long their answers are."""
 
 import contextlib
+import json
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -49,6 +50,10 @@ class CallHistory:
     """Mean of an answer; None where no server said, and of another model, which may say more or less."""
     is_silent: bool | None = None
     """Whether its cases made no call that is recorded, of a judge neither; None where no run is known."""
+    run: str | None = None
+    """The id of that run, of models; None where none is known."""
+    code_digest: str | None = None
+    """Of the code of the suite in that run; None where it does not say."""
 
 
 def call_history(database: Path, suite: str, model: str) -> CallHistory:
@@ -95,7 +100,15 @@ def _of_model(connection: sqlite3.Connection, suite: str, model: str) -> CallHis
         input_tokens=tokens_in,
         output_tokens=None if its_model is None else tokens_out,
         is_silent=connection.execute(_CALLED, [newest, suite]).fetchone() is None,
+        run=newest,
+        code_digest=_code_digest(connection, newest, suite),
     )
+
+
+def _code_digest(connection: sqlite3.Connection, run: str, suite: str) -> str | None:
+    (settings,) = connection.execute("SELECT settings_json FROM runs WHERE id = ?", [run]).fetchone()
+    said = json.loads(settings).get("suites", {}).get(suite, {}).get("code_digest")
+    return said if isinstance(said, str) else None
 
 
 def _newest(connection: sqlite3.Connection, has_rows: str, *of: str) -> str | None:

@@ -56,6 +56,22 @@ def test_what_our_own_plugin_said_is_told_with_one_prefix(project: Project, inst
     assert done.err.startswith("llmeval: ") and done.err.count("llmeval: ") == 1
 
 
+def test_a_suite_whose_code_changed_since_its_run_is_named(project: Project, installed: Command) -> None:
+    """Where its code decides how many calls it makes: --max-cost may be set by what is said."""
+    asks = "def test_echo(model):\n    model.generate_sync()\n"
+    project.eval(asks, ROWS)
+    project.eval(BODY.replace("echo", "fixed"), ROWS, name="fixed")
+    assert project.run("evals").ret == 0
+    run = project.last_run()["id"]
+    told = f"suite echo: its code has changed since run {run}, whose calls are counted here"
+    for others, notes in (("", [False, False]), ("    pass\n", [True, False])):
+        project.eval(asks + others, ROWS)
+        project.eval((BODY + others).replace("echo", "fixed"), ROWS, name="fixed")
+        done = installed("estimate", "evals", f"--model={project.model}", cwd=project.root)
+        said = " ".join(done.out.split())
+        assert (done.status, [told in said, "suite fixed" in said]) == (0, notes)
+
+
 def test_where_no_eval_is_selected_it_is_said(project: Project, installed: Command) -> None:
     project.eval(BODY, ROWS)
     done = installed("estimate", "evals", "-k", "nothing", f"--model={project.model}", cwd=project.root)

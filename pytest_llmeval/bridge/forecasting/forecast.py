@@ -55,19 +55,21 @@ def forecasts(
     settings: Settings,
     models: Mapping[str, NamedModel],
     judges: Mapping[str, NamedModel],
+    codes: Mapping[str, str],
 ) -> list[Forecast]:
     """Return what the cases among ``items`` will take, by suite and model, and behind those of the models the judges.
 
     A case makes the calls that those of the newest run made, with as many tokens where it asks through ``model``. Of
     others the prompts of up to 100 are looked at; without an earlier run it makes one call. Where nothing tells of any
-    call, of a judge neither, tokens and cost are unknown. Answers that a cache will have are not left out.
+    call, of a judge neither, tokens and cost are unknown. Answers that a cache will have are not left out. ``codes`` has
+    the digests of the code of functions, by where they are.
     """
     groups: dict[tuple[str, str], list[tuple[pytest.Item, CaseParam]]] = {}
     for item, param in cases_in(items):
         groups.setdefault((suite_of(item, param), param.model), []).append((item, param))
     return [
         *(
-            _of_model(suite, models[model], cases, settings)
+            _of_model(suite, models[model], cases, settings, codes)
             for (suite, model), cases in groups.items()
             if model in models
         ),
@@ -77,8 +79,9 @@ def forecasts(
 
 def foretold(items: Iterable[pytest.Item], config: pytest.Config, prepared: "Preparation") -> list[str]:
     """Return what the listed cases would take, as notes; ``llmeval estimate`` finds it in the stash."""
-    assert prepared.settings is not None
-    found = forecasts(items, prepared.settings, prepared.models, prepared.judges)
+    assert prepared.settings is not None and prepared.maker is not None
+    codes = {reading.eval.where: reading.code_digest for reading in prepared.maker.readings}
+    found = forecasts(items, prepared.settings, prepared.models, prepared.judges, codes)
     config.stash[FORECAST_KEY] = found
     told = [each.unread for each in found if each.unread]
     caveats = dict.fromkeys(each.caveat for each in found if each.caveat)
@@ -126,7 +129,11 @@ def _sampled(cases: "Sequence[tuple[pytest.Item, CaseParam]]") -> "list[CasePara
 
 
 def _of_model(
-    suite: str, model: NamedModel, cases: "Sequence[tuple[pytest.Item, CaseParam]]", settings: Settings
+    suite: str,
+    model: NamedModel,
+    cases: "Sequence[tuple[pytest.Item, CaseParam]]",
+    settings: Settings,
+    codes: Mapping[str, str],
 ) -> Forecast:
     """Return what one suite will take with one model."""
     known = call_history(settings.db, suite, model.name)
@@ -152,7 +159,20 @@ def _of_model(
         made,
         estimate=estimate([told], model.prices),
         unread=f"suite {one_line(suite, 60)}: {unread}, and are not counted" if raised else None,
-        caveat=_FIRST_RUN if asks and known.is_silent is None else None,
+        caveat=_FIRST_RUN if asks and known.is_silent is None else _of_other_code(suite, item, param, known, codes),
+    )
+
+
+def _of_other_code(
+    suite: str, item: pytest.Item, param: "CaseParam", known: CallHistory, codes: Mapping[str, str]
+) -> str | None:
+    """Return that a suite may ask otherwise than in its newest run, by other code; None where that cannot be."""
+    code = codes.get(param.eval.where)
+    if known.code_digest in (None, code) or not _asks_by_code(item, param):
+        return None
+    return (
+        f"suite {one_line(suite, 60)}: its code has changed since run {known.run}, whose calls are counted here; it may"
+        " now ask more or less"
     )
 
 
@@ -160,11 +180,14 @@ def _is_silent(item: pytest.Item, param: "CaseParam", known: CallHistory) -> boo
     """Return whether nothing tells of a call of a suite: no run of it, or before the first one its code."""
     if uses(item, "response") or known.is_silent is False:
         return False
-    if known.is_silent:
-        return True
+    return bool(known.is_silent) or not _asks_by_code(item, param)
+
+
+def _asks_by_code(item: pytest.Item, param: "CaseParam") -> bool:
+    """Whether it is the code of a suite that decides how many calls are made."""
     from pytest_llmeval.bridge.forecasting.judge_forecast import asks_judges
 
-    return not (uses(item, "model") or uses(item, "judge") or asks_judges(item, param))
+    return uses(item, "model") or uses(item, "judge") or asks_judges(item, param)
 
 
 def _tokens(param: "CaseParam") -> int | str:
