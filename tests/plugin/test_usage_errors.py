@@ -277,6 +277,25 @@ def test_a_wrong_threshold_names_its_line(project: Project, text: str, message: 
     pytest.LineMatcher(refused(project).splitlines()).fnmatch_lines([f"*{message}*"])
 
 
+def test_rules_of_a_function_with_parameter_sets_are_told_though_other_evals_wait(project: Project) -> None:
+    """They are of no suite: two functions cannot share the name."""
+    body = "@pytest.mark.parametrize('style', ['short', 'long'])\ndef test_echo(response, style):\n    pass\n"
+    project.eval(body, [GOOD])
+    project.write(thresholds_yaml="version: 1\nsuites:\n  echo: {exact: {min: 1}}\n", evals__test_b_py="")
+    result = project.run("evals/test_echo.py")
+    assert result.ret == 0
+    told = "rules of no suite; each set of parameters is a suite of its own: 'echo[short]', 'echo[long]'"
+    assert f"thresholds.yaml:3: suites.echo: {told}" in " ".join(result.stdout.str().split())
+
+
+def test_two_tests_of_a_class_whose_marker_names_the_suite_are_told_of_it(project: Project) -> None:
+    cases = "    def test_one(self, response): ...\n    def test_two(self, response): ...\n"
+    marker = '@pytest.mark.llmeval([{"input": "x"}], suite="both")'
+    project.write(evals__test_two_py=f"import pytest\n\n{marker}\nclass TestBoth:\n{cases}")
+    told = "leave suite= out of the marker of the class, or rename one with suite='...'"
+    assert refused(project).strip().endswith(f"::TestBoth::test_two; {told}")
+
+
 def test_an_unlike_suite_or_model_in_the_thresholds_is_not_judged(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

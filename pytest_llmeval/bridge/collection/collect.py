@@ -367,7 +367,8 @@ def _one_name(where: str, base: str, *cases: tuple[str, str]) -> str:
 def _told_apart(first: Reading, second: Reading) -> str:
     """Return what to do about two functions of one suite."""
     if first.function is not second.function:
-        return "rename one"
+        in_one = first.in_class and first.eval.where.rpartition("::")[0] == second.eval.where.rpartition("::")[0]
+        return f"{'leave suite= out of the marker of the class, or ' if in_one else ''}rename one"
     if first.in_class and second.in_class:
         return "mark the classes, not the test that they inherit, each"
     return "both are one function: keep one, or mark two that call it, each"

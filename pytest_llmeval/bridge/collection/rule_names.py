@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from pytest_llmeval.bridge.collection.last_failed import last_failed
-from pytest_llmeval.core.gate.names import check_names, unmet_models
+from pytest_llmeval.core.gate.names import check_names, rules_of_no_set, unmet_models
 from pytest_llmeval.core.rules import SuiteSeen, Thresholds
 from pytest_llmeval.core.text import one_line
 
@@ -35,6 +35,7 @@ def hold_names(
     """
     seen = {suite.name: suite for suite in _seen(thresholds, tally, prepared, models)}
     facts.problems += check_names(thresholds, seen, everything_collected=facts.all_collected)
+    facts.notes += [] if facts.all_collected else rules_of_no_set(thresholds, seen)
     facts.unmade = [name for name in thresholds.suites if name not in seen] if facts.all_collected else []
     unmet = unmet_models(thresholds, facts.suites, models) if models is not None else {}
     met = prepared.met_models() if unmet else frozenset()

@@ -61,8 +61,8 @@ def forecasts(
 
     A case makes the calls that those of the newest run made, with as many tokens where it asks through ``model``. Of
     others the prompts of up to 100 are looked at; without an earlier run it makes one call. Where nothing tells of any
-    call, of a judge neither, tokens and cost are unknown. Answers that a cache will have are not left out. ``codes`` has
-    the digests of the code of functions, by where they are.
+    call, of a judge neither, tokens and cost are unknown. Answers that a cache will have are not left out. By
+    where a function is, ``codes`` has the digest of its code.
     """
     groups: dict[tuple[str, str], list[tuple[pytest.Item, CaseParam]]] = {}
     for item, param in cases_in(items):

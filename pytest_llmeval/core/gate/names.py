@@ -5,11 +5,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from pytest_llmeval.core.names import closest, did_you_mean, show_key
 from pytest_llmeval.core.rules import Rule, SuiteRules, SuiteSeen, Thresholds
+from pytest_llmeval.core.text import and_more
 
-__all__ = ["check_names", "unmet_models"]
+__all__ = ["check_names", "rules_of_no_set", "unmet_models"]
 
 _ALIKE = 0.7
 """How similar a name is at least to the one that was meant; see ``closest``."""
+_EACH_SET = "each set of parameters is a suite of its own"
 
 
 def check_names(
@@ -43,6 +45,20 @@ def check_names(
     return messages
 
 
+def rules_of_no_set(thresholds: Thresholds, suites: Collection[str]) -> list[str]:
+    """Return a message for each suite with rules that is the function of parameter sets, and none of their suites."""
+    return [
+        f"{_at(thresholds, rules.line)}suites.{show_key(rules.name)}: rules of no suite; {_EACH_SET}:"
+        f" {and_more([*map(repr, sets)], 4)}"
+        for rules in thresholds.suites.values()
+        if rules.name not in suites and (sets := _sets_of(rules.name, suites))
+    ]
+
+
+def _sets_of(name: str, suites: Iterable[str]) -> list[str]:
+    return [each for each in suites if each.startswith(f"{name}[")]
+
+
 def unmet_models(thresholds: Thresholds, suites: Iterable[str], known: Collection[str]) -> dict[str, str]:
     """Return each model that rules of ``suites`` name and that is not ``known``, with the place of the first one."""
     found: dict[str, str] = {}
@@ -57,11 +73,11 @@ def _wrong_suite(
     rules: SuiteRules, thresholds: Thresholds, suites: Mapping[str, SuiteSeen]
 ) -> Iterator[tuple[int | None, str]]:
     others = [name for name in suites if name not in thresholds.suites or not thresholds.suites[name].decides()]
-    of_parameters = next((name for name in others if name.startswith(f"{rules.name}[")), None)
+    of_parameters = next(iter(_sets_of(rules.name, others)), None)
     near = of_parameters or closest(rules.name, others, cutoff=_ALIKE)
     if near is not None:
-        place = f"suites.{show_key(rules.name)}"
-        yield rules.line, f"{place}: unknown suite {rules.name!r}; did you mean {near!r}?"
+        place, each = f"suites.{show_key(rules.name)}", f" {_EACH_SET.capitalize()}" if of_parameters else ""
+        yield rules.line, f"{place}: unknown suite {rules.name!r}; did you mean {near!r}?{each}"
 
 
 def _wrong_slices(rules: SuiteRules, seen: SuiteSeen, may_be_newer: bool) -> Iterator[tuple[int | None, str]]:

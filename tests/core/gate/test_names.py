@@ -46,7 +46,9 @@ def test_an_unknown_suite_near_one_without_rules_is_named_with_it() -> None:
 
 def test_the_suites_of_parameter_sets_are_near_the_name_of_their_function() -> None:
     found = check_names(thresholds(), seen("json_extraction[a long set of parameters]"), everything_collected=True)
-    assert [line.partition("; ")[2] for line in found] == ["did you mean 'json_extraction[a long set of parameters]'?"]
+    assert [line.partition("; ")[2] for line in found] == [
+        "did you mean 'json_extraction[a long set of parameters]'? Each set of parameters is a suite of its own"
+    ]
 
 
 def test_an_unknown_suite_was_perhaps_not_selected() -> None:
