@@ -16,7 +16,7 @@ from pytest_llmeval.core.ids import shown_name
 from pytest_llmeval.core.metrics import Metric, summarise
 from pytest_llmeval.core.text import printable
 from pytest_llmeval.core.types import Score
-from pytest_llmeval.reports.exported import ExportedCase
+from pytest_llmeval.reports.exported import ExportedCase, shown_response
 from pytest_llmeval.reports.formulas import guarded
 from pytest_llmeval.reports.row_texts import asked_text
 
@@ -109,7 +109,7 @@ def _case_cells(run_id: str, exported: ExportedCase) -> list[Cell]:
         case.error_kind,
         case.error,
         asked_text(case, exported.calls),
-        case.response,
+        shown_response(case, exported.calls),
         case.target,
         case.latency_s,
         case.input_tokens,

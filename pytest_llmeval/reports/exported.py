@@ -4,11 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pytest_llmeval.core.grouping import grouped
+from pytest_llmeval.core.judge.shown import shown_reply
 from pytest_llmeval.core.types import Call
 from pytest_llmeval.store.protocol import StoreReader
 from pytest_llmeval.store.records import EarlierOutcome, Label, StoredCase
 
-__all__ = ["ExportedCase", "exported_cases", "response_in", "said_in"]
+__all__ = ["ExportedCase", "exported_cases", "said_in", "shown_in", "shown_response"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,23 +26,36 @@ class ExportedCase:
 
     @property
     def response(self) -> str | None:
-        """What the model said last, as ``response_in`` says."""
-        return response_in(self.case, self.calls)
+        """What the model said last; None where it said nothing.
+
+        NUL and lone surrogates are as they were said: the column of the case has them as escapes.
+        """
+        last = _last(self.case, self.calls)
+        return self.case.response if last is None else said_in(last)
 
 
-def response_in(case: StoredCase, calls: Sequence[Call]) -> str | None:
-    """Return what the model said last in a case; None where it said nothing.
+def shown_response(case: StoredCase, calls: Sequence[Call]) -> str | None:
+    """Return what people are shown of what the model said last in a case, as ``shown_in`` does."""
+    last = _last(case, calls)
+    return case.response if last is None else shown_in(last)
 
-    NUL and lone surrogates are as they were said: the column of the case has them as escapes.
-    """
-    said = [call for call in calls if call.role == "model" and call.response == case.response]
-    return said_in(said[-1]) if said else case.response
+
+def shown_in(call: Call) -> str | None:
+    """Return what people are shown of what a call was answered, its calls of tools too; None without an answer."""
+    said = said_in(call)
+    return None if said is None else shown_reply(said, call.detail)
 
 
 def said_in(call: Call) -> str | None:
     """Return what a call was answered, NUL and lone surrogates included; None for one without an answer."""
     text = call.detail.get("text", call.response)
     return text if isinstance(text, str) else call.response
+
+
+def _last(case: StoredCase, calls: Sequence[Call]) -> Call | None:
+    """Return the call that a case's response is the answer of; None where none is known."""
+    said = [call for call in calls if call.role == "model" and call.response == case.response]
+    return said[-1] if said else None
 
 
 def exported_cases(store: StoreReader, run_id: str) -> Iterator[ExportedCase]:

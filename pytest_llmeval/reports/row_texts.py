@@ -4,8 +4,9 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from pytest_llmeval.core.judge.shown import shown_input
+from pytest_llmeval.core.judge.shown import shown_input, shown_message
 from pytest_llmeval.core.types import Call
+from pytest_llmeval.reports.exported import shown_response
 from pytest_llmeval.reports.row_flips import RowKey, RowText
 from pytest_llmeval.store.baselines import FoundBaseline
 from pytest_llmeval.store.records import StoredCase
@@ -32,7 +33,7 @@ def _text(case: StoredCase, calls: Sequence[Call]) -> RowText:
     return RowText(
         prompt=asked_text(case, calls),
         expected=case.target,
-        answer=case.response,
+        answer=shown_response(case, calls),
         outcome=case.outcome,
         said=case.error or "\n".join(failed) or None,
         epoch=case.key.epoch,
@@ -63,7 +64,7 @@ def message_texts(request: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return who says what in the messages of a request."""
     messages = request.get("messages")
     return [
-        (str(message.get("role", "")), _content(message.get("content")))
+        (str(message.get("role", "")), _said(message))
         for message in (messages if isinstance(messages, list) else ())
         if isinstance(message, dict)
     ]
@@ -79,6 +80,11 @@ def input_text(value: Any) -> str:
             for each in value
         ]
     return shown_input(value)
+
+
+def _said(message: Mapping[str, Any]) -> str:
+    content = message.get("content")
+    return shown_message("" if content is None else _content(content), message)
 
 
 def _content(content: Any) -> str:

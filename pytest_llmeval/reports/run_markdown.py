@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from pytest_llmeval.reports.comparison_markdown import flips_folded, flips_title
 from pytest_llmeval.reports.comparison_words import expected_text
+from pytest_llmeval.reports.exported import shown_response
 from pytest_llmeval.reports.markdown import LONGEST, MARKS, escaped, fitted, folded, table, titled_texts
 from pytest_llmeval.reports.row_texts import asked_text
 from pytest_llmeval.reports.rule_words import told_reasons
@@ -108,7 +109,7 @@ def _case(worst: WorstCase, *, many: bool) -> str:
     told = {
         "asked": asked_text(case, worst.calls),
         "expected": expected_text(case.target),
-        "answer": case.response,
+        "answer": shown_response(case, worst.calls),
         "why": case.error or "\n".join(reasons) or None,
     }
     title = f"**{escaped(case.key.suite, 60)}** {escaped(case_words(case, many=many))}"

@@ -16,6 +16,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer, set_span_in_context
 
 from pytest_llmeval.core.errors import ModelError
+from pytest_llmeval.core.judge.shown import called_tools
 from pytest_llmeval.core.text import shorten, storable
 from pytest_llmeval.core.types import Call, Score
 from pytest_llmeval.models.specs import parse_spec
@@ -156,7 +157,7 @@ def _texts(call: Call) -> Attributes:
     messages = [_message(each) for each in asked if isinstance(each, Mapping)] if isinstance(asked, list) else []
     told = said_in(call)
     reason = _text(str(call.detail.get("finish_reason") or ("stop" if call.status == "ok" else "error")))
-    parts = [{"type": "text", "content": _text(told)}] if told is not None else []
+    parts = [*([_part(told)] if told else []), *_wanted(call.detail)]
     return {
         "gen_ai.input.messages": json.dumps(messages),
         "gen_ai.output.messages": json.dumps([{"role": "assistant", "parts": parts, "finish_reason": reason}]),
@@ -165,8 +166,8 @@ def _texts(call: Call) -> Attributes:
 
 def _message(message: Mapping[str, Any]) -> Attributes:
     content = message.get("content")
-    parts = content if isinstance(content, list) else [{"type": "text", "text": content}]
-    return {"role": _text(str(message.get("role", ""))), "parts": [_part(part) for part in parts]}
+    parts = content if isinstance(content, list) else [content] if content is not None else []
+    return {"role": _text(str(message.get("role", ""))), "parts": [*map(_part, parts), *_wanted(message)]}
 
 
 def _part(part: Any) -> Attributes:
@@ -175,6 +176,12 @@ def _part(part: Any) -> Attributes:
         text = part.get("text") if isinstance(part, Mapping) else part
         return {"type": "text", "content": _text(text if isinstance(text, str) else json.dumps(text))}
     return {"type": _text(str(part.get("type", "part")))}
+
+
+def _wanted(detail: Mapping[str, Any]) -> list[Attributes]:
+    """Return the parts for the calls of tools in a message, or in the answer of a call."""
+    calls = called_tools(detail.get("tool_calls"))
+    return [{"type": "tool_call", "name": _text(name), "arguments": _text(arguments)} for name, arguments in calls]
 
 
 class _Models:

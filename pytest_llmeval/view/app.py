@@ -115,10 +115,10 @@ class _Pages:
                 current.id, wanted, size=_FLIPS, after=_whole(request, "after"), before=_whole(request, "before")
             )
             total = self.summaries.total(reader, current, wanted, page) or 0
-        address = self.frame.links.compare
-        return HTMLResponse(
-            compare_page(
+            address = self.frame.links.compare
+            text = compare_page(
                 self.frame,
+                reader,
                 base,
                 current,
                 comparison,
@@ -127,7 +127,7 @@ class _Pages:
                 older=address(base.id, current.id, after=page.after) if page.after else None,
                 newer=address(base.id, current.id, before=page.before) if page.before else None,
             )
-        )
+        return HTMLResponse(text)
 
     def _compared(self, base: Run, current: Run) -> Comparison | str | None:
         """Return what changed; why that cannot be told, where the rules of the run are gone or wrong by now."""

@@ -18,7 +18,7 @@ from pytest_llmeval.reports.comparison_words import (
     measure_name,
     verdict_cells,
 )
-from pytest_llmeval.reports.exported import response_in, said_in
+from pytest_llmeval.reports.exported import shown_in, shown_response
 from pytest_llmeval.reports.html.chat import bubble, chat
 from pytest_llmeval.reports.html.diff import difference
 from pytest_llmeval.reports.html.escape import Html
@@ -127,6 +127,7 @@ def run_page(
         is_sliced=wanted.slice is not None or bool(wanted.search) or wanted.flipped is not None,
         wanted=wanted,
         page=page,
+        said=_excerpts(reader, page.pairs),
         total=total,
         against=against,
         can_label=frame.links.is_live and bool(reader.judges(run.id)),
@@ -157,9 +158,9 @@ def case_body(frame: Frame, reader: BrowsingReader, run: Run, case: StoredCase, 
     """Return a case in full: chat, response, what was expected, scores, votes, labels and calls."""
     calls = reader.calls(case.id)
     partner = None if against is None else reader.partner(case, against)
-    response = response_in(case, calls)
+    response = shown_response(case, calls)
     expected = expected_text(case.target)
-    before = None if partner is None else response_in(partner, reader.calls(partner.id))
+    before = None if partner is None else shown_response(partner, reader.calls(partner.id))
     return Html(
         render(
             "case_body.html",
@@ -199,6 +200,7 @@ def judged_of(reader: BrowsingReader, run: Run, case: StoredCase) -> list[str]:
 
 def compare_page(
     frame: Frame,
+    reader: BrowsingReader,
     base: Run,
     current: Run,
     comparison: Comparison | str | None,
@@ -212,6 +214,7 @@ def compare_page(
 
     Args:
         frame: around it.
+        reader: of the database.
         base: that is compared with.
         current: that is compared.
         comparison: of both; why there is none, where the rules cannot be used; None where it is not known yet.
@@ -236,6 +239,7 @@ def compare_page(
         legend=LEGEND,
         measures=[] if told is None else [(each, measure_name(each), measure_cells(each)) for each in told.measures],
         flipped=flipped,
+        said=_excerpts(reader, flipped),
         total=total,
         older=older,
         newer=newer,
@@ -290,13 +294,19 @@ def _choices(names: Iterable[str]) -> list[str]:
     return sorted({name for name in names if len(name) <= _LONGEST_NAME})
 
 
+def _excerpts(reader: BrowsingReader, pairs: Iterable[CasePair]) -> dict[str, str | None]:
+    """Return by case what the model said."""
+    cases = [case for pair in pairs for case in pair if case is not None]
+    return {case.id: shown_response(case, reader.calls(case.id)) for case in cases}
+
+
 def _missing(case: StoredCase) -> str:
     return "no response: the case ended in an error" if case.outcome == "error" else "no response"
 
 
 def _shown_call(call: Call) -> tuple[Call, Sequence[Html], str, str]:
     """Return a call, its messages and answer as bubbles, its other parameters and details as JSON."""
-    said = said_in(call)
+    said = shown_in(call)
     bubbles = [bubble(role, text) for role, text in message_texts(call.request)]
     answer = [] if said is None else [bubble("response", said)]
     params = {key: value for key, value in call.request.items() if key != "messages"}

@@ -172,6 +172,7 @@ def _compare_page(frame: Frame, source: Source, reader: BrowsingReader, base: Ru
             found = str(error)
     return compare_page(
         frame,
+        reader,
         base,
         current,
         found,

@@ -11,12 +11,13 @@ async def test_echo(sample, model, score):
 """
 
 
-def test_a_reply_without_text_is_judged_as_what_it_is(project: Project, judged_by: Judged) -> None:
+def test_a_reply_is_judged_as_what_it_is_with_text_or_without(project: Project, judged_by: Judged) -> None:
     """Not as one empty answer, of which the first verdict would be that on all."""
     call = {"id": "c", "type": "function", "function": {"name": "pay", "arguments": '{"to": "Kim"}'}}
     replies = {
         "refuses": completion(None, refusal="I cannot\nhelp with that."),
         "calls": completion(None, finish="tool_calls", tool_calls=[call]),
+        "both": completion("Paying.", finish="tool_calls", tool_calls=[call]),
         "cut": completion("", finish="length"),
         "says": completion("yes"),
     }
@@ -27,7 +28,8 @@ def test_a_reply_without_text_is_judged_as_what_it_is(project: Project, judged_b
     shown = {entry.body["messages"][1]["content"].split("\n")[1]: entry for entry in judge.ledger}
     assert {asked.removeprefix("> "): answer_in(entry.body["messages"])[0] for asked, entry in shown.items()} == {
         "refuses": "(no text; a refusal:)\nI cannot\nhelp with that.",
-        "calls": '(no text; calls of tools:)\n[\n {\n  "name": "pay",\n  "arguments": "{\\"to\\": \\"Kim\\"}"\n }\n]',
+        "calls": '(no text; calls of tools:)\npay({"to": "Kim"})',
+        "both": 'Paying.\n\n(calls of tools:)\npay({"to": "Kim"})',
         "cut": "(no text; finish_reason length)",
         "says": "yes",
     }

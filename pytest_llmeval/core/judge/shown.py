@@ -4,21 +4,51 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pytest_llmeval.core.transport import plain
 from pytest_llmeval.core.types import Response
 
-__all__ = ["shown_answer", "shown_input", "shown_reference"]
+__all__ = ["called_tools", "shown_answer", "shown_input", "shown_message", "shown_reference", "shown_reply"]
 
 
 def shown_answer(response: Response) -> str:
-    """Return the text of a response; of one without text what it is: a refusal, calls of tools, or how it ended."""
-    if response.text.strip():
-        return response.text
-    calls = [{"name": call.name, "arguments": call.arguments} for call in response.tool_calls]
+    """Return what a model said, as ``shown_reply`` does."""
+    calls, stop = plain(response.tool_calls), response.finish_reason
+    return shown_reply(response.text, {"refusal": response.refusal, "tool_calls": calls, "finish_reason": stop})
+
+
+def shown_reply(text: str, detail: Mapping[str, Any]) -> str:
+    """Return a reply as text: its text and its calls of tools; where it has neither, a refusal, or how it ended.
+
+    Args:
+        text: of the reply.
+        detail: its ``tool_calls``, ``refusal`` and ``finish_reason``, if there.
+    """
+    said = shown_message(text, detail)
+    return said if said.strip() else f"(no text; finish_reason {detail.get('finish_reason') or 'unknown'})"
+
+
+def shown_message(text: str, detail: Mapping[str, Any]) -> str:
+    """Return a message of a chat as text: what ``text`` says, and the calls of tools or the refusal of ``detail``."""
+    refusal = detail.get("refusal")
+    calls = "\n".join(f"{name}({arguments})" for name, arguments in called_tools(detail.get("tool_calls")))
+    if text.strip():
+        return f"{text}\n\n(calls of tools:)\n{calls}" if calls else text
     parts = [
-        *([f"(no text; a refusal:)\n{response.refusal}"] if response.refusal else []),
-        *([f"(no text; calls of tools:)\n{_text(calls)}"] if calls else []),
+        *([f"(no text; a refusal:)\n{refusal}"] if refusal else []),
+        *([f"(no text; calls of tools:)\n{calls}"] if calls else []),
     ]
-    return "\n\n".join(parts) or f"(no text; finish_reason {response.finish_reason or 'unknown'})"
+    return "\n\n".join(parts) or text
+
+
+def called_tools(told: Any) -> list[tuple[str, str]]:
+    """Return the names and arguments of called tools; ``told`` has them as they are stored or in OpenAI's form."""
+    found = [each for each in told if isinstance(each, Mapping)] if isinstance(told, list) else []
+    wanted = [each.get("function") or each.get("custom") or each for each in found]
+    return [
+        (str(each.get("name", "?")), _text(each.get("arguments", each.get("input", ""))))
+        for each in wanted
+        if isinstance(each, Mapping)
+    ]
 
 
 def shown_input(value: Any) -> str:
@@ -28,7 +58,7 @@ def shown_input(value: Any) -> str:
     if isinstance(value, Mapping):
         return "\n\n".join(f"{key}:\n{_text(inner)}" for key, inner in value.items())
     if isinstance(value, Sequence) and all(isinstance(each, Mapping) and "role" in each for each in value):
-        return "\n\n".join(f"{each['role']}:\n{_text(each.get('content'))}" for each in value)
+        return "\n\n".join(f"{each['role']}:\n{_said(each)}" for each in value)
     return _text(value)
 
 
@@ -47,6 +77,11 @@ def shown_reference(target: Any) -> str | None:
     if isinstance(texts, list) and texts and all(isinstance(each, str) for each in texts):
         return "\nor: ".join(texts)
     return _text(target)
+
+
+def _said(message: Mapping[str, Any]) -> str:
+    content = message.get("content")
+    return shown_message("" if content is None else _text(content), message)
 
 
 def _text(value: Any) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from pytest_llmeval.core.types import Call, Score
 from pytest_llmeval.reports.comparison_words import expected_text
+from pytest_llmeval.reports.exported import shown_in
 from pytest_llmeval.reports.html.chat import bubble, chat
 from pytest_llmeval.reports.html.escape import Html, element, joined, shown
 from pytest_llmeval.reports.html.tables import chip, table
@@ -55,7 +56,7 @@ def _talks(case: StoredCase, calls: Sequence[Call], limit: int) -> Iterator[Html
         missing = f"no response: {call.detail.get('error') or call.status}"
         said = chat(
             message_texts(call.request),
-            call.response,
+            shown_in(call),
             expected if is_last else None,
             limit=limit,
             missing=missing,
@@ -138,8 +139,7 @@ def _judgements(calls: Sequence[Call], limit: int) -> Iterator[Html]:
     """Yield what judges were asked and answered, folded."""
     for call in [call for call in calls if call.role == "judge"][:_MOST_CALLS]:
         said = [bubble(role, text, limit=limit) for role, text in message_texts(call.request)]
-        answer = call.response if call.response is not None else f"no answer: {call.status}"
-        said.append(bubble("response", answer, limit=limit))
+        said.append(bubble("response", shown_in(call) or f"no answer: {call.status}", limit=limit))
         body = element("div", *said, class_="le-chat")
         yield element("details", element("summary", f"What judge {call.model} was asked and said"), body)
 

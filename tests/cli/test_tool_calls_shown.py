@@ -1,0 +1,51 @@
+"""Calls of tools, where people look at what a model said."""
+
+import csv
+import html
+import io
+from pathlib import Path
+
+from tests.cli.conftest import Command
+from tests.support.chat_bodies import completion
+from tests.support.project import Project
+
+EVAL = """
+    async def test_echo(sample, model, score):
+        chat = [{"role": "user", "content": sample.input}]
+        first = await model.generate(chat)
+        calls = [
+            {"id": "c", "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+            for call in first.tool_calls
+        ]
+        chat += [{"role": "assistant", "content": None, "tool_calls": calls}, {"role": "tool", "content": "a map"}]
+        answer = await model.generate(chat)
+        score.exact(answer.tool_calls[0].name, sample.target)
+"""
+
+
+def call_of(name: str) -> dict[str, object]:
+    return {"id": "c", "type": "function", "function": {"name": name, "arguments": '{"city": "Lima"}'}}
+
+
+def test_a_call_of_a_tool_is_what_the_model_said(project: Project, llmeval: Command) -> None:
+    """In the answer and in the conversation before it; a text beside it stays."""
+    project.eval(EVAL, [{"id": "a", "input": "Show Lima", "target": "zoom"}])
+    last = [completion(None, tool_calls=[call_of("zoom")]), completion("Well.", tool_calls=[call_of("drop")])]
+    project.server.reply = lambda messages: (
+        completion(None, tool_calls=[call_of("look")]) if len(messages) == 1 else last.pop(0)
+    )
+    assert [project.run("evals", f"--run-name={name}").ret for name in ("good", "bad")] == [0, 1]
+
+    asked, zoom, drop = ("(no text; calls of tools:) look(", 'zoom({"city": "Lima"})', 'drop({"city": "Lima"})')
+    compared = llmeval("compare", "good", "bad").out
+    assert all(each in compared for each in ("Well.", "(calls of tools:)", zoom, drop))
+    (row,) = csv.DictReader(io.StringIO(llmeval("export", "csv", "bad").out))
+    assert drop in llmeval("export", "markdown", "bad").out and drop in row["response"]
+    assert llmeval("export", "html", "bad", "--output", "report.html").status == 0
+    assert llmeval("view", "--export", "pages").status == 0
+    files = [Path("report.html"), *Path("pages").rglob("*.html")]
+    shown = [" ".join(html.unescape(path.read_text()).split()) for path in files]
+    assert all("(empty)" not in text and '<pre dir="auto">null' not in text for text in shown)
+    assert sum(asked in text for text in shown) >= 3, "both cases and the report"
+    counts = [sum(each in text for text in shown) for each in (zoom, drop)]
+    assert counts == [3, 4], "of each run its case, the list of its cases and the comparison; of one the report"
