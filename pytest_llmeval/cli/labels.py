@@ -186,7 +186,7 @@ def _row(
     texts = {
         "question": shown.parts.get("QUESTION"),
         "answer": shown.parts.get("ANSWER", case.response),
-        "reference": shown.parts.get("REFERENCE", target),
+        "reference": shown.parts.get("REFERENCE") if shown.parts else target,
     }
     return {
         **{key: getattr(case.key, key) for key in _ABOUT},

@@ -1,7 +1,7 @@
 """The page on which a person labels answers, and what it sends taken for labels."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pytest_llmeval.core.errors import SettingsError
@@ -112,20 +112,24 @@ def label_page(
 
 
 def _chat(case: StoredCase, calls: Sequence[Call], names: Sequence[str]) -> Html:
-    """Return what was asked, the answer that the judge judged, and what was expected; of several answers each."""
+    """Return what the judge was shown, of several answers each; where that was not kept, what the model was asked."""
     texts, expected = texts_of(case.response, calls), expected_text(case.target)
     if not all(map(texts.is_known, names)):
         return element("p", f"This answer cannot be labelled: {UNSURE}.", class_="lv-notice lv-warn")
     shown = texts.shown(names)
-    if len(shown) == 1:
-        return chat(asked_messages(case, calls), shown[0].answer, expected)
-    return joined(part for each in shown for part in _one_of_several(each, expected))
+    return joined(part for each in shown for part in _judged(each, case, calls, expected, is_only=len(shown) == 1))
 
 
-def _one_of_several(shown: Shown, expected: str | None) -> tuple[Html, Html]:
-    """Return the names of some scores, and what the judge was shown for them."""
-    question, reference = shown.parts.get("QUESTION", ""), shown.parts.get("REFERENCE", expected)
-    return element("h2", ", ".join(shown.names)), chat([("question", question)], shown.answer, reference)
+def _judged(
+    shown: Shown, case: StoredCase, calls: Sequence[Call], expected: str | None, *, is_only: bool
+) -> Iterator[Html]:
+    """Yield what the judge was shown for some scores, under their names where it is not all."""
+    if not is_only:
+        yield element("h2", ", ".join(shown.names))
+    if shown.parts:
+        yield chat([("question", shown.parts.get("QUESTION", ""))], shown.answer, shown.parts.get("REFERENCE"))
+    else:
+        yield chat(asked_messages(case, calls), shown.answer, expected)
 
 
 def dimensions(

@@ -60,3 +60,11 @@ def test_an_older_run_with_several_judged_answers_is_to_be_scored_again(
         assert "sample_id 'a': a judge was shown several texts of a case" in done.err
         assert "`llmeval rescore RUN --judge-model SPEC` makes one that tells" in done.err
     assert llmeval("labels", "import", jsonl(here / "by.jsonl", GOOD), "--rater", "kim").status == 0
+
+
+def test_what_was_kept_back_from_the_judge_is_kept_back_from_people(
+    store: SqliteStore, llmeval: Command, here: Path
+) -> None:
+    store_run(store, [judged_record("a", reference=None, target='"kept back"')])
+    assert llmeval("labels", "export", "--output", "out.csv").status == 0
+    assert [row["reference"] for row in rows_of(Path("out.csv"))] == [""]

@@ -48,11 +48,17 @@ def judged_scores(
 
 
 def judged_record(
-    sample_id: str, *levels: str, answer: str = "x", question: str = "Who?", judge_id: str = JUDGE, **fields: Any
+    sample_id: str,
+    *levels: str,
+    answer: str = "x",
+    question: str = "Who?",
+    reference: str | None = "Kim",
+    judge_id: str = JUDGE,
+    **fields: Any,
 ) -> CaseRecord:
     """Return a case that was asked, answered and judged."""
     rubric = qa_rubric()
-    messages, _ = questions(rubric, question=question, answer=answer, reference="Kim", repeat=1)
+    messages, _ = questions(rubric, question=question, answer=answer, reference=reference, repeat=1)
     calls = (
         call(response=answer),
         call("judge", request={"messages": list(messages), "params": {}}, response="{}"),

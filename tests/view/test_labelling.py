@@ -113,12 +113,16 @@ def test_what_the_judge_said_is_not_shown(client: TestClient, two_runs: SqliteSt
 
 
 def test_the_answer_that_the_judge_judged_is_shown(client: TestClient, store: SqliteStore) -> None:
-    """A test may pass something else on than the model's last response: a part of it, or what an application said."""
-    passed_on = judged_record("a", answer="the part that counts")
-    calls = (call(response="all that the model said"), *passed_on.calls[1:])
+    """A test may pass something else on than the model's last response and the row's target, and ask otherwise."""
+    passed_on = judged_record(
+        "a", answer="the part that counts", question="Asked in brief", reference=None, target='"kept back"'
+    )
+    asked = {"messages": [{"role": "user", "content": "all that the model read"}], "params": {}}
+    calls = (call(request=asked, response="all that the model said"), *passed_on.calls[1:])
     store_run(store, [replace(passed_on, calls=calls)])
     text = client.get(f"/label?run={run().id}").text
-    assert "the part that counts" in text and "all that the model said" not in text
+    assert "the part that counts" in text and "Asked in brief" in text
+    assert "all that the model" not in text and "kept back" not in text
 
 
 def test_of_several_judged_answers_each_stands_under_its_scores(client: TestClient, store: SqliteStore) -> None:
