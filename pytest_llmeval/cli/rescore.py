@@ -20,10 +20,11 @@ from pytest_llmeval.cli.project import find_project
 from pytest_llmeval.core.child import run_told
 from pytest_llmeval.core.errors import UserError
 from pytest_llmeval.core.status import BROKEN
-from pytest_llmeval.core.text import one_line, printable
+from pytest_llmeval.core.text import counted, one_line, printable
 from pytest_llmeval.reports.rescored_scores import ScoreFlips, find_flips, flip_lines
 from pytest_llmeval.reports.run_text import not_judged_lines, run_lines, verdict_line
 from pytest_llmeval.reports.run_view import RunCases, view_run
+from pytest_llmeval.store.carried import carry_labels
 from pytest_llmeval.store.records import Run, StoredCase
 from pytest_llmeval.store.sqlite import SqliteStore
 
@@ -58,8 +59,9 @@ def rescore(run: str, pytest_args: tuple[str, ...], as_json: bool, database: Pat
         if new is None or new.end is None or session.returncode in BROKEN:
             click.echo(printable(printed), err=True)
             return session.returncode
+        labels = carry_labels(store, old.id, new.id)
         flips = find_flips(store.cases(old.id), store.cases(new.id))
-        _show(store, old, new, flips, as_json=as_json)
+        _show(store, old, new, flips, labels, as_json=as_json)
     return session.returncode
 
 
@@ -73,11 +75,11 @@ def _is_of(run: Run, pid: int, old: Run) -> bool:
     return run.pid == pid and run.is_here and run.settings.get("rescored") == old.id
 
 
-def _show(store: SqliteStore, old: Run, new: Run, flips: list[ScoreFlips], *, as_json: bool) -> None:
+def _show(store: SqliteStore, old: Run, new: Run, flips: list[ScoreFlips], labels: int, *, as_json: bool) -> None:
     view = view_run(new, RunCases.read(store, new.id), store.verdicts(new.id))
     if as_json:
         ended = {"status": new.shown_status, "exit_code": new.end and new.end.exit_code, "verdict": view.verdict}
-        facts = {"run": new.id, "rescored": old.id, **ended}
+        facts = {"run": new.id, "rescored": old.id, "labels": labels, **ended}
         emit_json({**facts, "flips": flips, "verdicts": store.verdicts(new.id)})
         return
     width = terminal_width()
@@ -85,4 +87,6 @@ def _show(store: SqliteStore, old: Run, new: Run, flips: list[ScoreFlips], *, as
     lines += not_judged_lines(view, width)
     name = f" ({one_line(old.name, 40)})" if old.name else ""
     lines += [f"the answers of run {printable(old.id)}{name} were scored again as run {printable(new.id)}"]
+    if labels:
+        lines.append(f"{counted(labels, 'label')} of it came along")
     echo_lines([*lines, verdict_line(view)])

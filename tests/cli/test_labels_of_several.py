@@ -26,21 +26,27 @@ def test_a_label_of_one_of_two_judged_answers_is_of_that(project: Project, llmev
     )
     with FaultServer(reply=verdict) as judge:
         assert project.run("evals", named(project, judge)).ret == 0
-    done = llmeval("labels", "export", "--output", "out.csv")
-    assert (done.status, "out.csv: answers to 1 of 1 rows" in done.out) == (0, True)
-    draft, final = rows_of(Path("out.csv"))
-    assert [(each["question"], each["answer"]) for each in (draft, final)] == [("yes", "no"), ("And now?", "yes")]
-    assert "final_" not in draft["levels"] and "draft_" not in final["levels"]
-    write_rows(Path("wrong.csv"), [{**draft, "label_draft_format": "good", "label_final_format": "good"}])
-    refused = llmeval("labels", "import", "wrong.csv", "--rater", "kim")
-    assert "wrong.csv:2: another answer of sample_id 'a'" in refused.err and refused.err.count("\n") < 4
-    said_of = [{**draft, "label_draft_correctness": "wrong"}, {**final, "label_final_correctness": "right"}]
-    write_rows(Path("back.csv"), said_of)
-    assert llmeval("labels", "import", "back.csv", "--rater", "kim").status == 0
-    assert llmeval("rescore", "last").status == 0
-    assert llmeval("labels", "import", "back.csv", "last", "--rater", "kim").status == 0, (
-        "it is told in the new run too"
-    )
+        done = llmeval("labels", "export", "--output", "out.csv")
+        assert (done.status, "out.csv: answers to 1 of 1 rows" in done.out) == (0, True)
+        draft, final = rows_of(Path("out.csv"))
+        assert [(each["question"], each["answer"]) for each in (draft, final)] == [("yes", "no"), ("And now?", "yes")]
+        assert "final_" not in draft["levels"] and "draft_" not in final["levels"]
+        write_rows(Path("wrong.csv"), [{**draft, "label_draft_format": "good", "label_final_format": "good"}])
+        refused = llmeval("labels", "import", "wrong.csv", "--rater", "kim")
+        assert "wrong.csv:2: another answer of sample_id 'a'" in refused.err and refused.err.count("\n") < 4
+        said_of = [{**draft, "label_draft_correctness": "wrong"}, {**final, "label_final_correctness": "right"}]
+        write_rows(Path("back.csv"), said_of)
+        assert llmeval("labels", "import", "back.csv", "--rater", "kim").status == 0
+        rescored = llmeval("rescore", "last")
+        assert (rescored.status, "2 labels of it came along" in rescored.out) == (0, True)
+        held = llmeval("calibrate", "--json").json()
+        assert {each["name"] for each in held["scores"]} == {"draft_correctness", "final_correctness"}
+        again = llmeval("labels", "import", "back.csv", "last", "--rater", "kim", "--json").json()
+        assert (again["labels"], again["replaced"]) == (2, 2), "they are told in the new run too"
+        test = Path("evals/test_echo.py")
+        test.write_text(test.read_text().replace("And now?", "And then?"))
+        changed = llmeval("rescore", "last", named(project, judge), "--json").json()
+        assert changed["labels"] == 1, "the final answer was judged beside another question"
 
 
 def test_an_older_run_with_several_judged_answers_is_to_be_scored_again(

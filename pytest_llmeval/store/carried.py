@@ -1,0 +1,48 @@
+"""Labels that go along with answers which are scored again."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from pytest_llmeval.core.grouping import grouped
+from pytest_llmeval.core.judge.judged_text import JudgedTexts, texts_of
+from pytest_llmeval.store.records import Label, StoredCase
+from pytest_llmeval.store.sqlite import SqliteStore
+
+__all__ = ["carry_labels"]
+
+
+def carry_labels(store: SqliteStore, old: str, new: str) -> int:
+    """Record what people said of a run as said of the one that scores its answers again; return how many labels.
+
+    Those are left behind whose score another judge gave now, or of something else: of them the label says nothing.
+
+    Args:
+        store: that holds both.
+        old: the id of the run that has the labels.
+        new: of the other one.
+    """
+    labels = grouped(store.labels(old), lambda label: label.case_id)
+    before = {_row(case): case for case in store.cases(old) if case.id in labels}
+    found = ((before.get(_row(case)), case) for case in (store.cases(new) if before else ()))
+    pairs = [(earlier, case) for earlier, case in found if earlier is not None]
+    kept = [label for earlier, case in pairs for label in _carried(store, labels[earlier.id], earlier, case)]
+    store.add_labels(kept)
+    return len(kept)
+
+
+def _carried(store: SqliteStore, labels: Sequence[Label], earlier: StoredCase, case: StoredCase) -> Iterator[Label]:
+    one, other = ({score.name: score.judge_id for score in each.scores} for each in (earlier, case))
+    shown, now = (texts_of(each.response, store.calls(each.id)) for each in (earlier, case))
+    for label in labels:
+        judge = one.get(label.name)
+        if judge is not None and judge == other.get(label.name) and _is_same(shown, now, label.name):
+            yield replace(label, case_id=case.id)
+
+
+def _is_same(one: JudgedTexts, other: JudgedTexts, name: str) -> bool:
+    """Return whether a judge was shown the same for a score, and it is known what."""
+    return one.is_known(name) and other.is_known(name) and one.shown([name]) == other.shown([name])
+
+
+def _row(case: StoredCase) -> tuple[str, str, str, int]:
+    return case.key.suite, case.key.model, case.key.sample_id, case.key.epoch
