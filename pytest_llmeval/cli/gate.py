@@ -1,7 +1,7 @@
 """A stored run judged again: by today's rules, against the baseline of its session or another."""
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,16 +12,14 @@ from pytest_llmeval.cli.output import database_option, emit_json, json_option, o
 from pytest_llmeval.cli.project import find_project
 from pytest_llmeval.cli.rules import check_rules, rules_for
 from pytest_llmeval.cli.runs import print_run
-from pytest_llmeval.core.gate.case import XPASSED, JudgedCase
 from pytest_llmeval.core.gate.judging import GateResult, apply_gate
 from pytest_llmeval.core.judge.trust import Trust
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.status import FAILED, stored_status
-from pytest_llmeval.core.text import and_more, counted, one_line
 from pytest_llmeval.reports.against import against_lines
 from pytest_llmeval.reports.judge_drift import judge_warnings
 from pytest_llmeval.reports.rule_words import inconclusive_words, ungated_words
-from pytest_llmeval.reports.run_notes import run_notes
+from pytest_llmeval.reports.run_notes import passed_wrongly, run_notes
 from pytest_llmeval.reports.run_view import RunCases, view_run
 from pytest_llmeval.store.baseline_choice import BaselineChoice, choose_again
 from pytest_llmeval.store.records import UNFINISHED, Run, Spending
@@ -29,9 +27,6 @@ from pytest_llmeval.store.sqlite_reader import SqliteReader
 from pytest_llmeval.store.trust import trust_in
 
 __all__ = ["Gated", "gate"]
-
-_MOST = 3
-"""Cases that a warning names."""
 
 
 @click.command()
@@ -88,7 +83,7 @@ class Gated:
                 *ungated_words(rules, cases.judged),
                 *inconclusive_words(result.verdicts, rules),
             ],
-            warnings=[*judge_warnings(run, store.answering(run), choice.found), *_passed_wrongly(cases.judged)],
+            warnings=[*judge_warnings(run, store.answering(run), choice.found), *passed_wrongly(cases.judged)],
         )
 
     def show(self, *, as_json: bool, notes: Sequence[str] = (), **facts: Any) -> None:
@@ -101,7 +96,8 @@ class Gated:
             return
         view = view_run(self.run, self.cases, self.result.verdicts)
         warnings = (f"warning: {each}" for each in self.warnings)
-        print_run(view, self.spending, 0, notes=[*self.notes, *notes, *self.against, *warnings])
+        told = dict.fromkeys([*self.notes, *notes, *self.against, *warnings])
+        print_run(view, self.spending, 0, notes=[*told])
 
 
 def _as_judged(run: Run, rules: Thresholds, choice: BaselineChoice) -> Run:
@@ -109,14 +105,6 @@ def _as_judged(run: Run, rules: Thresholds, choice: BaselineChoice) -> Run:
     noted = choice.noted_in(run)
     unmade = {name: count for name, count in noted.settings["unmade"].items() if name in rules.suites}
     return replace(noted, settings={**noted.settings, "unmade": unmade})
-
-
-def _passed_wrongly(cases: Iterable[JudgedCase]) -> Iterator[str]:
-    """Yield a line where cases had to fail and passed: no rule says so, and it decides the status."""
-    found = [f"{one_line(case.sample_id, 60)} of {case.suite}" for case in cases if case.error_kind == XPASSED]
-    if found:
-        told = f"{counted(len(found), 'case')} had to fail and passed (strict xfail), which fails a run"
-        yield f"{told}: {and_more(found, _MOST)}"
 
 
 def _judged(

@@ -1,17 +1,20 @@
 """What reports say of a run beside its figures: evals that are gone, other code, lost calls, judges at odds, reruns."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from pytest_llmeval.core.gate.case import JudgedCase, records_calls
-from pytest_llmeval.core.text import counted, one_line
+from pytest_llmeval.core.gate.case import XPASSED, JudgedCase, records_calls
+from pytest_llmeval.core.text import and_more, counted, one_line
 from pytest_llmeval.reports.rerun_text import rerun_sentences
 from pytest_llmeval.reports.rule_words import MDE_MEANS
 from pytest_llmeval.reports.voting_text import voting_sentences
 from pytest_llmeval.store.code_state import resumed_on
-from pytest_llmeval.store.records import MODEL_GIVEN, Run
+from pytest_llmeval.store.records import FAILED_TESTS, MODEL_GIVEN, Run
 from pytest_llmeval.store.sqlite_reader import SqliteReader
 
-__all__ = ["run_notes"]
+__all__ = ["passed_wrongly", "run_notes"]
+
+_MOST = 3
+"""Cases and tests that a warning names."""
 
 
 def run_notes(run: Run, cases: Sequence[JudgedCase], reader: SqliteReader) -> list[str]:
@@ -27,7 +30,8 @@ def run_notes(run: Run, cases: Sequence[JudgedCase], reader: SqliteReader) -> li
     """
     voting, earlier = reader.voting(run.id), reader.earlier_outcomes(run.id)
     legend = [MDE_MEANS] if any(verdict.mde is not None for verdict in reader.verdicts(run.id)) else []
-    counts = [*_cut_off(run), *voting_sentences(voting), *rerun_sentences(run.id, earlier, cases)]
+    failed = [*_failed_beside(run), *(f"warning: {each}" for each in passed_wrongly(cases))]
+    counts = [*failed, *_cut_off(run), *voting_sentences(voting), *rerun_sentences(run.id, earlier, cases)]
     return [*legend, *_unmade(run), *_other_code(run), *_asked_elsewhere(run, cases), *counts]
 
 
@@ -76,6 +80,21 @@ def _asked_elsewhere(run: Run, cases: Sequence[JudgedCase]) -> list[str]:
         f"note: {suites} {one_line(', '.join(silent), 120)} made no call through model or response: if {they_ask}"
         f" a model by {alone}, that is not counted and not {' or '.join(unheld)}"
     ]
+
+
+def _failed_beside(run: Run) -> list[str]:
+    """Return a warning where tests failed beside the evals: no table shows them, and they decide the status."""
+    names = [one_line(str(name), 120) for name in run.settings.get(FAILED_TESTS, ())]
+    are = "is" if len(names) == 1 else "are"
+    told = f"{counted(len(names), 'test')} that {are} no eval failed, and with it the session"
+    return [f"warning: {told}: {and_more(names, _MOST)}"] if names else []
+
+
+def passed_wrongly(cases: Iterable[JudgedCase]) -> list[str]:
+    """Return a sentence where cases had to fail and passed: no rule says so, and it decides the status."""
+    found = [f"{one_line(case.sample_id, 60)} of {case.suite}" for case in cases if case.error_kind == XPASSED]
+    told = f"{counted(len(found), 'case')} had to fail and passed (strict xfail), which fails a run"
+    return [f"{told}: {and_more(found, _MOST)}"] if found else []
 
 
 def _cut_off(run: Run) -> list[str]:

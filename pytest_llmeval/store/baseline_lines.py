@@ -30,7 +30,7 @@ from pytest_llmeval.store.baseline_fields import (
 )
 from pytest_llmeval.store.baseline_judges import checked_judges
 from pytest_llmeval.store.code_state import CODE_DIFF, OTHER_CODE
-from pytest_llmeval.store.records import ANSWERING, MODEL_GIVEN, Run, RunEnd, StoredCase
+from pytest_llmeval.store.records import ANSWERING, FAILED_TESTS, MODEL_GIVEN, Run, RunEnd, StoredCase
 
 __all__ = [
     "checked_case",
@@ -144,6 +144,7 @@ _SETTINGS = {
     "judges": (dict,),
     CODE_DIFF: (str, NoneType),
     MODEL_GIVEN: (bool,),
+    FAILED_TESTS: (list,),
     ANSWERING: (dict,),
 }
 """Settings of a run that others read, with their types."""

@@ -19,6 +19,7 @@ from pytest_llmeval.store.processes import own_host, process_started
 
 __all__ = [
     "ANSWERING",
+    "FAILED_TESTS",
     "LONGEST_SILENCE",
     "MODEL_GIVEN",
     "UNFINISHED",
@@ -44,6 +45,8 @@ ANSWERING = "answering"
 """The setting under which an exported run says which models answered for each of its judges."""
 UNFINISHED = frozenset({"running", "interrupted", "crashed"})
 """Statuses, as they are shown, of runs that were not judged."""
+FAILED_TESTS = "failed_tests"
+"""The setting with the node ids of tests that are no case and failed in the session of a run."""
 MODEL_GIVEN = "model_given"
 """The setting that says whether the command line named the models of a run."""
 LONGEST_SILENCE = timedelta(hours=6)

@@ -1,6 +1,7 @@
 """The store in one SQLite file: WAL, one commit for each finished case."""
 
 import contextlib
+import json
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator
@@ -15,7 +16,7 @@ from pytest_llmeval.store.call_table import CALL_COLUMNS, SET_ASIDE
 from pytest_llmeval.store.check import RESTORE, SCHEMA_VERSION, check_database, readable_errors, schema_of
 from pytest_llmeval.store.files import BUSY_TIMEOUT_S, bindable, insertion, make_private, switch_to_wal
 from pytest_llmeval.store.journal import Orphan, orphans, unread
-from pytest_llmeval.store.records import EarlierOutcome, Label, Run, RunEnd, StoredCase, stored_case
+from pytest_llmeval.store.records import FAILED_TESTS, EarlierOutcome, Label, Run, RunEnd, StoredCase, stored_case
 from pytest_llmeval.store.sqlite_reader import SqliteReader
 from pytest_llmeval.store.trainings import TRAINING_COLUMNS, Training, from_training, to_training
 
@@ -121,10 +122,12 @@ class SqliteStore(SqliteReader):
             self._connection.execute("DELETE FROM verdicts WHERE run_id = ?", [run_id])
             self._insert("verdicts", [rows.from_verdict(run_id, verdict) for verdict in verdicts])
 
-    def finish_run(self, run_id: str, end: RunEnd, *, name: str | None = None) -> None:
+    def finish_run(
+        self, run_id: str, end: RunEnd, *, name: str | None = None, failed_tests: Iterable[str] = ()
+    ) -> None:
         """Record how a run ended, and leave the whole database in its one file, where nobody reads it just now.
 
-        One that gets its ``name`` by ending well has it from now on.
+        One that gets its ``name`` by ending well has it from now on. ``failed_tests`` are those that are no case.
         A reader is not waited for, as no signal is heard meanwhile: whoever closes the file last does the same.
         """
         with self._transaction():
@@ -133,6 +136,11 @@ class SqliteStore(SqliteReader):
                 " WHERE id = ?",
                 [end.finished_at, end.status, end.exit_code, end.verdict, name, run_id],
             )
+            if names := [*failed_tests]:
+                self._connection.execute(
+                    "UPDATE runs SET settings_json = json_set(settings_json, ?, json(?)) WHERE id = ?",
+                    [f"$.{FAILED_TESTS}", json.dumps(names), run_id],
+                )
         with readable_errors(self.path):
             for pragma in ("busy_timeout = 0", "wal_checkpoint(TRUNCATE)", f"busy_timeout = {BUSY_TIMEOUT_S * 1000:g}"):
                 self._connection.execute(f"PRAGMA {pragma}").fetchall()

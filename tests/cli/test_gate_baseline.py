@@ -147,16 +147,23 @@ def test_a_baseline_is_scored_again_where_a_scorer_is_new(
     assert len(project.server.ledger) == calls
 
 
-def test_a_strict_xfail_that_passed_is_told_and_survives_an_export(project: Project, llmeval: Command) -> None:
-    """Also one without answers, in which its reason does not stand."""
+def test_what_fails_a_run_beside_its_rules_is_told_wherever_the_run_is_shown(
+    project: Project, llmeval: Command
+) -> None:
+    """A strict xfail that passed survives an export, also one without answers, in which its reason does not stand."""
     marked = [{**row, "marks": ["xfail"]} if row["id"] in ("r01", "r02") else row for row in ROWS[:5]]
     project.eval(EXACT, marked)
     rule = "version: 1\nsuites: {echo: {exact: {min: 0.5}}}\n"
     project.write(thresholds_yaml=rule, pytest_ini=f"[pytest]\n{OPTIONS}xfail_strict = true\n")
-    assert project.run("evals").ret == 1
+    project.write(evals__test_plain_py="def test_plain(): assert False\ndef test_other(): pass")
+    result = project.run("evals", "-p", "no:cacheprovider")
+    assert result.ret == 1
+    beside = "warning: 1 test that is no eval failed, and with it the session: evals/test_plain.py::test_plain"
     why = "2 cases had to fail and passed (strict xfail), which fails a run: r01 of echo, r02 of echo"
     done = llmeval("gate", "last")
-    assert (done.status, f"warning: {why} gate: PASS" in " ".join(done.out.split())) == (1, True)
+    assert (done.status, f"{beside} warning: {why} gate: PASS" in " ".join(done.out.split())) == (1, True)
+    shown = ["\n".join(result.outlines), llmeval("show").out, llmeval("export", "markdown").out.replace("\\", "")]
+    assert all(told in " ".join(text.split()) for told in (beside, why) for text in shown)
     assert llmeval("gate", "last", "--json").json()["warnings"] == [why]
     for number, flags in enumerate([[], ["--no-answers"]]):
         file, db = f"b{number}.jsonl", f"b{number}.db"

@@ -334,7 +334,7 @@ class Recorder:
         session.exitstatus = end.exit_code
         judged = self._cases.judged if self._cases is not None else ()
         name = self._rescored.name(self._facts, end, judged) if self._rescored and not self._row.name else None
-        store.finish_run(self._row.id, end, name=name)
+        store.finish_run(self._row.id, end, name=name, failed_tests=self._status.failed_tests)
 
     def _escalate(self, session: pytest.Session, store: SqliteStore) -> None:
         """Ask for two epochs more where that may decide what is inconclusive, and take over what came of it."""

@@ -16,7 +16,7 @@ from pytest_llmeval.bridge.records.rescoring import Rescored
 from pytest_llmeval.bridge.records.resuming import Resumed
 from pytest_llmeval.store.code_state import CODE_DIFF, OTHER_CODE, CodeState, code_changes, code_of
 from pytest_llmeval.store.processes import own_host, process_started
-from pytest_llmeval.store.records import MODEL_GIVEN, Run, new_run_id, utc_now
+from pytest_llmeval.store.records import FAILED_TESTS, MODEL_GIVEN, Run, new_run_id, utc_now
 from pytest_llmeval.version import __version__
 
 __all__ = ["run_row"]
@@ -121,7 +121,7 @@ def _continued(
     """
     run, now = resumed.run, resumed.settings
     options = run.settings.get("options", {})
-    gone = () if now.baseline == options.get("baseline") else ("baseline",)
+    gone = (FAILED_TESTS, *(() if now.baseline == options.get("baseline") else ("baseline",)))
     session = {"at": utc_now(), "version": __version__, "changed": facts.changed, **_code_of_session(run, git)}
     settings = {
         **{key: value for key, value in run.settings.items() if key not in gone},

@@ -26,6 +26,8 @@ class SessionStatus:
         self._thresholds = thresholds
         self._failures = 0
         self._decided_failures = 0
+        self.failed_tests: dict[str, None] = {}
+        """The node ids of failed tests that are no case, in their order."""
         self._money_errors = False
         self._only_decided_failures = False
         self._natural = PASSED
@@ -40,6 +42,8 @@ class SessionStatus:
     def count_failure(self, report: Any, start: CaseStart | None) -> None:
         """Count a failed report; ``start`` is what is known of its case, None for an ordinary test."""
         self._failures += 1
+        if start is None:
+            self.failed_tests[report.nodeid] = None
         kind = getattr(report, KIND_ATTRIBUTE, ErrorKind.WORKER_CRASHED if report.when == "???" else None)
         if start is not None and kind is not None:
             is_lost = kind == ErrorKind.STORAGE  # it says nothing of the case
