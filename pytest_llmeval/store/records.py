@@ -286,7 +286,7 @@ class Spending:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repeats:
-    """What came of answers that one judge judged more than once, or compared in both orders."""
+    """What came of answers, counted as in ``VoteCounts``, that one judge judged again, or compared in both orders."""
 
     judge: str
     answers: int
@@ -301,7 +301,7 @@ class VoteCounts:
     judges: int = 0
     """The most that judged one answer; 0 without a panel."""
     answers: int = 0
-    """Those that several judges judged."""
+    """Those that several judges judged: of a case each text that was, and for each rubric that it was judged by."""
     differed: int = 0
     """Of them, those where two judges differ in some dimension."""
     repeats: tuple[Repeats, ...] = ()

@@ -59,24 +59,33 @@ FROM cases CROSS JOIN scores ON scores.case_id = cases.id
 WHERE cases.run_id = ? GROUP BY scores.name ORDER BY scores.name
 """
 
-_PANEL_VOTES = """
-SELECT max(judges), count(*), sum(differ) FROM (
-    SELECT max(judges) AS judges, max(low < high) AS differ FROM (
-        SELECT case_id, count(*) AS judges, min(value) AS low, max(value) AS high FROM votes
-        WHERE case_id IN (SELECT id FROM cases WHERE run_id = ?) AND repeat = 0 AND level != ''
-        GROUP BY case_id, name HAVING count(*) > 1
-    ) GROUP BY case_id
+_LEVELS = """
+(
+    SELECT votes.*, scores.judge_id, substr(name, 1, length(name) - length(coalesce(dimension, name))) AS of
+    FROM votes JOIN scores USING (case_id, name)
+    WHERE case_id IN (SELECT id FROM cases WHERE run_id = ?) AND level != ''
 )
 """
-"""The votes on a whole rubric have no level: they follow from the others."""
-_REPEATS = """
+"""The votes on dimensions; those on a whole rubric have no level: they follow from the others.
+
+Scores of one judgement share the ``judge_id`` and what stands before the dimension in their names.
+"""
+_PANEL_VOTES = f"""
+SELECT max(judges), count(*), sum(differ) FROM (
+    SELECT max(judges) AS judges, max(low < high) AS differ FROM (
+        SELECT case_id, judge_id, of, count(*) AS judges, min(value) AS low, max(value) AS high FROM {_LEVELS}
+        WHERE repeat = 0 GROUP BY case_id, name HAVING count(*) > 1
+    ) GROUP BY case_id, judge_id, of
+)
+"""  # noqa: S608  # a query of ours
+_REPEATS = f"""
+WITH told AS MATERIALIZED {_LEVELS}
 SELECT judge, count(*), sum(differ) FROM (
     SELECT later.judge, max(later.value != first.value) AS differ
-    FROM votes AS first JOIN votes AS later USING (case_id, name, judge)
-    WHERE case_id IN (SELECT id FROM cases WHERE run_id = ?) AND first.repeat = 0 AND later.repeat > 0
-    AND first.level != '' AND later.level != '' GROUP BY case_id, judge
+    FROM told AS first JOIN told AS later USING (case_id, name, judge)
+    WHERE first.repeat = 0 AND later.repeat > 0 GROUP BY case_id, judge, first.judge_id, first.of
 ) GROUP BY judge ORDER BY judge
-"""
+"""  # noqa: S608  # a query of ours
 
 _ORDERS = """
 SELECT judge, count(*), sum(reason LIKE ?2) FROM (

@@ -64,6 +64,26 @@ def test_the_median_of_all_judges_counts_and_every_vote_is_kept(
     result.stdout.fnmatch_lines(["judge panel: its 3 judges differed in 3 of 3 answers (100%, *"])
 
 
+def test_each_judged_text_of_a_case_is_an_answer(project: Project, judged_by: Judged) -> None:
+    """The more of them a case had, the more often the judges seemed to differ."""
+    _, flags = panel(project, judged_by, verdict, always("right"), always("right"))
+    project.eval(
+        """
+        async def test_echo(sample, model, score):
+            await score.judge(await model.generate(), rubric="qa", gates=False)
+            await score.judge("no", rubric="qa", name="draft", gates=False)
+        """,
+        [{"id": "a", "input": "yes", "target": "yes"}],
+    )
+    result = project.run("evals", *flags, "--llmeval-judge-probe=1")
+    result.stdout.fnmatch_lines(
+        [
+            "judge panel: its 3 judges differed in 1 of 2 answers (50%, *",
+            "judge a: 2 answers judged twice, 0 verdicts differed *",
+        ]
+    )
+
+
 def test_who_is_on_the_panel_is_kept_with_the_rubric(project: Project, judged_by: Judged) -> None:
     servers, flags = panel(project, judged_by, verdict, verdict, verdict)
     project.eval(EVAL, ROWS)

@@ -7,7 +7,8 @@ from dataclasses import replace
 from pytest_llmeval.core.errors import StoreError
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judging import Verdict
-from pytest_llmeval.core.types import Call, CaseRecord, JudgeRecord
+from pytest_llmeval.core.grouping import grouped
+from pytest_llmeval.core.types import Call, CaseRecord, JudgeRecord, Score
 from pytest_llmeval.store.call_table import SET_ASIDE
 from pytest_llmeval.store.lookup import pick_run
 from pytest_llmeval.store.records import (
@@ -158,8 +159,8 @@ class MemoryStore:
     def voting(self, run_id: str) -> VoteCounts:
         """Return how the judges of a run agreed, with each other and with themselves."""
         panels, repeats = [], defaultdict(list)
-        for case in self.cases(run_id):
-            found = [[vote for vote in score.votes if vote.level] for score in case.scores]
+        for scores in (each for case in self.cases(run_id) for each in grouped(case.scores, _judgement).values()):
+            found = [[vote for vote in score.votes if vote.level] for score in scores]
             first = [[vote for vote in votes if not vote.repeat] for votes in found]
             if any(len(votes) > 1 for votes in first):
                 panels.append((max(map(len, first)), any(len({vote.value for vote in votes}) > 1 for votes in first)))
@@ -237,3 +238,9 @@ def _set_aside(call: Call, number: int) -> Call:
 def _named(calls: Iterable[Call]) -> Iterator[tuple[str, Call]]:
     """Yield each call with its name; one without takes its number in its case."""
     return ((call.name or str(number), call) for number, call in enumerate(calls, 1))
+
+
+def _judgement(score: Score) -> tuple[str | None, str]:
+    """Return what the scores of one judgement share: the judge, and what stands before the dimension in their names."""
+    name, dimension = score.name, score.name if score.dimension is None else score.dimension
+    return score.judge_id, name[: max(0, len(name) - len(dimension))]
