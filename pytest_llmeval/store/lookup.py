@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from pytest_llmeval.core.errors import StoreError
-from pytest_llmeval.store.records import Run
+from pytest_llmeval.store.records import NamedBaseline, Run
 
 __all__ = ["NEWEST_FIRST", "pick_run"]
 
@@ -14,10 +14,11 @@ ELSE max(CASE WHEN host = '' THEN '' ELSE started_at END) OVER (ORDER BY rowid) 
 """The order of the table runs: that of recording, as a clock may go back; an imported one has its place by its time."""
 
 
-def pick_run(runs: Sequence[Run], ref: str, *, where: str) -> Run:
+def pick_run(runs: Sequence[Run], ref: str, *, where: str, baselines: Sequence[NamedBaseline] = ()) -> Run:
     """Return the run that ``ref`` means among ``runs``, the newest first.
 
-    ``last`` is the newest; then an id, a name (its newest run) and a unique beginning of an id are tried in this order.
+    ``last`` is the newest; then an id, a name (its newest run), the name of one of ``baselines`` and a unique beginning
+    of an id are tried in this order.
 
     Raises:
         StoreError: there is none, or a beginning fits several.
@@ -26,7 +27,9 @@ def pick_run(runs: Sequence[Run], ref: str, *, where: str) -> Run:
         raise StoreError(f"{where}: no runs yet; `pytest evals` records one")
     if ref == "last":
         return runs[0]
+    named = [each.run_id for each in baselines if each.name == ref]
     exact = [run for run in runs if run.id == ref] or [run for run in runs if run.name == ref]
+    exact = exact or [run for run in runs if run.id in named]
     if exact:
         return exact[0]
     found = [run for run in runs if ref and run.id.startswith(ref)]

@@ -26,7 +26,7 @@ class StoreReader(Protocol):
         """Return all runs, the newest first."""
 
     def find_run(self, ref: str) -> Run:
-        """Return what an id, a unique prefix of one, a name (its newest) or ``last`` means; else raise StoreError."""
+        """Return the run that ``ref`` means, as ``pick_run`` says; raise StoreError where none or several do."""
 
     def cases(self, run_id: str) -> Iterator[StoredCase]:
         """Yield each case with its scores, in the order of recording."""

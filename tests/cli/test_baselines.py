@@ -55,6 +55,8 @@ def test_naming_another_run_tells_which_one_it_replaces(two_runs: SqliteStore, l
     assert done.out == f"baseline main: run {OLD} (nightly), in place of run {NEW}\n"
     assert llmeval("baseline", "set", "main", OLD).out == f"baseline main: run {OLD} (nightly), as before\n"
     assert llmeval("baseline", "set", "release", "main").out == f"baseline release: run {OLD} (nightly)\n"
+    for command in (("show",), ("export", "csv"), ("export", "jsonl")):
+        assert OLD in llmeval(*command, "release").out, "it is a RUN everywhere"
     assert named(here) == {"main": OLD, "release": OLD}
     assert len(two_runs.runs()) == 2
 

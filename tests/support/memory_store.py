@@ -101,7 +101,7 @@ class MemoryStore:
 
     def find_run(self, ref: str) -> Run:
         """Return the run that ``ref`` means; raise StoreError where none or several do."""
-        return pick_run(self.runs(), ref, where="memory")
+        return pick_run(self.runs(), ref, where="memory", baselines=self.baselines())
 
     def cases(self, run_id: str) -> Iterator[StoredCase]:
         """Yield each case with its scores, in the order of recording."""
