@@ -22,13 +22,13 @@ from pytest_llmeval.reports.run_notes import run_notes
 from pytest_llmeval.reports.run_text import (
     heading,
     not_judged_lines,
+    note_lines,
     run_lines,
     spending_lines,
     verdict_line,
 )
 from pytest_llmeval.reports.run_view import RunCases, RunView, view_run
 from pytest_llmeval.reports.table import Column, table_lines
-from pytest_llmeval.reports.wrapping import wrapped
 from pytest_llmeval.store.journal import damaged_journals
 from pytest_llmeval.store.records import Run, Spending
 
@@ -98,7 +98,7 @@ def print_run(view: RunView, spending: Sequence[Spending], verbosity: int, *, no
     lines = [*heading(view, width=width), "", *shown]
     lines += not_judged_lines(view, width)
     lines += spending_lines(spending, width)
-    lines += [line for note in notes for line in wrapped(note, width)]
+    lines += note_lines(notes, shown, width)
     echo_lines([*lines, verdict_line(view)])
 
 

@@ -7,7 +7,7 @@ from pytest_llmeval.core.gate.judging import WORST_FIRST
 from pytest_llmeval.core.gate.weigh import lacks_its_suite
 from pytest_llmeval.core.text import counted, one_line
 from pytest_llmeval.reports.numbers import number, signed
-from pytest_llmeval.reports.rule_words import metric_name, model_words, ruled_name, told_reasons
+from pytest_llmeval.reports.rule_words import MDE_MEANS, metric_name, model_words, ruled_name, told_reasons
 from pytest_llmeval.reports.run_view import RunView, SuiteView, TableRow, most_shown
 from pytest_llmeval.reports.table import Column, table_lines, table_width
 from pytest_llmeval.reports.text_width import cut
@@ -21,6 +21,7 @@ __all__ = [
     "money",
     "needless_columns",
     "not_judged_lines",
+    "note_lines",
     "outcome_words",
     "row_cells",
     "run_lines",
@@ -33,6 +34,8 @@ _DIFFERENCES = 2
 _IN_FULL = 20
 """Lines that say what was wrong with a case, where they are wanted in full."""
 _INDENT = "  "
+_LEGIBLE = 14
+"""Columns in which most names and rules can be read."""
 COLUMNS: tuple[Column, ...] = (
     ("model", "left"),
     ("metric", "left"),
@@ -109,6 +112,12 @@ def not_judged_lines(view: RunView, width: int) -> list[str]:
         nowhere = "it counts nowhere" if view.uncounted == 1 else "they count nowhere"
         told.append(f"{view.uncounted:,} {was} skipped or xfailed after {had} been scored: {nowhere}")
     return [line for each in told for line in wrapped(each, width)]
+
+
+def note_lines(notes: Sequence[str], lines: Sequence[str], width: int) -> list[str]:
+    """Return ``notes`` broken at ``width``; what a column means only where a table among ``lines`` has it."""
+    told = [note for note in notes if note != MDE_MEANS or any(" MDE " in line for line in lines)]
+    return [line for note in told for line in wrapped(note, width)]
 
 
 def verdict_line(view: RunView) -> str:
@@ -197,7 +206,8 @@ def _counted(name: str, suite: SuiteView) -> str:
 def _table_lines(rows: Sequence[TableRow], width: int, *, many: bool) -> list[str]:
     """Return the lines of a suite's table; where it is too wide, what can be spared gives way before names do.
 
-    The intervals give way, then the changes, where names are told apart only so, or at their narrowest find no room.
+    Beside changes the intervals give way where names find little room; else they, then the changes, where names are
+    told apart only so, or at their narrowest find no room.
     """
     left_out = needless_columns(rows, many=many)
     spare = ["errors"] if not any(row.errors for row in rows) else []
@@ -207,6 +217,10 @@ def _table_lines(rows: Sequence[TableRow], width: int, *, many: bool) -> list[st
         if title is None or table_width(columns, cells) + len(_INDENT) <= width:
             break
         left_out.add(title)
+    if "change" not in left_out and table_width(columns, cells, names=_LEGIBLE) + len(_INDENT) > width:
+        left_out.add("95% interval")
+        columns = [column for column in COLUMNS if column[0] not in left_out]
+        cells = [row_cells(row, left_out) for row in rows]
     more = [title for title in ("95% interval", "change") if title not in left_out]
     return table_lines(columns, cells, width=width, indent=_INDENT, spare=more)
 

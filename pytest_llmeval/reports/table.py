@@ -1,5 +1,6 @@
 """Plain tables: aligned columns that shrink to the width of the terminal, without colour or box characters."""
 
+import re
 from collections.abc import Sequence
 from typing import Literal, TypeVar
 
@@ -12,6 +13,9 @@ Column = tuple[str, Literal["left", "right", "fixed"]]
 """Title and alignment; ``fixed`` stands left and keeps its width."""
 _GAP = "  "
 _NARROWEST = 8
+_FEWEST = 6
+"""Columns of a name before its slice: a few letters, and what stands for the others."""
+_BRACKETED = re.compile(r" ?\[[^\[\]]+\]$")
 
 
 def table_lines(
@@ -48,14 +52,21 @@ def table_lines(
     return [indent + _line(row, columns, widths) for row in ([title for title, _ in columns], *rows)]
 
 
-def table_width(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> int:
-    """Return how many columns a line of the table needs where no column gives way."""
-    return _total(_widths(columns, rows))
+def table_width(columns: Sequence[Column], rows: Sequence[Sequence[str]], *, names: int | None = None) -> int:
+    """Return how many columns a line of the table needs.
+
+    Args:
+        columns: as in ``table_lines``.
+        rows: as there.
+        names: down to what width the ``left`` columns give way; None where they do not.
+    """
+    widths = _widths(columns, rows)
+    return _total(widths if names is None else _least(columns, widths, names))
 
 
 def _fitted(columns: Sequence[Column], rows: Sequence[Sequence[str]], room: int) -> list[int]:
     """Return the widths of the columns in ``room``, or where that is too little where all give way that can."""
-    widths, least = _widths(columns, rows), _least(columns, _widths(columns, rows))
+    widths, least = _widths(columns, rows), _least(columns, _widths(columns, rows), _NARROWEST)
     while _total(widths) > room and widths != least:
         shrinkable = [index for index in range(len(widths)) if widths[index] > least[index]]
         widths[max(shrinkable, key=lambda index: widths[index])] -= 1
@@ -65,18 +76,16 @@ def _fitted(columns: Sequence[Column], rows: Sequence[Sequence[str]], room: int)
 def _look_alike(rows: Sequence[Sequence[str]], widths: Sequence[int]) -> bool:
     """Whether two different cells of a column are the same once they are cut."""
     columns = (({row[index] for row in rows}, width) for index, width in enumerate(widths))
-    return any(len({squeezed(cell, width) for cell in cells}) < len(cells) for cells, width in columns)
+    return any(len({_squeezed(cell, width) for cell in cells}) < len(cells) for cells, width in columns)
 
 
 def _widths(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[int]:
     return [max([len(title), *(text_width(row[index]) for row in rows)]) for index, (title, _) in enumerate(columns)]
 
 
-def _least(columns: Sequence[Column], widths: Sequence[int]) -> list[int]:
-    """Return the widths of the columns where all give way that can."""
-    return [
-        min(width, _NARROWEST) if side == "left" else width for (_, side), width in zip(columns, widths, strict=True)
-    ]
+def _least(columns: Sequence[Column], widths: Sequence[int], names: int) -> list[int]:
+    """Return the widths of the columns where all that can give way, down to ``names``."""
+    return [min(width, names) if side == "left" else width for (_, side), width in zip(columns, widths, strict=True)]
 
 
 def _total(widths: Sequence[int]) -> int:
@@ -87,10 +96,18 @@ def _without(items: Sequence[T], place: int) -> Sequence[T]:
     return [*items[:place], *items[place + 1 :]]
 
 
+def _squeezed(text: str, width: int) -> str:
+    """Return a text cut in its middle; a slice or a set of parameters at its end stays whole where it finds room."""
+    end = _BRACKETED.search(text)
+    room = width - text_width(end[0]) if end else 0
+    is_cut = end is not None and text_width(text) > width and room >= _FEWEST
+    return squeezed(text[: end.start()], room) + end[0] if end is not None and is_cut else squeezed(text, width)
+
+
 def _line(row: Sequence[str], columns: Sequence[Column], widths: Sequence[int]) -> str:
     parts = []
     for text, (_, side), width in zip(row, columns, widths, strict=True):
-        fitting = squeezed(text, width)
+        fitting = _squeezed(text, width)
         blanks = " " * (width - text_width(fitting))
         parts.append(blanks + fitting if side == "right" else fitting + blanks)
     return _GAP.join(parts).rstrip()

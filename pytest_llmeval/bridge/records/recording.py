@@ -41,7 +41,7 @@ from pytest_llmeval.core.status import BROKEN, FAILED, PASSED, UNMEASURABLE, sto
 from pytest_llmeval.core.transport import load_case, load_start
 from pytest_llmeval.core.types import CaseRecord, CaseStart, Outcome
 from pytest_llmeval.reports.run_notes import run_notes
-from pytest_llmeval.reports.run_text import not_judged_lines, run_lines, spending_lines
+from pytest_llmeval.reports.run_text import not_judged_lines, note_lines, run_lines, spending_lines
 from pytest_llmeval.reports.run_view import RunCases, view_run
 from pytest_llmeval.reports.wrapping import wrapped
 from pytest_llmeval.store.code_state import resumed_on
@@ -241,7 +241,7 @@ class Recorder:
         lines = run_lines(view, width=width, verbosity=verbosity) if verbosity >= -1 else []
         spending = store.spending(self._row.id)
         lines += [*not_judged_lines(view, width), *spending_lines(spending, width)]
-        lines += [line for note in run_notes(view.run, cases.judged, store) for line in wrapped(note, width)]
+        lines += note_lines(run_notes(view.run, cases.judged, store), lines, width)
         against = [] if self._status.is_stopped else self._gating.lines(store, view.run, cases)
         self._closing.notes += self._told.notes
         is_answered = any(each.calls for each in spending)
