@@ -80,8 +80,7 @@ class Conductor:
         self._apart = self._apart or why_not_reached(node)
         self._socket = self._socket or new_socket()
         node.workerinput[_SOCKET] = str(self._socket)
-        prepared = self._prepared() if self._names_a_run() else None
-        earlier = (prepared.resumed or prepared.rescored) if prepared is not None else None
+        earlier = self._prepared().earlier if self._names_a_run() else None
         if earlier is not None:
             node.workerinput[_PLACE] = earlier.place
 
@@ -143,7 +142,7 @@ class Conductor:
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
         """Count the cases that ``-m`` left out or that it must ask for: they make no run partial."""
-        earlier = (self._preparation.resumed or self._preparation.rescored) if self._preparation is not None else None
+        earlier = self._preparation.earlier if self._preparation is not None else None
         expression = self.config.getoption("markexpr", "") if earlier is None else earlier.run.markexpr
         for item, param in cases_in(items):
             self.selection.dropped.append(item)
@@ -316,9 +315,10 @@ class Conductor:
         return param_of(item) is None and (function_of(item) in self._caseless or item.nodeid in self._misplaced)
 
     def _selects_eval(self, facts: "CollectionFacts", items: list[pytest.Item]) -> bool:
-        """Whether a case is left, or a function that would have given some; where nothing is left, any such one."""
+        """Whether a case, a function that would have given some (any, where nothing is) or unread rows are left."""
         is_left = any(map(self._is_caseless, items)) if items else bool(self._caseless)
-        return facts.is_run or self._has_refused or is_left
+        unread = self._preparation is not None and self._preparation.has_unread and self.selection.asks_for_case_marks
+        return facts.is_run or self._has_refused or is_left or unread
 
     def _conclude(self, session: pytest.Session, items: list[pytest.Item]) -> None:
         """Gather the facts of this collection and act on them, here or in the controller."""

@@ -133,6 +133,16 @@ class Preparation:
         facts.empty_shard = self.is_sharded and not (facts.is_run or facts.problems)
 
     @property
+    def earlier(self) -> "Resumed | Rescored | None":
+        """The run that goes on, or the one whose answers are scored again."""
+        return self.resumed or self.rescored
+
+    @property
+    def has_unread(self) -> bool:
+        """Whether there may be rows that could not be read."""
+        return self.maker is None or self.maker.has_unread
+
+    @property
     def found_wrong(self) -> list[str]:
         """What is known to be wrong before the cases are."""
         return [*self.problems, *(self.maker.problems if self.maker is not None else ())]

@@ -1,9 +1,11 @@
-"""Modules outside the testpaths that only ``-m`` brought in and that cannot be collected."""
+"""What only ``-m`` brought in and that cannot be collected: modules outside the testpaths, and rows."""
+
+from typing import Any
 
 import pytest
 
 from tests.plugin.test_selection import EXACT, ROWS
-from tests.support.project import OPTIONS, Project
+from tests.support.project import OPTIONS, Project, jsonl
 
 BROKEN = "import nothing_of_that_name  # as pytest.mark.llmeval needs it\n"
 OWN = "import pytest\n\n@pytest.mark.unit\n@pytest.mark.regression\ndef test_own():\n    pass\n"
@@ -65,3 +67,23 @@ def test_m_regression_runs_no_part_of_the_evals(mixed: Project, spread: list[str
     assert result.ret == (1 if "-n2" in spread else 2)
     result.stdout.fnmatch_lines(["ERROR evals/test_broken.py*"])
     assert mixed.server.ledger == []
+
+
+@pytest.mark.parametrize(
+    ("good", "expression", "status"),
+    [([], "regression", 4), (ROWS[2:], "regression or slow", 4), ([], "train", 0), (ROWS[2:], "slow", 0)],
+)
+def test_a_row_that_cannot_be_read_may_be_the_one_that_a_mark_of_ours_asks_for(
+    project: Project, good: list[dict[str, Any]], expression: str, status: int
+) -> None:
+    """A test of that mark elsewhere does not make the session green."""
+    project.eval(EXACT, ROWS)
+    project.write(tox_ini=f"[pytest]\nmarkers = slow\n{OPTIONS}")
+    project.write(data__echo_jsonl=jsonl(*good, {"input": "b", "tagret": "b", "marks": ["regression"]}))
+    marks = "".join(f"@pytest.mark.{mark}\n" for mark in ("regression", "slow", "train"))
+    project.write(tests__test_more_py=f"import pytest\n\n{marks}def test_more():\n    pass\n")
+    result = project.run("-m", expression)
+    assert result.ret == status
+    told = (result.stderr if status else result.stdout).str()
+    assert "unknown key 'tagret'" in told
+    assert project.server.ledger == []

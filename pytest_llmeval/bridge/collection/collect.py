@@ -100,6 +100,8 @@ class CaseMaker:
         self._marks: dict[str, pytest.MarkDecorator] = {}
         self._digest = hashlib.sha256()
         self.problems: list[str] = []
+        self.has_unread = False
+        """Whether rows, or a whole dataset, could not be read."""
         self.readings: list[Reading] = []
 
     @property
@@ -135,6 +137,7 @@ class CaseMaker:
             sets = list(self._parameter_sets(reading))
         except UserError as error:
             self.problems.append(str(error))
+            self.has_unread = True
             return False
         self.readings.append(reading)
         if asks_judge:
@@ -256,7 +259,9 @@ class CaseMaker:
             self._digest.update(b"%x;" % ref.checksum)
             reading.digest.update(b"%x;" % ref.checksum)
             yield ref, sample.id, marks
-        self.problems += checked.problems()
+        if wrong := checked.problems():
+            self.problems += wrong
+            self.has_unread = True
 
     def _decorators(self, names: tuple[str, ...], where: str) -> tuple[pytest.MarkDecorator, ...]:
         for name in names:
@@ -275,6 +280,9 @@ class _Rows:
 
     def __iter__(self) -> Iterator[tuple[RowRef, Sample]]:
         for ref, sample in self._dataset.rows():
+            if len(self.wrong) >= _MOST_PROBLEMS:
+                self.wrong.append(f"{self._dataset.shown}:{ref.line}: the rows from here on were not checked")
+                return
             if isinstance(sample, DatasetError):
                 self.wrong.append(str(sample))
             elif sample.id in self._lines:
@@ -285,8 +293,6 @@ class _Rows:
             else:
                 self._lines[sample.id] = ref.line
                 yield ref, sample
-            if len(self.wrong) >= _MOST_PROBLEMS:
-                return
 
     def problems(self) -> list[str]:
         """Return what is wrong with the rows met so far, or that the dataset has none."""

@@ -22,12 +22,13 @@ from pytest_llmeval.core.ini_values import many_texts
 __all__ = ["Selection", "holds_for", "is_expression"]
 
 _TRAIN_FOLDER = "finetune"
-_OWN_MARKS = (
-    frozenset({"train"}),
+_CASE_MARKS = (
     frozenset({"llmeval"}),
     frozenset({"llmeval", "regression"}),
     frozenset({"llmeval", "judge_attack"}),
 )
+"""What cases may be marked with, of the marks of this plugin."""
+_OWN_MARKS = (frozenset({"train"}), *_CASE_MARKS)
 """What items of this plugin may be marked with."""
 _OWN = frozenset[str]().union(*_OWN_MARKS)
 
@@ -129,10 +130,18 @@ class Selection:
     @property
     def asks_for_own_marks(self) -> bool:
         """Whether a mark of this plugin makes the ``-m`` expression hold, beside no other marks or beside all."""
+        return self._asks_for(_OWN_MARKS)
+
+    @property
+    def asks_for_case_marks(self) -> bool:
+        """Whether one that cases may have makes it hold."""
+        return self._asks_for(_CASE_MARKS)
+
+    def _asks_for(self, own: Iterable[frozenset[str]]) -> bool:
         asked = _compiled(self._config.getoption("markexpr", ""))
         return asked is not None and any(
             _holds(asked, marks, others=others) and not _holds(asked, frozenset(), others=others)
-            for marks in _OWN_MARKS
+            for marks in own
             for others in (False, True)
         )
 
