@@ -14,6 +14,7 @@ from pytest_llmeval.bridge.collection.parameter_sets import secret_sets
 from pytest_llmeval.bridge.collection.rule_names import hold_names
 from pytest_llmeval.bridge.config.model_choice import chosen_judges, chosen_models, listed_models
 from pytest_llmeval.bridge.config.model_facts import account_digests, model_digest, unpriced_models, unpriced_rules
+from pytest_llmeval.bridge.config.options import flag_of
 from pytest_llmeval.bridge.config.settings import Settings, resolve
 from pytest_llmeval.bridge.records.earlier_runs import current_reader
 from pytest_llmeval.core.errors import UserError
@@ -78,7 +79,8 @@ class Preparation:
         """Return what collection knows of the suite of a function, its cases not yet counted."""
         assert self.maker is not None
         reading = next(each for each in self.maker.readings if each.eval is eval_)
-        left_out = [flag for flag, cut in (("--limit", reading.limited), ("--slice", reading.sliced)) if cut]
+        cuts = (("limit", reading.limited), ("slice", reading.sliced))
+        left_out = [flag_of(name, self.config) for name, cut in cuts if cut]
         return SuiteFacts(
             slices=sorted(reading.slices),
             read_to_end=not reading.limited,

@@ -137,7 +137,8 @@ def _not_alike(base: Side, cases: Sequence[JudgedCase], paired: Sequence[PairedS
         told = {"new": len(column.added), "changed": len(column.altered), "gone": len(column.absent)}
         others = ", ".join(f"{count} {what}" for what, count in sorted(told.items()) if count)
         if others:
-            yield f"{group.suite} on {group.model}: {len(column.pairs)} rows pair; {others}"
+            pairs = counted(len(column.pairs), "row") + (" pairs" if len(column.pairs) == 1 else " pair")
+            yield f"{group.suite} on {group.model}: {pairs}; {others}"
         for what, rows in sorted(column.remade.items()):
             scored = counted(len(rows), "row")
             yield f"{group.suite} on {group.model}: another {what} scored {scored}, whose flips may come of that alone"

@@ -66,11 +66,9 @@ def _suite_lines(
     told = f": {_size(rows)}"
     yield cut(f"{one_line(suite)} on {one_line(model)}", tables - len(told)) + told
     yield from _table(rows, tables)
-    for row in rows:
-        if row.hint is not None and row.rule is not None:
-            yield from wrapped(
-                f"no number of rows for {metric_name(row)} {row.rule}: {row.hint}", width, indent=_INDENT
-            )
+    for hint in dict.fromkeys(row.hint for row in rows if row.hint is not None):
+        named = ", ".join(f"{metric_name(row)} {row.rule or ''}".rstrip() for row in rows if row.hint == hint)
+        yield from wrapped(f"no number of rows for {named}: {hint}", width, indent=_INDENT)
     for source in dict.fromkeys(row.source for row in rows):
         same = [row for row in rows if row.source == source]
         which = "" if len(same) == len(rows) else f" ({', '.join(dict.fromkeys(map(metric_name, same)))})"

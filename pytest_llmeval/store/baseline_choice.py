@@ -139,8 +139,9 @@ def _why_not_set(name: str) -> str:
         return f"file {told} is not there yet: llmeval baseline export RUN {shlex.quote(told)}"
     if name in TAKEN_NAMES:
         return f"{told} is no baseline's name: llmeval baseline set NAME gives the last run one"
-    own = shlex.quote(one_line(name.partition("@")[0], 60))
-    return f"baseline {told} is not set yet: llmeval baseline set {own}"
+    own, at, model = one_line(name, 60).partition("@")
+    of_model = f" (@{model} names a model of its run)" if at else ""
+    return f"baseline {told} is not set yet: llmeval baseline set {shlex.quote(own)}{of_model}"
 
 
 def choose_again(

@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 
 from pytest_llmeval.core.errors import StoreError
+from pytest_llmeval.core.text import and_more
 from pytest_llmeval.store.records import NamedBaseline, Run
 
 __all__ = ["NEWEST_FIRST", "pick_run"]
+
+_MOST = 3
 
 NEWEST_FIRST = """
 ORDER BY CASE WHEN host = '' THEN started_at
@@ -34,7 +37,7 @@ def pick_run(runs: Sequence[Run], ref: str, *, where: str, baselines: Sequence[N
         return exact[0]
     found = [run for run in runs if ref and run.id.startswith(ref)]
     if len(found) > 1:
-        raise StoreError(f"{where}: {ref!r} fits {len(found)} runs: {', '.join(run.id for run in found[:4])}")
+        raise StoreError(f"{where}: {ref!r} fits {len(found)} runs: {and_more([run.id for run in found], _MOST)}")
     if not found:
         raise StoreError(f"{where}: no run {ref!r}; `llmeval runs` lists them")
     return found[0]

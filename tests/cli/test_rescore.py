@@ -252,6 +252,7 @@ def test_options_that_the_run_decides_are_refused(recorded: Project, llmeval: Co
     done = llmeval("rescore", "main", *arguments)
     assert done.status == 4
     assert "models, rows and epochs are those of the run" in done.err
+    assert f"leave out {arguments[0].partition('=')[0]} (" in done.err
     assert len(recorded.rows("SELECT * FROM runs")) == 1
 
 

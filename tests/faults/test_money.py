@@ -64,7 +64,9 @@ def test_the_budget_lets_exactly_so_many_equal_calls_go(priced: Project, limit: 
 
 def test_a_run_out_of_budget_is_no_baseline_though_something_failed_as_well(priced: Project) -> None:
     priced.write(tests__test_own_py="def test_own():\n    assert False\n")
-    assert priced.run("evals", "tests", "--max-cost=4").ret == 1
+    result = priced.run("evals", "tests", "--max-cost=4")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["continue with: pytest --resume *"])
     assert (priced.last_run()["status"], priced.last_run()["exit_code"]) == ("unmeasurable", 1)
     refused = llmeval(priced, "baseline", "set", "main", "--even-red")
     assert refused.returncode == 4

@@ -289,6 +289,8 @@ def test_a_run_is_named_in_four_ways(project: Project, ref: str) -> None:
     assert project.run("evals", f"--resume={name}", model="").ret == 0
     assert (project.last_run()["id"], project.last_run()["name"]) == (run_id, "nightly")
     assert len(project.server.ledger) == 1
+    assert project.run("evals", f"--resume={name}", "--run-name=other", model="").ret == 0
+    assert (project.last_run()["id"], project.last_run()["name"]) == (run_id, "other")
 
 
 @pytest.mark.parametrize("ref", ["last", "nothing"])

@@ -96,7 +96,7 @@ def test_a_name_that_is_not_set_yet_is_no_obstacle(ruled: Project) -> None:
     ("name", "why"),
     [
         ("data/main.jsonl", "file data/main.jsonl is not there yet: llmeval baseline export RUN data/main.jsonl"),
-        ("main@gpt", "baseline main@gpt is not set yet: llmeval baseline set main"),
+        ("main@gpt", "baseline main@gpt is not set yet: llmeval baseline set main (@gpt names a model of its run)"),
         ("my main", "baseline my main is not set yet: llmeval baseline set 'my main'"),
         ("last", "last is no baseline's name: llmeval baseline set NAME gives the last run one"),
     ],

@@ -111,6 +111,8 @@ def test_what_the_projects_own_options_take_is_not_tried_out(written: Project, d
     result = written.run("evals", f"--llmeval-model={written.model}", "--llmeval-limit=2", "--slice=a", model="")
     assert result.ret == 0
     assert written.cases() == {"a": "passed"}
+    result = written.run("evals", f"--llmeval-model={written.model}", "--llmeval-limit=1", model="")
+    result.stdout.fnmatch_lines(["note: partial run (--llmeval-limit): *"])
 
 
 def test_a_conftest_found_only_at_collection_may_take_a_short_name(written: Project, dist_args: list[str]) -> None:

@@ -65,7 +65,7 @@ def test_a_file_that_is_not_our_database_is_refused_and_left_alone(
         ("limit", "0"), ("limit", "-1"), ("limit", "many"), ("limit", "1.5"), ("limit", ""),
         ("epochs", "0"), ("epochs", "x"),
         ("timeout-s", "0"), ("timeout-s", "nan"), ("timeout-s", "inf"), ("timeout-s", "soon"),
-        ("model", ""), ("run-name", " "), ("thresholds", ""),
+        ("model", ""), ("run-name", " "), ("run-name", "last"), ("thresholds", ""),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("source", ["command line", "environment", "ini"])

@@ -69,10 +69,11 @@ def test_what_is_unknown_has_an_empty_cell() -> None:
     assert cells[3].split() == ["f1", "max_drop=0.02", "60", "1234.6", "0.400", "0.200", "1,240", "3"]
 
 
-def test_why_there_is_no_number_is_said_of_rules_that_stand() -> None:
+def test_why_there_is_no_number_is_said_once_of_rules_and_of_metrics_without() -> None:
     none = planned(rows_needed=None, hint="the rule lets a change of 0.1 pass")
     assert "no number of rows for f1 max_drop=0.02: the rule lets a change of 0.1 pass" in text(none)
-    assert "no number of rows" not in text(replace(none, rule=None))
+    room = planned(rows_needed=None, rule=None, hint="the mean cannot get worse by more than 0.8")
+    assert f"no number of rows for f1, exact: {room.hint}" in text(none, room, replace(room, metric="exact"))
 
 
 def test_what_tells_the_spread_is_said_once_and_of_which_metrics() -> None:

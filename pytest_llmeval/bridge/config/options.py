@@ -19,6 +19,7 @@ __all__ = [
     "PATHS_KEY",
     "Option",
     "add_options",
+    "flag_of",
     "ini_source",
     "ini_value",
     "said_of",
@@ -103,6 +104,14 @@ def _filled(text: str) -> str:
     if not text.strip():
         raise ValueError("expected a text that is not empty")
     return text
+
+
+def _run_name(text: str) -> str:
+    from pytest_llmeval.store.baseline_choice import TAKEN_NAMES
+
+    if text in TAKEN_NAMES:
+        raise ValueError(f"expected a name other than {' and '.join(TAKEN_NAMES)}, which mean no run of that name")
+    return _filled(text)
 
 
 OPTIONS = (
@@ -211,7 +220,7 @@ OPTIONS = (
         parse=_filled,
         help="what rules on a change compare with (default: the baseline: that the rules name)",
     ),
-    Option(name="run-name", metavar="TEXT", parse=_filled, help="name of the run in the database"),
+    Option(name="run-name", metavar="TEXT", parse=_run_name, help="name of the run in the database"),
     Option(name="prices", metavar="PATH", parse=_filled, short=False, help="model prices, overriding the shipped ones"),
     Option(
         name="transport",
@@ -311,6 +320,12 @@ def with_those_of_files(args: list[str]) -> Iterator[str]:
             with contextlib.suppress(OSError, ValueError):
                 lines = list(with_those_of_files(Path(argument[1:]).read_text().splitlines()))
         yield from lines
+
+
+def flag_of(name: str, config: pytest.Config) -> str:
+    """Return how a person gives an option: by its short name, unless somebody else took that."""
+    option = next(each for each in OPTIONS if each.name == name)
+    return f"--{name}" if option.short and name not in taken_short_names(config._parser) else option.long_flag
 
 
 def taken_short_names(parser: pytest.Parser) -> list[str]:

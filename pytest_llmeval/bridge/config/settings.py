@@ -3,7 +3,7 @@
 import os
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from pytest_llmeval.bridge.config.options import (
     OPTIONS,
     PATHS_KEY,
     Option,
+    flag_of,
     ini_source,
     ini_value,
     said_of,
@@ -83,8 +84,8 @@ class Settings:
     """The environment, for keys of models."""
     is_db_found: bool = True
     """Whether the command ``llmeval`` finds ``db`` without being told."""
-    given: frozenset[str] = frozenset()
-    """Where a run goes on or is scored again, the options on the command line, by their keys.
+    given: Mapping[str, str] = field(default_factory=dict)
+    """Where a run goes on or is scored again, how the options on the command line are given, by their keys.
 
     They alone go before what a run had that goes on.
     """
@@ -174,7 +175,7 @@ def resolve(config: pytest.Config, environ: Mapping[str, str] = os.environ) -> S
         db=db,
         environ=environ,
         is_db_found=db == _located(config, _found_db(config, environ)),
-        given=_given(config) if (values["llmeval_resume"] or values["llmeval_rescore"]) is not None else frozenset(),
+        given=_given(config) if (values["llmeval_resume"] or values["llmeval_rescore"]) is not None else {},
     )
 
 
@@ -184,9 +185,9 @@ def _found_db(config: pytest.Config, environ: Mapping[str, str]) -> str:
     return next((str(said) for _, said in said_of(option, config, environ)), _DATABASE)
 
 
-def _given(config: pytest.Config) -> frozenset[str]:
+def _given(config: pytest.Config) -> dict[str, str]:
     said = on_command_line(config)
-    return frozenset(option.key for option in OPTIONS if getattr(said, option.key, None) is not None)
+    return {each.key: flag_of(each.name, config) for each in OPTIONS if getattr(said, each.key, None) is not None}
 
 
 def value_of(option: Option, config: pytest.Config, environ: Mapping[str, str]) -> Any:

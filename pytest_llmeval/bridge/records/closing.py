@@ -12,7 +12,6 @@ from pytest_llmeval.bridge.records.earlier_runs import is_kept
 from pytest_llmeval.bridge.records.engine_room import EngineRoom
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.gate.case import NOT_ANSWERED
-from pytest_llmeval.core.status import UNMEASURABLE
 from pytest_llmeval.core.text import counted, one_line, printable
 from pytest_llmeval.reports.run_text import told_run, verdict_line
 from pytest_llmeval.reports.run_view import RunView
@@ -171,7 +170,7 @@ def _has_results(view: RunView) -> bool:
 
 def _open_kinds(view: RunView) -> set[str]:
     """Return the kinds of errors that another try may take from a run which is unmeasurable; none of any other run."""
-    if view.run.end is None or view.run.end.exit_code != UNMEASURABLE:
+    if view.run.end is None or view.run.end.status != "unmeasurable":
         return set()
     return {kind for suite in view.suites for kind in suite.error_kinds} - {ErrorKind.NOT_CACHED}
 

@@ -215,4 +215,5 @@ def _merged(settings: Settings, run: Run) -> Settings:
         shard=Shard.parse(before["shard"]) if before.get("shard") else None,
         epochs=max(settings.epochs if "llmeval_epochs" in given else 1, before.get("epochs", 1)),
         baseline=settings.baseline if "llmeval_baseline" in given else before.get("baseline"),
+        run_name=settings.run_name if "llmeval_run_name" in given else run.name,
     )

@@ -117,7 +117,8 @@ def _continued(
 ) -> Run:
     """Return the row of a run that goes on: as it began, in a new process, with a note of this session.
 
-    What it was compared with is forgotten where this session names another baseline.
+    What it was compared with is forgotten where this session names another baseline; the run has its old name where
+    this session gives none.
     """
     run, now = resumed.run, resumed.settings
     options = run.settings.get("options", {})
@@ -133,7 +134,7 @@ def _continued(
         "resumes": [*run.settings.get("resumes", []), session],
     }
     own = {"pid": os.getpid(), "host": own_host(), "process_started": process_started(os.getpid())}
-    return replace(run, settings=settings, end=None, **own)  # type: ignore[arg-type]  # each of its field's type
+    return replace(run, name=now.run_name, settings=settings, end=None, **own)  # type: ignore[arg-type]  # each of its field's type
 
 
 def _code_of_session(run: Run, git: GitState) -> dict[str, Any]:
