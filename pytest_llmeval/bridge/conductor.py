@@ -207,8 +207,8 @@ class Conductor:
             self._preparation = Preparation(self.config, place=getattr(self.config, "workerinput", {}).get(_PLACE))
         return self._preparation
 
-    def _found_wrong(self) -> list[str]:
-        return self._preparation.found_wrong if self._preparation is not None else []
+    def _found_wrong(self) -> list[str] | None:
+        return self._preparation.found_wrong if self._preparation is not None else None
 
     def _wired(self) -> "Wiring":
         if self._wiring is None:

@@ -358,3 +358,14 @@ def test_a_node_id_that_is_not_found_hides_nothing_that_is_wrong(project: Projec
     result = project.run("evals/test_echo.py::test_echo[fr]", *dist_args)
     assert result.ret == 4
     result.stderr.fnmatch_lines(["*data/echo.jsonl:1: *", "*not found: *test_echo"])
+
+
+def test_a_node_id_of_another_session_is_a_usage_error(project: Project, spread: list[str]) -> None:
+    """Beside others that are there, too: no test runs."""
+    project.eval("def test_echo(response):\n    pass\n", [{"input": "a", "id": "fr"}])
+    project.write(tests__test_own_py="def test_own():\n    pass\n")
+    result = project.run("evals/test_echo.py::test_echo[fr]", "tests", "--epochs=2", *spread)
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["ERROR: not found: *test_echo", "*the node id of a case has *: pytest --co -q *"])
+    result.assert_outcomes()
+    assert project.server.ledger == []

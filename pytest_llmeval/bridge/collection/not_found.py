@@ -1,4 +1,4 @@
-"""Names on the command line that pytest does not find, as what is wrong with the evals left no case of that name."""
+"""Names on the command line that pytest does not find where evals were asked for: why there is no such case."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -10,16 +10,24 @@ from pytest_llmeval.core.text import printable
 
 __all__ = ["NotFound"]
 
+_HINT = (
+    "the node id of a case has the model's name in it where several models are asked, and -e1, -e2, ... with --epochs:"
+    " pytest --co -q lists them"
+)
+
 
 class NotFound:
-    """The plugin object that tells what is wrong with the evals where pytest ends a collection before that is told."""
+    """The plugin object that tells what is wrong with the evals where pytest ends a collection before that is told.
 
-    def __init__(self, config: pytest.Config, found_wrong: Callable[[], Sequence[str]]) -> None:
+    Of a worker it tells what was not found, too: xdist ends as if nothing had been asked for.
+    """
+
+    def __init__(self, config: pytest.Config, found_wrong: Callable[[], Sequence[str] | None]) -> None:
         """Prepare.
 
         Args:
             config: of the session.
-            found_wrong: returns what is known to be wrong by then.
+            found_wrong: returns what is known to be wrong by then; None where no eval was asked for.
         """
         self._config = config
         self._found_wrong = found_wrong
@@ -27,13 +35,15 @@ class NotFound:
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self) -> None:
         """Say it before what was not found; pytest calls this in the end however the collection ended."""
-        error = sys.exc_info()[1]
-        if not isinstance(error, pytest.UsageError):
+        error, wrong = sys.exc_info()[1], self._found_wrong()
+        if not isinstance(error, pytest.UsageError) or wrong is None:
             return
-        untold = [told for told in map(printable, dict.fromkeys(self._found_wrong())) if told not in str(error)]
-        if untold and hasattr(self._config, "workerinput"):
+        untold = [told for told in map(printable, dict.fromkeys(wrong)) if told not in str(error)]
+        hint = [_HINT] if not untold and any("[" in each for each in self._config.args) else []
+        told = [*(["\n".join(untold)] if untold else []), *map(str, error.args), *hint]
+        if hasattr(self._config, "workerinput"):
             from pytest_llmeval.bridge.collection.facts import CollectionFacts
 
-            tell(self._config, CollectionFacts(problems=[*untold, *map(str, error.args)]))
-        elif untold:
-            raise pytest.UsageError("\n".join(untold), *error.args) from None
+            tell(self._config, CollectionFacts(problems=told))
+        elif untold or hint:
+            raise pytest.UsageError(*told) from None
