@@ -84,7 +84,7 @@ def input_text(value: Any) -> str:
 
 def _said(message: Mapping[str, Any]) -> str:
     content = message.get("content")
-    return shown_message("" if content is None else _content(content), message)
+    return shown_message(None if content is None else _content(content), message)
 
 
 def _content(content: Any) -> str:

@@ -165,9 +165,9 @@ def _texts(call: Call) -> Attributes:
 
 
 def _message(message: Mapping[str, Any]) -> Attributes:
-    content = message.get("content")
-    parts = content if isinstance(content, list) else [content] if content is not None else []
-    return {"role": _text(str(message.get("role", ""))), "parts": [*map(_part, parts), *_wanted(message)]}
+    content, wanted = message.get("content"), _wanted(message)
+    parts = content if isinstance(content, list) else [content] if content is not None or not wanted else []
+    return {"role": _text(str(message.get("role", ""))), "parts": [*map(_part, parts), *wanted]}
 
 
 def _part(part: Any) -> Attributes:

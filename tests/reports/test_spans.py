@@ -101,7 +101,7 @@ def test_of_a_picture_only_its_kind_is_told() -> None:
     parts = [{"type": "text", "content": "look"}, {"type": "image_url"}, {"type": "text", "content": "5"}]
     assert json.loads(str(found["gen_ai.input.messages"])) == [
         {"role": "user", "parts": parts},
-        {"role": "system", "parts": []},
+        {"role": "system", "parts": [{"type": "text", "content": "null"}]},
     ]
     assert json.loads(str(found["gen_ai.output.messages"])) == [
         {"role": "assistant", "parts": [], "finish_reason": "error"}

@@ -27,17 +27,17 @@ def shown_reply(text: str, detail: Mapping[str, Any]) -> str:
     return said if said.strip() else f"(no text; finish_reason {detail.get('finish_reason') or 'unknown'})"
 
 
-def shown_message(text: str, detail: Mapping[str, Any]) -> str:
+def shown_message(text: str | None, detail: Mapping[str, Any]) -> str:
     """Return a message of a chat as text: what ``text`` says, and the calls of tools or the refusal of ``detail``."""
     refusal = detail.get("refusal")
     calls = "\n".join(f"{name}({arguments})" for name, arguments in called_tools(detail.get("tool_calls")))
-    if text.strip():
+    if text is not None and text.strip():
         return f"{text}\n\n(calls of tools:)\n{calls}" if calls else text
     parts = [
         *([f"(no text; a refusal:)\n{refusal}"] if refusal else []),
         *([f"(no text; calls of tools:)\n{calls}"] if calls else []),
     ]
-    return "\n\n".join(parts) or text
+    return "\n\n".join(parts) or ("null" if text is None else text)
 
 
 def called_tools(told: Any) -> list[tuple[str, str]]:
@@ -81,7 +81,7 @@ def shown_reference(target: Any) -> str | None:
 
 def _said(message: Mapping[str, Any]) -> str:
     content = message.get("content")
-    return shown_message("" if content is None else _text(content), message)
+    return shown_message(None if content is None else _text(content), message)
 
 
 def _text(value: Any) -> str:
