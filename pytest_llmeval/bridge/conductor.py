@@ -30,7 +30,7 @@ from pytest_llmeval.bridge.collection.tally import Tally
 from pytest_llmeval.bridge.collection.telling import tell, told_on
 from pytest_llmeval.bridge.config.async_modes import drop_backend, drop_trio
 from pytest_llmeval.bridge.config.options import OPTIONS, said_of
-from pytest_llmeval.bridge.execution.worker_queue import is_worker
+from pytest_llmeval.bridge.execution.worker_queue import TAKES_OVER, is_worker, scheduler
 from pytest_llmeval.core.parent import parent_pid
 from pytest_llmeval.core.text import counted, printable
 
@@ -80,6 +80,7 @@ class Conductor:
         self._apart = self._apart or why_not_reached(node)
         self._socket = self._socket or new_socket()
         node.workerinput[_SOCKET] = str(self._socket)
+        node.workerinput[TAKES_OVER] = scheduler(self.config) is not None
         earlier = self._prepared().earlier if self._names_a_run() else None
         if earlier is not None:
             node.workerinput[_PLACE] = earlier.place
@@ -167,8 +168,8 @@ class Conductor:
         report.outcome, report.longrepr = "passed", None  # the terminal and JUnit would count a module that was skipped
         from pytest_llmeval.bridge.collection.facts import CollectionFacts
 
-        dealt = getattr(self.config.pluginmanager.getplugin("dsession"), "sched", None)
         take = self._begin if self.facts is None else self.facts.require_order_of
+        dealt = scheduler(self.config)
         if not getattr(dealt, "collection_is_completed", False):  # else in place of a worker that died: xdist judges it
             take(CollectionFacts.from_json(text))
 

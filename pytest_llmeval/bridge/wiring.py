@@ -42,18 +42,17 @@ class Wiring:
 
         assert self._prepared.settings is not None
         calls = self._own_calls()
-        announce = None
+        line = None
         if is_worker(self._config):
             assert self._socket is not None
-            calls.asker = line = Line(self._socket, self._stop_session)
-            announce = lambda start, place: calls.loop.run(line.begin(start, place))  # noqa: E731
+            calls.asker = line = Line(self._socket, self._stop_session, lambda: runner.keep_in_turn())
         runner = CaseRunner(
             self._config,
             calls,
             thresholds=self._prepared.thresholds,
             max_connections=self._prepared.settings.max_connections,
             secrets=self._prepared.secrets,
-            announce=announce,
+            line=line,
         )
         self._config.pluginmanager.register(runner, "llmeval-runner")
         self._config.pluginmanager.register(AsyncBodies(runner), "llmeval-async")

@@ -33,7 +33,8 @@ class Switchboard:
         self._on_begin = on_begin
         self._redact = redact
         self._server: asyncio.Server | None = None
-        self._stopped: str | None = None
+        self._told: list[frames.Frame] = []
+        """What every process is told, one that connects later too."""
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -42,10 +43,12 @@ class Switchboard:
         self._server = await asyncio.start_unix_server(self._serve, self._path)
 
     def broadcast_stop(self, reason: str) -> None:
-        """Tell every process to start no further case; one that connects later too."""
-        self._stopped = reason
-        for writer in self._writers:
-            frames.write(writer, {"stop": reason})
+        """Tell every process to start no further case."""
+        self._broadcast({"stop": reason})
+
+    def broadcast_crash(self) -> None:
+        """Tell every process that another one died."""
+        self._broadcast({"crash": True})
 
     async def aclose(self) -> None:
         """End all connections."""
@@ -56,19 +59,25 @@ class Switchboard:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    def _broadcast(self, frame: frames.Frame) -> None:
+        if frame not in self._told:
+            self._told.append(frame)
+            for writer in self._writers:
+                frames.write(writer, frame)
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one process until it is gone; the calls that it caused go on, others may want them."""
         self._keep(asyncio.current_task())
         self._writers.add(writer)
         claimed: set[int] = set()
         running: int | None = None
-        if self._stopped is not None:
-            frames.write(writer, {"stop": self._stopped})
+        for told in self._told:
+            frames.write(writer, told)
         try:
             while (frame := await frames.read(reader)) is not None:
                 if "begin" in frame:
                     self._on_begin(frame["begin"])
-                    running = frame["place"]
+                    running = frame.get("place", running)
                 elif "release" in frame:
                     claimed.discard(frame["release"])
                     await self._engine.release(frame["release"])

@@ -66,15 +66,15 @@ def pytest_runtest_setup(item):
 HEARD_LATE = """
 import time
 
-from pytest_llmeval.bridge.records.recording import Recorder
+from pytest_llmeval.bridge.records.begun_cases import BegunCases
 
-note = Recorder._note
+note = BegunCases.note
 
-def note_late(recorder, text):
+def note_late(begun, text):
     time.sleep(0.3 if "r03" in text else 0)
-    note(recorder, text)
+    note(begun, text)
 
-Recorder._note = note_late
+BegunCases.note = note_late
 """
 
 
@@ -143,6 +143,53 @@ def test_a_case_that_always_kills_its_worker_lets_the_others_run(project: Projec
         ]
         assert requests(project.server) == ONCE
         assert project.last_run()["status"] == "finished"
+
+
+@pytest.mark.parametrize(("dist", "killer"), [("load", "r03"), ("worksteal", "r03"), ("loadfile", "r09")])
+def test_an_async_case_that_always_kills_its_worker_lets_the_others_run(
+    project: Project, dist: str, killer: str
+) -> None:
+    """Ahead of its turn it takes the case along that is there; in place of a dead worker none runs ahead."""
+    project.eval(
+        f"""
+        async def test_echo(sample, model, score):
+            response = await model.generate()
+            if sample.id == "{killer}":
+                __import__("os").kill(__import__("os").getpid(), 9)
+            score.exact(response, sample.target)
+        """,
+        ROWS,
+    )
+    project.write(thresholds_yaml="version: 1\nsuites: {echo: {exact: {min: 0.1}, settings: {max_error_rate: 0.5}}}\n")
+    result = project.run("evals", "-n2", f"--dist={dist}")
+    errors = project.rows("SELECT sample_id, error_kind FROM cases WHERE outcome != 'passed'")
+    assert {row["error_kind"] for row in errors} == {"worker_crashed"}
+    assert killer in {row["sample_id"] for row in errors} and len(errors) <= 2
+    assert len(project.cases()) == len(ROWS)
+    assert result.ret == 0
+    assert "a worker died: " in " ".join(map(str.strip, result.outlines))
+    assert requests(project.server) == ONCE
+
+
+@pytest.mark.parametrize("hook", ["logstart", "logfinish"])
+def test_a_worker_that_dies_beside_a_case_leaves_what_it_recorded(project: Project, hook: str) -> None:
+    """Before its setup it leaves an error, behind its teardown what the case came to; the gate decides of both."""
+    project.eval("def test_echo(sample, response, score):\n    score.exact(response, sample.target)\n", ROWS)
+    project.write(
+        evals__conftest_py=f"""
+            import os
+
+            def pytest_runtest_{hook}(nodeid):
+                if "r03" in nodeid and "PYTEST_XDIST_WORKER" in os.environ:
+                    os._exit(9)
+        """,
+        thresholds_yaml="version: 1\nsuites: {echo: {exact: {min: 0.1}, settings: {max_error_rate: 0.2}}}\n",
+    )
+    result = project.run("evals", "-n2")
+    assert project.cases()["r03"] == ("error" if hook == "logstart" else "passed")
+    assert Counter(project.cases().values())["passed"] == (9 if hook == "logstart" else 10)
+    assert result.ret == project.last_run()["exit_code"] == 0
+    assert project.last_run()["verdict"] == "pass"
 
 
 @pytest.mark.parametrize("late", ["", HEARD_LATE], ids=["soon", "late"])

@@ -27,11 +27,12 @@ from pytest_llmeval.bridge.casework.items import param_of
 from pytest_llmeval.bridge.execution.ahead import may_not_run
 from pytest_llmeval.bridge.execution.alone import why_alone
 from pytest_llmeval.bridge.execution.output import OUTPUT, CaseOutput, keep_apart
-from pytest_llmeval.bridge.execution.worker_queue import is_worker, upcoming
+from pytest_llmeval.bridge.execution.worker_queue import TAKES_OVER, is_worker, upcoming
 from pytest_llmeval.core.errors import CaseError
 
 __all__ = ["BodiesAhead", "arguments_of", "body_of", "is_async"]
 
+_CRASHED = "a worker died"
 _PURE = "pure"
 _SHARED = "shared"
 _XUNIT = re.compile(r"_xunit_(\w+?)_fixture_")
@@ -63,6 +64,7 @@ class BodiesAhead:
         calls: Calls,
         *,
         place_of: Callable[[pytest.Item], int | None],
+        announce: Callable[[CaseRun], object],
         window: int,
     ) -> None:
         """Look for what keeps bodies in their turn.
@@ -71,11 +73,13 @@ class BodiesAhead:
             session: whose items run.
             calls: the loop on which bodies run, and how they get answers.
             place_of: returns the place of a case among those whose responses are requested ahead.
+            announce: told of each case whose body is about to start.
             window: the most bodies started and not yet looked at.
         """
         self._session = session
         self._calls = calls
         self._place_of = place_of
+        self._announce = announce
         self._window = window
         self._started: dict[pytest.Item, _Body] = {}
         self._needs: dict[tuple[Any, ...], str] = {}
@@ -100,6 +104,10 @@ class BodiesAhead:
         need = self._need(item)
         pure = "not known in time under xdist" if is_worker(self._session.config) else "first behind other tests"
         return {_PURE: pure, _SHARED: "first of its function"}.get(need, need)
+
+    def keep_in_turn(self) -> None:
+        """Start no further body ahead: one of them may have ended a worker, and the next one that is given it."""
+        self._obstacle = self._obstacle or _CRASHED
 
     def begin(self, item: pytest.Item) -> None:
         """Start bodies from ``item`` on, the first case whose turn has come."""
@@ -184,6 +192,7 @@ class BodiesAhead:
         except CaseError:
             return  # it is found again in its turn
         run.turn, run.position = "ahead", self._place_of(item)
+        self._announce(run)
         if uses(item, "response"):
             run.reply = concurrent.futures.Future()
         model = CaseModel(param.model, self._calls, eval_=param.eval, run=run)
@@ -286,7 +295,7 @@ def _obstacle(config: pytest.Config) -> str:
         return "-s"
     if config.getoption("setupshow", False):
         return "--setup-show"
-    return ""
+    return _CRASHED if getattr(config, "workerinput", {}).get(TAKES_OVER) else ""
 
 
 def _need_of(item: pytest.Item) -> str:

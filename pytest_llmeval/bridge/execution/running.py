@@ -1,6 +1,6 @@
 """Running cases in this process: their setup, their bodies, their models."""
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Generator, Iterable
 
 import pytest
 
@@ -18,6 +18,7 @@ from pytest_llmeval.bridge.execution.worker_queue import is_worker
 from pytest_llmeval.core.errors import CaseError, ErrorKind, ScorerError
 from pytest_llmeval.core.gate.case import MONEY_KINDS
 from pytest_llmeval.core.rules import Thresholds
+from pytest_llmeval.engine.line import Line
 from pytest_llmeval.models.redaction import Redactor
 from pytest_llmeval.scorers import explain
 from pytest_llmeval.scorers.book import recorded_twice, unawaited
@@ -39,7 +40,7 @@ class CaseRunner:
         thresholds: Thresholds | None,
         max_connections: int,
         secrets: Iterable[str],
-        announce: Callable[[str, int | None], object] | None = None,
+        line: Line | None = None,
     ) -> None:
         """Prepare for the cases of this process.
 
@@ -49,11 +50,11 @@ class CaseRunner:
             thresholds: the rules, which decide whether a miss fails its item; None for none.
             max_connections: requests in flight at most; twice as many bodies run ahead.
             secrets: values that no report may show.
-            announce: told of each case that begins and its place, should this worker die in it; None elsewhere.
+            line: told of each case that begins, should this worker die in it; None elsewhere.
         """
         self.calls = calls
         self.bodies: BodiesAhead | None = None
-        self._announce = announce
+        self._line = line
         self._window = 2 * max_connections
         self._reporter = Reporter(thresholds, Redactor(secrets), leaves=is_worker(config))
         self._responses: ResponsesAhead | None = None
@@ -65,7 +66,18 @@ class CaseRunner:
         """Find what can be requested and run ahead."""
         self._responses = ResponsesAhead(session.items, self.calls, JudgementsAhead(self.calls))
         self._early = AskedEarly(session, self.calls, self._responses)
-        self.bodies = BodiesAhead(session, self.calls, place_of=self._responses.place_of, window=self._window)
+        self.bodies = BodiesAhead(
+            session,
+            self.calls,
+            place_of=self._responses.place_of,
+            announce=self._announce_ahead,
+            window=self._window,
+        )
+
+    def keep_in_turn(self) -> None:
+        """Start no further body ahead of its turn; any thread may say so."""
+        if self.bodies is not None:
+            self.bodies.keep_in_turn()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -73,7 +85,9 @@ class CaseRunner:
 
         It is waited for once: no timer of other plugins runs yet that would end the wait.
         """
-        is_alone = is_watching(item)
+        param, is_alone = param_of(item), is_watching(item)
+        if param is not None and self._line is not None:  # now: this worker may die before the setup
+            self._meet(item, param)
         is_held = is_alone and self.calls.alone.acquire(timeout=self._patience_s)
         if is_alone:
             self._patience_s = _PATIENCE_S if is_held else 0
@@ -101,9 +115,14 @@ class CaseRunner:
             self._is_begun = True
             self._responses.start()
             self.bodies.begin(item)
+        run = run_of(item) or self._meet(item, param)
+        CURRENT.set(CaseNow(run, param, self.calls))
+
+    def _meet(self, item: pytest.Item, param: CaseParam) -> CaseRun:
+        """Return what is gathered of a case from now on, or was ahead of its turn."""
+        assert self._responses is not None and self.bodies is not None
         started = self.bodies.run_of(item) or self._early.run_of(item)
         run = item.stash[RUN_KEY] = started or new_run(item, param, self.calls)
-        CURRENT.set(CaseNow(run, param, self.calls))
         self._fault = None
         if started is None:
             run.position = self._responses.place_of(item)
@@ -111,9 +130,14 @@ class CaseRunner:
                 read_row(run, param)
             except CaseError as error:
                 self._fault = error
-        if self._announce is not None:
+        if self._line is not None:
             run.start = run.dump_start()
-            self._announce(run.start, run.position)
+            self.calls.loop.run(self._line.begin(run.start, run.position))
+        return run
+
+    def _announce_ahead(self, run: CaseRun) -> None:
+        if self._line is not None:
+            self.calls.loop.run(self._line.begin_ahead(run.dump_start()))
 
     @pytest.hookimpl(tryfirst=True, specname="pytest_runtest_setup")
     def pytest_runtest_setup_within(self, item: pytest.Item) -> None:

@@ -1,15 +1,23 @@
-"""What an xdist worker will run next."""
+"""What an xdist worker will run next, and who decides it."""
 
 from typing import Any
 
 import pytest
 
-__all__ = ["is_worker", "upcoming"]
+__all__ = ["TAKES_OVER", "is_worker", "scheduler", "upcoming"]
+
+TAKES_OVER = "llmeval_takes_over"
+"""In what an xdist worker is given: whether it is there in place of one that died."""
 
 
 def is_worker(config: pytest.Config) -> bool:
     """Whether this process is an xdist worker."""
     return hasattr(config, "workerinput")
+
+
+def scheduler(config: pytest.Config) -> Any:
+    """Return who deals tests to workers, in the process that the user started; None until they run."""
+    return getattr(config.pluginmanager.getplugin("dsession"), "sched", None)
 
 
 def upcoming(session: pytest.Session, most: int) -> list[pytest.Item]:

@@ -159,6 +159,11 @@ class EngineRoom:
         if engine is not None:
             self._calls.loop.call_soon(lambda: self._stop(engine, kind, reason))
 
+    def tell_of_crash(self) -> None:
+        """Let every worker know that one of them died."""
+        if self._switchboard is not None:
+            self._calls.loop.call_soon(self._switchboard.broadcast_crash)
+
     def _stop(self, engine: Engine, kind: ErrorKind, reason: str) -> None:
         engine.stop(kind, reason)
         if self._switchboard is not None:

@@ -2,7 +2,6 @@
 
 import contextlib
 import textwrap
-import time
 from collections.abc import Generator
 from dataclasses import replace
 from functools import partial
@@ -18,10 +17,10 @@ from pytest_llmeval.bridge.display.progress import Progress, write_line
 from pytest_llmeval.bridge.execution.outcomes import (
     OUTCOME_ATTRIBUTE,
     RECORD_ATTRIBUTE,
-    START_ATTRIBUTE,
     crashed,
     tell_junit_of_crash,
 )
+from pytest_llmeval.bridge.records.begun_cases import BegunCases
 from pytest_llmeval.bridge.records.closing import Closing
 from pytest_llmeval.bridge.records.engine_room import EngineRoom
 from pytest_llmeval.bridge.records.escalating import Escalation
@@ -38,8 +37,8 @@ from pytest_llmeval.core.gate.family import MORE_EPOCHS
 from pytest_llmeval.core.gate.judging import GateResult
 from pytest_llmeval.core.rules import Thresholds
 from pytest_llmeval.core.status import BROKEN, FAILED, PASSED, UNMEASURABLE, stored_status, worse_status
-from pytest_llmeval.core.transport import load_case, load_start
-from pytest_llmeval.core.types import CaseRecord, CaseStart, Outcome
+from pytest_llmeval.core.transport import load_case
+from pytest_llmeval.core.types import CaseRecord, Outcome
 from pytest_llmeval.reports.run_notes import run_notes
 from pytest_llmeval.reports.run_text import not_judged_lines, note_lines, run_lines, spending_lines
 from pytest_llmeval.reports.run_view import RunCases, view_run
@@ -53,8 +52,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Recorder"]
 
-_LATE_S = 1.0
-"""How long after its end is waited for what a dead worker told; it stands in the socket by then."""
 _STOP = "llmeval: "
 """How the reason begins that pytest is given where this plugin, here or in a worker, stops the session."""
 _LETTERS = {"missed": ("missed", "m", ("MISSED", {"yellow": True})), "error": ("error", "E", ("ERROR", {"red": True}))}
@@ -98,7 +95,7 @@ class Recorder:
         self._gating = Gating(self._thresholds, settings)
         self._escalation = Escalation(config, settings, self._thresholds)
         self._closing = Closing(settings, facts, room, self._row, again=resume_command(config, self._row))
-        self._open: dict[str, CaseStart] = {}
+        self._begun = BegunCases()
         self._status = SessionStatus(config, facts, self._thresholds)
         self._unpassed: dict[str, tuple[Outcome, float | None]] = {}
         """Outcome and cost of each case that did not pass: another attempt at it may follow."""
@@ -138,7 +135,7 @@ class Recorder:
             self._store = store
             self._signals.enter_context(raised_as_interrupt())  # first: that the parent has ended may be seen at once
             self._room.start(
-                self._row, resumed=self._resumed is not None, on_fault=self._break_off, on_begin=self._note
+                self._row, resumed=self._resumed is not None, on_fault=self._break_off, on_begin=self._begun.note
             )
         except UserError as error:
             raise pytest.UsageError(str(error)) from None
@@ -157,31 +154,35 @@ class Recorder:
         outcome = getattr(report, OUTCOME_ATTRIBUTE, None)
         if outcome == "missed" and report.when == "call" and report.passed:
             return _LETTERS["missed"]
-        if report.failed and (report.nodeid in self._open or outcome) and outcome not in ("missed", "skipped"):
+        if report.failed and (report.nodeid in self._begun or outcome) and outcome not in ("missed", "skipped"):
             return _LETTERS["error"]
         return None
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: Any) -> None:
         """Record a finished case, or one whose worker died."""
-        start = getattr(report, START_ATTRIBUTE, None)
-        if start is not None:
-            self._open[report.nodeid] = start if isinstance(start, CaseStart) else load_start(start)
-            delattr(report, START_ATTRIBUTE)  # pytest keeps every report to its end
-        is_crashed_case = report.when == "???" and self._has_begun(report.nodeid)
+        self._begun.note_report(report)
+        lost = self._begun.crashed(report) if report.when == "???" else None
         if report.failed and not hasattr(report, "wasxfail") and report.outcome != "rerun":
-            self._status.count_failure(report, self._open.get(report.nodeid))
+            self._status.count_failure(report, lost or self._begun.find(report.nodeid))
         record = getattr(report, RECORD_ATTRIBUTE, None)
         self._closing.note_report(report)
         if record is not None:
-            self._open.pop(report.nodeid, None)
+            self._begun.end(report)
             self._add(record if isinstance(record, CaseRecord) else load_case(record))
             delattr(report, RECORD_ATTRIBUTE)  # it is in the database now
-        elif is_crashed_case:
-            start = self._open.pop(report.nodeid)
+        elif lost is not None:
             setattr(report, OUTCOME_ATTRIBUTE, "error")
-            self._add(crashed(start))
-            tell_junit_of_crash(self._config, report, start.key)
+            if report.nodeid in self._begun:  # else it is recorded: the worker died behind it
+                self._begun.end(report)
+                self._add(crashed(lost))
+                tell_junit_of_crash(self._config, report, lost.key)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, error: object | None) -> None:
+        """Let no other worker run bodies ahead where one died: it may have been of them, and those wait for another."""
+        if error is not None:
+            self._room.tell_of_crash()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
@@ -264,18 +265,6 @@ class Recorder:
             self._store.close()
         self._signals.close()
         self._room.end_models()
-
-    def _has_begun(self, nodeid: str) -> bool:
-        """Whether a case began whose worker died; what it told of it may be read only now."""
-        end = time.monotonic() + _LATE_S
-        while nodeid not in self._open and time.monotonic() < end:
-            time.sleep(0.01)
-        return nodeid in self._open
-
-    def _note(self, text: str) -> None:
-        """Keep what a worker tells of a case before its first report, should it die until then."""
-        start = load_start(text)
-        self._open.setdefault(start.key.nodeid, start)
 
     def _add(self, case: CaseRecord) -> None:
         if self._store is None or self._is_unwritable:  # one that is locked would make each case wait anew
