@@ -10,9 +10,10 @@ import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, ParamSpec, TypeVar
 
+from pytest_llmeval.core.clock import now
 from pytest_llmeval.core.errors import CallError, ErrorKind
 
-__all__ = ["LoopThread"]
+__all__ = ["LoopThread", "pause"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -31,6 +32,11 @@ class _InContext(concurrent.futures.ThreadPoolExecutor):
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> concurrent.futures.Future[T]:
         """Return a future for what ``fn`` returns."""
         return super().submit(functools.partial(contextvars.copy_context().run, fn, *args, **kwargs))
+
+
+async def pause(seconds: float, sleep: Callable[[float], Coroutine[Any, Any, None]] = asyncio.sleep) -> None:
+    """Wait, whatever a test puts in the place of ``asyncio.sleep``; see ``clock`` for the default value."""
+    await sleep(seconds)
 
 
 class LoopThread:
@@ -116,6 +122,7 @@ class LoopThread:
         """Return the loop, under the lock."""
         if self._loop is None:
             loop = asyncio.new_event_loop()
+            loop.time = now  # type: ignore[method-assign]  # by which timeouts and pauses end
             loop.set_default_executor(
                 _InContext(self._threads, thread_name_prefix="asyncio")
             )  # it starts no thread yet
@@ -145,7 +152,7 @@ def _drain(loop: asyncio.AbstractEventLoop) -> None:
 
 def _cancel_all(loop: asyncio.AbstractEventLoop) -> None:
     for _ in range(_ROUNDS):
-        _run(loop, asyncio.sleep(0))
+        _run(loop, pause(0))
         pending = asyncio.all_tasks(loop)
         if not pending:
             break

@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
@@ -10,6 +9,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 
 from pytest_llmeval.core.attempt_error import AttemptError
+from pytest_llmeval.core.clock import now
 from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.engine.account_limit import AccountLimit, Priority, Waiter
 
@@ -39,7 +39,7 @@ PRIORITY: ContextVar[Priority | None] = ContextVar("llmeval_priority", default=N
 class Limiter:
     """Hands out slots; a slot is held while a request is in flight, never while its caller waits to try again."""
 
-    def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, limits: Limits, clock: Callable[[], float] = now) -> None:
         self._limits = limits
         self._clock = clock
         self._by_account: dict[str, AccountLimit] = {}

@@ -10,6 +10,7 @@ from typing import Any
 
 from pytest_llmeval.core.calls import ask_name
 from pytest_llmeval.core.errors import CallError, ErrorKind
+from pytest_llmeval.core.loop import pause
 from pytest_llmeval.core.types import Ask, Response
 from pytest_llmeval.engine import frames
 
@@ -120,7 +121,7 @@ class Line:
             except OSError:
                 if os.getppid() != parent:  # it may load a model for long; whether it lives is seen
                     raise _lost() from None
-                await asyncio.sleep(_CONNECT_STEP_S)
+                await pause(_CONNECT_STEP_S)
         self._listening = asyncio.get_running_loop().create_task(self._listen(reader))
         return writer
 

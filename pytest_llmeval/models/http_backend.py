@@ -4,9 +4,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from pytest_llmeval.core.attempt_error import AttemptError
+from pytest_llmeval.core.clock import utc
 from pytest_llmeval.core.costs import cost_usd
 from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.types import Response, ToolCall, Usage
@@ -94,7 +94,7 @@ class HttpBackend(ABC):
         """Return the answer of one request; raise AttemptError where there is none."""
         answer = await self._transport.post(body)
         if not is_success(answer.status):
-            raise read_failure(answer.status, answer.headers, answer.body, self._redact, datetime.now(UTC))
+            raise read_failure(answer.status, answer.headers, answer.body, self._redact, utc())
         if answer.is_cut:
             message = f"the answer is larger than {MAX_BODY_BYTES // 2**20} MiB"
             raise AttemptError(ErrorKind.TOO_LARGE, message, usage=Usage())

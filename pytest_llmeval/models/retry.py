@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -10,7 +9,9 @@ from dataclasses import dataclass, replace
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
 from pytest_llmeval.core.attempt_error import AttemptError
+from pytest_llmeval.core.clock import now
 from pytest_llmeval.core.errors import CallError, ErrorKind
+from pytest_llmeval.core.loop import pause
 from pytest_llmeval.core.types import Response, Usage
 
 __all__ = ["RetryPolicy", "Slot", "call_with_retries"]
@@ -130,7 +131,7 @@ class _Progress:
     async def _timed(self, attempt: Callable[[], Awaitable[Response]]) -> Response:
         async with self._slot():
             self.attempts += 1
-            start = time.monotonic()
+            start = now()
             try:
                 async with asyncio.timeout(self._left_s):
                     return await attempt()
@@ -138,7 +139,7 @@ class _Progress:
                 message = f"no complete answer within {self._policy.timeout_s:g} s"
                 raise AttemptError(ErrorKind.TIMEOUT, message, usage=Usage()) from None
             finally:
-                self.latency_s = time.monotonic() - start
+                self.latency_s = now() - start
                 self._left_s -= self.latency_s
 
     def may_pass(self, error: BaseException) -> bool:
@@ -170,7 +171,7 @@ class _Progress:
     async def sleep(self, seconds: float) -> None:
         """Pause, at the cost of the time left."""
         self._left_s -= seconds
-        await asyncio.sleep(seconds)
+        await pause(seconds)
 
     @staticmethod
     def _asked_s(state: RetryCallState) -> float | None:

@@ -5,9 +5,10 @@ import secrets
 import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal, TypeVar
 
+from pytest_llmeval.core.clock import utc
 from pytest_llmeval.core.errors import ErrorKind
 from pytest_llmeval.core.gate.family import MORE_EPOCHS
 from pytest_llmeval.core.gate.judging import SessionVerdict
@@ -154,7 +155,7 @@ class Run:
         if self.is_here:
             alive = process_started(self.pid) == (self.process_started or "")
         else:
-            alive = self._last_sign_at > _as_stored(datetime.now(UTC) - LONGEST_SILENCE)
+            alive = self._last_sign_at > _as_stored(utc() - LONGEST_SILENCE)
         return "running" if alive else "crashed"
 
     def resume_command(self, *, db_option: str = "") -> str:
@@ -363,12 +364,12 @@ def stored_case(run_id: str, case: CaseRecord) -> StoredCase:
 
 def new_run_id() -> str:
     """Return an id that sorts by time: date and time (UTC) and six random hex digits."""
-    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+    return f"{utc():%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
 
 
 def utc_now() -> str:
     """Return the time as ISO 8601 in UTC, to the millisecond."""
-    return _as_stored(datetime.now(UTC))
+    return _as_stored(utc())
 
 
 def _as_stored(time: datetime) -> str:

@@ -3,7 +3,6 @@
 import asyncio
 import concurrent.futures
 import json
-import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -14,6 +13,7 @@ import pytest
 
 from pytest_llmeval.bridge.casework.items import suite_of
 from pytest_llmeval.core.calls import failed
+from pytest_llmeval.core.clock import now
 from pytest_llmeval.core.errors import CallError, CaseError, ErrorKind
 from pytest_llmeval.core.gate.case import MONEY_KINDS
 from pytest_llmeval.core.ids import digest, input_digest
@@ -150,14 +150,14 @@ class CaseRun:
     def waiting(self) -> Iterator[None]:
         """Count what passes within as waited for answers in its turn; waits beside each other count once."""
         if not self.waits:
-            self.waits_from = time.monotonic()
+            self.waits_from = now()
         self.waits += 1
         try:
             yield
         finally:
             self.waits -= 1
             if not self.waits:
-                self.waited_s += time.monotonic() - self.waits_from
+                self.waited_s += now() - self.waits_from
 
     def body_waiting(self) -> AbstractContextManager[None]:
         """Count what passes within for its body; one that runs ahead is waited for as a whole, in its turn."""

@@ -15,6 +15,7 @@ from pytest_llmeval.bridge.casework.items import cases_in, run_of
 from pytest_llmeval.bridge.execution.output import OUTPUT, CaseOutput, keep_apart
 from pytest_llmeval.core.calls import ask_name
 from pytest_llmeval.core.errors import CallError
+from pytest_llmeval.core.loop import pause
 from pytest_llmeval.core.types import Ask
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class ResponsesAhead:
                     await self._request(place)
                 except CallError:  # the case meets the same fault in its turn, and tells of it
                     await asker.release(place)
-            await asyncio.sleep(0)
+            await pause(0)
 
     async def _request(self, place: int) -> None:
         item, param = self._places[place]

@@ -11,7 +11,6 @@ import contextvars
 import functools
 import inspect
 import re
-import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +27,7 @@ from pytest_llmeval.bridge.execution.ahead import may_not_run
 from pytest_llmeval.bridge.execution.alone import why_alone
 from pytest_llmeval.bridge.execution.output import OUTPUT, CaseOutput, keep_apart
 from pytest_llmeval.bridge.execution.worker_queue import TAKES_OVER, is_worker, upcoming
+from pytest_llmeval.core.clock import now
 from pytest_llmeval.core.errors import CaseError
 
 __all__ = ["BodiesAhead", "arguments_of", "body_of", "is_async"]
@@ -146,7 +146,7 @@ class BodiesAhead:
         else:
             result = body.result
         self.advance(item)  # behind this one: its own calls go first
-        start = time.monotonic()
+        start = now()
         try:
             ended = result.result()
             if ended is not None:
@@ -160,7 +160,7 @@ class BodiesAhead:
         finally:
             if body is not None:
                 del self._started[item]
-                run.waited_s += time.monotonic() - start
+                run.waited_s += now() - start
                 body.output.put_on(item)
 
     def forget(self, item: pytest.Item) -> None:

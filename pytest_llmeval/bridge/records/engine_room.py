@@ -13,6 +13,7 @@ from pytest_llmeval.bridge.config.model_setup import EmbeddedModel, Opener, OwnM
 from pytest_llmeval.bridge.config.settings import Settings
 from pytest_llmeval.bridge.records.sockets import sweep
 from pytest_llmeval.core.errors import ErrorKind, StoreError
+from pytest_llmeval.core.loop import pause
 from pytest_llmeval.core.parent import PARENT
 from pytest_llmeval.engine.budget import Budget
 from pytest_llmeval.engine.engine import CallCounts, Engine
@@ -250,5 +251,5 @@ async def _end_with_parent(parent: int) -> None:
     2.5 s after that: https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-cancellation
     """
     while os.getppid() == parent:
-        await asyncio.sleep(_PARENT_STEP_S)
+        await pause(_PARENT_STEP_S)
     os.kill(os.getpid(), signal.SIGTERM)

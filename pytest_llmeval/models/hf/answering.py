@@ -1,7 +1,6 @@
 """One batch of answers, each row with its own end."""
 
 import math
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import torch
 import transformers
 
+from pytest_llmeval.core.clock import now
 from pytest_llmeval.core.errors import CallError, ErrorKind
 from pytest_llmeval.core.types import Response, Usage
 from pytest_llmeval.models.hf.batching import Job
@@ -38,7 +38,7 @@ class AnswerJob(Job):
 
 def answer(model: Any, chat: Chat, jobs: Sequence[AnswerJob]) -> None:
     """Answer or fail each of ``jobs``, in the moment in which its row ends."""
-    started_s = time.monotonic()
+    started_s = now()
     room = max(job.room for job in jobs)
     prompts = read(model, [job.prompt for job in jobs], chat.pad_token, room)
     kept = Kept(jobs, [job.form and job.form.deep_copy() for job in jobs])  # whole for another try in a smaller batch
@@ -113,7 +113,7 @@ class _Row:
         """Add the newest token; what comes after the end is not looked at."""
         if not self.is_going:
             return
-        elapsed_s = time.monotonic() - self._started_s
+        elapsed_s = now() - self._started_s
         self._tokens.append(token)
         if token in self._chat.stop_tokens or self._has_stop():
             self._end("stop", elapsed_s)

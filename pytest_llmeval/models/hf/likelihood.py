@@ -1,13 +1,13 @@
 """How likely a model finds a given text after a prompt."""
 
 import math
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
+from pytest_llmeval.core.clock import now
 from pytest_llmeval.core.likelihood import Likelihood
 from pytest_llmeval.core.types import Response, Usage
 from pytest_llmeval.models.hf.answering import not_finite
@@ -35,7 +35,7 @@ class LikelihoodJob(Job):
 
 def weigh(model: Any, chat: Chat, jobs: Sequence[LikelihoodJob]) -> None:
     """Answer each of ``jobs`` with the likelihood of its target, as ``Likelihood`` writes itself."""
-    started_s = time.monotonic()
+    started_s = now()
     for group in in_like_lengths([len(job.prompt) + len(job.target) for job in jobs], model.device):
         _weigh(model, chat, [jobs[place] for place in group], started_s)
 
@@ -59,6 +59,6 @@ def _weigh(model: Any, chat: Chat, jobs: Sequence[LikelihoodJob], started_s: flo
                 text=found.as_text(),
                 finish_reason="stop",
                 usage=Usage(input_tokens=len(job.prompt) + size, output_tokens=0),
-                latency_s=time.monotonic() - started_s,
+                latency_s=now() - started_s,
             )
         )
