@@ -239,10 +239,11 @@ def test_a_run_of_some_rows_goes_on_with_those(project: Project, cut: str, ids: 
     result.stderr.fnmatch_lines([f"*{cut.partition('=')[0]} is * here and was * for the run*"])
 
 
-def test_two_sessions_do_not_take_up_one_run(broken: Project) -> None:
-    """The second one found it free, too, and the first was faster to begin; it keeps no hold of the file."""
+@pytest.mark.parametrize("status", ["running", "finished"])
+def test_two_sessions_do_not_take_up_one_run(broken: Project, status: str) -> None:
+    """The second one found it free, too, and the first was faster to begin, or to end; it keeps no hold of the file."""
     broken.write(
-        conftest_py="""
+        conftest_py=f"""
         import os
         import pathlib
         import sqlite3
@@ -258,7 +259,7 @@ def test_two_sessions_do_not_take_up_one_run(broken: Project) -> None:
             session.config.add_cleanup(other.kill)
             with sqlite3.connect(".llmeval/llmeval.db") as connection:
                 connection.execute(
-                    "UPDATE runs SET status = 'running', finished_at = NULL, exit_code = NULL, pid = ?,"
+                    "UPDATE runs SET status = '{status}', finished_at = NULL, exit_code = NULL, pid = ?,"
                     " process_started = ?",
                     [other.pid, process_started(other.pid)],
                 )
@@ -273,7 +274,8 @@ def test_two_sessions_do_not_take_up_one_run(broken: Project) -> None:
     (broken.root / "mended").touch()
     result = broken.run("evals", "--resume=last", model="", inside=False)
     assert result.ret == 4
-    result.stderr.fnmatch_lines(["*is still going on in process*"])
+    told = "is still going on in process" if status == "running" else "was taken up by another session meanwhile"
+    result.stderr.fnmatch_lines([f"*{told}*"])
     assert len(broken.server.ledger) == 6
     assert broken.cases()["r3"] == "error"
     assert (broken.root / "held.txt").read_text() == ""

@@ -125,7 +125,7 @@ class Recorder:
                 self._closing.note_mode(store.journal_mode)
                 self._row = self._gating.choose(store, self._row)
                 if self._resumed is not None:
-                    take_up(store, self._row)
+                    take_up(store, self._row, seen=self._resumed.run)
                     for told in resumed_on(self._row):
                         self._write_line(f"llmeval: {told}")
                     store.absorb_journals(self._row.id)

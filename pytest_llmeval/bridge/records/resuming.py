@@ -152,13 +152,15 @@ def check_free(run: Run) -> None:
         raise SettingsError(f"--resume: run {run.id} is still going on in process {run.pid}")
 
 
-def take_up(store: SqliteStore, run: Run) -> None:
-    """Make ``run``, which goes on, that of this process; of sessions that found it at the same time one does."""
-    found = store.find_run(run.id)
-    check_free(found)
-    if not store.resume_run(run, seen=found):
+def take_up(store: SqliteStore, run: Run, *, seen: Run) -> None:
+    """Make ``run``, which goes on, that of this process, unless another session has taken it up since it was ``seen``.
+
+    That one may have ended by now: then its cases are no longer those that this one means to run.
+    """
+    check_free(store.find_run(run.id))
+    if not store.resume_run(run, seen=seen):
         check_free(store.find_run(run.id))
-        raise SettingsError(f"--resume: run {run.id} was taken up by another session at this moment")
+        raise SettingsError(f"--resume: run {run.id} was taken up by another session meanwhile; start again")
 
 
 def _check_selection(settings: Settings, run: Run) -> None:
