@@ -97,3 +97,51 @@ def test_a_redirect_takes_no_key_anywhere(project: Project, monkeypatch: pytest.
         assert other.connections == 0
     assert {row["error_kind"] for row in cases.values()} == {"bad_request"}
     assert len(project.server.ledger) == 5
+
+
+def test_a_call_that_an_application_wraps_keeps_its_kind(project: Project) -> None:
+    """It stands behind the error of the application; a bug beside a call that was caught is none of it."""
+    project.write(
+        evals__test_app_py="""
+            import pytest
+            import tenacity
+
+            class AppError(Exception):
+                pass
+
+            def chained(model):
+                try:
+                    model.generate_sync()
+                except Exception as error:
+                    raise AppError("no luck") from ExceptionGroup("all", [error])
+
+            def plain(model):
+                try:
+                    model.generate_sync()
+                except Exception:
+                    raise AppError("no luck")
+
+            def bug(model):
+                try:
+                    model.generate_sync()
+                except Exception:
+                    pass
+                {}["gone"]
+
+            retried = tenacity.retry(stop=tenacity.stop_after_attempt(2))(lambda model: model.generate_sync())
+            ROWS = [{"id": each, "input": "x"} for each in ("chained", "plain", "retried", "bug")]
+
+            @pytest.mark.llmeval(ROWS)
+            def test_app(sample, model):
+                globals()[sample.id](model)
+        """
+    )
+    result = project.run("evals", model=project.server.spec("fault-status-400"))
+    found = {row["sample_id"]: row for row in project.rows("SELECT sample_id, error_kind, error FROM cases")}
+    assert {name: row["error_kind"] for name, row in found.items()} == {
+        **dict.fromkeys(("chained", "plain", "retried"), "bad_request"),
+        "bug": "code",
+    }
+    assert found["plain"]["error"].startswith("test_app.AppError: ") and "fault 400" in found["plain"]["error"]
+    assert found["retried"]["error"].startswith("tenacity.RetryError: ") and "0x" not in found["retried"]["error"]
+    result.stdout.fnmatch_lines(["E * test_app.AppError: no luck"])  # with its traceback

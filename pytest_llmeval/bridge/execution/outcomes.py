@@ -137,9 +137,12 @@ class Reporter:
         is_gated = self._is_gated(run)
 
         def rank(each: BaseException) -> int:
-            if isinstance(each, CaseError):
-                return (0 if is_gated else 2) if each.kind in MONEY_KINDS else 3
-            return 4 if is_miss(each) else 1
+            if is_miss(each):
+                return 4
+            found = _behind(each)
+            if found is not None:
+                return (0 if is_gated else 2) if found.kind in MONEY_KINDS else 3
+            return 1
 
         failure = run.met_failure
         is_ended = failure is not None and failure.kind in MONEY_KINDS and not isinstance(error, pytest.skip.Exception)
@@ -185,6 +188,19 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
         yield from _leaves(each)
 
 
+def _behind(error: BaseException) -> CaseError | None:
+    """Return the error of ours that an exception is, or that was handled when it was raised: applications wrap them."""
+    seen = set[int]()
+    each: BaseException | None = error
+    while each is not None and id(each) not in seen:
+        found = next((leaf for leaf in _leaves(each) if isinstance(leaf, CaseError)), None)
+        if found is not None:
+            return found
+        seen.add(id(each))
+        each = each.__cause__ or each.__context__
+    return None
+
+
 def _is_xpass(report: pytest.TestReport, error: BaseException | None) -> bool:
     """Whether a body passed that was to fail: as any other xfail it is judged by nobody, whatever the answer was.
 
@@ -205,15 +221,19 @@ def _is_timeout(error: BaseException) -> bool:
 
 
 def _kind(error: BaseException) -> str:
-    if isinstance(error, CaseError):
-        return str(error.kind)
-    return str(ErrorKind.TIMEOUT if _is_timeout(error) else ErrorKind.CODE)
+    if _is_timeout(error):
+        return str(ErrorKind.TIMEOUT)
+    found = _behind(error)
+    return str(ErrorKind.CODE if found is None else found.kind)
 
 
 def _message(error: BaseException) -> str:
     name, text = _said(error)
     if isinstance(error, _IN_ONE_LINE):
         return text
+    found = None if _is_timeout(error) else _behind(error)
+    if found is not None:
+        return f"{name}: {found}"
     return f"{name}: {text}" if text else name
 
 
