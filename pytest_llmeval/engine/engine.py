@@ -326,8 +326,9 @@ class Engine:
             if is_noted and priority.begin is None:
                 self._keeping.fail((ask.case, name))
             raise
-        except asyncio.CancelledError:
-            if is_noted and not priority.is_sent:  # it waited for its next attempt, say
+        except BaseException as error:
+            # What breaks has ended; what is given up may be answered yet, unless it waited for its next attempt, say.
+            if is_noted and (isinstance(error, Exception) or not priority.is_sent):
                 self._keeping.fail((ask.case, name))
             raise
         finally:

@@ -145,3 +145,24 @@ def test_a_call_that_an_application_wraps_keeps_its_kind(project: Project) -> No
     assert found["plain"]["error"].startswith("test_app.AppError: ") and "fault 400" in found["plain"]["error"]
     assert found["retried"]["error"].startswith("tenacity.RetryError: ") and "0x" not in found["retried"]["error"]
     result.stdout.fnmatch_lines(["E * test_app.AppError: no luck"])  # with its traceback
+
+
+def test_a_call_that_breaks_before_it_is_sent_may_not_have_been_billed(project: Project) -> None:
+    """As where pytest-socket leaves no test a socket: it has ended, and was in flight no more."""
+    project.eval(
+        """
+        def test_echo(model, monkeypatch):
+            def blocked(*args, **kwargs):
+                raise RuntimeError("blocked")
+
+            with monkeypatch.context() as patch:
+                patch.setattr("socket.socket", blocked)
+                model.generate_sync()
+        """,
+        [{"id": "a", "input": "x"}],
+    )
+    project.run("evals")
+    assert project.rows("SELECT error_kind, error FROM cases") == [
+        {"error_kind": "code", "error": "RuntimeError: blocked"}
+    ]
+    assert (len(project.server.ledger), project.last_run()["calls_cut_off"]) == (0, 0)
