@@ -310,3 +310,26 @@ def test_a_call_that_comes_when_the_run_is_closed_changes_nothing_of_it(project:
     assert "asked late" in result.stdout.str()
     assert "cannot be written" not in result.stdout.str()
     assert (project.last_run()["status"], project.last_run()["verdict"]) == ("finished", "none")
+
+
+def test_a_session_told_to_end_while_a_plugin_finishes_is_interrupted(project: Project) -> None:
+    """All cases are there by then; the plugin's work is not, and what it may have said of the session."""
+    project.eval(EXACT, ROWS)
+    project.write(
+        thresholds_yaml=GATED,
+        conftest_py="""
+            import os
+            import signal
+
+            import pytest
+
+            @pytest.hookimpl(tryfirst=True)
+            def pytest_sessionfinish():
+                os.kill(os.getpid(), signal.SIGTERM)
+        """,
+    )
+    result = project.run("evals", inside=False)
+    run = project.last_run()
+    assert (result.ret, run["exit_code"], run["status"], run["verdict"]) == (2, 2, "interrupted", "none")
+    result.stdout.fnmatch_lines(["gate: stopped, not judged*"])
+    assert "was interrupted" in refusal(project)

@@ -204,6 +204,9 @@ class Recorder:
         """Judge the run and set the status, after plugins that count failures of their own."""
         try:
             return (yield)
+        except KeyboardInterrupt:  # in another plugin's: pytest is told by the status, and shows what there is
+            self._status.is_interrupted = True
+            return None
         finally:  # another plugin's failure there is not the end of the run
             if self._store is not None:
                 self._end_session(session, self._store)
