@@ -1,13 +1,13 @@
 """One event loop in one daemon thread: where model calls and the bodies of async evals run."""
 
 import asyncio
-import concurrent.futures
+import concurrent.futures.thread
 import contextlib
 import contextvars
 import functools
 import os
 import threading
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from typing import Any, ParamSpec, TypeVar
 
 from pytest_llmeval.core.clock import now
@@ -18,6 +18,8 @@ __all__ = ["LoopThread", "pause"]
 P = ParamSpec("P")
 T = TypeVar("T")
 _STOP_TIMEOUT_S = 2.0
+_WAITED_FOR: MutableMapping[Any, object] = getattr(concurrent.futures.thread, "_threads_queues", {})
+"""The threads of all executors, for whose end Python waits before its own."""
 _ROUNDS = 8
 """Of cancelling what there is: tasks may begin others as they end, some of them without end."""
 
@@ -27,11 +29,18 @@ class _Serving(threading.Thread):
 
 
 class _InContext(concurrent.futures.ThreadPoolExecutor):
-    """Runs what it is given in the context of who gave it, as ``asyncio.to_thread`` does."""
+    """Runs what it is given in the context of who gave it, as ``asyncio.to_thread`` does.
+
+    Its threads are daemons, as the one that runs the loop is, and Python waits at its end for none of them: a client
+    without a timeout would hold the process for ever, and its status with it.
+    """
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> concurrent.futures.Future[T]:
         """Return a future for what ``fn`` returns."""
-        return super().submit(functools.partial(contextvars.copy_context().run, fn, *args, **kwargs))
+        future = super().submit(functools.partial(contextvars.copy_context().run, fn, *args, **kwargs))
+        for thread in self._threads:
+            _WAITED_FOR.pop(thread, None)
+        return future
 
 
 async def pause(seconds: float, sleep: Callable[[float], Coroutine[Any, Any, None]] = asyncio.sleep) -> None:

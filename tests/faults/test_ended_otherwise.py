@@ -1,6 +1,7 @@
 """Sessions that come to another end than their own: stopped after failures, broken by a plugin, without answers."""
 
 import threading
+import time
 
 import pytest
 
@@ -333,3 +334,24 @@ def test_a_session_told_to_end_while_a_plugin_finishes_is_interrupted(project: P
     assert (result.ret, run["exit_code"], run["status"], run["verdict"]) == (2, 2, "interrupted", "none")
     result.stdout.fnmatch_lines(["gate: stopped, not judged*"])
     assert "was interrupted" in refusal(project)
+
+
+def test_a_thread_that_hangs_holds_no_session(project: Project) -> None:
+    """An application without a timeout, from an async body: its case ends by pytest-timeout, and the process too."""
+    project.eval(
+        """
+        async def test_echo(sample):
+            import asyncio
+            import time
+
+            await asyncio.to_thread(time.sleep, 60 if sample.id == "r1" else 0)
+        """,
+        ROWS[:3],
+    )
+    start = time.monotonic()
+    project.run("evals", "--timeout=2", inside=False, fresh=True)
+    assert time.monotonic() - start < 30
+    assert project.rows("SELECT sample_id, error_kind FROM cases WHERE outcome = 'error'") == [
+        {"sample_id": "r1", "error_kind": "timeout"}
+    ]
+    assert project.last_run()["status"] == "finished"
