@@ -39,14 +39,15 @@ def read_failure(status: int, headers: Mapping[str, str], body: bytes, redact: R
         headers: of the response, looked up in lower case.
         body: the (beginning of the) decoded body.
         redact: replaces secrets in what is quoted of the body.
-        now: the time against which a Retry-After date is read, with its time zone.
+        now: the time against which a Retry-After date is read where the response has none, with its time zone.
     """
     if status < 400:
-        target = excerpt(headers.get("location", "").encode(), redact)
-        return AttemptError(
-            ErrorKind.BAD_REQUEST,
-            f"HTTP {status}: redirect to {target} refused; name that address in the spec",
+        location = headers.get("location", "") if status >= 300 else ""
+        target = excerpt(location.encode(), redact)
+        told = (
+            f"redirect to {target} refused; name that address in the spec" if location else "no answer to the request"
         )
+        return AttemptError(ErrorKind.BAD_REQUEST, f"HTTP {status}: {told}")
     error = _error(body)
     said = error.get("message", "").strip()
     meant = 413 if status == 429 and _TOO_LARGE_MESSAGE in said.lower() else status
@@ -57,7 +58,7 @@ def read_failure(status: int, headers: Mapping[str, str], body: bytes, redact: R
         kind,
         message,
         retryable=retryable,
-        retry_after_s=retry_after_s(headers.get("retry-after"), now),
+        retry_after_s=retry_after_s(headers.get("retry-after"), _moment(headers.get("date", "")) or now),
         param="model" if _is_about_model(error) else error.get("param") or _PARAMS.get(meant),
         may_be_own=status == 403 and kind == ErrorKind.AUTH,
     )
@@ -70,17 +71,18 @@ def retry_after_s(value: str | None, now: datetime) -> float | None:
     try:
         seconds = float(value)
     except ValueError:
-        seconds = _seconds_until(value, now)
+        moment = _moment(value)
+        seconds = (moment - now).total_seconds() if moment is not None else math.nan
     return seconds if math.isfinite(seconds) and seconds >= 0 else None
 
 
-def _seconds_until(date: str, now: datetime) -> float:
-    """Return the seconds until an HTTP date; NaN where it is none."""
+def _moment(date: str) -> datetime | None:
+    """Return an HTTP date; None where it is none."""
     try:
         moment = parsedate_to_datetime(date)
     except (ValueError, TypeError, IndexError, OverflowError):
-        return math.nan
-    return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now).total_seconds()
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _kind(status: int, error: dict[str, str]) -> ErrorKind:

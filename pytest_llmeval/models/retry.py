@@ -161,7 +161,7 @@ class _Progress:
             self.why_over = f"gave up after {self.attempts} attempts"
         elif asked is not None and asked >= self._left_s:
             self.why_over = (
-                f"the server asks to wait {asked:g} s (Retry-After), and {max(self._left_s, 0):.0f} s are"
+                f"the server asks to wait {asked:,.0f} s (Retry-After), and {max(self._left_s, 0):.0f} s are"
                 f" left of the call's {self._policy.timeout_s:g} s"
             )
         elif state.upcoming_sleep >= self._left_s:

@@ -188,10 +188,11 @@ def test_excerpt_is_one_short_printable_line(body: bytes) -> None:
     assert quote and quote.isprintable() and len(quote) <= 10 * EXCERPT_CHARS
 
 
-@given(st.integers(300, 599), st.binary(max_size=100), st.text(max_size=12))
+@given(st.integers(100, 599), st.binary(max_size=100), st.text(max_size=12))
 def test_any_failure_is_a_fault(status: int, body: bytes, retry_after: str) -> None:
     """No status, body or Retry-After escapes as another error or as a senseless wait."""
-    fault = read_failure(status, {"retry-after": retry_after, "location": retry_after}, body, plain, NOW)
+    headers = dict.fromkeys(("retry-after", "location", "date"), retry_after)
+    fault = read_failure(status, headers, body, plain, NOW)
     assert f"HTTP {status}" in str(fault)
     assert fault.retry_after_s is None or 0 <= fault.retry_after_s < float("inf")
 
@@ -217,6 +218,17 @@ def test_any_failure_is_a_fault(status: int, body: bytes, retry_after: str) -> N
 def test_retry_after(value: str | None, seconds: float | None) -> None:
     """Seconds or a date ahead; nonsense is None."""
     assert retry_after_s(value, NOW) == seconds
+
+
+def test_a_date_to_retry_after_goes_by_the_clock_of_the_server() -> None:
+    """Ours may be an hour behind: https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3."""
+    date, later = (format_datetime(NOW + timedelta(seconds=ahead), usegmt=True) for ahead in (3600, 3602))
+    assert read_failure(429, {"date": date, "retry-after": later}, b"", plain, NOW).retry_after_s == 2
+
+
+@pytest.mark.parametrize("status", [101, 304])
+def test_a_status_without_an_address_is_no_redirect(status: int) -> None:
+    assert str(read_failure(status, {}, b"", plain, NOW)) == f"HTTP {status}: no answer to the request"
 
 
 def test_content_filter_under_status_400_is_filtered() -> None:
