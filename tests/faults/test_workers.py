@@ -179,9 +179,14 @@ def test_a_worker_that_dies_beside_a_case_leaves_what_it_recorded(project: Proje
         evals__conftest_py=f"""
             import os
 
-            def pytest_runtest_{hook}(nodeid):
-                if "r03" in nodeid and "PYTEST_XDIST_WORKER" in os.environ:
-                    os._exit(9)
+            class Dying:
+                def pytest_runtest_{hook}(self, nodeid):
+                    if "r03" in nodeid:
+                        os._exit(9)
+
+            def pytest_configure(config):
+                if hasattr(config, "workerinput"):
+                    config.pluginmanager.register(Dying())
         """,
         thresholds_yaml="version: 1\nsuites: {echo: {exact: {min: 0.1}, settings: {max_error_rate: 0.2}}}\n",
     )
