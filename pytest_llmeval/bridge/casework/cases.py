@@ -125,8 +125,6 @@ class CaseRun:
     waits_from: float = 0.0
     failure: CaseError | None = None
     """Of a call or a judgement, which makes the case an error also where its body catches it; see ``met_failure``."""
-    lost: dict[str, CallError] = field(default_factory=dict)
-    """What became of requests of the model that were sent and not answered, by the digest in the names of the calls."""
     is_met: bool = False
     """Whether the case came, in its turn, to its body or to the answer to its own prompt."""
     error_kind: str | None = None

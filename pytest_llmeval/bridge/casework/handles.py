@@ -177,19 +177,14 @@ class CaseModel:
     async def _ask(self, request: Request, *, position: int | None = None, wanted: Wanted | None = None) -> Response:
         case, role = self._run.key, self._role
         ask = Ask(case=case, role=role, model=self.name, request=request, position=position, wanted=wanted)
-        name, lost = "", self._run.lost if wanted is None else {}  # else a judgement may do without it
+        name = ""
         try:
             name, ask = self._numbered(ask)
-            stem = name.rpartition("-")[0]
-            if stem in lost:  # the case is an error by now, whatever a loop of its application would make of it
-                raise CallError(f"not asked again: {lost[stem]}", kind=lost[stem].kind, attempts=0)
             self._run.begun[name] = ask
             response = await self._asker.ask(ask)
         except CallError as error:
             self._run.end(failed(ask, error, name))
-            if error.attempts:
-                lost[name.rpartition("-")[0]] = error
-            if wanted is None:
+            if wanted is None:  # else a judgement may do without it
                 self._run.fail(error)
             raise
         call = answered(ask, response, name)
