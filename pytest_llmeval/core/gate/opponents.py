@@ -15,6 +15,7 @@ LEAST_PAIRED = 0.9
 """Share of the baseline's rows that must pair, so that what is compared is still the same dataset."""
 
 _NAMED = 3
+_LEFT = "no longer in this slice"
 _WITHOUT_VALUE = "see why the others have none (skipped, lost or not scored)"
 
 
@@ -109,12 +110,14 @@ def _too_few(column: PairedColumn, opponent: Opponent, missing: int) -> str | No
     altered, gone = len(column.altered), _gone(column, opponent)
     scored = len(column.pairs) - column.unscored_before
     # of a small slice one row would be too many; where all are missing, ``nothing_pairs`` says so
-    lost, missing = column.lost_before if column.lost_before > 1 else 0, missing if 1 < missing < scored else 0
-    wanted, paired = len(column.pairs) + altered + gone, len(column.pairs) - lost - missing
+    lost = column.lost_before if 1 < column.lost_before < len(column.pairs) else 0
+    missing = missing if 1 < missing < scored else 0
+    wanted, paired = len(column.pairs) + altered + gone + column.left, len(column.pairs) - lost - missing
     advice = _WITHOUT_VALUE if paired + missing >= LEAST_PAIRED * wanted else "set a new baseline"
     if paired < LEAST_PAIRED * wanted:
         unanswered = (f", {lost} lost there" if lost else "") + (f", {missing} without a value here" if missing else "")
-        told = f"{altered} changed, {gone} gone{unanswered}"
+        left = f", {column.left} {_LEFT}" if column.left else ""
+        told = f"{altered} changed, {gone} gone{left}{unanswered}"
         return f"only {paired} of {wanted} baseline rows pair ({told}); {advice}"
     if scored - missing < LEAST_PAIRED * scored:
         return f"only {scored - missing} of {scored} rows that the baseline scored have a value here; {_WITHOUT_VALUE}"
@@ -127,6 +130,7 @@ def left_out(column: PairedColumn, opponent: Opponent) -> str:
         "new": len(column.added),
         "changed": len(column.altered),
         "gone": _gone(column, opponent),
+        _LEFT: column.left,
         "answered from the cache": column.cached,
         "not scored by the baseline": sum(pair.before is None and not pair.is_cached for pair in column.pairs),
         "without a value here": sum(pair.has_no_value and not pair.is_cached for pair in column.pairs),

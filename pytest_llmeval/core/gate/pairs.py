@@ -4,6 +4,7 @@ Rows pair by id and by the digest of their input and target. A row that is new, 
 out: it says nothing of what the change under test did.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -53,7 +54,7 @@ class Pair(NamedTuple):
     by_model: bool
     """Whether its values are what the model alone cost, as verdicts come from the cache."""
     was_lost: bool
-    """Whether the infrastructure lost the baseline's value, so that the row is there in name only."""
+    """Whether an error left the baseline without a value, so that the row is there in name only."""
 
     @property
     def is_whole(self) -> bool:
@@ -114,6 +115,10 @@ class PairedColumn:
     there is one."""
     usual_slices: frozenset[str] = frozenset()
     """The slices of which that is so."""
+    left: int = 0
+    """Rows of the baseline's slice that are there still, but not in this slice; 0 for the whole suite."""
+    left_slices: Mapping[str, int] = field(default_factory=dict)
+    """How many that is of each slice."""
 
     def part(self, name: str, pairs: tuple[Pair, ...]) -> "PairedColumn":
         """Return what belongs to the slice ``name``, of which ``pairs`` are the pairs."""
@@ -130,6 +135,7 @@ class PairedColumn:
             remade={what: rows for what, found in self.remade.items() if (rows := within(found))},
             by_lone=within(self.by_lone),
             is_usual=name in self.usual_slices,
+            left=self.left_slices.get(name, 0),
         )
 
     @property
@@ -139,7 +145,7 @@ class PairedColumn:
 
     @property
     def lost_before(self) -> int:
-        """Rows whose value the infrastructure lost in the baseline's run; ``unscored_before`` counts them, too."""
+        """Rows that an error left without a value in the baseline's run; ``unscored_before`` counts them, too."""
         return sum(pair.was_lost for pair in self.pairs)
 
     @property
@@ -207,6 +213,7 @@ def pair_up(metric: str, current: Sequence[JudgedCase], before: Sequence[JudgedC
     lone = _lone_scores(current, before) | _lone_scores(before, current) if metric == "pass_rate" else frozenset()
     remade: dict[str, list[tuple[str, ...]]] = {}
     pairs, altered, by_lone = [], [], []
+    left: Counter[str] = Counter()
     for sample_id, row in rows.items():
         was = base.get(sample_id)
         if was is None:
@@ -221,6 +228,8 @@ def pair_up(metric: str, current: Sequence[JudgedCase], before: Sequence[JudgedC
         for what in changed:
             remade.setdefault(what, []).append(row.first.slices)
         pairs.append(_pair(sample_id, was, row, sample_id in by_model))
+        if was.first.slices != row.first.slices:
+            left.update(set(was.first.slices).difference(row.first.slices))
     absent = tuple(row.first.slices for sample_id, row in base.items() if sample_id not in rows)
     usual = _usual_in(metric, before) if any(pair.is_unscored for pair in pairs) else frozenset()
     seen = (value for pair in pairs for value in (pair.before, pair.after) if value is not None)
@@ -237,6 +246,7 @@ def pair_up(metric: str, current: Sequence[JudgedCase], before: Sequence[JudgedC
         by_lone=tuple(by_lone),
         is_usual=None in usual,
         usual_slices=frozenset(name for name in usual if name is not None),
+        left_slices=left,
     )
 
 
@@ -352,5 +362,5 @@ def _pair(sample_id: str, was: _Row, row: _Row, by_model: bool) -> Pair:
         is_cached=(was.is_cached or row.is_cached) and not is_unknown,
         is_unknown=is_unknown,
         by_model=by_model and bool(was.values and row.values),
-        was_lost=bool(was.lost and not was.values),
+        was_lost=was.is_unknown,
     )

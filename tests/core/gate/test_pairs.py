@@ -36,9 +36,10 @@ def test_nine_rows_of_ten_must_pair(there: int, verdict: str) -> None:
 
 
 @pytest.mark.parametrize(("lost", "verdict"), [(1, "pass"), (2, "unmeasurable")])
-def test_rows_that_the_baseline_lost_count_as_not_paired(lost: int, verdict: str) -> None:
-    """Of all others nothing is known; one that finished without the score is no such row."""
-    before = [*run([1.0] * 10)[lost:], *(broken(number, "connection") for number in range(lost))]
+@pytest.mark.parametrize("kind", ["connection", "timeout", "scorer", "judge"])
+def test_rows_that_the_baseline_lost_count_as_not_paired(lost: int, verdict: str, kind: str) -> None:
+    """Whatever the error: of all others nothing is known. One that finished without the score is no such row."""
+    before = [*run([1.0] * 10)[lost:], *(broken(number, kind) for number in range(lost))]
     found = only(compared(before, run([1.0] * 10)))
     assert found.verdict == verdict
     if verdict == "unmeasurable":
@@ -100,6 +101,25 @@ def test_a_slice_is_about_its_own_rows() -> None:
     assert (whole.verdict, sliced.verdict) == ("fail", "pass")
     assert sliced.reason is not None
     assert sliced.reason.endswith("left out: 1 new, 1 changed, 1 gone")
+
+
+@pytest.mark.parametrize(("moved", "verdict"), [(4, "pass"), (5, "unmeasurable"), (28, "unmeasurable")])
+def test_rows_that_left_a_slice_do_not_pair_there(moved: int, verdict: str) -> None:
+    """Tags are no part of what a row is: those that got worse could be moved out of sight. The suite has them still."""
+    hard, easy = {"slices": ("hard",)}, {"slices": ("easy", "long")}
+    before = run([1.0] * 40, **hard)
+    after = [*run([0.0] * moved, **easy), *before[moved:]]
+    whole, sliced = compared(before, after, rule(bound=0.9), rule(slice="hard")).verdicts
+    assert (whole.verdict, whole.n, sliced.verdict) == ("pass", 40, verdict)
+    assert "longer" not in str(whole.reason)
+    if verdict == "pass":
+        assert str(sliced.reason).endswith("left out: 4 no longer in this slice")
+    else:
+        assert sliced.reason == (
+            f"only {40 - moved} of 40 baseline rows pair (0 changed, 0 gone, {moved} no longer in this slice);"
+            " set a new baseline"
+        )
+    assert only(compared(run([1.0] * 40, **easy), run([1.0] * 40, **hard), rule(slice="hard"))).verdict == "pass"
 
 
 def test_a_slice_whose_rows_are_all_new_cannot_be_compared() -> None:
