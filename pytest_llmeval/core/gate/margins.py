@@ -63,7 +63,7 @@ def _refused(
     thresholds: Thresholds, rule: Rule, sizes: Mapping[str, SuiteSize], before: Sequence[JudgedCase]
 ) -> Iterator[str]:
     size = sizes[rule.suite]
-    spread = part_spread(rule.metric, read_rows(rule.metric, before), {}, rule.slice, correlation=_LIKELY_AT_MOST)
+    spread = part_spread(rule.metric, *read_rows(rule.metric, before), rule.slice, correlation=_LIKELY_AT_MOST)
     if spread is None or not rule.bound:
         return
     alpha = looks_alpha(thresholds, thresholds.suites[rule.suite].settings, sizes)

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from pytest_llmeval.core.gate.case import JudgedCase
-from pytest_llmeval.core.gate.column import Reading, by_slice, read, span_of
-from pytest_llmeval.core.gate.costs import comparable, compared_by_model
+from pytest_llmeval.core.gate.column import by_slice, span_of
+from pytest_llmeval.core.gate.costs import compared_by_model, read_compared
 from pytest_llmeval.core.stats.intervals import mean
 
 __all__ = ["Pair", "PairedColumn", "pair_up"]
@@ -208,7 +208,7 @@ class _Row:
 
 def pair_up(metric: str, current: Sequence[JudgedCase], before: Sequence[JudgedCase]) -> PairedColumn:
     """Return the pairs of ``metric`` between two runs of one suite and one model each."""
-    by_model = compared_by_model(current, before) if metric == "cost_usd" else frozenset()
+    by_model = compared_by_model(metric, current, before)
     base, rows = _rows(metric, before, by_model), _rows(metric, current, by_model)
     lone = _lone_scores(current, before) | _lone_scores(before, current) if metric == "pass_rate" else frozenset()
     remade: dict[str, list[tuple[str, ...]]] = {}
@@ -273,7 +273,7 @@ def _is_usual(name: str, cases: Iterable[JudgedCase]) -> bool:
     return bool(having) and sum(having) >= _USUAL * len(having)
 
 
-def _rows(metric: str, cases: Iterable[JudgedCase], by_model: frozenset[str]) -> dict[str, _Row]:
+def _rows(metric: str, cases: Iterable[JudgedCase], by_model: Mapping[str, bool]) -> dict[str, _Row]:
     rows: dict[str, _Row] = {}
     for case in cases:
         row = rows.get(case.sample_id)
@@ -281,7 +281,7 @@ def _rows(metric: str, cases: Iterable[JudgedCase], by_model: frozenset[str]) ->
             row = rows[case.sample_id] = _Row(case)
         if case.epoch < row.first.epoch:
             row.first = case
-        reading = _read(metric, case, by_model)
+        reading = read_compared(metric, case, by_model)
         if reading.value is not None:
             row.values.append(reading.value)
             row.scored.append(case)
@@ -296,11 +296,6 @@ def _rows(metric: str, cases: Iterable[JudgedCase], by_model: frozenset[str]) ->
         elif reading.state == "cached":
             row.cached += 1
     return rows
-
-
-def _read(metric: str, case: JudgedCase, by_model: frozenset[str]) -> Reading:
-    found = read(metric, case)
-    return comparable(found, case, by_model=case.sample_id in by_model) if metric == "cost_usd" else found
 
 
 def _remade(metric: str, was: _Row, row: _Row) -> Iterator[str]:

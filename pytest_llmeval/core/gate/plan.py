@@ -127,7 +127,7 @@ def _plan_suite(
             metric = each.rule.metric
             if each.rule.model in (None, model):
                 if metric not in read:
-                    read[metric] = read_rows(metric, own), read_rows(metric, before)
+                    read[metric] = read_rows(metric, own, before)
                 yield from _plan_rule(each, model, *read[metric], drop, power)
 
 

@@ -187,7 +187,7 @@ def _rules(thresholds: Thresholds, rows: Twins, tally: _Tally) -> Iterator[RuleT
         suite, model, metric, part, rule = key
         group = (suite, model)
         if (*group, metric) not in columns:
-            columns[*group, metric] = read_rows(metric, before[group]), read_rows(metric, current[group])
+            columns[*group, metric] = read_rows(metric, before[group], current[group])
         changes = list(_changes(*columns[*group, metric], part))
         yield RuleTally(
             suite=suite,

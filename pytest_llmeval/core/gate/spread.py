@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from pytest_llmeval.core.gate.case import JudgedCase
-from pytest_llmeval.core.gate.column import read_column
+from pytest_llmeval.core.gate.costs import compared_by_model, read_compared
 from pytest_llmeval.core.rules import MEASURED_METRICS
 from pytest_llmeval.core.stats.clusters import clustered_mean, named_clusters
 from pytest_llmeval.core.stats.means import mean, total
@@ -72,11 +72,18 @@ class Spread:
         return self.between / whole if whole else None
 
 
-def read_rows(metric: str, cases: Iterable[JudgedCase]) -> dict[str, RowValues]:
-    """Return the rows of one run, suite and model that have a value of ``metric``, by sample id."""
-    held = list(cases)
+def read_rows(
+    metric: str, cases: Sequence[JudgedCase], other: Sequence[JudgedCase] = ()
+) -> tuple[dict[str, RowValues], dict[str, RowValues]]:
+    """Return the rows of two runs of one suite and model that have a value of ``metric``, as it is compared, by id."""
+    by_model = compared_by_model(metric, cases, other)
+    return _rows(metric, cases, by_model), _rows(metric, other, by_model)
+
+
+def _rows(metric: str, cases: Iterable[JudgedCase], by_model: Mapping[str, bool]) -> dict[str, RowValues]:
     rows: dict[str, RowValues] = {}
-    for case, reading in zip(held, read_column(metric, held).readings, strict=True):
+    for case in cases:
+        reading = read_compared(metric, case, by_model)
         if reading.value is None:
             continue
         found = rows.get(case.sample_id)

@@ -1,12 +1,19 @@
 """Rules on cost where answers came from the cache: bars are on what was paid, changes compare like with like."""
 
+import random
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from pytest_llmeval.core.gate.baseline import Baseline
 from pytest_llmeval.core.gate.case import JudgedCase
 from pytest_llmeval.core.gate.judging import apply_gate
+from pytest_llmeval.core.gate.margins import unjudgeable
+from pytest_llmeval.core.gate.plan import plan
+from pytest_llmeval.core.gate.selftest import replay
+from pytest_llmeval.core.gate.sizes import SuiteSize
+from pytest_llmeval.core.gate.twins import twins
 from pytest_llmeval.core.rules import RuleKind
 from tests.support.gate_runs import case, compared, only, rule, rules, run
 
@@ -56,9 +63,55 @@ def test_rows_whose_model_was_not_asked_have_no_cost_to_compare() -> None:
         (cached, fresh),
         (fresh, [*cached[:39], *run([None] * 40, outcome="skipped")[39:]]),
         (priced(1.0, 0.5, judge_cost_usd=None), priced(1.0, judge_cached=True)),
+        (priced(1.0, judge_cost_usd=None), fresh),  # were its verdicts cached?
     ]:
         found = only(compared(before, after, DEARER))
         assert (found.verdict, found.n, found.reason) == none
+
+
+def test_what_cost_nothing_but_verdicts_is_not_compared_where_those_came_from_the_cache() -> None:
+    """Zero beside zero passes whatever the judge has come to cost; a model that is paid for now is seen."""
+    fresh, cached = priced(0.0, 1.0), priced(0.0, judge_cached=True)
+    found = only(compared(fresh, cached, DEARER))
+    assert (found.verdict, found.n) == ("not_judged", 0)
+    some = only(compared(fresh, [*priced(0.0, 10.0)[:4], *cached[4:]], DEARER))
+    assert (some.n, some.baseline_value, some.value) == (4, 1.0, 10.0)
+    assert str(some.reason).endswith("; left out: 36 answered from the cache")
+    assert only(compared(fresh, priced(0.5, judge_cached=True), DEARER)).verdict == "fail"
+
+
+def test_plans_compare_costs_as_the_gate_does() -> None:
+    """Whatever verdicts the cache had: what is seen, how many rows differ, and whether a margin can be judged."""
+    draw = random.Random(1)
+    judges = [0.01 * (1 + number % 5) for number in range(60)]
+
+    def drawn(hits: int) -> list[JudgedCase]:
+        parts = [0.0 if number < hits else judge for number, judge in enumerate(judges)]
+        return [
+            case(
+                n, 1.0, **CALLS, cost_usd=0.001 + draw.random() / 1e5 + part, judge_cost_usd=part, judge_cached=not part
+            )
+            for n, part in enumerate(parts)
+        ]
+
+    rise, before, after = rules(rule("max_rise", 0.0, metric="cost_usd")), drawn(0), drawn(42)
+    (row,) = [each for each in plan(rise, after, before).rows if each.metric == "cost_usd"]
+    gate = only(compared(before, after, rule("max_rise", 0.0, metric="cost_usd")))
+    assert row.source == "two runs"
+    assert row.sees == pytest.approx(gate.mde, rel=0.1)
+    hit: dict[str, Any] = {"judge_cost_usd": 0.0, "judge_cached": True}
+    same = [
+        replace(each, cost_usd=round((each.cost_usd or 0) - judge, 6), **hit)
+        for each, judge in zip(before, judges, strict=True)
+    ]
+    exact = [replace(each, cost_usd=round(each.cost_usd or 0, 6)) for each in before]
+    (tally,) = replay(rise, twins(rise, exact, same), pairs=1).rules
+    assert (tally.n, tally.differing) == (60, 0)
+    margin = rules(rule("noninferior", 0.001, metric="cost_usd", line=5))
+    epochs = [*exact, *(replace(each, epoch=2) for each in same)]
+    sizes = {"qa": SuiteSize(models=("m",), rows={None: 60}, epochs=1)}
+    needed = [unjudgeable(margin, sizes, Baseline(name="b", cases=cases)) for cases in ([*same, *epochs[60:]], epochs)]
+    assert needed[0] == needed[1]
 
 
 @pytest.mark.parametrize("there", [0, 1, 40])

@@ -64,7 +64,7 @@ def test_each_score_and_each_rule_on_a_change_has_a_row() -> None:
 def test_a_row_says_what_the_run_is_like_and_what_a_rule_sees() -> None:
     cases, other = answers(), answers(seed=2)
     found = row_of(plan(rules(rule(bound=0.02)), cases, other, drop=0.1))
-    spread = part_spread("f1", read_rows("f1", cases), read_rows("f1", other), None)
+    spread = part_spread("f1", *read_rows("f1", cases, other), None)
     assert spread is not None
     sight = Sight(spread=spread, alpha=0.05, allowed=0.02)
     assert (found.n, found.epochs, found.mean, found.sd) == (100, 1, spread.mean, spread.sd)

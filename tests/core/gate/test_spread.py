@@ -24,7 +24,7 @@ def cases(rows: Values, **fields: Any) -> list[JudgedCase]:
 
 
 def spread(now: Sequence[JudgedCase], before: Sequence[JudgedCase] = (), part: str | None = None) -> Spread:
-    found = part_spread("f1", read_rows("f1", now), read_rows("f1", before), part)
+    found = part_spread("f1", *read_rows("f1", now, before), part)
     assert found is not None
     return found
 
@@ -94,11 +94,11 @@ def test_a_single_row_has_no_deviation() -> None:
 
 def test_no_value_no_spread() -> None:
     assert part_spread("f1", {}, {}, None) is None
-    assert part_spread("f1", read_rows("f1", cases([[1]])), {}, "hard") is None
+    assert part_spread("f1", *read_rows("f1", cases([[1]])), "hard") is None
 
 
 def test_numbers_of_the_calls_are_no_scores_though_they_lie_between_0_and_1() -> None:
-    found = part_spread("latency_s", read_rows("latency_s", cases([[1], [1]], latency_s=1.0)), {}, None)
+    found = part_spread("latency_s", *read_rows("latency_s", cases([[1], [1]], latency_s=1.0)), None)
     assert found is not None
     assert not found.is_unit
     assert not found.is_binary
