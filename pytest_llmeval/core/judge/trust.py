@@ -167,14 +167,16 @@ def _missed(demands: JudgeDemands, found: Calibration | None) -> Iterator[str]:
     count = f"{found.n} labelled {'answer' if found.n == 1 else 'answers'}{age}"
     if demands.min_labels is not None and found.n < demands.min_labels:
         yield f"{count}, min_labels asks {demands.min_labels}"
+    failing = found.rates.specificity
+    which = "" if failing is None else f"the {failing.n} that people fail, of "
     demanded = (
-        ("kappa", demands.min_kappa, found.kappa),
-        ("specificity", demands.min_specificity, found.rates.specificity),
+        ("kappa", demands.min_kappa, found.kappa, count),
+        ("specificity", demands.min_specificity, failing, f"{which}{count}"),
     )
-    for measure, least, seen in demanded:
+    for measure, least, seen, over in demanded:
         if least is not None and (seen is None or seen.value < least - ROUNDING):
             told = f"unknown ({found.reasons.get(measure)})" if seen is None else _shown(seen)
-            yield f"{measure} {told} over {count}, min_{measure} asks {least:g}"
+            yield f"{measure} {told} over {over}, min_{measure} asks {least:g}"
 
 
 def _asked(demands: JudgeDemands) -> str:

@@ -99,7 +99,7 @@ def test_a_judge_that_meets_every_demand_may_gate(demands: dict[str, Any]) -> No
         ({"min_labels": 11}, r"^10 labelled answers, min_labels asks 11; have"),
         (
             {"min_specificity": 0.7},
-            r"^specificity 0\.667 \(95% interval .*\) over 10 .*, min_specificity asks 0\.7; have",
+            r"^specificity 0\.667 \(95% .*\) over the 3 that people fail, of 10 .*, min_specificity asks 0\.7; have",
         ),
         ({"max_age_days": 29}, r"^people labelled none of its answers in the last 29 days; have"),
         (
