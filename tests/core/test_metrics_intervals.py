@@ -58,13 +58,14 @@ def test_binary_scores_take_wilson_over_n() -> None:
 
 
 def test_other_scores_take_wilson_over_the_effective_n() -> None:
-    """n_eff = m(1 - m)/SE², computed here with numpy."""
+    """n_eff = m(1 - m)/SE², computed here with numpy; the formula is statsmodels' with Student's t moved into alpha."""
     drawn = random.Random(3)
     values = [drawn.betavariate(8, 2) for _ in range(40)]
     error = stats.sem(values)
     centre = float(numpy.mean(values))
     n = centre * (1 - centre) / error**2
-    expected = proportion_confint(centre * n, n, method="wilson")
+    alpha = 2 * stats.norm.sf(stats.t.ppf(0.975, 39))
+    expected = proportion_confint(centre * n, n, alpha=alpha, method="wilson")
     interval = score_interval(values)
     assert interval is not None
     assert (interval.low, interval.high) == pytest.approx(expected, abs=1e-9)

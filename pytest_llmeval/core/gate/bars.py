@@ -5,7 +5,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import replace
 
 from pytest_llmeval.core.gate.column import Column, Grouped, State, sample_means
-from pytest_llmeval.core.gate.decide import SLACK
+from pytest_llmeval.core.gate.decide import SLACK, interval_of
 from pytest_llmeval.core.gate.evidence import LEAST_CLUSTERS, Evidence, Weight, estimated
 from pytest_llmeval.core.gate.fills import counts
 from pytest_llmeval.core.rules import COUNTED_METRICS, Rule
@@ -30,10 +30,13 @@ def weigh_bar(rule: Rule, column: Column, *, states: tuple[State, ...]) -> Evide
         return None
     clusters = column.clusters(grouped)
     ends, are_bounds = _ends(rule, column, states, value) if column.count(*states) else (None, True)
+    interval = interval_of(column, sample_means(grouped), clusters)
     return Evidence(
         n=len(grouped),
         clusters=len(set(clusters)) if clusters else None,
         value=value,
+        low=interval.low if interval else None,
+        high=interval.high if interval else None,
         found=found,
         ends=ends,
         are_bounds=are_bounds,

@@ -5,6 +5,7 @@ form a :class:`Column`, and only a column is averaged.
 """
 
 import math
+from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, Protocol, TypeVar
@@ -96,9 +97,15 @@ class Column:
         return grouped
 
     def clusters(self, units: Iterable[tuple[str, int]]) -> list[str] | None:
-        """Return the cluster of each of ``units``, one without being its own; None where none has one."""
-        known = {reading.unit: reading.cluster for reading in self.readings if reading.cluster is not None}
-        return named_clusters(map(known.get, units))
+        """Return the cluster of each of ``units``, one without being its own; None where none has one.
+
+        Several units of one sample, as of ``error_rate``, are a cluster unless they are in another one.
+        """
+        held = list(units)
+        known = {reading.unit: f"={reading.cluster}" for reading in self.readings if reading.cluster is not None}
+        times = Counter(sample_id for sample_id, _ in held)
+        own = {unit: f"#{unit[0]}" for unit in held if times[unit[0]] > 1}
+        return named_clusters(map((own | known).get, held))
 
 
 def by_slice(items: Iterable[_Sliced]) -> dict[str, tuple[_Sliced, ...]]:

@@ -25,7 +25,7 @@ from pytest_llmeval.core.stats.intervals import (
 )
 from pytest_llmeval.core.text import counted, one_line
 
-__all__ = ["SLACK", "Decision", "Judgement", "decide", "name_samples"]
+__all__ = ["SLACK", "Decision", "Judgement", "decide", "interval_of", "name_samples"]
 
 Judgement = Literal["pass", "fail", "inconclusive", "unmeasurable", "not_judged"]
 
@@ -142,7 +142,7 @@ def _shown(column: Column, grouped: Grouped, rule: Rule | None = None) -> Decisi
         value = _statistic(rule, column, grouped)
         return Decision(verdict="unmeasurable", value=_finite(value), n=column.count("scored"))
     values = _per_sample(rule, grouped)
-    interval = _interval(column, values, column.clusters(grouped))
+    interval = interval_of(column, values, column.clusters(grouped))
     return Decision(
         verdict="unmeasurable",
         value=mean(values),
@@ -152,7 +152,7 @@ def _shown(column: Column, grouped: Grouped, rule: Rule | None = None) -> Decisi
     )
 
 
-def _interval(column: Column, values: list[float], clusters: list[str] | None) -> Interval | None:
+def interval_of(column: Column, values: list[float], clusters: list[str] | None) -> Interval | None:
     """Return the interval; none for a number of the calls, which only happens to lie in [0, 1]."""
     return None if column.metric in MEASURED_METRICS else score_interval(values, clusters=clusters)
 

@@ -49,12 +49,12 @@ class Evidence:
     one of the first two None where there is no such end."""
     are_bounds: bool = True
     """Whether nothing that the missing values may be says more or less than ``ends``; else some were tried."""
+    low: float | None = None
+    """Ends of the 95 % interval of ``value``, of two runs of the 90 % one of ``delta``; None where there is none."""
+    high: float | None = None
     before: float | None = None
     """This and all that follow belong to two runs."""
     delta: float | None = None
-    low: float | None = None
-    """Ends of the 90 % interval of ``delta``; None where it cannot be estimated."""
-    high: float | None = None
     worse: tuple[str, ...] = ()
     """Sample ids of the rows that got worse, the worst first."""
     better: int = 0

@@ -89,9 +89,9 @@ def score_interval(
     """Return a confidence interval of the mean of scores in [0, 1].
 
     Values that are all 0 or 1 take Wilson's interval over n. Others take it over the effective number
-    m(1 − m)/SE², which keeps its coverage near the ends where a t interval does not. None without values, for
-    values outside [0, 1], and where the standard error is unknown or 0 (one value, or equal ones: they say
-    nothing of the spread).
+    m(1 − m)/SE², which keeps its coverage near the ends where a t interval does not, with Student's quantile at n − 1
+    degrees of freedom, as the error is an estimate. None without values, for values outside [0, 1], and where the
+    standard error is unknown or 0 (one value, or equal ones: they say nothing of the spread).
 
     With clusters the effective number is m(1 − m)/SE² of the clustered error where that is the smaller one, and
     the quantile is Student's at the degrees of freedom of ``clustered_mean``. Where all values are 0 or all 1
@@ -108,9 +108,14 @@ def score_interval(
     centre = mean(values)
     if centre is None or min(values) < 0 or max(values) > 1:
         return None
-    n = _effective_n(values, centre)
-    if n is None or clusters is None:
-        return wilson(centre, n, confidence=confidence) if n else None
+    is_binary = all(value in (0, 1) for value in values)
+    n = len(values) if is_binary else _effective_n(values, centre)
+    if n is None:
+        return None
+    if clusters is None:
+        if is_binary:
+            return wilson(centre, n, confidence=confidence)
+        return _wilson(centre, n, student_quantile((1 + confidence) / 2, len(values) - 1))
     clustered = clustered_mean(values, clusters)
     if clustered is None:
         return None
@@ -120,8 +125,6 @@ def score_interval(
 
 def _effective_n(values: Sequence[float], centre: float) -> float | None:
     """Return over how many yes-or-no samples the mean would be as uncertain; None where that is unknown."""
-    if all(value in (0, 1) for value in values):
-        return len(values)
     error = standard_error(values)
     variance = error * error if error else 0.0
     if not variance or centre * (1 - centre) < variance / 2:  # the latter: a mean rounded to 0 or 1

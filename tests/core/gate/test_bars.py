@@ -8,7 +8,7 @@ import pytest
 from scipy import stats  # type: ignore[import-untyped]  # it carries no types
 
 from pytest_llmeval.core.gate.case import JudgedCase
-from pytest_llmeval.core.gate.judging import GateResult, apply_gate
+from pytest_llmeval.core.gate.judging import GateResult, Verdict, apply_gate
 from pytest_llmeval.core.rules import RuleKind
 from tests.support.gate_runs import broken, case, compared, only, rule, rules, run, verdict_of
 
@@ -24,6 +24,10 @@ def rights(right: int, n: int) -> list[JudgedCase]:
     return run([1.0] * right + [0.0] * (n - right))
 
 
+def ends_of(verdict: Verdict) -> tuple[float | None, float | None]:
+    return verdict.low, verdict.high
+
+
 def thirds(*right: int) -> list[JudgedCase]:
     """Return rows of three epochs, so many of them right in each."""
     return [case(row, float(e <= each), epoch=e) for row, each in enumerate(right) for e in (1, 2, 3)]
@@ -36,6 +40,26 @@ def test_yes_or_no_rows_take_the_exact_binomial_test() -> None:
     assert fail.p_value == pytest.approx(float(stats.binom.cdf(72, 100, 0.8)))
     assert fail.reason == "it is 0.72, the bar 0.8; p 0.034, fails below 0.05"
     assert well.reason == "it is 0.8, the bar 0.8; p 0.54, fails below 0.05"
+    plain = only(apply_gate(rules(rule("min", 0.8)), rights(72, 100)))
+    assert ends_of(fail) == ends_of(plain)
+    assert fail.low == pytest.approx(0.6251, abs=1e-4)
+
+
+def test_epochs_of_a_row_that_breaks_are_no_rows_of_their_own() -> None:
+    """Two of 20 rows say of the error rate what they say once: one in ten, and p 0.06, not 0.00003."""
+
+    def errors(epochs: int, *, confident: bool) -> Verdict:
+        numbers = [(row, epoch) for row in range(20) for epoch in range(1, epochs + 1)]
+        cases = [broken(row, "code", epoch=epoch) if row < 2 else case(row, epoch=epoch) for row, epoch in numbers]
+        return only(apply_gate(rules(rule("max", 0.02, metric="error_rate", confident=confident), **OPEN), cases))
+
+    once, often = errors(1, confident=True), errors(5, confident=True)
+    assert (once.verdict, once.n, often.verdict, often.n) == ("inconclusive", 20, "inconclusive", 100)
+    assert (often.value, often.low, often.high) == (once.value, *ends_of(errors(5, confident=False)))
+    assert once.p_value is not None and once.low is not None and once.high is not None
+    assert often.p_value is not None and often.low is not None and often.high is not None
+    assert often.p_value > once.p_value
+    assert often.high - often.low > once.high - once.low
 
 
 def test_a_ceiling_counts_the_hits() -> None:

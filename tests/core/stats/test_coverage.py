@@ -71,6 +71,13 @@ def test_graded_scores_near_one_are_covered() -> None:
     assert 0.95 - noise(1000) < seen < 0.95 + noise(1000)
 
 
+@pytest.mark.parametrize("n", [2, 3, 5])
+def test_a_few_graded_scores_are_covered(n: int) -> None:
+    """With the normal quantile: .70, .81 and .89."""
+    seen = coverage(lambda drawn: score_interval([drawn.betavariate(4, 4) for _ in range(n)]), 0.5, 2000)
+    assert abs(seen - 0.95) < noise(2000)
+
+
 @pytest.mark.parametrize("n", [4, 30])
 def test_a_t_interval_covers_normal_values(n: int) -> None:
     """Neither less nor more than it says."""
