@@ -84,10 +84,7 @@ class Gain:
         if self.verdict != "fail" or self.low is None or self.metric in (*MEASURED_METRICS, "error_rate"):
             return f"{self.reason}; {look}"
         advice = "; with more rows it may be surer" if (self.delta or 0.0) > self.margin else ""
-        return (
-            f"a gain of {_shown(self.low)} is sure, and the margin is {_shown(self.margin)}{advice}; {look}\n"
-            f"  {self.reason}"
-        )
+        return f"a gain above the margin of {_shown(self.margin)} is not sure{advice}; {look}\n  {self.reason}"
 
     def recorded(self) -> dict[str, Any]:
         """Return it as JSON can say it."""

@@ -68,7 +68,7 @@ def test_an_adapter_that_does_not_gain_its_margin_fails(job: Job, proved: Proved
         run_training(job, train=Trainer("trained"))
     told = str(caught.value)
     assert "test: exact 0.0 % -> 90.0 % over 12 rows" in told
-    assert "a gain of 5.0 % is sure, and the margin is 10.0 %; with more rows it may be surer; llmeval" in told
+    assert "a gain above the margin of 10.0 % is not sure; with more rows it may be surer; llmeval" in told
     assert "the loss may be up to -0.05" in told
     assert f"llmeval compare {GAIN.base_run} {GAIN.adapter_run} shows the rows" in told
     assert "val:" not in told

@@ -14,7 +14,8 @@ _NEGLIGIBLE = 1e-9
 def flips_bound(worse: int, better: int, rows: int, *, alpha: float) -> float:
     """Return what the loss of yes-or-no rows surely lies below, at ``1 - alpha``.
 
-    Student's bound, and no less than Clopper and Pearson's of the share that got worse, less the share that got better.
+    Student's bound, and no less than Clopper and Pearson's of the share that got worse, less the share that got better,
+    nor than the share that got worse, less Clopper and Pearson's lower bound of the share that got better.
     Of rows that all changed alike, or did not, Student knows nothing: they may hide -ln(alpha) / rows more.
 
     Args:
@@ -29,7 +30,8 @@ def flips_bound(worse: int, better: int, rows: int, *, alpha: float) -> float:
         bound = loss + _quantile(alpha, rows - 1) * math.sqrt(square / (rows - 1))
     else:
         bound = loss - math.log(alpha) / rows
-    return max(bound, _upper(worse, rows, alpha) - better / rows)
+    surely_better = 1 - _upper(rows - better, rows, alpha)
+    return max(bound, _upper(worse, rows, alpha) - better / rows, worse / rows - surely_better)
 
 
 def margin_power(rows: int, flips: float, margin: float, *, alpha: float) -> float:

@@ -290,6 +290,18 @@ def test_a_loss_as_large_as_the_margin_passes_once_in_twenty_at_most(n: int, mar
     assert sum(stats.binom.pmf(k, n, margin) for k in passes) <= 0.05
 
 
+@pytest.mark.parametrize("n", [12, 20, 30, 60])
+def test_a_gain_is_surely_above_the_margin_once_in_twenty_at_most(n: int) -> None:
+    """Where rows only get better, nearly all of them: by the exact chance, at a gain that is the margin."""
+    for kept in range(4):
+        sure_gain = 1 - float(stats.beta.ppf(0.95, kept + 1, n - kept)) if kept else 1 + math.log(0.05) / n
+        found = [
+            verdict_of([0.0] * n, [0.0] * kept + [1.0] * (n - kept), rule("noninferior", -gain)).verdict
+            for gain in (sure_gain - 1e-6, sure_gain + 1e-6)
+        ]
+        assert found == ["pass", "fail"]
+
+
 @pytest.mark.parametrize("right", [0, 1])
 def test_groups_of_dependent_rows_that_are_all_alike_fail_a_bar_far_above_them(right: int) -> None:
     """All wrong, or one of five right in each group: nothing is left to estimate a spread from."""
