@@ -14,6 +14,14 @@ def test_echo(sample, response, score):
     score.exact(response, sample.target)
 """
 WORSE = 'prompt="no {input}"'
+PLAIN = """
+import os
+import pytest
+
+@pytest.mark.parametrize("key", [os.environ["LLMEVAL_API_KEY"]])
+def test_plain(key): assert False
+def test_other(): pass
+"""
 RULES = "version: 1\n{baseline}suites: {{echo: {{exact: {{max_drop: 0.02}}}}}}\n"
 
 
@@ -148,23 +156,28 @@ def test_a_baseline_is_scored_again_where_a_scorer_is_new(
 
 
 def test_what_fails_a_run_beside_its_rules_is_told_wherever_the_run_is_shown(
-    project: Project, llmeval: Command
+    project: Project, llmeval: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A strict xfail that passed survives an export, also one without answers, in which its reason does not stand."""
+    """A strict xfail that passed survives an export, also one without answers, in which its reason does not stand.
+
+    The id of a failed test, which parameters are part of, holds no key.
+    """
+    monkeypatch.setenv("LLMEVAL_API_KEY", "sk-abcdefghijklmnop")
     marked = [{**row, "marks": ["xfail"]} if row["id"] in ("r01", "r02") else row for row in ROWS[:5]]
     project.eval(EXACT, marked)
     rule = "version: 1\nsuites: {echo: {exact: {min: 0.5}}}\n"
     project.write(thresholds_yaml=rule, pytest_ini=f"[pytest]\n{OPTIONS}xfail_strict = true\n")
-    project.write(evals__test_plain_py="def test_plain(): assert False\ndef test_other(): pass")
+    project.write(evals__test_plain_py=PLAIN)
     result = project.run("evals", "-p", "no:cacheprovider")
     assert result.ret == 1
-    beside = "warning: 1 test that is no eval failed, and with it the session: evals/test_plain.py::test_plain"
+    beside = "warning: 1 test that is no eval failed, and with it the session: evals/test_plain.py::test_plain[***]"
     why = "2 cases had to fail and passed (strict xfail), which fails a run: r01 of echo, r02 of echo"
     done = llmeval("gate", "last")
     assert (done.status, f"{beside} warning: {why} gate: PASS" in " ".join(done.out.split())) == (1, True)
     shown = ["\n".join(result.outlines), llmeval("show").out, llmeval("export", "markdown").out.replace("\\", "")]
     assert all(told in " ".join(text.split()) for told in (beside, why) for text in shown)
     assert llmeval("gate", "last", "--json").json()["warnings"] == [why]
+    assert "sk-abc" not in str(project.last_run()) + "".join(shown[1:])
     for number, flags in enumerate([[], ["--no-answers"]]):
         file, db = f"b{number}.jsonl", f"b{number}.db"
         assert llmeval("baseline", "export", "last", file, "--even-red", *flags).status == 0

@@ -326,7 +326,8 @@ class Recorder:
         session.exitstatus = end.exit_code
         judged = self._cases.judged if self._cases is not None else ()
         name = self._rescored.name(self._facts, end, judged) if self._rescored and not self._row.name else None
-        store.finish_run(self._row.id, end, name=name, failed_tests=self._status.failed_tests)
+        failed = map(self._room.redactor, self._status.failed_tests)
+        store.finish_run(self._row.id, end, name=name, failed_tests=failed)
 
     def _escalate(self, session: pytest.Session, store: SqliteStore) -> None:
         """Ask for two epochs more where that may decide what is inconclusive, and take over what came of it."""
