@@ -157,6 +157,40 @@ def test_answers_that_broke_the_test_are_scored_again_once_it_is_mended(project:
     assert (requests(project), project.last_run()["verdict"]) == (len(ROWS), "pass")
 
 
+def test_a_case_that_broke_before_its_call_has_its_turn_as_the_run_goes_on(project: Project) -> None:
+    """Scoring again finds no answer of it; where the test was changed meanwhile, it is not told as the way out."""
+    project.write(thresholds_yaml="version: 1\nsuites: {echo: {exact: {min: 0.1}}}\n")
+    project.write(
+        conftest_py="""
+        import pathlib, pytest
+
+        @pytest.fixture
+        def service(sample):
+            if sample.id in ("r1", "r2") and not pathlib.Path("up").exists():
+                raise OSError("the service is down")
+        """
+    )
+    body = "def test_echo(sample, service, response, score):\n    score.exact(response%s, sample.target)\n"
+    project.eval(body % ".text", ROWS)
+    result = project.run("evals")
+    run = project.last_run()["id"]
+    assert (result.ret, "once the code is mended" in result.stdout.str()) == (10, False)
+    result.stdout.fnmatch_lines([f"continue with: pytest --resume {run} evals"])
+    project.eval(body % "")
+    result = project.run("evals", "--resume=last", model="")
+    result.stderr.fnmatch_lines([f"*changed. Start a new run (llmeval rescore {run} scores what answers there are, *"])
+    project.eval(body % ".text.split()[0 if sample.id < 'r5' else 2]")
+    both = project.run("evals").outlines
+    run = project.last_run()["id"]
+    steps = [f"continue with: pytest --resume {run} evals", f"once the code is mended: llmeval rescore {run}"]
+    assert [line for line in both if line in steps] == steps
+    (project.root / "up").touch()
+    result = project.run("evals", "--resume=last", model="")
+    assert requests(project) == 2 * len(ROWS)  # those of the broken rows had come ahead of their turn
+    assert "continue with" not in result.stdout.str()
+    result.stdout.fnmatch_lines([f"once the code is mended: llmeval rescore {run}"])
+
+
 def test_an_error_of_a_call_comes_again_with_its_kind_and_text(project: Project, llmeval: Command) -> None:
     project.eval(EXACT, ROWS)
     project.write(thresholds_yaml="version: 1\nsuites: {echo: {exact: {min: 0.1}}}\n")

@@ -1,7 +1,7 @@
 """The last lines of a session: how its calls went, what was left out, the verdict, and where the run is."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pytest_llmeval.bridge.casework.cases import SYNC
@@ -11,16 +11,13 @@ from pytest_llmeval.bridge.execution.outcomes import OTHERWISE_ATTRIBUTE, TURN_A
 from pytest_llmeval.bridge.records.earlier_runs import is_kept
 from pytest_llmeval.bridge.records.engine_room import EngineRoom
 from pytest_llmeval.core.errors import ErrorKind
-from pytest_llmeval.core.gate.case import NOT_ANSWERED
+from pytest_llmeval.core.gate.case import NOT_ANSWERED, JudgedCase, broke_behind_answer
 from pytest_llmeval.core.text import counted, one_line, printable
 from pytest_llmeval.reports.run_text import told_run, verdict_line
 from pytest_llmeval.reports.run_view import RunView
 from pytest_llmeval.store.records import Run
 
 __all__ = ["Closing"]
-
-_OF_OWN_CODE = frozenset({ErrorKind.CODE, ErrorKind.SCORER})
-"""The kinds of errors whose answers are there."""
 
 
 class Closing:
@@ -76,11 +73,14 @@ class Closing:
         if self._rescored is None and is_kept(self._settings.db, self._run.id):
             yield self._go_on
 
-    def lines(self, view: RunView, *, is_stopped: bool, is_answered: bool) -> Iterator[str]:
+    def lines(
+        self, view: RunView, judged: Sequence[JudgedCase], *, is_stopped: bool, is_answered: bool
+    ) -> Iterator[str]:
         """Yield them.
 
         Args:
             view: the run.
+            judged: its cases.
             is_stopped: whether it did not come to its end.
             is_answered: whether any call of it was answered.
         """
@@ -117,21 +117,24 @@ class Closing:
         yield f"look at it: llmeval show {self._run.id}{option}"
         if self._rescored is None:
             yield from self._next_steps(
-                view, option, is_cut=is_stopped or bool(self.unfinished), is_answered=is_answered
+                view, judged, option, is_cut=is_stopped or bool(self.unfinished), is_answered=is_answered
             )
         elif is_stopped:
             yield f"do it again: llmeval rescore {self._rescored}{option}"
 
-    def _next_steps(self, view: RunView, option: str, *, is_cut: bool, is_answered: bool) -> Iterator[str]:
+    def _next_steps(
+        self, view: RunView, cases: Sequence[JudgedCase], option: str, *, is_cut: bool, is_answered: bool
+    ) -> Iterator[str]:
         """Yield the commands that make a run whole, as far as it lacks something.
 
-        Going on with a run hands its answers to the same code once more: other code is what scores them again.
+        Going on with a run hands its answers to the same code once more: other code is what scores them again. What
+        broke before it had an answer is asked as the run goes on.
         """
-        kinds = _open_kinds(view) if is_answered or _has_results(view) else set()
-        own = kinds & _OF_OWN_CODE if is_answered else set()
-        if is_cut or kinds - own:
+        broken = _open_errors(view, cases) if is_answered or _has_results(view) else []
+        scored_again = sum(broke_behind_answer(case.error_kind, case.latency_s) for case in broken)
+        if is_cut or scored_again < len(broken):
             yield self._go_on
-        if own and not is_cut:
+        if scored_again and not is_cut:
             yield f"once the code is mended: llmeval rescore {self._run.id}{option}"
 
     def _calls(self) -> str:
@@ -168,11 +171,11 @@ def _has_results(view: RunView) -> bool:
     return any(suite.outcomes["passed"] or suite.outcomes["missed"] for suite in view.suites)
 
 
-def _open_kinds(view: RunView) -> set[str]:
-    """Return the kinds of errors that another try may take from a run which is unmeasurable; none of any other run."""
+def _open_errors(view: RunView, cases: Sequence[JudgedCase]) -> list[JudgedCase]:
+    """Return the errors that another try may take from a run which is unmeasurable; none of any other run."""
     if view.run.end is None or view.run.end.status != "unmeasurable":
-        return set()
-    return {kind for suite in view.suites for kind in suite.error_kinds} - {ErrorKind.NOT_CACHED}
+        return []
+    return [case for case in cases if case.outcome == "error" and case.error_kind != ErrorKind.NOT_CACHED]
 
 
 def _unasked(view: RunView) -> Iterator[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pytest_llmeval.bridge.config.settings import Settings
 from pytest_llmeval.core.errors import SettingsError, StoreError
-from pytest_llmeval.core.gate.case import STRICT_XPASS
+from pytest_llmeval.core.gate.case import STRICT_XPASS, broke_behind_answer
 from pytest_llmeval.core.types import CaseKey
 from pytest_llmeval.store import rows
 from pytest_llmeval.store.check import RESTORE, check_database, readable_errors, schema_of
@@ -17,7 +17,16 @@ from pytest_llmeval.store.lookup import NEWEST_FIRST
 from pytest_llmeval.store.records import Run
 from pytest_llmeval.store.sqlite_reader import SqliteReader
 
-__all__ = ["Identity", "Place", "current_reader", "earlier_runs", "finished_cases", "identity_of", "is_kept"]
+__all__ = [
+    "Identity",
+    "Place",
+    "current_reader",
+    "earlier_runs",
+    "finished_cases",
+    "has_all_answers",
+    "identity_of",
+    "is_kept",
+]
 
 Identity = tuple[str, str, str, int]
 """Suite, model, sample id and epoch of a case."""
@@ -67,6 +76,15 @@ def finished_cases(
     found = connection.execute(sql, [run_id, 2**62 if place is None else place[1]]).fetchall()
     last = max((row[5] for row in found), default=0)
     return {(row[0], row[1], row[2], row[3]): row[4] for row in found}, place or (run_id, last)
+
+
+def has_all_answers(connection: sqlite3.Connection, run: Run) -> bool:
+    """Whether a run came to its end and its errors, if any, lie behind answers."""
+    errors = connection.execute(
+        "SELECT error_kind, latency_s FROM cases WHERE run_id = ? AND outcome = 'error'", [run.id]
+    )
+    is_whole = run.end is not None and run.end.status != "interrupted"
+    return is_whole and all(broke_behind_answer(*error) for error in errors)
 
 
 def identity_of(key: CaseKey) -> Identity:

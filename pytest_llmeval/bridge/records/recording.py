@@ -249,7 +249,8 @@ class Recorder:
         against = [] if self._status.is_stopped else self._gating.lines(store, view.run, cases)
         self._closing.notes += self._told.notes
         is_answered = any(each.calls for each in spending)
-        closing = self._closing.lines(view, is_stopped=self._status.is_stopped, is_answered=is_answered)
+        is_stopped = self._status.is_stopped
+        closing = self._closing.lines(view, cases.judged, is_stopped=is_stopped, is_answered=is_answered)
         told = "\n".join([*against, *closing])
         return lines + [part for line in told.split("\n") for part in wrapped(line, width, whole_words=True)]
 

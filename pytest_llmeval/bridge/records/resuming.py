@@ -11,7 +11,14 @@ from pytest_llmeval.bridge.collection.facts import CollectionFacts
 from pytest_llmeval.bridge.collection.taken_selection import check_taken
 from pytest_llmeval.bridge.config.command_line import collected_paths, resume_command
 from pytest_llmeval.bridge.config.settings import Settings
-from pytest_llmeval.bridge.records.earlier_runs import Identity, Place, earlier_runs, finished_cases, identity_of
+from pytest_llmeval.bridge.records.earlier_runs import (
+    Identity,
+    Place,
+    earlier_runs,
+    finished_cases,
+    has_all_answers,
+    identity_of,
+)
 from pytest_llmeval.core.errors import DatasetError, SettingsError
 from pytest_llmeval.core.ids import input_digest
 from pytest_llmeval.core.shards import Shard
@@ -35,6 +42,8 @@ class Resumed:
     finished: Mapping[Identity, str]
     """The cases that ended without an error, with the digests of their rows."""
     place: Place
+    has_all_answers: bool
+    """Whether all that is open in it are answers which the user's own code could not take."""
 
     def has_ended(self, item: pytest.Item, param: CaseParam) -> bool:
         """Whether a case passed, missed or was skipped in an earlier session.
@@ -64,7 +73,9 @@ class Resumed:
         """Return what to do where the run cannot go on; code alone can be tried on the answers that there are."""
         if all(change.startswith(_CODE) for change in facts.changed):
             again = f"llmeval rescore {self.run.id}{printable(self.settings.db_option)}"
-            return f"Score its answers again, without any call: {again}, start a new run"
+            if self.has_all_answers:
+                return f"Score its answers again, without any call: {again}, start a new run"
+            return f"Start a new run ({again} scores what answers there are, and cases without one stay open)"
         return "Start a new run"
 
     def _other_paths(self, facts: CollectionFacts, config: pytest.Config) -> str | None:
@@ -135,6 +146,7 @@ def find_resumed(settings: Settings, ref: str, place: Place | None) -> Resumed:
         if place is None:
             check_free(run)
         finished, place = finished_cases(connection, run.id, place, errors=False)
+        answered = has_all_answers(connection, run)
     rescored = run.settings.get("rescored")
     if rescored is not None:
         raise SettingsError(
@@ -143,7 +155,7 @@ def find_resumed(settings: Settings, ref: str, place: Place | None) -> Resumed:
         )
     _check_selection(settings, run)
     check_taken(run)
-    return Resumed(run=run, settings=_merged(settings, run), finished=finished, place=place)
+    return Resumed(run=run, settings=_merged(settings, run), finished=finished, place=place, has_all_answers=answered)
 
 
 def check_free(run: Run) -> None:

@@ -14,6 +14,7 @@ __all__ = [
     "STRICT_XPASS",
     "XPASSED",
     "JudgedCase",
+    "broke_behind_answer",
     "records_calls",
 ]
 
@@ -38,6 +39,7 @@ NOT_ANSWERED = MONEY_KINDS | {ErrorKind.NOT_CACHED}
 """Those, and an answer that ``--cache only`` did not find."""
 NEVER_ASKED = NOT_ANSWERED | {ErrorKind.INTERRUPTED, ErrorKind.STORAGE}
 """Errors that befall all the cases left alike: they had not run by then."""
+_OF_OWN_CODE: frozenset[str] = frozenset({ErrorKind.CODE, ErrorKind.SCORER})
 
 XPASSED = "xpassed"
 """In place of the kind of an error: the case had to fail and passed, so it is judged by nobody and fails its run."""
@@ -86,6 +88,11 @@ class JudgedCase:
     """The digest of the scorer behind each score, by score name."""
     judge_ids: Mapping[str, str | None] = field(default_factory=dict)
     """What identifies the judge behind each score, by score name; None, or no entry, for a scorer without one."""
+
+
+def broke_behind_answer(error_kind: str | None, latency_s: float | None) -> bool:
+    """Return whether a case broke by the user's own code, and behind a call that was answered."""
+    return error_kind in _OF_OWN_CODE and latency_s is not None
 
 
 def records_calls(metric: str, cases: Sequence[JudgedCase]) -> bool:
