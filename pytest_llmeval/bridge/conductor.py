@@ -318,7 +318,7 @@ class Conductor:
     def _selects_eval(self, facts: "CollectionFacts", items: list[pytest.Item]) -> bool:
         """Whether a case, a function that would have given some (any, where nothing is) or unread rows are left."""
         is_left = any(map(self._is_caseless, items)) if items else bool(self._caseless)
-        unread = self._preparation is not None and self._preparation.has_unread and self.selection.asks_for_case_marks
+        unread = self._preparation is not None and self._preparation.has_unread and self.selection.asks_by_marks_alone
         return facts.is_run or self._has_refused or is_left or unread
 
     def _conclude(self, session: pytest.Session, items: list[pytest.Item]) -> None:

@@ -76,8 +76,8 @@ def test_m_regression_runs_no_part_of_the_evals(mixed: Project, spread: list[str
 def test_a_row_that_cannot_be_read_may_be_the_one_that_a_mark_of_ours_asks_for(
     project: Project, good: list[dict[str, Any]], expression: str, status: int
 ) -> None:
-    """A test of that mark elsewhere does not make the session green."""
-    project.eval(EXACT, ROWS)
+    """A test of that mark elsewhere does not make the session green, unless the evals are left out by name."""
+    project.eval(f"{EXACT}\ndef test_plain(): pass\n", ROWS)
     project.write(tox_ini=f"[pytest]\nmarkers = slow\n{OPTIONS}")
     project.write(data__echo_jsonl=jsonl(*good, {"input": "b", "tagret": "b", "marks": ["regression"]}))
     marks = "".join(f"@pytest.mark.{mark}\n" for mark in ("regression", "slow", "train"))
@@ -87,3 +87,6 @@ def test_a_row_that_cannot_be_read_may_be_the_one_that_a_mark_of_ours_asks_for(
     told = (result.stderr if status else result.stdout).str()
     assert "unknown key 'tagret'" in told
     assert project.server.ledger == []
+    more = "tests/test_more.py"
+    for names in (["-k", "more"], ["--deselect", "evals"], [f"{more}::test_more", "evals/test_echo.py::test_plain"]):
+        assert project.run("-m", expression, *names).ret == 0

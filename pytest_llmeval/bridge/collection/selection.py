@@ -133,9 +133,11 @@ class Selection:
         return self._asks_for(_OWN_MARKS)
 
     @property
-    def asks_for_case_marks(self) -> bool:
-        """Whether one that cases may have makes it hold."""
-        return self._asks_for(_CASE_MARKS)
+    def asks_by_marks_alone(self) -> bool:
+        """Whether one that cases may have makes it hold, and no ``-k``, ``--deselect`` or node id leaves any out."""
+        option, args = self._config.option, self._config.args
+        has_names = bool(option.keyword or option.deselect) or any("::" in each for each in args)
+        return not has_names and self._asks_for(_CASE_MARKS)
 
     def _asks_for(self, own: Iterable[frozenset[str]]) -> bool:
         asked = _compiled(self._config.getoption("markexpr", ""))
