@@ -127,9 +127,9 @@ def test_a_server_without_quota_makes_no_verdict(tmp_path: Path, server: FaultSe
     "addopts",
     [
         "-p no:cacheprovider --strict-config",
-        "--llmeval-limit 2 --llmeval-model=openai:other --ff --strict-config",
-        "-k nothing --limit=2 --model openai:x",
-        '-m "not llmeval"',
+        "--limit=2 --model openai:x --ff --strict-config",
+        "--llmeval-limit 2 --llmeval-model=openai:other",
+        '-k nothing -m "not llmeval"',
     ],
 )
 def test_what_the_project_adds_to_its_sessions_cuts_and_breaks_no_proof(
