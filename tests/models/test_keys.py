@@ -134,9 +134,9 @@ def test_an_echoed_key_is_redacted(speaking: FaultServer, vendor: Vendor, code: 
 def test_a_refused_key_is_told_by_its_variable(
     server: FaultServer, fail: Fail, environ: dict[str, str], named: str | None, told: str
 ) -> None:
-    """But where a name may be a key by mistake."""
+    """Before what the server says, which lines are cut in; but where a name may be a key by mistake."""
     model = NamedModel(name="m", spec=parse_spec(server.spec("fault-status-401")), api_key_env=named)
-    assert str(fail(model, environ=environ)).endswith(told or "HTTP 401: fault 401")
+    assert str(fail(model, environ=environ)) == f"m at 127.0.0.1:{server.port}{told}: HTTP 401: fault 401"
 
 
 def test_a_key_at_the_end_of_the_quote_is_redacted_before_it_is_cut(server: FaultServer, fail: Fail) -> None:
