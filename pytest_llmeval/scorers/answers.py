@@ -34,6 +34,12 @@ def _as_str(response: Any) -> str:
     """Return what to pass in place of what a test read out of an answer."""
     if response is None:
         return "pass '' where the answer has none"
+    if isinstance(response, bytes | bytearray):
+        return "pass its decode()"
+    if isinstance(response, type):
+        return "a class is no answer"
+    if hasattr(response, "choices") or hasattr(response, "content"):  # a vendor's object, with more than the text
+        return "pass the text that it holds"
     if hasattr(response, "model_dump_json"):
         return "pass its model_dump_json()"
     if isinstance(response, Mapping | list | tuple):

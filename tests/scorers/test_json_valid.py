@@ -138,7 +138,13 @@ def test_an_unknown_kind_and_a_response_without_text_are_errors(book: ScoreBook)
         json_valid("[]", kind="list")  # type: ignore[arg-type]  # what a user might pass
     with pytest.raises(ScorerError, match="None; a scorer reads a Response or a str: pass '' where the answer"):
         json_valid(None)  # type: ignore[arg-type]
-    for read, told in (({}, "a dict;.*json.dumps"), (Ticket(), "a Ticket;.*model_dump_json"), (1.5, "a float;.*str")):
+
+    class Completion(Ticket):
+        choices = ()
+
+    advice = [(Ticket(), "a Ticket;.*model_dump_json"), (Completion(), "a Completion;.* the text that it holds")]
+    advice += [({}, "a dict;.*json.dumps"), (Ticket, "a type;.* a class is"), (b"a", "a bytes;.*decode")]
+    for read, told in [*advice, (1.5, "a float;.*str")]:
         with pytest.raises(ScorerError, match=f"the response is {told}"):
             json_valid(read)  # type: ignore[arg-type]
     assert book.json_valid(None).status == "error"
