@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from pytest_llmeval.core.names import closest
@@ -20,6 +20,9 @@ _PLACEHOLDER = re.compile(
 )
 """A name as Python's ``str.format`` has it, with what it may be of and how it is to be written."""
 _OTHER_KEYS = frozenset(ROW_KEYS) - {"input"}
+_TELLING_KEYS = frozenset({"target", "metadata"})
+"""Those that are no everyday words of code and addresses, as ``id`` is."""
+_NO_KEY = "templates have fields of the input alone: a prompt function gets the whole sample"
 _NEAR = 0.75
 """Likeness from which on a word may be a misspelt field: that of ``ctiy`` and ``city``."""
 _MOST_SHOWN = 6
@@ -29,7 +32,7 @@ class PromptFields:
     """What the rows of one function offer its prompt."""
 
     def __init__(self, prompt: Prompt, arguments: Iterable[str] = ()) -> None:
-        """Begin; ``arguments`` are names of the function's fixtures and parameters, which no template has."""
+        """Begin; ``arguments`` are names of the function's own parameters, which no template has."""
         self._source = prompt.source
         self._arguments = frozenset(arguments)
         self._in_braces = prompt.names
@@ -60,15 +63,16 @@ class PromptFields:
         """Yield what is to be said of a template before it is paid for.
 
         That a word in braces is like a field which is not filled, a field written as ``str.format`` has it, another key
-        of the row or an argument of the test, or a field that only some rows have; where none is
-        filled though rows differ, that they are asked the same, if every case sends the prompt itself (``is_sent``),
-        and else what is sent in place of a field. They begin with ``rows``, the name of all that was taken.
+        of the row or an argument of the test, or a field that only some rows have; where none is filled though rows
+        differ, that they are asked the same, if every case sends the prompt itself (``is_sent``), and else what is sent
+        in place of a field. What may stand for itself is told only where nothing else in braces does. They begin with
+        ``rows``, the name of all that was taken.
         """
         in_braces = self._in_braces or frozenset()
         filled = in_braces & self._names
         words = sorted(name for name in in_braces - filled if _WORD.fullmatch(name))
         where = f"{rows}: prompt {self._source}"
-        known = {name: told for name in sorted(in_braces - filled) if (told := self._slip(name, filled)) is not None}
+        known = self._slips(sorted(in_braces - filled), filled)
         for name, told in known.items():
             yield f"{where}: {{{one_line(name, 60)}}} is not a row field and is sent as it stands; {told}"
         for name in sorted(filled & self._lacking.keys()):
@@ -83,8 +87,15 @@ class PromptFields:
         elif words:
             yield f"{where} has no field of its rows ({fields}) and is sent with {_braced(words)} as it stands"
 
+    def _slips(self, unfilled: Sequence[str], filled: Collection[str]) -> dict[str, str]:
+        """Return what is to be said of names in braces that are no field, of each that does not stand for itself."""
+        sure = {name: told for name in unfilled if (told := self._slip(name, filled)) is not None}
+        left = [name for name in unfilled if name not in sure]
+        likely = {name: told for name in left if (told := self._likely(name, filled)) is not None}
+        return {**sure, **likely} if len(likely) == len(left) else sure
+
     def _slip(self, name: str, filled: Collection[str]) -> str | None:
-        """Return what was likely meant by ``name`` in braces, which is no field; None where it may stand for itself."""
+        """Return what was surely meant by ``name`` in braces, which is no field; None where it may stand for itself."""
         found = _PLACEHOLDER.fullmatch(name)
         if found is None:
             return None
@@ -93,13 +104,18 @@ class PromptFields:
         meant = near or (word if not is_bare and not found["part"] and word in self._names else None)
         if meant is not None:
             return f"did you mean {{{one_line(meant, 60)}}}?"
-        if found["owner"] == "input.":
-            return None
-        if word in self._arguments:
+        if is_bare and word in self._arguments:
             return "it is an argument of the test, which templates do not have: pass the text to model.generate"
-        if word in _OTHER_KEYS:
-            return "templates have fields of the input alone: a prompt function gets the whole sample"
-        return None
+        return _NO_KEY if found["owner"] == "sample." and word in _OTHER_KEYS else None
+
+    def _likely(self, name: str, filled: Collection[str]) -> str | None:
+        """Return what was likely meant by ``name`` in braces, where nothing else in braces stands for itself."""
+        found = _PLACEHOLDER.fullmatch(name)
+        if found is None or found["owner"]:
+            return None
+        if found["word"] == "input" and filled:
+            return f"the input is an object, of which a template has the fields ({_braced(self._names)})"
+        return _NO_KEY if found["word"] in _TELLING_KEYS else None
 
 
 def _braced(names: Collection[str]) -> str:

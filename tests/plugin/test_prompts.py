@@ -87,7 +87,9 @@ TEXTS = [{"id": each, "input": each} for each in "ab"]
         ("{input.question} ({n})", QUESTIONS, "{input.question} is not a row field * did you mean {question}?"),
         ("{n}: {question!r:>9}", QUESTIONS, "{question!r:>9} is not a row field * did you mean {question}?"),
         ("{sample.input} {input}", TEXTS, "{sample.input} is not a row field * did you mean {input}?"),
-        ("{response}: {input}", TEXTS, "{response} is not a row field * it is an argument of the test*model.generate"),
+        ("{input}, {n}", QUESTIONS, "{input} is not a row field * the input is an object, *fields ({n}, {question})"),
+        ("{sample.target}, {id}: {input}", TEXTS, "{sample.target} is not a row field *: a prompt function gets the *"),
+        (r"f'{score:.2f}' of GET /{id}, \frac{id}{target}, {response.text}: {input}", TEXTS, None),
         ("{metadata.tone}: {input}", TEXTS, "{metadata.tone} is not a row field *: a prompt function gets the whole*"),
     ],
 )
@@ -111,6 +113,8 @@ def test_a_misspelt_placeholder_is_told_as_a_run_begins_and_in_its_notes(project
     project.eval(body, TEXTS, marker='prompt="prompts/ask.txt"')
     project.eval("def test_own(model):\n    pass\n", TEXTS, name="own", marker='prompt="Be brief."')
     project.eval("def test_odd(model):\n    pass\n", TEXTS, name="odd", marker='prompt="Be {brief}."')
+    styled = "@pytest.mark.parametrize('n, style', [(1, 'short')])\ndef test_styled(model, n, style):\n    pass\n"
+    project.eval(styled, TEXTS, name="styled", marker='prompt="Be {style}: {input} {id}"')
     result = project.run("evals", *spread)
     assert result.ret == 0
     told = "suite echo: prompt prompts/ask.txt: {inptu} is not a row field and is sent as it stands; did you mean"
@@ -118,6 +122,8 @@ def test_a_misspelt_placeholder_is_told_as_a_run_begins_and_in_its_notes(project
     assert " ".join(result.stdout.str().split()).count(told) == 2
     odd = "suite odd: prompt template has no field of its rows ({input}) and is sent with {brief} as it stands"
     assert odd in " ".join(result.stdout.str().split())
+    styled = "{style} is not a row field and is sent as it stands; it is an argument of the test, which"
+    assert styled in " ".join(result.stdout.str().split())
     assert "suite own" not in result.stdout.str()
 
 

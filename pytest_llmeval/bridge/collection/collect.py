@@ -132,7 +132,7 @@ class CaseMaker:
                 in_class=metafunc.cls is not None,
                 code_digest=code_digest(metafunc.function),
                 asks_judge=asks_judge,
-                fields=PromptFields(eval_.prompt, inspect.signature(metafunc.function).parameters),
+                fields=PromptFields(eval_.prompt, _parametrized(metafunc.definition)),
             )
             sets = list(self._parameter_sets(reading))
         except UserError as error:
@@ -321,6 +321,13 @@ def _check_single(definition: pytest.Item, where: str) -> None:
             f"{where}: {together} markers llmeval stand on {nodes[0].name}, inherited ones too, and one would be read;"
             " write a function for each dataset, mark subclasses alone, or name a callable that joins the rows"
         )
+
+
+def _parametrized(definition: pytest.Item) -> Iterator[str]:
+    """Yield the names of the arguments that marks parametrize."""
+    for mark in definition.iter_markers("parametrize"):
+        names = mark.kwargs.get("argnames", mark.args[0] if mark.args else ())
+        yield from (name.strip() for name in (names.split(",") if isinstance(names, str) else names))
 
 
 def _check_marker(arguments: Mapping[str, Any], where: str) -> None:
