@@ -159,20 +159,21 @@ def _of_model(
         made,
         estimate=estimate([told], model.prices),
         unread=f"suite {one_line(suite, 60)}: {unread}, and are not counted" if raised else None,
-        caveat=_FIRST_RUN if asks and known.is_silent is None else _of_other_code(suite, item, param, known, codes),
+        caveat=_FIRST_RUN if asks and known.is_silent is None else _of_other_code(item, param, known, codes),
     )
 
 
-def _of_other_code(
-    suite: str, item: pytest.Item, param: "CaseParam", known: CallHistory, codes: Mapping[str, str]
-) -> str | None:
-    """Return that a suite may ask otherwise than in its newest run, by other code; None where that cannot be."""
+def _of_other_code(item: pytest.Item, param: "CaseParam", known: CallHistory, codes: Mapping[str, str]) -> str | None:
+    """Return that a suite may ask otherwise than in its newest run, by other code; None where that cannot be.
+
+    All sets of parameters of one function are told by its name, as one.
+    """
     code = codes.get(param.eval.where)
     if known.code_digest in (None, code) or not _asks_by_code(item, param):
         return None
     return (
-        f"suite {one_line(suite, 60)}: its code has changed since run {known.run}, whose calls are counted here; it may"
-        " now ask more or less"
+        f"suite {one_line(param.eval.suite, 60)}: its code has changed since run {known.run}, whose calls are counted"
+        " here; it may now ask more or less"
     )
 
 
